@@ -1,0 +1,1 @@
+"""From colour pictures to training samples."""

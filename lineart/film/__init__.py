@@ -1,0 +1,1 @@
+"""The film pipeline: frames, plan, stages, graph."""

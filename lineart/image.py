@@ -1,0 +1,56 @@
+"""What an image is: array types and value ranges, the one resize, padding.
+
+Arrays here are NumPy; the tensor types that networks see stand in `lineart.models.layers`, so that
+processes without a network never import torch.
+"""
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+Frame = UInt8[np.ndarray, "H W 3"]
+"""A colour picture: sRGB, 0..255, as in the PNG."""
+
+Line = UInt8[np.ndarray, "H W"]
+"""A line drawing: 0 = ink, 255 = paper."""
+
+Hint = UInt8[np.ndarray, "H W 4"]
+"""Colour hints: sRGB and alpha; alpha 255 = the artist wants this colour here, 0 = no hint."""
+
+Size = tuple[int, int]
+"""Height and width in pixels, as in `array.shape[:2]`."""
+
+
+def fit_short_side(size: Size, short_side_px: int) -> Size:
+    """Give the size that brings the short side to `short_side_px` and keeps the aspect.
+
+    Raises:
+        ValueError: `short_side_px` or a side of `size` is not positive.
+    """
+    height, width = size
+    if short_side_px < 1 or min(size) < 1:
+        raise ValueError(f"sizes must be positive, got size={size}, short_side_px={short_side_px}")
+    scale = short_side_px / min(size)
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def resize(image: Frame | Line, size: Size) -> Frame | Line:
+    """Resize to `size`: by area when the picture shrinks, bicubic when it grows."""
+    height, width = size
+    if image.shape[:2] == size:
+        return image
+    shrinks = height * width < image.shape[0] * image.shape[1]
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    return cv2.resize(image, (width, height), interpolation=interpolation)
+
+
+def pad_to_multiple(
+    image: UInt8[np.ndarray, "H W *C"], multiple: int, value: int
+) -> UInt8[np.ndarray, "PH PW *C"]:
+    """Add `value` below and to the right until both sides are multiples of `multiple`."""
+    height, width = image.shape[:2]
+    below, right = -height % multiple, -width % multiple
+    if not below and not right:
+        return image
+    widths = ((0, below), (0, right)) + ((0, 0),) * (image.ndim - 2)
+    return np.pad(image, widths, constant_values=value)

@@ -1,0 +1,1 @@
+"""Classical image functions: arrays in, arrays out."""

@@ -1,0 +1,63 @@
+"""Colour hints: sample them from a picture, shrink them without losing one."""
+
+import numpy as np
+
+from lineart.image import Frame, Hint, Size, pad_to_multiple
+
+
+def no_hints(size: Size) -> Hint:
+    """Give a hint image of `size` that holds no hint."""
+    return np.zeros((*size, 4), np.uint8)
+
+
+def sample_hints(color: Frame, count: int, rng: np.random.Generator) -> Hint:
+    """Take the colours of `count` different pixels, drawn at random, as hints.
+
+    Raises:
+        ValueError: `count` is negative or above the number of pixels.
+
+    Source:
+        Paper 001, 3.1: a binary mask selects pixels of the colour image. Alpha is 255 where a
+        colour was taken, as in the paper's figure 2 (its text says the reverse).
+    """
+    height, width = color.shape[:2]
+    if not 0 <= count <= height * width:
+        raise ValueError(f"cannot take {count} hints from {height * width} pixels")
+    hint = no_hints((height, width))
+    rows, columns = np.divmod(rng.choice(height * width, size=count, replace=False), width)
+    hint[rows, columns, :3] = color[rows, columns]
+    hint[rows, columns, 3] = 255
+    return hint
+
+
+def resize_hints(hint: Hint, size: Size) -> Hint:
+    """Bring hints to `size` without losing one and without mixing colours.
+
+    Every hint moves to the cell of the new grid that its pixel's centre falls into. Where several
+    meet, the most opaque one stays and, among equals, the one nearest to the cell's centre: an
+    average of two artist's colours would be a third one that nobody asked for.
+    """
+    height, width = size
+    rows, columns = np.nonzero(hint[:, :, 3])
+    y = (rows + 0.5) * (height / hint.shape[0])
+    x = (columns + 0.5) * (width / hint.shape[1])
+    cell_y, cell_x = y.astype(np.intp), x.astype(np.intp)
+    distance = (y - cell_y - 0.5) ** 2 + (x - cell_x - 0.5) ** 2
+    opacity = hint[rows, columns, 3]
+    # The last write to a cell stays: write the best hint last.
+    order = np.lexsort((-distance, opacity))
+    resized = no_hints(size)
+    target = resized[..., :3]
+    target[cell_y[order], cell_x[order]] = hint[rows[order], columns[order], :3]
+    resized[cell_y, cell_x, 3] = 255
+    return resized
+
+
+def pool_hints(hint: Hint, factor: int) -> Hint:
+    """Shrink hints by a whole factor; the last cells may be cut by the border.
+
+    Returns:
+        Hints of `ceil(H / factor)` x `ceil(W / factor)`.
+    """
+    padded = pad_to_multiple(hint, factor, 0)
+    return resize_hints(padded, (padded.shape[0] // factor, padded.shape[1] // factor))
