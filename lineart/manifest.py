@@ -1,0 +1,105 @@
+"""The ledger of a film: one row a frame, in Parquet, always whole.
+
+`manifest/manifest.parquet` holds every frame once and is replaced in one write. While a run
+goes on, its rows gather in parts below `manifest/_parts/` (Parquet readers skip names that begin
+with `_`); a run that was killed leaves them, and the next one reads them as if nothing had happened.
+"""
+
+import io
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from lineart.storage import Storage
+
+Row = dict[str, Any]
+"""One frame's row; the keys are the names of `SCHEMA`."""
+
+SCHEMA = pa.schema(
+    [
+        pa.field("frame", pa.string(), nullable=False),  # relative path of the line drawing
+        pa.field("shot", pa.string()),
+        pa.field("number", pa.int32()),  # position in its shot, from 1
+        pa.field("status", pa.string(), nullable=False),  # done | held | failed
+        pa.field("output", pa.string()),  # relative to the output root
+        pa.field("output_bytes", pa.int64()),
+        pa.field("width", pa.int32()),
+        pa.field("height", pa.int32()),
+        pa.field("line_sha256", pa.string()),  # of the file
+        pa.field("pixels_sha256", pa.string()),  # of the decoded drawing and its size
+        pa.field("hint_sha256", pa.string()),  # of the file; null without a hint
+        pa.field("weights", pa.string()),  # sha256 over config and tensors
+        pa.field("settings", pa.string()),  # what else decides the pixels, as JSON
+        pa.field("held_by", pa.string()),  # the frame that was coloured in this one's place
+        pa.field("stage", pa.string()),  # where a failed frame failed
+        pa.field("error", pa.string()),  # type of the exception
+        pa.field("message", pa.string()),
+        pa.field("seconds", pa.float32()),  # work on this frame, all stages
+        pa.field("written_at", pa.timestamp("us", tz="UTC")),
+    ]
+)
+
+MANIFEST = "manifest/manifest.parquet"
+PARTS = "manifest/_parts"
+
+
+def make_row(values: Mapping[str, Any]) -> Row:
+    """Give a full row, stamped with the present time; columns not in `values` are null."""
+    row = {name: values.get(name) for name in SCHEMA.names}
+    row["written_at"] = datetime.now(UTC)
+    return row
+
+
+def to_bytes(rows: Sequence[Row]) -> bytes:
+    """Write rows as one Parquet file."""
+    sink = io.BytesIO()
+    parquet.write_table(pa.Table.from_pylist(list(rows), schema=SCHEMA), sink, compression="zstd")
+    return sink.getvalue()
+
+
+def read_rows(output: Storage) -> dict[str, Row]:
+    """Read the newest row of every frame, of finished runs and of one that was killed.
+
+    Raises:
+        ValueError: a file of the manifest cannot be read as such.
+    """
+    rows: dict[str, Row] = {}
+    if output.exists(MANIFEST):
+        rows = {row["frame"]: row for row in _read(output, MANIFEST)}
+    for path in _parts(output):
+        for row in _read(output, path):
+            known = rows.get(row["frame"])
+            if known is None or known["written_at"] <= row["written_at"]:
+                rows[row["frame"]] = row
+    return rows
+
+
+def append_part(output: Storage, rows: Sequence[Row]) -> None:
+    """Record rows whose frames are already in place."""
+    output.write(f"{PARTS}/{uuid.uuid4().hex}.parquet", to_bytes(rows))
+
+
+def replace_manifest(output: Storage, rows: Iterable[Row]) -> None:
+    """Write the whole manifest in one piece, then drop the parts that it holds."""
+    parts = _parts(output)
+    output.write(MANIFEST, to_bytes(list(rows)))
+    for path in parts:
+        output.delete(path)
+
+
+def _parts(output: Storage) -> list[str]:
+    return sorted(entry.path for entry in output.entries(PARTS))
+
+
+def _read(output: Storage, path: str) -> list[Row]:
+    try:
+        table = parquet.read_table(io.BytesIO(output.read(path)))
+        return [dict(row) for row in table.select(SCHEMA.names).to_pylist()]
+    except (pa.ArrowException, KeyError) as error:
+        raise ValueError(
+            f"{output.uri}/{path} is not a manifest of this program: {error}"
+        ) from error

@@ -1,0 +1,96 @@
+"""Inputs of the tests: drawn by code, seeded, small."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+# Each test process shares two cores with Ray's workers.
+cv2.setNumThreads(1)
+os.environ.setdefault("RAY_worker_niceness", "0")
+os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+
+DrawLine = Callable[..., np.ndarray]
+
+
+@pytest.fixture(scope="session")
+def draw_line() -> DrawLine:
+    """Give a function that draws a line drawing; other seeds are other drawings."""
+
+    def draw(seed: int, height: int = 72, width: int = 128) -> np.ndarray:
+        rng = np.random.default_rng(seed)
+        line = np.full((height, width), 255, np.uint8)
+        for _ in range(4):
+            points = (rng.random((5, 2)) * (width, height)).astype(np.int32)
+            cv2.polylines(line, [points], True, 0, 1, cv2.LINE_AA)
+        return line
+
+    return draw
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder with a tiny pair, not trained: enough to run a film."""
+    import torch
+
+    from lineart.models import MODELS, to_files
+
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("weights")
+    for name, data in to_files(MODELS["additive_unet"](width=2)).items():
+        (folder / name).write_bytes(data)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def ray_resources() -> Iterator[dict[str, float]]:
+    """Start Ray once for all tests that need it; give what it has."""
+    from lineart.film.pipeline import start_ray, stop_ray
+
+    yield start_ray()
+    stop_ray()
+
+
+S3_KEY, S3_SECRET = "lineart-test", "lineart-test-secret"
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Run a real S3 server on loopback; give the folder whose subfolders are its buckets."""
+    folder = tmp_path_factory.mktemp("s3")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_ACCESS_KEY_ID": S3_KEY,
+        "AWS_SECRET_ACCESS_KEY": S3_SECRET,
+        "AWS_REGION": "us-east-1",
+        # The server does not know checksums in chunked trailers.
+        "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
+    }
+    rclone = Path(sys.executable).with_name("rclone")
+    command = [str(rclone), "serve", "s3", "--addr", f"127.0.0.1:{port}"]
+    command += ["--auth-key", f"{S3_KEY},{S3_SECRET}", "--dir-cache-time", "0s", str(folder)]
+    with pytest.MonkeyPatch.context() as patch, subprocess.Popen(command) as server:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        _wait_for(port)
+        yield folder
+        server.terminate()
+
+
+def _wait_for(port: int) -> None:
+    for _ in range(100):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise TimeoutError(f"nothing listens on port {port}")
