@@ -1,0 +1,123 @@
+"""The girl's face: outline, eyes, nose and mouth."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from lineart.sample_film.canvas import Canvas, mixed, paint, shadow_of
+from lineart.sample_film.curves import (
+    Controls,
+    Number,
+    Place,
+    Points,
+    curve,
+    ellipse,
+    moved,
+    points,
+)
+from lineart.sample_film.head import Head, Look, face_outline, fringe, skin_shadow
+
+
+def draw_face(canvas: Canvas, head: Head, look: Look) -> None:
+    """Draw face, eyes, nose and mouth; the fringe comes later."""
+    controls = face_outline(head)
+    outline = canvas.shape(controls, look.skin, width=head.width(3.8), gaps=[(9, 11.5)])
+    shadow = skin_shadow(look)
+    with canvas.inside(outline) as part:
+        cast = [(x, y + 0.12, z) for x, y, z in fringe()]
+        part.tone(head.turned([*cast, (1.2, -1.0, 0.0), (-1.2, -1.0, 0.0)]), shadow)
+        part.tone(
+            curve(
+                head.turned([(-1.1, 0.2, 0), (-0.80, 0.55, 0), (-0.62, 0.95, 0.2), (-1.1, 1.2, 0)]),
+                closed=True,
+            ),
+            shadow,
+        )
+        for side in (-1, 1):
+            x, y = head.turned([(side * 0.60, 0.80, 0.55)])[0]
+            radius = 0.15 * head.place.scale
+            blush = mixed(look.skin, paint(0xF8968C), 0.45)
+            part.tone(ellipse(x, y, radius * 0.95, radius * 0.5), blush)
+    for side in (-1, 1):
+        _draw_eye(canvas, head, look, side)
+    _draw_nose_and_mouth(canvas, head, look)
+
+
+def _draw_nose_and_mouth(canvas: Canvas, head: Head, look: Look) -> None:
+    nose = head.turned([(-0.01, 0.76, 1.0), (0.035, 0.83, 1.05), (-0.02, 0.855, 1.0)])
+    canvas.tone(nose, skin_shadow(look))
+    canvas.stroke(curve(nose[:2], samples=5), head.width(2.6), taper=(0.8, 0.2))
+    opening = 0.16 * head.mouth
+    upper = [(-0.17, 0.955, 0.82), (-0.07, 0.995, 0.88), (0.07, 0.995, 0.88), (0.17, 0.955, 0.82)]
+    lips = head.turned(upper)
+    if head.mouth > 0.1:
+        lower = head.turned([(0.10, 1.0 + opening, 0.86), (-0.10, 1.0 + opening, 0.86)])
+        mouth = canvas.shape(
+            np.concatenate([lips, lower]), paint(0xA8433F), corners=(0, 3), width=head.width(2.4)
+        )
+        with canvas.inside(mouth) as part:
+            x, y = lower.mean(axis=0)
+            part.tone(
+                ellipse(
+                    x, y + 0.02 * head.place.scale, 0.11 * head.place.scale, 0.07 * head.place.scale
+                ),
+                paint(0xE88078),
+            )
+    else:
+        canvas.stroke(curve(lips), head.width(3.2), taper=(0.3, 0.3))
+    below = head.turned([(-0.05, 1.10 + opening * 0.6, 0.8), (0.05, 1.10 + opening * 0.6, 0.8)])
+    canvas.stroke(below, head.width(1.8), taper=(0.5, 0.5))
+
+
+def _draw_eye(canvas: Canvas, head: Head, look: Look, side: int) -> None:
+    """Draw one eye; `side` is 1 for the one on the right of the picture."""
+    narrow = np.cos(head.yaw + side * 0.45) / np.cos(0.45)
+    center = (side * 0.43, 0.47, 0.62)
+
+    def at(pairs: Controls) -> Points:
+        x, y = head.turned([center])[0]
+        local = points(pairs) * np.array([side * narrow * head.place.scale, head.place.scale])
+        return Place(x, y, 1.0, head.place.turn)(local)
+
+    upper = points([(-0.22, 0.06), (-0.15, -0.13), (0.0, -0.225), (0.15, -0.17), (0.245, 0.0)])
+    lower = points([(0.20, 0.14), (0.02, 0.235), (-0.16, 0.17)])
+    closed = points([(-0.22, 0.10), (-0.13, 0.15), (0.0, 0.175), (0.14, 0.14), (0.25, 0.05)])
+    lid = closed + (upper - closed) * head.eyes
+    if head.eyes > 0.2:
+        low = moved(lower * [1, 0.55 + 0.45 * head.eyes], 0, 0.05 * (1 - head.eyes))
+        white = curve(at(np.concatenate([lid, low])), closed=True, corners=(0, 4))
+        canvas.fill(white, paint(0xFFFBF6))
+        with canvas.inside(white) as part:
+            _draw_iris(part, head, look, at, head.gaze / narrow * side)
+        canvas.stroke(
+            curve(at([(0.21, 0.12), *lower.tolist()[:2], (-0.10, 0.21)])), head.width(2.2)
+        )
+    lash = curve(at(lid))
+    flick = curve(at([tuple(lid[-2]), tuple(lid[-1]), (lid[-1][0] + 0.07, lid[-1][1] - 0.05)]))
+    canvas.stroke(lash, head.width(13.0), taper=(0.55, 0.1))
+    canvas.stroke(flick, head.width(8.5), taper=(0.05, 0.6))
+    crease = moved(lid[1:4] * [1.02, 1.0], 0.01, -0.075)
+    canvas.stroke(curve(at(crease)), head.width(1.9))
+    brow = [(-0.20, -0.40), (0.02, -0.47), (0.26, -0.40)]
+    canvas.stroke(curve(at(brow)), head.width(4.0), taper=(0.1, 0.7))
+
+
+def _draw_iris(
+    canvas: Canvas, head: Head, look: Look, at: Callable[[Controls], Points], gaze: Number
+) -> None:
+    """Draw iris, pupil and highlights inside the eye."""
+
+    def oval(x: Number, y: Number, radius_x: Number, radius_y: Number) -> Points:
+        return at(ellipse(gaze + x, y, radius_x, radius_y))
+
+    canvas.tone(at([(-0.4, -0.4), (0.4, -0.4), (0.4, -0.10), (-0.4, -0.06)]), paint(0xCFC4D6))
+    canvas.fill(oval(0, 0.01, 0.150, 0.215), look.iris)
+    with canvas.inside(oval(0, 0.01, 0.150, 0.215)) as part:
+        part.tone(oval(0, -0.16, 0.20, 0.17), shadow_of(look.iris, 1.7))
+        bright = mixed(look.iris, paint(0xFFFFFF), 0.5)
+        part.tone(oval(0, 0.17, 0.10, 0.075), bright)
+    canvas.outline(oval(0, 0.01, 0.150, 0.215), head.width(3.0))
+    canvas.blacken(oval(0, 0.0, 0.062, 0.095))
+    white = paint(0xFFFFFF)
+    canvas.fill(at(ellipse(gaze * 0.7 - 0.055, -0.095, 0.055, 0.065)), white)
+    canvas.fill(at(ellipse(gaze * 0.7 + 0.07, 0.10, 0.026, 0.032)), white)
