@@ -1,0 +1,170 @@
+"""Colour the frames of a film. Run the same command again to finish or to take up changes.
+
+python -m jobs.colorize --lines episode/lines --hints episode/hints --output episode/color
+python -m jobs.colorize --lines s3://studio/ep01/lines --output s3://studio/ep01/color
+"""
+
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+import tyro
+
+from lineart.film.pools import Bounds
+from lineart.film.preview import choose, read_previews
+from lineart.film.run import Film, Opened, Summary, open_film, run_film, write_run
+from lineart.manifest import Row
+from lineart.report import Thumbnail, encode_thumbnail, film_page
+
+ALL_DONE, WRONG_INPUT, SOME_FAILED, INTERRUPTED = 0, 2, 3, 130
+
+PAGE = "report.html"
+THUMBNAILS = 60
+LARGE_PICTURES = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Colorize:
+    """Colour every line drawing of a film at its own size."""
+
+    lines: str
+    """Line drawings: image files (a folder is a shot), or Parquet with columns frame and image."""
+    output: str
+    """Where frames, manifest, run.json and report.html go."""
+    hints: str | None = None
+    """Colour hints, RGBA: <shot>.png, or <shot>/<frame>.png, which holds until the next one."""
+    weights: str = "default"
+    """Weights that come with the program, by name, or the address of a folder of weights."""
+    network_size: int = 512
+    """Short side of the picture that the network sees, in pixels."""
+    shots: str | None = None
+    """Only these shots, with commas between."""
+    limit: int | None = None
+    """Only the first frames of what is chosen."""
+    force: bool = False
+    """Make every frame anew, finished or not."""
+    parquet_frames: bool = False
+    """Also pack the coloured frames as Parquet files, below parquet/."""
+    gpu_workers: str | None = None
+    """Networks at work, MIN:MAX: one on each GPU, or on one CPU each where there is no GPU."""
+    cpu_workers: str | None = None
+    """Tasks at work on pixels, MIN:MAX."""
+    dry_run: bool = False
+    """Print the configuration and stop."""
+
+
+def main(flags: Colorize) -> int:
+    """Run the job; give the exit status."""
+    if flags.dry_run:
+        print(json.dumps(asdict(flags), indent=2))
+        return ALL_DONE
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        film = read_flags(flags)
+        opened = open_film(film)
+    except (ValueError, OSError) as error:
+        print(f"colorize: {error}", file=sys.stderr)
+        return WRONG_INPUT
+    return run(film, opened)
+
+
+def read_flags(flags: Colorize) -> Film:
+    """Give the film that the flags describe.
+
+    Raises:
+        ValueError: a flag cannot be read.
+    """
+    return Film(
+        lines=flags.lines,
+        output=flags.output,
+        hints=flags.hints,
+        weights=flags.weights,
+        network_size_px=flags.network_size,
+        shots=tuple(filter(None, (flags.shots or "").split(","))),
+        limit=flags.limit,
+        force=flags.force,
+        parquet_frames=flags.parquet_frames,
+        gpu_workers=Bounds.parse(flags.gpu_workers) if flags.gpu_workers else None,
+        cpu_workers=Bounds.parse(flags.cpu_workers) if flags.cpu_workers else None,
+    )
+
+
+def run(film: Film, opened: Opened) -> int:
+    """Colour an opened film on Ray, tell how it goes, and leave run.json and the page."""
+    from lineart.film.pipeline import start_ray, stop_ray
+
+    started_at = datetime.now(UTC)
+    write_run(film, opened, started_at, None)
+    try:
+        summary, rows = run_film(film, opened, start_ray(), _printer())
+    except ValueError as error:
+        print(f"colorize: {error}", file=sys.stderr)
+        return WRONG_INPUT
+    except KeyboardInterrupt:
+        print("colorize: stopped; the same command goes on from here", file=sys.stderr)
+        return INTERRUPTED
+    finally:
+        stop_ray()
+    write_run(film, opened, started_at, summary)
+    if summary.skipped < summary.frames or not opened.job.output.exists(PAGE):
+        write_page(opened, rows, summary)
+    print(json.dumps(asdict(summary)))
+    return SOME_FAILED if summary.failed else ALL_DONE
+
+
+def write_page(opened: Opened, rows: list[Row], summary: Summary) -> None:
+    """Leave the page that shows the film."""
+    job = opened.job
+    pages = [
+        [
+            Thumbnail(
+                preview.frame,
+                encode_thumbnail(preview.line, height_px),
+                encode_thumbnail(preview.color, height_px),
+            )
+            for preview in read_previews(job, opened.film_frames, choose(rows, most))
+        ]
+        for most, height_px in ((THUMBNAILS, 135), (LARGE_PICTURES, 720))
+    ]
+    run = json.loads(job.output.read("run.json"))
+    page = film_page(rows, pages[0], run, asdict(summary), large=pages[1])
+    job.output.write(PAGE, page.encode())
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _printer() -> Callable[[Summary], None]:
+    """Give a function that prints progress: each second on a terminal, else every ten."""
+    every_s, end = (1.0, "\r") if sys.stderr.isatty() else (10.0, "\n")
+    printed_at = time.monotonic()
+
+    def show(summary: Summary) -> None:
+        nonlocal printed_at
+        ended = summary.done + summary.held + summary.failed + summary.skipped
+        if time.monotonic() - printed_at < every_s and ended < summary.frames:
+            return
+        printed_at = time.monotonic()
+        left_s = (summary.frames - ended) / max(summary.frames_per_second, 1e-6)
+        print(
+            f"{ended} of {summary.frames} frames, {summary.failed} failed, "
+            f"{summary.frames_per_second:.1f} frames/s, {_clock(left_s)} left  ",
+            end=end, file=sys.stderr, flush=True,
+        )  # fmt: skip
+
+    return show
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(tyro.cli(Colorize)))

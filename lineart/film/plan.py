@@ -1,0 +1,175 @@
+"""What is finished, what failed and what remains: the film against its manifest."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lineart.film.frames import FilmFrame
+from lineart.film.stages import Failure, Indexed
+from lineart.manifest import Row, make_row
+
+
+@dataclass(frozen=True)
+class Look:
+    """All that decides a frame's pixels beside its drawing and its hint."""
+
+    weights: str
+    """sha256 over the weights' files."""
+    settings: str
+    """The other settings, as JSON."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Distinct pixels to colour, and every frame that shows them; the first is the one coloured."""
+
+    frames: list[FilmFrame]
+
+
+@dataclass(frozen=True)
+class Copying:
+    """Frames whose picture another frame of this film already has, in place and finished."""
+
+    finished: FilmFrame
+    frames: list[FilmFrame]
+
+
+@dataclass
+class Plan:
+    """The difference between a film and its manifest."""
+
+    rows: dict[str, Row] = field(default_factory=dict)
+    """Rows that stand already: finished frames, and frames that cannot be read."""
+    drawings: list[Drawing] = field(default_factory=list)
+    copies: list[Copying] = field(default_factory=list)
+    skipped: int = 0
+    """Frames that were finished before."""
+    templates: dict[str, Row] = field(default_factory=dict)
+    """By output: the row of a frame that remains, but for how it ends."""
+
+
+def make_plan(
+    frames: Iterable[FilmFrame],
+    lines: Mapping[str, Indexed | Failure],
+    hints: Mapping[str, str | Failure],
+    ledger: Mapping[str, Row],
+    stored: Mapping[str, int],
+    look: Look,
+) -> Plan:
+    """Decide for every frame whether it stands, is copied, is coloured or has failed.
+
+    Args:
+        frames: The film in order.
+        lines: By frame: what its drawing is, or why it cannot be read.
+        hints: By hint: sha256 of its file, or why it cannot be read.
+        ledger: By frame: its newest row.
+        stored: By output: bytes in place.
+        look: What decides the pixels.
+    """
+    plan = Plan()
+    groups: dict[tuple[str, str | None], list[FilmFrame]] = {}
+    for frame in frames:
+        line, hint = lines[frame.name], _hint(frame, hints)
+        failure = next((part for part in (line, hint) if isinstance(part, Failure)), None)
+        if failure is not None:
+            plan.rows[frame.name] = failed_row(_identity(frame), failure)
+            continue
+        assert isinstance(line, Indexed)
+        assert not isinstance(hint, Failure)
+        plan.templates[frame.output] = _identity(frame) | {
+            "width": line.width,
+            "height": line.height,
+            "line_sha256": line.line_sha256,
+            "pixels_sha256": line.pixels_sha256,
+            "hint_sha256": hint,
+            "weights": look.weights,
+            "settings": look.settings,
+        }
+        groups.setdefault((line.pixels_sha256, hint), []).append(frame)
+    for group in groups.values():
+        _plan_group(plan, group, ledger, stored)
+    return plan
+
+
+def _plan_group(
+    plan: Plan, group: list[FilmFrame], ledger: Mapping[str, Row], stored: Mapping[str, int]
+) -> None:
+    """Plan the frames that show the same picture."""
+    for frame in group[1:]:
+        plan.templates[frame.output]["held_by"] = group[0].name
+    finished, open_frames = [], []
+    for frame in group:
+        row, template = ledger.get(frame.name), plan.templates[frame.output]
+        if row is not None and _is_finished(row, template, stored):
+            finished.append(frame)
+            plan.rows[frame.name] = row | {
+                "status": "held" if template.get("held_by") else "done",
+                "held_by": template.get("held_by"),
+                "shot": frame.shot,
+                "number": frame.number,
+            }
+        else:
+            open_frames.append(frame)
+    if open_frames and finished:
+        plan.copies.append(Copying(finished[0], open_frames))
+    elif open_frames:
+        plan.drawings.append(Drawing(open_frames))
+    plan.skipped += len(finished)
+
+
+_SAME = ("line_sha256", "hint_sha256", "weights", "settings", "output")
+
+
+def _is_finished(row: Row, template: Mapping[str, Any], stored: Mapping[str, int]) -> bool:
+    """Whether a row says that this very picture was made, and its file stands as it was written."""
+    return (
+        row["status"] in ("done", "held")
+        and all(row[name] == template[name] for name in _SAME)
+        and stored.get(row["output"]) == row["output_bytes"]
+    )
+
+
+def _identity(frame: FilmFrame) -> Row:
+    return {
+        "frame": frame.name,
+        "shot": frame.shot,
+        "number": frame.number,
+        "output": frame.output,
+    }
+
+
+def _hint(frame: FilmFrame, hints: Mapping[str, str | Failure]) -> str | Failure | None:
+    return None if frame.hint is None else hints[frame.hint.name]
+
+
+def failed_row(template: Mapping[str, Any], failure: Failure, seconds: float = 0.0) -> Row:
+    """Give the row of a frame that failed."""
+    return make_row(
+        {
+            **template,
+            "status": "failed",
+            "held_by": None,
+            "output": None,
+            "stage": failure.stage,
+            "error": failure.error,
+            "message": failure.message,
+            "seconds": seconds,
+        }
+    )
+
+
+def written_row(template: Mapping[str, Any], output_bytes: int, seconds: float) -> Row:
+    """Give the row of a frame whose picture is in place."""
+    status = "held" if template.get("held_by") else "done"
+    return make_row(
+        {**template, "status": status, "output_bytes": output_bytes, "seconds": seconds}
+    )
+
+
+def known_lines(ledger: Mapping[str, Row], names: Collection[str]) -> dict[str, Indexed]:
+    """Give what the manifest knows of these drawings, so that unchanged files need no decoding."""
+    return {
+        name: Indexed(row["line_sha256"], row["pixels_sha256"], row["width"], row["height"])
+        for name in names
+        if (row := ledger.get(name)) is not None and row["pixels_sha256"] is not None
+    }

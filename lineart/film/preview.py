@@ -1,0 +1,62 @@
+"""A few frames of a finished film, decoded, to look at."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TypeVar
+
+import numpy as np
+
+from lineart.codec import decode_color, decode_line
+from lineart.film.frames import FilmFrame, read_picture
+from lineart.film.stages import Job
+from lineart.image import Frame, Line
+from lineart.manifest import Row
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A drawing and its coloured frame."""
+
+    frame: str
+    line: Line
+    color: Frame
+
+
+FRAMES_A_SHOT = 10
+
+
+def choose(rows: Sequence[Row], most: int) -> list[str]:
+    """Choose up to `most` coloured frames: of shots, and within a shot of drawings, evenly spread.
+
+    Held frames show nothing new, so only those that were coloured for themselves are chosen.
+    """
+    shots = [
+        [row["frame"] for row in shot if row["status"] == "done"]
+        for _, shot in groupby(rows, key=lambda row: row["shot"])
+    ]
+    chosen = _spread([shot for shot in shots if shot], most)
+    each = min(FRAMES_A_SHOT, most // max(1, len(chosen)))
+    return [frame for shot in chosen for frame in _spread(shot, each)]
+
+
+def _spread(items: list[T], most: int) -> list[T]:
+    """Give up to `most` items, evenly spread, the first and the last among them."""
+    if len(items) <= most:
+        return items
+    return [items[index] for index in np.linspace(0, len(items) - 1, most).astype(int)]
+
+
+def read_previews(job: Job, frames: Sequence[FilmFrame], names: Sequence[str]) -> Iterator[Preview]:
+    """Read and decode the chosen frames; one that cannot be read any more is left out."""
+    wanted = set(names)
+    for frame in frames:
+        if frame.name not in wanted:
+            continue
+        try:
+            line = decode_line(read_picture(job.lines, frame.source))
+            yield Preview(frame.name, line, decode_color(job.output.read(frame.output)))
+        except (OSError, ValueError):
+            continue

@@ -1,0 +1,282 @@
+"""One run over a film: look, plan, work, record. Killed at any moment, the next run goes on."""
+
+import json
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from lineart import manifest
+from lineart.film import pipeline
+from lineart.film.frames import FilmFrame, assemble, list_pictures
+from lineart.film.packing import pack_frames
+from lineart.film.plan import Look, Plan, failed_row, known_lines, make_plan, written_row
+from lineart.film.pools import Bounds, Pools, plan_pools
+from lineart.film.stages import Job, Work, Written
+from lineart.manifest import Row
+from lineart.storage import Storage
+from lineart.weights import fingerprint, is_included, open_weights, read_config, read_weights
+
+PICTURE_VERSION = 1
+"""Raise it when the same drawing, hint and weights give other pixels: films are then made anew."""
+RECORD_EVERY_S = 2.0
+"""Longest time in which finished frames are not yet in the manifest, while a run is young."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Film:
+    """What to colour, with what, and where to. Addresses are folders or `s3://bucket/prefix`."""
+
+    lines: str
+    output: str
+    hints: str | None = None
+    weights: str = "default"
+    network_size_px: int = 512
+    shots: tuple[str, ...] = ()
+    limit: int | None = None
+    force: bool = False
+    parquet_frames: bool = False
+    gpu_workers: Bounds | None = None
+    cpu_workers: Bounds | None = None
+
+
+@dataclass
+class Summary:
+    """How a run ended, in frames."""
+
+    frames: int
+    done: int = 0
+    held: int = 0
+    failed: int = 0
+    skipped: int = 0
+    """Finished before this run."""
+    seconds: float = 0.0
+    frames_per_second: float = 0.0
+
+
+OnProgress = Callable[[Summary], None]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A film whose addresses, weights and flags have been found good."""
+
+    job: Job
+    weights: Storage
+    look: Look
+    film_frames: list[FilmFrame]
+    """Every frame of the film, in order."""
+    frames: list[FilmFrame]
+    """Those that this run looks at."""
+
+
+@dataclass
+class Record:
+    """The rows of a run, and their way into the manifest."""
+
+    output: Storage
+    rows: dict[str, Row]
+    """By frame: its newest row."""
+    _fresh: list[Row] = field(default_factory=list)
+    _started: float = field(default_factory=time.monotonic)
+    _recorded_at: float = field(default_factory=time.monotonic)
+
+    def add(self, row: Row) -> None:
+        """Take the row of a frame that is in place or has failed."""
+        self.rows[row["frame"]] = row
+        self._fresh.append(row)
+        now = time.monotonic()
+        # A longer run records less often: what a kill costs stays at one part in a hundred.
+        if now - self._recorded_at >= max(RECORD_EVERY_S, (now - self._started) / 100):
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what has gathered."""
+        if self._fresh:
+            manifest.append_part(self.output, self._fresh)
+        self._fresh = []
+        self._recorded_at = time.monotonic()
+
+
+def open_film(film: Film) -> Opened:
+    """Check everything that can be wrong before any work is done.
+
+    Raises:
+        ValueError: a flag or an input is wrong.
+        OSError: a folder, a bucket or the weights cannot be read.
+    """
+    if not 64 <= film.network_size_px <= 4096:
+        raise ValueError(f"--network-size {film.network_size_px} is not within 64 and 4096 pixels")
+    if film.limit is not None and film.limit < 1:
+        raise ValueError(f"--limit {film.limit} leaves no frame; give 1 or more")
+    lines, output = Storage.at(film.lines), Storage.at(film.output)
+    hints = Storage.at(film.hints) if film.hints is not None else None
+    _check_places(lines, output, hints)
+    weights = open_weights(film.weights)
+    files = read_weights(weights)
+    draft_scale = read_config(files)["draft_scale"]
+    if not is_included(weights):
+        _check_networks(files)
+    frames = assemble(list_pictures(lines), list_pictures(hints) if hints else (), lines.name)
+    if not frames:
+        raise ValueError(f"there is no image and no Parquet file below {lines.uri}")
+    settings = {"network_size_px": film.network_size_px, "version": PICTURE_VERSION}
+    return Opened(
+        Job(lines, output, hints, film.network_size_px, draft_scale),
+        weights,
+        Look(fingerprint(files), json.dumps(settings)),
+        frames,
+        _select(frames, film.shots, film.limit),
+    )
+
+
+def _check_places(lines: Storage, output: Storage, hints: Storage | None) -> None:
+    for flag, place in (("--lines", lines), ("--hints", hints)):
+        if place is None:
+            continue
+        place.check()
+        if place.contains(output) or output.contains(place):
+            raise ValueError(
+                f"--output {output.uri} and {flag} {place.uri} lie in one another; keep them apart"
+            )
+    if output.is_s3:
+        output.check()
+    elif Path(output.root).exists() and not Path(output.root).is_dir():
+        raise ValueError(f"--output {output.root} is a file; give a folder")
+
+
+def _check_networks(files: Mapping[str, bytes]) -> None:
+    """Build the networks once here: weights that do not fit are refused before anything starts."""
+    from lineart.models import from_files
+
+    from_files(files)
+
+
+def _select(frames: list[FilmFrame], shots: Sequence[str], limit: int | None) -> list[FilmFrame]:
+    present = {frame.shot: None for frame in frames}
+    missing = [shot for shot in shots if shot not in present]
+    if missing:
+        some = ", ".join([*present][:10])
+        raise ValueError(f"no shot is called {', '.join(missing)}; the first there are: {some}")
+    return [frame for frame in frames if not shots or frame.shot in shots][:limit]
+
+
+def run_film(
+    film: Film, opened: Opened, resources: Mapping[str, float], on_progress: OnProgress
+) -> tuple[Summary, list[Row]]:
+    """Colour what is missing or changed, and leave a manifest with one row a frame.
+
+    Args:
+        film: The flags.
+        opened: What `open_film` found.
+        resources: CPUs and GPUs of the cluster.
+        on_progress: Told of every frame that ends.
+
+    Returns:
+        How it ended, and the manifest's rows in film order.
+
+    Raises:
+        ValueError: the workers cannot be placed, or the manifest in the output is not ours.
+        KeyboardInterrupt: the run was asked to stop; what was done is recorded.
+    """
+    started, output = time.monotonic(), opened.job.output
+    output.sweep()
+    ledger = manifest.read_rows(output)
+    plan = _plan(opened, ledger, force=film.force)
+    pools = plan_pools(resources, len(plan.drawings), film.gpu_workers, film.cpu_workers)
+    record = Record(output, ledger | plan.rows)
+    summary = Summary(
+        len(opened.frames), failed=len(plan.rows) - plan.skipped, skipped=plan.skipped
+    )
+    changed: set[str] = set()
+    try:
+        for written in _work(opened, plan, pools):
+            row = _row(plan, written)
+            record.add(row)
+            changed.add(row["frame"])
+            setattr(summary, row["status"], getattr(summary, row["status"]) + 1)
+            summary.seconds = round(time.monotonic() - started, 3)
+            summary.frames_per_second = round(
+                (summary.done + summary.held) / max(summary.seconds, 1e-3), 3
+            )
+            on_progress(summary)
+    finally:
+        record.flush()
+        rows = [record.rows[f.name] for f in opened.film_frames if f.name in record.rows]
+        manifest.replace_manifest(output, rows)
+        output.sweep()
+    if film.parquet_frames:
+        pack_frames(output, rows, changed)
+    summary.seconds = round(time.monotonic() - started, 3)
+    return summary, rows
+
+
+def write_run(film: Film, opened: Opened, started_at: datetime, summary: Summary | None) -> None:
+    """Write `run.json`: what the run was told, what it ran on and, at its end, how it ended."""
+    run = {
+        "configuration": asdict(film),
+        "weights": {"address": opened.weights.uri, "sha256": opened.look.weights},
+        "versions": {name: version(name) for name in ("lineart", "ray", "torch", "numpy")},
+        "python": platform.python_version(),
+        "commit": _commit(),
+        "machine": {"system": platform.platform(), "cpus": os.cpu_count()},
+        "started_at": started_at.isoformat(timespec="seconds"),
+        "ended_at": datetime.now(UTC).isoformat(timespec="seconds") if summary else None,
+        "summary": asdict(summary) if summary else None,
+    }
+    opened.job.output.write("run.json", json.dumps(run, indent=2).encode())
+
+
+def _commit() -> str | None:
+    """Give the commit of a checkout; an installed package has none."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def _plan(opened: Opened, ledger: Mapping[str, Row], *, force: bool) -> Plan:
+    """Hash the film's files in parallel and compare them with the manifest."""
+    job = opened.job
+    known = known_lines(ledger, [frame.name for frame in opened.frames])
+    lines = [(frame.source, known.get(frame.name)) for frame in opened.frames]
+    hints = list({frame.hint.name: frame.hint for frame in opened.frames if frame.hint}.values())
+    stored = {entry.path: entry.size for entry in job.output.entries("frames")}
+    return make_plan(
+        opened.frames,
+        dict(pipeline.index_lines(job.lines, lines)),
+        dict(pipeline.index_hints(job.hints, hints)) if job.hints else {},
+        {} if force else ledger,
+        stored,
+        opened.look,
+    )
+
+
+def _work(opened: Opened, plan: Plan, pools: Pools) -> Iterator[Written]:
+    """Do everything that is planned; results come as they are in place."""
+    yield from pipeline.copy_finished(opened.job, plan.copies)
+    work = [
+        Work(
+            frames[0].source,
+            plan.templates[frames[0].output]["line_sha256"],
+            frames[0].hint,
+            [frame.output for frame in frames],
+        )
+        for frames in (drawing.frames for drawing in plan.drawings)
+    ]
+    if work:
+        yield from pipeline.color_drawings(opened.job, opened.weights, work, pools)
+
+
+def _row(plan: Plan, written: Written) -> Row:
+    template = plan.templates[written.output]
+    if written.failure is not None:
+        return failed_row(template, written.failure, written.seconds)
+    return written_row(template, written.output_bytes, written.seconds)

@@ -1,0 +1,69 @@
+"""Weights as folders: those that come with the program, and anybody's."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lineart.storage import Storage
+
+INCLUDED = Path(__file__).parent
+"""The folders of the weights that come with the program."""
+
+
+def is_included(folder: Storage) -> bool:
+    """Whether weights came with the program."""
+    return not folder.is_s3 and Path(folder.root).parent == INCLUDED.resolve()
+
+
+def open_weights(name_or_uri: str) -> Storage:
+    """Give the folder of weights that a name or an address means."""
+    included = INCLUDED / name_or_uri
+    if "/" not in name_or_uri and included.is_dir():
+        return Storage.at(str(included))
+    return Storage.at(name_or_uri)
+
+
+def read_weights(folder: Storage) -> dict[str, bytes]:
+    """Read the files of a folder of weights: `config.json` and the safetensors.
+
+    Raises:
+        FileNotFoundError: there is no `config.json`.
+    """
+    try:
+        files = {"config.json": folder.read("config.json")}
+    except OSError as error:
+        names = ", ".join(sorted(path.parent.name for path in INCLUDED.glob("*/config.json")))
+        raise FileNotFoundError(
+            f"no weights at {folder.uri}: config.json cannot be read ({error}); give a folder that "
+            f"holds it, or one of the included names: {names}"
+        ) from error
+    for entry in folder.entries():
+        if entry.path.endswith(".safetensors"):
+            files[entry.path] = folder.read(entry.path)
+    return files
+
+
+def fingerprint(files: Mapping[str, bytes]) -> str:
+    """Give one sha256 over all files and their names."""
+    digest = hashlib.sha256()
+    for name in sorted(files):
+        digest.update(f"{name}:{len(files[name])}:".encode())
+        digest.update(files[name])
+    return digest.hexdigest()
+
+
+def read_config(files: Mapping[str, bytes]) -> dict[str, Any]:
+    """Read `config.json` as far as a process without networks needs it.
+
+    Raises:
+        ValueError: it is not such a file.
+    """
+    try:
+        config = json.loads(files["config.json"])
+    except ValueError as error:
+        raise ValueError(f"config.json of the weights is not JSON: {error}") from error
+    if not isinstance(config, dict) or not isinstance(config.get("draft_scale"), int):
+        raise ValueError("config.json of the weights does not say its draft_scale")
+    return config

@@ -1,0 +1,83 @@
+"""What a film is, from names alone and from Parquet."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from lineart.film.frames import Source, assemble, is_plain_path, list_pictures, read_picture
+from lineart.storage import Storage
+
+
+def sources(*names: str) -> list[Source]:
+    """Give files by name."""
+    return [Source(name, name) for name in names]
+
+
+def test_natural_order() -> None:
+    """Frame 2 comes before frame 10, and shot 2 before shot 10."""
+    frames = assemble(sources("s10/f2.png", "s2/f10.png", "s2/f2.png"), [], "film")
+    assert [frame.name for frame in frames] == ["s2/f2.png", "s2/f10.png", "s10/f2.png"]
+    assert [frame.number for frame in frames] == [1, 2, 1]
+
+
+def test_shot_is_a_folder() -> None:
+    """A folder's frames stay together beside its subfolders; the root is a shot of its own."""
+    frames = assemble(sources("a/1.png", "a/b/1.png", "a/c.png", "top.png"), [], "film")
+    assert [frame.shot for frame in frames] == ["film", "a", "a", "a/b"]
+
+
+def test_output_is_png() -> None:
+    """A frame goes to the same relative path, as PNG."""
+    (frame,) = assemble(sources("s1/f.v2.tif"), [], "film")
+    assert frame.output == "frames/s1/f.v2.png"
+
+
+def test_hints_hold() -> None:
+    """A frame's hint holds until the next in its shot; the shot's hint holds before the first."""
+    lines = sources(*(f"s1/f{n}.png" for n in range(1, 6)), "s2/f1.png")
+    hints = sources("s1.png", "s1/f2.png", "s1/f4.webp")
+    held = [frame.hint and frame.hint.name for frame in assemble(lines, hints, "film")]
+    assert held == ["s1.png", "s1/f2.png", "s1/f2.png", "s1/f4.webp", "s1/f4.webp", None]
+
+
+@pytest.mark.parametrize("twin", ["s/f.tif", "s/F.png"])
+def test_twins_are_refused(twin: str) -> None:
+    """Two drawings that would be written to one output are an error that names both."""
+    with pytest.raises(ValueError, match="one output"):
+        assemble(sources("s/f.png", twin), [], "film")
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "/a.png", "../a.png", "a/../../b", "a\\b", "a\0", "a//b"]
+)
+def test_names_that_leave_the_root(name: str) -> None:
+    """Names that are not plain relative paths are told apart."""
+    assert not is_plain_path(name)
+    assert is_plain_path("shot 1/främe (2).png")
+
+
+def test_parquet_rows(tmp_path: Path) -> None:
+    """Every row of a Parquet file is a picture, whatever its row group."""
+    images = [bytes([value]) * 5 for value in range(7)]
+    table = pa.table({"frame": [f"s/{n}.png" for n in range(7)], "image": images})
+    parquet.write_table(table, tmp_path / "film.parquet", row_group_size=3)
+    storage = Storage.at(str(tmp_path))
+    pictures = list_pictures(storage)
+    assert [picture.name for picture in pictures] == [f"s/{n}.png" for n in range(7)]
+    assert [read_picture(storage, picture) for picture in pictures] == images
+
+
+def test_parquet_without_columns(tmp_path: Path) -> None:
+    """A Parquet file without the columns is refused by name."""
+    parquet.write_table(pa.table({"frame": ["a.png"]}), tmp_path / "film.parquet")
+    with pytest.raises(ValueError, match=r"film\.parquet has no column image"):
+        list_pictures(Storage.at(str(tmp_path)))
+
+
+def test_parquet_hostile_name(tmp_path: Path) -> None:
+    """A frame that points outside the film is refused."""
+    parquet.write_table(pa.table({"frame": ["../x.png"], "image": [b""]}), tmp_path / "f.parquet")
+    with pytest.raises(ValueError, match="no relative path"):
+        list_pictures(Storage.at(str(tmp_path)))

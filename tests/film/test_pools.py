@@ -1,0 +1,52 @@
+"""Workers from what a cluster has."""
+
+import pytest
+
+from lineart.film.pools import Bounds, plan_pools
+
+
+@pytest.mark.parametrize("cpus", [1, 2, 3, 4, 16, 96])
+def test_everything_fits_without_gpu(cpus: int) -> None:
+    """Networks at their most leave room for at least one task on pixels."""
+    pools = plan_pools({"CPU": float(cpus)}, drawings=1000)
+    used = pools.networks.most * pools.network_cpus + pools.pixels.most * pools.pixel_cpus
+    assert used <= cpus
+    assert pools.networks.most == cpus
+
+
+def test_one_network_a_gpu() -> None:
+    """Each GPU gets a network, with a CPU of its own, and the other CPUs do the pixels."""
+    pools = plan_pools({"CPU": 16.0, "GPU": 4.0}, drawings=1000)
+    assert (pools.networks.most, pools.network_gpus) == (4, 1.0)
+    assert pools.pixels.most == 12
+
+
+def test_few_drawings_need_few_networks() -> None:
+    """A network is not started for a handful of drawings."""
+    assert plan_pools({"CPU": 96.0}, drawings=5).networks.most == 2
+
+
+@pytest.mark.parametrize(
+    ("resources", "networks", "pixels"),
+    [
+        ({"CPU": 2.0}, Bounds(3, 3), None),
+        ({"CPU": 1.0, "GPU": 1.0}, None, Bounds(1, 1)),
+        ({"CPU": 2.0}, Bounds(2, 2), Bounds(3, 3)),
+        ({}, None, None),
+    ],
+)
+def test_what_cannot_be_placed_is_refused(
+    resources: dict[str, float], networks: Bounds | None, pixels: Bounds | None
+) -> None:
+    """Pools without room are an error that says so, not a wait without end."""
+    with pytest.raises(ValueError, match="cannot be placed"):
+        plan_pools(resources, 100, networks, pixels)
+
+
+@pytest.mark.parametrize("text", ["", "a", "0:2", "3:2", "1:2:3", "-1"])
+def test_bounds_that_are_none(text: str) -> None:
+    """Only MIN:MAX with 1 <= MIN <= MAX is read."""
+    with pytest.raises(ValueError, match="MIN:MAX"):
+        Bounds.parse(text)
+    assert Bounds.parse("2:5") == Bounds(2, 5)
+    assert Bounds.parse("3") == Bounds(3, 3)

@@ -1,0 +1,351 @@
+"""Runs over a film: what is made, what is left alone, what fails. Ray's part is run in one process.
+
+The stages are the real ones; only `pipeline`'s way of running them is replaced, so that a run takes
+a moment. `tests/jobs/test_colorize.py` runs films on Ray itself.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from pyarrow import parquet
+
+from lineart.film import pipeline, stages
+from lineart.film.pools import Pools
+from lineart.film.run import Film, Summary, open_film, run_film
+from lineart.film.stages import Job, Work, Written
+from lineart.manifest import Row, read_rows
+from lineart.storage import Storage
+from tests.conftest import DrawLine
+
+
+@pytest.fixture(autouse=True)
+def in_one_process(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Run the stages one after another; give a list that fills with the outputs coloured."""
+    colored: list[str] = []
+
+    def run_tasks(function: Callable[[Any], Any], arguments: Iterator[Any]) -> Iterator[Any]:
+        for argument in arguments:
+            yield argument, function(argument)
+
+    def color(job: Job, weights: Storage, work: Sequence[Work], _: Pools) -> Iterator[Written]:
+        network = stages.Network(weights)
+        for item in work:
+            colored.append(item.outputs[0])
+            (row,) = network([stages.shrink(stages.pack_work(item), job)])
+            yield from stages.compose_and_write(row, job)
+
+    monkeypatch.setattr(pipeline, "_run_tasks", run_tasks)
+    monkeypatch.setattr(pipeline, "color_drawings", color)
+    return colored
+
+
+@pytest.fixture
+def film(tmp_path: Path, tiny_weights: Path, draw_line: DrawLine) -> Film:
+    """Give a film of two shots: five drawings in s1 of which two are held, two in s2."""
+    for name, seed in {"s1/f1": 1, "s1/f2": 1, "s1/f3": 2, "s1/f10": 2, "s1/f11": 3}.items():
+        save(tmp_path / f"lines/{name}.png", draw_line(seed))
+    for name, seed in {"s2/f1": 4, "s2/f2": 1}.items():
+        save(tmp_path / f"lines/{name}.png", draw_line(seed))
+    return Film(
+        lines=str(tmp_path / "lines"),
+        output=str(tmp_path / "out"),
+        weights=str(tiny_weights),
+        network_size_px=64,
+    )
+
+
+def save(path: Path, image: np.ndarray) -> None:
+    """Write an image, RGB(A) or grey."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    bgr = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGBA2BGRA)
+    assert cv2.imwrite(str(path), bgr)
+
+
+def run(film: Film) -> Summary:
+    """Run a film."""
+    return run_film(film, open_film(film), {"CPU": 2.0}, lambda _: None)[0]
+
+
+def counts(summary: Summary) -> tuple[int, int, int, int]:
+    """Give done, held, failed, skipped, and check that they add up."""
+    numbers = summary.done, summary.held, summary.failed, summary.skipped
+    assert sum(numbers) == summary.frames
+    return numbers
+
+
+def manifest_rows(film: Film) -> dict[str, Row]:
+    """Read the manifest as any Parquet reader would."""
+    rows = parquet.read_table(f"{film.output}/manifest").to_pylist()
+    assert len({row["frame"] for row in rows}) == len(rows)
+    return {row["frame"]: row for row in rows}
+
+
+def pictures(film: Film) -> dict[str, str]:
+    """Give the hash of every output."""
+    root = Path(film.output) / "frames"
+    return {
+        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in root.rglob("*.png")
+    }
+
+
+def test_a_film(film: Film, in_one_process: list[str]) -> None:
+    """Every frame has a file and a row; equal drawings are coloured once and say by whom."""
+    assert counts(run(film)) == (4, 3, 0, 0)
+    assert len(in_one_process) == 4
+    rows, files = manifest_rows(film), pictures(film)
+    assert list(rows) == [f"s1/f{n}.png" for n in (1, 2, 3, 10, 11)] + ["s2/f1.png", "s2/f2.png"]
+    assert {name: row["held_by"] for name, row in rows.items() if row["status"] == "held"} == {
+        "s1/f2.png": "s1/f1.png",
+        "s1/f10.png": "s1/f3.png",
+        "s2/f2.png": "s1/f1.png",
+    }
+    assert files.keys() == rows.keys()
+    assert files["s1/f2.png"] == files["s1/f1.png"] != files["s1/f3.png"]
+    assert (rows["s1/f1.png"]["width"], rows["s1/f1.png"]["height"]) == (128, 72)
+    line = Path(film.lines, "s1/f1.png").read_bytes()
+    assert rows["s1/f1.png"]["line_sha256"] == hashlib.sha256(line).hexdigest()
+    assert cv2.imread(f"{film.output}/frames/s1/f11.png").shape == (72, 128, 3)
+
+
+def test_finished_film_is_left_alone(
+    film: Film, in_one_process: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second run decodes nothing, colours nothing and leaves manifest and files as they are."""
+    run(film)
+    rows, files, coloured = manifest_rows(film), pictures(film), len(in_one_process)
+    monkeypatch.setattr(stages, "decode_line", None)
+    assert counts(run(film)) == (0, 0, 0, 7)
+    assert (manifest_rows(film), pictures(film), len(in_one_process)) == (rows, files, coloured)
+
+
+def test_retake(film: Film, in_one_process: list[str], draw_line: DrawLine) -> None:
+    """A drawing that was replaced is made again, and it alone."""
+    run(film)
+    before = pictures(film)
+    in_one_process.clear()
+    save(Path(film.lines, "s1/f11.png"), draw_line(9))
+    assert counts(run(film)) == (1, 0, 0, 6)
+    assert in_one_process == ["frames/s1/f11.png"]
+    changed = {name for name, digest in pictures(film).items() if before[name] != digest}
+    assert changed == {"s1/f11.png"}
+
+
+def test_retake_of_a_held_drawing(film: Film, draw_line: DrawLine) -> None:
+    """When the frame that others hold is replaced, the first of the others takes its place."""
+    run(film)
+    save(Path(film.lines, "s1/f1.png"), draw_line(9))
+    assert counts(run(film)) == (1, 0, 0, 6)
+    rows = manifest_rows(film)
+    assert (rows["s1/f2.png"]["status"], rows["s1/f2.png"]["held_by"]) == ("done", None)
+    assert rows["s2/f2.png"]["held_by"] == "s1/f2.png"
+
+
+def test_lost_output_is_copied_back(film: Film, in_one_process: list[str]) -> None:
+    """A deleted file whose picture stands in another frame is copied, not coloured."""
+    run(film)
+    before = pictures(film)
+    in_one_process.clear()
+    Path(film.output, "frames/s1/f2.png").unlink()
+    assert counts(run(film)) == (0, 1, 0, 6)
+    assert (in_one_process, pictures(film)) == ([], before)
+
+
+def test_edited_hint(film: Film, in_one_process: list[str]) -> None:
+    """A new hint makes the frames anew for which it holds."""
+    run(film)
+    in_one_process.clear()
+    hint = np.zeros((72, 128, 4), np.uint8)
+    hint[30:40, 60:70] = (200, 40, 40, 255)
+    folder = Path(film.lines).parent / "hints"
+    save(folder / "s1/f10.png", hint)
+    hinted = replace(film, hints=str(folder))
+    assert counts(run(hinted)) == (2, 0, 0, 5)
+    assert in_one_process == ["frames/s1/f10.png", "frames/s1/f11.png"]
+    assert manifest_rows(hinted)["s1/f11.png"]["hint_sha256"] is not None
+    assert manifest_rows(hinted)["s1/f3.png"]["hint_sha256"] is None
+
+
+def test_broken_frame(film: Film) -> None:
+    """A broken file is a row with stage, error and message; the others are made; mended, it is."""
+    path = Path(film.lines, "s1/f3.png")
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    summary = run(film)
+    assert counts(summary) == (4, 2, 1, 0)
+    row = manifest_rows(film)["s1/f3.png"]
+    assert (row["status"], row["stage"], row["error"]) == ("failed", "decode", "ValueError")
+    assert row["message"]
+    assert row["output"] is None
+    path.write_bytes(whole)
+    assert counts(run(film)) == (1, 0, 0, 6)
+
+
+def test_broken_hint(film: Film) -> None:
+    """A broken hint fails the frames for which it holds, by name."""
+    folder = Path(film.lines).parent / "hints"
+    folder.mkdir()
+    (folder / "s2.png").write_bytes(b"no picture")
+    summary = run(replace(film, hints=str(folder)))
+    assert summary.failed == 2
+    rows = manifest_rows(film)
+    assert {name for name, row in rows.items() if row["stage"] == "hint"} == {
+        "s2/f1.png",
+        "s2/f2.png",
+    }
+
+
+def test_frame_changed_while_running(
+    film: Film, draw_line: DrawLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A drawing replaced between index and read fails by name: no row lies about its pixels."""
+    index = stages.index_lines
+
+    def index_then_change(*arguments: Any) -> Any:
+        results = index(*arguments)
+        save(Path(film.lines, "s1/f11.png"), draw_line(9))
+        return results
+
+    monkeypatch.setattr(stages, "index_lines", index_then_change)
+    assert run(film).failed == 1
+    assert "changed while" in manifest_rows(film)["s1/f11.png"]["message"]
+
+
+def test_interrupted_run_goes_on(film: Film, in_one_process: list[str]) -> None:
+    """What was done before an interrupt is in the manifest; the next run makes the rest."""
+
+    def interrupt(summary: Summary) -> None:
+        if summary.done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_film(film, open_film(film), {"CPU": 2.0}, interrupt)
+    done = len(manifest_rows(film))
+    assert 0 < done < 7
+    in_one_process.clear()
+    assert run(film).skipped == done
+    fresh = replace(film, output=f"{film.output}-fresh")
+    run(fresh)
+    assert pictures(film) == pictures(fresh)
+    ignored = ("written_at", "seconds")
+    for name, row in manifest_rows(film).items():
+        other = manifest_rows(fresh)[name]
+        assert {key: row[key] for key in row if key not in ignored} == {
+            key: other[key] for key in other if key not in ignored
+        }
+
+
+def test_shots_and_limit(film: Film) -> None:
+    """A run over one shot or the first frames keeps the rows of all others."""
+    run(replace(film, shots=("s2",)))
+    assert set(manifest_rows(film)) == {"s2/f1.png", "s2/f2.png"}
+    run(replace(film, limit=1))
+    assert set(manifest_rows(film)) == {"s1/f1.png", "s2/f1.png", "s2/f2.png"}
+    assert run(film).frames == 7
+    with pytest.raises(ValueError, match="no shot is called s9"):
+        open_film(replace(film, shots=("s9",)))
+
+
+def test_force(film: Film, in_one_process: list[str]) -> None:
+    """With force everything is made anew, and comes out the same."""
+    run(film)
+    before = pictures(film)
+    assert counts(run(replace(film, force=True))) == (4, 3, 0, 0)
+    assert (len(in_one_process), pictures(film)) == (8, before)
+
+
+def test_removed_drawing_leaves_the_manifest(film: Film) -> None:
+    """A drawing that is no longer in the film has no row any more."""
+    run(film)
+    Path(film.lines, "s1/f11.png").unlink()
+    run(film)
+    assert "s1/f11.png" not in manifest_rows(film)
+
+
+def test_parquet_in_and_out(film: Film) -> None:
+    """Frames packed as Parquet hold the same PNGs, and are an input again."""
+    packed = replace(film, parquet_frames=True)
+    run(packed)
+    (path,) = Path(film.output, "parquet").glob("*.parquet")
+    table = parquet.read_table(path).to_pylist()
+    assert [row["frame"] for row in table] == list(manifest_rows(film))
+    first = Path(film.output, "frames/s1/f1.png").read_bytes()
+    assert table[0]["image"] == first
+    shutil.rmtree(film.output)
+    folder = Path(film.lines)
+    lines = [{"frame": n, "image": (folder / n).read_bytes()} for n in ("s1/f1.png", "s2/f1.png")]
+    shutil.rmtree(folder)
+    folder.mkdir()
+    import pyarrow as pa
+
+    parquet.write_table(pa.Table.from_pylist(lines), folder / "lines.parquet")
+    assert counts(run(film)) == (2, 0, 0, 0)
+    assert pictures(film)["s1/f1.png"] == hashlib.sha256(first).hexdigest()
+
+
+def test_leftovers_are_swept(film: Film) -> None:
+    """What a killed writer left half-written is gone after the next run."""
+    partial = Path(film.output, ".partial")
+    partial.mkdir(parents=True)
+    (partial / "0123").write_bytes(b"half")
+    run(film)
+    assert not partial.exists()
+
+
+def test_parts_of_a_killed_run_count(film: Film) -> None:
+    """Rows that a killed run left in parts are read, and gone from the parts after the next run."""
+    run(film)
+    rows = read_rows(Storage.at(film.output))
+    from lineart.manifest import append_part
+
+    Path(film.output, "manifest/manifest.parquet").unlink()
+    append_part(Storage.at(film.output), list(rows.values())[:3])
+    assert run(film).skipped == 3
+    assert [*Path(film.output, "manifest").rglob("*.parquet")] == [
+        Path(film.output, "manifest/manifest.parquet")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"lines": "{root}/none"}, "there is no folder"),
+        ({"lines": "gs://bucket/x"}, "only folders and s3://"),
+        ({"lines": "s3:///x"}, "names no bucket"),
+        ({"output": "{root}/lines/out"}, "keep them apart"),
+        ({"output": "{root}"}, "keep them apart"),
+        ({"lines": "{root}/empty"}, "no image"),
+        ({"weights": "{root}/empty"}, "no weights at"),
+        ({"weights": "nothing-so-called"}, "no weights at"),
+        ({"limit": 0}, "--limit"),
+        ({"network_size_px": 8}, "--network-size"),
+    ],
+)
+def test_wrong_input(film: Film, change: dict[str, Any], sentence: str) -> None:
+    """Wrong flags and inputs are refused with a sentence before anything starts."""
+    root = Path(film.lines).parent
+    (root / "empty").mkdir()
+    filled = {
+        name: value.format(root=root) if isinstance(value, str) else value
+        for name, value in change.items()
+    }
+    with pytest.raises((ValueError, OSError), match=sentence):
+        open_film(replace(film, **filled))
+    assert not Path(film.output).exists()
+
+
+def test_weights_that_do_not_fit(film: Film, tmp_path: Path, tiny_weights: Path) -> None:
+    """Weights with a cut file are refused before anything starts."""
+    broken = tmp_path / "broken"
+    shutil.copytree(tiny_weights, broken)
+    data = (broken / "color.safetensors").read_bytes()
+    (broken / "color.safetensors").write_bytes(data[:-100])
+    with pytest.raises(ValueError, match=r"color\.safetensors"):
+        open_film(replace(film, weights=str(broken)))

@@ -1,0 +1,191 @@
+"""The command itself, in a process of its own, on Ray."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import psutil
+import pytest
+from pyarrow import parquet
+
+from tests.conftest import DrawLine
+
+FRAMES = 160
+COMMAND = [sys.executable, "-m", "jobs.colorize", "--network-size", "64"]
+
+
+@pytest.fixture(scope="module")
+def lines(tmp_path_factory: pytest.TempPathFactory, draw_line: DrawLine) -> Path:
+    """Give a film of two shots; in the second each drawing is held for two frames."""
+    folder = tmp_path_factory.mktemp("film") / "lines"
+    for number in range(FRAMES):
+        shot, seed = ("s1", number) if number < FRAMES // 2 else ("s2", number // 2)
+        path = folder / shot / f"f{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        assert cv2.imwrite(str(path), draw_line(seed))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def colored(
+    lines: Path, tiny_weights: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """Colour the film without interruption; give the hash of every frame."""
+    output = tmp_path_factory.mktemp("reference") / "out"
+    done = colorize(lines, output, tiny_weights)
+    assert done.returncode == 0, done.stderr
+    result = last_line(done)
+    assert (result["frames"], result["failed"], result["skipped"]) == (FRAMES, 0, 0)
+    assert result["done"] + result["held"] == FRAMES
+    assert result["held"] >= FRAMES // 4
+    assert "frames/s" in done.stderr
+    assert (output / "report.html").stat().st_size > 10_000
+    assert json.loads((output / "run.json").read_text())["summary"] == result
+    assert not (output / ".partial").exists()
+    return hashes(output)
+
+
+def arguments(lines: object, output: object, weights: Path) -> list[str]:
+    """Give a command line."""
+    return [*COMMAND, "--lines", f"{lines}", "--output", f"{output}", "--weights", str(weights)]
+
+
+def colorize(
+    lines: object, output: object, weights: Path, *more: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end."""
+    command = [*arguments(lines, output, weights), *more]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+
+
+def last_line(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    """Read the JSON object that ends the standard output."""
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def hashes(output: Path) -> dict[str, str]:
+    """Give the hash of every coloured frame."""
+    return {
+        path.relative_to(output).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in (output / "frames").rglob("*.png")
+    }
+
+
+def kill_when(command: list[str], output: Path, frames: int) -> None:
+    """Start the command and SIGKILL it as soon as so many frames stand; wait for its workers."""
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as driver:
+        deadline = time.monotonic() + 120
+        while driver.poll() is None and time.monotonic() < deadline:
+            if sum(1 for _ in (output / "frames").rglob("*.png")) >= frames:
+                break
+            time.sleep(0.02)
+        workers = psutil.Process(driver.pid).children(recursive=True)
+        assert driver.poll() is None, "the run ended before it could be killed"
+        driver.kill()
+    _, alive = psutil.wait_procs(workers, timeout=30)
+    for process in alive:
+        process.kill()
+
+
+def test_sigkill_at_three_moments(
+    lines: Path, tiny_weights: Path, colored: Mapping[str, str], tmp_path: Path
+) -> None:
+    """A driver killed three times loses and doubles nothing; in the end every byte is the same."""
+    output = tmp_path / "out"
+    command = arguments(lines, output, tiny_weights)
+    for frames in (1, FRAMES // 4, FRAMES // 2):
+        kill_when(command, output, frames)
+    done = colorize(lines, output, tiny_weights)
+    assert done.returncode == 0, done.stderr
+    assert last_line(done)["skipped"] > 0
+    assert hashes(output) == colored
+    rows = parquet.read_table(output / "manifest").to_pylist()
+    assert len(rows) == len({row["frame"] for row in rows}) == FRAMES
+    assert {row["output"] for row in rows} == colored.keys()
+    assert not (output / ".partial").exists()
+    assert not list((output / "manifest").glob("_parts/*"))
+
+
+def test_s3_end_to_end(
+    s3: Path, lines: Path, tiny_weights: Path, colored: Mapping[str, str]
+) -> None:
+    """From bucket to bucket the frames are the same as from folder to folder; twice is once."""
+    (s3 / "studio" / "episode").mkdir(parents=True)
+    (s3 / "studio" / "episode" / "lines").symlink_to(lines)
+    done = colorize("s3://studio/episode/lines", "s3://studio/episode/color", tiny_weights)
+    assert done.returncode == 0, done.stderr
+    output = s3 / "studio" / "episode" / "color"
+    assert hashes(output) == colored
+    assert parquet.read_table(output / "manifest").num_rows == FRAMES
+    again = colorize("s3://studio/episode/lines", "s3://studio/episode/color", tiny_weights)
+    assert last_line(again)["skipped"] == FRAMES
+    assert os.environ["AWS_SECRET_ACCESS_KEY"] not in (output / "run.json").read_text()
+
+
+def test_broken_frame_exits_3(tiny_weights: Path, draw_line: DrawLine, tmp_path: Path) -> None:
+    """A broken PNG among good ones: the good ones are made, the status is 3, the page names it."""
+    folder = tmp_path / "lines" / "s1"
+    folder.mkdir(parents=True)
+    for number in range(6):
+        cv2.imwrite(str(folder / f"f{number}.png"), draw_line(number))
+    (folder / "f3.png").write_bytes((folder / "f2.png").read_bytes()[:200])
+    cv2.imwrite(str(folder / "odd.png"), np.full((37, 211), 255, np.uint8))
+    done = colorize(tmp_path / "lines", tmp_path / "out", tiny_weights)
+    assert done.returncode == 3, done.stderr
+    assert (last_line(done)["done"], last_line(done)["failed"]) == (6, 1)
+    assert cv2.imread(str(tmp_path / "out/frames/s1/odd.png")).shape == (37, 211, 3)
+    assert "s1/f3.png" in (tmp_path / "out/report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("lines_name", "more", "sentence"),
+    [
+        ("none", [], "there is no folder"),
+        ("film", ["--shots", "s9"], "no shot is called s9"),
+        ("film", ["--gpu-workers", "5:2"], "is not MIN:MAX"),
+    ],
+)
+def test_wrong_input_exits_2(
+    tiny_weights: Path,
+    draw_line: DrawLine,
+    tmp_path: Path,
+    lines_name: str,
+    more: list[str],
+    sentence: str,
+) -> None:
+    """A wrong input or flag ends with status 2 and one sentence, and nothing is written."""
+    (tmp_path / "film/s1").mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / "film/s1/f1.png"), draw_line(1))
+    done = colorize(tmp_path / lines_name, tmp_path / "out", tiny_weights, *more)
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_pool_that_cannot_be_placed(
+    tiny_weights: Path, draw_line: DrawLine, tmp_path: Path
+) -> None:
+    """More networks than there is room for are refused in a sentence, not waited for."""
+    (tmp_path / "film/s1").mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / "film/s1/f1.png"), draw_line(1))
+    done = colorize(tmp_path / "film", tmp_path / "out", tiny_weights, "--gpu-workers", "999")
+    assert done.returncode == 2
+    assert "999 networks cannot be placed" in done.stderr
+
+
+def test_dry_run(tiny_weights: Path, tmp_path: Path) -> None:
+    """A dry run prints the configuration and touches nothing."""
+    done = colorize("a", tmp_path / "out", tiny_weights, "--dry-run")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["network_size"] == 64
+    assert not (tmp_path / "out").exists()
