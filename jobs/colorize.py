@@ -112,6 +112,7 @@ def run(film: Film, opened: Opened) -> int:
     write_run(film, opened, started_at, summary)
     if summary.skipped < summary.frames or not opened.job.output.exists(PAGE):
         write_page(opened, rows, summary)
+    opened.job.output.sweep()
     print(json.dumps(asdict(summary)))
     return SOME_FAILED if summary.failed else ALL_DONE
 

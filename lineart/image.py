@@ -34,14 +34,16 @@ def fit_short_side(size: Size, short_side_px: int) -> Size:
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def resize(image: Frame | Line, size: Size) -> Frame | Line:
+def resize(image: UInt8[np.ndarray, "H W *C"], size: Size) -> UInt8[np.ndarray, "NewH NewW *C"]:
     """Resize to `size`: by area when the picture shrinks, bicubic when it grows."""
     height, width = size
     if image.shape[:2] == size:
         return image
     shrinks = height * width < image.shape[0] * image.shape[1]
     interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-    return cv2.resize(image, (width, height), interpolation=interpolation)
+    resized: UInt8[np.ndarray, "NewH NewW *C"]
+    resized = cv2.resize(image, (width, height), interpolation=interpolation)
+    return resized
 
 
 def pad_to_multiple(

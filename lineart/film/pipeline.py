@@ -4,6 +4,8 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from importlib import import_module
+from threading import Thread
 from typing import Any
 
 import pyarrow as pa
@@ -48,10 +50,14 @@ def start_ray() -> dict[str, float]:
     Raises:
         ConnectionError: the cluster does not answer.
     """
-    # The workers are the program here: no reason to run them at low priority.
+    # The workers are the program here: no reason to run them at low priority, nor to end those that
+    # wait while a network starts; starting them again takes seconds.
     os.environ.setdefault("RAY_worker_niceness", "0")
+    os.environ.setdefault("RAY_idle_worker_killing_time_threshold_ms", "60000")
     import ray
 
+    # Importing Ray Data takes as long as Ray's own start, most of which is waiting.
+    Thread(target=import_module, args=["ray.data"], daemon=True).start()
     if not ray.is_initialized():
         options: dict[str, Any] = (
             {} if "RAY_ADDRESS" in os.environ else {"include_dashboard": False}

@@ -209,7 +209,6 @@ def run_film(
         record.flush()
         rows = [record.rows[f.name] for f in opened.film_frames if f.name in record.rows]
         manifest.replace_manifest(output, rows)
-        output.sweep()
     if film.parquet_frames:
         pack_frames(output, rows, changed)
     summary.seconds = round(time.monotonic() - started, 3)

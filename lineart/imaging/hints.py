@@ -1,8 +1,12 @@
 """Colour hints: sample them from a picture, shrink them without losing one."""
 
 import numpy as np
+from jaxtyping import Bool, UInt8
 
 from lineart.image import Frame, Hint, Size, pad_to_multiple
+
+STROKE_TOLERANCE = 24
+"""Grey levels by which the picture may differ from a stroke's colour below it."""
 
 
 def no_hints(size: Size) -> Hint:
@@ -30,7 +34,7 @@ def sample_hints(color: Frame, count: int, rng: np.random.Generator) -> Hint:
     return hint
 
 
-def resize_hints(hint: Hint, size: Size) -> Hint:
+def resize_hints(hint: Hint, size: Size) -> UInt8[np.ndarray, "NewH NewW 4"]:
     """Bring hints to `size` without losing one and without mixing colours.
 
     Every hint moves to the cell of the new grid that its pixel's centre falls into. Where several
@@ -53,7 +57,7 @@ def resize_hints(hint: Hint, size: Size) -> Hint:
     return resized
 
 
-def pool_hints(hint: Hint, factor: int) -> Hint:
+def pool_hints(hint: Hint, factor: int) -> UInt8[np.ndarray, "NewH NewW 4"]:
     """Shrink hints by a whole factor; the last cells may be cut by the border.
 
     Returns:
@@ -61,3 +65,35 @@ def pool_hints(hint: Hint, factor: int) -> Hint:
     """
     padded = pad_to_multiple(hint, factor, 0)
     return resize_hints(padded, (padded.shape[0] // factor, padded.shape[1] // factor))
+
+
+def sample_strokes(
+    color: Frame,
+    allowed: Bool[np.ndarray, "H W"],
+    count: int,
+    *,
+    length_px: int,
+    rng: np.random.Generator,
+) -> Hint:
+    """Take the colours of `count` pixels where `allowed`, each drawn on as a short straight stroke.
+
+    A stroke has one colour and ends early where the picture's colour changes, as an artist's would.
+    `length_px` 1 gives points.
+    """
+    height, width = color.shape[:2]
+    hint = no_hints((height, width))
+    places = np.flatnonzero(allowed)
+    if not places.size:
+        return hint
+    for place in rng.choice(places, size=min(count, places.size), replace=False):
+        y, x = divmod(int(place), width)
+        angle = rng.uniform(0, 2 * np.pi)
+        start = color[y, x].astype(np.int16)
+        for step in range(length_px):
+            row, column = round(y + step * np.sin(angle)), round(x + step * np.cos(angle))
+            is_inside = 0 <= row < height and 0 <= column < width
+            if not is_inside or np.abs(color[row, column] - start).max() > STROKE_TOLERANCE:
+                break
+            hint[row, column, :3] = start
+            hint[row, column, 3] = 255
+    return hint

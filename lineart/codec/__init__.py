@@ -1,0 +1,68 @@
+"""Bytes <-> arrays: reads what studios have, writes PNG fast."""
+
+import cv2
+import numpy as np
+
+from lineart.codec.pictures import Samples, read_samples
+from lineart.codec.png import encode_png
+from lineart.image import Frame, Hint, Line
+
+__all__ = ["MAX_PIXELS", "decode_color", "decode_hint", "decode_line", "encode_png"]
+
+MAX_PIXELS = 200_000_000
+"""Largest picture that is decoded, unless the caller says otherwise."""
+
+
+def decode_line(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Line:
+    """Read a line drawing; colours become luminance, transparency becomes white paper.
+
+    Raises:
+        ValueError: `data` is no whole picture of a known format, or is above `max_pixels`.
+    """
+    samples = read_samples(data, max_pixels)
+    if samples.shape[2] >= 3:
+        to_gray = cv2.COLOR_RGB2GRAY if samples.shape[2] == 3 else cv2.COLOR_RGBA2GRAY
+        samples = np.dstack((cv2.cvtColor(samples, to_gray), samples[:, :, 3:]))
+    return _on_white(samples)[:, :, 0]
+
+
+def decode_hint(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Hint:
+    """Read a hint picture; its alpha is the opacity of the hints.
+
+    Raises:
+        ValueError: as `decode_line`, or the picture has no transparency.
+    """
+    samples = read_samples(data, max_pixels)
+    if samples.shape[2] in (1, 3):
+        raise ValueError(
+            "the hint picture has no transparency, so it is not clear which pixels are hints; "
+            "save it as RGBA, transparent where there is no hint"
+        )
+    if samples.shape[2] == 2:
+        gray, alpha = cv2.split(samples)
+        samples = cv2.merge((gray, gray, gray, alpha))
+    return samples
+
+
+def decode_color(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Frame:
+    """Read a colour picture; transparency becomes white.
+
+    Raises:
+        ValueError: as `decode_line`.
+    """
+    samples = _on_white(read_samples(data, max_pixels))
+    return cv2.cvtColor(samples, cv2.COLOR_GRAY2RGB) if samples.shape[2] == 1 else samples
+
+
+def _on_white(samples: Samples) -> Samples:
+    """Lay a picture with alpha on white: `255 - (255 - c) * alpha / 255`, to the nearest."""
+    channels = samples.shape[2]
+    if channels in (1, 3):
+        return samples
+    color, alpha = samples[:, :, :-1], samples[:, :, -1:]
+    if alpha.min() == 255:
+        return np.ascontiguousarray(color)
+    dark = cv2.bitwise_not(np.ascontiguousarray(color)).reshape(color.shape)
+    opacity = np.ascontiguousarray(np.broadcast_to(alpha, color.shape))
+    white: Samples = cv2.bitwise_not(cv2.multiply(dark, opacity, scale=1 / 255))
+    return white.reshape(color.shape)

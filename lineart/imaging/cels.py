@@ -1,0 +1,74 @@
+"""Make film cels of pictures: flat colours, other colours for regions and for the paper."""
+
+import cv2
+import numpy as np
+from jaxtyping import Bool
+
+from lineart.image import Frame, Line
+
+SMALLEST_REGION = 0.002
+"""Regions below this share of the picture keep their colour."""
+
+CUBE = np.stack(np.meshgrid(*[np.arange(4, 256, 8, dtype=np.float32)] * 3, indexing="ij"), -1)
+CUBE = CUBE.reshape(-1, 3)
+"""All colours in steps of 8 grey levels."""
+
+
+def flatten(color: Frame, num_colors: int, rng: np.random.Generator) -> Frame:
+    """Paint every pixel in the nearest of `num_colors` colours of the picture."""
+    smooth = cv2.medianBlur(color, 5)
+    pixels = smooth.reshape(-1, 3)
+    palette = pixels[rng.choice(len(pixels), num_colors)]
+    # |p - c|^2 without |p|^2, which does not change which c is nearest.
+    colors = palette.astype(np.float32)
+    nearest = ((colors**2).sum(1) - 2 * CUBE @ colors.T).argmin(1)
+    coarse = (smooth >> 3).astype(np.int32)
+    index = (coarse[..., 0] << 10) | (coarse[..., 1] << 5) | coarse[..., 2]
+    flat: Frame = palette[nearest][index]
+    return flat
+
+
+def is_paper_colored(color: Frame) -> Bool[np.ndarray, "H W"]:
+    """Tell which pixels are white or nearly so."""
+    white: Bool[np.ndarray, "H W"] = cv2.inRange(color, (246, 246, 246), (255, 255, 255)) > 0
+    return white
+
+
+def turn_hue(color: Frame, turn: float) -> Frame:
+    """Turn all hues by `turn` of a full circle; greys stay."""
+    hsv = cv2.cvtColor(color, cv2.COLOR_RGB2HSV_FULL)
+    hsv[..., 0] += np.uint8(round(turn * 256) % 256)
+    turned: Frame = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB_FULL)
+    return turned
+
+
+def recolor_regions(color: Frame, line: Line, rng: np.random.Generator) -> Frame:
+    """Give about half of the regions between the lines another colour, and keep their shading."""
+    ink = cv2.erode(line, np.ones((3, 3), np.uint8))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(
+        (ink > 160).astype(np.uint8), None, 4
+    )
+    big = stats[:, cv2.CC_STAT_AREA] > SMALLEST_REGION * line.size
+    chosen = big & (rng.random(count) < 0.5)
+    chosen[0] = False
+    index = labels.ravel()
+    area = np.maximum(stats[:, cv2.CC_STAT_AREA], 1)
+    mean = np.stack([np.bincount(index, color[..., c].ravel(), count) / area for c in range(3)], 1)
+    target = rng.uniform(20, 255, (count, 3))
+    gain = np.where(chosen[:, None], target / np.maximum(mean, 16), 1.0).astype(np.float32)
+    # Grow over the lines, so that colours meet below them.
+    grown = cv2.dilate(labels.astype(np.float32), np.ones((5, 5), np.uint8)).astype(np.int32)
+    grown = np.where(labels > 0, labels, grown)
+    recolored: Frame = np.clip(color * gain[grown], 0, 255).astype(np.uint8)
+    return recolored
+
+
+def repaint_paper(color: Frame, rng: np.random.Generator) -> Frame:
+    """Paint the white that touches the picture's border in one colour."""
+    count, labels = cv2.connectedComponents(is_paper_colored(color).astype(np.uint8), None, 4)
+    border = np.concatenate((labels[0], labels[-1], labels[:, 0], labels[:, -1]))
+    touches = np.zeros(count, bool)
+    touches[border] = True
+    touches[0] = False
+    paint = rng.integers(0, 256, 3, dtype=np.uint8)
+    return np.where(touches[labels][..., None], paint, color)

@@ -1,0 +1,109 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lineart.imaging.hints import (
+    no_hints,
+    pool_hints,
+    resize_hints,
+    sample_hints,
+    sample_strokes,
+)
+
+
+@pytest.fixture
+def picture() -> np.ndarray:
+    """Give a picture of noise."""
+    return np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+
+
+def random_hints(height: int, width: int, count: int, seed: int) -> np.ndarray:
+    """Give hints of random colours, opacities and places."""
+    rng = np.random.default_rng(seed)
+    hint = no_hints((height, width))
+    places = rng.choice(height * width, min(count, height * width), replace=False)
+    hint.reshape(-1, 4)[places, :3] = rng.integers(0, 256, (len(places), 3))
+    hint.reshape(-1, 4)[places, 3] = rng.integers(1, 256, len(places))
+    return hint
+
+
+def colors(hint: np.ndarray) -> set[tuple[int, ...]]:
+    """Give the colours of all hints."""
+    return {tuple(int(v) for v in pixel[:3]) for pixel in hint[hint[..., 3] > 0]}
+
+
+@pytest.mark.parametrize("count", [0, 1, 140])
+def test_samples_are_the_pictures_pixels(picture: np.ndarray, count: int) -> None:
+    """As many hints as asked for, each with the colour of its pixel, alpha 255."""
+    hint = sample_hints(picture, count, np.random.default_rng(1))
+    is_hint = hint[..., 3] == 255
+    assert is_hint.sum() == count
+    np.testing.assert_array_equal(hint[is_hint, :3], picture[is_hint])
+    assert not hint[~is_hint].any()
+
+
+def test_more_hints_than_pixels_are_refused(picture: np.ndarray) -> None:
+    """Neither a negative count nor one above the number of pixels is possible."""
+    for count in (-1, 40 * 60 + 1):
+        with pytest.raises(ValueError, match="cannot take"):
+            sample_hints(picture, count, np.random.default_rng(0))
+
+
+@given(
+    height=st.integers(1, 40),
+    width=st.integers(1, 40),
+    count=st.integers(0, 50),
+    factor=st.integers(1, 9),
+    seed=st.integers(0, 99),
+)
+def test_pooling_loses_no_hint_and_mixes_no_colors(
+    height: int, width: int, count: int, factor: int, seed: int
+) -> None:
+    """A cell holds a hint exactly if a pixel in it did, and its colour is one of theirs."""
+    hint = random_hints(height, width, count, seed)
+    pooled = pool_hints(hint, factor)
+    assert pooled.shape == (-(-height // factor), -(-width // factor), 4)
+    for y, x in np.ndindex(pooled.shape[:2]):
+        block = hint[y * factor : (y + 1) * factor, x * factor : (x + 1) * factor]
+        assert bool(pooled[y, x, 3]) == bool(block[..., 3].any())
+        if pooled[y, x, 3]:
+            assert colors(pooled[y : y + 1, x : x + 1]) <= colors(block)
+
+
+@given(seed=st.integers(0, 99), height=st.integers(1, 90), width=st.integers(1, 90))
+def test_resizing_keeps_colors_pure(seed: int, height: int, width: int) -> None:
+    """At any size, larger or smaller, every colour is an artist's and at least one hint is left."""
+    hint = random_hints(30, 20, 12, seed)
+    resized = resize_hints(hint, (height, width))
+    assert colors(resized) <= colors(hint)
+    assert resized[..., 3].any()
+
+
+def test_the_more_opaque_hint_stays() -> None:
+    """Where two hints meet in one cell, the more opaque one wins."""
+    hint = no_hints((2, 2))
+    hint[0, 0] = 10, 20, 30, 90
+    hint[1, 1] = 70, 80, 90, 200
+    assert pool_hints(hint, 2)[0, 0].tolist() == [70, 80, 90, 255]
+
+
+def test_strokes_have_one_color_and_stop_at_edges() -> None:
+    """A stroke never crosses into another colour."""
+    picture = np.zeros((30, 30, 3), np.uint8)
+    picture[:, 15:] = 200
+    everywhere = np.ones((30, 30), bool)
+    hint = sample_strokes(picture, everywhere, 20, length_px=9, rng=np.random.default_rng(0))
+    is_hint = hint[..., 3] > 0
+    assert is_hint.sum() > 40
+    np.testing.assert_array_equal(hint[is_hint, :3], picture[is_hint])
+
+
+def test_strokes_start_where_allowed(picture: np.ndarray) -> None:
+    """Points are taken at allowed pixels alone; where none is, there are no hints."""
+    allowed = np.zeros((40, 60), bool)
+    rng = np.random.default_rng(0)
+    assert not sample_strokes(picture, allowed, 9, length_px=1, rng=rng).any()
+    allowed[3, 4:9] = True
+    hint = sample_strokes(picture, allowed, 9, length_px=1, rng=rng)
+    np.testing.assert_array_equal(hint[..., 3] > 0, allowed)

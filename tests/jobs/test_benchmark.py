@@ -1,0 +1,48 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jobs import benchmark
+from lineart.codec import encode_png
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measure at a size that takes no time."""
+    monkeypatch.setattr(benchmark, "SIZES", {"small": (54, 96)})
+    monkeypatch.setattr(benchmark, "NETWORK_SIZE_PX", 32)
+
+
+@pytest.mark.usefixtures("small")
+def test_last_line_is_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """The last line holds machine, versions, commit and, part by part, both ways side by side."""
+    assert benchmark.main(benchmark.Benchmark(repeats=2)) == 0
+    result = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert {"machine", "versions", "commit", "parts"} <= set(result)
+    assert list(result["parts"]) == list(benchmark.PARTS)[: len(result["parts"])]
+    for figures in result["parts"].values():
+        assert any(figure["times_as_fast"] for figure in figures)
+        assert all(figure["median_ms"] > 0 for figure in figures)
+
+
+@pytest.mark.usefixtures("small")
+def test_real_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A folder of pictures takes the place of the drawn frames; an empty one is refused."""
+    flags = benchmark.Benchmark(parts="codec", repeats=1, frames=tmp_path)
+    assert benchmark.main(flags) == 2
+    picture = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+    (tmp_path / "a.png").write_bytes(encode_png(picture))
+    assert benchmark.main(flags) == 0
+    assert "write small" in capsys.readouterr().out
+
+
+def test_wrong_flags(capsys: pytest.CaptureFixture[str]) -> None:
+    """An unknown part and a count below one are refused; a dry run only prints its flags."""
+    assert benchmark.main(benchmark.Benchmark(parts="codecs")) == 2
+    assert "parts are codec, compose" in capsys.readouterr().err
+    assert benchmark.main(benchmark.Benchmark(repeats=0)) == 2
+    capsys.readouterr()
+    assert benchmark.main(benchmark.Benchmark(dry_run=True)) == 0
+    assert json.loads(capsys.readouterr().out)["parts"] == "codec,compose"

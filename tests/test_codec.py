@@ -1,0 +1,473 @@
+import contextlib
+import io
+import struct
+import warnings
+import zlib
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.testing import assert_allclose, assert_array_equal
+from PIL import Image, ImageFile
+
+from lineart.codec import decode_color, decode_hint, decode_line, encode_png
+
+RNG = np.random.default_rng(0)
+GRAY = RNG.integers(0, 256, (21, 13), dtype=np.uint8)
+RGB = RNG.integers(0, 256, (21, 13, 3), dtype=np.uint8)
+RGBA = RNG.integers(0, 256, (21, 13, 4), dtype=np.uint8)
+
+CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+
+
+def png_chunk(kind: bytes, content: bytes) -> bytes:
+    """Give one part of a PNG."""
+    return (
+        struct.pack(">I", len(content))
+        + kind
+        + content
+        + struct.pack(">I", zlib.crc32(kind + content))
+    )
+
+
+def pack_rows(samples: np.ndarray, depth: int) -> bytes:
+    """Write samples of shape H x W x C as scan lines without a filter."""
+    lines = []
+    for row in samples.reshape(len(samples), -1):
+        if depth == 16:
+            packed = row.astype(">u2").tobytes()
+        elif depth == 8:
+            packed = row.astype(np.uint8).tobytes()
+        else:
+            bits = (row[:, np.newaxis] >> np.arange(depth - 1, -1, -1)) & 1
+            packed = np.packbits(bits.astype(np.uint8)).tobytes()
+        lines.append(b"\0" + packed)
+    return b"".join(lines)
+
+
+def write_png(
+    samples: np.ndarray,
+    depth: int,
+    color_type: int,
+    *,
+    extra: bytes = b"",
+    interlace: bool = False,
+    size: tuple[int, int] | None = None,
+) -> bytes:
+    """Write a PNG of any kind, slowly: the oracle of the reader."""
+    height, width = size or samples.shape[:2]
+    samples = samples.reshape(*samples.shape[:2], CHANNELS[color_type])
+    passes = [samples]
+    if interlace:
+        passes = [samples[::8, ::8], samples[::8, 4::8], samples[4::8, ::4], samples[::4, 2::4]]
+        passes += [samples[2::4, ::2], samples[::2, 1::2], samples[1::2]]
+    raw = b"".join(pack_rows(part, depth) for part in passes if part.size)
+    header = struct.pack(">IIBBBBB", width, height, depth, color_type, 0, 0, interlace)
+    chunks = png_chunk(b"IHDR", header) + extra + png_chunk(b"IDAT", zlib.compress(raw))
+    return b"\x89PNG\r\n\x1a\n" + chunks + png_chunk(b"IEND", b"")
+
+
+def save(image: np.ndarray | Image.Image, kind: str, **options: object) -> bytes:
+    """Let Pillow write a picture."""
+    buffer = io.BytesIO()
+    picture = image if isinstance(image, Image.Image) else Image.fromarray(image)
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def on_white(color: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Lay on white, in float: the formula."""
+    opacity = alpha[..., np.newaxis] / 255 if color.ndim == 3 else alpha / 255
+    return np.rint(255 - (255 - color.astype(float)) * opacity)
+
+
+# Writing.
+
+
+@pytest.mark.parametrize("image", [GRAY, RGB, RGBA, RGB[:1, :1], RGB[:, ::-1], GRAY.T, RGB[::2]])
+def test_png_is_read_back_by_opencv_and_pillow(image: np.ndarray) -> None:
+    """OpenCV and Pillow read exactly what was encoded, whatever the layout in memory."""
+    data = encode_png(image)
+    assert_array_equal(np.asarray(Image.open(io.BytesIO(data))), image)
+    by_opencv = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    order = {2: None, 3: cv2.COLOR_BGR2RGB}.get(image.ndim)
+    if image.ndim == 3 and image.shape[2] == 4:
+        order = cv2.COLOR_BGRA2RGBA
+    assert_array_equal(by_opencv if order is None else cv2.cvtColor(by_opencv, order), image)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_png_round_trip(data: st.DataObject) -> None:
+    """Every picture of every size comes back to the bit."""
+    height, width = data.draw(st.integers(1, 40)), data.draw(st.integers(1, 40))
+    tail = data.draw(st.sampled_from([(), (3,), (4,)]))
+    image = data.draw(arrays(np.uint8, (height, width, *tail)))
+    decode: Callable[[bytes], np.ndarray] = {(): decode_line, (3,): decode_color}.get(
+        tail, decode_hint
+    )
+    assert_array_equal(decode(encode_png(image)), image)
+    assert_array_equal(np.asarray(Image.open(io.BytesIO(encode_png(image)))), image)
+
+
+def test_large_png_is_read_back() -> None:
+    """A frame of many deflate blocks comes back to the bit, by Pillow, by OpenCV and by us."""
+    image = RNG.integers(0, 256, (600, 800, 3), dtype=np.uint8)
+    image[100:500] //= 64
+    data = encode_png(image)
+    assert_array_equal(np.asarray(Image.open(io.BytesIO(data))), image)
+    assert_array_equal(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB), image)
+    assert_array_equal(decode_color(data), image)
+
+
+@pytest.mark.parametrize("shape", [(0, 5, 3), (5, 0), (4, 4, 2)])
+def test_what_is_no_picture_is_not_written(shape: tuple[int, ...]) -> None:
+    """Empty arrays and odd channel counts are refused."""
+    with pytest.raises(ValueError, match="PNG"):
+        encode_png(np.zeros(shape, np.uint8))
+
+
+# Reading PNG.
+
+
+@pytest.mark.parametrize("interlace", [False, True])
+@pytest.mark.parametrize("depth", [1, 2, 4, 8, 16])
+@pytest.mark.parametrize("size", [(1, 1), (3, 5), (21, 13)])
+def test_gray_png_of_every_depth(depth: int, interlace: bool, size: tuple[int, int]) -> None:
+    """Grey of 1 to 16 bits is scaled to 0..255, to the nearest; interlacing changes nothing."""
+    top = 2**depth - 1
+    values = RNG.integers(0, top + 1, size)
+    line = decode_line(write_png(values, depth, 0, interlace=interlace))
+    assert_array_equal(line, np.rint(values * (255 / top)))
+
+
+@pytest.mark.parametrize("interlace", [False, True])
+@pytest.mark.parametrize(
+    ("color_type", "depth"), [(2, 8), (2, 16), (6, 8), (6, 16), (4, 8), (4, 16)]
+)
+def test_color_png_of_every_depth(color_type: int, depth: int, interlace: bool) -> None:
+    """RGB, RGBA and grey + alpha of 8 and 16 bits agree with the formula, 16 bits to one level."""
+    top = 2**depth - 1
+    values = RNG.integers(0, top + 1, (21, 13, CHANNELS[color_type]))
+    data = write_png(values, depth, color_type, interlace=interlace)
+    scaled = values * (255 / top)
+    color, alpha = (
+        (scaled, np.full((21, 13), 255.0))
+        if color_type == 2
+        else (scaled[..., :-1], scaled[..., -1])
+    )
+    expected = on_white(np.broadcast_to(color, (21, 13, 3)), alpha)
+    assert_allclose(decode_color(data), expected, atol=0 if depth == 8 else 2)
+    luminance = expected @ (0.299, 0.587, 0.114)
+    assert_allclose(decode_line(data), luminance, atol=1.6 if depth == 8 else 3)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4, 8])
+def test_palette_png(depth: int) -> None:
+    """Palettes of every depth give their colours; entries with alpha are laid on white."""
+    colors = RNG.integers(0, 256, (2**depth, 3), dtype=np.uint8)
+    alphas = RNG.integers(0, 256, 2**depth, dtype=np.uint8)
+    values = RNG.integers(0, 2**depth, (21, 13))
+    palette = png_chunk(b"PLTE", colors.tobytes())
+    assert_array_equal(decode_color(write_png(values, depth, 3, extra=palette)), colors[values])
+    clear = palette + png_chunk(b"tRNS", alphas.tobytes())
+    data = write_png(values, depth, 3, extra=clear)
+    assert_array_equal(decode_color(data), on_white(colors[values], alphas[values]))
+    assert_array_equal(decode_hint(data), np.dstack((colors[values], alphas[values])))
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4, 8, 16])
+def test_transparent_gray(depth: int) -> None:
+    """The grey that a PNG declares transparent becomes paper, at every depth."""
+    top = 2**depth - 1
+    values = np.array([[0, top, 0], [top, 0, 1]])
+    data = write_png(values, depth, 0, extra=png_chunk(b"tRNS", struct.pack(">H", 0)))
+    assert_array_equal(decode_line(data) == 255, values != 1 if depth > 1 else np.ones((2, 3)))
+    assert_array_equal(decode_hint(data)[:, :, 3], np.where(values == 0, 0, 255))
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_transparent_color(depth: int) -> None:
+    """The RGB colour that a PNG declares transparent is no hint; all others are."""
+    key = np.array([1, 2, 3]) * (257 if depth == 16 else 1)
+    values = np.array([[key, key[::-1]], [key[::-1], key]])
+    data = write_png(values, depth, 2, extra=png_chunk(b"tRNS", struct.pack(">3H", *key)))
+    assert_array_equal(decode_hint(data)[:, :, 3], [[0, 255], [255, 0]])
+
+
+def test_black_lines_on_transparency() -> None:
+    """Line art on transparency is laid on white, whatever colour hides below."""
+    art = np.zeros((4, 6, 4), np.uint8)
+    art[1, :, 3] = [0, 64, 128, 192, 254, 255]
+    line = decode_line(save(art, "PNG"))
+    assert_array_equal(line[1], [255, 191, 127, 63, 1, 0])
+    assert (line[[0, 2, 3]] == 255).all()
+
+
+def test_gray_png_is_exact_as_opencv_reads_it() -> None:
+    """Every filter that encoders choose is undone: the pixels are those that OpenCV reads."""
+    y, x = np.mgrid[:180, :240]
+    image = ((x * y // 7 + 3 * x) % 256).astype(np.uint8)
+    image[40:90] = np.minimum(x[40:90], 255)
+    data = save(image, "PNG", optimize=True)
+    assert_array_equal(
+        decode_line(data), cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+    )
+
+
+def test_first_frame_of_an_animation() -> None:
+    """Of animated PNG, WebP and many-paged TIFF the first picture is read."""
+    pages = [Image.fromarray(RGB), Image.fromarray(255 - RGB)]
+    for kind, options in (("PNG", {}), ("WEBP", {"lossless": True}), ("TIFF", {})):
+        data = save(pages[0], kind, save_all=True, append_images=pages[1:], **options)
+        assert_array_equal(decode_color(data), RGB, err_msg=kind)
+
+
+# Reading other formats.
+
+LOSSLESS = {
+    "bmp": ("BMP", {}),
+    "tga": ("TGA", {}),
+    "tga-rle": ("TGA", {"compression": "tga_rle"}),
+    "webp": ("WEBP", {"lossless": True, "exact": True}),
+    "tiff": ("TIFF", {}),
+    "tiff-lzw": ("TIFF", {"compression": "tiff_lzw"}),
+    "tiff-deflate": ("TIFF", {"compression": "tiff_adobe_deflate"}),
+    "tiff-packbits": ("TIFF", {"compression": "packbits"}),
+    "tiff-big": ("TIFF", {"big_tiff": True}),
+}
+
+
+@pytest.mark.parametrize(("kind", "options"), LOSSLESS.values(), ids=LOSSLESS)
+def test_lossless_formats(kind: str, options: dict[str, object]) -> None:
+    """BMP, TGA, WebP and TIFF of RGB and RGBA are read to the bit."""
+    assert_array_equal(decode_color(save(RGB, kind, **options)), RGB)
+    if kind != "BMP":
+        assert_array_equal(decode_hint(save(RGBA, kind, **options)), RGBA)
+        assert_array_equal(
+            decode_color(save(RGBA, kind, **options)), on_white(RGBA[..., :3], RGBA[..., 3])
+        )
+
+
+@pytest.mark.parametrize("kind", ["BMP", "TGA", "TIFF", "PNG"])
+def test_gray_and_bilevel(kind: str) -> None:
+    """Grey and black-and-white drawings are read to the bit."""
+    assert_array_equal(decode_line(save(GRAY, kind)), GRAY)
+    bilevel = Image.fromarray(GRAY).point(lambda value: 255 * (value > 99), "1")
+    assert_array_equal(decode_line(save(bilevel, kind)), np.where(GRAY > 99, 255, 0))
+    assert_array_equal(decode_color(save(GRAY, kind)), np.dstack([GRAY] * 3))
+
+
+def test_fax_tiff() -> None:
+    """A scanned page, group 4, is read to the bit."""
+    bilevel = Image.fromarray(GRAY).point(lambda value: 255 * (value > 99), "1")
+    assert_array_equal(
+        decode_line(save(bilevel, "TIFF", compression="group4")), np.where(GRAY > 99, 255, 0)
+    )
+
+
+@pytest.mark.parametrize(("order", "meaning"), [("<", 0), ("<", 1), (">", 1)])
+def test_tiff_of_16_bits(order: str, meaning: int) -> None:
+    """16-bit grey TIFF of either byte order is scaled; "white is zero" is turned round."""
+    values = RNG.integers(0, 65536, (21, 13))
+    data = write_tiff(values.astype(order + "u2"), order, meaning)
+    expected = np.rint(values / 257)
+    assert_array_equal(decode_line(data), expected if meaning else 255 - expected)
+
+
+def write_tiff(
+    values: np.ndarray, order: str, meaning: int, bits: int = 16, numbers: int = 1
+) -> bytes:
+    """Write grey samples as the plainest TIFF."""
+    height, width = values.shape
+    entries = (
+        (256, width),
+        (257, height),
+        (258, bits),
+        (259, 1),
+        (262, meaning),
+        (273, 8),
+        (277, 1),
+    )
+    entries += ((278, height), (279, values.nbytes), (339, numbers))
+    table = b"".join(struct.pack(order + "HHII", tag, 4, 1, value) for tag, value in entries)
+    start = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", 8 + values.nbytes)
+    return start + values.tobytes() + struct.pack(order + "H", len(entries)) + table + bytes(4)
+
+
+def test_color_tiff_of_16_bits() -> None:
+    """16-bit RGB TIFF, as OpenCV writes it, is scaled to within one level."""
+    values = RNG.integers(0, 65536, (21, 13, 3), dtype=np.uint16)
+    data = cv2.imencode(".tiff", values[..., ::-1])[1].tobytes()
+    assert_allclose(decode_color(data), values / 257, atol=1)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int32])
+def test_deep_tiff_is_refused(dtype: type) -> None:
+    """Floats and 32-bit numbers have no known white: they are refused with a way out."""
+    data = cv2.imencode(".tiff", GRAY.astype(dtype))[1].tobytes()
+    with pytest.raises(ValueError, match=r"8 (or 16 )?bits"):
+        decode_line(data)
+
+
+@pytest.mark.parametrize(("bits", "numbers"), [(12, 1), (8, 2)])
+def test_odd_tiff_is_refused(bits: int, numbers: int) -> None:
+    """TIFF samples that Pillow would take for others (12 bits, signed) are refused."""
+    with pytest.raises(ValueError, match="TIFF"):
+        decode_line(write_tiff(GRAY[:, :12].astype(np.uint16), "<", 1, bits, numbers))
+
+
+def test_cmyk() -> None:
+    """CMYK of TIFF and JPEG becomes RGB: no ink is white, black ink is black."""
+    inks = Image.new("CMYK", (16, 16), (0, 0, 0, 0))
+    inks.paste((0, 0, 0, 255), (8, 0, 16, 16))
+    for kind in ("TIFF", "JPEG"):
+        color = decode_color(save(inks, kind))
+        assert_allclose(color[:, :6], 255, atol=3)
+        assert_allclose(color[:, 10:], 0, atol=3)
+
+
+def test_jpeg_lies_as_its_camera_was_held() -> None:
+    """The EXIF orientation is honoured, and colours are those of the JPEG."""
+    smooth = cv2.resize(RGB[:4, :4], (48, 32), interpolation=cv2.INTER_CUBIC)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = save(smooth, "JPEG", quality=95, exif=exif)
+    plain = save(smooth, "JPEG", quality=95)
+    assert_array_equal(decode_color(turned), np.rot90(decode_color(plain), -1))
+    assert_allclose(decode_color(plain).astype(int), smooth, atol=40)
+    gray = decode_line(save(cv2.cvtColor(smooth, cv2.COLOR_RGB2GRAY), "JPEG", quality=95))
+    assert gray.shape == (32, 48)
+
+
+def test_results_can_be_written_to() -> None:
+    """Decoded arrays are whole and writable, as torch wants them."""
+    for array in (
+        decode_line(save(RGB, "PNG")),
+        decode_hint(save(RGBA, "PNG")),
+        decode_color(save(GRAY, "PNG")),
+    ):
+        assert array.flags.writeable
+        assert array.flags.c_contiguous
+
+
+# Refusals.
+
+
+def all_kinds() -> dict[str, bytes]:
+    """Give one file of each format."""
+    big = cv2.resize(RGB, (48, 32), interpolation=cv2.INTER_CUBIC)
+    kinds = {name: save(big, kind, **options) for name, (kind, options) in LOSSLESS.items()}
+    return kinds | {"png": encode_png(big), "jpeg": save(big, "JPEG")}
+
+
+@pytest.mark.parametrize("name", all_kinds())
+def test_no_truncated_picture_is_half_read(name: str) -> None:
+    """A file cut at any length is refused, or, where only a trailer is lost, read in full."""
+    data = all_kinds()[name]
+    whole = decode_color(data)
+    for length in {*range(0, len(data), 1 + len(data) // 150), *range(len(data) - 30, len(data))}:
+        try:
+            part = decode_color(data[:length])
+        except ValueError:
+            continue
+        assert name.startswith("tga")
+        assert_array_equal(part, whole)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\x89PNG", b"hello, this is text and no picture", bytes(64), b"GIF89a" + bytes(99)],
+)
+def test_what_is_no_picture_is_refused(data: bytes) -> None:
+    """Empty files, texts and formats that are not ours are refused with a reason."""
+    with pytest.raises(ValueError, match=r"empty|unknown picture format|cannot read"):
+        decode_line(data)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.binary(max_size=200), st.sampled_from(sorted(all_kinds())), st.integers(0, 300))
+def test_garbage_gives_an_array_or_a_value_error(noise: bytes, name: str, start: int) -> None:
+    """Whatever bytes come, the answer is a picture or a `ValueError`, never another error."""
+    data = all_kinds()[name]
+    for candidate in (
+        noise,
+        data[: min(start, len(data))] + noise,
+        data[:start] + noise + data[start + len(noise) :],
+    ):
+        with contextlib.suppress(ValueError):
+            assert decode_color(candidate, max_pixels=10**6).ndim == 3
+
+
+def test_damaged_png_is_refused() -> None:
+    """One wrong bit in the pixels of a PNG is noticed."""
+    data = bytearray(encode_png(RGB))
+    data[data.index(b"IDAT") + 40] ^= 1
+    with pytest.raises(ValueError, match="checksum"):
+        decode_color(bytes(data))
+
+
+def test_png_with_too_few_rows_is_refused() -> None:
+    """A PNG that is sound but holds fewer rows than it says is refused, not half read."""
+    with pytest.raises(ValueError, match="pixels where"):
+        decode_line(write_png(GRAY, 8, 0, size=(22, 13)))
+
+
+def test_large_pictures_are_refused_before_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The header alone decides: no pixel of a picture above the limit is decoded."""
+
+    def fail(self: ImageFile.ImageFile) -> None:
+        raise AssertionError(f"{self} was decoded")
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", fail)
+    for name, data in all_kinds().items():
+        with pytest.raises(ValueError, match=r"48x32 .* limit is 1535"):
+            decode_color(data, max_pixels=1535)
+        assert name
+    bomb = write_png(GRAY, 8, 0, size=(60_000, 60_000))
+    with pytest.raises(ValueError, match=r"60000x60000 .* limit is 200000000"):
+        decode_line(bomb)
+
+
+def test_limit_of_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Above Pillow's own limit and below ours, PNG, JPEG, BMP and TGA are read."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    for name, data in all_kinds().items():
+        if name == "webp" or "tiff" in name:  # there Pillow's own limit is inside its reader
+            with pytest.raises(ValueError, match="exceeds limit"):
+                decode_color(data)
+        else:
+            assert decode_color(data, max_pixels=48 * 32).shape == (32, 48, 3), name
+
+
+def test_texts_of_a_png_do_not_matter() -> None:
+    """A PNG whose texts would unpack to gigabytes is read: they are left out."""
+    bomb = png_chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(10**7)))
+    assert_array_equal(decode_line(write_png(GRAY, 8, 0, extra=bomb)), GRAY)
+
+
+def test_no_warning_leaves() -> None:
+    """Odd metadata are no news: nothing is warned of."""
+    data = save(
+        Image.fromarray(RGB),
+        "JPEG",
+        exif=b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\xff\0\0\0\0\0\0\0",
+    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        decode_color(data)
+    assert not caught
+
+
+def test_hint_without_alpha_is_refused() -> None:
+    """A hint picture that has no transparency is refused with the way out."""
+    for image in (RGB, GRAY):
+        with pytest.raises(ValueError, match="save it as RGBA"):
+            decode_hint(save(image, "PNG"))
+    gray_hint = np.dstack((GRAY, GRAY))
+    expected = np.dstack([GRAY] * 4)
+    assert_array_equal(decode_hint(save(Image.fromarray(gray_hint, "LA"), "PNG")), expected)

@@ -1,0 +1,64 @@
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
+
+from lineart.image import fit_short_side, pad_to_multiple, resize
+
+RNG = np.random.default_rng(0)
+
+
+@given(st.integers(1, 9000), st.integers(1, 9000), st.integers(1, 2000))
+def test_short_side_fits(height: int, width: int, short_side_px: int) -> None:
+    """The short side becomes what was asked for, and the aspect is kept to half a pixel."""
+    new_height, new_width = fit_short_side((height, width), short_side_px)
+    assert min(new_height, new_width) == short_side_px
+    scale = short_side_px / min(height, width)
+    assert abs(new_height - height * scale) <= 0.5
+    assert abs(new_width - width * scale) <= 0.5
+
+
+@pytest.mark.parametrize(("size", "short_side_px"), [((0, 5), 512), ((5, 5), 0), ((-1, 9), 4)])
+def test_senseless_sizes_are_refused(size: tuple[int, int], short_side_px: int) -> None:
+    """Sizes that are not positive are refused."""
+    with pytest.raises(ValueError, match="positive"):
+        fit_short_side(size, short_side_px)
+
+
+@pytest.mark.parametrize("shape", [(20, 30), (20, 30, 3)])
+@pytest.mark.parametrize("size", [(5, 7), (20, 30), (41, 33), (10, 90)])
+def test_resize_gives_the_size(shape: tuple[int, ...], size: tuple[int, int]) -> None:
+    """Grey and colour come out in the size asked for, and a plain picture stays plain."""
+    assert resize(np.full(shape, 77, np.uint8), size).shape == (*size, *shape[2:])
+    assert (resize(np.full(shape, 77, np.uint8), size) == 77).all()
+
+
+def test_resize_shrinks_by_area() -> None:
+    """A picture halved is the mean of its blocks of 2x2: no line falls between the samples."""
+    image = RNG.integers(0, 256, (16, 24), dtype=np.uint8)
+    mean = image.reshape(8, 2, 12, 2).mean(axis=(1, 3))
+    assert abs(resize(image, (8, 12)) - mean).max() <= 0.5
+
+
+def test_resize_enlarges_bicubic() -> None:
+    """A picture that grows is interpolated as OpenCV's bicubic does it."""
+    image = RNG.integers(0, 256, (16, 24, 3), dtype=np.uint8)
+    expected = cv2.resize(image, (50, 40), interpolation=cv2.INTER_CUBIC)
+    assert_array_equal(resize(image, (40, 50)), expected)
+
+
+@given(
+    st.integers(1, 40), st.integers(1, 40), st.integers(1, 16), st.sampled_from([(), (3,), (4,)])
+)
+def test_padding(height: int, width: int, multiple: int, tail: tuple[int, ...]) -> None:
+    """Padding reaches the next multiple, keeps the picture at the top left and adds the value."""
+    image = RNG.integers(0, 200, (height, width, *tail), dtype=np.uint8)
+    padded = pad_to_multiple(image, multiple, 255)
+    assert padded.shape[0] % multiple == padded.shape[1] % multiple == 0
+    assert 0 <= padded.shape[0] - height < multiple
+    assert 0 <= padded.shape[1] - width < multiple
+    assert_array_equal(padded[:height, :width], image)
+    assert (padded[height:] == 255).all()
+    assert (padded[:, width:] == 255).all()
