@@ -1,0 +1,181 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from lineart.models import MODELS, count_parameters, from_files, to_files
+from lineart.models.layers import fold_batch_norm
+from lineart.models.pair import Pair
+
+SMALL = {
+    "two_stage": {"width": 4, "blocks": 1},
+    "additive_unet": {"width": 4, "color_width": 8},
+    "concat_unet": {"width": 4, "color_width": 4},
+}
+
+
+def build(name: str) -> Pair:
+    """Build a small pair of a family."""
+    torch.manual_seed(0)
+    return MODELS[name](**SMALL[name])
+
+
+def run(pair: Pair, height: int, width: int) -> dict[str, torch.Tensor]:
+    """Run both generators, one after the other."""
+    generator = torch.Generator().manual_seed(1)
+    scale = pair.draft_scale
+    line = torch.rand(2, 1, height, width, generator=generator) * 2 - 1
+    hint = np.zeros((2, height // scale, width // scale, 4), np.uint8)
+    hint[:, 3, 5] = 200, 10, 90, 255
+    small = torch.nn.functional.avg_pool2d(line, scale)
+    paper = np.full(hint.shape[:3], 255, np.uint8)
+    draft = pair.generators["draft"](small, pair.encode_hint(hint, paper))
+    large = torch.nn.functional.interpolate(draft, scale_factor=scale)
+    return {"draft": draft, "color": pair.generators["color"](line, large)}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_outputs_have_the_size_of_their_inputs(name: str) -> None:
+    """Draft and colours come in the sizes that the pair promises, within -1..1."""
+    pair = build(name)
+    height, width = pair.multiple, 2 * pair.multiple
+    out = run(pair, height, width)
+    assert out["draft"].shape == (2, 3, height // pair.draft_scale, width // pair.draft_scale)
+    assert out["color"].shape == (2, 3, height, width)
+    assert all(o.abs().max() <= 1 for o in out.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "draft", "color"),
+    [
+        ("additive_unet", 13_071_072, 13_071_072),
+        ("concat_unet", 18_642_496, 18_642_496),
+        ("two_stage", 22_199_616, 5_499_936),
+    ],
+)
+def test_full_size_counts_are_the_papers(name: str, draft: int, color: int) -> None:
+    """Paper 002 states the counts of the U-Nets; paper 001's draft has about 22.19 million."""
+    with torch.device("meta"):
+        pair = MODELS[name]()
+    counts = {key: count_parameters(value) for key, value in pair.generators.items()}
+    assert counts == {"draft": draft, "color": color}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_parameter_gets_a_gradient(name: str) -> None:
+    """No layer is left out of the forward pass."""
+    pair = build(name)
+    out = run(pair, pair.multiple, pair.multiple)
+    sum(o.square().sum() for o in out.values()).backward()
+    for generator in pair.generators.values():
+        for key, parameter in generator.named_parameters():
+            assert parameter.grad is not None, key
+            assert parameter.grad.abs().sum() > 0, key
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_folding_batch_norm_changes_nothing(name: str) -> None:
+    """A folded generator gives the colours of the generator it comes from."""
+    pair = build(name)
+    run(pair, pair.multiple, pair.multiple)  # Moves the running statistics off their start.
+    for generator in pair.generators.values():
+        generator.eval()
+    before = run(pair, pair.multiple, pair.multiple)
+    for generator in pair.generators.values():
+        fold_batch_norm(generator)
+        assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in generator.modules())
+    after = run(pair, pair.multiple, pair.multiple)
+    for key in before:
+        torch.testing.assert_close(after[key], before[key], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_files_give_the_same_pair_back(name: str) -> None:
+    """Stored and read, a pair has the same tensors, and the files name no path."""
+    pair = build(name)
+    files = to_files(pair)
+    assert set(files) == {"config.json", "draft.safetensors", "color.safetensors"}
+    again = from_files(files)
+    assert again.arguments == pair.arguments
+    for key, generator in pair.generators.items():
+        state = again.generators[key].state_dict()
+        assert all(torch.equal(state[n], t) for n, t in generator.state_dict().items())
+        assert not again.generators[key].training
+
+
+def test_half_files_are_half_as_large_and_read_as_float32() -> None:
+    """16-bit storage is a matter of the files alone."""
+    pair = build("additive_unet")
+    full, half = to_files(pair), to_files(pair, half=True)
+    assert len(half["color.safetensors"]) < 0.6 * len(full["color.safetensors"])
+    again = from_files(half)
+    assert all(p.dtype == torch.float32 for p in again.generators["color"].parameters())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model": "unknown"}, "must name a model"),
+        ({"arguments": {"width": 4}}, "must give the arguments"),
+        ({"arguments": {"width": True, "color_width": 8}}, "must be whole"),
+        ({"arguments": {"width": 10**9, "color_width": 8}}, "1 to 1024"),
+        ({"arguments": {"width": 8, "color_width": 8}}, "does not fit"),
+        ({"draft_scale": 2}, "says"),
+        ({"note": "more"}, "says"),
+    ],
+)
+def test_a_wrong_config_is_refused(change: dict[str, object], message: str) -> None:
+    """A config that does not describe the tensors is a ValueError that says why."""
+    files = to_files(build("additive_unet"))
+    config = json.loads(files["config.json"]) | change
+    with pytest.raises(ValueError, match=message):
+        from_files({**files, "config.json": json.dumps(config).encode()})
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("config.json", b"{", "not JSON"),
+        ("config.json", b"[]", "must name a model"),
+        ("draft.safetensors", b"nonsense", "not a safetensors file"),
+        ("color.safetensors", None, "lack color.safetensors"),
+    ],
+)
+def test_broken_files_are_refused(name: str, data: bytes | None, message: str) -> None:
+    """A missing or broken file is a ValueError that names it."""
+    files = to_files(build("additive_unet"))
+    if data is None:
+        del files[name]
+    else:
+        files[name] = data
+    with pytest.raises(ValueError, match=message):
+        from_files(files)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_no_hint_differs_from_every_color(name: str) -> None:
+    """Black, white and "no hint" are three different inputs of either family, within -1..1."""
+    hint = np.zeros((3, 8, 8, 4), np.uint8)
+    hint[0, 4, 4] = 0, 0, 0, 255
+    hint[1, 4, 4] = 255, 255, 255, 255
+    encoded = build(name).encode_hint(hint, np.full((3, 8, 8), 255, np.uint8))
+    assert len({tuple(pixel.tolist()) for pixel in encoded[:, :, 4, 4]}) == 3
+    assert encoded.abs().max() <= 1
+
+
+def test_additive_unet_floods_regions_with_their_hints() -> None:
+    """Each side of a line has its own hint's colour, raised at the hint; ink floods nothing."""
+    hint = np.zeros((1, 20, 30, 4), np.uint8)
+    hint[0, 10, 8] = 255, 0, 0, 255
+    hint[0, 10, 25] = 0, 0, 255, 255
+    hint[0, 3, 11] = 0, 255, 0, 255
+    line = np.full((1, 20, 30), 255, np.uint8)
+    line[:, :, 11] = 0
+    encoded = build("additive_unet").encode_hint(hint, line)[0]
+    red, blue = torch.tensor([0.05, -0.75, -0.75]), torch.tensor([-0.75, -0.75, 0.05])
+    for y, x, color in ((0, 0, red), (19, 9, red), (0, 13, blue), (19, 29, blue)):
+        torch.testing.assert_close(encoded[:, y, x], color)
+    torch.testing.assert_close(encoded[:, 10, 8], red + 0.95)
+    torch.testing.assert_close(encoded[:, 10, 25], blue + 0.95)
+    torch.testing.assert_close(encoded[:, 3, 11], torch.tensor([0.2, 1.0, 0.2]))

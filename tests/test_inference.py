@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+import torch
+
+from lineart.inference import Colorizer
+from lineart.models import MODELS
+
+SMALL = {"two_stage": {"width": 4, "blocks": 1}, "additive_unet": {"width": 4}}
+
+
+@pytest.fixture(params=list(SMALL))
+def colorizer(request: pytest.FixtureRequest) -> Colorizer:
+    """Give a small pair of each family, ready to run."""
+    torch.manual_seed(0)
+    return Colorizer(MODELS[request.param](**SMALL[request.param]))
+
+
+def drawings(count: int, height: int, width: int, scale: int) -> tuple[np.ndarray, np.ndarray]:
+    """Give drawings of noise with one hint each."""
+    rng = np.random.default_rng(0)
+    lines = rng.integers(0, 256, (count, height, width), dtype=np.uint8)
+    hints = np.zeros((count, -(-height // scale), -(-width // scale), 4), np.uint8)
+    hints[:, 2, 3] = 30, 200, 90, 255
+    return lines, hints
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 64), (61, 97), (130, 33), (1, 1)])
+def test_any_size_comes_back(colorizer: Colorizer, height: int, width: int) -> None:
+    """Colours have the size of the drawings, whatever it is."""
+    lines, hints = drawings(1, max(height, 20), max(width, 20), colorizer.draft_scale)
+    hints = hints[:, : -(-height // colorizer.draft_scale), : -(-width // colorizer.draft_scale)]
+    colors = colorizer(lines[:, :height, :width], hints)
+    assert colors.shape == (1, height, width, 3)
+    assert colors.dtype == np.uint8
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_grouping_changes_no_bit(batch_size: int) -> None:
+    """A drawing's colours are the same alone and among others."""
+    torch.manual_seed(0)
+    colorizer = Colorizer(MODELS["additive_unet"](width=8), batch_size=batch_size)
+    lines, hints = drawings(4, 70, 90, colorizer.draft_scale)
+    together = colorizer(lines, hints)
+    alone = [colorizer(lines[i : i + 1], hints[i : i + 1]) for i in range(4)]
+    np.testing.assert_array_equal(together, np.concatenate(alone))
+
+
+def test_no_drawings_give_no_colors(colorizer: Colorizer) -> None:
+    """An empty batch is an empty answer."""
+    lines, hints = drawings(0, 64, 64, colorizer.draft_scale)
+    assert colorizer(lines, hints).shape == (0, 64, 64, 3)
+
+
+def test_hints_of_another_size_are_refused(colorizer: Colorizer) -> None:
+    """Hints that were not pooled are a ValueError that says what to call."""
+    lines, _ = drawings(1, 64, 64, colorizer.draft_scale)
+    with pytest.raises(ValueError, match="pool_hints"):
+        colorizer(lines, np.zeros((1, 64, 64, 4), np.uint8))
+
+
+def test_bfloat16_moves_no_color_visibly() -> None:
+    """Half precision stays within a few grey levels of float32."""
+    torch.manual_seed(0)
+    pair = MODELS["additive_unet"](width=8)
+    lines, hints = drawings(1, 64, 64, pair.draft_scale)
+    half, full = (Colorizer(pair, half=h)(lines, hints).astype(float) for h in (True, False))
+    assert np.abs(half - full).mean() < 1
