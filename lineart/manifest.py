@@ -1,8 +1,8 @@
 """The ledger of a film: one row a frame, in Parquet, always whole.
 
-`manifest/manifest.parquet` holds every frame once and is replaced in one write. While a run
-goes on, its rows gather in parts below `manifest/_parts/` (Parquet readers skip names that begin
-with `_`); a run that was killed leaves them, and the next one reads them as if nothing had happened.
+`manifest/manifest.parquet` holds every frame once and is replaced in one write. While a run goes
+on, its rows gather in parts below `manifest/_parts/` (Parquet readers skip names that begin with
+`_`); a run that was killed leaves them, and the next one reads them as if nothing had happened.
 """
 
 import io

@@ -108,7 +108,7 @@ def _index_line(lines: Storage, source: Source, known: Indexed | None) -> Indexe
         return Failure.of(stage, error)
     height, width = line.shape
     pixels = hashlib.sha256(f"{height}x{width}:".encode())
-    pixels.update(line)
+    pixels.update(np.ascontiguousarray(line).data)
     return Indexed(digest, pixels.hexdigest(), width, height)
 
 

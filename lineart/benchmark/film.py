@@ -1,0 +1,93 @@
+"""A whole film on Ray against a loop over the same functions in as many processes as cores."""
+
+import itertools
+import multiprocessing
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+
+from lineart.benchmark.timing import Figure
+from lineart.codec import encode_png
+from lineart.film import stages
+from lineart.film.frames import list_pictures
+from lineart.film.pipeline import color_drawings, start_ray, stop_ray
+from lineart.film.pools import plan_pools
+from lineart.film.stages import Indexed, Job, Work
+from lineart.sample_film import sample_film
+from lineart.storage import Storage
+from lineart.weights import open_weights, read_config, read_weights
+
+STEADY = (0.15, 0.85)
+"""Part of a run's completions that is measured: without start and end."""
+
+
+def measure_pipeline(frames: int) -> list[Figure]:
+    """Colour the sample film at 1080p, on ones, with the included weights, both ways."""
+    with tempfile.TemporaryDirectory() as folder:
+        lines, output = Storage.at(f"{folder}/lines"), Storage.at(f"{folder}/out")
+        film = sample_film(size=(1080, 1920), frames_per_shot=-(-frames // 3), hold=1)
+        for frame in film:
+            lines.write(f"{frame.shot}/{frame.number}.png", encode_png(frame.line))
+        weights = open_weights("default")
+        draft_scale = read_config(read_weights(weights))["draft_scale"]
+        job = Job(lines, output, None, 512, draft_scale)
+        work = _work(job)
+        loop = _figure("loop of processes", lambda: _run_loop(job, weights, work))
+        ray = _figure("Ray Data", lambda: _run_ray(job, weights, work))
+    ratio = loop.median_ms / ray.median_ms
+    note = f"{ratio:.2f} of the loop's speed; {ray.note}"
+    return [Figure(ray.case, ray.way, ray.median_ms, ray.spread_ms, note=note), loop]
+
+
+def _work(job: Job) -> list[Work]:
+    """List the film's drawings."""
+    sources = list_pictures(job.lines)
+    indexed = stages.index_lines(job.lines, [(source, None) for source in sources])
+    return [
+        Work(source, line.line_sha256, None, [f"frames/{source.name}"])
+        for source, line in zip(sources, indexed, strict=True)
+        if isinstance(line, Indexed)
+    ]
+
+
+def _figure(way: str, run: Callable[[], Iterable[object]]) -> Figure:
+    """Time a run's completions."""
+    start = time.perf_counter()
+    ends = [time.perf_counter() - start for _ in run()]
+    first, last = (int(len(ends) * share) for share in STEADY)
+    steady = ends[first:last]
+    gaps = [1000 * (after - before) for before, after in itertools.pairwise(steady)]
+    mean = 1000 * (steady[-1] - steady[0]) / (len(steady) - 1)
+    note = f"first frame after {ends[0]:.1f} s, {len(ends)} frames in {ends[-1]:.1f} s"
+    return Figure("film 1080p, wall time", way, mean, statistics.pstdev(gaps), note=note)
+
+
+def _run_ray(job: Job, weights: Storage, work: list[Work]) -> Iterable[object]:
+    resources = start_ray()
+    try:
+        yield from color_drawings(job, weights, work, plan_pools(resources, len(work)))
+    finally:
+        stop_ray()
+
+
+def _run_loop(job: Job, weights: Storage, work: list[Work]) -> Iterable[object]:
+    context = multiprocessing.get_context("spawn")
+    items = [(stages.pack_work(item), job) for item in work]
+    with context.Pool(os.cpu_count(), _start_process, (weights,)) as pool:
+        yield from pool.imap_unordered(_color_one, items)
+
+
+_network: stages.Network
+
+
+def _start_process(weights: Storage) -> None:
+    global _network
+    _network = stages.Network(weights)
+
+
+def _color_one(item: tuple[dict[str, object], Job]) -> None:
+    row, job = item
+    (colored,) = _network([stages.shrink(row, job)])
+    stages.compose_and_write(colored, job)

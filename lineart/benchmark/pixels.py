@@ -1,0 +1,149 @@
+"""Codec and compositing, on one thread, as the pipeline's workers run them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from lineart.benchmark.timing import Figure, Run, compare
+from lineart.codec import decode_color, decode_line, encode_png
+from lineart.image import Frame, Line, Size, fit_short_side, resize
+from lineart.imaging.frequency import compose, compose_literal
+from lineart.imaging.hints import pool_hints, resize_hints
+from lineart.inference import Colorizer
+from lineart.models import from_files
+from lineart.sample_film import SampleFrame, sample_film
+from lineart.weights import open_weights, read_weights
+
+NETWORK_SIZE_PX = 512
+SIZES: dict[str, Size] = {"1080p": (1080, 1920), "4K": (2160, 3840)}
+PICTURES = {".png", ".webp", ".jpg", ".jpeg", ".tif", ".tiff", ".tga", ".bmp"}
+
+
+class Work(NamedTuple):
+    """What a frame is made of: the network's colours, and the line at full size."""
+
+    color: Frame
+    line: Line
+
+
+def measure_codec(frames: Path | None, repeats: int) -> list[Figure]:
+    """Write composed frames and read line drawings: ours, OpenCV's, Pillow's."""
+    figures = []
+    for case, work in load_work(frames).items():
+        composed = [compose(one.color, one.line) for one in work]
+        lines = [_save_with_pillow(one.line) for one in work]
+        figures += compare(f"write {case}", _writers(composed), repeats)
+        figures += compare(f"read line {case}", _readers(lines), repeats)
+    return figures
+
+
+def measure_compose(frames: Path | None, repeats: int) -> list[Figure]:
+    """Compose, and compose and write: ours and Algorithm 2 of paper 001 to the letter."""
+    figures = []
+    for case, work in load_work(frames).items():
+        pairs = [(compose(*one), compose_literal(*one)) for one in work]
+        lowest = min(_psnr(ours, letter) for ours, letter in pairs)
+        first, *rest = compare(f"compose {case}", _composers(work), repeats)
+        figures += [replace(first, note=f"{lowest:.1f} dB against the letter"), *rest]
+        figures += compare(f"compose + write {case}", _finishers(work), repeats)
+    return figures
+
+
+def load_work(folder: Path | None) -> dict[str, list[Work]]:
+    """Give the frames of each case: the sample film's shots at two sizes, or a folder's pictures.
+
+    Raises:
+        ValueError: the folder holds no picture.
+    """
+    if folder is None:
+        return {name: _draw(size) for name, size in SIZES.items()}
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES)
+    if not paths:
+        raise ValueError(f"there is no picture in {folder}")
+    chosen = [paths[i] for i in np.linspace(0, len(paths) - 1, min(6, len(paths))).astype(int)]
+    pictures = [decode_color(path.read_bytes()) for path in chosen]
+    return {
+        name: [_work_of(picture, min(size)) for picture in pictures] for name, size in SIZES.items()
+    }
+
+
+def _draw(size: Size) -> list[Work]:
+    """Draw one frame of each shot of the sample film and colour it with the included weights."""
+    colorizer = Colorizer(from_files(read_weights(open_weights("default"))))
+    return [
+        Work(_color(colorizer, frame), frame.line)
+        for frame in sample_film(size=size, frames_per_shot=1, hold=1)
+    ]
+
+
+def _color(colorizer: Colorizer, frame: SampleFrame) -> Frame:
+    size = fit_short_side((frame.line.shape[0], frame.line.shape[1]), NETWORK_SIZE_PX)
+    assert frame.hint is not None
+    hint = pool_hints(resize_hints(frame.hint, size), colorizer.draft_scale)
+    color: Frame = colorizer(resize(frame.line, size)[np.newaxis], hint[np.newaxis])[0]
+    return color
+
+
+def _work_of(picture: Frame, short_side_px: int) -> Work:
+    """Take a real picture for the network's colours, and its dark edges for lines."""
+    size = picture.shape[0], picture.shape[1]
+    large = resize(picture, fit_short_side(size, short_side_px))
+    gray = cv2.GaussianBlur(cv2.cvtColor(large, cv2.COLOR_RGB2GRAY), (0, 0), 1.0)
+    edges = cv2.subtract(cv2.GaussianBlur(gray, (0, 0), 4.0), gray)
+    line = cv2.bitwise_not(cv2.multiply(cv2.subtract(edges, 8.0), 12.0))
+    return Work(resize(picture, fit_short_side(size, NETWORK_SIZE_PX)), line)
+
+
+def _writers(frames: list[Frame]) -> dict[str, Run]:
+    level_1 = [cv2.IMWRITE_PNG_COMPRESSION, 1]
+    return {
+        "encode_png": lambda: [encode_png(frame) for frame in frames],
+        "OpenCV, default": lambda: [_opencv_png(frame) for frame in frames],
+        "OpenCV, level 1": lambda: [_opencv_png(frame, level_1) for frame in frames],
+    }
+
+
+def _readers(files: list[bytes]) -> dict[str, Run]:
+    return {
+        "decode_line": lambda: [decode_line(data) for data in files],
+        "OpenCV": lambda: [
+            cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE) for data in files
+        ],
+        "Pillow": lambda: [np.asarray(Image.open(BytesIO(data))) for data in files],
+    }
+
+
+def _composers(work: list[Work]) -> dict[str, Run]:
+    return {
+        "compose": lambda: [compose(*one) for one in work],
+        "to the letter": lambda: [compose_literal(*one) for one in work],
+    }
+
+
+def _finishers(work: list[Work]) -> dict[str, Run]:
+    return {
+        "compose + encode_png": lambda: [encode_png(compose(*one)) for one in work],
+        "to the letter + OpenCV": lambda: [_opencv_png(compose_literal(*one)) for one in work],
+    }
+
+
+def _opencv_png(frame: Frame, options: Sequence[int] = ()) -> bytes:
+    data = cv2.imencode(".png", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), options)[1]
+    return data.tobytes()
+
+
+def _save_with_pillow(line: Line) -> bytes:
+    buffer = BytesIO()
+    Image.fromarray(line).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _psnr(image: Frame, reference: Frame) -> float:
+    error = np.mean((image.astype(np.float32) - reference) ** 2)
+    return float(10 * np.log10(255**2 / error)) if error else float("inf")
