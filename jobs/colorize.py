@@ -69,6 +69,9 @@ def main(flags: Colorize) -> int:
     except (ValueError, OSError) as error:
         print(f"colorize: {error}", file=sys.stderr)
         return WRONG_INPUT
+    if opened.unused_hints:
+        count, first = len(opened.unused_hints), opened.unused_hints[0]
+        print(f"colorize: {count} hints belong to no shot or frame: {first}, ...", file=sys.stderr)
     return run(film, opened)
 
 
@@ -143,20 +146,27 @@ def _interrupt(*_: object) -> None:
 def _printer() -> Callable[[Summary], None]:
     """Give a function that prints progress: each second on a terminal, else every ten."""
     every_s, end = (1.0, "\r") if sys.stderr.isatty() else (10.0, "\n")
-    printed_at = time.monotonic()
+    first: tuple[float, int] | None = None
+    printed_at = 0.0
 
     def show(summary: Summary) -> None:
-        nonlocal printed_at
+        nonlocal first, printed_at
+        now = time.monotonic()
         ended = summary.done + summary.held + summary.failed + summary.skipped
-        if time.monotonic() - printed_at < every_s and ended < summary.frames:
+        # What starting took is no part of the rate.
+        first = first or (now, ended)
+        if now - printed_at < every_s and ended < summary.frames:
             return
-        printed_at = time.monotonic()
-        left_s = (summary.frames - ended) / max(summary.frames_per_second, 1e-6)
+        printed_at = now
+        rate = (ended - first[1]) / max(now - first[0], 1e-3)
+        left = _clock((summary.frames - ended) / rate) if rate else "-:--:--"
         print(
             f"{ended} of {summary.frames} frames, {summary.failed} failed, "
-            f"{summary.frames_per_second:.1f} frames/s, {_clock(left_s)} left  ",
-            end=end, file=sys.stderr, flush=True,
-        )  # fmt: skip
+            f"{rate:.1f} frames/s, {left} left  ",
+            end="\n" if ended == summary.frames else end,
+            file=sys.stderr,
+            flush=True,
+        )
 
     return show
 

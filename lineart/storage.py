@@ -182,6 +182,9 @@ def _filesystem(is_s3: bool) -> fs.FileSystem:
         # One request an object instead of three.
         allow_delayed_open=True,
         retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=6),
+        # Arrow's own limit of 3 s is short for a large frame on a busy line.
+        connect_timeout=10,
+        request_timeout=60,
     )
 
 

@@ -78,13 +78,23 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     }
     rclone = Path(sys.executable).with_name("rclone")
     command = [str(rclone), "serve", "s3", "--addr", f"127.0.0.1:{port}"]
-    command += ["--auth-key", f"{S3_KEY},{S3_SECRET}", "--dir-cache-time", "0s", str(folder)]
+    command += ["--auth-key", f"{S3_KEY},{S3_SECRET}", str(folder)]
     with pytest.MonkeyPatch.context() as patch, subprocess.Popen(command) as server:
         for name, value in environment.items():
             patch.setenv(name, value)
         _wait_for(port)
         yield folder
         server.terminate()
+
+
+@pytest.fixture
+def bucket(s3: Path, request: pytest.FixtureRequest) -> Path:
+    """Make a bucket for one test, through the server; give its folder."""
+    import boto3
+
+    name = f"test-{abs(hash(request.node.nodeid)):x}"
+    boto3.Session().client("s3").create_bucket(Bucket=name)
+    return s3 / name
 
 
 def _wait_for(port: int) -> None:

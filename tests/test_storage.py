@@ -12,8 +12,7 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
     """Give an empty storage of each kind; S3 is a real server on loopback."""
     if request.param == "folder":
         return Storage.at(str(tmp_path))
-    bucket: Path = request.getfixturevalue("s3") / tmp_path.name.replace("_", "-").lower()
-    bucket.mkdir()
+    bucket: Path = request.getfixturevalue("bucket")
     return Storage.at(f"s3://{bucket.name}/some/prefix")
 
 
@@ -60,17 +59,15 @@ def test_failed_write_leaves_nothing(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
 
-def test_missing_bucket(s3: Path) -> None:
+def test_missing_bucket(bucket: Path) -> None:
     """A bucket that is not there is told from one that is."""
-    (s3 / "present").mkdir()
-    Storage.at("s3://present/x").check()
+    Storage.at(f"s3://{bucket.name}/x").check()
     with pytest.raises(FileNotFoundError, match="no bucket 'absent'"):
         Storage.at("s3://absent/x").check()
 
 
-def test_wrong_key(s3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_key(bucket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Wrong credentials are an error that says so."""
-    (s3 / "present2").mkdir()
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
     with pytest.raises(PermissionError, match="may not be used"):
-        Storage.at("s3://present2/x").check()
+        Storage.at(f"s3://{bucket.name}/x").check()

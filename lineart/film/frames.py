@@ -1,7 +1,7 @@
 """What a film is: its frames in order, their shots, and the hint that holds for each."""
 
 import posixpath
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -144,11 +144,13 @@ def assemble(lines: Iterable[Source], hints: Iterable[Source], root_name: str) -
     hint named after the shot holds.
 
     Raises:
-        ValueError: two drawings would be written to one output.
+        ValueError: two drawings would be written to one output, or two hints have one name.
     """
-    hint_of = {stem(hint.name): hint for hint in sorted(hints, key=lambda hint: hint.name)}
+    hints = list(hints)
     ordered = sorted(lines, key=lambda line: _film_key(line.name))
-    _refuse_twins(ordered)
+    _refuse_twins(ordered, "would both be written to one output")
+    _refuse_twins(hints, "are both hints for the same frames")
+    hint_of = {stem(hint.name): hint for hint in hints}
     frames: list[FilmFrame] = []
     shot, number, hint = None, 0, None
     for line in ordered:
@@ -166,12 +168,16 @@ def _film_key(name: str) -> Any:
     return natural_key(posixpath.dirname(name)), natural_key(name)
 
 
-def _refuse_twins(lines: list[Source]) -> None:
+def unused_hints(frames: Iterable[FilmFrame], hints: Iterable[Source]) -> list[str]:
+    """Give the hints that are named after no shot and no frame."""
+    named = {name for frame in frames for name in (frame.shot, stem(frame.name))}
+    return sorted(hint.name for hint in hints if stem(hint.name) not in named)
+
+
+def _refuse_twins(pictures: Sequence[Source], why: str) -> None:
     """Refuse `a.png` beside `a.tif`, and on every system `A.png` beside `a.png`."""
     seen: dict[str, str] = {}
-    for line in lines:
-        twin = seen.setdefault(stem(line.name).casefold(), line.name)
-        if twin is not line.name:
-            raise ValueError(
-                f"{twin!r} and {line.name!r} would both be written to one output; rename one"
-            )
+    for picture in pictures:
+        twin = seen.setdefault(stem(picture.name).casefold(), picture.name)
+        if twin is not picture.name:
+            raise ValueError(f"{twin!r} and {picture.name!r} {why}; rename one")

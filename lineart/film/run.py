@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lineart import manifest
 from lineart.film import pipeline
-from lineart.film.frames import FilmFrame, assemble, list_pictures
+from lineart.film.frames import FilmFrame, assemble, list_pictures, unused_hints
 from lineart.film.packing import pack_frames
 from lineart.film.plan import Look, Plan, failed_row, known_lines, make_plan, written_row
 from lineart.film.pools import Bounds, Pools, plan_pools
@@ -73,6 +73,8 @@ class Opened:
     """Every frame of the film, in order."""
     frames: list[FilmFrame]
     """Those that this run looks at."""
+    unused_hints: list[str]
+    """Hints named after no shot and no frame: most likely slips of the pen."""
 
 
 @dataclass
@@ -122,7 +124,8 @@ def open_film(film: Film) -> Opened:
     draft_scale = read_config(files)["draft_scale"]
     if not is_included(weights):
         _check_networks(files)
-    frames = assemble(list_pictures(lines), list_pictures(hints) if hints else (), lines.name)
+    hint_files = list_pictures(hints) if hints else []
+    frames = assemble(list_pictures(lines), hint_files, lines.name)
     if not frames:
         raise ValueError(f"there is no image and no Parquet file below {lines.uri}")
     settings = {"network_size_px": film.network_size_px, "version": PICTURE_VERSION}
@@ -132,6 +135,7 @@ def open_film(film: Film) -> Opened:
         Look(fingerprint(files), json.dumps(settings)),
         frames,
         _select(frames, film.shots, film.limit),
+        unused_hints(frames, hint_files),
     )
 
 

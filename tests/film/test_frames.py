@@ -6,7 +6,14 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from lineart.film.frames import Source, assemble, is_plain_path, list_pictures, read_picture
+from lineart.film.frames import (
+    Source,
+    assemble,
+    is_plain_path,
+    list_pictures,
+    read_picture,
+    unused_hints,
+)
 from lineart.storage import Storage
 
 
@@ -47,6 +54,16 @@ def test_twins_are_refused(twin: str) -> None:
     """Two drawings that would be written to one output are an error that names both."""
     with pytest.raises(ValueError, match="one output"):
         assemble(sources("s/f.png", twin), [], "film")
+
+
+def test_hints_that_belong_nowhere() -> None:
+    """Hints named after nothing in the film are told; two for the same frames are refused."""
+    lines = sources("s1/f1.png", "top.png")
+    hints = sources("s1.png", "s1/f1.png", "film.png", "s1/f7.png", "S2.png")
+    frames = assemble(lines, hints, "film")
+    assert unused_hints(frames, hints) == ["S2.png", "s1/f7.png"]
+    with pytest.raises(ValueError, match="same frames"):
+        assemble(lines, sources("s1.png", "s1.webp"), "film")
 
 
 @pytest.mark.parametrize(

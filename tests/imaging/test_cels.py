@@ -5,6 +5,7 @@ from lineart.imaging.cels import (
     flatten,
     is_paper_colored,
     recolor_regions,
+    remove_lines,
     repaint_paper,
     turn_hue,
 )
@@ -65,3 +66,11 @@ def test_recolored_regions_stay_flat(box: tuple[np.ndarray, np.ndarray]) -> None
             if (part[0, 0] != old).any():
                 changed.add(name)
     assert changed == {"box", "paper"}
+
+
+def test_paint_below_lines_is_that_beside_them(box: tuple[np.ndarray, np.ndarray]) -> None:
+    """Without its outline the box is red up to paper, and nothing is black."""
+    color, line = box
+    painted = remove_lines(color, line)
+    assert {tuple(c) for c in painted.reshape(-1, 3).tolist()} == {(255, 255, 255), (200, 40, 40)}
+    np.testing.assert_array_equal(remove_lines(color, np.zeros_like(line)), color)

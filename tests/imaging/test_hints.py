@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lineart.imaging.hints import (
+    Stroke,
     no_hints,
     pool_hints,
     resize_hints,
@@ -93,7 +94,7 @@ def test_strokes_have_one_color_and_stop_at_edges() -> None:
     picture = np.zeros((30, 30, 3), np.uint8)
     picture[:, 15:] = 200
     everywhere = np.ones((30, 30), bool)
-    hint = sample_strokes(picture, everywhere, 20, length_px=9, rng=np.random.default_rng(0))
+    hint = sample_strokes(picture, everywhere, 20, stroke=Stroke(9), rng=np.random.default_rng(0))
     is_hint = hint[..., 3] > 0
     assert is_hint.sum() > 40
     np.testing.assert_array_equal(hint[is_hint, :3], picture[is_hint])
@@ -103,7 +104,18 @@ def test_strokes_start_where_allowed(picture: np.ndarray) -> None:
     """Points are taken at allowed pixels alone; where none is, there are no hints."""
     allowed = np.zeros((40, 60), bool)
     rng = np.random.default_rng(0)
-    assert not sample_strokes(picture, allowed, 9, length_px=1, rng=rng).any()
+    assert not sample_strokes(picture, allowed, 9, stroke=Stroke(), rng=rng).any()
     allowed[3, 4:9] = True
-    hint = sample_strokes(picture, allowed, 9, length_px=1, rng=rng)
+    hint = sample_strokes(picture, allowed, 9, stroke=Stroke(), rng=rng)
     np.testing.assert_array_equal(hint[..., 3] > 0, allowed)
+
+
+def test_dabs_are_squares_cut_at_edges() -> None:
+    """A dab of five pixels fills 25, less what another colour takes."""
+    picture = np.zeros((20, 20, 3), np.uint8)
+    picture[:, 12:] = 200
+    allowed = np.zeros((20, 20), bool)
+    allowed[10, 11] = True
+    rng = np.random.default_rng(0)
+    hint = sample_strokes(picture, allowed, 1, stroke=Stroke(1, 5), rng=rng)
+    assert (hint[..., 3] > 0).sum() == 5 * 3

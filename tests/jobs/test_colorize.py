@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -17,6 +17,7 @@ import psutil
 import pytest
 from pyarrow import parquet
 
+from lineart.storage import Storage
 from tests.conftest import DrawLine
 
 FRAMES = 160
@@ -84,17 +85,21 @@ def hashes(output: Path) -> dict[str, str]:
 def kill_when(command: list[str], output: Path, frames: int) -> None:
     """Start the command and SIGKILL it as soon as so many frames stand; wait for its workers."""
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as driver:
-        deadline = time.monotonic() + 120
-        while driver.poll() is None and time.monotonic() < deadline:
-            if sum(1 for _ in (output / "frames").rglob("*.png")) >= frames:
-                break
-            time.sleep(0.02)
+        wait_for_frames(driver, output, frames)
         workers = psutil.Process(driver.pid).children(recursive=True)
-        assert driver.poll() is None, "the run ended before it could be killed"
         driver.kill()
     _, alive = psutil.wait_procs(workers, timeout=30)
     for process in alive:
         process.kill()
+
+
+def wait_for_frames(driver: subprocess.Popen[bytes], output: Path, frames: int) -> None:
+    """Wait until so many frames stand."""
+    deadline = time.monotonic() + 120
+    while sum(1 for _ in (output / "frames").rglob("*.png")) < frames:
+        assert driver.poll() is None, "the run ended too early"
+        assert time.monotonic() < deadline, "no frame came"
+        time.sleep(0.02)
 
 
 def test_sigkill_at_three_moments(
@@ -116,18 +121,37 @@ def test_sigkill_at_three_moments(
     assert not list((output / "manifest").glob("_parts/*"))
 
 
+def test_interrupt(lines: Path, tiny_weights: Path, tmp_path: Path) -> None:
+    """Ctrl-C ends the run with a sentence, and what was done is in the manifest."""
+    output = tmp_path / "out"
+    command = arguments(lines, output, tiny_weights)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as driver:
+        wait_for_frames(driver, output, 60)
+        driver.send_signal(signal.SIGINT)
+        _, errors = driver.communicate(timeout=60)
+    assert driver.returncode == 130
+    assert b"the same command goes on from here" in errors
+    assert b"Traceback" not in errors
+    rows = parquet.read_table(output / "manifest").to_pylist()
+    assert 0 < len(rows) < FRAMES
+    assert all((output / row["output"]).stat().st_size == row["output_bytes"] for row in rows)
+
+
 def test_s3_end_to_end(
-    s3: Path, lines: Path, tiny_weights: Path, colored: Mapping[str, str]
+    bucket: Path, lines: Path, tiny_weights: Path, colored: Mapping[str, str]
 ) -> None:
     """From bucket to bucket the frames are the same as from folder to folder; twice is once."""
-    shutil.copytree(lines, s3 / "studio" / "episode" / "lines")
-    done = colorize("s3://studio/episode/lines", "s3://studio/episode/color", tiny_weights)
+    episode = Storage.at(f"s3://{bucket.name}/episode")
+    for path in lines.rglob("*.png"):
+        episode.write(f"lines/{path.relative_to(lines).as_posix()}", path.read_bytes())
+    addresses = episode.child("lines").uri, episode.child("color").uri
+    done = colorize(*addresses, tiny_weights)
     assert done.returncode == 0, done.stderr
-    output = s3 / "studio" / "episode" / "color"
+    output = bucket / "episode" / "color"
     assert hashes(output) == colored
     assert parquet.read_table(output / "manifest").num_rows == FRAMES
-    again = colorize("s3://studio/episode/lines", "s3://studio/episode/color", tiny_weights)
-    assert last_line(again)["skipped"] == FRAMES
+    assert not list((output / "manifest").glob("_parts/*"))
+    assert last_line(colorize(*addresses, tiny_weights))["skipped"] == FRAMES
     assert os.environ["AWS_SECRET_ACCESS_KEY"] not in (output / "run.json").read_text()
 
 

@@ -179,3 +179,15 @@ def test_additive_unet_floods_regions_with_their_hints() -> None:
     torch.testing.assert_close(encoded[:, 10, 8], red + 0.95)
     torch.testing.assert_close(encoded[:, 10, 25], blue + 0.95)
     torch.testing.assert_close(encoded[:, 3, 11], torch.tensor([0.2, 1.0, 0.2]))
+
+
+def test_hints_in_the_corners_flood_too() -> None:
+    """No border pixel is lost: four corner hints colour the four quarters."""
+    hint = np.zeros((1, 16, 16, 4), np.uint8)
+    corners = [(0, 0), (0, 15), (15, 0), (15, 15)]
+    for value, (y, x) in enumerate(corners, start=1):
+        hint[0, y, x] = 60 * value, 0, 0, 255
+    encoded = build("additive_unet").encode_hint(hint, np.full((1, 16, 16), 255, np.uint8))[0]
+    for value, (y, x) in enumerate(corners, start=1):
+        inner = encoded[0, abs(y - 4), abs(x - 4)]
+        torch.testing.assert_close(inner, torch.tensor(60 * value * 0.8 / 255 - 0.75))
