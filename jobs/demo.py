@@ -1,21 +1,25 @@
 """Draw the sample film, colour it with the included weights, and leave a page to look at.
 
-    python -m jobs.demo
-    python -m jobs.demo --output /tmp/demo --frames-per-shot 48
+python -m jobs.demo
+python -m jobs.demo --output /tmp/demo --frames-per-shot 48
 """
 
 import json
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import tyro
 
 from jobs.colorize import PAGE, Colorize
 from jobs.colorize import main as colorize
 from lineart.codec import encode_png
+from lineart.local_s3 import serve_s3
 from lineart.sample_film import SampleFrame, sample_film
 from lineart.storage import Storage
+
+BUCKET = "demo"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +38,8 @@ class Demo:
     """Frames that show one drawing; without it, each shot has its own timing."""
     seed: int = 0
     """Another seed draws another film."""
+    s3: bool = False
+    """Keep everything in an S3 server that runs meanwhile, on loopback, over the output folder."""
     dry_run: bool = False
     """Print the configuration and stop."""
 
@@ -43,7 +49,19 @@ def main(flags: Demo) -> int:
     if flags.dry_run:
         print(json.dumps(asdict(flags), indent=2))
         return 0
-    root = Storage.at(flags.output)
+    if not flags.s3:
+        return run(flags, Storage.at(flags.output))
+    folder = Path(flags.output)
+    folder.mkdir(parents=True, exist_ok=True)
+    with serve_s3(folder):
+        import boto3
+
+        boto3.client("s3").create_bucket(Bucket=BUCKET)
+        return run(flags, Storage.at(f"s3://{BUCKET}"))
+
+
+def run(flags: Demo, root: Storage) -> int:
+    """Draw and colour the film below `root`; give the exit status."""
     film = sample_film(
         size=(flags.height, flags.width),
         frames_per_shot=flags.frames_per_shot,

@@ -1,16 +1,14 @@
 """Inputs of the tests: drawn by code, seeded, small."""
 
 import os
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+
+from lineart.local_s3 import serve_s3
 
 # Each test process shares two cores with Ray's workers.
 cv2.setNumThreads(1)
@@ -58,33 +56,12 @@ def ray_resources() -> Iterator[dict[str, float]]:
     stop_ray()
 
 
-S3_KEY, S3_SECRET = "lineart-test", "lineart-test-secret"
-
-
 @pytest.fixture(scope="session")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Run a real S3 server on loopback; give the folder whose subfolders are its buckets."""
     folder = tmp_path_factory.mktemp("s3")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-        "AWS_ACCESS_KEY_ID": S3_KEY,
-        "AWS_SECRET_ACCESS_KEY": S3_SECRET,
-        "AWS_REGION": "us-east-1",
-        # The server does not know checksums in chunked trailers.
-        "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
-    }
-    rclone = Path(sys.executable).with_name("rclone")
-    command = [str(rclone), "serve", "s3", "--addr", f"127.0.0.1:{port}"]
-    command += ["--auth-key", f"{S3_KEY},{S3_SECRET}", str(folder)]
-    with pytest.MonkeyPatch.context() as patch, subprocess.Popen(command) as server:
-        for name, value in environment.items():
-            patch.setenv(name, value)
-        _wait_for(port)
+    with serve_s3(folder):
         yield folder
-        server.terminate()
 
 
 @pytest.fixture
@@ -95,12 +72,3 @@ def bucket(s3: Path, request: pytest.FixtureRequest) -> Path:
     name = f"test-{abs(hash(request.node.nodeid)):x}"
     boto3.Session().client("s3").create_bucket(Bucket=name)
     return s3 / name
-
-
-def _wait_for(port: int) -> None:
-    for _ in range(100):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    raise TimeoutError(f"nothing listens on port {port}")

@@ -12,9 +12,10 @@ from lineart.benchmark.timing import Figure
 from lineart.codec import encode_png
 from lineart.film import stages
 from lineart.film.frames import list_pictures
+from lineart.film.index import Indexed, index_lines
 from lineart.film.pipeline import color_drawings, start_ray, stop_ray
 from lineart.film.pools import plan_pools
-from lineart.film.stages import Indexed, Job, Work
+from lineart.film.stages import Job, Work
 from lineart.sample_film import sample_film
 from lineart.storage import Storage
 from lineart.weights import open_weights, read_config, read_weights
@@ -44,9 +45,9 @@ def measure_pipeline(frames: int) -> list[Figure]:
 def _work(job: Job) -> list[Work]:
     """List the film's drawings."""
     sources = list_pictures(job.lines)
-    indexed = stages.index_lines(job.lines, [(source, None) for source in sources])
+    indexed = index_lines(job.lines, [(source, None) for source in sources])
     return [
-        Work(source, line.line_sha256, None, [f"frames/{source.name}"])
+        Work(source, line.line_sha256, None, None, [f"frames/{source.name}"])
         for source, line in zip(sources, indexed, strict=True)
         if isinstance(line, Indexed)
     ]

@@ -10,11 +10,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from lineart.film import stages
+from lineart.film import index, stages
 from lineart.film.frames import Source
+from lineart.film.index import Failure, Indexed
 from lineart.film.plan import Copying
 from lineart.film.pools import Pools
-from lineart.film.stages import Failure, Indexed, Job, Work, Written
+from lineart.film.stages import Job, Work, Written
 from lineart.storage import Storage
 
 INDEX_CHUNK = 32
@@ -28,6 +29,7 @@ WORK = pa.schema(
         "name": pa.string(), "path": pa.string(), "row": pa.int64(), "line_sha256": pa.string(),
         "outputs": pa.list_(pa.string()),
         "hint_name": pa.string(), "hint_path": pa.string(), "hint_row": pa.int64(),
+        "hint_sha256": pa.string(),
     }
 )  # fmt: skip
 _CARRIED = {
@@ -77,7 +79,7 @@ def index_lines(
     lines: Storage, items: Sequence[tuple[Source, Indexed | None]]
 ) -> Iterator[tuple[str, Indexed | Failure]]:
     """Index drawings in parallel; pairs of name and result come in any order."""
-    yield from _in_parallel(partial(stages.index_lines, lines), items)
+    yield from _in_parallel(partial(index.index_lines, lines), items)
 
 
 def index_hints(hints: Storage, sources: Sequence[Source]) -> Iterator[tuple[str, str | Failure]]:
@@ -87,7 +89,7 @@ def index_hints(hints: Storage, sources: Sequence[Source]) -> Iterator[tuple[str
 
 
 def _index_hint_items(hints: Storage, items: list[tuple[Source, None]]) -> list[str | Failure]:
-    return stages.index_hints(hints, [source for source, _ in items])
+    return index.index_hints(hints, [source for source, _ in items])
 
 
 def _in_parallel(

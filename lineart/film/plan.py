@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lineart.film.frames import FilmFrame
-from lineart.film.stages import Failure, Indexed
+from lineart.film.index import Failure, Indexed
 from lineart.manifest import Row, make_row
 
 

@@ -270,6 +270,7 @@ def _work(opened: Opened, plan: Plan, pools: Pools) -> Iterator[Written]:
             frames[0].source,
             plan.templates[frames[0].output]["line_sha256"],
             frames[0].hint,
+            plan.templates[frames[0].output]["hint_sha256"],
             [frame.output for frame in frames],
         )
         for frames in (drawing.frames for drawing in plan.drawings)

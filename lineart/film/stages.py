@@ -17,6 +17,7 @@ import numpy as np
 
 from lineart.codec import decode_hint, decode_line, encode_png
 from lineart.film.frames import Source, read_picture
+from lineart.film.index import Failure
 from lineart.image import Hint, Size, fit_short_side, resize
 from lineart.imaging.frequency import compose
 from lineart.imaging.hints import no_hints, pool_hints, resize_hints
@@ -27,28 +28,6 @@ cv2.setNumThreads(1)
 
 MAX_ASPECT = 8
 """Longest side of a network's picture over its short side; longer pans are shrunk further."""
-
-
-class Failure(NamedTuple):
-    """Why a frame has no picture."""
-
-    stage: str
-    error: str
-    message: str
-
-    @classmethod
-    def of(cls, stage: str, error: BaseException) -> "Failure":
-        """Describe an exception."""
-        return cls(stage, type(error).__name__, str(error) or repr(error))
-
-
-class Indexed(NamedTuple):
-    """What a drawing is."""
-
-    line_sha256: str
-    pixels_sha256: str
-    width: int
-    height: int
 
 
 @dataclass(frozen=True)
@@ -64,12 +43,16 @@ class Job:
     """How much smaller the draft is, and so the grid of the hints that the network sees."""
 
 
+AGAIN = "the same command takes up what it is now"
+
+
 class Work(NamedTuple):
     """A drawing to colour."""
 
     source: Source
     line_sha256: str
     hint: Source | None
+    hint_sha256: str | None
     outputs: list[str]
     """The files to write: the first frame's and those of the frames that hold it."""
 
@@ -83,47 +66,6 @@ class Written(NamedTuple):
     failure: Failure | None
 
 
-# Index: what each file is.
-
-
-def index_lines(lines: Storage, items: list[tuple[Source, Indexed | None]]) -> list[Any]:
-    """Hash drawings; decode only those whose file is not the known one.
-
-    Returns:
-        An `Indexed` or a `Failure` for each item, in order.
-    """
-    return [_index_line(lines, source, known) for source, known in items]
-
-
-def _index_line(lines: Storage, source: Source, known: Indexed | None) -> Indexed | Failure:
-    stage = "read"
-    try:
-        data = read_picture(lines, source)
-        digest = hashlib.sha256(data).hexdigest()
-        if known is not None and known.line_sha256 == digest:
-            return known
-        stage = "decode"
-        line = decode_line(data)
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with a frame is its own row
-        return Failure.of(stage, error)
-    height, width = line.shape
-    pixels = hashlib.sha256(f"{height}x{width}:".encode())
-    pixels.update(np.ascontiguousarray(line).data)
-    return Indexed(digest, pixels.hexdigest(), width, height)
-
-
-def index_hints(hints: Storage, sources: list[Source]) -> list[str | Failure]:
-    """Hash hint files: sha256 or a `Failure` for each, in order."""
-    return [_index_hint(hints, source) for source in sources]
-
-
-def _index_hint(hints: Storage, source: Source) -> str | Failure:
-    try:
-        return hashlib.sha256(read_picture(hints, source)).hexdigest()
-    except (OSError, ValueError) as error:
-        return Failure.of("hint", error)
-
-
 # Shrink: compressed line -> small line and hint.
 
 
@@ -131,7 +73,7 @@ def shrink(row: dict[str, Any], job: Job) -> dict[str, Any]:
     """Read a drawing and make the network's inputs.
 
     Args:
-        row: `work`: a pickled-free `Work` as nested plain values.
+        row: A `Work`, as `pack_work` gives it.
         job: The run.
 
     Returns:
@@ -147,12 +89,12 @@ def shrink(row: dict[str, Any], job: Job) -> dict[str, Any]:
     try:
         data = read_picture(job.lines, work.source)
         if hashlib.sha256(data).hexdigest() != work.line_sha256:
-            raise ValueError("the drawing was changed while the film was running; run again")
+            raise ValueError(f"the drawing was changed while the film was running; {AGAIN}")
         stage = "decode"
         line = decode_line(data)
         size = network_size(line.shape, job.network_size_px)
         stage = "hint"
-        hint = _pooled_hint(job, work.hint, size)
+        hint = _pooled_hint(job, work.hint, work.hint_sha256, size)
         shrunk |= {
             "line": data,
             "small": resize(line, size).tobytes(),
@@ -177,12 +119,14 @@ def network_size(size: Size, short_side_px: int) -> Size:
 
 
 @lru_cache(maxsize=4)
-def _pooled_hint(job: Job, source: Source | None, size: Size) -> Hint:
+def _pooled_hint(job: Job, source: Source | None, sha256: str | None, size: Size) -> Hint:
     """Give a hint on the draft's grid; one hint holds for many frames, so the last few are kept."""
     if source is None or job.hints is None:
         return pool_hints(no_hints(size), job.draft_scale)
-    hint = decode_hint(read_picture(job.hints, source))
-    return pool_hints(resize_hints(hint, size), job.draft_scale)
+    data = read_picture(job.hints, source)
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise ValueError(f"the hint {source.name} was changed while the film was running; {AGAIN}")
+    return pool_hints(resize_hints(decode_hint(data), size), job.draft_scale)
 
 
 # Network: small line and hint -> small colour.
@@ -302,14 +246,21 @@ def pack_work(work: Work) -> dict[str, Any]:
         "name": work.source.name, "path": work.source.path, "row": _or_minus(work.source.row),
         "line_sha256": work.line_sha256, "outputs": work.outputs,
         "hint_name": hint.name, "hint_path": hint.path, "hint_row": _or_minus(hint.row),
+        "hint_sha256": work.hint_sha256,
     }  # fmt: skip
 
 
 def unpack_work(row: dict[str, Any]) -> Work:
     """Read what `pack_work` gave."""
-    hint = Source(row["hint_name"], row["hint_path"], _or_none(row["hint_row"]))
     source = Source(row["name"], row["path"], _or_none(row["row"]))
-    return Work(source, row["line_sha256"], hint if hint.name else None, list(row["outputs"]))
+    hint = Source(row["hint_name"], row["hint_path"], _or_none(row["hint_row"]))
+    return Work(
+        source,
+        row["line_sha256"],
+        hint if hint.name else None,
+        row["hint_sha256"],
+        list(row["outputs"]),
+    )
 
 
 def _or_minus(row: int | None) -> int:

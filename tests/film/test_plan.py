@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from lineart.film.frames import FilmFrame, Source
+from lineart.film.index import Failure, Indexed
 from lineart.film.plan import Look, Plan, known_lines, make_plan, written_row
-from lineart.film.stages import Failure, Indexed
 from lineart.manifest import Row
 
 LOOK = Look("weights", "settings")

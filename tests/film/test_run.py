@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from pyarrow import parquet
 
-from lineart.film import pipeline, stages
+from lineart.film import index, pipeline, stages
 from lineart.film.pools import Pools
 from lineart.film.run import Film, Summary, open_film, run_film
 from lineart.film.stages import Job, Work, Written
@@ -122,6 +122,7 @@ def test_finished_film_is_left_alone(
     run(film)
     rows, files, coloured = manifest_rows(film), pictures(film), len(in_one_process)
     monkeypatch.setattr(stages, "decode_line", None)
+    monkeypatch.setattr(index, "decode_line", None)
     assert counts(run(film)) == (0, 0, 0, 7)
     assert (manifest_rows(film), pictures(film), len(in_one_process)) == (rows, files, coloured)
 
@@ -206,14 +207,14 @@ def test_frame_changed_while_running(
     film: Film, draw_line: DrawLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A drawing replaced between index and read fails by name: no row lies about its pixels."""
-    index = stages.index_lines
+    index_lines = index.index_lines
 
     def index_then_change(*arguments: Any) -> Any:
-        results = index(*arguments)
+        results = index_lines(*arguments)
         save(Path(film.lines, "s1/f11.png"), draw_line(9))
         return results
 
-    monkeypatch.setattr(stages, "index_lines", index_then_change)
+    monkeypatch.setattr(index, "index_lines", index_then_change)
     assert run(film).failed == 1
     assert "changed while" in manifest_rows(film)["s1/f11.png"]["message"]
 

