@@ -62,7 +62,6 @@ def main(flags: Colorize) -> int:
     if flags.dry_run:
         print(json.dumps(asdict(flags), indent=2))
         return ALL_DONE
-    signal.signal(signal.SIGTERM, _interrupt)
     try:
         film = read_flags(flags)
         opened = open_film(film)
@@ -103,7 +102,10 @@ def run(film: Film, opened: Opened) -> int:
     started_at = datetime.now(UTC)
     write_run(film, opened, started_at, None)
     try:
-        summary, rows = run_film(film, opened, start_ray(), _printer())
+        resources = start_ray()
+        # Ray has a handler of its own; `ray job stop` must end a run as Ctrl-C does.
+        signal.signal(signal.SIGTERM, _interrupt)
+        summary, rows = run_film(film, opened, resources, _printer())
     except ValueError as error:
         print(f"colorize: {error}", file=sys.stderr)
         return WRONG_INPUT

@@ -121,13 +121,14 @@ def test_sigkill_at_three_moments(
     assert not list((output / "manifest").glob("_parts/*"))
 
 
-def test_interrupt(lines: Path, tiny_weights: Path, tmp_path: Path) -> None:
-    """Ctrl-C ends the run with a sentence, and what was done is in the manifest."""
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_interrupt(lines: Path, tiny_weights: Path, tmp_path: Path, how: signal.Signals) -> None:
+    """Ctrl-C and `ray job stop` end the run with a sentence; what was done is in the manifest."""
     output = tmp_path / "out"
     command = arguments(lines, output, tiny_weights)
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as driver:
         wait_for_frames(driver, output, 60)
-        driver.send_signal(signal.SIGINT)
+        driver.send_signal(how)
         _, errors = driver.communicate(timeout=60)
     assert driver.returncode == 130
     assert b"the same command goes on from here" in errors
