@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, Int32
+from jaxtyping import Float32, Int, Int32
 
 from lineart.image import Hint, Line
 from lineart.imaging.hints import no_hints
@@ -15,8 +15,11 @@ from lineart.sample_film.curves import Number
 MAX_REGIONS = 110
 """Regions that get a dab; every colour's largest comes first, then its second, then the others."""
 
-EXTRA_DABS = 40
+EXTRA_DABS = 60
 """Further dabs, spread over the same regions by the root of their area."""
+
+LENGTHS = (40, 30, 30, 20, 20, 12, 12, 6, 6, 3)
+"""Lengths of a stroke that are tried, over its half width."""
 
 _LEAST_PIXELS = 3
 
@@ -41,16 +44,27 @@ def give_hints(drawings: Sequence[Canvas], rng: np.random.Generator) -> Hint:
     regions = _find_regions(_steady(drawings), max(1, round(2 * first.scale)))
     chosen, counts = _choose(regions, first)
     for label, count in zip(chosen, counts, strict=True):
-        left, top, width, height, _ = regions.boxes[label]
+        left, top, width, height, _ = (int(value) for value in regions.boxes[label])
         rows, columns = slice(top, top + height), slice(left, left + width)
         reach = np.where(regions.labels[rows, columns] == label, regions.distance[rows, columns], 0)
-        # The first dab sits well inside; the others go anywhere in the region.
+        dabs: list[tuple[int, int]] = []
+        # The first dab sits well inside; the others go where none is near.
         for share in (0.7, *(0.3,) * (count - 1)):
-            places = np.flatnonzero(reach >= share * reach.max())
-            row, column = divmod(int(rng.choice(places)), reach.shape[1])
-            at = (int(column + left) * regions.step, int(row + top) * regions.step)
+            row, column = _far_from(dabs, np.argwhere(reach >= share * reach.max()), rng)
+            dabs.append((row, column))
+            at = (column + left) * regions.step, (row + top) * regions.step
             _dab(hint, first, regions, at, rng)
     return hint
+
+
+def _far_from(
+    dabs: Sequence[tuple[int, int]], places: Int[np.ndarray, "N 2"], rng: np.random.Generator
+) -> tuple[int, int]:
+    """Choose of a few random places the one that is farthest from all dabs."""
+    some = rng.choice(places, size=16)
+    apart = [np.abs(some - np.array(dab)).sum(axis=1) for dab in dabs]
+    row, column = some[np.min(apart, axis=0).argmax()] if apart else some[0]
+    return int(row), int(column)
 
 
 def _steady(drawings: Sequence[Canvas]) -> Line:
@@ -103,19 +117,24 @@ def _dab(
     room = float(regions.distance[y // regions.step, x // regions.step]) - regions.step
     radius = max(0, round(min(rng.uniform(4, 9) * drawing.scale, 0.8 * room - 1)))
     color = (*(int(value) for value in drawing.flat[y, x]), 255)
-    direction, length = rng.uniform(0, 2 * np.pi), rng.uniform(2, 6) * radius
-    tip = (round(x + length * np.cos(direction)), round(y + length * np.sin(direction)))
-    if radius > 0 and _has_room(regions, at, tip, radius + 2):
-        cv2.line(hint, at, tip, color, 2 * radius, cv2.LINE_8)
-    else:
-        cv2.circle(hint, at, radius, color, cv2.FILLED, cv2.LINE_8)
+    # The longest stroke that fits: large surfaces are brushed over, small ones dabbed.
+    for length in LENGTHS:
+        direction = rng.uniform(0, 2 * np.pi)
+        tip = (
+            round(x + length * radius * np.cos(direction)),
+            round(y + length * radius * np.sin(direction)),
+        )
+        if radius > 0 and _has_room(regions, at, tip, radius + 2):
+            cv2.line(hint, at, tip, color, 2 * radius, cv2.LINE_8)
+            return
+    cv2.circle(hint, at, radius, color, cv2.FILLED, cv2.LINE_8)
 
 
 def _has_room(
     regions: _Regions, start: tuple[int, int], end: tuple[int, int], room_px: Number
 ) -> bool:
     """Tell whether a stroke stays inside its region with `room_px` to spare."""
-    way = np.linspace(start, end, 12).round().astype(int) // regions.step
+    way = np.linspace(start, end, 40).round().astype(int) // regions.step
     height, width = regions.labels.shape
     if (way < 0).any() or (way >= [width, height]).any():
         return False
