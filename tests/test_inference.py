@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 import torch
 
-from lineart.inference import Colorizer
+from lineart.inference import (
+    Colorizer,
+    color_to_tensor,
+    enlarge,
+    line_to_tensor,
+    tensor_to_colors,
+)
 from lineart.models import MODELS
 
 SMALL = {"two_stage": {"width": 4, "blocks": 1}, "additive_unet": {"width": 4}}
@@ -65,3 +71,24 @@ def test_bfloat16_moves_no_color_visibly() -> None:
     lines, hints = drawings(1, 64, 64, pair.draft_scale)
     half, full = (Colorizer(pair, half=h)(lines, hints).astype(float) for h in (True, False))
     assert np.abs(half - full).mean() < 1
+
+
+def test_colors_survive_the_way_to_tensors_and_back() -> None:
+    """All 256 levels come back as they were."""
+    levels = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1).repeat(3, axis=3)
+    tensor = color_to_tensor(torch.from_numpy(levels))
+    assert (tensor.min(), tensor.max()) == (-1, 1)
+    np.testing.assert_array_equal(tensor_to_colors(tensor), levels)
+
+
+def test_paper_is_1_and_ink_is_minus_1() -> None:
+    """The networks' convention for drawings, stated once in `LineBatch`."""
+    line = line_to_tensor(torch.tensor([[[0, 255]]], dtype=torch.uint8))
+    assert line.tolist() == [[[[-1.0, 1.0]]]]
+
+
+def test_a_flat_draft_stays_flat_when_enlarged() -> None:
+    """Enlarging makes no values of its own."""
+    large = enlarge(torch.full((1, 3, 4, 5), 0.25), 4)
+    assert large.shape == (1, 3, 16, 20)
+    assert (large == 0.25).all()

@@ -9,6 +9,9 @@ from lineart.image import Frame, Line
 SMALLEST_REGION = 0.002
 """Regions below this share of the picture keep their colour."""
 
+PAPER_FROM = 190
+"""Grey level of a drawing from which a pixel is paper."""
+
 CUBE = np.stack(np.meshgrid(*[np.arange(4, 256, 8, dtype=np.float32)] * 3, indexing="ij"), -1)
 CUBE = CUBE.reshape(-1, 3)
 """All colours in steps of 8 grey levels."""
@@ -72,3 +75,18 @@ def repaint_paper(color: Frame, rng: np.random.Generator) -> Frame:
     touches[0] = False
     paint = rng.integers(0, 256, 3, dtype=np.uint8)
     return np.where(touches[labels][..., None], paint, color)
+
+
+def remove_lines(color: Frame, line: Line) -> Frame:
+    """Give what is painted below the lines: ink takes the colour of the nearest paper."""
+    # One pixel more, for the soft rim of the ink.
+    is_ink = (cv2.erode(line, np.ones((3, 3), np.uint8)) < PAPER_FROM).astype(np.uint8)
+    if is_ink.all():
+        return color
+    _, nearest = cv2.distanceTransformWithLabels(
+        is_ink, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    palette = np.zeros((int(nearest.max()) + 1, 3), np.uint8)
+    palette[nearest[is_ink == 0]] = color[is_ink == 0]
+    painted: Frame = palette[nearest]
+    return painted

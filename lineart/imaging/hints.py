@@ -1,5 +1,7 @@
 """Colour hints: sample them from a picture, shrink them without losing one."""
 
+from typing import NamedTuple
+
 import numpy as np
 from jaxtyping import Bool, UInt8
 
@@ -67,18 +69,25 @@ def pool_hints(hint: Hint, factor: int) -> UInt8[np.ndarray, "NewH NewW 4"]:
     return resize_hints(padded, (padded.shape[0] // factor, padded.shape[1] // factor))
 
 
+class Stroke(NamedTuple):
+    """How an artist sets a hint; 1 x 1 is a point."""
+
+    length_px: int = 1
+    width_px: int = 1
+
+
 def sample_strokes(
     color: Frame,
     allowed: Bool[np.ndarray, "H W"],
     count: int,
     *,
-    length_px: int,
+    stroke: Stroke,
     rng: np.random.Generator,
 ) -> Hint:
-    """Take the colours of `count` pixels where `allowed`, each drawn on as a short straight stroke.
+    """Take the colours of `count` pixels where `allowed`, each drawn on as a straight stroke.
 
-    A stroke has one colour and ends early where the picture's colour changes, as an artist's would.
-    `length_px` 1 gives points.
+    A stroke has one colour; it ends, and is cut, where the picture's colour changes, as an
+    artist's would.
     """
     height, width = color.shape[:2]
     hint = no_hints((height, width))
@@ -89,11 +98,13 @@ def sample_strokes(
         y, x = divmod(int(place), width)
         angle = rng.uniform(0, 2 * np.pi)
         start = color[y, x].astype(np.int16)
-        for step in range(length_px):
+        for step in range(stroke.length_px):
             row, column = round(y + step * np.sin(angle)), round(x + step * np.cos(angle))
             is_inside = 0 <= row < height and 0 <= column < width
             if not is_inside or np.abs(color[row, column] - start).max() > STROKE_TOLERANCE:
                 break
-            hint[row, column, :3] = start
-            hint[row, column, 3] = 255
+            low, high = stroke.width_px // 2, stroke.width_px - stroke.width_px // 2
+            area = slice(max(0, row - low), row + high), slice(max(0, column - low), column + high)
+            is_same = np.abs(color[area] - start).max(axis=2) <= STROKE_TOLERANCE
+            hint[area][is_same] = (*start, 255)
     return hint

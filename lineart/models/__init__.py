@@ -1,0 +1,116 @@
+"""The networks: a table of model pairs, and their weights as bytes (no pickle, no paths)."""
+
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor, nn
+
+from lineart.models.additive_unet import additive_unet, concat_unet
+from lineart.models.layers import count_parameters
+from lineart.models.pair import Pair
+from lineart.models.two_stage import two_stage
+
+__all__ = ["MODELS", "Pair", "count_parameters", "from_files", "to_files"]
+
+MODELS: Final[dict[str, Callable[..., Pair]]] = {
+    "two_stage": two_stage,
+    "additive_unet": additive_unet,
+    "concat_unet": concat_unet,
+}
+"""Name -> builder of a pair."""
+
+CONFIG = "config.json"
+
+
+def to_files(pair: Pair, *, half: bool = False) -> dict[str, bytes]:
+    """Give the files of a weights folder: name -> bytes.
+
+    Args:
+        pair: What to store.
+        half: Store 16-bit floats: half the size, about three decimal digits.
+    """
+    files = {CONFIG: (json.dumps(describe(pair), indent=2) + "\n").encode()}
+    for name, generator in pair.generators.items():
+        files[f"{name}.safetensors"] = save(stored_tensors(generator, half))
+    return files
+
+
+def from_files(files: Mapping[str, bytes]) -> Pair:
+    """Build the pair that a weights folder holds, in float32, ready to run.
+
+    Raises:
+        ValueError: A file is missing or broken, the model is unknown, or tensors do not fit it.
+    """
+    config = parse_config(read(files, CONFIG))
+    # No memory is taken and no weight drawn for tensors that the files replace.
+    with torch.device("meta"):
+        pair = MODELS[config["model"]](**config["arguments"])
+    if config != describe(pair):
+        raise ValueError(f"{CONFIG} says {config}, but this model is {describe(pair)}")
+    for name, generator in pair.generators.items():
+        load_tensors(generator, read(files, f"{name}.safetensors"), name)
+    return pair
+
+
+def describe(pair: Pair) -> dict[str, Any]:
+    """Give what config.json holds."""
+    return {
+        "model": pair.model,
+        "arguments": pair.arguments,
+        "draft_scale": pair.draft_scale,
+        "multiple": pair.multiple,
+    }
+
+
+def stored_tensors(generator: nn.Module, half: bool) -> dict[str, Tensor]:
+    """Give a generator's tensors as they are stored, on the CPU."""
+    tensors = {}
+    for name, tensor in generator.state_dict().items():
+        kind = torch.float16 if half and tensor.is_floating_point() else tensor.dtype
+        tensors[name] = tensor.detach().to("cpu", kind).contiguous()
+    return tensors
+
+
+def load_tensors(generator: nn.Module, data: bytes, name: str) -> None:
+    """Put stored tensors into a generator, as float32."""
+    try:
+        stored = load(data)
+    except SafetensorError as error:
+        raise ValueError(f"{name}.safetensors is not a safetensors file: {error}") from error
+    tensors = {key: t.float() if t.is_floating_point() else t for key, t in stored.items()}
+    try:
+        generator.load_state_dict(tensors, assign=True)
+    except RuntimeError as error:
+        raise ValueError(f"{name}.safetensors does not fit {CONFIG}: {error}") from error
+    generator.eval().requires_grad_(False)
+
+
+def read(files: Mapping[str, bytes], name: str) -> bytes:
+    """Give one file of a weights folder."""
+    if name not in files:
+        raise ValueError(
+            f"the weights lack {name}; a weights folder holds {CONFIG} and two networks"
+        )
+    return files[name]
+
+
+def parse_config(data: bytes) -> dict[str, Any]:
+    """Read and check config.json."""
+    try:
+        config = json.loads(data)
+    except ValueError as error:
+        raise ValueError(f"{CONFIG} is not JSON: {error}") from error
+    if not isinstance(config, dict) or config.get("model") not in MODELS:
+        raise ValueError(f"{CONFIG} must name a model, one of {', '.join(MODELS)}; got {config!r}")
+    arguments = config.get("arguments")
+    known = inspect.signature(MODELS[config["model"]]).parameters
+    if not isinstance(arguments, dict) or arguments.keys() != known.keys():
+        raise ValueError(f"{CONFIG} must give the arguments {', '.join(known)}; got {arguments!r}")
+    if any(type(value) is not int or not 0 < value <= 1024 for value in arguments.values()):
+        raise ValueError(f"the arguments in {CONFIG} must be whole, 1 to 1024; got {arguments!r}")
+    return config

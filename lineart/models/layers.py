@@ -1,0 +1,74 @@
+"""What the colorizing networks share: tensor types, convolution blocks, counting, folding."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+LinePixels = UInt8[np.ndarray, "B HintH HintW"]
+"""Line drawings at the draft's size as pixels: 0 = ink, 255 = paper."""
+
+LineBatch = Float[Tensor, "B 1 H W"]
+"""Line drawings as networks see them: -1 = ink, 1 = paper."""
+
+ColorBatch = Float[Tensor, "B 3 H W"]
+"""sRGB pictures as networks see them and give them: -1..1."""
+
+HintBatch = Float[Tensor, "B C H W"]
+"""Colour hints, encoded the way the pair's draft generator wants them (`Pair.encode_hint`)."""
+
+HintPixels = UInt8[np.ndarray, "B HintH HintW 4"]
+"""Colour hints at the draft's size: sRGB and alpha (255 = hint, 0 = none), channels last."""
+
+
+class Join(NamedTuple):
+    """How a U-Net brings an encoder's features to its decoder."""
+
+    factor: int
+    """Channels after the join over channels before it."""
+    apply: Callable[[Tensor, Tensor], Tensor]
+
+
+def concatenate(skip: Tensor, deep: Tensor) -> Tensor:
+    """Put the skip's channels before the deep ones."""
+    return torch.cat((skip, deep), dim=1)
+
+
+ADD = Join(1, torch.add)
+CONCATENATE = Join(2, concatenate)
+
+
+def convolution(
+    inputs: int, outputs: int, *, kernel: int = 3, stride: int = 1, norm: bool = False
+) -> nn.Sequential:
+    """Give convolution (no bias), BatchNorm if asked for, LeakyReLU 0.2."""
+    padding = (kernel - 1) // 2
+    layers: list[nn.Module] = [nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=False)]
+    if norm:
+        layers.append(nn.BatchNorm2d(outputs))
+    return nn.Sequential(*layers, nn.LeakyReLU(0.2, inplace=True))
+
+
+def count_parameters(module: nn.Module) -> int:
+    """Count as paper 002 does: parameters, and BatchNorm's running mean and variance."""
+    tensors = [*module.parameters(), *(b for b in module.buffers() if b.is_floating_point())]
+    return sum(tensor.numel() for tensor in tensors)
+
+
+def fold_batch_norm(module: nn.Module) -> None:
+    """Merge every BatchNorm into the convolution before it, in place; for inference alone."""
+    for child in module.children():
+        fold_batch_norm(child)
+    if not isinstance(module, nn.Sequential):
+        return
+    for index in range(1, len(module)):
+        conv, norm = module[index - 1], module[index]
+        if isinstance(norm, nn.BatchNorm2d):
+            assert isinstance(conv, nn.Conv2d | nn.ConvTranspose2d)
+            is_transposed = isinstance(conv, nn.ConvTranspose2d)
+            module[index - 1] = fuse_conv_bn_eval(conv, norm, transpose=is_transposed)
+            module[index] = nn.Identity()

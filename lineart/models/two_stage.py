@@ -1,0 +1,121 @@
+"""Paper 001: a draft at half the size, then the colorization, both by U-Nets without normalization.
+
+The paper gives the blocks; the channels are those of its follow-up publication (Applied Sciences
+10(23):8699, 2020) and that publication's public code.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from lineart.models.layers import (
+    ColorBatch,
+    HintBatch,
+    HintPixels,
+    LineBatch,
+    LinePixels,
+    concatenate,
+    convolution,
+)
+from lineart.models.pair import Pair
+
+DRAFT_SCALE = 2
+DRAFT_LEVELS = 4
+CARDINALITY = 32
+
+
+def encode_hint(hint: HintPixels, line: LinePixels) -> HintBatch:
+    """Encode hints as RGBA: RGB -1..1 and alpha 1 at a hint, all four 0 elsewhere.
+
+    Source:
+        Paper 001, figure 2 and its code; the paper's text gives alpha the other way round.
+    """
+    del line  # The network alone spreads the hints.
+    pixels = torch.from_numpy(hint).permute(0, 3, 1, 2).float()
+    alpha = (pixels[:, 3:] > 0).float()
+    return torch.cat(((pixels[:, :3] / 127.5 - 1) * alpha, alpha), dim=1)
+
+
+class ResNeXtBlock(nn.Module):
+    """A bottleneck of half the channels around a grouped convolution, added to its input."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        inner = channels // 2
+        groups = min(CARDINALITY, inner)
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, inner, 1, bias=False),
+            nn.LeakyReLU(0.2, inplace=True),
+            nn.Conv2d(inner, inner, 3, padding=1, groups=groups, bias=False),
+            nn.LeakyReLU(0.2, inplace=True),
+            nn.Conv2d(inner, channels, 1, bias=False),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Refine features."""
+        return nn.functional.leaky_relu(features + self.body(features), 0.2)
+
+
+def upsampling(inputs: int, channels: int, blocks: int) -> nn.Sequential:
+    """Give the decoder's level: convolution, ResNeXt blocks, pixel shuffle to twice the side."""
+    return nn.Sequential(
+        convolution(inputs, channels),
+        *(ResNeXtBlock(channels) for _ in range(blocks)),
+        nn.Conv2d(channels, 2 * channels, 3, padding=1, bias=False),
+        nn.PixelShuffle(2),
+        nn.LeakyReLU(0.2, inplace=True),
+    )
+
+
+class ResNeXtUNet(nn.Module):
+    """A concatenating U-Net of `levels` levels with ResNeXt blocks in its decoder."""
+
+    def __init__(self, inputs: int, width: int, *, levels: int, blocks: int) -> None:
+        super().__init__()
+        self.first = convolution(inputs, width)
+        self.encoder = nn.ModuleList()
+        self.decoder = nn.ModuleList()
+        for level in range(levels):
+            outer, inner = width << level, width << (level + 1)
+            down = convolution(outer, inner, kernel=4, stride=2)
+            self.encoder.append(nn.ModuleList([down, convolution(inner, inner)]))
+            self.decoder.insert(0, upsampling(2 * inner, inner, blocks))
+        self.last = convolution(2 * width, width)
+        self.out = nn.Conv2d(width, 3, 3, padding=1, bias=False)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the weights: Kaiming for LeakyReLU 0.2, Xavier before tanh."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, a=0.2)
+        nn.init.xavier_normal_(self.out.weight)
+
+    def forward(self, line: LineBatch, color: HintBatch) -> ColorBatch:
+        """Colour a drawing from hints (draft) or from an enlarged draft (color)."""
+        # Encoder.
+        deep = self.first(torch.cat((line, color), dim=1))
+        skips: list[Tensor] = []
+        for level in self.encoder:
+            down, same = level.children()
+            skips.append(deep)
+            halved = down(deep)
+            deep = same(halved)
+        # Decoder. The deepest join is between the last two layers of the encoder.
+        deep = concatenate(halved, deep)
+        for up in self.decoder:
+            deep = concatenate(skips.pop(), up(deep))
+        return torch.tanh(self.out(self.last(deep)))
+
+
+def two_stage(width: int = 32, blocks: int = 10) -> Pair:
+    """Build the pair of paper 001; `blocks` ResNeXt blocks stand in each level of the decoders."""
+    draft = ResNeXtUNet(1 + 4, width, levels=DRAFT_LEVELS, blocks=blocks)
+    color = ResNeXtUNet(1 + 3, width, levels=DRAFT_LEVELS - 1, blocks=blocks)
+    return Pair(
+        model="two_stage",
+        arguments={"width": width, "blocks": blocks},
+        generators={"draft": draft, "color": color},
+        encode_hint=encode_hint,
+        draft_scale=DRAFT_SCALE,
+        multiple=DRAFT_SCALE << DRAFT_LEVELS,
+    )
