@@ -5,6 +5,7 @@ python -m jobs.colorize --lines s3://studio/ep01/lines --output s3://studio/ep01
 """
 
 import json
+import os
 import signal
 import sys
 import time
@@ -14,9 +15,10 @@ from datetime import UTC, datetime
 
 import tyro
 
+from lineart.film.alone import FEW_FRAMES, Alone
 from lineart.film.pools import Bounds
 from lineart.film.preview import choose, read_previews
-from lineart.film.run import Film, Opened, Summary, open_film, run_film, write_run
+from lineart.film.run import Film, Opened, Runner, Summary, open_film, run_film, write_run
 from lineart.manifest import Row
 from lineart.report import Thumbnail, encode_thumbnail, film_page
 
@@ -96,16 +98,20 @@ def read_flags(flags: Colorize) -> Film:
 
 
 def run(film: Film, opened: Opened) -> int:
-    """Colour an opened film on Ray, tell how it goes, and leave run.json and the page."""
-    from lineart.film.pipeline import start_ray, stop_ray
+    """Colour an opened film, tell how it goes, and leave run.json and the page."""
+    from lineart.film.pipeline import OnRay, start_ray, stop_ray
 
     started_at = datetime.now(UTC)
-    write_run(film, opened, started_at, None)
     try:
-        resources = start_ray()
+        is_few = len(opened.frames) <= FEW_FRAMES and "RAY_ADDRESS" not in os.environ
+        if is_few and not (film.gpu_workers or film.cpu_workers):
+            runner: Runner = Alone()
+        else:
+            runner = OnRay(start_ray(), film.gpu_workers, film.cpu_workers)
         # Ray has a handler of its own; `ray job stop` must end a run as Ctrl-C does.
         signal.signal(signal.SIGTERM, _interrupt)
-        summary, rows = run_film(film, opened, resources, _printer())
+        write_run(film, opened, started_at, None)
+        summary, rows = run_film(film, opened, runner, _printer())
     except ValueError as error:
         print(f"colorize: {error}", file=sys.stderr)
         return WRONG_INPUT

@@ -13,8 +13,7 @@ from lineart.codec import encode_png
 from lineart.film import stages
 from lineart.film.frames import list_pictures
 from lineart.film.index import Indexed, index_lines
-from lineart.film.pipeline import color_drawings, start_ray, stop_ray
-from lineart.film.pools import plan_pools
+from lineart.film.pipeline import OnRay, start_ray, stop_ray
 from lineart.film.stages import Job, Work
 from lineart.sample_film import sample_film
 from lineart.storage import Storage
@@ -48,8 +47,8 @@ def _work(job: Job) -> list[Work]:
     indexed = index_lines(job.lines, [(source, None) for source in sources])
     return [
         Work(source, line.line_sha256, None, None, [f"frames/{source.name}"])
-        for source, line in zip(sources, indexed, strict=True)
-        if isinstance(line, Indexed)
+        for source in sources
+        if isinstance(line := indexed[source.name], Indexed)
     ]
 
 
@@ -68,7 +67,7 @@ def _figure(way: str, run: Callable[[], Iterable[object]]) -> Figure:
 def _run_ray(job: Job, weights: Storage, work: list[Work]) -> Iterable[object]:
     resources = start_ray()
     try:
-        yield from color_drawings(job, weights, work, plan_pools(resources, len(work)))
+        yield from OnRay(resources, None, None).color_drawings(job, weights, work)
     finally:
         stop_ray()
 

@@ -1,6 +1,7 @@
 """What the files of a film are: hashes and sizes, or why they cannot be read."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -33,14 +34,10 @@ class Indexed(NamedTuple):
 
 
 def index_lines(
-    lines: Storage, items: list[tuple[Source, Indexed | None]]
-) -> list[Indexed | Failure]:
-    """Hash drawings; decode only those whose file is not the known one.
-
-    Returns:
-        An `Indexed` or a `Failure` for each item, in order.
-    """
-    return [_index_line(lines, source, known) for source, known in items]
+    lines: Storage, items: Sequence[tuple[Source, Indexed | None]]
+) -> dict[str, Indexed | Failure]:
+    """Hash drawings; decode only those whose file is not the known one. Results come by name."""
+    return {source.name: _index_line(lines, source, known) for source, known in items}
 
 
 def _index_line(lines: Storage, source: Source, known: Indexed | None) -> Indexed | Failure:
@@ -60,9 +57,9 @@ def _index_line(lines: Storage, source: Source, known: Indexed | None) -> Indexe
     return Indexed(digest, pixels.hexdigest(), width, height)
 
 
-def index_hints(hints: Storage, sources: list[Source]) -> list[str | Failure]:
-    """Hash hint files: sha256 or a `Failure` for each, in order."""
-    return [_index_hint(hints, source) for source in sources]
+def index_hints(hints: Storage, sources: Sequence[Source]) -> dict[str, str | Failure]:
+    """Hash hint files; sha256 or a `Failure` comes by name."""
+    return {source.name: _index_hint(hints, source) for source in sources}
 
 
 def _index_hint(hints: Storage, source: Source) -> str | Failure:

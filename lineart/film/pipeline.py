@@ -1,8 +1,8 @@
-"""The film on Ray: index in parallel, then shrink -> network -> compose and write, streaming."""
+"""The film on Ray: tasks to index and copy; shrink -> network -> compose and write, streaming."""
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from threading import Thread
@@ -10,16 +10,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from lineart.film import index, stages
-from lineart.film.frames import Source
-from lineart.film.index import Failure, Indexed
-from lineart.film.plan import Copying
-from lineart.film.pools import Pools
+from lineart.film import stages
+from lineart.film.index import Failure
+from lineart.film.pools import Bounds, Pools, plan_pools
 from lineart.film.stages import Job, Work, Written
 from lineart.storage import Storage
 
-INDEX_CHUNK = 32
-"""Frames that one index task hashes."""
 BLOCK_ROWS = 8
 """Drawings that travel together: small enough to stream and to redo, large enough for Ray."""
 
@@ -75,54 +71,44 @@ def stop_ray() -> None:
     ray.shutdown()
 
 
-def index_lines(
-    lines: Storage, items: Sequence[tuple[Source, Indexed | None]]
-) -> Iterator[tuple[str, Indexed | Failure]]:
-    """Index drawings in parallel; pairs of name and result come in any order."""
-    yield from _in_parallel(partial(index.index_lines, lines), items)
+class OnRay:
+    """Runs a film's work on a Ray cluster; `alone.Alone` does the same in one process.
 
+    Args:
+        resources: CPUs and GPUs of the cluster.
+        networks: Bounds for the number of networks, or None to choose.
+        pixels: Bounds for the number of tasks on pixels, or None to choose.
 
-def index_hints(hints: Storage, sources: Sequence[Source]) -> Iterator[tuple[str, str | Failure]]:
-    """Index hints in parallel; pairs of name and result come in any order."""
-    items = [(source, None) for source in sources]
-    yield from _in_parallel(partial(_index_hint_items, hints), items)
+    Raises:
+        ValueError: the least number of workers cannot be placed.
+    """
 
+    def __init__(
+        self, resources: Mapping[str, float], networks: Bounds | None, pixels: Bounds | None
+    ) -> None:
+        self._pools = partial(plan_pools, resources, networks=networks, pixels=pixels)
+        self._pools(drawings=1)
+        self._cpus = max(1, int(resources.get("CPU", 1)))
 
-def _index_hint_items(hints: Storage, items: list[tuple[Source, None]]) -> list[str | Failure]:
-    return index.index_hints(hints, [source for source, _ in items])
+    def run_tasks(
+        self, function: Callable[[Any], Any], arguments: Iterable[Any]
+    ) -> Iterator[tuple[Any, Any]]:
+        """Run a function on each argument as Ray tasks; give arguments and results as they end."""
+        import ray
 
-
-def _in_parallel(
-    function: Callable[[list[Any]], list[Any]], items: Sequence[tuple[Source, Any]]
-) -> Iterator[tuple[str, Any]]:
-    """Run chunks of items as Ray tasks, a bounded number at a time."""
-    for chunk, results in _run_tasks(function, _chunks(items, INDEX_CHUNK)):
-        for (source, _), result in zip(chunk, results, strict=True):
-            yield source.name, result
-
-
-def copy_finished(job: Job, copies: Iterable[Copying]) -> Iterator[Written]:
-    """Copy finished pictures to the frames that hold them, in parallel."""
-    items = [(copy.finished.output, [frame.output for frame in copy.frames]) for copy in copies]
-    for _, results in _run_tasks(partial(stages.copy_finished, job), _chunks(items, INDEX_CHUNK)):
-        yield from results
-
-
-def _run_tasks(
-    function: Callable[[Any], Any], arguments: Iterable[Any]
-) -> Iterator[tuple[Any, Any]]:
-    """Run a function on each argument as Ray tasks; give arguments and results as they end."""
-    import ray
-
-    task = ray.remote(num_cpus=1)(_call)
-    limit = 2 * max(1, int(ray.cluster_resources().get("CPU", 1)))
-    running: dict[Any, Any] = {}
-    for argument in arguments:
-        if len(running) >= limit:
+        task = ray.remote(num_cpus=1)(_call)
+        running: dict[Any, Any] = {}
+        for argument in arguments:
+            # What waits in line takes memory: no more than keeps every CPU busy.
+            if len(running) >= 2 * self._cpus:
+                yield from _finished(running)
+            running[task.remote(function, argument)] = argument
+        while running:
             yield from _finished(running)
-        running[task.remote(function, argument)] = argument
-    while running:
-        yield from _finished(running)
+
+    def color_drawings(self, job: Job, weights: Storage, work: Sequence[Work]) -> Iterator[Written]:
+        """Colour drawings and write the frames that show them; results come as frames stand."""
+        yield from color_drawings(job, weights, work, self._pools(drawings=len(work)))
 
 
 def _call(function: Callable[[Any], Any], argument: Any) -> Any:
@@ -148,15 +134,19 @@ def color_drawings(
     context.enable_progress_bars = False
     context.max_consecutive_actor_init_deaths = 3
     blocks = [
-        pa.Table.from_pylist([stages.pack_work(item) for item in chunk], schema=WORK)
-        for chunk in _chunks(work, BLOCK_ROWS)
+        pa.Table.from_pylist([stages.pack_work(item) for item in block], schema=WORK)
+        for block in _blocks(work)
     ]
     pixels = {"num_cpus": pools.pixel_cpus, "batch_format": "pyarrow", "batch_size": None}
     results = (
-        ray.data.from_arrow(blocks)  # one row per distinct drawing still to do
-        .map_batches(
-            _shrink, fn_kwargs={"job": job}, **pixels
-        )  # file -> file bytes, small line, hint
+        # One row per distinct drawing still to do. (`from_arrow` would run a task for every block.)
+        ray.data.from_blocks(blocks)
+        .map_batches(  # file -> file bytes, small line, hint
+            _shrink,
+            fn_kwargs={"job": job},
+            compute=ray.data.TaskPoolStrategy(size=pools.shrinkers),
+            **pixels,
+        )
         .map_batches(  # small line, hint -> small colour
             _Network,
             fn_constructor_args=(weights, pools.batch_size),
@@ -206,5 +196,10 @@ def _compose_and_write(table: pa.Table, job: Job) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=WRITTEN)
 
 
-def _chunks(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    return (items[start : start + size] for start in range(0, len(items), size))
+def _blocks(work: Sequence[Work]) -> Iterator[Sequence[Work]]:
+    """Split work into blocks; the first are small, so that the first frames come soon."""
+    start, rows = 0, 1
+    while start < len(work):
+        yield work[start : start + rows]
+        start += rows
+        rows = min(2 * rows, BLOCK_ROWS)

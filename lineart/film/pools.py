@@ -44,6 +44,14 @@ class Pools:
     pixel_cpus: float
 
     @property
+    def shrinkers(self) -> int:
+        """Tasks that read and shrink. A network on a CPU takes ten times as long for a frame.
+
+        No more than are needed: each process imports for seconds while the first network starts.
+        """
+        return self.pixels.most if self.network_gpus else -(-self.networks.most // 8)
+
+    @property
     def batch_size(self) -> int:
         """Frames that a network gets at once; on a CPU it takes them one by one."""
         return 16 if self.network_gpus else 4

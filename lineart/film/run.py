@@ -5,19 +5,21 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from lineart import manifest
-from lineart.film import pipeline
 from lineart.film.frames import FilmFrame, assemble, list_pictures, unused_hints
+from lineart.film.index import index_hints, index_lines
 from lineart.film.packing import pack_frames
 from lineart.film.plan import Look, Plan, failed_row, known_lines, make_plan, written_row
-from lineart.film.pools import Bounds, Pools, plan_pools
-from lineart.film.stages import Job, Work, Written
+from lineart.film.pools import Bounds
+from lineart.film.stages import Job, Work, Written, copy_finished
 from lineart.manifest import Row
 from lineart.storage import Storage
 from lineart.weights import fingerprint, is_included, open_weights, read_config, read_weights
@@ -60,6 +62,25 @@ class Summary:
 
 
 OnProgress = Callable[[Summary], None]
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+CHUNK = 32
+"""Frames that one task hashes or copies."""
+
+
+@runtime_checkable
+class Runner(Protocol):
+    """Where the work of a film is done."""
+
+    def run_tasks(
+        self, function: Callable[[Any], Any], arguments: Iterable[Any]
+    ) -> Iterator[tuple[Any, Any]]:
+        """Run a function on each argument; give arguments and results, in any order."""
+
+    def color_drawings(self, job: Job, weights: Storage, work: Sequence[Work]) -> Iterator[Written]:
+        """Colour drawings and write the frames that show them, in any order."""
 
 
 @dataclass(frozen=True)
@@ -171,35 +192,34 @@ def _select(frames: list[FilmFrame], shots: Sequence[str], limit: int | None) ->
 
 
 def run_film(
-    film: Film, opened: Opened, resources: Mapping[str, float], on_progress: OnProgress
+    film: Film, opened: Opened, runner: Runner, on_progress: OnProgress
 ) -> tuple[Summary, list[Row]]:
     """Colour what is missing or changed, and leave a manifest with one row a frame.
 
     Args:
         film: The flags.
         opened: What `open_film` found.
-        resources: CPUs and GPUs of the cluster.
+        runner: `alone.Alone` or `pipeline.OnRay`.
         on_progress: Told of every frame that ends.
 
     Returns:
         How it ended, and the manifest's rows in film order.
 
     Raises:
-        ValueError: the workers cannot be placed, or the manifest in the output is not ours.
+        ValueError: the manifest in the output is not ours.
         KeyboardInterrupt: the run was asked to stop; what was done is recorded.
     """
     started, output = time.monotonic(), opened.job.output
     output.sweep()
     ledger = manifest.read_rows(output)
-    plan = _plan(opened, ledger, force=film.force)
-    pools = plan_pools(resources, len(plan.drawings), film.gpu_workers, film.cpu_workers)
+    plan = _plan(opened, ledger, runner, force=film.force)
     record = Record(output, ledger | plan.rows)
     summary = Summary(
         len(opened.frames), failed=len(plan.rows) - plan.skipped, skipped=plan.skipped
     )
     changed: set[str] = set()
     try:
-        for written in _work(opened, plan, pools):
+        for written in _work(opened, plan, runner):
             row = _row(plan, written)
             record.add(row)
             changed.add(row["frame"])
@@ -245,8 +265,8 @@ def _commit() -> str | None:
     return done.stdout.strip()
 
 
-def _plan(opened: Opened, ledger: Mapping[str, Row], *, force: bool) -> Plan:
-    """Hash the film's files in parallel and compare them with the manifest."""
+def _plan(opened: Opened, ledger: Mapping[str, Row], runner: Runner, *, force: bool) -> Plan:
+    """Hash the film's files and compare them with the manifest."""
     job = opened.job
     known = known_lines(ledger, [frame.name for frame in opened.frames])
     lines = [(frame.source, known.get(frame.name)) for frame in opened.frames]
@@ -254,17 +274,36 @@ def _plan(opened: Opened, ledger: Mapping[str, Row], *, force: bool) -> Plan:
     stored = {entry.path: entry.size for entry in job.output.entries("frames")}
     return make_plan(
         opened.frames,
-        dict(pipeline.index_lines(job.lines, lines)),
-        dict(pipeline.index_hints(job.hints, hints)) if job.hints else {},
+        _index(runner, partial(index_lines, job.lines), lines),
+        _index(runner, partial(index_hints, job.hints), hints) if job.hints else {},
         {} if force else ledger,
         stored,
         opened.look,
     )
 
 
-def _work(opened: Opened, plan: Plan, pools: Pools) -> Iterator[Written]:
+def _index(
+    runner: Runner, function: Callable[[Sequence[T]], Mapping[str, U]], items: Sequence[T]
+) -> dict[str, U]:
+    """Run a function over chunks of items; give all that it found, by name."""
+    found: dict[str, U] = {}
+    for _, part in runner.run_tasks(function, _chunks(items)):
+        found |= part
+    return found
+
+
+def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (items[start : start + CHUNK] for start in range(0, len(items), CHUNK))
+
+
+def _work(opened: Opened, plan: Plan, runner: Runner) -> Iterator[Written]:
     """Do everything that is planned; results come as they are in place."""
-    yield from pipeline.copy_finished(opened.job, plan.copies)
+    copies = [
+        (copying.finished.output, [frame.output for frame in copying.frames])
+        for copying in plan.copies
+    ]
+    for _, results in runner.run_tasks(partial(copy_finished, opened.job), _chunks(copies)):
+        yield from results
     work = [
         Work(
             frames[0].source,
@@ -276,7 +315,7 @@ def _work(opened: Opened, plan: Plan, pools: Pools) -> Iterator[Written]:
         for frames in (drawing.frames for drawing in plan.drawings)
     ]
     if work:
-        yield from pipeline.color_drawings(opened.job, opened.weights, work, pools)
+        yield from runner.color_drawings(opened.job, opened.weights, work)
 
 
 def _row(plan: Plan, written: Written) -> Row:

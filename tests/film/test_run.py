@@ -1,12 +1,10 @@
-"""Runs over a film: what is made, what is left alone, what fails. Ray's part is run in one process.
+"""Runs over a film: what is made, what is left alone, what fails.
 
-The stages are the real ones; only `pipeline`'s way of running them is replaced, so that a run takes
-a moment. `tests/jobs/test_colorize.py` runs films on Ray itself.
+They run in this process, which takes a moment; `tests/jobs/test_colorize.py` runs films on Ray.
 """
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,34 +14,28 @@ import numpy as np
 import pytest
 from pyarrow import parquet
 
-from lineart.film import index, pipeline, stages
-from lineart.film.pools import Pools
+from lineart.film import index, stages
+from lineart.film import run as film_run
+from lineart.film.alone import Alone
 from lineart.film.run import Film, Summary, open_film, run_film
-from lineart.film.stages import Job, Work, Written
+from lineart.film.stages import Job, Written
 from lineart.manifest import Row, read_rows
 from lineart.storage import Storage
 from tests.conftest import DrawLine
 
 
-@pytest.fixture(autouse=True)
-def in_one_process(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Run the stages one after another; give a list that fills with the outputs coloured."""
-    colored: list[str] = []
+@pytest.fixture
+def colored(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Give a list that fills with the outputs that are coloured, not copied."""
+    outputs: list[str] = []
+    compose = stages.compose_and_write
 
-    def run_tasks(function: Callable[[Any], Any], arguments: Iterator[Any]) -> Iterator[Any]:
-        for argument in arguments:
-            yield argument, function(argument)
+    def compose_and_tell(row: dict[str, Any], job: Job) -> list[Written]:
+        outputs.append(row["outputs"][0])
+        return compose(row, job)
 
-    def color(job: Job, weights: Storage, work: Sequence[Work], _: Pools) -> Iterator[Written]:
-        network = stages.Network(weights)
-        for item in work:
-            colored.append(item.outputs[0])
-            (row,) = network([stages.shrink(stages.pack_work(item), job)])
-            yield from stages.compose_and_write(row, job)
-
-    monkeypatch.setattr(pipeline, "_run_tasks", run_tasks)
-    monkeypatch.setattr(pipeline, "color_drawings", color)
-    return colored
+    monkeypatch.setattr(stages, "compose_and_write", compose_and_tell)
+    return outputs
 
 
 @pytest.fixture
@@ -70,7 +62,7 @@ def save(path: Path, image: np.ndarray) -> None:
 
 def run(film: Film) -> Summary:
     """Run a film."""
-    return run_film(film, open_film(film), {"CPU": 2.0}, lambda _: None)[0]
+    return run_film(film, open_film(film), Alone(), lambda _: None)[0]
 
 
 def counts(summary: Summary) -> tuple[int, int, int, int]:
@@ -96,10 +88,10 @@ def pictures(film: Film) -> dict[str, str]:
     }
 
 
-def test_a_film(film: Film, in_one_process: list[str]) -> None:
+def test_a_film(film: Film, colored: list[str]) -> None:
     """Every frame has a file and a row; equal drawings are coloured once and say by whom."""
     assert counts(run(film)) == (4, 3, 0, 0)
-    assert len(in_one_process) == 4
+    assert len(colored) == 4
     rows, files = manifest_rows(film), pictures(film)
     assert list(rows) == [f"s1/f{n}.png" for n in (1, 2, 3, 10, 11)] + ["s2/f1.png", "s2/f2.png"]
     assert {name: row["held_by"] for name, row in rows.items() if row["status"] == "held"} == {
@@ -116,25 +108,25 @@ def test_a_film(film: Film, in_one_process: list[str]) -> None:
 
 
 def test_finished_film_is_left_alone(
-    film: Film, in_one_process: list[str], monkeypatch: pytest.MonkeyPatch
+    film: Film, colored: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A second run decodes nothing, colours nothing and leaves manifest and files as they are."""
     run(film)
-    rows, files, coloured = manifest_rows(film), pictures(film), len(in_one_process)
+    rows, files, coloured = manifest_rows(film), pictures(film), len(colored)
     monkeypatch.setattr(stages, "decode_line", None)
     monkeypatch.setattr(index, "decode_line", None)
     assert counts(run(film)) == (0, 0, 0, 7)
-    assert (manifest_rows(film), pictures(film), len(in_one_process)) == (rows, files, coloured)
+    assert (manifest_rows(film), pictures(film), len(colored)) == (rows, files, coloured)
 
 
-def test_retake(film: Film, in_one_process: list[str], draw_line: DrawLine) -> None:
+def test_retake(film: Film, colored: list[str], draw_line: DrawLine) -> None:
     """A drawing that was replaced is made again, and it alone."""
     run(film)
     before = pictures(film)
-    in_one_process.clear()
+    colored.clear()
     save(Path(film.lines, "s1/f11.png"), draw_line(9))
     assert counts(run(film)) == (1, 0, 0, 6)
-    assert in_one_process == ["frames/s1/f11.png"]
+    assert colored == ["frames/s1/f11.png"]
     changed = {name for name, digest in pictures(film).items() if before[name] != digest}
     assert changed == {"s1/f11.png"}
 
@@ -149,27 +141,27 @@ def test_retake_of_a_held_drawing(film: Film, draw_line: DrawLine) -> None:
     assert rows["s2/f2.png"]["held_by"] == "s1/f2.png"
 
 
-def test_lost_output_is_copied_back(film: Film, in_one_process: list[str]) -> None:
+def test_lost_output_is_copied_back(film: Film, colored: list[str]) -> None:
     """A deleted file whose picture stands in another frame is copied, not coloured."""
     run(film)
     before = pictures(film)
-    in_one_process.clear()
+    colored.clear()
     Path(film.output, "frames/s1/f2.png").unlink()
     assert counts(run(film)) == (0, 1, 0, 6)
-    assert (in_one_process, pictures(film)) == ([], before)
+    assert (colored, pictures(film)) == ([], before)
 
 
-def test_edited_hint(film: Film, in_one_process: list[str]) -> None:
+def test_edited_hint(film: Film, colored: list[str]) -> None:
     """A new hint makes the frames anew for which it holds."""
     run(film)
-    in_one_process.clear()
+    colored.clear()
     hint = np.zeros((72, 128, 4), np.uint8)
     hint[30:40, 60:70] = (200, 40, 40, 255)
     folder = Path(film.lines).parent / "hints"
     save(folder / "s1/f10.png", hint)
     hinted = replace(film, hints=str(folder))
     assert counts(run(hinted)) == (2, 0, 0, 5)
-    assert in_one_process == ["frames/s1/f10.png", "frames/s1/f11.png"]
+    assert colored == ["frames/s1/f10.png", "frames/s1/f11.png"]
     assert manifest_rows(hinted)["s1/f11.png"]["hint_sha256"] is not None
     assert manifest_rows(hinted)["s1/f3.png"]["hint_sha256"] is None
 
@@ -214,12 +206,12 @@ def test_frame_changed_while_running(
         save(Path(film.lines, "s1/f11.png"), draw_line(9))
         return results
 
-    monkeypatch.setattr(index, "index_lines", index_then_change)
+    monkeypatch.setattr(film_run, "index_lines", index_then_change)
     assert run(film).failed == 1
     assert "changed while" in manifest_rows(film)["s1/f11.png"]["message"]
 
 
-def test_interrupted_run_goes_on(film: Film, in_one_process: list[str]) -> None:
+def test_interrupted_run_goes_on(film: Film, colored: list[str]) -> None:
     """What was done before an interrupt is in the manifest; the next run makes the rest."""
 
     def interrupt(summary: Summary) -> None:
@@ -227,10 +219,10 @@ def test_interrupted_run_goes_on(film: Film, in_one_process: list[str]) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_film(film, open_film(film), {"CPU": 2.0}, interrupt)
+        run_film(film, open_film(film), Alone(), interrupt)
     done = len(manifest_rows(film))
     assert 0 < done < 7
-    in_one_process.clear()
+    colored.clear()
     assert run(film).skipped == done
     fresh = replace(film, output=f"{film.output}-fresh")
     run(fresh)
@@ -254,12 +246,12 @@ def test_shots_and_limit(film: Film) -> None:
         open_film(replace(film, shots=("s9",)))
 
 
-def test_force(film: Film, in_one_process: list[str]) -> None:
+def test_force(film: Film, colored: list[str]) -> None:
     """With force everything is made anew, and comes out the same."""
     run(film)
     before = pictures(film)
     assert counts(run(replace(film, force=True))) == (4, 3, 0, 0)
-    assert (len(in_one_process), pictures(film)) == (8, before)
+    assert (len(colored), pictures(film)) == (8, before)
 
 
 def test_removed_drawing_leaves_the_manifest(film: Film) -> None:

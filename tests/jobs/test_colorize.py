@@ -156,6 +156,17 @@ def test_s3_end_to_end(
     assert os.environ["AWS_SECRET_ACCESS_KEY"] not in (output / "run.json").read_text()
 
 
+def test_a_few_frames_without_ray(
+    lines: Path, tiny_weights: Path, colored: Mapping[str, str], tmp_path: Path
+) -> None:
+    """A few frames are coloured in one process, and come out as they do on Ray, to the bit."""
+    done = colorize(lines, tmp_path / "out", tiny_weights, "--limit", "12")
+    assert done.returncode == 0, done.stderr
+    few = hashes(tmp_path / "out")
+    assert len(few) == 12
+    assert few.items() <= colored.items()
+
+
 def test_broken_frame_exits_3(tiny_weights: Path, draw_line: DrawLine, tmp_path: Path) -> None:
     """A broken PNG among good ones: the good ones are made, the status is 3, the page names it."""
     folder = tmp_path / "lines" / "s1"

@@ -1,0 +1,29 @@
+"""The stages in this process, frame by frame: for a few frames, Ray takes longer to start."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from lineart.film import stages
+from lineart.film.stages import Job, Work, Written
+from lineart.storage import Storage
+
+FEW_FRAMES = 32
+"""Up to here a film is done before Ray and its workers would have started."""
+
+
+class Alone:
+    """Runs a film's work here; see `pipeline.OnRay`."""
+
+    def run_tasks(
+        self, function: Callable[[Any], Any], arguments: Iterable[Any]
+    ) -> Iterator[tuple[Any, Any]]:
+        """Run a function on each argument; give arguments and results."""
+        for argument in arguments:
+            yield argument, function(argument)
+
+    def color_drawings(self, job: Job, weights: Storage, work: Sequence[Work]) -> Iterator[Written]:
+        """Colour drawings and write the frames that show them."""
+        network = stages.Network(weights)
+        for item in work:
+            (colored,) = network([stages.shrink(stages.pack_work(item), job)])
+            yield from stages.compose_and_write(colored, job)
