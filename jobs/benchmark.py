@@ -38,7 +38,7 @@ class Benchmark:
     """How often everything is measured, after one run to warm up."""
     frames: Path | None = None
     """A folder of real colour pictures, for codec and compose in place of the drawn ones."""
-    film_frames: int = 64
+    film_frames: int = 192
     """Length of the film of the part pipeline."""
     dry_run: bool = False
     """Print the configuration and stop."""
