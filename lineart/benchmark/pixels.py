@@ -58,11 +58,16 @@ def measure_compose(frames: Path | None, repeats: int) -> list[Figure]:
 def load_work(folder: Path | None) -> dict[str, list[Work]]:
     """Give the frames of each case: the sample film's shots at two sizes, or a folder's pictures.
 
+    The film comes as flat as its painter left it, and as the included weights colour it, which
+    leaves a fine grain that no compressor likes.
+
     Raises:
         ValueError: the folder holds no picture.
     """
     if folder is None:
-        return {name: _draw(size) for name, size in SIZES.items()}
+        painted = {f"{name} painted": _draw(size, colorizer=None) for name, size in SIZES.items()}
+        pair = from_files(read_weights(open_weights("default")))
+        return painted | {name: _draw(size, Colorizer(pair)) for name, size in SIZES.items()}
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES)
     if not paths:
         raise ValueError(f"there is no picture in {folder}")
@@ -73,17 +78,19 @@ def load_work(folder: Path | None) -> dict[str, list[Work]]:
     }
 
 
-def _draw(size: Size) -> list[Work]:
-    """Draw one frame of each shot of the sample film and colour it with the included weights."""
-    colorizer = Colorizer(from_files(read_weights(open_weights("default"))))
+def _draw(size: Size, colorizer: Colorizer | None) -> list[Work]:
+    """Draw a frame of each shot of the sample film, in its painter's or a network's colours."""
     return [
-        Work(_color(colorizer, frame), frame.line)
+        Work(_color(frame, colorizer), frame.line)
         for frame in sample_film(size=size, frames_per_shot=1, hold=1)
     ]
 
 
-def _color(colorizer: Colorizer, frame: SampleFrame) -> Frame:
+def _color(frame: SampleFrame, colorizer: Colorizer | None) -> Frame:
+    """Give a frame's colours at network size: the film's own, or a network's."""
     size = fit_short_side((frame.line.shape[0], frame.line.shape[1]), NETWORK_SIZE_PX)
+    if colorizer is None:
+        return resize(frame.color, size)
     assert frame.hint is not None
     hint = pool_hints(resize_hints(frame.hint, size), colorizer.draft_scale)
     color: Frame = colorizer(resize(frame.line, size)[np.newaxis], hint[np.newaxis])[0]

@@ -49,7 +49,7 @@ def draw_cloud(
         low = _cloud_rim(*size, seed + 1) * [0.9, 0.62] + [size[0] * 0.05, size[1] * 0.12]
         part.tone(place(low), shadow_of(color, 0.45))
     count = len(rim)
-    canvas.outline(rim, 3.2, gaps=[(count * 0.20, count * 0.25), (count * 0.87, count * 0.95)])
+    canvas.outline(rim, 3.2, gaps=[(count * 0.20, count * 0.215), (count * 0.90, count * 0.92)])
 
 
 def _cloud_rim(width: Number, height: Number, seed: int) -> Points:
@@ -86,7 +86,7 @@ def draw_tree(
     with canvas.inside(crown) as part:
         lit = puff(width * 0.95, height * 0.75, 10, seed + 3) + middle
         part.fill(place(moved(lit, -0.20 * width, 0.24 * height)), shadow_of(leaf))
-    canvas.outline(crown, 3.0, gaps=[(len(crown) * 0.62, len(crown) * 0.68)])
+    canvas.outline(crown, 3.0, gaps=[(len(crown) * 0.63, len(crown) * 0.655)])
     for x, y in ((-0.12, -0.66), (0.16, -0.78), (0.10, -0.50)):
         tuft = [(x - 0.06, y), (x - 0.03, y + 0.03), (x, y), (x + 0.03, y + 0.03), (x + 0.06, y)]
         canvas.stroke(place(curve(points(tuft) * [width, height], corners=(2,))), 2.0)
