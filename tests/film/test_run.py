@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from pyarrow import parquet
 
 from lineart.film import index, stages
@@ -179,6 +180,33 @@ def test_broken_frame(film: Film) -> None:
     assert row["output"] is None
     path.write_bytes(whole)
     assert counts(run(film)) == (1, 0, 0, 6)
+
+
+def test_what_studios_have(film: Film, draw_line: DrawLine, tmp_path: Path) -> None:
+    """16 bit, palette, alpha, 1 bit, other formats, odd and extreme sizes: each at its own size."""
+    folder = tmp_path / "kinds" / "s1"
+    folder.mkdir(parents=True)
+    line = draw_line(5, 71, 133)
+    gray = Image.fromarray(line)
+    Image.fromarray(line.astype(np.uint16) * 257).save(folder / "16bit.png")
+    gray.convert("RGB").quantize(8).save(folder / "palette.png")
+    alpha = Image.new("LA", gray.size, 0)
+    alpha.putalpha(Image.fromarray(255 - line))
+    alpha.save(folder / "alpha.png")
+    gray.convert("1").save(folder / "1bit.png")
+    for suffix in ("tif", "tga", "bmp", "webp", "jpg"):
+        gray.convert("RGB").save(folder / f"as_{suffix}.{suffix}")
+    Image.fromarray(draw_line(6, 900, 20)).save(folder / "pan.png")
+    Image.new("L", (1, 1), 255).save(folder / "pixel.png")
+    kinds = replace(film, lines=str(tmp_path / "kinds"))
+    summary = run(kinds)
+    assert (summary.frames, summary.failed) == (11, 0)
+    for name, row in manifest_rows(kinds).items():
+        color = cv2.imread(f"{kinds.output}/{row['output']}")
+        with Image.open(tmp_path / "kinds" / name) as drawing:
+            assert color.shape == (drawing.height, drawing.width, 3)
+    # Ink on transparency is the same drawing as ink on paper.
+    assert manifest_rows(kinds)["s1/alpha.png"]["held_by"] == "s1/16bit.png"
 
 
 def test_broken_hint(film: Film) -> None:
