@@ -52,6 +52,8 @@ def start_ray() -> dict[str, float]:
     # wait while a network starts; starting them again takes seconds.
     os.environ.setdefault("RAY_worker_niceness", "0")
     os.environ.setdefault("RAY_idle_worker_killing_time_threshold_ms", "60000")
+    # Under `uv run`, Ray would build an environment anew for its workers; this one is there.
+    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     import ray
 
     # Importing Ray Data takes as long as Ray's own start, most of which is waiting.
