@@ -9,7 +9,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -99,33 +100,45 @@ def read_flags(flags: Colorize) -> Film:
 
 def run(film: Film, opened: Opened) -> int:
     """Colour an opened film, tell how it goes, and leave run.json and the page."""
-    from lineart.film.pipeline import OnRay, start_ray, stop_ray
-
     started_at = datetime.now(UTC)
     try:
-        is_few = len(opened.frames) <= FEW_FRAMES and "RAY_ADDRESS" not in os.environ
-        if is_few and not (film.gpu_workers or film.cpu_workers):
-            runner: Runner = Alone()
-        else:
-            runner = OnRay(start_ray(), film.gpu_workers, film.cpu_workers)
-        # Ray has a handler of its own; `ray job stop` must end a run as Ctrl-C does.
-        signal.signal(signal.SIGTERM, _interrupt)
-        write_run(film, opened, started_at, None)
-        summary, rows = run_film(film, opened, runner, _printer())
-    except ValueError as error:
+        with start_runner(film, len(opened.frames)) as runner:
+            # Ray has a handler of its own; `ray job stop` must end a run as Ctrl-C does.
+            signal.signal(signal.SIGTERM, _interrupt)
+            write_run(film, opened, started_at, None)
+            summary, rows = run_film(film, opened, runner, _printer())
+    except (ValueError, ConnectionError) as error:
         print(f"colorize: {error}", file=sys.stderr)
         return WRONG_INPUT
     except KeyboardInterrupt:
         print("colorize: stopped; the same command goes on from here", file=sys.stderr)
         return INTERRUPTED
-    finally:
-        stop_ray()
     write_run(film, opened, started_at, summary)
     if summary.skipped < summary.frames or not opened.job.output.exists(PAGE):
         write_page(opened, rows, summary)
     opened.job.output.sweep()
     print(json.dumps(asdict(summary)))
     return SOME_FAILED if summary.failed else ALL_DONE
+
+
+@contextmanager
+def start_runner(film: Film, frames: int) -> Iterator[Runner]:
+    """Give who does the work: this process for a few frames, else Ray, which stops with the block.
+
+    Raises:
+        ValueError: the workers cannot be placed.
+        ConnectionError: the cluster of `RAY_ADDRESS` does not answer.
+    """
+    wants_ray = "RAY_ADDRESS" in os.environ or film.gpu_workers or film.cpu_workers
+    if frames <= FEW_FRAMES and not wants_ray:
+        yield Alone()
+        return
+    from lineart.film.pipeline import OnRay, start_ray, stop_ray
+
+    try:
+        yield OnRay(start_ray(), film.gpu_workers, film.cpu_workers)
+    finally:
+        stop_ray()
 
 
 def write_page(opened: Opened, rows: list[Row], summary: Summary) -> None:
