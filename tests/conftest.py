@@ -47,9 +47,9 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ray_resources() -> Iterator[dict[str, float]]:
-    """Start Ray once for all tests that need it; give what it has."""
+    """Start Ray for the tests of a module; give what it has."""
     from lineart.film.pipeline import start_ray, stop_ray
 
     yield start_ray()
