@@ -109,6 +109,7 @@ class StageRun:
             draft_scale=self.pair.draft_scale,
             many_hints=self.stage.generator == "color",
         )
+        # The loader needs only numbered samples, but its annotation asks for torch's own class.
         loader: DataLoader[Batch] = DataLoader(
             Samples(pictures, settings, self.recipe.seed + self.number),  # type: ignore[arg-type]
             batch_size=self.stage.batch_size,
@@ -132,7 +133,7 @@ class StageRun:
         loss = torch.stack(list(terms.values())).sum()
         if not torch.isfinite(loss):
             raise FloatingPointError(f"stage {self.stage.name}, image {seen}: loss terms {terms}")
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it without annotations
         self.optimizer.step()
         self.update_average(seen // self.stage.batch_size)
         return float(loss.detach())
