@@ -16,6 +16,52 @@ os.environ.setdefault("RAY_worker_niceness", "0")
 os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 
 DrawLine = Callable[..., np.ndarray]
+Golden = Callable[..., None]
+
+GOLDEN_FOLDER = Path(__file__).parent / "golden"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that makes today's pictures the golden ones."""
+    parser.addoption(
+        "--accept-golden",
+        action="store_true",
+        help="rewrite the golden pictures with what the code gives now",
+    )
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest, tmp_path: Path) -> Golden:
+    """Give a function that compares a picture with `tests/golden/NAME.png`.
+
+    At most `share` of its pixels may differ by more than `tolerance` grey levels.
+    """
+
+    def check(name: str, image: np.ndarray, *, tolerance: int = 0, share: float = 0.0) -> None:
+        path = GOLDEN_FOLDER / f"{name}.png"
+        if request.config.getoption("--accept-golden"):
+            path.parent.mkdir(exist_ok=True)
+            cv2.imwrite(str(path), swap_red_and_blue(image))
+            return
+        new = tmp_path / path.name
+        cv2.imwrite(str(new), swap_red_and_blue(image))
+        seen = f"the new picture is {new}; --accept-golden makes it the golden one"
+        assert path.exists(), f"there is no golden picture {path}; {seen}"
+        expected = swap_red_and_blue(cv2.imread(str(path), cv2.IMREAD_UNCHANGED))
+        assert image.shape == expected.shape, f"{name}: {image.shape} != {expected.shape}; {seen}"
+        difference = np.abs(image.astype(np.int16) - expected).reshape(*image.shape[:2], -1).max(2)
+        differing = (difference > tolerance).mean()
+        assert differing <= share, (
+            f"{name}: {differing:.2%} of the pixels differ by more than {tolerance} grey levels "
+            f"({share:.2%} may), at most by {difference.max()}; {seen}"
+        )
+
+    return check
+
+
+def swap_red_and_blue(image: np.ndarray) -> np.ndarray:
+    """Change between OpenCV's order of channels and ours; alpha and grey stay."""
+    return image if image.ndim == 2 else image[..., [2, 1, 0, 3][: image.shape[2]]]
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +96,7 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def ray_resources() -> Iterator[dict[str, float]]:
     """Start Ray for the tests of a module; give what it has."""
-    from lineart.film.pipeline import start_ray, stop_ray
+    from lineart.cluster import start_ray, stop_ray
 
     yield start_ray()
     stop_ray()

@@ -86,7 +86,9 @@ def remove_lines(color: Frame, line: Line) -> Frame:
     _, nearest = cv2.distanceTransformWithLabels(
         is_ink, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
-    palette = np.zeros((int(nearest.max()) + 1, 3), np.uint8)
-    palette[nearest[is_ink == 0]] = color[is_ink == 0]
-    painted: Frame = palette[nearest]
+    # OpenCV numbers the paper's pixels in their order, from 1.
+    paper, ink = np.flatnonzero(is_ink == 0), np.flatnonzero(is_ink)
+    painted: Frame = color.copy()
+    pixels = painted.reshape(-1, 3)
+    pixels[ink] = pixels[paper[nearest.ravel()[ink] - 1]]
     return painted

@@ -1,0 +1,103 @@
+"""What the picture functions give for one drawn figure, kept as pictures."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import pytest
+
+from lineart.imaging.artifacts import Chances, apply_artifacts, draw_artifacts
+from lineart.imaging.cels import remove_lines
+from lineart.imaging.extraction import XDOG_SIGMAS, dilate_abs_sub, xdog
+from lineart.imaging.hints import Stroke, pool_hints, sample_hints, sample_strokes
+
+Golden = Callable[..., None]
+
+SIDE = 128
+HAIR, SKIN, SHIRT, EYE = (226, 122, 48), (246, 208, 178), (52, 96, 190), (40, 44, 60)
+NONE = Chances(0, 0, 0, 0)
+FAULTS = {name: NONE._replace(**{name: 1}) for name in NONE._fields} | {"all": Chances(1, 1, 1, 1)}
+
+
+class Figure(NamedTuple):
+    """A drawn figure."""
+
+    color: np.ndarray
+    line: np.ndarray
+
+
+@pytest.fixture(scope="module")
+def figure() -> Figure:
+    """Draw a head and a shirt before a sky: shapes, shading, outlines."""
+    color = np.empty((SIDE, SIDE, 3), np.uint8)
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    color[...] = np.stack((150 + rows // 2, 190 + rows // 3, 250 - rows // 5), axis=-1)
+    line = np.full((SIDE, SIDE), 255, np.uint8)
+    shirt = np.array([(18, 127), (34, 92), (64, 84), (94, 92), (112, 127)])
+    for center, axes, paint in (((62, 46), (38, 42), HAIR), ((62, 54), (27, 32), SKIN)):
+        cv2.ellipse(color, center, axes, 0, 0, 360, paint, cv2.FILLED)
+        cv2.ellipse(line, center, axes, 0, 0, 360, 0, 1, cv2.LINE_AA)
+        if paint == HAIR:
+            cv2.fillPoly(color, [shirt], SHIRT)
+            cv2.polylines(line, [shirt], True, 0, 2, cv2.LINE_AA)
+    for x in (51, 74):
+        cv2.circle(color, (x, 54), 4, EYE, cv2.FILLED)
+        cv2.circle(line, (x, 54), 5, 0, 1, cv2.LINE_AA)
+    # Light from the left, in two steps; lines are drawn over everything.
+    is_shaded = columns + rows // 4 > 88
+    color[is_shaded] = color[is_shaded].astype(np.uint16) * 3 // 4
+    drawn = color.astype(np.uint16) * line[..., None] // 255
+    return Figure(drawn.astype(np.uint8), line)
+
+
+def test_figure(figure: Figure, golden: Golden) -> None:
+    """The figure that the others start from is the same everywhere."""
+    golden("figure", figure.color)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_artifacts(figure: Figure, golden: Golden, name: str) -> None:
+    """Every kind of fault, and all of them together, look as they did."""
+    artifacts = draw_artifacts(figure.color, np.random.default_rng(7), chances=FAULTS[name])
+    damaged = apply_artifacts(figure.color, artifacts)
+    # Floating point: rims of regions and edges may fall one pixel aside.
+    golden(f"artifacts_{name}", damaged, tolerance=2, share=0.005)
+
+
+@pytest.mark.parametrize("sigma", XDOG_SIGMAS)
+def test_xdog(figure: Figure, golden: Golden, sigma: float) -> None:
+    """Lines of each width of paper 001 are where they were."""
+    line = xdog(figure.color, sigma=sigma)
+    # The soft threshold is steep: a rounding may flip a pixel.
+    golden(f"xdog_{sigma}".replace(".", "_"), line, tolerance=2, share=0.002)
+
+
+@pytest.mark.parametrize("kernel_px", [4, 5])
+def test_dilate_abs_sub(figure: Figure, golden: Golden, kernel_px: int) -> None:
+    """Soft lines of both kernels of paper 001 are as they were."""
+    golden(f"dilate_abs_sub_{kernel_px}", dilate_abs_sub(figure.color, kernel_px))
+
+
+def test_remove_lines(figure: Figure, golden: Golden) -> None:
+    """Colours below the lines are those of the nearest paper."""
+    golden("remove_lines", remove_lines(figure.color, figure.line))
+
+
+def test_sample_hints(figure: Figure, golden: Golden) -> None:
+    """The same generator takes the same pixels, with their colours."""
+    golden("sample_hints", sample_hints(figure.color, 60, np.random.default_rng(7)))
+
+
+def test_sample_strokes(figure: Figure, golden: Golden) -> None:
+    """The same generator draws the same strokes, cut at the same edges."""
+    is_paper = figure.line > 250
+    stroke = Stroke(length_px=12, width_px=3)
+    rng = np.random.default_rng(7)
+    golden("sample_strokes", sample_strokes(figure.color, is_paper, 16, stroke=stroke, rng=rng))
+
+
+def test_pool_hints(figure: Figure, golden: Golden) -> None:
+    """The same hints stay when four pixels become one."""
+    hint = sample_hints(figure.color, 300, np.random.default_rng(7))
+    golden("pool_hints", pool_hints(hint, 4))
