@@ -11,6 +11,12 @@ def l1(fake: ColorBatch, real: ColorBatch) -> Float[Tensor, ""]:
     return (fake.float() - real.float()).abs().mean()
 
 
+def l1_at(fake: ColorBatch, real: ColorBatch, mask: Float[Tensor, "B 1 H W"]) -> Float[Tensor, ""]:
+    """Give the mean absolute difference where `mask` is 1; 0 where it is 1 nowhere."""
+    difference = (fake.float() - real.float()).abs().mean(dim=1, keepdim=True) * mask
+    return difference.sum() / mask.sum().clamp(min=1)
+
+
 def l2(fake: ColorBatch, real: ColorBatch) -> Float[Tensor, ""]:
     """Give the mean squared difference, in float32."""
     return (fake.float() - real.float()).square().mean()

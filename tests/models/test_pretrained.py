@@ -1,0 +1,209 @@
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import pytest
+import torch
+from safetensors.torch import save_file
+from torchvision import models
+
+from lineart.losses.perceptual import content_loss
+from lineart.models.pretrained import FEATURES, describe_features, find_weights, load_features
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
+SQUEEZENET = DATA / "weights" / "squeezenet" / "squeezenet1_0_deepcompression_caffe.pth"
+PHOTOS = DATA / "photos"
+CARS = {"sports car", "racer", "convertible", "beach wagon", "minivan", "limousine", "cab"}
+
+State = dict[str, torch.Tensor]
+Save = Callable[[State, Path], None]
+
+
+def random_state(name: str) -> State:
+    """Draw tensors of the shapes that a feature network needs, under the classifier's names."""
+    generator = torch.Generator().manual_seed(0)
+    return {
+        f"features.{key}": torch.randn(tensor.shape, generator=generator) / 20
+        for key, tensor in FEATURES[name]().layers.state_dict().items()
+    }
+
+
+@pytest.fixture
+def vgg(tmp_path: Path) -> Path:
+    """Give a file with VGG16's first layers, drawn at random."""
+    path = tmp_path / "vgg.pth"
+    torch.save(random_state("vgg16"), path)
+    return path
+
+
+def pictures(seed: int, size_px: int = 20) -> torch.Tensor:
+    """Give two pictures of noise in -1..1."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(2, 3, size_px, size_px, generator=generator) * 2 - 1
+
+
+def photo(path: Path) -> torch.Tensor:
+    """Give the middle square of a photograph as ColorBatch of 227x227, the network's own size."""
+    pixels = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+    H, W, _ = pixels.shape
+    side, top, left = min(H, W), max(H - W, 0) // 2, max(W - H, 0) // 2
+    square = pixels[top : top + side, left : left + side]
+    small = cv2.resize(square, (227, 227), interpolation=cv2.INTER_AREA)
+    return torch.from_numpy(small).permute(2, 0, 1)[None].float() / 127.5 - 1
+
+
+def test_vgg_features_are_torchvisions(vgg: Path) -> None:
+    """Maps of conv2_2 are what torchvision's layers make of its own normalisation."""
+    network, color = load_features("vgg16", vgg), pictures(1)
+    # Colors of 0..1, less the mean of ImageNet, in units of its deviation.
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    maps = ((color + 1) / 2 - mean.view(3, 1, 1)) / std.view(3, 1, 1)
+    state = torch.load(vgg, weights_only=True)
+    for index in (0, 2, 5, 7):  # The first four convolutions of `features`.
+        weight, bias = state[f"features.{index}.weight"], state[f"features.{index}.bias"]
+        maps = torch.relu(torch.nn.functional.conv2d(maps, weight, bias, padding=1))
+        if index == 2:
+            maps = torch.nn.functional.max_pool2d(maps, 2)
+    assert maps.shape == (2, 128, 10, 10)
+    torch.testing.assert_close(network(color), maps)
+
+
+def save_legacy(state: State, path: Path) -> None:
+    """Save as torch did before 1.6, when VGG16's file was written."""
+    torch.save(state, path, _use_new_zipfile_serialization=False)
+
+
+@pytest.mark.parametrize(
+    ("save", "suffix"), [(torch.save, "pth"), (save_legacy, "pth"), (save_file, "safetensors")]
+)
+def test_all_formats_give_the_same_maps(save: Save, suffix: str, vgg: Path, tmp_path: Path) -> None:
+    """Zip, legacy and safetensors, 16-bit, with further layers, are read alike, as float32."""
+    state = {key: tensor.half() for key, tensor in random_state("vgg16").items()}
+    path = tmp_path / f"other.{suffix}"
+    save(state | {"classifier.6.bias": torch.zeros(1000)}, path)
+    network = load_features("vgg16", path)
+    assert {p.dtype for p in network.parameters()} == {torch.float32}
+    expected = load_features("vgg16", vgg)(pictures(1))
+    torch.testing.assert_close(network(pictures(1)), expected, atol=1e-2, rtol=1e-2)
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_networks_are_frozen_and_pass_gradients_on(name: str, tmp_path: Path) -> None:
+    """The content loss pulls at the fake picture and at none of the weights."""
+    path = tmp_path / "weights.pth"
+    torch.save(random_state(name), path)
+    network, fake = load_features(name, path), pictures(1, 32).requires_grad_()
+    loss = content_loss(network, fake, pictures(2, 32))
+    assert loss.requires_grad
+    loss.backward()
+    assert not network.training
+    assert fake.grad is not None
+    assert fake.grad.abs().sum() > 0
+    assert all(not p.requires_grad and p.grad is None for p in network.parameters())
+
+
+def test_torchvisions_cache_is_found(
+    vgg: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a path, VGG16's weights come from where torchvision downloads them to."""
+    monkeypatch.setattr(torch.hub, "_hub_dir", None)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    cached = tmp_path / "hub" / "checkpoints" / "vgg16-397923af.pth"
+    cached.parent.mkdir(parents=True)
+    vgg.rename(cached)
+    assert find_weights("vgg16", None) == cached
+    assert load_features("vgg16", None)(pictures(1)).shape == (2, 128, 10, 10)
+
+
+def test_missing_weights_name_the_ways_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is downloaded or made up: the error names the file, and both options."""
+    monkeypatch.setattr(torch.hub, "_hub_dir", None)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    for name, weights, looked_for in (
+        ("vgg16", None, str(tmp_path / "hub" / "checkpoints" / "vgg16-397923af.pth")),
+        ("vgg16", tmp_path / "my.pth", str(tmp_path / "my.pth")),
+        ("squeezenet1_0", None, "squeezenet1_0"),
+    ):
+        with pytest.raises(FileNotFoundError) as caught:
+            load_features(name, weights)
+        for part in (looked_for, "--vgg-weights PATH", "--no-content"):
+            assert part in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unknown_name_is_refused(vgg: Path) -> None:
+    """The error lists the names that there are."""
+    for function in (load_features, describe_features, find_weights):
+        with pytest.raises(ValueError, match=r"'vgg19'; there are vgg16, squeezenet1_0"):
+            function("vgg19", vgg)
+
+
+@pytest.mark.parametrize("name", ["broken.pth", "broken.safetensors"])
+@pytest.mark.parametrize("data", [b"", b"nonsense", b"PK\x03\x04nonsense", b"\x80\x02}q\x00."])
+def test_broken_files_are_refused(name: str, data: bytes, tmp_path: Path) -> None:
+    """A file that holds no tensors is a ValueError that names it, whatever its bytes."""
+    path = tmp_path / name
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=name):
+        load_features("vgg16", path)
+
+
+def test_a_file_cut_short_is_refused(vgg: Path, tmp_path: Path) -> None:
+    """A download that broke off is a ValueError, in either format of torch."""
+    old = tmp_path / "old.pth"
+    save_legacy(random_state("vgg16"), old)
+    for path in (vgg, old):
+        for share in (0.3, 0.99):
+            path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+            with pytest.raises(ValueError, match="is not a file of tensors"):
+                load_features("vgg16", path)
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    """A tensor that is missing, of another shape, or no tensor at all, is a ValueError."""
+    path, state = tmp_path / "other.pth", random_state("vgg16")
+    for change, message in (
+        ({"features.7.bias": torch.zeros(3)}, "does not hold the weights of vgg16"),
+        ({"features.7.bias": 3}, r"lacks features\.7\.bias"),
+    ):
+        torch.save(state | change, path)
+        with pytest.raises(ValueError, match=message):
+            load_features("vgg16", path)
+    torch.save([1, 2], path)
+    with pytest.raises(ValueError, match=r"lacks features\.0\.weight"):
+        load_features("vgg16", path)
+
+
+def test_the_fingerprint_is_the_files_hash(vgg: Path) -> None:
+    """A run's record tells one file of weights from another."""
+    expected = {"name": "vgg16", "sha256": hashlib.sha256(vgg.read_bytes()).hexdigest()}
+    assert describe_features("vgg16", vgg) == expected
+    vgg.write_bytes(b"other")
+    assert describe_features("vgg16", vgg) != expected
+
+
+def test_squeezenet_sees_blue_first_in_0_to_255() -> None:
+    """Pure red, at its strongest, is what Caffe's networks were shown for it."""
+    network = FEATURES["squeezenet1_0"]()
+    red = torch.tensor([1.0, -1.0, -1.0]).view(1, 3, 1, 1).expand(1, 3, 2, 2)
+    expected = torch.tensor([0 - 104.0, 0 - 117.0, 255 - 123.0])
+    torch.testing.assert_close(network.normalize(red)[0, :, 1, 1], expected)
+
+
+@pytest.mark.skipif(not SQUEEZENET.is_file(), reason="the real weights are not here")
+def test_squeezenets_normalisation_is_the_one_of_its_weights() -> None:
+    """Behind our normalisation the whole classifier knows cars and a cup of espresso."""
+    network = load_features("squeezenet1_0", SQUEEZENET)
+    classifier = models.squeezenet1_0().eval()
+    classifier.load_state_dict(torch.load(SQUEEZENET, weights_only=True))
+    files = sorted((PHOTOS / "cars_lire").iterdir())[:6]
+    files += (PHOTOS / "misc_skimage").glob("coffee.*")
+    color = torch.cat([photo(path) for path in files])
+    with torch.no_grad():
+        best = classifier(network.normalize(color)).argmax(1)
+        maps = classifier.features[:4](network.normalize(color))
+        torch.testing.assert_close(network(color), maps * network.gain)
+    names = [models.SqueezeNet1_0_Weights.IMAGENET1K_V1.meta["categories"][int(i)] for i in best]
+    assert set(names[:-1]) <= CARS
+    assert names[-1] == "espresso"
