@@ -133,7 +133,8 @@ def start_runner(film: Film, frames: int) -> Iterator[Runner]:
     if frames <= FEW_FRAMES and not wants_ray:
         yield Alone()
         return
-    from lineart.film.pipeline import OnRay, start_ray, stop_ray
+    from lineart.cluster import start_ray, stop_ray
+    from lineart.film.pipeline import OnRay
 
     try:
         yield OnRay(start_ray(), film.gpu_workers, film.cpu_workers)

@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable, Iterable
 
 from lineart.benchmark.timing import Figure
+from lineart.cluster import start_ray, stop_ray
 from lineart.codec import encode_png
 from lineart.film import stages
 from lineart.film.frames import list_pictures
 from lineart.film.index import Indexed, index_lines
-from lineart.film.pipeline import OnRay, start_ray, stop_ray
+from lineart.film.pipeline import OnRay
 from lineart.film.stages import Job, Work
 from lineart.sample_film import sample_film
 from lineart.storage import Storage

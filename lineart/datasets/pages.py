@@ -1,0 +1,280 @@
+"""What a folder of pictures offers: pages, each with a picture, or several in boxes."""
+
+import csv
+import hashlib
+import io
+import json
+import posixpath
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import PurePosixPath
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from natsort import natsorted
+from pyarrow import parquet
+
+from lineart.codec import decode_color, decode_line
+from lineart.image import Frame, Line
+from lineart.storage import Storage
+
+PICTURES = {".png", ".tif", ".tiff", ".tga", ".bmp", ".webp", ".jpg", ".jpeg"}
+
+Box = tuple[int, int, int, int]
+"""Left, top, right, bottom in pixels; right and bottom are outside."""
+
+
+class Page(NamedTuple):
+    """One file, or one row of a Parquet file."""
+
+    name: str
+    path: str
+    row: int | None
+    """Number in a Parquet file; None for a file that is a picture."""
+    line_path: str | None
+    boxes: tuple[Box, ...] | None
+    licence: str | None
+    author: str | None
+    line_licence: str | None = None
+
+
+class Cut(NamedTuple):
+    """A picture of a page: the whole page, or what a box holds."""
+
+    name: str
+    color: Frame
+    line: Line | None
+    data: bytes | None
+    """The picture's file, where it is the whole page; its line drawing's beside it."""
+    line_data: bytes | None
+    page_sha256: str
+    """Of the whole page's pixels and size."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What of a folder is looked at, and what is known of it besides.
+
+    Raises:
+        ValueError: a pattern is no regular expression.
+    """
+
+    include: tuple[str, ...] = ()
+    """Regular expressions; one of them is found in the path. None: everything."""
+    exclude: tuple[str, ...] = ()
+    boxes: Mapping[str, tuple[Box, ...]] | None = None
+    """Path below the images, or the file's name alone -> boxes."""
+    provenance: Mapping[str, tuple[str | None, str | None]] | None = None
+    """Path -> licence and author."""
+
+    def __post_init__(self) -> None:
+        for pattern in (*self.include, *self.exclude):
+            check_pattern(pattern)
+
+    def takes(self, path: str) -> bool:
+        """Tell whether a path is looked at; line drawings are never pictures themselves."""
+        if "line" in PurePosixPath(path).parts[:-1]:
+            return False
+        included = not self.include or any(re.search(p, path) for p in self.include)
+        return included and not any(re.search(p, path) for p in self.exclude)
+
+    def boxes_of(self, path: str) -> tuple[Box, ...] | None:
+        """Give the boxes of a page; None: all of it is one picture."""
+        boxes = self.boxes or {}
+        return boxes.get(path, boxes.get(posixpath.basename(path)))
+
+    def origin(self, path: str) -> tuple[str | None, str | None]:
+        """Give licence and author of a file, as far as they are known."""
+        return (self.provenance or {}).get(path, (None, None))
+
+
+def list_pages(images: Storage, offer: Offer) -> list[Page]:
+    """List the pages of a folder, in natural order of their names.
+
+    Raises:
+        FileNotFoundError: no such folder.
+        ValueError: there is nothing, two pages have one name, or a Parquet file has no pictures.
+    """
+    images.check()
+    paths = sorted(entry.path for entry in images.entries())
+    lines = {_stem(path): path for path in paths if _is_picture(path) and "/line/" in f"/{path}"}
+    taken = [path for path in paths if offer.takes(path)]
+    pages = [_file_page(path, lines, offer) for path in taken if _is_picture(path)]
+    for path in taken:
+        if path.endswith(".parquet"):
+            pages += _rows(images, path, offer)
+    twice = [name for name, count in Counter(page.name for page in pages).items() if count > 1]
+    if twice:
+        raise ValueError(f"{images.uri}: {len(twice)} names stand twice, one is {twice[0]}")
+    if not pages:
+        raise ValueError(f"{images.uri} holds no pictures, or none that is included")
+    return natsorted(pages, key=lambda page: page.name)
+
+
+def read_page(images: Storage, page: Page) -> list[Cut]:
+    """Decode the pictures of a page.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is no picture, or its line drawing is none or of another size.
+    """
+    data = images.read(page.path) if page.row is None else _cell(images, page.path, page.row)
+    color = decode_color(data)
+    line_data = None if page.line_path is None else images.read(page.line_path)
+    line = None if line_data is None else _line(page, line_data, color)
+    digest = sha256(color)
+    if page.boxes is None:
+        return [Cut(page.name, color, line, data, line_data, digest)]
+    return [
+        Cut(f"{page.name}#{k}", _crop(color, box), _crop(line, box), None, None, digest)
+        for k, box in enumerate(page.boxes)
+    ]
+
+
+def read_boxes(text: bytes) -> dict[str, tuple[Box, ...]]:
+    """Read `{file name: [[x0, y0, x1, y1], ...]}`.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    try:
+        boxes = json.loads(text)
+        return {str(name): tuple(_box(box) for box in found) for name, found in boxes.items()}
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"boxes are {{file name: [[x0, y0, x1, y1], ...]}} in whole pixels: {error}"
+        ) from error
+
+
+def read_provenance(text: bytes) -> dict[str, tuple[str | None, str | None]]:
+    """Read a table with the columns file, licence, author.
+
+    Raises:
+        ValueError: a column is missing.
+    """
+    rows = csv.DictReader(io.StringIO(text.decode("utf-8-sig"), newline=""))
+    missing = {"file", "licence", "author"} - set(rows.fieldnames or ())
+    if missing:
+        raise ValueError(f"the provenance has no column {', '.join(sorted(missing))}")
+    return {row["file"]: (row["licence"] or None, row["author"] or None) for row in rows}
+
+
+def source(path: str) -> str:
+    """Name where a picture comes from: its folders, without a last `color`."""
+    folders = PurePosixPath(path).parts[:-1]
+    return "/".join(folders[:-1] if folders[-1:] == ("color",) else folders)
+
+
+def sha256(image: Frame | Line) -> str:
+    """Hash a picture's size and pixels."""
+    height, width = image.shape[:2]
+    pixels = hashlib.sha256(f"{height}x{width}:".encode())
+    pixels.update(np.ascontiguousarray(image).data)
+    return pixels.hexdigest()
+
+
+def check_pattern(pattern: str) -> None:
+    """Make sure that a text is a regular expression.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"{pattern!r} is no regular expression: {error}") from error
+
+
+def _is_picture(path: str) -> bool:
+    return PurePosixPath(path).suffix.lower() in PICTURES
+
+
+def _stem(path: str) -> str:
+    return posixpath.splitext(path)[0]
+
+
+def _file_page(path: str, lines: Mapping[str, str], offer: Offer) -> Page:
+    folder, name = posixpath.split(path)
+    above, last = posixpath.split(folder)
+    beside = posixpath.join(above, "line", name)
+    line_path = lines.get(_stem(beside)) if last == "color" else None
+    line_licence = None if line_path is None else offer.origin(line_path)[0]
+    boxes, (licence, author) = offer.boxes_of(path), offer.origin(path)
+    return Page(path, path, None, line_path, boxes, licence, author, line_licence)
+
+
+def _rows(images: Storage, path: str, offer: Offer) -> Iterator[Page]:
+    """List the rows of a Parquet file by its light columns."""
+    try:
+        with closing(images.open_file(path)) as stream:
+            file = parquet.ParquetFile(stream)
+            known = file.schema_arrow.names
+            light = [name for name in ("name", "licence", "author") if name in known]
+            table = file.read(columns=light)
+            if "image" not in known:
+                raise ValueError("no column image")
+    except (pa.ArrowException, ValueError) as error:
+        raise ValueError(f"{images.uri}/{path} holds no pictures: {error}") from error
+    licence, author = offer.origin(path)
+    for row in range(file.metadata.num_rows):
+        own: dict[str, Any] = {name: table[name][row].as_py() for name in light}
+        name = f"{path}/{own.get('name') or row}"
+        origin = own.get("licence") or licence, own.get("author") or author
+        yield Page(name, path, row, None, offer.boxes_of(name), *origin)
+
+
+def _cell(images: Storage, path: str, row: int) -> bytes:
+    """Read one picture of a Parquet file."""
+    starts = _row_groups(images, path)
+    group = next(i for i in reversed(range(len(starts))) if starts[i] <= row)
+    data = _row_group(images, path, group)[row - starts[group]].as_py()
+    if data is None:
+        raise ValueError("the row holds no picture")
+    return bytes(data)
+
+
+@lru_cache(maxsize=4)
+def _row_groups(images: Storage, path: str) -> tuple[int, ...]:
+    """Give the first row of each row group."""
+    with closing(images.open_file(path)) as stream:
+        meta = parquet.ParquetFile(stream).metadata
+    counts = [meta.row_group(i).num_rows for i in range(meta.num_row_groups)]
+    return tuple(sum(counts[:i]) for i in range(len(counts)))
+
+
+@lru_cache(maxsize=1)
+def _row_group(images: Storage, path: str, group: int) -> pa.ChunkedArray:
+    with closing(images.open_file(path)) as stream:
+        return parquet.ParquetFile(stream).read_row_group(group, columns=["image"])["image"]
+
+
+def _line(page: Page, data: bytes, color: Frame) -> Line:
+    try:
+        line = decode_line(data)
+    except ValueError as error:
+        raise ValueError(f"its line drawing {page.line_path}: {error}") from error
+    if line.shape != color.shape[:2]:
+        (height, width), (own_height, own_width) = color.shape[:2], line.shape
+        raise ValueError(
+            f"its line drawing {page.line_path} has {own_width}x{own_height} pixels in place of "
+            f"{width}x{height}"
+        )
+    return line
+
+
+def _crop(image: Any, box: Box) -> Any:
+    """Cut a box, as far as it lies in the picture."""
+    x0, y0, x1, y1 = (max(0, edge) for edge in box)
+    return None if image is None else image[y0:y1, x0:x1].copy()
+
+
+def _box(values: Iterable[Any]) -> Box:
+    x0, y0, x1, y1 = values
+    if not all(isinstance(value, int) for value in (x0, y0, x1, y1)) or x1 <= x0 or y1 <= y0:
+        raise ValueError(f"{[x0, y0, x1, y1]} is no box")
+    return x0, y0, x1, y1

@@ -1,0 +1,215 @@
+"""Pictures -> shards: measure everything, choose, then write a shard a task.
+
+The driver holds what is light (names, hashes, sizes). Pictures are read twice, where they are
+worked on: once to be measured, once to be written.
+"""
+
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from lineart.datasets import shards
+from lineart.datasets.encoding import Shrinking
+from lineart.datasets.pages import Page
+from lineart.datasets.runners import Runner
+from lineart.datasets.selection import (
+    Filter,
+    Refusal,
+    divide,
+    find_twins,
+    is_validation,
+    refusals_to_parquet,
+)
+from lineart.datasets.tasks import Chosen, Order, Pictured, Written, look_at, write_shard
+from lineart.storage import Storage
+
+TRAIN, VALIDATION = SIDES = "train", "validation"
+
+PAGES_TOGETHER = 32
+"""Most pages that one task measures."""
+
+REFUSED = "refused.parquet"
+
+Tell = Callable[[str, int, int], None]
+"""Is told what is being done, how much of it is done, and of how much."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What decides a prepared set, besides the pictures."""
+
+    bounds: Filter = field(default_factory=Filter)
+    licence: str | None = None
+    """Regular expression; only pictures whose licence matches are taken."""
+    group: str | None = None
+    """Regular expression; what it finds in a name is the group. Otherwise a page is one."""
+    validation: float = 0.05
+    """Share of the groups that is for validation."""
+    max_distance: int = 3
+    """Bits of the perceptual hash in which a duplicate may differ; -1: equal pixels alone."""
+    shrinking: Shrinking | None = None
+    """None keeps files as they are."""
+    shard_bytes: int = 128_000_000
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What became of the pictures."""
+
+    pictures: int
+    train: int
+    validation: int
+    refused: dict[str, int]
+    """By reason."""
+    sources: dict[str, dict[str, int]]
+    """Side -> source -> pictures."""
+    bytes: int
+    """Of the pictures in the shards."""
+    seconds: float
+
+
+def prepare(
+    images: Storage,
+    output: Storage,
+    pages: Sequence[Page],
+    settings: Settings,
+    run: Runner,
+    *,
+    tell: Tell,
+) -> Summary:
+    """Make a prepared set of pages; an older one there is replaced when the new one is whole.
+
+    The sides are replaced one right after the other, validation last.
+
+    Raises:
+        ValueError: no picture is taken; `refused.parquet` is written, the older set stays.
+    """
+    started = time.monotonic()
+    chosen, refusals = choose(images, pages, settings, run, tell)
+    written = list(write(images, output, chosen, settings, run, tell=tell))
+    refusals += [refusal for shard in written for refusal in shard.refusals]
+    output.write(REFUSED, refusals_to_parquet(refusals))
+    if not any(shard.sources for shard in written):
+        reason, count = Counter(refusal.reason for refusal in refusals).most_common(1)[0]
+        raise ValueError(
+            f"none of {len(refusals)} pictures is taken, most are refused as {reason!r} ({count}); "
+            f"{output.uri}/{REFUSED} says why"
+        )
+    for side in SIDES:
+        mine = sorted((s.number, s.path) for s in written if s.side == side and s.sources)
+        shards.finish(output.child(side), [path for _, path in mine])
+    return summarize(written, refusals, time.monotonic() - started)
+
+
+# 1. What is worth it.
+
+
+def choose(
+    images: Storage, pages: Sequence[Page], settings: Settings, run: Runner, tell: Tell
+) -> tuple[list[Chosen], list[Refusal]]:
+    """Measure pages; give what is taken, in natural order of names, and what is not."""
+    refusals = list(unlicensed(pages, settings.licence))
+    refused = {refusal.name for refusal in refusals}
+    tasks = [(number, page) for number, page in enumerate(pages) if page.name not in refused]
+    look = partial(look_at, images=images, bounds=settings.bounds, shrinking=settings.shrinking)
+    found: list[Pictured] = []
+    for done, result in enumerate(run(look, tasks, PAGES_TOGETHER), start=1):
+        found += [item for item in result if isinstance(item, Pictured)]
+        refusals += [item for item in result if isinstance(item, Refusal)]
+        tell("measured", done, len(tasks))
+    found.sort(key=lambda item: (item.page, item.box))
+    twins = duplicates(found, settings.max_distance)
+    chosen = [
+        Chosen(pages[item.page], item, group_of(item, settings.group))
+        for item in found
+        if item.name not in twins
+    ]
+    return chosen, refusals + list(twins.values())
+
+
+def unlicensed(pages: Iterable[Page], licence: str | None) -> Iterator[Refusal]:
+    """Refuse pages whose licence, or their line drawing's, does not match or is not known."""
+    for page in pages:
+        known = {page.name: page.licence}
+        if page.line_path is not None:
+            known[page.line_path] = page.line_licence
+        for path, own in known.items():
+            if licence is not None and not re.search(licence, own or ""):
+                text = f"the licence of {path} is {own or 'unknown'}"
+                yield Refusal(page.name, "licence", None, None, text)
+                break
+
+
+def duplicates(found: Sequence[Pictured], max_distance: int) -> dict[str, Refusal]:
+    """Refuse, by name, what comes after its like; equal pixels always."""
+    first: dict[str, int] = {}
+    refused: dict[str, Refusal] = {}
+    for number, item in enumerate(found):
+        original = first.setdefault(item.sha256, number)
+        if original != number:
+            text = f"its pixels are those of {found[original].name}"
+            refused[item.name] = Refusal(item.name, "duplicate", 0.0, float(max_distance), text)
+    rest = [item for item in found if item.name not in refused]
+    for twin in find_twins([item.perceptual_hash for item in rest], max_distance):
+        name, original_name = rest[twin.copy].name, rest[twin.original].name
+        text = f"it looks like {original_name}: {twin.distance} bits of 64 differ"
+        values = float(twin.distance), float(max_distance)
+        refused[name] = Refusal(name, "duplicate", *values, text)
+    return refused
+
+
+def group_of(pictured: Pictured, pattern: str | None) -> str:
+    """Name the group of a picture: what the pattern finds in its name, or else its page."""
+    match = re.search(pattern, pictured.name) if pattern is not None else None
+    return match.group(0) if match else pictured.page_sha256
+
+
+# 2. Into shards.
+
+
+def write(
+    images: Storage,
+    output: Storage,
+    chosen: Sequence[Chosen],
+    settings: Settings,
+    run: Runner,
+    *,
+    tell: Tell,
+) -> Iterator[Written]:
+    """Write what is taken, on two sides; what is written does not count before it is finished."""
+    orders = [order for side in SIDES for order in order_shards(side, chosen, settings)]
+    task = partial(write_shard, images=images, output=output, shrinking=settings.shrinking)
+    for done, written in enumerate(run(task, orders, 1), start=1):
+        yield written
+        tell("wrote shards", done, len(orders))
+
+
+def order_shards(side: str, chosen: Sequence[Chosen], settings: Settings) -> list[Order]:
+    """Divide one side of what is taken into shards."""
+    wanted = side == VALIDATION
+    mine = [item for item in chosen if is_validation(item.group, settings.validation) == wanted]
+    runs = divide([item.pictured.bytes for item in mine], settings.shard_bytes)
+    return [Order(side, number, [mine[i] for i in run]) for number, run in enumerate(runs)]
+
+
+# 3. What is told.
+
+
+def summarize(written: Sequence[Written], refusals: Sequence[Refusal], seconds: float) -> Summary:
+    """Count what became of the pictures."""
+    sources: dict[str, Counter[str]] = {side: Counter() for side in SIDES}
+    for shard in written:
+        sources[shard.side].update(shard.sources)
+    train, validation = (sources[side].total() for side in SIDES)
+    return Summary(
+        pictures=train + validation + len(refusals),
+        train=train,
+        validation=validation,
+        refused=dict(sorted(Counter(refusal.reason for refusal in refusals).items())),
+        sources={side: dict(sorted(sources[side].items())) for side in SIDES},
+        bytes=sum(shard.bytes for shard in written),
+        seconds=round(seconds, 1),
+    )
