@@ -1,23 +1,15 @@
-"""Pages to read after a run, each one HTML file that needs nothing else.
+"""The page of a film: verdict, failures, pictures by shot, what made it."""
 
-They are made from plain rows and encoded pictures, without storage and without a cluster. Whatever
-comes from outside is shown as text: the templates escape, and pictures travel as data.
-"""
-
-import base64
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-import cv2
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-
-from lineart.image import Frame, Line, resize
+from lineart.report.text import CONTROL_BUT_NEWLINE, as_text, data_uri, flatten, template, words
 
 STATUSES = ("done", "held", "failed")
 
@@ -32,14 +24,9 @@ GAPS_FRAMES = 100  # Longer shots have too little room for a gap between frames.
 THUMBNAIL_BYTES = 9_000_000
 LARGE_BYTES = 3_000_000
 MARKUP_BYTES = 700  # Text around one picture.
-MESSAGE_LENGTH = 1_000
 
 ROOT_NAMES = {"", ".", "frames", "in", "input", "line", "lineart", "lines"}
 """Folder names that say nothing about a film; its name is then one folder up."""
-
-BIDI = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)], 0xFFFD)
-CONTROL = {code: 0x2400 + code for code in range(32)} | {127: 0x2421} | BIDI
-CONTROL_BUT_NEWLINE = {code: mark for code, mark in CONTROL.items() if code != ord("\n")}
 
 
 @dataclass(frozen=True)
@@ -74,22 +61,6 @@ class _Shot:
         return [_picture(thumbnail, row) for _, thumbnail, row in self.pictured]
 
 
-def encode_thumbnail(image: Frame | Line, height_px: int = 135) -> bytes:
-    """Encode a small WebP of a picture; one that is lower than `height_px` keeps its size.
-
-    Raises:
-        ValueError: `height_px` is not positive.
-    """
-    if height_px < 1:
-        raise ValueError(f"a thumbnail needs height_px >= 1, got {height_px}")
-    height, width = image.shape[:2]
-    if height > height_px:
-        image = resize(image, (height_px, max(1, round(width * height_px / height))))
-    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image
-    _, encoded = cv2.imencode(".webp", bgr, [cv2.IMWRITE_WEBP_QUALITY, 82])
-    return bytes(encoded)
-
-
 def film_page(
     rows: Sequence[Mapping[str, Any]],
     thumbnails: Sequence[Thumbnail],
@@ -116,8 +87,8 @@ def film_page(
     strips = [picture for shot in shots for picture in shot.pictures]
     fitting = _thin([large], LARGE_BYTES)
     comparable = [_picture(pair, {}) for pair in large if pair.frame in fitting]
-    return _template("film.html").render(
-        title=_text(title or _film_name(run)),
+    return template("film.html").render(
+        title=as_text(title or _film_name(run)),
         counts=_count(row["status"] for row in rows),
         sizes=Counter((row["width"], row["height"]) for row in rows if row["width"]).most_common(),
         summary={"seconds": None, "frames_per_second": None, "skipped": None, **summary},
@@ -132,7 +103,7 @@ def film_page(
         is_large=bool(comparable),
         is_long=len(shots) > LONG_FILM_SHOTS,
         configuration=_configuration(rows, run),
-        written=_text(datetime.now(UTC)),
+        written=as_text(datetime.now(UTC)),
     )
 
 
@@ -144,7 +115,7 @@ def _group(rows: Iterable[Mapping[str, Any]], thumbnails: Iterable[Thumbnail]) -
         name = row["shot"] or ""
         shot = shots.get(name)
         if shot is None:
-            shot = shots[name] = _Shot(_text(name) or "(no shot)")
+            shot = shots[name] = _Shot(as_text(name) or "(no shot)")
         thumbnail = pictures.get(row["frame"])
         if thumbnail is not None:
             shot.pictured.append((len(shot.statuses), thumbnail, row))
@@ -182,20 +153,13 @@ def _scattered(position: int) -> str:
 def _picture(thumbnail: Thumbnail, row: Mapping[str, Any]) -> dict[str, Any]:
     """Say what the template needs to show one frame."""
     return {
-        "frame": _text(thumbnail.frame),
-        "label": _text(thumbnail.frame.rsplit("/", 1)[-1]),
+        "frame": as_text(thumbnail.frame),
+        "label": as_text(thumbnail.frame.rsplit("/", 1)[-1]),
         "status": row.get("status"),
         "size": (row["width"], row["height"]) if row.get("width") and row.get("height") else None,
-        "line": _data_uri(thumbnail.line),
-        "color": _data_uri(thumbnail.color),
+        "line": data_uri(thumbnail.line),
+        "color": data_uri(thumbnail.color),
     }
-
-
-def _data_uri(picture: bytes) -> str:
-    """Give encoded bytes as an image address; the type is read from the bytes."""
-    kinds = {b"\xff\xd8\xff": "jpeg", b"\x89PNG": "png"}
-    kind = next((kind for magic, kind in kinds.items() if picture.startswith(magic)), "webp")
-    return f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
 
 
 def _draw_map(statuses: Sequence[str], marks: Sequence[int]) -> dict[str, Any]:
@@ -229,10 +193,10 @@ def _count(statuses: Iterable[str]) -> dict[str, int]:
 def _failures(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Give the failed frames to list, how many there are, and their causes by weight."""
     failed = [row for row in rows if row["status"] == "failed"]
-    causes = Counter((_text(row["stage"]), _text(row["error"])) for row in failed)
+    causes = Counter((as_text(row["stage"]), as_text(row["error"])) for row in failed)
     listed = [
-        {key: _text(row[key]) for key in ("frame", "stage", "error")}
-        | {"message": _text(row["message"], CONTROL_BUT_NEWLINE)}
+        {key: as_text(row[key]) for key in ("frame", "stage", "error")}
+        | {"message": as_text(row["message"], CONTROL_BUT_NEWLINE)}
         for row in failed[:FAILURES_LISTED]
     ]
     return {
@@ -261,23 +225,10 @@ def _configuration(
         "manifest": {"made with": made} if made else {},
     }
     return [
-        (_words(name).capitalize(), list(_flatten(values)))
+        (words(name).capitalize(), list(flatten(values)))
         for name, values in groups.items()
         if values
     ]
-
-
-def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]:
-    """Turn nested settings into lines: `network.width`, `64`."""
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flatten(value, f"{prefix}{name}.")
-        else:
-            yield _words(f"{prefix}{name}"), _text(value, CONTROL_BUT_NEWLINE)
-
-
-def _words(name: object) -> str:
-    return _text(name).replace("_", " ")
 
 
 def _film_name(run: Mapping[str, Any]) -> str:
@@ -286,44 +237,3 @@ def _film_name(run: Mapping[str, Any]) -> str:
     lines = next((str(part["lines"]) for part in [run, *nested] if part.get("lines")), "")
     parts = [part for part in lines.split("://")[-1].split("/") if part.lower() not in ROOT_NAMES]
     return parts[-1] if parts else "Film"
-
-
-def _duration(seconds: float) -> str:
-    """Say a time in its two largest units."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    return f"{minutes // 60:,} h {minutes % 60} min"
-
-
-def _text(value: object, control: Mapping[int, int] = CONTROL) -> str:
-    """Give a value as text that is valid in a page; control characters become visible marks."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%d %H:%M UTC")
-    if isinstance(value, list | tuple):
-        return ", ".join(_text(item, control) for item in value)
-    # A name with bytes that are not UTF-8 carries lone surrogates, which no page can hold.
-    text = str(value).encode("utf-8", "replace").decode("utf-8").translate(dict(control))
-    return text if len(text) <= MESSAGE_LENGTH else text[: MESSAGE_LENGTH - 1] + "…"
-
-
-@lru_cache
-def _template(name: str) -> Template:
-    environment = Environment(
-        loader=PackageLoader("lineart", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["number"] = lambda value: f"{value:,}"
-    environment.filters["duration"] = _duration
-    return environment.get_template(name)

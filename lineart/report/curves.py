@@ -1,0 +1,104 @@
+"""Long rows of numbers made short enough to draw: thinned, smoothed, with gaps where they fail."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64
+
+POINTS = 400
+"""Most points of a drawn curve."""
+POINTS_SMOOTHED = 200
+SMOOTHED_FROM = 30
+"""Fewer points are drawn as they are."""
+SMOOTHNESS = 60
+"""The standard deviation of the smoothing is this part of a curve, but a point at least."""
+LARGEST = 1e30
+SMALLEST = 1e-30
+"""Values beyond these say that a training has failed, and arithmetic with them overflows."""
+
+Values = Float64[np.ndarray, " N"]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Values over the images seen, in their order; NaN where there is no finite value."""
+
+    images: Values
+    values: Values
+
+    @property
+    def is_finite(self) -> Bool[np.ndarray, " N"]:
+        """Tell which values can be drawn."""
+        is_finite: Bool[np.ndarray, " N"] = np.isfinite(self.values)
+        return is_finite
+
+
+def make_curve(images: Values, values: Values) -> Curve:
+    """Order a curve by images; infinite and absurdly large values become NaN, tiny ones 0."""
+    order = np.argsort(images, kind="stable")
+    size = np.abs(values[order])
+    # A comparison with NaN is false.
+    finite = np.where(size < LARGEST, values[order], np.nan)
+    return Curve(images[order], np.where(size < SMALLEST, 0.0, finite))
+
+
+def thin(curve: Curve, points: int = POINTS) -> Curve:
+    """Keep at most about `points` points: first, last, and of each part its extremes and gaps.
+
+    Of each of the equal parts between the first and the last point stay the smallest, the largest
+    and the first value that is not finite.
+    """
+    count = len(curve.values)
+    if count <= points:
+        return curve
+    edges = np.linspace(1, count - 1, max(1, (points - 2) // 3) + 1).astype(np.int64)
+    kept = {0, count - 1}
+    for start, end in pairwise(edges):
+        kept |= {int(start) + place for place in _extremes(curve.values[start:end])}
+    chosen = np.array(sorted(kept))
+    return Curve(curve.images[chosen], curve.values[chosen])
+
+
+def _extremes(values: Values) -> set[int]:
+    """Give where the smallest, the largest and the first missing value stand."""
+    is_finite = np.isfinite(values)
+    places = set() if is_finite.all() else {int(np.argmin(is_finite))}
+    if is_finite.any():
+        places |= {int(np.nanargmin(values)), int(np.nanargmax(values))}
+    return places
+
+
+def smooth(curve: Curve) -> Curve:
+    """Average a curve over its neighbourhood; a part without finite values stays a gap.
+
+    The ends stay where they are, and a short curve is given back as it is.
+    """
+    if len(curve.values) < SMOOTHED_FROM:
+        return curve
+    short = _average(curve, POINTS_SMOOTHED)
+    sigma = max(1.0, len(short.values) / SMOOTHNESS)
+    reach = np.arange(-int(3 * sigma) - 1, int(3 * sigma) + 2)
+    kernel = np.exp(-0.5 * (reach / sigma) ** 2)
+    weights = _filter(short.is_finite.astype(np.float64), kernel)
+    sums = _filter(np.where(short.is_finite, short.values, 0.0), kernel)
+    smoothed = sums / np.where(short.is_finite, weights, 1.0)
+    return Curve(short.images, np.where(short.is_finite, smoothed, np.nan))
+
+
+def _filter(values: Values, kernel: Float64[np.ndarray, " K"]) -> Values:
+    """Convolve; beyond the ends there is nothing."""
+    reach = len(kernel) // 2
+    return np.convolve(values, kernel)[reach:-reach]
+
+
+def _average(curve: Curve, parts: int) -> Curve:
+    """Average equal parts of a curve; the first and the last image stay at the ends."""
+    parts = min(parts, len(curve.values))
+    starts: Int64[np.ndarray, " P"] = np.linspace(0, len(curve.values), parts + 1)[:-1].astype(int)
+    finite = np.add.reduceat(curve.is_finite.astype(np.float64), starts)
+    sums = np.add.reduceat(np.where(curve.is_finite, curve.values, 0.0), starts)
+    sizes = np.diff(np.append(starts, len(curve.values)))
+    images = np.add.reduceat(curve.images, starts) / sizes
+    images[0], images[-1] = curve.images[0], curve.images[-1]
+    return Curve(images, np.where(finite > 0, sums / np.maximum(finite, 1), np.nan))

@@ -1,0 +1,220 @@
+"""What the page of a training says about each stage: how far it came, how good, its curves."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from lineart.report.axes import say_images, say_value
+from lineart.report.charts import Manner, best_of, draw_chart
+from lineart.report.curves import Curve, make_curve
+from lineart.report.grids import Grid, prepare_grids
+from lineart.report.tables import numbered_parts, part_of
+from lineart.report.text import as_text, words
+
+CHARTS_SHOWN = 12
+TERMS_SHOWN = 12
+"""Of each stage."""
+
+LOSS = "loss/"
+VALIDATION = "validation/"
+SPEED = "images_per_second"
+WAITING = "wait_share"
+HIGHER_IS_BETTER = ("psnr", "ssim", "accuracy")
+
+MANNERS = {
+    LOSS: Manner(heading="Loss terms", may_log=True, is_smoothed=True, is_wide=True),
+    "learning_rate": Manner(heading="Learning rate", from_zero=True),
+    SPEED: Manner(heading="Speed", unit="images/s", from_zero=True, is_smoothed=True),
+    WAITING: Manner(heading="Waiting for data", unit="% of the time", scale=100.0, from_zero=True),
+}
+"""Name of a scalar -> how its chart is drawn; validation and unknown names have their own."""
+
+COLUMNS = {
+    "draft": ("line", "hints", "draft", "truth"),
+    "color": ("line", "hints", "draft", "colour", "truth"),
+}
+"""Generator that a stage trains -> what the columns of its grids show."""
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """One row of the run's `scalars.csv`."""
+
+    stage: str
+    images: int
+    """Seen in this stage."""
+    name: str
+    """"loss/l1", "validation/l1", "learning_rate", "images_per_second", "wait_share", ..."""
+    value: float
+
+
+@dataclass
+class Stage:
+    """What the page says about one stage."""
+
+    name: str
+    settings: Mapping[str, Any]
+    curves: dict[str, Curve]
+    grids: list[dict[str, Any]]
+    given: int
+    """Grids that were saved."""
+
+    @cached_property
+    def title(self) -> str:
+        """Heading of the stage."""
+        return f"Stage {self.name}"
+
+    @cached_property
+    def about(self) -> str:
+        """The settings that one asks for first."""
+        said = {
+            "batch_size": "in batches of {}",
+            "crop": "crops of {} px",
+            "learning_rate": "rate {}",
+        }
+        asked = {form: as_text(self.settings.get(name)) for name, form in said.items()}
+        return ", ".join(form.format(value) for form, value in asked.items() if value)
+
+    @cached_property
+    def looks(self) -> list[dict[str, Any]]:
+        """The grids, each with how to call it and the validation at that moment."""
+        curve = self.curves.get(self.validation or "")
+        values = dict(zip(curve.images, curve.values, strict=True)) if curve else {}
+        return [
+            grid
+            | {"label": say_images(float(grid["images"]))}
+            | {"look": say_value(values[grid["images"]]) if grid["images"] in values else ""}
+            for grid in self.grids
+        ]
+
+    @cached_property
+    def seen(self) -> int:
+        """Images that were seen."""
+        ends = [int(curve.images[-1]) for curve in self.curves.values()]
+        return max([*ends, *(grid["images"] for grid in self.grids)], default=0)
+
+    @cached_property
+    def planned(self) -> int | None:
+        """Images that the recipe asks for."""
+        images = self.settings.get("images")
+        return images if type(images) is int else None
+
+    @cached_property
+    def missed(self) -> int:
+        """Whole batches that are missing at the end, in images."""
+        batch = self.settings.get("batch_size")
+        short = (self.planned or 0) - self.seen
+        return short if short >= (batch if type(batch) is int else 1) else 0
+
+    @cached_property
+    def validation(self) -> str | None:
+        """Name of the scalar that says how good it is."""
+        names = [name for name, curve in self.curves.items() if curve.is_finite.any()]
+        measured = [name for name in names if name.startswith(VALIDATION)]
+        return f"{VALIDATION}l1" if f"{VALIDATION}l1" in measured else next(iter(measured), None)
+
+    @cached_property
+    def best(self) -> dict[str, Any] | None:
+        """The best look at validation, and the last."""
+        if self.validation is None:
+            return None
+        curve = self.curves[self.validation]
+        place = best_of(curve, _better(self.validation))
+        values = {"value": curve.values[place], "last": curve.values[-1]}
+        said = {name: say_value(float(value)) for name, value in values.items()}
+        return said | {
+            "name": words(self.validation.replace("/", " ")),
+            "images": int(curve.images[place]),
+        }
+
+    @cached_property
+    def charts(self) -> list[dict[str, Any]]:
+        """Loss, validation, then all the rest."""
+        terms = {n[len(LOSS) :]: c for n, c in self.curves.items() if n.startswith(LOSS)}
+        charts = [draw_chart(dict([*terms.items()][:TERMS_SHOWN]), MANNERS[LOSS])] if terms else []
+        others = [name for name in self.curves if not name.startswith(LOSS)]
+        others.sort(key=_rank)
+        return charts + [
+            draw_chart({words(name): self.curves[name]}, _manner(name))
+            for name in others[:CHARTS_SHOWN]
+        ]
+
+    @cached_property
+    def undrawn(self) -> int:
+        """Scalars that are not drawn."""
+        terms = sum(name.startswith(LOSS) for name in self.curves)
+        others = len(self.curves) - terms
+        return max(0, terms - TERMS_SHOWN) + max(0, others - CHARTS_SHOWN)
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """What the columns of the grids show, if that is known."""
+        columns = COLUMNS.get(str(self.settings.get("generator")), ())
+        fit = columns and all(grid["width"] % len(columns) == 0 for grid in self.grids)
+        return columns if fit else ()
+
+    @cached_property
+    def failure(self) -> tuple[int, int] | None:
+        """How many values of the loss are not finite, and the images at the first."""
+        losses = [curve for name, curve in self.curves.items() if name.startswith(LOSS)]
+        missing = np.concatenate([curve.images[~curve.is_finite] for curve in losses] or [[]])
+        return (len(missing), int(missing.min())) if len(missing) else None
+
+
+def gather(run: Mapping[str, Any], scalars: Sequence[Scalar], grids: Sequence[Grid]) -> list[Stage]:
+    """Bring together what is known of each stage; the recipe's order comes first."""
+    settings = numbered_parts(part_of(run, "recipe").get("stages"))
+    curves = _curves(scalars)
+    pictures = prepare_grids(grids)
+    given = Counter(grid.stage for grid in grids)
+    return [
+        Stage(
+            name=as_text(name),
+            settings=settings.get(name, {}),
+            curves=curves.get(name, {}),
+            grids=pictures.get(name, []),
+            given=given[name],
+        )
+        for name in dict.fromkeys([*settings, *curves, *given])
+        if name in curves or name in given
+    ]
+
+
+def _curves(scalars: Sequence[Scalar]) -> dict[str, dict[str, Curve]]:
+    """Give the curves of each stage by name."""
+    rows: dict[str, dict[str, tuple[list[float], list[float]]]] = {}
+    for scalar in scalars:
+        images, values = rows.setdefault(scalar.stage, {}).setdefault(scalar.name, ([], []))
+        images.append(float(scalar.images))
+        values.append(scalar.value)
+    return {
+        stage: {
+            name: make_curve(np.array(images), np.array(values))
+            for name, (images, values) in named.items()
+        }
+        for stage, named in rows.items()
+    }
+
+
+def _rank(name: str) -> tuple[int, int]:
+    """Give a sort key: validation, then known scalars in the order of `MANNERS`, then the rest."""
+    known = [*MANNERS]
+    if name.startswith(VALIDATION):
+        return 0, 0
+    return (1, known.index(name)) if name in known else (2, 0)
+
+
+def _better(name: str) -> str:
+    """Say which value is the best."""
+    return "highest" if name.rpartition("/")[2] in HIGHER_IS_BETTER else "lowest"
+
+
+def _manner(name: str) -> Manner:
+    """Say how the chart of a scalar is drawn."""
+    if name.startswith(VALIDATION):
+        return Manner(heading=f"Validation: {words(name[len(VALIDATION) :])}", best=_better(name))
+    return MANNERS.get(name) or Manner(heading=words(name).capitalize())

@@ -1,0 +1,101 @@
+"""The page of a training: verdict, curves and pictures by stage, data, what made it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from lineart.report.grids import Grid
+from lineart.report.stages import SPEED, WAITING, Scalar, Stage, gather
+from lineart.report.tables import compare_parts, lay_out, lay_out_data, numbered_parts, part_of
+from lineart.report.text import as_text, duration, template, words
+
+STAGES_SHOWN = 24
+
+
+def training_page(
+    run: Mapping[str, Any], scalars: Sequence[Scalar], grids: Sequence[Grid], *, title: str = ""
+) -> str:
+    """Give the page of a training: verdict, curves and pictures by stage, data, what made it.
+
+    The page stays below 20 MB however long the training: curves are thinned to some hundred
+    points, and pictures evenly. Values that are not finite are gaps, marked and counted.
+
+    Args:
+        run: What the run was told and ran on, as in `run.json`: `recipe` with its `stages`, `data`
+            with counts, `seconds`, `images`, `machine`, `versions`; any of them may be missing.
+        scalars: What the run recorded, in any order.
+        grids: Pictures it saved, in any order.
+        title: Name of the training; without one it is named after its recipe.
+    """
+    stages = gather(run, scalars, grids)
+    recipe = part_of(run, "recipe")
+    seen = sum(stage.seen for stage in stages)
+    return template("training.html").render(
+        title=as_text(title) or _name(run),
+        stages=stages[:STAGES_SHOWN],
+        unlisted_stages=len(stages[STAGES_SHOWN:]),
+        seen=seen,
+        seconds=_seconds(run),
+        failures=[(stage.name, *stage.failure) for stage in stages if stage.failure],
+        unfinished=[stage for stage in stages if seen and stage.missed],
+        last=next((stage for stage in reversed(stages) if stage.best), None),
+        figures=_figures(run, stages, seen),
+        data=lay_out_data(part_of(run, "data")),
+        comparison=compare_parts(numbered_parts(recipe.get("stages"))),
+        configuration=lay_out(run, without=("data", "seconds", "images")),
+        written=as_text(datetime.now(UTC)),
+    )
+
+
+def _name(run: Mapping[str, Any]) -> str:
+    """Name a training after its recipe, else its network."""
+    flags, recipe = part_of(run, "flags"), part_of(run, "recipe")
+    named = flags.get("recipe") or recipe.get("name") or recipe.get("model") or run.get("recipe")
+    return words(named) if isinstance(named, str) else "Training"
+
+
+def _seconds(run: Mapping[str, Any]) -> float | None:
+    seconds = run.get("seconds")
+    return float(seconds) if isinstance(seconds, int | float) and 0 < seconds < 1e10 else None
+
+
+def _figures(
+    run: Mapping[str, Any], stages: Sequence[Stage], seen: int
+) -> list[tuple[str, str, str]]:
+    """Give name, value and remark of the key figures."""
+    seconds = _seconds(run)
+    model = as_text(part_of(run, "recipe").get("model"))
+    each = " + ".join(f"{stage.seen:,}" for stage in stages)
+    figures = [
+        ("Network", words(model), ""),
+        ("Images seen", f"{seen:,}", each if 1 < len(stages) <= 4 else ""),
+        ("Time", duration(seconds) if seconds else "", ""),
+        ("Speed, images/s", *_medians(stages, SPEED)),
+        ("Waiting for data, %", *_medians(stages, WAITING, scale=100.0)),
+    ]
+    validations = [
+        (
+            f"Validation, {as_text(stage.name)}",
+            stage.best["last"],
+            f"best {stage.best['value']} at {stage.best['images']:,}",
+        )
+        for stage in stages[-4:]
+        if stage.best
+    ]
+    return [figure for figure in figures + validations if figure[1]]
+
+
+def _medians(stages: Sequence[Stage], name: str, scale: float = 1.0) -> tuple[str, str]:
+    """Say the median of a scalar in each stage, and which stages they are."""
+    medians = {
+        as_text(stage.name): np.median(curve.values[curve.is_finite]) * scale
+        for stage in stages[-4:]
+        if (curve := stage.curves.get(name)) is not None and curve.is_finite.any()
+    }
+    said = ", ".join(
+        f"{median:,.0f}" if median >= 100 else f"{median:#.3g}" for median in medians.values()
+    )
+    remark = ", ".join(medians) if len(medians) > 1 else ""
+    return (said, remark)
