@@ -1,0 +1,1 @@
+"""How well pictures are coloured: networks beside ways that need none, against the truth."""

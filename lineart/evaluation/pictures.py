@@ -1,0 +1,113 @@
+"""Pictures to judge by: a folder of pictures and pairs, or prepared shards."""
+
+import posixpath
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from pathlib import PurePosixPath
+from typing import Protocol
+
+from lineart.codec import decode_color, decode_line
+from lineart.datasets.samples import Picture, Pictures
+from lineart.datasets.shards import INDEX, Shards
+from lineart.film.frames import IMAGE_SUFFIXES
+from lineart.storage import Storage
+
+
+class NamedPictures(Pictures, Protocol):
+    """Pictures with names; `Folder` and `datasets.shards.Shards` are such."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """What each picture is called."""
+        ...
+
+
+class Folder:
+    """All pictures below a folder; `.../line/NAME` are the drawn lines of `.../color/NAME`.
+
+    A picture's source is the folder that it, or its `color`, lies in.
+
+    Raises:
+        ValueError: there is no picture.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        paths = sorted(entry.path for entry in storage.entries() if is_picture(entry.path))
+        colored = {posixpath.dirname(path) for path in paths if "color" in folders(path)[-1:]}
+        lines = [path for path in paths if sibling(posixpath.dirname(path)) in colored]
+        self.storage = storage
+        self.lines = {posixpath.splitext(path)[0]: path for path in lines}
+        self.names = [path for path in paths if path not in set(lines)]
+        self.sources: Sequence[str] = [self._source(name) for name in self.names]
+        if not self.names:
+            raise ValueError(f"there is no picture in {storage.uri}")
+
+    def read(self, index: int) -> Picture:
+        """Give a picture at the size of its file.
+
+        Raises:
+            ValueError: it cannot be read, or its lines are of another size.
+        """
+        name = self.names[index]
+        color = decode_color(self.storage.read(name))
+        folder, file = posixpath.split(posixpath.splitext(name)[0])
+        line_name = self.lines.get(f"{posixpath.dirname(folder)}/line/{file}".lstrip("/"))
+        if posixpath.basename(folder) != "color" or line_name is None:
+            return Picture(name, color, None)
+        line = decode_line(self.storage.read(line_name))
+        if line.shape != color.shape[:2]:
+            raise ValueError(f"{line_name} is {line.shape}, but its colours are {color.shape[:2]}")
+        return Picture(name, color, line)
+
+    def _source(self, name: str) -> str:
+        parts = folders(name)
+        return posixpath.join(self.storage.name, *parts[: -1 if parts[-1:] == ["color"] else None])
+
+
+def is_picture(path: str) -> bool:
+    """Tell whether a path ends like a picture's."""
+    return posixpath.splitext(path)[1].lower() in IMAGE_SUFFIXES
+
+
+def folders(path: str) -> list[str]:
+    """Give the names of the folders that a file lies in."""
+    return list(PurePosixPath(path).parts[:-1])
+
+
+def sibling(folder: str) -> str | None:
+    """Give the folder of colours that belongs to a folder of lines; None for another folder."""
+    above, name = posixpath.split(folder)
+    return posixpath.join(above, "color") if name == "line" else None
+
+
+def open_pictures(storage: Storage) -> NamedPictures:
+    """Open prepared shards, or a folder of pictures.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        ValueError: there is no picture, or the shards cannot be read.
+    """
+    storage.check()
+    return Shards(storage) if storage.exists(INDEX) else Folder(storage)
+
+
+def choose(pictures: NamedPictures, limit: int | None, only: Iterable[str] | None) -> Iterator[int]:
+    """Give the numbers of at most `limit` pictures of each source, evenly spread.
+
+    Args:
+        pictures: What to choose from.
+        limit: Pictures of a source; None for all.
+        only: Names, perhaps with further folders before them, of the pictures that may be chosen.
+    """
+    tails = None if only is None else {tail for name in only for tail in _tails(name)}
+    by_source = sorted(range(len(pictures.names)), key=lambda i: (pictures.sources[i], i))
+    for _, group in groupby(by_source, key=lambda i: pictures.sources[i]):
+        numbers = [i for i in group if tails is None or pictures.names[i] in tails]
+        count = len(numbers) if limit is None else min(limit, len(numbers))
+        yield from (numbers[place * len(numbers) // count] for place in range(count))
+
+
+def _tails(name: str) -> Iterator[str]:
+    """Give a name, and it without its first folder, and so on."""
+    parts = name.split("/")
+    yield from ("/".join(parts[start:]) for start in range(len(parts)))
