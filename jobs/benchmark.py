@@ -5,6 +5,7 @@ The last line on standard output is one JSON object: machine, versions, commit, 
     python -m jobs.benchmark
     python -m jobs.benchmark --parts codec,compose --repeats 9
     python -m jobs.benchmark --parts codec,compose --frames episode/color
+    python -m jobs.benchmark --parts training --repeats 5
 """
 
 import json
@@ -24,6 +25,7 @@ from lineart.benchmark.film import measure_pipeline
 from lineart.benchmark.network import measure_network
 from lineart.benchmark.pixels import measure_codec, measure_compose
 from lineart.benchmark.timing import Figure
+from lineart.benchmark.training import measure_training
 
 PACKAGES = ("numpy", "opencv-python-headless", "isal", "pillow", "torch", "torchvision", "ray")
 
@@ -49,6 +51,7 @@ PARTS: dict[str, Callable[[Benchmark], list[Figure]]] = {
     "compose": lambda flags: measure_compose(flags.frames, flags.repeats),
     "network": lambda flags: measure_network(flags.repeats),
     "pipeline": lambda flags: measure_pipeline(flags.film_frames),
+    "training": lambda flags: measure_training(flags.repeats),
 }
 
 

@@ -1,51 +1,169 @@
-"""Train a pair of generators from a folder of colour pictures; run again to continue.
+"""Train a pair of generators; run the same command again to continue.
 
-python -m jobs.train --recipe small --images DIR --output runs/small
+python -m jobs.train --recipe small --data shards --output runs/small
+python -m jobs.train --recipe two_stage --data s3://bucket/data --output s3://bucket/run --workers 8
 """
 
+import json
 import logging
-from dataclasses import asdict, dataclass
+import signal
+import sys
+import time
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
-from pprint import pprint
 
 import tyro
 
-from lineart.datasets.sources import read_split
+from jobs.benchmark import describe
+from lineart.cluster import start_ray, stop_ray
+from lineart.report import Grid, Scalar, training_page
+from lineart.storage import Storage
+from lineart.training.cluster import train_on_ray
+from lineart.training.device import Device
+from lineart.training.feed import LocalFeed
+from lineart.training.job import Job
 from lineart.training.loop import train
-from lineart.training.recipes import RECIPES
+from lineart.training.recipes import RECIPES, Recipe, tiny
+from lineart.training.record import GRIDS, read_scalars
+
+DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+PAGE = "report.html"
+RUN = "run.json"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Train:
-    """Flags of this job."""
+    """Train a pair of generators."""
 
     recipe: str
     """Name of a recipe in lineart.training.recipes."""
-    images: Path
-    """Folder of pictures with a provenance.csv that names file and licence."""
-    output: Path
-    """Run folder: checkpoint, weights, log."""
-    workers: int = 1
-    """Processes that make samples."""
+    data: str
+    """Shards that jobs.prepare_data left: a folder or s3://bucket/prefix."""
+    output: str
+    """Run folder: checkpoints, weights, scalars, grids, report.html."""
+    workers: int = 0
+    """Training processes on Ray, one GPU each if there are GPUs; 0: this process, without Ray."""
+    sample_workers: int = 1
+    """Without Ray: processes that make samples."""
+    compile: bool = False
+    """Compile the networks: minutes to start, then much faster."""
+    accumulate: int = 1
+    """Batches whose gradients are added up before a step, where a GPU holds no whole batch."""
+    vgg_weights: Path | None = None
+    """Weights for the content loss; without it they are looked for where torchvision keeps them."""
+    content_features: str | None = None
+    """Another network for the content loss, a name in lineart.models.pretrained.FEATURES."""
+    content: bool = True
+    """The content loss; --no-content leaves it out."""
+    tiny: bool = False
+    """The recipe's twin for trying: tiny networks, a few images."""
     dry_run: bool = False
     """Print the configuration and stop."""
 
 
-def main(flags: Train) -> None:
-    """Train."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+def read_recipe(flags: Train) -> Recipe:
+    """Give the recipe that the flags describe.
+
+    Raises:
+        ValueError: There is no such recipe.
+    """
     if flags.recipe not in RECIPES:
-        raise SystemExit(f"no recipe {flags.recipe!r}; choose one of {', '.join(RECIPES)}")
+        raise ValueError(f"no recipe {flags.recipe!r}; choose one of {', '.join(RECIPES)}")
     recipe = RECIPES[flags.recipe]()
-    if flags.dry_run:
-        pprint(asdict(recipe))
-        return
-    split = read_split(flags.images)
-    logging.info(
-        "%d pictures to learn from, %d held out", len(split.training), len(split.validation)
+    if flags.tiny:
+        recipe = tiny(recipe)
+    if flags.content_features:
+        recipe = replace(recipe, content_features=flags.content_features)
+    if not flags.content:
+        stages = tuple(replace(stage, content=0.0) for stage in recipe.stages)
+        recipe = replace(recipe, stages=stages)
+    return recipe
+
+
+def main(flags: Train) -> int:
+    """Run the job; give the exit status."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        recipe = read_recipe(flags)
+        if flags.dry_run:
+            print(
+                json.dumps(
+                    {"flags": asdict(flags), "recipe": asdict(recipe)}, indent=2, default=str
+                )
+            )
+            return DONE
+        return run(flags, recipe)
+    except (ValueError, OSError) as error:
+        print(f"train: {error}", file=sys.stderr)
+        return WRONG_INPUT
+    except FloatingPointError as error:
+        print(f"train: {error}; the state before it is saved", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print("train: stopped; the same command goes on from the last checkpoint", file=sys.stderr)
+        return INTERRUPTED
+
+
+def run(flags: Train, recipe: Recipe) -> int:
+    """Train, tell how it goes, and leave run.json and the page."""
+    job = Job(
+        recipe=recipe,
+        data=Storage.at(flags.data),
+        output=Storage.at(flags.output),
+        compiled=flags.compile,
+        accumulate=flags.accumulate,
+        features=flags.vgg_weights,
     )
-    train(recipe, split.training, flags.output, workers=flags.workers)
+    started = time.monotonic()
+    if flags.workers:
+        try:
+            train_on_ray(job, flags.workers, start_ray())
+        finally:
+            stop_ray()
+    else:
+        device = Device.here(compiled=job.compiled)
+        train(job.open(device, LocalFeed(flags.sample_workers)))
+    record = write_run(job, flags, time.monotonic() - started)
+    write_page(job.output, record)
+    job.output.sweep()
+    print(json.dumps({"weights": job.output.child("weights").uri, "seconds": record["seconds"]}))
+    return DONE
+
+
+def write_run(job: Job, flags: Train, seconds: float) -> dict[str, object]:
+    """Leave run.json: what was run, where, on what."""
+    data = job.data.read("summary.json") if job.data.exists("summary.json") else b"{}"
+    record = {
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "recipe": asdict(job.recipe),
+        "flags": asdict(flags),
+        "seconds": seconds,
+        "images": sum(stage.images for stage in job.recipe.stages),
+        "data": json.loads(data),
+        **describe(),
+    }
+    text = json.dumps(record, indent=2, default=str)
+    job.output.write(RUN, text.encode())
+    loaded: dict[str, object] = json.loads(text)
+    return loaded
+
+
+def write_page(output: Storage, record: dict[str, object]) -> None:
+    """Leave the page that shows the training."""
+    names = sorted(entry.path for entry in output.entries(GRIDS))
+    grids = []
+    for name in names:
+        stage, _, images = Path(name).stem.rpartition("-")
+        grids.append(Grid(stage, int(images), output.read(name)))
+    scalars = [Scalar(*row) for row in read_scalars(output)]
+    output.write(PAGE, training_page(record, scalars, grids).encode())
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Train))
+    sys.exit(main(tyro.cli(Train)))

@@ -71,6 +71,11 @@ class Storage:
         """Last part of the address."""
         return posixpath.basename(self.root)
 
+    @property
+    def filesystem(self) -> fs.FileSystem:
+        """Where the root lies, for libraries that take pyarrow's file systems."""
+        return _filesystem(self.is_s3)
+
     def child(self, path: str) -> "Storage":
         """Give the storage whose root lies at `path` below this one."""
         return Storage(posixpath.join(self.root, path), self.is_s3)

@@ -1,13 +1,16 @@
 """One colour picture -> one training sample, repeatable from (seed, index)."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
 from jaxtyping import UInt8
 
 from lineart.image import Frame, Hint, Line, pad_to_multiple, resize
+from lineart.imaging.artifacts import Artifacts, draw_artifacts
 from lineart.imaging.cels import (
     flatten,
     is_paper_colored,
@@ -18,6 +21,9 @@ from lineart.imaging.cels import (
 )
 from lineart.imaging.extraction import XDOG_SIGMAS, dilate_abs_sub, xdog
 from lineart.imaging.hints import Stroke, sample_strokes
+
+SOURCE_DEPTH = 2
+"""Folders of a picture's path that say where it comes from; deeper ones are parts of it."""
 
 SCALES = (0.6, 1.3)
 """Side of the crop in the picture over side of the sample."""
@@ -30,8 +36,20 @@ class Picture:
     name: str
     color: Frame
     line: Line | None
-    weight: float
-    """How often it is drawn, beside the other pictures' weights."""
+
+
+@runtime_checkable
+class Pictures(Protocol):
+    """Pictures to learn from, read one by one; `datasets.shards.Shards` is one such."""
+
+    @property
+    def sources(self) -> Sequence[str]:
+        """Where each picture comes from."""
+        ...
+
+    def read(self, index: int) -> Picture:
+        """Give a picture."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -43,6 +61,10 @@ class Sample:
     """At the draft's size."""
     color: Frame
     """Without the lines, which frequency separation adds at full size."""
+    artifacts: Artifacts | None
+    """For the second stage: faults for a draft of these colours, at the draft's size."""
+    has_true_draft: bool
+    """Whether the second stage gets a damaged truth in place of a draft."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,25 +73,37 @@ class SampleSettings:
 
     crop: int
     draft_scale: int
-    many_hints: bool
-    """28 to 140 hints, as the second stage wants; otherwise often none, or few, or many."""
+    second_stage: bool
+    """28 to 140 hints, and faults for the draft; otherwise often no hints, or few, or many."""
+    true_drafts: float = 0.0
+    """Share of samples that get a damaged truth in place of a draft."""
+    balance: float = 0.5
+    """0: every picture is drawn equally often; 1: every source is; between: between."""
 
 
 class Samples:
-    """An endless, repeatable list of samples: the n-th depends on (seed, n) alone."""
+    """An endless, repeatable list of samples: the n-th depends on (seed, n) alone.
 
-    def __init__(self, pictures: Sequence[Picture], settings: SampleSettings, seed: int) -> None:
+    Raises:
+        ValueError: There are no pictures.
+    """
+
+    def __init__(self, pictures: Pictures, settings: SampleSettings, seed: int) -> None:
+        if not pictures.sources:
+            raise ValueError("there are no pictures to make samples of")
         self.pictures = pictures
         self.settings = settings
         self.seed = seed
-        weights = np.array([picture.weight for picture in pictures])
-        self.cumulative = np.cumsum(weights / weights.sum())
+        sources = ["/".join(source.split("/")[:SOURCE_DEPTH]) for source in pictures.sources]
+        counts = Counter(sources)
+        weights = [counts[source] ** -settings.balance for source in sources]
+        self.cumulative = np.cumsum(weights) / np.sum(weights)
 
     def __getitem__(self, index: int) -> Sample:
         """Make the sample with this number."""
         rng = np.random.default_rng((self.seed, index))
         chosen = int(np.searchsorted(self.cumulative, rng.random(), side="right"))
-        picture = self.pictures[min(chosen, len(self.pictures) - 1)]
+        picture = self.pictures.read(min(chosen, len(self.cumulative) - 1))
         return make_sample(picture, self.settings, rng)
 
 
@@ -90,7 +124,9 @@ def make_sample(picture: Picture, settings: SampleSettings, rng: np.random.Gener
     # Nearest neighbour: artists' hints are pure colours, never mixtures across a line.
     small = cv2.resize(color, (side, side), interpolation=cv2.INTER_NEAREST)
     hint = take_hints(small, fit(line, side), count, rng)
-    return Sample(line, hint, remove_lines(color, line))
+    painted = remove_lines(color, line)
+    artifacts = draw_artifacts(fit(painted, side), rng) if settings.second_stage else None
+    return Sample(line, hint, painted, artifacts, bool(rng.random() < settings.true_drafts))
 
 
 def crop(picture: Picture, side: int, rng: np.random.Generator) -> tuple[Frame, Line | None]:
@@ -163,7 +199,7 @@ def draw_hint_count(settings: SampleSettings, rng: np.random.Generator) -> int:
         Paper 001's follow-up: none or 1 to 5 with probability 0.4, else 5 to 65; second stage 28 to
         128. Paper 002 tests with 140, so that our ranges end there.
     """
-    if settings.many_hints:
+    if settings.second_stage:
         return int(rng.integers(28, 141))
     low, high = ((0, 1), (1, 6), (6, 66), (65, 141))[rng.choice(4, p=(0.2, 0.2, 0.4, 0.2))]
     return int(rng.integers(low, high))

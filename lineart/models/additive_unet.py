@@ -81,6 +81,14 @@ def flood(
     return owners
 
 
+def encode_points(hint: HintPixels, line: LinePixels) -> HintBatch:
+    """Encode hints in three channels as they are: colours in -0.75..1 at a hint, -1 elsewhere."""
+    del line  # The network alone spreads the hints.
+    pixels = torch.from_numpy(hint).permute(0, 3, 1, 2)
+    colors = pixels[:, :3].float() * (1.75 / 255) - 0.75
+    return torch.where(pixels[:, 3:] > 0, colors, -1.0)
+
+
 def upsampling(channels: int, join: Join) -> nn.Sequential:
     """Give transposed convolution of joined features, BatchNorm, ReLU; doubles both sides."""
     layer = nn.ConvTranspose2d(channels * join.factor, channels, 4, 2, 1, bias=False)
@@ -126,15 +134,18 @@ class JoinUNet(nn.Module):
         return torch.tanh(self.out(deep))
 
 
-def build(model: str, join: Join, width: int, color_width: int) -> Pair:
-    """Build a pair of equal U-Nets; the draft's runs at a quarter of the size."""
+def additive_unet(width: int = 32, color_width: int = 0) -> Pair:
+    """Build the pair of paper 002; `color_width` 0 means: as the draft generator's.
+
+    The draft's U-Net runs at a quarter of the size.
+    """
     color_width = color_width or width
     return Pair(
-        model=model,
+        model="additive_unet",
         arguments={"width": width, "color_width": color_width},
         generators={
-            "draft": JoinUNet(1 + 3, width, join),
-            "color": JoinUNet(1 + 3, color_width, join),
+            "draft": JoinUNet(1 + 3, width, ADD),
+            "color": JoinUNet(1 + 3, color_width, ADD),
         },
         encode_hint=encode_hint,
         draft_scale=DRAFT_SCALE,
@@ -142,11 +153,17 @@ def build(model: str, join: Join, width: int, color_width: int) -> Pair:
     )
 
 
-def additive_unet(width: int = 32, color_width: int = 0) -> Pair:
-    """Build the pair of paper 002; `color_width` 0 means: as the draft generator's."""
-    return build("additive_unet", ADD, width, color_width)
-
-
 def concat_unet(width: int = 32, color_width: int = 0) -> Pair:
-    """Build the twin that concatenates its skips, which the paper compares with."""
-    return build("concat_unet", CONCATENATE, width, color_width)
+    """Build the plain twin that the paper compares with: skips concatenated, hints not flooded."""
+    color_width = color_width or width
+    return Pair(
+        model="concat_unet",
+        arguments={"width": width, "color_width": color_width},
+        generators={
+            "draft": JoinUNet(1 + 3, width, CONCATENATE),
+            "color": JoinUNet(1 + 3, color_width, CONCATENATE),
+        },
+        encode_hint=encode_points,
+        draft_scale=DRAFT_SCALE,
+        multiple=DRAFT_SCALE * DOWNSAMPLING,
+    )

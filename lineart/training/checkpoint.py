@@ -1,88 +1,120 @@
-"""The whole state of a training in two files, without pickle."""
+"""The whole state of a training in one file, without pickle; the last few and the best are kept."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import asdict
-from pathlib import Path
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from lineart.storage import Storage
 from lineart.training.recipes import Recipe
 
-STATE = "checkpoint.safetensors"
+FOLDER = "checkpoints"
+NAME = re.compile(rf"{FOLDER}/(\d+)-(\d+)/state\.safetensors")
+KEEP_LAST = 3
 
 
-def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Give an optimizer's state as named tensors."""
-    return {
-        f"optimizer.{parameter}.{key}": value.contiguous()
-        for parameter, entries in optimizer.state_dict()["state"].items()
-        for key, value in entries.items()
-    }
+@dataclass(frozen=True, order=True)
+class Place:
+    """How far a training is."""
+
+    stage: int
+    images: int
+    """Seen in this stage."""
+
+    @property
+    def folder(self) -> str:
+        """Where the checkpoint lies, below the run's folder."""
+        return f"{FOLDER}/{self.stage}-{self.images:010d}"
+
+    @property
+    def path(self) -> str:
+        """The checkpoint itself."""
+        return f"{self.folder}/state.safetensors"
 
 
-def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a run goes on from."""
+
+    place: Place
+    tensors: Mapping[str, Tensor]
+
+    def part(self, prefix: str) -> dict[str, Tensor]:
+        """Give the tensors below a prefix."""
+        start = len(prefix) + 1
+        return {n[start:]: t for n, t in self.tensors.items() if n.startswith(f"{prefix}.")}
+
+
+def module_tensors(prefix: str, module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """Give a module's state as named tensors on the CPU."""
+    for name, tensor in module.state_dict().items():
+        yield f"{prefix}.{name}", tensor.detach().cpu().contiguous()
+
+
+def optimizer_tensors(
+    prefix: str, optimizer: torch.optim.Optimizer
+) -> Iterator[tuple[str, Tensor]]:
+    """Give an optimizer's state as named tensors on the CPU."""
+    for parameter, entries in optimizer.state_dict()["state"].items():
+        for key, value in entries.items():
+            yield f"{prefix}.{parameter}.{key}", value.detach().cpu().contiguous()
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
     """Put named tensors back."""
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
-        kind, parameter, *key = name.split(".")
-        if kind == "optimizer":
-            state.setdefault(int(parameter), {})[".".join(key)] = value
+        parameter, key = name.split(".")
+        state.setdefault(int(parameter), {})[key] = value
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 
-def module_tensors(modules: dict[str, nn.Module]) -> Iterator[tuple[str, Tensor]]:
-    """Give the tensors of several modules, named after both."""
-    for prefix, module in modules.items():
-        for name, tensor in module.state_dict().items():
-            yield f"{prefix}.{name}", tensor.contiguous()
-
-
-def restore_module(module: nn.Module, tensors: dict[str, Tensor], prefix: str) -> None:
-    """Put a module's tensors back."""
-    start = len(prefix) + 1
-    own = {name[start:]: t for name, t in tensors.items() if name.startswith(f"{prefix}.")}
-    module.load_state_dict(own)
-
-
 def write(
-    folder: Path,
-    recipe: Recipe,
-    place: tuple[int, int],
-    modules: dict[str, nn.Module],
-    optimizer: torch.optim.Optimizer,
+    output: Storage, recipe: Recipe, checkpoint: Checkpoint, best: Iterable[Place] = ()
 ) -> None:
-    """Write a checkpoint; a reader sees the old one or the new one, never half of it.
+    """Write a checkpoint, then drop those that are neither among the last nor among the best.
 
-    Args:
-        folder: The run's folder.
-        recipe: What the run does; another recipe does not continue it.
-        place: Stage and images seen in it.
-        modules: Networks by name.
-        optimizer: The stage's optimizer.
+    A reader sees a whole checkpoint or none.
     """
-    tensors = {**dict(module_tensors(modules)), **optimizer_tensors(optimizer)}
-    record = json.dumps({"place": place, "recipe": asdict(recipe)})
-    temporary = folder / f"{STATE}.part"
-    save_file(tensors, temporary, {"record": record})
-    temporary.replace(folder / STATE)
+    record = json.dumps({"recipe": asdict(recipe), "place": asdict(checkpoint.place)})
+    output.write(checkpoint.place.path, save(dict(checkpoint.tensors), {"record": record}))
+    for place in set(places(output)[:-KEEP_LAST]) - set(best):
+        output.delete(place.path)
 
 
-def read(folder: Path, recipe: Recipe) -> tuple[tuple[int, int], dict[str, Tensor]] | None:
-    """Give place and tensors of the last checkpoint, or None where there is none.
+def places(output: Storage) -> list[Place]:
+    """List the checkpoints of a run, the newest last."""
+    found = (NAME.fullmatch(entry.path) for entry in output.entries(FOLDER))
+    return sorted(Place(int(match[1]), int(match[2])) for match in found if match)
+
+
+def read(output: Storage, recipe: Recipe) -> Checkpoint | None:
+    """Read the newest checkpoint of a run, or None where there is none.
 
     Raises:
         ValueError: The folder holds a run of another recipe.
     """
-    path = folder / STATE
-    if not path.exists():
+    there = places(output)
+    if not there:
         return None
-    with path.open("rb") as file:
-        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-    record = json.loads(header["__metadata__"]["record"])
+    record = _read_record(output.read(there[-1].path))
     if record["recipe"] != json.loads(json.dumps(asdict(recipe))):
-        raise ValueError(f"{folder} holds a run of another recipe; give another --output")
-    stage, images = record["place"]
-    return (stage, images), load_file(path)
+        raise ValueError(f"{output.uri} holds a run of another recipe; give another --output")
+    return read_at(output, there[-1])
+
+
+def read_at(output: Storage, place: Place) -> Checkpoint:
+    """Read the checkpoint of a place."""
+    return Checkpoint(place, load(output.read(place.path)))
+
+
+def _read_record(data: bytes) -> dict[str, Any]:
+    """Read what stands beside the tensors in a safetensors file."""
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    record: dict[str, Any] = json.loads(header["__metadata__"]["record"])
+    return record

@@ -1,184 +1,217 @@
-"""Train a pair, stage by stage, in one process; the same call again continues."""
+"""The loop: train a pair, stage by stage; the same call again continues. It knows nothing of Ray.
 
-import json
+Several processes of one process group train together; each of them makes the same call.
+"""
+
 import logging
-import math
 import time
-from collections.abc import Iterator, Sequence
-from copy import deepcopy
-from dataclasses import asdict
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-import cv2
 import torch
-from torch.utils.data import DataLoader
+from torch import nn
 
-from lineart.datasets.samples import Picture, Samples, SampleSettings
+from lineart.datasets.samples import Pictures, Samples, SampleSettings
 from lineart.models import MODELS, Pair, to_files
+from lineart.storage import Storage
 from lineart.training import checkpoint
-from lineart.training.objectives import OBJECTIVES, Batch, ColorObjective, DraftObjective
+from lineart.training.batches import Maker, to_batch
+from lineart.training.checkpoint import Checkpoint, Place
+from lineart.training.device import Device
+from lineart.training.feed import Feed, Order
+from lineart.training.learner import Learner
+from lineart.training.preview import Preview
 from lineart.training.recipes import Recipe, Stage
+from lineart.training.record import VALIDATION, Recorder
 
 log = logging.getLogger(__name__)
 
-REPORT_IMAGES = 400
-SAVE_SECONDS = 300.0
+REPORTS_PER_SAVE = 5
+VALIDATION_SEED = 1_000_003
+WEIGHTS = "weights"
+
+OnSave = Callable[[Place, Mapping[str, float]], None]
+"""Called by every process when a checkpoint is in place; the first process has its scalars."""
 
 
-def train(
-    recipe: Recipe,
-    pictures: Sequence[Picture],
-    output: Path,
-    *,
-    workers: int = 1,
-    fast: bool = True,
-) -> Pair:
-    """Train a pair and leave checkpoint, weights and log in `output`.
+def tell_nobody(place: Place, scalars: Mapping[str, float]) -> None:
+    """Be the `OnSave` of a single process."""
+    del place, scalars
 
-    Args:
-        recipe: What to do.
-        pictures: What to learn from.
-        output: The run's folder; a run found there is continued.
-        workers: Processes that make samples; 0 makes them here.
-        fast: Compile the networks and compute in bfloat16 where the recipe's device has it.
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A recipe, the pictures, and how this run of it is done."""
+
+    recipe: Recipe
+    training: Pictures
+    validation: Pictures
+    output: Storage
+    device: Device
+    feed: Feed
+    features: nn.Module | None = None
+    """For content losses."""
+    accumulate: int = 1
+    """Batches whose gradients are added up before a step; the recipe's batch size is their sum."""
+    on_save: OnSave = tell_nobody
+
+
+def train(run: Run) -> Pair:
+    """Train a pair and leave checkpoints, weights, scalars and grids in the run's folder.
 
     Returns:
         The averaged (EMA) generators.
+
+    Raises:
+        ValueError: The folder holds another run, or a batch cannot be divided by the workers.
+        FloatingPointError: A loss or gradient is not finite; the last good state is saved.
     """
-    output.mkdir(parents=True, exist_ok=True)
-    (output / "recipe.json").write_text(json.dumps(asdict(recipe), indent=2), encoding="utf-8")
+    recipe = run.recipe
     torch.manual_seed(recipe.seed)
     pair = MODELS[recipe.model](**recipe.arguments)
-    found = checkpoint.read(output, recipe)
-    first, seen = found[0] if found else (0, 0)
-    for number, stage in enumerate(recipe.stages):
-        run = StageRun(recipe, number, stage, pair, output, fast=fast)
-        if found and number <= first:
-            run.restore(found[1], is_current=number == first)
-        if number >= first:
-            run.run(pictures, seen if number == first else 0, workers)
-        # The next stages work with the averaged generator.
-        pair.generators[stage.generator] = run.average
+    found = checkpoint.read(run.output, recipe)
+    if found:
+        for name, generator in pair.generators.items():
+            generator.load_state_dict(found.part(name))
+    start = found.place if found else None
+    recorder = Recorder(run.output, recipe, start) if run.device.is_first else None
+    try:
+        for number in range(start.stage if start else 0, len(recipe.stages)):
+            StageRun(run, number, pair, recorder, found).run()
+    finally:
+        if recorder:
+            recorder.close()
     return pair
 
 
 class StageRun:
-    """One stage while it runs: the network, its running average, its optimizer."""
+    """One stage: images go in, checkpoints, scalars and grids come out."""
 
     def __init__(
-        self, recipe: Recipe, number: int, stage: Stage, pair: Pair, output: Path, *, fast: bool
+        self,
+        run: Run,
+        number: int,
+        pair: Pair,
+        recorder: Recorder | None,
+        found: Checkpoint | None,
     ) -> None:
-        self.recipe, self.number, self.stage, self.pair = recipe, number, stage, pair
-        self.output, self.fast = output, fast
-        self.generator = deepcopy(pair.generators[stage.generator]).train().requires_grad_(True)
-        self.generator.to(memory_format=torch.channels_last)
-        self.average = deepcopy(self.generator).eval().requires_grad_(False)
-        self.optimizer = torch.optim.AdamW(
-            self.generator.parameters(), betas=recipe.betas, weight_decay=recipe.weight_decay
+        self.settings, self.number, self.pair, self.recorder = run, number, pair, recorder
+        self.stage: Stage = run.recipe.stages[number]
+        self.learner = Learner(run.recipe, number, pair, run.device, run.features)
+        self.seen = 0
+        if found and found.place.stage == number:
+            self.learner.restore(found)
+            self.seen = found.place.images
+        self.begun, self.started, self.waited = self.seen, time.monotonic(), 0.0
+        self.sums: dict[str, float] = {}
+        self.steps = 0
+        share = run.device.world * run.accumulate
+        if self.stage.batch_size % share:
+            raise ValueError(
+                f"batches of {self.stage.batch_size} images cannot be divided by "
+                f"{run.device.world} workers times {run.accumulate} accumulated batches"
+            )
+        self.order = Order(
+            self.seen, self.stage.images, self.stage.batch_size // share, run.device.world
         )
-        compiled = torch.compile(self.generator) if fast else self.generator
-        objective = OBJECTIVES[stage.generator]
-        self.objective: DraftObjective | ColorObjective = objective(pair, compiled, recipe, stage)
 
-    def run(self, pictures: Sequence[Picture], seen: int, workers: int) -> None:
-        """Run until the stage's images are seen."""
-        started = saved = time.monotonic()
-        begun = seen
-        waited = 0.0
-        for batch, waiting in self.batches(pictures, seen, workers):
-            loss = self.step(batch, seen)
-            seen += self.stage.batch_size
-            waited += waiting
-            if seen % REPORT_IMAGES < self.stage.batch_size:
-                seconds = time.monotonic() - started
-                self.report(seen, loss, (seen - begun) / seconds, waited / seconds)
-            if time.monotonic() - saved > SAVE_SECONDS:
-                self.save(seen)
-                saved = time.monotonic()
-        self.save(seen)
+    def run(self) -> None:
+        """Run until the stage's images are seen, then put the averages into the pair."""
+        device, batch_size = self.settings.device, self.stage.batch_size
+        preview = None
+        if device.is_first:
+            preview = Preview(self.maker(is_training=False), self.learner.objective, device)
+        arrays = self.settings.feed(self.maker(is_training=True), self.order, device.rank)
+        while self.seen + batch_size <= self.stage.images:
+            asked = time.monotonic()
+            batches = [
+                to_batch(next(arrays), device.device) for _ in range(self.settings.accumulate)
+            ]
+            self.waited += time.monotonic() - asked
+            try:
+                self.add_up(self.learner.step(batches, self.seen))
+            except FloatingPointError:
+                self.save(preview)
+                raise
+            self.seen += batch_size
+            is_last = self.seen + batch_size > self.stage.images
+            if is_last or self.is_time(self.stage.save_every // REPORTS_PER_SAVE):
+                self.report()
+            if is_last or self.is_time(self.stage.save_every):
+                self.save(preview)
+        for name, average in self.learner.averages.items():
+            self.pair.generators[name] = average.cpu()
 
-    def batches(
-        self, pictures: Sequence[Picture], seen: int, workers: int
-    ) -> Iterator[tuple[Batch, float]]:
-        """Give the stage's batches from the `seen`-th image on, and the seconds waited for each."""
-        if workers:
-            # OpenCV's own threads do not survive the fork of the sample workers.
-            cv2.setNumThreads(0)
+    def maker(self, *, is_training: bool) -> Maker:
+        """Give what makes the stage's samples."""
+        recipe, pair = self.settings.recipe, self.pair
+        second_stage = self.stage.generator == "color"
         settings = SampleSettings(
             crop=self.stage.crop,
-            draft_scale=self.pair.draft_scale,
-            many_hints=self.stage.generator == "color",
+            draft_scale=pair.draft_scale,
+            second_stage=second_stage,
+            true_drafts=recipe.true_drafts if second_stage else 0.0,
+            balance=recipe.balance,
         )
-        # The loader needs only numbered samples, but its annotation asks for torch's own class.
-        loader: DataLoader[Batch] = DataLoader(
-            Samples(pictures, settings, self.recipe.seed + self.number),  # type: ignore[arg-type]
-            batch_size=self.stage.batch_size,
-            sampler=range(seen, self.stage.images),
-            num_workers=workers,
-            collate_fn=self.objective.stack,
-            drop_last=True,
-            prefetch_factor=4 if workers else None,
-        )
-        asked = time.monotonic()
-        for batch in loader:
-            yield batch, time.monotonic() - asked
-            asked = time.monotonic()
+        pictures = self.settings.training if is_training else self.settings.validation
+        seed = recipe.seed + self.number if is_training else VALIDATION_SEED
+        return Maker(Samples(pictures, settings, seed), pair.encode_hint, small=not second_stage)
 
-    def step(self, batch: Batch, seen: int) -> float:
-        """Learn from one batch."""
-        self.set_learning_rate(seen)
-        self.optimizer.zero_grad(set_to_none=True)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.fast):
-            terms = self.objective(batch, seen)
-        loss = torch.stack(list(terms.values())).sum()
-        if not torch.isfinite(loss):
-            raise FloatingPointError(f"stage {self.stage.name}, image {seen}: loss terms {terms}")
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it without annotations
-        self.optimizer.step()
-        self.update_average(seen // self.stage.batch_size)
-        return float(loss.detach())
+    def is_time(self, every: int) -> bool:
+        """Tell whether a multiple of `every` images has just been passed."""
+        return self.seen % max(every, 1) < self.stage.batch_size
 
-    def set_learning_rate(self, seen: int) -> None:
-        """Set the rate from the images seen alone, so that it is right after a resume."""
-        warm = min(1.0, (seen + self.stage.batch_size) / self.recipe.warmup_images)
-        cosine = 0.51 + 0.49 * math.cos(math.pi * seen / self.stage.images)
-        for settings in self.optimizer.param_groups:
-            settings["lr"] = self.stage.learning_rate * warm * cosine
+    def add_up(self, values: dict[str, float]) -> None:
+        """Take the loss terms of a step."""
+        self.steps += 1
+        for name, value in values.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
 
-    @torch.no_grad()
-    def update_average(self, step: int) -> None:
-        """Move the average towards the network; early steps count more."""
-        decay = min(self.recipe.ema_decay, (1 + step) / (10 + step))
-        current = self.generator.state_dict()
-        for name, tensor in self.average.state_dict().items():
-            if tensor.is_floating_point():
-                tensor.lerp_(current[name], 1 - decay)
-            else:
-                tensor.copy_(current[name])
+    def report(self) -> None:
+        """Tell how it goes."""
+        seconds = time.monotonic() - self.started
+        speed = (self.seen - self.begun) / seconds
+        values = {f"loss/{name}": value / self.steps for name, value in self.sums.items()}
+        values["learning_rate"] = self.learner.rate(self.seen)
+        values["images_per_second"] = speed
+        values["wait_share"] = self.waited / seconds
+        self.sums, self.steps = {}, 0
+        if self.recorder:
+            self.recorder.add(self.stage.name, self.seen, values)
+            log.info(
+                "%s: %d of %d images, %.1f images/s, waits for data %.1f %% of the time, "
+                "%s left, %s",
+                *(self.stage.name, self.seen, self.stage.images, speed),
+                *(100 * self.waited / seconds, _clock((self.stage.images - self.seen) / speed)),
+                ", ".join(f"{n[5:]} {v:.4f}" for n, v in values.items() if n[:5] == "loss/"),
+            )
 
-    def report(self, seen: int, loss: float, speed: float, waiting: float) -> None:
-        """Tell and keep how the stage goes."""
-        line = (self.stage.name, seen, round(loss, 5), round(speed, 2), round(waiting, 3))
-        log.info(
-            "%s: %d images, loss %.4f, %.1f images/s, waited %.1f %%", *line[:4], 100 * waiting
-        )
-        with (self.output / "log.csv").open("a", encoding="utf-8") as file:
-            print(*line, sep=",", file=file)
+    def save(self, preview: Preview | None) -> None:
+        """Leave checkpoint, weights, scalars and a grid."""
+        place = Place(self.number, self.seen)
+        scalars: dict[str, float] = {}
+        if preview and self.recorder:
+            stage, output = self.stage.name, self.settings.output
+            value, grid = preview.look(self.learner.averages)
+            scalars = {VALIDATION: value}
+            self.recorder.add(stage, self.seen, scalars)
+            self.recorder.add_grid(stage, self.seen, grid)
+            self.recorder.write()
+            log.info("%s: %d images, validation l1 %.4f", stage, self.seen, value)
+            pair = Pair(
+                **{
+                    **vars(self.pair),
+                    "generators": {**self.pair.generators, **self.learner.averages},
+                }
+            )
+            for name, data in to_files(pair, half=True).items():
+                output.write(f"{WEIGHTS}/{name}", data)
+            now = Checkpoint(place, self.learner.tensors(self.pair))
+            checkpoint.write(output, self.settings.recipe, now, self.recorder.best())
+        self.settings.on_save(place, scalars)
 
-    def save(self, seen: int) -> None:
-        """Write the checkpoint and the weights as they stand."""
-        averages = {**self.pair.generators, self.stage.generator: self.average}
-        modules = {**averages, "live": self.generator}
-        checkpoint.write(self.output, self.recipe, (self.number, seen), modules, self.optimizer)
-        weights = self.output / "weights"
-        weights.mkdir(exist_ok=True)
-        pair = Pair(**{**vars(self.pair), "generators": averages})
-        for name, data in to_files(pair, half=True).items():
-            (weights / name).write_bytes(data)
 
-    def restore(self, tensors: dict[str, torch.Tensor], *, is_current: bool) -> None:
-        """Continue from a checkpoint."""
-        checkpoint.restore_module(self.average, tensors, self.stage.generator)
-        if is_current:
-            checkpoint.restore_module(self.generator, tensors, "live")
-            checkpoint.restore_optimizer(self.optimizer, tensors)
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}"

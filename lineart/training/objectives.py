@@ -1,127 +1,168 @@
-"""What each generator of a pair minimises."""
+"""What each generator of a pair minimises. An objective is two losses; the loop knows no more."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from typing import Final, Protocol, runtime_checkable
 
-import cv2
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lineart.datasets.samples import Sample
-from lineart.image import resize
-from lineart.inference import color_to_tensor, enlarge, line_to_tensor
-from lineart.losses.reconstruction import l1, l2
+from lineart.inference import enlarge
+from lineart.losses import adversarial
+from lineart.losses.perceptual import content_loss
+from lineart.losses.reconstruction import l1, l1_at, l2
 from lineart.models import Pair
-from lineart.models.layers import ColorBatch, LineBatch
-from lineart.training.recipes import Recipe, Stage
+from lineart.models.discriminators import ColorDiscriminator
+from lineart.models.layers import ColorBatch
+from lineart.training.batches import Batch
+from lineart.training.device import Device
+from lineart.training.recipes import Stage
 
 Terms = dict[str, Float[Tensor, ""]]
 """Loss terms, named and weighted, ready to sum and to log."""
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Samples side by side, as networks see them."""
+@runtime_checkable
+class Objective(Protocol):
+    """What a stage minimises, and the networks that learn by it."""
 
-    line: LineBatch
-    small_line: Float[Tensor, "B 1 HintH HintW"]
-    hint: Float[Tensor, "B C HintH HintW"]
-    color: ColorBatch
+    generators: dict[str, nn.Module]
+    """They learn by `generator_loss`; their running average is the result."""
+    discriminators: dict[str, nn.Module]
+    """They learn by `discriminator_loss`; empty where there is no adversary."""
+    learning: list[nn.Module]
+    """The same networks as the losses call them: compiled, and shared by several processes."""
 
+    def generator_loss(self, batch: Batch) -> Terms:
+        """Give what the generators minimise; no gradient reaches the discriminators."""
+        ...
 
-def stack(samples: Sequence[Sample], pair: Pair) -> Batch:
-    """Give samples as one batch."""
-    small = np.stack([resize(sample.line, sample.hint.shape[:2]) for sample in samples])
-    hint = pair.encode_hint(np.stack([sample.hint for sample in samples]), small)
-    return Batch(
-        line_to_tensor(torch.from_numpy(np.stack([sample.line for sample in samples]))),
-        line_to_tensor(torch.from_numpy(small)),
-        hint,
-        color_to_tensor(torch.from_numpy(np.stack([sample.color for sample in samples]))),
-    )
+    def discriminator_loss(self, batch: Batch) -> Terms:
+        """Give what the discriminators minimise, on the fakes of the last `generator_loss`."""
+        ...
 
-
-def shrink(sample: Sample) -> Sample:
-    """Bring line and colours to the draft's size."""
-    size = sample.hint.shape[:2]
-    return Sample(resize(sample.line, size), sample.hint, resize(sample.color, size))
+    def predict(self, generators: Mapping[str, nn.Module], batch: Batch) -> dict[str, Tensor]:
+        """Give the pictures that other generators, such as the average, make of a batch."""
+        ...
 
 
-def distance(fake: ColorBatch, real: ColorBatch, l2_weight: float) -> Terms:
-    """Give L1 and, where it has a weight, L2."""
-    terms = {"l1": l1(fake, real)}
-    return terms | {"l2": l2_weight * l2(fake, real)} if l2_weight else terms
+def reconstruction_terms(fake: ColorBatch, batch: Batch, stage: Stage) -> Terms:
+    """Give how far colours are from the true ones; terms without weight are left out."""
+    terms = {"l1": stage.l1 * l1(fake, batch.color)}
+    if stage.l2:
+        terms["l2"] = stage.l2 * l2(fake, batch.color)
+    if stage.hint:
+        mask = F.interpolate(batch.hint_mask.float(), size=fake.shape[2:])
+        terms["hint"] = stage.hint * l1_at(fake, batch.color, mask)
+    return terms
 
 
 class DraftObjective:
-    """The draft generator gives the small colours."""
+    """The draft generator gives the small colours: eq. (1) of paper 001.
 
-    def __init__(self, pair: Pair, generator: nn.Module, recipe: Recipe, stage: Stage) -> None:
-        del recipe
-        self.pair = pair
-        self.generator = generator
-        self.l2_weight = stage.l2_weight
+    Args:
+        pair: The networks; the draft generator is copied.
+        stage: Weights of the terms.
+        device: Where they learn.
+        features: For the content loss, if it has a weight.
+    """
 
-    def stack(self, samples: Sequence[Sample]) -> Batch:
-        """Give samples as one small batch."""
-        return stack([shrink(sample) for sample in samples], self.pair)
+    def __init__(
+        self, pair: Pair, stage: Stage, device: Device, features: nn.Module | None = None
+    ) -> None:
+        self.stage, self.features = stage, features
+        generator = device.place(deepcopy(pair.generators["draft"])).train().requires_grad_(True)
+        self.generators = {"draft": generator}
+        self.draft = device.share(generator)
+        self.discriminators: dict[str, nn.Module] = {}
+        if stage.adversarial:
+            judge = device.place(ColorDiscriminator(stage.crop // pair.draft_scale))
+            self.discriminators = {"judge": judge}
+            self.judge, self.fixed_judge = device.share(judge), device.compile(judge)
+        self.learning = [self.draft, *([self.judge] if stage.adversarial else [])]
+        self.fake: ColorBatch | None = None
 
-    def __call__(self, batch: Batch, seed: int) -> Terms:
-        """Give the loss of one batch."""
-        del seed
-        fake = self.generator(batch.line, batch.hint)
-        return distance(fake, batch.color, self.l2_weight)
+    def generator_loss(self, batch: Batch) -> Terms:
+        """Give reconstruction, adversarial and content terms."""
+        fake = self.draft(batch.line, batch.hint)
+        self.fake = fake.detach()
+        terms = reconstruction_terms(fake, batch, self.stage)
+        if self.stage.adversarial:
+            # Gradients pass through the discriminator but are not collected in it.
+            self.discriminators["judge"].requires_grad_(False)
+            logits = self.fixed_judge(fake)
+            self.discriminators["judge"].requires_grad_(True)
+            terms["adversarial"] = self.stage.adversarial * adversarial.generator_loss(logits)
+        if self.features is not None:
+            loss = content_loss(self.features, fake, batch.color)
+            terms["content"] = self.stage.content * loss
+        return terms
+
+    def discriminator_loss(self, batch: Batch) -> Terms:
+        """Tell the true colours from the last fakes: eq. (2)."""
+        assert self.fake is not None
+        logits = self.judge(torch.cat((batch.color, self.fake.to(batch.color))))
+        real, fake = logits.chunk(2)
+        return {"judge": adversarial.discriminator_loss(real, fake)}
+
+    def predict(self, generators: Mapping[str, nn.Module], batch: Batch) -> dict[str, Tensor]:
+        """Give the draft."""
+        return {"draft": generators["draft"](batch.line, batch.hint)}
 
 
 class ColorObjective:
-    """The color generator gives the colours from a draft, which the finished draft generator made.
+    """The color generator gives the colours from a damaged draft: L1, no adversary (paper 001).
 
-    In a share of the batches the draft is the truth itself, shrunk and damaged: colours bleed and
-    drift there, and the lines tell where they belong.
+    The draft comes from the finished draft generator or is the truth, shrunk; either is damaged.
     """
 
-    def __init__(self, pair: Pair, generator: nn.Module, recipe: Recipe, stage: Stage) -> None:
-        self.pair = pair
-        self.scale = pair.draft_scale
-        self.draft = pair.generators["draft"].eval().requires_grad_(False)
-        self.generator = generator
-        self.l2_weight = stage.l2_weight
-        self.truth_share = recipe.truth_share
+    def __init__(
+        self, pair: Pair, stage: Stage, device: Device, features: nn.Module | None = None
+    ) -> None:
+        del features
+        self.stage, self.scale = stage, pair.draft_scale
+        drafter = device.place(deepcopy(pair.generators["draft"])).eval().requires_grad_(False)
+        self.drafter = device.compile(drafter)
+        generator = device.place(deepcopy(pair.generators["color"])).train().requires_grad_(True)
+        self.generators = {"color": generator}
+        self.discriminators: dict[str, nn.Module] = {}
+        self.color = device.share(generator)
+        self.learning = [self.color]
 
-    def stack(self, samples: Sequence[Sample]) -> Batch:
-        """Give samples as one batch."""
-        return stack(samples, self.pair)
-
-    def __call__(self, batch: Batch, seed: int) -> Terms:
-        """Give the loss of one batch; `seed` decides the damage."""
-        rng = torch.Generator().manual_seed(seed)
+    def generator_loss(self, batch: Batch) -> Terms:
+        """Give the reconstruction terms."""
         with torch.no_grad():
-            if float(torch.rand((), generator=rng)) < self.truth_share:
-                draft = damage(F.avg_pool2d(batch.color, self.scale), rng)
-            else:
-                draft = self.draft(batch.small_line, batch.hint).float()
-        fake = self.generator(batch.line, enlarge(draft, self.scale))
-        return distance(fake, batch.color, self.l2_weight)
+            draft = self.drafter(batch.small_line, batch.hint).float()
+            truth = F.avg_pool2d(batch.color, self.scale)
+            draft = torch.where(batch.has_true_draft[:, None, None, None], truth, draft)
+            draft = damage(draft, batch)
+        fake = self.color(batch.line, enlarge(draft, self.scale))
+        return reconstruction_terms(fake, batch, self.stage)
+
+    def discriminator_loss(self, batch: Batch) -> Terms:
+        """Give nothing: there is no adversary."""
+        del batch
+        return {}
+
+    def predict(self, generators: Mapping[str, nn.Module], batch: Batch) -> dict[str, Tensor]:
+        """Give the draft and the colours, without damage."""
+        draft = self.drafter(batch.small_line, batch.hint).float()
+        return {
+            "draft": draft,
+            "color": generators["color"](batch.line, enlarge(draft, self.scale)),
+        }
 
 
-def damage(color: ColorBatch, rng: torch.Generator) -> ColorBatch:
-    """Let colours bleed over 0 to 2 pixels and drift in large soft patches."""
-    B, _, H, W = color.shape
-    sigma = 2 * float(torch.rand((), generator=rng))
-    kernel = torch.from_numpy(cv2.getGaussianKernel(9, max(sigma, 0.05)).ravel()).to(color)
-    color = F.pad(color, (4, 4, 4, 4), mode="replicate")
-    color = F.conv2d(color, kernel.view(1, 1, 1, 9).repeat(3, 1, 1, 1), groups=3)
-    color = F.conv2d(color, kernel.view(1, 1, 9, 1).repeat(3, 1, 1, 1), groups=3)
-    patches = torch.randn((B, 3, 5, 5), generator=rng).to(color) * 0.06
-    drift = F.interpolate(patches, size=(H, W), mode="bilinear", align_corners=False)
-    return (color + drift).clamp(-1, 1)
+def damage(draft: ColorBatch, batch: Batch) -> ColorBatch:
+    """Apply each sample's artifacts; `imaging.artifacts.apply_artifacts` does the same in NumPy."""
+    moved = F.grid_sample(draft, batch.source.float(), padding_mode="border", align_corners=False)
+    color, opacity = batch.spray[:, :3], batch.spray[:, 3:]
+    return moved + opacity * (color - moved)
 
 
-OBJECTIVES: Final[dict[str, Callable[..., DraftObjective | ColorObjective]]] = {
+OBJECTIVES: Final[dict[str, Callable[..., Objective]]] = {
     "draft": DraftObjective,
     "color": ColorObjective,
 }

@@ -1,8 +1,27 @@
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from jobs.train import Train, main
+from jobs.train import DONE, WRONG_INPUT, Train, main
+from lineart.codec import encode_png
+from lineart.datasets.shards import Row, finish, write_shard
+from lineart.inference import Colorizer
+from lineart.models import from_files
+from lineart.storage import Storage
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> str:
+    """Give a prepared set of two painted pictures."""
+    there = Storage.at(str(tmp_path / "shards"))
+    for side, seed in (("train", 0), ("validation", 1)):
+        blocks = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), dtype=np.uint8)
+        image = encode_png(np.kron(blocks, np.ones((24, 24, 1), np.uint8)))
+        row = Row(side, image, None, 96, 96, "", "", "", "painted", "CC0", None)
+        finish(there.child(side), [write_shard(there.child(side), 0, [row])])
+    return there.uri
 
 
 def test_dry_run_prints_the_recipe_and_writes_nothing(
@@ -10,12 +29,53 @@ def test_dry_run_prints_the_recipe_and_writes_nothing(
 ) -> None:
     """The whole configuration is on the screen; no folder appears."""
     output = tmp_path / "run"
-    main(Train(recipe="small", images=tmp_path, output=output, dry_run=True))
-    assert "'model': 'additive_unet'" in capsys.readouterr().out
+    flags = Train(recipe="small", data=str(tmp_path), output=str(output), dry_run=True)
+    assert main(flags) == DONE
+    assert json.loads(capsys.readouterr().out)["recipe"]["model"] == "additive_unet"
     assert not output.exists()
 
 
-def test_an_unknown_recipe_is_refused(tmp_path: Path) -> None:
-    """The message names the recipes that exist."""
-    with pytest.raises(SystemExit, match="choose one of small"):
-        main(Train(recipe="large", images=tmp_path, output=tmp_path))
+def test_a_training_leaves_weights_and_a_page(
+    data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The weights colour a drawing as they are; run.json names the recipe; the page shows it."""
+    output = tmp_path / "run"
+    flags = Train(
+        recipe="small", data=data, output=str(output), sample_workers=0, tiny=True, content=False
+    )
+    assert main(flags) == DONE
+    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    files = {path.name: path.read_bytes() for path in Path(last["weights"]).iterdir()}
+    color = Colorizer(from_files(files))
+    drawing = np.full((1, 64, 64), 255, np.uint8)
+    assert color(drawing, np.zeros((1, 16, 16, 4), np.uint8)).shape == (1, 64, 64, 3)
+    assert json.loads((output / "run.json").read_text())["recipe"]["model"] == "additive_unet"
+    page = (output / "report.html").read_text()
+    assert "data:image/" in page
+    assert "<svg" in page
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"recipe": "large"}, "choose one of two_stage"),
+        ({"data": "nowhere"}, "holds no finished set of shards"),
+        ({"recipe": "two_stage"}, "--no-content"),
+        ({"accumulate": 3}, "cannot be divided"),
+    ],
+)
+def test_wrong_input_is_one_sentence(
+    change: dict[str, object],
+    message: str,
+    data: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An unknown recipe, no data, no VGG, an odd batch: exit status 2, and what to do."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "empty"))
+    flags = {"recipe": "small", "data": data, "output": str(tmp_path / "run"), "tiny": True}
+    assert main(Train(**{**flags, **change})) == WRONG_INPUT  # type: ignore[arg-type]
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error

@@ -1,0 +1,99 @@
+"""Training steps as the loop does them: seconds an image, and the share that waits for samples."""
+
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from lineart.benchmark.timing import Figure
+from lineart.datasets.samples import Picture
+from lineart.models import MODELS
+from lineart.sample_film import sample_film
+from lineart.storage import Storage
+from lineart.training.batches import Arrays, to_batch
+from lineart.training.device import Device
+from lineart.training.feed import LocalFeed, Order
+from lineart.training.loop import Run, StageRun
+from lineart.training.recipes import RECIPES, Recipe
+
+CPU_BATCH = 4
+"""A processor has no memory for, and no gain from, the papers' batches of 64."""
+
+
+@dataclass(frozen=True)
+class DrawnPictures:
+    """Frames of the sample film as pictures to learn from."""
+
+    @cached_property
+    def pictures(self) -> list[Picture]:
+        """Draw them once."""
+        frames = sample_film(size=(640, 1138), frames_per_shot=2)
+        return [Picture(frame.shot, frame.color, frame.line) for frame in frames]
+
+    @property
+    def sources(self) -> list[str]:
+        """Give the shots."""
+        return [picture.name for picture in self.pictures]
+
+    def read(self, index: int) -> Picture:
+        """Give a frame."""
+        return self.pictures[index]
+
+
+def measure_training(repeats: int, recipes: dict[str, Recipe] | None = None) -> list[Figure]:
+    """Take `repeats` steps of every stage of every recipe; content losses are left out."""
+    if recipes is None:
+        recipes = {name: recipe() for name, recipe in RECIPES.items()}
+    device = Device.here()
+    return [
+        _measure(f"{name} {stage.name}", recipe, number, device, repeats)
+        for name, recipe in recipes.items()
+        for number, stage in enumerate(recipe.stages)
+    ]
+
+
+def _measure(case: str, recipe: Recipe, number: int, device: Device, repeats: int) -> Figure:
+    on_cpu = device.device.type == "cpu"
+    batch = min(recipe.stages[number].batch_size, CPU_BATCH if on_cpu else 1024)
+    stages = tuple(replace(s, batch_size=batch, content=0.0) for s in recipe.stages)
+    recipe = replace(recipe, stages=stages)
+    pictures = DrawnPictures()
+    nowhere = Storage.at("unused")
+    feed = LocalFeed(1)
+    run = Run(
+        recipe=recipe,
+        training=pictures,
+        validation=pictures,
+        output=nowhere,
+        device=device,
+        feed=feed,
+    )
+    stage = StageRun(run, number, MODELS[recipe.model](**recipe.arguments), None, None)
+    order = Order(0, batch * (repeats + 1), batch)
+    waits: list[float] = []
+    steps = []
+    for arrays in _timed(feed(stage.maker(is_training=True), order, 0), waits):
+        started = time.monotonic()
+        stage.learner.step([to_batch(arrays, device.device)], 0)
+        steps.append(time.monotonic() - started)
+    # The first step warms up.
+    times = [1000 * (w + s) / batch for w, s in zip(waits[1:], steps[1:], strict=True)]
+    share = sum(waits[1:]) / sum(waits[1:] + steps[1:])
+    quartiles = statistics.quantiles(times, n=4) if len(times) > 1 else [times[0]] * 3
+    return Figure(
+        case,
+        f"{device.device.type}, batch {batch}",
+        statistics.median(times),
+        quartiles[2] - quartiles[0],
+        note=f"{1000 / statistics.median(times):.1f} images/s, waits {100 * share:.0f} %",
+    )
+
+
+def _timed(feed: Iterator[Arrays], waits: list[float]) -> Iterator[Arrays]:
+    """Pass batches on and note the seconds waited for each."""
+    asked = time.monotonic()
+    for arrays in feed:
+        waits.append(time.monotonic() - asked)
+        yield arrays
+        asked = time.monotonic()

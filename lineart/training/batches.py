@@ -1,0 +1,98 @@
+"""Samples side by side: arrays as they travel between processes, tensors as networks see them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Shaped
+from torch import Tensor
+
+from lineart.datasets.samples import Sample, Samples
+from lineart.image import resize
+from lineart.inference import color_to_tensor, line_to_tensor
+from lineart.models.layers import ColorBatch, HintBatch, HintPixels, LineBatch, LinePixels
+
+Arrays = dict[str, Shaped[np.ndarray, "B ..."]]
+"""A batch as it travels: pixels in 8 bits, so that a quarter of the bytes do."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Samples side by side, as networks see them."""
+
+    line: LineBatch
+    small_line: Float[Tensor, "B 1 HintH HintW"]
+    hint: Float[Tensor, "B C HintH HintW"]
+    hint_mask: Bool[Tensor, "B 1 HintH HintW"]
+    """Where the hints themselves lie."""
+    color: ColorBatch
+    source: Float[Tensor, "B HintH HintW 2"]
+    """Where the pixels of a damaged draft come from (`imaging.artifacts`)."""
+    spray: Float[Tensor, "B 4 HintH HintW"]
+    """What is sprayed over it: colours -1..1 and opacity 0..1."""
+    has_true_draft: Bool[Tensor, " B"]
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Makes the arrays of numbered samples, in any process.
+
+    Args:
+        samples: Where samples come from.
+        encode_hint: Of the pair that learns.
+        small: For the draft generator: line and colours at the draft's size, and no artifacts.
+    """
+
+    samples: Samples
+    encode_hint: Callable[[HintPixels, LinePixels], HintBatch]
+    small: bool
+
+    def __call__(self, numbers: Sequence[int]) -> Arrays:
+        """Make the samples of these numbers."""
+        return self.stack([self.samples[int(number)] for number in numbers])
+
+    def stack(self, samples: Sequence[Sample]) -> Arrays:
+        """Put samples side by side."""
+        size = samples[0].hint.shape[:2]
+        hints = np.stack([sample.hint for sample in samples])
+        small_lines = np.stack([resize(sample.line, size) for sample in samples])
+        colors = [resize(s.color, size) if self.small else s.color for s in samples]
+        arrays = {
+            "line": small_lines if self.small else np.stack([s.line for s in samples]),
+            "hint": self.encode_hint(hints, small_lines).numpy(),
+            "hint_mask": hints[:, np.newaxis, :, :, 3] > 0,
+            "color": np.stack(colors),
+        }
+        return arrays if self.small else arrays | second_stage(samples, small_lines)
+
+
+def second_stage(samples: Sequence[Sample], small_lines: LinePixels) -> Arrays:
+    """Give what the second stage needs besides."""
+    faults = [sample.artifacts for sample in samples]
+    return {
+        "small_line": small_lines,
+        "source": np.stack([fault.source for fault in faults if fault]),
+        "spray": np.stack([fault.spray for fault in faults if fault]),
+        "has_true_draft": np.array([sample.has_true_draft for sample in samples]),
+    }
+
+
+def to_batch(arrays: Arrays, device: torch.device) -> Batch:
+    """Bring arrays to a device, as networks see them."""
+    given = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
+    line = line_to_tensor(given["line"])
+    B, _, height, width = given["hint"].shape
+    # The draft generator's batches have no second stage.
+    spray = given.get("spray", torch.zeros((B, height, width, 4), device=device))
+    spray = spray.permute(0, 3, 1, 2).float()
+    return Batch(
+        line=line.contiguous(memory_format=torch.channels_last),
+        small_line=line_to_tensor(given["small_line"]) if "small_line" in given else line,
+        hint=given["hint"].contiguous(memory_format=torch.channels_last),
+        hint_mask=given["hint_mask"],
+        color=color_to_tensor(given["color"]),
+        source=given.get("source", torch.zeros((B, height, width, 2), device=device)),
+        spray=torch.cat((spray[:, :3] / 127.5 - 1, spray[:, 3:] / 255), dim=1),
+        has_true_draft=given.get("has_true_draft", torch.zeros(B, dtype=torch.bool, device=device)),
+    )

@@ -1,0 +1,152 @@
+"""Training on Ray: Ray Train runs the loop in several processes, Ray Data makes their samples."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pyarrow as pa
+from torch import distributed
+
+from lineart.storage import Storage
+from lineart.training.batches import Arrays, Maker
+from lineart.training.checkpoint import Place
+from lineart.training.device import Device
+from lineart.training.feed import Order
+from lineart.training.job import Job
+from lineart.training.loop import train
+
+MAX_FAILURES = 3
+"""Lost workers after which a training gives up; each time it goes on from its last checkpoint."""
+
+ROUND_IMAGES = 16_384
+"""Samples that one execution of Ray Data makes; the next begins where it ends."""
+
+SNAPSHOT = "checkpoint_manager_snapshot.json"
+"""What Ray Train knows of a run; the checkpoints themselves say where to go on."""
+
+
+@dataclass(frozen=True)
+class RayFeed:
+    """Makes samples on any CPU of the cluster; a streaming split gives each worker its batches."""
+
+    def __call__(self, maker: Maker, order: Order, rank: int) -> Iterator[Arrays]:
+        """Give this worker's batches, in order."""
+        round_size = order.size * order.world
+        images = max(ROUND_IMAGES // round_size, 1) * round_size
+        for start in range(order.start, order.stop, images):
+            part = replace(order, start=start, stop=min(start + images, order.stop))
+            if not part.batches():
+                return
+            splits = [split(maker, part) if rank == 0 else None]
+            if order.world > 1:
+                distributed.broadcast_object_list(splits, src=0)
+            assert splits[0] is not None
+            yield from splits[0][rank].iter_batches(
+                batch_size=order.size, batch_format="numpy", prefetch_batches=4
+            )
+
+
+def split(maker: Maker, order: Order) -> list[Any]:
+    """Start making samples; give an iterator for every worker.
+
+    Blocks keep their order and hold one batch each, and Ray Data gives every block to the worker
+    that has had the fewest rows: the n-th batch goes to worker `n % world`, as `Order` says.
+    """
+    import ray.data
+
+    blocks = [pa.table({"number": list(numbers)}) for numbers in order.batches()]
+    numbers = ray.data.from_blocks(blocks)
+    numbers.context.execution_options.preserve_order = True
+    numbers.context.enable_progress_bars = False
+    samples = numbers.map_batches(
+        _make, fn_kwargs={"maker": maker}, batch_size=None, batch_format="numpy", num_cpus=1
+    )
+    return list(samples.streaming_split(order.world, equal=True))
+
+
+def _make(batch: Arrays, maker: Maker) -> Arrays:
+    return maker([int(number) for number in batch["number"]])
+
+
+def train_on_ray(job: Job, workers: int, resources: Mapping[str, float]) -> None:
+    """Train with several processes; one GPU each where the cluster has GPUs.
+
+    Args:
+        job: What to train.
+        workers: Processes.
+        resources: CPUs and GPUs of the cluster.
+
+    Raises:
+        ValueError: There are GPUs, but fewer than workers.
+        FloatingPointError: As `train`.
+    """
+    from ray.train import FailureConfig, RunConfig, ScalingConfig
+    from ray.train.torch import TorchTrainer
+
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    job.output.delete(SNAPSHOT)
+    parent, _, name = job.output.root.rpartition("/")
+    trainer = TorchTrainer(
+        _work,
+        train_loop_config={"job": job},
+        scaling_config=ScalingConfig(
+            num_workers=workers,
+            use_gpu=bool(resources.get("GPU")),
+            resources_per_worker=worker_resources(workers, resources),
+        ),
+        run_config=RunConfig(
+            name=name,
+            storage_path=parent,
+            storage_filesystem=job.output.filesystem,
+            failure_config=FailureConfig(max_failures=MAX_FAILURES),
+        ),
+    )
+    result = trainer.fit()
+    if result.metrics and "failure" in result.metrics:
+        raise FloatingPointError(result.metrics["failure"])
+
+
+def worker_resources(workers: int, resources: Mapping[str, float]) -> dict[str, float]:
+    """Say what a training process takes; at least half of the CPUs are left for samples.
+
+    Raises:
+        ValueError: There are GPUs, but fewer than workers.
+    """
+    gpus, cpus = int(resources.get("GPU", 0)), resources.get("CPU", 1)
+    if gpus:
+        if gpus < workers:
+            raise ValueError(f"{workers} workers need as many GPUs; the cluster has {gpus}")
+        return {"CPU": min(1.0, cpus / 2 / workers), "GPU": 1.0}
+    share = cpus / 2 / workers
+    return {"CPU": float(int(share)) if share > 1 else share}
+
+
+def _work(config: Mapping[str, Job]) -> None:
+    """Be one of the training processes."""
+    import ray.train
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    job = config["job"]
+    device = Device.here(compiled=job.compiled)
+
+    def report(place: Place, scalars: Mapping[str, float]) -> None:
+        # Each process must report as often as the others; the first one has written.
+        there = _saved(job.output, place) if device.is_first else None
+        ray.train.report(
+            {"stage": place.stage, "images": place.images, **scalars},
+            checkpoint=there,
+            checkpoint_upload_mode=ray.train.CheckpointUploadMode.NO_UPLOAD,
+        )
+
+    try:
+        train(job.open(device, RayFeed(), report))
+    except FloatingPointError as error:
+        # The same images would fail again: this is no lost worker.
+        ray.train.report({"failure": str(error)})
+
+
+def _saved(output: Storage, place: Place) -> Any:
+    from ray.train import Checkpoint
+
+    return Checkpoint(output.child(place.folder).root, output.filesystem)

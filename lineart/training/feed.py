@@ -1,0 +1,83 @@
+"""Where a training's batches come from; this one makes them on this machine, without Ray."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import cv2
+from torch.utils.data import DataLoader
+
+from lineart.training.batches import Arrays, Maker
+
+
+@dataclass(frozen=True)
+class Order:
+    """Which samples a stage sees: numbers `start` to `stop`, in batches that go round the workers.
+
+    The n-th batch belongs to worker `n % world`, so that all workers together see the numbers in
+    order, however many they are.
+    """
+
+    start: int
+    stop: int
+    size: int
+    """Samples in one worker's batch."""
+    world: int = 1
+
+    def batches(self, rank: int = 0, world: int = 1) -> list[range]:
+        """Give the batches of one worker, or all; a rest that not every worker gets is left out."""
+        round_size = self.size * self.world
+        stop = self.start + (self.stop - self.start) // round_size * round_size
+        starts = range(self.start + rank * self.size, stop, world * self.size)
+        return [range(start, start + self.size) for start in starts]
+
+
+@runtime_checkable
+class Feed(Protocol):
+    """Gives one worker its batches."""
+
+    def __call__(self, maker: Maker, order: Order, rank: int) -> Iterator[Arrays]:
+        """Give this worker's batches, in order."""
+        ...
+
+
+@dataclass(frozen=True)
+class LocalFeed:
+    """Makes samples in processes of this machine; 0 makes them here."""
+
+    processes: int = 1
+
+    def __call__(self, maker: Maker, order: Order, rank: int) -> Iterator[Arrays]:
+        """Give this worker's batches, in order."""
+        batches = order.batches(rank, order.world)
+        if not self.processes:
+            yield from map(maker, batches)
+            return
+        # OpenCV's own threads do not survive the fork of the sample workers.
+        cv2.setNumThreads(0)
+        # The loader needs only numbered batches, but its annotation asks for torch's own class.
+        yield from DataLoader(
+            _Batches(maker, batches),  # type: ignore[arg-type]
+            batch_size=None,
+            num_workers=self.processes,
+            prefetch_factor=4,
+            collate_fn=_as_it_is,  # type: ignore[arg-type]
+        )
+
+
+@dataclass(frozen=True)
+class _Batches:
+    """A stage's batches as a list that makes them when they are asked for."""
+
+    maker: Maker
+    batches: list[range]
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, index: int) -> Arrays:
+        return self.maker(self.batches[index])
+
+
+def _as_it_is(arrays: Arrays) -> Arrays:
+    return arrays

@@ -1,0 +1,122 @@
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import torch
+from torch import distributed, multiprocessing
+
+from lineart.codec import encode_png
+from lineart.datasets.shards import Row, finish, write_shard
+from lineart.storage import Storage
+from lineart.training import checkpoint
+from lineart.training.checkpoint import Place
+from lineart.training.cluster import train_on_ray
+from lineart.training.device import Device
+from lineart.training.feed import LocalFeed
+from lineart.training.job import Job
+from lineart.training.loop import train
+from lineart.training.recipes import RECIPES, tiny
+
+
+@pytest.fixture
+def data(pictures: Any, tmp_path: Path) -> Storage:
+    """Give a prepared set of drawn pictures; one serves both sides."""
+    there = Storage.at(str(tmp_path / "shards"))
+    for side in ("train", "validation"):
+        rows = [
+            Row(p.name, encode_png(p.color), None, 96, 96, "", "", "", "drawn", "CC0", None)
+            for p in pictures.pictures
+        ]
+        finish(there.child(side), [write_shard(there.child(side), 0, rows)])
+    return there
+
+
+def make_job(name: str, data: Storage, output: str) -> Job:
+    """Give a tiny training."""
+    recipe = tiny(RECIPES[name]())
+    stages = tuple(replace(stage, content=0.0) for stage in recipe.stages)
+    return Job(recipe=replace(recipe, stages=stages), data=data, output=Storage.at(output))
+
+
+def state(job: Job, stage: int) -> dict[str, torch.Tensor]:
+    """Read all state at the end of a stage."""
+    return dict(checkpoint.read_at(job.output, Place(stage, 8)).tensors)
+
+
+def test_one_worker_on_ray_equals_one_process(
+    data: Storage, tmp_path: Path, cpu: Device, ray_resources: dict[str, float]
+) -> None:
+    """Networks, discriminator and optimizers of `additive_unet` have the same bits either way."""
+    local = make_job("additive_unet", data, str(tmp_path / "local"))
+    train(local.open(replace(cpu, half=Device.here().half), LocalFeed(0)))
+    on_ray = make_job("additive_unet", data, str(tmp_path / "ray"))
+    train_on_ray(on_ray, 1, ray_resources)
+    assert_equal_state(local, on_ray)
+
+
+def kill_a_worker(output: Storage, place: Place) -> int:
+    """Wait for a checkpoint, then kill one of the training processes; give its process id."""
+    while not output.exists(place.path):
+        time.sleep(0.05)
+    started = psutil.Process().children(recursive=True)
+    workers = [p for p in started if "RayTrainWorker" in "".join(p.cmdline())]
+    assert len(workers) == 2
+    workers[1].kill()
+    return workers[1].pid
+
+
+def join_group(rank: int, job: Job, folder: str) -> None:
+    """Be one of two processes that train together without Ray."""
+    torch.set_num_threads(1)
+    distributed.init_process_group(
+        "gloo", init_method=f"file://{folder}/group", rank=rank, world_size=2
+    )
+    train(job.open(Device.here(), LocalFeed(0)))
+    distributed.destroy_process_group()
+
+
+def train_in_two_processes(job: Job, folder: Path) -> None:
+    """Train without Ray, as `torchrun` would."""
+    multiprocessing.spawn(join_group, (job, str(folder)), nprocs=2)
+
+
+def assert_equal_state(one: Job, other: Job) -> None:
+    """Compare both stages' networks, discriminators, averages and optimizers, to the bit."""
+    for stage in (0, 1):
+        ours, theirs = state(one, stage), state(other, stage)
+        assert ours.keys() == theirs.keys()
+        for key, tensor in ours.items():
+            assert torch.equal(tensor, theirs[key]), f"stage {stage}, {key}"
+
+
+def test_two_workers_survive_the_loss_of_one(
+    data: Storage, tmp_path: Path, ray_resources: dict[str, float]
+) -> None:
+    """Two workers (gloo) train both stages of `two_stage`; one is killed on the way.
+
+    Ray starts both again, they go on from the checkpoint, and end with the same bits as two
+    processes that nothing happened to.
+    """
+    job = make_job("two_stage", data, str(tmp_path / "ray"))
+    with ThreadPoolExecutor(1) as pool:
+        killed = pool.submit(kill_a_worker, job.output, Place(0, 8))
+        train_on_ray(job, 2, ray_resources)
+    assert killed.result()
+    quiet = make_job("two_stage", data, str(tmp_path / "quiet"))
+    train_in_two_processes(quiet, tmp_path)
+    assert_equal_state(job, quiet)
+
+
+def test_two_workers_share_running_statistics(
+    data: Storage, tmp_path: Path, ray_resources: dict[str, float]
+) -> None:
+    """`additive_unet`, which has BatchNorm, trains with two workers as with two processes."""
+    job = make_job("additive_unet", data, str(tmp_path / "ray"))
+    train_on_ray(job, 2, ray_resources)
+    quiet = make_job("additive_unet", data, str(tmp_path / "quiet"))
+    train_in_two_processes(quiet, tmp_path)
+    assert_equal_state(job, quiet)

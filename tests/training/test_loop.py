@@ -1,0 +1,219 @@
+import csv
+import io
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from lineart.codec import decode_color
+from lineart.models import from_files
+from lineart.training import checkpoint
+from lineart.training.checkpoint import Place
+from lineart.training.learner import Learner
+from lineart.training.loop import train
+from lineart.training.recipes import RECIPES, Recipe, tiny
+from lineart.training.record import SCALARS, read_scalars
+
+
+class Shrunk(nn.Module):
+    """Stands for a feature network: an eighth of the picture."""
+
+    def forward(self, color: torch.Tensor) -> torch.Tensor:
+        """Average 8x8 pixels."""
+        return F.avg_pool2d(color, 8)
+
+
+def assert_equal_state(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
+    """Compare all bits."""
+    assert one.keys() == other.keys()
+    for key, tensor in one.items():
+        assert torch.equal(tensor, other[key]), key
+
+
+@pytest.mark.parametrize("name", ["two_stage", "small"])
+def test_training_leaves_weights(name: str, start_run: Any) -> None:
+    """The run's weights are the averaged generators that `train` returns, in half precision."""
+    run = start_run(tiny(RECIPES[name]()), features=Shrunk())
+    pair = train(run)
+    there = run.output.child("weights")
+    stored = from_files({entry.path: there.read(entry.path) for entry in there.entries()})
+    for generator_name, generator in pair.generators.items():
+        for key, tensor in generator.state_dict().items():
+            again = stored.generators[generator_name].state_dict()[key]
+            torch.testing.assert_close(again, tensor, atol=1e-3, rtol=1e-3)
+
+
+class KilledError(Exception):
+    """Stands for a kill."""
+
+
+def train_until(run: Any, last_step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train and die in the middle of a step."""
+    step, calls = Learner.step, 0
+
+    def step_or_die(self: Learner, *arguments: Any) -> dict[str, float]:
+        nonlocal calls
+        calls += 1
+        if calls > last_step:
+            raise KilledError
+        return step(self, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Learner, "step", step_or_die)
+        with pytest.raises(KilledError):
+            train(run)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_resumed_equals_uninterrupted(
+    steps: int, start_run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run with an adversary, killed in either stage and started again, ends with the same bits.
+
+    Networks, discriminator, optimizers, averages: all of the last checkpoint of each stage.
+    """
+    recipe = tiny(RECIPES["two_stage"]())
+    whole, cut = (
+        start_run(recipe, "whole", features=Shrunk()),
+        start_run(recipe, "cut", features=Shrunk()),
+    )
+    train(whole)
+    train_until(cut, steps, monkeypatch)
+    train(cut)
+    for place in (Place(0, 8), Place(1, 8)):
+        states = [checkpoint.read_at(run.output, place).tensors for run in (whole, cut)]
+        assert_equal_state(*states)
+    rows = [run.output.read(SCALARS).decode() for run in (whole, cut)]
+    kept = [
+        [
+            row
+            for row in csv.reader(io.StringIO(text))
+            if row[2] not in {"images_per_second", "wait_share"}
+        ]
+        for text in rows
+    ]
+    assert kept[0] == kept[1]
+
+
+def test_a_finished_run_does_nothing(start_run: Any) -> None:
+    """The same command after the end leaves every byte as it is."""
+    run = start_run(tiny(RECIPES["small"]()))
+    train(run)
+    before = {entry.path: run.output.read(entry.path) for entry in run.output.entries("weights")}
+    train(run)
+    assert before == {e.path: run.output.read(e.path) for e in run.output.entries("weights")}
+
+
+def test_accumulated_batches_are_one_batch(start_run: Any) -> None:
+    """Two halves whose gradients add up learn what one batch does, where nothing is normalized."""
+    recipe = tiny(RECIPES["two_stage"]())
+    stage = replace(recipe.stages[0], adversarial=0.0, content=0.0, images=4)
+    recipe = replace(recipe, stages=(stage,))
+    one, two = (train(start_run(recipe, f"{n}", accumulate=n)) for n in (1, 2))
+    for key, tensor in one.generators["draft"].state_dict().items():
+        torch.testing.assert_close(tensor, two.generators["draft"].state_dict()[key])
+
+
+def test_a_batch_that_cannot_be_divided_is_refused(start_run: Any) -> None:
+    """Four images do not make three batches."""
+    with pytest.raises(ValueError, match="batches of 4 images cannot be divided"):
+        train(start_run(tiny(RECIPES["small"]()), accumulate=3))
+
+
+def test_another_recipe_does_not_continue_a_run(start_run: Any) -> None:
+    """A run folder belongs to one recipe."""
+    recipe = tiny(RECIPES["small"]())
+    train(start_run(recipe))
+    with pytest.raises(ValueError, match="another recipe"):
+        train(start_run(replace(recipe, seed=5)))
+
+
+def test_the_last_checkpoints_and_the_best_are_kept(start_run: Any) -> None:
+    """Of many checkpoints three remain, and the best of validation besides."""
+    recipe = tiny(RECIPES["small"]())
+    stage = replace(recipe.stages[0], images=40, learning_rate=10.0)
+    run = start_run(replace(recipe, stages=(stage,)))
+    train(run)
+    kept = {place.images for place in checkpoint.places(run.output)}
+    looks = {r.images: r.value for r in read_scalars(run.output) if r.name == "validation/l1"}
+    best = min(looks, key=lambda images: looks[images])
+    assert best < 32  # A rate of 10 learns nothing, so that the best is an early one.
+    assert kept == {32, 36, 40, best}
+
+
+def test_scalars_and_grids_are_left(start_run: Any) -> None:
+    """Every term, the rate, the speed and the waiting are recorded; grids are pictures."""
+    run = start_run(tiny(RECIPES["two_stage"]()), features=Shrunk())
+    train(run)
+    names = {(row.stage, row.name) for row in read_scalars(run.output)}
+    terms = {"l1", "adversarial", "content", "judge"}
+    assert {("draft", f"loss/{term}") for term in terms} < names
+    assert {("color", "loss/l1"), ("color", "wait_share"), ("color", "learning_rate")} < names
+    grids = sorted(entry.path for entry in run.output.entries("grids"))
+    assert len(grids) == 4
+    draft, color = (decode_color(run.output.read(path)) for path in (grids[2], grids[0]))
+    assert draft.shape == (6 * 264, 4 * 264, 3)
+    assert color.shape == (6 * 264, 5 * 264, 3)
+    assert any(entry.path.startswith("tensorboard/") for entry in run.output.entries())
+
+
+def test_a_loss_that_is_not_a_number_stops_the_run(
+    start_run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error names step and term; the checkpoint holds the state before the bad step."""
+    recipe = tiny(RECIPES["small"]())
+    run = start_run(recipe)
+    train_until(start_run(recipe, "good"), 1, monkeypatch)
+    from lineart.training import objectives
+
+    l2 = objectives.l2
+    calls = 0
+
+    def poisoned(fake: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        return l2(fake, real) * (torch.nan if calls > 1 else 1)
+
+    monkeypatch.setattr(objectives, "l2", poisoned)
+    with pytest.raises(FloatingPointError, match=r"stage draft, step 1 \(image 4\).*l2 is nan"):
+        train(run)
+    found, good = (checkpoint.read(r.output, recipe) for r in (run, start_run(recipe, "good")))
+    assert found
+    assert good
+    assert found.place == good.place == Place(0, 4)
+    assert_equal_state(dict(found.tensors), dict(good.tensors))
+
+
+def test_a_gradient_that_is_not_finite_stops_the_run(
+    start_run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A finite loss with an infinite gradient is named, too."""
+    from lineart.training import objectives
+
+    def steep(fake: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
+        return (fake - fake.detach() + real * 0).sqrt().sum()
+
+    monkeypatch.setattr(objectives, "l1", steep)
+    with pytest.raises(FloatingPointError, match="the gradient of l1"):
+        train(start_run(tiny(RECIPES["small"]())))
+
+
+@pytest.mark.parametrize(
+    ("seen", "share"), [(0, 1.0), (112_000 * 64 - 64, 1.0), (112_000 * 64, 0.1)]
+)
+def test_the_rate_drops_where_paper_001_says(seen: int, share: float, cpu: Any) -> None:
+    """1e-4, a tenth of it from step 112,000 on; counted in images, whoever trains."""
+    recipe = replace(RECIPES["two_stage"](), arguments={"width": 4, "blocks": 1})
+    recipe = replace(recipe, stages=tuple(replace(s, adversarial=0.0) for s in recipe.stages))
+    learner = Learner(recipe, 0, build(recipe), cpu, None)
+    assert learner.rate(seen) == pytest.approx(1e-4 * share)
+
+
+def build(recipe: Recipe) -> Any:
+    """Build a recipe's networks."""
+    from lineart.models import MODELS
+
+    return MODELS[recipe.model](**recipe.arguments)
