@@ -9,6 +9,7 @@ import logging
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from jobs.benchmark import describe
 from lineart.cluster import start_ray, stop_ray
 from lineart.report import Grid, Scalar, training_page
 from lineart.storage import Storage
-from lineart.training.cluster import train_on_ray
+from lineart.training.cluster import train_on_ray, worker_resources
 from lineart.training.device import Device
 from lineart.training.feed import LocalFeed
 from lineart.training.job import Job
@@ -88,26 +89,41 @@ def main(flags: Train) -> int:
     try:
         recipe = read_recipe(flags)
         if flags.dry_run:
-            print(
-                json.dumps(
-                    {"flags": asdict(flags), "recipe": asdict(recipe)}, indent=2, default=str
-                )
-            )
+            given = {"flags": asdict(flags), "recipe": asdict(recipe)}
+            print(json.dumps(given, indent=2, default=str))
             return DONE
-        return run(flags, recipe)
+        job = open_job(flags, recipe)
+        share = worker_resources(flags.workers, start_ray()) if flags.workers else {}
     except (ValueError, OSError) as error:
         print(f"train: {error}", file=sys.stderr)
         return WRONG_INPUT
+    started = time.monotonic()
+    try:
+        run(job, flags, share)
     except FloatingPointError as error:
         print(f"train: {error}; the state before it is saved", file=sys.stderr)
+        return FAILED
+    except RuntimeError as error:
+        print(f"train: {error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         print("train: stopped; the same command goes on from the last checkpoint", file=sys.stderr)
         return INTERRUPTED
+    finally:
+        record = write_run(job, flags, time.monotonic() - started)
+        write_page(job.output, record)
+        job.output.sweep()
+    print(json.dumps({"weights": job.output.child("weights").uri, "seconds": record["seconds"]}))
+    return DONE
 
 
-def run(flags: Train, recipe: Recipe) -> int:
-    """Train, tell how it goes, and leave run.json and the page."""
+def open_job(flags: Train, recipe: Recipe) -> Job:
+    """Give the training that the flags describe.
+
+    Raises:
+        ValueError: It cannot be done so.
+        FileNotFoundError: There is no data, or no weights for the content loss.
+    """
     job = Job(
         recipe=recipe,
         data=Storage.at(flags.data),
@@ -116,32 +132,35 @@ def run(flags: Train, recipe: Recipe) -> int:
         accumulate=flags.accumulate,
         features=flags.vgg_weights,
     )
-    started = time.monotonic()
-    if flags.workers:
-        try:
-            train_on_ray(job, flags.workers, start_ray())
-        finally:
-            stop_ray()
-    else:
-        device = Device.here(compiled=job.compiled)
-        train(job.open(device, LocalFeed(flags.sample_workers)))
-    record = write_run(job, flags, time.monotonic() - started)
-    write_page(job.output, record)
-    job.output.sweep()
-    print(json.dumps({"weights": job.output.child("weights").uri, "seconds": record["seconds"]}))
-    return DONE
+    if flags.workers < 0 or flags.sample_workers < 0:
+        raise ValueError("--workers and --sample-workers are 0 or more")
+    job.check(flags.workers or 1)
+    return job
+
+
+def run(job: Job, flags: Train, share: Mapping[str, float]) -> None:
+    """Train here or on Ray."""
+    if not flags.workers:
+        train(job.open(Device.here(compiled=job.compiled), LocalFeed(flags.sample_workers)))
+        return
+    try:
+        train_on_ray(job, flags.workers, share)
+    finally:
+        stop_ray()
 
 
 def write_run(job: Job, flags: Train, seconds: float) -> dict[str, object]:
-    """Leave run.json: what was run, where, on what."""
+    """Leave run.json: what was run, where, on what, and for how long in all."""
     data = job.data.read("summary.json") if job.data.exists("summary.json") else b"{}"
+    before = json.loads(job.output.read(RUN))["seconds"] if job.output.exists(RUN) else 0.0
     record = {
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "recipe": asdict(job.recipe),
         "flags": asdict(flags),
-        "seconds": seconds,
+        "seconds": before + seconds,
         "images": sum(stage.images for stage in job.recipe.stages),
         "data": json.loads(data),
+        "content_features": job.describe_features(),
         **describe(),
     }
     text = json.dumps(record, indent=2, default=str)

@@ -31,6 +31,8 @@ class Join(NamedTuple):
     factor: int
     """Channels after the join over channels before it."""
     apply: Callable[[Tensor, Tensor], Tensor]
+    finish: Callable[[Tensor, Tensor], Tensor]
+    """Joins what comes out of the network, before its tanh, and the colours that went in."""
 
 
 def concatenate(skip: Tensor, deep: Tensor) -> Tensor:
@@ -38,8 +40,20 @@ def concatenate(skip: Tensor, deep: Tensor) -> Tensor:
     return torch.cat((skip, deep), dim=1)
 
 
-ADD = Join(1, torch.add)
-CONCATENATE = Join(2, concatenate)
+def add_color(out: Tensor, color: Tensor) -> Tensor:
+    """Add colours to a result before its tanh: a result of zeros gives the colours back."""
+    # At 1 itself atanh has no value.
+    return out + torch.atanh(0.99 * color)
+
+
+def leave_color(out: Tensor, color: Tensor) -> Tensor:
+    """Give the result alone."""
+    del color
+    return out
+
+
+ADD = Join(1, torch.add, add_color)
+CONCATENATE = Join(2, concatenate, leave_color)
 
 
 def convolution(

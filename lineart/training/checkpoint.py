@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -66,11 +67,15 @@ def optimizer_tensors(
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Put named tensors back."""
+    """Put named tensors back, laid out in memory as the parameters are."""
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
-        parameter, key = name.split(".")
-        state.setdefault(int(parameter), {})[key] = value
+        number, key = name.split(".")
+        parameter = parameters[int(number)]
+        if value.shape == parameter.shape:
+            value = torch.empty_like(parameter, requires_grad=False).copy_(value)
+        state.setdefault(int(number), {})[key] = value
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 
@@ -99,13 +104,9 @@ def read(output: Storage, recipe: Recipe) -> Checkpoint | None:
     Raises:
         ValueError: The folder holds a run of another recipe.
     """
+    check(output, recipe)
     there = places(output)
-    if not there:
-        return None
-    record = _read_record(output.read(there[-1].path))
-    if record["recipe"] != json.loads(json.dumps(asdict(recipe))):
-        raise ValueError(f"{output.uri} holds a run of another recipe; give another --output")
-    return read_at(output, there[-1])
+    return read_at(output, there[-1]) if there else None
 
 
 def read_at(output: Storage, place: Place) -> Checkpoint:
@@ -113,8 +114,22 @@ def read_at(output: Storage, place: Place) -> Checkpoint:
     return Checkpoint(place, load(output.read(place.path)))
 
 
-def _read_record(data: bytes) -> dict[str, Any]:
-    """Read what stands beside the tensors in a safetensors file."""
-    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+def check(output: Storage, recipe: Recipe) -> None:
+    """Make sure that a folder holds no other run.
+
+    Raises:
+        ValueError: The folder holds a run of another recipe.
+    """
+    there = places(output)
+    if there and _read_record(output, there[-1])["recipe"] != json.loads(
+        json.dumps(asdict(recipe))
+    ):
+        raise ValueError(f"{output.uri} holds a run of another recipe; give another --output")
+
+
+def _read_record(output: Storage, place: Place) -> dict[str, Any]:
+    """Read what stands before the tensors in a safetensors file."""
+    with closing(output.open_file(place.path)) as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
     record: dict[str, Any] = json.loads(header["__metadata__"]["record"])
     return record

@@ -3,6 +3,8 @@
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import PurePosixPath
 from typing import Any
 
 import pyarrow as pa
@@ -34,14 +36,16 @@ class RayFeed:
         """Give this worker's batches, in order."""
         round_size = order.size * order.world
         images = max(ROUND_IMAGES // round_size, 1) * round_size
+        splits: list[Any] = []
         for start in range(order.start, order.stop, images):
             part = replace(order, start=start, stop=min(start + images, order.stop))
             if not part.batches():
                 return
-            splits = [split(maker, part) if rank == 0 else None]
+            following = [split(maker, part) if rank == 0 else None]
             if order.world > 1:
-                distributed.broadcast_object_list(splits, src=0)
-            assert splits[0] is not None
+                distributed.broadcast_object_list(following, src=0)
+            # Only now is the last round over for every worker, and may its iterators go.
+            splits = following
             yield from splits[0][rank].iter_batches(
                 batch_size=order.size, batch_format="numpy", prefetch_batches=4
             )
@@ -59,52 +63,70 @@ def split(maker: Maker, order: Order) -> list[Any]:
     numbers = ray.data.from_blocks(blocks)
     numbers.context.execution_options.preserve_order = True
     numbers.context.enable_progress_bars = False
+    # A block is a batch, however large.
+    numbers.context.target_max_block_size = None
     samples = numbers.map_batches(
-        _make, fn_kwargs={"maker": maker}, batch_size=None, batch_format="numpy", num_cpus=1
+        _make,
+        fn_kwargs={"maker": ray.put(maker)},
+        batch_size=None,
+        batch_format="numpy",
+        num_cpus=1,
     )
     return list(samples.streaming_split(order.world, equal=True))
 
 
-def _make(batch: Arrays, maker: Maker) -> Arrays:
-    return maker([int(number) for number in batch["number"]])
+def _make(batch: Arrays, maker: Any) -> Arrays:
+    return _fetch(maker)([int(number) for number in batch["number"]])
 
 
-def train_on_ray(job: Job, workers: int, resources: Mapping[str, float]) -> None:
-    """Train with several processes; one GPU each where the cluster has GPUs.
+@lru_cache(maxsize=2)
+def _fetch(maker: Any) -> Maker:
+    """Get what makes samples once a process, which keeps its files open."""
+    import ray
+
+    fetched: Maker = ray.get(maker)
+    return fetched
+
+
+def train_on_ray(job: Job, workers: int, share: Mapping[str, float]) -> None:
+    """Train with several processes; each writes and reads as `train` does.
 
     Args:
-        job: What to train.
+        job: What to train; it has been checked.
         workers: Processes.
-        resources: CPUs and GPUs of the cluster.
+        share: What each takes, from `worker_resources`.
 
     Raises:
-        ValueError: There are GPUs, but fewer than workers.
         FloatingPointError: As `train`.
+        RuntimeError: Workers failed more often than `MAX_FAILURES`.
     """
-    from ray.train import FailureConfig, RunConfig, ScalingConfig
+    from ray.train import FailureConfig, RunConfig, ScalingConfig, TrainingFailedError
     from ray.train.torch import TorchTrainer
 
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     job.output.delete(SNAPSHOT)
-    parent, _, name = job.output.root.rpartition("/")
+    root = PurePosixPath(job.output.root)
     trainer = TorchTrainer(
         _work,
         train_loop_config={"job": job},
         scaling_config=ScalingConfig(
             num_workers=workers,
-            use_gpu=bool(resources.get("GPU")),
-            resources_per_worker=worker_resources(workers, resources),
+            use_gpu="GPU" in share,
+            resources_per_worker=dict(share),
         ),
         run_config=RunConfig(
-            name=name,
-            storage_path=parent,
+            name=root.name,
+            storage_path=str(root.parent),
             storage_filesystem=job.output.filesystem,
             failure_config=FailureConfig(max_failures=MAX_FAILURES),
         ),
     )
-    result = trainer.fit()
-    if result.metrics and "failure" in result.metrics:
-        raise FloatingPointError(result.metrics["failure"])
+    try:
+        failure = trainer.fit().return_value
+    except TrainingFailedError as error:
+        raise RuntimeError(f"training on Ray failed: {error}") from error
+    if failure:
+        raise FloatingPointError(failure)
 
 
 def worker_resources(workers: int, resources: Mapping[str, float]) -> dict[str, float]:
@@ -122,8 +144,8 @@ def worker_resources(workers: int, resources: Mapping[str, float]) -> dict[str, 
     return {"CPU": float(int(share)) if share > 1 else share}
 
 
-def _work(config: Mapping[str, Job]) -> None:
-    """Be one of the training processes."""
+def _work(config: Mapping[str, Job]) -> str:
+    """Be one of the training processes; give what went wrong for all of them."""
     import ray.train
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -143,7 +165,8 @@ def _work(config: Mapping[str, Job]) -> None:
         train(job.open(device, RayFeed(), report))
     except FloatingPointError as error:
         # The same images would fail again: this is no lost worker.
-        ray.train.report({"failure": str(error)})
+        return str(error)
+    return ""
 
 
 def _saved(output: Storage, place: Place) -> Any:

@@ -30,7 +30,13 @@ class Device:
         device = torch.device("cuda", local_rank) if is_gpu else torch.device("cpu")
         if is_gpu:
             torch.cuda.set_device(device)
-        has_half = torch.cuda.is_bf16_supported() if is_gpu else _cpu_has_bfloat16()
+            # The same images give the same bits, whether a run was interrupted or not.
+            torch.backends.cudnn.deterministic = True
+        has_half = (
+            torch.cuda.is_bf16_supported(including_emulation=False)
+            if is_gpu
+            else _cpu_has_bfloat16()
+        )
         grouped = distributed.is_available() and distributed.is_initialized()
         return cls(
             device,

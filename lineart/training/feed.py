@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import cv2
+import torch
 from torch.utils.data import DataLoader
 
 from lineart.training.batches import Arrays, Maker
@@ -61,6 +62,8 @@ class LocalFeed:
             batch_size=None,
             num_workers=self.processes,
             prefetch_factor=4,
+            # It draws a seed, and the run's own generator must not be moved by that.
+            generator=torch.Generator(),
             collate_fn=_as_it_is,  # type: ignore[arg-type]
         )
 

@@ -7,9 +7,10 @@ from torch import nn
 
 from lineart.datasets.shards import Shards
 from lineart.storage import Storage
+from lineart.training import checkpoint
 from lineart.training.device import Device
 from lineart.training.feed import Feed
-from lineart.training.loop import OnSave, Run, tell_nobody
+from lineart.training.loop import OnSave, Run, check_batches, tell_nobody
 from lineart.training.recipes import Recipe
 
 
@@ -44,11 +45,37 @@ class Job:
             on_save=on_save,
         )
 
+    def check(self, workers: int) -> None:
+        """Find out what is wrong before processes are started for it.
+
+        Raises:
+            FileNotFoundError: As `open`.
+            ValueError: A batch cannot be divided, or the output holds another run.
+        """
+        for side in ("train", "validation"):
+            Shards(self.data.child(side))
+        check_batches(self.recipe, workers, self.accumulate)
+        checkpoint.check(self.output, self.recipe)
+        self.open_features(Device.here())
+
+    @property
+    def has_content(self) -> bool:
+        """Whether a stage has a content loss."""
+        return any(stage.content for stage in self.recipe.stages)
+
     def open_features(self, device: Device) -> nn.Module | None:
         """Give the network of the content loss where the recipe has one."""
-        if not any(stage.content for stage in self.recipe.stages):
+        if not self.has_content:
             return None
         # Torchvision takes seconds to import.
         from lineart.models.pretrained import load_features
 
         return device.place(load_features(self.recipe.content_features, self.features))
+
+    def describe_features(self) -> dict[str, str]:
+        """Say which network's features the content loss compares."""
+        if not self.has_content:
+            return {}
+        from lineart.models.pretrained import describe_features
+
+        return describe_features(self.recipe.content_features, self.features)

@@ -128,22 +128,30 @@ class Learner:
         return bool(finite)
 
     def find_wrong(self, batches: Sequence[Batch]) -> str:
-        """Name the loss terms that are not finite, or whose gradient is not."""
-        wrong = []
-        for group in self.optimizers:
-            for batch in batches:
-                for name, term in self.losses(group, batch).items():
-                    gradients = torch.autograd.grad(
-                        term, self.parameters(group), retain_graph=True, allow_unused=True
-                    )
-                    known = [g for g in gradients if g is not None]
-                    if not torch.isfinite(term):
-                        wrong.append(f"{name} is {float(term.detach())}")
-                    elif not torch.isfinite(torch.nn.utils.get_total_norm(known)):
-                        wrong.append(f"the gradient of {name}")
+        """Name the loss terms of all processes that are not finite, or whose gradient is not."""
         for optimizer in self.optimizers.values():
             optimizer.zero_grad(set_to_none=True)
-        return ", ".join(dict.fromkeys(wrong)) or "a term of another worker"
+        wrong = [
+            self.describe_wrong(group, name, batch)
+            for batch in batches
+            for group in self.optimizers
+            for name in self.losses(group, batch)
+        ]
+        everywhere = [wrong]
+        if self.device.world > 1:
+            everywhere *= self.device.world
+            distributed.all_gather_object(everywhere, wrong)
+        found = [text for texts in everywhere for text in texts if text]
+        return ", ".join(dict.fromkeys(found))
+
+    def describe_wrong(self, group: str, name: str, batch: Batch) -> str:
+        """Say what is wrong with a term; nothing where nothing is."""
+        term = self.losses(group, batch)[name]
+        if not torch.isfinite(term):
+            return f"{name} is {float(term.detach())}"
+        gradients = torch.autograd.grad(term, self.parameters(group), allow_unused=True)
+        norm = torch.nn.utils.get_total_norm([g for g in gradients if g is not None])
+        return "" if torch.isfinite(norm) else f"the gradient of {name}"
 
     def rate(self, seen: int) -> float:
         """Give the learning rate from the images seen alone, whoever resumes."""
@@ -167,6 +175,13 @@ class Learner:
                 else:
                     tensor.copy_(current[key])
 
+    def share_averages(self) -> None:
+        """Give all processes the first one's averages: each has its own running statistics."""
+        if self.device.world > 1:
+            for average in self.averages.values():
+                for tensor in average.state_dict().values():
+                    distributed.broadcast(tensor, 0)
+
     def copy_buffers(self) -> list[Tensor]:
         """Keep what a forward pass changes: BatchNorm's running statistics."""
         return [buffer.clone() for buffer in self.buffers()]
@@ -184,6 +199,8 @@ class Learner:
     def tensors(self, pair: Pair) -> dict[str, Tensor]:
         """Give all state by name: averaged pair, networks, optimizers, random state."""
         tensors = {"random": torch.get_rng_state()}
+        if torch.cuda.is_available():
+            tensors["cuda_random"] = torch.cuda.get_rng_state(self.device.device)
         for name, generator in {**pair.generators, **self.averages}.items():
             tensors.update(module_tensors(name, generator))
         for group, modules in self.modules.items():
@@ -203,6 +220,8 @@ class Learner:
         for group, optimizer in self.optimizers.items():
             restore_optimizer(optimizer, found.part(f"optimizer.{group}"))
         torch.set_rng_state(found.tensors["random"])
+        if torch.cuda.is_available() and "cuda_random" in found.tensors:
+            torch.cuda.set_rng_state(found.tensors["cuda_random"], self.device.device)
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

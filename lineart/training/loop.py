@@ -67,6 +67,7 @@ def train(run: Run) -> Pair:
         FloatingPointError: A loss or gradient is not finite; the last good state is saved.
     """
     recipe = run.recipe
+    check_batches(recipe, run.device.world, run.accumulate)
     torch.manual_seed(recipe.seed)
     pair = MODELS[recipe.model](**recipe.arguments)
     found = checkpoint.read(run.output, recipe)
@@ -82,6 +83,20 @@ def train(run: Run) -> Pair:
         if recorder:
             recorder.close()
     return pair
+
+
+def check_batches(recipe: Recipe, workers: int, accumulate: int) -> None:
+    """Make sure that batches can be divided.
+
+    Raises:
+        ValueError: One cannot.
+    """
+    for stage in recipe.stages:
+        if min(workers, accumulate) < 1 or stage.batch_size % (workers * accumulate):
+            raise ValueError(
+                f"batches of {stage.batch_size} images cannot be divided by {workers} workers "
+                f"times {accumulate} accumulated batches"
+            )
 
 
 class StageRun:
@@ -105,12 +120,8 @@ class StageRun:
         self.begun, self.started, self.waited = self.seen, time.monotonic(), 0.0
         self.sums: dict[str, float] = {}
         self.steps = 0
+        self.saved: Place | None = None
         share = run.device.world * run.accumulate
-        if self.stage.batch_size % share:
-            raise ValueError(
-                f"batches of {self.stage.batch_size} images cannot be divided by "
-                f"{run.device.world} workers times {run.accumulate} accumulated batches"
-            )
         self.order = Order(
             self.seen, self.stage.images, self.stage.batch_size // share, run.device.world
         )
@@ -124,10 +135,9 @@ class StageRun:
         arrays = self.settings.feed(self.maker(is_training=True), self.order, device.rank)
         while self.seen + batch_size <= self.stage.images:
             asked = time.monotonic()
-            batches = [
-                to_batch(next(arrays), device.device) for _ in range(self.settings.accumulate)
-            ]
+            given = [next(arrays) for _ in range(self.settings.accumulate)]
             self.waited += time.monotonic() - asked
+            batches = [to_batch(part, device.device) for part in given]
             try:
                 self.add_up(self.learner.step(batches, self.seen))
             except FloatingPointError:
@@ -139,6 +149,7 @@ class StageRun:
                 self.report()
             if is_last or self.is_time(self.stage.save_every):
                 self.save(preview)
+        self.learner.share_averages()
         for name, average in self.learner.averages.items():
             self.pair.generators[name] = average.cpu()
 
@@ -189,6 +200,9 @@ class StageRun:
     def save(self, preview: Preview | None) -> None:
         """Leave checkpoint, weights, scalars and a grid."""
         place = Place(self.number, self.seen)
+        if place == self.saved:
+            return
+        self.saved = place
         scalars: dict[str, float] = {}
         if preview and self.recorder:
             stage, output = self.stage.name, self.settings.output

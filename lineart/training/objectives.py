@@ -124,7 +124,7 @@ class ColorObjective:
         del features
         self.stage, self.scale = stage, pair.draft_scale
         drafter = device.place(deepcopy(pair.generators["draft"])).eval().requires_grad_(False)
-        self.drafter = device.compile(drafter)
+        self.drafter, self.fast_drafter = drafter, device.compile(drafter)
         generator = device.place(deepcopy(pair.generators["color"])).train().requires_grad_(True)
         self.generators = {"color": generator}
         self.discriminators: dict[str, nn.Module] = {}
@@ -134,7 +134,7 @@ class ColorObjective:
     def generator_loss(self, batch: Batch) -> Terms:
         """Give the reconstruction terms."""
         with torch.no_grad():
-            draft = self.drafter(batch.small_line, batch.hint).float()
+            draft = self.fast_drafter(batch.small_line, batch.hint).float()
             truth = F.avg_pool2d(batch.color, self.scale)
             draft = torch.where(batch.has_true_draft[:, None, None, None], truth, draft)
             draft = damage(draft, batch)

@@ -106,7 +106,7 @@ def small() -> Recipe:
         crop=512,
         learning_rate=2e-3,
         save_every=2_000,
-        l2=0.25,
+        l2=1.0,
         hint=0.1,
     )
     color = Stage(
@@ -117,6 +117,7 @@ def small() -> Recipe:
         crop=256,
         learning_rate=2e-3,
         save_every=2_000,
+        l2=1.0,
         hint=0.1,
     )
     return Recipe(

@@ -165,27 +165,59 @@ def test_no_hint_differs_from_every_color(name: str) -> None:
 
 
 def test_additive_unet_floods_regions_with_their_hints() -> None:
-    """Each side of a line has its own hint's colour; a hint on ink floods nothing."""
+    """Each side of a line has its own hint's colour; a hint on ink floods nothing.
+
+    A light one keeps its own pixel, a dark one is taken for the ink.
+    """
     hint = np.zeros((1, 20, 30, 4), np.uint8)
     hint[0, 10, 8] = 255, 0, 0, 255
     hint[0, 10, 25] = 0, 0, 255, 255
-    hint[0, 3, 11] = 0, 255, 0, 255
+    hint[0, 3, 11] = 120, 255, 120, 255
+    hint[0, 16, 11] = 20, 40, 20, 255
     line = np.full((1, 20, 30), 255, np.uint8)
     line[:, :, 11] = 0
     encoded = build("additive_unet").encode_hint(hint, line)[0]
-    red, blue = torch.tensor([1.0, -0.75, -0.75]), torch.tensor([-0.75, -0.75, 1.0])
+    red, blue = torch.tensor([1.0, -1.0, -1.0]), torch.tensor([-1.0, -1.0, 1.0])
     for y, x, color in ((0, 0, red), (19, 9, red), (0, 13, blue), (19, 29, blue)):
-        torch.testing.assert_close(encoded[:, y, x], color)
-    torch.testing.assert_close(encoded[:, 3, 11], torch.tensor([-0.75, 1.0, -0.75]))
+        # Through ink flows exp(-12) of what flows on paper.
+        torch.testing.assert_close(encoded[:, y, x], color, atol=1e-3, rtol=0)
+    light, grey = torch.tensor([120.0, 255.0, 120.0]) / 127.5 - 1, (red + blue) / 2
+    torch.testing.assert_close(encoded[:, 3, 11], light)
+    assert (encoded[:, 16, 11] - grey).abs().max() <= 1  # Of what lies beside it, not of ink.
+    assert encoded[1, 16, 11] == -1
 
 
 def test_hints_in_the_corners_flood_too() -> None:
-    """No border pixel is lost: four corner hints colour the four quarters."""
+    """No border pixel is lost: hints in the corners of four rooms colour all of them."""
     hint = np.zeros((1, 16, 16, 4), np.uint8)
+    line = np.full((1, 16, 16), 255, np.uint8)
+    line[:, 8], line[:, :, 8] = 0, 0
     corners = [(0, 0), (0, 15), (15, 0), (15, 15)]
     for value, (y, x) in enumerate(corners, start=1):
         hint[0, y, x] = 60 * value, 0, 0, 255
-    encoded = build("additive_unet").encode_hint(hint, np.full((1, 16, 16), 255, np.uint8))[0]
+    encoded = build("additive_unet").encode_hint(hint, line)[0]
     for value, (y, x) in enumerate(corners, start=1):
-        inner = encoded[0, abs(y - 4), abs(x - 4)]
-        torch.testing.assert_close(inner, torch.tensor(60 * value * 1.75 / 255 - 0.75))
+        inner = encoded[0, abs(y - 6), abs(x - 6)]
+        expected = torch.tensor(60 * value / 127.5 - 1)
+        torch.testing.assert_close(inner, expected, atol=1e-3, rtol=0)
+
+
+def test_colors_flow_where_no_line_is() -> None:
+    """Between two hints on open paper colours are mixed, monotonously; the hints keep theirs."""
+    hint = np.zeros((1, 9, 17, 4), np.uint8)
+    hint[0, :, 0] = 255, 0, 0, 255
+    hint[0, :, 16] = 0, 0, 255, 255
+    red = build("additive_unet").encode_hint(hint, np.full((1, 9, 17), 255, np.uint8))[0, 0, 4]
+    assert (red[0], red[16]) == (1, -1)
+    assert (red.diff() <= 0).all()
+    assert -0.5 < red[9] < red[7] < 0.5
+
+
+def test_additive_unet_begins_with_the_colors_that_go_in() -> None:
+    """Before any training the result is the flooded hints, or the draft, within 4 grey levels."""
+    torch.manual_seed(0)
+    color = torch.rand(1, 3, 64, 64) * 2 - 1
+    for generator in build("additive_unet").generators.values():
+        with torch.no_grad():
+            made = generator.eval()(torch.ones(1, 1, 64, 64), color)
+        assert (made - color).abs().max() < 4 / 127.5

@@ -1,3 +1,6 @@
+import pickle
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -7,14 +10,13 @@ from typing import Any
 import psutil
 import pytest
 import torch
-from torch import distributed, multiprocessing
 
 from lineart.codec import encode_png
 from lineart.datasets.shards import Row, finish, write_shard
 from lineart.storage import Storage
 from lineart.training import checkpoint
 from lineart.training.checkpoint import Place
-from lineart.training.cluster import train_on_ray
+from lineart.training.cluster import train_on_ray, worker_resources
 from lineart.training.device import Device
 from lineart.training.feed import LocalFeed
 from lineart.training.job import Job
@@ -50,17 +52,19 @@ def state(job: Job, stage: int) -> dict[str, torch.Tensor]:
 def test_one_worker_on_ray_equals_one_process(
     data: Storage, tmp_path: Path, cpu: Device, ray_resources: dict[str, float]
 ) -> None:
-    """Networks, discriminator and optimizers of `additive_unet` have the same bits either way."""
-    local = make_job("additive_unet", data, str(tmp_path / "local"))
+    """Networks, discriminator and optimizers of `two_stage` have the same bits either way."""
+    local = make_job("two_stage", data, str(tmp_path / "local"))
     train(local.open(replace(cpu, half=Device.here().half), LocalFeed(0)))
-    on_ray = make_job("additive_unet", data, str(tmp_path / "ray"))
-    train_on_ray(on_ray, 1, ray_resources)
+    on_ray = make_job("two_stage", data, str(tmp_path / "ray"))
+    train_on_ray(on_ray, 1, worker_resources(1, ray_resources))
     assert_equal_state(local, on_ray)
 
 
 def kill_a_worker(output: Storage, place: Place) -> int:
     """Wait for a checkpoint, then kill one of the training processes; give its process id."""
+    deadline = time.monotonic() + 300
     while not output.exists(place.path):
+        assert time.monotonic() < deadline, "no checkpoint to kill a worker after"
         time.sleep(0.05)
     started = psutil.Process().children(recursive=True)
     workers = [p for p in started if "RayTrainWorker" in "".join(p.cmdline())]
@@ -69,19 +73,33 @@ def kill_a_worker(output: Storage, place: Place) -> int:
     return workers[1].pid
 
 
-def join_group(rank: int, job: Job, folder: str) -> None:
-    """Be one of two processes that train together without Ray."""
-    torch.set_num_threads(1)
-    distributed.init_process_group(
-        "gloo", init_method=f"file://{folder}/group", rank=rank, world_size=2
-    )
-    train(job.open(Device.here(), LocalFeed(0)))
-    distributed.destroy_process_group()
+JOIN_GROUP = """
+import pickle, sys
+from pathlib import Path
+
+import torch
+from torch import distributed
+
+from lineart.training.device import Device
+from lineart.training.feed import LocalFeed
+from lineart.training.loop import train
+
+rank, folder = int(sys.argv[1]), Path(sys.argv[2])
+torch.set_num_threads(1)
+place = f"file://{folder}/group"
+distributed.init_process_group("gloo", init_method=place, rank=rank, world_size=2)
+job = pickle.loads((folder / "job").read_bytes())
+train(job.open(Device.here(), LocalFeed(0)))
+distributed.destroy_process_group()
+"""
 
 
 def train_in_two_processes(job: Job, folder: Path) -> None:
     """Train without Ray, as `torchrun` would."""
-    multiprocessing.spawn(join_group, (job, str(folder)), nprocs=2)
+    (folder / "job").write_bytes(pickle.dumps(job))
+    command = [sys.executable, "-c", JOIN_GROUP]
+    processes = [subprocess.Popen([*command, str(rank), str(folder)]) for rank in (0, 1)]
+    assert [process.wait(300) for process in processes] == [0, 0]
 
 
 def assert_equal_state(one: Job, other: Job) -> None:
@@ -96,27 +114,33 @@ def assert_equal_state(one: Job, other: Job) -> None:
 def test_two_workers_survive_the_loss_of_one(
     data: Storage, tmp_path: Path, ray_resources: dict[str, float]
 ) -> None:
-    """Two workers (gloo) train both stages of `two_stage`; one is killed on the way.
+    """Two workers (gloo) train both stages of `additive_unet`; one is killed on the way.
 
     Ray starts both again, they go on from the checkpoint, and end with the same bits as two
     processes that nothing happened to.
     """
-    job = make_job("two_stage", data, str(tmp_path / "ray"))
+    job = make_job("additive_unet", data, str(tmp_path / "ray"))
     with ThreadPoolExecutor(1) as pool:
         killed = pool.submit(kill_a_worker, job.output, Place(0, 8))
-        train_on_ray(job, 2, ray_resources)
+        train_on_ray(job, 2, worker_resources(2, ray_resources))
     assert killed.result()
-    quiet = make_job("two_stage", data, str(tmp_path / "quiet"))
-    train_in_two_processes(quiet, tmp_path)
-    assert_equal_state(job, quiet)
-
-
-def test_two_workers_share_running_statistics(
-    data: Storage, tmp_path: Path, ray_resources: dict[str, float]
-) -> None:
-    """`additive_unet`, which has BatchNorm, trains with two workers as with two processes."""
-    job = make_job("additive_unet", data, str(tmp_path / "ray"))
-    train_on_ray(job, 2, ray_resources)
     quiet = make_job("additive_unet", data, str(tmp_path / "quiet"))
     train_in_two_processes(quiet, tmp_path)
     assert_equal_state(job, quiet)
+
+
+def test_two_workers_stop_at_what_is_not_finite(
+    data: Storage, tmp_path: Path, ray_resources: dict[str, float]
+) -> None:
+    """Two workers train the draft of `two_stage`; a rate too high then stops both, and says where.
+
+    The state before the bad step is saved.
+    """
+    job = make_job("two_stage", data, str(tmp_path / "run"))
+    draft, color = job.recipe.stages
+    stages = (draft, replace(color, learning_rate=1e38))
+    job = replace(job, recipe=replace(job.recipe, stages=stages))
+    with pytest.raises(FloatingPointError, match=r"stage color, step 1 .*l1"):
+        train_on_ray(job, 2, worker_resources(2, ray_resources))
+    assert checkpoint.places(job.output)[-1] == Place(1, 4)
+    assert state(job, 0).keys() > {"random"}

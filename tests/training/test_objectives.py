@@ -21,6 +21,8 @@ TERMS = {
     ("two_stage", 1): {"l1"},
     ("additive_unet", 0): {"l1", "adversarial", "content"},
     ("additive_unet", 1): {"l1"},
+    ("small", 0): {"l1", "l2", "hint"},
+    ("small", 1): {"l1", "l2", "hint"},
 }
 
 
