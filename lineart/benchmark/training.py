@@ -17,7 +17,7 @@ from lineart.training.feed import LocalFeed, Order
 from lineart.training.loop import Run, StageRun
 from lineart.training.recipes import RECIPES, Recipe
 
-CPU_BATCH = 4
+CPU_BATCH = 2
 """A processor has no memory for, and no gain from, the papers' batches of 64."""
 
 

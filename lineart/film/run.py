@@ -24,7 +24,7 @@ from lineart.manifest import Row
 from lineart.storage import Storage
 from lineart.weights import fingerprint, is_included, open_weights, read_config, read_weights
 
-PICTURE_VERSION = 1
+PICTURE_VERSION = 2
 """Raise it when the same drawing, hint and weights give other pixels: films are then made anew."""
 RECORD_EVERY_S = 2.0
 """Longest time in which finished frames are not yet in the manifest, while a run is young."""

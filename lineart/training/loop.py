@@ -6,7 +6,7 @@ Several processes of one process group train together; each of them makes the sa
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -212,12 +212,8 @@ class StageRun:
             self.recorder.add_grid(stage, self.seen, grid)
             self.recorder.write()
             log.info("%s: %d images, validation l1 %.4f", stage, self.seen, value)
-            pair = Pair(
-                **{
-                    **vars(self.pair),
-                    "generators": {**self.pair.generators, **self.learner.averages},
-                }
-            )
+            averages = {**self.pair.generators, **self.learner.averages}
+            pair = replace(self.pair, generators=averages)
             for name, data in to_files(pair, half=True).items():
                 output.write(f"{WEIGHTS}/{name}", data)
             now = Checkpoint(place, self.learner.tensors(self.pair))

@@ -97,7 +97,11 @@ def additive_unet() -> Recipe:
 
 
 def small() -> Recipe:
-    """Give the recipe of the default weights: an hour of two CPU cores."""
+    """Give the recipe of the default weights: 35 minutes of one busy CPU core.
+
+    Measured on 31 held-out pictures: 17.2 dB with 16 hints, 20.9 dB with 140; on 12 frames of
+    animation 20.1 and 25.0 (lineart/weights/default/MODEL_CARD.md).
+    """
     draft = Stage(
         name="draft",
         generator="draft",
@@ -130,7 +134,10 @@ def small() -> Recipe:
 
 
 def plain_unet() -> Recipe:
-    """Give the network that `small` is compared with: concatenated skips, equal size, L1 alone."""
+    """Give the network that `small` is compared with: concatenated skips, equal size, L1 alone.
+
+    Measured on the same pictures: 14.7 and 16.5 dB, 14.4 and 17.6 dB on the animation.
+    """
     stages = tuple(replace(stage, l2=0.0, hint=0.0) for stage in small().stages)
     arguments = {"width": 14, "color_width": 10}
     return replace(small(), model="concat_unet", arguments=arguments, stages=stages)
