@@ -41,7 +41,7 @@ class RayFeed:
             part = replace(order, start=start, stop=min(start + images, order.stop))
             if not part.batches():
                 return
-            following = [split(maker, part) if rank == 0 else None]
+            following: list[Any] = [split(maker, part) if rank == 0 else None]
             if order.world > 1:
                 distributed.broadcast_object_list(following, src=0)
             # Only now is the last round over for every worker, and may its iterators go.
