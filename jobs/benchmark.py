@@ -34,7 +34,7 @@ PACKAGES = ("numpy", "opencv-python-headless", "isal", "pillow", "torch", "torch
 class Benchmark:
     """Measure the parts of the pipeline."""
 
-    parts: str = "codec,compose,network,pipeline"
+    parts: str = "codec,compose,network,pipeline,training"
     """Which parts, with commas between; they are the names in PARTS."""
     repeats: int = 7
     """How often everything is measured, after one run to warm up."""
