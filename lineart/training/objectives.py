@@ -101,7 +101,9 @@ class DraftObjective:
         return terms
 
     def discriminator_loss(self, batch: Batch) -> Terms:
-        """Tell the true colours from the last fakes: eq. (2)."""
+        """Tell the true colours from the last fakes: eq. (2). Without an adversary: nothing."""
+        if not self.discriminators:
+            return {}
         assert self.fake is not None
         logits = self.judge(torch.cat((batch.color, self.fake.to(batch.color))))
         real, fake = logits.chunk(2)
