@@ -85,7 +85,6 @@ def read_recipe(flags: Train) -> Recipe:
 def main(flags: Train) -> int:
     """Run the job; give the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    signal.signal(signal.SIGTERM, _interrupt)
     try:
         recipe = read_recipe(flags)
         if flags.dry_run:
@@ -97,6 +96,8 @@ def main(flags: Train) -> int:
     except (ValueError, OSError) as error:
         print(f"train: {error}", file=sys.stderr)
         return WRONG_INPUT
+    # Ray has a handler of its own; `ray job stop` must end a training as Ctrl-C does.
+    signal.signal(signal.SIGTERM, _interrupt)
     started = time.monotonic()
     try:
         run(job, flags, share)
