@@ -64,7 +64,7 @@ class LocalFeed:
             prefetch_factor=4,
             # It draws a seed, and the run's own generator must not be moved by that.
             generator=torch.Generator(),
-            collate_fn=_as_it_is,  # type: ignore[arg-type]
+            collate_fn=_as_it_is,  # type: ignore[arg-type]  # it is given no list here, but a batch
         )
 
 

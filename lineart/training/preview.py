@@ -20,7 +20,7 @@ LOOKED_AT = 32
 """Samples that make the number."""
 SHOWN = 6
 """Samples that make the grid."""
-Picture = UInt8[np.ndarray, "_ _ 3"]
+Cell = UInt8[np.ndarray, "_ _ 3"]
 """Colours of any size."""
 TOGETHER = 8
 SIDE_PX = 256
@@ -58,7 +58,7 @@ class Preview:
         return float(np.mean(distances)), np.concatenate(rows[:SHOWN])
 
 
-def grid_row(sample: Sample, made: Sequence[Picture]) -> UInt8[np.ndarray, "RowH RowW 3"]:
+def grid_row(sample: Sample, made: Sequence[Cell]) -> UInt8[np.ndarray, "RowH RowW 3"]:
     """Put line, hints, results and truth side by side."""
     line = cv2.cvtColor(sample.line, cv2.COLOR_GRAY2RGB)
     cells = [line, show_hints(sample.hint), *made, sample.color]

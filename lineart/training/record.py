@@ -90,7 +90,7 @@ class Recorder:
         text = io.StringIO()
         rows = csv.writer(text, lineterminator="\n")
         rows.writerow(Scalar._fields)
-        rows.writerows(row._replace(value=f"{row.value:.6g}") for row in self.scalars)  # type: ignore[arg-type]  # as text
+        rows.writerows(row._replace(value=f"{row.value:.6g}") for row in self.scalars)  # type: ignore[arg-type]  # values as short text
         self.output.write(SCALARS, text.getvalue().encode())
         self.board.flush()
         for path in Path(self.folder.name).iterdir():
