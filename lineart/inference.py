@@ -43,9 +43,9 @@ class Colorizer:
         self.device = torch.device(device)
         self.dtype = torch.bfloat16 if half else torch.float32
         self.batch_size = batch_size
-        self.draft_scale = pair.draft_scale
+        self.draft_scale = pair.colorization.draft_scale
         self.multiple = pair.multiple
-        self.encode_hint = pair.encode_hint
+        self.encode_hint = pair.colorization.encode_hint
         self.draft = self.prepare(pair.generators["draft"])
         self.color = self.prepare(pair.generators["color"])
 

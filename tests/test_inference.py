@@ -68,7 +68,7 @@ def test_bfloat16_moves_no_color_visibly() -> None:
     """Half precision stays within a few grey levels of float32."""
     torch.manual_seed(0)
     pair = MODELS["additive_unet"](width=8)
-    lines, hints = drawings(1, 64, 64, pair.draft_scale)
+    lines, hints = drawings(1, 64, 64, pair.colorization.draft_scale)
     half, full = (Colorizer(pair, half=h)(lines, hints).astype(float) for h in (True, False))
     assert np.abs(half - full).mean() < 1
 

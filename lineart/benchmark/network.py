@@ -31,7 +31,9 @@ def measure_network(repeats: int) -> list[Figure]:
 
 def _measure(name: str, pair: Pair, line: Line, repeats: int) -> list[Figure]:
     lines = line[np.newaxis]
-    hints = pool_hints(no_hints((line.shape[0], line.shape[1])), pair.draft_scale)[np.newaxis]
+    hints = pool_hints(no_hints((line.shape[0], line.shape[1])), pair.colorization.draft_scale)[
+        np.newaxis
+    ]
 
     def way(half: bool) -> Run:
         colorizer = Colorizer(pair, half=half)

@@ -12,10 +12,19 @@ from torch import Tensor, nn
 
 from lineart.models.additive_unet import additive_unet, concat_unet
 from lineart.models.layers import count_parameters
-from lineart.models.pair import Pair
+from lineart.models.pair import Colorization, Pair, Translated, Translation
 from lineart.models.two_stage import two_stage
 
-__all__ = ["MODELS", "Pair", "count_parameters", "from_files", "to_files"]
+__all__ = [
+    "MODELS",
+    "Colorization",
+    "Pair",
+    "Translated",
+    "Translation",
+    "count_parameters",
+    "from_files",
+    "to_files",
+]
 
 MODELS: Final[dict[str, Callable[..., Pair]]] = {
     "two_stage": two_stage,
@@ -25,6 +34,8 @@ MODELS: Final[dict[str, Callable[..., Pair]]] = {
 """Name -> builder of a pair."""
 
 CONFIG = "config.json"
+TOLD: Final = {Colorization: ("draft_scale",), Translation: ("channels", "size_px")}
+"""What `config.json` says of a task, for processes that build no networks."""
 
 
 def to_files(pair: Pair, *, half: bool = False) -> dict[str, bytes]:
@@ -62,7 +73,7 @@ def describe(pair: Pair) -> dict[str, Any]:
     return {
         "model": pair.model,
         "arguments": pair.arguments,
-        "draft_scale": pair.draft_scale,
+        **{name: getattr(pair.task, name) for name in TOLD[type(pair.task)]},
         "multiple": pair.multiple,
     }
 

@@ -18,7 +18,7 @@ from lineart.models.layers import (
     LineBatch,
     convolution,
 )
-from lineart.models.pair import Pair
+from lineart.models.pair import Colorization, Pair
 
 DRAFT_SCALE = 4
 DOWNSAMPLING = 16
@@ -91,9 +91,8 @@ def additive_unet(width: int = 32, color_width: int = 0) -> Pair:
         model="additive_unet",
         arguments={"width": width, "color_width": color_width},
         generators=generators,
-        encode_hint=flood_hints,
-        draft_scale=DRAFT_SCALE,
         multiple=DRAFT_SCALE * DOWNSAMPLING,
+        task=Colorization(encode_hint=flood_hints, draft_scale=DRAFT_SCALE),
     )
 
 
@@ -107,7 +106,6 @@ def concat_unet(width: int = 32, color_width: int = 0) -> Pair:
             "draft": JoinUNet(1 + 3, width, CONCATENATE),
             "color": JoinUNet(1 + 3, color_width, CONCATENATE),
         },
-        encode_hint=point_hints,
-        draft_scale=DRAFT_SCALE,
         multiple=DRAFT_SCALE * DOWNSAMPLING,
+        task=Colorization(encode_hint=point_hints, draft_scale=DRAFT_SCALE),
     )

@@ -19,7 +19,7 @@ ColorBatch = Float[Tensor, "B 3 H W"]
 """sRGB pictures as networks see them and give them: -1..1."""
 
 HintBatch = Float[Tensor, "B C H W"]
-"""Colour hints, encoded the way the pair's draft generator wants them (`Pair.encode_hint`)."""
+"""Colour hints as a pair's draft generator wants them (`Colorization.encode_hint`)."""
 
 HintPixels = UInt8[np.ndarray, "B HintH HintW 4"]
 """Colour hints at the draft's size: sRGB and alpha (255 = hint, 0 = none), channels last."""

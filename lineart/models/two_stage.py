@@ -16,7 +16,7 @@ from lineart.models.layers import (
     concatenate,
     convolution,
 )
-from lineart.models.pair import Pair
+from lineart.models.pair import Colorization, Pair
 
 DRAFT_SCALE = 2
 DRAFT_LEVELS = 4
@@ -115,7 +115,6 @@ def two_stage(width: int = 32, blocks: int = 10) -> Pair:
         model="two_stage",
         arguments={"width": width, "blocks": blocks},
         generators={"draft": draft, "color": color},
-        encode_hint=encode_hint,
-        draft_scale=DRAFT_SCALE,
         multiple=DRAFT_SCALE << DRAFT_LEVELS,
+        task=Colorization(encode_hint=encode_hint, draft_scale=DRAFT_SCALE),
     )

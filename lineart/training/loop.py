@@ -159,14 +159,16 @@ class StageRun:
         second_stage = self.stage.generator == "color"
         settings = SampleSettings(
             crop=self.stage.crop,
-            draft_scale=pair.draft_scale,
+            draft_scale=pair.colorization.draft_scale,
             second_stage=second_stage,
             true_drafts=recipe.true_drafts if second_stage else 0.0,
             balance=recipe.balance,
         )
         pictures = self.settings.training if is_training else self.settings.validation
         seed = recipe.seed + self.number if is_training else VALIDATION_SEED
-        return Maker(Samples(pictures, settings, seed), pair.encode_hint, small=not second_stage)
+        return Maker(
+            Samples(pictures, settings, seed), pair.colorization.encode_hint, small=not second_stage
+        )
 
     def is_time(self, every: int) -> bool:
         """Tell whether a multiple of `every` images has just been passed."""

@@ -78,7 +78,7 @@ class DraftObjective:
         self.draft = device.share(generator)
         self.discriminators: dict[str, nn.Module] = {}
         if stage.adversarial:
-            judge = device.place(ColorDiscriminator(stage.crop // pair.draft_scale))
+            judge = device.place(ColorDiscriminator(stage.crop // pair.colorization.draft_scale))
             self.discriminators = {"judge": judge}
             self.judge, self.fixed_judge = device.share(judge), device.compile(judge)
         self.learning = [self.draft, *([self.judge] if stage.adversarial else [])]
@@ -124,7 +124,7 @@ class ColorObjective:
         self, pair: Pair, stage: Stage, device: Device, features: nn.Module | None = None
     ) -> None:
         del features
-        self.stage, self.scale = stage, pair.draft_scale
+        self.stage, self.scale = stage, pair.colorization.draft_scale
         drafter = device.place(deepcopy(pair.generators["draft"])).eval().requires_grad_(False)
         self.drafter, self.fast_drafter = drafter, device.compile(drafter)
         generator = device.place(deepcopy(pair.generators["color"])).train().requires_grad_(True)

@@ -24,13 +24,13 @@ def build(name: str) -> Pair:
 def run(pair: Pair, height: int, width: int) -> dict[str, torch.Tensor]:
     """Run both generators, one after the other."""
     generator = torch.Generator().manual_seed(1)
-    scale = pair.draft_scale
+    scale = pair.colorization.draft_scale
     line = torch.rand(2, 1, height, width, generator=generator) * 2 - 1
     hint = np.zeros((2, height // scale, width // scale, 4), np.uint8)
     hint[:, 3, 5] = 200, 10, 90, 255
     small = torch.nn.functional.avg_pool2d(line, scale)
     paper = np.full(hint.shape[:3], 255, np.uint8)
-    draft = pair.generators["draft"](small, pair.encode_hint(hint, paper))
+    draft = pair.generators["draft"](small, pair.colorization.encode_hint(hint, paper))
     large = torch.nn.functional.interpolate(draft, scale_factor=scale)
     return {"draft": draft, "color": pair.generators["color"](line, large)}
 
@@ -41,7 +41,12 @@ def test_outputs_have_the_size_of_their_inputs(name: str) -> None:
     pair = build(name)
     height, width = pair.multiple, 2 * pair.multiple
     out = run(pair, height, width)
-    assert out["draft"].shape == (2, 3, height // pair.draft_scale, width // pair.draft_scale)
+    assert out["draft"].shape == (
+        2,
+        3,
+        height // pair.colorization.draft_scale,
+        width // pair.colorization.draft_scale,
+    )
     assert out["color"].shape == (2, 3, height, width)
     assert all(o.abs().max() <= 1 for o in out.values())
 
@@ -159,7 +164,7 @@ def test_no_hint_differs_from_every_color(name: str) -> None:
     hint = np.zeros((3, 8, 8, 4), np.uint8)
     hint[0, 4, 4] = 0, 0, 0, 255
     hint[1, 4, 4] = 255, 255, 255, 255
-    encoded = build(name).encode_hint(hint, np.full((3, 8, 8), 255, np.uint8))
+    encoded = build(name).colorization.encode_hint(hint, np.full((3, 8, 8), 255, np.uint8))
     assert len({tuple(pixel.tolist()) for pixel in encoded[:, :, 4, 4]}) == 3
     assert encoded.abs().max() <= 1
 
@@ -176,7 +181,7 @@ def test_additive_unet_floods_regions_with_their_hints() -> None:
     hint[0, 16, 11] = 20, 40, 20, 255
     line = np.full((1, 20, 30), 255, np.uint8)
     line[:, :, 11] = 0
-    encoded = build("additive_unet").encode_hint(hint, line)[0]
+    encoded = build("additive_unet").colorization.encode_hint(hint, line)[0]
     red, blue = torch.tensor([1.0, -1.0, -1.0]), torch.tensor([-1.0, -1.0, 1.0])
     for y, x, color in ((0, 0, red), (19, 9, red), (0, 13, blue), (19, 29, blue)):
         # Through ink flows exp(-12) of what flows on paper.
@@ -195,7 +200,7 @@ def test_hints_in_the_corners_flood_too() -> None:
     corners = [(0, 0), (0, 15), (15, 0), (15, 15)]
     for value, (y, x) in enumerate(corners, start=1):
         hint[0, y, x] = 60 * value, 0, 0, 255
-    encoded = build("additive_unet").encode_hint(hint, line)[0]
+    encoded = build("additive_unet").colorization.encode_hint(hint, line)[0]
     for value, (y, x) in enumerate(corners, start=1):
         inner = encoded[0, abs(y - 6), abs(x - 6)]
         expected = torch.tensor(60 * value / 127.5 - 1)
@@ -207,7 +212,9 @@ def test_colors_flow_where_no_line_is() -> None:
     hint = np.zeros((1, 9, 17, 4), np.uint8)
     hint[0, :, 0] = 255, 0, 0, 255
     hint[0, :, 16] = 0, 0, 255, 255
-    red = build("additive_unet").encode_hint(hint, np.full((1, 9, 17), 255, np.uint8))[0, 0, 4]
+    red = build("additive_unet").colorization.encode_hint(hint, np.full((1, 9, 17), 255, np.uint8))[
+        0, 0, 4
+    ]
     assert (red[0], red[16]) == (1, -1)
     assert (red.diff() <= 0).all()
     assert -0.5 < red[9] < red[7] < 0.5

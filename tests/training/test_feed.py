@@ -15,7 +15,7 @@ from lineart.training.feed import LocalFeed, Order
 def maker(pictures: Any) -> Maker:
     """Give what makes small samples."""
     settings = SampleSettings(crop=32, draft_scale=2, second_stage=True, true_drafts=0.5)
-    encode_hint = MODELS["two_stage"](width=4, blocks=1).encode_hint
+    encode_hint = MODELS["two_stage"](width=4, blocks=1).colorization.encode_hint
     return Maker(Samples(pictures, settings, seed=0), encode_hint, small=False)
 
 

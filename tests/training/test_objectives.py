@@ -39,9 +39,14 @@ def make_batch(recipe: Recipe, number: int, pair: Pair, pictures: Any) -> Batch:
     stage = recipe.stages[number]
     second = stage.generator == "color"
     settings = SampleSettings(
-        crop=stage.crop, draft_scale=pair.draft_scale, second_stage=second, true_drafts=0.5
+        crop=stage.crop,
+        draft_scale=pair.colorization.draft_scale,
+        second_stage=second,
+        true_drafts=0.5,
     )
-    maker = Maker(Samples(pictures, settings, seed=0), pair.encode_hint, small=not second)
+    maker = Maker(
+        Samples(pictures, settings, seed=0), pair.colorization.encode_hint, small=not second
+    )
     return to_batch(maker(range(4)), torch.device("cpu"))
 
 
@@ -143,7 +148,7 @@ def test_damage_is_that_of_the_artifacts(pictures: Any) -> None:
     settings = SampleSettings(crop=128, draft_scale=2, second_stage=True)
     samples = Samples(pictures, settings, seed=0)
     pair = MODELS["two_stage"](width=4, blocks=1)
-    maker = Maker(samples, pair.encode_hint, small=False)
+    maker = Maker(samples, pair.colorization.encode_hint, small=False)
     batch = to_batch(maker(range(8)), torch.device("cpu"))
     y, x = np.mgrid[:64, :64]
     smooth = np.stack((2 * x + 60, 2 * y + 60, x + y), -1).astype(np.uint8)
