@@ -6,7 +6,7 @@ processes without a network never import torch.
 
 import cv2
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float32, UInt8
 
 Frame = UInt8[np.ndarray, "H W 3"]
 """A colour picture: sRGB, 0..255, as in the PNG."""
@@ -16,6 +16,12 @@ Line = UInt8[np.ndarray, "H W"]
 
 Hint = UInt8[np.ndarray, "H W 4"]
 """Colour hints: sRGB and alpha; alpha 255 = the artist wants this colour here, 0 = no hint."""
+
+Labels = UInt8[np.ndarray, "H W"]
+"""Regions of a picture: the number of a class in each pixel; 255 = unknown."""
+
+Depth = Float32[np.ndarray, "H W"]
+"""How near things are: 0 = farthest, 1 = nearest; not a number = unknown."""
 
 Size = tuple[int, int]
 """Height and width in pixels, as in `array.shape[:2]`."""

@@ -1,6 +1,7 @@
-"""A trained pair on drawings of any size: pad, shrink, draft, colour, crop."""
+"""A trained pair on pictures of any size: pad, run, crop."""
 
 from copy import deepcopy
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -22,6 +23,9 @@ Hints = UInt8[np.ndarray, "B HintH HintW 4"]
 
 Colors = UInt8[np.ndarray, "B H W 3"]
 """The coloured drawings, sRGB."""
+
+Photos = UInt8[np.ndarray, "B H W 3"]
+"""Photographs of one size, sRGB."""
 
 
 class Colorizer:
@@ -46,16 +50,8 @@ class Colorizer:
         self.draft_scale = pair.colorization.draft_scale
         self.multiple = pair.multiple
         self.encode_hint = pair.colorization.encode_hint
-        self.draft = self.prepare(pair.generators["draft"])
-        self.color = self.prepare(pair.generators["color"])
-
-    def prepare(self, generator: nn.Module) -> nn.Module:
-        """Give a copy that is quick to run."""
-        copy = deepcopy(generator).eval().requires_grad_(False)
-        fold_batch_norm(copy)
-        copy.to(self.device, self.dtype)
-        channels_last: nn.Module = copy.to(memory_format=torch.channels_last)
-        return channels_last
+        self.draft = prepare(pair.generators["draft"], self.device, self.dtype)
+        self.color = prepare(pair.generators["color"], self.device, self.dtype)
 
     def __call__(self, lines: Lines, hints: Hints) -> Colors:
         """Colour drawings of one size; hints come from `imaging.hints.pool_hints`.
@@ -106,6 +102,96 @@ class Colorizer:
         return tensor_to_colors(color)
 
 
+class Answers(NamedTuple):
+    """What a translating pair makes of photographs."""
+
+    pictures: UInt8[np.ndarray, "B H W *C"]
+    """Line drawings (no last axis; 0 = ink, 255 = paper) or sRGB pictures."""
+    heats: UInt8[np.ndarray, "B HeatH HeatW"] | None
+    """Where the network looks, each picture's least 0 and its most 255; None without attention."""
+
+
+class Translator:
+    """Turn photographs into drawings, or into pictures of another style, with a trained pair.
+
+    A photograph's picture does not depend on the photographs that come with it, to the bit: the
+    network always sees batches of `batch_size`, which on the CPU is best 1.
+
+    Args:
+        pair: Trained generators; the one that is used is copied.
+        device: Where to run.
+        batch_size: Photographs the network sees at once; a smaller rest is filled with grey ones.
+        half: Run in bfloat16.
+    """
+
+    def __init__(
+        self, pair: Pair, *, device: str = "cpu", batch_size: int = 1, half: bool = True
+    ) -> None:
+        self.device = torch.device(device)
+        self.dtype = torch.bfloat16 if half else torch.float32
+        self.batch_size = batch_size
+        self.channels = pair.translation.channels
+        self.size_px = pair.translation.size_px
+        self.multiple = pair.multiple
+        self.generator = prepare(pair.generators["target"], self.device, self.dtype)
+
+    def __call__(self, photos: Photos) -> Answers:
+        """Translate photographs of one size.
+
+        Raises:
+            ValueError: The network is welded to another size.
+        """
+        count, height, width = photos.shape[:3]
+        if self.size_px and (height, width) != (self.size_px, self.size_px):
+            raise ValueError(
+                f"photographs of {width}x{height}, but this network takes "
+                f"{self.size_px}x{self.size_px} alone; resize them first"
+            )
+        padded = np.pad(photos, ((0, -count % self.batch_size), (0, 0), (0, 0), (0, 0)))
+        starts = range(0, len(padded), self.batch_size)
+        answers = [self.translate_batch(padded[start:][: self.batch_size]) for start in starts]
+        pictures = [answer.pictures[:, :height, :width] for answer in answers]
+        heats = [answer.heats for answer in answers if answer.heats is not None]
+        return Answers(
+            np.ascontiguousarray(np.concatenate(pictures)[:count]),
+            np.concatenate(heats)[:count] if heats else None,
+        )
+
+    @torch.inference_mode()
+    def translate_batch(self, photos: Photos) -> Answers:
+        """Translate one full batch; what was added below and on the right is not cut off."""
+        photo = color_to_tensor(torch.from_numpy(photos).to(self.device))
+        height, width = photo.shape[2:]
+        # Edges go on as they are: mirrored ones would want pictures larger than the padding.
+        padding = (0, -width % self.multiple, 0, -height % self.multiple)
+        photo = F.pad(photo, padding, mode="replicate").to(self.dtype)
+        translated = self.generator(photo)
+        pictures = tensor_to_colors(translated.picture)
+        heat = translated.heat
+        return Answers(
+            pictures[..., 0] if self.channels == 1 else pictures,
+            None if heat is None else heat_to_pixels(heat.float()),
+        )
+
+
+def prepare(generator: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:
+    """Give a copy that is quick to run."""
+    copy = deepcopy(generator).eval().requires_grad_(False)
+    fold_batch_norm(copy)
+    copy.to(device, dtype)
+    channels_last: nn.Module = copy.to(memory_format=torch.channels_last)
+    return channels_last
+
+
+def heat_to_pixels(heat: Float[Tensor, "B 1 HeatH HeatW"]) -> UInt8[np.ndarray, "B HeatH HeatW"]:
+    """Spread each picture's heat over 0..255; one that is the same everywhere becomes 0."""
+    least = heat.amin(dim=(2, 3), keepdim=True)
+    spread = (heat.amax(dim=(2, 3), keepdim=True) - least).clamp(min=1e-6)
+    pixels: UInt8[np.ndarray, "B HeatH HeatW"]
+    pixels = ((heat - least) / spread * 255).round().byte()[:, 0].cpu().numpy()
+    return pixels
+
+
 def line_to_tensor(lines: UInt8[Tensor, "B H W"]) -> LineBatch:
     """Map 0 = ink, 255 = paper to -1 = ink, 1 = paper."""
     return lines[:, None].float() / 127.5 - 1
@@ -116,10 +202,14 @@ def color_to_tensor(colors: UInt8[Tensor, "B H W 3"]) -> ColorBatch:
     return colors.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def tensor_to_colors(colors: ColorBatch) -> Colors:
-    """Map -1..1 to sRGB 0..255."""
+def tensor_to_colors(
+    colors: Float[Tensor, "B C H W"],
+) -> UInt8[np.ndarray, "B H W C"]:
+    """Map -1..1 to 0..255, channels last."""
     pixels = (colors.float() + 1) * 127.5
-    array: Colors = pixels.round().clamp(0, 255).byte().permute(0, 2, 3, 1).cpu().numpy()
+    array: UInt8[np.ndarray, "B H W C"] = (
+        pixels.round().clamp(0, 255).byte().permute(0, 2, 3, 1).cpu().numpy()
+    )
     return array
 
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from lineart.image import Frame, Hint, Line, pad_to_multiple, resize
+from lineart.image import Depth, Frame, Hint, Labels, Line, pad_to_multiple, resize
 from lineart.imaging.artifacts import Artifacts, draw_artifacts
 from lineart.imaging.cels import (
     flatten,
@@ -36,6 +36,10 @@ class Picture:
     name: str
     color: Frame
     line: Line | None
+    segmentation: Labels | None = None
+    """Known regions of a photograph."""
+    depth: Depth | None = None
+    """Known depth of a photograph."""
 
 
 @runtime_checkable

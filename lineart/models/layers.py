@@ -1,7 +1,7 @@
 """What the colorizing networks share: tensor types, convolution blocks, counting, folding."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -23,6 +23,15 @@ HintBatch = Float[Tensor, "B C H W"]
 
 HintPixels = UInt8[np.ndarray, "B HintH HintW 4"]
 """Colour hints at the draft's size: sRGB and alpha (255 = hint, 0 = none), channels last."""
+
+
+@runtime_checkable
+class Constrained(Protocol):
+    """A layer whose parameters have bounds, which hold again after each step of the optimizer."""
+
+    def constrain(self) -> None:
+        """Bring the parameters back into their bounds."""
+        ...
 
 
 class Join(NamedTuple):
