@@ -14,6 +14,8 @@ from lineart.models import Pair
 from lineart.models.layers import ColorBatch, LineBatch, fold_batch_norm
 
 PAPER = 255
+LEAST_PX = 16
+"""Smallest side that translating networks see: they mirror edges of maps of a quarter of it."""
 
 Lines = UInt8[np.ndarray, "B H W"]
 """Line drawings of one size: 0 = ink, 255 = paper."""
@@ -163,7 +165,8 @@ class Translator:
         photo = color_to_tensor(torch.from_numpy(photos).to(self.device))
         height, width = photo.shape[2:]
         # Edges go on as they are: mirrored ones would want pictures larger than the padding.
-        padding = (0, -width % self.multiple, 0, -height % self.multiple)
+        below, right = (max(-side % self.multiple, LEAST_PX - side) for side in (height, width))
+        padding = (0, right, 0, below)
         photo = F.pad(photo, padding, mode="replicate").to(self.dtype)
         translated = self.generator(photo)
         pictures = tensor_to_colors(translated.picture)

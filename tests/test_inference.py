@@ -4,8 +4,10 @@ import torch
 
 from lineart.inference import (
     Colorizer,
+    Translator,
     color_to_tensor,
     enlarge,
+    heat_to_pixels,
     line_to_tensor,
     tensor_to_colors,
 )
@@ -92,3 +94,68 @@ def test_a_flat_draft_stays_flat_when_enlarged() -> None:
     large = enlarge(torch.full((1, 3, 4, 5), 0.25), 4)
     assert large.shape == (1, 3, 16, 20)
     assert (large == 0.25).all()
+
+
+TRANSLATORS = {
+    "line_drawing": {"width": 4, "blocks": 1},
+    "ugatit_light": {"width": 4, "blocks": 1},
+}
+
+
+def translate(name: str, batch_size: int = 1) -> Translator:
+    """Give a translator of a small, untrained pair."""
+    torch.manual_seed(0)
+    return Translator(MODELS[name](**TRANSLATORS[name]), batch_size=batch_size, half=False)
+
+
+@pytest.mark.parametrize("name", TRANSLATORS)
+@pytest.mark.parametrize("size", [(1, 1), (7, 40), (33, 50), (64, 64)])
+def test_photographs_of_any_size_keep_it(name: str, size: tuple[int, int]) -> None:
+    """Whatever the multiple, the picture has the photograph's size; drawings have one channel."""
+    photos = np.random.default_rng(0).integers(0, 256, (3, *size, 3), dtype=np.uint8)
+    answers = translate(name, batch_size=2)(photos)
+    channels = () if name == "line_drawing" else (3,)
+    assert answers.pictures.shape == (3, *size, *channels)
+    assert answers.pictures.dtype == np.uint8
+    assert (answers.heats is None) == (name == "line_drawing")
+
+
+@pytest.mark.parametrize("name", TRANSLATORS)
+def test_a_photograph_does_not_see_its_neighbours(name: str) -> None:
+    """Alone or beside another, a photograph gives the same bits."""
+    photos = np.random.default_rng(0).integers(0, 256, (2, 32, 48, 3), dtype=np.uint8)
+    translator = translate(name, batch_size=2)
+    together, alone = translator(photos), translator(photos[:1])
+    assert np.array_equal(together.pictures[0], alone.pictures[0])
+
+
+def test_translator_gives_what_the_generator_gives() -> None:
+    """At a size that needs no padding: -1..1 becomes 0..255, rounded."""
+    pair = MODELS["line_drawing"](**TRANSLATORS["line_drawing"])
+    photos = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 3), dtype=np.uint8)
+    given = torch.from_numpy(photos).permute(0, 3, 1, 2).float() / 127.5 - 1
+    with torch.no_grad():
+        expected = pair.generators["target"].eval()(given).picture[0, 0]
+    found = Translator(pair, half=False)(photos).pictures[0].astype(np.float32)
+    np.testing.assert_allclose(found, (expected.numpy() + 1) * 127.5, atol=0.51)
+
+
+def test_heat_spreads_over_its_range() -> None:
+    """The least heat of a picture is 0, the most 255; even heat is 0."""
+    heat = torch.tensor([[[[2.0, 4.0], [3.0, 6.0]]], [[[1.0, 1.0], [1.0, 1.0]]]])
+    assert heat_to_pixels(heat).tolist() == [[[0, 128], [64, 255]], [[0, 0], [0, 0]]]
+
+
+def test_a_welded_network_names_its_size() -> None:
+    """The full generator of `ugatit` takes one size alone."""
+    pair = MODELS["ugatit"](width=2, blocks=1, size_px=32)
+    with pytest.raises(ValueError, match="32x32 alone"):
+        Translator(pair)(np.zeros((1, 40, 32, 3), np.uint8))
+
+
+def test_each_task_refuses_the_other_pairs() -> None:
+    """A pair that translates colours nothing, and the other way round."""
+    with pytest.raises(ValueError, match="translates pictures"):
+        Colorizer(MODELS["line_drawing"](width=2, blocks=1))
+    with pytest.raises(ValueError, match="colours drawings"):
+        Translator(MODELS["additive_unet"](width=2))

@@ -1,12 +1,15 @@
-"""How far colours are from the true ones."""
+"""How far pictures are from the true ones."""
 
 from jaxtyping import Float
 from torch import Tensor
 
 from lineart.models.layers import ColorBatch
 
+Pictures = Float[Tensor, "B C H W"]
+"""Colours or drawings in -1..1."""
 
-def l1(fake: ColorBatch, real: ColorBatch) -> Float[Tensor, ""]:
+
+def l1(fake: Pictures, real: Pictures) -> Float[Tensor, ""]:
     """Give the mean absolute difference, in float32."""
     return (fake.float() - real.float()).abs().mean()
 

@@ -12,8 +12,11 @@ from torch import Tensor, nn
 
 from lineart.models.additive_unet import additive_unet, concat_unet
 from lineart.models.layers import count_parameters
+from lineart.models.line_drawing import line_drawing
 from lineart.models.pair import Colorization, Pair, Translated, Translation
 from lineart.models.two_stage import two_stage
+from lineart.models.ugatit import ugatit, ugatit_light
+from lineart.models.ugatit_public import ugatit_public, ugatit_public_light
 
 __all__ = [
     "MODELS",
@@ -30,6 +33,11 @@ MODELS: Final[dict[str, Callable[..., Pair]]] = {
     "two_stage": two_stage,
     "additive_unet": additive_unet,
     "concat_unet": concat_unet,
+    "line_drawing": line_drawing,
+    "ugatit": ugatit,
+    "ugatit_light": ugatit_light,
+    "ugatit_public": ugatit_public,
+    "ugatit_public_light": ugatit_public_light,
 }
 """Name -> builder of a pair."""
 

@@ -1,4 +1,4 @@
-"""The discriminator of papers 001 and 002: is this the colouring of an artist or of a network?"""
+"""Is it real, or a network's? Papers 001 and 002 ask it of a picture, paper 000 of its patches."""
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -63,3 +63,46 @@ class ColorDiscriminator(nn.Module):
             )
         logits: Tensor = self.unit(self.body(color).flatten(1))
         return logits.squeeze(1)
+
+
+class PatchDiscriminator(nn.Module):
+    """Convolutions that judge each patch of a picture by itself: with 3 layers, 70 pixels a side.
+
+    Args:
+        inputs: Channels of the pictures: 1 for drawings, 3 for photographs.
+        width: Channels of the first convolution.
+        layers: Convolutions that halve the side. With 3 the side is 24 pixels at least.
+
+    Source:
+        Paper 000, D_A and D_B; Isola et al., "Image-to-image translation", 2017, as in CycleGAN's
+        and Chan et al.'s code: 64 channels, 3 layers, instance norm, first weights N(0, 0.02).
+    """
+
+    def __init__(self, inputs: int, width: int = 64, layers: int = 3) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(inputs, width, 4, 2, 1), nn.LeakyReLU(0.2, inplace=True)
+        )
+        outer = width
+        for layer in range(1, layers + 1):
+            inner = width * min(2**layer, 8)
+            stride = 2 if layer < layers else 1
+            self.body.append(nn.Conv2d(outer, inner, 4, stride, 1))
+            self.body.append(nn.InstanceNorm2d(inner))
+            self.body.append(nn.LeakyReLU(0.2, inplace=True))
+            outer = inner
+        self.body.append(nn.Conv2d(outer, 1, 4, 1, 1))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the weights, and set the biases to 0."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.normal_(module.weight, std=0.02)
+                assert module.bias is not None
+                nn.init.zeros_(module.bias)
+
+    def forward(self, picture: Float[Tensor, "B C H W"]) -> Float[Tensor, "B 1 PatchH PatchW"]:
+        """Give a map of judgements, a number a patch; for least squares, so without a sigmoid."""
+        judgements: Tensor = self.body(picture)
+        return judgements

@@ -1,10 +1,12 @@
-"""Frozen networks that know photographs: their early feature maps, for the content loss.
+"""Frozen networks that know photographs, for the losses that ask them what pictures show.
 
-Nothing is downloaded and nothing is drawn at random: without weights there is an error.
+Nothing is drawn at random: without weights there is an error. Nothing is downloaded either, but
+where the user names one of open_clip's tags.
 """
 
 import hashlib
 import pickle
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -15,6 +17,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from torchvision import models
 
+from lineart.models import clip
+from lineart.models.clip import Triple
 from lineart.models.layers import ColorBatch
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -23,18 +27,19 @@ CAFFE_MEAN = (123 / 255, 117 / 255, 104 / 255)
 CAFFE_STD = 1 / 255
 """Caffe's networks see 0..255."""
 
-Triple = tuple[float, float, float]
+COUNTER = "num_batches_tracked"
+"""BatchNorm's, of no use in a frozen network; old files lack it."""
 
 
 class FeatureNetwork(nn.Module):
-    """The first layers of a classifier behind its own normalisation, for pictures in -1..1.
+    """Layers of a classifier or encoder behind their own normalisation, for pictures in -1..1.
 
     Args:
-        layers: The first layers, named as in the classifier's `features`.
+        layers: Named as in the classifier's state dict.
         mean: Subtracted from sRGB in 0..1.
         std: What the difference is divided by.
         is_bgr: The network wants blue first.
-        gain: What the feature maps are multiplied by.
+        gain: What the features are multiplied by.
     """
 
     mean: Tensor
@@ -61,8 +66,8 @@ class FeatureNetwork(nn.Module):
         normal = ((color + 1) / 2 - self.mean) / self.std
         return normal.flip(1) if self.is_bgr else normal
 
-    def forward(self, color: ColorBatch) -> Float[Tensor, "B C FeatureH FeatureW"]:
-        """Give the feature maps."""
+    def forward(self, color: ColorBatch) -> Float[Tensor, "B C *Map"]:
+        """Give the feature maps, or one embedding a picture."""
         features: Tensor = self.layers(self.normalize(color))
         return features * self.gain
 
@@ -75,7 +80,7 @@ def vgg16() -> FeatureNetwork:
     """
     with torch.device("meta"):
         layers = models.vgg16(init_weights=False).features[:9]
-    return FeatureNetwork(layers)
+    return FeatureNetwork(nn.Sequential(OrderedDict(features=layers)))
 
 
 def squeezenet1_0() -> FeatureNetwork:
@@ -91,71 +96,167 @@ def squeezenet1_0() -> FeatureNetwork:
     """
     with torch.device("meta"):
         layers = models.squeezenet1_0().features[:4]
-    gain = CAFFE_STD / (sum(IMAGENET_STD) / 3)
+    return caffe(
+        nn.Sequential(OrderedDict(features=layers)), gain=CAFFE_STD / (sum(IMAGENET_STD) / 3)
+    )
+
+
+def squeezenet1_0_embedding() -> FeatureNetwork:
+    """Give SqueezeNet 1.0's last feature maps, each one's mean: an embedding of 512 numbers.
+
+    For the Caffe weights, as `squeezenet1_0`. Divided by 12, their root mean square for 24
+    photographs of 256 px, so that embeddings are of order 1.
+
+    Source:
+        As `squeezenet1_0`: our stand-in where CLIP's weights are not at hand.
+    """
+    with torch.device("meta"):
+        layers = models.squeezenet1_0().features
+    pooled = OrderedDict(features=layers, pool=nn.AdaptiveAvgPool2d(1), flat=nn.Flatten())
+    return caffe(nn.Sequential(pooled), gain=1 / 12)
+
+
+def caffe(layers: nn.Sequential, gain: float) -> FeatureNetwork:
+    """Give a network that sees pictures as Caffe's do: blue first, 0..255."""
     return FeatureNetwork(layers, mean=CAFFE_MEAN, std=(CAFFE_STD,) * 3, is_bgr=True, gain=gain)
+
+
+def inception_v3() -> FeatureNetwork:
+    """Give InceptionV3 up to its block Mixed_6b: 768 maps, 14 x 14 of a picture of 256 px.
+
+    Pictures come at their own size, of 75 px at least; the network was trained with 299. Its
+    weights are Google's and want -1..1 (torchvision turns ImageNet's normalisation back into that,
+    `transform_input`), so pictures go in as they are. Chan et al.'s code feeds them 0..1.
+
+    Source:
+        Paper 000, eq. (2), I; Szegedy et al., "Rethinking the Inception architecture", 2016.
+    """
+    with torch.device("meta"):
+        network = models.inception_v3(init_weights=False, aux_logits=False)
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    for name, child in network.named_children():
+        layers[name] = child
+        if name == "Mixed_6b":
+            break
+    return FeatureNetwork(nn.Sequential(layers), mean=(0.5,) * 3, std=(0.5,) * 3)
 
 
 FEATURES: Final[dict[str, Callable[[], FeatureNetwork]]] = {
     "vgg16": vgg16,
     "squeezenet1_0": squeezenet1_0,
+    "squeezenet1_0_embedding": squeezenet1_0_embedding,
+    "inception_v3": inception_v3,
 }
-"""Name -> builder of the network; its layers take no memory until weights are loaded."""
+"""Name -> builder of the network; its layers take no memory until weights are loaded.
 
-CACHED: Final[dict[str, str]] = {"vgg16": models.VGG16_Weights.IMAGENET1K_V1.url}
+Any other name is one of open_clip's, such as "ViT-B-32".
+"""
+
+CACHED: Final[dict[str, str]] = {
+    "vgg16": models.VGG16_Weights.IMAGENET1K_V1.url,
+    "inception_v3": models.Inception_V3_Weights.IMAGENET1K_V1.url,
+}
 """Name -> address whose last part is the file's name in torchvision's cache."""
 
 
-def load_features(name: str, weights: Path | None) -> FeatureNetwork:
+def load_features(role: str, name: str, weights: Path | str | None) -> FeatureNetwork:
     """Give a frozen feature network with its weights, on the CPU, in float32.
 
     Args:
-        name: One of `FEATURES`.
-        weights: A state dict of the torchvision classifier, `.safetensors` or what `torch.save`
-            wrote; the classifier's later layers may be missing. None: torchvision's cache.
+        role: The loss that wants it, for messages.
+        name: One of `FEATURES`, or of open_clip's models, whose images' embeddings it gives.
+        weights: A state dict of the classifier as torchvision names it, or of open_clip's model,
+            `.safetensors` or what `torch.save` wrote; the classifier's later layers may be
+            missing. Or a tag of open_clip's, such as "openai". None: torchvision's cache.
 
     Raises:
         ValueError: The name is unknown, or the file is broken or holds another network.
         FileNotFoundError: There are no weights.
     """
-    path = find_weights(name, weights)
-    network = FEATURES[name]()
-    keys = {f"features.{key}": key for key in network.layers.state_dict()}
-    stored = read_tensors(path, list(keys))
-    try:
-        network.layers.load_state_dict({keys[key]: t for key, t in stored.items()}, assign=True)
-    except RuntimeError as error:
-        raise ValueError(f"{path} does not hold the weights of {name}: {error}") from error
+    path = find_weights(role, name, weights)
+    if name in FEATURES:
+        network = load_classifier(name, path)
+    else:
+        layers, mean, std = clip.load_image_encoder(name, path, find_tag(name, weights))
+        network = FeatureNetwork(layers, mean=mean, std=std)
     return network.eval().requires_grad_(False)
 
 
-def describe_features(name: str, weights: Path | None) -> dict[str, str]:
+def load_classifier(name: str, path: Path) -> FeatureNetwork:
+    """Give one of `FEATURES` with its weights; raises ValueError as `load_features`."""
+    network = FEATURES[name]()
+    keys = network.layers.state_dict().keys()
+    counters = {key: torch.tensor(0) for key in keys if key.endswith(COUNTER)}
+    stored = read_tensors(path, [key for key in keys if key not in counters])
+    try:
+        network.layers.load_state_dict(stored | counters, assign=True)
+    except RuntimeError as error:
+        raise ValueError(f"{path} does not hold the weights of {name}: {error}") from error
+    return network
+
+
+def describe_features(role: str, name: str, weights: Path | str | None) -> dict[str, str]:
     """Give what a run's record keeps of a feature network: its name and its file's SHA-256.
 
     Raises:
         ValueError: The name is unknown.
         FileNotFoundError: There are no weights.
     """
-    with find_weights(name, weights).open("rb") as file:
+    with find_weights(role, name, weights).open("rb") as file:
         return {"name": name, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
-def find_weights(name: str, weights: Path | None) -> Path:
-    """Give the file that holds a feature network's weights: the one named, or the cached one.
+def find_weights(role: str, name: str, weights: Path | str | None) -> Path:
+    """Give the file that holds a network's weights: the one named, the tag's, or the cached one.
 
     Raises:
         ValueError: The name is unknown.
-        FileNotFoundError: There is no such file.
+        FileNotFoundError: There is no such file, or it cannot be fetched.
     """
-    if name not in FEATURES:
-        raise ValueError(f"unknown features {name!r}; there are {', '.join(FEATURES)}")
-    path = weights or cached_path(name)
-    if path is None or not path.is_file():
-        looked_for = f"{path} is no file" if path else "they have no place in torchvision's cache"
-        raise FileNotFoundError(
-            f"the content loss lacks the weights of {name}: {looked_for}; name one with"
-            " --vgg-weights PATH, or leave the term out with --no-content"
+    if name not in FEATURES and name not in clip.models():
+        raise ValueError(
+            f"unknown features {name!r}; there are {', '.join(FEATURES)}, and open_clip's models,"
+            " such as ViT-B-32"
         )
+    tag = find_tag(name, weights)
+    if tag:
+        return fetch(role, name, tag)
+    path = Path(weights) if weights else cached_path(name)
+    if path is None or not path.is_file():
+        raise FileNotFoundError(explain(role, name, looked_for(name, path)))
     return path
+
+
+def find_tag(name: str, weights: Path | str | None) -> str | None:
+    """Give the tag of open_clip's that `weights` is, unless it is a file."""
+    if weights is None or name in FEATURES or Path(weights).is_file():
+        return None
+    return str(weights) if str(weights) in clip.tags(name) else None
+
+
+def looked_for(name: str, path: Path | None) -> str:
+    """Say where weights were looked for."""
+    if path is None:
+        return "they have no place in torchvision's cache"
+    tags = [] if name in FEATURES else clip.tags(name)
+    return f"{path} is no file" + (f", and no tag; there are {', '.join(tags)}" if tags else "")
+
+
+def fetch(role: str, name: str, tag: str) -> Path:
+    """Give the file of a tag's weights; raises FileNotFoundError where it cannot be had."""
+    try:
+        return clip.fetch(name, tag)
+    except (OSError, RuntimeError) as error:
+        reason = f"{tag} cannot be fetched ({error})"
+        raise FileNotFoundError(explain(role, name, reason)) from error
+
+
+def explain(role: str, name: str, reason: str) -> str:
+    """Say that weights are missing, and the ways out."""
+    return (
+        f"the {role} loss lacks the weights of {name}: {reason}; name a file with"
+        f" --feature-weights {role} PATH, or leave the term out with --without {role}"
+    )
 
 
 def cached_path(name: str) -> Path | None:

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from lineart.models import count_parameters
-from lineart.models.discriminators import ColorDiscriminator
+from lineart.models.discriminators import ColorDiscriminator, PatchDiscriminator
 
 
 def pictures(count: int, size_px: int) -> torch.Tensor:
@@ -75,3 +75,59 @@ def test_pictures_of_another_size_are_refused() -> None:
     """The fully connected unit holds for one size, and the error names both."""
     with pytest.raises(ValueError, match="pictures of 48x32 for a discriminator of 32x32"):
         build(32)(torch.zeros(1, 3, 32, 48))
+
+
+def test_the_patch_discriminator_has_the_references_layers() -> None:
+    """Five convolutions of 4 x 4, the middle three with a norm, count 2,764,737 for photographs."""
+    with torch.device("meta"):
+        discriminator = PatchDiscriminator(3)
+    modules = list(discriminator.modules())
+    convolutions = [m for m in modules if isinstance(m, torch.nn.Conv2d)]
+    assert [m.stride[0] for m in convolutions] == [2, 2, 2, 1, 1]
+    assert [m.out_channels for m in convolutions] == [64, 128, 256, 512, 1]
+    norms = [m.num_features for m in modules if isinstance(m, torch.nn.InstanceNorm2d)]
+    assert norms == [128, 256, 512]
+    assert count_parameters(discriminator) == 2_764_737
+
+
+@pytest.mark.parametrize(("inputs", "size_px", "patches"), [(1, 24, 1), (3, 64, 6)])
+def test_each_patch_gets_a_judgement(inputs: int, size_px: int, patches: int) -> None:
+    """A map of an eighth of the side less two; the same alone as in a batch."""
+    torch.manual_seed(0)
+    discriminator = PatchDiscriminator(inputs, width=4)
+    picture = pictures(2, size_px)[:, :inputs]
+    judgements = discriminator(picture)
+    assert judgements.shape == (2, 1, patches, patches)
+    torch.testing.assert_close(discriminator(picture[1:]), judgements[1:])
+
+
+def test_a_patch_is_70_pixels() -> None:
+    """One judgement depends on 70 pixels a side, as in the paper that named patches so."""
+    torch.manual_seed(0)
+    discriminator, picture = PatchDiscriminator(1, width=2), pictures(1, 128)[:, :1]
+    # A norm looks at the whole picture.
+    discriminator.body = torch.nn.Sequential(
+        *(m for m in discriminator.body if not isinstance(m, torch.nn.InstanceNorm2d))
+    )
+    picture.requires_grad_()
+    discriminator(picture)[0, 0, 7, 7].backward()
+    assert picture.grad is not None
+    for axis in (2, 3):
+        seen = picture.grad.abs().amax(dim=(0, 1, axis)).nonzero()
+        assert seen.max() - seen.min() + 1 == 70
+
+
+def test_the_patch_discriminator_learns() -> None:
+    """Every weight gets a gradient, the picture too; first weights are N(0, 0.02)."""
+    torch.manual_seed(0)
+    discriminator, picture = PatchDiscriminator(3, width=16), pictures(1, 32).requires_grad_()
+    discriminator(picture).square().sum().backward()
+    assert picture.grad is not None
+    assert picture.grad.abs().sum() > 0
+    for key, parameter in discriminator.named_parameters():
+        assert parameter.grad is not None, key
+        if key.endswith("weight"):
+            assert parameter.grad.abs().max() > 0, key
+            assert parameter.std().item() == pytest.approx(0.02, rel=0.15), key
+        else:
+            assert not parameter.any(), key

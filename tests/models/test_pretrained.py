@@ -23,10 +23,11 @@ Save = Callable[[State, Path], None]
 def random_state(name: str) -> State:
     """Draw tensors of the shapes that a feature network needs, under the classifier's names."""
     generator = torch.Generator().manual_seed(0)
-    return {
-        f"features.{key}": torch.randn(tensor.shape, generator=generator) / 20
+    state = {
+        key: torch.randn(tensor.shape, generator=generator) / 20
         for key, tensor in FEATURES[name]().layers.state_dict().items()
     }
+    return state | {key: state[key].abs() for key in state if key.endswith("running_var")}
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def photo(path: Path) -> torch.Tensor:
 
 def test_vgg_features_are_torchvisions(vgg: Path) -> None:
     """Maps of conv2_2 are what torchvision's layers make of its own normalisation."""
-    network, color = load_features("vgg16", vgg), pictures(1)
+    network, color = load_features("content", "vgg16", vgg), pictures(1)
     # Colors of 0..1, less the mean of ImageNet, in units of its deviation.
     mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
     maps = ((color + 1) / 2 - mean.view(3, 1, 1)) / std.view(3, 1, 1)
@@ -82,9 +83,9 @@ def test_all_formats_give_the_same_maps(save: Save, suffix: str, vgg: Path, tmp_
     state = {key: tensor.half() for key, tensor in random_state("vgg16").items()}
     path = tmp_path / f"other.{suffix}"
     save(state | {"classifier.6.bias": torch.zeros(1000)}, path)
-    network = load_features("vgg16", path)
+    network = load_features("content", "vgg16", path)
     assert {p.dtype for p in network.parameters()} == {torch.float32}
-    expected = load_features("vgg16", vgg)(pictures(1))
+    expected = load_features("content", "vgg16", vgg)(pictures(1))
     torch.testing.assert_close(network(pictures(1)), expected, atol=1e-2, rtol=1e-2)
 
 
@@ -93,8 +94,8 @@ def test_networks_are_frozen_and_pass_gradients_on(name: str, tmp_path: Path) ->
     """The content loss pulls at the fake picture and at none of the weights."""
     path = tmp_path / "weights.pth"
     torch.save(random_state(name), path)
-    network, fake = load_features(name, path), pictures(1, 32).requires_grad_()
-    loss = content_loss(network, fake, pictures(2, 32))
+    network, fake = load_features("content", name, path), pictures(1, 80).requires_grad_()
+    loss = content_loss(network, fake, pictures(2, 80))
     assert loss.requires_grad
     loss.backward()
     assert not network.training
@@ -112,22 +113,29 @@ def test_torchvisions_cache_is_found(
     cached = tmp_path / "hub" / "checkpoints" / "vgg16-397923af.pth"
     cached.parent.mkdir(parents=True)
     vgg.rename(cached)
-    assert find_weights("vgg16", None) == cached
-    assert load_features("vgg16", None)(pictures(1)).shape == (2, 128, 10, 10)
+    assert find_weights("content", "vgg16", None) == cached
+    assert load_features("content", "vgg16", None)(pictures(1)).shape == (2, 128, 10, 10)
 
 
-def test_missing_weights_name_the_ways_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is downloaded or made up: the error names the file, and both options."""
+@pytest.mark.parametrize("role", ["content", "semantics", "geometry"])
+def test_missing_weights_name_the_ways_out(
+    role: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is downloaded or made up: the error names the loss, the file, and both options."""
     monkeypatch.setattr(torch.hub, "_hub_dir", None)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     for name, weights, looked_for in (
         ("vgg16", None, str(tmp_path / "hub" / "checkpoints" / "vgg16-397923af.pth")),
         ("vgg16", tmp_path / "my.pth", str(tmp_path / "my.pth")),
         ("squeezenet1_0", None, "squeezenet1_0"),
+        ("inception_v3", None, "inception_v3_google-0cc3c7bd.pth"),
+        ("ViT-B-32", None, "no place in torchvision's cache"),
+        ("ViT-B-32", "opennai", "opennai is no file, and no tag; there are openai, "),
     ):
         with pytest.raises(FileNotFoundError) as caught:
-            load_features(name, weights)
-        for part in (looked_for, "--vgg-weights PATH", "--no-content"):
+            load_features(role, name, weights)
+        options = f"--feature-weights {role} PATH", f"--without {role}"
+        for part in (f"the {role} loss", looked_for, *options):
             assert part in str(caught.value)
     assert not list(tmp_path.iterdir())
 
@@ -135,8 +143,8 @@ def test_missing_weights_name_the_ways_out(tmp_path: Path, monkeypatch: pytest.M
 def test_an_unknown_name_is_refused(vgg: Path) -> None:
     """The error lists the names that there are."""
     for function in (load_features, describe_features, find_weights):
-        with pytest.raises(ValueError, match=r"'vgg19'; there are vgg16, squeezenet1_0"):
-            function("vgg19", vgg)
+        with pytest.raises(ValueError, match=r"'vgg19'; there are vgg16, .* ViT-B-32"):
+            function("content", "vgg19", vgg)
 
 
 @pytest.mark.parametrize("name", ["broken.pth", "broken.safetensors"])
@@ -146,7 +154,7 @@ def test_broken_files_are_refused(name: str, data: bytes, tmp_path: Path) -> Non
     path = tmp_path / name
     path.write_bytes(data)
     with pytest.raises(ValueError, match=name):
-        load_features("vgg16", path)
+        load_features("content", "vgg16", path)
 
 
 def test_a_file_cut_short_is_refused(vgg: Path, tmp_path: Path) -> None:
@@ -157,7 +165,7 @@ def test_a_file_cut_short_is_refused(vgg: Path, tmp_path: Path) -> None:
         for share in (0.3, 0.99):
             path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
             with pytest.raises(ValueError, match="is not a file of tensors"):
-                load_features("vgg16", path)
+                load_features("content", "vgg16", path)
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
@@ -169,18 +177,18 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     ):
         torch.save(state | change, path)
         with pytest.raises(ValueError, match=message):
-            load_features("vgg16", path)
+            load_features("content", "vgg16", path)
     torch.save([1, 2], path)
     with pytest.raises(ValueError, match=r"lacks features\.0\.weight"):
-        load_features("vgg16", path)
+        load_features("content", "vgg16", path)
 
 
 def test_the_fingerprint_is_the_files_hash(vgg: Path) -> None:
     """A run's record tells one file of weights from another."""
     expected = {"name": "vgg16", "sha256": hashlib.sha256(vgg.read_bytes()).hexdigest()}
-    assert describe_features("vgg16", vgg) == expected
+    assert describe_features("content", "vgg16", vgg) == expected
     vgg.write_bytes(b"other")
-    assert describe_features("vgg16", vgg) != expected
+    assert describe_features("content", "vgg16", vgg) != expected
 
 
 def test_squeezenet_sees_blue_first_in_0_to_255() -> None:
@@ -191,10 +199,45 @@ def test_squeezenet_sees_blue_first_in_0_to_255() -> None:
     torch.testing.assert_close(network.normalize(red)[0, :, 1, 1], expected)
 
 
+def test_inception_is_torchvisions(tmp_path: Path) -> None:
+    """Mixed_6b says what it says in the whole network, behind the preprocessing of its weights."""
+    torch.manual_seed(0)
+    whole = models.inception_v3(init_weights=False, transform_input=True).eval()
+    for key, tensor in whole.state_dict().items():
+        if "running" in key:
+            tensor.uniform_(0.5, 1.5)
+    path = tmp_path / "inception.pth"
+    torch.save({k: t for k, t in whole.state_dict().items() if "num_batches" not in k}, path)
+    seen: list[torch.Tensor] = []
+    whole.Mixed_6b.register_forward_hook(lambda *call: seen.append(call[2]))
+    normalize = models.Inception_V3_Weights.IMAGENET1K_V1.transforms()
+    color = pictures(1, 80)
+    mean, std = torch.tensor(normalize.mean), torch.tensor(normalize.std)
+    with torch.no_grad():
+        whole(((color + 1) / 2 - mean.view(3, 1, 1)) / std.view(3, 1, 1))
+        maps = load_features("geometry", "inception_v3", path)(color)
+    assert maps.shape == (2, 768, 3, 3)
+    torch.testing.assert_close(maps, seen[0], atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.skipif(not SQUEEZENET.is_file(), reason="the real weights are not here")
+def test_the_embedding_knows_what_photographs_show() -> None:
+    """Of order 1, one vector a photograph; two cars are nearer than a car and a cup of coffee."""
+    network = load_features("semantics", "squeezenet1_0_embedding", SQUEEZENET)
+    files = sorted((PHOTOS / "cars_lire").iterdir())[:4]
+    files += (PHOTOS / "misc_skimage").glob("coffee.*")
+    with torch.no_grad():
+        embeddings = network(torch.cat([photo(path) for path in files]))
+    assert embeddings.shape == (5, 512)
+    assert 0.5 < embeddings.square().mean().sqrt() < 2
+    distances = torch.cdist(embeddings, embeddings)
+    assert distances[:4, :4].max() < distances[:4, 4].min()
+
+
 @pytest.mark.skipif(not SQUEEZENET.is_file(), reason="the real weights are not here")
 def test_squeezenets_normalisation_is_the_one_of_its_weights() -> None:
     """Behind our normalisation the whole classifier knows cars and a cup of espresso."""
-    network = load_features("squeezenet1_0", SQUEEZENET)
+    network = load_features("content", "squeezenet1_0", SQUEEZENET)
     classifier = models.squeezenet1_0().eval()
     classifier.load_state_dict(torch.load(SQUEEZENET, weights_only=True))
     files = sorted((PHOTOS / "cars_lire").iterdir())[:6]

@@ -1,0 +1,182 @@
+"""The blocks of paper 004's networks: mixed normalisation, residual blocks, attention."""
+
+from typing import Final, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+EPSILON = 1e-5
+
+Features = Float[Tensor, "B C H W"]
+Channelwise = Float[Tensor, "#B C 1 1"]
+
+
+class Mixing(NamedTuple):
+    """How adaptive layer-instance normalisation mixes its two parts."""
+
+    rho: float
+    """Share of instance normalisation at the start."""
+    smoothing: float
+    """Subtracted from the share when it is used, so that a bit of layer normalisation remains."""
+    correction: int
+    """0: the variance of the population; 1: Bessel's estimate of it."""
+
+
+AUTHORS: Final = Mixing(rho=1.0, smoothing=0.1, correction=0)
+
+
+def mix_norms(features: Features, rho: Channelwise, correction: int) -> Float[Tensor, "B C H W"]:
+    """Normalise in float32: `rho` of instance normalisation, the rest of layer normalisation."""
+    features = features.float()
+    variance, mean = torch.var_mean(features, (2, 3), keepdim=True, correction=correction)
+    all_variance, all_mean = torch.var_mean(
+        features, (1, 2, 3), keepdim=True, correction=correction
+    )
+    instance = rho * torch.rsqrt(variance + EPSILON)
+    layer = (1 - rho) * torch.rsqrt(all_variance + EPSILON)
+    # rho (x - mean) / std + (1 - rho) (x - all_mean) / all_std, in one pass over x.
+    return features * (instance + layer) - (mean * instance + all_mean * layer)
+
+
+class AdaLIN(nn.Module):
+    """Adaptive layer-instance normalisation: its scale and offset come from the picture."""
+
+    def __init__(self, channels: int, mixing: Mixing) -> None:
+        super().__init__()
+        self.mixing = mixing
+        self.rho = nn.Parameter(torch.full((1, channels, 1, 1), mixing.rho))
+
+    def forward(self, features: Features, gamma: Tensor, beta: Tensor) -> Features:
+        """Normalise, then scale by `gamma` and shift by `beta`."""
+        rho = (self.rho - self.mixing.smoothing).clamp(0, 1)
+        normal = mix_norms(features, rho, self.mixing.correction)
+        gamma, beta = gamma[..., None, None].float(), beta[..., None, None].float()
+        return (normal * gamma + beta).to(features.dtype)
+
+    def constrain(self) -> None:
+        """Bring rho back into 0..1."""
+        with torch.no_grad():
+            self.rho.clamp_(0, 1)
+
+
+class LayerInstanceNorm(nn.Module):
+    """Layer-instance normalisation with its own scale and offset; at the start layer alone."""
+
+    def __init__(self, channels: int, correction: int) -> None:
+        super().__init__()
+        self.correction = correction
+        self.rho = nn.Parameter(torch.zeros(1, channels, 1, 1))
+        self.gamma = nn.Parameter(torch.ones(1, channels, 1, 1))
+        self.beta = nn.Parameter(torch.zeros(1, channels, 1, 1))
+
+    def forward(self, features: Features) -> Features:
+        """Normalise, scale and shift."""
+        normal = mix_norms(features, self.rho, self.correction)
+        return (normal * self.gamma + self.beta).to(features.dtype)
+
+    def constrain(self) -> None:
+        """Bring rho back into 0..1."""
+        with torch.no_grad():
+            self.rho.clamp_(0, 1)
+
+
+def convolution(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> list[nn.Module]:
+    """Give reflection padding and a convolution without bias."""
+    pad = nn.ReflectionPad2d(kernel // 2)
+    return [pad, nn.Conv2d(inputs, outputs, kernel, stride, bias=False)]
+
+
+def normal_relu(channels: int) -> list[nn.Module]:
+    """Give instance normalisation and ReLU."""
+    return [nn.InstanceNorm2d(channels), nn.ReLU(inplace=True)]
+
+
+class ResBlock(nn.Module):
+    """Two convolutions with instance normalisation, added to their input."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            *convolution(channels, channels),
+            *normal_relu(channels),
+            *convolution(channels, channels),
+            nn.InstanceNorm2d(channels),
+        )
+
+    def forward(self, features: Features) -> Features:
+        """Refine features."""
+        refined: Tensor = self.body(features)
+        return features + refined
+
+
+class AdaptiveResBlock(nn.Module):
+    """Two convolutions with AdaLIN, added to their input."""
+
+    def __init__(self, channels: int, mixing: Mixing) -> None:
+        super().__init__()
+        self.first = nn.Sequential(*convolution(channels, channels))
+        self.first_norm = AdaLIN(channels, mixing)
+        self.second = nn.Sequential(*convolution(channels, channels))
+        self.second_norm = AdaLIN(channels, mixing)
+
+    def forward(self, features: Features, gamma: Tensor, beta: Tensor) -> Features:
+        """Refine features in the style that `gamma` and `beta` say."""
+        deep = torch.relu(self.first_norm(self.first(features), gamma, beta))
+        refined: Tensor = self.second_norm(self.second(deep), gamma, beta)
+        return features + refined
+
+
+def upsampling(inputs: int, outputs: int, correction: int) -> list[nn.Module]:
+    """Give the decoder's level: twice the side, convolution, layer-instance norm, ReLU."""
+    norm = LayerInstanceNorm(outputs, correction)
+    return [
+        nn.Upsample(scale_factor=2),
+        *convolution(inputs, outputs),
+        norm,
+        nn.ReLU(inplace=True),
+    ]
+
+
+class Attention(nn.Module):
+    """Class activation maps: a classifier on pooled features whose weights weigh the features.
+
+    Args:
+        classifier: One output: shared by average and maximum pooling. Two: one for each.
+
+    Source:
+        Paper 004, `fully_connected_with_w`.
+    """
+
+    def __init__(self, classifier: nn.Linear) -> None:
+        super().__init__()
+        channels = classifier.in_features
+        self.classifier = classifier
+        self.merge = nn.Conv2d(2 * channels, channels, 1)
+
+    def forward(self, features: Features) -> tuple[Features, Float[Tensor, "B 2"]]:
+        """Give the weighed features, before their activation, and the classifier's logits."""
+        # Once a pass: under spectral normalisation each look at it is a step of its iteration.
+        weight = self.classifier.weight.expand(2, -1)
+        pooled = torch.stack((features.mean((2, 3)), features.amax((2, 3))), dim=1)
+        logits = (pooled * weight).sum(dim=2)
+        if self.classifier.bias is not None:
+            logits = logits + self.classifier.bias
+        weighed = features[:, None] * weight[..., None, None]
+        return self.merge(weighed.flatten(1, 2)), logits
+
+
+def patch_convolution(inputs: int, outputs: int, stride: int) -> list[nn.Module]:
+    """Give padding, a 4x4 convolution and LeakyReLU; without stride the side stays as it is."""
+    behind = 3 - stride
+    pad = nn.ReflectionPad2d((1, behind, 1, behind))
+    return [pad, nn.Conv2d(inputs, outputs, 4, stride), nn.LeakyReLU(0.2, inplace=True)]
+
+
+def draw_weights(network: nn.Module) -> None:
+    """Draw the weights as the authors' code does: normal with deviation 0.02, biases 0."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.normal_(module.weight, std=0.02)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
