@@ -10,9 +10,8 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import tyro
 
@@ -26,7 +25,8 @@ from lineart.training.feed import LocalFeed
 from lineart.training.job import Job
 from lineart.training.loop import train
 from lineart.training.recipes import RECIPES, Recipe, tiny
-from lineart.training.record import GRIDS, read_scalars
+from lineart.training.record import read_columns, read_scalars
+from lineart.training.sheet import read_grids, write_sheets
 
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 PAGE = "report.html"
@@ -51,12 +51,13 @@ class Train:
     """Compile the networks: minutes to start, then much faster."""
     accumulate: int = 1
     """Batches whose gradients are added up before a step, where a GPU holds no whole batch."""
-    vgg_weights: Path | None = None
-    """Weights for the content loss; without it they are looked for where torchvision keeps them."""
-    content_features: str | None = None
-    """Another network for the content loss, a name in lineart.models.pretrained.FEATURES."""
-    content: bool = True
-    """The content loss; --no-content leaves it out."""
+    feature_weights: dict[str, str] = field(default_factory=dict)
+    """Loss term and file, or open_clip's tag: weights of the frozen network that it compares by.
+    Without it they are looked for where torchvision keeps them."""
+    features: dict[str, str] = field(default_factory=dict)
+    """Loss term and the network that it compares by, in place of the recipe's."""
+    without: tuple[str, ...] = ()
+    """Loss terms that are left out."""
     tiny: bool = False
     """The recipe's twin for trying: tiny networks, a few images."""
     dry_run: bool = False
@@ -67,19 +68,26 @@ def read_recipe(flags: Train) -> Recipe:
     """Give the recipe that the flags describe.
 
     Raises:
-        ValueError: There is no such recipe.
+        ValueError: There is no such recipe, or it has no such loss term.
     """
     if flags.recipe not in RECIPES:
         raise ValueError(f"no recipe {flags.recipe!r}; choose one of {', '.join(RECIPES)}")
     recipe = RECIPES[flags.recipe]()
     if flags.tiny:
         recipe = tiny(recipe)
-    if flags.content_features:
-        recipe = replace(recipe, content_features=flags.content_features)
-    if not flags.content:
-        stages = tuple(replace(stage, content=0.0) for stage in recipe.stages)
-        recipe = replace(recipe, stages=stages)
-    return recipe
+    terms = {term for stage in recipe.stages for term in stage.losses}
+    for flag, named, known in (
+        ("--without", set(flags.without), terms),
+        ("--features", set(flags.features), set(recipe.features)),
+        ("--feature-weights", set(flags.feature_weights), set(recipe.features)),
+    ):
+        if named - known:
+            raise ValueError(
+                f"{flag} names {', '.join(sorted(named - known))}; "
+                f"{flags.recipe} knows {', '.join(sorted(known)) or 'none'} there"
+            )
+    recipe = replace(recipe, features=recipe.features | flags.features)
+    return recipe.without(flags.without)
 
 
 def main(flags: Train) -> int:
@@ -113,6 +121,7 @@ def main(flags: Train) -> int:
     finally:
         record = write_run(job, flags, time.monotonic() - started)
         write_page(job.output, record)
+        write_sheets(job.output)
         job.output.sweep()
     print(json.dumps({"weights": job.output.child("weights").uri, "seconds": record["seconds"]}))
     return DONE
@@ -123,7 +132,7 @@ def open_job(flags: Train, recipe: Recipe) -> Job:
 
     Raises:
         ValueError: It cannot be done so.
-        FileNotFoundError: There is no data, or no weights for the content loss.
+        FileNotFoundError: There is no data, or no weights for a frozen network.
     """
     job = Job(
         recipe=recipe,
@@ -131,7 +140,7 @@ def open_job(flags: Train, recipe: Recipe) -> Job:
         output=Storage.at(flags.output),
         compiled=flags.compile,
         accumulate=flags.accumulate,
-        features=flags.vgg_weights,
+        features=flags.feature_weights,
     )
     if flags.workers < 0 or flags.sample_workers < 0:
         raise ValueError("--workers and --sample-workers are 0 or more")
@@ -161,7 +170,8 @@ def write_run(job: Job, flags: Train, seconds: float) -> dict[str, object]:
         "seconds": before + seconds,
         "images": sum(stage.images for stage in job.recipe.stages),
         "data": json.loads(data),
-        "content_features": job.describe_features(),
+        "features": job.describe_features(),
+        "columns": read_columns(job.output),
         **describe(),
     }
     text = json.dumps(record, indent=2, default=str)
@@ -172,11 +182,11 @@ def write_run(job: Job, flags: Train, seconds: float) -> dict[str, object]:
 
 def write_page(output: Storage, record: dict[str, object]) -> None:
     """Leave the page that shows the training."""
-    names = sorted(entry.path for entry in output.entries(GRIDS))
-    grids = []
-    for name in names:
-        stage, _, images = Path(name).stem.rpartition("-")
-        grids.append(Grid(stage, int(images), output.read(name)))
+    grids = [
+        Grid(stage, images, output.read(path))
+        for stage, paths in read_grids(output).items()
+        for images, path in sorted(paths.items())
+    ]
     scalars = [Scalar(*row) for row in read_scalars(output)]
     output.write(PAGE, training_page(record, scalars, grids).encode())
 

@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float64, UInt8
 
 from lineart.image import Depth, Frame, Hint, Labels, Line, pad_to_multiple, resize
 from lineart.imaging.artifacts import Artifacts, draw_artifacts
@@ -98,10 +98,7 @@ class Samples:
         self.pictures = pictures
         self.settings = settings
         self.seed = seed
-        sources = ["/".join(source.split("/")[:SOURCE_DEPTH]) for source in pictures.sources]
-        counts = Counter(sources)
-        weights = [counts[source] ** -settings.balance for source in sources]
-        self.cumulative = np.cumsum(weights) / np.sum(weights)
+        self.cumulative = cumulate(pictures.sources, settings.balance)
 
     def __getitem__(self, index: int) -> Sample:
         """Make the sample with this number."""
@@ -109,6 +106,20 @@ class Samples:
         chosen = int(np.searchsorted(self.cumulative, rng.random(), side="right"))
         picture = self.pictures.read(min(chosen, len(self.cumulative) - 1))
         return make_sample(picture, self.settings, rng)
+
+
+def cumulate(paths: Sequence[str], balance: float) -> Float64[np.ndarray, " pictures"]:
+    """Give the running sums, up to 1, of how often each picture is drawn.
+
+    Args:
+        paths: Where each picture comes from.
+        balance: 0: every picture is drawn equally often; 1: every source is; between: between.
+    """
+    sources = ["/".join(path.split("/")[:SOURCE_DEPTH]) for path in paths]
+    counts = Counter(sources)
+    weights = [counts[source] ** -balance for source in sources]
+    cumulative: Float64[np.ndarray, " pictures"] = np.cumsum(weights) / np.sum(weights)
+    return cumulative
 
 
 def make_sample(picture: Picture, settings: SampleSettings, rng: np.random.Generator) -> Sample:

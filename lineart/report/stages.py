@@ -33,13 +33,6 @@ MANNERS = {
 }
 """Name of a scalar -> how its chart is drawn; validation and unknown names have their own."""
 
-COLUMNS = {
-    "draft": ("line", "hints", "draft", "truth"),
-    "color": ("line", "hints", "draft", "colour", "truth"),
-}
-"""Generator that a stage trains -> what the columns of its grids show."""
-
-
 @dataclass(frozen=True)
 class Scalar:
     """One row of the run's `scalars.csv`."""
@@ -62,6 +55,8 @@ class Stage:
     grids: list[dict[str, Any]]
     given: int
     """Grids that were saved."""
+    column_names: tuple[str, ...] = ()
+    """What the columns of the grids show, as the run has told."""
 
     @cached_property
     def title(self) -> str:
@@ -153,9 +148,9 @@ class Stage:
     @cached_property
     def columns(self) -> tuple[str, ...]:
         """What the columns of the grids show, if that is known."""
-        columns = COLUMNS.get(str(self.settings.get("generator")), ())
-        fit = columns and all(grid["width"] % len(columns) == 0 for grid in self.grids)
-        return columns if fit else ()
+        names = self.column_names
+        fit = names and all(grid["width"] % len(names) == 0 for grid in self.grids)
+        return names if fit else ()
 
     @cached_property
     def failure(self) -> tuple[int, int] | None:
@@ -171,6 +166,7 @@ def gather(run: Mapping[str, Any], scalars: Sequence[Scalar], grids: Sequence[Gr
     curves = _curves(scalars)
     pictures = prepare_grids(grids)
     given = Counter(grid.stage for grid in grids)
+    columns = part_of(run, "columns")
     return [
         Stage(
             name=as_text(name),
@@ -178,6 +174,7 @@ def gather(run: Mapping[str, Any], scalars: Sequence[Scalar], grids: Sequence[Gr
             curves=curves.get(name, {}),
             grids=pictures.get(name, []),
             given=given[name],
+            column_names=tuple(as_text(column) for column in columns.get(name) or ()),
         )
         for name in dict.fromkeys([*settings, *curves, *given])
         if name in curves or name in given

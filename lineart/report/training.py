@@ -24,7 +24,8 @@ def training_page(
 
     Args:
         run: What the run was told and ran on, as in `run.json`: `recipe` with its `stages`, `data`
-            with counts, `seconds`, `images`, `machine`, `versions`; any of them may be missing.
+            with counts, `seconds`, `images`, `machine`, `versions`, `columns` of each stage's
+            grids; any of them may be missing.
         scalars: What the run recorded, in any order.
         grids: Pictures it saved, in any order.
         title: Name of the training; without one it is named after its recipe.
@@ -44,7 +45,7 @@ def training_page(
         figures=_figures(run, stages, seen),
         data=lay_out_data(part_of(run, "data")),
         comparison=compare_parts(numbered_parts(recipe.get("stages"))),
-        configuration=lay_out(run, without=("data", "seconds", "images")),
+        configuration=lay_out(run, without=("columns", "data", "seconds", "images")),
         written=as_text(datetime.now(UTC)),
     )
 

@@ -11,10 +11,9 @@ import pyarrow as pa
 from torch import distributed
 
 from lineart.storage import Storage
-from lineart.training.batches import Arrays, Maker
 from lineart.training.checkpoint import Place
 from lineart.training.device import Device
-from lineart.training.feed import Order
+from lineart.training.feed import Arrays, Maker, Order
 from lineart.training.job import Job
 from lineart.training.loop import train
 

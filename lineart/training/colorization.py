@@ -1,20 +1,24 @@
-"""Samples side by side: arrays as they travel between processes, tensors as networks see them."""
+"""What pairs that colour learn from: samples side by side, as they travel and as networks see."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
-from lineart.datasets.samples import Sample, Samples
-from lineart.image import resize
+from lineart.datasets.samples import Pictures, Sample, Samples, SampleSettings
+from lineart.datasets.shards import Shards
+from lineart.image import Frame, Hint, resize
 from lineart.inference import color_to_tensor, line_to_tensor
+from lineart.losses.reconstruction import l1
+from lineart.models import Pair
 from lineart.models.layers import ColorBatch, HintBatch, HintPixels, LineBatch, LinePixels
-
-Arrays = dict[str, Shaped[np.ndarray, "B ..."]]
-"""A batch as it travels: pixels in 8 bits, so that a quarter of the bytes do."""
+from lineart.storage import Storage
+from lineart.training.feed import Arrays
+from lineart.training.recipes import Recipe
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Maker:
+class ColorMaker:
     """Makes the arrays of numbered samples, in any process.
 
     Args:
@@ -96,3 +100,48 @@ def to_batch(arrays: Arrays, device: torch.device) -> Batch:
         spray=torch.cat((spray[:, :3] / 127.5 - 1, spray[:, 3:] / 255), dim=1),
         has_true_draft=given.get("has_true_draft", torch.zeros(B, dtype=torch.bool, device=device)),
     )
+
+
+@dataclass(frozen=True)
+class Coloring:
+    """How pairs that colour are trained; a `Task`."""
+
+    def open(self, data: Storage, side: str) -> Shards:
+        """Open the pictures of one side."""
+        return Shards(data.child(side))
+
+    def maker(
+        self, pictures: Pictures, recipe: Recipe, number: int, pair: Pair, *, is_training: bool
+    ) -> ColorMaker:
+        """Give what makes the samples of a stage."""
+        stage, task = recipe.stages[number], pair.colorization
+        second_stage = stage.objective == "color"
+        settings = SampleSettings(
+            crop=stage.crop,
+            draft_scale=task.draft_scale,
+            second_stage=second_stage,
+            true_drafts=recipe.true_drafts if second_stage else 0.0,
+            balance=recipe.balance,
+        )
+        samples = Samples(pictures, settings, recipe.seed_of(number, is_training))
+        return ColorMaker(samples, task.encode_hint, small=not second_stage)
+
+    def to_batch(self, arrays: Arrays, device: torch.device) -> Batch:
+        """Bring arrays to a device."""
+        return to_batch(arrays, device)
+
+    def show(
+        self, sample: Sample, made: Mapping[str, UInt8[np.ndarray, "_ _ 3"]]
+    ) -> dict[str, UInt8[np.ndarray, "_ _ 3"]]:
+        """Give line, hints, what was made, and the truth."""
+        line = cv2.cvtColor(sample.line, cv2.COLOR_GRAY2RGB)
+        return {"line": line, "hints": show_hints(sample.hint), **made, "truth": sample.color}
+
+    def distance(self, made: Mapping[str, Tensor], batch: Batch) -> Float[Tensor, ""]:
+        """Give how far the last colours that were made are from the true ones."""
+        return l1(list(made.values())[-1], batch.color)
+
+
+def show_hints(hint: Hint) -> Frame:
+    """Show hints on grey."""
+    return np.where(hint[..., 3:] > 0, hint[..., :3], np.uint8(238))

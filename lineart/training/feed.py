@@ -1,14 +1,35 @@
 """Where a training's batches come from; this one makes them on this machine, without Ray."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import cv2
+import numpy as np
 import torch
+from jaxtyping import Shaped
 from torch.utils.data import DataLoader
 
-from lineart.training.batches import Arrays, Maker
+Arrays = dict[str, Shaped[np.ndarray, "B ..."]]
+"""A batch as it travels: pixels in 8 bits, so that a quarter of the bytes do."""
+
+
+@runtime_checkable
+class Maker(Protocol):
+    """Makes the arrays of numbered samples, in any process."""
+
+    @property
+    def samples(self) -> Any:
+        """Give the n-th sample by its number."""
+        ...
+
+    def __call__(self, numbers: Sequence[int]) -> Arrays:
+        """Make the samples of these numbers, side by side."""
+        ...
+
+    def stack(self, samples: Sequence[Any]) -> Arrays:
+        """Put samples side by side."""
+        ...
 
 
 @dataclass(frozen=True)

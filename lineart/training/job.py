@@ -1,17 +1,19 @@
 """A training as it travels to the processes that do it: addresses and numbers, nothing open."""
 
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+import torch
 from torch import nn
 
-from lineart.datasets.shards import Shards
+from lineart.models import MODELS
 from lineart.storage import Storage
 from lineart.training import checkpoint
 from lineart.training.device import Device
 from lineart.training.feed import Feed
 from lineart.training.loop import OnSave, Run, check_batches, tell_nobody
 from lineart.training.recipes import Recipe
+from lineart.training.tasks import TASKS, Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,23 +22,23 @@ class Job:
 
     recipe: Recipe
     data: Storage
-    """What `jobs.prepare_data` left: `train/` and `validation/`."""
+    """What `jobs.prepare_data` left."""
     output: Storage
     compiled: bool = False
     accumulate: int = 1
-    features: Path | None = None
-    """Weights for the content loss; None: where torchvision keeps them."""
+    features: Mapping[str, str] = field(default_factory=dict)
+    """Loss term -> weights of the frozen network that it compares by, where it is not cached."""
 
     def open(self, device: Device, feed: Feed, on_save: OnSave = tell_nobody) -> Run:
         """Give the run as one process does it.
 
         Raises:
-            FileNotFoundError: There are no shards, or no weights for the content loss.
+            FileNotFoundError: There are no shards, or no weights for a frozen network.
         """
         return Run(
             recipe=self.recipe,
-            training=Shards(self.data.child("train")),
-            validation=Shards(self.data.child("validation")),
+            training=self.task.open(self.data, "train"),
+            validation=self.task.open(self.data, "validation"),
             output=self.output,
             device=device,
             feed=feed,
@@ -53,29 +55,38 @@ class Job:
             ValueError: A batch cannot be divided, or the output holds another run.
         """
         for side in ("train", "validation"):
-            Shards(self.data.child(side))
+            self.task.open(self.data, side)
         check_batches(self.recipe, workers, self.accumulate)
         checkpoint.check(self.output, self.recipe)
         self.open_features(Device.here())
 
     @property
-    def has_content(self) -> bool:
-        """Whether a stage has a content loss."""
-        return any(stage.content for stage in self.recipe.stages)
+    def task(self) -> Task:
+        """What the recipe's pair does."""
+        # Nothing is drawn for networks that nobody runs.
+        with torch.device("meta"):
+            pair = MODELS[self.recipe.model](**self.recipe.arguments)
+        return TASKS[type(pair.task)]
 
-    def open_features(self, device: Device) -> nn.Module | None:
-        """Give the network of the content loss where the recipe has one."""
-        if not self.has_content:
-            return None
+    def open_features(self, device: Device) -> dict[str, nn.Module]:
+        """Give the frozen networks of the recipe's losses."""
+        if not self.recipe.features:
+            return {}
         # Torchvision takes seconds to import.
         from lineart.models.pretrained import load_features
 
-        return device.place(load_features(self.recipe.content_features, self.features))
+        return {
+            term: device.place(load_features(term, name, self.features.get(term)))
+            for term, name in self.recipe.features.items()
+        }
 
-    def describe_features(self) -> dict[str, str]:
-        """Say which network's features the content loss compares."""
-        if not self.has_content:
+    def describe_features(self) -> dict[str, dict[str, str]]:
+        """Say which networks losses compare by."""
+        if not self.recipe.features:
             return {}
         from lineart.models.pretrained import describe_features
 
-        return describe_features(self.recipe.content_features, self.features)
+        return {
+            term: describe_features(term, name, self.features.get(term))
+            for term, name in self.recipe.features.items()
+        }

@@ -4,13 +4,14 @@ import math
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from copy import deepcopy
+from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from lineart.models import Pair
-from lineart.training.batches import Batch
+from lineart.models.layers import Constrained
 from lineart.training.checkpoint import (
     Checkpoint,
     module_tensors,
@@ -18,7 +19,8 @@ from lineart.training.checkpoint import (
     restore_optimizer,
 )
 from lineart.training.device import Device
-from lineart.training.objectives import OBJECTIVES, Terms
+from lineart.training.objective import Features, Terms
+from lineart.training.objectives import OBJECTIVES
 from lineart.training.recipes import Recipe, Stage
 
 
@@ -30,38 +32,46 @@ class Learner:
         number: The stage.
         pair: Where the stage's generator starts from; it is not changed.
         device: Where to learn.
-        features: For a content loss.
+        features: Frozen networks for losses.
     """
 
     def __init__(
-        self, recipe: Recipe, number: int, pair: Pair, device: Device, features: nn.Module | None
+        self, recipe: Recipe, number: int, pair: Pair, device: Device, features: Features
     ) -> None:
         self.recipe, self.device = recipe, device
         self.stage: Stage = recipe.stages[number]
         # New discriminators are the same however the run came here.
         torch.manual_seed(recipe.seed + number)
-        self.objective = OBJECTIVES[self.stage.generator](
-            pair, self.stage, device, features if self.stage.content else None
-        )
+        make = OBJECTIVES[self.stage.objective]
+        self.objective = make(pair, recipe, self.stage, device, features)
         self.averages = {
             name: deepcopy(generator).eval().requires_grad_(False)
             for name, generator in self.objective.generators.items()
         }
         self.modules: dict[str, dict[str, nn.Module]] = {
-            "generators": self.objective.generators,
+            "generators": self.objective.generators | self.objective.heads,
             "discriminators": self.objective.discriminators,
         }
         self.optimizers = {
-            group: torch.optim.Adam(self.parameters(group), betas=recipe.betas)
+            group: torch.optim.Adam(
+                self.parameters(group), betas=recipe.betas, weight_decay=recipe.weight_decay
+            )
             for group, modules in self.modules.items()
             if modules
         }
+        self.constrained = [
+            part
+            for modules in self.modules.values()
+            for module in modules.values()
+            for part in module.modules()
+            if isinstance(part, Constrained)
+        ]
 
     def parameters(self, group: str) -> list[nn.Parameter]:
         """Give what the optimizer of a group changes."""
         return [p for module in self.modules[group].values() for p in module.parameters()]
 
-    def step(self, batches: Sequence[Batch], seen: int) -> dict[str, float]:
+    def step(self, batches: Sequence[Any], seen: int) -> dict[str, float]:
         """Learn from batches, whose gradients are added up; give the loss terms.
 
         Raises:
@@ -85,10 +95,12 @@ class Learner:
             set_rate(optimizer, self.rate(seen))
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
+        for layer in self.constrained:
+            layer.constrain()
         self.update_averages(seen // self.stage.batch_size)
         return values
 
-    def add_gradients(self, batch: Batch, batches: int) -> dict[str, float]:
+    def add_gradients(self, batch: Any, batches: int) -> dict[str, float]:
         """Add the gradients of one batch, as one of several; give the loss terms."""
         values = {}
         for group in self.optimizers:
@@ -98,7 +110,7 @@ class Learner:
             values.update({name: float(term.detach()) / batches for name, term in terms.items()})
         return values
 
-    def losses(self, group: str, batch: Batch) -> Terms:
+    def losses(self, group: str, batch: Any) -> Terms:
         """Give the loss terms of generators or discriminators."""
         is_generator = group == "generators"
         loss = self.objective.generator_loss if is_generator else self.objective.discriminator_loss
@@ -127,7 +139,7 @@ class Learner:
             distributed.all_reduce(finite, distributed.ReduceOp.MIN)
         return bool(finite)
 
-    def find_wrong(self, batches: Sequence[Batch]) -> str:
+    def find_wrong(self, batches: Sequence[Any]) -> str:
         """Name the loss terms of all processes that are not finite, or whose gradient is not."""
         for optimizer in self.optimizers.values():
             optimizer.zero_grad(set_to_none=True)
@@ -144,7 +156,7 @@ class Learner:
         found = [text for texts in everywhere for text in texts if text]
         return ", ".join(dict.fromkeys(found))
 
-    def describe_wrong(self, group: str, name: str, batch: Batch) -> str:
+    def describe_wrong(self, group: str, name: str, batch: Any) -> str:
         """Say what is wrong with a term; nothing where nothing is."""
         term = self.losses(group, batch)[name]
         if not torch.isfinite(term):
@@ -159,9 +171,12 @@ class Learner:
         rate = stage.learning_rate
         if self.recipe.warmup_images:
             rate *= min(1.0, (seen + stage.batch_size) / self.recipe.warmup_images)
-        if stage.drop_at_images is None:
-            return rate * (0.51 + 0.49 * math.cos(math.pi * seen / stage.images))
-        return rate * (0.1 if seen >= stage.drop_at_images else 1.0)
+        share = seen / stage.images
+        if stage.schedule == "cosine":
+            return rate * (0.51 + 0.49 * math.cos(math.pi * share))
+        if stage.schedule == "step":
+            return rate * (0.1 if share >= stage.falls_at else 1.0)
+        return rate * min(1.0, (1 - share) / (1 - stage.falls_at))
 
     @torch.no_grad()
     def update_averages(self, step: int) -> None:

@@ -6,28 +6,27 @@ Several processes of one process group train together; each of them makes the sa
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
-from torch import nn
 
-from lineart.datasets.samples import Pictures, Samples, SampleSettings
 from lineart.models import MODELS, Pair, to_files
 from lineart.storage import Storage
 from lineart.training import checkpoint
-from lineart.training.batches import Maker, to_batch
 from lineart.training.checkpoint import Checkpoint, Place
 from lineart.training.device import Device
-from lineart.training.feed import Feed, Order
+from lineart.training.feed import Feed, Maker, Order
 from lineart.training.learner import Learner
+from lineart.training.objective import Features
 from lineart.training.preview import Preview
 from lineart.training.recipes import Recipe, Stage
 from lineart.training.record import VALIDATION, Recorder
+from lineart.training.tasks import TASKS
 
 log = logging.getLogger(__name__)
 
 REPORTS_PER_SAVE = 5
-VALIDATION_SEED = 1_000_003
 WEIGHTS = "weights"
 
 OnSave = Callable[[Place, Mapping[str, float]], None]
@@ -44,13 +43,14 @@ class Run:
     """A recipe, the pictures, and how this run of it is done."""
 
     recipe: Recipe
-    training: Pictures
-    validation: Pictures
+    training: Any
+    validation: Any
+    """Pictures, as the task of the recipe's pair opens them."""
     output: Storage
     device: Device
     feed: Feed
-    features: nn.Module | None = None
-    """For content losses."""
+    features: Features = field(default_factory=dict)
+    """Frozen networks that losses compare by."""
     accumulate: int = 1
     """Batches whose gradients are added up before a step; the recipe's batch size is their sum."""
     on_save: OnSave = tell_nobody
@@ -112,6 +112,7 @@ class StageRun:
     ) -> None:
         self.settings, self.number, self.pair, self.recorder = run, number, pair, recorder
         self.stage: Stage = run.recipe.stages[number]
+        self.task = TASKS[type(pair.task)]
         self.learner = Learner(run.recipe, number, pair, run.device, run.features)
         self.seen = 0
         if found and found.place.stage == number:
@@ -131,13 +132,14 @@ class StageRun:
         device, batch_size = self.settings.device, self.stage.batch_size
         preview = None
         if device.is_first:
-            preview = Preview(self.maker(is_training=False), self.learner.objective, device)
+            maker = self.maker(is_training=False)
+            preview = Preview(self.task, maker, self.learner.objective, device)
         arrays = self.settings.feed(self.maker(is_training=True), self.order, device.rank)
         while self.seen + batch_size <= self.stage.images:
             asked = time.monotonic()
             given = [next(arrays) for _ in range(self.settings.accumulate)]
             self.waited += time.monotonic() - asked
-            batches = [to_batch(part, device.device) for part in given]
+            batches = [self.task.to_batch(part, device.device) for part in given]
             try:
                 self.add_up(self.learner.step(batches, self.seen))
             except FloatingPointError:
@@ -155,19 +157,10 @@ class StageRun:
 
     def maker(self, *, is_training: bool) -> Maker:
         """Give what makes the stage's samples."""
-        recipe, pair = self.settings.recipe, self.pair
-        second_stage = self.stage.generator == "color"
-        settings = SampleSettings(
-            crop=self.stage.crop,
-            draft_scale=pair.colorization.draft_scale,
-            second_stage=second_stage,
-            true_drafts=recipe.true_drafts if second_stage else 0.0,
-            balance=recipe.balance,
-        )
-        pictures = self.settings.training if is_training else self.settings.validation
-        seed = recipe.seed + self.number if is_training else VALIDATION_SEED
-        return Maker(
-            Samples(pictures, settings, seed), pair.colorization.encode_hint, small=not second_stage
+        run = self.settings
+        pictures = run.training if is_training else run.validation
+        return self.task.maker(
+            pictures, run.recipe, self.number, self.pair, is_training=is_training
         )
 
     def is_time(self, every: int) -> bool:
@@ -208,12 +201,12 @@ class StageRun:
         scalars: dict[str, float] = {}
         if preview and self.recorder:
             stage, output = self.stage.name, self.settings.output
-            value, grid = preview.look(self.learner.averages)
-            scalars = {VALIDATION: value}
+            look = preview.look(self.learner.averages)
+            scalars = {VALIDATION: look.distance}
             self.recorder.add(stage, self.seen, scalars)
-            self.recorder.add_grid(stage, self.seen, grid)
+            self.recorder.add_grid(stage, self.seen, look.grid, look.columns)
             self.recorder.write()
-            log.info("%s: %d images, validation l1 %.4f", stage, self.seen, value)
+            log.info("%s: %d images, validation l1 %.4f", stage, self.seen, look.distance)
             averages = {**self.pair.generators, **self.learner.averages}
             pair = replace(self.pair, generators=averages)
             for name, data in to_files(pair, half=True).items():

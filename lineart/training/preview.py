@@ -1,6 +1,7 @@
 """A look at pictures that a training does not learn from: one number and a grid."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -8,60 +9,73 @@ import torch
 from jaxtyping import UInt8
 from torch import nn
 
-from lineart.datasets.samples import Sample
-from lineart.image import Frame, Hint, resize
+from lineart.image import Frame, resize
 from lineart.inference import tensor_to_colors
-from lineart.losses.reconstruction import l1
-from lineart.training.batches import Maker, to_batch
 from lineart.training.device import Device
-from lineart.training.objectives import Objective
+from lineart.training.feed import Maker
+from lineart.training.objective import Objective
+from lineart.training.tasks import Cell, Task
 
 LOOKED_AT = 32
 """Samples that make the number."""
 SHOWN = 6
 """Samples that make the grid."""
-Cell = UInt8[np.ndarray, "_ _ 3"]
-"""Colours of any size."""
 TOGETHER = 8
 SIDE_PX = 256
 GAP_PX = 8
+
+
+class Look(NamedTuple):
+    """What a preview sees."""
+
+    distance: float
+    """Mean absolute difference, of colours -1..1."""
+    grid: Frame
+    """A row a sample."""
+    columns: tuple[str, ...]
+    """What the columns of the grid show."""
 
 
 class Preview:
     """Samples with fixed numbers, always the same.
 
     Args:
+        task: What the pair does.
         maker: Makes samples of pictures that are not learned from.
         objective: Of the stage.
         device: Where networks run.
     """
 
-    def __init__(self, maker: Maker, objective: Objective, device: Device) -> None:
-        self.maker, self.objective, self.device = maker, objective, device
+    def __init__(self, task: Task, maker: Maker, objective: Objective, device: Device) -> None:
+        self.task, self.maker, self.objective, self.device = task, maker, objective, device
         self.samples = [maker.samples[number] for number in range(LOOKED_AT)]
 
     @torch.no_grad()
-    def look(self, generators: Mapping[str, nn.Module]) -> tuple[float, Frame]:
-        """Give the mean absolute difference (of colours -1..1), and a grid.
-
-        A row of the grid is line, hints, what the networks make of them, and the truth.
-        """
-        distances, rows = [], []
+    def look(self, generators: Mapping[str, nn.Module]) -> Look:
+        """Run networks, such as the averages, on the samples."""
+        distances: list[float] = []
+        rows: list[dict[str, Cell]] = []
         for start in range(0, len(self.samples), TOGETHER):
             samples = self.samples[start : start + TOGETHER]
-            batch = to_batch(self.maker.stack(samples), self.device.device)
+            batch = self.task.to_batch(self.maker.stack(samples), self.device.device)
             with self.device.autocast():
-                pictures = self.objective.predict(generators, batch)
-            distances.append(float(l1(list(pictures.values())[-1], batch.color)))
-            made = [tensor_to_colors(picture) for picture in pictures.values()]
-            rows += [grid_row(sample, [m[i] for m in made]) for i, sample in enumerate(samples)]
-        return float(np.mean(distances)), np.concatenate(rows[:SHOWN])
+                made = self.objective.predict(generators, batch)
+            distances.append(float(self.task.distance(made, batch)))
+            pixels = {name: tensor_to_colors(picture) for name, picture in made.items()}
+            for index, sample in enumerate(samples):
+                cells = {name: as_color(pictures[index]) for name, pictures in pixels.items()}
+                rows.append(self.task.show(sample, cells))
+        grid = np.concatenate([grid_row(list(row.values())) for row in rows[:SHOWN]])
+        return Look(float(np.mean(distances)), grid, tuple(rows[0]))
 
 
-def grid_row(sample: Sample, made: Sequence[Cell]) -> UInt8[np.ndarray, "RowH RowW 3"]:
-    """Put line, hints, results and truth side by side."""
-    line = cv2.cvtColor(sample.line, cv2.COLOR_GRAY2RGB)
-    cells = [line, show_hints(sample.hint), *made, sample.color]
+def as_color(picture: UInt8[np.ndarray, "H W C"]) -> Frame:
+    """Show drawings in grey."""
+    return np.repeat(picture, 3, axis=2) if picture.shape[2] == 1 else picture
+
+
+def grid_row(cells: Sequence[Cell]) -> UInt8[np.ndarray, "RowH RowW 3"]:
+    """Put pictures side by side."""
     gap = ((GAP_PX, 0), (GAP_PX, 0), (0, 0))
     squares = [np.pad(fit(cell), gap, constant_values=255) for cell in cells]
     return np.concatenate(squares, axis=1)
@@ -73,8 +87,3 @@ def fit(picture: Frame) -> UInt8[np.ndarray, "Side Side 3"]:
         return resize(picture, (SIDE_PX, SIDE_PX))
     nearest: Frame = cv2.resize(picture, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_NEAREST)
     return nearest
-
-
-def show_hints(hint: Hint) -> Frame:
-    """Show hints on grey."""
-    return np.where(hint[..., 3:] > 0, hint[..., :3], np.uint8(238))

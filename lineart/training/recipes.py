@@ -1,8 +1,10 @@
 """Training recipes: a recipe is a function that gives a complete, frozen configuration."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Final
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
+
+VALIDATION_SEED = 1_000_003
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -10,26 +12,24 @@ class Stage:
     """One part of a training: which generator learns, from what, how long."""
 
     name: str
-    generator: str
-    """"draft" or "color"."""
+    objective: str
+    """Name in `training.objectives.OBJECTIVES`."""
+    losses: dict[str, float]
+    """Loss term -> its weight in the sum; terms that do not stand here are not computed."""
     images: int
     batch_size: int
     """Over all workers."""
     crop: int
-    """Side of a sample at network size; the draft sees it `draft_scale` times smaller."""
+    """Side of a sample at network size; a draft sees it `draft_scale` times smaller."""
     learning_rate: float
     """Highest rate."""
-    drop_at_images: int | None = None
-    """Where the rate falls to a tenth; without it, it falls along a cosine to a fiftieth."""
+    schedule: Literal["cosine", "step", "linear"] = "cosine"
+    """How the rate falls: along a cosine to a fiftieth, or at `falls_at` to a tenth, or from
+    `falls_at` along a line to nothing."""
+    falls_at: float = 0.5
+    """Share of the images after which the rate falls."""
     save_every: int
     """Images between two checkpoints, each with a picture grid and a look at validation."""
-    l1: float = 1.0
-    l2: float = 0.0
-    """Squared differences beside the absolute ones: quicker at first, but greyer without hints."""
-    hint: float = 0.0
-    """Absolute differences at the hints alone: the colour at a hint is the hint's."""
-    adversarial: float = 0.0
-    content: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,14 +41,32 @@ class Recipe:
     stages: tuple[Stage, ...]
     seed: int = 0
     betas: tuple[float, float] = (0.9, 0.99)
+    weight_decay: float = 0.0
+    """Of all weights alike, as Adam adds it to the gradient."""
     ema_decay: float = 0.995
+    """Of the running average that is the result; 0: the networks themselves are."""
     warmup_images: int = 0
     true_drafts: float = 0.4
     """Share of the color generator's samples that get a damaged truth in place of a draft."""
     balance: float = 0.5
     """0: every picture is drawn equally often; 1: every source is; between: between."""
-    content_features: str = "vgg16"
-    """Network whose features the content loss compares, a name in `models.pretrained.FEATURES`."""
+    features: dict[str, str] = field(default_factory=dict)
+    """Loss term -> the frozen network that it compares by (`models.pretrained`)."""
+    classes: int = 0
+    """Of the regions that a segmentation loss tells apart."""
+
+    def seed_of(self, number: int, is_training: bool) -> int:
+        """Give the seed of a stage's samples; those of validation are the same for all."""
+        return self.seed + number if is_training else VALIDATION_SEED
+
+    def without(self, terms: Collection[str]) -> "Recipe":
+        """Give the recipe without some of its loss terms."""
+        stages = tuple(
+            replace(s, losses={n: w for n, w in s.losses.items() if n not in terms})
+            for s in self.stages
+        )
+        features = {name: network for name, network in self.features.items() if name not in terms}
+        return replace(self, stages=stages, features=features)
 
 
 BATCH = 64
@@ -59,18 +77,18 @@ def paper_stages(*, crop: int) -> tuple[Stage, Stage]:
     """Give both stages as paper 001 trains them: 280k steps each, rate x0.1 at step 112k."""
     draft = Stage(
         name="draft",
-        generator="draft",
+        objective="draft",
+        losses={"l1": 1.0, "adversarial": 0.05, "content": 0.1},
         images=280_000 * BATCH,
         batch_size=BATCH,
         crop=crop,
         learning_rate=1e-4,
-        drop_at_images=112_000 * BATCH,
+        schedule="step",
+        falls_at=0.4,
         save_every=2_000 * BATCH,
-        adversarial=0.05,
-        content=0.1,
     )
     # L1 alone, after the draft generator is trained.
-    color = replace(draft, name="color", generator="color", adversarial=0.0, content=0.0)
+    color = replace(draft, name="color", objective="color", losses={"l1": 1.0})
     return draft, color
 
 
@@ -85,6 +103,7 @@ def two_stage() -> Recipe:
         stages=paper_stages(crop=512),
         betas=(0.5, 0.9),
         ema_decay=0.999,
+        features={"content": "vgg16"},
     )
 
 
@@ -102,27 +121,27 @@ def small() -> Recipe:
     Measured on 31 held-out pictures: 17.2 dB with 16 hints, 20.9 dB with 140; on 12 frames of
     animation 20.1 and 25.0 (lineart/weights/default/MODEL_CARD.md).
     """
+    # Squared differences make it quicker at first. The colour at a hint is the hint's.
+    losses = {"l1": 1.0, "l2": 1.0, "hint": 0.1}
     draft = Stage(
         name="draft",
-        generator="draft",
+        objective="draft",
+        losses=losses,
         images=20_000,
         batch_size=16,
         crop=512,
         learning_rate=2e-3,
         save_every=2_000,
-        l2=1.0,
-        hint=0.1,
     )
     color = Stage(
         name="color",
-        generator="color",
+        objective="color",
+        losses=losses,
         images=10_000,
         batch_size=8,
         crop=256,
         learning_rate=2e-3,
         save_every=2_000,
-        l2=1.0,
-        hint=0.1,
     )
     return Recipe(
         model="additive_unet",
@@ -138,17 +157,119 @@ def plain_unet() -> Recipe:
 
     Measured on the same pictures: 14.7 and 16.5 dB, 14.4 and 17.6 dB on the animation.
     """
-    stages = tuple(replace(stage, l2=0.0, hint=0.0) for stage in small().stages)
+    stages = tuple(replace(stage, losses={"l1": 1.0}) for stage in small().stages)
     arguments = {"width": 14, "color_width": 10}
     return replace(small(), model="concat_unet", arguments=arguments, stages=stages)
 
 
+def line_drawing() -> Recipe:
+    """Give the recipe of paper 000: all five losses.
+
+    100 epochs at batch 4, Adam (0.5, 0.999) at 2e-4, falling along a line from the middle on, as in
+    Chan et al., 2022; their cycle weight of 0.1 is for pictures in 0..1, ours are -1..1. An epoch
+    is that of COCO-Stuff 10k: the paper does not say which version it had. The segmentation's
+    weight is ours. Not run to its end here: 900,000 images want days of a GPU. No result.
+    """
+    losses = {
+        "adversarial": 1.0, "cycle": 0.05, "semantics": 10.0, "geometry": 10.0, "segmentation": 1.0,
+    }  # fmt: skip
+    stage = Stage(
+        name="drawing",
+        objective="line_drawing",
+        losses=losses,
+        images=100 * COCO_STUFF,
+        batch_size=4,
+        crop=256,
+        learning_rate=2e-4,
+        schedule="linear",
+        save_every=COCO_STUFF,
+    )
+    return Recipe(
+        model="line_drawing",
+        arguments={"width": 64, "blocks": 3},
+        stages=(stage,),
+        betas=(0.5, 0.999),
+        ema_decay=0.0,
+        balance=0.0,
+        features={"semantics": "ViT-B-32", "geometry": "inception_v3"},
+        classes=182,
+    )
+
+
+COCO_STUFF = 9_000
+"""Training pictures of COCO-Stuff 10k."""
+
+
+def line_drawing_baseline() -> Recipe:
+    """Give what paper 000 compares with: `line_drawing` without its segmentation loss."""
+    return line_drawing().without({"segmentation"})
+
+
+def small_line_drawing() -> Recipe:
+    """Give `line_drawing` for a CPU core: a sixteenth of the parameters, a quarter of the pixels.
+
+    SqueezeNet's embedding stands for CLIP's, and there is no depth.
+    """
+    recipe = line_drawing().without({"geometry"})
+    stages = tuple(
+        replace(s, images=12_000, crop=128, learning_rate=5e-4, save_every=1_000)
+        for s in recipe.stages
+    )
+    return replace(
+        recipe,
+        arguments={"width": 16, "blocks": 3},
+        stages=stages,
+        features={"semantics": "squeezenet1_0_embedding"},
+        classes=9,
+    )
+
+
+def small_line_drawing_baseline() -> Recipe:
+    """Give `small_line_drawing` without its segmentation loss."""
+    return small_line_drawing().without({"segmentation"})
+
+
+def ugatit() -> Recipe:
+    """Give the recipe of paper 004, whose code is its authors': a million steps of one picture.
+
+    Not run to its end here: the networks have 670 million parameters. No result.
+    """
+    stage = Stage(
+        name="webtoon",
+        objective="ugatit",
+        losses={"adversarial": 1.0, "cycle": 10.0, "identity": 10.0, "cam": 1000.0},
+        images=1_000_000,
+        batch_size=1,
+        crop=256,
+        learning_rate=1e-4,
+        schedule="linear",
+        save_every=10_000,
+    )
+    return Recipe(
+        model="ugatit",
+        arguments={"width": 64, "blocks": 4, "size_px": 256},
+        stages=(stage,),
+        betas=(0.5, 0.999),
+        weight_decay=1e-4,
+        ema_decay=0.0,
+        balance=0.0,
+    )
+
+
+def ugatit_light() -> Recipe:
+    """Give `ugatit` with the light generators: 10.6 million parameters in place of 279 each."""
+    return replace(ugatit(), model="ugatit_light", arguments={"width": 64, "blocks": 4})
+
+
 def tiny(recipe: Recipe) -> Recipe:
     """Give a recipe's twin for tests: the same terms, networks of width 4, eight images a stage."""
+    # U-GAT-IT's discriminators take no smaller pictures.
+    crop = 96 if recipe.model.startswith("ugatit") else 64
     arguments = {name: min(value, 4) for name, value in recipe.arguments.items()}
+    if "size_px" in arguments:
+        arguments["size_px"] = crop
     stages = tuple(
-        replace(stage, images=8, batch_size=4, crop=64, save_every=4, drop_at_images=None)
-        for stage in recipe.stages
+        replace(stage, images=8, batch_size=4, crop=crop, save_every=4) for stage in recipe.stages
     )
     return replace(recipe, arguments=arguments, stages=stages, warmup_images=0)
 
@@ -158,5 +279,11 @@ RECIPES: Final[dict[str, Callable[[], Recipe]]] = {
     "additive_unet": additive_unet,
     "small": small,
     "plain_unet": plain_unet,
+    "line_drawing": line_drawing,
+    "line_drawing_baseline": line_drawing_baseline,
+    "small_line_drawing": small_line_drawing,
+    "small_line_drawing_baseline": small_line_drawing_baseline,
+    "ugatit": ugatit,
+    "ugatit_light": ugatit_light,
 }
 """Name -> recipe."""

@@ -2,8 +2,9 @@
 
 import csv
 import io
+import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,8 @@ from lineart.training.recipes import Recipe
 
 SCALARS = "scalars.csv"
 GRIDS = "grids"
+COLUMNS = "columns.json"
+"""Stage -> what the columns of its grids show."""
 TENSORBOARD = "tensorboard"
 VALIDATION = "validation/l1"
 """Name of the scalar that says which checkpoint is best: the lowest."""
@@ -39,6 +42,14 @@ def read_scalars(output: Storage) -> list[Scalar]:
     rows = csv.reader(io.StringIO(output.read(SCALARS).decode()))
     next(rows)
     return [Scalar(stage, int(images), name, float(value)) for stage, images, name, value in rows]
+
+
+def read_columns(output: Storage) -> dict[str, list[str]]:
+    """Read what the columns of a run's grids show; nothing where there are none."""
+    if not output.exists(COLUMNS):
+        return {}
+    columns: dict[str, list[str]] = json.loads(output.read(COLUMNS))
+    return columns
 
 
 def grid_path(stage: str, images: int) -> str:
@@ -64,6 +75,7 @@ class Recorder:
             for row in (read_scalars(output) if start else [])
             if start and Place(names.index(row.stage), row.images) <= start
         ]
+        self.columns = read_columns(output) if start else {}
         self.folder = tempfile.TemporaryDirectory()
         seen = self.before[names[start.stage]] + start.images if start else None
         self.board = SummaryWriter(self.folder.name, purge_step=seen and seen + 1)
@@ -74,9 +86,11 @@ class Recorder:
             self.scalars.append(Scalar(stage, images, name, value))
             self.board.add_scalar(f"{stage}/{name}", value, self.before[stage] + images)
 
-    def add_grid(self, stage: str, images: int, grid: Frame) -> None:
-        """Write a picture grid."""
+    def add_grid(self, stage: str, images: int, grid: Frame, columns: Sequence[str]) -> None:
+        """Write a picture grid, and what its columns show."""
         self.output.write(grid_path(stage, images), encode_png(grid))
+        self.columns[stage] = list(columns)
+        self.output.write(COLUMNS, json.dumps(self.columns).encode())
 
     def best(self) -> list[Place]:
         """Give each stage's best look at validation."""

@@ -41,7 +41,7 @@ def test_a_training_leaves_weights_and_a_page(
     """The weights colour a drawing as they are; run.json names the recipe; the page shows it."""
     output = tmp_path / "run"
     flags = Train(
-        recipe="small", data=data, output=str(output), sample_workers=0, tiny=True, content=False
+        recipe="small", data=data, output=str(output), sample_workers=0, tiny=True
     )
     assert main(flags) == DONE
     last = json.loads(capsys.readouterr().out.splitlines()[-1])
@@ -60,7 +60,7 @@ def test_a_training_leaves_weights_and_a_page(
     [
         ({"recipe": "large"}, "choose one of two_stage"),
         ({"data": "nowhere"}, "holds no finished set of shards"),
-        ({"recipe": "two_stage"}, "--no-content"),
+        ({"recipe": "two_stage"}, "--without content"),
         ({"accumulate": 3}, "cannot be divided"),
     ],
 )

@@ -18,12 +18,16 @@ RUN = {
     "recipe": {
         "model": "additive_unet",
         "stages": [
-            {"name": "draft", "generator": "draft", "images": 4000, **STAGE},
-            {"name": "color", "generator": "color", "images": 2000, **STAGE, "l2": 0.0},
+            {"name": "draft", "objective": "draft", "images": 4000, **STAGE},
+            {"name": "color", "objective": "color", "images": 2000, **STAGE, "l2": 0.0},
         ],
     },
     "seconds": 3841.2,
     "images": 6000,
+    "columns": {
+        "draft": ["line", "hints", "draft", "truth"],
+        "color": ["line", "hints", "draft", "colour", "truth"],
+    },
     "data": {"pictures": 1312, "refused": {"licence": 1290, "too small": 43}},
     "machine": {"cpu": "EPYC"},
 }
@@ -151,7 +155,7 @@ def test_any_run_makes_a_page(run: dict[str, Any], scalars: list[Scalar]) -> Non
 def test_hostile_text_is_shown_as_text() -> None:
     """Markup in names, settings and counts never becomes markup; the page can be encoded."""
     run = {
-        "recipe": {"model": HOSTILE, "stages": [{"name": HOSTILE, "generator": HOSTILE}]},
+        "recipe": {"model": HOSTILE, "stages": [{"name": HOSTILE, "objective": HOSTILE}]},
         "data": {HOSTILE: {HOSTILE: 1}, HOSTILE + "2": {HOSTILE: {HOSTILE: 1}}, "x": HOSTILE},
         HOSTILE: {HOSTILE: HOSTILE},
     }
@@ -181,7 +185,7 @@ def test_data_and_settings_are_laid_out(scalars: list[Scalar]) -> None:
     """Counts stand with their sum, the largest first; stages side by side; the rest in groups."""
     seen = text(training_page(RUN, scalars, [])).partition(" Data ")[2]
     assert seen.startswith("Refused 1,333 licence 1,290 too small 43 pictures 1,312")
-    assert "Stages draft color generator draft color images 4000 2000" in seen
+    assert "Stages draft color objective draft color images 4000 2000" in seen
     assert "l2 0.25 0 Flags recipe small" in seen
     assert "Recipe model additive unet" not in seen  # values stay as they were written
     assert "Recipe model additive_unet Machine cpu EPYC" in seen

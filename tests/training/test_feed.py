@@ -6,17 +6,17 @@ import pytest
 
 from lineart.datasets.samples import Samples, SampleSettings
 from lineart.models import MODELS
-from lineart.training.batches import Arrays, Maker
 from lineart.training.cluster import split, worker_resources
-from lineart.training.feed import LocalFeed, Order
+from lineart.training.colorization import ColorMaker
+from lineart.training.feed import Arrays, LocalFeed, Order
 
 
 @pytest.fixture
-def maker(pictures: Any) -> Maker:
+def maker(pictures: Any) -> ColorMaker:
     """Give what makes small samples."""
     settings = SampleSettings(crop=32, draft_scale=2, second_stage=True, true_drafts=0.5)
     encode_hint = MODELS["two_stage"](width=4, blocks=1).colorization.encode_hint
-    return Maker(Samples(pictures, settings, seed=0), encode_hint, small=False)
+    return ColorMaker(Samples(pictures, settings, seed=0), encode_hint, small=False)
 
 
 def assert_same(one: list[Arrays], other: list[Arrays]) -> None:
@@ -37,7 +37,7 @@ def test_workers_share_the_numbers_in_order() -> None:
     assert order.batches() == sorted(first + second, key=lambda numbers: numbers.start)
 
 
-def test_batches_do_not_depend_on_who_makes_them(maker: Maker) -> None:
+def test_batches_do_not_depend_on_who_makes_them(maker: ColorMaker) -> None:
     """Made here or in two other processes: the same bits in the same order."""
     order = Order(start=2, stop=14, size=2, world=2)
     here, there = (list(LocalFeed(processes)(maker, order, 1)) for processes in (0, 2))
@@ -46,7 +46,7 @@ def test_batches_do_not_depend_on_who_makes_them(maker: Maker) -> None:
 
 
 @pytest.mark.usefixtures("ray_resources")
-def test_ray_gives_each_worker_its_batches(maker: Maker) -> None:
+def test_ray_gives_each_worker_its_batches(maker: ColorMaker) -> None:
     """The streaming split deals batches as `Order` says, with the bits that are made here."""
     order = Order(start=2, stop=34, size=2, world=2)
     iterators = split(maker, order)

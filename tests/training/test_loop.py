@@ -7,26 +7,17 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from lineart.codec import decode_color
 from lineart.models import from_files
 from lineart.training import checkpoint
-from lineart.training.batches import to_batch
 from lineart.training.checkpoint import Place
+from lineart.training.colorization import to_batch
 from lineart.training.feed import LocalFeed
 from lineart.training.learner import Learner
 from lineart.training.loop import StageRun, train
 from lineart.training.recipes import RECIPES, Recipe, tiny
 from lineart.training.record import SCALARS, read_scalars
-
-
-class Shrunk(nn.Module):
-    """Stands for a feature network: an eighth of the picture."""
-
-    def forward(self, color: torch.Tensor) -> torch.Tensor:
-        """Average 8x8 pixels."""
-        return F.avg_pool2d(color, 8)
 
 
 def assert_equal_state(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
@@ -36,10 +27,10 @@ def assert_equal_state(one: dict[str, torch.Tensor], other: dict[str, torch.Tens
         assert torch.equal(tensor, other[key]), key
 
 
-@pytest.mark.parametrize("name", ["two_stage", "small"])
+@pytest.mark.parametrize("name", ["two_stage", "small", "line_drawing", "ugatit_light"])
 def test_training_leaves_weights(name: str, start_run: Any) -> None:
     """The run's weights are the averaged generators that `train` returns, in half precision."""
-    run = start_run(tiny(RECIPES[name]()), features=Shrunk())
+    run = start_run(tiny(RECIPES[name]()))
     pair = train(run)
     there = run.output.child("weights")
     stored = from_files({entry.path: there.read(entry.path) for entry in there.entries()})
@@ -70,23 +61,32 @@ def train_until(run: Any, last_step: int, monkeypatch: pytest.MonkeyPatch) -> No
             train(run)
 
 
-@pytest.mark.parametrize(("steps", "processes"), [(1, 0), (2, 0), (3, 0), (3, 1)])
+@pytest.mark.parametrize(
+    ("name", "steps", "processes"),
+    [
+        ("two_stage", 1, 0),
+        ("two_stage", 2, 0),
+        ("two_stage", 3, 0),
+        ("two_stage", 3, 1),
+        ("line_drawing", 1, 0),
+        ("ugatit_light", 1, 0),
+    ],
+)
 def test_resumed_equals_uninterrupted(
-    steps: int, processes: int, start_run: Any, monkeypatch: pytest.MonkeyPatch
+    name: str, steps: int, processes: int, start_run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run with an adversary, killed in either stage and started again, ends with the same bits.
 
-    Networks, discriminator, optimizers, averages: all of the last checkpoint of each stage.
+    Networks, heads, discriminators, optimizers, averages: all of each stage's last checkpoint.
     """
-    recipe = tiny(RECIPES["two_stage"]())
+    recipe = tiny(RECIPES[name]())
     whole, cut = (
-        replace(start_run(recipe, name, features=Shrunk()), feed=LocalFeed(processes))
-        for name in ("whole", "cut")
+        replace(start_run(recipe, name), feed=LocalFeed(processes)) for name in ("whole", "cut")
     )
     train(whole)
     train_until(cut, steps, monkeypatch)
     train(cut)
-    for place in (Place(0, 8), Place(1, 8)):
+    for place in (Place(number, 8) for number in range(len(recipe.stages))):
         states = [checkpoint.read_at(run.output, place).tensors for run in (whole, cut)]
         assert_equal_state(*states)
     rows = [run.output.read(SCALARS).decode() for run in (whole, cut)]
@@ -118,8 +118,8 @@ def test_a_finished_run_does_nothing(start_run: Any) -> None:
 def test_accumulated_batches_are_one_batch(start_run: Any) -> None:
     """Two halves give the loss and the gradients of the whole, where nothing is normalized."""
     recipe = tiny(RECIPES["two_stage"]())
-    stage = replace(recipe.stages[0], adversarial=0.0, content=0.0)
-    run = start_run(replace(recipe, stages=(stage,)))
+    recipe = recipe.without({"adversarial", "content"})
+    run = start_run(replace(recipe, stages=recipe.stages[:1]))
     stage_run = StageRun(run, 0, build(run.recipe), None, None)
     maker, learner = stage_run.maker(is_training=True), stage_run.learner
     values, gradients = [], []
@@ -136,7 +136,7 @@ def test_accumulated_batches_are_one_batch(start_run: Any) -> None:
 
 def test_averages_follow_the_networks(start_run: Any) -> None:
     """After one step from 0 to 1 an average is 1 - decay; early steps have a smaller decay."""
-    run = start_run(tiny(RECIPES["two_stage"]()), features=Shrunk())
+    run = start_run(tiny(RECIPES["two_stage"]()))
     learner = StageRun(run, 0, build(run.recipe), None, None).learner
     for step, share in ((0, 0.9), (10**6, 1 - run.recipe.ema_decay)):
         for tensor in learner.averages["draft"].parameters():
@@ -191,7 +191,7 @@ def test_the_last_checkpoints_and_the_best_are_kept(start_run: Any) -> None:
 
 def test_scalars_and_grids_are_left(start_run: Any) -> None:
     """Every term, the rate, the speed and the waiting are recorded; grids are pictures."""
-    run = start_run(tiny(RECIPES["two_stage"]()), features=Shrunk())
+    run = start_run(tiny(RECIPES["two_stage"]()))
     train(run)
     names = {(row.stage, row.name) for row in read_scalars(run.output)}
     terms = {"l1", "adversarial", "content", "judge"}
@@ -212,7 +212,7 @@ def test_a_loss_that_is_not_a_number_stops_the_run(
     recipe = tiny(RECIPES["small"]())
     run = start_run(recipe)
     train_until(start_run(recipe, "good"), 1, monkeypatch)
-    from lineart.training import objectives
+    from lineart.training.objectives import colorization as objectives
 
     l2 = objectives.l2
     calls = 0
@@ -236,7 +236,7 @@ def test_a_gradient_that_is_not_finite_stops_the_run(
     start_run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A finite loss with an infinite gradient is named, too."""
-    from lineart.training import objectives
+    from lineart.training.objectives import colorization as objectives
 
     def steep(fake: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
         return (fake - fake.detach() + real * 0).sqrt().sum()
@@ -265,8 +265,7 @@ def test_compiled_networks_learn_and_stop_alike(
     # This compiler makes no machine code: seconds instead of minutes.
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
     recipe = tiny(RECIPES["two_stage"]())
-    stages = tuple(replace(stage, content=0.0, adversarial=0.0) for stage in recipe.stages)
-    recipe = replace(recipe, stages=stages)
+    recipe = recipe.without({"content", "adversarial"})
     pair = replace(build(recipe), generators={"draft": Plain(), "color": Plain()})
     run = start_run(recipe)
     run = replace(run, device=replace(run.device, compiled=True))
@@ -285,8 +284,8 @@ def test_compiled_networks_learn_and_stop_alike(
 def test_the_rate_drops_where_paper_001_says(seen: int, share: float, cpu: Any) -> None:
     """1e-4, a tenth of it from step 112,000 on; counted in images, whoever trains."""
     recipe = replace(RECIPES["two_stage"](), arguments={"width": 4, "blocks": 1})
-    recipe = replace(recipe, stages=tuple(replace(s, adversarial=0.0) for s in recipe.stages))
-    learner = Learner(recipe, 0, build(recipe), cpu, None)
+    recipe = recipe.without({"adversarial", "content"})
+    learner = Learner(recipe, 0, build(recipe), cpu, {})
     assert learner.rate(seen) == pytest.approx(1e-4 * share)
 
 

@@ -1,11 +1,9 @@
-"""What each generator of a pair minimises. An objective is two losses; the loop knows no more."""
+"""What pairs that colour minimise, papers 001 and 002: the draft first, then the colour."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
-from typing import Final, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -16,46 +14,22 @@ from lineart.losses.reconstruction import l1, l1_at, l2
 from lineart.models import Pair
 from lineart.models.discriminators import ColorDiscriminator
 from lineart.models.layers import ColorBatch
-from lineart.training.batches import Batch
+from lineart.training.colorization import Batch
 from lineart.training.device import Device
-from lineart.training.recipes import Stage
-
-Terms = dict[str, Float[Tensor, ""]]
-"""Loss terms, named and weighted, ready to sum and to log."""
-
-
-@runtime_checkable
-class Objective(Protocol):
-    """What a stage minimises, and the networks that learn by it."""
-
-    generators: dict[str, nn.Module]
-    """They learn by `generator_loss`; their running average is the result."""
-    discriminators: dict[str, nn.Module]
-    """They learn by `discriminator_loss`; empty where there is no adversary."""
-    learning: list[nn.Module]
-    """The same networks as the losses call them: compiled, and shared by several processes."""
-
-    def generator_loss(self, batch: Batch) -> Terms:
-        """Give what the generators minimise; no gradient reaches the discriminators."""
-        ...
-
-    def discriminator_loss(self, batch: Batch) -> Terms:
-        """Give what the discriminators minimise, on the fakes of the last `generator_loss`."""
-        ...
-
-    def predict(self, generators: Mapping[str, nn.Module], batch: Batch) -> dict[str, Tensor]:
-        """Give the pictures that other generators, such as the average, make of a batch."""
-        ...
+from lineart.training.objective import Features, Terms
+from lineart.training.recipes import Recipe, Stage
 
 
 def reconstruction_terms(fake: ColorBatch, batch: Batch, stage: Stage) -> Terms:
     """Give how far colours are from the true ones; terms without weight are left out."""
-    terms = {"l1": stage.l1 * l1(fake, batch.color)}
-    if stage.l2:
-        terms["l2"] = stage.l2 * l2(fake, batch.color)
-    if stage.hint:
+    weights, terms = stage.losses, {}
+    if "l1" in weights:
+        terms["l1"] = weights["l1"] * l1(fake, batch.color)
+    if "l2" in weights:
+        terms["l2"] = weights["l2"] * l2(fake, batch.color)
+    if "hint" in weights:
         mask = F.interpolate(batch.hint_mask.float(), size=fake.shape[2:])
-        terms["hint"] = stage.hint * l1_at(fake, batch.color, mask)
+        terms["hint"] = weights["hint"] * l1_at(fake, batch.color, mask)
     return terms
 
 
@@ -64,24 +38,27 @@ class DraftObjective:
 
     Args:
         pair: The networks; the draft generator is copied.
+        recipe: What the run does.
         stage: Weights of the terms.
         device: Where they learn.
         features: For the content loss, if it has a weight.
     """
 
     def __init__(
-        self, pair: Pair, stage: Stage, device: Device, features: nn.Module | None = None
+        self, pair: Pair, recipe: Recipe, stage: Stage, device: Device, features: Features
     ) -> None:
-        self.stage, self.features = stage, features
+        del recipe
+        self.stage, self.features = stage, features.get("content")
         generator = device.place(deepcopy(pair.generators["draft"])).train().requires_grad_(True)
         self.generators = {"draft": generator}
         self.draft = device.share(generator)
+        self.heads: dict[str, nn.Module] = {}
         self.discriminators: dict[str, nn.Module] = {}
-        if stage.adversarial:
+        if "adversarial" in stage.losses:
             judge = device.place(ColorDiscriminator(stage.crop // pair.colorization.draft_scale))
             self.discriminators = {"judge": judge}
             self.judge, self.fixed_judge = device.share(judge), device.compile(judge)
-        self.learning = [self.draft, *([self.judge] if stage.adversarial else [])]
+        self.learning = [self.draft, *([self.judge] if self.discriminators else [])]
         self.fake: ColorBatch | None = None
 
     def generator_loss(self, batch: Batch) -> Terms:
@@ -89,15 +66,17 @@ class DraftObjective:
         fake = self.draft(batch.line, batch.hint)
         self.fake = fake.detach()
         terms = reconstruction_terms(fake, batch, self.stage)
-        if self.stage.adversarial:
+        weights = self.stage.losses
+        if "adversarial" in weights:
             # Gradients pass through the discriminator but are not collected in it.
             self.discriminators["judge"].requires_grad_(False)
             logits = self.fixed_judge(fake)
             self.discriminators["judge"].requires_grad_(True)
-            terms["adversarial"] = self.stage.adversarial * adversarial.generator_loss(logits)
-        if self.features is not None:
+            terms["adversarial"] = weights["adversarial"] * adversarial.generator_loss(logits)
+        if "content" in weights:
+            assert self.features is not None
             loss = content_loss(self.features, fake, batch.color)
-            terms["content"] = self.stage.content * loss
+            terms["content"] = weights["content"] * loss
         return terms
 
     def discriminator_loss(self, batch: Batch) -> Terms:
@@ -121,14 +100,15 @@ class ColorObjective:
     """
 
     def __init__(
-        self, pair: Pair, stage: Stage, device: Device, features: nn.Module | None = None
+        self, pair: Pair, recipe: Recipe, stage: Stage, device: Device, features: Features
     ) -> None:
-        del features
+        del recipe, features
         self.stage, self.scale = stage, pair.colorization.draft_scale
         drafter = device.place(deepcopy(pair.generators["draft"])).eval().requires_grad_(False)
         self.drafter, self.fast_drafter = drafter, device.compile(drafter)
         generator = device.place(deepcopy(pair.generators["color"])).train().requires_grad_(True)
         self.generators = {"color": generator}
+        self.heads: dict[str, nn.Module] = {}
         self.discriminators: dict[str, nn.Module] = {}
         self.color = device.share(generator)
         self.learning = [self.color]
@@ -162,10 +142,3 @@ def damage(draft: ColorBatch, batch: Batch) -> ColorBatch:
     moved = F.grid_sample(draft, batch.source.float(), padding_mode="border", align_corners=False)
     color, opacity = batch.spray[:, :3], batch.spray[:, 3:]
     return moved + opacity * (color - moved)
-
-
-OBJECTIVES: Final[dict[str, Callable[..., Objective]]] = {
-    "draft": DraftObjective,
-    "color": ColorObjective,
-}
-"""Generator -> what it minimises."""

@@ -1,0 +1,117 @@
+"""What `line_drawing` minimises: the five losses of paper 000."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from lineart.losses.reconstruction import l1
+from lineart.losses.semantic import geometry_loss, segmentation_loss, semantics_loss
+from lineart.models import Pair
+from lineart.models.discriminators import PatchDiscriminator
+from lineart.models.layers import LineBatch
+from lineart.models.line_drawing import DepthHead, SegmentationUNet
+from lineart.training.device import Device
+from lineart.training.objective import Features, Terms
+from lineart.training.objectives.judges import Judges
+from lineart.training.recipes import Recipe, Stage
+from lineart.training.translation import UnpairedBatch
+
+HALF = 0.5
+"""Of the discriminators' loss, as in the reference: they learn slower than the generators."""
+
+
+class LineDrawingObjective:
+    """Both generators at once, against a discriminator of drawings and one of photographs.
+
+    Args:
+        pair: The networks; the generators are copied.
+        recipe: Says how many classes the segmentation has.
+        stage: Weights of the terms "adversarial", "cycle", "semantics", "geometry" and
+            "segmentation".
+        device: Where they learn.
+        features: For the terms "semantics" and "geometry".
+
+    Source:
+        Paper 000, eqs. (1) to (5).
+    """
+
+    def __init__(
+        self, pair: Pair, recipe: Recipe, stage: Stage, device: Device, features: Features
+    ) -> None:
+        self.weights, self.features = stage.losses, features
+        width = pair.arguments["width"]
+        self.generators = {
+            name: device.place(deepcopy(generator)).train().requires_grad_(True)
+            for name, generator in pair.generators.items()
+        }
+        channels = {"target": pair.translation.channels, "source": 3}
+        judges = {domain: PatchDiscriminator(inputs, width) for domain, inputs in channels.items()}
+        self.judges = Judges(judges if "adversarial" in self.weights else {}, alone, device)
+        self.discriminators = self.judges.networks
+        self.heads = {
+            name: device.place(head) for name, head in make_heads(recipe, stage, width).items()
+        }
+        self.shared = {
+            name: device.share(module) for name, module in (self.generators | self.heads).items()
+        }
+        self.learning = [*self.shared.values(), *self.judges.shared.values()]
+
+    def generator_loss(self, batch: UnpairedBatch) -> Terms:
+        """Give the weighted terms that have a weight."""
+        photo, style = batch.source, batch.target
+        to_drawing, to_photo = self.shared["target"], self.shared["source"]
+        drawing, fake_photo = to_drawing(photo).picture, to_photo(style).picture
+        terms = self.meaning(drawing, batch)
+        if "adversarial" in self.weights:
+            # Eq. 1.
+            terms["adversarial"] = self.judges.fooled({"target": drawing, "source": fake_photo})
+        if "cycle" in self.weights:
+            # Eq. 4.
+            back, style_back = to_photo(drawing).picture, to_drawing(fake_photo).picture
+            terms["cycle"] = l1(back, photo) + l1(style_back, style)
+        return {name: self.weights[name] * term for name, term in terms.items()}
+
+    def meaning(self, drawing: LineBatch, batch: UnpairedBatch) -> Terms:
+        """Give what keeps a drawing true to what its photograph shows."""
+        terms: Terms = {}
+        if "semantics" in self.weights:
+            # Eq. 3.
+            terms["semantics"] = semantics_loss(self.features["semantics"], drawing, batch.source)
+        if "geometry" in self.weights:
+            # Eq. 2.
+            features, head = self.features["geometry"], self.shared["geometry"]
+            terms["geometry"] = geometry_loss(features, head, drawing, batch.depth)
+        if "segmentation" in self.weights:
+            # Eq. 5.
+            logits = self.shared["segmentation"](drawing)
+            terms["segmentation"] = segmentation_loss(logits, batch.segmentation)
+        return terms
+
+    def discriminator_loss(self, batch: UnpairedBatch) -> Terms:
+        """Tell real drawings and photographs from the last fakes: eq. (1)."""
+        weight = HALF * self.weights.get("adversarial", 0.0)
+        return self.judges.loss({"target": batch.target, "source": batch.source}, weight)
+
+    def predict(
+        self, generators: Mapping[str, nn.Module], batch: UnpairedBatch
+    ) -> dict[str, Tensor]:
+        """Give the drawing, and the photograph that comes back of it."""
+        drawing = generators["target"](batch.source).picture
+        return {"target": drawing, "back": generators["source"](drawing).picture}
+
+
+def make_heads(recipe: Recipe, stage: Stage, width: int) -> dict[str, nn.Module]:
+    """Give the networks that read drawings, by the loss term that trains them."""
+    heads: dict[str, nn.Module] = {}
+    if "geometry" in stage.losses:
+        heads["geometry"] = DepthHead(width=width)
+    if "segmentation" in stage.losses:
+        heads["segmentation"] = SegmentationUNet(recipe.classes, width // 2)
+    return heads
+
+
+def alone(logits: Float[Tensor, "B 1 MapH MapW"]) -> list[Float[Tensor, "B 1 MapH MapW"]]:
+    """Give the one map of a patch discriminator."""
+    return [logits]

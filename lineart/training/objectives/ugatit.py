@@ -1,0 +1,117 @@
+"""What `ugatit` minimises: the four losses of paper 004."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lineart.losses.attention import cam_loss
+from lineart.losses.reconstruction import l1
+from lineart.models import Pair
+from lineart.models.layers import ColorBatch
+from lineart.models.ugatit import Discriminator, Judged
+from lineart.training.device import Device
+from lineart.training.objective import Features, Terms
+from lineart.training.objectives.judges import Judges
+from lineart.training.recipes import Recipe, Stage
+from lineart.training.translation import UnpairedBatch
+
+OTHER = {"target": "source", "source": "target"}
+
+
+class UgatitObjective:
+    """Both generators at once, against a local and a global discriminator of each domain.
+
+    Args:
+        pair: The networks; the generators are copied.
+        recipe: What the run does.
+        stage: Weights of the terms "adversarial", "cycle", "identity" and "cam".
+        device: Where they learn.
+        features: None are needed.
+
+    Source:
+        Paper 004, its pages on the train code.
+    """
+
+    def __init__(
+        self, pair: Pair, recipe: Recipe, stage: Stage, device: Device, features: Features
+    ) -> None:
+        del recipe, features
+        self.weights = stage.losses
+        self.generators = {
+            name: device.place(deepcopy(generator)).train().requires_grad_(True)
+            for name, generator in pair.generators.items()
+        }
+        self.heads: dict[str, nn.Module] = {}
+        width = pair.arguments["width"]
+        judges = {domain: Discriminator(width) for domain in OTHER}
+        self.judges = Judges(judges if "adversarial" in self.weights else {}, answers, device)
+        self.discriminators = self.judges.networks
+        self.shared = {name: device.share(module) for name, module in self.generators.items()}
+        self.learning = [*self.shared.values(), *self.judges.shared.values()]
+
+    def generator_loss(self, batch: UnpairedBatch) -> Terms:
+        """Give the weighted terms that have a weight, of both directions together."""
+        reals = {"target": batch.target, "source": batch.source}
+        fakes = {domain: self.shared[domain](reals[OTHER[domain]]) for domain in OTHER}
+        pictures = {domain: fake.picture for domain, fake in fakes.items()}
+        terms: Terms = {}
+        if "adversarial" in self.weights:
+            terms["adversarial"] = self.judges.fooled(pictures)
+        if "cycle" in self.weights:
+            backs = {name: self.shared[name](pictures[OTHER[name]]).picture for name in OTHER}
+            terms["cycle"] = distance(backs, reals)
+        if {"identity", "cam"} & self.weights.keys():
+            same = {domain: self.shared[domain](reals[domain]) for domain in OTHER}
+        if "identity" in self.weights:
+            terms["identity"] = distance({name: s.picture for name, s in same.items()}, reals)
+        if "cam" in self.weights:
+            losses = [cam_loss(fakes[domain].logits, same[domain].logits) for domain in OTHER]
+            terms["cam"] = torch.stack(losses).sum()
+        return {name: self.weights[name] * term for name, term in terms.items()}
+
+    def discriminator_loss(self, batch: UnpairedBatch) -> Terms:
+        """Tell real pictures from the last fakes, by image and by attention, near and far."""
+        weight = self.weights.get("adversarial", 0.0)
+        return self.judges.loss({"target": batch.target, "source": batch.source}, weight)
+
+    def predict(
+        self, generators: Mapping[str, nn.Module], batch: UnpairedBatch
+    ) -> dict[str, Tensor]:
+        """Give the translated picture, the photograph that comes back, and where networks look."""
+        made = generators["target"](batch.source)
+        pictures = {
+            "target": made.picture,
+            "back": generators["source"](made.picture).picture,
+            "attention": show_heat(made.heat, made.picture),
+        }
+        judge = self.discriminators.get("target")
+        if judge is not None:
+            # Only in training does its spectral norm move.
+            near, far = judge.eval()(made.picture).heats
+            judge.train()
+            pictures["judge near"] = show_heat(near, made.picture)
+            pictures["judge far"] = show_heat(far, made.picture)
+        return pictures
+
+
+def distance(made: Mapping[str, ColorBatch], real: Mapping[str, ColorBatch]) -> Float[Tensor, ""]:
+    """Add up the mean absolute differences of both domains."""
+    return torch.stack([l1(made[domain], real[domain]) for domain in made]).sum()
+
+
+def answers(judged: Judged) -> list[Tensor]:
+    """Give what a discriminator says of the pictures and of its attention, near and far."""
+    return [*judged.logits, *judged.cam_logits]
+
+
+def show_heat(
+    heat: Float[Tensor, "B 1 HeatH HeatW"], picture: ColorBatch
+) -> Float[Tensor, "B 1 H W"]:
+    """Bring heat to -1..1, each picture's least to most, at the picture's size."""
+    least = heat.amin(dim=(2, 3), keepdim=True)
+    spread = (heat.amax(dim=(2, 3), keepdim=True) - least).clamp(min=1e-6)
+    return F.interpolate(2 * (heat - least) / spread - 1, size=picture.shape[2:], mode="bilinear")

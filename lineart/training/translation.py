@@ -1,0 +1,114 @@
+"""What pairs that translate learn from: unpaired samples side by side."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float, Int64, UInt8
+from torch import Tensor
+
+from lineart.datasets.shards import Shards
+from lineart.datasets.translation import (
+    Unpaired,
+    UnpairedSample,
+    UnpairedSamples,
+    UnpairedSettings,
+)
+from lineart.inference import color_to_tensor, line_to_tensor
+from lineart.losses.reconstruction import l1
+from lineart.models import Pair
+from lineart.models.layers import ColorBatch
+from lineart.storage import Storage
+from lineart.training.feed import Arrays
+from lineart.training.recipes import Recipe
+
+
+@dataclass(frozen=True)
+class UnpairedBatch:
+    """Samples side by side, as networks see them."""
+
+    source: ColorBatch
+    target: Float[Tensor, "B C H W"]
+    """Drawings (1 channel, -1 = ink, 1 = paper) or sRGB pictures in -1..1."""
+    segmentation: Int64[Tensor, "B H W"]
+    """Class of each pixel of `source`; 255 where it is not known."""
+    depth: Float[Tensor, "B 1 H W"]
+    """Depth of `source`, 0..1, near = 1; not a number where it is not known."""
+
+
+@dataclass(frozen=True)
+class UnpairedMaker:
+    """Makes the arrays of numbered samples, in any process.
+
+    Args:
+        samples: Where samples come from.
+        channels: Of the target's pictures.
+    """
+
+    samples: UnpairedSamples
+    channels: int
+
+    def __call__(self, numbers: Sequence[int]) -> Arrays:
+        """Make the samples of these numbers."""
+        return self.stack([self.samples[int(number)] for number in numbers])
+
+    def stack(self, samples: Sequence[UnpairedSample]) -> Arrays:
+        """Put samples side by side."""
+        targets = [
+            cv2.cvtColor(s.target, cv2.COLOR_RGB2GRAY) if self.channels == 1 else s.target
+            for s in samples
+        ]
+        return {
+            "source": np.stack([sample.source for sample in samples]),
+            "target": np.stack(targets),
+            "segmentation": np.stack([sample.segmentation for sample in samples]),
+            "depth": np.stack([sample.depth for sample in samples]).astype(np.float16),
+        }
+
+
+@dataclass(frozen=True)
+class Translating:
+    """How pairs that translate are trained; a `Task`."""
+
+    def open(self, data: Storage, side: str) -> Unpaired:
+        """Open photographs and pictures of the style of one side."""
+        source, target = (Shards(data.child(f"{part}/{side}")) for part in ("source", "target"))
+        return Unpaired(source, target)
+
+    def maker(
+        self, pictures: Unpaired, recipe: Recipe, number: int, pair: Pair, *, is_training: bool
+    ) -> UnpairedMaker:
+        """Give what makes the samples of a stage."""
+        stage = recipe.stages[number]
+        settings = UnpairedSettings(
+            crop=stage.crop,
+            classes=recipe.classes if "segmentation" in stage.losses else 0,
+            is_random=is_training,
+            balance=recipe.balance,
+        )
+        samples = UnpairedSamples(pictures, settings, recipe.seed_of(number, is_training))
+        return UnpairedMaker(samples, pair.translation.channels)
+
+    def to_batch(self, arrays: Arrays, device: torch.device) -> UnpairedBatch:
+        """Bring arrays to a device."""
+        given = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
+        source, target = color_to_tensor(given["source"]), given["target"]
+        target = line_to_tensor(target) if target.ndim == 3 else color_to_tensor(target)
+        return UnpairedBatch(
+            source=source.contiguous(memory_format=torch.channels_last),
+            target=target.contiguous(memory_format=torch.channels_last),
+            segmentation=given["segmentation"].long(),
+            depth=given["depth"][:, None].float(),
+        )
+
+    def show(
+        self, sample: UnpairedSample, made: Mapping[str, UInt8[np.ndarray, "_ _ 3"]]
+    ) -> dict[str, UInt8[np.ndarray, "_ _ 3"]]:
+        """Give the photograph and what was made of it."""
+        return {"photograph": sample.source, **made}
+
+    def distance(self, made: Mapping[str, Tensor], batch: UnpairedBatch) -> Float[Tensor, ""]:
+        """Give how far photographs are from what comes back of them: there is no other truth."""
+        return l1(made["back"], batch.source)
