@@ -112,7 +112,7 @@ def main(flags: Train) -> int:
     except FloatingPointError as error:
         print(f"train: {error}; the state before it is saved", file=sys.stderr)
         return FAILED
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:
         print(f"train: {error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:

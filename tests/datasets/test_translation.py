@@ -98,8 +98,7 @@ def test_a_class_that_the_recipe_does_not_have_is_named() -> None:
     """Regions of class 7 do not fit 4 classes; 8 classes have them."""
     assert samples(True, classes=8)[0].segmentation.max() <= 7
     with pytest.raises(ValueError, match=r"go up to class 7, but the recipe has 4 classes"):
-        for number in range(5):
-            samples(True, classes=4)[number]
+        assert [samples(True, classes=4)[number] for number in range(5)]
 
 
 def test_no_pictures_are_an_error() -> None:
