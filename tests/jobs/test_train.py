@@ -7,20 +7,26 @@ import pytest
 from jobs.train import DONE, WRONG_INPUT, Train, main
 from lineart.codec import encode_png
 from lineart.datasets.shards import Row, finish, write_shard
-from lineart.inference import Colorizer
+from lineart.inference import Colorizer, Translator
 from lineart.models import from_files
 from lineart.storage import Storage
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> str:
-    """Give a prepared set of two painted pictures."""
-    there = Storage.at(str(tmp_path / "shards"))
+def prepare(there: Storage) -> None:
+    """Leave a prepared set of two painted pictures."""
     for side, seed in (("train", 0), ("validation", 1)):
         blocks = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), dtype=np.uint8)
         image = encode_png(np.kron(blocks, np.ones((24, 24, 1), np.uint8)))
         row = Row(side, image, None, 96, 96, "", "", "", "painted", "CC0", None)
         finish(there.child(side), [write_shard(there.child(side), 0, [row])])
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> str:
+    """Give a prepared set for either task."""
+    there = Storage.at(str(tmp_path / "shards"))
+    for part in (there, there.child("source"), there.child("target")):
+        prepare(part)
     return there.uri
 
 
@@ -40,9 +46,7 @@ def test_a_training_leaves_weights_and_a_page(
 ) -> None:
     """The weights colour a drawing as they are; run.json names the recipe; the page shows it."""
     output = tmp_path / "run"
-    flags = Train(
-        recipe="small", data=data, output=str(output), sample_workers=0, tiny=True
-    )
+    flags = Train(recipe="small", data=data, output=str(output), sample_workers=0, tiny=True)
     assert main(flags) == DONE
     last = json.loads(capsys.readouterr().out.splitlines()[-1])
     files = {path.name: path.read_bytes() for path in Path(last["weights"]).iterdir()}
@@ -62,6 +66,9 @@ def test_a_training_leaves_weights_and_a_page(
         ({"data": "nowhere"}, "holds no finished set of shards"),
         ({"recipe": "two_stage"}, "--without content"),
         ({"accumulate": 3}, "cannot be divided"),
+        ({"recipe": "line_drawing"}, "--without semantics"),
+        ({"without": ("hue",)}, "--without names hue; small knows hint, l1, l2 there"),
+        ({"features": {"content": "vgg16"}}, "--features names content; small knows none there"),
     ],
 )
 def test_wrong_input_is_one_sentence(
@@ -79,3 +86,24 @@ def test_wrong_input_is_one_sentence(
     error = capsys.readouterr().err
     assert message in error
     assert "Traceback" not in error
+
+
+def test_a_pair_that_translates_trains_by_the_same_command(data: str, tmp_path: Path) -> None:
+    """Weights, a page with named columns, and a sheet of drawings as the training goes on."""
+    output = tmp_path / "run"
+    flags = Train(
+        recipe="line_drawing",
+        data=data,
+        output=str(output),
+        sample_workers=0,
+        tiny=True,
+        without=("semantics", "geometry"),
+    )
+    assert main(flags) == DONE
+    files = {path.name: path.read_bytes() for path in (output / "weights").iterdir()}
+    photo = np.full((1, 32, 40, 3), 90, np.uint8)
+    assert Translator(from_files(files))(photo).pictures.shape == (1, 32, 40)
+    record = json.loads((output / "run.json").read_text())
+    assert record["columns"] == {"drawing": ["photograph", "target", "back"]}
+    assert "photograph" in (output / "report.html").read_text()
+    assert (output / "sheets" / "drawing.png").stat().st_size > 1000
