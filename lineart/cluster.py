@@ -11,7 +11,7 @@ def start_ray() -> dict[str, float]:
     """Join the cluster of `RAY_ADDRESS`, or start Ray on this machine; give its resources.
 
     Raises:
-        ConnectionError: the cluster does not answer.
+        ConnectionError: the cluster does not answer, or Ray does not start here.
     """
     # The workers are the program here: no reason to run them at low priority, nor to end those that
     # wait while a network starts; starting them again takes seconds.
@@ -27,7 +27,13 @@ def start_ray() -> dict[str, float]:
         options: dict[str, Any] = (
             {} if "RAY_ADDRESS" in os.environ else {"include_dashboard": False}
         )
-        ray.init(logging_level=logging.ERROR, **options)
+        try:
+            ray.init(logging_level=logging.ERROR, **options)
+        except Exception as error:
+            # A machine that is too busy is a bare Exception.
+            if type(error) is not Exception:
+                raise
+            raise ConnectionError(f"Ray did not start on this machine: {error}") from error
     return dict(ray.cluster_resources())
 
 
