@@ -2,6 +2,10 @@
 
 python -m jobs.prepare_data --images illustrations --output shards
 python -m jobs.prepare_data --images s3://studio/art --output s3://studio/shards --short-side 640
+python -m jobs.prepare_data --task drawing --images coco --layout coco_stuff \
+    --targets ContourDrawing --target-layout contour_drawings --output shards
+python -m jobs.prepare_data --task stylization --images photos --targets webtoon --output shards \
+    --align-faces face_detection_yunet.onnx
 
 Paper 001 also drops doodles and photographs. No cheap measure told them from paintings and sketches
 on the pictures we have (sharpness, flat areas, white, contrast, colour), so those must be excluded
@@ -12,13 +16,15 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Literal, NamedTuple
 
 import tyro
 
-from lineart.cluster import start_ray
+from lineart.cluster import start_ray, stop_ray
 from lineart.datasets.encoding import Shrinking
+from lineart.datasets.layouts import LAYOUTS, Finder, LayoutName, find_colored
 from lineart.datasets.pages import (
     Offer,
     Page,
@@ -27,31 +33,56 @@ from lineart.datasets.pages import (
     read_boxes,
     read_provenance,
 )
-from lineart.datasets.preparation import Settings, prepare
-from lineart.datasets.runners import OnRay
-from lineart.datasets.selection import Filter
+from lineart.datasets.preparation import Settings, Summary, prepare
+from lineart.datasets.runners import OnRay, Runner
+from lineart.datasets.selection import Bounds
+from lineart.datasets.tasks import Faces, Preparing
 from lineart.storage import Storage
 
 DONE, WRONG_INPUT, INTERRUPTED = 0, 2, 130
 
 PROVENANCE, SUMMARY = "provenance.csv", "summary.json"
 
+SOURCE, TARGET = "source", "target"
+
 
 @dataclass(frozen=True, kw_only=True)
 class PrepareData:
-    """Filter colour pictures and pack them as shards, for training and for validation."""
+    """Filter pictures and pack them as shards, for training and for validation."""
 
     images: str
     """Image files, or Parquet with a column image: a folder or s3://bucket/prefix. Where a picture
     lies in color/, line/ beside it holds its line drawing by the same name."""
     output: str
-    """Where train/, validation/, refused.parquet and summary.json go."""
+    """Where train/, validation/, refused.parquet and summary.json go. Drawing and stylization have
+    two such sets, source/ and target/."""
+    task: Literal["colorization", "drawing", "stylization"] = "colorization"
+    """What the pictures are for: colour pictures alone, or photographs and pictures of a style."""
+    layout: LayoutName = "folder"
+    """How the photographs lie in --images; lineart/datasets/layouts.py describes each layout."""
+    targets: str | None = None
+    """For drawing and stylization: pictures of the style, which need not belong to --images."""
+    target_layout: LayoutName = "folder"
+    """How they lie in --targets."""
+    target_include: tuple[str, ...] = ()
+    """As --include, for --targets."""
+    target_exclude: tuple[str, ...] = ()
+    """As --exclude, for --targets."""
+    align_faces: str | None = None
+    """For stylization: YuNet's ONNX file. Photographs are aligned by their largest face and cropped
+    to 256 pixels. It does not find drawn faces, so that --targets stay as they are."""
+    no_face: Literal["refuse", "crop"] = "refuse"
+    """What becomes of a photograph without a face: a row of refused.parquet, or its middle."""
+    depth_model: str | None = None
+    """For drawing: the network that gives photographs their depth where no map does. FILE.pt
+    (TorchScript), FILE.onnx, hub:REPO:MODEL or transformers:NAME; every machine must reach it."""
     include: tuple[str, ...] = ()
     """Only pictures in whose path one of these regular expressions is found."""
     exclude: tuple[str, ...] = ()
     """No pictures in whose path one of these regular expressions is found."""
     provenance: str | None = None
-    """Table with columns file, licence, author; else the images' own provenance.csv, if any."""
+    """Table with columns file, licence, author; else the images' own provenance.csv, if any. The
+    targets have their own."""
     licence: str | None = None
     """Only pictures in whose licence this regular expression is found."""
     boxes: str | None = None
@@ -68,9 +99,19 @@ class PrepareData:
     """Quality of that WebP, 1 to 100."""
     shard_mb: int = 128
     """Size of a shard, about."""
-    bounds: tyro.conf.OmitArgPrefixes[Filter] = field(default_factory=Filter)
+    bounds: tyro.conf.OmitArgPrefixes[Bounds] = field(default_factory=Bounds)
     dry_run: bool = False
     """Print the configuration and stop."""
+
+
+class PictureSet(NamedTuple):
+    """One prepared set to make."""
+
+    name: str
+    """Its folder below the output; none where there is one set."""
+    images: Storage
+    pages: list[Page]
+    settings: Settings
 
 
 def main(flags: PrepareData) -> int:
@@ -79,24 +120,103 @@ def main(flags: PrepareData) -> int:
         print(json.dumps(asdict(flags), indent=2))
         return DONE
     try:
-        settings = read_settings(flags)
-        images, output = Storage.at(flags.images), Storage.at(flags.output)
-        pages = read_pages(flags, images, output)
-        run = OnRay(start_ray())
-        # Ray has a handler of its own; `ray job stop` must end a run as Ctrl-C does.
-        signal.signal(signal.SIGTERM, _interrupt)
-        summary = asdict(prepare(images, output, pages, settings, run, tell=_printer()))
+        check_task(flags)
+        output = Storage.at(flags.output)
+        summary = run(read_sets(flags, output), output)
     except (ValueError, OSError) as error:
         print(f"prepare_data: {error}", file=sys.stderr)
         return WRONG_INPUT
     except KeyboardInterrupt:
-        print("prepare_data: stopped; what was there before is as it was", file=sys.stderr)
+        print("prepare_data: stopped; no set is half replaced", file=sys.stderr)
         return INTERRUPTED
     record = summary | {"flags": asdict(flags)}
     output.write(SUMMARY, json.dumps(record, indent=1).encode())
     output.sweep()
     print(json.dumps(summary))
     return DONE
+
+
+def run(sets: Sequence[PictureSet], output: Storage) -> dict[str, object]:
+    """Make the sets on Ray; give what became of their pictures, by set if there are several."""
+    try:
+        on_ray = OnRay(start_ray())
+        # Ray has a handler of its own; `ray job stop` must end a run as Ctrl-C does.
+        signal.signal(signal.SIGTERM, _interrupt)
+        summaries = {item.name: asdict(make(item, output, on_ray)) for item in sets}
+    finally:
+        stop_ray()
+    return summaries[""] if "" in summaries else dict(summaries)
+
+
+def make(item: PictureSet, output: Storage, runner: Runner) -> Summary:
+    """Make one set."""
+    where = output.child(item.name) if item.name else output
+    tell = _printer(item.name)
+    summary = prepare(item.images, where, item.pages, item.settings, runner, tell=tell)
+    where.sweep()
+    return summary
+
+
+def check_task(flags: PrepareData) -> None:
+    """Make sure that the flags belong to the task.
+
+    Raises:
+        ValueError: one does not, or one is missing.
+    """
+    unpaired, drawing, stylization = ("drawing", "stylization"), ("drawing",), ("stylization",)
+    for flag, is_given, tasks in (
+        ("--targets", flags.targets is not None, unpaired),
+        ("--layout", flags.layout != "folder", unpaired),
+        ("--target-layout", flags.target_layout != "folder", unpaired),
+        ("--target-include", bool(flags.target_include), unpaired),
+        ("--target-exclude", bool(flags.target_exclude), unpaired),
+        ("--align-faces", flags.align_faces is not None, stylization),
+        ("--no-face", flags.no_face != "refuse", stylization),
+        ("--depth-model", flags.depth_model is not None, drawing),
+    ):
+        if is_given and flags.task not in tasks:
+            raise ValueError(f"{flag} is for --task {' and '.join(tasks)}, not for {flags.task}")
+    if flags.task in unpaired and flags.targets is None:
+        raise ValueError(f"--task {flags.task} needs --targets, the pictures of the style")
+    if flags.no_face == "crop" and flags.align_faces is None:
+        raise ValueError("--no-face crop needs --align-faces, the model that looks for faces")
+
+
+def read_sets(flags: PrepareData, output: Storage) -> list[PictureSet]:
+    """Give the sets that the flags describe, models tried and pages listed.
+
+    Raises:
+        ValueError: a flag, a model or a file is not as it should be, or there are no pictures.
+        FileNotFoundError: pictures, a model or a file are not there.
+    """
+    settings, images = read_settings(flags), Storage.at(flags.images)
+    find = find_colored if flags.targets is None else LAYOUTS[flags.layout].source
+    pages = read_pages(flags, images, output, find)
+    settings.preparing.check()
+    if flags.targets is None:
+        return [PictureSet("", images, pages, settings)]
+    of_style = replace(flags, include=flags.target_include, exclude=flags.target_exclude)
+    of_style = replace(of_style, provenance=None, boxes=None)
+    styles = Storage.at(flags.targets)
+    style_pages = read_pages(of_style, styles, output, find_styles(flags.target_layout))
+    plain = replace(settings, preparing=Preparing(settings.preparing.shrinking))
+    return [
+        PictureSet(SOURCE, images, pages, settings),
+        PictureSet(TARGET, styles, style_pages, plain),
+    ]
+
+
+def find_styles(layout: LayoutName) -> Finder:
+    """Give what finds the pictures of a style.
+
+    Raises:
+        ValueError: the layout has none.
+    """
+    find = LAYOUTS[layout].target
+    if find is None:
+        have = ", ".join(name for name, known in LAYOUTS.items() if known.target)
+        raise ValueError(f"--target-layout {layout} holds photographs alone; give one of {have}")
+    return find
 
 
 def read_settings(flags: PrepareData) -> Settings:
@@ -113,18 +233,21 @@ def read_settings(flags: PrepareData) -> Settings:
         raise ValueError(f"--duplicate-distance is -1 to 16, not {flags.duplicate_distance}")
     if flags.shard_mb < 1 or (flags.short_side or 1) < 1 or not 1 <= flags.quality <= 100:
         raise ValueError("--shard-mb and --short-side are positive, --quality is 1 to 100")
+    shrinking = None if flags.short_side is None else Shrinking(flags.short_side, flags.quality)
+    model = None if flags.align_faces is None else _read(flags.align_faces)
+    faces = None if model is None else Faces(model, crop_others=flags.no_face == "crop")
     return Settings(
-        bounds=flags.bounds,
+        bounds=flags.bounds.of(flags.task),
         licence=flags.licence,
         group=flags.group,
         validation=flags.validation,
         max_distance=flags.duplicate_distance,
-        shrinking=None if flags.short_side is None else Shrinking(flags.short_side, flags.quality),
+        preparing=Preparing(shrinking, faces, flags.depth_model),
         shard_bytes=flags.shard_mb * 1_000_000,
     )
 
 
-def read_pages(flags: PrepareData, images: Storage, output: Storage) -> list[Page]:
+def read_pages(flags: PrepareData, images: Storage, output: Storage, find: Finder) -> list[Page]:
     """List what the flags include.
 
     Raises:
@@ -140,7 +263,7 @@ def read_pages(flags: PrepareData, images: Storage, output: Storage) -> list[Pag
     elif images.exists(PROVENANCE):
         provenance = read_provenance(images.read(PROVENANCE))
     boxes = None if flags.boxes is None else read_boxes(_read(flags.boxes))
-    pages = list_pages(images, Offer(flags.include, flags.exclude, boxes, provenance))
+    pages = list_pages(images, Offer(flags.include, flags.exclude, boxes, provenance, find))
     if flags.licence is not None and not any(page.licence for page in pages):
         raise ValueError("--licence needs licences: a --provenance, or a column of Parquet files")
     return pages
@@ -156,16 +279,16 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _printer() -> Callable[[str, int, int], None]:
-    """Give a function that prints progress every ten seconds, and when all is done."""
-    printed_at = time.monotonic()
+def _printer(name: str) -> Callable[[str, int, int], None]:
+    """Give a function that prints a set's progress every ten seconds, and when all is done."""
+    printed_at, prefix = time.monotonic(), f"{name}: " if name else ""
 
     def tell(what: str, done: int, total: int) -> None:
         nonlocal printed_at
         now = time.monotonic()
         if done == total or now - printed_at >= 10:
             printed_at = now
-            print(f"{what}: {done} of {total}", file=sys.stderr, flush=True)
+            print(f"{prefix}{what}: {done} of {total}", file=sys.stderr, flush=True)
 
     return tell
 

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from lineart.codec import encode_png
+from lineart.datasets.maps import encode_depth, resize_depth, resize_labels
 from lineart.datasets.pages import Cut
 from lineart.datasets.shards import decode, decode_gray
 from lineart.image import Frame, Line, Size, fit_short_side, resize
@@ -37,15 +38,17 @@ class Stored(NamedTuple):
     image: bytes
     line: bytes | None
     size: Size
+    segmentation: bytes | None = None
+    depth: bytes | None = None
 
 
 def store(cut: Cut, shrinking: Shrinking | None) -> Stored:
-    """Encode a picture, and its line drawing alike.
+    """Encode a picture, and its line drawing and maps alike.
 
     Args:
         cut: The picture.
         shrinking: What is too large is shrunk and becomes WebP, and so do files that are not
-            compact. None keeps files as they are; boxes are stored without loss.
+            compact. None keeps files as they are; boxes are stored without loss. Maps always are.
     """
     size = stored_size(cut, shrinking)
     is_whole = size == cut.color.shape[:2]
@@ -56,7 +59,16 @@ def store(cut: Cut, shrinking: Shrinking | None) -> Stored:
         image = _encode(resize(cut.color, size), shrinking.quality if shrinking else None)
     if cut.line is not None and (line is None or not _reads_right(line, cut.line)):
         line = _encode(resize(cut.line, size), LOSSLESS if shrinking else None)
-    return Stored(image, line, size)
+    segmentation, depth = cut.segmentation, cut.depth
+    return Stored(
+        image=image,
+        line=line,
+        size=size,
+        segmentation=None
+        if segmentation is None
+        else encode_png(resize_labels(segmentation, size)),
+        depth=None if depth is None else encode_depth(resize_depth(depth, size)),
+    )
 
 
 def stored_size(cut: Cut, shrinking: Shrinking | None) -> Size:
@@ -70,10 +82,11 @@ def stored_size(cut: Cut, shrinking: Shrinking | None) -> Size:
 def estimate(cut: Cut, shrinking: Shrinking | None) -> int:
     """Guess the bytes that a picture will take, without encoding it."""
     size = stored_size(cut, shrinking)
+    maps = int(size[0] * size[1] * (0.1 * (cut.segmentation is not None) + (cut.depth is not None)))
     if cut.data is not None and size == cut.color.shape[:2]:
-        return len(cut.data) + len(cut.line_data or b"")
+        return len(cut.data) + len(cut.line_data or b"") + maps
     bytes_per_pixel = 1.2 if shrinking is None else 0.2
-    return int(size[0] * size[1] * (bytes_per_pixel + (0.1 if cut.line is not None else 0)))
+    return maps + int(size[0] * size[1] * (bytes_per_pixel + (0.1 if cut.line is not None else 0)))
 
 
 def _reads_right(data: bytes, image: Frame | Line) -> bool:

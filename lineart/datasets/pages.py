@@ -16,14 +16,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+from jaxtyping import UInt8
 from natsort import natsorted
 from pyarrow import parquet
 
 from lineart.codec import decode_color, decode_line
-from lineart.image import Frame, Line
+from lineart.datasets.layouts import Files, Finder, Half, find_colored
+from lineart.datasets.maps import DEPTHS, LABELS, Kind, fit
+from lineart.image import Depth, Frame, Labels, Line
 from lineart.storage import Storage
-
-PICTURES = {".png", ".tif", ".tiff", ".tga", ".bmp", ".webp", ".jpg", ".jpeg"}
 
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom in pixels; right and bottom are outside."""
@@ -33,14 +34,14 @@ class Page(NamedTuple):
     """One file, or one row of a Parquet file."""
 
     name: str
-    path: str
+    files: Files
     row: int | None
     """Number in a Parquet file; None for a file that is a picture."""
-    line_path: str | None
     boxes: tuple[Box, ...] | None
     licence: str | None
     author: str | None
-    line_licence: str | None = None
+    other_licences: tuple[tuple[str, str | None], ...] = ()
+    """Of the files that belong to it, by their paths."""
 
 
 class Cut(NamedTuple):
@@ -54,6 +55,8 @@ class Cut(NamedTuple):
     line_data: bytes | None
     page_sha256: str
     """Of the whole page's pixels and size."""
+    segmentation: Labels | None = None
+    depth: Depth | None = None
 
 
 @dataclass(frozen=True)
@@ -71,15 +74,15 @@ class Offer:
     """Path below the images, or the file's name alone -> boxes."""
     provenance: Mapping[str, tuple[str | None, str | None]] | None = None
     """Path -> licence and author."""
+    find: Finder = find_colored
+    """Knows the layout."""
 
     def __post_init__(self) -> None:
         for pattern in (*self.include, *self.exclude):
             check_pattern(pattern)
 
     def takes(self, path: str) -> bool:
-        """Tell whether a path is looked at; line drawings are never pictures themselves."""
-        if "line" in PurePosixPath(path).parts[:-1]:
-            return False
+        """Tell whether a path is looked at."""
         included = not self.include or any(re.search(p, path) for p in self.include)
         return included and not any(re.search(p, path) for p in self.exclude)
 
@@ -101,13 +104,11 @@ def list_pages(images: Storage, offer: Offer) -> list[Page]:
         ValueError: there is nothing, two pages have one name, or a Parquet file has no pictures.
     """
     images.check()
-    paths = sorted(entry.path for entry in images.entries())
-    lines = {_stem(path): path for path in paths if _is_picture(path) and "/line/" in f"/{path}"}
-    taken = [path for path in paths if offer.takes(path)]
-    pages = [_file_page(path, lines, offer) for path in taken if _is_picture(path)]
-    for path in taken:
-        if path.endswith(".parquet"):
-            pages += _rows(images, path, offer)
+    pages: list[Page] = []
+    for files in offer.find(sorted(entry.path for entry in images.entries())):
+        if offer.takes(files.path):
+            is_table = files.path.endswith(".parquet")
+            pages += _rows(images, files, offer) if is_table else [_file_page(files, offer)]
     twice = [name for name, count in Counter(page.name for page in pages).items() if count > 1]
     if twice:
         raise ValueError(f"{images.uri}: {len(twice)} names stand twice, one is {twice[0]}")
@@ -123,17 +124,21 @@ def read_page(images: Storage, page: Page) -> list[Cut]:
         OSError: the file cannot be read.
         ValueError: it is no picture, or its line drawing is none or of another size.
     """
-    data = images.read(page.path) if page.row is None else _cell(images, page.path, page.row)
+    files = page.files
+    data = images.read(files.path) if page.row is None else _cell(images, files.path, page.row)
     color = decode_color(data)
-    line_data = None if page.line_path is None else images.read(page.line_path)
-    line = None if line_data is None else _line(page, line_data, color)
-    digest = sha256(color)
-    if page.boxes is None:
-        return [Cut(page.name, color, line, data, line_data, digest)]
-    return [
-        Cut(f"{page.name}#{k}", _crop(color, box), _crop(line, box), None, None, digest)
-        for k, box in enumerate(page.boxes)
-    ]
+    line_data = None if files.line is None else images.read(files.line)
+    whole = Cut(
+        name=page.name,
+        color=color if files.half is None else _half(color, files.half),
+        line=None if line_data is None else _line(files, line_data, color),
+        data=data if files.half is None else None,
+        line_data=line_data,
+        page_sha256=sha256(color),
+        segmentation=_map(images, files.segmentation, LABELS, color),
+        depth=_map(images, files.depth, DEPTHS[files.depth_kind], color),
+    )
+    return [whole] if page.boxes is None else list(_in_boxes(whole, page.boxes))
 
 
 def read_boxes(text: bytes) -> dict[str, tuple[Box, ...]]:
@@ -190,26 +195,15 @@ def check_pattern(pattern: str) -> None:
         raise ValueError(f"{pattern!r} is no regular expression: {error}") from error
 
 
-def _is_picture(path: str) -> bool:
-    return PurePosixPath(path).suffix.lower() in PICTURES
+def _file_page(files: Files, offer: Offer) -> Page:
+    path, others = files.path, filter(None, (files.line, files.segmentation, files.depth))
+    licences = tuple((other, offer.origin(other)[0]) for other in others)
+    return Page(path, files, None, offer.boxes_of(path), *offer.origin(path), licences)
 
 
-def _stem(path: str) -> str:
-    return posixpath.splitext(path)[0]
-
-
-def _file_page(path: str, lines: Mapping[str, str], offer: Offer) -> Page:
-    folder, name = posixpath.split(path)
-    above, last = posixpath.split(folder)
-    beside = posixpath.join(above, "line", name)
-    line_path = lines.get(_stem(beside)) if last == "color" else None
-    line_licence = None if line_path is None else offer.origin(line_path)[0]
-    boxes, (licence, author) = offer.boxes_of(path), offer.origin(path)
-    return Page(path, path, None, line_path, boxes, licence, author, line_licence)
-
-
-def _rows(images: Storage, path: str, offer: Offer) -> Iterator[Page]:
+def _rows(images: Storage, files: Files, offer: Offer) -> Iterator[Page]:
     """List the rows of a Parquet file by its light columns."""
+    path = files.path
     try:
         with closing(images.open_file(path)) as stream:
             file = parquet.ParquetFile(stream)
@@ -225,7 +219,7 @@ def _rows(images: Storage, path: str, offer: Offer) -> Iterator[Page]:
         own: dict[str, Any] = {name: table[name][row].as_py() for name in light}
         name = f"{path}/{own.get('name') or row}"
         origin = own.get("licence") or licence, own.get("author") or author
-        yield Page(name, path, row, None, offer.boxes_of(name), *origin)
+        yield Page(name, files, row, offer.boxes_of(name), *origin)
 
 
 def _cell(images: Storage, path: str, row: int) -> bytes:
@@ -253,24 +247,47 @@ def _row_group(images: Storage, path: str, group: int) -> pa.ChunkedArray:
         return parquet.ParquetFile(stream).read_row_group(group, columns=["image"])["image"]
 
 
-def _line(page: Page, data: bytes, color: Frame) -> Line:
+def _line(files: Files, data: bytes, color: Frame) -> Line:
     try:
         line = decode_line(data)
     except ValueError as error:
-        raise ValueError(f"its line drawing {page.line_path}: {error}") from error
+        raise ValueError(f"its line drawing {files.line}: {error}") from error
     if line.shape != color.shape[:2]:
         (height, width), (own_height, own_width) = color.shape[:2], line.shape
         raise ValueError(
-            f"its line drawing {page.line_path} has {own_width}x{own_height} pixels in place of "
+            f"its line drawing {files.line} has {own_width}x{own_height} pixels in place of "
             f"{width}x{height}"
         )
     return line
 
 
-def _crop(image: Any, box: Box) -> Any:
-    """Cut a box, as far as it lies in the picture."""
-    x0, y0, x1, y1 = (max(0, edge) for edge in box)
-    return None if image is None else image[y0:y1, x0:x1].copy()
+def _map(images: Storage, path: str | None, kind: Kind, color: Frame) -> Any:
+    """Read a map of a picture, at the size of the picture."""
+    try:
+        return None if path is None else fit(kind, images.read(path), color.shape[:2])
+    except ValueError as error:
+        raise ValueError(f"its map {path}: {error}") from error
+
+
+def _half(color: Frame, half: Half) -> UInt8[np.ndarray, "Side Side 3"]:
+    """Cut one of two squares that lie side by side."""
+    height, width = color.shape[:2]
+    if width != 2 * height:
+        raise ValueError(f"{width}x{height} pixels are not two squares side by side")
+    return (color[:, :height] if half == "left" else color[:, height:]).copy()
+
+
+def _in_boxes(page: Cut, boxes: Iterable[Box]) -> Iterator[Cut]:
+    """Cut boxes, as far as they lie in the page."""
+    for k, box in enumerate(boxes):
+        x0, y0, x1, y1 = (max(0, edge) for edge in box)
+        images = page.color, page.line, page.segmentation, page.depth
+        color, line, segmentation, depth = (
+            None if image is None else image[y0:y1, x0:x1].copy() for image in images
+        )
+        assert color is not None
+        name, digest = f"{page.name}#{k}", page.page_sha256
+        yield Cut(name, color, line, None, None, digest, segmentation, depth)
 
 
 def _box(values: Iterable[Any]) -> Box:

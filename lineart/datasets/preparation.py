@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from lineart.datasets import shards
-from lineart.datasets.encoding import Shrinking
 from lineart.datasets.pages import Page
 from lineart.datasets.runners import Runner
 from lineart.datasets.selection import (
@@ -23,7 +22,7 @@ from lineart.datasets.selection import (
     is_validation,
     refusals_to_parquet,
 )
-from lineart.datasets.tasks import Chosen, Order, Pictured, Written, look_at, write_shard
+from lineart.datasets.tasks import Chosen, Order, Pictured, Preparing, Written, look_at, write_shard
 from lineart.storage import Storage
 
 TRAIN, VALIDATION = SIDES = "train", "validation"
@@ -50,8 +49,7 @@ class Settings:
     """Share of the groups that is for validation."""
     max_distance: int = 3
     """Bits of the perceptual hash in which a duplicate may differ; -1: equal pixels alone."""
-    shrinking: Shrinking | None = None
-    """None keeps files as they are."""
+    preparing: Preparing = field(default_factory=Preparing)
     shard_bytes: int = 128_000_000
 
 
@@ -114,16 +112,16 @@ def choose(
     refusals = list(unlicensed(pages, settings.licence))
     refused = {refusal.name for refusal in refusals}
     tasks = [(number, page) for number, page in enumerate(pages) if page.name not in refused]
-    look = partial(look_at, images=images, bounds=settings.bounds, shrinking=settings.shrinking)
+    look = partial(look_at, images=images, bounds=settings.bounds, preparing=settings.preparing)
     found: list[Pictured] = []
-    for done, result in enumerate(run(look, tasks, PAGES_TOGETHER), start=1):
+    for done, result in enumerate(run(look, tasks, PAGES_TOGETHER, False), start=1):
         found += [item for item in result if isinstance(item, Pictured)]
         refusals += [item for item in result if isinstance(item, Refusal)]
         tell("measured", done, len(tasks))
     found.sort(key=lambda item: (item.page, item.box))
     twins = duplicates(found, settings.max_distance)
     chosen = [
-        Chosen(pages[item.page], item, group_of(item, settings.group))
+        Chosen(pages[item.page], item, group_of(item, pages[item.page], settings.group))
         for item in found
         if item.name not in twins
     ]
@@ -131,12 +129,9 @@ def choose(
 
 
 def unlicensed(pages: Iterable[Page], licence: str | None) -> Iterator[Refusal]:
-    """Refuse pages whose licence, or their line drawing's, does not match or is not known."""
+    """Refuse pages whose licence, or that of a file beside, does not match or is not known."""
     for page in pages:
-        known = {page.name: page.licence}
-        if page.line_path is not None:
-            known[page.line_path] = page.line_licence
-        for path, own in known.items():
+        for path, own in ((page.name, page.licence), *page.other_licences):
             if licence is not None and not re.search(licence, own or ""):
                 text = f"the licence of {path} is {own or 'unknown'}"
                 yield Refusal(page.name, "licence", None, None, text)
@@ -161,10 +156,10 @@ def duplicates(found: Sequence[Pictured], max_distance: int) -> dict[str, Refusa
     return refused
 
 
-def group_of(pictured: Pictured, pattern: str | None) -> str:
-    """Name the group of a picture: what the pattern finds in its name, or else its page."""
+def group_of(pictured: Pictured, page: Page, pattern: str | None) -> str:
+    """Name the group of a picture: what the pattern finds in its name, or the layout's, or page."""
     match = re.search(pattern, pictured.name) if pattern is not None else None
-    return match.group(0) if match else pictured.page_sha256
+    return match.group(0) if match else page.files.group or pictured.page_sha256
 
 
 # 2. Into shards.
@@ -181,8 +176,9 @@ def write(
 ) -> Iterator[Written]:
     """Write what is taken, on two sides; what is written does not count before it is finished."""
     orders = [order for side in SIDES for order in order_shards(side, chosen, settings)]
-    task = partial(write_shard, images=images, output=output, shrinking=settings.shrinking)
-    for done, written in enumerate(run(task, orders, 1), start=1):
+    task = partial(write_shard, images=images, output=output, preparing=settings.preparing)
+    uses_network = settings.preparing.depth_model is not None
+    for done, written in enumerate(run(task, orders, 1, uses_network), start=1):
         yield written
         tell("wrote shards", done, len(orders))
 

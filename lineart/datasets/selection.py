@@ -4,14 +4,16 @@ import hashlib
 import io
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 from natsort import natsorted
 from pyarrow import parquet
 
+from lineart.image import Frame
 from lineart.imaging.quality import Measured, hamming
 
 HASH_BITS = 64
@@ -42,6 +44,56 @@ class Filter:
     """Share of one tone, 32 levels wide, white paper left out; above it the tone leans."""
     max_hue: float = 0.95
     """Share of one colour, 30 degrees of hue wide; above it the colour leans."""
+    min_range: int = 0
+    """Levels between a picture's darkest and brightest value; below it a picture is blank."""
+
+
+OPEN = Filter(
+    min_short_side=256,
+    min_colored=0.0,
+    max_bright=1.0,
+    max_deepest=255.0,
+    max_dark=1.0,
+    min_highest=0.0,
+    max_tone=1.0,
+    max_hue=1.0,
+    min_range=8,
+)
+"""Everything that is large enough and not blank: night photographs, sepia, ink on white paper."""
+
+BOUNDS: Final = {"colorization": Filter(), "drawing": OPEN, "stylization": OPEN}
+"""What is kept for each task, of photographs and of pictures of a style alike."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """What replaces a bound of the task, where it is not None; see `Filter`."""
+
+    min_short_side: int | None = None
+    """Short side in pixels; 512 for colorization, otherwise 256."""
+    min_colored: float | None = None
+    """Share of coloured pixels; below it a picture is monochrome. This and the others but the last
+    bound only what colorization learns from, unless they are given."""
+    max_bright: float | None = None
+    """Share of bright pixels; above it a picture is high key."""
+    max_deepest: float | None = None
+    """Luminance of the darkest 2 %; above it a picture is high key."""
+    max_dark: float | None = None
+    """Share of dark pixels; above it a picture is low key."""
+    min_highest: float | None = None
+    """Luminance of the brightest 2 %; below it a picture is low key."""
+    max_tone: float | None = None
+    """Share of one tone, white paper left out; above it the tone leans."""
+    max_hue: float | None = None
+    """Share of one colour; above it the colour leans."""
+    min_range: int | None = None
+    """Levels between darkest and brightest value; below it a picture is blank. 8 for what is not
+    colorization."""
+
+    def of(self, task: str) -> Filter:
+        """Give the bounds of a task, where nothing replaces them."""
+        given = {name: bound for name, bound in asdict(self).items() if bound is not None}
+        return replace(BOUNDS[task], **given)
 
 
 class Refusal(NamedTuple):
@@ -94,6 +146,18 @@ def refusal(name: str, measured: Measured, bounds: Filter) -> Refusal | None:
             text = f"{value:g} {what}, more than {bound:g}"
             return Refusal(name, reason, float(value), float(bound), text)
     return None
+
+
+def blank(name: str, color: Frame, bounds: Filter) -> Refusal | None:
+    """Judge whether there is anything on a picture; None: it is taken.
+
+    A few thin lines are something, though 98 % of the pixels are of one value.
+    """
+    found, least = int(np.ptp(color)), bounds.min_range
+    if found >= least:
+        return None
+    text = f"{found} levels lie between its darkest and brightest value, less than {least}"
+    return Refusal(name, "blank", float(found), float(least), text)
 
 
 class Twin(NamedTuple):

@@ -11,7 +11,7 @@ import os
 import posixpath
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from itertools import accumulate, islice
 from typing import Any, NamedTuple
@@ -22,6 +22,7 @@ import pyarrow as pa
 from jaxtyping import UInt8
 from pyarrow import parquet
 
+from lineart.datasets.maps import decode_depth
 from lineart.datasets.samples import Picture
 from lineart.image import Frame, Line
 from lineart.storage import Storage
@@ -50,10 +51,19 @@ SCHEMA = pa.schema(
         pa.field("author", pa.string()),
     ]
 )
+"""Columns of every shard."""
+
+MAPS = (
+    pa.field("segmentation", pa.binary()),  # PNG, 8-bit numbers of classes, 255 = unknown
+    pa.field("depth", pa.binary()),  # as `maps.encode_depth` makes it
+)
+"""Columns of shards that hold maps, of the size of `image`."""
+
+MAP_NAMES = tuple(field.name for field in MAPS)
 
 
 class Row(NamedTuple):
-    """One prepared picture; the columns are explained at `SCHEMA`."""
+    """One prepared picture; the columns are explained at `SCHEMA` and `MAPS`."""
 
     name: str
     image: bytes
@@ -66,6 +76,8 @@ class Row(NamedTuple):
     source: str
     licence: str | None
     author: str | None
+    segmentation: bytes | None = None
+    depth: bytes | None = None
 
 
 def write_shard(storage: Storage, number: int, rows: Iterable[Row]) -> str:
@@ -81,17 +93,20 @@ def write_shard(storage: Storage, number: int, rows: Iterable[Row]) -> str:
 
 def to_bytes(rows: Iterable[Row]) -> bytes:
     """Write rows as one Parquet file; what is encoded already is not compressed again."""
-    heavy = {"image", "line"}
+    rows = list(rows)
+    has_maps = any(row.segmentation or row.depth for row in rows)
+    schema = pa.schema([*SCHEMA, *(MAPS if has_maps else ())])
+    heavy = {"image", "line", *MAP_NAMES}
     sink, rest = io.BytesIO(), iter(rows)
     with parquet.ParquetWriter(
         sink,
-        SCHEMA,
-        compression={name: "none" if name in heavy else "zstd" for name in SCHEMA.names},
+        schema,
+        compression={name: "none" if name in heavy else "zstd" for name in schema.names},
         use_dictionary=["source", "licence", "author"],
-        write_statistics=[name for name in SCHEMA.names if name not in heavy],
+        write_statistics=[name for name in schema.names if name not in heavy],
     ) as writer:
         while group := [row._asdict() for row in islice(rest, ROW_GROUP)]:
-            writer.write_table(pa.Table.from_pylist(group, schema=SCHEMA))
+            writer.write_table(pa.Table.from_pylist(group, schema=schema))
     return sink.getvalue()
 
 
@@ -138,7 +153,7 @@ class Shards:
         return len(self.names)
 
     def read(self, index: int) -> Picture:
-        """Decode a picture, and its line drawing where it has one.
+        """Decode a picture, and its line drawing and maps where it has some.
 
         Raises:
             IndexError: there is no such picture.
@@ -151,11 +166,17 @@ class Shards:
         group = bisect_right(self._groups[file], row) - 1
         table = self._reader.read(self._paths[file], group)
         place = row - self._groups[file][group]
-        line = table["line"][place].as_py()
+
+        def cell(column: str, decode: Callable[[bytes], Any]) -> Any:
+            data = table[column][place].as_py() if column in table.column_names else None
+            return None if data is None else decode(data)
+
         return Picture(
             name=self.names[index],
-            color=decode(table["image"][place].as_py()),
-            line=None if line is None else decode_gray(line),
+            color=cell("image", decode),
+            line=cell("line", decode_gray),
+            segmentation=cell("segmentation", decode_gray),
+            depth=cell("depth", decode_depth),
         )
 
     def _read_light(self, path: str) -> list[int]:
@@ -182,7 +203,7 @@ def decode(data: bytes) -> Frame:
 
 
 def decode_gray(data: bytes) -> Line:
-    """Decode a line drawing of a shard.
+    """Decode a line drawing of a shard, or its regions.
 
     Raises:
         ValueError: it is no picture.
@@ -241,13 +262,15 @@ class _Reader:
         self._bytes = 0
 
     def read(self, path: str, group: int) -> pa.Table:
-        """Give a row group's pictures and lines."""
+        """Give a row group's pictures, lines and maps."""
         if self._process != os.getpid():
             # A forked process shares the place in its parent's files.
             self._forget()
         key = path, group
         if key not in self._tables:
-            table = self._file(path).read_row_group(group, columns=["image", "line"])
+            file = self._file(path)
+            columns = {"image", "line", *MAP_NAMES} & set(file.schema_arrow.names)
+            table = file.read_row_group(group, columns=sorted(columns))
             self._tables[key] = table
             self._bytes += table.nbytes
         self._tables.move_to_end(key)

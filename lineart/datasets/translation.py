@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 
+from lineart.datasets.maps import resize_depth, resize_labels
 from lineart.datasets.samples import Picture, Pictures, cumulate
 from lineart.image import Depth, Frame, Labels, fit_short_side, resize
 
@@ -134,11 +134,9 @@ def cut(picture: Picture, side: int, rng: np.random.Generator | None) -> Picture
         return np.ascontiguousarray(part[:, ::-1] if is_mirrored else part)
 
     segmentation, depth = picture.segmentation, picture.depth
-    if segmentation is not None:
-        # Numbers of classes are never mixed.
-        segmentation = cv2.resize(segmentation, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
-        segmentation = take(segmentation)
-    if depth is not None:
-        depth = take(cv2.resize(depth, size[::-1], interpolation=cv2.INTER_AREA))
-    color = take(resize(picture.color, size))
-    return replace(picture, color=color, segmentation=segmentation, depth=depth)
+    return replace(
+        picture,
+        color=take(resize(picture.color, size)),
+        segmentation=None if segmentation is None else take(resize_labels(segmentation, size)),
+        depth=None if depth is None else take(resize_depth(depth, size)),
+    )

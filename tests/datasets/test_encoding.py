@@ -7,6 +7,8 @@ from numpy.testing import assert_array_equal
 
 from lineart.codec import decode_color
 from lineart.datasets.encoding import Shrinking, estimate, store
+from lineart.datasets.layouts import find_photographs
+from lineart.datasets.maps import decode_depth
 from lineart.datasets.pages import Offer, list_pages, read_page
 from lineart.datasets.shards import decode, decode_gray
 from lineart.storage import Storage
@@ -19,7 +21,7 @@ def test_files_stay_as_they_are(tmp_path: Path, name: str) -> None:
     path = save(tmp_path / name, paint(1))
     storage = Storage.at(str(tmp_path))
     (cut,) = read_page(storage, list_pages(storage, Offer())[0])
-    assert store(cut, None) == (path.read_bytes(), None, (60, 50))
+    assert store(cut, None) == (path.read_bytes(), None, (60, 50), None, None)
     assert estimate(cut, None) == path.stat().st_size
 
 
@@ -47,7 +49,7 @@ def test_pictures_and_lines_shrink_alike(tmp_path: Path) -> None:
     save(tmp_path / "line/x.png", line)
     storage = Storage.at(str(tmp_path))
     (cut,) = read_page(storage, list_pages(storage, Offer())[0])
-    image, drawn, size = store(cut, Shrinking(30))
+    image, drawn, size, *_ = store(cut, Shrinking(30))
     assert size == (30, 40)
     assert drawn is not None
     assert image[8:12] == drawn[8:12] == b"WEBP"
@@ -64,3 +66,28 @@ def test_boxes_are_stored_without_loss(tmp_path: Path) -> None:
     (page,) = list_pages(storage, Offer(boxes={"x.png": ((5, 5, 45, 55),)}))
     (cut,) = read_page(storage, page)
     assert_array_equal(decode(store(cut, None).image), paint(3)[5:55, 5:45])
+
+
+@pytest.mark.parametrize("shrinking", [None, Shrinking(30)])
+def test_maps_are_stored_at_the_size_of_the_picture(
+    tmp_path: Path, shrinking: Shrinking | None
+) -> None:
+    """Labels of half the size and depth of the whole become the picture's; no label is invented."""
+    rng = np.random.default_rng(0)
+    labels = rng.choice(np.array([0, 7, 200, 255], np.uint8), (45, 60))
+    save(tmp_path / "images/x.png", paint(2, 90, 120))
+    save(tmp_path / "segmentation/x.png", labels)
+    save(tmp_path / "depth/x.png", np.repeat(np.arange(90, dtype=np.uint8)[:, None], 120, 1))
+    storage = Storage.at(str(tmp_path))
+    (cut,) = read_page(storage, list_pages(storage, Offer(find=find_photographs))[0])
+    stored = store(cut, shrinking)
+    assert stored.segmentation is not None
+    assert stored.depth is not None
+    segmentation, depth = decode_gray(stored.segmentation), decode_depth(stored.depth)
+    assert segmentation.shape == depth.shape == stored.size == (30, 40) if shrinking else (90, 120)
+    assert set(np.unique(segmentation)) == {0, 7, 200, 255}
+    if shrinking is None:
+        assert_array_equal(segmentation, labels.repeat(2, 0).repeat(2, 1))
+    rows = np.arange(90).reshape(-1, 90 // stored.size[0]).mean(1)
+    np.testing.assert_allclose(depth[:, 0], rows / 255, atol=1e-4)
+    assert estimate(cut, shrinking) > estimate(cut._replace(depth=None), shrinking)

@@ -7,6 +7,7 @@ from numpy.testing import assert_array_equal
 from pyarrow import parquet
 
 from lineart.codec import encode_png
+from lineart.datasets.layouts import find_photographs
 from lineart.datasets.pages import (
     Offer,
     list_pages,
@@ -51,7 +52,7 @@ def test_a_line_drawing_stands_beside_its_colors(tmp_path: Path) -> None:
     save(tmp_path / "set/color/alone.png", color)
     storage = Storage.at(str(tmp_path))
     lonely, pair = list_pages(storage, Offer(boxes={"x.png": ((3, 4, 20, 30), (-5, 0, 10, 99))}))
-    assert (lonely.line_path, pair.line_path) == (None, "set/line/x.bmp")
+    assert (lonely.files.line, pair.files.line) == (None, "set/line/x.bmp")
     first, second = read_page(storage, pair)
     assert [first.name, second.name] == ["set/color/x.png#0", "set/color/x.png#1"]
     assert_array_equal(first.color, color[4:30, 3:20])
@@ -59,7 +60,42 @@ def test_a_line_drawing_stands_beside_its_colors(tmp_path: Path) -> None:
     assert second.line is not None
     assert_array_equal(first.line, line[4:30, 3:20])
     assert_array_equal(second.line, line[:, :10])
-    assert {source(page.path) for page in (lonely, pair)} == {"set"}
+    assert {source(page.files.path) for page in (lonely, pair)} == {"set"}
+
+
+def test_maps_are_cut_by_the_same_boxes(tmp_path: Path) -> None:
+    """Regions and depth of a page are cut as its colours are."""
+    labels = np.random.default_rng(0).integers(0, 256, (60, 50), dtype=np.uint8)
+    for folder, image in (("images", paint(0)), ("segmentation", labels), ("depth", labels)):
+        save(tmp_path / folder / "x.png", image)
+    storage = Storage.at(str(tmp_path))
+    boxes = {"x.png": ((3, 4, 20, 30), (-5, 0, 10, 99))}
+    (page,) = list_pages(storage, Offer(boxes=boxes, find=find_photographs))
+    first, second = read_page(storage, page)
+    assert_array_equal(first.segmentation, labels[4:30, 3:20])
+    assert_array_equal(first.depth, labels[4:30, 3:20].astype(np.float32) / np.float32(255))
+    assert_array_equal(second.segmentation, labels[:, :10])
+    assert_array_equal(second.color, paint(0)[:, :10])
+
+
+@pytest.mark.parametrize(
+    ("folder", "image", "sentence"),
+    [
+        ("segmentation", np.zeros((50, 60), np.uint8), "another aspect than 50x60"),
+        ("segmentation", paint(1), "this one is 8-bit colour"),
+        ("depth", paint(1), "depth is PNG, grey"),
+    ],
+)
+def test_maps_that_do_not_fit_are_refused(
+    tmp_path: Path, folder: str, image: np.ndarray, sentence: str
+) -> None:
+    """The sentence names the map's file, and what is wrong with it."""
+    save(tmp_path / "images/x.png", paint(0))
+    save(tmp_path / folder / "x.png", image)
+    storage = Storage.at(str(tmp_path))
+    (page,) = list_pages(storage, Offer(find=find_photographs))
+    with pytest.raises(ValueError, match=f"its map {folder}/x.png: .*{sentence}"):
+        read_page(storage, page)
 
 
 def test_the_rows_of_parquet_are_pages(tmp_path: Path) -> None:

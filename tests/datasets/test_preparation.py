@@ -4,7 +4,9 @@ import hashlib
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,15 +15,21 @@ from numpy.testing import assert_array_equal
 from pyarrow import parquet
 
 from lineart.codec import decode_line
+from lineart.datasets import tasks
+from lineart.datasets.depth import open_depth
 from lineart.datasets.encoding import Shrinking
-from lineart.datasets.pages import Offer, list_pages, read_page
+from lineart.datasets.layouts import LAYOUTS, Files
+from lineart.datasets.pages import Offer, Page, list_pages, read_page
 from lineart.datasets.preparation import Settings, Summary, group_of, prepare
 from lineart.datasets.runners import alone
-from lineart.datasets.selection import Filter
+from lineart.datasets.samples import Picture
+from lineart.datasets.selection import BOUNDS, Filter
 from lineart.datasets.shards import Shards
-from lineart.datasets.tasks import Chosen, Order, Pictured, write_shard
+from lineart.datasets.tasks import Chosen, Faces, Order, Pictured, Preparing, write_shard
+from lineart.imaging.faces import FaceAligner, center_crop
 from lineart.storage import Storage
 from tests.datasets.paintings import paint, save
+from tests.datasets.test_depth import Mean, save_torchscript
 
 SMALL = Filter(min_short_side=30)
 
@@ -54,11 +62,15 @@ def rows(output: Path) -> dict[str, dict[str, object]]:
 
 
 def test_a_pattern_names_the_group() -> None:
-    """What it finds is the group; where it finds nothing, the page's pixels are."""
+    """What it finds is the group; otherwise the layout's, and then the page's pixels are."""
     pictured = Pictured(0, 0, "set/anna_2.png#1", "own", 0, "page", 1)
-    assert group_of(pictured, r"set/[a-z]+") == "set/anna"
-    assert group_of(pictured, "nothing") == "page"
-    assert group_of(pictured, None) == "page"
+    page = Page("set/anna_2.png", Files("set/anna_2.png"), None, None, None, None)
+    assert group_of(pictured, page, r"set/[a-z]+") == "set/anna"
+    assert group_of(pictured, page, "nothing") == "page"
+    assert group_of(pictured, page, None) == "page"
+    known = page._replace(files=page.files._replace(group="drive 1"))
+    assert group_of(pictured, known, None) == "drive 1"
+    assert group_of(pictured, known, r"set/[a-z]+") == "set/anna"
 
 
 def test_everything_is_taken_or_refused_with_a_reason(tmp_path: Path) -> None:
@@ -107,7 +119,7 @@ def test_the_columns_say_what_a_picture_is(tmp_path: Path) -> None:
     save(images / "set/color/x.png", picture)
     save(images / "set/line/x.png", picture[..., 0])
     offer = Offer(provenance={"set/color/x.png": ("CC0-1.0", None)})
-    run(images, tmp_path / "out", offer, Settings(bounds=SMALL, shrinking=Shrinking(40)))
+    run(images, tmp_path / "out", offer, Settings(bounds=SMALL, preparing=Preparing(Shrinking(40))))
     (row,) = rows(tmp_path / "out").values()
     digest = hashlib.sha256(b"120x80:" + picture.tobytes()).hexdigest()
     assert (row["width"], row["height"]) == (40, 60)
@@ -130,6 +142,130 @@ def test_a_line_drawing_needs_its_licence(tmp_path: Path) -> None:
     chosen = Settings(bounds=SMALL, licence="CC0")
     run(images, tmp_path / "out", Offer(provenance=table), chosen)
     assert refused(tmp_path / "out")["color/x.png"]["message"] == "the licence of line/x.png is MIT"
+
+
+# Maps, depth and faces.
+
+
+PHOTOGRAPHS = Offer(find=LAYOUTS["folder"].source)
+
+
+def read_all(output: Path) -> dict[str, Picture]:
+    """Read the pictures of both sides by name."""
+    sides = [Storage.at(str(output / side)) for side in ("train", "validation")]
+    shards = [Shards(side) for side in sides if json.loads(side.read("shards.json"))["shards"]]
+    return {side.names[i]: side.read(i) for side in shards for i in range(len(side))}
+
+
+def draw_photographs(images: Path) -> None:
+    """Paint pictures: 0 with regions and depth, 1 with regions, 2 alone, 3 with a bad map."""
+    labels = np.random.default_rng(0).integers(0, 256, (120, 80), dtype=np.uint8)
+    for seed in range(4):
+        save(images / f"images/{seed}.png", paint(seed, 120, 80))
+    for seed in range(2):
+        save(images / f"segmentation/{seed}.png", labels)
+    save(images / "segmentation/3.png", labels.astype(np.uint16))
+    save(images / "depth/0.png", np.full((120, 80), 51, np.uint8))
+
+
+def test_maps_come_out_of_the_shards(tmp_path: Path) -> None:
+    """They are as large as the picture; what has none gets none; a bad one is a refusal."""
+    draw_photographs(tmp_path / "in")
+    chosen = Settings(bounds=SMALL, preparing=Preparing(Shrinking(40)), validation=0.5)
+    run(tmp_path / "in", tmp_path / "out", PHOTOGRAPHS, chosen)
+    pictures = read_all(tmp_path / "out")
+    assert {
+        name: (picture.segmentation is not None, picture.depth is not None)
+        for name, picture in pictures.items()
+    } == {"images/0.png": (True, True), "images/1.png": (True, False), "images/2.png": (False,) * 2}
+    first = pictures["images/0.png"]
+    assert first.segmentation is not None
+    assert first.depth is not None
+    assert first.color.shape[:2] == first.segmentation.shape == first.depth.shape == (60, 40)
+    np.testing.assert_allclose(first.depth, 0.2, atol=1e-5)
+    refusal = refused(tmp_path / "out")["images/3.png"]
+    assert refusal["reason"] == "unreadable"
+    assert "segmentation/3.png: labels are PNG" in str(refusal["message"])
+    assert "16-bit grey" in str(refusal["message"])
+
+
+def test_a_map_needs_its_licence(tmp_path: Path) -> None:
+    """A photograph is refused when only it is free."""
+    draw_photographs(tmp_path / "in")
+    table = {f"images/{seed}.png": ("CC0", None) for seed in range(3)}
+    offer = replace(PHOTOGRAPHS, provenance=table | {"segmentation/1.png": ("CC0", None)})
+    run(tmp_path / "in", tmp_path / "out", offer, Settings(bounds=SMALL, licence="CC0"))
+    assert set(read_all(tmp_path / "out")) == {"images/1.png", "images/2.png"}
+    message = refused(tmp_path / "out")["images/0.png"]["message"]
+    assert message == "the licence of segmentation/0.png is unknown"
+
+
+def test_depth_is_filled_in_where_no_map_says(tmp_path: Path) -> None:
+    """The network sees the picture at its stored size; a depth that is known stays."""
+    draw_photographs(tmp_path / "in")
+    network = save_torchscript(Mean(), tmp_path / "mean.pt")
+    preparing = Preparing(Shrinking(40), depth_model=network)
+    run(tmp_path / "in", tmp_path / "out", PHOTOGRAPHS, Settings(bounds=SMALL, preparing=preparing))
+    pictures = read_all(tmp_path / "out")
+    assert len(pictures) == 3
+    known, made = pictures["images/0.png"].depth, pictures["images/2.png"].depth
+    assert known is not None
+    assert made is not None
+    np.testing.assert_allclose(known, 0.2, atol=1e-5)
+    small = cv2.resize(paint(2, 120, 80), (40, 60), interpolation=cv2.INTER_AREA)
+    np.testing.assert_allclose(made, open_depth(network)(small), atol=1e-4)
+    assert made.max() == 1
+
+
+class CornerFaces(FaceAligner):
+    """A stand-in: the face is the upper left corner, unless that is white."""
+
+    def __init__(self, model: bytes) -> None:
+        assert model == b"corner"
+
+    def align(self, image: np.ndarray, *, size_px: int = 256, padding: float = 0.65) -> Any:
+        """Give the corner."""
+        assert padding == 0.65
+        corner = image[:size_px, :size_px].copy()
+        return None if corner.min() == 255 else corner
+
+
+@pytest.mark.parametrize("crop_others", [False, True])
+def test_photographs_are_cut_out_at_their_faces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crop_others: bool
+) -> None:
+    """What is stored is the face; without one a photograph is refused, or its middle stored."""
+    monkeypatch.setattr(tasks, "FaceAligner", CornerFaces)
+    tasks._aligner.cache_clear()
+    face, none = paint(1, 300, 400), paint(2, 300, 400)
+    none[:256, :256] = 255
+    save(tmp_path / "in/images/face.png", face)
+    save(tmp_path / "in/images/none.png", none)
+    save(tmp_path / "in/images/small.png", paint(3, 200, 400))
+    save(tmp_path / "in/segmentation/face.png", face[..., 0])
+    preparing = Preparing(faces=Faces(b"corner", crop_others=crop_others))
+    preparing.check()
+    chosen = Settings(bounds=BOUNDS["stylization"], preparing=preparing)
+    run(tmp_path / "in", tmp_path / "out", PHOTOGRAPHS, chosen)
+    tasks._aligner.cache_clear()
+    pictures = read_all(tmp_path / "out")
+    assert_array_equal(pictures["images/face.png"].color, face[:256, :256])
+    assert pictures["images/face.png"].segmentation is None
+    assert rows(tmp_path / "out")["images/face.png"]["width"] == 256
+    no = {name: row["reason"] for name, row in refused(tmp_path / "out").items()}
+    if crop_others:
+        assert no == {"images/small.png": "small"}
+        assert_array_equal(pictures["images/none.png"].color, center_crop(none, 256))
+    else:
+        assert no == {"images/small.png": "small", "images/none.png": "no face"}
+
+
+def test_models_are_tried_before_anything_is_read() -> None:
+    """Bytes that are no detector, and a network that is not there, are said at once."""
+    with pytest.raises(ValueError, match="no YuNet face detector"):
+        Preparing(faces=Faces(b"no model")).check()
+    with pytest.raises(FileNotFoundError, match="no depth network"):
+        Preparing(depth_model="none.pt").check()
 
 
 def test_the_boxes_of_a_page_stand_together(tmp_path: Path) -> None:
@@ -172,7 +308,9 @@ def test_a_file_that_changes_meanwhile_is_refused(tmp_path: Path) -> None:
         pictured = Pictured(number, 0, cut.name, "", 0, cut.page_sha256, 1)
         chosen.append(Chosen(page, pictured, "group"))
     save(tmp_path / "in/1.png", paint(3))
-    written = write_shard(Order("train", 0, chosen), images=images, output=output, shrinking=None)
+    written = write_shard(
+        Order("train", 0, chosen), images=images, output=output, preparing=Preparing()
+    )
     assert [(r.name, r.reason) for r in written.refusals] == [("1.png", "unreadable")]
     assert "changed" in written.refusals[0].message
     table = parquet.read_table(io.BytesIO(output.read(f"train/{written.path}")))

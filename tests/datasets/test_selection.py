@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import cv2
 import numpy as np
@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lineart.datasets.selection import Filter, divide, find_twins, is_validation, refusal
+from lineart.datasets.selection import (
+    BOUNDS,
+    Bounds,
+    Filter,
+    blank,
+    divide,
+    find_twins,
+    is_validation,
+    refusal,
+)
 from lineart.imaging.quality import hamming, measure
 from tests.datasets.paintings import paint
 
@@ -58,6 +67,34 @@ def test_bounds_decide() -> None:
         assert (refusal("x", measured, Filter(min_short_side=bound)) is None) == kept
     for bound, kept in ((measured.hue_share, True), (measured.hue_share - 1e-6, False)):
         assert (refusal("x", measured, replace(SMALL, max_hue=bound)) is None) == kept
+
+
+def test_ink_on_paper_is_kept_where_bounds_are_open() -> None:
+    """One thin line passes for drawings, which colorization refuses; an empty sheet does not."""
+    sheet = np.full((300, 300, 3), 255, np.uint8)
+    sheet[::, 150] = 0
+    empty = np.full_like(sheet, 250)
+    empty[::2] = 254
+    for task in ("drawing", "stylization"):
+        assert refusal("x", measure(sheet), BOUNDS[task]) is None
+        assert blank("x", sheet, BOUNDS[task]) is None
+        refused = blank("x", empty, BOUNDS[task])
+        assert refused is not None
+        assert (refused.reason, refused.measured, refused.threshold) == ("blank", 4.0, 8.0)
+        small = refusal("x", measure(sheet[:255]), BOUNDS[task])
+        assert small is not None
+        assert small.reason == "small"
+    assert refusal("x", measure(sheet), Bounds(min_short_side=30).of("colorization")) is not None
+    assert blank("x", empty, BOUNDS["colorization"]) is None
+
+
+def test_given_bounds_replace_those_of_the_task() -> None:
+    """What is given holds even where it is another task's default; the rest stays the task's."""
+    assert Bounds().of("colorization") == Filter()
+    assert Bounds(min_short_side=512).of("drawing") == replace(
+        BOUNDS["drawing"], min_short_side=512
+    )
+    assert {field.name for field in fields(Bounds)} == {field.name for field in fields(Filter)}
 
 
 # What is there twice.

@@ -12,6 +12,7 @@ from pyarrow import parquet
 
 from lineart.codec import encode_png
 from lineart.datasets import shards
+from lineart.datasets.maps import encode_depth
 from lineart.datasets.shards import Row, Shards, decode, decode_gray, finish, to_bytes, write_shard
 from lineart.storage import Storage
 
@@ -36,6 +37,16 @@ def make_row(seed: int) -> Row:
         source=f"source {seed % 4}",
         licence="CC0-1.0",
         author=None,
+    )
+
+
+def make_mapped_row(seed: int) -> Row:
+    """Make a row with maps; every third has no depth."""
+    height, width = draw(seed).shape[:2]
+    depth = np.linspace(0, 1, height * width, dtype=np.float32).reshape(height, width)
+    return make_row(seed)._replace(
+        segmentation=encode_png(draw(seed)[..., 2]),
+        depth=encode_depth(depth) if seed % 3 else None,
     )
 
 
@@ -72,6 +83,27 @@ def test_what_is_written_is_read(tmp_path: Path, sizes: list[int]) -> None:
     assert len(pictures) == sum(sizes)
     order = np.random.default_rng(0).permutation(len(seeds)).tolist()
     assert_holds(pictures, seeds, order)
+
+
+def test_maps_are_read_beside_shards_without(tmp_path: Path) -> None:
+    """Columns for maps are where maps are; shards of one set may differ in them."""
+    storage = Storage.at(str(tmp_path))
+    rows = [make_row(seed) if seed < 10 else make_mapped_row(seed) for seed in range(24)]
+    paths = [write_shard(storage, i, part) for i, part in enumerate((rows[:9], rows[9:]))]
+    finish(storage, paths)
+    plain, mapped = (parquet.read_schema(tmp_path / path).names for path in paths)
+    assert mapped == [*plain, "segmentation", "depth"]
+    pictures = Shards(storage)
+    assert_holds(pictures, list(range(24)), list(range(9)))
+    assert pictures.read(9).segmentation is pictures.read(9).depth is None
+    for seed in (10, 11, 12, 23):
+        picture = pictures.read(seed)
+        assert picture.segmentation is not None
+        assert_array_equal(picture.segmentation, draw(seed)[..., 2])
+        assert (picture.depth is None) == (seed % 3 == 0)
+        if picture.depth is not None:
+            expected = np.linspace(0, 1, picture.depth.size)
+            np.testing.assert_allclose(picture.depth.ravel(), expected, atol=1e-5)
 
 
 def test_small_caches_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +163,9 @@ def test_a_shard_is_plain_parquet(tmp_path: Path) -> None:
     path = write_shard(storage, 0, [make_row(seed) for seed in range(20)])
     file = parquet.ParquetFile(tmp_path / path)
     assert [file.metadata.row_group(i).num_rows for i in range(3)] == [8, 8, 4]
-    assert file.read().to_pylist()[7] == make_row(7)._asdict()
+    expected = make_row(7)._asdict()
+    assert expected.pop("segmentation") is expected.pop("depth") is None
+    assert file.read().to_pylist()[7] == expected
 
 
 def test_pictures_are_not_compressed_twice() -> None:

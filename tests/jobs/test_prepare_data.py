@@ -2,33 +2,56 @@
 
 import csv
 import json
+import logging
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import tyro
 from pyarrow import parquet
 
-from jobs.prepare_data import DONE, WRONG_INPUT, PrepareData, main
+from jobs.prepare_data import DONE, WRONG_INPUT, PrepareData, main, make, read_sets
+from lineart.cluster import start_ray, stop_ray
+from lineart.datasets.encoding import Shrinking
 from lineart.datasets.pages import Offer, list_pages
-from lineart.datasets.preparation import Settings, prepare
+from lineart.datasets.preparation import SIDES, Settings, prepare
 from lineart.datasets.runners import OnRay, alone
-from lineart.datasets.selection import Filter
+from lineart.datasets.selection import BOUNDS, Bounds, Filter
 from lineart.datasets.shards import Shards
+from lineart.datasets.tasks import Preparing
 from lineart.storage import Storage
 from tests.datasets.paintings import paint, save
+from tests.datasets.test_depth import Mean, save_torchscript
+from tests.imaging.test_faces import FACES, YUNET, needs_yunet
 
 SMALL = Filter(min_short_side=30)
 
 
 @pytest.fixture(scope="module")
-def ray(s3: Path, ray_resources: dict[str, float]) -> dict[str, float]:
-    """Start the S3 server, then Ray: its workers get the environment that names the server."""
+def ray(s3: Path) -> Iterator[dict[str, float]]:
+    """Start the S3 server, then Ray: its workers get the environment that names the server.
+
+    Ray is told of a GPU, so that networks ask for it; whether there is one does not matter here.
+    """
+    import ray as library
+
     assert s3.is_dir()
-    return ray_resources
+    library.init(num_gpus=1, include_dashboard=False, logging_level=logging.ERROR)
+    yield start_ray()
+    stop_ray()
+
+
+@pytest.fixture(autouse=True)
+def stops(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Leave Ray running between tests; count how often the job stops it."""
+    stopped: list[str] = []
+    monkeypatch.setattr("jobs.prepare_data.stop_ray", lambda: stopped.append("stopped"))
+    return stopped
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +84,9 @@ def draw_images(folder: Path) -> None:
 
 def flags(images: object, output: object, **more: Any) -> PrepareData:
     """Give flags for small pictures."""
-    return PrepareData(images=f"{images}", output=f"{output}", bounds=SMALL, **more)
+    return PrepareData(
+        images=f"{images}", output=f"{output}", bounds=Bounds(min_short_side=30), **more
+    )
 
 
 def read_all(output: Storage) -> dict[str, set[str]]:
@@ -132,6 +157,14 @@ def test_ray_and_one_process_make_the_same_bytes(tmp_path: Path, ray: dict[str, 
 
 
 @pytest.mark.usefixtures("ray")
+@pytest.mark.parametrize("resources", [{"CPU": 2.0}, {"CPU": 2.0, "GPU": 1.0}])
+def test_networks_run_in_actors(resources: dict[str, float]) -> None:
+    """On a GPU or on CPUs, every argument is worked on once."""
+    numbers = list(range(-7, 0))
+    assert sorted(OnRay(resources)(abs, numbers, 3, True)) == list(range(1, 8))
+
+
+@pytest.mark.usefixtures("ray")
 def test_a_second_run_replaces_the_first(tmp_path: Path) -> None:
     """Other pictures make another set: nothing of the first is left, in folders, shrunk."""
     for name in ("a", "b"):
@@ -148,13 +181,155 @@ def test_a_second_run_replaces_the_first(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("ray")
-def test_nothing_taken_is_wrong_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """One sentence says the most frequent reason and where to look."""
+def test_nothing_taken_is_wrong_input(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], stops: list[str]
+) -> None:
+    """One sentence says the most frequent reason and where to look; Ray is stopped all the same."""
     save(tmp_path / "in/1.png", paint(1))
     assert main(PrepareData(images=f"{tmp_path}/in", output=f"{tmp_path}/out")) == WRONG_INPUT
     said = capsys.readouterr().err.splitlines()[-1]
     assert "none of 1 pictures is taken" in said
     assert "refused.parquet says why" in said
+    assert stops == ["stopped"]
+
+
+# Photographs and pictures of a style.
+
+
+def draw_unpaired(folder: Path) -> None:
+    """Draw COCO-Stuff in small, and drawings: five of each photograph, an empty one, a copy."""
+    labels = np.arange(3000, dtype=np.uint16).reshape(60, 50).astype(np.uint8)
+    for seed in range(8):
+        save(folder / f"coco/images/train2017/{seed:012d}.jpg", paint(seed))
+        save(folder / f"coco/stuffthingmaps/train2017/{seed:012d}.png", labels)
+        for k in range(3):
+            drawing = np.full((60, 50), 255, np.uint8)
+            drawing[np.random.default_rng((seed, k)).random((60, 50)) < 0.02] = 0
+            save(folder / f"contour/sketch-rendered/width-3/{seed}_0{k}.png", drawing)
+    save(folder / "contour/sketch-rendered/width-3/9_00.png", np.full((60, 50), 255, np.uint8))
+    save(folder / "contour/sketch-rendered/width-3/9_01.png", drawing)
+
+
+def unpaired(folder: Path, **more: Any) -> PrepareData:
+    """Give flags for what `draw_unpaired` leaves."""
+    given = {
+        "task": "drawing",
+        "layout": "coco_stuff",
+        "targets": f"{folder}/contour",
+        "target_layout": "contour_drawings",
+        "validation": 0.4,
+        "duplicate_distance": -1,
+    }
+    return flags(folder / "coco", folder / "out", **(given | more))
+
+
+@pytest.mark.usefixtures("ray")
+def test_photographs_and_drawings_become_two_sets(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], stops: list[str]
+) -> None:
+    """Photographs have regions, and depth that actors made; ink on paper is not refused."""
+    draw_unpaired(tmp_path)
+    network = save_torchscript(Mean(), tmp_path / "mean.pt")
+    assert main(unpaired(tmp_path, depth_model=network)) == DONE
+    told = capsys.readouterr()
+    summary = json.loads(told.out.splitlines()[-1])
+    assert (summary["source"]["pictures"], summary["source"]["refused"]) == (8, {})
+    assert summary["target"]["pictures"] == 26
+    assert summary["target"]["refused"] == {"blank": 1, "duplicate": 1}
+    assert "source: measured: 8 of 8" in told.err
+    assert json.loads((tmp_path / "out/summary.json").read_text())["flags"]["task"] == "drawing"
+    groups = []
+    for part, count in (("source", 8), ("target", 24)):
+        sides = [Shards(Storage.at(f"{tmp_path}/out/{part}/{side}")) for side in SIDES]
+        assert sum(map(len, sides)) == count
+        assert min(map(len, sides)) > 0
+        for picture in (shards.read(i) for shards in sides for i in range(len(shards))):
+            assert (picture.segmentation is not None) == (part == "source")
+            assert (picture.depth is not None) == (part == "source")
+        groups.append([{name.split("/")[-1].split("_")[0] for name in s.names} for s in sides])
+        assert not groups[-1][0] & groups[-1][1]
+    refusals = parquet.read_table(tmp_path / "out/target/refused.parquet").to_pylist()
+    assert {row["name"][-8:]: row["reason"] for row in refusals} == {
+        "9_00.png": "blank",
+        "9_01.png": "duplicate",
+    }
+    left = {path.name for path in (tmp_path / "out").iterdir()}
+    assert left == {"source", "target", "summary.json"}
+    assert ".partial" not in {path.name for path in (tmp_path / "out/source").iterdir()}
+    assert stops == ["stopped"]
+
+
+def test_a_task_has_bounds_and_models_of_its_own(tmp_path: Path) -> None:
+    """Only photographs are aligned and given depth; bounds that are given hold for both sides."""
+    draw_unpaired(tmp_path)
+    network = save_torchscript(Mean(), tmp_path / "mean.pt")
+    chosen = unpaired(tmp_path, depth_model=network, short_side=40, target_exclude=("9_0",))
+    source, target = read_sets(chosen, Storage.at(chosen.output))
+    assert (source.name, target.name) == ("source", "target")
+    assert source.settings.preparing == Preparing(Shrinking(40), depth_model=network)
+    assert target.settings.preparing == Preparing(Shrinking(40))
+    assert source.settings.bounds == target.settings.bounds
+    assert source.settings.bounds == replace(BOUNDS["drawing"], min_short_side=30)
+    assert (len(source.pages), len(target.pages)) == (8, 24)
+    assert not (tmp_path / "out").exists()
+
+
+@needs_yunet
+def test_faces_are_aligned_before_they_are_stored(tmp_path: Path) -> None:
+    """With YuNet itself, a photograph becomes its face, and a painting has none."""
+    photo = cv2.imread(str(sorted(FACES.glob("*.webp"))[0]))
+    save(tmp_path / "photos/face.png", cv2.cvtColor(photo, cv2.COLOR_BGR2RGB))
+    save(tmp_path / "photos/painting.png", paint(1, 300, 300))
+    save(tmp_path / "webtoon/1.png", paint(2, 300, 300))
+    chosen = PrepareData(
+        images=f"{tmp_path}/photos",
+        output=f"{tmp_path}/out",
+        task="stylization",
+        targets=f"{tmp_path}/webtoon",
+        align_faces=str(YUNET),
+        validation=0.0,
+    )
+    output = Storage.at(chosen.output)
+    found = [make(item, output, alone) for item in read_sets(chosen, output)]
+    assert [(item.train, item.refused) for item in found] == [(1, {"no face": 1}), (1, {})]
+    assert Shards(output.child("source/train")).read(0).color.shape == (256, 256, 3)
+    assert Shards(output.child("target/train")).read(0).color.shape == (300, 300, 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"task": "drawing"}, "--task drawing needs --targets"),
+        ({"targets": "art"}, "--targets is for --task drawing and stylization, not for color"),
+        ({"layout": "kitti"}, "--layout is for"),
+        (
+            {"task": "drawing", "targets": "x", "align_faces": "y"},
+            "--align-faces is for --task sty",
+        ),
+        (
+            {"task": "stylization", "targets": "x", "depth_model": "y"},
+            "--depth-model is for --task",
+        ),
+        ({"task": "stylization", "targets": "x", "no_face": "crop"}, "needs --align-faces"),
+        ({"task": "drawing", "targets": "x"}, "there is no folder"),
+        ({"task": "drawing", "targets": "art", "target_layout": "kitti"}, "photographs alone"),
+        ({"task": "drawing", "targets": "art", "layout": "kitti"}, "holds no pictures"),
+        ({"task": "drawing", "targets": "art", "depth_model": "none.pt"}, "no depth network"),
+        ({"task": "drawing", "targets": "styles", "output": "styles/x"}, "must be apart"),
+        ({"task": "stylization", "targets": "art", "align_faces": "none.onnx"}, "none.onnx"),
+        ({"task": "stylization", "targets": "art", "align_faces": "art/1.png"}, "no YuNet"),
+    ],
+)
+def test_wrong_flags_of_a_task_are_one_sentence(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    change: dict[str, Any],
+    sentence: str,
+) -> None:
+    """Flags that do not belong to the task, and models that are none, start nothing."""
+    save(tmp_path / "styles/1.png", paint(1))
+    test_wrong_input_is_one_sentence(tmp_path, monkeypatch, capsys, change, sentence)
 
 
 @pytest.mark.parametrize(
