@@ -5,29 +5,16 @@ python -m jobs.colorize --lines s3://studio/ep01/lines --output s3://studio/ep01
 """
 
 import json
-import os
-import signal
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from typing import Annotated
 
 import tyro
 
-from lineart.film.alone import FEW_FRAMES, Alone
-from lineart.film.pools import Bounds
-from lineart.film.preview import choose, read_previews
-from lineart.film.run import Film, Opened, Runner, Summary, open_film, run_film, write_run
-from lineart.manifest import Row
-from lineart.report import Thumbnail, encode_thumbnail, film_page
-
-ALL_DONE, WRONG_INPUT, SOME_FAILED, INTERRUPTED = 0, 2, 3, 130
-
-PAGE = "report.html"
-THUMBNAILS = 60
-LARGE_PICTURES = 6
+from jobs.films import ALL_DONE, Choice, Command, run
+from lineart.film.colorization import open_coloring
+from lineart.film.opening import Film, OpenTask
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,159 +31,28 @@ class Colorize:
     """Weights that come with the program, by name, or the address of a folder of weights."""
     network_size: int = 512
     """Short side of the picture that the network sees, in pixels."""
-    shots: str | None = None
-    """Only these shots, with commas between."""
-    limit: int | None = None
-    """Only the first frames of what is chosen."""
-    force: bool = False
-    """Make every frame anew, finished or not."""
-    parquet_frames: bool = False
-    """Also pack the coloured frames as Parquet files, below parquet/."""
-    gpu_workers: str | None = None
-    """Networks at work, MIN:MAX: one on each GPU, or on one CPU each where there is no GPU."""
-    cpu_workers: str | None = None
-    """Tasks at work on pixels, MIN:MAX."""
-    dry_run: bool = False
-    """Print the configuration and stop."""
+    choice: Annotated[Choice, tyro.conf.OmitArgPrefixes] = field(default_factory=Choice)
 
 
 def main(flags: Colorize) -> int:
     """Run the job; give the exit status."""
-    if flags.dry_run:
+    if flags.choice.dry_run:
         print(json.dumps(asdict(flags), indent=2))
         return ALL_DONE
-    try:
-        film = read_flags(flags)
-        opened = open_film(film)
-    except (ValueError, OSError) as error:
-        print(f"colorize: {error}", file=sys.stderr)
-        return WRONG_INPUT
-    if opened.unused_hints:
-        count, first = len(opened.unused_hints), opened.unused_hints[0]
-        print(f"colorize: {count} hints belong to no shot or frame: {first}, ...", file=sys.stderr)
-    return run(film, opened)
+    command = Command(name="colorize", flags=asdict(flags))
+    return run(command, partial(read_film, flags))
 
 
-def read_flags(flags: Colorize) -> Film:
-    """Give the film that the flags describe.
+def read_film(flags: Colorize) -> tuple[Film, OpenTask]:
+    """Give the film and the task that the flags describe.
 
     Raises:
         ValueError: a flag cannot be read.
     """
-    return Film(
-        lines=flags.lines,
-        output=flags.output,
-        hints=flags.hints,
-        weights=flags.weights,
-        network_size_px=flags.network_size,
-        shots=tuple(filter(None, (flags.shots or "").split(","))),
-        limit=flags.limit,
-        force=flags.force,
-        parquet_frames=flags.parquet_frames,
-        gpu_workers=Bounds.parse(flags.gpu_workers) if flags.gpu_workers else None,
-        cpu_workers=Bounds.parse(flags.cpu_workers) if flags.cpu_workers else None,
+    film = flags.choice.film(
+        pictures=flags.lines, output=flags.output, weights=flags.weights, hints=flags.hints
     )
-
-
-def run(film: Film, opened: Opened) -> int:
-    """Colour an opened film, tell how it goes, and leave run.json and the page."""
-    started_at = datetime.now(UTC)
-    try:
-        with start_runner(film, len(opened.frames)) as runner:
-            # Ray has a handler of its own; `ray job stop` must end a run as Ctrl-C does.
-            signal.signal(signal.SIGTERM, _interrupt)
-            write_run(film, opened, started_at, None)
-            summary, rows = run_film(film, opened, runner, _printer())
-    except (ValueError, ConnectionError) as error:
-        print(f"colorize: {error}", file=sys.stderr)
-        return WRONG_INPUT
-    except KeyboardInterrupt:
-        print("colorize: stopped; the same command goes on from here", file=sys.stderr)
-        return INTERRUPTED
-    write_run(film, opened, started_at, summary)
-    if summary.skipped < summary.frames or not opened.job.output.exists(PAGE):
-        write_page(opened, rows, summary)
-    opened.job.output.sweep()
-    print(json.dumps(asdict(summary)))
-    return SOME_FAILED if summary.failed else ALL_DONE
-
-
-@contextmanager
-def start_runner(film: Film, frames: int) -> Iterator[Runner]:
-    """Give who does the work: this process for a few frames, else Ray, which stops with the block.
-
-    Raises:
-        ValueError: the workers cannot be placed.
-        ConnectionError: the cluster of `RAY_ADDRESS` does not answer.
-    """
-    wants_ray = "RAY_ADDRESS" in os.environ or film.gpu_workers or film.cpu_workers
-    if frames <= FEW_FRAMES and not wants_ray:
-        yield Alone()
-        return
-    from lineart.cluster import start_ray, stop_ray
-    from lineart.film.pipeline import OnRay
-
-    try:
-        yield OnRay(start_ray(), film.gpu_workers, film.cpu_workers)
-    finally:
-        stop_ray()
-
-
-def write_page(opened: Opened, rows: list[Row], summary: Summary) -> None:
-    """Leave the page that shows the film."""
-    job = opened.job
-    pages = [
-        [
-            Thumbnail(
-                preview.frame,
-                encode_thumbnail(preview.line, height_px),
-                encode_thumbnail(preview.color, height_px),
-            )
-            for preview in read_previews(job, opened.film_frames, choose(rows, most))
-        ]
-        for most, height_px in ((THUMBNAILS, 135), (LARGE_PICTURES, 720))
-    ]
-    run = json.loads(job.output.read("run.json"))
-    page = film_page(rows, pages[0], run, asdict(summary), large=pages[1])
-    job.output.write(PAGE, page.encode())
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
-
-
-def _printer() -> Callable[[Summary], None]:
-    """Give a function that prints progress: each second on a terminal, else every ten."""
-    every_s, end = (1.0, "\r") if sys.stderr.isatty() else (10.0, "\n")
-    first: tuple[float, int] | None = None
-    printed_at = 0.0
-
-    def show(summary: Summary) -> None:
-        nonlocal first, printed_at
-        now = time.monotonic()
-        ended = summary.done + summary.held + summary.failed + summary.skipped
-        # What starting took is no part of the rate.
-        first = first or (now, ended)
-        if now - printed_at < every_s and ended < summary.frames:
-            return
-        printed_at = now
-        rate = (ended - first[1]) / max(now - first[0], 1e-3)
-        left = _clock((summary.frames - ended) / rate) if rate else "-:--:--"
-        print(
-            f"{ended} of {summary.frames} frames, {summary.failed} failed, "
-            f"{rate:.1f} frames/s, {left} left  ",
-            end="\n" if ended == summary.frames else end,
-            file=sys.stderr,
-            flush=True,
-        )
-
-    return show
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}"
+    return film, partial(open_coloring, network_size_px=flags.network_size)
 
 
 if __name__ == "__main__":

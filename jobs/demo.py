@@ -12,8 +12,9 @@ from pathlib import Path
 
 import tyro
 
-from jobs.colorize import PAGE, Colorize
+from jobs.colorize import Colorize
 from jobs.colorize import main as colorize
+from jobs.films import PAGE
 from lineart.codec import encode_png
 from lineart.local_s3 import serve_s3
 from lineart.sample_film import SampleFrame, sample_film

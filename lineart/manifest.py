@@ -21,20 +21,20 @@ Row = dict[str, Any]
 
 SCHEMA = pa.schema(
     [
-        pa.field("frame", pa.string(), nullable=False),  # relative path of the line drawing
+        pa.field("frame", pa.string(), nullable=False),  # relative path of the source picture
         pa.field("shot", pa.string()),
         pa.field("number", pa.int32()),  # position in its shot, from 1
         pa.field("status", pa.string(), nullable=False),  # done | held | failed
         pa.field("output", pa.string()),  # relative to the output root
         pa.field("output_bytes", pa.int64()),
-        pa.field("width", pa.int32()),
+        pa.field("width", pa.int32()),  # of the source picture
         pa.field("height", pa.int32()),
-        pa.field("line_sha256", pa.string()),  # of the file
-        pa.field("pixels_sha256", pa.string()),  # of the decoded drawing and its size
+        pa.field("source_sha256", pa.string()),  # of the source's file
+        pa.field("pixels_sha256", pa.string()),  # of the decoded source and its size
         pa.field("hint_sha256", pa.string()),  # of the file; null without a hint
         pa.field("weights", pa.string()),  # sha256 over config and tensors
         pa.field("settings", pa.string()),  # what else decides the pixels, as JSON
-        pa.field("held_by", pa.string()),  # the frame that was coloured in this one's place
+        pa.field("held_by", pa.string()),  # the frame that was made in this one's place
         pa.field("stage", pa.string()),  # where a failed frame failed
         pa.field("error", pa.string()),  # type of the exception
         pa.field("message", pa.string()),

@@ -11,13 +11,15 @@ from lineart.benchmark.timing import Figure
 from lineart.cluster import start_ray, stop_ray
 from lineart.codec import encode_png
 from lineart.film import stages
+from lineart.film.colorization import open_coloring
 from lineart.film.frames import list_pictures
-from lineart.film.index import Indexed, index_lines
+from lineart.film.index import Indexed, index_pictures
 from lineart.film.pipeline import OnRay
 from lineart.film.stages import Job, Work
+from lineart.film.task import Task
 from lineart.sample_film import sample_film
 from lineart.storage import Storage
-from lineart.weights import open_weights, read_config, read_weights
+from lineart.weights import open_weights, read_weights
 
 STEADY = (0.4, 0.65, 0.9)
 """Parts of a run's completions that are measured, two: without the start of all and the end."""
@@ -31,8 +33,8 @@ def measure_pipeline(frames: int) -> list[Figure]:
         for frame in film:
             lines.write(f"{frame.shot}/{frame.number}.png", encode_png(frame.line))
         weights = open_weights("default")
-        draft_scale = read_config(read_weights(weights))["draft_scale"]
-        job = Job(lines, output, None, 512, draft_scale)
+        task = open_coloring(read_weights(weights), network_size_px=512)
+        job = Job(lines, output, None, task)
         work = _work(job)
         loop = _figure("loop of processes", lambda: _run_loop(job, weights, work))
         ray = _figure("Ray Data", lambda: _run_ray(job, weights, work))
@@ -43,10 +45,10 @@ def measure_pipeline(frames: int) -> list[Figure]:
 
 def _work(job: Job) -> list[Work]:
     """List the film's drawings."""
-    sources = list_pictures(job.lines)
-    indexed = index_lines(job.lines, [(source, None) for source in sources])
+    sources = list_pictures(job.pictures)
+    indexed = index_pictures(job.pictures, job.task.decode, [(source, None) for source in sources])
     return [
-        Work(source, line.line_sha256, None, None, [f"frames/{source.name}"])
+        Work(source, line.source_sha256, None, None, [f"frames/{source.name}"])
         for source in sources
         if isinstance(line := indexed[source.name], Indexed)
     ]
@@ -70,7 +72,7 @@ def _figure(way: str, run: Callable[[], Iterable[object]]) -> Figure:
 def _run_ray(job: Job, weights: Storage, work: list[Work]) -> Iterable[object]:
     resources = start_ray()
     try:
-        yield from OnRay(resources, None, None).color_drawings(job, weights, work)
+        yield from OnRay(resources, None, None).make_frames(job, weights, work)
     finally:
         stop_ray()
 
@@ -78,19 +80,19 @@ def _run_ray(job: Job, weights: Storage, work: list[Work]) -> Iterable[object]:
 def _run_loop(job: Job, weights: Storage, work: list[Work]) -> Iterable[object]:
     context = multiprocessing.get_context("spawn")
     items = [(stages.pack_work(item), job) for item in work]
-    with context.Pool(os.cpu_count(), _start_process, (weights,)) as pool:
+    with context.Pool(os.cpu_count(), _start_process, (job.task, weights)) as pool:
         yield from pool.imap_unordered(_color_one, items)
 
 
 _network: stages.Network
 
 
-def _start_process(weights: Storage) -> None:
+def _start_process(task: Task, weights: Storage) -> None:
     global _network
-    _network = stages.Network(weights)
+    _network = stages.Network(task, weights)
 
 
 def _color_one(item: tuple[dict[str, object], Job]) -> None:
     row, job = item
-    (colored,) = _network([stages.shrink(row, job)])
-    stages.compose_and_write(colored, job)
+    (answered,) = _network([stages.shrink(row, job)])
+    stages.compose_and_write(answered, job)

@@ -21,9 +21,9 @@ class Alone:
         for argument in arguments:
             yield argument, function(argument)
 
-    def color_drawings(self, job: Job, weights: Storage, work: Sequence[Work]) -> Iterator[Written]:
-        """Colour drawings and write the frames that show them."""
-        network = stages.Network(weights)
+    def make_frames(self, job: Job, weights: Storage, work: Sequence[Work]) -> Iterator[Written]:
+        """Make frames of pictures and write them."""
+        network = stages.Network(job.task, weights)
         for item in work:
-            (colored,) = network([stages.shrink(stages.pack_work(item), job)])
-            yield from stages.compose_and_write(colored, job)
+            (answered,) = network([stages.shrink(stages.pack_work(item), job)])
+            yield from stages.compose_and_write(answered, job)

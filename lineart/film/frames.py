@@ -33,7 +33,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class FilmFrame:
-    """One line drawing of a film."""
+    """One picture of a film, and the frame that is made of it."""
 
     source: Source
     shot: str
@@ -43,13 +43,18 @@ class FilmFrame:
 
     @property
     def name(self) -> str:
-        """Relative path of the drawing; the key of everything about this frame."""
+        """Relative path of the picture; the key of everything about this frame."""
         return self.source.name
 
     @property
     def output(self) -> str:
-        """Relative path of the coloured frame below the output root."""
+        """Relative path of the finished frame below the output root."""
         return f"frames/{stem(self.name)}.png"
+
+
+def beside(output: str, folder: str) -> str:
+    """Give the relative path of what stands beside a finished frame, in a folder of its own."""
+    return f"{folder}/{output.removeprefix('frames/')}"
 
 
 def stem(name: str) -> str:
@@ -136,35 +141,37 @@ def _read_images(storage: Storage, path: str, group: int) -> pa.ChunkedArray:
     return _open_parquet(storage, path).read_row_group(group, columns=["image"]).column("image")
 
 
-def assemble(lines: Iterable[Source], hints: Iterable[Source], root_name: str) -> list[FilmFrame]:
+def assemble(
+    pictures: Iterable[Source], hints: Iterable[Source], root_name: str
+) -> list[FilmFrame]:
     """Put pictures in film order and give each frame its shot, number and hint.
 
-    A shot is a folder; drawings at the root belong to a shot called `root_name`. A hint named after
+    A shot is a folder; pictures at the root belong to a shot called `root_name`. A hint named after
     a frame holds from that frame until the next such hint in its shot; before the first of them, a
     hint named after the shot holds.
 
     Raises:
-        ValueError: two drawings would be written to one output, or two hints have one name.
+        ValueError: two pictures would be written to one output, or two hints have one name.
     """
     hints = list(hints)
-    ordered = sorted(lines, key=lambda line: _film_key(line.name))
+    ordered = sorted(pictures, key=lambda picture: _film_key(picture.name))
     _refuse_twins(ordered, "would both be written to one output")
     _refuse_twins(hints, "are both hints for the same frames")
     hint_of = {stem(hint.name): hint for hint in hints}
     frames: list[FilmFrame] = []
     shot, number, hint = None, 0, None
-    for line in ordered:
-        folder = posixpath.dirname(line.name)
+    for picture in ordered:
+        folder = posixpath.dirname(picture.name)
         if folder != shot:
             shot, number, hint = folder, 0, hint_of.get(folder or root_name)
         number += 1
-        hint = hint_of.get(stem(line.name), hint)
-        frames.append(FilmFrame(line, folder or root_name, number, hint))
+        hint = hint_of.get(stem(picture.name), hint)
+        frames.append(FilmFrame(picture, folder or root_name, number, hint))
     return frames
 
 
 def _film_key(name: str) -> Any:
-    """Order by shot, then by frame: a folder's drawings stay together beside its subfolders."""
+    """Order by shot, then by frame: a folder's pictures stay together beside its subfolders."""
     return natural_key(posixpath.dirname(name)), natural_key(name)
 
 

@@ -1,12 +1,11 @@
 """What the files of a film are: hashes and sizes, or why they cannot be read."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from lineart.codec import decode_line
 from lineart.film.frames import Source, read_picture
 from lineart.storage import Storage
 
@@ -25,35 +24,41 @@ class Failure(NamedTuple):
 
 
 class Indexed(NamedTuple):
-    """What a drawing is."""
+    """What a picture is."""
 
-    line_sha256: str
+    source_sha256: str
     pixels_sha256: str
     width: int
     height: int
 
 
-def index_lines(
-    lines: Storage, items: Sequence[tuple[Source, Indexed | None]]
+Decode = Callable[[bytes], np.ndarray]
+"""How a file becomes pixels."""
+
+
+def index_pictures(
+    pictures: Storage, decode: Decode, items: Sequence[tuple[Source, Indexed | None]]
 ) -> dict[str, Indexed | Failure]:
-    """Hash drawings; decode only those whose file is not the known one. Results come by name."""
-    return {source.name: _index_line(lines, source, known) for source, known in items}
+    """Hash pictures; decode only those whose file is not the known one. Results come by name."""
+    return {source.name: _index_picture(pictures, decode, source, known) for source, known in items}
 
 
-def _index_line(lines: Storage, source: Source, known: Indexed | None) -> Indexed | Failure:
+def _index_picture(
+    pictures: Storage, decode: Decode, source: Source, known: Indexed | None
+) -> Indexed | Failure:
     stage = "read"
     try:
-        data = read_picture(lines, source)
+        data = read_picture(pictures, source)
         digest = hashlib.sha256(data).hexdigest()
-        if known is not None and known.line_sha256 == digest:
+        if known is not None and known.source_sha256 == digest:
             return known
         stage = "decode"
-        line = decode_line(data)
+        picture = decode(data)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with a frame is its own row
         return Failure.of(stage, error)
-    height, width = line.shape
+    height, width = picture.shape[:2]
     pixels = hashlib.sha256(f"{height}x{width}:".encode())
-    pixels.update(np.ascontiguousarray(line).data)
+    pixels.update(np.ascontiguousarray(picture).data)
     return Indexed(digest, pixels.hexdigest(), width, height)
 
 

@@ -1,4 +1,4 @@
-"""Coloured frames as Parquet: the columns `frame` and `image` that the inputs may have, too."""
+"""Finished frames as Parquet: the columns `frame` and `image` that the inputs may have, too."""
 
 import io
 from collections.abc import Sequence

@@ -11,26 +11,28 @@ from lineart.film import stages
 from lineart.film.index import Failure
 from lineart.film.pools import Bounds, Pools, plan_pools
 from lineart.film.stages import Job, Work, Written
+from lineart.film.task import Task
 from lineart.storage import Storage
 
 BLOCK_ROWS = 8
-"""Drawings that travel together: small enough to stream and to redo, large enough for Ray."""
+"""Pictures that travel together: small enough to stream and to redo, large enough for Ray."""
 
 _FAILURE = pa.list_(pa.string())
 WORK = pa.schema(
     {
-        "name": pa.string(), "path": pa.string(), "row": pa.int64(), "line_sha256": pa.string(),
+        "name": pa.string(), "path": pa.string(), "row": pa.int64(), "source_sha256": pa.string(),
         "outputs": pa.list_(pa.string()),
         "hint_name": pa.string(), "hint_path": pa.string(), "hint_row": pa.int64(),
         "hint_sha256": pa.string(),
     }
 )  # fmt: skip
 _CARRIED = {
-    "outputs": pa.list_(pa.string()), "line": pa.binary(), "height": pa.int32(),
-    "width": pa.int32(), "failure": _FAILURE, "seconds": pa.float64(),
+    "outputs": pa.list_(pa.string()), "kept": pa.binary(), "failure": _FAILURE,
+    "seconds": pa.float64(),
 }  # fmt: skip
-SHRUNK = pa.schema(_CARRIED | {"small": pa.binary(), "hint": pa.binary()})
-COLORED = pa.schema(_CARRIED | {"color": pa.binary()})
+_ARRAYS = pa.list_(pa.struct({"shape": pa.list_(pa.int32()), "pixels": pa.binary()}))
+SHRUNK = pa.schema(_CARRIED | {"inputs": _ARRAYS})
+ANSWERED = pa.schema(_CARRIED | {"answers": _ARRAYS})
 WRITTEN = pa.schema(
     {
         "output": pa.string(), "output_bytes": pa.int64(), "seconds": pa.float64(),
@@ -55,7 +57,7 @@ class OnRay:
         self, resources: Mapping[str, float], networks: Bounds | None, pixels: Bounds | None
     ) -> None:
         self._pools = partial(plan_pools, resources, networks=networks, pixels=pixels)
-        self._pools(drawings=1)
+        self._pools(pictures=1)
         self._cpus = max(1, int(resources.get("CPU", 1)))
 
     def run_tasks(
@@ -74,9 +76,9 @@ class OnRay:
         while running:
             yield from _finished(running)
 
-    def color_drawings(self, job: Job, weights: Storage, work: Sequence[Work]) -> Iterator[Written]:
-        """Colour drawings and write the frames that show them; results come as frames stand."""
-        yield from color_drawings(job, weights, work, self._pools(drawings=len(work)))
+    def make_frames(self, job: Job, weights: Storage, work: Sequence[Work]) -> Iterator[Written]:
+        """Make frames of pictures and write them; results come as frames stand."""
+        yield from make_frames(job, weights, work, self._pools(pictures=len(work)))
 
 
 def _call(function: Callable[[Any], Any], argument: Any) -> Any:
@@ -91,10 +93,10 @@ def _finished(running: dict[Any, Any]) -> Iterator[tuple[Any, Any]]:
         yield running.pop(reference), ray.get(reference)
 
 
-def color_drawings(
+def make_frames(
     job: Job, weights: Storage, work: Sequence[Work], pools: Pools
 ) -> Iterator[Written]:
-    """Colour drawings and write the frames that show them; results come as they are in place."""
+    """Make frames of pictures and write them; results come as they are in place."""
     import ray.data
 
     logging.getLogger("ray.data").setLevel(logging.ERROR)
@@ -107,17 +109,17 @@ def color_drawings(
     ]
     pixels = {"num_cpus": pools.pixel_cpus, "batch_format": "pyarrow", "batch_size": None}
     results = (
-        # One row per distinct drawing still to do. (`from_arrow` would run a task for every block.)
+        # One row per distinct picture still to do. (`from_arrow` would run a task for every block.)
         ray.data.from_blocks(blocks)
-        .map_batches(  # file -> file bytes, small line, hint
+        .map_batches(  # file -> inputs of the network
             _shrink,
             fn_kwargs={"job": job},
             compute=ray.data.TaskPoolStrategy(size=pools.shrinkers),
             **pixels,
         )
-        .map_batches(  # small line, hint -> small colour
+        .map_batches(  # inputs -> answers
             _Network,
-            fn_constructor_args=(weights, pools.batch_size),
+            fn_constructor_args=(job.task, weights, pools.batch_size),
             compute=ray.data.ActorPoolStrategy(
                 min_size=pools.networks.least, max_size=pools.networks.most
             ),
@@ -126,7 +128,7 @@ def color_drawings(
             batch_format="pyarrow",
             batch_size=pools.batch_size,
         )
-        .map_batches(  # file bytes + small colour -> PNG in place, a row per frame out
+        .map_batches(  # answers -> PNG in place, a row per frame out
             _compose_and_write,
             fn_kwargs={"job": job},
             compute=ray.data.TaskPoolStrategy(size=pools.pixels.most),
@@ -147,11 +149,11 @@ def _shrink(table: pa.Table, job: Job) -> pa.Table:
 class _Network:
     """`stages.Network` on Arrow tables."""
 
-    def __init__(self, weights: Storage, batch_size: int) -> None:
-        self._network = stages.Network(weights, batch_size)
+    def __init__(self, task: Task, weights: Storage, batch_size: int) -> None:
+        self._network = stages.Network(task, weights, batch_size)
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        return pa.Table.from_pylist(self._network(table.to_pylist()), schema=COLORED)
+        return pa.Table.from_pylist(self._network(table.to_pylist()), schema=ANSWERED)
 
 
 def _compose_and_write(table: pa.Table, job: Job) -> pa.Table:

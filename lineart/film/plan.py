@@ -11,7 +11,7 @@ from lineart.manifest import Row, make_row
 
 @dataclass(frozen=True)
 class Look:
-    """All that decides a frame's pixels beside its drawing and its hint."""
+    """All that decides a frame's pixels beside its picture and its hint."""
 
     weights: str
     """sha256 over the weights' files."""
@@ -20,8 +20,8 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Drawing:
-    """Distinct pixels to colour, and every frame that shows them; the first is the one coloured."""
+class Making:
+    """Distinct pixels, and every frame that shows them; the first is the one that is made."""
 
     frames: list[FilmFrame]
 
@@ -40,7 +40,7 @@ class Plan:
 
     rows: dict[str, Row] = field(default_factory=dict)
     """Rows that stand already: finished frames, and frames that cannot be read."""
-    drawings: list[Drawing] = field(default_factory=list)
+    makings: list[Making] = field(default_factory=list)
     copies: list[Copying] = field(default_factory=list)
     skipped: int = 0
     """Frames that were finished before."""
@@ -50,42 +50,42 @@ class Plan:
 
 def make_plan(
     frames: Iterable[FilmFrame],
-    lines: Mapping[str, Indexed | Failure],
+    pictures: Mapping[str, Indexed | Failure],
     hints: Mapping[str, str | Failure],
     ledger: Mapping[str, Row],
     stored: Mapping[str, int],
     look: Look,
 ) -> Plan:
-    """Decide for every frame whether it stands, is copied, is coloured or has failed.
+    """Decide for every frame whether it stands, is copied, is made or has failed.
 
     Args:
         frames: The film in order.
-        lines: By frame: what its drawing is, or why it cannot be read.
+        pictures: By frame: what its picture is, or why it cannot be read.
         hints: By hint: sha256 of its file, or why it cannot be read.
         ledger: By frame: its newest row.
-        stored: By output: bytes in place.
+        stored: By output: bytes in place, of frames whose other files stand, too.
         look: What decides the pixels.
     """
     plan = Plan()
     groups: dict[tuple[str, str | None], list[FilmFrame]] = {}
     for frame in frames:
-        line, hint = lines[frame.name], _hint(frame, hints)
-        failure = next((part for part in (line, hint) if isinstance(part, Failure)), None)
+        picture, hint = pictures[frame.name], _hint(frame, hints)
+        failure = next((part for part in (picture, hint) if isinstance(part, Failure)), None)
         if failure is not None:
             plan.rows[frame.name] = failed_row(_identity(frame), failure)
             continue
-        assert isinstance(line, Indexed)
+        assert isinstance(picture, Indexed)
         assert not isinstance(hint, Failure)
         plan.templates[frame.output] = _identity(frame) | {
-            "width": line.width,
-            "height": line.height,
-            "line_sha256": line.line_sha256,
-            "pixels_sha256": line.pixels_sha256,
+            "width": picture.width,
+            "height": picture.height,
+            "source_sha256": picture.source_sha256,
+            "pixels_sha256": picture.pixels_sha256,
             "hint_sha256": hint,
             "weights": look.weights,
             "settings": look.settings,
         }
-        groups.setdefault((line.pixels_sha256, hint), []).append(frame)
+        groups.setdefault((picture.pixels_sha256, hint), []).append(frame)
     for group in groups.values():
         _plan_group(plan, group, ledger, stored)
     return plan
@@ -113,11 +113,11 @@ def _plan_group(
     if open_frames and finished:
         plan.copies.append(Copying(finished[0], open_frames))
     elif open_frames:
-        plan.drawings.append(Drawing(open_frames))
+        plan.makings.append(Making(open_frames))
     plan.skipped += len(finished)
 
 
-_SAME = ("line_sha256", "hint_sha256", "weights", "settings", "output")
+_SAME = ("source_sha256", "hint_sha256", "weights", "settings", "output")
 
 
 def _is_finished(row: Row, template: Mapping[str, Any], stored: Mapping[str, int]) -> bool:
@@ -166,10 +166,10 @@ def written_row(template: Mapping[str, Any], output_bytes: int, seconds: float) 
     )
 
 
-def known_lines(ledger: Mapping[str, Row], names: Collection[str]) -> dict[str, Indexed]:
-    """Give what the manifest knows of these drawings, so that unchanged files need no decoding."""
+def known_pictures(ledger: Mapping[str, Row], names: Collection[str]) -> dict[str, Indexed]:
+    """Give what the manifest knows of these pictures, so that unchanged files need no decoding."""
     return {
-        name: Indexed(row["line_sha256"], row["pixels_sha256"], row["width"], row["height"])
+        name: Indexed(row["source_sha256"], row["pixels_sha256"], row["width"], row["height"])
         for name in names
         if (row := ledger.get(name)) is not None and row["pixels_sha256"] is not None
     }

@@ -59,7 +59,7 @@ class Pools:
 
 def plan_pools(
     resources: Mapping[str, float],
-    drawings: int,
+    pictures: int,
     networks: Bounds | None = None,
     pixels: Bounds | None = None,
 ) -> Pools:
@@ -67,7 +67,7 @@ def plan_pools(
 
     Args:
         resources: CPUs and GPUs of the cluster, as Ray tells them.
-        drawings: Distinct drawings to colour.
+        pictures: Distinct pictures to make frames of.
         networks: Bounds that the user wants for the networks, or None.
         pixels: The same for the tasks that read, compose and write.
 
@@ -79,7 +79,7 @@ def plan_pools(
     network_cpus, pixel_cpus = (1.0, 1.0) if on_gpu else (NETWORK_SHARE, PIXEL_SHARE)
     room = min(gpus, cpus - 1) if on_gpu else cpus
     if networks is None:
-        most = max(1, min(room, math.ceil(drawings / 4)))
+        most = max(1, min(room, math.ceil(pictures / 4)))
         # Networks on CPUs join one after another: the first frame waits for one start, not for all.
         networks = Bounds(most if on_gpu else 1, most)
     if networks.least > room:

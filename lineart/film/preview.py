@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from lineart.codec import decode_color, decode_line
+from lineart.codec import decode_color
 from lineart.film.frames import FilmFrame, read_picture
 from lineart.film.stages import Job
 from lineart.image import Frame, Line
@@ -18,20 +18,20 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Preview:
-    """A drawing and its coloured frame."""
+    """A picture and the frame that was made of it."""
 
     frame: str
-    line: Line
-    color: Frame
+    source: Frame | Line
+    result: Frame
 
 
 FRAMES_A_SHOT = 10
 
 
 def choose(rows: Sequence[Row], most: int) -> list[str]:
-    """Choose up to `most` coloured frames: of shots, and within a shot of drawings, evenly spread.
+    """Choose up to `most` finished frames: of shots, and within a shot of pictures, evenly spread.
 
-    Held frames show nothing new, so only those that were coloured for themselves are chosen.
+    Held frames show nothing new, so only those that were made for themselves are chosen.
     """
     shots = [
         [row["frame"] for row in shot if row["status"] == "done"]
@@ -56,7 +56,7 @@ def read_previews(job: Job, frames: Sequence[FilmFrame], names: Sequence[str]) -
         if frame.name not in wanted:
             continue
         try:
-            line = decode_line(read_picture(job.lines, frame.source))
-            yield Preview(frame.name, line, decode_color(job.output.read(frame.output)))
+            source = job.task.show(job.task.decode(read_picture(job.pictures, frame.source)))
+            yield Preview(frame.name, source, decode_color(job.output.read(frame.output)))
         except (OSError, ValueError):
             continue

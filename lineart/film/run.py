@@ -14,37 +14,17 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from lineart import manifest
-from lineart.film.frames import FilmFrame, assemble, list_pictures, unused_hints
-from lineart.film.index import index_hints, index_lines
+from lineart.film.frames import beside
+from lineart.film.index import index_hints, index_pictures
+from lineart.film.opening import Film, Opened
 from lineart.film.packing import pack_frames
-from lineart.film.plan import Look, Plan, failed_row, known_lines, make_plan, written_row
-from lineart.film.pools import Bounds
+from lineart.film.plan import Plan, failed_row, known_pictures, make_plan, written_row
 from lineart.film.stages import Job, Work, Written, copy_finished
 from lineart.manifest import Row
 from lineart.storage import Storage
-from lineart.weights import fingerprint, is_included, open_weights, read_config, read_weights
 
-PICTURE_VERSION = 2
-"""Raise it when the same drawing, hint and weights give other pixels: films are then made anew."""
 RECORD_EVERY_S = 2.0
 """Longest time in which finished frames are not yet in the manifest, while a run is young."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Film:
-    """What to colour, with what, and where to. Addresses are folders or `s3://bucket/prefix`."""
-
-    lines: str
-    output: str
-    hints: str | None = None
-    weights: str = "default"
-    network_size_px: int = 512
-    shots: tuple[str, ...] = ()
-    limit: int | None = None
-    force: bool = False
-    parquet_frames: bool = False
-    gpu_workers: Bounds | None = None
-    cpu_workers: Bounds | None = None
 
 
 @dataclass
@@ -79,23 +59,8 @@ class Runner(Protocol):
     ) -> Iterator[tuple[Any, Any]]:
         """Run a function on each argument; give arguments and results, in any order."""
 
-    def color_drawings(self, job: Job, weights: Storage, work: Sequence[Work]) -> Iterator[Written]:
-        """Colour drawings and write the frames that show them, in any order."""
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A film whose addresses, weights and flags have been found good."""
-
-    job: Job
-    weights: Storage
-    look: Look
-    film_frames: list[FilmFrame]
-    """Every frame of the film, in order."""
-    frames: list[FilmFrame]
-    """Those that this run looks at."""
-    unused_hints: list[str]
-    """Hints named after no shot and no frame: most likely slips of the pen."""
+    def make_frames(self, job: Job, weights: Storage, work: Sequence[Work]) -> Iterator[Written]:
+        """Make frames of pictures and write them, in any order."""
 
 
 @dataclass
@@ -126,75 +91,10 @@ class Record:
         self._recorded_at = time.monotonic()
 
 
-def open_film(film: Film) -> Opened:
-    """Check everything that can be wrong before any work is done.
-
-    Raises:
-        ValueError: a flag or an input is wrong.
-        OSError: a folder, a bucket or the weights cannot be read.
-    """
-    if not 64 <= film.network_size_px <= 4096:
-        raise ValueError(f"--network-size {film.network_size_px} is not within 64 and 4096 pixels")
-    if film.limit is not None and film.limit < 1:
-        raise ValueError(f"--limit {film.limit} leaves no frame; give 1 or more")
-    lines, output = Storage.at(film.lines), Storage.at(film.output)
-    hints = Storage.at(film.hints) if film.hints is not None else None
-    _check_places(lines, output, hints)
-    weights = open_weights(film.weights)
-    files = read_weights(weights)
-    draft_scale = read_config(files)["draft_scale"]
-    if not is_included(weights):
-        _check_networks(files)
-    hint_files = list_pictures(hints) if hints else []
-    frames = assemble(list_pictures(lines), hint_files, lines.name)
-    if not frames:
-        raise ValueError(f"there is no image and no Parquet file below {lines.uri}")
-    settings = {"network_size_px": film.network_size_px, "version": PICTURE_VERSION}
-    return Opened(
-        Job(lines, output, hints, film.network_size_px, draft_scale),
-        weights,
-        Look(fingerprint(files), json.dumps(settings)),
-        frames,
-        _select(frames, film.shots, film.limit),
-        unused_hints(frames, hint_files),
-    )
-
-
-def _check_places(lines: Storage, output: Storage, hints: Storage | None) -> None:
-    for flag, place in (("--lines", lines), ("--hints", hints)):
-        if place is None:
-            continue
-        place.check()
-        if place.contains(output) or output.contains(place):
-            raise ValueError(
-                f"--output {output.uri} and {flag} {place.uri} lie in one another; keep them apart"
-            )
-    if output.is_s3:
-        output.check()
-    elif Path(output.root).exists() and not Path(output.root).is_dir():
-        raise ValueError(f"--output {output.root} is a file; give a folder")
-
-
-def _check_networks(files: Mapping[str, bytes]) -> None:
-    """Build the networks once here: weights that do not fit are refused before anything starts."""
-    from lineart.models import from_files
-
-    from_files(files)
-
-
-def _select(frames: list[FilmFrame], shots: Sequence[str], limit: int | None) -> list[FilmFrame]:
-    present = {frame.shot: None for frame in frames}
-    missing = [shot for shot in shots if shot not in present]
-    if missing:
-        some = ", ".join([*present][:10])
-        raise ValueError(f"no shot is called {', '.join(missing)}; the first there are: {some}")
-    return [frame for frame in frames if not shots or frame.shot in shots][:limit]
-
-
 def run_film(
     film: Film, opened: Opened, runner: Runner, on_progress: OnProgress
 ) -> tuple[Summary, list[Row]]:
-    """Colour what is missing or changed, and leave a manifest with one row a frame.
+    """Make what is missing or changed, and leave a manifest with one row a frame.
 
     Args:
         film: The flags.
@@ -239,10 +139,12 @@ def run_film(
     return summary, rows
 
 
-def write_run(film: Film, opened: Opened, started_at: datetime, summary: Summary | None) -> None:
+def write_run(
+    flags: Mapping[str, Any], opened: Opened, started_at: datetime, summary: Summary | None
+) -> None:
     """Write `run.json`: what the run was told, what it ran on and, at its end, how it ended."""
     run = {
-        "configuration": asdict(film),
+        "configuration": flags,
         "weights": {"address": opened.weights.uri, "sha256": opened.look.weights},
         "versions": {name: version(name) for name in ("lineart", "ray", "torch", "numpy")},
         "python": platform.python_version(),
@@ -268,18 +170,27 @@ def _commit() -> str | None:
 def _plan(opened: Opened, ledger: Mapping[str, Row], runner: Runner, *, force: bool) -> Plan:
     """Hash the film's files and compare them with the manifest."""
     job = opened.job
-    known = known_lines(ledger, [frame.name for frame in opened.frames])
-    lines = [(frame.source, known.get(frame.name)) for frame in opened.frames]
+    known = known_pictures(ledger, [frame.name for frame in opened.frames])
+    pictures = [(frame.source, known.get(frame.name)) for frame in opened.frames]
     hints = list({frame.hint.name: frame.hint for frame in opened.frames if frame.hint}.values())
-    stored = {entry.path: entry.size for entry in job.output.entries("frames")}
     return make_plan(
         opened.frames,
-        _index(runner, partial(index_lines, job.lines), lines),
+        _index(runner, partial(index_pictures, job.pictures, job.task.decode), pictures),
         _index(runner, partial(index_hints, job.hints), hints) if job.hints else {},
         {} if force else ledger,
-        stored,
+        _stored(job),
         opened.look,
     )
+
+
+def _stored(job: Job) -> dict[str, int]:
+    """Give by output: bytes in place, where everything beside the frame stands, too."""
+    extras = {entry.path for folder in job.task.extras for entry in job.output.entries(folder)}
+    return {
+        entry.path: entry.size
+        for entry in job.output.entries("frames")
+        if extras.issuperset(beside(entry.path, folder) for folder in job.task.extras)
+    }
 
 
 def _index(
@@ -307,15 +218,15 @@ def _work(opened: Opened, plan: Plan, runner: Runner) -> Iterator[Written]:
     work = [
         Work(
             frames[0].source,
-            plan.templates[frames[0].output]["line_sha256"],
+            plan.templates[frames[0].output]["source_sha256"],
             frames[0].hint,
             plan.templates[frames[0].output]["hint_sha256"],
             [frame.output for frame in frames],
         )
-        for frames in (drawing.frames for drawing in plan.drawings)
+        for frames in (making.frames for making in plan.makings)
     ]
     if work:
-        yield from runner.color_drawings(opened.job, opened.weights, work)
+        yield from runner.make_frames(opened.job, opened.weights, work)
 
 
 def _row(plan: Plan, written: Written) -> Row:

@@ -9,7 +9,9 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from lineart.report.text import CONTROL_BUT_NEWLINE, as_text, data_uri, flatten, template, words
+from lineart.film.task import Words
+from lineart.report.text import CONTROL_BUT_NEWLINE, as_text, data_uri, flatten, template
+from lineart.report.text import words as say
 
 STATUSES = ("done", "held", "failed")
 
@@ -25,7 +27,7 @@ THUMBNAIL_BYTES = 9_000_000
 LARGE_BYTES = 3_000_000
 MARKUP_BYTES = 700  # Text around one picture.
 
-ROOT_NAMES = {"", ".", "frames", "in", "input", "line", "lineart", "lines"}
+ROOT_NAMES = {"", ".", "frames", "images", "in", "input", "line", "lineart", "lines", "photos"}
 """Folder names that say nothing about a film; its name is then one folder up."""
 
 
@@ -34,9 +36,9 @@ class Thumbnail:
     """One frame as two encoded pictures of equal size: JPEG, PNG or WebP."""
 
     frame: str
-    """Relative path of the drawing, as in the manifest."""
-    line: bytes
-    color: bytes
+    """Relative path of the source picture, as in the manifest."""
+    source: bytes
+    result: bytes
 
 
 @dataclass
@@ -67,8 +69,8 @@ def film_page(
     run: Mapping[str, Any],
     summary: Mapping[str, Any],
     *,
+    words: Words,
     large: Sequence[Thumbnail] = (),
-    title: str = "",
 ) -> str:
     """Give the page of a film: verdict, failures, pictures by shot, what made it.
 
@@ -78,17 +80,19 @@ def film_page(
     Args:
         rows: The manifest, in film order.
         thumbnails: Small pictures for the strips, in film order; those without a row are left out.
-        run: What the run was told and ran on, as in `run.json`.
+        run: What the run was told and ran on, as in `run.json`; its `lines` or `images` name the
+            film.
         summary: The last run's figures; any of them may be missing.
+        words: What things are called.
         large: Bigger pictures of a few frames for the comparer; without them it shows thumbnails.
-        title: Name of the film; without one it is read from the run's `lines`.
     """
     shots = _group(rows, thumbnails)
     strips = [picture for shot in shots for picture in shot.pictures]
     fitting = _thin([large], LARGE_BYTES)
     comparable = [_picture(pair, {}) for pair in large if pair.frame in fitting]
     return template("film.html").render(
-        title=as_text(title or _film_name(run)),
+        title=as_text(_film_name(run)),
+        words=words,
         counts=_count(row["status"] for row in rows),
         sizes=Counter((row["width"], row["height"]) for row in rows if row["width"]).most_common(),
         summary={"seconds": None, "frames_per_second": None, "skipped": None, **summary},
@@ -138,7 +142,7 @@ def _thin(groups: Sequence[Sequence[Thumbnail]], limit_bytes: int = THUMBNAIL_BY
     ]
     kept = set()
     for _, _, picture in sorted(turns, key=itemgetter(0, 1)):
-        size = len(picture.line) + len(picture.color) + MARKUP_BYTES + 4 * len(picture.frame)
+        size = len(picture.source) + len(picture.result) + MARKUP_BYTES + 4 * len(picture.frame)
         if size <= limit_bytes:
             limit_bytes -= size
             kept.add(picture.frame)
@@ -157,8 +161,8 @@ def _picture(thumbnail: Thumbnail, row: Mapping[str, Any]) -> dict[str, Any]:
         "label": as_text(thumbnail.frame.rsplit("/", 1)[-1]),
         "status": row.get("status"),
         "size": (row["width"], row["height"]) if row.get("width") and row.get("height") else None,
-        "line": data_uri(thumbnail.line),
-        "color": data_uri(thumbnail.color),
+        "source": data_uri(thumbnail.source),
+        "result": data_uri(thumbnail.result),
     }
 
 
@@ -225,15 +229,14 @@ def _configuration(
         "manifest": {"made with": made} if made else {},
     }
     return [
-        (words(name).capitalize(), list(flatten(values)))
-        for name, values in groups.items()
-        if values
+        (say(name).capitalize(), list(flatten(values))) for name, values in groups.items() if values
     ]
 
 
 def _film_name(run: Mapping[str, Any]) -> str:
-    """Name a film after the folder of its lines."""
+    """Name a film after the folder of its pictures."""
     nested = [value for value in run.values() if isinstance(value, Mapping)]
-    lines = next((str(part["lines"]) for part in [run, *nested] if part.get("lines")), "")
-    parts = [part for part in lines.split("://")[-1].split("/") if part.lower() not in ROOT_NAMES]
+    given = (part.get(name) for part in [run, *nested] for name in ("lines", "images"))
+    address = next((str(value) for value in given if value), "")
+    parts = [part for part in address.split("://")[-1].split("/") if part.lower() not in ROOT_NAMES]
     return parts[-1] if parts else "Film"

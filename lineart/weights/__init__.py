@@ -57,6 +57,8 @@ def fingerprint(files: Mapping[str, bytes]) -> str:
 def read_config(files: Mapping[str, bytes]) -> dict[str, Any]:
     """Read `config.json` as far as a process without networks needs it.
 
+    It holds `draft_scale` where the weights colour drawings, `channels` where they translate.
+
     Raises:
         ValueError: it is not such a file.
     """
@@ -64,6 +66,10 @@ def read_config(files: Mapping[str, bytes]) -> dict[str, Any]:
         config = json.loads(files["config.json"])
     except ValueError as error:
         raise ValueError(f"config.json of the weights is not JSON: {error}") from error
-    if not isinstance(config, dict) or not isinstance(config.get("draft_scale"), int):
-        raise ValueError("config.json of the weights does not say its draft_scale")
-    return config
+    says = isinstance(config, dict) and [config.get(name) for name in ("draft_scale", "channels")]
+    if not says or sum(isinstance(value, int) for value in says) != 1:
+        raise ValueError(
+            "config.json of the weights says neither draft_scale, as of those that colour, nor "
+            "channels, as of those that translate"
+        )
+    return dict(config)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from lineart.film.frames import FilmFrame, Source
 from lineart.film.index import Failure, Indexed
-from lineart.film.plan import Look, Plan, known_lines, make_plan, written_row
+from lineart.film.plan import Look, Plan, known_pictures, make_plan, written_row
 from lineart.manifest import Row
 
 LOOK = Look("weights", "settings")
@@ -29,7 +29,7 @@ def finish(plan: Plan) -> tuple[dict[str, Row], dict[str, int]]:
 
 def open_frames(plan: Plan) -> list[list[str]]:
     """Give the names of what is to be coloured."""
-    return [[frame.name for frame in drawing.frames] for drawing in plan.drawings]
+    return [[frame.name for frame in making.frames] for making in plan.makings]
 
 
 def test_equal_pixels_are_coloured_once() -> None:
@@ -52,7 +52,7 @@ def test_finished_film_has_nothing_to_do() -> None:
     """A second plan over a finished film skips every frame."""
     ledger, stored = finish(make_plan(FRAMES, LINES, {}, {}, {}, LOOK))
     plan = make_plan(FRAMES, LINES, {}, ledger, stored, LOOK)
-    assert (plan.drawings, plan.copies, plan.skipped) == ([], [], 4)
+    assert (plan.makings, plan.copies, plan.skipped) == ([], [], 4)
 
 
 def test_only_what_changed_is_made() -> None:
@@ -78,7 +78,7 @@ def test_held_frame_is_copied_from_a_finished_one() -> None:
     ledger, stored = finish(make_plan(FRAMES, LINES, {}, {}, {}, LOOK))
     del ledger["s/1.png"]
     plan = make_plan(FRAMES, LINES, {}, ledger, stored, LOOK)
-    assert plan.drawings == []
+    assert plan.makings == []
     (copying,) = plan.copies
     assert copying.finished.name == "s/3.png"
     assert [frame.name for frame in copying.frames] == ["s/1.png"]
@@ -111,4 +111,4 @@ def test_failed_frames_are_tried_again() -> None:
     failed = make_plan(FRAMES[:1], {"s/1.png": Failure("decode", "E", "m")}, {}, {}, {}, LOOK)
     plan = make_plan(FRAMES[:1], LINES, {}, failed.rows, {FRAMES[0].output: 10}, LOOK)
     assert open_frames(plan) == [["s/1.png"]]
-    assert known_lines(failed.rows, ["s/1.png"]) == {}
+    assert known_pictures(failed.rows, ["s/1.png"]) == {}

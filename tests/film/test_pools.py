@@ -8,7 +8,7 @@ from lineart.film.pools import Bounds, plan_pools
 @pytest.mark.parametrize("cpus", [1, 2, 3, 4, 16, 96])
 def test_everything_fits_without_gpu(cpus: int) -> None:
     """Networks at their most leave room for at least one task on pixels."""
-    pools = plan_pools({"CPU": float(cpus)}, drawings=1000)
+    pools = plan_pools({"CPU": float(cpus)}, pictures=1000)
     used = pools.networks.most * pools.network_cpus + pools.pixels.most * pools.pixel_cpus
     assert used <= cpus
     assert pools.networks.most == cpus
@@ -16,14 +16,14 @@ def test_everything_fits_without_gpu(cpus: int) -> None:
 
 def test_one_network_a_gpu() -> None:
     """Each GPU gets a network, with a CPU of its own, and the other CPUs do the pixels."""
-    pools = plan_pools({"CPU": 16.0, "GPU": 4.0}, drawings=1000)
+    pools = plan_pools({"CPU": 16.0, "GPU": 4.0}, pictures=1000)
     assert (pools.networks.most, pools.network_gpus) == (4, 1.0)
     assert pools.pixels.most == 12
 
 
 def test_few_drawings_need_few_networks() -> None:
     """A network is not started for a handful of drawings."""
-    assert plan_pools({"CPU": 96.0}, drawings=5).networks.most == 2
+    assert plan_pools({"CPU": 96.0}, pictures=5).networks.most == 2
 
 
 @pytest.mark.parametrize(

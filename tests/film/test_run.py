@@ -6,6 +6,7 @@ They run in this process, which takes a moment; `tests/jobs/test_colorize.py` ru
 import hashlib
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ import pytest
 from PIL import Image
 from pyarrow import parquet
 
-from lineart.film import index, stages
 from lineart.film import run as film_run
+from lineart.film import stages
 from lineart.film.alone import Alone
-from lineart.film.run import Film, Summary, open_film, run_film
+from lineart.film.colorization import Coloring, open_coloring
+from lineart.film.opening import Film, Opened, open_film
+from lineart.film.run import Summary, run_film
 from lineart.film.stages import Job, Written
 from lineart.manifest import Row, read_rows
 from lineart.storage import Storage
@@ -47,10 +50,9 @@ def film(tmp_path: Path, tiny_weights: Path, draw_line: DrawLine) -> Film:
     for name, seed in {"s2/f1": 4, "s2/f2": 1}.items():
         save(tmp_path / f"lines/{name}.png", draw_line(seed))
     return Film(
-        lines=str(tmp_path / "lines"),
+        pictures=str(tmp_path / "lines"),
         output=str(tmp_path / "out"),
         weights=str(tiny_weights),
-        network_size_px=64,
     )
 
 
@@ -61,9 +63,19 @@ def save(path: Path, image: np.ndarray) -> None:
     assert cv2.imwrite(str(path), bgr)
 
 
+def refuse(data: bytes) -> np.ndarray:
+    """Decode nothing."""
+    raise AssertionError(f"{len(data)} bytes should not have been decoded")
+
+
+def opened(film: Film, network_size_px: int = 64) -> Opened:
+    """Open a film that is to be coloured."""
+    return open_film(film, partial(open_coloring, network_size_px=network_size_px))
+
+
 def run(film: Film) -> Summary:
     """Run a film."""
-    return run_film(film, open_film(film), Alone(), lambda _: None)[0]
+    return run_film(film, opened(film), Alone(), lambda _: None)[0]
 
 
 def counts(summary: Summary) -> tuple[int, int, int, int]:
@@ -103,8 +115,8 @@ def test_a_film(film: Film, colored: list[str]) -> None:
     assert files.keys() == rows.keys()
     assert files["s1/f2.png"] == files["s1/f1.png"] != files["s1/f3.png"]
     assert (rows["s1/f1.png"]["width"], rows["s1/f1.png"]["height"]) == (128, 72)
-    line = Path(film.lines, "s1/f1.png").read_bytes()
-    assert rows["s1/f1.png"]["line_sha256"] == hashlib.sha256(line).hexdigest()
+    line = Path(film.pictures, "s1/f1.png").read_bytes()
+    assert rows["s1/f1.png"]["source_sha256"] == hashlib.sha256(line).hexdigest()
     assert cv2.imread(f"{film.output}/frames/s1/f11.png").shape == (72, 128, 3)
 
 
@@ -114,8 +126,7 @@ def test_finished_film_is_left_alone(
     """A second run decodes nothing, colours nothing and leaves manifest and files as they are."""
     run(film)
     rows, files, coloured = manifest_rows(film), pictures(film), len(colored)
-    monkeypatch.setattr(stages, "decode_line", None)
-    monkeypatch.setattr(index, "decode_line", None)
+    monkeypatch.setattr(Coloring, "decode", staticmethod(refuse))
     assert counts(run(film)) == (0, 0, 0, 7)
     assert (manifest_rows(film), pictures(film), len(colored)) == (rows, files, coloured)
 
@@ -125,7 +136,7 @@ def test_retake(film: Film, colored: list[str], draw_line: DrawLine) -> None:
     run(film)
     before = pictures(film)
     colored.clear()
-    save(Path(film.lines, "s1/f11.png"), draw_line(9))
+    save(Path(film.pictures, "s1/f11.png"), draw_line(9))
     assert counts(run(film)) == (1, 0, 0, 6)
     assert colored == ["frames/s1/f11.png"]
     changed = {name for name, digest in pictures(film).items() if before[name] != digest}
@@ -135,7 +146,7 @@ def test_retake(film: Film, colored: list[str], draw_line: DrawLine) -> None:
 def test_retake_of_a_held_drawing(film: Film, draw_line: DrawLine) -> None:
     """When the frame that others hold is replaced, the first of the others takes its place."""
     run(film)
-    save(Path(film.lines, "s1/f1.png"), draw_line(9))
+    save(Path(film.pictures, "s1/f1.png"), draw_line(9))
     assert counts(run(film)) == (1, 0, 0, 6)
     rows = manifest_rows(film)
     assert (rows["s1/f2.png"]["status"], rows["s1/f2.png"]["held_by"]) == ("done", None)
@@ -158,7 +169,7 @@ def test_edited_hint(film: Film, colored: list[str]) -> None:
     colored.clear()
     hint = np.zeros((72, 128, 4), np.uint8)
     hint[30:40, 60:70] = (200, 40, 40, 255)
-    folder = Path(film.lines).parent / "hints"
+    folder = Path(film.pictures).parent / "hints"
     save(folder / "s1/f10.png", hint)
     hinted = replace(film, hints=str(folder))
     assert counts(run(hinted)) == (2, 0, 0, 5)
@@ -169,7 +180,7 @@ def test_edited_hint(film: Film, colored: list[str]) -> None:
 
 def test_broken_frame(film: Film) -> None:
     """A broken file is a row with stage, error and message; the others are made; mended, it is."""
-    path = Path(film.lines, "s1/f3.png")
+    path = Path(film.pictures, "s1/f3.png")
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     summary = run(film)
@@ -198,7 +209,7 @@ def test_what_studios_have(film: Film, draw_line: DrawLine, tmp_path: Path) -> N
         gray.convert("RGB").save(folder / f"as_{suffix}.{suffix}")
     Image.fromarray(draw_line(6, 900, 20)).save(folder / "pan.png")
     Image.new("L", (1, 1), 255).save(folder / "pixel.png")
-    kinds = replace(film, lines=str(tmp_path / "kinds"))
+    kinds = replace(film, pictures=str(tmp_path / "kinds"))
     summary = run(kinds)
     assert (summary.frames, summary.failed) == (11, 0)
     for name, row in manifest_rows(kinds).items():
@@ -211,7 +222,7 @@ def test_what_studios_have(film: Film, draw_line: DrawLine, tmp_path: Path) -> N
 
 def test_broken_hint(film: Film) -> None:
     """A broken hint fails the frames for which it holds, by name."""
-    folder = Path(film.lines).parent / "hints"
+    folder = Path(film.pictures).parent / "hints"
     folder.mkdir()
     (folder / "s2.png").write_bytes(b"no picture")
     summary = run(replace(film, hints=str(folder)))
@@ -227,14 +238,14 @@ def test_frame_changed_while_running(
     film: Film, draw_line: DrawLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A drawing replaced between index and read fails by name: no row lies about its pixels."""
-    index_lines = index.index_lines
+    index_pictures = film_run.index_pictures
 
     def index_then_change(*arguments: Any) -> Any:
-        results = index_lines(*arguments)
-        save(Path(film.lines, "s1/f11.png"), draw_line(9))
+        results = index_pictures(*arguments)
+        save(Path(film.pictures, "s1/f11.png"), draw_line(9))
         return results
 
-    monkeypatch.setattr(film_run, "index_lines", index_then_change)
+    monkeypatch.setattr(film_run, "index_pictures", index_then_change)
     assert run(film).failed == 1
     assert "changed while" in manifest_rows(film)["s1/f11.png"]["message"]
 
@@ -247,7 +258,7 @@ def test_interrupted_run_goes_on(film: Film, colored: list[str]) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_film(film, open_film(film), Alone(), interrupt)
+        run_film(film, opened(film), Alone(), interrupt)
     done = len(manifest_rows(film))
     assert 0 < done < 7
     colored.clear()
@@ -271,7 +282,7 @@ def test_shots_and_limit(film: Film) -> None:
     assert set(manifest_rows(film)) == {"s1/f1.png", "s2/f1.png", "s2/f2.png"}
     assert run(film).frames == 7
     with pytest.raises(ValueError, match="no shot is called s9"):
-        open_film(replace(film, shots=("s9",)))
+        opened(replace(film, shots=("s9",)))
 
 
 def test_force(film: Film, colored: list[str]) -> None:
@@ -285,7 +296,7 @@ def test_force(film: Film, colored: list[str]) -> None:
 def test_removed_drawing_leaves_the_manifest(film: Film) -> None:
     """A drawing that is no longer in the film has no row any more."""
     run(film)
-    Path(film.lines, "s1/f11.png").unlink()
+    Path(film.pictures, "s1/f11.png").unlink()
     run(film)
     assert "s1/f11.png" not in manifest_rows(film)
 
@@ -300,7 +311,7 @@ def test_parquet_in_and_out(film: Film) -> None:
     first = Path(film.output, "frames/s1/f1.png").read_bytes()
     assert table[0]["image"] == first
     shutil.rmtree(film.output)
-    folder = Path(film.lines)
+    folder = Path(film.pictures)
     lines = [{"frame": n, "image": (folder / n).read_bytes()} for n in ("s1/f1.png", "s2/f1.png")]
     shutil.rmtree(folder)
     folder.mkdir()
@@ -337,29 +348,35 @@ def test_parts_of_a_killed_run_count(film: Film) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"lines": "{root}/none"}, "there is no folder"),
-        ({"lines": "gs://bucket/x"}, "only folders and s3://"),
-        ({"lines": "s3:///x"}, "names no bucket"),
+        ({"pictures": "{root}/none"}, "there is no folder"),
+        ({"pictures": "gs://bucket/x"}, "only folders and s3://"),
+        ({"pictures": "s3:///x"}, "names no bucket"),
         ({"output": "{root}/lines/out"}, "keep them apart"),
         ({"output": "{root}"}, "keep them apart"),
-        ({"lines": "{root}/empty"}, "no image"),
+        ({"pictures": "{root}/empty"}, "no image"),
         ({"weights": "{root}/empty"}, "no weights at"),
         ({"weights": "nothing-so-called"}, "no weights at"),
         ({"limit": 0}, "--limit"),
-        ({"network_size_px": 8}, "--network-size"),
     ],
 )
 def test_wrong_input(film: Film, change: dict[str, Any], sentence: str) -> None:
     """Wrong flags and inputs are refused with a sentence before anything starts."""
-    root = Path(film.lines).parent
+    root = Path(film.pictures).parent
     (root / "empty").mkdir()
     filled = {
         name: value.format(root=root) if isinstance(value, str) else value
         for name, value in change.items()
     }
     with pytest.raises((ValueError, OSError), match=sentence):
-        open_film(replace(film, **filled))
+        opened(replace(film, **filled))
     assert not Path(film.output).exists()
+
+
+@pytest.mark.parametrize("network_size_px", [63, 4097])
+def test_network_sizes_without_sense(film: Film, network_size_px: int) -> None:
+    """A network size out of bounds is refused with a sentence that names the flag."""
+    with pytest.raises(ValueError, match=f"--network-size {network_size_px} is not within"):
+        opened(film, network_size_px)
 
 
 def test_weights_that_do_not_fit(film: Film, tmp_path: Path, tiny_weights: Path) -> None:
@@ -369,4 +386,4 @@ def test_weights_that_do_not_fit(film: Film, tmp_path: Path, tiny_weights: Path)
     data = (broken / "color.safetensors").read_bytes()
     (broken / "color.safetensors").write_bytes(data[:-100])
     with pytest.raises(ValueError, match=r"color\.safetensors"):
-        open_film(replace(film, weights=str(broken)))
+        opened(replace(film, weights=str(broken)))

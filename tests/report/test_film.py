@@ -2,15 +2,19 @@ import re
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
+from lineart.film.task import Words
 from lineart.report import THUMBNAIL_BYTES, Thumbnail, encode_thumbnail, film_page
 
 HOSTILE = "s/<script>alert('1')</script>\"><img src=x onerror=alert(2)>\n\x00\udcff\u202e名.png"
+WORDS = Words(source="line drawing", made="coloured", pair="line and colour")
+make_page = partial(film_page, words=WORDS)
 SUMMARY = {"frames": 4, "done": 2, "held": 1, "failed": 1, "skipped": 1, "seconds": 8.0} | {
     "frames_per_second": 0.5
 }
@@ -18,7 +22,7 @@ SUMMARY = {"frames": 4, "done": 2, "held": 1, "failed": 1, "skipped": 1, "second
 
 def make_row(frame: str, status: str = "done", **values: Any) -> dict[str, Any]:
     """Give a manifest row."""
-    names = ["output", "line_sha256", "hint_sha256", "held_by", "stage", "error", "message"]
+    names = ["output", "source_sha256", "hint_sha256", "held_by", "stage", "error", "message"]
     shot, _, _ = frame.rpartition("/")
     row = {"frame": frame, "shot": shot, "number": 1, "status": status, "width": 1920}
     row |= {"height": 1080, "weights": "ab" * 32, "settings": "{}", "seconds": 0.1}
@@ -52,15 +56,26 @@ def film() -> list[dict[str, Any]]:
 
 def test_verdict_of_a_coloured_film(film: list[dict[str, Any]]) -> None:
     """A film without failures says so, has no failure table, and shows its last run."""
-    seen = text(film_page(film[:3], [], {"lines": "s3://studio/nachtzug/lines"}, SUMMARY))
+    seen = text(make_page(film[:3], [], {"lines": "s3://studio/nachtzug/lines"}, SUMMARY))
     assert seen.startswith("nachtzug All 3 frames are coloured.")
     assert "Failures" not in seen
     assert "Last run 8.0 s 1 were finished before Speed 0.50 frames/s" in seen
 
 
+def test_words_follow_the_task(film: list[dict[str, Any]]) -> None:
+    """A page of photographs speaks of photographs and drawings, and is named after `images`."""
+    words = Words(source="photograph", made="drawn", pair="photograph and drawing")
+    thumbnails = [make_thumbnail("s01_walk/f1.png")]
+    page = film_page(film[:3], thumbnails, {"images": "trip/photos"}, SUMMARY, words=words)
+    assert text(page).startswith("trip All 3 frames are drawn.")
+    assert "Photographs drawn 2 Held 1 equal photographs, drawn once" in text(page)
+    assert 'alt="s01_walk/f1.png, photograph"' in page
+    assert not re.search("colour|line drawing", page.partition("</style>")[2])
+
+
 def test_failures_are_named_first(film: list[dict[str, Any]]) -> None:
     """A failed frame is in the verdict and, with stage, error and message, in the first table."""
-    seen = text(film_page(film, [], {}, {}))
+    seen = text(make_page(film, [], {}, {}))
     assert "1 of 4 frames failed, named below. The other 3 are coloured." in seen
     assert "s02_rain/f3.png decode ValueError the PNG ends early" in seen
     assert seen.index("s02_rain/f3.png") < seen.index("Shots")
@@ -68,13 +83,13 @@ def test_failures_are_named_first(film: list[dict[str, Any]]) -> None:
 
 def test_every_shot_stands_with_its_counts(film: list[dict[str, Any]]) -> None:
     """Each shot is named once as a heading, in film order, with what became of its frames."""
-    seen = text(film_page(film, [], {}, {}))
+    seen = text(make_page(film, [], {}, {}))
     assert "s01_walk 1 frame: 1 coloured s02_rain 3 frames: 1 coloured, 1 held, 1 failed" in seen
 
 
 def test_map_draws_each_frame_once(film: list[dict[str, Any]]) -> None:
     """In the map of a shot a drawing, a hold and a failure cover one unit each, in order."""
-    page = film_page(film, [], {}, {})
+    page = make_page(film, [], {}, {})
     assert '<path class="done" d="M0 10m0 0h1"/>' in page
     assert '<path class="held" d="M0 10m1 0h1"/>' in page
     assert '<path class="failed" d="M0 10m2 0h1"/>' in page
@@ -83,7 +98,7 @@ def test_map_draws_each_frame_once(film: list[dict[str, Any]]) -> None:
 def test_pictures_stand_with_their_shot(film: list[dict[str, Any]]) -> None:
     """Line and colour of a frame are embedded with alt texts; a frame without a row is left out."""
     thumbnails = [make_thumbnail("s02_rain/f2.png"), make_thumbnail("unknown.png")]
-    page = film_page(film, thumbnails, {}, {})
+    page = make_page(film, thumbnails, {}, {})
     assert page.count('alt="s02_rain/f2.png, line drawing"') == 2  # strip and comparer
     assert page.count('alt="s02_rain/f2.png, coloured"') == 2
     assert "unknown.png" not in page
@@ -92,7 +107,7 @@ def test_pictures_stand_with_their_shot(film: list[dict[str, Any]]) -> None:
 def test_comparer_prefers_large_pictures(film: list[dict[str, Any]]) -> None:
     """Bigger pictures, where given, are what the comparer shows."""
     small, large = make_thumbnail("s01_walk/f1.png"), make_thumbnail("s02_rain/f2.png", 1)
-    comparer = film_page(film, [small], {}, {}, large=[large]).partition('id="shots"')[0]
+    comparer = make_page(film, [small], {}, {}, large=[large]).partition('id="shots"')[0]
     assert "s02_rain/f2.png, coloured" in comparer
     assert "s01_walk/f1.png, coloured" not in comparer
 
@@ -100,9 +115,8 @@ def test_comparer_prefers_large_pictures(film: list[dict[str, Any]]) -> None:
 def test_hostile_text_is_shown_as_text() -> None:
     """Markup in names, messages and settings never becomes markup; the page can be encoded."""
     rows = [make_row(HOSTILE), fail(HOSTILE + "2", message="</script><script>alert(3)</script>")]
-    page = film_page(
-        rows, [make_thumbnail(HOSTILE)], {HOSTILE: {HOSTILE: HOSTILE}}, {}, title=HOSTILE
-    )
+    run = {"lines": HOSTILE, HOSTILE: {HOSTILE: HOSTILE}}
+    page = make_page(rows, [make_thumbnail(HOSTILE)], run, {})
     assert page.count("<script>") == page.count("</script>") == 2  # the page's own
     assert "onerror=alert(2)&gt;" in page
     assert "<img src=x" not in page
@@ -113,7 +127,7 @@ def test_hostile_text_is_shown_as_text() -> None:
 def test_page_needs_nothing_else(film: list[dict[str, Any]]) -> None:
     """No address in the page leaves it, and its policy forbids the network."""
     run = {"lines": "https://example.org/film"}
-    page = film_page(film, [make_thumbnail(film[0]["frame"])], run, SUMMARY)
+    page = make_page(film, [make_thumbnail(film[0]["frame"])], run, SUMMARY)
     addresses = re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?([^"'\s>)]*)""", page)
     assert all(address.startswith(("data:image/", "#")) for address in addresses)
     assert "default-src 'none'" in page
@@ -123,7 +137,7 @@ def test_page_needs_nothing_else(film: list[dict[str, Any]]) -> None:
 def test_configuration_is_laid_out(film: list[dict[str, Any]]) -> None:
     """Flags, nested settings and the mixture of weights in the manifest stand in the last table."""
     run = {"network_size": 512, "force": False, "versions": {"torch": "2.15.0", "extra": {"a": 1}}}
-    seen = text(film_page(film, [], run, {})).partition("Configuration")[2]
+    seen = text(make_page(film, [], run, {})).partition("Configuration")[2]
     assert "Run network size 512 force no Versions torch 2.15.0 extra.a 1" in seen
     assert "3 frames: weights abababababab, settings {}" in seen
 
@@ -132,13 +146,13 @@ def test_configuration_is_laid_out(film: list[dict[str, Any]]) -> None:
 def test_a_film_without_pictures_has_a_page(rows: list[Mapping[str, Any]]) -> None:
     """No rows, no pictures, no summary or nothing but failures still make a page."""
     verdicts = ["There are no frames.", "The one frame failed.", "All 2 frames failed."]
-    assert f"Film {verdicts[len(rows)]}" in text(film_page(rows, [], {}, {}))
+    assert f"Film {verdicts[len(rows)]}" in text(make_page(rows, [], {}, {}))
 
 
 def test_many_failures_are_counted() -> None:
     """The first 300 failures are listed, the rest counted with the place where they stand."""
     rows = [fail(f"s/f{number}.png", "x" * 5000) for number in range(1300)]
-    page = film_page([*rows, make_row("s/last.png")], [], {}, {})
+    page = make_page([*rows, make_row("s/last.png")], [], {}, {})
     assert page.count('data-label="Frame"') == 300
     assert "1,000 more failed frames are not listed here" in text(page)
     assert len(page) < 1_000_000
@@ -152,20 +166,22 @@ def test_a_long_film_stays_small() -> None:
     ]
     thumbnail = make_thumbnail("")
     pair = bytes(4000)
-    thumbnails = [Thumbnail(row["frame"], thumbnail.line + pair, thumbnail.color) for row in rows]
+    thumbnails = [
+        Thumbnail(row["frame"], thumbnail.source + pair, thumbnail.result) for row in rows
+    ]
     start = time.perf_counter()
-    page = film_page(rows, thumbnails, {}, {})
+    page = make_page(rows, thumbnails, {}, {})
     assert time.perf_counter() - start < 10
     assert len(page.encode()) < THUMBNAIL_BYTES * 4 / 3 + 1_000_000
     pictures = [shot.count("<figure") for shot in page.split("<article")[1:]]
     assert len(pictures) == 200
     assert max(pictures) - min(pictures) <= 1  # thinned evenly
-    assert len(film_page(rows, [], {}, {}).encode()) < 400_000
+    assert len(make_page(rows, [], {}, {}).encode()) < 400_000
 
 
 def test_many_shots_are_counted() -> None:
     """The first 2,000 shots are drawn, the rest counted."""
-    page = film_page([make_row(f"s{number}/f.png") for number in range(2500)], [], {}, {})
+    page = make_page([make_row(f"s{number}/f.png") for number in range(2500)], [], {}, {})
     assert page.count("<article") == 2000
     assert "500 more shots with 500 frames are not drawn here" in text(page)
 

@@ -1,0 +1,199 @@
+"""What the commands that run over films share: flags, the run itself, and the page it leaves."""
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from lineart.film.alone import FEW_FRAMES, Alone
+from lineart.film.opening import Film, Opened, OpenTask, open_film
+from lineart.film.pools import Bounds
+from lineart.film.preview import choose, read_previews
+from lineart.film.run import Runner, Summary, run_film, write_run
+from lineart.manifest import Row
+from lineart.report import Thumbnail, encode_thumbnail, film_page
+
+ALL_DONE, WRONG_INPUT, SOME_FAILED, INTERRUPTED = 0, 2, 3, 130
+
+PAGE = "report.html"
+THUMBNAILS = 60
+LARGE_PICTURES = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """Which frames to make, and with how many workers."""
+
+    shots: str | None = None
+    """Only these shots, with commas between."""
+    limit: int | None = None
+    """Only the first frames of what is chosen."""
+    force: bool = False
+    """Make every frame anew, finished or not."""
+    parquet_frames: bool = False
+    """Also pack the finished frames as Parquet files, below parquet/."""
+    gpu_workers: str | None = None
+    """Networks at work, MIN:MAX: one on each GPU, or on one CPU each where there is no GPU."""
+    cpu_workers: str | None = None
+    """Tasks at work on pixels, MIN:MAX."""
+    dry_run: bool = False
+    """Print the configuration and stop."""
+
+    def film(self, *, pictures: str, output: str, weights: str, hints: str | None = None) -> Film:
+        """Give the film at these addresses, as far as it is chosen.
+
+        Raises:
+            ValueError: a flag cannot be read.
+        """
+        return Film(
+            pictures=pictures,
+            output=output,
+            weights=weights,
+            hints=hints,
+            shots=tuple(filter(None, (self.shots or "").split(","))),
+            limit=self.limit,
+            force=self.force,
+            parquet_frames=self.parquet_frames,
+            gpu_workers=Bounds.parse(self.gpu_workers) if self.gpu_workers else None,
+            cpu_workers=Bounds.parse(self.cpu_workers) if self.cpu_workers else None,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """What one of the commands brings along."""
+
+    name: str
+    """As it stands before each sentence."""
+    flags: Mapping[str, Any]
+    """As they stand in run.json."""
+
+
+def run(command: Command, read_film: Callable[[], tuple[Film, OpenTask]]) -> int:
+    """Run over a film, tell how it goes, and leave run.json and the page; give the exit status.
+
+    Args:
+        command: Which one it is.
+        read_film: Gives the film and its task, or raises a ValueError or OSError that says what
+            is wrong.
+    """
+    try:
+        film, open_task = read_film()
+        opened = open_film(film, open_task)
+    except (ValueError, OSError) as error:
+        print(f"{command.name}: {error}", file=sys.stderr)
+        return WRONG_INPUT
+    if opened.unused_hints:
+        count, first = len(opened.unused_hints), opened.unused_hints[0]
+        print(
+            f"{command.name}: {count} hints belong to no shot or frame: {first}, ...",
+            file=sys.stderr,
+        )
+    return run_opened(command, film, opened)
+
+
+def run_opened(command: Command, film: Film, opened: Opened) -> int:
+    """Run over an opened film; see `run`."""
+    started_at = datetime.now(UTC)
+    try:
+        with start_runner(film, len(opened.frames)) as runner:
+            # Ray has a handler of its own; `ray job stop` must end a run as Ctrl-C does.
+            signal.signal(signal.SIGTERM, _interrupt)
+            write_run(command.flags, opened, started_at, None)
+            summary, rows = run_film(film, opened, runner, _printer())
+    except (ValueError, ConnectionError) as error:
+        print(f"{command.name}: {error}", file=sys.stderr)
+        return WRONG_INPUT
+    except KeyboardInterrupt:
+        print(f"{command.name}: stopped; the same command goes on from here", file=sys.stderr)
+        return INTERRUPTED
+    write_run(command.flags, opened, started_at, summary)
+    if summary.skipped < summary.frames or not opened.job.output.exists(PAGE):
+        write_page(opened, rows, summary)
+    opened.job.output.sweep()
+    print(json.dumps(asdict(summary)))
+    return SOME_FAILED if summary.failed else ALL_DONE
+
+
+@contextmanager
+def start_runner(film: Film, frames: int) -> Iterator[Runner]:
+    """Give who does the work: this process for a few frames, else Ray, which stops with the block.
+
+    Raises:
+        ValueError: the workers cannot be placed.
+        ConnectionError: the cluster of `RAY_ADDRESS` does not answer.
+    """
+    wants_ray = "RAY_ADDRESS" in os.environ or film.gpu_workers or film.cpu_workers
+    if frames <= FEW_FRAMES and not wants_ray:
+        yield Alone()
+        return
+    from lineart.cluster import start_ray, stop_ray
+    from lineart.film.pipeline import OnRay
+
+    try:
+        yield OnRay(start_ray(), film.gpu_workers, film.cpu_workers)
+    finally:
+        stop_ray()
+
+
+def write_page(opened: Opened, rows: list[Row], summary: Summary) -> None:
+    """Leave the page that shows the film."""
+    job = opened.job
+    pages = [
+        [
+            Thumbnail(
+                preview.frame,
+                encode_thumbnail(preview.source, height_px),
+                encode_thumbnail(preview.result, height_px),
+            )
+            for preview in read_previews(job, opened.film_frames, choose(rows, most))
+        ]
+        for most, height_px in ((THUMBNAILS, 135), (LARGE_PICTURES, 720))
+    ]
+    run = json.loads(job.output.read("run.json"))
+    page = film_page(rows, pages[0], run, asdict(summary), words=job.task.words, large=pages[1])
+    job.output.write(PAGE, page.encode())
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _printer() -> Callable[[Summary], None]:
+    """Give a function that prints progress: each second on a terminal, else every ten."""
+    every_s, end = (1.0, "\r") if sys.stderr.isatty() else (10.0, "\n")
+    first: tuple[float, int] | None = None
+    printed_at = 0.0
+
+    def show(summary: Summary) -> None:
+        nonlocal first, printed_at
+        now = time.monotonic()
+        ended = summary.done + summary.held + summary.failed + summary.skipped
+        # What starting took is no part of the rate.
+        first = first or (now, ended)
+        if now - printed_at < every_s and ended < summary.frames:
+            return
+        printed_at = now
+        rate = (ended - first[1]) / max(now - first[0], 1e-3)
+        left = _clock((summary.frames - ended) / rate) if rate else "-:--:--"
+        print(
+            f"{ended} of {summary.frames} frames, {summary.failed} failed, "
+            f"{rate:.1f} frames/s, {left} left  ",
+            end="\n" if ended == summary.frames else end,
+            file=sys.stderr,
+            flush=True,
+        )
+
+    return show
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}"

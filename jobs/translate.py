@@ -1,0 +1,67 @@
+"""Turn photographs into line drawings, or into another style. The same command again goes on.
+
+python -m jobs.translate --images photos --output drawings --weights runs/line_drawing/weights
+python -m jobs.translate --images photos --output webtoon --weights runs/ugatit/weights \
+    --align-faces yunet.onnx --attention
+"""
+
+import json
+import sys
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from jobs.films import ALL_DONE, Choice, Command, run
+from lineart.film.opening import Film, OpenTask
+from lineart.film.translation import open_translating
+
+
+@dataclass(frozen=True, kw_only=True)
+class Translate:
+    """Translate every photograph of a folder, a bucket or a film at its own size."""
+
+    images: str
+    """Photographs: image files (a folder is a shot), or Parquet with columns frame and image."""
+    output: str
+    """Where frames, manifest, run.json and report.html go."""
+    weights: str
+    """The address of a folder of weights, or the name of some that come with the program."""
+    size: int | None = None
+    """Short side of the network's picture in pixels: 512, 256 for faces, or all the weights take.
+    A photograph is never enlarged to it."""
+    align_faces: str | None = None
+    """YuNet's ONNX file: raise the contrast, and translate the largest face, upright, alone."""
+    attention: bool = False
+    """Also show, below attention/, where the network looks."""
+    choice: Annotated[Choice, tyro.conf.OmitArgPrefixes] = field(default_factory=Choice)
+
+
+def main(flags: Translate) -> int:
+    """Run the job; give the exit status."""
+    if flags.choice.dry_run:
+        print(json.dumps(asdict(flags), indent=2))
+        return ALL_DONE
+    return run(Command(name="translate", flags=asdict(flags)), partial(read_film, flags))
+
+
+def read_film(flags: Translate) -> tuple[Film, OpenTask]:
+    """Give the film and the task that the flags describe.
+
+    Raises:
+        ValueError: a flag cannot be read.
+        OSError: the model that finds faces cannot be read.
+    """
+    film = flags.choice.film(pictures=flags.images, output=flags.output, weights=flags.weights)
+    return film, partial(
+        open_translating,
+        size_px=flags.size,
+        face_model=Path(flags.align_faces).read_bytes() if flags.align_faces else None,
+        has_attention=flags.attention,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(tyro.cli(Translate)))

@@ -1,0 +1,116 @@
+"""What a run is told, and all that can be wrong with it, before any work is done."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lineart.film.frames import FilmFrame, assemble, list_pictures, unused_hints
+from lineart.film.plan import Look
+from lineart.film.pools import Bounds
+from lineart.film.stages import Job
+from lineart.film.task import Task
+from lineart.storage import Storage
+from lineart.weights import fingerprint, is_included, open_weights, read_weights
+
+
+@dataclass(frozen=True, kw_only=True)
+class Film:
+    """Which pictures, with what, and where to. Addresses are folders or `s3://bucket/prefix`."""
+
+    pictures: str
+    output: str
+    weights: str
+    hints: str | None = None
+    shots: tuple[str, ...] = ()
+    limit: int | None = None
+    force: bool = False
+    parquet_frames: bool = False
+    gpu_workers: Bounds | None = None
+    cpu_workers: Bounds | None = None
+
+
+OpenTask = Callable[[Mapping[str, bytes]], Task]
+"""Gives the task from the files of its weights; ValueError where they do not fit together."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A film whose addresses, weights and flags have been found good."""
+
+    job: Job
+    weights: Storage
+    look: Look
+    film_frames: list[FilmFrame]
+    """Every frame of the film, in order."""
+    frames: list[FilmFrame]
+    """Those that this run looks at."""
+    unused_hints: list[str]
+    """Hints named after no shot and no frame: most likely slips of the pen."""
+
+
+def open_film(film: Film, open_task: OpenTask) -> Opened:
+    """Check everything that can be wrong before any work is done.
+
+    Args:
+        film: The flags that all tasks share.
+        open_task: Checks the task's own.
+
+    Raises:
+        ValueError: a flag or an input is wrong.
+        OSError: a folder, a bucket or the weights cannot be read.
+    """
+    if film.limit is not None and film.limit < 1:
+        raise ValueError(f"--limit {film.limit} leaves no frame; give 1 or more")
+    pictures, output = Storage.at(film.pictures), Storage.at(film.output)
+    hints = Storage.at(film.hints) if film.hints is not None else None
+    _check_places(pictures, output, hints)
+    weights = open_weights(film.weights)
+    files = read_weights(weights)
+    task = open_task(files)
+    if not is_included(weights):
+        _check_networks(files)
+    hint_files = list_pictures(hints) if hints else []
+    frames = assemble(list_pictures(pictures), hint_files, pictures.name)
+    if not frames:
+        raise ValueError(f"there is no image and no Parquet file below {pictures.uri}")
+    return Opened(
+        Job(pictures, output, hints, task),
+        weights,
+        Look(fingerprint(files), json.dumps(task.settings)),
+        frames,
+        _select(frames, film.shots, film.limit),
+        unused_hints(frames, hint_files),
+    )
+
+
+def _check_places(pictures: Storage, output: Storage, hints: Storage | None) -> None:
+    for what, place in (("pictures", pictures), ("hints", hints)):
+        if place is None:
+            continue
+        place.check()
+        if place.contains(output) or output.contains(place):
+            raise ValueError(
+                f"--output {output.uri} and the {what} {place.uri} lie in one another; "
+                "keep them apart"
+            )
+    if output.is_s3:
+        output.check()
+    elif Path(output.root).exists() and not Path(output.root).is_dir():
+        raise ValueError(f"--output {output.root} is a file; give a folder")
+
+
+def _check_networks(files: Mapping[str, bytes]) -> None:
+    """Build the networks once here: weights that do not fit are refused before anything starts."""
+    from lineart.models import from_files
+
+    from_files(files)
+
+
+def _select(frames: list[FilmFrame], shots: Sequence[str], limit: int | None) -> list[FilmFrame]:
+    present = {frame.shot: None for frame in frames}
+    missing = [shot for shot in shots if shot not in present]
+    if missing:
+        some = ", ".join([*present][:10])
+        raise ValueError(f"no shot is called {', '.join(missing)}; the first there are: {some}")
+    return [frame for frame in frames if not shots or frame.shot in shots][:limit]
