@@ -166,10 +166,17 @@ def written_row(template: Mapping[str, Any], output_bytes: int, seconds: float) 
     )
 
 
-def known_pictures(ledger: Mapping[str, Row], names: Collection[str]) -> dict[str, Indexed]:
-    """Give what the manifest knows of these pictures, so that unchanged files need no decoding."""
+def known_pictures(
+    ledger: Mapping[str, Row], names: Collection[str], settings: str
+) -> dict[str, Indexed]:
+    """Give what the manifest knows of these pictures, so that unchanged files need no decoding.
+
+    Rows of other settings do not count: they may be another task's, which decodes otherwise.
+    """
     return {
         name: Indexed(row["source_sha256"], row["pixels_sha256"], row["width"], row["height"])
         for name in names
-        if (row := ledger.get(name)) is not None and row["pixels_sha256"] is not None
+        if (row := ledger.get(name)) is not None
+        and row["pixels_sha256"] is not None
+        and row["settings"] == settings
     }

@@ -170,7 +170,8 @@ def _commit() -> str | None:
 def _plan(opened: Opened, ledger: Mapping[str, Row], runner: Runner, *, force: bool) -> Plan:
     """Hash the film's files and compare them with the manifest."""
     job = opened.job
-    known = known_pictures(ledger, [frame.name for frame in opened.frames])
+    names = [frame.name for frame in opened.frames]
+    known = known_pictures(ledger, names, opened.look.settings)
     pictures = [(frame.source, known.get(frame.name)) for frame in opened.frames]
     hints = list({frame.hint.name: frame.hint for frame in opened.frames if frame.hint}.values())
     return make_plan(

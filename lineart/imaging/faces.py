@@ -63,6 +63,8 @@ class FaceAligner:
     """
 
     def __init__(self, model: bytes) -> None:
+        # It warns of a choice of hardware that nobody has made.
+        level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
         try:
             self.detector = cv2.FaceDetectorYN.create(
                 framework="onnx",
@@ -78,6 +80,8 @@ class FaceAligner:
                 f"these {len(model)} bytes are no YuNet face detector that OpenCV can run; give "
                 f"the ONNX file face_detection_yunet ({' '.join(error.err.split())})"
             ) from error
+        finally:
+            cv2.utils.logging.setLogLevel(level)
 
     def align(self, image: Frame, *, size_px: int = 256, padding: float = 0.65) -> Face | None:
         """Give the largest face, upright and cropped; None where there is no face.

@@ -33,6 +33,7 @@ MANNERS = {
 }
 """Name of a scalar -> how its chart is drawn; validation and unknown names have their own."""
 
+
 @dataclass(frozen=True)
 class Scalar:
     """One row of the run's `scalars.csv`."""

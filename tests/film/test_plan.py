@@ -111,4 +111,11 @@ def test_failed_frames_are_tried_again() -> None:
     failed = make_plan(FRAMES[:1], {"s/1.png": Failure("decode", "E", "m")}, {}, {}, {}, LOOK)
     plan = make_plan(FRAMES[:1], LINES, {}, failed.rows, {FRAMES[0].output: 10}, LOOK)
     assert open_frames(plan) == [["s/1.png"]]
-    assert known_pictures(failed.rows, ["s/1.png"]) == {}
+    assert known_pictures(failed.rows, ["s/1.png"], LOOK.settings) == {}
+
+
+def test_only_rows_of_the_same_settings_know_pixels() -> None:
+    """What another task has decoded otherwise is decoded again; the same task's is not."""
+    ledger, _ = finish(make_plan(FRAMES, LINES, {}, {}, {}, LOOK))
+    assert known_pictures(ledger, LINES, LOOK.settings) == LINES
+    assert known_pictures(ledger, LINES, '{"size_px": 512}') == {}

@@ -127,7 +127,8 @@ def test_interrupt(lines: Path, tiny_weights: Path, tmp_path: Path, how: signal.
     output = tmp_path / "out"
     command = arguments(lines, output, tiny_weights)
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as driver:
-        wait_for_frames(driver, output, 60)
+        # Early: the rest of these small frames takes a second or two.
+        wait_for_frames(driver, output, 30)
         driver.send_signal(how)
         _, errors = driver.communicate(timeout=60)
     assert driver.returncode == 130
