@@ -89,12 +89,12 @@ def run(command: Command, read_film: Callable[[], tuple[Film, OpenTask]]) -> int
     except (ValueError, OSError) as error:
         print(f"{command.name}: {error}", file=sys.stderr)
         return WRONG_INPUT
-    if opened.unused_hints:
-        count, first = len(opened.unused_hints), opened.unused_hints[0]
-        print(
-            f"{command.name}: {count} hints belong to no shot or frame: {first}, ...",
-            file=sys.stderr,
-        )
+    for files, what in (
+        (opened.unused_hints, "hints belong to no shot or frame"),
+        (opened.unread, "pictures are of kinds that cannot be read, and are left out"),
+    ):
+        if files:
+            print(f"{command.name}: {len(files)} {what}: {files[0]}, ...", file=sys.stderr)
     return run_opened(command, film, opened)
 
 

@@ -37,7 +37,7 @@ from lineart.datasets.preparation import Settings, Summary, prepare
 from lineart.datasets.runners import OnRay, Runner
 from lineart.datasets.selection import Bounds
 from lineart.datasets.tasks import Faces, Preparing
-from lineart.storage import Storage
+from lineart.storage import Storage, read_file
 
 DONE, WRONG_INPUT, INTERRUPTED = 0, 2, 130
 
@@ -234,7 +234,7 @@ def read_settings(flags: PrepareData) -> Settings:
     if flags.shard_mb < 1 or (flags.short_side or 1) < 1 or not 1 <= flags.quality <= 100:
         raise ValueError("--shard-mb and --short-side are positive, --quality is 1 to 100")
     shrinking = None if flags.short_side is None else Shrinking(flags.short_side, flags.quality)
-    model = None if flags.align_faces is None else _read(flags.align_faces)
+    model = None if flags.align_faces is None else read_file(flags.align_faces)
     faces = None if model is None else Faces(model, crop_others=flags.no_face == "crop")
     return Settings(
         bounds=flags.bounds.of(flags.task),
@@ -259,20 +259,14 @@ def read_pages(flags: PrepareData, images: Storage, output: Storage, find: Finde
     images.check()
     provenance = None
     if flags.provenance is not None:
-        provenance = read_provenance(_read(flags.provenance))
+        provenance = read_provenance(read_file(flags.provenance))
     elif images.exists(PROVENANCE):
         provenance = read_provenance(images.read(PROVENANCE))
-    boxes = None if flags.boxes is None else read_boxes(_read(flags.boxes))
+    boxes = None if flags.boxes is None else read_boxes(read_file(flags.boxes))
     pages = list_pages(images, Offer(flags.include, flags.exclude, boxes, provenance, find))
     if flags.licence is not None and not any(page.licence for page in pages):
         raise ValueError("--licence needs licences: a --provenance, or a column of Parquet files")
     return pages
-
-
-def _read(uri: str) -> bytes:
-    """Read one file by its address."""
-    folder, _, name = uri.rpartition("/")
-    return Storage.at(folder or ".").read(name)
 
 
 def _interrupt(*_: object) -> None:

@@ -86,8 +86,11 @@ def read_recipe(flags: Train) -> Recipe:
                 f"{flag} names {', '.join(sorted(named - known))}; "
                 f"{flags.recipe} knows {', '.join(sorted(known)) or 'none'} there"
             )
-    recipe = replace(recipe, features=recipe.features | flags.features)
-    return recipe.without(flags.without)
+    recipe = replace(recipe, features=recipe.features | flags.features).without(flags.without)
+    for stage in recipe.stages:
+        if not stage.losses:
+            raise ValueError(f"--without leaves no loss in the stage {stage.name}")
+    return recipe
 
 
 def main(flags: Train) -> int:

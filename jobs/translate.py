@@ -9,7 +9,6 @@ import json
 import sys
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import tyro
@@ -17,6 +16,7 @@ import tyro
 from jobs.films import ALL_DONE, Choice, Command, run
 from lineart.film.opening import Film, OpenTask
 from lineart.film.translation import open_translating
+from lineart.storage import read_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,10 +28,10 @@ class Translate:
     output: str
     """Where frames, manifest, run.json and report.html go."""
     weights: str
-    """The address of a folder of weights, or the name of some that come with the program."""
+    """The address of a folder of weights, such as a training leaves."""
     size: int | None = None
     """Short side of the network's picture in pixels: 512, 256 for faces, or all the weights take.
-    A photograph is never enlarged to it."""
+    A smaller photograph is not enlarged to it, unless the weights take one size alone."""
     align_faces: str | None = None
     """YuNet's ONNX file: raise the contrast, and translate the largest face, upright, alone."""
     attention: bool = False
@@ -58,7 +58,7 @@ def read_film(flags: Translate) -> tuple[Film, OpenTask]:
     return film, partial(
         open_translating,
         size_px=flags.size,
-        face_model=Path(flags.align_faces).read_bytes() if flags.align_faces else None,
+        face_model=None if flags.align_faces is None else read_file(flags.align_faces),
         has_attention=flags.attention,
     )
 

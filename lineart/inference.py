@@ -122,7 +122,7 @@ class Translator:
     Args:
         pair: Trained generators; the one that is used is copied.
         device: Where to run.
-        batch_size: Photographs the network sees at once; a smaller rest is filled with grey ones.
+        batch_size: Photographs the network sees at once; a smaller rest is filled with black ones.
         half: Run in bfloat16.
     """
 

@@ -98,6 +98,9 @@ def _parts(output: Storage) -> list[str]:
 def _read(output: Storage, path: str) -> list[Row]:
     try:
         table = parquet.read_table(io.BytesIO(output.read(path)))
+        # It had the other name while all sources were line drawings.
+        names = {"line_sha256": "source_sha256"}
+        table = table.rename_columns([names.get(name, name) for name in table.column_names])
         return [dict(row) for row in table.select(SCHEMA.names).to_pylist()]
     except (pa.ArrowException, KeyError) as error:
         raise ValueError(

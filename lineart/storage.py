@@ -213,3 +213,13 @@ def _check_bucket(bucket: str) -> None:
         raise PermissionError(f"bucket {bucket!r} may not be used: {error}") from error
     except BotoCoreError as error:
         raise ConnectionError(f"S3 does not answer for bucket {bucket!r}: {error}") from error
+
+
+def read_file(uri: str) -> bytes:
+    """Read one file by its address, a path or `s3://bucket/key`.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    folder, _, name = uri.rpartition("/")
+    return Storage.at(folder or ("/" if uri.startswith("/") else ".")).read(name)

@@ -1,12 +1,13 @@
 """The ledger: rows go in, the newest of each frame comes out."""
 
+import io
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from pyarrow import parquet
 
-from lineart.manifest import MANIFEST, append_part, make_row, read_rows, replace_manifest
+from lineart.manifest import MANIFEST, append_part, make_row, read_rows, replace_manifest, to_bytes
 from lineart.storage import Storage
 
 
@@ -46,3 +47,15 @@ def test_foreign_manifest_is_refused(tmp_path: Path) -> None:
     storage.write(MANIFEST, b"no parquet")
     with pytest.raises(ValueError, match="not a manifest of this program"):
         read_rows(storage)
+
+
+def test_an_older_manifest_is_read(tmp_path: Path) -> None:
+    """When all sources were line drawings, their hash was called after them."""
+    storage = Storage.at(str(tmp_path))
+    row = make_row({"frame": "s/1.png", "status": "done", "source_sha256": "ab"})
+    table = parquet.read_table(io.BytesIO(to_bytes([row])))
+    names = {"source_sha256": "line_sha256"}
+    sink = io.BytesIO()
+    parquet.write_table(table.rename_columns([names.get(n, n) for n in table.column_names]), sink)
+    storage.write(MANIFEST, sink.getvalue())
+    assert read_rows(storage) == {"s/1.png": row}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lineart.storage import Entry, Storage
+from lineart.storage import Entry, Storage, read_file
 
 
 @pytest.fixture(params=["folder", "s3"])
@@ -71,3 +71,22 @@ def test_wrong_key(bucket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
     with pytest.raises(PermissionError, match="may not be used"):
         Storage.at(f"s3://{bucket.name}/x").check()
+
+
+@pytest.mark.parametrize("address", ["{folder}/a/b.txt", "a/b.txt", "b.txt"])
+def test_a_file_is_read_by_its_address(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Absolute, relative, or beside."""
+    for path in (tmp_path / "a" / "b.txt", tmp_path / "b.txt"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"here")
+    monkeypatch.chdir(tmp_path)
+    assert read_file(address.format(folder=tmp_path)) == b"here"
+
+
+def test_a_file_in_a_bucket_is_read_by_its_address(bucket: Path) -> None:
+    """So is an object, below a prefix or not."""
+    for key in ("a/b.txt", "b.txt"):
+        Storage.at(f"s3://{bucket.name}").write(key, b"there")
+        assert read_file(f"s3://{bucket.name}/{key}") == b"there"

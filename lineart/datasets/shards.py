@@ -57,7 +57,7 @@ MAPS = (
     pa.field("segmentation", pa.binary()),  # PNG, 8-bit numbers of classes, 255 = unknown
     pa.field("depth", pa.binary()),  # as `maps.encode_depth` makes it
 )
-"""Columns of shards that hold maps, of the size of `image`."""
+"""Columns of shards that hold such maps, of the size of `image`."""
 
 MAP_NAMES = tuple(field.name for field in MAPS)
 
@@ -94,8 +94,8 @@ def write_shard(storage: Storage, number: int, rows: Iterable[Row]) -> str:
 def to_bytes(rows: Iterable[Row]) -> bytes:
     """Write rows as one Parquet file; what is encoded already is not compressed again."""
     rows = list(rows)
-    has_maps = any(row.segmentation or row.depth for row in rows)
-    schema = pa.schema([*SCHEMA, *(MAPS if has_maps else ())])
+    maps = [field for field in MAPS if any(getattr(row, field.name) for row in rows)]
+    schema = pa.schema([*SCHEMA, *maps])
     heavy = {"image", "line", *MAP_NAMES}
     sink, rest = io.BytesIO(), iter(rows)
     with parquet.ParquetWriter(
@@ -136,10 +136,12 @@ class Shards:
     sources: list[str]
     """Where each picture comes from."""
     names: list[str]
+    maps: set[str]
+    """Which maps some of the pictures have: "segmentation", "depth"."""
 
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
-        self.sources, self.names = [], []
+        self.sources, self.names, self.maps = [], [], set()
         self._paths = _read_index(storage)
         row_groups = [self._read_light(path) for path in self._paths]
         # Running totals: where each file and each of its row groups begins.
@@ -147,7 +149,10 @@ class Shards:
         self._groups = [list(accumulate(counts, initial=0)) for counts in row_groups]
         self._reader = _Reader(storage)
         if not self.names:
-            raise ValueError(f"{storage.uri} is a prepared set of no pictures")
+            raise ValueError(
+                f"{storage.uri} is a prepared set of no pictures; more pictures, or another "
+                "--validation of jobs.prepare_data, give this side some"
+            )
 
     def __len__(self) -> int:
         return len(self.names)
@@ -186,6 +191,7 @@ class Shards:
                 table = file.read(columns=["name", "source"])
                 self.names += table["name"].to_pylist()
                 self.sources += table["source"].to_pylist()
+                self.maps |= set(MAP_NAMES) & set(file.schema_arrow.names)
                 meta = file.metadata
                 return [meta.row_group(i).num_rows for i in range(meta.num_row_groups)]
         except (pa.ArrowException, KeyError) as error:

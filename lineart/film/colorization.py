@@ -31,6 +31,8 @@ class Coloring:
     extras = ()
     shrink_stage = "hint"
     decode = staticmethod(decode_line)
+    # A network on a CPU takes ten times as long for a frame as reading and shrinking its drawing.
+    networks_fed = 8
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -14,6 +14,19 @@ from lineart.storage import Storage
 
 IMAGE_SUFFIXES = {".png", ".tif", ".tiff", ".tga", ".bmp", ".webp", ".jpg", ".jpeg"}
 PARQUET_SUFFIX = ".parquet"
+UNREAD_SUFFIXES = {
+    ".heic",
+    ".heif",
+    ".avif",
+    ".jxl",
+    ".gif",
+    ".psd",
+    ".exr",
+    ".dng",
+    ".cr2",
+    ".nef",
+}
+"""Pictures that cannot be read, which must not be passed over in silence."""
 
 natural_key = natsort_keygen(key=lambda path: path.split("/"), alg=ns.IGNORECASE)
 """Sort key that puts `f2` before `f10`, folder by folder."""
@@ -62,17 +75,21 @@ def stem(name: str) -> str:
     return posixpath.splitext(name)[0]
 
 
-def list_pictures(storage: Storage) -> list[Source]:
+def list_pictures(storage: Storage, unread: list[str] | None = None) -> list[Source]:
     """List every image file, and every row of every Parquet file, below `storage`.
+
+    Args:
+        storage: A folder or bucket.
+        unread: Takes the pictures of kinds that cannot be read.
 
     Raises:
         ValueError: a Parquet file lacks the columns `frame` and `image`, or a frame's name in it is
             not a plain relative path.
     """
-    return list(_pictures(storage))
+    return list(_pictures(storage, [] if unread is None else unread))
 
 
-def _pictures(storage: Storage) -> Iterator[Source]:
+def _pictures(storage: Storage, unread: list[str]) -> Iterator[Source]:
     for entry in storage.entries():
         hidden = any(part.startswith(".") for part in entry.path.split("/"))
         suffix = posixpath.splitext(entry.path)[1].lower()
@@ -82,6 +99,8 @@ def _pictures(storage: Storage) -> Iterator[Source]:
             yield Source(entry.path, entry.path)
         elif suffix == PARQUET_SUFFIX:
             yield from _parquet_pictures(storage, entry.path)
+        elif suffix in UNREAD_SUFFIXES:
+            unread.append(entry.path)
 
 
 def _parquet_pictures(storage: Storage, path: str) -> Iterator[Source]:

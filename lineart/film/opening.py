@@ -47,6 +47,8 @@ class Opened:
     """Those that this run looks at."""
     unused_hints: list[str]
     """Hints named after no shot and no frame: most likely slips of the pen."""
+    unread: list[str]
+    """Pictures of kinds that cannot be read."""
 
 
 def open_film(film: Film, open_task: OpenTask) -> Opened:
@@ -71,9 +73,11 @@ def open_film(film: Film, open_task: OpenTask) -> Opened:
     if not is_included(weights):
         _check_networks(files)
     hint_files = list_pictures(hints) if hints else []
-    frames = assemble(list_pictures(pictures), hint_files, pictures.name)
+    unread: list[str] = []
+    frames = assemble(list_pictures(pictures, unread), hint_files, pictures.name)
     if not frames:
-        raise ValueError(f"there is no image and no Parquet file below {pictures.uri}")
+        others = f"; {unread[0]} is of a kind that cannot be read" if unread else ""
+        raise ValueError(f"there is no image and no Parquet file below {pictures.uri}{others}")
     return Opened(
         Job(pictures, output, hints, task),
         weights,
@@ -81,6 +85,7 @@ def open_film(film: Film, open_task: OpenTask) -> Opened:
         frames,
         _select(frames, film.shots, film.limit),
         unused_hints(frames, hint_files),
+        unread,
     )
 
 

@@ -114,7 +114,7 @@ def make_frames(
         .map_batches(  # file -> inputs of the network
             _shrink,
             fn_kwargs={"job": job},
-            compute=ray.data.TaskPoolStrategy(size=pools.shrinkers),
+            compute=ray.data.TaskPoolStrategy(size=pools.shrinkers(job.task.networks_fed)),
             **pixels,
         )
         .map_batches(  # inputs -> answers

@@ -43,13 +43,12 @@ class Pools:
     pixels: Bounds
     pixel_cpus: float
 
-    @property
-    def shrinkers(self) -> int:
-        """Tasks that read and shrink. A network on a CPU takes ten times as long for a frame.
+    def shrinkers(self, networks_fed: int) -> int:
+        """Give how many tasks read and shrink, if one of them feeds so many networks on CPUs.
 
         No more than are needed: each process imports for seconds while the first network starts.
         """
-        return self.pixels.most if self.network_gpus else -(-self.networks.most // 8)
+        return self.pixels.most if self.network_gpus else -(-self.networks.most // networks_fed)
 
     @property
     def batch_size(self) -> int:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TypeVar
 
+import cv2
 import numpy as np
 
 from lineart.codec import decode_color
@@ -58,5 +59,5 @@ def read_previews(job: Job, frames: Sequence[FilmFrame], names: Sequence[str]) -
         try:
             source = job.task.show(job.task.decode(read_picture(job.pictures, frame.source)))
             yield Preview(frame.name, source, decode_color(job.output.read(frame.output)))
-        except (OSError, ValueError):
+        except (OSError, ValueError, cv2.error):
             continue

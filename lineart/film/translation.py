@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -42,10 +42,12 @@ class Translating:
     """Whether the answers are line drawings, not coloured pictures."""
     has_attention: bool = False
     """Whether to write where the network looks."""
-    face_model: bytes | None = None
+    face_model: bytes | None = field(default=None, repr=False)
     """YuNet's ONNX file, to cut out and align the face as paper 004 does; without it, nothing."""
 
     decode = staticmethod(decode_color)
+    # A photograph of 12 megapixels takes as long to read and shrink as a small network needs.
+    networks_fed = 1
 
     @property
     def words(self) -> Words:
@@ -89,12 +91,18 @@ class Translating:
         height, width = network_size(size, short_side_px)
         return max(LEAST_SIDE_PX, height), max(LEAST_SIDE_PX, width)
 
-    def open_network(self, files: Mapping[str, bytes], *, device: str, batch_size: int) -> Run:
+    def open_network(
+        self,
+        files: Mapping[str, bytes],
+        *,
+        device: str,
+        batch_size: int,  # noqa: ARG002 - photographs differ in size, and one keeps a GPU busy
+    ) -> Run:
         """Build the pair: small photographs -> answers, and with attention heat and photographs."""
         from lineart.inference import Translator
         from lineart.models import from_files
 
-        translator = Translator(from_files(files), device=device, batch_size=batch_size)
+        translator = Translator(from_files(files), device=device)
 
         def translate(photos: UInt8[np.ndarray, "B H W 3"]) -> list[np.ndarray]:
             pictures, heats = translator(photos)
@@ -154,15 +162,16 @@ def open_translating(
             "photographs they are no use: run python -m jobs.colorize with them"
         )
     only_px = config.get("size_px")
-    size_px = size_px or only_px or (FACE_SIZE_PX if face_model else DEFAULT_SIZE_PX)
+    usual_px = DEFAULT_SIZE_PX if face_model is None else FACE_SIZE_PX
+    size_px = size_px or only_px or usual_px
     check_size("--size", size_px)
     if only_px not in (None, size_px):
         raise ValueError(
             f"--size {size_px}, but these weights take {only_px} alone; leave the flag out"
         )
     if has_attention:
-        _check_attention(files, size_px)
-    if face_model:
+        _check_attention(files, only_px or LEAST_SIZE_PX)
+    if face_model is not None:
         _open_aligner(face_model)
     return Translating(
         size_px=size_px,

@@ -106,8 +106,9 @@ def to_batch(arrays: Arrays, device: torch.device) -> Batch:
 class Coloring:
     """How pairs that colour are trained; a `Task`."""
 
-    def open(self, data: Storage, side: str) -> Shards:
+    def open(self, data: Storage, side: str, recipe: Recipe) -> Shards:
         """Open the pictures of one side."""
+        del recipe
         return Shards(data.child(side))
 
     def maker(

@@ -30,7 +30,9 @@ class Device:
         device = torch.device("cuda", local_rank) if is_gpu else torch.device("cpu")
         if is_gpu:
             torch.cuda.set_device(device)
-            # The same images give the same bits, whether a run was interrupted or not.
+            # The same images give the same bits, whether a run was interrupted or not. Some layers
+            # of pairs that translate have no such way on CUDA (the gradients of reflected borders
+            # and of resizing): there, what is resumed differs by rounding.
             torch.backends.cudnn.deterministic = True
         has_half = (
             torch.cuda.is_bf16_supported(including_emulation=False)

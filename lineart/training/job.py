@@ -37,8 +37,8 @@ class Job:
         """
         return Run(
             recipe=self.recipe,
-            training=self.task.open(self.data, "train"),
-            validation=self.task.open(self.data, "validation"),
+            training=self.task.open(self.data, "train", self.recipe),
+            validation=self.task.open(self.data, "validation", self.recipe),
             output=self.output,
             device=device,
             feed=feed,
@@ -55,10 +55,11 @@ class Job:
             ValueError: A batch cannot be divided, or the output holds another run.
         """
         for side in ("train", "validation"):
-            self.task.open(self.data, side)
+            self.task.open(self.data, side, self.recipe)
         check_batches(self.recipe, workers, self.accumulate)
         checkpoint.check(self.output, self.recipe)
-        self.open_features(Device.here())
+        # Not on a GPU, which the processes that train will want.
+        self.open_features(Device(torch.device("cpu"), half=False, compiled=False))
 
     @property
     def task(self) -> Task:

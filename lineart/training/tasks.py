@@ -23,11 +23,12 @@ Cell = UInt8[np.ndarray, "_ _ 3"]
 class Task(Protocol):
     """Everything of a training that depends on what a pair does."""
 
-    def open(self, data: Storage, side: str) -> Any:
+    def open(self, data: Storage, side: str, recipe: Recipe) -> Any:
         """Open the pictures of one side, "train" or "validation", of what `prepare_data` left.
 
         Raises:
             FileNotFoundError: There are none.
+            ValueError: They lack what one of the recipe's losses needs.
         """
         ...
 

@@ -24,6 +24,12 @@ from lineart.storage import Storage
 from lineart.training.feed import Arrays
 from lineart.training.recipes import Recipe
 
+MAPS = {
+    "segmentation": ("segmentation", "prepare_data takes maps that lie beside the photographs"),
+    "geometry": ("depth", "prepare_data --depth-model makes some"),
+}
+"""Loss term -> the maps that it learns from, and where they come from."""
+
 
 @dataclass(frozen=True)
 class UnpairedBatch:
@@ -72,9 +78,21 @@ class UnpairedMaker:
 class Translating:
     """How pairs that translate are trained; a `Task`."""
 
-    def open(self, data: Storage, side: str) -> Unpaired:
-        """Open photographs and pictures of the style of one side."""
+    def open(self, data: Storage, side: str, recipe: Recipe) -> Unpaired:
+        """Open photographs and pictures of the style of one side.
+
+        Raises:
+            FileNotFoundError: There are none.
+            ValueError: A loss needs maps, and no photograph that is learned from has any.
+        """
         source, target = (Shards(data.child(f"{part}/{side}")) for part in ("source", "target"))
+        terms = {term for stage in recipe.stages for term in stage.losses}
+        for term, (name, way_out) in MAPS.items():
+            if side == "train" and term in terms and name not in source.maps:
+                raise ValueError(
+                    f"the {term} loss needs photographs with {name}, and {source.storage.uri} "
+                    f"holds none; {way_out}, or leave the loss out with --without {term}"
+                )
         return Unpaired(source, target)
 
     def maker(

@@ -98,3 +98,13 @@ def test_parquet_hostile_name(tmp_path: Path) -> None:
     parquet.write_table(pa.table({"frame": ["../x.png"], "image": [b""]}), tmp_path / "f.parquet")
     with pytest.raises(ValueError, match="no relative path"):
         list_pictures(Storage.at(str(tmp_path)))
+
+
+def test_pictures_that_cannot_be_read_are_told(tmp_path: Path) -> None:
+    """A telephone's HEIC is no frame, but it is not passed over in silence; other files are."""
+    for name in ("a.png", "b.HEIC", "notes.txt", ".hidden.gif"):
+        (tmp_path / name).write_bytes(b"")
+    unread: list[str] = []
+    pictures = list_pictures(Storage.at(str(tmp_path)), unread)
+    assert [picture.name for picture in pictures] == ["a.png"]
+    assert unread == ["b.HEIC"]

@@ -50,3 +50,10 @@ def test_bounds_that_are_none(text: str) -> None:
         Bounds.parse(text)
     assert Bounds.parse("2:5") == Bounds(2, 5)
     assert Bounds.parse("3") == Bounds(3, 3)
+
+
+def test_photographs_need_more_tasks_that_shrink() -> None:
+    """On 8 CPUs one task feeds all networks with drawings, one each with photographs."""
+    pools = plan_pools({"CPU": 8.0}, 1000)
+    assert pools.shrinkers(8) == 1
+    assert pools.shrinkers(1) == pools.networks.most > 2

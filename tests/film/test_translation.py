@@ -283,6 +283,7 @@ def test_a_real_face(make_film: MakeFilm) -> None:
         ("square", {"size_px": 128}, "--size 128, but these weights take 64 alone"),
         ("drawing", {"has_attention": True}, "no attention to show; leave out --attention"),
         ("drawing", {"face_model": b"no model"}, "are no YuNet face detector"),
+        ("drawing", {"face_model": b""}, "are no YuNet face detector"),
     ],
 )
 def test_flags_that_do_not_fit(

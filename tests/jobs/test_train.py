@@ -66,7 +66,12 @@ def test_a_training_leaves_weights_and_a_page(
         ({"data": "nowhere"}, "holds no finished set of shards"),
         ({"recipe": "two_stage"}, "--without content"),
         ({"accumulate": 3}, "cannot be divided"),
-        ({"recipe": "line_drawing"}, "--without semantics"),
+        (
+            {"recipe": "line_drawing", "without": ("segmentation", "geometry")},
+            "--without semantics",
+        ),
+        ({"recipe": "small_line_drawing", "without": ("semantics",)}, "photographs with segm"),
+        ({"without": ("l1", "l2", "hint")}, "leaves no loss in the stage draft"),
         ({"without": ("hue",)}, "--without names hue; small knows hint, l1, l2 there"),
         ({"features": {"content": "vgg16"}}, "--features names content; small knows none there"),
     ],
@@ -97,7 +102,7 @@ def test_a_pair_that_translates_trains_by_the_same_command(data: str, tmp_path: 
         output=str(output),
         sample_workers=0,
         tiny=True,
-        without=("semantics", "geometry"),
+        without=("semantics", "geometry", "segmentation"),
     )
     assert main(flags) == DONE
     files = {path.name: path.read_bytes() for path in (output / "weights").iterdir()}

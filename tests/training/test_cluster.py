@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from lineart.codec import encode_png
+from lineart.datasets.maps import encode_depth
 from lineart.datasets.shards import Row, finish, write_shard
 from lineart.storage import Storage
 from lineart.training import checkpoint
@@ -31,7 +32,11 @@ def data(pictures: Any, tmp_path: Path) -> Storage:
     sides = ("train", "validation")
     for side in (*sides, *(f"{domain}/{s}" for domain in ("source", "target") for s in sides)):
         rows = [
-            Row(p.name, encode_png(p.color), None, 96, 96, "", "", "", "drawn", "CC0", None)
+            Row(
+                *(p.name, encode_png(p.color), None, 96, 96, "", "", "", "drawn", "CC0", None),
+                segmentation=encode_png(p.segmentation),
+                depth=encode_depth(p.depth),
+            )
             for p in pictures.pictures
         ]
         finish(there.child(side), [write_shard(there.child(side), 0, rows)])
@@ -164,10 +169,12 @@ def test_a_pair_that_translates_trains_on_two_workers(
 def test_two_workers_learn_what_one_does(data: Storage, tmp_path: Path, cpu: Device) -> None:
     """Gradients of two workers are those of one with the whole batch, where norms see one picture.
 
-    Both domains' generators and judges: after the first step they differ by rounding alone.
+    Both domains' generators and judges, and the head that reads regions: after the first step
+    they differ by rounding alone.
     """
     job = make_job("line_drawing", data, str(tmp_path / "two"))
-    stage = replace(job.recipe.stages[0], images=4, losses={"adversarial": 1.0, "cycle": 0.05})
+    losses = {"adversarial": 1.0, "cycle": 0.05, "segmentation": 1.0}
+    stage = replace(job.recipe.stages[0], images=4, losses=losses)
     job = replace(job, recipe=replace(job.recipe, stages=(stage,)))
     train_in_two_processes(job, tmp_path)
     alone = replace(job, output=Storage.at(str(tmp_path / "one")))
