@@ -269,6 +269,16 @@ def ugatit_light() -> Recipe:
     return replace(ugatit(), model="ugatit_light", arguments={"width": 64, "blocks": 4})
 
 
+def small_ugatit() -> Recipe:
+    """Give `ugatit_light` for a CPU core: a sixteenth of the parameters, a quarter of the pixels."""
+    recipe = ugatit_light()
+    stages = tuple(
+        replace(s, images=4_000, crop=128, learning_rate=2e-4, save_every=500)
+        for s in recipe.stages
+    )
+    return replace(recipe, arguments={"width": 16, "blocks": 4}, stages=stages)
+
+
 def tiny(recipe: Recipe) -> Recipe:
     """Give a recipe's twin for tests: the same terms, networks of width 4, eight images a stage."""
     # U-GAT-IT's discriminators take no smaller pictures.
@@ -293,5 +303,6 @@ RECIPES: Final[dict[str, Callable[[], Recipe]]] = {
     "small_line_drawing_baseline": small_line_drawing_baseline,
     "ugatit": ugatit,
     "ugatit_light": ugatit_light,
+    "small_ugatit": small_ugatit,
 }
 """Name -> recipe."""
