@@ -270,7 +270,7 @@ def ugatit_light() -> Recipe:
 
 
 def small_ugatit() -> Recipe:
-    """Give `ugatit_light` for a CPU core: a sixteenth of the parameters, a quarter of the pixels."""
+    """Give `ugatit_light` for a CPU core: a quarter of the width and of the pixels."""
     recipe = ugatit_light()
     stages = tuple(
         replace(s, images=4_000, crop=128, learning_rate=2e-4, save_every=500)
