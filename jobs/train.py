@@ -24,7 +24,8 @@ from lineart.training.device import Device
 from lineart.training.feed import LocalFeed
 from lineart.training.job import Job
 from lineart.training.loop import train
-from lineart.training.recipes import RECIPES, Recipe, tiny
+from lineart.training.recipe import Recipe
+from lineart.training.recipes import RECIPES, tiny
 from lineart.training.record import read_columns, read_scalars
 from lineart.training.sheet import read_grids, write_sheets
 

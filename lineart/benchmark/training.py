@@ -14,7 +14,8 @@ from lineart.storage import Storage
 from lineart.training.device import Device
 from lineart.training.feed import Arrays, LocalFeed, Order
 from lineart.training.loop import Run, StageRun
-from lineart.training.recipes import RECIPES, Recipe
+from lineart.training.recipe import Recipe
+from lineart.training.recipes import RECIPES
 
 CPU_BATCH = 2
 """A processor has no memory for, and no gain from, the papers' batches of 64."""

@@ -18,7 +18,7 @@ from lineart.models import Pair
 from lineart.models.layers import ColorBatch, HintBatch, HintPixels, LineBatch, LinePixels
 from lineart.storage import Storage
 from lineart.training.feed import Arrays
-from lineart.training.recipes import Recipe
+from lineart.training.recipe import Recipe
 
 
 @dataclass(frozen=True)

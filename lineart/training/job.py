@@ -12,7 +12,7 @@ from lineart.training import checkpoint
 from lineart.training.device import Device
 from lineart.training.feed import Feed
 from lineart.training.loop import OnSave, Run, check_batches, tell_nobody
-from lineart.training.recipes import Recipe
+from lineart.training.recipe import Recipe
 from lineart.training.tasks import TASKS, Task
 
 

@@ -20,7 +20,7 @@ from lineart.training.feed import Feed, Maker, Order
 from lineart.training.learner import Learner
 from lineart.training.objective import Features
 from lineart.training.preview import Preview
-from lineart.training.recipes import Recipe, Stage
+from lineart.training.recipe import Recipe, Stage
 from lineart.training.record import VALIDATION, Recorder
 from lineart.training.tasks import TASKS
 

@@ -12,7 +12,7 @@ from lineart.models import Colorization, Pair, Translation
 from lineart.storage import Storage
 from lineart.training.colorization import Coloring
 from lineart.training.feed import Arrays, Maker
-from lineart.training.recipes import Recipe
+from lineart.training.recipe import Recipe
 from lineart.training.translation import Translating
 
 Cell = UInt8[np.ndarray, "_ _ 3"]

@@ -22,7 +22,7 @@ from lineart.models import Pair
 from lineart.models.layers import ColorBatch
 from lineart.storage import Storage
 from lineart.training.feed import Arrays
-from lineart.training.recipes import Recipe
+from lineart.training.recipe import Recipe
 
 MAPS = {
     "segmentation": ("segmentation", "prepare_data takes maps that lie beside the photographs"),

@@ -15,7 +15,7 @@ from lineart.storage import Storage
 from lineart.training.device import Device
 from lineart.training.feed import LocalFeed
 from lineart.training.loop import Run
-from lineart.training.recipes import Recipe
+from lineart.training.recipe import Recipe
 
 
 @dataclass(frozen=True)

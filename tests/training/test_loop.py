@@ -16,7 +16,8 @@ from lineart.training.colorization import to_batch
 from lineart.training.feed import LocalFeed
 from lineart.training.learner import Learner
 from lineart.training.loop import StageRun, train
-from lineart.training.recipes import RECIPES, Recipe, tiny
+from lineart.training.recipe import Recipe
+from lineart.training.recipes import RECIPES, tiny
 from lineart.training.record import SCALARS, read_scalars
 
 

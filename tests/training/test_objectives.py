@@ -15,7 +15,8 @@ from lineart.training.learner import Learner
 from lineart.training.objective import Objective
 from lineart.training.objectives import OBJECTIVES
 from lineart.training.objectives.colorization import damage
-from lineart.training.recipes import RECIPES, Recipe, tiny
+from lineart.training.recipe import Recipe
+from lineart.training.recipes import RECIPES, tiny
 from lineart.training.tasks import TASKS
 from tests.training.conftest import STAND_INS, as_data
 

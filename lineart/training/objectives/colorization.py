@@ -17,7 +17,7 @@ from lineart.models.layers import ColorBatch
 from lineart.training.colorization import Batch
 from lineart.training.device import Device
 from lineart.training.objective import Features, Terms
-from lineart.training.recipes import Recipe, Stage
+from lineart.training.recipe import Recipe, Stage
 
 
 def reconstruction_terms(fake: ColorBatch, batch: Batch, stage: Stage) -> Terms:

@@ -15,7 +15,7 @@ from lineart.models.line_drawing import DepthHead, SegmentationUNet
 from lineart.training.device import Device
 from lineart.training.objective import Features, Terms
 from lineart.training.objectives.judges import Judges
-from lineart.training.recipes import Recipe, Stage
+from lineart.training.recipe import Recipe, Stage
 from lineart.training.translation import UnpairedBatch
 
 HALF = 0.5

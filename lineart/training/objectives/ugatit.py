@@ -16,7 +16,7 @@ from lineart.models.ugatit import Discriminator, Judged
 from lineart.training.device import Device
 from lineart.training.objective import Features, Terms
 from lineart.training.objectives.judges import Judges
-from lineart.training.recipes import Recipe, Stage
+from lineart.training.recipe import Recipe, Stage
 from lineart.training.translation import UnpairedBatch
 
 OTHER = {"target": "source", "source": "target"}
