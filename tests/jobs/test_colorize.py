@@ -125,10 +125,11 @@ def test_sigkill_at_three_moments(
 def test_interrupt(lines: Path, tiny_weights: Path, tmp_path: Path, how: signal.Signals) -> None:
     """Ctrl-C and `ray job stop` end the run with a sentence; what was done is in the manifest."""
     output = tmp_path / "out"
-    command = arguments(lines, output, tiny_weights)
+    # Large for the network, so that the rest of the film is still to come when the signal does.
+    command = [flag.replace("64", "512") for flag in COMMAND]
+    command += arguments(lines, output, tiny_weights)[len(COMMAND) :]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as driver:
-        # Early: the rest of these small frames takes a second or two.
-        wait_for_frames(driver, output, 30)
+        wait_for_frames(driver, output, 20)
         driver.send_signal(how)
         _, errors = driver.communicate(timeout=60)
     assert driver.returncode == 130
