@@ -128,6 +128,8 @@ def test_interrupt(lines: Path, tiny_weights: Path, tmp_path: Path, how: signal.
     # Large for the network, so that the rest of the film is still to come when the signal does.
     command = [flag.replace("64", "512") for flag in COMMAND]
     command += arguments(lines, output, tiny_weights)[len(COMMAND) :]
+    # Tests that a shell has put into the background ignore Ctrl-C, and so would the command.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as driver:
         wait_for_frames(driver, output, 20)
         driver.send_signal(how)
