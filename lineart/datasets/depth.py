@@ -156,6 +156,7 @@ def _load_torchscript(path: Path) -> Run:
         # PyTorch advises against TorchScript; the files that people have are TorchScript.
         warnings.simplefilter("ignore", FutureWarning)
         try:
+            # torch leaves it without annotations.
             network: nn.Module = torch.jit.load(path, map_location="cpu")  # type: ignore[no-untyped-call]
         except RuntimeError as error:
             raise ValueError(
@@ -189,10 +190,12 @@ def _load_hub(repository: str, name: str) -> Run:
     """Load by `torch.hub`, which runs the code of the repository that the user names."""
     source = "local" if Path(repository).is_dir() else "github"
     try:
+        # torch leaves it without annotations.
         network = torch.hub.load(  # type: ignore[no-untyped-call]
             repository, name, source=source, trust_repo=True
         )
     except Exception as error:
+        # The repository's own code may raise anything.
         raise ValueError(
             f"torch.hub cannot load {name!r} from {repository!r} "
             f"({type(error).__name__}: {_one_line(error)}); without a network connection give "

@@ -76,8 +76,10 @@ class Translating:
         """Name the folders of the files that are written beside each frame."""
         return (ATTENTION,) if self.has_attention else ()
 
-    def shrink(self, data: bytes, picture: Frame, hint: bytes | None) -> Shrunk:  # noqa: ARG002
+    def shrink(self, data: bytes, picture: Frame, hint: bytes | None) -> Shrunk:
         """Make the small photograph, or the aligned face; keep the size of the frame."""
+        # Photographs have no hints, and their files are not needed again.
+        del data, hint
         photo = self.show(picture)
         size = (self.size_px, self.size_px) if self.is_square else self.fit(photo.shape[:2])
         return Shrunk([resize(photo, size)], json.dumps(photo.shape[:2]).encode())

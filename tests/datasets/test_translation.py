@@ -1,5 +1,3 @@
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 
@@ -10,22 +8,7 @@ from lineart.datasets.translation import (
     UnpairedSettings,
     cut,
 )
-
-
-@dataclass(frozen=True)
-class Listed:
-    """Pictures in memory."""
-
-    pictures: tuple[Picture, ...]
-
-    @property
-    def sources(self) -> list[str]:
-        """All from one place."""
-        return ["drawn"] * len(self.pictures)
-
-    def read(self, index: int) -> Picture:
-        """Give a picture."""
-        return self.pictures[index]
+from tests.datasets.listed import Listed
 
 
 def photograph(seed: int = 0, size: tuple[int, int] = (48, 64)) -> Picture:

@@ -1,6 +1,5 @@
 """Pictures to train on, drawn by code."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,27 +10,13 @@ from torch.nn import functional as F
 
 from lineart.datasets.samples import Picture
 from lineart.datasets.translation import Unpaired
+from lineart.models import MODELS, Translation
 from lineart.storage import Storage
 from lineart.training.device import Device
 from lineart.training.feed import LocalFeed
 from lineart.training.loop import Run
 from lineart.training.recipe import Recipe
-
-
-@dataclass(frozen=True)
-class Listed:
-    """Pictures in memory."""
-
-    pictures: tuple[Picture, ...]
-
-    @property
-    def sources(self) -> list[str]:
-        """All from one place."""
-        return ["drawn"] * len(self.pictures)
-
-    def read(self, index: int) -> Picture:
-        """Give a picture."""
-        return self.pictures[index]
+from tests.datasets.listed import Listed
 
 
 def painted(seed: int) -> Picture:
@@ -48,8 +33,9 @@ def painted(seed: int) -> Picture:
 
 def as_data(recipe: Recipe, pictures: Listed) -> Listed | Unpaired:
     """Give pictures as the task of a recipe wants them."""
-    is_translating = recipe.model in ("line_drawing", "ugatit", "ugatit_light")
-    return Unpaired(pictures, pictures) if is_translating else pictures
+    with torch.device("meta"):
+        task = MODELS[recipe.model](**recipe.arguments).task
+    return Unpaired(pictures, pictures) if isinstance(task, Translation) else pictures
 
 
 class Shrunk(nn.Module):
