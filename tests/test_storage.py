@@ -1,5 +1,6 @@
 """Folders and S3 behave alike."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -39,10 +40,23 @@ def test_nothing_there(storage: Storage) -> None:
         storage.read("none.png")
 
 
+def test_create(storage: Storage) -> None:
+    """Something is stored where nothing is, and what is there stays as it is."""
+    assert storage.create("x/a", b"first")
+    assert not storage.create("x/a", b"second")
+    assert storage.read("x/a") == b"first"
+    storage.delete("x/a")
+    assert storage.create("x/a", b"third")
+    assert [entry.path for entry in storage.entries()] == ["x/a"]
+
+
 @pytest.mark.parametrize("path", ["../x", "/x", "a/../../x", "a\0", "a//b", "./a"])
 def test_paths_that_leave_the_root(storage: Storage, path: str) -> None:
     """A path that is not plain is never opened."""
-    for use in (storage.read, storage.exists, storage.delete):
+    for use in (
+        *(storage.read, storage.exists, storage.delete, storage.open_file),
+        *(partial(write, data=b"") for write in (storage.write, storage.create)),
+    ):
         with pytest.raises(ValueError, match="plain relative path"):
             use(path)
 

@@ -1,0 +1,136 @@
+"""A film on S3 while requests fail: it comes out as without, and what that costs.
+
+python -m tests.drills.storage --frames 500 --share 0.1
+"""
+
+import argparse
+import hashlib
+import io
+import json
+import tempfile
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from unittest.mock import patch
+
+from pyarrow import parquet
+
+from lineart.film.alone import Alone
+from lineart.film.colorization import open_coloring
+from lineart.film.opening import Film, open_film
+from lineart.film.run import Summary, run_film
+from lineart.local_s3 import serve_s3
+from lineart.storage import Storage, s3_calls
+from tests.drills.film import draw_film, make_weights
+from tests.faults import FAULTS, Faults, in_turn, serve_faults, some
+
+PASSING = sorted(FAULTS.keys() - {"403", "404", "412"})
+"""Faults after which the same request may succeed."""
+BUCKET = "storage-drill"
+
+
+@dataclass
+class Outcome:
+    """How a film came out, and what it took."""
+
+    summary: Summary
+    seconds: float
+    counts: Counter[str]
+    """Requests and faults."""
+    files: dict[str, str]
+    """Hash of every picture, by path."""
+    rows: list[dict[str, object]]
+    """The manifest, without what differs from run to run."""
+
+
+def put_film(folder: Path, place: Storage, frames: int, seed: int) -> None:
+    """Draw a film and its weights in a folder; store the drawings below `place`."""
+    draw_film(folder / "lines", frames, seed)
+    make_weights(folder / "weights")
+    for path in sorted((folder / "lines").rglob("*.png")):
+        place.write(path.relative_to(folder).as_posix(), path.read_bytes())
+
+
+def color(place: Storage, weights: Path, output: str) -> Summary:
+    """Colour the film below `place`, in this process."""
+    film = Film(
+        pictures=place.child("lines").uri, output=place.child(output).uri, weights=str(weights)
+    )
+    opened = open_film(film, partial(open_coloring, network_size_px=64))
+    return run_film(film, opened, Alone(), lambda _: None)[0]
+
+
+def color_through(
+    proxy: Faults, place: Storage, weights: Path, *, share: float, seed: int, faults: list[str]
+) -> Outcome:
+    """Colour the film while a share of the requests fails; look at it without faults."""
+    output = f"out-{share:g}"
+    started = time.monotonic()
+    with proxy.during(some(share, faults, seed) if share else in_turn()) as counts:
+        summary = color(place, weights, output)
+        seconds, counts = time.monotonic() - started, Counter(counts)
+    return Outcome(summary, seconds, counts, *outcome(place.child(output)))
+
+
+def outcome(output: Storage) -> tuple[dict[str, str], list[dict[str, object]]]:
+    """Give the hash of every picture, and the manifest without what differs from run to run."""
+    files = {
+        entry.path: hashlib.sha256(output.read(entry.path)).hexdigest()
+        for entry in output.entries("frames")
+    }
+    table = parquet.read_table(io.BytesIO(output.read("manifest/manifest.parquet")))
+    return files, table.drop_columns(["written_at", "seconds"]).to_pylist()
+
+
+def main() -> int:
+    """Run the drill; 1 if the film does not come out as without faults."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--frames", type=int, default=500)
+    parser.add_argument("--share", type=float, default=0.1, help="of the requests fail")
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "s3" / BUCKET).mkdir(parents=True)
+        # Here the server is near: a second of silence is enough.
+        with (
+            patch.object(s3_calls, "READ_S", 1.0),
+            serve_s3(folder / "s3"),
+            serve_faults() as proxy,
+        ):
+            place = Storage.at(f"s3://{BUCKET}")
+            put_film(folder, place, arguments.frames, arguments.seed)
+            run = partial(
+                color_through, proxy, place, folder / "weights", seed=arguments.seed, faults=PASSING
+            )
+            # What the first run imports is no part of what faults cost.
+            color(place, folder / "weights", "warm")
+            return report(run(share=0.0), run(share=arguments.share))
+
+
+def report(without: Outcome, faulty: Outcome) -> int:
+    """Print what the faults cost; give 1 if anything came out otherwise."""
+    for fault in PASSING:
+        print(f"{fault:17}{faulty.counts[fault]:6}")
+    again = faulty.counts["requests"] - without.counts["requests"]
+    print(f"requests {faulty.counts['requests']}, {again} of them again")
+    print(f"seconds {faulty.seconds:.1f}, without faults {without.seconds:.1f}")
+    equal = (faulty.files, faulty.rows) == (without.files, without.rows)
+    whole = equal and faulty.summary.failed == 0 and len(faulty.files) == faulty.summary.frames
+    print("every frame is there and as without faults" if whole else "THE FILM IS NOT AS WITHOUT")
+    line = {
+        "whole": whole,
+        "again": again,
+        "faults": {fault: faulty.counts[fault] for fault in PASSING},
+        "seconds": round(faulty.seconds, 1),
+        "seconds_without": round(without.seconds, 1),
+        "summary": asdict(faulty.summary),
+    }
+    print(json.dumps(line))
+    return 0 if whole else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,495 @@
+"""Storage that misbehaves: whole after a while, or an error that says why, never half."""
+
+import errno
+import hashlib
+import os
+import random
+import secrets
+import subprocess
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+
+from lineart.codec import encode_png
+from lineart.storage import Entry, Storage, s3_calls
+from lineart.storage import s3 as objects
+from tests.drills.film import draw_film, make_weights
+from tests.drills.storage import PASSING, color, color_through, outcome, put_film
+from tests.faults import Faults, always, in_turn, serve_faults
+
+ON_THE_WAY = ["500", "503", "reset_in_answer", "end_in_answer", "stall", "lost_answer"]
+"""What can happen to any request and its answer."""
+DATA = hashlib.shake_256(b"frame").digest(300_000)
+
+OPERATIONS: dict[str, Callable[[Storage], object]] = {
+    "check": lambda storage: storage.check(),
+    "entries": lambda storage: list(storage.entries()),
+    "exists": lambda storage: storage.exists("a"),
+    "read": lambda storage: storage.read("a"),
+    "write": lambda storage: storage.write("b", b"new"),
+    "create": lambda storage: storage.create("b", b"new"),
+    "delete": lambda storage: storage.delete("a"),
+}
+
+
+@pytest.fixture(scope="module")
+def faults(s3: Path) -> Iterator[Faults]:
+    """Put a proxy before the S3 server, with a bucket `faults` behind it."""
+    with serve_faults() as proxy:
+        s3_calls.client().create_bucket(Bucket="faults")
+        assert (s3 / "faults").is_dir()
+        yield proxy
+
+
+@pytest.fixture
+def storage(faults: Faults, monkeypatch: pytest.MonkeyPatch) -> Storage:
+    """Give a place on S3 with one object, `a`, and little patience."""
+    monkeypatch.setattr(s3_calls, "FIRST_PAUSE_S", 0.001)
+    storage = Storage.at(f"s3://faults/{secrets.token_hex(4)}")
+    storage.write("a", DATA)
+    faults.counts.clear()
+    return storage
+
+
+@pytest.fixture
+def short_silence(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let no answer pause for long."""
+    monkeypatch.setattr(s3_calls, "READ_S", 0.5)
+    s3_calls._connect.cache_clear()
+    yield
+    s3_calls._connect.cache_clear()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Mount a disk of 256 KB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if os.geteuid() != 0 or mount("-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)):
+        pytest.skip("mounting a small disk takes an administrator")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def mount(*arguments: str) -> int:
+    """Call mount; give its exit status."""
+    return subprocess.run(["mount", *arguments], capture_output=True, check=False).returncode
+
+
+# S3: faults that pass.
+
+
+@pytest.mark.usefixtures("short_silence")
+@pytest.mark.parametrize("fault", ON_THE_WAY)
+def test_what_is_read_is_whole(storage: Storage, faults: Faults, fault: str) -> None:
+    """After faults a read, a list, a question give all; a cut body is never returned."""
+    with faults.during(in_turn(fault, fault)) as counts:
+        assert storage.read("a") == DATA
+    assert counts == {"requests": 3, fault: 2}
+    with faults.during(in_turn(fault)):
+        assert list(storage.entries()) == [Entry("a", len(DATA))]
+    with faults.during(in_turn(fault)):
+        assert storage.exists("a")
+
+
+@pytest.mark.parametrize("fault", ["500", "503", "reset_in_request", "lost_answer", "damage"])
+def test_what_is_written_is_whole(storage: Storage, faults: Faults, fault: str) -> None:
+    """A write is sent anew, and what was damaged on the way does not stay."""
+    with faults.during(in_turn(fault, fault)) as counts:
+        storage.write("b", DATA)
+    assert counts == {"requests": 3, fault: 2}
+    assert storage.read("b") == DATA
+    if fault != "damage":
+        with faults.during(in_turn(fault)):
+            storage.delete("b")
+        assert not storage.exists("b")
+
+
+def test_a_list_of_several_pages(
+    storage: Storage, faults: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list goes on at the page that failed, and no name is lost or doubled."""
+    client = s3_calls.client()
+    pages_of_two = partial(client.list_objects_v2, MaxKeys=2)
+    monkeypatch.setattr(client, "list_objects_v2", pages_of_two)
+    for name in "bcde":
+        storage.write(name, b"x")
+    with faults.during(in_turn("503", "end_in_answer", part="continuation-token")) as counts:
+        assert [entry.path for entry in storage.entries()] == [*"abcde"]
+    assert counts == {"requests": 5, "503": 1, "end_in_answer": 1}
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST"])
+@pytest.mark.parametrize("fault", ["500", "lost_answer", "reset_in_request"])
+def test_a_large_object(
+    storage: Storage, faults: Faults, fault: str, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An object in parts is whole after faults at its parts, its beginning and its end."""
+    monkeypatch.setattr(objects, "PART_BYTES", 100_000)
+    # The first POST begins the upload, the second one ends it.
+    with faults.during(in_turn(fault, fault, fault, method=method)) as counts:
+        storage.write("b", DATA + b"end")
+    assert counts[fault] == 3
+    assert storage.read("b") == DATA + b"end"
+
+
+def test_the_end_of_a_large_object_is_told_in_an_answer_that_is_lost(
+    storage: Storage, faults: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the server then knows no such upload any more, the object is sent once more."""
+    monkeypatch.setattr(objects, "PART_BYTES", 100_000)
+    with faults.during(in_turn("lost_answer", method="POST", part="uploadId=")) as counts:
+        storage.write("b", DATA + b"end")
+    assert counts["requests"] == 2 * (1 + 4 + 1) + 2
+    assert storage.read("b") == DATA + b"end"
+
+
+# S3: faults that stay.
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        *((name, fault) for name in OPERATIONS for fault in ("500", "lost_answer")),
+        *((name, "end_in_answer") for name in ("read", "entries")),
+        *((name, "damage") for name in ("write", "create")),
+    ],
+)
+def test_a_fault_that_stays(storage: Storage, faults: Faults, name: str, fault: str) -> None:
+    """After so many tries it is an OSError that names the place and the cause."""
+    method = "PUT" if name in ("write", "create") else ""
+    with (
+        faults.during(always(fault, method=method)) as counts,
+        pytest.raises(OSError, match=r"faults.*8 tries"),
+    ):
+        OPERATIONS[name](storage)
+    assert counts[fault] == s3_calls.ATTEMPTS
+    assert storage.exists("b") is (fault == "lost_answer" and method == "PUT")
+
+
+@pytest.mark.usefixtures("short_silence")
+def test_a_read_that_stalls_ends(
+    storage: Storage, faults: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many tries are left, none begins when patience is at its end."""
+    monkeypatch.setattr(s3_calls, "PATIENCE_S", 1.2)
+    silent = "no whole answer from S3: ReadTimeoutError"
+    with faults.during(always("stall")) as counts, pytest.raises(ConnectionError, match=silent):
+        storage.read("a")
+    assert counts["stall"] < 4
+
+
+@pytest.mark.parametrize("part_bytes", [2**20, 100_000])
+def test_a_write_that_fails_leaves_what_was(
+    storage: Storage, faults: Faults, part_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The former object stays whole when the new one, or a part of it, cannot be stored."""
+    monkeypatch.setattr(objects, "PART_BYTES", part_bytes)
+    cut = always("reset_in_request", method="PUT")
+    with faults.during(cut), pytest.raises(ConnectionError, match="8 tries"):
+        storage.write("a", DATA[::-1])
+    assert storage.read("a") == DATA
+    if part_bytes < len(DATA):
+        unfinished = s3_calls.client().list_multipart_uploads(
+            Bucket="faults", Prefix=storage.root.removeprefix("faults/")
+        )
+        assert unfinished.get("Uploads", []) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_whole"),
+    [
+        ({"ETag": f'"{"0" * 32}"'}, False),
+        ({"ETag": f'"{"0" * 32}"', "ServerSideEncryption": "aws:kms"}, True),
+        ({"ETag": '"0-1"'}, True),
+        ({}, True),
+    ],
+)
+def test_the_hash_that_the_server_tells(
+    storage: Storage, answer: dict[str, str], is_whole: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that has stored another hash is not believed, where what it tells is a hash."""
+    monkeypatch.setattr(s3_calls.client(), "put_object", lambda **_: answer)
+    if is_whole:
+        storage.write("b", b"new")
+    else:
+        with pytest.raises(OSError, match="something else than it was sent: DamagedError, 8 tries"):
+            storage.write("b", b"new")
+
+
+# S3: what no patience mends.
+
+
+def test_pauses_grow_and_vary(storage: Storage, faults: Faults, monkeypatch: Any) -> None:
+    """Each pause is drawn below a ceiling that doubles up to the longest."""
+    ceilings: list[float] = []
+    monkeypatch.setattr(s3_calls, "FIRST_PAUSE_S", 0.5)
+    monkeypatch.setattr(s3_calls, "LONGEST_PAUSE_S", 10.0)
+    monkeypatch.setattr(random, "uniform", lambda least, most: ceilings.append(most) or least)
+    with faults.during(always("503")), pytest.raises(OSError, match=r"SlowDown \(503\)"):
+        storage.read("a")
+    assert ceilings == [0.5, 1, 2, 4, 8, 10, 10, 10]
+
+
+def test_wrong_credentials(
+    storage: Storage, faults: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are refused at the first try, and no word of them is in the error."""
+    key, secret = "AKIAWRONGKEY", "wrong/secret+that+nobody+may+see"
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
+    for use in OPERATIONS.values():
+        with faults.during(in_turn()) as counts, pytest.raises(PermissionError) as caught:
+            use(storage)
+        assert counts["requests"] == 1
+        text = "".join(traceback.format_exception(caught.value))
+        assert not [word for word in (key, secret, "Signature=", "AWS4-") if word in text]
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_a_bucket_that_is_not_there(faults: Faults, name: str) -> None:
+    """It is said at the first request; only the question whether an object is there has a no."""
+    absent = Storage.at("s3://absent-bucket/film")
+    with faults.during(in_turn()) as counts:
+        if name == "exists":
+            assert not absent.exists("a")
+        else:
+            with pytest.raises(FileNotFoundError, match=r"there is no .*absent-bucket"):
+                OPERATIONS[name](absent)
+    assert counts["requests"] == (2 if name == "create" else 1)
+
+
+def test_an_output_that_may_only_be_read(storage: Storage, faults: Faults) -> None:
+    """A refused write is not repeated, and says so."""
+    with faults.during(always("403", method="PUT")) as counts:
+        for use in (storage.write, storage.create):
+            with pytest.raises(PermissionError, match=r"/b may not be used: AccessDenied \(403\)"):
+                use("b", b"new")
+    assert counts["403"] == 2
+    assert not storage.exists("b")
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "sentence"),
+    [
+        ({"AWS_ACCESS_KEY_ID": None}, PermissionError, "Unable to locate credentials"),
+        ({"AWS_PROFILE": "nobody"}, OSError, "the AWS settings cannot be used: .*nobody"),
+        ({"AWS_ENDPOINT_URL": "no address"}, OSError, "the AWS settings cannot be used"),
+        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, ConnectionError, "EndpointConnectionError"),
+    ],
+)
+def test_settings_that_reach_nothing(
+    storage: Storage,
+    settings: dict[str, str | None],
+    error: type[OSError],
+    sentence: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Missing keys and profiles and wrong addresses are errors that say so."""
+    for file in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(file, "nowhere")
+    for name, value in settings.items():
+        if value is None:
+            monkeypatch.delenv(name)
+        else:
+            monkeypatch.setenv(name, value)
+    with pytest.raises(error, match=sentence):
+        storage.read("a")
+
+
+def test_a_name_that_no_bucket_can_have() -> None:
+    """It is an error in one line."""
+    with pytest.raises(OSError, match="Invalid bucket name") as caught:
+        Storage.at("s3://no bucket!/x").check()
+    assert "\n" not in str(caught.value)
+
+
+# Storing only where nothing is.
+
+
+def test_create_on_s3_with_a_lost_answer(storage: Storage, faults: Faults) -> None:
+    """An object that an unanswered request has stored is known for one's own; another's is not."""
+    assert storage.create("b", b"ours")
+    # As AWS answers a second request; this server does not know If-None-Match.
+    with faults.during(in_turn("lost_answer", "412", method="PUT")):
+        assert storage.create("c", b"ours")
+    with faults.during(in_turn("404", "412")):
+        assert not storage.create("b", b"theirs")
+    assert (storage.read("b"), storage.read("c")) == (b"ours", b"ours")
+
+
+def test_create_asks_that_nothing_be_there(storage: Storage, monkeypatch: Any) -> None:
+    """The request says If-None-Match, so that of two at once one succeeds."""
+    client, asked = s3_calls.client(), []
+    put = client.put_object
+    monkeypatch.setattr(client, "put_object", lambda **kw: asked.append(kw) or put(**kw))
+    storage.create("b", b"ours")
+    storage.write("c", b"ours")
+    assert [keywords.get("IfNoneMatch") for keywords in asked] == ["*", None]
+
+
+# A connection belongs to a process.
+
+
+@pytest.mark.usefixtures("faults")
+def test_a_connection_is_not_shared_with_a_fork() -> None:
+    """A process has one connection, and its child another one."""
+    ours = s3_calls.client()
+    assert s3_calls.client() is ours
+    with patch("os.getpid", return_value=1):
+        assert s3_calls.client() is not ours
+
+
+# Folders.
+
+
+def test_a_full_disk(small_disk: Path) -> None:
+    """A file that does not fit leaves nothing of itself, and what was there stays."""
+    storage = Storage.at(str(small_disk))
+    storage.write("a", DATA[:1000])
+    for use in (storage.write, storage.create):
+        with pytest.raises(OSError, match="/b cannot be written: No space left on device"):
+            use("b", DATA)
+    with pytest.raises(OSError, match="No space"):
+        storage.write("a", DATA)
+    assert [entry.path for entry in storage.entries()] == ["a"]
+    assert storage.read("a") == DATA[:1000]
+    assert [path.name for path in small_disk.rglob("*") if path.is_file()] == ["a"]
+    storage.write("b", DATA[:200_000])
+
+
+def test_a_disk_that_may_only_be_read(small_disk: Path) -> None:
+    """A folder on it is an error that says so."""
+    assert mount("-o", "remount,ro", str(small_disk)) == 0
+    for use in (Storage.at(str(small_disk)).write, Storage.at(str(small_disk)).create):
+        with pytest.raises(PermissionError, match="/b cannot be written: Read-only file system"):
+            use("b", b"new")
+
+
+def test_a_file_that_arrives_in_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A write of which the disk has kept only a part is an error, and nothing is seen of it."""
+    write_bytes = Path.write_bytes
+    monkeypatch.setattr(Path, "write_bytes", lambda path, data: write_bytes(path, data[:-1]))
+    storage = Storage.at(str(tmp_path))
+    with pytest.raises(OSError, match="/a cannot be written: 2 of 3 bytes arrived"):
+        storage.write("a", b"abc")
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_create_at_once(tmp_path: Path, links: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many at once one succeeds, and its file is there; file systems without links, too."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    if not links:
+        monkeypatch.setattr(os, "link", refuse)
+    storage = Storage.at(str(tmp_path))
+    for turn in range(20):
+        with ThreadPoolExecutor(8) as pool:
+            results = [*pool.map(lambda n, t=turn: storage.create(f"x/{t}", b"%d" % n), range(8))]
+        assert sorted(results) == [False] * 7 + [True]
+        assert storage.read(f"x/{turn}") == b"%d" % results.index(True)
+    assert list((tmp_path / ".partial").iterdir()) == []
+
+
+def test_create_without_links_on_a_full_disk(
+    small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What does not fit is gone again."""
+    monkeypatch.setattr(os, "link", lambda *_: exec("raise OSError(1, 'no links')"))
+    with pytest.raises(OSError, match="No space"):
+        Storage.at(str(small_disk)).create("b", DATA[:200_000])
+    assert not (small_disk / "b").exists()
+
+
+# Films.
+
+
+@pytest.fixture
+def film(storage: Storage, tmp_path: Path) -> Storage:
+    """Give a place on S3 with a film of 30 frames below lines/; its weights are in tmp_path."""
+    put_film(tmp_path, storage, 30, seed=0)
+    return storage
+
+
+def test_a_film_while_requests_fail(film: Storage, faults: Faults, tmp_path: Path) -> None:
+    """One request in ten fails in one way or another, and the film is the same to the bit."""
+    quick = [fault for fault in PASSING if fault != "stall"]
+    run = partial(color_through, faults, film, tmp_path / "weights", seed=1, faults=quick)
+    without, faulty = run(share=0.0), run(share=0.1)
+    assert len(faulty.files) == faulty.summary.frames == 30
+    assert (faulty.summary.failed, faulty.files, faulty.rows) == (0, without.files, without.rows)
+    assert faulty.counts["requests"] > without.counts["requests"]
+
+
+def test_a_film_whose_frames_may_not_be_written(
+    film: Storage, faults: Faults, tmp_path: Path
+) -> None:
+    """Each frame is a row that says so, none is said to be done; once they may, they are."""
+    with faults.during(always("403", method="PUT", part="/frames/")):
+        assert color(film, tmp_path / "weights", "out").failed == 30
+    files, rows = outcome(film.child("out"))
+    assert files == {}
+    assert {(row["status"], row["stage"], row["error"]) for row in rows} == {
+        ("failed", "write", "PermissionError")
+    }
+    summary = color(film, tmp_path / "weights", "out")
+    assert (summary.done + summary.held, summary.failed) == (30, 0)
+
+
+def test_a_film_whose_output_may_only_be_read(
+    film: Storage, faults: Faults, tmp_path: Path
+) -> None:
+    """Where not even the manifest can be written the run ends with a sentence, and nothing is."""
+    with (
+        faults.during(always("403", method="PUT")),
+        pytest.raises(PermissionError, match=r"manifest/.* may not be used: AccessDenied"),
+    ):
+        color(film, tmp_path / "weights", "out")
+    assert list(film.child("out").entries()) == []
+
+
+def test_a_film_on_a_disk_that_fills_up(small_disk: Path, tmp_path: Path) -> None:
+    """Frames that do not fit are rows, and no part of them is left; a rerun makes them."""
+    rng = np.random.default_rng(0)
+    (tmp_path / "lines").mkdir()
+    for number in range(6):
+        # Noise makes frames so large that what they leave is enough for the manifest.
+        noise = rng.integers(0, 256, (150, 200, 3), dtype=np.uint8)
+        (tmp_path / f"lines/{number}.png").write_bytes(encode_png(noise))
+    make_weights(tmp_path / "weights")
+    place = Storage.at(str(tmp_path))
+    first = color(place, tmp_path / "weights", "disk/out")
+    files, rows = outcome(place.child("disk/out"))
+    assert 0 < first.done < 6
+    assert {row["output"] for row in rows if row["status"] == "done"} == set(files)
+    failures = [(row["stage"], row["error"]) for row in rows if row["status"] == "failed"]
+    assert failures == [("write", "OSError")] * first.failed
+    assert list((small_disk / "out/.partial").iterdir()) == []
+    assert mount("-o", "remount,size=4m", str(small_disk)) == 0
+    second = color(place, tmp_path / "weights", "disk/out")
+    assert (second.skipped, second.done, second.failed) == (first.done, first.failed, 0)
+    assert len(outcome(place.child("disk/out"))[0]) == 6
+
+
+def test_a_film_on_a_full_disk(small_disk: Path, tmp_path: Path) -> None:
+    """Where not even the manifest fits the run ends with a sentence; with space it goes on."""
+    draw_film(tmp_path / "lines", 3, seed=0)
+    make_weights(tmp_path / "weights")
+    place, filler = Storage.at(str(tmp_path)), small_disk / "filler"
+    free = os.statvfs(small_disk)
+    filler.write_bytes(bytes(free.f_bavail * free.f_frsize))
+    with pytest.raises(OSError, match=r"manifest/.* cannot be written: No space left on device"):
+        color(place, tmp_path / "weights", "disk/out")
+    assert [path for path in small_disk.rglob("*") if path.is_file()] == [filler]
+    filler.unlink()
+    assert color(place, tmp_path / "weights", "disk/out").failed == 0
