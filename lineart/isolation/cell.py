@@ -1,0 +1,193 @@
+"""A cell: calls a function in a process of its own, and starts another when that ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import weakref
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from multiprocessing.connection import Pipe
+from pathlib import Path
+from typing import Any
+
+from lineart.isolation.channel import Channel, Raised, Step, open_memory
+
+TRIES = 3
+"""Processes that one call may end before it is given up."""
+START_S = 600.0
+"""Longest time in which a process opens its function: a network may come from far away."""
+
+Function = Callable[..., Any]
+
+_CHILD = """\
+import sys
+from multiprocessing.connection import Connection
+parent = Connection(int(sys.argv[1]))
+sys.path[:] = parent.recv()
+from lineart.isolation.process import serve
+serve(parent, int(sys.argv[2]))
+"""
+
+
+class CallEndedError(RuntimeError):
+    """A call was ended from outside.
+
+    Args:
+        message: How.
+        step: What it was doing, as it said by `step`.
+    """
+
+    def __init__(self, message: str, step: str) -> None:
+        super().__init__(message)
+        self.step = step
+
+
+class ProcessDiedError(CallEndedError):
+    """Its process ended."""
+
+
+class TimeLimitError(CallEndedError):
+    """It took too long."""
+
+
+class Cell:
+    """Calls a function in a process of its own, which is started anew when a call has ended it.
+
+    Args:
+        open_function: Gives the function, in that process; can be pickled.
+        limit_s: Longest time that one step of a call may take.
+        memory_bytes: What the process may allocate, None for no limit.
+
+    Raises:
+        Exception: whatever `open_function` raises.
+        CallEndedError: the process ended meanwhile, or took too long.
+    """
+
+    def __init__(
+        self, open_function: Callable[[], Function], limit_s: float, memory_bytes: int | None = None
+    ) -> None:
+        self._opening = open_function, limit_s, memory_bytes
+        self._limit_s = limit_s
+        self._open()
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call the function.
+
+        Raises:
+            Exception: whatever the function raises.
+            ProcessDiedError: the call ended its process, each time that it was tried.
+            TimeLimitError: a step of the call took longer than its limit; it is not tried again.
+        """
+        for _ in range(TRIES - 1):
+            with suppress(ProcessDiedError):
+                return self._call(arguments)
+        try:
+            return self._call(arguments)
+        except ProcessDiedError as error:
+            raise ProcessDiedError(f"{error}, each of {TRIES} times", error.step) from None
+
+    def close(self) -> None:
+        """End the process; the next call starts another."""
+        self._end()
+
+    def _call(self, arguments: tuple[Any, ...]) -> Any:
+        if not self._end.alive:
+            self._open()
+        self._send(arguments)
+        return self._receive(self._limit_s)
+
+    def _open(self) -> None:
+        ours, theirs = Pipe()
+        memory = open_memory()
+        files = theirs.fileno(), memory
+        # Neither a fork, which copies locked locks, nor multiprocessing's own start, which runs the
+        # main module once more.
+        command = [sys.executable, "-c", _CHILD, *map(str, files)]
+        self._process = subprocess.Popen(command, pass_fds=files, stdin=subprocess.DEVNULL)
+        self._channel = Channel(ours, memory)
+        theirs.close()
+        self._end = weakref.finalize(self, _end, self._process, self._channel)
+        # What is imported is found where this process finds it.
+        with suppress(OSError):
+            ours.send(sys.path)
+        self._send(self._opening)
+        self._receive(START_S)
+
+    def _send(self, value: Any) -> None:
+        # A process that has died is found out by `_receive`.
+        with suppress(OSError):
+            self._channel.send(value)
+
+    def _receive(self, limit_s: float) -> Any:
+        doing, message = "", Step("")
+        try:
+            while isinstance(message, Step):
+                doing = message.name
+                if not self._channel.wait(limit_s):
+                    raise TimeLimitError(f"it took longer than {limit_s:g} s", doing)
+                message = self._channel.receive()
+        except (EOFError, ConnectionError):
+            self.close()
+            how = _how(self._process.returncode)
+            raise ProcessDiedError(f"its process {how}", doing) from None
+        except BaseException:
+            # Its answer, should it still come, must not be taken for that of the next call.
+            self.close()
+            raise
+        if isinstance(message, Raised):
+            raise message.error
+        return message
+
+
+def _end(process: subprocess.Popen[bytes], channel: Channel) -> None:
+    channel.close()
+    # Should it still be at work, nobody waits for that any more.
+    process.kill()
+    process.wait()
+
+
+def _how(status: int) -> str:
+    """Say how a process ended."""
+    if status < 0:
+        return f"was ended by {signal.Signals(-status).name}"
+    return f"ended with status {status}"
+
+
+def isolated(limit_s: float | None, function: Function, *arguments: Any) -> Any:
+    """Call a function in the one cell that this process keeps; all can be pickled.
+
+    Args:
+        limit_s: Longest time that one of its steps may take; None calls it right here.
+        function: What to call.
+        arguments: With what.
+
+    Raises:
+        Exception: whatever the function raises.
+        CallEndedError: it was ended from outside.
+    """
+    if limit_s is None:
+        return function(*arguments)
+    return _cell(limit_s)(function, *arguments)
+
+
+@cache
+def _cell(limit_s: float) -> Cell:
+    return Cell(_any_function, limit_s, _half_of_memory())
+
+
+def _any_function() -> Function:
+    return _call
+
+
+def _call(function: Function, *arguments: Any) -> Any:
+    return function(*arguments)
+
+
+def _half_of_memory() -> int:
+    """Give half of the memory that this machine, or container, has, in bytes."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    with suppress(OSError, ValueError):
+        memory = min(memory, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return memory // 2

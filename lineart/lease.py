@@ -1,0 +1,179 @@
+"""One writer an output: a lease, which expires when its owner dies.
+
+The lease is an object in the output that its owner writes anew every few seconds. Who finds one
+watches it: if it changes, its owner lives; if it does not for long enough, its owner is dead, and
+it is taken over. Nobody compares clocks. Where two take it at once, all but one find out before
+they begin, or at the next renewal.
+"""
+
+import json
+import os
+import socket
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import psutil
+
+from lineart.storage import Storage
+
+LEASE = "_LEASE"
+RENEWED_EVERY_S = 5.0
+EXPIRES_AFTER_S = 20.0
+SETTLES_AFTER_S = 1.0
+"""How long after taking over one looks whether somebody else did, too."""
+
+Content = dict[str, Any]
+
+
+class HeldError(RuntimeError):
+    """Somebody else is writing to the output."""
+
+
+class LostError(ConnectionError):
+    """Somebody else took the output over while this process could not be seen to live."""
+
+
+class Lease:
+    """An output that this process alone writes to."""
+
+    def __init__(self, output: Storage) -> None:
+        self._output = output
+        self._content = _describe_owner()
+        self._released = Event()
+        self._is_lost = False
+        self._renewals = Thread(target=self._renew, daemon=True)
+
+    def check(self) -> None:
+        """Make sure that the output is still this process's.
+
+        Raises:
+            LostError: it is another one's now.
+        """
+        if self._is_lost:
+            raise LostError(
+                f"{self._output.uri} was taken over by another run while this one did not answer"
+            )
+
+    def take(self, on_wait: Callable[[str], None]) -> None:
+        """Take it, or wait until a dead owner's has expired; see `hold_lease`."""
+        while not self._output.create(LEASE, self._encoded()):
+            other = self._watch(on_wait)
+            if other is not None:
+                self._output.write(LEASE, self._encoded())
+                time.sleep(SETTLES_AFTER_S)
+                if self._is_mine():
+                    break
+        self._renewals.start()
+
+    def release(self) -> None:
+        """Let the next one have it."""
+        self._released.set()
+        self._renewals.join()
+        with suppress(OSError):
+            if self._is_mine():
+                self._output.delete(LEASE)
+
+    def _watch(self, on_wait: Callable[[str], None]) -> Content | None:
+        """Give the lease of somebody who is dead; None once there is none."""
+        first = _read(self._output)
+        if first is None or _died_here(first):
+            return first
+        who = (
+            f"{self._output.uri} is being written by process {first['process']} on {first['host']}"
+        )
+        on_wait(f"{who}, or was; waiting up to {EXPIRES_AFTER_S:g} s to see")
+        deadline = time.monotonic() + EXPIRES_AFTER_S
+        while time.monotonic() < deadline:
+            time.sleep(RENEWED_EVERY_S / 5)
+            now = _read(self._output)
+            if now is None:
+                return None
+            if now != first:
+                raise HeldError(f"{who} since {first['since']}; wait for its end, or stop it")
+        return first
+
+    def _renew(self) -> None:
+        while not self._released.wait(RENEWED_EVERY_S):
+            # Storage that does not answer now may do so the next time.
+            with suppress(OSError):
+                if not self._is_mine():
+                    self._is_lost = True
+                    return
+                self._content["renewed"] += 1
+                self._output.write(LEASE, self._encoded())
+
+    def _is_mine(self) -> bool:
+        now = _read(self._output)
+        return now is not None and now["owner"] == self._content["owner"]
+
+    def _encoded(self) -> bytes:
+        return json.dumps(self._content, indent=2).encode()
+
+
+@contextmanager
+def hold_lease(output: Storage, on_wait: Callable[[str], None]) -> Iterator[Lease]:
+    """Be the only one who writes to an output while the block runs.
+
+    Args:
+        output: Where the lease lies, as the object `_LEASE`.
+        on_wait: Told in a sentence if there is an owner who may be dead.
+
+    Raises:
+        HeldError: the owner lives.
+        OSError: the lease cannot be read or written.
+    """
+    lease = Lease(output)
+    lease.take(on_wait)
+    try:
+        yield lease
+    finally:
+        lease.release()
+
+
+def _describe_owner() -> Content:
+    return {
+        "owner": uuid.uuid4().hex,
+        "host": socket.gethostname(),
+        "process": os.getpid(),
+        "born": psutil.Process().create_time(),
+        "processes": _process_space(),
+        "since": datetime.now(UTC).isoformat(timespec="seconds"),
+        "renewed": 0,
+    }
+
+
+def _process_space() -> str:
+    """Name the space in which process numbers are unique: each container has one."""
+    with suppress(OSError):
+        return str(Path("/proc/self/ns/pid").readlink())
+    return ""
+
+
+def _read(output: Storage) -> Content | None:
+    """Read the lease; what cannot be read as one stands for an owner of no name."""
+    try:
+        content = json.loads(output.read(LEASE))
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        content = {}
+    unknown = dict.fromkeys(("owner", "host", "process", "since"), "unknown")
+    return unknown | content if isinstance(content, dict) else unknown
+
+
+def _died_here(content: Content) -> bool:
+    """Whether the owner was a process of this machine, and is no more: nobody need wait then."""
+    here = socket.gethostname(), _process_space()
+    if (content["host"], content.get("processes")) != here:
+        return False
+    try:
+        born = psutil.Process(content["process"]).create_time()
+    except (psutil.Error, TypeError, ValueError):
+        return True
+    return bool(born != content.get("born"))
