@@ -1,6 +1,7 @@
 import contextlib
 import io
 import struct
+import time
 import warnings
 import zlib
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image, ImageFile
 
-from lineart.codec import decode_color, decode_hint, decode_line, encode_png
+from lineart.codec import decode_color, decode_hint, decode_line, encode_png, pictures, png
 
 RNG = np.random.default_rng(0)
 GRAY = RNG.integers(0, 256, (21, 13), dtype=np.uint8)
@@ -471,3 +472,152 @@ def test_hint_without_alpha_is_refused() -> None:
     gray_hint = np.dstack((GRAY, GRAY))
     expected = np.dstack([GRAY] * 4)
     assert_array_equal(decode_hint(save(Image.fromarray(gray_hint, "LA"), "PNG")), expected)
+
+
+# Files that are made to cost much.
+
+
+def bomb(num_bytes: int) -> bytes:
+    """Give a zlib stream of zeros."""
+    return zlib.compress(bytes(num_bytes), 9)
+
+
+def jpeg_after(parts: bytes) -> bytes:
+    """Give a JPEG with more parts in its header."""
+    data = save(RGB, "JPEG")
+    return data[:2] + parts + data[2:]
+
+
+def jpeg_part(kind: int, content: bytes) -> bytes:
+    """Give one part of a JPEG."""
+    return struct.pack(">BBH", 0xFF, kind, len(content) + 2) + content
+
+
+def gray_with(parts: bytes) -> bytes:
+    """Give a grey PNG with more parts before its pixels."""
+    return write_png(GRAY, 8, 0, extra=parts)
+
+
+EXIF = b"Exif\0\0" + bytes(65_000)
+
+CHEAP = {
+    "PNG profile": lambda: gray_with(png_chunk(b"iCCP", b"x\0\0" + bomb(10**7))),
+    "PNG text": lambda: gray_with(png_chunk(b"iTXt", b"x\0\1\0\0\0" + bomb(10**7))),
+    "PNG texts": lambda: gray_with(png_chunk(b"tEXt", b"k\0" + b"v" * 99) * 10_000),
+    "PNG private": lambda: gray_with(png_chunk(b"abCd", bytes(10**7))),
+    "PNG pixels": lambda: write_png(np.zeros((4000, 4, 1), int), 8, 0, size=(4, 4)),
+    "JPEG notes": lambda: jpeg_after(jpeg_part(0xFE, b"") * 20_000),
+    "JPEG profiles": lambda: jpeg_after(jpeg_part(0xE2, b"ICC_PROFILE\0" + bytes(60_000)) * 200),
+    "JPEG padding": lambda: jpeg_after(b"\xff" * 10**6),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CHEAP)
+def test_what_is_no_pixels_costs_nothing(name: str) -> None:
+    """Texts, profiles, padding and what follows the last row are not unpacked: all is read."""
+    image = decode_line(CHEAP[name]())
+    expected = decode_line(save(RGB, "JPEG")) if name.startswith("JPEG") else GRAY
+    assert_array_equal(image, np.zeros((4, 4)) if name == "PNG pixels" else expected)
+
+
+def test_how_a_photograph_lies() -> None:
+    """What a JPEG keeps of its notes is how it lies, by XMP or by EXIF, however long that is."""
+    plain = decode_color(save(RGB, "JPEG"))
+    xmp = b'http://ns.adobe.com/xap/1.0/\0<x:xmpmeta tiff:Orientation="6"/>'
+    turned = decode_color(jpeg_after(jpeg_part(0xFE, b"note") + jpeg_part(0xE1, xmp)))
+    assert_array_equal(turned, np.rot90(plain, -1))
+    assert_array_equal(decode_color(jpeg_after(jpeg_part(0xE1, EXIF))), plain)
+
+
+def progressive(scans: int) -> bytes:
+    """Give a JPEG whose last scan is there many times."""
+    data = save(RGB, "JPEG", progressive=True)
+    last = data[data.rindex(b"\xff\xda") : -2]
+    return data[:-2] + last * scans + data[-2:]
+
+
+def many_values(tag: int, count: int) -> bytes:
+    """Give a TIFF one of whose tags has very many values."""
+    data = bytearray(write_tiff(GRAY.astype("<u2"), "<", 1))
+    at = data.index(struct.pack("<HHI", tag, 4, 1), 8 + 2 * GRAY.size)
+    data[at : at + 8] = struct.pack("<HHI", tag, 4, count)
+    return bytes(data)
+
+
+def run_length_bmp(num_bytes: int) -> bytes:
+    """Give the beginning of a BMP with runs, and what may be runs."""
+    header = struct.pack("<IiiHHIIiiII", 40, 9, 9, 1, 8, 1, 0, 0, 0, 256, 0)
+    return b"BM" + struct.pack("<IHHI", 0, 0, 0, 1078) + header + bytes(1024) + bytes(num_bytes)
+
+
+ENDLESS = {
+    "PNG parts": (
+        lambda: gray_with(png_chunk(b"abCd", b"") * 5000),
+        "more than 5000 parts",
+    ),
+    "PNG palettes": (
+        lambda: write_png(GRAY, 8, 3, extra=png_chunk(b"PLTE", b"abc") * 2),
+        "its part PLTE twice",
+    ),
+    "PNG row": (lambda: write_png(GRAY, 1, 0, size=(1, 2**20 + 1)), "too long"),
+    "JPEG EXIF": (lambda: jpeg_after(jpeg_part(0xE1, EXIF) * 200), "100 parts"),
+    "JPEG tables": (lambda: jpeg_after(jpeg_part(0xDB, bytes(65)) * 200), "100 parts"),
+    "JPEG scans": (lambda: progressive(101), "100 scans"),
+    "TIFF strips": (lambda: many_values(273, 10**6), "tag 273 has 1000000 values"),
+    "TIFF depths": (lambda: many_values(258, 2**31), "tag 258 has"),
+    "TIFF tags": (lambda: b"II*\0\x08\0\0\0\xff\xff" + bytes(12 * 65535), "65535 tags"),
+    "TIFF, big": (lambda: b"II+\0\x08\0\0\0\x10" + bytes(7) + b"\xff" * 8, "tags"),
+    "BMP runs": (lambda: run_length_bmp(2**23), "above 8 MiB"),
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_parts_without_end_are_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files that would cost minutes or gigabytes are refused by what they are, at once."""
+    monkeypatch.setattr(png, "_MOST_PARTS", 5000)
+    make, why = ENDLESS[name]
+    data = make()
+    started = time.process_time()
+    with pytest.raises(ValueError, match=why):
+        decode_line(data)
+    assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "JPEG", "BMP", "TGA", "WEBP"])
+def test_bombs(kind: str) -> None:
+    """A header that claims 60,000 x 60,000 pixels is refused without taking their memory."""
+    data = bytearray(save(RGB, kind, **({"lossless": True} if kind == "WEBP" else {})))
+    if kind == "PNG":
+        data = bytearray(write_png(RGB, 8, 2, size=(60_000, 60_000)))
+    elif kind == "TIFF":
+        data = bytearray(write_tiff(GRAY.astype("<u2"), "<", 1))
+        for tag in (256, 257):
+            at = data.index(struct.pack("<HHI", tag, 4, 1))
+            data[at + 8 : at + 12] = struct.pack("<I", 60_000)
+    elif kind == "JPEG":
+        at = data.index(b"\xff\xc0")
+        data[at + 5 : at + 9] = struct.pack(">HH", 60_000, 60_000)
+    elif kind == "BMP":
+        data[18:26] = struct.pack("<ii", 60_000, 60_000)
+    elif kind == "TGA":
+        data[12:16] = struct.pack("<HH", 60_000, 60_000)
+    else:
+        frame = struct.pack("<I", 0)[:1] + bytes(3) + struct.pack("<I", 59_999)[:3] * 2
+        data = bytearray(
+            b"RIFF" + struct.pack("<I", 22) + b"WEBPVP8X" + struct.pack("<I", 10) + frame
+        )
+    started = time.process_time()
+    with pytest.raises(ValueError, match=r"limit|exceeds"):
+        decode_color(bytes(data))
+    assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize("image", [RGBA, RGBA[:1], RGBA[:, :1], RGBA[..., :3], GRAY])
+def test_pictures_of_many_strips(image: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does not matter how many rows are finished together."""
+    data = save(np.ascontiguousarray(image), "PNG")
+    whole = decode_line(data), decode_color(data)
+    for pixels in (1, 50, 100):
+        monkeypatch.setattr(pictures, "_STRIP_PIXELS", pixels)
+        assert_array_equal(decode_line(data), whole[0])
+        assert_array_equal(decode_color(data), whole[1])

@@ -19,11 +19,7 @@ def decode_line(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Line:
     Raises:
         ValueError: `data` is no whole picture of a known format, or is above `max_pixels`.
     """
-    samples = read_samples(data, max_pixels)
-    if samples.shape[2] >= 3:
-        to_gray = cv2.COLOR_RGB2GRAY if samples.shape[2] == 3 else cv2.COLOR_RGBA2GRAY
-        samples = np.dstack((cv2.cvtColor(samples, to_gray), samples[:, :, 3:]))
-    return _on_white(samples)[:, :, 0]
+    return read_samples(data, max_pixels, _to_line)[:, :, 0]
 
 
 def decode_hint(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Hint:
@@ -32,15 +28,12 @@ def decode_hint(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Hint:
     Raises:
         ValueError: as `decode_line`, or the picture has no transparency.
     """
-    samples = read_samples(data, max_pixels)
+    samples = read_samples(data, max_pixels, _to_hint)
     if samples.shape[2] in (1, 3):
         raise ValueError(
             "the hint picture has no transparency, so it is not clear which pixels are hints; "
             "save it as RGBA, transparent where there is no hint"
         )
-    if samples.shape[2] == 2:
-        gray, alpha = cv2.split(samples)
-        samples = cv2.merge((gray, gray, gray, alpha))
     return samples
 
 
@@ -50,7 +43,26 @@ def decode_color(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Frame:
     Raises:
         ValueError: as `decode_line`.
     """
-    samples = _on_white(read_samples(data, max_pixels))
+    return read_samples(data, max_pixels, _to_color)
+
+
+def _to_line(samples: Samples) -> Samples:
+    if samples.shape[2] >= 3:
+        to_gray = cv2.COLOR_RGB2GRAY if samples.shape[2] == 3 else cv2.COLOR_RGBA2GRAY
+        samples = np.dstack((cv2.cvtColor(samples, to_gray), samples[:, :, 3:]))
+    return _on_white(samples)
+
+
+def _to_hint(samples: Samples) -> Samples:
+    if samples.shape[2] != 2:
+        return samples
+    gray, alpha = cv2.split(samples)
+    hint: Samples = cv2.merge((gray, gray, gray, alpha))
+    return hint
+
+
+def _to_color(samples: Samples) -> Samples:
+    samples = _on_white(samples)
     return cv2.cvtColor(samples, cv2.COLOR_GRAY2RGB) if samples.shape[2] == 1 else samples
 
 

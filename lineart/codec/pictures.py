@@ -4,6 +4,7 @@ import io
 import struct
 import warnings
 from collections.abc import Callable
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -17,17 +18,35 @@ from PIL import (
     TiffImagePlugin,
     WebPImagePlugin,
 )
-from PIL.Image import DecompressionBombError
+from PIL.Image import DecompressionBombError, Image
 from PIL.ImageFile import ImageFile
 
+from lineart.codec.jpeg import trim_jpeg
 from lineart.codec.png import PNG_SIGNATURE, check_size, rewrap_png
+from lineart.codec.tiff import check_tiff
 
 Samples = UInt8[np.ndarray, "H W _"]
 """Decoded picture, 0..255: grey, grey + alpha, RGB or RGBA, 1 to 4 channels."""
 
+Finish = Callable[[Samples], Samples]
+"""What is done to each row of pixels by itself; gives as many rows of as many pixels."""
+
 
 def _as_it_is(data: bytes, _max_pixels: int) -> bytes:
     """Leave the checks to the decoder."""
+    return data
+
+
+_MOST_RLE_BYTES = 2**23
+"""Largest BMP with runs, which Pillow reads in Python, four million bytes a second."""
+
+
+def _check_bmp(data: bytes, _max_pixels: int) -> bytes:
+    """Refuse a large BMP with runs."""
+    header, compression = data[14:18], data[30:34]
+    has_runs = header != b"\x0c\0\0\0" and compression in (b"\1\0\0\0", b"\2\0\0\0")
+    if has_runs and len(data) > _MOST_RLE_BYTES:
+        raise ValueError("it is compressed and above 8 MiB; save it without compression, or as PNG")
     return data
 
 
@@ -45,13 +64,13 @@ class _Format(NamedTuple):
 # TGA has no signature, so it comes last and may be anything.
 _FORMATS = (
     _Format("PNG", PNG_SIGNATURE, PngImagePlugin.PngImageFile, rewrap_png),
-    _Format("JPEG", b"\xff\xd8\xff", JpegImagePlugin.JpegImageFile),
-    _Format("TIFF", b"II*\0", TiffImagePlugin.TiffImageFile),
-    _Format("TIFF", b"MM\0*", TiffImagePlugin.TiffImageFile),
-    _Format("TIFF", b"II+\0", TiffImagePlugin.TiffImageFile),
-    _Format("TIFF", b"MM\0+", TiffImagePlugin.TiffImageFile),
+    _Format("JPEG", b"\xff\xd8\xff", JpegImagePlugin.JpegImageFile, trim_jpeg),
+    _Format("TIFF", b"II*\0", TiffImagePlugin.TiffImageFile, check_tiff),
+    _Format("TIFF", b"MM\0*", TiffImagePlugin.TiffImageFile, check_tiff),
+    _Format("TIFF", b"II+\0", TiffImagePlugin.TiffImageFile, check_tiff),
+    _Format("TIFF", b"MM\0+", TiffImagePlugin.TiffImageFile, check_tiff),
     _Format("WebP", b"RIFF", WebPImagePlugin.WebPImageFile),
-    _Format("BMP", b"BM", BmpImagePlugin.BmpImageFile),
+    _Format("BMP", b"BM", BmpImagePlugin.BmpImageFile, _check_bmp),
     _Format("TGA", b"", TgaImagePlugin.TgaImageFile),
 )
 
@@ -63,8 +82,8 @@ _BROKEN: tuple[type[Exception], ...] = (
 )
 
 
-def read_samples(data: bytes, max_pixels: int) -> Samples:
-    """Read a picture of any known format as it is: grey or RGB, with alpha or without."""
+def read_samples(data: bytes, max_pixels: int, finish: Finish) -> Samples:
+    """Read a picture of any known format and finish it, some rows at a time."""
     form = next(form for form in _FORMATS if data.startswith(form.signature))
     # Pillow warns of odd metadata, which do not matter here.
     with warnings.catch_warnings():
@@ -74,7 +93,7 @@ def read_samples(data: bytes, max_pixels: int) -> Samples:
             check_size(image.size, max_pixels)
             image.load()
             ImageOps.exif_transpose(image, in_place=True)
-            return _samples(image)
+            return _samples(image, finish)
         except _BROKEN as error:
             raise ValueError(_complaint(data, form, error)) from error
 
@@ -103,43 +122,63 @@ _TIFF_BITS, _TIFF_MEANING, _TIFF_PLANAR, _TIFF_NUMBERS = 258, 262, 284, 339
 """TIFF tags: bits a sample; what it means (0: white is zero); planes; kind of number."""
 
 
-def _samples(image: ImageFile) -> Samples:
-    """Give the samples of a loaded picture, without loss but for depths above 8 bits."""
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        _check_tiff(image)
+_STRIP_PIXELS = 2**20
+"""Pixels that are finished together. Each step on a whole picture would be a further copy of it."""
+
+
+def _samples(image: ImageFile, finish: Finish) -> Samples:
+    """Give the samples of a loaded picture, finished."""
+    is_inverted = isinstance(image, TiffImagePlugin.TiffImageFile) and _is_inverted(image)
+    rows = max(1, _STRIP_PIXELS // image.width)
+    strips = (
+        finish(
+            _strip(image.crop((0, top, image.width, min(image.height, top + rows))), is_inverted)
+        )
+        for top in range(0, image.height, rows)
+    )
+    first = next(strips)
+    samples = np.empty((image.height, *first.shape[1:]), np.uint8)
+    for index, strip in enumerate(chain([first], strips)):
+        samples[index * rows :][: len(strip)] = strip
+    return samples
+
+
+def _strip(image: Image, is_inverted: bool) -> Samples:
+    """Give some rows, without loss but for depths above 8 bits."""
     if image.mode.startswith("I;16"):
-        return _samples_16_bit(image)
+        return _samples_16_bit(image, is_inverted)
     if image.mode not in _MODES:
         raise ValueError(
             f"it has pixels of the kind {image.mode!r}; save it with 8 or 16 bits a channel"
         )
     if image.mode == "P" and image.has_transparency_data:
-        return np.array(image.convert("RGBA"))
+        return np.asarray(image.convert("RGBA"))
     mode = _MODES[image.mode]
-    samples = np.array(image if image.mode == mode else image.convert(mode))
+    samples = np.asarray(image if image.mode == mode else image.convert(mode))
     samples = samples.reshape(*samples.shape[:2], -1)
     key = image.info.get("transparency")
     return samples if key is None else _cut_out(samples, (samples == key).all(axis=2))
 
 
-def _samples_16_bit(image: ImageFile) -> Samples:
+def _samples_16_bit(image: Image, is_inverted: bool) -> Samples:
     """Scale grey of 16 bits to 8, to the nearest."""
     values = np.asarray(image).astype(np.uint32)[:, :, np.newaxis]
     samples = ((values + 128) // 257).astype(np.uint8)
-    if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(_TIFF_MEANING) == 0:
-        # Pillow turns "white is zero" round for 8 bits and forgets it for 16.
+    if is_inverted:
         return 255 - samples
     key = image.info.get("transparency")
     return samples if key is None else _cut_out(samples, values[:, :, 0] == key)
 
 
-def _check_tiff(image: TiffImagePlugin.TiffImageFile) -> None:
-    """Refuse what Pillow takes for something else without a word."""
+def _is_inverted(image: TiffImagePlugin.TiffImageFile) -> bool:
+    """Whether 16 bits must be turned round; refuse what Pillow takes for something else."""
     bits = image.tag_v2.get(_TIFF_BITS, (1,))
     is_planar = image.tag_v2.get(_TIFF_PLANAR, 1) == 2
     is_unsigned = set(image.tag_v2.get(_TIFF_NUMBERS, (1,))) == {1}
     if set(bits) - {1, 2, 4, 8, 16} or not is_unsigned or (is_planar and 16 in bits):
         raise ValueError("its samples are of an unusual kind; save it with 8 bits a channel")
+    # Pillow turns "white is zero" round for 8 bits and forgets it for 16.
+    return bool(image.tag_v2.get(_TIFF_MEANING) == 0)
 
 
 def _cut_out(samples: Samples, is_clear: Bool[np.ndarray, "H W"]) -> Samples:

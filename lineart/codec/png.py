@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Iterator
+from functools import reduce
 
 import numpy as np
 from isal import igzip_lib, isal_zlib
@@ -77,20 +78,26 @@ def rewrap_png(data: bytes, max_pixels: int) -> bytes:
     for kind, content in _png_chunks(data):
         if kind in kept:
             kept[kind].append(content)
-    if len(kept[b"IHDR"]) != 1 or len(kept[b"IHDR"][0]) != 13:
+        if len(kept.get(kind, ())) > 1 and kind != b"IDAT":
+            raise ValueError(f"it has its part {kind.decode()} twice")
+    if not kept[b"IHDR"] or len(kept[b"IHDR"][0]) != 13:
         raise ValueError("its header is damaged")
     width, height, depth, color_type, _, _, interlace = struct.unpack(">IIBBBBB", kept[b"IHDR"][0])
     check_size((width, height), max_pixels)
     bits = depth * _PNG_CHANNELS.get(color_type, 1)
     length = _scan_lines_length(width, height, bits, interlaced=interlace == 1)
     kept[b"tRNS"] = [_scale_key(key, depth, color_type) for key in kept[b"tRNS"]]
-    kept[b"IDAT"] = [memoryview(_inflate(b"".join(kept[b"IDAT"]), length))]
-    chunks = [_png_chunk(kind, part) for kind, parts in kept.items() for part in parts]
-    return b"".join((PNG_SIGNATURE, *chunks))
+    pixels = _inflate(b"".join(kept.pop(b"IDAT")), length)
+    before = [_png_chunk(kind, part) for kind, parts in kept.items() for part in parts]
+    # Joined once: each copy of a large picture's pixels would be a gigabyte.
+    return b"".join((PNG_SIGNATURE, *before, *_store(pixels), _png_chunk(b"IEND", b"")))
 
 
-_PNG_PARTS = (b"IHDR", b"PLTE", b"tRNS", b"eXIf", b"IDAT", b"IEND")
+_PNG_PARTS = (b"IHDR", b"PLTE", b"tRNS", b"eXIf", b"IDAT")
 """What a picture is made of, in order. The rest (texts, profiles, further frames) is left out."""
+
+_MOST_PARTS = 300_000
+"""Parts that a file may have; the largest pictures have half as many, of 8 KiB each."""
 
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """Colour type in the PNG header -> samples a pixel."""
@@ -118,8 +125,8 @@ def _scale_key(key: memoryview, depth: int, color_type: int) -> memoryview:
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
     """Give the parts of a PNG, up to its end; those that we use must have the right checksum."""
-    view, position, kind = memoryview(data), len(PNG_SIGNATURE), b""
-    while kind != b"IEND":
+    view, position = memoryview(data), len(PNG_SIGNATURE)
+    for _ in range(_MOST_PARTS):
         if position + 12 > len(data):
             raise ValueError("the file is cut off")
         length, kind = struct.unpack_from(">I4s", data, position)
@@ -129,8 +136,11 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
         (checksum,) = struct.unpack_from(">I", data, end)
         if kind in _PNG_PARTS and checksum != isal_zlib.crc32(view[position + 4 : end]):
             raise ValueError(f"the checksum of its part {kind.decode()} is wrong: it is damaged")
+        if kind == b"IEND":
+            return
         yield kind, view[position + 8 : end]
         position = end + 4
+    raise ValueError(f"it has more than {_MOST_PARTS} parts")
 
 
 def _scan_lines_length(width: int, height: int, bits: int, *, interlaced: bool) -> int:
@@ -145,20 +155,34 @@ def _scan_lines_length(width: int, height: int, bits: int, *, interlaced: bool) 
 
 
 def _inflate(stream: bytes, length: int) -> bytes:
-    """Give the same zlib stream without compression; it must hold `length` bytes or more."""
+    """Give `length` bytes of what a zlib stream holds; it must hold as many or more."""
     try:
-        pixels = isal_zlib.decompressobj().decompress(stream, length + 1)[:length]
+        pixels: bytes = isal_zlib.decompressobj().decompress(stream, length + 1)
     except igzip_lib.IsalError as error:  # type: ignore[misc]  # its stub lacks the type
         raise ValueError(f"its compressed pixels are damaged ({error})") from error
     if len(pixels) < length:
         raise ValueError(f"it holds {len(pixels)} bytes of pixels where {length} are needed")
-    view = memoryview(pixels)
-    blocks: list[bytes | memoryview] = [b"\x78\x01"]
-    for start in range(0, length, 0xFFFF):
+    return pixels[:length]
+
+
+def _store(pixels: bytes) -> Iterator[bytes | memoryview]:
+    """Give the pieces of an IDAT chunk whose zlib stream is not compressed."""
+    view, blocks = memoryview(pixels), -(-len(pixels) // 0xFFFF)
+    yield struct.pack(">I", 2 + 5 * blocks + len(pixels) + 4)
+    pieces: list[bytes | memoryview] = [b"IDAT\x78\x01"]
+    for start in range(0, len(pixels), 0xFFFF):
         block = view[start : start + 0xFFFF]
-        is_last = start + 0xFFFF >= length
-        blocks += [struct.pack("<BHH", is_last, len(block), len(block) ^ 0xFFFF), block]
-    return b"".join((*blocks, struct.pack(">I", isal_zlib.adler32(pixels))))
+        is_last = start + 0xFFFF >= len(pixels)
+        pieces += [struct.pack("<BHH", is_last, len(block), len(block) ^ 0xFFFF), block]
+    pieces.append(struct.pack(">I", isal_zlib.adler32(pixels)))
+    yield from pieces
+    yield struct.pack(
+        ">I", reduce(lambda checksum, piece: isal_zlib.crc32(piece, checksum), pieces, 0)
+    )
+
+
+MAX_SIDE = 2**20
+"""Longest side of a picture: rows cost memory, too, be they ever so short."""
 
 
 def check_size(size: tuple[int, int], max_pixels: int) -> None:
@@ -166,6 +190,8 @@ def check_size(size: tuple[int, int], max_pixels: int) -> None:
     width, height = size
     if width < 1 or height < 1:
         raise ValueError(f"{width}x{height} pixels are no picture")
+    if max(width, height) > MAX_SIDE:
+        raise ValueError(f"{width}x{height} pixels are too long; {MAX_SIDE} are the most")
     if width * height > max_pixels:
         raise ValueError(
             f"{width}x{height} are {width * height} pixels and the limit is {max_pixels}; "
