@@ -99,13 +99,18 @@ def load_tensors(generator: nn.Module, data: bytes, name: str) -> None:
     """Put stored tensors into a generator, as float32."""
     try:
         stored = load(data)
-    except SafetensorError as error:
+    # It is a KeyError where torch lacks the type of number.
+    except (SafetensorError, KeyError) as error:
         raise ValueError(f"{name}.safetensors is not a safetensors file: {error}") from error
     tensors = {key: t.float() if t.is_floating_point() else t for key, t in stored.items()}
+    kinds = {key: tensor.dtype for key, tensor in generator.state_dict().items()}
+    for key, tensor in tensors.items():
+        if tensor.dtype != kinds.get(key, tensor.dtype) or not tensor.isfinite().all():
+            raise ValueError(f"{name}.safetensors: {key} holds no finite numbers of its kind")
     try:
         generator.load_state_dict(tensors, assign=True)
     except RuntimeError as error:
-        raise ValueError(f"{name}.safetensors does not fit {CONFIG}: {error}") from error
+        raise ValueError(f"{name}.safetensors does not fit {CONFIG}: {str(error)[:500]}") from error
     generator.eval().requires_grad_(False)
 
 
@@ -122,9 +127,9 @@ def parse_config(data: bytes) -> dict[str, Any]:
     """Read and check config.json."""
     try:
         config = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{CONFIG} is not JSON: {error}") from error
-    if not isinstance(config, dict) or config.get("model") not in MODELS:
+    if not isinstance(config, dict) or config.get("model") not in [*MODELS]:
         raise ValueError(f"{CONFIG} must name a model, one of {', '.join(MODELS)}; got {config!r}")
     arguments = config.get("arguments")
     known = inspect.signature(MODELS[config["model"]]).parameters

@@ -12,6 +12,10 @@ INCLUDED = Path(__file__).parent
 """The folders of the weights that come with the program."""
 
 
+MOST = 64
+"""Largest number that `config.json` may tell of a task."""
+
+
 def is_included(folder: Storage) -> bool:
     """Whether weights came with the program."""
     return not folder.is_s3 and Path(folder.root).parent == INCLUDED.resolve()
@@ -60,14 +64,14 @@ def read_config(files: Mapping[str, bytes]) -> dict[str, Any]:
     It holds `draft_scale` where the weights colour drawings, `channels` where they translate.
 
     Raises:
-        ValueError: it is not such a file.
+        ValueError: it is not such a file, or the number is not whole, 1 to `MOST`.
     """
     try:
         config = json.loads(files["config.json"])
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"config.json of the weights is not JSON: {error}") from error
     says = isinstance(config, dict) and [config.get(name) for name in ("draft_scale", "channels")]
-    if not says or sum(isinstance(value, int) for value in says) != 1:
+    if not says or sum(type(value) is int and 0 < value <= MOST for value in says) != 1:
         raise ValueError(
             "config.json of the weights says neither draft_scale, as of those that colour, nor "
             "channels, as of those that translate"
