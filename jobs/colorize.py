@@ -39,7 +39,7 @@ def main(flags: Colorize) -> int:
     if flags.choice.dry_run:
         print(json.dumps(asdict(flags), indent=2))
         return ALL_DONE
-    command = Command(name="colorize", flags=asdict(flags))
+    command = Command(name="colorize", flags=asdict(flags), log_frames=flags.choice.log_frames)
     return run(command, partial(read_film, flags))
 
 

@@ -1,6 +1,7 @@
 """What the commands that run over films share: flags, the run itself, and the page it leaves."""
 
 import json
+import logging
 import os
 import signal
 import sys
@@ -11,17 +12,22 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import pyarrow as pa
+from pythonjsonlogger.json import JsonFormatter
+
 from lineart.film.alone import FEW_FRAMES, Alone
 from lineart.film.opening import Film, Opened, OpenTask, open_film
 from lineart.film.pools import Bounds
 from lineart.film.preview import choose, read_previews
-from lineart.film.run import Runner, Summary, run_film, write_run
-from lineart.manifest import Row
+from lineart.film.run import Runner, Summary, is_complete, run_film, write_run
+from lineart.lease import HeldError, Lease, hold_lease
 from lineart.report import Thumbnail, encode_thumbnail, film_page
 
-ALL_DONE, WRONG_INPUT, SOME_FAILED, INTERRUPTED = 0, 2, 3, 130
+ALL_DONE, BROKE_OFF, WRONG_INPUT, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
 PAGE = "report.html"
+SUCCESS = "_SUCCESS"
+"""Written last, and only when every frame of the film stands; removed before anything else."""
 THUMBNAILS = 60
 LARGE_PICTURES = 6
 
@@ -42,6 +48,10 @@ class Choice:
     """Networks at work, MIN:MAX: one on each GPU, or on one CPU each where there is no GPU."""
     cpu_workers: str | None = None
     """Tasks at work on pixels, MIN:MAX."""
+    time_limit: float = 300.0
+    """Seconds that one step of one frame may take before the frame is given up."""
+    log_frames: bool = False
+    """Log every frame as a line of JSON, not only those that failed."""
     dry_run: bool = False
     """Print the configuration and stop."""
 
@@ -62,6 +72,7 @@ class Choice:
             parquet_frames=self.parquet_frames,
             gpu_workers=Bounds.parse(self.gpu_workers) if self.gpu_workers else None,
             cpu_workers=Bounds.parse(self.cpu_workers) if self.cpu_workers else None,
+            limit_s=self.time_limit,
         )
 
 
@@ -73,6 +84,8 @@ class Command:
     """As it stands before each sentence."""
     flags: Mapping[str, Any]
     """As they stand in run.json."""
+    log_frames: bool = False
+    """Log every frame, not only those that failed."""
 
 
 def run(command: Command, read_film: Callable[[], tuple[Film, OpenTask]]) -> int:
@@ -100,24 +113,50 @@ def run(command: Command, read_film: Callable[[], tuple[Film, OpenTask]]) -> int
 
 def run_opened(command: Command, film: Film, opened: Opened) -> int:
     """Run over an opened film; see `run`."""
-    started_at = datetime.now(UTC)
+
+    def tell(sentence: str) -> None:
+        print(f"{command.name}: {sentence}", file=sys.stderr, flush=True)
+
+    _log_as_json(logging.INFO if command.log_frames else logging.WARNING)
     try:
-        with start_runner(film, len(opened.frames)) as runner:
+        with (
+            hold_lease(opened.job.output, tell) as lease,
+            start_runner(film, len(opened.frames)) as runner,
+        ):
             # Ray has a handler of its own; `ray job stop` must end a run as Ctrl-C does.
             signal.signal(signal.SIGTERM, _interrupt)
-            write_run(command.flags, opened, started_at, None)
-            summary, rows = run_film(film, opened, runner, _printer())
-    except (ValueError, ConnectionError) as error:
-        print(f"{command.name}: {error}", file=sys.stderr)
-        return WRONG_INPUT
+            return _run_held(command, film, opened, runner, lease)
     except KeyboardInterrupt:
-        print(f"{command.name}: stopped; the same command goes on from here", file=sys.stderr)
+        tell("stopped; the same command goes on from here")
         return INTERRUPTED
-    write_run(command.flags, opened, started_at, summary)
-    if summary.skipped < summary.frames or not opened.job.output.exists(PAGE):
-        write_page(opened, rows, summary)
-    opened.job.output.sweep()
-    print(json.dumps(asdict(summary)))
+    except BrokenOffError as error:
+        tell(f"broke off: {error}; the same command goes on from here")
+        return BROKE_OFF
+    except (ValueError, OSError, HeldError) as error:
+        tell(str(error))
+        return WRONG_INPUT
+
+
+class BrokenOffError(RuntimeError):
+    """A run that had begun cannot go on."""
+
+
+def _run_held(command: Command, film: Film, opened: Opened, runner: Runner, lease: Lease) -> int:
+    """Run over a film whose output is this process's alone."""
+    started_at, output = datetime.now(UTC), opened.job.output
+    try:
+        output.delete(SUCCESS)
+        write_run(command.flags, opened, started_at, None)
+        summary, rows = run_film(film, opened, runner, _printer(), lease.check)
+        write_run(command.flags, opened, started_at, summary)
+        if summary.skipped < summary.frames or not output.exists(PAGE):
+            write_page(opened, rows, summary)
+        told = json.dumps(asdict(summary))
+        if is_complete(opened, rows):
+            output.write(SUCCESS, told.encode())
+    except OSError as error:
+        raise BrokenOffError(f"{error}") from error
+    print(told)
     return SOME_FAILED if summary.failed else ALL_DONE
 
 
@@ -142,7 +181,7 @@ def start_runner(film: Film, frames: int) -> Iterator[Runner]:
         stop_ray()
 
 
-def write_page(opened: Opened, rows: list[Row], summary: Summary) -> None:
+def write_page(opened: Opened, rows: pa.Table, summary: Summary) -> None:
     """Leave the page that shows the film."""
     job = opened.job
     pages = [
@@ -163,6 +202,15 @@ def write_page(opened: Opened, rows: list[Row], summary: Summary) -> None:
 
 def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
+
+
+def _log_as_json(level: int) -> None:
+    """Let the library log lines of JSON to the standard error."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter("%(levelname)s %(message)s", timestamp="time"))
+    logger = logging.getLogger("lineart")
+    logger.handlers, logger.propagate = [handler], False
+    logger.setLevel(level)
 
 
 def _printer() -> Callable[[Summary], None]:

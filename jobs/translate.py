@@ -44,7 +44,10 @@ def main(flags: Translate) -> int:
     if flags.choice.dry_run:
         print(json.dumps(asdict(flags), indent=2))
         return ALL_DONE
-    return run(Command(name="translate", flags=asdict(flags)), partial(read_film, flags))
+    return run(
+        Command(name="translate", flags=asdict(flags), log_frames=flags.choice.log_frames),
+        partial(read_film, flags),
+    )
 
 
 def read_film(flags: Translate) -> tuple[Film, OpenTask]:

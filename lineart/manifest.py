@@ -3,15 +3,17 @@
 `manifest/manifest.parquet` holds every frame once and is replaced in one write. While a run goes
 on, its rows gather in parts below `manifest/_parts/` (Parquet readers skip names that begin with
 `_`); a run that was killed leaves them, and the next one reads them as if nothing had happened.
+In memory a ledger is an Arrow table: a row takes a few hundred bytes, and a film has many.
 """
 
 import io
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import parquet
 
 from lineart.storage import Storage
@@ -54,39 +56,42 @@ def make_row(values: Mapping[str, Any]) -> Row:
     return row
 
 
-def to_bytes(rows: Sequence[Row]) -> bytes:
-    """Write rows as one Parquet file."""
-    sink = io.BytesIO()
-    parquet.write_table(pa.Table.from_pylist(list(rows), schema=SCHEMA), sink, compression="zstd")
-    return sink.getvalue()
+def make_table(rows: Sequence[Row]) -> pa.Table:
+    """Give rows as a table."""
+    return pa.Table.from_pylist(list(rows), schema=SCHEMA)
 
 
-def read_rows(output: Storage) -> dict[str, Row]:
+def first_rows(tables: Sequence[pa.Table], frames: Sequence[str]) -> pa.Table:
+    """Give for each frame, in this order, its first row in these tables, if there is one."""
+    table = pa.concat_tables(tables)
+    places = pc.index_in(pa.array(frames, pa.string()), value_set=table["frame"])
+    return table.take(places.drop_null())
+
+
+def read_manifest(output: Storage) -> pa.Table:
     """Read the newest row of every frame, of finished runs and of one that was killed.
 
     Raises:
         ValueError: a file of the manifest cannot be read as such.
     """
-    rows: dict[str, Row] = {}
-    if output.exists(MANIFEST):
-        rows = {row["frame"]: row for row in _read(output, MANIFEST)}
-    for path in _parts(output):
-        for row in _read(output, path):
-            known = rows.get(row["frame"])
-            if known is None or known["written_at"] <= row["written_at"]:
-                rows[row["frame"]] = row
-    return rows
+    whole = _read(output, MANIFEST) if output.exists(MANIFEST) else SCHEMA.empty_table()
+    parts = [_read(output, path) for path in _parts(output)]
+    if not parts:
+        return whole
+    # The order is stable: of two rows of one moment that of a part counts.
+    rows = pa.concat_tables([*parts, whole]).sort_by([("written_at", "descending")])
+    return first_rows([rows], rows["frame"].unique().to_pylist())
 
 
-def append_part(output: Storage, rows: Sequence[Row]) -> None:
+def append_part(output: Storage, rows: pa.Table) -> None:
     """Record rows whose frames are already in place."""
-    output.write(f"{PARTS}/{uuid.uuid4().hex}.parquet", to_bytes(rows))
+    output.write(f"{PARTS}/{uuid.uuid4().hex}.parquet", _to_bytes(rows))
 
 
-def replace_manifest(output: Storage, rows: Iterable[Row]) -> None:
+def replace_manifest(output: Storage, rows: pa.Table) -> None:
     """Write the whole manifest in one piece, then drop the parts that it holds."""
     parts = _parts(output)
-    output.write(MANIFEST, to_bytes(list(rows)))
+    output.write(MANIFEST, _to_bytes(rows))
     for path in parts:
         output.delete(path)
 
@@ -95,14 +100,20 @@ def _parts(output: Storage) -> list[str]:
     return sorted(entry.path for entry in output.entries(PARTS))
 
 
-def _read(output: Storage, path: str) -> list[Row]:
+def _to_bytes(rows: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    parquet.write_table(rows, sink, compression="zstd")
+    return sink.getvalue()
+
+
+def _read(output: Storage, path: str) -> pa.Table:
     try:
         table = parquet.read_table(io.BytesIO(output.read(path)))
         # It had the other name while all sources were line drawings.
         names = {"line_sha256": "source_sha256"}
         table = table.rename_columns([names.get(name, name) for name in table.column_names])
-        return [dict(row) for row in table.select(SCHEMA.names).to_pylist()]
-    except (pa.ArrowException, KeyError) as error:
+        return table.select(SCHEMA.names).cast(SCHEMA)
+    except (pa.ArrowException, KeyError, ValueError) as error:
         raise ValueError(
             f"{output.uri}/{path} is not a manifest of this program: {error}"
         ) from error

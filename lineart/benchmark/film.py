@@ -46,7 +46,9 @@ def measure_pipeline(frames: int) -> list[Figure]:
 def _work(job: Job) -> list[Work]:
     """List the film's drawings."""
     sources = list_pictures(job.pictures)
-    indexed = index_pictures(job.pictures, job.task.decode, [(source, None) for source in sources])
+    indexed = index_pictures(
+        job.pictures, job.task.decode, None, [(source, None) for source in sources]
+    )
     return [
         Work(source, line.source_sha256, None, None, [f"frames/{source.name}"])
         for source in sources

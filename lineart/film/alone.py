@@ -23,7 +23,10 @@ class Alone:
 
     def make_frames(self, job: Job, weights: Storage, work: Sequence[Work]) -> Iterator[Written]:
         """Make frames of pictures and write them."""
-        network = stages.Network(job.task, weights)
+        network = stages.Network(job.task, weights, limit_s=job.limit_s)
         for item in work:
             (answered,) = network([stages.shrink(stages.pack_work(item), job)])
             yield from stages.compose_and_write(answered, job)
+
+    def count(self, status: str, written: Written) -> None:
+        """Nobody watches one process."""

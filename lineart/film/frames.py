@@ -1,35 +1,31 @@
 """What a film is: its frames in order, their shots, and the hint that holds for each."""
 
 import posixpath
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
-from natsort import natsort_keygen, ns
 from pyarrow import parquet
 
+from lineart.film.folders import find_files, leads_out
+from lineart.film.names import caseless, natural_key, printable, refusal_of
 from lineart.storage import Storage
 
 IMAGE_SUFFIXES = {".png", ".tif", ".tiff", ".tga", ".bmp", ".webp", ".jpg", ".jpeg"}
 PARQUET_SUFFIX = ".parquet"
 UNREAD_SUFFIXES = {
-    ".heic",
-    ".heif",
-    ".avif",
-    ".jxl",
-    ".gif",
-    ".psd",
-    ".exr",
-    ".dng",
-    ".cr2",
-    ".nef",
+    *(".heic", ".heif", ".avif", ".jxl", ".gif"),
+    *(".psd", ".exr", ".dng", ".cr2", ".nef"),
 }
 """Pictures that cannot be read, which must not be passed over in silence."""
 
-natural_key = natsort_keygen(key=lambda path: path.split("/"), alg=ns.IGNORECASE)
-"""Sort key that puts `f2` before `f10`, folder by folder."""
+MAX_ROWS = 10_000_000
+"""Most rows of one Parquet file: more than 100 hours of film."""
+MAX_GROUP_BYTES = 2**31
+"""Most bytes of pictures in one row group, which is read at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +38,8 @@ class Source:
     """Relative path of the file that holds it."""
     row: int | None = None
     """Row in a Parquet file."""
+    refusal: str | None = None
+    """Why it must not be read. Its name may then be any text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +51,8 @@ class FilmFrame:
     number: int
     """Position in its shot, from 1."""
     hint: Source | None
+    refusal: str | None = None
+    """Why it has failed from the start: nothing is read or written for it."""
 
     @property
     def name(self) -> str:
@@ -78,52 +78,70 @@ def stem(name: str) -> str:
 def list_pictures(storage: Storage, unread: list[str] | None = None) -> list[Source]:
     """List every image file, and every row of every Parquet file, below `storage`.
 
+    What is there and cannot be used is listed with its refusal: links out of the folder, names that
+    lead out, Parquet files that are none.
+
     Args:
         storage: A folder or bucket.
-        unread: Takes the pictures of kinds that cannot be read.
-
-    Raises:
-        ValueError: a Parquet file lacks the columns `frame` and `image`, or a frame's name in it is
-            not a plain relative path.
+        unread: Takes the pictures of kinds that cannot be read, as they can be printed.
     """
     return list(_pictures(storage, [] if unread is None else unread))
 
 
 def _pictures(storage: Storage, unread: list[str]) -> Iterator[Source]:
-    for entry in storage.entries():
-        hidden = any(part.startswith(".") for part in entry.path.split("/"))
-        suffix = posixpath.splitext(entry.path)[1].lower()
-        if hidden:
+    for found in find_files(storage):
+        suffix = posixpath.splitext(found.path)[1].lower()
+        refusal = found.refusal or refusal_of(found.path)
+        if suffix in UNREAD_SUFFIXES:
+            unread.append(printable(found.path))
+        elif not found.is_folder and suffix not in {*IMAGE_SUFFIXES, PARQUET_SUFFIX}:
             continue
-        if suffix in IMAGE_SUFFIXES:
-            yield Source(entry.path, entry.path)
+        elif refusal is not None:
+            yield Source(printable(found.path), found.path, refusal=refusal)
         elif suffix == PARQUET_SUFFIX:
-            yield from _parquet_pictures(storage, entry.path)
-        elif suffix in UNREAD_SUFFIXES:
-            unread.append(entry.path)
+            yield from _parquet_pictures(storage, found.path)
+        else:
+            yield Source(found.path, found.path)
 
 
 def _parquet_pictures(storage: Storage, path: str) -> Iterator[Source]:
-    file = _open_parquet(storage, path)
-    missing = {"frame", "image"} - set(file.schema_arrow.names)
+    """List the rows of a Parquet file; where they cannot be read on, a last refusal says so."""
+    row = 0
+    try:
+        file = _open_parquet(storage, path)
+        _check_columns(file)
+        for batch in file.iter_batches(columns=["frame"]):
+            for name in batch.column(0).to_pylist():
+                yield _row(name, path, row)
+                row += 1
+    except (pa.ArrowException, ValueError, OSError) as error:
+        after = f"after {row} rows " if row else ""
+        yield Source(
+            path, path, refusal=f"{after}it cannot be read as a Parquet file of frames: {error}"
+        )
+
+
+def _row(name: str | None, path: str, row: int) -> Source:
+    refusal = refusal_of(name)
+    if refusal is None:
+        return Source(str(name), path, row)
+    return Source(printable(name) if name else f"{path}\\{row}", path, row, refusal)
+
+
+def _check_columns(file: parquet.ParquetFile) -> None:
+    kinds = {field.name: field.type for field in file.schema_arrow}
+    missing = {"frame", "image"} - kinds.keys()
     if missing:
-        raise ValueError(f"{storage.uri}/{path} has no column {' and '.join(sorted(missing))}")
-    for row, name in enumerate(file.read(columns=["frame"]).column("frame").to_pylist()):
-        if not is_plain_path(name):
-            raise ValueError(f"{storage.uri}/{path} row {row}: frame {name!r} is no relative path")
-        yield Source(name, path, row)
-
-
-def is_plain_path(name: Any) -> bool:
-    """Whether `name` is a relative path that stays below its root."""
-    return (
-        isinstance(name, str)
-        and name not in ("", ".")
-        and name == posixpath.normpath(name)
-        and not name.startswith(("/", ".."))
-        and "\0" not in name
-        and "\\" not in name
-    )
+        raise ValueError(f"it has no column {' and '.join(sorted(missing))}")
+    text, data = kinds["frame"], kinds["image"]
+    if pa.types.is_dictionary(text):
+        text = text.value_type
+    if text not in (pa.string(), pa.large_string()) or data not in (pa.binary(), pa.large_binary()):
+        raise ValueError(
+            f"its columns frame and image are {text} and {data}, not string and binary"
+        )
+    if file.metadata.num_rows > MAX_ROWS:
+        raise ValueError(f"it has {file.metadata.num_rows} rows and {MAX_ROWS} are the most")
 
 
 def read_picture(storage: Storage, source: Source) -> bytes:
@@ -131,79 +149,127 @@ def read_picture(storage: Storage, source: Source) -> bytes:
 
     Raises:
         FileNotFoundError: the file has gone.
-        ValueError: the row of a Parquet file holds no bytes.
+        ValueError: it must not be read, or its row of a Parquet file cannot be.
     """
+    if source.refusal is not None:
+        raise ValueError(source.refusal)
+    if leads_out(storage, source.path):
+        raise ValueError(f"{source.path!r} has become a link that leads out of the film's folder")
     if source.row is None:
         return storage.read(source.path)
-    file = _open_parquet(storage, source.path)
-    group, start = 0, 0
-    while source.row >= start + file.metadata.row_group(group).num_rows:
-        start += file.metadata.row_group(group).num_rows
-        group += 1
-    data = _read_images(storage, source.path, group)[source.row - start].as_py()
+    data = _read_row(storage, source.path, source.row)
     if not isinstance(data, bytes):
         raise ValueError("the column image holds no bytes here")
     return data
 
 
-@lru_cache(maxsize=1)
+def _read_row(storage: Storage, path: str, row: int) -> Any:
+    metadata, first = _open_parquet(storage, path).metadata, 0
+    for group in range(metadata.num_row_groups):
+        images = range(first, first + metadata.row_group(group).num_rows)
+        if row in images:
+            return _read_images(storage, path, group)[row - first].as_py()
+        first = images.stop
+    raise ValueError(f"{path} has no row {row} any more")
+
+
+# Pictures and hints are read in turns: each keeps its file, and its last row group.
+
+
+@lru_cache(maxsize=2)
 def _open_parquet(storage: Storage, path: str) -> parquet.ParquetFile:
     try:
         return parquet.ParquetFile(storage.open_file(path))
     except pa.ArrowException as error:
-        raise ValueError(f"{storage.uri}/{path} is not a Parquet file: {error}") from error
+        raise ValueError(f"{path} is not a Parquet file: {error}") from error
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def _read_images(storage: Storage, path: str, group: int) -> pa.ChunkedArray:
     """Read one row group's images; frames are visited in order, so the last group is kept."""
-    return _open_parquet(storage, path).read_row_group(group, columns=["image"]).column("image")
+    file = _open_parquet(storage, path)
+    column = file.schema_arrow.names.index("image")
+    size = file.metadata.row_group(group).column(column).total_uncompressed_size
+    if size > MAX_GROUP_BYTES:
+        raise ValueError(
+            f"row group {group} of {path} holds {size} bytes of pictures and {MAX_GROUP_BYTES} are "
+            "the most; write fewer rows a group"
+        )
+    images = file.read_row_group(group, columns=["image"]).column("image")
+    if len(images) != file.metadata.row_group(group).num_rows:
+        raise ValueError(f"row group {group} of {path} holds {len(images)} rows, not what it says")
+    return images
 
 
 def assemble(
-    pictures: Iterable[Source], hints: Iterable[Source], root_name: str
+    pictures: Sequence[Source], hints: Sequence[Source], root_name: str
 ) -> list[FilmFrame]:
     """Put pictures in film order and give each frame its shot, number and hint.
 
     A shot is a folder; pictures at the root belong to a shot called `root_name`. A hint named after
     a frame holds from that frame until the next such hint in its shot; before the first of them, a
-    hint named after the shot holds.
-
-    Raises:
-        ValueError: two pictures would be written to one output, or two hints have one name.
+    hint named after the shot holds. Pictures that would be written to one output are refused, and
+    hints for the same frames.
     """
-    hints = list(hints)
-    ordered = sorted(pictures, key=lambda picture: _film_key(picture.name))
-    _refuse_twins(ordered, "would both be written to one output")
-    _refuse_twins(hints, "are both hints for the same frames")
-    hint_of = {stem(hint.name): hint for hint in hints}
+    hint_of = {stem(hint.name): hint for hint in _refuse_twins(hints, "are hints for one frame")}
+    shots: dict[str, list[Source]] = defaultdict(list)
+    for picture in _refuse_twins(pictures, "would be written to one output"):
+        shots[posixpath.dirname(picture.name)].append(picture)
     frames: list[FilmFrame] = []
-    shot, number, hint = None, 0, None
-    for picture in ordered:
-        folder = posixpath.dirname(picture.name)
-        if folder != shot:
-            shot, number, hint = folder, 0, hint_of.get(folder or root_name)
-        number += 1
-        hint = hint_of.get(stem(picture.name), hint)
-        frames.append(FilmFrame(picture, folder or root_name, number, hint))
+    for folder in sorted(shots, key=_folder_key):
+        shot = folder or root_name
+        hint = hint_of.get(shot)
+        for number, picture in enumerate(sorted(shots.pop(folder), key=_file_key), 1):
+            hint = hint_of.get(stem(picture.name), hint)
+            frames.append(FilmFrame(picture, shot, number, hint, picture.refusal))
     return frames
 
 
-def _film_key(name: str) -> Any:
-    """Order by shot, then by frame: a folder's pictures stay together beside its subfolders."""
-    return natural_key(posixpath.dirname(name)), natural_key(name)
+def _folder_key(folder: str) -> Any:
+    return natural_key(folder.split("/")), folder
+
+
+def _file_key(picture: Source) -> Any:
+    name = posixpath.basename(picture.name)
+    return natural_key(name), name
 
 
 def unused_hints(frames: Iterable[FilmFrame], hints: Iterable[Source]) -> list[str]:
-    """Give the hints that are named after no shot and no frame."""
-    named = {name for frame in frames for name in (frame.shot, stem(frame.name))}
-    return sorted(hint.name for hint in hints if stem(hint.name) not in named)
+    """Give the hints that are named after no shot and no frame, as they can be printed."""
+    unused = {stem(hint.name): printable(hint.name) for hint in hints}
+    for frame in frames:
+        unused.pop(frame.shot, None)
+        unused.pop(stem(frame.name), None)
+    return sorted(unused.values())
 
 
-def _refuse_twins(pictures: Sequence[Source], why: str) -> None:
-    """Refuse `a.png` beside `a.tif`, and on every system `A.png` beside `a.png`."""
-    seen: dict[str, str] = {}
+def _refuse_twins(pictures: Sequence[Source], what: str) -> Iterator[Source]:
+    """Refuse `a.png` beside `a.tif`, and on every system `A.png` beside `a.png`.
+
+    A name stands once in what is given; what was refused before comes last.
+    """
+    refused = {picture.name: picture for picture in pictures if picture.refusal is not None}
+    first: dict[str, Source] = {}
+    twins: dict[str, list[Source]] = {}
     for picture in pictures:
-        twin = seen.setdefault(stem(picture.name).casefold(), picture.name)
-        if twin is not picture.name:
-            raise ValueError(f"{twin!r} and {picture.name!r} {why}; rename one")
+        if picture.name not in refused:
+            key = caseless(stem(picture.name))
+            known = first.setdefault(key, picture)
+            if known is not picture:
+                twins.setdefault(key, [known]).append(picture)
+    for key, picture in first.items():
+        yield from _refusals(twins[key], what) if key in twins else (picture,)
+    yield from refused.values()
+
+
+def _refusals(twins: Sequence[Source], what: str) -> Iterator[Source]:
+    """Give one refusal for each name of pictures that stand in one another's way."""
+    named = {twin.name: twin for twin in twins}
+    counts = Counter(twin.name for twin in twins)
+    one, *others = named
+    for name, twin in named.items():
+        if counts[name] > 1:
+            why = f"{counts[name]} pictures are called {name!r}"
+        else:
+            why = f"{name!r} and {others[0] if name == one else one!r} {what}"
+        yield replace(twin, refusal=f"{why}; rename one")

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lineart.film.frames import Source, read_picture
+from lineart.isolation import CallEndedError, isolated, step
 from lineart.storage import Storage
 
 
@@ -19,7 +20,9 @@ class Failure(NamedTuple):
 
     @classmethod
     def of(cls, stage: str, error: BaseException) -> "Failure":
-        """Describe an exception."""
+        """Describe an exception; one that ended a call from outside knows the stage itself."""
+        if isinstance(error, CallEndedError):
+            stage = error.step or stage
         return cls(stage, type(error).__name__, str(error) or repr(error))
 
 
@@ -37,22 +40,31 @@ Decode = Callable[[bytes], np.ndarray]
 
 
 def index_pictures(
-    pictures: Storage, decode: Decode, items: Sequence[tuple[Source, Indexed | None]]
+    pictures: Storage,
+    decode: Decode,
+    limit_s: float | None,
+    items: Sequence[tuple[Source, Indexed | None]],
 ) -> dict[str, Indexed | Failure]:
     """Hash pictures; decode only those whose file is not the known one. Results come by name."""
-    return {source.name: _index_picture(pictures, decode, source, known) for source, known in items}
+    found: dict[str, Indexed | Failure] = {}
+    for source, known in items:
+        try:
+            found[source.name] = isolated(limit_s, _index_picture, pictures, decode, source, known)
+        except CallEndedError as error:
+            found[source.name] = Failure.of("decode", error)
+    return found
 
 
 def _index_picture(
     pictures: Storage, decode: Decode, source: Source, known: Indexed | None
 ) -> Indexed | Failure:
-    stage = "read"
+    stage = step("read")
     try:
         data = read_picture(pictures, source)
         digest = hashlib.sha256(data).hexdigest()
         if known is not None and known.source_sha256 == digest:
             return known
-        stage = "decode"
+        stage = step("decode")
         picture = decode(data)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with a frame is its own row
         return Failure.of(stage, error)
@@ -62,13 +74,18 @@ def _index_picture(
     return Indexed(digest, pixels.hexdigest(), width, height)
 
 
-def index_hints(hints: Storage, sources: Sequence[Source]) -> dict[str, str | Failure]:
+def index_hints(
+    hints: Storage, limit_s: float | None, sources: Sequence[Source]
+) -> dict[str, str | Failure]:
     """Hash hint files; sha256 or a `Failure` comes by name."""
-    return {source.name: _index_hint(hints, source) for source in sources}
+    found: dict[str, str | Failure] = {}
+    for source in sources:
+        try:
+            found[source.name] = isolated(limit_s, _hash_hint, hints, source)
+        except (CallEndedError, OSError, ValueError) as error:
+            found[source.name] = Failure.of("hint", error)
+    return found
 
 
-def _index_hint(hints: Storage, source: Source) -> str | Failure:
-    try:
-        return hashlib.sha256(read_picture(hints, source)).hexdigest()
-    except (OSError, ValueError) as error:
-        return Failure.of("hint", error)
+def _hash_hint(hints: Storage, source: Source) -> str:
+    return hashlib.sha256(read_picture(hints, source)).hexdigest()

@@ -1,11 +1,19 @@
 """What a run is told, and all that can be wrong with it, before any work is done."""
 
 import json
+import posixpath
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lineart.film.frames import FilmFrame, assemble, list_pictures, unused_hints
+from lineart.film.frames import (
+    IMAGE_SUFFIXES,
+    FilmFrame,
+    Source,
+    assemble,
+    list_pictures,
+    unused_hints,
+)
 from lineart.film.plan import Look
 from lineart.film.pools import Bounds
 from lineart.film.stages import Job
@@ -28,6 +36,8 @@ class Film:
     parquet_frames: bool = False
     gpu_workers: Bounds | None = None
     cpu_workers: Bounds | None = None
+    limit_s: float | None = None
+    """As in `Job`."""
 
 
 OpenTask = Callable[[Mapping[str, bytes]], Task]
@@ -64,6 +74,8 @@ def open_film(film: Film, open_task: OpenTask) -> Opened:
     """
     if film.limit is not None and film.limit < 1:
         raise ValueError(f"--limit {film.limit} leaves no frame; give 1 or more")
+    if film.limit_s is not None and not film.limit_s > 0:
+        raise ValueError(f"--time-limit {film.limit_s:g} leaves no time; give seconds above 0")
     pictures, output = Storage.at(film.pictures), Storage.at(film.output)
     hints = Storage.at(film.hints) if film.hints is not None else None
     _check_places(pictures, output, hints)
@@ -73,13 +85,14 @@ def open_film(film: Film, open_task: OpenTask) -> Opened:
     if not is_included(weights):
         _check_networks(files)
     hint_files = list_pictures(hints) if hints else []
+    _check_hints(hint_files)
     unread: list[str] = []
     frames = assemble(list_pictures(pictures, unread), hint_files, pictures.name)
     if not frames:
         others = f"; {unread[0]} is of a kind that cannot be read" if unread else ""
         raise ValueError(f"there is no image and no Parquet file below {pictures.uri}{others}")
     return Opened(
-        Job(pictures, output, hints, task),
+        Job(pictures, output, hints, task, film.limit_s),
         weights,
         Look(fingerprint(files), json.dumps(task.settings)),
         frames,
@@ -103,6 +116,17 @@ def _check_places(pictures: Storage, output: Storage, hints: Storage | None) -> 
         output.check()
     elif Path(output.root).exists() and not Path(output.root).is_dir():
         raise ValueError(f"--output {output.root} is a file; give a folder")
+
+
+def _check_hints(hints: Sequence[Source]) -> None:
+    """Refuse a folder or Parquet file of hints that cannot be read: they may be for any frame."""
+    for hint in hints:
+        if (
+            hint.refusal
+            and hint.row is None
+            and posixpath.splitext(hint.path)[1].lower() not in IMAGE_SUFFIXES
+        ):
+            raise ValueError(f"the hints in {hint.name} cannot be known: {hint.refusal}")
 
 
 def _check_networks(files: Mapping[str, bytes]) -> None:

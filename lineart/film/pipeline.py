@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from lineart.film import stages
 from lineart.film.index import Failure
+from lineart.film.monitoring import Metrics
 from lineart.film.pools import Bounds, Pools, plan_pools
 from lineart.film.stages import Job, Work, Written
 from lineart.film.task import Task
@@ -18,6 +19,7 @@ BLOCK_ROWS = 8
 """Pictures that travel together: small enough to stream and to redo, large enough for Ray."""
 
 _FAILURE = pa.list_(pa.string())
+_SECONDS = pa.struct(dict.fromkeys(stages.STAGES, pa.float64()))
 WORK = pa.schema(
     {
         "name": pa.string(), "path": pa.string(), "row": pa.int64(), "source_sha256": pa.string(),
@@ -28,14 +30,14 @@ WORK = pa.schema(
 )  # fmt: skip
 _CARRIED = {
     "outputs": pa.list_(pa.string()), "kept": pa.binary(), "failure": _FAILURE,
-    "seconds": pa.float64(),
+    "stages": _SECONDS,
 }  # fmt: skip
 _ARRAYS = pa.list_(pa.struct({"shape": pa.list_(pa.int32()), "pixels": pa.binary()}))
 SHRUNK = pa.schema(_CARRIED | {"inputs": _ARRAYS})
 ANSWERED = pa.schema(_CARRIED | {"answers": _ARRAYS})
 WRITTEN = pa.schema(
     {
-        "output": pa.string(), "output_bytes": pa.int64(), "seconds": pa.float64(),
+        "output": pa.string(), "output_bytes": pa.int64(), "stages": _SECONDS,
         "failure": _FAILURE,
     }
 )  # fmt: skip
@@ -59,6 +61,11 @@ class OnRay:
         self._pools = partial(plan_pools, resources, networks=networks, pixels=pixels)
         self._pools(pictures=1)
         self._cpus = max(1, int(resources.get("CPU", 1)))
+        self._metrics = Metrics()
+
+    def count(self, status: str, written: Written) -> None:
+        """Count a frame in Ray's metrics."""
+        self._metrics.count(status, written)
 
     def run_tasks(
         self, function: Callable[[Any], Any], arguments: Iterable[Any]
@@ -66,7 +73,8 @@ class OnRay:
         """Run a function on each argument as Ray tasks; give arguments and results as they end."""
         import ray
 
-        task = ray.remote(num_cpus=1)(_call)
+        # Machines may go as often as they like.
+        task = ray.remote(num_cpus=1, max_retries=-1)(_call)
         running: dict[Any, Any] = {}
         for argument in arguments:
             # What waits in line takes memory: no more than keeps every CPU busy.
@@ -119,7 +127,7 @@ def make_frames(
         )
         .map_batches(  # inputs -> answers
             _Network,
-            fn_constructor_args=(job.task, weights, pools.batch_size),
+            fn_constructor_args=(job.task, weights, pools.batch_size, job.limit_s),
             compute=ray.data.ActorPoolStrategy(
                 min_size=pools.networks.least, max_size=pools.networks.most
             ),
@@ -137,7 +145,8 @@ def make_frames(
     )
     for row in results.iter_rows():
         failure = None if row["failure"] is None else Failure(*row["failure"])
-        yield Written(row["output"], row["output_bytes"], row["seconds"], failure)
+        spent = {name: value for name, value in row["stages"].items() if value is not None}
+        yield Written(row["output"], row["output_bytes"], spent, failure)
 
 
 def _shrink(table: pa.Table, job: Job) -> pa.Table:
@@ -149,8 +158,10 @@ def _shrink(table: pa.Table, job: Job) -> pa.Table:
 class _Network:
     """`stages.Network` on Arrow tables."""
 
-    def __init__(self, task: Task, weights: Storage, batch_size: int) -> None:
-        self._network = stages.Network(task, weights, batch_size)
+    def __init__(
+        self, task: Task, weights: Storage, batch_size: int, limit_s: float | None
+    ) -> None:
+        self._network = stages.Network(task, weights, batch_size, limit_s)
 
     def __call__(self, table: pa.Table) -> pa.Table:
         return pa.Table.from_pylist(self._network(table.to_pylist()), schema=ANSWERED)

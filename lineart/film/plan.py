@@ -1,12 +1,16 @@
 """What is finished, what failed and what remains: the film against its manifest."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from lineart.film.frames import FilmFrame
 from lineart.film.index import Failure, Indexed
-from lineart.manifest import Row, make_row
+from lineart.film.stages import Work
+from lineart.manifest import SCHEMA, Row, make_row
 
 
 @dataclass(frozen=True)
@@ -19,40 +23,47 @@ class Look:
     """The other settings, as JSON."""
 
 
-@dataclass(frozen=True)
-class Making:
-    """Distinct pixels, and every frame that shows them; the first is the one that is made."""
+class Shown(NamedTuple):
+    """What a frame shows."""
 
-    frames: list[FilmFrame]
+    frame: FilmFrame
+    picture: Indexed
+    hint_sha256: str | None
+    held_by: str | None
+    """The first frame of the film that shows the same, unless it is this one."""
+
+    @property
+    def pixels(self) -> tuple[str, str | None]:
+        """Give what is equal in frames that show the same."""
+        return self.picture.pixels_sha256, self.hint_sha256
 
 
-@dataclass(frozen=True)
-class Copying:
-    """Frames whose picture another frame of this film already has, in place and finished."""
-
-    finished: FilmFrame
-    frames: list[FilmFrame]
+Copying = tuple[str, list[str]]
+"""A finished output, and the outputs of frames that show the same."""
 
 
 @dataclass
 class Plan:
     """The difference between a film and its manifest."""
 
-    rows: dict[str, Row] = field(default_factory=dict)
-    """Rows that stand already: finished frames, and frames that cannot be read."""
-    makings: list[Making] = field(default_factory=list)
-    copies: list[Copying] = field(default_factory=list)
-    skipped: int = 0
+    rows: pa.Table
+    """The ledger, in which the frames that stand have the labels that they have now."""
+    skipped: int
     """Frames that were finished before."""
-    templates: dict[str, Row] = field(default_factory=dict)
-    """By output: the row of a frame that remains, but for how it ends."""
+    failures: list[tuple[FilmFrame, Failure]] = field(default_factory=list)
+    """Frames that cannot be read."""
+    copies: list[Copying] = field(default_factory=list)
+    work: list[Work] = field(default_factory=list)
+    """Distinct pixels, each with all the frames that show them."""
+    remaining: dict[str, Shown] = field(default_factory=dict)
+    """By output: the frames that are copied or made."""
 
 
 def make_plan(
     frames: Iterable[FilmFrame],
     pictures: Mapping[str, Indexed | Failure],
     hints: Mapping[str, str | Failure],
-    ledger: Mapping[str, Row],
+    ledger: pa.Table,
     stored: Mapping[str, int],
     look: Look,
 ) -> Plan:
@@ -62,121 +73,177 @@ def make_plan(
         frames: The film in order.
         pictures: By frame: what its picture is, or why it cannot be read.
         hints: By hint: sha256 of its file, or why it cannot be read.
-        ledger: By frame: its newest row.
+        ledger: The newest row of each frame.
         stored: By output: bytes in place, of frames whose other files stand, too.
         look: What decides the pixels.
     """
-    plan = Plan()
-    groups: dict[tuple[str, str | None], list[FilmFrame]] = {}
+    shown: list[Shown] = []
+    failures: list[tuple[FilmFrame, Failure]] = []
+    leaders: dict[tuple[str, str | None], str] = {}
     for frame in frames:
-        picture, hint = pictures[frame.name], _hint(frame, hints)
-        failure = next((part for part in (picture, hint) if isinstance(part, Failure)), None)
-        if failure is not None:
-            plan.rows[frame.name] = failed_row(_identity(frame), failure)
-            continue
-        assert isinstance(picture, Indexed)
-        assert not isinstance(hint, Failure)
-        plan.templates[frame.output] = _identity(frame) | {
-            "width": picture.width,
-            "height": picture.height,
-            "source_sha256": picture.source_sha256,
-            "pixels_sha256": picture.pixels_sha256,
-            "hint_sha256": hint,
-            "weights": look.weights,
-            "settings": look.settings,
-        }
-        groups.setdefault((picture.pixels_sha256, hint), []).append(frame)
-    for group in groups.values():
-        _plan_group(plan, group, ledger, stored)
+        found = _found(frame, pictures, hints)
+        if isinstance(found, Failure):
+            failures.append((frame, found))
+        else:
+            picture, hint = found
+            leader = leaders.setdefault((picture.pixels_sha256, hint), frame.name)
+            held_by = None if leader == frame.name else leader
+            shown.append(Shown(frame, picture, hint, held_by))
+    stands = _stands(shown, ledger, stored, look)
+    finished = [one for one, is_finished in zip(shown, stands, strict=True) if is_finished]
+    plan = Plan(_relabel(ledger, finished), len(finished), failures)
+    _plan_work(plan, shown, finished)
     return plan
 
 
-def _plan_group(
-    plan: Plan, group: list[FilmFrame], ledger: Mapping[str, Row], stored: Mapping[str, int]
-) -> None:
-    """Plan the frames that show the same picture."""
-    for frame in group[1:]:
-        plan.templates[frame.output]["held_by"] = group[0].name
-    finished, open_frames = [], []
-    for frame in group:
-        row, template = ledger.get(frame.name), plan.templates[frame.output]
-        if row is not None and _is_finished(row, template, stored):
-            finished.append(frame)
-            plan.rows[frame.name] = row | {
-                "status": "held" if template.get("held_by") else "done",
-                "held_by": template.get("held_by"),
-                "shot": frame.shot,
-                "number": frame.number,
-            }
-        else:
-            open_frames.append(frame)
-    if open_frames and finished:
-        plan.copies.append(Copying(finished[0], open_frames))
-    elif open_frames:
-        plan.makings.append(Making(open_frames))
-    plan.skipped += len(finished)
+def _found(
+    frame: FilmFrame,
+    pictures: Mapping[str, Indexed | Failure],
+    hints: Mapping[str, str | Failure],
+) -> tuple[Indexed, str | None] | Failure:
+    """Give what a frame's picture is and sha256 of its hint, or why it cannot be read."""
+    if frame.refusal is not None:
+        return Failure("name", "ValueError", frame.refusal)
+    picture = pictures[frame.name]
+    hint = None if frame.hint is None else hints[frame.hint.name]
+    if isinstance(picture, Failure):
+        return picture
+    return hint if isinstance(hint, Failure) else (picture, hint)
 
 
-_SAME = ("source_sha256", "hint_sha256", "weights", "settings", "output")
+def _stands(
+    shown: Sequence[Shown], ledger: pa.Table, stored: Mapping[str, int], look: Look
+) -> list[bool]:
+    """Say of each frame whether its picture was made before.
 
-
-def _is_finished(row: Row, template: Mapping[str, Any], stored: Mapping[str, int]) -> bool:
-    """Whether a row says that this very picture was made, and its file stands as it was written."""
-    return (
-        row["status"] in ("done", "held")
-        and all(row[name] == template[name] for name in _SAME)
-        and stored.get(row["output"]) == row["output_bytes"]
-    )
-
-
-def _identity(frame: FilmFrame) -> Row:
-    return {
-        "frame": frame.name,
-        "shot": frame.shot,
-        "number": frame.number,
-        "output": frame.output,
+    It was if its row says that it was made of this very picture, and its file stands as written.
+    """
+    same = {
+        "source_sha256": _text(one.picture.source_sha256 for one in shown),
+        "hint_sha256": _text(one.hint_sha256 or "" for one in shown),
+        "output": _text(one.frame.output for one in shown),
+        "output_bytes": _sizes(stored.get(one.frame.output, -1) for one in shown),
+        "weights": look.weights,
+        "settings": look.settings,
     }
+    places = pc.index_in(_text(one.frame.name for one in shown), value_set=ledger["frame"])
+    stands = pc.is_in(ledger["status"].take(places), value_set=_text(["done", "held"]))
+    for name, values in same.items():
+        # A column at a time: all of them together would be the whole ledger once more.
+        recorded = ledger[name].take(places).fill_null(-2 if name == "output_bytes" else "")
+        stands = pc.and_(stands, pc.equal(recorded, values))
+    return list(stands.to_pylist())
 
 
-def _hint(frame: FilmFrame, hints: Mapping[str, str | Failure]) -> str | Failure | None:
-    return None if frame.hint is None else hints[frame.hint.name]
+def _text(values: Iterable[str]) -> pa.Array:
+    return pa.array(values, pa.string())
 
 
-def failed_row(template: Mapping[str, Any], failure: Failure, seconds: float = 0.0) -> Row:
-    """Give the row of a frame that failed."""
+def _sizes(values: Iterable[int]) -> pa.Array:
+    return pa.array(values, pa.int64())
+
+
+def _relabel(ledger: pa.Table, finished: Sequence[Shown]) -> pa.Table:
+    """Say in the rows of finished frames what they are in the film as it is now."""
+    names = _text(one.frame.name for one in finished)
+    labels = {
+        "status": _text("held" if one.held_by else "done" for one in finished),
+        "held_by": pa.array((one.held_by for one in finished), pa.string()),
+        "shot": _text(one.frame.shot for one in finished),
+        "number": pa.array((one.frame.number for one in finished), pa.int32()),
+    }
+    rows = ledger.take(pc.index_in(names, value_set=ledger["frame"]))
+    columns = [labels[name] if name in labels else rows[name] for name in SCHEMA.names]
+    others = ledger.filter(pc.invert(pc.is_in(ledger["frame"], value_set=names)))
+    return pa.concat_tables([pa.table(columns, schema=SCHEMA), others])
+
+
+def _plan_work(plan: Plan, shown: Sequence[Shown], finished: Sequence[Shown]) -> None:
+    """Plan the frames that do not stand: those that show the same together."""
+    standing = {one.frame.name for one in finished}
+    finished_of = {one.pixels: one.frame.output for one in reversed(finished)}
+    copies: dict[tuple[str, str | None], Copying] = {}
+    work: dict[tuple[str, str | None], Work] = {}
+    for one in shown:
+        if one.frame.name in standing:
+            continue
+        pixels, output = one.pixels, one.frame.output
+        plan.remaining[output] = one
+        if pixels in finished_of:
+            copies.setdefault(pixels, (finished_of[pixels], []))[1].append(output)
+        else:
+            work.setdefault(pixels, _work(one)).outputs.append(output)
+    plan.copies, plan.work = list(copies.values()), list(work.values())
+
+
+def _work(one: Shown) -> Work:
+    return Work(one.frame.source, one.picture.source_sha256, one.frame.hint, one.hint_sha256, [])
+
+
+def written_row(one: Shown, look: Look, output_bytes: int, seconds: float) -> Row:
+    """Give the row of a frame whose picture is in place."""
     return make_row(
         {
-            **template,
-            "status": "failed",
-            "held_by": None,
-            "output": None,
-            "stage": failure.stage,
-            "error": failure.error,
-            "message": failure.message,
+            **_made_of(one, look),
+            "status": "held" if one.held_by else "done",
+            "held_by": one.held_by,
+            "output": one.frame.output,
+            "output_bytes": output_bytes,
             "seconds": seconds,
         }
     )
 
 
-def written_row(template: Mapping[str, Any], output_bytes: int, seconds: float) -> Row:
-    """Give the row of a frame whose picture is in place."""
-    status = "held" if template.get("held_by") else "done"
-    return make_row(
-        {**template, "status": status, "output_bytes": output_bytes, "seconds": seconds}
-    )
+def failed_row(one: Shown, look: Look, failure: Failure, seconds: float) -> Row:
+    """Give the row of a frame that could be read, and then failed."""
+    return make_row({**_made_of(one, look), **_failed(failure), "seconds": seconds})
 
 
-def known_pictures(
-    ledger: Mapping[str, Row], names: Collection[str], settings: str
-) -> dict[str, Indexed]:
-    """Give what the manifest knows of these pictures, so that unchanged files need no decoding.
+def unread_row(frame: FilmFrame, failure: Failure) -> Row:
+    """Give the row of a frame that cannot be read."""
+    return make_row({**_identity(frame), **_failed(failure), "seconds": 0.0})
+
+
+def _identity(frame: FilmFrame) -> dict[str, Any]:
+    return {"frame": frame.name, "shot": frame.shot, "number": frame.number}
+
+
+def _made_of(one: Shown, look: Look) -> dict[str, Any]:
+    return {
+        **_identity(one.frame),
+        "width": one.picture.width,
+        "height": one.picture.height,
+        "source_sha256": one.picture.source_sha256,
+        "pixels_sha256": one.picture.pixels_sha256,
+        "hint_sha256": one.hint_sha256,
+        "weights": look.weights,
+        "settings": look.settings,
+    }
+
+
+def _failed(failure: Failure) -> dict[str, Any]:
+    # Whatever an exception says, the manifest can hold it.
+    message = failure.message.encode("utf-8", "backslashreplace").decode()
+    return {
+        "status": "failed",
+        "stage": failure.stage,
+        "error": failure.error,
+        "message": message,
+    }
+
+
+def known_pictures(ledger: pa.Table, settings: str) -> dict[str, Indexed]:
+    """Give what the manifest knows of pictures, so that unchanged files need no decoding.
 
     Rows of other settings do not count: they may be another task's, which decodes otherwise.
     """
+    counts = pc.and_(pc.is_valid(ledger["pixels_sha256"]), pc.equal(ledger["settings"], settings))
+    rows = ledger.filter(counts)
+    names = ("source_sha256", "pixels_sha256", "width", "height")
+    pictures = map(Indexed, *(rows[name].to_pylist() for name in names))
+    # Many frames show the same; one object each is enough.
+    unique: dict[Indexed, Indexed] = {}
     return {
-        name: Indexed(row["source_sha256"], row["pixels_sha256"], row["width"], row["height"])
-        for name in names
-        if (row := ledger.get(name)) is not None
-        and row["pixels_sha256"] is not None
-        and row["settings"] == settings
+        frame: unique.setdefault(picture, picture)
+        for frame, picture in zip(rows["frame"].to_pylist(), pictures, strict=True)
     }

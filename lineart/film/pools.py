@@ -65,7 +65,7 @@ def plan_pools(
     """Share a cluster between networks and pixels so that both always fit.
 
     Args:
-        resources: CPUs and GPUs of the cluster, as Ray tells them.
+        resources: CPUs and GPUs that the cluster has or may grow to.
         pictures: Distinct pictures to make frames of.
         networks: Bounds that the user wants for the networks, or None.
         pixels: The same for the tasks that read, compose and write.
@@ -79,8 +79,9 @@ def plan_pools(
     room = min(gpus, cpus - 1) if on_gpu else cpus
     if networks is None:
         most = max(1, min(room, math.ceil(pictures / 4)))
-        # Networks on CPUs join one after another: the first frame waits for one start, not for all.
-        networks = Bounds(most if on_gpu else 1, most)
+        # They join one after another: the first frame waits for one start, not for all, nor for
+        # GPUs that a growing cluster has yet to bring.
+        networks = Bounds(1, most)
     if networks.least > room:
         what = f"{gpus} GPUs and {cpus} CPUs" if on_gpu else f"{cpus} CPUs and no GPU"
         raise ValueError(

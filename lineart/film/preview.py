@@ -3,16 +3,17 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from operator import itemgetter
 from typing import TypeVar
 
 import cv2
 import numpy as np
+import pyarrow as pa
 
 from lineart.codec import decode_color
 from lineart.film.frames import FilmFrame, read_picture
 from lineart.film.stages import Job
 from lineart.image import Frame, Line
-from lineart.manifest import Row
 
 T = TypeVar("T")
 
@@ -29,14 +30,15 @@ class Preview:
 FRAMES_A_SHOT = 10
 
 
-def choose(rows: Sequence[Row], most: int) -> list[str]:
+def choose(rows: pa.Table, most: int) -> list[str]:
     """Choose up to `most` finished frames: of shots, and within a shot of pictures, evenly spread.
 
     Held frames show nothing new, so only those that were made for themselves are chosen.
     """
+    columns = (rows[name].to_pylist() for name in ("shot", "status", "frame"))
     shots = [
-        [row["frame"] for row in shot if row["status"] == "done"]
-        for _, shot in groupby(rows, key=lambda row: row["shot"])
+        [frame for _, status, frame in shot if status == "done"]
+        for _, shot in groupby(zip(*columns, strict=True), key=itemgetter(0))
     ]
     chosen = _spread([shot for shot in shots if shot], most)
     each = min(FRAMES_A_SHOT, most // max(1, len(chosen)))

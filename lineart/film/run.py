@@ -13,18 +13,32 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
+import pyarrow as pa
+
 from lineart import manifest
-from lineart.film.frames import beside
-from lineart.film.index import index_hints, index_pictures
+from lineart.film.frames import FilmFrame, beside
+from lineart.film.index import Failure, Indexed, index_hints, index_pictures
+from lineart.film.monitoring import log_frame
 from lineart.film.opening import Film, Opened
 from lineart.film.packing import pack_frames
-from lineart.film.plan import Plan, failed_row, known_pictures, make_plan, written_row
+from lineart.film.plan import (
+    Look,
+    Plan,
+    Shown,
+    failed_row,
+    known_pictures,
+    make_plan,
+    unread_row,
+    written_row,
+)
 from lineart.film.stages import Job, Work, Written, copy_finished
 from lineart.manifest import Row
 from lineart.storage import Storage
 
 RECORD_EVERY_S = 2.0
 """Longest time in which finished frames are not yet in the manifest, while a run is young."""
+RECORD_ROWS = 4096
+"""Most rows that wait to be recorded."""
 
 
 @dataclass
@@ -62,38 +76,50 @@ class Runner(Protocol):
     def make_frames(self, job: Job, weights: Storage, work: Sequence[Work]) -> Iterator[Written]:
         """Make frames of pictures and write them, in any order."""
 
+    def count(self, status: str, written: Written) -> None:
+        """Take note of a frame that ended, for whoever watches the machines."""
+
 
 @dataclass
 class Record:
     """The rows of a run, and their way into the manifest."""
 
     output: Storage
-    rows: dict[str, Row]
-    """By frame: its newest row."""
+    check: Callable[[], None]
+    """Raises an error if the output is no longer this run's."""
+    parts: list[pa.Table] = field(default_factory=list)
+    """What was recorded."""
     _fresh: list[Row] = field(default_factory=list)
     _started: float = field(default_factory=time.monotonic)
     _recorded_at: float = field(default_factory=time.monotonic)
 
     def add(self, row: Row) -> None:
         """Take the row of a frame that is in place or has failed."""
-        self.rows[row["frame"]] = row
         self._fresh.append(row)
         now = time.monotonic()
-        # A longer run records less often: what a kill costs stays at one part in a hundred.
-        if now - self._recorded_at >= max(RECORD_EVERY_S, (now - self._started) / 100):
+        # A longer run records less often: a kill costs one part in fifty of what was done, and a
+        # day leaves 400 parts.
+        waited = now - self._recorded_at >= max(RECORD_EVERY_S, (now - self._started) / 50)
+        if waited or len(self._fresh) >= RECORD_ROWS:
             self.flush()
 
     def flush(self) -> None:
         """Write what has gathered."""
+        self.check()
         if self._fresh:
-            manifest.append_part(self.output, self._fresh)
+            self.parts.append(manifest.make_table(self._fresh))
+            manifest.append_part(self.output, self.parts[-1])
         self._fresh = []
         self._recorded_at = time.monotonic()
 
 
 def run_film(
-    film: Film, opened: Opened, runner: Runner, on_progress: OnProgress
-) -> tuple[Summary, list[Row]]:
+    film: Film,
+    opened: Opened,
+    runner: Runner,
+    on_progress: OnProgress,
+    check: Callable[[], None] = lambda: None,
+) -> tuple[Summary, pa.Table]:
     """Make what is missing or changed, and leave a manifest with one row a frame.
 
     Args:
@@ -101,9 +127,10 @@ def run_film(
         opened: What `open_film` found.
         runner: `alone.Alone` or `pipeline.OnRay`.
         on_progress: Told of every frame that ends.
+        check: Called before anything is recorded; raises if the output is another run's by now.
 
     Returns:
-        How it ended, and the manifest's rows in film order.
+        How it ended, and the manifest in film order.
 
     Raises:
         ValueError: the manifest in the output is not ours.
@@ -111,18 +138,14 @@ def run_film(
     """
     started, output = time.monotonic(), opened.job.output
     output.sweep()
-    ledger = manifest.read_rows(output)
-    plan = _plan(opened, ledger, runner, force=film.force)
-    record = Record(output, ledger | plan.rows)
-    summary = Summary(
-        len(opened.frames), failed=len(plan.rows) - plan.skipped, skipped=plan.skipped
-    )
-    changed: set[str] = set()
+    plan = _plan(opened, manifest.read_manifest(output), runner, force=film.force)
+    record = Record(output, check)
+    summary = Summary(len(opened.frames), skipped=plan.skipped)
     try:
-        for written in _work(opened, plan, runner):
-            row = _row(plan, written)
+        for row, written in _ended(opened, plan, runner):
             record.add(row)
-            changed.add(row["frame"])
+            log_frame(row, written.stages)
+            runner.count(row["status"], written)
             setattr(summary, row["status"], getattr(summary, row["status"]) + 1)
             summary.seconds = round(time.monotonic() - started, 3)
             summary.frames_per_second = round(
@@ -131,12 +154,21 @@ def run_film(
             on_progress(summary)
     finally:
         record.flush()
-        rows = [record.rows[f.name] for f in opened.film_frames if f.name in record.rows]
+        names = [frame.name for frame in opened.film_frames]
+        rows = manifest.first_rows([*record.parts, plan.rows], names)
         manifest.replace_manifest(output, rows)
     if film.parquet_frames:
-        pack_frames(output, rows, changed)
+        pack_frames(output, rows, record.parts)
     summary.seconds = round(time.monotonic() - started, 3)
     return summary, rows
+
+
+def is_complete(opened: Opened, rows: pa.Table) -> bool:
+    """Whether every frame of the film, not of this run alone, stands."""
+    return (
+        rows.num_rows == len(opened.film_frames)
+        and "failed" not in rows["status"].unique().to_pylist()
+    )
 
 
 def write_run(
@@ -167,20 +199,33 @@ def _commit() -> str | None:
     return done.stdout.strip()
 
 
-def _plan(opened: Opened, ledger: Mapping[str, Row], runner: Runner, *, force: bool) -> Plan:
+def _plan(opened: Opened, ledger: pa.Table, runner: Runner, *, force: bool) -> Plan:
     """Hash the film's files and compare them with the manifest."""
     job = opened.job
-    names = [frame.name for frame in opened.frames]
-    known = known_pictures(ledger, names, opened.look.settings)
-    pictures = [(frame.source, known.get(frame.name)) for frame in opened.frames]
-    hints = list({frame.hint.name: frame.hint for frame in opened.frames if frame.hint}.values())
+    readable = [frame for frame in opened.frames if frame.refusal is None]
+    hints = list({frame.hint.name: frame.hint for frame in readable if frame.hint}.values())
     return make_plan(
         opened.frames,
-        _index(runner, partial(index_pictures, job.pictures, job.task.decode), pictures),
-        _index(runner, partial(index_hints, job.hints), hints) if job.hints else {},
-        {} if force else ledger,
-        _stored(job),
+        _pictures(opened, readable, ledger, runner),
+        _index(runner, partial(index_hints, job.hints, job.limit_s), _chunks(hints))
+        if job.hints
+        else {},
+        ledger,
+        {} if force else _stored(job),
         opened.look,
+    )
+
+
+def _pictures(
+    opened: Opened, frames: Sequence[FilmFrame], ledger: pa.Table, runner: Runner
+) -> dict[str, Indexed | Failure]:
+    """Hash pictures; decode those that the manifest does not know."""
+    job, known = opened.job, known_pictures(ledger, opened.look.settings)
+    chunks = (
+        [(frame.source, known.get(frame.name)) for frame in chunk] for chunk in _chunks(frames)
+    )
+    return _index(
+        runner, partial(index_pictures, job.pictures, job.task.decode, job.limit_s), chunks
     )
 
 
@@ -195,12 +240,16 @@ def _stored(job: Job) -> dict[str, int]:
 
 
 def _index(
-    runner: Runner, function: Callable[[Sequence[T]], Mapping[str, U]], items: Sequence[T]
+    runner: Runner,
+    function: Callable[[Sequence[T]], Mapping[str, U]],
+    chunks: Iterable[Sequence[T]],
 ) -> dict[str, U]:
     """Run a function over chunks of items; give all that it found, by name."""
     found: dict[str, U] = {}
-    for _, part in runner.run_tasks(function, _chunks(items)):
-        found |= part
+    # Many frames show the same; one object each is enough.
+    unique: dict[U, U] = {}
+    for _, part in runner.run_tasks(function, chunks):
+        found.update((name, unique.setdefault(value, value)) for name, value in part.items())
     return found
 
 
@@ -208,30 +257,24 @@ def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
     return (items[start : start + CHUNK] for start in range(0, len(items), CHUNK))
 
 
-def _work(opened: Opened, plan: Plan, runner: Runner) -> Iterator[Written]:
-    """Do everything that is planned; results come as they are in place."""
-    copies = [
-        (copying.finished.output, [frame.output for frame in copying.frames])
-        for copying in plan.copies
-    ]
-    for _, results in runner.run_tasks(partial(copy_finished, opened.job), _chunks(copies)):
-        yield from results
-    work = [
-        Work(
-            frames[0].source,
-            plan.templates[frames[0].output]["source_sha256"],
-            frames[0].hint,
-            plan.templates[frames[0].output]["hint_sha256"],
-            [frame.output for frame in frames],
-        )
-        for frames in (making.frames for making in plan.makings)
-    ]
-    if work:
-        yield from runner.make_frames(opened.job, opened.weights, work)
+def _ended(opened: Opened, plan: Plan, runner: Runner) -> Iterator[tuple[Row, Written]]:
+    """Do everything that is planned; frames come as they are in place or have failed."""
+    for frame, failure in plan.failures:
+        yield unread_row(frame, failure), Written(frame.output, 0, {}, failure)
+    for written in _work(opened, plan, runner):
+        # The record takes memory as it grows: what has ended gives back its own.
+        yield _row(plan.remaining.pop(written.output), opened.look, written), written
 
 
-def _row(plan: Plan, written: Written) -> Row:
-    template = plan.templates[written.output]
+def _row(one: Shown, look: Look, written: Written) -> Row:
     if written.failure is not None:
-        return failed_row(template, written.failure, written.seconds)
-    return written_row(template, written.output_bytes, written.seconds)
+        return failed_row(one, look, written.failure, written.seconds)
+    return written_row(one, look, written.output_bytes, written.seconds)
+
+
+def _work(opened: Opened, plan: Plan, runner: Runner) -> Iterator[Written]:
+    copy = partial(copy_finished, opened.job)
+    for _, results in runner.run_tasks(copy, _chunks(plan.copies)):
+        yield from results
+    if plan.work:
+        yield from runner.make_frames(opened.job, opened.weights, plan.work)

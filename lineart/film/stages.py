@@ -3,14 +3,15 @@
 Each takes and gives plain rows, so a test, a notebook or a loop without Ray calls them directly.
 What is done to the pixels is the `Task`'s matter; here a picture is read, checked and written.
 Nothing here imports torch before a `Network` is made: processes that only handle pixels stay small.
-A frame that fails becomes a row with a `Failure`; it never stops its neighbours.
+A frame that fails becomes a row with a `Failure`; it never stops its neighbours. With a time limit,
+what is done to it runs in a process of its own, so that this holds for crashes and hangs, too.
 """
 
 import hashlib
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import cv2
@@ -18,7 +19,8 @@ import numpy as np
 
 from lineart.film.frames import Source, beside, read_picture
 from lineart.film.index import Failure
-from lineart.film.task import Task
+from lineart.film.task import Run, Task
+from lineart.isolation import CallEndedError, Cell, isolated, step
 from lineart.storage import Storage
 
 # One frame, one thread: the pipeline runs as many frames at once as there are cores.
@@ -33,7 +35,12 @@ class Job:
     output: Storage
     hints: Storage | None
     task: Task
+    limit_s: float | None = None
+    """Longest time for one step of one frame; None runs all in this process, without a limit."""
 
+
+STAGES = ("shrink", "network", "compose")
+"""What a frame goes through."""
 
 AGAIN = "the same command takes up what it is now"
 
@@ -49,13 +56,22 @@ class Work(NamedTuple):
     """The files to write: the first frame's and those of the frames that hold it."""
 
 
+Seconds = Mapping[str, float]
+"""By stage: how long it took."""
+
+
 class Written(NamedTuple):
     """How one output ended."""
 
     output: str
     output_bytes: int
-    seconds: float
+    stages: Seconds
     failure: Failure | None
+
+    @property
+    def seconds(self) -> float:
+        """Work on this frame, all stages."""
+        return sum(self.stages.values(), 0.0)
 
 
 # Shrink: compressed picture -> inputs of the network.
@@ -69,28 +85,35 @@ def shrink(row: dict[str, Any], job: Job) -> dict[str, Any]:
         job: The run.
 
     Returns:
-        `outputs`, `inputs` (as `pack_arrays` gives them), `kept` (the task's own), `seconds` and
-        `failure`.
+        `outputs`, `inputs` (as `pack_arrays` gives them), `kept` (the task's own), `stages`
+        (`Seconds`) and `failure`.
     """
     started = time.perf_counter()
+    shrunk: dict[str, Any] = {"inputs": [], "kept": b"", "failure": None}
+    try:
+        shrunk |= isolated(job.limit_s, _shrink, row, job)
+    except CallEndedError as error:
+        shrunk["failure"] = list(Failure.of("decode", error))
+    shrunk["stages"] = dict.fromkeys(STAGES, 0.0) | {"shrink": time.perf_counter() - started}
+    return shrunk | {"outputs": row["outputs"]}
+
+
+def _shrink(row: dict[str, Any], job: Job) -> dict[str, Any]:
     work = unpack_work(row)
-    shrunk: dict[str, Any] = {"outputs": work.outputs, "inputs": [], "kept": b""}
-    stage = "read"
+    stage = step("read")
     try:
         data = read_picture(job.pictures, work.source)
         if hashlib.sha256(data).hexdigest() != work.source_sha256:
             raise ValueError(f"the picture was changed while the film was running; {AGAIN}")
-        stage = "decode"
+        stage = step("decode")
         picture = job.task.decode(data)
-        stage = "hint"
+        stage = step("hint")
         hint = _read_hint(job.hints, work.hint, work.hint_sha256)
-        stage = job.task.shrink_stage
+        stage = step(job.task.shrink_stage)
         inputs, kept = job.task.shrink(data, picture, hint)
-        shrunk |= {"inputs": pack_arrays(inputs), "kept": kept}
-        failure = None
     except Exception as error:  # noqa: BLE001 - whatever is wrong with a frame is its own row
-        failure = Failure.of(stage, error)
-    return shrunk | {"failure": failure and list(failure), "seconds": time.perf_counter() - started}
+        return {"failure": list(Failure.of(stage, error))}
+    return {"inputs": pack_arrays(inputs), "kept": kept}
 
 
 @lru_cache(maxsize=4)
@@ -108,21 +131,20 @@ def _read_hint(hints: Storage | None, source: Source | None, sha256: str | None)
 
 
 class Network:
-    """Answer to inputs. One process holds one, on its GPU or on one CPU thread."""
+    """Answer to inputs. One process holds one, on its GPU or on one CPU thread.
 
-    def __init__(self, task: Task, weights: Storage, batch_size: int = 1) -> None:
-        import torch
+    Args:
+        task: Opens it.
+        weights: Where its weights are.
+        batch_size: Most inputs that it is given at once.
+        limit_s: As in `Job`.
+    """
 
-        from lineart.weights import read_weights
-
-        on_gpu = torch.cuda.is_available()
-        if not on_gpu:
-            torch.set_num_threads(1)
-        self._network = task.open_network(
-            read_weights(weights),
-            device="cuda" if on_gpu else "cpu",
-            batch_size=batch_size if on_gpu else 1,
-        )
+    def __init__(
+        self, task: Task, weights: Storage, batch_size: int = 1, limit_s: float | None = None
+    ) -> None:
+        opening = partial(_open_network, task, weights, batch_size)
+        self._network: Run = opening() if limit_s is None else Cell(opening, limit_s)
 
     def __call__(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Replace `inputs` by `answers` in every row."""
@@ -153,11 +175,26 @@ class Network:
                     self._answer([row])
             return
         for row in rows:
-            row["seconds"] += (time.perf_counter() - started) / len(rows)
+            row["stages"]["network"] = (time.perf_counter() - started) / len(rows)
 
     def _run(self, rows: list[dict[str, Any]]) -> Iterator[tuple[np.ndarray, ...]]:
         inputs = zip(*(unpack_arrays(row["inputs"]) for row in rows), strict=True)
         return zip(*self._network(*map(np.stack, inputs)), strict=True)
+
+
+def _open_network(task: Task, weights: Storage, batch_size: int) -> Run:
+    import torch
+
+    from lineart.weights import read_weights
+
+    on_gpu = torch.cuda.is_available()
+    if not on_gpu:
+        torch.set_num_threads(1)
+    return task.open_network(
+        read_weights(weights),
+        device="cuda" if on_gpu else "cpu",
+        batch_size=batch_size if on_gpu else 1,
+    )
 
 
 # Compose: answers -> PNGs in place.
@@ -166,28 +203,47 @@ class Network:
 def compose_and_write(row: dict[str, Any], job: Job) -> list[Written]:
     """Compose the frame at its full size and write it to every output."""
     started = time.perf_counter()
-    failure, pngs = row["failure"] and Failure(*row["failure"]), [b""]
+    failure = row["failure"] and Failure(*row["failure"])
     if failure is None:
         try:
-            pngs = job.task.compose(unpack_arrays(row["answers"]), row["kept"])
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with a frame is its own row
+            sizes = isolated(job.limit_s, _compose_and_write, row, job)
+        except CallEndedError as error:
             failure = Failure.of("compose", error)
-    spent = row["seconds"] + time.perf_counter() - started
+    spent = row["stages"] | {"compose": time.perf_counter() - started}
     if failure is not None:
-        return [Written(output, 0, spent, failure) for output in row["outputs"]]
-    first, *held = row["outputs"]
-    return [write(job, first, pngs, spent), *(write(job, output, pngs, 0.0) for output in held)]
+        sizes = [failure] * len(row["outputs"])
+    # What is spent once counts once, with the first frame.
+    return [
+        _written(output, size, spent if output == row["outputs"][0] else {})
+        for output, size in zip(row["outputs"], sizes, strict=True)
+    ]
 
 
-def write(job: Job, output: str, pngs: Sequence[bytes], spent: float) -> Written:
+def _compose_and_write(row: dict[str, Any], job: Job) -> list[int | Failure]:
+    """Give the bytes of each output, or why it is not there."""
+    step("compose")
+    try:
+        pngs = job.task.compose(unpack_arrays(row["answers"]), row["kept"])
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with a frame is its own row
+        return [Failure.of("compose", error)] * len(row["outputs"])
+    return [_write(job, output, pngs) for output in row["outputs"]]
+
+
+def _write(job: Job, output: str, pngs: Sequence[bytes]) -> int | Failure:
     """Put a frame and what stands beside it in place; the frame comes last and stands for all."""
-    started = time.perf_counter()
+    step("write")
     try:
         for path, png in reversed(list(zip(files_of(output, job.task), pngs, strict=True))):
             job.output.write(path, png)
     except OSError as error:
-        return Written(output, 0, spent, Failure.of("write", error))
-    return Written(output, len(pngs[0]), spent + time.perf_counter() - started, None)
+        return Failure.of("write", error)
+    return len(pngs[0])
+
+
+def _written(output: str, size: int | Failure, spent: Seconds) -> Written:
+    if isinstance(size, Failure):
+        return Written(output, 0, spent, size)
+    return Written(output, size, spent, None)
 
 
 def files_of(output: str, task: Task) -> list[str]:
@@ -202,10 +258,16 @@ def copy_finished(job: Job, items: list[tuple[str, list[str]]]) -> list[Written]
 
 def _copy(job: Job, finished: str, outputs: list[str]) -> list[Written]:
     try:
-        pngs = [job.output.read(path) for path in files_of(finished, job.task)]
-    except OSError as error:
-        return [Written(output, 0, 0.0, Failure.of("copy", error)) for output in outputs]
-    return [write(job, output, pngs, 0.0) for output in outputs]
+        sizes = isolated(job.limit_s, _read_and_write, job, finished, outputs)
+    except (CallEndedError, OSError) as error:
+        sizes = [Failure.of("copy", error)] * len(outputs)
+    return [_written(output, size, {}) for output, size in zip(outputs, sizes, strict=True)]
+
+
+def _read_and_write(job: Job, finished: str, outputs: list[str]) -> list[int | Failure]:
+    step("copy")
+    pngs = [job.output.read(path) for path in files_of(finished, job.task)]
+    return [_write(job, output, pngs) for output in outputs]
 
 
 # Rows as Ray moves them: plain values.

@@ -1,13 +1,16 @@
 """The page of a film: verdict, failures, pictures by shot, what made it."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from lineart.film.task import Words
 from lineart.report.text import CONTROL_BUT_NEWLINE, as_text, data_uri, flatten, template
@@ -41,14 +44,22 @@ class Thumbnail:
     result: bytes
 
 
+class _Facts(NamedTuple):
+    """What the manifest says of a frame that is shown."""
+
+    status: str | None = None
+    width: int | None = None
+    height: int | None = None
+
+
 @dataclass
 class _Shot:
     """What the page says about one shot."""
 
     name: str
     statuses: list[str] = field(default_factory=list)
-    pictured: list[tuple[int, Thumbnail, Mapping[str, Any]]] = field(default_factory=list)
-    """Position in the shot, pictures and row of the frames that are shown."""
+    pictured: list[tuple[int, Thumbnail, "_Facts"]] = field(default_factory=list)
+    """Position in the shot, pictures and facts of the frames that are shown."""
 
     @cached_property
     def counts(self) -> dict[str, int]:
@@ -60,11 +71,11 @@ class _Shot:
 
     @cached_property
     def pictures(self) -> list[dict[str, Any]]:
-        return [_picture(thumbnail, row) for _, thumbnail, row in self.pictured]
+        return [_picture(thumbnail, facts) for _, thumbnail, facts in self.pictured]
 
 
 def film_page(
-    rows: Sequence[Mapping[str, Any]],
+    rows: pa.Table,
     thumbnails: Sequence[Thumbnail],
     run: Mapping[str, Any],
     summary: Mapping[str, Any],
@@ -89,12 +100,12 @@ def film_page(
     shots = _group(rows, thumbnails)
     strips = [picture for shot in shots for picture in shot.pictures]
     fitting = _thin([large], LARGE_BYTES)
-    comparable = [_picture(pair, {}) for pair in large if pair.frame in fitting]
+    comparable = [_picture(pair, _Facts()) for pair in large if pair.frame in fitting]
     return template("film.html").render(
         title=as_text(_film_name(run)),
         words=words,
-        counts=_count(row["status"] for row in rows),
-        sizes=Counter((row["width"], row["height"]) for row in rows if row["width"]).most_common(),
+        counts=_count(rows["status"].to_pylist()),
+        sizes=Counter(size for size in _columns(rows, "width", "height") if size[0]).most_common(),
         summary={"seconds": None, "frames_per_second": None, "skipped": None, **summary},
         failures=_failures(rows),
         all_failures=ALL_FAILURES,
@@ -111,19 +122,25 @@ def film_page(
     )
 
 
-def _group(rows: Iterable[Mapping[str, Any]], thumbnails: Iterable[Thumbnail]) -> list[_Shot]:
+def _columns(rows: pa.Table, *names: str) -> Iterator[tuple[Any, ...]]:
+    """Give some columns row by row."""
+    return zip(*(rows[name].to_pylist() for name in names), strict=True)
+
+
+def _group(rows: pa.Table, thumbnails: Iterable[Thumbnail]) -> list[_Shot]:
     """Put rows and their pictures into shots, in order of first appearance."""
     pictures = {thumbnail.frame: thumbnail for thumbnail in thumbnails}
     shots: dict[str, _Shot] = {}
-    for row in rows:
-        name = row["shot"] or ""
-        shot = shots.get(name)
+    names = ("frame", "shot", "status", "width", "height")
+    for frame, name, status, width, height in _columns(rows, *names):
+        shot = shots.get(name or "")
         if shot is None:
-            shot = shots[name] = _Shot(as_text(name) or "(no shot)")
-        thumbnail = pictures.get(row["frame"])
+            shot = shots[name or ""] = _Shot(as_text(name or "") or "(no shot)")
+        thumbnail = pictures.get(frame)
         if thumbnail is not None:
-            shot.pictured.append((len(shot.statuses), thumbnail, row))
-        shot.statuses.append(row["status"])
+            facts = _Facts(status, width, height)
+            shot.pictured.append((len(shot.statuses), thumbnail, facts))
+        shot.statuses.append(status)
     listed = list(shots.values())
     kept = _thin(
         [[thumbnail for _, thumbnail, _ in shot.pictured] for shot in listed[:SHOTS_LISTED]]
@@ -154,13 +171,13 @@ def _scattered(position: int) -> str:
     return f"{position:032b}"[::-1]
 
 
-def _picture(thumbnail: Thumbnail, row: Mapping[str, Any]) -> dict[str, Any]:
+def _picture(thumbnail: Thumbnail, facts: _Facts) -> dict[str, Any]:
     """Say what the template needs to show one frame."""
     return {
         "frame": as_text(thumbnail.frame),
         "label": as_text(thumbnail.frame.rsplit("/", 1)[-1]),
-        "status": row.get("status"),
-        "size": (row["width"], row["height"]) if row.get("width") and row.get("height") else None,
+        "status": facts.status,
+        "size": (facts.width, facts.height) if facts.width and facts.height else None,
         "source": data_uri(thumbnail.source),
         "result": data_uri(thumbnail.result),
     }
@@ -194,30 +211,32 @@ def _count(statuses: Iterable[str]) -> dict[str, int]:
     return {status: counted[status] for status in STATUSES} | {"frames": counted.total()}
 
 
-def _failures(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def _failures(rows: pa.Table) -> dict[str, Any]:
     """Give the failed frames to list, how many there are, and their causes by weight."""
-    failed = [row for row in rows if row["status"] == "failed"]
-    causes = Counter((as_text(row["stage"]), as_text(row["error"])) for row in failed)
+    failed = rows.filter(pc.equal(rows["status"], "failed"))
+    causes = Counter(
+        (as_text(stage), as_text(error)) for stage, error in _columns(failed, "stage", "error")
+    )
     listed = [
         {key: as_text(row[key]) for key in ("frame", "stage", "error")}
         | {"message": as_text(row["message"], CONTROL_BUT_NEWLINE)}
-        for row in failed[:FAILURES_LISTED]
+        for row in failed.slice(0, FAILURES_LISTED).to_pylist()
     ]
     return {
         "named": len(listed),
         "open": listed[:FAILURES_OPEN],
         "folded": listed[FAILURES_OPEN:],
-        "unlisted": len(failed) - len(listed),
+        "unlisted": failed.num_rows - len(listed),
         "causes": causes.most_common(CAUSES_LISTED) if len(causes) > 1 else [],
         "other_causes": max(0, len(causes) - CAUSES_LISTED),
     }
 
 
 def _configuration(
-    rows: Iterable[Mapping[str, Any]], run: Mapping[str, Any]
+    rows: pa.Table, run: Mapping[str, Any]
 ) -> list[tuple[str, list[tuple[str, str]]]]:
     """Lay out `run.json`, and what the frames in the manifest were made with, in groups."""
-    made_with = Counter((row["weights"], row["settings"]) for row in rows if row["weights"])
+    made_with = Counter(look for look in _columns(rows, "weights", "settings") if look[0])
     made = "\n".join(
         f"{count:,} frames: weights {weights[:12]}, settings {settings}"
         for (weights, settings), count in made_with.most_common(MIXTURES_LISTED)

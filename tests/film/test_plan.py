@@ -1,11 +1,24 @@
 """The film against its manifest."""
 
+import gc
+import tracemalloc
+from collections.abc import Mapping
 from dataclasses import replace
+
+import pyarrow as pa
 
 from lineart.film.frames import FilmFrame, Source
 from lineart.film.index import Failure, Indexed
-from lineart.film.plan import Look, Plan, known_pictures, make_plan, written_row
-from lineart.manifest import Row
+from lineart.film.plan import (
+    Look,
+    Plan,
+    failed_row,
+    known_pictures,
+    make_plan,
+    unread_row,
+    written_row,
+)
+from lineart.manifest import SCHEMA, Row, first_rows, make_table
 
 LOOK = Look("weights", "settings")
 FRAMES = [FilmFrame(Source(f"s/{n}.png", f"s/{n}.png"), "s", n, None) for n in range(1, 5)]
@@ -18,79 +31,86 @@ LINES = {
 }
 
 
-def finish(plan: Plan) -> tuple[dict[str, Row], dict[str, int]]:
+NOTHING = SCHEMA.empty_table()
+
+
+def finish(plan: Plan) -> tuple[pa.Table, dict[str, int]]:
     """Give ledger and stored sizes after everything in a plan went well."""
-    rows = dict(plan.rows)
-    for template in plan.templates.values():
-        if template["frame"] not in rows:
-            rows[template["frame"]] = written_row(template, 10, 0.1)
-    return rows, {frame.output: 10 for frame in FRAMES}
+    made = make_table([written_row(one, LOOK, 10, 0.1) for one in plan.remaining.values()])
+    names = [frame.name for frame in FRAMES]
+    return first_rows([made, plan.rows], names), {frame.output: 10 for frame in FRAMES}
+
+
+def by_frame(rows: pa.Table) -> dict[str, Row]:
+    """Give rows by the frames' names."""
+    return {row["frame"]: row for row in rows.to_pylist()}
 
 
 def open_frames(plan: Plan) -> list[list[str]]:
-    """Give the names of what is to be coloured."""
-    return [[frame.name for frame in making.frames] for making in plan.makings]
+    """Give the outputs of what is to be coloured."""
+    return [work.outputs for work in plan.work]
 
 
 def test_equal_pixels_are_coloured_once() -> None:
     """Frames that show the same pixels form one drawing, led by the first."""
-    plan = make_plan(FRAMES, LINES, {}, {}, {}, LOOK)
-    assert open_frames(plan) == [["s/1.png", "s/3.png"], ["s/2.png"], ["s/4.png"]]
+    plan = make_plan(FRAMES, LINES, {}, NOTHING, {}, LOOK)
+    assert open_frames(plan) == [
+        ["frames/s/1.png", "frames/s/3.png"],
+        ["frames/s/2.png"],
+        ["frames/s/4.png"],
+    ]
     rows, _ = finish(plan)
-    assert [row["status"] for row in rows.values()] == ["done", "done", "held", "done"]
-    assert rows["s/3.png"]["held_by"] == "s/1.png"
+    assert rows["status"].to_pylist() == ["done", "done", "held", "done"]
+    assert by_frame(rows)["s/3.png"]["held_by"] == "s/1.png"
 
 
 def test_hints_tell_equal_drawings_apart() -> None:
     """The same pixels with another hint are another picture."""
     frames = [replace(FRAMES[2], hint=Source("s/3.png", "s/3.png")), FRAMES[0]]
-    plan = make_plan(frames, LINES, {"s/3.png": "hint"}, {}, {}, LOOK)
-    assert open_frames(plan) == [["s/3.png"], ["s/1.png"]]
+    plan = make_plan(frames, LINES, {"s/3.png": "hint"}, NOTHING, {}, LOOK)
+    assert open_frames(plan) == [["frames/s/3.png"], ["frames/s/1.png"]]
 
 
 def test_finished_film_has_nothing_to_do() -> None:
     """A second plan over a finished film skips every frame."""
-    ledger, stored = finish(make_plan(FRAMES, LINES, {}, {}, {}, LOOK))
+    ledger, stored = finish(make_plan(FRAMES, LINES, {}, NOTHING, {}, LOOK))
     plan = make_plan(FRAMES, LINES, {}, ledger, stored, LOOK)
-    assert (plan.makings, plan.copies, plan.skipped) == ([], [], 4)
+    assert (plan.work, plan.copies, plan.skipped, plan.rows) == ([], [], 4, ledger)
 
 
 def test_only_what_changed_is_made() -> None:
     """A retake, a lost output and an output of another length are made again; others stand."""
-    ledger, stored = finish(make_plan(FRAMES, LINES, {}, {}, {}, LOOK))
+    ledger, stored = finish(make_plan(FRAMES, LINES, {}, NOTHING, {}, LOOK))
     retake = LINES | {"s/4.png": Indexed("file4b", "pixels4b", 8, 6)}
-    assert open_frames(make_plan(FRAMES, retake, {}, ledger, stored, LOOK)) == [["s/4.png"]]
+    assert open_frames(make_plan(FRAMES, retake, {}, ledger, stored, LOOK)) == [["frames/s/4.png"]]
     lost = {path: size for path, size in stored.items() if path != FRAMES[1].output}
-    assert open_frames(make_plan(FRAMES, LINES, {}, ledger, lost, LOOK)) == [["s/2.png"]]
+    assert open_frames(make_plan(FRAMES, LINES, {}, ledger, lost, LOOK)) == [["frames/s/2.png"]]
     short = stored | {FRAMES[1].output: 9}
-    assert open_frames(make_plan(FRAMES, LINES, {}, ledger, short, LOOK)) == [["s/2.png"]]
+    assert open_frames(make_plan(FRAMES, LINES, {}, ledger, short, LOOK)) == [["frames/s/2.png"]]
 
 
 def test_other_weights_or_settings_make_all_anew() -> None:
     """Pictures made with something else do not count as finished."""
-    ledger, stored = finish(make_plan(FRAMES, LINES, {}, {}, {}, LOOK))
+    ledger, stored = finish(make_plan(FRAMES, LINES, {}, NOTHING, {}, LOOK))
     for look in (Look("other", "settings"), Look("weights", "other")):
         assert make_plan(FRAMES, LINES, {}, ledger, stored, look).skipped == 0
 
 
 def test_held_frame_is_copied_from_a_finished_one() -> None:
     """When a frame's picture stands elsewhere in the film, it is copied and not coloured."""
-    ledger, stored = finish(make_plan(FRAMES, LINES, {}, {}, {}, LOOK))
-    del ledger["s/1.png"]
-    plan = make_plan(FRAMES, LINES, {}, ledger, stored, LOOK)
-    assert plan.makings == []
-    (copying,) = plan.copies
-    assert copying.finished.name == "s/3.png"
-    assert [frame.name for frame in copying.frames] == ["s/1.png"]
+    ledger, stored = finish(make_plan(FRAMES, LINES, {}, NOTHING, {}, LOOK))
+    plan = make_plan(FRAMES, LINES, {}, ledger.slice(1), stored, LOOK)
+    assert plan.work == []
+    assert plan.copies == [("frames/s/3.png", ["frames/s/1.png"])]
 
 
 def test_labels_do_not_depend_on_history() -> None:
     """Whatever run made a picture, the group's first frame is done and the others are held."""
-    ledger, stored = finish(make_plan(FRAMES[2:], LINES, {}, {}, {}, LOOK))
-    assert ledger["s/3.png"]["status"] == "done"
-    plan = make_plan(FRAMES, LINES, {}, ledger, stored, LOOK)
-    assert plan.rows["s/3.png"]["status"] == "held"
-    assert plan.rows["s/3.png"]["held_by"] == "s/1.png"
+    ledger, stored = finish(make_plan(FRAMES[2:], LINES, {}, NOTHING, {}, LOOK))
+    assert by_frame(ledger)["s/3.png"]["status"] == "done"
+    standing = by_frame(make_plan(FRAMES, LINES, {}, ledger, stored, LOOK).rows)
+    assert standing["s/3.png"]["status"] == "held"
+    assert standing["s/3.png"]["held_by"] == "s/1.png"
 
 
 def test_unreadable_frames_are_failures() -> None:
@@ -98,24 +118,82 @@ def test_unreadable_frames_are_failures() -> None:
     broken = LINES | {"s/2.png": Failure("decode", "ValueError", "truncated")}
     frames = [replace(FRAMES[0], hint=Source("h", "h")), *FRAMES[1:]]
     hints = {"h": Failure("hint", "FileNotFoundError", "gone")}
-    plan = make_plan(frames, broken, hints, {}, {}, LOOK)
-    assert {name: row["stage"] for name, row in plan.rows.items()} == {
+    plan = make_plan(frames, broken, hints, NOTHING, {}, LOOK)
+    assert {frame.name: failure.stage for frame, failure in plan.failures} == {
         "s/1.png": "hint",
         "s/2.png": "decode",
     }
-    assert open_frames(plan) == [["s/3.png"], ["s/4.png"]]
+    assert open_frames(plan) == [["frames/s/3.png"], ["frames/s/4.png"]]
+
+
+def test_refused_frames_are_failures() -> None:
+    """A frame that is refused fails by its name; nobody asks for its picture or hint."""
+    hint = Source("never", "never")
+    frames = [replace(FRAMES[0], hint=hint, refusal="leads out"), FRAMES[1]]
+    plan = make_plan(frames, {"s/2.png": LINES["s/2.png"]}, {}, NOTHING, {}, LOOK)
+    ((frame, failure),) = plan.failures
+    assert open_frames(plan) == [["frames/s/2.png"]]
+    row = unread_row(frame, failure)
+    assert (row["frame"], row["status"], row["output"]) == ("s/1.png", "failed", None)
+    assert (row["stage"], row["error"], row["message"]) == ("name", "ValueError", "leads out")
 
 
 def test_failed_frames_are_tried_again() -> None:
     """A failure of an earlier run does not count as finished."""
-    failed = make_plan(FRAMES[:1], {"s/1.png": Failure("decode", "E", "m")}, {}, {}, {}, LOOK)
-    plan = make_plan(FRAMES[:1], LINES, {}, failed.rows, {FRAMES[0].output: 10}, LOOK)
-    assert open_frames(plan) == [["s/1.png"]]
-    assert known_pictures(failed.rows, ["s/1.png"], LOOK.settings) == {}
+    failure = Failure("decode", "E", "m")
+    failed = make_table([unread_row(FRAMES[0], failure)])
+    plan = make_plan(FRAMES[:1], LINES, {}, failed, {FRAMES[0].output: 10}, LOOK)
+    assert open_frames(plan) == [["frames/s/1.png"]]
+    assert known_pictures(failed, LOOK.settings) == {}
+
+
+def test_a_failure_can_be_written_whatever_it_says() -> None:
+    """Text that is no Unicode stands escaped in the row of a frame that failed."""
+    (one, *_) = make_plan(FRAMES, LINES, {}, NOTHING, {}, LOOK).remaining.values()
+    rows = make_table([failed_row(one, LOOK, Failure("write", "OSError", "no \udcff"), 0.5)])
+    assert rows["message"].to_pylist() == ["no \\udcff"]
+    assert rows["width"].to_pylist() == [8]
 
 
 def test_only_rows_of_the_same_settings_know_pixels() -> None:
     """What another task has decoded otherwise is decoded again; the same task's is not."""
-    ledger, _ = finish(make_plan(FRAMES, LINES, {}, {}, {}, LOOK))
-    assert known_pictures(ledger, LINES, LOOK.settings) == LINES
-    assert known_pictures(ledger, LINES, '{"size_px": 512}') == {}
+    ledger, _ = finish(make_plan(FRAMES, LINES, {}, NOTHING, {}, LOOK))
+    assert known_pictures(ledger, LOOK.settings) == LINES
+    assert known_pictures(ledger, '{"size_px": 512}') == {}
+
+
+def draw_up(frames: int) -> tuple[list[FilmFrame], dict[str, Indexed | Failure]]:
+    """Give a film on twos, and what its pictures are."""
+    sources = [Source(name, name) for name in (f"s{n // 99}/{n}.png" for n in range(frames))]
+    film = [FilmFrame(source, source.name.split("/")[0], 1, None) for source in sources]
+    drawings = [Indexed(f"{n:064}", f"{n:064}", 64, 36) for n in range(frames // 2)]
+    return film, {source.name: drawings[n // 2] for n, source in enumerate(sources)}
+
+
+def plan_bytes(
+    frames: list[FilmFrame],
+    pictures: Mapping[str, Indexed | Failure],
+    ledger: pa.Table,
+    stored: Mapping[str, int],
+) -> tuple[Plan, int]:
+    """Plan; give the plan, and the most memory that this took beyond what was there."""
+    gc.collect()
+    tracemalloc.start()
+    before = pa.total_allocated_bytes()
+    plan = make_plan(frames, pictures, {}, ledger, stored, LOOK)
+    peak = tracemalloc.get_traced_memory()[1] + pa.total_allocated_bytes() - before
+    tracemalloc.stop()
+    return plan, peak
+
+
+def test_a_plan_takes_few_bytes_a_frame() -> None:
+    """Memory of a plan grows with the frames, and by less than one kilobyte for each."""
+    for frames in (1000, 4000):
+        film, pictures = draw_up(frames)
+        plan, peak = plan_bytes(film, pictures, NOTHING, {})
+        assert len(plan.work) == frames // 2
+        assert peak < 800 * frames
+        rows = make_table([written_row(one, LOOK, 10, 0.1) for one in plan.remaining.values()])
+        plan, peak = plan_bytes(film, pictures, rows, dict.fromkeys(plan.remaining, 10))
+        assert plan.skipped == frames
+        assert peak < 1000 * frames

@@ -17,7 +17,7 @@ def test_everything_fits_without_gpu(cpus: int) -> None:
 def test_one_network_a_gpu() -> None:
     """Each GPU gets a network, with a CPU of its own, and the other CPUs do the pixels."""
     pools = plan_pools({"CPU": 16.0, "GPU": 4.0}, pictures=1000)
-    assert (pools.networks.most, pools.network_gpus) == (4, 1.0)
+    assert (pools.networks, pools.network_gpus) == (Bounds(1, 4), 1.0)
     assert pools.pixels.most == 12
 
 

@@ -3,8 +3,11 @@
 They run in this process, which takes a moment; `tests/jobs/test_colorize.py` runs films on Ray.
 """
 
+import gc
 import hashlib
 import shutil
+import tracemalloc
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,6 +15,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image
 from pyarrow import parquet
@@ -20,12 +24,14 @@ from lineart.film import run as film_run
 from lineart.film import stages
 from lineart.film.alone import Alone
 from lineart.film.colorization import Coloring, open_coloring
+from lineart.film.frames import read_picture
 from lineart.film.opening import Film, Opened, open_film
 from lineart.film.run import Summary, run_film
-from lineart.film.stages import Job, Written
-from lineart.manifest import Row, read_rows
+from lineart.film.stages import Job, Work, Written
+from lineart.manifest import PARTS, Row, append_part, read_manifest
 from lineart.storage import Storage
 from tests.conftest import DrawLine
+from tests.drills.film import check_manifest, draw_film
 
 
 @pytest.fixture
@@ -315,8 +321,6 @@ def test_parquet_in_and_out(film: Film) -> None:
     lines = [{"frame": n, "image": (folder / n).read_bytes()} for n in ("s1/f1.png", "s2/f1.png")]
     shutil.rmtree(folder)
     folder.mkdir()
-    import pyarrow as pa
-
     parquet.write_table(pa.Table.from_pylist(lines), folder / "lines.parquet")
     assert counts(run(film)) == (2, 0, 0, 0)
     assert pictures(film)["s1/f1.png"] == hashlib.sha256(first).hexdigest()
@@ -334,11 +338,9 @@ def test_leftovers_are_swept(film: Film) -> None:
 def test_parts_of_a_killed_run_count(film: Film) -> None:
     """Rows that a killed run left in parts are read, and gone from the parts after the next run."""
     run(film)
-    rows = read_rows(Storage.at(film.output))
-    from lineart.manifest import append_part
-
+    rows = read_manifest(Storage.at(film.output))
     Path(film.output, "manifest/manifest.parquet").unlink()
-    append_part(Storage.at(film.output), list(rows.values())[:3])
+    append_part(Storage.at(film.output), rows.slice(0, 3))
     assert run(film).skipped == 3
     assert [*Path(film.output, "manifest").rglob("*.parquet")] == [
         Path(film.output, "manifest/manifest.parquet")
@@ -387,3 +389,79 @@ def test_weights_that_do_not_fit(film: Film, tmp_path: Path, tiny_weights: Path)
     (broken / "color.safetensors").write_bytes(data[:-100])
     with pytest.raises(ValueError, match=r"color\.safetensors"):
         opened(replace(film, weights=str(broken)))
+
+
+class Copies:
+    """Runs a film's work without a network: a drawing's own file is the frame that is made of it.
+
+    It notes what the last two thirds of the making left in memory, and in parts of the manifest.
+    """
+
+    def __init__(self) -> None:
+        self.grown_bytes = 0
+        self.parts: list[int] = []
+
+    def run_tasks(
+        self, function: Callable[[Any], Any], arguments: Iterable[Any]
+    ) -> Iterator[tuple[Any, Any]]:
+        """Run a function on each argument; give arguments and results."""
+        return ((argument, function(argument)) for argument in arguments)
+
+    def make_frames(self, job: Job, _: Storage, work: Sequence[Work]) -> Iterator[Written]:
+        """Write drawings as frames."""
+        third = len(work) // 3
+        yield from _copy_drawings(job, work[:third])
+        self.parts.append(sum(1 for _ in job.output.entries(PARTS)))
+        arrow_bytes = pa.total_allocated_bytes()
+        tracemalloc.start()
+        yield from _copy_drawings(job, work[third:])
+        self.parts.append(sum(1 for _ in job.output.entries(PARTS)))
+        gc.collect()
+        self.grown_bytes = pa.total_allocated_bytes() - arrow_bytes
+        self.grown_bytes += tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+
+    def count(self, status: str, written: Written) -> None:
+        """Take no note."""
+
+
+def _copy_drawings(job: Job, work: Sequence[Work]) -> Iterator[Written]:
+    for item in work:
+        data = read_picture(job.pictures, item.source)
+        for output in item.outputs:
+            job.output.write(output, data)
+            yield Written(output, len(data), {}, None)
+
+
+def test_a_long_film(film: Film, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """5,000 frames: each has one row, and memory and manifest take a few bytes for each."""
+    monkeypatch.setattr(film_run, "RECORD_ROWS", 256)
+    monkeypatch.setattr(film_run, "RECORD_EVERY_S", 3600.0)
+    drawn = draw_film(tmp_path / "long", 5000)
+    film, runner = replace(film, pictures=str(tmp_path / "long")), Copies()
+    summary, _ = run_film(film, opened(film), runner, lambda _: None)
+    assert counts(summary) == (drawn.drawings, drawn.frames - drawn.drawings, 0, 0)
+    size = check_manifest(Path(film.output), drawn)
+    assert size < 100 * drawn.frames
+    assert runner.grown_bytes < 500 * drawn.frames
+    # What was recorded is not recorded again: parts come one by one, and not too many.
+    assert 0 < runner.parts[0] < runner.parts[1] <= drawn.frames // 256
+    again, _ = run_film(film, opened(film), Copies(), lambda _: None)
+    assert counts(again) == (0, 0, 0, drawn.frames)
+    assert check_manifest(Path(film.output), drawn) == pytest.approx(size, rel=0.01)
+
+
+def test_a_refused_frame_has_a_row(film: Film) -> None:
+    """A frame that is refused fails by its name; no file is made for it, and the others are."""
+    film_opened = opened(film)
+    why = "it leads out of the film's folder"
+    refused = [replace(frame, refusal=why) for frame in film_opened.film_frames[:1]]
+    frames = [*refused, *film_opened.film_frames[1:]]
+    film_opened = replace(film_opened, film_frames=frames, frames=frames)
+    summary, rows = run_film(film, film_opened, Copies(), lambda _: None)
+    assert counts(summary) == (4, 2, 1, 0)
+    row = rows.to_pylist()[0]
+    assert (row["frame"], row["status"], row["output"]) == ("s1/f1.png", "failed", None)
+    assert (row["stage"], row["error"], row["message"]) == ("name", "ValueError", why)
+    assert "s1/f1.png" not in pictures(film)
+    assert len(pictures(film)) == 6

@@ -26,7 +26,7 @@ from lineart.film.run import Summary, run_film
 from lineart.film.translation import Translating, open_translating, show_heat
 from lineart.imaging.enlargement import enlarge_drawing
 from lineart.imaging.faces import raise_contrast
-from lineart.manifest import Row, read_rows
+from lineart.manifest import Row, read_manifest
 from lineart.storage import Storage
 from lineart.weights import read_weights
 from tests.film.photographs import draw_photo, save, write_weights
@@ -81,7 +81,7 @@ def counts(summary: Summary) -> tuple[int, int, int, int]:
 
 def rows(film: Film) -> dict[str, Row]:
     """Read the manifest."""
-    return read_rows(Storage.at(film.output))
+    return {row["frame"]: row for row in read_manifest(Storage.at(film.output)).to_pylist()}
 
 
 def hashes(film: Film) -> dict[str, str]:

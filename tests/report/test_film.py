@@ -1,8 +1,7 @@
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 import cv2
@@ -10,11 +9,11 @@ import numpy as np
 import pytest
 
 from lineart.film.task import Words
+from lineart.manifest import Row, make_table
 from lineart.report import THUMBNAIL_BYTES, Thumbnail, encode_thumbnail, film_page
 
-HOSTILE = "s/<script>alert('1')</script>\"><img src=x onerror=alert(2)>\n\x00\udcff\u202e名.png"
+HOSTILE = "s/<script>alert('1')</script>\"><img src=x onerror=alert(2)>\n\x00\u202e名.png"
 WORDS = Words(source="line drawing", made="coloured", pair="line and colour")
-make_page = partial(film_page, words=WORDS)
 SUMMARY = {"frames": 4, "done": 2, "held": 1, "failed": 1, "skipped": 1, "seconds": 8.0} | {
     "frames_per_second": 0.5
 }
@@ -39,6 +38,17 @@ def make_thumbnail(frame: str, seed: int = 0) -> Thumbnail:
     """Give the pictures of a frame: noise of 24 x 32 pixels."""
     color = np.random.default_rng(seed).integers(0, 256, (24, 32, 3), dtype=np.uint8)
     return Thumbnail(frame, encode_thumbnail(color[..., 0]), encode_thumbnail(color))
+
+
+def make_page(
+    rows: Sequence[Row],
+    thumbnails: Sequence[Thumbnail],
+    run: Mapping[str, Any],
+    summary: Mapping[str, Any],
+    **more: Any,
+) -> str:
+    """Give the page of rows; whatever its words are."""
+    return film_page(make_table(rows), thumbnails, run, summary, **{"words": WORDS, **more})
 
 
 def text(page: str) -> str:
@@ -66,7 +76,7 @@ def test_words_follow_the_task(film: list[dict[str, Any]]) -> None:
     """A page of photographs speaks of photographs and drawings, and is named after `images`."""
     words = Words(source="photograph", made="drawn", pair="photograph and drawing")
     thumbnails = [make_thumbnail("s01_walk/f1.png")]
-    page = film_page(film[:3], thumbnails, {"images": "trip/photos"}, SUMMARY, words=words)
+    page = make_page(film[:3], thumbnails, {"images": "trip/photos"}, SUMMARY, words=words)
     assert text(page).startswith("trip All 3 frames are drawn.")
     assert "Photographs drawn 2 Held 1 equal photographs, drawn once" in text(page)
     assert 'alt="s01_walk/f1.png, photograph"' in page
@@ -115,7 +125,8 @@ def test_comparer_prefers_large_pictures(film: list[dict[str, Any]]) -> None:
 def test_hostile_text_is_shown_as_text() -> None:
     """Markup in names, messages and settings never becomes markup; the page can be encoded."""
     rows = [make_row(HOSTILE), fail(HOSTILE + "2", message="</script><script>alert(3)</script>")]
-    run = {"lines": HOSTILE, HOSTILE: {HOSTILE: HOSTILE}}
+    broken = f"{HOSTILE}\udcff"  # No manifest can hold it; a flag can.
+    run = {"lines": broken, broken: {broken: broken}}
     page = make_page(rows, [make_thumbnail(HOSTILE)], run, {})
     assert page.count("<script>") == page.count("</script>") == 2  # the page's own
     assert "onerror=alert(2)&gt;" in page

@@ -1,0 +1,49 @@
+"""What is watched while a film runs: a log entry for each frame, and counters of Ray."""
+
+import logging
+
+from lineart.film.stages import Seconds, Written
+from lineart.manifest import Row
+
+logger = logging.getLogger(__name__)
+
+SECONDS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0]
+"""Bounds of the histogram's columns."""
+
+
+class Metrics:
+    """Counters and histograms of this process, which Ray offers to Prometheus on each node."""
+
+    def __init__(self) -> None:
+        from ray.util.metrics import Counter, Histogram
+
+        self._frames = Counter(
+            "lineart_frames", description="Frames that ended, by status.", tag_keys=("status",)
+        )
+        self._bytes = Counter("lineart_output_bytes", description="Bytes of frames in place.")
+        self._seconds = Histogram(
+            "lineart_stage_seconds",
+            description="Time that one frame spent in a stage.",
+            boundaries=SECONDS,
+            tag_keys=("stage",),
+        )
+
+    def count(self, status: str, written: Written) -> None:
+        """Count a frame."""
+        self._frames.inc(1, {"status": status})
+        if written.output_bytes:
+            self._bytes.inc(written.output_bytes)
+        for stage, seconds in written.stages.items():
+            self._seconds.observe(seconds, {"stage": stage})
+
+
+def log_frame(row: Row, stages: Seconds) -> None:
+    """Log how a frame ended: a failure as a warning, all else as information."""
+    fields = {name: row[name] for name in ("shot", "frame", "number", "status")}
+    if row["status"] == "failed":
+        # A log record has a message of its own.
+        why = {"stage": row["stage"], "error": row["error"], "reason": row["message"]}
+        logger.warning("frame failed", extra=fields | why)
+    else:
+        spent = {f"{stage}_s": round(seconds, 4) for stage, seconds in stages.items()}
+        logger.info("frame done", extra=fields | spent | {"bytes": row["output_bytes"]})

@@ -1,0 +1,298 @@
+"""A film of any length, of small frames: how memory and time grow with it.
+
+python -m tests.drills.film --frames 10000
+python -m tests.drills.film --sizes 10000,40000,170000 --s3
+"""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import psutil
+from pyarrow import parquet
+
+from lineart.local_s3 import serve_s3
+
+HEIGHT_PX, WIDTH_PX = 36, 64
+LEAST_SHOT, LONGEST_SHOT = 80, 150
+HOLDS, CHANCES = (1, 2, 3, 12), (0.15, 0.5, 0.3, 0.05)
+"""For how many frames a drawing stands; about two in five frames are new drawings."""
+
+SAMPLE_S = 1.0
+CURVE_ROWS = 20
+GROWTH_MB, GROWTH_BYTES = 32.0, 300
+"""By how much the driver may grow after the first third of the making: Ray takes some for itself,
+and a frame leaves its row, whose columns are 360 bytes."""
+MEBIBYTE = 2**20
+
+ALONE = """import sys, tyro
+from jobs import colorize, films
+films.FEW_FRAMES = sys.maxsize
+sys.exit(colorize.main(tyro.cli(colorize.Colorize)))"""
+
+
+class Drawn(NamedTuple):
+    """A film that was drawn."""
+
+    frames: int
+    drawings: int
+    """How many of the frames differ."""
+
+
+def draw_film(folder: Path, frames: int, seed: int = 0) -> Drawn:
+    """Draw a film: shots of about a hundred frames, on twos and threes, with long holds."""
+    rng = np.random.default_rng(seed)
+    drawings, frame, left = count(), 0, 0
+    shot = folder
+    while frame < frames:
+        if left == 0:
+            left = int(rng.integers(LEAST_SHOT, LONGEST_SHOT))
+            shot = folder / f"s{frame:06}"
+            shot.mkdir(parents=True)
+        png = _draw(next(drawings), rng)
+        for _ in range(min(int(rng.choice(HOLDS, p=CHANCES)), left, frames - frame)):
+            (shot / f"f{frame:06}.png").write_bytes(png)
+            frame, left = frame + 1, left - 1
+    return Drawn(frames, next(drawings))
+
+
+def _draw(number: int, rng: np.random.Generator) -> bytes:
+    """Draw a line whose first pixels are a number, so that no two drawings are equal."""
+    line = np.full((HEIGHT_PX, WIDTH_PX), 255, np.uint8)
+    points = rng.integers(0, (WIDTH_PX, HEIGHT_PX), (4, 2), dtype=np.int32)
+    cv2.polylines(line, [points], True, 0)
+    line[0, :4] = np.frombuffer(number.to_bytes(4, "little"), np.uint8)
+    return bytes(cv2.imencode(".png", line)[1])
+
+
+def make_weights(folder: Path) -> Path:
+    """Make a tiny pair, not trained."""
+    import torch
+
+    from lineart.models import MODELS, to_files
+
+    torch.manual_seed(0)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in to_files(MODELS["additive_unet"](width=2)).items():
+        (folder / name).write_bytes(data)
+    return folder
+
+
+class Sample(NamedTuple):
+    """What a run took at one moment."""
+
+    seconds: float
+    ended: int
+    """Frames that had ended."""
+    driver_mb: float
+    workers_mb: float
+    """Sum over the driver's descendants."""
+    largest_mb: float
+    workers: int
+
+
+@dataclass
+class Watched:
+    """A run of the command, and what it took."""
+
+    seconds: float = 0.0
+    driver_cpu_s: float = 0.0
+    status: int = 0
+    summary: dict[str, Any] = field(default_factory=dict)
+    samples: list[Sample] = field(default_factory=list)
+
+    @property
+    def making(self) -> list[Sample]:
+        """Give the samples between the first frame that ended and the last."""
+        return [s for s in self.samples if 0 < s.ended < self.summary["frames"]]
+
+    @property
+    def growth_mb(self) -> float:
+        """By how much the driver grew after the first third of the making."""
+        making = self.making
+        third = len(making) // 3
+        if third == 0:
+            return 0.0
+        first, rest = making[:third], making[third:]
+        return max(s.driver_mb for s in rest) - max(s.driver_mb for s in first)
+
+    @property
+    def driver_peak_mb(self) -> float:
+        """Give the driver's largest size."""
+        return max(sample.driver_mb for sample in self.samples)
+
+
+def watch(command: Sequence[str]) -> Watched:
+    """Run a command to its end and measure it every second."""
+    watched, ended, started = Watched(), [0], time.monotonic()
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        reader = threading.Thread(target=_read_progress, args=(process.stderr, ended))
+        output: list[str] = []
+        printer = threading.Thread(target=output.extend, args=(process.stdout,))
+        reader.start()
+        printer.start()
+        driver = psutil.Process(process.pid)
+        while process.poll() is None:
+            try:
+                watched.samples.append(_sample(driver, time.monotonic() - started, ended[0]))
+                watched.driver_cpu_s = sum(driver.cpu_times()[:2])
+            except psutil.NoSuchProcess:
+                break
+            time.sleep(SAMPLE_S)
+        watched.status = process.wait()
+        reader.join()
+        printer.join()
+    watched.seconds = time.monotonic() - started
+    watched.summary = json.loads(output[-1]) if watched.status == 0 else {}
+    return watched
+
+
+def _read_progress(lines: Iterator[str], ended: list[int]) -> None:
+    for line in lines:
+        if found := re.match(r"(\d+) of \d+ frames", line):
+            ended[0] = int(found[1])
+        else:
+            print(line, end="", file=sys.stderr)
+
+
+def _sample(driver: psutil.Process, seconds: float, ended: int) -> Sample:
+    sizes = [0.0]
+    for worker in driver.children(recursive=True):
+        try:
+            sizes.append(worker.memory_info().rss / MEBIBYTE)
+        except psutil.NoSuchProcess:
+            continue
+    own = driver.memory_info().rss / MEBIBYTE
+    return Sample(seconds, ended, own, sum(sizes), max(sizes), len(sizes) - 1)
+
+
+def print_curve(samples: Sequence[Sample]) -> None:
+    """Print what a run took, in a few rows."""
+    print("      s   frames  driver MB  workers MB  largest MB  workers")
+    for index in np.linspace(0, len(samples) - 1, min(CURVE_ROWS, len(samples))).astype(int):
+        s = samples[index]
+        print(
+            f"{s.seconds:7.0f} {s.ended:8} {s.driver_mb:10.0f} {s.workers_mb:11.0f} "
+            f"{s.largest_mb:11.0f} {s.workers:8}"
+        )
+
+
+def check_manifest(output: Path, drawn: Drawn) -> int:
+    """Check that every frame has one row and one file, each drawing made once; give its bytes.
+
+    Raises:
+        AssertionError: a count is wrong.
+    """
+    path = output / "manifest/manifest.parquet"
+    table = parquet.read_table(path, columns=["frame", "status"])
+    assert table.num_rows == len(set(table["frame"].to_pylist())) == drawn.frames
+    statuses = table["status"].to_pylist()
+    assert statuses.count("done") == drawn.drawings
+    assert statuses.count("held") == drawn.frames - drawn.drawings
+    assert sum(1 for _ in (output / "frames").rglob("*.png")) == drawn.frames
+    assert not list((output / "manifest").glob("_parts/*"))
+    return path.stat().st_size
+
+
+def drill(folder: Path, frames: int, *, on_s3: bool, alone: bool) -> dict[str, Any]:
+    """Draw a film, colour it twice, print what that took, and give it in figures.
+
+    Raises:
+        AssertionError: a count is wrong, or memory grew.
+    """
+    started = time.monotonic()
+    drawn = draw_film(folder / "bucket/lines", frames)
+    print(f"{frames} frames, {drawn.drawings} drawings: {time.monotonic() - started:.0f} s to draw")
+    place = "s3://bucket" if on_s3 else str(folder / "bucket")
+    weights = make_weights(folder / "weights")
+    start = ["-c", ALONE] if alone else ["-m", "jobs.colorize"]
+    command = [
+        *(sys.executable, *start, "--network-size", "64", "--weights", str(weights)),
+        *("--lines", f"{place}/lines", "--output", f"{place}/color"),
+    ]
+    first = watch(command)
+    print_curve(first.samples)
+    assert first.status == 0, f"the first run ended with status {first.status}"
+    manifest_bytes = check_manifest(folder / "bucket/color", drawn)
+    second = watch(command)
+    assert second.status == 0, f"the second run ended with status {second.status}"
+    assert second.summary["skipped"] == frames, f"the second run made frames: {second.summary}"
+    assert check_manifest(folder / "bucket/color", drawn)
+    most_mb = GROWTH_MB + frames * GROWTH_BYTES / MEBIBYTE
+    assert first.growth_mb <= most_mb, f"the driver grew by {first.growth_mb:.0f} MB"
+    return _figures(drawn, first, second, manifest_bytes)
+
+
+def _figures(drawn: Drawn, first: Watched, second: Watched, manifest_bytes: int) -> dict[str, Any]:
+    return {
+        "frames": drawn.frames,
+        "drawings": drawn.drawings,
+        "seconds": round(first.seconds, 1),
+        "frames_per_second": round(drawn.frames / first.seconds, 1),
+        "driver_cpu_s": round(first.driver_cpu_s, 1),
+        "driver_peak_mb": round(first.driver_peak_mb),
+        "driver_growth_mb": round(first.growth_mb, 1),
+        "largest_worker_mb": round(max(s.largest_mb for s in first.samples)),
+        "second_seconds": round(second.seconds, 1),
+        "second_driver_peak_mb": round(second.driver_peak_mb),
+        "manifest_bytes": manifest_bytes,
+        "manifest_bytes_a_frame": round(manifest_bytes / drawn.frames, 1),
+    }
+
+
+def main() -> int:
+    """Run the drill; give the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--frames", type=int, default=10_000)
+    parser.add_argument("--sizes", help="several lengths, with commas between")
+    parser.add_argument("--s3", action="store_true", help="on an S3 server on this machine")
+    parser.add_argument("--alone", action="store_true", help="in one process, without Ray")
+    parser.add_argument("--folder", type=Path, help="where to work; else a temporary folder")
+    flags = parser.parse_args()
+    sizes = [int(size) for size in (flags.sizes or str(flags.frames)).split(",")]
+    results = []
+    with ExitStack() as stack:
+        root = flags.folder or stack.enter_context(tempfile.TemporaryDirectory())
+        for size in sizes:
+            folder = Path(root) / f"film-{size}"
+            (folder / "bucket").mkdir(parents=True)
+            with ExitStack() as server:
+                if flags.s3:
+                    server.enter_context(serve_s3(folder))
+                try:
+                    results.append(drill(folder, size, on_s3=flags.s3, alone=flags.alone))
+                except AssertionError as error:
+                    print(json.dumps({"frames": size, "wrong": str(error)}))
+                    return 1
+    print_table(results)
+    print(json.dumps({"s3": flags.s3, "alone": flags.alone, "films": results}))
+    return 0
+
+
+def print_table(results: Sequence[dict[str, Any]]) -> None:
+    """Print the figures of several films beside each other."""
+    for name in results[0]:
+        print(f"{name:24}" + "".join(f"{result[name]:>12}" for result in results))
+
+
+if __name__ == "__main__":
+    os.environ.pop("RAY_ADDRESS", None)
+    sys.exit(main())

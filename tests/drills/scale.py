@@ -1,0 +1,299 @@
+"""A film on a cluster that grows and shrinks: simulated machines, each with a raylet of its own.
+
+python -m tests.drills.scale --frames 600
+
+There is no machine but the head, which runs nothing, when the film begins. Networks run where there
+is a (pretended) GPU; one of these machines is killed on the way; when all is done, they go. The
+frames are those of a run in one process.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import psutil
+import yaml
+from pyarrow import parquet
+
+from lineart.cluster import MOST_LABELS
+from lineart.film.alone import Alone
+from lineart.film.colorization import open_coloring
+from lineart.film.opening import Film, open_film
+from lineart.film.run import run_film
+from tests.ray_head import LOOPBACK, Head, free_ports, run_head
+
+MACHINES: dict[str, Any] = {
+    "gpu": {"resources": {"CPU": 1, "GPU": 1}, "min_workers": 0, "max_workers": 2},
+    "cpu": {"resources": {"CPU": 1}, "min_workers": 0, "max_workers": 2},
+}
+IDLE_S = 6.0
+"""After so long without work a machine goes."""
+RELEASED_S = 90.0
+"""How long it may take until all have gone."""
+
+
+STAGES = ("_shrink", "_Network", "_compose_and_write", "_call")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A drill."""
+
+    folder: Path
+    frames: int
+    network_size_px: int
+    kills: bool = True
+    """Whether a machine with a GPU is killed once a quarter of the film stands."""
+
+    def command(self) -> list[str]:
+        """Give the command that colours the film."""
+        names = {"lines": "lines", "output": "color", "weights": "weights"}
+        flags = [f"--{flag}={self.folder / name}" for flag, name in names.items()]
+        size = f"--network-size={self.network_size_px}"
+        return [sys.executable, "-m", "jobs.colorize", *flags, size]
+
+
+@dataclass
+class Found:
+    """What was seen of a run."""
+
+    frames: int = 0
+    seconds: float = 0.0
+    first_frame_s: float = 0.0
+    machines: int = 0
+    """How many came; there were none when the film began."""
+    worked: int = 0
+    """How many of them ran a stage."""
+    late: int = 0
+    """How many of those came after the first frame."""
+    killed: int = 0
+    released_s: float = 0.0
+    calls: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Stage, and how often each kind of machine ran it."""
+    wrong: list[str] = field(default_factory=list)
+    """What should not be."""
+
+
+@contextmanager
+def grow(folder: Path) -> Iterator[Head]:
+    """Run a head without CPUs, which starts and stops `MACHINES` as they are needed."""
+    (port,) = free_ports(1)
+    (folder / "cluster.yaml").write_text(yaml.safe_dump(describe(port)))
+    most = ",".join(
+        f"{label}={sum(m['max_workers'] * m['resources'].get(name, 0) for m in MACHINES.values())}"
+        for name, label in MOST_LABELS.items()
+    )
+    environment = {
+        "RAY_FAKE_CLUSTER": "1",
+        "AUTOSCALER_UPDATE_INTERVAL_S": "1",
+        "AUTOSCALER_HEARTBEAT_TIMEOUT_S": "5",
+    }
+    options = ["--num-cpus=0", f"--labels={most}", f"--autoscaling-config={folder}/cluster.yaml"]
+    with run_head(*options, port=port, environment=environment) as head:
+        yield head
+
+
+def describe(port: int) -> dict[str, Any]:
+    """Give the cluster's configuration, for a head that listens at `port`."""
+    types = {name: {**machine, "node_config": {}} for name, machine in MACHINES.items()}
+    types["ray.head.default"] = {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0}
+    nothing = ("setup", "initialization", "head_setup", "worker_setup")
+    nothing += ("head_start_ray", "worker_start_ray")
+    return {
+        "cluster_name": "drill",
+        "max_workers": sum(machine["max_workers"] for machine in MACHINES.values()),
+        "idle_timeout_minutes": IDLE_S / 60,
+        "upscaling_speed": 10,
+        "provider": {
+            "type": "fake_multinode",
+            "use_node_id_as_ip": True,
+            "disable_node_updaters": True,
+            "disable_launch_config_check": True,
+            "gcs_address": f"127.0.0.1:{port}",
+        },
+        "head_node_type": "ray.head.default",
+        "available_node_types": types,
+        "head_node": {},
+        "file_mounts": {},
+        "cluster_synced_files": [],
+        "file_mounts_sync_continuously": False,
+        "auth": {},
+        **{f"{name}_commands": [] for name in nothing},
+    }
+
+
+def machines(head: Head) -> dict[str, psutil.Process]:
+    """Give the raylets of the machines that are up, besides the head's, by node."""
+    found = {}
+    for process in head.process.children(recursive=True):
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            if process.name() == "raylet":
+                node = process.environ().get("RAY_OVERRIDE_NODE_ID_FOR_TESTING")
+                if node and not node.endswith("00000"):
+                    found[node] = process
+    return found
+
+
+def draw(scale: Scale) -> None:
+    """Leave a film of small drawings, and tiny weights."""
+    import torch
+
+    from lineart.models import MODELS, to_files
+
+    rng = np.random.default_rng(0)
+    for number in range(scale.frames):
+        line = np.full((72, 128), 255, np.uint8)
+        points = (rng.random((5, 2)) * (128, 72)).astype(np.int32)
+        cv2.polylines(line, [points], True, 0, 1, cv2.LINE_AA)
+        path = scale.folder / f"lines/s{number // 100}/f{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), line)
+    torch.manual_seed(0)
+    (scale.folder / "weights").mkdir()
+    for name, data in to_files(MODELS["additive_unet"](width=2)).items():
+        (scale.folder / "weights" / name).write_bytes(data)
+
+
+def drill(scale: Scale) -> Found:
+    """Colour a film on a cluster that grows, and in this process; compare."""
+    draw(scale)
+    found = Found(frames=scale.frames)
+    with grow(scale.folder) as head:
+        seen = run(scale, head, found)
+        look(head, seen, found)
+        ended = time.monotonic()
+        while machines(head) and time.monotonic() - ended < RELEASED_S:
+            time.sleep(0.2)
+        found.released_s = round(time.monotonic() - ended, 1)
+        found.wrong += [f"{machine.pid} is still there" for machine in machines(head).values()]
+    compare(scale, found)
+    return found
+
+
+def run(scale: Scale, head: Head, found: Found) -> set[str]:
+    """Run the command; give the machines that were there before the first frame."""
+    started, early = time.monotonic(), set[str]()
+    kills = scale.kills
+    with (scale.folder / "log").open("wb") as log:
+        command = subprocess.Popen(
+            scale.command(),
+            env=os.environ | LOOPBACK | head.environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        while command.poll() is None:
+            up, frames = machines(head), made(scale)
+            if not frames:
+                early |= up.keys()
+                found.first_frame_s = round(time.monotonic() - started, 1)
+            if kills and frames >= scale.frames // 4:
+                kills = not kill_gpu(up, found)
+            time.sleep(0.2)
+    found.seconds = round(time.monotonic() - started, 1)
+    if command.returncode:
+        found.wrong.append(f"status {command.returncode}: {(scale.folder / 'log').read_text()}")
+    return early
+
+
+def kill_gpu(up: Mapping[str, psutil.Process], found: Found) -> bool:
+    """Kill a machine with a GPU, if there is one; tell whether there was."""
+    for raylet in up.values():
+        with suppress(psutil.NoSuchProcess):
+            if raylet.environ()["RAY_NODE_TYPE_NAME"] == "gpu":
+                raylet.kill()
+                found.killed += 1
+                return True
+    return False
+
+
+def look(head: Head, early: set[str], found: Found) -> None:
+    """Ask Ray what ran where."""
+    from ray.util.state import list_nodes, list_tasks
+
+    kinds = {}
+    for node in list_nodes(address=head.dashboard, detail=True):
+        has = node.resources_total
+        kinds[node.node_id] = "gpu" if "GPU" in has else "cpu" if "CPU" in has else "head"
+    found.machines = len(kinds) - 1
+    calls, worked = {stage: Counter[str]() for stage in STAGES}, set[str]()
+    for task in list_tasks(address=head.dashboard, limit=10_000, raise_on_missing_output=False):
+        stage = next((stage for stage in STAGES if stage in task.name), None)
+        if stage and task.node_id and task.state == "FINISHED":
+            calls[stage][kinds.get(task.node_id, "gone")] += 1
+            worked.add(task.node_id)
+    found.calls = {stage: dict(counted) for stage, counted in calls.items()}
+    found.worked, found.late = len(worked), len(worked - early)
+    found.wrong += [f"{stage} ran on the head" for stage, where in calls.items() if where["head"]]
+    found.wrong += [f"{stage} ran nowhere" for stage, where in calls.items() if not where]
+    if calls["_Network"].keys() != {"gpu"}:
+        found.wrong.append(f"networks ran on {dict(calls['_Network'])}")
+
+
+def compare(scale: Scale, found: Found) -> None:
+    """Colour the film in this process; its frames and those of the cluster are to be the same."""
+    film = Film(
+        pictures=str(scale.folder / "lines"),
+        output=str(scale.folder / "alone"),
+        weights=str(scale.folder / "weights"),
+    )
+    opened = open_film(film, partial(open_coloring, network_size_px=scale.network_size_px))
+    run_film(film, opened, Alone(), lambda _: None)
+    alone, grown = (hashes(scale.folder / name) for name in ("alone", "color"))
+    differing = [name for name, digest in alone.items() if grown.get(name) != digest]
+    if differing or len(alone) != len(grown):
+        found.wrong.append(f"{len(grown)} frames, of which {len(differing)} differ or are missing")
+    rows = parquet.read_table(scale.folder / "color/manifest")["frame"].to_pylist()
+    if sorted(rows) != sorted(name.removeprefix("frames/") for name in alone):
+        found.wrong.append(f"{len(rows)} rows of {len(set(rows))} frames in the manifest")
+    if scale.kills and not found.killed:
+        found.wrong.append("no machine was killed")
+
+
+def made(scale: Scale) -> int:
+    """Count the frames that stand."""
+    return sum(1 for _ in (scale.folder / "color/frames").rglob("*.png"))
+
+
+def hashes(output: Path) -> dict[str, str]:
+    """Give the hash of every frame."""
+    return {
+        path.relative_to(output).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in (output / "frames").rglob("*.png")
+    }
+
+
+def main() -> int:
+    """Run the drill; print what was found."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--frames", type=int, default=600)
+    parser.add_argument("--network-size", type=int, default=512)
+    flags = parser.parse_args()
+    os.environ.update(LOOPBACK)
+    with tempfile.TemporaryDirectory(prefix="scale") as folder:
+        found = drill(Scale(Path(folder), flags.frames, flags.network_size))
+    if found.worked < 3:
+        found.wrong.append(
+            f"{found.worked} machines worked: the cluster did not grow with the film"
+        )
+    for stage, where in found.calls.items():
+        print(f"{stage:20} {where}")
+    print(json.dumps(asdict(found)))
+    return 1 if found.wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,91 @@
+"""Frames that crash, hang or want too much become failures by name; their neighbours are made."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import pytest
+from pyarrow import parquet
+
+from lineart.codec import encode_png
+from lineart.film.alone import Alone
+from lineart.film.colorization import open_coloring
+from lineart.film.opening import Film, open_film
+from lineart.film.run import run_film
+from lineart.storage import Storage
+from tests.conftest import DrawLine
+from tests.poison import MARK, open_poisoned, poison
+
+LIMIT_S = 4.0
+
+CASES = {
+    "crash decode": ("decode", "ProcessDiedError", "was ended by SIGSEGV, each of 3 times"),
+    "kill hint": ("hint", "ProcessDiedError", "was ended by SIGKILL, each of 3 times"),
+    "crash network": ("network", "ProcessDiedError", "was ended by SIGSEGV, each of 3 times"),
+    "crash compose": ("compose", "ProcessDiedError", "was ended by SIGSEGV, each of 3 times"),
+    "memory decode": ("decode", "MemoryError", "1.00 TiB"),
+    "memory compose": ("compose", "MemoryError", "1.00 TiB"),
+    "hang decode": ("decode", "TimeLimitError", "it took longer than 4 s"),
+    "hang compose": ("compose", "TimeLimitError", "it took longer than 4 s"),
+}
+"""By kind and stage of a poison: stage, error and message of its row."""
+HERE = ("crash network", "kill hint", "memory compose", "hang decode")
+ON_RAY = ("crash decode", "kill hint", "crash compose", "memory decode", "hang compose")
+
+
+@pytest.fixture
+def film(tmp_path: Path, tiny_weights: Path) -> Film:
+    """Give a film without drawings."""
+    return Film(
+        pictures=str(tmp_path / "lines"),
+        output=str(tmp_path / "out"),
+        weights=str(tiny_weights),
+        limit_s=LIMIT_S,
+    )
+
+
+def draw(film: Film, draw_line: DrawLine, cases: Sequence[str]) -> None:
+    """Draw a good frame and a poisoned one for each case."""
+    lines = Storage.at(film.pictures)
+    for number, case in enumerate(cases):
+        kind, stage = case.split()
+        lines.write(f"s/good {number}.png", encode_png(draw_line(number)))
+        drawing = draw_line(100 + number).clip(MARK if stage == "network" else 0, 255)
+        lines.write(f"s/{case}.png", poison(encode_png(drawing), kind, stage))
+
+
+def check(film: Film, cases: Sequence[str]) -> None:
+    """Each poisoned frame is a row with its stage and its process's end; the rest is made."""
+    rows = {row["frame"]: row for row in parquet.read_table(f"{film.output}/manifest").to_pylist()}
+    assert len(rows) == 2 * len(cases)
+    for number, case in enumerate(cases):
+        row = rows[f"s/{case}.png"]
+        stage, error, message = CASES[case]
+        assert (row["status"], row["stage"], row["error"]) == ("failed", stage, error)
+        assert message in row["message"]
+        good = rows[f"s/good {number}.png"]
+        assert good["status"] == "done", good
+        assert Path(film.output, good["output"]).stat().st_size == good["output_bytes"]
+    assert len([*Path(film.output).rglob("*.png")]) == len(cases)
+
+
+def test_poison_fails_by_name(film: Film, draw_line: DrawLine) -> None:
+    """In one process poison harms itself alone."""
+    draw(film, draw_line, HERE)
+    open_task = partial(open_poisoned, partial(open_coloring, network_size_px=64))
+    run_film(film, open_film(film, open_task), Alone(), lambda _: None)
+    check(film, HERE)
+
+
+@pytest.mark.usefixtures("joined_ray")
+def test_poison_fails_by_name_on_ray(film: Film, draw_line: DrawLine) -> None:
+    """On Ray poison harms itself alone, and the command says how many failed."""
+    draw(film, draw_line, ON_RAY)
+    command = [sys.executable, "-m", "tests.poison", "--network-size", "64"]
+    command += ["--lines", film.pictures, "--output", film.output, "--weights", film.weights]
+    command += ["--time-limit", f"{LIMIT_S}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 3, done.stderr
+    check(film, ON_RAY)

@@ -1,0 +1,97 @@
+"""What a run over a film leaves for those who did not watch it: `_SUCCESS`, the lease, the log."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+
+from lineart.lease import hold_lease
+from lineart.storage import Storage
+from tests.conftest import DrawLine
+
+FRAMES = 6
+
+
+@pytest.fixture
+def command(tmp_path: Path, tiny_weights: Path, draw_line: DrawLine) -> list[str]:
+    """Give the command for a short film in two shots."""
+    for number in range(FRAMES):
+        path = tmp_path / f"lines/s{number % 2}/f{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), draw_line(number))
+    flags = {"lines": "lines", "output": "out", "weights": str(tiny_weights), "network-size": 64}
+    flags |= {name: str(tmp_path / name) for name in ("lines",)} | {"output": f"{tmp_path / 'out'}"}
+    pairs = [(f"--{name}", str(value)) for name, value in flags.items()]
+    return [sys.executable, "-m", "jobs.colorize", *(text for pair in pairs for text in pair)]
+
+
+def run(command: list[str], *more: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command to its end."""
+    return subprocess.run(
+        [*command, *more], capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_success_is_said_of_a_whole_film(command: list[str], tmp_path: Path) -> None:
+    """`_SUCCESS` holds the counts, and stands only while every frame of the film does."""
+    said = tmp_path / "out/_SUCCESS"
+    assert run(command, "--shots", "s0").returncode == 0
+    assert not said.exists()
+    done = run(command)
+    assert done.returncode == 0
+    assert json.loads(said.read_text()) == json.loads(done.stdout.splitlines()[-1])
+    (tmp_path / "lines/s0/f0.png").write_bytes(b"broken")
+    assert run(command).returncode == 3
+    assert not said.exists()
+    (tmp_path / "lines/s0/f0.png").unlink()
+    assert run(command).returncode == 0
+    assert json.loads(said.read_text())["frames"] == FRAMES - 1
+
+
+def test_two_runs_do_not_share_an_output(command: list[str], tmp_path: Path) -> None:
+    """While a run writes to an output another is refused in a sentence, and writes nothing."""
+    with hold_lease(Storage.at(f"{tmp_path / 'out'}"), pytest.fail):
+        refused = run(command)
+    assert refused.returncode == 2
+    assert f"is being written by process {os.getpid()}" in refused.stderr
+    assert not (tmp_path / "out").exists() or not any((tmp_path / "out").iterdir())
+
+
+def test_the_log_names_shot_and_frame(command: list[str], tmp_path: Path) -> None:
+    """Each failure is a line of JSON with shot, frame and reason; on demand each frame is one."""
+    (tmp_path / "lines/s0/f0.png").write_bytes(b"broken")
+    (failure,) = logged(run(command))
+    assert failure["levelname"] == "WARNING"
+    assert (failure["message"], failure["shot"], failure["frame"], failure["stage"]) == (
+        *("frame failed", "s0", "s0/f0.png", "decode"),
+    )
+    assert "unknown picture format" in failure["reason"]
+    lines = logged(run(command, "--force", "--log-frames"))
+    assert sorted(line["frame"] for line in lines) == sorted(
+        path.relative_to(tmp_path / "lines").as_posix()
+        for path in (tmp_path / "lines").rglob("*.png")
+    )
+    done = next(line for line in lines if line["message"] == "frame done")
+    assert done["bytes"] > 0
+    assert all(done[f"{stage}_s"] > 0 for stage in ("shrink", "network", "compose"))
+
+
+def logged(done: "subprocess.CompletedProcess[str]") -> list[dict[str, str]]:
+    """Read the lines of JSON on the standard error."""
+    return [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
+
+
+def test_storage_that_breaks_off(command: list[str], tmp_path: Path) -> None:
+    """An output that cannot be written ends the run in a sentence; the command goes on later."""
+    Storage.at(str(tmp_path / "out")).write("manifest/manifest.parquet/in the way", b"")
+    done = run(command)
+    assert done.returncode == 1
+    assert "colorize: broke off:" in done.stderr
+    assert "Traceback" not in done.stderr
+    (tmp_path / "out/manifest/manifest.parquet/in the way").unlink()
+    (tmp_path / "out/manifest/manifest.parquet").rmdir()
+    assert run(command).returncode == 0

@@ -1,0 +1,104 @@
+"""Pictures that crash, freeze or fill the process that handles them, and a task that meets them."""
+
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+import numpy as np
+import tyro
+
+from jobs.colorize import Colorize, read_film
+from jobs.films import Command, run
+from lineart.codec import decode_line
+from lineart.film.colorization import Coloring
+from lineart.film.task import Run, Shrunk, Task
+
+STAGES = ("decode", "hint", "network", "compose")
+MARK = 13
+"""Colour of a drawing that is poison for the network, which sees no file."""
+
+
+def poison(drawing: bytes, kind: str, stage: str) -> bytes:
+    """Give a drawing's file that does something to whoever handles it in a stage.
+
+    Args:
+        drawing: A PNG; for the stage `network`, one whose darkest pixels are of the colour `MARK`.
+        kind: `crash`, `kill`, `memory` or `hang`.
+        stage: Where.
+    """
+    return drawing + f"\npoison {kind} {stage}".encode()
+
+
+def act(data: bytes, stage: str) -> None:
+    """Do what a poisoned file says, if it is for this stage."""
+    found = re.search(rb"\npoison (\w+) (\w+)$", data)
+    if found is None or found[2].decode() != stage:
+        return
+    match found[1].decode():
+        case "crash":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        case "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "memory":
+            np.ones(1 << 40, np.uint8)
+        case "hang":
+            time.sleep(600)
+
+
+def decode(data: bytes) -> np.ndarray:
+    """Read a line drawing."""
+    act(data, "decode")
+    return decode_line(data)
+
+
+class PoisonedColoring(Coloring):
+    """Colours drawings as ever, but for those that are poison."""
+
+    decode = staticmethod(decode)
+
+    def shrink(self, data: bytes, picture: np.ndarray, hint: bytes | None) -> Shrunk:
+        """Make the network's inputs."""
+        act(data, "hint")
+        return super().shrink(data, picture, hint)
+
+    def open_network(self, files: Mapping[str, bytes], *, device: str, batch_size: int) -> Run:
+        """Build the network."""
+        network = super().open_network(files, device=device, batch_size=batch_size)
+
+        def answer(lines: np.ndarray, hints: np.ndarray) -> Sequence[np.ndarray]:
+            if (lines.reshape(len(lines), -1).min(axis=1) == MARK).any():
+                os.kill(os.getpid(), signal.SIGSEGV)
+            return network(lines, hints)
+
+        return answer
+
+    def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> list[bytes]:
+        """Make the frame."""
+        act(kept, "compose")
+        return super().compose(answers, kept)
+
+
+def open_poisoned(open_task: Any, files: Mapping[str, bytes]) -> Task:
+    """Give the task."""
+    return PoisonedColoring(**asdict(open_task(files)))
+
+
+def main() -> int:
+    """Run `jobs.colorize`, but for the poison."""
+    flags = tyro.cli(Colorize)
+    film, open_task = read_film(flags)
+    command = Command(name="colorize", flags=asdict(flags))
+    return run(command, lambda: (film, partial(open_poisoned, open_task)))
+
+
+if __name__ == "__main__":
+    # What a process of its own unpacks must come from a module that it can import.
+    from tests import poison as importable
+
+    sys.exit(importable.main())
