@@ -2,16 +2,29 @@
 
 import logging
 import os
+import socket
+import time
 from importlib import import_module
 from threading import Thread
 from typing import Any
+from urllib.parse import urlsplit
+
+JOIN_S = 30.0
+"""How long a cluster may take to answer."""
+
+MOST_LABELS = {"CPU": "most-cpus", "GPU": "most-gpus"}
+"""Labels that tell, on the head of a cluster that grows, what all its workers have at most."""
 
 
 def start_ray() -> dict[str, float]:
     """Join the cluster of `RAY_ADDRESS`, or start Ray on this machine; give its resources.
 
+    A cluster that grows may have no worker yet. Ray itself does not tell a program what it may
+    grow to, hence `MOST_LABELS`.
+
     Raises:
-        ConnectionError: the cluster does not answer, or Ray does not start here.
+        ConnectionError: the cluster does not answer or has no CPUs, or Ray does not start here.
+        ValueError: a label of `MOST_LABELS` is no whole number.
     """
     # The workers are the program here: no reason to run them at low priority, nor to end those that
     # wait while a network starts; starting them again takes seconds.
@@ -19,14 +32,22 @@ def start_ray() -> dict[str, float]:
     os.environ.setdefault("RAY_idle_worker_killing_time_threshold_ms", "60000")
     # Under `uv run`, Ray would build an environment anew for its workers; this one is there.
     os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+    # Machines may go as often as they like; what a frame does to its process is not Ray's matter.
+    os.environ.setdefault("RAY_TASK_MAX_RETRIES", "-1")
+    address = os.environ.get("RAY_ADDRESS")
+    if not address:
+        # Without it Ray takes 127.0.0.1 for "this machine", and listens where others can reach it.
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     import ray
 
     # Importing Ray Data takes as long as Ray's own start, most of which is waiting.
     Thread(target=import_module, args=["ray.data"], daemon=True).start()
     if not ray.is_initialized():
-        options: dict[str, Any] = (
-            {} if "RAY_ADDRESS" in os.environ else {"include_dashboard": False}
-        )
+        options: dict[str, Any] = {}
+        if address:
+            wait_for(address)
+        else:
+            options = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
         try:
             ray.init(logging_level=logging.ERROR, **options)
         except Exception as error:
@@ -34,7 +55,55 @@ def start_ray() -> dict[str, float]:
             if type(error) is not Exception:
                 raise
             raise ConnectionError(f"Ray did not start on this machine: {error}") from error
-    return dict(ray.cluster_resources())
+    return read_resources()
+
+
+def wait_for(address: str) -> None:
+    """Wait until somebody answers at `address`, `HOST:PORT` with or without a scheme.
+
+    Ray itself would try for many minutes. Addresses without a port are Ray's own words.
+
+    Raises:
+        ConnectionError: nobody answers for `JOIN_S`, or there is no such host.
+    """
+    parts = urlsplit(address if "//" in address else f"//{address}")
+    if parts.hostname is None or parts.port is None:
+        return
+    deadline = time.monotonic() + JOIN_S
+    while True:
+        try:
+            with socket.create_connection((parts.hostname, parts.port), timeout=JOIN_S / 3):
+                return
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise ConnectionError(
+                    f"no Ray cluster answers at RAY_ADDRESS={address}: {error}"
+                ) from error
+        time.sleep(0.5)
+
+
+def read_resources() -> dict[str, float]:
+    """Give the CPUs, GPUs and whatever else the cluster has or may grow to.
+
+    Raises:
+        ConnectionError: it has no CPUs and does not say that it will.
+        ValueError: a label of `MOST_LABELS` is no whole number.
+    """
+    import ray
+
+    resources = dict(ray.cluster_resources())
+    for labels in (node["Labels"] for node in ray.nodes() if node["Alive"]):
+        for name, label in MOST_LABELS.items():
+            if label in labels:
+                if not labels[label].isdecimal():
+                    raise ValueError(f"the label {label}={labels[label]} is no whole number")
+                resources[name] = max(resources.get(name, 0.0), float(labels[label]))
+    if not resources.get("CPU"):
+        raise ConnectionError(
+            "the Ray cluster has no CPUs now; if it grows, give its head the labels "
+            f"{' and '.join(MOST_LABELS.values())}, the most that its workers have together"
+        )
+    return resources
 
 
 def stop_ray() -> None:

@@ -72,11 +72,12 @@ class Lease:
         self._renewals.start()
 
     def release(self) -> None:
-        """Let the next one have it."""
+        """Leave nothing half-written, and let the next one have it."""
         self._released.set()
         self._renewals.join()
         with suppress(OSError):
             if self._is_mine():
+                self._output.sweep()
                 self._output.delete(LEASE)
 
     def _watch(self, on_wait: Callable[[str], None]) -> Content | None:

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from lineart.local_s3 import serve_s3
+from tests.ray_head import LOOPBACK, Head, run_head
 
 # Each test process shares two cores with Ray's workers.
 cv2.setNumThreads(1)
-os.environ.setdefault("RAY_worker_niceness", "0")
+os.environ.update(LOOPBACK)
 os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 
 DrawLine = Callable[..., np.ndarray]
@@ -93,12 +94,30 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def ray_head(s3: Path) -> Iterator[Head]:
+    """Run a head of Ray with two CPUs, whose workers know the S3 server, for all tests to join."""
+    assert s3.is_dir()
+    with run_head("--num-cpus=2") as head:
+        yield head
+
+
+@pytest.fixture
+def joined_ray(ray_head: Head, monkeypatch: pytest.MonkeyPatch) -> Head:
+    """Let the commands that a test starts join Ray rather than start one: that takes seconds."""
+    monkeypatch.setenv("RAY_ADDRESS", ray_head.address)
+    return ray_head
+
+
 @pytest.fixture(scope="module")
-def ray_resources() -> Iterator[dict[str, float]]:
-    """Start Ray for the tests of a module; give what it has."""
+def ray_resources(ray_head: Head) -> Iterator[dict[str, float]]:
+    """Join Ray in this process for the tests of a module; give what it has."""
     from lineart.cluster import start_ray, stop_ray
 
-    yield start_ray()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_ADDRESS", ray_head.address)
+        resources = start_ray()
+    yield resources
     stop_ray()
 
 

@@ -1,7 +1,11 @@
+import socket
+from typing import Any
+
 import pytest
 import ray
 
-from lineart.cluster import start_ray
+from lineart import cluster
+from lineart.cluster import read_resources, start_ray, wait_for
 
 
 def test_a_ray_that_does_not_start_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -14,3 +18,68 @@ def test_a_ray_that_does_not_start_is_a_sentence(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(ray, "init", time_out)
     with pytest.raises(ConnectionError, match="did not start on this machine: The current node"):
         start_ray()
+
+
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+def test_a_cluster_that_is_gone_is_a_sentence(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    """Where nobody listens, the end comes after the time that is given, with the address."""
+    monkeypatch.setattr(cluster, "JOIN_S", 0.1)
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    with socket.socket() as taken:
+        # Bound, and not listening.
+        taken.bind(("127.0.0.1", 0))
+        address = f"{scheme}127.0.0.1:{taken.getsockname()[1]}"
+        monkeypatch.setenv("RAY_ADDRESS", address)
+        with pytest.raises(ConnectionError, match=f"no Ray cluster answers.*{address}"):
+            start_ray()
+
+
+@pytest.mark.parametrize("word", ["auto", "local"])
+def test_words_are_left_to_ray(word: str) -> None:
+    """What Ray looks up by itself is not asked for a port."""
+    wait_for(word)
+
+
+@pytest.mark.parametrize(
+    ("has", "labels", "expected"),
+    [
+        ({"CPU": 4.0}, {}, {"CPU": 4.0}),
+        ({}, {"most-cpus": "64", "most-gpus": "8"}, {"CPU": 64.0, "GPU": 8.0}),
+        ({"CPU": 96.0, "GPU": 1.0}, {"most-cpus": "64"}, {"CPU": 96.0, "GPU": 1.0}),
+    ],
+)
+def test_a_cluster_that_grows_says_how_far(
+    monkeypatch: pytest.MonkeyPatch,
+    has: dict[str, float],
+    labels: dict[str, str],
+    expected: dict[str, float],
+) -> None:
+    """Labels of the head count where they are more than there is now; not of one that is gone."""
+    set_cluster(monkeypatch, has, [labels, {}], gone={"most-cpus": "999"})
+    assert read_resources() == expected
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "sentence"),
+    [
+        ({}, ConnectionError, "no CPUs now; .* most-cpus and most-gpus"),
+        ({"most-cpus": "many"}, ValueError, "most-cpus=many is no whole number"),
+    ],
+)
+def test_a_cluster_without_cpus_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, labels: dict[str, str], error: type[Exception], sentence: str
+) -> None:
+    """Nothing waits for CPUs that nobody has promised."""
+    set_cluster(monkeypatch, {}, [labels], gone={})
+    with pytest.raises(error, match=sentence):
+        read_resources()
+
+
+def set_cluster(
+    monkeypatch: pytest.MonkeyPatch, has: Any, labels: list[Any], gone: dict[str, str]
+) -> None:
+    """Let Ray tell of a cluster."""
+    nodes = [{"Alive": True, "Labels": of_node} for of_node in labels]
+    nodes += [{"Alive": False, "Labels": gone}]
+    monkeypatch.setattr(ray, "cluster_resources", lambda: has)
+    monkeypatch.setattr(ray, "nodes", lambda: nodes)

@@ -19,6 +19,7 @@ from ray.autoscaler._private.kuberay.autoscaling_config import (
 )
 from ray.autoscaler._private.util import prepare_config, validate_config
 
+from lineart.cluster import MOST_LABELS
 from lineart.film.pools import plan_pools
 from lineart.training.cluster import worker_resources
 
@@ -180,6 +181,15 @@ def test_ray_start_obeys_the_resources(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "CPU" not in resources
     assert resources["object_store_memory"] == head["resources"]["object_store_memory"]
     assert spec.labels["role"] == "head"
+
+
+@both
+def test_the_head_says_what_the_cluster_may_grow_to(types: Callable[[], Config]) -> None:
+    """The head's labels are the sums over all workers: a job on an empty cluster plans by them."""
+    head, *workers = sorted(types().items(), key=lambda item: item[0] != "head")
+    for resource, label in MOST_LABELS.items():
+        most = sum(node["resources"].get(resource, 0) * node["max_workers"] for _, node in workers)
+        assert head[1]["labels"][label] == str(int(most))
 
 
 def requests(source: str) -> set[str]:

@@ -4,7 +4,7 @@ import errno
 import os
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pyarrow import fs
@@ -93,7 +93,9 @@ def sweep(root: str) -> None:
     if folder.is_dir():
         for leftover in folder.iterdir():
             leftover.unlink(missing_ok=True)
-        folder.rmdir()
+        # Somebody who was thought dead may begin to write just now.
+        with suppress(OSError):
+            folder.rmdir()
 
 
 @contextmanager

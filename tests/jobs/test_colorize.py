@@ -13,12 +13,12 @@ from typing import Any
 
 import cv2
 import numpy as np
-import psutil
 import pytest
 from pyarrow import parquet
 
 from lineart.storage import Storage
 from tests.conftest import DrawLine
+from tests.ray_head import Head
 
 FRAMES = 160
 COMMAND = [sys.executable, "-m", "jobs.colorize", "--network-size", "64"]
@@ -38,11 +38,13 @@ def lines(tmp_path_factory: pytest.TempPathFactory, draw_line: DrawLine) -> Path
 
 @pytest.fixture(scope="module")
 def colored(
-    lines: Path, tiny_weights: Path, tmp_path_factory: pytest.TempPathFactory
+    lines: Path, tiny_weights: Path, tmp_path_factory: pytest.TempPathFactory, ray_head: Head
 ) -> dict[str, str]:
     """Colour the film without interruption; give the hash of every frame."""
     output = tmp_path_factory.mktemp("reference") / "out"
-    done = colorize(lines, output, tiny_weights)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_ADDRESS", ray_head.address)
+        done = colorize(lines, output, tiny_weights)
     assert done.returncode == 0, done.stderr
     result = last_line(done)
     assert (result["frames"], result["failed"], result["skipped"]) == (FRAMES, 0, 0)
@@ -83,14 +85,10 @@ def hashes(output: Path) -> dict[str, str]:
 
 
 def kill_when(command: list[str], output: Path, frames: int) -> None:
-    """Start the command and SIGKILL it as soon as so many frames stand; wait for its workers."""
+    """Start the command and SIGKILL it as soon as so many frames stand."""
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as driver:
         wait_for_frames(driver, output, frames)
-        workers = psutil.Process(driver.pid).children(recursive=True)
         driver.kill()
-    _, alive = psutil.wait_procs(workers, timeout=30)
-    for process in alive:
-        process.kill()
 
 
 def wait_for_frames(driver: subprocess.Popen[bytes], output: Path, frames: int) -> None:
@@ -102,10 +100,14 @@ def wait_for_frames(driver: subprocess.Popen[bytes], output: Path, frames: int) 
         time.sleep(0.02)
 
 
+@pytest.mark.usefixtures("joined_ray")
 def test_sigkill_at_three_moments(
     lines: Path, tiny_weights: Path, colored: Mapping[str, str], tmp_path: Path
 ) -> None:
-    """A driver killed three times loses and doubles nothing; in the end every byte is the same."""
+    """A driver killed three times loses and doubles nothing; in the end every byte is the same.
+
+    It is Ray that takes down the workers of a driver that is gone, while the next one starts.
+    """
     output = tmp_path / "out"
     command = arguments(lines, output, tiny_weights)
     for frames in (1, FRAMES // 4, FRAMES // 2):
@@ -121,6 +123,7 @@ def test_sigkill_at_three_moments(
     assert not list((output / "manifest").glob("_parts/*"))
 
 
+@pytest.mark.usefixtures("joined_ray")
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_interrupt(lines: Path, tiny_weights: Path, tmp_path: Path, how: signal.Signals) -> None:
     """Ctrl-C and `ray job stop` end the run with a sentence; what was done is in the manifest."""
@@ -142,6 +145,7 @@ def test_interrupt(lines: Path, tiny_weights: Path, tmp_path: Path, how: signal.
     assert all((output / row["output"]).stat().st_size == row["output_bytes"] for row in rows)
 
 
+@pytest.mark.usefixtures("joined_ray")
 def test_s3_end_to_end(
     bucket: Path, lines: Path, tiny_weights: Path, colored: Mapping[str, str]
 ) -> None:

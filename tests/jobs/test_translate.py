@@ -196,6 +196,7 @@ def test_dry_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.usefixtures("joined_ray")
 def test_on_ray(webtoon_weights: str, tmp_path: Path) -> None:
     """On Ray, frames and attention are those of a run in one process."""
     photos, output = tmp_path / "in", tmp_path / "out"

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 import torch
 
@@ -23,6 +22,7 @@ from lineart.training.feed import LocalFeed
 from lineart.training.job import Job
 from lineart.training.loop import train
 from lineart.training.recipes import RECIPES, tiny
+from tests.ray_head import Head
 
 
 @pytest.fixture
@@ -66,14 +66,13 @@ def test_one_worker_on_ray_equals_one_process(
     assert_equal_state(local, on_ray)
 
 
-def kill_a_worker(output: Storage, place: Place) -> int:
+def kill_a_worker(output: Storage, place: Place, head: Head) -> int:
     """Wait for a checkpoint, then kill one of the training processes; give its process id."""
     deadline = time.monotonic() + 300
     while not output.exists(place.path):
         assert time.monotonic() < deadline, "no checkpoint to kill a worker after"
         time.sleep(0.05)
-    started = psutil.Process().children(recursive=True)
-    workers = [p for p in started if "RayTrainWorker" in "".join(p.cmdline())]
+    workers = head.workers("RayTrainWorker")
     assert len(workers) == 2
     workers[1].kill()
     return workers[1].pid
@@ -118,7 +117,7 @@ def assert_equal_state(one: Job, other: Job) -> None:
 
 
 def test_two_workers_survive_the_loss_of_one(
-    data: Storage, tmp_path: Path, ray_resources: dict[str, float]
+    data: Storage, tmp_path: Path, ray_head: Head, ray_resources: dict[str, float]
 ) -> None:
     """Two workers (gloo) train both stages of `additive_unet`; one is killed on the way.
 
@@ -127,7 +126,7 @@ def test_two_workers_survive_the_loss_of_one(
     """
     job = make_job("additive_unet", data, str(tmp_path / "ray"))
     with ThreadPoolExecutor(1) as pool:
-        killed = pool.submit(kill_a_worker, job.output, Place(0, 8))
+        killed = pool.submit(kill_a_worker, job.output, Place(0, 8), ray_head)
         train_on_ray(job, 2, worker_resources(2, ray_resources))
     assert killed.result()
     quiet = make_job("additive_unet", data, str(tmp_path / "quiet"))
