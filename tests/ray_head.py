@@ -26,6 +26,7 @@ LOOPBACK = {
     "RAY_AUTH_MODE": "token",
     "RAY_AUTH_TOKEN": secrets.token_hex(16),
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_metrics_report_interval_ms": "1000",
     # As `start_ray` has it.
     "RAY_worker_niceness": "0",
     "RAY_idle_worker_killing_time_threshold_ms": "60000",
@@ -44,6 +45,8 @@ class Head:
     """For RAY_ADDRESS."""
     dashboard: str
     """For RAY_API_SERVER_ADDRESS."""
+    folder: Path
+    """Where Ray writes, its logs among the rest."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -98,7 +101,10 @@ def run_head(
                 start_new_session=True,
             )
         head = Head(
-            psutil.Process(started.pid), f"127.0.0.1:{port}", f"http://127.0.0.1:{dashboard_port}"
+            psutil.Process(started.pid),
+            f"127.0.0.1:{port}",
+            f"http://127.0.0.1:{dashboard_port}",
+            Path(folder),
         )
         try:
             _wait_for(head, started, log)

@@ -47,12 +47,21 @@ def index_pictures(
 ) -> dict[str, Indexed | Failure]:
     """Hash pictures; decode only those whose file is not the known one. Results come by name."""
     found: dict[str, Indexed | Failure] = {}
-    for source, known in items:
-        try:
-            found[source.name] = isolated(limit_s, _index_picture, pictures, decode, source, known)
-        except CallEndedError as error:
-            found[source.name] = Failure.of("decode", error)
+    try:
+        found = isolated(limit_s, _index_pictures, pictures, decode, items)
+    except CallEndedError as error:
+        if len(items) == 1:
+            return {items[0][0].name: Failure.of("decode", error)}
+        # One of them did that: each by itself.
+        for item in items:
+            found |= index_pictures(pictures, decode, limit_s, [item])
     return found
+
+
+def _index_pictures(
+    pictures: Storage, decode: Decode, items: Sequence[tuple[Source, Indexed | None]]
+) -> dict[str, Indexed | Failure]:
+    return {source.name: _index_picture(pictures, decode, source, known) for source, known in items}
 
 
 def _index_picture(

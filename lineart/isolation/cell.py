@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,7 +13,7 @@ from multiprocessing.connection import Pipe
 from pathlib import Path
 from typing import Any
 
-from lineart.isolation.channel import Channel, Raised, Step, open_memory
+from lineart.isolation.channel import Channel, Raised, open_memory
 
 TRIES = 3
 """Processes that one call may end before it is given up."""
@@ -116,19 +117,22 @@ class Cell:
         self._receive(START_S)
 
     def _send(self, value: Any) -> None:
+        self._channel.begin("")
         # A process that has died is found out by `_receive`.
         with suppress(OSError):
             self._channel.send(value)
 
     def _receive(self, limit_s: float) -> Any:
-        doing, message = "", Step("")
+        left_s = limit_s
         try:
-            while isinstance(message, Step):
-                doing = message.name
-                if not self._channel.wait(limit_s):
+            while not self._channel.wait(left_s):
+                since, doing = self._channel.step
+                left_s = since + limit_s - time.monotonic()
+                if left_s <= 0:
                     raise TimeLimitError(f"it took longer than {limit_s:g} s", doing)
-                message = self._channel.receive()
+            message = self._channel.receive()
         except (EOFError, ConnectionError):
+            _, doing = self._channel.step
             self.close()
             how = _how(self._process.returncode)
             raise ProcessDiedError(f"its process {how}", doing) from None

@@ -3,16 +3,12 @@
 import mmap
 import os
 import pickle
+import struct
 import sys
 import tempfile
+import time
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
-
-
-class Step(NamedTuple):
-    """What a call does next."""
-
-    name: str
 
 
 class Raised(NamedTuple):
@@ -21,6 +17,8 @@ class Raised(NamedTuple):
     error: Exception
 
 
+_STEP = struct.Struct("d120p")
+"""At the beginning of the memory: since when what is done, and what."""
 _MEMORY_BYTES = 1 << 32
 """Room for one message; what it does not fill takes no memory."""
 _KEPT_BYTES = 1 << 26
@@ -51,7 +49,7 @@ class Channel:
 
     def send(self, value: Any) -> None:
         """Send what can be pickled; the other end must have received what was sent before."""
-        self._memory.seek(0)
+        self._memory.seek(_STEP.size)
         pickle.dump(value, self._memory, protocol=5)
         self._connection.send(self._memory.tell())
 
@@ -63,9 +61,7 @@ class Channel:
             RuntimeError: it cannot be unpacked here.
         """
         size = self._connection.recv()
-        if isinstance(size, Step):
-            return size
-        self._memory.seek(0)
+        self._memory.seek(_STEP.size)
         try:
             value = pickle.load(self._memory)
         except Exception as error:
@@ -75,9 +71,15 @@ class Channel:
             os.ftruncate(self._file, _MEMORY_BYTES)
         return value
 
-    def tell(self, step: Step) -> None:
-        """Send a step; it needs no room."""
-        self._connection.send(step)
+    @property
+    def step(self) -> tuple[float, str]:
+        """Since when something is done, by the clock of all processes, and what it is."""
+        since, name = _STEP.unpack_from(self._memory)
+        return since, name.decode(errors="replace")
+
+    def begin(self, step: str) -> None:
+        """Say what is done from now on; nobody is woken for that."""
+        _STEP.pack_into(self._memory, 0, time.monotonic(), step.encode())
 
     def close(self) -> None:
         """Leave."""

@@ -9,7 +9,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
-from lineart.isolation.channel import Channel, Raised, Step
+from lineart.isolation.channel import Channel, Raised
 
 _ORPHAN_S = 10.0
 """How long after its limit a hanging process ends itself, if nobody is left to do it."""
@@ -21,7 +21,7 @@ _limit_s = 0.0
 def step(name: str) -> str:
     """Say what a call does next; give the name. Each step has the whole limit to itself."""
     if _parent is not None:
-        _parent.tell(Step(name))
+        _parent.begin(name)
         faulthandler.dump_traceback_later(_limit_s + _ORPHAN_S, exit=True)
     return name
 

@@ -1,6 +1,6 @@
 """Decode pictures that are wrong in every way, until so many have passed; see `tests.fuzzing`.
 
-python -m tests.drills.fuzz --inputs 100000 --keep /tmp/faults
+python -m tests.drills.fuzz --inputs 100000 --keep faults
 
 An input is made from its number alone, so that a crash or a hang of the process that decodes is put
 down to it by the process that watches. Inputs that fail are kept.

@@ -188,7 +188,7 @@ def plan_bytes(
 
 def test_a_plan_takes_few_bytes_a_frame() -> None:
     """Memory of a plan grows with the frames, and by less than one kilobyte for each."""
-    for frames in (1000, 4000):
+    for frames in (500, 2000):
         film, pictures = draw_up(frames)
         plan, peak = plan_bytes(film, pictures, NOTHING, {})
         assert len(plan.work) == frames // 2

@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from pyarrow import parquet
 
 from lineart.storage import Storage
 from tests.conftest import DrawLine
+from tests.drills.kills import check_output, run_and_kill
 from tests.ray_head import Head
 
 FRAMES = 160
@@ -84,13 +86,6 @@ def hashes(output: Path) -> dict[str, str]:
     }
 
 
-def kill_when(command: list[str], output: Path, frames: int) -> None:
-    """Start the command and SIGKILL it as soon as so many frames stand."""
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as driver:
-        wait_for_frames(driver, output, frames)
-        driver.kill()
-
-
 def wait_for_frames(driver: subprocess.Popen[bytes], output: Path, frames: int) -> None:
     """Wait until so many frames stand."""
     deadline = time.monotonic() + 120
@@ -100,27 +95,38 @@ def wait_for_frames(driver: subprocess.Popen[bytes], output: Path, frames: int) 
         time.sleep(0.02)
 
 
-@pytest.mark.usefixtures("joined_ray")
-def test_sigkill_at_three_moments(
-    lines: Path, tiny_weights: Path, colored: Mapping[str, str], tmp_path: Path
+def test_sigkill(
+    lines: Path,
+    tiny_weights: Path,
+    colored: Mapping[str, str],
+    joined_ray: Head,
+    tmp_path: Path,
 ) -> None:
-    """A driver killed three times loses and doubles nothing; in the end every byte is the same.
+    """Whatever is killed, nothing is lost or doubled; in the end every byte is the same.
 
-    It is Ray that takes down the workers of a driver that is gone, while the next one starts.
+    The short form of `tests.drills.kills`.
     """
     output = tmp_path / "out"
-    command = arguments(lines, output, tiny_weights)
-    for frames in (1, FRAMES // 4, FRAMES // 2):
-        kill_when(command, output, frames)
-    done = colorize(lines, output, tiny_weights)
-    assert done.returncode == 0, done.stderr
-    assert last_line(done)["skipped"] > 0
-    assert hashes(output) == colored
-    rows = parquet.read_table(output / "manifest").to_pylist()
-    assert len(rows) == len({row["frame"] for row in rows}) == FRAMES
-    assert {row["output"] for row in rows} == colored.keys()
-    assert not (output / ".partial").exists()
-    assert not list((output / "manifest").glob("_parts/*"))
+    kinds = ["driver", "cell", "network", "task", "driver"]
+
+    def moments() -> Iterator[float]:
+        for share in (0, 0.2, 0.35, 0.5, 0.65):
+            deadline = time.monotonic() + 60
+            while len([*output.rglob("*.png")]) <= share * FRAMES and time.monotonic() < deadline:
+                time.sleep(0.02)
+            yield 0.01
+        while True:
+            yield 0.2
+
+    killed = run_and_kill(
+        arguments(lines, output, tiny_weights),
+        os.environ,
+        kinds,
+        partial(joined_ray.process.children, recursive=True),
+        moments(),
+    )
+    assert killed == {"driver": 2, "cell": 1, "network": 1, "task": 1}
+    check_output(output, colored)
 
 
 @pytest.mark.usefixtures("joined_ray")

@@ -131,7 +131,24 @@ def test_a_film_is_submitted_stopped_and_finished(
     assert len({row["frame"] for row in rows}) == len(rows) == FRAMES
     kept = [path for path, written in stood.items() if path.stat().st_mtime_ns == written]
     assert len(kept) == result["skipped"]
-    assert os.environ["AWS_SECRET_ACCESS_KEY"] not in third.stdout
+    assert_no_secret([*episode.rglob("*"), *ray_head.folder.rglob("*.log"), *job_logs(ray_head)])
+    assert os.environ["AWS_SECRET_ACCESS_KEY"] not in third.stdout + third.stderr
+
+
+def job_logs(head: Head) -> list[Path]:
+    """List what drivers and workers printed."""
+    found = [*head.folder.rglob("*.out"), *head.folder.rglob("*.err")]
+    assert found
+    return found
+
+
+def assert_no_secret(paths: list[Path]) -> None:
+    """Search every file for the key of the S3 server, and for Ray's token."""
+    secrets = [os.environ[name].encode() for name in ("AWS_SECRET_ACCESS_KEY", "RAY_AUTH_TOKEN")]
+    for path in paths:
+        if path.is_file():
+            data = path.read_bytes()
+            assert not any(secret in data for secret in secrets), path
 
 
 def last_line(text: str) -> dict[str, Any]:
