@@ -21,6 +21,7 @@ from lineart.film.pools import Bounds
 from lineart.film.preview import choose, read_previews
 from lineart.film.run import Runner, Summary, is_complete, run_film, write_run
 from lineart.lease import HeldError, Lease, hold_lease
+from lineart.manifest import read_manifest
 from lineart.report import Thumbnail, encode_thumbnail, film_page
 
 ALL_DONE, BROKE_OFF, WRONG_INPUT, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
@@ -118,12 +119,14 @@ def run_opened(command: Command, film: Film, opened: Opened) -> int:
         print(f"{command.name}: {sentence}", file=sys.stderr, flush=True)
 
     _log_as_json(logging.INFO if command.log_frames else logging.WARNING)
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         with (
             hold_lease(opened.job.output, tell) as lease,
             start_runner(film, len(opened.frames)) as runner,
         ):
-            # Ray has a handler of its own; `ray job stop` must end a run as Ctrl-C does.
+            # Once more: Ray has set a handler of its own, and `ray job stop` must end a run as
+            # Ctrl-C does.
             signal.signal(signal.SIGTERM, _interrupt)
             return _run_held(command, film, opened, runner, lease)
     except KeyboardInterrupt:
@@ -144,17 +147,21 @@ class BrokenOffError(RuntimeError):
 def _run_held(command: Command, film: Film, opened: Opened, runner: Runner, lease: Lease) -> int:
     """Run over a film whose output is this process's alone."""
     started_at, output = datetime.now(UTC), opened.job.output
+    # What is not ours is refused before anything in the output is changed.
+    read_manifest(output)
     try:
         output.delete(SUCCESS)
         write_run(command.flags, opened, started_at, None)
         summary, rows = run_film(film, opened, runner, _printer(), lease.check)
+        lease.check()
         write_run(command.flags, opened, started_at, summary)
         if summary.skipped < summary.frames or not output.exists(PAGE):
             write_page(opened, rows, summary)
         told = json.dumps(asdict(summary))
+        lease.check()
         if is_complete(opened, rows):
             output.write(SUCCESS, told.encode())
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise BrokenOffError(f"{error}") from error
     print(told)
     return SOME_FAILED if summary.failed else ALL_DONE

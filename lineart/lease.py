@@ -18,8 +18,6 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
-import psutil
-
 from lineart.storage import Storage
 
 LEASE = "_LEASE"
@@ -47,6 +45,7 @@ class Lease:
         self._content = _describe_owner()
         self._released = Event()
         self._is_lost = False
+        self._seen_at = 0.0
         self._renewals = Thread(target=self._renew, daemon=True)
 
     def check(self) -> None:
@@ -54,8 +53,10 @@ class Lease:
 
         Raises:
             LostError: it is another one's now.
+            OSError: it has not been renewed for long, and storage does not say whose it is.
         """
-        if self._is_lost:
+        is_late = time.monotonic() - self._seen_at > EXPIRES_AFTER_S
+        if self._is_lost or (is_late and not self._is_mine()):
             raise LostError(
                 f"{self._output.uri} was taken over by another run while this one did not answer"
             )
@@ -69,12 +70,14 @@ class Lease:
                 time.sleep(SETTLES_AFTER_S)
                 if self._is_mine():
                     break
+        self._seen_at = time.monotonic()
         self._renewals.start()
 
     def release(self) -> None:
         """Leave nothing half-written, and let the next one have it."""
         self._released.set()
-        self._renewals.join()
+        # One that waits for storage would hold up the end; it changes nothing any more.
+        self._renewals.join(RENEWED_EVERY_S)
         with suppress(OSError):
             if self._is_mine():
                 self._output.sweep()
@@ -85,10 +88,7 @@ class Lease:
         first = _read(self._output)
         if first is None or _died_here(first):
             return first
-        who = (
-            f"{self._output.uri} is being written by process {first['process']} on {first['host']}"
-        )
-        on_wait(f"{who}, or was; waiting up to {EXPIRES_AFTER_S:g} s to see")
+        on_wait(f"{self._say(first)}, or was; waiting up to {EXPIRES_AFTER_S:g} s to see")
         deadline = time.monotonic() + EXPIRES_AFTER_S
         while time.monotonic() < deadline:
             time.sleep(RENEWED_EVERY_S / 5)
@@ -96,8 +96,12 @@ class Lease:
             if now is None:
                 return None
             if now != first:
-                raise HeldError(f"{who} since {first['since']}; wait for its end, or stop it")
+                raise HeldError(f"{self._say(now)} since {now['since']}; wait for it, or stop it")
         return first
+
+    def _say(self, content: Content) -> str:
+        who = f"process {content['process']} on {content['host']}"
+        return f"{self._output.uri} is being written by {who}"
 
     def _renew(self) -> None:
         while not self._released.wait(RENEWED_EVERY_S):
@@ -106,8 +110,10 @@ class Lease:
                 if not self._is_mine():
                     self._is_lost = True
                     return
+                began = time.monotonic()
                 self._content["renewed"] += 1
                 self._output.write(LEASE, self._encoded())
+                self._seen_at = began
 
     def _is_mine(self) -> bool:
         now = _read(self._output)
@@ -142,18 +148,31 @@ def _describe_owner() -> Content:
         "owner": uuid.uuid4().hex,
         "host": socket.gethostname(),
         "process": os.getpid(),
-        "born": psutil.Process().create_time(),
+        "born": _birth(os.getpid()),
         "processes": _process_space(),
         "since": datetime.now(UTC).isoformat(timespec="seconds"),
         "renewed": 0,
     }
 
 
-def _process_space() -> str:
-    """Name the space in which process numbers are unique: each container has one."""
-    with suppress(OSError):
-        return str(Path("/proc/self/ns/pid").readlink())
-    return ""
+def _process_space() -> str | None:
+    """Name the machine, as long as it runs, and the container in which process numbers are unique.
+
+    None where that cannot be told.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return None
+
+
+def _birth(process: object) -> str | None:
+    """Give when a process was started, in ticks that no clock changes; None if there is none."""
+    with suppress(OSError, IndexError):
+        # Its name, in brackets, may hold anything.
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]
+    return None
 
 
 def _read(output: Storage) -> Content | None:
@@ -170,11 +189,7 @@ def _read(output: Storage) -> Content | None:
 
 def _died_here(content: Content) -> bool:
     """Whether the owner was a process of this machine, and is no more: nobody need wait then."""
-    here = socket.gethostname(), _process_space()
-    if (content["host"], content.get("processes")) != here:
+    space = _process_space()
+    if space is None or content.get("processes") != space:
         return False
-    try:
-        born = psutil.Process(content["process"]).create_time()
-    except (psutil.Error, TypeError, ValueError):
-        return True
-    return bool(born != content.get("born"))
+    return _birth(content["process"]) != content.get("born")

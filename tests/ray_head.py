@@ -26,6 +26,8 @@ LOOPBACK = {
     "RAY_AUTH_MODE": "token",
     "RAY_AUTH_TOKEN": secrets.token_hex(16),
     "RAY_USAGE_STATS_ENABLED": "0",
+    # Under `uv run` workers would each build an environment anew.
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_metrics_report_interval_ms": "1000",
     # As `start_ray` has it.
     "RAY_worker_niceness": "0",

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -49,7 +51,7 @@ def go_slowly() -> None:
     """Take longer than the limit, in short steps."""
     for number in range(4):
         step(f"part {number}")
-        time.sleep(0.2)
+        time.sleep(0.4)
 
 
 def raise_an_error() -> None:
@@ -76,8 +78,8 @@ DEEDS: dict[str, Callable[[], Any]] = {
 
 @pytest.fixture(scope="module")
 def cell() -> Cell:
-    """Give a cell whose calls may take half a second."""
-    return Cell(Counter, 0.5)
+    """Give a cell of whose calls a step may take a second."""
+    return Cell(Counter, 1.0)
 
 
 def test_calls_share_a_process(cell: Cell) -> None:
@@ -116,10 +118,10 @@ def crash_once(path: Path) -> str:
 def test_a_hang_ends(cell: Cell) -> None:
     """A call that hangs is ended at its limit, is not tried again, and says what it was doing."""
     started = time.monotonic()
-    with pytest.raises(TimeLimitError, match=r"took longer than 0\.5 s") as raised:
+    with pytest.raises(TimeLimitError, match=r"took longer than 1 s") as raised:
         cell("hang")
     assert raised.value.step == "decoding"
-    assert time.monotonic() - started < 1.2
+    assert time.monotonic() - started < 5
     assert cell("work")[1] == 1
 
 
@@ -143,7 +145,7 @@ def test_exceptions_come_through(cell: Cell) -> None:
 def test_an_opening_that_fails() -> None:
     """What opening the function raises is raised where the cell is made."""
     with pytest.raises(ValueError, match="invalid literal"):
-        Cell(partial(int, "no number"), 1.0)
+        Cell(partial(int, "no number"), 1.0).open()
 
 
 def test_too_much_memory_is_an_error() -> None:
@@ -173,3 +175,27 @@ def test_it_ends_with_its_parent() -> None:
 def test_without_a_limit_it_is_here() -> None:
     """Without a limit the function is simply called."""
     assert isolated(None, os.getpid) == os.getpid()
+
+
+def test_an_orphan_stops(tmp_path: Path) -> None:
+    """A process whose parent was killed goes no step further: others may be at its files by now."""
+    start = "import sys, pathlib; from tests import test_isolation as t; "
+    start += "t.isolated(30.0, t.write_files, pathlib.Path(sys.argv[1]))"
+    with subprocess.Popen([sys.executable, "-c", start, str(tmp_path)]) as parent:
+        deadline = time.monotonic() + 30
+        while len([*tmp_path.iterdir()]) < 3 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        parent.kill()
+    time.sleep(0.3)
+    written = len([*tmp_path.iterdir()])
+    assert written >= 3
+    time.sleep(1.0)
+    assert len([*tmp_path.iterdir()]) == written
+
+
+def write_files(folder: Path) -> None:
+    """Write many files, each in a step of its own."""
+    for number in range(100):
+        step("write")
+        (folder / str(number)).touch()
+        time.sleep(0.1)

@@ -16,7 +16,6 @@ from lineart.film.frames import list_pictures
 from lineart.film.index import Indexed, index_pictures
 from lineart.film.pipeline import OnRay
 from lineart.film.stages import Job, Work
-from lineart.film.task import Task
 from lineart.sample_film import sample_film
 from lineart.storage import Storage
 from lineart.weights import open_weights, read_weights
@@ -82,16 +81,16 @@ def _run_ray(job: Job, weights: Storage, work: list[Work]) -> Iterable[object]:
 def _run_loop(job: Job, weights: Storage, work: list[Work]) -> Iterable[object]:
     context = multiprocessing.get_context("spawn")
     items = [(stages.pack_work(item), job) for item in work]
-    with context.Pool(os.cpu_count(), _start_process, (job.task, weights)) as pool:
+    with context.Pool(os.cpu_count(), _start_process, (job, weights)) as pool:
         yield from pool.imap_unordered(_color_one, items)
 
 
 _network: stages.Network
 
 
-def _start_process(task: Task, weights: Storage) -> None:
+def _start_process(job: Job, weights: Storage) -> None:
     global _network
-    _network = stages.Network(task, weights)
+    _network = stages.Network(job, weights)
 
 
 def _color_one(item: tuple[dict[str, object], Job]) -> None:

@@ -23,7 +23,7 @@ class Alone:
 
     def make_frames(self, job: Job, weights: Storage, work: Sequence[Work]) -> Iterator[Written]:
         """Make frames of pictures and write them."""
-        network = stages.Network(job.task, weights, limit_s=job.limit_s)
+        network = stages.Network(job, weights)
         for item in work:
             (answered,) = network([stages.shrink(stages.pack_work(item), job)])
             yield from stages.compose_and_write(answered, job)

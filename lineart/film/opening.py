@@ -91,10 +91,11 @@ def open_film(film: Film, open_task: OpenTask) -> Opened:
     if not frames:
         others = f"; {unread[0]} is of a kind that cannot be read" if unread else ""
         raise ValueError(f"there is no image and no Parquet file below {pictures.uri}{others}")
+    look = Look(fingerprint(files), json.dumps(task.settings))
     return Opened(
-        Job(pictures, output, hints, task, film.limit_s),
+        Job(pictures, output, hints, task, film.limit_s, look.weights),
         weights,
-        Look(fingerprint(files), json.dumps(task.settings)),
+        look,
         frames,
         _select(frames, film.shots, film.limit),
         unused_hints(frames, hint_files),

@@ -24,7 +24,9 @@ def pack_frames(output: Storage, rows: pa.Table, changed: Sequence[pa.Table]) ->
         changed: Rows of frames that were written anew.
     """
     new = {name for part in changed for name in part["frame"].to_pylist()}
-    standing = rows.filter(pc.not_equal(rows["status"], "failed"))
+    # Of frames that this run did not look at, some may have been lost.
+    stored = pa.array([entry.path for entry in output.entries("frames")], pa.string())
+    standing = rows.filter(pc.is_in(rows["output"], stored))
     present = {entry.path for entry in output.entries(FOLDER)}
     wanted = set()
     for start in range(0, standing.num_rows, FRAMES_A_FILE):

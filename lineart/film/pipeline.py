@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -12,7 +13,6 @@ from lineart.film.index import Failure
 from lineart.film.monitoring import Metrics
 from lineart.film.pools import Bounds, Pools, plan_pools
 from lineart.film.stages import Job, Work, Written
-from lineart.film.task import Task
 from lineart.storage import Storage
 
 BLOCK_ROWS = 8
@@ -70,7 +70,17 @@ class OnRay:
     def run_tasks(
         self, function: Callable[[Any], Any], arguments: Iterable[Any]
     ) -> Iterator[tuple[Any, Any]]:
-        """Run a function on each argument as Ray tasks; give arguments and results as they end."""
+        """Run a function on each argument as Ray tasks; give arguments and results as they end.
+
+        Raises:
+            ConnectionError: Ray cannot go on.
+        """
+        with _ray_named():
+            yield from self._run_tasks(function, arguments)
+
+    def _run_tasks(
+        self, function: Callable[[Any], Any], arguments: Iterable[Any]
+    ) -> Iterator[tuple[Any, Any]]:
         import ray
 
         # Machines may go as often as they like.
@@ -85,8 +95,24 @@ class OnRay:
             yield from _finished(running)
 
     def make_frames(self, job: Job, weights: Storage, work: Sequence[Work]) -> Iterator[Written]:
-        """Make frames of pictures and write them; results come as frames stand."""
-        yield from make_frames(job, weights, work, self._pools(pictures=len(work)))
+        """Make frames of pictures and write them; results come as frames stand.
+
+        Raises:
+            ConnectionError: Ray cannot go on.
+        """
+        with _ray_named():
+            yield from make_frames(job, weights, work, self._pools(pictures=len(work)))
+
+
+@contextmanager
+def _ray_named() -> Iterator[None]:
+    """Turn what Ray raises into one sentence."""
+    from ray.exceptions import RayError
+
+    try:
+        yield
+    except RayError as error:
+        raise ConnectionError(f"Ray cannot go on: {str(error).strip().splitlines()[-1]}") from error
 
 
 def _call(function: Callable[[Any], Any], argument: Any) -> Any:
@@ -115,6 +141,7 @@ def make_frames(
         pa.Table.from_pylist([stages.pack_work(item) for item in block], schema=WORK)
         for block in _blocks(work)
     ]
+    shrinkers = pools.shrinkers(job.task.networks_fed)
     pixels = {"num_cpus": pools.pixel_cpus, "batch_format": "pyarrow", "batch_size": None}
     results = (
         # One row per distinct picture still to do. (`from_arrow` would run a task for every block.)
@@ -122,12 +149,12 @@ def make_frames(
         .map_batches(  # file -> inputs of the network
             _shrink,
             fn_kwargs={"job": job},
-            compute=ray.data.TaskPoolStrategy(size=pools.shrinkers(job.task.networks_fed)),
+            compute=ray.data.TaskPoolStrategy(size=min(shrinkers, len(blocks))),
             **pixels,
         )
         .map_batches(  # inputs -> answers
             _Network,
-            fn_constructor_args=(job.task, weights, pools.batch_size, job.limit_s),
+            fn_constructor_args=(job, weights, pools.batch_size),
             compute=ray.data.ActorPoolStrategy(
                 min_size=pools.networks.least, max_size=pools.networks.most
             ),
@@ -139,7 +166,7 @@ def make_frames(
         .map_batches(  # answers -> PNG in place, a row per frame out
             _compose_and_write,
             fn_kwargs={"job": job},
-            compute=ray.data.TaskPoolStrategy(size=pools.pixels.most),
+            compute=ray.data.TaskPoolStrategy(size=min(pools.pixels.most, len(blocks))),
             **pixels,
         )
     )
@@ -158,10 +185,8 @@ def _shrink(table: pa.Table, job: Job) -> pa.Table:
 class _Network:
     """`stages.Network` on Arrow tables."""
 
-    def __init__(
-        self, task: Task, weights: Storage, batch_size: int, limit_s: float | None
-    ) -> None:
-        self._network = stages.Network(task, weights, batch_size, limit_s)
+    def __init__(self, job: Job, weights: Storage, batch_size: int) -> None:
+        self._network = stages.Network(job, weights, batch_size)
 
     def __call__(self, table: pa.Table) -> pa.Table:
         return pa.Table.from_pylist(self._network(table.to_pylist()), schema=ANSWERED)

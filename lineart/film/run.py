@@ -134,6 +134,7 @@ def run_film(
 
     Raises:
         ValueError: the manifest in the output is not ours.
+        OSError: storage or Ray failed; what was done is recorded as far as that goes.
         KeyboardInterrupt: the run was asked to stop; what was done is recorded.
     """
     started, output = time.monotonic(), opened.job.output
@@ -152,6 +153,10 @@ def run_film(
                 (summary.done + summary.held) / max(summary.seconds, 1e-3), 3
             )
             on_progress(summary)
+        if plan.remaining:
+            raise ConnectionError(
+                f"{len(plan.remaining)} frames never ended: {next(iter(plan.remaining))}"
+            )
     finally:
         record.flush()
         names = [frame.name for frame in opened.film_frames]
@@ -164,9 +169,9 @@ def run_film(
 
 
 def is_complete(opened: Opened, rows: pa.Table) -> bool:
-    """Whether every frame of the film, not of this run alone, stands."""
+    """Whether this run looked at every frame of the film, and all stand."""
     return (
-        rows.num_rows == len(opened.film_frames)
+        rows.num_rows == len(opened.frames) == len(opened.film_frames)
         and "failed" not in rows["status"].unique().to_pylist()
     )
 

@@ -20,7 +20,7 @@ import numpy as np
 from lineart.film.frames import Source, beside, read_picture
 from lineart.film.index import Failure
 from lineart.film.task import Run, Task
-from lineart.isolation import CallEndedError, Cell, isolated, step
+from lineart.isolation import Cell, isolated, step
 from lineart.storage import Storage
 
 # One frame, one thread: the pipeline runs as many frames at once as there are cores.
@@ -37,6 +37,8 @@ class Job:
     task: Task
     limit_s: float | None = None
     """Longest time for one step of one frame; None runs all in this process, without a limit."""
+    weights_sha256: str = ""
+    """Fingerprint of the weights; the network is not opened with others. Empty: with any."""
 
 
 STAGES = ("shrink", "network", "compose")
@@ -92,7 +94,7 @@ def shrink(row: dict[str, Any], job: Job) -> dict[str, Any]:
     shrunk: dict[str, Any] = {"inputs": [], "kept": b"", "failure": None}
     try:
         shrunk |= isolated(job.limit_s, _shrink, row, job)
-    except CallEndedError as error:
+    except Exception as error:  # noqa: BLE001 - nor does what ends its process concern others
         shrunk["failure"] = list(Failure.of("decode", error))
     shrunk["stages"] = dict.fromkeys(STAGES, 0.0) | {"shrink": time.perf_counter() - started}
     return shrunk | {"outputs": row["outputs"]}
@@ -134,17 +136,20 @@ class Network:
     """Answer to inputs. One process holds one, on its GPU or on one CPU thread.
 
     Args:
-        task: Opens it.
+        job: The run.
         weights: Where its weights are.
         batch_size: Most inputs that it is given at once.
-        limit_s: As in `Job`.
+
+    Raises:
+        ValueError: the weights are no longer those of the run.
     """
 
-    def __init__(
-        self, task: Task, weights: Storage, batch_size: int = 1, limit_s: float | None = None
-    ) -> None:
-        opening = partial(_open_network, task, weights, batch_size)
-        self._network: Run = opening() if limit_s is None else Cell(opening, limit_s)
+    def __init__(self, job: Job, weights: Storage, batch_size: int = 1) -> None:
+        opening, limit_s = partial(_open_network, job, weights, batch_size), job.limit_s
+        self._cell = None if limit_s is None else Cell(opening, limit_s)
+        if self._cell is not None:
+            self._cell.open()
+        self._network: Run = self._cell or opening()
 
     def __call__(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Replace `inputs` by `answers` in every row."""
@@ -170,6 +175,9 @@ class Network:
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a frame is its own row
             if len(rows) == 1:
                 rows[0]["failure"] = list(Failure.of("network", error))
+                # A device that has failed once may fail every frame that follows.
+                if self._cell is not None:
+                    self._cell.close()
             else:
                 for row in rows:
                     self._answer([row])
@@ -182,16 +190,19 @@ class Network:
         return zip(*self._network(*map(np.stack, inputs)), strict=True)
 
 
-def _open_network(task: Task, weights: Storage, batch_size: int) -> Run:
+def _open_network(job: Job, weights: Storage, batch_size: int) -> Run:
     import torch
 
-    from lineart.weights import read_weights
+    from lineart.weights import fingerprint, read_weights
 
+    files = read_weights(weights)
+    if job.weights_sha256 not in ("", fingerprint(files)):
+        raise ValueError(f"the weights at {weights.uri} were changed while the film was running")
     on_gpu = torch.cuda.is_available()
     if not on_gpu:
         torch.set_num_threads(1)
-    return task.open_network(
-        read_weights(weights),
+    return job.task.open_network(
+        files,
         device="cuda" if on_gpu else "cpu",
         batch_size=batch_size if on_gpu else 1,
     )
@@ -207,7 +218,7 @@ def compose_and_write(row: dict[str, Any], job: Job) -> list[Written]:
     if failure is None:
         try:
             sizes = isolated(job.limit_s, _compose_and_write, row, job)
-        except CallEndedError as error:
+        except Exception as error:  # noqa: BLE001 - as above
             failure = Failure.of("compose", error)
     spent = row["stages"] | {"compose": time.perf_counter() - started}
     if failure is not None:
@@ -259,7 +270,7 @@ def copy_finished(job: Job, items: list[tuple[str, list[str]]]) -> list[Written]
 def _copy(job: Job, finished: str, outputs: list[str]) -> list[Written]:
     try:
         sizes = isolated(job.limit_s, _read_and_write, job, finished, outputs)
-    except (CallEndedError, OSError) as error:
+    except Exception as error:  # noqa: BLE001 - as above
         sizes = [Failure.of("copy", error)] * len(outputs)
     return [_written(output, size, {}) for output, size in zip(outputs, sizes, strict=True)]
 

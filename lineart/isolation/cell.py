@@ -20,6 +20,9 @@ TRIES = 3
 START_S = 600.0
 """Longest time in which a process opens its function: a network may come from far away."""
 
+_DEATH_S = 5.0
+"""Longest wait for the end of a process that was killed."""
+
 Function = Callable[..., Any]
 
 _CHILD = """\
@@ -59,11 +62,7 @@ class Cell:
     Args:
         open_function: Gives the function, in that process; can be pickled.
         limit_s: Longest time that one step of a call may take.
-        memory_bytes: What the process may allocate, None for no limit.
-
-    Raises:
-        Exception: whatever `open_function` raises.
-        CallEndedError: the process ended meanwhile, or took too long.
+        memory_bytes: What the process may allocate, None for no limit; macOS does not see to it.
     """
 
     def __init__(
@@ -71,7 +70,7 @@ class Cell:
     ) -> None:
         self._opening = open_function, limit_s, memory_bytes
         self._limit_s = limit_s
-        self._open()
+        self._end: weakref.finalize[..., Any] | None = None
 
     def __call__(self, *arguments: Any) -> Any:
         """Call the function.
@@ -91,15 +90,31 @@ class Cell:
 
     def close(self) -> None:
         """End the process; the next call starts another."""
-        self._end()
+        if self._end is not None:
+            self._end()
 
     def _call(self, arguments: tuple[Any, ...]) -> Any:
-        if not self._end.alive:
-            self._open()
+        if self._end is None or not self._end.alive:
+            self.open()
         self._send(arguments)
         return self._receive(self._limit_s)
 
-    def _open(self) -> None:
+    def open(self) -> None:
+        """Start the process, which opens the function; the first call does so otherwise.
+
+        Raises:
+            Exception: whatever opening the function raises.
+            CallEndedError: the process ended meanwhile, or took too long.
+        """
+        self._start()
+        self._send(self._opening)
+        try:
+            self._receive(START_S)
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self) -> None:
         ours, theirs = Pipe()
         memory = open_memory()
         files = theirs.fileno(), memory
@@ -113,8 +128,6 @@ class Cell:
         # What is imported is found where this process finds it.
         with suppress(OSError):
             ours.send(sys.path)
-        self._send(self._opening)
-        self._receive(START_S)
 
     def _send(self, value: Any) -> None:
         self._channel.begin("")
@@ -134,7 +147,7 @@ class Cell:
         except (EOFError, ConnectionError):
             _, doing = self._channel.step
             self.close()
-            how = _how(self._process.returncode)
+            how = _how(self._process.returncode or 0)
             raise ProcessDiedError(f"its process {how}", doing) from None
         except BaseException:
             # Its answer, should it still come, must not be taken for that of the next call.
@@ -149,7 +162,9 @@ def _end(process: subprocess.Popen[bytes], channel: Channel) -> None:
     channel.close()
     # Should it still be at work, nobody waits for that any more.
     process.kill()
-    process.wait()
+    # One that waits for a device does not even hear that.
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_DEATH_S)
 
 
 def _how(status: int) -> str:

@@ -1,6 +1,7 @@
 """The process of a cell: it answers calls until its parent has gone."""
 
 import faulthandler
+import os
 import pickle
 import resource
 import signal
@@ -15,12 +16,16 @@ _ORPHAN_S = 10.0
 """How long after its limit a hanging process ends itself, if nobody is left to do it."""
 
 _parent: Channel | None = None
+_parent_id = 0
 _limit_s = 0.0
 
 
 def step(name: str) -> str:
     """Say what a call does next; give the name. Each step has the whole limit to itself."""
     if _parent is not None:
+        if os.getppid() != _parent_id:
+            # Nobody wants to know any more, and others may be at work on the same files by now.
+            os._exit(1)
         _parent.begin(name)
         faulthandler.dump_traceback_later(_limit_s + _ORPHAN_S, exit=True)
     return name
@@ -28,11 +33,12 @@ def step(name: str) -> str:
 
 def serve(connection: "Connection[Any, Any]", memory: int) -> None:
     """Answer calls until the parent has gone."""
-    global _parent
+    global _parent, _parent_id
     for stop in (signal.SIGINT, signal.SIGTERM):
         # They go to whole groups of processes; it is the parent who decides.
         signal.signal(stop, signal.SIG_IGN)
     parent = _parent = Channel(connection, memory)
+    _parent_id = os.getppid()
     with suppress(EOFError, OSError):
         if (function := _open(parent)) is not None:
             while True:

@@ -9,6 +9,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from lineart.models.additive_unet import additive_unet, concat_unet
 from lineart.models.layers import count_parameters
@@ -67,13 +68,23 @@ def from_files(files: Mapping[str, bytes]) -> Pair:
     """
     config = parse_config(read(files, CONFIG))
     # No memory is taken and no weight drawn for tensors that the files replace.
-    with torch.device("meta"):
+    with torch.device("meta"), _Undrawn():
         pair = MODELS[config["model"]](**config["arguments"])
     if config != describe(pair):
         raise ValueError(f"{CONFIG} says {config}, but this model is {describe(pair)}")
     for name, generator in pair.generators.items():
         load_tensors(generator, read(files, f"{name}.safetensors"), name)
     return pair
+
+
+class _Undrawn(TorchFunctionMode):
+    """Draws no random numbers: without memory to put them in, torch takes four seconds for one."""
+
+    def __torch_function__(self, func: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if getattr(func, "__name__", "") in ("normal_", "uniform_"):
+            return kwargs["tensor"] if "tensor" in kwargs else args[0]
+        return func(*args, **kwargs)
 
 
 def describe(pair: Pair) -> dict[str, Any]:

@@ -160,7 +160,9 @@ def _put(bucket: str, key: str, data: bytes, **condition: Any) -> None:
         Bucket=bucket, Key=key, Body=data, ContentMD5=_base64(digest.digest()), **condition
     )
     etag, encryption = answer.get("ETag", ""), answer.get("ServerSideEncryption", "AES256")
-    # With other encryption, or parts, the tag is no hash of the content.
+    # With other encryption, parts, or in a directory bucket the tag is no hash of the content.
+    if bucket.endswith("--x-s3"):
+        return
     if PLAIN_ETAG.fullmatch(etag) and encryption == "AES256" and etag != f'"{digest.hexdigest()}"':
         raise DamagedError(f"its hash is {etag}")
 

@@ -176,11 +176,10 @@ def arrow_filesystem() -> fs.FileSystem:
 
 @lru_cache(maxsize=2)
 def _connect_arrow(_process: int, _settings: tuple[tuple[str, str], ...]) -> fs.FileSystem:
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL", "")
     scheme, _, host = endpoint.rpartition("://")
     return fs.S3FileSystem(
-        region=region or "us-east-1",
+        region=client().meta.region_name or "us-east-1",
         endpoint_override=host or None,
         scheme=scheme or "https",
         # One request an object instead of three.

@@ -140,9 +140,12 @@ def run_and_kill(
     """
     killed: Counter[str] = Counter()
     while True:
-        with subprocess.Popen(
-            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-        ) as driver:
+        with (
+            tempfile.TemporaryFile("w+") as told,
+            subprocess.Popen(
+                command, env=environment, stdout=subprocess.DEVNULL, stderr=told
+            ) as driver,
+        ):
             deadline = time.monotonic() + RUN_S
             while driver.poll() is None:
                 assert time.monotonic() < deadline, f"the command hangs; killed {killed}"
@@ -152,10 +155,11 @@ def run_and_kill(
                 process = psutil.Process(driver.pid)
                 if kinds and kill_one(kinds[0], process, random.sample(c := candidates(), len(c))):
                     killed[kinds.pop(0)] += 1
-            _, told = driver.communicate()
-        if driver.returncode == 0:
-            return killed
-        assert driver.returncode == -signal.SIGKILL, f"status {driver.returncode}: {told[-3000:]}"
+            if driver.wait() == 0:
+                return killed
+            told.seek(0)
+            said = told.read()[-3000:]
+            assert driver.returncode == -signal.SIGKILL, f"status {driver.returncode}: {said}"
 
 
 def draw_film(folder: Path, frames: int) -> None:

@@ -5,6 +5,7 @@ They run in this process, which takes a moment; `tests/jobs/test_colorize.py` ru
 
 import gc
 import hashlib
+import json
 import pathlib
 import shutil
 import tracemalloc
@@ -469,3 +470,39 @@ def test_a_refused_frame_has_a_row(film: Film) -> None:
     assert (row["stage"], row["error"], row["message"]) == ("name", "ValueError", why)
     assert "s1/f1.png" not in pictures(film)
     assert len(pictures(film)) == 6
+
+
+def test_a_frame_that_never_ends_is_noticed(film: Film) -> None:
+    """A runner that loses a frame ends the run; the next run makes it."""
+
+    class Forgetful(Alone):
+        def make_frames(
+            self, job: Job, weights: Storage, work: Sequence[Work]
+        ) -> Iterator[Written]:
+            yield from super().make_frames(job, weights, work[1:])
+
+    with pytest.raises(ConnectionError, match=r"frames never ended: frames/s1/f1\.png"):
+        run_film(film, opened(film), Forgetful(), lambda _: None)
+    assert 0 < len(manifest_rows(film)) < 7
+    run(film)
+    assert len(manifest_rows(film)) == 7
+
+
+def test_weights_that_change_on_the_way(film: Film, tmp_path: Path) -> None:
+    """A network is not opened with other weights than those that the run began with."""
+    weights = tmp_path / "weights"
+    shutil.copytree(film.weights, weights)
+    begun = opened(replace(film, weights=str(weights)))
+    config = json.loads((weights / "config.json").read_text())
+    (weights / "config.json").write_text(json.dumps(config, indent=7))
+    with pytest.raises(ValueError, match="were changed while the film was running"):
+        run_film(film, begun, Alone(), lambda _: None)
+
+
+def test_packing_leaves_out_what_was_lost(film: Film) -> None:
+    """Frames that are gone, of shots that this run does not look at, are not packed."""
+    run(film)
+    Path(film.output, "frames/s1/f1.png").unlink()
+    run(replace(film, shots=("s2",), parquet_frames=True))
+    (path,) = Path(film.output, "parquet").glob("*.parquet")
+    assert "s1/f1.png" not in parquet.read_table(path)["frame"].to_pylist()

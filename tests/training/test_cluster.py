@@ -55,17 +55,6 @@ def state(job: Job, stage: int) -> dict[str, torch.Tensor]:
     return dict(checkpoint.read_at(job.output, Place(stage, 8)).tensors)
 
 
-def test_one_worker_on_ray_equals_one_process(
-    data: Storage, tmp_path: Path, cpu: Device, ray_resources: dict[str, float]
-) -> None:
-    """Networks, discriminator and optimizers of `two_stage` have the same bits either way."""
-    local = make_job("two_stage", data, str(tmp_path / "local"))
-    train(local.open(replace(cpu, half=Device.here().half), LocalFeed(0)))
-    on_ray = make_job("two_stage", data, str(tmp_path / "ray"))
-    train_on_ray(on_ray, 1, worker_resources(1, ray_resources))
-    assert_equal_state(local, on_ray)
-
-
 def kill_a_worker(output: Storage, place: Place, head: Head) -> int:
     """Wait for a checkpoint, then kill one of the training processes; give its process id."""
     deadline = time.monotonic() + 300
