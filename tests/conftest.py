@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from lineart.local_s3 import serve_s3
+from tests.drills.film import make_weights
 from tests.ray_head import LOOPBACK, Head, run_head
 
 # Each test process shares two cores with Ray's workers.
@@ -83,15 +84,7 @@ def draw_line() -> DrawLine:
 @pytest.fixture(scope="session")
 def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a folder with a tiny pair, not trained: enough to run a film."""
-    import torch
-
-    from lineart.models import MODELS, to_files
-
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("weights")
-    for name, data in to_files(MODELS["additive_unet"](width=2)).items():
-        (folder / name).write_bytes(data)
-    return folder
+    return make_weights(tmp_path_factory.mktemp("weights"))
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ frames are those of a run in one process.
 """
 
 import argparse
-import hashlib
 import json
 import os
 import subprocess
@@ -34,6 +33,8 @@ from lineart.film.alone import Alone
 from lineart.film.colorization import open_coloring
 from lineart.film.opening import Film, open_film
 from lineart.film.run import run_film
+from tests.drills.film import make_weights
+from tests.drills.kills import hashes
 from tests.ray_head import LOOPBACK, Head, free_ports, run_head
 
 MACHINES: dict[str, Any] = {
@@ -150,10 +151,6 @@ def machines(head: Head) -> dict[str, psutil.Process]:
 
 def draw(scale: Scale) -> None:
     """Leave a film of small drawings, and tiny weights."""
-    import torch
-
-    from lineart.models import MODELS, to_files
-
     rng = np.random.default_rng(0)
     for number in range(scale.frames):
         line = np.full((72, 128), 255, np.uint8)
@@ -162,10 +159,7 @@ def draw(scale: Scale) -> None:
         path = scale.folder / f"lines/s{number // 100}/f{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(path), line)
-    torch.manual_seed(0)
-    (scale.folder / "weights").mkdir()
-    for name, data in to_files(MODELS["additive_unet"](width=2)).items():
-        (scale.folder / "weights" / name).write_bytes(data)
+    make_weights(scale.folder / "weights")
 
 
 def drill(scale: Scale) -> Found:
@@ -266,14 +260,6 @@ def compare(scale: Scale, found: Found) -> None:
 def made(scale: Scale) -> int:
     """Count the frames that stand."""
     return sum(1 for _ in (scale.folder / "color/frames").rglob("*.png"))
-
-
-def hashes(output: Path) -> dict[str, str]:
-    """Give the hash of every frame."""
-    return {
-        path.relative_to(output).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in (output / "frames").rglob("*.png")
-    }
 
 
 def main() -> int:

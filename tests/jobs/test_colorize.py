@@ -1,6 +1,5 @@
 """The command itself, in a process of its own, on Ray."""
 
-import hashlib
 import json
 import os
 import signal
@@ -19,7 +18,7 @@ from pyarrow import parquet
 
 from lineart.storage import Storage
 from tests.conftest import DrawLine
-from tests.drills.kills import check_output, run_and_kill
+from tests.drills.kills import check_output, hashes, run_and_kill
 from tests.ray_head import Head
 
 FRAMES = 160
@@ -76,14 +75,6 @@ def last_line(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     """Read the JSON object that ends the standard output."""
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
-
-
-def hashes(output: Path) -> dict[str, str]:
-    """Give the hash of every coloured frame."""
-    return {
-        path.relative_to(output).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in (output / "frames").rglob("*.png")
-    }
 
 
 def wait_for_frames(driver: subprocess.Popen[bytes], output: Path, frames: int) -> None:
