@@ -17,6 +17,8 @@ from lineart.storage import Storage
 
 BLOCK_ROWS = 8
 """Pictures that travel together: small enough to stream and to redo, large enough for Ray."""
+MANY_PICTURES, LARGE_BLOCK_ROWS = 4096, 32
+"""Of so many pictures more travel together: for each block Ray keeps a little until the end."""
 
 _FAILURE = pa.list_(pa.string())
 _SECONDS = pa.struct(dict.fromkeys(stages.STAGES, pa.float64()))
@@ -205,7 +207,8 @@ def _compose_and_write(table: pa.Table, job: Job) -> pa.Table:
 def _blocks(work: Sequence[Work]) -> Iterator[Sequence[Work]]:
     """Split work into blocks; the first are small, so that the first frames come soon."""
     start, rows = 0, 1
+    most = BLOCK_ROWS if len(work) < MANY_PICTURES else LARGE_BLOCK_ROWS
     while start < len(work):
         yield work[start : start + rows]
         start += rows
-        rows = min(2 * rows, BLOCK_ROWS)
+        rows = min(2 * rows, most)

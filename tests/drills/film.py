@@ -177,11 +177,17 @@ def _sample(driver: psutil.Process, seconds: float, ended: int) -> Sample:
     sizes = [0.0]
     for worker in driver.children(recursive=True):
         try:
-            sizes.append(worker.memory_info().rss / MEBIBYTE)
+            sizes.append(_private_mb(worker))
         except psutil.NoSuchProcess:
             continue
-    own = driver.memory_info().rss / MEBIBYTE
+    own = _private_mb(driver)
     return Sample(seconds, ended, own, sum(sizes), max(sizes), len(sizes) - 1)
+
+
+def _private_mb(process: psutil.Process) -> float:
+    """Give what a process has to itself: the object store's pages, and files, count for nobody."""
+    memory = process.memory_info()
+    return float(memory.rss - memory.shared) / MEBIBYTE
 
 
 def print_curve(samples: Sequence[Sample]) -> None:
