@@ -1,6 +1,7 @@
 """The film on Ray: tasks to index and copy; shrink -> network -> compose and write, streaming."""
 
 import logging
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -136,6 +137,8 @@ def make_frames(
     import ray.data
 
     logging.getLogger("ray.data").setLevel(logging.ERROR)
+    # How many tasks have something to do depends on how blocks happen to be joined on the way.
+    warnings.filterwarnings("ignore", message="The maximum number of concurrent tasks")
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.max_consecutive_actor_init_deaths = 3
@@ -143,7 +146,6 @@ def make_frames(
         pa.Table.from_pylist([stages.pack_work(item) for item in block], schema=WORK)
         for block in _blocks(work)
     ]
-    shrinkers = pools.shrinkers(job.task.networks_fed)
     pixels = {"num_cpus": pools.pixel_cpus, "batch_format": "pyarrow", "batch_size": None}
     results = (
         # One row per distinct picture still to do. (`from_arrow` would run a task for every block.)
@@ -151,7 +153,7 @@ def make_frames(
         .map_batches(  # file -> inputs of the network
             _shrink,
             fn_kwargs={"job": job},
-            compute=ray.data.TaskPoolStrategy(size=min(shrinkers, len(blocks))),
+            compute=ray.data.TaskPoolStrategy(size=pools.shrinkers(job.task.networks_fed)),
             **pixels,
         )
         .map_batches(  # inputs -> answers
@@ -168,7 +170,7 @@ def make_frames(
         .map_batches(  # answers -> PNG in place, a row per frame out
             _compose_and_write,
             fn_kwargs={"job": job},
-            compute=ray.data.TaskPoolStrategy(size=min(pools.pixels.most, len(blocks))),
+            compute=ray.data.TaskPoolStrategy(size=pools.pixels.most),
             **pixels,
         )
     )

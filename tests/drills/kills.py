@@ -131,7 +131,7 @@ def run_and_kill(
     Args:
         command: What to run.
         environment: Its environment.
-        kinds: What to kill, in this order; what was killed is taken away.
+        kinds: What to kill, in this order if it is there; what was killed is taken away.
         candidates: Gives the processes besides the command's own.
         pauses: Seconds between kills.
 
@@ -153,8 +153,13 @@ def run_and_kill(
                     driver.wait(next(pauses))
                     break
                 process = psutil.Process(driver.pid)
-                if kinds and kill_one(kinds[0], process, random.sample(c := candidates(), len(c))):
-                    killed[kinds.pop(0)] += 1
+                others = candidates()
+                random.shuffle(others)
+                # What is not there now may be later.
+                kind = next((k for k in kinds if kill_one(k, process, others)), None)
+                if kind is not None:
+                    kinds.remove(kind)
+                    killed[kind] += 1
             if driver.wait() == 0:
                 return killed
             told.seek(0)
