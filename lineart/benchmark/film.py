@@ -15,7 +15,8 @@ from lineart.film.colorization import open_coloring
 from lineart.film.frames import list_pictures
 from lineart.film.index import Indexed, index_pictures
 from lineart.film.pipeline import OnRay
-from lineart.film.stages import Job, Work
+from lineart.film.rows import Work, pack_work
+from lineart.film.stages import Job
 from lineart.sample_film import sample_film
 from lineart.storage import Storage
 from lineart.weights import open_weights, read_weights
@@ -80,7 +81,7 @@ def _run_ray(job: Job, weights: Storage, work: list[Work]) -> Iterable[object]:
 
 def _run_loop(job: Job, weights: Storage, work: list[Work]) -> Iterable[object]:
     context = multiprocessing.get_context("spawn")
-    items = [(stages.pack_work(item), job) for item in work]
+    items = [(pack_work(item), job) for item in work]
     with context.Pool(os.cpu_count(), _start_process, (job, weights)) as pool:
         yield from pool.imap_unordered(_color_one, items)
 

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from lineart.film import stages
-from lineart.film.stages import Job, Work, Written
+from lineart.film.rows import Work, Written, pack_work
+from lineart.film.stages import Job
 from lineart.storage import Storage
 
 FEW_FRAMES = 32
@@ -25,7 +26,7 @@ class Alone:
         """Make frames of pictures and write them."""
         network = stages.Network(job, weights)
         for item in work:
-            (answered,) = network([stages.shrink(stages.pack_work(item), job)])
+            (answered,) = network([stages.shrink(pack_work(item), job)])
             yield from stages.compose_and_write(answered, job)
 
     def count(self, status: str, written: Written) -> None:

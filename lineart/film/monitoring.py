@@ -2,7 +2,7 @@
 
 import logging
 
-from lineart.film.stages import Seconds, Written
+from lineart.film.rows import Seconds, Written
 from lineart.manifest import Row
 
 logger = logging.getLogger(__name__)

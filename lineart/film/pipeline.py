@@ -13,7 +13,8 @@ from lineart.film import stages
 from lineart.film.index import Failure
 from lineart.film.monitoring import Metrics
 from lineart.film.pools import Bounds, Pools, plan_pools
-from lineart.film.stages import Job, Work, Written
+from lineart.film.rows import STAGES, Work, Written, pack_work
+from lineart.film.stages import Job
 from lineart.storage import Storage
 
 BLOCK_ROWS = 8
@@ -22,7 +23,7 @@ MANY_PICTURES, LARGE_BLOCK_ROWS = 4096, 32
 """Of so many pictures more travel together: for each block Ray keeps a little until the end."""
 
 _FAILURE = pa.list_(pa.string())
-_SECONDS = pa.struct(dict.fromkeys(stages.STAGES, pa.float64()))
+_SECONDS = pa.struct(dict.fromkeys(STAGES, pa.float64()))
 WORK = pa.schema(
     {
         "name": pa.string(), "path": pa.string(), "row": pa.int64(), "source_sha256": pa.string(),
@@ -143,7 +144,7 @@ def make_frames(
     context.enable_progress_bars = False
     context.max_consecutive_actor_init_deaths = 3
     blocks = [
-        pa.Table.from_pylist([stages.pack_work(item) for item in block], schema=WORK)
+        pa.Table.from_pylist([pack_work(item) for item in block], schema=WORK)
         for block in _blocks(work)
     ]
     pixels = {"num_cpus": pools.pixel_cpus, "batch_format": "pyarrow", "batch_size": None}

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from lineart.film.frames import FilmFrame
 from lineart.film.index import Failure, Indexed
-from lineart.film.stages import Work
+from lineart.film.rows import Work
 from lineart.manifest import SCHEMA, Row, make_row
 
 

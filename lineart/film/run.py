@@ -31,7 +31,8 @@ from lineart.film.plan import (
     unread_row,
     written_row,
 )
-from lineart.film.stages import Job, Work, Written, copy_finished
+from lineart.film.rows import Work, Written
+from lineart.film.stages import Job, copy_finished
 from lineart.manifest import Row
 from lineart.storage import Storage
 

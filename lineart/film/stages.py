@@ -9,16 +9,24 @@ what is done to it runs in a process of its own, so that this holds for crashes 
 
 import hashlib
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
 
 from lineart.film.frames import Source, beside, read_picture
 from lineart.film.index import Failure
+from lineart.film.rows import (
+    STAGES,
+    Seconds,
+    Written,
+    pack_arrays,
+    unpack_arrays,
+    unpack_work,
+)
 from lineart.film.task import Run, Task
 from lineart.isolation import Cell, isolated, step
 from lineart.storage import Storage
@@ -41,39 +49,7 @@ class Job:
     """Fingerprint of the weights; the network is not opened with others. Empty: with any."""
 
 
-STAGES = ("shrink", "network", "compose")
-"""What a frame goes through."""
-
 AGAIN = "the same command takes up what it is now"
-
-
-class Work(NamedTuple):
-    """A picture to make a frame of."""
-
-    source: Source
-    source_sha256: str
-    hint: Source | None
-    hint_sha256: str | None
-    outputs: list[str]
-    """The files to write: the first frame's and those of the frames that hold it."""
-
-
-Seconds = Mapping[str, float]
-"""By stage: how long it took."""
-
-
-class Written(NamedTuple):
-    """How one output ended."""
-
-    output: str
-    output_bytes: int
-    stages: Seconds
-    failure: Failure | None
-
-    @property
-    def seconds(self) -> float:
-        """Work on this frame, all stages."""
-        return sum(self.stages.values(), 0.0)
 
 
 # Shrink: compressed picture -> inputs of the network.
@@ -279,48 +255,3 @@ def _read_and_write(job: Job, finished: str, outputs: list[str]) -> list[int | F
     step("copy")
     pngs = [job.output.read(path) for path in files_of(finished, job.task)]
     return [_write(job, output, pngs) for output in outputs]
-
-
-# Rows as Ray moves them: plain values.
-
-
-def pack_work(work: Work) -> dict[str, Any]:
-    """Give a `Work` as plain values."""
-    hint = work.hint or Source("", "")
-    return {
-        "name": work.source.name, "path": work.source.path, "row": _or_minus(work.source.row),
-        "source_sha256": work.source_sha256, "outputs": work.outputs,
-        "hint_name": hint.name, "hint_path": hint.path, "hint_row": _or_minus(hint.row),
-        "hint_sha256": work.hint_sha256,
-    }  # fmt: skip
-
-
-def unpack_work(row: dict[str, Any]) -> Work:
-    """Read what `pack_work` gave."""
-    source = Source(row["name"], row["path"], _or_none(row["row"]))
-    hint = Source(row["hint_name"], row["hint_path"], _or_none(row["hint_row"]))
-    return Work(
-        source,
-        row["source_sha256"],
-        hint if hint.name else None,
-        row["hint_sha256"],
-        list(row["outputs"]),
-    )
-
-
-def pack_arrays(arrays: Iterable[np.ndarray]) -> list[dict[str, Any]]:
-    """Give arrays of uint8 as plain values."""
-    return [{"shape": list(array.shape), "pixels": array.tobytes()} for array in arrays]
-
-
-def unpack_arrays(arrays: Iterable[dict[str, Any]]) -> list[np.ndarray]:
-    """Read what `pack_arrays` gave."""
-    return [np.frombuffer(array["pixels"], np.uint8).reshape(array["shape"]) for array in arrays]
-
-
-def _or_minus(row: int | None) -> int:
-    return -1 if row is None else row
-
-
-def _or_none(row: int) -> int | None:
-    return None if row < 0 else row

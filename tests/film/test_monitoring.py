@@ -7,7 +7,7 @@ import ray
 
 from lineart.film.index import Failure
 from lineart.film.pipeline import OnRay
-from lineart.film.stages import Written
+from lineart.film.rows import Written
 from tests.ray_head import Head
 
 EXPECTED = {

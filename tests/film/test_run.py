@@ -28,8 +28,9 @@ from lineart.film.alone import Alone
 from lineart.film.colorization import Coloring, open_coloring
 from lineart.film.frames import read_picture
 from lineart.film.opening import Film, Opened, open_film
+from lineart.film.rows import Work, Written
 from lineart.film.run import Summary, run_film
-from lineart.film.stages import Job, Work, Written
+from lineart.film.stages import Job
 from lineart.manifest import PARTS, Row, append_part, read_manifest
 from lineart.storage import Storage
 from tests.conftest import DrawLine
