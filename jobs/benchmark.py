@@ -6,6 +6,7 @@ The last line on standard output is one JSON object: machine, versions, commit, 
     python -m jobs.benchmark --parts codec,compose --repeats 9
     python -m jobs.benchmark --parts codec,compose --frames episode/color
     python -m jobs.benchmark --parts training --repeats 5
+    python -m jobs.benchmark > before.txt; ...; python -m jobs.benchmark --compare before.txt
 """
 
 import json
@@ -21,6 +22,7 @@ from pathlib import Path
 import cv2
 import tyro
 
+from lineart.benchmark.comparison import compare_runs, differences, read_earlier
 from lineart.benchmark.film import measure_pipeline
 from lineart.benchmark.network import measure_network
 from lineart.benchmark.pixels import measure_codec, measure_compose
@@ -42,6 +44,8 @@ class Benchmark:
     """A folder of real colour pictures, for codec and compose in place of the drawn ones."""
     film_frames: int = 192
     """Length of the film of the part pipeline."""
+    compare: Path | None = None
+    """What an earlier run printed; ratios against it are printed, too."""
     dry_run: bool = False
     """Print the configuration and stop."""
 
@@ -57,12 +61,12 @@ PARTS: dict[str, Callable[[Benchmark], list[Figure]]] = {
 
 def print_table(part: str, figures: list[Figure]) -> None:
     """Print the figures of a part."""
-    print(f"\n{part}\n{'case':24} {'way':24} {'ms a frame':>11} {'spread':>7} {'KB':>7}  ours is")
+    print(f"\n{part}\n{'case':28} {'way':24} {'ms a frame':>11} {'spread':>7} {'KB':>7}  ours is")
     for figure in figures:
         size = f"{figure.kilobytes:.0f}" if figure.kilobytes else ""
         ratio = f"{figure.times_as_fast:.1f}x as fast" if figure.times_as_fast else figure.note
         print(
-            f"{figure.case:24} {figure.way:24} {figure.median_ms:11.2f} "
+            f"{figure.case:28} {figure.way:24} {figure.median_ms:11.2f} "
             f"{figure.spread_ms:7.2f} {size:>7}  {ratio}"
         )
 
@@ -105,23 +109,40 @@ def main(flags: Benchmark) -> int:
     if flags.dry_run:
         print(json.dumps(asdict(flags), indent=2, default=str))
         return 0
-    unknown = set(flags.parts.split(",")) - set(PARTS)
-    if unknown or flags.repeats < 1:
-        wrong = f"no part is called {sorted(unknown)}" if unknown else "repeats must be positive"
-        print(f"benchmark: {wrong}; parts are {', '.join(PARTS)}", file=sys.stderr)
-        return 2
     cv2.setNumThreads(1)
-    parts: dict[str, list[dict[str, object]]] = {}
-    for part in flags.parts.split(","):
-        try:
-            figures = PARTS[part](flags)
-        except ValueError as error:
-            print(f"benchmark: {error}", file=sys.stderr)
-            return 2
-        print_table(part, figures)
-        parts[part] = [asdict(figure) for figure in figures]
-    print(json.dumps(describe() | {"flags": asdict(flags), "parts": parts}, default=str))
+    try:
+        earlier = None if flags.compare is None else read_earlier(flags.compare.read_text())
+        parts = measure(flags)
+    except (ValueError, OSError) as error:
+        print(f"benchmark: {error}", file=sys.stderr)
+        return 2
+    told = describe() | {"flags": asdict(flags), "parts": parts}
+    if earlier is not None:
+        print("", *compare_runs(earlier, parts), *differences(earlier, told), sep="\n")
+    print(json.dumps(told, default=_plain))
     return 0
+
+
+def measure(flags: Benchmark) -> dict[str, list[Figure]]:
+    """Measure part by part, and print each as it comes.
+
+    Raises:
+        ValueError: a flag is wrong.
+    """
+    chosen = flags.parts.split(",")
+    if unknown := set(chosen) - set(PARTS):
+        raise ValueError(f"no part is called {sorted(unknown)}; parts are {', '.join(PARTS)}")
+    if flags.repeats < 1:
+        raise ValueError("repeats must be positive")
+    parts = {}
+    for part in chosen:
+        parts[part] = PARTS[part](flags)
+        print_table(part, parts[part])
+    return parts
+
+
+def _plain(value: object) -> object:
+    return asdict(value) if isinstance(value, Figure) else str(value)
 
 
 if __name__ == "__main__":

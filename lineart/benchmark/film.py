@@ -96,5 +96,4 @@ def _start_process(job: Job, weights: Storage) -> None:
 
 def _color_one(item: tuple[dict[str, object], Job]) -> None:
     row, job = item
-    (answered,) = _network([stages.shrink(row, job)])
-    stages.compose_and_write(answered, job)
+    stages.make_frame(_network, row, job)

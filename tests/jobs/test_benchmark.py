@@ -6,6 +6,8 @@ import pytest
 
 from jobs import benchmark
 from lineart.benchmark import pixels
+from lineart.benchmark.comparison import compare_runs, differences
+from lineart.benchmark.timing import Figure
 from lineart.codec import encode_png
 
 
@@ -47,3 +49,42 @@ def test_wrong_flags(capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     assert benchmark.main(benchmark.Benchmark(dry_run=True)) == 0
     assert json.loads(capsys.readouterr().out)["parts"] == ",".join(benchmark.PARTS)
+
+
+@pytest.mark.usefixtures("small")
+def test_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A figure that took twice as long before is twice as fast now; other cases are left out."""
+    assert benchmark.main(benchmark.Benchmark(parts="compose", repeats=1)) == 0
+    earlier = json.loads(capsys.readouterr().out.splitlines()[-1])
+    (figure,) = [f for f in earlier["parts"]["compose"] if f["case"] == "compose small"][:1]
+    figure["case"] = "gone"
+    (tmp_path / "before.txt").write_text(f"a table\n{json.dumps(earlier)}\n")
+    flags = benchmark.Benchmark(parts="compose", repeats=1, compare=tmp_path / "before.txt")
+    assert benchmark.main(flags) == 0
+    printed = capsys.readouterr().out.splitlines()
+    ratios = [line for line in printed if line.endswith("x") and line.startswith("compose ")]
+    assert len(ratios) == len(json.loads(printed[-1])["parts"]["compose"]) - 1
+    assert "machine" not in "".join(printed[:-1])
+
+
+def test_times_as_fast() -> None:
+    """Half the time is twice as fast; what else differs is named."""
+    earlier = {"parts": {"codec": [{"case": "write", "way": "ours", "median_ms": 8.0}]}}
+    figures = {"codec": [Figure("write", "ours", 4.0, 0.0), Figure("read", "ours", 1.0, 0.0)]}
+    _, line = compare_runs(earlier, figures)
+    assert line.split() == ["codec", "write", "ours", "8.00", "4.00", "2.00x"]
+    assert differences({"commit": "a"}, {"commit": "b"}) == ["commit: a before, b now"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "no JSON", "[1]", '{"parts": 3}', '{"parts": {"codec": [1]}}']
+)
+def test_not_an_earlier_run(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], small: None
+) -> None:
+    """A file that is none of ours is refused with a sentence."""
+    del small
+    (tmp_path / "before.txt").write_text(text)
+    flags = benchmark.Benchmark(parts="compose", repeats=1, compare=tmp_path / "before.txt")
+    assert benchmark.main(flags) == 2
+    assert "benchmark: it" in capsys.readouterr().err

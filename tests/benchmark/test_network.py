@@ -1,0 +1,25 @@
+import torch
+
+from lineart.benchmark.network import count_flops, measure_pair, measure_peak
+from lineart.models import MODELS
+
+
+def test_ways_and_share() -> None:
+    """Three ways are timed; the first says its rate, its share of the peak, and what it moves."""
+    torch.set_num_threads(1)
+    peak = measure_peak("cpu", 1)
+    first, *rest = measure_pair("small", MODELS["additive_unet"](4, 4), (64, 64), 2, peak)
+    assert [figure.way for figure in (first, *rest)] == [
+        "bfloat16", "float32", "float32, as built",
+    ]  # fmt: skip
+    assert "frames/s" in first.note
+    assert "dB to float32" in first.note
+    assert all(figure.times_as_fast for figure in rest)
+
+
+def test_flops_are_counted() -> None:
+    """Four times the pixels are four times the work; the paper's network does 117 GFLOP at 512."""
+    pair = MODELS["additive_unet"](4, 4)
+    assert count_flops(pair, (128, 128)) == 4 * count_flops(pair, (64, 64))
+    # 64 x 64 pixels are 1/64 of 512 x 512.
+    assert round(64 * count_flops(MODELS["additive_unet"](), (64, 64)) / 1e9) == 117
