@@ -32,6 +32,8 @@ def start_ray() -> dict[str, float]:
     os.environ.setdefault("RAY_idle_worker_killing_time_threshold_ms", "60000")
     # Under `uv run`, Ray would build an environment anew for its workers; this one is there.
     os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+    # What is left over when Ray has been stopped would start another.
+    os.environ.setdefault("RAY_ENABLE_AUTO_CONNECT", "0")
     # Machines may go as often as they like; what a frame does to its process is not Ray's matter.
     os.environ.setdefault("RAY_TASK_MAX_RETRIES", "-1")
     address = os.environ.get("RAY_ADDRESS")

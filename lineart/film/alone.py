@@ -1,6 +1,6 @@
 """The stages in this process, frame by frame: for a few frames, Ray takes longer to start."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from lineart.film import stages
@@ -22,12 +22,11 @@ class Alone:
         for argument in arguments:
             yield argument, function(argument)
 
-    def make_frames(self, job: Job, weights: Storage, work: Sequence[Work]) -> Iterator[Written]:
+    def make_frames(self, job: Job, weights: Storage, work: Iterable[Work]) -> Iterator[Written]:
         """Make frames of pictures and write them."""
         network = stages.Network(job, weights)
         for item in work:
-            (answered,) = network([stages.shrink(pack_work(item), job)])
-            yield from stages.compose_and_write(answered, job)
+            yield from stages.make_frame(network, pack_work(item), job)
 
     def count(self, status: str, written: Written) -> None:
         """Nobody watches one process."""

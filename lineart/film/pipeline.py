@@ -1,10 +1,11 @@
-"""The film on Ray: tasks to index and copy; shrink -> network -> compose and write, streaming."""
+"""The film on Ray, streaming: tasks to index and copy, workers that make frames of pictures."""
 
 import logging
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
@@ -21,6 +22,11 @@ BLOCK_ROWS = 8
 """Pictures that travel together: small enough to stream and to redo, large enough for Ray."""
 MANY_PICTURES, LARGE_BLOCK_ROWS = 4096, 32
 """Of so many pictures more travel together: for each block Ray keeps a little until the end."""
+
+CPU_BATCH, GPU_BATCH = 4, 16
+"""Pictures that a network gets at once; on a CPU it takes them one by one."""
+NETWORK_GPUS, PIXEL_CPUS = 1, 1
+"""What a network reserves beside its CPU, and what a task on pixels does, where there are GPUs."""
 
 _FAILURE = pa.list_(pa.string())
 _SECONDS = pa.struct(dict.fromkeys(STAGES, pa.float64()))
@@ -147,38 +153,75 @@ def make_frames(
         pa.Table.from_pylist([pack_work(item) for item in block], schema=WORK)
         for block in _blocks(work)
     ]
-    pixels = {"num_cpus": pools.pixel_cpus, "batch_format": "pyarrow", "batch_size": None}
-    results = (
-        # One row per distinct picture still to do. (`from_arrow` would run a task for every block.)
-        ray.data.from_blocks(blocks)
-        .map_batches(  # file -> inputs of the network
-            _shrink,
-            fn_kwargs={"job": job},
-            compute=ray.data.TaskPoolStrategy(size=pools.shrinkers(job.task.networks_fed)),
-            **pixels,
-        )
-        .map_batches(  # inputs -> answers
-            _Network,
-            fn_constructor_args=(job, weights, pools.batch_size),
-            compute=ray.data.ActorPoolStrategy(
-                min_size=pools.networks.least, max_size=pools.networks.most
-            ),
-            num_cpus=pools.network_cpus,
-            num_gpus=pools.network_gpus or None,
-            batch_format="pyarrow",
-            batch_size=pools.batch_size,
-        )
-        .map_batches(  # answers -> PNG in place, a row per frame out
-            _compose_and_write,
-            fn_kwargs={"job": job},
-            compute=ray.data.TaskPoolStrategy(size=pools.pixels.most),
-            **pixels,
-        )
-    )
-    for row in results.iter_rows():
+    # One row per distinct picture still to do. (`from_arrow` would run a task for every block.)
+    dataset = ray.data.from_blocks(blocks)
+    build = _beside_gpus if pools.pixels else _on_cpus
+    for row in build(dataset, job, weights, pools).iter_rows():
         failure = None if row["failure"] is None else Failure(*row["failure"])
         spent = {name: value for name, value in row["stages"].items() if value is not None}
         yield Written(row["output"], row["output_bytes"], spent, failure)
+
+
+def _on_cpus(dataset: Any, job: Job, weights: Storage, pools: Pools) -> Any:
+    """Let each worker do everything for its pictures: nothing large travels between them."""
+    return dataset.map_batches(  # file -> PNG in place, a row per frame out
+        _Frames,
+        fn_constructor_args=(job, weights),
+        batch_size=CPU_BATCH,
+        **_actors(pools),
+    )
+
+
+def _beside_gpus(dataset: Any, job: Job, weights: Storage, pools: Pools) -> Any:
+    """Give GPUs the networks alone, and the pixels to CPUs, which there are more of."""
+    import ray.data
+
+    assert pools.pixels is not None
+    pixels = {
+        "compute": ray.data.TaskPoolStrategy(size=pools.pixels.most),
+        "num_cpus": PIXEL_CPUS,
+        "batch_format": "pyarrow",
+        "batch_size": None,
+    }
+    return (
+        dataset.map_batches(  # file -> inputs of the network
+            _shrink, fn_kwargs={"job": job}, **pixels
+        )
+        .map_batches(  # inputs -> answers
+            _Network,
+            fn_constructor_args=(job, weights, GPU_BATCH),
+            num_gpus=NETWORK_GPUS or None,
+            batch_size=GPU_BATCH,
+            **_actors(pools),
+        )
+        .map_batches(  # answers -> PNG in place, a row per frame out
+            _compose_and_write, fn_kwargs={"job": job}, **pixels
+        )
+    )
+
+
+def _actors(pools: Pools) -> dict[str, Any]:
+    """Say how workers that hold a network run."""
+    import ray.data
+
+    bounds = pools.networks
+    return {
+        "compute": ray.data.ActorPoolStrategy(min_size=bounds.least, max_size=bounds.most),
+        "num_cpus": 1,
+        "batch_format": "pyarrow",
+    }
+
+
+class _Frames:
+    """`stages.make_frame` on Arrow tables; a row for each output."""
+
+    def __init__(self, job: Job, weights: Storage) -> None:
+        self._job = job
+        self._network = stages.Network(job, weights)
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        made = (stages.make_frame(self._network, row, self._job) for row in table.to_pylist())
+        return _written(chain.from_iterable(made))
 
 
 def _shrink(table: pa.Table, job: Job) -> pa.Table:
@@ -199,11 +242,12 @@ class _Network:
 
 def _compose_and_write(table: pa.Table, job: Job) -> pa.Table:
     """`stages.compose_and_write` on an Arrow table; a row for each output."""
-    rows = [
-        written._asdict() | {"failure": written.failure and list(written.failure)}
-        for row in table.to_pylist()
-        for written in stages.compose_and_write(row, job)
-    ]
+    ended = (stages.compose_and_write(row, job) for row in table.to_pylist())
+    return _written(chain.from_iterable(ended))
+
+
+def _written(ended: Iterable[Written]) -> pa.Table:
+    rows = [one._asdict() | {"failure": one.failure and list(one.failure)} for one in ended]
     return pa.Table.from_pylist(rows, schema=WRITTEN)
 
 

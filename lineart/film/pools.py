@@ -5,11 +5,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-NETWORK_SHARE = 0.75
-"""CPUs that a network without a GPU reserves; the rest of its core reads, composes and writes."""
-PIXEL_SHARE = 0.25
-"""CPUs that one task on pixels reserves on machines whose cores also run networks."""
-
 
 @dataclass(frozen=True)
 class Bounds:
@@ -35,25 +30,12 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Pools:
-    """Workers of a run and what each of them reserves."""
+    """Workers of a run; each of them reserves one CPU."""
 
     networks: Bounds
-    network_cpus: float
-    network_gpus: float
-    pixels: Bounds
-    pixel_cpus: float
-
-    def shrinkers(self, networks_fed: int) -> int:
-        """Give how many tasks read and shrink, if one of them feeds so many networks on CPUs.
-
-        No more than are needed: each process imports for seconds while the first network starts.
-        """
-        return self.pixels.most if self.network_gpus else -(-self.networks.most // networks_fed)
-
-    @property
-    def batch_size(self) -> int:
-        """Frames that a network gets at once; on a CPU it takes them one by one."""
-        return 16 if self.network_gpus else 4
+    """Those with a network: one on each GPU, or on each CPU where there is no GPU."""
+    pixels: Bounds | None
+    """Those that read, compose and write beside GPUs; without them a network's worker does."""
 
 
 def plan_pools(
@@ -68,33 +50,36 @@ def plan_pools(
         resources: CPUs and GPUs that the cluster has or may grow to.
         pictures: Distinct pictures to make frames of.
         networks: Bounds that the user wants for the networks, or None.
-        pixels: The same for the tasks that read, compose and write.
+        pixels: The same for the tasks that read, compose and write beside GPUs.
 
     Raises:
         ValueError: the least number of workers cannot be placed.
     """
     cpus, gpus = int(resources.get("CPU", 0)), int(resources.get("GPU", 0))
-    on_gpu = gpus > 0
-    network_cpus, pixel_cpus = (1.0, 1.0) if on_gpu else (NETWORK_SHARE, PIXEL_SHARE)
-    room = min(gpus, cpus - 1) if on_gpu else cpus
+    room = min(gpus, cpus - 1) if gpus else cpus
     if networks is None:
-        most = max(1, min(room, math.ceil(pictures / 4)))
         # They join one after another: the first frame waits for one start, not for all, nor for
         # GPUs that a growing cluster has yet to bring.
-        networks = Bounds(1, most)
+        networks = Bounds(1, max(1, min(room, math.ceil(pictures / 4))))
     if networks.least > room:
-        what = f"{gpus} GPUs and {cpus} CPUs" if on_gpu else f"{cpus} CPUs and no GPU"
+        what = f"{gpus} GPUs and {cpus} CPUs" if gpus else f"{cpus} CPUs and no GPU"
         raise ValueError(
             f"{networks.least} networks cannot be placed on {what}: "
             f"there is room for {max(room, 0)}; lower --gpu-workers or join a larger cluster"
         )
-    left = cpus - networks.least * network_cpus
-    fits = int(left / pixel_cpus)
-    pixels = pixels or Bounds(1, max(1, int((cpus - networks.most * network_cpus) / pixel_cpus)))
-    if pixels.least > fits:
+    if not gpus:
+        if pixels is not None:
+            raise ValueError(
+                "--cpu-workers cannot be placed: this cluster has no GPU, and without one each "
+                "network's own worker does the pixels, too; --gpu-workers says how many"
+            )
+        return Pools(networks, None)
+    left = cpus - networks.least
+    pixels = pixels or Bounds(1, max(1, cpus - networks.most))
+    if pixels.least > left:
         raise ValueError(
             f"{pixels.least} workers on pixels cannot be placed beside {networks.least} "
-            f"networks on {cpus} CPUs: there is room for {max(fits, 0)}; "
+            f"networks on {cpus} CPUs: there is room for {max(left, 0)}; "
             "lower --cpu-workers or --gpu-workers"
         )
-    return Pools(networks, network_cpus, 1.0 if on_gpu else 0.0, pixels, pixel_cpus)
+    return Pools(networks, pixels)

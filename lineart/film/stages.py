@@ -52,6 +52,12 @@ class Job:
 AGAIN = "the same command takes up what it is now"
 
 
+def make_frame(network: "Network", work: dict[str, Any], job: Job) -> list[Written]:
+    """Do everything for a picture, a `Work` as `pack_work` gives it, one stage after the other."""
+    (answered,) = network([shrink(work, job)])
+    return compose_and_write(answered, job)
+
+
 # Shrink: compressed picture -> inputs of the network.
 
 

@@ -52,10 +52,6 @@ class Task(Protocol):
         """Give all that decides a frame's pixels beside picture, hint and weights."""
 
     @property
-    def networks_fed(self) -> int:
-        """Say how many networks on CPUs one process that shrinks pictures keeps busy."""
-
-    @property
     def extras(self) -> tuple[str, ...]:
         """Name the folders of the files that are written beside each frame."""
 

@@ -101,8 +101,7 @@ def open_studio() -> Iterator[Studio]:
 
 VICTIMS = {
     "driver": "",
-    "network": "ray::MapWorker",
-    "task": "ray::MapBatches",
+    "worker": "ray::MapWorker",
     "cell": "lineart.isolation",
     "raylet": "raylet/raylet",
 }

@@ -98,7 +98,7 @@ def test_sigkill(
     The short form of `tests.drills.kills`.
     """
     output = tmp_path / "out"
-    kinds = ["network", "driver", "cell", "task"]
+    kinds = ["worker", "driver", "cell", "worker"]
 
     def moments() -> Iterator[float]:
         for share in (0, 0.2, 0.4, 0.6):
@@ -116,7 +116,7 @@ def test_sigkill(
         partial(joined_ray.process.children, recursive=True),
         moments(),
     )
-    # Networks and tasks may have done their part before it was their turn.
+    # Workers may have done their part before it was their turn.
     assert killed["driver"] == 1
     assert killed.total() >= 3
     check_output(output, colored)

@@ -79,13 +79,13 @@ def wait_for_end(client: JobSubmissionClient, name: str) -> JobStatus:
 
 @contextmanager
 def held_up(head: Head) -> Iterator[None]:
-    """Let the networks at work wait while the block runs."""
-    networks = head.workers("Network")
-    assert networks
-    for process in networks:
+    """Let the workers at work wait while the block runs."""
+    workers = head.workers("MapWorker")
+    assert workers
+    for process in workers:
         process.suspend()
     yield
-    for process in networks:
+    for process in workers:
         process.resume()
 
 

@@ -1,0 +1,101 @@
+"""A film on one machine: its first frames are made in this process while Ray starts."""
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain, islice
+from typing import Any
+
+from lineart.film.alone import FEW_FRAMES, Alone
+from lineart.film.pipeline import OnRay
+from lineart.film.rows import Work, Written
+from lineart.film.stages import Job
+from lineart.storage import Storage
+
+
+class Handover:
+    """Works as `alone.Alone` does until Ray has started, and then as `pipeline.OnRay`.
+
+    Ray and its workers take some twenty seconds, most of which is waiting; a frame takes a third
+    of one.
+
+    Args:
+        start_ray: Starts Ray, in a thread of its own, and gives who works on it.
+    """
+
+    def __init__(self, start_ray: Callable[[], OnRay]) -> None:
+        self._alone = Alone()
+        self._thread = ThreadPoolExecutor(max_workers=1)
+        self._ray = self._thread.submit(start_ray)
+        self._begun: Future[Begun] | None = None
+        self._uncounted: list[tuple[str, Written]] = []
+
+    def run_tasks(
+        self, function: Callable[[Any], Any], arguments: Iterable[Any]
+    ) -> Iterator[tuple[Any, Any]]:
+        """Run a function on each argument; give arguments and results.
+
+        Raises:
+            ConnectionError: Ray did not start, or cannot go on.
+        """
+        waiting = iter(arguments)
+        for argument in waiting:
+            if self._ray.done():
+                yield from self._ray.result().run_tasks(function, chain([argument], waiting))
+            else:
+                yield argument, function(argument)
+
+    def make_frames(self, job: Job, weights: Storage, work: Sequence[Work]) -> Iterator[Written]:
+        """Make frames of pictures and write them, in any order.
+
+        When Ray stands, it gets all but the next few: they are made here until its workers stand,
+        too.
+
+        Raises:
+            ConnectionError: Ray did not start, or cannot go on.
+        """
+        waiting = deque(work)
+        for written in self._alone.make_frames(job, weights, _take(waiting)):
+            yield written
+            if self._begun is None and self._ray.done():
+                rest = [waiting.pop() for _ in range(len(waiting) - FEW_FRAMES)][::-1]
+                self._begun = self._thread.submit(_begin, self._ray.result(), job, weights, rest)
+        if self._begun is not None:
+            first, others = self._begun.result()
+            yield from first
+            yield from others
+
+    def count(self, status: str, written: Written) -> None:
+        """Count a frame in Ray's metrics, as soon as Ray stands."""
+        self._uncounted.append((status, written))
+        while self._ray.done() and self._uncounted:
+            self._ray.result().count(*self._uncounted.pop())
+
+    def close(self) -> None:
+        """Wait until Ray has started and, if it has begun, made a frame; then it can be stopped."""
+        self._thread.shutdown()
+        if self._begun is not None and self._begun.exception() is None:
+            _, others = self._begun.result()
+            others.close()
+
+
+def _take(waiting: deque[Work]) -> Iterator[Work]:
+    while waiting:
+        yield waiting.popleft()
+
+
+Begun = tuple[list[Written], Generator[Written, None, None]]
+"""The first frame that Ray made, and those that follow."""
+
+
+def _begin(ray: OnRay, job: Job, weights: Storage, work: Sequence[Work]) -> Begun:
+    """Let Ray begin; return when the first of its frames stands."""
+    frames = _make(ray, job, weights, work)
+    return list(islice(frames, 1)), frames
+
+
+def _make(
+    ray: OnRay, job: Job, weights: Storage, work: Sequence[Work]
+) -> Generator[Written, None, None]:
+    if work:
+        yield from ray.make_frames(job, weights, work)

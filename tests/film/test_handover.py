@@ -1,0 +1,189 @@
+"""Until Ray stands frames are made here; every picture is made once, whoever makes it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+
+from lineart.codec import encode_png
+from lineart.film import pipeline
+from lineart.film.alone import FEW_FRAMES, Alone
+from lineart.film.colorization import open_coloring
+from lineart.film.frames import Source
+from lineart.film.handover import Handover
+from lineart.film.opening import Film, Opened, open_film
+from lineart.film.pipeline import OnRay, make_frames
+from lineart.film.pools import Bounds, Pools
+from lineart.film.rows import Work, Written
+from lineart.film.run import Runner, run_film
+from lineart.film.stages import Job
+from lineart.storage import Storage
+from tests.conftest import DrawLine
+
+
+class StandIn(OnRay):
+    """Does nothing, and says that it was Ray."""
+
+    def __init__(self) -> None:
+        self.counted: list[str] = []
+
+    def run_tasks(self, function: Any, arguments: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+        """Give arguments and who ran them."""
+        del function
+        yield from ((argument, "ray") for argument in arguments)
+
+    def make_frames(self, job: Job, weights: Storage, work: Sequence[Work]) -> Iterator[Written]:
+        """Give a frame for each picture."""
+        del job, weights
+        yield from (Written(item.outputs[0], 2, {}, None) for item in work)
+
+    def count(self, status: str, written: Written) -> None:
+        """Remember what was counted."""
+        self.counted.append(f"{status} {written.output}")
+
+
+@pytest.fixture(autouse=True)
+def _here(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """This process makes nothing either, where no real film is asked for."""
+    if "film" not in request.fixturenames:
+        monkeypatch.setattr(
+            Alone,
+            "make_frames",
+            lambda _self, _job, _weights, work: (
+                Written(item.outputs[0], 1, {}, None) for item in work
+            ),
+        )
+
+
+def start(begun: Event, error: Exception | None = None) -> StandIn:
+    """Stand when it is said, or fail."""
+    begun.wait(10)
+    if error is not None:
+        raise error
+    return StandIn()
+
+
+def make(runner: Handover, count: int) -> Iterator[Written]:
+    """Make frames of so many pictures."""
+    nowhere = Storage.at("unused")
+    task = open_coloring({"config.json": b'{"draft_scale": 2}'}, network_size_px=64)
+    work = [Work(Source(f"{n}", ""), "", None, None, [f"{n}"]) for n in range(count)]
+    return runner.make_frames(Job(nowhere, nowhere, None, task), nowhere, work)
+
+
+def test_ray_gets_the_rest() -> None:
+    """When Ray stands, the next few frames are still made here, all others there, each once."""
+    begun = Event()
+    with closing(Handover(lambda: start(begun))) as runner:
+        frames = make(runner, 100)
+        here = [next(frames) for _ in range(10)]
+        begun.set()
+        runner._ray.result()
+        rest = list(frames)
+    by_here = [frame.output for frame in here + rest if frame.output_bytes == 1]
+    by_ray = [frame.output for frame in rest if frame.output_bytes == 2]
+    # The eleventh was on its way.
+    assert by_here == [f"{n}" for n in range(11 + FEW_FRAMES - 1)]
+    assert by_ray == [f"{n}" for n in range(10 + FEW_FRAMES, 100)]
+
+
+def test_few_frames_need_no_ray() -> None:
+    """A film that ends before Ray stands is made here, and Ray is waited for at the end."""
+    begun = Event()
+    runner = Handover(lambda: start(begun))
+    assert {frame.output_bytes for frame in make(runner, 40)} == {1}
+    begun.set()
+    runner.close()
+    assert runner._ray.done()
+
+
+def test_ray_does_not_start() -> None:
+    """What was made before is given; then one error says what is wrong."""
+    begun = Event()
+    with closing(Handover(lambda: start(begun, ConnectionError("no room")))) as runner:
+        frames = make(runner, 40)
+        next(frames)
+        begun.set()
+        runner._ray.exception()
+        with pytest.raises(ConnectionError, match="no room"):
+            list(frames)
+
+
+def test_tasks() -> None:
+    """Tasks run here until Ray stands; each argument is given once."""
+    begun = Event()
+    with closing(Handover(lambda: start(begun))) as runner:
+        tasks = runner.run_tasks(lambda _: "here", range(5))
+        first = [next(tasks), next(tasks)]
+        begun.set()
+        runner._ray.result()
+        assert [*first, *tasks] == [(0, "here"), (1, "here"), (2, "ray"), (3, "ray"), (4, "ray")]
+
+
+def test_counts_wait_for_ray() -> None:
+    """What ended before Ray stood is counted when it does."""
+    begun = Event()
+    with closing(Handover(lambda: start(begun))) as runner:
+        runner.count("done", Written("a", 1, {}, None))
+        begun.set()
+        ray = runner._ray.result()
+        assert isinstance(ray, StandIn)
+        assert not ray.counted
+        runner.count("failed", Written("b", 1, {}, None))
+    assert sorted(ray.counted) == ["done a", "failed b"]
+
+
+@pytest.fixture
+def film(tmp_path: Path, tiny_weights: Path) -> Film:
+    """Give a film without drawings."""
+    return Film(
+        pictures=str(tmp_path / "lines"), output=str(tmp_path / "out"), weights=str(tiny_weights)
+    )
+
+
+@pytest.fixture
+def opened(film: Film, draw_line: DrawLine) -> Opened:
+    """Give a film with a few drawings more than are made before Ray, one of them broken."""
+    lines = Storage.at(film.pictures)
+    for number in range(FEW_FRAMES + 4):
+        lines.write(f"s/{number}.png", encode_png(draw_line(number, 64, 64)))
+    lines.write("s/x.png", lines.read("s/0.png")[:200])
+    return open_film(film, lambda files: open_coloring(files, network_size_px=64))
+
+
+def run(film: Film, opened: Opened, runner: Runner) -> dict[str, bytes]:
+    """Run over the film; give its pictures by name, and leave none of them."""
+    summary, _ = run_film(film, opened, runner, lambda _: None)
+    assert (summary.done, summary.failed) == (FEW_FRAMES + 4, 1)
+    paths = [*Path(film.output).rglob("*.png")]
+    pictures = {path.name: path.read_bytes() for path in paths}
+    for path in paths:
+        path.unlink()
+    return pictures
+
+
+class BesideGpus(OnRay):
+    """Works as where there are GPUs: reading, networks and composing apart."""
+
+    def make_frames(self, job: Job, weights: Storage, work: Sequence[Work]) -> Iterator[Written]:
+        """Make frames with networks that reserve no GPU, for there is none."""
+        yield from make_frames(job, weights, work, Pools(Bounds(1, 1), Bounds(1, 1)))
+
+
+def test_a_film_is_the_same_everywhere(
+    film: Film,
+    opened: Opened,
+    ray_resources: dict[str, float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Here, handed over to Ray, and as where there are GPUs: frames are equal to the bit."""
+    expected = run(film, opened, Alone())
+    with closing(Handover(lambda: OnRay(ray_resources, None, None))) as runner:
+        runner._ray.result()
+        assert run(film, opened, runner) == expected
+    monkeypatch.setattr(pipeline, "NETWORK_GPUS", 0)
+    monkeypatch.setattr(pipeline, "PIXEL_CPUS", 0.5)
+    assert run(film, opened, BesideGpus(ray_resources, None, None)) == expected
