@@ -1,0 +1,44 @@
+"""One frame, one thread: a film keeps as many frames in hand as there are cores."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from lineart.codec import encode_png
+from tests.conftest import DrawLine
+
+MEASURE = """\
+import sys, time
+from lineart.film import stages
+from lineart.film.colorization import open_coloring
+from lineart.film.frames import Source
+from lineart.film.index import index_pictures
+from lineart.film.rows import Work, pack_work
+from lineart.storage import Storage
+from lineart.weights import open_weights, read_weights
+
+weights = open_weights("default")
+task = open_coloring(read_weights(weights), network_size_px=384)
+job = stages.Job(Storage.at(sys.argv[1]), Storage.at(sys.argv[2]), None, task)
+sources = [Source("a.png", "a.png")]
+found = index_pictures(job.pictures, task.decode, None, [(one, None) for one in sources])
+work = pack_work(Work(sources[0], found["a.png"].source_sha256, None, None, ["frames/a.png"]))
+network = stages.Network(job, weights)
+stages.make_frame(network, work, job)
+wall, cpu = time.perf_counter(), time.process_time()
+for _ in range(3):
+    (written,) = stages.make_frame(network, work, job)
+    assert written.failure is None, written
+print((time.process_time() - cpu) / (time.perf_counter() - wall))
+"""
+
+
+def test_a_frame_takes_one_core(tmp_path: Path, draw_line: DrawLine) -> None:
+    """Reading, the network, composing and writing never use more than one core at once."""
+    lines = tmp_path / "lines"
+    lines.mkdir()
+    (lines / "a.png").write_bytes(encode_png(draw_line(0, 720, 1280)))
+    command = [sys.executable, "-c", MEASURE, str(lines), str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 1.1
