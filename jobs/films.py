@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -18,19 +18,17 @@ from pythonjsonlogger.json import JsonFormatter
 from lineart.film.alone import FEW_FRAMES, Alone
 from lineart.film.opening import Film, Opened, OpenTask, open_film
 from lineart.film.pools import Bounds
-from lineart.film.preview import choose, read_previews
+from lineart.film.preview import Gallery
 from lineart.film.run import Runner, Summary, is_complete, run_film, write_run
 from lineart.lease import HeldError, Lease, hold_lease
 from lineart.manifest import read_manifest
-from lineart.report import Thumbnail, encode_thumbnail, film_page
+from lineart.report.film_folder import PAGE as PAGE
+from lineart.report.film_folder import RUN, show_film
 
 ALL_DONE, BROKE_OFF, WRONG_INPUT, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
-PAGE = "report.html"
 SUCCESS = "_SUCCESS"
 """Written last, and only when every frame of the film stands; removed before anything else."""
-THUMBNAILS = 60
-LARGE_PICTURES = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +154,7 @@ def _run_held(command: Command, film: Film, opened: Opened, runner: Runner, leas
         lease.check()
         write_run(command.flags, opened, started_at, summary)
         if summary.skipped < summary.frames or not output.exists(PAGE):
-            write_page(opened, rows, summary)
+            write_page(opened, rows)
         told = json.dumps(asdict(summary))
         lease.check()
         if is_complete(opened, rows):
@@ -175,35 +173,39 @@ def start_runner(film: Film, frames: int) -> Iterator[Runner]:
         ValueError: the workers cannot be placed.
         ConnectionError: the cluster of `RAY_ADDRESS` does not answer.
     """
-    wants_ray = "RAY_ADDRESS" in os.environ or film.gpu_workers or film.cpu_workers
-    if frames <= FEW_FRAMES and not wants_ray:
+    wants_ray = film.gpu_workers or film.cpu_workers
+    joins = "RAY_ADDRESS" in os.environ
+    if frames <= FEW_FRAMES and not wants_ray and not joins:
         yield Alone()
         return
     from lineart.cluster import start_ray, stop_ray
+    from lineart.film.handover import Handover
     from lineart.film.pipeline import OnRay
 
+    def start() -> OnRay:
+        return OnRay(start_ray(), film.gpu_workers, film.cpu_workers)
+
     try:
-        yield OnRay(start_ray(), film.gpu_workers, film.cpu_workers)
+        if joins or wants_ray:
+            yield start()
+        else:
+            with closing(Handover(start)) as runner:
+                yield runner
     finally:
         stop_ray()
 
 
-def write_page(opened: Opened, rows: pa.Table, summary: Summary) -> None:
+def write_page(opened: Opened, rows: pa.Table) -> None:
     """Leave the page that shows the film."""
     job = opened.job
-    pages = [
-        [
-            Thumbnail(
-                preview.frame,
-                encode_thumbnail(preview.source, height_px),
-                encode_thumbnail(preview.result, height_px),
-            )
-            for preview in read_previews(job, opened.film_frames, choose(rows, most))
-        ]
-        for most, height_px in ((THUMBNAILS, 135), (LARGE_PICTURES, 720))
-    ]
-    run = json.loads(job.output.read("run.json"))
-    page = film_page(rows, pages[0], run, asdict(summary), words=job.task.words, large=pages[1])
+    gallery = Gallery(
+        job.pictures,
+        {frame.name: frame.source for frame in opened.film_frames},
+        job.output,
+        lambda data: job.task.show(job.task.decode(data)),
+    )
+    run = json.loads(job.output.read(RUN))
+    page = show_film(gallery, rows, run, words=job.task.words, page_at=job.output)
     job.output.write(PAGE, page.encode())
 
 

@@ -1,65 +1,69 @@
-"""Compare two sets of drawings of the same photographs: what only one of them shows.
+"""Leave a page to look at: of a film, a training, two sets of drawings, or a study of them.
 
+python -m jobs.report --film episode/color
+python -m jobs.report --film episode/color --video --side-by-side
+python -m jobs.report --training runs/small --data shards
 python -m jobs.report --difference drawings/baseline drawings/ours --output drawings/difference
+python -m jobs.report --study drawings/baseline drawings/ours --photos photos --output study
 """
 
-import csv
-import io
 import json
+import logging
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
-from heapq import nlargest
-from typing import NamedTuple
+from dataclasses import asdict, dataclass
 
 import tyro
 
-from lineart.codec import decode_line, encode_png
-from lineart.film.frames import Source, list_pictures, read_picture, stem
-from lineart.imaging.difference import RADIUS_PX, Ink, measure, show_difference, take_apart
-from lineart.report.difference import PICTURES_SHOWN, Compared, Unmatched, difference_page
-from lineart.report.text import encode_thumbnail
+from lineart.imaging.difference import RADIUS_PX
+from lineart.report.drawings import write_difference
+from lineart.report.film_folder import write_film
 from lineart.storage import Storage
 
 ALL_DONE, WRONG_INPUT, SOME_FAILED, INTERRUPTED = 0, 2, 3, 130
 
-THUMBNAIL_PX = 270
-"""Height of the pictures of the page."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Show, in red and blue, where two sets of drawings differ."""
+    """Leave a page to look at; say of what with one of the first four flags."""
 
-    difference: tuple[str, str]
-    """The first and the second set: folders of pictures, or what jobs.translate left."""
-    output: str
-    """Where difference/, difference.csv and report.html go."""
+    film: str | None = None
+    """What jobs.colorize or jobs.translate left."""
+    training: str | None = None
+    """What jobs.train left."""
+    difference: tuple[str, str] | None = None
+    """Two sets of drawings, whose differences are shown in red and blue: folders of pictures, or
+    what jobs.translate left."""
+    study: tuple[str, str] | None = None
+    """Two such sets, to ask people which drawing they prefer."""
+    output: str | None = None
+    """Where the page goes; without it, beside what --film or --training names."""
+    lines: str | None = None
+    """With --film: where the pictures are that it was made of, if not where they were."""
+    video: bool = False
+    """With --film: write videos, of each shot and of the film, below video/, and no page."""
+    fps: float = 24.0
+    """With --video: frames a second."""
+    side_by_side: bool = False
+    """With --video: the pictures beside the frames made of them."""
+    shots: str | None = None
+    """With --video: only these shots, with commas between."""
+    data: str | None = None
+    """With --training: the shards that it learned from, to show what was refused."""
+    photos: str | None = None
+    """With --study: the photographs that the drawings are of."""
     radius: float = RADIUS_PX
-    """Pixels that a line may have moved, for drawings whose short side is 512."""
+    """With --difference: pixels that a line may have moved, for a short side of 512."""
     dry_run: bool = False
     """Print the configuration and stop."""
 
 
-class Drawings(NamedTuple):
-    """One set of drawings, by name without suffix."""
-
-    place: Storage
-    sources: dict[str, Source]
-
-
-@dataclass
-class Result:
-    """What came out."""
-
-    inks: dict[str, Ink] = field(default_factory=dict)
-    failures: list[tuple[str, str]] = field(default_factory=list)
-
-    @property
-    def total(self) -> Ink:
-        """Ink of all drawings together."""
-        return Ink(*map(sum, zip(*self.inks.values(), strict=True)))
+MODES = ("film", "training", "difference", "study")
+BELONGS = {
+    "lines": "film", "video": "film", "fps": "video", "side_by_side": "video", "shots": "video",
+    "data": "training", "photos": "study", "radius": "difference",
+}  # fmt: skip
+"""Flag -> the flag that it says more about."""
 
 
 def main(flags: Report) -> int:
@@ -67,8 +71,10 @@ def main(flags: Report) -> int:
     if flags.dry_run:
         print(json.dumps(asdict(flags), indent=2))
         return ALL_DONE
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     started = time.perf_counter()
     try:
+        check(flags)
         summary = run(flags)
     except (ValueError, OSError) as error:
         print(f"report: {error}", file=sys.stderr)
@@ -77,109 +83,82 @@ def main(flags: Report) -> int:
         print("report: stopped; there is no page", file=sys.stderr)
         return INTERRUPTED
     print(json.dumps(summary | {"seconds": round(time.perf_counter() - started, 1)}))
-    return SOME_FAILED if summary["failed"] else ALL_DONE
+    return SOME_FAILED if summary.get("failed") else ALL_DONE
+
+
+def check(flags: Report) -> None:
+    """Refuse flags that do not go together.
+
+    Raises:
+        ValueError: they do not.
+    """
+    values, plain = asdict(flags), asdict(Report())
+    given = {name for name, value in values.items() if value != plain[name]}
+    modes = [name for name in MODES if name in given]
+    if len(modes) != 1:
+        some = " and ".join(map(_flag, modes)) or "none of them"
+        raise ValueError(f"give one of {', '.join(map(_flag, MODES))}, not {some}")
+    for name, owner in BELONGS.items():
+        if name in given and owner not in given:
+            raise ValueError(f"{_flag(name)} belongs to {_flag(owner)}, which is not given")
+    if flags.output is None and modes[0] in ("difference", "study"):
+        raise ValueError(f"{_flag(modes[0])} needs --output, where the page goes")
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def run(flags: Report) -> dict[str, object]:
-    """Compare all drawings that both sets have, and leave the pictures, the table and the page.
+    """Leave what is asked for; give a summary.
 
     Raises:
-        ValueError: a flag cannot be read, or nothing could be compared.
-        OSError: a set is not there.
+        ValueError: an input is not what it should be.
+        OSError: an input is not there.
     """
-    output = Storage.at(flags.output)
-    first, second = (open_drawings(uri, output) for uri in flags.difference)
-    names = [name for name in first.sources if name in second.sources]
-    if not names:
-        raise ValueError(
-            f"{first.place.uri} and {second.place.uri} have no drawing of one name; "
-            "give two sets of the same photographs"
-        )
-    if flags.radius < 0:
-        raise ValueError(f"radius {flags.radius} must not be negative")
-    result = Result()
-    compared = compare_all(flags, (first, second), names, result)
-    shown = nlargest(PICTURES_SHOWN, compared, key=lambda one: one.ink.lone)
-    if not result.inks:
-        raise ValueError("no drawing could be compared: {}: {}".format(*result.failures[0]))
-    unmatched = Unmatched(
-        [name for name in first.sources if name not in second.sources],
-        [name for name in second.sources if name not in first.sources],
-        result.failures,
+    if flags.film is not None:
+        return _show_film(flags, Storage.at(flags.film))
+    if flags.training is not None:
+        return _show_training(flags, Storage.at(flags.training))
+    both = flags.difference or flags.study
+    assert both is not None
+    first, second = map(Storage.at, both)
+    output = _output(flags, first)
+    if flags.difference is not None:
+        return write_difference(first, second, output, radius_px=flags.radius)
+    from lineart.report.study import write_study
+
+    return write_study(first, second, Storage.at(flags.photos) if flags.photos else None, output)
+
+
+def _output(flags: Report, place: Storage) -> Storage:
+    return place if flags.output is None else Storage.at(flags.output)
+
+
+def _show_film(flags: Report, place: Storage) -> dict[str, object]:
+    output, lines = _output(flags, place), Storage.at(flags.lines) if flags.lines else None
+    if not flags.video:
+        return write_film(place, output, lines)
+    from lineart.video import write_videos
+
+    summary = write_videos(
+        place,
+        output if flags.output else place.child("video"),
+        fps=flags.fps,
+        side_by_side=flags.side_by_side,
+        lines=lines,
+        shots=[*filter(None, flags.shots.split(","))] if flags.shots else None,
     )
-    places = {"first": first.place.uri, "second": second.place.uri, "radius": flags.radius}
-    page = difference_page(shown, result.total, len(result.inks), unmatched, places)
-    output.write("report.html", page.encode())
-    output.write("difference.csv", to_csv(result.inks).encode())
-    output.sweep()
-    return {
-        "drawings": len(result.inks),
-        "failed": len(result.failures),
-        "unmatched": len(unmatched.only_first) + len(unmatched.only_second),
-        "ink": result.total._asdict(),
-        "output": output.uri,
-    }
+    # A card says so in their place: the video is whole.
+    return summary | {"failed": 0, "failed_frames": summary["failed"]}
 
 
-def open_drawings(uri: str, output: Storage) -> Drawings:
-    """List a set of drawings; what a film job left has them below `frames/`.
+def _show_training(flags: Report, place: Storage) -> dict[str, object]:
+    # Its modules need torch, which takes seconds to start.
+    from lineart.report.training_folder import write_training
 
-    Raises:
-        ValueError: the output lies in it, or two pictures have one name.
-        FileNotFoundError: there is no such folder.
-    """
-    place = Storage.at(uri)
-    place.check()
-    if place.contains(output):
-        raise ValueError(f"the output {output.uri} lies in {place.uri}, whose drawings are read")
-    frames = place.child("frames")
-    sources = list_pictures(frames)
-    if not sources:
-        frames, sources = place, list_pictures(place)
-    named = {stem(source.name): source for source in sources}
-    if len(named) < len(sources):
-        raise ValueError(f"{place.uri}: pictures differ in nothing but their suffix; remove one")
-    return Drawings(frames, dict(sorted(named.items())))
-
-
-def compare_all(
-    flags: Report, sets: tuple[Drawings, Drawings], names: list[str], result: Result
-) -> Iterator[Compared]:
-    """Compare one after the other; one that cannot be compared is a failure among others."""
-    output = Storage.at(flags.output)
-    for done, name in enumerate(names, 1):
-        try:
-            yield compare(flags, sets, name, output, result)
-        except (ValueError, OSError) as error:
-            result.failures.append((name, str(error)))
-        if done % 100 == 0:
-            print(f"{done} of {len(names)} drawings", file=sys.stderr, flush=True)
-
-
-def compare(
-    flags: Report,
-    sets: tuple[Drawings, Drawings],
-    name: str,
-    output: Storage,
-    result: Result,
-) -> Compared:
-    """Compare two drawings, and store the picture of their difference."""
-    first, second = (decode_line(read_picture(one.place, one.sources[name])) for one in sets)
-    difference = take_apart(first, second, radius_px=flags.radius)
-    picture = show_difference(difference)
-    output.write(f"difference/{name}.png", encode_png(picture))
-    result.inks[name] = measure(difference)
-    small = [encode_thumbnail(image, THUMBNAIL_PX) for image in (first, second, picture)]
-    return Compared(name, result.inks[name], *small)
-
-
-def to_csv(inks: dict[str, Ink]) -> str:
-    """Give a row for each drawing: how much of it each part covers, as a share of its area."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("name", *Ink._fields))
-    writer.writerows((name, *(f"{part:.6f}" for part in ink)) for name, ink in inks.items())
-    return text.getvalue()
+    data = Storage.at(flags.data) if flags.data else None
+    return write_training(place, _output(flags, place), data)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import tyro
 
 from jobs.benchmark import describe
 from lineart.cluster import start_ray, stop_ray
-from lineart.report import Grid, Scalar, training_page
+from lineart.report.training_folder import PAGE, RUN, show_training
 from lineart.storage import Storage
 from lineart.training.cluster import train_on_ray, worker_resources
 from lineart.training.device import Device
@@ -26,12 +26,10 @@ from lineart.training.job import Job
 from lineart.training.loop import train
 from lineart.training.recipe import Recipe
 from lineart.training.recipes import RECIPES, tiny
-from lineart.training.record import read_columns, read_scalars
-from lineart.training.sheet import read_grids, write_sheets
+from lineart.training.record import read_columns
+from lineart.training.sheet import write_sheets
 
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
-PAGE = "report.html"
-RUN = "run.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +122,7 @@ def main(flags: Train) -> int:
         return INTERRUPTED
     finally:
         record = write_run(job, flags, time.monotonic() - started)
-        write_page(job.output, record)
+        job.output.write(PAGE, show_training(job.output, record).encode())
         write_sheets(job.output)
         job.output.sweep()
     print(json.dumps({"weights": job.output.child("weights").uri, "seconds": record["seconds"]}))
@@ -182,17 +180,6 @@ def write_run(job: Job, flags: Train, seconds: float) -> dict[str, object]:
     job.output.write(RUN, text.encode())
     loaded: dict[str, object] = json.loads(text)
     return loaded
-
-
-def write_page(output: Storage, record: dict[str, object]) -> None:
-    """Leave the page that shows the training."""
-    grids = [
-        Grid(stage, images, output.read(path))
-        for stage, paths in read_grids(output).items()
-        for images, path in sorted(paths.items())
-    ]
-    scalars = [Scalar(*row) for row in read_scalars(output)]
-    output.write(PAGE, training_page(record, scalars, grids).encode())
 
 
 def _interrupt(*_: object) -> None:

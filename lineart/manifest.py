@@ -42,8 +42,16 @@ SCHEMA = pa.schema(
         pa.field("message", pa.string()),
         pa.field("seconds", pa.float32()),  # work on this frame, all stages
         pa.field("written_at", pa.timestamp("us", tz="UTC")),
+        # Work by stage; null where another frame's picture was copied.
+        pa.field("shrink_seconds", pa.float32()),
+        pa.field("network_seconds", pa.float32()),
+        pa.field("compose_seconds", pa.float32()),
+        # What had changed since the frame was last made: picture, hint, weights, settings.
+        pa.field("retake", pa.string()),
     ]
 )
+LATER = {"shrink_seconds", "network_seconds", "compose_seconds", "retake"}
+"""Columns that older manifests lack."""
 
 MANIFEST = "manifest/manifest.parquet"
 PARTS = "manifest/_parts"
@@ -112,6 +120,9 @@ def _read(output: Storage, path: str) -> pa.Table:
         # It had the other name while all sources were line drawings.
         names = {"line_sha256": "source_sha256"}
         table = table.rename_columns([names.get(name, name) for name in table.column_names])
+        for name in LATER.difference(table.column_names):
+            nothing = pa.nulls(table.num_rows, SCHEMA.field(name).type)
+            table = table.append_column(name, nothing)
         return table.select(SCHEMA.names).cast(SCHEMA)
     except (pa.ArrowException, KeyError, ValueError) as error:
         raise ValueError(

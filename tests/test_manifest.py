@@ -8,6 +8,7 @@ import pytest
 from pyarrow import parquet
 
 from lineart.manifest import (
+    LATER,
     MANIFEST,
     append_part,
     first_rows,
@@ -66,6 +67,17 @@ def test_an_older_manifest_is_read(tmp_path: Path) -> None:
     parquet.write_table(table.rename_columns([names.get(n, n) for n in table.column_names]), sink)
     storage.write(MANIFEST, sink.getvalue())
     assert read_manifest(storage).to_pylist() == [row]
+
+
+def test_a_manifest_without_the_later_columns_is_read(tmp_path: Path) -> None:
+    """Of frames that were made before stages and retakes were recorded, they are not known."""
+    storage = Storage.at(str(tmp_path))
+    row = make_row({"frame": "s/1.png", "status": "done", "retake": "hint"})
+    table = make_table([row, row | {"shrink_seconds": 0.5}])
+    sink = io.BytesIO()
+    parquet.write_table(table.drop_columns(sorted(LATER)), sink)
+    storage.write(MANIFEST, sink.getvalue())
+    assert read_manifest(storage).to_pylist() == [row | dict.fromkeys(LATER)] * 2
 
 
 def test_first_rows_follow_the_film() -> None:

@@ -48,8 +48,8 @@ class Handover:
     def make_frames(self, job: Job, weights: Storage, work: Sequence[Work]) -> Iterator[Written]:
         """Make frames of pictures and write them, in any order.
 
-        When Ray stands, it gets all but the next few: they are made here until its workers stand,
-        too.
+        When Ray stands and it is worth its while, it gets all but the next few: they are made here
+        until its workers stand, too.
 
         Raises:
             ConnectionError: Ray did not start, or cannot go on.
@@ -57,7 +57,7 @@ class Handover:
         waiting = deque(work)
         for written in self._alone.make_frames(job, weights, _take(waiting)):
             yield written
-            if self._begun is None and self._ray.done():
+            if self._begun is None and self._ray.done() and len(waiting) > 2 * FEW_FRAMES:
                 rest = [waiting.pop() for _ in range(len(waiting) - FEW_FRAMES)][::-1]
                 self._begun = self._thread.submit(_begin, self._ray.result(), job, weights, rest)
         if self._begun is not None:
@@ -68,8 +68,9 @@ class Handover:
     def count(self, status: str, written: Written) -> None:
         """Count a frame in Ray's metrics, as soon as Ray stands."""
         self._uncounted.append((status, written))
-        while self._ray.done() and self._uncounted:
-            self._ray.result().count(*self._uncounted.pop())
+        if self._ray.done() and self._ray.exception() is None:
+            while self._uncounted:
+                self._ray.result().count(*self._uncounted.pop())
 
     def close(self) -> None:
         """Wait until Ray has started and, if it has begun, made a frame; then it can be stopped."""

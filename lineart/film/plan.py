@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from sys import intern
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -9,7 +10,7 @@ import pyarrow.compute as pc
 
 from lineart.film.frames import FilmFrame
 from lineart.film.index import Failure, Indexed
-from lineart.film.rows import Work
+from lineart.film.rows import Seconds, Work
 from lineart.manifest import SCHEMA, Row, make_row
 
 
@@ -31,6 +32,8 @@ class Shown(NamedTuple):
     hint_sha256: str | None
     held_by: str | None
     """The first frame of the film that shows the same, unless it is this one."""
+    retake: str | None = None
+    """What has changed since this frame was last made, if it was."""
 
     @property
     def pixels(self) -> tuple[str, str | None]:
@@ -92,7 +95,8 @@ def make_plan(
     stands = _stands(shown, ledger, stored, look)
     finished = [one for one, is_finished in zip(shown, stands, strict=True) if is_finished]
     plan = Plan(_relabel(ledger, finished), len(finished), failures)
-    _plan_work(plan, shown, finished)
+    remaining = [one for one, is_finished in zip(shown, stands, strict=True) if not is_finished]
+    _plan_work(plan, _mark_retakes(remaining, ledger, look), finished)
     return plan
 
 
@@ -135,6 +139,30 @@ def _stands(
     return list(stands.to_pylist())
 
 
+def _mark_retakes(remaining: Sequence[Shown], ledger: pa.Table, look: Look) -> list[Shown]:
+    """Say in frames that were made before what has changed since."""
+    places = pc.index_in(_text(one.frame.name for one in remaining), value_set=ledger["frame"])
+    was_made = pc.is_in(ledger["status"].take(places), value_set=_text(["done", "held"]))
+    now = {
+        "picture": ("pixels_sha256", _text(one.picture.pixels_sha256 for one in remaining)),
+        "hint": ("hint_sha256", _text(one.hint_sha256 or "" for one in remaining)),
+        "weights": ("weights", look.weights),
+        "settings": ("settings", look.settings),
+    }
+    changes = [""] * len(remaining)
+    for word, (name, values) in now.items():
+        recorded = ledger[name].take(places).fill_null("")
+        differs = pc.and_(was_made, pc.not_equal(recorded, values)).to_pylist()
+        changes = [
+            intern(f"{change}, {word}".lstrip(", ")) if is_other else change
+            for change, is_other in zip(changes, differs, strict=True)
+        ]
+    return [
+        one._replace(retake=change) if change else one
+        for one, change in zip(remaining, changes, strict=True)
+    ]
+
+
 def _text(values: Iterable[str]) -> pa.Array:
     return pa.array(values, pa.string())
 
@@ -158,15 +186,12 @@ def _relabel(ledger: pa.Table, finished: Sequence[Shown]) -> pa.Table:
     return pa.concat_tables([pa.table(columns, schema=SCHEMA), others])
 
 
-def _plan_work(plan: Plan, shown: Sequence[Shown], finished: Sequence[Shown]) -> None:
+def _plan_work(plan: Plan, remaining: Sequence[Shown], finished: Sequence[Shown]) -> None:
     """Plan the frames that do not stand: those that show the same together."""
-    standing = {one.frame.name for one in finished}
     finished_of = {one.pixels: one.frame.output for one in reversed(finished)}
     copies: dict[tuple[str, str | None], Copying] = {}
     work: dict[tuple[str, str | None], Work] = {}
-    for one in shown:
-        if one.frame.name in standing:
-            continue
+    for one in remaining:
         pixels, output = one.pixels, one.frame.output
         plan.remaining[output] = one
         if pixels in finished_of:
@@ -180,7 +205,7 @@ def _work(one: Shown) -> Work:
     return Work(one.frame.source, one.picture.source_sha256, one.frame.hint, one.hint_sha256, [])
 
 
-def written_row(one: Shown, look: Look, output_bytes: int, seconds: float) -> Row:
+def written_row(one: Shown, look: Look, output_bytes: int, stages: Seconds) -> Row:
     """Give the row of a frame whose picture is in place."""
     return make_row(
         {
@@ -189,19 +214,24 @@ def written_row(one: Shown, look: Look, output_bytes: int, seconds: float) -> Ro
             "held_by": one.held_by,
             "output": one.frame.output,
             "output_bytes": output_bytes,
-            "seconds": seconds,
+            **_spent(stages),
         }
     )
 
 
-def failed_row(one: Shown, look: Look, failure: Failure, seconds: float) -> Row:
+def failed_row(one: Shown, look: Look, failure: Failure, stages: Seconds) -> Row:
     """Give the row of a frame that could be read, and then failed."""
-    return make_row({**_made_of(one, look), **_failed(failure), "seconds": seconds})
+    return make_row({**_made_of(one, look), **_failed(failure), **_spent(stages)})
 
 
 def unread_row(frame: FilmFrame, failure: Failure) -> Row:
     """Give the row of a frame that cannot be read."""
     return make_row({**_identity(frame), **_failed(failure), "seconds": 0.0})
+
+
+def _spent(stages: Seconds) -> dict[str, float]:
+    by_stage = {f"{stage}_seconds": seconds for stage, seconds in stages.items()}
+    return by_stage | {"seconds": sum(stages.values(), 0.0)}
 
 
 def _identity(frame: FilmFrame) -> dict[str, Any]:
@@ -218,6 +248,7 @@ def _made_of(one: Shown, look: Look) -> dict[str, Any]:
         "hint_sha256": one.hint_sha256,
         "weights": look.weights,
         "settings": look.settings,
+        "retake": one.retake,
     }
 
 

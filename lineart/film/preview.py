@@ -1,6 +1,9 @@
 """A few frames of a finished film, decoded, to look at."""
 
-from collections.abc import Iterator, Sequence
+import os
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -11,11 +14,14 @@ import numpy as np
 import pyarrow as pa
 
 from lineart.codec import decode_color
-from lineart.film.frames import FilmFrame, read_picture
-from lineart.film.stages import Job
+from lineart.film.frames import Source, read_picture, stem
 from lineart.image import Frame, Line
+from lineart.storage import Storage
 
 T = TypeVar("T")
+
+THREADS = 8
+"""Most frames that are in memory at once."""
 
 
 @dataclass(frozen=True)
@@ -23,43 +29,103 @@ class Preview:
     """A picture and the frame that was made of it."""
 
     frame: str
-    source: Frame | Line
+    source: Frame | Line | None
+    """None where it cannot be read any more, or is of another shape than what was made of it."""
     result: Frame
 
 
-FRAMES_A_SHOT = 10
+@dataclass(frozen=True)
+class Gallery:
+    """Where the pictures of a finished film lie."""
+
+    pictures: Storage
+    sources: Mapping[str, Source]
+    """By frame; frames without one have no picture any more."""
+    output: Storage
+    show: Callable[[bytes], np.ndarray]
+    """Gives what is shown of a picture's file."""
+
+    def look(self, frame: str) -> Preview | None:
+        """Read and decode a frame; nothing where it cannot be read."""
+        try:
+            result = decode_color(self.output.read(f"frames/{stem(frame)}.png"))
+        except (OSError, ValueError):
+            return None
+        source = self._look_at_source(frame)
+        if source is not None and not _fit(source.shape[:2], result.shape[:2]):
+            source = None
+        return Preview(frame, source, result)
+
+    def _look_at_source(self, frame: str) -> Frame | Line | None:
+        if frame not in self.sources:
+            return None
+        try:
+            return self.show(read_picture(self.pictures, self.sources[frame]))
+        except (OSError, ValueError, cv2.error):
+            return None
+
+
+def _fit(size: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    """Whether two sizes have one aspect, to a pixel or two."""
+    return abs(size[0] * other[1] - size[1] * other[0]) <= 2 * max(*size, *other)
+
+
+def show_as_is(data: bytes) -> Frame | Line:
+    """Decode a picture; one without colour is grey."""
+    image = decode_color(data)
+    gray = image[..., 0]
+    if np.array_equal(gray, image[..., 1]) and np.array_equal(gray, image[..., 2]):
+        return gray
+    return image
 
 
 def choose(rows: pa.Table, most: int) -> list[str]:
-    """Choose up to `most` finished frames: of shots, and within a shot of pictures, evenly spread.
+    """Choose up to `most` finished frames: every shot one, then every shot a second, ...
 
-    Held frames show nothing new, so only those that were made for themselves are chosen.
+    Of a shot retakes come first, and otherwise an even choice. Held frames show nothing new, so
+    only those that were made for themselves are chosen.
     """
-    columns = (rows[name].to_pylist() for name in ("shot", "status", "frame"))
-    shots = [
-        [frame for _, status, frame in shot if status == "done"]
-        for _, shot in groupby(zip(*columns, strict=True), key=itemgetter(0))
+    columns = (rows[name].to_pylist() for name in ("shot", "status", "retake", "frame"))
+    frames = list(zip(*columns, strict=True))
+    turns = [
+        (turn, place, frame)
+        for place, (_, shot) in enumerate(groupby(frames, key=itemgetter(0)))
+        for turn, frame in enumerate(_in_turn(shot))
     ]
-    chosen = _spread([shot for shot in shots if shot], most)
-    each = min(FRAMES_A_SHOT, most // max(1, len(chosen)))
-    return [frame for shot in chosen for frame in _spread(shot, each)]
+    # Where not every shot gets one, those that do are evenly spread.
+    places = {place: order for order, place in enumerate(spread(sorted({t[1] for t in turns})))}
+    turns.sort(key=lambda turn: (turn[0], places[turn[1]]))
+    chosen = {frame for _, _, frame in turns[:most]}
+    return [frame for _, _, _, frame in frames if frame in chosen]
 
 
-def _spread(items: list[T], most: int) -> list[T]:
-    """Give up to `most` items, evenly spread, the first and the last among them."""
-    if len(items) <= most:
-        return items
-    return [items[index] for index in np.linspace(0, len(items) - 1, most).astype(int)]
+def _in_turn(shot: Iterable[tuple[str, str, str | None, str]]) -> list[str]:
+    made = [(retake, frame) for _, status, retake, frame in shot if status == "done"]
+    retaken = [frame for retake, frame in made if retake]
+    return [*spread(retaken), *spread([frame for retake, frame in made if not retake])]
 
 
-def read_previews(job: Job, frames: Sequence[FilmFrame], names: Sequence[str]) -> Iterator[Preview]:
-    """Read and decode the chosen frames; one that cannot be read any more is left out."""
-    wanted = set(names)
-    for frame in frames:
-        if frame.name not in wanted:
-            continue
-        try:
-            source = job.task.show(job.task.decode(read_picture(job.pictures, frame.source)))
-            yield Preview(frame.name, source, decode_color(job.output.read(frame.output)))
-        except (OSError, ValueError, cv2.error):
-            continue
+def spread(items: Sequence[T]) -> list[T]:
+    """Give items in an order of which every beginning is evenly spread over them."""
+    # Numbers with their bits reversed.
+    return [items[place] for place in sorted(range(len(items)), key=lambda n: f"{n:032b}"[::-1])]
+
+
+def read_previews(
+    gallery: Gallery, frames: Sequence[str], encode: Callable[[Preview], T]
+) -> Iterator[T]:
+    """Read frames and make something of them, on all CPUs; those that cannot be read are left out.
+
+    Args:
+        gallery: Where they are.
+        frames: Their names.
+        encode: What is made of each.
+    """
+
+    def look(frame: str) -> T | None:
+        preview = gallery.look(frame)
+        return None if preview is None else encode(preview)
+
+    # Decoders change the filters of warnings for a moment: threads would leave them changed.
+    with warnings.catch_warnings(), ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as pool:
+        yield from (made for made in pool.map(look, frames) if made is not None)

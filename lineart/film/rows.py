@@ -35,11 +35,6 @@ class Written(NamedTuple):
     stages: Seconds
     failure: Failure | None
 
-    @property
-    def seconds(self) -> float:
-        """Work on this frame, all stages."""
-        return sum(self.stages.values(), 0.0)
-
 
 # As Ray moves them.
 

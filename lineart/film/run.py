@@ -183,6 +183,8 @@ def write_run(
     """Write `run.json`: what the run was told, what it ran on and, at its end, how it ended."""
     run = {
         "configuration": flags,
+        "pictures": opened.job.pictures.uri,
+        "words": asdict(opened.job.task.words),
         "weights": {"address": opened.weights.uri, "sha256": opened.look.weights},
         "versions": {name: version(name) for name in ("lineart", "ray", "torch", "numpy")},
         "python": platform.python_version(),
@@ -274,8 +276,8 @@ def _ended(opened: Opened, plan: Plan, runner: Runner) -> Iterator[tuple[Row, Wr
 
 def _row(one: Shown, look: Look, written: Written) -> Row:
     if written.failure is not None:
-        return failed_row(one, look, written.failure, written.seconds)
-    return written_row(one, look, written.output_bytes, written.seconds)
+        return failed_row(one, look, written.failure, written.stages)
+    return written_row(one, look, written.output_bytes, written.stages)
 
 
 def _work(opened: Opened, plan: Plan, runner: Runner) -> Iterator[Written]:

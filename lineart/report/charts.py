@@ -33,6 +33,8 @@ class Manner:
     best: str = ""
     """"lowest" or "highest" where one value is the best."""
     is_wide: bool = False
+    across: str = "images seen"
+    """What is counted from left to right."""
 
 
 def draw_chart(given: Mapping[str, Curve], manner: Manner) -> dict[str, Any]:
@@ -52,6 +54,7 @@ def draw_chart(given: Mapping[str, Curve], manner: Manner) -> dict[str, Any]:
     return {
         "heading": manner.heading,
         "unit": manner.unit,
+        "across": manner.across,
         "is_log": y.is_log,
         "is_wide": manner.is_wide,
         "is_smoothed": any(_is_smoothed(lines[name], thinned[name]) for name in curves),

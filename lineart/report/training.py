@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from lineart.report.grids import Grid
+from lineart.report.refusals import Refused, lay_out_refusals
 from lineart.report.stages import SPEED, WAITING, Scalar, Stage, gather
 from lineart.report.tables import compare_parts, lay_out, lay_out_data, numbered_parts, part_of
 from lineart.report.text import as_text, duration, template, words
@@ -15,7 +16,12 @@ STAGES_SHOWN = 24
 
 
 def training_page(
-    run: Mapping[str, Any], scalars: Sequence[Scalar], grids: Sequence[Grid], *, title: str = ""
+    run: Mapping[str, Any],
+    scalars: Sequence[Scalar],
+    grids: Sequence[Grid],
+    *,
+    refused: Sequence[Refused] = (),
+    title: str = "",
 ) -> str:
     """Give the page of a training: verdict, curves and pictures by stage, data, what made it.
 
@@ -28,6 +34,7 @@ def training_page(
             grids; any of them may be missing.
         scalars: What the run recorded, in any order.
         grids: Pictures it saved, in any order.
+        refused: What the filter of its data has refused.
         title: Name of the training; without one it is named after its recipe.
     """
     stages = gather(run, scalars, grids)
@@ -44,6 +51,7 @@ def training_page(
         last=next((stage for stage in reversed(stages) if stage.best), None),
         figures=_figures(run, stages, seen),
         data=lay_out_data(part_of(run, "data")),
+        refusals=lay_out_refusals(refused),
         comparison=compare_parts(numbered_parts(recipe.get("stages"))),
         configuration=lay_out(run, without=("columns", "data", "seconds", "images")),
         written=as_text(datetime.now(UTC)),

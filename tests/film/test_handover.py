@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lineart.codec import encode_png
-from lineart.film import pipeline
+from lineart.film import handover, pipeline
 from lineart.film.alone import FEW_FRAMES, Alone
 from lineart.film.colorization import open_coloring
 from lineart.film.frames import Source
@@ -22,6 +22,8 @@ from lineart.film.run import Runner, run_film
 from lineart.film.stages import Job
 from lineart.storage import Storage
 from tests.conftest import DrawLine
+
+DRAWINGS = 11
 
 
 class StandIn(OnRay):
@@ -104,7 +106,7 @@ def test_ray_does_not_start() -> None:
     """What was made before is given; then one error says what is wrong."""
     begun = Event()
     with closing(Handover(lambda: start(begun, ConnectionError("no room")))) as runner:
-        frames = make(runner, 40)
+        frames = make(runner, 80)
         next(frames)
         begun.set()
         runner._ray.exception()
@@ -146,9 +148,9 @@ def film(tmp_path: Path, tiny_weights: Path) -> Film:
 
 @pytest.fixture
 def opened(film: Film, draw_line: DrawLine) -> Opened:
-    """Give a film with a few drawings more than are made before Ray, one of them broken."""
+    """Give a film with a few drawings, one of them broken."""
     lines = Storage.at(film.pictures)
-    for number in range(FEW_FRAMES + 4):
+    for number in range(DRAWINGS):
         lines.write(f"s/{number}.png", encode_png(draw_line(number, 64, 64)))
     lines.write("s/x.png", lines.read("s/0.png")[:200])
     return open_film(film, lambda files: open_coloring(files, network_size_px=64))
@@ -157,7 +159,7 @@ def opened(film: Film, draw_line: DrawLine) -> Opened:
 def run(film: Film, opened: Opened, runner: Runner) -> dict[str, bytes]:
     """Run over the film; give its pictures by name, and leave none of them."""
     summary, _ = run_film(film, opened, runner, lambda _: None)
-    assert (summary.done, summary.failed) == (FEW_FRAMES + 4, 1)
+    assert (summary.done, summary.failed) == (DRAWINGS, 1)
     paths = [*Path(film.output).rglob("*.png")]
     pictures = {path.name: path.read_bytes() for path in paths}
     for path in paths:
@@ -181,6 +183,7 @@ def test_a_film_is_the_same_everywhere(
 ) -> None:
     """Here, handed over to Ray, and as where there are GPUs: frames are equal to the bit."""
     expected = run(film, opened, Alone())
+    monkeypatch.setattr(handover, "FEW_FRAMES", 3)
     with closing(Handover(lambda: OnRay(ray_resources, None, None))) as runner:
         runner._ray.result()
         assert run(film, opened, runner) == expected

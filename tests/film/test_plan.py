@@ -21,6 +21,7 @@ from lineart.film.plan import (
 from lineart.manifest import SCHEMA, Row, first_rows, make_table
 
 LOOK = Look("weights", "settings")
+SPENT = {"shrink": 0.25, "network": 0.5, "compose": 0.125}
 FRAMES = [FilmFrame(Source(f"s/{n}.png", f"s/{n}.png"), "s", n, None) for n in range(1, 5)]
 # 1 and 3 show the same pixels in different files.
 LINES = {
@@ -36,7 +37,7 @@ NOTHING = SCHEMA.empty_table()
 
 def finish(plan: Plan) -> tuple[pa.Table, dict[str, int]]:
     """Give ledger and stored sizes after everything in a plan went well."""
-    made = make_table([written_row(one, LOOK, 10, 0.1) for one in plan.remaining.values()])
+    made = make_table([written_row(one, LOOK, 10, SPENT) for one in plan.remaining.values()])
     names = [frame.name for frame in FRAMES]
     return first_rows([made, plan.rows], names), {frame.output: 10 for frame in FRAMES}
 
@@ -96,6 +97,34 @@ def test_other_weights_or_settings_make_all_anew() -> None:
         assert make_plan(FRAMES, LINES, {}, ledger, stored, look).skipped == 0
 
 
+def test_a_retake_says_what_has_changed() -> None:
+    """A frame made anew tells whether its pixels, hint, weights or settings are others."""
+    ledger, stored = finish(make_plan(FRAMES, LINES, {}, NOTHING, {}, LOOK))
+    assert ledger["retake"].null_count == 4
+    # The same pixels in another file are no retake, nor is a frame that was not there before.
+    lines = LINES | {"s/4.png": Indexed("file4b", "pixels4b", 8, 6)}
+    lines["s/2.png"] = Indexed("file2b", "pixels2", 8, 6)
+    frames = [*FRAMES[:2], *(replace(frame, hint=Source("h", "h")) for frame in FRAMES[2:])]
+    plan = make_plan(frames, lines, {"h": "hint"}, ledger.slice(1), stored, LOOK)
+    rows, _ = finish(plan)
+    assert rows["retake"].to_pylist() == [None, None, "hint", "picture, hint"]
+    plan = make_plan(FRAMES, LINES, {}, ledger, stored, Look("other", "other"))
+    assert finish(plan)[0]["retake"].to_pylist() == ["weights, settings"] * 4
+    lost = make_plan(FRAMES, LINES, {}, ledger, {}, LOOK)
+    assert finish(lost)[0]["retake"].null_count == 4
+
+
+def test_stages_are_recorded() -> None:
+    """A row holds the seconds of each stage and of all; of a copied frame nothing is known."""
+    one, other, *_ = make_plan(FRAMES, LINES, {}, NOTHING, {}, LOOK).remaining.values()
+    rows = make_table([written_row(one, LOOK, 10, SPENT), written_row(other, LOOK, 10, {})])
+    stages = [f"{stage}_seconds" for stage in SPENT]
+    assert rows.select([*stages, "seconds"]).to_pylist() == [
+        {**dict(zip(stages, SPENT.values(), strict=True)), "seconds": 0.875},
+        {**dict.fromkeys(stages), "seconds": 0.0},
+    ]
+
+
 def test_held_frame_is_copied_from_a_finished_one() -> None:
     """When a frame's picture stands elsewhere in the film, it is copied and not coloured."""
     ledger, stored = finish(make_plan(FRAMES, LINES, {}, NOTHING, {}, LOOK))
@@ -150,7 +179,7 @@ def test_failed_frames_are_tried_again() -> None:
 def test_a_failure_can_be_written_whatever_it_says() -> None:
     """Text that is no Unicode stands escaped in the row of a frame that failed."""
     (one, *_) = make_plan(FRAMES, LINES, {}, NOTHING, {}, LOOK).remaining.values()
-    rows = make_table([failed_row(one, LOOK, Failure("write", "OSError", "no \udcff"), 0.5)])
+    rows = make_table([failed_row(one, LOOK, Failure("write", "OSError", "no \udcff"), SPENT)])
     assert rows["message"].to_pylist() == ["no \\udcff"]
     assert rows["width"].to_pylist() == [8]
 
@@ -193,7 +222,7 @@ def test_a_plan_takes_few_bytes_a_frame() -> None:
         plan, peak = plan_bytes(film, pictures, NOTHING, {})
         assert len(plan.work) == frames // 2
         assert peak < 800 * frames
-        rows = make_table([written_row(one, LOOK, 10, 0.1) for one in plan.remaining.values()])
+        rows = make_table([written_row(one, LOOK, 10, SPENT) for one in plan.remaining.values()])
         plan, peak = plan_bytes(film, pictures, rows, dict.fromkeys(plan.remaining, 10))
         assert plan.skipped == frames
         assert peak < 1000 * frames

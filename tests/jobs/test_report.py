@@ -1,6 +1,7 @@
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -142,6 +143,33 @@ def test_a_dry_run_prints_the_flags(
     assert main(dry) == 0
     assert json.loads(capsys.readouterr().out)["radius"] == 2.0
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({}, "give one of --film, --training, --difference, --study, not none of them"),
+        ({"film": "a", "study": ("a", "b")}, "not --film and --study"),
+        ({"film": "a", "radius": 3.0}, "--radius belongs to --difference"),
+        ({"film": "a", "side_by_side": True}, "--side-by-side belongs to --video"),
+        ({"training": "a", "video": True}, "--video belongs to --film"),
+        ({"difference": ("a", "b")}, "--difference needs --output"),
+        ({"film": "nowhere"}, "there is no folder"),
+        ({"training": "."}, "has no run.json"),
+        ({"film": "."}, "has no run.json"),
+    ],
+)
+def test_flags_that_do_not_fit_are_refused(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    given: dict[str, Any],
+    why: str,
+) -> None:
+    """Each wrong set of flags ends with status 2 and one sentence that says what to give."""
+    monkeypatch.chdir(tmp_path)
+    assert main(Report(**given)) == 2
+    assert why in capsys.readouterr().err
 
 
 def test_names_are_shown_as_text() -> None:

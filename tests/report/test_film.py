@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from lineart.film.task import Words
-from lineart.manifest import Row, make_table
-from lineart.report import THUMBNAIL_BYTES, Thumbnail, encode_thumbnail, film_page
+from lineart.manifest import LATER, Row, make_table
+from lineart.report import THUMBNAIL_BYTES, Content, Thumbnail, encode_thumbnail, film_page
 
 HOSTILE = "s/<script>alert('1')</script>\"><img src=x onerror=alert(2)>\n\x00\u202e名.png"
 WORDS = Words(source="line drawing", made="coloured", pair="line and colour")
@@ -25,6 +25,7 @@ def make_row(frame: str, status: str = "done", **values: Any) -> dict[str, Any]:
     shot, _, _ = frame.rpartition("/")
     row = {"frame": frame, "shot": shot, "number": 1, "status": status, "width": 1920}
     row |= {"height": 1080, "weights": "ab" * 32, "settings": "{}", "seconds": 0.1}
+    names += [*LATER]
     return row | dict.fromkeys(names) | {"written_at": datetime.now(UTC)} | values
 
 
@@ -48,7 +49,8 @@ def make_page(
     **more: Any,
 ) -> str:
     """Give the page of rows; whatever its words are."""
-    return film_page(make_table(rows), thumbnails, run, summary, **{"words": WORDS, **more})
+    content = Content(**{"words": WORDS, "thumbnails": thumbnails, **more})
+    return film_page(make_table(rows), run, summary, content)
 
 
 def text(page: str) -> str:
@@ -95,6 +97,7 @@ def test_every_shot_stands_with_its_counts(film: list[dict[str, Any]]) -> None:
     """Each shot is named once as a heading, in film order, with what became of its frames."""
     seen = text(make_page(film, [], {}, {}))
     assert "s01_walk 1 frame: 1 coloured s02_rain 3 frames: 1 coloured, 1 held, 1 failed" in seen
+    assert "1 failed: f3.png" in seen
 
 
 def test_map_draws_each_frame_once(film: list[dict[str, Any]]) -> None:
@@ -103,6 +106,33 @@ def test_map_draws_each_frame_once(film: list[dict[str, Any]]) -> None:
     assert '<path class="done" d="M0 10m0 0h1"/>' in page
     assert '<path class="held" d="M0 10m1 0h1"/>' in page
     assert '<path class="failed" d="M0 10m2 0h1"/>' in page
+
+
+def test_retakes_of_the_last_run_are_listed(film: list[dict[str, Any]]) -> None:
+    """What was made anew stands with what changed; what an earlier run retook does not."""
+    early = datetime(2020, 1, 1, tzinfo=UTC)
+    film[0] |= {"retake": "weights", "written_at": early}
+    film[1] |= {"retake": "picture, hint"}
+    film[2] |= {"retake": "picture, hint"}
+    run = {"started_at": "2021-01-01T00:00:00+00:00"}
+    page = make_page(film, [], run, {})
+    assert "The last run made 2 frames anew" in text(page)
+    assert "s02_rain 2 frames f1.png … f2.png line drawing, hint" in text(page)
+    assert 'class="retake" d="M0 21h2"' in page
+    assert "weights" not in text(page).partition("Configuration")[0]
+    assert "3 frames anew" in text(make_page(film, [], {}, {}))
+
+
+def test_failures_link_to_their_pictures(film: list[dict[str, Any]]) -> None:
+    """A relative address becomes a link; anything else, whatever it says, is text."""
+    film += [fail("s02_rain/f4.png"), fail("s02_rain/f5.png")]
+    inputs = {"s02_rain/f3.png": "../lines/s02%20rain/f3.png"}
+    inputs |= {"s02_rain/f4.png": "s3://b/f4.png", "s02_rain/f5.png": "javascript:alert(1)"}
+    page = make_page(film, [], {}, {}, inputs=inputs)
+    links = re.findall('<a href="([^"#]*)">', page)
+    assert links == ["../lines/s02%20rain/f3.png"]
+    assert "s3://b/f4.png" in text(page)
+    assert "javascript:alert(1)" in text(page)
 
 
 def test_pictures_stand_with_their_shot(film: list[dict[str, Any]]) -> None:
@@ -128,7 +158,8 @@ def test_hostile_text_is_shown_as_text() -> None:
     broken = f"{HOSTILE}\udcff"  # No manifest can hold it; a flag can.
     run = {"lines": broken, broken: {broken: broken}}
     page = make_page(rows, [make_thumbnail(HOSTILE)], run, {})
-    assert page.count("<script>") == page.count("</script>") == 2  # the page's own
+    assert page.count("<script>") == 2  # the page's own
+    assert page.count("</script>") == 3  # and what it plays
     assert "onerror=alert(2)&gt;" in page
     assert "<img src=x" not in page
     assert "&lt;script&gt;alert(3)" in page
@@ -139,7 +170,8 @@ def test_page_needs_nothing_else(film: list[dict[str, Any]]) -> None:
     """No address in the page leaves it, and its policy forbids the network."""
     run = {"lines": "https://example.org/film"}
     page = make_page(film, [make_thumbnail(film[0]["frame"])], run, SUMMARY)
-    addresses = re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?([^"'\s>)]*)""", page)
+    markup = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
+    addresses = re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?([^"'\s>)]*)""", markup)
     assert all(address.startswith(("data:image/", "#")) for address in addresses)
     assert "default-src 'none'" in page
     assert "@import" not in page
@@ -184,10 +216,10 @@ def test_a_long_film_stays_small() -> None:
     page = make_page(rows, thumbnails, {}, {})
     assert time.perf_counter() - start < 10
     assert len(page.encode()) < THUMBNAIL_BYTES * 4 / 3 + 1_000_000
-    pictures = [shot.count("<figure") for shot in page.split("<article")[1:]]
+    pictures = [shot.count('id="picture-') for shot in page.split("<article")[1:]]
     assert len(pictures) == 200
     assert max(pictures) - min(pictures) <= 1  # thinned evenly
-    assert len(make_page(rows, [], {}, {}).encode()) < 400_000
+    assert len(make_page(rows, [], {}, {}).encode()) < 450_000
 
 
 def test_many_shots_are_counted() -> None:

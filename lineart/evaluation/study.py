@@ -1,0 +1,282 @@
+"""Which of two sets of drawings people prefer: the answers to a page of `lineart.report.study`."""
+
+import csv
+import hashlib
+import io
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.stats import binomtest
+
+FORMAT, ANSWERS_FORMAT = "lineart study 1", "lineart answers 1"
+CONFIDENCE = 0.95
+RESAMPLES = 10_000
+MOST_BYTES = 16 * 2**20
+"""Of one participant's answers: there are far fewer."""
+FEW_PARTICIPANTS = 8
+MOST_MS = 10**10
+"""For one answer: a page may stay open for months."""
+PARTICIPANT = re.compile(r"[0-9a-f]{32}")
+
+
+class Choice(NamedTuple):
+    """One answer: which drawing of a pair someone preferred."""
+
+    participant: str
+    pair: str
+    name: str
+    """Of the two drawings."""
+    side: str
+    """Where the preferred one was: left or right."""
+    preferred: str
+    """The set that it is of: first or second."""
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Share:
+    """How often the second set was preferred, and where that share may lie."""
+
+    share: float
+    low: float
+    high: float
+    number: int
+    """Answers."""
+
+    @classmethod
+    def of(cls, preferred: int, number: int) -> "Share":
+        """Give a share of answers that do not depend on each other, by Wilson's interval."""
+        interval = binomtest(preferred, number).proportion_ci(CONFIDENCE, method="wilson")
+        return cls(preferred / number, float(interval.low), float(interval.high), number)
+
+
+@dataclass(frozen=True)
+class Participant:
+    """What one person preferred."""
+
+    participant: str
+    file: str
+    second: Share
+    left: float
+    """Share of the answers that were for the left side: far from a half, nobody looked."""
+    median_s: float
+    """Seconds for an answer."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a study says."""
+
+    first: str
+    second: str
+    question: str
+    pairs: int
+    """Of the study."""
+    preferred: Share
+    """How often the second set was preferred, over all participants."""
+    participants: Sequence[Participant]
+    choices: Sequence[Choice]
+    refused: Sequence[tuple[str, str]]
+    """File, and why its answers do not count."""
+
+
+def judge_study(study: Mapping[str, Any], answers: Mapping[str, bytes]) -> Judgement:
+    """Say how often the second set was preferred.
+
+    For one participant the interval is Wilson's. With several, participants are resampled, since
+    answers of one person are alike; it is never narrower than Wilson's over all answers.
+
+    Args:
+        study: What `study.json` holds.
+        answers: By file: the answers that a participant downloaded, complete or not.
+
+    Raises:
+        ValueError: the study is none, or no answers are left; the message names files and reasons.
+    """
+    pairs = _read_pairs(study)
+    choices: dict[str, list[Choice]] = {}
+    files: dict[str, str] = {}
+    refused = []
+    for file, data in answers.items():
+        try:
+            found = _read_answers(study["id"], pairs, data)
+            participant = found[0].participant
+            if participant in files:
+                raise ValueError(f"its participant's answers are in {files[participant]}, too")
+        except ValueError as error:
+            refused.append((file, str(error)))
+            continue
+        files[participant], choices[participant] = file, found
+    if not choices:
+        reasons = "; ".join(f"{file}: {why}" for file, why in refused) or "none were given"
+        raise ValueError(f"there are no answers to the study {study['id']}: {reasons}")
+    return Judgement(
+        study["first"],
+        study["second"],
+        study["question"],
+        len(pairs),
+        _prefer(list(choices.values())),
+        [_sum_up(files[participant], found) for participant, found in choices.items()],
+        [choice for found in choices.values() for choice in found],
+        refused,
+    )
+
+
+def _prefer(answered: Sequence[Sequence[Choice]]) -> Share:
+    """Give the share of the second set over all participants."""
+    seconds = np.array([_count_second(choices) for choices in answered])
+    numbers = np.array([len(choices) for choices in answered])
+    pooled = Share.of(int(seconds.sum()), int(numbers.sum()))
+    if len(answered) == 1:
+        return pooled
+    rng, people = np.random.default_rng(0), len(answered)
+    drawn = rng.multinomial(people, np.full(people, 1 / people), RESAMPLES)
+    shares = (drawn @ seconds) / (drawn @ numbers)
+    tail = (1 - CONFIDENCE) / 2
+    low, high = map(float, np.quantile(shares, [tail, 1 - tail]))
+    return Share(pooled.share, min(low, pooled.low), max(high, pooled.high), pooled.number)
+
+
+def _sum_up(file: str, choices: Sequence[Choice]) -> Participant:
+    return Participant(
+        choices[0].participant,
+        file,
+        Share.of(_count_second(choices), len(choices)),
+        sum(choice.side == "left" for choice in choices) / len(choices),
+        float(np.median([choice.seconds for choice in choices])),
+    )
+
+
+def _count_second(choices: Sequence[Choice]) -> int:
+    return sum(choice.preferred == "second" for choice in choices)
+
+
+def _read_pairs(study: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Give the pairs of a study by their ids.
+
+    Raises:
+        ValueError: it is no study, or was changed after it was written.
+    """
+    if study.get("format") != FORMAT:
+        raise ValueError("this is no study; give the study.json that jobs.report --study wrote")
+    told = {name: value for name, value in study.items() if name != "id"}
+    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    if study.get("id") != digest[:16]:
+        raise ValueError("the study was changed after it was written: its id is of something else")
+    return {pair["id"]: pair for pair in study["pairs"]}
+
+
+def _read_answers(
+    study_id: str, pairs: Mapping[str, Mapping[str, Any]], data: bytes
+) -> list[Choice]:
+    """Read a participant's answers.
+
+    Raises:
+        ValueError: they are not answers to this study.
+    """
+    told = _parse(data)
+    if told.get("format") != ANSWERS_FORMAT:
+        raise ValueError("these are no answers to a study")
+    if told.get("study") != study_id:
+        raise ValueError(f"these are answers to the study {told.get('study')!r:.40}")
+    participant, answers = told.get("participant"), told.get("answers")
+    if not isinstance(participant, str) or not PARTICIPANT.fullmatch(participant):
+        raise ValueError("they do not say whose they are")
+    if not isinstance(answers, list) or not answers:
+        raise ValueError("nothing was answered")
+    choices = [_read_choice(participant, pairs, answer) for answer in answers]
+    if len({choice.pair for choice in choices}) < len(choices):
+        raise ValueError("a pair is answered twice")
+    return choices
+
+
+def _parse(data: bytes) -> dict[str, Any]:
+    if len(data) > MOST_BYTES:
+        raise ValueError(f"{len(data)} bytes are too many; {MOST_BYTES} are the most")
+    try:
+        told = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"it is no JSON: {error}") from error
+    if not isinstance(told, dict):
+        raise ValueError("these are no answers to a study")
+    return told
+
+
+def _read_choice(participant: str, pairs: Mapping[str, Mapping[str, Any]], answer: Any) -> Choice:
+    """Read one answer; what it says twice must agree."""
+    if not isinstance(answer, dict) or not isinstance(answer.get("pair"), str):
+        raise ValueError("an answer is not of this page")
+    if answer["pair"] not in pairs:
+        raise ValueError(f"the study has no pair {answer['pair']!r:.40}")
+    pair, side, left = pairs[answer["pair"]], answer.get("chosen"), answer.get("left")
+    if side not in ("left", "right") or left not in ("a", "b"):
+        raise ValueError(f"the sides of the pair {pair['id']} make no sense")
+    picture = left if side == "left" else {"a": "b", "b": "a"}[left]
+    if answer.get("picture") != picture:
+        raise ValueError(f"the sides of the pair {pair['id']} were changed: they contradict")
+    milliseconds: Any = answer.get("ms")
+    is_number = isinstance(milliseconds, int | float) and not isinstance(milliseconds, bool)
+    if not is_number or not 0 <= milliseconds <= MOST_MS:
+        raise ValueError(f"the time of the pair {pair['id']} makes no sense")
+    is_first = (pair["a"] == "first") == (picture == "a")
+    preferred = "first" if is_first else "second"
+    return Choice(participant, pair["id"], pair["name"], side, preferred, milliseconds / 1000)
+
+
+# To read.
+
+
+def to_json(judgement: Judgement) -> str:
+    """Give all but the single answers as JSON."""
+    told = {name: value for name, value in asdict(judgement).items() if name != "choices"}
+    return json.dumps(told | {"method": _method(judgement)}, indent=2)
+
+
+def to_csv(judgement: Judgement) -> str:
+    """Give a row for each answer."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(Choice._fields)
+    writer.writerows(judgement.choices)
+    return text.getvalue()
+
+
+def to_markdown(judgement: Judgement) -> str:
+    """Give a table: all participants together, then each."""
+    lines = [
+        f"# {judgement.question}",
+        "",
+        f"`{judgement.second}` was preferred to `{judgement.first}` in "
+        f"{_percent(judgement.preferred)} of {judgement.preferred.number} answers. "
+        f"{_method(judgement)}",
+        "",
+        "| participant | answers | second preferred | left chosen | seconds an answer |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {one.participant[:8]} | {one.second.number} of {judgement.pairs} "
+            f"| {_percent(one.second)} | {100 * one.left:.0f} % | {one.median_s:.1f} |"
+            for one in judgement.participants
+        ),
+        *([""] if judgement.refused else []),
+        *(f"Refused: {file}: {why}." for file, why in judgement.refused),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _percent(share: Share) -> str:
+    return f"{100 * share.share:.1f} % ({100 * share.low:.1f} to {100 * share.high:.1f})"
+
+
+def _method(judgement: Judgement) -> str:
+    people = len(judgement.participants)
+    if people == 1:
+        return "One participant; 95 % interval by Wilson: of this person, not of people."
+    rough = "; so few make it rough" if people < FEW_PARTICIPANTS else ""
+    return (
+        f"{people} participants; 95 % interval: participants resampled {RESAMPLES} times, and "
+        f"never narrower than Wilson's{rough}."
+    )

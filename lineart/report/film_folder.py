@@ -1,0 +1,182 @@
+"""The page of a film, made from what a run has left in its folder."""
+
+import json
+import os
+import posixpath
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+from urllib.parse import quote
+
+import cv2
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lineart.codec import encode_png
+from lineart.film.colorization import Coloring
+from lineart.film.frames import Source, list_pictures
+from lineart.film.names import natural_key
+from lineart.film.preview import Gallery, Preview, choose, read_previews, show_as_is
+from lineart.film.task import Words
+from lineart.manifest import read_manifest
+from lineart.report.film import FAILURES_LISTED, Content, film_page
+from lineart.report.shots import Thumbnail
+from lineart.report.text import encode_thumbnail
+from lineart.storage import Storage
+
+PAGE, RUN = "report.html", "run.json"
+
+HEIGHTS = ((180, 270), (360, 180), (600, 135))
+"""Up to so many pictures are so many pixels high."""
+PNG_BYTES = 600_000
+"""A drawing at its own size that takes more becomes a JPEG."""
+JPEG_QUALITY = 92
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How many frames a page shows as pictures."""
+
+    small: int
+    large: int
+    """At their own size."""
+
+
+AFTER_A_RUN = Extent(48, 3)
+"""Takes two seconds on two cores."""
+FULL = Extent(600, 6)
+
+
+def write_film(
+    place: Storage, output: Storage, pictures: Storage | None = None
+) -> dict[str, object]:
+    """Leave the page of a film whose run has ended, with as many pictures as it holds.
+
+    Args:
+        place: What jobs.colorize or jobs.translate left.
+        output: Takes the page.
+        pictures: What the film was made of, if that is not where it was.
+
+    Raises:
+        ValueError: it left something else there.
+        OSError: there is nothing.
+    """
+    place.check()
+    if not place.exists(RUN):
+        raise FileNotFoundError(f"{place.uri} has no {RUN}: no job over a film has left that")
+    run = json.loads(place.read(RUN))
+    rows = _in_order(read_manifest(place))
+    words = Words(**run.get("words", asdict(Coloring.words)))
+    gallery = _open_gallery(run, place, pictures)
+    page = show_film(gallery, rows, run, words=words, page_at=output, extent=FULL)
+    output.write(PAGE, page.encode())
+    output.sweep()
+    failed = pc.sum(pc.equal(rows["status"], "failed")).as_py() or 0
+    return {
+        "frames": rows.num_rows,
+        "failed_frames": failed,
+        "page": f"{output.uri}/{PAGE}",
+        "bytes": len(page.encode()),
+    }
+
+
+def show_film(
+    gallery: Gallery,
+    rows: pa.Table,
+    run: Mapping[str, Any],
+    *,
+    words: Words,
+    page_at: Storage,
+    extent: Extent = AFTER_A_RUN,
+) -> str:
+    """Give the page of a film.
+
+    Args:
+        gallery: Where its pictures are.
+        rows: Its manifest, in film order.
+        run: What run.json holds.
+        words: What things are called.
+        page_at: Where the page will lie; what it links to is addressed from there.
+        extent: How many pictures it shows.
+    """
+    small = choose(rows, extent.small)
+    height_px = next(height for most, height in HEIGHTS if len(small) <= most)
+    content = Content(
+        words=words,
+        thumbnails=[*read_previews(gallery, small, partial(_make_small, height_px=height_px))],
+        large=[*read_previews(gallery, choose(rows, extent.large), _keep_large)],
+        inputs=_inputs(gallery, rows, page_at),
+    )
+    return film_page(rows, run, run.get("summary") or {}, content)
+
+
+def _make_small(preview: Preview, height_px: int) -> Thumbnail:
+    source, result = preview.source, preview.result
+    return Thumbnail(
+        preview.frame,
+        None if source is None else encode_thumbnail(source, height_px),
+        encode_thumbnail(result, height_px),
+    )
+
+
+def _keep_large(preview: Preview) -> Thumbnail:
+    """Encode at full size: drawings without loss, where that is small, all else close to it."""
+    source = preview.source
+    png = encode_png(source) if source is not None and source.ndim == 2 else b""
+    if source is not None and not 0 < len(png) <= PNG_BYTES:
+        png = _encode_jpeg(source)
+    return Thumbnail(preview.frame, png or None, _encode_jpeg(preview.result))
+
+
+def _encode_jpeg(image: Any) -> bytes:
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image
+    full = cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444
+    _, encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY, *full])
+    return bytes(encoded)
+
+
+def _open_gallery(run: Mapping[str, Any], place: Storage, given: Storage | None) -> Gallery:
+    """Find the pictures that a film was made of; where they are gone, it has none."""
+    if given is not None:
+        given.check()
+    address = run.get("pictures")
+    known = Storage.at(address) if isinstance(address, str) and address else None
+    pictures = given or known
+    try:
+        sources = {one.name: one for one in list_pictures(pictures)} if pictures else {}
+    except OSError:
+        sources = {}
+    return Gallery(pictures or place, sources, place, show_as_is)
+
+
+def _in_order(rows: pa.Table) -> pa.Table:
+    """Bring rows into film order: those of a run that was killed are in none."""
+    names = rows["frame"].to_pylist()
+    order = sorted(range(len(names)), key=lambda place: _key(names[place]))
+    return rows.take(pa.array(order, pa.int64()))
+
+
+def _key(name: str) -> Any:
+    folder, file = posixpath.split(name)
+    return natural_key(folder.split("/")), natural_key(file), name
+
+
+def _inputs(gallery: Gallery, rows: pa.Table, page_at: Storage) -> dict[str, str]:
+    """Say, of the failed frames that are listed, where their pictures lie."""
+    failed = rows.filter(pc.equal(rows["status"], "failed"))["frame"]
+    found = ((name, gallery.sources.get(name)) for name in failed[:FAILURES_LISTED].to_pylist())
+    return {
+        name: address_from(page_at, gallery.pictures, source) for name, source in found if source
+    }
+
+
+def address_from(page_at: Storage, pictures: Storage, source: Source) -> str:
+    """Give where a picture lies: relative to a page beside it on this machine, else in full."""
+    place = f"{pictures.uri}/{source.path}"
+    if pictures.is_s3 or page_at.is_s3:
+        return place
+    relative = os.path.relpath(place, page_at.root)
+    # What has a colon would be taken for a scheme; `quote` leaves none.
+    link = quote(os.fsencode(relative))
+    return link if link.startswith("../") else f"./{link}"

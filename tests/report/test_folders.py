@@ -1,0 +1,135 @@
+"""Pages made from what a job has left in its folder."""
+
+import io
+import json
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from lineart.codec import encode_png
+from lineart.film.frames import Source
+from lineart.manifest import append_part, make_row, make_table
+from lineart.report.film_folder import address_from, write_film
+from lineart.report.refusals import EXAMPLES, read_refusals
+from lineart.report.training_folder import write_training
+from lineart.storage import Storage
+from tests.conftest import DrawLine
+
+
+@pytest.fixture
+def film(tmp_path: Path, draw_line: DrawLine) -> Storage:
+    """A film of twelve frames whose run was killed; the second has failed."""
+    output, lines = Storage.at(str(tmp_path / "out")), Storage.at(str(tmp_path / "in lines"))
+    rows = []
+    for number in range(12, 0, -1):
+        name, line = f"s/f{number}.png", encode_png(draw_line(number))
+        lines.write(name, line)
+        is_whole = number != 2
+        if is_whole:
+            output.write(f"frames/{name}", line)
+        status = "done" if is_whole else "failed"
+        rows.append(make_row({"frame": name, "shot": "s", "status": status, "message": "why"}))
+    append_part(output, make_table(rows))
+    run = {"pictures": lines.uri, "configuration": {"lines": "nachtzug"}, "summary": None}
+    output.write("run.json", json.dumps(run).encode())
+    return output
+
+
+def test_a_film_is_shown_from_its_folder(film: Storage) -> None:
+    """Frames stand in film order, all with line and colour; a failure links to its picture."""
+    assert write_film(film, film)["frames"] == 12
+    page = film.read("report.html").decode()
+    shown = re.findall(r'<figure id="picture-\d+" data-frame="s/(f\d+).png"', page)
+    assert shown == [f"f{n}" for n in (1, 3, *range(4, 13)) if f"f{n}" in shown]
+    reel = re.search('class="reel">({.*?})</script>', page)
+    assert reel is not None
+    assert json.loads(reel[1]) == {
+        "frames": "dfdddddddddd",
+        "shown": [0, -1, *range(1, 11)],
+    }
+    assert page.count('<script type="application/json" id="picture-') + len(shown) == 11
+    assert '<a href="../in%20lines/s/f2.png">' in page
+    assert 'alt="s/f1.png, line drawing"' in page
+
+
+def test_pictures_that_moved_are_found(film: Storage, tmp_path: Path) -> None:
+    """Without its drawings a film shows its frames alone; told where they are, it shows both."""
+    (tmp_path / "in lines").rename(tmp_path / "elsewhere")
+    alone, both = (Storage.at(str(tmp_path / name)) for name in ("alone", "both"))
+    write_film(film, alone)
+    assert 'class="source"' not in alone.read("report.html").decode().partition('id="shots"')[2]
+    write_film(film, both, Storage.at(str(tmp_path / "elsewhere")))
+    assert 'class="source"' in both.read("report.html").decode().partition('id="shots"')[2]
+
+
+@pytest.mark.parametrize("name", ["javascript:alert(1)", 'a"><script>', "ü #?%.png", "\udcff.png"])
+def test_addresses_are_relative(tmp_path: Path, name: str) -> None:
+    """Whatever a file is called, its address is a path from the page, and leads to it."""
+    page_at, pictures = Storage.at(str(tmp_path / "out")), Storage.at(str(tmp_path))
+    link = address_from(page_at, pictures, Source(name, name))
+    assert re.fullmatch(r"\.\./[\w.%()-]+", link)
+    assert unquote(link, errors="surrogateescape") == f"../{name}"
+    here = address_from(pictures, pictures, Source(name, name))
+    assert here.startswith("./")
+
+
+def test_addresses_on_s3_are_told_in_full(tmp_path: Path) -> None:
+    """A picture on S3, or one on this machine seen from a page on S3, has no link."""
+    place, bucket = Storage.at(str(tmp_path)), Storage.at("s3://bucket/lines")
+    source = Source("s/1.png", "s/1.png")
+    assert address_from(place, bucket, source) == "s3://bucket/lines/s/1.png"
+    assert address_from(bucket, place, source) == f"{tmp_path}/s/1.png"
+
+
+@pytest.fixture
+def shards(tmp_path: Path) -> Storage:
+    """What a filter has left that refused ten grey pictures and one that is gone."""
+    images, data = Storage.at(str(tmp_path / "images")), Storage.at(str(tmp_path / "shards"))
+    rows = [{"name": "gone.png", "reason": "small", "message": "<b>12 pixels"}]
+    for number in range(10):
+        name = f"g{number}.png"
+        images.write(name, encode_png(np.full((20, 30), 20 * number, np.uint8)))
+        rows.append({"name": name, "reason": "monochrome", "message": "no colour"})
+    sink = io.BytesIO()
+    parquet.write_table(pa.Table.from_pylist(rows), sink)
+    data.write("refused.parquet", sink.getvalue())
+    data.write("summary.json", json.dumps({"flags": {"images": images.uri}}).encode())
+    return data
+
+
+def test_refusals_are_counted_with_examples(shards: Storage) -> None:
+    """The most frequent reason comes first, with a few of its pictures; what is gone is named."""
+    many, one = read_refusals(shards)
+    assert (many.reason, many.count, len(many.examples)) == ("monochrome", 10, EXAMPLES)
+    pictures = [example.picture for example in many.examples]
+    greys = [
+        cv2.imdecode(np.frombuffer(p or b"", np.uint8), cv2.IMREAD_GRAYSCALE) for p in pictures
+    ]
+    expected = [20 * int(example.name[1]) for example in many.examples]
+    assert [int(grey.mean().round()) for grey in greys] == pytest.approx(expected, abs=3)
+    assert (one.reason, one.examples) == ("small", [("gone.png", "<b>12 pixels", None)])
+    assert read_refusals(shards.child("nothing")) == []
+
+
+def test_a_training_is_shown_from_its_folder(shards: Storage, tmp_path: Path) -> None:
+    """Curves, and what the filter refused, stand in the page; the shards may have moved."""
+    run, other = Storage.at(str(tmp_path / "run")), Storage.at(str(tmp_path / "other"))
+    told = {"flags": {"recipe": "small", "data": shards.uri}, "images": 500}
+    run.write("run.json", json.dumps(told).encode())
+    run.write("scalars.csv", b"stage,images,name,value\ndraft,100,loss/l1,0.5\n")
+    write_training(run, run)
+    page = run.read("report.html").decode()
+    assert "Loss terms" in page
+    assert "10 pictures, 6 of them here" in page
+    assert "&lt;b&gt;12 pixels" in page
+    (tmp_path / "shards").rename(tmp_path / "moved")
+    write_training(run, other)
+    assert "Refused" not in other.read("report.html").decode()
+    write_training(run, other, Storage.at(str(tmp_path / "moved")))
+    assert "Refused" in other.read("report.html").decode()
