@@ -1,15 +1,36 @@
-"""How near a picture comes to the truth: PSNR, SSIM, CIEDE2000. Closed forms, 8-bit sRGB."""
+"""What a coloured picture is worth, in closed forms on 8-bit sRGB.
+
+Against a truth: PSNR, SSIM, CIEDE2000. Without one: leakage across lines, flicker between frames.
+"""
 
 import cv2
 import numpy as np
-from jaxtyping import Float64, UInt8
+from jaxtyping import Bool, Float32, Float64, UInt8
 
-from lineart.image import Frame
+from lineart.image import Frame, Line, fit_short_side, resize
 
 PEAK = 255
 """Largest value of a channel."""
 
 SSIM_WINDOW_PX = 7
+
+INK_BELOW, PAPER_FROM = 128, 190
+"""Grey levels of a drawing below which a pixel is a line, and from which it is paper."""
+
+LINE_PX = 8
+"""Half the width of the widest line that leakage looks at; wider ink is a black area."""
+
+MARGIN_PX = 2
+"""How far from a line's rim leakage reads the colours: not on its soft edge."""
+
+COHERENCE = 0.5
+"""How much of the ink's gradients must point one way for a line to have a direction, 0..1."""
+
+LOW_BAND_PX = 128
+"""Short side of the small pictures that flicker compares: lines and grain are gone in them."""
+
+LINE_TOLERANCE = 8
+"""Grey levels by which a drawing may differ and still be the same: what a codec does."""
 
 Lab = Float64[np.ndarray, "*N 3"]
 """Colours in CIE L*a*b*, D65, 2 degrees: lightness 0..100, a and b about -110..110."""
@@ -132,3 +153,97 @@ def _weights(
     S_L = 1 + 0.015 * (lightness - 50) ** 2 / np.sqrt(20 + (lightness - 50) ** 2)
     R_T = -np.sin(np.deg2rad(60) * blue) * 2 * _saturation(chroma)
     return S_L, 1 + 0.045 * chroma, 1 + 0.015 * chroma * T, R_T
+
+
+def leakage(color: Frame, line: Line) -> float | None:
+    """Give how much of the colours' change beside lines runs along them: 0 is best.
+
+    Colours should change across lines and nowhere along them. Around every point on the middle
+    of a line stands a square, two of its sides along the line and one corner on each side at both
+    ends. The colours of the corners differ by CIEDE2000: `across` from one side of the line to the
+    other, `along` on the same side. The score is along / (along + across), summed over all points
+    whose corners lie on paper: 0 where every change happens at a line, 0.5 where colours do not
+    care about lines, towards 1 where they run over them. None where no colour changes at all.
+
+    Args:
+        color: Colours with or without the lines: only paper is read.
+        line: The drawing, of the same size.
+
+    Source:
+        Ours; in no paper.
+    """
+    corners = _corners(line)
+    if not corners.shape[2]:
+        return None
+    lab = srgb_to_lab(color[corners[..., 0], corners[..., 1]])
+    across = lab_difference(lab[0], lab[1]).sum()
+    along = lab_difference(lab[:, 0], lab[:, 1]).sum()
+    return float(along / (along + across)) if along + across > 0 else None
+
+
+def _corners(line: Line) -> np.ndarray:
+    """Give the squares' corners: side of the line, end, square -> row and column."""
+    ink = (line < INK_BELOW).astype(np.uint8)
+    radius = cv2.distanceTransform(
+        cv2.copyMakeBorder(ink, 1, 1, 1, 1, cv2.BORDER_REPLICATE), cv2.DIST_L2, 5
+    )
+    radius = radius[1:-1, 1:-1]
+    normal, coherence = _normals(line)
+    is_middle = (ink > 0) & (radius >= cv2.dilate(radius, np.ones((3, 3), np.uint8)))
+    is_middle &= (radius <= LINE_PX) & (coherence >= COHERENCE)
+    rows, columns = np.nonzero(is_middle)
+    angle, reach = normal[rows, columns], radius[rows, columns] + MARGIN_PX
+    # A side of 1 or -1, an end of 1 or -1.
+    side, end = np.array([1, -1])[:, None, None], np.array([1, -1])[None, :, None]
+    y = np.rint(rows + reach * (side * np.sin(angle) + end * np.cos(angle))).astype(np.intp)
+    x = np.rint(columns + reach * (side * np.cos(angle) - end * np.sin(angle))).astype(np.intp)
+    height, width = line.shape
+    is_inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
+    is_paper = line[y.clip(0, height - 1), x.clip(0, width - 1)] >= PAPER_FROM
+    counts = (is_inside & is_paper).all(axis=(0, 1))
+    return np.stack((y, x), axis=-1)[:, :, counts]
+
+
+def _normals(line: Line) -> tuple[Float32[np.ndarray, "H W"], Float32[np.ndarray, "H W"]]:
+    """Give the direction across the ink in each pixel, in radians, and how sure that is, 0..1.
+
+    Source:
+        Bigün, Granlund, "Optimal Orientation Detection of Linear Symmetry", ICCV 1987.
+    """
+    soft = cv2.GaussianBlur(line.astype(np.float32), (0, 0), 1.0)
+    dx, dy = cv2.Sobel(soft, -1, 1, 0), cv2.Sobel(soft, -1, 0, 1)
+    xx, yy, xy = (cv2.GaussianBlur(part, (0, 0), 2.0) for part in (dx * dx, dy * dy, dx * dy))
+    angle = 0.5 * np.arctan2(2 * xy, xx - yy)
+    coherence = np.hypot(xx - yy, 2 * xy) / np.maximum(xx + yy, np.float32(1e-6))
+    return angle, coherence
+
+
+def flicker(before: tuple[Line, Frame], after: tuple[Line, Frame]) -> float | None:
+    """Give how much the low band changes where the drawing does not, in levels of 0..255.
+
+    Both coloured frames are shrunk, by area, to a short side of 128 pixels: the low band. A pixel
+    of it counts where neither it nor a neighbour holds a change of the drawing. The score is their
+    mean absolute difference over the channels; None where the drawing changes everywhere.
+
+    Args:
+        before: Drawing and coloured frame of one instant.
+        after: Those of the next, of the same size.
+
+    Source:
+        Ours; in no paper.
+    """
+    size = fit_short_side(before[0].shape[:2], LOW_BAND_PX)
+    is_still = _still(before[0], after[0], size)
+    if not is_still.any():
+        return None
+    first, second = (resize(color, size).astype(np.float64) for _, color in (before, after))
+    return float(np.abs(second - first)[is_still].mean())
+
+
+def _still(first: Line, second: Line, size: tuple[int, int]) -> Bool[np.ndarray, "SmallH SmallW"]:
+    """Tell where, in a picture of `size`, two drawings are the same around a pixel."""
+    changed = (cv2.absdiff(first, second) > LINE_TOLERANCE).astype(np.float32)
+    share = cv2.resize(changed, size[::-1], interpolation=cv2.INTER_AREA)
+    is_still: Bool[np.ndarray, "SmallH SmallW"]
+    is_still = cv2.dilate(share, np.ones((3, 3), np.uint8)) == 0
+    return is_still

@@ -50,7 +50,10 @@ UNPICKLE = {
 """Where `pickle.load` stands, and why what it reads is ours."""
 
 
-RUN = {"lineart/datasets/depth.py": "the network that the user gives as --depth-model"}
+RUN = {
+    "lineart/datasets/depth.py": "the network that the user gives as --depth-model",
+    "lineart/evaluation/networks.py": "the features that the user gives as --fid-features",
+}
 """Where `torch.jit.load` stands, and why it may run what a file says."""
 
 

@@ -2,13 +2,15 @@
 
 import posixpath
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import groupby
 from pathlib import PurePosixPath
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from lineart.codec import decode_color, decode_line
 from lineart.datasets.samples import Picture, Pictures
 from lineart.datasets.shards import INDEX, Shards
+from lineart.evaluation.request import Request, split
 from lineart.film.frames import IMAGE_SUFFIXES
 from lineart.storage import Storage
 
@@ -111,3 +113,56 @@ def _tails(name: str) -> Iterator[str]:
     """Give a name, and it without its first folder, and so on."""
     parts = name.split("/")
     yield from ("/".join(parts[start:]) for start in range(len(parts)))
+
+
+class Unit(NamedTuple):
+    """A picture to judge by."""
+
+    uri: str
+    """The place that it lies in."""
+    number: int
+    name: str
+    """With its place: places may hold pictures of one name."""
+    is_shown: bool = False
+
+
+@lru_cache(maxsize=16)
+def open_place(uri: str) -> NamedPictures:
+    """Open a place once in each process; raises as `open_pictures`."""
+    return open_pictures(Storage.at(uri))
+
+
+def find_units(request: Request, places: str) -> list[Unit]:
+    """Choose the pictures of every place, and those to show.
+
+    Args:
+        request: Says how many, and which.
+        places: Addresses with commas between.
+
+    Raises:
+        ValueError: there is no picture.
+        OSError: a place is not there.
+    """
+    only = None if request.only is None else Shards(Storage.at(request.only)).names
+    units = []
+    for uri in split(places):
+        pictures, place = open_place(uri), Storage.at(uri).name
+        allowed = only if isinstance(pictures, Folder) else None
+        units += [
+            Unit(uri, number, posixpath.join(place, pictures.names[number]))
+            for number in choose(pictures, request.limit, allowed)
+        ]
+    if not units:
+        raise ValueError(f"there is no picture to judge in {places}")
+    shown = {place * len(units) // max(request.sheet, 1) for place in range(request.sheet)}
+    return [unit._replace(is_shown=number in shown) for number, unit in enumerate(units)]
+
+
+def read_unit(unit: Unit) -> Picture:
+    """Read a picture; raises as `Pictures.read`."""
+    return open_place(unit.uri).read(unit.number)
+
+
+def source_of(unit: Unit) -> str:
+    """Give the folder that a picture comes from."""
+    return open_place(unit.uri).sources[unit.number]

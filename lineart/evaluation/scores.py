@@ -1,194 +1,48 @@
-"""One picture, one set of hints, several ways to colour it: what each is worth.
+"""What the scores are: a name, a heading, a meaning. The arithmetic is in `lineart.metrics`."""
 
-Every way sees the same drawing and the same hints, and gives the colours below the lines. They are
-judged there, against the truth with its lines painted over; where the lines are drawn ones, the
-composed picture is judged as well, at the picture's own size and against the picture itself.
-"""
+from collections.abc import Iterable
+from typing import Final
 
-import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import partial
+from lineart.evaluation.findings import Score
+from lineart.evaluation.networks import INCEPTION
 
-import cv2
-import numpy as np
+SCORES: Final[dict[str, Score]] = {
+    "psnr": Score("PSNR", "dB, colours below the lines against the painted truth", 1, 1),
+    "ssim": Score("SSIM", "colours below the lines against the painted truth", 3, 1),
+    "de_hints": Score("dE at hints", "CIEDE2000 at the hints that lie on paper", 1, -1),
+    "leakage": Score(
+        "leakage", "colour change along lines over all change beside them, 0 to 1", 3, -1
+    ),
+    "lpips": Score("LPIPS", "colours below the lines against the painted truth", 3, -1),
+    "psnr_composed": Score("PSNR composed", "dB, with drawn lines, against the picture", 1, 1),
+    "ssim_composed": Score("SSIM composed", "with drawn lines, against the picture", 3, 1),
+    "psnr_full": Score("PSNR", "dB, composed at the picture's size, against the picture", 2, 1),
+    "ssim_full": Score("SSIM", "composed at the picture's size, against the picture", 3, 1),
+    "clip": Score("CLIP score", "probability that CLIP gives the right class", 4, 1),
+    "clip_first": Score("right class first", "share of pictures, 0 to 1", 3, 1),
+    "flicker": Score(
+        "flicker", "change of the low band where the drawing does not change, of 255", 2, -1
+    ),
+    "held": Score("held", "share of frames whose colours are those of an equal drawing", 3, 0),
+}
+"""Name -> score; distances of sets are named after their features, by `distance_score`."""
 
-from lineart.datasets.samples import Picture
-from lineart.image import Frame, Hint, Line, fit_short_side, resize
-from lineart.imaging.baselines import Fill
-from lineart.imaging.cels import PAPER_FROM, remove_lines
-from lineart.imaging.extraction import dilate_abs_sub, xdog
-from lineart.imaging.frequency import compose
-from lineart.imaging.hints import pool_hints, sample_hints
-from lineart.inference import Colorizer
-from lineart.metrics import ciede2000, psnr, ssim
-
-MOST_DB = 60.0
-"""Where PSNR ends: equal pictures would make means infinite; one level everywhere is 48 dB."""
-
-WHITE_PAPER = "white paper"
-PAINTED_TRUTH = "painted truth"
-
-XDOG_SIGMA = 0.4
-DILATION_PX = 4
-LINE_GAIN = 3.0
-"""How much darker the pale lines of a dilation are made; training draws it from 1 to 5."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """A picture as all ways see it."""
-
-    name: str
-    source: str
-    number: int
-    """Decides extractor and hints."""
-    original: Picture
-    """At its own size."""
-    color: Frame
-    """At the network's size, as all that follows."""
-    line: Line
-    painted: Frame
-    """The truth: the colours without the lines."""
+DISTANCES: Final = {
+    "frechet": ("fid", "FID", "Frechet distance", 2),
+    "kernel": ("kid", "KID x 100", "kernel distance x 100", 3),
+}
+"""Kind -> name and heading on Inception, heading on other features, decimals."""
 
 
-@dataclass(frozen=True)
-class Trial:
-    """A case with hints, coloured in every way."""
-
-    case: Case
-    hint: Hint
-    colors: Mapping[str, Frame]
-    seconds: Mapping[str, float]
+def pick(names: Iterable[str]) -> dict[str, Score]:
+    """Give these scores, in this order."""
+    return {name: SCORES[name] for name in names}
 
 
-@dataclass(frozen=True)
-class Score:
-    """What one way made of one trial; a row of the table."""
-
-    place: str
-    """Where the picture was read from."""
-    picture: str
-    source: str
-    is_drawn: bool
-    """Whether its lines are drawn ones; otherwise they were extracted from the colours."""
-    is_enlarged: bool
-    """Whether the composed picture is larger than what the network saw."""
-    hints: int
-    way: str
-    psnr: float
-    """Of the colours below the lines, in dB."""
-    ssim: float
-    de_hints: float | None
-    """Mean CIEDE2000 at the hints that lie on paper, if there are any."""
-    psnr_composed: float | None
-    """Of the composed picture, against the picture, if the lines are drawn ones."""
-    ssim_composed: float | None
-    seconds: float
-
-
-def make_case(
-    picture: Picture, number: int, *, source: str = "", network_size_px: int | None = None
-) -> Case:
-    """Prepare a picture.
-
-    Args:
-        picture: At its own size.
-        number: Its place in its folder, from 0.
-        source: What kind of picture it is.
-        network_size_px: Short side at which it is coloured; None for its own.
-    """
-    size = picture.color.shape[0], picture.color.shape[1]
-    size = size if network_size_px is None else fit_short_side(size, network_size_px)
-    color = resize(picture.color, size)
-    line = extract(color, number) if picture.line is None else resize(picture.line, size)
-    return Case(picture.name, source, number, picture, color, line, remove_lines(color, line))
-
-
-def extract(color: Frame, number: int) -> Line:
-    """Draw lines where there are none: even numbers get soft ones, odd ones XDoG's."""
-    if number % 2:
-        return xdog(color, sigma=XDOG_SIGMA)
-    line: Line = 255 - cv2.multiply(255 - dilate_abs_sub(color, DILATION_PX), LINE_GAIN)
-    return line
-
-
-def network_fill(colorizer: Colorizer) -> Fill:
-    """Give a network as a way to colour."""
-
-    def fill(line: Line, hint: Hint) -> Frame:
-        small = pool_hints(hint, colorizer.draft_scale)
-        color: Frame = colorizer(line[np.newaxis], small[np.newaxis])[0]
-        return color
-
-    return fill
-
-
-def white_fill(line: Line, hint: Hint) -> Frame:  # noqa: ARG001 - one of many ways
-    """Leave the paper white."""
-    return np.full((*line.shape, 3), 255, np.uint8)
-
-
-def run_trial(case: Case, count: int, ways: Mapping[str, Fill], seed: int) -> Trial:
-    """Draw hints, which depend on (seed, the case's number, count) alone, and colour."""
-    rng = np.random.default_rng((seed, case.number, count))
-    hint = sample_hints(case.color, count, rng)
-    colors, seconds = {}, {}
-    for name, fill in ways.items():
-        started = time.perf_counter()
-        colors[name] = fill(case.line, hint)
-        seconds[name] = time.perf_counter() - started
-    return Trial(case, hint, colors, seconds)
-
-
-def judge(trial: Trial, place: str) -> list[Score]:
-    """Score every way of a trial."""
-    case, drawn = trial.case, trial.case.original.line
-    row = partial(
-        Score,
-        place=place,
-        picture=case.name,
-        source=case.source,
-        is_drawn=drawn is not None,
-        is_enlarged=drawn is not None and drawn.size > case.line.size,
-        hints=int(np.count_nonzero(trial.hint[..., 3])),
-    )
-    scores = []
-    for way, color in trial.colors.items():
-        whole = None if drawn is None else compose(color, drawn)
-        scores.append(
-            row(
-                way=way,
-                psnr=_psnr(color, case.painted),
-                ssim=ssim(color, case.painted),
-                de_hints=hint_difference(color, trial),
-                psnr_composed=None if whole is None else _psnr(whole, case.original.color),
-                ssim_composed=None if whole is None else ssim(whole, case.original.color),
-                seconds=trial.seconds[way],
-            )
-        )
-    return scores
-
-
-def hint_difference(color: Frame, trial: Trial) -> float | None:
-    """Give the mean CIEDE2000 at the hints that lie on paper; None if there are none."""
-    is_hint = (trial.hint[..., 3] > 0) & (trial.case.line >= PAPER_FROM)
-    if not is_hint.any():
-        return None
-    return float(ciede2000(color[is_hint], trial.case.painted[is_hint]).mean())
-
-
-def _psnr(image: Frame, truth: Frame) -> float:
-    return min(MOST_DB, psnr(image, truth))
-
-
-def truth_fill(case: Case) -> Fill:
-    """Give the painted truth as a way: composed, it is the most that any way can reach."""
-    return lambda *_: case.painted
-
-
-def ways_at(
-    count: int, networks: Mapping[str, Fill], baselines: Mapping[str, Fill]
-) -> dict[str, Fill]:
-    """Give the ways to compare: without hints all baselines are white paper."""
-    return {**networks, **(baselines if count else {WHITE_PAPER: white_fill})}
+def distance_score(kind: str, features: str) -> tuple[str, Score]:
+    """Give name and meaning of a distance on some features: FID and KID are Inception's alone."""
+    name, heading, general, decimals = DISTANCES[kind]
+    about = "of the whole set"
+    if features == INCEPTION:
+        return name, Score(heading, about, decimals, -1)
+    return f"{kind}_{features}", Score(f"{general} on {features}", about, decimals, -1)

@@ -1,14 +1,13 @@
-"""Trials side by side in one picture: drawing, hints, every way, truth."""
+"""Pictures side by side in one: drawing, hints, every way, truth."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from lineart.evaluation.scores import Trial
+from lineart.evaluation.findings import AnySize
 from lineart.image import Frame, Hint, Line, Size, resize
-from lineart.imaging.frequency import compose
 
 CELL_PX = 240
 GAP_PX = 6
@@ -18,22 +17,20 @@ PALE = 0.3
 """What is left of the ink's darkness below the hints."""
 
 
+AnyLine = UInt8[np.ndarray, "_ _"]
+
 Sheet = UInt8[np.ndarray, "SheetH SheetW 3"]
 """A part of the sheet: pictures on grey."""
 
 
-def sheet_row(trial: Trial) -> Sheet:
-    """Give the row of a trial: captions above, colours composed with the lines."""
-    line = trial.case.line
-    pictures = {
-        "drawing": cv2.cvtColor(line, cv2.COLOR_GRAY2RGB),
-        "hints": show_hints(line, trial.hint),
-        **{way: compose(color, line) for way, color in trial.colors.items()},
-        "truth": trial.case.color,
-    }
-    cells = [cell(picture, name) for name, picture in pictures.items()]
+def strip(name: str, pictures: Mapping[str, AnySize | AnyLine]) -> Sheet:
+    """Put pictures of one thing side by side, their names above; `name` stands over all."""
+    cells = [
+        cell(cv2.cvtColor(one, cv2.COLOR_GRAY2RGB) if one.ndim == 2 else one, title)
+        for title, one in pictures.items()
+    ]
     row = np.concatenate(cells, axis=1)
-    return np.concatenate((caption(trial.case.name, row.shape[1]), row))
+    return np.concatenate((caption(name, row.shape[1]), row))
 
 
 def stack_rows(rows: Sequence[UInt8[np.ndarray, "_ _ 3"]]) -> Sheet:

@@ -1,49 +1,22 @@
-"""Many scores -> means, paired differences, and a table to read."""
+"""Rows that come one by one -> means, paired differences, and tables to read."""
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 
-import numpy as np
+from lineart.evaluation.findings import Place, Row, Score
+from lineart.evaluation.statistics import Estimate, Tally
 
-from lineart.evaluation.scores import PAINTED_TRUTH, Score
-
-METRICS = {"psnr": 1, "ssim": 1, "de_hints": -1, "psnr_composed": 1, "ssim_composed": 1}
-"""Name -> 1 where more is better, -1 where less is."""
-
-DECIMALS = {"psnr": 1, "ssim": 3, "de_hints": 1, "psnr_composed": 1, "ssim_composed": 3}
-HEADINGS = {
-    "psnr": "PSNR",
-    "ssim": "SSIM",
-    "de_hints": "dE at hints",
-    "psnr_composed": "PSNR composed",
-    "ssim_composed": "SSIM composed",
-}
-
-SOURCE = "source "
-"""How the names of sets begin that are sources."""
-
-Rows = Mapping[tuple[str, str], Score]
-"""Place and name of a picture -> its score."""
-
-
-@dataclass(frozen=True)
-class Mean:
-    """A mean over pictures, with its standard error (None for a single one)."""
-
-    mean: float
-    error: float | None
-    number: int
+PARTS = ("source ", "shot ")
+"""How the names of sets begin that are parts of others: they come last."""
 
 
 @dataclass(frozen=True)
 class Margin:
-    """How much better ours is, picture by picture: above 0 it is, whatever the metric."""
+    """How much better ours is, picture by picture: above 0 it is, whatever the score."""
 
-    mean: float
-    error: float | None
-    number: int
+    gain: Estimate
     won: int
     """Pictures on which ours is strictly better."""
 
@@ -53,133 +26,180 @@ class Summary:
     """What one way is worth on one set at one number of hints."""
 
     set: str
-    hints: int
+    hints: int | None
     way: str
-    metrics: Mapping[str, Mean]
+    scores: Mapping[str, Estimate]
     """Only those that the set has."""
     margins: Mapping[str, Margin]
     """Ours against this way; empty for ours."""
 
 
-def summarize(scores: Iterable[Score], ours: str) -> list[Summary]:
-    """Give the means of every way on every set, and ours against each; sources come last.
+@dataclass
+class _Cells:
+    """What is known of one way on one set so far."""
 
-    Frames of one cycle and panels of one page are alike, so that standard errors, which take
-    pictures for independent, are too small there.
+    scores: dict[str, Tally] = field(default_factory=dict)
+    gains: dict[str, Tally] = field(default_factory=dict)
+    wins: dict[str, int] = field(default_factory=dict)
+
+
+class Summaries:
+    """Collects rows; memory grows with sets, ways and scores, and not with pictures.
+
+    Args:
+        scores: What may stand in a row.
+        ours: The way that the others are compared with.
+        seed: Decides the intervals.
     """
-    groups: dict[str, dict[tuple[int, str], dict[tuple[str, str], Score]]] = {}
-    for score in scores:
-        for name in sets_of(score):
-            ways = groups.setdefault(name, {}).setdefault((score.hints, score.way), {})
-            ways[score.place, score.picture] = score
-    return [
-        Summary(name, hints, way, means(rows), compare(ways.get((hints, ours), {}), rows))
-        for name, ways in sorted(groups.items(), key=lambda group: _order(group[0]))
-        for (hints, way), rows in sorted(ways.items(), key=lambda item: item[0][0])
-    ]
+
+    def __init__(self, scores: Mapping[str, Score], ours: str, seed: int) -> None:
+        self._scores, self._ours, self._seed = scores, ours, seed
+        self._cells: dict[Place, _Cells] = {}
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """Take the rows of some pictures; those of one picture come together."""
+        ours = {(row.picture, row.hints): row for row in rows if row.way == self._ours}
+        for row in rows:
+            for name in row.sets:
+                cells = self._cells.setdefault(Place(name, row.hints, row.way), _Cells())
+                self._add(cells, row, ours.get((row.picture, row.hints)))
+
+    def _add(self, cells: _Cells, row: Row, ours: Row | None) -> None:
+        for name, value in row.values.items():
+            cells.scores.setdefault(name, Tally(self._seed)).add(value, row.group)
+            if ours is None or ours is row or name not in ours.values:
+                continue
+            if sign := self._scores[name].sign:
+                gain = sign * (ours.values[name] - value)
+                cells.gains.setdefault(name, Tally(self._seed)).add(gain, row.group)
+                cells.wins[name] = cells.wins.get(name, 0) + (gain > 0)
+
+    def finish(self, distances: Iterable[tuple[Place, str, Estimate]]) -> list[Summary]:
+        """Give all summaries, in the order of sets and hints; parts of sets come last.
+
+        Args:
+            distances: Scores of whole sets.
+        """
+        whole: dict[Place, dict[str, Estimate]] = {place: {} for place in self._cells}
+        for place, name, estimate in distances:
+            whole.setdefault(place, {})[name] = estimate
+        sets = list(dict.fromkeys(place.set for place in whole))
+        places = sorted(
+            whole, key=lambda p: (p.set.startswith(PARTS), sets.index(p.set), p.hints or 0)
+        )
+        return [self._summarize(place, whole[place]) for place in places]
+
+    def _summarize(self, place: Place, distances: Mapping[str, Estimate]) -> Summary:
+        cells = self._cells.get(place, _Cells())
+        found = {**distances, **{name: t.estimate() for name, t in cells.scores.items()}}
+        margins = {
+            name: Margin(tally.estimate(), cells.wins[name]) for name, tally in cells.gains.items()
+        }
+        ordered = {name: found[name] for name in self._scores if name in found}
+        return Summary(*place, ordered, margins)
 
 
-def sets_of(score: Score) -> list[str]:
-    """Give the sets that a score belongs to: its place, parts of it, and its source."""
-    sets = [score.place]
-    if score.is_drawn:
-        sets.append(f"{score.place}, drawn lines")
-    if score.is_enlarged:
-        sets.append(f"{score.place}, full size")
-    return [*sets, f"{SOURCE}{score.source}"]
+def distinct(summaries: Sequence[Summary]) -> Iterator[tuple[str, list[Summary]]]:
+    """Give the sets with what they hold; one that equals an earlier one is left out.
 
-
-def _order(name: str) -> tuple[bool, str]:
-    return name.startswith(SOURCE), name
-
-
-def means(rows: Rows) -> dict[str, Mean]:
-    """Give the mean of each metric over the pictures that have it."""
-    found = {}
-    for metric in METRICS:
-        values = [value for row in rows.values() if (value := getattr(row, metric)) is not None]
-        if values:
-            found[metric] = Mean(float(np.mean(values)), standard_error(values), len(values))
-    return found
-
-
-def compare(ours: Rows, others: Rows) -> dict[str, Margin]:
-    """Give how much better ours is in each metric, over the pictures that both have."""
-    if ours is others:
-        return {}
-    found = {}
-    for metric, sign in METRICS.items():
-        pairs = [
-            (getattr(ours[k], metric), getattr(others[k], metric)) for k in others if k in ours
-        ]
-        gains = [sign * (a - b) for a, b in pairs if a is not None and b is not None]
-        if gains:
-            won = sum(gain > 0 for gain in gains)
-            found[metric] = Margin(float(np.mean(gains)), standard_error(gains), len(gains), won)
-    return found
-
-
-def standard_error(values: Sequence[float]) -> float | None:
-    """Give the standard error of the mean; one value has none."""
-    if len(values) < 2:
-        return None
-    return float(np.std(values, ddof=1) / np.sqrt(len(values)))
-
-
-def to_csv(scores: Sequence[Score]) -> str:
-    """Write all scores as CSV; what a picture does not have is empty."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [field.name for field in fields(Score)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(
-        {k: round(v, 5) if isinstance(v, float) else v for k, v in asdict(score).items()}
-        for score in scores
-    )
-    return text.getvalue()
-
-
-def to_markdown(summaries: Sequence[Summary], ours: str) -> str:
-    """Write a table a set: means, and ours against each other way."""
-    text = [
-        "Mean ± standard error over pictures. In brackets: how much better "
-        f"`{ours}` is, picture by picture, and on how many of them.",
-        "PSNR and SSIM: colours below the lines, to the painted truth. Composed: with drawn "
-        f"lines, at the picture's size, to the picture; `{PAINTED_TRUTH}` is the most possible.",
-        "Sets that hold the same pictures as one above are left out.",
-    ]
+    Where all lines are drawn ones, say, that set is the whole place. Where each set has one row
+    alone, as the shots of a film, they are rows of one table.
+    """
     sets: dict[str, list[Summary]] = {}
     for summary in summaries:
         sets.setdefault(summary.set, []).append(summary)
+    if len(sets) == len(summaries) > 1:
+        sets = {summaries[0].set: [replace(one, way=one.set) for one in summaries]}
     shown: list[list[Summary]] = []
     for name, rows in sets.items():
-        # Where all lines are drawn ones, say, that set is the place.
         contents = [replace(row, set="") for row in rows]
-        if contents in shown:
-            continue
-        shown.append(contents)
-        metrics = [metric for metric in METRICS if any(metric in row.metrics for row in rows)]
-        number = max(mean.number for row in rows for mean in row.metrics.values())
-        titles = " | ".join(HEADINGS[metric] for metric in metrics)
-        text += ["", f"## {name}: {number}", "", f"| hints | way | {titles} |"]
-        text.append("|---" * (2 + len(metrics)) + "|")
+        if contents not in shown:
+            shown.append(contents)
+            yield name, rows
+
+
+def columns(rows: Sequence[Summary], scores: Mapping[str, Score]) -> list[str]:
+    """Give the names of the scores that a set has, in their order."""
+    return [name for name in scores if any(name in row.scores for row in rows)]
+
+
+def pictures_in(rows: Sequence[Summary]) -> int:
+    """Give how many pictures stand behind a set."""
+    return max((one.number for row in rows for one in row.scores.values()), default=0)
+
+
+def to_markdown(summaries: Sequence[Summary], scores: Mapping[str, Score], about: str) -> str:
+    """Write a table a set: means and intervals, and how much better ours is."""
+    text = [
+        about,
+        "Mean, in brackets its 95 % interval (bootstrap over pictures or their groups); ± is a "
+        "deviation over subsets. Then how much better ours is, and on how many pictures.",
+    ]
+    for name, rows in distinct(summaries):
+        names = columns(rows, scores)
+        titles = " | ".join(scores[one].heading for one in names)
+        text += ["", f"## {name}: {pictures_in(rows)}", "", f"| hints | way | {titles} |"]
+        text.append("|---" * (2 + len(names)) + "|")
         for row in rows:
-            cells = " | ".join(format_cell(row, metric) for metric in metrics)
-            text.append(f"| {row.hints} | {row.way} | {cells} |")
+            cells = " | ".join(write_cell(row, one, scores[one].decimals) for one in names)
+            text.append(f"| {'' if row.hints is None else row.hints} | {row.way} | {cells} |")
     return "\n".join(text) + "\n"
 
 
-def format_cell(summary: Summary, metric: str) -> str:
+def write_cell(summary: Summary, name: str, decimals: int) -> str:
     """Write a mean and its margin; nothing where the set does not have it."""
-    if metric not in summary.metrics:
+    if name not in summary.scores:
         return ""
-    mean, digits = summary.metrics[metric], DECIMALS[metric]
-    text = _plus_minus(f"{mean.mean:.{digits}f}", mean.error, digits)
-    if metric not in summary.margins:
+    text = write_estimate(summary.scores[name], decimals)
+    if name not in summary.margins:
         return text
-    margin = summary.margins[metric]
-    gain = _plus_minus(f"{margin.mean:+.{digits}f}", margin.error, digits)
-    return f"{text} ({gain}, {margin.won}/{margin.number})"
+    margin = summary.margins[name]
+    return f"{text} ({margin.gain.mean:+.{decimals}f}, {margin.won}/{margin.gain.number})"
 
 
-def _plus_minus(text: str, error: float | None, digits: int) -> str:
-    return text if error is None else f"{text} ± {error:.{digits}f}"
+def write_estimate(estimate: Estimate, decimals: int) -> str:
+    """Write a mean with its interval, or with its deviation over subsets, where it has one."""
+    text = f"{estimate.mean:.{decimals}f}"
+    if estimate.low is not None and estimate.high is not None:
+        return f"{text} [{estimate.low:.{decimals}f}, {estimate.high:.{decimals}f}]"
+    if estimate.over_subsets is not None:
+        return f"{text} ± {estimate.over_subsets:.{decimals}f}"
+    return text
+
+
+TABLE = ("set", "hints", "way", "score", *Estimate.__dataclass_fields__)
+
+
+def to_csv(summaries: Sequence[Summary]) -> str:
+    """Write a line for each estimate."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, TABLE, lineterminator="\n")
+    writer.writeheader()
+    for summary in summaries:
+        place = {"set": summary.set, "hints": summary.hints, "way": summary.way}
+        for name, estimate in summary.scores.items():
+            writer.writerow({**place, "score": name, **asdict(estimate)})
+    return text.getvalue()
+
+
+class RowsFile:
+    """Writes rows as CSV while they come; what a picture does not have is empty."""
+
+    FIELDS = ("picture", "group", "sets", "hints", "way")
+
+    def __init__(self, stream: io.TextIOBase, scores: Iterable[str]) -> None:
+        self._writer = csv.DictWriter(stream, [*self.FIELDS, *scores], lineterminator="\n")
+        self._writer.writeheader()
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """Write rows."""
+        for row in rows:
+            known = {
+                "picture": row.picture,
+                "group": row.group,
+                "sets": "; ".join(row.sets),
+                "hints": row.hints,
+                "way": row.way,
+            }
+            rounded = {name: round(value, 5) for name, value in row.values.items()}
+            self._writer.writerow(known | rounded)

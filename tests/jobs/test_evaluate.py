@@ -1,17 +1,29 @@
 import csv
+import hashlib
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import torch
+from skimage import metrics
 
+from jobs.colorize import Colorize
+from jobs.colorize import main as colorize
 from jobs.evaluate import Evaluate, main
+from lineart.codec import decode_color
 from lineart.datasets.shards import Row, finish, write_shard
+from lineart.evaluation import paper_001
+from lineart.evaluation.request import Request
 from lineart.imaging.baselines import BASELINES
 from lineart.storage import Storage
 from tests.conftest import DrawLine
+from tests.evaluation.stand_ins import save_means
+from tests.film.photographs import draw_photo, save, write_weights
+from tests.ray_head import Head
 
 
 @pytest.fixture
@@ -31,16 +43,22 @@ def folder(tmp_path: Path, draw_line: DrawLine) -> Path:
 
 
 @pytest.fixture
-def flags(folder: Path, tiny_weights: Path, tmp_path: Path) -> Evaluate:
-    """Judge these pictures at a small size."""
-    return Evaluate(
-        pictures=str(folder),
-        output=str(tmp_path / "out"),
-        weights=f"{tiny_weights}",
-        hints="0,5",
-        network_size=64,
-        sheet=2,
+def request_(folder: Path, tiny_weights: Path) -> Request:
+    """Ask for these pictures at a small size."""
+    return Request(
+        data=str(folder), weights=f"tiny={tiny_weights}", hints="0,5", network_size=64, sheet=2
     )
+
+
+@pytest.fixture
+def flags(request_: Request, tmp_path: Path) -> Evaluate:
+    """Judge them."""
+    return Evaluate(request=request_, output=str(tmp_path / "out"))
+
+
+def change(flags: Evaluate, **changed: object) -> Evaluate:
+    """Change what is asked for."""
+    return replace(flags, request=replace(flags.request, **changed))
 
 
 def last_line(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
@@ -54,62 +72,70 @@ def read_scores(output: Path) -> list[dict[str, str]]:
     return list(csv.DictReader((output / "scores.csv").read_text().splitlines()))
 
 
+def read_summary(output: Path) -> dict[str, object]:
+    """Read what is left for programs."""
+    summary: dict[str, object] = json.loads((output / "summary.json").read_text())
+    return summary
+
+
+def table_of(output: Path) -> dict[tuple[str, str, str], float]:
+    """Read the means: set, way and score -> mean."""
+    rows = csv.DictReader((output / "table.csv").read_text().splitlines())
+    return {(row["set"], row["way"], row["score"]): float(row["mean"]) for row in rows}
+
+
+# Colours below lines.
+
+
 def test_everything_is_left(
-    flags: Evaluate, tmp_path: Path, tiny_weights: Path, capsys: pytest.CaptureFixture[str]
+    flags: Evaluate, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Rows, summary, table and sheets stand there; the last line says how many."""
+    """Rows, tables, sheets and page stand there; the last line says how many."""
     assert main(flags) == 0
     result = last_line(capsys)
-    assert (result["pictures"], result["failed"]) == (4, 0)
+    assert (result["judged"], result["failed"], result["missing"]) == (4, 0, [])
     out = tmp_path / "out"
     rows = read_scores(out)
-    assert len(rows) == result["scores"] == 4 * (2 + 2 + len(BASELINES))
-    assert {row["way"] for row in rows} == {
-        tiny_weights.name,
-        "white paper",
-        "painted truth",
-        *BASELINES,
-    }
+    assert len(rows) == result["scores"] == 4 * (2 + 1 + 1 + len(BASELINES))
+    assert {row["way"] for row in rows} == {"tiny", "white paper", "painted truth", *BASELINES}
     assert all(float(row["psnr"]) > 0 for row in rows)
     assert sum(row["psnr_composed"] == "" for row in rows) == len(rows) // 4
-    summary = json.loads((out / "summary.json").read_text())
-    assert summary["ours"] == tiny_weights.name
-    assert len(summary["weights"][tiny_weights.name]) == 64
-    assert {one["set"] for one in summary["summaries"]} == {
-        "film",
-        "film, drawn lines",
-        "film, full size",
-        "source film/s",
-    }
+    summary = read_summary(out)
+    assert summary["ours"] == "tiny"
+    assert len(summary["weights"]["tiny"]["sha256"]) == 64  # type: ignore[index]
+    sets = {"film", "film, drawn lines", "film, full size", "source film/s"}
+    assert {one["set"] for one in summary["summaries"]} == sets  # type: ignore[attr-defined]
     assert "## film, drawn lines: 3" in (out / "table.md").read_text()
     for count in (0, 5):
-        sheet = cv2.imread(str(out / f"sheet_{count}.png"))
-        assert sheet.shape[0] % 2 == 0
+        assert cv2.imread(str(out / f"sheet_{count}_hints.png")).shape[0] % 2 == 0
+    page = (out / "report.html").read_text()
+    assert page.count("<img") == 4
+    assert "film, drawn lines" in page
     assert not (out / ".partial").exists()
 
 
 def test_the_same_command_gives_the_same_scores(flags: Evaluate, tmp_path: Path) -> None:
-    """Twice the same, but for the seconds; a limit changes no picture's scores."""
+    """Twice the same; a limit changes no picture's scores."""
     tables = []
     for name, limit in (("a", None), ("b", None), ("c", 2)):
-        changed = replace(flags, output=str(tmp_path / name), limit=limit, sheet=0)
-        assert main(changed) == 0
-        rows = read_scores(tmp_path / name)
-        tables.append([{k: v for k, v in row.items() if k != "seconds"} for row in rows])
+        changed = change(flags, limit=limit, sheet=0, baselines="nearest")
+        assert main(replace(changed, output=str(tmp_path / name))) == 0
+        tables.append(read_scores(tmp_path / name))
     assert tables[0] == tables[1]
+    assert (tmp_path / "a/table.csv").read_text() == (tmp_path / "b/table.csv").read_text()
     names = {row["picture"] for row in tables[2]}
     assert len(names) == 2
     assert tables[2] == [row for row in tables[0] if row["picture"] in names]
 
 
-def test_two_weights(flags: Evaluate, tmp_path: Path) -> None:
+def test_two_weights(flags: Evaluate, tmp_path: Path, tiny_weights: Path) -> None:
     """The first are ours, the others are compared with; equal ones draw."""
-    weights = f"{flags.weights},{flags.weights}"
-    assert main(replace(flags, weights=weights, baselines="", hints="5", sheet=0)) == 0
-    summary = json.loads((tmp_path / "out/summary.json").read_text())
-    ours, other = summary["summaries"][:2]
-    assert ours["margins"] == {}
-    assert other["margins"]["psnr"] == {"mean": 0, "error": 0, "number": 4, "won": 0}
+    weights = f"new={tiny_weights},{tiny_weights}"
+    assert main(change(flags, weights=weights, baselines="", hints="5", sheet=0)) == 0
+    ours, other = read_summary(tmp_path / "out")["summaries"][:2]  # type: ignore[index]
+    assert (ours["way"], ours["margins"], other["way"]) == ("new", {}, tiny_weights.name)
+    margin = other["margins"]["psnr"]
+    assert (margin["won"], margin["gain"]["mean"], margin["gain"]["number"]) == (0, 0, 4)
 
 
 def test_broken_picture_exits_3(
@@ -120,10 +146,11 @@ def test_broken_picture_exits_3(
     broken.write_bytes(broken.read_bytes()[:100])
     assert main(flags) == 3
     assert (result := last_line(capsys))["failed"] == 1
-    assert result["pictures"] == 3
-    (failure,) = json.loads((tmp_path / "out/summary.json").read_text())["failures"]
-    assert failure["picture"] == "s/color/1.png"
+    assert result["judged"] == 3
+    (failure,) = read_summary(tmp_path / "out")["failures"]  # type: ignore[misc]
+    assert failure["picture"] == "film/s/color/1.png"
     assert "PNG" in failure["message"]
+    assert "film/s/color/1.png" in (tmp_path / "out/report.html").read_text()
 
 
 def test_only_held_out_pictures(flags: Evaluate, folder: Path, tmp_path: Path) -> None:
@@ -132,21 +159,30 @@ def test_only_held_out_pictures(flags: Evaluate, folder: Path, tmp_path: Path) -
     image, line = ((folder / f"s/{kind}/2.png").read_bytes() for kind in ("color", "line"))
     row = Row("film/s/color/2.png", image, line, 128, 72, "0", "0", "g", "film/s", None, None)
     finish(held_out, [write_shard(held_out, 0, [row])])
-    places = f"{folder},{held_out.uri}"
-    assert main(replace(flags, pictures=places, only=held_out.uri, sheet=0)) == 0
-    rows = read_scores(tmp_path / "out")
-    assert {(row["place"], row["picture"], row["is_enlarged"]) for row in rows} == {
-        ("film", "s/color/2.png", "True"),
-        ("validation", "film/s/color/2.png", "True"),
-    }
-    assert main(replace(flags, pictures=places, only=held_out.uri, network_size=0, sheet=0)) == 0
-    assert {row["is_enlarged"] for row in read_scores(tmp_path / "out")} == {"False"}
+    chosen = change(flags, data=f"{folder},{held_out.uri}", only=held_out.uri, sheet=0)
+    assert main(chosen) == 0
+    names = {row["picture"] for row in read_scores(tmp_path / "out")}
+    assert names == {"film/s/color/2.png", "validation/film/s/color/2.png"}
+
+
+def test_missing_lpips_leaves_the_others(
+    flags: Evaluate, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One sentence says why a score is left out; the others are there, and the status tells."""
+    chosen = change(flags, lpips="alex=missing.pth", hints="5", baselines="", sheet=0)
+    assert main(chosen) == 3
+    told = capsys.readouterr()
+    assert "evaluate: LPIPS is left out: missing.pth is not there" in told.err
+    assert json.loads(told.out.splitlines()[-1])["missing"] == ["LPIPS"]
+    assert {name for _, _, name in table_of(tmp_path / "out")} >= {"psnr", "ssim", "leakage"}
+    assert "Without LPIPS" in (tmp_path / "out/report.html").read_text()
 
 
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"pictures": "missing"}, "no folder"),
+        ({"data": "missing"}, "no folder"),
+        ({"data": ","}, "at least one"),
         ({"weights": "missing"}, "no weights"),
         ({"weights": ","}, "at least one"),
         ({"baselines": "nearest,magic"}, "magic"),
@@ -155,7 +191,10 @@ def test_only_held_out_pictures(flags: Evaluate, folder: Path, tmp_path: Path) -
         ({"hints": ""}, "must be"),
         ({"network_size": -1}, "must be"),
         ({"limit": 0}, "must be"),
+        ({"group": "("}, "no pattern"),
         ({"hints": "99999"}, "cannot take"),
+        ({"targets": "style"}, "--targets is for paper_004"),
+        ({"fid_features": "x"}, "--fid-features is for paper_001, paper_002, paper_004"),
     ],
 )
 def test_wrong_flags_exit_2(
@@ -165,13 +204,377 @@ def test_wrong_flags_exit_2(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """One sentence says what is wrong, and nothing is written."""
-    assert main(replace(flags, **changed)) == 2
+    assert main(change(flags, **changed)) == 2
     assert message in capsys.readouterr().err
     assert not Path(flags.output).exists()
 
 
 def test_dry_run(flags: Evaluate, capsys: pytest.CaptureFixture[str]) -> None:
-    """A dry run prints the flags and does nothing."""
+    """A dry run prints the flags and does nothing; an unknown protocol is refused."""
     assert main(replace(flags, dry_run=True)) == 0
-    assert json.loads(capsys.readouterr().out)["hints"] == "0,5"
+    assert json.loads(capsys.readouterr().out)["request"]["hints"] == "0,5"
+    assert main(replace(flags, protocol="magic")) == 2
+    assert "there are colors, paper_000" in capsys.readouterr().err
     assert not Path(flags.output).exists()
+
+
+# The papers' protocols.
+
+
+@pytest.fixture(scope="session")
+def means(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a TorchScript file of features."""
+    return save_means(tmp_path_factory.mktemp("features"))
+
+
+def test_paper_001(
+    flags: Evaluate, folder: Path, means: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Drawn and extracted lines stand apart; only large pictures have PSNR and SSIM."""
+    monkeypatch.setattr(paper_001, "PICTURE_PX", 64)
+    monkeypatch.setattr(paper_001, "FULL_PX", 100)
+    large = cv2.resize(cv2.imread(str(folder / "s/color/3.png")), (256, 144))
+    assert cv2.imwrite(str(folder / "s/color/large.png"), large)
+    asked = replace(flags.request, hints=None, network_size=512, fid_features=str(means))
+    assert main(replace(flags, request=asked, protocol="paper_001")) == 0
+    out = tmp_path / "out"
+    table = table_of(out)
+    assert {name for name, _, _ in table} == {"film, XDoG lines", "film, drawn lines"}
+    assert {way for _, way, _ in table} == {"tiny", "white paper"}
+    assert table["film, drawn lines", "tiny", "frechet_means.pt"] > 0
+    assert ("film, drawn lines", "tiny", "psnr_full") not in table
+    (scored,) = [row for row in read_scores(out) if row["psnr_full"] and row["way"] == "tiny"]
+    assert scored["picture"] == "film/s/color/large.png"
+    summary = read_summary(out)
+    notes = dict(summary["notes"])  # type: ignore[call-overload]
+    assert notes["short side below 100 px: without PSNR and SSIM"] == 4
+    assert any("below 2,048" in note for note in notes)
+    assert "Frechet distance on means.pt" in (out / "table.md").read_text()
+    assert "FID" not in (out / "table.md").read_text()
+
+
+def test_paper_001_at_full_size_is_what_the_film_makes(
+    folder: Path, tiny_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PSNR and SSIM are those of the frame that `jobs.colorize` gives for the same line."""
+    monkeypatch.setattr(paper_001, "PICTURE_PX", 64)
+    monkeypatch.setattr(paper_001, "FULL_PX", 72)
+    lines, color, out = folder / "s/line", tmp_path / "color", tmp_path / "out"
+    made = Colorize(lines=str(lines), output=str(color), weights=str(tiny_weights), network_size=64)
+    assert colorize(made) == 0
+    asked = Request(data=str(folder), weights=f"tiny={tiny_weights}", fid_features="none", sheet=0)
+    assert main(Evaluate(request=asked, output=str(out), protocol="paper_001")) == 3
+    rows = {row["picture"]: row for row in read_scores(out) if row["way"] == "tiny"}
+    for number in range(3):
+        truth = decode_color((folder / f"s/color/{number}.png").read_bytes())
+        frame = decode_color((color / f"frames/{number}.png").read_bytes())
+        row = rows[f"film/s/color/{number}.png"]
+        expected = metrics.peak_signal_noise_ratio(truth, frame)
+        assert float(row["psnr_full"]) == pytest.approx(expected, abs=1e-4)
+        expected = metrics.structural_similarity(frame, truth, channel_axis=2)
+        assert float(row["ssim_full"]) == pytest.approx(expected, abs=1e-4)
+
+
+def test_paper_002(
+    flags: Evaluate, tmp_path: Path, means: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Networks side by side, the concatenating U-Net among them, and every baseline."""
+    monkeypatch.setattr(paper_001, "PICTURE_PX", 64)
+    monkeypatch.setattr("lineart.evaluation.paper_002.PICTURE_PX", 64)
+    concat = write_weights(tmp_path / "concat", "concat_unet", width=2)
+    weights = f"{flags.request.weights},{concat}"
+    asked = replace(
+        flags.request, hints=None, network_size=512, fid_features=str(means), weights=weights
+    )
+    assert main(replace(flags, request=asked, protocol="paper_002")) == 0
+    table = table_of(tmp_path / "out")
+    assert {way for _, way, _ in table} == {"tiny", "concat", *BASELINES}
+    drawn = {
+        way: value
+        for (name, way, score), value in table.items()
+        if (name, score) == ("film, drawn lines", "frechet_means.pt")
+    }
+    assert len(drawn) == 6
+    assert table["film, drawn lines", "nearest", "de_hints"] < 1
+    models = {way: one["model"] for way, one in read_summary(tmp_path / "out")["weights"].items()}  # type: ignore[attr-defined]
+    assert models == {"tiny": "additive_unet", "concat": "concat_unet"}
+
+
+def test_without_features_the_others_are_computed(
+    flags: Evaluate,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """FID is missing with a sentence that says where its file belongs; nothing is downloaded."""
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
+    monkeypatch.setattr("lineart.evaluation.paper_002.PICTURE_PX", 64)
+    monkeypatch.setattr(paper_001, "PICTURE_PX", 64)
+    asked = replace(flags.request, hints=None, network_size=512, limit=1, baselines="")
+    assert main(replace(flags, request=asked, protocol="paper_002")) == 3
+    told = capsys.readouterr()
+    assert "evaluate: FID is left out: " in told.err
+    assert "torch-fidelity's release" in told.err
+    assert {score for _, _, score in table_of(tmp_path / "out")} == {"de_hints", "leakage"}
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Photographs of two classes."""
+    for number in range(8):
+        kind = ("cat", "red_house")[number % 2]
+        save(tmp_path / f"photos/{kind}/{number}.png", draw_photo(number))
+    return tmp_path / "photos"
+
+
+def test_paper_000(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each photograph is asked for the class of its folder, or of the file, in every way."""
+    asked: list[tuple[str, ...]] = []
+
+    def load(choice: str, prompts: tuple[str, ...]) -> object:
+        asked.append((choice, *prompts))
+        return lambda picture: np.array([picture.mean() / 255, 1 - picture.mean() / 255])
+
+    monkeypatch.setattr("lineart.evaluation.paper_000.load_clip", load)
+    weights = [write_weights(tmp_path / name, "line_drawing", width=2, blocks=1) for name in "ab"]
+    request = Request(
+        data=str(photos), weights=f"with={weights[0]},without={weights[1]}", network_size=64
+    )
+    out = tmp_path / "out"
+    assert main(Evaluate(request=request, output=str(out), protocol="paper_000")) == 0
+    usual = "ViT-B-32-quickgelu=openai"
+    assert set(asked) == {(usual, "a drawing of cat", "a drawing of red house")}
+    table = table_of(out)
+    assert {way for _, way, _ in table} == {"with", "without", "photograph"}
+    grey = [draw_photo(number).mean() / 255 for number in range(8)]
+    expected = np.mean([1 - value if number % 2 else value for number, value in enumerate(grey)])
+    assert table["photos", "photograph", "clip"] == pytest.approx(expected, abs=0.01)
+    assert table["photos", "with", "clip"] == pytest.approx(table["photos", "without", "clip"])
+    classes = tmp_path / "classes.json"
+    classes.write_text(json.dumps({f"{number}": f"c{number // 4}" for number in range(8)}))
+    chosen = replace(request, classes=str(classes), prompt="{}, sketched")
+    assert main(Evaluate(request=chosen, output=str(out), protocol="paper_000")) == 0
+    assert asked[-1] == (usual, "c0, sketched", "c1, sketched")
+    assert table_of(out)["photos", "photograph", "clip"] != pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({}, "no score is left: the weights openai of ViT-B-32-quickgelu are in no cache"),
+        ({"weights": "default"}, "colour line drawings"),
+        ({"prompt": "a drawing"}, "needs {} where the class stands"),
+        ({"classes": "{one}"}, "all photographs are of one class"),
+        ({"classes": "{few}"}, "does not name red_house/1.png"),
+        ({"classes": "{broken}"}, "is no JSON"),
+        ({"classes": "{list}"}, "must be an object"),
+    ],
+)
+def test_paper_000_says_what_is_wrong(
+    photos: Path,
+    tmp_path: Path,
+    changed: dict[str, str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One sentence; nothing is written."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    texts = {
+        "one": json.dumps({f"{number}": "same" for number in range(8)}),
+        "few": json.dumps({"0.png": "cat", "2": "cat", "cat/4.png": "cat", "cat/6": "cat"}),
+        "broken": "{",
+        "list": "[]",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    known = {name: str(tmp_path / name) for name in texts}
+    filled = {k: v.format(**known) if k == "classes" else v for k, v in changed.items()}
+    weights = write_weights(tmp_path / "w", "line_drawing", width=2, blocks=1)
+    request = replace(Request(data=str(photos), weights=str(weights)), **filled)
+    out = tmp_path / "out"
+    assert main(Evaluate(request=request, output=str(out), protocol="paper_000")) == 2
+    assert message in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_paper_004(photos: Path, means: Path, tmp_path: Path) -> None:
+    """Translated photographs against pictures of the style; photographs equal to it are nearest."""
+    for number in range(8):
+        save(tmp_path / f"style/{number}.png", draw_photo(number))
+    weights = write_weights(tmp_path / "w", "line_drawing", width=2, blocks=1)
+    request = Request(
+        data=str(photos),
+        targets=str(tmp_path / "style"),
+        weights=f"ours={weights}",
+        fid_features=str(means),
+        network_size=64,
+    )
+    out = tmp_path / "out"
+    assert main(Evaluate(request=request, output=str(out), protocol="paper_004")) == 0
+    table = table_of(out)
+    for score in ("kernel_means.pt", "frechet_means.pt"):
+        photograph = table["source to target", "photograph", score]
+        assert photograph < table["source to target", "ours", score]
+    assert "kernel distance x 100 on means.pt" in (out / "table.md").read_text()
+    missing = replace(request, targets=None)
+    assert main(Evaluate(request=missing, output=str(out), protocol="paper_004")) == 2
+
+
+# A film.
+
+
+def test_film(
+    folder: Path,
+    tiny_weights: Path,
+    tmp_path: Path,
+    draw_line: DrawLine,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A film on twos: half is held; a flash of one frame is flicker, and shots stand apart."""
+    lines, color, out = tmp_path / "lines", tmp_path / "color", tmp_path / "out"
+    for number in range(6):
+        line = draw_line(1, 128, 192)
+        cv2.circle(line, (20 + 30 * (number // 2), 64), 9, 0, 2)
+        for shot in ("still", "flash"):
+            (lines / shot).mkdir(parents=True, exist_ok=True)
+            assert cv2.imwrite(str(lines / shot / f"{number}.png"), line)
+    made = Colorize(lines=str(lines), output=str(color), weights=str(tiny_weights), network_size=64)
+    assert colorize(made) == 0
+    path = color / "frames/flash/2.png"
+    frame = cv2.imread(str(path))
+    assert cv2.imwrite(str(path), (frame.astype(int) + 40).clip(0, 255).astype(np.uint8))
+    request = Request(data=str(color), lines=str(lines))
+    assert main(Evaluate(request=request, output=str(out), protocol="film")) == 0
+    assert last_line(capsys)["judged"] == 12
+    table = table_of(out)
+    # The two shots have the same three drawings: one is made, eleven frames take its colours.
+    assert table["color", "color", "held"] == pytest.approx(9 / 12)
+    assert table["shot flash", "color", "flicker"] > table["shot still", "color", "flicker"] + 5
+    rows = read_scores(out)
+    assert len(rows) == 12
+    assert sum(row["flicker"] != "" for row in rows) == 4
+    # What is gone or of another size is a failure; the others are judged.
+    (color / "frames/still/4.png").unlink()
+    shutil.copy(folder / "s/color/0.png", color / "frames/flash/2.png")
+    assert main(Evaluate(request=request, output=str(out), protocol="film")) == 3
+    failures = {one["picture"]: one["message"] for one in read_summary(out)["failures"]}  # type: ignore[attr-defined]
+    assert failures.keys() == {"still/4.png", "flash/2.png"}
+    assert "made of another drawing" in failures["flash/2.png"]
+    assert len(read_scores(out)) == 10
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"lines": None}, "film needs --lines"),
+        ({"lines": "missing"}, "no folder"),
+        ({"data": "missing"}, "no folder"),
+        ({}, "no coloured frame"),
+        ({"weights": "x"}, "--weights is for"),
+    ],
+)
+def test_film_says_what_is_wrong(
+    folder: Path,
+    tmp_path: Path,
+    changed: dict[str, object],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """One sentence; nothing is written."""
+    (tmp_path / "color").mkdir()
+    request = Request(data=str(tmp_path / "color"), lines=str(folder))
+    out = tmp_path / "out"
+    flags = Evaluate(request=replace(request, **changed), output=str(out), protocol="film")
+    assert main(flags) == 2
+    assert message in capsys.readouterr().err
+    assert not out.exists()
+
+
+# On Ray.
+
+
+def test_the_same_numbers_on_ray(
+    flags: Evaluate, means: Path, tmp_path: Path, joined_ray: Head, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alone and on a cluster all tables are equal to the last digit."""
+    asked = replace(
+        flags.request, hints=None, network_size=512, fid_features=str(means), baselines="nearest"
+    )
+    outs = [tmp_path / "ray", tmp_path / "alone"]
+    assert joined_ray.address
+    for out in outs:
+        assert main(replace(flags, request=asked, protocol="paper_002", output=str(out))) == 0
+        monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    for name in ("scores.csv", "table.csv", "table.md"):
+        assert (outs[0] / name).read_text() == (outs[1] / name).read_text()
+
+
+# A study.
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> dict[str, object]:
+    """A study of two pairs; the second set is picture b of the one and a of the other."""
+    pairs = [
+        {"id": "p0", "name": "0.png", "a": "first", "b": "second"},
+        {"id": "p1", "name": "1.png", "a": "second", "b": "first"},
+    ]
+    told = {"format": "lineart study 1", "first": "A", "second": "B", "question": "Q?"}
+    told |= {"pairs": pairs}  # type: ignore[dict-item]
+    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study/study.json").write_text(json.dumps(told | {"id": digest[:16]}))
+    return told | {"id": digest[:16]}
+
+
+def answer(study: dict[str, object], picture: str) -> dict[str, object]:
+    """Choose one picture of the first pair."""
+    side = {"a": "left", "b": "right"}[picture]
+    return {
+        "format": "lineart answers 1",
+        "study": study["id"],
+        "participant": "0" * 32,
+        "answers": [{"pair": "p0", "chosen": side, "left": "a", "picture": picture, "ms": 900}],
+    }
+
+
+def test_study(
+    study: dict[str, object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Answers of the study count, by file or by folder; others are refused by name."""
+    given = tmp_path / "study/answers.json"
+    given.write_text(json.dumps(answer(study, "b")))
+    request = Request(data=str(tmp_path / "study"), answers=str(given))
+    flags = Evaluate(request=request, output=str(tmp_path / "out"), protocol="study")
+    assert main(flags) == 0
+    told = json.loads((tmp_path / "out/summary.json").read_text())
+    assert (told["preferred"]["share"], told["preferred"]["number"]) == (1, 1)
+    assert "p0" in (tmp_path / "out/answers.csv").read_text()
+    (tmp_path / "study/strange.json").write_text(json.dumps(answer({"id": "other"}, "a")))
+    assert main(replace(flags, request=replace(request, answers=str(tmp_path / "study")))) == 3
+    shown = capsys.readouterr()
+    assert "strange.json does not count: these are answers to the study 'other'" in shown.err
+    assert json.loads(shown.out.splitlines()[-1])["judged"] == 1
+
+
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [(None, "study needs --answers"), ("missing.json", "missing.json"), (".", "no answers")],
+)
+def test_study_says_what_is_wrong(
+    study: dict[str, object],
+    tmp_path: Path,
+    answers: str | None,
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Without answers nothing is written."""
+    assert study["id"]
+    folder = tmp_path / "study"
+    where = str(folder / answers) if answers else None
+    request = Request(data=str(folder), answers=where)
+    flags = Evaluate(request=request, output=str(tmp_path / "out"), protocol="study")
+    assert main(flags) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

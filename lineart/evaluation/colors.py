@@ -1,0 +1,143 @@
+"""Protocol `colors`: colours below the lines against the painted truth, with and without hints.
+
+Every way sees the same drawing and the same hints, and gives the colours below the lines. They are
+judged there, against the truth with its lines painted over; where the lines are drawn ones, the
+composed picture is judged as well, at the picture's own size and against the picture itself.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from lineart.evaluation.cases import Case, Trial, make_case, run_trial
+from lineart.evaluation.coloring import plan_coloring
+from lineart.evaluation.findings import Finding, Plan, Row
+from lineart.evaluation.networks import load_lpips
+from lineart.evaluation.pictures import Unit, read_unit, source_of
+from lineart.evaluation.request import Request
+from lineart.evaluation.scores import pick
+from lineart.evaluation.sheet import show_hints, strip
+from lineart.evaluation.ways import PAINTED_TRUTH, ways_at
+from lineart.image import Frame
+from lineart.imaging.baselines import Fill
+from lineart.imaging.cels import PAPER_FROM
+from lineart.imaging.frequency import compose
+from lineart.metrics import ciede2000, leakage, psnr, ssim
+from lineart.storage import Storage
+
+MOST_DB = 60.0
+"""Where PSNR ends: equal pictures would make means infinite; one level everywhere is 48 dB."""
+
+HINTS = "0,16,140"
+SOURCE = "source "
+"""How the names of sets begin that are sources."""
+
+ABOUT = (
+    "PSNR, SSIM, LPIPS and leakage: colours below the lines; all but leakage against the painted "
+    "truth. Composed: with drawn lines, at the picture's size, against the picture; "
+    f"the {PAINTED_TRUTH} is the most possible there."
+)
+
+
+def open_colors(request: Request) -> Plan:
+    """Plan the protocol; raises as `plan_coloring`."""
+    counts = request.counts(HINTS)
+    missing = {}
+    if request.lpips is not None:
+        try:
+            load_lpips(request.lpips)
+        except (OSError, ValueError) as error:
+            missing["LPIPS"] = str(error)
+            request = replace(request, lpips=None)
+    names = ["psnr", "ssim", *(["lpips"] if request.lpips else []), "de_hints", "leakage"]
+    plan = plan_coloring(
+        replace(request, hints=",".join(map(str, counts))),
+        judge,
+        scores=[*names, "psnr_composed", "ssim_composed"],
+        kinds=(),
+        about=ABOUT,
+    )
+    return replace(plan, missing=missing, scores=pick(plan.scores))
+
+
+def judge(request: Request, unit: Unit) -> Finding:
+    """Judge a picture with every number of hints."""
+    source = source_of(unit)
+    case = make_case(
+        read_unit(unit), unit.number, source=source, network_size_px=request.network_size or None
+    )
+    counts = request.counts(HINTS)
+    rows, sheets = [], {}
+    for count in counts:
+        ways = dict(ways_at(count, request))
+        if count == counts[0]:
+            ways[PAINTED_TRUTH] = truth_fill(case)
+        trial = run_trial(case, count, ways, request.seed)
+        rows += judge_trial(trial, unit, request, count)
+        if unit.is_shown:
+            sheets[f"{count} hints"] = sheet_row(trial)
+    return Finding(rows, sheets=sheets)
+
+
+def judge_trial(trial: Trial, unit: Unit, request: Request, count: int) -> list[Row]:
+    """Score every way of a trial."""
+    sets = sets_of(trial.case, Storage.at(unit.uri).name)
+    group = request.group_of(unit.name)
+    return [
+        Row(sets, unit.name, group, way, score(color, trial, request.lpips), count)
+        for way, color in trial.colors.items()
+    ]
+
+
+def score(color: Frame, trial: Trial, lpips: str | None = None) -> dict[str, float]:
+    """Give the scores of the colours that one way gave."""
+    case, drawn = trial.case, trial.case.original.line
+    found = {
+        "psnr": min(MOST_DB, psnr(color, case.painted)),
+        "ssim": ssim(color, case.painted),
+        "de_hints": hint_difference(color, trial),
+        "leakage": leakage(color, case.line),
+    }
+    if lpips:
+        found["lpips"] = load_lpips(lpips)(color, case.painted)
+    if drawn is not None:
+        whole = compose(color, drawn)
+        found["psnr_composed"] = min(MOST_DB, psnr(whole, case.original.color))
+        found["ssim_composed"] = ssim(whole, case.original.color)
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def sets_of(case: Case, place: str) -> tuple[str, ...]:
+    """Give the sets that a picture belongs to: its place, parts of it, and its source."""
+    drawn = case.original.line
+    sets = [place]
+    if drawn is not None:
+        sets.append(f"{place}, drawn lines")
+        if drawn.size > case.line.size:
+            sets.append(f"{place}, full size")
+    return (*sets, f"{SOURCE}{case.source}")
+
+
+def hint_difference(color: Frame, trial: Trial) -> float | None:
+    """Give the mean CIEDE2000 at the hints that lie on paper; None if there are none."""
+    is_hint = (trial.hint[..., 3] > 0) & (trial.case.line >= PAPER_FROM)
+    if not np.any(is_hint):
+        return None
+    return float(ciede2000(color[is_hint], trial.case.painted[is_hint]).mean())
+
+
+def truth_fill(case: Case) -> Fill:
+    """Give the painted truth as a way: composed, it is the most that any way can reach."""
+    return lambda *_: case.painted
+
+
+def sheet_row(trial: Trial) -> Frame:
+    """Show a trial: drawing, hints, each way composed with the lines, truth."""
+    line = trial.case.line
+    pictures = {
+        "drawing": line,
+        "hints": show_hints(line, trial.hint),
+        **{way: compose(color, line) for way, color in trial.colors.items()},
+        "truth": trial.case.color,
+    }
+    return strip(trial.case.name, pictures)

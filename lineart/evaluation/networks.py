@@ -1,0 +1,283 @@
+"""Networks that judge: Inception, CLIP, LPIPS. Nothing is downloaded; what is missing is said."""
+
+import hashlib
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from jaxtyping import Float32, UInt8
+from PIL import Image
+from torch import Tensor, nn
+from torchmetrics.functional.image.lpips import _LPIPS
+from torchmetrics.image.fid import NoTrainInceptionV3
+from torchvision import models
+
+from lineart.image import Frame
+from lineart.inference import color_to_tensor
+from lineart.models.pretrained import FEATURES, load_classifier
+
+INCEPTION = "inception"
+INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"
+INCEPTION_SHA256 = "6726825d"
+"""How the hash of the one file begins that FID and KID are defined by."""
+
+BACKBONES: Final[dict[Any, str]] = {
+    "alex": models.AlexNet_Weights.IMAGENET1K_V1.url,
+    "vgg": models.VGG16_Weights.IMAGENET1K_V1.url,
+    "squeeze": models.SqueezeNet1_1_Weights.IMAGENET1K_V1.url,
+}
+"""LPIPS's networks -> address whose last part is the file's name in torchvision's cache."""
+
+
+class PictureFeatures:
+    """Features of pictures, for distances between sets.
+
+    Args:
+        name: What scores are named after.
+        network: 8-bit pictures [B, 3, H, W] -> features [B, D].
+    """
+
+    def __init__(self, name: str, network: nn.Module) -> None:
+        self.name = name
+        self.network = network.eval().to(pick_device())
+
+    @torch.inference_mode()
+    def __call__(self, picture: Frame) -> Float32[np.ndarray, " D"]:
+        """Give the features of one picture."""
+        batch = torch.from_numpy(picture).permute(2, 0, 1)[None].contiguous().to(pick_device())
+        features: Float32[np.ndarray, " D"] = self.network(batch).float().cpu().numpy().reshape(-1)
+        return features
+
+
+class Pooled(nn.Module):
+    """A network of `lineart.models.pretrained` for 8-bit pictures; each map gives its mean."""
+
+    def __init__(self, features: nn.Module) -> None:
+        super().__init__()
+        self.features = features
+
+    def forward(self, pictures: UInt8[Tensor, "B 3 H W"]) -> Tensor:
+        """Give the features."""
+        maps: Tensor = self.features(pictures.float() / 127.5 - 1)
+        return maps.flatten(2).mean(2) if maps.ndim > 2 else maps
+
+
+@lru_cache(maxsize=1)
+def load_features(choice: str) -> PictureFeatures:
+    """Load what `--fid-features` names: inception[=FILE], NAME=FILE, or a TorchScript FILE.
+
+    Raises:
+        FileNotFoundError: there is no such file, or nothing in the cache.
+        ValueError: the file is not what its name says.
+    """
+    name, _, file = choice.partition("=")
+    if Path(choice).is_file():
+        # With its suffix it is never taken for one of the names.
+        script = Path(choice)
+        return PictureFeatures(f"{script.stem}{script.suffix or '.ts'}", load_script(script))
+    if name == INCEPTION:
+        return PictureFeatures(name, load_inception(Path(file) if file else None))
+    if name not in FEATURES:
+        raise FileNotFoundError(
+            f"--fid-features {choice}: there is no such file; give a TorchScript file, "
+            f"{INCEPTION}=FILE, or NAME=FILE with one of {', '.join(FEATURES)}"
+        )
+    if not Path(file).is_file():
+        raise FileNotFoundError(f"--fid-features {choice}: {file or 'nothing'} is no file")
+    return PictureFeatures(name, Pooled(load_classifier(name, Path(file))))
+
+
+def load_inception(path: Path | None) -> nn.Module:
+    """Load the Inception of FID and KID: 2,048 features, pictures resized as it was in 2015.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        ValueError: it is another file.
+    """
+    path = path or hub_file(INCEPTION_FILE)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path} is not there; fetch {INCEPTION_FILE} from torch-fidelity's release v0.2.0 on "
+            f"GitHub and put it there, or name it with --fid-features {INCEPTION}=FILE"
+        )
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    if not digest.startswith(INCEPTION_SHA256):
+        raise ValueError(
+            f"{path} is not the file that FID is defined by: its SHA-256 begins with "
+            f"{digest[:8]}, not {INCEPTION_SHA256}"
+        )
+    return NoTrainInceptionV3("inception-v3-compat", ["2048"], str(path), antialias=False)
+
+
+def load_script(path: Path) -> nn.Module:
+    """Load a network that the user brings as TorchScript.
+
+    Raises:
+        ValueError: it is none.
+    """
+    with warnings.catch_warnings():
+        # PyTorch advises against TorchScript; the files that people have are TorchScript.
+        warnings.simplefilter("ignore", FutureWarning)
+        try:
+            network: nn.Module = torch.jit.load(str(path), "cpu")  # type: ignore[no-untyped-call]
+        except RuntimeError as error:
+            raise ValueError(
+                f"--fid-features {path} is no TorchScript; weights alone need a name, NAME=FILE"
+            ) from error
+    return network
+
+
+class Lpips:
+    """Learned perceptual distance of two pictures; 0 is the same.
+
+    Source:
+        Zhang, Isola, Efros, Shechtman, Wang, "The Unreasonable Effectiveness of Deep Features as a
+        Perceptual Metric", CVPR 2018, as torchmetrics computes it.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        self.network = network.eval().to(pick_device())
+
+    @torch.inference_mode()
+    def __call__(self, picture: Frame, truth: Frame) -> float:
+        """Give the distance of two pictures of one size."""
+        pair = torch.from_numpy(np.stack((picture, truth))).to(pick_device())
+        colors = color_to_tensor(pair)
+        return float(self.network(colors[:1], colors[1:]))
+
+
+@lru_cache(maxsize=1)
+def load_lpips(choice: str) -> Lpips:
+    """Load what `--lpips` names: alex, vgg or squeeze, with =FILE for the backbone's weights.
+
+    The linear heads come with torchmetrics.
+
+    Raises:
+        FileNotFoundError: the backbone's weights are not there.
+        ValueError: the name is unknown, or the file holds something else.
+    """
+    name, _, file = choice.partition("=")
+    if name not in BACKBONES:
+        raise ValueError(f"--lpips {choice}: there are {', '.join(BACKBONES)}")
+    path = Path(file) if file else hub_file(BACKBONES[name].rpartition("/")[2])
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path} is not there; put torchvision's weights of that name there, or name a file "
+            f"with --lpips {name}=FILE"
+        )
+    kind: Any = name
+    network = _LPIPS(net=kind, pnet_rand=True)
+    stored = torch.load(path, map_location="cpu", weights_only=True)
+    # Its slices keep the layers' names of the classifier: slice1.0.weight is features.0.weight.
+    tensors = {
+        key: stored.get(f"features.{key.partition('.')[2].removeprefix(_slice(key))}")
+        for key in network.net.state_dict()
+    }
+    if missing := [key for key, tensor in tensors.items() if tensor is None]:
+        raise ValueError(f"{path} lacks {missing[0]}: it does not hold torchvision's {name}")
+    network.net.load_state_dict(tensors)
+    return Lpips(network)
+
+
+def _slice(key: str) -> str:
+    """Give the number of the slice where slices stand in a list: slices.3.8 holds layer 8."""
+    return f"{key.split('.')[1]}." if key.startswith("slices.") else ""
+
+
+@dataclass(frozen=True)
+class ClipClassifier:
+    """Which of some prompts a picture shows, by CLIP."""
+
+    encode: Any
+    """Turns a PIL picture into what the model sees."""
+    model: Any
+    prompts: Float32[np.ndarray, "K D"]
+    """Embeddings of the prompts, of length 1."""
+
+    @torch.inference_mode()
+    def __call__(self, picture: Frame) -> Float32[np.ndarray, " K"]:
+        """Give the probability of each prompt."""
+        batch = self.encode(Image.fromarray(picture))[None].to(pick_device())
+        embedding = self.model.encode_image(batch, normalize=True).float().cpu()
+        logits = self.model.logit_scale.exp().cpu() * embedding @ torch.from_numpy(self.prompts).T
+        bias = getattr(self.model, "logit_bias", None)
+        logits = logits if bias is None else logits + bias.cpu()
+        probabilities: Float32[np.ndarray, " K"] = logits.softmax(dim=1)[0].numpy()
+        return probabilities
+
+
+@lru_cache(maxsize=1)
+def load_clip(choice: str, prompts: Sequence[str]) -> ClipClassifier:
+    """Load what `--clip` names, NAME=FILE or NAME=TAG, and read the prompts.
+
+    Raises:
+        FileNotFoundError: the weights are not there.
+        ValueError: the name is unknown, or the file holds something else.
+    """
+    import open_clip
+
+    name, _, weights = choice.partition("=")
+    if name not in open_clip.list_models():
+        raise ValueError(f"--clip {choice}: {name} is no model of open_clip")
+    if "hf_tokenizer_name" in open_clip.get_model_config(name)["text_cfg"]:
+        raise ValueError(
+            f"--clip {choice}: this model's tokenizer would have to be fetched; give one with "
+            "CLIP's own, such as ViT-B-32"
+        )
+    config = open_clip.get_pretrained_cfg(name, weights) or {}
+    path = Path(weights) if Path(weights).is_file() else find_tag(name, weights, config)
+    try:
+        model, _, encode = open_clip.create_model_and_transforms(
+            name,
+            pretrained=str(path.absolute()),
+            force_quick_gelu=bool(config.get("quick_gelu")),
+            image_mean=config.get("mean", open_clip.OPENAI_DATASET_MEAN),
+            image_std=config.get("std", open_clip.OPENAI_DATASET_STD),
+        )
+    except (RuntimeError, AttributeError, EOFError, StopIteration) as error:
+        raise ValueError(f"{path} does not hold the weights of {name}: {error}") from error
+    model = model.eval().to(pick_device())
+    with torch.inference_mode():
+        tokens = open_clip.get_tokenizer(name)(list(prompts)).to(pick_device())
+        embeddings = model.encode_text(tokens, normalize=True).float().cpu().numpy()
+    return ClipClassifier(encode, model, embeddings)
+
+
+def find_tag(name: str, tag: str, config: dict[str, Any]) -> Path:
+    """Give the file of a tag's weights in the caches of open_clip.
+
+    Raises:
+        FileNotFoundError: it is not there.
+    """
+    from huggingface_hub import try_to_load_from_cache
+
+    repository = config.get("hf_hub", "").rpartition("/")[0]
+    for file in ("open_clip_model.safetensors", "open_clip_pytorch_model.bin"):
+        found = try_to_load_from_cache(repository, file) if repository else None
+        if isinstance(found, str):
+            return Path(found)
+    file = str(config.get("url", "none")).rpartition("/")[2]
+    old = Path("~/.cache/clip").expanduser() / file
+    if not old.is_file():
+        raise FileNotFoundError(
+            f"the weights {tag or '?'} of {name} are in no cache; fetch them with python -c "
+            f"\"import open_clip; open_clip.create_model('{name}', '{tag}')\", or name a file "
+            f"with --clip {name}=FILE"
+        )
+    return old
+
+
+def hub_file(name: str) -> Path:
+    """Give where torch keeps a file that its libraries fetch, whether it is there or not."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / name
+
+
+def pick_device() -> str:
+    """Give where networks run: on a GPU where there is one."""
+    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -1,0 +1,165 @@
+"""The page of an evaluation: tables with intervals, what is missing, pictures side by side."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from lineart.evaluation.findings import Plan, Score
+from lineart.evaluation.paper_000 import PHOTOGRAPH
+from lineart.evaluation.run import Result
+from lineart.evaluation.statistics import Estimate
+from lineart.evaluation.tables import (
+    PARTS,
+    Summary,
+    columns,
+    distinct,
+    pictures_in,
+    write_estimate,
+)
+from lineart.evaluation.ways import PAINTED_TRUTH
+from lineart.report.tables import lay_out
+from lineart.report.text import as_text, data_uri, encode_thumbnail, template
+
+SETS_SHOWN = 60
+FAILURES_SHOWN = 100
+ROWS_SHOWN = 60
+
+LIMITS = {PAINTED_TRUTH, PHOTOGRAPH}
+"""Ways that say what is possible, and take no part in the contest."""
+
+
+def scores_page(plan: Plan, result: Result, run: Mapping[str, Any]) -> str:
+    """Give the page.
+
+    Args:
+        plan: What was done.
+        result: What came out.
+        run: Machine, versions, commit and flags, as names and values.
+    """
+    every = list(distinct(result.summaries))
+    sets = [show_set(name, rows, plan) for name, rows in every[:SETS_SHOWN]]
+    return template("scores.html").render(
+        protocol=as_text(run["flags"]["protocol"]),
+        ours=as_text(plan.ours),
+        ways=sorted({as_text(one.way) for one in result.summaries} - {as_text(plan.ours)}),
+        about=plan.about,
+        judged=result.num_judged,
+        sets=[one for one in sets if not one["is_part"]],
+        parts=[one for one in sets if one["is_part"]],
+        num_sets=len(every),
+        missing=[(name, as_text(why)) for name, why in plan.missing.items()],
+        notes=[(as_text(note), count) for note, count in result.notes.items()],
+        failures=[(as_text(n), as_text(why)) for n, why in result.failures[:FAILURES_SHOWN]],
+        num_failures=result.num_failed,
+        sheets=[(as_text(n), show_sheet(rows)) for n, rows in result.sheets.items()],
+        configuration=lay_out({**run["flags"], **plan.facts, **without_flags(run)}),
+        written=as_text(datetime.now(UTC)),
+    )
+
+
+def without_flags(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Give machine, versions and commit."""
+    return {name: value for name, value in run.items() if name != "flags"}
+
+
+def show_set(name: str, rows: Sequence[Summary], plan: Plan) -> dict[str, Any]:
+    """Say what the template needs to show a set."""
+    names = columns(rows, plan.scores)
+    ranges = {one: span_of(one, rows) for one in names}
+    best = {
+        (one, row.hints): pick_best(one, row.hints, rows, plan.scores[one].sign)
+        for one in names
+        for row in rows
+    }
+    return {
+        "name": as_text(name),
+        "is_part": name.startswith(PARTS),
+        "pictures": pictures_in(rows),
+        "has_hints": any(row.hints is not None for row in rows),
+        "columns": [plan.scores[one] for one in names],
+        "rows": [
+            {
+                "way": as_text(row.way),
+                "hints": row.hints,
+                "starts": place == 0 or rows[place - 1].hints != row.hints,
+                "is_ours": row.way == plan.ours,
+                "cells": [
+                    show_cell(row, one, plan.scores[one], ranges[one])
+                    | {"is_best": row.way == best[one, row.hints]}
+                    for one in names
+                ],
+            }
+            for place, row in enumerate(rows)
+        ],
+    }
+
+
+def show_cell(
+    row: Summary, name: str, score: Score, ends: tuple[float, float] | None
+) -> dict[str, Any]:
+    """Give the texts of a cell, and where its interval lies, in percent of the column's range.
+
+    A limit takes no part: it has no place in the range, and nobody is better than it.
+    """
+    if name not in row.scores:
+        return {"text": ""}
+    estimate = row.scores[name]
+    _, _, bounds = write_estimate(estimate, score.decimals).partition(" ")
+    is_compared = row.way not in LIMITS
+    return {
+        "text": f"{estimate.mean:.{score.decimals}f}",
+        "bounds": bounds,
+        "number": estimate.number,
+        "gain": write_gain(row, name, score.decimals) if is_compared else "",
+        "bar": place_bar(estimate, ends) if is_compared and ends else None,
+    }
+
+
+def write_gain(row: Summary, name: str, decimals: int) -> str:
+    """Say how much better ours is, if it is compared."""
+    if name not in row.margins:
+        return ""
+    gain, won = row.margins[name].gain, row.margins[name].won
+    return f"{gain.mean:+.{decimals}f}, better on {won} of {gain.number}"
+
+
+def place_bar(estimate: Estimate, ends: tuple[float, float]) -> dict[str, float]:
+    """Say where an interval begins, how wide it is, and where its middle is, in percent."""
+    low, high = (estimate.mean if end is None else end for end in (estimate.low, estimate.high))
+    left, middle, right = (
+        round(100 * (value - ends[0]) / (ends[1] - ends[0]), 1)
+        for value in (low, estimate.mean, high)
+    )
+    return {"left": left, "middle": middle, "width": round(right - left, 1)}
+
+
+def span_of(name: str, rows: Sequence[Summary]) -> tuple[float, float] | None:
+    """Give the range that a column's intervals lie in; one alone, or equal ones, have none."""
+    found = [row.scores[name] for row in rows if name in row.scores and row.way not in LIMITS]
+    ends = [end for one in found for end in (one.low, one.mean, one.high) if end is not None]
+    return (min(ends), max(ends)) if len(found) > 1 and min(ends) < max(ends) else None
+
+
+def pick_best(name: str, hints: int | None, rows: Sequence[Summary], sign: int) -> str | None:
+    """Give the way with the best mean among those of the same hints, if there is a choice.
+
+    What is given to all, such as the painted truth, is a limit and no way to compare.
+    """
+    means = {
+        row.way: sign * row.scores[name].mean
+        for row in rows
+        if row.hints == hints and name in row.scores and row.way not in LIMITS
+    }
+    return max(means, key=lambda way: means[way]) if sign and len(means) > 1 else None
+
+
+def show_sheet(rows: Sequence[Any]) -> list[dict[str, Any]]:
+    """Give the rows of a sheet as pictures."""
+    return [
+        {
+            "uri": data_uri(encode_thumbnail(row, row.shape[0])),
+            "width": row.shape[1],
+            "height": row.shape[0],
+        }
+        for row in rows[:ROWS_SHOWN]
+    ]

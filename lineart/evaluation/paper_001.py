@@ -1,0 +1,103 @@
+"""Protocol `paper_001`: FID without hints at 512; PSNR and SSIM of pictures of 1,500 px and more.
+
+Source:
+    Paper 001, 4.4 and table 2: lines by XDoG, and real pairs of line and colour, each by itself.
+    Pictures are coloured at 512, their lines laid over them by frequency separation (3.4), and
+    compared with the original at its own size.
+"""
+
+from lineart.datasets.samples import Picture
+from lineart.evaluation.cases import XDOG_SIGMA
+from lineart.evaluation.coloring import plan_coloring, see
+from lineart.evaluation.colors import MOST_DB
+from lineart.evaluation.findings import Finding, Plan, Row
+from lineart.evaluation.pictures import Unit, read_unit
+from lineart.evaluation.request import Request
+from lineart.evaluation.sheet import strip
+from lineart.evaluation.ways import ways_at
+from lineart.image import Frame, Line, fit_short_side, resize
+from lineart.imaging.extraction import xdog
+from lineart.imaging.frequency import compose
+from lineart.imaging.hints import no_hints
+from lineart.metrics import leakage, psnr, ssim
+from lineart.storage import Storage
+
+PICTURE_PX = 512
+"""Short side at which pictures are coloured, and features taken."""
+
+FULL_PX = 1500
+"""Short side from which PSNR and SSIM count."""
+
+XDOG, DRAWN = "XDoG lines", "drawn lines"
+
+ABOUT = (
+    f"Coloured without hints at a short side of {PICTURE_PX}, lines laid over. Distances: at "
+    f"{PICTURE_PX}, against the pictures. PSNR and SSIM: at the picture's own size, of pictures "
+    f"whose short side is {FULL_PX:,} px or more. Leakage: colours below the lines, at "
+    f"{PICTURE_PX}."
+)
+
+
+def open_paper_001(request: Request) -> Plan:
+    """Plan the protocol; raises as `plan_coloring`."""
+    scores = ("psnr_full", "ssim_full", "leakage")
+    return plan_coloring(request, judge, scores=scores, kinds=("frechet",), about=ABOUT)
+
+
+def judge(request: Request, unit: Unit) -> Finding:
+    """Colour a picture in every way; its features, and if it is large its scores."""
+    picture = read_unit(unit)
+    color = resize(picture.color, fit_short_side(picture.color.shape[:2], PICTURE_PX))
+    line = draw(picture, color)
+    colors = fill_all(request, line)
+    made: dict[str, Frame] = {way: compose(one, line) for way, one in colors.items()}
+    set_name = f"{Storage.at(unit.uri).name}, {XDOG if picture.line is None else DRAWN}"
+    short_side_px = min(picture.color.shape[:2])
+    full = compare_full(request, picture) if short_side_px >= FULL_PX else {}
+    rows = []
+    for way, one in colors.items():
+        leak = leakage(one, line)
+        values = full.get(way, {}) | ({} if leak is None else {"leakage": leak})
+        rows.append(Row((set_name,), unit.name, request.group_of(unit.name), way, values, 0))
+    shown = {"drawing": line, **made, "picture": color}
+    return Finding(
+        rows,
+        see(request, set_name, color, made, 0),
+        {set_name: strip(picture.name, shown)} if unit.is_shown else {},
+        list(notes(short_side_px)),
+    )
+
+
+def draw(picture: Picture, color: Frame) -> Line:
+    """Give the drawn lines at the size of `color`, or extract them from it."""
+    if picture.line is None:
+        return xdog(color, sigma=XDOG_SIGMA)
+    return resize(picture.line, color.shape[:2])
+
+
+def fill_all(request: Request, line: Line) -> dict[str, Frame]:
+    """Colour a drawing in every way, without hints."""
+    ways = ways_at(0, request)
+    return {way: fill(line, no_hints(line.shape)) for way, fill in ways.items()}
+
+
+def compare_full(request: Request, picture: Picture) -> dict[str, dict[str, float]]:
+    """Colour a picture's lines of full size as a film's, and compare with the picture."""
+    line = draw(picture, picture.color)
+    small = resize(line, fit_short_side(line.shape, PICTURE_PX))
+    found = {}
+    for way, color in fill_all(request, small).items():
+        made = compose(color, line)
+        found[way] = {
+            "psnr_full": min(MOST_DB, psnr(made, picture.color)),
+            "ssim_full": ssim(made, picture.color),
+        }
+    return found
+
+
+def notes(short_side_px: int) -> list[str]:
+    """Say what does not hold for a picture of this size."""
+    if short_side_px >= FULL_PX:
+        return []
+    small = [f"short side below {PICTURE_PX} px: enlarged"] if short_side_px < PICTURE_PX else []
+    return [*small, f"short side below {FULL_PX:,} px: without PSNR and SSIM"]

@@ -1,0 +1,56 @@
+"""Protocol `paper_002`: FID at 512 with 140 hint pixels, against other networks and ways.
+
+Source:
+    Paper 002, 3 (experiments): the number of hints is fixed, and AU-Net is compared with the U-Net
+    that concatenates; give both as weights.
+"""
+
+from lineart.evaluation.cases import Case, run_trial
+from lineart.evaluation.coloring import plan_coloring, see
+from lineart.evaluation.colors import hint_difference, sheet_row
+from lineart.evaluation.findings import Finding, Plan, Row
+from lineart.evaluation.paper_001 import DRAWN, PICTURE_PX, XDOG, draw
+from lineart.evaluation.pictures import Unit, read_unit, source_of
+from lineart.evaluation.request import Request
+from lineart.evaluation.ways import ways_at
+from lineart.image import Frame, fit_short_side, resize
+from lineart.imaging.cels import remove_lines
+from lineart.imaging.frequency import compose
+from lineart.metrics import leakage
+from lineart.storage import Storage
+
+HINTS = 140
+
+ABOUT = (
+    f"Coloured at a short side of {PICTURE_PX} with {HINTS} hint pixels of the picture, lines laid "
+    f"over. Distances: at {PICTURE_PX}, against the pictures. dE at hints and leakage: colours "
+    "below the lines."
+)
+
+
+def open_paper_002(request: Request) -> Plan:
+    """Plan the protocol; raises as `plan_coloring`."""
+    scores = ("de_hints", "leakage")
+    return plan_coloring(request, judge, scores=scores, kinds=("frechet",), about=ABOUT)
+
+
+def judge(request: Request, unit: Unit) -> Finding:
+    """Colour a picture with hints in every way; its features and scores."""
+    picture = read_unit(unit)
+    color = resize(picture.color, fit_short_side(picture.color.shape[:2], PICTURE_PX))
+    line = draw(picture, color)
+    painted = remove_lines(color, line)
+    case = Case(picture.name, source_of(unit), unit.number, picture, color, line, painted)
+    trial = run_trial(case, HINTS, ways_at(HINTS, request), request.seed)
+    made: dict[str, Frame] = {way: compose(one, line) for way, one in trial.colors.items()}
+    set_name = f"{Storage.at(unit.uri).name}, {XDOG if picture.line is None else DRAWN}"
+    rows = []
+    for way, one in trial.colors.items():
+        found = {"de_hints": hint_difference(one, trial), "leakage": leakage(one, line)}
+        values = {name: value for name, value in found.items() if value is not None}
+        rows.append(Row((set_name,), unit.name, request.group_of(unit.name), way, values, HINTS))
+    return Finding(
+        rows,
+        see(request, set_name, color, made, HINTS),
+        {set_name: sheet_row(trial)} if unit.is_shown else {},
+    )

@@ -1,0 +1,74 @@
+"""The protocols by name: how each paper, and we, judge."""
+
+from collections.abc import Callable
+from typing import Final
+
+from lineart.evaluation.colors import open_colors
+from lineart.evaluation.film import open_film
+from lineart.evaluation.findings import Plan
+from lineart.evaluation.paper_000 import open_paper_000
+from lineart.evaluation.paper_001 import open_paper_001
+from lineart.evaluation.paper_002 import open_paper_002
+from lineart.evaluation.paper_004 import open_paper_004
+from lineart.evaluation.request import Request
+
+PROTOCOLS: Final[dict[str, Callable[[Request], Plan]]] = {
+    "colors": open_colors,
+    "paper_000": open_paper_000,
+    "paper_001": open_paper_001,
+    "paper_002": open_paper_002,
+    "paper_004": open_paper_004,
+    "film": open_film,
+}
+"""Name -> what plans it."""
+
+STUDY = "study"
+"""The protocol that asks people: it has answers in place of pictures, and no plan."""
+
+FLAGS: Final = {
+    "hints": {"colors"},
+    "lpips": {"colors"},
+    "answers": {STUDY},
+    "targets": {"paper_004"},
+    "lines": {"film"},
+    "classes": {"paper_000"},
+    "prompt": {"paper_000"},
+    "clip": {"paper_000"},
+    "fid_features": {"paper_001", "paper_002", "paper_004"},
+    "baselines": {"colors", "paper_002"},
+    "network_size": {"colors", "paper_000", "paper_004"},
+    "weights": set(PROTOCOLS) - {"film"},
+}
+"""Flags of some protocols alone."""
+
+
+def check(protocol: str, request: Request) -> None:
+    """Refuse what cannot be meant.
+
+    Raises:
+        ValueError: a flag is wrong or belongs to another protocol, or there is no such protocol.
+    """
+    if protocol not in (*PROTOCOLS, STUDY):
+        known = ", ".join((*PROTOCOLS, STUDY))
+        raise ValueError(f"no protocol is called {protocol!r}; there are {known}")
+    request.check()
+    usual = Request(data=request.data)
+    for flag, protocols in FLAGS.items():
+        if getattr(request, flag) != getattr(usual, flag) and protocol not in protocols:
+            raise ValueError(
+                f"--{flag.replace('_', '-')} is for {', '.join(sorted(protocols))}, not for "
+                f"{protocol}"
+            )
+
+
+def open_plan(protocol: str, request: Request) -> Plan:
+    """Plan one of `PROTOCOLS`.
+
+    Raises:
+        ValueError: a flag is wrong, or no score is left.
+        OSError: something that a flag names is not there.
+    """
+    plan = PROTOCOLS[protocol](request)
+    if not plan.scores:
+        raise ValueError(f"no score is left: {next(iter(plan.missing.values()))}")
+    return plan

@@ -1,0 +1,135 @@
+"""Ways to colour a drawing or to translate a photograph: networks by their weights, and others."""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lineart.evaluation.findings import AnySize
+from lineart.evaluation.networks import pick_device
+from lineart.evaluation.request import Request, split
+from lineart.film.colorization import open_coloring
+from lineart.film.task import Run
+from lineart.film.translation import Translating, open_translating
+from lineart.image import Frame, Hint, Line
+from lineart.imaging.baselines import BASELINES, Fill
+from lineart.imaging.hints import pool_hints
+from lineart.weights import fingerprint, open_weights, read_config, read_weights
+
+WHITE_PAPER = "white paper"
+PAINTED_TRUTH = "painted truth"
+
+DEFAULT_PX = 512
+
+Translate = Callable[[Frame], AnySize]
+"""Gives a picture or drawing, in three channels, of a photograph."""
+
+
+class Network(NamedTuple):
+    """A network as a way."""
+
+    run: Any
+    """A `Fill`, or a `Translate`."""
+    facts: dict[str, str]
+    """Which one it is: model, and SHA-256 of its files."""
+
+
+def name_weights(weights: str) -> dict[str, str]:
+    """Give each address a name: NAME=ADDRESS, else its folder, `run` for `run/weights`.
+
+    Raises:
+        ValueError: there are none.
+    """
+    named: dict[str, str] = {}
+    for part in split(weights):
+        name, equals, address = part.partition("=")
+        if not equals or "/" in name:
+            address = part
+            *above, name = [folder for folder in open_weights(part).root.split("/") if folder]
+            name = above[-1] if name == "weights" and above else name
+        named[name if name not in named else f"{name} {len(named) + 1}"] = address
+    if not named:
+        raise ValueError("there must be at least one name in weights")
+    return named
+
+
+@lru_cache(maxsize=2)
+def open_colorizers(weights: str) -> dict[str, Network]:
+    """Give networks as ways to colour.
+
+    Raises:
+        ValueError: there are none, one translates photographs, or a file is broken.
+        OSError: weights are not there.
+    """
+    ways = {}
+    for way, files in read_all(weights):
+        task = open_coloring(files, network_size_px=DEFAULT_PX)
+        run = task.open_network(files, device=pick_device(), batch_size=1)
+        ways[way] = Network(network_fill(run, task.draft_scale), describe(files))
+    return ways
+
+
+@lru_cache(maxsize=2)
+def open_translators(weights: str, size_px: int) -> dict[str, Network]:
+    """Give networks as ways to translate photographs.
+
+    Args:
+        weights: As the user names them.
+        size_px: Short side at which they see photographs, unless they take one size alone.
+
+    Raises:
+        ValueError: there are none, one colours drawings, or a file is broken.
+        OSError: weights are not there.
+    """
+    ways = {}
+    for way, files in read_all(weights):
+        has_size = read_config(files).get("size_px") is not None
+        task = open_translating(files, size_px=None if has_size else size_px)
+        run = task.open_network(files, device=pick_device(), batch_size=1)
+        ways[way] = Network(network_translate(run, task), describe(files))
+    return ways
+
+
+def read_all(weights: str) -> Iterator[tuple[str, dict[str, bytes]]]:
+    """Read the files of all weights of a flag, one after the other, by the names of their ways."""
+    for way, address in name_weights(weights).items():
+        yield way, read_weights(open_weights(address))
+
+
+def describe(files: Mapping[str, bytes]) -> dict[str, str]:
+    """Say which network these are the files of."""
+    return {"model": str(read_config(files).get("model")), "sha256": fingerprint(files)}
+
+
+def network_fill(run: Run, draft_scale: int) -> Fill:
+    """Give a network as a way to colour."""
+
+    def fill(line: Line, hint: Hint) -> Frame:
+        color: Frame = run(line[np.newaxis], pool_hints(hint, draft_scale)[np.newaxis])[0][0]
+        return color
+
+    return fill
+
+
+def network_translate(run: Run, task: Translating) -> Translate:
+    """Give a network as a way to translate: what `jobs.translate` gives before it is enlarged."""
+
+    def translate(photo: Frame) -> AnySize:
+        small = task.shrink(b"", photo, None).inputs[0]
+        picture = run(small[np.newaxis])[0][0]
+        return picture if picture.ndim == 3 else np.dstack([picture] * 3)
+
+    return translate
+
+
+def white_fill(line: Line, hint: Hint) -> Frame:  # noqa: ARG001 - one of many ways
+    """Leave the paper white."""
+    return np.full((*line.shape, 3), 255, np.uint8)
+
+
+def ways_at(count: int, request: Request) -> Mapping[str, Fill]:
+    """Give the ways to compare: without hints all baselines are white paper."""
+    networks = {way: one.run for way, one in open_colorizers(request.weights).items()}
+    baselines = {name: BASELINES[name] for name in split(request.baselines)}
+    return {**networks, **(baselines if count else {WHITE_PAPER: white_fill})}

@@ -1,0 +1,145 @@
+import tracemalloc
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from lineart.datasets.runners import alone
+from lineart.evaluation.film import TOGETHER, cut, find_parts
+from lineart.evaluation.findings import Feature, Finding, Plan, Row
+from lineart.evaluation.run import FAILURES_LISTED, Result, carry_out, start_runner
+from lineart.evaluation.scores import distance_score, pick
+from lineart.film.frames import Source
+
+
+class Unit(NamedTuple):
+    """A unit of work."""
+
+    name: str
+    number: int
+
+
+def judge(unit: Unit) -> Finding:
+    """Score a unit by its number, and refuse every tenth."""
+    if unit.number % 10 == 9:
+        raise ValueError(f"no {unit.number}")
+    rng = np.random.default_rng(unit.number)
+    features = [Feature("s", rng.random(512).astype(np.float32), way) for way in (None, "ours")]
+    row = Row(("s",), unit.name, unit.name, "ours", {"psnr": float(unit.number)})
+    return Finding([row], features, notes=["seen"])
+
+
+def plan(number: int, judge: Callable[[Unit], Finding] = judge) -> Plan:
+    """Plan to judge so many."""
+    name, score = distance_score("frechet", "stand-ins")
+    return Plan(
+        [Unit(f"{i}", i) for i in range(number)],
+        judge,
+        {name: score, **pick(("psnr",))},
+        "ours",
+        "about",
+        {name: "frechet"},
+    )
+
+
+def run(number: int, told: list[tuple[int, int]] | None = None) -> Result:
+    """Judge so many."""
+
+    def tell(result: Result, units: int) -> None:
+        if told is not None:
+            told.append((result.num_units, units))
+
+    return carry_out(plan(number), alone, 0, tell)
+
+
+def test_everything_that_was_found_is_counted() -> None:
+    """Rows, distances, notes and failures come out; progress is told unit by unit."""
+    told: list[tuple[int, int]] = []
+    result = run(30, told)
+    assert told == [(number, 30) for number in range(1, 31)]
+    assert (result.num_units, result.num_rows, result.num_failed) == (30, 27, 3)
+    assert result.failures == [("9", "no 9"), ("19", "no 19"), ("29", "no 29")]
+    (summary,) = result.summaries
+    expected = np.mean([number for number in range(30) if number % 10 != 9])
+    assert summary.scores["psnr"].mean == pytest.approx(expected)
+    assert summary.scores["frechet_stand-ins"].number == 27
+    assert result.notes["seen"] == 27
+    assert result.rows.count(b"\n") == 28
+    assert any("below 2,048" in note for note in result.notes)
+
+
+def test_memory_does_not_grow_with_pictures() -> None:
+    """More pictures take no more memory but for their rows' text: features are not kept."""
+    run(10)
+    grown = []
+    for number in (300, 700):
+        work = plan(number)
+        tracemalloc.start()
+        carry_out(work, alone, 0, lambda *_: None)
+        grown.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    # Of 360 pictures more: their lines, and 1 kB each in the cache of the bootstrap's draws. Their
+    # features would be 1.5 MB.
+    assert grown[1] - grown[0] < 900_000
+
+
+def test_of_many_failures_the_first_are_listed() -> None:
+    """All are counted; if nothing else is there, that is an error that names the first."""
+
+    def some(unit: Unit) -> Finding:
+        return judge(unit) if unit.number == 0 else judge(Unit(unit.name, 9))
+
+    number = FAILURES_LISTED + 20
+    result = carry_out(plan(number, some), alone, 0, lambda *_: None)
+    assert (result.num_failed, len(result.failures)) == (number - 1, FAILURES_LISTED)
+    broken = plan(5, lambda unit: judge(Unit(unit.name, 9)))
+    with pytest.raises(ValueError, match="nothing could be judged: 0: no 9"):
+        carry_out(broken, alone, 0, lambda *_: None)
+
+
+def test_few_units_need_no_ray() -> None:
+    """A small run stays in this process."""
+    with start_runner(3, None, wants_ray=False) as runner:
+        assert runner is alone
+
+
+# The parts of a film.
+
+
+def rows_of(shot: str, names: str, missing: str = "") -> list[dict[str, object]]:
+    """Give rows of a manifest; frames in `missing` have failed."""
+    return [
+        {
+            "frame": name,
+            "shot": shot,
+            "status": "done",
+            "output": None if name in missing else f"frames/{name}.png",
+            "pixels_sha256": name,
+            "hint_sha256": None,
+        }
+        for name in names
+    ]
+
+
+def test_parts_end_where_a_frame_is_missing() -> None:
+    """Shots stand apart, and the frame after a gap has none before it."""
+    rows = [*rows_of("one", "abcde", missing="c"), *rows_of("two", "fgh")]
+    sources = {name: Source(name, name) for name in "abdefh"}
+    parts = list(find_parts(rows, sources))
+    found = [(part.shot, "".join(f.source.name for f in part.frames)) for part in parts]
+    assert found == [("one", "ab"), ("one", "de"), ("two", "f"), ("two", "h")]
+    assert all(part.before is None for part in parts)
+
+
+def test_long_shots_are_cut_and_keep_the_frame_before() -> None:
+    """No step from frame to frame is lost, and none is judged twice."""
+    sources = {f"{i}": Source(f"{i}", f"{i}") for i in range(2 * TOGETHER + 3)}
+    rows = [row for i in sources for row in rows_of("s", [i])]  # type: ignore[arg-type]
+    (part,) = list(find_parts(rows[:TOGETHER], sources))
+    parts = list(cut("s", [part.frames[0]] * len(rows)))
+    assert [len(one.frames) for one in parts] == [TOGETHER, TOGETHER, 3]
+    first, second, third = find_parts(rows, sources)
+    assert first.before is None
+    assert second.before == first.frames[-1]
+    assert third.before == second.frames[-1]

@@ -1,0 +1,147 @@
+import csv
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lineart.evaluation.findings import Place, Row
+from lineart.evaluation.scores import distance_score, pick
+from lineart.evaluation.statistics import Estimate
+from lineart.evaluation.tables import (
+    RowsFile,
+    Summaries,
+    Summary,
+    distinct,
+    to_csv,
+    to_markdown,
+    write_estimate,
+)
+
+SCORES = pick(("psnr", "de_hints", "held"))
+
+
+@pytest.fixture
+def row() -> Row:
+    """A row to vary."""
+    return Row(("here", "source s"), "a", "a", "ours", {"psnr": 20.0, "de_hints": 1.0}, 16)
+
+
+def summarize(rows: list[Row], ours: str = "ours") -> list[Summary]:
+    """Give the summaries of rows, which belong to as many pictures as there are names."""
+    found = Summaries(SCORES, ours, 0)
+    for picture in dict.fromkeys(row.picture for row in rows):
+        found.add([row for row in rows if row.picture == picture])
+    return found.finish([])
+
+
+def test_summary_is_arithmetic(row: Row) -> None:
+    """Means, paired differences, deviations and wins are those computed by hand."""
+    ours, other = (20.0, 24.0, 28.0), (19.0, 25.0, 22.0)
+    rows = []
+    for number, values in enumerate(zip(ours, other, strict=True)):
+        for way, db in zip(("ours", "b"), values, strict=True):
+            scores = {"psnr": db, "de_hints": 3.0 if (number, way) == (0, "b") else 1.0}
+            rows.append(
+                replace(row, picture=f"{number}", group=f"{number}", way=way, values=scores)
+            )
+    first, second = [one for one in summarize(rows) if one.set == "here"]
+    assert (first.way, second.way, first.margins) == ("ours", "b", {})
+    psnr = first.scores["psnr"]
+    assert (psnr.mean, psnr.number, psnr.deviation) == (24, 3, 4)
+    assert psnr.low is not None
+    assert 20 <= psnr.low < 24
+    margin = second.margins["psnr"]
+    assert (margin.gain.mean, margin.won, margin.gain.number) == (pytest.approx(2), 2, 3)
+    assert margin.gain.deviation == pytest.approx(np.std([1, -1, 6], ddof=1))
+    # Less difference is better, and a draw is no win.
+    assert second.margins["de_hints"].gain.mean == pytest.approx(2 / 3)
+    assert second.margins["de_hints"].won == 1
+
+
+def test_hints_and_sets_stand_in_order(row: Row) -> None:
+    """Numbers of hints rise, sources come last, and scores that nobody has are missing."""
+    rows = [replace(row, hints=count) for count in (140, 0)]
+    rows.append(replace(row, sets=("there",), picture="b", values={"held": 1.0}, hints=None))
+    found = summarize(rows)
+    places = [(one.set, one.hints) for one in found]
+    expected = [("here", 0), ("here", 140), ("there", None), ("source s", 0), ("source s", 140)]
+    assert places == expected
+    assert list(found[0].scores) == ["psnr", "de_hints"]
+    assert list(found[2].scores) == ["held"]
+
+
+def test_a_score_that_is_neither_good_nor_bad_has_no_winner(row: Row) -> None:
+    """The share of held frames is no contest, and pictures that ours lacks are not compared."""
+    rows = [replace(row, way=way, values={"held": 1.0, "psnr": 3.0}) for way in ("ours", "b")]
+    rows.append(replace(row, picture="z", way="b"))
+    (other,) = [one for one in summarize(rows) if (one.set, one.way) == ("here", "b")]
+    assert list(other.margins) == ["psnr"]
+    assert (other.margins["psnr"].gain.number, other.scores["psnr"].number) == (1, 2)
+
+
+def test_distances_stand_beside_the_scores_of_their_way(row: Row) -> None:
+    """A distance of a whole set is a column of its own, and a set may have nothing else."""
+    name, score = distance_score("frechet", "inception")
+    assert (name, score.heading) == ("fid", "FID")
+    assert distance_score("kernel", "inception")[1].heading == "KID x 100"
+    assert distance_score("frechet", "x")[1].heading == "Frechet distance on x"
+    found = Summaries({name: score, **SCORES}, "ours", 0)
+    found.add([row])
+    distances = [(Place(one, 16, "ours"), "fid", Estimate(47.87, 9)) for one in ("here", "new")]
+    first, new, _ = found.finish(distances)
+    assert list(first.scores) == ["fid", "psnr", "de_hints"]
+    assert (new.set, new.scores["fid"].mean) == ("new", 47.87)
+
+
+def test_a_set_like_another_is_left_out(row: Row) -> None:
+    """The source holds the same pictures as the place, and is shown once."""
+    other = replace(row, sets=("here",), picture="b", values={"psnr": 1.0})
+    theirs = [replace(one, way="b") for one in (row, other)]
+    assert [name for name, _ in distinct(summarize([row, theirs[0]]))] == ["here"]
+    every = summarize([row, other, *theirs])
+    assert [name for name, _ in distinct(every)] == ["here", "source s"]
+
+
+def test_sets_of_one_row_are_one_table(row: Row) -> None:
+    """A film and its shots, each with one way, stand below each other."""
+    rows = [replace(row, sets=("film", f"shot {name}"), picture=name) for name in "ab"]
+    ((name, shown),) = distinct(summarize([replace(one, values={"psnr": 2.0}) for one in rows]))
+    assert name == "film"
+    assert [one.way for one in shown] == ["film", "shot a", "shot b"]
+    assert [one.scores["psnr"].number for one in shown] == [2, 1, 1]
+
+
+def test_table_is_markdown(row: Row) -> None:
+    """Every row has as many cells as its heading; intervals and margins stand beside the mean."""
+    rows = []
+    for name, db in (("a", 20.0), ("b", 22.0)):
+        for way, less in (("ours", 0.0), ("b", 1.5)):
+            rows.append(replace(row, picture=name, group=name, way=way, values={"psnr": db - less}))
+    table = to_markdown(summarize(rows), SCORES, "about")
+    assert "| 16 | b | 19.5 [18.5, 20.5] (+1.5, 2/2) |" in table
+    assert "dE at hints" not in table
+    lines = [line for line in table.splitlines() if line.startswith("|")]
+    assert {line.count("|") for line in lines} == {4}
+    assert [line for line in table.splitlines() if line.startswith("##")] == ["## here: 2"]
+
+
+def test_estimates_are_written_with_what_they_have() -> None:
+    """An interval where there is one, else a deviation over subsets, else the number alone."""
+    assert write_estimate(Estimate(1.0, 5, 2.0, 0.5, 1.5), 1) == "1.0 [0.5, 1.5]"
+    assert write_estimate(Estimate(1.0, 5, over_subsets=2.0), 2) == "1.00 ± 2.00"
+    assert write_estimate(Estimate(1.0, 5, 2.0), 2) == "1.00"
+
+
+def test_csv_holds_everything(row: Row) -> None:
+    """Every row comes back with what it has, and so does every estimate."""
+    stream = io.StringIO()
+    rows = RowsFile(stream, SCORES)
+    rows.add([row, replace(row, picture="b, c", values={"psnr": 1 / 3})])
+    read = list(csv.DictReader(io.StringIO(stream.getvalue())))
+    assert [one["picture"] for one in read] == ["a", "b, c"]
+    assert (read[1]["psnr"], read[1]["de_hints"], read[1]["hints"]) == ("0.33333", "", "16")
+    assert read[0]["sets"] == "here; source s"
+    table = list(csv.DictReader(io.StringIO(to_csv(summarize([row])))))
+    assert len(table) == 4
+    assert (table[0]["score"], table[0]["mean"], table[0]["low"]) == ("psnr", "20.0", "")
