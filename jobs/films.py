@@ -185,14 +185,14 @@ def start_runner(film: Film, frames: int) -> Iterator[Runner]:
     def start() -> OnRay:
         return OnRay(start_ray(), film.gpu_workers, film.cpu_workers)
 
-    try:
-        if joins or wants_ray:
+    if joins or wants_ray:
+        try:
             yield start()
-        else:
-            with closing(Handover(start)) as runner:
-                yield runner
-    finally:
-        stop_ray()
+        finally:
+            stop_ray()
+    else:
+        with closing(Handover(start, stop_ray)) as runner:
+            yield runner
 
 
 def write_page(opened: Opened, rows: pa.Table) -> None:

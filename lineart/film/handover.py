@@ -20,13 +20,16 @@ class Handover:
     of one.
 
     Args:
-        start_ray: Starts Ray, in a thread of its own, and gives who works on it.
+        start_ray: Starts Ray and gives who works on it.
+        stop_ray: Stops it. Both are called in one thread: Linux ends what Ray has started when the
+            thread ends that started it, and then Ray would be asked in vain to stop.
     """
 
-    def __init__(self, start_ray: Callable[[], OnRay]) -> None:
+    def __init__(self, start_ray: Callable[[], OnRay], stop_ray: Callable[[], None]) -> None:
         self._alone = Alone()
         self._thread = ThreadPoolExecutor(max_workers=1)
         self._ray = self._thread.submit(start_ray)
+        self._stop_ray = stop_ray
         self._begun: Future[Begun] | None = None
         self._uncounted: list[tuple[str, Written]] = []
 
@@ -73,11 +76,12 @@ class Handover:
                 self._ray.result().count(*self._uncounted.pop())
 
     def close(self) -> None:
-        """Wait until Ray has started and, if it has begun, made a frame; then it can be stopped."""
-        self._thread.shutdown()
-        if self._begun is not None and self._begun.exception() is None:
-            _, others = self._begun.result()
-            others.close()
+        """Stop Ray as soon as it has started and, if it has begun, made a frame."""
+        with self._thread:
+            if self._begun is not None and self._begun.exception() is None:
+                _, others = self._begun.result()
+                others.close()
+            self._thread.submit(self._stop_ray)
 
 
 def _take(waiting: deque[Work]) -> Iterator[Work]:

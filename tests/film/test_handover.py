@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from threading import Event
+from threading import Event, current_thread
 from typing import Any
 
 import pytest
@@ -68,6 +68,10 @@ def start(begun: Event, error: Exception | None = None) -> StandIn:
     return StandIn()
 
 
+def stop() -> None:
+    """There is nothing to stop."""
+
+
 def make(runner: Handover, count: int) -> Iterator[Written]:
     """Make frames of so many pictures."""
     nowhere = Storage.at("unused")
@@ -79,7 +83,7 @@ def make(runner: Handover, count: int) -> Iterator[Written]:
 def test_ray_gets_the_rest() -> None:
     """When Ray stands, the next few frames are still made here, all others there, each once."""
     begun = Event()
-    with closing(Handover(lambda: start(begun))) as runner:
+    with closing(Handover(lambda: start(begun), stop)) as runner:
         frames = make(runner, 100)
         here = [next(frames) for _ in range(10)]
         begun.set()
@@ -93,19 +97,29 @@ def test_ray_gets_the_rest() -> None:
 
 
 def test_few_frames_need_no_ray() -> None:
-    """A film that ends before Ray stands is made here, and Ray is waited for at the end."""
-    begun = Event()
-    runner = Handover(lambda: start(begun))
+    """A film that ends before Ray stands is made here; Ray is stopped in the thread it began in."""
+    begun, threads = Event(), []
+
+    def note() -> None:
+        threads.append(current_thread())
+
+    def begin() -> StandIn:
+        note()
+        return start(begun)
+
+    runner = Handover(begin, note)
     assert {frame.output_bytes for frame in make(runner, 40)} == {1}
+    assert len(threads) == 1
     begun.set()
     runner.close()
-    assert runner._ray.done()
+    assert len(threads) == 2
+    assert len({*threads}) == 1
 
 
 def test_ray_does_not_start() -> None:
     """What was made before is given; then one error says what is wrong."""
     begun = Event()
-    with closing(Handover(lambda: start(begun, ConnectionError("no room")))) as runner:
+    with closing(Handover(lambda: start(begun, ConnectionError("no room")), stop)) as runner:
         frames = make(runner, 80)
         next(frames)
         begun.set()
@@ -117,7 +131,7 @@ def test_ray_does_not_start() -> None:
 def test_tasks() -> None:
     """Tasks run here until Ray stands; each argument is given once."""
     begun = Event()
-    with closing(Handover(lambda: start(begun))) as runner:
+    with closing(Handover(lambda: start(begun), stop)) as runner:
         tasks = runner.run_tasks(lambda _: "here", range(5))
         first = [next(tasks), next(tasks)]
         begun.set()
@@ -128,7 +142,7 @@ def test_tasks() -> None:
 def test_counts_wait_for_ray() -> None:
     """What ended before Ray stood is counted when it does."""
     begun = Event()
-    with closing(Handover(lambda: start(begun))) as runner:
+    with closing(Handover(lambda: start(begun), stop)) as runner:
         runner.count("done", Written("a", 1, {}, None))
         begun.set()
         ray = runner._ray.result()
@@ -184,7 +198,7 @@ def test_a_film_is_the_same_everywhere(
     """Here, handed over to Ray, and as where there are GPUs: frames are equal to the bit."""
     expected = run(film, opened, Alone())
     monkeypatch.setattr(handover, "FEW_FRAMES", 3)
-    with closing(Handover(lambda: OnRay(ray_resources, None, None))) as runner:
+    with closing(Handover(lambda: OnRay(ray_resources, None, None), stop)) as runner:
         runner._ray.result()
         assert run(film, opened, runner) == expected
     monkeypatch.setattr(pipeline, "NETWORK_GPUS", 0)
