@@ -2,6 +2,7 @@
 
 python -m jobs.colorize --lines episode/lines --hints episode/hints --output episode/color
 python -m jobs.colorize --lines s3://studio/ep01/lines --output s3://studio/ep01/color
+python -m jobs.colorize --lines episode/lines --output episode/color --layers --openraster
 """
 
 import json
@@ -13,7 +14,8 @@ from typing import Annotated
 import tyro
 
 from jobs.films import ALL_DONE, Choice, Command, run
-from lineart.film.colorization import open_coloring
+from lineart.film.colorization import LAYERS, open_coloring
+from lineart.film.frames import OPENRASTER
 from lineart.film.opening import Film, OpenTask
 
 
@@ -31,6 +33,10 @@ class Colorize:
     """Weights that come with the program, by name, or the address of a folder of weights."""
     network_size: int = 512
     """Short side of the picture that the network sees, in pixels."""
+    layers: bool = False
+    """Also write, below layers/, the colours without the lines, as PNG."""
+    openraster: bool = False
+    """Also write, below openraster/, lines and colours as layers, for Krita and GIMP."""
     choice: Annotated[Choice, tyro.conf.OmitArgPrefixes] = field(default_factory=Choice)
 
 
@@ -52,7 +58,9 @@ def read_film(flags: Colorize) -> tuple[Film, OpenTask]:
     film = flags.choice.film(
         pictures=flags.lines, output=flags.output, weights=flags.weights, hints=flags.hints
     )
-    return film, partial(open_coloring, network_size_px=flags.network_size)
+    wanted = {LAYERS: flags.layers, OPENRASTER: flags.openraster}
+    extras = tuple(name for name, is_wanted in wanted.items() if is_wanted)
+    return film, partial(open_coloring, network_size_px=flags.network_size, extras=extras)
 
 
 if __name__ == "__main__":

@@ -65,9 +65,14 @@ class FilmFrame:
         return f"frames/{stem(self.name)}.png"
 
 
+OPENRASTER = "openraster"
+"""Folder of the files of layers that stand beside frames; those of all others are PNG."""
+
+
 def beside(output: str, folder: str) -> str:
     """Give the relative path of what stands beside a finished frame, in a folder of its own."""
-    return f"{folder}/{output.removeprefix('frames/')}"
+    name = output.removeprefix("frames/")
+    return f"{folder}/{stem(name)}.ora" if folder == OPENRASTER else f"{folder}/{name}"
 
 
 def stem(name: str) -> str:

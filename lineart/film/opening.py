@@ -20,6 +20,7 @@ from lineart.film.stages import Job
 from lineart.film.task import Task
 from lineart.storage import Storage
 from lineart.weights import fingerprint, is_included, open_weights, read_weights
+from lineart.weights.onnx_file import MODEL
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +133,11 @@ def _check_hints(hints: Sequence[Source]) -> None:
 
 def _check_networks(files: Mapping[str, bytes]) -> None:
     """Build the networks once here: weights that do not fit are refused before anything starts."""
+    if MODEL in files:
+        from lineart.onnx_inference import open_session
+
+        open_session(files[MODEL])
+        return
     from lineart.models import from_files
 
     from_files(files)

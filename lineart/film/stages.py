@@ -30,6 +30,7 @@ from lineart.film.rows import (
 from lineart.film.task import Run, Task
 from lineart.isolation import Cell, isolated, step
 from lineart.storage import Storage
+from lineart.weights.onnx_file import MODEL
 
 # One frame, one thread: the pipeline runs as many frames at once as there are cores.
 cv2.setNumThreads(1)
@@ -173,21 +174,27 @@ class Network:
 
 
 def _open_network(job: Job, weights: Storage, batch_size: int) -> Run:
-    import torch
-
     from lineart.weights import fingerprint, read_weights
 
     files = read_weights(weights)
     if job.weights_sha256 not in ("", fingerprint(files)):
         raise ValueError(f"the weights at {weights.uri} were changed while the film was running")
-    on_gpu = torch.cuda.is_available()
-    if not on_gpu:
-        torch.set_num_threads(1)
+    on_gpu = _prepare_torch() if MODEL not in files else False
     return job.task.open_network(
         files,
         device="cuda" if on_gpu else "cpu",
         batch_size=batch_size if on_gpu else 1,
     )
+
+
+def _prepare_torch() -> bool:
+    """Keep torch to one thread where there is no GPU; tell whether there is one."""
+    import torch
+
+    on_gpu = torch.cuda.is_available()
+    if not on_gpu:
+        torch.set_num_threads(1)
+    return on_gpu
 
 
 # Compose: answers -> PNGs in place.

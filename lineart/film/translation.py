@@ -17,6 +17,7 @@ from lineart.image import Frame, Size, resize
 from lineart.imaging.enlargement import enlarge_drawing
 from lineart.imaging.faces import FaceAligner, raise_contrast
 from lineart.weights import read_config
+from lineart.weights.onnx_file import MODEL, TRANSLATES
 
 PICTURE_VERSION = 1
 """Raise it when the same photograph and weights give other pixels: films are then made anew."""
@@ -46,8 +47,6 @@ class Translating:
     """YuNet's ONNX file, to cut out and align the face as paper 004 does; without it, nothing."""
 
     decode = staticmethod(decode_color)
-    # A photograph of 12 megapixels takes as long to read and shrink as a small network needs.
-    networks_fed = 1
 
     @property
     def words(self) -> Words:
@@ -101,6 +100,11 @@ class Translating:
         batch_size: int,  # noqa: ARG002 - photographs differ in size, and one keeps a GPU busy
     ) -> Run:
         """Build the pair: small photographs -> answers, and with attention heat and photographs."""
+        if MODEL in files:
+            from lineart.onnx_inference import OnnxModel
+
+            model = OnnxModel(files[MODEL], *TRANSLATES)
+            return lambda photos: [model(photos)]
         from lineart.inference import Translator
         from lineart.models import from_files
 
@@ -186,6 +190,8 @@ def open_translating(
 
 def _check_attention(files: Mapping[str, bytes], size_px: int) -> None:
     """Try a blank photograph: only the network itself knows whether it says where it looks."""
+    if MODEL in files:
+        raise ValueError("a model of ONNX has no attention to show; leave out --attention")
     from lineart.inference import Translator
     from lineart.models import from_files
 

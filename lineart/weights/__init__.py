@@ -1,4 +1,4 @@
-"""Weights as folders: those that come with the program, and anybody's."""
+"""Weights: folders that come with the program, anybody's folders, and models of ONNX."""
 
 import hashlib
 import json
@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lineart.storage import Storage
+from lineart.storage import Storage, read_file
+from lineart.weights.onnx_file import MODEL, read_contract
 
 INCLUDED = Path(__file__).parent
 """The folders of the weights that come with the program."""
@@ -22,7 +23,7 @@ def is_included(folder: Storage) -> bool:
 
 
 def open_weights(name_or_uri: str) -> Storage:
-    """Give the folder of weights that a name or an address means."""
+    """Give the place of the weights that a name or an address means: a folder, or an ONNX file."""
     included = INCLUDED / name_or_uri
     if "/" not in name_or_uri and included.is_dir():
         return Storage.at(str(included))
@@ -30,18 +31,21 @@ def open_weights(name_or_uri: str) -> Storage:
 
 
 def read_weights(folder: Storage) -> dict[str, bytes]:
-    """Read the files of a folder of weights: `config.json` and the safetensors.
+    """Read the files of a folder of weights: `config.json` and the safetensors; or one ONNX file.
 
     Raises:
         FileNotFoundError: there is no `config.json`.
+        OSError: the ONNX file cannot be read.
     """
+    if folder.name.lower().endswith(".onnx"):
+        return {MODEL: read_file(folder.uri)}
     try:
         files = {"config.json": folder.read("config.json")}
     except OSError as error:
         names = ", ".join(sorted(path.parent.name for path in INCLUDED.glob("*/config.json")))
         raise FileNotFoundError(
             f"no weights at {folder.uri}: config.json cannot be read ({error}); give a folder that "
-            f"holds it, or one of the included names: {names}"
+            f"holds it, a file NAME.onnx, or one of the included names: {names}"
         ) from error
     for entry in folder.entries():
         if entry.path.endswith(".safetensors"):
@@ -59,13 +63,15 @@ def fingerprint(files: Mapping[str, bytes]) -> str:
 
 
 def read_config(files: Mapping[str, bytes]) -> dict[str, Any]:
-    """Read `config.json` as far as a process without networks needs it.
+    """Read `config.json`, or an ONNX file, as far as a process without networks needs it.
 
     It holds `draft_scale` where the weights colour drawings, `channels` where they translate.
 
     Raises:
         ValueError: it is not such a file, or the number is not whole, 1 to `MOST`.
     """
+    if MODEL in files:
+        return read_contract(files[MODEL])
     try:
         config = json.loads(files["config.json"])
     except (ValueError, RecursionError) as error:

@@ -1,0 +1,77 @@
+"""OpenRaster: a picture in layers, which Krita, GIMP and MyPaint open."""
+
+import io
+import zipfile
+from collections.abc import Sequence
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+import numpy as np
+from jaxtyping import UInt8
+
+from lineart.codec.png import encode_png
+from lineart.image import Frame, resize
+
+THUMBNAIL_PX = 256
+"""Longest side of the thumbnail, as the format has it."""
+NORMAL, MULTIPLY = "svg:src-over", "svg:multiply"
+_VERSION = "0.0.6"
+_FIRST_DAY = (1980, 1, 1, 0, 0, 0)
+"""Equal layers make equal files."""
+
+
+class Layer(NamedTuple):
+    """One layer, as large as the picture."""
+
+    name: str
+    png: bytes
+    operator: str = NORMAL
+    """How it is laid on those below."""
+
+
+def encode_openraster(layers: Sequence[Layer], merged: Frame, merged_png: bytes) -> bytes:
+    """Write layers, the topmost first, and what they look like together.
+
+    Args:
+        layers: All of the size of `merged`.
+        merged: The layers laid on one another.
+        merged_png: The same as a file.
+
+    Source:
+        OpenRaster baseline 0.0.6, freedesktop.org.
+    """
+    height, width = merged.shape[:2]
+    members = {
+        "mimetype": b"image/openraster",
+        "stack.xml": _stack(layers, width, height),
+        **{_path(number): layer.png for number, layer in enumerate(layers)},
+        "mergedimage.png": merged_png,
+        "Thumbnails/thumbnail.png": encode_png(_thumbnail(merged)),
+    }
+    sink = io.BytesIO()
+    # PNG is compressed already, and readers know the kind of file by its first bytes.
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in members.items():
+            archive.writestr(zipfile.ZipInfo(name, _FIRST_DAY), content)
+    return sink.getvalue()
+
+
+def _path(number: int) -> str:
+    return f"data/layer{number}.png"
+
+
+def _stack(layers: Sequence[Layer], width: int, height: int) -> bytes:
+    image = ElementTree.Element("image", version=_VERSION, w=str(width), h=str(height))
+    stack = ElementTree.SubElement(image, "stack")
+    for number, layer in enumerate(layers):
+        facts = {"name": layer.name, "src": _path(number), "composite-op": layer.operator}
+        place = {"x": "0", "y": "0", "opacity": "1.0", "visibility": "visible"}
+        ElementTree.SubElement(stack, "layer", facts | place)
+    document: bytes = ElementTree.tostring(image, encoding="UTF-8", xml_declaration=True)
+    return document
+
+
+def _thumbnail(merged: Frame) -> UInt8[np.ndarray, "SmallH SmallW 3"]:
+    height, width = merged.shape[:2]
+    scale = min(1.0, THUMBNAIL_PX / max(height, width))
+    return resize(merged, (max(1, round(height * scale)), max(1, round(width * scale))))

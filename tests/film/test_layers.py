@@ -1,0 +1,114 @@
+"""Colours without lines and layered files beside the frames of a film, in this process."""
+
+import io
+import json
+import zipfile
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from xml.etree import ElementTree
+
+import cv2
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from PIL import Image
+
+from jobs.colorize import Colorize, read_film
+from lineart.film.alone import Alone
+from lineart.film.colorization import LAYERS, open_coloring
+from lineart.film.frames import OPENRASTER
+from lineart.film.opening import Film, open_film
+from lineart.film.run import Summary, run_film
+from lineart.manifest import read_manifest
+from lineart.storage import Storage
+from lineart.weights import read_weights
+from tests.conftest import DrawLine
+from tests.imaging.test_layers import multiply
+
+BOTH = (LAYERS, OPENRASTER)
+
+
+@pytest.fixture
+def film(tmp_path: Path, tiny_weights: Path, draw_line: DrawLine) -> Film:
+    """Give a film of three frames, the second of which is held."""
+    for name, seed in {"s1/f1": 1, "s1/f2": 1, "s1/f3.v2": 2}.items():
+        path = tmp_path / f"lines/{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        assert cv2.imwrite(str(path), draw_line(seed, 71, 127))
+    return Film(
+        pictures=str(tmp_path / "lines"), output=str(tmp_path / "out"), weights=str(tiny_weights)
+    )
+
+
+def run(film: Film, *extras: str) -> Summary:
+    """Colour the film."""
+    opened = open_film(film, partial(open_coloring, network_size_px=64, extras=extras))
+    return run_film(film, opened, Alone(), lambda _: None)[0]
+
+
+def read(png: bytes) -> np.ndarray:
+    """Read a PNG."""
+    return np.asarray(Image.open(io.BytesIO(png)))
+
+
+def test_layers_stand_beside_frames(film: Film) -> None:
+    """Every frame, held ones too, has its colour without lines at its size, and a layered file."""
+    assert run(film, *BOTH).held == 1
+    output = Path(film.output)
+    for name in ("s1/f1", "s1/f2", "s1/f3.v2"):
+        frame = read((output / f"frames/{name}.png").read_bytes())
+        color = read((output / f"layers/{name}.png").read_bytes())
+        assert frame.shape == color.shape == (71, 127, 3)
+        line = cv2.imread(f"{film.pictures}/{name}.png", cv2.IMREAD_GRAYSCALE)
+        assert_array_equal(frame[line >= 128], color[line >= 128])
+        assert (frame[line < 128] < color[line < 128]).any()
+        with zipfile.ZipFile(output / f"openraster/{name}.ora") as archive:
+            stack = ElementTree.fromstring(archive.read("stack.xml")).findall("./stack/layer")
+            lines, below = (read(archive.read(str(layer.get("src")))) for layer in stack)
+            assert [layer.get("composite-op") for layer in stack] == [
+                "svg:multiply",
+                "svg:src-over",
+            ]
+            assert_array_equal(below, color)
+            assert_array_equal(read(archive.read("mergedimage.png")), frame)
+        assert_array_equal(multiply(below, lines), frame)
+
+
+def test_lost_layers_are_made_again(film: Film) -> None:
+    """A frame one of whose layers is lost is made once more; nothing else is."""
+    run(film, *BOTH)
+    lost = Path(film.output, "openraster/s1/f3.v2.ora")
+    layered = lost.read_bytes()
+    lost.unlink()
+    assert run(film, *BOTH).skipped == 2
+    assert lost.read_bytes() == layered
+    assert run(film, *BOTH).skipped == 3
+
+
+def test_layers_never_grow_old(film: Film, draw_line: DrawLine) -> None:
+    """Layers of a drawing as it was before do not count once runs without layers went between."""
+    run(film, LAYERS)
+    assert cv2.imwrite(f"{film.pictures}/s1/f3.v2.png", draw_line(9, 71, 127))
+    run(film)
+    old = Path(film.output, "layers/s1/f3.v2.png").read_bytes()
+    assert run(film, LAYERS).skipped == 0
+    assert Path(film.output, "layers/s1/f3.v2.png").read_bytes() != old
+
+
+def test_films_without_layers_stand_as_before(film: Film) -> None:
+    """Without layers the settings in the manifest are what they were: no film is made anew."""
+    run(film)
+    (settings,) = set(read_manifest(Storage.at(film.output))["settings"].to_pylist())
+    assert json.loads(settings).keys() == {"network_size_px", "version"}
+    assert not Path(film.output, "layers").exists()
+
+
+def test_flags_of_the_command(film: Film) -> None:
+    """`--layers` and `--openraster` each write their own folder, and no other."""
+    flags = Colorize(lines=film.pictures, output=film.output, weights=film.weights)
+    wanted = []
+    for layers, openraster in ((False, False), (True, False), (False, True), (True, True)):
+        _, open_task = read_film(replace(flags, layers=layers, openraster=openraster))
+        wanted.append(open_task(read_weights(Storage.at(film.weights))).extras)
+    assert wanted == [(), ("layers",), ("openraster",), ("layers", "openraster")]

@@ -1,0 +1,285 @@
+from functools import cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from onnx import TensorProto, helper
+from scipy import sparse
+from scipy.sparse.csgraph import dijkstra
+
+from lineart.export import export_pair, proof
+from lineart.export.facts import read_credits
+from lineart.export.graph import Graph
+from lineart.export.hints import pool
+from lineart.export.networks import plugs_of, tensors_of
+from lineart.export.pictures import shrink
+from lineart.export.spreading import flood, flow
+from lineart.image import resize
+from lineart.imaging.hints import pool_hints
+from lineart.inference import Colorizer, Translator
+from lineart.models import MODELS, Pair, Translation, hint_maps
+from lineart.onnx_inference import open_session
+from lineart.weights.onnx_file import read_contract
+from tests.models.test_models import build
+
+FACTS = {"model": "tiny", "licence": "CC0"}
+
+
+def trained(name: str) -> Pair:
+    """Build a small pair, ready to run, that is no longer what it was drawn as."""
+    pair, random = build(name), torch.Generator().manual_seed(2)
+    for generator in pair.generators.values():
+        generator.eval().requires_grad_(False)
+        # Norms of a new network do nothing, and its last layer next to nothing.
+        for tensor in generator.state_dict().values():
+            if tensor.is_floating_point():
+                tensor.add_(0.1 * (torch.rand(tensor.shape, generator=random) - 0.5))
+    return pair
+
+
+@cache
+def exported(name: str, *, half: bool = False) -> dict[str, bytes]:
+    """Export a small pair, once for all tests: it takes seconds."""
+    return export_pair(trained(name), FACTS, half=half)
+
+
+def run_graph(graph: Graph, result: str, **inputs: np.ndarray) -> np.ndarray:
+    """Run a graph on arrays."""
+    graph.name(result, "result")
+    described = [
+        helper.make_tensor_value_info(
+            name, helper.np_dtype_to_tensor_dtype(array.dtype), [None] * array.ndim
+        )
+        for name, array in inputs.items()
+    ]
+    model = graph.model(described, [helper.make_empty_tensor_value_info("result")])
+    answer: np.ndarray = open_session(model.SerializeToString()).run(None, inputs)[0]
+    return answer
+
+
+def facts_of(data: bytes) -> dict[str, str]:
+    """Read what a file says of itself."""
+    return {entry.key: entry.value for entry in onnx.load_from_string(data).metadata_props}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_networks_answer_as_in_pytorch(name: str) -> None:
+    """Each network gives PyTorch's values, attention's included, in two sizes and batches."""
+    pair = trained(name)
+    for part, generator in pair.generators.items():
+        plugs, session = plugs_of(pair, part), open_session(exported(name)[f"{part}.onnx"])
+        for count, scale in ((1, (1, 2)), (2, (3, 1))):
+            examples = plugs.draw_inputs(count, scale, seed=9)
+            truths = tensors_of(generator(*examples))
+            feed = dict(zip(plugs.inputs, [e.numpy() for e in examples], strict=True))
+            answers = session.run([*plugs.outputs], feed)
+            assert len(answers) == len(truths)
+            for answer, truth in zip(answers, truths, strict=True):
+                assert_allclose(answer, truth.numpy(), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["two_stage", "concat_unet"])
+def test_the_whole_colours_as_the_colorizer(name: str) -> None:
+    """From bytes to bytes, any size, many hints: no level of 255 is more than one off."""
+    session = open_session(exported(name)["model.onnx"])
+    colorizer = Colorizer(trained(name), half=False)
+    for count, size in ((2, (37, 70)), (1, (64, 64))):
+        lines, hints = proof.draw_cases(count, size, 40)
+        hints[..., 3] = np.minimum(hints[..., 3], np.arange(size[1]) % 5 * 60)
+        (color,) = session.run(None, {"line": lines, "hint": hints})
+        pooled = np.stack([pool_hints(hint, colorizer.draft_scale) for hint in hints])
+        truth = colorizer(lines, pooled)
+        assert color.dtype == np.uint8
+        assert np.abs(color.astype(int) - truth).max() <= 1
+        assert truth.std() > 1
+
+
+def test_flooded_hints_colour_as_the_colorizer() -> None:
+    """One hint, or none, is the same flood; two rooms with a hint each are all but the same."""
+    session = open_session(exported("additive_unet")["model.onnx"])
+    colorizer = Colorizer(trained("additive_unet"), half=False)
+    line = np.full((3, 90, 130), 255, np.uint8)
+    cv2.line(line[2], (60, 0), (75, 89), 0, 5)
+    hint = np.zeros((*line.shape, 4), np.uint8)
+    hint[1:, 40, 20] = 200, 40, 90, 255
+    hint[2, 50, 110] = 20, 240, 60, 255
+    (color,) = session.run(None, {"line": line, "hint": hint})
+    truth = colorizer(line, np.stack([pool_hints(pixels, 4) for pixels in hint]))
+    difference = np.abs(color.astype(int) - truth).max(axis=3)
+    assert difference[:2].max() <= 1
+    assert (difference[2] <= 1).mean() > 0.9
+    assert truth.std() > 1
+
+
+@pytest.mark.parametrize("name", ["line_drawing", "ugatit"])
+def test_the_whole_translates_as_the_translator(name: str) -> None:
+    """Photographs of any size, or of the only one, become PyTorch's pictures within one level."""
+    pair = trained(name)
+    translator, session = Translator(pair, half=False), open_session(exported(name)["model.onnx"])
+    side = pair.translation.size_px
+    for size in [(side, side)] if side else [(13, 41), (64, 30)]:
+        photos = np.random.default_rng(0).integers(0, 256, (2, *size, 3), dtype=np.uint8)
+        (picture,) = session.run(None, {"photo": photos})
+        truth = translator(photos).pictures
+        assert picture.shape == truth.shape
+        assert np.abs(picture.astype(int) - truth).max() <= 1
+
+
+@pytest.mark.parametrize("name", ["line_drawing", "additive_unet"])
+def test_half_precision(name: str) -> None:
+    """Weights are 16-bit floats, what goes in and out is not, and pictures stay near."""
+    for part, data in exported(name, half=True).items():
+        graph = onnx.load_from_string(data).graph
+        kinds = {value.type.tensor_type.elem_type for value in (*graph.input, *graph.output)}
+        assert kinds == {TensorProto.UINT8 if part == "model.onnx" else TensorProto.FLOAT}
+        large = [tensor for tensor in graph.initializer if np.prod(tensor.dims) > 30]
+        assert large
+        assert {tensor.data_type for tensor in large} == {TensorProto.FLOAT16}
+        assert len(data) < 0.75 * len(exported(name)[part])
+        difference = float(facts_of(data)["largest_difference"])
+        assert difference <= (proof.LEVELS if part == "model.onnx" else proof.BOUNDS)[True]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_files_keep_the_contract(name: str) -> None:
+    """What is exported can be brought back: it colours, or translates at its size."""
+    pair = trained(name)
+    config = read_contract(exported(name)["model.onnx"])
+    if isinstance(pair.task, Translation):
+        assert config["channels"] == pair.task.channels
+        assert config["size_px"] == pair.task.size_px
+    else:
+        assert config == {"model": "tiny", "draft_scale": 1}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_files_say_what_they_are(name: str) -> None:
+    """Each file names its inputs and outputs, its exactness, and its facts; no place on a disk."""
+    for data in exported(name).values():
+        facts, graph = facts_of(data), onnx.load_from_string(data).graph
+        assert facts.items() >= FACTS.items()
+        assert {f"input {value.name}" for value in graph.input} <= facts.keys()
+        assert {f"output {value.name}" for value in graph.output} <= facts.keys()
+        assert float(facts["largest_difference"]) <= 1
+        assert b"site-packages" not in data
+        assert str(Path(__file__).parents[1]).encode() not in data
+
+
+def test_floods_that_differ_are_owned_up_to() -> None:
+    """Where hints flood, the file says by how much pictures differ with 16 and 140 hints."""
+    assert "dB with 140 hints" in facts_of(exported("additive_unet")["model.onnx"])["checked"]
+    assert "dB" not in facts_of(exported("concat_unet")["model.onnx"])["checked"]
+
+
+def test_files_that_answer_otherwise_are_refused() -> None:
+    """A network is not taken for another one, a picture not for another one's."""
+    pair = trained("concat_unet")
+    data, plugs = exported("concat_unet")["color.onnx"], plugs_of(pair, "color")
+    other = build("concat_unet").generators["color"].eval()
+    with pytest.raises(ValueError, match=r"differ by .* nothing was written"):
+        proof.compare_network(data, other, plugs, half=False)
+    other.out.weight.detach().fill_(float("nan"))
+    with pytest.raises(ValueError, match="differ by nan"):
+        proof.compare_network(data, other, plugs, half=False)
+    whole = exported("concat_unet")["model.onnx"]
+    with pytest.raises(ValueError, match="levels of 255, where 1 are allowed"):
+        proof.compare_colorizer(whole, build("concat_unet"), half=False)
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_pooled_hints_are_those_of_the_pipeline(scale: int) -> None:
+    """Of the hints in a cell the same one stays: by opacity, then by place."""
+    random = np.random.default_rng(scale)
+    hint = random.integers(0, 256, (2, 24, 40, 4), dtype=np.uint8)
+    hint[..., 3] = random.choice([0, 0, 0, 128, 255], (2, 24, 40))
+    graph = Graph()
+    pooled = pool(graph, "hint", scale)
+    told = graph("Cast", pooled.is_told, to=TensorProto.FLOAT)
+    answer = run_graph(graph, graph("Concat", pooled.color, told, axis=1), hint=hint)
+    truth = np.stack([pool_hints(one, scale) for one in hint]).transpose(0, 3, 1, 2)
+    assert_array_equal(answer[:, 3] > 0, truth[:, 3] > 0)
+    assert_array_equal(answer[:, :3] * answer[:, 3:], truth[:, :3] * (truth[:, 3:] > 0))
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_drawings_shrink_as_in_the_pipeline(scale: int) -> None:
+    """By area, rounded as OpenCV rounds, to the level."""
+    line = np.random.default_rng(scale).integers(0, 256, (64, 96), dtype=np.uint8)
+    graph = Graph()
+    planes = line[np.newaxis, np.newaxis].astype(np.float32)
+    answer = run_graph(graph, shrink(graph, "line", scale), line=planes)
+    assert_array_equal(answer[0, 0], resize(line, (64 // scale, 96 // scale)))
+
+
+def draw_flood() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draw grey levels, sources, and a colour of its own in each pixel."""
+    random = np.random.default_rng(5)
+    gray = np.full((22, 34), 255, np.uint8)
+    for _ in range(5):
+        start, end = (random.integers(0, 34, 2).tolist() for _ in range(2))
+        cv2.line(gray, start, end, int(random.integers(0, 200)), 1, cv2.LINE_AA)
+    is_source = random.random(gray.shape) < 0.02
+    color = np.arange(3 * gray.size, dtype=np.float32).reshape(3, *gray.shape)
+    return gray, is_source, color
+
+
+def test_floods_take_the_cheapest_way() -> None:
+    """Every pixel has the colour of a source from which no other way is cheaper (Dijkstra)."""
+    gray, is_source, color = draw_flood()
+    graph = Graph()
+    answer = run_graph(
+        graph,
+        flood(graph, "color", "gray", "is_source"),
+        color=color[np.newaxis],
+        gray=gray[np.newaxis, np.newaxis].astype(np.float32),
+        is_source=is_source[np.newaxis, np.newaxis],
+    )[0]
+    index, level = np.arange(gray.size).reshape(gray.shape), gray.astype(int)
+    one = np.concatenate((index[1:].ravel(), index[:, 1:].ravel()))
+    other = np.concatenate((index[:-1].ravel(), index[:, :-1].ravel()))
+    cost = 1 + (level.ravel()[one] - level.ravel()[other]) ** 2
+    ways = sparse.coo_matrix((cost, (one, other)), (gray.size, gray.size))
+    sources = np.flatnonzero(is_source)
+    costs = dijkstra(ways.tocsr(), directed=False, indices=sources)
+    row = np.searchsorted(sources, answer[0].ravel().astype(int))
+    assert_array_equal(sources[row], answer[0].ravel())
+    assert_array_equal(costs[row, np.arange(gray.size)], costs.min(axis=0))
+    assert_array_equal(answer[1:], answer[:1] + np.array([1, 2])[:, None, None] * gray.size)
+    assert len(set(row)) > 5
+
+
+def test_colours_flow_as_in_the_pipeline() -> None:
+    """The flow between neighbours is `hint_maps.flow`."""
+    gray, is_source, _ = draw_flood()
+    color = np.random.default_rng(0).random((*gray.shape, 3), np.float32) * 255
+    graph = Graph()
+    answer = run_graph(
+        graph,
+        flow(graph, "color", "gray", "is_source"),
+        color=color.transpose(2, 0, 1)[np.newaxis],
+        gray=gray[np.newaxis, np.newaxis].astype(np.float32),
+        is_source=is_source[np.newaxis, np.newaxis],
+    )
+    truth = hint_maps.flow(color, gray, is_source)
+    assert_allclose(answer[0].transpose(1, 2, 0), truth, atol=1e-2)
+    assert np.abs(truth - color).max() > 50
+
+
+def test_credits_of_a_card() -> None:
+    """Authors and licences are those of the tables, each once, in order; other tables say none."""
+    card = """| share | author | licence |
+|---|---|---|
+| 1 % | Ann | CC0 |
+| 2 % | Bob | CC BY |
+| 3 % | Ann | CC0 |
+
+| PSNR | hints |
+|---|---|
+| 20 | 16 |
+"""
+    assert read_credits(card) == {"authors": "Ann; Bob", "licence": "CC0; CC BY"}
+    assert read_credits("no table") == {}
