@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import PurePath
 from typing import NamedTuple
 
 from lineart.evaluation.findings import AnySize, Feature, Finding, Plan, Score
 from lineart.evaluation.networks import load_features
 from lineart.evaluation.pictures import Unit, find_units
 from lineart.evaluation.request import Request
-from lineart.evaluation.scores import DISTANCES, distance_score, pick
+from lineart.evaluation.scores import distance_score, pick
 from lineart.evaluation.ways import open_colorizers
 
 Judge = Callable[[Request, Unit], Finding]
@@ -60,7 +61,8 @@ def open_distances(request: Request, kinds: Sequence[str]) -> Distances:
     try:
         features = load_features(request.fid_features).name if kinds else ""
     except (OSError, ValueError) as error:
-        missing = {DISTANCES[kind][1]: str(error) for kind in kinds}
+        wanted = PurePath(request.fid_features.partition("=")[0]).name
+        missing = {distance_score(kind, wanted)[1].heading: str(error) for kind in kinds}
         return Distances(replace(request, fid_features=""), {}, {}, missing)
     named = {kind: distance_score(kind, features) for kind in kinds}
     return Distances(

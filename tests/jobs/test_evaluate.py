@@ -300,21 +300,38 @@ def test_paper_002(
     assert models == {"tiny": "additive_unet", "concat": "concat_unet"}
 
 
+@pytest.mark.parametrize(
+    ("features", "name", "reason"),
+    [
+        ("inception", "FID", "torch-fidelity's release"),
+        ("squeezenet1_0=no.pth", "Frechet distance on squeezenet1_0", "no.pth is no file"),
+    ],
+)
 def test_without_features_the_others_are_computed(
+    features: str,
+    name: str,
+    reason: str,
     flags: Evaluate,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """FID is missing with a sentence that says where its file belongs; nothing is downloaded."""
+    """The distance is missing by its own name, with what is wrong; nothing is downloaded."""
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
     monkeypatch.setattr("lineart.evaluation.paper_002.PICTURE_PX", 64)
     monkeypatch.setattr(paper_001, "PICTURE_PX", 64)
-    asked = replace(flags.request, hints=None, network_size=512, limit=1, baselines="")
+    asked = replace(
+        flags.request,
+        hints=None,
+        network_size=512,
+        limit=1,
+        baselines="",
+        fid_features=features,
+    )
     assert main(replace(flags, request=asked, protocol="paper_002")) == 3
     told = capsys.readouterr()
-    assert "evaluate: FID is left out: " in told.err
-    assert "torch-fidelity's release" in told.err
+    assert f"evaluate: {name} is left out: " in told.err
+    assert reason in told.err
     assert {score for _, _, score in table_of(tmp_path / "out")} == {"de_hints", "leakage"}
 
 
