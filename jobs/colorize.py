@@ -30,7 +30,7 @@ class Colorize:
     hints: str | None = None
     """Colour hints, RGBA: <shot>.png, or <shot>/<frame>.png, which holds until the next one."""
     weights: str = "default"
-    """Weights that come with the program, by name, or the address of a folder of weights."""
+    """Weights that come with the program, by name, or the address of a folder or of NAME.onnx."""
     network_size: int = 512
     """Short side of the picture that the network sees, in pixels."""
     layers: bool = False

@@ -46,7 +46,7 @@ class Choice:
     gpu_workers: str | None = None
     """Networks at work, MIN:MAX: one on each GPU, or on one CPU each where there is no GPU."""
     cpu_workers: str | None = None
-    """Tasks at work on pixels, MIN:MAX."""
+    """Tasks at work on pixels beside GPUs, MIN:MAX; without a GPU a network's worker does them."""
     time_limit: float = 300.0
     """Seconds that one step of one frame may take before the frame is given up."""
     log_frames: bool = False

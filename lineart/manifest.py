@@ -48,9 +48,10 @@ SCHEMA = pa.schema(
         pa.field("compose_seconds", pa.float32()),
         # What had changed since the frame was last made: picture, hint, weights, settings.
         pa.field("retake", pa.string()),
+        pa.field("extras", pa.string()),  # folders of what was written beside the frame
     ]
 )
-LATER = {"shrink_seconds", "network_seconds", "compose_seconds", "retake"}
+LATER = {"shrink_seconds", "network_seconds", "compose_seconds", "retake", "extras"}
 """Columns that older manifests lack."""
 
 MANIFEST = "manifest/manifest.parquet"

@@ -42,12 +42,7 @@ class Coloring:
     @property
     def settings(self) -> dict[str, Any]:
         """Give all that decides a frame's pixels beside drawing, hint and weights."""
-        settings: dict[str, Any] = {
-            "network_size_px": self.network_size_px,
-            "version": PICTURE_VERSION,
-        }
-        # A run without layers leaves those of an earlier one as they are: they no longer count.
-        return settings | ({"extras": list(self.extras)} if self.extras else {})
+        return {"network_size_px": self.network_size_px, "version": PICTURE_VERSION}
 
     def shrink(self, data: bytes, picture: Line, hint: bytes | None) -> Shrunk:
         """Make the small line and the pooled hint; the drawing's file is needed once more."""

@@ -1,5 +1,7 @@
 """A film on one machine: its first frames are made in this process while Ray starts."""
 
+import logging
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,12 +14,18 @@ from lineart.film.rows import Work, Written
 from lineart.film.stages import Job
 from lineart.storage import Storage
 
+SOON_S = 2.0
+"""Tasks that end sooner need no Ray."""
+
+Begun = tuple[list[Written], Generator[Written, None, None]]
+"""The first frame that Ray made, and those that follow."""
+
 
 class Handover:
     """Works as `alone.Alone` does until Ray has started, and then as `pipeline.OnRay`.
 
     Ray and its workers take some twenty seconds, most of which is waiting; a frame takes a third
-    of one.
+    of one. What is done soon needs no Ray at all.
 
     Args:
         start_ray: Starts Ray and gives who works on it.
@@ -27,9 +35,9 @@ class Handover:
 
     def __init__(self, start_ray: Callable[[], OnRay], stop_ray: Callable[[], None]) -> None:
         self._alone = Alone()
-        self._thread = ThreadPoolExecutor(max_workers=1)
-        self._ray = self._thread.submit(start_ray)
-        self._stop_ray = stop_ray
+        self._start_ray, self._stop_ray = start_ray, stop_ray
+        self._starter, self._beginner = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
+        self._ray: Future[OnRay] | None = None
         self._begun: Future[Begun] | None = None
         self._uncounted: list[tuple[str, Written]] = []
 
@@ -41,9 +49,11 @@ class Handover:
         Raises:
             ConnectionError: Ray did not start, or cannot go on.
         """
-        waiting = iter(arguments)
+        started, waiting = time.monotonic(), iter(arguments)
         for argument in waiting:
-            if self._ray.done():
+            if time.monotonic() - started > SOON_S:
+                self._start()
+            if self._ray is not None and self._ray.done():
                 yield from self._ray.result().run_tasks(function, chain([argument], waiting))
             else:
                 yield argument, function(argument)
@@ -58,39 +68,51 @@ class Handover:
             ConnectionError: Ray did not start, or cannot go on.
         """
         waiting = deque(work)
+        if len(waiting) > FEW_FRAMES:
+            self._start()
         for written in self._alone.make_frames(job, weights, _take(waiting)):
             yield written
-            if self._begun is None and self._ray.done() and len(waiting) > 2 * FEW_FRAMES:
-                rest = [waiting.pop() for _ in range(len(waiting) - FEW_FRAMES)][::-1]
-                self._begun = self._thread.submit(_begin, self._ray.result(), job, weights, rest)
+            self._hand_over(job, weights, waiting)
         if self._begun is not None:
             first, others = self._begun.result()
             yield from first
             yield from others
 
+    def _start(self) -> None:
+        if self._ray is None:
+            self._ray = self._starter.submit(self._start_ray)
+
+    def _hand_over(self, job: Job, weights: Storage, waiting: deque[Work]) -> None:
+        """Let Ray begin with all but the next few, if it stands and there are many."""
+        if self._begun is not None or self._ray is None or not self._ray.done():
+            return
+        if len(waiting) > 2 * FEW_FRAMES:
+            rest = [waiting.pop() for _ in range(len(waiting) - FEW_FRAMES)][::-1]
+            self._begun = self._beginner.submit(_begin, self._ray.result(), job, weights, rest)
+
     def count(self, status: str, written: Written) -> None:
         """Count a frame in Ray's metrics, as soon as Ray stands."""
         self._uncounted.append((status, written))
-        if self._ray.done() and self._ray.exception() is None:
+        if self._ray is not None and self._ray.done() and self._ray.exception() is None:
             while self._uncounted:
                 self._ray.result().count(*self._uncounted.pop())
 
     def close(self) -> None:
-        """Stop Ray as soon as it has started and, if it has begun, made a frame."""
-        with self._thread:
-            if self._begun is not None and self._begun.exception() is None:
-                _, others = self._begun.result()
-                others.close()
-            self._thread.submit(self._stop_ray)
+        """Stop Ray, as soon as it has started; what it makes then is not waited for."""
+        if self._begun is not None and self._begun.done() and self._begun.exception() is None:
+            _, others = self._begun.result()
+            others.close()
+        elif self._begun is not None:
+            # That it is stopped in the middle is no news.
+            logging.getLogger("ray.data").setLevel(logging.CRITICAL)
+        with self._starter, self._beginner:
+            if self._ray is not None:
+                self._starter.submit(self._stop_ray)
 
 
 def _take(waiting: deque[Work]) -> Iterator[Work]:
     while waiting:
         yield waiting.popleft()
-
-
-Begun = tuple[list[Written], Generator[Written, None, None]]
-"""The first frame that Ray made, and those that follow."""
 
 
 def _begin(ray: OnRay, job: Job, weights: Storage, work: Sequence[Work]) -> Begun:

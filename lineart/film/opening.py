@@ -92,7 +92,7 @@ def open_film(film: Film, open_task: OpenTask) -> Opened:
     if not frames:
         others = f"; {unread[0]} is of a kind that cannot be read" if unread else ""
         raise ValueError(f"there is no image and no Parquet file below {pictures.uri}{others}")
-    look = Look(fingerprint(files), json.dumps(task.settings))
+    look = Look(fingerprint(files), json.dumps(task.settings), tuple(task.extras))
     return Opened(
         Job(pictures, output, hints, task, film.limit_s, look.weights),
         weights,

@@ -17,14 +17,15 @@ from lineart.film.pools import Bounds, Pools, plan_pools
 from lineart.film.rows import STAGES, Work, Written, pack_work
 from lineart.film.stages import Job
 from lineart.storage import Storage
+from lineart.weights import is_onnx
 
 BLOCK_ROWS = 8
 """Pictures that travel together: small enough to stream and to redo, large enough for Ray."""
 MANY_PICTURES, LARGE_BLOCK_ROWS = 4096, 32
 """Of so many pictures more travel together: for each block Ray keeps a little until the end."""
 
-CPU_BATCH, GPU_BATCH = 4, 16
-"""Pictures that a network gets at once; on a CPU it takes them one by one."""
+CPU_BATCH = 4
+"""Pictures that a worker without a GPU gets at once; it takes them one by one."""
 NETWORK_GPUS, PIXEL_CPUS = 1, 1
 """What a network reserves beside its CPU, and what a task on pixels does, where there are GPUs."""
 
@@ -68,8 +69,9 @@ class OnRay:
     def __init__(
         self, resources: Mapping[str, float], networks: Bounds | None, pixels: Bounds | None
     ) -> None:
-        self._pools = partial(plan_pools, resources, networks=networks, pixels=pixels)
-        self._pools(pictures=1)
+        self._resources = dict(resources)
+        self._pools = partial(plan_pools, networks=networks, pixels=pixels)
+        self._pools(self._resources, pictures=1)
         self._cpus = max(1, int(resources.get("CPU", 1)))
         self._metrics = Metrics()
 
@@ -110,8 +112,18 @@ class OnRay:
         Raises:
             ConnectionError: Ray cannot go on.
         """
+        resources = self._resources | ({"GPU": 0.0} if _wants_no_gpu(weights) else {})
         with _ray_named():
-            yield from make_frames(job, weights, work, self._pools(pictures=len(work)))
+            yield from make_frames(job, weights, work, self._pools(resources, len(work)))
+
+
+def _wants_no_gpu(weights: Storage) -> bool:
+    """Whether these are weights for ONNX Runtime, and it can use none."""
+    if not is_onnx(weights):
+        return False
+    import onnxruntime
+
+    return "CUDAExecutionProvider" not in onnxruntime.get_available_providers()
 
 
 @contextmanager
@@ -189,9 +201,9 @@ def _beside_gpus(dataset: Any, job: Job, weights: Storage, pools: Pools) -> Any:
         )
         .map_batches(  # inputs -> answers
             _Network,
-            fn_constructor_args=(job, weights, GPU_BATCH),
+            fn_constructor_args=(job, weights),
             num_gpus=NETWORK_GPUS or None,
-            batch_size=GPU_BATCH,
+            batch_size=stages.GPU_BATCH,
             **_actors(pools),
         )
         .map_batches(  # answers -> PNG in place, a row per frame out
@@ -233,8 +245,8 @@ def _shrink(table: pa.Table, job: Job) -> pa.Table:
 class _Network:
     """`stages.Network` on Arrow tables."""
 
-    def __init__(self, job: Job, weights: Storage, batch_size: int) -> None:
-        self._network = stages.Network(job, weights, batch_size)
+    def __init__(self, job: Job, weights: Storage) -> None:
+        self._network = stages.Network(job, weights)
 
     def __call__(self, table: pa.Table) -> pa.Table:
         return pa.Table.from_pylist(self._network(table.to_pylist()), schema=ANSWERED)

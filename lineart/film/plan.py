@@ -22,6 +22,8 @@ class Look:
     """sha256 over the weights' files."""
     settings: str
     """The other settings, as JSON."""
+    extras: tuple[str, ...] = ()
+    """Folders of what is written beside each frame; this decides no pixel of it."""
 
 
 class Shown(NamedTuple):
@@ -120,7 +122,8 @@ def _stands(
 ) -> list[bool]:
     """Say of each frame whether its picture was made before.
 
-    It was if its row says that it was made of this very picture, and its file stands as written.
+    It was if its row says that it was made of this very picture, with all that is wanted beside it,
+    and its file stands as written.
     """
     same = {
         "source_sha256": _text(one.picture.source_sha256 for one in shown),
@@ -136,7 +139,9 @@ def _stands(
         # A column at a time: all of them together would be the whole ledger once more.
         recorded = ledger[name].take(places).fill_null(-2 if name == "output_bytes" else "")
         stands = pc.and_(stands, pc.equal(recorded, values))
-    return list(stands.to_pylist())
+    written = ledger["extras"].take(places).fill_null("")
+    enough = [text for text in written.unique().to_pylist() if {*look.extras} <= {*text.split()}]
+    return list(pc.and_(stands, pc.is_in(written, value_set=_text(enough))).to_pylist())
 
 
 def _mark_retakes(remaining: Sequence[Shown], ledger: pa.Table, look: Look) -> list[Shown]:
@@ -248,6 +253,7 @@ def _made_of(one: Shown, look: Look) -> dict[str, Any]:
         "hint_sha256": one.hint_sha256,
         "weights": look.weights,
         "settings": look.settings,
+        "extras": " ".join(look.extras),
         "retake": one.retake,
     }
 

@@ -36,6 +36,10 @@ from lineart.weights.onnx_file import MODEL
 cv2.setNumThreads(1)
 
 
+GPU_BATCH = 16
+"""Pictures that a network on a GPU sees at once; on a CPU it sees one."""
+
+
 @dataclass(frozen=True)
 class Job:
     """What every stage needs to know of a run; small, and the same for all frames."""
@@ -121,14 +125,13 @@ class Network:
     Args:
         job: The run.
         weights: Where its weights are.
-        batch_size: Most inputs that it is given at once.
 
     Raises:
         ValueError: the weights are no longer those of the run.
     """
 
-    def __init__(self, job: Job, weights: Storage, batch_size: int = 1) -> None:
-        opening, limit_s = partial(_open_network, job, weights, batch_size), job.limit_s
+    def __init__(self, job: Job, weights: Storage) -> None:
+        opening, limit_s = partial(_open_network, job, weights), job.limit_s
         self._cell = None if limit_s is None else Cell(opening, limit_s)
         if self._cell is not None:
             self._cell.open()
@@ -173,7 +176,7 @@ class Network:
         return zip(*self._network(*map(np.stack, inputs)), strict=True)
 
 
-def _open_network(job: Job, weights: Storage, batch_size: int) -> Run:
+def _open_network(job: Job, weights: Storage) -> Run:
     from lineart.weights import fingerprint, read_weights
 
     files = read_weights(weights)
@@ -183,7 +186,8 @@ def _open_network(job: Job, weights: Storage, batch_size: int) -> Run:
     return job.task.open_network(
         files,
         device="cuda" if on_gpu else "cpu",
-        batch_size=batch_size if on_gpu else 1,
+        # Everywhere the same: frames do not depend on who makes them, to the bit.
+        batch_size=GPU_BATCH if on_gpu else 1,
     )
 
 

@@ -30,6 +30,11 @@ def open_weights(name_or_uri: str) -> Storage:
     return Storage.at(name_or_uri)
 
 
+def is_onnx(weights: Storage) -> bool:
+    """Whether weights are a file of ONNX."""
+    return weights.name.lower().endswith(".onnx")
+
+
 def read_weights(folder: Storage) -> dict[str, bytes]:
     """Read the files of a folder of weights: `config.json` and the safetensors; or one ONNX file.
 
@@ -37,7 +42,7 @@ def read_weights(folder: Storage) -> dict[str, bytes]:
         FileNotFoundError: there is no `config.json`.
         OSError: the ONNX file cannot be read.
     """
-    if folder.name.lower().endswith(".onnx"):
+    if is_onnx(folder):
         return {MODEL: read_file(folder.uri)}
     try:
         files = {"config.json": folder.read("config.json")}

@@ -1,5 +1,6 @@
 """Until Ray stands frames are made here; every picture is made once, whoever makes it."""
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -72,6 +73,13 @@ def stop() -> None:
     """There is nothing to stop."""
 
 
+def stood(runner: Handover) -> StandIn | OnRay | None:
+    """Wait until Ray stands, or has failed; give it."""
+    runner._start()
+    assert runner._ray is not None
+    return None if runner._ray.exception() else runner._ray.result()
+
+
 def make(runner: Handover, count: int) -> Iterator[Written]:
     """Make frames of so many pictures."""
     nowhere = Storage.at("unused")
@@ -87,7 +95,7 @@ def test_ray_gets_the_rest() -> None:
         frames = make(runner, 100)
         here = [next(frames) for _ in range(10)]
         begun.set()
-        runner._ray.result()
+        stood(runner)
         rest = list(frames)
     by_here = [frame.output for frame in here + rest if frame.output_bytes == 1]
     by_ray = [frame.output for frame in rest if frame.output_bytes == 2]
@@ -116,6 +124,41 @@ def test_few_frames_need_no_ray() -> None:
     assert len({*threads}) == 1
 
 
+def test_what_is_soon_done_starts_no_ray() -> None:
+    """A few tasks and a few pictures are done here; nothing is started, nor stopped."""
+
+    def never() -> StandIn:
+        raise AssertionError("it was started")
+
+    with closing(Handover(never, never)) as runner:
+        assert len(list(runner.run_tasks(abs, range(100)))) == 100
+        assert len(list(make(runner, FEW_FRAMES))) == FEW_FRAMES
+    assert runner._ray is None
+
+
+def test_a_stop_does_not_wait_for_frames() -> None:
+    """Workers that hang, as those that open a network from far away, are stopped at once."""
+    stopped = Event()
+
+    class Hanging(StandIn):
+        def make_frames(
+            self, job: Job, weights: Storage, work: Sequence[Work]
+        ) -> Iterator[Written]:
+            del job, weights, work
+            assert stopped.wait(60)
+            raise ConnectionError("Ray was stopped")
+            yield
+
+    with closing(Handover(Hanging, stopped.set)) as runner:
+        stood(runner)
+        frames = make(runner, 100)
+        next(frames)
+        next(frames)
+        began = time.monotonic()
+    assert stopped.is_set()
+    assert time.monotonic() - began < 30
+
+
 def test_ray_does_not_start() -> None:
     """What was made before is given; then one error says what is wrong."""
     begun = Event()
@@ -123,7 +166,7 @@ def test_ray_does_not_start() -> None:
         frames = make(runner, 80)
         next(frames)
         begun.set()
-        runner._ray.exception()
+        stood(runner)
         with pytest.raises(ConnectionError, match="no room"):
             list(frames)
 
@@ -135,7 +178,7 @@ def test_tasks() -> None:
         tasks = runner.run_tasks(lambda _: "here", range(5))
         first = [next(tasks), next(tasks)]
         begun.set()
-        runner._ray.result()
+        stood(runner)
         assert [*first, *tasks] == [(0, "here"), (1, "here"), (2, "ray"), (3, "ray"), (4, "ray")]
 
 
@@ -145,7 +188,7 @@ def test_counts_wait_for_ray() -> None:
     with closing(Handover(lambda: start(begun), stop)) as runner:
         runner.count("done", Written("a", 1, {}, None))
         begun.set()
-        ray = runner._ray.result()
+        ray = stood(runner)
         assert isinstance(ray, StandIn)
         assert not ray.counted
         runner.count("failed", Written("b", 1, {}, None))
@@ -199,7 +242,7 @@ def test_a_film_is_the_same_everywhere(
     expected = run(film, opened, Alone())
     monkeypatch.setattr(handover, "FEW_FRAMES", 3)
     with closing(Handover(lambda: OnRay(ray_resources, None, None), stop)) as runner:
-        runner._ray.result()
+        stood(runner)
         assert run(film, opened, runner) == expected
     monkeypatch.setattr(pipeline, "NETWORK_GPUS", 0)
     monkeypatch.setattr(pipeline, "PIXEL_CPUS", 0.5)

@@ -216,6 +216,7 @@ def test_wrong_input_exits_2(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.usefixtures("joined_ray")
 def test_pool_that_cannot_be_placed(
     tiny_weights: Path, draw_line: DrawLine, tmp_path: Path
 ) -> None:
