@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 
 import tyro
 
@@ -122,8 +123,7 @@ def main(flags: Train) -> int:
         return INTERRUPTED
     finally:
         record = write_run(job, flags, time.monotonic() - started)
-        job.output.write(PAGE, show_training(job.output, record).encode())
-        write_sheets(job.output)
+        leave_pictures(job.output, record)
         job.output.sweep()
     print(json.dumps({"weights": job.output.child("weights").uri, "seconds": record["seconds"]}))
     return DONE
@@ -180,6 +180,22 @@ def write_run(job: Job, flags: Train, seconds: float) -> dict[str, object]:
     job.output.write(RUN, text.encode())
     loaded: dict[str, object] = json.loads(text)
     return loaded
+
+
+def leave_pictures(output: Storage, record: Mapping[str, object]) -> None:
+    """Leave sheets and page; what cannot be drawn is said, and the training ends as it did."""
+    for what, leave in (
+        ("sheets", partial(write_sheets, output)),
+        ("the page", partial(_write_page, output, record)),
+    ):
+        try:
+            leave()
+        except Exception as error:  # noqa: BLE001 - no picture is worth the end of a training
+            print(f"train: {what} could not be made: {error}", file=sys.stderr)
+
+
+def _write_page(output: Storage, record: Mapping[str, object]) -> None:
+    output.write(PAGE, show_training(output, record).encode())
 
 
 def _interrupt(*_: object) -> None:

@@ -1,5 +1,6 @@
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -167,6 +168,32 @@ def test_files_say_what_they_are(name: str) -> None:
         assert float(facts["largest_difference"]) <= 1
         assert b"site-packages" not in data
         assert str(Path(__file__).parents[1]).encode() not in data
+
+
+def test_files_say_at_which_sizes_they_were_checked() -> None:
+    """What takes one size alone was checked at that one, all else at two."""
+    for name in MODELS:
+        pair = trained(name)
+        size_px = pair.task.size_px if isinstance(pair.task, Translation) else None
+        sizes = f"{size_px} x {size_px} alone and two batch" if size_px else "two sizes and two"
+        for data in exported(name).values():
+            assert f"at {sizes}" in facts_of(data)["checked"]
+
+
+def test_what_stands_beside_a_picture_is_compared() -> None:
+    """Another network's attention is not taken for this one's, though its pictures are equal."""
+    pair = trained("ugatit")
+    generator, plugs = pair.generators["target"], plugs_of(pair, "target")
+    data = exported("ugatit")["target.onnx"]
+    assert "heat and logits as a part of the largest" in facts_of(data)["checked"]
+
+    class Altered(torch.nn.Module):
+        def forward(self, photo: torch.Tensor) -> Any:
+            made = generator(photo)
+            return made._replace(heat=made.heat * 1.1)
+
+    with pytest.raises(ValueError, match="differ by"):
+        proof.compare_network(data, Altered(), plugs, half=False)
 
 
 def test_floods_that_differ_are_owned_up_to() -> None:

@@ -7,6 +7,9 @@ from typing import Any
 
 from lineart.benchmark.timing import Figure
 
+Figures = dict[tuple[str, str, str], float]
+"""Part, case and way -> milliseconds a frame."""
+
 
 def read_earlier(text: str) -> dict[str, Any]:
     """Read what an earlier run printed: its last line, alone or below all the others.
@@ -26,7 +29,7 @@ def read_earlier(text: str) -> dict[str, Any]:
 
 
 def compare_runs(earlier: Mapping[str, Any], parts: Mapping[str, Sequence[Figure]]) -> list[str]:
-    """Say how many times as fast each figure is now; what only one run has is left out."""
+    """Say how many times as fast each figure is now, and name what only one run has."""
     before = _times(earlier["parts"])
     now = _times({part: [asdict(figure) for figure in figures] for part, figures in parts.items()})
     lines = [f"{'part':10} {'case':28} {'way':24} {'before':>9} {'now':>9}"]
@@ -37,7 +40,14 @@ def compare_runs(earlier: Mapping[str, Any], parts: Mapping[str, Sequence[Figure
             lines.append(
                 f"{part:10} {case:28} {way:24} {before[key]:9.2f} {milliseconds:9.2f}  {ratio:.2f}x"
             )
-    return lines
+    return [*lines, *_alone(before, now, "before"), *_alone(now, before, "now")]
+
+
+def _alone(run: Figures, other: Figures, when: str) -> list[str]:
+    """Name the figures that only this run has; where the other lacks a whole part, the part."""
+    parts = {part for part, *_ in other}
+    names = ["  ".join(key) if key[0] in parts else key[0] for key in run if key not in other]
+    return [f"only {when}: {name}" for name in dict.fromkeys(names)]
 
 
 def differences(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
@@ -49,8 +59,7 @@ def differences(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]
     ]
 
 
-def _times(parts: Mapping[str, Any]) -> dict[tuple[str, str, str], float]:
-    """Give milliseconds a frame by part, case and way."""
+def _times(parts: Mapping[str, Any]) -> Figures:
     try:
         return {
             (part, figure["case"], figure["way"]): float(figure["median_ms"])

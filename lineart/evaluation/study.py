@@ -5,16 +5,14 @@ import hashlib
 import io
 import json
 import re
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
-from scipy.stats import binomtest
+from lineart.evaluation.shares import Share
 
 FORMAT, ANSWERS_FORMAT = "lineart study 1", "lineart answers 1"
-CONFIDENCE = 0.95
-RESAMPLES = 10_000
 MOST_BYTES = 16 * 2**20
 """Of one participant's answers: there are far fewer."""
 FEW_PARTICIPANTS = 8
@@ -35,23 +33,6 @@ class Choice(NamedTuple):
     preferred: str
     """The set that it is of: first or second."""
     seconds: float
-
-
-@dataclass(frozen=True)
-class Share:
-    """How often the second set was preferred, and where that share may lie."""
-
-    share: float
-    low: float
-    high: float
-    number: int
-    """Answers."""
-
-    @classmethod
-    def of(cls, preferred: int, number: int) -> "Share":
-        """Give a share of answers that do not depend on each other, by Wilson's interval."""
-        interval = binomtest(preferred, number).proportion_ci(CONFIDENCE, method="wilson")
-        return cls(preferred / number, float(interval.low), float(interval.high), number)
 
 
 @dataclass(frozen=True)
@@ -77,18 +58,30 @@ class Judgement:
     pairs: int
     """Of the study."""
     preferred: Share
-    """How often the second set was preferred, over all participants."""
+    """How often the second set was preferred, in the mean of all participants."""
     participants: Sequence[Participant]
     choices: Sequence[Choice]
     refused: Sequence[tuple[str, str]]
     """File, and why its answers do not count."""
+    superseded: Sequence[tuple[str, str]]
+    """File, and the fuller or later one of the same participant that counts in its place."""
+
+
+class Answers(NamedTuple):
+    """What one file holds."""
+
+    file: str
+    ended: str
+    """When, as ISO 8601 writes it; empty before the last pair is answered."""
+    choices: Sequence[Choice]
 
 
 def judge_study(study: Mapping[str, Any], answers: Mapping[str, bytes]) -> Judgement:
     """Say how often the second set was preferred.
 
-    For one participant the interval is Wilson's. With several, participants are resampled, since
-    answers of one person are alike; it is never narrower than Wilson's over all answers.
+    For one participant the interval is Wilson's over the answers; with several it is over people,
+    since answers of one person are alike: see `Share.among`. Of several files of one participant
+    the fullest counts, then the one that ended last.
 
     Args:
         study: What `study.json` holds.
@@ -98,61 +91,50 @@ def judge_study(study: Mapping[str, Any], answers: Mapping[str, bytes]) -> Judge
         ValueError: the study is none, or no answers are left; the message names files and reasons.
     """
     pairs = _read_pairs(study)
-    choices: dict[str, list[Choice]] = {}
-    files: dict[str, str] = {}
+    found: dict[str, list[Answers]] = {}
     refused = []
     for file, data in answers.items():
         try:
-            found = _read_answers(study["id"], pairs, data)
-            participant = found[0].participant
-            if participant in files:
-                raise ValueError(f"its participant's answers are in {files[participant]}, too")
+            one = _read_answers(study["id"], pairs, file, data)
         except ValueError as error:
             refused.append((file, str(error)))
             continue
-        files[participant], choices[participant] = file, found
-    if not choices:
+        found.setdefault(one.choices[0].participant, []).append(one)
+    if not found:
         reasons = "; ".join(f"{file}: {why}" for file, why in refused) or "none were given"
         raise ValueError(f"there are no answers to the study {study['id']}: {reasons}")
+    counted = [
+        max(files, key=lambda one: (len(one.choices), one.ended)) for files in found.values()
+    ]
+    participants = [_sum_up(one) for one in counted]
     return Judgement(
         study["first"],
         study["second"],
         study["question"],
         len(pairs),
-        _prefer(list(choices.values())),
-        [_sum_up(files[participant], found) for participant, found in choices.items()],
-        [choice for found in choices.values() for choice in found],
+        Share.among([one.second for one in participants]),
+        participants,
+        [choice for one in counted for choice in one.choices],
         refused,
+        [
+            (one.file, best.file)
+            for best, files in zip(counted, found.values(), strict=True)
+            for one in files
+            if one is not best
+        ],
     )
 
 
-def _prefer(answered: Sequence[Sequence[Choice]]) -> Share:
-    """Give the share of the second set over all participants."""
-    seconds = np.array([_count_second(choices) for choices in answered])
-    numbers = np.array([len(choices) for choices in answered])
-    pooled = Share.of(int(seconds.sum()), int(numbers.sum()))
-    if len(answered) == 1:
-        return pooled
-    rng, people = np.random.default_rng(0), len(answered)
-    drawn = rng.multinomial(people, np.full(people, 1 / people), RESAMPLES)
-    shares = (drawn @ seconds) / (drawn @ numbers)
-    tail = (1 - CONFIDENCE) / 2
-    low, high = map(float, np.quantile(shares, [tail, 1 - tail]))
-    return Share(pooled.share, min(low, pooled.low), max(high, pooled.high), pooled.number)
-
-
-def _sum_up(file: str, choices: Sequence[Choice]) -> Participant:
+def _sum_up(answers: Answers) -> Participant:
+    choices = answers.choices
+    seconds = sum(choice.preferred == "second" for choice in choices)
     return Participant(
         choices[0].participant,
-        file,
-        Share.of(_count_second(choices), len(choices)),
+        answers.file,
+        Share.of(seconds, len(choices)),
         sum(choice.side == "left" for choice in choices) / len(choices),
-        float(np.median([choice.seconds for choice in choices])),
+        statistics.median(choice.seconds for choice in choices),
     )
-
-
-def _count_second(choices: Sequence[Choice]) -> int:
-    return sum(choice.preferred == "second" for choice in choices)
 
 
 def _read_pairs(study: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -171,8 +153,8 @@ def _read_pairs(study: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 
 def _read_answers(
-    study_id: str, pairs: Mapping[str, Mapping[str, Any]], data: bytes
-) -> list[Choice]:
+    study_id: str, pairs: Mapping[str, Mapping[str, Any]], file: str, data: bytes
+) -> Answers:
     """Read a participant's answers.
 
     Raises:
@@ -191,7 +173,8 @@ def _read_answers(
     choices = [_read_choice(participant, pairs, answer) for answer in answers]
     if len({choice.pair for choice in choices}) < len(choices):
         raise ValueError("a pair is answered twice")
-    return choices
+    ended = told.get("ended")
+    return Answers(file, ended if isinstance(ended, str) else "", choices)
 
 
 def _parse(data: bytes) -> dict[str, Any]:
@@ -261,8 +244,12 @@ def to_markdown(judgement: Judgement) -> str:
             f"| {_percent(one.second)} | {100 * one.left:.0f} % | {one.median_s:.1f} |"
             for one in judgement.participants
         ),
-        *([""] if judgement.refused else []),
+        *([""] if judgement.refused or judgement.superseded else []),
         *(f"Refused: {file}: {why}." for file, why in judgement.refused),
+        *(
+            f"Superseded: {file}: its participant's answers are counted from {counted}."
+            for file, counted in judgement.superseded
+        ),
     ]
     return "\n".join(lines) + "\n"
 
@@ -275,8 +262,8 @@ def _method(judgement: Judgement) -> str:
     people = len(judgement.participants)
     if people == 1:
         return "One participant; 95 % interval by Wilson: of this person, not of people."
-    rough = "; so few make it rough" if people < FEW_PARTICIPANTS else ""
+    rough = "; so few make it wide" if people < FEW_PARTICIPANTS else ""
     return (
-        f"{people} participants; 95 % interval: participants resampled {RESAMPLES} times, and "
-        f"never narrower than Wilson's{rough}."
+        f"Mean of {people} participants' shares; 95 % interval over people by Student's t, and "
+        f"never narrower than Wilson's of {people} answers{rough}."
     )

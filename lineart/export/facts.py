@@ -91,10 +91,21 @@ def network_facts(name: str, plugs: Plugs, difference: float, *, half: bool) -> 
         "network": name,
         "largest_difference": f"{difference:.2g}",
         "checked": (
-            "ONNX Runtime on the CPU against PyTorch in float32 at two sizes and two batch sizes; "
-            f"largest difference of values -1..1, refused above {BOUNDS[half]:g}"
+            f"ONNX Runtime on the CPU against PyTorch in float32 at {_sizes(plugs.size_px)} and "
+            f"two batch sizes; largest difference of values -1..1{_ranges(plugs)}, refused above "
+            f"{BOUNDS[half]:g}"
         ),
     }
+
+
+def _sizes(size_px: int | None) -> str:
+    return f"{size_px} x {size_px} alone" if size_px else "two sizes"
+
+
+def _ranges(plugs: Plugs) -> str:
+    """Say how what has no range of its own is compared."""
+    beside = plugs.outputs[1:]
+    return f", and of {' and '.join(beside)} as a part of the largest" if beside else ""
 
 
 def _planes(name: str, channels: int) -> str:
@@ -113,7 +124,10 @@ def colorizer_facts(compared: Compared, *, half: bool) -> Facts:
         "output color": COLOR,
         "network": "all of it, from bytes to bytes",
         **_picture_facts(
-            compared.levels, half, "drawn lines", FLOODED.format(decibels) if decibels else ""
+            compared.levels,
+            half,
+            "drawn lines, at two sizes",
+            FLOODED.format(decibels) if decibels else "",
         ),
     }
 
@@ -121,12 +135,12 @@ def colorizer_facts(compared: Compared, *, half: bool) -> Facts:
 def translator_facts(pair: Pair, levels: int, *, half: bool) -> Facts:
     """Say how the graph that translates is called and how exact it is."""
     size_px = pair.translation.size_px
-    size = f"{size_px} x {size_px} alone" if size_px else "at any size; best at a short side of 512"
+    size = _sizes(size_px) if size_px else "at any size; best at a short side of 512"
     return {
         "input photo": PHOTO.format(size=size),
         "output picture": DRAWING if pair.translation.channels == 1 else PICTURE,
         "network": "from bytes to bytes, photographs to the target",
-        **_picture_facts(levels, half, "noise", ""),
+        **_picture_facts(levels, half, f"noise, at {_sizes(size_px)}", ""),
     }
 
 
@@ -134,7 +148,7 @@ def _picture_facts(levels: int, half: bool, what: str, more: str) -> Facts:
     return {
         "largest_difference": str(levels),
         "checked": (
-            f"ONNX Runtime on the CPU against PyTorch in float32 on {what}, at two sizes and two "
-            f"batch sizes; largest difference of levels 0..255, refused above {LEVELS[half]}{more}"
+            f"ONNX Runtime on the CPU against PyTorch in float32 on {what} and two batch sizes; "
+            f"largest difference of levels 0..255, refused above {LEVELS[half]}{more}"
         ),
     }

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 from onnxruntime import InferenceSession
-from torch import nn
+from torch import Tensor, nn
 
 from lineart.export.networks import Plugs, tensors_of
 from lineart.imaging.hints import pool_hints, sample_hints
@@ -33,7 +33,9 @@ Pictures = UInt8[np.ndarray, "B H W ..."]
 
 
 def compare_network(data: bytes, generator: nn.Module, plugs: Plugs, *, half: bool) -> float:
-    """Give the largest difference over two sizes and two batch sizes.
+    """Give the largest difference over two batch sizes, and two sizes where it takes them.
+
+    Attention's sums and logits have no range of their own: theirs is a part of the largest.
 
     Raises:
         ValueError: it is above its bound.
@@ -44,9 +46,10 @@ def compare_network(data: bytes, generator: nn.Module, plugs: Plugs, *, half: bo
         with torch.inference_mode():
             truths = tensors_of(generator(*examples))
         feed = {name: example.numpy() for name, example in zip(plugs.inputs, examples, strict=True)}
-        # Attention's sums and logits have no range of their own; the picture comes first.
-        answer, truth = session.run(None, feed)[0], truths[0].numpy()
-        differences.append(np.abs(answer - truth).max())
+        answers = session.run([*plugs.outputs], feed)
+        for answer, truth in zip(answers, map(Tensor.numpy, truths), strict=True):
+            most = 1.0 if answer is answers[0] else max(1.0, np.abs(truth).max())
+            differences.append(np.abs(answer - truth).max() / most)
     # Where one is not a number, neither is this.
     most = float(np.max(differences))
     if not most <= BOUNDS[half]:

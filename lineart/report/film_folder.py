@@ -1,6 +1,5 @@
 """The page of a film, made from what a run has left in its folder."""
 
-import json
 import os
 import posixpath
 from collections.abc import Mapping
@@ -22,7 +21,9 @@ from lineart.film.task import Words
 from lineart.manifest import read_manifest
 from lineart.report.film import FAILURES_LISTED, Content, film_page
 from lineart.report.shots import Thumbnail
+from lineart.report.tables import part_of
 from lineart.report.text import encode_thumbnail
+from lineart.report.told import read_told
 from lineart.storage import Storage
 
 PAGE, RUN = "report.html", "run.json"
@@ -65,9 +66,9 @@ def write_film(
     place.check()
     if not place.exists(RUN):
         raise FileNotFoundError(f"{place.uri} has no {RUN}: no job over a film has left that")
-    run = json.loads(place.read(RUN))
+    run = read_told(place, RUN)
+    words = _read_words(place, run)
     rows = _in_order(read_manifest(place))
-    words = Words(**run.get("words", asdict(Coloring.words)))
     gallery = _open_gallery(run, place, pictures)
     page = show_film(gallery, rows, run, words=words, page_at=output, extent=FULL)
     output.write(PAGE, page.encode())
@@ -79,6 +80,16 @@ def write_film(
         "page": f"{output.uri}/{PAGE}",
         "bytes": len(page.encode()),
     }
+
+
+def _read_words(place: Storage, run: Mapping[str, Any]) -> Words:
+    """Read what a page calls things; what a run of before says nothing of was coloured."""
+    told, coloured = run.get("words", {}), asdict(Coloring.words)
+    if not isinstance(told, dict) or not told.keys() <= coloured.keys():
+        raise ValueError(f"{place.uri}/{RUN} has words that no page of a film knows")
+    if not all(isinstance(word, str) for word in told.values()):
+        raise ValueError(f"{place.uri}/{RUN} has words that are no text")
+    return Words(**coloured | told)
 
 
 def show_film(
@@ -108,7 +119,7 @@ def show_film(
         large=[*read_previews(gallery, choose(rows, extent.large), _keep_large)],
         inputs=_inputs(gallery, rows, page_at),
     )
-    return film_page(rows, run, run.get("summary") or {}, content)
+    return film_page(rows, run, part_of(run, "summary"), content)
 
 
 def _make_small(preview: Preview, height_px: int) -> Thumbnail:

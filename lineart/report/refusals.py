@@ -1,11 +1,11 @@
 """What the filter of a data set has refused: how many for each reason, and some of them to see."""
 
 import io
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import cv2
 import pyarrow as pa
 from pyarrow import parquet
 
@@ -13,6 +13,7 @@ from lineart.codec import decode_color
 from lineart.film.preview import spread
 from lineart.report.tables import part_of
 from lineart.report.text import as_text, data_uri, encode_thumbnail
+from lineart.report.told import read_told
 from lineart.storage import Storage
 
 REFUSED = "refused.parquet"
@@ -65,7 +66,7 @@ def read_refusals(data: Storage) -> list[Refused]:
 
 
 def _flags(data: Storage) -> Mapping[str, Any]:
-    return part_of(json.loads(data.read("summary.json")), "flags") if _is_told(data) else {}
+    return part_of(read_told(data, "summary.json"), "flags") if _is_told(data) else {}
 
 
 def _is_told(data: Storage) -> bool:
@@ -98,9 +99,9 @@ def _look(images: object, name: str) -> bytes | None:
         return None
     try:
         picture = decode_color(Storage.at(images).read(name), max_pixels=MOST_PIXELS)
-    except (OSError, ValueError):
+        return encode_thumbnail(picture, THUMBNAIL_PX)
+    except (OSError, ValueError, cv2.error):
         return None
-    return encode_thumbnail(picture, THUMBNAIL_PX)
 
 
 def lay_out_refusals(refused: Sequence[Refused]) -> list[dict[str, Any]]:

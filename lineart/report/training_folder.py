@@ -1,6 +1,5 @@
 """The page of a training, made from what a run has left in its folder."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +7,7 @@ from lineart.report.grids import Grid
 from lineart.report.refusals import Refused, read_refusals
 from lineart.report.stages import Scalar
 from lineart.report.tables import part_of
+from lineart.report.told import read_told
 from lineart.report.training import training_page
 from lineart.storage import Storage
 from lineart.training.record import read_scalars
@@ -35,7 +35,7 @@ def write_training(
         raise FileNotFoundError(f"{place.uri} has no {RUN}: jobs.train has not left that")
     if data is not None:
         data.check()
-    page = show_training(place, json.loads(place.read(RUN)), data)
+    page = show_training(place, read_told(place, RUN), data)
     output.write(PAGE, page.encode())
     output.sweep()
     return {"page": f"{output.uri}/{PAGE}", "bytes": len(page.encode())}

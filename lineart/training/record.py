@@ -40,7 +40,7 @@ def read_scalars(output: Storage) -> list[Scalar]:
     if not output.exists(SCALARS):
         return []
     rows = csv.reader(io.StringIO(output.read(SCALARS).decode()))
-    next(rows)
+    next(rows, None)
     return [Scalar(stage, int(images), name, float(value)) for stage, images, name, value in rows]
 
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
-from itertools import accumulate, groupby
+from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,12 +24,13 @@ from lineart.image import Size
 from lineart.storage import Storage
 from lineart.video.drafts import draft, store
 from lineart.video.encoding import Joiner, encoding, frame_rate, joining
+from lineart.video.index import write_index
 from lineart.video.pictures import Beside, Reel, video_size
-from lineart.video.shots import Shot, read_shots
+from lineart.video.shots import Shot, choose_shots, read_shots
 
 __all__ = ["write_videos"]
 
-FILM, INDEX = "film.mp4", "video.json"
+FILM = "film.mp4"
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -76,7 +77,8 @@ def write_videos(
         ValueError: there is no film, no frame that can be shown, no such shot, or no such rate.
         OSError: a place cannot be read or written.
     """
-    rate, chosen = frame_rate(fps), read_shots(film, shots)
+    rate, found = frame_rate(fps), read_shots(film)
+    chosen = choose_shots(found, shots)
     if target.is_s3:
         target.check()
     reel = Reel(film, _find_beside(film, lines) if side_by_side else None)
@@ -87,8 +89,8 @@ def write_videos(
             _write_shot(studio, shot, size or studio.film_size, joiner)
             for shot, size in zip(chosen, sizes, strict=True)
         ]
-    index = _index(studio, chosen, failed)
-    target.write(INDEX, json.dumps(index, indent=1).encode())
+    names = (shot.name for shot in chosen)
+    write_index(target, rate, found, dict(zip(names, failed, strict=True)))
     if target != film:
         # In a film's own folder a run may be writing.
         target.sweep()
@@ -105,15 +107,25 @@ def write_videos(
 def _find_beside(film: Storage, lines: Storage | None) -> Beside:
     """Find what the frames were made of."""
     if lines is None:
-        run = json.loads(film.read("run.json"))
-        told = run["configuration"]
-        # A relative address says nothing to who stands elsewhere.
-        address = run.get("pictures") or told.get("lines") or told.get("images")
-        if not isinstance(address, str):
-            raise ValueError(f"{film.uri}/run.json does not say what its frames were made of")
-        lines = Storage.at(address)
+        lines = Storage.at(_address(film))
     lines.check()
     return Beside(lines, {source.name: source for source in list_pictures(lines)})
+
+
+def _address(film: Storage) -> str:
+    """Read where a run took its pictures from."""
+    try:
+        run = json.loads(film.read("run.json"))
+        # A relative address says nothing to who stands elsewhere.
+        address = run.get("pictures")
+        if not address:
+            told = run["configuration"]
+            address = told.get("lines") or told.get("images")
+    except (ValueError, LookupError, TypeError, AttributeError):
+        address = None
+    if not isinstance(address, str):
+        raise ValueError(f"{film.uri}/run.json does not say what its frames were made of")
+    return address
 
 
 def _size(reel: Reel, shot: Shot) -> Size | None:
@@ -184,21 +196,3 @@ def _ahead(function: Callable[[T], U], items: Iterable[T]) -> Iterator[U]:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
-
-
-def _index(studio: Studio, shots: Sequence[Shot], failed: Sequence[int]) -> dict[str, Any]:
-    """Say where each shot is: its file, and its first frame in the film, from 0."""
-    firsts = accumulate((len(shot.frames) for shot in shots), initial=0)
-    return {
-        "frames_per_second": str(studio.rate),
-        "shots": [
-            {
-                "shot": shot.name,
-                "file": shot.file,
-                "first": first,
-                "frames": len(shot.frames),
-                "failed": cards,
-            }
-            for shot, first, cards in zip(shots, firsts, failed, strict=False)
-        ],
-    }

@@ -37,11 +37,11 @@ class Shot(NamedTuple):
         return f"{FOLDER}/{self.place:04}_{plain}.mp4"
 
 
-def read_shots(film: Storage, names: Sequence[str] | None = None) -> list[Shot]:
-    """Read the shots of a film in order, all or those of these names.
+def read_shots(film: Storage) -> list[Shot]:
+    """Read the shots of a film in order.
 
     Raises:
-        ValueError: there is no manifest, or no such shot.
+        ValueError: there is no manifest.
     """
     table = read_manifest(film)
     if not table.num_rows:
@@ -49,10 +49,18 @@ def read_shots(film: Storage, names: Sequence[str] | None = None) -> list[Shot]:
     columns = (table[name].to_pylist() for name in COLUMNS)
     # Parts of a run that was killed come in the order in which frames ended.
     rows = sorted(zip(*columns, strict=True), key=_in_film_order)
-    shots = [
+    return [
         Shot(name, place, [_shown(*row) for row in group])
         for place, (name, group) in enumerate(groupby(rows, key=itemgetter(1)), 1)
     ]
+
+
+def choose_shots(shots: Sequence[Shot], names: Sequence[str] | None) -> list[Shot]:
+    """Give the shots of these names, or all.
+
+    Raises:
+        ValueError: there is no such shot.
+    """
     if missing := set(names or ()) - {shot.name for shot in shots}:
         some = ", ".join(shot.name for shot in shots[:10])
         raise ValueError(f"no shot is called {', '.join(sorted(missing))}; the first are: {some}")

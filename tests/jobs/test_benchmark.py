@@ -53,7 +53,7 @@ def test_wrong_flags(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.usefixtures("small")
 def test_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A figure that took twice as long before is twice as fast now; other cases are left out."""
+    """A figure that took twice as long before is twice as fast now; other cases are named."""
     assert benchmark.main(benchmark.Benchmark(parts="compose", repeats=1)) == 0
     earlier = json.loads(capsys.readouterr().out.splitlines()[-1])
     (figure,) = [f for f in earlier["parts"]["compose"] if f["case"] == "compose small"][:1]
@@ -64,15 +64,21 @@ def test_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr().out.splitlines()
     ratios = [line for line in printed if line.endswith("x") and line.startswith("compose ")]
     assert len(ratios) == len(json.loads(printed[-1])["parts"]["compose"]) - 1
+    assert f"only before: compose  gone  {figure['way']}" in printed
+    assert f"only now: compose  compose small  {figure['way']}" in printed
     assert "machine" not in "".join(printed[:-1])
 
 
 def test_times_as_fast() -> None:
-    """Half the time is twice as fast; what else differs is named."""
-    earlier = {"parts": {"codec": [{"case": "write", "way": "ours", "median_ms": 8.0}]}}
+    """Half the time is twice as fast; what only one run has, and what else differs, is named."""
+    before = [{"case": case, "way": "ours", "median_ms": 8.0} for case in ("write", "gone")]
+    earlier = {"parts": {"codec": before, "film": before}}
     figures = {"codec": [Figure("write", "ours", 4.0, 0.0), Figure("read", "ours", 1.0, 0.0)]}
-    _, line = compare_runs(earlier, figures)
+    _, line, *alone = compare_runs(earlier, figures)
     assert line.split() == ["codec", "write", "ours", "8.00", "4.00", "2.00x"]
+    assert alone == [
+        "only before: codec  gone  ours", "only before: film", "only now: codec  read  ours"
+    ]  # fmt: skip
     assert differences({"commit": "a"}, {"commit": "b"}) == ["commit: a before, b now"]
 
 

@@ -4,6 +4,7 @@ import io
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import unquote
 
 import cv2
@@ -12,9 +13,11 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from jobs import train
 from lineart.codec import encode_png
 from lineart.film.frames import Source
 from lineart.manifest import append_part, make_row, make_table
+from lineart.report import refusals
 from lineart.report.film_folder import address_from, write_film
 from lineart.report.refusals import EXAMPLES, read_refusals
 from lineart.report.training_folder import write_training
@@ -68,6 +71,30 @@ def test_pictures_that_moved_are_found(film: Storage, tmp_path: Path) -> None:
     assert 'class="source"' in both.read("report.html").decode().partition('id="shots"')[2]
 
 
+@pytest.mark.parametrize(
+    ("run", "message"),
+    [
+        ("{", "is no JSON"),
+        ("[]", "is not what a job has left"),
+        ('{"words": {"noun": "x"}}', "has words that no page of a film knows"),
+        ('{"words": ["x"]}', "has words that no page of a film knows"),
+        ('{"words": {"source": 3}}', "has words that are no text"),
+    ],
+)
+def test_a_run_that_was_tampered_with(film: Storage, run: str, message: str) -> None:
+    """A `run.json` that no run has left is refused in a sentence that names it."""
+    film.write("run.json", run.encode())
+    with pytest.raises(ValueError, match=rf"run\.json {message}"):
+        write_film(film, film)
+
+
+def test_a_run_of_before(film: Storage) -> None:
+    """What a run says nothing of, or something that makes no sense, is left out of its page."""
+    film.write("run.json", b'{"summary": "x", "words": {"source": "photograph"}}')
+    write_film(film, film)
+    assert 'alt="s/f1.png, coloured"' in film.read("report.html").decode()
+
+
 @pytest.mark.parametrize("name", ["javascript:alert(1)", 'a"><script>', "ü #?%.png", "\udcff.png"])
 def test_addresses_are_relative(tmp_path: Path, name: str) -> None:
     """Whatever a file is called, its address is a path from the page, and leads to it."""
@@ -115,6 +142,61 @@ def test_refusals_are_counted_with_examples(shards: Storage) -> None:
     assert [int(grey.mean().round()) for grey in greys] == pytest.approx(expected, abs=3)
     assert (one.reason, one.examples) == ("small", [("gone.png", "<b>12 pixels", None)])
     assert read_refusals(shards.child("nothing")) == []
+
+
+def test_refused_pictures_that_opencv_refuses(
+    shards: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A picture that OpenCV cannot handle is named without its picture."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise cv2.error("(-215:Assertion failed)")
+
+    monkeypatch.setattr(refusals, "decode_color", refuse)
+    many, _ = read_refusals(shards)
+    assert [example.picture for example in many.examples] == [None] * EXAMPLES
+
+
+def test_data_that_was_tampered_with(shards: Storage) -> None:
+    """Shards whose summary is none are refused in a sentence."""
+    shards.write("summary.json", b"[]")
+    with pytest.raises(ValueError, match=r"summary\.json is not what a job has left"):
+        read_refusals(shards)
+
+
+def test_a_training_of_no_run(tmp_path: Path) -> None:
+    """A `run.json` that is a list is refused in a sentence."""
+    place = Storage.at(str(tmp_path))
+    place.write("run.json", b"[]")
+    with pytest.raises(ValueError, match=r"run\.json is not what a job has left"):
+        write_training(place, place)
+
+
+def test_a_page_does_not_hide_how_a_training_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where sheets and page cannot be drawn, the training's own end is told all the same."""
+
+    def diverge(*_: object) -> None:
+        raise FloatingPointError("the loss is nan")
+
+    def break_off(*_: object) -> None:
+        raise TypeError("no picture")
+
+    output = Storage.at(str(tmp_path))
+    monkeypatch.setattr(train, "open_job", lambda *_: SimpleNamespace(output=output))
+    monkeypatch.setattr(train, "run", diverge)
+    monkeypatch.setattr(train, "write_run", lambda *_: {"seconds": 1.0})
+    for drawn in ("show_training", "write_sheets"):
+        monkeypatch.setattr(train, drawn, break_off)
+    monkeypatch.setattr(train.signal, "signal", lambda *_: None)
+    flags = train.Train(recipe="small", data="shards", output=str(tmp_path))
+    assert train.main(flags) == train.FAILED
+    assert capsys.readouterr().err.splitlines() == [
+        "train: the loss is nan; the state before it is saved",
+        "train: sheets could not be made: no picture",
+        "train: the page could not be made: no picture",
+    ]
 
 
 def test_a_training_is_shown_from_its_folder(shards: Storage, tmp_path: Path) -> None:

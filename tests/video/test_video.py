@@ -236,6 +236,51 @@ def test_some_shots(tmp_path: Path) -> None:
         write_videos(film, target, shots=["c"])
 
 
+def read_index(target: Path) -> list[tuple[str, int, int, int]]:
+    """Read shot, first frame, frames and cards of each shot."""
+    shots = json.loads((target / "video.json").read_text())["shots"]
+    return [(shot["shot"], shot["first"], shot["frames"], shot["failed"]) for shot in shots]
+
+
+def test_the_index_outlives_some_shots(tmp_path: Path) -> None:
+    """A shot that is written anew keeps its place in the film; the others stay while they stand."""
+    frames = [Drawn("a/1.png", 0), Drawn("a/2.png", 1), Drawn("b/1.png", 2), Drawn("c/1.png", None)]
+    film, target = make_film(tmp_path, frames), tmp_path / "video"
+    videos = Storage.at(str(target))
+    whole = [("a", 0, 2, 0), ("b", 2, 1, 0), ("c", 3, 1, 1)]
+    write_videos(film, videos, shots=["b"])
+    assert read_index(target) == [("b", 2, 1, 0)]
+    write_videos(film, videos)
+    assert read_index(target) == whole
+    write_videos(film, videos, shots=["b"])
+    assert read_index(target) == whole
+    (target / "shots/0003_c.mp4").unlink()
+    write_videos(film, videos, shots=["b"])
+    assert read_index(target) == whole[:2]
+    write_videos(film, videos, shots=["b"], fps=12.0)
+    assert read_index(target) == [("b", 2, 1, 0)]
+
+
+@pytest.mark.parametrize("index", [b"{", b"[]", b'{"frames_per_second": "24", "shots": [1]}'])
+def test_a_broken_index_is_written_anew(tmp_path: Path, index: bytes) -> None:
+    """An index that cannot be read is none."""
+    film, target = make_film(tmp_path, [Drawn("a/1.png", 0)]), Storage.at(str(tmp_path / "video"))
+    target.write("video.json", index)
+    write_videos(film, target, shots=["a"])
+    assert read_index(tmp_path / "video") == [("a", 0, 1, 0)]
+
+
+@pytest.mark.parametrize(
+    "run", ["{", "[]", "{}", '{"configuration": 3}', '{"configuration": {}}', '{"pictures": 3}']
+)
+def test_a_run_that_says_nothing(tmp_path: Path, run: str) -> None:
+    """Where `run.json` does not name the drawings, a sentence says so."""
+    film = make_film(tmp_path, [Drawn("a/1.png", 0)])
+    film.write("run.json", run.encode())
+    with pytest.raises(ValueError, match=r"run\.json does not say what its frames were made of"):
+        write_videos(film, Storage.at(str(tmp_path / "video")), side_by_side=True)
+
+
 def test_hostile_shot_names(tmp_path: Path) -> None:
     """Whatever a shot is called, its file lies below shots/, and no two shots share one."""
     names = ["../../evil", "a", "A", "a.mp4/b", "씬 " + "가" * 300, "x\\n<b>", "-rf", ""]
