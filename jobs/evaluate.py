@@ -12,15 +12,16 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any
 
 import tyro
 
 from jobs.benchmark import describe
+from lineart.evaluation.addresses import make_absolute
 from lineart.evaluation.answers import judge_answers, leave_judgement
 from lineart.evaluation.findings import Plan
-from lineart.evaluation.leaving import leave
+from lineart.evaluation.leaving import leave, list_remarks
 from lineart.evaluation.protocols import STUDY, check, open_plan
 from lineart.evaluation.request import Request
 from lineart.evaluation.run import Result, carry_out, start_runner
@@ -53,6 +54,8 @@ def main(flags: Evaluate) -> int:
     try:
         output = Storage.at(flags.output)
         check(flags.protocol, flags.request)
+        check_workers(flags)
+        flags = replace(flags, request=make_absolute(flags.request))
         told = ask_people(flags, output) if flags.protocol == STUDY else score(flags, output)
     except (ValueError, OSError) as error:
         print(f"evaluate: {error}", file=sys.stderr)
@@ -63,6 +66,18 @@ def main(flags: Evaluate) -> int:
     seconds = round(time.perf_counter() - started, 1)
     print(json.dumps({**told, "seconds": seconds, "output": output.uri}))
     return SOME_FAILED if told["failed"] or told["missing"] else ALL_DONE
+
+
+def check_workers(flags: Evaluate) -> None:
+    """Refuse what cannot be meant.
+
+    Raises:
+        ValueError: there are no workers, or nothing for them to do.
+    """
+    if flags.workers is not None and flags.workers < 1:
+        raise ValueError(f"--workers {flags.workers} must be above 0")
+    if flags.workers is not None and flags.protocol == STUDY:
+        raise ValueError("--workers is not for study")
 
 
 def ask_people(flags: Evaluate, output: Storage) -> dict[str, Any]:
@@ -79,8 +94,8 @@ def score(flags: Evaluate, output: Storage) -> dict[str, Any]:
     """Score pictures or a film; raises as `open_plan`, `run` and `leave`."""
     plan = open_plan(flags.protocol, flags.request)
     result = run(flags, plan)
-    for name, reason in plan.missing.items():
-        print(f"evaluate: {name} is left out: {reason}", file=sys.stderr)
+    for remark in list_remarks(plan, result):
+        print(f"evaluate: {remark}", file=sys.stderr)
     print(leave(output, plan, result, describe() | {"flags": asdict(flags)}))
     return {
         "judged": result.num_judged,
@@ -96,25 +111,26 @@ def run(flags: Evaluate, plan: Plan) -> Result:
     with start_runner(len(plan.units), flags.workers, wants_ray) as runner:
         # Ray has a handler of its own; `ray job stop` must end a run as Ctrl-C does.
         signal.signal(signal.SIGTERM, _interrupt)
-        return carry_out(plan, runner, flags.request.seed, _printer())
+        return carry_out(plan, runner, flags.request.seed, make_printer())
 
 
-def _printer() -> Callable[[Result, int], None]:
+def make_printer() -> Callable[[Result, int], None]:
     """Give a function that prints progress every ten seconds, and at the end."""
-    started = printed_at = time.monotonic()
+    printed_at = time.monotonic()
+    first_at: float | None = None
 
     def tell(result: Result, units: int) -> None:
-        nonlocal printed_at
+        nonlocal printed_at, first_at
         now = time.monotonic()
+        # Before the first, processes start and open networks.
+        first_at = now if first_at is None else first_at
         if now - printed_at < 10 and result.num_units < units:
             return
         printed_at = now
-        print(
-            f"{result.num_units} of {units} judged, {result.num_failed} failed, "
-            f"{(now - started) / result.num_units:.2f} s each",
-            file=sys.stderr,
-            flush=True,
-        )
+        told = f"{result.num_units} of {units} judged, {result.num_failed} failed"
+        if result.num_units > 1:
+            told += f", {(now - first_at) / (result.num_units - 1):.2f} s each"
+        print(told, file=sys.stderr, flush=True)
 
     return tell
 

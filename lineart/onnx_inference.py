@@ -33,7 +33,7 @@ class OnnxModel:
         """Give an answer to each picture, of its height and width.
 
         Raises:
-            ValueError: the model gives something else than pictures of that size.
+            ValueError: ONNX Runtime cannot run it, or it gives no pictures of that size.
         """
         count, *size = stacks[0].shape[:3]
         if not count:
@@ -51,7 +51,11 @@ class OnnxModel:
 
     def _answer(self, pictures: list[Pictures]) -> np.ndarray:
         feed = dict(zip(self.inputs, pictures, strict=True))
-        answer: np.ndarray = self.session.run([self.output], feed)[0]
+        try:
+            answer: np.ndarray = self.session.run([self.output], feed)[0]
+        # ONNX Runtime's errors have no name in common.
+        except Exception as error:
+            raise ValueError(f"ONNX Runtime cannot run the model: {str(error)[:500]}") from error
         return answer
 
 

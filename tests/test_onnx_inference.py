@@ -56,6 +56,17 @@ def test_answers_of_another_size_are_refused() -> None:
         model(*pictures(1))
 
 
+def test_what_fails_while_it_runs_is_refused() -> None:
+    """A model that breaks on a picture is an error of one kind, with ONNX Runtime's sentence."""
+    nodes = [
+        helper.make_node("Constant", [], ["shape"], value_ints=[1, 2, 3, 3]),
+        helper.make_node("Reshape", ["hint", "shape"], ["color"]),
+    ]
+    model = OnnxModel(studio_model(nodes).SerializeToString(), *COLORS)
+    with pytest.raises(ValueError, match=r"ONNX Runtime cannot run the model: .*Reshape"):
+        model(*pictures(1))
+
+
 def test_a_session_has_one_thread() -> None:
     """The pipeline runs as many frames as there are cores, so a model takes one of them."""
     options = open_session(studio_model().SerializeToString()).get_session_options()

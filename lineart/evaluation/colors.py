@@ -23,7 +23,6 @@ from lineart.imaging.baselines import Fill
 from lineart.imaging.cels import PAPER_FROM
 from lineart.imaging.frequency import compose
 from lineart.metrics import ciede2000, leakage, psnr, ssim
-from lineart.storage import Storage
 
 MOST_DB = 60.0
 """Where PSNR ends: equal pictures would make means infinite; one level everywhere is 48 dB."""
@@ -81,7 +80,7 @@ def judge(request: Request, unit: Unit) -> Finding:
 
 def judge_trial(trial: Trial, unit: Unit, request: Request, count: int) -> list[Row]:
     """Score every way of a trial."""
-    sets = sets_of(trial.case, Storage.at(unit.uri).name)
+    sets = sets_of(trial.case, unit.place)
     group = request.group_of(unit.name)
     return [
         Row(sets, unit.name, group, way, score(color, trial, request.lpips), count)

@@ -1,5 +1,6 @@
 """Distances between whole sets of pictures, by features that come one by one."""
 
+import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -88,15 +89,17 @@ def frechet(truth: Moments, made: Moments) -> Estimate:
     """Give the Fréchet distance of two sets; it has no interval.
 
     Raises:
-        ValueError: a set has fewer than two pictures.
+        ValueError: a set has fewer than two pictures, or the distance is no number.
 
     Source:
         Heusel et al., "GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash
         Equilibrium", 2017, as torchmetrics computes it.
     """
-    distance = _compute_fid(*truth.mean_and_covariance(), *made.mean_and_covariance())
+    distance = float(_compute_fid(*truth.mean_and_covariance(), *made.mean_and_covariance()))
+    if not math.isfinite(distance):
+        raise ValueError(f"the Fréchet distance is {distance}: the features are too large")
     # Rounding may leave equal sets a little below 0.
-    return Estimate(max(0.0, float(distance)), made.number)
+    return Estimate(max(0.0, distance), min(truth.number, made.number))
 
 
 def kernel(truth: Reservoir, made: Reservoir, seed: int) -> Estimate:
@@ -140,6 +143,7 @@ class Distances:
         self._kinds, self._seed = kinds, seed
         self._moments: dict[tuple[str, int | None, str | None], Moments] = {}
         self._reservoirs: dict[tuple[str, int | None, str | None], Reservoir] = {}
+        self._broken: set[tuple[str, int | None, str | None]] = set()
         self.too_small: set[str] = set()
         """What is wrong with sets that have no distance."""
 
@@ -148,6 +152,8 @@ class Distances:
         kinds = set(self._kinds.values())
         for feature in features:
             key = feature.set, feature.hints, feature.way
+            if not np.isfinite(feature.vector).all():
+                self._broken.add(key)
             if "frechet" in kinds:
                 self._moments.setdefault(key, Moments()).add(feature.vector)
             if "kernel" in kinds:
@@ -169,6 +175,12 @@ class Distances:
 
     def _measure(self, kind: str, key: tuple[str, int | None, str]) -> Estimate:
         truth = key[0], key[1], None
+        found = self._moments if kind == "frechet" else self._reservoirs
+        if truth not in found:
+            raise ValueError("there is no readable truth")
+        for one in (truth, key):
+            if one in self._broken:
+                raise ValueError(f"features of {one[2] or 'the truth'} are not finite")
         if kind == "frechet":
             return frechet(self._moments[truth], self._moments[key])
         return kernel(self._reservoirs[truth], self._reservoirs[key], self._seed)

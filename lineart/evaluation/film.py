@@ -86,6 +86,7 @@ def open_film(request: Request) -> Plan:
         ours=film.name,
         about=ABOUT,
         facts={"frames": sum(len(unit.frames) for unit in units)},
+        uses_network=False,
     )
 
 

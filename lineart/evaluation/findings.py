@@ -90,3 +90,5 @@ class Plan:
     """Which networks, by their hashes."""
     missing: Mapping[str, str] = field(default_factory=dict)
     """Scores that cannot be had -> why."""
+    uses_network: bool = True
+    """Whether judging a unit runs one."""

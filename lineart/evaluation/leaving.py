@@ -29,7 +29,7 @@ def leave(output: Storage, plan: Plan, result: Result, run: Mapping[str, Any]) -
     Raises:
         OSError: it cannot be written.
     """
-    table = to_markdown(result.summaries, plan.scores, plan.about)
+    table = to_markdown(result.summaries, plan.scores, plan.about, list_remarks(plan, result))
     told = {
         **run,
         "ours": plan.ours,
@@ -50,6 +50,13 @@ def leave(output: Storage, plan: Plan, result: Result, run: Mapping[str, Any]) -
     output.write(PAGE, scores_page(plan, result, run).encode())
     output.sweep()
     return table
+
+
+def list_remarks(plan: Plan, result: Result) -> list[str]:
+    """Say in a line each what is missing, and what else a reader of the scores must know."""
+    missing = (f"{name} is left out: {why}" for name, why in plan.missing.items())
+    notes = (f"{note}{f' ({n} times)' if n > 1 else ''}" for note, n in result.notes.items())
+    return [" ".join(line.split()) for line in (*missing, *notes)]
 
 
 def file_name(name: str) -> str:

@@ -2,7 +2,8 @@
 
 import hashlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -32,6 +33,20 @@ BACKBONES: Final[dict[Any, str]] = {
     "squeeze": models.SqueezeNet1_1_Weights.IMAGENET1K_V1.url,
 }
 """LPIPS's networks -> address whose last part is the file's name in torchvision's cache."""
+
+
+@contextmanager
+def holding(path: Path, what: str) -> Iterator[None]:
+    """Turn all that a broken file raises, of pickle, zip or its readers, into one sentence.
+
+    Raises:
+        ValueError: the file does not hold what it should.
+    """
+    try:
+        yield
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200] or repr(error)
+        raise ValueError(f"{path} does not hold {what}: {reason}") from error
 
 
 class PictureFeatures:
@@ -83,13 +98,15 @@ def load_features(choice: str) -> PictureFeatures:
     if name == INCEPTION:
         return PictureFeatures(name, load_inception(Path(file) if file else None))
     if name not in FEATURES:
+        wrong = f"no features are called {name!r}" if file else "there is no such file"
         raise FileNotFoundError(
-            f"--fid-features {choice}: there is no such file; give a TorchScript file, "
+            f"--fid-features {choice}: {wrong}; give a TorchScript file, "
             f"{INCEPTION}=FILE, or NAME=FILE with one of {', '.join(FEATURES)}"
         )
     if not Path(file).is_file():
         raise FileNotFoundError(f"--fid-features {choice}: {file or 'nothing'} is no file")
-    return PictureFeatures(name, Pooled(load_classifier(name, Path(file))))
+    with holding(Path(file), f"the weights of {name}"):
+        return PictureFeatures(name, Pooled(load_classifier(name, Path(file))))
 
 
 def load_inception(path: Path | None) -> nn.Module:
@@ -112,7 +129,8 @@ def load_inception(path: Path | None) -> nn.Module:
             f"{path} is not the file that FID is defined by: its SHA-256 begins with "
             f"{digest[:8]}, not {INCEPTION_SHA256}"
         )
-    return NoTrainInceptionV3("inception-v3-compat", ["2048"], str(path), antialias=False)
+    with holding(path, "FID's Inception"):
+        return NoTrainInceptionV3("inception-v3-compat", ["2048"], str(path), antialias=False)
 
 
 def load_script(path: Path) -> nn.Module:
@@ -121,15 +139,10 @@ def load_script(path: Path) -> nn.Module:
     Raises:
         ValueError: it is none.
     """
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), holding(path, "TorchScript (weights alone need a name)"):
         # PyTorch advises against TorchScript; the files that people have are TorchScript.
         warnings.simplefilter("ignore", FutureWarning)
-        try:
-            network: nn.Module = torch.jit.load(str(path), "cpu")  # type: ignore[no-untyped-call]
-        except RuntimeError as error:
-            raise ValueError(
-                f"--fid-features {path} is no TorchScript; weights alone need a name, NAME=FILE"
-            ) from error
+        network: nn.Module = torch.jit.load(str(path), "cpu")  # type: ignore[no-untyped-call]
     return network
 
 
@@ -173,6 +186,13 @@ def load_lpips(choice: str) -> Lpips:
         )
     kind: Any = name
     network = _LPIPS(net=kind, pnet_rand=True)
+    with holding(path, f"torchvision's {name}"):
+        load_backbone(network, path)
+    return Lpips(network)
+
+
+def load_backbone(network: Any, path: Path) -> None:
+    """Load a classifier of torchvision into LPIPS; raises whatever a broken file raises."""
     stored = torch.load(path, map_location="cpu", weights_only=True)
     # Its slices keep the layers' names of the classifier: slice1.0.weight is features.0.weight.
     tensors = {
@@ -180,9 +200,8 @@ def load_lpips(choice: str) -> Lpips:
         for key in network.net.state_dict()
     }
     if missing := [key for key, tensor in tensors.items() if tensor is None]:
-        raise ValueError(f"{path} lacks {missing[0]}: it does not hold torchvision's {name}")
+        raise ValueError(f"it lacks {missing[0]}")
     network.net.load_state_dict(tensors)
-    return Lpips(network)
 
 
 def _slice(key: str) -> str:
@@ -232,7 +251,7 @@ def load_clip(choice: str, prompts: Sequence[str]) -> ClipClassifier:
         )
     config = open_clip.get_pretrained_cfg(name, weights) or {}
     path = Path(weights) if Path(weights).is_file() else find_tag(name, weights, config)
-    try:
+    with holding(path, f"the weights of {name}"):
         model, _, encode = open_clip.create_model_and_transforms(
             name,
             pretrained=str(path.absolute()),
@@ -240,8 +259,6 @@ def load_clip(choice: str, prompts: Sequence[str]) -> ClipClassifier:
             image_mean=config.get("mean", open_clip.OPENAI_DATASET_MEAN),
             image_std=config.get("std", open_clip.OPENAI_DATASET_STD),
         )
-    except (RuntimeError, AttributeError, EOFError, StopIteration) as error:
-        raise ValueError(f"{path} does not hold the weights of {name}: {error}") from error
     model = model.eval().to(pick_device())
     with torch.inference_mode():
         tokens = open_clip.get_tokenizer(name)(list(prompts)).to(pick_device())

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lineart.evaluation.findings import Plan, Score
-from lineart.evaluation.paper_000 import PHOTOGRAPH
 from lineart.evaluation.run import Result
 from lineart.evaluation.statistics import Estimate
 from lineart.evaluation.tables import (
@@ -14,18 +13,15 @@ from lineart.evaluation.tables import (
     columns,
     distinct,
     pictures_in,
-    write_estimate,
+    write_parts,
 )
-from lineart.evaluation.ways import PAINTED_TRUTH
+from lineart.evaluation.ways import LIMITS
 from lineart.report.tables import lay_out
 from lineart.report.text import as_text, data_uri, encode_thumbnail, template
 
 SETS_SHOWN = 60
 FAILURES_SHOWN = 100
 ROWS_SHOWN = 60
-
-LIMITS = {PAINTED_TRUTH, PHOTOGRAPH}
-"""Ways that say what is possible, and take no part in the contest."""
 
 
 def scores_page(plan: Plan, result: Result, run: Mapping[str, Any]) -> str:
@@ -104,10 +100,11 @@ def show_cell(
     if name not in row.scores:
         return {"text": ""}
     estimate = row.scores[name]
-    _, _, bounds = write_estimate(estimate, score.decimals).partition(" ")
+    text, deviation, bounds = write_parts(estimate, score.decimals)
     is_compared = row.way not in LIMITS
     return {
-        "text": f"{estimate.mean:.{score.decimals}f}",
+        "text": text,
+        "deviation": deviation,
         "bounds": bounds,
         "number": estimate.number,
         "gain": write_gain(row, name, score.decimals) if is_compared else "",

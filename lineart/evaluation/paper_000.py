@@ -19,12 +19,9 @@ from lineart.evaluation.pictures import Unit, find_units, read_unit
 from lineart.evaluation.request import Request
 from lineart.evaluation.scores import pick
 from lineart.evaluation.sheet import strip
-from lineart.evaluation.ways import open_translators
+from lineart.evaluation.ways import PHOTOGRAPH, open_translators
 from lineart.image import fit_short_side, resize
-from lineart.storage import Storage, read_file
-
-PHOTOGRAPH = "photograph"
-"""The way that draws nothing: what CLIP says of the photographs themselves."""
+from lineart.storage import read_file
 
 MIDDLE = {"color", "images", "image", "image_2", "data", ""}
 """Folders that say nothing of what a photograph shows; the one above does."""
@@ -83,9 +80,7 @@ def judge(request: Request, names: tuple[str, ...], unit: Unit) -> Finding:
         probabilities = classify(picture)
         is_first = float(probabilities.argmax() == right)
         values = {"clip": float(probabilities[right]), "clip_first": is_first}
-        rows.append(
-            Row((Storage.at(unit.uri).name,), unit.name, request.group_of(unit.name), way, values)
-        )
+        rows.append(Row((unit.place,), unit.name, request.group_of(unit.name), way, values))
     return Finding(rows, sheets=sheets)
 
 
@@ -110,7 +105,7 @@ def class_of(request: Request, unit: Unit) -> str:
         folders = posixpath.dirname(unit.name).split("/")
         return next((name for name in reversed(folders) if name not in MIDDLE), "")
     classes = read_classes(request.classes)
-    inside = unit.name.partition("/")[2]
+    inside = unit.name.removeprefix(f"{unit.place}/")
     file = posixpath.basename(inside)
     for name in (inside, posixpath.splitext(inside)[0], file, posixpath.splitext(file)[0]):
         if name in classes:

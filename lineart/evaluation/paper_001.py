@@ -20,7 +20,6 @@ from lineart.imaging.extraction import xdog
 from lineart.imaging.frequency import compose
 from lineart.imaging.hints import no_hints
 from lineart.metrics import leakage, psnr, ssim
-from lineart.storage import Storage
 
 PICTURE_PX = 512
 """Short side at which pictures are coloured, and features taken."""
@@ -51,7 +50,7 @@ def judge(request: Request, unit: Unit) -> Finding:
     line = draw(picture, color)
     colors = fill_all(request, line)
     made: dict[str, Frame] = {way: compose(one, line) for way, one in colors.items()}
-    set_name = f"{Storage.at(unit.uri).name}, {XDOG if picture.line is None else DRAWN}"
+    set_name = f"{unit.place}, {XDOG if picture.line is None else DRAWN}"
     short_side_px = min(picture.color.shape[:2])
     full = compare_full(request, picture) if short_side_px >= FULL_PX else {}
     rows = []

@@ -17,7 +17,6 @@ from lineart.image import Frame, fit_short_side, resize
 from lineart.imaging.cels import remove_lines
 from lineart.imaging.frequency import compose
 from lineart.metrics import leakage
-from lineart.storage import Storage
 
 HINTS = 140
 
@@ -43,7 +42,7 @@ def judge(request: Request, unit: Unit) -> Finding:
     case = Case(picture.name, source_of(unit), unit.number, picture, color, line, painted)
     trial = run_trial(case, HINTS, ways_at(HINTS, request), request.seed)
     made: dict[str, Frame] = {way: compose(one, line) for way, one in trial.colors.items()}
-    set_name = f"{Storage.at(unit.uri).name}, {XDOG if picture.line is None else DRAWN}"
+    set_name = f"{unit.place}, {XDOG if picture.line is None else DRAWN}"
     rows = []
     for way, one in trial.colors.items():
         found = {"de_hints": hint_difference(one, trial), "leakage": leakage(one, line)}

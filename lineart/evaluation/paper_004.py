@@ -12,11 +12,10 @@ from typing import NamedTuple
 
 from lineart.evaluation.coloring import open_distances, see
 from lineart.evaluation.findings import Finding, Plan
-from lineart.evaluation.paper_000 import PHOTOGRAPH
 from lineart.evaluation.pictures import Unit, find_units, read_unit
 from lineart.evaluation.request import Request
 from lineart.evaluation.sheet import strip
-from lineart.evaluation.ways import open_translators
+from lineart.evaluation.ways import PHOTOGRAPH, open_translators
 from lineart.image import fit_short_side, resize
 
 SET = "source to target"

@@ -120,9 +120,11 @@ class Unit(NamedTuple):
 
     uri: str
     """The place that it lies in."""
+    place: str
+    """What that is called; no other place is."""
     number: int
     name: str
-    """With its place: places may hold pictures of one name."""
+    """With its place's: places may hold pictures of one name."""
     is_shown: bool = False
 
 
@@ -140,22 +142,39 @@ def find_units(request: Request, places: str) -> list[Unit]:
         places: Addresses with commas between.
 
     Raises:
-        ValueError: there is no picture.
+        ValueError: there is no picture, or a place is named twice.
         OSError: a place is not there.
     """
     only = None if request.only is None else Shards(Storage.at(request.only)).names
     units = []
-    for uri in split(places):
-        pictures, place = open_place(uri), Storage.at(uri).name
+    for uri, place in name_places(split(places)).items():
+        pictures = open_place(uri)
         allowed = only if isinstance(pictures, Folder) else None
         units += [
-            Unit(uri, number, posixpath.join(place, pictures.names[number]))
+            Unit(uri, place, number, posixpath.join(place, pictures.names[number]))
             for number in choose(pictures, request.limit, allowed)
         ]
     if not units:
         raise ValueError(f"there is no picture to judge in {places}")
     shown = {place * len(units) // max(request.sheet, 1) for place in range(request.sheet)}
     return [unit._replace(is_shown=number in shown) for number, unit in enumerate(units)]
+
+
+def name_places(uris: Sequence[str]) -> dict[str, str]:
+    """Give each place its last folder for a name, or as many more as tell all places apart.
+
+    Raises:
+        ValueError: a place is named twice.
+    """
+    storages = [Storage.at(uri) for uri in uris]
+    if twice := [storage.uri for storage in storages if storages.count(storage) > 1]:
+        raise ValueError(f"{twice[0]} is named twice")
+    parts = [storage.root.strip("/").split("/") for storage in storages]
+    for depth in range(1, max(map(len, parts), default=0) + 1):
+        names = ["/".join(part[-depth:]) for part in parts]
+        if len(set(names)) == len(names):
+            return dict(zip(uris, names, strict=True))
+    return {uri: storage.uri for uri, storage in zip(uris, storages, strict=True)}
 
 
 def read_unit(unit: Unit) -> Picture:
@@ -165,4 +184,8 @@ def read_unit(unit: Unit) -> Picture:
 
 def source_of(unit: Unit) -> str:
     """Give the folder that a picture comes from."""
-    return open_place(unit.uri).sources[unit.number]
+    pictures = open_place(unit.uri)
+    source = pictures.sources[unit.number]
+    if isinstance(pictures, Folder):
+        return unit.place + source.removeprefix(pictures.storage.name)
+    return source

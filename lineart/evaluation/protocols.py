@@ -25,6 +25,9 @@ PROTOCOLS: Final[dict[str, Callable[[Request], Plan]]] = {
 STUDY = "study"
 """The protocol that asks people: it has answers in place of pictures, and no plan."""
 
+PICTURES: Final = set(PROTOCOLS) - {"film"}
+"""Those that judge single pictures, and may be given several folders of them."""
+
 FLAGS: Final = {
     "hints": {"colors"},
     "lpips": {"colors"},
@@ -37,7 +40,12 @@ FLAGS: Final = {
     "fid_features": {"paper_001", "paper_002", "paper_004"},
     "baselines": {"colors", "paper_002"},
     "network_size": {"colors", "paper_000", "paper_004"},
-    "weights": set(PROTOCOLS) - {"film"},
+    "weights": PICTURES,
+    "limit": PICTURES,
+    "only": PICTURES,
+    "sheet": PICTURES,
+    "group": PICTURES - {"paper_004"},
+    "seed": set(PROTOCOLS),
 }
 """Flags of some protocols alone."""
 
@@ -59,6 +67,10 @@ def check(protocol: str, request: Request) -> None:
                 f"--{flag.replace('_', '-')} is for {', '.join(sorted(protocols))}, not for "
                 f"{protocol}"
             )
+    if protocol not in PICTURES and len(request.places) > 1:
+        raise ValueError(f"{protocol} takes one address in --data, not {len(request.places)}")
+    if request.network_size == 0 and protocol != "colors":
+        raise ValueError("--network-size 0, each picture at its own size, is for colors")
 
 
 def open_plan(protocol: str, request: Request) -> Plan:

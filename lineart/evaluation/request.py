@@ -32,7 +32,8 @@ class Request:
     """For paper_000: what CLIP reads for each class."""
     fid_features: str = "inception"
     """Features of FID and KID: inception or inception=FILE, their own; or a TorchScript FILE, or
-    NAME=FILE with a name of lineart/models/pretrained.py, and the scores are named after them."""
+    NAME=FILE with NAME vgg16, squeezenet1_0, squeezenet1_0_embedding or inception_v3; the scores
+    are named after them."""
     clip: str = "ViT-B-32-quickgelu=openai"
     """For paper_000: a model of open_clip, =FILE, or =TAG of weights that are in its cache."""
     lpips: str | None = None
@@ -98,3 +99,9 @@ class Request:
 def split(text: str) -> list[str]:
     """Give the parts of a list with commas."""
     return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def split_name(text: str) -> tuple[str, str]:
+    """Give name and address of NAME=ADDRESS; the name is empty where there is an address alone."""
+    name, equals, address = text.partition("=")
+    return (name, address) if equals and "/" not in name else ("", text)

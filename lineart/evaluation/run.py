@@ -2,7 +2,7 @@
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,9 +14,11 @@ import torch
 from lineart.datasets.runners import OnRay, Runner, alone
 from lineart.evaluation.distances import Distances
 from lineart.evaluation.findings import AnySize, Finding, Plan
+from lineart.evaluation.statistics import FEWEST_GROUPS
 from lineart.evaluation.tables import RowsFile, Summaries, Summary
+from lineart.evaluation.ways import forget_networks
 
-FEW_UNITS = 200
+FEW_UNITS = 16
 """Up to so many, starting Ray takes longer than the work."""
 
 TOGETHER = 16
@@ -64,7 +66,8 @@ def carry_out(plan: Plan, runner: Runner, seed: int, tell: Callable[[Result, int
     per_picture = [name for name in plan.scores if name not in plan.distances]
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as stream:
         rows = RowsFile(stream, per_picture)
-        for finding in runner(partial(judge_unit, plan.judge), plan.units, TOGETHER, True):
+        judge = partial(judge_unit, plan.judge)
+        for finding in runner(judge, plan.units, TOGETHER, plan.uses_network):
             summaries.add(finding.rows)
             distances.add(finding.features)
             rows.add(finding.rows)
@@ -77,6 +80,7 @@ def carry_out(plan: Plan, runner: Runner, seed: int, tell: Callable[[Result, int
     result.summaries = summaries.finish(distances.results())
     result.notes.update(distances.too_small)
     warn_of_few(plan, result)
+    warn_of_no_interval(per_picture, result)
     return result
 
 
@@ -86,7 +90,7 @@ def judge_unit(judge: Callable[[Any], Finding], unit: Any) -> Finding:
     torch.set_num_threads(1)
     try:
         return judge(unit)
-    except (ValueError, OSError, RuntimeError, cv2.error) as error:
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with a unit is its own failure
         return Finding(failures=[(unit.name, str(error) or repr(error))])
 
 
@@ -114,6 +118,18 @@ def warn_of_few(plan: Plan, result: Result) -> None:
             ] += 1
 
 
+def warn_of_no_interval(per_picture: Sequence[str], result: Result) -> None:
+    """Note why means have no interval, where any has none."""
+    estimates = (
+        s.scores[name] for s in result.summaries for name in per_picture if name in s.scores
+    )
+    if any(estimate.low is None for estimate in estimates):
+        result.notes[
+            f"means of fewer than {FEWEST_GROUPS} pictures, or groups of them (in a film: shots), "
+            "have no interval: it would be their least and greatest"
+        ] += 1
+
+
 @contextmanager
 def start_runner(units: int, workers: int | None, wants_ray: bool) -> Iterator[Runner]:
     """Give who does the work: this process for a few units, else Ray, which stops with the block.
@@ -124,13 +140,16 @@ def start_runner(units: int, workers: int | None, wants_ray: bool) -> Iterator[R
         wants_ray: Use Ray for a few units, too.
 
     Raises:
-        ConnectionError: the cluster of `RAY_ADDRESS` does not answer.
+        ConnectionError: the cluster of `RAY_ADDRESS` does not answer, or Ray cannot go on.
     """
     if units <= FEW_UNITS and not wants_ray and not workers:
         yield alone
         return
+    from ray.exceptions import RayError
+
     from lineart.cluster import start_ray, stop_ray
 
+    forget_networks()
     try:
         resources = start_ray()
         import ray.data
@@ -139,5 +158,8 @@ def start_runner(units: int, workers: int | None, wants_ray: bool) -> Iterator[R
         ray.data.DataContext.get_current().execution_options.preserve_order = True
         most = resources["CPU"] if workers is None else min(resources["CPU"], workers + 1.0)
         yield OnRay({**resources, "CPU": most})
+    except RayError as error:
+        reason = (str(error).strip().splitlines() or [repr(error)])[-1]
+        raise ConnectionError(f"Ray cannot go on: {reason}") from error
     finally:
         stop_ray()

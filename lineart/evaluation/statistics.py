@@ -9,6 +9,8 @@ from jaxtyping import Float64, UInt8
 
 REPLICATES = 1000
 CONFIDENCE = 0.95
+FEWEST_GROUPS = 5
+"""With fewer the interval of a mean would be no more than their least and greatest."""
 
 Weights = UInt8[np.ndarray, " R"]
 """How often a group is drawn, in each replicate."""
@@ -26,7 +28,7 @@ class Estimate:
     """Standard deviation of the values; one value has none."""
     low: float | None = None
     high: float | None = None
-    """Ends of the 95 % interval; a single group has none."""
+    """Ends of the 95 % interval; fewer than `FEWEST_GROUPS` groups have none."""
     over_subsets: float | None = None
     """Standard deviation over subsets of pictures, where the score is of a whole set."""
 
@@ -55,6 +57,7 @@ class Tally:
         self._seed = seed
         self._mean, self._squares, self._total = 0.0, 0.0, 0.0
         self._first_group: str | None = None
+        self._groups: set[str] = set()
         self._sums: Replicates | None = None
         self._counts: Replicates | None = None
 
@@ -62,6 +65,8 @@ class Tally:
         """Take a value of a picture; values of one group are drawn together."""
         if self._first_group is None:
             self._first_group = group
+        if len(self._groups) < FEWEST_GROUPS:
+            self._groups.add(group)
         if self._sums is None and group != self._first_group:
             # Only now is there anything to draw from: many sets hold one group alone.
             first = draw_weights(self._first_group, self._seed).astype(np.float64)
@@ -78,7 +83,7 @@ class Tally:
         self._squares += step * (value - self._mean)
 
     def estimate(self) -> Estimate:
-        """Give the mean of what came, with a percentile interval.
+        """Give the mean of what came; with a percentile interval if groups are not too few.
 
         Raises:
             ValueError: nothing came.
@@ -87,7 +92,8 @@ class Tally:
             raise ValueError("there is no mean of no values")
         deviation = np.sqrt(self._squares / (self.number - 1)) if self.number > 1 else None
         low = high = None
-        if self._sums is not None and self._counts is not None:
+        is_enough = len(self._groups) >= FEWEST_GROUPS
+        if is_enough and self._sums is not None and self._counts is not None:
             drawn = self._counts > 0
             tail = 50 * (1 - CONFIDENCE)
             means = self._sums[drawn] / self._counts[drawn]

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 from lineart.evaluation.findings import Place, Row, Score
 from lineart.evaluation.statistics import Estimate, Tally
+from lineart.evaluation.ways import LIMITS
 
 PARTS = ("source ", "shot ")
 """How the names of sets begin that are parts of others: they come last."""
@@ -128,12 +129,23 @@ def pictures_in(rows: Sequence[Summary]) -> int:
     return max((one.number for row in rows for one in row.scores.values()), default=0)
 
 
-def to_markdown(summaries: Sequence[Summary], scores: Mapping[str, Score], about: str) -> str:
-    """Write a table a set: means and intervals, and how much better ours is."""
+def to_markdown(
+    summaries: Sequence[Summary], scores: Mapping[str, Score], about: str, remarks: Sequence[str]
+) -> str:
+    """Write a table a set: means, deviations and intervals, and how much better ours is.
+
+    Args:
+        summaries: What the tables hold.
+        scores: In the order of the columns.
+        about: What the numbers are.
+        remarks: What is missing, and what else a reader must know.
+    """
     text = [
         about,
-        "Mean, in brackets its 95 % interval (bootstrap over pictures or their groups); ± is a "
-        "deviation over subsets. Then how much better ours is, and on how many pictures.",
+        "Mean ± standard deviation over pictures (of a kernel distance: over subsets), in brackets "
+        "the 95 % interval of the mean (bootstrap over pictures or their groups). Then how much "
+        "better ours is, and on how many pictures.",
+        *(["", *(f"- {one}" for one in remarks)] if remarks else []),
     ]
     for name, rows in distinct(summaries):
         names = columns(rows, scores)
@@ -151,20 +163,25 @@ def write_cell(summary: Summary, name: str, decimals: int) -> str:
     if name not in summary.scores:
         return ""
     text = write_estimate(summary.scores[name], decimals)
-    if name not in summary.margins:
+    if name not in summary.margins or summary.way in LIMITS:
         return text
     margin = summary.margins[name]
     return f"{text} ({margin.gain.mean:+.{decimals}f}, {margin.won}/{margin.gain.number})"
 
 
 def write_estimate(estimate: Estimate, decimals: int) -> str:
-    """Write a mean with its interval, or with its deviation over subsets, where it has one."""
-    text = f"{estimate.mean:.{decimals}f}"
+    """Write a mean with its deviation and its interval, as far as it has them."""
+    return " ".join(part for part in write_parts(estimate, decimals) if part)
+
+
+def write_parts(estimate: Estimate, decimals: int) -> tuple[str, str, str]:
+    """Write a mean, its deviation, over pictures or over subsets, and its interval."""
+    spread = estimate.over_subsets if estimate.deviation is None else estimate.deviation
+    deviation = "" if spread is None else f"± {spread:.{decimals}f}"
+    interval = ""
     if estimate.low is not None and estimate.high is not None:
-        return f"{text} [{estimate.low:.{decimals}f}, {estimate.high:.{decimals}f}]"
-    if estimate.over_subsets is not None:
-        return f"{text} ± {estimate.over_subsets:.{decimals}f}"
-    return text
+        interval = f"[{estimate.low:.{decimals}f}, {estimate.high:.{decimals}f}]"
+    return f"{estimate.mean:.{decimals}f}", deviation, interval
 
 
 TABLE = ("set", "hints", "way", "score", *Estimate.__dataclass_fields__)

@@ -5,10 +5,11 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 
 from lineart.evaluation.findings import AnySize
-from lineart.evaluation.networks import pick_device
-from lineart.evaluation.request import Request, split
+from lineart.evaluation.networks import load_clip, load_features, load_lpips, pick_device
+from lineart.evaluation.request import Request, split, split_name
 from lineart.film.colorization import open_coloring
 from lineart.film.task import Run
 from lineart.film.translation import Translating, open_translating
@@ -19,6 +20,14 @@ from lineart.weights import fingerprint, open_weights, read_config, read_weights
 
 WHITE_PAPER = "white paper"
 PAINTED_TRUTH = "painted truth"
+PHOTOGRAPH = "photograph"
+"""The way that draws nothing: what is said of the photographs themselves."""
+
+LIMITS = {PAINTED_TRUTH, PHOTOGRAPH}
+"""Ways that say what is possible, and take no part in the contest."""
+
+TAKEN = {*BASELINES, WHITE_PAPER, *LIMITS}
+"""Names that weights cannot have."""
 
 DEFAULT_PX = 512
 
@@ -39,15 +48,18 @@ def name_weights(weights: str) -> dict[str, str]:
     """Give each address a name: NAME=ADDRESS, else its folder, `run` for `run/weights`.
 
     Raises:
-        ValueError: there are none.
+        ValueError: there are none, or a name is that of another way.
     """
     named: dict[str, str] = {}
     for part in split(weights):
-        name, equals, address = part.partition("=")
-        if not equals or "/" in name:
-            address = part
+        name, address = split_name(part)
+        if not name:
             *above, name = [folder for folder in open_weights(part).root.split("/") if folder]
             name = above[-1] if name == "weights" and above else name
+        if name in TAKEN:
+            raise ValueError(
+                f"weights cannot be called {name!r}, as another way is; give NAME={address}"
+            )
         named[name if name not in named else f"{name} {len(named) + 1}"] = address
     if not named:
         raise ValueError("there must be at least one name in weights")
@@ -89,6 +101,14 @@ def open_translators(weights: str, size_px: int) -> dict[str, Network]:
         run = task.open_network(files, device=pick_device(), batch_size=1)
         ways[way] = Network(network_translate(run, task), describe(files))
     return ways
+
+
+def forget_networks() -> None:
+    """Let go of all networks that this process has opened: others will judge."""
+    for load in (open_colorizers, open_translators, load_features, load_lpips, load_clip):
+        load.cache_clear()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def read_all(weights: str) -> Iterator[tuple[str, dict[str, bytes]]]:

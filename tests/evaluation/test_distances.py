@@ -44,7 +44,7 @@ def test_frechet_distance_is_the_closed_form(number: int) -> None:
     x, y = draw(0, number), draw(1, 400, shift=0.5)
     found = frechet(moments(x), moments(y))
     assert found.mean == pytest.approx(closed_form(x, y), rel=1e-6)
-    assert (found.number, found.low) == (400, None)
+    assert (found.number, found.low) == (min(number, 400), None)
     assert frechet(moments(x), moments(x)).mean == pytest.approx(0, abs=1e-6)
 
 
@@ -121,3 +121,35 @@ def test_every_way_is_compared_with_the_truth_of_its_set() -> None:
         "small: a Fréchet distance needs two pictures at least",
         "small: a kernel distance needs four pictures at least",
     }
+
+
+@pytest.mark.parametrize("broken", [None, "ours"])
+def test_a_distance_of_what_is_no_number_is_none(broken: str | None) -> None:
+    """One picture whose features are not finite takes its set out, and a note says why."""
+    collected = Distances({"fid": "frechet", "kid": "kernel"}, seed=0)
+    for way in (None, "ours", "other"):
+        vectors = draw(0, 9)
+        if way == broken:
+            vectors[3, 2] = np.nan
+        collected.add([Feature("a", vector, way) for vector in vectors])
+    found = {place.way for place, _, _ in collected.results()}
+    assert found == (set() if broken is None else {"other"})
+    assert collected.too_small == {f"a: features of {broken or 'the truth'} are not finite"}
+
+
+def test_sums_that_are_no_number_are_refused() -> None:
+    """Features whose squares are too large give no distance: it would be the best of all."""
+    found = moments(draw(0, 9))
+    found._multiply()
+    assert found._products is not None
+    found._products[0, 0] = torch.nan
+    with pytest.raises(ValueError, match="Fréchet distance is nan"):
+        frechet(moments(draw(1, 9)), found)
+
+
+def test_without_truth_there_is_no_distance() -> None:
+    """Where no picture of the truth could be read, a note says so."""
+    collected = Distances({"fid": "frechet", "kid": "kernel"}, seed=0)
+    collected.add([Feature("a", vector, "ours") for vector in draw(0, 9)])
+    assert list(collected.results()) == []
+    assert collected.too_small == {"a: there is no readable truth"}

@@ -1,4 +1,6 @@
 import hashlib
+import inspect
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from torchvision import models
 
 from lineart.evaluation import networks
 from lineart.evaluation.networks import find_tag, load_clip, load_features, load_lpips
+from lineart.evaluation.request import Request
 from lineart.models.pretrained import FEATURES
 from tests.evaluation.stand_ins import save_means
 from tests.film.photographs import draw_photo
@@ -107,11 +110,61 @@ def test_missing_features_are_said(choice: str, message: str) -> None:
 
 
 def test_weights_alone_are_no_script(tmp_path: Path) -> None:
-    """A state dict needs the name of its network."""
+    """A state dict needs the name of its network, and a name must be one that there is."""
     path = tmp_path / "weights.pth"
     torch.save({"a": torch.zeros(1)}, path)
     with pytest.raises(ValueError, match="need a name"):
         load_features(str(path))
+    with pytest.raises(FileNotFoundError, match=r"no features are called 'squeezenet'; .*with one"):
+        load_features(f"squeezenet={path}")
+
+
+def test_help_names_the_features() -> None:
+    """All names of features stand in the help of the flag."""
+    source = inspect.getsource(Request)
+    text = source.partition("fid_features")[2].partition("clip: str")[0]
+    assert all(f" {name}" in text for name in FEATURES)
+
+
+# Broken files.
+
+
+def pickled_number(path: Path) -> None:
+    """Store what is no state dict."""
+    torch.save(3, path)
+
+
+def pickled_object(path: Path) -> None:
+    """Store an object that is not to be opened."""
+    torch.save({"features.0.weight": Path("x")}, path)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(b"not weights" * 99),
+        lambda path: path.write_bytes(b"PK\x03\x04" + bytes(99)),
+        pickled_number,
+        pickled_object,
+    ],
+)
+@pytest.mark.parametrize("suffix", ["pth", "safetensors"])
+def test_broken_files_are_told_in_one_sentence(
+    tiny: Path, write: Callable[[Path], None], suffix: str
+) -> None:
+    """Whatever a file holds, its network is refused by one line that names it."""
+    path = tiny.with_name(f"broken.{suffix}")
+    write(path)
+    for load in (
+        lambda: load_features(str(path)),
+        lambda: load_features(f"squeezenet1_0={path}"),
+        lambda: load_lpips(f"squeeze={path}"),
+        lambda: load_clip(f"tiny={path}", ("a", "b")),
+    ):
+        with pytest.raises(ValueError, match=f"{path.name} does not hold") as error:
+            load()
+        assert "\n" not in str(error.value)
 
 
 # LPIPS.

@@ -68,7 +68,11 @@ def test_cells_lie_in_the_range_of_their_column() -> None:
     assert ends == (8, 18)
     cell = show_cell(way, "psnr", SCORES["psnr"], ends)
     assert cell["bar"] == {"left": 0, "middle": 20, "width": 40}
-    assert (cell["text"], cell["bounds"]) == ("10.0", "[8.0, 12.0]")
+    assert [cell[part] for part in ("text", "deviation", "bounds")] == [
+        "10.0",
+        "± 1.0",
+        "[8.0, 12.0]",
+    ]
     assert cell["gain"] == "-6.0, better on 1 of 4"
     shown = show_cell(limit, "psnr", SCORES["psnr"], ends)
     assert (shown["text"], shown["gain"], shown["bar"]) == ("60.0", "", None)

@@ -11,6 +11,7 @@ from lineart.evaluation.pictures import (
     Folder,
     choose,
     find_units,
+    name_places,
     open_pictures,
     read_unit,
     source_of,
@@ -123,3 +124,21 @@ def make_shards(folder: Path) -> str:
     black = Picture("x", np.zeros((9, 9, 3), np.uint8), np.zeros((9, 9), np.uint8))
     finish(storage, [write_shard(storage, 0, [shard_row("nowhere/else.png", black)])])
     return storage.uri
+
+
+def test_places_of_one_name_stay_apart(folder: Path) -> None:
+    """Where last folders are called the same, those above tell places, pictures and sources."""
+    data = f"{folder / 'a/color'},{folder / 'b/color'}"
+    units = find_units(Request(data=data, limit=1), data)
+    assert [unit.place for unit in units] == ["a/color", "b/color"]
+    assert [unit.name for unit in units] == ["a/color/1.png", "b/color/1.png"]
+    assert [source_of(unit) for unit in units] == ["a/color", "b/color"]
+
+
+def test_places_have_names_that_no_other_has() -> None:
+    """One folder is enough where it is; a folder and a bucket of one path have their addresses."""
+    assert list(name_places(["/x/val", "s3://b/test"]).values()) == ["val", "test"]
+    assert list(name_places(["/x/val", "/y/val", "/t"]).values()) == ["x/val", "y/val", "t"]
+    assert list(name_places(["/b/v", "s3://b/v"]).values()) == ["/b/v", "s3://b/v"]
+    with pytest.raises(ValueError, match="/x/val is named twice"):
+        name_places(["/x/val", "/x/val/"])

@@ -1,5 +1,6 @@
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from lineart.datasets.runners import alone
 from lineart.evaluation.film import TOGETHER, cut, find_parts
 from lineart.evaluation.findings import Feature, Finding, Plan, Row
-from lineart.evaluation.run import FAILURES_LISTED, Result, carry_out, start_runner
+from lineart.evaluation.run import FAILURES_LISTED, FEW_UNITS, Result, carry_out, start_runner
 from lineart.evaluation.scores import distance_score, pick
 from lineart.film.frames import Source
 
@@ -102,6 +103,65 @@ def test_few_units_need_no_ray() -> None:
     """A small run stays in this process."""
     with start_runner(3, None, wants_ray=False) as runner:
         assert runner is alone
+
+
+def test_whatever_a_unit_raises_is_its_failure() -> None:
+    """Errors of no known kind, as ONNX Runtime's, end neither the run nor the other units."""
+
+    class Strange(Exception):  # noqa: N818 - as theirs
+        pass
+
+    def strange(unit: Unit) -> Finding:
+        if unit.number == 1:
+            raise Strange("tensor")
+        return judge(unit)
+
+    result = carry_out(plan(3, strange), alone, 0, lambda *_: None)
+    assert (result.num_judged, result.failures) == (2, [("1", "tensor")])
+
+
+def test_few_pictures_are_told() -> None:
+    """Means of fewer than five have no interval; for distances the smaller set counts."""
+
+    def judge_ways(unit: Unit) -> Finding:
+        found = judge(unit)
+        kept = [one for one in found.features if one.way or unit.number < 3]
+        return Finding(found.rows, kept)
+
+    notes = carry_out(plan(6, judge_ways), alone, 0, lambda *_: None).notes
+    assert [note[:50] for note in notes] == ["Frechet distance on stand-ins of only 3 pictures: "]
+    notes = carry_out(plan(4), alone, 0, lambda *_: None).notes
+    assert any("fewer than 5 pictures" in note and "no interval" in note for note in notes)
+
+
+def test_plan_says_whether_it_runs_a_network() -> None:
+    """The runner is told, so that what needs none takes no GPU."""
+    told = []
+
+    def runner(
+        function: Callable[[Unit], Finding], units: Sequence[Unit], together: int, network: bool
+    ) -> Iterator[Finding]:
+        told.append(network)
+        yield from alone(function, units, together, network)
+
+    for uses_network in (True, False):
+        carry_out(replace(plan(3), uses_network=uses_network), runner, 0, lambda *_: None)
+    assert told == [True, False]
+
+
+def test_what_ray_raises_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cluster that goes away while it judges is an error of the network, on one line."""
+    from ray.exceptions import RayError
+
+    stopped = []
+    monkeypatch.setattr("lineart.cluster.start_ray", lambda: {"CPU": 2.0})
+    monkeypatch.setattr("lineart.cluster.stop_ray", lambda: stopped.append(True))
+    with (
+        pytest.raises(ConnectionError, match=r"^Ray cannot go on: the node died$"),
+        start_runner(FEW_UNITS + 1, None, wants_ray=False),
+    ):
+        raise RayError("Traceback\n  line 3\nthe node died\n")
+    assert stopped == [True]
 
 
 # The parts of a film.

@@ -46,12 +46,16 @@ def test_alike_pictures_count_as_one() -> None:
     assert loose.high - loose.low < 0.5 * (single.high - single.low)  # type: ignore[operator]
 
 
-def test_one_value_has_no_deviation_and_one_group_no_interval() -> None:
+def test_one_value_has_no_deviation_and_few_groups_no_interval() -> None:
     """What cannot be known is not zero; nothing has no mean."""
     one = tally(np.array([3.0]), ["a"]).estimate()
     assert (one.mean, one.deviation, one.low, one.high) == (3, None, None, None)
     same = tally(np.array([3.0, 5.0]), ["a", "a"]).estimate()
     assert (same.deviation, same.low) == (pytest.approx(2**0.5), None)
+    names = ["a", "b", "c", "d", "e"]
+    few, enough = (tally(np.arange(9.0), [*names[:n]] + ["a"] * (9 - n)).estimate() for n in (4, 5))
+    assert (few.low, few.high) == (None, None)
+    assert enough.low is not None
     with pytest.raises(ValueError, match="no values"):
         Tally(0).estimate()
 

@@ -8,6 +8,7 @@ from lineart.evaluation.cases import make_case, run_trial
 from lineart.evaluation.request import Request
 from lineart.evaluation.ways import (
     WHITE_PAPER,
+    forget_networks,
     name_weights,
     open_colorizers,
     open_translators,
@@ -81,6 +82,22 @@ def test_weights_have_names() -> None:
     }
     with pytest.raises(ValueError, match="at least one"):
         name_weights(" , ")
+
+
+@pytest.mark.parametrize("name", [*BASELINES, WHITE_PAPER, "painted truth", "photograph"])
+def test_weights_are_not_called_as_another_way(name: str) -> None:
+    """A name that would be replaced by a baseline is refused, whoever gave it."""
+    for weights in (f"{name}=default", f"runs/{name}/weights"):
+        with pytest.raises(ValueError, match=f"cannot be called '{name}'"):
+            name_weights(weights)
+
+
+def test_networks_are_forgotten(tiny_weights: Path) -> None:
+    """What plans a run holds no network while others judge."""
+    open_colorizers(str(tiny_weights))
+    assert open_colorizers.cache_info().currsize
+    forget_networks()
+    assert not open_colorizers.cache_info().currsize
 
 
 def test_weights_must_do_what_is_asked(drawing: Path, tiny_weights: Path) -> None:

@@ -13,11 +13,15 @@ from skimage import metrics
 
 from jobs.colorize import Colorize
 from jobs.colorize import main as colorize
-from jobs.evaluate import Evaluate, main
+from jobs.evaluate import Evaluate, main, make_printer, run
 from lineart.codec import decode_color
 from lineart.datasets.shards import Row, finish, write_shard
 from lineart.evaluation import paper_001
+from lineart.evaluation.findings import Plan
+from lineart.evaluation.pictures import open_place
 from lineart.evaluation.request import Request
+from lineart.evaluation.run import Result
+from lineart.evaluation.ways import forget_networks
 from lineart.imaging.baselines import BASELINES
 from lineart.storage import Storage
 from tests.conftest import DrawLine
@@ -195,6 +199,7 @@ def test_missing_lpips_leaves_the_others(
         ({"hints": "99999"}, "cannot take"),
         ({"targets": "style"}, "--targets is for paper_004"),
         ({"fid_features": "x"}, "--fid-features is for paper_001, paper_002, paper_004"),
+        ({"weights": "levin=default"}, "cannot be called 'levin'"),
     ],
 )
 def test_wrong_flags_exit_2(
@@ -207,6 +212,79 @@ def test_wrong_flags_exit_2(
     assert main(change(flags, **changed)) == 2
     assert message in capsys.readouterr().err
     assert not Path(flags.output).exists()
+
+
+@pytest.mark.parametrize(
+    ("protocol", "changed", "workers", "message"),
+    [
+        ("colors", {}, 0, "--workers 0 must be above 0"),
+        ("study", {"data": "x", "answers": "y"}, 2, "--workers is not for study"),
+        ("study", {"data": "x,y", "answers": "z"}, None, "study takes one address in --data"),
+        ("paper_004", {"data": "x", "network_size": 0}, None, "is for colors"),
+    ],
+)
+def test_flags_that_a_protocol_cannot_use_exit_2(
+    tmp_path: Path,
+    protocol: str,
+    changed: dict[str, object],
+    workers: int | None,
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What would be ignored is refused in one sentence."""
+    request = replace(Request(data="x"), **changed)  # type: ignore[arg-type]
+    asked = Evaluate(request=request, output=str(tmp_path), protocol=protocol, workers=workers)
+    assert main(asked) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_relative_addresses_are_those_of_the_caller(
+    flags: Evaluate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever judges may work in another folder: addresses do not depend on it."""
+    monkeypatch.chdir(tmp_path)
+    near = change(flags, data="film", baselines="", hints="5", sheet=0)
+
+    def run_elsewhere(flags: Evaluate, plan: Plan) -> Result:
+        monkeypatch.chdir("/")
+        forget_networks()
+        open_place.cache_clear()
+        return run(flags, plan)
+
+    monkeypatch.setattr("jobs.evaluate.run", run_elsewhere)
+    assert main(near) == 0
+    assert len(read_scores(tmp_path / "out")) == 4 * 2
+
+
+def test_remarks_are_printed_and_stand_in_the_table(
+    flags: Evaluate, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is missing, and what else to mind, is told where the numbers are."""
+    broken = tmp_path / "broken.pth"
+    broken.write_bytes(b"no weights")
+    assert main(change(flags, lpips=f"alex={broken}", baselines="", hints="5", sheet=0)) == 3
+    told, table = capsys.readouterr().err, (tmp_path / "out/table.md").read_text()
+    for remark in (
+        f"LPIPS is left out: {broken} does not hold torchvision's alex: ",
+        "means of fewer than 5 pictures, or groups of them (in a film: shots), have no interval",
+    ):
+        assert f"evaluate: {remark}" in told
+        assert f"\n- {remark}" in table
+
+
+def test_progress_leaves_out_the_start(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seconds each count from the first unit on: before it processes start."""
+    clock = iter((0.0, 100.0, 104.0))
+    monkeypatch.setattr("jobs.evaluate.time.monotonic", lambda: next(clock))
+    tell = make_printer()
+    for number in (1, 3):
+        tell(Result(num_units=number), 3)
+    assert capsys.readouterr().err.splitlines() == [
+        "1 of 3 judged, 0 failed",
+        "3 of 3 judged, 0 failed, 2.00 s each",
+    ]
 
 
 def test_dry_run(flags: Evaluate, capsys: pytest.CaptureFixture[str]) -> None:
@@ -489,6 +567,12 @@ def test_film(
         ({"data": "missing"}, "no folder"),
         ({}, "no coloured frame"),
         ({"weights": "x"}, "--weights is for"),
+        ({"limit": 3}, "--limit is for"),
+        ({"only": "x"}, "--only is for"),
+        ({"group": "x"}, "--group is for"),
+        ({"sheet": 3}, "--sheet is for"),
+        ({"network_size": 0}, "--network-size is for"),
+        ({"data": "x,y"}, "film takes one address in --data, not 2"),
     ],
 )
 def test_film_says_what_is_wrong(
