@@ -67,8 +67,7 @@ def facts_of(data: bytes) -> dict[str, str]:
     return {entry.key: entry.value for entry in onnx.load_from_string(data).metadata_props}
 
 
-# The public code's U-GAT-IT has the layers of ours.
-@pytest.mark.parametrize("name", [name for name in MODELS if "public" not in name])
+@pytest.mark.parametrize("name", MODELS)
 def test_networks_answer_as_in_pytorch(name: str) -> None:
     """Each network gives PyTorch's values, attention's included, in two sizes and batches."""
     pair = trained(name)

@@ -45,12 +45,9 @@ def open_paper_001(request: Request) -> Plan:
 
 def judge(request: Request, unit: Unit) -> Finding:
     """Colour a picture in every way; its features, and if it is large its scores."""
-    picture = read_unit(unit)
-    color = resize(picture.color, fit_short_side(picture.color.shape[:2], PICTURE_PX))
-    line = draw(picture, color)
+    set_name, picture, color, line = prepare(unit)
     colors = fill_all(request, line)
     made: dict[str, Frame] = {way: compose(one, line) for way, one in colors.items()}
-    set_name = f"{unit.place}, {XDOG if picture.line is None else DRAWN}"
     short_side_px = min(picture.color.shape[:2])
     full = compare_full(request, picture) if short_side_px >= FULL_PX else {}
     rows = []
@@ -65,6 +62,14 @@ def judge(request: Request, unit: Unit) -> Finding:
         {set_name: strip(picture.name, shown)} if unit.is_shown else {},
         list(notes(short_side_px)),
     )
+
+
+def prepare(unit: Unit) -> tuple[str, Picture, Frame, Line]:
+    """Read a picture; give its set, itself, and its colours and lines as networks see them."""
+    picture = read_unit(unit)
+    color = resize(picture.color, fit_short_side(picture.color.shape[:2], PICTURE_PX))
+    kind = XDOG if picture.line is None else DRAWN
+    return f"{unit.place}, {kind}", picture, color, draw(picture, color)
 
 
 def draw(picture: Picture, color: Frame) -> Line:

@@ -9,11 +9,11 @@ from lineart.evaluation.cases import Case, run_trial
 from lineart.evaluation.coloring import plan_coloring, see
 from lineart.evaluation.colors import hint_difference, sheet_row
 from lineart.evaluation.findings import Finding, Plan, Row
-from lineart.evaluation.paper_001 import DRAWN, PICTURE_PX, XDOG, draw
-from lineart.evaluation.pictures import Unit, read_unit, source_of
+from lineart.evaluation.paper_001 import PICTURE_PX, prepare
+from lineart.evaluation.pictures import Unit, source_of
 from lineart.evaluation.request import Request
 from lineart.evaluation.ways import ways_at
-from lineart.image import Frame, fit_short_side, resize
+from lineart.image import Frame
 from lineart.imaging.cels import remove_lines
 from lineart.imaging.frequency import compose
 from lineart.metrics import leakage
@@ -35,14 +35,11 @@ def open_paper_002(request: Request) -> Plan:
 
 def judge(request: Request, unit: Unit) -> Finding:
     """Colour a picture with hints in every way; its features and scores."""
-    picture = read_unit(unit)
-    color = resize(picture.color, fit_short_side(picture.color.shape[:2], PICTURE_PX))
-    line = draw(picture, color)
+    set_name, picture, color, line = prepare(unit)
     painted = remove_lines(color, line)
     case = Case(picture.name, source_of(unit), unit.number, picture, color, line, painted)
     trial = run_trial(case, HINTS, ways_at(HINTS, request), request.seed)
     made: dict[str, Frame] = {way: compose(one, line) for way, one in trial.colors.items()}
-    set_name = f"{unit.place}, {XDOG if picture.line is None else DRAWN}"
     rows = []
     for way, one in trial.colors.items():
         found = {"de_hints": hint_difference(one, trial), "leakage": leakage(one, line)}

@@ -117,12 +117,5 @@ def _take(waiting: deque[Work]) -> Iterator[Work]:
 
 def _begin(ray: OnRay, job: Job, weights: Storage, work: Sequence[Work]) -> Begun:
     """Let Ray begin; return when the first of its frames stands."""
-    frames = _make(ray, job, weights, work)
+    frames = ray.make_frames(job, weights, work)
     return list(islice(frames, 1)), frames
-
-
-def _make(
-    ray: OnRay, job: Job, weights: Storage, work: Sequence[Work]
-) -> Generator[Written, None, None]:
-    if work:
-        yield from ray.make_frames(job, weights, work)

@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain
@@ -106,7 +106,9 @@ class OnRay:
         while running:
             yield from _finished(running)
 
-    def make_frames(self, job: Job, weights: Storage, work: Sequence[Work]) -> Iterator[Written]:
+    def make_frames(
+        self, job: Job, weights: Storage, work: Sequence[Work]
+    ) -> Generator[Written, None, None]:
         """Make frames of pictures and write them; results come as frames stand.
 
         Raises:
