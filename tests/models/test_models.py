@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lineart.models import MODELS, count_parameters, from_files, to_files
+from lineart.models import MODELS, count_parameters, from_files, hint_maps, to_files
 from lineart.models.layers import fold_batch_norm
 from lineart.models.pair import Pair, Translation
 
@@ -236,6 +236,28 @@ def test_colors_flow_where_no_line_is() -> None:
     assert (red[0], red[16]) == (1, -1)
     assert (red.diff() <= 0).all()
     assert -0.5 < red[9] < red[7] < 0.5
+
+
+def test_flow_is_the_mean_of_neighbours_step_by_step() -> None:
+    """The quick arithmetic by planes gives the bits of the plain one, pixel after pixel."""
+    rng = np.random.default_rng(0)
+    line = rng.integers(0, 256, (5, 6), dtype=np.uint8)
+    color = rng.random((5, 6, 3), dtype=np.float32) * 255
+    is_source = rng.random((5, 6)) < 0.2
+    flowing = hint_maps.flow(color, line, is_source)
+
+    ink, own = 1 - line.astype(np.float32) / 255, np.float32(1e-4)
+    expected = color.copy()
+    for _ in range(hint_maps.ROUNDS):
+        before = expected.copy()
+        for y, x in np.argwhere(~is_source):
+            mixed, total = own * before[y, x], own
+            for near in ((y, x - 1), (y, x + 1), (y - 1, x), (y + 1, x)):
+                if min(near) >= 0 and near[0] < 5 and near[1] < 6:
+                    share = np.exp(-hint_maps.CONTRAST * np.maximum(ink[y, x], ink[near]))
+                    mixed, total = mixed + share * before[near], total + share
+            expected[y, x] = mixed / total
+    np.testing.assert_array_equal(flowing, expected)
 
 
 def test_additive_unet_begins_with_the_colors_that_go_in() -> None:
