@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 from pythonjsonlogger.json import JsonFormatter
 
+from lineart.device import Precision
 from lineart.film.alone import FEW_FRAMES, Alone
 from lineart.film.opening import Film, Opened, OpenTask, open_film
 from lineart.film.pools import Bounds
@@ -49,6 +50,10 @@ class Choice:
     """Tasks at work on pixels beside GPUs, MIN:MAX; without a GPU a network's worker does them."""
     time_limit: float = 300.0
     """Seconds that one step of one frame may take before the frame is given up."""
+    precision: Precision | None = None
+    """Number format of the networks on every machine, bfloat16 or float32; frames that were made in
+    the other are made anew. By default each machine takes bfloat16 if its processor or GPU
+    multiplies it, else float32."""
     log_frames: bool = False
     """Log every frame as a line of JSON, not only those that failed."""
     dry_run: bool = False
@@ -72,6 +77,7 @@ class Choice:
             gpu_workers=Bounds.parse(self.gpu_workers) if self.gpu_workers else None,
             cpu_workers=Bounds.parse(self.cpu_workers) if self.cpu_workers else None,
             limit_s=self.time_limit,
+            precision=self.precision,
         )
 
 
@@ -152,7 +158,7 @@ def _run_held(command: Command, film: Film, opened: Opened, runner: Runner, leas
         write_run(command.flags, opened, started_at, None)
         summary, rows = run_film(film, opened, runner, _printer(), lease.check)
         lease.check()
-        write_run(command.flags, opened, started_at, summary)
+        write_run(command.flags, opened, started_at, (summary, rows))
         if summary.skipped < summary.frames or not output.exists(PAGE):
             write_page(opened, rows)
         told = json.dumps(asdict(summary))

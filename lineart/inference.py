@@ -9,6 +9,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lineart.device import Precision, dtype_of, pick_precision
 from lineart.image import resize
 from lineart.models import Pair
 from lineart.models.layers import ColorBatch, LineBatch, fold_batch_norm
@@ -40,14 +41,21 @@ class Colorizer:
         pair: Trained generators; they are copied.
         device: Where to run.
         batch_size: Drawings a network sees at once; a smaller rest is filled with blank ones.
-        half: Run in bfloat16, which halves the time and moves no colour visibly.
+        precision: Number format of the networks. None: bfloat16 where the device multiplies it,
+            which takes less than half the time and moves no colour visibly, else float32.
     """
 
     def __init__(
-        self, pair: Pair, *, device: str = "cpu", batch_size: int = 1, half: bool = True
+        self,
+        pair: Pair,
+        *,
+        device: str = "cpu",
+        batch_size: int = 1,
+        precision: Precision | None = None,
     ) -> None:
         self.device = torch.device(device)
-        self.dtype = torch.bfloat16 if half else torch.float32
+        self.precision = pick_precision(self.device, precision)
+        self.dtype = dtype_of(self.precision)
         self.batch_size = batch_size
         self.draft_scale = pair.colorization.draft_scale
         self.multiple = pair.multiple
@@ -123,14 +131,20 @@ class Translator:
         pair: Trained generators; the one that is used is copied.
         device: Where to run.
         batch_size: Photographs the network sees at once; a smaller rest is filled with black ones.
-        half: Run in bfloat16.
+        precision: Number format of the network; None as for `Colorizer`.
     """
 
     def __init__(
-        self, pair: Pair, *, device: str = "cpu", batch_size: int = 1, half: bool = True
+        self,
+        pair: Pair,
+        *,
+        device: str = "cpu",
+        batch_size: int = 1,
+        precision: Precision | None = None,
     ) -> None:
         self.device = torch.device(device)
-        self.dtype = torch.bfloat16 if half else torch.float32
+        self.precision = pick_precision(self.device, precision)
+        self.dtype = dtype_of(self.precision)
         self.batch_size = batch_size
         self.channels = pair.translation.channels
         self.size_px = pair.translation.size_px

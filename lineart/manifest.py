@@ -49,9 +49,11 @@ SCHEMA = pa.schema(
         # What had changed since the frame was last made: picture, hint, weights, settings.
         pa.field("retake", pa.string()),
         pa.field("extras", pa.string()),  # folders of what was written beside the frame
+        # Number format in which the network computed: bfloat16, float32, or onnx for its maker's.
+        pa.field("precision", pa.string()),
     ]
 )
-LATER = {"shrink_seconds", "network_seconds", "compose_seconds", "retake", "extras"}
+LATER = {"shrink_seconds", "network_seconds", "compose_seconds", "retake", "extras", "precision"}
 """Columns that older manifests lack."""
 
 MANIFEST = "manifest/manifest.parquet"

@@ -67,9 +67,9 @@ class PoisonedColoring(Coloring):
         act(data, "hint")
         return super().shrink(data, picture, hint)
 
-    def open_network(self, files: Mapping[str, bytes], *, device: str, batch_size: int) -> Run:
+    def open_network(self, files: Mapping[str, bytes], **settings: Any) -> Run:
         """Build the network."""
-        network = super().open_network(files, device=device, batch_size=batch_size)
+        network = super().open_network(files, **settings)
 
         def answer(lines: np.ndarray, hints: np.ndarray) -> Sequence[np.ndarray]:
             if (lines.reshape(len(lines), -1).min(axis=1) == MARK).any():

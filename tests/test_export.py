@@ -87,7 +87,7 @@ def test_networks_answer_as_in_pytorch(name: str) -> None:
 def test_the_whole_colours_as_the_colorizer(name: str) -> None:
     """From bytes to bytes, any size, many hints: no level of 255 is more than one off."""
     session = open_session(exported(name)["model.onnx"])
-    colorizer = Colorizer(trained(name), half=False)
+    colorizer = Colorizer(trained(name), precision="float32")
     for count, size in ((2, (37, 70)), (1, (64, 64))):
         lines, hints = proof.draw_cases(count, size, 40)
         hints[..., 3] = np.minimum(hints[..., 3], np.arange(size[1]) % 5 * 60)
@@ -102,7 +102,7 @@ def test_the_whole_colours_as_the_colorizer(name: str) -> None:
 def test_flooded_hints_colour_as_the_colorizer() -> None:
     """One hint, or none, is the same flood; two rooms with a hint each are all but the same."""
     session = open_session(exported("additive_unet")["model.onnx"])
-    colorizer = Colorizer(trained("additive_unet"), half=False)
+    colorizer = Colorizer(trained("additive_unet"), precision="float32")
     line = np.full((3, 90, 130), 255, np.uint8)
     cv2.line(line[2], (60, 0), (75, 89), 0, 5)
     hint = np.zeros((*line.shape, 4), np.uint8)
@@ -120,7 +120,10 @@ def test_flooded_hints_colour_as_the_colorizer() -> None:
 def test_the_whole_translates_as_the_translator(name: str) -> None:
     """Photographs of any size, or of the only one, become PyTorch's pictures within one level."""
     pair = trained(name)
-    translator, session = Translator(pair, half=False), open_session(exported(name)["model.onnx"])
+    translator, session = (
+        Translator(pair, precision="float32"),
+        open_session(exported(name)["model.onnx"]),
+    )
     side = pair.translation.size_px
     for size in [(side, side)] if side else [(13, 41), (64, 30)]:
         photos = np.random.default_rng(0).integers(0, 256, (2, *size, 3), dtype=np.uint8)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from lineart.device import PRECISIONS
 from lineart.image import resize
 from lineart.imaging.hints import pool_hints, resize_hints
 from lineart.inference import (
@@ -74,7 +75,7 @@ def test_hints_of_another_size_are_refused(colorizer: Colorizer) -> None:
 def test_bfloat16_moves_no_color_visibly() -> None:
     """The included weights give the same picture in half precision, to 45 dB and more."""
     pair = from_files(read_weights(open_weights("default")))
-    half, full = (Colorizer(pair, half=half) for half in (True, False))
+    half, full = (Colorizer(pair, precision=precision) for precision in PRECISIONS)
     for frame in sample_film(size=(540, 960), frames_per_shot=1):
         assert frame.hint is not None
         line, hint = resize(frame.line, (256, 455)), resize_hints(frame.hint, (256, 455))
@@ -112,7 +113,7 @@ TRANSLATORS = {
 def translate(name: str, batch_size: int = 1) -> Translator:
     """Give a translator of a small, untrained pair."""
     torch.manual_seed(0)
-    return Translator(MODELS[name](**TRANSLATORS[name]), batch_size=batch_size, half=False)
+    return Translator(MODELS[name](**TRANSLATORS[name]), batch_size=batch_size, precision="float32")
 
 
 @pytest.mark.parametrize("name", TRANSLATORS)
@@ -143,7 +144,7 @@ def test_translator_gives_what_the_generator_gives() -> None:
     given = torch.from_numpy(photos).permute(0, 3, 1, 2).float() / 127.5 - 1
     with torch.no_grad():
         expected = pair.generators["target"].eval()(given).picture[0, 0]
-    found = Translator(pair, half=False)(photos).pictures[0].astype(np.float32)
+    found = Translator(pair, precision="float32")(photos).pictures[0].astype(np.float32)
     np.testing.assert_allclose(found, (expected.numpy() + 1) * 127.5, atol=0.51)
 
 

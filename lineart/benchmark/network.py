@@ -8,12 +8,22 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from lineart.benchmark.timing import Figure, Run, compare
+from lineart.device import (
+    PRECISIONS,
+    Precision,
+    dtype_of,
+    has_bfloat16,
+    pick_device,
+    pick_precision,
+    use_one_thread,
+)
 from lineart.image import Size, resize
 from lineart.imaging.hints import no_hints, pool_hints, resize_hints
 from lineart.inference import Colorizer, Hints, Lines
@@ -27,15 +37,18 @@ GPU_BATCH = 16
 PEAK_SIDE = {"cpu": 2048, "cuda": 8192}
 """Side of the matrices whose product tells what a device can do."""
 
-ONE_BF16, ONE_FLOAT32, ONE_BUILT = "bfloat16", "float32", "float32, as built"
+DEFAULT = "default weights"
+AS_BUILT = "float32, as built"
+SLOW_REPEATS = 2
+"""Repeats where bfloat16 is emulated: it takes twenty times as long."""
 
 
 def measure_network(repeats: int) -> list[Figure]:
     """Colour drawings: the included weights, and the papers' networks at full width."""
-    torch.set_num_threads(1)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    use_one_thread()
+    device = pick_device().type
     pairs = {
-        "default weights": from_files(read_weights(open_weights("default"))),
+        DEFAULT: from_files(read_weights(open_weights("default"))),
         "additive_unet": MODELS["additive_unet"](),
         "two_stage": MODELS["two_stage"](),
     }
@@ -49,45 +62,59 @@ def measure_network(repeats: int) -> list[Figure]:
     side = PEAK_SIDE[device]
     note = f"{peak:.0f} GFLOP/s on {'a GPU' if device == 'cuda' else 'one thread'}"
     product = 1000 * 2 * side**3 / (peak * 1e9)
-    return [*figures, Figure(f"product of {side}x{side}", ONE_BF16, product, 0.0, note=note)]
+    way = pick_precision(torch.device(device))
+    return [*figures, Figure(f"product of {side}x{side}", way, product, 0.0, note=note)]
 
 
 def measure_pair(case: str, pair: Pair, size: Size, repeats: int, peak: float) -> list[Figure]:
     """Colour drawings in bfloat16, in float32, and by the networks as they were built.
+
+    The first figure is that of the format which is chosen on this machine. Where bfloat16 is
+    emulated, it is timed for the default weights alone.
 
     Args:
         case: What it is called.
         pair: Any pair that colours.
         size: Height and width of the drawings.
         repeats: How often.
-        peak: What the device's products of matrices reach in bfloat16, in GFLOP/s.
+        peak: What the device's products of matrices reach in the chosen format, in GFLOP/s.
     """
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    batch = GPU_BATCH if device == "cuda" else 1
+    device = pick_device()
+    batch = GPU_BATCH if device.type == "cuda" else 1
     lines, hints = draw(size, pair.colorization.draft_scale, batch)
-    half, full = (
-        Colorizer(pair, device=device, batch_size=batch, half=half) for half in (True, False)
-    )
-    ways: dict[str, Run] = {
-        ONE_BF16: lambda: list(half(lines, hints)),
-        ONE_FLOAT32: lambda: list(full(lines, hints)),
+    emulates = not has_bfloat16(device)
+    formats: list[Precision] = [pick_precision(device)]
+    if not emulates or case.startswith(DEFAULT):
+        formats += [one for one in PRECISIONS if one not in formats]
+    colorizers = {
+        one: Colorizer(pair, device=device.type, batch_size=batch, precision=one) for one in formats
     }
-    if device == "cpu":
-        ways[ONE_BUILT] = _as_built(pair, lines, hints)
-    clock = time.process_time if device == "cpu" else _gpu_clock
+    ways: dict[str, Run] = {
+        one: partial(_color, colorizer, lines, hints) for one, colorizer in colorizers.items()
+    }
+    if device.type == "cpu":
+        ways[AS_BUILT] = _as_built(pair, lines, hints)
+    clock = time.process_time if device.type == "cpu" else _gpu_clock
+    if emulates and "bfloat16" in ways:
+        repeats = min(repeats, SLOW_REPEATS)
     first, *rest = compare(case, ways, repeats, clock)
     share = count_flops(pair, size) / (first.median_ms / 1000) / (peak * 1e9)
     # Each core runs one; what they do to each other is not measured.
-    cores = "" if device == "cuda" else f" x {os.cpu_count() or 1} cores"
-    quality = psnr(half(lines, hints)[0], full(lines, hints)[0])
-    rate = f"{1000 / first.median_ms:.1f} frames/s{cores}"
-    note = f"{rate}, {share:.0%} of the peak, {quality:.1f} dB to float32"
+    cores = "" if device.type == "cuda" else f" x {os.cpu_count() or 1} cores"
+    note = f"chosen here: {1000 / first.median_ms:.1f} frames/s{cores}, {share:.0%} of the peak"
+    if len(colorizers) == len(PRECISIONS):
+        half, full = (colorizers[one](lines, hints)[0] for one in PRECISIONS)
+        note += f", {psnr(half, full):.1f} dB between the formats"
     return [replace(first, note=note), *rest]
+
+
+def _color(colorizer: Colorizer, lines: Lines, hints: Hints) -> list[np.ndarray]:
+    return list(colorizer(lines, hints))
 
 
 def _as_built(pair: Pair, lines: Lines, hints: Hints) -> Run:
     """Colour without folding, channels-last and bfloat16: what a script would do."""
-    plain = Colorizer(pair, half=False)
+    plain = Colorizer(pair, precision="float32")
     plain.draft, plain.color = pair.generators["draft"].eval(), pair.generators["color"].eval()
     return lambda: list(plain(lines, hints))
 
@@ -102,7 +129,7 @@ def draw(size: Size, draft_scale: int, count: int) -> tuple[Lines, Hints]:
 
 def count_flops(pair: Pair, size: Size) -> int:
     """Count the multiplications and additions of both networks for one drawing, padded."""
-    colorizer = Colorizer(pair, half=False)
+    colorizer = Colorizer(pair, precision="float32")
     lines, hints = draw(size, colorizer.draft_scale, 1)
     with FlopCounterMode(display=False) as counter:
         colorizer(lines, hints)
@@ -110,9 +137,9 @@ def count_flops(pair: Pair, size: Size) -> int:
 
 
 def measure_peak(device: str, repeats: int) -> float:
-    """Give what products of large bfloat16 matrices reach, in GFLOP/s; on a CPU on one thread."""
-    side = PEAK_SIDE[device]
-    first, second = torch.randn(2, side, side, device=device, dtype=torch.bfloat16).unbind()
+    """What products of large matrices reach, in GFLOP/s, in the format that is chosen there."""
+    side, dtype = PEAK_SIDE[device], dtype_of(pick_precision(torch.device(device)))
+    first, second = torch.randn(2, side, side, device=device, dtype=dtype).unbind()
     clock: Callable[[], float] = time.process_time if device == "cpu" else _gpu_clock
     seconds = []
     for _ in range(repeats + 1):

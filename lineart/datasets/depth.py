@@ -13,6 +13,7 @@ from jaxtyping import Float32
 from PIL import Image
 from torch import nn
 
+from lineart.device import pick_device
 from lineart.image import Depth, Frame, Size, fit_short_side, resize
 from lineart.models.pretrained import IMAGENET_MEAN, IMAGENET_STD
 
@@ -134,13 +135,9 @@ def _one_map(answer: np.ndarray) -> Nearness:
     return plane
 
 
-def _device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
 def _torch_run(network: nn.Module) -> Run:
     """Give a way to run a PyTorch network on arrays."""
-    device = _device()
+    device = pick_device()
     network = network.eval().to(device)
 
     @torch.inference_mode()
@@ -216,7 +213,7 @@ def _load_pipeline(name: str) -> Callable[[Image.Image], Mapping[str, Any]]:
         ) from error
     try:
         pipeline: Callable[[Image.Image], Mapping[str, Any]]
-        pipeline = transformers.pipeline("depth-estimation", model=name, device=_device())
+        pipeline = transformers.pipeline("depth-estimation", model=name, device=pick_device())
     except (OSError, ValueError, RuntimeError, ImportError) as error:
         raise ValueError(
             f"transformers cannot load {name!r} for depth ({_one_line(error)}); give the name "

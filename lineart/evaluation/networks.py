@@ -18,6 +18,7 @@ from torchmetrics.functional.image.lpips import _LPIPS
 from torchmetrics.image.fid import NoTrainInceptionV3
 from torchvision import models
 
+from lineart.device import pick_device
 from lineart.image import Frame
 from lineart.inference import color_to_tensor
 from lineart.models.pretrained import FEATURES, load_classifier
@@ -293,8 +294,3 @@ def find_tag(name: str, tag: str, config: dict[str, Any]) -> Path:
 def hub_file(name: str) -> Path:
     """Give where torch keeps a file that its libraries fetch, whether it is there or not."""
     return Path(torch.hub.get_dir()) / "checkpoints" / name
-
-
-def pick_device() -> str:
-    """Give where networks run: on a GPU where there is one."""
-    return "cuda" if torch.cuda.is_available() else "cpu"

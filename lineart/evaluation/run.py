@@ -8,10 +8,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import cv2
-import torch
-
 from lineart.datasets.runners import OnRay, Runner, alone
+from lineart.device import use_one_thread
 from lineart.evaluation.distances import Distances
 from lineart.evaluation.findings import AnySize, Finding, Plan
 from lineart.evaluation.statistics import FEWEST_GROUPS
@@ -86,8 +84,7 @@ def carry_out(plan: Plan, runner: Runner, seed: int, tell: Callable[[Result, int
 
 def judge_unit(judge: Callable[[Any], Finding], unit: Any) -> Finding:
     """Judge a unit; what is wrong with it is a finding, too. Twice the same gives the same."""
-    cv2.setNumThreads(1)
-    torch.set_num_threads(1)
+    use_one_thread()
     try:
         return judge(unit)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with a unit is its own failure

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from lineart.device import has_gpu, pick_device
 from lineart.evaluation.findings import AnySize
-from lineart.evaluation.networks import load_clip, load_features, load_lpips, pick_device
+from lineart.evaluation.networks import load_clip, load_features, load_lpips
 from lineart.evaluation.request import Request, split, split_name
 from lineart.film.colorization import open_coloring
 from lineart.film.task import Run
@@ -77,7 +78,7 @@ def open_colorizers(weights: str) -> dict[str, Network]:
     ways = {}
     for way, files in read_all(weights):
         task = open_coloring(files, network_size_px=DEFAULT_PX)
-        run = task.open_network(files, device=pick_device(), batch_size=1)
+        run = task.open_network(files, device=pick_device().type, batch_size=1)
         ways[way] = Network(network_fill(run, task.draft_scale), describe(files))
     return ways
 
@@ -98,7 +99,7 @@ def open_translators(weights: str, size_px: int) -> dict[str, Network]:
     for way, files in read_all(weights):
         has_size = read_config(files).get("size_px") is not None
         task = open_translating(files, size_px=None if has_size else size_px)
-        run = task.open_network(files, device=pick_device(), batch_size=1)
+        run = task.open_network(files, device=pick_device().type, batch_size=1)
         ways[way] = Network(network_translate(run, task), describe(files))
     return ways
 
@@ -107,7 +108,7 @@ def forget_networks() -> None:
     """Let go of all networks that this process has opened: others will judge."""
     for load in (open_colorizers, open_translators, load_features, load_lpips, load_clip):
         load.cache_clear()
-    if torch.cuda.is_available():
+    if has_gpu():
         torch.cuda.empty_cache()
 
 

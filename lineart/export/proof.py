@@ -77,7 +77,7 @@ def compare_colorizer(data: bytes, pair: Pair, *, half: bool) -> Compared:
     Raises:
         ValueError: a level is too far off.
     """
-    session, colorizer = open_session(data), Colorizer(pair, half=False)
+    session, colorizer = open_session(data), Colorizer(pair, precision="float32")
     is_flooded = pair.colorization.encode_hint is flood_hints
     levels, flooded_db = 0, {}
     for count, size in SIZES:
@@ -96,7 +96,7 @@ def compare_translator(data: bytes, pair: Pair, *, half: bool) -> int:
     Raises:
         ValueError: a level is too far off.
     """
-    session, translator, levels = open_session(data), Translator(pair, half=False), 0
+    session, translator, levels = open_session(data), Translator(pair, precision="float32"), 0
     for count, size in SIZES:
         side = pair.translation.size_px
         height, width = (side, side) if side else size

@@ -9,6 +9,7 @@ import numpy as np
 
 from lineart.codec import decode_hint, decode_line, encode_png
 from lineart.codec.openraster import MULTIPLY, Layer, encode_openraster
+from lineart.device import Precision
 from lineart.film.frames import OPENRASTER
 from lineart.film.task import Run, Shrunk, Words, check_size, network_size
 from lineart.image import Frame, Hint, Line, Size, resize
@@ -49,7 +50,14 @@ class Coloring:
         size = network_size(picture.shape, self.network_size_px)
         return Shrunk([resize(picture, size), _pooled_hint(hint, size, self.draft_scale)], data)
 
-    def open_network(self, files: Mapping[str, bytes], *, device: str, batch_size: int) -> Run:
+    def open_network(
+        self,
+        files: Mapping[str, bytes],
+        *,
+        device: str,
+        batch_size: int,
+        precision: Precision | None = None,
+    ) -> Run:
         """Build the pair: small lines, hints -> small colours."""
         if MODEL in files:
             from lineart.onnx_inference import OnnxModel
@@ -59,7 +67,9 @@ class Coloring:
         from lineart.inference import Colorizer
         from lineart.models import from_files
 
-        colorizer = Colorizer(from_files(files), device=device, batch_size=batch_size)
+        colorizer = Colorizer(
+            from_files(files), device=device, batch_size=batch_size, precision=precision
+        )
         return lambda lines, hints: [colorizer(lines, hints)]
 
     def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> list[bytes]:

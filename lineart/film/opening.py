@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lineart.device import PRECISIONS, Precision
 from lineart.film.frames import (
     IMAGE_SUFFIXES,
     FilmFrame,
@@ -38,7 +39,8 @@ class Film:
     gpu_workers: Bounds | None = None
     cpu_workers: Bounds | None = None
     limit_s: float | None = None
-    """As in `Job`."""
+    precision: Precision | None = None
+    """Both as in `Job`."""
 
 
 OpenTask = Callable[[Mapping[str, bytes]], Task]
@@ -77,11 +79,15 @@ def open_film(film: Film, open_task: OpenTask) -> Opened:
         raise ValueError(f"--limit {film.limit} leaves no frame; give 1 or more")
     if film.limit_s is not None and not film.limit_s > 0:
         raise ValueError(f"--time-limit {film.limit_s:g} leaves no time; give seconds above 0")
+    if film.precision not in (None, *PRECISIONS):
+        raise ValueError(f"--precision {film.precision}: choose one of {', '.join(PRECISIONS)}")
     pictures, output = Storage.at(film.pictures), Storage.at(film.output)
     hints = Storage.at(film.hints) if film.hints is not None else None
     _check_places(pictures, output, hints)
     weights = open_weights(film.weights)
     files = read_weights(weights)
+    if film.precision and MODEL in files:
+        raise ValueError("--precision is for networks of PyTorch; an ONNX model has its own")
     task = open_task(files)
     if not is_included(weights):
         _check_networks(files)
@@ -92,9 +98,9 @@ def open_film(film: Film, open_task: OpenTask) -> Opened:
     if not frames:
         others = f"; {unread[0]} is of a kind that cannot be read" if unread else ""
         raise ValueError(f"there is no image and no Parquet file below {pictures.uri}{others}")
-    look = Look(fingerprint(files), json.dumps(task.settings), tuple(task.extras))
+    look = Look(fingerprint(files), json.dumps(task.settings), tuple(task.extras), film.precision)
     return Opened(
-        Job(pictures, output, hints, task, film.limit_s, look.weights),
+        Job(pictures, output, hints, task, film.limit_s, look.weights, film.precision),
         weights,
         look,
         frames,

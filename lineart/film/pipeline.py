@@ -45,11 +45,11 @@ _CARRIED = {
 }  # fmt: skip
 _ARRAYS = pa.list_(pa.struct({"shape": pa.list_(pa.int32()), "pixels": pa.binary()}))
 SHRUNK = pa.schema(_CARRIED | {"inputs": _ARRAYS})
-ANSWERED = pa.schema(_CARRIED | {"answers": _ARRAYS})
+ANSWERED = pa.schema(_CARRIED | {"answers": _ARRAYS, "precision": pa.string()})
 WRITTEN = pa.schema(
     {
         "output": pa.string(), "output_bytes": pa.int64(), "stages": _SECONDS,
-        "failure": _FAILURE,
+        "failure": _FAILURE, "precision": pa.string(),
     }
 )  # fmt: skip
 
@@ -173,7 +173,7 @@ def make_frames(
     for row in build(dataset, job, weights, pools).iter_rows():
         failure = None if row["failure"] is None else Failure(*row["failure"])
         spent = {name: value for name, value in row["stages"].items() if value is not None}
-        yield Written(row["output"], row["output_bytes"], spent, failure)
+        yield Written(row["output"], row["output_bytes"], spent, failure, row["precision"])
 
 
 def _on_cpus(dataset: Any, job: Job, weights: Storage, pools: Pools) -> Any:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from lineart.film.frames import FilmFrame
 from lineart.film.index import Failure, Indexed
-from lineart.film.rows import Seconds, Work
+from lineart.film.rows import Seconds, Work, Written
 from lineart.manifest import SCHEMA, Row, make_row
 
 
@@ -24,6 +24,8 @@ class Look:
     """The other settings, as JSON."""
     extras: tuple[str, ...] = ()
     """Folders of what is written beside each frame; this decides no pixel of it."""
+    precision: str | None = None
+    """Number format that the user asks for; None: frames stand in whichever they were made."""
 
 
 class Shown(NamedTuple):
@@ -36,6 +38,8 @@ class Shown(NamedTuple):
     """The first frame of the film that shows the same, unless it is this one."""
     retake: str | None = None
     """What has changed since this frame was last made, if it was."""
+    precision: str | None = None
+    """Of a frame that is copied: number format of the finished one."""
 
     @property
     def pixels(self) -> tuple[str, str | None]:
@@ -132,6 +136,7 @@ def _stands(
         "output_bytes": _sizes(stored.get(one.frame.output, -1) for one in shown),
         "weights": look.weights,
         "settings": look.settings,
+        **({"precision": look.precision} if look.precision else {}),
     }
     places = pc.index_in(_text(one.frame.name for one in shown), value_set=ledger["frame"])
     stands = pc.is_in(ledger["status"].take(places), value_set=_text(["done", "held"]))
@@ -153,6 +158,7 @@ def _mark_retakes(remaining: Sequence[Shown], ledger: pa.Table, look: Look) -> l
         "hint": ("hint_sha256", _text(one.hint_sha256 or "" for one in remaining)),
         "weights": ("weights", look.weights),
         "settings": ("settings", look.settings),
+        **({"precision": ("precision", look.precision)} if look.precision else {}),
     }
     changes = [""] * len(remaining)
     for word, (name, values) in now.items():
@@ -194,12 +200,16 @@ def _relabel(ledger: pa.Table, finished: Sequence[Shown]) -> pa.Table:
 def _plan_work(plan: Plan, remaining: Sequence[Shown], finished: Sequence[Shown]) -> None:
     """Plan the frames that do not stand: those that show the same together."""
     finished_of = {one.pixels: one.frame.output for one in reversed(finished)}
+    formats = dict(
+        zip(*(plan.rows[name].to_pylist() for name in ("output", "precision")), strict=True)
+    )
     copies: dict[tuple[str, str | None], Copying] = {}
     work: dict[tuple[str, str | None], Work] = {}
     for one in remaining:
         pixels, output = one.pixels, one.frame.output
         plan.remaining[output] = one
         if pixels in finished_of:
+            plan.remaining[output] = one._replace(precision=formats[finished_of[pixels]])
             copies.setdefault(pixels, (finished_of[pixels], []))[1].append(output)
         else:
             work.setdefault(pixels, _work(one)).outputs.append(output)
@@ -210,16 +220,17 @@ def _work(one: Shown) -> Work:
     return Work(one.frame.source, one.picture.source_sha256, one.frame.hint, one.hint_sha256, [])
 
 
-def written_row(one: Shown, look: Look, output_bytes: int, stages: Seconds) -> Row:
-    """Give the row of a frame whose picture is in place."""
+def written_row(one: Shown, look: Look, written: Written) -> Row:
+    """The row of a frame whose picture is in place."""
     return make_row(
         {
             **_made_of(one, look),
             "status": "held" if one.held_by else "done",
             "held_by": one.held_by,
             "output": one.frame.output,
-            "output_bytes": output_bytes,
-            **_spent(stages),
+            "output_bytes": written.output_bytes,
+            "precision": written.precision or one.precision,
+            **_spent(written.stages),
         }
     )
 

@@ -34,6 +34,8 @@ class Written(NamedTuple):
     output_bytes: int
     stages: Seconds
     failure: Failure | None
+    precision: str | None = None
+    """Number format in which the network computed it; None for a copy, or a failure before."""
 
 
 # As Ray moves them.

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from lineart import manifest
 from lineart.film.frames import FilmFrame, beside
@@ -178,23 +179,48 @@ def is_complete(opened: Opened, rows: pa.Table) -> bool:
 
 
 def write_run(
-    flags: Mapping[str, Any], opened: Opened, started_at: datetime, summary: Summary | None
+    flags: Mapping[str, Any],
+    opened: Opened,
+    started_at: datetime,
+    ended: tuple[Summary, pa.Table] | None,
 ) -> None:
-    """Write `run.json`: what the run was told, what it ran on and, at its end, how it ended."""
+    """Write `run.json`: what the run was told, what it ran on and, at its end, how it ended.
+
+    Args:
+        flags: Of the command.
+        opened: The film.
+        started_at: When the run began.
+        ended: What `run_film` gave; None when the run begins.
+    """
     run = {
         "configuration": flags,
         "pictures": opened.job.pictures.uri,
         "words": asdict(opened.job.task.words),
         "weights": {"address": opened.weights.uri, "sha256": opened.look.weights},
-        "versions": {name: version(name) for name in ("lineart", "ray", "torch", "numpy")},
+        "versions": {name: _version(name) for name in ("lineart", "ray", "torch", "numpy")},
         "python": platform.python_version(),
         "commit": _commit(),
         "machine": {"system": platform.platform(), "cpus": os.cpu_count()},
         "started_at": started_at.isoformat(timespec="seconds"),
-        "ended_at": datetime.now(UTC).isoformat(timespec="seconds") if summary else None,
-        "summary": asdict(summary) if summary else None,
+        "ended_at": datetime.now(UTC).isoformat(timespec="seconds") if ended else None,
+        "summary": asdict(ended[0]) if ended else None,
+        "precisions": count_precisions(ended[1]) if ended else None,
     }
     opened.job.output.write("run.json", json.dumps(run, indent=2).encode())
+
+
+def count_precisions(rows: pa.Table) -> dict[str, int]:
+    """Count the frames that stand by the number format in which networks computed them."""
+    standing = rows.filter(pc.not_equal(rows["status"], "failed"))["precision"].drop_null()
+    return {count["values"]: count["counts"] for count in standing.value_counts().to_pylist()}
+
+
+def _version(name: str) -> str | None:
+    """The version of an installed package; None of a checkout that is run without installation."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
 
 
 def _commit() -> str | None:
@@ -277,7 +303,7 @@ def _ended(opened: Opened, plan: Plan, runner: Runner) -> Iterator[tuple[Row, Wr
 def _row(one: Shown, look: Look, written: Written) -> Row:
     if written.failure is not None:
         return failed_row(one, look, written.failure, written.stages)
-    return written_row(one, look, written.output_bytes, written.stages)
+    return written_row(one, look, written)
 
 
 def _work(opened: Opened, plan: Plan, runner: Runner) -> Iterator[Written]:

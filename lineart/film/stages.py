@@ -9,7 +9,7 @@ what is done to it runs in a process of its own, so that this holds for crashes 
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from lineart.device import Precision, has_gpu, pick_device, pick_precision, use_one_thread
 from lineart.film.frames import Source, beside, read_picture
 from lineart.film.index import Failure
 from lineart.film.rows import (
@@ -52,6 +53,8 @@ class Job:
     """Longest time for one step of one frame; None runs all in this process, without a limit."""
     weights_sha256: str = ""
     """Fingerprint of the weights; the network is not opened with others. Empty: with any."""
+    precision: Precision | None = None
+    """Number format of the networks; None: each machine takes the quickest that it has."""
 
 
 AGAIN = "the same command takes up what it is now"
@@ -135,10 +138,10 @@ class Network:
         self._cell = None if limit_s is None else Cell(opening, limit_s)
         if self._cell is not None:
             self._cell.open()
-        self._network: Run = self._cell or opening()
+        self._network: Answer = self._cell or opening()
 
     def __call__(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Replace `inputs` by `answers` in every row."""
+        """Replace `inputs` by `answers` and `precision` in every row."""
         groups: dict[Any, list[dict[str, Any]]] = {}
         for row in rows:
             if row["failure"] is None:
@@ -148,7 +151,7 @@ class Network:
             self._answer(group)
         return [
             {name: value for name, value in row.items() if name != "inputs"}
-            | {"answers": row.get("answers", [])}
+            | {"answers": row.get("answers", []), "precision": row.get("precision")}
             for row in rows
         ]
 
@@ -156,8 +159,10 @@ class Network:
         """Answer rows of one size together; should that fail, one by one, to name the culprit."""
         started = time.perf_counter()
         try:
-            for row, answers in zip(rows, self._run(rows), strict=True):
-                row["answers"] = pack_arrays(answers)
+            inputs = zip(*(unpack_arrays(row["inputs"]) for row in rows), strict=True)
+            stacks, precision = self._network(*map(np.stack, inputs))
+            for row, answers in zip(rows, zip(*stacks, strict=True), strict=True):
+                row |= {"answers": pack_arrays(answers), "precision": precision}
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a frame is its own row
             if len(rows) == 1:
                 rows[0]["failure"] = list(Failure.of("network", error))
@@ -171,34 +176,37 @@ class Network:
         for row in rows:
             row["stages"]["network"] = (time.perf_counter() - started) / len(rows)
 
-    def _run(self, rows: list[dict[str, Any]]) -> Iterator[tuple[np.ndarray, ...]]:
-        inputs = zip(*(unpack_arrays(row["inputs"]) for row in rows), strict=True)
-        return zip(*self._network(*map(np.stack, inputs)), strict=True)
+
+Answer = Callable[..., tuple[Sequence[np.ndarray], str]]
+"""Stacks of inputs -> stacks of answers, and the number format in which they were computed."""
+
+ONNX = "onnx"
+"""Number format of a model of ONNX: whatever its maker chose."""
 
 
-def _open_network(job: Job, weights: Storage) -> Run:
+def _open_network(job: Job, weights: Storage) -> Answer:
     from lineart.weights import fingerprint, read_weights
 
     files = read_weights(weights)
     if job.weights_sha256 not in ("", fingerprint(files)):
         raise ValueError(f"the weights at {weights.uri} were changed while the film was running")
-    on_gpu = _prepare_torch() if MODEL not in files else False
-    return job.task.open_network(
+    is_onnx = MODEL in files
+    on_gpu = not is_onnx and has_gpu()
+    if not (is_onnx or on_gpu):
+        use_one_thread()
+    precision = None if is_onnx else pick_precision(pick_device(), job.precision)
+    run = job.task.open_network(
         files,
         device="cuda" if on_gpu else "cpu",
         # Everywhere the same: frames do not depend on who makes them, to the bit.
         batch_size=GPU_BATCH if on_gpu else 1,
+        precision=precision,
     )
+    return partial(_answer, run, precision or ONNX)
 
 
-def _prepare_torch() -> bool:
-    """Keep torch to one thread where there is no GPU; tell whether there is one."""
-    import torch
-
-    on_gpu = torch.cuda.is_available()
-    if not on_gpu:
-        torch.set_num_threads(1)
-    return on_gpu
+def _answer(run: Run, precision: str, *inputs: np.ndarray) -> tuple[Sequence[np.ndarray], str]:
+    return run(*inputs), precision
 
 
 # Compose: answers -> PNGs in place.
@@ -216,9 +224,10 @@ def compose_and_write(row: dict[str, Any], job: Job) -> list[Written]:
     spent = row["stages"] | {"compose": time.perf_counter() - started}
     if failure is not None:
         sizes = [failure] * len(row["outputs"])
+    precision = row.get("precision")
     # What is spent once counts once, with the first frame.
     return [
-        _written(output, size, spent if output == row["outputs"][0] else {})
+        _written(output, size, spent if output == row["outputs"][0] else {}, precision)
         for output, size in zip(row["outputs"], sizes, strict=True)
     ]
 
@@ -244,10 +253,12 @@ def _write(job: Job, output: str, pngs: Sequence[bytes]) -> int | Failure:
     return len(pngs[0])
 
 
-def _written(output: str, size: int | Failure, spent: Seconds) -> Written:
+def _written(
+    output: str, size: int | Failure, spent: Seconds, precision: str | None = None
+) -> Written:
     if isinstance(size, Failure):
-        return Written(output, 0, spent, size)
-    return Written(output, size, spent, None)
+        return Written(output, 0, spent, size, precision)
+    return Written(output, size, spent, None, precision)
 
 
 def files_of(output: str, task: Task) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
+from lineart.device import Precision
 from lineart.image import Size, fit_short_side
 
 MAX_ASPECT = 8
@@ -66,7 +67,14 @@ class Task(Protocol):
     def shrink(self, data: bytes, picture: np.ndarray, hint: bytes | None) -> Shrunk:
         """Make the network's inputs from a file, its pixels, and the file of its hint."""
 
-    def open_network(self, files: Mapping[str, bytes], *, device: str, batch_size: int) -> Run:
+    def open_network(
+        self,
+        files: Mapping[str, bytes],
+        *,
+        device: str,
+        batch_size: int,
+        precision: Precision | None = None,
+    ) -> Run:
         """Build the network from the files of its weights."""
 
     def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> list[bytes]:

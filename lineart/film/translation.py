@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from lineart.codec import decode_color, encode_png
+from lineart.device import Precision
 from lineart.film.task import LEAST_SIZE_PX, Run, Shrunk, Words, check_size, network_size
 from lineart.image import Frame, Size, resize
 from lineart.imaging.enlargement import enlarge_drawing
@@ -98,6 +99,7 @@ class Translating:
         *,
         device: str,
         batch_size: int,  # noqa: ARG002 - photographs differ in size, and one keeps a GPU busy
+        precision: Precision | None = None,
     ) -> Run:
         """Build the pair: small photographs -> answers, and with attention heat and photographs."""
         if MODEL in files:
@@ -108,7 +110,7 @@ class Translating:
         from lineart.inference import Translator
         from lineart.models import from_files
 
-        translator = Translator(from_files(files), device=device)
+        translator = Translator(from_files(files), device=device, precision=precision)
 
         def translate(photos: UInt8[np.ndarray, "B H W 3"]) -> list[np.ndarray]:
             pictures, heats = translator(photos)

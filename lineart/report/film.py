@@ -154,10 +154,14 @@ def _configuration(
     rows: pa.Table, run: Mapping[str, Any]
 ) -> list[tuple[str, list[tuple[str, str]]]]:
     """Lay out `run.json`, and what the frames in the manifest were made with, in groups."""
-    made_with = Counter(look for look in columns(rows, "weights", "settings") if look[0])
+    standing = rows.filter(pc.not_equal(rows["status"], "failed"))
+    made_with = Counter(
+        made for made in columns(standing, "weights", "settings", "precision") if made[0]
+    )
     made = "\n".join(
-        f"{count:,} frames: weights {weights[:12]}, settings {settings}"
-        for (weights, settings), count in made_with.most_common(MIXTURES_LISTED)
+        f"{count:,} frames: weights {weights[:12]}, settings {settings}, "
+        f"computed in {precision or 'a number format that was not recorded'}"
+        for (weights, settings, precision), count in made_with.most_common(MIXTURES_LISTED)
     )
     groups = {
         "run": {name: value for name, value in run.items() if not isinstance(value, Mapping)},

@@ -7,26 +7,28 @@ import torch
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from lineart.device import Precision, has_gpu, pick_precision
+
 
 @dataclass(frozen=True)
 class Device:
     """One process's device, and its place among the processes that train together."""
 
     device: torch.device
-    half: bool
-    """Compute in bfloat16 (autocast); parameters stay in float32."""
+    precision: Precision
+    """Of the arithmetic (autocast); parameters stay in float32."""
     compiled: bool
     rank: int = 0
     world: int = 1
 
     @classmethod
-    def here(cls, *, compiled: bool = False, half: bool | None = None) -> "Device":
-        """Give this process's device: its GPU, or the CPU; bfloat16 where the device has it.
+    def here(cls, *, compiled: bool = False, precision: Precision | None = None) -> "Device":
+        """This process's device: its GPU, or the CPU; the number format as `pick_precision` says.
 
         Inside a process group each process takes the GPU that it sees under its local rank.
         """
         local_rank = int(os.environ.get("LOCAL_RANK", "0"))
-        is_gpu = torch.cuda.is_available()
+        is_gpu = has_gpu()
         device = torch.device("cuda", local_rank) if is_gpu else torch.device("cpu")
         if is_gpu:
             torch.cuda.set_device(device)
@@ -34,15 +36,10 @@ class Device:
             # of pairs that translate have no such way on CUDA (the gradients of reflected borders
             # and of resizing): there, what is resumed differs by rounding.
             torch.backends.cudnn.deterministic = True
-        has_half = (
-            torch.cuda.is_bf16_supported(including_emulation=False)
-            if is_gpu
-            else _cpu_has_bfloat16()
-        )
         grouped = distributed.is_available() and distributed.is_initialized()
         return cls(
             device,
-            half=has_half if half is None else half,
+            precision=pick_precision(device, precision),
             compiled=compiled,
             rank=distributed.get_rank() if grouped else 0,
             world=distributed.get_world_size() if grouped else 1,
@@ -75,10 +72,6 @@ class Device:
 
     def autocast(self) -> torch.autocast:
         """Give the context in which networks and losses run."""
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.half)
-
-
-def _cpu_has_bfloat16() -> bool:
-    """Tell whether the processor multiplies bfloat16 itself; emulated, it is slower than float."""
-    capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+        return torch.autocast(
+            self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"
+        )

@@ -59,7 +59,7 @@ class Job:
         check_batches(self.recipe, workers, self.accumulate)
         checkpoint.check(self.output, self.recipe)
         # Not on a GPU, which the processes that train will want.
-        self.open_features(Device(torch.device("cpu"), half=False, compiled=False))
+        self.open_features(Device(torch.device("cpu"), precision="float32", compiled=False))
 
     @property
     def task(self) -> Task:

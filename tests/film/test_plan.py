@@ -12,12 +12,14 @@ from lineart.film.index import Failure, Indexed
 from lineart.film.plan import (
     Look,
     Plan,
+    Shown,
     failed_row,
     known_pictures,
     make_plan,
     unread_row,
     written_row,
 )
+from lineart.film.rows import Written
 from lineart.manifest import SCHEMA, Row, first_rows, make_table
 
 LOOK = Look("weights", "settings")
@@ -35,9 +37,16 @@ LINES = {
 NOTHING = SCHEMA.empty_table()
 
 
+def written(one: Shown, spent: Mapping[str, float], precision: str = "float32") -> Written:
+    """How a frame of 10 bytes ended well."""
+    return Written(one.frame.output, 10, spent, None, precision)
+
+
 def finish(plan: Plan) -> tuple[pa.Table, dict[str, int]]:
     """Give ledger and stored sizes after everything in a plan went well."""
-    made = make_table([written_row(one, LOOK, 10, SPENT) for one in plan.remaining.values()])
+    made = make_table(
+        [written_row(one, LOOK, written(one, SPENT)) for one in plan.remaining.values()]
+    )
     names = [frame.name for frame in FRAMES]
     return first_rows([made, plan.rows], names), {frame.output: 10 for frame in FRAMES}
 
@@ -50,6 +59,22 @@ def by_frame(rows: pa.Table) -> dict[str, Row]:
 def open_frames(plan: Plan) -> list[list[str]]:
     """Give the outputs of what is to be coloured."""
     return [work.outputs for work in plan.work]
+
+
+def test_a_precision_that_is_asked_for_makes_frames_of_the_other_anew() -> None:
+    """Frames stand in any number format, unless one is asked for; a copy has that of its source."""
+    ledger, stored = finish(make_plan(FRAMES, LINES, {}, NOTHING, {}, LOOK))
+    for precision, skipped in ((None, 4), ("float32", 4), ("bfloat16", 0)):
+        look = replace(LOOK, precision=precision)
+        assert make_plan(FRAMES, LINES, {}, ledger, stored, look).skipped == skipped
+    look = replace(LOOK, precision="bfloat16")
+    anew = make_plan(FRAMES, LINES, {}, ledger, stored, look)
+    assert {one.retake for one in anew.remaining.values()} == {"precision"}
+    # The third frame shows what the first does; its file is lost.
+    held = make_plan(FRAMES, LINES, {}, ledger, stored | {"frames/s/3.png": 0}, LOOK)
+    (one,) = held.remaining.values()
+    copied = Written(one.frame.output, 10, {}, None)
+    assert written_row(one, LOOK, copied)["precision"] == "float32"
 
 
 def test_equal_pixels_are_coloured_once() -> None:
@@ -117,7 +142,9 @@ def test_a_retake_says_what_has_changed() -> None:
 def test_stages_are_recorded() -> None:
     """A row holds the seconds of each stage and of all; of a copied frame nothing is known."""
     one, other, *_ = make_plan(FRAMES, LINES, {}, NOTHING, {}, LOOK).remaining.values()
-    rows = make_table([written_row(one, LOOK, 10, SPENT), written_row(other, LOOK, 10, {})])
+    rows = make_table(
+        [written_row(one, LOOK, written(one, SPENT)), written_row(other, LOOK, written(other, {}))]
+    )
     stages = [f"{stage}_seconds" for stage in SPENT]
     assert rows.select([*stages, "seconds"]).to_pylist() == [
         {**dict(zip(stages, SPENT.values(), strict=True)), "seconds": 0.875},
@@ -222,7 +249,9 @@ def test_a_plan_takes_few_bytes_a_frame() -> None:
         plan, peak = plan_bytes(film, pictures, NOTHING, {})
         assert len(plan.work) == frames // 2
         assert peak < 800 * frames
-        rows = make_table([written_row(one, LOOK, 10, SPENT) for one in plan.remaining.values()])
+        rows = make_table(
+            [written_row(one, LOOK, written(one, SPENT)) for one in plan.remaining.values()]
+        )
         plan, peak = plan_bytes(film, pictures, rows, dict.fromkeys(plan.remaining, 10))
         assert plan.skipped == frames
         assert peak < 1000 * frames

@@ -73,7 +73,7 @@ def pictures() -> Listed:
 def cpu() -> Device:
     """Give the CPU as the tests use it: one thread, float32."""
     torch.set_num_threads(1)
-    return Device(torch.device("cpu"), half=False, compiled=False)
+    return Device(torch.device("cpu"), precision="float32", compiled=False)
 
 
 class StartRun:

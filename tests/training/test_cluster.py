@@ -1,4 +1,5 @@
 import pickle
+import re
 import subprocess
 import sys
 import time
@@ -83,7 +84,7 @@ torch.set_num_threads(1)
 place = f"file://{folder}/group"
 distributed.init_process_group("gloo", init_method=place, rank=rank, world_size=2)
 job = pickle.loads((folder / "job").read_bytes())
-train(job.open(Device.here(), LocalFeed(0)))
+train(job.open(Device.here(precision="float32"), LocalFeed(0)))
 distributed.destroy_process_group()
 """
 
@@ -158,7 +159,8 @@ def test_two_workers_learn_what_one_does(data: Storage, tmp_path: Path, cpu: Dev
     """Gradients of two workers are those of one with the whole batch, where norms see one picture.
 
     Both domains' generators and judges, and the head that reads regions: after the first step
-    they differ by rounding alone.
+    they differ by rounding alone. The true gradient of a bias before an instance norm is zero: what
+    is left of it is rounding, which only the network's other gradients give a measure for.
     """
     job = make_job("line_drawing", data, str(tmp_path / "two"))
     losses = {"adversarial": 1.0, "cycle": 0.05, "segmentation": 1.0}
@@ -166,9 +168,11 @@ def test_two_workers_learn_what_one_does(data: Storage, tmp_path: Path, cpu: Dev
     job = replace(job, recipe=replace(job.recipe, stages=(stage,)))
     train_in_two_processes(job, tmp_path)
     alone = replace(job, output=Storage.at(str(tmp_path / "one")))
-    train(alone.open(replace(cpu, half=Device.here().half), LocalFeed(0)))
+    train(alone.open(cpu, LocalFeed(0)))
     two, one = (checkpoint.read_at(j.output, Place(0, 4)).tensors for j in (job, alone))
-    for key, tensor in one.items():
-        if key.endswith("exp_avg"):
-            scale = tensor.abs().max().clamp(min=1e-8)
-            assert float((tensor - two[key]).abs().max() / scale) < 0.05, key
+    for group in ("generators", "discriminators"):
+        keys = [key for key in one if re.match(rf"optimizer\.{group}\..*exp_avg$", key)]
+        largest = max(float(one[key].abs().max()) for key in keys)
+        for key in keys:
+            bound = 1e-4 * float(one[key].abs().max()) + 1e-6 * largest
+            assert float((one[key] - two[key]).abs().max()) < bound, key
