@@ -172,8 +172,8 @@ def _run_held(command: Command, film: Film, opened: Opened, runner: Runner, leas
 
 
 @contextmanager
-def start_runner(film: Film, frames: int) -> Iterator[Runner]:
-    """Give who does the work: this process for a few frames, else Ray, which stops with the block.
+def start_runner(film: Film, frames: int, few_frames: int = FEW_FRAMES) -> Iterator[Runner]:
+    """Give who does the work: this machine for a few frames, else Ray, which stops with the block.
 
     Raises:
         ValueError: the workers cannot be placed.
@@ -181,7 +181,7 @@ def start_runner(film: Film, frames: int) -> Iterator[Runner]:
     """
     wants_ray = film.gpu_workers or film.cpu_workers
     joins = "RAY_ADDRESS" in os.environ
-    if frames <= FEW_FRAMES and not wants_ray and not joins:
+    if frames <= few_frames and not wants_ray and not joins:
         yield Alone()
         return
     from lineart.cluster import start_ray, stop_ray
@@ -197,7 +197,7 @@ def start_runner(film: Film, frames: int) -> Iterator[Runner]:
         finally:
             stop_ray()
     else:
-        with closing(Handover(start, stop_ray)) as runner:
+        with closing(Handover(start, stop_ray, few_frames=few_frames)) as runner:
             yield runner
 
 

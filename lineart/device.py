@@ -3,7 +3,10 @@
 torch is imported when a function needs it, so that importing this module costs nothing.
 """
 
+import ctypes
 import os
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 if TYPE_CHECKING:
@@ -19,6 +22,9 @@ BFLOAT16_INSTRUCTIONS: Final = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")
 
 WITHOUT_BFLOAT16: Final = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI")
 """Values of `ONEDNN_MAX_CPU_ISA` that keep torch's convolutions from these instructions."""
+
+CPU_QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")
+"""Share of the processors that a container has: microseconds in each period, or "max"."""
 
 
 def has_gpu() -> bool:
@@ -61,6 +67,27 @@ def has_bfloat16(device: "torch.device") -> bool:
         return False
     capabilities = torch.cpu.get_capabilities()
     return any(capabilities.get(name) for name in BFLOAT16_INSTRUCTIONS)
+
+
+def has_cuda_driver() -> bool:
+    """Whether a CUDA driver sees a GPU; asked without torch, which takes seconds to import."""
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    count = ctypes.c_int(0)
+    has_none = driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count))
+    return not has_none and count.value > 0
+
+
+def count_cpus() -> int:
+    """Cores that this process may use: those it is bound to, within its container's share."""
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cpus = bound or 1
+    with suppress(OSError, ValueError):
+        quota, period = CPU_QUOTA.read_text().split()
+        cpus = min(cpus, max(1, int(quota) // int(period)))
+    return cpus
 
 
 def dtype_of(precision: Precision) -> "torch.dtype":

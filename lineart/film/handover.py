@@ -24,17 +24,27 @@ Begun = tuple[list[Written], Generator[Written, None, None]]
 class Handover:
     """Works as `alone.Alone` does until Ray has started, and then as `pipeline.OnRay`.
 
-    Ray and its workers take some twenty seconds, most of which is waiting; a frame takes a third
-    of one. What is done soon needs no Ray at all.
+    Ray and its workers take some twenty seconds, in which the cores of this machine make frames.
+    What is done soon needs no Ray at all.
 
     Args:
         start_ray: Starts Ray and gives who works on it.
         stop_ray: Stops it. Both are called in one thread: Linux ends what Ray has started when the
             thread ends that started it, and then Ray would be asked in vain to stop.
+        few_frames: Pictures for which Ray is not worth its start; so many are made here while its
+            workers start.
+        workers: Frames in hand at once on this machine; None: as many as there are cores.
     """
 
-    def __init__(self, start_ray: Callable[[], OnRay], stop_ray: Callable[[], None]) -> None:
-        self._alone = Alone()
+    def __init__(
+        self,
+        start_ray: Callable[[], OnRay],
+        stop_ray: Callable[[], None],
+        *,
+        few_frames: int = FEW_FRAMES,
+        workers: int | None = None,
+    ) -> None:
+        self._alone, self._few_frames = Alone(workers), few_frames
         self._start_ray, self._stop_ray = start_ray, stop_ray
         self._starter, self._beginner = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
         self._ray: Future[OnRay] | None = None
@@ -50,13 +60,19 @@ class Handover:
             ConnectionError: Ray did not start, or cannot go on.
         """
         started, waiting = time.monotonic(), iter(arguments)
-        for argument in waiting:
-            if time.monotonic() - started > SOON_S:
-                self._start()
-            if self._ray is not None and self._ray.done():
-                yield from self._ray.result().run_tasks(function, chain([argument], waiting))
-            else:
-                yield argument, function(argument)
+
+        def until_ray_stands() -> Iterator[Any]:
+            for argument in waiting:
+                if time.monotonic() - started > SOON_S:
+                    self._start()
+                yield argument
+                if self._ray is not None and self._ray.done():
+                    return
+
+        yield from self._alone.run_tasks(function, until_ray_stands())
+        rest = list(islice(waiting, 1))
+        if rest and self._ray is not None:
+            yield from self._ray.result().run_tasks(function, chain(rest, waiting))
 
     def make_frames(self, job: Job, weights: Storage, work: Sequence[Work]) -> Iterator[Written]:
         """Make frames of pictures and write them, in any order.
@@ -68,9 +84,9 @@ class Handover:
             ConnectionError: Ray did not start, or cannot go on.
         """
         waiting = deque(work)
-        if len(waiting) > FEW_FRAMES:
+        if len(waiting) > self._few_frames:
             self._start()
-        for written in self._alone.make_frames(job, weights, _take(waiting)):
+        for written in self._alone.make_frames(job, weights, _take(waiting), len(waiting)):
             yield written
             self._hand_over(job, weights, waiting)
         if self._begun is not None:
@@ -86,8 +102,8 @@ class Handover:
         """Let Ray begin with all but the next few, if it stands and there are many."""
         if self._begun is not None or self._ray is None or not self._ray.done():
             return
-        if len(waiting) > 2 * FEW_FRAMES:
-            rest = [waiting.pop() for _ in range(len(waiting) - FEW_FRAMES)][::-1]
+        if len(waiting) > 2 * self._few_frames:
+            rest = [waiting.pop() for _ in range(len(waiting) - self._few_frames)][::-1]
             self._begun = self._beginner.submit(_begin, self._ray.result(), job, weights, rest)
 
     def count(self, status: str, written: Written) -> None:

@@ -5,7 +5,8 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -145,16 +146,18 @@ def run_film(
     record = Record(output, check)
     summary = Summary(len(opened.frames), skipped=plan.skipped)
     try:
-        for row, written in _ended(opened, plan, runner):
-            record.add(row)
-            log_frame(row, written.stages)
-            runner.count(row["status"], written)
-            setattr(summary, row["status"], getattr(summary, row["status"]) + 1)
-            summary.seconds = round(time.monotonic() - started, 3)
-            summary.frames_per_second = round(
-                (summary.done + summary.held) / max(summary.seconds, 1e-3), 3
-            )
-            on_progress(summary)
+        # Closed at once if anything stops the run: what is in hand must end before the lease does.
+        with closing(_ended(opened, plan, runner)) as ended:
+            for row, written in ended:
+                record.add(row)
+                log_frame(row, written.stages)
+                runner.count(row["status"], written)
+                setattr(summary, row["status"], getattr(summary, row["status"]) + 1)
+                summary.seconds = round(time.monotonic() - started, 3)
+                summary.frames_per_second = round(
+                    (summary.done + summary.held) / max(summary.seconds, 1e-3), 3
+                )
+                on_progress(summary)
         if plan.remaining:
             raise ConnectionError(
                 f"{len(plan.remaining)} frames never ended: {next(iter(plan.remaining))}"
@@ -291,7 +294,9 @@ def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
     return (items[start : start + CHUNK] for start in range(0, len(items), CHUNK))
 
 
-def _ended(opened: Opened, plan: Plan, runner: Runner) -> Iterator[tuple[Row, Written]]:
+def _ended(
+    opened: Opened, plan: Plan, runner: Runner
+) -> Generator[tuple[Row, Written], None, None]:
     """Do everything that is planned; frames come as they are in place or have failed."""
     for frame, failure in plan.failures:
         yield unread_row(frame, failure), Written(frame.output, 0, {}, failure)

@@ -57,10 +57,13 @@ class Job:
     """Number format of the networks; None: each machine takes the quickest that it has."""
 
 
+Answers = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
+"""Rows with `inputs` -> the same with `answers`, as `Network` does it."""
+
 AGAIN = "the same command takes up what it is now"
 
 
-def make_frame(network: "Network", work: dict[str, Any], job: Job) -> list[Written]:
+def make_frame(network: Answers, work: dict[str, Any], job: Job) -> list[Written]:
     """Do everything for a picture, a `Work` as `pack_work` gives it, one stage after the other."""
     (answered,) = network([shrink(work, job)])
     return compose_and_write(answered, job)

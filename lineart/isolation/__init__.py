@@ -6,7 +6,16 @@ from lineart.isolation.cell import (
     ProcessDiedError,
     TimeLimitError,
     isolated,
+    stop_cells,
 )
 from lineart.isolation.process import step
 
-__all__ = ["CallEndedError", "Cell", "ProcessDiedError", "TimeLimitError", "isolated", "step"]
+__all__ = [
+    "CallEndedError",
+    "Cell",
+    "ProcessDiedError",
+    "TimeLimitError",
+    "isolated",
+    "step",
+    "stop_cells",
+]

@@ -8,9 +8,9 @@ import time
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cache
 from multiprocessing.connection import Pipe
 from pathlib import Path
+from threading import local
 from typing import Any
 
 from lineart.isolation.channel import Channel, Raised, open_memory
@@ -24,6 +24,11 @@ _DEATH_S = 5.0
 """Longest wait for the end of a process that was killed."""
 
 Function = Callable[..., Any]
+
+_of_thread = local()
+"""The cells of `isolated`, one for each time limit."""
+_cells: "weakref.WeakSet[Cell]" = weakref.WeakSet()
+"""All that there are."""
 
 _CHILD = """\
 import sys
@@ -70,7 +75,10 @@ class Cell:
     ) -> None:
         self._opening = open_function, limit_s, memory_bytes
         self._limit_s = limit_s
+        self._process: subprocess.Popen[bytes] | None = None
         self._end: weakref.finalize[..., Any] | None = None
+        self.is_stopped = False
+        _cells.add(self)
 
     def __call__(self, *arguments: Any) -> Any:
         """Call the function.
@@ -93,7 +101,15 @@ class Cell:
         if self._end is not None:
             self._end()
 
+    def stop(self) -> None:
+        """End the process for good, from any thread: a call in hand fails, and so do later ones."""
+        self.is_stopped = True
+        if self._process is not None:
+            self._process.kill()
+
     def _call(self, arguments: tuple[Any, ...]) -> Any:
+        if self.is_stopped:
+            raise ProcessDiedError("its process was stopped", "")
         if self._end is None or not self._end.alive:
             self.open()
         self._send(arguments)
@@ -107,6 +123,8 @@ class Cell:
             CallEndedError: the process ended meanwhile, or took too long.
         """
         self._start()
+        if self.is_stopped:  # Meanwhile.
+            self.close()
         self._send(self._opening)
         try:
             self._receive(START_S)
@@ -147,7 +165,7 @@ class Cell:
         except (EOFError, ConnectionError):
             _, doing = self._channel.step
             self.close()
-            how = _how(self._process.returncode or 0)
+            how = _how(self._process.returncode if self._process else None)
             raise ProcessDiedError(f"its process {how}", doing) from None
         except BaseException:
             # Its answer, should it still come, must not be taken for that of the next call.
@@ -167,15 +185,15 @@ def _end(process: subprocess.Popen[bytes], channel: Channel) -> None:
         process.wait(_DEATH_S)
 
 
-def _how(status: int) -> str:
+def _how(status: int | None) -> str:
     """Say how a process ended."""
-    if status < 0:
+    if status is not None and status < 0:
         return f"was ended by {signal.Signals(-status).name}"
-    return f"ended with status {status}"
+    return f"ended with status {status or 0}"
 
 
 def isolated(limit_s: float | None, function: Function, *arguments: Any) -> Any:
-    """Call a function in the one cell that this process keeps; all can be pickled.
+    """Call a function in the cell that this thread keeps; all can be pickled.
 
     Args:
         limit_s: Longest time that one of its steps may take; None calls it right here.
@@ -191,9 +209,17 @@ def isolated(limit_s: float | None, function: Function, *arguments: Any) -> Any:
     return _cell(limit_s)(function, *arguments)
 
 
-@cache
+def stop_cells() -> None:
+    """End the processes of all cells there are, whichever thread uses them, for good."""
+    for cell in list(_cells):
+        cell.stop()
+
+
 def _cell(limit_s: float) -> Cell:
-    return Cell(_any_function, limit_s, _half_of_memory())
+    kept: dict[float, Cell] = vars(_of_thread).setdefault("cells", {})
+    if limit_s not in kept or kept[limit_s].is_stopped:
+        kept[limit_s] = Cell(_any_function, limit_s, _half_of_memory())
+    return kept[limit_s]
 
 
 def _any_function() -> Function:

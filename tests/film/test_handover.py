@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lineart.codec import encode_png
-from lineart.film import handover, pipeline
+from lineart.film import pipeline
 from lineart.film.alone import FEW_FRAMES, Alone
 from lineart.film.colorization import open_coloring
 from lineart.film.frames import Source
@@ -55,7 +55,7 @@ def _here(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> No
         monkeypatch.setattr(
             Alone,
             "make_frames",
-            lambda _self, _job, _weights, work: (
+            lambda _self, _job, _weights, work, _pictures: (
                 Written(item.outputs[0], 1, {}, None) for item in work
             ),
         )
@@ -91,7 +91,7 @@ def make(runner: Handover, count: int) -> Iterator[Written]:
 def test_ray_gets_the_rest() -> None:
     """When Ray stands, the next few frames are still made here, all others there, each once."""
     begun = Event()
-    with closing(Handover(lambda: start(begun), stop)) as runner:
+    with closing(Handover(lambda: start(begun), stop, few_frames=32)) as runner:
         frames = make(runner, 100)
         here = [next(frames) for _ in range(10)]
         begun.set()
@@ -100,8 +100,8 @@ def test_ray_gets_the_rest() -> None:
     by_here = [frame.output for frame in here + rest if frame.output_bytes == 1]
     by_ray = [frame.output for frame in rest if frame.output_bytes == 2]
     # The eleventh was on its way.
-    assert by_here == [f"{n}" for n in range(11 + FEW_FRAMES - 1)]
-    assert by_ray == [f"{n}" for n in range(10 + FEW_FRAMES, 100)]
+    assert by_here == [f"{n}" for n in range(11 + 32 - 1)]
+    assert by_ray == [f"{n}" for n in range(10 + 32, 100)]
 
 
 def test_few_frames_need_no_ray() -> None:
@@ -115,7 +115,7 @@ def test_few_frames_need_no_ray() -> None:
         note()
         return start(begun)
 
-    runner = Handover(begin, note)
+    runner = Handover(begin, note, few_frames=32)
     assert {frame.output_bytes for frame in make(runner, 40)} == {1}
     assert len(threads) == 1
     begun.set()
@@ -149,7 +149,7 @@ def test_a_stop_does_not_wait_for_frames() -> None:
             raise ConnectionError("Ray was stopped")
             yield
 
-    with closing(Handover(Hanging, stopped.set)) as runner:
+    with closing(Handover(Hanging, stopped.set, few_frames=32)) as runner:
         stood(runner)
         frames = make(runner, 100)
         next(frames)
@@ -162,7 +162,9 @@ def test_a_stop_does_not_wait_for_frames() -> None:
 def test_ray_does_not_start() -> None:
     """What was made before is given; then one error says what is wrong."""
     begun = Event()
-    with closing(Handover(lambda: start(begun, ConnectionError("no room")), stop)) as runner:
+    with closing(
+        Handover(lambda: start(begun, ConnectionError("no room")), stop, few_frames=32)
+    ) as runner:
         frames = make(runner, 80)
         next(frames)
         begun.set()
@@ -174,7 +176,7 @@ def test_ray_does_not_start() -> None:
 def test_tasks() -> None:
     """Tasks run here until Ray stands; each argument is given once."""
     begun = Event()
-    with closing(Handover(lambda: start(begun), stop)) as runner:
+    with closing(Handover(lambda: start(begun), stop, workers=1)) as runner:
         tasks = runner.run_tasks(lambda _: "here", range(5))
         first = [next(tasks), next(tasks)]
         begun.set()
@@ -240,8 +242,8 @@ def test_a_film_is_the_same_everywhere(
 ) -> None:
     """Here, handed over to Ray, and as where there are GPUs: frames are equal to the bit."""
     expected = run(film, opened, Alone())
-    monkeypatch.setattr(handover, "FEW_FRAMES", 3)
-    with closing(Handover(lambda: OnRay(ray_resources, None, None), stop)) as runner:
+    ray = OnRay(ray_resources, None, None)
+    with closing(Handover(lambda: ray, stop, few_frames=3)) as runner:
         stood(runner)
         assert run(film, opened, runner) == expected
     monkeypatch.setattr(pipeline, "NETWORK_GPUS", 0)
