@@ -32,6 +32,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Choose which of the processes that run tests together gets a test.
+
+    All tests that join the one Ray head go to one process, the others file by file: what a file
+    makes once (exports, trainings, a browser) is made once.
+    """
+    for item in items:
+        joins_ray = "ray_head" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("ray" if joins_ray else item.path.name))
+
+
 @pytest.fixture
 def golden(request: pytest.FixtureRequest, tmp_path: Path) -> Golden:
     """Give a function that compares a picture with `tests/golden/NAME.png`.
