@@ -80,12 +80,12 @@ def has_cuda_driver() -> bool:
     return not has_none and count.value > 0
 
 
-def count_cpus() -> int:
+def count_cpus(quota_file: Path = CPU_QUOTA) -> int:
     """Cores that this process may use: those it is bound to, within its container's share."""
     bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     cpus = bound or 1
     with suppress(OSError, ValueError):
-        quota, period = CPU_QUOTA.read_text().split()
+        quota, period = quota_file.read_text().split()
         cpus = min(cpus, max(1, int(quota) // int(period)))
     return cpus
 

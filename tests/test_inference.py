@@ -1,8 +1,10 @@
+import time
+
 import numpy as np
 import pytest
 import torch
 
-from lineart.device import PRECISIONS
+from lineart.device import PRECISIONS, use_one_thread
 from lineart.image import resize
 from lineart.imaging.hints import pool_hints, resize_hints
 from lineart.inference import (
@@ -78,9 +80,29 @@ def test_bfloat16_moves_no_color_visibly() -> None:
     half, full = (Colorizer(pair, precision=precision) for precision in PRECISIONS)
     for frame in sample_film(size=(540, 960), frames_per_shot=1):
         assert frame.hint is not None
-        line, hint = resize(frame.line, (256, 455)), resize_hints(frame.hint, (256, 455))
+        line, hint = resize(frame.line, (128, 228)), resize_hints(frame.hint, (128, 228))
         work = line[np.newaxis], pool_hints(hint, half.draft_scale)[np.newaxis]
         assert psnr(half(*work)[0], full(*work)[0]) > 45
+
+
+def test_the_chosen_format_is_quick() -> None:
+    """What is chosen here takes no longer than float32: emulated bfloat16 takes twenty times that.
+
+    A film, an evaluation and the demo all choose as `Colorizer` does.
+    """
+    use_one_thread()
+    pair = from_files(read_weights(open_weights("default")))
+    lines, hints = drawings(1, 128, 192, pair.colorization.draft_scale)
+    seconds = []
+    for colorizer in (Colorizer(pair), Colorizer(pair, precision="float32")):
+        colorizer(lines, hints)
+        tries = []
+        for _ in range(3):
+            started = time.process_time()
+            colorizer(lines, hints)
+            tries.append(time.process_time() - started)
+        seconds.append(min(tries))
+    assert seconds[0] <= 1.5 * seconds[1]
 
 
 def test_colors_survive_the_way_to_tensors_and_back() -> None:

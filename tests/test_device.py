@@ -1,0 +1,68 @@
+"""One place decides where networks run, and in which number format."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from lineart.device import (
+    BFLOAT16_INSTRUCTIONS,
+    count_cpus,
+    has_cuda_driver,
+    has_gpu,
+    pick_device,
+    pick_precision,
+)
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize("name", BFLOAT16_INSTRUCTIONS)
+def test_a_processor_that_multiplies_bfloat16_does(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of the instructions is enough, on x86-64 and on Arm."""
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True, name: True})
+    assert pick_precision(CPU) == "bfloat16"
+
+
+def test_others_take_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AVX-512 alone emulates bfloat16; so does a processor whose instructions are kept back."""
+    capabilities = {"avx2": True, "avx512_f": True, "avx512_bf16": False, "amx_bf16": False}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+    assert pick_precision(CPU) == "float32"
+    capabilities["amx_bf16"] = True
+    assert pick_precision(CPU) == "bfloat16"
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "avx2")
+    assert pick_precision(CPU) == "float32"
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_a_gpu_is_asked_itself(native: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GPUs before Ampere emulate bfloat16."""
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: native)
+    assert pick_precision(torch.device("cuda")) == ("bfloat16" if native else "float32")
+
+
+def test_what_is_asked_for_is_taken() -> None:
+    """On any machine, so that all of a cluster compute alike."""
+    assert pick_precision(CPU, "bfloat16") == "bfloat16"
+    assert pick_precision(CPU, "float32") == "float32"
+
+
+def test_the_driver_and_torch_agree() -> None:
+    """A GPU is seen without torch where torch sees one."""
+    assert has_cuda_driver() == has_gpu() == (pick_device().type == "cuda")
+
+
+@pytest.mark.parametrize(
+    ("quota", "cpus"), [("max 100000", None), ("50000 100000", 1), ("100000 100000", 1)]
+)
+def test_a_containers_share_counts(quota: str, cpus: int | None, tmp_path: Path) -> None:
+    """A container that may use one core of many has one."""
+    (tmp_path / "cpu.max").write_text(quota)
+    assert count_cpus(tmp_path / "cpu.max") == (cpus or len(os.sched_getaffinity(0)))
+    assert count_cpus(tmp_path / "absent") == len(os.sched_getaffinity(0))
