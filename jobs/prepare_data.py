@@ -23,6 +23,7 @@ from typing import Literal, NamedTuple
 import tyro
 
 from lineart.cluster import start_ray, stop_ray
+from lineart.datasets.bounds import Bounds
 from lineart.datasets.encoding import Shrinking
 from lineart.datasets.layouts import LAYOUTS, Finder, LayoutName, find_colored
 from lineart.datasets.pages import (
@@ -35,7 +36,6 @@ from lineart.datasets.pages import (
 )
 from lineart.datasets.preparation import Settings, Summary, prepare
 from lineart.datasets.runners import OnRay, Runner
-from lineart.datasets.selection import Bounds
 from lineart.datasets.tasks import Faces, Preparing
 from lineart.storage import Storage, read_file
 

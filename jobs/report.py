@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 
 import tyro
 
-from lineart.imaging.difference import RADIUS_PX
+from lineart.imaging.radius import RADIUS_PX
 from lineart.report.drawings import write_difference
 from lineart.report.film_folder import write_film
 from lineart.storage import Storage

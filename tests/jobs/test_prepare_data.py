@@ -17,11 +17,11 @@ from pyarrow import parquet
 
 from jobs.prepare_data import DONE, WRONG_INPUT, PrepareData, main, make, read_sets
 from lineart.cluster import start_ray, stop_ray
+from lineart.datasets.bounds import BOUNDS, Bounds, Filter
 from lineart.datasets.encoding import Shrinking
 from lineart.datasets.pages import Offer, list_pages
 from lineart.datasets.preparation import SIDES, Settings, prepare
 from lineart.datasets.runners import OnRay, alone
-from lineart.datasets.selection import BOUNDS, Bounds, Filter
 from lineart.datasets.shards import Shards
 from lineart.datasets.tasks import Preparing
 from lineart.storage import Storage
