@@ -8,15 +8,11 @@ python -m jobs.colorize --lines episode/lines --output episode/color --layers --
 import json
 import sys
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from typing import Annotated
 
 import tyro
 
-from jobs.films import ALL_DONE, Choice, Command, run
-from lineart.film.colorization import LAYERS, open_coloring
-from lineart.film.frames import OPENRASTER
-from lineart.film.opening import Film, OpenTask
+from jobs.choice import Choice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,23 +40,11 @@ def main(flags: Colorize) -> int:
     """Run the job; give the exit status."""
     if flags.choice.dry_run:
         print(json.dumps(asdict(flags), indent=2))
-        return ALL_DONE
-    command = Command(name="colorize", flags=asdict(flags), log_frames=flags.choice.log_frames)
-    return run(command, partial(read_film, flags))
+        return 0
+    # Imported here: --help and --dry-run do without it, and take a fraction of a second.
+    from jobs.work.colorize import work
 
-
-def read_film(flags: Colorize) -> tuple[Film, OpenTask]:
-    """Give the film and the task that the flags describe.
-
-    Raises:
-        ValueError: a flag cannot be read.
-    """
-    film = flags.choice.film(
-        pictures=flags.lines, output=flags.output, weights=flags.weights, hints=flags.hints
-    )
-    wanted = {LAYERS: flags.layers, OPENRASTER: flags.openraster}
-    extras = tuple(name for name, is_wanted in wanted.items() if is_wanted)
-    return film, partial(open_coloring, network_size_px=flags.network_size, extras=extras)
+    return work(flags)
 
 
 if __name__ == "__main__":

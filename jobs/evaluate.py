@@ -7,25 +7,13 @@ python -m jobs.evaluate --protocol film --data episode/color --lines episode/lin
 """
 
 import json
-import os
-import signal
 import sys
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from typing import Annotated, Any
+from dataclasses import asdict, dataclass
+from typing import Annotated
 
 import tyro
 
-from jobs.benchmark import describe
-from lineart.evaluation.addresses import make_absolute
-from lineart.evaluation.answers import judge_answers, leave_judgement
-from lineart.evaluation.findings import Plan
-from lineart.evaluation.leaving import leave, list_remarks
-from lineart.evaluation.protocols import STUDY, check, open_plan
 from lineart.evaluation.request import Request
-from lineart.evaluation.run import Result, carry_out, start_runner
-from lineart.storage import Storage
 
 ALL_DONE, WRONG_INPUT, SOME_FAILED, INTERRUPTED = 0, 2, 3, 130
 
@@ -50,93 +38,10 @@ def main(flags: Evaluate) -> int:
     if flags.dry_run:
         print(json.dumps(asdict(flags), indent=2))
         return ALL_DONE
-    started = time.perf_counter()
-    try:
-        output = Storage.at(flags.output)
-        check(flags.protocol, flags.request)
-        check_workers(flags)
-        flags = replace(flags, request=make_absolute(flags.request))
-        told = ask_people(flags, output) if flags.protocol == STUDY else score(flags, output)
-    except (ValueError, OSError) as error:
-        print(f"evaluate: {error}", file=sys.stderr)
-        return WRONG_INPUT
-    except KeyboardInterrupt:
-        print("evaluate: stopped; nothing was written", file=sys.stderr)
-        return INTERRUPTED
-    seconds = round(time.perf_counter() - started, 1)
-    print(json.dumps({**told, "seconds": seconds, "output": output.uri}))
-    return SOME_FAILED if told["failed"] or told["missing"] else ALL_DONE
+    # Imported here: --help and --dry-run do without it, and take a fraction of a second.
+    from jobs.work.evaluate import work
 
-
-def check_workers(flags: Evaluate) -> None:
-    """Refuse what cannot be meant.
-
-    Raises:
-        ValueError: there are no workers, or nothing for them to do.
-    """
-    if flags.workers is not None and flags.workers < 1:
-        raise ValueError(f"--workers {flags.workers} must be above 0")
-    if flags.workers is not None and flags.protocol == STUDY:
-        raise ValueError("--workers is not for study")
-
-
-def ask_people(flags: Evaluate, output: Storage) -> dict[str, Any]:
-    """Judge the answers to a study; raises as `judge_answers`."""
-    judgement = judge_answers(flags.request)
-    for file, reason in judgement.refused:
-        print(f"evaluate: {file} does not count: {reason}", file=sys.stderr)
-    print(leave_judgement(output, judgement))
-    answers = judgement.preferred.number
-    return {"judged": answers, "failed": len(judgement.refused), "missing": []}
-
-
-def score(flags: Evaluate, output: Storage) -> dict[str, Any]:
-    """Score pictures or a film; raises as `open_plan`, `run` and `leave`."""
-    plan = open_plan(flags.protocol, flags.request)
-    result = run(flags, plan)
-    for remark in list_remarks(plan, result):
-        print(f"evaluate: {remark}", file=sys.stderr)
-    print(leave(output, plan, result, describe() | {"flags": asdict(flags)}))
-    return {
-        "judged": result.num_judged,
-        "failed": result.num_failed,
-        "missing": list(plan.missing),
-        "scores": result.num_rows,
-    }
-
-
-def run(flags: Evaluate, plan: Plan) -> Result:
-    """Carry the plan out, here or on Ray; raises as `carry_out` and `start_runner`."""
-    wants_ray = "RAY_ADDRESS" in os.environ
-    with start_runner(len(plan.units), flags.workers, wants_ray) as runner:
-        # Ray has a handler of its own; `ray job stop` must end a run as Ctrl-C does.
-        signal.signal(signal.SIGTERM, _interrupt)
-        return carry_out(plan, runner, flags.request.seed, make_printer())
-
-
-def make_printer() -> Callable[[Result, int], None]:
-    """Give a function that prints progress every ten seconds, and at the end."""
-    printed_at = time.monotonic()
-    first_at: float | None = None
-
-    def tell(result: Result, units: int) -> None:
-        nonlocal printed_at, first_at
-        now = time.monotonic()
-        # Before the first, processes start and open networks.
-        first_at = now if first_at is None else first_at
-        if now - printed_at < 10 and result.num_units < units:
-            return
-        printed_at = now
-        told = f"{result.num_units} of {units} judged, {result.num_failed} failed"
-        if result.num_units > 1:
-            told += f", {(now - first_at) / (result.num_units - 1):.2f} s each"
-        print(told, file=sys.stderr, flush=True)
-
-    return tell
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
+    return work(flags)
 
 
 if __name__ == "__main__":

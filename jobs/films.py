@@ -1,4 +1,4 @@
-"""What the commands that run over films share: flags, the run itself, and the page it leaves."""
+"""What the commands that run over films share: the run itself, and the page it leaves."""
 
 import json
 import logging
@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 from pythonjsonlogger.json import JsonFormatter
 
-from lineart.device import Precision
+from jobs.choice import Choice
 from lineart.film.alone import FEW_FRAMES, Alone
 from lineart.film.opening import Film, Opened, OpenTask, open_film
 from lineart.film.pools import Bounds
@@ -32,53 +32,28 @@ SUCCESS = "_SUCCESS"
 """Written last, and only when every frame of the film stands; removed before anything else."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Choice:
-    """Which frames to make, and with how many workers."""
+def choose_film(
+    choice: Choice, *, pictures: str, output: str, weights: str, hints: str | None = None
+) -> Film:
+    """Give the film at these addresses, as far as it is chosen.
 
-    shots: str | None = None
-    """Only these shots, with commas between."""
-    limit: int | None = None
-    """Only the first frames of what is chosen."""
-    force: bool = False
-    """Make every frame anew, finished or not."""
-    parquet_frames: bool = False
-    """Also pack the finished frames as Parquet files, below parquet/."""
-    gpu_workers: str | None = None
-    """Networks at work, MIN:MAX: one on each GPU, or on one CPU each where there is no GPU."""
-    cpu_workers: str | None = None
-    """Tasks at work on pixels beside GPUs, MIN:MAX; without a GPU a network's worker does them."""
-    time_limit: float = 300.0
-    """Seconds that one step of one frame may take before the frame is given up."""
-    precision: Precision | None = None
-    """Number format of the networks on every machine, bfloat16 or float32; frames that were made in
-    the other are made anew. By default each machine takes bfloat16 if its processor or GPU
-    multiplies it, else float32."""
-    log_frames: bool = False
-    """Log every frame as a line of JSON, not only those that failed."""
-    dry_run: bool = False
-    """Print the configuration and stop."""
-
-    def film(self, *, pictures: str, output: str, weights: str, hints: str | None = None) -> Film:
-        """Give the film at these addresses, as far as it is chosen.
-
-        Raises:
-            ValueError: a flag cannot be read.
-        """
-        return Film(
-            pictures=pictures,
-            output=output,
-            weights=weights,
-            hints=hints,
-            shots=tuple(filter(None, (self.shots or "").split(","))),
-            limit=self.limit,
-            force=self.force,
-            parquet_frames=self.parquet_frames,
-            gpu_workers=Bounds.parse(self.gpu_workers) if self.gpu_workers else None,
-            cpu_workers=Bounds.parse(self.cpu_workers) if self.cpu_workers else None,
-            limit_s=self.time_limit,
-            precision=self.precision,
-        )
+    Raises:
+        ValueError: a flag cannot be read.
+    """
+    return Film(
+        pictures=pictures,
+        output=output,
+        weights=weights,
+        hints=hints,
+        shots=tuple(filter(None, (choice.shots or "").split(","))),
+        limit=choice.limit,
+        force=choice.force,
+        parquet_frames=choice.parquet_frames,
+        gpu_workers=Bounds.parse(choice.gpu_workers) if choice.gpu_workers else None,
+        cpu_workers=Bounds.parse(choice.cpu_workers) if choice.cpu_workers else None,
+        limit_s=choice.time_limit,
+        precision=choice.precision,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,15 +8,11 @@ python -m jobs.translate --images photos --output webtoon --weights runs/ugatit/
 import json
 import sys
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from typing import Annotated
 
 import tyro
 
-from jobs.films import ALL_DONE, Choice, Command, run
-from lineart.film.opening import Film, OpenTask
-from lineart.film.translation import open_translating
-from lineart.storage import read_file
+from jobs.choice import Choice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,27 +39,11 @@ def main(flags: Translate) -> int:
     """Run the job; give the exit status."""
     if flags.choice.dry_run:
         print(json.dumps(asdict(flags), indent=2))
-        return ALL_DONE
-    return run(
-        Command(name="translate", flags=asdict(flags), log_frames=flags.choice.log_frames),
-        partial(read_film, flags),
-    )
+        return 0
+    # Imported here: --help and --dry-run do without it, and take a fraction of a second.
+    from jobs.work.translate import work
 
-
-def read_film(flags: Translate) -> tuple[Film, OpenTask]:
-    """Give the film and the task that the flags describe.
-
-    Raises:
-        ValueError: a flag cannot be read.
-        OSError: the model that finds faces cannot be read.
-    """
-    film = flags.choice.film(pictures=flags.images, output=flags.output, weights=flags.weights)
-    return film, partial(
-        open_translating,
-        size_px=flags.size,
-        face_model=None if flags.align_faces is None else read_file(flags.align_faces),
-        has_attention=flags.attention,
-    )
+    return work(flags)
 
 
 if __name__ == "__main__":

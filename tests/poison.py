@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import tyro
 
-from jobs.colorize import Colorize, read_film
+from jobs.colorize import Colorize
 from jobs.films import Command, run
+from jobs.work.colorize import read_film
 from lineart.codec import decode_line
 from lineart.film.colorization import Coloring
 from lineart.film.task import Run, Shrunk, Task

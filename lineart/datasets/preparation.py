@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from lineart.datasets import shards
+from lineart.datasets.bounds import Filter
 from lineart.datasets.pages import Page
 from lineart.datasets.runners import Runner
 from lineart.datasets.selection import (
-    Filter,
     Refusal,
     divide,
     find_twins,

@@ -8,9 +8,10 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from lineart.datasets import shards
+from lineart.datasets.bounds import Filter
 from lineart.datasets.encoding import Shrinking, estimate, store, stored_size
 from lineart.datasets.pages import Cut, Page, read_page, sha256, source
-from lineart.datasets.selection import Filter, Refusal, blank, refusal
+from lineart.datasets.selection import Refusal, blank, refusal
 from lineart.datasets.shards import Row
 from lineart.image import resize
 from lineart.imaging.faces import FaceAligner, center_crop

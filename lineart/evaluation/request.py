@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from lineart.imaging.baselines import BASELINES
+from lineart.imaging.baseline_names import BASELINE_NAMES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +18,7 @@ class Request:
     """Names or addresses of weights, or NAME=ADDRESS, with commas between; the first are ours."""
     hints: str | None = None
     """Numbers of hints, with commas between; for colors, which without it takes 0,16,140."""
-    baselines: str = ",".join(BASELINES)
+    baselines: str = ",".join(BASELINE_NAMES)
     """Ways to colour without a network, with commas between; may be empty."""
     answers: str | None = None
     """For study: files of answers, or folders of them, with commas between."""
@@ -58,9 +58,9 @@ class Request:
         Raises:
             ValueError: a flag is out of range or cannot be read.
         """
-        if unknown := set(split(self.baselines)) - set(BASELINES):
+        if unknown := set(split(self.baselines)) - set(BASELINE_NAMES):
             raise ValueError(
-                f"no baseline is called {sorted(unknown)}; there are {list(BASELINES)}"
+                f"no baseline is called {sorted(unknown)}; there are {list(BASELINE_NAMES)}"
             )
         if self.limit is not None and self.limit < 1:
             raise ValueError(f"limit {self.limit} must be above 0")

@@ -7,12 +7,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from lineart.image import Frame, Line
-
-REFERENCE_PX = 512
-"""Short side of the drawings that a radius belongs to."""
-
-RADIUS_PX = 2.0
-"""Distance at which lines still count as the same: a line is that wide."""
+from lineart.imaging.radius import RADIUS_PX, REFERENCE_PX
 
 
 class Difference(NamedTuple):

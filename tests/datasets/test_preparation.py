@@ -16,6 +16,7 @@ from pyarrow import parquet
 
 from lineart.codec import decode_line
 from lineart.datasets import tasks
+from lineart.datasets.bounds import BOUNDS, Filter
 from lineart.datasets.depth import open_depth
 from lineart.datasets.encoding import Shrinking
 from lineart.datasets.layouts import LAYOUTS, Files
@@ -23,7 +24,6 @@ from lineart.datasets.pages import Offer, Page, list_pages, read_page
 from lineart.datasets.preparation import Settings, Summary, group_of, prepare
 from lineart.datasets.runners import alone
 from lineart.datasets.samples import Picture
-from lineart.datasets.selection import BOUNDS, Filter
 from lineart.datasets.shards import Shards
 from lineart.datasets.tasks import Chosen, Faces, Order, Pictured, Preparing, write_shard
 from lineart.imaging.faces import FaceAligner, center_crop

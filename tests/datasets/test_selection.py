@@ -7,10 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lineart.datasets.bounds import BOUNDS, Bounds, Filter
 from lineart.datasets.selection import (
-    BOUNDS,
-    Bounds,
-    Filter,
     blank,
     divide,
     find_twins,

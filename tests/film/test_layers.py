@@ -14,7 +14,8 @@ import pytest
 from numpy.testing import assert_array_equal
 from PIL import Image
 
-from jobs.colorize import Colorize, read_film
+from jobs.colorize import Colorize
+from jobs.work.colorize import read_film
 from lineart.film.alone import Alone
 from lineart.film.colorization import LAYERS, open_coloring
 from lineart.film.frames import OPENRASTER

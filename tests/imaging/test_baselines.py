@@ -4,6 +4,7 @@ import pytest
 from scipy.sparse import linalg
 
 from lineart.imaging import baselines
+from lineart.imaging.baseline_names import BASELINE_NAMES
 from lineart.imaging.baselines import (
     BASELINES,
     hints_on_paper,
@@ -25,6 +26,11 @@ def halves() -> tuple[np.ndarray, np.ndarray]:
     hint = no_hints((30, 40))
     hint[15, 2], hint[15, 35] = RED, BLUE
     return line, hint
+
+
+def test_names_are_those_of_the_baselines() -> None:
+    """Flags name the baselines that there are, in their order."""
+    assert list(BASELINE_NAMES) == list(BASELINES)
 
 
 @pytest.mark.parametrize("name", BASELINES)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from jobs import benchmark
+from jobs.work.benchmark import PARTS
 from lineart.benchmark import pixels
 from lineart.benchmark.comparison import compare_runs, differences
 from lineart.benchmark.timing import Figure
@@ -48,7 +49,7 @@ def test_wrong_flags(capsys: pytest.CaptureFixture[str]) -> None:
     assert benchmark.main(benchmark.Benchmark(repeats=0)) == 2
     capsys.readouterr()
     assert benchmark.main(benchmark.Benchmark(dry_run=True)) == 0
-    assert json.loads(capsys.readouterr().out)["parts"] == ",".join(benchmark.PARTS)
+    assert json.loads(capsys.readouterr().out)["parts"] == ",".join(PARTS)
 
 
 @pytest.mark.usefixtures("small")

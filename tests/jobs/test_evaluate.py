@@ -13,7 +13,8 @@ from skimage import metrics
 
 from jobs.colorize import Colorize
 from jobs.colorize import main as colorize
-from jobs.evaluate import Evaluate, main, make_printer, run
+from jobs.evaluate import Evaluate, main
+from jobs.work.evaluate import make_printer, run
 from lineart.codec import decode_color
 from lineart.datasets.shards import Row, finish, write_shard
 from lineart.evaluation import paper_001
@@ -251,7 +252,7 @@ def test_relative_addresses_are_those_of_the_caller(
         open_place.cache_clear()
         return run(flags, plan)
 
-    monkeypatch.setattr("jobs.evaluate.run", run_elsewhere)
+    monkeypatch.setattr("jobs.work.evaluate.run", run_elsewhere)
     assert main(near) == 0
     assert len(read_scores(tmp_path / "out")) == 4 * 2
 
@@ -277,7 +278,7 @@ def test_progress_leaves_out_the_start(
 ) -> None:
     """Seconds each count from the first unit on: before it processes start."""
     clock = iter((0.0, 100.0, 104.0))
-    monkeypatch.setattr("jobs.evaluate.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("jobs.work.evaluate.time.monotonic", lambda: next(clock))
     tell = make_printer()
     for number in (1, 3):
         tell(Result(num_units=number), 3)

@@ -15,13 +15,14 @@ import pytest
 import tyro
 from pyarrow import parquet
 
-from jobs.prepare_data import DONE, WRONG_INPUT, PrepareData, main, make, read_sets
+from jobs.prepare_data import DONE, WRONG_INPUT, PrepareData, main
+from jobs.work.prepare_data import make, read_sets
 from lineart.cluster import start_ray, stop_ray
+from lineart.datasets.bounds import BOUNDS, Bounds, Filter
 from lineart.datasets.encoding import Shrinking
 from lineart.datasets.pages import Offer, list_pages
 from lineart.datasets.preparation import SIDES, Settings, prepare
 from lineart.datasets.runners import OnRay, alone
-from lineart.datasets.selection import BOUNDS, Bounds, Filter
 from lineart.datasets.shards import Shards
 from lineart.datasets.tasks import Preparing
 from lineart.storage import Storage
@@ -50,7 +51,7 @@ def ray(s3: Path) -> Iterator[dict[str, float]]:
 def stops(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Leave Ray running between tests; count how often the job stops it."""
     stopped: list[str] = []
-    monkeypatch.setattr("jobs.prepare_data.stop_ray", lambda: stopped.append("stopped"))
+    monkeypatch.setattr("jobs.work.prepare_data.stop_ray", lambda: stopped.append("stopped"))
     return stopped
 
 

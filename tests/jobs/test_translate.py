@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 from pyarrow import parquet
 
+from jobs.choice import Choice
 from jobs.colorize import Colorize
 from jobs.colorize import main as colorize
-from jobs.films import Choice
 from jobs.translate import Translate, main
 from lineart.storage import Storage
 from tests.film.photographs import draw_photo, save, write_weights

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from jobs import train
+from jobs.train import FAILED, Train, main
+from jobs.work import train
 from lineart.codec import encode_png
 from lineart.film.frames import Source
 from lineart.manifest import append_part, make_row, make_table
@@ -190,8 +191,7 @@ def test_a_page_does_not_hide_how_a_training_ended(
     for drawn in ("show_training", "write_sheets"):
         monkeypatch.setattr(train, drawn, break_off)
     monkeypatch.setattr(train.signal, "signal", lambda *_: None)
-    flags = train.Train(recipe="small", data="shards", output=str(tmp_path))
-    assert train.main(flags) == train.FAILED
+    assert main(Train(recipe="small", data="shards", output=str(tmp_path))) == FAILED
     assert capsys.readouterr().err.splitlines() == [
         "train: the loss is nan; the state before it is saved",
         "train: sheets could not be made: no picture",

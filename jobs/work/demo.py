@@ -1,0 +1,63 @@
+"""The sample film of `jobs.demo`, drawn and coloured."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from jobs.colorize import Colorize
+from jobs.demo import Demo
+from jobs.films import PAGE
+from jobs.work.colorize import work as colorize
+from lineart.codec import encode_png
+from lineart.local_s3 import serve_s3
+from lineart.sample_film import SampleFrame, sample_film
+from lineart.storage import Storage
+
+BUCKET = "demo"
+
+
+def work(flags: Demo) -> int:
+    """Draw and colour the film, in a folder or on S3; give the exit status."""
+    if not flags.s3:
+        return run(flags, Storage.at(flags.output))
+    folder = Path(flags.output)
+    folder.mkdir(parents=True, exist_ok=True)
+    with serve_s3(folder):
+        import boto3
+
+        boto3.client("s3").create_bucket(Bucket=BUCKET)
+        return run(flags, Storage.at(f"s3://{BUCKET}"))
+
+
+def run(flags: Demo, root: Storage) -> int:
+    """Draw and colour the film below `root`; give the exit status."""
+    film = sample_film(
+        size=(flags.height, flags.width),
+        frames_per_shot=flags.frames_per_shot,
+        hold=flags.hold,
+        seed=flags.seed,
+    )
+    print(f"drawing the sample film below {root.uri}", file=sys.stderr)
+    for path, picture in _files(film):
+        root.write(path, picture)
+    status = colorize(
+        Colorize(
+            lines=root.child("lines").uri,
+            hints=root.child("hints").uri,
+            output=root.child("color").uri,
+        )
+    )
+    print(f"look at {root.child('color').uri}/{PAGE}", file=sys.stderr)
+    return status
+
+
+def _files(film: Iterator[SampleFrame]) -> Iterator[tuple[str, bytes]]:
+    """Give the drawings and hints as files; held drawings are encoded once."""
+    last, png = None, b""
+    for frame in film:
+        name = f"{frame.shot}/f{frame.number:04}.png"
+        if frame.line is not last:
+            last, png = frame.line, encode_png(frame.line)
+        yield f"lines/{name}", png
+        if frame.hint is not None:
+            yield f"hints/{name}", encode_png(frame.hint)

@@ -1,0 +1,34 @@
+"""The film and the task that `jobs.translate` runs over."""
+
+from dataclasses import asdict
+from functools import partial
+
+from jobs.films import Command, choose_film, run
+from jobs.translate import Translate
+from lineart.film.opening import Film, OpenTask
+from lineart.film.translation import open_translating
+from lineart.storage import read_file
+
+
+def work(flags: Translate) -> int:
+    """Translate the photographs; give the exit status."""
+    command = Command(name="translate", flags=asdict(flags), log_frames=flags.choice.log_frames)
+    return run(command, partial(read_film, flags))
+
+
+def read_film(flags: Translate) -> tuple[Film, OpenTask]:
+    """Give the film and the task that the flags describe.
+
+    Raises:
+        ValueError: a flag cannot be read.
+        OSError: the model that finds faces cannot be read.
+    """
+    film = choose_film(
+        flags.choice, pictures=flags.images, output=flags.output, weights=flags.weights
+    )
+    return film, partial(
+        open_translating,
+        size_px=flags.size,
+        face_model=None if flags.align_faces is None else read_file(flags.align_faces),
+        has_attention=flags.attention,
+    )
