@@ -5,8 +5,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 
-import cv2
-
 from jobs.benchmark import Benchmark
 from jobs.work.machine import describe
 from lineart.benchmark.comparison import compare_runs, differences, read_earlier
@@ -15,6 +13,7 @@ from lineart.benchmark.network import measure_network
 from lineart.benchmark.pixels import measure_codec, measure_compose
 from lineart.benchmark.timing import Figure
 from lineart.benchmark.training import measure_training
+from lineart.device import use_one_thread
 
 PARTS: dict[str, Callable[[Benchmark], list[Figure]]] = {
     "codec": lambda flags: measure_codec(flags.frames, flags.repeats),
@@ -39,7 +38,7 @@ def print_table(part: str, figures: list[Figure]) -> None:
 
 def work(flags: Benchmark) -> int:
     """Measure, print tables and one line of JSON; give the exit status."""
-    cv2.setNumThreads(1)
+    use_one_thread()
     try:
         earlier = None if flags.compare is None else read_earlier(flags.compare.read_text())
         parts = measure(flags)
