@@ -18,7 +18,8 @@ from lineart.storage import Storage
 from tests.conftest import DrawLine
 from tests.poison import MARK, open_poisoned, poison
 
-LIMIT_S = 4.0
+LIMIT_S = 10.0
+"""Far above what a step takes on a busy machine."""
 
 CASES = {
     "crash decode": ("decode", "ProcessDiedError", "was ended by SIGSEGV, each of 3 times"),
@@ -27,8 +28,8 @@ CASES = {
     "crash compose": ("compose", "ProcessDiedError", "was ended by SIGSEGV, each of 3 times"),
     "memory decode": ("decode", "MemoryError", "1.00 TiB"),
     "memory compose": ("compose", "MemoryError", "1.00 TiB"),
-    "hang decode": ("decode", "TimeLimitError", "it took longer than 4 s"),
-    "hang compose": ("compose", "TimeLimitError", "it took longer than 4 s"),
+    "hang decode": ("decode", "TimeLimitError", "it took longer than 10 s"),
+    "hang compose": ("compose", "TimeLimitError", "it took longer than 10 s"),
 }
 """By kind and stage of a poison: stage, error and message of its row."""
 HERE = ("crash network", "kill hint", "memory compose", "hang decode")
