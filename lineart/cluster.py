@@ -10,17 +10,23 @@ from typing import Any
 from urllib.parse import urlsplit
 
 JOIN_S = 30.0
-"""How long a cluster may take to answer."""
+"""Longest time in which a cluster answers."""
 
 MOST_LABELS = {"CPU": "most-cpus", "GPU": "most-gpus"}
 """Labels that tell, on the head of a cluster that grows, what all its workers have at most."""
 
 
-def start_ray() -> dict[str, float]:
+def start_ray(*, join_s: float = JOIN_S) -> dict[str, float]:
     """Join the cluster of `RAY_ADDRESS`, or start Ray on this machine; give its resources.
 
     A cluster that grows may have no worker yet. Ray itself does not tell a program what it may
     grow to, hence `MOST_LABELS`.
+
+    Args:
+        join_s: Longest time, in seconds above 0, in which the cluster of `RAY_ADDRESS` answers.
+
+    Returns:
+        The CPUs, GPUs and whatever else the cluster has or may grow to, by name.
 
     Raises:
         ConnectionError: the cluster does not answer or has no CPUs, or Ray does not start here.
@@ -47,7 +53,7 @@ def start_ray() -> dict[str, float]:
     if not ray.is_initialized():
         options: dict[str, Any] = {}
         if address:
-            wait_for(address)
+            wait_for(address, join_s=join_s)
         else:
             options = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
         try:
@@ -60,21 +66,26 @@ def start_ray() -> dict[str, float]:
     return read_resources()
 
 
-def wait_for(address: str) -> None:
-    """Wait until somebody answers at `address`, `HOST:PORT` with or without a scheme.
+def wait_for(address: str, *, join_s: float = JOIN_S) -> None:
+    """Wait until somebody answers at `address`.
 
-    Ray itself would try for many minutes. Addresses without a port are Ray's own words.
+    Ray itself would try for many minutes.
+
+    Args:
+        address: `HOST:PORT` with or without a scheme. Without a port it is one of Ray's own words,
+            and nobody is waited for.
+        join_s: Longest wait, in seconds above 0.
 
     Raises:
-        ConnectionError: nobody answers for `JOIN_S`, or there is no such host.
+        ConnectionError: nobody answers for `join_s`, or there is no such host.
     """
     parts = urlsplit(address if "//" in address else f"//{address}")
     if parts.hostname is None or parts.port is None:
         return
-    deadline = time.monotonic() + JOIN_S
+    deadline = time.monotonic() + join_s
     while True:
         try:
-            with socket.create_connection((parts.hostname, parts.port), timeout=JOIN_S / 3):
+            with socket.create_connection((parts.hostname, parts.port), timeout=join_s / 3):
                 return
         except OSError as error:
             if time.monotonic() > deadline:

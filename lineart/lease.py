@@ -13,6 +13,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, Thread
@@ -21,10 +22,21 @@ from typing import Any
 from lineart.storage import Storage
 
 LEASE = "_LEASE"
-RENEWED_EVERY_S = 5.0
-EXPIRES_AFTER_S = 20.0
-SETTLES_AFTER_S = 1.0
-"""How long after taking over one looks whether somebody else did, too."""
+
+
+@dataclass(frozen=True)
+class LeaseTimes:
+    """When a lease is renewed and expires, in seconds above 0."""
+
+    renewed_every_s: float = 5.0
+    """Time from one renewal to the next; four fit into `expires_after_s`."""
+    expires_after_s: float = 20.0
+    """Time without a renewal after which the owner counts as dead."""
+    settles_after_s: float = 1.0
+    """How long after taking over one looks whether somebody else did, too."""
+
+
+TIMES = LeaseTimes()
 
 Content = dict[str, Any]
 
@@ -38,10 +50,16 @@ class LostError(ConnectionError):
 
 
 class Lease:
-    """An output that this process alone writes to."""
+    """An output that this process alone writes to.
 
-    def __init__(self, output: Storage) -> None:
+    Args:
+        output: Where the lease lies.
+        times: When it is renewed and expires; the same for all who write to the output.
+    """
+
+    def __init__(self, output: Storage, times: LeaseTimes = TIMES) -> None:
         self._output = output
+        self._times = times
         self._content = _describe_owner()
         self._released = Event()
         self._is_lost = False
@@ -55,7 +73,7 @@ class Lease:
             LostError: it is another one's now.
             OSError: it has not been renewed for long, and storage does not say whose it is.
         """
-        is_late = time.monotonic() - self._seen_at > EXPIRES_AFTER_S
+        is_late = time.monotonic() - self._seen_at > self._times.expires_after_s
         if self._is_lost or (is_late and not self._is_mine()):
             raise LostError(
                 f"{self._output.uri} was taken over by another run while this one did not answer"
@@ -67,7 +85,7 @@ class Lease:
             other = self._watch(on_wait)
             if other is not None:
                 self._output.write(LEASE, self._encoded())
-                time.sleep(SETTLES_AFTER_S)
+                time.sleep(self._times.settles_after_s)
                 if self._is_mine():
                     break
         self._seen_at = time.monotonic()
@@ -77,7 +95,7 @@ class Lease:
         """Leave nothing half-written, and let the next one have it."""
         self._released.set()
         # One that waits for storage would hold up the end; it changes nothing any more.
-        self._renewals.join(RENEWED_EVERY_S)
+        self._renewals.join(self._times.renewed_every_s)
         with suppress(OSError):
             if self._is_mine():
                 self._output.sweep()
@@ -88,10 +106,12 @@ class Lease:
         first = _read(self._output)
         if first is None or _died_here(first):
             return first
-        on_wait(f"{self._say(first)}, or was; waiting up to {EXPIRES_AFTER_S:g} s to see")
-        deadline = time.monotonic() + EXPIRES_AFTER_S
+        on_wait(
+            f"{self._say(first)}, or was; waiting up to {self._times.expires_after_s:g} s to see"
+        )
+        deadline = time.monotonic() + self._times.expires_after_s
         while time.monotonic() < deadline:
-            time.sleep(RENEWED_EVERY_S / 5)
+            time.sleep(self._times.renewed_every_s / 5)
             now = _read(self._output)
             if now is None:
                 return None
@@ -104,7 +124,7 @@ class Lease:
         return f"{self._output.uri} is being written by {who}"
 
     def _renew(self) -> None:
-        while not self._released.wait(RENEWED_EVERY_S):
+        while not self._released.wait(self._times.renewed_every_s):
             # Storage that does not answer now may do so the next time.
             with suppress(OSError):
                 if not self._is_mine():
@@ -124,18 +144,24 @@ class Lease:
 
 
 @contextmanager
-def hold_lease(output: Storage, on_wait: Callable[[str], None]) -> Iterator[Lease]:
+def hold_lease(
+    output: Storage, on_wait: Callable[[str], None], *, times: LeaseTimes = TIMES
+) -> Iterator[Lease]:
     """Be the only one who writes to an output while the block runs.
 
     Args:
         output: Where the lease lies, as the object `_LEASE`.
         on_wait: Told in a sentence if there is an owner who may be dead.
+        times: When it is renewed and expires; the same for all who write to the output.
+
+    Yields:
+        The lease, to check before each step that must not be another owner's.
 
     Raises:
         HeldError: the owner lives.
         OSError: the lease cannot be read or written.
     """
-    lease = Lease(output)
+    lease = Lease(output, times)
     lease.take(on_wait)
     try:
         yield lease

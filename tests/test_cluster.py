@@ -4,7 +4,6 @@ from typing import Any
 import pytest
 import ray
 
-from lineart import cluster
 from lineart.cluster import read_resources, start_ray, wait_for
 
 
@@ -23,7 +22,6 @@ def test_a_ray_that_does_not_start_is_a_sentence(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("scheme", ["", "ray://"])
 def test_a_cluster_that_is_gone_is_a_sentence(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
     """Where nobody listens, the end comes after the time that is given, with the address."""
-    monkeypatch.setattr(cluster, "JOIN_S", 0.1)
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     with socket.socket() as taken:
         # Bound, and not listening.
@@ -31,7 +29,7 @@ def test_a_cluster_that_is_gone_is_a_sentence(monkeypatch: pytest.MonkeyPatch, s
         address = f"{scheme}127.0.0.1:{taken.getsockname()[1]}"
         monkeypatch.setenv("RAY_ADDRESS", address)
         with pytest.raises(ConnectionError, match=f"no Ray cluster answers.*{address}"):
-            start_ray()
+            start_ray(join_s=0.1)
 
 
 @pytest.mark.parametrize("word", ["auto", "local"])

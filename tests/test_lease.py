@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -11,16 +12,11 @@ from typing import Any
 import pytest
 
 from lineart import lease
-from lineart.lease import LEASE, HeldError, LostError, hold_lease
+from lineart.lease import LEASE, HeldError, LeaseTimes, LostError, hold_lease
 from lineart.storage import Storage
 
-
-@pytest.fixture(autouse=True)
-def fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let leases be renewed and expire in a fraction of a second."""
-    monkeypatch.setattr(lease, "RENEWED_EVERY_S", 0.1)
-    monkeypatch.setattr(lease, "EXPIRES_AFTER_S", 1.5)
-    monkeypatch.setattr(lease, "SETTLES_AFTER_S", 0.3)
+FAST = LeaseTimes(renewed_every_s=0.1, expires_after_s=1.5, settles_after_s=0.3)
+"""Leases that are renewed and expire in a fraction of a second, or little more."""
 
 
 @pytest.fixture(params=["folder", "s3"])
@@ -45,16 +41,16 @@ def ignore(_: str) -> None:
 def test_the_second_is_refused(output: Storage) -> None:
     """While one holds the lease another is told who does; afterwards it is free and gone."""
     heard: list[str] = []
-    with hold_lease(output, ignore) as held:
+    with hold_lease(output, ignore, times=FAST) as held:
         with (
             pytest.raises(HeldError, match=f"is being written by process {os.getpid()} on"),
-            hold_lease(output, heard.append),
+            hold_lease(output, heard.append, times=FAST),
         ):
             pass
         held.check()
         assert "waiting up to" in heard[0]
     assert not output.exists(LEASE)
-    with hold_lease(output, ignore):
+    with hold_lease(output, ignore, times=FAST):
         assert output.exists(LEASE)
 
 
@@ -63,22 +59,20 @@ def test_a_dead_owner_elsewhere_expires(output: Storage, elsewhere: Callable[[],
     leave_a_lease(output)
     elsewhere()
     started = time.monotonic()
-    with hold_lease(output, ignore) as held:
-        assert time.monotonic() - started > 1.5
+    with hold_lease(output, ignore, times=FAST) as held:
+        assert time.monotonic() - started > FAST.expires_after_s
         held.check()
 
 
-def test_a_dead_owner_here_is_not_waited_for(
-    output: Storage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_dead_owner_here_is_not_waited_for(output: Storage) -> None:
     """The lease of a process of this machine that is no more is taken over at once."""
     leave_a_lease(output, process=2**22 + 1)
-    monkeypatch.setattr(lease, "EXPIRES_AFTER_S", 60.0)
-    with hold_lease(output, pytest.fail):
+    patient = replace(FAST, expires_after_s=60.0)
+    with hold_lease(output, pytest.fail, times=patient):
         pass
     # The number is in use again, by another process.
     leave_a_lease(output, born="1")
-    with hold_lease(output, pytest.fail):
+    with hold_lease(output, pytest.fail, times=patient):
         pass
 
 
@@ -92,7 +86,7 @@ def test_a_lease_that_is_none(content: bytes, tmp_path: Path) -> None:
     """What is no lease at all stands in the way no longer than a dead owner's."""
     output = Storage.at(str(tmp_path))
     output.write(LEASE, content)
-    with hold_lease(output, ignore) as held:
+    with hold_lease(output, ignore, times=FAST) as held:
         held.check()
 
 
@@ -106,7 +100,7 @@ def test_only_one_of_many_gets_it(output: Storage, elsewhere: Callable[[], None]
 
     def want(number: int) -> None:
         try:
-            with hold_lease(output, ignore):
+            with hold_lease(output, ignore, times=FAST):
                 holding.append(number)
                 most.append(len(holding))
                 time.sleep(3)
@@ -126,7 +120,7 @@ def test_only_one_of_many_gets_it(output: Storage, elsewhere: Callable[[], None]
 def test_who_lost_it_is_told(tmp_path: Path) -> None:
     """An owner whose lease was taken over meanwhile learns of it, and leaves the new one alone."""
     output = Storage.at(str(tmp_path))
-    with hold_lease(output, ignore) as held:
+    with hold_lease(output, ignore, times=FAST) as held:
         output.write(LEASE, json.dumps(lease._describe_owner()).encode())
         time.sleep(0.5)
         with pytest.raises(LostError, match="taken over by another run"):
@@ -134,16 +128,13 @@ def test_who_lost_it_is_told(tmp_path: Path) -> None:
     assert output.exists(LEASE)
 
 
-def test_who_was_not_seen_for_long_looks_before_it_writes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_was_not_seen_for_long_looks_before_it_writes(tmp_path: Path) -> None:
     """An owner whose renewals hang notices by itself that somebody else has taken over."""
     output = Storage.at(str(tmp_path))
-    monkeypatch.setattr(lease, "RENEWED_EVERY_S", 60.0)
-    with hold_lease(output, ignore) as held:
+    with hold_lease(output, ignore, times=replace(FAST, renewed_every_s=60.0)) as held:
         held.check()
         output.write(LEASE, json.dumps(lease._describe_owner()).encode())
-        time.sleep(lease.EXPIRES_AFTER_S)
+        time.sleep(FAST.expires_after_s)
         with pytest.raises(LostError, match="taken over by another run"):
             held.check()
 
@@ -156,5 +147,5 @@ def test_a_machine_that_cannot_be_told_is_waited_for(
     monkeypatch.setattr(lease, "_process_space", lambda: None)
     leave_a_lease(output, process=2**22 + 1)
     started = time.monotonic()
-    with hold_lease(output, ignore):
-        assert time.monotonic() - started > lease.EXPIRES_AFTER_S
+    with hold_lease(output, ignore, times=FAST):
+        assert time.monotonic() - started > FAST.expires_after_s

@@ -9,6 +9,7 @@ import subprocess
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,7 @@ import numpy as np
 import pytest
 
 from lineart.codec import encode_png
-from lineart.storage import Entry, Storage, s3_calls
-from lineart.storage import s3 as objects
+from lineart.storage import LIMITS, Entry, Storage, s3_calls
 from tests.drills.film import draw_film, make_weights
 from tests.drills.storage import PASSING, color, color_through, outcome, put_film
 from tests.faults import Faults, always, in_turn, serve_faults
@@ -49,22 +49,18 @@ def faults(s3: Path) -> Iterator[Faults]:
 
 
 @pytest.fixture
-def storage(faults: Faults, monkeypatch: pytest.MonkeyPatch) -> Storage:
-    """Give a place on S3 with one object, `a`, and little patience."""
-    monkeypatch.setattr(s3_calls, "FIRST_PAUSE_S", 0.001)
-    storage = Storage.at(f"s3://faults/{secrets.token_hex(4)}")
+def storage(faults: Faults) -> Storage:
+    """Give a place on S3 with one object, `a`, and short pauses between tries."""
+    limits = replace(LIMITS, first_pause_s=0.001)
+    storage = Storage.at(f"s3://faults/{secrets.token_hex(4)}", limits=limits)
     storage.write("a", DATA)
     faults.counts.clear()
     return storage
 
 
-@pytest.fixture
-def short_silence(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let no answer pause for long."""
-    monkeypatch.setattr(s3_calls, "READ_S", 0.5)
-    s3_calls._connect.cache_clear()
-    yield
-    s3_calls._connect.cache_clear()
+def limited(storage: Storage, **limits: Any) -> Storage:
+    """Give the same place with other limits."""
+    return replace(storage, limits=replace(storage.limits, **limits))
 
 
 @pytest.fixture
@@ -86,10 +82,10 @@ def mount(*arguments: str) -> int:
 # S3: faults that pass.
 
 
-@pytest.mark.usefixtures("short_silence")
 @pytest.mark.parametrize("fault", ON_THE_WAY)
 def test_what_is_read_is_whole(storage: Storage, faults: Faults, fault: str) -> None:
     """After faults a read, a list, a question give all; a cut body is never returned."""
+    storage = limited(storage, read_s=0.5)
     with faults.during(in_turn(fault, fault)) as counts:
         assert storage.read("a") == DATA
     assert counts == {"requests": 3, fault: 2}
@@ -116,7 +112,7 @@ def test_a_list_of_several_pages(
     storage: Storage, faults: Faults, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A list goes on at the page that failed, and no name is lost or doubled."""
-    client = s3_calls.client()
+    client = s3_calls.client(storage.limits)
     pages_of_two = partial(client.list_objects_v2, MaxKeys=2)
     monkeypatch.setattr(client, "list_objects_v2", pages_of_two)
     for name in "bcde":
@@ -128,11 +124,9 @@ def test_a_list_of_several_pages(
 
 @pytest.mark.parametrize("method", ["PUT", "POST"])
 @pytest.mark.parametrize("fault", ["500", "lost_answer", "reset_in_request"])
-def test_a_large_object(
-    storage: Storage, faults: Faults, fault: str, method: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_large_object(storage: Storage, faults: Faults, fault: str, method: str) -> None:
     """An object in parts is whole after faults at its parts, its beginning and its end."""
-    monkeypatch.setattr(objects, "PART_BYTES", 100_000)
+    storage = limited(storage, part_bytes=100_000)
     # The first POST begins the upload, the second one ends it.
     with faults.during(in_turn(fault, fault, fault, method=method)) as counts:
         storage.write("b", DATA + b"end")
@@ -141,10 +135,10 @@ def test_a_large_object(
 
 
 def test_the_end_of_a_large_object_is_told_in_an_answer_that_is_lost(
-    storage: Storage, faults: Faults, monkeypatch: pytest.MonkeyPatch
+    storage: Storage, faults: Faults
 ) -> None:
     """Where the server then knows no such upload any more, the object is sent once more."""
-    monkeypatch.setattr(objects, "PART_BYTES", 100_000)
+    storage = limited(storage, part_bytes=100_000)
     with faults.during(in_turn("lost_answer", method="POST", part="uploadId=")) as counts:
         storage.write("b", DATA + b"end")
     assert counts["requests"] == 2 * (1 + 4 + 1) + 2
@@ -170,16 +164,13 @@ def test_a_fault_that_stays(storage: Storage, faults: Faults, name: str, fault: 
         pytest.raises(OSError, match=r"faults.*8 tries"),
     ):
         OPERATIONS[name](storage)
-    assert counts[fault] == s3_calls.ATTEMPTS
+    assert counts[fault] == LIMITS.attempts
     assert storage.exists("b") is (fault == "lost_answer" and method == "PUT")
 
 
-@pytest.mark.usefixtures("short_silence")
-def test_a_read_that_stalls_ends(
-    storage: Storage, faults: Faults, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_read_that_stalls_ends(storage: Storage, faults: Faults) -> None:
     """However many tries are left, none begins when patience is at its end."""
-    monkeypatch.setattr(s3_calls, "PATIENCE_S", 1.2)
+    storage = limited(storage, read_s=0.5, patience_s=1.2)
     silent = "no whole answer from S3: ReadTimeoutError"
     with faults.during(always("stall")) as counts, pytest.raises(ConnectionError, match=silent):
         storage.read("a")
@@ -188,10 +179,10 @@ def test_a_read_that_stalls_ends(
 
 @pytest.mark.parametrize("part_bytes", [2**20, 100_000])
 def test_a_write_that_fails_leaves_what_was(
-    storage: Storage, faults: Faults, part_bytes: int, monkeypatch: pytest.MonkeyPatch
+    storage: Storage, faults: Faults, part_bytes: int
 ) -> None:
     """The former object stays whole when the new one, or a part of it, cannot be stored."""
-    monkeypatch.setattr(objects, "PART_BYTES", part_bytes)
+    storage = limited(storage, part_bytes=part_bytes)
     cut = always("reset_in_request", method="PUT")
     with faults.during(cut), pytest.raises(ConnectionError, match="8 tries"):
         storage.write("a", DATA[::-1])
@@ -216,7 +207,7 @@ def test_the_hash_that_the_server_tells(
     storage: Storage, answer: dict[str, str], is_whole: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A server that has stored another hash is not believed, where what it tells is a hash."""
-    monkeypatch.setattr(s3_calls.client(), "put_object", lambda **_: answer)
+    monkeypatch.setattr(s3_calls.client(storage.limits), "put_object", lambda **_: answer)
     if is_whole:
         storage.write("b", b"new")
     else:
@@ -230,8 +221,7 @@ def test_the_hash_that_the_server_tells(
 def test_pauses_grow_and_vary(storage: Storage, faults: Faults, monkeypatch: Any) -> None:
     """Each pause is drawn below a ceiling that doubles up to the longest."""
     ceilings: list[float] = []
-    monkeypatch.setattr(s3_calls, "FIRST_PAUSE_S", 0.5)
-    monkeypatch.setattr(s3_calls, "LONGEST_PAUSE_S", 10.0)
+    storage = limited(storage, first_pause_s=0.5, longest_pause_s=10.0)
     monkeypatch.setattr(random, "uniform", lambda least, most: ceilings.append(most) or least)
     with faults.during(always("503")), pytest.raises(OSError, match=r"SlowDown \(503\)"):
         storage.read("a")
@@ -327,7 +317,7 @@ def test_create_on_s3_with_a_lost_answer(storage: Storage, faults: Faults) -> No
 
 def test_create_asks_that_nothing_be_there(storage: Storage, monkeypatch: Any) -> None:
     """The request says If-None-Match, so that of two at once one succeeds."""
-    client, asked = s3_calls.client(), []
+    client, asked = s3_calls.client(storage.limits), []
     put = client.put_object
     monkeypatch.setattr(client, "put_object", lambda **kw: asked.append(kw) or put(**kw))
     storage.create("b", b"ours")

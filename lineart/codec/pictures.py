@@ -82,8 +82,27 @@ _BROKEN: tuple[type[Exception], ...] = (
 )
 
 
-def read_samples(data: bytes, max_pixels: int, finish: Finish) -> Samples:
-    """Read a picture of any known format and finish it, some rows at a time."""
+STRIP_PIXELS = 2**20
+"""Pixels that are finished together. Each step on a whole picture would be a further copy of it."""
+
+
+def read_samples(
+    data: bytes, max_pixels: int, finish: Finish, *, strip_pixels: int = STRIP_PIXELS
+) -> Samples:
+    """Read a picture of any known format and finish it, some rows at a time.
+
+    Args:
+        data: The file.
+        max_pixels: Most pixels that are decoded.
+        finish: What is done to each row.
+        strip_pixels: Most pixels that are finished together, above 0; one row in any case.
+
+    Returns:
+        What `finish` made of the picture.
+
+    Raises:
+        ValueError: `data` is no whole picture of a known format, or is above `max_pixels`.
+    """
     form = next(form for form in _FORMATS if data.startswith(form.signature))
     # Pillow warns of odd metadata, which do not matter here.
     with warnings.catch_warnings():
@@ -93,7 +112,7 @@ def read_samples(data: bytes, max_pixels: int, finish: Finish) -> Samples:
             check_size(image.size, max_pixels)
             image.load()
             ImageOps.exif_transpose(image, in_place=True)
-            return _samples(image, finish)
+            return _samples(image, finish, strip_pixels)
         except _BROKEN as error:
             raise ValueError(_complaint(data, form, error)) from error
 
@@ -122,14 +141,10 @@ _TIFF_BITS, _TIFF_MEANING, _TIFF_PLANAR, _TIFF_NUMBERS = 258, 262, 284, 339
 """TIFF tags: bits a sample; what it means (0: white is zero); planes; kind of number."""
 
 
-_STRIP_PIXELS = 2**20
-"""Pixels that are finished together. Each step on a whole picture would be a further copy of it."""
-
-
-def _samples(image: ImageFile, finish: Finish) -> Samples:
+def _samples(image: ImageFile, finish: Finish, strip_pixels: int) -> Samples:
     """Give the samples of a loaded picture, finished."""
     is_inverted = isinstance(image, TiffImagePlugin.TiffImageFile) and _is_inverted(image)
-    rows = max(1, _STRIP_PIXELS // image.width)
+    rows = max(1, strip_pixels // image.width)
     strips = (
         finish(
             _strip(image.crop((0, top, image.width, min(image.height, top + rows))), is_inverted)

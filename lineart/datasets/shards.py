@@ -33,8 +33,9 @@ ROW_GROUP = 8
 """Pictures that are read together."""
 
 CACHE_BYTES = 64_000_000
+"""Most bytes of row groups that a process which reads keeps in memory."""
 OPEN_FILES = 64
-"""What a process that reads keeps at hand."""
+"""Most files that it keeps open."""
 
 SCHEMA = pa.schema(
     [
@@ -127,6 +128,8 @@ class Shards:
 
     Args:
         storage: The folder `train` or `validation` of a prepared set.
+        cache_bytes: Most bytes of row groups that each process keeps; it always keeps the last.
+        open_files: Most files that each process keeps open, above 0.
 
     Raises:
         FileNotFoundError: there is no prepared set.
@@ -139,7 +142,9 @@ class Shards:
     maps: set[str]
     """Which maps some of the pictures have: "segmentation", "depth"."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(
+        self, storage: Storage, *, cache_bytes: int = CACHE_BYTES, open_files: int = OPEN_FILES
+    ) -> None:
         self.storage = storage
         self.sources, self.names, self.maps = [], [], set()
         self._paths = _read_index(storage)
@@ -147,7 +152,7 @@ class Shards:
         # Running totals: where each file and each of its row groups begins.
         self._files = list(accumulate((sum(counts) for counts in row_groups), initial=0))
         self._groups = [list(accumulate(counts, initial=0)) for counts in row_groups]
-        self._reader = _Reader(storage)
+        self._reader = _Reader(storage, cache_bytes, open_files)
         if not self.names:
             raise ValueError(
                 f"{storage.uri} is a prepared set of no pictures; more pictures, or another "
@@ -250,16 +255,13 @@ def _open(stream: Any) -> parquet.ParquetFile:
 class _Reader:
     """Row groups by file and number; open files and the last groups are kept, in each process."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, cache_bytes: int, open_files: int) -> None:
         self._storage = storage
+        self._cache_bytes, self._open_files = cache_bytes, open_files
         self._forget()
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {"_storage": self._storage}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self._storage = state["_storage"]
-        self._forget()
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._storage, self._cache_bytes, self._open_files)
 
     def _forget(self) -> None:
         self._process = os.getpid()
@@ -280,7 +282,7 @@ class _Reader:
             self._tables[key] = table
             self._bytes += table.nbytes
         self._tables.move_to_end(key)
-        while self._bytes > CACHE_BYTES and len(self._tables) > 1:
+        while self._bytes > self._cache_bytes and len(self._tables) > 1:
             self._bytes -= self._tables.popitem(last=False)[1].nbytes
         return self._tables[key]
 
@@ -288,6 +290,6 @@ class _Reader:
         if path not in self._open:
             self._open[path] = _open(self._storage.open_file(path))
         self._open.move_to_end(path)
-        if len(self._open) > OPEN_FILES:
+        if len(self._open) > self._open_files:
             self._open.popitem(last=False)[1].close()
         return self._open[path]

@@ -69,19 +69,25 @@ class Moments:
 
 
 class Reservoir:
-    """At most `RESERVOIR` features, every picture as likely to be among them as any other."""
+    """Features of some pictures, every picture as likely to be among them as any other.
 
-    def __init__(self, seed: int) -> None:
+    Args:
+        seed: Decides which are kept.
+        size: Most features that are kept, above 0.
+    """
+
+    def __init__(self, seed: int, *, size: int = RESERVOIR) -> None:
         self.number = 0
         self.kept: list[Vector] = []
-        self._rng = np.random.default_rng((seed, RESERVOIR))
+        self._size = size
+        self._rng = np.random.default_rng((seed, size))
 
     def add(self, vector: Vector) -> None:
         """Take the features of a picture."""
         self.number += 1
-        if len(self.kept) < RESERVOIR:
+        if len(self.kept) < self._size:
             self.kept.append(vector)
-        elif (place := int(self._rng.integers(self.number))) < RESERVOIR:
+        elif (place := int(self._rng.integers(self.number))) < self._size:
             self.kept[place] = vector
 
 

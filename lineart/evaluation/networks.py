@@ -84,8 +84,15 @@ class Pooled(nn.Module):
 
 
 @lru_cache(maxsize=1)
-def load_features(choice: str) -> PictureFeatures:
-    """Load what `--fid-features` names: inception[=FILE], NAME=FILE, or a TorchScript FILE.
+def load_features(choice: str, *, inception_sha256: str = INCEPTION_SHA256) -> PictureFeatures:
+    """Load what `--fid-features` names.
+
+    Args:
+        choice: inception[=FILE], NAME=FILE, or a TorchScript FILE.
+        inception_sha256: As `sha256` of `load_inception`.
+
+    Returns:
+        The features, on the device that is picked.
 
     Raises:
         FileNotFoundError: there is no such file, or nothing in the cache.
@@ -97,7 +104,8 @@ def load_features(choice: str) -> PictureFeatures:
         script = Path(choice)
         return PictureFeatures(f"{script.stem}{script.suffix or '.ts'}", load_script(script))
     if name == INCEPTION:
-        return PictureFeatures(name, load_inception(Path(file) if file else None))
+        path = Path(file) if file else None
+        return PictureFeatures(name, load_inception(path, sha256=inception_sha256))
     if name not in FEATURES:
         wrong = f"no features are called {name!r}" if file else "there is no such file"
         raise FileNotFoundError(
@@ -110,8 +118,15 @@ def load_features(choice: str) -> PictureFeatures:
         return PictureFeatures(name, Pooled(load_classifier(name, Path(file))))
 
 
-def load_inception(path: Path | None) -> nn.Module:
+def load_inception(path: Path | None, *, sha256: str = INCEPTION_SHA256) -> nn.Module:
     """Load the Inception of FID and KID: 2,048 features, pictures resized as it was in 2015.
+
+    Args:
+        path: Its file; None for the one in torch's cache.
+        sha256: How the SHA-256 of the file begins, in lower-case hexadecimal digits.
+
+    Returns:
+        The network.
 
     Raises:
         FileNotFoundError: it is not there.
@@ -125,10 +140,10 @@ def load_inception(path: Path | None) -> nn.Module:
         )
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    if not digest.startswith(INCEPTION_SHA256):
+    if not digest.startswith(sha256):
         raise ValueError(
             f"{path} is not the file that FID is defined by: its SHA-256 begins with "
-            f"{digest[:8]}, not {INCEPTION_SHA256}"
+            f"{digest[:8]}, not {sha256}"
         )
     with holding(path, "FID's Inception"):
         return NoTrainInceptionV3("inception-v3-compat", ["2048"], str(path), antialias=False)

@@ -80,7 +80,9 @@ def stem(name: str) -> str:
     return posixpath.splitext(name)[0]
 
 
-def list_pictures(storage: Storage, unread: list[str] | None = None) -> list[Source]:
+def list_pictures(
+    storage: Storage, unread: list[str] | None = None, *, max_rows: int = MAX_ROWS
+) -> list[Source]:
     """List every image file, and every row of every Parquet file, below `storage`.
 
     What is there and cannot be used is listed with its refusal: links out of the folder, names that
@@ -89,11 +91,16 @@ def list_pictures(storage: Storage, unread: list[str] | None = None) -> list[Sou
     Args:
         storage: A folder or bucket.
         unread: Takes the pictures of kinds that cannot be read, as they can be printed.
+        max_rows: Most rows of one Parquet file; one with more is refused.
+
+    Returns:
+        The pictures, in the order in which the files are found.
+
+    Raises:
+        OSError: the folder or bucket cannot be listed.
     """
-    return list(_pictures(storage, [] if unread is None else unread))
-
-
-def _pictures(storage: Storage, unread: list[str]) -> Iterator[Source]:
+    unread = [] if unread is None else unread
+    pictures: list[Source] = []
     for found in find_files(storage):
         suffix = posixpath.splitext(found.path)[1].lower()
         refusal = found.refusal or refusal_of(found.path)
@@ -102,19 +109,20 @@ def _pictures(storage: Storage, unread: list[str]) -> Iterator[Source]:
         elif not found.is_folder and suffix not in {*IMAGE_SUFFIXES, PARQUET_SUFFIX}:
             continue
         elif refusal is not None:
-            yield Source(printable(found.path), found.path, refusal=refusal)
+            pictures.append(Source(printable(found.path), found.path, refusal=refusal))
         elif suffix == PARQUET_SUFFIX:
-            yield from _parquet_pictures(storage, found.path)
+            pictures += _parquet_pictures(storage, found.path, max_rows)
         else:
-            yield Source(found.path, found.path)
+            pictures.append(Source(found.path, found.path))
+    return pictures
 
 
-def _parquet_pictures(storage: Storage, path: str) -> Iterator[Source]:
+def _parquet_pictures(storage: Storage, path: str, max_rows: int) -> Iterator[Source]:
     """List the rows of a Parquet file; where they cannot be read on, a last refusal says so."""
     row = 0
     try:
         file = _open_parquet(storage, path)
-        _check_columns(file)
+        _check_columns(file, max_rows)
         for batch in file.iter_batches(columns=["frame"]):
             for name in batch.column(0).to_pylist():
                 yield _row(name, path, row)
@@ -133,7 +141,7 @@ def _row(name: str | None, path: str, row: int) -> Source:
     return Source(printable(name) if name else f"{path}\\{row}", path, row, refusal)
 
 
-def _check_columns(file: parquet.ParquetFile) -> None:
+def _check_columns(file: parquet.ParquetFile, max_rows: int) -> None:
     kinds = {field.name: field.type for field in file.schema_arrow}
     missing = {"frame", "image"} - kinds.keys()
     if missing:
@@ -145,12 +153,22 @@ def _check_columns(file: parquet.ParquetFile) -> None:
         raise ValueError(
             f"its columns frame and image are {text} and {data}, not string and binary"
         )
-    if file.metadata.num_rows > MAX_ROWS:
-        raise ValueError(f"it has {file.metadata.num_rows} rows and {MAX_ROWS} are the most")
+    if file.metadata.num_rows > max_rows:
+        raise ValueError(f"it has {file.metadata.num_rows} rows and {max_rows} are the most")
 
 
-def read_picture(storage: Storage, source: Source) -> bytes:
+def read_picture(
+    storage: Storage, source: Source, *, max_group_bytes: int = MAX_GROUP_BYTES
+) -> bytes:
     """Read the encoded bytes of one picture.
+
+    Args:
+        storage: The place that was listed.
+        source: Where it lies there.
+        max_group_bytes: Most bytes of pictures in its row group, if it is a row of a Parquet file.
+
+    Returns:
+        The file, or what the column `image` holds.
 
     Raises:
         FileNotFoundError: the file has gone.
@@ -162,18 +180,18 @@ def read_picture(storage: Storage, source: Source) -> bytes:
         raise ValueError(f"{source.path!r} has become a link that leads out of the film's folder")
     if source.row is None:
         return storage.read(source.path)
-    data = _read_row(storage, source.path, source.row)
+    data = _read_row(storage, source.path, source.row, max_group_bytes)
     if not isinstance(data, bytes):
         raise ValueError("the column image holds no bytes here")
     return data
 
 
-def _read_row(storage: Storage, path: str, row: int) -> Any:
+def _read_row(storage: Storage, path: str, row: int, max_group_bytes: int) -> Any:
     metadata, first = _open_parquet(storage, path).metadata, 0
     for group in range(metadata.num_row_groups):
         images = range(first, first + metadata.row_group(group).num_rows)
         if row in images:
-            return _read_images(storage, path, group)[row - first].as_py()
+            return _read_images(storage, path, group, max_group_bytes)[row - first].as_py()
         first = images.stop
     raise ValueError(f"{path} has no row {row} any more")
 
@@ -190,14 +208,14 @@ def _open_parquet(storage: Storage, path: str) -> parquet.ParquetFile:
 
 
 @lru_cache(maxsize=2)
-def _read_images(storage: Storage, path: str, group: int) -> pa.ChunkedArray:
+def _read_images(storage: Storage, path: str, group: int, max_group_bytes: int) -> pa.ChunkedArray:
     """Read one row group's images; frames are visited in order, so the last group is kept."""
     file = _open_parquet(storage, path)
     column = file.schema_arrow.names.index("image")
     size = file.metadata.row_group(group).column(column).total_uncompressed_size
-    if size > MAX_GROUP_BYTES:
+    if size > max_group_bytes:
         raise ValueError(
-            f"row group {group} of {path} holds {size} bytes of pictures and {MAX_GROUP_BYTES} are "
+            f"row group {group} of {path} holds {size} bytes of pictures and {max_group_bytes} are "
             "the most; write fewer rows a group"
         )
     images = file.read_row_group(group, columns=["image"]).column("image")

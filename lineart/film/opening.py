@@ -4,6 +4,7 @@ import json
 import posixpath
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from lineart.device import PRECISIONS, Precision
@@ -19,7 +20,7 @@ from lineart.film.plan import Look
 from lineart.film.pools import Bounds
 from lineart.film.stages import Job
 from lineart.film.task import Task
-from lineart.storage import Storage
+from lineart.storage import LIMITS, S3Limits, Storage
 from lineart.weights import fingerprint, is_included, open_weights, read_weights
 from lineart.weights.onnx_file import MODEL
 
@@ -64,12 +65,16 @@ class Opened:
     """Pictures of kinds that cannot be read."""
 
 
-def open_film(film: Film, open_task: OpenTask) -> Opened:
+def open_film(film: Film, open_task: OpenTask, *, limits: S3Limits = LIMITS) -> Opened:
     """Check everything that can be wrong before any work is done.
 
     Args:
         film: The flags that all tasks share.
         open_task: Checks the task's own.
+        limits: Of requests for pictures, hints and frames, if they are on S3.
+
+    Returns:
+        The film, ready to be made.
 
     Raises:
         ValueError: a flag or an input is wrong.
@@ -81,8 +86,9 @@ def open_film(film: Film, open_task: OpenTask) -> Opened:
         raise ValueError(f"--time-limit {film.limit_s:g} leaves no time; give seconds above 0")
     if film.precision not in (None, *PRECISIONS):
         raise ValueError(f"--precision {film.precision}: choose one of {', '.join(PRECISIONS)}")
-    pictures, output = Storage.at(film.pictures), Storage.at(film.output)
-    hints = Storage.at(film.hints) if film.hints is not None else None
+    at = partial(Storage.at, limits=limits)
+    pictures, output = at(film.pictures), at(film.output)
+    hints = at(film.hints) if film.hints is not None else None
     _check_places(pictures, output, hints)
     weights = open_weights(film.weights)
     files = read_weights(weights)

@@ -26,7 +26,7 @@ MANY_PICTURES, LARGE_BLOCK_ROWS = 4096, 32
 
 CPU_BATCH = 4
 """Pictures that a worker without a GPU gets at once; it takes them one by one."""
-NETWORK_GPUS, PIXEL_CPUS = 1, 1
+NETWORK_GPUS, PIXEL_CPUS = 1.0, 1.0
 """What a network reserves beside its CPU, and what a task on pixels does, where there are GPUs."""
 
 _FAILURE = pa.list_(pa.string())
@@ -152,9 +152,28 @@ def _finished(running: dict[Any, Any]) -> Iterator[tuple[Any, Any]]:
 
 
 def make_frames(
-    job: Job, weights: Storage, work: Sequence[Work], pools: Pools
+    job: Job,
+    weights: Storage,
+    work: Sequence[Work],
+    pools: Pools,
+    *,
+    network_gpus: float = NETWORK_GPUS,
+    pixel_cpus: float = PIXEL_CPUS,
 ) -> Iterator[Written]:
-    """Make frames of pictures and write them; results come as they are in place."""
+    """Make frames of pictures and write them.
+
+    Args:
+        job: The film.
+        weights: Where its weights lie.
+        work: The pictures.
+        pools: How many workers there are; without tasks on pixels each makes whole frames.
+        network_gpus: GPUs that a network reserves beside its CPU where there are tasks on pixels;
+            0 for a network that computes on its CPU.
+        pixel_cpus: CPUs that a task on pixels reserves, above 0.
+
+    Yields:
+        Frames as they are in place or have failed.
+    """
     import ray.data
 
     logging.getLogger("ray.data").setLevel(logging.ERROR)
@@ -169,8 +188,11 @@ def make_frames(
     ]
     # One row per distinct picture still to do. (`from_arrow` would run a task for every block.)
     dataset = ray.data.from_blocks(blocks)
-    build = _beside_gpus if pools.pixels else _on_cpus
-    for row in build(dataset, job, weights, pools).iter_rows():
+    if pools.pixels is None:
+        rows = _on_cpus(dataset, job, weights, pools)
+    else:
+        rows = _beside_gpus(dataset, job, weights, pools, network_gpus, pixel_cpus)
+    for row in rows.iter_rows():
         failure = None if row["failure"] is None else Failure(*row["failure"])
         spent = {name: value for name, value in row["stages"].items() if value is not None}
         yield Written(row["output"], row["output_bytes"], spent, failure, row["precision"])
@@ -186,14 +208,16 @@ def _on_cpus(dataset: Any, job: Job, weights: Storage, pools: Pools) -> Any:
     )
 
 
-def _beside_gpus(dataset: Any, job: Job, weights: Storage, pools: Pools) -> Any:
+def _beside_gpus(
+    dataset: Any, job: Job, weights: Storage, pools: Pools, network_gpus: float, pixel_cpus: float
+) -> Any:
     """Give GPUs the networks alone, and the pixels to CPUs, which there are more of."""
     import ray.data
 
     assert pools.pixels is not None
     pixels = {
         "compute": ray.data.TaskPoolStrategy(size=pools.pixels.most),
-        "num_cpus": PIXEL_CPUS,
+        "num_cpus": pixel_cpus,
         "batch_format": "pyarrow",
         "batch_size": None,
     }
@@ -204,7 +228,7 @@ def _beside_gpus(dataset: Any, job: Job, weights: Storage, pools: Pools) -> Any:
         .map_batches(  # inputs -> answers
             _Network,
             fn_constructor_args=(job, weights),
-            num_gpus=NETWORK_GPUS or None,
+            num_gpus=network_gpus or None,
             batch_size=stages.GPU_BATCH,
             **_actors(pools),
         )

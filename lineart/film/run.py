@@ -38,10 +38,18 @@ from lineart.film.stages import Job, copy_finished
 from lineart.manifest import Row
 from lineart.storage import Storage
 
-RECORD_EVERY_S = 2.0
-"""Longest time in which finished frames are not yet in the manifest, while a run is young."""
-RECORD_ROWS = 4096
-"""Most rows that wait to be recorded."""
+
+@dataclass(frozen=True)
+class Pace:
+    """How often finished frames are recorded in the manifest."""
+
+    every_s: float = 2.0
+    """Longest time in seconds, 0 or more, for which a frame waits, while a run is young."""
+    rows: int = 4096
+    """Most rows that wait, above 0."""
+
+
+PACE = Pace()
 
 
 @dataclass
@@ -90,6 +98,7 @@ class Record:
     output: Storage
     check: Callable[[], None]
     """Raises an error if the output is no longer this run's."""
+    pace: Pace = PACE
     parts: list[pa.Table] = field(default_factory=list)
     """What was recorded."""
     _fresh: list[Row] = field(default_factory=list)
@@ -102,8 +111,8 @@ class Record:
         now = time.monotonic()
         # A longer run records less often: a kill costs one part in fifty of what was done, and a
         # day leaves 400 parts.
-        waited = now - self._recorded_at >= max(RECORD_EVERY_S, (now - self._started) / 50)
-        if waited or len(self._fresh) >= RECORD_ROWS:
+        waited = now - self._recorded_at >= max(self.pace.every_s, (now - self._started) / 50)
+        if waited or len(self._fresh) >= self.pace.rows:
             self.flush()
 
     def flush(self) -> None:
@@ -122,6 +131,7 @@ def run_film(
     runner: Runner,
     on_progress: OnProgress,
     check: Callable[[], None] = lambda: None,
+    pace: Pace = PACE,
 ) -> tuple[Summary, pa.Table]:
     """Make what is missing or changed, and leave a manifest with one row a frame.
 
@@ -131,6 +141,7 @@ def run_film(
         runner: `alone.Alone` or `pipeline.OnRay`.
         on_progress: Told of every frame that ends.
         check: Called before anything is recorded; raises if the output is another run's by now.
+        pace: How often finished frames are recorded.
 
     Returns:
         How it ended, and the manifest in film order.
@@ -143,7 +154,7 @@ def run_film(
     started, output = time.monotonic(), opened.job.output
     output.sweep()
     plan = _plan(opened, manifest.read_manifest(output), runner, force=film.force)
-    record = Record(output, check)
+    record = Record(output, check, pace)
     summary = Summary(len(opened.frames), skipped=plan.skipped)
     try:
         # Closed at once if anything stops the run: what is in hand must end before the lease does.

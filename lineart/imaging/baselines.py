@@ -48,11 +48,19 @@ def nearest_fill(line: Line, hint: Hint) -> Frame:
     return nearest
 
 
-def inpaint_fill(line: Line, hint: Hint) -> Frame:
+def inpaint_fill(line: Line, hint: Hint, *, side_px: int = INPAINT_SIDE_PX) -> Frame:
     """Paint between the hints by OpenCV's inpainting, without a look at the lines.
 
     OpenCV's other method, Telea's, gains a level every few pixels: from one dark hint it drifts by
     54 levels and more across 256 pixels, and was left out.
+
+    Args:
+        line: The drawing; it decides which hints lie on ink.
+        hint: Hints of the same size.
+        side_px: Short side, above 0, to which larger drawings are shrunk.
+
+    Returns:
+        The colours, of the size of `line`.
 
     Source:
         Bertalmio, Bertozzi, Sapiro, "Navier-Stokes, Fluid Dynamics, and Image and Video
@@ -62,7 +70,7 @@ def inpaint_fill(line: Line, hint: Hint) -> Frame:
     if not is_source.any():
         return _white(line)
     size = line.shape[0], line.shape[1]
-    small = size if min(size) <= INPAINT_SIDE_PX else fit_short_side(size, INPAINT_SIDE_PX)
+    small = size if min(size) <= side_px else fit_short_side(size, side_px)
     known = resize_hints(np.where(is_source[..., np.newaxis], hint, np.uint8(0)), small)
     missing = (known[..., 3] == 0).astype(np.uint8)
     color = np.ascontiguousarray(known[..., :3])
@@ -82,13 +90,21 @@ def watershed_fill(line: Line, hint: Hint) -> Frame:
     return flooded
 
 
-def levin_fill(line: Line, hint: Hint) -> Frame:
+def levin_fill(line: Line, hint: Hint, *, side_px: int = LEVIN_SIDE_PX) -> Frame:
     """Make every pixel the mean of its neighbours; one beyond a line counts next to nothing.
 
     The paper spreads two channels of colour and keeps the luminance of a photograph. A line drawing
     has no luminance to keep: all three channels are spread, and grey levels of the drawing only
     say who belongs together. Neighbours are four instead of eight, so that nothing slips through a
     thin diagonal line, and the affinity has one width for the whole drawing.
+
+    Args:
+        line: The drawing.
+        hint: Hints of the same size.
+        side_px: Short side, above 0, to which larger drawings are shrunk.
+
+    Returns:
+        The colours, of the size of `line`.
 
     Source:
         Levin, Lischinski, Weiss, "Colorization Using Optimization", SIGGRAPH 2004, eq. 1 and 2.
@@ -97,10 +113,10 @@ def levin_fill(line: Line, hint: Hint) -> Frame:
     if not is_source.any():
         return _white(line)
     size = line.shape[0], line.shape[1]
-    if min(size) > LEVIN_SIDE_PX:
-        small = fit_short_side(size, LEVIN_SIDE_PX)
-        kept = np.where(is_source[..., np.newaxis], hint, np.uint8(0))
-        return resize(levin_fill(resize(line, small), resize_hints(kept, small)), size)
+    if min(size) > side_px:
+        small = fit_short_side(size, side_px)
+        kept = resize_hints(np.where(is_source[..., np.newaxis], hint, np.uint8(0)), small)
+        return resize(levin_fill(resize(line, small), kept, side_px=side_px), size)
     color = hint[..., :3].reshape(-1, 3).astype(np.float64)
     known = is_source.ravel()
     if not known.all():

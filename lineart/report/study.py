@@ -68,7 +68,13 @@ class Places:
 
 
 def write_study(
-    first: Storage, second: Storage, photos: Storage | None, output: Storage, *, seed: int = 0
+    first: Storage,
+    second: Storage,
+    photos: Storage | None,
+    output: Storage,
+    *,
+    seed: int = 0,
+    page_bytes: int = PAGE_BYTES,
 ) -> dict[str, object]:
     """Write the page of a study, and the key to its answers.
 
@@ -78,6 +84,7 @@ def write_study(
         photos: What they were drawn from, of the same names.
         output: Takes `study.html` and `study.json`.
         seed: Decides which pairs are taken if not all fit, and which picture of each is `a`.
+        page_bytes: Most bytes of pictures in the page, in Base64; one pair is taken in any case.
 
     Returns:
         The study's `id`, numbers of `pairs`, of those `left_out` for want of room, and `failed`.
@@ -97,7 +104,7 @@ def write_study(
             f"{first.uri} and {second.uri} have no drawing of one name"
             f"{' with a photograph' if photos else ''}; give two sets of the same photographs"
         )
-    pairs = _fill_page(places, names, seed)
+    pairs = _fill_page(places, names, seed, page_bytes)
     if not pairs:
         raise ValueError("no pair could be read: {}: {}".format(*places.failures[0]))
     question = QUESTION_ALONE if photos is None else QUESTION
@@ -141,8 +148,8 @@ def make_key(told: Mapping[str, Any], pairs: Sequence[Pair]) -> dict[str, Any]:
     return {"id": digest[:16], **key}
 
 
-def _fill_page(places: Places, names: Sequence[str], seed: int) -> list[Pair]:
-    """Take pairs at random until the page is full."""
+def _fill_page(places: Places, names: Sequence[str], seed: int, page_bytes: int) -> list[Pair]:
+    """Take pairs at random until the page is full: `MOST_PAIRS`, or `page_bytes` of pictures."""
     rng = np.random.default_rng(seed)
     pairs: list[Pair] = []
     num_bytes = 0
@@ -155,7 +162,7 @@ def _fill_page(places: Places, names: Sequence[str], seed: int) -> list[Pair]:
             places.failures.append((name, str(error)))
             continue
         num_bytes += pair.num_bytes
-        if num_bytes > PAGE_BYTES and pairs:
+        if num_bytes > page_bytes and pairs:
             break
         pairs.append(pair)
     return pairs

@@ -2,7 +2,7 @@
 
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 from urllib.parse import urlsplit
@@ -10,6 +10,9 @@ from urllib.parse import urlsplit
 from pyarrow import fs
 
 from lineart.storage import folder
+from lineart.storage.limits import LIMITS, S3Limits
+
+__all__ = ["LIMITS", "Entry", "S3Limits", "Storage", "read_file"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Entry:
 
 @runtime_checkable
 class _Place(Protocol):
-    """What `folder` and `s3` do, each for its kind of root."""
+    """What `folder` and `s3.Objects` do, each for its kind of root."""
 
     def filesystem(self) -> fs.FileSystem: ...
     def check(self, root: str) -> None: ...
@@ -47,10 +50,19 @@ class Storage:
     root: str
     """An absolute folder, or `bucket/prefix` on S3."""
     is_s3: bool
+    limits: S3Limits = LIMITS
+    """Of requests, if it is on S3."""
 
     @classmethod
-    def at(cls, uri: str) -> "Storage":
-        """Read a URI: a folder, `file://...` or `s3://bucket/prefix`.
+    def at(cls, uri: str, *, limits: S3Limits = LIMITS) -> "Storage":
+        """Read a URI.
+
+        Args:
+            uri: A folder, `file://...` or `s3://bucket/prefix`.
+            limits: Of requests, if it is on S3.
+
+        Returns:
+            The place, whether it is there or not.
 
         Raises:
             ValueError: the scheme is another one, or the bucket is missing.
@@ -59,7 +71,7 @@ class Storage:
         if parts.scheme == "s3":
             if not parts.netloc:
                 raise ValueError(f"{uri!r} names no bucket; write s3://bucket/prefix")
-            return cls(f"{parts.netloc}{parts.path}".strip("/"), is_s3=True)
+            return cls(f"{parts.netloc}{parts.path}".strip("/"), is_s3=True, limits=limits)
         if "://" in uri and parts.scheme != "file":
             raise ValueError(
                 f"{uri!r}: only folders and s3:// are supported, not {parts.scheme}://"
@@ -67,7 +79,7 @@ class Storage:
         path = parts.path if parts.scheme == "file" else uri
         if not path:
             raise ValueError("a folder or s3:// address is empty")
-        return cls(str(Path(path).expanduser().resolve()), is_s3=False)
+        return cls(str(Path(path).expanduser().resolve()), is_s3=False, limits=limits)
 
     @property
     def uri(self) -> str:
@@ -86,7 +98,7 @@ class Storage:
 
     def child(self, path: str) -> "Storage":
         """Give the storage whose root lies at `path` below this one."""
-        return Storage(posixpath.join(self.root, path), self.is_s3)
+        return replace(self, root=posixpath.join(self.root, path))
 
     def contains(self, other: "Storage") -> bool:
         """Whether `other` is this place or lies below it."""
@@ -181,9 +193,9 @@ class Storage:
         if not self.is_s3:
             return folder
         # boto3 takes half a second to import, for which folders need not wait.
-        from lineart.storage import s3
+        from lineart.storage.s3 import Objects
 
-        return s3
+        return Objects(self.limits)
 
 
 def _plain(path: str) -> str:

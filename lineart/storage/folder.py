@@ -1,4 +1,4 @@
-"""Files below a folder: whole, or an error that says which and why. `s3` has the same functions."""
+"""Files below a folder: whole, or an error that says which and why. `s3.Objects` has the same."""
 
 import errno
 import os

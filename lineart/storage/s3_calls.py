@@ -18,23 +18,12 @@ from botocore.parsers import ResponseParserError
 from pyarrow import fs
 from urllib3.exceptions import HTTPError
 
+from lineart.storage.limits import LIMITS, S3Limits
+
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 logger = logging.getLogger(__name__)
-
-CONNECT_S = 10.0
-"""Longest wait for a connection."""
-READ_S = 60.0
-"""Longest silence in an answer."""
-ATTEMPTS = 8
-"""Most tries of one request."""
-FIRST_PAUSE_S = 0.5
-"""Upper end of the first pause between tries; it doubles."""
-LONGEST_PAUSE_S = 20.0
-"""Where the doubling ends."""
-PATIENCE_S = 120.0
-"""No try begins later than this after the first one."""
 
 PASSING_CODES = {
     # Damaged or cut on the way.
@@ -66,20 +55,33 @@ class DamagedError(Exception):
 ERRORS = (BotoCoreError, ClientError, DamagedError, *PASSING_ERRORS)
 
 
-def call(what: str, request: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+def call(
+    limits: S3Limits, what: str, request: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+) -> T:
     """Make a request, again where that may help, with growing random pauses.
+
+    Args:
+        limits: How often, and for how long.
+        what: What it is about, for the error.
+        request: Called with all further arguments.
+        *args: For the request.
+        **kwargs: For the request.
+
+    Returns:
+        What the request gave.
 
     Raises:
         OSError: it failed for good; the kind says how.
     """
     started = time.monotonic()
     for attempt in itertools.count(1):
-        pause_s = random.uniform(0, min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (attempt - 1)))
+        growing_s = limits.first_pause_s * 2 ** (attempt - 1)
+        pause_s = random.uniform(0, min(limits.longest_pause_s, growing_s))
         try:
             return request(*args, **kwargs)
         except ERRORS as error:
-            is_late = time.monotonic() + pause_s > started + PATIENCE_S
-            if attempt >= ATTEMPTS or is_late or not _may_pass(error):
+            is_late = time.monotonic() + pause_s > started + limits.patience_s
+            if attempt >= limits.attempts or is_late or not _may_pass(error):
                 raise _as_os_error(error, what, attempt) from error
             logger.info("%s: %s at try %d; once more", what, _reason(error), attempt)
         time.sleep(pause_s)
@@ -139,23 +141,31 @@ def _environment() -> tuple[int, tuple[tuple[str, str], ...]]:
     return os.getpid(), tuple(sorted(settings))
 
 
-def client() -> "S3Client":
+def client(limits: S3Limits = LIMITS) -> "S3Client":
     """Give the connection of this process and environment; threads share it.
+
+    Args:
+        limits: How long it waits.
+
+    Returns:
+        The same one each time, for the same waits.
 
     Raises:
         OSError: the AWS settings make none.
     """
     try:
-        return _connect(*_environment())
+        return _connect(*_environment(), limits.connect_s, limits.read_s)
     except (BotoCoreError, ValueError) as error:
         raise OSError(f"the AWS settings cannot be used: {error}") from error
 
 
 @lru_cache(maxsize=2)
-def _connect(_process: int, _settings: tuple[tuple[str, str], ...]) -> "S3Client":
+def _connect(
+    _process: int, _settings: tuple[tuple[str, str], ...], connect_s: float, read_s: float
+) -> "S3Client":
     config = Config(
-        connect_timeout=CONNECT_S,
-        read_timeout=READ_S,
+        connect_timeout=connect_s,
+        read_timeout=read_s,
         # Ours count from the request to the body's last byte, botocore's only to the headers.
         retries={"total_max_attempts": 1},
         # Content-MD5 goes along, which every server knows; not all know checksums in trailers.
@@ -169,22 +179,24 @@ def _connect(_process: int, _settings: tuple[tuple[str, str], ...]) -> "S3Client
     return boto3.Session(botocore_session=session).client("s3", region_name=region, config=config)
 
 
-def arrow_filesystem() -> fs.FileSystem:
-    """Give pyarrow's file system; one a process and environment."""
-    return _connect_arrow(*_environment())
+def arrow_filesystem(limits: S3Limits = LIMITS) -> fs.FileSystem:
+    """Give pyarrow's file system; one a process, environment and limits."""
+    return _connect_arrow(*_environment(), limits)
 
 
 @lru_cache(maxsize=2)
-def _connect_arrow(_process: int, _settings: tuple[tuple[str, str], ...]) -> fs.FileSystem:
+def _connect_arrow(
+    _process: int, _settings: tuple[tuple[str, str], ...], limits: S3Limits
+) -> fs.FileSystem:
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL", "")
     scheme, _, host = endpoint.rpartition("://")
     return fs.S3FileSystem(
-        region=client().meta.region_name or "us-east-1",
+        region=client(limits).meta.region_name or "us-east-1",
         endpoint_override=host or None,
         scheme=scheme or "https",
         # One request an object instead of three.
         allow_delayed_open=True,
-        retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=ATTEMPTS),
-        connect_timeout=CONNECT_S,
-        request_timeout=READ_S,
+        retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=limits.attempts),
+        connect_timeout=limits.connect_s,
+        request_timeout=limits.read_s,
     )

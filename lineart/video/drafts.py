@@ -32,17 +32,17 @@ def store(path: Path, target: Storage, name: str) -> None:
         # boto3 takes half a second to import, for which folders need not wait.
         from lineart.storage.s3_calls import call
 
-        call(f"{target.uri}/{name}", _upload, path, f"{target.root}/{name}")
+        call(target.limits, f"{target.uri}/{name}", _upload, path, target.child(name))
         return
     place = Path(target.root, name)
     place.parent.mkdir(parents=True, exist_ok=True)
     path.replace(place)
 
 
-def _upload(path: Path, place: str) -> None:
-    """Send a file in parts; what is broken off is never seen."""
+def _upload(path: Path, target: Storage) -> None:
+    """Send a file in parts to an object; what is broken off is never seen."""
     from lineart.storage.s3_calls import client
 
-    bucket, _, key = place.partition("/")
+    bucket, _, key = target.root.partition("/")
     with path.open("rb") as file:
-        client().upload_fileobj(file, bucket, key)
+        client(target.limits).upload_fileobj(file, bucket, key)

@@ -11,7 +11,6 @@ from numpy.testing import assert_array_equal
 from pyarrow import parquet
 
 from lineart.codec import encode_png
-from lineart.datasets import shards
 from lineart.datasets.maps import encode_depth
 from lineart.datasets.shards import Row, Shards, decode, decode_gray, finish, to_bytes, write_shard
 from lineart.storage import Storage
@@ -106,13 +105,12 @@ def test_maps_are_read_beside_shards_without(tmp_path: Path) -> None:
             np.testing.assert_allclose(picture.depth.ravel(), expected, atol=1e-5)
 
 
-def test_small_caches_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_small_caches_change_nothing(tmp_path: Path) -> None:
     """With room for one open file and one row group, the same pictures are read."""
-    monkeypatch.setattr(shards, "OPEN_FILES", 1)
-    monkeypatch.setattr(shards, "CACHE_BYTES", 1)
     storage = Storage.at(str(tmp_path))
     seeds = write_set(storage, [10, 10, 10])
-    assert_holds(Shards(storage), seeds, [0, 29, 1, 15, 0, 29])
+    pictures = Shards(storage, cache_bytes=1, open_files=1)
+    assert_holds(pictures, seeds, [0, 29, 1, 15, 0, 29])
 
 
 def test_row_groups_are_kept(tmp_path: Path) -> None:

@@ -10,10 +10,9 @@ import json
 import tempfile
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from unittest.mock import patch
 
 from pyarrow import parquet
 
@@ -22,7 +21,7 @@ from lineart.film.colorization import open_coloring
 from lineart.film.opening import Film, open_film
 from lineart.film.run import Summary, run_film
 from lineart.local_s3 import serve_s3
-from lineart.storage import Storage, s3_calls
+from lineart.storage import LIMITS, Storage
 from tests.drills.film import draw_film, make_weights
 from tests.faults import FAULTS, Faults, in_turn, serve_faults, some
 
@@ -58,7 +57,8 @@ def color(place: Storage, weights: Path, output: str) -> Summary:
     film = Film(
         pictures=place.child("lines").uri, output=place.child(output).uri, weights=str(weights)
     )
-    opened = open_film(film, partial(open_coloring, network_size_px=64))
+    open_task = partial(open_coloring, network_size_px=64)
+    opened = open_film(film, open_task, limits=place.limits)
     return run_film(film, opened, Alone(), lambda _: None)[0]
 
 
@@ -95,13 +95,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "s3" / BUCKET).mkdir(parents=True)
-        # Here the server is near: a second of silence is enough.
-        with (
-            patch.object(s3_calls, "READ_S", 1.0),
-            serve_s3(folder / "s3"),
-            serve_faults() as proxy,
-        ):
-            place = Storage.at(f"s3://{BUCKET}")
+        with serve_s3(folder / "s3"), serve_faults() as proxy:
+            # Here the server is near: a second of silence is enough.
+            place = Storage.at(f"s3://{BUCKET}", limits=replace(LIMITS, read_s=1.0))
             put_film(folder, place, arguments.frames, arguments.seed)
             run = partial(
                 color_through, proxy, place, folder / "weights", seed=arguments.seed, faults=PASSING

@@ -88,12 +88,11 @@ def test_kernel_distance_leaves_the_random_state_alone() -> None:
     torch.testing.assert_close(torch.rand(2), before)
 
 
-def test_reservoir_keeps_an_even_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reservoir_keeps_an_even_sample() -> None:
     """It never holds more than its size, and each picture is as likely to be in it."""
-    monkeypatch.setattr(distances, "RESERVOIR", 10)
     counts = np.zeros(100)
     for seed in range(400):
-        found = Reservoir(seed)
+        found = Reservoir(seed, size=10)
         for number in range(100):
             found.add(np.array([number], np.float32))
         assert (len(found.kept), found.number) == (10, 100)

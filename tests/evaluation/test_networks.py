@@ -85,12 +85,12 @@ def test_inception_is_the_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     path.write_bytes(b"other")
     with pytest.raises(ValueError, match="is not the file that FID is defined by"):
         load_features(f"inception={path}")
-    monkeypatch.setattr(networks, "INCEPTION_SHA256", hashlib.sha256(b"other").hexdigest())
+    sha256 = hashlib.sha256(b"other").hexdigest()
     made = []
     monkeypatch.setattr(
         networks, "NoTrainInceptionV3", lambda *a, **k: made.append((a, k)) or torch.nn.Identity()
     )
-    assert load_features(f"inception={path}").name == "inception"
+    assert load_features(f"inception={path}", inception_sha256=sha256).name == "inception"
     assert made == [(("inception-v3-compat", ["2048"], str(path)), {"antialias": False})]
     assert issubclass(NoTrainInceptionV3, torch.nn.Module)
 

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from lineart.codec import encode_png
-from lineart.film import pipeline
 from lineart.film.alone import FEW_FRAMES, Alone
 from lineart.film.colorization import open_coloring
 from lineart.film.frames import Source
@@ -231,14 +230,12 @@ class BesideGpus(OnRay):
 
     def make_frames(self, job: Job, weights: Storage, work: Sequence[Work]) -> Iterator[Written]:
         """Make frames with networks that reserve no GPU, for there is none."""
-        yield from make_frames(job, weights, work, Pools(Bounds(1, 1), Bounds(1, 1)))
+        pools = Pools(Bounds(1, 1), Bounds(1, 1))
+        yield from make_frames(job, weights, work, pools, network_gpus=0.0, pixel_cpus=0.5)
 
 
 def test_a_film_is_the_same_everywhere(
-    film: Film,
-    opened: Opened,
-    ray_resources: dict[str, float],
-    monkeypatch: pytest.MonkeyPatch,
+    film: Film, opened: Opened, ray_resources: dict[str, float]
 ) -> None:
     """Here, handed over to Ray, and as where there are GPUs: frames are equal to the bit."""
     expected = run(film, opened, Alone())
@@ -246,6 +243,4 @@ def test_a_film_is_the_same_everywhere(
     with closing(Handover(lambda: ray, stop, few_frames=3)) as runner:
         stood(runner)
         assert run(film, opened, runner) == expected
-    monkeypatch.setattr(pipeline, "NETWORK_GPUS", 0)
-    monkeypatch.setattr(pipeline, "PIXEL_CPUS", 0.5)
     assert run(film, opened, BesideGpus(ray_resources, None, None)) == expected

@@ -257,24 +257,23 @@ def forget_files() -> None:
     frames._read_images.cache_clear()
 
 
-def test_row_group_that_is_too_large(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_row_group_that_is_too_large(folder: Path) -> None:
     """A row group above the limit is refused before its pictures are read; others are read."""
     write_rows(folder / "film.parquet", ["p/1.png"], [b"x" * 2000])
     write_rows(folder / "other.parquet", ["p/2.png"], [b"x" * 100])
-    monkeypatch.setattr(frames, "MAX_GROUP_BYTES", 1000)
     forget_files()
     place = Storage.at(str(folder))
     large, small, _ = list_film(folder)
-    assert read_picture(place, small.source) == b"x" * 100
+    assert read_picture(place, small.source, max_group_bytes=1000) == b"x" * 100
     with pytest.raises(ValueError, match="fewer rows a group"):
-        read_picture(place, large.source)
+        read_picture(place, large.source, max_group_bytes=1000)
 
 
-def test_too_many_rows(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_rows(folder: Path) -> None:
     """A file that claims more rows than any film has is refused without listing them."""
     write_rows(folder / "film.parquet", ["p/1.png", "p/2.png"])
-    monkeypatch.setattr(frames, "MAX_ROWS", 1)
-    assert "2 rows" in refusals(list_film(folder))["film.parquet"]
+    film = assemble(list_pictures(Storage.at(str(folder)), max_rows=1), [], "film")
+    assert "2 rows" in refusals(film)["film.parquet"]
 
 
 # Hints.

@@ -29,7 +29,7 @@ from lineart.film.colorization import Coloring, open_coloring
 from lineart.film.frames import read_picture
 from lineart.film.opening import Film, Opened, open_film
 from lineart.film.rows import Work, Written
-from lineart.film.run import Summary, run_film
+from lineart.film.run import Pace, Summary, run_film
 from lineart.film.stages import Job
 from lineart.manifest import PARTS, Row, append_part, read_manifest
 from lineart.storage import Storage
@@ -437,20 +437,19 @@ def _copy_drawings(job: Job, work: Sequence[Work]) -> Iterator[Written]:
             yield Written(output, len(data), {}, None)
 
 
-def test_a_long_film(film: Film, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_film(film: Film, tmp_path: Path) -> None:
     """5,000 frames: each has one row, and memory and manifest take a few bytes for each."""
-    monkeypatch.setattr(film_run, "RECORD_ROWS", 256)
-    monkeypatch.setattr(film_run, "RECORD_EVERY_S", 3600.0)
+    pace = Pace(every_s=3600.0, rows=256)
     drawn = draw_film(tmp_path / "long", 5000)
     film, runner = replace(film, pictures=str(tmp_path / "long")), Copies()
-    summary, _ = run_film(film, opened(film), runner, lambda _: None)
+    summary, _ = run_film(film, opened(film), runner, lambda _: None, pace=pace)
     assert counts(summary) == (drawn.drawings, drawn.frames - drawn.drawings, 0, 0)
     size = check_manifest(Path(film.output), drawn)
     assert size < 100 * drawn.frames
     assert runner.grown_bytes < 500 * drawn.frames
     # What was recorded is not recorded again: parts come one by one, and not too many.
     assert 0 < runner.parts[0] < runner.parts[1] <= drawn.frames // 256
-    again, _ = run_film(film, opened(film), Copies(), lambda _: None)
+    again, _ = run_film(film, opened(film), Copies(), lambda _: None, pace=pace)
     assert counts(again) == (0, 0, 0, drawn.frames)
     assert check_manifest(Path(film.output), drawn) == pytest.approx(size, rel=0.01)
 

@@ -109,13 +109,12 @@ def test_inpainting_ignores_lines(halves: tuple[np.ndarray, np.ndarray]) -> None
     assert color[15, 33, 0] < color[15, 33, 2]
 
 
-def test_inpainting_shrinks_large_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_inpainting_shrinks_large_pictures() -> None:
     """Above its side the picture is inpainted smaller and comes back at its own size."""
     hint = no_hints((90, 120))
     hint[10, 10], hint[80, 110] = RED, BLUE
     large = inpaint_fill(np.full((90, 120), 255, np.uint8), hint)
-    monkeypatch.setattr(baselines, "INPAINT_SIDE_PX", 45)
-    small = inpaint_fill(np.full((90, 120), 255, np.uint8), hint)
+    small = inpaint_fill(np.full((90, 120), 255, np.uint8), hint, side_px=45)
     assert small.shape == large.shape
     assert np.abs(small.astype(int) - large).mean() < 10
 
@@ -181,8 +180,7 @@ def test_levin_shrinks_large_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
     sides = []
     solve = linalg.splu
     monkeypatch.setattr(linalg, "splu", lambda a, **k: (sides.append(a.shape), solve(a, **k))[1])
-    monkeypatch.setattr(baselines, "LEVIN_SIDE_PX", 40)
-    color = levin_fill(line, hint).astype(int)
+    color = levin_fill(line, hint, side_px=40).astype(int)
     assert sides == [(40 * 50 - 2, 40 * 50 - 2)]
     assert np.abs(color[:, :36] - RED[:3]).max() <= 1
     assert np.abs(color[:, 48:] - BLUE[:3]).max() <= 1

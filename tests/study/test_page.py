@@ -11,8 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from lineart.evaluation.study import judge_study
-from lineart.report import study as study_module
-from lineart.report.study import write_study
+from lineart.report.study import PAGE_BYTES, write_study
 from lineart.storage import Storage
 from tests.browser import PHONE, NewPage, scrolls_sideways
 from tests.conftest import DrawLine
@@ -39,14 +38,26 @@ def made(folder: Path) -> dict[str, object]:
 
 
 def write(
-    folder: Path, output: str, *, has_photos: bool = True, seed: int = 0
+    folder: Path,
+    output: str,
+    *,
+    has_photos: bool = True,
+    seed: int = 0,
+    page_bytes: int = PAGE_BYTES,
 ) -> dict[str, object]:
     """Write a study of the folder's drawings."""
     first, second, photos, target = (
         Storage.at(str(folder / name))
         for name in ("secretbaseline", "secretours", "photos", output)
     )
-    return write_study(first, second, photos if has_photos else None, target, seed=seed)
+    return write_study(
+        first,
+        second,
+        photos if has_photos else None,
+        target,
+        seed=seed,
+        page_bytes=page_bytes,
+    )
 
 
 @pytest.fixture
@@ -85,10 +96,9 @@ def test_equal_seeds_make_equal_studies(folder: Path, study: Path) -> None:
     assert write(folder, "other", seed=1)["study"] != read_key(study)["id"]
 
 
-def test_a_page_stays_small(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_stays_small(folder: Path) -> None:
     """What does not fit is left out at random, and counted."""
-    monkeypatch.setattr(study_module, "PAGE_BYTES", 20_000)
-    told = write(folder, "small")
+    told = write(folder, "small", page_bytes=20_000)
     assert told["pairs"] in range(1, NUM_PAIRS)
     assert told["left_out"] == NUM_PAIRS - int(str(told["pairs"]))
 
