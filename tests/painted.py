@@ -46,7 +46,9 @@ def _row(picture: Picture) -> Row:
     assert picture.depth is not None
     return Row(
         *(picture.name, encode_png(picture.color), None, width, height),
-        *("", "", "", "drawn", "CC0", None),
+        *("", "", "", "drawn"),
+        licence="CC0",
+        author=None,
         segmentation=encode_png(np.ascontiguousarray(picture.segmentation)),
         depth=encode_depth(picture.depth),
     )
