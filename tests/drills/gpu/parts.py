@@ -60,7 +60,7 @@ class Record:
 
     def add(self, part: str, case: str, values: Values) -> None:
         """Take what a case measured."""
-        tidy = {name: _tidy(value) for name, value in values.items()}
+        tidy: Values = _tidy(values)
         self.parts.setdefault(part, {})[case] = tidy
         self.wrong += [f"{part}, {case}: {claim}" for claim in find_wrong(values)]
         self._tell(f"{part}, {case}: {json.dumps(tidy)}")
@@ -151,6 +151,10 @@ def _time_limit(seconds: float) -> Iterator[None]:
 
 def _tidy(value: Any) -> Any:
     """Return a value as JSON can hold it: four digits, and infinity as text."""
+    if isinstance(value, dict):
+        return {name: _tidy(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_tidy(one) for one in value]
     if isinstance(value, float):
         return float(f"{value:.4g}") if math.isfinite(value) else str(value)
     return value

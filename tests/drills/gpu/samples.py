@@ -190,7 +190,7 @@ def read_batches(
                 ahead = reader.submit(files.read)
                 rest = {k: np.concatenate((rest[k], v)) if rest else v for k, v in more.items()}
             if time.monotonic() > ends_at:
-                raise OutOfTimeError
+                raise OutOfTimeError("the time for training is over")
             yield {name: array[:size] for name, array in rest.items()}
             rest = {name: array[size:] for name, array in rest.items()}
 
@@ -212,7 +212,7 @@ class _ChosenFiles:
             self.listed_at = time.monotonic()
             if not self.paths:
                 if time.monotonic() > self.ends_at:
-                    raise OutOfTimeError
+                    raise OutOfTimeError(f"no samples came into {self.folder.name}")
                 time.sleep(0.1)
         arrays: Arrays = pickle.loads(self.paths[self.rng.integers(len(self.paths))].read_bytes())
         return arrays

@@ -54,7 +54,7 @@ class Setting:
     def time(self, call: Callable[[], object], repeats: int = REPEATS, warm_up: int = 3) -> float:
         """Return the median of a call's wall time in seconds, the GPU's work included."""
         if self.small:
-            repeats, warm_up = min(repeats, SMALL_REPEATS), min(warm_up, 1)
+            repeats, warm_up = SMALL_REPEATS, min(warm_up, 1)
         for _ in range(warm_up):
             call()
         seconds = []

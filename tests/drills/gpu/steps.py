@@ -64,7 +64,7 @@ def _compare_steps(setting: Setting, recipe: Recipe, number: int) -> Values:
         learners = [open_learner(recipe, number, device) for device in devices]
         cpu, full, half = [learner.step([_bring(learner, arrays)], 0) for learner in learners]
     return {
-        "losses": {name: round(value, 5) for name, value in cpu.items()},
+        "losses": cpu,
         "float32_off": max(_relative(full[name], cpu[name]) for name in cpu),
         "bfloat16_off": max(_relative(half[name], cpu[name]) for name in cpu),
         **_resume(setting, learners[-1], number, arrays),

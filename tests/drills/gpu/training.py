@@ -2,6 +2,7 @@
 
 import io
 import shutil
+import statistics
 import tarfile
 import time
 from collections.abc import Iterator
@@ -21,6 +22,10 @@ from tests.drills.gpu.steps import open_learner, open_task
 
 PACE = 0.65
 """Share of the time that steps fill if they take as long as when they were timed."""
+WARM_UP, TIMED_STEPS = 2, 30
+"""Steps that are timed to find out how many fit; the first ones do not count."""
+TIMING_SHARE = 0.05
+"""Share of the time after which no further step is timed."""
 SHARES = {1: (1.0,), 2: (0.4, 0.6)}
 """Number of stages -> share of the time that each gets."""
 SAVES, SMALL_SAVES = 4, 2
@@ -104,13 +109,21 @@ def _fit(stage: Stage, step_s: float, seconds: float, *, is_tiny: bool) -> Stage
 
 
 def _time_step(setting: Setting, factory: Factory, number: int) -> float:
-    """Return the seconds of a step with the reading of its samples."""
+    """Return the median seconds of a step with the reading of its samples."""
     learner = open_learner(factory.recipe, number, open_device())
     task, size = open_task(factory.recipe), learner.stage.batch_size
+    stops_at = time.monotonic() + TIMING_SHARE * (setting.ends_at - time.monotonic())
+    seconds: list[float] = []
     with closing(read_batches(factory, number, size, setting.ends_at)) as batches:
-        return setting.time(
-            lambda: learner.step([task.to_batch(next(batches), setting.device)], 0), repeats=25
-        )
+
+        def step() -> None:
+            learner.step([task.to_batch(next(batches), setting.device)], 0)
+
+        while len(seconds) <= WARM_UP or (
+            len(seconds) < TIMED_STEPS and time.monotonic() < stops_at
+        ):
+            seconds.append(setting.time(step, repeats=1, warm_up=0))
+    return statistics.median(seconds[WARM_UP:])
 
 
 @contextmanager
