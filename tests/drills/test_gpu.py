@@ -1,5 +1,6 @@
 import json
 import os
+import pickle
 import subprocess
 import sys
 import tarfile
@@ -7,17 +8,21 @@ import time
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
+import numpy as np
 import pytest
 import torch
 
 from lineart.models import from_files
 from lineart.storage import Storage
+from lineart.training.feed import Order
 from lineart.training.recipes import small, tiny
 from tests.drills.gpu import parts
 from tests.drills.gpu.parts import Cases, Part, Record, Values, find_wrong, run_part
+from tests.drills.gpu.samples import Factory, OutOfTimeError, PoolFeed
 from tests.drills.gpu.setting import Setting
-from tests.drills.gpu.training import leave
+from tests.drills.gpu.training import leave, leaving
 
 # Several processes are in tests/training/test_cluster.py, Ray is in tests/jobs/test_colorize.py.
 PARTS = (
@@ -123,6 +128,14 @@ def test_one_case_fails_and_one_hangs(setting: Setting, monkeypatch: pytest.Monk
     ]
 
 
+def test_no_time_for_a_part(setting: Setting) -> None:
+    """With less than a quarter of its budget left a part is not begun, and that is said."""
+    record = Record(setting.out / "results.json")
+    run_part(Part("part", MagicMock(side_effect=AssertionError), 60), setting, record, 0.0)
+    assert record.left_out == {"part": "0 s left"}
+    assert record.failed == {}
+
+
 def test_bounds() -> None:
     """What is too far from float32 on the CPU is wrong; equal pictures are not."""
     assert find_wrong({"float32_db": float("inf"), "bfloat16_db": 54.0, "float32_off": 1e-7}) == []
@@ -130,6 +143,39 @@ def test_bounds() -> None:
         "float32_db below 50",
         "bfloat16_off above 0.05",
     ]
+
+
+def test_feed(tmp_path: Path) -> None:
+    """Batches go on from one file to the next; the second stage reads its own; then time is up."""
+    recipe = tiny(small())
+    factory = Factory(recipe, Storage.at(str(tmp_path)), tmp_path, chunk=3)
+    for number, stage in enumerate(recipe.stages):
+        (tmp_path / stage.name).mkdir()
+        arrays = {"line": np.full((3, 2, 2), number, np.uint8)}
+        (tmp_path / stage.name / "000000.pkl").write_bytes(pickle.dumps(arrays))
+    feed = PoolFeed(factory, time.monotonic() + 60)
+    for number in (0, 1):
+        batches = feed(MagicMock(), Order(0, 8, 2), 0)
+        for _ in range(4):
+            batch = next(batches)["line"]
+            assert batch.shape == (2, 2, 2)
+            assert np.all(batch == number)
+    assert factory.is_finished(0)
+    assert not factory.is_finished(1)
+    assert feed.seen == [8, 8]
+    late = PoolFeed(factory, time.monotonic())
+    with pytest.raises(OutOfTimeError):
+        next(late(MagicMock(), Order(0, 8, 2), 0))
+
+
+def test_weights_are_left_whatever_ends_the_training(tmp_path: Path) -> None:
+    """SIGTERM, which the drill turns into an exit, leaves the last checkpoint's weights."""
+    (tmp_path / "run/weights").mkdir(parents=True)
+    (tmp_path / "run/weights/config.json").write_text("{}")
+    values: Values = {}
+    with pytest.raises(SystemExit), leaving(tmp_path / "run", tmp_path, values):
+        sys.exit(1)
+    assert values == {"files": ["run.tar.00"]}
 
 
 @pytest.mark.parametrize(("megabytes", "files"), [(1, 1), (30, 3), (90, 1)])

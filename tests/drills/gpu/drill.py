@@ -89,7 +89,7 @@ def main() -> int:
     torch.set_num_threads(1 if flags.small else THREADS)
     cv2.setNumThreads(1)
     record = Record(flags.out / "results.json")
-    with tempfile.TemporaryDirectory(prefix="gpu-drill") as folder:
+    with tempfile.TemporaryDirectory(prefix="gpu-drill", ignore_cleanup_errors=True) as folder:
         run(open_setting(flags, Path(folder)), flags.parts, record)
     told = {"failed": record.failed, "wrong": record.wrong, "left_out": record.left_out}
     print(json.dumps(told | {"seconds": record.seconds}))
@@ -159,11 +159,11 @@ def run(setting: Setting, names: list[str], record: Record) -> None:
     with open_factory(setting, starts=trains) as factory:
         for part in PARTS:
             if part.name in names:
-                # The few cores of a CPU are not enough for both.
-                with factory.paused() if part.is_timed or setting.small else nullcontext():
+                with factory.paused() if part.is_timed else nullcontext():
                     run_part(part, setting, record, setting.ends_at - reserve_s)
         if trains:
-            part = Part(TRAINING, partial(training, factory), float("inf"))
+            left_s = setting.ends_at - time.monotonic()
+            part = Part(TRAINING, partial(training, factory), left_s)
             run_part(part, setting, record, setting.ends_at)
 
 
@@ -190,5 +190,5 @@ def training(factory: Factory, setting: Setting) -> Cases:
 
 
 def _exit(*_: object) -> None:
-    """End as an exception does, so that what is left behind is left."""
+    """Exit by an exception, so that weights are copied and processes stopped."""
     sys.exit(1)

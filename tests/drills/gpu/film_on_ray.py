@@ -24,7 +24,8 @@ SAMPLE_S = 0.5
 STOP_S = 20.0
 """Time that the command has to stop Ray once it is told to end."""
 QUERY = (
-    "nvidia-smi", "--query-gpu=utilization.gpu,memory.used", "--format=csv,noheader,nounits", "-i0",
+    "nvidia-smi", "--id=0",
+    "--query-gpu=utilization.gpu,memory.used", "--format=csv,noheader,nounits",
 )  # fmt: skip
 
 

@@ -25,6 +25,9 @@ Cases = Generator[tuple[str, Callable[[], Values]], None, None]
 GRACE_S = 15.0
 """Seconds after the end of its budget in which a part's last case is broken off."""
 
+LEAST_SHARE = 0.25
+"""Of its budget: with less time left, a part is not begun."""
+
 LEAST: Final = {"float32_db": 50.0, "bfloat16_db": 38.0}
 """PSNR in dB to float32 on the CPU below which networks compute something else."""
 MOST: Final = {"float32_off": 1e-3, "bfloat16_off": 0.05}
@@ -114,6 +117,9 @@ def run_part(part: Part, setting: Setting, record: Record, stops_at: float) -> N
     """
     begun = time.monotonic()
     ends_at = min(begun + part.budget_s, stops_at)
+    if ends_at - begun < LEAST_SHARE * part.budget_s:
+        record.leave_out(part.name, f"{max(ends_at - begun, 0):.0f} s left")
+        return
     try:
         with _time_limit(ends_at + GRACE_S - begun), closing(part.cases(setting)) as cases:
             for case, measure in cases:

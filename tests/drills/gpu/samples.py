@@ -1,7 +1,7 @@
-"""Samples for a training of minutes: made by processes beside it, kept in files, read in any order.
+"""Samples for a training of minutes: processes beside it make them, files keep them.
 
-A GPU learns faster than one machine makes samples. Here they are made from the drill's first minute
-on, and some are learned from several times.
+A GPU learns faster than one machine makes samples. So they are made from the drill's first minute
+on and read in random order, some of them several times.
 """
 
 import os
@@ -89,7 +89,7 @@ class Factory:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Let no samples be made in the block: what it measures needs the cores."""
+        """Pause the processes while the block runs: its figures depend on free cores."""
         self._send(signal.SIGSTOP)
         try:
             yield
@@ -113,7 +113,7 @@ class Factory:
 
 
 def make_samples(factory: Factory, chunks: range) -> None:
-    """Make files of samples, for one stage after the other, while the process that started lives.
+    """Make files of samples, of each stage in turn, until the process that started this one ends.
 
     Args:
         factory: What is made.
@@ -146,14 +146,14 @@ def is_disk_full(folder: Path) -> bool:
 
 @dataclass
 class PoolFeed:
-    """A `Feed` of what a factory has made, in random order, until a moment.
+    """A `Feed` of the samples that a factory has made, in random order.
 
-    Stages are those of one training from its start: each call is the next.
+    It serves one training from its start: the n-th call is for the n-th stage.
     """
 
     factory: Factory
     ends_at: float
-    """By `time.monotonic`, in seconds."""
+    """When the training must end, by `time.monotonic`, in seconds."""
     seen: list[int] = field(default_factory=list)
     """Samples that each stage was given."""
 
@@ -161,7 +161,7 @@ class PoolFeed:
         """Yield the batches of the next stage; those before need no more samples.
 
         Raises:
-            OutOfTimeError: The moment has come.
+            OutOfTimeError: `ends_at` has come.
         """
         del maker, rank
         number = len(self.seen)

@@ -1,4 +1,4 @@
-"""A training in the time that is left: as many images as fit, and weights in any case."""
+"""A training in the time that is left: as many images as fit, and weights however it ends."""
 
 import io
 import shutil
@@ -22,7 +22,7 @@ from tests.drills.gpu.steps import open_learner, open_task
 
 PACE = 0.65
 """Share of the time that steps fill if they take as long as when they were timed."""
-WARM_UP, TIMED_STEPS = 2, 30
+WARM_UP, TIMED_STEPS, SMALL_TIMED_STEPS = 2, 30, 3
 """Steps that are timed to find out how many fit; the first ones do not count."""
 TIMING_SHARE = 0.05
 """Share of the time after which no further step is timed."""
@@ -52,7 +52,7 @@ def learn(setting: Setting, factory: Factory) -> Values:
     shutil.rmtree(run_folder, ignore_errors=True)
     output = Storage.at(str(run_folder))
     values: Values = {}
-    with _leaving(run_folder, setting.out, values):
+    with leaving(run_folder, setting.out, values):
         recipe, step_ms = plan(setting, factory, ends_at)
         feed = PoolFeed(factory, ends_at)
         task, device = open_task(recipe), open_device()
@@ -112,6 +112,7 @@ def _time_step(setting: Setting, factory: Factory, number: int) -> float:
     """Return the median seconds of a step with the reading of its samples."""
     learner = open_learner(factory.recipe, number, open_device())
     task, size = open_task(factory.recipe), learner.stage.batch_size
+    most = SMALL_TIMED_STEPS if setting.small else TIMED_STEPS
     stops_at = time.monotonic() + TIMING_SHARE * (setting.ends_at - time.monotonic())
     seconds: list[float] = []
     with closing(read_batches(factory, number, size, setting.ends_at)) as batches:
@@ -119,16 +120,14 @@ def _time_step(setting: Setting, factory: Factory, number: int) -> float:
         def step() -> None:
             learner.step([task.to_batch(next(batches), setting.device)], 0)
 
-        while len(seconds) <= WARM_UP or (
-            len(seconds) < TIMED_STEPS and time.monotonic() < stops_at
-        ):
+        while len(seconds) <= WARM_UP or (len(seconds) < most and time.monotonic() < stops_at):
             seconds.append(setting.time(step, repeats=1, warm_up=0))
     return statistics.median(seconds[WARM_UP:])
 
 
 @contextmanager
-def _leaving(run_folder: Path, out: Path, values: Values) -> Iterator[None]:
-    """Leave what a run has written, however the block ends."""
+def leaving(run_folder: Path, out: Path, values: Values) -> Iterator[None]:
+    """Copy what a run has written to `out`, however the block ends."""
     try:
         yield
     finally:
@@ -144,7 +143,8 @@ def leave(run_folder: Path, out: Path) -> list[str]:
         Names of the files; nothing where there is no checkpoint yet.
     """
     weights = sorted(run_folder.glob(f"{WEIGHTS}/*"))
-    others = [*run_folder.glob(SCALARS), *sorted(run_folder.glob(f"{GRIDS}/*.png"))[-2:]]
+    grids = sorted(run_folder.glob(f"{GRIDS}/*.png"), key=lambda path: path.stat().st_mtime)
+    others = [*run_folder.glob(SCALARS), *grids[-2:]]
     size = sum(path.stat().st_size for path in weights + others)
     chosen = others if size > (MOST_PARTS - 1) * PART_BYTES else weights + others
     if not weights:
