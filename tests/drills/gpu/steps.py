@@ -46,7 +46,7 @@ SPEEDS = (
     Speed("two_stage", 1, 16), Speed("two_stage", 0, 64),
     Speed("line_drawing", 0, 4), Speed("ugatit_light", 0, 1), Speed("ugatit", 0, 1),
 )  # fmt: skip
-SMALL_SPEEDS = (Speed("small", 1, 4), Speed("line_drawing", 0, 4))
+SMALL_SPEEDS = (Speed("small", 1, 4),)
 
 
 def training_steps(setting: Setting) -> Cases:
