@@ -77,7 +77,7 @@ PARTS = (
     Part("film on Ray", film_on_ray, 80, is_timed=True),
     Part("compiled", compiled, 45),
 )
-"""In the order of their worth, each with half as much time again as it takes on an H100."""
+"""In the order of their worth; the budgets follow one run of the same measurements on an H100."""
 NAMES = (*(part.name for part in PARTS), TRAINING)
 
 
