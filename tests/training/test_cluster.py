@@ -11,9 +11,6 @@ from typing import Any
 import pytest
 import torch
 
-from lineart.codec import encode_png
-from lineart.datasets.maps import encode_depth
-from lineart.datasets.shards import Row, finish, write_shard
 from lineart.storage import Storage
 from lineart.training import checkpoint
 from lineart.training.checkpoint import Place
@@ -23,25 +20,14 @@ from lineart.training.feed import LocalFeed
 from lineart.training.job import Job
 from lineart.training.loop import train
 from lineart.training.recipes import RECIPES, tiny
+from tests.painted import write_shards
 from tests.ray_head import Head
 
 
 @pytest.fixture
 def data(pictures: Any, tmp_path: Path) -> Storage:
     """Give a prepared set of drawn pictures for either task; one serves all sides."""
-    there = Storage.at(str(tmp_path / "shards"))
-    sides = ("train", "validation")
-    for side in (*sides, *(f"{domain}/{s}" for domain in ("source", "target") for s in sides)):
-        rows = [
-            Row(
-                *(p.name, encode_png(p.color), None, 96, 96, "", "", "", "drawn", "CC0", None),
-                segmentation=encode_png(p.segmentation),
-                depth=encode_depth(p.depth),
-            )
-            for p in pictures.pictures
-        ]
-        finish(there.child(side), [write_shard(there.child(side), 0, rows)])
-    return there
+    return write_shards(Storage.at(str(tmp_path / "shards")), pictures.pictures)
 
 
 def make_job(name: str, data: Storage, output: str) -> Job:

@@ -18,7 +18,8 @@ from lineart.training.objectives.colorization import damage
 from lineart.training.recipe import Recipe
 from lineart.training.recipes import RECIPES, tiny
 from lineart.training.tasks import TASKS
-from tests.training.conftest import STAND_INS, as_data
+from tests.painted import STAND_INS
+from tests.training.conftest import as_data
 
 BOTH, DRAWN = {"target", "source"}, {"target"}
 REACHED = {

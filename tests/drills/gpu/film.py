@@ -1,0 +1,156 @@
+"""A film at 1080p: without Ray, and what one GPU actor makes of batches that are there already."""
+
+import hashlib
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lineart.codec import encode_png
+from lineart.film.alone import Alone
+from lineart.film.colorization import open_coloring
+from lineart.film.frames import FilmFrame, assemble, list_pictures
+from lineart.film.index import Indexed, index_pictures
+from lineart.film.opening import Film, open_film
+from lineart.film.rows import STAGES, Work, pack_work
+from lineart.film.run import run_film
+from lineart.film.stages import GPU_BATCH, Job, Network, shrink
+from lineart.sample_film import SampleFrame, sample_film
+from lineart.storage import Storage
+from lineart.weights import open_weights, read_weights
+from tests.drills.gpu.networks import add_hints
+from tests.drills.gpu.parts import Cases, Values
+from tests.drills.gpu.setting import Setting
+
+SIZE, SMALL_SIZE = (1080, 1920), (270, 480)
+FRAMES_PER_SHOT, SMALL_FRAMES_PER_SHOT = 8, 2
+COPIES, SMALL_COPIES = 16, 2
+"""How often each drawing comes again, shifted: drawing a new one takes longer."""
+SHIFT_PX = 3
+ALONE, SMALL_ALONE = 24, 4
+"""Frames that are made without Ray."""
+LIMIT_S = 120.0
+"""Time limit of a step of a frame; with one, steps run in processes of their own."""
+
+
+def film(setting: Setting) -> Cases:
+    """Colour the film without Ray, with and without cells, then batches by one actor."""
+    yield "drawing", partial(draw_film, setting)
+    yield "frame by frame, in cells", partial(_time_film, setting, "cells", LIMIT_S)
+    yield "frame by frame, in this process", partial(_time_film, setting, "plain", None)
+    if not setting.small:
+        yield "GPU actor, in a cell", partial(_time_actor, setting, LIMIT_S)
+    yield "GPU actor, in this process", partial(_time_actor, setting, None)
+
+
+def draw_film(setting: Setting) -> Values:
+    """Draw the film into `film/lines` and `film/hints`, once."""
+    root, begun = setting.work / "film", time.monotonic()
+    if not root.exists():
+        per_shot = SMALL_FRAMES_PER_SHOT if setting.small else FRAMES_PER_SHOT
+        size = SMALL_SIZE if setting.small else SIZE
+        frames = list(sample_film(size=size, frames_per_shot=per_shot, hold=1))
+        copies = range(SMALL_COPIES if setting.small else COPIES)
+        with ThreadPoolExecutor(8) as pool:
+            for copy in copies:
+                list(pool.map(partial(_write_frame, Storage.at(str(root)), copy), frames))
+    frames_drawn = sum(1 for _ in (root / "lines").rglob("*.png"))
+    return {"frames": frames_drawn, "seconds": time.monotonic() - begun}
+
+
+def _write_frame(root: Storage, copy: int, frame: SampleFrame) -> None:
+    """Write one frame, shifted; a hint stands with the first frame that it holds for."""
+    name = f"{frame.shot}/f{copy:02}{frame.number:04}.png"
+    shift = SHIFT_PX * copy
+    root.write(f"lines/{name}", encode_png(np.roll(frame.line, shift, axis=1)))
+    if frame.hint is not None:
+        root.write(f"hints/{name}", encode_png(np.roll(frame.hint, shift, axis=1)))
+
+
+def _time_film(setting: Setting, name: str, limit_s: float | None) -> Values:
+    """Colour the first frames; those made in this process are compared with those from cells."""
+    folder = setting.work / "film"
+    values = color_alone(setting, folder / name, limit_s)
+    if limit_s is None:
+        values["frames_equal"] = hash_frames(folder / name) == hash_frames(folder / "cells")
+    return values
+
+
+def color_alone(setting: Setting, output: Path, limit_s: float | None) -> Values:
+    """Colour the first frames of the film in this process.
+
+    Raises:
+        RuntimeError: A frame failed.
+    """
+    root = setting.work / "film"
+    described = Film(
+        pictures=str(root / "lines"),
+        hints=str(root / "hints"),
+        output=str(output),
+        weights="default",
+        limit=SMALL_ALONE if setting.small else ALONE,
+        limit_s=limit_s,
+    )
+    opened = open_film(described, partial(open_coloring, network_size_px=setting.network_size_px))
+    begun = time.monotonic()
+    summary, rows = run_film(described, opened, Alone(), lambda _: None)
+    seconds = time.monotonic() - begun
+    if summary.failed:
+        raise RuntimeError(f"{summary.failed} of {summary.frames} frames failed")
+    return {
+        "frames": summary.frames,
+        "frames_per_s": summary.frames / seconds,
+        **mean_stages(rows.to_pylist()),
+    }
+
+
+def mean_stages(rows: list[dict[str, Any]]) -> Values:
+    """Return the mean milliseconds that each stage of a frame took, from rows of a manifest."""
+    seconds = {stage: [row[f"{stage}_seconds"] or 0.0 for row in rows] for stage in STAGES}
+    return {f"{stage}_ms": 1000 * float(np.mean(taken)) for stage, taken in seconds.items()}
+
+
+def hash_frames(output: Path) -> dict[str, str]:
+    """Return the hash of every frame."""
+    return {
+        path.relative_to(output).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in (output / "frames").rglob("*.png")
+    }
+
+
+def _time_actor(setting: Setting, limit_s: float | None) -> Values:
+    """Run `stages.Network` on a batch of shrunk drawings with hints, and on one."""
+    weights = open_weights("default")
+    task = open_coloring(read_weights(weights), network_size_px=setting.network_size_px)
+    lines = Storage.at(str(setting.work / "film" / "lines"))
+    job = Job(lines, Storage.at(str(setting.work / "film" / "actor")), None, task, limit_s)
+    frames = assemble(list_pictures(lines), [], "lines")[:GPU_BATCH]
+    rows = _shrink_frames(job, frames)
+    network = Network(job, weights)
+    batch_s = setting.time(lambda: network(rows), 5)
+    one_s = setting.time(lambda: network(rows[:1]), 5)
+    return {
+        "frames_per_s": len(rows) / batch_s,
+        "ms_a_frame": 1000 * batch_s / len(rows),
+        "one_frame_ms": 1000 * one_s,
+    }
+
+
+def _shrink_frames(job: Job, frames: list[FilmFrame]) -> list[dict[str, Any]]:
+    """Return drawings as the network takes them, with random hints: without, none are flooded."""
+    found = index_pictures(job.pictures, job.task.decode, None, [(f.source, None) for f in frames])
+    rows = []
+    for seed, frame in enumerate(frames):
+        indexed = found[frame.name]
+        assert isinstance(indexed, Indexed)
+        work = Work(frame.source, indexed.source_sha256, None, None, [frame.name])
+        row = shrink(pack_work(work), replace(job, limit_s=None))
+        hint = np.zeros(row["inputs"][1]["shape"], np.uint8)
+        add_hints(hint, np.random.default_rng(seed))
+        row["inputs"][1]["pixels"] = hint.tobytes()
+        rows.append(row)
+    return rows

@@ -1,0 +1,217 @@
+"""Training steps: the GPU against the CPU, resumed to the bit, and how many a second."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lineart.models import MODELS, Colorization, Pair, Translation
+from lineart.training.checkpoint import Checkpoint, Place
+from lineart.training.device import Device
+from lineart.training.feed import Arrays
+from lineart.training.learner import Learner
+from lineart.training.recipe import Recipe
+from lineart.training.recipes import RECIPES, tiny
+from lineart.training.tasks import TASKS, Task
+from tests.drills.gpu.networks import open_device, open_reference
+from tests.drills.gpu.parts import Cases, Values
+from tests.drills.gpu.setting import Setting
+from tests.painted import STAND_INS
+
+FAMILIES = ("small", "additive_unet", "two_stage", "line_drawing", "ugatit", "ugatit_light")
+SMALL_FAMILIES = ("small", "line_drawing")
+"""Recipes whose tiny twins take steps."""
+RESUMED_BY_ROUNDING = ("line_drawing", "ugatit", "ugatit_light")
+"""Pairs with layers that have no deterministic gradient on CUDA; see `Device.here`."""
+
+
+@dataclass(frozen=True)
+class Speed:
+    """A stage whose steps are timed."""
+
+    recipe: str
+    stage: int
+    batch: int
+    """Images of a step."""
+
+
+SPEEDS = (
+    Speed("additive_unet", 1, 64), Speed("additive_unet", 0, 64),
+    Speed("small", 1, 8), Speed("small", 0, 16),
+    Speed("two_stage", 1, 16), Speed("two_stage", 0, 64),
+    Speed("line_drawing", 0, 4), Speed("ugatit_light", 0, 1), Speed("ugatit", 0, 1),
+)  # fmt: skip
+SMALL_SPEEDS = (Speed("small", 1, 4),)
+
+
+def training_steps(setting: Setting) -> Cases:
+    """Take a step of each stage of each recipe's tiny twin on CPU and GPU, and resume it."""
+    for name in SMALL_FAMILIES if setting.small else FAMILIES:
+        recipe = tiny(RECIPES[name]())
+        for number, stage in enumerate(recipe.stages):
+            yield f"{name}, {stage.name}", partial(_compare_steps, setting, recipe, number)
+
+
+def _compare_steps(setting: Setting, recipe: Recipe, number: int) -> Values:
+    arrays = random_arrays(recipe, number, recipe.stages[number].batch_size)
+    devices = (open_reference(), open_device("float32"), open_device("bfloat16"))
+    with _no_tf32():
+        learners = [open_learner(recipe, number, device) for device in devices]
+        cpu, full, half = [learner.step([_bring(learner, arrays)], 0) for learner in learners]
+    return {
+        "losses": cpu,
+        "float32_off": max(_relative(full[name], cpu[name]) for name in cpu),
+        "bfloat16_off": max(_relative(half[name], cpu[name]) for name in cpu),
+        **_resume(setting, learners[-1], number, arrays),
+    }
+
+
+def _resume(setting: Setting, learner: Learner, number: int, arrays: Arrays) -> Values:
+    """Take the second step in a learner that goes on, and in one that is given its state."""
+    nothing = replace(open_pair(learner.recipe), generators={})
+    state = {name: tensor.clone() for name, tensor in learner.tensors(nothing).items()}
+    other = open_learner(learner.recipe, number, learner.device)
+    other.restore(Checkpoint(Place(number, learner.stage.batch_size), state))
+    losses, ends = [], []
+    for one in (learner, other):
+        torch.manual_seed(1)
+        losses.append(one.step([_bring(one, arrays)], one.stage.batch_size))
+        ends.append(one.tensors(nothing))
+    off = max(_difference(tensor, ends[1][name]) for name, tensor in ends[0].items())
+    if setting.on_gpu and learner.recipe.model in RESUMED_BY_ROUNDING:
+        return {"resumed_off": off}
+    return {"resumed_losses_equal": losses[0] == losses[1], "resumed_equal": off == 0.0}
+
+
+def speed_of_steps(setting: Setting) -> Cases:
+    """Take whole training steps at the papers' sizes, on a batch that is there already.
+
+    The frozen networks of `two_stage`, `additive_unet` and `line_drawing` are left out of the time:
+    stand-ins that cost next to nothing take their place.
+    """
+    for speed in SMALL_SPEEDS if setting.small else SPEEDS:
+        recipe = RECIPES[speed.recipe]()
+        recipe = tiny(recipe) if setting.small else recipe
+        name = f"{speed.recipe}, {recipe.stages[speed.stage].name}, batch {speed.batch}"
+        yield name, partial(_time_steps, setting, recipe, speed)
+
+
+def _time_steps(setting: Setting, recipe: Recipe, speed: Speed) -> Values:
+    setting.start_memory()
+    learner = open_learner(recipe, speed.stage, open_device())
+    batch = _bring(learner, random_arrays(recipe, speed.stage, speed.batch))
+
+    def rate(*, deterministic: bool) -> float:
+        torch.backends.cudnn.deterministic = deterministic
+        return speed.batch / setting.time(lambda: learner.step([batch], 0), 5)
+
+    first_s = setting.time(lambda: learner.step([batch], 0), repeats=1, warm_up=0)
+    free = rate(deterministic=False)
+    return {
+        "first_step_s": first_s,
+        "images_per_s": rate(deterministic=True),
+        "images_per_s_not_deterministic": free,
+        "memory_gb": setting.read_memory_gb(),
+    }
+
+
+def open_pair(recipe: Recipe) -> Pair:
+    """Build a recipe's pair without memory for its weights."""
+    with torch.device("meta"):
+        return MODELS[recipe.model](**recipe.arguments)
+
+
+def open_task(recipe: Recipe) -> Task:
+    """Return what a recipe's pair is trained for."""
+    return TASKS[type(open_pair(recipe).task)]
+
+
+def open_learner(recipe: Recipe, number: int, device: Device) -> Learner:
+    """Open a stage with the same random weights on every device."""
+    torch.manual_seed(0)
+    pair = MODELS[recipe.model](**recipe.arguments)
+    frozen = {name: module.to(device.device) for name, module in STAND_INS.items()}
+    return Learner(recipe, number, pair, device, frozen)
+
+
+def random_arrays(recipe: Recipe, number: int, count: int) -> Arrays:
+    """Return `count` samples of random pixels, as the makers of samples give them."""
+    rng, crop = np.random.default_rng(0), recipe.stages[number].crop
+    task = open_pair(recipe).task
+    if isinstance(task, Translation):
+        return _unpaired_arrays(rng, count, crop, task.channels, recipe.classes)
+    is_draft = recipe.stages[number].objective == "draft"
+    return _coloring_arrays(rng, count, crop, task, is_draft=is_draft)
+
+
+def _unpaired_arrays(
+    rng: np.random.Generator, count: int, crop: int, channels: int, classes: int
+) -> Arrays:
+    shape = (count, crop, crop)
+    return {
+        "source": _pixels(rng, *shape, 3),
+        "target": _pixels(rng, *shape, *([3] if channels == 3 else [])),
+        "segmentation": rng.integers(0, max(classes, 1), shape).astype(np.uint8),
+        "depth": rng.random(shape).astype(np.float16),
+    }
+
+
+def _coloring_arrays(
+    rng: np.random.Generator, count: int, crop: int, task: Colorization, *, is_draft: bool
+) -> Arrays:
+    side = crop // task.draft_scale
+    size = side if is_draft else crop
+    arrays = {
+        "line": _pixels(rng, count, size, size),
+        "hint": (rng.random((count, hint_channels(task), side, side)) * 2 - 1).astype(np.float32),
+        "hint_mask": rng.random((count, 1, side, side)) < 0.02,
+        "color": _pixels(rng, count, size, size, 3),
+    }
+    if is_draft:
+        return arrays
+    return arrays | {
+        "small_line": _pixels(rng, count, side, side),
+        "source": (rng.random((count, side, side, 2)) * 2 - 1).astype(np.float32),
+        "spray": _pixels(rng, count, side, side, 4),
+        "has_true_draft": rng.random(count) < 0.4,
+    }
+
+
+def hint_channels(task: Colorization) -> int:
+    """Return how many channels hints have as the draft generator sees them."""
+    hint, line = np.zeros((1, 2, 2, 4), np.uint8), np.zeros((1, 2, 2), np.uint8)
+    return task.encode_hint(hint, line).shape[1]
+
+
+def _pixels(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    return rng.integers(0, 256, shape, dtype=np.uint8)
+
+
+def _bring(learner: Learner, arrays: Arrays) -> Any:
+    """Return arrays as a batch on a learner's device."""
+    return open_task(learner.recipe).to_batch(arrays, learner.device.device)
+
+
+@contextmanager
+def _no_tf32() -> Iterator[None]:
+    """Let float32 be float32 in the block: by default, convolutions on CUDA round it to TF32."""
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
+
+
+def _relative(value: float, truth: float) -> float:
+    return abs(value - truth) / max(abs(truth), 1e-3)
+
+
+def _difference(one: Tensor, other: Tensor) -> float:
+    """Return the largest difference of two tensors' numbers."""
+    return float((one.double() - other.double()).abs().max()) if one.numel() else 0.0
