@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from lineart.isolation import stop_cells
 from lineart.local_s3 import serve_s3
 from tests.drills.film import make_weights
 from tests.ray_head import LOOPBACK, Head, run_head
@@ -131,6 +132,8 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Run a real S3 server on loopback; give the folder whose subfolders are its buckets."""
     folder = tmp_path_factory.mktemp("s3")
     with serve_s3(folder):
+        # Processes that were started before do not know the server.
+        stop_cells()
         yield folder
 
 

@@ -70,16 +70,16 @@ torch.set_num_threads(1)
 place = f"file://{folder}/group"
 distributed.init_process_group("gloo", init_method=place, rank=rank, world_size=2)
 job = pickle.loads((folder / "job").read_bytes())
-train(job.open(Device.here(precision="float32"), LocalFeed(0)))
+train(job.open(Device.here(precision=sys.argv[3] or None), LocalFeed(0)))
 distributed.destroy_process_group()
 """
 
 
-def train_in_two_processes(job: Job, folder: Path) -> None:
+def train_in_two_processes(job: Job, folder: Path, precision: str = "") -> None:
     """Train without Ray, as `torchrun` would."""
     (folder / "job").write_bytes(pickle.dumps(job))
     command = [sys.executable, "-c", JOIN_GROUP]
-    processes = [subprocess.Popen([*command, str(rank), str(folder)]) for rank in (0, 1)]
+    processes = [subprocess.Popen([*command, str(rank), str(folder), precision]) for rank in (0, 1)]
     assert [process.wait(300) for process in processes] == [0, 0]
 
 
@@ -152,7 +152,7 @@ def test_two_workers_learn_what_one_does(data: Storage, tmp_path: Path, cpu: Dev
     losses = {"adversarial": 1.0, "cycle": 0.05, "segmentation": 1.0}
     stage = replace(job.recipe.stages[0], images=4, losses=losses)
     job = replace(job, recipe=replace(job.recipe, stages=(stage,)))
-    train_in_two_processes(job, tmp_path)
+    train_in_two_processes(job, tmp_path, "float32")
     alone = replace(job, output=Storage.at(str(tmp_path / "one")))
     train(alone.open(cpu, LocalFeed(0)))
     two, one = (checkpoint.read_at(j.output, Place(0, 4)).tensors for j in (job, alone))
