@@ -40,8 +40,9 @@ and a frame leaves its row, whose columns are 360 bytes."""
 MEBIBYTE = 2**20
 
 ALONE = """import sys, tyro
+from functools import partial
 from jobs import colorize, films
-films.FEW_FRAMES = sys.maxsize
+films.start_runner = partial(films.start_runner, few_frames=sys.maxsize)
 sys.exit(colorize.main(tyro.cli(colorize.Colorize)))"""
 
 
