@@ -66,11 +66,11 @@ def test_all_workers_are_at_work_at_once(
 
     def meet(*arguments: object) -> object:
         meeting.wait(60)
-        return made(*arguments)  # type: ignore[arg-type]
+        return made(*arguments)  # type: ignore[arg-type]  # passed on as they came
 
     def count(*arguments: object) -> object:
         opened.append(arguments)
-        return network(*arguments)  # type: ignore[arg-type]
+        return network(*arguments)  # type: ignore[arg-type]  # passed on as they came
 
     monkeypatch.setattr(stages, "make_frame", meet)
     monkeypatch.setattr(stages, "Network", count)
@@ -90,7 +90,7 @@ def test_workers_share_the_network_of_a_gpu(
 
     def count(*arguments: object) -> object:
         opened.append(arguments)
-        return network(*arguments)  # type: ignore[arg-type]
+        return network(*arguments)  # type: ignore[arg-type]  # passed on as they came
 
     monkeypatch.setattr(stages, "Network", count)
     monkeypatch.setattr("lineart.film.alone.has_cuda_driver", lambda: True)
