@@ -27,6 +27,8 @@ class Benchmark:
     """How often everything is measured, after one run to warm up."""
     frames: Path | None = None
     """A folder of real colour pictures, for codec and compose in place of the drawn ones."""
+    heights: str = "1080,2160"
+    """Heights of the frames of codec and compose in pixels, with commas between."""
     film_frames: int = 192
     """Length of the film of the part pipeline."""
     compare: Path | None = None

@@ -1,6 +1,6 @@
 """Turn photographs into line drawings, or into another style. The same command again goes on.
 
-python -m jobs.translate --images photos --output drawings --weights runs/line_drawing/weights
+python -m jobs.translate --images photos --output drawings
 python -m jobs.translate --images photos --output webtoon --weights runs/ugatit/weights \
     --align-faces yunet.onnx --attention
 """
@@ -23,8 +23,9 @@ class Translate:
     """Photographs: image files (a folder is a shot), or Parquet with columns frame and image."""
     output: str
     """Where frames, manifest, run.json and report.html go."""
-    weights: str
-    """The address of a folder of weights, such as a training leaves."""
+    weights: str = "drawing"
+    """Name of included weights (drawing: ink line drawings), or the address of a folder of weights,
+    such as a training leaves."""
     size: int | None = None
     """Short side of the network's picture in pixels: 512, 256 for faces, or all the weights take.
     A smaller photograph is not enlarged to it, unless the weights take one size alone."""

@@ -16,12 +16,20 @@ from lineart.benchmark.training import measure_training
 from lineart.device import use_one_thread
 
 PARTS: dict[str, Callable[[Benchmark], list[Figure]]] = {
-    "codec": lambda flags: measure_codec(flags.frames, flags.repeats),
-    "compose": lambda flags: measure_compose(flags.frames, flags.repeats),
+    "codec": lambda flags: measure_codec(flags.frames, flags.repeats, read_heights(flags)),
+    "compose": lambda flags: measure_compose(flags.frames, flags.repeats, read_heights(flags)),
     "network": lambda flags: measure_network(flags.repeats),
     "pipeline": lambda flags: measure_pipeline(flags.film_frames),
     "training": lambda flags: measure_training(flags.repeats),
 }
+
+
+def read_heights(flags: Benchmark) -> list[int]:
+    """Give the heights of frames; raises ValueError where they are not numbers above 0."""
+    heights = [int(height) for height in flags.heights.split(",")]
+    if min(heights) < 1:
+        raise ValueError(f"--heights {flags.heights!r} must be numbers above 0")
+    return heights
 
 
 def print_table(part: str, figures: list[Figure]) -> None:

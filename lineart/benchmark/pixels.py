@@ -21,7 +21,8 @@ from lineart.sample_film import SampleFrame, sample_film
 from lineart.weights import open_weights, read_weights
 
 NETWORK_SIZE_PX = 512
-SIZES: dict[str, Size] = {"1080p": (1080, 1920), "4K": (2160, 3840)}
+HEIGHTS_PX = (1080, 2160)
+"""Of frames of 16:9."""
 PICTURES = {".png", ".webp", ".jpg", ".jpeg", ".tif", ".tiff", ".tga", ".bmp"}
 
 
@@ -32,10 +33,12 @@ class Work(NamedTuple):
     line: Line
 
 
-def measure_codec(frames: Path | None, repeats: int) -> list[Figure]:
+def measure_codec(
+    frames: Path | None, repeats: int, heights_px: Sequence[int] = HEIGHTS_PX
+) -> list[Figure]:
     """Write composed frames and read line drawings: ours, OpenCV's, Pillow's."""
     figures = []
-    for case, work in load_work(frames).items():
+    for case, work in load_work(frames, heights_px).items():
         composed = [compose(one.color, one.line) for one in work]
         lines = [_save_with_pillow(one.line) for one in work]
         figures += compare(f"write {case}", _writers(composed), repeats)
@@ -43,10 +46,12 @@ def measure_codec(frames: Path | None, repeats: int) -> list[Figure]:
     return figures
 
 
-def measure_compose(frames: Path | None, repeats: int) -> list[Figure]:
+def measure_compose(
+    frames: Path | None, repeats: int, heights_px: Sequence[int] = HEIGHTS_PX
+) -> list[Figure]:
     """Compose, and compose and write: ours and Algorithm 2 of paper 001 to the letter."""
     figures = []
-    for case, work in load_work(frames).items():
+    for case, work in load_work(frames, heights_px).items():
         pairs = [(compose(*one), compose_literal(*one)) for one in work]
         lowest = min(_psnr(ours, letter) for ours, letter in pairs)
         first, *rest = compare(f"compose {case}", _composers(work), repeats)
@@ -55,8 +60,8 @@ def measure_compose(frames: Path | None, repeats: int) -> list[Figure]:
     return figures
 
 
-def load_work(folder: Path | None) -> dict[str, list[Work]]:
-    """Give the frames of each case: the sample film's shots at two sizes, or a folder's pictures.
+def load_work(folder: Path | None, heights_px: Sequence[int]) -> dict[str, list[Work]]:
+    """Give the frames of each case: the sample film's shots at each height, or a folder's pictures.
 
     The film comes as flat as its painter left it, and as the included weights colour it, which
     leaves a fine grain that no compressor likes.
@@ -64,17 +69,18 @@ def load_work(folder: Path | None) -> dict[str, list[Work]]:
     Raises:
         ValueError: the folder holds no picture.
     """
+    sizes: dict[str, Size] = {f"{side}p": (side, side * 16 // 9) for side in heights_px}
     if folder is None:
-        painted = {f"{name} painted": _draw(size, colorizer=None) for name, size in SIZES.items()}
+        painted = {f"{name} painted": _draw(size, colorizer=None) for name, size in sizes.items()}
         pair = from_files(read_weights(open_weights("default")))
-        return painted | {name: _draw(size, Colorizer(pair)) for name, size in SIZES.items()}
+        return painted | {name: _draw(size, Colorizer(pair)) for name, size in sizes.items()}
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES)
     if not paths:
         raise ValueError(f"there is no picture in {folder}")
     chosen = [paths[i] for i in np.linspace(0, len(paths) - 1, min(6, len(paths))).astype(int)]
     pictures = [decode_color(path.read_bytes()) for path in chosen]
     return {
-        name: [_work_of(picture, min(size)) for picture in pictures] for name, size in SIZES.items()
+        name: [_work_of(picture, min(size)) for picture in pictures] for name, size in sizes.items()
     }
 
 

@@ -1,5 +1,7 @@
 """Protocol `paper_001`: FID without hints at 512; PSNR and SSIM of pictures of 1,500 px and more.
 
+Both sizes are those of the paper, and can be chosen.
+
 Source:
     Paper 001, 4.4 and table 2: lines by XDoG, and real pairs of line and colour, each by itself.
     Pictures are coloured at 512, their lines laid over them by frequency separation (3.4), and
@@ -21,35 +23,28 @@ from lineart.imaging.frequency import compose
 from lineart.imaging.hints import no_hints
 from lineart.metrics import leakage, psnr, ssim
 
-PICTURE_PX = 512
-"""Short side at which pictures are coloured, and features taken."""
-
-FULL_PX = 1500
-"""Short side from which PSNR and SSIM count."""
-
 XDOG, DRAWN = "XDoG lines", "drawn lines"
-
-ABOUT = (
-    f"Coloured without hints at a short side of {PICTURE_PX}, lines laid over. Distances: at "
-    f"{PICTURE_PX}, against the pictures. PSNR and SSIM: at the picture's own size, of pictures "
-    f"whose short side is {FULL_PX:,} px or more. Leakage: colours below the lines, at "
-    f"{PICTURE_PX}."
-)
 
 
 def open_paper_001(request: Request) -> Plan:
     """Plan the protocol; raises as `plan_coloring`."""
     scores = ("psnr_full", "ssim_full", "leakage")
-    return plan_coloring(request, judge, scores=scores, kinds=("frechet",), about=ABOUT)
+    about = (
+        f"Coloured without hints at a short side of {request.network_size}, lines laid over. "
+        f"Distances: at {request.network_size}, against the pictures. PSNR and SSIM: at the "
+        f"picture's own size, of pictures whose short side is {request.full_size:,} px or more. "
+        f"Leakage: colours below the lines, at {request.network_size}."
+    )
+    return plan_coloring(request, judge, scores=scores, kinds=("frechet",), about=about)
 
 
 def judge(request: Request, unit: Unit) -> Finding:
     """Colour a picture in every way; its features, and if it is large its scores."""
-    set_name, picture, color, line = prepare(unit)
+    set_name, picture, color, line = prepare(request, unit)
     colors = fill_all(request, line)
     made: dict[str, Frame] = {way: compose(one, line) for way, one in colors.items()}
     short_side_px = min(picture.color.shape[:2])
-    full = compare_full(request, picture) if short_side_px >= FULL_PX else {}
+    full = compare_full(request, picture) if short_side_px >= request.full_size else {}
     rows = []
     for way, one in colors.items():
         leak = leakage(one, line)
@@ -60,14 +55,14 @@ def judge(request: Request, unit: Unit) -> Finding:
         rows,
         see(request, set_name, color, made, 0),
         {set_name: strip(picture.name, shown)} if unit.is_shown else {},
-        list(notes(short_side_px)),
+        list(notes(request, short_side_px)),
     )
 
 
-def prepare(unit: Unit) -> tuple[str, Picture, Frame, Line]:
+def prepare(request: Request, unit: Unit) -> tuple[str, Picture, Frame, Line]:
     """Read a picture; give its set, itself, and its colours and lines as networks see them."""
     picture = read_unit(unit)
-    color = resize(picture.color, fit_short_side(picture.color.shape[:2], PICTURE_PX))
+    color = resize(picture.color, fit_short_side(picture.color.shape[:2], request.network_size))
     kind = XDOG if picture.line is None else DRAWN
     return f"{unit.place}, {kind}", picture, color, draw(picture, color)
 
@@ -88,7 +83,7 @@ def fill_all(request: Request, line: Line) -> dict[str, Frame]:
 def compare_full(request: Request, picture: Picture) -> dict[str, dict[str, float]]:
     """Colour a picture's lines of full size as a film's, and compare with the picture."""
     line = draw(picture, picture.color)
-    small = resize(line, fit_short_side(line.shape, PICTURE_PX))
+    small = resize(line, fit_short_side(line.shape, request.network_size))
     found = {}
     for way, color in fill_all(request, small).items():
         made = compose(color, line)
@@ -99,9 +94,10 @@ def compare_full(request: Request, picture: Picture) -> dict[str, dict[str, floa
     return found
 
 
-def notes(short_side_px: int) -> list[str]:
+def notes(request: Request, short_side_px: int) -> list[str]:
     """Say what does not hold for a picture of this size."""
-    if short_side_px >= FULL_PX:
+    if short_side_px >= request.full_size:
         return []
-    small = [f"short side below {PICTURE_PX} px: enlarged"] if short_side_px < PICTURE_PX else []
-    return [*small, f"short side below {FULL_PX:,} px: without PSNR and SSIM"]
+    is_small = short_side_px < request.network_size
+    small = [f"short side below {request.network_size} px: enlarged"] if is_small else []
+    return [*small, f"short side below {request.full_size:,} px: without PSNR and SSIM"]

@@ -9,7 +9,7 @@ from lineart.evaluation.cases import Case, run_trial
 from lineart.evaluation.coloring import plan_coloring, see
 from lineart.evaluation.colors import hint_difference, sheet_row
 from lineart.evaluation.findings import Finding, Plan, Row
-from lineart.evaluation.paper_001 import PICTURE_PX, prepare
+from lineart.evaluation.paper_001 import prepare
 from lineart.evaluation.pictures import Unit, source_of
 from lineart.evaluation.request import Request
 from lineart.evaluation.ways import ways_at
@@ -20,22 +20,21 @@ from lineart.metrics import leakage
 
 HINTS = 140
 
-ABOUT = (
-    f"Coloured at a short side of {PICTURE_PX} with {HINTS} hint pixels of the picture, lines laid "
-    f"over. Distances: at {PICTURE_PX}, against the pictures. dE at hints and leakage: colours "
-    "below the lines."
-)
-
 
 def open_paper_002(request: Request) -> Plan:
     """Plan the protocol; raises as `plan_coloring`."""
     scores = ("de_hints", "leakage")
-    return plan_coloring(request, judge, scores=scores, kinds=("frechet",), about=ABOUT)
+    about = (
+        f"Coloured at a short side of {request.network_size} with {HINTS} hint pixels of the "
+        f"picture, lines laid over. Distances: at {request.network_size}, against the pictures. "
+        "dE at hints and leakage: colours below the lines."
+    )
+    return plan_coloring(request, judge, scores=scores, kinds=("frechet",), about=about)
 
 
 def judge(request: Request, unit: Unit) -> Finding:
     """Colour a picture with hints in every way; its features and scores."""
-    set_name, picture, color, line = prepare(unit)
+    set_name, picture, color, line = prepare(request, unit)
     painted = remove_lines(color, line)
     case = Case(picture.name, source_of(unit), unit.number, picture, color, line, painted)
     trial = run_trial(case, HINTS, ways_at(HINTS, request), request.seed)

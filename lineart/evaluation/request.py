@@ -47,6 +47,8 @@ class Request:
     """Of folders only pictures whose names these shards hold: those that were held out."""
     network_size: int = 512
     """Short side at which networks see pictures; for colors 0: each at its own size."""
+    full_size: int = 1500
+    """For paper_001: short side in pixels from which pictures have PSNR and SSIM."""
     sheet: int = 6
     """Pictures to show, for each number of hints."""
     seed: int = 0
@@ -64,8 +66,8 @@ class Request:
             )
         if self.limit is not None and self.limit < 1:
             raise ValueError(f"limit {self.limit} must be above 0")
-        if min(self.network_size, self.sheet) < 0:
-            raise ValueError("network size and sheet must be numbers from 0")
+        if min(self.network_size, self.full_size, self.sheet) < 0:
+            raise ValueError("network size, full size and sheet must be numbers from 0")
         if not split(self.data):
             raise ValueError("there must be at least one address in data")
         if self.group is not None:

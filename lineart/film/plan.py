@@ -200,9 +200,8 @@ def _relabel(ledger: pa.Table, finished: Sequence[Shown]) -> pa.Table:
 def _plan_work(plan: Plan, remaining: Sequence[Shown], finished: Sequence[Shown]) -> None:
     """Plan the frames that do not stand: those that show the same together."""
     finished_of = {one.pixels: one.frame.output for one in reversed(finished)}
-    formats = dict(
-        zip(*(plan.rows[name].to_pylist() for name in ("output", "precision")), strict=True)
-    )
+    columns = ("output", "precision") if any(one.pixels in finished_of for one in remaining) else ()
+    formats = dict(zip(*(plan.rows[name].to_pylist() for name in columns), strict=True))
     copies: dict[tuple[str, str | None], Copying] = {}
     work: dict[tuple[str, str | None], Work] = {}
     for one in remaining:

@@ -143,33 +143,30 @@ def line_drawing_baseline() -> Recipe:
 
 
 def small_line_drawing() -> Recipe:
-    """Give `line_drawing` for a CPU core: a sixteenth of the parameters, a quarter of the pixels.
+    """The recipe of the weights `drawing`: `line_drawing` at half the width, 7 minutes of an H100.
 
     SqueezeNet's embedding stands for CLIP's, and there is no depth. Its weight is a tenth of
     CLIP's: at 10 it was 17 where the adversarial term was 1.3, and the style was not learned.
-
-    Measured once, on 630 photographs and painted scenes, 322 of them with regions, and 215 pen
-    drawings. On 80 held-out pictures the embeddings of drawing and picture are 2.38 apart; the
-    baseline's 2.31, which is better by 0.08 +- 0.03. On 33 held-out scenes a new U-Net, trained to
-    read the regions from the drawings alone, is right in 38 % of the pixels; of the baseline's
-    drawings in 33 and 35 %.
+    Batches of 16 draw eyes and mouths where batches of 4, with twice the steps, leave them out.
     """
     recipe = line_drawing().without({"geometry"})
     stages = tuple(
         replace(
             s,
             losses=s.losses | {"semantics": 1.0},
-            images=12_000,
-            crop=128,
+            images=24_448,
+            batch_size=16,
             learning_rate=5e-4,
-            save_every=1_000,
+            save_every=6_112,
         )
         for s in recipe.stages
     )
     return replace(
         recipe,
-        arguments={"width": 16, "blocks": 3},
+        arguments={"width": 32, "blocks": 3},
         stages=stages,
+        ema_decay=0.99,
+        balance=0.5,
         features={"semantics": "squeezenet1_0_embedding"},
         classes=9,
     )

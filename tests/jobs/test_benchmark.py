@@ -6,23 +6,15 @@ import pytest
 
 from jobs import benchmark
 from jobs.work.benchmark import PARTS
-from lineart.benchmark import pixels
 from lineart.benchmark.comparison import compare_runs, differences
 from lineart.benchmark.timing import Figure
 from lineart.codec import encode_png
 
 
-@pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Measure at a size that takes no time."""
-    monkeypatch.setattr(pixels, "SIZES", {"small": (54, 96)})
-    monkeypatch.setattr(pixels, "NETWORK_SIZE_PX", 32)
-
-
-@pytest.mark.usefixtures("small")
 def test_last_line_is_json(capsys: pytest.CaptureFixture[str]) -> None:
     """The last line holds machine, versions, commit and, part by part, both ways side by side."""
-    assert benchmark.main(benchmark.Benchmark(parts="codec,compose", repeats=2)) == 0
+    flags = benchmark.Benchmark(parts="codec,compose", repeats=2, heights="54")
+    assert benchmark.main(flags) == 0
     result = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert {"machine", "versions", "commit", "parts"} <= set(result)
     assert list(result["parts"]) == ["codec", "compose"]
@@ -31,15 +23,14 @@ def test_last_line_is_json(capsys: pytest.CaptureFixture[str]) -> None:
         assert all(figure["median_ms"] > 0 for figure in figures)
 
 
-@pytest.mark.usefixtures("small")
 def test_real_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A folder of pictures takes the place of the drawn frames; an empty one is refused."""
-    flags = benchmark.Benchmark(parts="codec", repeats=1, frames=tmp_path)
+    flags = benchmark.Benchmark(parts="codec", repeats=1, frames=tmp_path, heights="54")
     assert benchmark.main(flags) == 2
     picture = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
     (tmp_path / "a.png").write_bytes(encode_png(picture))
     assert benchmark.main(flags) == 0
-    assert "write small" in capsys.readouterr().out
+    assert "write 54p" in capsys.readouterr().out
 
 
 def test_wrong_flags(capsys: pytest.CaptureFixture[str]) -> None:
@@ -47,26 +38,29 @@ def test_wrong_flags(capsys: pytest.CaptureFixture[str]) -> None:
     assert benchmark.main(benchmark.Benchmark(parts="codecs")) == 2
     assert "parts are codec, compose" in capsys.readouterr().err
     assert benchmark.main(benchmark.Benchmark(repeats=0)) == 2
+    assert benchmark.main(benchmark.Benchmark(heights="54,-1")) == 2
+    assert "--heights '54,-1' must be numbers above 0" in capsys.readouterr().err
     capsys.readouterr()
     assert benchmark.main(benchmark.Benchmark(dry_run=True)) == 0
     assert json.loads(capsys.readouterr().out)["parts"] == ",".join(PARTS)
 
 
-@pytest.mark.usefixtures("small")
 def test_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A figure that took twice as long before is twice as fast now; other cases are named."""
-    assert benchmark.main(benchmark.Benchmark(parts="compose", repeats=1)) == 0
+    assert benchmark.main(benchmark.Benchmark(parts="compose", repeats=1, heights="54")) == 0
     earlier = json.loads(capsys.readouterr().out.splitlines()[-1])
-    (figure,) = [f for f in earlier["parts"]["compose"] if f["case"] == "compose small"][:1]
+    (figure,) = [f for f in earlier["parts"]["compose"] if f["case"] == "compose 54p"][:1]
     figure["case"] = "gone"
     (tmp_path / "before.txt").write_text(f"a table\n{json.dumps(earlier)}\n")
-    flags = benchmark.Benchmark(parts="compose", repeats=1, compare=tmp_path / "before.txt")
+    flags = benchmark.Benchmark(
+        parts="compose", repeats=1, heights="54", compare=tmp_path / "before.txt"
+    )
     assert benchmark.main(flags) == 0
     printed = capsys.readouterr().out.splitlines()
     ratios = [line for line in printed if line.endswith("x") and line.startswith("compose ")]
     assert len(ratios) == len(json.loads(printed[-1])["parts"]["compose"]) - 1
     assert f"only before: compose  gone  {figure['way']}" in printed
-    assert f"only now: compose  compose small  {figure['way']}" in printed
+    assert f"only now: compose  compose 54p  {figure['way']}" in printed
     assert "machine" not in "".join(printed[:-1])
 
 
@@ -86,12 +80,11 @@ def test_times_as_fast() -> None:
 @pytest.mark.parametrize(
     "text", ["", "no JSON", "[1]", '{"parts": 3}', '{"parts": {"codec": [1]}}']
 )
-def test_not_an_earlier_run(
-    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], small: None
-) -> None:
+def test_not_an_earlier_run(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A file that is none of ours is refused with a sentence."""
-    del small
     (tmp_path / "before.txt").write_text(text)
-    flags = benchmark.Benchmark(parts="compose", repeats=1, compare=tmp_path / "before.txt")
+    flags = benchmark.Benchmark(
+        parts="compose", repeats=1, heights="54", compare=tmp_path / "before.txt"
+    )
     assert benchmark.main(flags) == 2
     assert "benchmark: it" in capsys.readouterr().err

@@ -17,7 +17,6 @@ from jobs.evaluate import Evaluate, main
 from jobs.work.evaluate import make_printer, run
 from lineart.codec import decode_color
 from lineart.datasets.shards import Row, finish, write_shard
-from lineart.evaluation import paper_001
 from lineart.evaluation.findings import Plan
 from lineart.evaluation.pictures import open_place
 from lineart.evaluation.request import Request
@@ -306,15 +305,11 @@ def means(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_means(tmp_path_factory.mktemp("features"))
 
 
-def test_paper_001(
-    flags: Evaluate, folder: Path, means: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_paper_001(flags: Evaluate, folder: Path, means: Path, tmp_path: Path) -> None:
     """Drawn and extracted lines stand apart; only large pictures have PSNR and SSIM."""
-    monkeypatch.setattr(paper_001, "PICTURE_PX", 64)
-    monkeypatch.setattr(paper_001, "FULL_PX", 100)
     large = cv2.resize(cv2.imread(str(folder / "s/color/3.png")), (256, 144))
     assert cv2.imwrite(str(folder / "s/color/large.png"), large)
-    asked = replace(flags.request, hints=None, network_size=512, fid_features=str(means))
+    asked = replace(flags.request, hints=None, full_size=100, fid_features=str(means))
     assert main(replace(flags, request=asked, protocol="paper_001")) == 0
     out = tmp_path / "out"
     table = table_of(out)
@@ -333,15 +328,20 @@ def test_paper_001(
 
 
 def test_paper_001_at_full_size_is_what_the_film_makes(
-    folder: Path, tiny_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, tiny_weights: Path, tmp_path: Path
 ) -> None:
     """PSNR and SSIM are those of the frame that `jobs.colorize` gives for the same line."""
-    monkeypatch.setattr(paper_001, "PICTURE_PX", 64)
-    monkeypatch.setattr(paper_001, "FULL_PX", 72)
     lines, color, out = folder / "s/line", tmp_path / "color", tmp_path / "out"
     made = Colorize(lines=str(lines), output=str(color), weights=str(tiny_weights), network_size=64)
     assert colorize(made) == 0
-    asked = Request(data=str(folder), weights=f"tiny={tiny_weights}", fid_features="none", sheet=0)
+    asked = Request(
+        data=str(folder),
+        weights=f"tiny={tiny_weights}",
+        fid_features="none",
+        network_size=64,
+        full_size=72,
+        sheet=0,
+    )
     assert main(Evaluate(request=asked, output=str(out), protocol="paper_001")) == 3
     rows = {row["picture"]: row for row in read_scores(out) if row["way"] == "tiny"}
     for number in range(3):
@@ -354,17 +354,11 @@ def test_paper_001_at_full_size_is_what_the_film_makes(
         assert float(row["ssim_full"]) == pytest.approx(expected, abs=1e-4)
 
 
-def test_paper_002(
-    flags: Evaluate, tmp_path: Path, means: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_paper_002(flags: Evaluate, tmp_path: Path, means: Path) -> None:
     """Networks side by side, the concatenating U-Net among them, and every baseline."""
-    monkeypatch.setattr(paper_001, "PICTURE_PX", 64)
-    monkeypatch.setattr("lineart.evaluation.paper_002.PICTURE_PX", 64)
     concat = write_weights(tmp_path / "concat", "concat_unet", width=2)
     weights = f"{flags.request.weights},{concat}"
-    asked = replace(
-        flags.request, hints=None, network_size=512, fid_features=str(means), weights=weights
-    )
+    asked = replace(flags.request, hints=None, fid_features=str(means), weights=weights)
     assert main(replace(flags, request=asked, protocol="paper_002")) == 0
     table = table_of(tmp_path / "out")
     assert {way for _, way, _ in table} == {"tiny", "concat", *BASELINES}
@@ -397,12 +391,9 @@ def test_without_features_the_others_are_computed(
 ) -> None:
     """The distance is missing by its own name, with what is wrong; nothing is downloaded."""
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
-    monkeypatch.setattr("lineart.evaluation.paper_002.PICTURE_PX", 64)
-    monkeypatch.setattr(paper_001, "PICTURE_PX", 64)
     asked = replace(
         flags.request,
         hints=None,
-        network_size=512,
         limit=1,
         baselines="",
         fid_features=features,
@@ -600,9 +591,7 @@ def test_the_same_numbers_on_ray(
     flags: Evaluate, means: Path, tmp_path: Path, joined_ray: Head, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Alone and on a cluster all tables are equal to the last digit."""
-    asked = replace(
-        flags.request, hints=None, network_size=512, fid_features=str(means), baselines="nearest"
-    )
+    asked = replace(flags.request, hints=None, fid_features=str(means), baselines="nearest")
     outs = [tmp_path / "ray", tmp_path / "alone"]
     assert joined_ray.address
     for out in outs:

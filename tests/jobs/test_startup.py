@@ -30,7 +30,7 @@ NEEDED = {
     "export_onnx": "--output output",
     "prepare_data": "--images images --output output",
     "train": "--recipe small --data data --output output",
-    "translate": "--images images --output output --weights weights",
+    "translate": "--images images --output output",
 }
 """The flags without which a command does not start."""
 

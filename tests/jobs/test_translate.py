@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import pytest
 from PIL import Image
 from pyarrow import parquet
@@ -194,6 +195,21 @@ def test_dry_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(flags) == 0
     assert json.loads(capsys.readouterr().out)["images"] == "a"
     assert not (tmp_path / "out").exists()
+
+
+def test_the_included_weights_draw(tmp_path: Path) -> None:
+    """Without `--weights` a photograph becomes ink on paper, with the ink where its edges are."""
+    photo = np.full((256, 384, 3), (120, 160, 220), np.uint8)
+    cv2.circle(photo, (190, 130), 70, (200, 60, 40), -1, cv2.LINE_AA)
+    save(tmp_path / "in/disk.png", photo)
+    assert main(Translate(images=str(tmp_path / "in"), output=str(tmp_path / "out"))) == 0
+    drawing = cv2.imread(str(tmp_path / "out/frames/disk.png"), cv2.IMREAD_GRAYSCALE)
+    assert drawing is not None
+    assert drawing.shape == (256, 384)
+    distance = np.hypot(*np.ogrid[-130:126, -190:194])
+    edge, inside = abs(distance - 70) < 3, distance < 55
+    assert drawing[edge].mean() < 200
+    assert drawing[inside].mean() > 230
 
 
 @pytest.mark.usefixtures("joined_ray")
