@@ -14,8 +14,8 @@ import numpy as np
 import tyro
 
 from jobs.colorize import Colorize
-from jobs.films import Command, run
 from jobs.work.colorize import read_film
+from jobs.work.films import Command, run
 from lineart.codec import decode_line
 from lineart.film.colorization import Coloring
 from lineart.film.task import Run, Shrunk, Task

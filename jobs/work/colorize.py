@@ -4,7 +4,7 @@ from dataclasses import asdict
 from functools import partial
 
 from jobs.colorize import Colorize
-from jobs.films import Command, choose_film, run
+from jobs.work.films import Command, choose_film, run
 from lineart.film.colorization import LAYERS, open_coloring
 from lineart.film.frames import OPENRASTER
 from lineart.film.opening import Film, OpenTask

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from jobs.colorize import Colorize
 from jobs.demo import Demo
-from jobs.films import PAGE
 from jobs.work.colorize import work as colorize
+from jobs.work.films import PAGE
 from lineart.codec import encode_png
 from lineart.local_s3 import serve_s3
 from lineart.sample_film import SampleFrame, sample_film

@@ -3,8 +3,8 @@
 from dataclasses import asdict
 from functools import partial
 
-from jobs.films import Command, choose_film, run
 from jobs.translate import Translate
+from jobs.work.films import Command, choose_film, run
 from lineart.film.opening import Film, OpenTask
 from lineart.film.translation import open_translating
 from lineart.storage import read_file
