@@ -6,7 +6,7 @@ from lineart.device import Precision
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
+class FilmFlags:
     """Which frames to make, and with how many workers."""
 
     shots: str | None = None

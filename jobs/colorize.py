@@ -12,7 +12,7 @@ from typing import Annotated
 
 import tyro
 
-from jobs.choice import Choice
+from jobs.choice import FilmFlags
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ class Colorize:
     """Also write, below layers/, the colours without the lines, as PNG."""
     openraster: bool = False
     """Also write, below openraster/, lines and colours as layers, for Krita and GIMP."""
-    choice: Annotated[Choice, tyro.conf.OmitArgPrefixes] = field(default_factory=Choice)
+    choice: Annotated[FilmFlags, tyro.conf.OmitArgPrefixes] = field(default_factory=FilmFlags)
 
 
 def main(flags: Colorize) -> int:

@@ -19,7 +19,7 @@ from typing import Literal
 
 import tyro
 
-from lineart.datasets.bounds import Bounds
+from lineart.datasets.filter_bounds import FilterBounds
 from lineart.datasets.layouts import LayoutName
 
 DONE, WRONG_INPUT, INTERRUPTED = 0, 2, 130
@@ -78,7 +78,7 @@ class PrepareData:
     """Quality of that WebP, 1 to 100."""
     shard_mb: int = 128
     """Size of a shard, about."""
-    bounds: tyro.conf.OmitArgPrefixes[Bounds] = field(default_factory=Bounds)
+    bounds: tyro.conf.OmitArgPrefixes[FilterBounds] = field(default_factory=FilterBounds)
     dry_run: bool = False
     """Print the configuration and stop."""
 

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import tyro
 
-from jobs.choice import Choice
+from jobs.choice import FilmFlags
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ class Translate:
     """YuNet's ONNX file: raise the contrast, and translate the largest face, upright, alone."""
     attention: bool = False
     """Also show, below attention/, where the network looks."""
-    choice: Annotated[Choice, tyro.conf.OmitArgPrefixes] = field(default_factory=Choice)
+    choice: Annotated[FilmFlags, tyro.conf.OmitArgPrefixes] = field(default_factory=FilmFlags)
 
 
 def main(flags: Translate) -> int:

@@ -112,12 +112,12 @@ class Colorizer:
         return tensor_to_colors(color)
 
 
-class Answers(NamedTuple):
+class TranslatorOutput(NamedTuple):
     """What a translating pair makes of photographs."""
 
     pictures: UInt8[np.ndarray, "B H W *C"]
     """Line drawings (no last axis; 0 = ink, 255 = paper) or sRGB pictures."""
-    heats: UInt8[np.ndarray, "B HeatH HeatW"] | None
+    attention_maps: UInt8[np.ndarray, "B HeatH HeatW"] | None
     """Where the network looks, each picture's least 0 and its most 255; None without attention."""
 
 
@@ -151,7 +151,7 @@ class Translator:
         self.multiple = pair.multiple
         self.generator = prepare(pair.generators["target"], self.device, self.dtype)
 
-    def __call__(self, photos: Photos) -> Answers:
+    def __call__(self, photos: Photos) -> TranslatorOutput:
         """Translate photographs of one size.
 
         Raises:
@@ -167,14 +167,16 @@ class Translator:
         starts = range(0, len(padded), self.batch_size)
         answers = [self.translate_batch(padded[start:][: self.batch_size]) for start in starts]
         pictures = [answer.pictures[:, :height, :width] for answer in answers]
-        heats = [answer.heats for answer in answers if answer.heats is not None]
-        return Answers(
+        attention_maps = [
+            answer.attention_maps for answer in answers if answer.attention_maps is not None
+        ]
+        return TranslatorOutput(
             np.ascontiguousarray(np.concatenate(pictures)[:count]),
-            np.concatenate(heats)[:count] if heats else None,
+            np.concatenate(attention_maps)[:count] if attention_maps else None,
         )
 
     @torch.inference_mode()
-    def translate_batch(self, photos: Photos) -> Answers:
+    def translate_batch(self, photos: Photos) -> TranslatorOutput:
         """Translate one full batch; what was added below and on the right is not cut off."""
         photo = color_to_tensor(torch.from_numpy(photos).to(self.device))
         height, width = photo.shape[2:]
@@ -184,10 +186,10 @@ class Translator:
         photo = F.pad(photo, padding, mode="replicate").to(self.dtype)
         translated = self.generator(photo)
         pictures = tensor_to_colors(translated.picture)
-        heat = translated.heat
-        return Answers(
+        attention_map = translated.attention_map
+        return TranslatorOutput(
             pictures[..., 0] if self.channels == 1 else pictures,
-            None if heat is None else heat_to_pixels(heat.float()),
+            None if attention_map is None else heat_to_pixels(attention_map.float()),
         )
 
 
@@ -200,12 +202,14 @@ def prepare(generator: nn.Module, device: torch.device, dtype: torch.dtype) -> n
     return channels_last
 
 
-def heat_to_pixels(heat: Float[Tensor, "B 1 HeatH HeatW"]) -> UInt8[np.ndarray, "B HeatH HeatW"]:
+def heat_to_pixels(
+    attention_map: Float[Tensor, "B 1 HeatH HeatW"],
+) -> UInt8[np.ndarray, "B HeatH HeatW"]:
     """Spread each picture's heat over 0..255; one that is the same everywhere becomes 0."""
-    least = heat.amin(dim=(2, 3), keepdim=True)
-    spread = (heat.amax(dim=(2, 3), keepdim=True) - least).clamp(min=1e-6)
+    least = attention_map.amin(dim=(2, 3), keepdim=True)
+    spread = (attention_map.amax(dim=(2, 3), keepdim=True) - least).clamp(min=1e-6)
     pixels: UInt8[np.ndarray, "B HeatH HeatW"]
-    pixels = ((heat - least) / spread * 255).round().byte()[:, 0].cpu().numpy()
+    pixels = ((attention_map - least) / spread * 255).round().byte()[:, 0].cpu().numpy()
     return pixels
 
 

@@ -18,7 +18,7 @@ from pyarrow import parquet
 
 from lineart.storage import Storage
 
-Row = dict[str, Any]
+ManifestRow = dict[str, Any]
 """One frame's row; the keys are the names of `SCHEMA`."""
 
 SCHEMA = pa.schema(
@@ -60,14 +60,14 @@ MANIFEST = "manifest/manifest.parquet"
 PARTS = "manifest/_parts"
 
 
-def make_row(values: Mapping[str, Any]) -> Row:
+def make_row(values: Mapping[str, Any]) -> ManifestRow:
     """Give a full row, stamped with the present time; columns not in `values` are null."""
     row = {name: values.get(name) for name in SCHEMA.names}
     row["written_at"] = datetime.now(UTC)
     return row
 
 
-def make_table(rows: Sequence[Row]) -> pa.Table:
+def make_table(rows: Sequence[ManifestRow]) -> pa.Table:
     """Give rows as a table."""
     return pa.Table.from_pylist(list(rows), schema=SCHEMA)
 

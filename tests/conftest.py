@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from lineart.isolation import stop_cells
 from lineart.local_s3 import serve_s3
+from lineart.sandbox import stop_sandboxes
 from tests.drills.film import make_weights
 from tests.ray_head import LOOPBACK, Head, run_head
 
@@ -133,7 +133,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("s3")
     with serve_s3(folder):
         # Processes that were started before do not know the server.
-        stop_cells()
+        stop_sandboxes()
         yield folder
 
 

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from lineart.codec import encode_png
 from lineart.datasets.maps import encode_depth
 from lineart.datasets.samples import Picture
-from lineart.datasets.shards import Row, finish, write_shard
+from lineart.datasets.shards import ShardRow, finish, write_shard
 from lineart.storage import Storage
 
 SIDES = ("train", "validation")
@@ -40,11 +40,11 @@ def write_shards(there: Storage, pictures: Iterable[Picture]) -> Storage:
     return there
 
 
-def _row(picture: Picture) -> Row:
+def _row(picture: Picture) -> ShardRow:
     height, width = picture.color.shape[:2]
     assert picture.segmentation is not None
     assert picture.depth is not None
-    return Row(
+    return ShardRow(
         *(picture.name, encode_png(picture.color), None, width, height),
         *("", "", "", "drawn"),
         licence="CC0",

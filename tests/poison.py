@@ -15,10 +15,10 @@ import tyro
 
 from jobs.colorize import Colorize
 from jobs.work.colorize import read_film
-from jobs.work.films import Command, run
+from jobs.work.films import FilmCommand, run
 from lineart.codec import decode_line
-from lineart.film.colorization import Coloring
-from lineart.film.task import Run, Shrunk, Task
+from lineart.film.tasks import FilmTask, NetworkInputs, RunNetwork
+from lineart.film.tasks.colorize import ColorizeTask
 
 STAGES = ("decode", "hint", "network", "compose")
 MARK = 13
@@ -58,17 +58,17 @@ def decode(data: bytes) -> np.ndarray:
     return decode_line(data)
 
 
-class PoisonedColoring(Coloring):
+class PoisonedColoring(ColorizeTask):
     """Colours drawings as ever, but for those that are poison."""
 
     decode = staticmethod(decode)
 
-    def shrink(self, data: bytes, picture: np.ndarray, hint: bytes | None) -> Shrunk:
+    def shrink(self, data: bytes, picture: np.ndarray, hint: bytes | None) -> NetworkInputs:
         """Make the network's inputs."""
         act(data, "hint")
         return super().shrink(data, picture, hint)
 
-    def open_network(self, files: Mapping[str, bytes], **settings: Any) -> Run:
+    def open_network(self, files: Mapping[str, bytes], **settings: Any) -> RunNetwork:
         """Build the network."""
         network = super().open_network(files, **settings)
 
@@ -85,7 +85,7 @@ class PoisonedColoring(Coloring):
         return super().compose(answers, kept)
 
 
-def open_poisoned(open_task: Any, files: Mapping[str, bytes]) -> Task:
+def open_poisoned(open_task: Any, files: Mapping[str, bytes]) -> FilmTask:
     """Give the task."""
     return PoisonedColoring(**asdict(open_task(files)))
 
@@ -94,7 +94,7 @@ def main() -> int:
     """Run `jobs.colorize`, but for the poison."""
     flags = tyro.cli(Colorize)
     film, open_task = read_film(flags)
-    command = Command(name="colorize", flags=asdict(flags))
+    command = FilmCommand(name="colorize", flags=asdict(flags))
     return run(command, lambda: (film, partial(open_poisoned, open_task)))
 
 

@@ -21,7 +21,7 @@ from ray.autoscaler._private.util import prepare_config, validate_config
 
 from lineart.cluster import MOST_LABELS
 from lineart.film.pipeline import NETWORK_GPUS, PIXEL_CPUS
-from lineart.film.pools import plan_pools
+from lineart.film.workers import plan_workers
 from lineart.training.cluster import worker_resources
 
 ROOT = Path(__file__).parents[1]
@@ -230,7 +230,7 @@ def test_networks_and_training_fit_a_gpu_machine(types: Callable[[], Config]) ->
         for name in ("CPU", "GPU")
     }
     gpu = types()["gpu"]["resources"]
-    pools = plan_pools(total, 170_000)
+    pools = plan_workers(total, 170_000)
     assert pools.networks.most == total["GPU"]
     assert gpu["GPU"] == NETWORK_GPUS
     # A network's own CPU, and one for pixels.

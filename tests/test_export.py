@@ -12,13 +12,13 @@ from onnx import TensorProto, helper
 from scipy import sparse
 from scipy.sparse.csgraph import dijkstra
 
-from lineart.export import export_pair, proof
-from lineart.export.facts import read_credits
+from lineart.export import export_pair, verify
+from lineart.export.flood_fill import flood, flow
 from lineart.export.graph import Graph
 from lineart.export.hints import pool
+from lineart.export.metadata import read_credits
 from lineart.export.networks import plugs_of, tensors_of
 from lineart.export.pictures import shrink
-from lineart.export.spreading import flood, flow
 from lineart.image import resize
 from lineart.imaging.hints import pool_hints
 from lineart.inference import Colorizer, Translator
@@ -89,7 +89,7 @@ def test_the_whole_colours_as_the_colorizer(name: str) -> None:
     session = open_session(exported(name)["model.onnx"])
     colorizer = Colorizer(trained(name), precision="float32")
     for count, size in ((2, (37, 70)), (1, (64, 64))):
-        lines, hints = proof.draw_cases(count, size, 40)
+        lines, hints = verify.draw_cases(count, size, 40)
         hints[..., 3] = np.minimum(hints[..., 3], np.arange(size[1]) % 5 * 60)
         (color,) = session.run(None, {"line": lines, "hint": hints})
         pooled = np.stack([pool_hints(hint, colorizer.draft_scale) for hint in hints])
@@ -145,7 +145,7 @@ def test_half_precision(name: str) -> None:
         assert {tensor.data_type for tensor in large} == {TensorProto.FLOAT16}
         assert len(data) < 0.75 * len(exported(name)[part])
         difference = float(facts_of(data)["largest_difference"])
-        assert difference <= (proof.LEVELS if part == "model.onnx" else proof.BOUNDS)[True]
+        assert difference <= (verify.LEVELS if part == "model.onnx" else verify.BOUNDS)[True]
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -193,10 +193,10 @@ def test_what_stands_beside_a_picture_is_compared() -> None:
     class Altered(torch.nn.Module):
         def forward(self, photo: torch.Tensor) -> Any:
             made = generator(photo)
-            return made._replace(heat=made.heat * 1.1)
+            return made._replace(attention_map=made.attention_map * 1.1)
 
     with pytest.raises(ValueError, match="differ by"):
-        proof.compare_network(data, Altered(), plugs, half=False)
+        verify.compare_network(data, Altered(), plugs, half=False)
 
 
 def test_floods_that_differ_are_owned_up_to() -> None:
@@ -211,13 +211,13 @@ def test_files_that_answer_otherwise_are_refused() -> None:
     data, plugs = exported("concat_unet")["color.onnx"], plugs_of(pair, "color")
     other = build("concat_unet").generators["color"].eval()
     with pytest.raises(ValueError, match=r"differ by .* nothing was written"):
-        proof.compare_network(data, other, plugs, half=False)
+        verify.compare_network(data, other, plugs, half=False)
     other.out.weight.detach().fill_(float("nan"))
     with pytest.raises(ValueError, match="differ by nan"):
-        proof.compare_network(data, other, plugs, half=False)
+        verify.compare_network(data, other, plugs, half=False)
     whole = exported("concat_unet")["model.onnx"]
     with pytest.raises(ValueError, match="levels of 255, where 1 are allowed"):
-        proof.compare_colorizer(whole, build("concat_unet"), half=False)
+        verify.compare_colorizer(whole, build("concat_unet"), half=False)
 
 
 @pytest.mark.parametrize("scale", [2, 4])

@@ -44,8 +44,8 @@ FORBIDDEN = {
     "pandas.read_pickle": "unpickles",
 }
 UNPICKLE = {
-    "lineart/datasets/runners.py": "rows of our own on their way through Ray",
-    "lineart/isolation/channel.py": "messages of our own through a pipe",
+    "lineart/datasets/executor.py": "rows of our own on their way through Ray",
+    "lineart/sandbox/channel.py": "messages of our own through a pipe",
 }
 """Where `pickle.load` stands, and why what it reads is ours."""
 

@@ -4,19 +4,19 @@ from dataclasses import asdict
 from functools import partial
 
 from jobs.colorize import Colorize
-from jobs.work.films import Command, choose_film, run
-from lineart.film.colorization import LAYERS, open_coloring
+from jobs.work.films import FilmCommand, choose_film, run
 from lineart.film.frames import OPENRASTER
-from lineart.film.opening import Film, OpenTask
+from lineart.film.inputs import FilmConfig, TaskFactory
+from lineart.film.tasks.colorize import LAYERS, open_colorize_task
 
 
 def work(flags: Colorize) -> int:
     """Colour the film; give the exit status."""
-    command = Command(name="colorize", flags=asdict(flags), log_frames=flags.choice.log_frames)
+    command = FilmCommand(name="colorize", flags=asdict(flags), log_frames=flags.choice.log_frames)
     return run(command, partial(read_film, flags))
 
 
-def read_film(flags: Colorize) -> tuple[Film, OpenTask]:
+def read_film(flags: Colorize) -> tuple[FilmConfig, TaskFactory]:
     """Give the film and the task that the flags describe.
 
     Raises:
@@ -31,4 +31,4 @@ def read_film(flags: Colorize) -> tuple[Film, OpenTask]:
     )
     wanted = {LAYERS: flags.layers, OPENRASTER: flags.openraster}
     extras = tuple(name for name, is_wanted in wanted.items() if is_wanted)
-    return film, partial(open_coloring, network_size_px=flags.network_size, extras=extras)
+    return film, partial(open_colorize_task, network_size_px=flags.network_size, extras=extras)

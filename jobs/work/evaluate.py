@@ -11,12 +11,12 @@ from typing import Any
 
 from jobs.evaluate import ALL_DONE, INTERRUPTED, SOME_FAILED, WRONG_INPUT, Evaluate
 from jobs.work.machine import describe
-from lineart.evaluation.addresses import make_absolute
-from lineart.evaluation.answers import judge_answers, leave_judgement
-from lineart.evaluation.findings import Plan
-from lineart.evaluation.leaving import leave, list_remarks
+from lineart.evaluation.answers import judge_answers, write_judgement
+from lineart.evaluation.outputs import list_remarks, write_outputs
 from lineart.evaluation.protocols import STUDY, check, open_plan
-from lineart.evaluation.run import Result, carry_out, start_runner
+from lineart.evaluation.run import EvaluationResult, run_plan, start_runner
+from lineart.evaluation.types import EvaluationPlan
+from lineart.evaluation.uris import make_absolute
 from lineart.storage import Storage
 
 
@@ -28,7 +28,7 @@ def work(flags: Evaluate) -> int:
         check(flags.protocol, flags.request)
         check_workers(flags)
         flags = replace(flags, request=make_absolute(flags.request))
-        told = ask_people(flags, output) if flags.protocol == STUDY else score(flags, output)
+        told = score_study(flags, output) if flags.protocol == STUDY else score(flags, output)
     except (ValueError, OSError) as error:
         print(f"evaluate: {error}", file=sys.stderr)
         return WRONG_INPUT
@@ -52,23 +52,23 @@ def check_workers(flags: Evaluate) -> None:
         raise ValueError("--workers is not for study")
 
 
-def ask_people(flags: Evaluate, output: Storage) -> dict[str, Any]:
+def score_study(flags: Evaluate, output: Storage) -> dict[str, Any]:
     """Judge the answers to a study; raises as `judge_answers`."""
     judgement = judge_answers(flags.request)
     for file, reason in judgement.refused:
         print(f"evaluate: {file} does not count: {reason}", file=sys.stderr)
-    print(leave_judgement(output, judgement))
+    print(write_judgement(output, judgement))
     answers = judgement.preferred.number
     return {"judged": answers, "failed": len(judgement.refused), "missing": []}
 
 
 def score(flags: Evaluate, output: Storage) -> dict[str, Any]:
-    """Score pictures or a film; raises as `open_plan`, `run` and `leave`."""
+    """Score pictures or a film; raises as `open_plan`, `run` and `write_outputs`."""
     plan = open_plan(flags.protocol, flags.request)
     result = run(flags, plan)
     for remark in list_remarks(plan, result):
         print(f"evaluate: {remark}", file=sys.stderr)
-    print(leave(output, plan, result, describe() | {"flags": asdict(flags)}))
+    print(write_outputs(output, plan, result, describe() | {"flags": asdict(flags)}))
     return {
         "judged": result.num_judged,
         "failed": result.num_failed,
@@ -77,21 +77,21 @@ def score(flags: Evaluate, output: Storage) -> dict[str, Any]:
     }
 
 
-def run(flags: Evaluate, plan: Plan) -> Result:
-    """Carry the plan out, here or on Ray; raises as `carry_out` and `start_runner`."""
+def run(flags: Evaluate, plan: EvaluationPlan) -> EvaluationResult:
+    """Carry the plan out, here or on Ray; raises as `run_plan` and `start_runner`."""
     wants_ray = "RAY_ADDRESS" in os.environ
     with start_runner(len(plan.units), flags.workers, wants_ray) as runner:
         # Ray has a handler of its own; `ray job stop` must end a run as Ctrl-C does.
         signal.signal(signal.SIGTERM, _interrupt)
-        return carry_out(plan, runner, flags.request.seed, make_printer())
+        return run_plan(plan, runner, flags.request.seed, make_printer())
 
 
-def make_printer() -> Callable[[Result, int], None]:
+def make_printer() -> Callable[[EvaluationResult, int], None]:
     """Give a function that prints progress every ten seconds, and at the end."""
     printed_at = time.monotonic()
     first_at: float | None = None
 
-    def tell(result: Result, units: int) -> None:
+    def tell(result: EvaluationResult, units: int) -> None:
         nonlocal printed_at, first_at
         now = time.monotonic()
         # Before the first, processes start and open networks.

@@ -6,7 +6,7 @@ import time
 
 from jobs.export_onnx import ALL_DONE, INTERRUPTED, WRONG_INPUT, ExportOnnx
 from lineart.export import export_pair
-from lineart.export.facts import common_facts
+from lineart.export.metadata import common_facts
 from lineart.models import from_files
 from lineart.storage import Storage
 from lineart.weights import fingerprint, open_weights, read_weights

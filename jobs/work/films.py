@@ -15,12 +15,12 @@ from typing import Any
 import pyarrow as pa
 from pythonjsonlogger.json import JsonFormatter
 
-from jobs.choice import Choice
-from lineart.film.alone import FEW_FRAMES, Alone
-from lineart.film.opening import Film, Opened, OpenTask, open_film
-from lineart.film.pools import Bounds
-from lineart.film.preview import Gallery
-from lineart.film.run import Runner, Summary, is_complete, run_film, write_run
+from jobs.choice import FilmFlags
+from lineart.film.inputs import FilmConfig, PreparedRun, TaskFactory, prepare_run
+from lineart.film.local_runner import FEW_FRAMES, LocalRunner
+from lineart.film.run import FilmRunner, FilmSummary, is_complete, run_film, write_run
+from lineart.film.thumbnails import ThumbnailGallery
+from lineart.film.workers import WorkerBounds
 from lineart.lease import HeldError, Lease, hold_lease
 from lineart.manifest import read_manifest
 from lineart.report.film_folder import PAGE as PAGE
@@ -33,14 +33,14 @@ SUCCESS = "_SUCCESS"
 
 
 def choose_film(
-    choice: Choice, *, pictures: str, output: str, weights: str, hints: str | None = None
-) -> Film:
+    choice: FilmFlags, *, pictures: str, output: str, weights: str, hints: str | None = None
+) -> FilmConfig:
     """Give the film at these addresses, as far as it is chosen.
 
     Raises:
         ValueError: a flag cannot be read.
     """
-    return Film(
+    return FilmConfig(
         pictures=pictures,
         output=output,
         weights=weights,
@@ -49,15 +49,15 @@ def choose_film(
         limit=choice.limit,
         force=choice.force,
         parquet_frames=choice.parquet_frames,
-        gpu_workers=Bounds.parse(choice.gpu_workers) if choice.gpu_workers else None,
-        cpu_workers=Bounds.parse(choice.cpu_workers) if choice.cpu_workers else None,
+        gpu_workers=WorkerBounds.parse(choice.gpu_workers) if choice.gpu_workers else None,
+        cpu_workers=WorkerBounds.parse(choice.cpu_workers) if choice.cpu_workers else None,
         limit_s=choice.time_limit,
         precision=choice.precision,
     )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Command:
+class FilmCommand:
     """What one of the commands brings along."""
 
     name: str
@@ -68,7 +68,7 @@ class Command:
     """Log every frame, not only those that failed."""
 
 
-def run(command: Command, read_film: Callable[[], tuple[Film, OpenTask]]) -> int:
+def run(command: FilmCommand, read_film: Callable[[], tuple[FilmConfig, TaskFactory]]) -> int:
     """Run over a film, tell how it goes, and leave run.json and the page; give the exit status.
 
     Args:
@@ -78,7 +78,7 @@ def run(command: Command, read_film: Callable[[], tuple[Film, OpenTask]]) -> int
     """
     try:
         film, open_task = read_film()
-        opened = open_film(film, open_task)
+        opened = prepare_run(film, open_task)
     except (ValueError, OSError) as error:
         print(f"{command.name}: {error}", file=sys.stderr)
         return WRONG_INPUT
@@ -91,7 +91,7 @@ def run(command: Command, read_film: Callable[[], tuple[Film, OpenTask]]) -> int
     return run_opened(command, film, opened)
 
 
-def run_opened(command: Command, film: Film, opened: Opened) -> int:
+def run_opened(command: FilmCommand, film: FilmConfig, opened: PreparedRun) -> int:
     """Run over an opened film; see `run`."""
 
     def tell(sentence: str) -> None:
@@ -123,7 +123,9 @@ class BrokenOffError(RuntimeError):
     """A run that had begun cannot go on."""
 
 
-def _run_held(command: Command, film: Film, opened: Opened, runner: Runner, lease: Lease) -> int:
+def _run_held(
+    command: FilmCommand, film: FilmConfig, opened: PreparedRun, runner: FilmRunner, lease: Lease
+) -> int:
     """Run over a film whose output is this process's alone."""
     started_at, output = datetime.now(UTC), opened.job.output
     # What is not ours is refused before anything in the output is changed.
@@ -147,7 +149,9 @@ def _run_held(command: Command, film: Film, opened: Opened, runner: Runner, leas
 
 
 @contextmanager
-def start_runner(film: Film, frames: int, few_frames: int = FEW_FRAMES) -> Iterator[Runner]:
+def start_runner(
+    film: FilmConfig, frames: int, few_frames: int = FEW_FRAMES
+) -> Iterator[FilmRunner]:
     """Give who does the work: this machine for a few frames, else Ray, which stops with the block.
 
     Raises:
@@ -157,14 +161,14 @@ def start_runner(film: Film, frames: int, few_frames: int = FEW_FRAMES) -> Itera
     wants_ray = film.gpu_workers or film.cpu_workers
     joins = "RAY_ADDRESS" in os.environ
     if frames <= few_frames and not wants_ray and not joins:
-        yield Alone()
+        yield LocalRunner()
         return
     from lineart.cluster import start_ray, stop_ray
-    from lineart.film.handover import Handover
-    from lineart.film.pipeline import OnRay
+    from lineart.film.hybrid_runner import HybridRunner
+    from lineart.film.pipeline import RayRunner
 
-    def start() -> OnRay:
-        return OnRay(start_ray(), film.gpu_workers, film.cpu_workers)
+    def start() -> RayRunner:
+        return RayRunner(start_ray(), film.gpu_workers, film.cpu_workers)
 
     if joins or wants_ray:
         try:
@@ -172,14 +176,14 @@ def start_runner(film: Film, frames: int, few_frames: int = FEW_FRAMES) -> Itera
         finally:
             stop_ray()
     else:
-        with closing(Handover(start, stop_ray, few_frames=few_frames)) as runner:
+        with closing(HybridRunner(start, stop_ray, few_frames=few_frames)) as runner:
             yield runner
 
 
-def write_page(opened: Opened, rows: pa.Table) -> None:
+def write_page(opened: PreparedRun, rows: pa.Table) -> None:
     """Leave the page that shows the film."""
     job = opened.job
-    gallery = Gallery(
+    gallery = ThumbnailGallery(
         job.pictures,
         {frame.name: frame.source for frame in opened.film_frames},
         job.output,
@@ -203,13 +207,13 @@ def _log_as_json(level: int) -> None:
     logger.setLevel(level)
 
 
-def _printer() -> Callable[[Summary], None]:
+def _printer() -> Callable[[FilmSummary], None]:
     """Give a function that prints progress: each second on a terminal, else every ten."""
     every_s, end = (1.0, "\r") if sys.stderr.isatty() else (10.0, "\n")
     first: tuple[float, int] | None = None
     printed_at = 0.0
 
-    def show(summary: Summary) -> None:
+    def show(summary: FilmSummary) -> None:
         nonlocal first, printed_at
         now = time.monotonic()
         ended = summary.done + summary.held + summary.failed + summary.skipped

@@ -11,18 +11,18 @@ from typing import NamedTuple
 from jobs.prepare_data import DONE, INTERRUPTED, WRONG_INPUT, PrepareData
 from lineart.cluster import start_ray, stop_ray
 from lineart.datasets.encoding import Shrinking
-from lineart.datasets.layouts import LAYOUTS, Finder, LayoutName, find_colored
-from lineart.datasets.pages import (
-    Offer,
-    Page,
+from lineart.datasets.executor import RayExecutor, Runner
+from lineart.datasets.items import (
+    Item,
+    Query,
     check_pattern,
     list_pages,
     read_boxes,
     read_provenance,
 )
-from lineart.datasets.preparation import Settings, Summary, prepare
-from lineart.datasets.runners import OnRay, Runner
-from lineart.datasets.tasks import Faces, Preparing
+from lineart.datasets.layouts import LAYOUTS, Finder, LayoutName, find_colored
+from lineart.datasets.preparation import PreparationSettings, PreparationSummary, prepare
+from lineart.datasets.steps import FaceAlignment, Transform
 from lineart.storage import Storage, read_file
 
 PROVENANCE, SUMMARY = "provenance.csv", "summary.json"
@@ -36,8 +36,8 @@ class PictureSet(NamedTuple):
     name: str
     """Its folder below the output; none where there is one set."""
     images: Storage
-    pages: list[Page]
-    settings: Settings
+    pages: list[Item]
+    settings: PreparationSettings
 
 
 def work(flags: PrepareData) -> int:
@@ -62,7 +62,7 @@ def work(flags: PrepareData) -> int:
 def run(sets: Sequence[PictureSet], output: Storage) -> dict[str, object]:
     """Make the sets on Ray; give what became of their pictures, by set if there are several."""
     try:
-        on_ray = OnRay(start_ray())
+        on_ray = RayExecutor(start_ray())
         # Ray has a handler of its own; `ray job stop` must end a run as Ctrl-C does.
         signal.signal(signal.SIGTERM, _interrupt)
         summaries = {item.name: asdict(make(item, output, on_ray)) for item in sets}
@@ -71,7 +71,7 @@ def run(sets: Sequence[PictureSet], output: Storage) -> dict[str, object]:
     return summaries[""] if "" in summaries else dict(summaries)
 
 
-def make(item: PictureSet, output: Storage, runner: Runner) -> Summary:
+def make(item: PictureSet, output: Storage, runner: Runner) -> PreparationSummary:
     """Make one set."""
     where = output.child(item.name) if item.name else output
     tell = _printer(item.name)
@@ -122,7 +122,7 @@ def read_sets(flags: PrepareData, output: Storage) -> list[PictureSet]:
     of_style = replace(of_style, provenance=None, boxes=None)
     styles = Storage.at(flags.targets)
     style_pages = read_pages(of_style, styles, output, find_styles(flags.target_layout))
-    plain = replace(settings, preparing=Preparing(settings.preparing.shrinking))
+    plain = replace(settings, preparing=Transform(settings.preparing.shrinking))
     return [
         PictureSet(SOURCE, images, pages, settings),
         PictureSet(TARGET, styles, style_pages, plain),
@@ -142,7 +142,7 @@ def find_styles(layout: LayoutName) -> Finder:
     return find
 
 
-def read_settings(flags: PrepareData) -> Settings:
+def read_settings(flags: PrepareData) -> PreparationSettings:
     """Give what the flags decide.
 
     Raises:
@@ -158,19 +158,19 @@ def read_settings(flags: PrepareData) -> Settings:
         raise ValueError("--shard-mb and --short-side are positive, --quality is 1 to 100")
     shrinking = None if flags.short_side is None else Shrinking(flags.short_side, flags.quality)
     model = None if flags.align_faces is None else read_file(flags.align_faces)
-    faces = None if model is None else Faces(model, crop_others=flags.no_face == "crop")
-    return Settings(
+    faces = None if model is None else FaceAlignment(model, crop_others=flags.no_face == "crop")
+    return PreparationSettings(
         bounds=flags.bounds.of(flags.task),
         licence=flags.licence,
         group=flags.group,
         validation=flags.validation,
         max_distance=flags.duplicate_distance,
-        preparing=Preparing(shrinking, faces, flags.depth_model),
+        preparing=Transform(shrinking, faces, flags.depth_model),
         shard_bytes=flags.shard_mb * 1_000_000,
     )
 
 
-def read_pages(flags: PrepareData, images: Storage, output: Storage, find: Finder) -> list[Page]:
+def read_pages(flags: PrepareData, images: Storage, output: Storage, find: Finder) -> list[Item]:
     """List what the flags include.
 
     Raises:
@@ -186,7 +186,7 @@ def read_pages(flags: PrepareData, images: Storage, output: Storage, find: Finde
     elif images.exists(PROVENANCE):
         provenance = read_provenance(images.read(PROVENANCE))
     boxes = None if flags.boxes is None else read_boxes(read_file(flags.boxes))
-    pages = list_pages(images, Offer(flags.include, flags.exclude, boxes, provenance, find))
+    pages = list_pages(images, Query(flags.include, flags.exclude, boxes, provenance, find))
     if flags.licence is not None and not any(page.licence for page in pages):
         raise ValueError("--licence needs licences: a --provenance, or a column of Parquet files")
     return pages

@@ -16,13 +16,13 @@ from lineart.cluster import start_ray, stop_ray
 from lineart.report.training_folder import PAGE, RUN, show_training
 from lineart.storage import Storage
 from lineart.training.cluster import train_on_ray, worker_resources
+from lineart.training.dataloader import LocalLoader
 from lineart.training.device import Device
-from lineart.training.feed import LocalFeed
-from lineart.training.job import Job
+from lineart.training.job import TrainingJob
 from lineart.training.loop import train
+from lineart.training.progress_sheet import write_sheets
 from lineart.training.recipe import Recipe
-from lineart.training.record import read_columns
-from lineart.training.sheet import write_sheets
+from lineart.training.run_log import read_columns
 
 
 def work(flags: Train, recipe: Recipe) -> int:
@@ -50,20 +50,20 @@ def work(flags: Train, recipe: Recipe) -> int:
         return INTERRUPTED
     finally:
         record = write_run(job, flags, time.monotonic() - started)
-        leave_pictures(job.output, record)
+        write_progress(job.output, record)
         job.output.sweep()
     print(json.dumps({"weights": job.output.child("weights").uri, "seconds": record["seconds"]}))
     return DONE
 
 
-def open_job(flags: Train, recipe: Recipe) -> Job:
+def open_job(flags: Train, recipe: Recipe) -> TrainingJob:
     """Give the training that the flags describe.
 
     Raises:
         ValueError: It cannot be done so.
         FileNotFoundError: There is no data, or no weights for a frozen network.
     """
-    job = Job(
+    job = TrainingJob(
         recipe=recipe,
         data=Storage.at(flags.data),
         output=Storage.at(flags.output),
@@ -77,10 +77,10 @@ def open_job(flags: Train, recipe: Recipe) -> Job:
     return job
 
 
-def run(job: Job, flags: Train, share: Mapping[str, float]) -> None:
+def run(job: TrainingJob, flags: Train, share: Mapping[str, float]) -> None:
     """Train here or on Ray."""
     if not flags.workers:
-        train(job.open(Device.here(compiled=job.compiled), LocalFeed(flags.sample_workers)))
+        train(job.open(Device.here(compiled=job.compiled), LocalLoader(flags.sample_workers)))
         return
     try:
         train_on_ray(job, flags.workers, share)
@@ -88,7 +88,7 @@ def run(job: Job, flags: Train, share: Mapping[str, float]) -> None:
         stop_ray()
 
 
-def write_run(job: Job, flags: Train, seconds: float) -> dict[str, object]:
+def write_run(job: TrainingJob, flags: Train, seconds: float) -> dict[str, object]:
     """Leave run.json: what was run, where, on what, and for how long in all."""
     data = job.data.read("summary.json") if job.data.exists("summary.json") else b"{}"
     before = json.loads(job.output.read(RUN))["seconds"] if job.output.exists(RUN) else 0.0
@@ -109,7 +109,7 @@ def write_run(job: Job, flags: Train, seconds: float) -> dict[str, object]:
     return loaded
 
 
-def leave_pictures(output: Storage, record: Mapping[str, object]) -> None:
+def write_progress(output: Storage, record: Mapping[str, object]) -> None:
     """Leave sheets and page; what cannot be drawn is said, and the training ends as it did."""
     for what, leave in (
         ("sheets", partial(write_sheets, output)),

@@ -4,19 +4,19 @@ from dataclasses import asdict
 from functools import partial
 
 from jobs.translate import Translate
-from jobs.work.films import Command, choose_film, run
-from lineart.film.opening import Film, OpenTask
-from lineart.film.translation import open_translating
+from jobs.work.films import FilmCommand, choose_film, run
+from lineart.film.inputs import FilmConfig, TaskFactory
+from lineart.film.tasks.translate import open_translate_task
 from lineart.storage import read_file
 
 
 def work(flags: Translate) -> int:
     """Translate the photographs; give the exit status."""
-    command = Command(name="translate", flags=asdict(flags), log_frames=flags.choice.log_frames)
+    command = FilmCommand(name="translate", flags=asdict(flags), log_frames=flags.choice.log_frames)
     return run(command, partial(read_film, flags))
 
 
-def read_film(flags: Translate) -> tuple[Film, OpenTask]:
+def read_film(flags: Translate) -> tuple[FilmConfig, TaskFactory]:
     """Give the film and the task that the flags describe.
 
     Raises:
@@ -27,7 +27,7 @@ def read_film(flags: Translate) -> tuple[Film, OpenTask]:
         flags.choice, pictures=flags.images, output=flags.output, weights=flags.weights
     )
     return film, partial(
-        open_translating,
+        open_translate_task,
         size_px=flags.size,
         face_model=None if flags.align_faces is None else read_file(flags.align_faces),
         has_attention=flags.attention,

@@ -11,12 +11,12 @@ from lineart.benchmark.timing import Figure
 from lineart.cluster import start_ray, stop_ray
 from lineart.codec import encode_png
 from lineart.film import stages
-from lineart.film.colorization import open_coloring
 from lineart.film.frames import list_pictures
-from lineart.film.index import Indexed, index_pictures
-from lineart.film.pipeline import OnRay
-from lineart.film.rows import Work, pack_work
-from lineart.film.stages import Job
+from lineart.film.hashing import HashedFile, hash_pictures
+from lineart.film.pipeline import RayRunner
+from lineart.film.records import WorkItem, pack_work
+from lineart.film.stages import FilmJob
+from lineart.film.tasks.colorize import open_colorize_task
 from lineart.sample_film import sample_film
 from lineart.storage import Storage
 from lineart.weights import open_weights, read_weights
@@ -33,8 +33,8 @@ def measure_pipeline(frames: int) -> list[Figure]:
         for frame in film:
             lines.write(f"{frame.shot}/{frame.number}.png", encode_png(frame.line))
         weights = open_weights("default")
-        task = open_coloring(read_weights(weights), network_size_px=512)
-        job = Job(lines, output, None, task)
+        task = open_colorize_task(read_weights(weights), network_size_px=512)
+        job = FilmJob(lines, output, None, task)
         work = _work(job)
         loop = _figure("loop of processes", lambda: _run_loop(job, weights, work))
         ray = _figure("Ray Data", lambda: _run_ray(job, weights, work))
@@ -43,16 +43,16 @@ def measure_pipeline(frames: int) -> list[Figure]:
     return [Figure(ray.case, ray.way, ray.median_ms, ray.spread_ms, note=note), loop]
 
 
-def _work(job: Job) -> list[Work]:
+def _work(job: FilmJob) -> list[WorkItem]:
     """List the film's drawings."""
     sources = list_pictures(job.pictures)
-    indexed = index_pictures(
+    indexed = hash_pictures(
         job.pictures, job.task.decode, None, [(source, None) for source in sources]
     )
     return [
-        Work(source, line.source_sha256, None, None, [f"frames/{source.name}"])
+        WorkItem(source, line.source_sha256, None, None, [f"frames/{source.name}"])
         for source in sources
-        if isinstance(line := indexed[source.name], Indexed)
+        if isinstance(line := indexed[source.name], HashedFile)
     ]
 
 
@@ -71,29 +71,29 @@ def _figure(way: str, run: Callable[[], Iterable[object]]) -> Figure:
     )
 
 
-def _run_ray(job: Job, weights: Storage, work: list[Work]) -> Iterable[object]:
+def _run_ray(job: FilmJob, weights: Storage, work: list[WorkItem]) -> Iterable[object]:
     resources = start_ray()
     try:
-        yield from OnRay(resources, None, None).make_frames(job, weights, work)
+        yield from RayRunner(resources, None, None).make_frames(job, weights, work)
     finally:
         stop_ray()
 
 
-def _run_loop(job: Job, weights: Storage, work: list[Work]) -> Iterable[object]:
+def _run_loop(job: FilmJob, weights: Storage, work: list[WorkItem]) -> Iterable[object]:
     context = multiprocessing.get_context("spawn")
     items = [(pack_work(item), job) for item in work]
     with context.Pool(os.cpu_count(), _start_process, (job, weights)) as pool:
         yield from pool.imap_unordered(_color_one, items)
 
 
-_network: stages.Network
+_network: stages.NetworkStage
 
 
-def _start_process(job: Job, weights: Storage) -> None:
+def _start_process(job: FilmJob, weights: Storage) -> None:
     global _network
-    _network = stages.Network(job, weights)
+    _network = stages.NetworkStage(job, weights)
 
 
-def _color_one(item: tuple[dict[str, object], Job]) -> None:
+def _color_one(item: tuple[dict[str, object], FilmJob]) -> None:
     row, job = item
     stages.make_frame(_network, row, job)

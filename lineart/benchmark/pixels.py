@@ -26,7 +26,7 @@ HEIGHTS_PX = (1080, 2160)
 PICTURES = {".png", ".webp", ".jpg", ".jpeg", ".tif", ".tiff", ".tga", ".bmp"}
 
 
-class Work(NamedTuple):
+class FrameParts(NamedTuple):
     """What a frame is made of: the network's colours, and the line at full size."""
 
     color: Frame
@@ -60,7 +60,7 @@ def measure_compose(
     return figures
 
 
-def load_work(folder: Path | None, heights_px: Sequence[int]) -> dict[str, list[Work]]:
+def load_work(folder: Path | None, heights_px: Sequence[int]) -> dict[str, list[FrameParts]]:
     """Give the frames of each case: the sample film's shots at each height, or a folder's pictures.
 
     The film comes as flat as its painter left it, and as the included weights colour it, which
@@ -84,10 +84,10 @@ def load_work(folder: Path | None, heights_px: Sequence[int]) -> dict[str, list[
     }
 
 
-def _draw(size: Size, colorizer: Colorizer | None) -> list[Work]:
+def _draw(size: Size, colorizer: Colorizer | None) -> list[FrameParts]:
     """Draw a frame of each shot of the sample film, in its painter's or a network's colours."""
     return [
-        Work(_color(frame, colorizer), frame.line)
+        FrameParts(_color(frame, colorizer), frame.line)
         for frame in sample_film(size=size, frames_per_shot=1, hold=1)
     ]
 
@@ -103,14 +103,14 @@ def _color(frame: SampleFrame, colorizer: Colorizer | None) -> Frame:
     return color
 
 
-def _work_of(picture: Frame, short_side_px: int) -> Work:
+def _work_of(picture: Frame, short_side_px: int) -> FrameParts:
     """Take a real picture for the network's colours, and its dark edges for lines."""
     size = picture.shape[0], picture.shape[1]
     large = resize(picture, fit_short_side(size, short_side_px))
     gray = cv2.GaussianBlur(cv2.cvtColor(large, cv2.COLOR_RGB2GRAY), (0, 0), 1.0)
     edges = cv2.subtract(cv2.GaussianBlur(gray, (0, 0), 4.0), gray)
     line = cv2.bitwise_not(cv2.multiply(cv2.subtract(edges, 8.0), 12.0))
-    return Work(resize(picture, fit_short_side(size, NETWORK_SIZE_PX)), line)
+    return FrameParts(resize(picture, fit_short_side(size, NETWORK_SIZE_PX)), line)
 
 
 def _writers(frames: list[Frame]) -> dict[str, Run]:
@@ -132,14 +132,14 @@ def _readers(files: list[bytes]) -> dict[str, Run]:
     }
 
 
-def _composers(work: list[Work]) -> dict[str, Run]:
+def _composers(work: list[FrameParts]) -> dict[str, Run]:
     return {
         "compose": lambda: [compose(*one) for one in work],
         "to the letter": lambda: [compose_literal(*one) for one in work],
     }
 
 
-def _finishers(work: list[Work]) -> dict[str, Run]:
+def _finishers(work: list[FrameParts]) -> dict[str, Run]:
     return {
         "compose + encode_png": lambda: [encode_png(compose(*one)) for one in work],
         "to the letter + OpenCV": lambda: [_opencv_png(compose_literal(*one)) for one in work],

@@ -11,9 +11,9 @@ from lineart.datasets.samples import Picture
 from lineart.models import MODELS
 from lineart.sample_film import sample_film
 from lineart.storage import Storage
+from lineart.training.dataloader import Arrays, LocalLoader, SampleRange
 from lineart.training.device import Device
-from lineart.training.feed import Arrays, LocalFeed, Order
-from lineart.training.loop import Run, StageRun
+from lineart.training.loop import StageRun, TrainingRun
 from lineart.training.recipe import Recipe
 from lineart.training.recipes import RECIPES
 
@@ -64,8 +64,8 @@ def _measure(case: str, recipe: Recipe, number: int, device: Device, repeats: in
     recipe = replace(recipe, stages=stages).without(recipe.features)
     pictures = DrawnPictures()
     nowhere = Storage.at("unused")
-    feed = LocalFeed(1)
-    run = Run(
+    feed = LocalLoader(1)
+    run = TrainingRun(
         recipe=recipe,
         training=pictures,
         validation=pictures,
@@ -74,7 +74,7 @@ def _measure(case: str, recipe: Recipe, number: int, device: Device, repeats: in
         feed=feed,
     )
     stage = StageRun(run, number, MODELS[recipe.model](**recipe.arguments), None, None)
-    order = Order(0, batch * (repeats + 1), batch)
+    order = SampleRange(0, batch * (repeats + 1), batch)
     waits: list[float] = []
     steps = []
     for arrays in _timed(feed(stage.maker(is_training=True), order, 0), waits):

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 
 from lineart.codec import encode_png
+from lineart.datasets.items import Crop
 from lineart.datasets.maps import encode_depth, resize_depth, resize_labels
-from lineart.datasets.pages import Cut
 from lineart.datasets.shards import decode, decode_gray
 from lineart.image import Frame, Line, Size, fit_short_side, resize
 
@@ -42,7 +42,7 @@ class Stored(NamedTuple):
     depth: bytes | None = None
 
 
-def store(cut: Cut, shrinking: Shrinking | None) -> Stored:
+def store(cut: Crop, shrinking: Shrinking | None) -> Stored:
     """Encode a picture, and its line drawing and maps alike.
 
     Args:
@@ -71,7 +71,7 @@ def store(cut: Cut, shrinking: Shrinking | None) -> Stored:
     )
 
 
-def stored_size(cut: Cut, shrinking: Shrinking | None) -> Size:
+def stored_size(cut: Crop, shrinking: Shrinking | None) -> Size:
     """Give height and width that a picture is stored with."""
     size = cut.color.shape[0], cut.color.shape[1]
     if shrinking is None or min(size) <= shrinking.short_side:
@@ -79,7 +79,7 @@ def stored_size(cut: Cut, shrinking: Shrinking | None) -> Size:
     return fit_short_side(size, shrinking.short_side)
 
 
-def estimate(cut: Cut, shrinking: Shrinking | None) -> int:
+def estimate(cut: Crop, shrinking: Shrinking | None) -> int:
     """Guess the bytes that a picture will take, without encoding it."""
     size = stored_size(cut, shrinking)
     maps = int(size[0] * size[1] * (0.1 * (cut.segmentation is not None) + (cut.depth is not None)))

@@ -12,17 +12,25 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from lineart.datasets import shards
-from lineart.datasets.bounds import Filter
-from lineart.datasets.pages import Page
-from lineart.datasets.runners import Runner
-from lineart.datasets.selection import (
+from lineart.datasets.executor import Runner
+from lineart.datasets.filter_bounds import Filter
+from lineart.datasets.filters import (
     Refusal,
     divide,
     find_twins,
     is_validation,
     refusals_to_parquet,
 )
-from lineart.datasets.tasks import Chosen, Order, Pictured, Preparing, Written, look_at, write_shard
+from lineart.datasets.items import Item
+from lineart.datasets.steps import (
+    ChosenPicture,
+    MeasuredPicture,
+    ShardOrder,
+    Transform,
+    WrittenShard,
+    measure_item,
+    write_shard,
+)
 from lineart.storage import Storage
 
 TRAIN, VALIDATION = SIDES = "train", "validation"
@@ -37,7 +45,7 @@ Tell = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class PreparationSettings:
     """What decides a prepared set, besides the pictures."""
 
     bounds: Filter = field(default_factory=Filter)
@@ -49,12 +57,12 @@ class Settings:
     """Share of the groups that is for validation."""
     max_distance: int = 3
     """Bits of the perceptual hash in which a duplicate may differ; -1: equal pixels alone."""
-    preparing: Preparing = field(default_factory=Preparing)
+    preparing: Transform = field(default_factory=Transform)
     shard_bytes: int = 128_000_000
 
 
 @dataclass(frozen=True)
-class Summary:
+class PreparationSummary:
     """What became of the pictures."""
 
     pictures: int
@@ -72,12 +80,12 @@ class Summary:
 def prepare(
     images: Storage,
     output: Storage,
-    pages: Sequence[Page],
-    settings: Settings,
+    pages: Sequence[Item],
+    settings: PreparationSettings,
     run: Runner,
     *,
     tell: Tell,
-) -> Summary:
+) -> PreparationSummary:
     """Make a prepared set of pages; an older one there is replaced when the new one is whole.
 
     The sides are replaced one right after the other, validation last.
@@ -106,29 +114,31 @@ def prepare(
 
 
 def choose(
-    images: Storage, pages: Sequence[Page], settings: Settings, run: Runner, tell: Tell
-) -> tuple[list[Chosen], list[Refusal]]:
+    images: Storage, pages: Sequence[Item], settings: PreparationSettings, run: Runner, tell: Tell
+) -> tuple[list[ChosenPicture], list[Refusal]]:
     """Measure pages; give what is taken, in natural order of names, and what is not."""
     refusals = list(unlicensed(pages, settings.licence))
     refused = {refusal.name for refusal in refusals}
     tasks = [(number, page) for number, page in enumerate(pages) if page.name not in refused]
-    look = partial(look_at, images=images, bounds=settings.bounds, preparing=settings.preparing)
-    found: list[Pictured] = []
+    look = partial(
+        measure_item, images=images, bounds=settings.bounds, preparing=settings.preparing
+    )
+    found: list[MeasuredPicture] = []
     for done, result in enumerate(run(look, tasks, PAGES_TOGETHER, False), start=1):
-        found += [item for item in result if isinstance(item, Pictured)]
+        found += [item for item in result if isinstance(item, MeasuredPicture)]
         refusals += [item for item in result if isinstance(item, Refusal)]
         tell("measured", done, len(tasks))
     found.sort(key=lambda item: (item.page, item.box))
     twins = duplicates(found, settings.max_distance)
     chosen = [
-        Chosen(pages[item.page], item, group_of(item, pages[item.page], settings.group))
+        ChosenPicture(pages[item.page], item, group_of(item, pages[item.page], settings.group))
         for item in found
         if item.name not in twins
     ]
     return chosen, refusals + list(twins.values())
 
 
-def unlicensed(pages: Iterable[Page], licence: str | None) -> Iterator[Refusal]:
+def unlicensed(pages: Iterable[Item], licence: str | None) -> Iterator[Refusal]:
     """Refuse pages whose licence, or that of a file beside, does not match or is not known."""
     for page in pages:
         for path, own in ((page.name, page.licence), *page.other_licences):
@@ -138,7 +148,7 @@ def unlicensed(pages: Iterable[Page], licence: str | None) -> Iterator[Refusal]:
                 break
 
 
-def duplicates(found: Sequence[Pictured], max_distance: int) -> dict[str, Refusal]:
+def duplicates(found: Sequence[MeasuredPicture], max_distance: int) -> dict[str, Refusal]:
     """Refuse, by name, what comes after its like; equal pixels always."""
     first: dict[str, int] = {}
     refused: dict[str, Refusal] = {}
@@ -156,7 +166,7 @@ def duplicates(found: Sequence[Pictured], max_distance: int) -> dict[str, Refusa
     return refused
 
 
-def group_of(pictured: Pictured, page: Page, pattern: str | None) -> str:
+def group_of(pictured: MeasuredPicture, page: Item, pattern: str | None) -> str:
     """Name the group of a picture: what the pattern finds in its name, or the layout's, or page."""
     match = re.search(pattern, pictured.name) if pattern is not None else None
     return match.group(0) if match else page.files.group or pictured.page_sha256
@@ -168,12 +178,12 @@ def group_of(pictured: Pictured, page: Page, pattern: str | None) -> str:
 def write(
     images: Storage,
     output: Storage,
-    chosen: Sequence[Chosen],
-    settings: Settings,
+    chosen: Sequence[ChosenPicture],
+    settings: PreparationSettings,
     run: Runner,
     *,
     tell: Tell,
-) -> Iterator[Written]:
+) -> Iterator[WrittenShard]:
     """Write what is taken, on two sides; what is written does not count before it is finished."""
     orders = [order for side in SIDES for order in order_shards(side, chosen, settings)]
     task = partial(write_shard, images=images, output=output, preparing=settings.preparing)
@@ -183,24 +193,28 @@ def write(
         tell("wrote shards", done, len(orders))
 
 
-def order_shards(side: str, chosen: Sequence[Chosen], settings: Settings) -> list[Order]:
+def order_shards(
+    side: str, chosen: Sequence[ChosenPicture], settings: PreparationSettings
+) -> list[ShardOrder]:
     """Divide one side of what is taken into shards."""
     wanted = side == VALIDATION
     mine = [item for item in chosen if is_validation(item.group, settings.validation) == wanted]
     runs = divide([item.pictured.bytes for item in mine], settings.shard_bytes)
-    return [Order(side, number, [mine[i] for i in run]) for number, run in enumerate(runs)]
+    return [ShardOrder(side, number, [mine[i] for i in run]) for number, run in enumerate(runs)]
 
 
 # 3. What is told.
 
 
-def summarize(written: Sequence[Written], refusals: Sequence[Refusal], seconds: float) -> Summary:
+def summarize(
+    written: Sequence[WrittenShard], refusals: Sequence[Refusal], seconds: float
+) -> PreparationSummary:
     """Count what became of the pictures."""
     sources: dict[str, Counter[str]] = {side: Counter() for side in SIDES}
     for shard in written:
         sources[shard.side].update(shard.sources)
     train, validation = (sources[side].total() for side in SIDES)
-    return Summary(
+    return PreparationSummary(
         pictures=train + validation + len(refusals),
         train=train,
         validation=validation,

@@ -63,7 +63,7 @@ MAPS = (
 MAP_NAMES = tuple(field.name for field in MAPS)
 
 
-class Row(NamedTuple):
+class ShardRow(NamedTuple):
     """One prepared picture; the columns are explained at `SCHEMA` and `MAPS`."""
 
     name: str
@@ -81,7 +81,7 @@ class Row(NamedTuple):
     depth: bytes | None = None
 
 
-def write_shard(storage: Storage, number: int, rows: Iterable[Row]) -> str:
+def write_shard(storage: Storage, number: int, rows: Iterable[ShardRow]) -> str:
     """Write one shard; it counts once `finish` names it. Give its file name.
 
     Equal rows make equal bytes, and the name holds a hash of them: nothing else is overwritten.
@@ -92,7 +92,7 @@ def write_shard(storage: Storage, number: int, rows: Iterable[Row]) -> str:
     return path
 
 
-def to_bytes(rows: Iterable[Row]) -> bytes:
+def to_bytes(rows: Iterable[ShardRow]) -> bytes:
     """Write rows as one Parquet file; what is encoded already is not compressed again."""
     rows = list(rows)
     maps = [field for field in MAPS if any(getattr(row, field.name) for row in rows)]

@@ -48,7 +48,7 @@ def read_answers(answers: str) -> Iterator[tuple[str, bytes]]:
                 yield entry.path, folder.read(entry.path)
 
 
-def leave_judgement(output: Storage, judgement: Judgement) -> str:
+def write_judgement(output: Storage, judgement: Judgement) -> str:
     """Write what people preferred; give the table to print.
 
     Raises:

@@ -9,15 +9,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from lineart.evaluation.cases import Case, Trial, make_case, run_trial
-from lineart.evaluation.coloring import plan_coloring
-from lineart.evaluation.findings import Finding, Plan, Row
+from lineart.evaluation.colorization import plan_coloring
+from lineart.evaluation.contact_sheet import show_hints, strip
+from lineart.evaluation.inputs import EvaluationUnit, read_unit, source_of
+from lineart.evaluation.methods import PAINTED_TRUTH, methods_at
 from lineart.evaluation.networks import load_lpips
-from lineart.evaluation.pictures import Unit, read_unit, source_of
 from lineart.evaluation.request import Request
 from lineart.evaluation.scores import pick
-from lineart.evaluation.sheet import show_hints, strip
-from lineart.evaluation.ways import PAINTED_TRUTH, ways_at
+from lineart.evaluation.trials import Case, Trial, make_case, run_trial
+from lineart.evaluation.types import EvaluationPlan, Finding, ScoreRow
 from lineart.image import Frame
 from lineart.imaging.baselines import Fill
 from lineart.imaging.cels import PAPER_FROM
@@ -38,7 +38,7 @@ ABOUT = (
 )
 
 
-def open_colors(request: Request) -> Plan:
+def plan_colors(request: Request) -> EvaluationPlan:
     """Plan the protocol; raises as `plan_coloring`."""
     counts = request.counts(HINTS)
     missing = {}
@@ -59,7 +59,7 @@ def open_colors(request: Request) -> Plan:
     return replace(plan, missing=missing, scores=pick(plan.scores))
 
 
-def judge(request: Request, unit: Unit) -> Finding:
+def judge(request: Request, unit: EvaluationUnit) -> Finding:
     """Judge a picture with every number of hints."""
     source = source_of(unit)
     case = make_case(
@@ -68,7 +68,7 @@ def judge(request: Request, unit: Unit) -> Finding:
     counts = request.counts(HINTS)
     rows, sheets = [], {}
     for count in counts:
-        ways = dict(ways_at(count, request))
+        ways = dict(methods_at(count, request))
         if count == counts[0]:
             ways[PAINTED_TRUTH] = truth_fill(case)
         trial = run_trial(case, count, ways, request.seed)
@@ -78,12 +78,12 @@ def judge(request: Request, unit: Unit) -> Finding:
     return Finding(rows, sheets=sheets)
 
 
-def judge_trial(trial: Trial, unit: Unit, request: Request, count: int) -> list[Row]:
+def judge_trial(trial: Trial, unit: EvaluationUnit, request: Request, count: int) -> list[ScoreRow]:
     """Score every way of a trial."""
     sets = sets_of(trial.case, unit.place)
     group = request.group_of(unit.name)
     return [
-        Row(sets, unit.name, group, way, score(color, trial, request.lpips), count)
+        ScoreRow(sets, unit.name, group, way, score(color, trial, request.lpips), count)
         for way, color in trial.colors.items()
     ]
 

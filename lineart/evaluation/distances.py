@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torchmetrics.image.fid import _compute_fid
 from torchmetrics.image.kid import KernelInceptionDistance
 
-from lineart.evaluation.findings import Feature, Place
 from lineart.evaluation.statistics import Estimate
+from lineart.evaluation.types import Feature, TableCell
 
 TOGETHER = 256
 """Features that are multiplied together: one matrix product is quicker than many small ones."""
@@ -165,7 +165,7 @@ class Distances:
             if "kernel" in kinds:
                 self._reservoirs.setdefault(key, Reservoir(self._seed)).add(feature.vector)
 
-    def results(self) -> Iterator[tuple[Place, str, Estimate]]:
+    def results(self) -> Iterator[tuple[TableCell, str, Estimate]]:
         """Give the distances; afterwards `too_small` names the sets that have none."""
         for name, kind in self._kinds.items():
             found = self._moments if kind == "frechet" else self._reservoirs
@@ -177,7 +177,7 @@ class Distances:
                 except ValueError as error:
                     self.too_small.add(f"{set_name}: {error}")
                 else:
-                    yield Place(set_name, hints, way), name, distance
+                    yield TableCell(set_name, hints, way), name, distance
 
     def _measure(self, kind: str, key: tuple[str, int | None, str]) -> Estimate:
         truth = key[0], key[1], None

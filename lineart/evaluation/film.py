@@ -12,9 +12,9 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from lineart.codec import decode_color, decode_line
-from lineart.evaluation.findings import Finding, Plan, Row
 from lineart.evaluation.request import Request
 from lineart.evaluation.scores import pick
+from lineart.evaluation.types import EvaluationPlan, Finding, ScoreRow
 from lineart.film.frames import Source, list_pictures, read_picture
 from lineart.image import Frame, Line, fit_short_side, resize
 from lineart.manifest import read_manifest
@@ -39,7 +39,7 @@ ABOUT = (
 )
 
 
-class Shown(NamedTuple):
+class FilmFrames(NamedTuple):
     """A frame of the film."""
 
     source: Source
@@ -50,17 +50,17 @@ class Shown(NamedTuple):
     """Hashes of drawing and hints: frames that share them are equal."""
 
 
-class Part(NamedTuple):
+class Segment(NamedTuple):
     """Consecutive frames of a shot."""
 
     name: str
     shot: str
-    before: Shown | None
+    before: FilmFrames | None
     """The frame before, where there is one: it is looked at and not judged."""
-    frames: tuple[Shown, ...]
+    frames: tuple[FilmFrames, ...]
 
 
-def open_film(request: Request) -> Plan:
+def plan_film(request: Request) -> EvaluationPlan:
     """Plan the protocol.
 
     Raises:
@@ -79,7 +79,7 @@ def open_film(request: Request) -> Plan:
     units = list(find_parts(rows.to_pylist(), sources))
     if not units:
         raise ValueError(f"{film.uri} holds no coloured frame of the drawings in {lines.uri}")
-    return Plan(
+    return EvaluationPlan(
         units=units,
         judge=partial(judge, request),
         scores=pick(("flicker", "held", "leakage")),
@@ -90,7 +90,7 @@ def open_film(request: Request) -> Plan:
     )
 
 
-def find_parts(rows: list[dict[str, Any]], sources: Mapping[str, Source]) -> Iterator[Part]:
+def find_parts(rows: list[dict[str, Any]], sources: Mapping[str, Source]) -> Iterator[Segment]:
     """Cut the shots into parts; a frame that failed, or whose drawing is gone, ends one.
 
     Args:
@@ -105,21 +105,21 @@ def find_parts(rows: list[dict[str, Any]], sources: Mapping[str, Source]) -> Ite
                 yield from cut(shot or "", [show(row, sources) for row in run])
 
 
-def cut(shot: str, frames: list[Shown]) -> Iterator[Part]:
+def cut(shot: str, frames: list[FilmFrames]) -> Iterator[Segment]:
     """Cut consecutive frames of a shot into parts."""
     for start in range(0, len(frames), TOGETHER):
         chosen = frames[start : start + TOGETHER]
         before = frames[start - 1] if start else None
-        yield Part(chosen[0].source.name, shot, before, tuple(chosen))
+        yield Segment(chosen[0].source.name, shot, before, tuple(chosen))
 
 
-def show(row: Mapping[str, Any], sources: Mapping[str, Source]) -> Shown:
+def show(row: Mapping[str, Any], sources: Mapping[str, Source]) -> FilmFrames:
     """Give the frame of a row of the manifest."""
     drawing = row["pixels_sha256"], row["hint_sha256"]
-    return Shown(sources[row["frame"]], row["output"], row["status"] == "held", drawing)
+    return FilmFrames(sources[row["frame"]], row["output"], row["status"] == "held", drawing)
 
 
-def judge(request: Request, part: Part) -> Finding:
+def judge(request: Request, part: Segment) -> Finding:
     """Judge consecutive frames; each counts in the whole film and in its shot."""
     name = Storage.at(request.places[0]).name
     rows, failures = [], []
@@ -140,11 +140,11 @@ def judge(request: Request, part: Part) -> Finding:
             last = None
         else:
             sets = (name, f"{SHOT}{part.shot}")
-            rows.append(Row(sets, frame.source.name, part.shot, name, values))
+            rows.append(ScoreRow(sets, frame.source.name, part.shot, name, values))
     return Finding(rows, failures=failures)
 
 
-def read(request: Request, frame: Shown) -> tuple[Line, Frame]:
+def read(request: Request, frame: FilmFrames) -> tuple[Line, Frame]:
     """Read a drawing and its coloured frame.
 
     Raises:

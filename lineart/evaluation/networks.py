@@ -70,7 +70,7 @@ class PictureFeatures:
         return features
 
 
-class Pooled(nn.Module):
+class PooledFeatures(nn.Module):
     """A network of `lineart.models.pretrained` for 8-bit pictures; each map gives its mean."""
 
     def __init__(self, features: nn.Module) -> None:
@@ -115,7 +115,7 @@ def load_features(choice: str, *, inception_sha256: str = INCEPTION_SHA256) -> P
     if not Path(file).is_file():
         raise FileNotFoundError(f"--fid-features {choice}: {file or 'nothing'} is no file")
     with holding(Path(file), f"the weights of {name}"):
-        return PictureFeatures(name, Pooled(load_classifier(name, Path(file))))
+        return PictureFeatures(name, PooledFeatures(load_classifier(name, Path(file))))
 
 
 def load_inception(path: Path | None, *, sha256: str = INCEPTION_SHA256) -> nn.Module:

@@ -4,19 +4,19 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from lineart.evaluation.findings import Plan, Score
-from lineart.evaluation.run import Result
+from lineart.evaluation.methods import LIMITS
+from lineart.evaluation.run import EvaluationResult
 from lineart.evaluation.statistics import Estimate
 from lineart.evaluation.tables import (
     PARTS,
-    Summary,
+    ScoreSummary,
     columns,
     distinct,
     pictures_in,
     write_parts,
 )
-from lineart.evaluation.ways import LIMITS
-from lineart.report.tables import lay_out
+from lineart.evaluation.types import EvaluationPlan, Score
+from lineart.report.tables import layout_table
 from lineart.report.text import as_text, data_uri, encode_thumbnail, template
 
 SETS_SHOWN = 60
@@ -24,7 +24,7 @@ FAILURES_SHOWN = 100
 ROWS_SHOWN = 60
 
 
-def scores_page(plan: Plan, result: Result, run: Mapping[str, Any]) -> str:
+def scores_page(plan: EvaluationPlan, result: EvaluationResult, run: Mapping[str, Any]) -> str:
     """Give the page.
 
     Args:
@@ -48,7 +48,7 @@ def scores_page(plan: Plan, result: Result, run: Mapping[str, Any]) -> str:
         failures=[(as_text(n), as_text(why)) for n, why in result.failures[:FAILURES_SHOWN]],
         num_failures=result.num_failed,
         sheets=[(as_text(n), show_sheet(rows)) for n, rows in result.sheets.items()],
-        configuration=lay_out({**run["flags"], **plan.facts, **without_flags(run)}),
+        configuration=layout_table({**run["flags"], **plan.facts, **without_flags(run)}),
         written=as_text(datetime.now(UTC)),
     )
 
@@ -58,7 +58,7 @@ def without_flags(run: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in run.items() if name != "flags"}
 
 
-def show_set(name: str, rows: Sequence[Summary], plan: Plan) -> dict[str, Any]:
+def show_set(name: str, rows: Sequence[ScoreSummary], plan: EvaluationPlan) -> dict[str, Any]:
     """Say what the template needs to show a set."""
     names = columns(rows, plan.scores)
     ranges = {one: span_of(one, rows) for one in names}
@@ -91,7 +91,7 @@ def show_set(name: str, rows: Sequence[Summary], plan: Plan) -> dict[str, Any]:
 
 
 def show_cell(
-    row: Summary, name: str, score: Score, ends: tuple[float, float] | None
+    row: ScoreSummary, name: str, score: Score, ends: tuple[float, float] | None
 ) -> dict[str, Any]:
     """Give the texts of a cell, and where its interval lies, in percent of the column's range.
 
@@ -112,7 +112,7 @@ def show_cell(
     }
 
 
-def write_gain(row: Summary, name: str, decimals: int) -> str:
+def write_gain(row: ScoreSummary, name: str, decimals: int) -> str:
     """Say how much better ours is, if it is compared."""
     if name not in row.margins:
         return ""
@@ -130,14 +130,14 @@ def place_bar(estimate: Estimate, ends: tuple[float, float]) -> dict[str, float]
     return {"left": left, "middle": middle, "width": round(right - left, 1)}
 
 
-def span_of(name: str, rows: Sequence[Summary]) -> tuple[float, float] | None:
+def span_of(name: str, rows: Sequence[ScoreSummary]) -> tuple[float, float] | None:
     """Give the range that a column's intervals lie in; one alone, or equal ones, have none."""
     found = [row.scores[name] for row in rows if name in row.scores and row.way not in LIMITS]
     ends = [end for one in found for end in (one.low, one.mean, one.high) if end is not None]
     return (min(ends), max(ends)) if len(found) > 1 and min(ends) < max(ends) else None
 
 
-def pick_best(name: str, hints: int | None, rows: Sequence[Summary], sign: int) -> str | None:
+def pick_best(name: str, hints: int | None, rows: Sequence[ScoreSummary], sign: int) -> str | None:
     """Give the way with the best mean among those of the same hints, if there is a choice.
 
     What is given to all, such as the painted truth, is a limit and no way to compare.

@@ -3,22 +3,22 @@
 from collections.abc import Callable
 from typing import Final
 
-from lineart.evaluation.colors import open_colors
-from lineart.evaluation.film import open_film
-from lineart.evaluation.findings import Plan
-from lineart.evaluation.paper_000 import open_paper_000
-from lineart.evaluation.paper_001 import open_paper_001
-from lineart.evaluation.paper_002 import open_paper_002
-from lineart.evaluation.paper_004 import open_paper_004
+from lineart.evaluation.clip_score import plan_clip_score
+from lineart.evaluation.colors import plan_colors
+from lineart.evaluation.fid_hints import plan_fid_hints
+from lineart.evaluation.fid_no_hints import plan_fid_no_hints
+from lineart.evaluation.film import plan_film
+from lineart.evaluation.kid import plan_kid
 from lineart.evaluation.request import Request
+from lineart.evaluation.types import EvaluationPlan
 
-PROTOCOLS: Final[dict[str, Callable[[Request], Plan]]] = {
-    "colors": open_colors,
-    "paper_000": open_paper_000,
-    "paper_001": open_paper_001,
-    "paper_002": open_paper_002,
-    "paper_004": open_paper_004,
-    "film": open_film,
+PROTOCOLS: Final[dict[str, Callable[[Request], EvaluationPlan]]] = {
+    "colors": plan_colors,
+    "paper_000": plan_clip_score,
+    "paper_001": plan_fid_no_hints,
+    "paper_002": plan_fid_hints,
+    "paper_004": plan_kid,
+    "film": plan_film,
 }
 """Name -> what plans it."""
 
@@ -74,7 +74,7 @@ def check(protocol: str, request: Request) -> None:
         raise ValueError("--network-size 0, each picture at its own size, is for colors")
 
 
-def open_plan(protocol: str, request: Request) -> Plan:
+def open_plan(protocol: str, request: Request) -> EvaluationPlan:
     """Plan one of `PROTOCOLS`.
 
     Raises:

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from lineart.datasets.runners import OnRay, Runner, alone
+from lineart.datasets.executor import RayExecutor, Runner, run_locally
 from lineart.device import use_one_thread
 from lineart.evaluation.distances import Distances
-from lineart.evaluation.findings import AnySize, Finding, Plan
+from lineart.evaluation.methods import clear_networks
 from lineart.evaluation.statistics import FEWEST_GROUPS
-from lineart.evaluation.tables import RowsFile, Summaries, Summary
-from lineart.evaluation.ways import forget_networks
+from lineart.evaluation.tables import RowsFile, ScoreSummaries, ScoreSummary
+from lineart.evaluation.types import AnySize, EvaluationPlan, Finding
 
 FEW_UNITS = 16
 """Up to so many, starting Ray takes longer than the work."""
@@ -29,10 +29,10 @@ FEW_FOR_FID = 2048
 
 
 @dataclass
-class Result:
+class EvaluationResult:
     """What came out."""
 
-    summaries: list[Summary] = field(default_factory=list)
+    summaries: list[ScoreSummary] = field(default_factory=list)
     rows: bytes = b""
     """All single scores, as CSV."""
     num_units: int = 0
@@ -46,7 +46,9 @@ class Result:
     sheets: dict[str, list[AnySize]] = field(default_factory=dict)
 
 
-def carry_out(plan: Plan, runner: Runner, seed: int, tell: Callable[[Result, int], None]) -> Result:
+def run_plan(
+    plan: EvaluationPlan, runner: Runner, seed: int, tell: Callable[[EvaluationResult, int], None]
+) -> EvaluationResult:
     """Judge all units; one that cannot be judged is a failure among others.
 
     Args:
@@ -58,8 +60,8 @@ def carry_out(plan: Plan, runner: Runner, seed: int, tell: Callable[[Result, int
     Raises:
         ValueError: nothing could be judged.
     """
-    result = Result()
-    summaries = Summaries(plan.scores, plan.ours, seed)
+    result = EvaluationResult()
+    summaries = ScoreSummaries(plan.scores, plan.ours, seed)
     distances = Distances(plan.distances, seed)
     per_picture = [name for name in plan.scores if name not in plan.distances]
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as stream:
@@ -91,7 +93,7 @@ def judge_unit(judge: Callable[[Any], Finding], unit: Any) -> Finding:
         return Finding(failures=[(unit.name, str(error) or repr(error))])
 
 
-def count(result: Result, finding: Finding) -> None:
+def count(result: EvaluationResult, finding: Finding) -> None:
     """Take what is neither row nor feature."""
     result.num_units += 1
     pictures = {row.picture for row in finding.rows}
@@ -104,7 +106,7 @@ def count(result: Result, finding: Finding) -> None:
         result.sheets.setdefault(name, []).append(row)
 
 
-def warn_of_few(plan: Plan, result: Result) -> None:
+def warn_of_few(plan: EvaluationPlan, result: EvaluationResult) -> None:
     """Note where a Fréchet distance has too few pictures to be compared with others."""
     for name, kind in plan.distances.items():
         numbers = [s.scores[name].number for s in result.summaries if name in s.scores]
@@ -115,7 +117,7 @@ def warn_of_few(plan: Plan, result: Result) -> None:
             ] += 1
 
 
-def warn_of_no_interval(per_picture: Sequence[str], result: Result) -> None:
+def warn_of_no_interval(per_picture: Sequence[str], result: EvaluationResult) -> None:
     """Note why means have no interval, where any has none."""
     estimates = (
         s.scores[name] for s in result.summaries for name in per_picture if name in s.scores
@@ -140,13 +142,13 @@ def start_runner(units: int, workers: int | None, wants_ray: bool) -> Iterator[R
         ConnectionError: the cluster of `RAY_ADDRESS` does not answer, or Ray cannot go on.
     """
     if units <= FEW_UNITS and not wants_ray and not workers:
-        yield alone
+        yield run_locally
         return
     from ray.exceptions import RayError
 
     from lineart.cluster import start_ray, stop_ray
 
-    forget_networks()
+    clear_networks()
     try:
         resources = start_ray()
         import ray.data
@@ -154,7 +156,7 @@ def start_runner(units: int, workers: int | None, wants_ray: bool) -> Iterator[R
         # Sums depend on the order in which numbers are added.
         ray.data.DataContext.get_current().execution_options.preserve_order = True
         most = resources["CPU"] if workers is None else min(resources["CPU"], workers + 1.0)
-        yield OnRay({**resources, "CPU": most})
+        yield RayExecutor({**resources, "CPU": most})
     except RayError as error:
         reason = (str(error).strip().splitlines() or [repr(error)])[-1]
         raise ConnectionError(f"Ray cannot go on: {reason}") from error

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Final
 
-from lineart.evaluation.findings import Score
 from lineart.evaluation.networks import INCEPTION
+from lineart.evaluation.types import Score
 
 SCORES: Final[dict[str, Score]] = {
     "psnr": Score("PSNR", "dB, colours below the lines against the painted truth", 1, 1),

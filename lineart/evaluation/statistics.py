@@ -49,7 +49,7 @@ def draw_weights(group: str, seed: int) -> Weights:
     return rng.poisson(1.0, REPLICATES).astype(np.uint8)
 
 
-class Tally:
+class StreamingMean:
     """Values of one cell of a table, as their estimate needs them: memory does not grow."""
 
     def __init__(self, seed: int) -> None:

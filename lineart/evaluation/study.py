@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-from lineart.evaluation.shares import Share
+from lineart.evaluation.proportions import Proportion
 
 FORMAT, ANSWERS_FORMAT = "lineart study 1", "lineart answers 1"
 MOST_BYTES = 16 * 2**20
@@ -21,7 +21,7 @@ MOST_MS = 10**10
 PARTICIPANT = re.compile(r"[0-9a-f]{32}")
 
 
-class Choice(NamedTuple):
+class StudyChoice(NamedTuple):
     """One answer: which drawing of a pair someone preferred."""
 
     participant: str
@@ -41,7 +41,7 @@ class Participant:
 
     participant: str
     file: str
-    second: Share
+    second: Proportion
     left: float
     """Share of the answers that were for the left side: far from a half, nobody looked."""
     median_s: float
@@ -57,31 +57,31 @@ class Judgement:
     question: str
     pairs: int
     """Of the study."""
-    preferred: Share
+    preferred: Proportion
     """How often the second set was preferred, in the mean of all participants."""
     participants: Sequence[Participant]
-    choices: Sequence[Choice]
+    choices: Sequence[StudyChoice]
     refused: Sequence[tuple[str, str]]
     """File, and why its answers do not count."""
     superseded: Sequence[tuple[str, str]]
     """File, and the fuller or later one of the same participant that counts in its place."""
 
 
-class Answers(NamedTuple):
+class StudyAnswers(NamedTuple):
     """What one file holds."""
 
     file: str
     ended: str
     """When, as ISO 8601 writes it; empty before the last pair is answered."""
-    choices: Sequence[Choice]
+    choices: Sequence[StudyChoice]
 
 
 def judge_study(study: Mapping[str, Any], answers: Mapping[str, bytes]) -> Judgement:
     """Say how often the second set was preferred.
 
     For one participant the interval is Wilson's over the answers; with several it is over people,
-    since answers of one person are alike: see `Share.among`. Of several files of one participant
-    the fullest counts, then the one that ended last.
+    since answers of one person are alike: see `Proportion.among`. Of several files of one
+    participant the fullest counts, then the one that ended last.
 
     Args:
         study: What `study.json` holds.
@@ -91,7 +91,7 @@ def judge_study(study: Mapping[str, Any], answers: Mapping[str, bytes]) -> Judge
         ValueError: the study is none, or no answers are left; the message names files and reasons.
     """
     pairs = _read_pairs(study)
-    found: dict[str, list[Answers]] = {}
+    found: dict[str, list[StudyAnswers]] = {}
     refused = []
     for file, data in answers.items():
         try:
@@ -112,7 +112,7 @@ def judge_study(study: Mapping[str, Any], answers: Mapping[str, bytes]) -> Judge
         study["second"],
         study["question"],
         len(pairs),
-        Share.among([one.second for one in participants]),
+        Proportion.among([one.second for one in participants]),
         participants,
         [choice for one in counted for choice in one.choices],
         refused,
@@ -125,13 +125,13 @@ def judge_study(study: Mapping[str, Any], answers: Mapping[str, bytes]) -> Judge
     )
 
 
-def _sum_up(answers: Answers) -> Participant:
+def _sum_up(answers: StudyAnswers) -> Participant:
     choices = answers.choices
     seconds = sum(choice.preferred == "second" for choice in choices)
     return Participant(
         choices[0].participant,
         answers.file,
-        Share.of(seconds, len(choices)),
+        Proportion.of(seconds, len(choices)),
         sum(choice.side == "left" for choice in choices) / len(choices),
         statistics.median(choice.seconds for choice in choices),
     )
@@ -154,7 +154,7 @@ def _read_pairs(study: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 def _read_answers(
     study_id: str, pairs: Mapping[str, Mapping[str, Any]], file: str, data: bytes
-) -> Answers:
+) -> StudyAnswers:
     """Read a participant's answers.
 
     Raises:
@@ -174,7 +174,7 @@ def _read_answers(
     if len({choice.pair for choice in choices}) < len(choices):
         raise ValueError("a pair is answered twice")
     ended = told.get("ended")
-    return Answers(file, ended if isinstance(ended, str) else "", choices)
+    return StudyAnswers(file, ended if isinstance(ended, str) else "", choices)
 
 
 def _parse(data: bytes) -> dict[str, Any]:
@@ -189,7 +189,9 @@ def _parse(data: bytes) -> dict[str, Any]:
     return told
 
 
-def _read_choice(participant: str, pairs: Mapping[str, Mapping[str, Any]], answer: Any) -> Choice:
+def _read_choice(
+    participant: str, pairs: Mapping[str, Mapping[str, Any]], answer: Any
+) -> StudyChoice:
     """Read one answer; what it says twice must agree."""
     if not isinstance(answer, dict) or not isinstance(answer.get("pair"), str):
         raise ValueError("an answer is not of this page")
@@ -207,7 +209,7 @@ def _read_choice(participant: str, pairs: Mapping[str, Mapping[str, Any]], answe
         raise ValueError(f"the time of the pair {pair['id']} makes no sense")
     is_first = (pair["a"] == "first") == (picture == "a")
     preferred = "first" if is_first else "second"
-    return Choice(participant, pair["id"], pair["name"], side, preferred, milliseconds / 1000)
+    return StudyChoice(participant, pair["id"], pair["name"], side, preferred, milliseconds / 1000)
 
 
 # To read.
@@ -223,7 +225,7 @@ def to_csv(judgement: Judgement) -> str:
     """Give a row for each answer."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(Choice._fields)
+    writer.writerow(StudyChoice._fields)
     writer.writerows(judgement.choices)
     return text.getvalue()
 
@@ -254,7 +256,7 @@ def to_markdown(judgement: Judgement) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _percent(share: Share) -> str:
+def _percent(share: Proportion) -> str:
     return f"{100 * share.share:.1f} % ({100 * share.low:.1f} to {100 * share.high:.1f})"
 
 

@@ -5,9 +5,9 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
-from lineart.evaluation.findings import Place, Row, Score
-from lineart.evaluation.statistics import Estimate, Tally
-from lineart.evaluation.ways import LIMITS
+from lineart.evaluation.methods import LIMITS
+from lineart.evaluation.statistics import Estimate, StreamingMean
+from lineart.evaluation.types import Score, ScoreRow, TableCell
 
 PARTS = ("source ", "shot ")
 """How the names of sets begin that are parts of others: they come last."""
@@ -23,7 +23,7 @@ class Margin:
 
 
 @dataclass(frozen=True)
-class Summary:
+class ScoreSummary:
     """What one way is worth on one set at one number of hints."""
 
     set: str
@@ -39,12 +39,12 @@ class Summary:
 class _Cells:
     """What is known of one way on one set so far."""
 
-    scores: dict[str, Tally] = field(default_factory=dict)
-    gains: dict[str, Tally] = field(default_factory=dict)
+    scores: dict[str, StreamingMean] = field(default_factory=dict)
+    gains: dict[str, StreamingMean] = field(default_factory=dict)
     wins: dict[str, int] = field(default_factory=dict)
 
 
-class Summaries:
+class ScoreSummaries:
     """Collects rows; memory grows with sets, ways and scores, and not with pictures.
 
     Args:
@@ -55,33 +55,33 @@ class Summaries:
 
     def __init__(self, scores: Mapping[str, Score], ours: str, seed: int) -> None:
         self._scores, self._ours, self._seed = scores, ours, seed
-        self._cells: dict[Place, _Cells] = {}
+        self._cells: dict[TableCell, _Cells] = {}
 
-    def add(self, rows: Sequence[Row]) -> None:
+    def add(self, rows: Sequence[ScoreRow]) -> None:
         """Take the rows of some pictures; those of one picture come together."""
         ours = {(row.picture, row.hints): row for row in rows if row.way == self._ours}
         for row in rows:
             for name in row.sets:
-                cells = self._cells.setdefault(Place(name, row.hints, row.way), _Cells())
+                cells = self._cells.setdefault(TableCell(name, row.hints, row.way), _Cells())
                 self._add(cells, row, ours.get((row.picture, row.hints)))
 
-    def _add(self, cells: _Cells, row: Row, ours: Row | None) -> None:
+    def _add(self, cells: _Cells, row: ScoreRow, ours: ScoreRow | None) -> None:
         for name, value in row.values.items():
-            cells.scores.setdefault(name, Tally(self._seed)).add(value, row.group)
+            cells.scores.setdefault(name, StreamingMean(self._seed)).add(value, row.group)
             if ours is None or ours is row or name not in ours.values:
                 continue
             if sign := self._scores[name].sign:
                 gain = sign * (ours.values[name] - value)
-                cells.gains.setdefault(name, Tally(self._seed)).add(gain, row.group)
+                cells.gains.setdefault(name, StreamingMean(self._seed)).add(gain, row.group)
                 cells.wins[name] = cells.wins.get(name, 0) + (gain > 0)
 
-    def finish(self, distances: Iterable[tuple[Place, str, Estimate]]) -> list[Summary]:
+    def finish(self, distances: Iterable[tuple[TableCell, str, Estimate]]) -> list[ScoreSummary]:
         """Give all summaries, in the order of sets and hints; parts of sets come last.
 
         Args:
             distances: Scores of whole sets.
         """
-        whole: dict[Place, dict[str, Estimate]] = {place: {} for place in self._cells}
+        whole: dict[TableCell, dict[str, Estimate]] = {place: {} for place in self._cells}
         for place, name, estimate in distances:
             whole.setdefault(place, {})[name] = estimate
         sets = list(dict.fromkeys(place.set for place in whole))
@@ -90,28 +90,28 @@ class Summaries:
         )
         return [self._summarize(place, whole[place]) for place in places]
 
-    def _summarize(self, place: Place, distances: Mapping[str, Estimate]) -> Summary:
+    def _summarize(self, place: TableCell, distances: Mapping[str, Estimate]) -> ScoreSummary:
         cells = self._cells.get(place, _Cells())
         found = {**distances, **{name: t.estimate() for name, t in cells.scores.items()}}
         margins = {
             name: Margin(tally.estimate(), cells.wins[name]) for name, tally in cells.gains.items()
         }
         ordered = {name: found[name] for name in self._scores if name in found}
-        return Summary(*place, ordered, margins)
+        return ScoreSummary(*place, ordered, margins)
 
 
-def distinct(summaries: Sequence[Summary]) -> Iterator[tuple[str, list[Summary]]]:
+def distinct(summaries: Sequence[ScoreSummary]) -> Iterator[tuple[str, list[ScoreSummary]]]:
     """Give the sets with what they hold; one that equals an earlier one is left out.
 
     Where all lines are drawn ones, say, that set is the whole place. Where each set has one row
     alone, as the shots of a film, they are rows of one table.
     """
-    sets: dict[str, list[Summary]] = {}
+    sets: dict[str, list[ScoreSummary]] = {}
     for summary in summaries:
         sets.setdefault(summary.set, []).append(summary)
     if len(sets) == len(summaries) > 1:
         sets = {summaries[0].set: [replace(one, way=one.set) for one in summaries]}
-    shown: list[list[Summary]] = []
+    shown: list[list[ScoreSummary]] = []
     for name, rows in sets.items():
         contents = [replace(row, set="") for row in rows]
         if contents not in shown:
@@ -119,18 +119,21 @@ def distinct(summaries: Sequence[Summary]) -> Iterator[tuple[str, list[Summary]]
             yield name, rows
 
 
-def columns(rows: Sequence[Summary], scores: Mapping[str, Score]) -> list[str]:
+def columns(rows: Sequence[ScoreSummary], scores: Mapping[str, Score]) -> list[str]:
     """Give the names of the scores that a set has, in their order."""
     return [name for name in scores if any(name in row.scores for row in rows)]
 
 
-def pictures_in(rows: Sequence[Summary]) -> int:
+def pictures_in(rows: Sequence[ScoreSummary]) -> int:
     """Give how many pictures stand behind a set."""
     return max((one.number for row in rows for one in row.scores.values()), default=0)
 
 
 def to_markdown(
-    summaries: Sequence[Summary], scores: Mapping[str, Score], about: str, remarks: Sequence[str]
+    summaries: Sequence[ScoreSummary],
+    scores: Mapping[str, Score],
+    about: str,
+    remarks: Sequence[str],
 ) -> str:
     """Write a table a set: means, deviations and intervals, and how much better ours is.
 
@@ -158,7 +161,7 @@ def to_markdown(
     return "\n".join(text) + "\n"
 
 
-def write_cell(summary: Summary, name: str, decimals: int) -> str:
+def write_cell(summary: ScoreSummary, name: str, decimals: int) -> str:
     """Write a mean and its margin; nothing where the set does not have it."""
     if name not in summary.scores:
         return ""
@@ -187,7 +190,7 @@ def write_parts(estimate: Estimate, decimals: int) -> tuple[str, str, str]:
 TABLE = ("set", "hints", "way", "score", *Estimate.__dataclass_fields__)
 
 
-def to_csv(summaries: Sequence[Summary]) -> str:
+def to_csv(summaries: Sequence[ScoreSummary]) -> str:
     """Write a line for each estimate."""
     text = io.StringIO()
     writer = csv.DictWriter(text, TABLE, lineterminator="\n")
@@ -208,7 +211,7 @@ class RowsFile:
         self._writer = csv.DictWriter(stream, [*self.FIELDS, *scores], lineterminator="\n")
         self._writer.writeheader()
 
-    def add(self, rows: Sequence[Row]) -> None:
+    def add(self, rows: Sequence[ScoreRow]) -> None:
         """Write rows."""
         for row in rows:
             known = {

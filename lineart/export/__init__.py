@@ -2,10 +2,10 @@
 
 import onnx
 
-from lineart.export.facts import Facts, colorizer_facts, network_facts, translator_facts
+from lineart.export.metadata import Facts, colorizer_facts, network_facts, translator_facts
 from lineart.export.networks import export_generator, plugs_of
 from lineart.export.pictures import join_colorizer, join_translator
-from lineart.export.proof import compare_colorizer, compare_network, compare_translator
+from lineart.export.verify import compare_colorizer, compare_network, compare_translator
 from lineart.models import Colorization, Pair
 from lineart.weights.onnx_file import MODEL
 

@@ -9,15 +9,15 @@ from typing import Final, NamedTuple
 import numpy as np
 from onnx import TensorProto
 
+from lineart.export.flood_fill import flood, flow
 from lineart.export.graph import Graph, ints
-from lineart.export.spreading import flood, flow
 from lineart.models.hint_maps import INK_BELOW, flood_hints, point_hints
 from lineart.models.two_stage import encode_hint
 
 FLOAT, INT32, BOOL = TensorProto.FLOAT, TensorProto.INT32, TensorProto.BOOL
 
 
-class Pooled(NamedTuple):
+class PooledHints(NamedTuple):
     """Hints on the draft's grid."""
 
     color: str
@@ -26,7 +26,7 @@ class Pooled(NamedTuple):
     """bool[B, 1, h, w]."""
 
 
-def pool(graph: Graph, hint: str, scale: int) -> Pooled:
+def pool(graph: Graph, hint: str, scale: int) -> PooledHints:
     """Take from each cell of `scale` x `scale` the best hint: see `imaging.hints.resize_hints`."""
     count, height, width = (graph("Shape", hint, start=axis, end=axis + 1) for axis in range(3))
     side, channels = ints(scale), ints(4)
@@ -44,7 +44,7 @@ def pool(graph: Graph, hint: str, scale: int) -> Pooled:
     pixels = graph("Cast", graph("Transpose", pixels, perm=[0, 3, 1, 2]), to=FLOAT)
     color = graph("Slice", pixels, ints(0), ints(3), ints(1))
     alpha = graph("Slice", pixels, ints(3), ints(4), ints(1))
-    return Pooled(color, graph("Greater", alpha, np.float32(0)))
+    return PooledHints(color, graph("Greater", alpha, np.float32(0)))
 
 
 def ranks(scale: int) -> np.ndarray:
@@ -55,7 +55,7 @@ def ranks(scale: int) -> np.ndarray:
     return np.argsort(order).astype(np.int32)
 
 
-def rgba(graph: Graph, hints: Pooled, gray: str) -> str:
+def rgba(graph: Graph, hints: PooledHints, gray: str) -> str:
     """Write down `two_stage.encode_hint`."""
     del gray
     alpha = graph("Cast", hints.is_told, to=FLOAT)
@@ -63,14 +63,14 @@ def rgba(graph: Graph, hints: Pooled, gray: str) -> str:
     return graph("Concat", color, alpha, axis=1)
 
 
-def points(graph: Graph, hints: Pooled, gray: str) -> str:
+def points(graph: Graph, hints: PooledHints, gray: str) -> str:
     """Write down `hint_maps.point_hints`."""
     del gray
     colors = graph("Mul", hints.color, np.float32(1.75 / 255))
     return graph("Where", hints.is_told, graph("Sub", colors, np.float32(0.75)), np.float32(-1))
 
 
-def flooded(graph: Graph, hints: Pooled, gray: str) -> str:
+def flooded(graph: Graph, hints: PooledHints, gray: str) -> str:
     """Write down `hint_maps.flood_one`, for every picture of the batch."""
     is_paper = graph("GreaterOrEqual", gray, np.float32(INK_BELOW))
     is_on_paper = graph("And", hints.is_told, is_paper)
@@ -86,7 +86,7 @@ def flooded(graph: Graph, hints: Pooled, gray: str) -> str:
     return graph("Where", has_any(graph, hints.is_told), encoded, np.float32(0))
 
 
-ENCODERS: Final[dict[object, Callable[[Graph, Pooled, str], str]]] = {
+ENCODERS: Final[dict[object, Callable[[Graph, PooledHints, str], str]]] = {
     encode_hint: rgba,
     point_hints: points,
     flood_hints: flooded,

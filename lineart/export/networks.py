@@ -21,7 +21,7 @@ TRANSLATED: Final = ("heat", "logits")
 """What may stand beside a translated picture; see `models.Translated`."""
 
 
-class Plugs(NamedTuple):
+class IOSpec(NamedTuple):
     """How a network is called: float32[B, C, H, W] in -1..1 in, and out."""
 
     inputs: dict[str, int]
@@ -43,19 +43,19 @@ class Plugs(NamedTuple):
         ]
 
 
-def plugs_of(pair: Pair, name: str) -> Plugs:
+def plugs_of(pair: Pair, name: str) -> IOSpec:
     """Say how a generator of a pair is called."""
     task = pair.task
     if isinstance(task, Colorization):
         if name == "color":
-            return Plugs({"line": 1, "draft": 3}, ("color",), pair.multiple, None)
+            return IOSpec({"line": 1, "draft": 3}, ("color",), pair.multiple, None)
         blank = np.zeros((1, 1, 1, 4), np.uint8)
         channels = task.encode_hint(blank, blank[..., 0]).shape[1]
         inputs = {"line": 1, "hint": channels}
-        return Plugs(inputs, ("draft",), pair.multiple // task.draft_scale, None)
+        return IOSpec(inputs, ("draft",), pair.multiple // task.draft_scale, None)
     source, target = ("photo", 3), ("picture", task.channels)
     given, made = (source, target) if name == "target" else (target, source)
-    plugs = Plugs(dict([given]), (made[0],), pair.multiple, task.size_px)
+    plugs = IOSpec(dict([given]), (made[0],), pair.multiple, task.size_px)
     with torch.inference_mode():
         translated = pair.generators[name](*plugs.draw_inputs(1, (1, 1)))
     beside = [part for part in TRANSLATED if getattr(translated, part) is not None]
@@ -82,7 +82,7 @@ def tensors_of(outputs: Any) -> list[Tensor]:
 
 
 def export_generator(
-    generator: nn.Module, *examples: Tensor, plugs: Plugs | None = None, half: bool = False
+    generator: nn.Module, *examples: Tensor, plugs: IOSpec | None = None, half: bool = False
 ) -> bytes:
     """Give a generator as ONNX, batch norm folded; batch, height and width are dynamic.
 

@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import parquet
 
-from lineart.film.folders import find_files, leads_out
-from lineart.film.names import caseless, natural_key, printable, refusal_of
+from lineart.film.filenames import caseless, natural_key, printable, refusal_of
+from lineart.film.listing import find_files, leads_out
 from lineart.storage import Storage
 
 IMAGE_SUFFIXES = {".png", ".tif", ".tiff", ".tga", ".bmp", ".webp", ".jpg", ".jpeg"}

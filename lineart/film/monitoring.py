@@ -2,8 +2,8 @@
 
 import logging
 
-from lineart.film.rows import Seconds, Written
-from lineart.manifest import Row
+from lineart.film.records import FrameResult, StageSeconds
+from lineart.manifest import ManifestRow
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class Metrics:
             tag_keys=("stage",),
         )
 
-    def count(self, status: str, written: Written) -> None:
+    def count(self, status: str, written: FrameResult) -> None:
         """Count a frame."""
         self._frames.inc(1, {"status": status})
         if written.output_bytes:
@@ -37,7 +37,7 @@ class Metrics:
             self._seconds.observe(seconds, {"stage": stage})
 
 
-def log_frame(row: Row, stages: Seconds) -> None:
+def log_frame(row: ManifestRow, stages: StageSeconds) -> None:
     """Log how a frame ended: a failure as a warning, all else as information."""
     fields = {name: row[name] for name in ("shot", "frame", "number", "status")}
     if row["status"] == "failed":

@@ -11,11 +11,11 @@ from typing import Any
 import pyarrow as pa
 
 from lineart.film import stages
-from lineart.film.index import Failure
+from lineart.film.hashing import Failure
 from lineart.film.monitoring import Metrics
-from lineart.film.pools import Bounds, Pools, plan_pools
-from lineart.film.rows import STAGES, Work, Written, pack_work
-from lineart.film.stages import Job
+from lineart.film.records import STAGES, FrameResult, WorkItem, pack_work
+from lineart.film.stages import FilmJob
+from lineart.film.workers import WorkerBounds, WorkerPools, plan_workers
 from lineart.storage import Storage
 from lineart.weights import is_onnx
 
@@ -54,8 +54,8 @@ WRITTEN = pa.schema(
 )  # fmt: skip
 
 
-class OnRay:
-    """Runs a film's work on a Ray cluster; `alone.Alone` does the same in one process.
+class RayRunner:
+    """Runs a film's work on a Ray cluster; `local_runner.LocalRunner` does the same in one process.
 
     Args:
         resources: CPUs and GPUs of the cluster.
@@ -67,15 +67,18 @@ class OnRay:
     """
 
     def __init__(
-        self, resources: Mapping[str, float], networks: Bounds | None, pixels: Bounds | None
+        self,
+        resources: Mapping[str, float],
+        networks: WorkerBounds | None,
+        pixels: WorkerBounds | None,
     ) -> None:
         self._resources = dict(resources)
-        self._pools = partial(plan_pools, networks=networks, pixels=pixels)
+        self._pools = partial(plan_workers, networks=networks, pixels=pixels)
         self._pools(self._resources, pictures=1)
         self._cpus = max(1, int(resources.get("CPU", 1)))
         self._metrics = Metrics()
 
-    def count(self, status: str, written: Written) -> None:
+    def count(self, status: str, written: FrameResult) -> None:
         """Count a frame in Ray's metrics."""
         self._metrics.count(status, written)
 
@@ -107,8 +110,8 @@ class OnRay:
             yield from _finished(running)
 
     def make_frames(
-        self, job: Job, weights: Storage, work: Sequence[Work]
-    ) -> Generator[Written, None, None]:
+        self, job: FilmJob, weights: Storage, work: Sequence[WorkItem]
+    ) -> Generator[FrameResult, None, None]:
         """Make frames of pictures and write them; results come as frames stand.
 
         Raises:
@@ -152,14 +155,14 @@ def _finished(running: dict[Any, Any]) -> Iterator[tuple[Any, Any]]:
 
 
 def make_frames(
-    job: Job,
+    job: FilmJob,
     weights: Storage,
-    work: Sequence[Work],
-    pools: Pools,
+    work: Sequence[WorkItem],
+    pools: WorkerPools,
     *,
     network_gpus: float = NETWORK_GPUS,
     pixel_cpus: float = PIXEL_CPUS,
-) -> Iterator[Written]:
+) -> Iterator[FrameResult]:
     """Make frames of pictures and write them.
 
     Args:
@@ -195,10 +198,10 @@ def make_frames(
     for row in rows.iter_rows():
         failure = None if row["failure"] is None else Failure(*row["failure"])
         spent = {name: value for name, value in row["stages"].items() if value is not None}
-        yield Written(row["output"], row["output_bytes"], spent, failure, row["precision"])
+        yield FrameResult(row["output"], row["output_bytes"], spent, failure, row["precision"])
 
 
-def _on_cpus(dataset: Any, job: Job, weights: Storage, pools: Pools) -> Any:
+def _on_cpus(dataset: Any, job: FilmJob, weights: Storage, pools: WorkerPools) -> Any:
     """Let each worker do everything for its pictures: nothing large travels between them."""
     return dataset.map_batches(  # file -> PNG in place, a row per frame out
         _Frames,
@@ -209,7 +212,12 @@ def _on_cpus(dataset: Any, job: Job, weights: Storage, pools: Pools) -> Any:
 
 
 def _beside_gpus(
-    dataset: Any, job: Job, weights: Storage, pools: Pools, network_gpus: float, pixel_cpus: float
+    dataset: Any,
+    job: FilmJob,
+    weights: Storage,
+    pools: WorkerPools,
+    network_gpus: float,
+    pixel_cpus: float,
 ) -> Any:
     """Give GPUs the networks alone, and the pixels to CPUs, which there are more of."""
     import ray.data
@@ -238,7 +246,7 @@ def _beside_gpus(
     )
 
 
-def _actors(pools: Pools) -> dict[str, Any]:
+def _actors(pools: WorkerPools) -> dict[str, Any]:
     """Say how workers that hold a network run."""
     import ray.data
 
@@ -253,43 +261,43 @@ def _actors(pools: Pools) -> dict[str, Any]:
 class _Frames:
     """`stages.make_frame` on Arrow tables; a row for each output."""
 
-    def __init__(self, job: Job, weights: Storage) -> None:
+    def __init__(self, job: FilmJob, weights: Storage) -> None:
         self._job = job
-        self._network = stages.Network(job, weights)
+        self._network = stages.NetworkStage(job, weights)
 
     def __call__(self, table: pa.Table) -> pa.Table:
         made = (stages.make_frame(self._network, row, self._job) for row in table.to_pylist())
         return _written(chain.from_iterable(made))
 
 
-def _shrink(table: pa.Table, job: Job) -> pa.Table:
+def _shrink(table: pa.Table, job: FilmJob) -> pa.Table:
     """`stages.shrink` on an Arrow table."""
     rows = [stages.shrink(row, job) for row in table.to_pylist()]
     return pa.Table.from_pylist(rows, schema=SHRUNK)
 
 
 class _Network:
-    """`stages.Network` on Arrow tables."""
+    """`stages.NetworkStage` on Arrow tables."""
 
-    def __init__(self, job: Job, weights: Storage) -> None:
-        self._network = stages.Network(job, weights)
+    def __init__(self, job: FilmJob, weights: Storage) -> None:
+        self._network = stages.NetworkStage(job, weights)
 
     def __call__(self, table: pa.Table) -> pa.Table:
         return pa.Table.from_pylist(self._network(table.to_pylist()), schema=ANSWERED)
 
 
-def _compose_and_write(table: pa.Table, job: Job) -> pa.Table:
+def _compose_and_write(table: pa.Table, job: FilmJob) -> pa.Table:
     """`stages.compose_and_write` on an Arrow table; a row for each output."""
     ended = (stages.compose_and_write(row, job) for row in table.to_pylist())
     return _written(chain.from_iterable(ended))
 
 
-def _written(ended: Iterable[Written]) -> pa.Table:
+def _written(ended: Iterable[FrameResult]) -> pa.Table:
     rows = [one._asdict() | {"failure": one.failure and list(one.failure)} for one in ended]
     return pa.Table.from_pylist(rows, schema=WRITTEN)
 
 
-def _blocks(work: Sequence[Work]) -> Iterator[Sequence[Work]]:
+def _blocks(work: Sequence[WorkItem]) -> Iterator[Sequence[WorkItem]]:
     """Split work into blocks; the first are small, so that the first frames come soon."""
     start, rows = 0, 1
     most = BLOCK_ROWS if len(work) < MANY_PICTURES else LARGE_BLOCK_ROWS

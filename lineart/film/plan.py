@@ -9,13 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lineart.film.frames import FilmFrame
-from lineart.film.index import Failure, Indexed
-from lineart.film.rows import Seconds, Work, Written
-from lineart.manifest import SCHEMA, Row, make_row
+from lineart.film.hashing import Failure, HashedFile
+from lineart.film.records import FrameResult, StageSeconds, WorkItem
+from lineart.manifest import SCHEMA, ManifestRow, make_row
 
 
 @dataclass(frozen=True)
-class Look:
+class Fingerprint:
     """All that decides a frame's pixels beside its picture and its hint."""
 
     weights: str
@@ -28,11 +28,11 @@ class Look:
     """Number format that the user asks for; None: frames stand in whichever they were made."""
 
 
-class Shown(NamedTuple):
+class FrameState(NamedTuple):
     """What a frame shows."""
 
     frame: FilmFrame
-    picture: Indexed
+    picture: HashedFile
     hint_sha256: str | None
     held_by: str | None
     """The first frame of the film that shows the same, unless it is this one."""
@@ -52,7 +52,7 @@ Copying = tuple[str, list[str]]
 
 
 @dataclass
-class Plan:
+class FilmPlan:
     """The difference between a film and its manifest."""
 
     rows: pa.Table
@@ -62,20 +62,20 @@ class Plan:
     failures: list[tuple[FilmFrame, Failure]] = field(default_factory=list)
     """Frames that cannot be read."""
     copies: list[Copying] = field(default_factory=list)
-    work: list[Work] = field(default_factory=list)
+    work: list[WorkItem] = field(default_factory=list)
     """Distinct pixels, each with all the frames that show them."""
-    remaining: dict[str, Shown] = field(default_factory=dict)
+    remaining: dict[str, FrameState] = field(default_factory=dict)
     """By output: the frames that are copied or made."""
 
 
 def make_plan(
     frames: Iterable[FilmFrame],
-    pictures: Mapping[str, Indexed | Failure],
+    pictures: Mapping[str, HashedFile | Failure],
     hints: Mapping[str, str | Failure],
     ledger: pa.Table,
     stored: Mapping[str, int],
-    look: Look,
-) -> Plan:
+    look: Fingerprint,
+) -> FilmPlan:
     """Decide for every frame whether it stands, is copied, is made or has failed.
 
     Args:
@@ -86,7 +86,7 @@ def make_plan(
         stored: By output: bytes in place, of frames whose other files stand, too.
         look: What decides the pixels.
     """
-    shown: list[Shown] = []
+    shown: list[FrameState] = []
     failures: list[tuple[FilmFrame, Failure]] = []
     leaders: dict[tuple[str, str | None], str] = {}
     for frame in frames:
@@ -97,10 +97,10 @@ def make_plan(
             picture, hint = found
             leader = leaders.setdefault((picture.pixels_sha256, hint), frame.name)
             held_by = None if leader == frame.name else leader
-            shown.append(Shown(frame, picture, hint, held_by))
+            shown.append(FrameState(frame, picture, hint, held_by))
     stands = _stands(shown, ledger, stored, look)
     finished = [one for one, is_finished in zip(shown, stands, strict=True) if is_finished]
-    plan = Plan(_relabel(ledger, finished), len(finished), failures)
+    plan = FilmPlan(_relabel(ledger, finished), len(finished), failures)
     remaining = [one for one, is_finished in zip(shown, stands, strict=True) if not is_finished]
     _plan_work(plan, _mark_retakes(remaining, ledger, look), finished)
     return plan
@@ -108,9 +108,9 @@ def make_plan(
 
 def _found(
     frame: FilmFrame,
-    pictures: Mapping[str, Indexed | Failure],
+    pictures: Mapping[str, HashedFile | Failure],
     hints: Mapping[str, str | Failure],
-) -> tuple[Indexed, str | None] | Failure:
+) -> tuple[HashedFile, str | None] | Failure:
     """Give what a frame's picture is and sha256 of its hint, or why it cannot be read."""
     if frame.refusal is not None:
         return Failure("name", "ValueError", frame.refusal)
@@ -122,7 +122,7 @@ def _found(
 
 
 def _stands(
-    shown: Sequence[Shown], ledger: pa.Table, stored: Mapping[str, int], look: Look
+    shown: Sequence[FrameState], ledger: pa.Table, stored: Mapping[str, int], look: Fingerprint
 ) -> list[bool]:
     """Say of each frame whether its picture was made before.
 
@@ -149,7 +149,9 @@ def _stands(
     return list(pc.and_(stands, pc.is_in(written, value_set=_text(enough))).to_pylist())
 
 
-def _mark_retakes(remaining: Sequence[Shown], ledger: pa.Table, look: Look) -> list[Shown]:
+def _mark_retakes(
+    remaining: Sequence[FrameState], ledger: pa.Table, look: Fingerprint
+) -> list[FrameState]:
     """Say in frames that were made before what has changed since."""
     places = pc.index_in(_text(one.frame.name for one in remaining), value_set=ledger["frame"])
     was_made = pc.is_in(ledger["status"].take(places), value_set=_text(["done", "held"]))
@@ -182,7 +184,7 @@ def _sizes(values: Iterable[int]) -> pa.Array:
     return pa.array(values, pa.int64())
 
 
-def _relabel(ledger: pa.Table, finished: Sequence[Shown]) -> pa.Table:
+def _relabel(ledger: pa.Table, finished: Sequence[FrameState]) -> pa.Table:
     """Say in the rows of finished frames what they are in the film as it is now."""
     names = _text(one.frame.name for one in finished)
     labels = {
@@ -197,13 +199,15 @@ def _relabel(ledger: pa.Table, finished: Sequence[Shown]) -> pa.Table:
     return pa.concat_tables([pa.table(columns, schema=SCHEMA), others])
 
 
-def _plan_work(plan: Plan, remaining: Sequence[Shown], finished: Sequence[Shown]) -> None:
+def _plan_work(
+    plan: FilmPlan, remaining: Sequence[FrameState], finished: Sequence[FrameState]
+) -> None:
     """Plan the frames that do not stand: those that show the same together."""
     finished_of = {one.pixels: one.frame.output for one in reversed(finished)}
     columns = ("output", "precision") if any(one.pixels in finished_of for one in remaining) else ()
     formats = dict(zip(*(plan.rows[name].to_pylist() for name in columns), strict=True))
     copies: dict[tuple[str, str | None], Copying] = {}
-    work: dict[tuple[str, str | None], Work] = {}
+    work: dict[tuple[str, str | None], WorkItem] = {}
     for one in remaining:
         pixels, output = one.pixels, one.frame.output
         plan.remaining[output] = one
@@ -215,11 +219,13 @@ def _plan_work(plan: Plan, remaining: Sequence[Shown], finished: Sequence[Shown]
     plan.copies, plan.work = list(copies.values()), list(work.values())
 
 
-def _work(one: Shown) -> Work:
-    return Work(one.frame.source, one.picture.source_sha256, one.frame.hint, one.hint_sha256, [])
+def _work(one: FrameState) -> WorkItem:
+    return WorkItem(
+        one.frame.source, one.picture.source_sha256, one.frame.hint, one.hint_sha256, []
+    )
 
 
-def written_row(one: Shown, look: Look, written: Written) -> Row:
+def written_row(one: FrameState, look: Fingerprint, written: FrameResult) -> ManifestRow:
     """The row of a frame whose picture is in place."""
     return make_row(
         {
@@ -234,17 +240,19 @@ def written_row(one: Shown, look: Look, written: Written) -> Row:
     )
 
 
-def failed_row(one: Shown, look: Look, failure: Failure, stages: Seconds) -> Row:
+def failed_row(
+    one: FrameState, look: Fingerprint, failure: Failure, stages: StageSeconds
+) -> ManifestRow:
     """Give the row of a frame that could be read, and then failed."""
     return make_row({**_made_of(one, look), **_failed(failure), **_spent(stages)})
 
 
-def unread_row(frame: FilmFrame, failure: Failure) -> Row:
+def unread_row(frame: FilmFrame, failure: Failure) -> ManifestRow:
     """Give the row of a frame that cannot be read."""
     return make_row({**_identity(frame), **_failed(failure), "seconds": 0.0})
 
 
-def _spent(stages: Seconds) -> dict[str, float]:
+def _spent(stages: StageSeconds) -> dict[str, float]:
     by_stage = {f"{stage}_seconds": seconds for stage, seconds in stages.items()}
     return by_stage | {"seconds": sum(stages.values(), 0.0)}
 
@@ -253,7 +261,7 @@ def _identity(frame: FilmFrame) -> dict[str, Any]:
     return {"frame": frame.name, "shot": frame.shot, "number": frame.number}
 
 
-def _made_of(one: Shown, look: Look) -> dict[str, Any]:
+def _made_of(one: FrameState, look: Fingerprint) -> dict[str, Any]:
     return {
         **_identity(one.frame),
         "width": one.picture.width,
@@ -279,7 +287,7 @@ def _failed(failure: Failure) -> dict[str, Any]:
     }
 
 
-def known_pictures(ledger: pa.Table, settings: str) -> dict[str, Indexed]:
+def known_pictures(ledger: pa.Table, settings: str) -> dict[str, HashedFile]:
     """Give what the manifest knows of pictures, so that unchanged files need no decoding.
 
     Rows of other settings do not count: they may be another task's, which decodes otherwise.
@@ -287,9 +295,9 @@ def known_pictures(ledger: pa.Table, settings: str) -> dict[str, Indexed]:
     counts = pc.and_(pc.is_valid(ledger["pixels_sha256"]), pc.equal(ledger["settings"], settings))
     rows = ledger.filter(counts)
     names = ("source_sha256", "pixels_sha256", "width", "height")
-    pictures = map(Indexed, *(rows[name].to_pylist() for name in names))
+    pictures = map(HashedFile, *(rows[name].to_pylist() for name in names))
     # Many frames show the same; one object each is enough.
-    unique: dict[Indexed, Indexed] = {}
+    unique: dict[HashedFile, HashedFile] = {}
     return {
         frame: unique.setdefault(picture, picture)
         for frame, picture in zip(rows["frame"].to_pylist(), pictures, strict=True)

@@ -19,28 +19,28 @@ import pyarrow.compute as pc
 
 from lineart import manifest
 from lineart.film.frames import FilmFrame, beside
-from lineart.film.index import Failure, Indexed, index_hints, index_pictures
+from lineart.film.hashing import Failure, HashedFile, hash_hints, hash_pictures
+from lineart.film.inputs import FilmConfig, PreparedRun
 from lineart.film.monitoring import log_frame
-from lineart.film.opening import Film, Opened
-from lineart.film.packing import pack_frames
+from lineart.film.parquet_export import export_parquet
 from lineart.film.plan import (
-    Look,
-    Plan,
-    Shown,
+    FilmPlan,
+    Fingerprint,
+    FrameState,
     failed_row,
     known_pictures,
     make_plan,
     unread_row,
     written_row,
 )
-from lineart.film.rows import Work, Written
-from lineart.film.stages import Job, copy_finished
-from lineart.manifest import Row
+from lineart.film.records import FrameResult, WorkItem
+from lineart.film.stages import FilmJob, copy_finished
+from lineart.manifest import ManifestRow
 from lineart.storage import Storage
 
 
 @dataclass(frozen=True)
-class Pace:
+class RecordInterval:
     """How often finished frames are recorded in the manifest."""
 
     every_s: float = 2.0
@@ -49,11 +49,11 @@ class Pace:
     """Most rows that wait, above 0."""
 
 
-PACE = Pace()
+RECORD_INTERVAL = RecordInterval()
 
 
 @dataclass
-class Summary:
+class FilmSummary:
     """How a run ended, in frames."""
 
     frames: int
@@ -66,7 +66,7 @@ class Summary:
     frames_per_second: float = 0.0
 
 
-OnProgress = Callable[[Summary], None]
+OnProgress = Callable[[FilmSummary], None]
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -76,7 +76,7 @@ CHUNK = 32
 
 
 @runtime_checkable
-class Runner(Protocol):
+class FilmRunner(Protocol):
     """Where the work of a film is done."""
 
     def run_tasks(
@@ -84,10 +84,12 @@ class Runner(Protocol):
     ) -> Iterator[tuple[Any, Any]]:
         """Run a function on each argument; give arguments and results, in any order."""
 
-    def make_frames(self, job: Job, weights: Storage, work: Sequence[Work]) -> Iterator[Written]:
+    def make_frames(
+        self, job: FilmJob, weights: Storage, work: Sequence[WorkItem]
+    ) -> Iterator[FrameResult]:
         """Make frames of pictures and write them, in any order."""
 
-    def count(self, status: str, written: Written) -> None:
+    def count(self, status: str, written: FrameResult) -> None:
         """Take note of a frame that ended, for whoever watches the machines."""
 
 
@@ -98,14 +100,14 @@ class Record:
     output: Storage
     check: Callable[[], None]
     """Raises an error if the output is no longer this run's."""
-    pace: Pace = PACE
+    pace: RecordInterval = RECORD_INTERVAL
     parts: list[pa.Table] = field(default_factory=list)
     """What was recorded."""
-    _fresh: list[Row] = field(default_factory=list)
+    _fresh: list[ManifestRow] = field(default_factory=list)
     _started: float = field(default_factory=time.monotonic)
     _recorded_at: float = field(default_factory=time.monotonic)
 
-    def add(self, row: Row) -> None:
+    def add(self, row: ManifestRow) -> None:
         """Take the row of a frame that is in place or has failed."""
         self._fresh.append(row)
         now = time.monotonic()
@@ -126,19 +128,19 @@ class Record:
 
 
 def run_film(
-    film: Film,
-    opened: Opened,
-    runner: Runner,
+    film: FilmConfig,
+    opened: PreparedRun,
+    runner: FilmRunner,
     on_progress: OnProgress,
     check: Callable[[], None] = lambda: None,
-    pace: Pace = PACE,
-) -> tuple[Summary, pa.Table]:
+    pace: RecordInterval = RECORD_INTERVAL,
+) -> tuple[FilmSummary, pa.Table]:
     """Make what is missing or changed, and leave a manifest with one row a frame.
 
     Args:
         film: The flags.
         opened: What `open_film` found.
-        runner: `alone.Alone` or `pipeline.OnRay`.
+        runner: `local_runner.LocalRunner` or `pipeline.RayRunner`.
         on_progress: Told of every frame that ends.
         check: Called before anything is recorded; raises if the output is another run's by now.
         pace: How often finished frames are recorded.
@@ -155,7 +157,7 @@ def run_film(
     output.sweep()
     plan = _plan(opened, manifest.read_manifest(output), runner, force=film.force)
     record = Record(output, check, pace)
-    summary = Summary(len(opened.frames), skipped=plan.skipped)
+    summary = FilmSummary(len(opened.frames), skipped=plan.skipped)
     try:
         # Closed at once if anything stops the run: what is in hand must end before the lease does.
         with closing(_ended(opened, plan, runner)) as ended:
@@ -179,12 +181,12 @@ def run_film(
         rows = manifest.first_rows([*record.parts, plan.rows], names)
         manifest.replace_manifest(output, rows)
     if film.parquet_frames:
-        pack_frames(output, rows, record.parts)
+        export_parquet(output, rows, record.parts)
     summary.seconds = round(time.monotonic() - started, 3)
     return summary, rows
 
 
-def is_complete(opened: Opened, rows: pa.Table) -> bool:
+def is_complete(opened: PreparedRun, rows: pa.Table) -> bool:
     """Whether this run looked at every frame of the film, and all stand."""
     return (
         rows.num_rows == len(opened.frames) == len(opened.film_frames)
@@ -194,9 +196,9 @@ def is_complete(opened: Opened, rows: pa.Table) -> bool:
 
 def write_run(
     flags: Mapping[str, Any],
-    opened: Opened,
+    opened: PreparedRun,
     started_at: datetime,
-    ended: tuple[Summary, pa.Table] | None,
+    ended: tuple[FilmSummary, pa.Table] | None,
 ) -> None:
     """Write `run.json`: what the run was told, what it ran on and, at its end, how it ended.
 
@@ -247,7 +249,7 @@ def _commit() -> str | None:
     return done.stdout.strip()
 
 
-def _plan(opened: Opened, ledger: pa.Table, runner: Runner, *, force: bool) -> Plan:
+def _plan(opened: PreparedRun, ledger: pa.Table, runner: FilmRunner, *, force: bool) -> FilmPlan:
     """Hash the film's files and compare them with the manifest."""
     job = opened.job
     readable = [frame for frame in opened.frames if frame.refusal is None]
@@ -255,7 +257,7 @@ def _plan(opened: Opened, ledger: pa.Table, runner: Runner, *, force: bool) -> P
     return make_plan(
         opened.frames,
         _pictures(opened, readable, ledger, runner),
-        _index(runner, partial(index_hints, job.hints, job.limit_s), _chunks(hints))
+        _index(runner, partial(hash_hints, job.hints, job.limit_s), _chunks(hints))
         if job.hints
         else {},
         ledger,
@@ -265,19 +267,19 @@ def _plan(opened: Opened, ledger: pa.Table, runner: Runner, *, force: bool) -> P
 
 
 def _pictures(
-    opened: Opened, frames: Sequence[FilmFrame], ledger: pa.Table, runner: Runner
-) -> dict[str, Indexed | Failure]:
+    opened: PreparedRun, frames: Sequence[FilmFrame], ledger: pa.Table, runner: FilmRunner
+) -> dict[str, HashedFile | Failure]:
     """Hash pictures; decode those that the manifest does not know."""
     job, known = opened.job, known_pictures(ledger, opened.look.settings)
     chunks = (
         [(frame.source, known.get(frame.name)) for frame in chunk] for chunk in _chunks(frames)
     )
     return _index(
-        runner, partial(index_pictures, job.pictures, job.task.decode, job.limit_s), chunks
+        runner, partial(hash_pictures, job.pictures, job.task.decode, job.limit_s), chunks
     )
 
 
-def _stored(job: Job) -> dict[str, int]:
+def _stored(job: FilmJob) -> dict[str, int]:
     """Give by output: bytes in place, where everything beside the frame stands, too."""
     extras = {entry.path for folder in job.task.extras for entry in job.output.entries(folder)}
     return {
@@ -288,7 +290,7 @@ def _stored(job: Job) -> dict[str, int]:
 
 
 def _index(
-    runner: Runner,
+    runner: FilmRunner,
     function: Callable[[Sequence[T]], Mapping[str, U]],
     chunks: Iterable[Sequence[T]],
 ) -> dict[str, U]:
@@ -306,23 +308,23 @@ def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
 
 
 def _ended(
-    opened: Opened, plan: Plan, runner: Runner
-) -> Generator[tuple[Row, Written], None, None]:
+    opened: PreparedRun, plan: FilmPlan, runner: FilmRunner
+) -> Generator[tuple[ManifestRow, FrameResult], None, None]:
     """Do everything that is planned; frames come as they are in place or have failed."""
     for frame, failure in plan.failures:
-        yield unread_row(frame, failure), Written(frame.output, 0, {}, failure)
+        yield unread_row(frame, failure), FrameResult(frame.output, 0, {}, failure)
     for written in _work(opened, plan, runner):
         # The record takes memory as it grows: what has ended gives back its own.
         yield _row(plan.remaining.pop(written.output), opened.look, written), written
 
 
-def _row(one: Shown, look: Look, written: Written) -> Row:
+def _row(one: FrameState, look: Fingerprint, written: FrameResult) -> ManifestRow:
     if written.failure is not None:
         return failed_row(one, look, written.failure, written.stages)
     return written_row(one, look, written)
 
 
-def _work(opened: Opened, plan: Plan, runner: Runner) -> Iterator[Written]:
+def _work(opened: PreparedRun, plan: FilmPlan, runner: FilmRunner) -> Iterator[FrameResult]:
     copy = partial(copy_finished, opened.job)
     for _, results in runner.run_tasks(copy, _chunks(plan.copies)):
         yield from results

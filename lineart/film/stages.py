@@ -1,8 +1,8 @@
 """What the pipeline does to a frame: plain functions, and the class that holds the network.
 
 Each takes and gives plain rows, so a test, a notebook or a loop without Ray calls them directly.
-What is done to the pixels is the `Task`'s matter; here a picture is read, checked and written.
-Nothing here imports torch before a `Network` is made: processes that only handle pixels stay small.
+What is done to the pixels is the `FilmTask`'s matter; here a picture is read, checked and written.
+Nothing here imports torch before a `NetworkStage` is made: pixel workers stay small.
 A frame that fails becomes a row with a `Failure`; it never stops its neighbours. With a time limit,
 what is done to it runs in a process of its own, so that this holds for crashes and hangs, too.
 """
@@ -19,17 +19,17 @@ import numpy as np
 
 from lineart.device import Precision, has_gpu, pick_device, pick_precision, use_one_thread
 from lineart.film.frames import Source, beside, read_picture
-from lineart.film.index import Failure
-from lineart.film.rows import (
+from lineart.film.hashing import Failure
+from lineart.film.records import (
     STAGES,
-    Seconds,
-    Written,
+    FrameResult,
+    StageSeconds,
     pack_arrays,
     unpack_arrays,
     unpack_work,
 )
-from lineart.film.task import Run, Task
-from lineart.isolation import Cell, isolated, step
+from lineart.film.tasks import FilmTask, RunNetwork
+from lineart.sandbox import Sandbox, run_isolated, step
 from lineart.storage import Storage
 from lineart.weights.onnx_file import MODEL
 
@@ -42,13 +42,13 @@ GPU_BATCH = 16
 
 
 @dataclass(frozen=True)
-class Job:
+class FilmJob:
     """What every stage needs to know of a run; small, and the same for all frames."""
 
     pictures: Storage
     output: Storage
     hints: Storage | None
-    task: Task
+    task: FilmTask
     limit_s: float | None = None
     """Longest time for one step of one frame; None runs all in this process, without a limit."""
     weights_sha256: str = ""
@@ -58,12 +58,12 @@ class Job:
 
 
 Answers = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
-"""Rows with `inputs` -> the same with `answers`, as `Network` does it."""
+"""Rows with `inputs` -> the same with `answers`, as `NetworkStage` does it."""
 
 AGAIN = "the same command takes up what it is now"
 
 
-def make_frame(network: Answers, work: dict[str, Any], job: Job) -> list[Written]:
+def make_frame(network: Answers, work: dict[str, Any], job: FilmJob) -> list[FrameResult]:
     """Do everything for a picture, a `Work` as `pack_work` gives it, one stage after the other."""
     (answered,) = network([shrink(work, job)])
     return compose_and_write(answered, job)
@@ -72,7 +72,7 @@ def make_frame(network: Answers, work: dict[str, Any], job: Job) -> list[Written
 # Shrink: compressed picture -> inputs of the network.
 
 
-def shrink(row: dict[str, Any], job: Job) -> dict[str, Any]:
+def shrink(row: dict[str, Any], job: FilmJob) -> dict[str, Any]:
     """Read a picture and make the network's inputs.
 
     Args:
@@ -81,19 +81,19 @@ def shrink(row: dict[str, Any], job: Job) -> dict[str, Any]:
 
     Returns:
         `outputs`, `inputs` (as `pack_arrays` gives them), `kept` (the task's own), `stages`
-        (`Seconds`) and `failure`.
+        (`StageSeconds`) and `failure`.
     """
     started = time.perf_counter()
     shrunk: dict[str, Any] = {"inputs": [], "kept": b"", "failure": None}
     try:
-        shrunk |= isolated(job.limit_s, _shrink, row, job)
+        shrunk |= run_isolated(job.limit_s, _shrink, row, job)
     except Exception as error:  # noqa: BLE001 - nor does what ends its process concern others
         shrunk["failure"] = list(Failure.of("decode", error))
     shrunk["stages"] = dict.fromkeys(STAGES, 0.0) | {"shrink": time.perf_counter() - started}
     return shrunk | {"outputs": row["outputs"]}
 
 
-def _shrink(row: dict[str, Any], job: Job) -> dict[str, Any]:
+def _shrink(row: dict[str, Any], job: FilmJob) -> dict[str, Any]:
     work = unpack_work(row)
     stage = step("read")
     try:
@@ -125,7 +125,7 @@ def _read_hint(hints: Storage | None, source: Source | None, sha256: str | None)
 # Network: inputs -> answers.
 
 
-class Network:
+class NetworkStage:
     """Answer to inputs. One process holds one, on its GPU or on one CPU thread.
 
     Args:
@@ -136,9 +136,9 @@ class Network:
         ValueError: the weights are no longer those of the run.
     """
 
-    def __init__(self, job: Job, weights: Storage) -> None:
+    def __init__(self, job: FilmJob, weights: Storage) -> None:
         opening, limit_s = partial(_open_network, job, weights), job.limit_s
-        self._cell = None if limit_s is None else Cell(opening, limit_s)
+        self._cell = None if limit_s is None else Sandbox(opening, limit_s)
         if self._cell is not None:
             self._cell.open()
         self._network: Answer = self._cell or opening()
@@ -187,7 +187,7 @@ ONNX = "onnx"
 """Number format of a model of ONNX: whatever its maker chose."""
 
 
-def _open_network(job: Job, weights: Storage) -> Answer:
+def _open_network(job: FilmJob, weights: Storage) -> Answer:
     from lineart.weights import fingerprint, read_weights
 
     files = read_weights(weights)
@@ -208,20 +208,22 @@ def _open_network(job: Job, weights: Storage) -> Answer:
     return partial(_answer, run, precision or ONNX)
 
 
-def _answer(run: Run, precision: str, *inputs: np.ndarray) -> tuple[Sequence[np.ndarray], str]:
+def _answer(
+    run: RunNetwork, precision: str, *inputs: np.ndarray
+) -> tuple[Sequence[np.ndarray], str]:
     return run(*inputs), precision
 
 
 # Compose: answers -> PNGs in place.
 
 
-def compose_and_write(row: dict[str, Any], job: Job) -> list[Written]:
+def compose_and_write(row: dict[str, Any], job: FilmJob) -> list[FrameResult]:
     """Compose the frame at its full size and write it to every output."""
     started = time.perf_counter()
     failure = row["failure"] and Failure(*row["failure"])
     if failure is None:
         try:
-            sizes = isolated(job.limit_s, _compose_and_write, row, job)
+            sizes = run_isolated(job.limit_s, _compose_and_write, row, job)
         except Exception as error:  # noqa: BLE001 - as above
             failure = Failure.of("compose", error)
     spent = row["stages"] | {"compose": time.perf_counter() - started}
@@ -235,7 +237,7 @@ def compose_and_write(row: dict[str, Any], job: Job) -> list[Written]:
     ]
 
 
-def _compose_and_write(row: dict[str, Any], job: Job) -> list[int | Failure]:
+def _compose_and_write(row: dict[str, Any], job: FilmJob) -> list[int | Failure]:
     """Give the bytes of each output, or why it is not there."""
     step("compose")
     try:
@@ -245,7 +247,7 @@ def _compose_and_write(row: dict[str, Any], job: Job) -> list[int | Failure]:
     return [_write(job, output, pngs) for output in row["outputs"]]
 
 
-def _write(job: Job, output: str, pngs: Sequence[bytes]) -> int | Failure:
+def _write(job: FilmJob, output: str, pngs: Sequence[bytes]) -> int | Failure:
     """Put a frame and what stands beside it in place; the frame comes last and stands for all."""
     step("write")
     try:
@@ -257,32 +259,32 @@ def _write(job: Job, output: str, pngs: Sequence[bytes]) -> int | Failure:
 
 
 def _written(
-    output: str, size: int | Failure, spent: Seconds, precision: str | None = None
-) -> Written:
+    output: str, size: int | Failure, spent: StageSeconds, precision: str | None = None
+) -> FrameResult:
     if isinstance(size, Failure):
-        return Written(output, 0, spent, size, precision)
-    return Written(output, size, spent, None, precision)
+        return FrameResult(output, 0, spent, size, precision)
+    return FrameResult(output, size, spent, None, precision)
 
 
-def files_of(output: str, task: Task) -> list[str]:
+def files_of(output: str, task: FilmTask) -> list[str]:
     """Name the files of a frame: itself, and what stands beside it."""
     return [output, *(beside(output, folder) for folder in task.extras)]
 
 
-def copy_finished(job: Job, items: list[tuple[str, list[str]]]) -> list[Written]:
+def copy_finished(job: FilmJob, items: list[tuple[str, list[str]]]) -> list[FrameResult]:
     """Write pictures that are finished in one place to the frames that hold them."""
     return [written for finished, outputs in items for written in _copy(job, finished, outputs)]
 
 
-def _copy(job: Job, finished: str, outputs: list[str]) -> list[Written]:
+def _copy(job: FilmJob, finished: str, outputs: list[str]) -> list[FrameResult]:
     try:
-        sizes = isolated(job.limit_s, _read_and_write, job, finished, outputs)
+        sizes = run_isolated(job.limit_s, _read_and_write, job, finished, outputs)
     except Exception as error:  # noqa: BLE001 - as above
         sizes = [Failure.of("copy", error)] * len(outputs)
     return [_written(output, size, {}) for output, size in zip(outputs, sizes, strict=True)]
 
 
-def _read_and_write(job: Job, finished: str, outputs: list[str]) -> list[int | Failure]:
+def _read_and_write(job: FilmJob, finished: str, outputs: list[str]) -> list[int | Failure]:
     step("copy")
     pngs = [job.output.read(path) for path in files_of(finished, job.task)]
     return [_write(job, output, pngs) for output in outputs]

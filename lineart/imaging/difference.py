@@ -32,7 +32,7 @@ class Ink(NamedTuple):
         return (self.only_first + self.only_second) / max(sum(self), 1e-12)
 
 
-def take_apart(
+def separate_ink(
     first: Line,
     second: UInt8[np.ndarray, "SecondH SecondW"],
     *,

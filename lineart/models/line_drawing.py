@@ -19,7 +19,7 @@ UNET_LEVELS = 4
 INCEPTION_MAPS = 768
 
 
-def normalized(*layers: nn.Conv2d | nn.ConvTranspose2d) -> nn.Sequential:
+def norm_relu(*layers: nn.Conv2d | nn.ConvTranspose2d) -> nn.Sequential:
     """Give instance norm (not affine) and ReLU behind each layer."""
     block = nn.Sequential()
     for layer in layers:
@@ -27,17 +27,17 @@ def normalized(*layers: nn.Conv2d | nn.ConvTranspose2d) -> nn.Sequential:
     return block
 
 
-def reflected(inputs: int, outputs: int, kernel: int) -> nn.Conv2d:
+def reflect_conv(inputs: int, outputs: int, kernel: int) -> nn.Conv2d:
     """Give a convolution that keeps the size and sees the picture reflected at its rim."""
     return nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, padding_mode="reflect")
 
 
-def halving(inputs: int) -> nn.Conv2d:
+def downsample_conv(inputs: int) -> nn.Conv2d:
     """Give a convolution to half the side and twice the channels."""
     return nn.Conv2d(inputs, 2 * inputs, 3, stride=2, padding=1)
 
 
-def doubling(inputs: int, outputs: int) -> nn.ConvTranspose2d:
+def upsample_conv(inputs: int, outputs: int) -> nn.ConvTranspose2d:
     """Give a transposed convolution to twice the side."""
     return nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1)
 
@@ -48,8 +48,8 @@ class ResidualBlock(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            normalized(reflected(channels, channels, 3)),
-            reflected(channels, channels, 3),
+            norm_relu(reflect_conv(channels, channels, 3)),
+            reflect_conv(channels, channels, 3),
             nn.InstanceNorm2d(channels),
         )
 
@@ -59,7 +59,7 @@ class ResidualBlock(nn.Module):
         return refined
 
 
-class Generator(nn.Module):
+class DrawingGenerator(nn.Module):
     """Two halvings, residual blocks, two doublings.
 
     Pictures are -1..1 on both sides: the last step is `2 * sigmoid(x) - 1`, where the public code
@@ -79,10 +79,12 @@ class Generator(nn.Module):
     def __init__(self, inputs: int, outputs: int, width: int = 64, blocks: int = 3) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            normalized(reflected(inputs, width, 7), halving(width), halving(2 * width)),
+            norm_relu(
+                reflect_conv(inputs, width, 7), downsample_conv(width), downsample_conv(2 * width)
+            ),
             *(ResidualBlock(4 * width) for _ in range(blocks)),
-            normalized(doubling(4 * width, 2 * width), doubling(2 * width, width)),
-            reflected(width, outputs, 7),
+            norm_relu(upsample_conv(4 * width, 2 * width), upsample_conv(2 * width, width)),
+            reflect_conv(width, outputs, 7),
         )
         self.reset_parameters()
 
@@ -105,8 +107,8 @@ def line_drawing(width: int = 64, blocks: int = 3) -> Pair:
         model="line_drawing",
         arguments={"width": width, "blocks": blocks},
         generators={
-            "target": Generator(3, 1, width, blocks),
-            "source": Generator(1, 3, width, blocks),
+            "target": DrawingGenerator(3, 1, width, blocks),
+            "source": DrawingGenerator(1, 3, width, blocks),
         },
         multiple=DOWNSAMPLING,
         task=Translation(channels=1),
@@ -135,12 +137,14 @@ class DepthHead(nn.Module):
         # Reflection would need maps of at least 5 x 5.
         first = nn.Conv2d(inputs, 8 * width, 7, padding=4, padding_mode="replicate")
         self.body = nn.Sequential(
-            normalized(first, nn.ConvTranspose2d(8 * width, 4 * width, 4, stride=2, padding=1)),
+            norm_relu(first, nn.ConvTranspose2d(8 * width, 4 * width, 4, stride=2, padding=1)),
             *(ResidualBlock(4 * width) for _ in range(blocks)),
-            normalized(
-                doubling(4 * width, 2 * width), doubling(2 * width, width), doubling(width, width)
+            norm_relu(
+                upsample_conv(4 * width, 2 * width),
+                upsample_conv(2 * width, width),
+                upsample_conv(width, width),
             ),
-            reflected(width, 1, 7),
+            reflect_conv(width, 1, 7),
         )
 
     def forward(
@@ -151,7 +155,7 @@ class DepthHead(nn.Module):
         return logits
 
 
-def twice(inputs: int, outputs: int) -> nn.Sequential:
+def double_conv(inputs: int, outputs: int) -> nn.Sequential:
     """Give two convolutions, each with a norm over the whole picture and ReLU."""
     block = nn.Sequential()
     for channels in (inputs, outputs):
@@ -174,14 +178,16 @@ class SegmentationUNet(nn.Module):
 
     def __init__(self, classes: int, width: int = 32) -> None:
         super().__init__()
-        self.first = twice(1, width)
+        self.first = double_conv(1, width)
         self.encoder = nn.ModuleList()
         self.decoder = nn.ModuleList()
         for level in range(UNET_LEVELS):
             outer, inner = width << level, width << (level + 1)
-            self.encoder.append(nn.Sequential(nn.MaxPool2d(2), twice(outer, inner)))
+            self.encoder.append(nn.Sequential(nn.MaxPool2d(2), double_conv(outer, inner)))
             up = nn.ConvTranspose2d(inner, outer, 2, stride=2)
-            self.decoder.insert(0, nn.Sequential(OrderedDict(up=up, merge=twice(inner, outer))))
+            self.decoder.insert(
+                0, nn.Sequential(OrderedDict(up=up, merge=double_conv(inner, outer)))
+            )
         self.out = nn.Conv2d(width, classes, 1)
 
     def forward(self, drawing: LineBatch) -> Float[Tensor, "B Classes H W"]:

@@ -223,7 +223,7 @@ def find_weights(role: str, name: str, weights: Path | str | None) -> Path:
         return fetch(role, name, tag)
     path = Path(weights) if weights else cached_path(name)
     if path is None or not path.is_file():
-        raise FileNotFoundError(explain(role, name, looked_for(name, path)))
+        raise FileNotFoundError(missing_weights(role, name, describe_search(name, path)))
     return path
 
 
@@ -234,7 +234,7 @@ def find_tag(name: str, weights: Path | str | None) -> str | None:
     return str(weights) if str(weights) in clip.tags(name) else None
 
 
-def looked_for(name: str, path: Path | None) -> str:
+def describe_search(name: str, path: Path | None) -> str:
     """Say where weights were looked for."""
     if path is None:
         return "they have no place in torchvision's cache"
@@ -248,10 +248,10 @@ def fetch(role: str, name: str, tag: str) -> Path:
         return clip.fetch(name, tag)
     except (OSError, RuntimeError) as error:
         reason = f"{tag} cannot be fetched ({error})"
-        raise FileNotFoundError(explain(role, name, reason)) from error
+        raise FileNotFoundError(missing_weights(role, name, reason)) from error
 
 
-def explain(role: str, name: str, reason: str) -> str:
+def missing_weights(role: str, name: str, reason: str) -> str:
     """Say that weights are missing, and the ways out."""
     return (
         f"the {role} loss lacks the weights of {name}: {reason}; name a file with"

@@ -95,7 +95,7 @@ def full_style(channels: int, size_px: int) -> Style:
     return Style(WholeMap(size_px), channels * (size_px // MULTIPLE) ** 2, channels)
 
 
-class Generator(nn.Module):
+class UgatitGenerator(nn.Module):
     """Encoder, attention, residual blocks with AdaLIN, decoder.
 
     Args:
@@ -132,11 +132,11 @@ class Generator(nn.Module):
         """
         weighed, logits = self.attention(self.encoder(photo))
         features = torch.relu(weighed)
-        heat = features.sum(dim=1, keepdim=True)
+        attention_map = features.sum(dim=1, keepdim=True)
         gamma, beta = self.style(features)
         for block in self.blocks:
             features = block(features, gamma, beta)
-        return Translated(self.decoder(features), heat, logits)
+        return Translated(self.decoder(features), attention_map, logits)
 
 
 class Judged(NamedTuple):
@@ -146,11 +146,11 @@ class Judged(NamedTuple):
     """B 1 h w each: for every patch, above 0.5 for real in the least-squares game."""
     cam_logits: tuple[Tensor, Tensor]
     """B 2 each: of average and of maximum pooling."""
-    heats: tuple[Tensor, Tensor]
+    attention_maps: tuple[Tensor, Tensor]
     """B 1 h w each: where they look; larger is more, in no fixed range."""
 
 
-class PatchDiscriminator(nn.Module):
+class UgatitPatchDiscriminator(nn.Module):
     """Strided convolutions, one more without stride, attention, a logit for every patch."""
 
     def __init__(self, width: int, strided: int) -> None:
@@ -194,8 +194,8 @@ class Discriminator(nn.Module):
         if layers < 4:
             raise ValueError(f"layers {layers} is below 4; the local discriminator has two less")
         self.least_px = 3 << (layers - 1)
-        self.local_part = PatchDiscriminator(width, layers - 3)
-        self.global_part = PatchDiscriminator(width, layers - 1)
+        self.local_part = UgatitPatchDiscriminator(width, layers - 3)
+        self.global_part = UgatitPatchDiscriminator(width, layers - 1)
 
     def forward(self, picture: ColorBatch) -> Judged:
         """Judge pictures.
@@ -219,9 +219,9 @@ def build_pair(
     """Build both generators: light ones, or with `size_px` full ones for pictures of that side."""
     channels = MULTIPLE * width
 
-    def build() -> Generator:
+    def build() -> UgatitGenerator:
         style = light_style(channels) if size_px is None else full_style(channels, size_px)
-        return Generator(width, blocks, style, mixing)
+        return UgatitGenerator(width, blocks, style, mixing)
 
     welded = {} if size_px is None else {"size_px": size_px}
     return Pair(

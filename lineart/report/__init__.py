@@ -8,7 +8,7 @@ outside is shown as text: the templates escape, and pictures travel as data.
 from lineart.report.film import Content, film_page
 from lineart.report.grids import Grid
 from lineart.report.shots import THUMBNAIL_BYTES, Thumbnail
-from lineart.report.stages import Scalar
+from lineart.report.stages import ScalarPoint
 from lineart.report.text import encode_thumbnail
 from lineart.report.training import training_page
 
@@ -16,7 +16,7 @@ __all__ = [
     "THUMBNAIL_BYTES",
     "Content",
     "Grid",
-    "Scalar",
+    "ScalarPoint",
     "Thumbnail",
     "encode_thumbnail",
     "film_page",

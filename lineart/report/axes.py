@@ -30,7 +30,7 @@ class Axis:
 
     def labels(self) -> list[str]:
         """Write the ticks; on an even axis all with as many decimals."""
-        return [*map(say_value, self.ticks)] if self.is_log else label_values(self.ticks)
+        return [*map(format_value, self.ticks)] if self.is_log else label_values(self.ticks)
 
 
 def span(low: float, high: float) -> Axis:
@@ -85,13 +85,13 @@ def label_values(ticks: Sequence[float]) -> list[str]:
     """Write the ticks of an axis, all with as many decimals as they need."""
     largest = max((abs(tick) for tick in ticks), default=0.0)
     if largest >= 1e5 or 0 < largest < 1e-3:
-        return [say_value(tick) for tick in ticks]
+        return [format_value(tick) for tick in ticks]
     texts = [f"{tick:.8f}".rstrip("0") for tick in ticks]
     decimals = max((len(text.partition(".")[2]) for text in texts), default=0)
     return [f"{tick + 0.0:,.{decimals}f}" for tick in ticks]
 
 
-def say_value(value: float) -> str:
+def format_value(value: float) -> str:
     """Write a value with four digits at most, of any size: `0.0812`, `12,345`, `2e-5`."""
     if not math.isfinite(value):
         return "not finite"
@@ -103,7 +103,7 @@ def say_value(value: float) -> str:
     return f"{digits.rstrip('0').rstrip('.')}e{int(power)}"
 
 
-def say_images(images: float) -> str:
+def format_images(images: float) -> str:
     """Write a number of images short: `500`, `24k`, `17.9M`."""
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(images) >= size:

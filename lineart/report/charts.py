@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lineart.report.axes import Axis, fit, say_images, say_value, span
+from lineart.report.axes import Axis, fit, format_images, format_value, span
 from lineart.report.curves import Curve, Values, smooth, thin
 from lineart.report.text import as_text
 
@@ -21,7 +21,7 @@ MARKS = 200
 
 
 @dataclass(frozen=True, kw_only=True)
-class Manner:
+class ChartStyle:
     """How a kind of chart is drawn."""
 
     heading: str
@@ -37,7 +37,7 @@ class Manner:
     """What is counted from left to right."""
 
 
-def draw_chart(given: Mapping[str, Curve], manner: Manner) -> dict[str, Any]:
+def draw_chart(given: Mapping[str, Curve], manner: ChartStyle) -> dict[str, Any]:
     """Say what the template needs to draw curves over the images seen.
 
     Args:
@@ -58,10 +58,10 @@ def draw_chart(given: Mapping[str, Curve], manner: Manner) -> dict[str, Any]:
         "is_log": y.is_log,
         "is_wide": manner.is_wide,
         "is_smoothed": any(_is_smoothed(lines[name], thinned[name]) for name in curves),
-        "x_ticks": _ticks(x, [say_images(tick) for tick in x.ticks]),
+        "x_ticks": _ticks(x, [format_images(tick) for tick in x.ticks]),
         "y_ticks": _ticks(y, y.labels()),
         "curves": [
-            {"name": as_text(name), "last": say_value(float(curve.values[-1]))}
+            {"name": as_text(name), "last": format_value(float(curve.values[-1]))}
             | {"tone": number % TONES + 1, "is_dashed": number % (2 * TONES) >= TONES}
             | _draw_curve(thinned[name], lines[name], x, y)
             for number, (name, curve) in enumerate(curves.items())
@@ -94,7 +94,7 @@ def _axis_of_images(curves: Mapping[str, Curve]) -> Axis:
     return span(min(first, 0.0), last if last > min(first, 0.0) else 1.0)
 
 
-def _axis_of_values(curves: Mapping[str, Curve], manner: Manner) -> Axis:
+def _axis_of_values(curves: Mapping[str, Curve], manner: ChartStyle) -> Axis:
     """Hold all finite values."""
     values = np.concatenate([curve.values[curve.is_finite] for curve in curves.values()])
     if not len(values):
@@ -158,7 +158,7 @@ def _draw_best(curves: Mapping[str, Curve], which: str, x: Axis, y: Axis) -> dic
         return None
     place = best_of(curve, which)
     one = Curve(curve.images[place : place + 1], curve.values[place : place + 1])
-    value, images = say_value(float(one.values[0])), f"{one.images[0]:,.0f}"
+    value, images = format_value(float(one.values[0])), f"{one.images[0]:,.0f}"
     return {"dot": _dots(one, x, y), "value": value, "images": images}
 
 
@@ -193,7 +193,7 @@ def _readings(lines: Mapping[str, Curve], x: Axis) -> list[dict[str, Any]]:
             "width": round(float(edges[band + 1] - edges[band]), 2),
             "place": round(float(places[band]), 2),
             "images": f"{images[band]:,.0f}",
-            "values": [say_value(float(column[band])) for column in columns],
+            "values": [format_value(float(column[band])) for column in columns],
         }
         for band in range(len(images))
     ]

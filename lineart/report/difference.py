@@ -15,7 +15,7 @@ NAMES_LISTED = 300
 
 
 @dataclass(frozen=True)
-class Compared:
+class DrawingPair:
     """Two drawings of one photograph: how much ink, and three small encoded pictures."""
 
     name: str
@@ -37,7 +37,7 @@ class Unmatched:
 
 
 def difference_page(
-    compared: Sequence[Compared],
+    compared: Sequence[DrawingPair],
     total: Ink,
     num_compared: int,
     unmatched: Unmatched,
@@ -78,7 +78,7 @@ def shares(ink: Ink) -> dict[str, str]:
     }
 
 
-def _picture(compared: Compared) -> dict[str, Any]:
+def _picture(compared: DrawingPair) -> dict[str, Any]:
     return {
         "name": as_text(compared.name),
         "shares": shares(compared.ink),

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from lineart.codec import decode_line, encode_png
 from lineart.film.frames import Source, list_pictures, read_picture, stem
-from lineart.imaging.difference import Ink, measure, show_difference, take_apart
-from lineart.report.difference import PICTURES_SHOWN, Compared, Unmatched, difference_page
+from lineart.imaging.difference import Ink, measure, separate_ink, show_difference
+from lineart.report.difference import PICTURES_SHOWN, DrawingPair, Unmatched, difference_page
 from lineart.report.text import encode_thumbnail
 from lineart.storage import Storage
 
@@ -44,7 +44,7 @@ class Comparison(NamedTuple):
 
 
 @dataclass
-class Result:
+class DrawingsComparison:
     """What came out."""
 
     inks: dict[str, Ink] = field(default_factory=dict)
@@ -74,7 +74,7 @@ def write_difference(
     if radius_px < 0:
         raise ValueError(f"radius {radius_px} must not be negative")
     one, other = (open_drawings(place, output) for place in (first, second))
-    comparison, result = Comparison(one, other, output, radius_px), Result()
+    comparison, result = Comparison(one, other, output, radius_px), DrawingsComparison()
     if not comparison.names:
         raise ValueError(
             f"{first.uri} and {second.uri} have no drawing of one name; "
@@ -106,7 +106,7 @@ def open_drawings(place: Storage, output: Storage) -> Drawings:
     return Drawings(frames, dict(sorted(named.items())))
 
 
-def compare_all(comparison: Comparison, result: Result) -> Iterator[Compared]:
+def compare_all(comparison: Comparison, result: DrawingsComparison) -> Iterator[DrawingPair]:
     """Compare one after the other; one that cannot be compared is a failure among others."""
     names = comparison.names
     for done, name in enumerate(names, 1):
@@ -118,19 +118,21 @@ def compare_all(comparison: Comparison, result: Result) -> Iterator[Compared]:
             logger.info("%d of %d drawings", done, len(names))
 
 
-def compare(comparison: Comparison, name: str, result: Result) -> Compared:
+def compare(comparison: Comparison, name: str, result: DrawingsComparison) -> DrawingPair:
     """Compare two drawings, and store the picture of their difference."""
     sets = comparison.first, comparison.second
     first, second = (decode_line(read_picture(one.place, one.sources[name])) for one in sets)
-    difference = take_apart(first, second, radius_px=comparison.radius_px)
+    difference = separate_ink(first, second, radius_px=comparison.radius_px)
     picture = show_difference(difference)
     comparison.output.write(f"difference/{name}.png", encode_png(picture))
     result.inks[name] = measure(difference)
     small = [encode_thumbnail(image, THUMBNAIL_PX) for image in (first, second, picture)]
-    return Compared(name, result.inks[name], *small)
+    return DrawingPair(name, result.inks[name], *small)
 
 
-def write_all(comparison: Comparison, result: Result, shown: list[Compared]) -> dict[str, object]:
+def write_all(
+    comparison: Comparison, result: DrawingsComparison, shown: list[DrawingPair]
+) -> dict[str, object]:
     """Leave the page and the table; give the counts."""
     first, second, output = comparison.first, comparison.second, comparison.output
     unmatched = Unmatched(

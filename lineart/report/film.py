@@ -9,8 +9,17 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lineart.film.task import Words
-from lineart.report.shots import Shot, Thumbnail, columns, count, group, last_part, show, thin
+from lineart.film.tasks import Labels
+from lineart.report.shots import (
+    ShotSummary,
+    Thumbnail,
+    columns,
+    count,
+    group,
+    last_part,
+    show,
+    thin,
+)
 from lineart.report.text import CONTROL_BUT_NEWLINE, as_text, flatten, template
 from lineart.report.text import words as say
 from lineart.report.timing import show_timing
@@ -34,7 +43,7 @@ ROOT_NAMES = {"", ".", "frames", "images", "in", "input", "line", "lineart", "li
 class Content:
     """What a page of a film shows beside the manifest."""
 
-    words: Words
+    words: Labels
     """What things are called."""
     thumbnails: Sequence[Thumbnail] = ()
     """Small pictures, in film order; those without a row are left out."""
@@ -123,7 +132,7 @@ def _of_last_run(rows: pa.Table, run: Mapping[str, Any]) -> pa.Table:
     return rows.set_column(rows.schema.names.index("retake"), "retake", retakes)
 
 
-def _retakes(shots: Iterable[Shot], words: Words) -> dict[str, Any]:
+def _retakes(shots: Iterable[ShotSummary], words: Labels) -> dict[str, Any]:
     """Give what was made anew: the frames of a shot in which the same has changed, together."""
     listed = []
     for number, shot in enumerate(shots, 1):

@@ -13,17 +13,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lineart.codec import encode_png
-from lineart.film.colorization import Coloring
+from lineart.film.filenames import natural_key
 from lineart.film.frames import Source, list_pictures
-from lineart.film.names import natural_key
-from lineart.film.preview import Gallery, Preview, choose, read_previews, show_as_is
-from lineart.film.task import Words
+from lineart.film.tasks import Labels
+from lineart.film.tasks.colorize import ColorizeTask
+from lineart.film.thumbnails import (
+    ThumbnailGallery,
+    ThumbnailPair,
+    choose,
+    read_previews,
+    show_as_is,
+)
 from lineart.manifest import read_manifest
 from lineart.report.film import FAILURES_LISTED, Content, film_page
+from lineart.report.read_json import read_job_json
 from lineart.report.shots import Thumbnail
 from lineart.report.tables import part_of
 from lineart.report.text import encode_thumbnail
-from lineart.report.told import read_told
 from lineart.storage import Storage
 
 PAGE, RUN = "report.html", "run.json"
@@ -66,7 +72,7 @@ def write_film(
     place.check()
     if not place.exists(RUN):
         raise FileNotFoundError(f"{place.uri} has no {RUN}: no job over a film has left that")
-    run = read_told(place, RUN)
+    run = read_job_json(place, RUN)
     words = _read_words(place, run)
     rows = _in_order(read_manifest(place))
     gallery = _open_gallery(run, place, pictures)
@@ -82,22 +88,22 @@ def write_film(
     }
 
 
-def _read_words(place: Storage, run: Mapping[str, Any]) -> Words:
+def _read_words(place: Storage, run: Mapping[str, Any]) -> Labels:
     """Read what a page calls things; what a run of before says nothing of was coloured."""
-    told, coloured = run.get("words", {}), asdict(Coloring.words)
+    told, coloured = run.get("words", {}), asdict(ColorizeTask.words)
     if not isinstance(told, dict) or not told.keys() <= coloured.keys():
         raise ValueError(f"{place.uri}/{RUN} has words that no page of a film knows")
     if not all(isinstance(word, str) for word in told.values()):
         raise ValueError(f"{place.uri}/{RUN} has words that are no text")
-    return Words(**coloured | told)
+    return Labels(**coloured | told)
 
 
 def show_film(
-    gallery: Gallery,
+    gallery: ThumbnailGallery,
     rows: pa.Table,
     run: Mapping[str, Any],
     *,
-    words: Words,
+    words: Labels,
     page_at: Storage,
     extent: Extent = AFTER_A_RUN,
 ) -> str:
@@ -122,7 +128,7 @@ def show_film(
     return film_page(rows, run, part_of(run, "summary"), content)
 
 
-def _make_small(preview: Preview, height_px: int) -> Thumbnail:
+def _make_small(preview: ThumbnailPair, height_px: int) -> Thumbnail:
     source, result = preview.source, preview.result
     return Thumbnail(
         preview.frame,
@@ -131,7 +137,7 @@ def _make_small(preview: Preview, height_px: int) -> Thumbnail:
     )
 
 
-def _keep_large(preview: Preview) -> Thumbnail:
+def _keep_large(preview: ThumbnailPair) -> Thumbnail:
     """Encode at full size: drawings without loss, where that is small, all else close to it."""
     source = preview.source
     png = encode_png(source) if source is not None and source.ndim == 2 else b""
@@ -147,7 +153,9 @@ def _encode_jpeg(image: Any) -> bytes:
     return bytes(encoded)
 
 
-def _open_gallery(run: Mapping[str, Any], place: Storage, given: Storage | None) -> Gallery:
+def _open_gallery(
+    run: Mapping[str, Any], place: Storage, given: Storage | None
+) -> ThumbnailGallery:
     """Find the pictures that a film was made of; where they are gone, it has none."""
     if given is not None:
         given.check()
@@ -158,7 +166,7 @@ def _open_gallery(run: Mapping[str, Any], place: Storage, given: Storage | None)
         sources = {one.name: one for one in list_pictures(pictures)} if pictures else {}
     except OSError:
         sources = {}
-    return Gallery(pictures or place, sources, place, show_as_is)
+    return ThumbnailGallery(pictures or place, sources, place, show_as_is)
 
 
 def _in_order(rows: pa.Table) -> pa.Table:
@@ -173,7 +181,7 @@ def _key(name: str) -> Any:
     return natural_key(folder.split("/")), natural_key(file), name
 
 
-def _inputs(gallery: Gallery, rows: pa.Table, page_at: Storage) -> dict[str, str]:
+def _inputs(gallery: ThumbnailGallery, rows: pa.Table, page_at: Storage) -> dict[str, str]:
     """Say, of the failed frames that are listed, where their pictures lie."""
     failed = rows.filter(pc.equal(rows["status"], "failed"))["frame"]
     found = ((name, gallery.sources.get(name)) for name in failed[:FAILURES_LISTED].to_pylist())

@@ -10,10 +10,10 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from lineart.codec import decode_color
-from lineart.film.preview import spread
+from lineart.film.thumbnails import spread
+from lineart.report.read_json import read_job_json
 from lineart.report.tables import part_of
 from lineart.report.text import as_text, data_uri, encode_thumbnail
-from lineart.report.told import read_told
 from lineart.storage import Storage
 
 REFUSED = "refused.parquet"
@@ -66,7 +66,7 @@ def read_refusals(data: Storage) -> list[Refused]:
 
 
 def _flags(data: Storage) -> Mapping[str, Any]:
-    return part_of(read_told(data, "summary.json"), "flags") if _is_told(data) else {}
+    return part_of(read_job_json(data, "summary.json"), "flags") if _is_told(data) else {}
 
 
 def _is_told(data: Storage) -> bool:
@@ -104,7 +104,7 @@ def _look(images: object, name: str) -> bytes | None:
         return None
 
 
-def lay_out_refusals(refused: Sequence[Refused]) -> list[dict[str, Any]]:
+def layout_refusals(refused: Sequence[Refused]) -> list[dict[str, Any]]:
     """Say what the template needs to show them."""
     return [
         {

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from lineart.film.preview import spread
+from lineart.film.thumbnails import spread
 from lineart.report.text import as_text, data_uri
 
 STATUSES = ("done", "held", "failed")
@@ -33,7 +33,7 @@ class Thumbnail:
     result: bytes
 
 
-class Row(NamedTuple):
+class FrameEntry(NamedTuple):
     """What the manifest says of a frame."""
 
     frame: str
@@ -51,11 +51,11 @@ class Row(NamedTuple):
 
 
 @dataclass
-class Shot:
+class ShotSummary:
     """What the page says about one shot."""
 
     name: str
-    rows: list[Row] = field(default_factory=list)
+    rows: list[FrameEntry] = field(default_factory=list)
     pictures: list[dict[str, Any]] = field(default_factory=list)
     """Those of its frames that are shown, in order, each with its `position`."""
     shown: list[int] = field(default_factory=list)
@@ -113,7 +113,7 @@ class Shot:
         return {"frames": "".join(letters), "shown": self.shown}
 
 
-def group(rows: pa.Table, thumbnails: Iterable[Thumbnail], most: int) -> list[Shot]:
+def group(rows: pa.Table, thumbnails: Iterable[Thumbnail], most: int) -> list[ShotSummary]:
     """Put rows and their pictures into shots, in order of first appearance.
 
     Args:
@@ -121,11 +121,11 @@ def group(rows: pa.Table, thumbnails: Iterable[Thumbnail], most: int) -> list[Sh
         thumbnails: Those without a row are left out; too many are thinned.
         most: Shots that get pictures, from the first.
     """
-    shots: dict[str, Shot] = {}
-    for row in map(Row._make, columns(rows, *Row._fields)):
+    shots: dict[str, ShotSummary] = {}
+    for row in map(FrameEntry._make, columns(rows, *FrameEntry._fields)):
         shot = shots.get(row.shot or "")
         if shot is None:
-            shot = shots[row.shot or ""] = Shot(as_text(row.shot or "") or "(no shot)")
+            shot = shots[row.shot or ""] = ShotSummary(as_text(row.shot or "") or "(no shot)")
         shot.rows.append(row)
     listed = list(shots.values())
     _add_pictures(listed[:most], {thumbnail.frame: thumbnail for thumbnail in thumbnails})
@@ -148,7 +148,7 @@ def last_part(frame: str) -> str:
     return as_text(frame.rsplit("/", 1)[-1])
 
 
-def _add_pictures(shots: Sequence[Shot], thumbnails: Mapping[str, Thumbnail]) -> None:
+def _add_pictures(shots: Sequence[ShotSummary], thumbnails: Mapping[str, Thumbnail]) -> None:
     """Give shots as many of their pictures as there is room for; say which frame shows which."""
     pictured = [
         [thumbnails[row.frame] for row in shot.rows if row.frame in thumbnails] for shot in shots
@@ -201,7 +201,7 @@ def thin(groups: Sequence[Sequence[Thumbnail]], limit_bytes: int = THUMBNAIL_BYT
     return kept
 
 
-def show(thumbnail: Thumbnail, row: Row | None = None) -> dict[str, Any]:
+def show(thumbnail: Thumbnail, row: FrameEntry | None = None) -> dict[str, Any]:
     """Say what the template needs to show one frame."""
     is_sized = row is not None and row.width and row.height
     return {

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from lineart.report.axes import say_images, say_value
-from lineart.report.charts import Manner, best_of, draw_chart
+from lineart.report.axes import format_images, format_value
+from lineart.report.charts import ChartStyle, best_of, draw_chart
 from lineart.report.curves import Curve, make_curve
 from lineart.report.grids import Grid, prepare_grids
 from lineart.report.tables import numbered_parts, part_of
@@ -26,16 +26,18 @@ WAITING = "wait_share"
 HIGHER_IS_BETTER = ("psnr", "ssim", "accuracy")
 
 MANNERS = {
-    LOSS: Manner(heading="Loss terms", may_log=True, is_smoothed=True, is_wide=True),
-    "learning_rate": Manner(heading="Learning rate", from_zero=True),
-    SPEED: Manner(heading="Speed", unit="images/s", from_zero=True, is_smoothed=True),
-    WAITING: Manner(heading="Waiting for data", unit="% of the time", scale=100.0, from_zero=True),
+    LOSS: ChartStyle(heading="Loss terms", may_log=True, is_smoothed=True, is_wide=True),
+    "learning_rate": ChartStyle(heading="Learning rate", from_zero=True),
+    SPEED: ChartStyle(heading="Speed", unit="images/s", from_zero=True, is_smoothed=True),
+    WAITING: ChartStyle(
+        heading="Waiting for data", unit="% of the time", scale=100.0, from_zero=True
+    ),
 }
 """Name of a scalar -> how its chart is drawn; validation and unknown names have their own."""
 
 
 @dataclass(frozen=True)
-class Scalar:
+class ScalarPoint:
     """One row of the run's `scalars.csv`."""
 
     stage: str
@@ -47,7 +49,7 @@ class Scalar:
 
 
 @dataclass
-class Stage:
+class StageSummary:
     """What the page says about one stage."""
 
     name: str
@@ -82,8 +84,8 @@ class Stage:
         values = dict(zip(curve.images, curve.values, strict=True)) if curve else {}
         return [
             grid
-            | {"label": say_images(float(grid["images"]))}
-            | {"look": say_value(values[grid["images"]]) if grid["images"] in values else ""}
+            | {"label": format_images(float(grid["images"]))}
+            | {"look": format_value(values[grid["images"]]) if grid["images"] in values else ""}
             for grid in self.grids
         ]
 
@@ -121,7 +123,7 @@ class Stage:
         curve = self.curves[self.validation]
         place = best_of(curve, _better(self.validation))
         values = {"value": curve.values[place], "last": curve.values[-1]}
-        said = {name: say_value(float(value)) for name, value in values.items()}
+        said = {name: format_value(float(value)) for name, value in values.items()}
         return said | {
             "name": words(self.validation.replace("/", " ")),
             "images": int(curve.images[place]),
@@ -161,7 +163,9 @@ class Stage:
         return (len(missing), int(missing.min())) if len(missing) else None
 
 
-def gather(run: Mapping[str, Any], scalars: Sequence[Scalar], grids: Sequence[Grid]) -> list[Stage]:
+def gather(
+    run: Mapping[str, Any], scalars: Sequence[ScalarPoint], grids: Sequence[Grid]
+) -> list[StageSummary]:
     """Bring together what is known of each stage; the recipe's order comes first."""
     settings = numbered_parts(part_of(run, "recipe").get("stages"))
     curves = _curves(scalars)
@@ -169,7 +173,7 @@ def gather(run: Mapping[str, Any], scalars: Sequence[Scalar], grids: Sequence[Gr
     given = Counter(grid.stage for grid in grids)
     columns = part_of(run, "columns")
     return [
-        Stage(
+        StageSummary(
             name=as_text(name),
             settings=settings.get(name, {}),
             curves=curves.get(name, {}),
@@ -182,7 +186,7 @@ def gather(run: Mapping[str, Any], scalars: Sequence[Scalar], grids: Sequence[Gr
     ]
 
 
-def _curves(scalars: Sequence[Scalar]) -> dict[str, dict[str, Curve]]:
+def _curves(scalars: Sequence[ScalarPoint]) -> dict[str, dict[str, Curve]]:
     """Give the curves of each stage by name."""
     rows: dict[str, dict[str, tuple[list[float], list[float]]]] = {}
     for scalar in scalars:
@@ -211,8 +215,10 @@ def _better(name: str) -> str:
     return "highest" if name.rpartition("/")[2] in HIGHER_IS_BETTER else "lowest"
 
 
-def _manner(name: str) -> Manner:
+def _manner(name: str) -> ChartStyle:
     """Say how the chart of a scalar is drawn."""
     if name.startswith(VALIDATION):
-        return Manner(heading=f"Validation: {words(name[len(VALIDATION) :])}", best=_better(name))
-    return MANNERS.get(name) or Manner(heading=words(name).capitalize())
+        return ChartStyle(
+            heading=f"Validation: {words(name[len(VALIDATION) :])}", best=_better(name)
+        )
+    return MANNERS.get(name) or ChartStyle(heading=words(name).capitalize())

@@ -36,7 +36,7 @@ DRAWING_QUALITY, PHOTO_QUALITY = 92, 85
 """Of WebP."""
 
 
-class Pair(NamedTuple):
+class StudyPair(NamedTuple):
     """Two drawings of one photograph, encoded for the page."""
 
     key: dict[str, Any]
@@ -51,7 +51,7 @@ class Pair(NamedTuple):
 
 
 @dataclass
-class Places:
+class StudyFolders:
     """Where the pictures of a study lie."""
 
     first: Drawings
@@ -93,7 +93,7 @@ def write_study(
         ValueError: the sets have no drawing of one name, or none could be read.
         OSError: a set is not there.
     """
-    places = Places(
+    places = StudyFolders(
         open_drawings(first, output),
         open_drawings(second, output),
         None if photos is None else open_drawings(photos, output),
@@ -130,7 +130,7 @@ def write_study(
     }
 
 
-def study_page(study_id: str, question: str, pairs: Sequence[Pair]) -> str:
+def study_page(study_id: str, question: str, pairs: Sequence[StudyPair]) -> str:
     """Give the page."""
     shown = [{"id": pair.key["id"], **pair.pictures} for pair in pairs]
     return template("study.html").render(
@@ -141,17 +141,19 @@ def study_page(study_id: str, question: str, pairs: Sequence[Pair]) -> str:
     )
 
 
-def make_key(told: Mapping[str, Any], pairs: Sequence[Pair]) -> dict[str, Any]:
+def make_key(told: Mapping[str, Any], pairs: Sequence[StudyPair]) -> dict[str, Any]:
     """Give what `study.json` holds; its id is a hash of all the rest."""
     key = {"format": FORMAT, **told, "pairs": [pair.key for pair in pairs]}
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
     return {"id": digest[:16], **key}
 
 
-def _fill_page(places: Places, names: Sequence[str], seed: int, page_bytes: int) -> list[Pair]:
+def _fill_page(
+    places: StudyFolders, names: Sequence[str], seed: int, page_bytes: int
+) -> list[StudyPair]:
     """Take pairs at random until the page is full: `MOST_PAIRS`, or `page_bytes` of pictures."""
     rng = np.random.default_rng(seed)
-    pairs: list[Pair] = []
+    pairs: list[StudyPair] = []
     num_bytes = 0
     for name in rng.permutation(np.array(names, dtype=object)).tolist():
         if len(pairs) == MOST_PAIRS:
@@ -168,7 +170,7 @@ def _fill_page(places: Places, names: Sequence[str], seed: int, page_bytes: int)
     return pairs
 
 
-def _read_pair(places: Places, name: str, rng: np.random.Generator) -> Pair:
+def _read_pair(places: StudyFolders, name: str, rng: np.random.Generator) -> StudyPair:
     """Read two drawings and their photograph; chance says which drawing is `a`."""
     sets = {"first": places.first, "second": places.second}
     files = {which: _read(one, name) for which, one in sets.items()}
@@ -182,7 +184,7 @@ def _read_pair(places: Places, name: str, rng: np.random.Generator) -> Pair:
         pictures["photo"] = _encode(files["photo"], PHOTO_QUALITY)
     hashes = {f"{which}_sha256": hashlib.sha256(data).hexdigest() for which, data in files.items()}
     # An id that says nothing: neither the name of a picture nor its place in a set.
-    return Pair({"id": rng.bytes(6).hex(), "name": name, "a": a, **hashes}, pictures)
+    return StudyPair({"id": rng.bytes(6).hex(), "name": name, "a": a, **hashes}, pictures)
 
 
 def _read(drawings: Drawings, name: str) -> bytes:

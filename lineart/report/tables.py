@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lineart.report.axes import say_value
+from lineart.report.axes import format_value
 from lineart.report.text import CONTROL_BUT_NEWLINE, as_text, flatten, words
 
 BARS_SHOWN = 60
@@ -12,7 +12,7 @@ Group = tuple[str, list[tuple[str, str]]]
 """Heading, and names with values."""
 
 
-def lay_out(values: Mapping[str, Any], without: Sequence[str] = ()) -> list[Group]:
+def layout_table(values: Mapping[str, Any], without: Sequence[str] = ()) -> list[Group]:
     """Lay out nested settings in groups: first what stands alone, then each part.
 
     Lists of parts, such as a recipe's stages, are left to `compare_parts`.
@@ -59,7 +59,7 @@ def compare_parts(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def lay_out_data(data: Mapping[str, Any]) -> dict[str, Any]:
+def layout_data(data: Mapping[str, Any]) -> dict[str, Any]:
     """Say what a training learned from: counts as bars, counts of counts as tables, the rest."""
     bars = {name: value for name, value in data.items() if _is_counts(value)}
     tables = {name: value for name, value in data.items() if _is_table(value)}
@@ -98,7 +98,7 @@ def _say(value: object) -> str:
     """Write a number with separators, all else as it is."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return as_text(value, CONTROL_BUT_NEWLINE)
-    return f"{value:,}" if isinstance(value, int) else say_value(value)
+    return f"{value:,}" if isinstance(value, int) else format_value(value)
 
 
 def _bars(name: str, counts: Mapping[str, int | float]) -> dict[str, Any]:

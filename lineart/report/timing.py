@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Float64
 
-from lineart.report.charts import Manner, draw_chart
+from lineart.report.charts import ChartStyle, draw_chart
 from lineart.report.curves import Curve
 from lineart.report.text import duration
 
@@ -17,7 +17,7 @@ POINTS, FRAMES_A_POINT = 48, 4
 """Most points of the curve of speeds, and fewest frames that one is the mean of."""
 PAUSE_S = 60.0
 """A longer time in which no frame was finished is no work, and is left out."""
-SPEED = Manner(heading="Speed", unit="frames/s", from_zero=True, across="seconds of work")
+SPEED = ChartStyle(heading="Speed", unit="frames/s", from_zero=True, across="seconds of work")
 
 
 def show_timing(rows: pa.Table) -> dict[str, Any]:
@@ -65,8 +65,8 @@ def _stages(rows: pa.Table) -> list[dict[str, Any]]:
     return [
         {
             "name": stage,
-            "median": say_time(float(np.median(part))),
-            "most": say_time(float(np.quantile(part, 0.9))),
+            "median": format_time(float(np.median(part))),
+            "most": format_time(float(np.quantile(part, 0.9))),
             "sum": duration(float(part.sum())),
             "share": round(100 * float(part.sum()) / whole, 1),
         }
@@ -80,6 +80,6 @@ def _seconds(rows: pa.Table, stage: str) -> Float64[np.ndarray, " M"]:
     return np.asarray(rows[f"{stage}_seconds"].drop_null(), np.float64)
 
 
-def say_time(seconds: float) -> str:
+def format_time(seconds: float) -> str:
     """Say a short time: `83 ms`, `1.25 s`."""
     return f"{seconds * 1e3:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from lineart.report.grids import Grid
-from lineart.report.refusals import Refused, lay_out_refusals
-from lineart.report.stages import SPEED, WAITING, Scalar, Stage, gather
-from lineart.report.tables import compare_parts, lay_out, lay_out_data, numbered_parts, part_of
+from lineart.report.refusals import Refused, layout_refusals
+from lineart.report.stages import SPEED, WAITING, ScalarPoint, StageSummary, gather
+from lineart.report.tables import compare_parts, layout_data, layout_table, numbered_parts, part_of
 from lineart.report.text import as_text, duration, template, words
 
 STAGES_SHOWN = 24
@@ -17,7 +17,7 @@ STAGES_SHOWN = 24
 
 def training_page(
     run: Mapping[str, Any],
-    scalars: Sequence[Scalar],
+    scalars: Sequence[ScalarPoint],
     grids: Sequence[Grid],
     *,
     refused: Sequence[Refused] = (),
@@ -50,10 +50,10 @@ def training_page(
         unfinished=[stage for stage in stages if seen and stage.missed],
         last=next((stage for stage in reversed(stages) if stage.best), None),
         figures=_figures(run, stages, seen),
-        data=lay_out_data(part_of(run, "data")),
-        refusals=lay_out_refusals(refused),
+        data=layout_data(part_of(run, "data")),
+        refusals=layout_refusals(refused),
         comparison=compare_parts(numbered_parts(recipe.get("stages"))),
-        configuration=lay_out(run, without=("columns", "data", "seconds", "images")),
+        configuration=layout_table(run, without=("columns", "data", "seconds", "images")),
         written=as_text(datetime.now(UTC)),
     )
 
@@ -71,7 +71,7 @@ def _seconds(run: Mapping[str, Any]) -> float | None:
 
 
 def _figures(
-    run: Mapping[str, Any], stages: Sequence[Stage], seen: int
+    run: Mapping[str, Any], stages: Sequence[StageSummary], seen: int
 ) -> list[tuple[str, str, str]]:
     """Give name, value and remark of the key figures."""
     seconds = _seconds(run)
@@ -96,7 +96,7 @@ def _figures(
     return [figure for figure in figures + validations if figure[1]]
 
 
-def _medians(stages: Sequence[Stage], name: str, scale: float = 1.0) -> tuple[str, str]:
+def _medians(stages: Sequence[StageSummary], name: str, scale: float = 1.0) -> tuple[str, str]:
     """Say the median of a scalar in each stage, and which stages they are."""
     medians = {
         as_text(stage.name): np.median(curve.values[curve.is_finite]) * scale

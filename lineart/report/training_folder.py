@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from lineart.report.grids import Grid
+from lineart.report.read_json import read_job_json
 from lineart.report.refusals import Refused, read_refusals
-from lineart.report.stages import Scalar
+from lineart.report.stages import ScalarPoint
 from lineart.report.tables import part_of
-from lineart.report.told import read_told
 from lineart.report.training import training_page
 from lineart.storage import Storage
-from lineart.training.record import read_scalars
-from lineart.training.sheet import read_grids
+from lineart.training.progress_sheet import read_grids
+from lineart.training.run_log import read_scalars
 
 PAGE, RUN = "report.html", "run.json"
 
@@ -35,7 +35,7 @@ def write_training(
         raise FileNotFoundError(f"{place.uri} has no {RUN}: jobs.train has not left that")
     if data is not None:
         data.check()
-    page = show_training(place, read_told(place, RUN), data)
+    page = show_training(place, read_job_json(place, RUN), data)
     output.write(PAGE, page.encode())
     output.sweep()
     return {"page": f"{output.uri}/{PAGE}", "bytes": len(page.encode())}
@@ -54,7 +54,7 @@ def show_training(place: Storage, run: Mapping[str, Any], data: Storage | None =
         for stage, paths in read_grids(place).items()
         for images, path in sorted(paths.items())
     ]
-    scalars = [Scalar(*row) for row in read_scalars(place)]
+    scalars = [ScalarPoint(*row) for row in read_scalars(place)]
     refused = _read_named(run) if data is None else read_refusals(data)
     return training_page(run, scalars, grids, refused=refused)
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from lineart.image import Frame, Hint, Line, Size
 from lineart.sample_film.dabs import give_hints
-from lineart.sample_film.scenes import FRAMES_PER_SECOND, SHOTS, Shot
+from lineart.sample_film.scenes import FRAMES_PER_SECOND, SHOTS, Scene
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def _frames(size: Size, frames_per_shot: int, hold: int | None, seed: int) -> It
 
 
 def _draw_group(
-    shot: Shot, numbers: range, timing: int, size: Size, seed: int
+    shot: Scene, numbers: range, timing: int, size: Size, seed: int
 ) -> Iterator[SampleFrame]:
     """Draw the frames that one hint image serves; it stands on the first."""
     starts = numbers[::timing]

@@ -3,11 +3,11 @@
 import numpy as np
 
 from lineart.sample_film.canvas import Canvas, shadow_of
-from lineart.sample_film.curves import Place, curve, tube
-from lineart.sample_film.head import Look, skin_shadow
+from lineart.sample_film.curves import Placement, curve, tube
+from lineart.sample_film.head import HeadColors, skin_shadow
 
 
-def draw_bust(canvas: Canvas, place: Place, look: Look) -> None:
+def draw_bust(canvas: Canvas, place: Placement, look: HeadColors) -> None:
     """Draw neck, shoulders and sweater below a head at `place`."""
     neck = place(tube([(0, 0.9), (0, 2.0)], [0.34, 0.33, 0.42]))
     canvas.fill(neck, look.skin)
@@ -43,7 +43,7 @@ def draw_bust(canvas: Canvas, place: Place, look: Look) -> None:
     _draw_collar(canvas, place, look)
 
 
-def _draw_collar(canvas: Canvas, place: Place, look: Look) -> None:
+def _draw_collar(canvas: Canvas, place: Placement, look: HeadColors) -> None:
     rim = [
         (-0.52, 1.55),
         (-0.2, 1.68),

@@ -3,12 +3,12 @@
 import numpy as np
 
 from lineart.sample_film.canvas import Canvas, Color, paint, shadow_of
-from lineart.sample_film.curves import Number, Place, curve, ellipse, tube
+from lineart.sample_film.curves import Number, Placement, curve, ellipse, tube
 
 WHITE = paint(0xFFF8EE)
 
 
-def draw_cat(canvas: Canvas, place: Place, time_s: Number, fur: Color) -> None:
+def draw_cat(canvas: Canvas, place: Placement, time_s: Number, fur: Color) -> None:
     """Draw a sitting cat seen from the front; its feet stand at the place's origin."""
     reach = np.linspace(0, 1, 6)
     swing = np.sin(2.4 * time_s - 2.2 * reach) * reach
@@ -28,7 +28,7 @@ def draw_cat(canvas: Canvas, place: Place, time_s: Number, fur: Color) -> None:
     _draw_cat_head(canvas, nod, fur, open_eyes=(0.37 * time_s) % 1.0 > 0.08)
 
 
-def _draw_cat_body(canvas: Canvas, place: Place, fur: Color) -> None:
+def _draw_cat_body(canvas: Canvas, place: Placement, fur: Color) -> None:
     rim = [
         (-30, -190),
         (30, -190),
@@ -66,7 +66,7 @@ def _draw_cat_body(canvas: Canvas, place: Place, fur: Color) -> None:
             canvas.stroke(place([(side * toe, -7), (side * toe, 3)]), 2.0)
 
 
-def _draw_cat_head(canvas: Canvas, place: Place, fur: Color, *, open_eyes: bool) -> None:
+def _draw_cat_head(canvas: Canvas, place: Placement, fur: Color, *, open_eyes: bool) -> None:
     rim = [
         (-78, 4),
         (-70, -34),

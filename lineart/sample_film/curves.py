@@ -90,7 +90,7 @@ def ellipse(x: Number, y: Number, radius_x: Number, radius_y: Number, turn: Numb
     """Give the outline of an ellipse turned by `turn` radians."""
     angle = np.linspace(0, 2 * np.pi, 28 if radius_x < 60 else 72, endpoint=False)
     round_trip = np.stack([radius_x * np.cos(angle), radius_y * np.sin(angle)], axis=1)
-    return Place(x, y, 1.0, turn)(round_trip)
+    return Placement(x, y, 1.0, turn)(round_trip)
 
 
 def normals(line: Points) -> Points:
@@ -103,7 +103,7 @@ def normals(line: Points) -> Points:
 
 
 @dataclass(frozen=True)
-class Place:
+class Placement:
     """Where a part stands on the stage: position, scale and turn in radians."""
 
     x: Number
@@ -117,7 +117,7 @@ class Place:
         rotation = np.array([[cosine, sine], [-sine, cosine]])
         return moved(points(controls) @ rotation, self.x, self.y)
 
-    def joint(self, x: Number, y: Number, turn: Number = 0.0) -> "Place":
+    def joint(self, x: Number, y: Number, turn: Number = 0.0) -> "Placement":
         """Give the place of a part that hangs on this one at (x, y), turned by `turn`."""
         at = self([(x, y)])[0]
-        return Place(float(at[0]), float(at[1]), self.scale, self.turn + turn)
+        return Placement(float(at[0]), float(at[1]), self.scale, self.turn + turn)

@@ -4,7 +4,7 @@ import numpy as np
 
 from lineart.sample_film.canvas import Canvas, shadow_of
 from lineart.sample_film.cat import WHITE
-from lineart.sample_film.curves import Number, Place, Points, curve, ellipse, tube
+from lineart.sample_film.curves import Number, Placement, Points, curve, ellipse, tube
 from lineart.sample_film.wings import Scales, draw_wing
 
 
@@ -17,10 +17,10 @@ def _spine(time_s: Number) -> Points:
     return np.stack([x, y + 78 * behind**1.2 * np.sin(beat - 4.2 * behind)], axis=1)
 
 
-def draw_dragon(canvas: Canvas, place: Place, time_s: Number, look: Scales) -> None:
+def draw_dragon(canvas: Canvas, place: Placement, time_s: Number, look: Scales) -> None:
     """Draw the dragon flying to the right; a wing beat takes about 0.9 s."""
     beat = 2 * np.pi * time_s * 1.1
-    place = Place(
+    place = Placement(
         place.x, place.y + 26 * np.cos(beat - 0.5), place.scale, place.turn + 0.03 * np.cos(beat)
     )
     spine = _spine(time_s)
@@ -36,7 +36,7 @@ def draw_dragon(canvas: Canvas, place: Place, time_s: Number, look: Scales) -> N
     draw_wing(canvas, place, beat / (2 * np.pi), look, near=True)
 
 
-def _draw_dragon_body(canvas: Canvas, place: Place, spine: Points, look: Scales) -> None:
+def _draw_dragon_body(canvas: Canvas, place: Placement, spine: Points, look: Scales) -> None:
     ridge = curve(spine)
     down = np.array([0.0, 1.0])
     half = np.interp(
@@ -79,7 +79,7 @@ def _draw_dragon_body(canvas: Canvas, place: Place, spine: Points, look: Scales)
     canvas.outline(outline, 4.2, gaps=[(len(outline) - 1.5, len(outline) + 2.0)])
 
 
-def _draw_tail_fin(canvas: Canvas, place: Place, spine: Points, look: Scales) -> None:
+def _draw_tail_fin(canvas: Canvas, place: Placement, spine: Points, look: Scales) -> None:
     x, y = spine[-1]
     dx, dy = spine[-1] - spine[-2]
     fin = place.joint(x, y, np.arctan2(dy, dx))
@@ -90,7 +90,9 @@ def _draw_tail_fin(canvas: Canvas, place: Place, spine: Points, look: Scales) ->
     canvas.stroke(fin([(0, 0), (80, 0)]), 2.4, taper=(0.1, 0.8))
 
 
-def _draw_hind_leg(canvas: Canvas, place: Place, beat: Number, look: Scales, *, near: bool) -> None:
+def _draw_hind_leg(
+    canvas: Canvas, place: Placement, beat: Number, look: Scales, *, near: bool
+) -> None:
     sway = 8 * np.sin(beat - 1.0)
     x, y = (-96.0, 44.0) if near else (-66.0, 52.0)
     color = look.body if near else shadow_of(look.body)
@@ -152,7 +154,7 @@ def _draw_hind_leg(canvas: Canvas, place: Place, beat: Number, look: Scales, *, 
             )
 
 
-def _draw_fore_leg(canvas: Canvas, place: Place, beat: Number, look: Scales) -> None:
+def _draw_fore_leg(canvas: Canvas, place: Placement, beat: Number, look: Scales) -> None:
     sway = 6 * np.sin(beat)
     hand = (128.0, 120.0 + sway)
     for angle in (-0.5, 0.1, 0.7):
@@ -189,7 +191,7 @@ def _draw_fore_leg(canvas: Canvas, place: Place, beat: Number, look: Scales) -> 
     canvas.stroke(place(arm[half - 1 : -3]), 3.4, taper=(0.05, 0.3))
 
 
-def _draw_dragon_head(canvas: Canvas, head: Place, look: Scales, *, eyes: Number) -> None:
+def _draw_dragon_head(canvas: Canvas, head: Placement, look: Scales, *, eyes: Number) -> None:
     _draw_horn(canvas, head, look, shift=26.0)
     jaw = [(-6, 30), (40, 46), (96, 44), (128, 30), (116, 18), (30, 10)]
     lower = canvas.shape(head(jaw), look.belly, corners=(3, 5), width=3.4)
@@ -234,7 +236,7 @@ def _draw_dragon_head(canvas: Canvas, head: Place, look: Scales, *, eyes: Number
     _draw_horn(canvas, head, look, shift=0.0)
 
 
-def _draw_dragon_eye(canvas: Canvas, head: Place, look: Scales, eyes: Number) -> None:
+def _draw_dragon_eye(canvas: Canvas, head: Placement, look: Scales, eyes: Number) -> None:
     if eyes < 0.5:
         canvas.stroke(head(curve([(16, -20), (36, -10), (58, -20)])), 5.0, taper=(0.3, 0.3))
         return
@@ -250,7 +252,7 @@ def _draw_dragon_eye(canvas: Canvas, head: Place, look: Scales, eyes: Number) ->
     canvas.stroke(head(curve([(12, -36), (36, -52), (62, -36)])), 6.5, taper=(0.3, 0.4))
 
 
-def _draw_horn(canvas: Canvas, head: Place, look: Scales, *, shift: Number) -> None:
+def _draw_horn(canvas: Canvas, head: Placement, look: Scales, *, shift: Number) -> None:
     rim = [
         (-38 + shift, -46),
         (-70 + shift, -74),

@@ -8,17 +8,17 @@ from lineart.sample_film.canvas import Canvas, mixed, paint, shadow_of
 from lineart.sample_film.curves import (
     Controls,
     Number,
-    Place,
+    Placement,
     Points,
     curve,
     ellipse,
     moved,
     points,
 )
-from lineart.sample_film.head import Head, Look, face_outline, fringe, skin_shadow
+from lineart.sample_film.head import Head, HeadColors, face_outline, fringe, skin_shadow
 
 
-def draw_face(canvas: Canvas, head: Head, look: Look) -> None:
+def draw_face(canvas: Canvas, head: Head, look: HeadColors) -> None:
     """Draw face, eyes, nose and mouth; the fringe comes later."""
     controls = face_outline(head)
     outline = canvas.shape(controls, look.skin, width=head.width(3.8), gaps=[(9, 11.5)])
@@ -43,7 +43,7 @@ def draw_face(canvas: Canvas, head: Head, look: Look) -> None:
     _draw_nose_and_mouth(canvas, head, look)
 
 
-def _draw_nose_and_mouth(canvas: Canvas, head: Head, look: Look) -> None:
+def _draw_nose_and_mouth(canvas: Canvas, head: Head, look: HeadColors) -> None:
     nose = head.turned([(-0.01, 0.76, 1.0), (0.035, 0.83, 1.05), (-0.02, 0.855, 1.0)])
     canvas.tone(nose, skin_shadow(look))
     canvas.stroke(curve(nose[:2], samples=5), head.width(2.6), taper=(0.8, 0.2))
@@ -69,7 +69,7 @@ def _draw_nose_and_mouth(canvas: Canvas, head: Head, look: Look) -> None:
     canvas.stroke(below, head.width(1.8), taper=(0.5, 0.5))
 
 
-def _draw_eye(canvas: Canvas, head: Head, look: Look, side: int) -> None:
+def _draw_eye(canvas: Canvas, head: Head, look: HeadColors, side: int) -> None:
     """Draw one eye; `side` is 1 for the one on the right of the picture."""
     narrow = np.cos(head.yaw + side * 0.45) / np.cos(0.45)
     center = (side * 0.43, 0.47, 0.62)
@@ -77,7 +77,7 @@ def _draw_eye(canvas: Canvas, head: Head, look: Look, side: int) -> None:
     def at(pairs: Controls) -> Points:
         x, y = head.turned([center])[0]
         local = points(pairs) * np.array([side * narrow * head.place.scale, head.place.scale])
-        return Place(x, y, 1.0, head.place.turn)(local)
+        return Placement(x, y, 1.0, head.place.turn)(local)
 
     upper = points([(-0.22, 0.06), (-0.15, -0.13), (0.0, -0.225), (0.15, -0.17), (0.245, 0.0)])
     lower = points([(0.20, 0.14), (0.02, 0.235), (-0.16, 0.17)])
@@ -103,7 +103,7 @@ def _draw_eye(canvas: Canvas, head: Head, look: Look, side: int) -> None:
 
 
 def _draw_iris(
-    canvas: Canvas, head: Head, look: Look, at: Callable[[Controls], Points], gaze: Number
+    canvas: Canvas, head: Head, look: HeadColors, at: Callable[[Controls], Points], gaze: Number
 ) -> None:
     """Draw iris, pupil and highlights inside the eye."""
 

@@ -4,10 +4,10 @@ import numpy as np
 
 from lineart.sample_film.canvas import Canvas, shadow_of
 from lineart.sample_film.curves import Number, curve
-from lineart.sample_film.head import Depths, Head, Look, bulged, fringe
+from lineart.sample_film.head import Depths, Head, HeadColors, bulged, fringe
 
 
-def draw_back_hair(canvas: Canvas, head: Head, look: Look) -> None:
+def draw_back_hair(canvas: Canvas, head: Head, look: HeadColors) -> None:
     """Draw the long hair behind the body."""
     shift = -0.25 * np.sin(head.yaw)
     low = head.length
@@ -39,7 +39,7 @@ def draw_back_hair(canvas: Canvas, head: Head, look: Look) -> None:
         canvas.stroke(curve(head.place(strand)), head.width(2.2), taper=(0.6, 0.8))
 
 
-def _shade_back_hair(canvas: Canvas, head: Head, look: Look, shift: Number) -> None:
+def _shade_back_hair(canvas: Canvas, head: Head, look: HeadColors, shift: Number) -> None:
     """Light the outer locks of the back hair."""
     low = head.length
     for side in (-1.0, 1.0):
@@ -49,7 +49,7 @@ def _shade_back_hair(canvas: Canvas, head: Head, look: Look, shift: Number) -> N
         canvas.tone(curve(head.place(moved), closed=True, corners=(3, 4, 5)), look.hair)
 
 
-def draw_front_hair(canvas: Canvas, head: Head, look: Look) -> None:
+def draw_front_hair(canvas: Canvas, head: Head, look: HeadColors) -> None:
     """Draw fringe, crown and the two locks before the ears."""
     for side in (-1.0, 1.0):
         _draw_side_lock(canvas, head, look, side)
@@ -96,7 +96,7 @@ def draw_front_hair(canvas: Canvas, head: Head, look: Look) -> None:
     canvas.stroke(curve(ahoge), head.width(4.0), taper=(0.1, 0.8))
 
 
-def _shade_crown(canvas: Canvas, head: Head, look: Look) -> None:
+def _shade_crown(canvas: Canvas, head: Head, look: HeadColors) -> None:
     """Lay the shadow on the left and the band of light across the front hair."""
     shadow = shadow_of(look.hair, 0.9)
     side = [(-1.3, -1.0), (-0.95, -0.55), (-0.88, -0.1), (-0.98, 0.3), (-0.9, 0.8), (-1.4, 0.8)]
@@ -123,7 +123,7 @@ def _shine(left: Number, right: Number) -> Depths:
     return [[float(value) for value in row] for row in (*upper, *lower[2:0:-1])]
 
 
-def _draw_side_lock(canvas: Canvas, head: Head, look: Look, side: Number) -> None:
+def _draw_side_lock(canvas: Canvas, head: Head, look: HeadColors, side: Number) -> None:
     """Draw the lock that falls before one ear."""
     low = min(head.length - 0.6, 2.3)
     outer = [(1.10, 0.0), (1.13, 0.6), (1.10, 1.2), (1.02, low - 0.4)]

@@ -10,14 +10,14 @@ from itertools import pairwise
 import numpy as np
 
 from lineart.sample_film.canvas import Color, paint
-from lineart.sample_film.curves import Number, Place, Points
+from lineart.sample_film.curves import Number, Placement, Points
 
 Depths = Sequence[Sequence[Number]]
 """Head coordinates: x, y and z (towards the viewer); 1 = radius of the skull."""
 
 
 @dataclass(frozen=True)
-class Look:
+class HeadColors:
     """Colours of a girl."""
 
     skin: Color
@@ -32,7 +32,7 @@ class Look:
 
 
 LOOKS = (
-    Look(
+    HeadColors(
         skin=paint(0xFFE6D0),
         hair=paint(0xD0694A),
         shine=paint(0xF2A274),
@@ -43,7 +43,7 @@ LOOKS = (
         tights=paint(0x7B6A86),
         boots=paint(0x96603F),
     ),
-    Look(
+    HeadColors(
         skin=paint(0xFCDDC4),
         hair=paint(0x4C5F9E),
         shine=paint(0x86A2DC),
@@ -54,7 +54,7 @@ LOOKS = (
         tights=paint(0x8B6F63),
         boots=paint(0x5E4A58),
     ),
-    Look(
+    HeadColors(
         skin=paint(0xF0C8A4),
         hair=paint(0x6B4560),
         shine=paint(0xA97696),
@@ -76,7 +76,7 @@ class Head:
     hair back to the left, `sway` is the phase of the hair's swing.
     """
 
-    place: Place
+    place: Placement
     yaw: Number = 0.0
     eyes: Number = 1.0
     gaze: Number = 0.0
@@ -113,7 +113,7 @@ def bulged(tips: Depths, amount: Number) -> list[Sequence[Number]]:
     return rim
 
 
-def skin_shadow(look: Look) -> Color:
+def skin_shadow(look: HeadColors) -> Color:
     """Give the warm shadow of the skin."""
     red, green, blue = look.skin
     return round(red * 0.945), round(green * 0.80), round(blue * 0.78)

@@ -9,7 +9,7 @@ from lineart.sample_film.curves import (
     STAGE_HEIGHT,
     STAGE_WIDTH,
     Number,
-    Place,
+    Placement,
     Points,
     curve,
     moved,
@@ -39,7 +39,7 @@ def puff(width: Number, height: Number, lobes: int, seed: int) -> Points:
 
 
 def draw_cloud(
-    canvas: Canvas, place: Place, size: tuple[Number, Number], seed: int, color: Color
+    canvas: Canvas, place: Placement, size: tuple[Number, Number], seed: int, color: Color
 ) -> None:
     """Draw a cloud with a flat, shaded bottom and a broken outline."""
     canvas = canvas.finer(0.8)
@@ -71,7 +71,7 @@ def _cloud_rim(width: Number, height: Number, seed: int) -> Points:
 
 
 def draw_tree(
-    canvas: Canvas, place: Place, size: tuple[Number, Number], seed: int, leaf: Color
+    canvas: Canvas, place: Placement, size: tuple[Number, Number], seed: int, leaf: Color
 ) -> None:
     """Draw a round tree; its trunk stands at the place's origin."""
     canvas = canvas.finer(place.scale**0.7)
@@ -113,7 +113,7 @@ def draw_hills(canvas: Canvas, skyline: Points, color: Color, width: Number = 3.
     canvas.stroke(skyline, width, taper=(0.01, 0.01))
 
 
-def draw_house(canvas: Canvas, place: Place, seed: int) -> None:
+def draw_house(canvas: Canvas, place: Placement, seed: int) -> None:
     """Draw a house about 260 wide; the middle of its ground line is the place's origin."""
     canvas = canvas.finer(place.scale**0.7)
     rng = np.random.default_rng(seed)
@@ -164,7 +164,7 @@ def draw_house(canvas: Canvas, place: Place, seed: int) -> None:
     _draw_house_openings(canvas, place, half, eaves)
 
 
-def _draw_house_openings(canvas: Canvas, place: Place, half: Number, eaves: Number) -> None:
+def _draw_house_openings(canvas: Canvas, place: Placement, half: Number, eaves: Number) -> None:
     glass, frame = paint(0x8FC1D4), paint(0xFFF8EC)
     for x in (-half * 0.55, half * 0.28):
         y = -eaves + 78

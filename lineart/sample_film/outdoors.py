@@ -8,7 +8,7 @@ from lineart.sample_film.curves import (
     STAGE_WIDTH,
     Controls,
     Number,
-    Place,
+    Placement,
     Points,
     curve,
     ellipse,
@@ -38,7 +38,11 @@ def draw_road(canvas: Canvas, travelled: Number, light: Daylight, seed: int) -> 
     for index, x in _passing(0.04 * travelled, 620, 400):
         y = 130 + 90 * ((index * 37 + seed) % 5) / 4
         draw_cloud(
-            canvas, Place(x, y), (420 - 60 * (index % 3), 130), 31 * seed + index % 7, light.cloud
+            canvas,
+            Placement(x, y),
+            (420 - 60 * (index % 3), 130),
+            31 * seed + index % 7,
+            light.cloud,
         )
     draw_hills(canvas, ridge(seed + 1, 545, 52, 900, 0.10 * travelled), light.far, 2.2)
     draw_hills(canvas, ridge(seed + 2, 630, 34, 640, 0.26 * travelled), light.middle, 2.6)
@@ -46,12 +50,12 @@ def draw_road(canvas: Canvas, travelled: Number, light: Daylight, seed: int) -> 
         key = 97 * seed + index % 23
         draw_tree(
             canvas,
-            Place(x + 205, 798),
+            Placement(x + 205, 798),
             (200 + 30 * (index % 3), 330 - 50 * (index % 2)),
             key,
             mixed(light.middle, light.near),
         )
-        draw_house(canvas, Place(x, 800), key)
+        draw_house(canvas, Placement(x, 800), key)
     fill_band(canvas, 795, light.near)
     canvas.stroke([(-60, 795), (STAGE_WIDTH + 60, 795)], 3.2, taper=(0.01, 0.01))
     _draw_fence(canvas, travelled * 0.8)
@@ -106,7 +110,7 @@ def draw_valley(canvas: Canvas, travelled: Number, light: Daylight, seed: int) -
     for index, x in _passing(0.08 * travelled, 700, 420):
         size = (520 - 90 * (index % 3), 150)
         draw_cloud(
-            canvas, Place(x, 150 + 70 * (index % 3)), size, 13 * seed + index % 9, light.cloud
+            canvas, Placement(x, 150 + 70 * (index % 3)), size, 13 * seed + index % 9, light.cloud
         )
     draw_hills(canvas, ridge(seed + 21, 700, 70, 1000, 0.12 * travelled), light.far, 2.2)
     draw_hills(canvas, ridge(seed + 22, 800, 44, 760, 0.28 * travelled), light.middle, 2.6)
@@ -123,15 +127,15 @@ def _draw_meadow(
         return float(np.interp(x, skyline[:, 0], skyline[:, 1]))
 
     for index, x in _passing(shift, 900, 500):
-        draw_house(canvas, Place(x + 330, ground(x + 330) + 12, 0.55), seed + index % 11)
-        draw_house(canvas, Place(x + 470, ground(x + 470) + 14, 0.48), seed + 3 + index % 7)
+        draw_house(canvas, Placement(x + 330, ground(x + 330) + 12, 0.55), seed + index % 11)
+        draw_house(canvas, Placement(x + 470, ground(x + 470) + 14, 0.48), seed + 3 + index % 7)
     draw_hills(canvas, skyline, light.near, 3.4)
     for index, x in _passing(shift, 900, 900):
         _draw_river(canvas, x, ground(x), light)
         for step, deep in ((150, 60), (560, 30), (640, 90), (250, 120)):
             draw_tree(
                 canvas,
-                Place(x + step, ground(x + step) + deep, 0.8),
+                Placement(x + step, ground(x + step) + deep, 0.8),
                 (130, 190),
                 seed + 5 * index % 13 + step,
                 mixed(light.middle, light.near),

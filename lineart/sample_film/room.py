@@ -3,7 +3,7 @@
 import numpy as np
 
 from lineart.sample_film.canvas import Canvas, paint, shadow_of
-from lineart.sample_film.curves import STAGE_WIDTH, Number, Place, curve, ellipse, points
+from lineart.sample_film.curves import STAGE_WIDTH, Number, Placement, curve, ellipse, points
 from lineart.sample_film.landscape import (
     _MARGIN,
     Daylight,
@@ -51,12 +51,12 @@ def _draw_view(canvas: Canvas, light: Daylight, seed: int) -> None:
     sun = ellipse(690, 430, 74, 74)
     canvas.fill(sun, light.sun)
     canvas.outline(sun, 2.6)
-    draw_cloud(canvas, Place(340, 200), (330, 110), seed + 5, light.cloud)
-    draw_cloud(canvas, Place(790, 240), (260, 80), seed + 9, light.cloud)
+    draw_cloud(canvas, Placement(340, 200), (330, 110), seed + 5, light.cloud)
+    draw_cloud(canvas, Placement(790, 240), (260, 80), seed + 9, light.cloud)
     draw_hills(canvas, ridge(seed + 3, 560, 40, 700), light.far)
     draw_hills(canvas, ridge(seed + 4, 650, 30, 500), light.middle)
     for index, x in enumerate((250, 430, 620, 800)):
-        draw_house(canvas, Place(x, 790, 0.5), 7 * seed + index)
+        draw_house(canvas, Placement(x, 790, 0.5), 7 * seed + index)
 
 
 def _draw_curtain(canvas: Canvas, left: Number, right: Number) -> None:
@@ -119,10 +119,10 @@ def _draw_shelf(canvas: Canvas, seed: int) -> None:
             [(1402, height + 14), (1990, height + 14), (1990, height + 23), (1402, height + 23)],
             shadow_of(wood),
         )
-    _draw_plant(canvas, Place(1640, 1010))
+    _draw_plant(canvas, Placement(1640, 1010))
 
 
-def _draw_plant(canvas: Canvas, place: Place) -> None:
+def _draw_plant(canvas: Canvas, place: Placement) -> None:
     leaf, pot = paint(0x6FA368), paint(0xC77C58)
     fill_band(canvas, place.y - 20, paint(0xB98560))
     canvas.stroke([(-60, place.y - 20), (STAGE_WIDTH + 60, place.y - 20)], 3.4, taper=(0.01, 0.01))
@@ -135,7 +135,7 @@ def _draw_plant(canvas: Canvas, place: Place) -> None:
         (0.35, 265),
         (0.0, 300),
     ):
-        blade = Place(place.x, place.y - 130, 1.0, angle)
+        blade = Placement(place.x, place.y - 130, 1.0, angle)
         rim = [(0, 10), (-34, -0.45 * reach), (0, -reach), (34, -0.45 * reach)]
         shape = canvas.shape(blade(rim), leaf, corners=(0, 2), width=3.0)
         with canvas.inside(shape) as part:

@@ -10,7 +10,7 @@ from lineart.image import Size
 from lineart.sample_film.body import draw_bust
 from lineart.sample_film.canvas import Canvas, paint, shadow_of
 from lineart.sample_film.cat import draw_cat
-from lineart.sample_film.curves import Number, Place, curve
+from lineart.sample_film.curves import Number, Placement, curve
 from lineart.sample_film.dragon import draw_dragon
 from lineart.sample_film.face import draw_face
 from lineart.sample_film.hair import draw_back_hair, draw_front_hair
@@ -25,7 +25,7 @@ FRAMES_PER_SECOND = 24
 
 
 @dataclass(frozen=True)
-class Shot:
+class Scene:
     """One shot: its name, its timing, and the function that draws it at a moment.
 
     `hold` is the number of frames a drawing is shown; `drawings_per_hint` the number of drawings
@@ -57,14 +57,17 @@ def draw_window(size: Size, time_s: Number, seed: int) -> Canvas:
     room = _room(size, seed)
     canvas.flat[:], canvas.ink[:] = room.flat, room.ink
     draw_cat(
-        canvas, Place(690, 815, 1.0), time_s + 0.8, paint((0xE9A35C, 0x8D8FA3, 0xF1E4D4)[seed % 3])
+        canvas,
+        Placement(690, 815, 1.0),
+        time_s + 0.8,
+        paint((0xE9A35C, 0x8D8FA3, 0xF1E4D4)[seed % 3]),
     )
     look = LOOKS[seed % len(LOOKS)]
     turn = np.sin(1.7 * time_s + 0.3 * seed - 0.9)
     yaw = -0.10 - 0.34 * np.tanh(2.2 * turn)
     breath = 5 * np.sin(2.1 * time_s)
     head = Head(
-        place=Place(
+        place=Placement(
             1190 + 34 * yaw,
             420 + breath,
             205,
@@ -78,7 +81,7 @@ def draw_window(size: Size, time_s: Number, seed: int) -> Canvas:
         length=3.4,
     )
     draw_back_hair(canvas, head, look)
-    draw_bust(canvas, Place(1190, 420 + 0.6 * breath, 205), look)
+    draw_bust(canvas, Placement(1190, 420 + 0.6 * breath, 205), look)
     draw_face(canvas, head, look)
     draw_front_hair(canvas, head, look)
     return canvas
@@ -91,7 +94,7 @@ def draw_flight(size: Size, time_s: Number, seed: int) -> Canvas:
     rise = 24 * np.sin(0.9 * time_s + seed)
     draw_dragon(
         canvas,
-        Place(960, 610 + rise, 1.0, -0.06),
+        Placement(960, 610 + rise, 1.0, -0.06),
         time_s + 0.13 * seed,
         DRAGONS[seed % len(DRAGONS)],
     )
@@ -99,9 +102,9 @@ def draw_flight(size: Size, time_s: Number, seed: int) -> Canvas:
 
 
 SHOTS = (
-    Shot("s01_walk", 2, 2, draw_walk),
-    Shot("s02_window", 3, 2, draw_window),
-    Shot("s03_flight", 1, 2, draw_flight),
+    Scene("s01_walk", 2, 2, draw_walk),
+    Scene("s02_window", 3, 2, draw_window),
+    Scene("s03_flight", 1, 2, draw_flight),
 )
 
 

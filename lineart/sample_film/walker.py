@@ -5,10 +5,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from lineart.sample_film.canvas import Canvas, Color, shadow_of
-from lineart.sample_film.curves import SAMPLES, Number, Place, Points, curve, moved, points, tube
+from lineart.sample_film.curves import (
+    SAMPLES,
+    Number,
+    Placement,
+    Points,
+    curve,
+    moved,
+    points,
+    tube,
+)
 from lineart.sample_film.face import draw_face
 from lineart.sample_film.hair import draw_back_hair, draw_front_hair
-from lineart.sample_film.head import Head, Look, skin_shadow
+from lineart.sample_film.head import Head, HeadColors, skin_shadow
 
 STRIDE = 116.0
 
@@ -54,12 +63,12 @@ def _bob(cycle: Number) -> float:
     return float(9 * np.cos(4 * np.pi * cycle))
 
 
-def draw_walker(canvas: Canvas, x: Number, ground: Number, cycle: Number, look: Look) -> None:
+def draw_walker(canvas: Canvas, x: Number, ground: Number, cycle: Number, look: HeadColors) -> None:
     """Draw the girl with her feet on `ground`; `cycle` counts full cycles of two steps."""
-    hip = Place(x, ground - _HIP_HEIGHT + _bob(cycle), 1.0, 0.035)
+    hip = Placement(x, ground - _HIP_HEIGHT + _bob(cycle), 1.0, 0.035)
     swing = np.sin(2 * np.pi * cycle + 1.3)
     head = Head(
-        place=Place(x + 24, hip.y - 372 + 2.5 * np.sin(4 * np.pi * cycle), 80, 0.02 * swing),
+        place=Placement(x + 24, hip.y - 372 + 2.5 * np.sin(4 * np.pi * cycle), 80, 0.02 * swing),
         yaw=0.42,
         eyes=0.06 if 0.30 < (cycle * 0.42 + 0.1) % 1.0 < 0.36 else 1.0,
         wind=0.62,
@@ -80,7 +89,7 @@ def draw_walker(canvas: Canvas, x: Number, ground: Number, cycle: Number, look: 
     _draw_arm(canvas, hip, cycle, look, near=True)
 
 
-def _draw_leg(canvas: Canvas, hip: Place, leg: Leg, look: Look, *, near: bool) -> None:
+def _draw_leg(canvas: Canvas, hip: Placement, leg: Leg, look: HeadColors, *, near: bool) -> None:
     root = points([(6.0, -10.0) if near else (-2.0, -10.0)])
     knee, ankle = leg.knee, leg.ankle
     calf = moved(knee * 0.55 + ankle * 0.45, -7, 0)
@@ -99,7 +108,7 @@ def _draw_leg(canvas: Canvas, hip: Place, leg: Leg, look: Look, *, near: bool) -
     _draw_boot(canvas, hip, leg, look.boots if near else shadow_of(look.boots, 0.8))
 
 
-def _draw_knee_folds(canvas: Canvas, hip: Place, leg: Leg) -> None:
+def _draw_knee_folds(canvas: Canvas, hip: Placement, leg: Leg) -> None:
     x, y = leg.knee[0]
     for drop in (-6.0, 8.0):
         canvas.stroke(
@@ -107,9 +116,9 @@ def _draw_knee_folds(canvas: Canvas, hip: Place, leg: Leg) -> None:
         )
 
 
-def _draw_boot(canvas: Canvas, hip: Place, leg: Leg, color: Color) -> None:
+def _draw_boot(canvas: Canvas, hip: Placement, leg: Leg, color: Color) -> None:
     x, y = hip(leg.ankle)[0]
-    foot = Place(x, y, 1.0, leg.pitch)
+    foot = Placement(x, y, 1.0, leg.pitch)
     rim = [
         (-26, -46),
         (2, -50),
@@ -134,7 +143,7 @@ def _draw_boot(canvas: Canvas, hip: Place, leg: Leg, color: Color) -> None:
 
 
 def _draw_skirt(
-    canvas: Canvas, hip: Place, legs: tuple[Leg, Leg], cycle: Number, look: Look
+    canvas: Canvas, hip: Placement, legs: tuple[Leg, Leg], cycle: Number, look: HeadColors
 ) -> None:
     front = max(max(leg.knee[0, 0] for leg in legs) + 34, 78.0)
     back = min(min(0.75 * leg.ankle[0, 0] for leg in legs) - 22, -74.0) - 12
@@ -159,7 +168,7 @@ def _draw_skirt(
         canvas.stroke(hip(curve(fold)), 2.6, taper=(0.05, 0.8))
 
 
-def _draw_torso(canvas: Canvas, hip: Place, look: Look) -> None:
+def _draw_torso(canvas: Canvas, hip: Placement, look: HeadColors) -> None:
     rim = [
         (-22, -252),
         (26, -250),
@@ -190,7 +199,9 @@ def _draw_torso(canvas: Canvas, hip: Place, look: Look) -> None:
         canvas.stroke(hip(curve(fold)), 2.4, taper=(0.05, 0.8))
 
 
-def _draw_arm(canvas: Canvas, hip: Place, cycle: Number, look: Look, *, near: bool) -> None:
+def _draw_arm(
+    canvas: Canvas, hip: Placement, cycle: Number, look: HeadColors, *, near: bool
+) -> None:
     """Draw an arm; it swings against the leg of its side."""
     swing = -np.cos(2 * np.pi * cycle)
     upper = 0.52 * swing + 0.04
@@ -199,7 +210,7 @@ def _draw_arm(canvas: Canvas, hip: Place, cycle: Number, look: Look, *, near: bo
     elbow = shoulder + 112 * points([(np.sin(upper), np.cos(upper))])
     wrist = elbow + 100 * points([(np.sin(lower), np.cos(lower))])
     x, y = hip(wrist)[0]
-    hand = Place(x, y, 1.0, -lower + hip.turn)
+    hand = Placement(x, y, 1.0, -lower + hip.turn)
     skin = look.skin if near else skin_shadow(look)
     rim = [
         (-13, -6),
@@ -249,7 +260,7 @@ def _draw_arm(canvas: Canvas, hip: Place, cycle: Number, look: Look, *, near: bo
     canvas.stroke(curve(cuff), 2.4, taper=(0.1, 0.1))
 
 
-def _draw_scarf_tail(canvas: Canvas, hip: Place, cycle: Number, look: Look) -> None:
+def _draw_scarf_tail(canvas: Canvas, hip: Placement, cycle: Number, look: HeadColors) -> None:
     """Draw the loose end of the scarf in the wind."""
     reach = np.linspace(0, 1, 6)
     wave = 26 * reach * np.sin(4 * np.pi * cycle - 3.2 * reach)
@@ -268,7 +279,7 @@ def _draw_scarf_tail(canvas: Canvas, hip: Place, cycle: Number, look: Look) -> N
     canvas.stroke(hip(curve(moved(spine[:4], 0, 4))), 2.2, taper=(0.3, 0.8))
 
 
-def _draw_scarf(canvas: Canvas, hip: Place, look: Look) -> None:
+def _draw_scarf(canvas: Canvas, hip: Placement, look: HeadColors) -> None:
     rim = [
         (-46, -254),
         (-20, -272),

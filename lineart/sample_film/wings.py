@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 from lineart.sample_film.canvas import Canvas, Color, paint, shadow_of
-from lineart.sample_film.curves import Number, Place, Points, moved, points, tube
+from lineart.sample_film.curves import Number, Placement, Points, moved, points, tube
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def _wing_pose(phase: Number) -> Points:
     return pose
 
 
-def draw_wing(canvas: Canvas, place: Place, phase: Number, look: Scales, *, near: bool) -> None:
+def draw_wing(canvas: Canvas, place: Placement, phase: Number, look: Scales, *, near: bool) -> None:
     """Draw a wing at `phase` of its beat; at 0 it is up."""
     shoulder = points([(70.0, -44.0) if near else (118.0, -52.0)])
     root = points([(-110.0, -40.0) if near else (-56.0, -50.0)])
@@ -82,7 +82,7 @@ def draw_wing(canvas: Canvas, place: Place, phase: Number, look: Scales, *, near
 
 
 def _draw_membrane(
-    canvas: Canvas, place: Place, joints: Points, look: Scales, *, near: bool
+    canvas: Canvas, place: Placement, joints: Points, look: Scales, *, near: bool
 ) -> None:
     """Draw the skin of a wing between shoulder, wrist, finger tips and root."""
     shoulder, wrist, *tips, root = joints[:, None]

@@ -20,7 +20,7 @@ KEEP_LAST = 3
 
 
 @dataclass(frozen=True, order=True)
-class Place:
+class CheckpointId:
     """How far a training is."""
 
     stage: int
@@ -42,7 +42,7 @@ class Place:
 class Checkpoint:
     """What a run goes on from."""
 
-    place: Place
+    place: CheckpointId
     tensors: Mapping[str, Tensor]
 
     def part(self, prefix: str) -> dict[str, Tensor]:
@@ -80,7 +80,7 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Te
 
 
 def write(
-    output: Storage, recipe: Recipe, checkpoint: Checkpoint, best: Iterable[Place] = ()
+    output: Storage, recipe: Recipe, checkpoint: Checkpoint, best: Iterable[CheckpointId] = ()
 ) -> None:
     """Write a checkpoint, then drop those that are neither among the last nor among the best.
 
@@ -92,10 +92,10 @@ def write(
         output.delete(place.path)
 
 
-def places(output: Storage) -> list[Place]:
+def places(output: Storage) -> list[CheckpointId]:
     """List the checkpoints of a run, the newest last."""
     found = (NAME.fullmatch(entry.path) for entry in output.entries(FOLDER))
-    return sorted(Place(int(match[1]), int(match[2])) for match in found if match)
+    return sorted(CheckpointId(int(match[1]), int(match[2])) for match in found if match)
 
 
 def read(output: Storage, recipe: Recipe) -> Checkpoint | None:
@@ -109,7 +109,7 @@ def read(output: Storage, recipe: Recipe) -> Checkpoint | None:
     return read_at(output, there[-1]) if there else None
 
 
-def read_at(output: Storage, place: Place) -> Checkpoint:
+def read_at(output: Storage, place: CheckpointId) -> Checkpoint:
     """Read the checkpoint of a place."""
     return Checkpoint(place, load(output.read(place.path)))
 
@@ -127,7 +127,7 @@ def check(output: Storage, recipe: Recipe) -> None:
         raise ValueError(f"{output.uri} holds a run of another recipe; give another --output")
 
 
-def _read_record(output: Storage, place: Place) -> dict[str, Any]:
+def _read_record(output: Storage, place: CheckpointId) -> dict[str, Any]:
     """Read what stands before the tensors in a safetensors file."""
     with closing(output.open_file(place.path)) as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))

@@ -11,10 +11,10 @@ import pyarrow as pa
 from torch import distributed
 
 from lineart.storage import Storage
-from lineart.training.checkpoint import Place
+from lineart.training.checkpoint import CheckpointId
+from lineart.training.dataloader import Arrays, Collator, SampleRange
 from lineart.training.device import Device
-from lineart.training.feed import Arrays, Maker, Order
-from lineart.training.job import Job
+from lineart.training.job import TrainingJob
 from lineart.training.loop import train
 
 MAX_FAILURES = 3
@@ -28,10 +28,10 @@ SNAPSHOT = "checkpoint_manager_snapshot.json"
 
 
 @dataclass(frozen=True)
-class RayFeed:
+class RayLoader:
     """Makes samples on any CPU of the cluster; a streaming split gives each worker its batches."""
 
-    def __call__(self, maker: Maker, order: Order, rank: int) -> Iterator[Arrays]:
+    def __call__(self, maker: Collator, order: SampleRange, rank: int) -> Iterator[Arrays]:
         """Give this worker's batches, in order."""
         round_size = order.size * order.world
         images = max(ROUND_IMAGES // round_size, 1) * round_size
@@ -50,11 +50,11 @@ class RayFeed:
             )
 
 
-def split(maker: Maker, order: Order) -> list[Any]:
+def split(maker: Collator, order: SampleRange) -> list[Any]:
     """Start making samples; give an iterator for every worker.
 
     Blocks keep their order and hold one batch each, and Ray Data gives every block to the worker
-    that has had the fewest rows: the n-th batch goes to worker `n % world`, as `Order` says.
+    that has had the fewest rows: the n-th batch goes to worker `n % world`, as `SampleRange` says.
     """
     import ray.data
 
@@ -79,15 +79,15 @@ def _make(batch: Arrays, maker: Any) -> Arrays:
 
 
 @lru_cache(maxsize=2)
-def _fetch(maker: Any) -> Maker:
+def _fetch(maker: Any) -> Collator:
     """Get what makes samples once a process, which keeps its files open."""
     import ray
 
-    fetched: Maker = ray.get(maker)
+    fetched: Collator = ray.get(maker)
     return fetched
 
 
-def train_on_ray(job: Job, workers: int, share: Mapping[str, float]) -> None:
+def train_on_ray(job: TrainingJob, workers: int, share: Mapping[str, float]) -> None:
     """Train with several processes; each writes and reads as `train` does.
 
     Args:
@@ -143,7 +143,7 @@ def worker_resources(workers: int, resources: Mapping[str, float]) -> dict[str, 
     return {"CPU": float(int(share)) if share > 1 else share}
 
 
-def _work(config: Mapping[str, Job]) -> str:
+def _work(config: Mapping[str, TrainingJob]) -> str:
     """Be one of the training processes; give what went wrong for all of them."""
     import ray.train
 
@@ -151,7 +151,7 @@ def _work(config: Mapping[str, Job]) -> str:
     job = config["job"]
     device = Device.here(compiled=job.compiled)
 
-    def report(place: Place, scalars: Mapping[str, float]) -> None:
+    def report(place: CheckpointId, scalars: Mapping[str, float]) -> None:
         # Each process must report as often as the others; the first one has written.
         there = _saved(job.output, place) if device.is_first else None
         ray.train.report(
@@ -161,14 +161,14 @@ def _work(config: Mapping[str, Job]) -> str:
         )
 
     try:
-        train(job.open(device, RayFeed(), report))
+        train(job.open(device, RayLoader(), report))
     except FloatingPointError as error:
         # The same images would fail again: this is no lost worker.
         return str(error)
     return ""
 
 
-def _saved(output: Storage, place: Place) -> Any:
+def _saved(output: Storage, place: CheckpointId) -> Any:
     from ray.train import Checkpoint
 
     return Checkpoint(output.child(place.folder).root, output.filesystem)

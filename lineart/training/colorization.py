@@ -17,12 +17,12 @@ from lineart.losses.reconstruction import l1
 from lineart.models import Pair
 from lineart.models.layers import ColorBatch, HintBatch, HintPixels, LineBatch, LinePixels
 from lineart.storage import Storage
-from lineart.training.feed import Arrays
+from lineart.training.dataloader import Arrays
 from lineart.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
-class Batch:
+class ColorizationBatch:
     """Samples side by side, as networks see them."""
 
     line: LineBatch
@@ -39,7 +39,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class ColorMaker:
+class ColorizationCollator:
     """Makes the arrays of numbered samples, in any process.
 
     Args:
@@ -82,7 +82,7 @@ def second_stage(samples: Sequence[Sample], small_lines: LinePixels) -> Arrays:
     }
 
 
-def to_batch(arrays: Arrays, device: torch.device) -> Batch:
+def to_batch(arrays: Arrays, device: torch.device) -> ColorizationBatch:
     """Bring arrays to a device, as networks see them."""
     given = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
     line = line_to_tensor(given["line"])
@@ -90,7 +90,7 @@ def to_batch(arrays: Arrays, device: torch.device) -> Batch:
     # The draft generator's batches have no second stage.
     spray = given.get("spray", torch.zeros((B, height, width, 4), device=device))
     spray = spray.permute(0, 3, 1, 2).float()
-    return Batch(
+    return ColorizationBatch(
         line=line.contiguous(memory_format=torch.channels_last),
         small_line=line_to_tensor(given["small_line"]) if "small_line" in given else line,
         hint=given["hint"].contiguous(memory_format=torch.channels_last),
@@ -103,7 +103,7 @@ def to_batch(arrays: Arrays, device: torch.device) -> Batch:
 
 
 @dataclass(frozen=True)
-class Coloring:
+class ColorizationTraining:
     """How pairs that colour are trained; a `Task`."""
 
     def open(self, data: Storage, side: str, recipe: Recipe) -> Shards:
@@ -113,7 +113,7 @@ class Coloring:
 
     def maker(
         self, pictures: Pictures, recipe: Recipe, number: int, pair: Pair, *, is_training: bool
-    ) -> ColorMaker:
+    ) -> ColorizationCollator:
         """Give what makes the samples of a stage."""
         stage, task = recipe.stages[number], pair.colorization
         second_stage = stage.objective == "color"
@@ -125,9 +125,9 @@ class Coloring:
             balance=recipe.balance,
         )
         samples = Samples(pictures, settings, recipe.seed_of(number, is_training))
-        return ColorMaker(samples, task.encode_hint, small=not second_stage)
+        return ColorizationCollator(samples, task.encode_hint, small=not second_stage)
 
-    def to_batch(self, arrays: Arrays, device: torch.device) -> Batch:
+    def to_batch(self, arrays: Arrays, device: torch.device) -> ColorizationBatch:
         """Bring arrays to a device."""
         return to_batch(arrays, device)
 
@@ -138,7 +138,7 @@ class Coloring:
         line = cv2.cvtColor(sample.line, cv2.COLOR_GRAY2RGB)
         return {"line": line, "hints": show_hints(sample.hint), **made, "truth": sample.color}
 
-    def distance(self, made: Mapping[str, Tensor], batch: Batch) -> Float[Tensor, ""]:
+    def distance(self, made: Mapping[str, Tensor], batch: ColorizationBatch) -> Float[Tensor, ""]:
         """Give how far the last colours that were made are from the true ones."""
         return l1(list(made.values())[-1], batch.color)
 

@@ -9,15 +9,15 @@ from torch import nn
 from lineart.models import MODELS
 from lineart.storage import Storage
 from lineart.training import checkpoint
+from lineart.training.dataloader import Loader
 from lineart.training.device import Device
-from lineart.training.feed import Feed
-from lineart.training.loop import OnSave, Run, check_batches, tell_nobody
+from lineart.training.loop import OnSave, TrainingRun, check_batches, ignore_save
 from lineart.training.recipe import Recipe
-from lineart.training.tasks import TASKS, Task
+from lineart.training.tasks import TASKS, TrainingTask
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class TrainingJob:
     """What to train, on what, and where to."""
 
     recipe: Recipe
@@ -29,13 +29,13 @@ class Job:
     features: Mapping[str, str] = field(default_factory=dict)
     """Loss term -> weights of the frozen network that it compares by, where it is not cached."""
 
-    def open(self, device: Device, feed: Feed, on_save: OnSave = tell_nobody) -> Run:
+    def open(self, device: Device, feed: Loader, on_save: OnSave = ignore_save) -> TrainingRun:
         """Give the run as one process does it.
 
         Raises:
             FileNotFoundError: There are no shards, or no weights for a frozen network.
         """
-        return Run(
+        return TrainingRun(
             recipe=self.recipe,
             training=self.task.open(self.data, "train", self.recipe),
             validation=self.task.open(self.data, "validation", self.recipe),
@@ -62,7 +62,7 @@ class Job:
         self.open_features(Device(torch.device("cpu"), precision="float32", compiled=False))
 
     @property
-    def task(self) -> Task:
+    def task(self) -> TrainingTask:
         """What the recipe's pair does."""
         # Nothing is drawn for networks that nobody runs.
         with torch.device("meta"):

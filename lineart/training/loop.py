@@ -14,14 +14,14 @@ import torch
 from lineart.models import MODELS, Pair, to_files
 from lineart.storage import Storage
 from lineart.training import checkpoint
-from lineart.training.checkpoint import Checkpoint, Place
+from lineart.training.checkpoint import Checkpoint, CheckpointId
+from lineart.training.dataloader import Collator, Loader, SampleRange
 from lineart.training.device import Device
-from lineart.training.feed import Feed, Maker, Order
-from lineart.training.learner import Learner
 from lineart.training.objective import Features
-from lineart.training.preview import Preview
-from lineart.training.recipe import Recipe, Stage
-from lineart.training.record import VALIDATION, Recorder
+from lineart.training.preview import ValidationPreview
+from lineart.training.recipe import Recipe, TrainingStage
+from lineart.training.run_log import VALIDATION, RunLog
+from lineart.training.stage_trainer import StageTrainer
 from lineart.training.tasks import TASKS
 
 log = logging.getLogger(__name__)
@@ -29,17 +29,17 @@ log = logging.getLogger(__name__)
 REPORTS_PER_SAVE = 5
 WEIGHTS = "weights"
 
-OnSave = Callable[[Place, Mapping[str, float]], None]
+OnSave = Callable[[CheckpointId, Mapping[str, float]], None]
 """Called by every process when a checkpoint is in place; the first process has its scalars."""
 
 
-def tell_nobody(place: Place, scalars: Mapping[str, float]) -> None:
+def ignore_save(place: CheckpointId, scalars: Mapping[str, float]) -> None:
     """Be the `OnSave` of a single process."""
     del place, scalars
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class TrainingRun:
     """A recipe, the pictures, and how this run of it is done."""
 
     recipe: Recipe
@@ -48,15 +48,15 @@ class Run:
     """Pictures, as the task of the recipe's pair opens them."""
     output: Storage
     device: Device
-    feed: Feed
+    feed: Loader
     features: Features = field(default_factory=dict)
     """Frozen networks that losses compare by."""
     accumulate: int = 1
     """Batches whose gradients are added up before a step; the recipe's batch size is their sum."""
-    on_save: OnSave = tell_nobody
+    on_save: OnSave = ignore_save
 
 
-def train(run: Run) -> Pair:
+def train(run: TrainingRun) -> Pair:
     """Train a pair and leave checkpoints, weights, scalars and grids in the run's folder.
 
     Returns:
@@ -75,7 +75,7 @@ def train(run: Run) -> Pair:
         for name, generator in pair.generators.items():
             generator.load_state_dict(found.part(name))
     start = found.place if found else None
-    recorder = Recorder(run.output, recipe, start) if run.device.is_first else None
+    recorder = RunLog(run.output, recipe, start) if run.device.is_first else None
     try:
         for number in range(start.stage if start else 0, len(recipe.stages)):
             StageRun(run, number, pair, recorder, found).run()
@@ -104,16 +104,16 @@ class StageRun:
 
     def __init__(
         self,
-        run: Run,
+        run: TrainingRun,
         number: int,
         pair: Pair,
-        recorder: Recorder | None,
+        recorder: RunLog | None,
         found: Checkpoint | None,
     ) -> None:
         self.settings, self.number, self.pair, self.recorder = run, number, pair, recorder
-        self.stage: Stage = run.recipe.stages[number]
+        self.stage: TrainingStage = run.recipe.stages[number]
         self.task = TASKS[type(pair.task)]
-        self.learner = Learner(run.recipe, number, pair, run.device, run.features)
+        self.learner = StageTrainer(run.recipe, number, pair, run.device, run.features)
         self.seen = 0
         if found and found.place.stage == number:
             self.learner.restore(found)
@@ -121,9 +121,9 @@ class StageRun:
         self.begun, self.started, self.waited = self.seen, time.monotonic(), 0.0
         self.sums: dict[str, float] = {}
         self.steps = 0
-        self.saved: Place | None = None
+        self.saved: CheckpointId | None = None
         share = run.device.world * run.accumulate
-        self.order = Order(
+        self.order = SampleRange(
             self.seen, self.stage.images, self.stage.batch_size // share, run.device.world
         )
 
@@ -133,7 +133,7 @@ class StageRun:
         preview = None
         if device.is_first:
             maker = self.maker(is_training=False)
-            preview = Preview(self.task, maker, self.learner.objective, device)
+            preview = ValidationPreview(self.task, maker, self.learner.objective, device)
         arrays = self.settings.feed(self.maker(is_training=True), self.order, device.rank)
         while self.seen + batch_size <= self.stage.images:
             asked = time.monotonic()
@@ -155,7 +155,7 @@ class StageRun:
         for name, average in self.learner.averages.items():
             self.pair.generators[name] = average.cpu()
 
-    def maker(self, *, is_training: bool) -> Maker:
+    def maker(self, *, is_training: bool) -> Collator:
         """Give what makes the stage's samples."""
         run = self.settings
         pictures = run.training if is_training else run.validation
@@ -192,9 +192,9 @@ class StageRun:
                 ", ".join(f"{n[5:]} {v:.4f}" for n, v in values.items() if n[:5] == "loss/"),
             )
 
-    def save(self, preview: Preview | None) -> None:
+    def save(self, preview: ValidationPreview | None) -> None:
         """Leave checkpoint, weights, scalars and a grid."""
-        place = Place(self.number, self.seen)
+        place = CheckpointId(self.number, self.seen)
         if place == self.saved:
             return
         self.saved = place

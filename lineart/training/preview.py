@@ -11,10 +11,10 @@ from torch import nn
 
 from lineart.image import Frame, resize
 from lineart.inference import tensor_to_colors
+from lineart.training.dataloader import Collator
 from lineart.training.device import Device
-from lineart.training.feed import Maker
 from lineart.training.objective import Objective
-from lineart.training.tasks import Cell, Task
+from lineart.training.tasks import Cell, TrainingTask
 
 LOOKED_AT = 32
 """Samples that make the number."""
@@ -25,7 +25,7 @@ SIDE_PX = 256
 GAP_PX = 8
 
 
-class Look(NamedTuple):
+class PreviewResult(NamedTuple):
     """What a preview sees."""
 
     distance: float
@@ -36,7 +36,7 @@ class Look(NamedTuple):
     """What the columns of the grid show."""
 
 
-class Preview:
+class ValidationPreview:
     """Samples with fixed numbers, always the same.
 
     Args:
@@ -46,12 +46,14 @@ class Preview:
         device: Where networks run.
     """
 
-    def __init__(self, task: Task, maker: Maker, objective: Objective, device: Device) -> None:
+    def __init__(
+        self, task: TrainingTask, maker: Collator, objective: Objective, device: Device
+    ) -> None:
         self.task, self.maker, self.objective, self.device = task, maker, objective, device
         self.samples = [maker.samples[number] for number in range(LOOKED_AT)]
 
     @torch.no_grad()
-    def look(self, generators: Mapping[str, nn.Module]) -> Look:
+    def look(self, generators: Mapping[str, nn.Module]) -> PreviewResult:
         """Run networks, such as the averages, on the samples."""
         distances: list[float] = []
         rows: list[dict[str, Cell]] = []
@@ -66,7 +68,7 @@ class Preview:
                 cells = {name: as_color(pictures[index]) for name, pictures in pixels.items()}
                 rows.append(self.task.show(sample, cells))
         grid = np.concatenate([grid_row(list(row.values())) for row in rows[:SHOWN]])
-        return Look(float(np.mean(distances)), grid, tuple(rows[0]))
+        return PreviewResult(float(np.mean(distances)), grid, tuple(rows[0]))
 
 
 def as_color(picture: UInt8[np.ndarray, "H W C"]) -> Frame:

@@ -8,7 +8,7 @@ VALIDATION_SEED = 1_000_003
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stage:
+class TrainingStage:
     """One part of a training: which generator learns, from what, how long."""
 
     name: str
@@ -38,7 +38,7 @@ class Recipe:
 
     model: str
     arguments: dict[str, int]
-    stages: tuple[Stage, ...]
+    stages: tuple[TrainingStage, ...]
     seed: int = 0
     betas: tuple[float, float] = (0.9, 0.99)
     weight_decay: float = 0.0

@@ -4,15 +4,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from lineart.training.recipe import Recipe, Stage
+from lineart.training.recipe import Recipe, TrainingStage
 
 BATCH = 64
 """Of paper 001; paper 002 gives none."""
 
 
-def paper_stages(*, crop: int) -> tuple[Stage, Stage]:
+def paper_stages(*, crop: int) -> tuple[TrainingStage, TrainingStage]:
     """Give both stages as paper 001 trains them: 280k steps each, rate x0.1 at step 112k."""
-    draft = Stage(
+    draft = TrainingStage(
         name="draft",
         objective="draft",
         losses={"l1": 1.0, "adversarial": 0.05, "content": 0.1},
@@ -60,7 +60,7 @@ def small() -> Recipe:
     """
     # Squared differences make it quicker at first. The colour at a hint is the hint's.
     losses = {"l1": 1.0, "l2": 1.0, "hint": 0.1}
-    draft = Stage(
+    draft = TrainingStage(
         name="draft",
         objective="draft",
         losses=losses,
@@ -70,7 +70,7 @@ def small() -> Recipe:
         learning_rate=2e-3,
         save_every=2_000,
     )
-    color = Stage(
+    color = TrainingStage(
         name="color",
         objective="color",
         losses=losses,
@@ -110,7 +110,7 @@ def line_drawing() -> Recipe:
     losses = {
         "adversarial": 1.0, "cycle": 0.05, "semantics": 10.0, "geometry": 10.0, "segmentation": 1.0,
     }  # fmt: skip
-    stage = Stage(
+    stage = TrainingStage(
         name="drawing",
         objective="line_drawing",
         losses=losses,
@@ -182,7 +182,7 @@ def ugatit() -> Recipe:
 
     Not run to its end here: the networks have 670 million parameters. No result.
     """
-    stage = Stage(
+    stage = TrainingStage(
         name="webtoon",
         objective="ugatit",
         losses={"adversarial": 1.0, "cycle": 10.0, "identity": 10.0, "cam": 1000.0},

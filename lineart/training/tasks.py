@@ -10,17 +10,17 @@ from torch import Tensor
 
 from lineart.models import Colorization, Pair, Translation
 from lineart.storage import Storage
-from lineart.training.colorization import Coloring
-from lineart.training.feed import Arrays, Maker
+from lineart.training.colorization import ColorizationTraining
+from lineart.training.dataloader import Arrays, Collator
 from lineart.training.recipe import Recipe
-from lineart.training.translation import Translating
+from lineart.training.translation import TranslationTraining
 
 Cell = UInt8[np.ndarray, "_ _ 3"]
 """A picture of any size."""
 
 
 @runtime_checkable
-class Task(Protocol):
+class TrainingTask(Protocol):
     """Everything of a training that depends on what a pair does."""
 
     def open(self, data: Storage, side: str, recipe: Recipe) -> Any:
@@ -34,7 +34,7 @@ class Task(Protocol):
 
     def maker(
         self, pictures: Any, recipe: Recipe, number: int, pair: Pair, *, is_training: bool
-    ) -> Maker:
+    ) -> Collator:
         """Give what makes the samples of a stage."""
         ...
 
@@ -51,8 +51,8 @@ class Task(Protocol):
         ...
 
 
-TASKS: Final[dict[type[Colorization | Translation], Task]] = {
-    Colorization: Coloring(),
-    Translation: Translating(),
+TASKS: Final[dict[type[Colorization | Translation], TrainingTask]] = {
+    Colorization: ColorizationTraining(),
+    Translation: TranslationTraining(),
 }
 """What a pair does -> how that is trained."""

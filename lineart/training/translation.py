@@ -21,7 +21,7 @@ from lineart.losses.reconstruction import l1
 from lineart.models import Pair
 from lineart.models.layers import ColorBatch
 from lineart.storage import Storage
-from lineart.training.feed import Arrays
+from lineart.training.dataloader import Arrays
 from lineart.training.recipe import Recipe
 
 MAPS = {
@@ -45,7 +45,7 @@ class UnpairedBatch:
 
 
 @dataclass(frozen=True)
-class UnpairedMaker:
+class UnpairedCollator:
     """Makes the arrays of numbered samples, in any process.
 
     Args:
@@ -75,7 +75,7 @@ class UnpairedMaker:
 
 
 @dataclass(frozen=True)
-class Translating:
+class TranslationTraining:
     """How pairs that translate are trained; a `Task`."""
 
     def open(self, data: Storage, side: str, recipe: Recipe) -> Unpaired:
@@ -97,7 +97,7 @@ class Translating:
 
     def maker(
         self, pictures: Unpaired, recipe: Recipe, number: int, pair: Pair, *, is_training: bool
-    ) -> UnpairedMaker:
+    ) -> UnpairedCollator:
         """Give what makes the samples of a stage."""
         stage = recipe.stages[number]
         settings = UnpairedSettings(
@@ -107,7 +107,7 @@ class Translating:
             balance=recipe.balance,
         )
         samples = UnpairedSamples(pictures, settings, recipe.seed_of(number, is_training))
-        return UnpairedMaker(samples, pair.translation.channels)
+        return UnpairedCollator(samples, pair.translation.channels)
 
     def to_batch(self, arrays: Arrays, device: torch.device) -> UnpairedBatch:
         """Bring arrays to a device."""

@@ -22,11 +22,11 @@ from typing import Any, TypeVar
 from lineart.film.frames import list_pictures
 from lineart.image import Size
 from lineart.storage import Storage
-from lineart.video.drafts import draft, store
 from lineart.video.encoding import Joiner, encoding, frame_rate, joining
 from lineart.video.index import write_index
-from lineart.video.pictures import Beside, Reel, video_size
-from lineart.video.shots import Shot, choose_shots, read_shots
+from lineart.video.pictures import Reel, SourcePictures, video_size
+from lineart.video.shots import VideoShot, choose_shots, read_shots
+from lineart.video.staged_files import draft, store
 
 __all__ = ["write_videos"]
 
@@ -104,12 +104,12 @@ def write_videos(
     }
 
 
-def _find_beside(film: Storage, lines: Storage | None) -> Beside:
+def _find_beside(film: Storage, lines: Storage | None) -> SourcePictures:
     """Find what the frames were made of."""
     if lines is None:
         lines = Storage.at(_address(film))
     lines.check()
-    return Beside(lines, {source.name: source for source in list_pictures(lines)})
+    return SourcePictures(lines, {source.name: source for source in list_pictures(lines)})
 
 
 def _address(film: Storage) -> str:
@@ -128,7 +128,7 @@ def _address(film: Storage) -> str:
     return address
 
 
-def _size(reel: Reel, shot: Shot) -> Size | None:
+def _size(reel: Reel, shot: VideoShot) -> Size | None:
     """Give the size of a shot's video: that of its first frame that can be read."""
     for shown in shot.frames:
         frame = reel.read([shown])
@@ -137,7 +137,7 @@ def _size(reel: Reel, shot: Shot) -> Size | None:
     return None
 
 
-def _most_common(film: Storage, shots: Sequence[Shot], sizes: Sequence[Size | None]) -> Size:
+def _most_common(film: Storage, shots: Sequence[VideoShot], sizes: Sequence[Size | None]) -> Size:
     counts: Counter[Size] = Counter()
     for shot, size in zip(shots, sizes, strict=True):
         if size is not None:
@@ -159,7 +159,7 @@ def _film_writer(studio: Studio, *, is_whole: bool) -> Iterator[Joiner | None]:
         store(path, studio.target, FILM)
 
 
-def _write_shot(studio: Studio, shot: Shot, size: Size, joiner: Joiner | None) -> int:
+def _write_shot(studio: Studio, shot: VideoShot, size: Size, joiner: Joiner | None) -> int:
     """Write a shot, and add it to the film; give the number of its frames that are cards."""
     with draft(studio.target) as path:
         failed = _encode(studio, shot, size, path)
@@ -173,7 +173,7 @@ def _write_shot(studio: Studio, shot: Shot, size: Size, joiner: Joiner | None) -
     return failed
 
 
-def _encode(studio: Studio, shot: Shot, size: Size, path: Path) -> int:
+def _encode(studio: Studio, shot: VideoShot, size: Size, path: Path) -> int:
     """Encode a shot; a picture that is held is read and converted once."""
     holds = [list(held) for _, held in groupby(shot.frames, key=attrgetter("picture"))]
     failed = 0

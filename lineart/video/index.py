@@ -7,13 +7,13 @@ from itertools import accumulate
 from typing import Any
 
 from lineart.storage import Storage
-from lineart.video.shots import Shot
+from lineart.video.shots import VideoShot
 
 INDEX = "video.json"
 
 
 def write_index(
-    target: Storage, rate: Fraction, shots: Sequence[Shot], failed: Mapping[str, int]
+    target: Storage, rate: Fraction, shots: Sequence[VideoShot], failed: Mapping[str, int]
 ) -> None:
     """Say where each shot is: its file, and its first frame in the film, from 0.
 

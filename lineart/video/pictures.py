@@ -25,7 +25,7 @@ Cell = UInt8[np.ndarray, "CellH CellW 3"]
 """A picture as it stands in a video: of another size than the `Frame` it is made of."""
 
 
-class Shown(NamedTuple):
+class VideoFrame(NamedTuple):
     """What one frame of a video shows."""
 
     frame: str
@@ -37,7 +37,7 @@ class Shown(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Beside:
+class SourcePictures:
     """What the frames were made of."""
 
     place: Storage
@@ -50,7 +50,7 @@ class Reel:
     """Reads pictures for a video."""
 
     film: Storage
-    beside: Beside | None = None
+    beside: SourcePictures | None = None
     """Shown on the left of each frame."""
 
     @property
@@ -58,7 +58,7 @@ class Reel:
         """Say how many pictures stand side by side."""
         return 1 if self.beside is None else 2
 
-    def read(self, held: Sequence[Shown]) -> Frame | None:
+    def read(self, held: Sequence[VideoFrame]) -> Frame | None:
         """Read what frames show that show the same; None if they failed or cannot be read."""
         for shown in held:
             if shown.output is not None:
@@ -67,7 +67,7 @@ class Reel:
                     return frame
         return None
 
-    def show(self, size: Size, held: Sequence[Shown]) -> tuple[Cell, bool]:
+    def show(self, size: Size, held: Sequence[VideoFrame]) -> tuple[Cell, bool]:
         """Give a picture of `size`, and whether the frame itself is in it."""
         frame, cell, shown = self.read(held), (size[0], size[1] // self.num_sides), held[0]
         failed = shown.message or "its file cannot be read"
@@ -79,7 +79,7 @@ class Reel:
         left = card(cell, shown.frame, missing) if source is None else fit(source, cell)
         return np.hstack((left, right)), frame is not None
 
-    def _read_beside(self, shown: Shown) -> Frame | None:
+    def _read_beside(self, shown: VideoFrame) -> Frame | None:
         assert self.beside is not None
         source = self.beside.sources.get(shown.frame)
         return (

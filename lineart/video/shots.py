@@ -7,10 +7,10 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from lineart.film.names import natural_key
+from lineart.film.filenames import natural_key
 from lineart.manifest import read_manifest
 from lineart.storage import Storage
-from lineart.video.pictures import Shown
+from lineart.video.pictures import VideoFrame
 
 FOLDER = "shots"
 MOST_LETTERS = 60
@@ -21,13 +21,13 @@ MADE_OF = ("pixels_sha256", "hint_sha256", "weights", "settings")
 COLUMNS = ("frame", "shot", "number", "status", "output", "stage", "message", *MADE_OF)
 
 
-class Shot(NamedTuple):
+class VideoShot(NamedTuple):
     """The frames of a shot in order."""
 
     name: str
     place: int
     """In the film, from 1."""
-    frames: list[Shown]
+    frames: list[VideoFrame]
 
     @property
     def file(self) -> str:
@@ -37,7 +37,7 @@ class Shot(NamedTuple):
         return f"{FOLDER}/{self.place:04}_{plain}.mp4"
 
 
-def read_shots(film: Storage) -> list[Shot]:
+def read_shots(film: Storage) -> list[VideoShot]:
     """Read the shots of a film in order.
 
     Raises:
@@ -50,12 +50,12 @@ def read_shots(film: Storage) -> list[Shot]:
     # Parts of a run that was killed come in the order in which frames ended.
     rows = sorted(zip(*columns, strict=True), key=_in_film_order)
     return [
-        Shot(name, place, [_shown(*row) for row in group])
+        VideoShot(name, place, [_shown(*row) for row in group])
         for place, (name, group) in enumerate(groupby(rows, key=itemgetter(1)), 1)
     ]
 
 
-def choose_shots(shots: Sequence[Shot], names: Sequence[str] | None) -> list[Shot]:
+def choose_shots(shots: Sequence[VideoShot], names: Sequence[str] | None) -> list[VideoShot]:
     """Give the shots of these names, or all.
 
     Raises:
@@ -75,9 +75,9 @@ def _in_film_order(row: tuple[Any, ...]) -> Any:
 
 def _shown(
     frame: str, _shot: str, _number: int, status: str, output: str | None, *rest: Any
-) -> Shown:
+) -> VideoFrame:
     stage, message, *made_of = rest
     if status == "failed":
         # No frame that stands is called so.
-        return Shown(frame, f"\\{frame}", None, f"{stage}: {message}")
-    return Shown(frame, " ".join(map(str, made_of)), output, "")
+        return VideoFrame(frame, f"\\{frame}", None, f"{stage}: {message}")
+    return VideoFrame(frame, " ".join(map(str, made_of)), output, "")

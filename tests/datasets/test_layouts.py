@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+from lineart.datasets.items import Crop, Query, list_pages, read_page
 from lineart.datasets.layouts import LAYOUTS, Files, LayoutName, find_colored
-from lineart.datasets.pages import Cut, Offer, list_pages, read_page
 from lineart.storage import Storage
 from tests.datasets.paintings import paint, save
 
@@ -20,13 +20,13 @@ def find(name: LayoutName, *paths: str) -> list[Files]:
     return list(LAYOUTS[name].source(paths))
 
 
-def read(root: Path, name: LayoutName, *, target: bool = False) -> dict[str, Cut]:
+def read(root: Path, name: LayoutName, *, target: bool = False) -> dict[str, Crop]:
     """Read everything of one side of a layout."""
     storage, layout = Storage.at(str(root)), LAYOUTS[name]
     found = layout.target if target else layout.source
     assert found is not None
     cuts = [
-        cut for page in list_pages(storage, Offer(find=found)) for cut in read_page(storage, page)
+        cut for page in list_pages(storage, Query(find=found)) for cut in read_page(storage, page)
     ]
     return {cut.name: cut for cut in cuts}
 

@@ -15,17 +15,24 @@ from numpy.testing import assert_array_equal
 from pyarrow import parquet
 
 from lineart.codec import decode_line
-from lineart.datasets import tasks
-from lineart.datasets.bounds import BOUNDS, Filter
+from lineart.datasets import steps
 from lineart.datasets.depth import open_depth
 from lineart.datasets.encoding import Shrinking
+from lineart.datasets.executor import run_locally
+from lineart.datasets.filter_bounds import BOUNDS, Filter
+from lineart.datasets.items import Item, Query, list_pages, read_page
 from lineart.datasets.layouts import LAYOUTS, Files
-from lineart.datasets.pages import Offer, Page, list_pages, read_page
-from lineart.datasets.preparation import Settings, Summary, group_of, prepare
-from lineart.datasets.runners import alone
+from lineart.datasets.preparation import PreparationSettings, PreparationSummary, group_of, prepare
 from lineart.datasets.samples import Picture
 from lineart.datasets.shards import Shards
-from lineart.datasets.tasks import Chosen, Faces, Order, Pictured, Preparing, write_shard
+from lineart.datasets.steps import (
+    ChosenPicture,
+    FaceAlignment,
+    MeasuredPicture,
+    ShardOrder,
+    Transform,
+    write_shard,
+)
 from lineart.imaging.faces import FaceAligner, center_crop
 from lineart.storage import Storage
 from tests.datasets.paintings import paint, save
@@ -35,13 +42,16 @@ SMALL = Filter(min_short_side=30)
 
 
 def run(
-    images: Path, output: Path, offer: Offer | None = None, chosen: Settings | None = None
-) -> Summary:
+    images: Path,
+    output: Path,
+    offer: Query | None = None,
+    chosen: PreparationSettings | None = None,
+) -> PreparationSummary:
     """Prepare in this process."""
     here, there = Storage.at(str(images)), Storage.at(str(output))
-    pages = list_pages(here, offer or Offer())
-    chosen = chosen or Settings(bounds=SMALL)
-    return prepare(here, there, pages, chosen, alone, tell=lambda *_: None)
+    pages = list_pages(here, offer or Query())
+    chosen = chosen or PreparationSettings(bounds=SMALL)
+    return prepare(here, there, pages, chosen, run_locally, tell=lambda *_: None)
 
 
 def refused(output: Path) -> dict[str, dict[str, object]]:
@@ -63,8 +73,8 @@ def rows(output: Path) -> dict[str, dict[str, object]]:
 
 def test_a_pattern_names_the_group() -> None:
     """What it finds is the group; otherwise the layout's, and then the page's pixels are."""
-    pictured = Pictured(0, 0, "set/anna_2.png#1", "own", 0, "page", 1)
-    page = Page("set/anna_2.png", Files("set/anna_2.png"), None, None, None, None)
+    pictured = MeasuredPicture(0, 0, "set/anna_2.png#1", "own", 0, "page", 1)
+    page = Item("set/anna_2.png", Files("set/anna_2.png"), None, None, None, None)
     assert group_of(pictured, page, r"set/[a-z]+") == "set/anna"
     assert group_of(pictured, page, "nothing") == "page"
     assert group_of(pictured, page, None) == "page"
@@ -85,11 +95,11 @@ def test_everything_is_taken_or_refused_with_a_reason(tmp_path: Path) -> None:
     save(images / "pair/line/1.png", np.zeros((9, 9), np.uint8))
     save(images / "other/1.png", paint(9))
     (images / "broken.png").write_bytes((images / "good/0.png").read_bytes()[:200])
-    names = [page.name for page in list_pages(Storage.at(str(images)), Offer())]
+    names = [page.name for page in list_pages(Storage.at(str(images)), Query())]
     table = {name: ("CC-BY-SA" if "other" in name else "CC0", "me") for name in names}
     table["pair/line/1.png"] = ("CC0", "me")
-    chosen = Settings(bounds=SMALL, licence="^CC0$", validation=0.5)
-    summary = run(images, output, Offer(provenance=table), chosen)
+    chosen = PreparationSettings(bounds=SMALL, licence="^CC0$", validation=0.5)
+    summary = run(images, output, Query(provenance=table), chosen)
     no = refused(output)
     assert {name: row["reason"] for name, row in no.items()} == {
         "broken.png": "unreadable",
@@ -118,8 +128,13 @@ def test_the_columns_say_what_a_picture_is(tmp_path: Path) -> None:
     picture = paint(1, 120, 80)
     save(images / "set/color/x.png", picture)
     save(images / "set/line/x.png", picture[..., 0])
-    offer = Offer(provenance={"set/color/x.png": ("CC0-1.0", None)})
-    run(images, tmp_path / "out", offer, Settings(bounds=SMALL, preparing=Preparing(Shrinking(40))))
+    offer = Query(provenance={"set/color/x.png": ("CC0-1.0", None)})
+    run(
+        images,
+        tmp_path / "out",
+        offer,
+        PreparationSettings(bounds=SMALL, preparing=Transform(Shrinking(40))),
+    )
     (row,) = rows(tmp_path / "out").values()
     digest = hashlib.sha256(b"120x80:" + picture.tobytes()).hexdigest()
     assert (row["width"], row["height"]) == (40, 60)
@@ -139,15 +154,15 @@ def test_a_line_drawing_needs_its_licence(tmp_path: Path) -> None:
     save(images / "line/x.png", paint(1)[..., 0])
     save(images / "y.png", paint(2))
     table = {"color/x.png": ("CC0", None), "line/x.png": ("MIT", None), "y.png": ("CC0", None)}
-    chosen = Settings(bounds=SMALL, licence="CC0")
-    run(images, tmp_path / "out", Offer(provenance=table), chosen)
+    chosen = PreparationSettings(bounds=SMALL, licence="CC0")
+    run(images, tmp_path / "out", Query(provenance=table), chosen)
     assert refused(tmp_path / "out")["color/x.png"]["message"] == "the licence of line/x.png is MIT"
 
 
 # Maps, depth and faces.
 
 
-PHOTOGRAPHS = Offer(find=LAYOUTS["folder"].source)
+PHOTOGRAPHS = Query(find=LAYOUTS["folder"].source)
 
 
 def read_all(output: Path) -> dict[str, Picture]:
@@ -171,7 +186,7 @@ def draw_photographs(images: Path) -> None:
 def test_maps_come_out_of_the_shards(tmp_path: Path) -> None:
     """They are as large as the picture; what has none gets none; a bad one is a refusal."""
     draw_photographs(tmp_path / "in")
-    chosen = Settings(bounds=SMALL, preparing=Preparing(Shrinking(40)), validation=0.5)
+    chosen = PreparationSettings(bounds=SMALL, preparing=Transform(Shrinking(40)), validation=0.5)
     run(tmp_path / "in", tmp_path / "out", PHOTOGRAPHS, chosen)
     pictures = read_all(tmp_path / "out")
     assert {
@@ -194,7 +209,7 @@ def test_a_map_needs_its_licence(tmp_path: Path) -> None:
     draw_photographs(tmp_path / "in")
     table = {f"images/{seed}.png": ("CC0", None) for seed in range(3)}
     offer = replace(PHOTOGRAPHS, provenance=table | {"segmentation/1.png": ("CC0", None)})
-    run(tmp_path / "in", tmp_path / "out", offer, Settings(bounds=SMALL, licence="CC0"))
+    run(tmp_path / "in", tmp_path / "out", offer, PreparationSettings(bounds=SMALL, licence="CC0"))
     assert set(read_all(tmp_path / "out")) == {"images/1.png", "images/2.png"}
     message = refused(tmp_path / "out")["images/0.png"]["message"]
     assert message == "the licence of segmentation/0.png is unknown"
@@ -204,8 +219,13 @@ def test_depth_is_filled_in_where_no_map_says(tmp_path: Path) -> None:
     """The network sees the picture at its stored size; a depth that is known stays."""
     draw_photographs(tmp_path / "in")
     network = save_torchscript(Mean(), tmp_path / "mean.pt")
-    preparing = Preparing(Shrinking(40), depth_model=network)
-    run(tmp_path / "in", tmp_path / "out", PHOTOGRAPHS, Settings(bounds=SMALL, preparing=preparing))
+    preparing = Transform(Shrinking(40), depth_model=network)
+    run(
+        tmp_path / "in",
+        tmp_path / "out",
+        PHOTOGRAPHS,
+        PreparationSettings(bounds=SMALL, preparing=preparing),
+    )
     pictures = read_all(tmp_path / "out")
     assert len(pictures) == 3
     known, made = pictures["images/0.png"].depth, pictures["images/2.png"].depth
@@ -235,19 +255,19 @@ def test_photographs_are_cut_out_at_their_faces(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crop_others: bool
 ) -> None:
     """What is stored is the face; without one a photograph is refused, or its middle stored."""
-    monkeypatch.setattr(tasks, "FaceAligner", CornerFaces)
-    tasks._aligner.cache_clear()
+    monkeypatch.setattr(steps, "FaceAligner", CornerFaces)
+    steps._aligner.cache_clear()
     face, none = paint(1, 300, 400), paint(2, 300, 400)
     none[:256, :256] = 255
     save(tmp_path / "in/images/face.png", face)
     save(tmp_path / "in/images/none.png", none)
     save(tmp_path / "in/images/small.png", paint(3, 200, 400))
     save(tmp_path / "in/segmentation/face.png", face[..., 0])
-    preparing = Preparing(faces=Faces(b"corner", crop_others=crop_others))
+    preparing = Transform(faces=FaceAlignment(b"corner", crop_others=crop_others))
     preparing.check()
-    chosen = Settings(bounds=BOUNDS["stylization"], preparing=preparing)
+    chosen = PreparationSettings(bounds=BOUNDS["stylization"], preparing=preparing)
     run(tmp_path / "in", tmp_path / "out", PHOTOGRAPHS, chosen)
-    tasks._aligner.cache_clear()
+    steps._aligner.cache_clear()
     pictures = read_all(tmp_path / "out")
     assert_array_equal(pictures["images/face.png"].color, face[:256, :256])
     assert pictures["images/face.png"].segmentation is None
@@ -263,9 +283,9 @@ def test_photographs_are_cut_out_at_their_faces(
 def test_models_are_tried_before_anything_is_read() -> None:
     """Bytes that are no detector, and a network that is not there, are said at once."""
     with pytest.raises(ValueError, match="no YuNet face detector"):
-        Preparing(faces=Faces(b"no model")).check()
+        Transform(faces=FaceAlignment(b"no model")).check()
     with pytest.raises(FileNotFoundError, match="no depth network"):
-        Preparing(depth_model="none.pt").check()
+        Transform(depth_model="none.pt").check()
 
 
 def test_the_boxes_of_a_page_stand_together(tmp_path: Path) -> None:
@@ -274,8 +294,13 @@ def test_the_boxes_of_a_page_stand_together(tmp_path: Path) -> None:
     boxes = ((0, 0, 40, 40), (60, 60, 100, 100), (0, 60, 40, 100), (200, 0, 260, 60))
     for seed in range(6):
         save(images / f"{seed}.png", paint(seed, 100, 100))
-    offer = Offer(boxes={f"{seed}.png": boxes for seed in range(6)})
-    run(images, tmp_path / "out", offer, Settings(bounds=SMALL, validation=0.5, max_distance=-1))
+    offer = Query(boxes={f"{seed}.png": boxes for seed in range(6)})
+    run(
+        images,
+        tmp_path / "out",
+        offer,
+        PreparationSettings(bounds=SMALL, validation=0.5, max_distance=-1),
+    )
     kept = rows(tmp_path / "out")
     assert {name for name in refused(tmp_path / "out") if name.endswith("#3")} == {
         f"{seed}.png#3" for seed in range(6)
@@ -290,9 +315,9 @@ def test_nothing_left_is_an_error_and_keeps_the_older_set(tmp_path: Path) -> Non
     """The sentence tells the most frequent reason; what was prepared before can still be read."""
     images, output = tmp_path / "images", tmp_path / "out"
     save(images / "1.png", paint(1))
-    run(images, output, chosen=Settings(bounds=SMALL, validation=0.0))
+    run(images, output, chosen=PreparationSettings(bounds=SMALL, validation=0.0))
     with pytest.raises(ValueError, match=r"none of 1 pictures is taken.*'small' \(1\)"):
-        run(images, output, chosen=Settings())
+        run(images, output, chosen=PreparationSettings())
     assert set(refused(output)) == {"1.png"}
     assert Shards(Storage.at(str(output / "train"))).names == ["1.png"]
 
@@ -303,13 +328,13 @@ def test_a_file_that_changes_meanwhile_is_refused(tmp_path: Path) -> None:
     save(tmp_path / "in/2.png", paint(2))
     images, output = Storage.at(str(tmp_path / "in")), Storage.at(str(tmp_path / "out"))
     chosen = []
-    for number, page in enumerate(list_pages(images, Offer())):
+    for number, page in enumerate(list_pages(images, Query())):
         (cut,) = read_page(images, page)
-        pictured = Pictured(number, 0, cut.name, "", 0, cut.page_sha256, 1)
-        chosen.append(Chosen(page, pictured, "group"))
+        pictured = MeasuredPicture(number, 0, cut.name, "", 0, cut.page_sha256, 1)
+        chosen.append(ChosenPicture(page, pictured, "group"))
     save(tmp_path / "in/1.png", paint(3))
     written = write_shard(
-        Order("train", 0, chosen), images=images, output=output, preparing=Preparing()
+        ShardOrder("train", 0, chosen), images=images, output=output, preparing=Transform()
     )
     assert [(r.name, r.reason) for r in written.refusals] == [("1.png", "unreadable")]
     assert "changed" in written.refusals[0].message

@@ -12,7 +12,15 @@ from pyarrow import parquet
 
 from lineart.codec import encode_png
 from lineart.datasets.maps import encode_depth
-from lineart.datasets.shards import Row, Shards, decode, decode_gray, finish, to_bytes, write_shard
+from lineart.datasets.shards import (
+    ShardRow,
+    Shards,
+    decode,
+    decode_gray,
+    finish,
+    to_bytes,
+    write_shard,
+)
 from lineart.storage import Storage
 
 
@@ -21,10 +29,10 @@ def draw(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (9, 7 + seed % 5, 3), dtype=np.uint8)
 
 
-def make_row(seed: int) -> Row:
+def make_row(seed: int) -> ShardRow:
     """Make a row; every third has a line drawing."""
     color = draw(seed)
-    return Row(
+    return ShardRow(
         name=f"folder/{seed}.png",
         image=encode_png(color),
         line=encode_png(color[..., 1]) if seed % 3 == 0 else None,
@@ -39,7 +47,7 @@ def make_row(seed: int) -> Row:
     )
 
 
-def make_mapped_row(seed: int) -> Row:
+def make_mapped_row(seed: int) -> ShardRow:
     """Make a row with maps; every third has no depth."""
     height, width = draw(seed).shape[:2]
     depth = np.linspace(0, 1, height * width, dtype=np.float32).reshape(height, width)

@@ -25,10 +25,10 @@ import psutil
 from pyarrow import parquet
 
 from lineart.codec import encode_png
-from lineart.film.alone import Alone
-from lineart.film.colorization import open_coloring
-from lineart.film.opening import Film, open_film
+from lineart.film.inputs import FilmConfig, prepare_run
+from lineart.film.local_runner import LocalRunner
 from lineart.film.run import run_film
+from lineart.film.tasks.colorize import open_colorize_task
 from tests.drills.film import make_weights
 from tests.ray_head import LOOPBACK, Head, run_head, stop
 
@@ -102,7 +102,7 @@ def open_studio() -> Iterator[Studio]:
 VICTIMS = {
     "driver": "",
     "worker": "ray::MapWorker",
-    "cell": "lineart.isolation",
+    "cell": "lineart.sandbox",
     "raylet": "raylet/raylet",
 }
 """What is killed, and what its command line holds."""
@@ -180,9 +180,9 @@ def draw_film(folder: Path, frames: int) -> None:
 
 def color_in_peace(lines: Path, output: Path, weights: Path, network_size_px: int) -> None:
     """Colour a film in this process, without interruption."""
-    film = Film(pictures=str(lines), output=str(output), weights=str(weights))
-    opened = open_film(film, partial(open_coloring, network_size_px=network_size_px))
-    run_film(film, opened, Alone(), lambda _: None)
+    film = FilmConfig(pictures=str(lines), output=str(output), weights=str(weights))
+    opened = prepare_run(film, partial(open_colorize_task, network_size_px=network_size_px))
+    run_film(film, opened, LocalRunner(), lambda _: None)
 
 
 def hashes(output: Path) -> dict[str, str]:

@@ -29,10 +29,10 @@ import yaml
 from pyarrow import parquet
 
 from lineart.cluster import MOST_LABELS
-from lineart.film.alone import Alone
-from lineart.film.colorization import open_coloring
-from lineart.film.opening import Film, open_film
+from lineart.film.inputs import FilmConfig, prepare_run
+from lineart.film.local_runner import LocalRunner
 from lineart.film.run import run_film
+from lineart.film.tasks.colorize import open_colorize_task
 from tests.drills.film import make_weights
 from tests.drills.kills import hashes
 from tests.ray_head import LOOPBACK, Head, free_ports, run_head
@@ -239,13 +239,13 @@ def look(head: Head, early: set[str], found: Found) -> None:
 
 def compare(scale: Scale, found: Found) -> None:
     """Colour the film in this process; its frames and those of the cluster are to be the same."""
-    film = Film(
+    film = FilmConfig(
         pictures=str(scale.folder / "lines"),
         output=str(scale.folder / "alone"),
         weights=str(scale.folder / "weights"),
     )
-    opened = open_film(film, partial(open_coloring, network_size_px=scale.network_size_px))
-    run_film(film, opened, Alone(), lambda _: None)
+    opened = prepare_run(film, partial(open_colorize_task, network_size_px=scale.network_size_px))
+    run_film(film, opened, LocalRunner(), lambda _: None)
     alone, grown = (hashes(scale.folder / name) for name in ("alone", "color"))
     differing = [name for name, digest in alone.items() if grown.get(name) != digest]
     if differing or len(alone) != len(grown):

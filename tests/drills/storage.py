@@ -16,10 +16,10 @@ from pathlib import Path
 
 from pyarrow import parquet
 
-from lineart.film.alone import Alone
-from lineart.film.colorization import open_coloring
-from lineart.film.opening import Film, open_film
-from lineart.film.run import Summary, run_film
+from lineart.film.inputs import FilmConfig, prepare_run
+from lineart.film.local_runner import LocalRunner
+from lineart.film.run import FilmSummary, run_film
+from lineart.film.tasks.colorize import open_colorize_task
 from lineart.local_s3 import serve_s3
 from lineart.storage import LIMITS, Storage
 from tests.drills.film import draw_film, make_weights
@@ -34,7 +34,7 @@ BUCKET = "storage-drill"
 class Outcome:
     """How a film came out, and what it took."""
 
-    summary: Summary
+    summary: FilmSummary
     seconds: float
     counts: Counter[str]
     """Requests and faults."""
@@ -52,14 +52,14 @@ def put_film(folder: Path, place: Storage, frames: int, seed: int) -> None:
         place.write(path.relative_to(folder).as_posix(), path.read_bytes())
 
 
-def color(place: Storage, weights: Path, output: str) -> Summary:
+def color(place: Storage, weights: Path, output: str) -> FilmSummary:
     """Colour the film below `place`, in this process."""
-    film = Film(
+    film = FilmConfig(
         pictures=place.child("lines").uri, output=place.child(output).uri, weights=str(weights)
     )
-    open_task = partial(open_coloring, network_size_px=64)
-    opened = open_film(film, open_task, limits=place.limits)
-    return run_film(film, opened, Alone(), lambda _: None)[0]
+    open_task = partial(open_colorize_task, network_size_px=64)
+    opened = prepare_run(film, open_task, limits=place.limits)
+    return run_film(film, opened, LocalRunner(), lambda _: None)[0]
 
 
 def color_through(

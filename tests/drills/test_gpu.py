@@ -16,7 +16,7 @@ import torch
 
 from lineart.models import from_files
 from lineart.storage import Storage
-from lineart.training.feed import Order
+from lineart.training.dataloader import SampleRange
 from lineart.training.recipes import small, tiny
 from tests.drills.gpu import parts
 from tests.drills.gpu.parts import Cases, Part, Record, Values, find_wrong, run_part
@@ -155,7 +155,7 @@ def test_feed(tmp_path: Path) -> None:
         (tmp_path / stage.name / "000000.pkl").write_bytes(pickle.dumps(arrays))
     feed = PoolFeed(factory, time.monotonic() + 60)
     for number in (0, 1):
-        batches = feed(MagicMock(), Order(0, 8, 2), 0)
+        batches = feed(MagicMock(), SampleRange(0, 8, 2), 0)
         for _ in range(4):
             batch = next(batches)["line"]
             assert batch.shape == (2, 2, 2)
@@ -165,7 +165,7 @@ def test_feed(tmp_path: Path) -> None:
     assert feed.seen == [8, 8]
     late = PoolFeed(factory, time.monotonic())
     with pytest.raises(OutOfTimeError):
-        next(late(MagicMock(), Order(0, 8, 2), 0))
+        next(late(MagicMock(), SampleRange(0, 8, 2), 0))
 
 
 def test_weights_are_left_whatever_ends_the_training(tmp_path: Path) -> None:

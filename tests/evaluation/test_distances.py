@@ -5,7 +5,7 @@ from scipy import linalg
 
 from lineart.evaluation import distances
 from lineart.evaluation.distances import Distances, Moments, Reservoir, frechet, kernel
-from lineart.evaluation.findings import Feature, Place
+from lineart.evaluation.types import Feature, TableCell
 
 
 def draw(seed: int, number: int, shift: float = 0.0) -> np.ndarray:
@@ -113,9 +113,9 @@ def test_every_way_is_compared_with_the_truth_of_its_set() -> None:
     found = {(place, name): estimate.mean for place, name, estimate in collected.results()}
     assert len(found) == 4
     for name in ("fid", "kid"):
-        assert found[Place("a", None, "far"), name] > found[Place("a", None, "near"), name]
+        assert found[TableCell("a", None, "far"), name] > found[TableCell("a", None, "near"), name]
     expected = closed_form(truth, near)
-    assert found[Place("a", None, "near"), "fid"] == pytest.approx(expected, rel=1e-6)
+    assert found[TableCell("a", None, "near"), "fid"] == pytest.approx(expected, rel=1e-6)
     assert collected.too_small == {
         "small: a Fréchet distance needs two pictures at least",
         "small: a kernel distance needs four pictures at least",

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lineart.evaluation.findings import Plan, Row
-from lineart.evaluation.leaving import file_name
+from lineart.evaluation.outputs import file_name
 from lineart.evaluation.page import pick_best, scores_page, show_cell, span_of
-from lineart.evaluation.run import Result
+from lineart.evaluation.run import EvaluationResult
 from lineart.evaluation.scores import SCORES, pick
 from lineart.evaluation.statistics import Estimate
-from lineart.evaluation.tables import Margin, Summaries, Summary
+from lineart.evaluation.tables import Margin, ScoreSummaries, ScoreSummary
+from lineart.evaluation.types import EvaluationPlan, ScoreRow
 from tests.browser import PHONE, NewPage, scrolls_sideways
 
 HOSTILE = "<script>alert(1)</script>&\u202e"
@@ -19,21 +19,23 @@ RUN = {"flags": {"protocol": "colors", "output": HOSTILE}, "machine": {"cores": 
 
 
 @pytest.fixture
-def plan() -> Plan:
+def plan() -> EvaluationPlan:
     """A plan of two ways whose scores are known."""
-    return Plan([], lambda _: None, pick(("psnr", "de_hints")), "ours", "about")  # type: ignore[arg-type, return-value]
+    return EvaluationPlan([], lambda _: None, pick(("psnr", "de_hints")), "ours", "about")  # type: ignore[arg-type, return-value]
 
 
-def result_of(rows: list[Row], plan: Plan) -> Result:
+def result_of(rows: list[ScoreRow], plan: EvaluationPlan) -> EvaluationResult:
     """Give a result with the summaries of rows."""
-    summaries = Summaries(plan.scores, plan.ours, 0)
+    summaries = ScoreSummaries(plan.scores, plan.ours, 0)
     summaries.add(rows)
-    return Result(summaries.finish([]), num_units=len(rows))
+    return EvaluationResult(summaries.finish([]), num_units=len(rows))
 
 
-def test_page_holds_every_table_and_shows_names_as_text(plan: Plan) -> None:
+def test_page_holds_every_table_and_shows_names_as_text(plan: EvaluationPlan) -> None:
     """Sets, ways, failures and settings are there, and none of their names is code."""
-    rows = [Row((f"set {HOSTILE}",), "a", "a", way, {"psnr": 20.0}, 3) for way in ("ours", HOSTILE)]
+    rows = [
+        ScoreRow((f"set {HOSTILE}",), "a", "a", way, {"psnr": 20.0}, 3) for way in ("ours", HOSTILE)
+    ]
     result = result_of(rows, plan)
     result.failures = [(HOSTILE, HOSTILE)]
     result.num_failed = 1
@@ -48,7 +50,7 @@ def test_page_holds_every_table_and_shows_names_as_text(plan: Plan) -> None:
     assert "1 failure" in page
 
 
-def test_page_of_nothing(plan: Plan) -> None:
+def test_page_of_nothing(plan: EvaluationPlan) -> None:
     """Without a table the page says so much."""
     page = scores_page(plan, result_of([], plan), RUN)
     assert "Scores: colors" in page
@@ -60,10 +62,10 @@ def test_cells_lie_in_the_range_of_their_column() -> None:
     low, high = Estimate(10.0, 4, 1.0, 8.0, 12.0), Estimate(16.0, 4, 1.0, 14.0, 18.0)
     margins = {"psnr": Margin(Estimate(-6.0, 4), 1)}
     way, other = (
-        Summary("s", 3, "a", {"psnr": low}, margins),
-        Summary("s", 3, "b", {"psnr": high}, {}),
+        ScoreSummary("s", 3, "a", {"psnr": low}, margins),
+        ScoreSummary("s", 3, "b", {"psnr": high}, {}),
     )
-    limit = Summary("s", 3, "painted truth", {"psnr": Estimate(60.0, 4)}, margins)
+    limit = ScoreSummary("s", 3, "painted truth", {"psnr": Estimate(60.0, 4)}, margins)
     ends = span_of("psnr", [way, other, limit])
     assert ends == (8, 18)
     cell = show_cell(way, "psnr", SCORES["psnr"], ends)
@@ -83,8 +85,10 @@ def test_cells_lie_in_the_range_of_their_column() -> None:
 def test_best_is_of_the_same_hints_and_no_limit() -> None:
     """More is better or less is; the painted truth is out of the contest, and one way has none."""
     means = {"a": 3.0, "b": 5.0, "painted truth": 9.0}
-    rows = [Summary("s", 3, way, {"psnr": Estimate(mean, 1)}, {}) for way, mean in means.items()]
-    rows.append(Summary("s", 7, "a", {"psnr": Estimate(99.0, 1)}, {}))
+    rows = [
+        ScoreSummary("s", 3, way, {"psnr": Estimate(mean, 1)}, {}) for way, mean in means.items()
+    ]
+    rows.append(ScoreSummary("s", 7, "a", {"psnr": Estimate(99.0, 1)}, {}))
     assert pick_best("psnr", 3, rows, 1) == "b"
     assert pick_best("psnr", 3, rows, -1) == "a"
     assert pick_best("psnr", 3, rows, 0) is None
@@ -99,12 +103,12 @@ def test_names_of_files_are_plain() -> None:
 
 @pytest.mark.parametrize("options", [{}, {"viewport": PHONE}])
 def test_page_in_a_browser(
-    plan: Plan, new_page: NewPage, tmp_path: Path, options: dict[str, object]
+    plan: EvaluationPlan, new_page: NewPage, tmp_path: Path, options: dict[str, object]
 ) -> None:
     """On desktop and phone wide tables scroll by themselves, and intervals lie in their columns."""
     ways = ["ours", HOSTILE, *(f"way {number}" for number in range(3))]
     rows = [
-        Row(("a",), f"{picture}", f"{picture}", way, {"psnr": 20.0 + picture * place}, 3)
+        ScoreRow(("a",), f"{picture}", f"{picture}", way, {"psnr": 20.0 + picture * place}, 3)
         for picture in range(9)
         for place, way in enumerate(ways)
     ]

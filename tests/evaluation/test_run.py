@@ -6,11 +6,17 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from lineart.datasets.runners import alone
+from lineart.datasets.executor import run_locally
 from lineart.evaluation.film import TOGETHER, cut, find_parts
-from lineart.evaluation.findings import Feature, Finding, Plan, Row
-from lineart.evaluation.run import FAILURES_LISTED, FEW_UNITS, Result, carry_out, start_runner
+from lineart.evaluation.run import (
+    FAILURES_LISTED,
+    FEW_UNITS,
+    EvaluationResult,
+    run_plan,
+    start_runner,
+)
 from lineart.evaluation.scores import distance_score, pick
+from lineart.evaluation.types import EvaluationPlan, Feature, Finding, ScoreRow
 from lineart.film.frames import Source
 
 
@@ -27,14 +33,14 @@ def judge(unit: Unit) -> Finding:
         raise ValueError(f"no {unit.number}")
     rng = np.random.default_rng(unit.number)
     features = [Feature("s", rng.random(512).astype(np.float32), way) for way in (None, "ours")]
-    row = Row(("s",), unit.name, unit.name, "ours", {"psnr": float(unit.number)})
+    row = ScoreRow(("s",), unit.name, unit.name, "ours", {"psnr": float(unit.number)})
     return Finding([row], features, notes=["seen"])
 
 
-def plan(number: int, judge: Callable[[Unit], Finding] = judge) -> Plan:
+def plan(number: int, judge: Callable[[Unit], Finding] = judge) -> EvaluationPlan:
     """Plan to judge so many."""
     name, score = distance_score("frechet", "stand-ins")
-    return Plan(
+    return EvaluationPlan(
         [Unit(f"{i}", i) for i in range(number)],
         judge,
         {name: score, **pick(("psnr",))},
@@ -44,14 +50,14 @@ def plan(number: int, judge: Callable[[Unit], Finding] = judge) -> Plan:
     )
 
 
-def run(number: int, told: list[tuple[int, int]] | None = None) -> Result:
+def run(number: int, told: list[tuple[int, int]] | None = None) -> EvaluationResult:
     """Judge so many."""
 
-    def tell(result: Result, units: int) -> None:
+    def tell(result: EvaluationResult, units: int) -> None:
         if told is not None:
             told.append((result.num_units, units))
 
-    return carry_out(plan(number), alone, 0, tell)
+    return run_plan(plan(number), run_locally, 0, tell)
 
 
 def test_everything_that_was_found_is_counted() -> None:
@@ -77,7 +83,7 @@ def test_memory_does_not_grow_with_pictures() -> None:
     for number in (300, 700):
         work = plan(number)
         tracemalloc.start()
-        carry_out(work, alone, 0, lambda *_: None)
+        run_plan(work, run_locally, 0, lambda *_: None)
         grown.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     # Of 360 pictures more: their lines, and 1 kB each in the cache of the bootstrap's draws. Their
@@ -92,17 +98,17 @@ def test_of_many_failures_the_first_are_listed() -> None:
         return judge(unit) if unit.number == 0 else judge(Unit(unit.name, 9))
 
     number = FAILURES_LISTED + 20
-    result = carry_out(plan(number, some), alone, 0, lambda *_: None)
+    result = run_plan(plan(number, some), run_locally, 0, lambda *_: None)
     assert (result.num_failed, len(result.failures)) == (number - 1, FAILURES_LISTED)
     broken = plan(5, lambda unit: judge(Unit(unit.name, 9)))
     with pytest.raises(ValueError, match="nothing could be judged: 0: no 9"):
-        carry_out(broken, alone, 0, lambda *_: None)
+        run_plan(broken, run_locally, 0, lambda *_: None)
 
 
 def test_few_units_need_no_ray() -> None:
     """A small run stays in this process."""
     with start_runner(3, None, wants_ray=False) as runner:
-        assert runner is alone
+        assert runner is run_locally
 
 
 def test_whatever_a_unit_raises_is_its_failure() -> None:
@@ -116,7 +122,7 @@ def test_whatever_a_unit_raises_is_its_failure() -> None:
             raise Strange("tensor")
         return judge(unit)
 
-    result = carry_out(plan(3, strange), alone, 0, lambda *_: None)
+    result = run_plan(plan(3, strange), run_locally, 0, lambda *_: None)
     assert (result.num_judged, result.failures) == (2, [("1", "tensor")])
 
 
@@ -128,9 +134,9 @@ def test_few_pictures_are_told() -> None:
         kept = [one for one in found.features if one.way or unit.number < 3]
         return Finding(found.rows, kept)
 
-    notes = carry_out(plan(6, judge_ways), alone, 0, lambda *_: None).notes
+    notes = run_plan(plan(6, judge_ways), run_locally, 0, lambda *_: None).notes
     assert [note[:50] for note in notes] == ["Frechet distance on stand-ins of only 3 pictures: "]
-    notes = carry_out(plan(4), alone, 0, lambda *_: None).notes
+    notes = run_plan(plan(4), run_locally, 0, lambda *_: None).notes
     assert any("fewer than 5 pictures" in note and "no interval" in note for note in notes)
 
 
@@ -142,10 +148,10 @@ def test_plan_says_whether_it_runs_a_network() -> None:
         function: Callable[[Unit], Finding], units: Sequence[Unit], together: int, network: bool
     ) -> Iterator[Finding]:
         told.append(network)
-        yield from alone(function, units, together, network)
+        yield from run_locally(function, units, together, network)
 
     for uses_network in (True, False):
-        carry_out(replace(plan(3), uses_network=uses_network), runner, 0, lambda *_: None)
+        run_plan(replace(plan(3), uses_network=uses_network), runner, 0, lambda *_: None)
     assert told == [True, False]
 
 

@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lineart.evaluation.statistics import REPLICATES, Tally, draw_weights
+from lineart.evaluation.statistics import REPLICATES, StreamingMean, draw_weights
 
 
-def tally(values: np.ndarray, groups: list[str]) -> Tally:
+def tally(values: np.ndarray, groups: list[str]) -> StreamingMean:
     """Give values one by one."""
-    found = Tally(0)
+    found = StreamingMean(0)
     for value, group in zip(values.tolist(), groups, strict=True):
         found.add(value, group)
     return found
@@ -57,7 +57,7 @@ def test_one_value_has_no_deviation_and_few_groups_no_interval() -> None:
     assert (few.low, few.high) == (None, None)
     assert enough.low is not None
     with pytest.raises(ValueError, match="no values"):
-        Tally(0).estimate()
+        StreamingMean(0).estimate()
 
 
 def test_draws_depend_on_seed_and_group_alone() -> None:

@@ -6,38 +6,38 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lineart.evaluation.findings import Place, Row
+from lineart.evaluation.methods import PAINTED_TRUTH
 from lineart.evaluation.scores import distance_score, pick
 from lineart.evaluation.statistics import Estimate
 from lineart.evaluation.tables import (
     RowsFile,
-    Summaries,
-    Summary,
+    ScoreSummaries,
+    ScoreSummary,
     distinct,
     to_csv,
     to_markdown,
     write_estimate,
 )
-from lineart.evaluation.ways import PAINTED_TRUTH
+from lineart.evaluation.types import ScoreRow, TableCell
 
 SCORES = pick(("psnr", "de_hints", "held"))
 
 
 @pytest.fixture
-def row() -> Row:
+def row() -> ScoreRow:
     """A row to vary."""
-    return Row(("here", "source s"), "a", "a", "ours", {"psnr": 20.0, "de_hints": 1.0}, 16)
+    return ScoreRow(("here", "source s"), "a", "a", "ours", {"psnr": 20.0, "de_hints": 1.0}, 16)
 
 
-def summarize(rows: list[Row], ours: str = "ours") -> list[Summary]:
+def summarize(rows: list[ScoreRow], ours: str = "ours") -> list[ScoreSummary]:
     """Give the summaries of rows, which belong to as many pictures as there are names."""
-    found = Summaries(SCORES, ours, 0)
+    found = ScoreSummaries(SCORES, ours, 0)
     for picture in dict.fromkeys(row.picture for row in rows):
         found.add([row for row in rows if row.picture == picture])
     return found.finish([])
 
 
-def test_summary_is_arithmetic(row: Row) -> None:
+def test_summary_is_arithmetic(row: ScoreRow) -> None:
     """Means, paired differences, deviations and wins are those computed by hand."""
     ours, other = (20.0, 24.0, 28.0), (19.0, 25.0, 22.0)
     rows = []
@@ -60,7 +60,7 @@ def test_summary_is_arithmetic(row: Row) -> None:
     assert second.margins["de_hints"].won == 1
 
 
-def test_hints_and_sets_stand_in_order(row: Row) -> None:
+def test_hints_and_sets_stand_in_order(row: ScoreRow) -> None:
     """Numbers of hints rise, sources come last, and scores that nobody has are missing."""
     rows = [replace(row, hints=count) for count in (140, 0)]
     rows.append(replace(row, sets=("there",), picture="b", values={"held": 1.0}, hints=None))
@@ -72,7 +72,7 @@ def test_hints_and_sets_stand_in_order(row: Row) -> None:
     assert list(found[2].scores) == ["held"]
 
 
-def test_a_score_that_is_neither_good_nor_bad_has_no_winner(row: Row) -> None:
+def test_a_score_that_is_neither_good_nor_bad_has_no_winner(row: ScoreRow) -> None:
     """The share of held frames is no contest, and pictures that ours lacks are not compared."""
     rows = [replace(row, way=way, values={"held": 1.0, "psnr": 3.0}) for way in ("ours", "b")]
     rows.append(replace(row, picture="z", way="b"))
@@ -81,21 +81,21 @@ def test_a_score_that_is_neither_good_nor_bad_has_no_winner(row: Row) -> None:
     assert (other.margins["psnr"].gain.number, other.scores["psnr"].number) == (1, 2)
 
 
-def test_distances_stand_beside_the_scores_of_their_way(row: Row) -> None:
+def test_distances_stand_beside_the_scores_of_their_way(row: ScoreRow) -> None:
     """A distance of a whole set is a column of its own, and a set may have nothing else."""
     name, score = distance_score("frechet", "inception")
     assert (name, score.heading) == ("fid", "FID")
     assert distance_score("kernel", "inception")[1].heading == "KID x 100"
     assert distance_score("frechet", "x")[1].heading == "Frechet distance on x"
-    found = Summaries({name: score, **SCORES}, "ours", 0)
+    found = ScoreSummaries({name: score, **SCORES}, "ours", 0)
     found.add([row])
-    distances = [(Place(one, 16, "ours"), "fid", Estimate(47.87, 9)) for one in ("here", "new")]
+    distances = [(TableCell(one, 16, "ours"), "fid", Estimate(47.87, 9)) for one in ("here", "new")]
     first, new, _ = found.finish(distances)
     assert list(first.scores) == ["fid", "psnr", "de_hints"]
     assert (new.set, new.scores["fid"].mean) == ("new", 47.87)
 
 
-def test_a_set_like_another_is_left_out(row: Row) -> None:
+def test_a_set_like_another_is_left_out(row: ScoreRow) -> None:
     """The source holds the same pictures as the place, and is shown once."""
     other = replace(row, sets=("here",), picture="b", values={"psnr": 1.0})
     theirs = [replace(one, way="b") for one in (row, other)]
@@ -104,7 +104,7 @@ def test_a_set_like_another_is_left_out(row: Row) -> None:
     assert [name for name, _ in distinct(every)] == ["here", "source s"]
 
 
-def test_sets_of_one_row_are_one_table(row: Row) -> None:
+def test_sets_of_one_row_are_one_table(row: ScoreRow) -> None:
     """A film and its shots, each with one way, stand below each other."""
     rows = [replace(row, sets=("film", f"shot {name}"), picture=name) for name in "ab"]
     ((name, shown),) = distinct(summarize([replace(one, values={"psnr": 2.0}) for one in rows]))
@@ -113,7 +113,7 @@ def test_sets_of_one_row_are_one_table(row: Row) -> None:
     assert [one.scores["psnr"].number for one in shown] == [2, 1, 1]
 
 
-def test_table_is_markdown(row: Row) -> None:
+def test_table_is_markdown(row: ScoreRow) -> None:
     """Every row has as many cells as its heading; what is known stands beside the mean."""
     rows = []
     for number in range(9):
@@ -137,7 +137,7 @@ def test_estimates_are_written_with_what_they_have() -> None:
     assert write_estimate(Estimate(1.0, 1), 2) == "1.00"
 
 
-def test_csv_holds_everything(row: Row) -> None:
+def test_csv_holds_everything(row: ScoreRow) -> None:
     """Every row comes back with what it has, and so does every estimate."""
     stream = io.StringIO()
     rows = RowsFile(stream, SCORES)

@@ -13,7 +13,7 @@ from pyarrow import parquet
 
 from lineart.film import frames
 from lineart.film.frames import FilmFrame, Source, assemble, list_pictures, read_picture
-from lineart.film.index import Failure, index_hints
+from lineart.film.hashing import Failure, hash_hints
 from lineart.storage import Entry, Storage
 
 
@@ -293,7 +293,7 @@ def test_hints_that_are_twins(folder: Path) -> None:
     assert not refusals(film)
     broken = film[1].hint
     assert broken is not None
-    found = index_hints(Storage.at(str(folder)), None, [broken])[broken.name]
+    found = hash_hints(Storage.at(str(folder)), None, [broken])[broken.name]
     assert isinstance(found, Failure)
     assert found.stage == "hint"
     assert "'s/2.webp' and 's/2.png' are hints for one frame" in found.message

@@ -16,11 +16,11 @@ from PIL import Image
 
 from jobs.colorize import Colorize
 from jobs.work.colorize import read_film
-from lineart.film.alone import Alone
-from lineart.film.colorization import LAYERS, open_coloring
 from lineart.film.frames import OPENRASTER
-from lineart.film.opening import Film, open_film
-from lineart.film.run import Summary, run_film
+from lineart.film.inputs import FilmConfig, prepare_run
+from lineart.film.local_runner import LocalRunner
+from lineart.film.run import FilmSummary, run_film
+from lineart.film.tasks.colorize import LAYERS, open_colorize_task
 from lineart.manifest import read_manifest
 from lineart.storage import Storage
 from lineart.weights import read_weights
@@ -31,21 +31,21 @@ BOTH = (LAYERS, OPENRASTER)
 
 
 @pytest.fixture
-def film(tmp_path: Path, tiny_weights: Path, draw_line: DrawLine) -> Film:
+def film(tmp_path: Path, tiny_weights: Path, draw_line: DrawLine) -> FilmConfig:
     """Give a film of three frames, the second of which is held."""
     for name, seed in {"s1/f1": 1, "s1/f2": 1, "s1/f3.v2": 2}.items():
         path = tmp_path / f"lines/{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         assert cv2.imwrite(str(path), draw_line(seed, 71, 127))
-    return Film(
+    return FilmConfig(
         pictures=str(tmp_path / "lines"), output=str(tmp_path / "out"), weights=str(tiny_weights)
     )
 
 
-def run(film: Film, *extras: str) -> Summary:
+def run(film: FilmConfig, *extras: str) -> FilmSummary:
     """Colour the film."""
-    opened = open_film(film, partial(open_coloring, network_size_px=64, extras=extras))
-    return run_film(film, opened, Alone(), lambda _: None)[0]
+    opened = prepare_run(film, partial(open_colorize_task, network_size_px=64, extras=extras))
+    return run_film(film, opened, LocalRunner(), lambda _: None)[0]
 
 
 def read(png: bytes) -> np.ndarray:
@@ -53,7 +53,7 @@ def read(png: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(png)))
 
 
-def test_layers_stand_beside_frames(film: Film) -> None:
+def test_layers_stand_beside_frames(film: FilmConfig) -> None:
     """Every frame, held ones too, has its colour without lines at its size, and a layered file."""
     assert run(film, *BOTH).held == 1
     output = Path(film.output)
@@ -76,7 +76,7 @@ def test_layers_stand_beside_frames(film: Film) -> None:
         assert_array_equal(multiply(below, lines), frame)
 
 
-def test_lost_layers_are_made_again(film: Film) -> None:
+def test_lost_layers_are_made_again(film: FilmConfig) -> None:
     """A frame one of whose layers is lost is made once more; nothing else is."""
     run(film, *BOTH)
     lost = Path(film.output, "openraster/s1/f3.v2.ora")
@@ -87,7 +87,7 @@ def test_lost_layers_are_made_again(film: Film) -> None:
     assert run(film, *BOTH).skipped == 3
 
 
-def test_layers_never_grow_old(film: Film, draw_line: DrawLine) -> None:
+def test_layers_never_grow_old(film: FilmConfig, draw_line: DrawLine) -> None:
     """A drawing that changed while layers were not wanted gets new ones; all others stand."""
     run(film, LAYERS)
     assert cv2.imwrite(f"{film.pictures}/s1/f3.v2.png", draw_line(9, 71, 127))
@@ -97,7 +97,7 @@ def test_layers_never_grow_old(film: Film, draw_line: DrawLine) -> None:
     assert Path(film.output, "layers/s1/f3.v2.png").read_bytes() != old
 
 
-def test_films_without_layers_stand_as_before(film: Film) -> None:
+def test_films_without_layers_stand_as_before(film: FilmConfig) -> None:
     """Without layers the settings in the manifest are what they were: no film is made anew."""
     run(film)
     (settings,) = set(read_manifest(Storage.at(film.output))["settings"].to_pylist())
@@ -105,7 +105,7 @@ def test_films_without_layers_stand_as_before(film: Film) -> None:
     assert not Path(film.output, "layers").exists()
 
 
-def test_flags_of_the_command(film: Film) -> None:
+def test_flags_of_the_command(film: FilmConfig) -> None:
     """`--layers` and `--openraster` each write their own folder, and no other."""
     flags = Colorize(lines=film.pictures, output=film.output, weights=film.weights)
     wanted = []

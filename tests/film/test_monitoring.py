@@ -5,9 +5,9 @@ from urllib.request import urlopen
 
 import ray
 
-from lineart.film.index import Failure
-from lineart.film.pipeline import OnRay
-from lineart.film.rows import Written
+from lineart.film.hashing import Failure
+from lineart.film.pipeline import RayRunner
+from lineart.film.records import FrameResult
 from tests.ray_head import Head
 
 EXPECTED = {
@@ -22,10 +22,10 @@ EXPECTED = {
 def test_frames_are_counted(ray_resources: dict[str, float], ray_head: Head) -> None:
     """Frames by status, bytes, and seconds by stage can be read where Ray shows its metrics."""
     assert ray_head.address
-    runner = OnRay(ray_resources, None, None)
-    runner.count("done", Written("a", 10, {"network": 0.2}, None))
-    runner.count("done", Written("b", 20, {"network": 0.3}, None))
-    runner.count("failed", Written("c", 0, {}, Failure("decode", "ValueError", "broken")))
+    runner = RayRunner(ray_resources, None, None)
+    runner.count("done", FrameResult("a", 10, {"network": 0.2}, None))
+    runner.count("done", FrameResult("b", 20, {"network": 0.3}, None))
+    runner.count("failed", FrameResult("c", 0, {}, Failure("decode", "ValueError", "broken")))
     (node,) = ray.nodes()
     url = f"http://127.0.0.1:{node['MetricsExportPort']}"
     deadline = time.monotonic() + 30

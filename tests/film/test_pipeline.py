@@ -2,7 +2,7 @@
 
 import sys
 
-from lineart.film.pipeline import OnRay
+from lineart.film.pipeline import RayRunner
 
 
 def where(_: int) -> str:
@@ -15,5 +15,5 @@ def test_tasks_run_in_this_environment(ray_resources: dict[str, float]) -> None:
 
     Under `uv run`, Ray would by itself build them an environment of their own, over the network.
     """
-    runner = OnRay(ray_resources, None, None)
+    runner = RayRunner(ray_resources, None, None)
     assert dict(runner.run_tasks(where, range(20))) == dict.fromkeys(range(20), sys.executable)

@@ -8,41 +8,41 @@ from dataclasses import replace
 import pyarrow as pa
 
 from lineart.film.frames import FilmFrame, Source
-from lineart.film.index import Failure, Indexed
+from lineart.film.hashing import Failure, HashedFile
 from lineart.film.plan import (
-    Look,
-    Plan,
-    Shown,
+    FilmPlan,
+    Fingerprint,
+    FrameState,
     failed_row,
     known_pictures,
     make_plan,
     unread_row,
     written_row,
 )
-from lineart.film.rows import Written
-from lineart.manifest import SCHEMA, Row, first_rows, make_table
+from lineart.film.records import FrameResult
+from lineart.manifest import SCHEMA, ManifestRow, first_rows, make_table
 
-LOOK = Look("weights", "settings")
+LOOK = Fingerprint("weights", "settings")
 SPENT = {"shrink": 0.25, "network": 0.5, "compose": 0.125}
 FRAMES = [FilmFrame(Source(f"s/{n}.png", f"s/{n}.png"), "s", n, None) for n in range(1, 5)]
 # 1 and 3 show the same pixels in different files.
 LINES = {
-    "s/1.png": Indexed("file1", "pixels1", 8, 6),
-    "s/2.png": Indexed("file2", "pixels2", 8, 6),
-    "s/3.png": Indexed("file3", "pixels1", 8, 6),
-    "s/4.png": Indexed("file4", "pixels4", 8, 6),
+    "s/1.png": HashedFile("file1", "pixels1", 8, 6),
+    "s/2.png": HashedFile("file2", "pixels2", 8, 6),
+    "s/3.png": HashedFile("file3", "pixels1", 8, 6),
+    "s/4.png": HashedFile("file4", "pixels4", 8, 6),
 }
 
 
 NOTHING = SCHEMA.empty_table()
 
 
-def written(one: Shown, spent: Mapping[str, float], precision: str = "float32") -> Written:
+def written(one: FrameState, spent: Mapping[str, float], precision: str = "float32") -> FrameResult:
     """How a frame of 10 bytes ended well."""
-    return Written(one.frame.output, 10, spent, None, precision)
+    return FrameResult(one.frame.output, 10, spent, None, precision)
 
 
-def finish(plan: Plan) -> tuple[pa.Table, dict[str, int]]:
+def finish(plan: FilmPlan) -> tuple[pa.Table, dict[str, int]]:
     """Give ledger and stored sizes after everything in a plan went well."""
     made = make_table(
         [written_row(one, LOOK, written(one, SPENT)) for one in plan.remaining.values()]
@@ -51,12 +51,12 @@ def finish(plan: Plan) -> tuple[pa.Table, dict[str, int]]:
     return first_rows([made, plan.rows], names), {frame.output: 10 for frame in FRAMES}
 
 
-def by_frame(rows: pa.Table) -> dict[str, Row]:
+def by_frame(rows: pa.Table) -> dict[str, ManifestRow]:
     """Give rows by the frames' names."""
     return {row["frame"]: row for row in rows.to_pylist()}
 
 
-def open_frames(plan: Plan) -> list[list[str]]:
+def open_frames(plan: FilmPlan) -> list[list[str]]:
     """Give the outputs of what is to be coloured."""
     return [work.outputs for work in plan.work]
 
@@ -73,7 +73,7 @@ def test_a_precision_that_is_asked_for_makes_frames_of_the_other_anew() -> None:
     # The third frame shows what the first does; its file is lost.
     held = make_plan(FRAMES, LINES, {}, ledger, stored | {"frames/s/3.png": 0}, LOOK)
     (one,) = held.remaining.values()
-    copied = Written(one.frame.output, 10, {}, None)
+    copied = FrameResult(one.frame.output, 10, {}, None)
     assert written_row(one, LOOK, copied)["precision"] == "float32"
 
 
@@ -107,7 +107,7 @@ def test_finished_film_has_nothing_to_do() -> None:
 def test_only_what_changed_is_made() -> None:
     """A retake, a lost output and an output of another length are made again; others stand."""
     ledger, stored = finish(make_plan(FRAMES, LINES, {}, NOTHING, {}, LOOK))
-    retake = LINES | {"s/4.png": Indexed("file4b", "pixels4b", 8, 6)}
+    retake = LINES | {"s/4.png": HashedFile("file4b", "pixels4b", 8, 6)}
     assert open_frames(make_plan(FRAMES, retake, {}, ledger, stored, LOOK)) == [["frames/s/4.png"]]
     lost = {path: size for path, size in stored.items() if path != FRAMES[1].output}
     assert open_frames(make_plan(FRAMES, LINES, {}, ledger, lost, LOOK)) == [["frames/s/2.png"]]
@@ -118,7 +118,7 @@ def test_only_what_changed_is_made() -> None:
 def test_other_weights_or_settings_make_all_anew() -> None:
     """Pictures made with something else do not count as finished."""
     ledger, stored = finish(make_plan(FRAMES, LINES, {}, NOTHING, {}, LOOK))
-    for look in (Look("other", "settings"), Look("weights", "other")):
+    for look in (Fingerprint("other", "settings"), Fingerprint("weights", "other")):
         assert make_plan(FRAMES, LINES, {}, ledger, stored, look).skipped == 0
 
 
@@ -127,13 +127,13 @@ def test_a_retake_says_what_has_changed() -> None:
     ledger, stored = finish(make_plan(FRAMES, LINES, {}, NOTHING, {}, LOOK))
     assert ledger["retake"].null_count == 4
     # The same pixels in another file are no retake, nor is a frame that was not there before.
-    lines = LINES | {"s/4.png": Indexed("file4b", "pixels4b", 8, 6)}
-    lines["s/2.png"] = Indexed("file2b", "pixels2", 8, 6)
+    lines = LINES | {"s/4.png": HashedFile("file4b", "pixels4b", 8, 6)}
+    lines["s/2.png"] = HashedFile("file2b", "pixels2", 8, 6)
     frames = [*FRAMES[:2], *(replace(frame, hint=Source("h", "h")) for frame in FRAMES[2:])]
     plan = make_plan(frames, lines, {"h": "hint"}, ledger.slice(1), stored, LOOK)
     rows, _ = finish(plan)
     assert rows["retake"].to_pylist() == [None, None, "hint", "picture, hint"]
-    plan = make_plan(FRAMES, LINES, {}, ledger, stored, Look("other", "other"))
+    plan = make_plan(FRAMES, LINES, {}, ledger, stored, Fingerprint("other", "other"))
     assert finish(plan)[0]["retake"].to_pylist() == ["weights, settings"] * 4
     lost = make_plan(FRAMES, LINES, {}, ledger, {}, LOOK)
     assert finish(lost)[0]["retake"].null_count == 4
@@ -218,20 +218,20 @@ def test_only_rows_of_the_same_settings_know_pixels() -> None:
     assert known_pictures(ledger, '{"size_px": 512}') == {}
 
 
-def draw_up(frames: int) -> tuple[list[FilmFrame], dict[str, Indexed | Failure]]:
+def draw_up(frames: int) -> tuple[list[FilmFrame], dict[str, HashedFile | Failure]]:
     """Give a film on twos, and what its pictures are."""
     sources = [Source(name, name) for name in (f"s{n // 99}/{n}.png" for n in range(frames))]
     film = [FilmFrame(source, source.name.split("/")[0], 1, None) for source in sources]
-    drawings = [Indexed(f"{n:064}", f"{n:064}", 64, 36) for n in range(frames // 2)]
+    drawings = [HashedFile(f"{n:064}", f"{n:064}", 64, 36) for n in range(frames // 2)]
     return film, {source.name: drawings[n // 2] for n, source in enumerate(sources)}
 
 
 def plan_bytes(
     frames: list[FilmFrame],
-    pictures: Mapping[str, Indexed | Failure],
+    pictures: Mapping[str, HashedFile | Failure],
     ledger: pa.Table,
     stored: Mapping[str, int],
-) -> tuple[Plan, int]:
+) -> tuple[FilmPlan, int]:
     """Plan; give the plan, and the most memory that this took beyond what was there."""
     gc.collect()
     tracemalloc.start()

@@ -10,10 +10,10 @@ import pytest
 from pyarrow import parquet
 
 from lineart.codec import encode_png
-from lineart.film.alone import Alone
-from lineart.film.colorization import open_coloring
-from lineart.film.opening import Film, open_film
+from lineart.film.inputs import FilmConfig, prepare_run
+from lineart.film.local_runner import LocalRunner
 from lineart.film.run import run_film
+from lineart.film.tasks.colorize import open_colorize_task
 from lineart.storage import Storage
 from tests.conftest import DrawLine
 from tests.poison import MARK, open_poisoned, poison
@@ -37,9 +37,9 @@ ON_RAY = ("crash decode", "kill hint", "crash compose", "memory decode", "hang c
 
 
 @pytest.fixture
-def film(tmp_path: Path, tiny_weights: Path) -> Film:
+def film(tmp_path: Path, tiny_weights: Path) -> FilmConfig:
     """Give a film without drawings."""
-    return Film(
+    return FilmConfig(
         pictures=str(tmp_path / "lines"),
         output=str(tmp_path / "out"),
         weights=str(tiny_weights),
@@ -47,7 +47,7 @@ def film(tmp_path: Path, tiny_weights: Path) -> Film:
     )
 
 
-def draw(film: Film, draw_line: DrawLine, cases: Sequence[str]) -> None:
+def draw(film: FilmConfig, draw_line: DrawLine, cases: Sequence[str]) -> None:
     """Draw a good frame and a poisoned one for each case."""
     lines = Storage.at(film.pictures)
     for number, case in enumerate(cases):
@@ -57,7 +57,7 @@ def draw(film: Film, draw_line: DrawLine, cases: Sequence[str]) -> None:
         lines.write(f"s/{case}.png", poison(encode_png(drawing), kind, stage))
 
 
-def check(film: Film, cases: Sequence[str]) -> None:
+def check(film: FilmConfig, cases: Sequence[str]) -> None:
     """Each poisoned frame is a row with its stage and its process's end; the rest is made."""
     rows = {row["frame"]: row for row in parquet.read_table(f"{film.output}/manifest").to_pylist()}
     assert len(rows) == 2 * len(cases)
@@ -72,16 +72,16 @@ def check(film: Film, cases: Sequence[str]) -> None:
     assert len([*Path(film.output).rglob("*.png")]) == len(cases)
 
 
-def test_poison_fails_by_name(film: Film, draw_line: DrawLine) -> None:
+def test_poison_fails_by_name(film: FilmConfig, draw_line: DrawLine) -> None:
     """In one process poison harms itself alone."""
     draw(film, draw_line, HERE)
-    open_task = partial(open_poisoned, partial(open_coloring, network_size_px=64))
-    run_film(film, open_film(film, open_task), Alone(), lambda _: None)
+    open_task = partial(open_poisoned, partial(open_colorize_task, network_size_px=64))
+    run_film(film, prepare_run(film, open_task), LocalRunner(), lambda _: None)
     check(film, HERE)
 
 
 @pytest.mark.usefixtures("joined_ray")
-def test_poison_fails_by_name_on_ray(film: Film, draw_line: DrawLine) -> None:
+def test_poison_fails_by_name_on_ray(film: FilmConfig, draw_line: DrawLine) -> None:
     """On Ray poison harms itself alone, and the command says how many failed."""
     draw(film, draw_line, ON_RAY)
     command = [sys.executable, "-m", "tests.poison", "--network-size", "64"]

@@ -24,14 +24,14 @@ from pyarrow import parquet
 
 from lineart.film import run as film_run
 from lineart.film import stages
-from lineart.film.alone import Alone
-from lineart.film.colorization import Coloring, open_coloring
 from lineart.film.frames import read_picture
-from lineart.film.opening import Film, Opened, open_film
-from lineart.film.rows import Work, Written
-from lineart.film.run import Pace, Summary, run_film
-from lineart.film.stages import Job
-from lineart.manifest import PARTS, Row, append_part, read_manifest
+from lineart.film.inputs import FilmConfig, PreparedRun, prepare_run
+from lineart.film.local_runner import LocalRunner
+from lineart.film.records import FrameResult, WorkItem
+from lineart.film.run import FilmSummary, RecordInterval, run_film
+from lineart.film.stages import FilmJob
+from lineart.film.tasks.colorize import ColorizeTask, open_colorize_task
+from lineart.manifest import PARTS, ManifestRow, append_part, read_manifest
 from lineart.storage import Storage
 from tests.conftest import DrawLine
 from tests.drills.film import check_manifest, draw_film
@@ -43,7 +43,7 @@ def colored(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     outputs: list[str] = []
     compose = stages.compose_and_write
 
-    def compose_and_tell(row: dict[str, Any], job: Job) -> list[Written]:
+    def compose_and_tell(row: dict[str, Any], job: FilmJob) -> list[FrameResult]:
         outputs.append(row["outputs"][0])
         return compose(row, job)
 
@@ -52,13 +52,13 @@ def colored(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def film(tmp_path: Path, tiny_weights: Path, draw_line: DrawLine) -> Film:
+def film(tmp_path: Path, tiny_weights: Path, draw_line: DrawLine) -> FilmConfig:
     """Give a film of two shots: five drawings in s1 of which two are held, two in s2."""
     for name, seed in {"s1/f1": 1, "s1/f2": 1, "s1/f3": 2, "s1/f10": 2, "s1/f11": 3}.items():
         save(tmp_path / f"lines/{name}.png", draw_line(seed))
     for name, seed in {"s2/f1": 4, "s2/f2": 1}.items():
         save(tmp_path / f"lines/{name}.png", draw_line(seed))
-    return Film(
+    return FilmConfig(
         pictures=str(tmp_path / "lines"),
         output=str(tmp_path / "out"),
         weights=str(tiny_weights),
@@ -77,31 +77,31 @@ def refuse(data: bytes) -> np.ndarray:
     raise AssertionError(f"{len(data)} bytes should not have been decoded")
 
 
-def opened(film: Film, network_size_px: int = 64) -> Opened:
+def opened(film: FilmConfig, network_size_px: int = 64) -> PreparedRun:
     """Open a film that is to be coloured."""
-    return open_film(film, partial(open_coloring, network_size_px=network_size_px))
+    return prepare_run(film, partial(open_colorize_task, network_size_px=network_size_px))
 
 
-def run(film: Film) -> Summary:
+def run(film: FilmConfig) -> FilmSummary:
     """Run a film."""
-    return run_film(film, opened(film), Alone(), lambda _: None)[0]
+    return run_film(film, opened(film), LocalRunner(), lambda _: None)[0]
 
 
-def counts(summary: Summary) -> tuple[int, int, int, int]:
+def counts(summary: FilmSummary) -> tuple[int, int, int, int]:
     """Give done, held, failed, skipped, and check that they add up."""
     numbers = summary.done, summary.held, summary.failed, summary.skipped
     assert sum(numbers) == summary.frames
     return numbers
 
 
-def manifest_rows(film: Film) -> dict[str, Row]:
+def manifest_rows(film: FilmConfig) -> dict[str, ManifestRow]:
     """Read the manifest as any Parquet reader would."""
     rows = parquet.read_table(f"{film.output}/manifest").to_pylist()
     assert len({row["frame"] for row in rows}) == len(rows)
     return {row["frame"]: row for row in rows}
 
 
-def pictures(film: Film) -> dict[str, str]:
+def pictures(film: FilmConfig) -> dict[str, str]:
     """Give the hash of every output."""
     root = Path(film.output) / "frames"
     return {
@@ -110,7 +110,7 @@ def pictures(film: Film) -> dict[str, str]:
     }
 
 
-def test_a_film(film: Film, colored: list[str]) -> None:
+def test_a_film(film: FilmConfig, colored: list[str]) -> None:
     """Every frame has a file and a row; equal drawings are coloured once and say by whom."""
     assert counts(run(film)) == (4, 3, 0, 0)
     assert len(colored) == 4
@@ -130,17 +130,17 @@ def test_a_film(film: Film, colored: list[str]) -> None:
 
 
 def test_finished_film_is_left_alone(
-    film: Film, colored: list[str], monkeypatch: pytest.MonkeyPatch
+    film: FilmConfig, colored: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A second run decodes nothing, colours nothing and leaves manifest and files as they are."""
     run(film)
     rows, files, coloured = manifest_rows(film), pictures(film), len(colored)
-    monkeypatch.setattr(Coloring, "decode", staticmethod(refuse))
+    monkeypatch.setattr(ColorizeTask, "decode", staticmethod(refuse))
     assert counts(run(film)) == (0, 0, 0, 7)
     assert (manifest_rows(film), pictures(film), len(colored)) == (rows, files, coloured)
 
 
-def test_retake(film: Film, colored: list[str], draw_line: DrawLine) -> None:
+def test_retake(film: FilmConfig, colored: list[str], draw_line: DrawLine) -> None:
     """A drawing that was replaced is made again, and it alone."""
     run(film)
     before = pictures(film)
@@ -152,7 +152,7 @@ def test_retake(film: Film, colored: list[str], draw_line: DrawLine) -> None:
     assert changed == {"s1/f11.png"}
 
 
-def test_retake_of_a_held_drawing(film: Film, draw_line: DrawLine) -> None:
+def test_retake_of_a_held_drawing(film: FilmConfig, draw_line: DrawLine) -> None:
     """When the frame that others hold is replaced, the first of the others takes its place."""
     run(film)
     save(Path(film.pictures, "s1/f1.png"), draw_line(9))
@@ -162,7 +162,7 @@ def test_retake_of_a_held_drawing(film: Film, draw_line: DrawLine) -> None:
     assert rows["s2/f2.png"]["held_by"] == "s1/f2.png"
 
 
-def test_lost_output_is_copied_back(film: Film, colored: list[str]) -> None:
+def test_lost_output_is_copied_back(film: FilmConfig, colored: list[str]) -> None:
     """A deleted file whose picture stands in another frame is copied, not coloured."""
     run(film)
     before = pictures(film)
@@ -172,7 +172,7 @@ def test_lost_output_is_copied_back(film: Film, colored: list[str]) -> None:
     assert (colored, pictures(film)) == ([], before)
 
 
-def test_edited_hint(film: Film, colored: list[str]) -> None:
+def test_edited_hint(film: FilmConfig, colored: list[str]) -> None:
     """A new hint makes the frames anew for which it holds."""
     run(film)
     colored.clear()
@@ -187,7 +187,7 @@ def test_edited_hint(film: Film, colored: list[str]) -> None:
     assert manifest_rows(hinted)["s1/f3.png"]["hint_sha256"] is None
 
 
-def test_broken_frame(film: Film) -> None:
+def test_broken_frame(film: FilmConfig) -> None:
     """A broken file is a row with stage, error and message; the others are made; mended, it is."""
     path = Path(film.pictures, "s1/f3.png")
     whole = path.read_bytes()
@@ -202,7 +202,7 @@ def test_broken_frame(film: Film) -> None:
     assert counts(run(film)) == (1, 0, 0, 6)
 
 
-def test_what_studios_have(film: Film, draw_line: DrawLine, tmp_path: Path) -> None:
+def test_what_studios_have(film: FilmConfig, draw_line: DrawLine, tmp_path: Path) -> None:
     """16 bit, palette, alpha, 1 bit, other formats, odd and extreme sizes: each at its own size."""
     folder = tmp_path / "kinds" / "s1"
     folder.mkdir(parents=True)
@@ -229,7 +229,7 @@ def test_what_studios_have(film: Film, draw_line: DrawLine, tmp_path: Path) -> N
     assert manifest_rows(kinds)["s1/alpha.png"]["held_by"] == "s1/16bit.png"
 
 
-def test_broken_hint(film: Film) -> None:
+def test_broken_hint(film: FilmConfig) -> None:
     """A broken hint fails the frames for which it holds, by name."""
     folder = Path(film.pictures).parent / "hints"
     folder.mkdir()
@@ -244,7 +244,7 @@ def test_broken_hint(film: Film) -> None:
 
 
 def test_frame_changed_while_running(
-    film: Film, draw_line: DrawLine, monkeypatch: pytest.MonkeyPatch
+    film: FilmConfig, draw_line: DrawLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A drawing replaced between index and read fails by name: no row lies about its pixels."""
     index_pictures = film_run.index_pictures
@@ -259,15 +259,15 @@ def test_frame_changed_while_running(
     assert "changed while" in manifest_rows(film)["s1/f11.png"]["message"]
 
 
-def test_interrupted_run_goes_on(film: Film, colored: list[str]) -> None:
+def test_interrupted_run_goes_on(film: FilmConfig, colored: list[str]) -> None:
     """What was done before an interrupt is in the manifest; the next run makes the rest."""
 
-    def interrupt(summary: Summary) -> None:
+    def interrupt(summary: FilmSummary) -> None:
         if summary.done == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_film(film, opened(film), Alone(), interrupt)
+        run_film(film, opened(film), LocalRunner(), interrupt)
     done = len(manifest_rows(film))
     assert 0 < done < 7
     colored.clear()
@@ -281,7 +281,7 @@ def test_interrupted_run_goes_on(film: Film, colored: list[str]) -> None:
         assert [row[key] for key in same] == [others[name][key] for key in same]
 
 
-def test_shots_and_limit(film: Film) -> None:
+def test_shots_and_limit(film: FilmConfig) -> None:
     """A run over one shot or the first frames keeps the rows of all others."""
     run(replace(film, shots=("s2",)))
     assert set(manifest_rows(film)) == {"s2/f1.png", "s2/f2.png"}
@@ -292,7 +292,7 @@ def test_shots_and_limit(film: Film) -> None:
         opened(replace(film, shots=("s9",)))
 
 
-def test_force(film: Film, colored: list[str]) -> None:
+def test_force(film: FilmConfig, colored: list[str]) -> None:
     """With force everything is made anew, and comes out the same."""
     run(film)
     before = pictures(film)
@@ -300,7 +300,7 @@ def test_force(film: Film, colored: list[str]) -> None:
     assert (len(colored), pictures(film)) == (8, before)
 
 
-def test_removed_drawing_leaves_the_manifest(film: Film) -> None:
+def test_removed_drawing_leaves_the_manifest(film: FilmConfig) -> None:
     """A drawing that is no longer in the film has no row any more."""
     run(film)
     Path(film.pictures, "s1/f11.png").unlink()
@@ -308,7 +308,7 @@ def test_removed_drawing_leaves_the_manifest(film: Film) -> None:
     assert "s1/f11.png" not in manifest_rows(film)
 
 
-def test_parquet_in_and_out(film: Film) -> None:
+def test_parquet_in_and_out(film: FilmConfig) -> None:
     """Frames packed as Parquet hold the same PNGs, and are an input again."""
     packed = replace(film, parquet_frames=True)
     run(packed)
@@ -327,7 +327,7 @@ def test_parquet_in_and_out(film: Film) -> None:
     assert pictures(film)["s1/f1.png"] == hashlib.sha256(first).hexdigest()
 
 
-def test_leftovers_are_swept(film: Film) -> None:
+def test_leftovers_are_swept(film: FilmConfig) -> None:
     """What a killed writer left half-written is gone after the next run."""
     partial = Path(film.output, ".partial")
     partial.mkdir(parents=True)
@@ -336,7 +336,7 @@ def test_leftovers_are_swept(film: Film) -> None:
     assert list(partial.iterdir()) == []
 
 
-def test_parts_of_a_killed_run_count(film: Film) -> None:
+def test_parts_of_a_killed_run_count(film: FilmConfig) -> None:
     """Rows that a killed run left in parts are read, and gone from the parts after the next run."""
     run(film)
     rows = read_manifest(Storage.at(film.output))
@@ -362,7 +362,7 @@ def test_parts_of_a_killed_run_count(film: Film) -> None:
         ({"limit": 0}, "--limit"),
     ],
 )
-def test_wrong_input(film: Film, change: dict[str, Any], sentence: str) -> None:
+def test_wrong_input(film: FilmConfig, change: dict[str, Any], sentence: str) -> None:
     """Wrong flags and inputs are refused with a sentence before anything starts."""
     root = Path(film.pictures).parent
     (root / "empty").mkdir()
@@ -376,13 +376,13 @@ def test_wrong_input(film: Film, change: dict[str, Any], sentence: str) -> None:
 
 
 @pytest.mark.parametrize("network_size_px", [63, 4097])
-def test_network_sizes_without_sense(film: Film, network_size_px: int) -> None:
+def test_network_sizes_without_sense(film: FilmConfig, network_size_px: int) -> None:
     """A network size out of bounds is refused with a sentence that names the flag."""
     with pytest.raises(ValueError, match=f"--network-size {network_size_px} is not within"):
         opened(film, network_size_px)
 
 
-def test_weights_that_do_not_fit(film: Film, tmp_path: Path, tiny_weights: Path) -> None:
+def test_weights_that_do_not_fit(film: FilmConfig, tmp_path: Path, tiny_weights: Path) -> None:
     """Weights with a cut file are refused before anything starts."""
     broken = tmp_path / "broken"
     shutil.copytree(tiny_weights, broken)
@@ -408,7 +408,9 @@ class Copies:
         """Run a function on each argument; give arguments and results."""
         return ((argument, function(argument)) for argument in arguments)
 
-    def make_frames(self, job: Job, _: Storage, work: Sequence[Work]) -> Iterator[Written]:
+    def make_frames(
+        self, job: FilmJob, _: Storage, work: Sequence[WorkItem]
+    ) -> Iterator[FrameResult]:
         """Write drawings as frames."""
         third = len(work) // 3
         yield from _copy_drawings(job, work[:third])
@@ -425,21 +427,21 @@ class Copies:
         self.grown_bytes += sum(trace.size for trace in traces)
         tracemalloc.stop()
 
-    def count(self, status: str, written: Written) -> None:
+    def count(self, status: str, written: FrameResult) -> None:
         """Take no note."""
 
 
-def _copy_drawings(job: Job, work: Sequence[Work]) -> Iterator[Written]:
+def _copy_drawings(job: FilmJob, work: Sequence[WorkItem]) -> Iterator[FrameResult]:
     for item in work:
         data = read_picture(job.pictures, item.source)
         for output in item.outputs:
             job.output.write(output, data)
-            yield Written(output, len(data), {}, None)
+            yield FrameResult(output, len(data), {}, None)
 
 
-def test_a_long_film(film: Film, tmp_path: Path) -> None:
+def test_a_long_film(film: FilmConfig, tmp_path: Path) -> None:
     """5,000 frames: each has one row, and memory and manifest take a few bytes for each."""
-    pace = Pace(every_s=3600.0, rows=256)
+    pace = RecordInterval(every_s=3600.0, rows=256)
     drawn = draw_film(tmp_path / "long", 5000)
     film, runner = replace(film, pictures=str(tmp_path / "long")), Copies()
     summary, _ = run_film(film, opened(film), runner, lambda _: None, pace=pace)
@@ -454,7 +456,7 @@ def test_a_long_film(film: Film, tmp_path: Path) -> None:
     assert check_manifest(Path(film.output), drawn) == pytest.approx(size, rel=0.01)
 
 
-def test_a_refused_frame_has_a_row(film: Film) -> None:
+def test_a_refused_frame_has_a_row(film: FilmConfig) -> None:
     """A frame that is refused fails by its name; no file is made for it, and the others are."""
     film_opened = opened(film)
     why = "it leads out of the film's folder"
@@ -470,13 +472,13 @@ def test_a_refused_frame_has_a_row(film: Film) -> None:
     assert len(pictures(film)) == 6
 
 
-def test_a_frame_that_never_ends_is_noticed(film: Film) -> None:
+def test_a_frame_that_never_ends_is_noticed(film: FilmConfig) -> None:
     """A runner that loses a frame ends the run; the next run makes it."""
 
-    class Forgetful(Alone):
+    class Forgetful(LocalRunner):
         def make_frames(
-            self, job: Job, weights: Storage, work: Sequence[Work]
-        ) -> Iterator[Written]:
+            self, job: FilmJob, weights: Storage, work: Sequence[WorkItem]
+        ) -> Iterator[FrameResult]:
             yield from super().make_frames(job, weights, work[1:])
 
     with pytest.raises(ConnectionError, match=r"frames never ended: frames/s1/f1\.png"):
@@ -486,7 +488,7 @@ def test_a_frame_that_never_ends_is_noticed(film: Film) -> None:
     assert len(manifest_rows(film)) == 7
 
 
-def test_weights_that_change_on_the_way(film: Film, tmp_path: Path) -> None:
+def test_weights_that_change_on_the_way(film: FilmConfig, tmp_path: Path) -> None:
     """A network is not opened with other weights than those that the run began with."""
     weights = tmp_path / "weights"
     shutil.copytree(film.weights, weights)
@@ -494,10 +496,10 @@ def test_weights_that_change_on_the_way(film: Film, tmp_path: Path) -> None:
     config = json.loads((weights / "config.json").read_text())
     (weights / "config.json").write_text(json.dumps(config, indent=7))
     with pytest.raises(ValueError, match="were changed while the film was running"):
-        run_film(film, begun, Alone(), lambda _: None)
+        run_film(film, begun, LocalRunner(), lambda _: None)
 
 
-def test_packing_leaves_out_what_was_lost(film: Film) -> None:
+def test_packing_leaves_out_what_was_lost(film: FilmConfig) -> None:
     """Frames that are gone, of shots that this run does not look at, are not packed."""
     run(film)
     Path(film.output, "frames/s1/f1.png").unlink()

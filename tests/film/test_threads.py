@@ -10,10 +10,10 @@ from tests.conftest import DrawLine
 MEASURE = """\
 import sys, time
 from lineart.film import stages
-from lineart.film.colorization import open_coloring
+from lineart.film.tasks.colorize import open_coloring
 from lineart.film.frames import Source
-from lineart.film.index import index_pictures
-from lineart.film.rows import Work, pack_work
+from lineart.film.hashing import index_pictures
+from lineart.film.records import Work, pack_work
 from lineart.storage import Storage
 from lineart.weights import open_weights, read_weights
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from lineart.image import Line
-from lineart.imaging.difference import Ink, measure, show_difference, take_apart
+from lineart.imaging.difference import Ink, measure, separate_ink, show_difference
 from tests.conftest import DrawLine
 
 RED, BLUE, BLACK, WHITE = (255, 0, 0), (0, 0, 255), (0, 0, 0), (255, 255, 255)
@@ -17,7 +17,7 @@ def lines(*rows: int, size_px: int = 64, level: int = 0) -> Line:
 
 def test_colours_say_whose_a_line_is() -> None:
     """A line of the second alone is red, one of the first alone blue, a common one black."""
-    shown = show_difference(take_apart(lines(10, 30), lines(30, 50)))
+    shown = show_difference(separate_ink(lines(10, 30), lines(30, 50)))
     assert {tuple(shown[row, 5].tolist()) for row in (10,)} == {BLUE}
     assert tuple(shown[50, 5].tolist()) == RED
     assert tuple(shown[30, 5].tolist()) == BLACK
@@ -28,8 +28,8 @@ def test_colours_say_whose_a_line_is() -> None:
 def test_swapping_the_drawings_swaps_the_colours(draw_line: DrawLine) -> None:
     """With the drawings exchanged red is blue and blue is red, and nothing else changes."""
     first, second = draw_line(1), draw_line(2)
-    there = show_difference(take_apart(first, second))
-    back = show_difference(take_apart(second, first))
+    there = show_difference(separate_ink(first, second))
+    back = show_difference(separate_ink(second, first))
     np.testing.assert_array_equal(there, back[..., ::-1])
     assert (there[..., 0] != there[..., 2]).any()
 
@@ -37,7 +37,7 @@ def test_swapping_the_drawings_swaps_the_colours(draw_line: DrawLine) -> None:
 def test_a_drawing_does_not_differ_from_itself(draw_line: DrawLine) -> None:
     """Of a drawing and itself everything is common, and shown as it is."""
     drawing = draw_line(1)
-    difference = take_apart(drawing, drawing)
+    difference = separate_ink(drawing, drawing)
     assert measure(difference).lone == 0
     assert (show_difference(difference) == drawing[..., None]).all()
 
@@ -55,43 +55,43 @@ def test_a_drawing_does_not_differ_from_itself(draw_line: DrawLine) -> None:
 def test_a_small_shift_is_tolerated(size_px: int, shift: int, is_common: bool) -> None:
     """A line may move by two pixels of 512; more, and there are two lines."""
     first, second = lines(40, size_px=size_px), lines(40 + shift, size_px=size_px)
-    ink = measure(take_apart(first, second))
+    ink = measure(separate_ink(first, second))
     assert ink.lone == (0 if is_common else 1)
     assert (ink.common > 0) == is_common
 
 
 def test_the_radius_may_be_nothing() -> None:
     """With radius 0 lines must lie on each other."""
-    ink = measure(take_apart(lines(40, size_px=512), lines(41, size_px=512), radius_px=0.0))
+    ink = measure(separate_ink(lines(40, size_px=512), lines(41, size_px=512), radius_px=0.0))
     assert ink.common == 0
 
 
 @pytest.mark.parametrize(("level", "is_common"), [(120, True), (135, False)])
 def test_a_line_half_as_dark_is_the_same_line(level: int, is_common: bool) -> None:
     """A black line is common where the other's is at least half as dark."""
-    ink = measure(take_apart(lines(30), lines(30, level=level)))
+    ink = measure(separate_ink(lines(30), lines(30, level=level)))
     assert (ink.only_first == 0) == is_common
     assert ink.only_second == 0
 
 
 def test_ink_is_a_share_of_the_area() -> None:
     """Rows of 64 are counted as 64ths, and grey ones in part."""
-    ink = measure(take_apart(lines(10, 30), lines(30, 50, 52)))
+    ink = measure(separate_ink(lines(10, 30), lines(30, 50, 52)))
     assert ink == pytest.approx((1 / 64, 2 / 64, 1 / 64))
     assert ink.lone == pytest.approx(3 / 4)
-    gray = measure(take_apart(lines(10, level=153), lines()))
+    gray = measure(separate_ink(lines(10, level=153), lines()))
     assert gray.only_first == pytest.approx(0.4 / 64)
 
 
 def test_without_ink_nothing_differs() -> None:
     """Two sheets of paper have no ink that only one of them has."""
-    assert measure(take_apart(lines(), lines())) == Ink(0, 0, 0)
+    assert measure(separate_ink(lines(), lines())) == Ink(0, 0, 0)
     assert Ink(0.0, 0.0, 0.0).lone == 0
 
 
 def test_what_cannot_be_compared_is_refused() -> None:
     """Drawings of two sizes and a negative radius are named."""
     with pytest.raises(ValueError, match="drawings of 64x64 and 65x65"):
-        take_apart(lines(), lines(size_px=65))
+        separate_ink(lines(), lines(size_px=65))
     with pytest.raises(ValueError, match="must not be negative"):
-        take_apart(lines(), lines(), radius_px=-1.0)
+        separate_ink(lines(), lines(), radius_px=-1.0)

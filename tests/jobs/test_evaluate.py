@@ -16,12 +16,12 @@ from jobs.colorize import main as colorize
 from jobs.evaluate import Evaluate, main
 from jobs.work.evaluate import make_printer, run
 from lineart.codec import decode_color
-from lineart.datasets.shards import Row, finish, write_shard
-from lineart.evaluation.findings import Plan
-from lineart.evaluation.pictures import open_place
+from lineart.datasets.shards import ShardRow, finish, write_shard
+from lineart.evaluation.inputs import open_place
+from lineart.evaluation.methods import clear_networks
 from lineart.evaluation.request import Request
-from lineart.evaluation.run import Result
-from lineart.evaluation.ways import forget_networks
+from lineart.evaluation.run import EvaluationResult
+from lineart.evaluation.types import EvaluationPlan
 from lineart.imaging.baselines import BASELINES
 from lineart.storage import Storage
 from tests.conftest import DrawLine
@@ -161,7 +161,7 @@ def test_only_held_out_pictures(flags: Evaluate, folder: Path, tmp_path: Path) -
     """Of a folder only those pictures are judged whose names the shards hold."""
     held_out = Storage.at(str(tmp_path / "validation"))
     image, line = ((folder / f"s/{kind}/2.png").read_bytes() for kind in ("color", "line"))
-    row = Row("film/s/color/2.png", image, line, 128, 72, "0", "0", "g", "film/s", None, None)
+    row = ShardRow("film/s/color/2.png", image, line, 128, 72, "0", "0", "g", "film/s", None, None)
     finish(held_out, [write_shard(held_out, 0, [row])])
     chosen = change(flags, data=f"{folder},{held_out.uri}", only=held_out.uri, sheet=0)
     assert main(chosen) == 0
@@ -245,9 +245,9 @@ def test_relative_addresses_are_those_of_the_caller(
     monkeypatch.chdir(tmp_path)
     near = change(flags, data="film", baselines="", hints="5", sheet=0)
 
-    def run_elsewhere(flags: Evaluate, plan: Plan) -> Result:
+    def run_elsewhere(flags: Evaluate, plan: EvaluationPlan) -> EvaluationResult:
         monkeypatch.chdir("/")
-        forget_networks()
+        clear_networks()
         open_place.cache_clear()
         return run(flags, plan)
 
@@ -280,7 +280,7 @@ def test_progress_leaves_out_the_start(
     monkeypatch.setattr("jobs.work.evaluate.time.monotonic", lambda: next(clock))
     tell = make_printer()
     for number in (1, 3):
-        tell(Result(num_units=number), 3)
+        tell(EvaluationResult(num_units=number), 3)
     assert capsys.readouterr().err.splitlines() == [
         "1 of 3 judged, 0 failed",
         "3 of 3 judged, 0 failed, 2.00 s each",
@@ -422,7 +422,7 @@ def test_paper_000(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         asked.append((choice, *prompts))
         return lambda picture: np.array([picture.mean() / 255, 1 - picture.mean() / 255])
 
-    monkeypatch.setattr("lineart.evaluation.paper_000.load_clip", load)
+    monkeypatch.setattr("lineart.evaluation.clip_score.load_clip", load)
     weights = [write_weights(tmp_path / name, "line_drawing", width=2, blocks=1) for name in "ab"]
     request = Request(
         data=str(photos), weights=f"with={weights[0]},without={weights[1]}", network_size=64

@@ -18,13 +18,13 @@ from pyarrow import parquet
 from jobs.prepare_data import DONE, WRONG_INPUT, PrepareData, main
 from jobs.work.prepare_data import make, read_sets
 from lineart.cluster import start_ray, stop_ray
-from lineart.datasets.bounds import BOUNDS, Bounds, Filter
 from lineart.datasets.encoding import Shrinking
-from lineart.datasets.pages import Offer, list_pages
-from lineart.datasets.preparation import SIDES, Settings, prepare
-from lineart.datasets.runners import OnRay, alone
+from lineart.datasets.executor import RayExecutor, run_locally
+from lineart.datasets.filter_bounds import BOUNDS, Filter, FilterBounds
+from lineart.datasets.items import Query, list_pages
+from lineart.datasets.preparation import SIDES, PreparationSettings, prepare
 from lineart.datasets.shards import Shards
-from lineart.datasets.tasks import Preparing
+from lineart.datasets.steps import Transform
 from lineart.storage import Storage
 from tests.datasets.paintings import paint, save
 from tests.datasets.test_depth import Mean, save_torchscript
@@ -86,7 +86,7 @@ def draw_images(folder: Path) -> None:
 def flags(images: object, output: object, **more: Any) -> PrepareData:
     """Give flags for small pictures."""
     return PrepareData(
-        images=f"{images}", output=f"{output}", bounds=Bounds(min_short_side=30), **more
+        images=f"{images}", output=f"{output}", bounds=FilterBounds(min_short_side=30), **more
     )
 
 
@@ -146,10 +146,10 @@ def test_ray_and_one_process_make_the_same_bytes(tmp_path: Path, ray: dict[str, 
     """Whoever does the work, and however many, the shards are the same."""
     draw_images(tmp_path / "art")
     images = Storage.at(str(tmp_path / "art"))
-    pages = list_pages(images, Offer())
-    chosen = Settings(bounds=SMALL, validation=0.3, shard_bytes=5_000)
+    pages = list_pages(images, Query())
+    chosen = PreparationSettings(bounds=SMALL, validation=0.3, shard_bytes=5_000)
     found = []
-    for number, run in enumerate((alone, OnRay(ray), OnRay({"CPU": 9.0}))):
+    for number, run in enumerate((run_locally, RayExecutor(ray), RayExecutor({"CPU": 9.0}))):
         output = Storage.at(str(tmp_path / f"out{number}"))
         prepare(images, output, pages, chosen, run, tell=lambda *_: None)
         found.append({entry.path: output.read(entry.path) for entry in output.entries()})
@@ -162,7 +162,7 @@ def test_ray_and_one_process_make_the_same_bytes(tmp_path: Path, ray: dict[str, 
 def test_networks_run_in_actors(resources: dict[str, float]) -> None:
     """On a GPU or on CPUs, every argument is worked on once."""
     numbers = list(range(-7, 0))
-    assert sorted(OnRay(resources)(abs, numbers, 3, True)) == list(range(1, 8))
+    assert sorted(RayExecutor(resources)(abs, numbers, 3, True)) == list(range(1, 8))
 
 
 @pytest.mark.usefixtures("ray")
@@ -267,8 +267,8 @@ def test_a_task_has_bounds_and_models_of_its_own(tmp_path: Path) -> None:
     chosen = unpaired(tmp_path, depth_model=network, short_side=40, target_exclude=("9_0",))
     source, target = read_sets(chosen, Storage.at(chosen.output))
     assert (source.name, target.name) == ("source", "target")
-    assert source.settings.preparing == Preparing(Shrinking(40), depth_model=network)
-    assert target.settings.preparing == Preparing(Shrinking(40))
+    assert source.settings.preparing == Transform(Shrinking(40), depth_model=network)
+    assert target.settings.preparing == Transform(Shrinking(40))
     assert source.settings.bounds == target.settings.bounds
     assert source.settings.bounds == replace(BOUNDS["drawing"], min_short_side=30)
     assert (len(source.pages), len(target.pages)) == (8, 24)
@@ -291,7 +291,7 @@ def test_faces_are_aligned_before_they_are_stored(tmp_path: Path) -> None:
         validation=0.0,
     )
     output = Storage.at(chosen.output)
-    found = [make(item, output, alone) for item in read_sets(chosen, output)]
+    found = [make(item, output, run_locally) for item in read_sets(chosen, output)]
     assert [(item.train, item.refused) for item in found] == [(1, {"no face": 1}), (1, {})]
     assert Shards(output.child("source/train")).read(0).color.shape == (256, 256, 3)
     assert Shards(output.child("target/train")).read(0).color.shape == (300, 300, 3)

@@ -9,7 +9,7 @@ import pytest
 
 from jobs.report import Report, main
 from lineart.imaging.difference import Ink
-from lineart.report.difference import Compared, Unmatched, difference_page
+from lineart.report.difference import DrawingPair, Unmatched, difference_page
 from tests.conftest import DrawLine
 
 
@@ -175,7 +175,7 @@ def test_flags_that_do_not_fit_are_refused(
 def test_names_are_shown_as_text() -> None:
     """Names and messages with markup in them are escaped."""
     hostile = "<script>alert(1)</script>"
-    one = Compared(hostile, Ink(0.0, 0.0, 0.0), b"RIFF", b"RIFF", b"RIFF")
+    one = DrawingPair(hostile, Ink(0.0, 0.0, 0.0), b"RIFF", b"RIFF", b"RIFF")
     unmatched = Unmatched([hostile], [hostile], [(hostile, hostile)])
     run = {"first": hostile, "second": hostile}
     page = difference_page([one], Ink(0.0, 0.0, 0.0), 1, unmatched, run)

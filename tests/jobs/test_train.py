@@ -6,7 +6,7 @@ import pytest
 
 from jobs.train import DONE, WRONG_INPUT, Train, main
 from lineart.codec import encode_png
-from lineart.datasets.shards import Row, finish, write_shard
+from lineart.datasets.shards import ShardRow, finish, write_shard
 from lineart.inference import Colorizer, Translator
 from lineart.models import from_files
 from lineart.storage import Storage
@@ -17,7 +17,7 @@ def prepare(there: Storage) -> None:
     for side, seed in (("train", 0), ("validation", 1)):
         blocks = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), dtype=np.uint8)
         image = encode_png(np.kron(blocks, np.ones((24, 24, 1), np.uint8)))
-        row = Row(side, image, None, 96, 96, "", "", "", "painted", "CC0", None)
+        row = ShardRow(side, image, None, 96, 96, "", "", "", "painted", "CC0", None)
         finish(there.child(side), [write_shard(there.child(side), 0, [row])])
 
 

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from pyarrow import parquet
 
-from jobs.choice import Choice
+from jobs.choice import FilmFlags
 from jobs.colorize import Colorize
 from jobs.colorize import main as colorize
 from jobs.translate import Translate, main
@@ -190,7 +190,7 @@ def test_wrong_input(
 def test_dry_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A dry run prints the configuration and touches nothing."""
     flags = Translate(
-        images="a", output=str(tmp_path / "out"), weights="w", choice=Choice(dry_run=True)
+        images="a", output=str(tmp_path / "out"), weights="w", choice=FilmFlags(dry_run=True)
     )
     assert main(flags) == 0
     assert json.loads(capsys.readouterr().out)["images"] == "a"
@@ -232,7 +232,7 @@ def test_on_ray(webtoon_weights: str, tmp_path: Path) -> None:
         weights=webtoon_weights,
         size=64,
         attention=True,
-        choice=Choice(limit=6),
+        choice=FilmFlags(limit=6),
     )
     assert main(alone) == 0
     few = hashes(tmp_path / "alone")

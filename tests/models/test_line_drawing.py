@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from lineart.models import count_parameters
 from lineart.models.line_drawing import (
     DepthHead,
-    Generator,
+    DrawingGenerator,
     SegmentationUNet,
     line_drawing,
 )
@@ -48,14 +48,14 @@ def test_the_pair_translates_both_ways() -> None:
     back = pair.generators["source"](drawing.picture)
     assert drawing.picture.shape == (2, 1, 20, 36)
     assert back.picture.shape == photo.shape
-    assert (drawing.heat, drawing.logits) == (None, None)
+    assert (drawing.attention_map, drawing.logits) == (None, None)
     for picture in (drawing.picture, back.picture):
         assert picture.abs().max() < 1
 
 
 def test_the_last_step_is_a_sigmoid_brought_to_pictures() -> None:
     """Where the last convolution says b, the picture is 2 * sigmoid(b) - 1: 0 is middle grey."""
-    generator = Generator(3, 1, width=4, blocks=1)
+    generator = DrawingGenerator(3, 1, width=4, blocks=1)
     last = generator.body[-1]
     nn.init.zeros_(last.weight)
     for bias, value in ((0.0, 0.0), (3.0, 0.9051483), (-200.0, -1.0)):
@@ -67,7 +67,7 @@ def test_the_last_step_is_a_sigmoid_brought_to_pictures() -> None:
 def test_pictures_do_not_depend_on_their_neighbours() -> None:
     """A batch gives what each picture alone gives, and evaluation what training gives."""
     torch.manual_seed(0)
-    generator, photos = Generator(3, 1, width=4), noise(3, 16, 12, count=3)
+    generator, photos = DrawingGenerator(3, 1, width=4), noise(3, 16, 12, count=3)
     batch = generator(photos).picture
     torch.testing.assert_close(batch[1:2], generator(photos[1:2]).picture)
     torch.testing.assert_close(batch, generator.eval()(photos).picture)
@@ -77,7 +77,7 @@ def test_pictures_do_not_depend_on_their_neighbours() -> None:
 def test_brightness_and_contrast_are_normalised_away() -> None:
     """Instance norm behind the first convolution: inside, a photograph's exposure is gone."""
     torch.manual_seed(0)
-    generator, photo = Generator(3, 1, width=4), noise(3, 16, 16)
+    generator, photo = DrawingGenerator(3, 1, width=4), noise(3, 16, 16)
     torch.testing.assert_close(
         generator(photo).picture, generator(photo * 0.5 + 0.3).picture, atol=1e-3, rtol=0
     )
@@ -86,7 +86,7 @@ def test_brightness_and_contrast_are_normalised_away() -> None:
 def test_first_weights_are_small_and_normal() -> None:
     """N(0, 0.02) for all convolutions, and no bias."""
     torch.manual_seed(0)
-    for key, parameter in Generator(3, 1, width=16).named_parameters():
+    for key, parameter in DrawingGenerator(3, 1, width=16).named_parameters():
         if key.endswith("bias"):
             assert not parameter.any()
         else:
@@ -96,7 +96,7 @@ def test_first_weights_are_small_and_normal() -> None:
 def test_every_parameter_of_the_generator_gets_a_gradient() -> None:
     """Weights get one that is not zero; biases in front of a norm get one that is."""
     torch.manual_seed(0)
-    generator = Generator(3, 1, width=4)
+    generator = DrawingGenerator(3, 1, width=4)
     (generator(noise(3, 16, 16)).picture - 1).square().sum().backward()
     assert_all_have_gradients(generator)
     for key, parameter in generator.named_parameters():

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from lineart.models import Pair, Translation, count_parameters
 from lineart.models.layers import Constrained
-from lineart.models.ugatit import Discriminator, Generator, ugatit, ugatit_light
+from lineart.models.ugatit import Discriminator, UgatitGenerator, ugatit, ugatit_light
 from lineart.models.ugatit_blocks import AUTHORS, AdaLIN, Attention, LayerInstanceNorm, Mixing
 
 PLAIN = Mixing(rho=1.0, smoothing=0.0, correction=0)
@@ -95,12 +95,12 @@ def test_a_pair_says_what_it_is(build: Callable[[], Pair]) -> None:
 def test_the_light_generator_takes_any_multiple_of_four(size: tuple[int, int]) -> None:
     """Pictures keep their size, heat has a quarter of it, logits are two a picture."""
     height, width = size
-    picture, heat, logits = light().generators["target"](noise(2, 3, height, width))
+    picture, attention_map, logits = light().generators["target"](noise(2, 3, height, width))
     assert picture.shape == (2, 3, height, width)
-    assert heat.shape == (2, 1, height // 4, width // 4)
+    assert attention_map.shape == (2, 1, height // 4, width // 4)
     assert logits.shape == (2, 2)
     assert picture.abs().max() <= 1
-    assert heat.min() >= 0
+    assert attention_map.min() >= 0
 
 
 def test_the_full_generator_takes_its_size_alone() -> None:
@@ -252,7 +252,9 @@ def test_discriminators_judge_every_patch(size: tuple[int, int]) -> None:
     sides = [(height // 2, width // 2), (height // 8, width // 8)]
     judged = discriminator()(noise(2, 3, height, width))
     assert [tuple(patches.shape) for patches in judged.logits] == [(2, 1, *s) for s in sides]
-    assert [tuple(heat.shape) for heat in judged.heats] == [(2, 1, *s) for s in sides]
+    assert [tuple(attention_map.shape) for attention_map in judged.attention_maps] == [
+        (2, 1, *s) for s in sides
+    ]
     assert [tuple(cam.shape) for cam in judged.cam_logits] == [(2, 2)] * 2
 
 
@@ -284,7 +286,7 @@ def test_weights_are_drawn_with_a_deviation_of_a_fiftieth() -> None:
     """As in the authors' code, biases at 0."""
     torch.manual_seed(0)
     generator = ugatit_light(width=16, blocks=1).generators["target"]
-    assert isinstance(generator, Generator)
+    assert isinstance(generator, UgatitGenerator)
     weights = generator.blocks[0].get_parameter("first.1.weight")
     assert weights.std().item() == pytest.approx(0.02, rel=0.05)
     assert (generator.attention.merge.bias == 0).all()

@@ -6,10 +6,10 @@ from numpy.testing import assert_allclose
 
 from lineart.report.axes import (
     fit,
+    format_images,
+    format_value,
     label_values,
     round_step,
-    say_images,
-    say_value,
     span,
 )
 
@@ -75,9 +75,14 @@ def test_values_are_said_short() -> None:
     """A value has four digits at most, whatever its size."""
     values = [0.0, 0.08123, 12.3456, 12_345.6, 2e-5, -1.5e7, float("nan")]
     said = ["0", "0.0812", "12.35", "12,346", "2e-5", "-1.5e7", "not finite"]
-    assert [say_value(value) for value in values] == said
+    assert [format_value(value) for value in values] == said
 
 
 def test_images_are_said_short() -> None:
     """Thousands and millions of images have letters."""
-    assert [say_images(n) for n in (0.0, 500.0, 24_000.0, 17.92e6)] == ["0", "500", "24k", "17.9M"]
+    assert [format_images(n) for n in (0.0, 500.0, 24_000.0, 17.92e6)] == [
+        "0",
+        "500",
+        "24k",
+        "17.9M",
+    ]

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from lineart.report.charts import Manner, best_of, draw_chart
+from lineart.report.charts import ChartStyle, best_of, draw_chart
 from lineart.report.curves import make_curve
 
-PLAIN = Manner(heading="Some")
+PLAIN = ChartStyle(heading="Some")
 
 
 def read(path: str) -> list[tuple[float, float]]:
@@ -41,7 +41,7 @@ def test_a_gap_parts_the_line() -> None:
 def test_only_noisy_curves_are_smoothed() -> None:
     """Where asked for, a long curve is smoothed with what was recorded behind it."""
     noise = make_curve(np.arange(100.0), np.random.default_rng(0).random(100))
-    smoothed = draw_chart({"a": noise}, Manner(heading="", is_smoothed=True))
+    smoothed = draw_chart({"a": noise}, ChartStyle(heading="", is_smoothed=True))
     heights = {name: np.std(read(smoothed["curves"][0][name]), axis=0)[1] for name in PATHS}
     assert heights["line"] < heights["pale"] / 2
     assert smoothed["is_smoothed"]
@@ -56,7 +56,7 @@ PATHS = ("line", "pale")
 def test_the_best_value_is_marked() -> None:
     """The lowest or the highest finite value is marked where it stands."""
     curve = make_curve(np.array([0.0, 500.0, 1000.0]), np.array([3.0, np.nan, 2.0]))
-    best = draw_chart({"a": curve}, Manner(heading="", best="lowest"))["best"]
+    best = draw_chart({"a": curve}, ChartStyle(heading="", best="lowest"))["best"]
     assert best == {"dot": "M1000 1000h.01", "value": "2", "images": "1,000"}
     assert best_of(curve, "highest") == 0
     with pytest.raises(ValueError, match="none of the values is finite"):
@@ -82,6 +82,6 @@ def test_readings_cover_the_chart() -> None:
 def test_many_curves_differ() -> None:
     """Twelve curves differ in colour or in dashes; shares are drawn in percent where asked for."""
     curve = make_curve(np.arange(2.0), np.array([0.5, 0.25]))
-    chart = draw_chart({str(n): curve for n in range(12)}, Manner(heading="", scale=100.0))
+    chart = draw_chart({str(n): curve for n in range(12)}, ChartStyle(heading="", scale=100.0))
     assert len({(c["tone"], c["is_dashed"]) for c in chart["curves"]}) == 12
     assert chart["curves"][0]["last"] == "25"

@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 import pytest
 
-from lineart.film.task import Words
-from lineart.manifest import LATER, Row, make_table
+from lineart.film.tasks import Labels
+from lineart.manifest import LATER, ManifestRow, make_table
 from lineart.report import THUMBNAIL_BYTES, Content, Thumbnail, encode_thumbnail, film_page
 
 HOSTILE = "s/<script>alert('1')</script>\"><img src=x onerror=alert(2)>\n\x00\u202e名.png"
-WORDS = Words(source="line drawing", made="coloured", pair="line and colour")
+WORDS = Labels(source="line drawing", made="coloured", pair="line and colour")
 SUMMARY = {"frames": 4, "done": 2, "held": 1, "failed": 1, "skipped": 1, "seconds": 8.0} | {
     "frames_per_second": 0.5
 }
@@ -42,7 +42,7 @@ def make_thumbnail(frame: str, seed: int = 0) -> Thumbnail:
 
 
 def make_page(
-    rows: Sequence[Row],
+    rows: Sequence[ManifestRow],
     thumbnails: Sequence[Thumbnail],
     run: Mapping[str, Any],
     summary: Mapping[str, Any],
@@ -76,7 +76,7 @@ def test_verdict_of_a_coloured_film(film: list[dict[str, Any]]) -> None:
 
 def test_words_follow_the_task(film: list[dict[str, Any]]) -> None:
     """A page of photographs speaks of photographs and drawings, and is named after `images`."""
-    words = Words(source="photograph", made="drawn", pair="photograph and drawing")
+    words = Labels(source="photograph", made="drawn", pair="photograph and drawing")
     thumbnails = [make_thumbnail("s01_walk/f1.png")]
     page = make_page(film[:3], thumbnails, {"images": "trip/photos"}, SUMMARY, words=words)
     assert text(page).startswith("trip All 3 frames are drawn.")

@@ -1,8 +1,8 @@
 from lineart.report.tables import (
     compare_parts,
     flatten_values,
-    lay_out,
-    lay_out_data,
+    layout_data,
+    layout_table,
     numbered_parts,
     part_of,
 )
@@ -11,7 +11,7 @@ from lineart.report.tables import (
 def test_settings_are_grouped() -> None:
     """What stands alone comes first, then each part; lists of parts and what is named are not."""
     run = {"recipe": {"model": "a", "stages": [{"name": "x"}]}, "force": False, "data": {"n": 1}}
-    groups = lay_out(run, without=["data"])
+    groups = layout_table(run, without=["data"])
     assert groups == [("Run", [("force", "no")]), ("Recipe", [("model", "a")])]
 
 
@@ -34,7 +34,7 @@ def test_parts_stand_side_by_side() -> None:
 def test_counts_become_bars_and_tables() -> None:
     """Counts are bars, the largest first; counts of counts a table; all else pairs."""
     counts = {"a": 1000, "b": 4000}
-    data = lay_out_data({"by_source": counts, "split": {"a": {"x": 1}, "b": {"y": 2}}, "n": 7})
+    data = layout_data({"by_source": counts, "split": {"a": {"x": 1}, "b": {"y": 2}}, "n": 7})
     (bars,), (table,) = data["bars"], data["tables"]
     assert (bars["heading"], bars["total"]) == ("By source", "5,000")
     assert bars["rows"] == [("b", "4,000", 100.0), ("a", "1,000", 25.0)]
@@ -44,9 +44,9 @@ def test_counts_become_bars_and_tables() -> None:
 
 def test_many_counts_are_counted() -> None:
     """The sixty largest are listed, the rest counted; none of a sum of zero is too long."""
-    (bars,) = lay_out_data({"x": {str(n): n for n in range(100)}})["bars"]
+    (bars,) = layout_data({"x": {str(n): n for n in range(100)}})["bars"]
     assert (len(bars["rows"]), bars["unlisted"]) == (60, 40)
-    (bars,) = lay_out_data({"x": {"a": 0, "b": float("nan")}})["bars"]
+    (bars,) = layout_data({"x": {"a": 0, "b": float("nan")}})["bars"]
     assert [length for _, _, length in bars["rows"]] == [0, 0]
 
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from lineart.manifest import make_row, make_table
-from lineart.report.timing import say_time, show_timing
+from lineart.report.timing import format_time, show_timing
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -47,7 +47,7 @@ def test_a_film_without_times_has_none() -> None:
 
 def test_short_times_are_said_short() -> None:
     """Three digits and a unit."""
-    assert [say_time(s) for s in (0.0831, 0.9, 1.254, 62.0)] == [
+    assert [format_time(s) for s in (0.0831, 0.9, 1.254, 62.0)] == [
         "83.1 ms",
         "900 ms",
         "1.25 s",

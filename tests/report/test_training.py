@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lineart.report import Grid, Scalar, training_page
+from lineart.report import Grid, ScalarPoint, training_page
 from lineart.report.grids import GRIDS_SHOWN, prepare_grids
 
 HOSTILE = "<script>alert('1')</script>\"><img src=x onerror=alert(2)>\n\x00\udcff\u202e名"
@@ -33,10 +33,10 @@ RUN = {
 }
 
 
-def record(stage: str, images: int, values: dict[str, float]) -> list[Scalar]:
+def record(stage: str, images: int, values: dict[str, float]) -> list[ScalarPoint]:
     """Give scalars whose values fall to `values` over 40 reports."""
     at = [(images * (n + 1) // 40, 1 + 2.0 ** (-n / 4)) for n in range(40)]
-    return [Scalar(stage, i, name, last * f) for i, f in at for name, last in values.items()]
+    return [ScalarPoint(stage, i, name, last * f) for i, f in at for name, last in values.items()]
 
 
 def make_grid(stage: str, images: int, columns: int = 4, side: int = 33) -> Grid:
@@ -46,12 +46,12 @@ def make_grid(stage: str, images: int, columns: int = 4, side: int = 33) -> Grid
 
 
 @pytest.fixture
-def scalars() -> list[Scalar]:
+def scalars() -> list[ScalarPoint]:
     """Two stages; validation of the second is best before its end."""
     draft = record("draft", 4000, {"loss/l1": 0.08, "loss/hint": 0.001, "images_per_second": 14.0})
     color = record("color", 2000, {"loss/l1": 0.05, "learning_rate": 2e-5, "wait_share": 0.02})
     looks = [("draft", 4000, 0.1), ("color", 1000, 0.0812), ("color", 2000, 0.0861)]
-    return [*draft, *color, *(Scalar(s, i, "validation/l1", v) for s, i, v in looks)]
+    return [*draft, *color, *(ScalarPoint(s, i, "validation/l1", v) for s, i, v in looks)]
 
 
 def text(page: str) -> str:
@@ -86,7 +86,7 @@ def check_well_formed(page: str) -> None:
     assert not re.search(r'(?: d|x|y|x1|y1|width)="[^"]*(?:nan|inf|e\+)[^"]*"', page)
 
 
-def test_verdict_and_figures(scalars: list[Scalar]) -> None:
+def test_verdict_and_figures(scalars: list[ScalarPoint]) -> None:
     """The page begins with recipe, images, time, and the last and best look at validation."""
     seen = text(training_page(RUN, scalars, []))
     assert seen.startswith(
@@ -96,7 +96,7 @@ def test_verdict_and_figures(scalars: list[Scalar]) -> None:
     assert "Validation, color 0.0861 best 0.0812 at 1,000" in seen
 
 
-def test_each_stage_has_its_curves(scalars: list[Scalar]) -> None:
+def test_each_stage_has_its_curves(scalars: list[ScalarPoint]) -> None:
     """A stage has one chart for all its loss terms and one for each other scalar."""
     page = training_page(RUN, scalars, [])
     draft, color = page.partition('id="stage-2"')[::2]
@@ -108,9 +108,12 @@ def test_each_stage_has_its_curves(scalars: list[Scalar]) -> None:
     check_well_formed(page)
 
 
-def test_a_failed_loss_is_in_the_verdict(scalars: list[Scalar]) -> None:
+def test_a_failed_loss_is_in_the_verdict(scalars: list[ScalarPoint]) -> None:
     """Values that are not finite are named first, marked in their chart, and gaps in its curve."""
-    bad = [Scalar("draft", 400, "loss/l1", float("nan")), Scalar("draft", 401, "loss/l1", -np.inf)]
+    bad = [
+        ScalarPoint("draft", 400, "loss/l1", float("nan")),
+        ScalarPoint("draft", 401, "loss/l1", -np.inf),
+    ]
     page = training_page(RUN, [*scalars, *bad], [])
     assert "The loss of draft was not finite at 400 images." in text(page)
     assert "2 of 82 values not finite, first at 400" in text(page)
@@ -120,12 +123,12 @@ def test_a_failed_loss_is_in_the_verdict(scalars: list[Scalar]) -> None:
     check_well_formed(page)
 
 
-def test_an_unfinished_training_says_so(scalars: list[Scalar]) -> None:
+def test_an_unfinished_training_says_so(scalars: list[ScalarPoint]) -> None:
     """A stage that ends whole batches too early is in the verdict, a rest below a batch is not."""
     early = [row for row in scalars if row.stage == "draft" or row.images <= 1000]
     assert "color has seen 1,000 of 2,000." in text(training_page(RUN, early, []))
     last = [row for row in scalars if row.images != 2000]
-    rest = [*last, Scalar("color", 1990, "learning_rate", 1e-5)]
+    rest = [*last, ScalarPoint("color", 1990, "learning_rate", 1e-5)]
     assert "has seen" not in text(training_page(RUN, rest, []))
 
 
@@ -137,7 +140,7 @@ def test_an_unfinished_training_says_so(scalars: list[Scalar]) -> None:
 )
 def test_any_few_values_make_a_page(values: list[float], name: str) -> None:
     """No value, one, none that is finite, or absurd ones still make a page."""
-    rows = [Scalar("draft", 16 * n, name, value) for n, value in enumerate(values)]
+    rows = [ScalarPoint("draft", 16 * n, name, value) for n, value in enumerate(values)]
     page = training_page({}, rows, [])
     check_well_formed(page)
     assert text(page).startswith("Training")
@@ -147,7 +150,7 @@ def test_any_few_values_make_a_page(values: list[float], name: str) -> None:
 @pytest.mark.parametrize(
     "run", [{"recipe": "small"}, {"recipe": {"stages": "x"}, "data": [1], "seconds": "long"}]
 )
-def test_any_run_makes_a_page(run: dict[str, Any], scalars: list[Scalar]) -> None:
+def test_any_run_makes_a_page(run: dict[str, Any], scalars: list[ScalarPoint]) -> None:
     """A run whose parts are missing or of another kind still has its page."""
     check_well_formed(training_page(run, scalars, [make_grid("draft", 5)]))
 
@@ -160,7 +163,7 @@ def test_hostile_text_is_shown_as_text() -> None:
         HOSTILE: {HOSTILE: HOSTILE},
     }
     rows = [
-        Scalar(HOSTILE, n, name, 1.0 + n)
+        ScalarPoint(HOSTILE, n, name, 1.0 + n)
         for n in range(50)
         for name in (HOSTILE, "loss/" + HOSTILE, "loss/b", "validation/" + HOSTILE)
     ]
@@ -171,7 +174,7 @@ def test_hostile_text_is_shown_as_text() -> None:
     check_well_formed(page)
 
 
-def test_page_needs_nothing_else(scalars: list[Scalar]) -> None:
+def test_page_needs_nothing_else(scalars: list[ScalarPoint]) -> None:
     """No address in the page leaves it, and its policy forbids the network."""
     page = training_page(RUN, scalars, [make_grid("draft", 2000)])
     addresses = re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?([^"'\s>)]*)""", page)
@@ -181,7 +184,7 @@ def test_page_needs_nothing_else(scalars: list[Scalar]) -> None:
     assert "@import" not in page
 
 
-def test_data_and_settings_are_laid_out(scalars: list[Scalar]) -> None:
+def test_data_and_settings_are_laid_out(scalars: list[ScalarPoint]) -> None:
     """Counts stand with their sum, the largest first; stages side by side; the rest in groups."""
     seen = text(training_page(RUN, scalars, [])).partition(" Data ")[2]
     assert seen.startswith("Refused 1,333 licence 1,290 too small 43 pictures 1,312")
@@ -191,7 +194,7 @@ def test_data_and_settings_are_laid_out(scalars: list[Scalar]) -> None:
     assert "Recipe model additive_unet Machine cpu EPYC" in seen
 
 
-def test_pictures_stand_in_order_with_their_columns(scalars: list[Scalar]) -> None:
+def test_pictures_stand_in_order_with_their_columns(scalars: list[ScalarPoint]) -> None:
     """Each stage has its pictures by images; the last is shown, the best marked, columns named."""
     grids = [make_grid("color", images, columns=5) for images in (2000, 1000, 500)]
     page = training_page(RUN, scalars, grids)
@@ -248,9 +251,9 @@ def test_pictures_that_fit_stay_as_they_are() -> None:
 def test_a_long_training_has_a_small_page() -> None:
     """Curves of 20,000 points are drawn with some hundred; a hundred names are counted."""
     rng = np.random.default_rng(0)
-    long = [Scalar("draft", n, "loss/l1", float(v)) for n, v in enumerate(rng.random(20_000))]
-    names = [Scalar("draft", 1, f"loss/{n}", 1.0) for n in range(100)]
-    names += [Scalar("draft", 1, f"odd {n}", 1.0) for n in range(100)]
+    long = [ScalarPoint("draft", n, "loss/l1", float(v)) for n, v in enumerate(rng.random(20_000))]
+    names = [ScalarPoint("draft", 1, f"loss/{n}", 1.0) for n in range(100)]
+    names += [ScalarPoint("draft", 1, f"odd {n}", 1.0) for n in range(100)]
     page = training_page(RUN, [*long, *names], [])
     assert len(page) < 500_000
     paths = re.findall(r' d="([^"]*)"', page)

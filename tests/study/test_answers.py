@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lineart.evaluation.shares import Share
+from lineart.evaluation.proportions import Proportion
 from lineart.evaluation.study import judge_study, to_csv, to_json, to_markdown
 
 PAIRS = 12
@@ -67,7 +67,7 @@ def packed(answers: dict[str, Any]) -> bytes:
 )
 def test_wilson_interval(preferred: int, number: int, low: float, high: float) -> None:
     """The interval is Wilson's: values of Newcombe, Statistics in Medicine 17, 1998."""
-    share = Share.of(preferred, number)
+    share = Proportion.of(preferred, number)
     assert share.share == preferred / number
     assert (share.low, share.high) == pytest.approx((low, high), abs=6e-5)
 
@@ -77,7 +77,7 @@ def test_what_one_participant_prefers(lefts: str) -> None:
     """The set is found whatever side and letter its drawing had; the interval is Wilson's."""
     preferred = ["second"] * 9 + ["first"] * 3
     judged = judge_study(STUDY, {"a.json": packed(answer(preferred, lefts=lefts))})
-    assert judged.preferred == Share.of(9, 12)
+    assert judged.preferred == Proportion.of(9, 12)
     assert [choice.preferred for choice in judged.choices] == preferred
     (participant,) = judged.participants
     assert (participant.file, participant.median_s) == ("a.json", 2.0)
@@ -98,8 +98,8 @@ def test_people_are_what_is_sampled() -> None:
     assert (found.share, found.number) == (0.5, 120)
     assert (found.low, found.high) == pytest.approx((0.5 - reach, 0.5 + reach), abs=1e-4)
     same = {f"{n}.json": packed(answer(["second"] * PAIRS, n + 1)) for n in range(3)}
-    three = Share.of(3, 3)
-    assert judge_study(STUDY, same).preferred == Share(1.0, three.low, three.high, 36)
+    three = Proportion.of(3, 3)
+    assert judge_study(STUDY, same).preferred == Proportion(1.0, three.low, three.high, 36)
     assert "of 3 answers; so few make it wide" in to_markdown(judge_study(STUDY, same))
 
 
@@ -115,7 +115,10 @@ def test_the_interval_covers(people: int) -> None:
     random = np.random.default_rng(people)
     for first, second in ((3, 3), (6, 2), (0.5, 0.5)):
         counts = random.binomial(40, random.beta(first, second, (400, people)))
-        found = [Share.among([Share.of(count, 40) for count in study]) for study in counts.tolist()]
+        found = [
+            Proportion.among([Proportion.of(count, 40) for count in study])
+            for study in counts.tolist()
+        ]
         truth = first / (first + second)
         assert np.mean([share.low <= truth <= share.high for share in found]) >= 0.93
 

@@ -9,9 +9,9 @@ from torch import nn
 from lineart.datasets.translation import Unpaired
 from lineart.models import MODELS, Translation
 from lineart.storage import Storage
+from lineart.training.dataloader import LocalLoader
 from lineart.training.device import Device
-from lineart.training.feed import LocalFeed
-from lineart.training.loop import Run
+from lineart.training.loop import TrainingRun
 from lineart.training.recipe import Recipe
 from tests.datasets.listed import Listed
 from tests.painted import STAND_INS, painted
@@ -49,15 +49,15 @@ class StartRun:
     def __init__(self, pictures: Listed, device: Device, folder: Path) -> None:
         self.pictures, self.device, self.folder = pictures, device, folder
 
-    def __call__(self, recipe: Recipe, name: str = "run", **more: object) -> Run:
+    def __call__(self, recipe: Recipe, name: str = "run", **more: object) -> TrainingRun:
         """Give a run."""
-        return Run(
+        return TrainingRun(
             recipe=recipe,
             training=as_data(recipe, self.pictures),
             validation=as_data(recipe, self.pictures),
             output=Storage.at(str(self.folder / name)),
             device=self.device,
-            feed=LocalFeed(0),
+            feed=LocalLoader(0),
             features={term: STAND_INS[term] for term in recipe.features},
             **more,  # type: ignore[arg-type]
         )

@@ -13,11 +13,11 @@ import torch
 
 from lineart.storage import Storage
 from lineart.training import checkpoint
-from lineart.training.checkpoint import Place
+from lineart.training.checkpoint import CheckpointId
 from lineart.training.cluster import train_on_ray, worker_resources
+from lineart.training.dataloader import LocalLoader
 from lineart.training.device import Device
-from lineart.training.feed import LocalFeed
-from lineart.training.job import Job
+from lineart.training.job import TrainingJob
 from lineart.training.loop import train
 from lineart.training.recipes import RECIPES, tiny
 from tests.painted import write_shards
@@ -30,19 +30,19 @@ def data(pictures: Any, tmp_path: Path) -> Storage:
     return write_shards(Storage.at(str(tmp_path / "shards")), pictures.pictures)
 
 
-def make_job(name: str, data: Storage, output: str) -> Job:
+def make_job(name: str, data: Storage, output: str) -> TrainingJob:
     """Give a tiny training without frozen networks."""
     recipe = tiny(RECIPES[name]())
     recipe = recipe.without(recipe.features)
-    return Job(recipe=recipe, data=data, output=Storage.at(output))
+    return TrainingJob(recipe=recipe, data=data, output=Storage.at(output))
 
 
-def state(job: Job, stage: int) -> dict[str, torch.Tensor]:
+def state(job: TrainingJob, stage: int) -> dict[str, torch.Tensor]:
     """Read all state at the end of a stage."""
-    return dict(checkpoint.read_at(job.output, Place(stage, 8)).tensors)
+    return dict(checkpoint.read_at(job.output, CheckpointId(stage, 8)).tensors)
 
 
-def kill_a_worker(output: Storage, place: Place, head: Head) -> int:
+def kill_a_worker(output: Storage, place: CheckpointId, head: Head) -> int:
     """Wait for a checkpoint, then kill one of the training processes; give its process id."""
     deadline = time.monotonic() + 300
     while not output.exists(place.path):
@@ -62,7 +62,7 @@ import torch
 from torch import distributed
 
 from lineart.training.device import Device
-from lineart.training.feed import LocalFeed
+from lineart.training.dataloader import LocalFeed
 from lineart.training.loop import train
 
 rank, folder = int(sys.argv[1]), Path(sys.argv[2])
@@ -75,7 +75,7 @@ distributed.destroy_process_group()
 """
 
 
-def train_in_two_processes(job: Job, folder: Path, precision: str = "") -> None:
+def train_in_two_processes(job: TrainingJob, folder: Path, precision: str = "") -> None:
     """Train without Ray, as `torchrun` would."""
     (folder / "job").write_bytes(pickle.dumps(job))
     command = [sys.executable, "-c", JOIN_GROUP]
@@ -83,7 +83,7 @@ def train_in_two_processes(job: Job, folder: Path, precision: str = "") -> None:
     assert [process.wait(300) for process in processes] == [0, 0]
 
 
-def assert_equal_state(one: Job, other: Job) -> None:
+def assert_equal_state(one: TrainingJob, other: TrainingJob) -> None:
     """Compare each stage's networks, heads, judges, averages and optimizers, to the bit."""
     for stage in range(len(one.recipe.stages)):
         ours, theirs = state(one, stage), state(other, stage)
@@ -102,7 +102,7 @@ def test_two_workers_survive_the_loss_of_one(
     """
     job = make_job("additive_unet", data, str(tmp_path / "ray"))
     with ThreadPoolExecutor(1) as pool:
-        killed = pool.submit(kill_a_worker, job.output, Place(0, 8), ray_head)
+        killed = pool.submit(kill_a_worker, job.output, CheckpointId(0, 8), ray_head)
         train_on_ray(job, 2, worker_resources(2, ray_resources))
     assert killed.result()
     quiet = make_job("additive_unet", data, str(tmp_path / "quiet"))
@@ -123,7 +123,7 @@ def test_two_workers_stop_at_what_is_not_finite(
     job = replace(job, recipe=replace(job.recipe, stages=stages))
     with pytest.raises(FloatingPointError, match=r"stage color, step 1 .*l1"):
         train_on_ray(job, 2, worker_resources(2, ray_resources))
-    assert checkpoint.places(job.output)[-1] == Place(1, 4)
+    assert checkpoint.places(job.output)[-1] == CheckpointId(1, 4)
     assert state(job, 0).keys() > {"random"}
 
 
@@ -154,8 +154,8 @@ def test_two_workers_learn_what_one_does(data: Storage, tmp_path: Path, cpu: Dev
     job = replace(job, recipe=replace(job.recipe, stages=(stage,)))
     train_in_two_processes(job, tmp_path, "float32")
     alone = replace(job, output=Storage.at(str(tmp_path / "one")))
-    train(alone.open(cpu, LocalFeed(0)))
-    two, one = (checkpoint.read_at(j.output, Place(0, 4)).tensors for j in (job, alone))
+    train(alone.open(cpu, LocalLoader(0)))
+    two, one = (checkpoint.read_at(j.output, CheckpointId(0, 4)).tensors for j in (job, alone))
     for group in ("generators", "discriminators"):
         keys = [key for key in one if re.match(rf"optimizer\.{group}\..*exp_avg$", key)]
         largest = max(float(one[key].abs().max()) for key in keys)

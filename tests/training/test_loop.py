@@ -11,14 +11,14 @@ from torch import nn
 from lineart.codec import decode_color
 from lineart.models import from_files
 from lineart.training import checkpoint
-from lineart.training.checkpoint import Place
+from lineart.training.checkpoint import CheckpointId
 from lineart.training.colorization import to_batch
-from lineart.training.feed import LocalFeed
-from lineart.training.learner import Learner
+from lineart.training.dataloader import LocalLoader
 from lineart.training.loop import StageRun, train
 from lineart.training.recipe import Recipe
 from lineart.training.recipes import RECIPES, tiny
-from lineart.training.record import SCALARS, read_scalars
+from lineart.training.run_log import SCALARS, read_scalars
+from lineart.training.stage_trainer import StageTrainer
 
 
 def assert_equal_state(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
@@ -47,9 +47,9 @@ class KilledError(Exception):
 
 def train_until(run: Any, last_step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Train and die in the middle of a step."""
-    step, calls = Learner.step, 0
+    step, calls = StageTrainer.step, 0
 
-    def step_or_die(self: Learner, *arguments: Any) -> dict[str, float]:
+    def step_or_die(self: StageTrainer, *arguments: Any) -> dict[str, float]:
         nonlocal calls
         calls += 1
         if calls > last_step:
@@ -57,7 +57,7 @@ def train_until(run: Any, last_step: int, monkeypatch: pytest.MonkeyPatch) -> No
         return step(self, *arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Learner, "step", step_or_die)
+        patch.setattr(StageTrainer, "step", step_or_die)
         with pytest.raises(KilledError):
             train(run)
 
@@ -82,12 +82,12 @@ def test_resumed_equals_uninterrupted(
     """
     recipe = tiny(RECIPES[name]())
     whole, cut = (
-        replace(start_run(recipe, name), feed=LocalFeed(processes)) for name in ("whole", "cut")
+        replace(start_run(recipe, name), feed=LocalLoader(processes)) for name in ("whole", "cut")
     )
     train(whole)
     train_until(cut, steps, monkeypatch)
     train(cut)
-    for place in (Place(number, 8) for number in range(len(recipe.stages))):
+    for place in (CheckpointId(number, 8) for number in range(len(recipe.stages))):
         states = [checkpoint.read_at(run.output, place).tensors for run in (whole, cut)]
         assert_equal_state(*states)
     rows = [run.output.read(SCALARS).decode() for run in (whole, cut)]
@@ -229,7 +229,7 @@ def test_a_loss_that_is_not_a_number_stops_the_run(
     found, good = (checkpoint.read(r.output, recipe) for r in (run, start_run(recipe, "good")))
     assert found
     assert good
-    assert found.place == good.place == Place(0, 4)
+    assert found.place == good.place == CheckpointId(0, 4)
     assert_equal_state(dict(found.tensors), dict(good.tensors))
 
 
@@ -286,7 +286,7 @@ def test_the_rate_drops_where_paper_001_says(seen: int, share: float, cpu: Any) 
     """1e-4, a tenth of it from step 112,000 on; counted in images, whoever trains."""
     recipe = replace(RECIPES["two_stage"](), arguments={"width": 4, "blocks": 1})
     recipe = recipe.without({"adversarial", "content"})
-    learner = Learner(recipe, 0, build(recipe), cpu, {})
+    learner = StageTrainer(recipe, 0, build(recipe), cpu, {})
     assert learner.rate(seen) == pytest.approx(1e-4 * share)
 
 

@@ -10,13 +10,13 @@ from lineart.datasets.samples import Samples, SampleSettings
 from lineart.imaging.artifacts import apply_artifacts
 from lineart.inference import color_to_tensor, tensor_to_colors
 from lineart.models import MODELS, Pair
-from lineart.training.colorization import ColorMaker, to_batch
-from lineart.training.learner import Learner
+from lineart.training.colorization import ColorizationCollator, to_batch
 from lineart.training.objective import Objective
 from lineart.training.objectives import OBJECTIVES
-from lineart.training.objectives.colorization import damage
+from lineart.training.objectives.colorization import damage_draft
 from lineart.training.recipe import Recipe
 from lineart.training.recipes import RECIPES, tiny
+from lineart.training.stage_trainer import StageTrainer
 from lineart.training.tasks import TASKS
 from tests.painted import STAND_INS
 from tests.training.conftest import as_data
@@ -158,7 +158,7 @@ def test_one_batch_is_learned_by_heart(name: str, number: int, pictures: Any, cp
     torch.manual_seed(0)
     pair = MODELS[recipe.model](**recipe.arguments)
     batch = make_batch(recipe, number, pair, pictures)
-    learner = Learner(recipe, number, pair, cpu, {})
+    learner = StageTrainer(recipe, number, pair, cpu, {})
     term = "l1" if "l1" in recipe.stages[number].losses else "cycle"
     first, *_, last = (learner.step([batch], 100)[term] for _ in range(150))
     assert last < first / 2
@@ -169,12 +169,12 @@ def test_damage_is_that_of_the_artifacts(pictures: Any) -> None:
     settings = SampleSettings(crop=128, draft_scale=2, second_stage=True)
     samples = Samples(pictures, settings, seed=0)
     pair = MODELS["two_stage"](width=4, blocks=1)
-    maker = ColorMaker(samples, pair.colorization.encode_hint, small=False)
+    maker = ColorizationCollator(samples, pair.colorization.encode_hint, small=False)
     batch = to_batch(maker(range(8)), torch.device("cpu"))
     y, x = np.mgrid[:64, :64]
     smooth = np.stack((2 * x + 60, 2 * y + 60, x + y), -1).astype(np.uint8)
     draft = color_to_tensor(torch.from_numpy(np.stack([smooth] * 8)))
-    damaged = tensor_to_colors(damage(draft, batch))
+    damaged = tensor_to_colors(damage_draft(draft, batch))
     for number in range(8):
         artifacts = samples[number].artifacts
         assert artifacts is not None

@@ -14,13 +14,13 @@ from lineart.losses.reconstruction import l1, l1_at, l2
 from lineart.models import Pair
 from lineart.models.discriminators import ColorDiscriminator
 from lineart.models.layers import ColorBatch
-from lineart.training.colorization import Batch
+from lineart.training.colorization import ColorizationBatch
 from lineart.training.device import Device
 from lineart.training.objective import Features, Terms
-from lineart.training.recipe import Recipe, Stage
+from lineart.training.recipe import Recipe, TrainingStage
 
 
-def reconstruction_terms(fake: ColorBatch, batch: Batch, stage: Stage) -> Terms:
+def reconstruction_terms(fake: ColorBatch, batch: ColorizationBatch, stage: TrainingStage) -> Terms:
     """Give how far colours are from the true ones; terms without weight are left out."""
     weights, terms = stage.losses, {}
     if "l1" in weights:
@@ -45,7 +45,7 @@ class DraftObjective:
     """
 
     def __init__(
-        self, pair: Pair, recipe: Recipe, stage: Stage, device: Device, features: Features
+        self, pair: Pair, recipe: Recipe, stage: TrainingStage, device: Device, features: Features
     ) -> None:
         del recipe
         self.stage, self.features = stage, features.get("content")
@@ -61,7 +61,7 @@ class DraftObjective:
         self.learning = [self.draft, *([self.judge] if self.discriminators else [])]
         self.fake: ColorBatch | None = None
 
-    def generator_loss(self, batch: Batch) -> Terms:
+    def generator_loss(self, batch: ColorizationBatch) -> Terms:
         """Give reconstruction, adversarial and content terms."""
         fake = self.draft(batch.line, batch.hint)
         self.fake = fake.detach()
@@ -79,7 +79,7 @@ class DraftObjective:
             terms["content"] = weights["content"] * loss
         return terms
 
-    def discriminator_loss(self, batch: Batch) -> Terms:
+    def discriminator_loss(self, batch: ColorizationBatch) -> Terms:
         """Tell the true colours from the last fakes: eq. (2). Without an adversary: nothing."""
         if not self.discriminators:
             return {}
@@ -88,7 +88,9 @@ class DraftObjective:
         real, fake = logits.chunk(2)
         return {"judge": adversarial.discriminator_loss(real, fake)}
 
-    def predict(self, generators: Mapping[str, nn.Module], batch: Batch) -> dict[str, Tensor]:
+    def predict(
+        self, generators: Mapping[str, nn.Module], batch: ColorizationBatch
+    ) -> dict[str, Tensor]:
         """Give the draft."""
         return {"draft": generators["draft"](batch.line, batch.hint)}
 
@@ -100,7 +102,7 @@ class ColorObjective:
     """
 
     def __init__(
-        self, pair: Pair, recipe: Recipe, stage: Stage, device: Device, features: Features
+        self, pair: Pair, recipe: Recipe, stage: TrainingStage, device: Device, features: Features
     ) -> None:
         del recipe, features
         self.stage, self.scale = stage, pair.colorization.draft_scale
@@ -113,22 +115,24 @@ class ColorObjective:
         self.color = device.share(generator)
         self.learning = [self.color]
 
-    def generator_loss(self, batch: Batch) -> Terms:
+    def generator_loss(self, batch: ColorizationBatch) -> Terms:
         """Give the reconstruction terms."""
         with torch.no_grad():
             draft = self.fast_drafter(batch.small_line, batch.hint).float()
             truth = F.avg_pool2d(batch.color, self.scale)
             draft = torch.where(batch.has_true_draft[:, None, None, None], truth, draft)
-            draft = damage(draft, batch)
+            draft = damage_draft(draft, batch)
         fake = self.color(batch.line, enlarge(draft, self.scale))
         return reconstruction_terms(fake, batch, self.stage)
 
-    def discriminator_loss(self, batch: Batch) -> Terms:
+    def discriminator_loss(self, batch: ColorizationBatch) -> Terms:
         """Give nothing: there is no adversary."""
         del batch
         return {}
 
-    def predict(self, generators: Mapping[str, nn.Module], batch: Batch) -> dict[str, Tensor]:
+    def predict(
+        self, generators: Mapping[str, nn.Module], batch: ColorizationBatch
+    ) -> dict[str, Tensor]:
         """Give the draft and the colours, without damage."""
         draft = self.drafter(batch.small_line, batch.hint).float()
         return {
@@ -137,7 +141,7 @@ class ColorObjective:
         }
 
 
-def damage(draft: ColorBatch, batch: Batch) -> ColorBatch:
+def damage_draft(draft: ColorBatch, batch: ColorizationBatch) -> ColorBatch:
     """Apply each sample's artifacts; `imaging.artifacts.apply_artifacts` does the same in NumPy."""
     moved = F.grid_sample(draft, batch.source.float(), padding_mode="border", align_corners=False)
     color, opacity = batch.spray[:, :3], batch.spray[:, 3:]

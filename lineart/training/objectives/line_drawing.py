@@ -14,8 +14,8 @@ from lineart.models.layers import LineBatch
 from lineart.models.line_drawing import DepthHead, SegmentationUNet
 from lineart.training.device import Device
 from lineart.training.objective import Features, Terms
-from lineart.training.objectives.judges import Judges
-from lineart.training.recipe import Recipe, Stage
+from lineart.training.objectives.discriminators import Discriminators
+from lineart.training.recipe import Recipe, TrainingStage
 from lineart.training.translation import UnpairedBatch
 
 HALF = 0.5
@@ -38,7 +38,7 @@ class LineDrawingObjective:
     """
 
     def __init__(
-        self, pair: Pair, recipe: Recipe, stage: Stage, device: Device, features: Features
+        self, pair: Pair, recipe: Recipe, stage: TrainingStage, device: Device, features: Features
     ) -> None:
         self.weights, self.features = stage.losses, features
         width = pair.arguments["width"]
@@ -48,7 +48,9 @@ class LineDrawingObjective:
         }
         channels = {"target": pair.translation.channels, "source": 3}
         judges = {domain: PatchDiscriminator(inputs, width) for domain, inputs in channels.items()}
-        self.judges = Judges(judges if "adversarial" in self.weights else {}, alone, device)
+        self.judges = Discriminators(
+            judges if "adversarial" in self.weights else {}, as_list, device
+        )
         self.discriminators = self.judges.networks
         self.heads = {
             name: device.place(head) for name, head in make_heads(recipe, stage, width).items()
@@ -66,7 +68,9 @@ class LineDrawingObjective:
         terms = self.meaning(drawing, batch)
         if "adversarial" in self.weights:
             # Eq. 1.
-            terms["adversarial"] = self.judges.fooled({"target": drawing, "source": fake_photo})
+            terms["adversarial"] = self.judges.generator_loss(
+                {"target": drawing, "source": fake_photo}
+            )
         if "cycle" in self.weights:
             # Eq. 4.
             back, style_back = to_photo(drawing).picture, to_drawing(fake_photo).picture
@@ -102,7 +106,7 @@ class LineDrawingObjective:
         return {"target": drawing, "back": generators["source"](drawing).picture}
 
 
-def make_heads(recipe: Recipe, stage: Stage, width: int) -> dict[str, nn.Module]:
+def make_heads(recipe: Recipe, stage: TrainingStage, width: int) -> dict[str, nn.Module]:
     """Give the networks that read drawings, by the loss term that trains them."""
     heads: dict[str, nn.Module] = {}
     if "geometry" in stage.losses:
@@ -112,6 +116,6 @@ def make_heads(recipe: Recipe, stage: Stage, width: int) -> dict[str, nn.Module]
     return heads
 
 
-def alone(logits: Float[Tensor, "B 1 MapH MapW"]) -> list[Float[Tensor, "B 1 MapH MapW"]]:
+def as_list(logits: Float[Tensor, "B 1 MapH MapW"]) -> list[Float[Tensor, "B 1 MapH MapW"]]:
     """Give the one map of a patch discriminator."""
     return [logits]

@@ -8,15 +8,15 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lineart.losses.attention import cam_loss
+from lineart.losses.cam import cam_loss
 from lineart.losses.reconstruction import l1
 from lineart.models import Pair
 from lineart.models.layers import ColorBatch
 from lineart.models.ugatit import Discriminator, Judged
 from lineart.training.device import Device
 from lineart.training.objective import Features, Terms
-from lineart.training.objectives.judges import Judges
-from lineart.training.recipe import Recipe, Stage
+from lineart.training.objectives.discriminators import Discriminators
+from lineart.training.recipe import Recipe, TrainingStage
 from lineart.training.translation import UnpairedBatch
 
 OTHER = {"target": "source", "source": "target"}
@@ -37,7 +37,7 @@ class UgatitObjective:
     """
 
     def __init__(
-        self, pair: Pair, recipe: Recipe, stage: Stage, device: Device, features: Features
+        self, pair: Pair, recipe: Recipe, stage: TrainingStage, device: Device, features: Features
     ) -> None:
         del recipe, features
         self.weights = stage.losses
@@ -48,7 +48,9 @@ class UgatitObjective:
         self.heads: dict[str, nn.Module] = {}
         width = pair.arguments["width"]
         judges = {domain: Discriminator(width) for domain in OTHER}
-        self.judges = Judges(judges if "adversarial" in self.weights else {}, answers, device)
+        self.judges = Discriminators(
+            judges if "adversarial" in self.weights else {}, answers, device
+        )
         self.discriminators = self.judges.networks
         self.shared = {name: device.share(module) for name, module in self.generators.items()}
         self.learning = [*self.shared.values(), *self.judges.shared.values()]
@@ -60,7 +62,7 @@ class UgatitObjective:
         pictures = {domain: fake.picture for domain, fake in fakes.items()}
         terms: Terms = {}
         if "adversarial" in self.weights:
-            terms["adversarial"] = self.judges.fooled(pictures)
+            terms["adversarial"] = self.judges.generator_loss(pictures)
         if "cycle" in self.weights:
             backs = {name: self.shared[name](pictures[OTHER[name]]).picture for name in OTHER}
             terms["cycle"] = distance(backs, reals)
@@ -86,12 +88,12 @@ class UgatitObjective:
         pictures = {
             "target": made.picture,
             "back": generators["source"](made.picture).picture,
-            "attention": show_heat(made.heat, made.picture),
+            "attention": show_heat(made.attention_map, made.picture),
         }
         judge = self.discriminators.get("target")
         if judge is not None:
             # Only in training does its spectral norm move.
-            near, far = judge.eval()(made.picture).heats
+            near, far = judge.eval()(made.picture).attention_maps
             judge.train()
             pictures["judge near"] = show_heat(near, made.picture)
             pictures["judge far"] = show_heat(far, made.picture)
@@ -109,9 +111,11 @@ def answers(judged: Judged) -> list[Tensor]:
 
 
 def show_heat(
-    heat: Float[Tensor, "B 1 HeatH HeatW"], picture: ColorBatch
+    attention_map: Float[Tensor, "B 1 HeatH HeatW"], picture: ColorBatch
 ) -> Float[Tensor, "B 1 H W"]:
     """Bring heat to -1..1, each picture's least to most, at the picture's size."""
-    least = heat.amin(dim=(2, 3), keepdim=True)
-    spread = (heat.amax(dim=(2, 3), keepdim=True) - least).clamp(min=1e-6)
-    return F.interpolate(2 * (heat - least) / spread - 1, size=picture.shape[2:], mode="bilinear")
+    least = attention_map.amin(dim=(2, 3), keepdim=True)
+    spread = (attention_map.amax(dim=(2, 3), keepdim=True) - least).clamp(min=1e-6)
+    return F.interpolate(
+        2 * (attention_map - least) / spread - 1, size=picture.shape[2:], mode="bilinear"
+    )

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from lineart.codec import encode_png
-from lineart.film.alone import Alone
-from lineart.film.colorization import open_coloring
 from lineart.film.frames import FilmFrame, assemble, list_pictures
-from lineart.film.index import Indexed, index_pictures
-from lineart.film.opening import Film, open_film
-from lineart.film.rows import STAGES, Work, pack_work
+from lineart.film.hashing import HashedFile, hash_pictures
+from lineart.film.inputs import FilmConfig, prepare_run
+from lineart.film.local_runner import LocalRunner
+from lineart.film.records import STAGES, WorkItem, pack_work
 from lineart.film.run import run_film
-from lineart.film.stages import GPU_BATCH, Job, Network, shrink
+from lineart.film.stages import GPU_BATCH, FilmJob, NetworkStage, shrink
+from lineart.film.tasks.colorize import open_colorize_task
 from lineart.sample_film import SampleFrame, sample_film
 from lineart.storage import Storage
 from lineart.weights import open_weights, read_weights
@@ -87,7 +87,7 @@ def color_alone(setting: Setting, output: Path, limit_s: float | None) -> Values
         RuntimeError: A frame failed.
     """
     root = setting.work / "film"
-    described = Film(
+    described = FilmConfig(
         pictures=str(root / "lines"),
         hints=str(root / "hints"),
         output=str(output),
@@ -95,9 +95,11 @@ def color_alone(setting: Setting, output: Path, limit_s: float | None) -> Values
         limit=SMALL_ALONE if setting.small else ALONE,
         limit_s=limit_s,
     )
-    opened = open_film(described, partial(open_coloring, network_size_px=setting.network_size_px))
+    opened = prepare_run(
+        described, partial(open_colorize_task, network_size_px=setting.network_size_px)
+    )
     begun = time.monotonic()
-    summary, rows = run_film(described, opened, Alone(), lambda _: None)
+    summary, rows = run_film(described, opened, LocalRunner(), lambda _: None)
     seconds = time.monotonic() - begun
     if summary.failed:
         raise RuntimeError(f"{summary.failed} of {summary.frames} frames failed")
@@ -123,14 +125,14 @@ def hash_frames(output: Path) -> dict[str, str]:
 
 
 def _time_actor(setting: Setting, limit_s: float | None) -> Values:
-    """Run `stages.Network` on a batch of shrunk drawings with hints, and on one."""
+    """Run `stages.NetworkStage` on a batch of shrunk drawings with hints, and on one."""
     weights = open_weights("default")
-    task = open_coloring(read_weights(weights), network_size_px=setting.network_size_px)
+    task = open_colorize_task(read_weights(weights), network_size_px=setting.network_size_px)
     lines = Storage.at(str(setting.work / "film" / "lines"))
-    job = Job(lines, Storage.at(str(setting.work / "film" / "actor")), None, task, limit_s)
+    job = FilmJob(lines, Storage.at(str(setting.work / "film" / "actor")), None, task, limit_s)
     frames = assemble(list_pictures(lines), [], "lines")[:GPU_BATCH]
     rows = _shrink_frames(job, frames)
-    network = Network(job, weights)
+    network = NetworkStage(job, weights)
     batch_s = setting.time(lambda: network(rows), 5)
     one_s = setting.time(lambda: network(rows[:1]), 5)
     return {
@@ -140,14 +142,14 @@ def _time_actor(setting: Setting, limit_s: float | None) -> Values:
     }
 
 
-def _shrink_frames(job: Job, frames: list[FilmFrame]) -> list[dict[str, Any]]:
+def _shrink_frames(job: FilmJob, frames: list[FilmFrame]) -> list[dict[str, Any]]:
     """Return drawings as the network takes them, with random hints: without, none are flooded."""
-    found = index_pictures(job.pictures, job.task.decode, None, [(f.source, None) for f in frames])
+    found = hash_pictures(job.pictures, job.task.decode, None, [(f.source, None) for f in frames])
     rows = []
     for seed, frame in enumerate(frames):
         indexed = found[frame.name]
-        assert isinstance(indexed, Indexed)
-        work = Work(frame.source, indexed.source_sha256, None, None, [frame.name])
+        assert isinstance(indexed, HashedFile)
+        work = WorkItem(frame.source, indexed.source_sha256, None, None, [frame.name])
         row = shrink(pack_work(work), replace(job, limit_s=None))
         hint = np.zeros(row["inputs"][1]["shape"], np.uint8)
         add_hints(hint, np.random.default_rng(seed))

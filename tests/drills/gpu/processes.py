@@ -17,8 +17,8 @@ from torch import distributed
 
 from lineart.storage import Storage
 from lineart.training import checkpoint
-from lineart.training.feed import LocalFeed
-from lineart.training.job import Job
+from lineart.training.dataloader import LocalLoader
+from lineart.training.job import TrainingJob
 from lineart.training.loop import train
 from lineart.training.recipes import RECIPES, tiny
 from tests.drills.gpu.networks import open_device
@@ -102,10 +102,10 @@ def _start(name: str, backend: str, world: int, folder: Path) -> Group:
     return Group(started, job.output, len(job.recipe.stages), time.monotonic())
 
 
-def _job(name: str, backend: str, folder: Path) -> Job:
+def _job(name: str, backend: str, folder: Path) -> TrainingJob:
     """Return a tiny training without frozen networks."""
     recipe = tiny(RECIPES[name]())
-    return Job(
+    return TrainingJob(
         recipe=recipe.without(recipe.features),
         data=Storage.at(str(folder / "shards")),
         output=Storage.at(str(folder / f"{name}-{backend}")),
@@ -117,7 +117,7 @@ def main(name: str, backend: str, rank: int, world: int, folder: Path) -> None:
     torch.set_num_threads(1)
     place = f"file://{folder}/group-{name}-{backend}"
     distributed.init_process_group(backend, init_method=place, rank=rank, world_size=world)
-    train(_job(name, backend, folder).open(open_device(), LocalFeed(0)))
+    train(_job(name, backend, folder).open(open_device(), LocalLoader(0)))
     distributed.destroy_process_group()
 
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from lineart.device import use_one_thread
 from lineart.storage import Storage
-from lineart.training.feed import Arrays, Maker, Order
+from lineart.training.dataloader import Arrays, Collator, SampleRange
 from lineart.training.recipe import Recipe
 from tests.drills.gpu.steps import open_pair, open_task
 
@@ -157,7 +157,7 @@ class PoolFeed:
     seen: list[int] = field(default_factory=list)
     """Samples that each stage was given."""
 
-    def __call__(self, maker: Maker, order: Order, rank: int) -> Iterator[Arrays]:
+    def __call__(self, maker: Collator, order: SampleRange, rank: int) -> Iterator[Arrays]:
         """Yield the batches of the next stage; those before need no more samples.
 
         Raises:

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from lineart.models import MODELS, Colorization, Pair, Translation
-from lineart.training.checkpoint import Checkpoint, Place
+from lineart.training.checkpoint import Checkpoint, CheckpointId
+from lineart.training.dataloader import Arrays
 from lineart.training.device import Device
-from lineart.training.feed import Arrays
-from lineart.training.learner import Learner
 from lineart.training.recipe import Recipe
 from lineart.training.recipes import RECIPES, tiny
-from lineart.training.tasks import TASKS, Task
+from lineart.training.stage_trainer import StageTrainer
+from lineart.training.tasks import TASKS, TrainingTask
 from tests.drills.gpu.networks import open_device, open_reference
 from tests.drills.gpu.parts import Cases, Values
 from tests.drills.gpu.setting import Setting
@@ -71,12 +71,12 @@ def _compare_steps(setting: Setting, recipe: Recipe, number: int) -> Values:
     }
 
 
-def _resume(setting: Setting, learner: Learner, number: int, arrays: Arrays) -> Values:
+def _resume(setting: Setting, learner: StageTrainer, number: int, arrays: Arrays) -> Values:
     """Take the second step in a learner that goes on, and in one that is given its state."""
     nothing = replace(open_pair(learner.recipe), generators={})
     state = {name: tensor.clone() for name, tensor in learner.tensors(nothing).items()}
     other = open_learner(learner.recipe, number, learner.device)
-    other.restore(Checkpoint(Place(number, learner.stage.batch_size), state))
+    other.restore(Checkpoint(CheckpointId(number, learner.stage.batch_size), state))
     losses, ends = [], []
     for one in (learner, other):
         torch.manual_seed(1)
@@ -126,17 +126,17 @@ def open_pair(recipe: Recipe) -> Pair:
         return MODELS[recipe.model](**recipe.arguments)
 
 
-def open_task(recipe: Recipe) -> Task:
+def open_task(recipe: Recipe) -> TrainingTask:
     """Return what a recipe's pair is trained for."""
     return TASKS[type(open_pair(recipe).task)]
 
 
-def open_learner(recipe: Recipe, number: int, device: Device) -> Learner:
+def open_learner(recipe: Recipe, number: int, device: Device) -> StageTrainer:
     """Open a stage with the same random weights on every device."""
     torch.manual_seed(0)
     pair = MODELS[recipe.model](**recipe.arguments)
     frozen = {name: module.to(device.device) for name, module in STAND_INS.items()}
-    return Learner(recipe, number, pair, device, frozen)
+    return StageTrainer(recipe, number, pair, device, frozen)
 
 
 def random_arrays(recipe: Recipe, number: int, count: int) -> Arrays:
@@ -192,7 +192,7 @@ def _pixels(rng: np.random.Generator, *shape: int) -> np.ndarray:
     return rng.integers(0, 256, shape, dtype=np.uint8)
 
 
-def _bring(learner: Learner, arrays: Arrays) -> Any:
+def _bring(learner: StageTrainer, arrays: Arrays) -> Any:
     """Return arrays as a batch on a learner's device."""
     return open_task(learner.recipe).to_batch(arrays, learner.device.device)
 

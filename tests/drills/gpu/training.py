@@ -11,9 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from lineart.storage import Storage
-from lineart.training.loop import WEIGHTS, Run, train
-from lineart.training.recipe import Recipe, Stage
-from lineart.training.record import GRIDS, SCALARS, read_scalars
+from lineart.training.loop import WEIGHTS, TrainingRun, train
+from lineart.training.recipe import Recipe, TrainingStage
+from lineart.training.run_log import GRIDS, SCALARS, read_scalars
 from tests.drills.gpu.networks import open_device
 from tests.drills.gpu.parts import Values
 from tests.drills.gpu.samples import Factory, OutOfTimeError, PoolFeed, read_batches
@@ -56,7 +56,7 @@ def learn(setting: Setting, factory: Factory) -> Values:
         recipe, step_ms = plan(setting, factory, ends_at)
         feed = PoolFeed(factory, ends_at)
         task, device = open_task(recipe), open_device()
-        run = Run(
+        run = TrainingRun(
             recipe=recipe,
             training=task.open(setting.data, "train", recipe),
             validation=task.open(setting.data, "validation", recipe),
@@ -100,7 +100,7 @@ def plan(setting: Setting, factory: Factory, ends_at: float) -> tuple[Recipe, li
     return replace(factory.recipe, stages=tuple(planned)), step_ms
 
 
-def _fit(stage: Stage, step_s: float, seconds: float, *, is_tiny: bool) -> Stage:
+def _fit(stage: TrainingStage, step_s: float, seconds: float, *, is_tiny: bool) -> TrainingStage:
     """Return a stage of as many steps as fit into the time; at least one between checkpoints."""
     saves = SMALL_SAVES if is_tiny else SAVES
     steps = saves if is_tiny else max(saves, int(seconds / step_s))

@@ -1,0 +1,164 @@
+"""Which pictures are worth learning from, which are there twice, and who stands on which side."""
+
+import hashlib
+import io
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from natsort import natsorted
+from pyarrow import parquet
+
+from lineart.datasets.filter_bounds import Filter
+from lineart.image import Frame
+from lineart.imaging.quality import Measured, hamming
+
+HASH_BITS = 64
+
+
+class Refusal(NamedTuple):
+    """Why a picture is not taken: a row of `refused.parquet`."""
+
+    name: str
+    reason: str
+    measured: float | None
+    threshold: float | None
+    message: str
+
+
+REFUSAL_SCHEMA = pa.schema(
+    {
+        "name": pa.string(), "reason": pa.string(), "measured": pa.float64(),
+        "threshold": pa.float64(), "message": pa.string(),
+    }
+)  # fmt: skip
+
+
+def refusals_to_parquet(refusals: Sequence[Refusal]) -> bytes:
+    """Write refusals as one Parquet file, in natural order of their names."""
+    rows = [item._asdict() for item in natsorted(refusals, key=lambda item: item.name)]
+    sink = io.BytesIO()
+    parquet.write_table(pa.Table.from_pylist(rows, schema=REFUSAL_SCHEMA), sink)
+    return sink.getvalue()
+
+
+def refusal(name: str, measured: Measured, bounds: Filter) -> Refusal | None:
+    """Judge a picture; None: it is taken."""
+    m, b = measured, bounds
+    below = (
+        ("small", m.short_side_px, b.min_short_side, "pixels on the short side"),
+        ("monochrome", m.colored_share, b.min_colored, "of the pixels are coloured"),
+        ("low key", m.highest, b.min_highest, "is the luminance of the brightest 2 %"),
+    )
+    above = (
+        ("high key", m.bright_share, b.max_bright, "of the pixels are bright"),
+        ("high key", m.deepest, b.max_deepest, "is the luminance of the darkest 2 %"),
+        ("low key", m.dark_share, b.max_dark, "of the pixels are dark"),
+        ("leaning tone", m.tone_share, b.max_tone, "of the pixels are of one tone"),
+        ("leaning colour", m.hue_share, b.max_hue, "of the pixels are of one hue"),
+    )
+    for reason, value, bound, what in below:
+        if value < bound:
+            text = f"{value:g} {what}, less than {bound:g}"
+            return Refusal(name, reason, float(value), float(bound), text)
+    for reason, value, bound, what in above:
+        if value > bound:
+            text = f"{value:g} {what}, more than {bound:g}"
+            return Refusal(name, reason, float(value), float(bound), text)
+    return None
+
+
+def blank(name: str, color: Frame, bounds: Filter) -> Refusal | None:
+    """Judge whether there is anything on a picture; None: it is taken.
+
+    A few thin lines are something, though 98 % of the pixels are of one value.
+    """
+    found, least = int(np.ptp(color)), bounds.min_range
+    if found >= least:
+        return None
+    text = f"{found} levels lie between its darkest and brightest value, less than {least}"
+    return Refusal(name, "blank", float(found), float(least), text)
+
+
+class Twin(NamedTuple):
+    """A picture that is nearly one that came before it."""
+
+    copy: int
+    original: int
+    distance: int
+    """Bits in which their hashes differ."""
+
+
+def find_twins(hashes: Sequence[int], max_distance: int) -> Iterator[Twin]:
+    """Find pictures whose 64-bit hashes differ in few bits from that of an earlier, kept one.
+
+    Hashes that differ in d bits agree in at least one of d + 1 bands, so that only pictures that
+    share a band are compared. Each is held against kept ones alone: the first of a family stays.
+    A negative distance finds nothing.
+    """
+    if max_distance < 0:
+        return
+    bands = list(_bands(max_distance + 1))
+    kept: list[dict[int, list[int]]] = [defaultdict(list) for _ in bands]
+    seen: dict[int, int] = {}
+    for index, value in enumerate(hashes):
+        original = seen.get(value)
+        if original is None:
+            original = _nearest(value, _neighbors(value, bands, kept), hashes, max_distance)
+        if original is not None:
+            yield Twin(index, original, hamming(value, hashes[original]))
+            continue
+        seen[value] = index
+        for (shift, mask), table in zip(bands, kept, strict=True):
+            table[value >> shift & mask].append(index)
+
+
+def _bands(count: int) -> Iterator[tuple[int, int]]:
+    """Divide 64 bits into bands as equal as can be: shift and mask of each."""
+    edges = [round(HASH_BITS * i / count) for i in range(count + 1)]
+    for low, high in pairwise(edges):
+        yield low, (1 << high - low) - 1
+
+
+def _neighbors(
+    value: int, bands: list[tuple[int, int]], kept: list[dict[int, list[int]]]
+) -> Iterator[int]:
+    """Give the kept pictures that share a band, some more than once."""
+    for (shift, mask), table in zip(bands, kept, strict=True):
+        yield from table.get(value >> shift & mask, ())
+
+
+def _nearest(
+    value: int, candidates: Iterable[int], hashes: Sequence[int], max_distance: int
+) -> int | None:
+    """Give the nearest candidate within the distance; of equally near ones the first."""
+    found = ((hamming(value, hashes[index]), index) for index in candidates)
+    near = min((pair for pair in found if pair[0] <= max_distance), default=None)
+    return None if near is None else near[1]
+
+
+def is_validation(group: str, share: float) -> bool:
+    """Put a group on a side by its name alone: about `share` of all groups are for validation."""
+    digest = hashlib.sha256(group.encode()).digest()
+    return int.from_bytes(digest[:8], "big") < share * 2**64
+
+
+def divide(sizes: Sequence[int], limit: int) -> list[list[int]]:
+    """Divide the numbers of a list into runs of about equal size, which is about `limit` at most.
+
+    Args:
+        sizes: Size of each item.
+        limit: Size that a run should not exceed; by less than one item it may.
+    """
+    total = sum(sizes)
+    count = max(1, -(-total // limit))
+    runs: list[list[int]] = [[] for _ in range(count)]
+    before = 0
+    for index, size in enumerate(sizes):
+        # Items of no size at the end belong to the last run.
+        runs[min(before * count // max(1, total), count - 1)].append(index)
+        before += size
+    return [run for run in runs if run]

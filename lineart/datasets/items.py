@@ -1,0 +1,297 @@
+"""What a folder of pictures offers: pages, each with a picture, or several in boxes."""
+
+import csv
+import hashlib
+import io
+import json
+import posixpath
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import PurePosixPath
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import UInt8
+from natsort import natsorted
+from pyarrow import parquet
+
+from lineart.codec import decode_color, decode_line
+from lineart.datasets.layouts import Files, Finder, Half, find_colored
+from lineart.datasets.maps import DEPTHS, LABELS, Kind, fit
+from lineart.image import Depth, Frame, Labels, Line
+from lineart.storage import Storage
+
+Box = tuple[int, int, int, int]
+"""Left, top, right, bottom in pixels; right and bottom are outside."""
+
+
+class Item(NamedTuple):
+    """One file, or one row of a Parquet file."""
+
+    name: str
+    files: Files
+    row: int | None
+    """Number in a Parquet file; None for a file that is a picture."""
+    boxes: tuple[Box, ...] | None
+    licence: str | None
+    author: str | None
+    other_licences: tuple[tuple[str, str | None], ...] = ()
+    """Of the files that belong to it, by their paths."""
+
+
+class Crop(NamedTuple):
+    """A picture of a page: the whole page, or what a box holds."""
+
+    name: str
+    color: Frame
+    line: Line | None
+    data: bytes | None
+    """The picture's file, where it is the whole page; its line drawing's beside it."""
+    line_data: bytes | None
+    page_sha256: str
+    """Of the whole page's pixels and size."""
+    segmentation: Labels | None = None
+    depth: Depth | None = None
+
+
+@dataclass(frozen=True)
+class Query:
+    """What of a folder is looked at, and what is known of it besides.
+
+    Raises:
+        ValueError: a pattern is no regular expression.
+    """
+
+    include: tuple[str, ...] = ()
+    """Regular expressions; one of them is found in the path. None: everything."""
+    exclude: tuple[str, ...] = ()
+    boxes: Mapping[str, tuple[Box, ...]] | None = None
+    """Path below the images, or the file's name alone -> boxes."""
+    provenance: Mapping[str, tuple[str | None, str | None]] | None = None
+    """Path -> licence and author."""
+    find: Finder = find_colored
+    """Knows the layout."""
+
+    def __post_init__(self) -> None:
+        for pattern in (*self.include, *self.exclude):
+            check_pattern(pattern)
+
+    def takes(self, path: str) -> bool:
+        """Tell whether a path is looked at."""
+        included = not self.include or any(re.search(p, path) for p in self.include)
+        return included and not any(re.search(p, path) for p in self.exclude)
+
+    def boxes_of(self, path: str) -> tuple[Box, ...] | None:
+        """Give the boxes of a page; None: all of it is one picture."""
+        boxes = self.boxes or {}
+        return boxes.get(path, boxes.get(posixpath.basename(path)))
+
+    def origin(self, path: str) -> tuple[str | None, str | None]:
+        """Give licence and author of a file, as far as they are known."""
+        return (self.provenance or {}).get(path, (None, None))
+
+
+def list_pages(images: Storage, offer: Query) -> list[Item]:
+    """List the pages of a folder, in natural order of their names.
+
+    Raises:
+        FileNotFoundError: no such folder.
+        ValueError: there is nothing, two pages have one name, or a Parquet file has no pictures.
+    """
+    images.check()
+    pages: list[Item] = []
+    for files in offer.find(sorted(entry.path for entry in images.entries())):
+        if offer.takes(files.path):
+            is_table = files.path.endswith(".parquet")
+            pages += _rows(images, files, offer) if is_table else [_file_page(files, offer)]
+    twice = [name for name, count in Counter(page.name for page in pages).items() if count > 1]
+    if twice:
+        raise ValueError(f"{images.uri}: {len(twice)} names stand twice, one is {twice[0]}")
+    if not pages:
+        raise ValueError(f"{images.uri} holds no pictures, or none that is included")
+    return natsorted(pages, key=lambda page: page.name)
+
+
+def read_page(images: Storage, page: Item) -> list[Crop]:
+    """Decode the pictures of a page.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is no picture, or its line drawing is none or of another size.
+    """
+    files = page.files
+    data = images.read(files.path) if page.row is None else _cell(images, files.path, page.row)
+    color = decode_color(data)
+    line_data = None if files.line is None else images.read(files.line)
+    whole = Crop(
+        name=page.name,
+        color=color if files.half is None else _half(color, files.half),
+        line=None if line_data is None else _line(files, line_data, color),
+        data=data if files.half is None else None,
+        line_data=line_data,
+        page_sha256=sha256(color),
+        segmentation=_map(images, files.segmentation, LABELS, color),
+        depth=_map(images, files.depth, DEPTHS[files.depth_kind], color),
+    )
+    return [whole] if page.boxes is None else list(_in_boxes(whole, page.boxes))
+
+
+def read_boxes(text: bytes) -> dict[str, tuple[Box, ...]]:
+    """Read `{file name: [[x0, y0, x1, y1], ...]}`.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    try:
+        boxes = json.loads(text)
+        return {str(name): tuple(_box(box) for box in found) for name, found in boxes.items()}
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"boxes are {{file name: [[x0, y0, x1, y1], ...]}} in whole pixels: {error}"
+        ) from error
+
+
+def read_provenance(text: bytes) -> dict[str, tuple[str | None, str | None]]:
+    """Read a table with the columns file, licence, author.
+
+    Raises:
+        ValueError: a column is missing.
+    """
+    rows = csv.DictReader(io.StringIO(text.decode("utf-8-sig"), newline=""))
+    missing = {"file", "licence", "author"} - set(rows.fieldnames or ())
+    if missing:
+        raise ValueError(f"the provenance has no column {', '.join(sorted(missing))}")
+    return {row["file"]: (row["licence"] or None, row["author"] or None) for row in rows}
+
+
+def source(path: str) -> str:
+    """Name where a picture comes from: its folders, without a last `color`."""
+    folders = PurePosixPath(path).parts[:-1]
+    return "/".join(folders[:-1] if folders[-1:] == ("color",) else folders)
+
+
+def sha256(image: Frame | Line) -> str:
+    """Hash a picture's size and pixels."""
+    height, width = image.shape[:2]
+    pixels = hashlib.sha256(f"{height}x{width}:".encode())
+    pixels.update(np.ascontiguousarray(image).data)
+    return pixels.hexdigest()
+
+
+def check_pattern(pattern: str) -> None:
+    """Make sure that a text is a regular expression.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"{pattern!r} is no regular expression: {error}") from error
+
+
+def _file_page(files: Files, offer: Query) -> Item:
+    path, others = files.path, filter(None, (files.line, files.segmentation, files.depth))
+    licences = tuple((other, offer.origin(other)[0]) for other in others)
+    return Item(path, files, None, offer.boxes_of(path), *offer.origin(path), licences)
+
+
+def _rows(images: Storage, files: Files, offer: Query) -> Iterator[Item]:
+    """List the rows of a Parquet file by its light columns."""
+    path = files.path
+    try:
+        with closing(images.open_file(path)) as stream:
+            file = parquet.ParquetFile(stream)
+            known = file.schema_arrow.names
+            light = [name for name in ("name", "licence", "author") if name in known]
+            table = file.read(columns=light)
+            if "image" not in known:
+                raise ValueError("no column image")
+    except (pa.ArrowException, ValueError) as error:
+        raise ValueError(f"{images.uri}/{path} holds no pictures: {error}") from error
+    licence, author = offer.origin(path)
+    for row in range(file.metadata.num_rows):
+        own: dict[str, Any] = {name: table[name][row].as_py() for name in light}
+        name = f"{path}/{own.get('name') or row}"
+        origin = own.get("licence") or licence, own.get("author") or author
+        yield Item(name, files, row, offer.boxes_of(name), *origin)
+
+
+def _cell(images: Storage, path: str, row: int) -> bytes:
+    """Read one picture of a Parquet file."""
+    starts = _row_groups(images, path)
+    group = next(i for i in reversed(range(len(starts))) if starts[i] <= row)
+    data = _row_group(images, path, group)[row - starts[group]].as_py()
+    if data is None:
+        raise ValueError("the row holds no picture")
+    return bytes(data)
+
+
+@lru_cache(maxsize=4)
+def _row_groups(images: Storage, path: str) -> tuple[int, ...]:
+    """Give the first row of each row group."""
+    with closing(images.open_file(path)) as stream:
+        meta = parquet.ParquetFile(stream).metadata
+    counts = [meta.row_group(i).num_rows for i in range(meta.num_row_groups)]
+    return tuple(sum(counts[:i]) for i in range(len(counts)))
+
+
+@lru_cache(maxsize=1)
+def _row_group(images: Storage, path: str, group: int) -> pa.ChunkedArray:
+    with closing(images.open_file(path)) as stream:
+        return parquet.ParquetFile(stream).read_row_group(group, columns=["image"])["image"]
+
+
+def _line(files: Files, data: bytes, color: Frame) -> Line:
+    try:
+        line = decode_line(data)
+    except ValueError as error:
+        raise ValueError(f"its line drawing {files.line}: {error}") from error
+    if line.shape != color.shape[:2]:
+        (height, width), (own_height, own_width) = color.shape[:2], line.shape
+        raise ValueError(
+            f"its line drawing {files.line} has {own_width}x{own_height} pixels in place of "
+            f"{width}x{height}"
+        )
+    return line
+
+
+def _map(images: Storage, path: str | None, kind: Kind, color: Frame) -> Any:
+    """Read a map of a picture, at the size of the picture."""
+    try:
+        return None if path is None else fit(kind, images.read(path), color.shape[:2])
+    except ValueError as error:
+        raise ValueError(f"its map {path}: {error}") from error
+
+
+def _half(color: Frame, half: Half) -> UInt8[np.ndarray, "Side Side 3"]:
+    """Cut one of two squares that lie side by side."""
+    height, width = color.shape[:2]
+    if width != 2 * height:
+        raise ValueError(f"{width}x{height} pixels are not two squares side by side")
+    return (color[:, :height] if half == "left" else color[:, height:]).copy()
+
+
+def _in_boxes(page: Crop, boxes: Iterable[Box]) -> Iterator[Crop]:
+    """Cut boxes, as far as they lie in the page."""
+    for k, box in enumerate(boxes):
+        x0, y0, x1, y1 = (max(0, edge) for edge in box)
+        images = page.color, page.line, page.segmentation, page.depth
+        color, line, segmentation, depth = (
+            None if image is None else image[y0:y1, x0:x1].copy() for image in images
+        )
+        assert color is not None
+        name, digest = f"{page.name}#{k}", page.page_sha256
+        yield Crop(name, color, line, None, None, digest, segmentation, depth)
+
+
+def _box(values: Iterable[Any]) -> Box:
+    x0, y0, x1, y1 = values
+    if not all(isinstance(value, int) for value in (x0, y0, x1, y1)) or x1 <= x0 or y1 <= y0:
+        raise ValueError(f"{[x0, y0, x1, y1]} is no box")
+    return x0, y0, x1, y1

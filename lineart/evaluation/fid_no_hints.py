@@ -1,0 +1,103 @@
+"""Protocol `paper_001`: FID without hints at 512; PSNR and SSIM of pictures of 1,500 px and more.
+
+Both sizes are those of the paper, and can be chosen.
+
+Source:
+    Paper 001, 4.4 and table 2: lines by XDoG, and real pairs of line and colour, each by itself.
+    Pictures are coloured at 512, their lines laid over them by frequency separation (3.4), and
+    compared with the original at its own size.
+"""
+
+from lineart.datasets.samples import Picture
+from lineart.evaluation.colorization import extract_features, plan_coloring
+from lineart.evaluation.colors import MOST_DB
+from lineart.evaluation.contact_sheet import strip
+from lineart.evaluation.inputs import EvaluationUnit, read_unit
+from lineart.evaluation.methods import methods_at
+from lineart.evaluation.request import Request
+from lineart.evaluation.trials import XDOG_SIGMA
+from lineart.evaluation.types import EvaluationPlan, Finding, ScoreRow
+from lineart.image import Frame, Line, fit_short_side, resize
+from lineart.imaging.extraction import xdog
+from lineart.imaging.frequency import compose
+from lineart.imaging.hints import no_hints
+from lineart.metrics import leakage, psnr, ssim
+
+XDOG, DRAWN = "XDoG lines", "drawn lines"
+
+
+def plan_fid_no_hints(request: Request) -> EvaluationPlan:
+    """Plan the protocol; raises as `plan_coloring`."""
+    scores = ("psnr_full", "ssim_full", "leakage")
+    about = (
+        f"Coloured without hints at a short side of {request.network_size}, lines laid over. "
+        f"Distances: at {request.network_size}, against the pictures. PSNR and SSIM: at the "
+        f"picture's own size, of pictures whose short side is {request.full_size:,} px or more. "
+        f"Leakage: colours below the lines, at {request.network_size}."
+    )
+    return plan_coloring(request, judge, scores=scores, kinds=("frechet",), about=about)
+
+
+def judge(request: Request, unit: EvaluationUnit) -> Finding:
+    """Colour a picture in every way; its features, and if it is large its scores."""
+    set_name, picture, color, line = prepare(request, unit)
+    colors = fill_all(request, line)
+    made: dict[str, Frame] = {way: compose(one, line) for way, one in colors.items()}
+    short_side_px = min(picture.color.shape[:2])
+    full = compare_full(request, picture) if short_side_px >= request.full_size else {}
+    rows = []
+    for way, one in colors.items():
+        leak = leakage(one, line)
+        values = full.get(way, {}) | ({} if leak is None else {"leakage": leak})
+        rows.append(ScoreRow((set_name,), unit.name, request.group_of(unit.name), way, values, 0))
+    shown = {"drawing": line, **made, "picture": color}
+    return Finding(
+        rows,
+        extract_features(request, set_name, color, made, 0),
+        {set_name: strip(picture.name, shown)} if unit.is_shown else {},
+        list(notes(request, short_side_px)),
+    )
+
+
+def prepare(request: Request, unit: EvaluationUnit) -> tuple[str, Picture, Frame, Line]:
+    """Read a picture; give its set, itself, and its colours and lines as networks see them."""
+    picture = read_unit(unit)
+    color = resize(picture.color, fit_short_side(picture.color.shape[:2], request.network_size))
+    kind = XDOG if picture.line is None else DRAWN
+    return f"{unit.place}, {kind}", picture, color, draw(picture, color)
+
+
+def draw(picture: Picture, color: Frame) -> Line:
+    """Give the drawn lines at the size of `color`, or extract them from it."""
+    if picture.line is None:
+        return xdog(color, sigma=XDOG_SIGMA)
+    return resize(picture.line, color.shape[:2])
+
+
+def fill_all(request: Request, line: Line) -> dict[str, Frame]:
+    """Colour a drawing in every way, without hints."""
+    ways = methods_at(0, request)
+    return {way: fill(line, no_hints(line.shape)) for way, fill in ways.items()}
+
+
+def compare_full(request: Request, picture: Picture) -> dict[str, dict[str, float]]:
+    """Colour a picture's lines of full size as a film's, and compare with the picture."""
+    line = draw(picture, picture.color)
+    small = resize(line, fit_short_side(line.shape, request.network_size))
+    found = {}
+    for way, color in fill_all(request, small).items():
+        made = compose(color, line)
+        found[way] = {
+            "psnr_full": min(MOST_DB, psnr(made, picture.color)),
+            "ssim_full": ssim(made, picture.color),
+        }
+    return found
+
+
+def notes(request: Request, short_side_px: int) -> list[str]:
+    """Say what does not hold for a picture of this size."""
+    if short_side_px >= request.full_size:
+        return []
+    is_small = short_side_px < request.network_size
+    small = [f"short side below {request.network_size} px: enlarged"] if is_small else []
+    return [*small, f"short side below {request.full_size:,} px: without PSNR and SSIM"]

@@ -1,0 +1,191 @@
+"""Pictures to judge by: a folder of pictures and pairs, or prepared shards."""
+
+import posixpath
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import groupby
+from pathlib import PurePosixPath
+from typing import NamedTuple, Protocol
+
+from lineart.codec import decode_color, decode_line
+from lineart.datasets.samples import Picture, Pictures
+from lineart.datasets.shards import INDEX, Shards
+from lineart.evaluation.request import Request, split
+from lineart.film.frames import IMAGE_SUFFIXES
+from lineart.storage import Storage
+
+
+class NamedPictures(Pictures, Protocol):
+    """Pictures with names; `Folder` and `datasets.shards.Shards` are such."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """What each picture is called."""
+        ...
+
+
+class Folder:
+    """All pictures below a folder; `.../line/NAME` are the drawn lines of `.../color/NAME`.
+
+    A picture's source is the folder that it, or its `color`, lies in.
+
+    Raises:
+        ValueError: there is no picture.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        paths = sorted(entry.path for entry in storage.entries() if is_picture(entry.path))
+        colored = {posixpath.dirname(path) for path in paths if "color" in folders(path)[-1:]}
+        lines = [path for path in paths if sibling(posixpath.dirname(path)) in colored]
+        self.storage = storage
+        self.lines = {posixpath.splitext(path)[0]: path for path in lines}
+        self.names = [path for path in paths if path not in set(lines)]
+        self.sources: Sequence[str] = [self._source(name) for name in self.names]
+        if not self.names:
+            raise ValueError(f"there is no picture in {storage.uri}")
+
+    def read(self, index: int) -> Picture:
+        """Give a picture at the size of its file.
+
+        Raises:
+            ValueError: it cannot be read, or its lines are of another size.
+        """
+        name = self.names[index]
+        color = decode_color(self.storage.read(name))
+        folder, file = posixpath.split(posixpath.splitext(name)[0])
+        line_name = self.lines.get(f"{posixpath.dirname(folder)}/line/{file}".lstrip("/"))
+        if posixpath.basename(folder) != "color" or line_name is None:
+            return Picture(name, color, None)
+        line = decode_line(self.storage.read(line_name))
+        if line.shape != color.shape[:2]:
+            raise ValueError(f"{line_name} is {line.shape}, but its colours are {color.shape[:2]}")
+        return Picture(name, color, line)
+
+    def _source(self, name: str) -> str:
+        parts = folders(name)
+        return posixpath.join(self.storage.name, *parts[: -1 if parts[-1:] == ["color"] else None])
+
+
+def is_picture(path: str) -> bool:
+    """Tell whether a path ends like a picture's."""
+    return posixpath.splitext(path)[1].lower() in IMAGE_SUFFIXES
+
+
+def folders(path: str) -> list[str]:
+    """Give the names of the folders that a file lies in."""
+    return list(PurePosixPath(path).parts[:-1])
+
+
+def sibling(folder: str) -> str | None:
+    """Give the folder of colours that belongs to a folder of lines; None for another folder."""
+    above, name = posixpath.split(folder)
+    return posixpath.join(above, "color") if name == "line" else None
+
+
+def open_pictures(storage: Storage) -> NamedPictures:
+    """Open prepared shards, or a folder of pictures.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        ValueError: there is no picture, or the shards cannot be read.
+    """
+    storage.check()
+    return Shards(storage) if storage.exists(INDEX) else Folder(storage)
+
+
+def choose(pictures: NamedPictures, limit: int | None, only: Iterable[str] | None) -> Iterator[int]:
+    """Give the numbers of at most `limit` pictures of each source, evenly spread.
+
+    Args:
+        pictures: What to choose from.
+        limit: Pictures of a source; None for all.
+        only: Names, perhaps with further folders before them, of the pictures that may be chosen.
+    """
+    tails = None if only is None else {tail for name in only for tail in _tails(name)}
+    by_source = sorted(range(len(pictures.names)), key=lambda i: (pictures.sources[i], i))
+    for _, group in groupby(by_source, key=lambda i: pictures.sources[i]):
+        numbers = [i for i in group if tails is None or pictures.names[i] in tails]
+        count = len(numbers) if limit is None else min(limit, len(numbers))
+        yield from (numbers[place * len(numbers) // count] for place in range(count))
+
+
+def _tails(name: str) -> Iterator[str]:
+    """Give a name, and it without its first folder, and so on."""
+    parts = name.split("/")
+    yield from ("/".join(parts[start:]) for start in range(len(parts)))
+
+
+class EvaluationUnit(NamedTuple):
+    """A picture to judge by."""
+
+    uri: str
+    """The place that it lies in."""
+    place: str
+    """What that is called; no other place is."""
+    number: int
+    name: str
+    """With its place's: places may hold pictures of one name."""
+    is_shown: bool = False
+
+
+@lru_cache(maxsize=16)
+def open_place(uri: str) -> NamedPictures:
+    """Open a place once in each process; raises as `open_pictures`."""
+    return open_pictures(Storage.at(uri))
+
+
+def find_units(request: Request, places: str) -> list[EvaluationUnit]:
+    """Choose the pictures of every place, and those to show.
+
+    Args:
+        request: Says how many, and which.
+        places: Addresses with commas between.
+
+    Raises:
+        ValueError: there is no picture, or a place is named twice.
+        OSError: a place is not there.
+    """
+    only = None if request.only is None else Shards(Storage.at(request.only)).names
+    units = []
+    for uri, place in name_places(split(places)).items():
+        pictures = open_place(uri)
+        allowed = only if isinstance(pictures, Folder) else None
+        units += [
+            EvaluationUnit(uri, place, number, posixpath.join(place, pictures.names[number]))
+            for number in choose(pictures, request.limit, allowed)
+        ]
+    if not units:
+        raise ValueError(f"there is no picture to judge in {places}")
+    shown = {place * len(units) // max(request.sheet, 1) for place in range(request.sheet)}
+    return [unit._replace(is_shown=number in shown) for number, unit in enumerate(units)]
+
+
+def name_places(uris: Sequence[str]) -> dict[str, str]:
+    """Give each place its last folder for a name, or as many more as tell all places apart.
+
+    Raises:
+        ValueError: a place is named twice.
+    """
+    storages = [Storage.at(uri) for uri in uris]
+    if twice := [storage.uri for storage in storages if storages.count(storage) > 1]:
+        raise ValueError(f"{twice[0]} is named twice")
+    parts = [storage.root.strip("/").split("/") for storage in storages]
+    for depth in range(1, max(map(len, parts), default=0) + 1):
+        names = ["/".join(part[-depth:]) for part in parts]
+        if len(set(names)) == len(names):
+            return dict(zip(uris, names, strict=True))
+    return {uri: storage.uri for uri, storage in zip(uris, storages, strict=True)}
+
+
+def read_unit(unit: EvaluationUnit) -> Picture:
+    """Read a picture; raises as `Pictures.read`."""
+    return open_place(unit.uri).read(unit.number)
+
+
+def source_of(unit: EvaluationUnit) -> str:
+    """Give the folder that a picture comes from."""
+    pictures = open_place(unit.uri)
+    source = pictures.sources[unit.number]
+    if isinstance(pictures, Folder):
+        return unit.place + source.removeprefix(pictures.storage.name)
+    return source

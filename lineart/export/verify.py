@@ -1,0 +1,152 @@
+"""What ONNX Runtime makes of a file, beside what PyTorch makes of the pair in float32."""
+
+from typing import Final, NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from onnxruntime import InferenceSession
+from torch import Tensor, nn
+
+from lineart.export.networks import IOSpec, tensors_of
+from lineart.imaging.hints import pool_hints, sample_hints
+from lineart.inference import Colorizer, Translator
+from lineart.models import Pair
+from lineart.models.hint_maps import flood_hints
+from lineart.onnx_inference import open_session
+
+BOUNDS: Final = {False: 1e-3, True: 0.05}
+"""Half precision or not -> largest difference of a network's values, of -1..1."""
+LEVELS: Final = {False: 1, True: 6}
+"""The same for a picture's levels, of 255."""
+WAYS_OUT: Final = {
+    False: "their numbers grow too large, as those of networks that were hardly trained do",
+    True: "leave out --fp16",
+}
+SIZES: Final = ((1, (70, 97)), (3, (64, 130)))
+"""Batches, heights and widths of the pictures that are compared."""
+HINTS: Final = (16, 140)
+FLOODED_SIZE: Final = (256, 384)
+
+Pictures = UInt8[np.ndarray, "B H W ..."]
+
+
+def compare_network(data: bytes, generator: nn.Module, plugs: IOSpec, *, half: bool) -> float:
+    """Give the largest difference over two batch sizes, and two sizes where it takes them.
+
+    Attention's sums and logits have no range of their own: theirs is a part of the largest.
+
+    Raises:
+        ValueError: it is above its bound.
+    """
+    session, differences = open_session(data), []
+    for count, scale in ((1, (2, 1)), (3, (2, 3))):
+        examples = plugs.draw_inputs(count, scale, seed=count)
+        with torch.inference_mode():
+            truths = tensors_of(generator(*examples))
+        feed = {name: example.numpy() for name, example in zip(plugs.inputs, examples, strict=True)}
+        answers = session.run([*plugs.outputs], feed)
+        for answer, truth in zip(answers, map(Tensor.numpy, truths), strict=True):
+            most = 1.0 if answer is answers[0] else max(1.0, np.abs(truth).max())
+            differences.append(np.abs(answer - truth).max() / most)
+    # Where one is not a number, neither is this.
+    most = float(np.max(differences))
+    if not most <= BOUNDS[half]:
+        raise ValueError(
+            f"ONNX Runtime and PyTorch differ by {most:.2g} of values -1..1, where "
+            f"{BOUNDS[half]:g} is allowed: {WAYS_OUT[half]}; nothing was written"
+        )
+    return most
+
+
+class PictureError(NamedTuple):
+    """How far pictures are from PyTorch's."""
+
+    levels: int
+    """Largest difference of a level, of 255."""
+    flooded_db: dict[int, float]
+    """Number of hints -> PSNR, where hints are flooded another way than PyTorch's."""
+
+
+def compare_colorizer(data: bytes, pair: Pair, *, half: bool) -> PictureError:
+    """Compare drawings of two sizes.
+
+    Where hints flood the drawing, these have one hint each, with which every flood is the same.
+
+    Raises:
+        ValueError: a level is too far off.
+    """
+    session, colorizer = open_session(data), Colorizer(pair, precision="float32")
+    is_flooded = pair.colorization.encode_hint is flood_hints
+    levels, flooded_db = 0, {}
+    for count, size in SIZES:
+        lines, hints = draw_cases(count, size, 1 if is_flooded else HINTS[0])
+        levels = max(levels, _most(*_color(session, colorizer, lines, hints)))
+    _check_levels(levels, half)
+    for number in HINTS if is_flooded else ():
+        lines, hints = draw_cases(2, FLOODED_SIZE, number)
+        flooded_db[number] = _psnr(*_color(session, colorizer, lines, hints))
+    return PictureError(levels, flooded_db)
+
+
+def compare_translator(data: bytes, pair: Pair, *, half: bool) -> int:
+    """Compare photographs; give the largest difference of a level, of 255.
+
+    Raises:
+        ValueError: a level is too far off.
+    """
+    session, translator, levels = open_session(data), Translator(pair, precision="float32"), 0
+    for count, size in SIZES:
+        side = pair.translation.size_px
+        height, width = (side, side) if side else size
+        random = np.random.default_rng(count)
+        photos = random.integers(0, 256, (count, height, width, 3), dtype=np.uint8)
+        answer = session.run(None, {"photo": photos})[0]
+        levels = max(levels, _most(answer, translator(photos).pictures))
+    _check_levels(levels, half)
+    return levels
+
+
+def draw_cases(
+    count: int, size: tuple[int, int], hints: int
+) -> tuple[UInt8[np.ndarray, "B H W"], UInt8[np.ndarray, "B H W 4"]]:
+    """Draw drawings of flat regions, and hints of the regions' colours."""
+    random = np.random.default_rng(hints)
+    lines, marks = np.full((count, *size), 255, np.uint8), []
+    for line in lines:
+        painted = np.full((*size, 3), 255, np.uint8)
+        for _ in range(8):
+            points = (random.random((4, 2)) * size[::-1]).astype(np.int32)
+            shape = [cv2.convexHull(points)]
+            cv2.fillPoly(painted, shape, random.integers(0, 256, 3).tolist())
+            cv2.fillPoly(line, shape, 255)
+            cv2.polylines(line, shape, True, 0, 3, cv2.LINE_AA)
+        marks.append(sample_hints(painted, hints, random))
+    return lines, np.stack(marks)
+
+
+def _color(
+    session: InferenceSession, colorizer: Colorizer, lines: Pictures, hints: Pictures
+) -> tuple[Pictures, Pictures]:
+    """Give ONNX Runtime's colours and PyTorch's."""
+    answer = session.run(None, {"line": lines, "hint": hints})[0]
+    pooled = np.stack([pool_hints(hint, colorizer.draft_scale) for hint in hints])
+    return answer, colorizer(lines, pooled)
+
+
+def _most(answer: Pictures, truth: Pictures) -> int:
+    return int(np.abs(answer.astype(np.int16) - truth).max())
+
+
+def _psnr(answer: Pictures, truth: Pictures) -> float:
+    error = ((answer.astype(np.float64) - truth) ** 2).mean()
+    return float(10 * np.log10(255**2 / max(error, 1e-9)))
+
+
+def _check_levels(levels: int, half: bool) -> None:
+    if levels > LEVELS[half]:
+        raise ValueError(
+            f"ONNX Runtime's picture and PyTorch's differ by {levels} levels of 255, where "
+            f"{LEVELS[half]} are allowed: {WAYS_OUT[half]}; nothing was written"
+        )

@@ -1,0 +1,168 @@
+"""What a run is told, and all that can be wrong with it, before any work is done."""
+
+import json
+import posixpath
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from lineart.device import PRECISIONS, Precision
+from lineart.film.frames import (
+    IMAGE_SUFFIXES,
+    FilmFrame,
+    Source,
+    assemble,
+    list_pictures,
+    unused_hints,
+)
+from lineart.film.plan import Fingerprint
+from lineart.film.stages import FilmJob
+from lineart.film.tasks import FilmTask
+from lineart.film.workers import WorkerBounds
+from lineart.storage import LIMITS, S3Limits, Storage
+from lineart.weights import fingerprint, is_included, open_weights, read_weights
+from lineart.weights.onnx_file import MODEL
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilmConfig:
+    """Which pictures, with what, and where to. Addresses are folders or `s3://bucket/prefix`."""
+
+    pictures: str
+    output: str
+    weights: str
+    hints: str | None = None
+    shots: tuple[str, ...] = ()
+    limit: int | None = None
+    force: bool = False
+    parquet_frames: bool = False
+    gpu_workers: WorkerBounds | None = None
+    cpu_workers: WorkerBounds | None = None
+    limit_s: float | None = None
+    precision: Precision | None = None
+    """Both as in `FilmJob`."""
+
+
+TaskFactory = Callable[[Mapping[str, bytes]], FilmTask]
+"""Gives the task from the files of its weights; ValueError where they do not fit together."""
+
+
+@dataclass(frozen=True)
+class PreparedRun:
+    """A film whose addresses, weights and flags have been found good."""
+
+    job: FilmJob
+    weights: Storage
+    look: Fingerprint
+    film_frames: list[FilmFrame]
+    """Every frame of the film, in order."""
+    frames: list[FilmFrame]
+    """Those that this run looks at."""
+    unused_hints: list[str]
+    """Hints named after no shot and no frame: most likely slips of the pen."""
+    unread: list[str]
+    """Pictures of kinds that cannot be read."""
+
+
+def prepare_run(
+    film: FilmConfig, open_task: TaskFactory, *, limits: S3Limits = LIMITS
+) -> PreparedRun:
+    """Check everything that can be wrong before any work is done.
+
+    Args:
+        film: The flags that all tasks share.
+        open_task: Checks the task's own.
+        limits: Of requests for pictures, hints and frames, if they are on S3.
+
+    Returns:
+        The film, ready to be made.
+
+    Raises:
+        ValueError: a flag or an input is wrong.
+        OSError: a folder, a bucket or the weights cannot be read.
+    """
+    if film.limit is not None and film.limit < 1:
+        raise ValueError(f"--limit {film.limit} leaves no frame; give 1 or more")
+    if film.limit_s is not None and not film.limit_s > 0:
+        raise ValueError(f"--time-limit {film.limit_s:g} leaves no time; give seconds above 0")
+    if film.precision not in (None, *PRECISIONS):
+        raise ValueError(f"--precision {film.precision}: choose one of {', '.join(PRECISIONS)}")
+    at = partial(Storage.at, limits=limits)
+    pictures, output = at(film.pictures), at(film.output)
+    hints = at(film.hints) if film.hints is not None else None
+    _check_places(pictures, output, hints)
+    weights = open_weights(film.weights)
+    files = read_weights(weights)
+    if film.precision and MODEL in files:
+        raise ValueError("--precision is for networks of PyTorch; an ONNX model has its own")
+    task = open_task(files)
+    if not is_included(weights):
+        _check_networks(files)
+    hint_files = list_pictures(hints) if hints else []
+    _check_hints(hint_files)
+    unread: list[str] = []
+    frames = assemble(list_pictures(pictures, unread), hint_files, pictures.name)
+    if not frames:
+        others = f"; {unread[0]} is of a kind that cannot be read" if unread else ""
+        raise ValueError(f"there is no image and no Parquet file below {pictures.uri}{others}")
+    look = Fingerprint(
+        fingerprint(files), json.dumps(task.settings), tuple(task.extras), film.precision
+    )
+    return PreparedRun(
+        FilmJob(pictures, output, hints, task, film.limit_s, look.weights, film.precision),
+        weights,
+        look,
+        frames,
+        _select(frames, film.shots, film.limit),
+        unused_hints(frames, hint_files),
+        unread,
+    )
+
+
+def _check_places(pictures: Storage, output: Storage, hints: Storage | None) -> None:
+    for what, place in (("pictures", pictures), ("hints", hints)):
+        if place is None:
+            continue
+        place.check()
+        if place.contains(output) or output.contains(place):
+            raise ValueError(
+                f"--output {output.uri} and the {what} {place.uri} lie in one another; "
+                "keep them apart"
+            )
+    if output.is_s3:
+        output.check()
+    elif Path(output.root).exists() and not Path(output.root).is_dir():
+        raise ValueError(f"--output {output.root} is a file; give a folder")
+
+
+def _check_hints(hints: Sequence[Source]) -> None:
+    """Refuse a folder or Parquet file of hints that cannot be read: they may be for any frame."""
+    for hint in hints:
+        if (
+            hint.refusal
+            and hint.row is None
+            and posixpath.splitext(hint.path)[1].lower() not in IMAGE_SUFFIXES
+        ):
+            raise ValueError(f"the hints in {hint.name} cannot be known: {hint.refusal}")
+
+
+def _check_networks(files: Mapping[str, bytes]) -> None:
+    """Build the networks once here: weights that do not fit are refused before anything starts."""
+    if MODEL in files:
+        from lineart.onnx_inference import open_session
+
+        open_session(files[MODEL])
+        return
+    from lineart.models import from_files
+
+    from_files(files)
+
+
+def _select(frames: list[FilmFrame], shots: Sequence[str], limit: int | None) -> list[FilmFrame]:
+    present = {frame.shot: None for frame in frames}
+    missing = [shot for shot in shots if shot not in present]
+    if missing:
+        some = ", ".join([*present][:10])
+        raise ValueError(f"no shot is called {', '.join(missing)}; the first there are: {some}")
+    return [frame for frame in frames if not shots or frame.shot in shots][:limit]

@@ -1,0 +1,245 @@
+"""One stage's networks while they learn: optimizers, running averages, and one step."""
+
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from copy import deepcopy
+from typing import Any
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from lineart.models import Pair
+from lineart.models.layers import Constrained
+from lineart.training.checkpoint import (
+    Checkpoint,
+    module_tensors,
+    optimizer_tensors,
+    restore_optimizer,
+)
+from lineart.training.device import Device
+from lineart.training.objective import Features, Terms
+from lineart.training.objectives import OBJECTIVES
+from lineart.training.recipe import Recipe, TrainingStage
+
+
+class StageTrainer:
+    """The networks of one stage.
+
+    Args:
+        recipe: What the run does.
+        number: The stage.
+        pair: Where the stage's generator starts from; it is not changed.
+        device: Where to learn.
+        features: Frozen networks for losses.
+    """
+
+    def __init__(
+        self, recipe: Recipe, number: int, pair: Pair, device: Device, features: Features
+    ) -> None:
+        self.recipe, self.device = recipe, device
+        self.stage: TrainingStage = recipe.stages[number]
+        # New discriminators are the same however the run came here.
+        torch.manual_seed(recipe.seed + number)
+        make = OBJECTIVES[self.stage.objective]
+        self.objective = make(pair, recipe, self.stage, device, features)
+        self.averages = {
+            name: deepcopy(generator).eval().requires_grad_(False)
+            for name, generator in self.objective.generators.items()
+        }
+        self.modules: dict[str, dict[str, nn.Module]] = {
+            "generators": self.objective.generators | self.objective.heads,
+            "discriminators": self.objective.discriminators,
+        }
+        self.optimizers = {
+            group: torch.optim.Adam(
+                self.parameters(group), betas=recipe.betas, weight_decay=recipe.weight_decay
+            )
+            for group, modules in self.modules.items()
+            if modules
+        }
+        self.constrained = [
+            part
+            for modules in self.modules.values()
+            for module in modules.values()
+            for part in module.modules()
+            if isinstance(part, Constrained)
+        ]
+
+    def parameters(self, group: str) -> list[nn.Parameter]:
+        """Give what the optimizer of a group changes."""
+        return [p for module in self.modules[group].values() for p in module.parameters()]
+
+    def step(self, batches: Sequence[Any], seen: int) -> dict[str, float]:
+        """Learn from batches, whose gradients are added up; give the loss terms.
+
+        Raises:
+            FloatingPointError: A term or a gradient is not finite; nothing has changed then.
+        """
+        buffers = self.copy_buffers()
+        values: dict[str, float] = {}
+        for index, batch in enumerate(batches):
+            with self.adding_up(is_last=index == len(batches) - 1):
+                for name, value in self.add_gradients(batch, len(batches)).items():
+                    values[name] = values.get(name, 0.0) + value
+        if not self.are_finite(values):
+            with self.adding_up(is_last=False):
+                wrong = self.find_wrong(batches)
+            self.restore_buffers(buffers)
+            raise FloatingPointError(
+                f"stage {self.stage.name}, step {seen // self.stage.batch_size} "
+                f"(image {seen}): not finite: {wrong}"
+            )
+        for optimizer in self.optimizers.values():
+            set_rate(optimizer, self.rate(seen))
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        for layer in self.constrained:
+            layer.constrain()
+        self.update_averages(seen // self.stage.batch_size)
+        return values
+
+    def add_gradients(self, batch: Any, batches: int) -> dict[str, float]:
+        """Add the gradients of one batch, as one of several; give the loss terms."""
+        values = {}
+        for group in self.optimizers:
+            terms = self.losses(group, batch)
+            total = torch.stack(list(terms.values())).sum() / batches
+            total.backward()  # type: ignore[no-untyped-call]  # torch leaves it without annotations
+            values.update({name: float(term.detach()) / batches for name, term in terms.items()})
+        return values
+
+    def losses(self, group: str, batch: Any) -> Terms:
+        """Give the loss terms of generators or discriminators."""
+        is_generator = group == "generators"
+        loss = self.objective.generator_loss if is_generator else self.objective.discriminator_loss
+        with self.device.autocast():
+            return loss(batch)
+
+    def adding_up(self, *, is_last: bool) -> ExitStack:
+        """Give the context in which processes do not exchange gradients, but for the last batch."""
+        stack = ExitStack()
+        for module in () if is_last else self.objective.learning:
+            if isinstance(module, DistributedDataParallel):
+                stack.enter_context(module.no_sync())
+        return stack
+
+    def are_finite(self, values: Mapping[str, float]) -> bool:
+        """Tell whether all terms and gradients of all processes are finite."""
+        norms = [
+            torch.nn.utils.get_total_norm(
+                [p.grad for p in self.parameters(group) if p.grad is not None]
+            )
+            for group in self.optimizers
+        ]
+        finite = torch.isfinite(torch.stack(norms)).all().float()
+        finite *= float(all(math.isfinite(value) for value in values.values()))
+        if self.device.world > 1:
+            distributed.all_reduce(finite, distributed.ReduceOp.MIN)
+        return bool(finite)
+
+    def find_wrong(self, batches: Sequence[Any]) -> str:
+        """Name the loss terms of all processes that are not finite, or whose gradient is not."""
+        for optimizer in self.optimizers.values():
+            optimizer.zero_grad(set_to_none=True)
+        wrong = [
+            self.describe_wrong(group, name, batch)
+            for batch in batches
+            for group in self.optimizers
+            for name in self.losses(group, batch)
+        ]
+        everywhere = [wrong]
+        if self.device.world > 1:
+            everywhere *= self.device.world
+            distributed.all_gather_object(everywhere, wrong)
+        found = [text for texts in everywhere for text in texts if text]
+        return ", ".join(dict.fromkeys(found))
+
+    def describe_wrong(self, group: str, name: str, batch: Any) -> str:
+        """Say what is wrong with a term; nothing where nothing is."""
+        term = self.losses(group, batch)[name]
+        if not torch.isfinite(term):
+            return f"{name} is {float(term.detach())}"
+        gradients = torch.autograd.grad(term, self.parameters(group), allow_unused=True)
+        norm = torch.nn.utils.get_total_norm([g for g in gradients if g is not None])
+        return "" if torch.isfinite(norm) else f"the gradient of {name}"
+
+    def rate(self, seen: int) -> float:
+        """Give the learning rate from the images seen alone, whoever resumes."""
+        stage = self.stage
+        rate = stage.learning_rate
+        if self.recipe.warmup_images:
+            rate *= min(1.0, (seen + stage.batch_size) / self.recipe.warmup_images)
+        share = seen / stage.images
+        if stage.schedule == "cosine":
+            return rate * (0.51 + 0.49 * math.cos(math.pi * share))
+        if stage.schedule == "step":
+            return rate * (0.1 if share >= stage.falls_at else 1.0)
+        return rate * min(1.0, (1 - share) / (1 - stage.falls_at))
+
+    @torch.no_grad()
+    def update_averages(self, step: int) -> None:
+        """Move the averages towards the networks; early steps count more."""
+        decay = min(self.recipe.ema_decay, (1 + step) / (10 + step))
+        for name, average in self.averages.items():
+            current = self.objective.generators[name].state_dict()
+            for key, tensor in average.state_dict().items():
+                if tensor.is_floating_point():
+                    tensor.lerp_(current[key], 1 - decay)
+                else:
+                    tensor.copy_(current[key])
+
+    def share_averages(self) -> None:
+        """Give all processes the first one's averages: each has its own running statistics."""
+        if self.device.world > 1:
+            for average in self.averages.values():
+                for tensor in average.state_dict().values():
+                    distributed.broadcast(tensor, 0)
+
+    def copy_buffers(self) -> list[Tensor]:
+        """Keep what a forward pass changes: BatchNorm's running statistics."""
+        return [buffer.clone() for buffer in self.buffers()]
+
+    def restore_buffers(self, copies: Sequence[Tensor]) -> None:
+        """Undo what forward passes changed."""
+        for buffer, copy in zip(self.buffers(), copies, strict=True):
+            buffer.copy_(copy)
+
+    def buffers(self) -> list[Tensor]:
+        """Give the buffers of all networks that learn."""
+        groups = self.modules.values()
+        return [b for modules in groups for module in modules.values() for b in module.buffers()]
+
+    def tensors(self, pair: Pair) -> dict[str, Tensor]:
+        """Give all state by name: averaged pair, networks, optimizers, random state."""
+        tensors = {"random": torch.get_rng_state()}
+        if torch.cuda.is_available():
+            tensors["cuda_random"] = torch.cuda.get_rng_state(self.device.device)
+        for name, generator in {**pair.generators, **self.averages}.items():
+            tensors.update(module_tensors(name, generator))
+        for group, modules in self.modules.items():
+            for name, module in modules.items():
+                tensors.update(module_tensors(f"{group}.{name}", module))
+        for group, optimizer in self.optimizers.items():
+            tensors.update(optimizer_tensors(f"optimizer.{group}", optimizer))
+        return tensors
+
+    def restore(self, found: Checkpoint) -> None:
+        """Put all state back."""
+        for name, average in self.averages.items():
+            average.load_state_dict(found.part(name))
+        for group, modules in self.modules.items():
+            for name, module in modules.items():
+                module.load_state_dict(found.part(f"{group}.{name}"))
+        for group, optimizer in self.optimizers.items():
+            restore_optimizer(optimizer, found.part(f"optimizer.{group}"))
+        torch.set_rng_state(found.tensors["random"])
+        if torch.cuda.is_available() and "cuda_random" in found.tensors:
+            torch.cuda.set_rng_state(found.tensors["cuda_random"], self.device.device)
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate of all parameters."""
+    for settings in optimizer.param_groups:
+        settings["lr"] = rate

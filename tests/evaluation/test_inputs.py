@@ -1,0 +1,144 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from lineart.codec import encode_png
+from lineart.datasets.samples import Picture
+from lineart.datasets.shards import ShardRow, Shards, finish, write_shard
+from lineart.evaluation.inputs import (
+    Folder,
+    choose,
+    find_units,
+    name_places,
+    open_pictures,
+    read_unit,
+    source_of,
+)
+from lineart.evaluation.request import Request
+from lineart.storage import Storage
+
+
+@pytest.fixture
+def folder(tmp_path: Path, pair: Picture) -> Path:
+    """Two sources of pairs, one of pictures without lines, and one colour without its line."""
+    for source in ("a", "b"):
+        for name in ("1", "2", "3", "4"):
+            write(tmp_path / source / "color" / f"{name}.png", pair.color)
+            assert pair.line is not None
+            write(tmp_path / source / "line" / f"{name}.bmp", np.dstack([pair.line] * 3))
+    (tmp_path / "b/line/4.bmp").unlink()
+    write(tmp_path / "line" / "5.png", pair.color)
+    (tmp_path / "notes.txt").write_text("no picture")
+    return tmp_path
+
+
+def write(path: Path, picture: np.ndarray) -> None:
+    """Store a picture in the format of its name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), picture[..., ::-1])
+
+
+def test_folder_finds_pairs(folder: Path, pair: Picture) -> None:
+    """Colours get the lines of the same name, whatever the format; lines are no pictures."""
+    pictures = Folder(Storage.at(str(folder)))
+    pairs = [f"{source}/color/{name}.png" for source in "ab" for name in "1234"]
+    assert pictures.names == [*pairs, "line/5.png"]
+    place = folder.name
+    assert pictures.sources == [f"{place}/a"] * 4 + [f"{place}/b"] * 4 + [f"{place}/line"]
+    first = pictures.read(0)
+    assert first.name == "a/color/1.png"
+    np.testing.assert_array_equal(first.color, pair.color)
+    np.testing.assert_array_equal(first.line, pair.line)
+    assert pictures.read(7).line is None
+    assert pictures.read(8).line is None
+
+
+def test_shards_are_taken_as_they_are(tmp_path: Path, pair: Picture) -> None:
+    """A folder of shards gives the pictures, names and sources that were put in."""
+    storage = Storage.at(str(tmp_path / "validation"))
+    rows = [shard_row(f"s/color/{name}.png", pair) for name in "12"]
+    finish(storage, [write_shard(storage, 0, rows)])
+    shards = open_pictures(storage)
+    assert isinstance(shards, Shards)
+    assert list(shards.names) == ["s/color/1.png", "s/color/2.png"]
+    assert list(choose(shards, 1, None)) == [0]
+    np.testing.assert_array_equal(shards.read(1).color, pair.color)
+
+
+def shard_row(name: str, pair: Picture) -> ShardRow:
+    """Give a picture as shards hold it."""
+    assert pair.line is not None
+    height, width = pair.line.shape
+    gray = cv2.imencode(".png", pair.line)[1].tobytes()
+    image = encode_png(pair.color)
+    return ShardRow(name, image, gray, width, height, "0", "0", name, "s", None, None)
+
+
+def test_a_folder_of_pairs_may_be_the_root(folder: Path) -> None:
+    """Opened at the folder that holds color/ and line/, pairs are pairs and have its name."""
+    pictures = Folder(Storage.at(str(folder / "a")))
+    assert pictures.names == [f"color/{name}.png" for name in "1234"]
+    assert set(pictures.sources) == {"a"}
+    assert pictures.read(2).line is not None
+
+
+def test_what_is_wrong_is_refused(folder: Path) -> None:
+    """No folder, no picture, or lines of another size."""
+    with pytest.raises(FileNotFoundError, match="no folder"):
+        open_pictures(Storage.at(str(folder / "missing")))
+    write(folder / "a/line/1.bmp", np.zeros((5, 5, 3), np.uint8))
+    with pytest.raises(ValueError, match="but its colours are"):
+        open_pictures(Storage.at(str(folder))).read(0)
+    (folder / "empty").mkdir()
+    with pytest.raises(ValueError, match="no picture"):
+        Folder(Storage.at(str(folder / "empty")))
+
+
+def test_choice_is_spread_and_may_be_bounded(folder: Path) -> None:
+    """At most so many of each source, evenly spread, and only those that have a name elsewhere."""
+    pictures = Folder(Storage.at(str(folder)))
+    assert list(choose(pictures, None, None)) == list(range(9))
+    assert list(choose(pictures, 2, None)) == [0, 2, 4, 6, 8]
+    only = ["lineart_pairs/a/color/2.png", "b/color/4.png", "color/1.png"]
+    assert list(choose(pictures, None, only)) == [1, 7]
+
+
+def test_units_name_their_pictures(folder: Path) -> None:
+    """Places may hold pictures of one name; the shown ones are spread over all."""
+    data = f"{folder / 'a'},{folder / 'b'}"
+    units = find_units(Request(data=data, limit=2, sheet=2), data)
+    names = ["a/color/1.png", "a/color/3.png", "b/color/1.png", "b/color/3.png"]
+    assert [unit.name for unit in units] == names
+    assert [unit.is_shown for unit in units] == [True, False, True, False]
+    assert read_unit(units[3]).name == "color/3.png"
+    assert source_of(units[3]) == "b"
+    with pytest.raises(ValueError, match="no picture"):
+        find_units(Request(data=data, only=make_shards(folder)), str(folder / "a"))
+
+
+def make_shards(folder: Path) -> str:
+    """Make shards with a picture of a name of its own."""
+    storage = Storage.at(str(folder / "held_out"))
+    black = Picture("x", np.zeros((9, 9, 3), np.uint8), np.zeros((9, 9), np.uint8))
+    finish(storage, [write_shard(storage, 0, [shard_row("nowhere/else.png", black)])])
+    return storage.uri
+
+
+def test_places_of_one_name_stay_apart(folder: Path) -> None:
+    """Where last folders are called the same, those above tell places, pictures and sources."""
+    data = f"{folder / 'a/color'},{folder / 'b/color'}"
+    units = find_units(Request(data=data, limit=1), data)
+    assert [unit.place for unit in units] == ["a/color", "b/color"]
+    assert [unit.name for unit in units] == ["a/color/1.png", "b/color/1.png"]
+    assert [source_of(unit) for unit in units] == ["a/color", "b/color"]
+
+
+def test_places_have_names_that_no_other_has() -> None:
+    """One folder is enough where it is; a folder and a bucket of one path have their addresses."""
+    assert list(name_places(["/x/val", "s3://b/test"]).values()) == ["val", "test"]
+    assert list(name_places(["/x/val", "/y/val", "/t"]).values()) == ["x/val", "y/val", "t"]
+    assert list(name_places(["/b/v", "s3://b/v"]).values()) == ["/b/v", "s3://b/v"]
+    with pytest.raises(ValueError, match="/x/val is named twice"):
+        name_places(["/x/val", "/x/val/"])

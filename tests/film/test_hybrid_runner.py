@@ -1,0 +1,250 @@
+"""Until Ray stands frames are made here; every picture is made once, whoever makes it."""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from threading import Event, current_thread
+from typing import Any
+
+import pytest
+
+from lineart.codec import encode_png
+from lineart.film.frames import Source
+from lineart.film.hybrid_runner import HybridRunner
+from lineart.film.inputs import FilmConfig, PreparedRun, prepare_run
+from lineart.film.local_runner import FEW_FRAMES, LocalRunner
+from lineart.film.pipeline import RayRunner, make_frames
+from lineart.film.records import FrameResult, WorkItem
+from lineart.film.run import FilmRunner, run_film
+from lineart.film.stages import FilmJob
+from lineart.film.tasks.colorize import open_colorize_task
+from lineart.film.workers import WorkerBounds, WorkerPools
+from lineart.storage import Storage
+from tests.conftest import DrawLine
+
+DRAWINGS = 11
+
+
+class StandIn(RayRunner):
+    """Does nothing, and says that it was Ray."""
+
+    def __init__(self) -> None:
+        self.counted: list[str] = []
+
+    def run_tasks(self, function: Any, arguments: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+        """Give arguments and who ran them."""
+        del function
+        yield from ((argument, "ray") for argument in arguments)
+
+    def make_frames(
+        self, job: FilmJob, weights: Storage, work: Sequence[WorkItem]
+    ) -> Iterator[FrameResult]:
+        """Give a frame for each picture."""
+        del job, weights
+        yield from (FrameResult(item.outputs[0], 2, {}, None) for item in work)
+
+    def count(self, status: str, written: FrameResult) -> None:
+        """Remember what was counted."""
+        self.counted.append(f"{status} {written.output}")
+
+
+@pytest.fixture(autouse=True)
+def _here(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """This process makes nothing either, where no real film is asked for."""
+    if "film" not in request.fixturenames:
+        monkeypatch.setattr(
+            LocalRunner,
+            "make_frames",
+            lambda _self, _job, _weights, work, _pictures: (
+                FrameResult(item.outputs[0], 1, {}, None) for item in work
+            ),
+        )
+
+
+def start(begun: Event, error: Exception | None = None) -> StandIn:
+    """Stand when it is said, or fail."""
+    begun.wait(10)
+    if error is not None:
+        raise error
+    return StandIn()
+
+
+def stop() -> None:
+    """There is nothing to stop."""
+
+
+def stood(runner: HybridRunner) -> StandIn | RayRunner | None:
+    """Wait until Ray stands, or has failed; give it."""
+    runner._start()
+    assert runner._ray is not None
+    return None if runner._ray.exception() else runner._ray.result()
+
+
+def make(runner: HybridRunner, count: int) -> Iterator[FrameResult]:
+    """Make frames of so many pictures."""
+    nowhere = Storage.at("unused")
+    task = open_colorize_task({"config.json": b'{"draft_scale": 2}'}, network_size_px=64)
+    work = [WorkItem(Source(f"{n}", ""), "", None, None, [f"{n}"]) for n in range(count)]
+    return runner.make_frames(FilmJob(nowhere, nowhere, None, task), nowhere, work)
+
+
+def test_ray_gets_the_rest() -> None:
+    """When Ray stands, the next few frames are still made here, all others there, each once."""
+    begun = Event()
+    with closing(HybridRunner(lambda: start(begun), stop, few_frames=32)) as runner:
+        frames = make(runner, 100)
+        here = [next(frames) for _ in range(10)]
+        begun.set()
+        stood(runner)
+        rest = list(frames)
+    by_here = [frame.output for frame in here + rest if frame.output_bytes == 1]
+    by_ray = [frame.output for frame in rest if frame.output_bytes == 2]
+    # The eleventh was on its way.
+    assert by_here == [f"{n}" for n in range(11 + 32 - 1)]
+    assert by_ray == [f"{n}" for n in range(10 + 32, 100)]
+
+
+def test_few_frames_need_no_ray() -> None:
+    """A film that ends before Ray stands is made here; Ray is stopped in the thread it began in."""
+    begun, threads = Event(), []
+
+    def note() -> None:
+        threads.append(current_thread())
+
+    def begin() -> StandIn:
+        note()
+        return start(begun)
+
+    runner = HybridRunner(begin, note, few_frames=32)
+    assert {frame.output_bytes for frame in make(runner, 40)} == {1}
+    assert len(threads) == 1
+    begun.set()
+    runner.close()
+    assert len(threads) == 2
+    assert len({*threads}) == 1
+
+
+def test_what_is_soon_done_starts_no_ray() -> None:
+    """A few tasks and a few pictures are done here; nothing is started, nor stopped."""
+
+    def never() -> StandIn:
+        raise AssertionError("it was started")
+
+    with closing(HybridRunner(never, never)) as runner:
+        assert len(list(runner.run_tasks(abs, range(100)))) == 100
+        assert len(list(make(runner, FEW_FRAMES))) == FEW_FRAMES
+    assert runner._ray is None
+
+
+def test_a_stop_does_not_wait_for_frames() -> None:
+    """Workers that hang, as those that open a network from far away, are stopped at once."""
+    stopped = Event()
+
+    class Hanging(StandIn):
+        def make_frames(
+            self, job: FilmJob, weights: Storage, work: Sequence[WorkItem]
+        ) -> Iterator[FrameResult]:
+            del job, weights, work
+            assert stopped.wait(60)
+            raise ConnectionError("Ray was stopped")
+            yield
+
+    with closing(HybridRunner(Hanging, stopped.set, few_frames=32)) as runner:
+        stood(runner)
+        frames = make(runner, 100)
+        next(frames)
+        next(frames)
+        began = time.monotonic()
+    assert stopped.is_set()
+    assert time.monotonic() - began < 30
+
+
+def test_ray_does_not_start() -> None:
+    """What was made before is given; then one error says what is wrong."""
+    begun = Event()
+    with closing(
+        HybridRunner(lambda: start(begun, ConnectionError("no room")), stop, few_frames=32)
+    ) as runner:
+        frames = make(runner, 80)
+        next(frames)
+        begun.set()
+        stood(runner)
+        with pytest.raises(ConnectionError, match="no room"):
+            list(frames)
+
+
+def test_tasks() -> None:
+    """Tasks run here until Ray stands; each argument is given once."""
+    begun = Event()
+    with closing(HybridRunner(lambda: start(begun), stop, workers=1)) as runner:
+        tasks = runner.run_tasks(lambda _: "here", range(5))
+        first = [next(tasks), next(tasks)]
+        begun.set()
+        stood(runner)
+        assert [*first, *tasks] == [(0, "here"), (1, "here"), (2, "ray"), (3, "ray"), (4, "ray")]
+
+
+def test_counts_wait_for_ray() -> None:
+    """What ended before Ray stood is counted when it does."""
+    begun = Event()
+    with closing(HybridRunner(lambda: start(begun), stop)) as runner:
+        runner.count("done", FrameResult("a", 1, {}, None))
+        begun.set()
+        ray = stood(runner)
+        assert isinstance(ray, StandIn)
+        assert not ray.counted
+        runner.count("failed", FrameResult("b", 1, {}, None))
+    assert sorted(ray.counted) == ["done a", "failed b"]
+
+
+@pytest.fixture
+def film(tmp_path: Path, tiny_weights: Path) -> FilmConfig:
+    """Give a film without drawings."""
+    return FilmConfig(
+        pictures=str(tmp_path / "lines"), output=str(tmp_path / "out"), weights=str(tiny_weights)
+    )
+
+
+@pytest.fixture
+def opened(film: FilmConfig, draw_line: DrawLine) -> PreparedRun:
+    """Give a film with a few drawings, one of them broken."""
+    lines = Storage.at(film.pictures)
+    for number in range(DRAWINGS):
+        lines.write(f"s/{number}.png", encode_png(draw_line(number, 64, 64)))
+    lines.write("s/x.png", lines.read("s/0.png")[:200])
+    return prepare_run(film, lambda files: open_colorize_task(files, network_size_px=64))
+
+
+def run(film: FilmConfig, opened: PreparedRun, runner: FilmRunner) -> dict[str, bytes]:
+    """Run over the film; give its pictures by name, and leave none of them."""
+    summary, _ = run_film(film, opened, runner, lambda _: None)
+    assert (summary.done, summary.failed) == (DRAWINGS, 1)
+    paths = [*Path(film.output).rglob("*.png")]
+    pictures = {path.name: path.read_bytes() for path in paths}
+    for path in paths:
+        path.unlink()
+    return pictures
+
+
+class BesideGpus(RayRunner):
+    """Works as where there are GPUs: reading, networks and composing apart."""
+
+    def make_frames(
+        self, job: FilmJob, weights: Storage, work: Sequence[WorkItem]
+    ) -> Iterator[FrameResult]:
+        """Make frames with networks that reserve no GPU, for there is none."""
+        pools = WorkerPools(WorkerBounds(1, 1), WorkerBounds(1, 1))
+        yield from make_frames(job, weights, work, pools, network_gpus=0.0, pixel_cpus=0.5)
+
+
+def test_a_film_is_the_same_everywhere(
+    film: FilmConfig, opened: PreparedRun, ray_resources: dict[str, float]
+) -> None:
+    """Here, handed over to Ray, and as where there are GPUs: frames are equal to the bit."""
+    expected = run(film, opened, LocalRunner())
+    ray = RayRunner(ray_resources, None, None)
+    with closing(HybridRunner(lambda: ray, stop, few_frames=3)) as runner:
+        stood(runner)
+        assert run(film, opened, runner) == expected
+    assert run(film, opened, BesideGpus(ray_resources, None, None)) == expected

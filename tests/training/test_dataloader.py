@@ -1,0 +1,71 @@
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lineart.datasets.samples import Samples, SampleSettings
+from lineart.models import MODELS
+from lineart.training.cluster import split, worker_resources
+from lineart.training.colorization import ColorizationCollator
+from lineart.training.dataloader import Arrays, LocalLoader, SampleRange
+
+
+@pytest.fixture
+def maker(pictures: Any) -> ColorizationCollator:
+    """Give what makes small samples."""
+    settings = SampleSettings(crop=32, draft_scale=2, second_stage=True, true_drafts=0.5)
+    encode_hint = MODELS["two_stage"](width=4, blocks=1).colorization.encode_hint
+    return ColorizationCollator(Samples(pictures, settings, seed=0), encode_hint, small=False)
+
+
+def assert_same(one: list[Arrays], other: list[Arrays]) -> None:
+    """Compare batches to the bit."""
+    assert len(one) == len(other)
+    for left, right in zip(one, other, strict=True):
+        assert left.keys() == right.keys()
+        for name in left:
+            np.testing.assert_array_equal(left[name], right[name])
+
+
+def test_workers_share_the_numbers_in_order() -> None:
+    """Batches go round the workers; together they see what one worker would; a rest is left out."""
+    order = SampleRange(start=4, stop=27, size=3, world=2)
+    first, second = order.batches(0, 2), order.batches(1, 2)
+    assert first == [range(4, 7), range(10, 13), range(16, 19)]
+    assert second == [range(7, 10), range(13, 16), range(19, 22)]
+    assert order.batches() == sorted(first + second, key=lambda numbers: numbers.start)
+
+
+def test_batches_do_not_depend_on_who_makes_them(maker: ColorizationCollator) -> None:
+    """Made here or in two other processes: the same bits in the same order."""
+    order = SampleRange(start=2, stop=14, size=2, world=2)
+    here, there = (list(LocalLoader(processes)(maker, order, 1)) for processes in (0, 2))
+    assert len(here) == 3
+    assert_same(here, there)
+
+
+@pytest.mark.usefixtures("ray_resources")
+def test_ray_gives_each_worker_its_batches(maker: ColorizationCollator) -> None:
+    """The streaming split deals batches as `SampleRange` says, with the bits that are made here."""
+    order = SampleRange(start=2, stop=34, size=2, world=2)
+    iterators = split(maker, order)
+
+    def drain(rank: int) -> list[Arrays]:
+        return list(iterators[rank].iter_batches(batch_size=2, batch_format="numpy"))
+
+    with ThreadPoolExecutor(2) as pool:
+        dealt = list(pool.map(drain, (0, 1)))
+    for rank in (0, 1):
+        assert len(dealt[rank]) == 8
+        assert_same(list(LocalLoader(0)(maker, order, rank)), dealt[rank])
+
+
+def test_half_of_the_cpus_are_left_for_samples() -> None:
+    """Training and samples never wait for each other's CPUs; GPUs are one a worker."""
+    assert worker_resources(1, {"CPU": 2.0}) == {"CPU": 1.0}
+    assert worker_resources(2, {"CPU": 2.0}) == {"CPU": 0.5}
+    assert worker_resources(2, {"CPU": 16.0}) == {"CPU": 4.0}
+    assert worker_resources(8, {"CPU": 64.0, "GPU": 8.0}) == {"CPU": 1.0, "GPU": 1.0}
+    with pytest.raises(ValueError, match="as many GPUs; the cluster has 1"):
+        worker_resources(2, {"CPU": 8.0, "GPU": 1.0})
