@@ -44,7 +44,6 @@ FORBIDDEN = {
     "pandas.read_pickle": "unpickles",
 }
 UNPICKLE = {
-    "lineart/datasets/executor.py": "rows of our own on their way through Ray",
     "lineart/sandbox/channel.py": "messages of our own through a pipe",
 }
 """Where `pickle.load` stands, and why what it reads is ours."""

@@ -14,7 +14,7 @@ from jobs.work.machine import describe
 from lineart.evaluation.answers import judge_answers, write_judgement
 from lineart.evaluation.outputs import list_remarks, write_outputs
 from lineart.evaluation.protocols import STUDY, check, open_plan
-from lineart.evaluation.run import EvaluationResult, run_plan, start_runner
+from lineart.evaluation.run import EvaluationResult, run_plan, start_executor
 from lineart.evaluation.types import EvaluationPlan
 from lineart.evaluation.uris import make_absolute
 from lineart.storage import Storage
@@ -78,12 +78,12 @@ def score(flags: Evaluate, output: Storage) -> dict[str, Any]:
 
 
 def run(flags: Evaluate, plan: EvaluationPlan) -> EvaluationResult:
-    """Carry the plan out, here or on Ray; raises as `run_plan` and `start_runner`."""
+    """Carry the plan out, here or on Ray; raises as `run_plan` and `start_executor`."""
     wants_ray = "RAY_ADDRESS" in os.environ
-    with start_runner(len(plan.units), flags.workers, wants_ray) as runner:
+    with start_executor(len(plan.units), flags.workers, wants_ray) as executor:
         # Ray has a handler of its own; `ray job stop` must end a run as Ctrl-C does.
         signal.signal(signal.SIGTERM, _interrupt)
-        return run_plan(plan, runner, flags.request.seed, make_printer())
+        return run_plan(plan, executor, flags.request.seed, make_printer())
 
 
 def make_printer() -> Callable[[EvaluationResult, int], None]:

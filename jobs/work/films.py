@@ -164,19 +164,21 @@ def start_runner(
         yield LocalRunner()
         return
     from lineart.cluster import start_ray, stop_ray
+    from lineart.executor import HybridExecutor, RayExecutor
     from lineart.film.hybrid_runner import HybridRunner
     from lineart.film.pipeline import RayRunner
 
-    def start() -> RayRunner:
-        return RayRunner(start_ray(), film.gpu_workers, film.cpu_workers)
+    def start() -> RayExecutor:
+        return RayExecutor(start_ray())
 
     if joins or wants_ray:
         try:
-            yield start()
+            yield RayRunner(start(), film.gpu_workers, film.cpu_workers)
         finally:
             stop_ray()
     else:
-        with closing(HybridRunner(start, stop_ray, few_frames=few_frames)) as runner:
+        executor = HybridExecutor(start, stop_ray)
+        with closing(HybridRunner(executor, few_frames=few_frames)) as runner:
             yield runner
 
 

@@ -1,17 +1,18 @@
 """The sets that `jobs.prepare_data` makes: flags become settings and pages, pages become shards."""
 
 import json
+import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import asdict, replace
 from typing import NamedTuple
 
 from jobs.prepare_data import DONE, INTERRUPTED, WRONG_INPUT, PrepareData
 from lineart.cluster import start_ray, stop_ray
 from lineart.datasets.encoding import Shrinking
-from lineart.datasets.executor import RayExecutor, Runner
 from lineart.datasets.items import (
     Item,
     Query,
@@ -23,6 +24,7 @@ from lineart.datasets.items import (
 from lineart.datasets.layouts import LAYOUTS, Finder, LayoutName, find_colored
 from lineart.datasets.preparation import PreparationSettings, PreparationSummary, prepare
 from lineart.datasets.steps import FaceAlignment, Transform
+from lineart.executor import Executor, HybridExecutor, RayExecutor
 from lineart.storage import Storage, read_file
 
 PROVENANCE, SUMMARY = "provenance.csv", "summary.json"
@@ -60,22 +62,22 @@ def work(flags: PrepareData) -> int:
 
 
 def run(sets: Sequence[PictureSet], output: Storage) -> dict[str, object]:
-    """Make the sets on Ray; give what became of their pictures, by set if there are several."""
-    try:
-        on_ray = RayExecutor(start_ray())
-        # Ray has a handler of its own; `ray job stop` must end a run as Ctrl-C does.
-        signal.signal(signal.SIGTERM, _interrupt)
-        summaries = {item.name: asdict(make(item, output, on_ray)) for item in sets}
-    finally:
-        stop_ray()
+    """Make the sets; return what became of their pictures, by set if there are several."""
+    # Ray is started in another thread, and leaves this handler as it is: `ray job stop` must end a
+    # run as Ctrl-C does.
+    signal.signal(signal.SIGTERM, _interrupt)
+    with closing(HybridExecutor(lambda: RayExecutor(start_ray()), stop_ray)) as executor:
+        if "RAY_ADDRESS" in os.environ:
+            executor.wait()  # The work belongs to the cluster that was named.
+        summaries = {item.name: asdict(make(item, output, executor)) for item in sets}
     return summaries[""] if "" in summaries else dict(summaries)
 
 
-def make(item: PictureSet, output: Storage, runner: Runner) -> PreparationSummary:
+def make(item: PictureSet, output: Storage, executor: Executor) -> PreparationSummary:
     """Make one set."""
     where = output.child(item.name) if item.name else output
     tell = _printer(item.name)
-    summary = prepare(item.images, where, item.pages, item.settings, runner, tell=tell)
+    summary = prepare(item.images, where, item.pages, item.settings, executor, tell=tell)
     where.sweep()
     return summary
 

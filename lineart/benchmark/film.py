@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from lineart.benchmark.timing import Figure
 from lineart.cluster import start_ray, stop_ray
 from lineart.codec import encode_png
+from lineart.executor import RayExecutor
 from lineart.film import stages
 from lineart.film.frames import list_pictures
 from lineart.film.hashing import HashedFile, hash_pictures
@@ -74,7 +75,7 @@ def _figure(way: str, run: Callable[[], Iterable[object]]) -> Figure:
 def _run_ray(job: FilmJob, weights: Storage, work: list[WorkItem]) -> Iterable[object]:
     resources = start_ray()
     try:
-        yield from RayRunner(resources, None, None).make_frames(job, weights, work)
+        yield from RayRunner(RayExecutor(resources)).make_frames(job, weights, work)
     finally:
         stop_ray()
 

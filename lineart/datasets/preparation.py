@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from lineart.datasets import shards
-from lineart.datasets.executor import Runner
 from lineart.datasets.filter_bounds import Filter
 from lineart.datasets.filters import (
     Refusal,
@@ -31,12 +30,10 @@ from lineart.datasets.steps import (
     measure_item,
     write_shard,
 )
+from lineart.executor import Executor
 from lineart.storage import Storage
 
 TRAIN, VALIDATION = SIDES = "train", "validation"
-
-PAGES_TOGETHER = 32
-"""Most pages that one task measures."""
 
 REFUSED = "refused.parquet"
 
@@ -82,7 +79,7 @@ def prepare(
     output: Storage,
     pages: Sequence[Item],
     settings: PreparationSettings,
-    run: Runner,
+    executor: Executor,
     *,
     tell: Tell,
 ) -> PreparationSummary:
@@ -94,8 +91,8 @@ def prepare(
         ValueError: no picture is taken; `refused.parquet` is written, the older set stays.
     """
     started = time.monotonic()
-    chosen, refusals = choose(images, pages, settings, run, tell)
-    written = list(write(images, output, chosen, settings, run, tell=tell))
+    chosen, refusals = choose(images, pages, settings, executor, tell)
+    written = list(write(images, output, chosen, settings, executor, tell=tell))
     refusals += [refusal for shard in written for refusal in shard.refusals]
     output.write(REFUSED, refusals_to_parquet(refusals))
     if not any(shard.sources for shard in written):
@@ -114,7 +111,11 @@ def prepare(
 
 
 def choose(
-    images: Storage, pages: Sequence[Item], settings: PreparationSettings, run: Runner, tell: Tell
+    images: Storage,
+    pages: Sequence[Item],
+    settings: PreparationSettings,
+    executor: Executor,
+    tell: Tell,
 ) -> tuple[list[ChosenPicture], list[Refusal]]:
     """Measure pages; give what is taken, in natural order of names, and what is not."""
     refusals = list(unlicensed(pages, settings.licence))
@@ -124,7 +125,7 @@ def choose(
         measure_item, images=images, bounds=settings.bounds, preparing=settings.preparing
     )
     found: list[MeasuredPicture] = []
-    for done, result in enumerate(run(look, tasks, PAGES_TOGETHER, False), start=1):
+    for done, (_, result) in enumerate(executor.map(look, tasks), start=1):
         found += [item for item in result if isinstance(item, MeasuredPicture)]
         refusals += [item for item in result if isinstance(item, Refusal)]
         tell("measured", done, len(tasks))
@@ -180,7 +181,7 @@ def write(
     output: Storage,
     chosen: Sequence[ChosenPicture],
     settings: PreparationSettings,
-    run: Runner,
+    executor: Executor,
     *,
     tell: Tell,
 ) -> Iterator[WrittenShard]:
@@ -188,7 +189,8 @@ def write(
     orders = [order for side in SIDES for order in order_shards(side, chosen, settings)]
     task = partial(write_shard, images=images, output=output, preparing=settings.preparing)
     uses_network = settings.preparing.depth_model is not None
-    for done, written in enumerate(run(task, orders, 1, uses_network), start=1):
+    results = executor.map(task, orders, uses_network=uses_network)
+    for done, (_, written) in enumerate(results, start=1):
         yield written
         tell("wrote shards", done, len(orders))
 

@@ -8,19 +8,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from lineart.datasets.executor import RayExecutor, Runner, run_locally
 from lineart.device import use_one_thread
 from lineart.evaluation.distances import Distances
 from lineart.evaluation.methods import clear_networks
 from lineart.evaluation.statistics import FEWEST_GROUPS
 from lineart.evaluation.tables import RowsFile, ScoreSummaries, ScoreSummary
 from lineart.evaluation.types import AnySize, EvaluationPlan, Finding
+from lineart.executor import Executor, LocalExecutor, RayExecutor, ray_errors
 
 FEW_UNITS = 16
 """Up to so many, starting Ray takes longer than the work."""
-
-TOGETHER = 16
-"""Units that travel together at most."""
 
 FAILURES_LISTED = 1000
 
@@ -47,13 +44,16 @@ class EvaluationResult:
 
 
 def run_plan(
-    plan: EvaluationPlan, runner: Runner, seed: int, tell: Callable[[EvaluationResult, int], None]
+    plan: EvaluationPlan,
+    executor: Executor,
+    seed: int,
+    tell: Callable[[EvaluationResult, int], None],
 ) -> EvaluationResult:
     """Judge all units; one that cannot be judged is a failure among others.
 
     Args:
         plan: What to do.
-        runner: Who does it; it must give findings in the order of the units.
+        executor: Must yield findings in the order of the units.
         seed: Decides the intervals.
         tell: Is told after each unit how far it is, and of how many.
 
@@ -67,7 +67,8 @@ def run_plan(
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as stream:
         rows = RowsFile(stream, per_picture)
         judge = partial(judge_unit, plan.judge)
-        for finding in runner(judge, plan.units, TOGETHER, plan.uses_network):
+        findings = executor.map(judge, plan.units, uses_network=plan.uses_network)
+        for _, finding in findings:
             summaries.add(finding.rows)
             distances.add(finding.features)
             rows.add(finding.rows)
@@ -130,8 +131,8 @@ def warn_of_no_interval(per_picture: Sequence[str], result: EvaluationResult) ->
 
 
 @contextmanager
-def start_runner(units: int, workers: int | None, wants_ray: bool) -> Iterator[Runner]:
-    """Give who does the work: this process for a few units, else Ray, which stops with the block.
+def start_executor(units: int, workers: int | None, wants_ray: bool) -> Iterator[Executor]:
+    """Start what judges: this process for a few units, else Ray, which stops with the block.
 
     Args:
         units: How many there are.
@@ -142,23 +143,14 @@ def start_runner(units: int, workers: int | None, wants_ray: bool) -> Iterator[R
         ConnectionError: the cluster of `RAY_ADDRESS` does not answer, or Ray cannot go on.
     """
     if units <= FEW_UNITS and not wants_ray and not workers:
-        yield run_locally
+        yield LocalExecutor(workers=1)
         return
-    from ray.exceptions import RayError
-
     from lineart.cluster import start_ray, stop_ray
 
     clear_networks()
     try:
-        resources = start_ray()
-        import ray.data
-
-        # Sums depend on the order in which numbers are added.
-        ray.data.DataContext.get_current().execution_options.preserve_order = True
-        most = resources["CPU"] if workers is None else min(resources["CPU"], workers + 1.0)
-        yield RayExecutor({**resources, "CPU": most})
-    except RayError as error:
-        reason = (str(error).strip().splitlines() or [repr(error)])[-1]
-        raise ConnectionError(f"Ray cannot go on: {reason}") from error
+        with ray_errors():
+            # Sums depend on the order in which numbers are added.
+            yield RayExecutor(start_ray(), workers=workers, is_ordered=True)
     finally:
         stop_ray()

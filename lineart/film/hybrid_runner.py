@@ -1,94 +1,61 @@
 """A film on one machine: its first frames are made in this process while Ray starts."""
 
 import logging
-import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import chain, islice
-from typing import Any
+from itertools import islice
 
+from lineart.executor import HybridExecutor, RayExecutor
 from lineart.film.local_runner import FEW_FRAMES, LocalRunner
 from lineart.film.pipeline import RayRunner
 from lineart.film.records import FrameResult, WorkItem
 from lineart.film.stages import FilmJob
 from lineart.storage import Storage
 
-SOON_S = 2.0
-"""Tasks that end sooner need no Ray."""
-
 Begun = tuple[list[FrameResult], Generator[FrameResult, None, None]]
 """The first frame that Ray made, and those that follow."""
 
 
 class HybridRunner:
-    """Works as `LocalRunner` until Ray has started, then as `RayRunner`.
-
-    Ray and its workers take some twenty seconds, in which the cores of this machine make frames.
-    What is done soon needs no Ray at all.
+    """Makes frames on this machine until Ray has started, then on Ray; see `run.FilmRunner`.
 
     Args:
-        start_ray: Starts Ray and gives who works on it.
-        stop_ray: Stops it. Both are called in one thread: Linux ends what Ray has started when the
-            thread ends that started it, and then Ray would be asked in vain to stop.
+        executor: Starts Ray, and has the workers of this machine.
         few_frames: Pictures for which Ray is not worth its start; so many are made here while its
             workers start.
-        workers: Frames in hand at once on this machine; None: as many as there are cores.
+        on_ray: Returns the runner of an executor on Ray.
     """
 
     def __init__(
         self,
-        start_ray: Callable[[], RayRunner],
-        stop_ray: Callable[[], None],
+        executor: HybridExecutor,
         *,
         few_frames: int = FEW_FRAMES,
-        workers: int | None = None,
+        on_ray: Callable[[RayExecutor], RayRunner] = RayRunner,
     ) -> None:
-        self._alone, self._few_frames = LocalRunner(workers), few_frames
-        self._start_ray, self._stop_ray = start_ray, stop_ray
-        self._starter, self._beginner = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
-        self._ray: Future[RayRunner] | None = None
+        self.executor, self._few_frames = executor, few_frames
+        self._local, self._on_ray = LocalRunner(executor.local), on_ray
+        self._runner: RayRunner | None = None
+        self._beginner = ThreadPoolExecutor(1)
         self._begun: Future[Begun] | None = None
         self._uncounted: list[tuple[str, FrameResult]] = []
-
-    def run_tasks(
-        self, function: Callable[[Any], Any], arguments: Iterable[Any]
-    ) -> Iterator[tuple[Any, Any]]:
-        """Run a function on each argument; give arguments and results.
-
-        Raises:
-            ConnectionError: Ray did not start, or cannot go on.
-        """
-        started, waiting = time.monotonic(), iter(arguments)
-
-        def until_ray_stands() -> Iterator[Any]:
-            for argument in waiting:
-                if time.monotonic() - started > SOON_S:
-                    self._start()
-                yield argument
-                if self._ray is not None and self._ray.done():
-                    return
-
-        yield from self._alone.run_tasks(function, until_ray_stands())
-        rest = list(islice(waiting, 1))
-        if rest and self._ray is not None:
-            yield from self._ray.result().run_tasks(function, chain(rest, waiting))
 
     def make_frames(
         self, job: FilmJob, weights: Storage, work: Sequence[WorkItem]
     ) -> Iterator[FrameResult]:
         """Make frames of pictures and write them, in any order.
 
-        When Ray stands and it is worth its while, it gets all but the next few: they are made here
-        until its workers stand, too.
+        Once Ray has started and enough pictures wait, Ray takes all but the next few: those are
+        made here while its workers start.
 
         Raises:
             ConnectionError: Ray did not start, or cannot go on.
         """
         waiting = deque(work)
         if len(waiting) > self._few_frames:
-            self._start()
-        for written in self._alone.make_frames(job, weights, _take(waiting), len(waiting)):
+            self.executor.start()
+        for written in self._local.make_frames(job, weights, _take(waiting), len(waiting)):
             yield written
             self._hand_over(job, weights, waiting)
         if self._begun is not None:
@@ -96,36 +63,36 @@ class HybridRunner:
             yield from first
             yield from others
 
-    def _start(self) -> None:
-        if self._ray is None:
-            self._ray = self._starter.submit(self._start_ray)
-
     def _hand_over(self, job: FilmJob, weights: Storage, waiting: deque[WorkItem]) -> None:
-        """Let Ray begin with all but the next few, if it stands and there are many."""
-        if self._begun is not None or self._ray is None or not self._ray.done():
+        """Give Ray all but the next few pictures, if it has started and many wait."""
+        if self._begun is not None or not self.executor.is_ready:
             return
         if len(waiting) > 2 * self._few_frames:
             rest = [waiting.pop() for _ in range(len(waiting) - self._few_frames)][::-1]
-            self._begun = self._beginner.submit(_begin, self._ray.result(), job, weights, rest)
+            runner = self._open_runner(self.executor.wait())
+            self._begun = self._beginner.submit(_begin, runner, job, weights, rest)
+
+    def _open_runner(self, ray: RayExecutor) -> RayRunner:
+        self._runner = self._runner or self._on_ray(ray)
+        return self._runner
 
     def count(self, status: str, written: FrameResult) -> None:
-        """Count a frame in Ray's metrics, as soon as Ray stands."""
+        """Count a frame in Ray's metrics, as soon as Ray has started."""
         self._uncounted.append((status, written))
-        if self._ray is not None and self._ray.done() and self._ray.exception() is None:
-            while self._uncounted:
-                self._ray.result().count(*self._uncounted.pop())
+        ray = self.executor.ray
+        while ray is not None and self._uncounted:
+            self._open_runner(ray).count(*self._uncounted.pop())
 
     def close(self) -> None:
-        """Stop Ray, as soon as it has started; what it makes then is not waited for."""
+        """Stop Ray, once it has started; its results are not waited for."""
         if self._begun is not None and self._begun.done() and self._begun.exception() is None:
             _, others = self._begun.result()
             others.close()
         elif self._begun is not None:
-            # That it is stopped in the middle is no news.
+            # Ray Data logs an error when it is stopped while it starts.
             logging.getLogger("ray.data").setLevel(logging.CRITICAL)
-        with self._starter, self._beginner:
-            if self._ray is not None:
-                self._starter.submit(self._stop_ray)
+        with self._beginner:
+            self.executor.close()
 
 
 def _take(waiting: deque[WorkItem]) -> Iterator[WorkItem]:

@@ -1,17 +1,15 @@
-"""The stages on this machine, without Ray: as many frames at once as there are cores."""
+"""Films on this machine, without Ray: as many frames at once as there are cores."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from itertools import islice
+from collections.abc import Iterable, Iterator
 from queue import LifoQueue
-from typing import Any, TypeVar
+from typing import Any
 
-from lineart.device import count_cpus, has_cuda_driver
+from lineart.device import has_cuda_driver
+from lineart.executor import LocalExecutor
 from lineart.film import stages
 from lineart.film.records import FrameResult, WorkItem, pack_work
 from lineart.film.stages import FilmJob
-from lineart.sandbox import stop_sandboxes
 from lineart.storage import Storage
 
 FEW_FRAMES = 96
@@ -19,86 +17,46 @@ FEW_FRAMES = 96
 PICTURES_A_WORKER = 4
 """Least pictures for each worker: to start a network takes as long as a few frames."""
 
-T = TypeVar("T")
-U = TypeVar("U")
-
 
 class LocalRunner:
-    """Runs a film's work here; see `pipeline.RayRunner`.
+    """Makes the frames of a film on this machine; see `run.FilmRunner`.
 
-    Each worker is a thread. With a time limit, its network and its pixels are computed in processes
-    of its own, so that the workers keep all cores busy; without one, they share this process. On a
-    machine with a GPU all workers share one network.
+    Each worker is a thread. With a time limit, its network and its pixels are computed in sandbox
+    processes of its own, so that the workers keep all cores busy; without one, they share this
+    process. On a machine with a GPU all workers share one network.
 
     Args:
-        workers: Frames in hand at once; None: as many as there are cores.
+        executor: Its threads are the workers; None: one for each core.
     """
 
-    def __init__(self, workers: int | None = None) -> None:
-        self._workers = workers or count_cpus()
-        # Threads keep the processes in which they handle pixels.
-        self._pool = ThreadPoolExecutor(self._workers)
-
-    def run_tasks(
-        self, function: Callable[[Any], Any], arguments: Iterable[Any]
-    ) -> Iterator[tuple[Any, Any]]:
-        """Run a function on each argument; give arguments and results as they end."""
-
-        def call(argument: Any) -> tuple[Any, Any]:
-            return argument, function(argument)
-
-        return self._spread(call, arguments, self._workers)
+    def __init__(self, executor: LocalExecutor | None = None) -> None:
+        self.executor = executor or LocalExecutor()
 
     def make_frames(
         self, job: FilmJob, weights: Storage, work: Iterable[WorkItem], pictures: int | None = None
     ) -> Iterator[FrameResult]:
-        """Make frames of pictures and write them; results come as frames stand.
+        """Make frames of pictures and write them; yield results as frames are in place.
 
         Args:
             job: The run.
             weights: Where the network's weights are.
-            work: Pictures; none is asked for before a worker is free.
-            pictures: How many they are at most; None: their list is counted.
+            work: Pictures; one is taken only when a worker is free for it.
+            pictures: Most pictures that `work` yields; None: it is turned into a list and counted.
         """
         if pictures is None:
             work = list(work)
             pictures = len(work)
-        workers = min(self._workers, max(1, math.ceil(pictures / PICTURES_A_WORKER)))
+        workers = min(self.executor.workers, max(1, math.ceil(pictures / PICTURES_A_WORKER)))
         network = _Networks(job, weights, 1 if has_cuda_driver() else workers)
 
         def make(item: WorkItem) -> list[FrameResult]:
             return stages.make_frame(network, pack_work(item), job)
 
-        for written in self._spread(make, work, workers):
+        for _, written in self.executor.spread(make, work, workers):
             yield from written
 
     def count(self, status: str, written: FrameResult) -> None:
-        """Do nothing: a single process has no metrics."""
-
-    def _spread(self, function: Callable[[T], U], items: Iterable[T], workers: int) -> Iterator[U]:
-        """Call a function on items in threads; give results as they end.
-
-        An item is taken when a worker is free for it, so that whoever gives the items may still
-        decide who gets the next. With one worker all is done in this thread. Whoever stops halfway
-        ends what is in hand.
-        """
-        waiting = iter(items)
-        if workers == 1:
-            yield from map(function, waiting)
-            return
-        running = {self._pool.submit(function, item) for item in islice(waiting, workers)}
-        try:
-            while running:
-                ended, running = wait(running, return_when=FIRST_COMPLETED)
-                for future in ended:
-                    yield future.result()
-                    running |= {self._pool.submit(function, item) for item in islice(waiting, 1)}
-        except BaseException:
-            stop_sandboxes()
-            raise
-        finally:
-            # Nothing may be written after this.
-            wait(running)
+        """Do nothing: metrics need Ray."""
 
 
 class _Networks:

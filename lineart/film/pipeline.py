@@ -2,14 +2,14 @@
 
 import logging
 import warnings
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from typing import Any
 
 import pyarrow as pa
 
+from lineart.executor import RayExecutor, ray_errors
 from lineart.film import stages
 from lineart.film.hashing import Failure
 from lineart.film.monitoring import Metrics
@@ -55,12 +55,12 @@ WRITTEN = pa.schema(
 
 
 class RayRunner:
-    """Runs a film's work on a Ray cluster; `local_runner.LocalRunner` does the same in one process.
+    """Makes the frames of a film on a Ray cluster; see `run.FilmRunner`.
 
     Args:
-        resources: CPUs and GPUs of the cluster.
-        networks: Bounds for the number of networks, or None to choose.
-        pixels: Bounds for the number of tasks on pixels, or None to choose.
+        executor: Knows the CPUs and GPUs of the cluster.
+        networks: Bounds for the number of networks; None: chosen by the cluster's size.
+        pixels: Bounds for the number of tasks on pixels; None: chosen by the cluster's size.
 
     Raises:
         ValueError: the least number of workers cannot be placed.
@@ -68,57 +68,29 @@ class RayRunner:
 
     def __init__(
         self,
-        resources: Mapping[str, float],
-        networks: WorkerBounds | None,
-        pixels: WorkerBounds | None,
+        executor: RayExecutor,
+        networks: WorkerBounds | None = None,
+        pixels: WorkerBounds | None = None,
     ) -> None:
-        self._resources = dict(resources)
+        self.executor = executor
         self._pools = partial(plan_workers, networks=networks, pixels=pixels)
-        self._pools(self._resources, pictures=1)
-        self._cpus = max(1, int(resources.get("CPU", 1)))
+        self._pools(executor.resources, pictures=1)
         self._metrics = Metrics()
 
     def count(self, status: str, written: FrameResult) -> None:
         """Count a frame in Ray's metrics."""
         self._metrics.count(status, written)
 
-    def run_tasks(
-        self, function: Callable[[Any], Any], arguments: Iterable[Any]
-    ) -> Iterator[tuple[Any, Any]]:
-        """Run a function on each argument as Ray tasks; give arguments and results as they end.
-
-        Raises:
-            ConnectionError: Ray cannot go on.
-        """
-        with _ray_named():
-            yield from self._run_tasks(function, arguments)
-
-    def _run_tasks(
-        self, function: Callable[[Any], Any], arguments: Iterable[Any]
-    ) -> Iterator[tuple[Any, Any]]:
-        import ray
-
-        # Machines may go as often as they like.
-        task = ray.remote(num_cpus=1, max_retries=-1)(_call)
-        running: dict[Any, Any] = {}
-        for argument in arguments:
-            # What waits in line takes memory: no more than keeps every CPU busy.
-            if len(running) >= 2 * self._cpus:
-                yield from _finished(running)
-            running[task.remote(function, argument)] = argument
-        while running:
-            yield from _finished(running)
-
     def make_frames(
         self, job: FilmJob, weights: Storage, work: Sequence[WorkItem]
     ) -> Generator[FrameResult, None, None]:
-        """Make frames of pictures and write them; results come as frames stand.
+        """Make frames of pictures and write them; yield results as frames are in place.
 
         Raises:
             ConnectionError: Ray cannot go on.
         """
-        resources = self._resources | ({"GPU": 0.0} if _wants_no_gpu(weights) else {})
-        with _ray_named():
+        resources = self.executor.resources | ({"GPU": 0.0} if _wants_no_gpu(weights) else {})
+        with ray_errors():
             yield from make_frames(job, weights, work, self._pools(resources, len(work)))
 
 
@@ -129,29 +101,6 @@ def _wants_no_gpu(weights: Storage) -> bool:
     import onnxruntime
 
     return "CUDAExecutionProvider" not in onnxruntime.get_available_providers()
-
-
-@contextmanager
-def _ray_named() -> Iterator[None]:
-    """Turn what Ray raises into one sentence."""
-    from ray.exceptions import RayError
-
-    try:
-        yield
-    except RayError as error:
-        raise ConnectionError(f"Ray cannot go on: {str(error).strip().splitlines()[-1]}") from error
-
-
-def _call(function: Callable[[Any], Any], argument: Any) -> Any:
-    return function(argument)
-
-
-def _finished(running: dict[Any, Any]) -> Iterator[tuple[Any, Any]]:
-    import ray
-
-    ready, _ = ray.wait(list(running))
-    for reference in ready:
-        yield running.pop(reference), ray.get(reference)
 
 
 def make_frames(

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lineart import manifest
+from lineart.executor import Executor
 from lineart.film.frames import FilmFrame, beside
 from lineart.film.hashing import Failure, HashedFile, hash_hints, hash_pictures
 from lineart.film.inputs import FilmConfig, PreparedRun
@@ -77,12 +78,11 @@ CHUNK = 32
 
 @runtime_checkable
 class FilmRunner(Protocol):
-    """Where the work of a film is done."""
+    """Makes the frames of a film, locally or on Ray."""
 
-    def run_tasks(
-        self, function: Callable[[Any], Any], arguments: Iterable[Any]
-    ) -> Iterator[tuple[Any, Any]]:
-        """Run a function on each argument; give arguments and results, in any order."""
+    @property
+    def executor(self) -> Executor:
+        """Calls the functions that hash and copy pictures."""
 
     def make_frames(
         self, job: FilmJob, weights: Storage, work: Sequence[WorkItem]
@@ -298,7 +298,7 @@ def _index(
     found: dict[str, U] = {}
     # Many frames show the same; one object each is enough.
     unique: dict[U, U] = {}
-    for _, part in runner.run_tasks(function, chunks):
+    for _, part in runner.executor.map(function, chunks):
         found.update((name, unique.setdefault(value, value)) for name, value in part.items())
     return found
 
@@ -326,7 +326,7 @@ def _row(one: FrameState, look: Fingerprint, written: FrameResult) -> ManifestRo
 
 def _work(opened: PreparedRun, plan: FilmPlan, runner: FilmRunner) -> Iterator[FrameResult]:
     copy = partial(copy_finished, opened.job)
-    for _, results in runner.run_tasks(copy, _chunks(plan.copies)):
+    for _, results in runner.executor.map(copy, _chunks(plan.copies)):
         yield from results
     if plan.work:
         yield from runner.make_frames(opened.job, opened.weights, plan.work)

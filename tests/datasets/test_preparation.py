@@ -18,7 +18,6 @@ from lineart.codec import decode_line
 from lineart.datasets import steps
 from lineart.datasets.depth import open_depth
 from lineart.datasets.encoding import Shrinking
-from lineart.datasets.executor import run_locally
 from lineart.datasets.filter_bounds import BOUNDS, Filter
 from lineart.datasets.items import Item, Query, list_pages, read_page
 from lineart.datasets.layouts import LAYOUTS, Files
@@ -33,6 +32,7 @@ from lineart.datasets.steps import (
     Transform,
     write_shard,
 )
+from lineart.executor import LocalExecutor
 from lineart.imaging.faces import FaceAligner, center_crop
 from lineart.storage import Storage
 from tests.datasets.paintings import paint, save
@@ -51,7 +51,7 @@ def run(
     here, there = Storage.at(str(images)), Storage.at(str(output))
     pages = list_pages(here, offer or Query())
     chosen = chosen or PreparationSettings(bounds=SMALL)
-    return prepare(here, there, pages, chosen, run_locally, tell=lambda *_: None)
+    return prepare(here, there, pages, chosen, LocalExecutor(workers=1), tell=lambda *_: None)
 
 
 def refused(output: Path) -> dict[str, dict[str, object]]:

@@ -1,22 +1,22 @@
 import tracemalloc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
-from lineart.datasets.executor import run_locally
 from lineart.evaluation.film import TOGETHER, cut, find_parts
 from lineart.evaluation.run import (
     FAILURES_LISTED,
     FEW_UNITS,
     EvaluationResult,
     run_plan,
-    start_runner,
+    start_executor,
 )
 from lineart.evaluation.scores import distance_score, pick
 from lineart.evaluation.types import EvaluationPlan, Feature, Finding, ScoreRow
+from lineart.executor import LocalExecutor
 from lineart.film.frames import Source
 
 
@@ -57,7 +57,7 @@ def run(number: int, told: list[tuple[int, int]] | None = None) -> EvaluationRes
         if told is not None:
             told.append((result.num_units, units))
 
-    return run_plan(plan(number), run_locally, 0, tell)
+    return run_plan(plan(number), LocalExecutor(workers=1), 0, tell)
 
 
 def test_everything_that_was_found_is_counted() -> None:
@@ -83,7 +83,7 @@ def test_memory_does_not_grow_with_pictures() -> None:
     for number in (300, 700):
         work = plan(number)
         tracemalloc.start()
-        run_plan(work, run_locally, 0, lambda *_: None)
+        run_plan(work, LocalExecutor(workers=1), 0, lambda *_: None)
         grown.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     # Of 360 pictures more: their lines, and 1 kB each in the cache of the bootstrap's draws. Their
@@ -98,17 +98,18 @@ def test_of_many_failures_the_first_are_listed() -> None:
         return judge(unit) if unit.number == 0 else judge(Unit(unit.name, 9))
 
     number = FAILURES_LISTED + 20
-    result = run_plan(plan(number, some), run_locally, 0, lambda *_: None)
+    result = run_plan(plan(number, some), LocalExecutor(workers=1), 0, lambda *_: None)
     assert (result.num_failed, len(result.failures)) == (number - 1, FAILURES_LISTED)
     broken = plan(5, lambda unit: judge(Unit(unit.name, 9)))
     with pytest.raises(ValueError, match="nothing could be judged: 0: no 9"):
-        run_plan(broken, run_locally, 0, lambda *_: None)
+        run_plan(broken, LocalExecutor(workers=1), 0, lambda *_: None)
 
 
 def test_few_units_need_no_ray() -> None:
     """A small run stays in this process."""
-    with start_runner(3, None, wants_ray=False) as runner:
-        assert runner is run_locally
+    with start_executor(3, None, wants_ray=False) as executor:
+        assert isinstance(executor, LocalExecutor)
+        assert executor.workers == 1
 
 
 def test_whatever_a_unit_raises_is_its_failure() -> None:
@@ -122,7 +123,7 @@ def test_whatever_a_unit_raises_is_its_failure() -> None:
             raise Strange("tensor")
         return judge(unit)
 
-    result = run_plan(plan(3, strange), run_locally, 0, lambda *_: None)
+    result = run_plan(plan(3, strange), LocalExecutor(workers=1), 0, lambda *_: None)
     assert (result.num_judged, result.failures) == (2, [("1", "tensor")])
 
 
@@ -134,24 +135,26 @@ def test_few_pictures_are_told() -> None:
         kept = [one for one in found.features if one.way or unit.number < 3]
         return Finding(found.rows, kept)
 
-    notes = run_plan(plan(6, judge_ways), run_locally, 0, lambda *_: None).notes
+    notes = run_plan(plan(6, judge_ways), LocalExecutor(workers=1), 0, lambda *_: None).notes
     assert [note[:50] for note in notes] == ["Frechet distance on stand-ins of only 3 pictures: "]
-    notes = run_plan(plan(4), run_locally, 0, lambda *_: None).notes
+    notes = run_plan(plan(4), LocalExecutor(workers=1), 0, lambda *_: None).notes
     assert any("fewer than 5 pictures" in note and "no interval" in note for note in notes)
 
 
 def test_plan_says_whether_it_runs_a_network() -> None:
-    """The runner is told, so that what needs none takes no GPU."""
+    """The executor is told, so that what needs none takes no GPU."""
     told = []
 
-    def runner(
-        function: Callable[[Unit], Finding], units: Sequence[Unit], together: int, network: bool
-    ) -> Iterator[Finding]:
-        told.append(network)
-        yield from run_locally(function, units, together, network)
+    class Told(LocalExecutor):
+        def map(
+            self, function: Any, arguments: Iterable[Any], *, uses_network: bool = False
+        ) -> Iterator[tuple[Any, Any]]:
+            told.append(uses_network)
+            return super().map(function, arguments)
 
     for uses_network in (True, False):
-        run_plan(replace(plan(3), uses_network=uses_network), runner, 0, lambda *_: None)
+        work = replace(plan(3), uses_network=uses_network)
+        run_plan(work, Told(workers=1), 0, lambda *_: None)
     assert told == [True, False]
 
 
@@ -164,7 +167,7 @@ def test_what_ray_raises_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("lineart.cluster.stop_ray", lambda: stopped.append(True))
     with (
         pytest.raises(ConnectionError, match=r"^Ray cannot go on: the node died$"),
-        start_runner(FEW_UNITS + 1, None, wants_ray=False),
+        start_executor(FEW_UNITS + 1, None, wants_ray=False),
     ):
         raise RayError("Traceback\n  line 3\nthe node died\n")
     assert stopped == [True]

@@ -1,8 +1,8 @@
 """Until Ray stands frames are made here; every picture is made once, whoever makes it."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from threading import Event, current_thread
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lineart.codec import encode_png
+from lineart.executor import HybridExecutor, RayExecutor
 from lineart.film.frames import Source
 from lineart.film.hybrid_runner import HybridRunner
 from lineart.film.inputs import FilmConfig, PreparedRun, prepare_run
@@ -29,13 +30,8 @@ DRAWINGS = 11
 class StandIn(RayRunner):
     """Does nothing, and says that it was Ray."""
 
-    def __init__(self) -> None:
+    def __init__(self, _: RayExecutor) -> None:
         self.counted: list[str] = []
-
-    def run_tasks(self, function: Any, arguments: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
-        """Give arguments and who ran them."""
-        del function
-        yield from ((argument, "ray") for argument in arguments)
 
     def make_frames(
         self, job: FilmJob, weights: Storage, work: Sequence[WorkItem]
@@ -62,23 +58,43 @@ def _here(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> No
         )
 
 
-def start(begun: Event, error: Exception | None = None) -> StandIn:
+class StandInExecutor(RayExecutor):
+    """Calls nothing, and says that it was Ray."""
+
+    def map(
+        self, function: Any, arguments: Iterable[Any], *, uses_network: bool = False
+    ) -> Iterator[tuple[Any, Any]]:
+        """Give arguments and who ran them."""
+        del function, uses_network
+        yield from ((argument, "ray") for argument in arguments)
+
+
+def start(begun: Event, error: Exception | None = None) -> RayExecutor:
     """Stand when it is said, or fail."""
     begun.wait(10)
     if error is not None:
         raise error
-    return StandIn()
+    return StandInExecutor({})
 
 
 def stop() -> None:
     """There is nothing to stop."""
 
 
-def stood(runner: HybridRunner) -> StandIn | RayRunner | None:
-    """Wait until Ray stands, or has failed; give it."""
-    runner._start()
-    assert runner._ray is not None
-    return None if runner._ray.exception() else runner._ray.result()
+def stood(runner: HybridRunner) -> None:
+    """Wait until Ray stands, or has failed."""
+    with suppress(ConnectionError):
+        runner.executor.wait()
+
+
+def hybrid(
+    begin: Callable[[], RayExecutor],
+    end: Callable[[], None] = stop,
+    few_frames: int = FEW_FRAMES,
+    on_ray: Callable[[RayExecutor], RayRunner] = StandIn,
+) -> HybridRunner:
+    """Give a runner with stand-ins for Ray."""
+    return HybridRunner(HybridExecutor(begin, end), few_frames=few_frames, on_ray=on_ray)
 
 
 def make(runner: HybridRunner, count: int) -> Iterator[FrameResult]:
@@ -92,7 +108,7 @@ def make(runner: HybridRunner, count: int) -> Iterator[FrameResult]:
 def test_ray_gets_the_rest() -> None:
     """When Ray stands, the next few frames are still made here, all others there, each once."""
     begun = Event()
-    with closing(HybridRunner(lambda: start(begun), stop, few_frames=32)) as runner:
+    with closing(hybrid(lambda: start(begun), few_frames=32)) as runner:
         frames = make(runner, 100)
         here = [next(frames) for _ in range(10)]
         begun.set()
@@ -112,11 +128,11 @@ def test_few_frames_need_no_ray() -> None:
     def note() -> None:
         threads.append(current_thread())
 
-    def begin() -> StandIn:
+    def begin() -> RayExecutor:
         note()
         return start(begun)
 
-    runner = HybridRunner(begin, note, few_frames=32)
+    runner = hybrid(begin, note, few_frames=32)
     assert {frame.output_bytes for frame in make(runner, 40)} == {1}
     assert len(threads) == 1
     begun.set()
@@ -128,13 +144,13 @@ def test_few_frames_need_no_ray() -> None:
 def test_what_is_soon_done_starts_no_ray() -> None:
     """A few tasks and a few pictures are done here; nothing is started, nor stopped."""
 
-    def never() -> StandIn:
+    def never() -> RayExecutor:
         raise AssertionError("it was started")
 
-    with closing(HybridRunner(never, never)) as runner:
-        assert len(list(runner.run_tasks(abs, range(100)))) == 100
+    with closing(hybrid(never)) as runner:
+        assert len(list(runner.executor.map(abs, range(100)))) == 100
         assert len(list(make(runner, FEW_FRAMES))) == FEW_FRAMES
-    assert runner._ray is None
+    assert not runner.executor.is_ready
 
 
 def test_a_stop_does_not_wait_for_frames() -> None:
@@ -150,7 +166,10 @@ def test_a_stop_does_not_wait_for_frames() -> None:
             raise ConnectionError("Ray was stopped")
             yield
 
-    with closing(HybridRunner(Hanging, stopped.set, few_frames=32)) as runner:
+    ready = Event()
+    ready.set()
+    hanging = hybrid(lambda: start(ready), stopped.set, few_frames=32, on_ray=Hanging)
+    with closing(hanging) as runner:
         stood(runner)
         frames = make(runner, 100)
         next(frames)
@@ -163,9 +182,8 @@ def test_a_stop_does_not_wait_for_frames() -> None:
 def test_ray_does_not_start() -> None:
     """What was made before is given; then one error says what is wrong."""
     begun = Event()
-    with closing(
-        HybridRunner(lambda: start(begun, ConnectionError("no room")), stop, few_frames=32)
-    ) as runner:
+    error = ConnectionError("no room")
+    with closing(hybrid(lambda: start(begun, error), few_frames=32)) as runner:
         frames = make(runner, 80)
         next(frames)
         begun.set()
@@ -177,22 +195,22 @@ def test_ray_does_not_start() -> None:
 def test_tasks() -> None:
     """Tasks run here until Ray stands; each argument is given once."""
     begun = Event()
-    with closing(HybridRunner(lambda: start(begun), stop, workers=1)) as runner:
-        tasks = runner.run_tasks(lambda _: "here", range(5))
+    with closing(HybridExecutor(lambda: start(begun), stop, workers=1)) as executor:
+        tasks = executor.map(lambda _: "here", range(5))
         first = [next(tasks), next(tasks)]
         begun.set()
-        stood(runner)
+        executor.wait()
         assert [*first, *tasks] == [(0, "here"), (1, "here"), (2, "ray"), (3, "ray"), (4, "ray")]
 
 
 def test_counts_wait_for_ray() -> None:
     """What ended before Ray stood is counted when it does."""
     begun = Event()
-    with closing(HybridRunner(lambda: start(begun), stop)) as runner:
+    ray = StandIn(StandInExecutor({}))
+    with closing(hybrid(lambda: start(begun), on_ray=lambda _: ray)) as runner:
         runner.count("done", FrameResult("a", 1, {}, None))
         begun.set()
-        ray = stood(runner)
-        assert isinstance(ray, StandIn)
+        stood(runner)
         assert not ray.counted
         runner.count("failed", FrameResult("b", 1, {}, None))
     assert sorted(ray.counted) == ["done a", "failed b"]
@@ -243,8 +261,8 @@ def test_a_film_is_the_same_everywhere(
 ) -> None:
     """Here, handed over to Ray, and as where there are GPUs: frames are equal to the bit."""
     expected = run(film, opened, LocalRunner())
-    ray = RayRunner(ray_resources, None, None)
-    with closing(HybridRunner(lambda: ray, stop, few_frames=3)) as runner:
+    executor = RayExecutor(ray_resources)
+    with closing(hybrid(lambda: executor, few_frames=3, on_ray=RayRunner)) as runner:
         stood(runner)
         assert run(film, opened, runner) == expected
-    assert run(film, opened, BesideGpus(ray_resources, None, None)) == expected
+    assert run(film, opened, BesideGpus(executor)) == expected

@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from lineart.codec import encode_png
+from lineart.executor import LocalExecutor
 from lineart.film import stages
 from lineart.film.frames import Source
 from lineart.film.hashing import hash_pictures
@@ -77,7 +78,7 @@ def test_all_workers_are_at_work_at_once(
     monkeypatch.setattr(stages, "make_frame", meet)
     monkeypatch.setattr(stages, "NetworkStage", count)
     monkeypatch.setattr("lineart.film.local_runner.has_cuda_driver", lambda: False)
-    written = list(LocalRunner(3).make_frames(job, weights, work))
+    written = list(LocalRunner(LocalExecutor(3)).make_frames(job, weights, work))
     assert sorted(one.output for one in written) == sorted(one.outputs[0] for one in work)
     assert not any(one.failure for one in written)
     assert 1 <= len(opened) <= 3
@@ -96,7 +97,7 @@ def test_workers_share_the_network_of_a_gpu(
 
     monkeypatch.setattr(stages, "NetworkStage", count)
     monkeypatch.setattr("lineart.film.local_runner.has_cuda_driver", lambda: True)
-    assert len(list(LocalRunner(3).make_frames(job, weights, work))) == PICTURES
+    assert len(list(LocalRunner(LocalExecutor(3)).make_frames(job, weights, work))) == PICTURES
     assert len(opened) == 1
 
 
@@ -110,7 +111,7 @@ def test_few_pictures_start_few_workers(make_job: MakeJob) -> None:
             asked.append(item)
             yield item
 
-    frames = LocalRunner(8).make_frames(job, weights, give(), len(work))
+    frames = LocalRunner(LocalExecutor(8)).make_frames(job, weights, give(), len(work))
     next(frames)
     # Three workers, and what the one that was ready has taken since.
     assert len(asked) in (3, 4)
@@ -121,7 +122,9 @@ def test_a_stop_ends_what_is_in_hand(make_job: MakeJob) -> None:
     """Whoever stops waits neither for frames that hang nor for their limit; no process stays."""
     job, weights, work = make_job(HangingColoring)
     before = {child.pid for child in psutil.Process().children(recursive=True)}
-    frames = LocalRunner(2).make_frames(replace(job, limit_s=300.0), weights, with_a_stop(work))
+    frames = LocalRunner(LocalExecutor(2)).make_frames(
+        replace(job, limit_s=300.0), weights, with_a_stop(work)
+    )
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         list(frames)
@@ -144,4 +147,4 @@ def test_an_error_of_one_worker_ends_all(make_job: MakeJob) -> None:
     job, weights, work = make_job()
     job = replace(job, weights_sha256="others")
     with pytest.raises(ValueError, match="were changed"):
-        list(LocalRunner(2).make_frames(job, weights, work))
+        list(LocalRunner(LocalExecutor(2)).make_frames(job, weights, work))

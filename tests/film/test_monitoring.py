@@ -5,6 +5,7 @@ from urllib.request import urlopen
 
 import ray
 
+from lineart.executor import RayExecutor
 from lineart.film.hashing import Failure
 from lineart.film.pipeline import RayRunner
 from lineart.film.records import FrameResult
@@ -19,13 +20,22 @@ EXPECTED = {
 }
 
 
+class Counter:
+    """A process that joins Ray once, as a job does: Ray counts once for each join."""
+
+    def count(self, resources: dict[str, float]) -> None:
+        """Count three frames."""
+        runner = RayRunner(RayExecutor(resources))
+        runner.count("done", FrameResult("a", 10, {"network": 0.2}, None))
+        runner.count("done", FrameResult("b", 20, {"network": 0.3}, None))
+        runner.count("failed", FrameResult("c", 0, {}, Failure("decode", "ValueError", "broken")))
+
+
 def test_frames_are_counted(ray_resources: dict[str, float], ray_head: Head) -> None:
     """Frames by status, bytes, and seconds by stage can be read where Ray shows its metrics."""
     assert ray_head.address
-    runner = RayRunner(ray_resources, None, None)
-    runner.count("done", FrameResult("a", 10, {"network": 0.2}, None))
-    runner.count("done", FrameResult("b", 20, {"network": 0.3}, None))
-    runner.count("failed", FrameResult("c", 0, {}, Failure("decode", "ValueError", "broken")))
+    counter = ray.remote(num_cpus=0)(Counter).remote()
+    ray.get(counter.count.remote(ray_resources))
     (node,) = ray.nodes()
     url = f"http://127.0.0.1:{node['MetricsExportPort']}"
     deadline = time.monotonic() + 30

@@ -9,7 +9,7 @@ import json
 import pathlib
 import shutil
 import tracemalloc
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ import pytest
 from PIL import Image
 from pyarrow import parquet
 
+from lineart.executor import LocalExecutor
 from lineart.film import run as film_run
 from lineart.film import stages
 from lineart.film.frames import read_picture
@@ -247,14 +248,14 @@ def test_frame_changed_while_running(
     film: FilmConfig, draw_line: DrawLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A drawing replaced between index and read fails by name: no row lies about its pixels."""
-    index_pictures = film_run.index_pictures
+    index_pictures = film_run.hash_pictures
 
-    def index_then_change(*arguments: Any) -> Any:
+    def hash_then_change(*arguments: Any) -> Any:
         results = index_pictures(*arguments)
         save(Path(film.pictures, "s1/f11.png"), draw_line(9))
         return results
 
-    monkeypatch.setattr(film_run, "index_pictures", index_then_change)
+    monkeypatch.setattr(film_run, "hash_pictures", hash_then_change)
     assert run(film).failed == 1
     assert "changed while" in manifest_rows(film)["s1/f11.png"]["message"]
 
@@ -399,14 +400,9 @@ class Copies:
     """
 
     def __init__(self) -> None:
+        self.executor = LocalExecutor(workers=1)
         self.grown_bytes = 0
         self.parts: list[int] = []
-
-    def run_tasks(
-        self, function: Callable[[Any], Any], arguments: Iterable[Any]
-    ) -> Iterator[tuple[Any, Any]]:
-        """Run a function on each argument; give arguments and results."""
-        return ((argument, function(argument)) for argument in arguments)
 
     def make_frames(
         self, job: FilmJob, _: Storage, work: Sequence[WorkItem]

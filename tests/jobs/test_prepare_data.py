@@ -19,12 +19,12 @@ from jobs.prepare_data import DONE, WRONG_INPUT, PrepareData, main
 from jobs.work.prepare_data import make, read_sets
 from lineart.cluster import start_ray, stop_ray
 from lineart.datasets.encoding import Shrinking
-from lineart.datasets.executor import RayExecutor, run_locally
 from lineart.datasets.filter_bounds import BOUNDS, Filter, FilterBounds
 from lineart.datasets.items import Query, list_pages
 from lineart.datasets.preparation import SIDES, PreparationSettings, prepare
 from lineart.datasets.shards import Shards
 from lineart.datasets.steps import Transform
+from lineart.executor import Executor, LocalExecutor, RayExecutor
 from lineart.storage import Storage
 from tests.datasets.paintings import paint, save
 from tests.datasets.test_depth import Mean, save_torchscript
@@ -149,11 +149,15 @@ def test_ray_and_one_process_make_the_same_bytes(tmp_path: Path, ray: dict[str, 
     pages = list_pages(images, Query())
     chosen = PreparationSettings(bounds=SMALL, validation=0.3, shard_bytes=5_000)
     found = []
-    for number, run in enumerate((run_locally, RayExecutor(ray), RayExecutor({"CPU": 9.0}))):
+    executors: list[Executor] = [
+        LocalExecutor(workers=1), LocalExecutor(workers=3), RayExecutor(ray),
+        RayExecutor({"CPU": 9.0}),
+    ]  # fmt: skip
+    for number, executor in enumerate(executors):
         output = Storage.at(str(tmp_path / f"out{number}"))
-        prepare(images, output, pages, chosen, run, tell=lambda *_: None)
+        prepare(images, output, pages, chosen, executor, tell=lambda *_: None)
         found.append({entry.path: output.read(entry.path) for entry in output.entries()})
-    assert found[0] == found[1] == found[2]
+    assert all(one == found[0] for one in found)
     assert len([path for path in found[0] if path.startswith("train/")]) > 3
 
 
@@ -162,7 +166,8 @@ def test_ray_and_one_process_make_the_same_bytes(tmp_path: Path, ray: dict[str, 
 def test_networks_run_in_actors(resources: dict[str, float]) -> None:
     """On a GPU or on CPUs, every argument is worked on once."""
     numbers = list(range(-7, 0))
-    assert sorted(RayExecutor(resources)(abs, numbers, 3, True)) == list(range(1, 8))
+    results = RayExecutor(resources).map(abs, numbers, uses_network=True)
+    assert sorted(results) == [(number, -number) for number in numbers]
 
 
 @pytest.mark.usefixtures("ray")
@@ -183,15 +188,26 @@ def test_a_second_run_replaces_the_first(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("ray")
 def test_nothing_taken_is_wrong_input(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], stops: list[str]
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    stops: list[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """One sentence says the most frequent reason and where to look; Ray is stopped all the same."""
+    monkeypatch.setenv("RAY_ADDRESS", "joined before")
     save(tmp_path / "in/1.png", paint(1))
     assert main(PrepareData(images=f"{tmp_path}/in", output=f"{tmp_path}/out")) == WRONG_INPUT
     said = capsys.readouterr().err.splitlines()[-1]
     assert "none of 1 pictures is taken" in said
     assert "refused.parquet says why" in said
     assert stops == ["stopped"]
+
+
+def test_few_pictures_need_no_ray(tmp_path: Path, stops: list[str]) -> None:
+    """What is done within seconds is done in this process."""
+    draw_images(tmp_path / "art")
+    assert main(flags(tmp_path / "art", tmp_path / "out")) == DONE
+    assert stops == []
 
 
 # Photographs and pictures of a style.
@@ -291,7 +307,7 @@ def test_faces_are_aligned_before_they_are_stored(tmp_path: Path) -> None:
         validation=0.0,
     )
     output = Storage.at(chosen.output)
-    found = [make(item, output, run_locally) for item in read_sets(chosen, output)]
+    found = [make(item, output, LocalExecutor(workers=1)) for item in read_sets(chosen, output)]
     assert [(item.train, item.refused) for item in found] == [(1, {"no face": 1}), (1, {})]
     assert Shards(output.child("source/train")).read(0).color.shape == (256, 256, 3)
     assert Shards(output.child("target/train")).read(0).color.shape == (300, 300, 3)

@@ -1,8 +1,8 @@
-"""Ray's part, with Ray in this process; whole films run in `tests/jobs/test_colorize.py`."""
+"""Executors: locally, and on Ray."""
 
 import sys
 
-from lineart.film.pipeline import RayRunner
+from lineart.executor import RayExecutor
 
 
 def where(_: int) -> str:
@@ -15,5 +15,5 @@ def test_tasks_run_in_this_environment(ray_resources: dict[str, float]) -> None:
 
     Under `uv run`, Ray would by itself build them an environment of their own, over the network.
     """
-    runner = RayRunner(ray_resources, None, None)
-    assert dict(runner.run_tasks(where, range(20))) == dict.fromkeys(range(20), sys.executable)
+    executor = RayExecutor(ray_resources)
+    assert dict(executor.map(where, range(20))) == dict.fromkeys(range(20), sys.executable)
