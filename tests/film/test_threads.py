@@ -10,20 +10,20 @@ from tests.conftest import DrawLine
 MEASURE = """\
 import sys, time
 from lineart.film import stages
-from lineart.film.tasks.colorize import open_coloring
+from lineart.film.tasks.colorize import open_colorize_task
 from lineart.film.frames import Source
-from lineart.film.hashing import index_pictures
-from lineart.film.records import Work, pack_work
+from lineart.film.hashing import hash_pictures
+from lineart.film.records import WorkItem, pack_work
 from lineart.storage import Storage
 from lineart.weights import open_weights, read_weights
 
 weights = open_weights("default")
-task = open_coloring(read_weights(weights), network_size_px=384)
-job = stages.Job(Storage.at(sys.argv[1]), Storage.at(sys.argv[2]), None, task)
+task = open_colorize_task(read_weights(weights), network_size_px=384)
+job = stages.FilmJob(Storage.at(sys.argv[1]), Storage.at(sys.argv[2]), None, task)
 sources = [Source("a.png", "a.png")]
-found = index_pictures(job.pictures, task.decode, None, [(one, None) for one in sources])
-work = pack_work(Work(sources[0], found["a.png"].source_sha256, None, None, ["frames/a.png"]))
-network = stages.Network(job, weights)
+found = hash_pictures(job.pictures, task.decode, None, [(one, None) for one in sources])
+work = pack_work(WorkItem(sources[0], found["a.png"].source_sha256, None, None, ["frames/a.png"]))
+network = stages.NetworkStage(job, weights)
 stages.make_frame(network, work, job)
 wall, cpu = time.perf_counter(), time.process_time()
 for _ in range(3):
