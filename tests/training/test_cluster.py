@@ -62,7 +62,7 @@ import torch
 from torch import distributed
 
 from lineart.training.device import Device
-from lineart.training.dataloader import LocalFeed
+from lineart.training.dataloader import LocalLoader
 from lineart.training.loop import train
 
 rank, folder = int(sys.argv[1]), Path(sys.argv[2])
@@ -70,7 +70,7 @@ torch.set_num_threads(1)
 place = f"file://{folder}/group"
 distributed.init_process_group("gloo", init_method=place, rank=rank, world_size=2)
 job = pickle.loads((folder / "job").read_bytes())
-train(job.open(Device.here(precision=sys.argv[3] or None), LocalFeed(0)))
+train(job.open(Device.here(precision=sys.argv[3] or None), LocalLoader(0)))
 distributed.destroy_process_group()
 """
 
