@@ -37,7 +37,8 @@ def read_answers(answers: str) -> Iterator[tuple[str, bytes]]:
     Raises:
         OSError: one is not there.
     """
-    for uri in split(answers):
+    uris = split(answers)
+    for uri in uris:
         if posixpath.splitext(uri)[1].lower() == ".json":
             yield uri, read_file(uri)
             continue
@@ -45,7 +46,9 @@ def read_answers(answers: str) -> Iterator[tuple[str, bytes]]:
         folder.check()
         for entry in folder.entries():
             if entry.path.lower().endswith(".json") and posixpath.basename(entry.path) != STUDY:
-                yield entry.path, folder.read(entry.path)
+                # Participants download files of one name; each may lie in a folder of its own.
+                name = entry.path if len(uris) == 1 else f"{uri.rstrip('/')}/{entry.path}"
+                yield name, folder.read(entry.path)
 
 
 def write_judgement(output: Storage, judgement: Judgement) -> str:

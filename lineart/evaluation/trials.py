@@ -1,6 +1,5 @@
 """One picture as all ways see it, and what they make of it."""
 
-import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -81,8 +80,3 @@ def run_trial(case: Case, count: int, ways: Mapping[str, Fill], seed: int) -> Tr
     """Draw hints and colour."""
     hint = draw_hints(case.color, case.number, count, seed)
     return Trial(case, hint, {name: fill(case.line, hint) for name, fill in ways.items()})
-
-
-def place_name(place: str, picture: str) -> str:
-    """Give a picture's name with its place: places may hold pictures of one name."""
-    return posixpath.join(place, picture)

@@ -17,6 +17,7 @@ from jobs.evaluate import Evaluate, main
 from jobs.work.evaluate import make_printer, run
 from lineart.codec import decode_color
 from lineart.datasets.shards import ShardRow, finish, write_shard
+from lineart.evaluation.answers import read_answers
 from lineart.evaluation.inputs import open_place
 from lineart.evaluation.methods import clear_networks
 from lineart.evaluation.request import Request
@@ -602,6 +603,15 @@ def test_the_same_numbers_on_ray(
 
 
 # A study.
+
+
+def test_answers_of_one_name_in_two_folders_count_both(tmp_path: Path) -> None:
+    """Every participant's browser calls the file alike."""
+    for person in ("anna", "ben"):
+        (tmp_path / person).mkdir()
+        (tmp_path / person / "answers.json").write_text(person)
+    found = dict(read_answers(f"{tmp_path / 'anna'},{tmp_path / 'ben'}/"))
+    assert sorted(found.values()) == [b"anna", b"ben"]
 
 
 @pytest.fixture
