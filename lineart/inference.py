@@ -117,7 +117,7 @@ class TranslatorOutput(NamedTuple):
 
     pictures: UInt8[np.ndarray, "B H W *C"]
     """Line drawings (no last axis; 0 = ink, 255 = paper) or sRGB pictures."""
-    attention_maps: UInt8[np.ndarray, "B HeatH HeatW"] | None
+    heats: UInt8[np.ndarray, "B HeatH HeatW"] | None
     """Where the network looks, each picture's least 0 and its most 255; None without attention."""
 
 
@@ -167,12 +167,10 @@ class Translator:
         starts = range(0, len(padded), self.batch_size)
         answers = [self.translate_batch(padded[start:][: self.batch_size]) for start in starts]
         pictures = [answer.pictures[:, :height, :width] for answer in answers]
-        attention_maps = [
-            answer.attention_maps for answer in answers if answer.attention_maps is not None
-        ]
+        heats = [answer.heats for answer in answers if answer.heats is not None]
         return TranslatorOutput(
             np.ascontiguousarray(np.concatenate(pictures)[:count]),
-            np.concatenate(attention_maps)[:count] if attention_maps else None,
+            np.concatenate(heats)[:count] if heats else None,
         )
 
     @torch.inference_mode()
@@ -186,10 +184,10 @@ class Translator:
         photo = F.pad(photo, padding, mode="replicate").to(self.dtype)
         translated = self.generator(photo)
         pictures = tensor_to_colors(translated.picture)
-        attention_map = translated.attention_map
+        heat = translated.heat
         return TranslatorOutput(
             pictures[..., 0] if self.channels == 1 else pictures,
-            None if attention_map is None else heat_to_pixels(attention_map.float()),
+            None if heat is None else heat_to_pixels(heat.float()),
         )
 
 
@@ -203,13 +201,13 @@ def prepare(generator: nn.Module, device: torch.device, dtype: torch.dtype) -> n
 
 
 def heat_to_pixels(
-    attention_map: Float[Tensor, "B 1 HeatH HeatW"],
+    heat: Float[Tensor, "B 1 HeatH HeatW"],
 ) -> UInt8[np.ndarray, "B HeatH HeatW"]:
     """Spread each picture's heat over 0..255; one that is the same everywhere becomes 0."""
-    least = attention_map.amin(dim=(2, 3), keepdim=True)
-    spread = (attention_map.amax(dim=(2, 3), keepdim=True) - least).clamp(min=1e-6)
+    least = heat.amin(dim=(2, 3), keepdim=True)
+    spread = (heat.amax(dim=(2, 3), keepdim=True) - least).clamp(min=1e-6)
     pixels: UInt8[np.ndarray, "B HeatH HeatW"]
-    pixels = ((attention_map - least) / spread * 255).round().byte()[:, 0].cpu().numpy()
+    pixels = ((heat - least) / spread * 255).round().byte()[:, 0].cpu().numpy()
     return pixels
 
 

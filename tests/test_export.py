@@ -193,7 +193,7 @@ def test_what_stands_beside_a_picture_is_compared() -> None:
     class Altered(torch.nn.Module):
         def forward(self, photo: torch.Tensor) -> Any:
             made = generator(photo)
-            return made._replace(attention_map=made.attention_map * 1.1)
+            return made._replace(heat=made.heat * 1.1)
 
     with pytest.raises(ValueError, match="differ by"):
         verify.compare_network(data, Altered(), plugs, half=False)

@@ -147,7 +147,7 @@ def test_photographs_of_any_size_keep_it(name: str, size: tuple[int, int]) -> No
     channels = () if name == "line_drawing" else (3,)
     assert answers.pictures.shape == (3, *size, *channels)
     assert answers.pictures.dtype == np.uint8
-    assert (answers.attention_maps is None) == (name == "line_drawing")
+    assert (answers.heats is None) == (name == "line_drawing")
 
 
 @pytest.mark.parametrize("name", TRANSLATORS)
@@ -172,8 +172,8 @@ def test_translator_gives_what_the_generator_gives() -> None:
 
 def test_heat_spreads_over_its_range() -> None:
     """The least heat of a picture is 0, the most 255; even heat is 0."""
-    attention_map = torch.tensor([[[[2.0, 4.0], [3.0, 6.0]]], [[[1.0, 1.0], [1.0, 1.0]]]])
-    assert heat_to_pixels(attention_map).tolist() == [[[0, 128], [64, 255]], [[0, 0], [0, 0]]]
+    heat = torch.tensor([[[[2.0, 4.0], [3.0, 6.0]]], [[[1.0, 1.0], [1.0, 1.0]]]])
+    assert heat_to_pixels(heat).tolist() == [[[0, 128], [64, 255]], [[0, 0], [0, 0]]]
 
 
 def test_a_welded_network_names_its_size() -> None:

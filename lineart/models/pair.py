@@ -43,7 +43,7 @@ class Translated(NamedTuple):
 
     picture: Float[Tensor, "B C H W"]
     """-1..1."""
-    attention_map: Float[Tensor, "B 1 HeatH HeatW"] | None = None
+    heat: Float[Tensor, "B 1 HeatH HeatW"] | None = None
     """Where the generator looks, where it has attention; larger is more, in no fixed range."""
     logits: Float[Tensor, "B Logits"] | None = None
     """Of its auxiliary classifier: does the input come from the other domain?"""

@@ -132,11 +132,11 @@ class UgatitGenerator(nn.Module):
         """
         weighed, logits = self.attention(self.encoder(photo))
         features = torch.relu(weighed)
-        attention_map = features.sum(dim=1, keepdim=True)
+        heat = features.sum(dim=1, keepdim=True)
         gamma, beta = self.style(features)
         for block in self.blocks:
             features = block(features, gamma, beta)
-        return Translated(self.decoder(features), attention_map, logits)
+        return Translated(self.decoder(features), heat, logits)
 
 
 class Judged(NamedTuple):
@@ -146,7 +146,7 @@ class Judged(NamedTuple):
     """B 1 h w each: for every patch, above 0.5 for real in the least-squares game."""
     cam_logits: tuple[Tensor, Tensor]
     """B 2 each: of average and of maximum pooling."""
-    attention_maps: tuple[Tensor, Tensor]
+    heats: tuple[Tensor, Tensor]
     """B 1 h w each: where they look; larger is more, in no fixed range."""
 
 

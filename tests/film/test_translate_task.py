@@ -205,8 +205,8 @@ def test_attention_stands_beside_each_frame(make_film: MakeFilm) -> None:
     assert not Path(film.output, "attention").exists()
     assert counts(run(film, size_px=64, has_attention=True)) == (2, 1, 0, 0)
     before = hashes(film)
-    attention_maps = {name for name in before if name.startswith("attention/")}
-    assert attention_maps == {f"attention/s/f{n}.png" for n in (1, 2, 3)}
+    heats = {name for name in before if name.startswith("attention/")}
+    assert heats == {f"attention/s/f{n}.png" for n in (1, 2, 3)}
     assert cv2.imread(f"{film.output}/attention/s/f1.png").shape == (80, 64, 3)
     Path(film.output, "attention/s/f2.png").unlink()
     Path(film.output, "attention/s/f3.png").unlink()

@@ -48,7 +48,7 @@ def test_the_pair_translates_both_ways() -> None:
     back = pair.generators["source"](drawing.picture)
     assert drawing.picture.shape == (2, 1, 20, 36)
     assert back.picture.shape == photo.shape
-    assert (drawing.attention_map, drawing.logits) == (None, None)
+    assert (drawing.heat, drawing.logits) == (None, None)
     for picture in (drawing.picture, back.picture):
         assert picture.abs().max() < 1
 

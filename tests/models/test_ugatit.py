@@ -95,12 +95,12 @@ def test_a_pair_says_what_it_is(build: Callable[[], Pair]) -> None:
 def test_the_light_generator_takes_any_multiple_of_four(size: tuple[int, int]) -> None:
     """Pictures keep their size, heat has a quarter of it, logits are two a picture."""
     height, width = size
-    picture, attention_map, logits = light().generators["target"](noise(2, 3, height, width))
+    picture, heat, logits = light().generators["target"](noise(2, 3, height, width))
     assert picture.shape == (2, 3, height, width)
-    assert attention_map.shape == (2, 1, height // 4, width // 4)
+    assert heat.shape == (2, 1, height // 4, width // 4)
     assert logits.shape == (2, 2)
     assert picture.abs().max() <= 1
-    assert attention_map.min() >= 0
+    assert heat.min() >= 0
 
 
 def test_the_full_generator_takes_its_size_alone() -> None:
@@ -252,9 +252,7 @@ def test_discriminators_judge_every_patch(size: tuple[int, int]) -> None:
     sides = [(height // 2, width // 2), (height // 8, width // 8)]
     judged = discriminator()(noise(2, 3, height, width))
     assert [tuple(patches.shape) for patches in judged.logits] == [(2, 1, *s) for s in sides]
-    assert [tuple(attention_map.shape) for attention_map in judged.attention_maps] == [
-        (2, 1, *s) for s in sides
-    ]
+    assert [tuple(heat.shape) for heat in judged.heats] == [(2, 1, *s) for s in sides]
     assert [tuple(cam.shape) for cam in judged.cam_logits] == [(2, 2)] * 2
 
 

@@ -108,12 +108,12 @@ class Reference(nn.Module):
         logits = [self.gap_fc(x.mean((2, 3))), self.gmp_fc(x.flatten(2).max(2).values)]
         parts = [x * fc.weight[..., None, None] for fc in (self.gap_fc, self.gmp_fc)]
         x = F.relu(self.conv1x1(torch.cat(parts, 1)))
-        attention_map = x.sum(1, keepdim=True)
+        heat = x.sum(1, keepdim=True)
         deep = self.FC(x.mean((2, 3)) if self.is_light else x.flatten(1))
         gamma, beta = self.gamma(deep)[..., None, None], self.beta(deep)[..., None, None]
         for index in range(self.num_blocks):
             x = getattr(self, f"UpBlock1_{index + 1}")(x, gamma, beta)
-        return self.UpBlock2(x), attention_map, torch.cat(logits, 1)
+        return self.UpBlock2(x), heat, torch.cat(logits, 1)
 
 
 def write(path: Path, size_px: int | None) -> dict[str, Reference]:

@@ -120,11 +120,11 @@ class TranslateTask:
         translator = Translator(from_files(files), device=device, precision=precision)
 
         def translate(photos: UInt8[np.ndarray, "B H W 3"]) -> list[np.ndarray]:
-            pictures, attention_maps = translator(photos)
+            pictures, heats = translator(photos)
             if not self.has_attention:
                 return [pictures]
-            assert attention_maps is not None
-            return [pictures, attention_maps, photos]
+            assert heats is not None
+            return [pictures, heats, photos]
 
         return translate
 
@@ -205,7 +205,7 @@ def _check_attention(files: Mapping[str, bytes], size_px: int) -> None:
     from lineart.models import from_files
 
     blank = np.zeros((1, size_px, size_px, 3), np.uint8)
-    if Translator(from_files(files))(blank).attention_maps is None:
+    if Translator(from_files(files))(blank).heats is None:
         raise ValueError("these weights have no attention to show; leave out --attention")
 
 
@@ -214,8 +214,8 @@ def _open_aligner(model: bytes) -> FaceAligner:
     return FaceAligner(model)
 
 
-def show_heat(attention_map: UInt8[np.ndarray, "HeatH HeatW"], photo: Frame) -> Frame:
+def show_heat(heat: UInt8[np.ndarray, "HeatH HeatW"], photo: Frame) -> Frame:
     """Lay a heat map over its photograph: blue is least, red is most."""
-    colors = cv2.cvtColor(cv2.applyColorMap(attention_map, cv2.COLORMAP_JET), cv2.COLOR_BGR2RGB)
+    colors = cv2.cvtColor(cv2.applyColorMap(heat, cv2.COLORMAP_JET), cv2.COLOR_BGR2RGB)
     shown: Frame = cv2.addWeighted(resize(colors, photo.shape[:2]), 0.5, photo, 0.5, 0)
     return shown

@@ -88,12 +88,12 @@ class UgatitObjective:
         pictures = {
             "target": made.picture,
             "back": generators["source"](made.picture).picture,
-            "attention": show_heat(made.attention_map, made.picture),
+            "attention": show_heat(made.heat, made.picture),
         }
         judge = self.discriminators.get("target")
         if judge is not None:
             # Only in training does its spectral norm move.
-            near, far = judge.eval()(made.picture).attention_maps
+            near, far = judge.eval()(made.picture).heats
             judge.train()
             pictures["judge near"] = show_heat(near, made.picture)
             pictures["judge far"] = show_heat(far, made.picture)
@@ -111,11 +111,9 @@ def answers(judged: Judged) -> list[Tensor]:
 
 
 def show_heat(
-    attention_map: Float[Tensor, "B 1 HeatH HeatW"], picture: ColorBatch
+    heat: Float[Tensor, "B 1 HeatH HeatW"], picture: ColorBatch
 ) -> Float[Tensor, "B 1 H W"]:
     """Bring heat to -1..1, each picture's least to most, at the picture's size."""
-    least = attention_map.amin(dim=(2, 3), keepdim=True)
-    spread = (attention_map.amax(dim=(2, 3), keepdim=True) - least).clamp(min=1e-6)
-    return F.interpolate(
-        2 * (attention_map - least) / spread - 1, size=picture.shape[2:], mode="bilinear"
-    )
+    least = heat.amin(dim=(2, 3), keepdim=True)
+    spread = (heat.amax(dim=(2, 3), keepdim=True) - least).clamp(min=1e-6)
+    return F.interpolate(2 * (heat - least) / spread - 1, size=picture.shape[2:], mode="bilinear")
