@@ -180,7 +180,7 @@ def test_without_a_limit_it_is_here() -> None:
 def test_an_orphan_stops(tmp_path: Path) -> None:
     """A process whose parent was killed goes no step further: others may be at its files by now."""
     start = "import sys, pathlib; from tests import test_sandbox as t; "
-    start += "t.isolated(30.0, t.write_files, pathlib.Path(sys.argv[1]))"
+    start += "t.run_isolated(30.0, t.write_files, pathlib.Path(sys.argv[1]))"
     with subprocess.Popen([sys.executable, "-c", start, str(tmp_path)]) as parent:
         deadline = time.monotonic() + 30
         while len([*tmp_path.iterdir()]) < 3 and time.monotonic() < deadline:
