@@ -1,4 +1,4 @@
-"""A film on one machine: its first frames are made in this process while Ray starts."""
+"""Execution on one machine that makes the first frames locally while Ray starts."""
 
 import logging
 import time
@@ -15,25 +15,25 @@ from lineart.film.stages import FilmJob
 from lineart.storage import Storage
 
 SOON_S = 2.0
-"""Tasks that end sooner need no Ray."""
+"""Time after which `run_tasks` starts Ray for the tasks that are left, in seconds."""
 
 Begun = tuple[list[FrameResult], Generator[FrameResult, None, None]]
-"""The first frame that Ray made, and those that follow."""
+"""First result of Ray, in a list, and a generator of the others."""
 
 
 class HybridRunner:
-    """Works as `LocalRunner` until Ray has started, then as `RayRunner`.
+    """Executes work as `LocalRunner` until Ray has started, then as `RayRunner`.
 
-    Ray and its workers take some twenty seconds, in which the cores of this machine make frames.
-    What is done soon needs no Ray at all.
+    Ray and its workers take about twenty seconds to start; meanwhile the cores of this machine make
+    frames. Short work does not start Ray.
 
     Args:
-        start_ray: Starts Ray and gives who works on it.
-        stop_ray: Stops it. Both are called in one thread: Linux ends what Ray has started when the
-            thread ends that started it, and then Ray would be asked in vain to stop.
-        few_frames: Pictures for which Ray is not worth its start; so many are made here while its
-            workers start.
-        workers: Frames in hand at once on this machine; None: as many as there are cores.
+        start_ray: Starts Ray and returns a runner on it.
+        stop_ray: Stops Ray. Both functions are called in the same thread, because Linux ends Ray's
+            processes when the thread that started them ends, and Ray can then not be shut down.
+        few_frames: Maximum number of pictures made without Ray, and number of pictures that are
+            made locally while Ray's workers start.
+        workers: Number of frames processed at once locally; None: the number of cores.
     """
 
     def __init__(
@@ -54,10 +54,10 @@ class HybridRunner:
     def run_tasks(
         self, function: Callable[[Any], Any], arguments: Iterable[Any]
     ) -> Iterator[tuple[Any, Any]]:
-        """Run a function on each argument; give arguments and results.
+        """Call a function on each argument; yield arguments and results, in any order.
 
         Raises:
-            ConnectionError: Ray did not start, or cannot go on.
+            ConnectionError: Ray did not start, or failed.
         """
         started, waiting = time.monotonic(), iter(arguments)
 
@@ -77,13 +77,13 @@ class HybridRunner:
     def make_frames(
         self, job: FilmJob, weights: Storage, work: Sequence[WorkItem]
     ) -> Iterator[FrameResult]:
-        """Make frames of pictures and write them, in any order.
+        """Make frames and write them; yield results in any order.
 
-        When Ray stands and it is worth its while, it gets all but the next few: they are made here
-        until its workers stand, too.
+        If more than twice `few_frames` pictures are left when Ray has started, it gets all but
+        `few_frames`, which are made locally while its workers start.
 
         Raises:
-            ConnectionError: Ray did not start, or cannot go on.
+            ConnectionError: Ray did not start, or failed.
         """
         waiting = deque(work)
         if len(waiting) > self._few_frames:
@@ -101,7 +101,7 @@ class HybridRunner:
             self._ray = self._starter.submit(self._start_ray)
 
     def _hand_over(self, job: FilmJob, weights: Storage, waiting: deque[WorkItem]) -> None:
-        """Let Ray begin with all but the next few, if it stands and there are many."""
+        """Pass all but `few_frames` pictures to Ray, if it has started and enough are left."""
         if self._begun is not None or self._ray is None or not self._ray.done():
             return
         if len(waiting) > 2 * self._few_frames:
@@ -109,19 +109,19 @@ class HybridRunner:
             self._begun = self._beginner.submit(_begin, self._ray.result(), job, weights, rest)
 
     def count(self, status: str, written: FrameResult) -> None:
-        """Count a frame in Ray's metrics, as soon as Ray stands."""
+        """Count a frame in Ray's metrics, as soon as Ray has started."""
         self._uncounted.append((status, written))
         if self._ray is not None and self._ray.done() and self._ray.exception() is None:
             while self._uncounted:
                 self._ray.result().count(*self._uncounted.pop())
 
     def close(self) -> None:
-        """Stop Ray, as soon as it has started; what it makes then is not waited for."""
+        """Stop Ray, as soon as it has started, without waiting for its frames."""
         if self._begun is not None and self._begun.done() and self._begun.exception() is None:
             _, others = self._begun.result()
             others.close()
         elif self._begun is not None:
-            # That it is stopped in the middle is no news.
+            # Suppress Ray's messages that its execution was aborted.
             logging.getLogger("ray.data").setLevel(logging.CRITICAL)
         with self._starter, self._beginner:
             if self._ray is not None:
@@ -134,6 +134,6 @@ def _take(waiting: deque[WorkItem]) -> Iterator[WorkItem]:
 
 
 def _begin(ray: RayRunner, job: FilmJob, weights: Storage, work: Sequence[WorkItem]) -> Begun:
-    """Let Ray begin; return when the first of its frames stands."""
+    """Start making frames on Ray; return when the first result is there."""
     frames = ray.make_frames(job, weights, work)
     return list(islice(frames, 1)), frames

@@ -1,4 +1,4 @@
-"""The stages on this machine, without Ray: as many frames at once as there are cores."""
+"""Local execution without Ray: as many frames at once as there are cores."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -15,34 +15,34 @@ from lineart.sandbox import stop_sandboxes
 from lineart.storage import Storage
 
 FEW_FRAMES = 96
-"""Pictures for which Ray is not worth its start of some twenty seconds."""
+"""Maximum number of frames made without Ray, which takes about twenty seconds to start."""
 PICTURES_A_WORKER = 4
-"""Least pictures for each worker: to start a network takes as long as a few frames."""
+"""Minimum number of pictures per worker: starting a network takes as long as a few frames."""
 
 T = TypeVar("T")
 U = TypeVar("U")
 
 
 class LocalRunner:
-    """Runs a film's work here; see `pipeline.RayRunner`.
+    """Executes the work of a film on this machine; has the interface of `run.FilmRunner`.
 
-    Each worker is a thread. With a time limit, its network and its pixels are computed in processes
-    of its own, so that the workers keep all cores busy; without one, they share this process. On a
-    machine with a GPU all workers share one network.
+    Workers are threads. With a time limit, each runs its network and its pixel operations in
+    sandbox processes of its own, which keep all cores busy; without one, all run in this process.
+    On a machine with a GPU, all workers share one network.
 
     Args:
-        workers: Frames in hand at once; None: as many as there are cores.
+        workers: Number of frames processed at once; None: the number of cores.
     """
 
     def __init__(self, workers: int | None = None) -> None:
         self._workers = workers or count_cpus()
-        # Threads keep the processes in which they handle pixels.
+        # The pool is kept because each of its threads keeps a sandbox process for pixels.
         self._pool = ThreadPoolExecutor(self._workers)
 
     def run_tasks(
         self, function: Callable[[Any], Any], arguments: Iterable[Any]
     ) -> Iterator[tuple[Any, Any]]:
-        """Run a function on each argument; give arguments and results as they end."""
+        """Call a function on each argument in threads; yield arguments and results as they end."""
 
         def call(argument: Any) -> tuple[Any, Any]:
             return argument, function(argument)
@@ -52,13 +52,13 @@ class LocalRunner:
     def make_frames(
         self, job: FilmJob, weights: Storage, work: Iterable[WorkItem], pictures: int | None = None
     ) -> Iterator[FrameResult]:
-        """Make frames of pictures and write them; results come as frames stand.
+        """Make frames and write them; yield results as frames are stored or fail.
 
         Args:
-            job: The run.
-            weights: Where the network's weights are.
-            work: Pictures; none is asked for before a worker is free.
-            pictures: How many they are at most; None: their list is counted.
+            job: Settings of the run.
+            weights: Folder or ONNX file of the weights.
+            work: Pictures to process; each is taken only when a worker is free.
+            pictures: Maximum number of pictures in `work`; None reads `work` at once to count them.
         """
         if pictures is None:
             work = list(work)
@@ -73,14 +73,14 @@ class LocalRunner:
             yield from written
 
     def count(self, status: str, written: FrameResult) -> None:
-        """Do nothing: a single process has no metrics."""
+        """Do nothing: metrics need Ray."""
 
     def _spread(self, function: Callable[[T], U], items: Iterable[T], workers: int) -> Iterator[U]:
-        """Call a function on items in threads; give results as they end.
+        """Call a function on items in threads; yield results as they end.
 
-        An item is taken when a worker is free for it, so that whoever gives the items may still
-        decide who gets the next. With one worker all is done in this thread. Whoever stops halfway
-        ends what is in hand.
+        An item is taken only when a worker is free, so that the caller can still pass later items
+        to another runner. With one worker, all runs in this thread. If the caller stops early or a
+        call raises, the sandbox processes are stopped.
         """
         waiting = iter(items)
         if workers == 1:
@@ -97,22 +97,22 @@ class LocalRunner:
             stop_sandboxes()
             raise
         finally:
-            # Nothing may be written after this.
+            # After this, no worker writes any more.
             wait(running)
 
 
 class _Networks:
-    """So many networks, each opened when it is first needed; whoever asks gets one that is free."""
+    """Pool of up to `most` networks, opened on demand; a call waits for a free one."""
 
     def __init__(self, job: FilmJob, weights: Storage, most: int) -> None:
         self._opening = job, weights
-        # The last to come back goes first: no more are opened than are at work at once.
+        # Last in, first out: no more networks are opened than are in use at once.
         self._free: LifoQueue[stages.NetworkStage | None] = LifoQueue()
         for _ in range(most):
             self._free.put(None)
 
     def __call__(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Answer rows; see `stages.NetworkStage`."""
+        """Run a network on rows; see `stages.NetworkStage`."""
         network = self._free.get()
         try:
             network = network or stages.NetworkStage(*self._opening)

@@ -1,4 +1,4 @@
-"""The film on Ray, streaming: tasks to index and copy, workers that make frames of pictures."""
+"""Streaming film pipeline on Ray: tasks that hash and copy, workers that make frames."""
 
 import logging
 import warnings
@@ -20,14 +20,14 @@ from lineart.storage import Storage
 from lineart.weights import is_onnx
 
 BLOCK_ROWS = 8
-"""Pictures that travel together: small enough to stream and to redo, large enough for Ray."""
+"""Maximum rows in a block: few enough to stream and retry, enough to keep Ray's overhead low."""
 MANY_PICTURES, LARGE_BLOCK_ROWS = 4096, 32
-"""Of so many pictures more travel together: for each block Ray keeps a little until the end."""
+"""Number of pictures from which blocks are larger, because Ray keeps memory for each block."""
 
 CPU_BATCH = 4
-"""Pictures that a worker without a GPU gets at once; it takes them one by one."""
+"""Pictures passed at once to a worker without a GPU, which processes them one by one."""
 NETWORK_GPUS, PIXEL_CPUS = 1.0, 1.0
-"""What a network reserves beside its CPU, and what a task on pixels does, where there are GPUs."""
+"""With GPUs: GPUs that a network worker reserves besides its CPU, and CPUs of a pixel task."""
 
 _FAILURE = pa.list_(pa.string())
 _SECONDS = pa.struct(dict.fromkeys(STAGES, pa.float64()))
@@ -55,15 +55,15 @@ WRITTEN = pa.schema(
 
 
 class RayRunner:
-    """Runs a film's work on a Ray cluster; `local_runner.LocalRunner` does the same in one process.
+    """Executes the work of a film on a Ray cluster; has the interface of `run.FilmRunner`.
 
     Args:
-        resources: CPUs and GPUs of the cluster.
-        networks: Bounds for the number of networks, or None to choose.
-        pixels: Bounds for the number of tasks on pixels, or None to choose.
+        resources: Resources of the cluster, as `cluster.start_ray` returns them.
+        networks: Bounds of the number of network workers; None derives them from the resources.
+        pixels: Bounds of the number of pixel tasks; None derives them from the resources.
 
     Raises:
-        ValueError: the least number of workers cannot be placed.
+        ValueError: the minimum number of workers does not fit.
     """
 
     def __init__(
@@ -85,10 +85,10 @@ class RayRunner:
     def run_tasks(
         self, function: Callable[[Any], Any], arguments: Iterable[Any]
     ) -> Iterator[tuple[Any, Any]]:
-        """Run a function on each argument as Ray tasks; give arguments and results as they end.
+        """Call a function on each argument in Ray tasks; yield arguments and results as they end.
 
         Raises:
-            ConnectionError: Ray cannot go on.
+            ConnectionError: Ray failed.
         """
         with _ray_named():
             yield from self._run_tasks(function, arguments)
@@ -98,11 +98,11 @@ class RayRunner:
     ) -> Iterator[tuple[Any, Any]]:
         import ray
 
-        # Machines may go as often as they like.
+        # Retry without limit when machines are lost.
         task = ray.remote(num_cpus=1, max_retries=-1)(_call)
         running: dict[Any, Any] = {}
         for argument in arguments:
-            # What waits in line takes memory: no more than keeps every CPU busy.
+            # Queued tasks take memory: submit no more than keep every CPU busy.
             if len(running) >= 2 * self._cpus:
                 yield from _finished(running)
             running[task.remote(function, argument)] = argument
@@ -112,10 +112,10 @@ class RayRunner:
     def make_frames(
         self, job: FilmJob, weights: Storage, work: Sequence[WorkItem]
     ) -> Generator[FrameResult, None, None]:
-        """Make frames of pictures and write them; results come as frames stand.
+        """Make frames and write them; yield results as frames are stored or fail.
 
         Raises:
-            ConnectionError: Ray cannot go on.
+            ConnectionError: Ray failed.
         """
         resources = self._resources | ({"GPU": 0.0} if _wants_no_gpu(weights) else {})
         with _ray_named():
@@ -123,7 +123,7 @@ class RayRunner:
 
 
 def _wants_no_gpu(weights: Storage) -> bool:
-    """Whether these are weights for ONNX Runtime, and it can use none."""
+    """Return whether the weights are an ONNX file and ONNX Runtime cannot use CUDA."""
     if not is_onnx(weights):
         return False
     import onnxruntime
@@ -133,7 +133,7 @@ def _wants_no_gpu(weights: Storage) -> bool:
 
 @contextmanager
 def _ray_named() -> Iterator[None]:
-    """Turn what Ray raises into one sentence."""
+    """Raise a ConnectionError with one sentence in place of Ray's exceptions."""
     from ray.exceptions import RayError
 
     try:
@@ -163,24 +163,24 @@ def make_frames(
     network_gpus: float = NETWORK_GPUS,
     pixel_cpus: float = PIXEL_CPUS,
 ) -> Iterator[FrameResult]:
-    """Make frames of pictures and write them.
+    """Make frames and write them with Ray Data.
 
     Args:
-        job: The film.
-        weights: Where its weights lie.
-        work: The pictures.
-        pools: How many workers there are; without tasks on pixels each makes whole frames.
-        network_gpus: GPUs that a network reserves beside its CPU where there are tasks on pixels;
-            0 for a network that computes on its CPU.
-        pixel_cpus: CPUs that a task on pixels reserves, above 0.
+        job: Settings of the run.
+        weights: Folder or ONNX file of the weights.
+        work: Pictures to process.
+        pools: Numbers of workers; without pixel tasks, each network worker makes whole frames.
+        network_gpus: With pixel tasks: GPUs that a network worker reserves besides its CPU; 0 runs
+            the network on its CPU.
+        pixel_cpus: CPUs that a pixel task reserves, above 0.
 
     Yields:
-        Frames as they are in place or have failed.
+        Results, as frames are stored or fail.
     """
     import ray.data
 
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-    # How many tasks have something to do depends on how blocks happen to be joined on the way.
+    # Ray warns of idle workers at random, depending on how it merges blocks.
     warnings.filterwarnings("ignore", message="The maximum number of concurrent tasks")
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
@@ -189,7 +189,7 @@ def make_frames(
         pa.Table.from_pylist([pack_work(item) for item in block], schema=WORK)
         for block in _blocks(work)
     ]
-    # One row per distinct picture still to do. (`from_arrow` would run a task for every block.)
+    # One row per distinct picture. `from_arrow` would run a task for every block.
     dataset = ray.data.from_blocks(blocks)
     if pools.pixels is None:
         rows = _on_cpus(dataset, job, weights, pools)
@@ -202,8 +202,8 @@ def make_frames(
 
 
 def _on_cpus(dataset: Any, job: FilmJob, weights: Storage, pools: WorkerPools) -> Any:
-    """Let each worker do everything for its pictures: nothing large travels between them."""
-    return dataset.map_batches(  # file -> PNG in place, a row per frame out
+    """Run all stages of a picture in one worker: no large data is passed between workers."""
+    return dataset.map_batches(  # picture -> stored frames, one row for each output
         _Frames,
         fn_constructor_args=(job, weights),
         batch_size=CPU_BATCH,
@@ -219,7 +219,7 @@ def _beside_gpus(
     network_gpus: float,
     pixel_cpus: float,
 ) -> Any:
-    """Give GPUs the networks alone, and the pixels to CPUs, which there are more of."""
+    """Run networks on GPUs, and shrink and compose in tasks on the more numerous CPUs."""
     import ray.data
 
     assert pools.pixels is not None
@@ -230,24 +230,24 @@ def _beside_gpus(
         "batch_size": None,
     }
     return (
-        dataset.map_batches(  # file -> inputs of the network
+        dataset.map_batches(  # picture -> network inputs
             _shrink, fn_kwargs={"job": job}, **pixels
         )
-        .map_batches(  # inputs -> answers
+        .map_batches(  # network inputs -> outputs
             _Network,
             fn_constructor_args=(job, weights),
             num_gpus=network_gpus or None,
             batch_size=stages.GPU_BATCH,
             **_actors(pools),
         )
-        .map_batches(  # answers -> PNG in place, a row per frame out
+        .map_batches(  # network outputs -> stored frames, one row for each output
             _compose_and_write, fn_kwargs={"job": job}, **pixels
         )
     )
 
 
 def _actors(pools: WorkerPools) -> dict[str, Any]:
-    """Say how workers that hold a network run."""
+    """Return the options of `map_batches` for workers that hold a network."""
     import ray.data
 
     bounds = pools.networks
@@ -259,7 +259,7 @@ def _actors(pools: WorkerPools) -> dict[str, Any]:
 
 
 class _Frames:
-    """`stages.make_frame` on Arrow tables; a row for each output."""
+    """`stages.make_frame` on Arrow tables; returns a row for each output."""
 
     def __init__(self, job: FilmJob, weights: Storage) -> None:
         self._job = job
@@ -271,7 +271,7 @@ class _Frames:
 
 
 def _shrink(table: pa.Table, job: FilmJob) -> pa.Table:
-    """`stages.shrink` on an Arrow table."""
+    """Run `stages.shrink` on an Arrow table."""
     rows = [stages.shrink(row, job) for row in table.to_pylist()]
     return pa.Table.from_pylist(rows, schema=SHRUNK)
 
@@ -287,7 +287,7 @@ class _Network:
 
 
 def _compose_and_write(table: pa.Table, job: FilmJob) -> pa.Table:
-    """`stages.compose_and_write` on an Arrow table; a row for each output."""
+    """Run `stages.compose_and_write` on an Arrow table; return a row for each output."""
     ended = (stages.compose_and_write(row, job) for row in table.to_pylist())
     return _written(chain.from_iterable(ended))
 
@@ -298,7 +298,7 @@ def _written(ended: Iterable[FrameResult]) -> pa.Table:
 
 
 def _blocks(work: Sequence[WorkItem]) -> Iterator[Sequence[WorkItem]]:
-    """Split work into blocks; the first are small, so that the first frames come soon."""
+    """Split work into blocks; the first are small, so that the first frames are ready early."""
     start, rows = 0, 1
     most = BLOCK_ROWS if len(work) < MANY_PICTURES else LARGE_BLOCK_ROWS
     while start < len(work):
