@@ -1,1 +1,1 @@
-"""One module per command."""
+"""Command-line jobs, one module per command; their implementation is in `jobs.work`."""

@@ -1,6 +1,6 @@
-"""Measure what colouring a frame costs, beside the plain way to do the same.
+"""Command that measures the speed of the pipeline's parts, next to reference implementations.
 
-The last line on standard output is one JSON object: machine, versions, commit, figures.
+The last line of standard output is a JSON object with machine, versions, commit and figures.
 
     python -m jobs.benchmark
     python -m jobs.benchmark --parts codec,compose --repeats 9
@@ -19,30 +19,30 @@ import tyro
 
 @dataclass(frozen=True, kw_only=True)
 class Benchmark:
-    """Measure the parts of the pipeline."""
+    """Measure the speed of the pipeline's parts."""
 
     parts: str = "codec,compose,network,pipeline,training"
-    """Which parts, with commas between; without it all."""
+    """Parts to measure, comma-separated; default: all."""
     repeats: int = 7
-    """How often everything is measured, after one run to warm up."""
+    """Number of measurements, above 0, after one warm-up; for all parts but pipeline."""
     frames: Path | None = None
-    """A folder of real colour pictures, for codec and compose in place of the drawn ones."""
+    """For codec and compose: folder of colour pictures; default: the sample film."""
     heights: str = "1080,2160"
-    """Heights of the frames of codec and compose in pixels, with commas between."""
+    """For codec and compose: heights of the frames in pixels, comma-separated."""
     film_frames: int = 192
-    """Length of the film of the part pipeline."""
+    """For pipeline: number of frames of the film."""
     compare: Path | None = None
-    """What an earlier run printed; ratios against it are printed, too."""
+    """File with the output of an earlier run; also print ratios to its figures."""
     dry_run: bool = False
-    """Print the configuration and stop."""
+    """Print the configuration and exit."""
 
 
 def main(flags: Benchmark) -> int:
-    """Run the job; give the exit status."""
+    """Run the job and return the exit status."""
     if flags.dry_run:
         print(json.dumps(asdict(flags), indent=2, default=str))
         return 0
-    # Imported here: --help and --dry-run do without it, and take a fraction of a second.
+    # Imported here, so that --help and --dry-run take only a fraction of a second.
     from jobs.work.benchmark import work
 
     return work(flags)

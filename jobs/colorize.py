@@ -1,4 +1,4 @@
-"""Colour the frames of a film. Run the same command again to finish or to take up changes.
+"""Command that colours a film; run again, it makes frames that are missing or outdated.
 
 python -m jobs.colorize --lines episode/lines --hints episode/hints --output episode/color
 python -m jobs.colorize --lines s3://studio/ep01/lines --output s3://studio/ep01/color
@@ -17,31 +17,34 @@ from jobs.choice import FilmFlags
 
 @dataclass(frozen=True, kw_only=True)
 class Colorize:
-    """Colour every line drawing of a film at its own size."""
+    """Colour all line drawings of a film, each at its own size."""
 
     lines: str
-    """Line drawings: image files (a folder is a shot), or Parquet with columns frame and image."""
+    """Folder or s3:// address of line drawings: image files (a folder is a shot), or Parquet files
+    with columns frame and image."""
     output: str
-    """Where frames, manifest, run.json and report.html go."""
+    """Folder or s3:// address for frames, manifest, run.json and report.html."""
     hints: str | None = None
-    """Colour hints, RGBA: <shot>.png, or <shot>/<frame>.png, which holds until the next one."""
+    """Folder or s3:// address of colour hints, RGBA images: <shot>.png for a shot, and
+    <shot>/<frame>.png from that frame until the next one."""
     weights: str = "default"
-    """Weights that come with the program, by name, or the address of a folder or of NAME.onnx."""
+    """Name of included weights, or address of a folder of weights or of an ONNX file NAME.onnx."""
     network_size: int = 512
-    """Short side of the picture that the network sees, in pixels."""
+    """Short side of the network input in pixels, 64 to 4096."""
     layers: bool = False
-    """Also write, below layers/, the colours without the lines, as PNG."""
+    """Also write the colours without the lines as PNG, below layers/."""
     openraster: bool = False
-    """Also write, below openraster/, lines and colours as layers, for Krita and GIMP."""
+    """Also write lines and colours as layers of OpenRaster files, for Krita and GIMP, below
+    openraster/."""
     choice: Annotated[FilmFlags, tyro.conf.OmitArgPrefixes] = field(default_factory=FilmFlags)
 
 
 def main(flags: Colorize) -> int:
-    """Run the job; give the exit status."""
+    """Run the job and return the exit status."""
     if flags.choice.dry_run:
         print(json.dumps(asdict(flags), indent=2))
         return 0
-    # Imported here: --help and --dry-run do without it, and take a fraction of a second.
+    # Imported here, so that --help and --dry-run take only a fraction of a second.
     from jobs.work.colorize import work
 
     return work(flags)

@@ -1,4 +1,4 @@
-"""Draw the sample film, colour it with the included weights, and leave a page to look at.
+"""Command that draws the sample film, colours it with the included weights and writes its page.
 
 python -m jobs.demo
 python -m jobs.demo --output /tmp/demo --frames-per-shot 48
@@ -18,27 +18,27 @@ class Demo:
     output: str = "demo"
     """Folder or s3:// address: drawings go to lines/ and hints/, frames to color/."""
     width: int = 1920
-    """Of a frame, in pixels."""
+    """Width of the frames, in pixels."""
     height: int = 1080
-    """Of a frame, in pixels."""
+    """Height of the frames, in pixels."""
     frames_per_shot: int = 24
-    """Length of each of the three shots."""
+    """Number of frames of each of the three shots."""
     hold: int | None = None
-    """Frames that show one drawing; without it, each shot has its own timing."""
+    """Number of frames for which a drawing is shown; default: 2, 3 and 1 in the three shots."""
     seed: int = 0
-    """Another seed draws another film."""
+    """Seed of the film's content, from 0."""
     s3: bool = False
-    """Keep everything in an S3 server that runs meanwhile, on loopback, over the output folder."""
+    """Read and write through a temporary S3 server on loopback, which serves the output folder."""
     dry_run: bool = False
-    """Print the configuration and stop."""
+    """Print the configuration and exit."""
 
 
 def main(flags: Demo) -> int:
-    """Run the job; give the exit status."""
+    """Run the job and return the exit status."""
     if flags.dry_run:
         print(json.dumps(asdict(flags), indent=2))
         return 0
-    # Imported here: --help and --dry-run do without it, and take a fraction of a second.
+    # Imported here, so that --help and --dry-run take only a fraction of a second.
     from jobs.work.demo import work
 
     return work(flags)

@@ -1,4 +1,4 @@
-"""Judge weights, drawings and films, each by a protocol; several ways in one table.
+"""Command that evaluates weights, drawings, films or studies, and compares methods in one table.
 
 python -m jobs.evaluate --data shards/validation --output scores
 python -m jobs.evaluate --weights new=runs/new/weights,default --data shards/validation \
@@ -20,25 +20,27 @@ ALL_DONE, WRONG_INPUT, SOME_FAILED, INTERRUPTED = 0, 2, 3, 130
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluate:
-    """Score pictures, drawings or a film, and ways to make them."""
+    """Compute scores of pictures, drawings, films and the methods that made them."""
 
     output: str
-    """Where scores.csv, table.csv, table.md, summary.json, sheets and report.html go."""
+    """Folder or s3:// address for scores.csv, table.csv, table.md, summary.json, contact sheets and
+    report.html."""
     protocol: str = "colors"
-    """colors, paper_000, paper_001, paper_002, paper_004, film or study: how to judge."""
+    """Protocol: colors, paper_000, paper_001, paper_002, paper_004, film or study."""
     request: Annotated[Request, tyro.conf.OmitArgPrefixes]
     workers: int | None = None
-    """Judge on Ray, in at most so many processes; without it only what is much."""
+    """Use Ray, with at most this many processes; default: use Ray for more than 16 pictures, or if
+    RAY_ADDRESS is set, on all CPUs."""
     dry_run: bool = False
-    """Print the configuration and stop."""
+    """Print the configuration and exit."""
 
 
 def main(flags: Evaluate) -> int:
-    """Run the job; give the exit status."""
+    """Run the job and return the exit status."""
     if flags.dry_run:
         print(json.dumps(asdict(flags), indent=2))
         return ALL_DONE
-    # Imported here: --help and --dry-run do without it, and take a fraction of a second.
+    # Imported here, so that --help and --dry-run take only a fraction of a second.
     from jobs.work.evaluate import work
 
     return work(flags)

@@ -1,4 +1,4 @@
-"""Leave a page to look at: of a film, a training, two sets of drawings, or a study of them.
+"""Command that writes the HTML page of a film, a training, a comparison of drawings or a study.
 
 python -m jobs.report --film episode/color
 python -m jobs.report --film episode/color --video --side-by-side
@@ -20,45 +20,48 @@ ALL_DONE, WRONG_INPUT, SOME_FAILED, INTERRUPTED = 0, 2, 3, 130
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Leave a page to look at; say of what with one of the first four flags."""
+    """Write a page, or videos, for one of --film, --training, --difference and --study."""
 
     film: str | None = None
-    """What jobs.colorize or jobs.translate left."""
+    """Output of jobs.colorize or jobs.translate."""
     training: str | None = None
-    """What jobs.train left."""
+    """Run folder of jobs.train."""
     difference: tuple[str, str] | None = None
     """Two sets of drawings, whose differences are shown in red and blue: folders of pictures, or
-    what jobs.translate left."""
+    outputs of jobs.translate."""
     study: tuple[str, str] | None = None
-    """Two such sets, to ask people which drawing they prefer."""
+    """Two such sets, for a page that asks people which drawing they prefer."""
     output: str | None = None
-    """Where the page goes; without it, beside what --film or --training names."""
+    """Folder or s3:// address for the page; default: the folder of --film or --training; the other
+    two require it."""
     lines: str | None = None
-    """With --film: where the pictures are that it was made of, if not where they were."""
+    """With --film: folder of the source pictures, if they have moved since the run."""
     video: bool = False
-    """With --film: write videos, of each shot and of the film, below video/, and no page."""
+    """With --film: write no page, but a video of each shot and of the film; default folder:
+    video/ in that of --film."""
     fps: float = 24.0
-    """With --video: frames a second."""
+    """With --video: frames per second."""
     side_by_side: bool = False
-    """With --video: the pictures beside the frames made of them."""
+    """With --video: show the source pictures beside the frames."""
     shots: str | None = None
-    """With --video: only these shots, with commas between."""
+    """With --video: shots to show, comma-separated, without a video of the film; default: all."""
     data: str | None = None
-    """With --training: the shards that it learned from, to show what was refused."""
+    """With --training: shards of the training, to show refused pictures; default: from run.json."""
     photos: str | None = None
-    """With --study: the photographs that the drawings are of."""
+    """With --study: photographs of the drawings."""
     radius: float = RADIUS_PX
-    """With --difference: pixels that a line may have moved, for a short side of 512."""
+    """With --difference: pixels by which equal lines may differ in position, at a short side of
+    512."""
     dry_run: bool = False
-    """Print the configuration and stop."""
+    """Print the configuration and exit."""
 
 
 def main(flags: Report) -> int:
-    """Run the job; give the exit status."""
+    """Run the job and return the exit status."""
     if flags.dry_run:
         print(json.dumps(asdict(flags), indent=2))
         return ALL_DONE
-    # Imported here: --help and --dry-run do without it, and take a fraction of a second.
+    # Imported here, so that --help and --dry-run take only a fraction of a second.
     from jobs.work.report import work
 
     return work(flags)

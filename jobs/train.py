@@ -1,4 +1,4 @@
-"""Train a pair of generators; run the same command again to continue.
+"""Command that trains a pair of generators; run again, it continues from the last checkpoint.
 
 python -m jobs.train --recipe small --data shards --output runs/small
 python -m jobs.train --recipe two_stage --data s3://bucket/data --output s3://bucket/run --workers 8
@@ -23,35 +23,37 @@ class Train:
     recipe: str
     """Name of a recipe in lineart.training.recipes."""
     data: str
-    """Shards that jobs.prepare_data left: a folder or s3://bucket/prefix."""
+    """Shards written by jobs.prepare_data: a folder or s3://bucket/prefix."""
     output: str
-    """Run folder: checkpoints, weights, scalars, grids, report.html."""
+    """Run folder or s3:// address for checkpoints, weights, scalars, grids and report.html."""
     workers: int = 0
-    """Training processes on Ray, one GPU each if there are GPUs; 0: this process, without Ray."""
+    """Number of training processes on Ray, one GPU each if there are GPUs; 0: train in this process
+    without Ray."""
     sample_workers: int = 1
-    """Without Ray: processes that make samples."""
+    """Without Ray: number of processes that prepare samples; 0: this process."""
     compile: bool = False
-    """Compile the networks: minutes to start, then much faster."""
+    """Compile the networks with torch.compile: takes minutes at the start, then is much faster."""
     accumulate: int = 1
-    """Batches whose gradients are added up before a step, where a GPU holds no whole batch."""
+    """Number of parts of a batch whose gradients are summed before a step, if a whole batch does
+    not fit on the GPU."""
     feature_weights: dict[str, str] = field(default_factory=dict)
-    """Loss term and file, or open_clip's tag: weights of the frozen network that it compares by.
-    Without it they are looked for where torchvision keeps them."""
+    """Loss term, and file or open_clip tag of the weights of its frozen feature network; default:
+    files in torchvision's cache."""
     features: dict[str, str] = field(default_factory=dict)
-    """Loss term and the network that it compares by, in place of the recipe's."""
+    """Loss term, and name of its frozen feature network, in place of the recipe's."""
     without: tuple[str, ...] = ()
-    """Loss terms that are left out."""
+    """Loss terms to leave out."""
     tiny: bool = False
-    """The recipe's twin for trying: tiny networks, a few images."""
+    """Use the recipe's small version for testing: tiny networks, eight images per stage."""
     dry_run: bool = False
-    """Print the configuration and stop."""
+    """Print the configuration and exit."""
 
 
 def read_recipe(flags: Train) -> Recipe:
-    """Give the recipe that the flags describe.
+    """Build the recipe from the flags.
 
     Raises:
-        ValueError: There is no such recipe, or it has no such loss term.
+        ValueError: a recipe or loss term is unknown, or a stage has no loss left.
     """
     if flags.recipe not in RECIPES:
         raise ValueError(f"no recipe {flags.recipe!r}; choose one of {', '.join(RECIPES)}")
@@ -77,7 +79,7 @@ def read_recipe(flags: Train) -> Recipe:
 
 
 def main(flags: Train) -> int:
-    """Run the job; give the exit status."""
+    """Run the job and return the exit status."""
     try:
         recipe = read_recipe(flags)
     except ValueError as error:
@@ -87,7 +89,7 @@ def main(flags: Train) -> int:
         given = {"flags": asdict(flags), "recipe": asdict(recipe)}
         print(json.dumps(given, indent=2, default=str))
         return DONE
-    # Imported here: --help and --dry-run do without it, and take a fraction of a second.
+    # Imported here, so that --help and --dry-run take only a fraction of a second.
     from jobs.work.train import work
 
     return work(flags, recipe)

@@ -1,4 +1,4 @@
-"""Turn photographs into line drawings, or into another style. The same command again goes on.
+"""Command that turns photographs into line drawings or another style; run again, it continues.
 
 python -m jobs.translate --images photos --output drawings
 python -m jobs.translate --images photos --output webtoon --weights runs/ugatit/weights \
@@ -17,31 +17,34 @@ from jobs.choice import FilmFlags
 
 @dataclass(frozen=True, kw_only=True)
 class Translate:
-    """Translate every photograph of a folder, a bucket or a film at its own size."""
+    """Translate all photographs of a folder or bucket, each at its own size."""
 
     images: str
-    """Photographs: image files (a folder is a shot), or Parquet with columns frame and image."""
+    """Folder or s3:// address of photographs: image files (a folder is a shot), or Parquet files
+    with columns frame and image."""
     output: str
-    """Where frames, manifest, run.json and report.html go."""
+    """Folder or s3:// address for frames, manifest, run.json and report.html."""
     weights: str = "drawing"
-    """Name of included weights (drawing: ink line drawings), or the address of a folder of weights,
-    such as a training leaves."""
+    """Name of included weights (drawing: ink line drawings), or address of a folder of weights, as
+    written by jobs.train, or of an ONNX file NAME.onnx."""
     size: int | None = None
-    """Short side of the network's picture in pixels: 512, 256 for faces, or all the weights take.
-    A smaller photograph is not enlarged to it, unless the weights take one size alone."""
+    """Short side of the network input in pixels, 64 to 4096; default: the only size the weights
+    take, else 256 for faces and 512 otherwise. Smaller photographs are not enlarged to it, unless
+    the weights take only one size."""
     align_faces: str | None = None
-    """YuNet's ONNX file: raise the contrast, and translate the largest face, upright, alone."""
+    """YuNet's ONNX file: raise the contrast, and translate only the largest face, upright and
+    cropped to a square of --size pixels."""
     attention: bool = False
-    """Also show, below attention/, where the network looks."""
+    """Also write the network's attention over the photographs, below attention/."""
     choice: Annotated[FilmFlags, tyro.conf.OmitArgPrefixes] = field(default_factory=FilmFlags)
 
 
 def main(flags: Translate) -> int:
-    """Run the job; give the exit status."""
+    """Run the job and return the exit status."""
     if flags.choice.dry_run:
         print(json.dumps(asdict(flags), indent=2))
         return 0
-    # Imported here: --help and --dry-run do without it, and take a fraction of a second.
+    # Imported here, so that --help and --dry-run take only a fraction of a second.
     from jobs.work.translate import work
 
     return work(flags)

@@ -1,1 +1,1 @@
-"""Colour the line art of whole films, and train the networks that do it."""
+"""Networks that colour line art: training, and colouring of whole films."""

@@ -1,4 +1,4 @@
-"""Ray: join the cluster, or start one on this machine."""
+"""Connection to Ray: join a cluster, or start Ray on this machine."""
 
 import logging
 import os
@@ -10,45 +10,45 @@ from typing import Any
 from urllib.parse import urlsplit
 
 JOIN_S = 30.0
-"""Longest time in which a cluster answers."""
+"""Default timeout for an answer of the cluster, in seconds."""
 
 MOST_LABELS = {"CPU": "most-cpus", "GPU": "most-gpus"}
-"""Labels that tell, on the head of a cluster that grows, what all its workers have at most."""
+"""Labels on the head of an autoscaling cluster: most CPUs and GPUs that its workers can have."""
 
 
 def start_ray(*, join_s: float = JOIN_S) -> dict[str, float]:
-    """Join the cluster of `RAY_ADDRESS`, or start Ray on this machine; give its resources.
+    """Join the cluster at `RAY_ADDRESS`, or start Ray on this machine; return its resources.
 
-    A cluster that grows may have no worker yet. Ray itself does not tell a program what it may
-    grow to, hence `MOST_LABELS`.
+    An autoscaling cluster may have no worker yet, and Ray does not report to what it may grow;
+    `MOST_LABELS` does.
 
     Args:
-        join_s: Longest time, in seconds above 0, in which the cluster of `RAY_ADDRESS` answers.
+        join_s: Timeout for an answer of the cluster at `RAY_ADDRESS`, in seconds above 0.
 
     Returns:
-        The CPUs, GPUs and whatever else the cluster has or may grow to, by name.
+        Amounts of CPUs, GPUs and other resources that the cluster has or may grow to, by name.
 
     Raises:
         ConnectionError: the cluster does not answer or has no CPUs, or Ray does not start here.
-        ValueError: a label of `MOST_LABELS` is no whole number.
+        ValueError: a label of `MOST_LABELS` is not a whole number.
     """
-    # The workers are the program here: no reason to run them at low priority, nor to end those that
-    # wait while a network starts; starting them again takes seconds.
+    # Run workers at normal priority, because they do all the work. Keep idle ones while a network
+    # starts, because starting a worker again takes seconds.
     os.environ.setdefault("RAY_worker_niceness", "0")
     os.environ.setdefault("RAY_idle_worker_killing_time_threshold_ms", "60000")
-    # Under `uv run`, Ray would build an environment anew for its workers; this one is there.
+    # Under `uv run`, Ray would build a new environment for its workers; they use this one.
     os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
-    # What is left over when Ray has been stopped would start another.
+    # Objects left over after `stop_ray` would otherwise start Ray again.
     os.environ.setdefault("RAY_ENABLE_AUTO_CONNECT", "0")
-    # Machines may go as often as they like; what a frame does to its process is not Ray's matter.
+    # Retry without limit when machines are lost; sandboxes handle frames that crash a process.
     os.environ.setdefault("RAY_TASK_MAX_RETRIES", "-1")
     address = os.environ.get("RAY_ADDRESS")
     if not address:
-        # Without it Ray takes 127.0.0.1 for "this machine", and listens where others can reach it.
+        # Otherwise Ray replaces 127.0.0.1 by an address that other machines can reach.
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     import ray
 
-    # Importing Ray Data takes as long as Ray's own start, most of which is waiting.
+    # Import Ray Data while Ray starts: it takes as long, and the start is mostly waiting.
     Thread(target=import_module, args=["ray.data"], daemon=True).start()
     if not ray.is_initialized():
         options: dict[str, Any] = {}
@@ -59,7 +59,7 @@ def start_ray(*, join_s: float = JOIN_S) -> dict[str, float]:
         try:
             ray.init(logging_level=logging.ERROR, **options)
         except Exception as error:
-            # A machine that is too busy is a bare Exception.
+            # Ray raises a bare Exception when the machine is too busy.
             if type(error) is not Exception:
                 raise
             raise ConnectionError(f"Ray did not start on this machine: {error}") from error
@@ -67,17 +67,15 @@ def start_ray(*, join_s: float = JOIN_S) -> dict[str, float]:
 
 
 def wait_for(address: str, *, join_s: float = JOIN_S) -> None:
-    """Wait until somebody answers at `address`.
-
-    Ray itself would try for many minutes.
+    """Wait until `address` accepts a connection; Ray itself would try for many minutes.
 
     Args:
-        address: `HOST:PORT` with or without a scheme. Without a port it is one of Ray's own words,
-            and nobody is waited for.
-        join_s: Longest wait, in seconds above 0.
+        address: `HOST:PORT` with or without a scheme. An address without a port is one of Ray's
+            keywords, such as `auto`: return at once.
+        join_s: Timeout, in seconds above 0.
 
     Raises:
-        ConnectionError: nobody answers for `join_s`, or there is no such host.
+        ConnectionError: nothing answers within `join_s`.
     """
     parts = urlsplit(address if "//" in address else f"//{address}")
     if parts.hostname is None or parts.port is None:
@@ -96,11 +94,11 @@ def wait_for(address: str, *, join_s: float = JOIN_S) -> None:
 
 
 def read_resources() -> dict[str, float]:
-    """Give the CPUs, GPUs and whatever else the cluster has or may grow to.
+    """Return the amounts of CPUs, GPUs and other resources that the cluster has or may grow to.
 
     Raises:
-        ConnectionError: it has no CPUs and does not say that it will.
-        ValueError: a label of `MOST_LABELS` is no whole number.
+        ConnectionError: it has no CPUs, and no label announces any.
+        ValueError: a label of `MOST_LABELS` is not a whole number.
     """
     import ray
 
@@ -120,7 +118,7 @@ def read_resources() -> dict[str, float]:
 
 
 def stop_ray() -> None:
-    """Leave the cluster, or stop the one that `start_ray` started."""
+    """Disconnect from the cluster, or stop the Ray that `start_ray` started."""
     import ray
 
     ray.shutdown()

@@ -1,6 +1,6 @@
-"""Where networks run: the device, the number format, and the threads. Nothing else asks for these.
+"""Choice of the device, number format and number of threads with which networks run.
 
-torch is imported when a function needs it, so that importing this module costs nothing.
+torch is imported inside the functions that need it, so that importing this module is fast.
 """
 
 import ctypes
@@ -13,43 +13,43 @@ if TYPE_CHECKING:
     import torch
 
 Precision = Literal["bfloat16", "float32"]
-"""Number format in which networks compute."""
+"""Number format of a network's computation."""
 
 PRECISIONS: Final[tuple[Precision, ...]] = get_args(Precision)
 
 BFLOAT16_INSTRUCTIONS: Final = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")
-"""Names by which torch knows instructions that multiply bfloat16: of x86-64, then of Arm."""
+"""torch's names of the CPU features that multiply bfloat16: x86-64 first, then Arm."""
 
 WITHOUT_BFLOAT16: Final = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI")
-"""Values of `ONEDNN_MAX_CPU_ISA` that keep torch's convolutions from these instructions."""
+"""Values of `ONEDNN_MAX_CPU_ISA` that disable these instructions in torch's convolutions."""
 
 CPU_QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")
-"""Share of the processors that a container has: microseconds in each period, or "max"."""
+"""CPU quota of a container (cgroup v2): microseconds, or "max", per period in microseconds."""
 
 
 def has_gpu() -> bool:
-    """Whether torch sees a CUDA device."""
+    """Return whether torch finds a CUDA device."""
     import torch
 
     return torch.cuda.is_available()
 
 
 def pick_device() -> "torch.device":
-    """The first CUDA device, or the CPU where there is none."""
+    """Return the CUDA device, or the CPU if there is none."""
     import torch
 
     return torch.device("cuda" if has_gpu() else "cpu")
 
 
 def pick_precision(device: "torch.device", wanted: Precision | None = None) -> Precision:
-    """The number format for a device.
+    """Return the number format for a device.
 
     Args:
-        device: Where networks run.
-        wanted: A format that the user asks for; it is taken as it is.
+        device: Device on which networks run.
+        wanted: Format chosen by the user, returned unchanged; None chooses one by the device.
 
     Returns:
-        bfloat16 where the device multiplies it in hardware, else float32: emulated bfloat16 takes
+        bfloat16 if the device multiplies it in hardware, else float32: emulated bfloat16 takes
         twenty times as long as float32.
     """
     if wanted is not None:
@@ -58,7 +58,7 @@ def pick_precision(device: "torch.device", wanted: Precision | None = None) -> P
 
 
 def has_bfloat16(device: "torch.device") -> bool:
-    """Whether a device multiplies bfloat16 in hardware."""
+    """Return whether a device multiplies bfloat16 in hardware."""
     import torch
 
     if device.type == "cuda":
@@ -70,7 +70,7 @@ def has_bfloat16(device: "torch.device") -> bool:
 
 
 def has_cuda_driver() -> bool:
-    """Whether a CUDA driver sees a GPU; asked without torch, which takes seconds to import."""
+    """Return whether the CUDA driver finds a GPU, without torch, whose import takes seconds."""
     try:
         driver = ctypes.CDLL("libcuda.so.1")
     except OSError:
@@ -81,7 +81,7 @@ def has_cuda_driver() -> bool:
 
 
 def count_cpus(quota_file: Path = CPU_QUOTA) -> int:
-    """Cores that this process may use: those it is bound to, within its container's share."""
+    """Return the number of cores this process may use: its CPU affinity, capped by the quota."""
     bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     cpus = bound or 1
     with suppress(OSError, ValueError):
@@ -91,14 +91,14 @@ def count_cpus(quota_file: Path = CPU_QUOTA) -> int:
 
 
 def dtype_of(precision: Precision) -> "torch.dtype":
-    """Torch's name of a number format."""
+    """Return torch's data type of a number format."""
     import torch
 
     return {"bfloat16": torch.bfloat16, "float32": torch.float32}[precision]
 
 
 def use_one_thread() -> None:
-    """Let OpenCV and torch compute on one thread: processes are as many as there are cores."""
+    """Limit OpenCV and torch to one thread, for use with one process per core."""
     import cv2
     import torch
 

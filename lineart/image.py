@@ -1,7 +1,7 @@
-"""What an image is: array types and value ranges, the one resize, padding.
+"""Image array types with their value ranges; resizing and padding.
 
-Arrays here are NumPy; the tensor types that networks see stand in `lineart.models.layers`, so that
-processes without a network never import torch.
+All arrays are NumPy. Tensor types are in `lineart.models.layers`, so that processes without a
+network never import torch.
 """
 
 import cv2
@@ -9,26 +9,26 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 Frame = UInt8[np.ndarray, "H W 3"]
-"""A colour picture: sRGB, 0..255, as in the PNG."""
+"""Colour picture: sRGB, 0..255, as in the PNG."""
 
 Line = UInt8[np.ndarray, "H W"]
-"""A line drawing: 0 = ink, 255 = paper."""
+"""Line drawing: 0 = ink, 255 = paper."""
 
 Hint = UInt8[np.ndarray, "H W 4"]
-"""Colour hints: sRGB and alpha; alpha 255 = the artist wants this colour here, 0 = no hint."""
+"""Colour hints: sRGB and alpha, 0..255; alpha 255 = hint of this colour, 0 = no hint."""
 
 Labels = UInt8[np.ndarray, "H W"]
-"""Regions of a picture: the number of a class in each pixel; 255 = unknown."""
+"""Region labels: class number of each pixel; 255 = unknown."""
 
 Depth = Float32[np.ndarray, "H W"]
-"""How near things are: 0 = farthest, 1 = nearest; not a number = unknown."""
+"""Relative depth: 0 = farthest, 1 = nearest; NaN = unknown."""
 
 Size = tuple[int, int]
 """Height and width in pixels, as in `array.shape[:2]`."""
 
 
 def fit_short_side(size: Size, short_side_px: int) -> Size:
-    """Give the size that brings the short side to `short_side_px` and keeps the aspect.
+    """Return the size with the short side `short_side_px` and the same aspect ratio.
 
     Raises:
         ValueError: `short_side_px` or a side of `size` is not positive.
@@ -41,7 +41,7 @@ def fit_short_side(size: Size, short_side_px: int) -> Size:
 
 
 def resize(image: UInt8[np.ndarray, "H W *C"], size: Size) -> UInt8[np.ndarray, "NewH NewW *C"]:
-    """Resize to `size`: by area when the picture shrinks, bicubic when it grows."""
+    """Resize to `size`: area interpolation to fewer pixels, else bicubic."""
     height, width = size
     if image.shape[:2] == size:
         return image
@@ -55,7 +55,7 @@ def resize(image: UInt8[np.ndarray, "H W *C"], size: Size) -> UInt8[np.ndarray, 
 def pad_to_multiple(
     image: UInt8[np.ndarray, "H W *C"], multiple: int, value: int
 ) -> UInt8[np.ndarray, "PH PW *C"]:
-    """Add `value` below and to the right until both sides are multiples of `multiple`."""
+    """Pad with `value` at the bottom and right until both sides are multiples of `multiple`."""
     height, width = image.shape[:2]
     below, right = -height % multiple, -width % multiple
     if not below and not right:

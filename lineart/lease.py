@@ -1,9 +1,9 @@
-"""One writer an output: a lease, which expires when its owner dies.
+"""Lease on an output, so that one process at a time writes to it; expires when its owner dies.
 
-The lease is an object in the output that its owner writes anew every few seconds. Who finds one
-watches it: if it changes, its owner lives; if it does not for long enough, its owner is dead, and
-it is taken over. Nobody compares clocks. Where two take it at once, all but one find out before
-they begin, or at the next renewal.
+The lease is an object in the output that its owner rewrites every few seconds. A process that
+finds one watches it: if it changes, the owner is alive; if it stays the same for `expires_after_s`,
+the owner counts as dead, and the lease is taken over. No clocks are compared. If several processes
+take it over at once, all but one notice before they begin, or at the next renewal.
 """
 
 import json
@@ -26,14 +26,14 @@ LEASE = "_LEASE"
 
 @dataclass(frozen=True)
 class LeaseTimes:
-    """When a lease is renewed and expires, in seconds above 0."""
+    """Renewal interval and expiry of a lease, in seconds above 0."""
 
     renewed_every_s: float = 5.0
-    """Time from one renewal to the next; four fit into `expires_after_s`."""
+    """Interval between renewals; by default a quarter of `expires_after_s`."""
     expires_after_s: float = 20.0
     """Time without a renewal after which the owner counts as dead."""
     settles_after_s: float = 1.0
-    """How long after taking over one looks whether somebody else did, too."""
+    """Delay after a takeover before checking whether another process took over, too."""
 
 
 TIMES = LeaseTimes()
@@ -42,19 +42,19 @@ Content = dict[str, Any]
 
 
 class HeldError(RuntimeError):
-    """Somebody else is writing to the output."""
+    """Another process is writing to the output."""
 
 
 class LostError(ConnectionError):
-    """Somebody else took the output over while this process could not be seen to live."""
+    """Another process took over the output because this one did not renew its lease in time."""
 
 
 class Lease:
-    """An output that this process alone writes to.
+    """Exclusive right of this process to write to an output; see `hold_lease`.
 
     Args:
-        output: Where the lease lies.
-        times: When it is renewed and expires; the same for all who write to the output.
+        output: Output that holds the lease.
+        times: Renewal interval and expiry; must be equal for all processes that write to it.
     """
 
     def __init__(self, output: Storage, times: LeaseTimes = TIMES) -> None:
@@ -67,11 +67,11 @@ class Lease:
         self._renewals = Thread(target=self._renew, daemon=True)
 
     def check(self) -> None:
-        """Make sure that the output is still this process's.
+        """Raise if this process has lost the lease.
 
         Raises:
-            LostError: it is another one's now.
-            OSError: it has not been renewed for long, and storage does not say whose it is.
+            LostError: another process has taken over the output.
+            OSError: the lease was not renewed within its expiry time and cannot be read.
         """
         is_late = time.monotonic() - self._seen_at > self._times.expires_after_s
         if self._is_lost or (is_late and not self._is_mine()):
@@ -80,7 +80,7 @@ class Lease:
             )
 
     def take(self, on_wait: Callable[[str], None]) -> None:
-        """Take it, or wait until a dead owner's has expired; see `hold_lease`."""
+        """Take the lease, or wait until a dead owner's expires; see `hold_lease`."""
         while not self._output.create(LEASE, self._encoded()):
             other = self._watch(on_wait)
             if other is not None:
@@ -92,9 +92,9 @@ class Lease:
         self._renewals.start()
 
     def release(self) -> None:
-        """Leave nothing half-written, and let the next one have it."""
+        """Stop renewing; delete temporary files and the lease, if this process still owns it."""
         self._released.set()
-        # One that waits for storage would hold up the end; it changes nothing any more.
+        # Do not wait for a renewal blocked in storage.
         self._renewals.join(self._times.renewed_every_s)
         with suppress(OSError):
             if self._is_mine():
@@ -102,7 +102,7 @@ class Lease:
                 self._output.delete(LEASE)
 
     def _watch(self, on_wait: Callable[[str], None]) -> Content | None:
-        """Give the lease of somebody who is dead; None once there is none."""
+        """Return the lease of a dead owner, or None once there is none; raise if it is renewed."""
         first = _read(self._output)
         if first is None or _died_here(first):
             return first
@@ -125,7 +125,7 @@ class Lease:
 
     def _renew(self) -> None:
         while not self._released.wait(self._times.renewed_every_s):
-            # Storage that does not answer now may do so the next time.
+            # On an error of the storage, try again at the next renewal.
             with suppress(OSError):
                 if not self._is_mine():
                     self._is_lost = True
@@ -147,18 +147,18 @@ class Lease:
 def hold_lease(
     output: Storage, on_wait: Callable[[str], None], *, times: LeaseTimes = TIMES
 ) -> Iterator[Lease]:
-    """Be the only one who writes to an output while the block runs.
+    """Hold the lease on an output while the block runs.
 
     Args:
-        output: Where the lease lies, as the object `_LEASE`.
-        on_wait: Told in a sentence if there is an owner who may be dead.
-        times: When it is renewed and expires; the same for all who write to the output.
+        output: Output that holds the lease, as the object `_LEASE`.
+        on_wait: Called with a sentence before waiting to see whether the present owner is dead.
+        times: Renewal interval and expiry; must be equal for all processes that write to it.
 
     Yields:
-        The lease, to check before each step that must not be another owner's.
+        The lease; call its `check` before each step that requires ownership.
 
     Raises:
-        HeldError: the owner lives.
+        HeldError: another process holds the lease and renews it.
         OSError: the lease cannot be read or written.
     """
     lease = Lease(output, times)
@@ -182,10 +182,7 @@ def _describe_owner() -> Content:
 
 
 def _process_space() -> str | None:
-    """Name the machine, as long as it runs, and the container in which process numbers are unique.
-
-    None where that cannot be told.
-    """
+    """Return boot id and PID namespace, within which process ids are unique; None if unknown."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
@@ -194,15 +191,15 @@ def _process_space() -> str | None:
 
 
 def _birth(process: object) -> str | None:
-    """Give when a process was started, in ticks that no clock changes; None if there is none."""
+    """Return the start time of a process in clock ticks since boot; None if it does not exist."""
     with suppress(OSError, IndexError):
-        # Its name, in brackets, may hold anything.
+        # Skip the process name: it is in brackets and may contain spaces.
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]
     return None
 
 
 def _read(output: Storage) -> Content | None:
-    """Read the lease; what cannot be read as one stands for an owner of no name."""
+    """Read the lease; None if there is none. A malformed one has the owner "unknown"."""
     try:
         content = json.loads(output.read(LEASE))
     except FileNotFoundError:
@@ -214,7 +211,7 @@ def _read(output: Storage) -> Content | None:
 
 
 def _died_here(content: Content) -> bool:
-    """Whether the owner was a process of this machine, and is no more: nobody need wait then."""
+    """Return whether the owner was a process of this machine that has ended: no wait is needed."""
     space = _process_space()
     if space is None or content.get("processes") != space:
         return False

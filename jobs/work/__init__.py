@@ -1,1 +1,1 @@
-"""What each command does, once its flags are read."""
+"""Implementations of the commands, imported once their flags are parsed."""

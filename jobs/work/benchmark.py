@@ -1,4 +1,4 @@
-"""The parts that `jobs.benchmark` measures, and how their figures are printed."""
+"""Implementation of `jobs.benchmark`: measures the parts and prints their figures."""
 
 import json
 import sys
@@ -25,7 +25,7 @@ PARTS: dict[str, Callable[[Benchmark], list[Figure]]] = {
 
 
 def read_heights(flags: Benchmark) -> list[int]:
-    """Give the heights of frames; raises ValueError where they are not numbers above 0."""
+    """Parse the heights of frames in pixels; raise ValueError if they are not numbers above 0."""
     heights = [int(height) for height in flags.heights.split(",")]
     if min(heights) < 1:
         raise ValueError(f"--heights {flags.heights!r} must be numbers above 0")
@@ -33,7 +33,7 @@ def read_heights(flags: Benchmark) -> list[int]:
 
 
 def print_table(part: str, figures: list[Figure]) -> None:
-    """Print the figures of a part."""
+    """Print the figures of a part as a table."""
     print(f"\n{part}\n{'case':30} {'way':24} {'ms a frame':>11} {'spread':>7} {'KB':>7}  ours is")
     for figure in figures:
         size = f"{figure.kilobytes:.0f}" if figure.kilobytes else ""
@@ -45,7 +45,7 @@ def print_table(part: str, figures: list[Figure]) -> None:
 
 
 def work(flags: Benchmark) -> int:
-    """Measure, print tables and one line of JSON; give the exit status."""
+    """Measure, print tables and one line of JSON, and return the exit status."""
     use_one_thread()
     try:
         earlier = None if flags.compare is None else read_earlier(flags.compare.read_text())
@@ -61,10 +61,10 @@ def work(flags: Benchmark) -> int:
 
 
 def measure(flags: Benchmark) -> dict[str, list[Figure]]:
-    """Measure part by part, and print each as it comes.
+    """Measure the parts and print each when it is done.
 
     Raises:
-        ValueError: a flag is wrong.
+        ValueError: a flag is invalid.
     """
     chosen = flags.parts.split(",")
     if unknown := set(chosen) - set(PARTS):

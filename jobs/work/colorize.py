@@ -1,4 +1,4 @@
-"""The film and the task that `jobs.colorize` runs over."""
+"""Implementation of `jobs.colorize`: builds the film's configuration and task, and runs them."""
 
 from dataclasses import asdict
 from functools import partial
@@ -11,16 +11,16 @@ from lineart.film.tasks.colorize import LAYERS, open_colorize_task
 
 
 def work(flags: Colorize) -> int:
-    """Colour the film; give the exit status."""
+    """Colour the film and return the exit status."""
     command = FilmCommand(name="colorize", flags=asdict(flags), log_frames=flags.choice.log_frames)
     return run(command, partial(read_film, flags))
 
 
 def read_film(flags: Colorize) -> tuple[FilmConfig, TaskFactory]:
-    """Give the film and the task that the flags describe.
+    """Build the film's configuration and its task factory from the flags.
 
     Raises:
-        ValueError: a flag cannot be read.
+        ValueError: a flag is invalid.
     """
     film = choose_film(
         flags.choice,

@@ -1,4 +1,4 @@
-"""The sample film of `jobs.demo`, drawn and coloured."""
+"""Implementation of `jobs.demo`: draws the sample film and colours it."""
 
 import sys
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ BUCKET = "demo"
 
 
 def work(flags: Demo) -> int:
-    """Draw and colour the film, in a folder or on S3; give the exit status."""
+    """Draw and colour the film, in a folder or on S3, and return the exit status."""
     if not flags.s3:
         return run(flags, Storage.at(flags.output))
     folder = Path(flags.output)
@@ -30,7 +30,7 @@ def work(flags: Demo) -> int:
 
 
 def run(flags: Demo, root: Storage) -> int:
-    """Draw and colour the film below `root`; give the exit status."""
+    """Draw and colour the film below `root`, and return the exit status."""
     film = sample_film(
         size=(flags.height, flags.width),
         frames_per_shot=flags.frames_per_shot,
@@ -52,7 +52,7 @@ def run(flags: Demo, root: Storage) -> int:
 
 
 def _files(film: Iterator[SampleFrame]) -> Iterator[tuple[str, bytes]]:
-    """Give the drawings and hints as files; held drawings are encoded once."""
+    """Yield path and content of all drawings and hints; held drawings are encoded once."""
     last, png = None, b""
     for frame in film:
         name = f"{frame.shot}/f{frame.number:04}.png"

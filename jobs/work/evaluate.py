@@ -1,4 +1,4 @@
-"""A plan of `jobs.evaluate`, carried out here or on Ray, and what it leaves."""
+"""Implementation of `jobs.evaluate`: runs a protocol, locally or on Ray, and writes the results."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from lineart.storage import Storage
 
 
 def work(flags: Evaluate) -> int:
-    """Judge, and leave scores and a page; give the exit status."""
+    """Evaluate, write scores and the page, and return the exit status."""
     started = time.perf_counter()
     try:
         output = Storage.at(flags.output)
@@ -41,10 +41,10 @@ def work(flags: Evaluate) -> int:
 
 
 def check_workers(flags: Evaluate) -> None:
-    """Refuse what cannot be meant.
+    """Validate `--workers`.
 
     Raises:
-        ValueError: there are no workers, or nothing for them to do.
+        ValueError: it is below 1, or the protocol is study, which uses no workers.
     """
     if flags.workers is not None and flags.workers < 1:
         raise ValueError(f"--workers {flags.workers} must be above 0")
@@ -53,7 +53,7 @@ def check_workers(flags: Evaluate) -> None:
 
 
 def score_study(flags: Evaluate, output: Storage) -> dict[str, Any]:
-    """Judge the answers to a study; raises as `judge_answers`."""
+    """Evaluate the answers to a study; return counts, and raise as `judge_answers`."""
     judgement = judge_answers(flags.request)
     for file, reason in judgement.refused:
         print(f"evaluate: {file} does not count: {reason}", file=sys.stderr)
@@ -63,7 +63,7 @@ def score_study(flags: Evaluate, output: Storage) -> dict[str, Any]:
 
 
 def score(flags: Evaluate, output: Storage) -> dict[str, Any]:
-    """Score pictures or a film; raises as `open_plan`, `run` and `write_outputs`."""
+    """Score pictures or a film; return counts, and raise as `open_plan`, `run`, `write_outputs`."""
     plan = open_plan(flags.protocol, flags.request)
     result = run(flags, plan)
     for remark in list_remarks(plan, result):
@@ -78,23 +78,23 @@ def score(flags: Evaluate, output: Storage) -> dict[str, Any]:
 
 
 def run(flags: Evaluate, plan: EvaluationPlan) -> EvaluationResult:
-    """Carry the plan out, here or on Ray; raises as `run_plan` and `start_executor`."""
+    """Run the plan, locally or on Ray; raise as `run_plan` and `start_executor`."""
     wants_ray = "RAY_ADDRESS" in os.environ
     with start_executor(len(plan.units), flags.workers, wants_ray) as executor:
-        # Ray has a handler of its own; `ray job stop` must end a run as Ctrl-C does.
+        # Replaces Ray's handler, so that `ray job stop` ends a run as Ctrl-C does.
         signal.signal(signal.SIGTERM, _interrupt)
         return run_plan(plan, executor, flags.request.seed, make_printer())
 
 
 def make_printer() -> Callable[[EvaluationResult, int], None]:
-    """Give a function that prints progress every ten seconds, and at the end."""
+    """Return a function that prints progress every ten seconds, and at the end."""
     printed_at = time.monotonic()
     first_at: float | None = None
 
     def tell(result: EvaluationResult, units: int) -> None:
         nonlocal printed_at, first_at
         now = time.monotonic()
-        # Before the first, processes start and open networks.
+        # The rate leaves out the first unit, before which processes start and load networks.
         first_at = now if first_at is None else first_at
         if now - printed_at < 10 and result.num_units < units:
             return

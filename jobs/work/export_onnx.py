@@ -1,4 +1,4 @@
-"""Weights, read, written as ONNX and proven, for `jobs.export_onnx`."""
+"""Implementation of `jobs.export_onnx`: reads weights, exports and verifies them."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ CARD = "MODEL_CARD.md"
 
 
 def work(flags: ExportOnnx) -> int:
-    """Write the files, and print their sizes; give the exit status."""
+    """Write the files, print their sizes, and return the exit status."""
     started = time.perf_counter()
     try:
         sizes = run(flags)
@@ -31,11 +31,12 @@ def work(flags: ExportOnnx) -> int:
 
 
 def run(flags: ExportOnnx) -> dict[str, int]:
-    """Write the files; give their sizes.
+    """Write the files and return their sizes in bytes, by name.
 
     Raises:
-        ValueError: the weights are none, or ONNX Runtime's answers are too far from theirs.
-        OSError: the weights cannot be read, or the files not written.
+        ValueError: the weights are invalid or ONNX already, or outputs of ONNX Runtime differ too
+            much from those of PyTorch.
+        OSError: the weights cannot be read, or the files cannot be written.
     """
     folder, output = open_weights(flags.weights), Storage.at(flags.output)
     files = read_weights(folder)

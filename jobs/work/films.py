@@ -1,4 +1,4 @@
-"""What the commands that run over films share: the run itself, and the page it leaves."""
+"""Implementation shared by the film commands: the run, its messages, run.json and the page."""
 
 import json
 import logging
@@ -29,16 +29,16 @@ from lineart.report.film_folder import RUN, show_film
 ALL_DONE, BROKE_OFF, WRONG_INPUT, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
 SUCCESS = "_SUCCESS"
-"""Written last, and only when every frame of the film stands; removed before anything else."""
+"""File written last, if every frame of the film is finished; deleted at the start of a run."""
 
 
 def choose_film(
     choice: FilmFlags, *, pictures: str, output: str, weights: str, hints: str | None = None
 ) -> FilmConfig:
-    """Give the film at these addresses, as far as it is chosen.
+    """Build the film's configuration from addresses and flags.
 
     Raises:
-        ValueError: a flag cannot be read.
+        ValueError: a flag cannot be parsed.
     """
     return FilmConfig(
         pictures=pictures,
@@ -58,23 +58,23 @@ def choose_film(
 
 @dataclass(frozen=True, kw_only=True)
 class FilmCommand:
-    """What one of the commands brings along."""
+    """Name and flags of one of the film commands."""
 
     name: str
-    """As it stands before each sentence."""
+    """Name of the command, which begins each message."""
     flags: Mapping[str, Any]
-    """As they stand in run.json."""
+    """Flags for run.json."""
     log_frames: bool = False
-    """Log every frame, not only those that failed."""
+    """Whether to log every frame, not only failed ones."""
 
 
 def run(command: FilmCommand, read_film: Callable[[], tuple[FilmConfig, TaskFactory]]) -> int:
-    """Run over a film, tell how it goes, and leave run.json and the page; give the exit status.
+    """Run over a film, print progress, write run.json and page, and return the exit status.
 
     Args:
-        command: Which one it is.
-        read_film: Gives the film and its task, or raises a ValueError or OSError that says what
-            is wrong.
+        command: Name and flags of the command.
+        read_film: Returns the film's configuration and task factory; raises ValueError or OSError
+            if a flag or file is invalid.
     """
     try:
         film, open_task = read_film()
@@ -92,7 +92,7 @@ def run(command: FilmCommand, read_film: Callable[[], tuple[FilmConfig, TaskFact
 
 
 def run_opened(command: FilmCommand, film: FilmConfig, opened: PreparedRun) -> int:
-    """Run over an opened film; see `run`."""
+    """Run over a film whose inputs are validated; see `run`."""
 
     def tell(sentence: str) -> None:
         print(f"{command.name}: {sentence}", file=sys.stderr, flush=True)
@@ -104,8 +104,8 @@ def run_opened(command: FilmCommand, film: FilmConfig, opened: PreparedRun) -> i
             hold_lease(opened.job.output, tell) as lease,
             start_runner(film, len(opened.frames)) as runner,
         ):
-            # Once more: Ray has set a handler of its own, and `ray job stop` must end a run as
-            # Ctrl-C does.
+            # Set again, in place of Ray's handler, so that `ray job stop` ends a run as Ctrl-C
+            # does.
             signal.signal(signal.SIGTERM, _interrupt)
             return _run_held(command, film, opened, runner, lease)
     except KeyboardInterrupt:
@@ -120,15 +120,15 @@ def run_opened(command: FilmCommand, film: FilmConfig, opened: PreparedRun) -> i
 
 
 class BrokenOffError(RuntimeError):
-    """A run that had begun cannot go on."""
+    """A run failed after it had begun."""
 
 
 def _run_held(
     command: FilmCommand, film: FilmConfig, opened: PreparedRun, runner: FilmRunner, lease: Lease
 ) -> int:
-    """Run over a film whose output is this process's alone."""
+    """Run over a film while this process holds the lease on its output."""
     started_at, output = datetime.now(UTC), opened.job.output
-    # What is not ours is refused before anything in the output is changed.
+    # Raises if the manifest is invalid, before anything in the output is changed.
     read_manifest(output)
     try:
         output.delete(SUCCESS)
@@ -152,11 +152,14 @@ def _run_held(
 def start_runner(
     film: FilmConfig, frames: int, few_frames: int = FEW_FRAMES
 ) -> Iterator[FilmRunner]:
-    """Give who does the work: this machine for a few frames, else Ray, which stops with the block.
+    """Yield the runner of a film, and stop Ray, if it was started, after the block.
+
+    It is local for up to `few_frames` frames, on Ray if `RAY_ADDRESS` or a number of workers is
+    given, and otherwise local until Ray has started.
 
     Raises:
-        ValueError: the workers cannot be placed.
-        ConnectionError: the cluster of `RAY_ADDRESS` does not answer.
+        ValueError: the minimum numbers of workers do not fit.
+        ConnectionError: the cluster at `RAY_ADDRESS` does not answer.
     """
     wants_ray = film.gpu_workers or film.cpu_workers
     joins = "RAY_ADDRESS" in os.environ
@@ -183,7 +186,7 @@ def start_runner(
 
 
 def write_page(opened: PreparedRun, rows: pa.Table) -> None:
-    """Leave the page that shows the film."""
+    """Write the HTML page of the film."""
     job = opened.job
     gallery = ThumbnailGallery(
         job.pictures,
@@ -201,7 +204,7 @@ def _interrupt(*_: object) -> None:
 
 
 def _log_as_json(level: int) -> None:
-    """Let the library log lines of JSON to the standard error."""
+    """Log messages of the library to standard error, as lines of JSON."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter("%(levelname)s %(message)s", timestamp="time"))
     logger = logging.getLogger("lineart")
@@ -210,7 +213,7 @@ def _log_as_json(level: int) -> None:
 
 
 def _printer() -> Callable[[FilmSummary], None]:
-    """Give a function that prints progress: each second on a terminal, else every ten."""
+    """Return a function that prints progress: each second on a terminal, else every ten seconds."""
     every_s, end = (1.0, "\r") if sys.stderr.isatty() else (10.0, "\n")
     first: tuple[float, int] | None = None
     printed_at = 0.0
@@ -219,7 +222,7 @@ def _printer() -> Callable[[FilmSummary], None]:
         nonlocal first, printed_at
         now = time.monotonic()
         ended = summary.done + summary.held + summary.failed + summary.skipped
-        # What starting took is no part of the rate.
+        # The rate leaves out the time before the first frame ended.
         first = first or (now, ended)
         if now - printed_at < every_s and ended < summary.frames:
             return

@@ -1,4 +1,4 @@
-"""Where figures were taken: machine, versions and commit."""
+"""Description of machine, package versions and commit, to be stored with measured figures."""
 
 import os
 import platform
@@ -10,7 +10,7 @@ PACKAGES = ("numpy", "opencv-python-headless", "isal", "pillow", "torch", "torch
 
 
 def describe() -> dict[str, object]:
-    """Give machine, versions and commit."""
+    """Return a dict for JSON with machine, versions, commit and whether files are uncommitted."""
     return {
         "machine": {"cpu": _cpu_model(), "cores": os.cpu_count(), "system": platform.platform()},
         "versions": {"python": platform.python_version()}

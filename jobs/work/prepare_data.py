@@ -1,4 +1,4 @@
-"""The sets that `jobs.prepare_data` makes: flags become settings and pages, pages become shards."""
+"""Implementation of `jobs.prepare_data`: builds sets of pictures from the flags, writes shards."""
 
 import json
 import os
@@ -33,17 +33,17 @@ SOURCE, TARGET = "source", "target"
 
 
 class PictureSet(NamedTuple):
-    """One prepared set to make."""
+    """Set of pictures to prepare."""
 
     name: str
-    """Its folder below the output; none where there is one set."""
+    """Folder of the set below the output; empty for a single set, which is the output itself."""
     images: Storage
     pages: list[Item]
     settings: PreparationSettings
 
 
 def work(flags: PrepareData) -> int:
-    """Make the sets, and leave a summary; give the exit status."""
+    """Prepare the sets, write a summary, and return the exit status."""
     try:
         check_task(flags)
         output = Storage.at(flags.output)
@@ -62,9 +62,8 @@ def work(flags: PrepareData) -> int:
 
 
 def run(sets: Sequence[PictureSet], output: Storage) -> dict[str, object]:
-    """Make the sets; return what became of their pictures, by set if there are several."""
-    # Ray is started in another thread, and leaves this handler as it is: `ray job stop` must end a
-    # run as Ctrl-C does.
+    """Prepare the sets; return their summaries, by set if there are several."""
+    # Lets `ray job stop` end a run as Ctrl-C does; Ray, started in another thread, leaves it.
     signal.signal(signal.SIGTERM, _interrupt)
     with closing(HybridExecutor(lambda: RayExecutor(start_ray()), stop_ray)) as executor:
         if "RAY_ADDRESS" in os.environ:
@@ -74,7 +73,7 @@ def run(sets: Sequence[PictureSet], output: Storage) -> dict[str, object]:
 
 
 def make(item: PictureSet, output: Storage, executor: Executor) -> PreparationSummary:
-    """Make one set."""
+    """Prepare one set."""
     where = output.child(item.name) if item.name else output
     tell = _printer(item.name)
     summary = prepare(item.images, where, item.pages, item.settings, executor, tell=tell)
@@ -83,10 +82,10 @@ def make(item: PictureSet, output: Storage, executor: Executor) -> PreparationSu
 
 
 def check_task(flags: PrepareData) -> None:
-    """Make sure that the flags belong to the task.
+    """Check that the flags belong to the task.
 
     Raises:
-        ValueError: one does not, or one is missing.
+        ValueError: a flag does not, or a required one is missing.
     """
     unpaired, drawing, stylization = ("drawing", "stylization"), ("drawing",), ("stylization",)
     for flag, is_given, tasks in (
@@ -108,11 +107,11 @@ def check_task(flags: PrepareData) -> None:
 
 
 def read_sets(flags: PrepareData, output: Storage) -> list[PictureSet]:
-    """Give the sets that the flags describe, models tried and pages listed.
+    """Build the sets from the flags: list their pictures and test that the models load.
 
     Raises:
-        ValueError: a flag, a model or a file is not as it should be, or there are no pictures.
-        FileNotFoundError: pictures, a model or a file are not there.
+        ValueError: a flag, a model or a file is invalid, or there are no pictures.
+        FileNotFoundError: a folder, a model or a file does not exist.
     """
     settings, images = read_settings(flags), Storage.at(flags.images)
     find = find_colored if flags.targets is None else LAYOUTS[flags.layout].source
@@ -132,10 +131,10 @@ def read_sets(flags: PrepareData, output: Storage) -> list[PictureSet]:
 
 
 def find_styles(layout: LayoutName) -> Finder:
-    """Give what finds the pictures of a style.
+    """Return the function that finds pictures of a style in a layout.
 
     Raises:
-        ValueError: the layout has none.
+        ValueError: the layout contains only photographs.
     """
     find = LAYOUTS[layout].target
     if find is None:
@@ -145,10 +144,11 @@ def find_styles(layout: LayoutName) -> Finder:
 
 
 def read_settings(flags: PrepareData) -> PreparationSettings:
-    """Give what the flags decide.
+    """Build the settings from the flags.
 
     Raises:
-        ValueError: a flag cannot be read or is out of range.
+        ValueError: a flag cannot be parsed or is out of range.
+        OSError: the file of `--align-faces` cannot be read.
     """
     for pattern in filter(None, (flags.licence, flags.group)):
         check_pattern(pattern)
@@ -173,11 +173,11 @@ def read_settings(flags: PrepareData) -> PreparationSettings:
 
 
 def read_pages(flags: PrepareData, images: Storage, output: Storage, find: Finder) -> list[Item]:
-    """List what the flags include.
+    """List the items that the flags include.
 
     Raises:
-        FileNotFoundError: the images, or a file that a flag names, are not there.
-        ValueError: there is nothing, a file cannot be read, or the output is not apart.
+        FileNotFoundError: the images, or a file that a flag names, do not exist.
+        ValueError: there are no pictures, a file is invalid, or images and output overlap.
     """
     if images.contains(output) or output.contains(images):
         raise ValueError(f"images and output must be apart: {images.uri}, {output.uri}")
@@ -199,7 +199,7 @@ def _interrupt(*_: object) -> None:
 
 
 def _printer(name: str) -> Callable[[str, int, int], None]:
-    """Give a function that prints a set's progress every ten seconds, and when all is done."""
+    """Return a function that prints a set's progress every ten seconds, and at the end."""
     printed_at, prefix = time.monotonic(), f"{name}: " if name else ""
 
     def tell(what: str, done: int, total: int) -> None:

@@ -1,4 +1,4 @@
-"""What `jobs.report` leaves, by the flags that are given."""
+"""Implementation of `jobs.report`: validates the flags, and writes the page or the videos."""
 
 import json
 import logging
@@ -16,11 +16,11 @@ BELONGS = {
     "lines": "film", "video": "film", "fps": "video", "side_by_side": "video", "shots": "video",
     "data": "training", "photos": "study", "radius": "difference",
 }  # fmt: skip
-"""Flag -> the flag that it says more about."""
+"""Flag -> flag that it requires."""
 
 
 def work(flags: Report) -> int:
-    """Leave what is asked for, and print a summary; give the exit status."""
+    """Write the page or the videos, print a summary, and return the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     started = time.perf_counter()
     try:
@@ -37,10 +37,10 @@ def work(flags: Report) -> int:
 
 
 def check(flags: Report) -> None:
-    """Refuse flags that do not go together.
+    """Validate the combination of flags.
 
     Raises:
-        ValueError: they do not.
+        ValueError: a flag is missing, or two do not go together.
     """
     values, plain = asdict(flags), asdict(Report())
     given = {name for name, value in values.items() if value != plain[name]}
@@ -60,11 +60,11 @@ def _flag(name: str) -> str:
 
 
 def run(flags: Report) -> dict[str, object]:
-    """Leave what is asked for; give a summary.
+    """Write the page or the videos, and return a summary.
 
     Raises:
-        ValueError: an input is not what it should be.
-        OSError: an input is not there.
+        ValueError: an input is invalid.
+        OSError: an input cannot be read, or the output cannot be written.
     """
     if flags.film is not None:
         return _show_film(flags, Storage.at(flags.film))
@@ -99,12 +99,12 @@ def _show_film(flags: Report, place: Storage) -> dict[str, object]:
         lines=lines,
         shots=[*filter(None, flags.shots.split(","))] if flags.shots else None,
     )
-    # A card says so in their place: the video is whole.
+    # The videos are complete: failed frames are shown as grey cards.
     return summary | {"failed": 0, "failed_frames": summary["failed"]}
 
 
 def _show_training(flags: Report, place: Storage) -> dict[str, object]:
-    # Its modules need torch, which takes seconds to start.
+    # Imported here, because it imports torch, which takes seconds.
     from lineart.report.training_folder import write_training
 
     data = Storage.at(flags.data) if flags.data else None

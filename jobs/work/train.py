@@ -1,4 +1,4 @@
-"""A training of `jobs.train`, here or on Ray, and the record and pictures that it leaves."""
+"""Implementation of `jobs.train`: trains locally or on Ray, writes run.json, sheets and page."""
 
 import json
 import logging
@@ -26,7 +26,7 @@ from lineart.training.run_log import read_columns
 
 
 def work(flags: Train, recipe: Recipe) -> int:
-    """Train, and leave a record and a page; give the exit status."""
+    """Train, write run.json, sheets and the page, and return the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     try:
         job = open_job(flags, recipe)
@@ -34,7 +34,7 @@ def work(flags: Train, recipe: Recipe) -> int:
     except (ValueError, OSError) as error:
         print(f"train: {error}", file=sys.stderr)
         return WRONG_INPUT
-    # Ray has a handler of its own; `ray job stop` must end a training as Ctrl-C does.
+    # Replaces Ray's handler, so that `ray job stop` ends a training as Ctrl-C does.
     signal.signal(signal.SIGTERM, _interrupt)
     started = time.monotonic()
     try:
@@ -57,11 +57,11 @@ def work(flags: Train, recipe: Recipe) -> int:
 
 
 def open_job(flags: Train, recipe: Recipe) -> TrainingJob:
-    """Give the training that the flags describe.
+    """Build the training job from the flags and validate it.
 
     Raises:
-        ValueError: It cannot be done so.
-        FileNotFoundError: There is no data, or no weights for a frozen network.
+        ValueError: a flag is invalid, a batch cannot be divided, or the output holds another run.
+        FileNotFoundError: the data, or the weights of a feature network, do not exist.
     """
     job = TrainingJob(
         recipe=recipe,
@@ -78,7 +78,7 @@ def open_job(flags: Train, recipe: Recipe) -> TrainingJob:
 
 
 def run(job: TrainingJob, flags: Train, share: Mapping[str, float]) -> None:
-    """Train here or on Ray."""
+    """Train in this process or on Ray, which is stopped at the end."""
     if not flags.workers:
         train(job.open(Device.here(compiled=job.compiled), LocalLoader(flags.sample_workers)))
         return
@@ -89,7 +89,7 @@ def run(job: TrainingJob, flags: Train, share: Mapping[str, float]) -> None:
 
 
 def write_run(job: TrainingJob, flags: Train, seconds: float) -> dict[str, object]:
-    """Leave run.json: what was run, where, on what, and for how long in all."""
+    """Write run.json and return its content: recipe, flags, data, machine and total seconds."""
     data = job.data.read("summary.json") if job.data.exists("summary.json") else b"{}"
     before = json.loads(job.output.read(RUN))["seconds"] if job.output.exists(RUN) else 0.0
     record = {
@@ -110,14 +110,14 @@ def write_run(job: TrainingJob, flags: Train, seconds: float) -> dict[str, objec
 
 
 def write_progress(output: Storage, record: Mapping[str, object]) -> None:
-    """Leave sheets and page; what cannot be drawn is said, and the training ends as it did."""
+    """Write sheets and page; errors are printed and do not change the result of the training."""
     for what, leave in (
         ("sheets", partial(write_sheets, output)),
         ("the page", partial(_write_page, output, record)),
     ):
         try:
             leave()
-        except Exception as error:  # noqa: BLE001 - no picture is worth the end of a training
+        except Exception as error:  # noqa: BLE001 - must not fail the training
             print(f"train: {what} could not be made: {error}", file=sys.stderr)
 
 

@@ -1,4 +1,4 @@
-"""The film and the task that `jobs.translate` runs over."""
+"""Implementation of `jobs.translate`: builds the film's configuration and task, and runs them."""
 
 from dataclasses import asdict
 from functools import partial
@@ -11,17 +11,17 @@ from lineart.storage import read_file
 
 
 def work(flags: Translate) -> int:
-    """Translate the photographs; give the exit status."""
+    """Translate the photographs and return the exit status."""
     command = FilmCommand(name="translate", flags=asdict(flags), log_frames=flags.choice.log_frames)
     return run(command, partial(read_film, flags))
 
 
 def read_film(flags: Translate) -> tuple[FilmConfig, TaskFactory]:
-    """Give the film and the task that the flags describe.
+    """Build the film's configuration and its task factory from the flags.
 
     Raises:
-        ValueError: a flag cannot be read.
-        OSError: the model that finds faces cannot be read.
+        ValueError: a flag is invalid.
+        OSError: the file of `--align-faces` cannot be read.
     """
     film = choose_film(
         flags.choice, pictures=flags.images, output=flags.output, weights=flags.weights

@@ -1,4 +1,4 @@
-"""Bytes <-> arrays: reads what studios have, writes PNG fast."""
+"""Picture files to and from arrays: decoding of common formats, fast encoding of PNG."""
 
 import cv2
 import numpy as np
@@ -10,23 +10,23 @@ from lineart.image import Frame, Hint, Line
 __all__ = ["MAX_PIXELS", "decode_color", "decode_hint", "decode_line", "encode_png"]
 
 MAX_PIXELS = 200_000_000
-"""Largest picture that is decoded, unless the caller says otherwise."""
+"""Default maximum number of pixels of a decoded picture."""
 
 
 def decode_line(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Line:
-    """Read a line drawing; colours become luminance, transparency becomes white paper.
+    """Decode a line drawing; colours become luminance, transparency becomes white paper.
 
     Raises:
-        ValueError: `data` is no whole picture of a known format, or is above `max_pixels`.
+        ValueError: `data` is not a complete picture of a known format, or is above `max_pixels`.
     """
     return read_samples(data, max_pixels, _to_line)[:, :, 0]
 
 
 def decode_hint(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Hint:
-    """Read a hint picture; its alpha is the opacity of the hints.
+    """Decode a hint picture; its alpha is the opacity of the hints.
 
     Raises:
-        ValueError: as `decode_line`, or the picture has no transparency.
+        ValueError: as for `decode_line`, or the picture has no transparency.
     """
     samples = read_samples(data, max_pixels, _to_hint)
     if samples.shape[2] in (1, 3):
@@ -38,10 +38,10 @@ def decode_hint(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Hint:
 
 
 def decode_color(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Frame:
-    """Read a colour picture; transparency becomes white.
+    """Decode a colour picture; transparency becomes white.
 
     Raises:
-        ValueError: as `decode_line`.
+        ValueError: as for `decode_line`.
     """
     return read_samples(data, max_pixels, _to_color)
 
@@ -67,7 +67,7 @@ def _to_color(samples: Samples) -> Samples:
 
 
 def _on_white(samples: Samples) -> Samples:
-    """Lay a picture with alpha on white: `255 - (255 - c) * alpha / 255`, to the nearest."""
+    """Composite samples with alpha over white: `255 - (255 - c) * alpha / 255`, rounded."""
     channels = samples.shape[2]
     if channels in (1, 3):
         return samples

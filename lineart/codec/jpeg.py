@@ -1,17 +1,17 @@
-"""JPEG: cut down to what its pixels need, before Pillow reads it.
+"""JPEG files trimmed to what their pixels need, before Pillow reads them.
 
-Pillow takes quadratic time for many EXIF parts and minutes for long padding; libjpeg goes over all
-pixels once for each scan, be it empty.
+Pillow takes quadratic time for many EXIF segments and minutes for long padding; libjpeg passes over
+all pixels once for each scan, even an empty one.
 """
 
 import re
 
 
 def trim_jpeg(data: bytes, _max_pixels: int) -> bytes:
-    """Give a JPEG without texts, profiles, previews and padding before its pixels.
+    """Return a JPEG without comments, profiles, previews and padding before its pixels.
 
     Raises:
-        ValueError: its header is damaged, or it has parts or scans without end.
+        ValueError: its header is damaged, or it has too many segments or scans.
     """
     kept: list[bytes | memoryview] = [data[:2]]
     position = 2
@@ -29,14 +29,14 @@ def trim_jpeg(data: bytes, _max_pixels: int) -> bytes:
 
 _NEXT_PART = re.compile(rb"\xff+([^\x00\xff])", re.DOTALL)
 _STAND_ALONE = {b"\x01", *(bytes([kind]) for kind in range(0xD0, 0xDA))}
-"""Markers without content, which do not stand before the first scan."""
+"""Markers without content; none is valid between the start of the file and its first scan."""
 
 _MOST_PARTS = 100
-"""Needed parts before the first scan; encoders write about ten."""
+"""Maximum number of kept segments before the first scan; encoders write about ten."""
 
 
 def _is_needed(kind: bytes, content: bytes) -> bool:
-    """Whether a part decides the pixels, or how the picture lies (EXIF or XMP)."""
+    """Return whether a segment affects the pixels or, as EXIF or XMP, the orientation."""
     if kind == b"\xe1":
         return content.startswith((b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"))
     is_note = b"\xe0" <= kind <= b"\xef" or kind == b"\xfe"
@@ -45,9 +45,9 @@ def _is_needed(kind: bytes, content: bytes) -> bool:
 
 _SCAN, _END = b"\xda", b"\xd9"
 _MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])", re.DOTALL)
-"""What ends the data of a scan."""
+"""Marker that ends the data of a scan: neither a stuffed byte nor a restart marker."""
 _MOST_SCANS = 100
-"""Encoders write about ten; each costs a pass over all pixels."""
+"""Maximum number of scans; encoders write about ten, and each costs a pass over all pixels."""
 
 
 def _check_scans(data: bytes, position: int) -> None:

@@ -1,4 +1,4 @@
-"""OpenRaster: a picture in layers, which Krita, GIMP and MyPaint open."""
+"""OpenRaster files: pictures in layers, which Krita, GIMP and MyPaint open."""
 
 import io
 import zipfile
@@ -13,29 +13,29 @@ from lineart.codec.png import encode_png
 from lineart.image import Frame, resize
 
 THUMBNAIL_PX = 256
-"""Longest side of the thumbnail, as the format has it."""
+"""Longest side of the thumbnail in pixels, as the format requires."""
 NORMAL, MULTIPLY = "svg:src-over", "svg:multiply"
 _VERSION = "0.0.6"
 _FIRST_DAY = (1980, 1, 1, 0, 0, 0)
-"""Equal layers make equal files."""
+"""Constant time stamp in the archive, so that equal layers make equal files."""
 
 
 class Layer(NamedTuple):
-    """One layer, as large as the picture."""
+    """Layer of the same size as the picture."""
 
     name: str
     png: bytes
     operator: str = NORMAL
-    """How it is laid on those below."""
+    """Compositing operator over the layers below: `NORMAL` or `MULTIPLY`."""
 
 
 def encode_openraster(layers: Sequence[Layer], merged: Frame, merged_png: bytes) -> bytes:
-    """Write layers, the topmost first, and what they look like together.
+    """Encode layers and their merged picture as an OpenRaster file.
 
     Args:
-        layers: All of the size of `merged`.
-        merged: The layers laid on one another.
-        merged_png: The same as a file.
+        layers: Layers of the size of `merged`, the topmost first.
+        merged: Picture of all layers composited.
+        merged_png: The same picture as a PNG file.
 
     Source:
         OpenRaster baseline 0.0.6, freedesktop.org.
@@ -49,7 +49,7 @@ def encode_openraster(layers: Sequence[Layer], merged: Frame, merged_png: bytes)
         "Thumbnails/thumbnail.png": encode_png(_thumbnail(merged)),
     }
     sink = io.BytesIO()
-    # PNG is compressed already, and readers know the kind of file by its first bytes.
+    # Stored: PNG is already compressed, and readers recognize the type by the first bytes.
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:
         for name, content in members.items():
             archive.writestr(zipfile.ZipInfo(name, _FIRST_DAY), content)

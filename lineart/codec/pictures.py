@@ -1,4 +1,4 @@
-"""Bytes of any known format -> samples of 8 bits."""
+"""Decoding of picture files of all supported formats to 8-bit samples."""
 
 import io
 import struct
@@ -26,23 +26,23 @@ from lineart.codec.png import PNG_SIGNATURE, check_size, rewrap_png
 from lineart.codec.tiff import check_tiff
 
 Samples = UInt8[np.ndarray, "H W _"]
-"""Decoded picture, 0..255: grey, grey + alpha, RGB or RGBA, 1 to 4 channels."""
+"""Decoded picture, 0..255, of 1 to 4 channels: grey, grey + alpha, RGB or RGBA."""
 
 Finish = Callable[[Samples], Samples]
-"""What is done to each row of pixels by itself; gives as many rows of as many pixels."""
+"""Converts pixels row by row; keeps height and width, may change the channels."""
 
 
 def _as_it_is(data: bytes, _max_pixels: int) -> bytes:
-    """Leave the checks to the decoder."""
+    """Return the data unchanged: Pillow does all checks."""
     return data
 
 
 _MOST_RLE_BYTES = 2**23
-"""Largest BMP with runs, which Pillow reads in Python, four million bytes a second."""
+"""Maximum size of a run-length encoded BMP; Pillow decodes those in Python, at 4 MB/s."""
 
 
 def _check_bmp(data: bytes, _max_pixels: int) -> bytes:
-    """Refuse a large BMP with runs."""
+    """Return a BMP unchanged; raise ValueError if it is large and run-length encoded."""
     header, compression = data[14:18], data[30:34]
     has_runs = header != b"\x0c\0\0\0" and compression in (b"\1\0\0\0", b"\2\0\0\0")
     if has_runs and len(data) > _MOST_RLE_BYTES:
@@ -51,7 +51,7 @@ def _check_bmp(data: bytes, _max_pixels: int) -> bytes:
 
 
 class _Format(NamedTuple):
-    """How to know and to open a file format."""
+    """File format: its signature, Pillow's class for it, and checks before decoding."""
 
     name: str
     signature: bytes
@@ -59,9 +59,9 @@ class _Format(NamedTuple):
     prepare: Callable[[bytes, int], bytes] = _as_it_is
 
 
-# Pillow's classes and not `Image.open`: that one has a limit of its own, global and below ours
-# (179 megapixels; for TIFF and WebP it holds all the same).
-# TGA has no signature, so it comes last and may be anything.
+# Pillow's classes instead of `Image.open`, whose global limit of 179 megapixels is below ours
+# (for TIFF and WebP it applies in any case).
+# TGA is last: it has no signature, so any file matches it.
 _FORMATS = (
     _Format("PNG", PNG_SIGNATURE, PngImagePlugin.PngImageFile, rewrap_png),
     _Format("JPEG", b"\xff\xd8\xff", JpegImagePlugin.JpegImageFile, trim_jpeg),
@@ -74,7 +74,7 @@ _FORMATS = (
     _Format("TGA", b"", TgaImagePlugin.TgaImageFile),
 )
 
-# What Pillow raises for files that are not as they should be.
+# Exceptions that Pillow raises for malformed files.
 _BROKEN: tuple[type[Exception], ...] = (
     *(OSError, SyntaxError, ValueError, LookupError, TypeError, ArithmeticError, EOFError),
     *(AttributeError, MemoryError, RuntimeError, AssertionError, struct.error),
@@ -83,28 +83,28 @@ _BROKEN: tuple[type[Exception], ...] = (
 
 
 STRIP_PIXELS = 2**20
-"""Pixels that are finished together. Each step on a whole picture would be a further copy of it."""
+"""Pixels converted at once; steps on the whole picture would each need a further copy of it."""
 
 
 def read_samples(
     data: bytes, max_pixels: int, finish: Finish, *, strip_pixels: int = STRIP_PIXELS
 ) -> Samples:
-    """Read a picture of any known format and finish it, some rows at a time.
+    """Decode a picture of any supported format and convert it in strips of rows.
 
     Args:
-        data: The file.
-        max_pixels: Most pixels that are decoded.
-        finish: What is done to each row.
-        strip_pixels: Most pixels that are finished together, above 0; one row in any case.
+        data: Content of the file.
+        max_pixels: Maximum number of pixels of the picture.
+        finish: Conversion applied to each strip.
+        strip_pixels: Maximum number of pixels of a strip, above 0; a strip has at least one row.
 
     Returns:
-        What `finish` made of the picture.
+        The converted picture.
 
     Raises:
-        ValueError: `data` is no whole picture of a known format, or is above `max_pixels`.
+        ValueError: `data` is not a complete picture of a known format, or is above `max_pixels`.
     """
     form = next(form for form in _FORMATS if data.startswith(form.signature))
-    # Pillow warns of odd metadata, which do not matter here.
+    # Pillow warns of unusual metadata, which are not used here.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -118,10 +118,10 @@ def read_samples(
 
 
 def _complaint(data: bytes, form: _Format, error: BaseException) -> str:
-    """Say what is wrong with a file."""
+    """Describe what is wrong with a file."""
     if not data:
         return "the file is empty"
-    # What has no signature and does not open as TGA is something else.
+    # No signature matched, and it is not TGA either.
     if not form.signature and isinstance(error, SyntaxError):
         return (
             f"unknown picture format, the file begins with {data[:8]!r}; "
@@ -130,19 +130,19 @@ def _complaint(data: bytes, form: _Format, error: BaseException) -> str:
     return f"cannot read this {form.name} picture: {error or type(error).__name__}"
 
 
-# From Pillow's kinds of pixels to 8 bits a channel.
+# Conversion of Pillow's pixel modes to 8 bits per channel.
 
 _MODES = dict.fromkeys(("RGB", "RGBX", "P", "CMYK", "YCbCr"), "RGB")
 _MODES |= dict.fromkeys(("RGBA", "RGBa", "PA"), "RGBA")
 _MODES |= dict.fromkeys(("L", "1"), "L") | dict.fromkeys(("LA", "La"), "LA")
-"""Pillow's kinds of pixels -> the one of 8 bits that holds the same."""
+"""Pillow's pixel modes -> the 8-bit mode that holds the same."""
 
 _TIFF_BITS, _TIFF_MEANING, _TIFF_PLANAR, _TIFF_NUMBERS = 258, 262, 284, 339
-"""TIFF tags: bits a sample; what it means (0: white is zero); planes; kind of number."""
+"""TIFF tags: bits per sample, photometric (0: white is zero), planar layout, sample format."""
 
 
 def _samples(image: ImageFile, finish: Finish, strip_pixels: int) -> Samples:
-    """Give the samples of a loaded picture, finished."""
+    """Return the converted samples of a loaded picture."""
     is_inverted = isinstance(image, TiffImagePlugin.TiffImageFile) and _is_inverted(image)
     rows = max(1, strip_pixels // image.width)
     strips = (
@@ -159,7 +159,7 @@ def _samples(image: ImageFile, finish: Finish, strip_pixels: int) -> Samples:
 
 
 def _strip(image: Image, is_inverted: bool) -> Samples:
-    """Give some rows, without loss but for depths above 8 bits."""
+    """Return the samples of some rows, without loss except for depths above 8 bits."""
     if image.mode.startswith("I;16"):
         return _samples_16_bit(image, is_inverted)
     if image.mode not in _MODES:
@@ -176,7 +176,7 @@ def _strip(image: Image, is_inverted: bool) -> Samples:
 
 
 def _samples_16_bit(image: Image, is_inverted: bool) -> Samples:
-    """Scale grey of 16 bits to 8, to the nearest."""
+    """Convert 16-bit grey to 8 bits, rounded."""
     values = np.asarray(image).astype(np.uint32)[:, :, np.newaxis]
     samples = ((values + 128) // 257).astype(np.uint8)
     if is_inverted:
@@ -186,13 +186,13 @@ def _samples_16_bit(image: Image, is_inverted: bool) -> Samples:
 
 
 def _is_inverted(image: TiffImagePlugin.TiffImageFile) -> bool:
-    """Whether 16 bits must be turned round; refuse what Pillow takes for something else."""
+    """Return whether 16-bit samples must be inverted; raise for samples that Pillow misreads."""
     bits = image.tag_v2.get(_TIFF_BITS, (1,))
     is_planar = image.tag_v2.get(_TIFF_PLANAR, 1) == 2
     is_unsigned = set(image.tag_v2.get(_TIFF_NUMBERS, (1,))) == {1}
     if set(bits) - {1, 2, 4, 8, 16} or not is_unsigned or (is_planar and 16 in bits):
         raise ValueError("its samples are of an unusual kind; save it with 8 bits a channel")
-    # Pillow turns "white is zero" round for 8 bits and forgets it for 16.
+    # Pillow inverts "white is zero" for 8 bits but not for 16.
     return bool(image.tag_v2.get(_TIFF_MEANING) == 0)
 
 

@@ -1,4 +1,4 @@
-"""PNG: written fast, and unwrapped for reading with every byte accounted for."""
+"""Fast PNG encoding, and checks of PNG files before Pillow decodes them."""
 
 import struct
 from collections.abc import Iterator
@@ -12,14 +12,15 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def encode_png(image: UInt8[np.ndarray, "H W *C"]) -> bytes:
-    """Write grey (H x W), RGB or RGBA as PNG: every scan line minus the one above, ISA-L deflate.
+    """Encode 8-bit grey (H x W), RGB or RGBA as PNG, with the filter "up" and ISA-L's deflate.
 
-    Four to five times as fast as `cv2.imencode` at its default settings, seven and more as fast as
-    its compression level 1 and about as small (`jobs.benchmark` measures it). No other filter made
-    ISA-L faster; PNG's fourth makes files 1 to 8 % smaller, but costs as much again.
+    Four to five times as fast as `cv2.imencode` at its default settings, and at least seven times
+    as fast as its compression level 1, at about the same size (`jobs.benchmark` measures it). No
+    other filter made ISA-L faster; PNG's filter 4 makes files 1 to 8 % smaller, but takes as long
+    again.
 
     Raises:
-        ValueError: the array is no picture of 8 bits.
+        ValueError: the array is empty, not uint8, or of another shape.
     """
     channels = image.shape[2] if image.ndim == 3 else 1
     if image.dtype != np.uint8 or image.ndim not in (2, 3) or channels not in _COLOR_TYPES:
@@ -40,14 +41,14 @@ _COLOR_TYPES = {1: 0, 3: 2, 4: 6}
 """Number of channels -> colour type in the PNG header."""
 
 _DEFLATE_LEVEL = 1
-"""Of 0 to 3. On composed frames 2 gains 0.3 % at 4 % more time, 0 loses 14 % and gains no time."""
+"""0 to 3. On composed frames, 2 saves 0.3 % for 4 % more time; 0 adds 14 % and saves no time."""
 
 _UP = 2
 """PNG's number for the filter that subtracts the scan line above."""
 
 
 def _filter_up(image: UInt8[np.ndarray, "H W *C"]) -> UInt8[np.ndarray, "H L"]:
-    """Give the scan lines as PNG stores them: the filter's number, then the differences."""
+    """Return PNG scan lines: the filter's number, then the differences to the line above."""
     rows = np.ascontiguousarray(image).reshape(image.shape[0], -1)
     filtered = np.empty((rows.shape[0], rows.shape[1] + 1), np.uint8)
     filtered[:, 0] = _UP
@@ -61,18 +62,18 @@ def _png_chunk(kind: bytes, content: bytes | memoryview) -> bytes:
     return b"".join((struct.pack(">I", len(content)), kind, content, struct.pack(">I", checksum)))
 
 
-# Reading: ISA-L inflates here, Pillow undoes the filters later.
+# Reading: this module inflates with ISA-L; Pillow reverses the filters later.
 
 
 def rewrap_png(data: bytes, max_pixels: int) -> bytes:
-    """Check a PNG and give it again with its pixels no longer compressed.
+    """Check a PNG and return it with its pixels uncompressed.
 
-    Pillow alone takes half of a picture for the whole without a word where the compressed stream
-    ends early, and never looks at the checksum of the pixels. ISA-L inflates three times as fast
-    as Pillow, so that the check costs less than nothing.
+    Pillow alone silently accepts a partial picture if the compressed stream ends early, and never
+    verifies the checksum of the pixels. ISA-L inflates three times as fast as Pillow, so decoding
+    is faster despite the checks.
 
     Raises:
-        ValueError: the file is cut off or damaged, or the picture is too large.
+        ValueError: the file is truncated or damaged, or the picture is too large.
     """
     kept: dict[bytes, list[memoryview]] = {kind: [] for kind in _PNG_PARTS}
     for kind, content in _png_chunks(data):
@@ -89,18 +90,18 @@ def rewrap_png(data: bytes, max_pixels: int) -> bytes:
     kept[b"tRNS"] = [_scale_key(key, depth, color_type) for key in kept[b"tRNS"]]
     pixels = _inflate(b"".join(kept.pop(b"IDAT")), length)
     before = [_png_chunk(kind, part) for kind, parts in kept.items() for part in parts]
-    # Joined once: each copy of a large picture's pixels would be a gigabyte.
+    # Joined once: every copy of a large picture's pixels may take a gigabyte.
     return b"".join((PNG_SIGNATURE, *before, *_store(pixels), _png_chunk(b"IEND", b"")))
 
 
 _PNG_PARTS = (b"IHDR", b"PLTE", b"tRNS", b"eXIf", b"IDAT")
-"""What a picture is made of, in order. The rest (texts, profiles, further frames) is left out."""
+"""Kept chunks, in order. Others (texts, profiles, animation frames) are dropped."""
 
 _MOST_PARTS = 300_000
-"""Parts that a file may have; the largest pictures have half as many, of 8 KiB each."""
+"""Maximum number of chunks; the largest pictures have half as many, of 8 KiB each."""
 
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-"""Colour type in the PNG header -> samples a pixel."""
+"""Colour type in the PNG header -> samples per pixel."""
 
 _ADAM7 = (
     (0, 0, 8, 8),
@@ -111,11 +112,11 @@ _ADAM7 = (
     (1, 0, 2, 2),
     (0, 1, 1, 2),
 )
-"""Passes of an interlaced PNG: first column, first row, step of columns, step of rows."""
+"""Passes of an interlaced PNG: first column, first row, column step, row step."""
 
 
 def _scale_key(key: memoryview, depth: int, color_type: int) -> memoryview:
-    """Bring the colour that stands for "transparent" to 8 bits, as Pillow does with the pixels."""
+    """Convert the transparent colour of a tRNS chunk to 8 bits, as Pillow does with the pixels."""
     if color_type == 0 and depth in (2, 4) and len(key) == 2:
         return memoryview(bytes([0, key[1] * 255 // (2**depth - 1)]))
     if color_type == 2 and depth == 16 and len(key) == 6:
@@ -124,7 +125,7 @@ def _scale_key(key: memoryview, depth: int, color_type: int) -> memoryview:
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
-    """Give the parts of a PNG, up to its end; those that we use must have the right checksum."""
+    """Yield type and content of a PNG's chunks up to IEND; raise if a kept one is damaged."""
     view, position = memoryview(data), len(PNG_SIGNATURE)
     for _ in range(_MOST_PARTS):
         if position + 12 > len(data):
@@ -144,7 +145,7 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
 
 
 def _scan_lines_length(width: int, height: int, bits: int, *, interlaced: bool) -> int:
-    """Give the number of bytes of all scan lines, for `bits` a pixel."""
+    """Return the number of bytes of all scan lines, for `bits` per pixel."""
     passes = _ADAM7 if interlaced else ((0, 0, 1, 1),)
     total = 0
     for column, row, column_step, row_step in passes:
@@ -155,7 +156,7 @@ def _scan_lines_length(width: int, height: int, bits: int, *, interlaced: bool) 
 
 
 def _inflate(stream: bytes, length: int) -> bytes:
-    """Give `length` bytes of what a zlib stream holds; it must hold as many or more."""
+    """Return the first `length` bytes of a zlib stream; raise ValueError if it holds fewer."""
     try:
         pixels: bytes = isal_zlib.decompressobj().decompress(stream, length + 1)
     except igzip_lib.IsalError as error:  # type: ignore[misc]  # its stub lacks the type
@@ -166,7 +167,7 @@ def _inflate(stream: bytes, length: int) -> bytes:
 
 
 def _store(pixels: bytes) -> Iterator[bytes | memoryview]:
-    """Give the pieces of an IDAT chunk whose zlib stream is not compressed."""
+    """Yield the pieces of an IDAT chunk with an uncompressed zlib stream."""
     view, blocks = memoryview(pixels), -(-len(pixels) // 0xFFFF)
     yield struct.pack(">I", 2 + 5 * blocks + len(pixels) + 4)
     pieces: list[bytes | memoryview] = [b"IDAT\x78\x01"]
@@ -182,11 +183,11 @@ def _store(pixels: bytes) -> Iterator[bytes | memoryview]:
 
 
 MAX_SIDE = 2**20
-"""Longest side of a picture: rows cost memory, too, be they ever so short."""
+"""Maximum side of a picture in pixels: even short rows cost memory."""
 
 
 def check_size(size: tuple[int, int], max_pixels: int) -> None:
-    """Refuse a picture of `size`, width and height, that is empty or above the limit."""
+    """Raise ValueError if `size` (width, height) is empty, or above `MAX_SIDE` or `max_pixels`."""
     width, height = size
     if width < 1 or height < 1:
         raise ValueError(f"{width}x{height} pixels are no picture")

@@ -1,19 +1,20 @@
-"""TIFF: refuse tags without end, each value of which Pillow makes a Python object of."""
+"""Check of TIFF tags before Pillow reads them: it makes a Python object of each tag value."""
 
 import struct
 
 _MOST_TAGS = 4096
 _MOST_VALUES = 100_000
-"""Values of one tag: strips, most often; there is one for each few rows or each tile."""
+"""Maximum number of values of a tag; the longest list strips or tiles, one value for each."""
 _BYTES = (1, 2, 6, 7)
-"""Types of tags that Pillow keeps as bytes."""
+"""Tag types whose values Pillow keeps together as bytes."""
 
 
 def check_tiff(data: bytes, _max_pixels: int) -> bytes:
-    """Give a TIFF as it is, once its tags are known to be few.
+    """Return a TIFF unchanged after counting the tags of its first directory and their values.
 
     Raises:
-        ValueError: they are not, or the file is cut off.
+        ValueError: there are too many.
+        struct.error: the file is truncated.
     """
     order, is_big = "<" if data[:2] == b"II" else ">", b"+" in data[2:4]
     start_at, number, entry = (8, "Q", "HHQ8s") if is_big else (4, "I", "HHI4s")

@@ -1,1 +1,1 @@
-"""How well pictures are coloured: networks beside ways that need none, against the truth."""
+"""Evaluation of coloured pictures, translated photographs and films, and user studies."""

@@ -1,4 +1,4 @@
-"""Protocol `study`: which drawings people preferred; the answers to `jobs.report --study`."""
+"""Protocol `study`: reads the answers to a `jobs.report --study` page and writes the judgement."""
 
 import json
 import posixpath
@@ -12,11 +12,11 @@ STUDY = "study.json"
 
 
 def judge_answers(request: Request) -> Judgement:
-    """Judge the answers to a study.
+    """Compute the preference between the two sets of a study from its answers.
 
     Raises:
-        ValueError: nothing was answered, or what is there is no study.
-        OSError: the study or its answers are not there.
+        ValueError: `request.answers` is None, `study.json` is not a study, or no answers are valid.
+        OSError: the study or its answers cannot be read.
     """
     if request.answers is None:
         raise ValueError("study needs --answers, the files that participants downloaded")
@@ -32,10 +32,14 @@ def judge_answers(request: Request) -> Judgement:
 
 
 def read_answers(answers: str) -> Iterator[tuple[str, bytes]]:
-    """Read files of answers, and all JSON files of folders.
+    """Yield name and content of each answers file; a folder yields all its JSON files.
+
+    Args:
+        answers: Addresses of `.json` files or folders, comma-separated; `study.json` is skipped in
+            folders.
 
     Raises:
-        OSError: one is not there.
+        OSError: a file or folder cannot be read.
     """
     uris = split(answers)
     for uri in uris:
@@ -52,10 +56,10 @@ def read_answers(answers: str) -> Iterator[tuple[str, bytes]]:
 
 
 def write_judgement(output: Storage, judgement: Judgement) -> str:
-    """Write what people preferred; give the table to print.
+    """Write a judgement as JSON, CSV and Markdown; return the Markdown table.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: a file cannot be written.
     """
     table = to_markdown(judgement)
     output.write("summary.json", to_json(judgement).encode())

@@ -1,8 +1,8 @@
-"""Protocol `paper_000`: CLIP score, how probable CLIP finds the right class, given the drawing.
+"""Protocol `paper_000`: CLIP score, the probability of the right class given the drawing.
 
-It is no cosine: CLIP reads a prompt for every class of the data set, and the score is the
-probability that it gives the right one. The paper compares weights trained with and without the
-segmentation loss; give both. Which prompts it used it does not say.
+The score is not a cosine similarity: CLIP classifies the drawing among one prompt per class of the
+dataset, and the score is the probability of the right prompt. The paper compares weights trained
+with and without the segmentation loss; pass both. It does not state its prompts.
 
 Source:
     Paper 000, table 1, on MIT-Adobe FiveK.
@@ -24,15 +24,16 @@ from lineart.image import fit_short_side, resize
 from lineart.storage import read_file
 
 MIDDLE = {"color", "images", "image", "image_2", "data", ""}
-"""Folders that say nothing of what a photograph shows; the one above does."""
+"""Folder names that are not classes; the folder above names the class."""
 
 
 def plan_clip_score(request: Request) -> EvaluationPlan:
-    """Plan the protocol.
+    """Build the plan of the protocol.
 
     Raises:
-        ValueError: the weights do something else, classes are missing, or there is no photograph.
-        OSError: weights, photographs or classes are not there.
+        ValueError: weights do not translate photographs, there is no photograph or only one class,
+            a photograph has no class, or the prompt lacks `{}`.
+        OSError: weights, photographs or classes cannot be read.
     """
     translators = open_translators(request.weights, request.network_size)
     units = find_units(request, request.data)
@@ -64,7 +65,7 @@ def plan_clip_score(request: Request) -> EvaluationPlan:
 
 
 def judge(request: Request, names: tuple[str, ...], unit: EvaluationUnit) -> Finding:
-    """Draw a photograph in every way, and ask CLIP."""
+    """Translate a photograph by every method; score the results and the photograph by CLIP."""
     photo = read_unit(unit).color
     translators = open_translators(request.weights, request.network_size)
     made = {way: network.run(photo) for way, network in translators.items()}
@@ -85,10 +86,10 @@ def judge(request: Request, names: tuple[str, ...], unit: EvaluationUnit) -> Fin
 
 
 def prompts(request: Request, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Write a prompt for each class.
+    """Return the prompt of each class; `_` in names becomes a space.
 
     Raises:
-        ValueError: the prompt has no place for one.
+        ValueError: `request.prompt` lacks `{}`.
     """
     if "{}" not in request.prompt:
         raise ValueError(f"--prompt {request.prompt!r} needs {{}} where the class stands")
@@ -96,7 +97,9 @@ def prompts(request: Request, names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def class_of(request: Request, unit: EvaluationUnit) -> str:
-    """Give the class of a photograph: from the file of classes, else its folder.
+    """Return the class of a photograph: from the classes file if there is one, else its folder.
+
+    The file may name a photograph by path or file name, with or without suffix.
 
     Raises:
         ValueError: the file does not name the photograph.
@@ -115,11 +118,11 @@ def class_of(request: Request, unit: EvaluationUnit) -> str:
 
 @lru_cache(maxsize=1)
 def read_classes(uri: str) -> dict[str, str]:
-    """Read the file of classes.
+    """Read the JSON file that maps photographs to classes.
 
     Raises:
-        ValueError: it is no JSON object of texts.
-        OSError: it is not there.
+        ValueError: the file is not a JSON object with string values.
+        OSError: the file cannot be read.
     """
     try:
         classes = json.loads(read_file(uri))

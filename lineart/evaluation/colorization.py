@@ -1,4 +1,4 @@
-"""What the protocols that colour drawings share."""
+"""Plans of protocols that colour drawings; features for distances between sets of pictures."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -17,30 +17,33 @@ Judge = Callable[[Request, EvaluationUnit], Finding]
 
 
 class RequestedDistances(NamedTuple):
-    """Scores of whole sets, as far as their features are at hand."""
+    """Distances between sets of pictures that a request can compute."""
 
     request: Request
-    """Without features where there are none."""
+    """With empty `fid_features` if the feature network cannot be loaded."""
     kinds: dict[str, str]
+    """Score name -> "frechet" or "kernel"."""
     scores: dict[str, Score]
+    """Score name -> score."""
     missing: dict[str, str]
+    """Heading of a score that cannot be computed -> reason."""
 
 
 def plan_coloring(
     request: Request, judge: Judge, *, scores: Sequence[str], kinds: Sequence[str], about: str
 ) -> EvaluationPlan:
-    """Plan a protocol that colours.
+    """Build the plan of a protocol that colours drawings.
 
     Args:
-        request: What the user asks for.
-        judge: Judges a picture.
-        scores: Of single pictures.
-        kinds: Of distances between sets.
-        about: What the numbers are.
+        request: The user's flags.
+        judge: Evaluates one picture.
+        scores: Names of the scores of single pictures.
+        kinds: Distances between sets: "frechet", "kernel".
+        about: Explanation of the scores, for the tables and the page.
 
     Raises:
-        ValueError: a flag is wrong, the weights do something else, or there is no picture.
-        OSError: weights or pictures are not there.
+        ValueError: a flag is invalid, weights do not colour drawings, or there is no picture.
+        OSError: weights or pictures cannot be read.
     """
     colorizers = open_colorizers(request.weights)
     distances = open_distances(request, kinds)
@@ -57,7 +60,7 @@ def plan_coloring(
 
 
 def open_distances(request: Request, kinds: Sequence[str]) -> RequestedDistances:
-    """Load the features of `kinds` of distances; where there are none, say why."""
+    """Load the feature network and return the distances of `kinds`, or why they are missing."""
     try:
         features = load_features(request.fid_features).name if kinds else ""
     except (OSError, ValueError) as error:
@@ -80,7 +83,7 @@ def extract_features(
     made: Mapping[str, AnySize],
     hints: int | None = None,
 ) -> list[Feature]:
-    """Give the features of the truth, where there is one, and of what each way made."""
+    """Return the features of the truth, if given, and of the picture that each method made."""
     if not request.fid_features:
         return []
     features = load_features(request.fid_features)

@@ -1,8 +1,8 @@
 """Protocol `colors`: colours below the lines against the painted truth, with and without hints.
 
-Every way sees the same drawing and the same hints, and gives the colours below the lines. They are
-judged there, against the truth with its lines painted over; where the lines are drawn ones, the
-composed picture is judged as well, at the picture's own size and against the picture itself.
+Every method gets the same line drawing and hints and returns the colours below the lines. They are
+compared with the painted truth, the picture with its lines painted over. If the picture has drawn
+lines, the composed picture is also compared with the original, at its full size.
 """
 
 from dataclasses import replace
@@ -25,11 +25,11 @@ from lineart.imaging.frequency import compose
 from lineart.metrics import ciede2000, leakage, psnr, ssim
 
 MOST_DB = 60.0
-"""Where PSNR ends: equal pictures would make means infinite; one level everywhere is 48 dB."""
+"""Cap of PSNR in dB: equal pictures would make means infinite; one level everywhere is 48 dB."""
 
 HINTS = "0,16,140"
 SOURCE = "source "
-"""How the names of sets begin that are sources."""
+"""Prefix of the names of sets that are sources."""
 
 ABOUT = (
     "PSNR, SSIM, LPIPS and leakage: colours below the lines; all but leakage against the painted "
@@ -39,7 +39,7 @@ ABOUT = (
 
 
 def plan_colors(request: Request) -> EvaluationPlan:
-    """Plan the protocol; raises as `plan_coloring`."""
+    """Build the plan of the protocol; raises as `plan_coloring`."""
     counts = request.counts(HINTS)
     missing = {}
     if request.lpips is not None:
@@ -60,7 +60,7 @@ def plan_colors(request: Request) -> EvaluationPlan:
 
 
 def judge(request: Request, unit: EvaluationUnit) -> Finding:
-    """Judge a picture with every number of hints."""
+    """Evaluate every method on a picture, at every number of hints."""
     source = source_of(unit)
     case = make_case(
         read_unit(unit), unit.number, source=source, network_size_px=request.network_size or None
@@ -79,7 +79,7 @@ def judge(request: Request, unit: EvaluationUnit) -> Finding:
 
 
 def judge_trial(trial: Trial, unit: EvaluationUnit, request: Request, count: int) -> list[ScoreRow]:
-    """Score every way of a trial."""
+    """Return a row of scores for every method of a trial."""
     sets = sets_of(trial.case, unit.place)
     group = request.group_of(unit.name)
     return [
@@ -89,7 +89,7 @@ def judge_trial(trial: Trial, unit: EvaluationUnit, request: Request, count: int
 
 
 def score(color: Frame, trial: Trial, lpips: str | None = None) -> dict[str, float]:
-    """Give the scores of the colours that one way gave."""
+    """Compute the scores of the colours that one method made; undefined scores are left out."""
     case, drawn = trial.case, trial.case.original.line
     found = {
         "psnr": min(MOST_DB, psnr(color, case.painted)),
@@ -107,7 +107,7 @@ def score(color: Frame, trial: Trial, lpips: str | None = None) -> dict[str, flo
 
 
 def sets_of(case: Case, place: str) -> tuple[str, ...]:
-    """Give the sets that a picture belongs to: its place, parts of it, and its source."""
+    """Return the sets that a picture belongs to: its place, subsets of it, and its source."""
     drawn = case.original.line
     sets = [place]
     if drawn is not None:
@@ -118,7 +118,7 @@ def sets_of(case: Case, place: str) -> tuple[str, ...]:
 
 
 def hint_difference(color: Frame, trial: Trial) -> float | None:
-    """Give the mean CIEDE2000 at the hints that lie on paper; None if there are none."""
+    """Return the mean CIEDE2000 at the hints that lie on paper; None if there are none."""
     is_hint = (trial.hint[..., 3] > 0) & (trial.case.line >= PAPER_FROM)
     if not np.any(is_hint):
         return None
@@ -126,12 +126,12 @@ def hint_difference(color: Frame, trial: Trial) -> float | None:
 
 
 def truth_fill(case: Case) -> Fill:
-    """Give the painted truth as a way: composed, it is the most that any way can reach."""
+    """Return a method that gives the painted truth; composed, it bounds all other methods."""
     return lambda *_: case.painted
 
 
 def sheet_row(trial: Trial) -> Frame:
-    """Show a trial: drawing, hints, each way composed with the lines, truth."""
+    """Build the sheet row of a trial: drawing, hints, composed picture of each method, truth."""
     line = trial.case.line
     pictures = {
         "drawing": line,

@@ -1,4 +1,4 @@
-"""Pictures side by side in one: drawing, hints, every way, truth."""
+"""Contact sheets: labelled pictures side by side in one image."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,17 +14,17 @@ GAP_PX = 6
 TEXT_PX = 18
 BACKGROUND = 128
 PALE = 0.3
-"""What is left of the ink's darkness below the hints."""
+"""Share of the ink's darkness that is kept in the drawing below the hints, 0..1."""
 
 
 AnyLine = UInt8[np.ndarray, "_ _"]
 
 Sheet = UInt8[np.ndarray, "SheetH SheetW 3"]
-"""A part of the sheet: pictures on grey."""
+"""Part of a contact sheet: pictures on grey."""
 
 
 def strip(name: str, pictures: Mapping[str, AnySize | AnyLine]) -> Sheet:
-    """Put pictures of one thing side by side, their names above; `name` stands over all."""
+    """Build a row of pictures side by side, each below its name and all below `name`."""
     cells = [
         cell(cv2.cvtColor(one, cv2.COLOR_GRAY2RGB) if one.ndim == 2 else one, title)
         for title, one in pictures.items()
@@ -34,10 +34,10 @@ def strip(name: str, pictures: Mapping[str, AnySize | AnyLine]) -> Sheet:
 
 
 def stack_rows(rows: Sequence[UInt8[np.ndarray, "_ _ 3"]]) -> Sheet:
-    """Put rows below each other; shorter ones end in grey.
+    """Stack rows into one sheet; narrower ones are padded with grey.
 
     Raises:
-        ValueError: there are no rows.
+        ValueError: `rows` is empty.
     """
     if not rows:
         raise ValueError("a sheet needs at least one row")
@@ -46,7 +46,7 @@ def stack_rows(rows: Sequence[UInt8[np.ndarray, "_ _ 3"]]) -> Sheet:
 
 
 def show_hints(line: Line, hint: Hint) -> Frame:
-    """Draw the hints as dots on the pale drawing."""
+    """Draw the hints as dots on the drawing with pale lines."""
     shown: Frame = cv2.cvtColor((255 - (255 - line) * PALE).astype(np.uint8), cv2.COLOR_GRAY2RGB)
     radius = max(1, min(line.shape) // 60)
     for y, x in np.argwhere(hint[..., 3] > 0).tolist():
@@ -56,7 +56,7 @@ def show_hints(line: Line, hint: Hint) -> Frame:
 
 
 def cell(picture: Frame, name: str) -> Sheet:
-    """Give a picture in a cell of the sheet, with its name above."""
+    """Return a picture fitted into a cell of the sheet, with its name above."""
     height, width = picture.shape[:2]
     scale = CELL_PX / max(height, width)
     size = max(1, round(height * scale)), max(1, round(width * scale))
@@ -66,7 +66,7 @@ def cell(picture: Frame, name: str) -> Sheet:
 
 
 def caption(text: str, width_px: int) -> Sheet:
-    """Write text on grey."""
+    """Return a grey strip with text; characters outside ASCII become `?`."""
     strip = np.full((TEXT_PX, width_px, 3), BACKGROUND, np.uint8)
     plain = text.encode("ascii", "replace").decode()
     white = (255, 255, 255)
@@ -75,7 +75,7 @@ def caption(text: str, width_px: int) -> Sheet:
 
 
 def _place(picture: Frame, size: Size, corner: tuple[int, int]) -> Sheet:
-    """Put a picture on grey of `size`, its upper left corner at `corner`."""
+    """Return grey of `size` with the picture's upper left corner at `corner`, (y, x)."""
     sheet = np.full((*size, 3), BACKGROUND, np.uint8)
     y, x = corner
     sheet[y : y + picture.shape[0], x : x + picture.shape[1]] = picture

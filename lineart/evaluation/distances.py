@@ -1,4 +1,4 @@
-"""Distances between whole sets of pictures, by features that come one by one."""
+"""Fréchet and kernel distances between sets of pictures, from features added one by one."""
 
 import math
 import warnings
@@ -15,22 +15,22 @@ from lineart.evaluation.statistics import Estimate
 from lineart.evaluation.types import Feature, TableCell
 
 TOGETHER = 256
-"""Features that are multiplied together: one matrix product is quicker than many small ones."""
+"""Features per matrix product: one large product is faster than many small ones."""
 
 RESERVOIR = 10_000
-"""Most pictures of a set that the kernel distance keeps, drawn evenly from all."""
+"""Maximum number of pictures of a set kept for the kernel distance, a uniform sample."""
 
 SUBSETS, SUBSET_SIZE = 100, 1000
-"""Of the kernel distance; small sets have smaller subsets."""
+"""Number and size of the kernel distance's subsets; small sets have smaller ones."""
 
 KERNEL_SCALE = 100.0
-"""The kernel distance is small, and papers give it times 100."""
+"""Factor of the kernel distance: papers report it times 100."""
 
 Vector = Float32[np.ndarray, " D"]
 
 
 class Moments:
-    """Sums and products of features: all that the Fréchet distance needs, whatever the number."""
+    """Running sums and products of features for the Fréchet distance, in constant memory."""
 
     def __init__(self) -> None:
         self.number = 0
@@ -39,7 +39,7 @@ class Moments:
         self._products: Tensor | None = None
 
     def add(self, vector: Vector) -> None:
-        """Take the features of a picture."""
+        """Add the features of one picture."""
         self.number += 1
         self._waiting.append(vector)
         if len(self._waiting) >= TOGETHER:
@@ -55,7 +55,7 @@ class Moments:
         self._products = products if self._products is None else self._products + products
 
     def mean_and_covariance(self) -> tuple[Tensor, Tensor]:
-        """Give the mean, and the unbiased covariance.
+        """Return the mean [D] and the unbiased covariance [D, D].
 
         Raises:
             ValueError: there are fewer than two pictures.
@@ -69,11 +69,11 @@ class Moments:
 
 
 class Reservoir:
-    """Features of some pictures, every picture as likely to be among them as any other.
+    """Uniform random sample of the features added (reservoir sampling).
 
     Args:
-        seed: Decides which are kept.
-        size: Most features that are kept, above 0.
+        seed: Seed of the sample.
+        size: Maximum number of features kept, above 0.
     """
 
     def __init__(self, seed: int, *, size: int = RESERVOIR) -> None:
@@ -83,7 +83,7 @@ class Reservoir:
         self._rng = np.random.default_rng((seed, size))
 
     def add(self, vector: Vector) -> None:
-        """Take the features of a picture."""
+        """Add the features of one picture."""
         self.number += 1
         if len(self.kept) < self._size:
             self.kept.append(vector)
@@ -92,10 +92,10 @@ class Reservoir:
 
 
 def frechet(truth: Moments, made: Moments) -> Estimate:
-    """Give the Fréchet distance of two sets; it has no interval.
+    """Compute the Fréchet distance of two sets, without an interval.
 
     Raises:
-        ValueError: a set has fewer than two pictures, or the distance is no number.
+        ValueError: a set has fewer than two pictures, or the distance is not finite.
 
     Source:
         Heusel et al., "GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash
@@ -104,15 +104,15 @@ def frechet(truth: Moments, made: Moments) -> Estimate:
     distance = float(_compute_fid(*truth.mean_and_covariance(), *made.mean_and_covariance()))
     if not math.isfinite(distance):
         raise ValueError(f"the Fréchet distance is {distance}: the features are too large")
-    # Rounding may leave equal sets a little below 0.
+    # Rounding errors may make the distance of equal sets negative.
     return Estimate(max(0.0, distance), min(truth.number, made.number))
 
 
 def kernel(truth: Reservoir, made: Reservoir, seed: int) -> Estimate:
-    """Give the kernel distance times 100: mean and deviation over random subsets.
+    """Compute the kernel distance times 100: mean and standard deviation over random subsets.
 
-    Subsets have 1,000 pictures, and half of the smaller set where that is less: subsets of all
-    pictures would all be the same.
+    Subsets have 1,000 pictures, or half of the smaller set if that is less, because subsets of all
+    pictures would be equal.
 
     Raises:
         ValueError: a set has fewer than four pictures.
@@ -124,7 +124,7 @@ def kernel(truth: Reservoir, made: Reservoir, seed: int) -> Estimate:
     if size < 2:
         raise ValueError("a kernel distance needs four pictures at least")
     with warnings.catch_warnings():
-        # That it keeps features; they are kept already, and no more than a reservoir.
+        # torchmetrics warns that it stores all features; here at most a reservoir's.
         warnings.simplefilter("ignore", UserWarning)
         metric = KernelInceptionDistance(nn.Identity(), subsets=SUBSETS, subset_size=size)
     for kept, real in ((truth.kept, True), (made.kept, False)):
@@ -138,11 +138,11 @@ def kernel(truth: Reservoir, made: Reservoir, seed: int) -> Estimate:
 
 
 class Distances:
-    """Collects features; gives the distances of every way from the truth of its set.
+    """Collects features and computes the distance of every method from the truth of each set.
 
     Args:
-        kinds: Name of a score -> "frechet" or "kernel".
-        seed: Decides reservoirs and subsets.
+        kinds: Score name -> "frechet" or "kernel".
+        seed: Seed of reservoirs and subsets.
     """
 
     def __init__(self, kinds: Mapping[str, str], seed: int) -> None:
@@ -151,10 +151,10 @@ class Distances:
         self._reservoirs: dict[tuple[str, int | None, str | None], Reservoir] = {}
         self._broken: set[tuple[str, int | None, str | None]] = set()
         self.too_small: set[str] = set()
-        """What is wrong with sets that have no distance."""
+        """Messages `set: reason` for sets without a distance, filled by `results`."""
 
     def add(self, features: Sequence[Feature]) -> None:
-        """Take the features of a picture."""
+        """Add features."""
         kinds = set(self._kinds.values())
         for feature in features:
             key = feature.set, feature.hints, feature.way
@@ -166,7 +166,7 @@ class Distances:
                 self._reservoirs.setdefault(key, Reservoir(self._seed)).add(feature.vector)
 
     def results(self) -> Iterator[tuple[TableCell, str, Estimate]]:
-        """Give the distances; afterwards `too_small` names the sets that have none."""
+        """Yield table cell, score name and distance; afterwards `too_small` lists what has none."""
         for name, kind in self._kinds.items():
             found = self._moments if kind == "frechet" else self._reservoirs
             for set_name, hints, way in found:

@@ -1,8 +1,8 @@
-"""Protocol `paper_002`: FID at 512 with 140 hint pixels, against other networks and ways.
+"""Protocol `paper_002`: FID at 512 pixels with 140 hint pixels, of networks and baselines.
 
 Source:
-    Paper 002, 3 (experiments): the number of hints is fixed, and AU-Net is compared with the U-Net
-    that concatenates; give both as weights.
+    Paper 002, 3 (experiments): the number of hints is fixed, and AU-Net is compared with a U-Net
+    that concatenates hints; pass both as weights.
 """
 
 from lineart.evaluation.colorization import extract_features, plan_coloring
@@ -22,7 +22,7 @@ HINTS = 140
 
 
 def plan_fid_hints(request: Request) -> EvaluationPlan:
-    """Plan the protocol; raises as `plan_coloring`."""
+    """Build the plan of the protocol; raises as `plan_coloring`."""
     scores = ("de_hints", "leakage")
     about = (
         f"Coloured at a short side of {request.network_size} with {HINTS} hint pixels of the "
@@ -33,7 +33,7 @@ def plan_fid_hints(request: Request) -> EvaluationPlan:
 
 
 def judge(request: Request, unit: EvaluationUnit) -> Finding:
-    """Colour a picture with hints in every way; its features and scores."""
+    """Colour a picture with hints by every method; return features and scores."""
     set_name, picture, color, line = prepare(request, unit)
     painted = remove_lines(color, line)
     case = Case(picture.name, source_of(unit), unit.number, picture, color, line, painted)

@@ -1,9 +1,9 @@
-"""Protocol `paper_001`: FID without hints at 512; PSNR and SSIM of pictures of 1,500 px and more.
+"""Protocol `paper_001`: FID without hints at 512 px; PSNR and SSIM of pictures of 1,500 px or more.
 
-Both sizes are those of the paper, and can be chosen.
+Both sizes are the paper's; flags change them.
 
 Source:
-    Paper 001, 4.4 and table 2: lines by XDoG, and real pairs of line and colour, each by itself.
+    Paper 001, 4.4 and table 2: XDoG lines and real pairs of line and colour, as separate sets.
     Pictures are coloured at 512, their lines laid over them by frequency separation (3.4), and
     compared with the original at its own size.
 """
@@ -27,7 +27,7 @@ XDOG, DRAWN = "XDoG lines", "drawn lines"
 
 
 def plan_fid_no_hints(request: Request) -> EvaluationPlan:
-    """Plan the protocol; raises as `plan_coloring`."""
+    """Build the plan of the protocol; raises as `plan_coloring`."""
     scores = ("psnr_full", "ssim_full", "leakage")
     about = (
         f"Coloured without hints at a short side of {request.network_size}, lines laid over. "
@@ -39,7 +39,7 @@ def plan_fid_no_hints(request: Request) -> EvaluationPlan:
 
 
 def judge(request: Request, unit: EvaluationUnit) -> Finding:
-    """Colour a picture in every way; its features, and if it is large its scores."""
+    """Colour a picture by every method; return features, leakage and, if large, PSNR and SSIM."""
     set_name, picture, color, line = prepare(request, unit)
     colors = fill_all(request, line)
     made: dict[str, Frame] = {way: compose(one, line) for way, one in colors.items()}
@@ -60,7 +60,7 @@ def judge(request: Request, unit: EvaluationUnit) -> Finding:
 
 
 def prepare(request: Request, unit: EvaluationUnit) -> tuple[str, Picture, Frame, Line]:
-    """Read a picture; give its set, itself, and its colours and lines as networks see them."""
+    """Read a picture; return set name, picture, and its colours and lines at the network's size."""
     picture = read_unit(unit)
     color = resize(picture.color, fit_short_side(picture.color.shape[:2], request.network_size))
     kind = XDOG if picture.line is None else DRAWN
@@ -68,20 +68,20 @@ def prepare(request: Request, unit: EvaluationUnit) -> tuple[str, Picture, Frame
 
 
 def draw(picture: Picture, color: Frame) -> Line:
-    """Give the drawn lines at the size of `color`, or extract them from it."""
+    """Return the picture's drawn lines at the size of `color`, or extract them from `color`."""
     if picture.line is None:
         return xdog(color, sigma=XDOG_SIGMA)
     return resize(picture.line, color.shape[:2])
 
 
 def fill_all(request: Request, line: Line) -> dict[str, Frame]:
-    """Colour a drawing in every way, without hints."""
+    """Colour a line drawing by every method, without hints."""
     ways = methods_at(0, request)
     return {way: fill(line, no_hints(line.shape)) for way, fill in ways.items()}
 
 
 def compare_full(request: Request, picture: Picture) -> dict[str, dict[str, float]]:
-    """Colour a picture's lines of full size as a film's, and compare with the picture."""
+    """Colour at the network's size, compose at full size as in a film; return PSNR and SSIM."""
     line = draw(picture, picture.color)
     small = resize(line, fit_short_side(line.shape, request.network_size))
     found = {}
@@ -95,7 +95,7 @@ def compare_full(request: Request, picture: Picture) -> dict[str, dict[str, floa
 
 
 def notes(request: Request, short_side_px: int) -> list[str]:
-    """Say what does not hold for a picture of this size."""
+    """Return the notes on a picture that is enlarged, or too small for PSNR and SSIM."""
     if short_side_px >= request.full_size:
         return []
     is_small = short_side_px < request.network_size

@@ -1,8 +1,9 @@
 """Protocol `film`: flicker, held frames and leakage of a coloured film; needs no weights.
 
-A film is what `jobs.colorize` left, and the drawings that it was given. Pairs of consecutive
-frames with different drawings say how steady the colours are where nothing moves; a held frame is
-the frame before, to the bit, and would only dilute that.
+The film is the output of `jobs.colorize`, together with its line drawings. Flicker is measured on
+consecutive frames with different drawings, where the drawing does not change. A frame with the
+drawing and hints of the frame before equals it bit for bit; it is skipped, as it would only dilute
+the means of flicker and leakage.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,13 +23,13 @@ from lineart.metrics import flicker, leakage
 from lineart.storage import Storage
 
 TOGETHER = 16
-"""Frames of a shot that are judged together."""
+"""Maximum number of frames in one unit of work."""
 
 SHOT = "shot "
-"""How the names of sets begin that are shots."""
+"""Prefix of the names of sets that are shots."""
 
 LEAKAGE_PX = 512
-"""Short side at which leakage looks at a frame."""
+"""Maximum short side in pixels at which leakage is measured."""
 
 COLUMNS = ["frame", "shot", "number", "status", "output", "pixels_sha256", "hint_sha256"]
 
@@ -40,32 +41,33 @@ ABOUT = (
 
 
 class FilmFrames(NamedTuple):
-    """A frame of the film."""
+    """One frame of the film."""
 
     source: Source
-    """Its drawing."""
+    """Its line drawing."""
     output: str
+    """Path of the coloured frame, relative to the film."""
     is_held: bool
     drawing: tuple[str | None, str | None]
-    """Hashes of drawing and hints: frames that share them are equal."""
+    """SHA-256 of drawing and hints; frames with the same hashes are equal."""
 
 
 class Segment(NamedTuple):
-    """Consecutive frames of a shot."""
+    """Consecutive frames of a shot: one unit of work."""
 
     name: str
     shot: str
     before: FilmFrames | None
-    """The frame before, where there is one: it is looked at and not judged."""
+    """Previous frame, for flicker only; None at the start of a run of usable frames."""
     frames: tuple[FilmFrames, ...]
 
 
 def plan_film(request: Request) -> EvaluationPlan:
-    """Plan the protocol.
+    """Build the plan of the protocol.
 
     Raises:
-        ValueError: there are no lines, or nothing of them was coloured.
-        OSError: the film or its drawings are not there.
+        ValueError: `request.lines` is None, or no frame of the drawings was coloured.
+        OSError: the film or its drawings cannot be read.
     """
     if request.lines is None:
         raise ValueError("film needs --lines, the drawings that were coloured")
@@ -91,11 +93,11 @@ def plan_film(request: Request) -> EvaluationPlan:
 
 
 def find_parts(rows: list[dict[str, Any]], sources: Mapping[str, Source]) -> Iterator[Segment]:
-    """Cut the shots into parts; a frame that failed, or whose drawing is gone, ends one.
+    """Yield segments of each shot, split at failed frames and at frames without a drawing.
 
     Args:
-        rows: Of the manifest, in the order of the film.
-        sources: Drawings by their names.
+        rows: Rows of the manifest, sorted by shot and number.
+        sources: Drawings by name.
     """
     for shot, shot_rows in groupby(rows, key=lambda row: row["shot"]):
         for is_whole, run in groupby(
@@ -106,7 +108,7 @@ def find_parts(rows: list[dict[str, Any]], sources: Mapping[str, Source]) -> Ite
 
 
 def cut(shot: str, frames: list[FilmFrames]) -> Iterator[Segment]:
-    """Cut consecutive frames of a shot into parts."""
+    """Yield segments of at most `TOGETHER` frames from consecutive frames of a shot."""
     for start in range(0, len(frames), TOGETHER):
         chosen = frames[start : start + TOGETHER]
         before = frames[start - 1] if start else None
@@ -114,18 +116,18 @@ def cut(shot: str, frames: list[FilmFrames]) -> Iterator[Segment]:
 
 
 def show(row: Mapping[str, Any], sources: Mapping[str, Source]) -> FilmFrames:
-    """Give the frame of a row of the manifest."""
+    """Build the frame of a manifest row."""
     drawing = row["pixels_sha256"], row["hint_sha256"]
     return FilmFrames(sources[row["frame"]], row["output"], row["status"] == "held", drawing)
 
 
 def judge(request: Request, part: Segment) -> Finding:
-    """Judge consecutive frames; each counts in the whole film and in its shot."""
+    """Score the frames of a segment; each row counts in the whole film and in its shot."""
     name = Storage.at(request.places[0]).name
     rows, failures = [], []
     last = None
     if part.before is not None:
-        # Where it cannot be read, its own part says so.
+        # If it cannot be read, its own segment reports the failure.
         with suppress(ValueError, OSError):
             last = part.before, read(request, part.before)
     for frame in part.frames:
@@ -145,11 +147,11 @@ def judge(request: Request, part: Segment) -> Finding:
 
 
 def read(request: Request, frame: FilmFrames) -> tuple[Line, Frame]:
-    """Read a drawing and its coloured frame.
+    """Read a line drawing and its coloured frame.
 
     Raises:
-        ValueError: one cannot be read, or their sizes differ.
-        OSError: one is gone.
+        ValueError: one cannot be decoded, or their sizes differ.
+        OSError: one cannot be read.
     """
     assert request.lines is not None
     line = decode_line(read_picture(Storage.at(request.lines), frame.source))
@@ -163,7 +165,7 @@ def read(request: Request, frame: FilmFrames) -> tuple[Line, Frame]:
 
 
 def compare(known: tuple[Line, Frame] | None, shown: tuple[Line, Frame]) -> dict[str, float]:
-    """Score a frame, and the step to it from the frame before where that has its size."""
+    """Compute leakage of a frame, and flicker from `known` if that has the same size."""
     line, color = shown
     size = fit_short_side(line.shape, min(LEAKAGE_PX, *line.shape))
     found = {"leakage": leakage(resize(color, size), resize(line, size))}

@@ -1,4 +1,4 @@
-"""Pictures to judge by: a folder of pictures and pairs, or prepared shards."""
+"""Evaluation pictures: read from folders of pictures and pairs, or from prepared shards."""
 
 import posixpath
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,18 +16,18 @@ from lineart.storage import Storage
 
 
 class NamedPictures(Pictures, Protocol):
-    """Pictures with names; `Folder` and `datasets.shards.Shards` are such."""
+    """Pictures with names, such as `Folder` and `datasets.shards.Shards`."""
 
     @property
     def names(self) -> Sequence[str]:
-        """What each picture is called."""
+        """Name of each picture."""
         ...
 
 
 class Folder:
-    """All pictures below a folder; `.../line/NAME` are the drawn lines of `.../color/NAME`.
+    """All pictures below a folder; `.../line/NAME` holds the drawn lines of `.../color/NAME`.
 
-    A picture's source is the folder that it, or its `color`, lies in.
+    The source of a picture is its folder, or the parent if the folder is `color`.
 
     Raises:
         ValueError: there is no picture.
@@ -45,10 +45,10 @@ class Folder:
             raise ValueError(f"there is no picture in {storage.uri}")
 
     def read(self, index: int) -> Picture:
-        """Give a picture at the size of its file.
+        """Read a picture at the size of its file.
 
         Raises:
-            ValueError: it cannot be read, or its lines are of another size.
+            ValueError: it cannot be decoded, or its lines have another size.
         """
         name = self.names[index]
         color = decode_color(self.storage.read(name))
@@ -67,23 +67,23 @@ class Folder:
 
 
 def is_picture(path: str) -> bool:
-    """Tell whether a path ends like a picture's."""
+    """Return whether a path has the suffix of an image file."""
     return posixpath.splitext(path)[1].lower() in IMAGE_SUFFIXES
 
 
 def folders(path: str) -> list[str]:
-    """Give the names of the folders that a file lies in."""
+    """Return the names of the folders of a path, outermost first."""
     return list(PurePosixPath(path).parts[:-1])
 
 
 def sibling(folder: str) -> str | None:
-    """Give the folder of colours that belongs to a folder of lines; None for another folder."""
+    """Return the `color` folder that belongs to a `line` folder; None for another folder."""
     above, name = posixpath.split(folder)
     return posixpath.join(above, "color") if name == "line" else None
 
 
 def open_pictures(storage: Storage) -> NamedPictures:
-    """Open prepared shards, or a folder of pictures.
+    """Open prepared shards if there is an index, else a folder of pictures.
 
     Raises:
         FileNotFoundError: there is no such folder.
@@ -94,12 +94,12 @@ def open_pictures(storage: Storage) -> NamedPictures:
 
 
 def choose(pictures: NamedPictures, limit: int | None, only: Iterable[str] | None) -> Iterator[int]:
-    """Give the numbers of at most `limit` pictures of each source, evenly spread.
+    """Yield the indices of at most `limit` pictures of each source, evenly spaced.
 
     Args:
-        pictures: What to choose from.
-        limit: Pictures of a source; None for all.
-        only: Names, perhaps with further folders before them, of the pictures that may be chosen.
+        pictures: Pictures to choose from.
+        limit: Maximum number of pictures of a source; None for all.
+        only: Names of the allowed pictures, possibly with more leading folders; None for all.
     """
     tails = None if only is None else {tail for name in only for tail in _tails(name)}
     by_source = sorted(range(len(pictures.names)), key=lambda i: (pictures.sources[i], i))
@@ -110,40 +110,42 @@ def choose(pictures: NamedPictures, limit: int | None, only: Iterable[str] | Non
 
 
 def _tails(name: str) -> Iterator[str]:
-    """Give a name, and it without its first folder, and so on."""
+    """Yield a name, then the name without its first folder, and so on to the file name."""
     parts = name.split("/")
     yield from ("/".join(parts[start:]) for start in range(len(parts)))
 
 
 class EvaluationUnit(NamedTuple):
-    """A picture to judge by."""
+    """One picture of the evaluation."""
 
     uri: str
-    """The place that it lies in."""
+    """Address of its place, a folder or shards."""
     place: str
-    """What that is called; no other place is."""
+    """Unique name of the place."""
     number: int
+    """Index of the picture in its place."""
     name: str
-    """With its place's: places may hold pictures of one name."""
+    """Name of place and picture, because several places may hold the same picture name."""
     is_shown: bool = False
+    """Whether the picture is shown on the contact sheets."""
 
 
 @lru_cache(maxsize=16)
 def open_place(uri: str) -> NamedPictures:
-    """Open a place once in each process; raises as `open_pictures`."""
+    """Open a place, cached per process; raises as `open_pictures`."""
     return open_pictures(Storage.at(uri))
 
 
 def find_units(request: Request, places: str) -> list[EvaluationUnit]:
-    """Choose the pictures of every place, and those to show.
+    """Choose the pictures of every place, and which of them are shown.
 
     Args:
-        request: Says how many, and which.
-        places: Addresses with commas between.
+        request: Holds the limit, the allowed names (for folders only) and the number to show.
+        places: Addresses, comma-separated.
 
     Raises:
         ValueError: there is no picture, or a place is named twice.
-        OSError: a place is not there.
+        OSError: a place cannot be read.
     """
     only = None if request.only is None else Shards(Storage.at(request.only)).names
     units = []
@@ -161,7 +163,9 @@ def find_units(request: Request, places: str) -> list[EvaluationUnit]:
 
 
 def name_places(uris: Sequence[str]) -> dict[str, str]:
-    """Give each place its last folder for a name, or as many more as tell all places apart.
+    """Map each address to its last folder, or to as many trailing folders as make names unique.
+
+    If folders do not make them unique, the names are the full addresses.
 
     Raises:
         ValueError: a place is named twice.
@@ -183,7 +187,7 @@ def read_unit(unit: EvaluationUnit) -> Picture:
 
 
 def source_of(unit: EvaluationUnit) -> str:
-    """Give the folder that a picture comes from."""
+    """Return the source of a picture; for folders it begins with the name of the place."""
     pictures = open_place(unit.uri)
     source = pictures.sources[unit.number]
     if isinstance(pictures, Folder):

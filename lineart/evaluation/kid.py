@@ -1,10 +1,10 @@
-"""Protocol `paper_004`: KID of translated photographs from pictures of the style.
+"""Protocol `paper_004`: KID between translated photographs and pictures of the style.
 
-The photographs themselves are a way, too: how far the style is from them without any network.
+The untranslated photographs are scored, too: their distance from the style without a network.
 
 Source:
     Kim, Kim, Kang, Lee, "U-GAT-IT", ICLR 2020, table 2, the method of paper 004: KID x 100, mean
-    and deviation over subsets, of translated source against target pictures.
+    and standard deviation over subsets, of translated source against target pictures.
 """
 
 from functools import partial
@@ -27,7 +27,7 @@ ABOUT = (
 
 
 class Sided(NamedTuple):
-    """A photograph, or a picture of the style."""
+    """Unit of work: a photograph (source) or a picture of the style (target)."""
 
     name: str
     unit: EvaluationUnit
@@ -35,11 +35,12 @@ class Sided(NamedTuple):
 
 
 def plan_kid(request: Request) -> EvaluationPlan:
-    """Plan the protocol.
+    """Build the plan of the protocol.
 
     Raises:
-        ValueError: there are no targets, or the weights do something else.
-        OSError: weights or pictures are not there.
+        ValueError: `request.targets` is None, weights do not translate photographs, or there is no
+            picture.
+        OSError: weights or pictures cannot be read.
     """
     if request.targets is None:
         raise ValueError("paper_004 needs --targets, the pictures of the style")
@@ -62,7 +63,7 @@ def plan_kid(request: Request) -> EvaluationPlan:
 
 
 def judge(request: Request, sided: Sided) -> Finding:
-    """Give the features of a picture of the style, or of a photograph in every way."""
+    """Extract the features of a picture of the style, or of a photograph by every method."""
     picture = read_unit(sided.unit).color
     if sided.is_target:
         return Finding(features=extract_features(request, SET, picture, {}))

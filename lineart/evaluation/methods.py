@@ -1,4 +1,4 @@
-"""Ways to colour a drawing or to translate a photograph: networks by their weights, and others."""
+"""Methods to compare: networks opened from weights, baselines, and limits such as the truth."""
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
@@ -22,34 +22,36 @@ from lineart.weights import fingerprint, open_weights, read_config, read_weights
 WHITE_PAPER = "white paper"
 PAINTED_TRUTH = "painted truth"
 PHOTOGRAPH = "photograph"
-"""The way that draws nothing: what is said of the photographs themselves."""
+"""Name of the untranslated photographs among the methods."""
 
 LIMITS = {PAINTED_TRUTH, PHOTOGRAPH}
-"""Ways that say what is possible, and take no part in the contest."""
+"""Methods that are references only: shown, but neither compared nor ranked."""
 
 TAKEN = {*BASELINES, WHITE_PAPER, *LIMITS}
-"""Names that weights cannot have."""
+"""Reserved names, which weights cannot have."""
 
 DEFAULT_PX = 512
 
 Translate = Callable[[Frame], AnySize]
-"""Gives a picture or drawing, in three channels, of a photograph."""
+"""Translates a photograph to a picture or drawing with three channels."""
 
 
 class TranslatorMethod(NamedTuple):
-    """A network as a way."""
+    """A network as a method, for colouring or for translation."""
 
     run: Any
-    """A `Fill`, or a `Translate`."""
+    """A `Fill` or a `Translate`."""
     facts: dict[str, str]
-    """Which one it is: model, and SHA-256 of its files."""
+    """Model name, and SHA-256 of its files."""
 
 
 def name_weights(weights: str) -> dict[str, str]:
-    """Give each address a name: NAME=ADDRESS, else its folder, `run` for `run/weights`.
+    """Map method names to addresses: NAME of NAME=ADDRESS, else the folder of the address.
+
+    The folder `run/weights` has the name `run`. A repeated name gets a number.
 
     Raises:
-        ValueError: there are none, or a name is that of another way.
+        ValueError: `weights` is empty, or a name is in `TAKEN`.
     """
     named: dict[str, str] = {}
     for part in split(weights):
@@ -69,11 +71,11 @@ def name_weights(weights: str) -> dict[str, str]:
 
 @lru_cache(maxsize=2)
 def open_colorizers(weights: str) -> dict[str, TranslatorMethod]:
-    """Give networks as ways to colour.
+    """Open networks as methods to colour, cached by the flag's value.
 
     Raises:
-        ValueError: there are none, one translates photographs, or a file is broken.
-        OSError: weights are not there.
+        ValueError: `weights` is empty, one translates photographs, or a file is broken.
+        OSError: weights cannot be read.
     """
     ways = {}
     for way, files in read_all(weights):
@@ -85,15 +87,15 @@ def open_colorizers(weights: str) -> dict[str, TranslatorMethod]:
 
 @lru_cache(maxsize=2)
 def open_translators(weights: str, size_px: int) -> dict[str, TranslatorMethod]:
-    """Give networks as ways to translate photographs.
+    """Open networks as methods to translate photographs, cached by the arguments.
 
     Args:
-        weights: As the user names them.
-        size_px: Short side at which they see photographs, unless they take one size alone.
+        weights: Value of the flag `--weights`.
+        size_px: Short side of the network input in pixels; ignored for a fixed input size.
 
     Raises:
-        ValueError: there are none, one colours drawings, or a file is broken.
-        OSError: weights are not there.
+        ValueError: `weights` is empty, one colours drawings, or a file is broken.
+        OSError: weights cannot be read.
     """
     ways = {}
     for way, files in read_all(weights):
@@ -105,7 +107,7 @@ def open_translators(weights: str, size_px: int) -> dict[str, TranslatorMethod]:
 
 
 def clear_networks() -> None:
-    """Let go of all networks that this process has opened: others will judge."""
+    """Drop the cached networks of this process and free their GPU memory for the workers."""
     for load in (open_colorizers, open_translators, load_features, load_lpips, load_clip):
         load.cache_clear()
     if has_gpu():
@@ -113,18 +115,18 @@ def clear_networks() -> None:
 
 
 def read_all(weights: str) -> Iterator[tuple[str, dict[str, bytes]]]:
-    """Read the files of all weights of a flag, one after the other, by the names of their ways."""
+    """Yield method name and files of each of the weights, read one after another."""
     for way, address in name_weights(weights).items():
         yield way, read_weights(open_weights(address))
 
 
 def describe(files: Mapping[str, bytes]) -> dict[str, str]:
-    """Say which network these are the files of."""
+    """Return model name and SHA-256 of the files of weights."""
     return {"model": str(read_config(files).get("model")), "sha256": fingerprint(files)}
 
 
 def network_fill(run: RunNetwork, draft_scale: int) -> Fill:
-    """Give a network as a way to colour."""
+    """Return a network as a `Fill`; hints are pooled to its draft's size."""
 
     def fill(line: Line, hint: Hint) -> Frame:
         color: Frame = run(line[np.newaxis], pool_hints(hint, draft_scale)[np.newaxis])[0][0]
@@ -134,7 +136,7 @@ def network_fill(run: RunNetwork, draft_scale: int) -> Fill:
 
 
 def network_translate(run: RunNetwork, task: TranslateTask) -> Translate:
-    """Give a network as a way to translate: what `jobs.translate` gives before it is enlarged."""
+    """Return a network as a `Translate`: the output of `jobs.translate` before enlargement."""
 
     def translate(photo: Frame) -> AnySize:
         small = task.shrink(b"", photo, None).inputs[0]
@@ -144,13 +146,13 @@ def network_translate(run: RunNetwork, task: TranslateTask) -> Translate:
     return translate
 
 
-def white_fill(line: Line, hint: Hint) -> Frame:  # noqa: ARG001 - one of many ways
-    """Leave the paper white."""
+def white_fill(line: Line, hint: Hint) -> Frame:  # noqa: ARG001 - signature of `Fill`
+    """Return a white picture."""
     return np.full((*line.shape, 3), 255, np.uint8)
 
 
 def methods_at(count: int, request: Request) -> Mapping[str, Fill]:
-    """Give the ways to compare: without hints all baselines are white paper."""
+    """Return networks and baselines; at 0 hints all baselines are white paper, listed once."""
     networks = {way: one.run for way, one in open_colorizers(request.weights).items()}
     baselines = {name: BASELINES[name] for name in split(request.baselines)}
     return {**networks, **(baselines if count else {WHITE_PAPER: white_fill})}

@@ -1,4 +1,4 @@
-"""Networks that judge: Inception, CLIP, LPIPS. Nothing is downloaded; what is missing is said."""
+"""Networks of the scores: Inception and other features, CLIP, LPIPS. Nothing is downloaded."""
 
 import hashlib
 import warnings
@@ -26,22 +26,22 @@ from lineart.models.pretrained import FEATURES, load_classifier
 INCEPTION = "inception"
 INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"
 INCEPTION_SHA256 = "6726825d"
-"""How the hash of the one file begins that FID and KID are defined by."""
+"""First digits of the SHA-256 of the file that defines FID and KID."""
 
 BACKBONES: Final[dict[Any, str]] = {
     "alex": models.AlexNet_Weights.IMAGENET1K_V1.url,
     "vgg": models.VGG16_Weights.IMAGENET1K_V1.url,
     "squeeze": models.SqueezeNet1_1_Weights.IMAGENET1K_V1.url,
 }
-"""LPIPS's networks -> address whose last part is the file's name in torchvision's cache."""
+"""LPIPS backbone -> URL whose last part is the file name in torchvision's cache."""
 
 
 @contextmanager
 def holding(path: Path, what: str) -> Iterator[None]:
-    """Turn all that a broken file raises, of pickle, zip or its readers, into one sentence.
+    """Turn any exception of the block, such as one of pickle or zip, into a one-line ValueError.
 
     Raises:
-        ValueError: the file does not hold what it should.
+        ValueError: the block failed: the file at `path` does not hold `what`.
     """
     try:
         yield
@@ -51,11 +51,11 @@ def holding(path: Path, what: str) -> Iterator[None]:
 
 
 class PictureFeatures:
-    """Features of pictures, for distances between sets.
+    """Feature network for distances between sets.
 
     Args:
-        name: What scores are named after.
-        network: 8-bit pictures [B, 3, H, W] -> features [B, D].
+        name: Name of the features in score names.
+        network: Maps 8-bit pictures [B, 3, H, W] to features [B, D].
     """
 
     def __init__(self, name: str, network: nn.Module) -> None:
@@ -64,43 +64,43 @@ class PictureFeatures:
 
     @torch.inference_mode()
     def __call__(self, picture: Frame) -> Float32[np.ndarray, " D"]:
-        """Give the features of one picture."""
+        """Compute the features of one picture."""
         batch = torch.from_numpy(picture).permute(2, 0, 1)[None].contiguous().to(pick_device())
         features: Float32[np.ndarray, " D"] = self.network(batch).float().cpu().numpy().reshape(-1)
         return features
 
 
 class PooledFeatures(nn.Module):
-    """A network of `lineart.models.pretrained` for 8-bit pictures; each map gives its mean."""
+    """Network of `lineart.models.pretrained` for 8-bit pictures; feature maps are averaged."""
 
     def __init__(self, features: nn.Module) -> None:
         super().__init__()
         self.features = features
 
     def forward(self, pictures: UInt8[Tensor, "B 3 H W"]) -> Tensor:
-        """Give the features."""
+        """Compute features [B, D]."""
         maps: Tensor = self.features(pictures.float() / 127.5 - 1)
         return maps.flatten(2).mean(2) if maps.ndim > 2 else maps
 
 
 @lru_cache(maxsize=1)
 def load_features(choice: str, *, inception_sha256: str = INCEPTION_SHA256) -> PictureFeatures:
-    """Load what `--fid-features` names.
+    """Load the feature network of `--fid-features`.
 
     Args:
         choice: inception[=FILE], NAME=FILE, or a TorchScript FILE.
         inception_sha256: As `sha256` of `load_inception`.
 
     Returns:
-        The features, on the device that is picked.
+        The network, on the device of `pick_device`.
 
     Raises:
-        FileNotFoundError: there is no such file, or nothing in the cache.
-        ValueError: the file is not what its name says.
+        FileNotFoundError: the file does not exist or is not in the cache, or NAME is unknown.
+        ValueError: the file does not hold the named network.
     """
     name, _, file = choice.partition("=")
     if Path(choice).is_file():
-        # With its suffix it is never taken for one of the names.
+        # With its suffix, the name cannot equal a built-in one such as "inception".
         script = Path(choice)
         return PictureFeatures(f"{script.stem}{script.suffix or '.ts'}", load_script(script))
     if name == INCEPTION:
@@ -119,18 +119,20 @@ def load_features(choice: str, *, inception_sha256: str = INCEPTION_SHA256) -> P
 
 
 def load_inception(path: Path | None, *, sha256: str = INCEPTION_SHA256) -> nn.Module:
-    """Load the Inception of FID and KID: 2,048 features, pictures resized as it was in 2015.
+    """Load the Inception network of FID and KID.
+
+    It has 2,048 features and resizes pictures as the original of 2015, without antialiasing.
 
     Args:
-        path: Its file; None for the one in torch's cache.
-        sha256: How the SHA-256 of the file begins, in lower-case hexadecimal digits.
+        path: File of the weights; None for the one in torch's cache.
+        sha256: First digits of the file's SHA-256, in lower-case hexadecimal.
 
     Returns:
         The network.
 
     Raises:
-        FileNotFoundError: it is not there.
-        ValueError: it is another file.
+        FileNotFoundError: the file does not exist.
+        ValueError: the file has another SHA-256 or cannot be loaded.
     """
     path = path or hub_file(INCEPTION_FILE)
     if not path.is_file():
@@ -150,20 +152,20 @@ def load_inception(path: Path | None, *, sha256: str = INCEPTION_SHA256) -> nn.M
 
 
 def load_script(path: Path) -> nn.Module:
-    """Load a network that the user brings as TorchScript.
+    """Load a user's TorchScript network.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the file is not TorchScript.
     """
     with warnings.catch_warnings(), holding(path, "TorchScript (weights alone need a name)"):
-        # PyTorch advises against TorchScript; the files that people have are TorchScript.
+        # PyTorch deprecates TorchScript, but existing feature networks are TorchScript files.
         warnings.simplefilter("ignore", FutureWarning)
         network: nn.Module = torch.jit.load(str(path), "cpu")  # type: ignore[no-untyped-call]
     return network
 
 
 class Lpips:
-    """Learned perceptual distance of two pictures; 0 is the same.
+    """LPIPS, a learned perceptual distance of two pictures; 0 for equal pictures.
 
     Source:
         Zhang, Isola, Efros, Shechtman, Wang, "The Unreasonable Effectiveness of Deep Features as a
@@ -175,7 +177,7 @@ class Lpips:
 
     @torch.inference_mode()
     def __call__(self, picture: Frame, truth: Frame) -> float:
-        """Give the distance of two pictures of one size."""
+        """Compute the distance of two pictures of the same size."""
         pair = torch.from_numpy(np.stack((picture, truth))).to(pick_device())
         colors = color_to_tensor(pair)
         return float(self.network(colors[:1], colors[1:]))
@@ -183,13 +185,13 @@ class Lpips:
 
 @lru_cache(maxsize=1)
 def load_lpips(choice: str) -> Lpips:
-    """Load what `--lpips` names: alex, vgg or squeeze, with =FILE for the backbone's weights.
+    """Load the network of `--lpips`: alex, vgg or squeeze, optionally =FILE with its weights.
 
-    The linear heads come with torchmetrics.
+    The weights of the linear heads come with torchmetrics.
 
     Raises:
-        FileNotFoundError: the backbone's weights are not there.
-        ValueError: the name is unknown, or the file holds something else.
+        FileNotFoundError: the backbone's weights do not exist.
+        ValueError: the name is unknown, or the file does not hold the backbone's weights.
     """
     name, _, file = choice.partition("=")
     if name not in BACKBONES:
@@ -208,9 +210,9 @@ def load_lpips(choice: str) -> Lpips:
 
 
 def load_backbone(network: Any, path: Path) -> None:
-    """Load a classifier of torchvision into LPIPS; raises whatever a broken file raises."""
+    """Load weights of a torchvision classifier into LPIPS; may raise anything for a broken file."""
     stored = torch.load(path, map_location="cpu", weights_only=True)
-    # Its slices keep the layers' names of the classifier: slice1.0.weight is features.0.weight.
+    # LPIPS slices keep the classifier's layer names: slice1.0.weight is features.0.weight.
     tensors = {
         key: stored.get(f"features.{key.partition('.')[2].removeprefix(_slice(key))}")
         for key in network.net.state_dict()
@@ -221,23 +223,24 @@ def load_backbone(network: Any, path: Path) -> None:
 
 
 def _slice(key: str) -> str:
-    """Give the number of the slice where slices stand in a list: slices.3.8 holds layer 8."""
+    """Return the slice number and a dot if slices are a list, else "": slices.3.8 is layer 8."""
     return f"{key.split('.')[1]}." if key.startswith("slices.") else ""
 
 
 @dataclass(frozen=True)
 class ClipClassifier:
-    """Which of some prompts a picture shows, by CLIP."""
+    """CLIP as a classifier of pictures among fixed prompts."""
 
     encode: Any
-    """Turns a PIL picture into what the model sees."""
+    """Preprocessing: PIL picture -> tensor [3, H, W]."""
     model: Any
+    """CLIP model of open_clip."""
     prompts: Float32[np.ndarray, "K D"]
-    """Embeddings of the prompts, of length 1."""
+    """Embeddings of the prompts, of unit length."""
 
     @torch.inference_mode()
     def __call__(self, picture: Frame) -> Float32[np.ndarray, " K"]:
-        """Give the probability of each prompt."""
+        """Compute the probability of each prompt, by softmax."""
         batch = self.encode(Image.fromarray(picture))[None].to(pick_device())
         embedding = self.model.encode_image(batch, normalize=True).float().cpu()
         logits = self.model.logit_scale.exp().cpu() * embedding @ torch.from_numpy(self.prompts).T
@@ -249,11 +252,12 @@ class ClipClassifier:
 
 @lru_cache(maxsize=1)
 def load_clip(choice: str, prompts: Sequence[str]) -> ClipClassifier:
-    """Load what `--clip` names, NAME=FILE or NAME=TAG, and read the prompts.
+    """Load the model of `--clip`, NAME=FILE or NAME=TAG, and embed the prompts.
 
     Raises:
-        FileNotFoundError: the weights are not there.
-        ValueError: the name is unknown, or the file holds something else.
+        FileNotFoundError: the weights do not exist.
+        ValueError: the name is unknown, its tokenizer is not included in open_clip, or the file
+            does not hold its weights.
     """
     import open_clip
 
@@ -283,10 +287,10 @@ def load_clip(choice: str, prompts: Sequence[str]) -> ClipClassifier:
 
 
 def find_tag(name: str, tag: str, config: dict[str, Any]) -> Path:
-    """Give the file of a tag's weights in the caches of open_clip.
+    """Return the file of a tag's weights, from Hugging Face's cache or `~/.cache/clip`.
 
     Raises:
-        FileNotFoundError: it is not there.
+        FileNotFoundError: neither cache holds it.
     """
     from huggingface_hub import try_to_load_from_cache
 
@@ -307,5 +311,5 @@ def find_tag(name: str, tag: str, config: dict[str, Any]) -> Path:
 
 
 def hub_file(name: str) -> Path:
-    """Give where torch keeps a file that its libraries fetch, whether it is there or not."""
+    """Return the path of a file in torch's download cache; it need not exist."""
     return Path(torch.hub.get_dir()) / "checkpoints" / name

@@ -1,4 +1,4 @@
-"""What an evaluation leaves: all scores, the tables, pictures, and the page."""
+"""Output files of an evaluation: scores, tables, summary, contact sheets and the HTML page."""
 
 import json
 import re
@@ -20,16 +20,16 @@ PAGE = "report.html"
 def write_outputs(
     output: Storage, plan: EvaluationPlan, result: EvaluationResult, run: Mapping[str, Any]
 ) -> str:
-    """Write everything; give the table to print.
+    """Write all files of an evaluation; return the Markdown table.
 
     Args:
-        output: Where to.
-        plan: What was done.
-        result: What came out.
+        output: Folder for the files.
+        plan: Plan that was run.
+        result: Its result.
         run: Machine, versions, commit and flags.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: a file cannot be written.
     """
     table = to_markdown(result.summaries, plan.scores, plan.about, list_remarks(plan, result))
     told = {
@@ -55,12 +55,12 @@ def write_outputs(
 
 
 def list_remarks(plan: EvaluationPlan, result: EvaluationResult) -> list[str]:
-    """Say in a line each what is missing, and what else a reader of the scores must know."""
+    """Return one line for each missing score and for each note, with its count."""
     missing = (f"{name} is left out: {why}" for name, why in plan.missing.items())
     notes = (f"{note}{f' ({n} times)' if n > 1 else ''}" for note, n in result.notes.items())
     return [" ".join(line.split()) for line in (*missing, *notes)]
 
 
 def file_name(name: str) -> str:
-    """Give a name with nothing in it that a file's may not have."""
+    """Return a name in lower case with `_` for all but letters, digits and `_`; "all" if empty."""
     return re.sub(r"\W+", "_", name).strip("_").lower() or "all"

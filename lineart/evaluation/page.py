@@ -1,4 +1,4 @@
-"""The page of an evaluation: tables with intervals, what is missing, pictures side by side."""
+"""HTML page of an evaluation: tables with intervals, missing scores, contact sheets."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -25,12 +25,12 @@ ROWS_SHOWN = 60
 
 
 def scores_page(plan: EvaluationPlan, result: EvaluationResult, run: Mapping[str, Any]) -> str:
-    """Give the page.
+    """Render the page.
 
     Args:
-        plan: What was done.
-        result: What came out.
-        run: Machine, versions, commit and flags, as names and values.
+        plan: Plan that was run.
+        result: Its result.
+        run: Machine, versions, commit and flags, by name.
     """
     every = list(distinct(result.summaries))
     sets = [show_set(name, rows, plan) for name, rows in every[:SETS_SHOWN]]
@@ -54,12 +54,12 @@ def scores_page(plan: EvaluationPlan, result: EvaluationResult, run: Mapping[str
 
 
 def without_flags(run: Mapping[str, Any]) -> dict[str, Any]:
-    """Give machine, versions and commit."""
+    """Return `run` without the flags: machine, versions and commit."""
     return {name: value for name, value in run.items() if name != "flags"}
 
 
 def show_set(name: str, rows: Sequence[ScoreSummary], plan: EvaluationPlan) -> dict[str, Any]:
-    """Say what the template needs to show a set."""
+    """Build the template's values of one set."""
     names = columns(rows, plan.scores)
     ranges = {one: span_of(one, rows) for one in names}
     best = {
@@ -93,9 +93,15 @@ def show_set(name: str, rows: Sequence[ScoreSummary], plan: EvaluationPlan) -> d
 def show_cell(
     row: ScoreSummary, name: str, score: Score, ends: tuple[float, float] | None
 ) -> dict[str, Any]:
-    """Give the texts of a cell, and where its interval lies, in percent of the column's range.
+    """Build the template's values of a cell: texts, and the bar of its interval.
 
-    A limit takes no part: it has no place in the range, and nobody is better than it.
+    The methods of `LIMITS` are not compared: they have neither gain nor bar.
+
+    Args:
+        row: Summary of one method.
+        name: Name of the score.
+        score: The score.
+        ends: Range of the column's intervals; None for no bar.
     """
     if name not in row.scores:
         return {"text": ""}
@@ -113,7 +119,7 @@ def show_cell(
 
 
 def write_gain(row: ScoreSummary, name: str, decimals: int) -> str:
-    """Say how much better ours is, if it is compared."""
+    """Return the text of our mean gain over this method; empty if they are not compared."""
     if name not in row.margins:
         return ""
     gain, won = row.margins[name].gain, row.margins[name].won
@@ -121,7 +127,7 @@ def write_gain(row: ScoreSummary, name: str, decimals: int) -> str:
 
 
 def place_bar(estimate: Estimate, ends: tuple[float, float]) -> dict[str, float]:
-    """Say where an interval begins, how wide it is, and where its middle is, in percent."""
+    """Return left end, mean and width of an interval's bar, in percent of the range `ends`."""
     low, high = (estimate.mean if end is None else end for end in (estimate.low, estimate.high))
     left, middle, right = (
         round(100 * (value - ends[0]) / (ends[1] - ends[0]), 1)
@@ -131,16 +137,17 @@ def place_bar(estimate: Estimate, ends: tuple[float, float]) -> dict[str, float]
 
 
 def span_of(name: str, rows: Sequence[ScoreSummary]) -> tuple[float, float] | None:
-    """Give the range that a column's intervals lie in; one alone, or equal ones, have none."""
+    """Return the range of a column's intervals; None for a single method or an empty range."""
     found = [row.scores[name] for row in rows if name in row.scores and row.way not in LIMITS]
     ends = [end for one in found for end in (one.low, one.mean, one.high) if end is not None]
     return (min(ends), max(ends)) if len(found) > 1 and min(ends) < max(ends) else None
 
 
 def pick_best(name: str, hints: int | None, rows: Sequence[ScoreSummary], sign: int) -> str | None:
-    """Give the way with the best mean among those of the same hints, if there is a choice.
+    """Return the method with the best mean at a number of hints.
 
-    What is given to all, such as the painted truth, is a limit and no way to compare.
+    None if fewer than two methods have the score, or if its sign is 0; the methods of `LIMITS` do
+    not count.
     """
     means = {
         row.way: sign * row.scores[name].mean
@@ -151,7 +158,7 @@ def pick_best(name: str, hints: int | None, rows: Sequence[ScoreSummary], sign: 
 
 
 def show_sheet(rows: Sequence[Any]) -> list[dict[str, Any]]:
-    """Give the rows of a sheet as pictures."""
+    """Build the template's values of a contact sheet: its first rows as data URIs."""
     return [
         {
             "uri": data_uri(encode_thumbnail(row, row.shape[0])),

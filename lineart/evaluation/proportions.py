@@ -1,4 +1,4 @@
-"""Shares of answers, with the intervals in which they may lie: of one person, and of people."""
+"""Proportions of answers with 95 % intervals, of one participant and of several."""
 
 import math
 import statistics
@@ -12,25 +12,27 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Proportion:
-    """How often the second set was preferred, and where that share may lie."""
+    """Share of answers that prefer the second set, 0..1, with its 95 % interval."""
 
     share: float
     low: float
     high: float
     number: int
-    """Answers."""
+    """Number of answers."""
 
     @classmethod
     def of(cls, preferred: int, number: int) -> "Proportion":
-        """Give a share of answers that do not depend on each other, by Wilson's interval."""
+        """Return the share of independent answers, with Wilson's interval."""
         return cls(preferred / number, *_wilson(preferred / number, number), number)
 
     @classmethod
     def among(cls, people: Sequence["Proportion"]) -> "Proportion":
-        """Give the mean share of people: an interval over people, however much each answered.
+        """Return the mean of participants' shares, with an interval over participants.
 
-        It is Student's, within 0..1, and never narrower than Wilson's over as many answers as
-        there are people: of few who agree, Student's says that all do.
+        Every participant has the same weight, whatever the number of answers. The interval is
+        Student's t, clipped to 0..1, and includes Wilson's for as many answers as participants:
+        the t interval of a few participants who agree would have no width. One participant's
+        proportion is returned as it is.
         """
         if len(people) == 1:
             return people[0]
@@ -48,7 +50,7 @@ class Proportion:
 
 
 def _wilson(share: float, number: int) -> tuple[float, float]:
-    """Give Wilson's interval, also of a share that is no whole number of answers.
+    """Return Wilson's interval; `share * number` need not be whole.
 
     Source:
         Wilson, "Probable inference", Journal of the American Statistical Association 22, 1927.

@@ -1,4 +1,4 @@
-"""The protocols by name: how each paper, and we, judge."""
+"""Evaluation protocols by name, and validation of their flags."""
 
 from collections.abc import Callable
 from typing import Final
@@ -20,13 +20,13 @@ PROTOCOLS: Final[dict[str, Callable[[Request], EvaluationPlan]]] = {
     "paper_004": plan_kid,
     "film": plan_film,
 }
-"""Name -> what plans it."""
+"""Protocol name -> function that builds its plan."""
 
 STUDY = "study"
-"""The protocol that asks people: it has answers in place of pictures, and no plan."""
+"""Name of the protocol for user studies: it reads answers, not pictures, and has no plan."""
 
 PICTURES: Final = set(PROTOCOLS) - {"film"}
-"""Those that judge single pictures, and may be given several folders of them."""
+"""Protocols that evaluate single pictures and accept several addresses in `--data`."""
 
 FLAGS: Final = {
     "hints": {"colors"},
@@ -48,14 +48,14 @@ FLAGS: Final = {
     "group": PICTURES - {"paper_004"},
     "seed": set(PROTOCOLS),
 }
-"""Flags of some protocols alone."""
+"""Flag -> the only protocols that accept it."""
 
 
 def check(protocol: str, request: Request) -> None:
-    """Refuse what cannot be meant.
+    """Validate the flags of a protocol.
 
     Raises:
-        ValueError: a flag is wrong or belongs to another protocol, or there is no such protocol.
+        ValueError: a flag is invalid or belongs to another protocol, or the protocol is unknown.
     """
     if protocol not in (*PROTOCOLS, STUDY):
         known = ", ".join((*PROTOCOLS, STUDY))
@@ -75,11 +75,11 @@ def check(protocol: str, request: Request) -> None:
 
 
 def open_plan(protocol: str, request: Request) -> EvaluationPlan:
-    """Plan one of `PROTOCOLS`.
+    """Build the plan of one of `PROTOCOLS`.
 
     Raises:
-        ValueError: a flag is wrong, or no score is left.
-        OSError: something that a flag names is not there.
+        ValueError: a flag is invalid, or no score can be computed.
+        OSError: a file or folder of a flag cannot be read.
     """
     plan = PROTOCOLS[protocol](request)
     if not plan.scores:

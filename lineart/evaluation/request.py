@@ -1,4 +1,4 @@
-"""What the user asks for: the flags that the protocols share."""
+"""Flags of `jobs.evaluate`, shared by all protocols."""
 
 import re
 from dataclasses import dataclass
@@ -9,56 +9,58 @@ from lineart.imaging.baseline_names import BASELINE_NAMES
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What is judged, and with which networks."""
+    """Flags that choose pictures, weights, scores and their settings."""
 
     data: str
-    """Folders of pictures (color/ beside line/ are pairs) or of shards, with commas between; for
-    film the output of jobs.colorize, for study that of jobs.report --study."""
+    """Folders of pictures (color/ beside line/ are pairs) or of shards, comma-separated; for film
+    the output of jobs.colorize, for study that of jobs.report --study."""
     weights: str = "default"
-    """Names or addresses of weights, or NAME=ADDRESS, with commas between; the first are ours."""
+    """Names or addresses of weights, or NAME=ADDRESS, comma-separated; the others are compared with
+    the first."""
     hints: str | None = None
-    """Numbers of hints, with commas between; for colors, which without it takes 0,16,140."""
+    """For colors: numbers of hint pixels, comma-separated; default 0,16,140."""
     baselines: str = ",".join(BASELINE_NAMES)
-    """Ways to colour without a network, with commas between; may be empty."""
+    """For colors and paper_002: methods without a network, comma-separated; may be empty."""
     answers: str | None = None
-    """For study: files of answers, or folders of them, with commas between."""
+    """For study: files of answers that participants downloaded, or folders, comma-separated."""
     targets: str | None = None
-    """For paper_004: pictures of the style, a folder or shards."""
+    """For paper_004: pictures of the style, folders or shards, comma-separated."""
     lines: str | None = None
-    """For film: the drawings that were coloured."""
+    """For film: folder of the line drawings that were coloured."""
     classes: str | None = None
-    """For paper_000: JSON, {photograph: class}; without it a photograph's folder is its class."""
+    """For paper_000: JSON file {photograph: class}; default: a photograph's folder is its class."""
     prompt: str = "a drawing of {}"
-    """For paper_000: what CLIP reads for each class."""
+    """For paper_000: CLIP's prompt for each class; {} stands for its name."""
     fid_features: str = "inception"
-    """Features of FID and KID: inception or inception=FILE, their own; or a TorchScript FILE, or
-    NAME=FILE with NAME vgg16, squeezenet1_0, squeezenet1_0_embedding or inception_v3; the scores
-    are named after them."""
+    """Features of the distances: inception or inception=FILE for FID and KID; a TorchScript FILE;
+    or NAME=FILE with NAME vgg16, squeezenet1_0, squeezenet1_0_embedding or inception_v3. Scores on
+    other features than inception are named after them."""
     clip: str = "ViT-B-32-quickgelu=openai"
-    """For paper_000: a model of open_clip, =FILE, or =TAG of weights that are in its cache."""
+    """For paper_000: model of open_clip, as MODEL=FILE or as MODEL=TAG of cached weights."""
     lpips: str | None = None
-    """For colors: also LPIPS: alex, vgg or squeeze, from torchvision's cache, or NAME=FILE."""
+    """For colors: backbone of LPIPS: alex, vgg or squeeze from torchvision's cache, or NAME=FILE;
+    default: LPIPS is not computed."""
     group: str | None = None
-    """Regular expression; pictures in whose names it finds the same are alike, and intervals count
-    them together."""
+    """Regular expression; pictures whose names have the same first match form a group, which the
+    bootstrap intervals draw as a whole. Default: every picture by itself."""
     limit: int | None = None
-    """Most pictures of each source, evenly spread."""
+    """Maximum number of pictures of each source, evenly spaced; default: all."""
     only: str | None = None
-    """Of folders only pictures whose names these shards hold: those that were held out."""
+    """Shards of held-out pictures; pictures in folders are evaluated only if these name them."""
     network_size: int = 512
-    """Short side at which networks see pictures; for colors 0: each at its own size."""
+    """Short side of the network input in pixels; for colors 0 keeps each picture's own size."""
     full_size: int = 1500
-    """For paper_001: short side in pixels from which pictures have PSNR and SSIM."""
+    """For paper_001: smallest short side in pixels for PSNR and SSIM."""
     sheet: int = 6
-    """Pictures to show, for each number of hints."""
+    """Number of pictures on each contact sheet."""
     seed: int = 0
-    """Decides the places of the hints, and the samples of the intervals."""
+    """Seed of hint positions, bootstrap intervals and random subsets."""
 
     def check(self) -> None:
-        """Refuse what no protocol can use.
+        """Validate the flags that need no protocol.
 
         Raises:
-            ValueError: a flag is out of range or cannot be read.
+            ValueError: a flag is out of range or cannot be parsed.
         """
         if unknown := set(split(self.baselines)) - set(BASELINE_NAMES):
             raise ValueError(
@@ -78,14 +80,14 @@ class Request:
 
     @cached_property
     def places(self) -> list[str]:
-        """Addresses of the pictures."""
+        """Addresses in `data`."""
         return split(self.data)
 
     def counts(self, usual: str) -> list[int]:
-        """Give the numbers of hints.
+        """Return the numbers of hints, `usual` if the flag is not given.
 
         Raises:
-            ValueError: they cannot be read.
+            ValueError: they are not whole numbers from 0.
         """
         counts = [int(count) for count in split(usual if self.hints is None else self.hints)]
         if min(counts, default=-1) < 0:
@@ -93,17 +95,17 @@ class Request:
         return counts
 
     def group_of(self, picture: str) -> str:
-        """Give what a picture is alike with: what the pattern finds in its name, else itself."""
+        """Return the group of a picture: the match of `group` in its name, else the name."""
         found = self.group and re.search(self.group, picture)
         return found[0] if found else picture
 
 
 def split(text: str) -> list[str]:
-    """Give the parts of a list with commas."""
+    """Return the non-empty parts of a comma-separated list, stripped."""
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def split_name(text: str) -> tuple[str, str]:
-    """Give name and address of NAME=ADDRESS; the name is empty where there is an address alone."""
+    """Return name and address of NAME=ADDRESS; the name of a plain address is empty."""
     name, equals, address = text.partition("=")
     return (name, address) if equals and "/" not in name else ("", text)

@@ -1,4 +1,4 @@
-"""Carry out a plan: judge unit by unit, here or on Ray, and keep no more than the tables need."""
+"""Run an evaluation plan, in this process or on Ray, and aggregate results as they arrive."""
 
 import tempfile
 from collections import Counter
@@ -17,30 +17,32 @@ from lineart.evaluation.types import AnySize, EvaluationPlan, Finding
 from lineart.executor import Executor, LocalExecutor, RayExecutor, ray_errors
 
 FEW_UNITS = 16
-"""Up to so many, starting Ray takes longer than the work."""
+"""Maximum number of units evaluated locally: starting Ray would take longer."""
 
 FAILURES_LISTED = 1000
 
 FEW_FOR_FID = 2048
-"""Fewer pictures than features: the covariance of Inception's 2,048 has no full rank."""
+"""Below this number of pictures the covariance of Inception's 2,048 features is singular."""
 
 
 @dataclass
 class EvaluationResult:
-    """What came out."""
+    """Result of an evaluation."""
 
     summaries: list[ScoreSummary] = field(default_factory=list)
     rows: bytes = b""
-    """All single scores, as CSV."""
+    """Scores of single pictures, as CSV."""
     num_units: int = 0
     num_judged: int = 0
-    """Pictures of which there is a score or a feature."""
+    """Pictures with a score or a feature."""
     num_rows: int = 0
     num_failed: int = 0
     failures: list[tuple[str, str]] = field(default_factory=list)
-    """The first of them: picture, and why."""
+    """Picture and reason of the first `FAILURES_LISTED` failures."""
     notes: Counter[str] = field(default_factory=Counter)
+    """Note -> how often it was made."""
     sheets: dict[str, list[AnySize]] = field(default_factory=dict)
+    """Name of a contact sheet -> its rows."""
 
 
 def run_plan(
@@ -49,16 +51,16 @@ def run_plan(
     seed: int,
     tell: Callable[[EvaluationResult, int], None],
 ) -> EvaluationResult:
-    """Judge all units; one that cannot be judged is a failure among others.
+    """Evaluate all units and summarise; a unit that raises is recorded as a failure.
 
     Args:
-        plan: What to do.
-        executor: Must yield findings in the order of the units.
-        seed: Decides the intervals.
-        tell: Is told after each unit how far it is, and of how many.
+        plan: Plan to run.
+        executor: Evaluates the units; it must yield findings in their order.
+        seed: Seed of intervals, reservoirs and subsets.
+        tell: Called after each unit with the result so far and the number of all units.
 
     Raises:
-        ValueError: nothing could be judged.
+        ValueError: no unit could be evaluated.
     """
     result = EvaluationResult()
     summaries = ScoreSummaries(plan.scores, plan.ours, seed)
@@ -86,16 +88,16 @@ def run_plan(
 
 
 def judge_unit(judge: Callable[[Any], Finding], unit: Any) -> Finding:
-    """Judge a unit; what is wrong with it is a finding, too. Twice the same gives the same."""
+    """Evaluate a unit, repeatably, on one thread; return any exception as a failure."""
     use_one_thread()
     try:
         return judge(unit)
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with a unit is its own failure
+    except Exception as error:  # noqa: BLE001 - any error fails this unit alone
         return Finding(failures=[(unit.name, str(error) or repr(error))])
 
 
 def count(result: EvaluationResult, finding: Finding) -> None:
-    """Take what is neither row nor feature."""
+    """Add counts, failures, notes and sheets of a finding to the result."""
     result.num_units += 1
     pictures = {row.picture for row in finding.rows}
     result.num_judged += len(pictures) or bool(finding.features)
@@ -108,7 +110,7 @@ def count(result: EvaluationResult, finding: Finding) -> None:
 
 
 def warn_of_few(plan: EvaluationPlan, result: EvaluationResult) -> None:
-    """Note where a Fréchet distance has too few pictures to be compared with others."""
+    """Add a note for each Fréchet distance of too few pictures to compare with other data."""
     for name, kind in plan.distances.items():
         numbers = [s.scores[name].number for s in result.summaries if name in s.scores]
         if kind == "frechet" and min(numbers, default=FEW_FOR_FID) < FEW_FOR_FID:
@@ -119,7 +121,7 @@ def warn_of_few(plan: EvaluationPlan, result: EvaluationResult) -> None:
 
 
 def warn_of_no_interval(per_picture: Sequence[str], result: EvaluationResult) -> None:
-    """Note why means have no interval, where any has none."""
+    """Add a note if a mean has no interval, with the reason."""
     estimates = (
         s.scores[name] for s in result.summaries for name in per_picture if name in s.scores
     )
@@ -132,15 +134,16 @@ def warn_of_no_interval(per_picture: Sequence[str], result: EvaluationResult) ->
 
 @contextmanager
 def start_executor(units: int, workers: int | None, wants_ray: bool) -> Iterator[Executor]:
-    """Start what judges: this process for a few units, else Ray, which stops with the block.
+    """Yield an executor: local for up to `FEW_UNITS` units, else Ray, stopped after the block.
 
     Args:
-        units: How many there are.
-        workers: Most processes on Ray; None for what the cluster has.
-        wants_ray: Use Ray for a few units, too.
+        units: Number of units.
+        workers: Maximum number of processes on Ray, and use Ray for few units, too; None for all
+            CPUs of the cluster.
+        wants_ray: Use Ray for few units, too.
 
     Raises:
-        ConnectionError: the cluster of `RAY_ADDRESS` does not answer, or Ray cannot go on.
+        ConnectionError: the cluster at `RAY_ADDRESS` does not answer, or Ray fails in the block.
     """
     if units <= FEW_UNITS and not wants_ray and not workers:
         yield LocalExecutor(workers=1)
@@ -150,7 +153,7 @@ def start_executor(units: int, workers: int | None, wants_ray: bool) -> Iterator
     clear_networks()
     try:
         with ray_errors():
-            # Sums depend on the order in which numbers are added.
+            # Floating-point sums depend on the order of their terms.
             yield RayExecutor(start_ray(), workers=workers, is_ordered=True)
     finally:
         stop_ray()

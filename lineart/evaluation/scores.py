@@ -1,4 +1,4 @@
-"""What the scores are: a name, a heading, a meaning. The arithmetic is in `lineart.metrics`."""
+"""Definitions of the scores: heading, meaning, decimals, sign; `lineart.metrics` computes them."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -25,7 +25,7 @@ SCORES: Final[dict[str, Score]] = {
     ),
     "held": Score("held", "share of frames whose colours are those of an equal drawing", 3, 0),
 }
-"""Name -> score; distances of sets are named after their features, by `distance_score`."""
+"""Name -> score of single pictures; `distance_score` defines the distances between sets."""
 
 DISTANCES: Final = {
     "frechet": ("fid", "FID", "Frechet distance", 2),
@@ -35,12 +35,12 @@ DISTANCES: Final = {
 
 
 def pick(names: Iterable[str]) -> dict[str, Score]:
-    """Give these scores, in this order."""
+    """Return the named scores, in the order given."""
     return {name: SCORES[name] for name in names}
 
 
 def distance_score(kind: str, features: str) -> tuple[str, Score]:
-    """Give name and meaning of a distance on some features: FID and KID are Inception's alone."""
+    """Return name and score of a distance; only on Inception is it called FID or KID."""
     name, heading, general, decimals = DISTANCES[kind]
     about = "of the whole set"
     if features == INCEPTION:

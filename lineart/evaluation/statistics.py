@@ -1,4 +1,4 @@
-"""Means, deviations and bootstrap intervals of values that come one by one and are not kept."""
+"""Streaming means, standard deviations and bootstrap intervals; values are not stored."""
 
 import hashlib
 from dataclasses import dataclass
@@ -10,35 +10,36 @@ from jaxtyping import Float64, UInt8
 REPLICATES = 1000
 CONFIDENCE = 0.95
 FEWEST_GROUPS = 5
-"""With fewer the interval of a mean would be no more than their least and greatest."""
+"""Minimum number of groups for an interval; of fewer it would be their minimum and maximum."""
 
 Weights = UInt8[np.ndarray, " R"]
-"""How often a group is drawn, in each replicate."""
+"""Number of times that a group is drawn in each of R bootstrap replicates."""
 
 Replicates = Float64[np.ndarray, " R"]
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean, how much single values differ, and where the true mean may lie."""
+    """A mean with standard deviation and 95 % interval."""
 
     mean: float
     number: int
+    """Number of values, or of pictures for a distance between sets."""
     deviation: float | None = None
-    """Standard deviation of the values; one value has none."""
+    """Standard deviation of the values; None for a single value."""
     low: float | None = None
     high: float | None = None
-    """Ends of the 95 % interval; fewer than `FEWEST_GROUPS` groups have none."""
+    """Ends of the 95 % interval; None for fewer than `FEWEST_GROUPS` groups."""
     over_subsets: float | None = None
-    """Standard deviation over subsets of pictures, where the score is of a whole set."""
+    """Standard deviation over random subsets, for kernel distances only."""
 
 
 @lru_cache(maxsize=4096)
 def draw_weights(group: str, seed: int) -> Weights:
-    """Draw how often a group is in each bootstrap replicate: it depends on (seed, group) alone.
+    """Draw how often a group is in each bootstrap replicate, from (seed, group) alone.
 
-    A draw of n groups with replacement takes each about Poisson(1) times. Drawn like that, groups
-    need neither be counted before nor kept.
+    A draw of n groups with replacement takes each about Poisson(1) times. With such weights, the
+    number of groups need not be known and the groups need not be stored.
 
     Source:
         Chamandy, Muralidharan, Najmi, Naidu, "Estimating Uncertainty for Massive Data Streams",
@@ -50,7 +51,7 @@ def draw_weights(group: str, seed: int) -> Weights:
 
 
 class StreamingMean:
-    """Values of one cell of a table, as their estimate needs them: memory does not grow."""
+    """Running mean, deviation and bootstrap sums of one table cell, in constant memory."""
 
     def __init__(self, seed: int) -> None:
         self.number = 0
@@ -62,13 +63,13 @@ class StreamingMean:
         self._counts: Replicates | None = None
 
     def add(self, value: float, group: str) -> None:
-        """Take a value of a picture; values of one group are drawn together."""
+        """Add a value; the bootstrap draws all values of a group together."""
         if self._first_group is None:
             self._first_group = group
         if len(self._groups) < FEWEST_GROUPS:
             self._groups.add(group)
         if self._sums is None and group != self._first_group:
-            # Only now is there anything to draw from: many sets hold one group alone.
+            # Allocated at the second group, because many sets hold only one.
             first = draw_weights(self._first_group, self._seed).astype(np.float64)
             self._sums, self._counts = first * self._total, first * self.number
         if self._sums is not None and self._counts is not None:
@@ -77,16 +78,16 @@ class StreamingMean:
             self._counts += weights
         self.number += 1
         self._total += value
-        # Welford: no sum of large squares.
+        # Welford's algorithm avoids the cancellation of large sums of squares.
         step = value - self._mean
         self._mean += step / self.number
         self._squares += step * (value - self._mean)
 
     def estimate(self) -> Estimate:
-        """Give the mean of what came; with a percentile interval if groups are not too few.
+        """Return mean and deviation, and a percentile interval from `FEWEST_GROUPS` groups.
 
         Raises:
-            ValueError: nothing came.
+            ValueError: no value was added.
         """
         if not self.number:
             raise ValueError("there is no mean of no values")

@@ -1,4 +1,4 @@
-"""Which of two sets of drawings people prefer: the answers to a page of `lineart.report.study`."""
+"""User studies: validation, summary and tables of answers to a page of `lineart.report.study`."""
 
 import csv
 import hashlib
@@ -14,81 +14,85 @@ from lineart.evaluation.proportions import Proportion
 
 FORMAT, ANSWERS_FORMAT = "lineart study 1", "lineart answers 1"
 MOST_BYTES = 16 * 2**20
-"""Of one participant's answers: there are far fewer."""
+"""Maximum size of one file of answers, far above real ones."""
 FEW_PARTICIPANTS = 8
+"""Below this number, the text says that the interval is wide."""
 MOST_MS = 10**10
-"""For one answer: a page may stay open for months."""
+"""Maximum time of one answer in milliseconds: a page may stay open for months."""
 PARTICIPANT = re.compile(r"[0-9a-f]{32}")
 
 
 class StudyChoice(NamedTuple):
-    """One answer: which drawing of a pair someone preferred."""
+    """One answer: the preferred drawing of a pair."""
 
     participant: str
     pair: str
     name: str
-    """Of the two drawings."""
+    """Name of the two drawings."""
     side: str
-    """Where the preferred one was: left or right."""
+    """Side of the preferred drawing: left or right."""
     preferred: str
-    """The set that it is of: first or second."""
+    """Set of the preferred drawing: first or second."""
     seconds: float
+    """Time of the answer."""
 
 
 @dataclass(frozen=True)
 class Participant:
-    """What one person preferred."""
+    """Summary of one participant's answers."""
 
     participant: str
     file: str
     second: Proportion
+    """Share of the answers that prefer the second set."""
     left: float
-    """Share of the answers that were for the left side: far from a half, nobody looked."""
+    """Share of the answers for the left side, 0..1; far from 0.5 suggests careless answers."""
     median_s: float
-    """Seconds for an answer."""
+    """Median time of an answer in seconds."""
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a study says."""
+    """Result of a study."""
 
     first: str
     second: str
     question: str
     pairs: int
-    """Of the study."""
+    """Number of pairs in the study."""
     preferred: Proportion
-    """How often the second set was preferred, in the mean of all participants."""
+    """Mean over participants of the share of answers that prefer the second set."""
     participants: Sequence[Participant]
     choices: Sequence[StudyChoice]
     refused: Sequence[tuple[str, str]]
-    """File, and why its answers do not count."""
+    """File, and the reason why its answers do not count."""
     superseded: Sequence[tuple[str, str]]
-    """File, and the fuller or later one of the same participant that counts in its place."""
+    """File, and the more complete or later file of the same participant that replaces it."""
 
 
 class StudyAnswers(NamedTuple):
-    """What one file holds."""
+    """Content of one file of answers."""
 
     file: str
     ended: str
-    """When, as ISO 8601 writes it; empty before the last pair is answered."""
+    """Time of the last answer in ISO 8601; empty if the study is not complete."""
     choices: Sequence[StudyChoice]
 
 
 def judge_study(study: Mapping[str, Any], answers: Mapping[str, bytes]) -> Judgement:
-    """Say how often the second set was preferred.
+    """Compute how often the second set was preferred.
 
-    For one participant the interval is Wilson's over the answers; with several it is over people,
-    since answers of one person are alike: see `Proportion.among`. Of several files of one
-    participant the fullest counts, then the one that ended last.
+    For one participant the interval is Wilson's over the answers. For several it is over
+    participants, because answers of one person are correlated: see `Proportion.among`. Of several
+    files of one participant, the one with most answers counts; of equal ones, the last to end.
 
     Args:
-        study: What `study.json` holds.
-        answers: By file: the answers that a participant downloaded, complete or not.
+        study: Content of `study.json`.
+        answers: File name -> bytes of the answers that a participant downloaded, complete or not.
 
     Raises:
-        ValueError: the study is none, or no answers are left; the message names files and reasons.
+        ValueError: `study` is not a study, or no valid answers are left; the message names files
+            and reasons.
     """
     pairs = _read_pairs(study)
     found: dict[str, list[StudyAnswers]] = {}
@@ -138,10 +142,10 @@ def _sum_up(answers: StudyAnswers) -> Participant:
 
 
 def _read_pairs(study: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Give the pairs of a study by their ids.
+    """Return the pairs of a study by id.
 
     Raises:
-        ValueError: it is no study, or was changed after it was written.
+        ValueError: `study` is not a study, or its id shows that it was edited.
     """
     if study.get("format") != FORMAT:
         raise ValueError("this is no study; give the study.json that jobs.report --study wrote")
@@ -155,10 +159,10 @@ def _read_pairs(study: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 def _read_answers(
     study_id: str, pairs: Mapping[str, Mapping[str, Any]], file: str, data: bytes
 ) -> StudyAnswers:
-    """Read a participant's answers.
+    """Parse and validate one file of answers.
 
     Raises:
-        ValueError: they are not answers to this study.
+        ValueError: it does not hold valid answers to this study.
     """
     told = _parse(data)
     if told.get("format") != ANSWERS_FORMAT:
@@ -192,7 +196,7 @@ def _parse(data: bytes) -> dict[str, Any]:
 def _read_choice(
     participant: str, pairs: Mapping[str, Mapping[str, Any]], answer: Any
 ) -> StudyChoice:
-    """Read one answer; what it says twice must agree."""
+    """Parse one answer; chosen side and chosen picture must agree."""
     if not isinstance(answer, dict) or not isinstance(answer.get("pair"), str):
         raise ValueError("an answer is not of this page")
     if answer["pair"] not in pairs:
@@ -212,17 +216,17 @@ def _read_choice(
     return StudyChoice(participant, pair["id"], pair["name"], side, preferred, milliseconds / 1000)
 
 
-# To read.
+# Output formats.
 
 
 def to_json(judgement: Judgement) -> str:
-    """Give all but the single answers as JSON."""
+    """Return the judgement without the single answers as JSON."""
     told = {name: value for name, value in asdict(judgement).items() if name != "choices"}
     return json.dumps(told | {"method": _method(judgement)}, indent=2)
 
 
 def to_csv(judgement: Judgement) -> str:
-    """Give a row for each answer."""
+    """Return CSV with a row for each answer."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(StudyChoice._fields)
@@ -231,7 +235,7 @@ def to_csv(judgement: Judgement) -> str:
 
 
 def to_markdown(judgement: Judgement) -> str:
-    """Give a table: all participants together, then each."""
+    """Return Markdown: the result over all participants, then a table with a row for each."""
     lines = [
         f"# {judgement.question}",
         "",

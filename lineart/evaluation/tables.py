@@ -1,4 +1,4 @@
-"""Rows that come one by one -> means, paired differences, and tables to read."""
+"""Summaries of score rows: means, paired differences, and Markdown and CSV tables."""
 
 import csv
 import io
@@ -10,34 +10,35 @@ from lineart.evaluation.statistics import Estimate, StreamingMean
 from lineart.evaluation.types import Score, ScoreRow, TableCell
 
 PARTS = ("source ", "shot ")
-"""How the names of sets begin that are parts of others: they come last."""
+"""Name prefixes of sets that are parts of other sets; they are listed last."""
 
 
 @dataclass(frozen=True)
 class Margin:
-    """How much better ours is, picture by picture: above 0 it is, whatever the score."""
+    """Paired difference of our method and another one."""
 
     gain: Estimate
+    """Difference per picture, with the sign of the score: above 0, ours is better."""
     won: int
-    """Pictures on which ours is strictly better."""
+    """Number of pictures on which ours is strictly better."""
 
 
 @dataclass(frozen=True)
 class ScoreSummary:
-    """What one way is worth on one set at one number of hints."""
+    """Scores of one method on one set at one number of hints."""
 
     set: str
     hints: int | None
     way: str
     scores: Mapping[str, Estimate]
-    """Only those that the set has."""
+    """Score name -> estimate; scores that the set lacks are missing."""
     margins: Mapping[str, Margin]
-    """Ours against this way; empty for ours."""
+    """Score name -> margin of our method over this one; empty for ours."""
 
 
 @dataclass
 class _Cells:
-    """What is known of one way on one set so far."""
+    """Running means of one method on one set, by score name."""
 
     scores: dict[str, StreamingMean] = field(default_factory=dict)
     gains: dict[str, StreamingMean] = field(default_factory=dict)
@@ -45,12 +46,12 @@ class _Cells:
 
 
 class ScoreSummaries:
-    """Collects rows; memory grows with sets, ways and scores, and not with pictures.
+    """Aggregates score rows; memory grows with sets, methods and scores, not with pictures.
 
     Args:
-        scores: What may stand in a row.
-        ours: The way that the others are compared with.
-        seed: Decides the intervals.
+        scores: Score name -> score of all values in the rows.
+        ours: Method that the others are compared with.
+        seed: Seed of the intervals.
     """
 
     def __init__(self, scores: Mapping[str, Score], ours: str, seed: int) -> None:
@@ -58,7 +59,7 @@ class ScoreSummaries:
         self._cells: dict[TableCell, _Cells] = {}
 
     def add(self, rows: Sequence[ScoreRow]) -> None:
-        """Take the rows of some pictures; those of one picture come together."""
+        """Add rows; all rows of a picture must be in the same call."""
         ours = {(row.picture, row.hints): row for row in rows if row.way == self._ours}
         for row in rows:
             for name in row.sets:
@@ -76,10 +77,10 @@ class ScoreSummaries:
                 cells.wins[name] = cells.wins.get(name, 0) + (gain > 0)
 
     def finish(self, distances: Iterable[tuple[TableCell, str, Estimate]]) -> list[ScoreSummary]:
-        """Give all summaries, in the order of sets and hints; parts of sets come last.
+        """Return all summaries by set, in the order of arrival, and hints; parts of sets come last.
 
         Args:
-            distances: Scores of whole sets.
+            distances: Table cell, score name and estimate of distances between sets.
         """
         whole: dict[TableCell, dict[str, Estimate]] = {place: {} for place in self._cells}
         for place, name, estimate in distances:
@@ -101,10 +102,10 @@ class ScoreSummaries:
 
 
 def distinct(summaries: Sequence[ScoreSummary]) -> Iterator[tuple[str, list[ScoreSummary]]]:
-    """Give the sets with what they hold; one that equals an earlier one is left out.
+    """Yield the name and summaries of each set; sets equal to an earlier one are left out.
 
-    Where all lines are drawn ones, say, that set is the whole place. Where each set has one row
-    alone, as the shots of a film, they are rows of one table.
+    For example, if all pictures have drawn lines, "drawn lines" equals the whole place. If every
+    set has a single row, as the shots of a film, all are rows of one table.
     """
     sets: dict[str, list[ScoreSummary]] = {}
     for summary in summaries:
@@ -120,12 +121,12 @@ def distinct(summaries: Sequence[ScoreSummary]) -> Iterator[tuple[str, list[Scor
 
 
 def columns(rows: Sequence[ScoreSummary], scores: Mapping[str, Score]) -> list[str]:
-    """Give the names of the scores that a set has, in their order."""
+    """Return the names of the scores that a set has, in the order of `scores`."""
     return [name for name in scores if any(name in row.scores for row in rows)]
 
 
 def pictures_in(rows: Sequence[ScoreSummary]) -> int:
-    """Give how many pictures stand behind a set."""
+    """Return the largest number of pictures behind a score of a set."""
     return max((one.number for row in rows for one in row.scores.values()), default=0)
 
 
@@ -135,13 +136,13 @@ def to_markdown(
     about: str,
     remarks: Sequence[str],
 ) -> str:
-    """Write a table a set: means, deviations and intervals, and how much better ours is.
+    """Return one Markdown table per set: means, deviations, intervals and margins.
 
     Args:
-        summaries: What the tables hold.
-        scores: In the order of the columns.
-        about: What the numbers are.
-        remarks: What is missing, and what else a reader must know.
+        summaries: Rows of the tables.
+        scores: Score name -> score, in the order of the columns.
+        about: Explanation of the scores.
+        remarks: Missing scores and other notes, listed above the tables.
     """
     text = [
         about,
@@ -162,7 +163,7 @@ def to_markdown(
 
 
 def write_cell(summary: ScoreSummary, name: str, decimals: int) -> str:
-    """Write a mean and its margin; nothing where the set does not have it."""
+    """Return the text of a mean and its margin; empty if the summary lacks the score."""
     if name not in summary.scores:
         return ""
     text = write_estimate(summary.scores[name], decimals)
@@ -173,12 +174,12 @@ def write_cell(summary: ScoreSummary, name: str, decimals: int) -> str:
 
 
 def write_estimate(estimate: Estimate, decimals: int) -> str:
-    """Write a mean with its deviation and its interval, as far as it has them."""
+    """Return the text of a mean with deviation and interval, if it has them."""
     return " ".join(part for part in write_parts(estimate, decimals) if part)
 
 
 def write_parts(estimate: Estimate, decimals: int) -> tuple[str, str, str]:
-    """Write a mean, its deviation, over pictures or over subsets, and its interval."""
+    """Return texts of mean, deviation over pictures or subsets, and interval; empty if missing."""
     spread = estimate.over_subsets if estimate.deviation is None else estimate.deviation
     deviation = "" if spread is None else f"± {spread:.{decimals}f}"
     interval = ""
@@ -191,7 +192,7 @@ TABLE = ("set", "hints", "way", "score", *Estimate.__dataclass_fields__)
 
 
 def to_csv(summaries: Sequence[ScoreSummary]) -> str:
-    """Write a line for each estimate."""
+    """Return CSV with a row for each estimate."""
     text = io.StringIO()
     writer = csv.DictWriter(text, TABLE, lineterminator="\n")
     writer.writeheader()
@@ -203,7 +204,7 @@ def to_csv(summaries: Sequence[ScoreSummary]) -> str:
 
 
 class RowsFile:
-    """Writes rows as CSV while they come; what a picture does not have is empty."""
+    """Writes score rows to a stream as CSV; scores that a picture lacks are empty."""
 
     FIELDS = ("picture", "group", "sets", "hints", "way")
 
@@ -212,7 +213,7 @@ class RowsFile:
         self._writer.writeheader()
 
     def add(self, rows: Sequence[ScoreRow]) -> None:
-        """Write rows."""
+        """Write rows, with values rounded to 5 decimals."""
         for row in rows:
             known = {
                 "picture": row.picture,

@@ -1,4 +1,4 @@
-"""One picture as all ways see it, and what they make of it."""
+"""Trials: one picture's line drawing and hints, coloured by every method."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,45 +16,46 @@ from lineart.imaging.hints import sample_hints
 XDOG_SIGMA = 0.4
 DILATION_PX = 4
 LINE_GAIN = 3.0
-"""How much darker the pale lines of a dilation are made; training draws it from 1 to 5."""
+"""Factor that darkens the pale lines of a dilation; training draws it from 1 to 5."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A picture as all ways see it."""
+    """A picture prepared for all methods."""
 
     name: str
     source: str
     number: int
-    """Decides extractor and hints."""
+    """Index of the picture; determines line extractor and hints."""
     original: Picture
-    """At its own size."""
+    """The picture at its own size."""
     color: Frame
-    """At the network's size, as all that follows."""
+    """Colours at the network's size, like `line` and `painted`."""
     line: Line
     painted: Frame
-    """The truth: the colours without the lines."""
+    """Painted truth: `color` with the lines painted over."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A case with hints, coloured in every way."""
+    """A case with hints, coloured by every method."""
 
     case: Case
     hint: Hint
     colors: Mapping[str, Frame]
+    """Method -> colours below the lines."""
 
 
 def make_case(
     picture: Picture, number: int, *, source: str = "", network_size_px: int | None = None
 ) -> Case:
-    """Prepare a picture.
+    """Build the case of a picture: resize it and take, or extract, its lines.
 
     Args:
-        picture: At its own size.
-        number: Its place in its folder, from 0.
-        source: What kind of picture it is.
-        network_size_px: Short side at which it is coloured; None for its own.
+        picture: Picture at its own size.
+        number: Index of the picture in its place, from 0.
+        source: Source of the picture.
+        network_size_px: Short side of the network input in pixels; None for the picture's own.
     """
     size = picture.color.shape[0], picture.color.shape[1]
     size = size if network_size_px is None else fit_short_side(size, network_size_px)
@@ -64,7 +65,7 @@ def make_case(
 
 
 def extract(color: Frame, number: int) -> Line:
-    """Draw lines where there are none: even numbers get soft ones, odd ones XDoG's."""
+    """Extract lines: darkened dilation lines for even numbers, XDoG for odd ones."""
     if number % 2:
         return xdog(color, sigma=XDOG_SIGMA)
     line: Line = 255 - cv2.multiply(255 - dilate_abs_sub(color, DILATION_PX), LINE_GAIN)
@@ -72,11 +73,11 @@ def extract(color: Frame, number: int) -> Line:
 
 
 def draw_hints(color: Frame, number: int, count: int, seed: int) -> Hint:
-    """Take hints from a picture; they depend on (seed, its number, count) alone."""
+    """Sample `count` hints from a picture; positions depend on (seed, number, count)."""
     return sample_hints(color, count, np.random.default_rng((seed, number, count)))
 
 
 def run_trial(case: Case, count: int, ways: Mapping[str, Fill], seed: int) -> Trial:
-    """Draw hints and colour."""
+    """Sample hints and colour the line drawing by every method."""
     hint = draw_hints(case.color, case.number, count, seed)
     return Trial(case, hint, {name: fill(case.line, hint) for name, fill in ways.items()})

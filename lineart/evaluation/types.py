@@ -1,4 +1,4 @@
-"""What travels between the parts of an evaluation: plans out, findings back."""
+"""Types passed between the parts of an evaluation: plans, findings, score rows, features."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,23 +8,23 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 AnySize = UInt8[np.ndarray, "_ _ 3"]
-"""A colour picture, whatever the size of others in the same call."""
+"""Colour picture whose size is independent of other arrays in the same call."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """What a number in the tables is."""
+    """Definition of a score."""
 
     heading: str
     about: str
-    """Unit and meaning, for the page."""
+    """Unit and meaning, shown on the page."""
     decimals: int
     sign: int
-    """1: more is better; -1: less is; 0: neither."""
+    """1: higher is better; -1: lower is better; 0: neither."""
 
 
 class TableCell(NamedTuple):
-    """A row of the tables: one way to do it, on one set of pictures."""
+    """Key of a table row: a method on a set of pictures at a number of hints."""
 
     set: str
     hints: int | None
@@ -33,62 +33,63 @@ class TableCell(NamedTuple):
 
 @dataclass(frozen=True)
 class ScoreRow:
-    """What one way is worth on one picture."""
+    """Scores of one method on one picture."""
 
     sets: tuple[str, ...]
-    """The tables in which it counts."""
+    """Sets, each with a table of its own, in which the row counts."""
     picture: str
     group: str
-    """What the picture is alike with."""
+    """Group of pictures that the bootstrap draws together."""
     way: str
     values: Mapping[str, float]
-    """Name of the score -> value; those that the picture does not have are missing."""
+    """Score name -> value; scores that the picture lacks are missing."""
     hints: int | None = None
 
 
 @dataclass(frozen=True)
 class Feature:
-    """What a network sees in one picture."""
+    """Feature vector of one picture, for distances between sets."""
 
     set: str
     vector: Float32[np.ndarray, " D"]
     way: str | None = None
-    """None: the truth, or the target, that the ways are compared with."""
+    """Method that made the picture; None for the truth or target of the distance."""
     hints: int | None = None
 
 
 @dataclass(frozen=True)
 class Finding:
-    """All that is found on one unit of work."""
+    """Result of one unit of work."""
 
     rows: Sequence[ScoreRow] = ()
     features: Sequence[Feature] = ()
     sheets: Mapping[str, AnySize] = field(default_factory=dict)
-    """Name of a sheet -> its row."""
+    """Name of a contact sheet -> row of this unit."""
     notes: Sequence[str] = ()
-    """What was left out; equal ones are counted."""
+    """Remarks for the reader, such as scores left out; equal ones are counted."""
     failures: Sequence[tuple[str, str]] = ()
-    """Picture, and why it could not be judged."""
+    """Picture, and the reason why it could not be evaluated."""
 
 
 @dataclass(frozen=True)
 class EvaluationPlan:
-    """What a protocol is going to do."""
+    """Work of a protocol: units, the function to apply, and scores."""
 
     units: Sequence[Any]
+    """Units of work; each has a `name`."""
     judge: Callable[[Any], Finding]
-    """Judges a unit, here or in another process."""
+    """Evaluates a unit, in this or another process."""
     scores: Mapping[str, Score]
-    """In the order of the columns."""
+    """Score name -> score, in the order of the columns."""
     ours: str
-    """The way that the others are compared with."""
+    """Method that the others are compared with."""
     about: str
-    """What the numbers are, in a few sentences."""
+    """Explanation of the scores in a few sentences."""
     distances: Mapping[str, str] = field(default_factory=dict)
-    """Names of the scores of whole sets -> "frechet" or "kernel"."""
+    """Name of a distance between sets -> "frechet" or "kernel"."""
     facts: Mapping[str, Any] = field(default_factory=dict)
-    """Which networks, by their hashes."""
+    """Facts for the outputs, such as models and SHA-256 of the weights."""
     missing: Mapping[str, str] = field(default_factory=dict)
-    """Scores that cannot be had -> why."""
+    """Score that cannot be computed -> reason."""
     uses_network: bool = True
-    """Whether judging a unit runs one."""
+    """Whether `judge` runs a network, and so benefits from a GPU."""

@@ -1,4 +1,4 @@
-"""Addresses as the user gives them -> as every machine of a cluster understands them."""
+"""Conversion of a request's addresses to absolute ones, valid on every machine of a cluster."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +9,10 @@ from lineart.weights import is_included, open_weights
 
 
 def make_absolute(request: Request) -> Request:
-    """Give the request with absolute paths: other processes work in other folders.
+    """Return the request with absolute paths, because workers have other working directories.
 
     Raises:
-        ValueError: an address is none.
+        ValueError: an address is invalid.
     """
     return replace(
         request,
@@ -34,13 +34,13 @@ def _uri(address: str) -> str:
 
 
 def _place(address: str) -> str:
-    """Give one of several addresses; where this folder has a comma in its path, as it is."""
+    """Return one address of a list as absolute; unchanged if that would contain a comma."""
     uri = _uri(address)
     return address if "," in uri else uri
 
 
 def _weights(part: str) -> str:
-    """Give weights by their address, and those that come with the program by their name."""
+    """Return weights by absolute address; included weights keep their name."""
     name, address = split_name(part)
     if "/" not in address and is_included(open_weights(address)):
         return part
@@ -48,7 +48,7 @@ def _weights(part: str) -> str:
 
 
 def _file(choice: str) -> str:
-    """Give the path of a FILE or NAME=FILE that is there; all else is no path."""
+    """Return an existing FILE or NAME=FILE with its absolute path; other values unchanged."""
     if Path(choice).is_file():
         return str(Path(choice).absolute())
     name, equals, file = choice.partition("=")

@@ -1,1 +1,1 @@
-"""The film pipeline: frames, plan, stages, graph."""
+"""Film pipeline: list and hash pictures, plan the work, run it locally or on Ray, record it."""

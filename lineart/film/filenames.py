@@ -1,4 +1,4 @@
-"""What names pictures may have: every one becomes a path below the output, or a named refusal."""
+"""Rules for picture names: each becomes a path below the output or is refused with a reason."""
 
 import posixpath
 import unicodedata
@@ -7,24 +7,24 @@ from typing import Any
 from natsort import natsort_keygen, ns
 
 MAX_NAME_BYTES = 1024
-"""Longest name, folders and all: S3 takes no longer keys."""
+"""Maximum length of a name with its folders, in bytes: the limit of S3 keys."""
 MAX_PART_BYTES = 255
-"""Longest part between slashes, as file systems have it, once its suffix is .png."""
+"""Maximum length of a path component with suffix .png, in bytes: the limit of file systems."""
 
 natural_key = natsort_keygen(alg=ns.IGNORECASE)
-"""Sort key that puts `f2` before `f10`."""
+"""Sort key for natural order, ignoring case: `f2` comes before `f10`."""
 
 
 def caseless(name: str) -> str:
-    """Give what two names share that are one file on some file system."""
+    """Return a key that is equal for names that are the same file on some file system."""
     if name.isascii():
         return name.lower()
-    # macOS also takes composed and decomposed letters for the same.
+    # macOS also treats composed and decomposed letters as equal.
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
 
 
 def is_plain_path(name: Any) -> bool:
-    """Whether `name` is a relative path that stays below its root."""
+    """Return whether `name` is a normalised relative path that stays below its root."""
     return (
         isinstance(name, str)
         and name not in ("", ".")
@@ -36,7 +36,7 @@ def is_plain_path(name: Any) -> bool:
 
 
 def refusal_of(name: Any) -> str | None:
-    """Say why a picture cannot have this name; None if it can."""
+    """Return why a picture cannot have this name, or None if it can."""
     if not is_plain_path(name):
         return f"{printable(name)!r} is no plain relative path below the film; rename it"
     try:
@@ -53,9 +53,9 @@ def refusal_of(name: Any) -> str | None:
 
 
 def printable(name: Any) -> str:
-    """Give a name on one line that every file and terminal takes; long ones are cut.
+    """Return a name as one line of printable text; above `MAX_NAME_BYTES` characters it is cut.
 
-    One that is changed has a backslash, which no name of a frame may have.
+    A changed name contains a backslash, which no valid frame name does.
     """
     text = name if isinstance(name, str) else repr(name)
     if len(text) > MAX_NAME_BYTES:

@@ -1,4 +1,4 @@
-"""What a film is: its frames in order, their shots, and the hint that holds for each."""
+"""Frames of a film: pictures listed, sorted into shots and matched with their hints."""
 
 import posixpath
 from collections import Counter, defaultdict
@@ -20,31 +20,31 @@ UNREAD_SUFFIXES = {
     *(".heic", ".heif", ".avif", ".jxl", ".gif"),
     *(".psd", ".exr", ".dng", ".cr2", ".nef"),
 }
-"""Pictures that cannot be read, which must not be passed over in silence."""
+"""Suffixes of picture formats that cannot be read; such files are reported to the user."""
 
 MAX_ROWS = 10_000_000
-"""Most rows of one Parquet file: more than 100 hours of film."""
+"""Maximum number of rows of one Parquet file: more than 100 hours of film."""
 MAX_GROUP_BYTES = 2**31
-"""Most bytes of pictures in one row group, which is read at once."""
+"""Maximum size of the pictures in one row group, which is read as a whole, in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the bytes of one picture lie: a file, or a row of a Parquet file."""
+    """Location of one encoded picture: a file, or a row of a Parquet file."""
 
     name: str
     """Relative path of the picture: `shot/frame.png`."""
     path: str
-    """Relative path of the file that holds it."""
+    """Relative path of the file that contains it."""
     row: int | None = None
-    """Row in a Parquet file."""
+    """Row number in the Parquet file, from 0; None for an image file."""
     refusal: str | None = None
-    """Why it must not be read. Its name may then be any text."""
+    """Reason why it must not be read; `name` may then be any text."""
 
 
 @dataclass(frozen=True, slots=True)
 class FilmFrame:
-    """One picture of a film, and the frame that is made of it."""
+    """Picture of a film, with its shot, its position and the hint that applies to it."""
 
     source: Source
     shot: str
@@ -52,11 +52,11 @@ class FilmFrame:
     """Position in its shot, from 1."""
     hint: Source | None
     refusal: str | None = None
-    """Why it has failed from the start: nothing is read or written for it."""
+    """Reason why the frame fails without being read or written."""
 
     @property
     def name(self) -> str:
-        """Relative path of the picture; the key of everything about this frame."""
+        """Relative path of the picture; the frame's key in the plan and the manifest."""
         return self.source.name
 
     @property
@@ -66,35 +66,35 @@ class FilmFrame:
 
 
 OPENRASTER = "openraster"
-"""Folder of the files of layers that stand beside frames; those of all others are PNG."""
+"""Folder of the OpenRaster files of frames; extra files in all other folders are PNG."""
 
 
 def beside(output: str, folder: str) -> str:
-    """Give the relative path of what stands beside a finished frame, in a folder of its own."""
+    """Return the path of a frame's extra file in `folder`, relative to the output root."""
     name = output.removeprefix("frames/")
     return f"{folder}/{stem(name)}.ora" if folder == OPENRASTER else f"{folder}/{name}"
 
 
 def stem(name: str) -> str:
-    """Give a relative path without its suffix."""
+    """Return a path without its suffix."""
     return posixpath.splitext(name)[0]
 
 
 def list_pictures(
     storage: Storage, unread: list[str] | None = None, *, max_rows: int = MAX_ROWS
 ) -> list[Source]:
-    """List every image file, and every row of every Parquet file, below `storage`.
+    """List all image files, and all rows of all Parquet files, below `storage`.
 
-    What is there and cannot be used is listed with its refusal: links out of the folder, names that
-    lead out, Parquet files that are none.
+    Unusable entries are listed with a refusal: links out of the folder, invalid names and invalid
+    Parquet files.
 
     Args:
-        storage: A folder or bucket.
-        unread: Takes the pictures of kinds that cannot be read, as they can be printed.
-        max_rows: Most rows of one Parquet file; one with more is refused.
+        storage: Folder or S3 prefix.
+        unread: List to which names of pictures in `UNREAD_SUFFIXES` are added, as printable text.
+        max_rows: Maximum number of rows of one Parquet file; a larger file is refused.
 
     Returns:
-        The pictures, in the order in which the files are found.
+        The pictures, in the order in which their files are found.
 
     Raises:
         OSError: the folder or bucket cannot be listed.
@@ -118,7 +118,7 @@ def list_pictures(
 
 
 def _parquet_pictures(storage: Storage, path: str, max_rows: int) -> Iterator[Source]:
-    """List the rows of a Parquet file; where they cannot be read on, a last refusal says so."""
+    """Yield the rows of a Parquet file, and a last refusal if it cannot be read to the end."""
     row = 0
     try:
         file = _open_parquet(storage, path)
@@ -160,19 +160,20 @@ def _check_columns(file: parquet.ParquetFile, max_rows: int) -> None:
 def read_picture(
     storage: Storage, source: Source, *, max_group_bytes: int = MAX_GROUP_BYTES
 ) -> bytes:
-    """Read the encoded bytes of one picture.
+    """Read one encoded picture.
 
     Args:
-        storage: The place that was listed.
-        source: Where it lies there.
-        max_group_bytes: Most bytes of pictures in its row group, if it is a row of a Parquet file.
+        storage: Folder or S3 prefix that was listed.
+        source: Location of the picture in it.
+        max_group_bytes: Maximum size of the pictures in its Parquet row group, in bytes.
 
     Returns:
-        The file, or what the column `image` holds.
+        Content of the file, or of the column `image`.
 
     Raises:
-        FileNotFoundError: the file has gone.
-        ValueError: it must not be read, or its row of a Parquet file cannot be.
+        FileNotFoundError: the file no longer exists.
+        ValueError: it is refused, has become a link out of the folder, or its Parquet row cannot be
+            read.
     """
     if source.refusal is not None:
         raise ValueError(source.refusal)
@@ -196,7 +197,7 @@ def _read_row(storage: Storage, path: str, row: int, max_group_bytes: int) -> An
     raise ValueError(f"{path} has no row {row} any more")
 
 
-# Pictures and hints are read in turns: each keeps its file, and its last row group.
+# Pictures and hints are read alternately, so each cache keeps one entry for each of them.
 
 
 @lru_cache(maxsize=2)
@@ -209,7 +210,7 @@ def _open_parquet(storage: Storage, path: str) -> parquet.ParquetFile:
 
 @lru_cache(maxsize=2)
 def _read_images(storage: Storage, path: str, group: int, max_group_bytes: int) -> pa.ChunkedArray:
-    """Read one row group's images; frames are visited in order, so the last group is kept."""
+    """Read the images of one row group; cached, because frames are read in order."""
     file = _open_parquet(storage, path)
     column = file.schema_arrow.names.index("image")
     size = file.metadata.row_group(group).column(column).total_uncompressed_size
@@ -227,12 +228,12 @@ def _read_images(storage: Storage, path: str, group: int, max_group_bytes: int) 
 def assemble(
     pictures: Sequence[Source], hints: Sequence[Source], root_name: str
 ) -> list[FilmFrame]:
-    """Put pictures in film order and give each frame its shot, number and hint.
+    """Sort pictures into film order and return them as frames with shot, number and hint.
 
-    A shot is a folder; pictures at the root belong to a shot called `root_name`. A hint named after
-    a frame holds from that frame until the next such hint in its shot; before the first of them, a
-    hint named after the shot holds. Pictures that would be written to one output are refused, and
-    hints for the same frames.
+    The shot of a picture is its folder; pictures at the root belong to a shot called `root_name`. A
+    hint named after a frame applies from that frame until the next such hint in its shot; before
+    the first of them, a hint named after the shot applies. Pictures with the same output path are
+    refused, and so are hints for the same frame.
     """
     hint_of = {stem(hint.name): hint for hint in _refuse_twins(hints, "are hints for one frame")}
     shots: dict[str, list[Source]] = defaultdict(list)
@@ -258,7 +259,7 @@ def _file_key(picture: Source) -> Any:
 
 
 def unused_hints(frames: Iterable[FilmFrame], hints: Iterable[Source]) -> list[str]:
-    """Give the hints that are named after no shot and no frame, as they can be printed."""
+    """Return the names of hints that match no shot and no frame, sorted, as printable text."""
     unused = {stem(hint.name): printable(hint.name) for hint in hints}
     for frame in frames:
         unused.pop(frame.shot, None)
@@ -267,9 +268,10 @@ def unused_hints(frames: Iterable[FilmFrame], hints: Iterable[Source]) -> list[s
 
 
 def _refuse_twins(pictures: Sequence[Source], what: str) -> Iterator[Source]:
-    """Refuse `a.png` beside `a.tif`, and on every system `A.png` beside `a.png`.
+    """Yield pictures, with a refusal if their names collide.
 
-    A name stands once in what is given; what was refused before comes last.
+    `a.png` collides with `a.tif` and, on every file system, with `A.png`. Each name is yielded
+    once; pictures that were refused before come last.
     """
     refused = {picture.name: picture for picture in pictures if picture.refusal is not None}
     first: dict[str, Source] = {}
@@ -286,7 +288,7 @@ def _refuse_twins(pictures: Sequence[Source], what: str) -> Iterator[Source]:
 
 
 def _refusals(twins: Sequence[Source], what: str) -> Iterator[Source]:
-    """Give one refusal for each name of pictures that stand in one another's way."""
+    """Yield one refusal for each name of colliding pictures."""
     named = {twin.name: twin for twin in twins}
     counts = Counter(twin.name for twin in twins)
     one, *others = named

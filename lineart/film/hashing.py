@@ -1,4 +1,4 @@
-"""What the files of a film are: hashes and sizes, or why they cannot be read."""
+"""Hashes and sizes of a film's files, or the reasons why they cannot be read."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ from lineart.storage import Storage
 
 
 class Failure(NamedTuple):
-    """Why a frame has no picture."""
+    """Stage, exception type and message of a failed frame."""
 
     stage: str
     error: str
@@ -20,14 +20,14 @@ class Failure(NamedTuple):
 
     @classmethod
     def of(cls, stage: str, error: BaseException) -> "Failure":
-        """Describe an exception; one that ended a call from outside knows the stage itself."""
+        """Build a failure from an exception; the step of a `CallEndedError` replaces `stage`."""
         if isinstance(error, CallEndedError):
             stage = error.step or stage
         return cls(stage, type(error).__name__, str(error) or repr(error))
 
 
 class HashedFile(NamedTuple):
-    """What a picture is."""
+    """Hashes of a picture's file and of its pixels, and its size in pixels."""
 
     source_sha256: str
     pixels_sha256: str
@@ -36,7 +36,7 @@ class HashedFile(NamedTuple):
 
 
 Decode = Callable[[bytes], np.ndarray]
-"""How a file becomes pixels."""
+"""Decodes a file to pixels."""
 
 
 def hash_pictures(
@@ -45,14 +45,17 @@ def hash_pictures(
     limit_s: float | None,
     items: Sequence[tuple[Source, HashedFile | None]],
 ) -> dict[str, HashedFile | Failure]:
-    """Hash pictures; decode only those whose file is not the known one. Results come by name."""
+    """Return hashes and sizes of pictures, or failures, by name.
+
+    A file whose hash equals that of its known result is not decoded again.
+    """
     found: dict[str, HashedFile | Failure] = {}
     try:
         found = run_isolated(limit_s, _index_pictures, pictures, decode, items)
-    except Exception as error:  # noqa: BLE001 - whatever ends a process is its frame's own row
+    except Exception as error:  # noqa: BLE001 - any error fails its frame alone
         if len(items) == 1:
             return {items[0][0].name: Failure.of("decode", error)}
-        # One of them did that: each by itself.
+        # Hash each by itself to find the one that ended the process.
         for item in items:
             found |= hash_pictures(pictures, decode, limit_s, [item])
     return found
@@ -75,7 +78,7 @@ def _index_picture(
             return known
         stage = step("decode")
         picture = decode(data)
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with a frame is its own row
+    except Exception as error:  # noqa: BLE001 - any error fails its frame alone
         return Failure.of(stage, error)
     height, width = picture.shape[:2]
     pixels = hashlib.sha256(f"{height}x{width}:".encode())
@@ -86,7 +89,7 @@ def _index_picture(
 def hash_hints(
     hints: Storage, limit_s: float | None, sources: Sequence[Source]
 ) -> dict[str, str | Failure]:
-    """Hash hint files; sha256 or a `Failure` comes by name."""
+    """Return SHA-256 hashes of hint files, or failures, by name."""
     found: dict[str, str | Failure] = {}
     for source in sources:
         try:

@@ -1,4 +1,4 @@
-"""A film on one machine: its first frames are made in this process while Ray starts."""
+"""Execution on one machine that makes the first frames locally while Ray starts."""
 
 import logging
 from collections import deque
@@ -14,7 +14,7 @@ from lineart.film.stages import FilmJob
 from lineart.storage import Storage
 
 Begun = tuple[list[FrameResult], Generator[FrameResult, None, None]]
-"""The first frame that Ray made, and those that follow."""
+"""First result of Ray, in a list, and a generator of the others."""
 
 
 class HybridRunner:
@@ -44,13 +44,13 @@ class HybridRunner:
     def make_frames(
         self, job: FilmJob, weights: Storage, work: Sequence[WorkItem]
     ) -> Iterator[FrameResult]:
-        """Make frames of pictures and write them, in any order.
+        """Make frames and write them; yield results in any order.
 
         Once Ray has started and enough pictures wait, Ray takes all but the next few: those are
         made here while its workers start.
 
         Raises:
-            ConnectionError: Ray did not start, or cannot go on.
+            ConnectionError: Ray did not start, or failed.
         """
         waiting = deque(work)
         if len(waiting) > self._few_frames:
@@ -101,6 +101,6 @@ def _take(waiting: deque[WorkItem]) -> Iterator[WorkItem]:
 
 
 def _begin(ray: RayRunner, job: FilmJob, weights: Storage, work: Sequence[WorkItem]) -> Begun:
-    """Let Ray begin; return when the first of its frames stands."""
+    """Start making frames on Ray; return when the first result is there."""
     frames = ray.make_frames(job, weights, work)
     return list(islice(frames, 1)), frames

@@ -1,4 +1,4 @@
-"""What a run is told, and all that can be wrong with it, before any work is done."""
+"""Flags and inputs of a run, validated before any work is done."""
 
 import json
 import posixpath
@@ -27,7 +27,7 @@ from lineart.weights.onnx_file import MODEL
 
 @dataclass(frozen=True, kw_only=True)
 class FilmConfig:
-    """Which pictures, with what, and where to. Addresses are folders or `s3://bucket/prefix`."""
+    """Flags that all film tasks share; addresses are folders or `s3://bucket/prefix`."""
 
     pictures: str
     output: str
@@ -41,45 +41,45 @@ class FilmConfig:
     cpu_workers: WorkerBounds | None = None
     limit_s: float | None = None
     precision: Precision | None = None
-    """Both as in `FilmJob`."""
+    """`limit_s` and `precision` are those of `FilmJob`."""
 
 
 TaskFactory = Callable[[Mapping[str, bytes]], FilmTask]
-"""Gives the task from the files of its weights; ValueError where they do not fit together."""
+"""Builds a task from the files of its weights; raises ValueError if flags and weights conflict."""
 
 
 @dataclass(frozen=True)
 class PreparedRun:
-    """A film whose addresses, weights and flags have been found good."""
+    """Validated inputs of a run."""
 
     job: FilmJob
     weights: Storage
     look: Fingerprint
     film_frames: list[FilmFrame]
-    """Every frame of the film, in order."""
+    """All frames of the film, in order."""
     frames: list[FilmFrame]
-    """Those that this run looks at."""
+    """Frames that this run processes."""
     unused_hints: list[str]
-    """Hints named after no shot and no frame: most likely slips of the pen."""
+    """Names of hints that match no shot and no frame, probably misspelt."""
     unread: list[str]
-    """Pictures of kinds that cannot be read."""
+    """Names of pictures in formats that cannot be read."""
 
 
 def prepare_run(
     film: FilmConfig, open_task: TaskFactory, *, limits: S3Limits = LIMITS
 ) -> PreparedRun:
-    """Check everything that can be wrong before any work is done.
+    """Validate flags and inputs, and list the film's frames.
 
     Args:
-        film: The flags that all tasks share.
-        open_task: Checks the task's own.
-        limits: Of requests for pictures, hints and frames, if they are on S3.
+        film: Flags that all tasks share.
+        open_task: Builds the task and validates its own flags.
+        limits: Limits of requests for pictures, hints and frames on S3.
 
     Returns:
-        The film, ready to be made.
+        The inputs of `run.run_film`.
 
     Raises:
-        ValueError: a flag or an input is wrong.
+        ValueError: a flag or an input is invalid.
         OSError: a folder, a bucket or the weights cannot be read.
     """
     if film.limit is not None and film.limit < 1:
@@ -137,7 +137,7 @@ def _check_places(pictures: Storage, output: Storage, hints: Storage | None) -> 
 
 
 def _check_hints(hints: Sequence[Source]) -> None:
-    """Refuse a folder or Parquet file of hints that cannot be read: they may be for any frame."""
+    """Raise if a folder or Parquet file of hints is unreadable: they could be for any frame."""
     for hint in hints:
         if (
             hint.refusal
@@ -148,7 +148,7 @@ def _check_hints(hints: Sequence[Source]) -> None:
 
 
 def _check_networks(files: Mapping[str, bytes]) -> None:
-    """Build the networks once here: weights that do not fit are refused before anything starts."""
+    """Build the networks once, so that invalid weights raise before any work is done."""
     if MODEL in files:
         from lineart.onnx_inference import open_session
 

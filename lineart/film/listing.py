@@ -1,4 +1,4 @@
-"""The files below a folder, and never one outside it."""
+"""Listing of the files below a folder or S3 prefix; links out of it are refused."""
 
 import os
 from collections.abc import Iterator
@@ -9,24 +9,24 @@ from lineart.storage import Storage
 
 
 class Found(NamedTuple):
-    """A file, or what lies there instead."""
+    """A listed file, or an entry that cannot be read."""
 
     path: str
-    """Relative to the root."""
+    """Path relative to the root."""
     refusal: str | None = None
-    """Why it may not be read."""
+    """Reason why it must not be read; None if it may be."""
     is_folder: bool = False
-    """Whether it is a folder, of which nothing inside is known."""
+    """Whether it is a folder, whose content is then unknown."""
 
 
 def find_files(place: Storage) -> Iterator[Found]:
-    """List the files below a folder or an S3 prefix; hidden ones are left out.
+    """Yield the files below a folder or an S3 prefix, except hidden ones.
 
-    Links to folders are not followed: they may lead out, or round and round. They are found all
-    the same, as is what cannot be read, so that it is named. Nothing there: nothing.
+    Links to folders are not followed, because they may lead out of the root or form a loop. Such
+    links and unreadable entries are yielded with a refusal. A missing folder yields nothing.
 
     Raises:
-        OSError: the place itself cannot be listed.
+        OSError: the root cannot be listed.
     """
     if place.is_s3:
         paths = (entry.path for entry in place.entries())
@@ -70,13 +70,13 @@ def _look_at(place: Storage, path: str, entry: os.DirEntry[str]) -> Found:
 
 
 def leads_out(place: Storage, path: str) -> bool:
-    """Whether a path below a folder goes through a link to somewhere else."""
+    """Return whether a path leads out of the root through a link; always False on S3."""
     if place.is_s3:
         return False
     here, is_linked = place.root, False
     for part in path.split("/"):
         here = f"{here}/{part}"
-        is_linked = is_linked or os.path.islink(here)  # noqa: PTH114 - four times as fast
+        is_linked = is_linked or os.path.islink(here)  # noqa: PTH114 - four times as fast as pathlib
     return is_linked and not Path(os.path.realpath(here)).is_relative_to(place.root)
 
 

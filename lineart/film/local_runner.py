@@ -1,4 +1,4 @@
-"""Films on this machine, without Ray: as many frames at once as there are cores."""
+"""Local execution without Ray: as many frames at once as there are cores."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -13,9 +13,9 @@ from lineart.film.stages import FilmJob
 from lineart.storage import Storage
 
 FEW_FRAMES = 96
-"""Pictures for which Ray is not worth its start of some twenty seconds."""
+"""Maximum number of frames made without Ray, which takes about twenty seconds to start."""
 PICTURES_A_WORKER = 4
-"""Least pictures for each worker: to start a network takes as long as a few frames."""
+"""Minimum number of pictures per worker: starting a network takes as long as a few frames."""
 
 
 class LocalRunner:
@@ -60,17 +60,17 @@ class LocalRunner:
 
 
 class _Networks:
-    """So many networks, each opened when it is first needed; whoever asks gets one that is free."""
+    """Pool of up to `most` networks, opened on demand; a call waits for a free one."""
 
     def __init__(self, job: FilmJob, weights: Storage, most: int) -> None:
         self._opening = job, weights
-        # The last to come back goes first: no more are opened than are at work at once.
+        # Last in, first out: no more networks are opened than are in use at once.
         self._free: LifoQueue[stages.NetworkStage | None] = LifoQueue()
         for _ in range(most):
             self._free.put(None)
 
     def __call__(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Answer rows; see `stages.NetworkStage`."""
+        """Run a network on rows; see `stages.NetworkStage`."""
         network = self._free.get()
         try:
             network = network or stages.NetworkStage(*self._opening)

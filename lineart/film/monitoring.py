@@ -1,4 +1,4 @@
-"""What is watched while a film runs: a log entry for each frame, and counters of Ray."""
+"""Monitoring of a run: a log entry for each frame, and Ray metrics."""
 
 import logging
 
@@ -8,11 +8,11 @@ from lineart.manifest import ManifestRow
 logger = logging.getLogger(__name__)
 
 SECONDS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0]
-"""Bounds of the histogram's columns."""
+"""Bucket boundaries of the histogram, in seconds."""
 
 
 class Metrics:
-    """Counters and histograms of this process, which Ray offers to Prometheus on each node."""
+    """Counters and a histogram of this process, which Ray exports to Prometheus on each node."""
 
     def __init__(self) -> None:
         from ray.util.metrics import Counter, Histogram
@@ -29,7 +29,7 @@ class Metrics:
         )
 
     def count(self, status: str, written: FrameResult) -> None:
-        """Count a frame."""
+        """Count a frame, its bytes and the time of its stages."""
         self._frames.inc(1, {"status": status})
         if written.output_bytes:
             self._bytes.inc(written.output_bytes)
@@ -38,10 +38,10 @@ class Metrics:
 
 
 def log_frame(row: ManifestRow, stages: StageSeconds) -> None:
-    """Log how a frame ended: a failure as a warning, all else as information."""
+    """Log the result of a frame: a failure at level WARNING, otherwise INFO."""
     fields = {name: row[name] for name in ("shot", "frame", "number", "status")}
     if row["status"] == "failed":
-        # A log record has a message of its own.
+        # The name `message` is reserved in log records.
         why = {"stage": row["stage"], "error": row["error"], "reason": row["message"]}
         logger.warning("frame failed", extra=fields | why)
     else:

@@ -1,4 +1,4 @@
-"""Finished frames as Parquet: the columns `frame` and `image` that the inputs may have, too."""
+"""Export of finished frames to Parquet, with the columns `frame` and `image` of Parquet inputs."""
 
 import io
 from collections.abc import Sequence
@@ -12,19 +12,19 @@ from lineart.storage import Storage
 FOLDER = "parquet"
 FRAMES_A_FILE = 256
 FRAMES_A_GROUP = 16
-"""Rows that a reader holds in memory at once."""
+"""Rows per row group, which a reader holds in memory at once."""
 
 
 def export_parquet(output: Storage, rows: pa.Table, changed: Sequence[pa.Table]) -> None:
-    """Pack the frames that stand, in film order; files without a changed frame are left alone.
+    """Write the stored frames to Parquet files, in film order; keep files without changed frames.
 
     Args:
-        output: Where the frames are; the files go below `parquet/`.
+        output: Output with the frames; the files go below `parquet/`.
         rows: The manifest.
-        changed: Rows of frames that were written anew.
+        changed: Rows of frames that this run wrote.
     """
     new = {name for part in changed for name in part["frame"].to_pylist()}
-    # Of frames that this run did not look at, some may have been lost.
+    # Frames that this run did not process may have been deleted.
     stored = pa.array([entry.path for entry in output.entries("frames")], pa.string())
     standing = rows.filter(pc.is_in(rows["output"], stored))
     present = {entry.path for entry in output.entries(FOLDER)}

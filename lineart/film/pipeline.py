@@ -1,4 +1,4 @@
-"""The film on Ray, streaming: tasks to index and copy, workers that make frames of pictures."""
+"""Streaming film pipeline on Ray: tasks that hash and copy, workers that make frames."""
 
 import logging
 import warnings
@@ -20,14 +20,14 @@ from lineart.storage import Storage
 from lineart.weights import is_onnx
 
 BLOCK_ROWS = 8
-"""Pictures that travel together: small enough to stream and to redo, large enough for Ray."""
+"""Maximum rows in a block: few enough to stream and retry, enough to keep Ray's overhead low."""
 MANY_PICTURES, LARGE_BLOCK_ROWS = 4096, 32
-"""Of so many pictures more travel together: for each block Ray keeps a little until the end."""
+"""Number of pictures from which blocks are larger, because Ray keeps memory for each block."""
 
 CPU_BATCH = 4
-"""Pictures that a worker without a GPU gets at once; it takes them one by one."""
+"""Pictures passed at once to a worker without a GPU, which processes them one by one."""
 NETWORK_GPUS, PIXEL_CPUS = 1.0, 1.0
-"""What a network reserves beside its CPU, and what a task on pixels does, where there are GPUs."""
+"""With GPUs: GPUs that a network worker reserves besides its CPU, and CPUs of a pixel task."""
 
 _FAILURE = pa.list_(pa.string())
 _SECONDS = pa.struct(dict.fromkeys(STAGES, pa.float64()))
@@ -63,7 +63,7 @@ class RayRunner:
         pixels: Bounds for the number of tasks on pixels; None: chosen by the cluster's size.
 
     Raises:
-        ValueError: the least number of workers cannot be placed.
+        ValueError: the minimum number of workers does not fit.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class RayRunner:
         """Make frames of pictures and write them; yield results as frames are in place.
 
         Raises:
-            ConnectionError: Ray cannot go on.
+            ConnectionError: Ray failed.
         """
         resources = self.executor.resources | ({"GPU": 0.0} if _wants_no_gpu(weights) else {})
         with ray_errors():
@@ -95,7 +95,7 @@ class RayRunner:
 
 
 def _wants_no_gpu(weights: Storage) -> bool:
-    """Whether these are weights for ONNX Runtime, and it can use none."""
+    """Return whether the weights are an ONNX file and ONNX Runtime cannot use CUDA."""
     if not is_onnx(weights):
         return False
     import onnxruntime
@@ -112,24 +112,24 @@ def make_frames(
     network_gpus: float = NETWORK_GPUS,
     pixel_cpus: float = PIXEL_CPUS,
 ) -> Iterator[FrameResult]:
-    """Make frames of pictures and write them.
+    """Make frames and write them with Ray Data.
 
     Args:
-        job: The film.
-        weights: Where its weights lie.
-        work: The pictures.
-        pools: How many workers there are; without tasks on pixels each makes whole frames.
-        network_gpus: GPUs that a network reserves beside its CPU where there are tasks on pixels;
-            0 for a network that computes on its CPU.
-        pixel_cpus: CPUs that a task on pixels reserves, above 0.
+        job: Settings of the run.
+        weights: Folder or ONNX file of the weights.
+        work: Pictures to process.
+        pools: Numbers of workers; without pixel tasks, each network worker makes whole frames.
+        network_gpus: With pixel tasks: GPUs that a network worker reserves besides its CPU; 0 runs
+            the network on its CPU.
+        pixel_cpus: CPUs that a pixel task reserves, above 0.
 
     Yields:
-        Frames as they are in place or have failed.
+        Results, as frames are stored or fail.
     """
     import ray.data
 
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-    # How many tasks have something to do depends on how blocks happen to be joined on the way.
+    # Ray warns of idle workers at random, depending on how it merges blocks.
     warnings.filterwarnings("ignore", message="The maximum number of concurrent tasks")
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
@@ -138,7 +138,7 @@ def make_frames(
         pa.Table.from_pylist([pack_work(item) for item in block], schema=WORK)
         for block in _blocks(work)
     ]
-    # One row per distinct picture still to do. (`from_arrow` would run a task for every block.)
+    # One row per distinct picture. `from_arrow` would run a task for every block.
     dataset = ray.data.from_blocks(blocks)
     if pools.pixels is None:
         rows = _on_cpus(dataset, job, weights, pools)
@@ -151,8 +151,8 @@ def make_frames(
 
 
 def _on_cpus(dataset: Any, job: FilmJob, weights: Storage, pools: WorkerPools) -> Any:
-    """Let each worker do everything for its pictures: nothing large travels between them."""
-    return dataset.map_batches(  # file -> PNG in place, a row per frame out
+    """Run all stages of a picture in one worker: no large data is passed between workers."""
+    return dataset.map_batches(  # picture -> stored frames, one row for each output
         _Frames,
         fn_constructor_args=(job, weights),
         batch_size=CPU_BATCH,
@@ -168,7 +168,7 @@ def _beside_gpus(
     network_gpus: float,
     pixel_cpus: float,
 ) -> Any:
-    """Give GPUs the networks alone, and the pixels to CPUs, which there are more of."""
+    """Run networks on GPUs, and shrink and compose in tasks on the more numerous CPUs."""
     import ray.data
 
     assert pools.pixels is not None
@@ -179,24 +179,24 @@ def _beside_gpus(
         "batch_size": None,
     }
     return (
-        dataset.map_batches(  # file -> inputs of the network
+        dataset.map_batches(  # picture -> network inputs
             _shrink, fn_kwargs={"job": job}, **pixels
         )
-        .map_batches(  # inputs -> answers
+        .map_batches(  # network inputs -> outputs
             _Network,
             fn_constructor_args=(job, weights),
             num_gpus=network_gpus or None,
             batch_size=stages.GPU_BATCH,
             **_actors(pools),
         )
-        .map_batches(  # answers -> PNG in place, a row per frame out
+        .map_batches(  # network outputs -> stored frames, one row for each output
             _compose_and_write, fn_kwargs={"job": job}, **pixels
         )
     )
 
 
 def _actors(pools: WorkerPools) -> dict[str, Any]:
-    """Say how workers that hold a network run."""
+    """Return the options of `map_batches` for workers that hold a network."""
     import ray.data
 
     bounds = pools.networks
@@ -208,7 +208,7 @@ def _actors(pools: WorkerPools) -> dict[str, Any]:
 
 
 class _Frames:
-    """`stages.make_frame` on Arrow tables; a row for each output."""
+    """`stages.make_frame` on Arrow tables; returns a row for each output."""
 
     def __init__(self, job: FilmJob, weights: Storage) -> None:
         self._job = job
@@ -220,7 +220,7 @@ class _Frames:
 
 
 def _shrink(table: pa.Table, job: FilmJob) -> pa.Table:
-    """`stages.shrink` on an Arrow table."""
+    """Run `stages.shrink` on an Arrow table."""
     rows = [stages.shrink(row, job) for row in table.to_pylist()]
     return pa.Table.from_pylist(rows, schema=SHRUNK)
 
@@ -236,7 +236,7 @@ class _Network:
 
 
 def _compose_and_write(table: pa.Table, job: FilmJob) -> pa.Table:
-    """`stages.compose_and_write` on an Arrow table; a row for each output."""
+    """Run `stages.compose_and_write` on an Arrow table; return a row for each output."""
     ended = (stages.compose_and_write(row, job) for row in table.to_pylist())
     return _written(chain.from_iterable(ended))
 
@@ -247,7 +247,7 @@ def _written(ended: Iterable[FrameResult]) -> pa.Table:
 
 
 def _blocks(work: Sequence[WorkItem]) -> Iterator[Sequence[WorkItem]]:
-    """Split work into blocks; the first are small, so that the first frames come soon."""
+    """Split work into blocks; the first are small, so that the first frames are ready early."""
     start, rows = 0, 1
     most = BLOCK_ROWS if len(work) < MANY_PICTURES else LARGE_BLOCK_ROWS
     while start < len(work):

@@ -1,4 +1,4 @@
-"""What is finished, what failed and what remains: the film against its manifest."""
+"""Plan of a run: compares a film with its manifest and lists the remaining work."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,56 +16,56 @@ from lineart.manifest import SCHEMA, ManifestRow, make_row
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """All that decides a frame's pixels beside its picture and its hint."""
+    """Everything besides picture and hint that a finished frame must have been made with."""
 
     weights: str
-    """sha256 over the weights' files."""
+    """SHA-256 over the files of the weights."""
     settings: str
-    """The other settings, as JSON."""
+    """The task's settings, as JSON."""
     extras: tuple[str, ...] = ()
-    """Folders of what is written beside each frame; this decides no pixel of it."""
+    """Folders of the extra files of each frame; they do not affect its pixels."""
     precision: str | None = None
-    """Number format that the user asks for; None: frames stand in whichever they were made."""
+    """Number format that the user requires; None accepts finished frames in any format."""
 
 
 class FrameState(NamedTuple):
-    """What a frame shows."""
+    """Frame with the hashes of its picture and hint."""
 
     frame: FilmFrame
     picture: HashedFile
     hint_sha256: str | None
     held_by: str | None
-    """The first frame of the film that shows the same, unless it is this one."""
+    """Name of the first frame with equal pixels and hint; None if it is this one."""
     retake: str | None = None
-    """What has changed since this frame was last made, if it was."""
+    """What has changed since this frame was last made, comma-separated; None if nothing."""
     precision: str | None = None
-    """Of a frame that is copied: number format of the finished one."""
+    """Number format of the frame that this one is copied from; None if it is not a copy."""
 
     @property
     def pixels(self) -> tuple[str, str | None]:
-        """Give what is equal in frames that show the same."""
+        """Key that is equal for frames with equal pixels and hint."""
         return self.picture.pixels_sha256, self.hint_sha256
 
 
 Copying = tuple[str, list[str]]
-"""A finished output, and the outputs of frames that show the same."""
+"""Finished output, and the outputs to copy it to."""
 
 
 @dataclass
 class FilmPlan:
-    """The difference between a film and its manifest."""
+    """Difference between a film and its manifest."""
 
     rows: pa.Table
-    """The ledger, in which the frames that stand have the labels that they have now."""
+    """The manifest, with current shot, number, status and `held_by` of finished frames."""
     skipped: int
-    """Frames that were finished before."""
+    """Number of frames that are finished already."""
     failures: list[tuple[FilmFrame, Failure]] = field(default_factory=list)
     """Frames that cannot be read."""
     copies: list[Copying] = field(default_factory=list)
     work: list[WorkItem] = field(default_factory=list)
-    """Distinct pixels, each with all the frames that show them."""
+    """One item for each distinct pair of picture and hint, with all outputs that show it."""
     remaining: dict[str, FrameState] = field(default_factory=dict)
-    """By output: the frames that are copied or made."""
+    """Output -> frame to copy or make."""
 
 
 def make_plan(
@@ -76,15 +76,15 @@ def make_plan(
     stored: Mapping[str, int],
     look: Fingerprint,
 ) -> FilmPlan:
-    """Decide for every frame whether it stands, is copied, is made or has failed.
+    """Decide for every frame whether it is finished, copied, made or failed.
 
     Args:
-        frames: The film in order.
-        pictures: By frame: what its picture is, or why it cannot be read.
-        hints: By hint: sha256 of its file, or why it cannot be read.
-        ledger: The newest row of each frame.
-        stored: By output: bytes in place, of frames whose other files stand, too.
-        look: What decides the pixels.
+        frames: Frames in film order.
+        pictures: Frame name -> hashes of its picture, or why it cannot be read.
+        hints: Hint name -> SHA-256 of its file, or why it cannot be read.
+        ledger: The manifest, with the newest row of each frame.
+        stored: Output -> size in bytes, for stored frames whose extra files are stored, too.
+        look: Weights and settings of this run.
     """
     shown: list[FrameState] = []
     failures: list[tuple[FilmFrame, Failure]] = []
@@ -111,7 +111,7 @@ def _found(
     pictures: Mapping[str, HashedFile | Failure],
     hints: Mapping[str, str | Failure],
 ) -> tuple[HashedFile, str | None] | Failure:
-    """Give what a frame's picture is and sha256 of its hint, or why it cannot be read."""
+    """Return the hashed picture and the SHA-256 of the hint, or why the frame cannot be read."""
     if frame.refusal is not None:
         return Failure("name", "ValueError", frame.refusal)
     picture = pictures[frame.name]
@@ -124,10 +124,10 @@ def _found(
 def _stands(
     shown: Sequence[FrameState], ledger: pa.Table, stored: Mapping[str, int], look: Fingerprint
 ) -> list[bool]:
-    """Say of each frame whether its picture was made before.
+    """Return for each frame whether it is finished.
 
-    It was if its row says that it was made of this very picture, with all that is wanted beside it,
-    and its file stands as written.
+    It is if its row has the same hashes, weights, settings and at least the wanted extras, and its
+    output has the recorded size.
     """
     same = {
         "source_sha256": _text(one.picture.source_sha256 for one in shown),
@@ -141,7 +141,7 @@ def _stands(
     places = pc.index_in(_text(one.frame.name for one in shown), value_set=ledger["frame"])
     stands = pc.is_in(ledger["status"].take(places), value_set=_text(["done", "held"]))
     for name, values in same.items():
-        # A column at a time: all of them together would be the whole ledger once more.
+        # One column at a time: all columns at once would be a copy of the whole manifest.
         recorded = ledger[name].take(places).fill_null(-2 if name == "output_bytes" else "")
         stands = pc.and_(stands, pc.equal(recorded, values))
     written = ledger["extras"].take(places).fill_null("")
@@ -152,7 +152,7 @@ def _stands(
 def _mark_retakes(
     remaining: Sequence[FrameState], ledger: pa.Table, look: Fingerprint
 ) -> list[FrameState]:
-    """Say in frames that were made before what has changed since."""
+    """Set `retake` of frames that were made before to what has changed since."""
     places = pc.index_in(_text(one.frame.name for one in remaining), value_set=ledger["frame"])
     was_made = pc.is_in(ledger["status"].take(places), value_set=_text(["done", "held"]))
     now = {
@@ -185,7 +185,7 @@ def _sizes(values: Iterable[int]) -> pa.Array:
 
 
 def _relabel(ledger: pa.Table, finished: Sequence[FrameState]) -> pa.Table:
-    """Say in the rows of finished frames what they are in the film as it is now."""
+    """Update status, `held_by`, shot and number in the rows of finished frames."""
     names = _text(one.frame.name for one in finished)
     labels = {
         "status": _text("held" if one.held_by else "done" for one in finished),
@@ -202,7 +202,7 @@ def _relabel(ledger: pa.Table, finished: Sequence[FrameState]) -> pa.Table:
 def _plan_work(
     plan: FilmPlan, remaining: Sequence[FrameState], finished: Sequence[FrameState]
 ) -> None:
-    """Plan the frames that do not stand: those that show the same together."""
+    """Add the unfinished frames to the plan; those with equal pixels and hint share an item."""
     finished_of = {one.pixels: one.frame.output for one in reversed(finished)}
     columns = ("output", "precision") if any(one.pixels in finished_of for one in remaining) else ()
     formats = dict(zip(*(plan.rows[name].to_pylist() for name in columns), strict=True))
@@ -226,7 +226,7 @@ def _work(one: FrameState) -> WorkItem:
 
 
 def written_row(one: FrameState, look: Fingerprint, written: FrameResult) -> ManifestRow:
-    """The row of a frame whose picture is in place."""
+    """Build the row of a frame whose output is stored."""
     return make_row(
         {
             **_made_of(one, look),
@@ -243,12 +243,12 @@ def written_row(one: FrameState, look: Fingerprint, written: FrameResult) -> Man
 def failed_row(
     one: FrameState, look: Fingerprint, failure: Failure, stages: StageSeconds
 ) -> ManifestRow:
-    """Give the row of a frame that could be read, and then failed."""
+    """Build the row of a frame that failed after its picture was read."""
     return make_row({**_made_of(one, look), **_failed(failure), **_spent(stages)})
 
 
 def unread_row(frame: FilmFrame, failure: Failure) -> ManifestRow:
-    """Give the row of a frame that cannot be read."""
+    """Build the row of a frame that cannot be read."""
     return make_row({**_identity(frame), **_failed(failure), "seconds": 0.0})
 
 
@@ -277,7 +277,7 @@ def _made_of(one: FrameState, look: Fingerprint) -> dict[str, Any]:
 
 
 def _failed(failure: Failure) -> dict[str, Any]:
-    # Whatever an exception says, the manifest can hold it.
+    # Escape surrogates, which Arrow cannot store.
     message = failure.message.encode("utf-8", "backslashreplace").decode()
     return {
         "status": "failed",
@@ -288,15 +288,15 @@ def _failed(failure: Failure) -> dict[str, Any]:
 
 
 def known_pictures(ledger: pa.Table, settings: str) -> dict[str, HashedFile]:
-    """Give what the manifest knows of pictures, so that unchanged files need no decoding.
+    """Return the hashed pictures in the manifest by frame; unchanged files need no decoding.
 
-    Rows of other settings do not count: they may be another task's, which decodes otherwise.
+    Rows with other settings are left out: they may be of another task, which decodes differently.
     """
     counts = pc.and_(pc.is_valid(ledger["pixels_sha256"]), pc.equal(ledger["settings"], settings))
     rows = ledger.filter(counts)
     names = ("source_sha256", "pixels_sha256", "width", "height")
     pictures = map(HashedFile, *(rows[name].to_pylist() for name in names))
-    # Many frames show the same; one object each is enough.
+    # Equal pictures share one object, to save memory.
     unique: dict[HashedFile, HashedFile] = {}
     return {
         frame: unique.setdefault(picture, picture)

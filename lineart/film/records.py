@@ -1,4 +1,4 @@
-"""What travels between the stages: pictures to make, how outputs ended, rows of plain values."""
+"""Records passed between stages, and their conversion to plain values for Ray."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
@@ -9,40 +9,40 @@ from lineart.film.frames import Source
 from lineart.film.hashing import Failure
 
 STAGES = ("shrink", "network", "compose")
-"""What a frame goes through."""
+"""Names of the timed stages of a frame, in order."""
 
 
 class WorkItem(NamedTuple):
-    """A picture to make a frame of."""
+    """Picture to process with its hint, and the outputs that show it."""
 
     source: Source
     source_sha256: str
     hint: Source | None
     hint_sha256: str | None
     outputs: list[str]
-    """The files to write: the first frame's and those of the frames that hold it."""
+    """Paths to write: that of the first frame, then those of frames with equal pixels and hint."""
 
 
 StageSeconds = Mapping[str, float]
-"""By stage: how long it took."""
+"""Stage -> time in seconds."""
 
 
 class FrameResult(NamedTuple):
-    """How one output ended."""
+    """Result of one output."""
 
     output: str
     output_bytes: int
     stages: StageSeconds
     failure: Failure | None
     precision: str | None = None
-    """Number format in which the network computed it; None for a copy, or a failure before."""
+    """Number format of the network; None for a copy, or if the network did not succeed."""
 
 
-# As Ray moves them.
+# Conversion to plain values and back.
 
 
 def pack_work(work: WorkItem) -> dict[str, Any]:
-    """Give a `WorkItem` as plain values."""
+    """Convert a `WorkItem` to a dict of plain values."""
     hint = work.hint or Source("", "")
     return {
         "name": work.source.name, "path": work.source.path, "row": _or_minus(work.source.row),
@@ -53,7 +53,7 @@ def pack_work(work: WorkItem) -> dict[str, Any]:
 
 
 def unpack_work(row: dict[str, Any]) -> WorkItem:
-    """Read what `pack_work` gave."""
+    """Convert the result of `pack_work` back."""
     source = Source(row["name"], row["path"], _or_none(row["row"]))
     hint = Source(row["hint_name"], row["hint_path"], _or_none(row["hint_row"]))
     return WorkItem(
@@ -66,12 +66,12 @@ def unpack_work(row: dict[str, Any]) -> WorkItem:
 
 
 def pack_arrays(arrays: Iterable[np.ndarray]) -> list[dict[str, Any]]:
-    """Give arrays of uint8 as plain values."""
+    """Convert uint8 arrays to dicts of plain values."""
     return [{"shape": list(array.shape), "pixels": array.tobytes()} for array in arrays]
 
 
 def unpack_arrays(arrays: Iterable[dict[str, Any]]) -> list[np.ndarray]:
-    """Read what `pack_arrays` gave."""
+    """Convert the result of `pack_arrays` back."""
     return [np.frombuffer(array["pixels"], np.uint8).reshape(array["shape"]) for array in arrays]
 
 

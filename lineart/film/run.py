@@ -1,4 +1,4 @@
-"""One run over a film: look, plan, work, record. Killed at any moment, the next run goes on."""
+"""A run over a film: plan, execute, record; after a kill, the next run continues from there."""
 
 import json
 import os
@@ -45,9 +45,9 @@ class RecordInterval:
     """How often finished frames are recorded in the manifest."""
 
     every_s: float = 2.0
-    """Longest time in seconds, 0 or more, for which a frame waits, while a run is young."""
+    """Interval in seconds, from 0; later in a run, it is a fiftieth of the run's duration."""
     rows: int = 4096
-    """Most rows that wait, above 0."""
+    """Maximum number of unrecorded rows, above 0."""
 
 
 RECORD_INTERVAL = RecordInterval()
@@ -55,14 +55,14 @@ RECORD_INTERVAL = RecordInterval()
 
 @dataclass
 class FilmSummary:
-    """How a run ended, in frames."""
+    """Numbers of frames by result, and the speed of a run."""
 
     frames: int
     done: int = 0
     held: int = 0
     failed: int = 0
     skipped: int = 0
-    """Finished before this run."""
+    """Frames finished before this run."""
     seconds: float = 0.0
     frames_per_second: float = 0.0
 
@@ -73,52 +73,52 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 CHUNK = 32
-"""Frames that one task hashes or copies."""
+"""Number of items that one task hashes or copies."""
 
 
 @runtime_checkable
 class FilmRunner(Protocol):
-    """Makes the frames of a film, locally or on Ray."""
+    """Executes the work of a film, locally or on Ray."""
 
     @property
     def executor(self) -> Executor:
-        """Calls the functions that hash and copy pictures."""
+        """Executor of the functions that hash and copy pictures."""
 
     def make_frames(
         self, job: FilmJob, weights: Storage, work: Sequence[WorkItem]
     ) -> Iterator[FrameResult]:
-        """Make frames of pictures and write them, in any order."""
+        """Make frames and write them; yield results in any order."""
 
     def count(self, status: str, written: FrameResult) -> None:
-        """Take note of a frame that ended, for whoever watches the machines."""
+        """Count a finished or failed frame in the metrics, if there are any."""
 
 
 @dataclass
 class Record:
-    """The rows of a run, and their way into the manifest."""
+    """Writes the rows of a run to the manifest, in parts."""
 
     output: Storage
     check: Callable[[], None]
-    """Raises an error if the output is no longer this run's."""
+    """Raises if another run has taken over the output."""
     pace: RecordInterval = RECORD_INTERVAL
     parts: list[pa.Table] = field(default_factory=list)
-    """What was recorded."""
+    """Rows that were written."""
     _fresh: list[ManifestRow] = field(default_factory=list)
     _started: float = field(default_factory=time.monotonic)
     _recorded_at: float = field(default_factory=time.monotonic)
 
     def add(self, row: ManifestRow) -> None:
-        """Take the row of a frame that is in place or has failed."""
+        """Add the row of a frame that is stored or has failed, and flush if it is time."""
         self._fresh.append(row)
         now = time.monotonic()
-        # A longer run records less often: a kill costs one part in fifty of what was done, and a
-        # day leaves 400 parts.
+        # A longer run records less often: a kill costs at most a fiftieth of its time, and a day
+        # leaves 400 parts.
         waited = now - self._recorded_at >= max(self.pace.every_s, (now - self._started) / 50)
         if waited or len(self._fresh) >= self.pace.rows:
             self.flush()
 
     def flush(self) -> None:
-        """Write what has gathered."""
+        """Write the rows that were added since the last flush."""
         self.check()
         if self._fresh:
             self.parts.append(manifest.make_table(self._fresh))
@@ -135,23 +135,23 @@ def run_film(
     check: Callable[[], None] = lambda: None,
     pace: RecordInterval = RECORD_INTERVAL,
 ) -> tuple[FilmSummary, pa.Table]:
-    """Make what is missing or changed, and leave a manifest with one row a frame.
+    """Make missing and outdated frames, and write a manifest with one row per frame.
 
     Args:
-        film: The flags.
-        opened: What `open_film` found.
-        runner: `local_runner.LocalRunner` or `pipeline.RayRunner`.
-        on_progress: Told of every frame that ends.
-        check: Called before anything is recorded; raises if the output is another run's by now.
-        pace: How often finished frames are recorded.
+        film: Flags of the run.
+        opened: Result of `inputs.prepare_run`.
+        runner: Executes the work: `LocalRunner`, `RayRunner` or `HybridRunner`.
+        on_progress: Called with the summary so far when a frame is finished or has failed.
+        check: Called before rows are recorded; raises if another run has taken over the output.
+        pace: How often rows are recorded.
 
     Returns:
-        How it ended, and the manifest in film order.
+        The summary, and the manifest in film order.
 
     Raises:
-        ValueError: the manifest in the output is not ours.
-        OSError: storage or Ray failed; what was done is recorded as far as that goes.
-        KeyboardInterrupt: the run was asked to stop; what was done is recorded.
+        ValueError: the manifest in the output is invalid.
+        OSError: storage or Ray failed; finished frames are recorded if storage allows.
+        KeyboardInterrupt: the run was interrupted; finished frames are recorded.
     """
     started, output = time.monotonic(), opened.job.output
     output.sweep()
@@ -159,7 +159,7 @@ def run_film(
     record = Record(output, check, pace)
     summary = FilmSummary(len(opened.frames), skipped=plan.skipped)
     try:
-        # Closed at once if anything stops the run: what is in hand must end before the lease does.
+        # Closed on any exception, because running work must end before the lease is released.
         with closing(_ended(opened, plan, runner)) as ended:
             for row, written in ended:
                 record.add(row)
@@ -187,7 +187,7 @@ def run_film(
 
 
 def is_complete(opened: PreparedRun, rows: pa.Table) -> bool:
-    """Whether this run looked at every frame of the film, and all stand."""
+    """Return whether the run processed every frame of the film and none failed."""
     return (
         rows.num_rows == len(opened.frames) == len(opened.film_frames)
         and "failed" not in rows["status"].unique().to_pylist()
@@ -200,13 +200,13 @@ def write_run(
     started_at: datetime,
     ended: tuple[FilmSummary, pa.Table] | None,
 ) -> None:
-    """Write `run.json`: what the run was told, what it ran on and, at its end, how it ended.
+    """Write `run.json`: flags, versions, machine and, at the end of the run, its summary.
 
     Args:
-        flags: Of the command.
-        opened: The film.
-        started_at: When the run began.
-        ended: What `run_film` gave; None when the run begins.
+        flags: Flags of the command.
+        opened: Inputs of the run.
+        started_at: Start of the run.
+        ended: Result of `run_film`; None at the start of the run.
     """
     run = {
         "configuration": flags,
@@ -226,13 +226,13 @@ def write_run(
 
 
 def count_precisions(rows: pa.Table) -> dict[str, int]:
-    """Count the frames that stand by the number format in which networks computed them."""
+    """Count the finished frames by the number format of their network."""
     standing = rows.filter(pc.not_equal(rows["status"], "failed"))["precision"].drop_null()
     return {count["values"]: count["counts"] for count in standing.value_counts().to_pylist()}
 
 
 def _version(name: str) -> str | None:
-    """The version of an installed package; None of a checkout that is run without installation."""
+    """Return the version of a package; None for a checkout that is run without installation."""
     try:
         return version(name)
     except PackageNotFoundError:
@@ -240,7 +240,7 @@ def _version(name: str) -> str | None:
 
 
 def _commit() -> str | None:
-    """Give the commit of a checkout; an installed package has none."""
+    """Return the commit of a checkout; None for an installed package."""
     command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
@@ -269,7 +269,7 @@ def _plan(opened: PreparedRun, ledger: pa.Table, runner: FilmRunner, *, force: b
 def _pictures(
     opened: PreparedRun, frames: Sequence[FilmFrame], ledger: pa.Table, runner: FilmRunner
 ) -> dict[str, HashedFile | Failure]:
-    """Hash pictures; decode those that the manifest does not know."""
+    """Hash pictures; decode those whose file is not in the manifest."""
     job, known = opened.job, known_pictures(ledger, opened.look.settings)
     chunks = (
         [(frame.source, known.get(frame.name)) for frame in chunk] for chunk in _chunks(frames)
@@ -280,7 +280,7 @@ def _pictures(
 
 
 def _stored(job: FilmJob) -> dict[str, int]:
-    """Give by output: bytes in place, where everything beside the frame stands, too."""
+    """Return output -> size in bytes, for stored frames whose extra files are stored, too."""
     extras = {entry.path for folder in job.task.extras for entry in job.output.entries(folder)}
     return {
         entry.path: entry.size
@@ -294,9 +294,9 @@ def _index(
     function: Callable[[Sequence[T]], Mapping[str, U]],
     chunks: Iterable[Sequence[T]],
 ) -> dict[str, U]:
-    """Run a function over chunks of items; give all that it found, by name."""
+    """Run a function on chunks of items; return the merged results by name."""
     found: dict[str, U] = {}
-    # Many frames show the same; one object each is enough.
+    # Equal results share one object, to save memory.
     unique: dict[U, U] = {}
     for _, part in runner.executor.map(function, chunks):
         found.update((name, unique.setdefault(value, value)) for name, value in part.items())
@@ -310,11 +310,11 @@ def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
 def _ended(
     opened: PreparedRun, plan: FilmPlan, runner: FilmRunner
 ) -> Generator[tuple[ManifestRow, FrameResult], None, None]:
-    """Do everything that is planned; frames come as they are in place or have failed."""
+    """Execute the plan; yield row and result of each frame as it is stored or fails."""
     for frame, failure in plan.failures:
         yield unread_row(frame, failure), FrameResult(frame.output, 0, {}, failure)
     for written in _work(opened, plan, runner):
-        # The record takes memory as it grows: what has ended gives back its own.
+        # Free the frame's state: the recorded rows take memory in its place.
         yield _row(plan.remaining.pop(written.output), opened.look, written), written
 
 

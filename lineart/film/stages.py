@@ -1,10 +1,10 @@
-"""What the pipeline does to a frame: plain functions, and the class that holds the network.
+"""Stages of a frame as plain functions, and the class that runs the network.
 
-Each takes and gives plain rows, so a test, a notebook or a loop without Ray calls them directly.
-What is done to the pixels is the `FilmTask`'s matter; here a picture is read, checked and written.
-Nothing here imports torch before a `NetworkStage` is made: pixel workers stay small.
-A frame that fails becomes a row with a `Failure`; it never stops its neighbours. With a time limit,
-what is done to it runs in a process of its own, so that this holds for crashes and hangs, too.
+Stages take and return rows of plain values, so that tests, notebooks and loops without Ray can call
+them. They read, verify and write files; the `FilmTask` computes the pixels. torch is imported only
+when a `NetworkStage` is created, which keeps the memory of pixel workers small. A frame that fails
+becomes a row with a `Failure` and does not stop others. With a time limit, the work on it runs in
+sandbox processes, so that this also holds for crashes and hangs.
 """
 
 import hashlib
@@ -33,61 +33,62 @@ from lineart.sandbox import Sandbox, run_isolated, step
 from lineart.storage import Storage
 from lineart.weights.onnx_file import MODEL
 
-# One frame, one thread: the pipeline runs as many frames at once as there are cores.
+# One thread per frame: the pipeline processes as many frames at once as there are cores.
 cv2.setNumThreads(1)
 
 
 GPU_BATCH = 16
-"""Pictures that a network on a GPU sees at once; on a CPU it sees one."""
+"""Batch size that a network on a GPU is opened with; on a CPU it is 1."""
 
 
 @dataclass(frozen=True)
 class FilmJob:
-    """What every stage needs to know of a run; small, and the same for all frames."""
+    """Settings of a run that all stages need; small and picklable."""
 
     pictures: Storage
     output: Storage
     hints: Storage | None
     task: FilmTask
     limit_s: float | None = None
-    """Longest time for one step of one frame; None runs all in this process, without a limit."""
+    """Timeout of one step of one frame in seconds; None runs in this process without a timeout."""
     weights_sha256: str = ""
-    """Fingerprint of the weights; the network is not opened with others. Empty: with any."""
+    """Fingerprint that the weights must have; an empty string accepts any."""
     precision: Precision | None = None
-    """Number format of the networks; None: each machine takes the quickest that it has."""
+    """Number format of the networks; None: each machine takes its fastest, see `pick_precision`."""
 
 
 Answers = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
-"""Rows with `inputs` -> the same with `answers`, as `NetworkStage` does it."""
+"""Maps rows with `inputs` to rows with `answers`, as `NetworkStage` does."""
 
 AGAIN = "the same command takes up what it is now"
 
 
 def make_frame(network: Answers, work: dict[str, Any], job: FilmJob) -> list[FrameResult]:
-    """Do everything for a picture, a `Work` as `pack_work` gives it, one stage after the other."""
+    """Run all stages for a `WorkItem` packed by `pack_work`; return a result for each output."""
     (answered,) = network([shrink(work, job)])
     return compose_and_write(answered, job)
 
 
-# Shrink: compressed picture -> inputs of the network.
+# Shrink: encoded picture -> network inputs.
 
 
 def shrink(row: dict[str, Any], job: FilmJob) -> dict[str, Any]:
-    """Read a picture and make the network's inputs.
+    """Read a picture and compute its network inputs.
 
     Args:
-        row: A `Work`, as `pack_work` gives it.
-        job: The run.
+        row: A `WorkItem` packed by `pack_work`.
+        job: Settings of the run.
 
     Returns:
-        `outputs`, `inputs` (as `pack_arrays` gives them), `kept` (the task's own), `stages`
-        (`StageSeconds`) and `failure`.
+        Row with `outputs`, `inputs` (packed by `pack_arrays`), `kept` (bytes for
+        `FilmTask.compose`), `stages` (`StageSeconds`) and `failure` (a `Failure` as a list, or
+        None).
     """
     started = time.perf_counter()
     shrunk: dict[str, Any] = {"inputs": [], "kept": b"", "failure": None}
     try:
         shrunk |= run_isolated(job.limit_s, _shrink, row, job)
-    except Exception as error:  # noqa: BLE001 - nor does what ends its process concern others
+    except Exception as error:  # noqa: BLE001 - any error fails this frame alone
         shrunk["failure"] = list(Failure.of("decode", error))
     shrunk["stages"] = dict.fromkeys(STAGES, 0.0) | {"shrink": time.perf_counter() - started}
     return shrunk | {"outputs": row["outputs"]}
@@ -106,14 +107,14 @@ def _shrink(row: dict[str, Any], job: FilmJob) -> dict[str, Any]:
         hint = _read_hint(job.hints, work.hint, work.hint_sha256)
         stage = step(job.task.shrink_stage)
         inputs, kept = job.task.shrink(data, picture, hint)
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with a frame is its own row
+    except Exception as error:  # noqa: BLE001 - any error fails this frame alone
         return {"failure": list(Failure.of(stage, error))}
     return {"inputs": pack_arrays(inputs), "kept": kept}
 
 
 @lru_cache(maxsize=4)
 def _read_hint(hints: Storage | None, source: Source | None, sha256: str | None) -> bytes | None:
-    """Give a hint's file; one hint holds for many frames, so the last few are kept."""
+    """Read a hint's file; cached, because one hint applies to many frames."""
     if source is None or hints is None:
         return None
     data = read_picture(hints, source)
@@ -122,18 +123,20 @@ def _read_hint(hints: Storage | None, source: Source | None, sha256: str | None)
     return data
 
 
-# Network: inputs -> answers.
+# Network: inputs -> outputs, which rows call `answers`.
 
 
 class NetworkStage:
-    """Answer to inputs. One process holds one, on its GPU or on one CPU thread.
+    """Runs the network on rows, on the GPU if there is one, else on one CPU thread.
+
+    With a time limit, the network is in a sandbox process of this instance.
 
     Args:
-        job: The run.
-        weights: Where its weights are.
+        job: Settings of the run.
+        weights: Folder or ONNX file of the weights.
 
     Raises:
-        ValueError: the weights are no longer those of the run.
+        ValueError: the weights have changed since the run began.
     """
 
     def __init__(self, job: FilmJob, weights: Storage) -> None:
@@ -144,7 +147,7 @@ class NetworkStage:
         self._network: Answer = self._cell or opening()
 
     def __call__(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Replace `inputs` by `answers` and `precision` in every row."""
+        """Return the rows with `inputs` replaced by `answers` and `precision`."""
         groups: dict[Any, list[dict[str, Any]]] = {}
         for row in rows:
             if row["failure"] is None:
@@ -159,17 +162,17 @@ class NetworkStage:
         ]
 
     def _answer(self, rows: list[dict[str, Any]]) -> None:
-        """Answer rows of one size together; should that fail, one by one, to name the culprit."""
+        """Run rows of one size as a batch; if it fails, one by one, to find the failing row."""
         started = time.perf_counter()
         try:
             inputs = zip(*(unpack_arrays(row["inputs"]) for row in rows), strict=True)
             stacks, precision = self._network(*map(np.stack, inputs))
             for row, answers in zip(rows, zip(*stacks, strict=True), strict=True):
                 row |= {"answers": pack_arrays(answers), "precision": precision}
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with a frame is its own row
+        except Exception as error:  # noqa: BLE001 - any error fails this frame alone
             if len(rows) == 1:
                 rows[0]["failure"] = list(Failure.of("network", error))
-                # A device that has failed once may fail every frame that follows.
+                # Restart the process: after an error, a device may fail for all later frames.
                 if self._cell is not None:
                     self._cell.close()
             else:
@@ -181,10 +184,10 @@ class NetworkStage:
 
 
 Answer = Callable[..., tuple[Sequence[np.ndarray], str]]
-"""Stacks of inputs -> stacks of answers, and the number format in which they were computed."""
+"""Maps batches of inputs to batches of outputs and the number format of the computation."""
 
 ONNX = "onnx"
-"""Number format of a model of ONNX: whatever its maker chose."""
+"""Recorded as number format for ONNX models, whatever format they compute in."""
 
 
 def _open_network(job: FilmJob, weights: Storage) -> Answer:
@@ -201,7 +204,7 @@ def _open_network(job: FilmJob, weights: Storage) -> Answer:
     run = job.task.open_network(
         files,
         device="cuda" if on_gpu else "cpu",
-        # Everywhere the same: frames do not depend on who makes them, to the bit.
+        # Fixed for each kind of device, so that the other frames of a batch do not affect a frame.
         batch_size=GPU_BATCH if on_gpu else 1,
         precision=precision,
     )
@@ -214,11 +217,11 @@ def _answer(
     return run(*inputs), precision
 
 
-# Compose: answers -> PNGs in place.
+# Compose: network outputs -> stored files.
 
 
 def compose_and_write(row: dict[str, Any], job: FilmJob) -> list[FrameResult]:
-    """Compose the frame at its full size and write it to every output."""
+    """Compose the frame at full size and write it to every output; return a result for each."""
     started = time.perf_counter()
     failure = row["failure"] and Failure(*row["failure"])
     if failure is None:
@@ -230,7 +233,7 @@ def compose_and_write(row: dict[str, Any], job: FilmJob) -> list[FrameResult]:
     if failure is not None:
         sizes = [failure] * len(row["outputs"])
     precision = row.get("precision")
-    # What is spent once counts once, with the first frame.
+    # Time of shared work counts once, for the first output.
     return [
         _written(output, size, spent if output == row["outputs"][0] else {}, precision)
         for output, size in zip(row["outputs"], sizes, strict=True)
@@ -238,17 +241,17 @@ def compose_and_write(row: dict[str, Any], job: FilmJob) -> list[FrameResult]:
 
 
 def _compose_and_write(row: dict[str, Any], job: FilmJob) -> list[int | Failure]:
-    """Give the bytes of each output, or why it is not there."""
+    """Return the size of each output in bytes, or why it was not written."""
     step("compose")
     try:
         pngs = job.task.compose(unpack_arrays(row["answers"]), row["kept"])
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with a frame is its own row
+    except Exception as error:  # noqa: BLE001 - any error fails this frame alone
         return [Failure.of("compose", error)] * len(row["outputs"])
     return [_write(job, output, pngs) for output in row["outputs"]]
 
 
 def _write(job: FilmJob, output: str, pngs: Sequence[bytes]) -> int | Failure:
-    """Put a frame and what stands beside it in place; the frame comes last and stands for all."""
+    """Write a frame and its extra files; the frame is last, so its presence implies the others."""
     step("write")
     try:
         for path, png in reversed(list(zip(files_of(output, job.task), pngs, strict=True))):
@@ -267,12 +270,12 @@ def _written(
 
 
 def files_of(output: str, task: FilmTask) -> list[str]:
-    """Name the files of a frame: itself, and what stands beside it."""
+    """Return the paths of a frame and of its extra files."""
     return [output, *(beside(output, folder) for folder in task.extras)]
 
 
 def copy_finished(job: FilmJob, items: list[tuple[str, list[str]]]) -> list[FrameResult]:
-    """Write pictures that are finished in one place to the frames that hold them."""
+    """Copy finished frames and their extra files to outputs that show the same."""
     return [written for finished, outputs in items for written in _copy(job, finished, outputs)]
 
 

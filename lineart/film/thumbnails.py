@@ -1,4 +1,4 @@
-"""A few frames of a finished film, decoded, to look at."""
+"""Selection and decoding of a film's frames, with their source pictures, for thumbnails."""
 
 import os
 import warnings
@@ -21,32 +21,32 @@ from lineart.storage import Storage
 T = TypeVar("T")
 
 THREADS = 8
-"""Most frames that are in memory at once."""
+"""Maximum number of frames decoded at once."""
 
 
 @dataclass(frozen=True)
 class ThumbnailPair:
-    """A picture and the frame that was made of it."""
+    """A source picture and the frame made from it."""
 
     frame: str
     source: Frame | Line | None
-    """None where it cannot be read any more, or is of another shape than what was made of it."""
+    """None if it can no longer be read, or its aspect ratio differs from that of the frame."""
     result: Frame
 
 
 @dataclass(frozen=True)
 class ThumbnailGallery:
-    """Where the pictures of a finished film lie."""
+    """Locations of the source pictures and frames of a finished film."""
 
     pictures: Storage
     sources: Mapping[str, Source]
-    """By frame; frames without one have no picture any more."""
+    """Frame name -> its source picture, if that still exists."""
     output: Storage
     show: Callable[[bytes], np.ndarray]
-    """Gives what is shown of a picture's file."""
+    """Converts a source picture's file to the image that is shown."""
 
     def look(self, frame: str) -> ThumbnailPair | None:
-        """Read and decode a frame; nothing where it cannot be read."""
+        """Read and decode a frame and its source; return None if the frame cannot be read."""
         try:
             result = decode_color(self.output.read(f"frames/{stem(frame)}.png"))
         except (OSError, ValueError):
@@ -66,12 +66,12 @@ class ThumbnailGallery:
 
 
 def _fit(size: tuple[int, ...], other: tuple[int, ...]) -> bool:
-    """Whether two sizes have one aspect, to a pixel or two."""
+    """Return whether two sizes have the same aspect ratio, within one or two pixels."""
     return abs(size[0] * other[1] - size[1] * other[0]) <= 2 * max(*size, *other)
 
 
 def show_as_is(data: bytes) -> Frame | Line:
-    """Decode a picture; one without colour is grey."""
+    """Decode a picture; return a single channel if it has no colour."""
     image = decode_color(data)
     gray = image[..., 0]
     if np.array_equal(gray, image[..., 1]) and np.array_equal(gray, image[..., 2]):
@@ -80,10 +80,10 @@ def show_as_is(data: bytes) -> Frame | Line:
 
 
 def choose(rows: pa.Table, most: int) -> list[str]:
-    """Choose up to `most` finished frames: every shot one, then every shot a second, ...
+    """Choose up to `most` finished frames: one of every shot, then a second of every shot, ...
 
-    Of a shot retakes come first, and otherwise an even choice. Held frames show nothing new, so
-    only those that were made for themselves are chosen.
+    Within a shot, retakes are chosen first, then frames at even distances. Held frames are never
+    chosen, because they repeat others. Returns names in film order.
     """
     columns = (rows[name].to_pylist() for name in ("shot", "status", "retake", "frame"))
     frames = list(zip(*columns, strict=True))
@@ -92,7 +92,7 @@ def choose(rows: pa.Table, most: int) -> list[str]:
         for place, (_, shot) in enumerate(groupby(frames, key=itemgetter(0)))
         for turn, frame in enumerate(_in_turn(shot))
     ]
-    # Where not every shot gets one, those that do are evenly spread.
+    # If there are more shots than `most`, the chosen shots are evenly spread.
     places = {place: order for order, place in enumerate(spread(sorted({t[1] for t in turns})))}
     turns.sort(key=lambda turn: (turn[0], places[turn[1]]))
     chosen = {frame for _, _, frame in turns[:most]}
@@ -106,26 +106,26 @@ def _in_turn(shot: Iterable[tuple[str, str, str | None, str]]) -> list[str]:
 
 
 def spread(items: Sequence[T]) -> list[T]:
-    """Give items in an order of which every beginning is evenly spread over them."""
-    # Numbers with their bits reversed.
+    """Return items in an order in which every prefix is spread evenly over all of them."""
+    # Sort by index with its bits reversed.
     return [items[place] for place in sorted(range(len(items)), key=lambda n: f"{n:032b}"[::-1])]
 
 
 def read_previews(
     gallery: ThumbnailGallery, frames: Sequence[str], encode: Callable[[ThumbnailPair], T]
 ) -> Iterator[T]:
-    """Read frames and make something of them, on all CPUs; those that cannot be read are left out.
+    """Read and encode frames in threads; yield the results in order, without unreadable frames.
 
     Args:
-        gallery: Where they are.
-        frames: Their names.
-        encode: What is made of each.
+        gallery: Locations of the pictures.
+        frames: Names of the frames.
+        encode: Called on each decoded frame.
     """
 
     def look(frame: str) -> T | None:
         preview = gallery.look(frame)
         return None if preview is None else encode(preview)
 
-    # Decoders change the filters of warnings for a moment: threads would leave them changed.
+    # Decoders change warning filters temporarily, which is not thread-safe: restore them here.
     with warnings.catch_warnings(), ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as pool:
         yield from (made for made in pool.map(look, frames) if made is not None)

@@ -1,4 +1,4 @@
-"""How many workers a film gets, from what the cluster has."""
+"""Numbers of workers for a film, derived from the resources of the cluster."""
 
 import math
 import re
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class WorkerBounds:
-    """Least and most workers of a pool."""
+    """Minimum and maximum number of workers in a pool."""
 
     least: int
     most: int
 
     @classmethod
     def parse(cls, text: str) -> "WorkerBounds":
-        """Read `MIN:MAX` or a single number.
+        """Parse `MIN:MAX` or a single number.
 
         Raises:
             ValueError: it is neither, or 1 <= MIN <= MAX does not hold.
@@ -30,12 +30,12 @@ class WorkerBounds:
 
 @dataclass(frozen=True)
 class WorkerPools:
-    """Workers of a run; each of them reserves one CPU."""
+    """Worker pools of a run; each worker reserves one CPU."""
 
     networks: WorkerBounds
-    """Those with a network: one on each GPU, or on each CPU where there is no GPU."""
+    """Network workers: one on each GPU or, without GPUs, on each CPU."""
     pixels: WorkerBounds | None
-    """Those that read, compose and write beside GPUs; without them a network's worker does."""
+    """Pixel tasks, which read, compose and write beside GPUs; None: network workers do that."""
 
 
 def plan_workers(
@@ -44,22 +44,22 @@ def plan_workers(
     networks: WorkerBounds | None = None,
     pixels: WorkerBounds | None = None,
 ) -> WorkerPools:
-    """Share a cluster between networks and pixels so that both always fit.
+    """Divide a cluster between network workers and pixel tasks so that both always fit.
 
     Args:
         resources: CPUs and GPUs that the cluster has or may grow to.
-        pictures: Distinct pictures to make frames of.
-        networks: Bounds that the user wants for the networks, or None.
-        pixels: The same for the tasks that read, compose and write beside GPUs.
+        pictures: Number of distinct pictures to process.
+        networks: The user's bounds for network workers, or None.
+        pixels: The user's bounds for pixel tasks, or None.
 
     Raises:
-        ValueError: the least number of workers cannot be placed.
+        ValueError: the minimum numbers do not fit, or pixel tasks are wanted without a GPU.
     """
     cpus, gpus = int(resources.get("CPU", 0)), int(resources.get("GPU", 0))
     room = min(gpus, cpus - 1) if gpus else cpus
     if networks is None:
-        # They join one after another: the first frame waits for one start, not for all, nor for
-        # GPUs that a growing cluster has yet to bring.
+        # At least one, not all at once: the first frame waits for one network to start, and not for
+        # GPUs that an autoscaling cluster has yet to add.
         networks = WorkerBounds(1, max(1, min(room, math.ceil(pictures / 4))))
     if networks.least > room:
         what = f"{gpus} GPUs and {cpus} CPUs" if gpus else f"{cpus} CPUs and no GPU"

@@ -1,4 +1,4 @@
-"""A small animated film drawn by code (lines, colours, hints), for demo, tests and benchmarks."""
+"""Sample film drawn by code (line drawings, colours, hints), for demo, tests and benchmarks."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from lineart.sample_film.scenes import FRAMES_PER_SECOND, SHOTS, Scene
 
 @dataclass(frozen=True)
 class SampleFrame:
-    """One frame of the sample film.
+    """Frame of the sample film.
 
-    `number` counts from 1 in its shot. `hint` stands on key frames and holds until the next one
-    in the shot.
+    `number` counts from 1 in its shot. `hint` is set on the first frame for which it holds, and
+    holds until the next one in the shot.
     """
 
     shot: str
@@ -32,15 +32,15 @@ def sample_film(
     hold: int | None = None,
     seed: int = 0,
 ) -> Iterator[SampleFrame]:
-    """Draw the film: a girl walks past a village, sits at a window with her cat; a dragon flies.
+    """Yield the film: a girl walks past a village and sits with her cat; a dragon flies.
 
-    A drawing depends on (seed, size, shot, moment) alone. Held frames share their arrays.
+    A drawing depends only on seed, size, shot and time. Held frames share their arrays.
 
     Args:
-        size: Height and width; the stage of 16:9 covers the picture, what is outside is cut.
-        frames_per_shot: Length of each of the three shots.
-        hold: Frames that a drawing is shown; None lets the shots have their own: 2, 3 and 1.
-        seed: Chooses colours, houses, clouds and the moment at which the shots begin.
+        size: Height and width in pixels; the 16:9 stage covers the picture and is cropped to it.
+        frames_per_shot: Number of frames of each of the three shots.
+        hold: Number of frames for which a drawing is shown; None: 2, 3 and 1 in the three shots.
+        seed: Determines colours, houses, clouds and the start time of the shots' motion.
 
     Raises:
         ValueError: A size, `frames_per_shot` or `hold` is not positive, or `seed` is negative.
@@ -65,7 +65,7 @@ def _frames(size: Size, frames_per_shot: int, hold: int | None, seed: int) -> It
 def _draw_group(
     shot: Scene, numbers: range, timing: int, size: Size, seed: int
 ) -> Iterator[SampleFrame]:
-    """Draw the frames that one hint image serves; it stands on the first."""
+    """Draw the frames that share a hint picture, which is set on the first."""
     starts = numbers[::timing]
     drawings = [shot.draw(size, (start - 1) / FRAMES_PER_SECOND, seed) for start in starts]
     rng = np.random.default_rng((seed, SHOTS.index(shot), numbers[0]))

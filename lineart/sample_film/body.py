@@ -1,4 +1,4 @@
-"""The girl's neck and shoulders in the close shot."""
+"""Neck and shoulders of the girl in the shot at the window."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from lineart.sample_film.head import HeadColors, skin_shadow
 
 
 def draw_bust(canvas: Canvas, place: Placement, look: HeadColors) -> None:
-    """Draw neck, shoulders and sweater below a head at `place`."""
+    """Draw neck, shoulders and sweater below a head at `place`, in units of the head's radius."""
     neck = place(tube([(0, 0.9), (0, 2.0)], [0.34, 0.33, 0.42]))
     canvas.fill(neck, look.skin)
     canvas.outline(neck, 3.4)

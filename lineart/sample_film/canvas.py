@@ -1,4 +1,4 @@
-"""A canvas that keeps ink and paint apart, and its colours."""
+"""Canvas with separate layers for ink and flat colour; colour helpers."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ from lineart.sample_film.curves import (
 )
 
 Color = tuple[int, int, int]
-"""sRGB, 0..255."""
+"""Red, green and blue in sRGB, 0..255."""
 
 
 INK: Color = (44, 30, 42)
@@ -38,27 +38,27 @@ _FINEST_STROKE_PX = 0.135
 
 
 def paint(code: int) -> Color:
-    """Give the colour of a hexadecimal code such as 0xF2C9A5."""
+    """Return the colour of a hexadecimal code such as 0xF2C9A5."""
     return code >> 16 & 255, code >> 8 & 255, code & 255
 
 
 def shadow_of(color: Color, strength: Number = 1.0) -> Color:
-    """Give the cool, darker tone that a cel painter puts on the side away from the light."""
+    """Return the darker, cooler cel-shading tone of a colour; `strength` 0 leaves it unchanged."""
     factors = 1 - strength * (1 - np.array([0.80, 0.72, 0.82]))
     red, green, blue = (int(value) for value in np.round(np.array(color) * factors))
     return red, green, blue
 
 
 def mixed(one: Color, two: Color, share: Number = 0.5) -> Color:
-    """Give the colour between two, `share` of the way to the second."""
+    """Return the linear mix of two colours; `share` 0..1 is that of the second."""
     red, green, blue = (round(a + (b - a) * share) for a, b in zip(one, two, strict=True))
     return red, green, blue
 
 
 class Canvas:
-    """A picture being drawn: flat paint and, apart from it, ink.
+    """Picture being drawn, with separate layers for flat colour and ink.
 
-    A fill covers the ink below it, so what stands in front hides the lines behind.
+    A fill erases the ink below it, so that objects in front hide the lines behind them.
     """
 
     flat: Frame
@@ -72,18 +72,18 @@ class Canvas:
         left = (width - STAGE_WIDTH * self.scale) / 2
         top = (height - STAGE_HEIGHT * self.scale) / 2
         self._origin = np.array([left, top])
-        # The hand's unrest: every drawing has its own line weights.
+        # Random variation of line weights, different in every drawing.
         self._hand = np.random.default_rng(seed)
         self._weight = 1.0
 
     def finer(self, weight: Number) -> "Canvas":
-        """Give the same canvas with a finer pen, for what is far away."""
+        """Return the same canvas with line widths scaled by `weight`, for distant objects."""
         other = copy(self)
         other._weight = self._weight * weight
         return other
 
     def painted(self) -> Frame:
-        """Give the finished picture: the flat paint with the lines on it."""
+        """Return the coloured picture: flat colour with the lines in ink colour on top."""
         ink = cv2.cvtColor(self.ink, cv2.COLOR_GRAY2RGB)
         ramp = 255.0 - np.arange(256)[:, None]
         table = np.round(ramp * np.array(INK) / 255).astype(np.uint8)[None]
@@ -91,13 +91,13 @@ class Canvas:
         return np.asarray(cv2.add(lit, cv2.LUT(ink, table)))
 
     def fill(self, outline: Controls, color: Color) -> None:
-        """Paint a shape and hide the lines behind it."""
+        """Fill a shape with a colour and erase the lines inside it."""
         corner = self._fixed(self._pixels(outline))
         _fill_polygon(self.flat, corner, color)
         _fill_polygon(self.ink, corner, 255)
 
     def tone(self, outline: Controls, color: Color) -> None:
-        """Paint a shape and leave the lines."""
+        """Fill a shape with a colour and keep the lines."""
         _fill_polygon(self.flat, self._fixed(self._pixels(outline)), color)
 
     def blacken(self, outline: Controls) -> None:
@@ -107,15 +107,16 @@ class Canvas:
     def stroke(
         self, line: Controls, width: Number = 3.4, *, taper: tuple[Number, Number] = (0.35, 0.35)
     ) -> None:
-        """Draw a pen stroke that swells from its start and thins to its end.
+        """Draw an ink stroke that widens from its start and thins towards its end.
 
         Args:
-            line: Sampled curve.
-            width: Full width on the stage; strokes too fine for a small picture are left out.
-            taper: Share of the length over which the pen comes down and lifts off.
+            line: Sampled curve; at most three points are taken as control points.
+            width: Full width in stage units; strokes below 0.135 pixels are left out.
+            taper: Shares of the length over which the stroke widens at the start and thins at the
+                end.
         """
         width_px = width * self._weight * self.scale
-        # A small picture has no room for the finest strokes.
+        # Too fine for a picture of this size.
         if width_px < _FINEST_STROKE_PX:
             return
         center = self._pixels(line if len(line) > 3 else curve(line))
@@ -133,14 +134,15 @@ class Canvas:
         width: Number = 3.4,
         gaps: Sequence[tuple[Number, Number]] = (),
     ) -> Points:
-        """Paint a closed curve and ink its outline.
+        """Fill a closed curve and draw its outline.
 
         Args:
             controls: Control points of the outline.
             color: Flat colour.
-            corners: Control points that stay sharp.
-            width: Line width on the stage; 0 leaves the outline out.
-            gaps: Stretches of the outline without ink, as pairs of positions counted in controls.
+            corners: Indices of control points that are sharp corners.
+            width: Line width in stage units; 0 draws no outline.
+            gaps: Sections of the outline without ink: (start, end) in control point indices, which
+                may be fractional.
 
         Returns:
             The sampled outline.
@@ -154,9 +156,9 @@ class Canvas:
     def outline(
         self, outline: Points, width: Number = 3.4, *, gaps: Sequence[tuple[Number, Number]] = ()
     ) -> None:
-        """Ink a closed outline except its gaps, given as pairs of sample positions."""
+        """Draw a closed outline in ink, except `gaps` given as (start, end) in sample indices."""
         count = len(outline)
-        # A closed line starts where the pen came down and ends a little past it.
+        # Without gaps, the stroke ends one sample past its start, to close the outline.
         starts = [round(end) for _, end in gaps] or [0]
         ends = [round(start) for start, _ in gaps[1:]] + [
             round(gaps[0][0]) + count if gaps else count + 1
@@ -168,7 +170,7 @@ class Canvas:
 
     @contextmanager
     def inside(self, outline: Controls) -> Iterator["Canvas"]:
-        """Give a canvas whose drawing shows only inside `outline`."""
+        """Yield a canvas that is copied back only inside `outline`, at the end of the block."""
         pixels = self._pixels(outline)
         height, width = self.ink.shape
         low = np.clip(np.floor(pixels.min(axis=0)).astype(int) - 2, 0, [width, height])
@@ -194,7 +196,7 @@ class Canvas:
         return np.round(pixels * (1 << _SUBPIXEL_BITS)).astype(np.int32)
 
     def _pressure(self, line: Points, taper: tuple[Number, Number]) -> np.ndarray:
-        """Give the share of the full width at every point of a stroke."""
+        """Return the stroke's width at every point, relative to its full width."""
         position = np.linspace(0, 1, len(line))
         attack = np.clip(position / max(taper[0], 1e-6), 0, 1)
         release = np.clip((1 - position) / max(taper[1], 1e-6), 0, 1)
@@ -207,7 +209,7 @@ class Canvas:
 def _fill_polygon(
     image: UInt8[np.ndarray, "H W *C"], corner: np.ndarray, color: Color | int
 ) -> None:
-    # A part outside the picture has no pixels; OpenCV refuses those.
+    # OpenCV rejects empty arrays: canvases of parts outside the picture.
     if image.size:
         cv2.fillPoly(image, [corner], color, cv2.LINE_AA, _SUBPIXEL_BITS)
 
@@ -215,7 +217,7 @@ def _fill_polygon(
 def _blend(
     top: UInt8[np.ndarray, "H W *C"], below: UInt8[np.ndarray, "H W *C"], mask: Line
 ) -> UInt8[np.ndarray, "H W *C"]:
-    """Lay `top` over `below` where `mask` is 255; flat paint stays exact."""
+    """Blend `top` over `below` by `mask`, 0..255; where it is 0 or 255, values stay exact."""
     if top.ndim == 3:
         mask = cv2.cvtColor(mask, cv2.COLOR_GRAY2RGB)
     upper = cv2.multiply(top, mask, scale=1 / 255)

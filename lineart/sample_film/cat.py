@@ -1,4 +1,4 @@
-"""A cat that sits and swings its tail."""
+"""Sitting cat that swings its tail."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ WHITE = paint(0xFFF8EE)
 
 
 def draw_cat(canvas: Canvas, place: Placement, time_s: Number, fur: Color) -> None:
-    """Draw a sitting cat seen from the front; its feet stand at the place's origin."""
+    """Draw a sitting cat seen from the front; its feet are at the origin of `place`."""
     reach = np.linspace(0, 1, 6)
     swing = np.sin(2.4 * time_s - 2.2 * reach) * reach
     tail = np.stack(

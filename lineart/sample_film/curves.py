@@ -1,6 +1,6 @@
-"""Curves on the stage: through control points, around limbs, moved and turned.
+"""Geometry of the sample film: smooth curves, outlines of limbs, placement on the stage.
 
-The stage has 1920 x 1080 units and covers the picture whatever its size.
+The stage has 1920 x 1080 units and is scaled to cover a picture of any size.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ Number = int | float
 
 
 Points = Float64[np.ndarray, "_ 2"]
-"""Stage coordinates, x to the right and y down."""
+"""Stage coordinates: x to the right, y down."""
 
 
 Controls = Points | Sequence[Sequence[Number] | Float64[np.ndarray, " 2"]]
@@ -26,14 +26,14 @@ SAMPLES = 8
 
 
 def points(controls: Controls) -> Points:
-    """Give control points as an array."""
+    """Return control points as an array."""
     return np.asarray(controls, np.float64).reshape(-1, 2)
 
 
 def curve(
     controls: Controls, *, closed: bool = False, corners: Sequence[int] = (), samples: int = SAMPLES
 ) -> Points:
-    """Sample a smooth curve through control points, `samples` to a segment; `corners` stay sharp.
+    """Sample a smooth curve through control points, `samples` per segment; `corners` stay sharp.
 
     Source:
         Catmull, Rom, "A class of local interpolating splines", 1974; tangents by chord length.
@@ -63,7 +63,7 @@ def curve(
 
 
 def _sharpen(leave: Points, arrive: Points, ahead: Points, corners: np.ndarray) -> None:
-    """Free the two tangents of each corner, so that the curve leaves and arrives without a bend."""
+    """Set the two tangents of each corner independently, in place, for a sharp bend there."""
     behind = np.roll(ahead, 1, axis=0)
     leave[corners], arrive[corners] = ahead[corners], behind[corners]
     following, preceding = (corners + 1) % len(ahead), corners - 1
@@ -73,12 +73,12 @@ def _sharpen(leave: Points, arrive: Points, ahead: Points, corners: np.ndarray) 
 
 
 def moved(line: Points, x: Number, y: Number) -> Points:
-    """Move points by `x` and `y`."""
+    """Return the points moved by `x` and `y`."""
     return line + np.array([x, y], np.float64)
 
 
 def tube(spine: Controls, half_widths: Sequence[Number], samples: int = SAMPLES) -> Points:
-    """Give the outline of a limb along `spine`: one side down, the other side back."""
+    """Return the outline of a limb along `spine`: one side forward, the other side back."""
     center = curve(spine, samples=samples)
     knots = np.linspace(0, 1, len(half_widths))
     half = np.interp(np.linspace(0, 1, len(center)), knots, half_widths)
@@ -87,14 +87,14 @@ def tube(spine: Controls, half_widths: Sequence[Number], samples: int = SAMPLES)
 
 
 def ellipse(x: Number, y: Number, radius_x: Number, radius_y: Number, turn: Number = 0.0) -> Points:
-    """Give the outline of an ellipse turned by `turn` radians."""
+    """Return the outline of an ellipse turned by `turn` radians."""
     angle = np.linspace(0, 2 * np.pi, 28 if radius_x < 60 else 72, endpoint=False)
     round_trip = np.stack([radius_x * np.cos(angle), radius_y * np.sin(angle)], axis=1)
     return Placement(x, y, 1.0, turn)(round_trip)
 
 
 def normals(line: Points) -> Points:
-    """Give the unit normal at every point of an open line."""
+    """Return the unit normal at every point of an open line."""
     tangent = np.empty_like(line)
     tangent[1:-1] = line[2:] - line[:-2]
     tangent[0], tangent[-1] = line[1] - line[0], line[-1] - line[-2]
@@ -104,7 +104,7 @@ def normals(line: Points) -> Points:
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a part stands on the stage: position, scale and turn in radians."""
+    """Placement of a part on the stage: position, scale and rotation in radians, clockwise."""
 
     x: Number
     y: Number
@@ -112,12 +112,12 @@ class Placement:
     turn: Number = 0.0
 
     def __call__(self, controls: Controls) -> Points:
-        """Move the part's own coordinates to the stage."""
+        """Transform the part's own coordinates to stage coordinates."""
         cosine, sine = np.cos(self.turn) * self.scale, np.sin(self.turn) * self.scale
         rotation = np.array([[cosine, sine], [-sine, cosine]])
         return moved(points(controls) @ rotation, self.x, self.y)
 
     def joint(self, x: Number, y: Number, turn: Number = 0.0) -> "Placement":
-        """Give the place of a part that hangs on this one at (x, y), turned by `turn`."""
+        """Return the placement of a part attached at (x, y) of this one and turned by `turn`."""
         at = self([(x, y)])[0]
         return Placement(float(at[0]), float(at[1]), self.scale, self.turn + turn)

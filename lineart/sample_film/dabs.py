@@ -1,4 +1,4 @@
-"""Hints as an artist gives them: small dabs and short strokes of flat colour inside each region."""
+"""Hints for the sample film, like an artist's: dabs and strokes of flat colour in regions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,20 +13,24 @@ from lineart.sample_film.canvas import Canvas
 from lineart.sample_film.curves import Number
 
 MAX_REGIONS = 110
-"""Regions that get a dab; every colour's largest comes first, then its second, then the others."""
+"""Maximum number of regions with a dab: each colour's largest first, then its second, the rest."""
 
 EXTRA_DABS = 60
-"""Further dabs, spread over the same regions by the root of their area."""
+"""Further dabs in these regions, in proportion to the square root of their area."""
 
 LENGTHS = (40, 30, 30, 20, 20, 12, 12, 6, 6, 3)
-"""Lengths of a stroke that are tried, over its half width."""
+"""Stroke lengths to try in turn, in half widths of the stroke."""
 
 _LEAST_PIXELS = 3
 
 
 @dataclass(frozen=True)
 class _Regions:
-    """Flat regions on a grid of every `step`-th pixel; the distance to their border in pixels."""
+    """Flat regions on a grid of every `step`-th pixel.
+
+    `boxes` holds left, top, width, height and area in grid cells; `distance` is that to the border
+    in pixels.
+    """
 
     step: int
     labels: Int32[np.ndarray, "H W"]
@@ -35,9 +39,9 @@ class _Regions:
 
 
 def give_hints(drawings: Sequence[Canvas], rng: np.random.Generator) -> Hint:
-    """Dab the flat colours of regions where all `drawings` agree, so that the dabs hold for each.
+    """Return hints that hold for all `drawings`: dabs of flat colour where the drawings agree.
 
-    A dab never touches a line, and the paint under it is of one colour in every drawing.
+    A dab never touches a line, and the colour under it is the same in every drawing.
     """
     first = drawings[0]
     hint = no_hints(first.ink.shape[:2])
@@ -48,7 +52,7 @@ def give_hints(drawings: Sequence[Canvas], rng: np.random.Generator) -> Hint:
         rows, columns = slice(top, top + height), slice(left, left + width)
         reach = np.where(regions.labels[rows, columns] == label, regions.distance[rows, columns], 0)
         dabs: list[tuple[int, int]] = []
-        # The first dab sits well inside; the others go where none is near.
+        # The first dab is well inside the region, the others far from earlier ones.
         for share in (0.7, *(0.3,) * (count - 1)):
             row, column = _far_from(dabs, np.argwhere(reach >= share * reach.max()), rng)
             dabs.append((row, column))
@@ -60,7 +64,7 @@ def give_hints(drawings: Sequence[Canvas], rng: np.random.Generator) -> Hint:
 def _far_from(
     dabs: Sequence[tuple[int, int]], places: Int[np.ndarray, "N 2"], rng: np.random.Generator
 ) -> tuple[int, int]:
-    """Choose of a few random places the one that is farthest from all dabs."""
+    """Return that of 16 random `places` which is farthest from its nearest dab."""
     some = rng.choice(places, size=16)
     apart = [np.abs(some - np.array(dab)).sum(axis=1) for dab in dabs]
     row, column = some[np.min(apart, axis=0).argmax()] if apart else some[0]
@@ -68,7 +72,7 @@ def _far_from(
 
 
 def _steady(drawings: Sequence[Canvas]) -> Line:
-    """Give 255 where no line is near and the paint is flat and the same in all drawings."""
+    """Return 255 where the drawings have no ink and one flat, equal colour; else 0."""
     kernel = np.ones((3, 3), np.uint8)
     unrest = np.zeros_like(drawings[0].flat)
     paper = drawings[0].ink
@@ -82,7 +86,7 @@ def _steady(drawings: Sequence[Canvas]) -> Line:
 
 def _find_regions(steady: Line, step: int) -> _Regions:
     grid = np.ascontiguousarray(cv2.erode(steady, np.ones((step, step), np.uint8))[::step, ::step])
-    # The picture's edge bounds a region too.
+    # The picture's edge is a border, too.
     grid[0], grid[-1], grid[:, 0], grid[:, -1] = 0, 0, 0, 0
     distance = cv2.distanceTransform(grid, cv2.DIST_L2, 3) * np.float32(step)
     _, labels, boxes, _ = cv2.connectedComponentsWithStats(grid, connectivity=4)
@@ -90,7 +94,7 @@ def _find_regions(steady: Line, step: int) -> _Regions:
 
 
 def _choose(regions: _Regions, drawing: Canvas) -> tuple[list[int], list[int]]:
-    """Give the regions to dab and the number of dabs for each."""
+    """Return the regions to dab and the number of dabs for each."""
     areas = regions.boxes[:, cv2.CC_STAT_AREA]
     by_area = [int(k) for k in np.argsort(-areas, kind="stable") if k and areas[k] >= _LEAST_PIXELS]
     paint = drawing.flat[:: regions.step, :: regions.step]
@@ -112,12 +116,12 @@ def _choose(regions: _Regions, drawing: Canvas) -> tuple[list[int], list[int]]:
 def _dab(
     hint: Hint, drawing: Canvas, regions: _Regions, at: tuple[int, int], rng: np.random.Generator
 ) -> None:
-    """Paint one dab or, where there is room, a short stroke."""
+    """Draw a dab or, if there is room, a stroke into `hint`."""
     x, y = at
     room = float(regions.distance[y // regions.step, x // regions.step]) - regions.step
     radius = max(0, round(min(rng.uniform(4, 9) * drawing.scale, 0.8 * room - 1)))
     color = (*(int(value) for value in drawing.flat[y, x]), 255)
-    # The longest stroke that fits: large surfaces are brushed over, small ones dabbed.
+    # Draw the longest stroke that fits in a random direction, else a dab.
     for length in LENGTHS:
         direction = rng.uniform(0, 2 * np.pi)
         tip = (
@@ -133,7 +137,7 @@ def _dab(
 def _has_room(
     regions: _Regions, start: tuple[int, int], end: tuple[int, int], room_px: Number
 ) -> bool:
-    """Tell whether a stroke stays inside its region with `room_px` to spare."""
+    """Return whether a stroke stays inside its region, `room_px` away from its border."""
     way = np.linspace(start, end, 40).round().astype(int) // regions.step
     height, width = regions.labels.shape
     if (way < 0).any() or (way >= [width, height]).any():

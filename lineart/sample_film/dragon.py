@@ -1,4 +1,4 @@
-"""A small dragon in flight."""
+"""Small dragon in flight."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from lineart.sample_film.wings import Scales, draw_wing
 
 
 def _spine(time_s: Number) -> Points:
-    """Give the dragon's back from neck to tail tip, a wave running backwards."""
+    """Return the dragon's spine from neck to tail tip, with a wave that runs backwards."""
     x = np.array([250.0, 190, 110, 0, -110, -210, -310, -405, -490])
     y = np.array([-150.0, -92, -34, 0, 14, 20, 10, -10, -26])
     behind = np.clip((110 - x) / 600, 0, 1)

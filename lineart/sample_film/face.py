@@ -1,4 +1,4 @@
-"""The girl's face: outline, eyes, nose and mouth."""
+"""Face of the girl: outline, eyes, nose and mouth."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ from lineart.sample_film.head import Head, HeadColors, face_outline, fringe, ski
 
 
 def draw_face(canvas: Canvas, head: Head, look: HeadColors) -> None:
-    """Draw face, eyes, nose and mouth; the fringe comes later."""
+    """Draw face, eyes, nose and mouth, and the fringe's shadow but not the fringe."""
     controls = face_outline(head)
     outline = canvas.shape(controls, look.skin, width=head.width(3.8), gaps=[(9, 11.5)])
     shadow = skin_shadow(look)
@@ -70,7 +70,7 @@ def _draw_nose_and_mouth(canvas: Canvas, head: Head, look: HeadColors) -> None:
 
 
 def _draw_eye(canvas: Canvas, head: Head, look: HeadColors, side: int) -> None:
-    """Draw one eye; `side` is 1 for the one on the right of the picture."""
+    """Draw one eye; `side` is 1 for the one on the right of the picture, else -1."""
     narrow = np.cos(head.yaw + side * 0.45) / np.cos(0.45)
     center = (side * 0.43, 0.47, 0.62)
 
@@ -105,7 +105,7 @@ def _draw_eye(canvas: Canvas, head: Head, look: HeadColors, side: int) -> None:
 def _draw_iris(
     canvas: Canvas, head: Head, look: HeadColors, at: Callable[[Controls], Points], gaze: Number
 ) -> None:
-    """Draw iris, pupil and highlights inside the eye."""
+    """Draw iris, pupil and highlights of an eye."""
 
     def oval(x: Number, y: Number, radius_x: Number, radius_y: Number) -> Points:
         return at(ellipse(gaze + x, y, radius_x, radius_y))

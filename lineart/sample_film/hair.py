@@ -1,4 +1,4 @@
-"""The girl's long hair, behind the body and before the face."""
+"""Long hair of the girl: behind the body and in front of the face."""
 
 import numpy as np
 
@@ -40,7 +40,7 @@ def draw_back_hair(canvas: Canvas, head: Head, look: HeadColors) -> None:
 
 
 def _shade_back_hair(canvas: Canvas, head: Head, look: HeadColors, shift: Number) -> None:
-    """Light the outer locks of the back hair."""
+    """Paint the outer locks of the back hair in the lit colour."""
     low = head.length
     for side in (-1.0, 1.0):
         edge = [(0.74, -0.8), (0.82, 1.2), (0.70, low - 0.7), (0.86, low + 0.4), (1.5, low + 0.4)]
@@ -50,7 +50,7 @@ def _shade_back_hair(canvas: Canvas, head: Head, look: HeadColors, shift: Number
 
 
 def draw_front_hair(canvas: Canvas, head: Head, look: HeadColors) -> None:
-    """Draw fringe, crown and the two locks before the ears."""
+    """Draw fringe, crown and the two locks in front of the ears."""
     for side in (-1.0, 1.0):
         _draw_side_lock(canvas, head, look, side)
     stir = 0.025 * np.sin(head.sway + np.arange(21.0) / 2)
@@ -59,7 +59,7 @@ def draw_front_hair(canvas: Canvas, head: Head, look: HeadColors) -> None:
         for (x, y, z), s in zip(fringe(), stir, strict=True)
     ]
     edge = head.turned(stirred)
-    # On the far side of a turned head the locks hide each other; they never cross.
+    # On the far side of a turned head, locks overlap; keep their order from left to right.
     edge[:, 0] = np.maximum.accumulate(edge[:, 0])
     crown = [(1.13, 0.15), (1.14, -0.35), (0.93, -0.86), (0.46, -1.17), (0.0, -1.24)]
     rim = [*crown, *[(-x, y) for x, y in crown[-2::-1]]]
@@ -97,7 +97,7 @@ def draw_front_hair(canvas: Canvas, head: Head, look: HeadColors) -> None:
 
 
 def _shade_crown(canvas: Canvas, head: Head, look: HeadColors) -> None:
-    """Lay the shadow on the left and the band of light across the front hair."""
+    """Paint the shadow on the left and the band of highlights across the front hair."""
     shadow = shadow_of(look.hair, 0.9)
     side = [(-1.3, -1.0), (-0.95, -0.55), (-0.88, -0.1), (-0.98, 0.3), (-0.9, 0.8), (-1.4, 0.8)]
     canvas.tone(curve(head.place(side), closed=True, corners=(0, 5)), shadow)
@@ -114,7 +114,7 @@ def _shade_crown(canvas: Canvas, head: Head, look: HeadColors) -> None:
 
 
 def _shine(left: Number, right: Number) -> Depths:
-    """Give one piece of the band of light, between two strands."""
+    """Return the outline of one highlight of the band, between two strands."""
     x = np.array([left, left * 0.65 + right * 0.35, left * 0.3 + right * 0.7, right])
     arc = -0.60 + 0.30 * x**2
     depth = 0.9 * np.sqrt(1 - (x / 1.15) ** 2)
@@ -124,7 +124,7 @@ def _shine(left: Number, right: Number) -> Depths:
 
 
 def _draw_side_lock(canvas: Canvas, head: Head, look: HeadColors, side: Number) -> None:
-    """Draw the lock that falls before one ear."""
+    """Draw the lock in front of one ear; `side` is 1 for that on the right of the picture."""
     low = min(head.length - 0.6, 2.3)
     outer = [(1.10, 0.0), (1.13, 0.6), (1.10, 1.2), (1.02, low - 0.4)]
     inner = [(0.86, low - 0.7), (0.80, 1.1), (0.84, 0.6), (0.80, 0.1)]

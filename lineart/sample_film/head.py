@@ -1,6 +1,6 @@
-"""The girl: her colours, and where her head is and what it does.
+"""Head of the girl: colours, pose and outlines.
 
-A head turns by moving what is nearer to the viewer further, as a puppet of paper does.
+A head turns by parallax: points nearer to the viewer move further.
 """
 
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ from lineart.sample_film.canvas import Color, paint
 from lineart.sample_film.curves import Number, Placement, Points
 
 Depths = Sequence[Sequence[Number]]
-"""Head coordinates: x, y and z (towards the viewer); 1 = radius of the skull."""
+"""Head coordinates x, y and z (towards the viewer), in radii of the skull."""
 
 
 @dataclass(frozen=True)
 class HeadColors:
-    """Colours of a girl."""
+    """Colours of the girl."""
 
     skin: Color
     hair: Color
@@ -70,10 +70,11 @@ LOOKS = (
 
 @dataclass(frozen=True)
 class Head:
-    """Where the head is and what it does.
+    """Placement and pose of the head.
 
-    `yaw` turns to the viewer's right (radians), `eyes` runs from 0 (closed) to 1, `wind` blows the
-    hair back to the left, `sway` is the phase of the hair's swing.
+    `yaw` turns to the viewer's right (radians); `eyes` is 0 (closed) to 1 (open), `mouth` likewise;
+    `gaze` moves the irises to the right; `wind` blows the hair to the left; `sway` is the phase of
+    its swing (radians), and `length` is its length in radii of the skull.
     """
 
     place: Placement
@@ -86,16 +87,16 @@ class Head:
     length: Number = 3.0
 
     def turned(self, depths: Depths) -> Points:
-        """Turn points in depth and bring them to the stage."""
+        """Rotate points by `yaw` and return their stage coordinates."""
         x, y, z = np.asarray(depths, np.float64).T
         return self.place(np.stack([x * np.cos(self.yaw) + z * np.sin(self.yaw), y], axis=1))
 
     def width(self, stage_width: Number) -> float:
-        """Give a line width that follows the head's size, but slower."""
+        """Return a line width that grows with the head's scale to the power 0.45."""
         return float(stage_width * (self.place.scale / 200) ** 0.45)
 
     def blown(self, x: Number, y: Number, root: Number, lag: Number = 0.0) -> tuple[Number, Number]:
-        """Move a point of hanging hair by wind and sway; what hangs lower moves more and later."""
+        """Move a point of hanging hair by wind and sway; lower points move more and later."""
         drop = max(0.0, y - root)
         swing = 0.07 * drop**1.2 * np.sin(self.sway - 0.9 * drop - lag)
         back = self.wind * 0.34 * drop**1.25
@@ -104,7 +105,7 @@ class Head:
 
 
 def bulged(tips: Depths, amount: Number) -> list[Sequence[Number]]:
-    """Add a point to each side of a lock, so that tips (even) and valleys (odd) join in arcs."""
+    """Insert points between tips (even) and valleys (odd), so that the sides of locks are arcs."""
     rim = [tips[0]]
     for index, (one, two) in enumerate(pairwise(tips)):
         tip, valley = (one, two) if index % 2 == 0 else (two, one)
@@ -114,13 +115,13 @@ def bulged(tips: Depths, amount: Number) -> list[Sequence[Number]]:
 
 
 def skin_shadow(look: HeadColors) -> Color:
-    """Give the warm shadow of the skin."""
+    """Return the warm shadow colour of the skin."""
     red, green, blue = look.skin
     return round(red * 0.945), round(green * 0.80), round(blue * 0.78)
 
 
 def face_outline(head: Head) -> Points:
-    """Give the outline of the face, closed above under the hair."""
+    """Return control points of the face; the top is hidden by the hair."""
     half = [(0.92, 0.10, 0.05), (0.87, 0.52, 0.12), (0.63, 0.93, 0.28), (0.20, 1.20, 0.48)]
     right = head.turned(half)
     left = head.turned([(-x, y, z) for x, y, z in half])
@@ -130,7 +131,7 @@ def face_outline(head: Head) -> Points:
 
 
 def fringe() -> list[Sequence[Number]]:
-    """Give the lower edge of the front hair from left to right: tips and valleys in turn."""
+    """Return the lower edge of the front hair from left to right: tips and valleys in turn."""
     tips = [
         (-1.02, 0.66, 0.15),
         (-0.76, 0.02, 0.44),

@@ -1,4 +1,4 @@
-"""What landscapes are made of: sky, clouds, hills, trees and houses."""
+"""Parts of landscapes: sky, clouds, hills, trees and houses."""
 
 from dataclasses import dataclass
 
@@ -20,13 +20,13 @@ _MARGIN = 40.0
 
 
 def fill_band(canvas: Canvas, top: Number, color: Color) -> None:
-    """Paint everything below `top`."""
+    """Fill the stage below `top`."""
     low, left, right = STAGE_HEIGHT + _MARGIN, -_MARGIN, STAGE_WIDTH + _MARGIN
     canvas.fill([(left, top), (right, top), (right, low), (left, low)], color)
 
 
 def puff(width: Number, height: Number, lobes: int, seed: int) -> Points:
-    """Give the outline of a tree crown, arcs between sharp valleys, around the origin."""
+    """Return the outline of a tree crown around the origin: arcs between sharp valleys."""
     rng = np.random.default_rng(seed)
     angle = (np.arange(lobes) + rng.uniform(-0.22, 0.22, lobes)) * 2 * np.pi / lobes
     middle = (angle + np.append(angle[1:], angle[0] + 2 * np.pi)) / 2
@@ -53,7 +53,7 @@ def draw_cloud(
 
 
 def _cloud_rim(width: Number, height: Number, seed: int) -> Points:
-    """Give heaped arcs over a flat base, left to right and back, with the base at 0."""
+    """Return a cloud's outline: arcs from left to right, and back along a flat base at y = 0."""
     rng = np.random.default_rng(seed)
     joints = np.array([-0.5, -0.37, -0.18, 0.06, 0.24, 0.38, 0.5])
     joints[1:-1] += rng.uniform(-0.03, 0.03, 5)
@@ -73,7 +73,7 @@ def _cloud_rim(width: Number, height: Number, seed: int) -> Points:
 def draw_tree(
     canvas: Canvas, place: Placement, size: tuple[Number, Number], seed: int, leaf: Color
 ) -> None:
-    """Draw a round tree; its trunk stands at the place's origin."""
+    """Draw a round tree; the foot of its trunk is at the origin of `place`."""
     canvas = canvas.finer(place.scale**0.7)
     width, height = size
     trunk = [(-0.06, 0.0), (-0.035, -0.5), (0.035, -0.5), (0.06, 0.0)]
@@ -93,7 +93,7 @@ def draw_tree(
 
 
 def ridge(seed: int, base: Number, rise: Number, wavelength: Number, shift: Number = 0.0) -> Points:
-    """Give the skyline of a hill range that has slid `shift` to the left."""
+    """Return the skyline of a range of hills, moved to the left by `shift`."""
     rng = np.random.default_rng(seed)
     x = np.arange(-2 * _MARGIN, STAGE_WIDTH + 3 * _MARGIN, 16.0)
     phase = rng.uniform(0, 2 * np.pi, 4)
@@ -107,14 +107,14 @@ def ridge(seed: int, base: Number, rise: Number, wavelength: Number, shift: Numb
 
 
 def draw_hills(canvas: Canvas, skyline: Points, color: Color, width: Number = 3.0) -> None:
-    """Draw a range of hills down to the lower edge, with a lit crest."""
+    """Draw a range of hills down to the lower edge, with its skyline in ink."""
     foot = points([(STAGE_WIDTH + 100, STAGE_HEIGHT + 60), (-100, STAGE_HEIGHT + 60)])
     canvas.fill(np.concatenate([skyline, foot]), color)
     canvas.stroke(skyline, width, taper=(0.01, 0.01))
 
 
 def draw_house(canvas: Canvas, place: Placement, seed: int) -> None:
-    """Draw a house about 260 wide; the middle of its ground line is the place's origin."""
+    """Draw a house about 260 units wide; the middle of its base is at the origin of `place`."""
     canvas = canvas.finer(place.scale**0.7)
     rng = np.random.default_rng(seed)
     wall = paint(int(rng.choice([0xF6E3C5, 0xF2CDB4, 0xDCE4E0, 0xF7EAD8, 0xE8D3DC])))
@@ -178,7 +178,7 @@ def _draw_house_openings(canvas: Canvas, place: Placement, half: Number, eaves: 
 
 @dataclass(frozen=True)
 class Daylight:
-    """Colours of an open landscape, from far to near."""
+    """Colours of a landscape, from far to near."""
 
     sky: tuple[Color, Color, Color]
     cloud: Color
@@ -227,7 +227,7 @@ DUSK = Daylight(
 
 
 def draw_sky(canvas: Canvas, light: Daylight, horizon: Number) -> None:
-    """Draw three bands of sky with wavy borders."""
+    """Draw the sky in three bands with wavy borders."""
     fill_band(canvas, -_MARGIN, light.sky[0])
     x = np.arange(-100.0, STAGE_WIDTH + 140, 40)
     for share, color in ((0.45, light.sky[1]), (0.76, light.sky[2])):

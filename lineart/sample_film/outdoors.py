@@ -1,4 +1,4 @@
-"""The road past the village and the valley seen from the air; both drift by."""
+"""Scrolling backgrounds: the road past the village, and the valley seen from the air."""
 
 import numpy as np
 
@@ -26,14 +26,14 @@ from lineart.sample_film.landscape import (
 
 
 def _passing(shift: Number, spacing: Number, reach: Number) -> list[tuple[int, float]]:
-    """Give number and position of the things in view, one every `spacing`, slid by `shift`."""
+    """Return index and x of the objects in view, one per `spacing`, moved left by `shift`."""
     first = int(np.floor((shift - reach) / spacing))
     last = int(np.ceil((shift + STAGE_WIDTH + reach) / spacing))
     return [(index, index * spacing - shift) for index in range(first, last + 1)]
 
 
 def draw_road(canvas: Canvas, travelled: Number, light: Daylight, seed: int) -> None:
-    """Draw the road past the village; what is nearer slides faster by `travelled`."""
+    """Draw the road past the village, scrolled by `travelled`; far layers scroll more slowly."""
     draw_sky(canvas, light, 640)
     for index, x in _passing(0.04 * travelled, 620, 400):
         y = 130 + 90 * ((index * 37 + seed) % 5) / 4
@@ -101,7 +101,7 @@ def _draw_pavement(canvas: Canvas, travelled: Number) -> None:
 
 
 def draw_valley(canvas: Canvas, travelled: Number, light: Daylight, seed: int) -> None:
-    """Draw the valley seen from the air, drifting by under the flight."""
+    """Draw the valley seen from the air, scrolled by `travelled`; far layers scroll more slowly."""
     draw_sky(canvas, light, 760)
     sun = ellipse(1450, 360, 120, 120)
     canvas.tone(ellipse(1450, 360, 178, 178), mixed(light.sun, light.sky[1]))
@@ -120,7 +120,7 @@ def draw_valley(canvas: Canvas, travelled: Number, light: Daylight, seed: int) -
 def _draw_meadow(
     canvas: Canvas, skyline: Points, travelled: Number, light: Daylight, seed: int
 ) -> None:
-    """Draw the nearest hill with its river, trees and houses."""
+    """Draw the nearest hills with rivers, trees and houses."""
     shift = 0.62 * travelled
 
     def ground(x: Number) -> float:

@@ -1,4 +1,4 @@
-"""The room at dusk: window, curtain, shelf and plant."""
+"""Room at dusk: window, curtain, shelf and plant."""
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from lineart.sample_film.landscape import (
 
 
 def draw_room(canvas: Canvas, light: Daylight, seed: int) -> None:
-    """Draw the room: wall, window on the evening, curtain, shelf and plant."""
+    """Draw the room: wall, window with an evening view, curtain, shelf and plant."""
     wall, trim = paint(0xE7CDB4), paint(0xF7ECDC)
     fill_band(canvas, -_MARGIN, wall)
     canvas.tone([(1180, -40), (1990, -40), (1990, 1130), (1380, 1130)], shadow_of(wall, 0.35))
@@ -46,7 +46,7 @@ def draw_room(canvas: Canvas, light: Daylight, seed: int) -> None:
 
 
 def _draw_view(canvas: Canvas, light: Daylight, seed: int) -> None:
-    """Draw what is seen through the window."""
+    """Draw the view through the window."""
     draw_sky(canvas, light, 640)
     sun = ellipse(690, 430, 74, 74)
     canvas.fill(sun, light.sun)

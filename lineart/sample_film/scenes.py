@@ -1,4 +1,4 @@
-"""The shots: what stands where, what moves, and on how many frames a drawing is held."""
+"""Shots of the sample film: layout, motion and timing of each."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,10 +26,10 @@ FRAMES_PER_SECOND = 24
 
 @dataclass(frozen=True)
 class Scene:
-    """One shot: its name, its timing, and the function that draws it at a moment.
+    """Shot: its name, timing and drawing function.
 
-    `hold` is the number of frames a drawing is shown; `drawings_per_hint` the number of drawings
-    that one hint image serves.
+    `hold` is the number of frames for which a drawing is shown, `drawings_per_hint` the number of
+    drawings that share a hint picture. `draw` takes size, time in seconds and seed.
     """
 
     name: str
@@ -39,10 +39,10 @@ class Scene:
 
 
 def draw_walk(size: Size, time_s: Number, seed: int) -> Canvas:
-    """Draw the girl walking past the village; the camera travels with her."""
+    """Draw the girl walking past the village; the camera moves with her."""
     canvas = Canvas(size, (seed, 1, round(time_s * 1000)))
     cycle = time_s + 0.08 + 0.137 * seed
-    # In one cycle a planted foot slides back two strides in the share of the cycle it stands.
+    # Speed of a planted foot: two strides back in the stance's share of a cycle of 1 s.
     travelled = 2 * STRIDE / STANCE * time_s + 211.0 * seed
     draw_road(canvas, travelled, DAYLIGHTS[seed % len(DAYLIGHTS)], seed)
     shadow = [(800, 986), (900, 972), (1060, 974), (1110, 988), (1000, 1000), (860, 1000)]
@@ -52,7 +52,7 @@ def draw_walk(size: Size, time_s: Number, seed: int) -> Canvas:
 
 
 def draw_window(size: Size, time_s: Number, seed: int) -> Canvas:
-    """Draw the girl at the window: she turns her head, blinks and speaks; her cat is bored."""
+    """Draw the girl at the window, turning her head, blinking and speaking, beside her cat."""
     canvas = Canvas(size, (seed, 2, round(time_s * 1000)))
     room = _room(size, seed)
     canvas.flat[:], canvas.ink[:] = room.flat, room.ink
@@ -88,7 +88,7 @@ def draw_window(size: Size, time_s: Number, seed: int) -> Canvas:
 
 
 def draw_flight(size: Size, time_s: Number, seed: int) -> Canvas:
-    """Draw the dragon over the valley in the evening; the land drifts by below."""
+    """Draw the dragon flying over the valley at dusk; the land scrolls to the left."""
     canvas = Canvas(size, (seed, 3, round(time_s * 1000)))
     draw_valley(canvas, 260 * time_s + 173 * seed, DUSK, seed)
     rise = 24 * np.sin(0.9 * time_s + seed)
@@ -110,15 +110,15 @@ SHOTS = (
 
 @lru_cache(maxsize=2)
 def _room(size: Size, seed: int) -> Canvas:
-    """Draw the room once; nobody moves it."""
+    """Return the room, drawn once because it does not change."""
     canvas = Canvas(size, (seed, 4))
     draw_room(canvas, DUSK, seed)
     return canvas
 
 
 def _blink(time_s: Number) -> float:
-    """Give how far the eyes are open: a blink of a quarter second every two seconds."""
+    """Return how far the eyes are open, 0..1: a blink of a quarter second every two seconds."""
     moment = (time_s + 1.2) % 2.0
     lid = float(np.interp(moment, (0, 0.10, 0.17, 0.27), (1, 0, 0, 1)))
-    # Three drawings make a blink: open, half, closed.
+    # A blink uses three positions: open, half open, closed.
     return 1.0 if lid > 0.75 else 0.62 if lid > 0.4 else 0.0

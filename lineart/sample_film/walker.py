@@ -1,4 +1,4 @@
-"""The walking girl: two-bone legs, swinging arms, a skirt and a scarf that follow late."""
+"""Walking girl: two-bone legs, swinging arms, skirt and scarf that follow with a delay."""
 
 from dataclasses import dataclass
 
@@ -20,10 +20,11 @@ from lineart.sample_film.hair import draw_back_hair, draw_front_hair
 from lineart.sample_film.head import Head, HeadColors, skin_shadow
 
 STRIDE = 116.0
+"""Reach of a foot before and behind the hip, in stage units."""
 
 
 STANCE = 0.56
-"""Share of a step in which the foot is on the ground."""
+"""Share of a walk cycle during which a foot is on the ground."""
 
 
 _THIGH, _SHIN, _HIP_HEIGHT, _ANKLE_HEIGHT = 196.0, 184.0, 404.0, 32.0
@@ -31,7 +32,7 @@ _THIGH, _SHIN, _HIP_HEIGHT, _ANKLE_HEIGHT = 196.0, 184.0, 404.0, 32.0
 
 @dataclass(frozen=True)
 class Leg:
-    """Joints of one leg below the hip, and the turn of its foot (positive: heel up)."""
+    """Joints of a leg relative to the hip; pitch of its foot in radians (positive: heel up)."""
 
     knee: Points
     ankle: Points
@@ -39,7 +40,7 @@ class Leg:
 
 
 def step(phase: Number) -> Leg:
-    """Give the leg at `phase` (0 = heel strike, one unit a full cycle)."""
+    """Return the pose of a leg at `phase`, in walk cycles; 0 is the heel strike."""
     bob = _bob(phase)
     phase %= 1.0
     if phase < STANCE:
@@ -59,12 +60,12 @@ def step(phase: Number) -> Leg:
 
 
 def _bob(cycle: Number) -> float:
-    """Give how far the hip sinks: lowest when a heel strikes, highest when the feet pass."""
+    """Return how far the hip sinks: lowest at a heel strike, highest when the feet pass."""
     return float(9 * np.cos(4 * np.pi * cycle))
 
 
 def draw_walker(canvas: Canvas, x: Number, ground: Number, cycle: Number, look: HeadColors) -> None:
-    """Draw the girl with her feet on `ground`; `cycle` counts full cycles of two steps."""
+    """Draw the girl with her feet on `ground`; `cycle` counts walk cycles of two steps."""
     hip = Placement(x, ground - _HIP_HEIGHT + _bob(cycle), 1.0, 0.035)
     swing = np.sin(2 * np.pi * cycle + 1.3)
     head = Head(
@@ -202,7 +203,7 @@ def _draw_torso(canvas: Canvas, hip: Placement, look: HeadColors) -> None:
 def _draw_arm(
     canvas: Canvas, hip: Placement, cycle: Number, look: HeadColors, *, near: bool
 ) -> None:
-    """Draw an arm; it swings against the leg of its side."""
+    """Draw an arm; it swings opposite to the leg on its side."""
     swing = -np.cos(2 * np.pi * cycle)
     upper = 0.52 * swing + 0.04
     lower = upper + 0.30 + 0.22 * swing
@@ -261,7 +262,7 @@ def _draw_arm(
 
 
 def _draw_scarf_tail(canvas: Canvas, hip: Placement, cycle: Number, look: HeadColors) -> None:
-    """Draw the loose end of the scarf in the wind."""
+    """Draw the loose end of the scarf, waving in the wind."""
     reach = np.linspace(0, 1, 6)
     wave = 26 * reach * np.sin(4 * np.pi * cycle - 3.2 * reach)
     spine = np.stack([-30 - 215 * reach, -246 + 60 * reach**1.5 + wave], axis=1)

@@ -1,4 +1,4 @@
-"""The dragon's wings, drawn between key poses of one beat."""
+"""Wings of the dragon, interpolated between key poses of one beat."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -27,7 +27,7 @@ DRAGONS = (
 
 
 _WING_KEYS = np.array(
-    [  # wrist, four finger tips; drawn at equal steps of one beat, beginning with the wing up
+    [  # Wrist and four finger tips at equal steps of one beat, starting with the wing up.
         [(80, -226), (10, -500), (-170, -452), (-292, -344), (-330, -206)],
         [(118, -96), (84, -300), (-120, -338), (-284, -270), (-330, -150)],
         [(112, 46), (76, 158), (-96, 100), (-240, 40), (-300, -18)],
@@ -40,7 +40,7 @@ _WING_KEYS = np.array(
 
 
 def _wing_pose(phase: Number) -> Points:
-    """Give wrist and finger tips relative to the shoulder at `phase` of a beat."""
+    """Return wrist and finger tips relative to the shoulder at `phase`, in beats."""
     moment = phase % 1.0 * len(_WING_KEYS)
     now, share = int(moment), moment % 1.0
     before, start, end, after = (_WING_KEYS[(now + k) % len(_WING_KEYS)] for k in (-1, 0, 1, 2))
@@ -55,10 +55,10 @@ def _wing_pose(phase: Number) -> Points:
 
 
 def draw_wing(canvas: Canvas, place: Placement, phase: Number, look: Scales, *, near: bool) -> None:
-    """Draw a wing at `phase` of its beat; at 0 it is up."""
+    """Draw a wing at `phase`, in beats; at 0 it is up."""
     shoulder = points([(70.0, -44.0) if near else (118.0, -52.0)])
     root = points([(-110.0, -40.0) if near else (-56.0, -50.0)])
-    # The far wing reaches away from the viewer, so it stands higher in the picture.
+    # The far wing extends away from the viewer, so it is smaller and higher in the picture.
     pose = _wing_pose(phase) * ([1.0, 1.0] if near else [0.92, 0.86]) + (
         [0, 0] if near else [0, -44]
     )
@@ -84,7 +84,7 @@ def draw_wing(canvas: Canvas, place: Placement, phase: Number, look: Scales, *, 
 def _draw_membrane(
     canvas: Canvas, place: Placement, joints: Points, look: Scales, *, near: bool
 ) -> None:
-    """Draw the skin of a wing between shoulder, wrist, finger tips and root."""
+    """Draw the membrane of a wing between shoulder, wrist, finger tips and root."""
     shoulder, wrist, *tips, root = joints[:, None]
     bays = []
     for one, two in pairwise([*tips, root]):

@@ -1,4 +1,4 @@
-"""A process of its own for calls that may crash, hang, or want all the memory there is."""
+"""Sandbox processes for calls that may crash, hang or exhaust the memory."""
 
 from lineart.sandbox.process import step
 from lineart.sandbox.sandbox import (

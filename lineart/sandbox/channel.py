@@ -1,4 +1,4 @@
-"""The line between two processes: pictures go through memory that both see."""
+"""Channel between two processes; values are pickled into shared memory."""
 
 import mmap
 import os
@@ -12,20 +12,21 @@ from typing import Any, NamedTuple
 
 
 class Raised(NamedTuple):
-    """In place of what a function gives: what it raised."""
+    """Exception of a call, sent in place of its return value."""
 
     error: Exception
 
 
 _STEP = struct.Struct("d120p")
-"""At the beginning of the memory: since when what is done, and what."""
+"""Layout of the start of the memory: start time and name of the current step."""
 _MEMORY_BYTES = 1 << 32
-"""Room for one message; what it does not fill takes no memory."""
+"""Size of the mapping, which limits a message; unused pages take no memory."""
 _KEPT_BYTES = 1 << 26
+"""Memory is returned to the system after messages above this size."""
 
 
 def open_memory() -> int:
-    """Open a file that two processes can share; on Linux it lies in memory alone."""
+    """Return the descriptor of a file that two processes can map; on Linux it is in memory only."""
     if sys.platform == "linux":
         memory = os.memfd_create("lineart")
     else:
@@ -36,7 +37,7 @@ def open_memory() -> int:
 
 
 class Channel:
-    """One end of the line."""
+    """One end of the channel."""
 
     def __init__(self, connection: "Connection[Any, Any]", memory: int) -> None:
         self._connection = connection
@@ -44,21 +45,21 @@ class Channel:
         self._memory = mmap.mmap(memory, _MEMORY_BYTES)
 
     def wait(self, limit_s: float | None = None) -> bool:
-        """Wait until something comes or the other end goes; tell whether it came to that."""
+        """Wait `limit_s` seconds (None: forever) and return whether a message or the end came."""
         return self._connection.poll(limit_s)
 
     def send(self, value: Any) -> None:
-        """Send what can be pickled; the other end must have received what was sent before."""
+        """Send a picklable value; the peer must have received the previous one."""
         self._memory.seek(_STEP.size)
         pickle.dump(value, self._memory, protocol=5)
         self._connection.send(self._memory.tell())
 
     def receive(self) -> Any:
-        """Wait for a value.
+        """Wait for a value and return it.
 
         Raises:
-            EOFError: the other end has gone.
-            RuntimeError: it cannot be unpacked here.
+            EOFError: the peer has closed its end.
+            RuntimeError: the value cannot be unpickled.
         """
         size = self._connection.recv()
         self._memory.seek(_STEP.size)
@@ -73,16 +74,16 @@ class Channel:
 
     @property
     def step(self) -> tuple[float, str]:
-        """Since when something is done, by the clock of all processes, and what it is."""
+        """Start time of the current step, by the system's monotonic clock, and its name."""
         since, name = _STEP.unpack_from(self._memory)
         return since, name.decode(errors="replace")
 
     def begin(self, step: str) -> None:
-        """Say what is done from now on; nobody is woken for that."""
+        """Record the start of a step in the shared memory, without a message to the peer."""
         _STEP.pack_into(self._memory, 0, time.monotonic(), step.encode())
 
     def close(self) -> None:
-        """Leave."""
+        """Close this end and its memory."""
         self._connection.close()
         self._memory.close()
         os.close(self._file)

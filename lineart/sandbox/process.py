@@ -1,4 +1,4 @@
-"""The process of a cell: it answers calls until its parent has gone."""
+"""Main loop of a sandbox process: answer calls until the parent ends."""
 
 import faulthandler
 import os
@@ -13,7 +13,7 @@ from typing import Any
 from lineart.sandbox.channel import Channel, Raised
 
 _ORPHAN_S = 10.0
-"""How long after its limit a hanging process ends itself, if nobody is left to do it."""
+"""Seconds after the time limit at which a hanging process ends itself, if its parent has not."""
 
 _parent: Channel | None = None
 _parent_id = 0
@@ -21,10 +21,10 @@ _limit_s = 0.0
 
 
 def step(name: str) -> str:
-    """Say what a call does next; give the name. Each step has the whole limit to itself."""
+    """Begin a step of a call and return its name; the time limit holds for each step by itself."""
     if _parent is not None:
         if os.getppid() != _parent_id:
-            # Nobody wants to know any more, and others may be at work on the same files by now.
+            # The parent is gone, and another run may already write the same files.
             os._exit(1)
         _parent.begin(name)
         faulthandler.dump_traceback_later(_limit_s + _ORPHAN_S, exit=True)
@@ -32,10 +32,10 @@ def step(name: str) -> str:
 
 
 def serve(connection: "Connection[Any, Any]", memory: int) -> None:
-    """Answer calls until the parent has gone."""
+    """Answer calls until the parent closes the connection."""
     global _parent, _parent_id
     for stop in (signal.SIGINT, signal.SIGTERM):
-        # They go to whole groups of processes; it is the parent who decides.
+        # These signals reach the whole process group; the parent ends this process.
         signal.signal(stop, signal.SIG_IGN)
     parent = _parent = Channel(connection, memory)
     _parent_id = os.getppid()

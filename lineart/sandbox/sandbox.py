@@ -1,4 +1,4 @@
-"""A cell: calls a function in a process of its own, and starts another when that ends."""
+"""Sandbox that calls a function in a process of its own and restarts the process if it dies."""
 
 import os
 import signal
@@ -16,19 +16,19 @@ from typing import Any
 from lineart.sandbox.channel import Channel, Raised, open_memory
 
 TRIES = 3
-"""Processes that one call may end before it is given up."""
+"""Maximum number of tries of a call whose process dies."""
 START_S = 600.0
-"""Longest time in which a process opens its function: a network may come from far away."""
+"""Timeout of opening the function, in seconds: weights may come from slow storage."""
 
 _DEATH_S = 5.0
-"""Longest wait for the end of a process that was killed."""
+"""Timeout of waiting for a killed process to end, in seconds."""
 
 Function = Callable[..., Any]
 
 _of_thread = local()
-"""The cells of `run_isolated`, one for each time limit."""
+"""Sandboxes of `run_isolated`: one for each thread and time limit."""
 _cells: "weakref.WeakSet[Sandbox]" = weakref.WeakSet()
-"""All that there are."""
+"""All live sandboxes of this process."""
 
 _CHILD = """\
 import sys
@@ -41,11 +41,11 @@ serve(parent, int(sys.argv[2]))
 
 
 class CallEndedError(RuntimeError):
-    """A call was ended from outside.
+    """A call ended without a result, because its process died or was killed.
 
     Args:
-        message: How.
-        step: What it was doing, as it said by `step`.
+        message: Description of how it ended.
+        step: Name of the step it was in, as set by `lineart.sandbox.step`.
     """
 
     def __init__(self, message: str, step: str) -> None:
@@ -54,20 +54,21 @@ class CallEndedError(RuntimeError):
 
 
 class ProcessDiedError(CallEndedError):
-    """Its process ended."""
+    """The process died during the call."""
 
 
 class TimeLimitError(CallEndedError):
-    """It took too long."""
+    """A step of the call took longer than its time limit."""
 
 
 class Sandbox:
-    """Calls a function in a process of its own, which is started anew when a call has ended it.
+    """Calls a function in a process of its own; a process that dies is replaced.
 
     Args:
-        open_function: Gives the function, in that process; can be pickled.
-        limit_s: Longest time that one step of a call may take.
-        memory_bytes: What the process may allocate, None for no limit; macOS does not see to it.
+        open_function: Picklable function; it returns the function to call, in that process.
+        limit_s: Time limit of one step of a call, in seconds.
+        memory_bytes: Most bytes that the process may allocate; None sets no limit, and macOS does
+            not enforce one.
     """
 
     def __init__(
@@ -84,9 +85,9 @@ class Sandbox:
         """Call the function.
 
         Raises:
-            Exception: whatever the function raises.
-            ProcessDiedError: the call ended its process, each time that it was tried.
-            TimeLimitError: a step of the call took longer than its limit; it is not tried again.
+            Exception: any exception of the function.
+            ProcessDiedError: the process died in each of `TRIES` tries.
+            TimeLimitError: a step took longer than the time limit; the call is not retried.
         """
         for _ in range(TRIES - 1):
             with suppress(ProcessDiedError):
@@ -97,12 +98,12 @@ class Sandbox:
             raise ProcessDiedError(f"{error}, each of {TRIES} times", error.step) from None
 
     def close(self) -> None:
-        """End the process; the next call starts another."""
+        """Kill the process; the next call starts another."""
         if self._end is not None:
             self._end()
 
     def stop(self) -> None:
-        """End the process for good, from any thread: a call in hand fails, and so do later ones."""
+        """Kill the process for good; current and later calls fail. Safe from any thread."""
         self.is_stopped = True
         if self._process is not None:
             self._process.kill()
@@ -116,14 +117,14 @@ class Sandbox:
         return self._receive(self._limit_s)
 
     def open(self) -> None:
-        """Start the process, which opens the function; the first call does so otherwise.
+        """Start the process and open the function there; otherwise the first call does so.
 
         Raises:
-            Exception: whatever opening the function raises.
-            CallEndedError: the process ended meanwhile, or took too long.
+            Exception: any exception of `open_function`.
+            CallEndedError: the process died, or took longer than `START_S`.
         """
         self._start()
-        if self.is_stopped:  # Meanwhile.
+        if self.is_stopped:  # `stop` was called during the start.
             self.close()
         self._send(self._opening)
         try:
@@ -136,20 +137,20 @@ class Sandbox:
         ours, theirs = Pipe()
         memory = open_memory()
         files = theirs.fileno(), memory
-        # Neither a fork, which copies locked locks, nor multiprocessing's own start, which runs the
-        # main module once more.
+        # Neither by fork, which copies locks in their locked state, nor by multiprocessing's spawn,
+        # which runs the main module again.
         command = [sys.executable, "-c", _CHILD, *map(str, files)]
         self._process = subprocess.Popen(command, pass_fds=files, stdin=subprocess.DEVNULL)
         self._channel = Channel(ours, memory)
         theirs.close()
         self._end = weakref.finalize(self, _end, self._process, self._channel)
-        # What is imported is found where this process finds it.
+        # The child imports modules from the same places as this process.
         with suppress(OSError):
             ours.send(sys.path)
 
     def _send(self, value: Any) -> None:
         self._channel.begin("")
-        # A process that has died is found out by `_receive`.
+        # `_receive` detects a dead process.
         with suppress(OSError):
             self._channel.send(value)
 
@@ -168,7 +169,7 @@ class Sandbox:
             how = _how(self._process.returncode if self._process else None)
             raise ProcessDiedError(f"its process {how}", doing) from None
         except BaseException:
-            # Its answer, should it still come, must not be taken for that of the next call.
+            # Otherwise a late answer could be taken for that of the next call.
             self.close()
             raise
         if isinstance(message, Raised):
@@ -178,31 +179,33 @@ class Sandbox:
 
 def _end(process: subprocess.Popen[bytes], channel: Channel) -> None:
     channel.close()
-    # Should it still be at work, nobody waits for that any more.
+    # It may still be working on a call that was given up.
     process.kill()
-    # One that waits for a device does not even hear that.
+    # A process that waits for a device may not react to the signal.
     with suppress(subprocess.TimeoutExpired):
         process.wait(_DEATH_S)
 
 
 def _how(status: int | None) -> str:
-    """Say how a process ended."""
+    """Describe how a process ended, by its return code."""
     if status is not None and status < 0:
         return f"was ended by {signal.Signals(-status).name}"
     return f"ended with status {status or 0}"
 
 
 def run_isolated(limit_s: float | None, function: Function, *arguments: Any) -> Any:
-    """Call a function in the cell that this thread keeps; all can be pickled.
+    """Call a function in a sandbox process that this thread reuses, and return its result.
+
+    The process may allocate half of the memory of the machine or container.
 
     Args:
-        limit_s: Longest time that one of its steps may take; None calls it right here.
-        function: What to call.
-        arguments: With what.
+        limit_s: Time limit of one step, in seconds; None calls the function in this process.
+        function: Picklable function.
+        arguments: Its arguments; they and the result must be picklable.
 
     Raises:
-        Exception: whatever the function raises.
-        CallEndedError: it was ended from outside.
+        Exception: any exception of the function.
+        CallEndedError: the process died, or a step took too long.
     """
     if limit_s is None:
         return function(*arguments)
@@ -210,7 +213,7 @@ def run_isolated(limit_s: float | None, function: Function, *arguments: Any) -> 
 
 
 def stop_sandboxes() -> None:
-    """End the processes of all cells there are, whichever thread uses them, for good."""
+    """Stop all sandboxes of this process for good, whichever thread uses them."""
     for cell in list(_cells):
         cell.stop()
 
@@ -231,7 +234,7 @@ def _call(function: Function, *arguments: Any) -> Any:
 
 
 def _half_of_memory() -> int:
-    """Give half of the memory that this machine, or container, has, in bytes."""
+    """Return half of the memory of this machine or container, in bytes."""
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     with suppress(OSError, ValueError):
         memory = min(memory, int(Path("/sys/fs/cgroup/memory.max").read_text()))

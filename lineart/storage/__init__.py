@@ -1,4 +1,4 @@
-"""One root, a folder or an S3 prefix: list, read, write. A write is visible only when complete."""
+"""Storage in a folder or below an S3 prefix; a write is visible only when it is complete."""
 
 import posixpath
 from collections.abc import Iterator
@@ -20,14 +20,14 @@ class Entry:
     """One stored object."""
 
     path: str
-    """Relative to the root, with forward slashes."""
+    """Path relative to the root, with forward slashes."""
     size: int
-    """Bytes."""
+    """Size in bytes."""
 
 
 @runtime_checkable
 class _Place(Protocol):
-    """What `folder` and `s3.Objects` do, each for its kind of root."""
+    """Operations on a root, implemented by the module `folder` and by `s3.Objects`."""
 
     def filesystem(self) -> fs.FileSystem: ...
     def check(self, root: str) -> None: ...
@@ -42,30 +42,31 @@ class _Place(Protocol):
 
 @dataclass(frozen=True)
 class Storage:
-    """A folder or an S3 prefix. Small and picklable; connections are made where they are used.
+    """A folder or an S3 prefix. Small and picklable: it holds no open connection.
 
-    S3's endpoint, region and keys come from the standard AWS environment (`AWS_ENDPOINT_URL`, ...).
+    The endpoint, region and keys for S3 come from the standard AWS environment variables
+    (`AWS_ENDPOINT_URL`, ...).
     """
 
     root: str
-    """An absolute folder, or `bucket/prefix` on S3."""
+    """Absolute path of the folder, or `bucket/prefix` on S3."""
     is_s3: bool
     limits: S3Limits = LIMITS
-    """Of requests, if it is on S3."""
+    """Limits of requests; used on S3 only."""
 
     @classmethod
     def at(cls, uri: str, *, limits: S3Limits = LIMITS) -> "Storage":
-        """Read a URI.
+        """Build the storage at a URI; nothing is opened or created.
 
         Args:
-            uri: A folder, `file://...` or `s3://bucket/prefix`.
-            limits: Of requests, if it is on S3.
+            uri: A folder path, `file://...` or `s3://bucket/prefix`.
+            limits: Limits of requests; used on S3 only.
 
         Returns:
-            The place, whether it is there or not.
+            The storage, whether or not its root exists.
 
         Raises:
-            ValueError: the scheme is another one, or the bucket is missing.
+            ValueError: `uri` has another scheme, names no bucket, or is empty.
         """
         parts = urlsplit(uri)
         if parts.scheme == "s3":
@@ -83,51 +84,54 @@ class Storage:
 
     @property
     def uri(self) -> str:
-        """The address, to print or to open again."""
+        """URI of the root; `Storage.at` accepts it."""
         return f"s3://{self.root}" if self.is_s3 else self.root
 
     @property
     def name(self) -> str:
-        """Last part of the address."""
+        """Last component of the root's path."""
         return posixpath.basename(self.root)
 
     @property
     def filesystem(self) -> fs.FileSystem:
-        """Where the root lies, for libraries that take pyarrow's file systems."""
+        """File system of the root, for libraries that take pyarrow's."""
         return self._place.filesystem()
 
     def child(self, path: str) -> "Storage":
-        """Give the storage whose root lies at `path` below this one."""
+        """Return the storage whose root is at `path` below this one."""
         return replace(self, root=posixpath.join(self.root, path))
 
     def contains(self, other: "Storage") -> bool:
-        """Whether `other` is this place or lies below it."""
+        """Return whether the root of `other` is this root or lies below it."""
         return self.is_s3 == other.is_s3 and f"{other.root}/".startswith(f"{self.root}/")
 
     def check(self) -> None:
-        """Make sure that the folder or bucket is there and may be listed.
+        """Raise if the folder or bucket does not exist, or access to the bucket is denied.
 
         Raises:
-            FileNotFoundError: no such folder or bucket.
-            PermissionError: it may not be read.
+            FileNotFoundError: the folder or bucket does not exist.
+            PermissionError: access to the bucket is denied.
             ConnectionError: S3 does not answer.
         """
         self._place.check(self.root)
 
     def entries(self, below: str = "") -> Iterator[Entry]:
-        """List everything below the root; temporary files are left out. Nothing there: nothing.
+        """Yield all objects in the folder `below` the root, without temporary files.
+
+        Args:
+            below: Folder relative to the root, the root by default; yields nothing if missing.
 
         Raises:
-            OSError: the list cannot be had, or not to its end.
+            OSError: the listing fails, possibly after some entries.
         """
         for path, size in self._place.entries(self.root, below):
             yield Entry(path, size)
 
     def exists(self, path: str) -> bool:
-        """Whether `path` is a stored object.
+        """Return whether `path` is a stored object.
 
         Raises:
-            OSError: S3 does not say.
+            OSError: the request to S3 fails.
         """
         return self._place.exists(self.root, _plain(path))
 
@@ -135,78 +139,78 @@ class Storage:
         """Read a whole object.
 
         Raises:
-            FileNotFoundError: it is not there.
-            PermissionError: it may not be read.
-            OSError: it cannot be read whole.
+            FileNotFoundError: it does not exist.
+            PermissionError: access is denied.
+            OSError: it cannot be read completely.
         """
         return self._place.read(self.root, _plain(path))
 
     def open_file(self, path: str) -> Any:
-        """Open an object for reading at any place, as pyarrow's readers want it.
+        """Open an object for random access and return pyarrow's file object.
 
         Raises:
-            FileNotFoundError: it is not there.
+            FileNotFoundError: it does not exist.
             OSError: it cannot be opened.
         """
         return self.filesystem.open_input_file(posixpath.join(self.root, _plain(path)))
 
     def write(self, path: str, data: bytes) -> None:
-        """Store a whole object in place of whatever was there; it is seen whole or not at all.
+        """Write an object atomically, replacing any existing one.
 
-        In a folder it is written beside, its size checked, and renamed; S3 compares its hash. A
-        machine that loses power may lose what was written in its last seconds.
+        In a folder, a temporary file is written, its size checked, and renamed; S3 verifies a hash.
+        Files are not synced: a power loss may lose writes of the last seconds.
 
         Raises:
-            FileNotFoundError: there is no such bucket.
-            PermissionError: it may not be written.
-            OSError: it cannot be written; the disk is full, for example.
+            FileNotFoundError: the bucket does not exist.
+            PermissionError: access is denied.
+            OSError: it cannot be written; for example, the disk is full.
         """
         self._place.write(self.root, _plain(path), data)
 
     def create(self, path: str, data: bytes) -> bool:
-        """Store a whole object only if nothing is there; False if there was.
+        """Write an object only if none exists, and return whether it was written.
 
-        Of several callers at once one succeeds; on S3 only with servers that know the header
-        If-None-Match, as AWS does. Give data that no other caller gives: on S3 an object that
-        equals it is taken for the caller's own, stored by a request whose answer was lost.
+        Only one of several concurrent callers succeeds; on S3 this needs a server that supports the
+        header If-None-Match, as AWS does. `data` must be unique to the caller: on S3, an existing
+        object with equal data counts as written by an earlier try whose response was lost.
 
         Raises:
-            PermissionError: it may not be written.
+            PermissionError: access is denied.
             OSError: it cannot be written.
         """
         return self._place.create(self.root, _plain(path), data)
 
     def delete(self, path: str) -> None:
-        """Remove an object; one that is not there is no error.
+        """Delete an object; a missing one is no error.
 
         Raises:
-            OSError: it cannot be removed.
+            OSError: it cannot be deleted.
         """
         self._place.delete(self.root, _plain(path))
 
     def sweep(self) -> None:
-        """Remove what writers that died left half-written. Call it when nobody writes."""
+        """Delete temporary files of writers that died; no writer may be active."""
         self._place.sweep(self.root)
 
     @property
     def _place(self) -> _Place:
         if not self.is_s3:
             return folder
-        # boto3 takes half a second to import, for which folders need not wait.
+        # Imported here because boto3 takes half a second to import, and folders do not need it.
         from lineart.storage.s3 import Objects
 
         return Objects(self.limits)
 
 
 def _plain(path: str) -> str:
-    """Give a path back that stays below its root; refuse any other."""
+    """Return `path`; raise ValueError if it is not normalized or leaves the root."""
     if path != posixpath.normpath(path) or path.startswith(("/", "..")) or "\0" in path:
         raise ValueError(f"{path!r} is not a plain relative path")
     return path
 
 
 def read_file(uri: str) -> bytes:
-    """Read one file by its address, a path or `s3://bucket/key`.
+    """Read one file, given its path or `s3://bucket/key`.
 
     Raises:
         OSError: it cannot be read.

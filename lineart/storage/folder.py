@@ -1,4 +1,4 @@
-"""Files below a folder: whole, or an error that says which and why. `s3.Objects` has the same."""
+"""Storage operations on files below a folder; `s3.Objects` has the same operations for S3."""
 
 import errno
 import os
@@ -10,29 +10,29 @@ from pathlib import Path
 from pyarrow import fs
 
 TEMPORARY = ".partial"
-"""Folder below a root for files that are being written."""
+"""Folder below a root for temporary files during writes."""
 
 NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK}
-"""What file systems without hard links say."""
+"""Error numbers of file systems that cannot make a hard link."""
 
 
 def filesystem() -> fs.FileSystem:
-    """Give the file system for libraries that take pyarrow's."""
+    """Return the local file system, for libraries that take pyarrow's."""
     return fs.LocalFileSystem()
 
 
 def check(root: str) -> None:
-    """Make sure that the folder is there.
+    """Raise if the folder does not exist.
 
     Raises:
-        FileNotFoundError: it is not.
+        FileNotFoundError: it does not exist.
     """
     if not Path(root).is_dir():
         raise FileNotFoundError(f"there is no folder {root}")
 
 
 def entries(root: str, below: str) -> Iterator[tuple[str, int]]:
-    """List all files: path below the root, and bytes. No folder there: nothing."""
+    """Yield path relative to the root, and size in bytes, of all files; none without a folder."""
     base = f"{root}/{below}" if below else root
     selector = fs.FileSelector(base, recursive=True, allow_not_found=True)
     for info in filesystem().get_file_info(selector):
@@ -42,7 +42,7 @@ def entries(root: str, below: str) -> Iterator[tuple[str, int]]:
 
 
 def exists(root: str, path: str) -> bool:
-    """Whether there is such a file."""
+    """Return whether `path` is a file."""
     return Path(root, path).is_file()
 
 
@@ -50,29 +50,30 @@ def read(root: str, path: str) -> bytes:
     """Read a file.
 
     Raises:
-        OSError: it is not there or cannot be read.
+        OSError: it does not exist or cannot be read.
     """
     return Path(root, path).read_bytes()
 
 
 def write(root: str, path: str, data: bytes) -> None:
-    """Write a file beside and rename it, so that it is seen whole or not at all.
+    """Write a file atomically: write a temporary file and rename it.
 
     Raises:
-        PermissionError: it may not be written.
-        OSError: it cannot be written; the disk is full, for example.
+        PermissionError: access is denied.
+        OSError: it cannot be written; for example, the disk is full.
     """
     with _written_beside(root, path, data) as (partial, target):
         partial.replace(target)
 
 
 def create(root: str, path: str, data: bytes) -> bool:
-    """Write a file where none is; False where one was. Two callers never both succeed.
+    """Write a file only if none exists, and return whether it was written.
 
-    It is seen whole or not at all where the file system has hard links.
+    Only one of several concurrent callers succeeds. The write is atomic where the file system
+    supports hard links.
 
     Raises:
-        PermissionError: it may not be written.
+        PermissionError: access is denied.
         OSError: it cannot be written.
     """
     with _written_beside(root, path, data) as (partial, target):
@@ -83,24 +84,24 @@ def create(root: str, path: str, data: bytes) -> bool:
 
 
 def delete(root: str, path: str) -> None:
-    """Remove a file; one that is not there is no error."""
+    """Delete a file; a missing one is no error."""
     Path(root, path).unlink(missing_ok=True)
 
 
 def sweep(root: str) -> None:
-    """Remove what writers that died left half-written."""
+    """Delete temporary files of writers that died."""
     folder = Path(root, TEMPORARY)
     if folder.is_dir():
         for leftover in folder.iterdir():
             leftover.unlink(missing_ok=True)
-        # Somebody who was thought dead may begin to write just now.
+        # A writer taken for dead may create a temporary file at this moment.
         with suppress(OSError):
             folder.rmdir()
 
 
 @contextmanager
 def _written_beside(root: str, path: str, data: bytes) -> Iterator[tuple[Path, Path]]:
-    """Write a temporary file, checked; give it and its target. It is gone at the end."""
+    """Write and check a temporary file; yield it and its target; delete it at the end."""
     target = Path(root, path)
     partial = Path(root, TEMPORARY, uuid.uuid4().hex)
     try:
@@ -108,7 +109,7 @@ def _written_beside(root: str, path: str, data: bytes) -> Iterator[tuple[Path, P
             folder.mkdir(parents=True, exist_ok=True)
         try:
             partial.write_bytes(data)
-            # A file system over a network may say only here that something is missing.
+            # A network file system may report missing bytes only here.
             size = partial.stat().st_size
             if size != len(data):
                 raise OSError(errno.EIO, f"{size} of {len(data)} bytes arrived")
@@ -140,7 +141,7 @@ def _write_new(target: Path, data: bytes) -> None:
 
 
 def _named(error: OSError, target: Path) -> OSError:
-    """Say which file, not which temporary one, cannot be written, and why."""
+    """Return the error with the target's path in place of the temporary file's."""
     forbidden = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
     kind = PermissionError if forbidden else OSError
     return kind(f"{target} cannot be written: {error.strerror or error}")

@@ -1,26 +1,26 @@
-"""How long one waits for S3, and how large a piece it is sent at once."""
+"""Timeouts, retries and part size of requests to S3."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class S3Limits:
-    """Limits of requests to S3; all are above 0."""
+    """Timeouts, retries and part size of requests to S3; all above 0."""
 
     connect_s: float = 10.0
-    """Longest wait for a connection, in seconds."""
+    """Timeout of a connection, in seconds."""
     read_s: float = 60.0
-    """Longest silence in an answer, in seconds."""
+    """Timeout of a read from a response, in seconds."""
     attempts: int = 8
-    """Most tries of one request."""
+    """Maximum number of tries of a request, including the first."""
     first_pause_s: float = 0.5
-    """Upper end of the first pause between tries, in seconds; it doubles."""
+    """Upper bound of the first random pause between tries, in seconds; it doubles each time."""
     longest_pause_s: float = 20.0
-    """Where the doubling ends, in seconds."""
+    """Upper bound of every pause, in seconds."""
     patience_s: float = 120.0
-    """No try begins later than so many seconds after the first one."""
+    """Seconds after the first try after which no further try starts."""
     part_bytes: int = 64 * 2**20
-    """Larger objects are sent in parts of this size; AWS takes none below 5 MiB."""
+    """Larger objects are uploaded in parts of this size in bytes; AWS requires at least 5 MiB."""
 
 
 LIMITS = S3Limits()

@@ -1,7 +1,7 @@
-"""Objects on S3: each call is whole or an error, and is tried again where that may help.
+"""Storage operations on S3 objects, with retries; the same operations as in `folder`.
 
-The same functions as in `folder`. A root is `bucket/prefix`. boto3 makes the requests; pyarrow's
-file system is there for libraries that want one, and for reading at any place in a file.
+A root is `bucket/prefix`. boto3 makes the requests; pyarrow's file system is for libraries that
+need one and for random access within an object.
 """
 
 import base64
@@ -29,20 +29,20 @@ PLAIN_ETAG = re.compile(r'"[0-9a-f]{32}"')
 
 @dataclass(frozen=True)
 class Objects:
-    """Objects on S3; every method but `filesystem` takes the root."""
+    """Operations on S3 objects; every method but `filesystem` takes the root `bucket/prefix`."""
 
     limits: S3Limits
 
     def filesystem(self) -> fs.FileSystem:
-        """Give the file system for libraries that take pyarrow's."""
+        """Return the S3 file system, for libraries that take pyarrow's."""
         return arrow_filesystem(self.limits)
 
     def check(self, root: str) -> None:
-        """Make sure that the bucket is there and may be used.
+        """Raise if the bucket does not exist or is not accessible.
 
         Raises:
-            FileNotFoundError: there is no such bucket.
-            PermissionError: it may not be used.
+            FileNotFoundError: the bucket does not exist.
+            PermissionError: access is denied.
             ConnectionError: S3 does not answer.
         """
         bucket, _ = _split(root)
@@ -52,10 +52,10 @@ class Objects:
             raise FileNotFoundError(f"there is no bucket {bucket!r}") from error
 
     def entries(self, root: str, below: str) -> Iterator[tuple[str, int]]:
-        """List all objects: path below the root, and bytes. Nothing there: nothing.
+        """Yield path relative to the root and size in bytes of all objects in the folder `below`.
 
         Raises:
-            OSError: the list cannot be had, or not to its end.
+            OSError: the listing fails, possibly after some entries.
         """
         bucket, key = _split(root)
         base = f"{key}/" if key else ""
@@ -63,7 +63,7 @@ class Objects:
         while True:
             page = self._call(f"s3://{root}/{below}", self._client.list_objects_v2, **asked)
             for item in page.get("Contents", []):
-                # Consoles store an empty object for a folder.
+                # S3 consoles store an empty object with a trailing slash for a folder.
                 if not item["Key"].endswith("/"):
                     yield item["Key"].removeprefix(base), item["Size"]
             if not page.get("IsTruncated"):
@@ -71,10 +71,10 @@ class Objects:
             asked["ContinuationToken"] = page["NextContinuationToken"]
 
     def exists(self, root: str, path: str) -> bool:
-        """Whether there is such an object.
+        """Return whether the object exists.
 
         Raises:
-            OSError: S3 does not say.
+            OSError: the request fails.
         """
         bucket, key = _split(f"{root}/{path}")
         try:
@@ -87,19 +87,19 @@ class Objects:
         """Read a whole object.
 
         Raises:
-            FileNotFoundError: it is not there.
-            PermissionError: it may not be read.
-            OSError: it cannot be read whole.
+            FileNotFoundError: it does not exist.
+            PermissionError: access is denied.
+            OSError: it cannot be read completely.
         """
         bucket, key = _split(f"{root}/{path}")
         return self._call(f"s3://{bucket}/{key}", self._get, bucket, key)
 
     def write(self, root: str, path: str, data: bytes) -> None:
-        """Store a whole object; the server compares its hash before anyone sees it.
+        """Write an object; the server verifies its MD5 before the object becomes visible.
 
         Raises:
-            FileNotFoundError: there is no such bucket.
-            PermissionError: it may not be written.
+            FileNotFoundError: the bucket does not exist.
+            PermissionError: access is denied.
             OSError: it cannot be written.
         """
         bucket, key = _split(f"{root}/{path}")
@@ -109,15 +109,15 @@ class Objects:
             self._call(f"s3://{bucket}/{key}", self._put, bucket, key, data)
 
     def create(self, root: str, path: str, data: bytes) -> bool:
-        """Store an object where none is; False where one was.
+        """Write an object only if none exists, and return whether it was written.
 
-        Two callers never both succeed on servers that know the header If-None-Match, as AWS does.
-        Others are only asked first whether something is there. Give data that no other caller
-        gives: an object that equals it is taken for our own, stored by a request whose answer was
-        lost.
+        Only one of several concurrent callers succeeds on servers that support the header
+        If-None-Match, as AWS does; on others, only a prior existence check protects. `data` must be
+        unique to the caller: an existing object with equal data counts as written by an earlier try
+        whose response was lost.
 
         Raises:
-            PermissionError: it may not be written.
+            PermissionError: access is denied.
             OSError: it cannot be written.
         """
         if self.exists(root, path):
@@ -132,19 +132,19 @@ class Objects:
         return True
 
     def delete(self, root: str, path: str) -> None:
-        """Remove an object; one that is not there is no error.
+        """Delete an object; a missing one is no error.
 
         Raises:
-            OSError: it cannot be removed.
+            OSError: it cannot be deleted.
         """
         bucket, key = _split(f"{root}/{path}")
         self._call(f"s3://{bucket}/{key}", self._client.delete_object, Bucket=bucket, Key=key)
 
     def sweep(self, _root: str) -> None:
-        """Remove nothing: a request that was broken off leaves nothing to be seen."""
+        """Do nothing: an interrupted request leaves no visible object."""
 
     def _get(self, bucket: str, key: str) -> bytes:
-        # boto3 compares the length with the header's, and a checksum where the server gives one.
+        # boto3 checks the length against the header, and a checksum if the server sends one.
         return self._client.get_object(Bucket=bucket, Key=key)["Body"].read()
 
     def _put(self, bucket: str, key: str, data: bytes, **condition: Any) -> None:
@@ -153,7 +153,7 @@ class Objects:
             Bucket=bucket, Key=key, Body=data, ContentMD5=_base64(digest.digest()), **condition
         )
         etag, encryption = answer.get("ETag", ""), answer.get("ServerSideEncryption", "AES256")
-        # With other encryption, parts, or in a directory bucket the tag is no hash of the content.
+        # With other encryption, parts, or in a directory bucket, the ETag is not the MD5.
         if bucket.endswith("--x-s3"):
             return
         if (
@@ -167,7 +167,7 @@ class Objects:
         try:
             self._upload(bucket, key, data)
         except FileNotFoundError:
-            # The upload is no longer known: its end was told in an answer that was lost. Once more.
+            # The upload ID is unknown: the response to its completion was lost. Upload again.
             self._upload(bucket, key, data)
 
     def _upload(self, bucket: str, key: str, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""One request to S3: again where that may help, and its failure in one sentence."""
+"""Requests to S3 with retries, errors as OSError, and cached connections."""
 
 import itertools
 import logging
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 PASSING_CODES = {
-    # Damaged or cut on the way.
+    # The body was damaged or cut off in transit.
     *("BadDigest", "IncompleteBody", "XAmzContentSHA256Mismatch", "RequestTimeout"),
-    # Too many at once.
+    # Too many concurrent requests.
     *("SlowDown", "Throttling", "ThrottlingException", "ConditionalRequestConflict"),
 }
-"""Refusals below status 500 after which the same request may succeed."""
+"""Error codes below status 500 that are retried."""
 PASSING_ERRORS = (
     exceptions.HTTPClientError,
     exceptions.ConnectionError,
@@ -41,7 +41,7 @@ PASSING_ERRORS = (
     ResponseParserError,
     HTTPError,
 )
-"""What may be over a moment later, when no answer came or none that makes sense."""
+"""Errors without a valid response that are retried."""
 CREDENTIAL_CODES = {"ExpiredToken", "InvalidToken", "InvalidAccessKeyId", "SignatureDoesNotMatch"}
 
 P = ParamSpec("P")
@@ -49,7 +49,7 @@ T = TypeVar("T")
 
 
 class DamagedError(Exception):
-    """The server stored something else than it was sent."""
+    """The server stored other data than it was sent."""
 
 
 ERRORS = (BotoCoreError, ClientError, DamagedError, *PASSING_ERRORS)
@@ -58,20 +58,20 @@ ERRORS = (BotoCoreError, ClientError, DamagedError, *PASSING_ERRORS)
 def call(
     limits: S3Limits, what: str, request: Callable[P, T], *args: P.args, **kwargs: P.kwargs
 ) -> T:
-    """Make a request, again where that may help, with growing random pauses.
+    """Call `request`, and retry transient errors with random pauses of growing bounds.
 
     Args:
-        limits: How often, and for how long.
-        what: What it is about, for the error.
-        request: Called with all further arguments.
-        *args: For the request.
-        **kwargs: For the request.
+        limits: Number of tries, pauses and total time.
+        what: Name of the object for error messages.
+        request: Function that makes the request.
+        *args: Passed to `request`.
+        **kwargs: Passed to `request`.
 
     Returns:
-        What the request gave.
+        The return value of `request`.
 
     Raises:
-        OSError: it failed for good; the kind says how.
+        OSError: the request failed; its subclass tells the cause.
     """
     started = time.monotonic()
     for attempt in itertools.count(1):
@@ -92,12 +92,12 @@ def _may_pass(error: Exception) -> bool:
     if not isinstance(error, ClientError):
         return isinstance(error, (DamagedError, *PASSING_ERRORS))
     status, code = _status(error)
-    # 501 says that the server will never know this request.
+    # 501: the server does not implement this request.
     return status == 429 or (status >= 500 and status != 501) or code in PASSING_CODES
 
 
 def _as_os_error(error: Exception, what: str, attempts: int) -> OSError:
-    """Say what failed in one sentence. The server's own words stay out: they may quote keys."""
+    """Build an OSError without the server's message, which may quote keys."""
     reason = f"{_reason(error)}, {'1 try' if attempts == 1 else f'{attempts} tries'}"
     if isinstance(error, ClientError):
         return _refusal(*_status(error), what, reason)
@@ -105,7 +105,7 @@ def _as_os_error(error: Exception, what: str, attempts: int) -> OSError:
         return OSError(f"{what}: S3 stored something else than it was sent: {reason}")
     if isinstance(error, PASSING_ERRORS):
         return ConnectionError(f"{what}: no whole answer from S3: {reason}")
-    # Nothing was asked: credentials are missing, or a name cannot be one.
+    # No request was sent: credentials are missing, or a name is invalid.
     unnamed = isinstance(error, exceptions.NoCredentialsError | exceptions.PartialCredentialsError)
     kind = PermissionError if unnamed else OSError
     return kind(f"{what} cannot be used: {' '.join(str(error).split())}")
@@ -136,22 +136,22 @@ def _status(error: ClientError) -> tuple[int, str]:
 
 
 def _environment() -> tuple[int, tuple[tuple[str, str], ...]]:
-    """Give what a connection depends on: it outlives no fork and no change of the settings."""
+    """Return process id and AWS variables: a fork or changed settings need a new connection."""
     settings = (item for item in os.environ.items() if item[0].startswith("AWS_"))
     return os.getpid(), tuple(sorted(settings))
 
 
 def client(limits: S3Limits = LIMITS) -> "S3Client":
-    """Give the connection of this process and environment; threads share it.
+    """Return the S3 client of this process and environment; threads share it.
 
     Args:
-        limits: How long it waits.
+        limits: Source of the connection and read timeouts.
 
     Returns:
-        The same one each time, for the same waits.
+        The client, cached for equal timeouts.
 
     Raises:
-        OSError: the AWS settings make none.
+        OSError: the AWS settings are invalid.
     """
     try:
         return _connect(*_environment(), limits.connect_s, limits.read_s)
@@ -166,21 +166,21 @@ def _connect(
     config = Config(
         connect_timeout=connect_s,
         read_timeout=read_s,
-        # Ours count from the request to the body's last byte, botocore's only to the headers.
+        # `call` retries up to the body's last byte; botocore only up to the headers.
         retries={"total_max_attempts": 1},
-        # Content-MD5 goes along, which every server knows; not all know checksums in trailers.
+        # Content-MD5 is sent, which every server supports; not all support checksums in trailers.
         request_checksum_calculation="when_required",
         max_pool_connections=32,
     )
     session = botocore.session.get_session()
-    # To parse times that nobody reads is half of what a list costs.
+    # Timestamps are unused, and parsing them takes half the time of a listing.
     session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=str)
     region = os.environ.get("AWS_REGION")
     return boto3.Session(botocore_session=session).client("s3", region_name=region, config=config)
 
 
 def arrow_filesystem(limits: S3Limits = LIMITS) -> fs.FileSystem:
-    """Give pyarrow's file system; one a process, environment and limits."""
+    """Return pyarrow's S3 file system, cached per process, environment and limits."""
     return _connect_arrow(*_environment(), limits)
 
 
@@ -194,7 +194,7 @@ def _connect_arrow(
         region=client(limits).meta.region_name or "us-east-1",
         endpoint_override=host or None,
         scheme=scheme or "https",
-        # One request an object instead of three.
+        # One request per written object instead of three.
         allow_delayed_open=True,
         retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=limits.attempts),
         connect_timeout=limits.connect_s,

@@ -1,4 +1,4 @@
-"""What a film's pictures are put through: colouring is one such task, translating another."""
+"""Interface of film tasks, which `colorize` and `translate` implement, and shared helpers."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,62 +10,62 @@ from lineart.device import Precision
 from lineart.image import Size, fit_short_side
 
 MAX_ASPECT = 8
-"""Longest side of a network's picture over its short side; longer pans are shrunk further."""
+"""Aspect ratio above which pictures are scaled by their long side, which shrinks them further."""
 
 LEAST_SIZE_PX, LARGEST_SIZE_PX = 64, 4096
-"""Bounds of the short side of a network's picture that may be asked for."""
+"""Bounds of the flags for the short side of the network input, in pixels."""
 
 RunNetwork = Callable[..., Sequence[np.ndarray]]
-"""A network: stacks of inputs of one size -> stacks of answers, all uint8."""
+"""Runs a network: batches of inputs of one size -> batches of outputs, all uint8."""
 
 
 class NetworkInputs(NamedTuple):
-    """What is left of a picture when the network has its inputs."""
+    """Network inputs of one picture, and data kept for composing its frame."""
 
     inputs: list[np.ndarray]
-    """What the network sees, uint8."""
+    """Inputs of the network, uint8."""
     kept: bytes
-    """What the task needs once more, to make the frame from the network's answers."""
+    """Data for `FilmTask.compose`, which gets it with the network outputs."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Labels:
-    """What a page calls the parts of a task."""
+    """Words for a task on the HTML page."""
 
     source: str
-    """One picture: `line drawing`."""
+    """Input picture: `line drawing`."""
     made: str
-    """What becomes of it: it is `coloured`."""
+    """What is done to it, as a participle: `coloured`."""
     pair: str
-    """The two side by side: `line and colour`."""
+    """Input and frame side by side: `line and colour`."""
 
 
 @runtime_checkable
 class FilmTask(Protocol):
-    """What is done to each picture of a film. Small, picklable, and it imports no torch itself."""
+    """Makes frames from pictures. Small and picklable; only `open_network` imports torch."""
 
     @property
     def words(self) -> Labels:
-        """Say what a page calls things."""
+        """Words for the task on the HTML page."""
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Give all that decides a frame's pixels beside picture, hint and weights."""
+        """Settings that determine a frame's pixels, besides picture, hint and weights."""
 
     @property
     def extras(self) -> tuple[str, ...]:
-        """Name the folders of the files that are written beside each frame."""
+        """Folders of the extra files that are written with each frame."""
 
     @property
     def shrink_stage(self) -> str:
-        """Name what `shrink` does, for the failures in it."""
+        """Name of the stage recorded for failures in `shrink`."""
 
     @property
     def decode(self) -> Callable[[bytes], np.ndarray]:
-        """Give the function that reads a picture: a plain one, which travels light."""
+        """Function that decodes a picture; a plain function, because it is small when pickled."""
 
     def shrink(self, data: bytes, picture: np.ndarray, hint: bytes | None) -> NetworkInputs:
-        """Make the network's inputs from a file, its pixels, and the file of its hint."""
+        """Compute the network inputs from a file, its pixels, and the file of its hint."""
 
     def open_network(
         self,
@@ -78,14 +78,14 @@ class FilmTask(Protocol):
         """Build the network from the files of its weights."""
 
     def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> list[bytes]:
-        """Make a frame's PNG, and one for each of `extras`."""
+        """Return a frame as PNG and one file for each of `extras`, from the network outputs."""
 
     def show(self, picture: np.ndarray) -> np.ndarray:
-        """Give what a page shows of a picture beside the frame made of it."""
+        """Return the input image that the page shows beside its frame."""
 
 
 def network_size(size: Size, short_side_px: int) -> Size:
-    """Give the size at which the network sees a picture of `size`."""
+    """Return height and width of the network input for a picture of `size`."""
     height, width = size
     longest = MAX_ASPECT * min(height, width)
     if max(height, width) <= longest:
@@ -95,10 +95,10 @@ def network_size(size: Size, short_side_px: int) -> Size:
 
 
 def check_size(flag: str, size_px: int) -> None:
-    """Refuse a network size that makes no sense.
+    """Validate a flag for the short side of the network input.
 
     Raises:
-        ValueError: it is out of bounds.
+        ValueError: it is not within `LEAST_SIZE_PX` and `LARGEST_SIZE_PX`.
     """
     if not LEAST_SIZE_PX <= size_px <= LARGEST_SIZE_PX:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Line drawings, with hints or without -> coloured frames at the drawings' own size."""
+"""Colouring task: line drawings, with or without hints -> coloured frames of the same size."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,21 +20,21 @@ from lineart.weights import read_config
 from lineart.weights.onnx_file import COLORS, MODEL
 
 PICTURE_VERSION = 2
-"""Raise it when the same drawing, hint and weights give other pixels: films are then made anew."""
+"""Raise it when equal drawings, hints and weights give other pixels: films are then made anew."""
 LAYERS = "layers"
 """Folder of the colours without lines."""
 
 
 @dataclass(frozen=True)
 class ColorizeTask:
-    """Colour drawings: `film.tasks.FilmTask`."""
+    """Task that colours line drawings; implements `film.tasks.FilmTask`."""
 
     network_size_px: int
-    """Short side of the network's picture."""
+    """Short side of the network input, in pixels."""
     draft_scale: int
-    """How much smaller the draft is, and so the grid of the hints that the network sees."""
+    """Factor between the network input and the smaller draft, whose size the hint grid has."""
     extras: tuple[str, ...] = ()
-    """What is written beside each frame: `LAYERS`, `OPENRASTER`."""
+    """Folders of the extra files of each frame: `LAYERS`, `OPENRASTER`."""
 
     words = Labels(source="line drawing", made="coloured", pair="line and colour")
     shrink_stage = "hint"
@@ -42,11 +42,11 @@ class ColorizeTask:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Give all that decides a frame's pixels beside drawing, hint and weights."""
+        """Settings that determine a frame's pixels, besides drawing, hint and weights."""
         return {"network_size_px": self.network_size_px, "version": PICTURE_VERSION}
 
     def shrink(self, data: bytes, picture: Line, hint: bytes | None) -> NetworkInputs:
-        """Make the small line and the pooled hint; the drawing's file is needed once more."""
+        """Compute the resized drawing and the pooled hint; keep the drawing's file."""
         size = network_size(picture.shape, self.network_size_px)
         return NetworkInputs(
             [resize(picture, size), _pooled_hint(hint, size, self.draft_scale)], data
@@ -60,7 +60,7 @@ class ColorizeTask:
         batch_size: int,
         precision: Precision | None = None,
     ) -> RunNetwork:
-        """Build the pair: small lines, hints -> small colours."""
+        """Build the networks: resized line drawings, pooled hints -> colours of that size."""
         if MODEL in files:
             from lineart.onnx_inference import OnnxModel
 
@@ -75,14 +75,14 @@ class ColorizeTask:
         return lambda lines, hints: [colorizer(lines, hints)]
 
     def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> list[bytes]:
-        """Lay the small colour below the drawing at its own size."""
+        """Compose the enlarged colours with the full-size drawing; return frame and extra files."""
         (color,), line = answers, decode_line(kept)
         frame = compose(color, line)
         png = encode_png(frame)
         return [png, *self._take_apart(color, line, frame, png)]
 
     def _take_apart(self, color: np.ndarray, line: Line, frame: Frame, png: bytes) -> list[bytes]:
-        """Make what is written beside a frame."""
+        """Return the extra files of a frame, in the order of `extras`."""
         if not self.extras:
             return []
         below = low_band(color, (line.shape[0], line.shape[1]), sigma=DEFAULT_SIGMA)
@@ -94,22 +94,22 @@ class ColorizeTask:
         return [files[name] for name in self.extras]
 
     def show(self, picture: Line) -> Line:
-        """Show the drawing as it is."""
+        """Return the drawing unchanged."""
         return picture
 
 
 def open_colorize_task(
     files: Mapping[str, bytes], *, network_size_px: int, extras: tuple[str, ...] = ()
 ) -> ColorizeTask:
-    """Give the task that weights and flags describe.
+    """Build the task from weights and flags.
 
     Args:
-        files: Of the weights.
-        network_size_px: Short side of the network's picture.
-        extras: What is written beside each frame, as in `ColorizeTask`.
+        files: Files of the weights.
+        network_size_px: Short side of the network input, in pixels.
+        extras: Folders of the extra files, as in `ColorizeTask`.
 
     Raises:
-        ValueError: the size is out of bounds, or the weights do something else.
+        ValueError: the size is out of bounds, or the weights do not colour drawings.
     """
     check_size("--network-size", network_size_px)
     config = read_config(files)
@@ -123,6 +123,6 @@ def open_colorize_task(
 
 @lru_cache(maxsize=4)
 def _pooled_hint(data: bytes | None, size: Size, draft_scale: int) -> Hint:
-    """Give a hint on the draft's grid; one hint holds for many frames, so the last few are kept."""
+    """Return a hint at the draft's size; cached, because one hint applies to many frames."""
     hint = no_hints(size) if data is None else resize_hints(decode_hint(data), size)
     return pool_hints(hint, draft_scale)

@@ -1,4 +1,4 @@
-"""Photographs -> line drawings or pictures of another style, at the photographs' own size."""
+"""Translation task: photographs, or faces cropped from them -> drawings or another style."""
 
 import hashlib
 import json
@@ -28,48 +28,48 @@ from lineart.weights import read_config
 from lineart.weights.onnx_file import MODEL, TRANSLATES
 
 PICTURE_VERSION = 1
-"""Raise it when the same photograph and weights give other pixels: films are then made anew."""
+"""Raise it when equal photographs and weights give other pixels: films are then made anew."""
 DEFAULT_SIZE_PX, FACE_SIZE_PX = 512, 256
-"""Short side of the network's picture, and side of an aligned face as in paper 004."""
+"""Default short side of the network input in pixels; the second for aligned faces (paper 004)."""
 LEAST_SIDE_PX = 16
-"""Below it the networks' reflected borders do not fit."""
+"""Minimum side of the network input: below it, the networks' reflection padding fails."""
 ATTENTION = "attention"
 
 Shown = UInt8[np.ndarray, "ShownH ShownW 3"]
-"""A photograph, or the face that was cut out of it."""
+"""A photograph, or the face cropped from it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TranslateTask:
-    """Turn photographs into drawings or pictures: `film.tasks.FilmTask`."""
+    """Task that translates photographs; implements `film.tasks.FilmTask`."""
 
     size_px: int
-    """Short side of the network's picture."""
+    """Short side of the network input, in pixels."""
     is_square: bool
-    """Whether the network takes squares of that side alone; photographs are then squeezed."""
+    """Whether the network takes only squares of this side; photographs are then distorted."""
     makes_drawings: bool
-    """Whether the answers are line drawings, not coloured pictures."""
+    """Whether the outputs are line drawings, not colour pictures."""
     has_attention: bool = False
-    """Whether to write where the network looks."""
+    """Whether to write attention maps."""
     face_model: bytes | None = field(default=None, repr=False)
-    """YuNet's ONNX file, to cut out and align the face as paper 004 does; without it, nothing."""
+    """YuNet's ONNX file, to align and crop the face as paper 004 does; None uses the whole."""
 
     decode = staticmethod(decode_color)
 
     @property
     def words(self) -> Labels:
-        """Say what a page calls things."""
+        """Words for the task on the HTML page."""
         made, result = ("drawn", "drawing") if self.makes_drawings else ("translated", "picture")
         return Labels(source="photograph", made=made, pair=f"photograph and {result}")
 
     @property
     def shrink_stage(self) -> str:
-        """Name what `shrink` does, for the failures in it."""
+        """Name of the stage recorded for failures in `shrink`."""
         return "shrink" if self.face_model is None else "align"
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Give all that decides a frame's pixels beside photograph and weights."""
+        """Settings that determine a frame's pixels, besides photograph and weights."""
         face_model = self.face_model and hashlib.sha256(self.face_model).hexdigest()
         return {
             "size_px": self.size_px,
@@ -80,11 +80,11 @@ class TranslateTask:
 
     @property
     def extras(self) -> tuple[str, ...]:
-        """Name the folders of the files that are written beside each frame."""
+        """Folders of the extra files that are written with each frame."""
         return (ATTENTION,) if self.has_attention else ()
 
     def shrink(self, data: bytes, picture: Frame, hint: bytes | None) -> NetworkInputs:
-        """Make the small photograph, or the aligned face; keep the size of the frame."""
+        """Compute the resized photograph or aligned face; keep height and width of the frame."""
         # Photographs have no hints, and their files are not needed again.
         del data, hint
         photo = self.show(picture)
@@ -92,9 +92,10 @@ class TranslateTask:
         return NetworkInputs([resize(photo, size)], json.dumps(photo.shape[:2]).encode())
 
     def fit(self, size: Size) -> Size:
-        """Give the size at which the network sees a photograph: never above the photograph's own.
+        """Return the size of the network input, at most that of the photograph.
 
-        One below 64 pixels is enlarged to them, since the networks need some room.
+        Only smaller photographs are enlarged: short sides to 64 and any side to 16 pixels, because
+        the networks need that room.
         """
         short_side_px = min(self.size_px, max(LEAST_SIZE_PX, min(size)))
         height, width = network_size(size, short_side_px)
@@ -108,7 +109,7 @@ class TranslateTask:
         batch_size: int,  # noqa: ARG002 - photographs differ in size, and one keeps a GPU busy
         precision: Precision | None = None,
     ) -> RunNetwork:
-        """Build the pair: small photographs -> answers, and with attention heat and photographs."""
+        """Build the network: photographs -> pictures and, with attention, maps and photographs."""
         if MODEL in files:
             from lineart.onnx_inference import OnnxModel
 
@@ -129,7 +130,7 @@ class TranslateTask:
         return translate
 
     def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> list[bytes]:
-        """Bring the answer to its full size, and lay the attention over the small photograph."""
+        """Return the picture at full size and, with attention, the map over the network input."""
         picture, *attention = answers
         height, width = json.loads(kept)
         bring = enlarge_drawing if self.makes_drawings else resize
@@ -137,10 +138,10 @@ class TranslateTask:
         return [*pngs, encode_png(show_heat(*attention))] if attention else pngs
 
     def show(self, picture: Frame) -> Shown:
-        """Show the photograph, or the face that is cut out of it.
+        """Return the photograph, or the face cropped from it.
 
         Raises:
-            ValueError: there is no face.
+            ValueError: no face was found.
         """
         if self.face_model is None:
             return picture
@@ -157,18 +158,18 @@ def open_translate_task(
     face_model: bytes | None = None,
     has_attention: bool = False,
 ) -> TranslateTask:
-    """Give the task that weights and flags describe.
+    """Build the task from weights and flags.
 
     Args:
-        files: Of the weights.
-        size_px: Short side of the network's picture, None for the usual: the only one that the
-            network takes, else 256 for faces and 512 for all else.
+        files: Files of the weights.
+        size_px: Short side of the network input in pixels; None: the only one that the network
+            takes, else 256 for faces and 512 for whole photographs.
         face_model: YuNet's ONNX file, or None.
-        has_attention: Whether to write where the network looks.
+        has_attention: Whether to write attention maps.
 
     Raises:
-        ValueError: the size is out of bounds, the weights do something else, take another size, or
-            have no attention, or the face model is none.
+        ValueError: the size is out of bounds, the weights do not translate photographs, take only
+            another size or have no attention, or the face model is invalid.
     """
     config = read_config(files)
     if "channels" not in config:
@@ -198,7 +199,7 @@ def open_translate_task(
 
 
 def _check_attention(files: Mapping[str, bytes], size_px: int) -> None:
-    """Try a blank photograph: only the network itself knows whether it says where it looks."""
+    """Raise if the network returns no attention map; found by running it on a blank photograph."""
     if MODEL in files:
         raise ValueError("a model of ONNX has no attention to show; leave out --attention")
     from lineart.inference import Translator
@@ -215,7 +216,7 @@ def _open_aligner(model: bytes) -> FaceAligner:
 
 
 def show_heat(heat: UInt8[np.ndarray, "HeatH HeatW"], photo: Frame) -> Frame:
-    """Lay a heat map over its photograph: blue is least, red is most."""
+    """Blend a heat map, in colours from blue (0) to red (255), with its photograph."""
     colors = cv2.cvtColor(cv2.applyColorMap(heat, cv2.COLORMAP_JET), cv2.COLOR_BGR2RGB)
     shown: Frame = cv2.addWeighted(resize(colors, photo.shape[:2]), 0.5, photo, 0.5, 0)
     return shown
