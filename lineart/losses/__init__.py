@@ -1,1 +1,1 @@
-"""What networks minimise."""
+"""Loss functions of the papers."""

@@ -1,4 +1,4 @@
-"""The game of generator and discriminator: on logits in papers 001, 002, of squares in 000, 004."""
+"""Adversarial losses: cross-entropy (papers 001, 002) and least squares (papers 000, 004)."""
 
 from jaxtyping import Float
 from torch import Tensor
@@ -6,38 +6,38 @@ from torch.nn import functional as F
 
 
 def generator_loss(fake_logits: Float[Tensor, " B"]) -> Float[Tensor, ""]:
-    """Give what a generator minimises, in float32: -E[log D(G(l, h))].
+    """Compute the generator's non-saturating loss, in float32: -E[log D(G(l, h))].
 
-    This is the non-saturating form. Eq. (2) to the letter, E[log(1 - D(G(l, h)))], has the same
-    fixed point but hardly a gradient while the discriminator sees through every fake.
+    The literal form of eq. (2), E[log(1 - D(G(l, h)))], has the same fixed point, but nearly no
+    gradient while the discriminator recognises every fake.
 
     Source:
         Paper 001, eq. (2); Goodfellow et al., "Generative adversarial nets", 2014, section 3.
     """
-    # -log(sigmoid(x)) = softplus(-x), without the sigmoid's rounding to 0 and 1.
+    # -log(sigmoid(x)) = softplus(-x), which avoids a sigmoid rounded to 0 or 1.
     return F.softplus(-fake_logits.float()).mean()
 
 
 def discriminator_loss(
     real_logits: Float[Tensor, " B"], fake_logits: Float[Tensor, " B"]
 ) -> Float[Tensor, ""]:
-    """Give what a discriminator minimises, in float32: -E[log D(c)] - E[log(1 - D(G(l, h)))].
+    """Compute the discriminator's loss, in float32: -E[log D(c)] - E[log(1 - D(G(l, h)))].
 
-    The sum of both cross-entropies, not their mean. The fake pictures must be detached from their
+    It is the sum of both cross-entropies, not their mean. Fake pictures must be detached from their
     generator.
 
     Source:
-        Paper 001, eq. (2), with its sign turned.
+        Paper 001, eq. (2), negated.
     """
     # -log(1 - sigmoid(x)) = softplus(x).
     return F.softplus(-real_logits.float()).mean() + F.softplus(fake_logits.float()).mean()
 
 
 def least_squares_generator_loss(fake: Float[Tensor, "..."]) -> Float[Tensor, ""]:
-    """Give what a generator minimises in the game of least squares, in float32.
+    """Compute the generator's least-squares loss, in float32.
 
     Args:
-        fake: What the discriminator says of its pictures, a map or a number each.
+        fake: Discriminator output for generated pictures: a map or a number per picture.
 
     Source:
         Paper 000, eq. (1), second and fourth term; Mao et al., "Least squares GAN", 2017.
@@ -48,18 +48,18 @@ def least_squares_generator_loss(fake: Float[Tensor, "..."]) -> Float[Tensor, ""
 def least_squares_discriminator_loss(
     real: Float[Tensor, "..."], fake: Float[Tensor, "..."]
 ) -> Float[Tensor, ""]:
-    """Give what a discriminator minimises in the game of least squares, in float32.
+    """Compute the discriminator's least-squares loss, in float32.
 
-    The sum of both sides; Chan et al.'s code takes half of it. The fake pictures must be detached
+    It is the sum of both terms; Chan et al.'s code takes half of it. Fake pictures must be detached
     from their generator.
 
-    Real is 1 and fake is 0, as in Mao et al. and in Chan et al.'s code. Eq. (1) says literally
-    E[D(real)^2] + E[(1 - D(fake))^2]: as a discriminator's aim that is the same game with the
-    labels exchanged (D for 1 - D), but then its second term could not be the generator's aim too.
+    The labels are 1 for real and 0 for fake, as in Mao et al. and in Chan et al.'s code. The
+    literal eq. (1) is E[D(real)^2] + E[(1 - D(fake))^2]. For the discriminator that is the same
+    with the labels exchanged (1 - D for D), but its second term could not be the generator's loss.
 
     Args:
-        real: What the discriminator says of true pictures, a map or a number each.
-        fake: The same of the generator's, in its own shape.
+        real: Discriminator output for real pictures: a map or a number per picture.
+        fake: Discriminator output for generated pictures; the shape may differ from `real`.
 
     Source:
         Mao et al., "Least squares generative adversarial networks", 2017; paper 000, eq. (1).

@@ -1,4 +1,4 @@
-"""What the auxiliary classifier of a generator with attention learns."""
+"""CAM loss: cross-entropy of the auxiliary classifier in a generator with attention."""
 
 from jaxtyping import Float
 from torch import Tensor
@@ -8,13 +8,13 @@ from torch.nn import functional as F
 def cam_loss(
     source_logits: Float[Tensor, "B Logits"], identity_logits: Float[Tensor, "Identities Logits"]
 ) -> Float[Tensor, ""]:
-    """Give the cross-entropy of a generator's classifier, in float32: which domain was its input?
+    """Compute the cross-entropy of the classifier of the input's domain, in float32.
 
-    The sum of both cross-entropies, not their mean.
+    It is the sum of both cross-entropies, not their mean.
 
     Args:
-        source_logits: Of pictures that the generator had to translate; they should be 1.
-        identity_logits: Of pictures that were of its target's domain already; they should be 0.
+        source_logits: Logits for inputs of the generator's source domain, label 1.
+        identity_logits: Logits for inputs that already are of its target domain, label 0.
 
     Source:
         Paper 004, `cam_loss`; its authors' code.

@@ -1,4 +1,4 @@
-"""How far pictures are for a network that knows what pictures show."""
+"""Content loss: distance of pictures in the feature space of a frozen network."""
 
 import torch
 from jaxtyping import Float
@@ -8,14 +8,14 @@ from lineart.models.layers import ColorBatch
 
 
 def content_loss(features: nn.Module, fake: ColorBatch, real: ColorBatch) -> Float[Tensor, ""]:
-    """Give the mean squared difference of the feature maps, in float32.
+    """Compute the mean squared difference of feature maps, in float32.
 
-    Gradients go through the features to `fake`; `real` is a target and gets none.
+    Gradients flow through the feature network to `fake`; none to `real`.
 
     Args:
-        features: A frozen network that takes ColorBatch, from `models.pretrained.load_features`.
-        fake: A generator's pictures.
-        real: The true ones.
+        features: Frozen network that takes ColorBatch, from `models.pretrained.load_features`.
+        fake: Generated pictures.
+        real: Target pictures.
 
     Source:
         Paper 001, eq. (4); eq. (1) writes this term as a second "L_recon".

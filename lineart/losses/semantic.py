@@ -1,4 +1,4 @@
-"""Whether a line drawing still says what its photograph shows: eq. (2), (3), (5) of paper 000."""
+"""Semantics, geometry and segmentation losses of line drawings: paper 000, eqs. (2), (3), (5)."""
 
 import torch
 from jaxtyping import Float, Integer
@@ -9,17 +9,17 @@ from lineart.models.layers import ColorBatch, LineBatch
 
 
 def semantics_loss(features: nn.Module, drawing: LineBatch, photo: ColorBatch) -> Float[Tensor, ""]:
-    """Give the mean squared distance of drawing and photograph as an encoder sees them.
+    """Compute the mean squared distance of the encodings of drawing and photograph, in float32.
 
-    Gradients go through the encoder to `drawing`; `photo` is a target and gets none. In float32.
+    Gradients flow through the encoder to `drawing`; none to `photo`.
 
     Args:
-        features: A frozen network that takes ColorBatch, from `models.pretrained.load_features`.
-        drawing: A generator's; the encoder sees it in all three channels.
-        photo: What was drawn.
+        features: Frozen encoder that takes ColorBatch, from `models.pretrained.load_features`.
+        drawing: Generated drawing; the encoder gets it in all three channels.
+        photo: Photograph from which the drawing was generated.
 
     Source:
-        Paper 000, eq. (3), with CLIP as the encoder. The norm's square and mean: Chan et al., 2022.
+        Paper 000, eq. (3), with CLIP as the encoder. The square and mean are of Chan et al., 2022.
     """
     with torch.no_grad():
         target = features(photo).float()
@@ -34,21 +34,22 @@ def geometry_loss(
     drawing: LineBatch,
     depth: Float[Tensor, "B 1 DepthH DepthW"],
 ) -> Float[Tensor, ""]:
-    """Give the cross-entropy of the photograph's depth and the one found in the drawing.
+    """Compute the cross-entropy of the photograph's depth and the depth predicted from the drawing.
 
-    Gradients go to `drawing` and to the head. In float32; 0 where no depth is known.
+    Computed in float32 over pixels of known depth; 0 if there are none. Gradients flow to `drawing`
+    and to the head.
 
     Args:
-        features: A frozen network that takes ColorBatch and gives maps.
-        head: Maps -> logits of depth (`models.line_drawing.DepthHead`).
-        drawing: A generator's; the frozen network sees it in all three channels.
-        depth: Of the photograph, 0..1, not a number where it is unknown.
+        features: Frozen network that maps ColorBatch to feature maps.
+        head: Maps feature maps to depth logits (`models.line_drawing.DepthHead`).
+        drawing: Generated drawing; the frozen network gets it in all three channels.
+        depth: Depth of the photograph, 0..1; NaN where unknown.
 
     Source:
         Paper 000, eq. (2), which writes a norm; the cross-entropy is Chan et al.'s, 2022.
     """
     logits = head(features(as_color(drawing))).float()
-    # The nearest pixel: measured depth is sparse, and blending would spread what is unknown.
+    # Nearest neighbour: measured depth is sparse, and interpolation would spread its NaNs.
     target = F.interpolate(depth.float(), logits.shape[2:], mode="nearest-exact")
     known = ~target.isnan()
     # Eq. 2.
@@ -59,15 +60,15 @@ def geometry_loss(
 def segmentation_loss(
     logits: Float[Tensor, "B Classes H W"], labels: Integer[Tensor, "B H W"], ignore: int = 255
 ) -> Float[Tensor, ""]:
-    """Give the cross-entropy of the photograph's labels and what was found in the drawing.
+    """Compute the cross-entropy of the photograph's labels and the drawing's segmentation.
 
-    Gradients go to the network that gave the logits and through it to the drawing. In float32;
-    0 where no pixel has a label.
+    Computed in float32 over labelled pixels; 0 if there are none. Gradients flow to the
+    segmentation network and through it to the drawing.
 
     Args:
-        logits: From `models.line_drawing.SegmentationUNet`.
-        labels: The photograph's true classes.
-        ignore: The label of pixels that count nothing.
+        logits: Output of `models.line_drawing.SegmentationUNet` for the drawing.
+        labels: True classes of the photograph.
+        ignore: Label of pixels to leave out.
 
     Source:
         Paper 000, eq. (5).
@@ -78,5 +79,5 @@ def segmentation_loss(
 
 
 def as_color(drawing: LineBatch) -> ColorBatch:
-    """Give a drawing three equal channels."""
+    """Repeat a drawing in three channels."""
     return drawing.expand(-1, 3, -1, -1)

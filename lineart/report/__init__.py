@@ -1,8 +1,9 @@
-"""Pages to read after a run, each one HTML file that needs nothing else.
+"""HTML report pages of films, trainings, drawing comparisons and studies.
 
-They are made from plain rows and encoded pictures, without storage and without a cluster; what
-collects those is in `film_folder`, `training_folder`, `drawings` and `study`. Whatever comes from
-outside is shown as text: the templates escape, and pictures travel as data.
+Each page is one self-contained HTML file: the templates escape all text, and pictures are embedded
+as data URIs. The page functions take rows and encoded pictures and use neither storage nor a
+cluster; the modules `film_folder`, `training_folder`, `drawings` and `study` read this content
+from storage.
 """
 
 from lineart.report.film import Content, film_page

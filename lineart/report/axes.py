@@ -1,4 +1,4 @@
-"""Axes of a chart: where a value lies, and round numbers to read it by."""
+"""Chart axes with round tick values, and number formatting."""
 
 import math
 from collections.abc import Sequence
@@ -8,33 +8,36 @@ import numpy as np
 from jaxtyping import Float64
 
 TICKS = 5
+"""Maximum number of intervals between ticks on a linear axis."""
 LOG_RATIO = 30
-"""Values that are all positive and differ by more get a logarithmic axis."""
+"""Ratio of largest to smallest value above which an axis of positive values is logarithmic."""
 ROUND = (1, 2, 2.5, 5, 10)
+"""Factors of powers of ten that are used as steps."""
 
 
 @dataclass(frozen=True)
 class Axis:
-    """A range of values, and those that are written beside it."""
+    """A range of values with its ticks."""
 
     low: float
     high: float
-    """Ends of the axis; the logarithms of the ends where it is logarithmic."""
+    """Ends of the axis; their base-10 logarithms if the axis is logarithmic."""
     ticks: tuple[float, ...]
+    """Labelled values, not as logarithms."""
     is_log: bool = False
 
     def place(self, values: Float64[np.ndarray, " N"]) -> Float64[np.ndarray, " N"]:
-        """Give the places of values on the axis, 0..1; NaN stays NaN."""
+        """Return the positions of values along the axis, 0..1 from low to high; NaN stays NaN."""
         lengths = np.log10(values) if self.is_log else values
         return (lengths - self.low) / (self.high - self.low)
 
     def labels(self) -> list[str]:
-        """Write the ticks; on an even axis all with as many decimals."""
+        """Return the tick labels; on a linear axis, usually with equal numbers of decimals."""
         return [*map(format_value, self.ticks)] if self.is_log else label_values(self.ticks)
 
 
 def span(low: float, high: float) -> Axis:
-    """Make an axis from `low` to `high` exactly, with ticks between them."""
+    """Build a linear axis from `low` to `high` exactly; equal ends are moved apart first."""
     if high - low <= 1e-9 * max(abs(low), abs(high)):
         low, high = low - (abs(low) / 10 or 1.0), high + (abs(high) / 10 or 1.0)
     step = round_step((high - low) / TICKS)
@@ -43,13 +46,14 @@ def span(low: float, high: float) -> Axis:
 
 
 def fit(low: float, high: float, *, from_zero: bool = False, may_log: bool = False) -> Axis:
-    """Make an axis that holds all of `low` to `high` and ends at round numbers.
+    """Build an axis that contains `low` to `high`; a linear axis ends at round numbers.
 
     Args:
         low: Smallest value.
         high: Largest value.
-        from_zero: Zero is on the axis; it is anyway where positive values differ twofold.
-        may_log: Positive values that differ a lot get a logarithmic axis.
+        from_zero: Include zero; it is always included if both are positive and differ more than
+            twofold.
+        may_log: Use a logarithmic axis if both are positive and differ by more than `LOG_RATIO`.
     """
     if may_log and low > 0 and low * LOG_RATIO < high:
         return _fit_log(math.log10(low), math.log10(high))
@@ -65,7 +69,10 @@ def fit(low: float, high: float, *, from_zero: bool = False, may_log: bool = Fal
 
 
 def _fit_log(low: float, high: float) -> Axis:
-    """Make a logarithmic axis; its ticks are powers of ten, and more where those are few."""
+    """Build a logarithmic axis from base-10 logarithms, with a margin of 1/30 at each end.
+
+    Its ticks are powers of ten; a short axis also has multiples of 3, or of 2 and 5.
+    """
     margin = (high - low) / 30
     low, high = low - margin, high + margin
     factors = (1, 2, 5) if high - low < 2.3 else (1, 3) if high - low < 3.5 else (1,)
@@ -76,13 +83,16 @@ def _fit_log(low: float, high: float) -> Axis:
 
 
 def round_step(length: float) -> float:
-    """Give the smallest of 1, 2, 2.5, 5 times a power of ten that is not below `length`."""
+    """Return the smallest 1, 2, 2.5 or 5 times a power of ten that is at least `length`."""
     power = 10.0 ** math.floor(math.log10(length))
     return next(factor * power for factor in ROUND if factor * power >= length * (1 - 1e-9))
 
 
 def label_values(ticks: Sequence[float]) -> list[str]:
-    """Write the ticks of an axis, all with as many decimals as they need."""
+    """Format the ticks of an axis with equal numbers of decimals.
+
+    If the largest magnitude is >= 1e5 or < 1e-3, `format_value` formats each tick on its own.
+    """
     largest = max((abs(tick) for tick in ticks), default=0.0)
     if largest >= 1e5 or 0 < largest < 1e-3:
         return [format_value(tick) for tick in ticks]
@@ -92,7 +102,7 @@ def label_values(ticks: Sequence[float]) -> list[str]:
 
 
 def format_value(value: float) -> str:
-    """Write a value with four digits at most, of any size: `0.0812`, `12,345`, `2e-5`."""
+    """Format a value of any magnitude briefly: `0.0812`, `12,345`, `2e-5`."""
     if not math.isfinite(value):
         return "not finite"
     if value == 0 or 1e-3 <= abs(value) < 1e3:
@@ -104,7 +114,7 @@ def format_value(value: float) -> str:
 
 
 def format_images(images: float) -> str:
-    """Write a number of images short: `500`, `24k`, `17.9M`."""
+    """Format a number of images briefly: `500`, `24k`, `17.9M`."""
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(images) >= size:
             return f"{images / size:.3g}{letter}"

@@ -1,4 +1,7 @@
-"""Charts as the template draws them: paths, ticks and readings, in percent of the drawn area."""
+"""Template variables of charts: SVG paths, ticks and tooltips.
+
+Ticks and tooltips are positioned in percent of the plot area, paths in 0..1000.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,38 +14,42 @@ from lineart.report.curves import Curve, Values, smooth, thin
 from lineart.report.text import as_text
 
 TONES = 6
-"""Colours of curves; further curves are dashed."""
+"""Number of curve colours; further curves reuse them with dashed lines."""
 DOTTED_TO = 24
-"""Curves of up to so many points show them."""
+"""Maximum number of points of a curve whose points are drawn as dots."""
 READINGS = 60
-"""Places of a chart that can be read by pointing."""
+"""Maximum number of positions of a chart that have a tooltip."""
 MARKS = 200
-"""Most marks of values that are not finite."""
+"""Maximum number of marks for values that are not finite."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChartStyle:
-    """How a kind of chart is drawn."""
+    """Heading, unit and drawing options of a kind of chart."""
 
     heading: str
     unit: str = ""
     scale: float = 1.0
+    """Factor by which values are multiplied."""
     from_zero: bool = False
+    """Include zero on the y axis."""
     may_log: bool = False
+    """Use a logarithmic y axis if positive values differ by more than `axes.LOG_RATIO`."""
     is_smoothed: bool = False
+    """Draw smoothed curves, with the recorded values in a pale tone behind them."""
     best: str = ""
-    """"lowest" or "highest" where one value is the best."""
+    """`lowest` or `highest`: the value of the first curve to mark; empty for none."""
     is_wide: bool = False
     across: str = "images seen"
-    """What is counted from left to right."""
+    """Label of the x axis."""
 
 
 def draw_chart(given: Mapping[str, Curve], manner: ChartStyle) -> dict[str, Any]:
-    """Say what the template needs to draw curves over the images seen.
+    """Build the template variables of a chart of curves over the images seen.
 
     Args:
-        given: Name -> curve, at least one; each has at least one point, which may be NaN.
-        manner: How they are drawn.
+        given: Name -> curve, at least one; each has at least one point, whose value may be NaN.
+        manner: Heading and drawing options.
     """
     curves = {name: _scale(curve, manner.scale) for name, curve in given.items()}
     thinned = {name: thin(curve) for name, curve in curves.items()}
@@ -73,10 +80,14 @@ def draw_chart(given: Mapping[str, Curve], manner: ChartStyle) -> dict[str, Any]
 
 
 def best_of(curve: Curve, which: str) -> int:
-    """Give where the best value stands; the first of equal ones.
+    """Return the index of the best value, the first of equal ones.
+
+    Args:
+        curve: Values to compare; NaN is ignored.
+        which: `lowest` or `highest`.
 
     Raises:
-        ValueError: No value is finite.
+        ValueError: no value is finite.
     """
     if not curve.is_finite.any():
         raise ValueError("none of the values is finite, so none is the best; ask `is_finite` first")
@@ -88,14 +99,14 @@ def _scale(curve: Curve, factor: float) -> Curve:
 
 
 def _axis_of_images(curves: Mapping[str, Curve]) -> Axis:
-    """Begin at no images, end with the last."""
+    """Build the x axis from zero images to the last point of any curve."""
     first = min(float(curve.images[0]) for curve in curves.values())
     last = max(float(curve.images[-1]) for curve in curves.values())
     return span(min(first, 0.0), last if last > min(first, 0.0) else 1.0)
 
 
 def _axis_of_values(curves: Mapping[str, Curve], manner: ChartStyle) -> Axis:
-    """Hold all finite values."""
+    """Build the y axis, which contains all finite values."""
     values = np.concatenate([curve.values[curve.is_finite] for curve in curves.values()])
     if not len(values):
         values = np.array([0.0, 1.0])
@@ -104,7 +115,7 @@ def _axis_of_values(curves: Mapping[str, Curve], manner: ChartStyle) -> Axis:
 
 
 def _ticks(axis: Axis, labels: list[str]) -> list[tuple[float, str]]:
-    """Give place in percent and text of each tick."""
+    """Return the position in percent and the label of each tick."""
     places = axis.place(np.array(axis.ticks, np.float64))
     return [(_percent(place), label) for place, label in zip(places, labels, strict=True)]
 
@@ -114,7 +125,7 @@ def _percent(place: float) -> float:
 
 
 def _draw_curve(thinned: Curve, line: Curve, x: Axis, y: Axis) -> dict[str, str]:
-    """Draw one curve, and pale behind a smoothed one what it was."""
+    """Build the paths of a curve: its line, recorded values behind a smoothed line, and dots."""
     is_short = len(line.values) <= DOTTED_TO
     return {
         "line": _path(line, x, y),
@@ -128,7 +139,7 @@ def _is_smoothed(line: Curve, thinned: Curve) -> bool:
 
 
 def _points(curve: Curve, x: Axis, y: Axis) -> list[tuple[str, bool]]:
-    """Give each point's place as text, 0..1000 from the upper left, and whether it is there."""
+    """Return each point's SVG coordinates (0..1000 from the top left) and whether it is finite."""
     across, down = x.place(curve.images) * 1000, (1 - y.place(curve.values)) * 1000
     places = zip(across.round(1), np.nan_to_num(down).round(1), strict=True)
     return [
@@ -137,7 +148,7 @@ def _points(curve: Curve, x: Axis, y: Axis) -> list[tuple[str, bool]]:
 
 
 def _path(curve: Curve, x: Axis, y: Axis) -> str:
-    """Connect the points that have no gap between them; a lonely point is a dot."""
+    """Build a path that connects neighbouring finite points; a single point becomes a dot."""
     parts, before = [], False
     for place, there in _points(curve, x, y):
         if there:
@@ -147,12 +158,12 @@ def _path(curve: Curve, x: Axis, y: Axis) -> str:
 
 
 def _dots(curve: Curve, x: Axis, y: Axis) -> str:
-    """Draw each point as a line without length, which round ends make a dot."""
+    """Build a path with a very short line at each point, which round line caps make a dot."""
     return "".join(f"M{place}h.01" for place, there in _points(curve, x, y) if there)
 
 
 def _draw_best(curves: Mapping[str, Curve], which: str, x: Axis, y: Axis) -> dict[str, Any] | None:
-    """Mark the best value of the first curve."""
+    """Return position and text of the first curve's best value; None if there is none to mark."""
     curve = next(iter(curves.values()))
     if not which or not curve.is_finite.any():
         return None
@@ -163,7 +174,7 @@ def _draw_best(curves: Mapping[str, Curve], which: str, x: Axis, y: Axis) -> dic
 
 
 def _draw_gaps(curves: Mapping[str, Curve], x: Axis) -> dict[str, Any] | None:
-    """Mark, at the foot, where values are not finite, and say how many and from where."""
+    """Return marks and counts of values that are not finite; None if there are none."""
     missing = [curve.images[~curve.is_finite] for curve in curves.values()]
     images = np.unique(np.concatenate(missing))
     if not len(images):
@@ -179,7 +190,7 @@ def _draw_gaps(curves: Mapping[str, Curve], x: Axis) -> dict[str, Any] | None:
 
 
 def _readings(lines: Mapping[str, Curve], x: Axis) -> list[dict[str, Any]]:
-    """Cut the chart into upright bands; each tells the values at its middle."""
+    """Divide the chart into vertical bands, each with a tooltip of the values at its point."""
     images = max((line.images for line in lines.values()), key=len)
     images = np.unique(
         images[np.linspace(0, len(images) - 1, min(len(images), READINGS)).astype(int)]
@@ -200,7 +211,7 @@ def _readings(lines: Mapping[str, Curve], x: Axis) -> list[dict[str, Any]]:
 
 
 def _nearest(curve: Curve, images: Values) -> Values:
-    """Give the values of a curve at the points nearest to `images`."""
+    """Return the values of a curve at the points nearest to `images`."""
     after = np.searchsorted(curve.images, images).clip(0, len(curve.images) - 1)
     before = (after - 1).clip(0)
     is_before = images - curve.images[before] < curve.images[after] - images

@@ -1,4 +1,4 @@
-"""Long rows of numbers made short enough to draw: thinned, smoothed, with gaps where they fail."""
+"""Curves for charts: thinning and smoothing, with NaN at gaps."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -7,47 +7,49 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 POINTS = 400
-"""Most points of a drawn curve."""
+"""Approximate maximum number of points of a drawn curve."""
 POINTS_SMOOTHED = 200
+"""Maximum number of points of a smoothed curve."""
 SMOOTHED_FROM = 30
-"""Fewer points are drawn as they are."""
+"""Number of points below which a curve is not smoothed."""
 SMOOTHNESS = 60
-"""The standard deviation of the smoothing is this part of a curve, but a point at least."""
+"""The Gaussian's standard deviation is the curve's number of points / `SMOOTHNESS`, at least 1."""
 LARGEST = 1e30
 SMALLEST = 1e-30
-"""Values beyond these say that a training has failed, and arithmetic with them overflows."""
+"""Bounds of magnitudes: larger values mean a failed training, and arithmetic beyond the bounds
+overflows or underflows."""
 
 Values = Float64[np.ndarray, " N"]
 
 
 @dataclass(frozen=True)
 class Curve:
-    """Values over the images seen, in their order; NaN where there is no finite value."""
+    """Values over the number of images seen, in ascending order; NaN marks a gap."""
 
     images: Values
     values: Values
 
     @property
     def is_finite(self) -> Bool[np.ndarray, " N"]:
-        """Tell which values can be drawn."""
+        """Mask of the values that can be drawn."""
         is_finite: Bool[np.ndarray, " N"] = np.isfinite(self.values)
         return is_finite
 
 
 def make_curve(images: Values, values: Values) -> Curve:
-    """Order a curve by images; infinite and absurdly large values become NaN, tiny ones 0."""
+    """Build a curve sorted by images; magnitudes >= `LARGEST` become NaN, < `SMALLEST` 0."""
     order = np.argsort(images, kind="stable")
     size = np.abs(values[order])
-    # A comparison with NaN is false.
+    # NaN stays NaN, because a comparison with NaN is false.
     finite = np.where(size < LARGEST, values[order], np.nan)
     return Curve(images[order], np.where(size < SMALLEST, 0.0, finite))
 
 
 def thin(curve: Curve, points: int = POINTS) -> Curve:
-    """Keep at most about `points` points: first, last, and of each part its extremes and gaps.
+    """Reduce a curve to about `points` points, with its extremes and gaps.
 
-    Of each of the equal parts between the first and the last point stay the smallest, the largest
-    and the first value that is not finite.
+    The first and the last point are kept. The points between them are divided into equal parts; of
+    each part, the smallest, the largest and the first value that is not finite are kept.
     """
     count = len(curve.values)
     if count <= points:
@@ -61,7 +63,7 @@ def thin(curve: Curve, points: int = POINTS) -> Curve:
 
 
 def _extremes(values: Values) -> set[int]:
-    """Give where the smallest, the largest and the first missing value stand."""
+    """Return the indices of the smallest, the largest and the first non-finite value."""
     is_finite = np.isfinite(values)
     places = set() if is_finite.all() else {int(np.argmin(is_finite))}
     if is_finite.any():
@@ -70,9 +72,10 @@ def _extremes(values: Values) -> set[int]:
 
 
 def smooth(curve: Curve) -> Curve:
-    """Average a curve over its neighbourhood; a part without finite values stays a gap.
+    """Smooth a curve with a Gaussian, after averaging it to at most `POINTS_SMOOTHED` points.
 
-    The ends stay where they are, and a short curve is given back as it is.
+    Averaged points without a finite value stay gaps. The curve keeps the image counts of its ends.
+    A curve of fewer than `SMOOTHED_FROM` points is returned unchanged.
     """
     if len(curve.values) < SMOOTHED_FROM:
         return curve
@@ -87,13 +90,13 @@ def smooth(curve: Curve) -> Curve:
 
 
 def _filter(values: Values, kernel: Float64[np.ndarray, " K"]) -> Values:
-    """Convolve; beyond the ends there is nothing."""
+    """Convolve with zero padding; the result has the length of `values`."""
     reach = len(kernel) // 2
     return np.convolve(values, kernel)[reach:-reach]
 
 
 def _average(curve: Curve, parts: int) -> Curve:
-    """Average equal parts of a curve; the first and the last image stay at the ends."""
+    """Average equal parts of a curve; its ends keep their image counts."""
     parts = min(parts, len(curve.values))
     starts: Int64[np.ndarray, " P"] = np.linspace(0, len(curve.values), parts + 1)[:-1].astype(int)
     finite = np.add.reduceat(curve.is_finite.astype(np.float64), starts)

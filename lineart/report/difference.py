@@ -1,4 +1,4 @@
-"""The page of a comparison: two sets of drawings of the same photographs, side by side."""
+"""HTML page that compares two sets of drawings of the same photographs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,14 +9,15 @@ from lineart.imaging.difference import Ink
 from lineart.report.text import as_text, data_uri, flatten, template
 
 PICTURES_SHOWN = 120
-"""Three thumbnails each: about 5 MB."""
+"""Maximum number of pairs on a page; with three thumbnails each, about 5 MB."""
 
 NAMES_LISTED = 300
+"""Maximum number of names in each list of missing or failed drawings."""
 
 
 @dataclass(frozen=True)
 class DrawingPair:
-    """Two drawings of one photograph: how much ink, and three small encoded pictures."""
+    """Two drawings of one photograph: their ink, and thumbnails of both and of their difference."""
 
     name: str
     ink: Ink
@@ -27,13 +28,14 @@ class DrawingPair:
 
 @dataclass(frozen=True)
 class Unmatched:
-    """What could not be compared."""
+    """Drawings that could not be compared."""
 
     only_first: Sequence[str]
-    """Names that the second set lacks."""
+    """Names that are missing in the second set."""
     only_second: Sequence[str]
+    """Names that are missing in the first set."""
     failures: Sequence[tuple[str, str]]
-    """Name and message."""
+    """Name and error message of each failed pair."""
 
 
 def difference_page(
@@ -43,14 +45,14 @@ def difference_page(
     unmatched: Unmatched,
     run: Mapping[str, Any],
 ) -> str:
-    """Give the page: shares of ink, drawings side by side, names without a partner.
+    """Render the page: shares of ink, drawings side by side, names that only one set has.
 
     Args:
-        compared: Pictures to show, in order; at most `PICTURES_SHOWN` are.
-        total: Ink of all pictures together.
-        num_compared: How many pictures that are.
-        unmatched: What is missing or could not be read.
-        run: What the run was told, as names and values; `first` and `second` are the two places.
+        compared: Pairs to show, in order; only the first `PICTURES_SHOWN` are shown.
+        total: Ink of all compared pairs together.
+        num_compared: Number of all compared pairs.
+        unmatched: Drawings that are missing or could not be compared.
+        run: Configuration of the run; `first` and `second` are the URIs of the two sets.
     """
     return template("difference.html").render(
         first=as_text(run["first"]),
@@ -70,7 +72,7 @@ def difference_page(
 
 
 def shares(ink: Ink) -> dict[str, str]:
-    """Say what share of all ink only the first has, only the second has, and both have."""
+    """Format the shares of all ink that only the first, only the second and both drawings have."""
     whole = sum(ink)
     return {
         part: f"{100 * amount / whole:.1f} %" if whole else "none"

@@ -1,4 +1,4 @@
-"""Two sets of drawings of the same photographs, compared: what only one of them shows."""
+"""Comparison of two sets of drawings of the same photographs, read from and written to storage."""
 
 import csv
 import io
@@ -19,36 +19,39 @@ logger = logging.getLogger(__name__)
 
 PAGE = "report.html"
 THUMBNAIL_PX = 270
-"""Height of the pictures of the page."""
+"""Maximum height of the thumbnails on the page, in pixels."""
 
 
 class Drawings(NamedTuple):
-    """One set of drawings, by name without suffix."""
+    """A set of drawings."""
 
     place: Storage
     sources: dict[str, Source]
+    """Name without suffix -> drawing, sorted by name."""
 
 
 class Comparison(NamedTuple):
-    """What is compared, how, and where that goes."""
+    """The two sets to compare, the output folder and the tolerance."""
 
     first: Drawings
     second: Drawings
     output: Storage
     radius_px: float
+    """As for `write_difference`."""
 
     @property
     def names(self) -> list[str]:
-        """Names that both sets have."""
+        """Names that are in both sets."""
         return [name for name in self.first.sources if name in self.second.sources]
 
 
 @dataclass
 class DrawingsComparison:
-    """What came out."""
+    """Results of a comparison: ink of compared drawings by name, and failures."""
 
     inks: dict[str, Ink] = field(default_factory=dict)
     failures: list[tuple[str, str]] = field(default_factory=list)
+    """Name and error message."""
 
     @property
     def total(self) -> Ink:
@@ -59,17 +62,22 @@ class DrawingsComparison:
 def write_difference(
     first: Storage, second: Storage, output: Storage, *, radius_px: float
 ) -> dict[str, object]:
-    """Compare all drawings that both sets have, and leave the pictures, the table and the page.
+    """Compare the drawings that are in both sets; write their differences, a table and the page.
 
     Args:
-        first: A folder of pictures, or what a film job left.
-        second: The other set.
-        output: Takes `difference/`, `difference.csv` and the page.
-        radius_px: Pixels that a line may have moved, for drawings whose short side is 512.
+        first: Folder of drawings, or output of a film job.
+        second: The other set, likewise.
+        output: Folder for `difference/`, `difference.csv` and `report.html`.
+        radius_px: Distance by which a line may have moved, in pixels at a short side of 512; it
+            scales with the size of the drawings.
+
+    Returns:
+        Numbers of `drawings` compared, `failed` and `unmatched`; total `ink`; `output`.
 
     Raises:
-        ValueError: nothing could be compared.
-        OSError: a set is not there.
+        ValueError: the radius is negative, a set is invalid as for `open_drawings`, or no drawing
+            could be compared.
+        OSError: a set does not exist, or storage fails.
     """
     if radius_px < 0:
         raise ValueError(f"radius {radius_px} must not be negative")
@@ -87,11 +95,11 @@ def write_difference(
 
 
 def open_drawings(place: Storage, output: Storage) -> Drawings:
-    """List a set of drawings; what a film job left has them below `frames/`.
+    """List a set of drawings: those in `frames/`, as film jobs write them, else those in `place`.
 
     Raises:
-        ValueError: the output lies in it, or two pictures have one name.
-        FileNotFoundError: there is no such folder.
+        ValueError: the output lies in `place`, or two drawings differ only in their suffix.
+        FileNotFoundError: the folder does not exist.
     """
     place.check()
     if place.contains(output):
@@ -107,7 +115,7 @@ def open_drawings(place: Storage, output: Storage) -> Drawings:
 
 
 def compare_all(comparison: Comparison, result: DrawingsComparison) -> Iterator[DrawingPair]:
-    """Compare one after the other; one that cannot be compared is a failure among others."""
+    """Yield the compared pairs; add inks, and failures of pairs with an error, to `result`."""
     names = comparison.names
     for done, name in enumerate(names, 1):
         try:
@@ -119,7 +127,7 @@ def compare_all(comparison: Comparison, result: DrawingsComparison) -> Iterator[
 
 
 def compare(comparison: Comparison, name: str, result: DrawingsComparison) -> DrawingPair:
-    """Compare two drawings, and store the picture of their difference."""
+    """Compare two drawings; write the picture of their difference; add ink to `result`."""
     sets = comparison.first, comparison.second
     first, second = (decode_line(read_picture(one.place, one.sources[name])) for one in sets)
     difference = separate_ink(first, second, radius_px=comparison.radius_px)
@@ -133,7 +141,7 @@ def compare(comparison: Comparison, name: str, result: DrawingsComparison) -> Dr
 def write_all(
     comparison: Comparison, result: DrawingsComparison, shown: list[DrawingPair]
 ) -> dict[str, object]:
-    """Leave the page and the table; give the counts."""
+    """Write the page and the table; return the counts for `write_difference`."""
     first, second, output = comparison.first, comparison.second, comparison.output
     unmatched = Unmatched(
         [name for name in first.sources if name not in second.sources],
@@ -155,7 +163,7 @@ def write_all(
 
 
 def to_csv(inks: dict[str, Ink]) -> str:
-    """Give a row for each drawing: how much of it each part covers, as a share of its area."""
+    """Format inks as CSV: a row for each drawing, with ink as a share of its area."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("name", *Ink._fields))

@@ -1,4 +1,4 @@
-"""The page of a film: verdict, failures, retakes, pictures by shot, times, what made it."""
+"""HTML page of a film: verdict, failures, retakes, thumbnails by shot, times, configuration."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,47 +26,51 @@ from lineart.report.timing import show_timing
 
 FAILURES_OPEN = 12
 FAILURES_LISTED = 300
+"""Maximum number of listed failures; those after the first `FAILURES_OPEN` are folded away."""
 ALL_FAILURES = "manifest/*.parquet, rows with status = 'failed'"
 RETAKES_OPEN = 12
 RETAKES_LISTED = 300
+"""The same for retakes."""
 SHOTS_LISTED = 2_000
-LONG_FILM_SHOTS = 40  # From here on the browser draws a shot when it is scrolled to.
+LONG_FILM_SHOTS = 40
+"""Number of shots above which the browser renders a shot only when it is scrolled into view."""
 CAUSES_LISTED = 8
 MIXTURES_LISTED = 4
 LARGE_BYTES = 3_500_000
+"""Maximum size of all pictures at full size, in bytes before Base64."""
 
 ROOT_NAMES = {"", ".", "frames", "images", "in", "input", "line", "lineart", "lines", "photos"}
-"""Folder names that say nothing about a film; its name is then one folder up."""
+"""Folder names that are no name of a film, in lower case; the parent folder names it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Content:
-    """What a page of a film shows beside the manifest."""
+    """Content of a film's page besides the manifest."""
 
     words: Labels
-    """What things are called."""
+    """Words for the task of the film."""
     thumbnails: Sequence[Thumbnail] = ()
-    """Small pictures, in film order; those without a row are left out."""
+    """Thumbnails in film order; those of frames without a row in the manifest are left out."""
     large: Sequence[Thumbnail] = ()
-    """Pictures of a few frames at their own size; without them the comparer shows small ones."""
+    """A few frames at full size, to compare with their sources; if empty, a thumbnail is used."""
     inputs: Mapping[str, str] = field(default_factory=dict)
-    """By failed frame: where its picture lies, an address relative to the page or s3://."""
+    """Failed frame -> address of its source picture: relative to the page, or a URI or path."""
 
 
 def film_page(
     rows: pa.Table, run: Mapping[str, Any], summary: Mapping[str, Any], content: Content
 ) -> str:
-    """Give the page of a film: verdict, failures, retakes, pictures by shot, times, what made it.
+    """Render the page of a film.
 
-    The page stays below 20 MB however long the film: beyond the limits of this module pictures are
-    thinned evenly, and failures and shots that are not listed are counted.
+    The page stays below 20 MB for a film of any length: beyond the limits of this module,
+    thumbnails are thinned evenly, and failures and shots are counted instead of listed.
 
     Args:
         rows: The manifest, in film order.
-        run: What the run was told and ran on, as in `run.json`; its `lines` or `images` name the
-            film.
-        summary: The last run's figures; any of them may be missing.
-        content: Pictures and words.
+        run: Content of `run.json`; the film's name comes from the folder in `lines` or `images`.
+        summary: Figures of the last run; `seconds`, `frames_per_second` and `skipped` are shown, if
+            present.
+        content: Thumbnails, words and addresses of failed frames' pictures.
     """
     rows = _of_last_run(rows, run)
     shots = group(rows, content.thumbnails, SHOTS_LISTED)
@@ -96,7 +100,7 @@ def film_page(
 
 
 def _failures(rows: pa.Table, inputs: Mapping[str, str]) -> dict[str, Any]:
-    """Give the failed frames to list, how many there are, and their causes by weight."""
+    """Return the failed frames to list, the number of the others, and the most frequent causes."""
     failed = rows.filter(pc.equal(rows["status"], "failed"))
     causes = Counter(
         (as_text(stage), as_text(error)) for stage, error in columns(failed, "stage", "error")
@@ -113,7 +117,7 @@ def _failures(rows: pa.Table, inputs: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _failure(row: Mapping[str, Any], inputs: Mapping[str, str]) -> dict[str, str]:
-    """Say what is wrong with a frame; only a relative address becomes a link."""
+    """Return the error of a failed frame; only a relative address becomes a link."""
     place = inputs.get(row["frame"], "")
     is_link = place.startswith(("./", "../"))
     told = {key: as_text(row[key]) for key in ("frame", "stage", "error")}
@@ -122,7 +126,7 @@ def _failure(row: Mapping[str, Any], inputs: Mapping[str, str]) -> dict[str, str
 
 
 def _of_last_run(rows: pa.Table, run: Mapping[str, Any]) -> pa.Table:
-    """Forget the retakes of earlier runs."""
+    """Remove the retake marks of earlier runs; without a start time of the last run, keep all."""
     started_at = run.get("started_at")
     if not isinstance(started_at, str):
         return rows
@@ -133,7 +137,7 @@ def _of_last_run(rows: pa.Table, run: Mapping[str, Any]) -> pa.Table:
 
 
 def _retakes(shots: Iterable[ShotSummary], words: Labels) -> dict[str, Any]:
-    """Give what was made anew: the frames of a shot in which the same has changed, together."""
+    """Return the retakes, with one entry for all frames of a shot that have the same change."""
     listed = []
     for number, shot in enumerate(shots, 1):
         changes: dict[str, list[str]] = {}
@@ -162,7 +166,7 @@ def _retakes(shots: Iterable[ShotSummary], words: Labels) -> dict[str, Any]:
 def _configuration(
     rows: pa.Table, run: Mapping[str, Any]
 ) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Lay out `run.json`, and what the frames in the manifest were made with, in groups."""
+    """Return `run.json` in groups, with weights, settings and precision of the finished frames."""
     standing = rows.filter(pc.not_equal(rows["status"], "failed"))
     made_with = Counter(
         made for made in columns(standing, "weights", "settings", "precision") if made[0]
@@ -175,8 +179,8 @@ def _configuration(
     groups = {
         "run": {name: value for name, value in run.items() if not isinstance(value, Mapping)},
         **{name: value for name, value in run.items() if isinstance(value, Mapping)},
-        "summary": {},  # The key figures have said it.
-        "words": {},  # The page uses them.
+        "summary": {},  # Shown as key figures.
+        "words": {},  # Used throughout the page.
         "manifest": {"made with": made} if made else {},
     }
     return [
@@ -185,7 +189,7 @@ def _configuration(
 
 
 def _film_name(run: Mapping[str, Any]) -> str:
-    """Name a film after the folder of its pictures."""
+    """Return the name of the folder of source pictures, as the film's name; else `Film`."""
     nested = [value for value in run.values() if isinstance(value, Mapping)]
     given = (part.get(name) for part in [run, *nested] for name in ("lines", "images"))
     address = next((str(value) for value in given if value), "")

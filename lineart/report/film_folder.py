@@ -1,4 +1,4 @@
-"""The page of a film, made from what a run has left in its folder."""
+"""HTML page of a film, built from the output folder of its run."""
 
 import os
 import posixpath
@@ -35,39 +35,44 @@ from lineart.storage import Storage
 PAGE, RUN = "report.html", "run.json"
 
 HEIGHTS = ((180, 270), (360, 180), (600, 135))
-"""Up to so many pictures are so many pixels high."""
+"""Pairs: maximum number of thumbnails on the page, and their height in pixels."""
 PNG_BYTES = 600_000
-"""A drawing at its own size that takes more becomes a JPEG."""
+"""Maximum size of a full-size drawing as PNG, in bytes; a larger one is encoded as JPEG."""
 JPEG_QUALITY = 92
 
 
 @dataclass(frozen=True)
 class Extent:
-    """How many frames a page shows as pictures."""
+    """Numbers of frames that a page shows as pictures."""
 
     small: int
+    """Frames shown as thumbnails."""
     large: int
-    """At their own size."""
+    """Frames shown at full size."""
 
 
 AFTER_A_RUN = Extent(48, 3)
-"""Takes two seconds on two cores."""
+"""Extent of the page that a run writes at its end; takes two seconds on two cores."""
 FULL = Extent(600, 6)
+"""Extent of the page that jobs.report writes."""
 
 
 def write_film(
     place: Storage, output: Storage, pictures: Storage | None = None
 ) -> dict[str, object]:
-    """Leave the page of a film whose run has ended, with as many pictures as it holds.
+    """Write the page of a film after its run, with the numbers of pictures in `FULL`.
 
     Args:
-        place: What jobs.colorize or jobs.translate left.
-        output: Takes the page.
-        pictures: What the film was made of, if that is not where it was.
+        place: Output of jobs.colorize or jobs.translate.
+        output: Folder for `report.html`.
+        pictures: Folder of the source pictures; default: the one that `run.json` names.
+
+    Returns:
+        Numbers of `frames` and `failed_frames`; URI of the `page` and its size in `bytes`.
 
     Raises:
-        ValueError: it left something else there.
-        OSError: there is nothing.
+        ValueError: `run.json` or the manifest is invalid.
+        OSError: `place`, its `run.json` or `pictures` does not exist, or storage fails.
     """
     place.check()
     if not place.exists(RUN):
@@ -89,7 +94,7 @@ def write_film(
 
 
 def _read_words(place: Storage, run: Mapping[str, Any]) -> Labels:
-    """Read what a page calls things; what a run of before says nothing of was coloured."""
+    """Read the words for the page; those missing in older runs are those of `ColorizeTask`."""
     told, coloured = run.get("words", {}), asdict(ColorizeTask.words)
     if not isinstance(told, dict) or not told.keys() <= coloured.keys():
         raise ValueError(f"{place.uri}/{RUN} has words that no page of a film knows")
@@ -107,15 +112,15 @@ def show_film(
     page_at: Storage,
     extent: Extent = AFTER_A_RUN,
 ) -> str:
-    """Give the page of a film.
+    """Render the page of a film.
 
     Args:
-        gallery: Where its pictures are.
+        gallery: Locations of its source pictures and frames.
         rows: Its manifest, in film order.
-        run: What run.json holds.
-        words: What things are called.
-        page_at: Where the page will lie; what it links to is addressed from there.
-        extent: How many pictures it shows.
+        run: Content of `run.json`.
+        words: Words for its task.
+        page_at: Folder that the page will be in; links are relative to it.
+        extent: Numbers of pictures to show.
     """
     small = choose(rows, extent.small)
     height_px = next(height for most, height in HEIGHTS if len(small) <= most)
@@ -138,7 +143,7 @@ def _make_small(preview: ThumbnailPair, height_px: int) -> Thumbnail:
 
 
 def _keep_large(preview: ThumbnailPair) -> Thumbnail:
-    """Encode at full size: drawings without loss, where that is small, all else close to it."""
+    """Encode at full size: a drawing as PNG up to `PNG_BYTES`, all else as JPEG."""
     source = preview.source
     png = encode_png(source) if source is not None and source.ndim == 2 else b""
     if source is not None and not 0 < len(png) <= PNG_BYTES:
@@ -156,7 +161,13 @@ def _encode_jpeg(image: Any) -> bytes:
 def _open_gallery(
     run: Mapping[str, Any], place: Storage, given: Storage | None
 ) -> ThumbnailGallery:
-    """Find the pictures that a film was made of; where they are gone, it has none."""
+    """Open a film's pictures: those in `given`, else those that `run.json` names.
+
+    If they cannot be listed, the gallery has no sources.
+
+    Raises:
+        OSError: the folder `given` does not exist.
+    """
     if given is not None:
         given.check()
     address = run.get("pictures")
@@ -170,7 +181,7 @@ def _open_gallery(
 
 
 def _in_order(rows: pa.Table) -> pa.Table:
-    """Bring rows into film order: those of a run that was killed are in none."""
+    """Sort rows into film order, which the manifest of a killed run does not have."""
     names = rows["frame"].to_pylist()
     order = sorted(range(len(names)), key=lambda place: _key(names[place]))
     return rows.take(pa.array(order, pa.int64()))
@@ -182,7 +193,7 @@ def _key(name: str) -> Any:
 
 
 def _inputs(gallery: ThumbnailGallery, rows: pa.Table, page_at: Storage) -> dict[str, str]:
-    """Say, of the failed frames that are listed, where their pictures lie."""
+    """Return the addresses of the source pictures of those failed frames that the page lists."""
     failed = rows.filter(pc.equal(rows["status"], "failed"))["frame"]
     found = ((name, gallery.sources.get(name)) for name in failed[:FAILURES_LISTED].to_pylist())
     return {
@@ -191,11 +202,11 @@ def _inputs(gallery: ThumbnailGallery, rows: pa.Table, page_at: Storage) -> dict
 
 
 def address_from(page_at: Storage, pictures: Storage, source: Source) -> str:
-    """Give where a picture lies: relative to a page beside it on this machine, else in full."""
+    """Return the address of a picture: relative to the page if neither is on S3, else in full."""
     place = f"{pictures.uri}/{source.path}"
     if pictures.is_s3 or page_at.is_s3:
         return place
     relative = os.path.relpath(place, page_at.root)
-    # What has a colon would be taken for a scheme; `quote` leaves none.
+    # A browser would take the text before a colon for a scheme; `quote` escapes colons.
     link = quote(os.fsencode(relative))
     return link if link.startswith("../") else f"./{link}"

@@ -1,4 +1,4 @@
-"""The picture grids of a training, few and small enough for one page."""
+"""Picture grids of a training, thinned and reduced to fit on one page."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,42 +14,46 @@ from lineart.report.text import data_uri, encode_thumbnail
 Item = TypeVar("Item")
 
 GRIDS_SHOWN = 48
+"""Maximum number of grids on a page, divided equally among stages; each gets at least one."""
 GRID_BYTES = 13_000_000
-"""All pictures of a page; in text they are a third longer."""
+"""Maximum size of all grids on a page in bytes, before Base64, which adds a third."""
 GRID_HEIGHT_PX = 1600
+"""Maximum height of a reduced grid in pixels."""
 GRID_PIXELS = 50_000_000
+"""Maximum number of pixels of a grid; a larger one is left out."""
 LONGEST_PX = 16_000
-"""WebP holds no longer side."""
+"""Maximum side of a reduced grid in pixels; WebP allows 16,383."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """One picture grid saved while training."""
+    """A picture grid saved during training."""
 
     stage: str
     images: int
-    """Seen in this stage."""
+    """Number of images seen in this stage when it was saved."""
     picture: bytes
-    """PNG, WebP or JPEG."""
+    """File content: PNG, WebP or JPEG."""
 
 
 @dataclass(frozen=True)
 class _Picture:
-    """A grid that can be read."""
+    """A grid that was decoded successfully, encoded for the page."""
 
     images: int
     data: bytes
     size: tuple[int, int]
-    """Height and width before it was made smaller."""
+    """Height and width before reduction, in pixels."""
 
 
 def prepare_grids(
     grids: Sequence[Grid], limit_bytes: int = GRID_BYTES
 ) -> dict[str, list[dict[str, Any]]]:
-    """Give each stage's pictures, in order of images, for the template.
+    """Build the template variables of each stage's grids, in order of images seen.
 
-    Those that fit are shown as they are. Of too many, each stage keeps an even choice with the
-    first and the last, made smaller; what cannot be read is left out.
+    Each stage shows an evenly spaced choice of at most its share of `GRIDS_SHOWN`. If these are
+    larger than `limit_bytes`, they are reduced, and thinned further until they fit. Grids that
+    cannot be decoded are left out.
     """
     stages: dict[str, dict[int, Grid]] = {}
     for grid in grids:
@@ -65,7 +69,7 @@ def prepare_grids(
 
 
 def _choose(items: Sequence[Item], count: int) -> list[Item]:
-    """Choose evenly: the first, the last and between."""
+    """Choose evenly spaced items, with the first and the last; of one, only the last."""
     if len(items) <= count:
         return list(items)
     if count == 1:
@@ -74,7 +78,7 @@ def _choose(items: Sequence[Item], count: int) -> list[Item]:
 
 
 def _read(grids: Sequence[Grid], *, smaller: bool) -> list[_Picture]:
-    """Decode grids, to know their size; leave out what is no picture."""
+    """Decode grids for their sizes, and reduce them if `smaller`; skip undecodable ones."""
     pictures = []
     for grid in grids:
         try:
@@ -87,7 +91,7 @@ def _read(grids: Sequence[Grid], *, smaller: bool) -> list[_Picture]:
 
 
 def _shrink(image: Frame) -> bytes:
-    """Encode as WebP."""
+    """Encode as WebP of at most `GRID_HEIGHT_PX` height and `LONGEST_PX` width."""
     longest = max(image.shape[:2])
     if longest > LONGEST_PX:
         scale = LONGEST_PX / longest
@@ -96,7 +100,7 @@ def _shrink(image: Frame) -> bytes:
 
 
 def _fit(stages: Mapping[str, list[_Picture]], limit_bytes: int) -> dict[str, list[_Picture]]:
-    """Choose fewer and fewer until all fit."""
+    """Choose evenly spaced pictures, as many per stage as fit into `limit_bytes`."""
     fitting = dict(stages)
     for count in range(GRIDS_SHOWN, -1, -1):
         fitting = {name: _choose(part, count) if count else [] for name, part in stages.items()}

@@ -1,4 +1,4 @@
-"""What a job has left as JSON."""
+"""Reading of JSON files that jobs write."""
 
 import json
 from typing import Any
@@ -7,11 +7,11 @@ from lineart.storage import Storage
 
 
 def read_job_json(place: Storage, name: str) -> dict[str, Any]:
-    """Read an object of JSON.
+    """Read a JSON object from the file `name` in a job's output.
 
     Raises:
-        ValueError: it is none.
-        OSError: storage failed.
+        ValueError: the file is not valid JSON, or not an object.
+        OSError: the file does not exist, or storage fails.
     """
     try:
         told = json.loads(place.read(name))

@@ -1,4 +1,4 @@
-"""What the filter of a data set has refused: how many for each reason, and some of them to see."""
+"""Pictures that the filter of a dataset refused: counts by reason, and examples."""
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,43 +17,50 @@ from lineart.report.text import as_text, data_uri, encode_thumbnail
 from lineart.storage import Storage
 
 REFUSED = "refused.parquet"
-"""As `lineart.datasets.preparation` names it."""
+"""File name, equal to `lineart.datasets.preparation.REFUSED`, which is not imported."""
 SETS = {"": "images", "source": "images", "target": "targets"}
-"""Folder of a set of shards -> the flag of jobs.prepare_data that named its pictures."""
+"""Folder of a set of shards -> the flag of jobs.prepare_data for its pictures."""
 EXAMPLES = 6
-"""Of each reason."""
+"""Maximum number of examples of each reason."""
 REASONS = 16
+"""Maximum number of reasons, the most frequent ones."""
 THUMBNAIL_PX = 150
+"""Maximum height of a thumbnail in pixels."""
 MOST_PIXELS = 60_000_000
+"""Maximum number of pixels of a picture that is decoded for a thumbnail."""
 
 
 class Example(NamedTuple):
-    """A picture that was refused."""
+    """A refused picture."""
 
     name: str
     message: str
     picture: bytes | None
-    """Encoded and small; None where it cannot be read any more."""
+    """Thumbnail as WebP; None if the picture can no longer be read."""
 
 
 @dataclass(frozen=True)
 class Refused:
-    """What was refused for one reason."""
+    """Pictures that were refused for one reason."""
 
     reason: str
+    """Reason from `refused.parquet`, after the folder of its set of shards, if in one."""
     count: int
     examples: Sequence[Example]
 
 
 def read_refusals(data: Storage) -> list[Refused]:
-    """Read why pictures were refused, most frequent reasons first; nothing where nothing says so.
+    """Read why pictures were refused: at most `REASONS` reasons, most frequent first.
 
     Args:
-        data: What jobs.prepare_data left.
+        data: Output of jobs.prepare_data.
+
+    Returns:
+        The reasons; none if there is no `refused.parquet`.
 
     Raises:
-        ValueError: what it left cannot be read.
-        OSError: storage failed.
+        ValueError: `refused.parquet` or `summary.json` is invalid.
+        OSError: storage fails.
     """
     flags = _flags(data)
     found = [
@@ -87,14 +94,14 @@ def _by_reason(rows: pa.Table, folder: str, images: object) -> Iterator[Refused]
     for name, reason, message in zip(*(column.to_pylist() for column in rows.columns), strict=True):
         reasons.setdefault(reason, []).append((name, message))
     for reason, refused in reasons.items():
-        # Evenly chosen, in their order.
+        # Evenly spread over the table, sorted by name.
         chosen = sorted(spread(refused)[:EXAMPLES])
         examples = [Example(*one, _look(images, one[0])) for one in chosen]
         yield Refused(f"{folder}: {reason}".lstrip(": "), len(refused), examples)
 
 
 def _look(images: object, name: str) -> bytes | None:
-    """Make a small picture of what was refused, if it can still be read."""
+    """Encode a thumbnail of a refused picture; return None if it can no longer be read."""
     if not isinstance(images, str):
         return None
     try:
@@ -105,7 +112,7 @@ def _look(images: object, name: str) -> bytes | None:
 
 
 def layout_refusals(refused: Sequence[Refused]) -> list[dict[str, Any]]:
-    """Say what the template needs to show them."""
+    """Build the template variables of refusals."""
     return [
         {
             "reason": as_text(one.reason),

@@ -1,4 +1,4 @@
-"""What the page of a film says of each shot: counts, a map of frames, pictures, a reel to play."""
+"""Shots on the page of a film: counts, status map, thumbnails, and data for the player."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,26 +15,30 @@ from lineart.report.text import as_text, data_uri
 
 STATUSES = ("done", "held", "failed")
 PICTURES_A_STRIP = 10
-"""Of a shot; a reel plays the others, too."""
+"""Maximum number of thumbnails of a shot that are laid out; the player shows all."""
 FAILURES_A_SHOT = 4
-GAPS_FRAMES = 100  # Longer shots have too little room for a gap between frames.
+"""Maximum number of failed frames that are named with a shot."""
+GAPS_FRAMES = 100
+"""Maximum number of frames of a map with gaps between frames; longer ones lack the room."""
 THUMBNAIL_BYTES = 8_400_000
-MARKUP_BYTES = 700  # Text around one picture.
+"""Maximum size of all thumbnails in bytes, before Base64."""
+MARKUP_BYTES = 700
+"""Size of the HTML around one thumbnail in bytes."""
 
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """One frame as two encoded pictures of equal size: JPEG, PNG or WebP."""
+    """A frame and its source picture, encoded as JPEG, PNG or WebP."""
 
     frame: str
     """Relative path of the source picture, as in the manifest."""
     source: bytes | None
-    """None where it cannot be read any more."""
+    """None if it can no longer be read."""
     result: bytes
 
 
 class FrameEntry(NamedTuple):
-    """What the manifest says of a frame."""
+    """Columns of a frame's row in the manifest."""
 
     frame: str
     shot: str | None
@@ -46,20 +50,20 @@ class FrameEntry(NamedTuple):
 
     @property
     def leader(self) -> str:
-        """The frame whose picture this one shows."""
+        """Name of the frame whose output this one shows: itself, unless it is held."""
         return self.held_by or self.frame
 
 
 @dataclass
 class ShotSummary:
-    """What the page says about one shot."""
+    """Template data of one shot."""
 
     name: str
     rows: list[FrameEntry] = field(default_factory=list)
     pictures: list[dict[str, Any]] = field(default_factory=list)
-    """Those of its frames that are shown, in order, each with its `position`."""
+    """Template variables of its thumbnails; `position` is the frame's index in the shot."""
     shown: list[int] = field(default_factory=list)
-    """By frame: the number of the picture that plays; -1 - number where it is an earlier one's."""
+    """Number of the thumbnail that the player shows for each frame; see `play`."""
 
     @cached_property
     def counts(self) -> dict[str, int]:
@@ -68,31 +72,31 @@ class ShotSummary:
 
     @cached_property
     def retaken(self) -> int:
-        """Frames that were made anew because something had changed."""
+        """Number of frames that were made again because an input had changed."""
         return sum(1 for row in self.rows if row.retake)
 
     @cached_property
     def kinds(self) -> list[str]:
-        """What a filter finds this shot by."""
+        """Values by which the page's filter finds this shot."""
         found = [status for status in STATUSES if self.counts[status]]
         return [*found, "retake"] if self.retaken else found
 
     @cached_property
     def failed(self) -> list[str]:
-        """Names of the first failed frames."""
+        """File names of the first `FAILURES_A_SHOT` failed frames."""
         failed = (row.frame for row in self.rows if row.status == "failed")
         return [last_part(frame) for frame, _ in zip(failed, range(FAILURES_A_SHOT), strict=False)]
 
     @cached_property
     def map(self) -> dict[str, Any]:
-        """The map as SVG paths."""
+        """The status map as SVG paths; see `draw_map`."""
         statuses = [row.status for row in self.rows]
         retakes = [bool(row.retake) for row in self.rows]
         return draw_map(statuses, retakes, [picture["position"] for picture in self.strip])
 
     @cached_property
     def strip(self) -> list[dict[str, Any]]:
-        """The pictures that stand there without being asked for: retakes, and an even choice."""
+        """Thumbnails that are laid out, in order; chosen are retakes, then evenly spaced ones."""
         retakes = [picture for picture in self.pictures if picture["retake"]]
         order = [picture["number"] for picture in [*spread(retakes), *spread(self.pictures)]]
         chosen = [*dict.fromkeys(order)][:PICTURES_A_STRIP]
@@ -100,13 +104,17 @@ class ShotSummary:
 
     @cached_property
     def others(self) -> list[dict[str, Any]]:
-        """The pictures that stand there only to be played."""
+        """Thumbnails that only the player shows."""
         stripped = {picture["number"] for picture in self.strip}
         return [picture for picture in self.pictures if picture["number"] not in stripped]
 
     @cached_property
     def reel(self) -> dict[str, Any] | None:
-        """What a player needs: a letter for each frame, a capital for a retake; which picture."""
+        """Data for the player; None without thumbnails.
+
+        `frames` has the first letter of each frame's status, upper case for a retake; `shown` is
+        the attribute `shown`.
+        """
         if not self.shown:
             return None
         letters = (row.status[:1].upper() if row.retake else row.status[:1] for row in self.rows)
@@ -114,12 +122,12 @@ class ShotSummary:
 
 
 def group(rows: pa.Table, thumbnails: Iterable[Thumbnail], most: int) -> list[ShotSummary]:
-    """Put rows and their pictures into shots, in order of first appearance.
+    """Group rows and their thumbnails into shots, in order of first appearance.
 
     Args:
         rows: The manifest, in film order.
-        thumbnails: Those without a row are left out; too many are thinned.
-        most: Shots that get pictures, from the first.
+        thumbnails: Thumbnails of frames; those without a row are left out, too many are thinned.
+        most: Number of shots that get thumbnails, from the first.
     """
     shots: dict[str, ShotSummary] = {}
     for row in map(FrameEntry._make, columns(rows, *FrameEntry._fields)):
@@ -133,7 +141,7 @@ def group(rows: pa.Table, thumbnails: Iterable[Thumbnail], most: int) -> list[Sh
 
 
 def columns(rows: pa.Table, *names: str) -> Iterator[tuple[Any, ...]]:
-    """Give some columns row by row."""
+    """Return an iterator over the rows of some columns."""
     return zip(*(rows[name].to_pylist() for name in names), strict=True)
 
 
@@ -144,12 +152,12 @@ def count(statuses: Iterable[str]) -> dict[str, int]:
 
 
 def last_part(frame: str) -> str:
-    """Give the name of a frame's file, to show."""
+    """Return the file name of a frame as printable text."""
     return as_text(frame.rsplit("/", 1)[-1])
 
 
 def _add_pictures(shots: Sequence[ShotSummary], thumbnails: Mapping[str, Thumbnail]) -> None:
-    """Give shots as many of their pictures as there is room for; say which frame shows which."""
+    """Add the thumbnails that fit on the page to their shots, and set `shown`."""
     pictured = [
         [thumbnails[row.frame] for row in shot.rows if row.frame in thumbnails] for shot in shots
     ]
@@ -170,9 +178,13 @@ def _add_pictures(shots: Sequence[ShotSummary], thumbnails: Mapping[str, Thumbna
 
 
 def play(numbers: Sequence[int | None]) -> list[int]:
-    """Give each frame a picture: its own, else, as -1 - number, that of a frame close before.
+    """Return the number of the thumbnail that the player shows for each frame of a shot.
 
-    Before the first picture that is the first; without any picture, there is nothing.
+    A frame without a thumbnail shows the last one before it, or the first of the shot, encoded as
+    -1 - number. The list is empty if the shot has no thumbnail.
+
+    Args:
+        numbers: Number of each frame's own thumbnail; None if it has none.
     """
     shown: list[int] = []
     last = next((number for number in numbers if number is not None), None)
@@ -185,7 +197,7 @@ def play(numbers: Sequence[int | None]) -> list[int]:
 
 
 def thin(groups: Sequence[Sequence[Thumbnail]], limit_bytes: int = THUMBNAIL_BYTES) -> set[str]:
-    """Choose frames whose pictures fit a limit: every shot one, then every shot a second, ..."""
+    """Choose frames whose thumbnails fit into a limit: one of every shot, then a second, ..."""
     turns = [
         (turn, place, picture)
         for place, group in enumerate(spread(groups))
@@ -202,7 +214,7 @@ def thin(groups: Sequence[Sequence[Thumbnail]], limit_bytes: int = THUMBNAIL_BYT
 
 
 def show(thumbnail: Thumbnail, row: FrameEntry | None = None) -> dict[str, Any]:
-    """Say what the template needs to show one frame."""
+    """Build the template variables of a thumbnail; without `row`, it has no status and no size."""
     is_sized = row is not None and row.width and row.height
     return {
         "frame": as_text(thumbnail.frame),
@@ -218,10 +230,15 @@ def show(thumbnail: Thumbnail, row: FrameEntry | None = None) -> dict[str, Any]:
 def draw_map(
     statuses: Sequence[str], retakes: Sequence[bool], marks: Sequence[int]
 ) -> dict[str, Any]:
-    """Draw a shot as on an exposure sheet, in SVG path data: one unit a frame.
+    """Draw the status of each frame as on an exposure sheet; return SVG path data.
 
-    A drawing is a block, a hold is the line that runs on from it, a failure is taller than both.
-    Retakes are underlined.
+    A frame is one unit wide. Finished frames are blocks, held frames a line that continues a block,
+    failed frames are taller than both, and retakes are underlined.
+
+    Args:
+        statuses: Status of each frame.
+        retakes: Whether each frame is a retake.
+        marks: Positions of frames that have a thumbnail, from 0.
     """
     paths: dict[str, list[str]] = {status: [] for status in STATUSES}
     ends = dict.fromkeys(STATUSES, 0)
@@ -243,7 +260,7 @@ def draw_map(
 
 
 def _runs(values: Sequence[Any]) -> Iterator[tuple[Any, int, int]]:
-    """Give each run of equal values with its start and length."""
+    """Yield each run of equal values with its start and length."""
     start = 0
     for value, run in groupby(values):
         length = sum(1 for _ in run)

@@ -1,4 +1,4 @@
-"""What the page of a training says about each stage: how far it came, how good, its curves."""
+"""Stages on the page of a training: progress, validation, charts and picture grids."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,14 +16,16 @@ from lineart.report.tables import numbered_parts, part_of
 from lineart.report.text import as_text, words
 
 CHARTS_SHOWN = 12
+"""Maximum number of charts of a stage, besides that of the loss terms."""
 TERMS_SHOWN = 12
-"""Of each stage."""
+"""Maximum number of loss terms in their chart."""
 
 LOSS = "loss/"
 VALIDATION = "validation/"
 SPEED = "images_per_second"
 WAITING = "wait_share"
 HIGHER_IS_BETTER = ("psnr", "ssim", "accuracy")
+"""Last part of the names of scalars whose best value is the highest; else it is the lowest."""
 
 MANNERS = {
     LOSS: ChartStyle(heading="Loss terms", may_log=True, is_smoothed=True, is_wide=True),
@@ -33,33 +35,36 @@ MANNERS = {
         heading="Waiting for data", unit="% of the time", scale=100.0, from_zero=True
     ),
 }
-"""Name of a scalar -> how its chart is drawn; validation and unknown names have their own."""
+"""Name of a scalar -> style of its chart; `_manner` builds those of all other scalars."""
 
 
 @dataclass(frozen=True)
 class ScalarPoint:
-    """One row of the run's `scalars.csv`."""
+    """A row of the run's `scalars.csv`."""
 
     stage: str
     images: int
-    """Seen in this stage."""
+    """Number of images seen in this stage."""
     name: str
-    """"loss/l1", "validation/l1", "learning_rate", "images_per_second", "wait_share", ..."""
+    """`loss/l1`, `validation/l1`, `learning_rate`, `images_per_second`, `wait_share`, ..."""
     value: float
 
 
 @dataclass
 class StageSummary:
-    """What the page says about one stage."""
+    """Template data of one stage."""
 
     name: str
     settings: Mapping[str, Any]
+    """Settings of the stage in the recipe."""
     curves: dict[str, Curve]
+    """Name of a scalar -> its curve."""
     grids: list[dict[str, Any]]
+    """Template variables of the grids that are shown."""
     given: int
-    """Grids that were saved."""
+    """Number of grids that the run saved."""
     column_names: tuple[str, ...] = ()
-    """What the columns of the grids show, as the run has told."""
+    """Headings of the grids' columns, as recorded by the run."""
 
     @cached_property
     def title(self) -> str:
@@ -68,7 +73,7 @@ class StageSummary:
 
     @cached_property
     def about(self) -> str:
-        """The settings that one asks for first."""
+        """Batch size, crop and learning rate as text."""
         said = {
             "batch_size": "in batches of {}",
             "crop": "crops of {} px",
@@ -79,7 +84,7 @@ class StageSummary:
 
     @cached_property
     def looks(self) -> list[dict[str, Any]]:
-        """The grids, each with how to call it and the validation at that moment."""
+        """The grids, each with a label and the validation value at its number of images."""
         curve = self.curves.get(self.validation or "")
         values = dict(zip(curve.images, curve.values, strict=True)) if curve else {}
         return [
@@ -91,33 +96,33 @@ class StageSummary:
 
     @cached_property
     def seen(self) -> int:
-        """Images that were seen."""
+        """Number of images seen, according to curves and grids."""
         ends = [int(curve.images[-1]) for curve in self.curves.values()]
         return max([*ends, *(grid["images"] for grid in self.grids)], default=0)
 
     @cached_property
     def planned(self) -> int | None:
-        """Images that the recipe asks for."""
+        """Number of images that the recipe sets; None if it does not."""
         images = self.settings.get("images")
         return images if type(images) is int else None
 
     @cached_property
     def missed(self) -> int:
-        """Whole batches that are missing at the end, in images."""
+        """Number of planned images that were not seen; 0 if fewer than a batch."""
         batch = self.settings.get("batch_size")
         short = (self.planned or 0) - self.seen
         return short if short >= (batch if type(batch) is int else 1) else 0
 
     @cached_property
     def validation(self) -> str | None:
-        """Name of the scalar that says how good it is."""
+        """Name of the validation scalar: `validation/l1`, else the first with a finite value."""
         names = [name for name, curve in self.curves.items() if curve.is_finite.any()]
         measured = [name for name in names if name.startswith(VALIDATION)]
         return f"{VALIDATION}l1" if f"{VALIDATION}l1" in measured else next(iter(measured), None)
 
     @cached_property
     def best(self) -> dict[str, Any] | None:
-        """The best look at validation, and the last."""
+        """Best and last value of the validation scalar, and images seen at the best."""
         if self.validation is None:
             return None
         curve = self.curves[self.validation]
@@ -131,7 +136,7 @@ class StageSummary:
 
     @cached_property
     def charts(self) -> list[dict[str, Any]]:
-        """Loss, validation, then all the rest."""
+        """Template variables of the charts: loss terms, validation, then other scalars."""
         terms = {n[len(LOSS) :]: c for n, c in self.curves.items() if n.startswith(LOSS)}
         charts = [draw_chart(dict([*terms.items()][:TERMS_SHOWN]), MANNERS[LOSS])] if terms else []
         others = [name for name in self.curves if not name.startswith(LOSS)]
@@ -143,21 +148,21 @@ class StageSummary:
 
     @cached_property
     def undrawn(self) -> int:
-        """Scalars that are not drawn."""
+        """Number of scalars that are not drawn."""
         terms = sum(name.startswith(LOSS) for name in self.curves)
         others = len(self.curves) - terms
         return max(0, terms - TERMS_SHOWN) + max(0, others - CHARTS_SHOWN)
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
-        """What the columns of the grids show, if that is known."""
+        """Headings of the grids' columns; empty if unknown or if the grids' widths do not fit."""
         names = self.column_names
         fit = names and all(grid["width"] % len(names) == 0 for grid in self.grids)
         return names if fit else ()
 
     @cached_property
     def failure(self) -> tuple[int, int] | None:
-        """How many values of the loss are not finite, and the images at the first."""
+        """Number of non-finite loss values, and images seen at the first; None without any."""
         losses = [curve for name, curve in self.curves.items() if name.startswith(LOSS)]
         missing = np.concatenate([curve.images[~curve.is_finite] for curve in losses] or [[]])
         return (len(missing), int(missing.min())) if len(missing) else None
@@ -166,7 +171,7 @@ class StageSummary:
 def gather(
     run: Mapping[str, Any], scalars: Sequence[ScalarPoint], grids: Sequence[Grid]
 ) -> list[StageSummary]:
-    """Bring together what is known of each stage; the recipe's order comes first."""
+    """Build the stages with scalars or grids: first those of the recipe, in its order."""
     settings = numbered_parts(part_of(run, "recipe").get("stages"))
     curves = _curves(scalars)
     pictures = prepare_grids(grids)
@@ -187,7 +192,7 @@ def gather(
 
 
 def _curves(scalars: Sequence[ScalarPoint]) -> dict[str, dict[str, Curve]]:
-    """Give the curves of each stage by name."""
+    """Return stage -> name of a scalar -> curve."""
     rows: dict[str, dict[str, tuple[list[float], list[float]]]] = {}
     for scalar in scalars:
         images, values = rows.setdefault(scalar.stage, {}).setdefault(scalar.name, ([], []))
@@ -203,7 +208,7 @@ def _curves(scalars: Sequence[ScalarPoint]) -> dict[str, dict[str, Curve]]:
 
 
 def _rank(name: str) -> tuple[int, int]:
-    """Give a sort key: validation, then known scalars in the order of `MANNERS`, then the rest."""
+    """Return a sort key: validation, then scalars in the order of `MANNERS`, then the rest."""
     known = [*MANNERS]
     if name.startswith(VALIDATION):
         return 0, 0
@@ -211,12 +216,12 @@ def _rank(name: str) -> tuple[int, int]:
 
 
 def _better(name: str) -> str:
-    """Say which value is the best."""
+    """Return whether the `highest` or the `lowest` value of a scalar is the best."""
     return "highest" if name.rpartition("/")[2] in HIGHER_IS_BETTER else "lowest"
 
 
 def _manner(name: str) -> ChartStyle:
-    """Say how the chart of a scalar is drawn."""
+    """Return the chart style of a scalar."""
     if name.startswith(VALIDATION):
         return ChartStyle(
             heading=f"Validation: {words(name[len(VALIDATION) :])}", best=_better(name)

@@ -1,7 +1,8 @@
-"""A page that asks people which of two drawings they prefer, without saying whose each is.
+"""Blind study: an HTML page that asks people which of two drawings they prefer.
 
-`study.html` goes to the participants and holds nothing but pictures, ids and the question.
-`study.json` stays with whoever asks: it says which picture of each pair is of which set.
+`study.html` goes to the participants and contains only pictures, ids and the question.
+`study.json` is the answer key, which the organiser keeps: it records which picture of each pair is
+from which set.
 """
 
 import hashlib
@@ -23,46 +24,46 @@ from lineart.storage import Storage
 FORMAT = "lineart study 1"
 QUESTION = "Which drawing shows the photograph in more detail and more truly?"
 QUESTION_ALONE = "Which drawing shows its subject in more detail and more truly?"
-"""The question of paper 000, figure 6; and what is left of it without a photograph."""
+"""The question of paper 000, figure 6, and its form for a study without photographs."""
 PAGE, KEY = "study.html", "study.json"
 
 PAGE_BYTES = 20 * 2**20
-"""Most bytes of pictures in a page, in Base64."""
+"""Maximum size of all pictures on a page, in bytes of Base64."""
 MOST_PAIRS = 200
-"""An hour of answers."""
+"""Maximum number of pairs on a page; answering takes an hour."""
 LONGEST_SIDE_PX = 1100
-"""Of a picture in the page: as large as it is shown on a desktop."""
+"""Maximum side of a picture on the page in pixels; a desktop screen shows it in this size."""
 DRAWING_QUALITY, PHOTO_QUALITY = 92, 85
-"""Of WebP."""
+"""WebP qualities of drawings and photographs, 0..100."""
 
 
 class StudyPair(NamedTuple):
     """Two drawings of one photograph, encoded for the page."""
 
     key: dict[str, Any]
-    """What `study.json` says of it."""
+    """Entry of the pair in `study.json`."""
     pictures: dict[str, str]
-    """What the page shows: `a`, `b` and perhaps `photo`."""
+    """Pictures on the page as data URIs: `a`, `b` and, with photographs, `photo`."""
 
     @property
     def num_bytes(self) -> int:
-        """Give what it adds to the page."""
+        """Size of its pictures in bytes of Base64."""
         return sum(map(len, self.pictures.values()))
 
 
 @dataclass
 class StudyFolders:
-    """Where the pictures of a study lie."""
+    """Sets of pictures of a study, and pairs that could not be read."""
 
     first: Drawings
     second: Drawings
     photos: Drawings | None
     failures: list[tuple[str, str]] = field(default_factory=list)
-    """Name and message."""
+    """Name and error message."""
 
     @property
     def names(self) -> list[str]:
-        """Names that all sets have."""
+        """Names that are in all sets."""
         others = [self.second, *([self.photos] if self.photos else [])]
         return [name for name in self.first.sources if all(name in one.sources for one in others)]
 
@@ -76,22 +77,25 @@ def write_study(
     seed: int = 0,
     page_bytes: int = PAGE_BYTES,
 ) -> dict[str, object]:
-    """Write the page of a study, and the key to its answers.
+    """Write the page of a study and its answer key.
 
     Args:
-        first: Drawings: a folder of pictures, or what a film job left.
-        second: Drawings of the same names.
-        photos: What they were drawn from, of the same names.
-        output: Takes `study.html` and `study.json`.
-        seed: Decides which pairs are taken if not all fit, and which picture of each is `a`.
-        page_bytes: Most bytes of pictures in the page, in Base64; one pair is taken in any case.
+        first: Folder of drawings, or output of a film job.
+        second: The other drawings, likewise, with equal names.
+        photos: Photographs of the drawings, with equal names; None shows the drawings alone.
+        output: Folder for `study.html` and `study.json`.
+        seed: Seed for the choice and order of the pairs, and for which drawing of a pair is `a`.
+        page_bytes: Maximum size of all pictures on the page, in bytes of Base64; the first pair is
+            always included.
 
     Returns:
-        The study's `id`, numbers of `pairs`, of those `left_out` for want of room, and `failed`.
+        Id of the `study`; numbers of `pairs`, of pairs `left_out` because the page is full, and of
+            `failed` pairs; `output`.
 
     Raises:
-        ValueError: the sets have no drawing of one name, or none could be read.
-        OSError: a set is not there.
+        ValueError: a set is invalid as for `open_drawings`, the sets have no name in common, or no
+            pair could be read.
+        OSError: a set does not exist, or storage fails.
     """
     places = StudyFolders(
         open_drawings(first, output),
@@ -131,7 +135,7 @@ def write_study(
 
 
 def study_page(study_id: str, question: str, pairs: Sequence[StudyPair]) -> str:
-    """Give the page."""
+    """Render the page of a study with at least one pair."""
     shown = [{"id": pair.key["id"], **pair.pictures} for pair in pairs]
     return template("study.html").render(
         question=question,
@@ -142,7 +146,7 @@ def study_page(study_id: str, question: str, pairs: Sequence[StudyPair]) -> str:
 
 
 def make_key(told: Mapping[str, Any], pairs: Sequence[StudyPair]) -> dict[str, Any]:
-    """Give what `study.json` holds; its id is a hash of all the rest."""
+    """Build the content of `study.json`; its id is a hash of all other content."""
     key = {"format": FORMAT, **told, "pairs": [pair.key for pair in pairs]}
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
     return {"id": digest[:16], **key}
@@ -151,7 +155,7 @@ def make_key(told: Mapping[str, Any], pairs: Sequence[StudyPair]) -> dict[str, A
 def _fill_page(
     places: StudyFolders, names: Sequence[str], seed: int, page_bytes: int
 ) -> list[StudyPair]:
-    """Take pairs at random until the page is full: `MOST_PAIRS`, or `page_bytes` of pictures."""
+    """Read pairs in random order until there are `MOST_PAIRS`, or `page_bytes` of pictures."""
     rng = np.random.default_rng(seed)
     pairs: list[StudyPair] = []
     num_bytes = 0
@@ -171,7 +175,7 @@ def _fill_page(
 
 
 def _read_pair(places: StudyFolders, name: str, rng: np.random.Generator) -> StudyPair:
-    """Read two drawings and their photograph; chance says which drawing is `a`."""
+    """Read two drawings and their photograph; which drawing is `a` is random."""
     sets = {"first": places.first, "second": places.second}
     files = {which: _read(one, name) for which, one in sets.items()}
     a, b = ("first", "second") if rng.random() < 0.5 else ("second", "first")
@@ -183,7 +187,7 @@ def _read_pair(places: StudyFolders, name: str, rng: np.random.Generator) -> Stu
         files["photo"] = _read(places.photos, name)
         pictures["photo"] = _encode(files["photo"], PHOTO_QUALITY)
     hashes = {f"{which}_sha256": hashlib.sha256(data).hexdigest() for which, data in files.items()}
-    # An id that says nothing: neither the name of a picture nor its place in a set.
+    # A random id, which reveals neither the name of a picture nor its position in a set.
     return StudyPair({"id": rng.bytes(6).hex(), "name": name, "a": a, **hashes}, pictures)
 
 

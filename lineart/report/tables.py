@@ -1,4 +1,4 @@
-"""Nested settings and counts, laid out as tables."""
+"""Nested settings and counts as tables for the templates."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,15 +7,21 @@ from lineart.report.axes import format_value
 from lineart.report.text import CONTROL_BUT_NEWLINE, as_text, flatten, words
 
 BARS_SHOWN = 60
+"""Maximum number of rows of a table of counts."""
 
 Group = tuple[str, list[tuple[str, str]]]
-"""Heading, and names with values."""
+"""Heading of a group of settings, and pairs of name and value."""
 
 
 def layout_table(values: Mapping[str, Any], without: Sequence[str] = ()) -> list[Group]:
-    """Lay out nested settings in groups: first what stands alone, then each part.
+    """Group nested settings: first single values under the heading `Run`, then each nested mapping.
 
-    Lists of parts, such as a recipe's stages, are left to `compare_parts`.
+    Lists of mappings inside a nested one, such as a recipe's stages, are left out, because
+    `compare_parts` shows them.
+
+    Args:
+        values: Settings.
+        without: Names of top-level settings to leave out.
     """
     kept = {name: value for name, value in values.items() if name not in without}
     parts = {name: _without_lists(value) for name, value in kept.items() if _is_part(value)}
@@ -27,7 +33,7 @@ def layout_table(values: Mapping[str, Any], without: Sequence[str] = ()) -> list
 
 
 def part_of(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Give a part of the settings; nothing where it is missing or something else."""
+    """Return a nested mapping by name; an empty one if the value is missing or not a mapping."""
     part = values.get(name)
     return part if isinstance(part, Mapping) else {}
 
@@ -37,19 +43,19 @@ def _is_part(value: object) -> bool:
 
 
 def _without_lists(part: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out lists of parts."""
+    """Remove lists of mappings."""
     return {name: value for name, value in part.items() if not numbered_parts(value)}
 
 
 def numbered_parts(parts: object) -> dict[str, Mapping[str, Any]]:
-    """Give a list of parts by name, else by number; other values give nothing."""
+    """Return a list of mappings by their `name`, else by number from 1; empty for other values."""
     if not isinstance(parts, list | tuple) or not all(map(_is_part, parts)):
         return {}
     return {str(part.get("name", number)): part for number, part in enumerate(parts, 1)}
 
 
 def compare_parts(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Put parts side by side: one column each, one row a setting, marked where they differ."""
+    """Build a table: a column for each part, a row for each setting, marked if values differ."""
     flat = [dict(flatten(part)) for part in parts.values()]
     names = dict.fromkeys(name for part in flat for name in part)
     rows = [(name, [part.get(name, "") for part in flat]) for name in names if name != "name"]
@@ -60,7 +66,7 @@ def compare_parts(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def layout_data(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Say what a training learned from: counts as bars, counts of counts as tables, the rest."""
+    """Build tables of a training's data: counts as bars, nested counts as tables, the rest."""
     bars = {name: value for name, value in data.items() if _is_counts(value)}
     tables = {name: value for name, value in data.items() if _is_table(value)}
     rest = {name: value for name, value in data.items() if name not in {*bars, *tables}}
@@ -72,7 +78,7 @@ def layout_data(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def flatten_values(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """Turn nested values into pairs, numbers left as they are."""
+    """Flatten nested values into pairs of name and value; unlike `flatten`, keep value types."""
     pairs: list[tuple[str, Any]] = []
     for name, value in values.items():
         if isinstance(value, Mapping):
@@ -95,14 +101,14 @@ def _is_table(value: object) -> bool:
 
 
 def _say(value: object) -> str:
-    """Write a number with separators, all else as it is."""
+    """Format a number with thousands separators, other values as text."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return as_text(value, CONTROL_BUT_NEWLINE)
     return f"{value:,}" if isinstance(value, int) else format_value(value)
 
 
 def _bars(name: str, counts: Mapping[str, int | float]) -> dict[str, Any]:
-    """Give counts, the largest first, with their length in percent of the largest."""
+    """Build a table of counts, largest first, with bar lengths in percent of the largest."""
     listed = sorted(counts.items(), key=lambda entry: -entry[1])
     largest = max(map(abs, counts.values()))
     return {
@@ -117,7 +123,7 @@ def _bars(name: str, counts: Mapping[str, int | float]) -> dict[str, Any]:
 
 
 def _table(name: str, rows: Mapping[str, Mapping[str, int | float]]) -> dict[str, Any]:
-    """Give counts of counts with one column a name."""
+    """Build a table of nested counts: a row for each outer name, a column for each inner name."""
     columns = list(dict.fromkeys(column for row in rows.values() for column in row))
     return {
         "heading": words(name).capitalize(),

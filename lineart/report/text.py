@@ -1,4 +1,4 @@
-"""What all pages share: values as text, pictures as addresses, templates."""
+"""Helpers of all pages: values as text, thumbnails, data URIs, templates."""
 
 import base64
 from collections.abc import Iterable, Mapping
@@ -12,14 +12,16 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from lineart.image import Frame, Line, resize
 
 MESSAGE_LENGTH = 1_000
+"""Maximum length of a text in characters; longer ones are cut off."""
 
 BIDI = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)], 0xFFFD)
 CONTROL = {code: 0x2400 + code for code in range(32)} | {127: 0x2421} | BIDI
 CONTROL_BUT_NEWLINE = {code: mark for code, mark in CONTROL.items() if code != ord("\n")}
+"""Code points of control characters -> visible marks; of bidirectional ones -> U+FFFD."""
 
 
 def encode_thumbnail(image: Frame | Line, height_px: int = 135) -> bytes:
-    """Encode a small WebP of a picture; one that is lower than `height_px` keeps its size.
+    """Encode a picture as WebP, reduced to at most `height_px` in height.
 
     Raises:
         ValueError: `height_px` is not positive.
@@ -35,14 +37,14 @@ def encode_thumbnail(image: Frame | Line, height_px: int = 135) -> bytes:
 
 
 def data_uri(picture: bytes) -> str:
-    """Give encoded bytes as an image address; the type is read from the bytes."""
+    """Build the data URI of an encoded picture; PNG and JPEG are recognised, else it is WebP."""
     kinds = {b"\xff\xd8\xff": "jpeg", b"\x89PNG": "png"}
     kind = next((kind for magic, kind in kinds.items() if picture.startswith(magic)), "webp")
     return f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]:
-    """Turn nested settings into lines: `network.width`, `64`."""
+    """Yield nested settings as pairs of name and text: `network.width`, `64`."""
     for name, value in values.items():
         if isinstance(value, Mapping):
             yield from flatten(value, f"{prefix}{name}.")
@@ -51,12 +53,12 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, 
 
 
 def words(name: object) -> str:
-    """Give a name in code as words: `learning_rate`, `learning rate`."""
+    """Convert an identifier to words: `learning_rate` to `learning rate`."""
     return as_text(name).replace("_", " ")
 
 
 def duration(seconds: float) -> str:
-    """Say a time in its two largest units."""
+    """Format a duration: `4.2 s`, `5 min 3 s`, `12 h 40 min`."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -66,7 +68,12 @@ def duration(seconds: float) -> str:
 
 
 def as_text(value: object, control: Mapping[int, int] = CONTROL) -> str:
-    """Give a value as text that is valid in a page; control characters become visible marks."""
+    """Convert a value to text that is valid in HTML, before escaping.
+
+    Args:
+        value: Any value; None gives an empty text.
+        control: Code points -> characters that replace them.
+    """
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -77,14 +84,14 @@ def as_text(value: object, control: Mapping[int, int] = CONTROL) -> str:
         return value.strftime("%Y-%m-%d %H:%M UTC")
     if isinstance(value, list | tuple):
         return ", ".join(as_text(item, control) for item in value)
-    # A name with bytes that are not UTF-8 carries lone surrogates, which no page can hold.
+    # A file name that is not UTF-8 contains lone surrogates, which cannot be encoded.
     text = str(value).encode("utf-8", "replace").decode("utf-8").translate(dict(control))
     return text if len(text) <= MESSAGE_LENGTH else text[: MESSAGE_LENGTH - 1] + "…"
 
 
 @lru_cache
 def template(name: str) -> Template:
-    """Load a template by its file name; it escapes all it is given."""
+    """Load a template by its file name; it escapes all variables."""
     environment = Environment(
         loader=PackageLoader("lineart", "templates"),
         autoescape=True,

@@ -1,4 +1,4 @@
-"""Where the time of a film went: frames a second as it was made, and what each stage took."""
+"""Times on the page of a film: speed over the run, and time of each stage."""
 
 from dataclasses import replace
 from typing import Any
@@ -14,14 +14,15 @@ from lineart.report.text import duration
 
 STAGES = ("shrink", "network", "compose")
 POINTS, FRAMES_A_POINT = 48, 4
-"""Most points of the curve of speeds, and fewest frames that one is the mean of."""
+"""Maximum number of points of the speed curve, and minimum mean number of frames per point; the
+curve always has at least two points."""
 PAUSE_S = 60.0
-"""A longer time in which no frame was finished is no work, and is left out."""
+"""Longest interval between two finished frames in seconds; a longer one is a pause, left out."""
 SPEED = ChartStyle(heading="Speed", unit="frames/s", from_zero=True, across="seconds of work")
 
 
 def show_timing(rows: pa.Table) -> dict[str, Any]:
-    """Give the chart of speeds, how often the work paused, and a row for each stage."""
+    """Return the speed chart, the number of pauses, the working time, and a row for each stage."""
     at = _written_at(rows)
     worked, pauses = _leave_out_pauses(at)
     return {
@@ -33,7 +34,7 @@ def show_timing(rows: pa.Table) -> dict[str, Any]:
 
 
 def _written_at(rows: pa.Table) -> Float64[np.ndarray, " N"]:
-    """Give the moments at which frames that stand were written, in order, in seconds."""
+    """Return the times at which finished frames were written, ascending, in seconds since 1970."""
     standing = rows.filter(pc.not_equal(rows["status"], "failed"))["written_at"].drop_null()
     return np.sort(np.asarray(standing.cast("int64"), np.float64) / 1e6)
 
@@ -41,14 +42,14 @@ def _written_at(rows: pa.Table) -> Float64[np.ndarray, " N"]:
 def _leave_out_pauses(
     moments: Float64[np.ndarray, " N"],
 ) -> tuple[Float64[np.ndarray, " N"], int]:
-    """Give seconds of work before each moment, and the number of pauses between."""
+    """Return the working time before each moment in seconds, and the number of pauses."""
     steps = np.diff(moments, prepend=moments[:1])
     is_pause = steps > PAUSE_S
     return np.cumsum(np.where(is_pause, 0.0, steps)), int(is_pause.sum())
 
 
 def _draw_speed(worked: Float64[np.ndarray, " N"]) -> dict[str, Any]:
-    """Draw frames a second over the work; a point is the mean of a part of it."""
+    """Draw frames per second over the working time; each point is the mean of an equal part."""
     parts = max(2, min(POINTS, len(worked) // FRAMES_A_POINT, int(worked[-1])))
     frames, edges = np.histogram(worked, parts, (0.0, float(worked[-1])))
     middles, speeds = (edges[1:] + edges[:-1]) / 2, frames / np.diff(edges)
@@ -59,7 +60,7 @@ def _draw_speed(worked: Float64[np.ndarray, " N"]) -> dict[str, Any]:
 
 
 def _stages(rows: pa.Table) -> list[dict[str, Any]]:
-    """Give each stage's median, what nine frames in ten stay below, and its share of all work."""
+    """Return median, 90th percentile, sum and share of the total time of each stage."""
     seconds = {stage: _seconds(rows, stage) for stage in STAGES}
     whole = sum(float(part.sum()) for part in seconds.values())
     return [
@@ -76,10 +77,10 @@ def _stages(rows: pa.Table) -> list[dict[str, Any]]:
 
 
 def _seconds(rows: pa.Table, stage: str) -> Float64[np.ndarray, " M"]:
-    """Give the seconds that frames spent in a stage, where that is known."""
+    """Return the times of frames in a stage in seconds, without frames for which it is unknown."""
     return np.asarray(rows[f"{stage}_seconds"].drop_null(), np.float64)
 
 
 def format_time(seconds: float) -> str:
-    """Say a short time: `83 ms`, `1.25 s`."""
+    """Format a short time: `83 ms`, `1.25 s`."""
     return f"{seconds * 1e3:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"

@@ -1,4 +1,4 @@
-"""The page of a training: verdict, curves and pictures by stage, data, what made it."""
+"""HTML page of a training: verdict, curves and picture grids by stage, data, configuration."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -13,6 +13,7 @@ from lineart.report.tables import compare_parts, layout_data, layout_table, numb
 from lineart.report.text import as_text, duration, template, words
 
 STAGES_SHOWN = 24
+"""Maximum number of stages on a page; further ones are counted."""
 
 
 def training_page(
@@ -23,19 +24,18 @@ def training_page(
     refused: Sequence[Refused] = (),
     title: str = "",
 ) -> str:
-    """Give the page of a training: verdict, curves and pictures by stage, data, what made it.
+    """Render the page of a training.
 
-    The page stays below 20 MB however long the training: curves are thinned to some hundred
-    points, and pictures evenly. Values that are not finite are gaps, marked and counted.
+    The page stays below 20 MB for a training of any length: curves are thinned to a few hundred
+    points, and grids evenly. Values that are not finite are gaps, marked and counted.
 
     Args:
-        run: What the run was told and ran on, as in `run.json`: `recipe` with its `stages`, `data`
-            with counts, `seconds`, `images`, `machine`, `versions`, `columns` of each stage's
-            grids; any of them may be missing.
-        scalars: What the run recorded, in any order.
-        grids: Pictures it saved, in any order.
-        refused: What the filter of its data has refused.
-        title: Name of the training; without one it is named after its recipe.
+        run: Content of `run.json`: `recipe` with its `stages`, `data` with counts, `seconds`,
+            `images`, `machine`, `versions`, `columns` of each stage's grids; any may be missing.
+        scalars: Recorded scalars, in any order.
+        grids: Saved picture grids, in any order.
+        refused: Pictures that the filter of its dataset refused, by reason.
+        title: Name of the training; default: that of its recipe or network.
     """
     stages = gather(run, scalars, grids)
     recipe = part_of(run, "recipe")
@@ -59,7 +59,7 @@ def training_page(
 
 
 def _name(run: Mapping[str, Any]) -> str:
-    """Name a training after its recipe, else its network."""
+    """Return the name of the recipe, else of the network, else `Training`."""
     flags, recipe = part_of(run, "flags"), part_of(run, "recipe")
     named = flags.get("recipe") or recipe.get("name") or recipe.get("model") or run.get("recipe")
     return words(named) if isinstance(named, str) else "Training"
@@ -73,7 +73,7 @@ def _seconds(run: Mapping[str, Any]) -> float | None:
 def _figures(
     run: Mapping[str, Any], stages: Sequence[StageSummary], seen: int
 ) -> list[tuple[str, str, str]]:
-    """Give name, value and remark of the key figures."""
+    """Return name, value and remark of the key figures."""
     seconds = _seconds(run)
     model = as_text(part_of(run, "recipe").get("model"))
     each = " + ".join(f"{stage.seen:,}" for stage in stages)
@@ -97,7 +97,7 @@ def _figures(
 
 
 def _medians(stages: Sequence[StageSummary], name: str, scale: float = 1.0) -> tuple[str, str]:
-    """Say the median of a scalar in each stage, and which stages they are."""
+    """Format the medians of a scalar in the last four stages, and the names of these stages."""
     medians = {
         as_text(stage.name): np.median(curve.values[curve.is_finite]) * scale
         for stage in stages[-4:]

@@ -1,4 +1,4 @@
-"""The page of a training, made from what a run has left in its folder."""
+"""HTML page of a training, built from the output folder of its run."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,16 +19,20 @@ PAGE, RUN = "report.html", "run.json"
 def write_training(
     place: Storage, output: Storage, data: Storage | None = None
 ) -> dict[str, object]:
-    """Leave the page of a training.
+    """Write the page of a training.
 
     Args:
-        place: What jobs.train left.
-        output: Takes the page.
-        data: The shards that it learned from; without them, those that run.json names.
+        place: Output of jobs.train.
+        output: Folder for `report.html`.
+        data: Its dataset, as written by jobs.prepare_data; default: the one that `run.json` names,
+            if it can be read.
+
+    Returns:
+        URI of the `page` and its size in `bytes`.
 
     Raises:
-        ValueError: something in it cannot be read.
-        OSError: there is nothing.
+        ValueError: a file of the run or of `data` is invalid.
+        OSError: `place`, its `run.json` or `data` does not exist, or storage fails.
     """
     place.check()
     if not place.exists(RUN):
@@ -42,12 +46,12 @@ def write_training(
 
 
 def show_training(place: Storage, run: Mapping[str, Any], data: Storage | None = None) -> str:
-    """Give the page of a training.
+    """Render the page of a training.
 
     Args:
-        place: What it left.
-        run: What its run.json holds.
-        data: As above.
+        place: Output of jobs.train.
+        run: Content of its `run.json`.
+        data: As for `write_training`.
     """
     grids = [
         Grid(stage, images, place.read(path))
@@ -60,7 +64,7 @@ def show_training(place: Storage, run: Mapping[str, Any], data: Storage | None =
 
 
 def _read_named(run: Mapping[str, Any]) -> list[Refused]:
-    """Read the refusals of the shards that a run names, if they can still be reached."""
+    """Read the refusals of the dataset that a run names; none if it cannot be read."""
     named = part_of(run, "flags").get("data")
     try:
         return read_refusals(Storage.at(named)) if isinstance(named, str) else []

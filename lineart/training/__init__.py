@@ -1,1 +1,1 @@
-"""Recipes and the training loop."""
+"""Training: recipes, objectives, data loading, checkpoints and the loop, locally or on Ray."""

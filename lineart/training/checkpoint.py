@@ -1,4 +1,4 @@
-"""The whole state of a training in one file, without pickle; the last few and the best are kept."""
+"""Checkpoints: the full training state in a safetensors file; the last few and best are kept."""
 
 import json
 import re
@@ -21,38 +21,39 @@ KEEP_LAST = 3
 
 @dataclass(frozen=True, order=True)
 class CheckpointId:
-    """How far a training is."""
+    """Stage and images seen, which identify a checkpoint; ordered by progress."""
 
     stage: int
+    """Index in `Recipe.stages`."""
     images: int
-    """Seen in this stage."""
+    """Images seen in this stage."""
 
     @property
     def folder(self) -> str:
-        """Where the checkpoint lies, below the run's folder."""
+        """Folder of the checkpoint, relative to the run's folder."""
         return f"{FOLDER}/{self.stage}-{self.images:010d}"
 
     @property
     def path(self) -> str:
-        """The checkpoint itself."""
+        """File of the checkpoint, relative to the run's folder."""
         return f"{self.folder}/state.safetensors"
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a run goes on from."""
+    """Training state from which a run resumes."""
 
     place: CheckpointId
     tensors: Mapping[str, Tensor]
 
     def part(self, prefix: str) -> dict[str, Tensor]:
-        """Give the tensors below a prefix."""
+        """Return the tensors named `prefix.*`, without the prefix."""
         start = len(prefix) + 1
         return {n[start:]: t for n, t in self.tensors.items() if n.startswith(f"{prefix}.")}
 
 
 def module_tensors(prefix: str, module: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """Give a module's state as named tensors on the CPU."""
+    """Yield a module's state as named tensors on the CPU."""
     for name, tensor in module.state_dict().items():
         yield f"{prefix}.{name}", tensor.detach().cpu().contiguous()
 
@@ -60,14 +61,14 @@ def module_tensors(prefix: str, module: nn.Module) -> Iterator[tuple[str, Tensor
 def optimizer_tensors(
     prefix: str, optimizer: torch.optim.Optimizer
 ) -> Iterator[tuple[str, Tensor]]:
-    """Give an optimizer's state as named tensors on the CPU."""
+    """Yield an optimizer's state as named tensors on the CPU."""
     for parameter, entries in optimizer.state_dict()["state"].items():
         for key, value in entries.items():
             yield f"{prefix}.{parameter}.{key}", value.detach().cpu().contiguous()
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Put named tensors back, laid out in memory as the parameters are."""
+    """Restore an optimizer's state from named tensors, in the memory layout of the parameters."""
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
@@ -82,10 +83,7 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Te
 def write(
     output: Storage, recipe: Recipe, checkpoint: Checkpoint, best: Iterable[CheckpointId] = ()
 ) -> None:
-    """Write a checkpoint, then drop those that are neither among the last nor among the best.
-
-    A reader sees a whole checkpoint or none.
-    """
+    """Write a checkpoint atomically, then delete all but the last `KEEP_LAST` and the best."""
     record = json.dumps({"recipe": asdict(recipe), "place": asdict(checkpoint.place)})
     output.write(checkpoint.place.path, save(dict(checkpoint.tensors), {"record": record}))
     for place in set(places(output)[:-KEEP_LAST]) - set(best):
@@ -93,16 +91,16 @@ def write(
 
 
 def places(output: Storage) -> list[CheckpointId]:
-    """List the checkpoints of a run, the newest last."""
+    """Return the checkpoints of a run, the newest last."""
     found = (NAME.fullmatch(entry.path) for entry in output.entries(FOLDER))
     return sorted(CheckpointId(int(match[1]), int(match[2])) for match in found if match)
 
 
 def read(output: Storage, recipe: Recipe) -> Checkpoint | None:
-    """Read the newest checkpoint of a run, or None where there is none.
+    """Read the newest checkpoint of a run; return None if there is none.
 
     Raises:
-        ValueError: The folder holds a run of another recipe.
+        ValueError: the folder holds a run of another recipe.
     """
     check(output, recipe)
     there = places(output)
@@ -110,15 +108,15 @@ def read(output: Storage, recipe: Recipe) -> Checkpoint | None:
 
 
 def read_at(output: Storage, place: CheckpointId) -> Checkpoint:
-    """Read the checkpoint of a place."""
+    """Read a checkpoint."""
     return Checkpoint(place, load(output.read(place.path)))
 
 
 def check(output: Storage, recipe: Recipe) -> None:
-    """Make sure that a folder holds no other run.
+    """Raise if the newest checkpoint in a folder is of another recipe.
 
     Raises:
-        ValueError: The folder holds a run of another recipe.
+        ValueError: the folder holds a run of another recipe.
     """
     there = places(output)
     if there and _read_record(output, there[-1])["recipe"] != json.loads(
@@ -128,7 +126,7 @@ def check(output: Storage, recipe: Recipe) -> None:
 
 
 def _read_record(output: Storage, place: CheckpointId) -> dict[str, Any]:
-    """Read what stands before the tensors in a safetensors file."""
+    """Read the recipe and place from the header of a checkpoint, without its tensors."""
     with closing(output.open_file(place.path)) as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
     record: dict[str, Any] = json.loads(header["__metadata__"]["record"])

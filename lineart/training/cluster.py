@@ -1,4 +1,4 @@
-"""Training on Ray: Ray Train runs the loop in several processes, Ray Data makes their samples."""
+"""Training on Ray: Ray Train runs the loop in several processes, Ray Data makes the samples."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -18,21 +18,21 @@ from lineart.training.job import TrainingJob
 from lineart.training.loop import train
 
 MAX_FAILURES = 3
-"""Lost workers after which a training gives up; each time it goes on from its last checkpoint."""
+"""Maximum number of restarts after a lost worker, each from the last checkpoint."""
 
 ROUND_IMAGES = 16_384
-"""Samples that one execution of Ray Data makes; the next begins where it ends."""
+"""Samples per execution of Ray Data, rounded down to whole rounds of batches, at least one."""
 
 SNAPSHOT = "checkpoint_manager_snapshot.json"
-"""What Ray Train knows of a run; the checkpoints themselves say where to go on."""
+"""Ray Train's state file; deleted at the start, because checkpoints determine where to resume."""
 
 
 @dataclass(frozen=True)
 class RayLoader:
-    """Makes samples on any CPU of the cluster; a streaming split gives each worker its batches."""
+    """Makes samples on all CPUs of the cluster; a streaming split deals batches to the workers."""
 
     def __call__(self, maker: Collator, order: SampleRange, rank: int) -> Iterator[Arrays]:
-        """Give this worker's batches, in order."""
+        """Yield the batches of worker `rank`, in order."""
         round_size = order.size * order.world
         images = max(ROUND_IMAGES // round_size, 1) * round_size
         splits: list[Any] = []
@@ -43,7 +43,8 @@ class RayLoader:
             following: list[Any] = [split(maker, part) if rank == 0 else None]
             if order.world > 1:
                 distributed.broadcast_object_list(following, src=0)
-            # Only now is the last round over for every worker, and may its iterators go.
+            # Drop the last execution's iterators only after the broadcast, which each worker
+            # reaches when it has read all its batches.
             splits = following
             yield from splits[0][rank].iter_batches(
                 batch_size=order.size, batch_format="numpy", prefetch_batches=4
@@ -51,10 +52,10 @@ class RayLoader:
 
 
 def split(maker: Collator, order: SampleRange) -> list[Any]:
-    """Start making samples; give an iterator for every worker.
+    """Start making samples; return an iterator for each worker.
 
-    Blocks keep their order and hold one batch each, and Ray Data gives every block to the worker
-    that has had the fewest rows: the n-th batch goes to worker `n % world`, as `SampleRange` says.
+    Blocks keep their order and hold one batch each, and Ray Data gives each block to the worker
+    with the fewest rows so far: the n-th batch goes to worker `n % world`, as in `SampleRange`.
     """
     import ray.data
 
@@ -62,7 +63,7 @@ def split(maker: Collator, order: SampleRange) -> list[Any]:
     numbers = ray.data.from_blocks(blocks)
     numbers.context.execution_options.preserve_order = True
     numbers.context.enable_progress_bars = False
-    # A block is a batch, however large.
+    # No size limit, which would split batches into several blocks.
     numbers.context.target_max_block_size = None
     samples = numbers.map_batches(
         _make,
@@ -80,7 +81,7 @@ def _make(batch: Arrays, maker: Any) -> Arrays:
 
 @lru_cache(maxsize=2)
 def _fetch(maker: Any) -> Collator:
-    """Get what makes samples once a process, which keeps its files open."""
+    """Fetch the collator; cached, so that each process keeps its shards open between batches."""
     import ray
 
     fetched: Collator = ray.get(maker)
@@ -88,16 +89,16 @@ def _fetch(maker: Any) -> Collator:
 
 
 def train_on_ray(job: TrainingJob, workers: int, share: Mapping[str, float]) -> None:
-    """Train with several processes; each writes and reads as `train` does.
+    """Train in several processes, each of which calls `train`.
 
     Args:
-        job: What to train; it has been checked.
-        workers: Processes.
-        share: What each takes, from `worker_resources`.
+        job: Training job that has passed `TrainingJob.check`.
+        workers: Number of training processes.
+        share: Resources of each process, from `worker_resources`.
 
     Raises:
-        FloatingPointError: As `train`.
-        RuntimeError: Workers failed more often than `MAX_FAILURES`.
+        FloatingPointError: as `train`.
+        RuntimeError: workers failed more than `MAX_FAILURES` times.
     """
     from ray.train import FailureConfig, RunConfig, ScalingConfig, TrainingFailedError
     from ray.train.torch import TorchTrainer
@@ -129,10 +130,14 @@ def train_on_ray(job: TrainingJob, workers: int, share: Mapping[str, float]) -> 
 
 
 def worker_resources(workers: int, resources: Mapping[str, float]) -> dict[str, float]:
-    """Say what a training process takes; at least half of the CPUs are left for samples.
+    """Return the resources of one training process; half of the CPUs or more remain for samples.
+
+    Args:
+        workers: Number of training processes.
+        resources: Resources of the cluster, "CPU" and "GPU".
 
     Raises:
-        ValueError: There are GPUs, but fewer than workers.
+        ValueError: the cluster has GPUs, but fewer than workers.
     """
     gpus, cpus = int(resources.get("GPU", 0)), resources.get("CPU", 1)
     if gpus:
@@ -144,7 +149,7 @@ def worker_resources(workers: int, resources: Mapping[str, float]) -> dict[str, 
 
 
 def _work(config: Mapping[str, TrainingJob]) -> str:
-    """Be one of the training processes; give what went wrong for all of them."""
+    """Run one training process; return the message of a FloatingPointError, else ""."""
     import ray.train
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -152,7 +157,8 @@ def _work(config: Mapping[str, TrainingJob]) -> str:
     device = Device.here(compiled=job.compiled)
 
     def report(place: CheckpointId, scalars: Mapping[str, float]) -> None:
-        # Each process must report as often as the others; the first one has written.
+        # Ray Train requires the same number of reports from all processes; rank 0 has written the
+        # checkpoint.
         there = _saved(job.output, place) if device.is_first else None
         ray.train.report(
             {"stage": place.stage, "images": place.images, **scalars},
@@ -163,7 +169,7 @@ def _work(config: Mapping[str, TrainingJob]) -> str:
     try:
         train(job.open(device, RayLoader(), report))
     except FloatingPointError as error:
-        # The same images would fail again: this is no lost worker.
+        # Returned, not raised: Ray would restart the workers, and the same images would fail again.
         return str(error)
     return ""
 

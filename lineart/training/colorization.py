@@ -1,4 +1,4 @@
-"""What pairs that colour learn from: samples side by side, as they travel and as networks see."""
+"""Training task of colorizing pairs: batches of samples, validation distance."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,29 +23,30 @@ from lineart.training.recipe import Recipe
 
 @dataclass(frozen=True)
 class ColorizationBatch:
-    """Samples side by side, as networks see them."""
+    """Batch of samples as network inputs; for the draft generator, all at the draft's size."""
 
     line: LineBatch
     small_line: Float[Tensor, "B 1 HintH HintW"]
     hint: Float[Tensor, "B C HintH HintW"]
     hint_mask: Bool[Tensor, "B 1 HintH HintW"]
-    """Where the hints themselves lie."""
+    """Pixels with a given hint; `hint` may spread hints to other pixels."""
     color: ColorBatch
     source: Float[Tensor, "B HintH HintW 2"]
-    """Where the pixels of a damaged draft come from (`imaging.artifacts`)."""
+    """Sampling position of each pixel of a damaged draft: x and y, -1..1 (`imaging.artifacts`)."""
     spray: Float[Tensor, "B 4 HintH HintW"]
-    """What is sprayed over it: colours -1..1 and opacity 0..1."""
+    """Spray over the draft: colour -1..1 and opacity 0..1."""
     has_true_draft: Bool[Tensor, " B"]
+    """Samples whose draft is the shrunk truth, not the draft generator's output."""
 
 
 @dataclass(frozen=True)
 class ColorizationCollator:
-    """Makes the arrays of numbered samples, in any process.
+    """Makes batches of samples given by number, in any process.
 
     Args:
-        samples: Where samples come from.
-        encode_hint: Of the pair that learns.
-        small: For the draft generator: line and colours at the draft's size, and no artifacts.
+        samples: Samples, indexed by number.
+        encode_hint: `Colorization.encode_hint` of the trained pair.
+        small: For the draft generator: lines and colours at the draft's size, no artifacts.
     """
 
     samples: Samples
@@ -53,11 +54,11 @@ class ColorizationCollator:
     small: bool
 
     def __call__(self, numbers: Sequence[int]) -> Arrays:
-        """Make the samples of these numbers."""
+        """Make the samples of these numbers and stack them to a batch."""
         return self.stack([self.samples[int(number)] for number in numbers])
 
     def stack(self, samples: Sequence[Sample]) -> Arrays:
-        """Put samples side by side."""
+        """Stack samples to a batch."""
         size = samples[0].hint.shape[:2]
         hints = np.stack([sample.hint for sample in samples])
         small_lines = np.stack([resize(sample.line, size) for sample in samples])
@@ -72,7 +73,7 @@ class ColorizationCollator:
 
 
 def second_stage(samples: Sequence[Sample], small_lines: LinePixels) -> Arrays:
-    """Give what the second stage needs besides."""
+    """Build the additional arrays of the color generator's stage."""
     faults = [sample.artifacts for sample in samples]
     return {
         "small_line": small_lines,
@@ -83,11 +84,11 @@ def second_stage(samples: Sequence[Sample], small_lines: LinePixels) -> Arrays:
 
 
 def to_batch(arrays: Arrays, device: torch.device) -> ColorizationBatch:
-    """Bring arrays to a device, as networks see them."""
+    """Convert a collator's arrays to a batch of tensors on a device."""
     given = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
     line = line_to_tensor(given["line"])
     B, _, height, width = given["hint"].shape
-    # The draft generator's batches have no second stage.
+    # Batches of the draft generator lack the arrays of `second_stage`.
     spray = given.get("spray", torch.zeros((B, height, width, 4), device=device))
     spray = spray.permute(0, 3, 1, 2).float()
     return ColorizationBatch(
@@ -104,17 +105,22 @@ def to_batch(arrays: Arrays, device: torch.device) -> ColorizationBatch:
 
 @dataclass(frozen=True)
 class ColorizationTraining:
-    """How pairs that colour are trained; a `Task`."""
+    """`TrainingTask` of colorizing pairs."""
 
     def open(self, data: Storage, side: str, recipe: Recipe) -> Shards:
-        """Open the pictures of one side."""
+        """Open the pictures of one side.
+
+        Raises:
+            FileNotFoundError: there is no prepared set.
+            ValueError: the set is empty or broken.
+        """
         del recipe
         return Shards(data.child(side))
 
     def maker(
         self, pictures: Pictures, recipe: Recipe, number: int, pair: Pair, *, is_training: bool
     ) -> ColorizationCollator:
-        """Give what makes the samples of a stage."""
+        """Build the collator of stage `number` of the recipe."""
         stage, task = recipe.stages[number], pair.colorization
         second_stage = stage.objective == "color"
         settings = SampleSettings(
@@ -128,21 +134,21 @@ class ColorizationTraining:
         return ColorizationCollator(samples, task.encode_hint, small=not second_stage)
 
     def to_batch(self, arrays: Arrays, device: torch.device) -> ColorizationBatch:
-        """Bring arrays to a device."""
+        """Convert a collator's arrays to a batch of tensors on a device."""
         return to_batch(arrays, device)
 
     def show(
         self, sample: Sample, made: Mapping[str, UInt8[np.ndarray, "_ _ 3"]]
     ) -> dict[str, UInt8[np.ndarray, "_ _ 3"]]:
-        """Give line, hints, what was made, and the truth."""
+        """Return line drawing, hints, results and true colours."""
         line = cv2.cvtColor(sample.line, cv2.COLOR_GRAY2RGB)
         return {"line": line, "hints": show_hints(sample.hint), **made, "truth": sample.color}
 
     def distance(self, made: Mapping[str, Tensor], batch: ColorizationBatch) -> Float[Tensor, ""]:
-        """Give how far the last colours that were made are from the true ones."""
+        """Compute the L1 distance of the last result to the true colours."""
         return l1(list(made.values())[-1], batch.color)
 
 
 def show_hints(hint: Hint) -> Frame:
-    """Show hints on grey."""
+    """Draw hints on a light grey background."""
     return np.where(hint[..., 3:] > 0, hint[..., :3], np.uint8(238))

@@ -1,4 +1,4 @@
-"""Where a training's batches come from; this one makes them on this machine, without Ray."""
+"""Batches of a training: interfaces, order of the samples, and the local loader without Ray."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,33 +11,33 @@ from jaxtyping import Shaped
 from torch.utils.data import DataLoader
 
 Arrays = dict[str, Shaped[np.ndarray, "B ..."]]
-"""A batch as it travels: pixels in 8 bits, so that a quarter of the bytes do."""
+"""Batch as sent between processes: 8-bit pixels take a quarter of float32's bytes."""
 
 
 @runtime_checkable
 class Collator(Protocol):
-    """Makes the arrays of numbered samples, in any process."""
+    """Makes batches of samples given by number, in any process."""
 
     @property
     def samples(self) -> Any:
-        """Give the n-th sample by its number."""
+        """Samples, indexed by number."""
         ...
 
     def __call__(self, numbers: Sequence[int]) -> Arrays:
-        """Make the samples of these numbers, side by side."""
+        """Make the samples of these numbers and stack them to a batch."""
         ...
 
     def stack(self, samples: Sequence[Any]) -> Arrays:
-        """Put samples side by side."""
+        """Stack samples to a batch."""
         ...
 
 
 @dataclass(frozen=True)
 class SampleRange:
-    """Which samples a stage sees: numbers `start` to `stop`, in batches that go round the workers.
+    """Sample numbers of a stage, `start` to `stop` (exclusive), in batches for several workers.
 
     The n-th batch belongs to worker `n % world`, so that all workers together see the numbers in
-    order, however many they are.
+    order, whatever their number.
     """
 
     start: int
@@ -45,9 +45,10 @@ class SampleRange:
     size: int
     """Samples in one worker's batch."""
     world: int = 1
+    """Number of workers."""
 
     def batches(self, rank: int = 0, world: int = 1) -> list[range]:
-        """Give the batches of one worker, or all; a rest that not every worker gets is left out."""
+        """Return one worker's batches, or by default all, without an incomplete last round."""
         round_size = self.size * self.world
         stop = self.start + (self.stop - self.start) // round_size * round_size
         starts = range(self.start + rank * self.size, stop, world * self.size)
@@ -56,42 +57,43 @@ class SampleRange:
 
 @runtime_checkable
 class Loader(Protocol):
-    """Gives one worker its batches."""
+    """Yields the batches of one worker."""
 
     def __call__(self, maker: Collator, order: SampleRange, rank: int) -> Iterator[Arrays]:
-        """Give this worker's batches, in order."""
+        """Yield the batches of worker `rank`, in order."""
         ...
 
 
 @dataclass(frozen=True)
 class LocalLoader:
-    """Makes samples in processes of this machine; 0 makes them here."""
+    """Makes batches in processes on this machine."""
 
     processes: int = 1
+    """Number of processes; 0 makes batches in the calling process."""
 
     def __call__(self, maker: Collator, order: SampleRange, rank: int) -> Iterator[Arrays]:
-        """Give this worker's batches, in order."""
+        """Yield the batches of worker `rank`, in order."""
         batches = order.batches(rank, order.world)
         if not self.processes:
             yield from map(maker, batches)
             return
-        # OpenCV's own threads do not survive the fork of the sample workers.
+        # OpenCV's threads do not survive the fork of the loader's processes.
         cv2.setNumThreads(0)
-        # The loader needs only numbered batches, but its annotation asks for torch's own class.
+        # DataLoader accepts any sequence, but its annotation demands torch's Dataset.
         yield from DataLoader(
             _Batches(maker, batches),  # type: ignore[arg-type]
             batch_size=None,
             num_workers=self.processes,
             prefetch_factor=4,
-            # It draws a seed, and the run's own generator must not be moved by that.
+            # DataLoader draws a seed; it must not advance the global random state of the run.
             generator=torch.Generator(),
-            collate_fn=_as_it_is,  # type: ignore[arg-type]  # it is given no list here, but a batch
+            collate_fn=_as_it_is,  # type: ignore[arg-type]  # batch_size=None: it gets one item
         )
 
 
 @dataclass(frozen=True)
 class _Batches:
-    """A stage's batches as a list that makes them when they are asked for."""
+    """Sequence of batches, each made when it is indexed."""
 
     maker: Collator
     batches: list[range]

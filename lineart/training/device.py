@@ -1,4 +1,4 @@
-"""Where and how one training process computes."""
+"""Device, number format and process rank of one training process."""
 
 import os
 from dataclasses import dataclass
@@ -12,29 +12,31 @@ from lineart.device import Precision, has_gpu, pick_precision
 
 @dataclass(frozen=True)
 class Device:
-    """One process's device, and its place among the processes that train together."""
+    """Device of one process, and its rank among the processes that train together."""
 
     device: torch.device
     precision: Precision
-    """Of the arithmetic (autocast); parameters stay in float32."""
+    """Number format of autocast; parameters stay in float32."""
     compiled: bool
+    """Compile networks with torch.compile."""
     rank: int = 0
     world: int = 1
+    """Number of processes."""
 
     @classmethod
     def here(cls, *, compiled: bool = False, precision: Precision | None = None) -> "Device":
-        """This process's device: its GPU, or the CPU; the number format as `pick_precision` says.
+        """Return this process's GPU or the CPU, with the number format of `pick_precision`.
 
-        Inside a process group each process takes the GPU that it sees under its local rank.
+        In a process group, each process takes the GPU with the index of its local rank.
         """
         local_rank = int(os.environ.get("LOCAL_RANK", "0"))
         is_gpu = has_gpu()
         device = torch.device("cuda", local_rank) if is_gpu else torch.device("cpu")
         if is_gpu:
             torch.cuda.set_device(device)
-            # The same images give the same bits, whether a run was interrupted or not. Some layers
-            # of pairs that translate have no such way on CUDA (the gradients of reflected borders
-            # and of resizing): there, what is resumed differs by rounding.
+            # Makes a resumed run equal to an uninterrupted one, bit by bit. In translating pairs,
+            # the gradients of reflection padding and of interpolation have no deterministic CUDA
+            # implementation: there, a resumed run differs by rounding.
             torch.backends.cudnn.deterministic = True
         grouped = distributed.is_available() and distributed.is_initialized()
         return cls(
@@ -47,23 +49,23 @@ class Device:
 
     @property
     def is_first(self) -> bool:
-        """Whether this process writes what the run leaves."""
+        """Whether this process has rank 0, which writes the files of the run."""
         return self.rank == 0
 
     def place(self, module: nn.Module) -> nn.Module:
-        """Move a module here, channels last."""
+        """Move a module to this device, in channels-last memory format, and return it."""
         module.to(self.device)
         placed: nn.Module = module.to(memory_format=torch.channels_last)
         return placed
 
     def compile(self, module: nn.Module) -> nn.Module:
-        """Give a module that runs as fast as it can here."""
+        """Return the module compiled by torch.compile if `compiled` is set, else unchanged."""
         if self.compiled:
-            module = torch.compile(module)  # type: ignore[assignment]  # a module, says torch
+            module = torch.compile(module)  # type: ignore[assignment]  # it returns a module
         return module
 
     def share(self, module: nn.Module) -> nn.Module:
-        """Give a module whose gradients are averaged over all processes."""
+        """Compile the module and wrap it to average gradients over all processes."""
         compiled = self.compile(module)
         if self.world == 1:
             return compiled
@@ -71,7 +73,7 @@ class Device:
         return DistributedDataParallel(compiled, device_ids=ids)
 
     def autocast(self) -> torch.autocast:
-        """Give the context in which networks and losses run."""
+        """Return the autocast context for networks and losses."""
         return torch.autocast(
             self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"
         )

@@ -1,4 +1,4 @@
-"""A training as it travels to the processes that do it: addresses and numbers, nothing open."""
+"""Picklable description of a training, from which each process opens its run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,22 +18,26 @@ from lineart.training.tasks import TASKS, TrainingTask
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingJob:
-    """What to train, on what, and where to."""
+    """Recipe, data, output and options of a training; it holds no open file or network."""
 
     recipe: Recipe
     data: Storage
-    """What `jobs.prepare_data` left."""
+    """Output of `jobs.prepare_data`."""
     output: Storage
     compiled: bool = False
+    """Compile networks with torch.compile."""
     accumulate: int = 1
+    """Number of parts of each worker's batch whose gradients are summed before a step."""
     features: Mapping[str, str] = field(default_factory=dict)
-    """Loss term -> weights of the frozen network that it compares by, where it is not cached."""
+    """Loss term -> weights of its feature network, file or open_clip tag; default: torchvision's
+    cache."""
 
     def open(self, device: Device, feed: Loader, on_save: OnSave = ignore_save) -> TrainingRun:
-        """Give the run as one process does it.
+        """Open pictures and feature networks, and return the run of one process.
 
         Raises:
-            FileNotFoundError: There are no shards, or no weights for a frozen network.
+            FileNotFoundError: shards or the weights of a feature network do not exist.
+            ValueError: pictures lack maps that a loss needs, or shards or weights are invalid.
         """
         return TrainingRun(
             recipe=self.recipe,
@@ -48,32 +52,32 @@ class TrainingJob:
         )
 
     def check(self, workers: int) -> None:
-        """Find out what is wrong before processes are started for it.
+        """Raise if the job cannot run, before any training process is started.
 
         Raises:
-            FileNotFoundError: As `open`.
-            ValueError: A batch cannot be divided, or the output holds another run.
+            FileNotFoundError: as `open`.
+            ValueError: as `open`; or a batch cannot be divided, or the output holds another run.
         """
         for side in ("train", "validation"):
             self.task.open(self.data, side, self.recipe)
         check_batches(self.recipe, workers, self.accumulate)
         checkpoint.check(self.output, self.recipe)
-        # Not on a GPU, which the processes that train will want.
+        # On the CPU, to leave GPU memory to the training processes.
         self.open_features(Device(torch.device("cpu"), precision="float32", compiled=False))
 
     @property
     def task(self) -> TrainingTask:
-        """What the recipe's pair does."""
-        # Nothing is drawn for networks that nobody runs.
+        """Training task of the recipe's pair."""
+        # On the meta device, weights are neither allocated nor initialised.
         with torch.device("meta"):
             pair = MODELS[self.recipe.model](**self.recipe.arguments)
         return TASKS[type(pair.task)]
 
     def open_features(self, device: Device) -> dict[str, nn.Module]:
-        """Give the frozen networks of the recipe's losses."""
+        """Load the feature networks of the recipe's losses on a device."""
         if not self.recipe.features:
             return {}
-        # Torchvision takes seconds to import.
+        # Imported here, because torchvision takes seconds to import.
         from lineart.models.pretrained import load_features
 
         return {
@@ -82,7 +86,7 @@ class TrainingJob:
         }
 
     def describe_features(self) -> dict[str, dict[str, str]]:
-        """Say which networks losses compare by."""
+        """Return the name and SHA-256 of each loss term's feature network."""
         if not self.recipe.features:
             return {}
         from lineart.models.pretrained import describe_features

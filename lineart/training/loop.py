@@ -1,6 +1,6 @@
-"""The loop: train a pair, stage by stage; the same call again continues. It knows nothing of Ray.
+"""Training loop: trains a pair stage by stage and resumes from the last checkpoint; without Ray.
 
-Several processes of one process group train together; each of them makes the same call.
+To train in several processes, each process of a torch process group makes the same call.
 """
 
 import logging
@@ -30,41 +30,42 @@ REPORTS_PER_SAVE = 5
 WEIGHTS = "weights"
 
 OnSave = Callable[[CheckpointId, Mapping[str, float]], None]
-"""Called by every process when a checkpoint is in place; the first process has its scalars."""
+"""Called by every process at each checkpoint; rank 0 has written it and passes its scalars."""
 
 
 def ignore_save(place: CheckpointId, scalars: Mapping[str, float]) -> None:
-    """Be the `OnSave` of a single process."""
+    """Do nothing; the default `OnSave`."""
     del place, scalars
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingRun:
-    """A recipe, the pictures, and how this run of it is done."""
+    """Opened inputs and settings of a training, for one process."""
 
     recipe: Recipe
     training: Any
     validation: Any
-    """Pictures, as the task of the recipe's pair opens them."""
+    """Pictures opened by the `TrainingTask` of the recipe's pair, as are those of `training`."""
     output: Storage
     device: Device
     feed: Loader
     features: Features = field(default_factory=dict)
-    """Frozen networks that losses compare by."""
+    """Frozen feature networks of the losses."""
     accumulate: int = 1
-    """Batches whose gradients are added up before a step; the recipe's batch size is their sum."""
+    """Number of batches whose gradients are summed before a step; those of all workers together
+    have the recipe's batch size."""
     on_save: OnSave = ignore_save
 
 
 def train(run: TrainingRun) -> Pair:
-    """Train a pair and leave checkpoints, weights, scalars and grids in the run's folder.
+    """Train a pair; write checkpoints, weights, scalars and grids to the run's folder.
 
     Returns:
-        The averaged (EMA) generators.
+        The pair with the averaged (EMA) generators, on the CPU.
 
     Raises:
-        ValueError: The folder holds another run, or a batch cannot be divided by the workers.
-        FloatingPointError: A loss or gradient is not finite; the last good state is saved.
+        ValueError: the folder holds another run, or a batch cannot be divided by the workers.
+        FloatingPointError: a loss or gradient is not finite; the state before it has been saved.
     """
     recipe = run.recipe
     check_batches(recipe, run.device.world, run.accumulate)
@@ -86,10 +87,11 @@ def train(run: TrainingRun) -> Pair:
 
 
 def check_batches(recipe: Recipe, workers: int, accumulate: int) -> None:
-    """Make sure that batches can be divided.
+    """Raise if a stage's batches cannot be divided among workers and accumulated batches.
 
     Raises:
-        ValueError: One cannot.
+        ValueError: a batch size is no multiple of `workers * accumulate`, or one of them is below
+            1.
     """
     for stage in recipe.stages:
         if min(workers, accumulate) < 1 or stage.batch_size % (workers * accumulate):
@@ -100,7 +102,7 @@ def check_batches(recipe: Recipe, workers: int, accumulate: int) -> None:
 
 
 class StageRun:
-    """One stage: images go in, checkpoints, scalars and grids come out."""
+    """Training of one stage, from its start or a checkpoint, with its files and log."""
 
     def __init__(
         self,
@@ -128,7 +130,7 @@ class StageRun:
         )
 
     def run(self) -> None:
-        """Run until the stage's images are seen, then put the averages into the pair."""
+        """Train on the remaining images, then store the averaged generators in the pair."""
         device, batch_size = self.settings.device, self.stage.batch_size
         preview = None
         if device.is_first:
@@ -156,7 +158,7 @@ class StageRun:
             self.pair.generators[name] = average.cpu()
 
     def maker(self, *, is_training: bool) -> Collator:
-        """Give what makes the stage's samples."""
+        """Build the collator of the stage's training or validation samples."""
         run = self.settings
         pictures = run.training if is_training else run.validation
         return self.task.maker(
@@ -164,17 +166,17 @@ class StageRun:
         )
 
     def is_time(self, every: int) -> bool:
-        """Tell whether a multiple of `every` images has just been passed."""
+        """Return whether the last step passed a multiple of `every` images."""
         return self.seen % max(every, 1) < self.stage.batch_size
 
     def add_up(self, values: dict[str, float]) -> None:
-        """Take the loss terms of a step."""
+        """Add the loss terms of a step to the sums for the next report."""
         self.steps += 1
         for name, value in values.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
 
     def report(self) -> None:
-        """Tell how it goes."""
+        """Record and log mean losses since the last report, learning rate, speed and waiting."""
         seconds = time.monotonic() - self.started
         speed = (self.seen - self.begun) / seconds
         values = {f"loss/{name}": value / self.steps for name, value in self.sums.items()}
@@ -193,7 +195,7 @@ class StageRun:
             )
 
     def save(self, preview: ValidationPreview | None) -> None:
-        """Leave checkpoint, weights, scalars and a grid."""
+        """Write checkpoint, weights, scalars and a grid, in rank 0; then call `on_save`."""
         place = CheckpointId(self.number, self.seen)
         if place == self.saved:
             return

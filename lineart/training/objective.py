@@ -1,4 +1,4 @@
-"""What a stage minimises, as the loop sees it: two losses, and pictures to look at."""
+"""Interface of objectives: the networks of a stage, their losses and their predictions."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
@@ -7,40 +7,40 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 Terms = dict[str, Float[Tensor, ""]]
-"""Loss terms, named and weighted, ready to sum and to log."""
+"""Loss terms by name, already weighted, to sum and to log."""
 
 Features = Mapping[str, nn.Module]
-"""Loss term -> the frozen network that it compares by."""
+"""Loss term -> its frozen feature network."""
 
 
 @runtime_checkable
 class Objective(Protocol):
-    """What a stage minimises, and the networks that learn by it.
+    """Losses of a stage and the networks trained with them.
 
-    It is made of a pair (its generators are copied), a recipe, one of the recipe's stages, a
-    device, and frozen networks. Its batches are what its task's `to_batch` gives.
+    The constructor takes a pair (its generators are copied), a recipe, one of its stages, a device
+    and the frozen feature networks. Batches come from the task's `to_batch`.
     """
 
     generators: dict[str, nn.Module]
-    """They learn by `generator_loss`; their running average is the result."""
+    """Trained with `generator_loss`; their moving average is the result."""
     heads: dict[str, nn.Module]
-    """They learn by `generator_loss` too, but are of use in training alone."""
+    """Auxiliary networks trained with `generator_loss` and used only in training."""
     discriminators: dict[str, nn.Module]
-    """They learn by `discriminator_loss`; empty where there is no adversary."""
+    """Trained with `discriminator_loss`; empty without an adversarial loss."""
     learning: list[nn.Module]
-    """The same networks as the losses call them: compiled, and shared by several processes."""
+    """All trained networks as the losses call them: compiled and wrapped for data parallelism."""
 
     def generator_loss(self, batch: Any) -> Terms:
-        """Give what the generators minimise; no gradient reaches the discriminators."""
+        """Compute the generators' loss terms; the discriminators accumulate no gradients."""
         ...
 
     def discriminator_loss(self, batch: Any) -> Terms:
-        """Give what the discriminators minimise, on the fakes of the last `generator_loss`."""
+        """Compute the discriminators' loss terms on the fakes of the last `generator_loss`."""
         ...
 
     def predict(self, generators: Mapping[str, nn.Module], batch: Any) -> dict[str, Tensor]:
-        """Give the pictures that other generators, such as the average, make of a batch.
+        """Return the named pictures that the given generators, such as the averages, produce.
 
-        Each is B x 3 or 1 x H x W in -1..1; one is named as a generator of this stage.
+        Each is B x 3 x H x W or B x 1 x H x W in -1..1; one has the name of a generator.
         """
         ...

@@ -1,4 +1,4 @@
-"""A look at pictures that a training does not learn from: one number and a grid."""
+"""Validation preview: mean distance and picture grid of fixed validation samples."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -17,33 +17,35 @@ from lineart.training.objective import Objective
 from lineart.training.tasks import Cell, TrainingTask
 
 LOOKED_AT = 32
-"""Samples that make the number."""
+"""Number of samples in the distance."""
 SHOWN = 6
-"""Samples that make the grid."""
+"""Number of samples in the grid."""
 TOGETHER = 8
+"""Batch size."""
 SIDE_PX = 256
+"""Side of a picture in the grid."""
 GAP_PX = 8
 
 
 class PreviewResult(NamedTuple):
-    """What a preview sees."""
+    """Distance and picture grid of a preview."""
 
     distance: float
-    """Mean absolute difference, of colours -1..1."""
+    """Mean of `TrainingTask.distance`: absolute difference of colours in -1..1."""
     grid: Frame
-    """A row a sample."""
+    """Grid with one row per sample."""
     columns: tuple[str, ...]
-    """What the columns of the grid show."""
+    """Names of the grid's columns."""
 
 
 class ValidationPreview:
-    """Samples with fixed numbers, always the same.
+    """Evaluates generators on the same first `LOOKED_AT` validation samples each time.
 
     Args:
-        task: What the pair does.
-        maker: Makes samples of pictures that are not learned from.
-        objective: Of the stage.
-        device: Where networks run.
+        task: Training task of the pair.
+        maker: Collator of the validation samples.
+        objective: Objective of the stage.
+        device: Device on which networks run.
     """
 
     def __init__(
@@ -54,7 +56,7 @@ class ValidationPreview:
 
     @torch.no_grad()
     def look(self, generators: Mapping[str, nn.Module]) -> PreviewResult:
-        """Run networks, such as the averages, on the samples."""
+        """Run generators, such as the averages, on the samples."""
         distances: list[float] = []
         rows: list[dict[str, Cell]] = []
         for start in range(0, len(self.samples), TOGETHER):
@@ -72,19 +74,19 @@ class ValidationPreview:
 
 
 def as_color(picture: UInt8[np.ndarray, "H W C"]) -> Frame:
-    """Show drawings in grey."""
+    """Repeat a single channel three times; return other pictures unchanged."""
     return np.repeat(picture, 3, axis=2) if picture.shape[2] == 1 else picture
 
 
 def grid_row(cells: Sequence[Cell]) -> UInt8[np.ndarray, "RowH RowW 3"]:
-    """Put pictures side by side."""
+    """Put pictures side by side, with a white gap above and to the left of each."""
     gap = ((GAP_PX, 0), (GAP_PX, 0), (0, 0))
     squares = [np.pad(fit(cell), gap, constant_values=255) for cell in cells]
     return np.concatenate(squares, axis=1)
 
 
 def fit(picture: Frame) -> UInt8[np.ndarray, "Side Side 3"]:
-    """Bring a square to the side of a cell; small ones show their pixels."""
+    """Resize a square picture to `SIDE_PX`; enlarge by nearest neighbour, so that pixels show."""
     if picture.shape[0] >= SIDE_PX:
         return resize(picture, (SIDE_PX, SIDE_PX))
     nearest: Frame = cv2.resize(picture, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_NEAREST)

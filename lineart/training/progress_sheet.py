@@ -1,4 +1,4 @@
-"""How the same pictures come out as a training goes on: one sheet a stage (paper 000, figure 3)."""
+"""Progress sheets: one picture per stage with results over the training (paper 000, figure 3)."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,17 +13,17 @@ from lineart.training.run_log import GRIDS, read_columns
 
 SHEETS = "sheets"
 MOMENTS = 8
-"""Most moments that stand side by side."""
+"""Maximum number of grids from which a sheet is made."""
 RESULTS = ("target", "color", "draft")
-"""Columns of a grid that hold what the stage's generator makes, the first that is there."""
+"""Grid columns with results of the stage's generator; a sheet shows the first that exists."""
 CAPTION_PX = 32
 
 Strip = UInt8[np.ndarray, "_ _ 3"]
-"""Pictures below or beside one another."""
+"""RGB picture composed of several pictures."""
 
 
 def write_sheets(output: Storage) -> None:
-    """Leave a sheet for each stage of a run that has grids: what went in, then what came out."""
+    """Write a sheet for each stage of a run that has grids: the inputs, then the results."""
     columns = read_columns(output)
     for stage, grids in read_grids(output).items():
         names = columns.get(stage, ())
@@ -37,7 +37,7 @@ def write_sheets(output: Storage) -> None:
 
 
 def read_grids(output: Storage) -> dict[str, dict[int, str]]:
-    """List a run's grids: stage -> images seen -> path."""
+    """Return the paths of a run's grids: stage -> images seen -> path."""
     grids: dict[str, dict[int, str]] = {}
     for entry in output.entries(GRIDS):
         stage, _, images = entry.path.rpartition("/")[2].removesuffix(".png").rpartition("-")
@@ -46,12 +46,12 @@ def read_grids(output: Storage) -> dict[str, dict[int, str]]:
 
 
 def progress_sheet(grids: Mapping[int, Frame], columns: Sequence[str], result: str) -> Strip:
-    """Put the first column of a grid beside one column of all of them.
+    """Put the first column of the first grid beside the column `result` of each grid.
 
     Args:
-        grids: Images seen -> the grid of that moment; all alike.
-        columns: What the columns of a grid show.
-        result: The column to follow.
+        grids: Images seen -> grid; all of the same size and columns.
+        columns: Names of the grids' columns.
+        result: Name of the result column.
     """
     first = next(iter(grids.values()))
     strips = [caption(take(first, 0, len(columns)), columns[0])]
@@ -62,20 +62,20 @@ def progress_sheet(grids: Mapping[int, Frame], columns: Sequence[str], result: s
 
 
 def take(grid: Frame, column: int, columns: int) -> Strip:
-    """Cut one column out of a grid."""
+    """Cut out the column with index `column` of `columns`."""
     width = grid.shape[1] // columns
     return grid[:, column * width : (column + 1) * width]
 
 
 def caption(strip: Strip, text: str) -> Strip:
-    """Write a line above a column."""
+    """Add a line of text above a strip."""
     head = np.full((CAPTION_PX, strip.shape[1], 3), 255, np.uint8)
     cv2.putText(head, text, (8, 22), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (60, 60, 60), 1, cv2.LINE_AA)
     return np.concatenate((head, strip))
 
 
 def _spread(items: Sequence[int], most: int) -> list[int]:
-    """Give up to `most` items, evenly spread, the first and the last among them."""
+    """Return up to `most` evenly spaced items, including the first and the last."""
     if len(items) <= most:
         return list(items)
     return [items[index] for index in np.linspace(0, len(items) - 1, most).round().astype(int)]

@@ -1,4 +1,4 @@
-"""What a run tells while it goes on: scalars as CSV and for TensorBoard, picture grids as PNG."""
+"""Log of a training run: scalars as CSV and for TensorBoard, picture grids as PNG."""
 
 import csv
 import io
@@ -19,24 +19,24 @@ from lineart.training.recipe import Recipe
 SCALARS = "scalars.csv"
 GRIDS = "grids"
 COLUMNS = "columns.json"
-"""Stage -> what the columns of its grids show."""
+"""JSON file that maps each stage to the column names of its grids."""
 TENSORBOARD = "tensorboard"
 VALIDATION = "validation/l1"
-"""Name of the scalar that says which checkpoint is best: the lowest."""
+"""Scalar whose lowest value marks a stage's best checkpoint."""
 
 
 class LoggedScalar(NamedTuple):
-    """One row of `scalars.csv`."""
+    """Row of `scalars.csv`."""
 
     stage: str
     images: int
-    """Seen in this stage."""
+    """Images seen in this stage."""
     name: str
     value: float
 
 
 def read_scalars(output: Storage) -> list[LoggedScalar]:
-    """Read what a run has recorded; nothing where there is nothing."""
+    """Read the scalars of a run; return an empty list if it has none."""
     if not output.exists(SCALARS):
         return []
     rows = csv.reader(io.StringIO(output.read(SCALARS).decode()))
@@ -47,7 +47,7 @@ def read_scalars(output: Storage) -> list[LoggedScalar]:
 
 
 def read_columns(output: Storage) -> dict[str, list[str]]:
-    """Read what the columns of a run's grids show; nothing where there are none."""
+    """Read the column names of a run's grids by stage; return an empty dict if it has none."""
     if not output.exists(COLUMNS):
         return {}
     columns: dict[str, list[str]] = json.loads(output.read(COLUMNS))
@@ -55,15 +55,18 @@ def read_columns(output: Storage) -> dict[str, list[str]]:
 
 
 def grid_path(stage: str, images: int) -> str:
-    """Say where the grid of a moment lies."""
+    """Return the path of a grid, relative to the run's folder."""
     return f"{GRIDS}/{stage}-{images:010d}.png"
 
 
 class RunLog:
-    """Collects scalars; they reach the run's folder with the checkpoint that they lead to.
+    """Collects scalars, and writes them to the run's folder at each checkpoint.
 
-    What a killed run had recorded beyond its last checkpoint is made again, so nothing is told
-    twice.
+    Args:
+        output: Folder of the run.
+        recipe: Recipe of the run.
+        start: Checkpoint from which the run resumes; scalars recorded after it are dropped, because
+            they will be recorded again. None for a new run.
     """
 
     def __init__(self, output: Storage, recipe: Recipe, start: CheckpointId | None) -> None:
@@ -83,36 +86,36 @@ class RunLog:
         self.board = SummaryWriter(self.folder.name, purge_step=seen and seen + 1)
 
     def add(self, stage: str, images: int, values: Mapping[str, float]) -> None:
-        """Take scalars of one moment."""
+        """Add scalars recorded after `images` images of a stage."""
         for name, value in values.items():
             self.scalars.append(LoggedScalar(stage, images, name, value))
             self.board.add_scalar(f"{stage}/{name}", value, self.before[stage] + images)
 
     def add_grid(self, stage: str, images: int, grid: Frame, columns: Sequence[str]) -> None:
-        """Write a picture grid, and what its columns show."""
+        """Write a picture grid and its column names."""
         self.output.write(grid_path(stage, images), encode_png(grid))
         self.columns[stage] = list(columns)
         self.output.write(COLUMNS, json.dumps(self.columns).encode())
 
     def best(self) -> list[CheckpointId]:
-        """Give each stage's best look at validation."""
+        """Return the checkpoint with the lowest validation distance of each stage."""
         looks = [row for row in self.scalars if row.name == VALIDATION]
         stages = dict.fromkeys(row.stage for row in looks)
         best = [min((r for r in looks if r.stage == s), key=lambda r: r.value) for s in stages]
         return [CheckpointId(self.names.index(row.stage), row.images) for row in best]
 
     def write(self) -> None:
-        """Bring everything to the run's folder."""
+        """Write scalars and TensorBoard files to the run's folder."""
         text = io.StringIO()
         rows = csv.writer(text, lineterminator="\n")
         rows.writerow(LoggedScalar._fields)
-        rows.writerows(row._replace(value=f"{row.value:.6g}") for row in self.scalars)  # type: ignore[arg-type]  # values as short text
+        rows.writerows(row._replace(value=f"{row.value:.6g}") for row in self.scalars)  # type: ignore[arg-type]  # values as strings
         self.output.write(SCALARS, text.getvalue().encode())
         self.board.flush()
         for path in Path(self.folder.name).iterdir():
             self.output.write(f"{TENSORBOARD}/{path.name}", path.read_bytes())
 
     def close(self) -> None:
-        """Let go of the temporary files."""
+        """Close the TensorBoard writer and delete the temporary files."""
         self.board.close()
         self.folder.cleanup()

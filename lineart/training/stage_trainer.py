@@ -1,4 +1,4 @@
-"""One stage's networks while they learn: optimizers, running averages, and one step."""
+"""Trainer of one stage: networks, optimizers, moving averages and the optimizer step."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -25,14 +25,14 @@ from lineart.training.recipe import Recipe, TrainingStage
 
 
 class StageTrainer:
-    """The networks of one stage.
+    """Networks, optimizers and moving averages of one stage.
 
     Args:
-        recipe: What the run does.
-        number: The stage.
-        pair: Where the stage's generator starts from; it is not changed.
-        device: Where to learn.
-        features: Frozen networks for losses.
+        recipe: Recipe of the training.
+        number: Index of the stage in the recipe.
+        pair: Initial generators; they are copied.
+        device: Device, number format and rank of this process.
+        features: Frozen feature networks of the losses.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class StageTrainer:
     ) -> None:
         self.recipe, self.device = recipe, device
         self.stage: TrainingStage = recipe.stages[number]
-        # New discriminators are the same however the run came here.
+        # Seeded here, so that new discriminators do not depend on whether the run was resumed.
         torch.manual_seed(recipe.seed + number)
         make = OBJECTIVES[self.stage.objective]
         self.objective = make(pair, recipe, self.stage, device, features)
@@ -68,14 +68,19 @@ class StageTrainer:
         ]
 
     def parameters(self, group: str) -> list[nn.Parameter]:
-        """Give what the optimizer of a group changes."""
+        """Return the parameters of a group, "generators" (with heads) or "discriminators"."""
         return [p for module in self.modules[group].values() for p in module.parameters()]
 
     def step(self, batches: Sequence[Any], seen: int) -> dict[str, float]:
-        """Learn from batches, whose gradients are added up; give the loss terms.
+        """Take one optimizer step on the mean gradient of batches; return the mean loss terms.
+
+        Args:
+            batches: Batches of equal size, whose gradients are accumulated.
+            seen: Images seen before this step, which determine the learning rate.
 
         Raises:
-            FloatingPointError: A term or a gradient is not finite; nothing has changed then.
+            FloatingPointError: a term or gradient is not finite; parameters and buffers are
+                unchanged.
         """
         buffers = self.copy_buffers()
         values: dict[str, float] = {}
@@ -101,24 +106,24 @@ class StageTrainer:
         return values
 
     def add_gradients(self, batch: Any, batches: int) -> dict[str, float]:
-        """Add the gradients of one batch, as one of several; give the loss terms."""
+        """Accumulate the gradients of one of `batches` batches; return its share of the terms."""
         values = {}
         for group in self.optimizers:
             terms = self.losses(group, batch)
             total = torch.stack(list(terms.values())).sum() / batches
-            total.backward()  # type: ignore[no-untyped-call]  # torch leaves it without annotations
+            total.backward()  # type: ignore[no-untyped-call]  # torch does not annotate it
             values.update({name: float(term.detach()) / batches for name, term in terms.items()})
         return values
 
     def losses(self, group: str, batch: Any) -> Terms:
-        """Give the loss terms of generators or discriminators."""
+        """Compute the loss terms of "generators" or "discriminators"."""
         is_generator = group == "generators"
         loss = self.objective.generator_loss if is_generator else self.objective.discriminator_loss
         with self.device.autocast():
             return loss(batch)
 
     def adding_up(self, *, is_last: bool) -> ExitStack:
-        """Give the context in which processes do not exchange gradients, but for the last batch."""
+        """Return a context that defers gradient exchange between processes to the last batch."""
         stack = ExitStack()
         for module in () if is_last else self.objective.learning:
             if isinstance(module, DistributedDataParallel):
@@ -126,7 +131,7 @@ class StageTrainer:
         return stack
 
     def are_finite(self, values: Mapping[str, float]) -> bool:
-        """Tell whether all terms and gradients of all processes are finite."""
+        """Return whether the terms and gradients of all processes are finite."""
         norms = [
             torch.nn.utils.get_total_norm(
                 [p.grad for p in self.parameters(group) if p.grad is not None]
@@ -140,7 +145,7 @@ class StageTrainer:
         return bool(finite)
 
     def find_wrong(self, batches: Sequence[Any]) -> str:
-        """Name the loss terms of all processes that are not finite, or whose gradient is not."""
+        """Describe the terms of all processes whose value or gradient is not finite."""
         for optimizer in self.optimizers.values():
             optimizer.zero_grad(set_to_none=True)
         wrong = [
@@ -157,7 +162,7 @@ class StageTrainer:
         return ", ".join(dict.fromkeys(found))
 
     def describe_wrong(self, group: str, name: str, batch: Any) -> str:
-        """Say what is wrong with a term; nothing where nothing is."""
+        """Describe a term whose value or gradient is not finite; return "" if both are finite."""
         term = self.losses(group, batch)[name]
         if not torch.isfinite(term):
             return f"{name} is {float(term.detach())}"
@@ -166,7 +171,7 @@ class StageTrainer:
         return "" if torch.isfinite(norm) else f"the gradient of {name}"
 
     def rate(self, seen: int) -> float:
-        """Give the learning rate from the images seen alone, whoever resumes."""
+        """Compute the learning rate, from the images seen alone, so that it resumes exactly."""
         stage = self.stage
         rate = stage.learning_rate
         if self.recipe.warmup_images:
@@ -180,7 +185,7 @@ class StageTrainer:
 
     @torch.no_grad()
     def update_averages(self, step: int) -> None:
-        """Move the averages towards the networks; early steps count more."""
+        """Update the moving averages; the decay rises from 0.1 at step 0 up to `ema_decay`."""
         decay = min(self.recipe.ema_decay, (1 + step) / (10 + step))
         for name, average in self.averages.items():
             current = self.objective.generators[name].state_dict()
@@ -191,28 +196,28 @@ class StageTrainer:
                     tensor.copy_(current[key])
 
     def share_averages(self) -> None:
-        """Give all processes the first one's averages: each has its own running statistics."""
+        """Copy rank 0's averages to all processes, whose BatchNorm statistics may differ."""
         if self.device.world > 1:
             for average in self.averages.values():
                 for tensor in average.state_dict().values():
                     distributed.broadcast(tensor, 0)
 
     def copy_buffers(self) -> list[Tensor]:
-        """Keep what a forward pass changes: BatchNorm's running statistics."""
+        """Copy the buffers, which forward passes change (such as BatchNorm's statistics)."""
         return [buffer.clone() for buffer in self.buffers()]
 
     def restore_buffers(self, copies: Sequence[Tensor]) -> None:
-        """Undo what forward passes changed."""
+        """Restore the buffers from copies."""
         for buffer, copy in zip(self.buffers(), copies, strict=True):
             buffer.copy_(copy)
 
     def buffers(self) -> list[Tensor]:
-        """Give the buffers of all networks that learn."""
+        """Return the buffers of all trained networks."""
         groups = self.modules.values()
         return [b for modules in groups for module in modules.values() for b in module.buffers()]
 
     def tensors(self, pair: Pair) -> dict[str, Tensor]:
-        """Give all state by name: averaged pair, networks, optimizers, random state."""
+        """Return the state to save, by name: averaged pair, networks, optimizers, random state."""
         tensors = {"random": torch.get_rng_state()}
         if torch.cuda.is_available():
             tensors["cuda_random"] = torch.cuda.get_rng_state(self.device.device)
@@ -226,7 +231,7 @@ class StageTrainer:
         return tensors
 
     def restore(self, found: Checkpoint) -> None:
-        """Put all state back."""
+        """Restore the state from a checkpoint."""
         for name, average in self.averages.items():
             average.load_state_dict(found.part(name))
         for group, modules in self.modules.items():
@@ -240,6 +245,6 @@ class StageTrainer:
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Set the learning rate of all parameters."""
+    """Set the learning rate of all parameter groups."""
     for settings in optimizer.param_groups:
         settings["lr"] = rate

@@ -1,4 +1,4 @@
-"""What a training learns from, and how its progress is shown: one task for each kind of pair."""
+"""Training tasks, one for each kind of pair: its data, batches and validation."""
 
 from collections.abc import Mapping
 from typing import Any, Final, Protocol, runtime_checkable
@@ -16,38 +16,38 @@ from lineart.training.recipe import Recipe
 from lineart.training.translation import TranslationTraining
 
 Cell = UInt8[np.ndarray, "_ _ 3"]
-"""A picture of any size."""
+"""RGB picture of any size."""
 
 
 @runtime_checkable
 class TrainingTask(Protocol):
-    """Everything of a training that depends on what a pair does."""
+    """Parts of a training that depend on the task of a pair."""
 
     def open(self, data: Storage, side: str, recipe: Recipe) -> Any:
-        """Open the pictures of one side, "train" or "validation", of what `prepare_data` left.
+        """Open the pictures of one side, "train" or "validation", of a `prepare_data` output.
 
         Raises:
-            FileNotFoundError: There are none.
-            ValueError: They lack what one of the recipe's losses needs.
+            FileNotFoundError: there is no prepared set.
+            ValueError: the set is empty or broken, or lacks maps that a loss of the recipe needs.
         """
         ...
 
     def maker(
         self, pictures: Any, recipe: Recipe, number: int, pair: Pair, *, is_training: bool
     ) -> Collator:
-        """Give what makes the samples of a stage."""
+        """Build the collator of stage `number` of the recipe."""
         ...
 
     def to_batch(self, arrays: Arrays, device: torch.device) -> Any:
-        """Bring arrays to a device, as networks see them."""
+        """Convert a collator's arrays to a batch of tensors on a device."""
         ...
 
     def show(self, sample: Any, made: Mapping[str, Cell]) -> dict[str, Cell]:
-        """Give a sample and what was made of it as named pictures, in the order of a grid."""
+        """Return a sample and its results as named pictures, in the order of the grid's columns."""
         ...
 
     def distance(self, made: Mapping[str, Tensor], batch: Any) -> Float[Tensor, ""]:
-        """Give the mean absolute difference (of colours -1..1) by which a look is judged."""
+        """Compute the validation score: a mean absolute difference of colours in -1..1."""
         ...
 
 
@@ -55,4 +55,4 @@ TASKS: Final[dict[type[Colorization | Translation], TrainingTask]] = {
     Colorization: ColorizationTraining(),
     Translation: TranslationTraining(),
 }
-"""What a pair does -> how that is trained."""
+"""Type of a pair's task -> how it is trained."""

@@ -1,4 +1,4 @@
-"""What pairs that translate learn from: unpaired samples side by side."""
+"""Training task of translating pairs: batches of unpaired samples, validation distance."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,40 +28,40 @@ MAPS = {
     "segmentation": ("segmentation", "prepare_data takes maps that lie beside the photographs"),
     "geometry": ("depth", "prepare_data --depth-model makes some"),
 }
-"""Loss term -> the maps that it learns from, and where they come from."""
+"""Loss term -> kind of map that it needs, and how to get it, for the error message."""
 
 
 @dataclass(frozen=True)
 class UnpairedBatch:
-    """Samples side by side, as networks see them."""
+    """Batch of unpaired samples as network inputs."""
 
     source: ColorBatch
     target: Float[Tensor, "B C H W"]
     """Drawings (1 channel, -1 = ink, 1 = paper) or sRGB pictures in -1..1."""
     segmentation: Int64[Tensor, "B H W"]
-    """Class of each pixel of `source`; 255 where it is not known."""
+    """Class of each pixel of `source`; 255 where unknown."""
     depth: Float[Tensor, "B 1 H W"]
-    """Depth of `source`, 0..1, near = 1; not a number where it is not known."""
+    """Depth of `source`, 0..1, near = 1; NaN where unknown."""
 
 
 @dataclass(frozen=True)
 class UnpairedCollator:
-    """Makes the arrays of numbered samples, in any process.
+    """Makes batches of samples given by number, in any process.
 
     Args:
-        samples: Where samples come from.
-        channels: Of the target's pictures.
+        samples: Samples, indexed by number.
+        channels: Channels of the target pictures; 1 converts them to grey.
     """
 
     samples: UnpairedSamples
     channels: int
 
     def __call__(self, numbers: Sequence[int]) -> Arrays:
-        """Make the samples of these numbers."""
+        """Make the samples of these numbers and stack them to a batch."""
         return self.stack([self.samples[int(number)] for number in numbers])
 
     def stack(self, samples: Sequence[UnpairedSample]) -> Arrays:
-        """Put samples side by side."""
+        """Stack samples to a batch."""
         targets = [
             cv2.cvtColor(s.target, cv2.COLOR_RGB2GRAY) if self.channels == 1 else s.target
             for s in samples
@@ -76,14 +76,15 @@ class UnpairedCollator:
 
 @dataclass(frozen=True)
 class TranslationTraining:
-    """How pairs that translate are trained; a `Task`."""
+    """`TrainingTask` of translating pairs."""
 
     def open(self, data: Storage, side: str, recipe: Recipe) -> Unpaired:
-        """Open photographs and pictures of the style of one side.
+        """Open the photographs and the target pictures of one side.
 
         Raises:
-            FileNotFoundError: There are none.
-            ValueError: A loss needs maps, and no photograph that is learned from has any.
+            FileNotFoundError: one of the prepared sets does not exist.
+            ValueError: a set is empty or broken, or no training photograph has maps that a loss
+                needs.
         """
         source, target = (Shards(data.child(f"{part}/{side}")) for part in ("source", "target"))
         terms = {term for stage in recipe.stages for term in stage.losses}
@@ -98,7 +99,7 @@ class TranslationTraining:
     def maker(
         self, pictures: Unpaired, recipe: Recipe, number: int, pair: Pair, *, is_training: bool
     ) -> UnpairedCollator:
-        """Give what makes the samples of a stage."""
+        """Build the collator of stage `number` of the recipe."""
         stage = recipe.stages[number]
         settings = UnpairedSettings(
             crop=stage.crop,
@@ -110,7 +111,7 @@ class TranslationTraining:
         return UnpairedCollator(samples, pair.translation.channels)
 
     def to_batch(self, arrays: Arrays, device: torch.device) -> UnpairedBatch:
-        """Bring arrays to a device."""
+        """Convert a collator's arrays to a batch of tensors on a device."""
         given = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
         source, target = color_to_tensor(given["source"]), given["target"]
         target = line_to_tensor(target) if target.ndim == 3 else color_to_tensor(target)
@@ -124,9 +125,12 @@ class TranslationTraining:
     def show(
         self, sample: UnpairedSample, made: Mapping[str, UInt8[np.ndarray, "_ _ 3"]]
     ) -> dict[str, UInt8[np.ndarray, "_ _ 3"]]:
-        """Give the photograph and what was made of it."""
+        """Return the photograph and the results."""
         return {"photograph": sample.source, **made}
 
     def distance(self, made: Mapping[str, Tensor], batch: UnpairedBatch) -> Float[Tensor, ""]:
-        """Give how far photographs are from what comes back of them: there is no other truth."""
+        """Compute the L1 distance of photographs to their reconstructions from the results.
+
+        It replaces a distance of the results, for which there is no truth.
+        """
         return l1(made["back"], batch.source)

@@ -1,8 +1,8 @@
-"""A film to watch: the frames that stand in a manifest, each at its time, as MP4.
+"""MP4 videos of a film and its shots, made from the finished frames of its manifest.
 
-`film.mp4` is the film, `shots/` has a file for each shot, and `video.json` says which file shows
-which shot, from which frame on. A frame that failed, or whose file is not there, is a grey card
-with its name, so that every other frame keeps its time.
+`film.mp4` is the film, `shots/` has a file for each shot, and `video.json` lists the file and the
+first frame of each shot. A frame that failed or cannot be read is shown as a grey card with its
+name, so that every other frame keeps its time.
 """
 
 import json
@@ -38,11 +38,12 @@ U = TypeVar("U")
 
 @dataclass(frozen=True)
 class Studio:
-    """What all videos of a film have in common."""
+    """Parameters shared by all videos of a film."""
 
     reel: Reel
     target: Storage
     rate: Fraction
+    """Frames per second."""
     film_size: Size
 
 
@@ -55,27 +56,28 @@ def write_videos(
     lines: Storage | None = None,
     shots: Sequence[str] | None = None,
 ) -> dict[str, Any]:
-    """Write an MP4 of each shot, and one of the film unless only some shots are wanted.
+    """Write an MP4 of each shot, and one of the film unless `shots` is given.
 
-    A row of the manifest is a frame of the video; frames that no run has come to have no row. A
-    shot has the size of its first frame, the film the one that most of its frames have; what has
-    another is fitted with bars.
+    Each row of the manifest is a frame of the video; frames that no run has reached have no row. A
+    shot's video has the size of its first readable frame, the film's video that shot size
+    which covers most frames. Frames of other sizes are fitted with black bars.
 
     Args:
-        film: What `jobs.colorize` or `jobs.translate` left.
-        target: Where the videos go.
-        fps: Frames a second; 23.976 is 24000/1001.
-        side_by_side: Show on the left what each frame was made of.
-        lines: Where that is, if not where `run.json` says.
-        shots: Only these.
+        film: Output of `jobs.colorize` or `jobs.translate`.
+        target: Folder for the videos.
+        fps: Frames per second, 1..240; 23.976 means 24000/1001.
+        side_by_side: Show the source picture on the left of each frame.
+        lines: Folder of the source pictures; default: the one that `run.json` names.
+        shots: Names of the shots to write; None writes all shots and the film.
 
     Returns:
-        Numbers of `frames`, of those that `failed` and are cards, and of `shots`; `duration_s`,
+        Numbers of `frames`, of `failed` frames shown as cards, and of `shots`; `duration_s`;
         `output`.
 
     Raises:
-        ValueError: there is no film, no frame that can be shown, no such shot, or no such rate.
-        OSError: a place cannot be read or written.
+        ValueError: there is no manifest, no readable frame or no such shot, `fps` is out of range,
+            or `run.json` does not name the source pictures.
+        OSError: a folder or bucket cannot be read or written.
     """
     rate, found = frame_rate(fps), read_shots(film)
     chosen = choose_shots(found, shots)
@@ -92,7 +94,7 @@ def write_videos(
     names = (shot.name for shot in chosen)
     write_index(target, rate, found, dict(zip(names, failed, strict=True)))
     if target != film:
-        # In a film's own folder a run may be writing.
+        # In the film's own folder, a run may be writing, whose temporary files must stay.
         target.sweep()
     frames = sum(len(shot.frames) for shot in chosen)
     return {
@@ -105,7 +107,7 @@ def write_videos(
 
 
 def _find_beside(film: Storage, lines: Storage | None) -> SourcePictures:
-    """Find what the frames were made of."""
+    """Open the source pictures of a film."""
     if lines is None:
         lines = Storage.at(_address(film))
     lines.check()
@@ -113,10 +115,10 @@ def _find_beside(film: Storage, lines: Storage | None) -> SourcePictures:
 
 
 def _address(film: Storage) -> str:
-    """Read where a run took its pictures from."""
+    """Read the address of the source pictures from `run.json`."""
     try:
         run = json.loads(film.read("run.json"))
-        # A relative address says nothing to who stands elsewhere.
+        # `pictures` is absolute; runs without it have only flags, which may be relative paths.
         address = run.get("pictures")
         if not address:
             told = run["configuration"]
@@ -129,7 +131,7 @@ def _address(film: Storage) -> str:
 
 
 def _size(reel: Reel, shot: VideoShot) -> Size | None:
-    """Give the size of a shot's video: that of its first frame that can be read."""
+    """Return the size of a shot's video, from its first readable frame; None without one."""
     for shown in shot.frames:
         frame = reel.read([shown])
         if frame is not None:
@@ -149,7 +151,7 @@ def _most_common(film: Storage, shots: Sequence[VideoShot], sizes: Sequence[Size
 
 @contextmanager
 def _film_writer(studio: Studio, *, is_whole: bool) -> Iterator[Joiner | None]:
-    """Give who puts the shots together, if they are the whole film, and store it at the end."""
+    """Yield a joiner for the film's video, stored at the end; None unless `is_whole`."""
     if not is_whole:
         yield None
         return
@@ -160,7 +162,10 @@ def _film_writer(studio: Studio, *, is_whole: bool) -> Iterator[Joiner | None]:
 
 
 def _write_shot(studio: Studio, shot: VideoShot, size: Size, joiner: Joiner | None) -> int:
-    """Write a shot, and add it to the film; give the number of its frames that are cards."""
+    """Write a shot, add it to the film, and return its number of cards.
+
+    A shot of another size than the film is encoded a second time for it.
+    """
     with draft(studio.target) as path:
         failed = _encode(studio, shot, size, path)
         if joiner is not None and size == studio.film_size:
@@ -174,7 +179,7 @@ def _write_shot(studio: Studio, shot: VideoShot, size: Size, joiner: Joiner | No
 
 
 def _encode(studio: Studio, shot: VideoShot, size: Size, path: Path) -> int:
-    """Encode a shot; a picture that is held is read and converted once."""
+    """Encode a shot; return its number of cards. A held picture is read and converted once."""
     holds = [list(held) for _, held in groupby(shot.frames, key=attrgetter("picture"))]
     failed = 0
     with encoding(path, size, studio.rate) as encoder:
@@ -186,7 +191,7 @@ def _encode(studio: Studio, shot: VideoShot, size: Size, path: Path) -> int:
 
 
 def _ahead(function: Callable[[T], U], items: Iterable[T]) -> Iterator[U]:
-    """Map with as many threads as there are cores, and never more results than that in waiting."""
+    """Map in order in one thread per core, with a bounded number of pending results."""
     threads = os.cpu_count() or 1
     waiting: deque[Future[U]] = deque()
     with ThreadPoolExecutor(threads) as pool:

@@ -1,4 +1,4 @@
-"""H.264 in MP4: frames of one size at one rate, and files joined without encoding them again."""
+"""H.264 encoding to MP4, and joining of MP4 files without re-encoding."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,25 +12,26 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoRef
 from lineart.image import Frame, Size
 
 NTSC = (24, 30, 48, 60, 120)
-"""Rates that exist divided by 1.001, too: 23.976 is 24000/1001."""
+"""Frame rates that are also used divided by 1.001: 23.976 is 24000/1001."""
 LEAST_RATE, MOST_RATE = 1, 240
+"""Bounds of the frame rate, in frames per second."""
 SEEK_S = 2
-"""A player can begin at least this often."""
+"""Interval of key frames, at which players can start, in seconds."""
 
 OPTIONS = {"crf": "18", "preset": "veryfast", "tune": "animation", "bf": "0"}
-"""Without B-frames a packet is a frame at its time: files are joined by copying packets, and no
-player begins late. CRF 18 is where a difference is hard to see."""
+"""Options of x264. Without B-frames, packets are in display order: files can be joined by copying
+packets, and playback starts without delay. At CRF 18, losses are hard to see."""
 BT709, LIMITED_RANGE = 1, 1
-"""ISO/IEC 23091-2: primaries, transfer and matrix of HD video; FFmpeg's number for 16..235."""
+"""Code of ISO/IEC 23091-2 for primaries, transfer and matrix of HD video; FFmpeg's for 16..235."""
 FASTSTART = {"movflags": "+faststart"}
-"""The index stands first: a browser plays before it has the whole file."""
+"""Puts the index at the start of the file, so that browsers can play it while loading."""
 
 
 def frame_rate(fps: float) -> Fraction:
-    """Give the exact rate that is meant: 23.976 is 24000/1001.
+    """Return the exact frame rate for a rounded one: 24000/1001 for 23.976.
 
     Raises:
-        ValueError: it is no usual rate.
+        ValueError: it is not within `LEAST_RATE` and `MOST_RATE`.
     """
     if not LEAST_RATE <= fps <= MOST_RATE:
         raise ValueError(f"{fps:g} frames a second are not within {LEAST_RATE} and {MOST_RATE}")
@@ -42,7 +43,7 @@ def frame_rate(fps: float) -> Fraction:
 
 
 class Encoder:
-    """Encodes frames of one size."""
+    """H.264 encoder of frames of one size at a constant rate."""
 
     def __init__(self, container: Any, size: Size, rate: Fraction) -> None:
         self._container = container
@@ -58,7 +59,7 @@ class Encoder:
         self._num_frames = 0
 
     def add(self, picture: Frame, times: int) -> None:
-        """Show a picture for as many frames; it is converted once."""
+        """Append a picture of the encoder's size for `times` frames; it is converted once."""
         shown = self._reformatter.reformat(
             av.VideoFrame.from_ndarray(picture, format="rgb24"),
             format="yuv420p",
@@ -73,19 +74,19 @@ class Encoder:
             self._num_frames += 1
 
     def finish(self) -> None:
-        """Write what is still being encoded."""
+        """Flush the encoder."""
         self._mux(None)
 
     def _mux(self, frame: av.VideoFrame | None) -> None:
         for packet in self._stream.encode(frame):
-            # Without it the last frame would take no time.
+            # Without a duration, the last frame would last 0 s.
             packet.duration = 1
             self._container.mux(packet)
 
 
 @contextmanager
 def encoding(path: Path, size: Size, rate: Fraction) -> Iterator[Encoder]:
-    """Write an MP4 file of even `size`, whole at the end of the block."""
+    """Open an encoder of an MP4 file, complete at the end of the block; `size` must be even."""
     with av.open(str(path), "w", format="mp4", options=FASTSTART) as container:
         encoder = Encoder(container, size, rate)
         yield encoder
@@ -93,7 +94,7 @@ def encoding(path: Path, size: Size, rate: Fraction) -> Iterator[Encoder]:
 
 
 class Joiner:
-    """Puts files that `encoding` wrote, of one size and rate, one after the other."""
+    """Concatenates MP4 files from `encoding` of equal size and rate."""
 
     def __init__(self, container: Any, rate: Fraction) -> None:
         self._container, self._rate = container, rate
@@ -101,14 +102,14 @@ class Joiner:
         self._num_frames = 0
 
     def add(self, path: Path) -> None:
-        """Copy the frames of a file."""
+        """Append the frames of a file by copying its packets."""
         with av.open(str(path)) as source:
             (stream,) = source.streams.video
             if self._stream is None:
                 self._stream = self._container.add_stream_from_template(stream)
                 self._stream.time_base = 1 / self._rate
             for packet in source.demux(stream):
-                # The last one is empty: it only ends the stream.
+                # The last packet is empty and only marks the end of the stream.
                 if packet.size:
                     self._mux(packet)
 
@@ -122,6 +123,6 @@ class Joiner:
 
 @contextmanager
 def joining(path: Path, rate: Fraction) -> Iterator[Joiner]:
-    """Write an MP4 file of others, whole at the end of the block."""
+    """Open a joiner that writes an MP4 file, complete at the end of the block."""
     with av.open(str(path), "w", format="mp4", options=FASTSTART) as container:
         yield Joiner(container, rate)

@@ -1,4 +1,4 @@
-"""`video.json`: which file shows which shot, from which frame of the film on."""
+"""The index `video.json`: file, first frame and frame counts of each shot."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,17 +15,17 @@ INDEX = "video.json"
 def write_index(
     target: Storage, rate: Fraction, shots: Sequence[VideoShot], failed: Mapping[str, int]
 ) -> None:
-    """Say where each shot is: its file, and its first frame in the film, from 0.
+    """Write the index; a shot's first frame is counted in the film, from 0.
 
     Args:
-        target: Where the videos are.
-        rate: Frames a second.
-        shots: All of the film.
-        failed: Name of each shot that was written -> its cards; of the others there stays what an
-            earlier index says, if their files are there and play at the same rate.
+        target: Folder of the videos.
+        rate: Frames per second.
+        shots: All shots of the film.
+        failed: Name of each shot written now -> its number of cards. For other shots, entries of
+            an earlier index are kept, if it has the same rate and their files exist.
 
     Raises:
-        OSError: storage failed.
+        OSError: storage fails.
     """
     earlier = dict(_read_earlier(target, rate))
     firsts = accumulate((len(shot.frames) for shot in shots), initial=0)
@@ -45,7 +45,7 @@ def write_index(
 def _read_earlier(
     target: Storage, rate: Fraction
 ) -> Iterator[tuple[tuple[str, str], dict[str, Any]]]:
-    """Read shot, file and counts of an earlier index; nothing where none can be read."""
+    """Yield shot, file and counts from an earlier index of equal rate; none if it is invalid."""
     try:
         told = json.loads(target.read(INDEX)) if target.exists(INDEX) else {}
         if told["frames_per_second"] == str(rate):

@@ -1,4 +1,4 @@
-"""What a frame of a video looks like: a picture fitted to its size, or a card that says why not."""
+"""Pictures of a video's frames: frames fitted to its size, or cards with error messages."""
 
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
@@ -17,49 +17,53 @@ from lineart.image import Frame, Size, resize
 from lineart.storage import Storage
 
 MOST_SIDE_PX = 4096
-"""Longest side of a video, which decoders in hardware take; larger frames are reduced."""
+"""Maximum side of a video in pixels, which hardware decoders support; larger frames are reduced."""
 CARD_GREY, CARD_TEXT = 96, 255
+"""Grey values of a card and its text, 0..255."""
 LINES_A_CARD, LETTERS_A_LINE = 18, 48
+"""Card height in lines of text, which sets the font size, and maximum characters per line."""
 
 Cell = UInt8[np.ndarray, "CellH CellW 3"]
-"""A picture as it stands in a video: of another size than the `Frame` it is made of."""
+"""Picture fitted to a video's size, sRGB, 0..255; its size may differ from that of its `Frame`."""
 
 
 class VideoFrame(NamedTuple):
-    """What one frame of a video shows."""
+    """Content of one frame of a video."""
 
     frame: str
+    """Name of the frame in the manifest."""
     picture: str
-    """What is equal in frames that show the same."""
+    """Key that is equal for frames with equal pixels."""
     output: str | None
-    """None for a frame that failed."""
+    """Path of the frame's file; None for a failed frame."""
     message: str
+    """Error of a failed frame, else empty."""
 
 
 @dataclass(frozen=True)
 class SourcePictures:
-    """What the frames were made of."""
+    """Source pictures of a film."""
 
     place: Storage
     sources: Mapping[str, Source]
-    """By frame."""
+    """Frame name -> source picture."""
 
 
 @dataclass(frozen=True)
 class Reel:
-    """Reads pictures for a video."""
+    """Reads the frames of a film, and optionally their source pictures, for its videos."""
 
     film: Storage
     beside: SourcePictures | None = None
-    """Shown on the left of each frame."""
+    """Source pictures shown on the left of the frames, if given."""
 
     @property
     def num_sides(self) -> int:
-        """Say how many pictures stand side by side."""
+        """Number of pictures side by side."""
         return 1 if self.beside is None else 2
 
     def read(self, held: Sequence[VideoFrame]) -> Frame | None:
-        """Read what frames show that show the same; None if they failed or cannot be read."""
+        """Return the first readable frame of `held`, which have equal pixels; None without one."""
         for shown in held:
             if shown.output is not None:
                 frame = _decoded(partial(self.film.read, shown.output))
@@ -68,7 +72,12 @@ class Reel:
         return None
 
     def show(self, size: Size, held: Sequence[VideoFrame]) -> tuple[Cell, bool]:
-        """Give a picture of `size`, and whether the frame itself is in it."""
+        """Return the video's picture for `held`, and whether it shows the frame and not a card.
+
+        Args:
+            size: Size of the video, of both pictures together if they are side by side.
+            held: Frames with equal pixels, at least one.
+        """
         frame, cell, shown = self.read(held), (size[0], size[1] // self.num_sides), held[0]
         failed = shown.message or "its file cannot be read"
         right = card(cell, shown.frame, failed) if frame is None else fit(frame, cell)
@@ -95,16 +104,17 @@ def _decoded(read: Callable[[], bytes]) -> Frame | None:
 
 
 def video_size(size: Size, num_sides: int) -> Size:
-    """Give the size of a video of frames of `size`: even, as H.264 wants it, and not too large."""
+    """Return the video size for frames of `size`: even for H.264, at most `MOST_SIDE_PX`."""
     scale = min(1.0, MOST_SIDE_PX / size[0], MOST_SIDE_PX / (size[1] * num_sides))
     height, width = (max(1, round(side * scale)) for side in size)
     return height + height % 2, (width + width % 2) * num_sides
 
 
 def fit(picture: Frame, size: Size) -> Cell:
-    """Bring a picture to a size: whole, in its own proportions, with black bars.
+    """Fit a whole picture into `size` at its aspect ratio, with black bars.
 
-    The pixel that an odd side lacks is its last one once more, not a bar.
+    If it is only one row or column smaller, because an odd side was made even, its last one is
+    repeated instead.
     """
     height, width = picture.shape[:2]
     below, right = size[0] - height, size[1] - width
@@ -120,7 +130,7 @@ def fit(picture: Frame, size: Size) -> Cell:
 
 
 def card(size: Size, frame: str, message: str) -> Cell:
-    """Give a grey card that names a frame and says why it is not there."""
+    """Draw a grey card of `size` with the name of a frame and an error message."""
     height, width = size
     letters_px = max(8, min(height // LINES_A_CARD, width * 2 // LETTERS_A_LINE))
     lines = [
@@ -142,5 +152,5 @@ def card(size: Size, frame: str, message: str) -> Cell:
 
 
 def _printable(text: str) -> str:
-    """Give a text in letters that Pillow's own font has."""
+    """Escape characters outside Latin-1, which Pillow's default font may lack."""
     return text.encode("latin-1", "backslashreplace").decode("latin-1")

@@ -1,4 +1,4 @@
-"""The shots of a film as its manifest has them."""
+"""Shots of a film for its videos, read from its manifest."""
 
 import posixpath
 import unicodedata
@@ -14,24 +14,26 @@ from lineart.video.pictures import VideoFrame
 
 FOLDER = "shots"
 MOST_LETTERS = 60
-"""Of a shot's name in the name of its file: 255 bytes hold them in any script."""
+"""Maximum number of characters of a shot's name in its file name, which then stays below 255 bytes
+in any script."""
 
 MADE_OF = ("pixels_sha256", "hint_sha256", "weights", "settings")
-"""What frames that show the same have in common."""
+"""Columns that are equal for frames with equal pixels."""
 COLUMNS = ("frame", "shot", "number", "status", "output", "stage", "message", *MADE_OF)
 
 
 class VideoShot(NamedTuple):
-    """The frames of a shot in order."""
+    """A shot of a film."""
 
     name: str
     place: int
-    """In the film, from 1."""
+    """Position in the film, from 1."""
     frames: list[VideoFrame]
+    """Frames in order."""
 
     @property
     def file(self) -> str:
-        """Give a path of its own that every file system takes, whatever the shot is called."""
+        """Path of its video: unique, and valid on every file system for any name of the shot."""
         letters = unicodedata.normalize("NFC", self.name)[:MOST_LETTERS]
         plain = "".join(one if one.isalnum() or one in "-_" else "_" for one in letters)
         return f"{FOLDER}/{self.place:04}_{plain}.mp4"
@@ -41,13 +43,13 @@ def read_shots(film: Storage) -> list[VideoShot]:
     """Read the shots of a film in order.
 
     Raises:
-        ValueError: there is no manifest.
+        ValueError: the manifest is missing, empty or invalid.
     """
     table = read_manifest(film)
     if not table.num_rows:
         raise ValueError(f"{film.uri} holds no film: there is no manifest in it")
     columns = (table[name].to_pylist() for name in COLUMNS)
-    # Parts of a run that was killed come in the order in which frames ended.
+    # Rows of a killed run are not in film order.
     rows = sorted(zip(*columns, strict=True), key=_in_film_order)
     return [
         VideoShot(name, place, [_shown(*row) for row in group])
@@ -56,10 +58,10 @@ def read_shots(film: Storage) -> list[VideoShot]:
 
 
 def choose_shots(shots: Sequence[VideoShot], names: Sequence[str] | None) -> list[VideoShot]:
-    """Give the shots of these names, or all.
+    """Return the shots with these names, in film order; all for None.
 
     Raises:
-        ValueError: there is no such shot.
+        ValueError: a shot does not exist.
     """
     if missing := set(names or ()) - {shot.name for shot in shots}:
         some = ", ".join(shot.name for shot in shots[:10])
@@ -78,6 +80,6 @@ def _shown(
 ) -> VideoFrame:
     stage, message, *made_of = rest
     if status == "failed":
-        # No frame that stands is called so.
+        # A unique key: it equals that of no finished frame.
         return VideoFrame(frame, f"\\{frame}", None, f"{stage}: {message}")
     return VideoFrame(frame, " ".join(map(str, made_of)), output, "")

@@ -1,4 +1,4 @@
-"""Large files on their way into storage: written beside, seen whole or not at all."""
+"""Storing of large files: written to a temporary file first, then visible as a whole."""
 
 import tempfile
 import uuid
@@ -12,7 +12,10 @@ from lineart.storage.folder import TEMPORARY
 
 @contextmanager
 def draft(target: Storage) -> Iterator[Path]:
-    """Give the path of a file to write, from which `store` is quick; it is gone at the end."""
+    """Yield the path of a temporary MP4 file to write; it is deleted at the end of the block.
+
+    For a folder, it is on the same file system, so that `store` only renames it.
+    """
     folder = Path(tempfile.gettempdir() if target.is_s3 else f"{target.root}/{TEMPORARY}")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{uuid.uuid4().hex}.mp4"
@@ -23,13 +26,13 @@ def draft(target: Storage) -> Iterator[Path]:
 
 
 def store(path: Path, target: Storage, name: str) -> None:
-    """Put a draft in place, whatever its size, without reading it into memory.
+    """Move or upload a draft to `name` in storage, without reading it into memory.
 
     Raises:
-        OSError: it cannot be put there.
+        OSError: storage fails.
     """
     if target.is_s3:
-        # boto3 takes half a second to import, for which folders need not wait.
+        # Imported here because boto3 takes half a second to import, and folders do not need it.
         from lineart.storage.s3_calls import call
 
         call(target.limits, f"{target.uri}/{name}", _upload, path, target.child(name))
@@ -40,7 +43,7 @@ def store(path: Path, target: Storage, name: str) -> None:
 
 
 def _upload(path: Path, target: Storage) -> None:
-    """Send a file in parts to an object; what is broken off is never seen."""
+    """Upload a file in parts to an object; an interrupted upload leaves no visible object."""
     from lineart.storage.s3_calls import client
 
     bucket, _, key = target.root.partition("/")

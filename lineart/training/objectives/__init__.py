@@ -1,4 +1,4 @@
-"""A table of objectives: what each family minimises."""
+"""Objectives of all model families, by name."""
 
 from collections.abc import Callable
 from typing import Final
@@ -14,4 +14,4 @@ OBJECTIVES: Final[dict[str, Callable[..., Objective]]] = {
     "line_drawing": LineDrawingObjective,
     "ugatit": UgatitObjective,
 }
-"""Name -> what it minimises."""
+"""Name of an objective -> its class."""

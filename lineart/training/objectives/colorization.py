@@ -1,4 +1,4 @@
-"""What pairs that colour minimise, papers 001 and 002: the draft first, then the colour."""
+"""Objectives of colorizing pairs: draft generator, then color generator (papers 001 and 002)."""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -21,7 +21,7 @@ from lineart.training.recipe import Recipe, TrainingStage
 
 
 def reconstruction_terms(fake: ColorBatch, batch: ColorizationBatch, stage: TrainingStage) -> Terms:
-    """Give how far colours are from the true ones; terms without weight are left out."""
+    """Compute the weighted terms "l1", "l2" and "hint" that have a weight in the stage."""
     weights, terms = stage.losses, {}
     if "l1" in weights:
         terms["l1"] = weights["l1"] * l1(fake, batch.color)
@@ -34,14 +34,17 @@ def reconstruction_terms(fake: ColorBatch, batch: ColorizationBatch, stage: Trai
 
 
 class DraftObjective:
-    """The draft generator gives the small colours: eq. (1) of paper 001.
+    """Objective of the draft generator, which predicts colours at the draft's size.
 
     Args:
-        pair: The networks; the draft generator is copied.
-        recipe: What the run does.
-        stage: Weights of the terms.
-        device: Where they learn.
-        features: For the content loss, if it has a weight.
+        pair: Pair whose draft generator is copied.
+        recipe: Unused.
+        stage: Weights of the loss terms.
+        device: Device on which the networks are trained.
+        features: Feature network "content", required if that term has a weight.
+
+    Source:
+        Paper 001, eqs. (1) and (2).
     """
 
     def __init__(
@@ -62,13 +65,13 @@ class DraftObjective:
         self.fake: ColorBatch | None = None
 
     def generator_loss(self, batch: ColorizationBatch) -> Terms:
-        """Give reconstruction, adversarial and content terms."""
+        """Compute the weighted reconstruction, adversarial and content terms."""
         fake = self.draft(batch.line, batch.hint)
         self.fake = fake.detach()
         terms = reconstruction_terms(fake, batch, self.stage)
         weights = self.stage.losses
         if "adversarial" in weights:
-            # Gradients pass through the discriminator but are not collected in it.
+            # Gradients flow through the discriminator, but do not accumulate in its parameters.
             self.discriminators["judge"].requires_grad_(False)
             logits = self.fixed_judge(fake)
             self.discriminators["judge"].requires_grad_(True)
@@ -80,7 +83,7 @@ class DraftObjective:
         return terms
 
     def discriminator_loss(self, batch: ColorizationBatch) -> Terms:
-        """Tell the true colours from the last fakes: eq. (2). Without an adversary: nothing."""
+        """Compute the term "judge" on the last fakes, eq. (2); {} without a discriminator."""
         if not self.discriminators:
             return {}
         assert self.fake is not None
@@ -91,14 +94,18 @@ class DraftObjective:
     def predict(
         self, generators: Mapping[str, nn.Module], batch: ColorizationBatch
     ) -> dict[str, Tensor]:
-        """Give the draft."""
+        """Return the draft."""
         return {"draft": generators["draft"](batch.line, batch.hint)}
 
 
 class ColorObjective:
-    """The color generator gives the colours from a damaged draft: L1, no adversary (paper 001).
+    """Objective of the color generator, which predicts colours from line drawing and damaged draft.
 
-    The draft comes from the finished draft generator or is the truth, shrunk; either is damaged.
+    Drafts are outputs of the trained draft generator or true colours at the draft's size; artifacts
+    are applied to both. There is no adversarial loss.
+
+    Source:
+        Paper 001, which uses L1 only.
     """
 
     def __init__(
@@ -116,7 +123,7 @@ class ColorObjective:
         self.learning = [self.color]
 
     def generator_loss(self, batch: ColorizationBatch) -> Terms:
-        """Give the reconstruction terms."""
+        """Compute the weighted reconstruction terms."""
         with torch.no_grad():
             draft = self.fast_drafter(batch.small_line, batch.hint).float()
             truth = F.avg_pool2d(batch.color, self.scale)
@@ -126,14 +133,14 @@ class ColorObjective:
         return reconstruction_terms(fake, batch, self.stage)
 
     def discriminator_loss(self, batch: ColorizationBatch) -> Terms:
-        """Give nothing: there is no adversary."""
+        """Return no terms: there is no discriminator."""
         del batch
         return {}
 
     def predict(
         self, generators: Mapping[str, nn.Module], batch: ColorizationBatch
     ) -> dict[str, Tensor]:
-        """Give the draft and the colours, without damage."""
+        """Return the draft, without artifacts, and the colours predicted from it."""
         draft = self.drafter(batch.small_line, batch.hint).float()
         return {
             "draft": draft,
@@ -142,7 +149,7 @@ class ColorObjective:
 
 
 def damage_draft(draft: ColorBatch, batch: ColorizationBatch) -> ColorBatch:
-    """Apply each sample's artifacts; `imaging.artifacts.apply_artifacts` does the same in NumPy."""
+    """Apply each sample's artifacts to its draft, as `imaging.artifacts.apply_artifacts` does."""
     moved = F.grid_sample(draft, batch.source.float(), padding_mode="border", align_corners=False)
     color, opacity = batch.spray[:, :3], batch.spray[:, 3:]
     return moved + opacity * (color - moved)

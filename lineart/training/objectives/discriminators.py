@@ -1,4 +1,4 @@
-"""The adversaries of pairs that translate: one discriminator for each domain."""
+"""Discriminators of translating pairs, one for each domain, and their adversarial losses."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -15,16 +15,16 @@ from lineart.training.device import Device
 from lineart.training.objective import Terms
 
 Pictures = Mapping[str, Tensor]
-"""Domain ("target" or "source") -> its pictures."""
+"""Domain ("target" or "source") -> batch of pictures."""
 
 
 class Discriminators:
-    """Discriminators of target and source, by least squares.
+    """Discriminators of target and source domain with least-squares losses.
 
     Args:
-        networks: Domain -> its discriminator.
-        answers: What a discriminator gives -> its maps of logits, each judged for itself.
-        device: Where they learn.
+        networks: Domain -> its discriminator; may be empty.
+        answers: Returns the logits in a discriminator's output; each tensor adds a loss.
+        device: Device on which the discriminators are trained.
 
     Source:
         Papers 000, eq. (1), and 004, "loss function".
@@ -43,11 +43,11 @@ class Discriminators:
         self.fakes: dict[str, Tensor] = {}
 
     def generator_loss(self, fakes: Pictures) -> Float[Tensor, ""]:
-        """Give how far fakes are from being taken for real; no discriminator learns by it."""
+        """Compute the generators' loss and keep the fakes; discriminators get no gradients."""
         self.fakes = {domain: fake.detach() for domain, fake in fakes.items()}
         losses = []
         for domain, fake in fakes.items():
-            # Gradients pass through the discriminator but are not collected in it.
+            # Gradients flow through the discriminator, but do not accumulate in its parameters.
             self.networks[domain].requires_grad_(False)
             judged = self.answers(self.fixed[domain](fake))
             self.networks[domain].requires_grad_(True)
@@ -55,7 +55,7 @@ class Discriminators:
         return torch.stack(losses).sum()
 
     def loss(self, reals: Pictures, weight: float) -> Terms:
-        """Tell real pictures from the last `generator_loss`'s fakes; a term for each domain."""
+        """Compute the discriminators' loss on the last fakes: a weighted term for each domain."""
         terms: Terms = {}
         for domain, real in reals.items() if self.networks else ():
             both = torch.cat((real, self.fakes[domain].to(real)))

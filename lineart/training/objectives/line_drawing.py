@@ -1,4 +1,4 @@
-"""What `line_drawing` minimises: the five losses of paper 000."""
+"""Objective of line drawing pairs: the five losses of paper 000."""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -19,19 +19,19 @@ from lineart.training.recipe import Recipe, TrainingStage
 from lineart.training.translation import UnpairedBatch
 
 HALF = 0.5
-"""Of the discriminators' loss, as in the reference: they learn slower than the generators."""
+"""Factor of the discriminators' loss, as in the reference code, meant to slow their training."""
 
 
 class LineDrawingObjective:
-    """Both generators at once, against a discriminator of drawings and one of photographs.
+    """Objective of both generators, with a discriminator of drawings and one of photographs.
 
     Args:
-        pair: The networks; the generators are copied.
-        recipe: Says how many classes the segmentation has.
+        pair: Pair whose generators are copied.
+        recipe: Recipe with the number of classes of the segmentation.
         stage: Weights of the terms "adversarial", "cycle", "semantics", "geometry" and
             "segmentation".
-        device: Where they learn.
-        features: For the terms "semantics" and "geometry".
+        device: Device on which the networks are trained.
+        features: Feature networks of the terms "semantics" and "geometry".
 
     Source:
         Paper 000, eqs. (1) to (5).
@@ -61,7 +61,7 @@ class LineDrawingObjective:
         self.learning = [*self.shared.values(), *self.judges.shared.values()]
 
     def generator_loss(self, batch: UnpairedBatch) -> Terms:
-        """Give the weighted terms that have a weight."""
+        """Compute the weighted terms that have a weight."""
         photo, style = batch.source, batch.target
         to_drawing, to_photo = self.shared["target"], self.shared["source"]
         drawing, fake_photo = to_drawing(photo).picture, to_photo(style).picture
@@ -78,7 +78,7 @@ class LineDrawingObjective:
         return {name: self.weights[name] * term for name, term in terms.items()}
 
     def meaning(self, drawing: LineBatch, batch: UnpairedBatch) -> Terms:
-        """Give what keeps a drawing true to what its photograph shows."""
+        """Compute the unweighted terms that compare drawing and photograph."""
         terms: Terms = {}
         if "semantics" in self.weights:
             # Eq. 3.
@@ -94,20 +94,20 @@ class LineDrawingObjective:
         return terms
 
     def discriminator_loss(self, batch: UnpairedBatch) -> Terms:
-        """Tell real drawings and photographs from the last fakes: eq. (1)."""
+        """Compute the discriminators' terms on the last fakes: eq. (1)."""
         weight = HALF * self.weights.get("adversarial", 0.0)
         return self.judges.loss({"target": batch.target, "source": batch.source}, weight)
 
     def predict(
         self, generators: Mapping[str, nn.Module], batch: UnpairedBatch
     ) -> dict[str, Tensor]:
-        """Give the drawing, and the photograph that comes back of it."""
+        """Return the drawing, and the photograph reconstructed from it."""
         drawing = generators["target"](batch.source).picture
         return {"target": drawing, "back": generators["source"](drawing).picture}
 
 
 def make_heads(recipe: Recipe, stage: TrainingStage, width: int) -> dict[str, nn.Module]:
-    """Give the networks that read drawings, by the loss term that trains them."""
+    """Build the networks that predict depth and classes from drawings, by loss term."""
     heads: dict[str, nn.Module] = {}
     if "geometry" in stage.losses:
         heads["geometry"] = DepthHead(width=width)
@@ -117,5 +117,5 @@ def make_heads(recipe: Recipe, stage: TrainingStage, width: int) -> dict[str, nn
 
 
 def as_list(logits: Float[Tensor, "B 1 MapH MapW"]) -> list[Float[Tensor, "B 1 MapH MapW"]]:
-    """Give the one map of a patch discriminator."""
+    """Return the single output of a patch discriminator as a list, for `Discriminators`."""
     return [logits]

@@ -1,4 +1,4 @@
-"""What `ugatit` minimises: the four losses of paper 004."""
+"""Objective of U-GAT-IT pairs: the four losses of paper 004."""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -23,17 +23,17 @@ OTHER = {"target": "source", "source": "target"}
 
 
 class UgatitObjective:
-    """Both generators at once, against a local and a global discriminator of each domain.
+    """Objective of both generators, with a local and a global discriminator of each domain.
 
     Args:
-        pair: The networks; the generators are copied.
-        recipe: What the run does.
+        pair: Pair whose generators are copied.
+        recipe: Unused.
         stage: Weights of the terms "adversarial", "cycle", "identity" and "cam".
-        device: Where they learn.
-        features: None are needed.
+        device: Device on which the networks are trained.
+        features: Unused.
 
     Source:
-        Paper 004, its pages on the train code.
+        Paper 004, the pages on its training code.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class UgatitObjective:
         self.learning = [*self.shared.values(), *self.judges.shared.values()]
 
     def generator_loss(self, batch: UnpairedBatch) -> Terms:
-        """Give the weighted terms that have a weight, of both directions together."""
+        """Compute the terms that have a weight, weighted and summed over both directions."""
         reals = {"target": batch.target, "source": batch.source}
         fakes = {domain: self.shared[domain](reals[OTHER[domain]]) for domain in OTHER}
         pictures = {domain: fake.picture for domain, fake in fakes.items()}
@@ -76,14 +76,14 @@ class UgatitObjective:
         return {name: self.weights[name] * term for name, term in terms.items()}
 
     def discriminator_loss(self, batch: UnpairedBatch) -> Terms:
-        """Tell real pictures from the last fakes, by image and by attention, near and far."""
+        """Compute the discriminators' terms on the last fakes, by patch and by attention logits."""
         weight = self.weights.get("adversarial", 0.0)
         return self.judges.loss({"target": batch.target, "source": batch.source}, weight)
 
     def predict(
         self, generators: Mapping[str, nn.Module], batch: UnpairedBatch
     ) -> dict[str, Tensor]:
-        """Give the translated picture, the photograph that comes back, and where networks look."""
+        """Return translated and reconstructed picture, and attention maps scaled to -1..1."""
         made = generators["target"](batch.source)
         pictures = {
             "target": made.picture,
@@ -92,7 +92,7 @@ class UgatitObjective:
         }
         judge = self.discriminators.get("target")
         if judge is not None:
-            # Only in training does its spectral norm move.
+            # In training mode, a forward pass would update the spectral norm.
             near, far = judge.eval()(made.picture).heats
             judge.train()
             pictures["judge near"] = show_heat(near, made.picture)
@@ -101,19 +101,19 @@ class UgatitObjective:
 
 
 def distance(made: Mapping[str, ColorBatch], real: Mapping[str, ColorBatch]) -> Float[Tensor, ""]:
-    """Add up the mean absolute differences of both domains."""
+    """Compute the sum of the mean absolute differences of both domains."""
     return torch.stack([l1(made[domain], real[domain]) for domain in made]).sum()
 
 
 def answers(judged: Judged) -> list[Tensor]:
-    """Give what a discriminator says of the pictures and of its attention, near and far."""
+    """Return the local and global logits of the patches, and those of the attention classifiers."""
     return [*judged.logits, *judged.cam_logits]
 
 
 def show_heat(
     heat: Float[Tensor, "B 1 HeatH HeatW"], picture: ColorBatch
 ) -> Float[Tensor, "B 1 H W"]:
-    """Bring heat to -1..1, each picture's least to most, at the picture's size."""
+    """Scale each heat map from its range to -1..1 and resize it to the picture's size."""
     least = heat.amin(dim=(2, 3), keepdim=True)
     spread = (heat.amax(dim=(2, 3), keepdim=True) - least).clamp(min=1e-6)
     return F.interpolate(2 * (heat - least) / spread - 1, size=picture.shape[2:], mode="bilinear")
