@@ -19,13 +19,22 @@ EXPECTED = {
 }
 
 
+class Counter:
+    """A process that joins Ray once, as a job does: Ray counts once for each time that it joined."""
+
+    def count(self, resources: dict[str, float]) -> None:
+        """Count three frames."""
+        runner = OnRay(resources, None, None)
+        runner.count("done", Written("a", 10, {"network": 0.2}, None))
+        runner.count("done", Written("b", 20, {"network": 0.3}, None))
+        runner.count("failed", Written("c", 0, {}, Failure("decode", "ValueError", "broken")))
+
+
 def test_frames_are_counted(ray_resources: dict[str, float], ray_head: Head) -> None:
     """Frames by status, bytes, and seconds by stage can be read where Ray shows its metrics."""
     assert ray_head.address
-    runner = OnRay(ray_resources, None, None)
-    runner.count("done", Written("a", 10, {"network": 0.2}, None))
-    runner.count("done", Written("b", 20, {"network": 0.3}, None))
-    runner.count("failed", Written("c", 0, {}, Failure("decode", "ValueError", "broken")))
+    counter = ray.remote(num_cpus=0)(Counter).remote()
+    ray.get(counter.count.remote(ray_resources))
     (node,) = ray.nodes()
     url = f"http://127.0.0.1:{node['MetricsExportPort']}"
     deadline = time.monotonic() + 30
