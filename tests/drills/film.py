@@ -41,7 +41,8 @@ MEBIBYTE = 2**20
 
 ALONE = """import sys, tyro
 from functools import partial
-from jobs import colorize, films
+from jobs import colorize
+from jobs.work import films
 films.start_runner = partial(films.start_runner, few_frames=sys.maxsize)
 sys.exit(colorize.main(tyro.cli(colorize.Colorize)))"""
 
