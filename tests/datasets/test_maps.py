@@ -65,6 +65,7 @@ def test_labels_are_the_numbers_and_never_colors() -> None:
         (b"", "maps are PNG"),
         (encode_png(np.zeros((40, 40), np.uint8))[:60], "cut off"),
     ],
+    ids=["16 bits", "colour", "transparent", "1 bit", "JPEG", "empty", "cut off"],
 )
 def test_labels_of_another_kind_are_refused(data: bytes, sentence: str) -> None:
     """The sentence says what the file is."""
