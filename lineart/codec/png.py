@@ -31,7 +31,7 @@ def encode_png(image: UInt8[np.ndarray, "H W *C"]) -> bytes:
     if not image.size:
         raise ValueError(f"cannot write a picture of {width}x{height} pixels as PNG")
     header = struct.pack(">IIBBBBB", width, height, 8, _COLOR_TYPES[channels], 0, 0, 0)
-    pixels = isal_zlib.compress(_filter_up(image), _DEFLATE_LEVEL)
+    pixels = _deflate(_filter_up(image))
     chunks = _png_chunk(b"IHDR", header), _png_chunk(b"IDAT", pixels), _png_chunk(b"IEND", b"")
     return b"".join((PNG_SIGNATURE, *chunks))
 
@@ -54,6 +54,16 @@ def _filter_up(image: UInt8[np.ndarray, "H W *C"]) -> UInt8[np.ndarray, "H L"]:
     filtered[0, 1:] = rows[0]
     np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
     return filtered
+
+
+def _deflate(data: UInt8[np.ndarray, "H L"]) -> bytes:
+    """Compress scan lines.
+
+    As a stream: `isal_zlib.compress` reads memory that it has not written where there are few
+    bytes, and then equal pixels give other bytes.
+    """
+    stream = isal_zlib.compressobj(_DEFLATE_LEVEL)
+    return b"".join((stream.compress(data), stream.flush()))
 
 
 def _png_chunk(kind: bytes, content: bytes | memoryview) -> bytes:

@@ -20,7 +20,7 @@ EXPECTED = {
 
 
 class Counter:
-    """A process that joins Ray once, as a job does: Ray counts once for each time that it joined."""
+    """A process that joins Ray once, as a job does: Ray counts once for each join."""
 
     def count(self, resources: dict[str, float]) -> None:
         """Count three frames."""
