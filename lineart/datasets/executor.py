@@ -1,4 +1,4 @@
-"""Who does the work of a preparation: Ray Data, or this process."""
+"""Executors of a preparation: this process or Ray Data."""
 
 import logging
 import pickle
@@ -8,32 +8,32 @@ from typing import Any
 import pyarrow as pa
 
 Runner = Callable[[Callable[[Any], Any], Sequence[Any], int, bool], Iterator[Any]]
-"""Calls a function on each of many arguments; results come in any order.
+"""Calls a function on each of many arguments and yields the results in any order.
 
-The number says how many arguments travel together at most; the last argument, whether the function
-runs a network: then it is worth a GPU, and its processes are kept.
+The third parameter is the maximum number of arguments in one task; the fourth is whether the
+function runs a network, which takes a GPU if there is one and keeps its processes.
 """
 
 
 def run_locally(
     function: Callable[[Any], Any],
     arguments: Sequence[Any],
-    together: int,  # noqa: ARG001 - nothing travels
-    uses_network: bool,  # noqa: ARG001 - this process stays
+    together: int,  # noqa: ARG001 - there are no tasks
+    uses_network: bool,  # noqa: ARG001 - there is one process
 ) -> Iterator[Any]:
-    """Do the work in this process."""
+    """Yield `function(argument)` for every argument, in order, in this process."""
     yield from map(function, arguments)
 
 
 class RayExecutor:
-    """Does the work in tasks of Ray Data; in actors what runs a network, one for each GPU.
+    """Calls functions in Ray Data tasks; a network runs in actors, one per GPU or else per CPU.
 
     Args:
-        resources: What the cluster has, as `lineart.cluster.start_ray` gives it.
+        resources: Resources of the cluster, as `lineart.cluster.start_ray` returns them.
     """
 
     def __init__(self, resources: Mapping[str, float]) -> None:
-        # Tasks that take every CPU leave none for what Ray Data does besides.
+        # One CPU remains for Ray Data's own work.
         self._workers = max(1, int(resources.get("CPU", 1)) - 1)
         self._gpus = int(resources.get("GPU", 0))
 
@@ -53,7 +53,7 @@ class RayExecutor:
         ray.data.DataContext.get_current().enable_progress_bars = False
         uses_gpu = uses_network and self._gpus > 0
         workers = self._gpus if uses_gpu else self._workers
-        # Several blocks for each worker, so that all end at about the same time.
+        # At least four blocks per worker, so that all workers end at about the same time.
         rows = max(1, min(together, len(arguments) // (4 * workers)))
         blocks = [
             pa.table({"data": [pickle.dumps(item) for item in arguments[start : start + rows]]})
@@ -67,7 +67,7 @@ class RayExecutor:
             num_cpus=None if uses_gpu else 1,
             num_gpus=1 if uses_gpu else None,
             batch_format="pyarrow",
-            # Ray wants a number where there is a GPU; this one leaves the blocks as they are.
+            # Ray requires a number with GPUs; this one keeps the blocks whole.
             batch_size=rows if uses_gpu else None,
         )
         for row in results.iter_rows():
@@ -75,17 +75,17 @@ class RayExecutor:
 
 
 class _Actor:
-    """A process that stays, with the networks that it has loaded."""
+    """Actor, whose process keeps loaded networks between blocks."""
 
     def __call__(self, table: pa.Table, function: Callable[[Any], Any]) -> pa.Table:
         return _call(table, function)
 
 
 def _call(table: pa.Table, function: Callable[[Any], Any]) -> pa.Table:
-    """Call the function on every row."""
+    """Call the function on every pickled row of a block; pickle the results."""
     import cv2
 
-    # There are as many tasks as CPUs.
+    # One thread, because there are about as many tasks as CPUs.
     cv2.setNumThreads(1)
     results = (function(pickle.loads(row.as_py())) for row in table["data"])
     return pa.table({"data": [pickle.dumps(result) for result in results]})
