@@ -1,1 +1,1 @@
-"""What colouring a frame costs, beside the plain way to do the same."""
+"""Benchmarks of codec, compositing, networks, film pipeline and training."""

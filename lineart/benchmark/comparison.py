@@ -1,4 +1,4 @@
-"""Figures of now beside those of an earlier run, from the JSON that it printed."""
+"""Comparison of figures with those of an earlier run, read from its printed JSON."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,14 +8,14 @@ from typing import Any
 from lineart.benchmark.timing import Figure
 
 Figures = dict[tuple[str, str, str], float]
-"""Part, case and way -> milliseconds a frame."""
+"""Part, case and way -> median time per frame in milliseconds."""
 
 
 def read_earlier(text: str) -> dict[str, Any]:
-    """Read what an earlier run printed: its last line, alone or below all the others.
+    """Parse the output of an earlier run: its last line is JSON, all others are ignored.
 
     Raises:
-        ValueError: it is no such text.
+        ValueError: the last line is not the JSON of a benchmark.
     """
     lines = text.strip().splitlines()
     try:
@@ -29,7 +29,7 @@ def read_earlier(text: str) -> dict[str, Any]:
 
 
 def compare_runs(earlier: Mapping[str, Any], parts: Mapping[str, Sequence[Figure]]) -> list[str]:
-    """Say how many times as fast each figure is now, and name what only one run has."""
+    """Format a table with the speed-up of each figure, and list figures that only one run has."""
     before = _times(earlier["parts"])
     now = _times({part: [asdict(figure) for figure in figures] for part, figures in parts.items()})
     lines = [f"{'part':10} {'case':28} {'way':24} {'before':>9} {'now':>9}"]
@@ -44,14 +44,14 @@ def compare_runs(earlier: Mapping[str, Any], parts: Mapping[str, Sequence[Figure
 
 
 def _alone(run: Figures, other: Figures, when: str) -> list[str]:
-    """Name the figures that only this run has; where the other lacks a whole part, the part."""
+    """List figures that the other run lacks; if it lacks a whole part, only the part."""
     parts = {part for part, *_ in other}
     names = ["  ".join(key) if key[0] in parts else key[0] for key in run if key not in other]
     return [f"only {when}: {name}" for name in dict.fromkeys(names)]
 
 
 def differences(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Name what else differs between two runs: machine, versions, commit."""
+    """List differences of machine, versions and commit between two runs."""
     return [
         f"{name}: {earlier.get(name)} before, {now.get(name)} now"
         for name in ("machine", "versions", "commit")

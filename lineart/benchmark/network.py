@@ -1,6 +1,6 @@
-"""The networks as the pipeline runs them, against what the machine's matrix products reach.
+"""Benchmark of the networks as the pipeline runs them, relative to the speed of matrix products.
 
-Without a GPU on one thread, since there each core runs a network of its own.
+Without a GPU they run on one thread, because the pipeline then runs one network per core.
 """
 
 import os
@@ -35,16 +35,16 @@ from lineart.weights import open_weights, read_weights
 SIZES: dict[str, Size] = {"512x512": (512, 512), "910x512": (512, 910)}
 GPU_BATCH = 16
 PEAK_SIDE = {"cpu": 2048, "cuda": 8192}
-"""Side of the matrices whose product tells what a device can do."""
+"""Side of the square matrices with which a device's peak speed is measured."""
 
 DEFAULT = "default weights"
 AS_BUILT = "float32, as built"
 SLOW_REPEATS = 2
-"""Repeats where bfloat16 is emulated: it takes twenty times as long."""
+"""Maximum repeats if bfloat16 is emulated, which takes twenty times as long."""
 
 
 def measure_network(repeats: int) -> list[Figure]:
-    """Colour drawings: the included weights, and the papers' networks at full width."""
+    """Time colouring with the default weights and with the papers' networks at full width."""
     use_one_thread()
     device = pick_device().type
     pairs = {
@@ -67,17 +67,17 @@ def measure_network(repeats: int) -> list[Figure]:
 
 
 def measure_pair(case: str, pair: Pair, size: Size, repeats: int, peak: float) -> list[Figure]:
-    """Colour drawings in bfloat16, in float32, and by the networks as they were built.
+    """Time colouring in bfloat16, in float32 and, on the CPU, by the networks as built.
 
-    The first figure is that of the format which is chosen on this machine. Where bfloat16 is
-    emulated, it is timed for the default weights alone.
+    The first figure is for the number format chosen on this machine. Emulated bfloat16 is timed
+    only for the default weights.
 
     Args:
-        case: What it is called.
-        pair: Any pair that colours.
+        case: Name of the case in the figures.
+        pair: Colorizing pair.
         size: Height and width of the drawings.
-        repeats: How often.
-        peak: What the device's products of matrices reach in the chosen format, in GFLOP/s.
+        repeats: Number of measurements, above 0.
+        peak: Speed of the device's matrix products in the chosen format, in GFLOP/s.
     """
     device = pick_device()
     batch = GPU_BATCH if device.type == "cuda" else 1
@@ -99,7 +99,7 @@ def measure_pair(case: str, pair: Pair, size: Size, repeats: int, peak: float) -
         repeats = min(repeats, SLOW_REPEATS)
     first, *rest = compare(case, ways, repeats, clock)
     share = count_flops(pair, size) / (first.median_ms / 1000) / (peak * 1e9)
-    # Each core runs one; what they do to each other is not measured.
+    # The pipeline runs a network on each core; how they slow each other down is not measured.
     cores = "" if device.type == "cuda" else f" x {os.cpu_count() or 1} cores"
     note = f"chosen here: {1000 / first.median_ms:.1f} frames/s{cores}, {share:.0%} of the peak"
     if len(colorizers) == len(PRECISIONS):
@@ -113,14 +113,14 @@ def _color(colorizer: Colorizer, lines: Lines, hints: Hints) -> list[np.ndarray]
 
 
 def _as_built(pair: Pair, lines: Lines, hints: Hints) -> Run:
-    """Colour without folding, channels-last and bfloat16: what a script would do."""
+    """Return a run without folding, channels-last and bfloat16, as in a simple script."""
     plain = Colorizer(pair, precision="float32")
     plain.draft, plain.color = pair.generators["draft"].eval(), pair.generators["color"].eval()
     return lambda: list(plain(lines, hints))
 
 
 def draw(size: Size, draft_scale: int, count: int) -> tuple[Lines, Hints]:
-    """Give drawings of the sample film with their hints, at network size."""
+    """Return `count` copies of the sample film's first drawing and its hints, at network size."""
     frame = next(sample_film(size=(1080, 1920), frames_per_shot=1))
     hint = no_hints(size) if frame.hint is None else resize_hints(frame.hint, size)
     small = pool_hints(hint, draft_scale)
@@ -128,7 +128,7 @@ def draw(size: Size, draft_scale: int, count: int) -> tuple[Lines, Hints]:
 
 
 def count_flops(pair: Pair, size: Size) -> int:
-    """Count the multiplications and additions of both networks for one drawing, padded."""
+    """Count the multiplications and additions of both networks for one padded drawing."""
     colorizer = Colorizer(pair, precision="float32")
     lines, hints = draw(size, colorizer.draft_scale, 1)
     with FlopCounterMode(display=False) as counter:
@@ -137,7 +137,7 @@ def count_flops(pair: Pair, size: Size) -> int:
 
 
 def measure_peak(device: str, repeats: int) -> float:
-    """What products of large matrices reach, in GFLOP/s, in the format that is chosen there."""
+    """Measure the speed of large matrix products in the device's chosen format, in GFLOP/s."""
     side, dtype = PEAK_SIDE[device], dtype_of(pick_precision(torch.device(device)))
     first, second = torch.randn(2, side, side, device=device, dtype=dtype).unbind()
     clock: Callable[[], float] = time.process_time if device == "cpu" else _gpu_clock
@@ -150,6 +150,6 @@ def measure_peak(device: str, repeats: int) -> float:
 
 
 def _gpu_clock() -> float:
-    """Give the time when the GPU has done all that it was given."""
+    """Wait until the GPU has finished all work, and return the time in seconds."""
     torch.cuda.synchronize()
     return time.perf_counter()

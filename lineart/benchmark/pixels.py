@@ -1,4 +1,4 @@
-"""Codec and compositing, on one thread, as the pipeline's workers run them."""
+"""Benchmark of codec and compositing, on one thread as in the pipeline's workers."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,12 +22,12 @@ from lineart.weights import open_weights, read_weights
 
 NETWORK_SIZE_PX = 512
 HEIGHTS_PX = (1080, 2160)
-"""Of frames of 16:9."""
+"""Heights of the 16:9 frames."""
 PICTURES = {".png", ".webp", ".jpg", ".jpeg", ".tif", ".tiff", ".tga", ".bmp"}
 
 
 class FrameParts(NamedTuple):
-    """What a frame is made of: the network's colours, and the line at full size."""
+    """Inputs of compositing: colours at network size, and the line drawing at full size."""
 
     color: Frame
     line: Line
@@ -36,7 +36,7 @@ class FrameParts(NamedTuple):
 def measure_codec(
     frames: Path | None, repeats: int, heights_px: Sequence[int] = HEIGHTS_PX
 ) -> list[Figure]:
-    """Write composed frames and read line drawings: ours, OpenCV's, Pillow's."""
+    """Time encoding of composed frames and decoding of line drawings: ours, OpenCV, Pillow."""
     figures = []
     for case, work in load_work(frames, heights_px).items():
         composed = [compose(one.color, one.line) for one in work]
@@ -49,7 +49,7 @@ def measure_codec(
 def measure_compose(
     frames: Path | None, repeats: int, heights_px: Sequence[int] = HEIGHTS_PX
 ) -> list[Figure]:
-    """Compose, and compose and write: ours and Algorithm 2 of paper 001 to the letter."""
+    """Time compositing with and without encoding: ours, and Algorithm 2 of paper 001 literally."""
     figures = []
     for case, work in load_work(frames, heights_px).items():
         pairs = [(compose(*one), compose_literal(*one)) for one in work]
@@ -61,10 +61,14 @@ def measure_compose(
 
 
 def load_work(folder: Path | None, heights_px: Sequence[int]) -> dict[str, list[FrameParts]]:
-    """Give the frames of each case: the sample film's shots at each height, or a folder's pictures.
+    """Return the frames of each case, for each height.
 
-    The film comes as flat as its painter left it, and as the included weights colour it, which
-    leaves a fine grain that no compressor likes.
+    Frames of the sample film come in its own flat colours ("painted") and as coloured with the
+    default weights, whose fine grain compresses badly.
+
+    Args:
+        folder: Folder of colour pictures, of which up to 6 are used; None: the sample film.
+        heights_px: Heights of the frames.
 
     Raises:
         ValueError: the folder holds no picture.
@@ -85,7 +89,7 @@ def load_work(folder: Path | None, heights_px: Sequence[int]) -> dict[str, list[
 
 
 def _draw(size: Size, colorizer: Colorizer | None) -> list[FrameParts]:
-    """Draw a frame of each shot of the sample film, in its painter's or a network's colours."""
+    """Draw a frame of each shot of the sample film; None uses the film's own colours."""
     return [
         FrameParts(_color(frame, colorizer), frame.line)
         for frame in sample_film(size=size, frames_per_shot=1, hold=1)
@@ -93,7 +97,7 @@ def _draw(size: Size, colorizer: Colorizer | None) -> list[FrameParts]:
 
 
 def _color(frame: SampleFrame, colorizer: Colorizer | None) -> Frame:
-    """Give a frame's colours at network size: the film's own, or a network's."""
+    """Return a frame's colours at network size: the film's own, or the network's."""
     size = fit_short_side((frame.line.shape[0], frame.line.shape[1]), NETWORK_SIZE_PX)
     if colorizer is None:
         return resize(frame.color, size)
@@ -104,7 +108,7 @@ def _color(frame: SampleFrame, colorizer: Colorizer | None) -> Frame:
 
 
 def _work_of(picture: Frame, short_side_px: int) -> FrameParts:
-    """Take a real picture for the network's colours, and its dark edges for lines."""
+    """Make frame parts of a picture: its colours as network output, its dark edges as lines."""
     size = picture.shape[0], picture.shape[1]
     large = resize(picture, fit_short_side(size, short_side_px))
     gray = cv2.GaussianBlur(cv2.cvtColor(large, cv2.COLOR_RGB2GRAY), (0, 0), 1.0)

@@ -1,4 +1,4 @@
-"""Time several ways to do the same, and sum up."""
+"""Timing of alternative implementations of the same work."""
 
 import statistics
 import time
@@ -8,34 +8,39 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Figure:
-    """One measurement: what a frame costs in one way."""
+    """Measured time of one implementation ("way"), per frame."""
 
     case: str
     way: str
     median_ms: float
     spread_ms: float
-    """Between the quartiles of the repeats."""
+    """Interquartile range of the repeats."""
     kilobytes: float | None = None
+    """Mean size of a result, if results are encoded pictures."""
     times_as_fast: float | None = None
-    """This way's time over ours: above 1 we are faster."""
+    """Median time divided by that of our implementation; above 1, ours is faster."""
     note: str = ""
 
 
 Run = Callable[[], Sequence[object]]
-"""Does the work of some frames; gives a result for each."""
+"""Processes some frames and returns a result for each."""
 
 
 Clock = Callable[[], float]
-"""Gives seconds."""
+"""Returns a time in seconds."""
 
 
 def compare(
     case: str, ways: Mapping[str, Run], repeats: int, clock: Clock = time.process_time
 ) -> list[Figure]:
-    """Measure all ways in turn, so that a busy moment of the machine meets all of them.
+    """Time all ways in turn in each repeat, so that other load on the machine affects all alike.
 
-    Processor time of this process is measured, if no other clock is given: what else the machine
-    does counts little. The first way is ours; the others are compared with it.
+    Args:
+        case: Name of the case in the figures.
+        ways: Name -> implementation; the first is ours, with which the others are compared.
+        repeats: Number of measurements after one warm-up, above 0.
+        clock: Returns seconds; by default CPU time of this process, which other processes affect
+            little.
     """
     results = {way: run() for way, run in ways.items()}  # warm up
     seconds: dict[str, list[float]] = {way: [] for way in ways}
@@ -51,7 +56,7 @@ def compare(
 
 
 def _figure(case: str, way: str, seconds: list[float], results: Sequence[object]) -> Figure:
-    """Sum up the repeats of one way; times and sizes are those of one frame."""
+    """Summarize the repeats of one way; times and sizes are per frame."""
     milliseconds = [1000 * value / len(results) for value in seconds]
     median = statistics.median(milliseconds)
     quartiles = statistics.quantiles(milliseconds, n=4) if len(seconds) > 1 else [median] * 3

@@ -1,4 +1,4 @@
-"""Training steps as the loop does them: seconds an image, and the share that waits for samples."""
+"""Benchmark of training steps: time per image, and fraction of it spent waiting for samples."""
 
 import statistics
 import time
@@ -18,33 +18,37 @@ from lineart.training.recipe import Recipe
 from lineart.training.recipes import RECIPES
 
 CPU_BATCH = 2
-"""A processor has no memory for, and no gain from, the papers' batches of 64."""
+"""Maximum batch on a CPU, where the papers' 64 need too much memory and gain no speed."""
 
 
 @dataclass(frozen=True)
 class DrawnPictures:
-    """Frames of the sample film as pictures to learn from."""
+    """Frames of the sample film as training pictures."""
 
     @cached_property
     def pictures(self) -> list[Picture]:
-        """Draw them once."""
+        """Frames, drawn on first access."""
         frames = sample_film(size=(640, 1138), frames_per_shot=2)
         return [Picture(frame.shot, frame.color, frame.line) for frame in frames]
 
     @property
     def sources(self) -> list[str]:
-        """Give the shots."""
+        """Shot of each frame."""
         return [picture.name for picture in self.pictures]
 
     def read(self, index: int) -> Picture:
-        """Give a frame."""
+        """Return the frame with this index."""
         return self.pictures[index]
 
 
 def measure_training(repeats: int, recipes: dict[str, Recipe] | None = None) -> list[Figure]:
-    """Take `repeats` steps of every stage of every recipe that colours.
+    """Time `repeats` steps of every stage of the colorizing recipes.
 
-    Losses that compare by frozen networks are left out.
+    Losses that need frozen feature networks are left out.
+
+    Args:
+        repeats: Number of steps after one warm-up, above 0.
+        recipes: Name -> recipe; None measures the four built-in colorizing recipes.
     """
     if recipes is None:
         names = ("two_stage", "additive_unet", "small", "plain_unet")
@@ -81,7 +85,7 @@ def _measure(case: str, recipe: Recipe, number: int, device: Device, repeats: in
         started = time.monotonic()
         stage.learner.step([stage.task.to_batch(arrays, device.device)], 0)
         steps.append(time.monotonic() - started)
-    # The first step warms up.
+    # Without the first step, which is the warm-up.
     times = [1000 * (w + s) / batch for w, s in zip(waits[1:], steps[1:], strict=True)]
     share = sum(waits[1:]) / sum(waits[1:] + steps[1:])
     quartiles = statistics.quantiles(times, n=4) if len(times) > 1 else [times[0]] * 3
@@ -95,7 +99,7 @@ def _measure(case: str, recipe: Recipe, number: int, device: Device, repeats: in
 
 
 def _timed(feed: Iterator[Arrays], waits: list[float]) -> Iterator[Arrays]:
-    """Pass batches on and note the seconds waited for each."""
+    """Yield the batches and append the seconds waited for each to `waits`."""
     asked = time.monotonic()
     for arrays in feed:
         waits.append(time.monotonic() - asked)

@@ -1,1 +1,1 @@
-"""From colour pictures to training samples."""
+"""Datasets: pictures prepared as shards, and training samples made from them."""

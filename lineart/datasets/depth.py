@@ -1,4 +1,4 @@
-"""Depth pseudo-labels: how near things are, from a network that the user names."""
+"""Depth pseudo-labels: relative depth of photographs, estimated by a user-supplied network."""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -18,40 +18,41 @@ from lineart.image import Depth, Frame, Size, fit_short_side, resize
 from lineart.models.pretrained import IMAGENET_MEAN, IMAGENET_STD
 
 SIDE_PX, MULTIPLE = 384, 32
-"""Short side that the network sees, and what both sides are multiples of: as MiDaS does."""
+"""Short side of the network input, and the divisor of both its sides, as for MiDaS."""
 
 FORMS = "FILE.pt (TorchScript), FILE.onnx, hub:REPO:MODEL or transformers:NAME"
 
 Nearness = Float32[np.ndarray, "NetH NetW"]
-"""What a network says, without a scale: more is nearer."""
+"""Network output: inverse depth of unknown scale; larger is nearer."""
 
 Run = Callable[[Float32[np.ndarray, "1 3 H W"]], np.ndarray]
-"""A network on one picture, normalised as ImageNet's."""
+"""Runs a network on one picture, normalized with ImageNet's mean and standard deviation."""
 
 
 @runtime_checkable
 class DepthModel(Protocol):
-    """Says how near things are; each picture's farthest is 0 and its nearest 1."""
+    """Estimates relative depth; the farthest pixel of each picture is 0 and its nearest 1."""
 
     def __call__(self, image: Frame) -> Depth:
-        """Give the depth at the size of the picture; all 0 where everything is equally near."""
+        """Return the depth at the picture's size; all 0 if every pixel is equally near."""
         ...
 
 
 def open_depth(spec: str) -> DepthModel:
-    """Load a network for depth, on the GPU where there is one.
+    """Load a depth network, on the GPU if there is one; ONNX files run on the CPU.
 
-    The network must give relative inverse depth, as MiDaS and Depth Anything do: more is nearer.
+    The network must output relative inverse depth, as MiDaS and Depth Anything do: larger is
+    nearer.
 
     Args:
         spec: `FILE.pt`, a TorchScript module from B x 3 x H x W to B x H x W or B x 1 x H x W;
-            `FILE.onnx`, the same for OpenCV; `hub:REPO:MODEL`, which `torch.hub` loads, from a
-            local folder where REPO is one; `transformers:NAME`, which its pipeline
-            "depth-estimation" loads.
+            `FILE.onnx`, the same for OpenCV; `hub:REPO:MODEL`, loaded by `torch.hub`, from a local
+            folder if REPO is one; `transformers:NAME`, loaded by the "depth-estimation" pipeline
+            of transformers.
 
     Raises:
-        ValueError: `spec` is none of these, or what it names cannot be loaded.
-        FileNotFoundError: There is no such file.
+        ValueError: `spec` has none of these forms, or the network cannot be loaded.
+        FileNotFoundError: The file does not exist.
     """
     kind, _, name = spec.partition(":")
     if kind == "transformers" and name:
@@ -68,7 +69,7 @@ def open_depth(spec: str) -> DepthModel:
 
 
 def network_size(size: Size) -> Size:
-    """Give the size at which a network sees a picture: short side 384, multiples of 32."""
+    """Return the network input size for a picture: short side 384, both sides multiples of 32."""
     height, width = (
         max(MULTIPLE, round(side / MULTIPLE) * MULTIPLE) for side in fit_short_side(size, SIDE_PX)
     )
@@ -76,10 +77,10 @@ def network_size(size: Size) -> Size:
 
 
 def normalize(nearness: Nearness, size: Size) -> Float32[np.ndarray, "H W"]:
-    """Bring a network's answer to `size` and to 0..1; all 0 where it is everywhere the same.
+    """Resize a network output to `size` and scale it to 0..1; all 0 if it is constant.
 
     Raises:
-        ValueError: The answer is not finite.
+        ValueError: The output is not finite.
     """
     if not np.isfinite(nearness).all():
         raise ValueError("the depth network's answer is not finite for this picture")
@@ -93,19 +94,20 @@ def normalize(nearness: Nearness, size: Size) -> Float32[np.ndarray, "H W"]:
 
 
 class _NetworkDepth:
-    """A network behind MiDaS' preparation."""
+    """Depth network with the preprocessing of MiDaS."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
 
     def __call__(self, image: Frame) -> Depth:
-        """Give the depth; see `DepthModel`."""
+        """Return the depth; see `DepthModel`."""
         size: Size = image.shape[:2]
         seen = resize(image, network_size(size)).astype(np.float32) / 255
         normal = ((seen - IMAGENET_MEAN) / IMAGENET_STD).astype(np.float32)
         planes = np.ascontiguousarray(normal.transpose(2, 0, 1)[np.newaxis])
         nearness = _one_map(self.run(planes))
-        # OpenCV runs a network that is welded to one size on others too, and clips what it sees.
+        # OpenCV silently crops the input of a network with a fixed input size; the output's size is
+        # then usually no whole fraction of the input's.
         (high, low), (wide, narrow) = zip(planes.shape[2:], nearness.shape, strict=True)
         if high % low or high * narrow != wide * low:
             raise ValueError(
@@ -116,19 +118,19 @@ class _NetworkDepth:
 
 
 class _PipelineDepth:
-    """A pipeline of transformers, which has a preparation of its own."""
+    """Depth pipeline of transformers, which does its own preprocessing."""
 
     def __init__(self, pipeline: Callable[[Image.Image], Mapping[str, Any]]) -> None:
         self.pipeline = pipeline
 
     def __call__(self, image: Frame) -> Depth:
-        """Give the depth; see `DepthModel`."""
+        """Return the depth; see `DepthModel`."""
         answer = self.pipeline(Image.fromarray(image))["predicted_depth"]
         return normalize(_one_map(torch.as_tensor(answer).float().cpu().numpy()), image.shape[:2])
 
 
 def _one_map(answer: np.ndarray) -> Nearness:
-    """Take the axes of length 1 away."""
+    """Remove axes of length 1; raise ValueError if more than two axes remain."""
     plane = answer.squeeze().astype(np.float32)
     if plane.ndim != 2:
         raise ValueError(f"a depth network gives one map, but this one gave {answer.shape}")
@@ -136,7 +138,7 @@ def _one_map(answer: np.ndarray) -> Nearness:
 
 
 def _torch_run(network: nn.Module) -> Run:
-    """Give a way to run a PyTorch network on arrays."""
+    """Return a function that runs a PyTorch network on arrays."""
     device = pick_device()
     network = network.eval().to(device)
 
@@ -150,10 +152,10 @@ def _torch_run(network: nn.Module) -> Run:
 
 def _load_torchscript(path: Path) -> Run:
     with warnings.catch_warnings():
-        # PyTorch advises against TorchScript; the files that people have are TorchScript.
+        # PyTorch has deprecated TorchScript, but published depth networks are TorchScript files.
         warnings.simplefilter("ignore", FutureWarning)
         try:
-            # torch leaves it without annotations.
+            # torch does not annotate this function.
             network: nn.Module = torch.jit.load(path, map_location="cpu")  # type: ignore[no-untyped-call]
         except RuntimeError as error:
             raise ValueError(
@@ -184,15 +186,15 @@ def _load_onnx(path: Path) -> Run:
 
 
 def _load_hub(repository: str, name: str) -> Run:
-    """Load by `torch.hub`, which runs the code of the repository that the user names."""
+    """Load a network with `torch.hub`, which executes code of the given repository."""
     source = "local" if Path(repository).is_dir() else "github"
     try:
-        # torch leaves it without annotations.
+        # torch does not annotate this function.
         network = torch.hub.load(  # type: ignore[no-untyped-call]
             repository, name, source=source, trust_repo=True
         )
     except Exception as error:
-        # The repository's own code may raise anything.
+        # The repository's code may raise any exception.
         raise ValueError(
             f"torch.hub cannot load {name!r} from {repository!r} "
             f"({type(error).__name__}: {_one_line(error)}); without a network connection give "

@@ -1,4 +1,4 @@
-"""How pictures lie in shards: as their files, or shrunk and encoded anew."""
+"""Encoding of pictures for shards: original files, or shrunk and encoded as WebP or PNG."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,27 +13,27 @@ from lineart.datasets.shards import decode, decode_gray
 from lineart.image import Frame, Line, Size, fit_short_side, resize
 
 LOSSLESS = 101
-"""WebP quality without loss, as OpenCV counts it."""
+"""OpenCV's quality value for lossless WebP."""
 
 WEBP_SIDE_PX = 16383
-"""Longest side that WebP knows."""
+"""Maximum side of a WebP picture."""
 
 COMPACT = (b"RIFF", b"\xff\xd8\xff")
-"""How files begin that are small already: WebP, JPEG."""
+"""Signatures of file formats that are compact already: WebP, JPEG."""
 
 
 @dataclass(frozen=True)
 class Shrinking:
-    """How small pictures are made."""
+    """Settings for shrinking pictures."""
 
     short_side: int
-    """Larger pictures are shrunk to this, in pixels."""
+    """Short side in pixels to which larger pictures are shrunk."""
     quality: int = 95
-    """Of the WebP that they become, 1 to 100."""
+    """WebP quality, 1 to 100."""
 
 
 class Stored(NamedTuple):
-    """A picture as a shard holds it."""
+    """Encoded picture of a shard."""
 
     image: bytes
     line: bytes | None
@@ -43,12 +43,15 @@ class Stored(NamedTuple):
 
 
 def store(cut: Crop, shrinking: Shrinking | None) -> Stored:
-    """Encode a picture, and its line drawing and maps alike.
+    """Encode a picture with its line drawing and maps, all at the same size.
+
+    Files are kept unchanged where possible; those that OpenCV decodes differently are encoded anew.
+    Line drawings and maps are encoded without loss.
 
     Args:
         cut: The picture.
-        shrinking: What is too large is shrunk and becomes WebP, and so do files that are not
-            compact. None keeps files as they are; boxes are stored without loss. Maps always are.
+        shrinking: Pictures that are too large, and files that are not compact, become WebP. None
+            keeps the size and all files; pictures without a file, from boxes, become PNG.
     """
     size = stored_size(cut, shrinking)
     is_whole = size == cut.color.shape[:2]
@@ -72,7 +75,7 @@ def store(cut: Crop, shrinking: Shrinking | None) -> Stored:
 
 
 def stored_size(cut: Crop, shrinking: Shrinking | None) -> Size:
-    """Give height and width that a picture is stored with."""
+    """Return height and width with which a picture is stored."""
     size = cut.color.shape[0], cut.color.shape[1]
     if shrinking is None or min(size) <= shrinking.short_side:
         return size
@@ -80,7 +83,7 @@ def stored_size(cut: Crop, shrinking: Shrinking | None) -> Size:
 
 
 def estimate(cut: Crop, shrinking: Shrinking | None) -> int:
-    """Guess the bytes that a picture will take, without encoding it."""
+    """Estimate the bytes of a stored picture without encoding it."""
     size = stored_size(cut, shrinking)
     maps = int(size[0] * size[1] * (0.1 * (cut.segmentation is not None) + (cut.depth is not None)))
     if cut.data is not None and size == cut.color.shape[:2]:
@@ -90,7 +93,7 @@ def estimate(cut: Crop, shrinking: Shrinking | None) -> int:
 
 
 def _reads_right(data: bytes, image: Frame | Line) -> bool:
-    """Tell whether OpenCV reads a file as our decoder does: no alpha, no odd kinds of pixels."""
+    """Return whether OpenCV decodes a file to `image`, within 2 levels; it drops alpha, for one."""
     try:
         read = decode(data) if image.ndim == 3 else decode_gray(data)
     except (ValueError, cv2.error):
@@ -101,7 +104,7 @@ def _reads_right(data: bytes, image: Frame | Line) -> bool:
 
 
 def _encode(image: Frame | Line, quality: int | None) -> bytes:
-    """Encode as WebP of a quality, or as PNG."""
+    """Encode as WebP, or as PNG if `quality` is None or a side is above WebP's maximum."""
     if quality is None or max(image.shape) > WEBP_SIDE_PX:
         return encode_png(image)
     pixels = np.ascontiguousarray(image[..., ::-1]) if image.ndim == 3 else image

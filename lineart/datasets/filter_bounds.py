@@ -1,6 +1,6 @@
-"""What a picture must measure to be learned from: the bounds of each task, and flags for them.
+"""Quality bounds of training pictures for each task, and flags that replace them.
 
-It imports nothing large, because `jobs.prepare_data` imports it to read its flags.
+It imports no large package, because `jobs.prepare_data` imports it to parse its flags.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -9,31 +9,32 @@ from typing import Final
 
 @dataclass(frozen=True, kw_only=True)
 class Filter:
-    """Bounds of what is kept; shares are 0..1 of a picture's pixels, luminance is 0..255.
+    """Bounds of accepted pictures; fractions are 0..1 of all pixels, luminance is 0..255.
 
     Source:
-        Paper 001, section 4.1, names what is dropped: monochrome, high key, low key, a short side
-        below 512, one tone or colour all over. The numbers are ours, from looking.
+        Paper 001, section 4.1, lists what is dropped: monochrome, high key, low key, a short side
+        below 512, one tone or colour all over. The other numbers are ours, chosen by viewing
+        pictures.
     """
 
     min_short_side: int = 512
-    """Short side in pixels."""
+    """Minimum short side in pixels."""
     min_colored: float = 0.005
-    """Share of coloured pixels; below it a picture is monochrome."""
+    """Fraction of coloured pixels; below it, a picture is monochrome."""
     max_bright: float = 0.97
-    """Share of bright pixels (luminance above 215); above it a picture is high key."""
+    """Fraction of bright pixels (luminance above 215); above it, a picture is high key."""
     max_deepest: float = 180.0
-    """Luminance of the darkest 2 %; above it a picture is high key."""
+    """2nd percentile of the luminance; above it, a picture is high key."""
     max_dark: float = 0.8
-    """Share of dark pixels (luminance below 40); above it a picture is low key."""
+    """Fraction of dark pixels (luminance below 40); above it, a picture is low key."""
     min_highest: float = 80.0
-    """Luminance of the brightest 2 %; below it a picture is low key."""
+    """98th percentile of the luminance; below it, a picture is low key."""
     max_tone: float = 0.85
-    """Share of one tone, 32 levels wide, white paper left out; above it the tone leans."""
+    """Maximum fraction of pixels within 32 luminance levels, except paper; else a leaning tone."""
     max_hue: float = 0.95
-    """Share of one colour, 30 degrees of hue wide; above it the colour leans."""
+    """Maximum fraction of coloured pixels within 30 degrees of hue; else a leaning colour."""
     min_range: int = 0
-    """Levels between a picture's darkest and brightest value; below it a picture is blank."""
+    """Difference of the largest and smallest channel value; below it, a picture is blank."""
 
 
 OPEN = Filter(
@@ -47,38 +48,38 @@ OPEN = Filter(
     max_hue=1.0,
     min_range=8,
 )
-"""Everything that is large enough and not blank: night photographs, sepia, ink on white paper."""
+"""Accepts all large, non-blank pictures: night photographs, sepia, ink on white paper."""
 
 BOUNDS: Final = {"colorization": Filter(), "drawing": OPEN, "stylization": OPEN}
-"""What is kept for each task, of photographs and of pictures of a style alike."""
+"""Task -> bounds, for both photographs and pictures of a style."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FilterBounds:
-    """What replaces a bound of the task, where it is not None; see `Filter`."""
+    """Replacements of the task's bounds; None keeps the bound. See `Filter`."""
 
     min_short_side: int | None = None
-    """Short side in pixels; 512 for colorization, otherwise 256."""
+    """Minimum short side in pixels; default: 512 for colorization, otherwise 256."""
     min_colored: float | None = None
-    """Share of coloured pixels; below it a picture is monochrome. This and the others but the last
-    bound only what colorization learns from, unless they are given."""
+    """Fraction of coloured pixels; below it, a picture is monochrome. By default, this bound and
+    those below, except the last, apply only to colorization."""
     max_bright: float | None = None
-    """Share of bright pixels; above it a picture is high key."""
+    """Fraction of bright pixels; above it, a picture is high key."""
     max_deepest: float | None = None
-    """Luminance of the darkest 2 %; above it a picture is high key."""
+    """2nd percentile of the luminance, 0 to 255; above it, a picture is high key."""
     max_dark: float | None = None
-    """Share of dark pixels; above it a picture is low key."""
+    """Fraction of dark pixels; above it, a picture is low key."""
     min_highest: float | None = None
-    """Luminance of the brightest 2 %; below it a picture is low key."""
+    """98th percentile of the luminance, 0 to 255; below it, a picture is low key."""
     max_tone: float | None = None
-    """Share of one tone, white paper left out; above it the tone leans."""
+    """Maximum fraction of pixels within 32 luminance levels, except paper; else a leaning tone."""
     max_hue: float | None = None
-    """Share of one colour; above it the colour leans."""
+    """Maximum fraction of coloured pixels within 30 degrees of hue; else a leaning colour."""
     min_range: int | None = None
-    """Levels between darkest and brightest value; below it a picture is blank. 8 for what is not
-    colorization."""
+    """Difference of the largest and smallest channel value; below it, a picture is blank.
+    Default: 0 for colorization, otherwise 8."""
 
     def of(self, task: str) -> Filter:
-        """Give the bounds of a task, where nothing replaces them."""
+        """Return the bounds of a task with these replacements."""
         given = {name: bound for name, bound in asdict(self).items() if bound is not None}
         return replace(BOUNDS[task], **given)

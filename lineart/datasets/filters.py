@@ -1,4 +1,4 @@
-"""Which pictures are worth learning from, which are there twice, and who stands on which side."""
+"""Filter by quality bounds, search for near-duplicates, and split into train and validation."""
 
 import hashlib
 import io
@@ -20,7 +20,7 @@ HASH_BITS = 64
 
 
 class Refusal(NamedTuple):
-    """Why a picture is not taken: a row of `refused.parquet`."""
+    """Refusal of a picture, with the reason: a row of `refused.parquet`."""
 
     name: str
     reason: str
@@ -38,7 +38,7 @@ REFUSAL_SCHEMA = pa.schema(
 
 
 def refusals_to_parquet(refusals: Sequence[Refusal]) -> bytes:
-    """Write refusals as one Parquet file, in natural order of their names."""
+    """Encode refusals as a Parquet file, in natural order of their names."""
     rows = [item._asdict() for item in natsorted(refusals, key=lambda item: item.name)]
     sink = io.BytesIO()
     parquet.write_table(pa.Table.from_pylist(rows, schema=REFUSAL_SCHEMA), sink)
@@ -46,7 +46,7 @@ def refusals_to_parquet(refusals: Sequence[Refusal]) -> bytes:
 
 
 def refusal(name: str, measured: Measured, bounds: Filter) -> Refusal | None:
-    """Judge a picture; None: it is taken."""
+    """Return the refusal of a picture that violates a bound, or None if it is accepted."""
     m, b = measured, bounds
     below = (
         ("small", m.short_side_px, b.min_short_side, "pixels on the short side"),
@@ -72,9 +72,10 @@ def refusal(name: str, measured: Measured, bounds: Filter) -> Refusal | None:
 
 
 def blank(name: str, color: Frame, bounds: Filter) -> Refusal | None:
-    """Judge whether there is anything on a picture; None: it is taken.
+    """Return the refusal of a blank picture, or None if it is accepted.
 
-    A few thin lines are something, though 98 % of the pixels are of one value.
+    Compares the extreme values, not percentiles, so that a picture of a few thin lines is accepted
+    although 98 % of its pixels have the same value.
     """
     found, least = int(np.ptp(color)), bounds.min_range
     if found >= least:
@@ -84,20 +85,23 @@ def blank(name: str, color: Frame, bounds: Filter) -> Refusal | None:
 
 
 class Twin(NamedTuple):
-    """A picture that is nearly one that came before it."""
+    """Picture that is a near-duplicate of an earlier one, both by index."""
 
     copy: int
     original: int
     distance: int
-    """Bits in which their hashes differ."""
+    """Number of differing bits of their hashes."""
 
 
 def find_twins(hashes: Sequence[int], max_distance: int) -> Iterator[Twin]:
-    """Find pictures whose 64-bit hashes differ in few bits from that of an earlier, kept one.
+    """Yield pictures whose 64-bit hashes differ in few bits from that of an earlier, kept one.
 
-    Hashes that differ in d bits agree in at least one of d + 1 bands, so that only pictures that
-    share a band are compared. Each is held against kept ones alone: the first of a family stays.
-    A negative distance finds nothing.
+    Hashes that differ in d bits agree in at least one of d + 1 bands, so only pictures that share a
+    band are compared. Pictures are compared only with kept ones, so the first of each family stays.
+
+    Args:
+        hashes: Perceptual hashes of the pictures, in order.
+        max_distance: Maximum number of differing bits; a negative one finds nothing.
     """
     if max_distance < 0:
         return
@@ -117,7 +121,7 @@ def find_twins(hashes: Sequence[int], max_distance: int) -> Iterator[Twin]:
 
 
 def _bands(count: int) -> Iterator[tuple[int, int]]:
-    """Divide 64 bits into bands as equal as can be: shift and mask of each."""
+    """Yield shift and mask of `count` bands of about equal width that divide 64 bits."""
     edges = [round(HASH_BITS * i / count) for i in range(count + 1)]
     for low, high in pairwise(edges):
         yield low, (1 << high - low) - 1
@@ -126,7 +130,7 @@ def _bands(count: int) -> Iterator[tuple[int, int]]:
 def _neighbors(
     value: int, bands: list[tuple[int, int]], kept: list[dict[int, list[int]]]
 ) -> Iterator[int]:
-    """Give the kept pictures that share a band, some more than once."""
+    """Yield the kept pictures that share a band with `value`, some more than once."""
     for (shift, mask), table in zip(bands, kept, strict=True):
         yield from table.get(value >> shift & mask, ())
 
@@ -134,31 +138,31 @@ def _neighbors(
 def _nearest(
     value: int, candidates: Iterable[int], hashes: Sequence[int], max_distance: int
 ) -> int | None:
-    """Give the nearest candidate within the distance; of equally near ones the first."""
+    """Return the nearest candidate within the distance, the first of equally near ones."""
     found = ((hamming(value, hashes[index]), index) for index in candidates)
     near = min((pair for pair in found if pair[0] <= max_distance), default=None)
     return None if near is None else near[1]
 
 
 def is_validation(group: str, share: float) -> bool:
-    """Put a group on a side by its name alone: about `share` of all groups are for validation."""
+    """Return whether a group is for validation, by a hash of its name: about `share` of all are."""
     digest = hashlib.sha256(group.encode()).digest()
     return int.from_bytes(digest[:8], "big") < share * 2**64
 
 
 def divide(sizes: Sequence[int], limit: int) -> list[list[int]]:
-    """Divide the numbers of a list into runs of about equal size, which is about `limit` at most.
+    """Divide a list into consecutive runs of about equal size and return the indices of each.
 
     Args:
         sizes: Size of each item.
-        limit: Size that a run should not exceed; by less than one item it may.
+        limit: Maximum size of a run, which may be exceeded by less than one item.
     """
     total = sum(sizes)
     count = max(1, -(-total // limit))
     runs: list[list[int]] = [[] for _ in range(count)]
     before = 0
     for index, size in enumerate(sizes):
-        # Items of no size at the end belong to the last run.
+        # Trailing items of size 0 belong to the last run.
         runs[min(before * count // max(1, total), count - 1)].append(index)
         before += size
     return [run for run in runs if run]

@@ -1,4 +1,4 @@
-"""What a folder of pictures offers: pages, each with a picture, or several in boxes."""
+"""Items of a folder: picture files and rows of Parquet files, with their listing and decoding."""
 
 import csv
 import hashlib
@@ -27,81 +27,84 @@ from lineart.image import Depth, Frame, Labels, Line
 from lineart.storage import Storage
 
 Box = tuple[int, int, int, int]
-"""Left, top, right, bottom in pixels; right and bottom are outside."""
+"""Left, top, right, bottom in pixels; right and bottom are exclusive."""
 
 
 class Item(NamedTuple):
-    """One file, or one row of a Parquet file."""
+    """Picture file, or row of a Parquet file; holds one picture, or several in boxes."""
 
     name: str
     files: Files
     row: int | None
-    """Number in a Parquet file; None for a file that is a picture."""
+    """Row in the Parquet file; None for a picture file."""
     boxes: tuple[Box, ...] | None
+    """Boxes of the pictures; None: the whole item is one picture."""
     licence: str | None
     author: str | None
     other_licences: tuple[tuple[str, str | None], ...] = ()
-    """Of the files that belong to it, by their paths."""
+    """Path and licence of each line drawing or map that belongs to it."""
 
 
 class Crop(NamedTuple):
-    """A picture of a page: the whole page, or what a box holds."""
+    """Picture of an item: the whole item or the content of a box, decoded."""
 
     name: str
     color: Frame
     line: Line | None
     data: bytes | None
-    """The picture's file, where it is the whole page; its line drawing's beside it."""
+    """Encoded file of `color`; None if `color` is only a part of it, from a box or a half."""
     line_data: bytes | None
+    """Encoded file of `line`; None without a line drawing, and for a box."""
     page_sha256: str
-    """Of the whole page's pixels and size."""
+    """Hash of the pixels and size of the whole file or row."""
     segmentation: Labels | None = None
     depth: Depth | None = None
 
 
 @dataclass(frozen=True)
 class Query:
-    """What of a folder is looked at, and what is known of it besides.
+    """Selection of a folder's items, with their boxes, licences and authors.
 
     Raises:
         ValueError: a pattern is no regular expression.
     """
 
     include: tuple[str, ...] = ()
-    """Regular expressions; one of them is found in the path. None: everything."""
+    """Regular expressions; a path must match one of them. Empty: all paths."""
     exclude: tuple[str, ...] = ()
+    """Regular expressions; a path must match none of them."""
     boxes: Mapping[str, tuple[Box, ...]] | None = None
-    """Path below the images, or the file's name alone -> boxes."""
+    """Path below the images, or file name -> boxes."""
     provenance: Mapping[str, tuple[str | None, str | None]] | None = None
     """Path -> licence and author."""
     find: Finder = find_colored
-    """Knows the layout."""
+    """Function that finds pictures in the folder's layout."""
 
     def __post_init__(self) -> None:
         for pattern in (*self.include, *self.exclude):
             check_pattern(pattern)
 
     def takes(self, path: str) -> bool:
-        """Tell whether a path is looked at."""
+        """Return whether a path is selected."""
         included = not self.include or any(re.search(p, path) for p in self.include)
         return included and not any(re.search(p, path) for p in self.exclude)
 
     def boxes_of(self, path: str) -> tuple[Box, ...] | None:
-        """Give the boxes of a page; None: all of it is one picture."""
+        """Return the boxes of an item, or None if all of it is one picture."""
         boxes = self.boxes or {}
         return boxes.get(path, boxes.get(posixpath.basename(path)))
 
     def origin(self, path: str) -> tuple[str | None, str | None]:
-        """Give licence and author of a file, as far as they are known."""
+        """Return licence and author of a file; None if unknown."""
         return (self.provenance or {}).get(path, (None, None))
 
 
 def list_pages(images: Storage, offer: Query) -> list[Item]:
-    """List the pages of a folder, in natural order of their names.
+    """Return the selected items of a folder, in natural order of their names.
 
     Raises:
-        FileNotFoundError: no such folder.
-        ValueError: there is nothing, two pages have one name, or a Parquet file has no pictures.
+        FileNotFoundError: the folder does not exist.
+        ValueError: there are no items, two have the same name, or a Parquet file has no pictures.
     """
     images.check()
     pages: list[Item] = []
@@ -118,11 +121,12 @@ def list_pages(images: Storage, offer: Query) -> list[Item]:
 
 
 def read_page(images: Storage, page: Item) -> list[Crop]:
-    """Decode the pictures of a page.
+    """Decode the pictures of an item.
 
     Raises:
-        OSError: the file cannot be read.
-        ValueError: it is no picture, or its line drawing is none or of another size.
+        OSError: a file cannot be read.
+        ValueError: a file cannot be decoded, the line drawing has another size, or a map another
+            aspect ratio.
     """
     files = page.files
     data = images.read(files.path) if page.row is None else _cell(images, files.path, page.row)
@@ -142,10 +146,10 @@ def read_page(images: Storage, page: Item) -> list[Crop]:
 
 
 def read_boxes(text: bytes) -> dict[str, tuple[Box, ...]]:
-    """Read `{file name: [[x0, y0, x1, y1], ...]}`.
+    """Parse JSON of the form `{file name: [[x0, y0, x1, y1], ...]}`.
 
     Raises:
-        ValueError: it is something else.
+        ValueError: the text has another form.
     """
     try:
         boxes = json.loads(text)
@@ -157,7 +161,7 @@ def read_boxes(text: bytes) -> dict[str, tuple[Box, ...]]:
 
 
 def read_provenance(text: bytes) -> dict[str, tuple[str | None, str | None]]:
-    """Read a table with the columns file, licence, author.
+    """Parse a CSV table with the columns file, licence and author.
 
     Raises:
         ValueError: a column is missing.
@@ -170,13 +174,13 @@ def read_provenance(text: bytes) -> dict[str, tuple[str | None, str | None]]:
 
 
 def source(path: str) -> str:
-    """Name where a picture comes from: its folders, without a last `color`."""
+    """Return the source of a picture: its folders, without a final `color`."""
     folders = PurePosixPath(path).parts[:-1]
     return "/".join(folders[:-1] if folders[-1:] == ("color",) else folders)
 
 
 def sha256(image: Frame | Line) -> str:
-    """Hash a picture's size and pixels."""
+    """Return the SHA-256 hash of a picture's size and pixels, in hexadecimal."""
     height, width = image.shape[:2]
     pixels = hashlib.sha256(f"{height}x{width}:".encode())
     pixels.update(np.ascontiguousarray(image).data)
@@ -184,7 +188,7 @@ def sha256(image: Frame | Line) -> str:
 
 
 def check_pattern(pattern: str) -> None:
-    """Make sure that a text is a regular expression.
+    """Raise if a pattern is no regular expression.
 
     Raises:
         ValueError: it is none.
@@ -202,7 +206,7 @@ def _file_page(files: Files, offer: Query) -> Item:
 
 
 def _rows(images: Storage, files: Files, offer: Query) -> Iterator[Item]:
-    """List the rows of a Parquet file by its light columns."""
+    """Yield the rows of a Parquet file, from its columns without picture data."""
     path = files.path
     try:
         with closing(images.open_file(path)) as stream:
@@ -223,7 +227,7 @@ def _rows(images: Storage, files: Files, offer: Query) -> Iterator[Item]:
 
 
 def _cell(images: Storage, path: str, row: int) -> bytes:
-    """Read one picture of a Parquet file."""
+    """Read the encoded picture of a row of a Parquet file."""
     starts = _row_groups(images, path)
     group = next(i for i in reversed(range(len(starts))) if starts[i] <= row)
     data = _row_group(images, path, group)[row - starts[group]].as_py()
@@ -234,7 +238,7 @@ def _cell(images: Storage, path: str, row: int) -> bytes:
 
 @lru_cache(maxsize=4)
 def _row_groups(images: Storage, path: str) -> tuple[int, ...]:
-    """Give the first row of each row group."""
+    """Return the first row of each row group."""
     with closing(images.open_file(path)) as stream:
         meta = parquet.ParquetFile(stream).metadata
     counts = [meta.row_group(i).num_rows for i in range(meta.num_row_groups)]
@@ -262,7 +266,7 @@ def _line(files: Files, data: bytes, color: Frame) -> Line:
 
 
 def _map(images: Storage, path: str | None, kind: Kind, color: Frame) -> Any:
-    """Read a map of a picture, at the size of the picture."""
+    """Read a map and resize it to the size of its picture."""
     try:
         return None if path is None else fit(kind, images.read(path), color.shape[:2])
     except ValueError as error:
@@ -270,7 +274,7 @@ def _map(images: Storage, path: str | None, kind: Kind, color: Frame) -> Any:
 
 
 def _half(color: Frame, half: Half) -> UInt8[np.ndarray, "Side Side 3"]:
-    """Cut one of two squares that lie side by side."""
+    """Return one of two squares side by side; raise ValueError for another aspect ratio."""
     height, width = color.shape[:2]
     if width != 2 * height:
         raise ValueError(f"{width}x{height} pixels are not two squares side by side")
@@ -278,7 +282,7 @@ def _half(color: Frame, half: Half) -> UInt8[np.ndarray, "Side Side 3"]:
 
 
 def _in_boxes(page: Crop, boxes: Iterable[Box]) -> Iterator[Crop]:
-    """Cut boxes, as far as they lie in the page."""
+    """Yield the contents of boxes, clipped to the item; empty for a box outside."""
     for k, box in enumerate(boxes):
         x0, y0, x1, y1 = (max(0, edge) for edge in box)
         images = page.color, page.line, page.segmentation, page.depth

@@ -1,4 +1,4 @@
-"""Where pictures, and what belongs to them, lie in the data sets that people have on disk."""
+"""Layouts of datasets on disk: functions that find pictures and the files that belong to them."""
 
 import posixpath
 import re
@@ -12,7 +12,7 @@ PICTURES = {".png", ".tif", ".tiff", ".tga", ".bmp", ".webp", ".jpg", ".jpeg"}
 SEGMENTATION, DEPTH = "segmentation", "depth"
 
 TRAIN_IDS = "_labelTrainIds"
-"""How COCO-Stuff's maps end whose classes are numbered for training."""
+"""Suffix of the stems of COCO-Stuff's maps whose classes are numbered for training."""
 
 Half = Literal["left", "right"]
 
@@ -22,39 +22,39 @@ LayoutName = Literal[
 
 
 class Files(NamedTuple):
-    """A picture's file, and those that belong to it."""
+    """Path of a picture, and of the files that belong to it."""
 
     path: str
     line: str | None = None
-    """Its line drawing."""
+    """Path of the line drawing."""
     segmentation: str | None = None
     depth: str | None = None
     depth_kind: str = "nearness"
-    """What the numbers of the depth file mean: a name in `maps.DEPTHS`."""
+    """Encoding of the depth file: a key of `maps.DEPTHS`."""
     group: str | None = None
-    """What it shows: pictures of one group stand on one side of the split."""
+    """Subject, drive or the like; pictures of one are all for training or all for validation."""
     half: Half | None = None
-    """Which half of the file the picture is; None: all of it."""
+    """Half of the file that is the picture; None: the whole file."""
 
 
 Finder = Callable[[Sequence[str]], Iterator[Files]]
-"""Gives the pictures among all paths below a root."""
+"""Yields the pictures among all paths below a root."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How a data set lies on disk."""
+    """Layout of a dataset: how its pictures are found."""
 
     source: Finder
-    """Its photographs."""
+    """Finds the photographs."""
     target: Finder | None
-    """Its drawings, or other pictures of a style; None: it has none."""
+    """Finds the drawings or other pictures of a style; None: the dataset has none."""
 
 
 def find_colored(paths: Sequence[str]) -> Iterator[Files]:
-    """Find everything; `color/x.jpg` belongs with its line drawing `line/x.png`.
+    """Yield all pictures outside of `line/`; the line drawing of `color/x.jpg` is `line/x.png`.
 
-    Line drawings are never pictures themselves. Parquet files hold a picture in each row.
+    The two files may differ in their extensions. Parquet files hold a picture in each row.
     """
     lines = {_stem(path): path for path in paths if is_picture(path) and "/line/" in f"/{path}"}
     for path in paths:
@@ -66,11 +66,11 @@ def find_colored(paths: Sequence[str]) -> Iterator[Files]:
 
 
 def find_photographs(paths: Sequence[str]) -> Iterator[Files]:
-    """Find everything outside of `line/`, `segmentation/` and `depth/`.
+    """Yield all pictures outside of `line/`, `segmentation/` and `depth/`, with their maps.
 
-    A map has the path of its photograph with one folder called `segmentation` or `depth` instead,
-    whatever the endings: `set/images/a/x.jpg`, `set/segmentation/a/x.png`, `set/depth/a/x.png`. The
-    layout is ours.
+    The path of a map is that of its photograph with one folder replaced by `segmentation` or
+    `depth`, and any extension: `set/images/a/x.jpg`, `set/segmentation/a/x.png`,
+    `set/depth/a/x.png`. The layout is our own.
     """
     by_stem = {_stem(path): path for path in paths if is_picture(path)}
     for path in paths:
@@ -83,7 +83,7 @@ def find_photographs(paths: Sequence[str]) -> Iterator[Files]:
 
 
 def find_all(paths: Sequence[str]) -> Iterator[Files]:
-    """Find everything outside of `segmentation/` and `depth/`. The layout is ours."""
+    """Yield all pictures outside of `segmentation/` and `depth/`; the layout is our own."""
     return (
         Files(path)
         for path in paths
@@ -92,14 +92,14 @@ def find_all(paths: Sequence[str]) -> Iterator[Files]:
 
 
 def find_coco_stuff(paths: Sequence[str]) -> Iterator[Files]:
-    """Find the photographs of COCO-Stuff, and their pixel maps by their stems.
+    """Yield the photographs of COCO-Stuff, with the pixel maps of the same stem.
 
-    Photographs are JPEG, maps are PNG, and numbers of photographs are unique in COCO, so that
-    folders do not matter: `images/train2017/000000000009.jpg` belongs with
-    `stuffthingmaps/train2017/000000000009.png`, whose classes are 0 to 181 and 255 for unlabelled
-    pixels. That is the 164k set as published. `000000000009_labelTrainIds.png`, with 171 classes
-    without gaps, is what users of segmentation tools have converted it to, the 10k set as well;
-    where there are such, the others are left alone: numbers of two kinds must not meet in one set.
+    Photographs are JPEG, maps are PNG, and the numbers of photographs are unique in COCO, so the
+    folders do not matter. In the 164k set as published, `images/train2017/000000000009.jpg` has the
+    map `stuffthingmaps/train2017/000000000009.png`, with classes 0 to 181, and 255 for unlabelled
+    pixels. Segmentation tools convert it, and the 10k set, to `000000000009_labelTrainIds.png`,
+    with 171 classes without gaps. If there are such maps, all others are ignored, because the two
+    numberings must not be mixed in one dataset.
     """
     maps = {_stem(posixpath.basename(path)): path for path in paths if path.endswith(".png")}
     ending = TRAIN_IDS if any(stem.endswith(TRAIN_IDS) for stem in maps) else ""
@@ -113,19 +113,19 @@ RAW = re.compile(r"(?:^|/)(?P<drive>[^/]+_sync)/image_02/data/(?P<frame>\d+)\.(?
 RAW_DEPTH = re.compile(
     r"(?:^|/)(?P<drive>[^/]+_sync)/proj_depth/groundtruth/image_02/(?P<frame>\d+)\.png$"
 )
-"""Paths in KITTI's raw recordings, and in its annotated depth."""
+"""Patterns of paths in KITTI's raw recordings (`RAW`) and in its annotated depth."""
 
 
 def find_kitti(paths: Sequence[str]) -> Iterator[Files]:
-    """Find the photographs of KITTI's left colour camera.
+    """Yield the photographs of KITTI's left colour camera, with their depth or labels.
 
     - Raw recordings: `2011_09_26/2011_09_26_drive_0001_sync/image_02/data/0000000005.png`, with
       the annotated depth `train/2011_09_26_drive_0001_sync/proj_depth/groundtruth/image_02/...`
-      (16 bits, 1/256 m a step, 0 = unknown). A drive is one group: its frames are alike.
+      (16 bits, 1/256 m per level, 0 = unknown). A drive is one group: its frames are similar.
     - Object and semantics benchmarks: `training/image_2/000000_10.png`, with the labels
-      `training/semantic/000000_10.png` (numbers of Cityscapes).
+      `training/semantic/000000_10.png` (class numbers of Cityscapes).
 
-    Both are as published.
+    Both layouts are as published.
     """
     depths = {match.group("drive", "frame"): path for path, match in _matches(RAW_DEPTH, paths)}
     for path, match in _matches(RAW, paths):
@@ -140,21 +140,20 @@ def find_kitti(paths: Sequence[str]) -> Iterator[Files]:
 
 
 def find_fivek(paths: Sequence[str]) -> Iterator[Files]:
-    """Find photographs of MIT-Adobe FiveK, developed to TIFF (8 or 16 bits) or JPEG.
+    """Yield the photographs of MIT-Adobe FiveK, developed to TIFF (8 or 16 bits) or JPEG.
 
-    Versions of one photograph, by the experts A to E for instance, have one name (`a0001-...`) in
-    different folders and are one group. What the folders are called does not matter; the archive
-    itself holds DNG files, which must be developed first. Versions that look the same are
-    duplicates like any other.
+    Versions of one photograph, for example by the experts A to E, have the same name (`a0001-...`)
+    in different folders of any name and form one group. The archive itself holds DNG files, which
+    must be developed first. Versions that look the same are treated as duplicates.
     """
     return (Files(p, group=_stem(posixpath.basename(p))) for p in paths if is_picture(p))
 
 
 def find_contour_photographs(paths: Sequence[str]) -> Iterator[Files]:
-    """Find the photographs of Contour Drawings (Photo-Sketching): `image/ID.jpg`.
+    """Yield the photographs of Contour Drawings (Photo-Sketching): `image/ID.jpg`.
 
-    The folders are as published. A photograph has the group of its drawings: both stand on the
-    same side of the split.
+    The folders are as published. A photograph and its drawings have the same group, so both are
+    for training or both for validation.
     """
     for path in paths:
         if "image" in _folders(path) and is_picture(path):
@@ -162,11 +161,11 @@ def find_contour_photographs(paths: Sequence[str]) -> Iterator[Files]:
 
 
 def find_contour_drawings(paths: Sequence[str]) -> Iterator[Files]:
-    """Find the drawings of Contour Drawings: `sketch-rendered/width-3/ID_01.png`, five for each ID.
+    """Yield the drawings of Contour Drawings: `sketch-rendered/width-3/ID_01.png`, five per ID.
 
-    Of the widths that there are, 1, 3 and 5 pixels, 3 is taken, which the authors' training uses as
-    far as we know. The folders are as published; how the number is written we are not sure, so that
-    any digits after the last underscore count as one.
+    Of the line widths 1, 3 and 5 pixels, only 3 is used, as in the authors' training as far as we
+    know. The folders are as published; the format of the drawing's number is unconfirmed, so any
+    digits after the last underscore are accepted.
     """
     for path in paths:
         folder, name = posixpath.split(path)
@@ -175,16 +174,16 @@ def find_contour_drawings(paths: Sequence[str]) -> Iterator[Files]:
 
 
 def find_left_halves(paths: Sequence[str]) -> Iterator[Files]:
-    """Find the colours of the anime sketch pair: the left of two squares side by side.
+    """Yield the coloured pictures of the anime sketch pair: left halves of the files.
 
-    `train/1.png` has 1024x512 pixels, the colours on the left and the sketch on the right, as
-    published on Kaggle.
+    Each file, such as `train/1.png`, has 1024x512 pixels: the colours on the left, the sketch on
+    the right, as published on Kaggle.
     """
     return (Files(path, half="left") for path in paths if is_picture(path))
 
 
 def find_right_halves(paths: Sequence[str]) -> Iterator[Files]:
-    """Find the sketches of the anime sketch pair: the right of two squares side by side."""
+    """Yield the sketches of the anime sketch pair: right halves of the files."""
     return (Files(path, half="right") for path in paths if is_picture(path))
 
 
@@ -199,12 +198,12 @@ LAYOUTS: Final[dict[LayoutName, Layout]] = {
 
 
 def is_picture(path: str) -> bool:
-    """Tell by its ending whether a file is a picture."""
+    """Return whether the extension of a path is that of a picture."""
     return PurePosixPath(path).suffix.lower() in PICTURES
 
 
 def _offers(path: str) -> bool:
-    """Tell whether a file is a picture or holds some."""
+    """Return whether a file is a picture, or a Parquet file of pictures."""
     return is_picture(path) or path.endswith(".parquet")
 
 
@@ -217,14 +216,14 @@ def _folders(path: str) -> set[str]:
 
 
 def _instead(path: str, folder: str) -> Iterator[str]:
-    """Give a path without its ending, each of its folders in turn called otherwise; last first."""
+    """Yield a path without extension with each folder in turn replaced by `folder`, last first."""
     *folders, name = PurePosixPath(path).parts
     for place in reversed(range(len(folders))):
         yield "/".join((*folders[:place], folder, *folders[place + 1 :], _stem(name)))
 
 
 def _matches(pattern: re.Pattern[str], paths: Sequence[str]) -> Iterator[tuple[str, re.Match[str]]]:
-    """Give the paths that a pattern fits, and how."""
+    """Yield the paths that match a pattern, with their matches."""
     for path in paths:
         if match := pattern.search(path):
             yield path, match

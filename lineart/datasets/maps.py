@@ -1,4 +1,4 @@
-"""Maps of a photograph, regions and depth: read, resized, kept in shards without loss."""
+"""Region labels and depth of photographs: reading, resizing, lossless encoding in shards."""
 
 import io
 import struct
@@ -23,26 +23,26 @@ KINDS = {
     4: "grey with alpha",
     6: "colour with alpha",
 }
-"""Colour types in the header of a PNG."""
+"""Names of the colour types in a PNG header."""
 
 KITTI_METRE = 256
-"""Steps of KITTI's depth maps in a metre."""
+"""Levels per metre in KITTI's depth maps."""
 
 TOP = 65534
-"""Steps from the farthest to the nearest in a shard."""
+"""Number of steps from farthest (0) to nearest (1) in the depth of a shard."""
 
 
-# Files -> maps.
+# Reading files.
 
 
 def read_labels(data: bytes) -> Labels:
-    """Read regions: the numbers as they are; of a palette the index, not the colour.
+    """Read region labels: pixel values, for a palette the index and not the colour.
 
     Raises:
-        ValueError: It is no PNG, or not of one number of up to 8 bits in each pixel.
+        ValueError: The data is no intact PNG, or neither 8-bit grey nor a palette.
     """
     bits, kind = _header(data)
-    # Pillow would spread grey of fewer bits over 0..255.
+    # Pillow would scale grey of fewer bits to 0..255.
     if (bits, kind) != (8, GRAY) and kind != PALETTE:
         raise ValueError(
             "labels are PNG with the number of a class in each pixel, grey of 8 bits or a palette; "
@@ -53,24 +53,24 @@ def read_labels(data: bytes) -> Labels:
 
 
 def read_nearness(data: bytes) -> Depth:
-    """Read depth as depth networks and their tools save it: black = farthest, white = nearest.
+    """Read depth as tools of depth networks save it: black = farthest, white = nearest.
 
     Raises:
-        ValueError: It is no grey PNG of 8 or 16 bits.
+        ValueError: The data is no intact grey PNG of 8 or 16 bits.
     """
     levels, top = _read_levels(data)
     return (levels / np.float32(top)).astype(np.float32)
 
 
 def read_metres(data: bytes) -> Depth:
-    """Read a depth map of KITTI: 1/256 m a step, 0 = unknown.
+    """Read a depth map of KITTI: 1/256 m per level, 0 = unknown.
 
-    Depth networks like MiDaS tell inverse depth up to scale and shift, and so do the pseudo-labels
-    that stand beside these maps. Distances therefore become their inverses, and those are brought
-    to 0..1 by the farthest and the nearest of the picture. Where all is equally far, all is 0.
+    Depth networks like MiDaS predict inverse depth up to scale and shift, and so are the
+    pseudo-labels used alongside these maps. Therefore distances are inverted, then scaled linearly
+    so that the farthest known pixel is 0 and the nearest 1. If all are equally far, all are 0.
 
     Raises:
-        ValueError: It is no grey PNG of 16 bits.
+        ValueError: The data is no intact grey PNG of 16 bits.
 
     Source:
         Development kit of KITTI's depth benchmark: `depth = png / 256`, 0 = no measurement.
@@ -88,7 +88,7 @@ def read_metres(data: bytes) -> Depth:
 
 
 def _read_levels(data: bytes) -> tuple[np.ndarray, int]:
-    """Read a grey PNG; give the levels and the highest that there can be."""
+    """Read a grey PNG; return its levels and the maximum level of its bit depth."""
     bits, kind = _header(data)
     if kind != GRAY or bits not in (8, 16):
         raise ValueError(
@@ -99,7 +99,7 @@ def _read_levels(data: bytes) -> tuple[np.ndarray, int]:
 
 
 def _header(data: bytes) -> tuple[int, int]:
-    """Give bits a sample and colour type of a PNG."""
+    """Return the bits per sample and the colour type of a PNG."""
     if not data.startswith(PNG_SIGNATURE) or len(data) < 26:
         raise ValueError(f"maps are PNG files, this one begins with {data[:8]!r}")
     bits, kind = struct.unpack_from("BB", data, 24)
@@ -107,7 +107,7 @@ def _header(data: bytes) -> tuple[int, int]:
 
 
 def _open(data: bytes) -> PngImageFile:
-    """Open a whole PNG."""
+    """Decode a PNG; raise ValueError if it is damaged, incomplete or too large."""
     try:
         image = PngImageFile(io.BytesIO(rewrap_png(data, MAX_PIXELS)))
         image.load()
@@ -116,11 +116,11 @@ def _open(data: bytes) -> PngImageFile:
     return image
 
 
-# To another size.
+# Resizing.
 
 
 def resize_labels(labels: Labels, size: Size) -> UInt8[np.ndarray, "NewH NewW"]:
-    """Resize regions; numbers of classes are never mixed."""
+    """Resize region labels by nearest neighbour, which never mixes class numbers."""
     if labels.shape == size:
         return labels
     resized: UInt8[np.ndarray, "NewH NewW"]
@@ -129,7 +129,7 @@ def resize_labels(labels: Labels, size: Size) -> UInt8[np.ndarray, "NewH NewW"]:
 
 
 def resize_depth(depth: Depth, size: Size) -> Float32[np.ndarray, "NewH NewW"]:
-    """Resize depth, by area when it shrinks: the mean of what is known, if anything is."""
+    """Resize depth: to fewer pixels the area mean of the known ones, else nearest neighbour."""
     if depth.shape == size:
         return depth
     shrinks = size[0] * size[1] < depth.size
@@ -143,7 +143,7 @@ def resize_depth(depth: Depth, size: Size) -> Float32[np.ndarray, "NewH NewW"]:
 
 @dataclass(frozen=True)
 class Kind:
-    """What the numbers of a map mean."""
+    """Functions that read and resize one kind of map."""
 
     read: Callable[[bytes], Any]
     resize: Callable[[Any, Size], Any]
@@ -158,10 +158,11 @@ DEPTHS: Final = {
 
 
 def fit(kind: Kind, data: bytes, size: Size) -> Any:
-    """Read a map, and bring it to the size of its photograph.
+    """Read a map and resize it to the size of its photograph.
 
     Raises:
-        ValueError: It cannot be read, or has another aspect than rounding to whole pixels explains.
+        ValueError: It cannot be read, or its aspect ratio differs by more than rounding the sides
+            to whole pixels explains.
     """
     image = kind.read(data)
     (height, width), (own_height, own_width) = size, image.shape
@@ -173,11 +174,11 @@ def fit(kind: Kind, data: bytes, size: Size) -> Any:
     return kind.resize(image, size)
 
 
-# In shards.
+# Encoding for shards.
 
 
 def encode_depth(depth: Depth) -> bytes:
-    """Encode depth as grey PNG of 16 bits: 0 = unknown, else 1 + 65534 times the depth."""
+    """Encode depth as a grey PNG of 16 bits: 0 = unknown, else 1 + 65534 times the depth."""
     is_known = np.isfinite(depth)
     levels: UInt16[np.ndarray, "H W"]
     levels = np.where(is_known, 1 + np.rint(np.where(is_known, depth, 0) * TOP), 0).astype("u2")
@@ -186,10 +187,10 @@ def encode_depth(depth: Depth) -> bytes:
 
 
 def decode_depth(data: bytes) -> Depth:
-    """Decode depth of a shard.
+    """Decode the result of `encode_depth`.
 
     Raises:
-        ValueError: It is no such picture.
+        ValueError: The data is no grey picture of 16 bits.
     """
     levels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if levels is None or levels.dtype != np.uint16 or levels.ndim != 2:

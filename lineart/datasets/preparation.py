@@ -1,7 +1,7 @@
-"""Pictures -> shards: measure everything, choose, then write a shard a task.
+"""Preparation of a dataset: measure all pictures, choose, write shards.
 
-The driver holds what is light (names, hashes, sizes). Pictures are read twice, where they are
-worked on: once to be measured, once to be written.
+The driver holds only names, hashes and sizes. Pictures are read twice, both times in the tasks that
+process them: once to measure them, once to write them.
 """
 
 import re
@@ -38,39 +38,41 @@ TRAIN, VALIDATION = SIDES = "train", "validation"
 REFUSED = "refused.parquet"
 
 Tell = Callable[[str, int, int], None]
-"""Is told what is being done, how much of it is done, and of how much."""
+"""Progress callback: receives the step, the number done and the total number."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PreparationSettings:
-    """What decides a prepared set, besides the pictures."""
+    """Settings that determine a prepared set, together with the pictures."""
 
     bounds: Filter = field(default_factory=Filter)
+    """Quality bounds that pictures must meet."""
     licence: str | None = None
-    """Regular expression; only pictures whose licence matches are taken."""
+    """Regular expression; only pictures whose licence matches are accepted. None: all."""
     group: str | None = None
-    """Regular expression; what it finds in a name is the group. Otherwise a page is one."""
+    """Regular expression; its match in a picture's name is the group. See `group_of`."""
     validation: float = 0.05
-    """Share of the groups that is for validation."""
+    """Fraction of the groups that is for validation."""
     max_distance: int = 3
-    """Bits of the perceptual hash in which a duplicate may differ; -1: equal pixels alone."""
+    """Maximum differing bits of the perceptual hashes of duplicates; -1: only equal pixels."""
     preparing: Transform = field(default_factory=Transform)
     shard_bytes: int = 128_000_000
+    """Approximate maximum size of a shard."""
 
 
 @dataclass(frozen=True)
 class PreparationSummary:
-    """What became of the pictures."""
+    """Counts of accepted and refused pictures."""
 
     pictures: int
     train: int
     validation: int
     refused: dict[str, int]
-    """By reason."""
+    """Reason -> number of pictures."""
     sources: dict[str, dict[str, int]]
-    """Side -> source -> pictures."""
+    """Side -> source -> number of pictures."""
     bytes: int
-    """Of the pictures in the shards."""
+    """Bytes of pictures, line drawings and maps in the shards."""
     seconds: float
 
 
@@ -83,12 +85,12 @@ def prepare(
     *,
     tell: Tell,
 ) -> PreparationSummary:
-    """Make a prepared set of pages; an older one there is replaced when the new one is whole.
+    """Prepare a set from items; it replaces an existing one only once all shards are written.
 
-    The sides are replaced one right after the other, validation last.
+    The two sides are replaced one after the other, validation last.
 
     Raises:
-        ValueError: no picture is taken; `refused.parquet` is written, the older set stays.
+        ValueError: no picture is accepted; `refused.parquet` is written, an existing set stays.
     """
     started = time.monotonic()
     chosen, refusals = choose(images, pages, settings, executor, tell)
@@ -107,7 +109,7 @@ def prepare(
     return summarize(written, refusals, time.monotonic() - started)
 
 
-# 1. What is worth it.
+# 1. Measuring and choosing.
 
 
 def choose(
@@ -117,7 +119,7 @@ def choose(
     executor: Executor,
     tell: Tell,
 ) -> tuple[list[ChosenPicture], list[Refusal]]:
-    """Measure pages; give what is taken, in natural order of names, and what is not."""
+    """Measure items; return the chosen pictures, in natural order of names, and the refusals."""
     refusals = list(unlicensed(pages, settings.licence))
     refused = {refusal.name for refusal in refusals}
     tasks = [(number, page) for number, page in enumerate(pages) if page.name not in refused]
@@ -140,7 +142,10 @@ def choose(
 
 
 def unlicensed(pages: Iterable[Item], licence: str | None) -> Iterator[Refusal]:
-    """Refuse pages whose licence, or that of a file beside, does not match or is not known."""
+    """Yield refusals of items whose licence, or that of a line drawing or map, does not match.
+
+    An unknown licence is matched as an empty text.
+    """
     for page in pages:
         for path, own in ((page.name, page.licence), *page.other_licences):
             if licence is not None and not re.search(licence, own or ""):
@@ -150,7 +155,7 @@ def unlicensed(pages: Iterable[Item], licence: str | None) -> Iterator[Refusal]:
 
 
 def duplicates(found: Sequence[MeasuredPicture], max_distance: int) -> dict[str, Refusal]:
-    """Refuse, by name, what comes after its like; equal pixels always."""
+    """Return refusals, by name, of duplicates of earlier pictures; equal pixels always count."""
     first: dict[str, int] = {}
     refused: dict[str, Refusal] = {}
     for number, item in enumerate(found):
@@ -168,12 +173,12 @@ def duplicates(found: Sequence[MeasuredPicture], max_distance: int) -> dict[str,
 
 
 def group_of(pictured: MeasuredPicture, page: Item, pattern: str | None) -> str:
-    """Name the group of a picture: what the pattern finds in its name, or the layout's, or page."""
+    """Return a picture's group: the match in its name, else the layout's, else its item's hash."""
     match = re.search(pattern, pictured.name) if pattern is not None else None
     return match.group(0) if match else page.files.group or pictured.page_sha256
 
 
-# 2. Into shards.
+# 2. Writing.
 
 
 def write(
@@ -185,7 +190,7 @@ def write(
     *,
     tell: Tell,
 ) -> Iterator[WrittenShard]:
-    """Write what is taken, on two sides; what is written does not count before it is finished."""
+    """Write the chosen pictures of both sides; the shards are valid only after `shards.finish`."""
     orders = [order for side in SIDES for order in order_shards(side, chosen, settings)]
     task = partial(write_shard, images=images, output=output, preparing=settings.preparing)
     uses_network = settings.preparing.depth_model is not None
@@ -198,20 +203,20 @@ def write(
 def order_shards(
     side: str, chosen: Sequence[ChosenPicture], settings: PreparationSettings
 ) -> list[ShardOrder]:
-    """Divide one side of what is taken into shards."""
+    """Divide the chosen pictures of one side into shards."""
     wanted = side == VALIDATION
     mine = [item for item in chosen if is_validation(item.group, settings.validation) == wanted]
     runs = divide([item.pictured.bytes for item in mine], settings.shard_bytes)
     return [ShardOrder(side, number, [mine[i] for i in run]) for number, run in enumerate(runs)]
 
 
-# 3. What is told.
+# 3. Summary.
 
 
 def summarize(
     written: Sequence[WrittenShard], refusals: Sequence[Refusal], seconds: float
 ) -> PreparationSummary:
-    """Count what became of the pictures."""
+    """Count accepted and refused pictures."""
     sources: dict[str, Counter[str]] = {side: Counter() for side in SIDES}
     for shard in written:
         sources[shard.side].update(shard.sources)

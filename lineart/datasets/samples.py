@@ -1,4 +1,4 @@
-"""One colour picture -> one training sample, repeatable from (seed, index)."""
+"""Training samples of colorizing pairs, made from colour pictures; repeatable by seed and index."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -23,70 +23,72 @@ from lineart.imaging.extraction import XDOG_SIGMAS, dilate_abs_sub, xdog
 from lineart.imaging.hints import Stroke, sample_strokes
 
 SOURCE_DEPTH = 2
-"""Folders of a picture's path that say where it comes from; deeper ones are parts of it."""
+"""Number of leading folders that identify a picture's source; deeper ones are parts of it."""
 
 SCALES = (0.6, 1.3)
-"""Side of the crop in the picture over side of the sample."""
+"""Range of the ratio of the crop's side in the picture to the sample's side."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A colour picture, with its own drawn lines where they exist."""
+    """Colour picture, with its line drawing and maps if there are any."""
 
     name: str
     color: Frame
     line: Line | None
     segmentation: Labels | None = None
-    """Known regions of a photograph."""
+    """Region labels of a photograph."""
     depth: Depth | None = None
-    """Known depth of a photograph."""
+    """Relative depth of a photograph."""
 
 
 @runtime_checkable
 class Pictures(Protocol):
-    """Pictures to learn from, read one by one; `datasets.shards.Shards` is one such."""
+    """Training pictures, read by index; implemented by `datasets.shards.Shards`."""
 
     @property
     def sources(self) -> Sequence[str]:
-        """Where each picture comes from."""
+        """Source of each picture: its folder, for example."""
         ...
 
     def read(self, index: int) -> Picture:
-        """Give a picture."""
+        """Return the picture with this index."""
         ...
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What a pair learns from: lines and hints in, colours out."""
+    """Training sample: line drawing and hints as inputs, colours as truth."""
 
     line: Line
     hint: UInt8[np.ndarray, "HintH HintW 4"]
-    """At the draft's size."""
+    """Hints at the draft's size: `crop // draft_scale` pixels a side."""
     color: Frame
-    """Without the lines, which frequency separation adds at full size."""
+    """True colours without lines; frequency separation adds the lines at full size."""
     artifacts: Artifacts | None
-    """For the second stage: faults for a draft of these colours, at the draft's size."""
+    """Artifacts to damage the draft with, at the draft's size; only for the second stage."""
     has_true_draft: bool
-    """Whether the second stage gets a damaged truth in place of a draft."""
+    """Whether the second stage damages the shrunk truth, not the draft generator's output."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SampleSettings:
-    """How pictures become samples."""
+    """Settings for making samples of pictures."""
 
     crop: int
+    """Side of a sample in pixels."""
     draft_scale: int
+    """Side of a sample divided by the side of its draft."""
     second_stage: bool
-    """28 to 140 hints, and faults for the draft; otherwise often no hints, or few, or many."""
+    """Whether samples have draft artifacts, and 28 to 140 hints instead of 0 to 140."""
     true_drafts: float = 0.0
-    """Share of samples that get a damaged truth in place of a draft."""
+    """Fraction of samples with `has_true_draft`."""
     balance: float = 0.5
-    """0: every picture is drawn equally often; 1: every source is; between: between."""
+    """0 samples all pictures equally often, 1 all sources; values between interpolate."""
 
 
 class Samples:
-    """An endless, repeatable list of samples: the n-th depends on (seed, n) alone.
+    """Endless sequence of samples; the n-th depends only on the seed and n.
 
     Raises:
         ValueError: There are no pictures.
@@ -101,7 +103,7 @@ class Samples:
         self.cumulative = cumulate(pictures.sources, settings.balance)
 
     def __getitem__(self, index: int) -> Sample:
-        """Make the sample with this number."""
+        """Make the sample with this index."""
         rng = np.random.default_rng((self.seed, index))
         chosen = int(np.searchsorted(self.cumulative, rng.random(), side="right"))
         picture = self.pictures.read(min(chosen, len(self.cumulative) - 1))
@@ -109,11 +111,12 @@ class Samples:
 
 
 def cumulate(paths: Sequence[str], balance: float) -> Float64[np.ndarray, " pictures"]:
-    """Give the running sums, up to 1, of how often each picture is drawn.
+    """Compute the cumulative sampling probabilities of pictures, for `np.searchsorted`.
 
     Args:
-        paths: Where each picture comes from.
-        balance: 0: every picture is drawn equally often; 1: every source is; between: between.
+        paths: Source of each picture; its first `SOURCE_DEPTH` folders are compared.
+        balance: A picture's weight is `n ** -balance`, for n pictures of its source: 0 samples all
+            pictures equally often, 1 all sources.
     """
     sources = ["/".join(path.split("/")[:SOURCE_DEPTH]) for path in paths]
     counts = Counter(sources)
@@ -123,7 +126,7 @@ def cumulate(paths: Sequence[str], balance: float) -> Float64[np.ndarray, " pict
 
 
 def make_sample(picture: Picture, settings: SampleSettings, rng: np.random.Generator) -> Sample:
-    """Crop, flip, recolour, draw the lines, take hints."""
+    """Make a sample of a picture: crop, recolour, extract lines if it has none, sample hints."""
     color, drawn = crop(picture, settings.crop, rng)
     count = draw_hint_count(settings, rng)
     if drawn is None and rng.random() < 0.5:
@@ -131,12 +134,12 @@ def make_sample(picture: Picture, settings: SampleSettings, rng: np.random.Gener
     line = drawn if drawn is not None else extract(color, rng)
     line, color = (fit(image, settings.crop) for image in (line, color))
     if count > 8:
-        # Colours that no line can tell: the network learns to obey the hints.
+        # Colours that the lines do not predict, so that the network learns to follow hints.
         color = disguise(color, line, rng)
     color = jitter(color, rng)
     line = fade(line, rng)
     side = settings.crop // settings.draft_scale
-    # Nearest neighbour: artists' hints are pure colours, never mixtures across a line.
+    # Nearest neighbour, because artists' hints are pure colours, never mixtures across a line.
     small = cv2.resize(color, (side, side), interpolation=cv2.INTER_NEAREST)
     hint = take_hints(small, fit(line, side), count, rng)
     painted = remove_lines(color, line)
@@ -145,10 +148,10 @@ def make_sample(picture: Picture, settings: SampleSettings, rng: np.random.Gener
 
 
 def crop(picture: Picture, side: int, rng: np.random.Generator) -> tuple[Frame, Line | None]:
-    """Cut a square of random place and size, perhaps mirrored; white is added where it ends."""
+    """Crop a random square, perhaps mirrored; pad drawings on paper with white."""
     height, width = picture.color.shape[:2]
     wanted = int(side * rng.uniform(*SCALES))
-    # Drawings on paper go on as paper; others are never padded.
+    # White corners mean a drawing on paper, which continues as white; others are never padded.
     is_drawing = min(picture.color[0, 0].min(), picture.color[-1, -1].min()) > 245
     cut = min(wanted, max(height, width) if is_drawing else min(height, width))
     y = int(rng.integers(0, max(0, height - cut) + 1))
@@ -164,40 +167,40 @@ def crop(picture: Picture, side: int, rng: np.random.Generator) -> tuple[Frame, 
 
 
 def fit(image: UInt8[np.ndarray, "H W *C"], side: int) -> UInt8[np.ndarray, "Side Side *C"]:
-    """Bring a square to its final side."""
+    """Resize a square picture to `side`."""
     return resize(image, (side, side))
 
 
 def extract(color: Frame, rng: np.random.Generator) -> Line:
-    """Draw the lines with one of the two extractors of paper 001, chosen at random."""
+    """Extract a line drawing with one of the two methods of paper 001, chosen at random."""
     if rng.random() < 0.5:
         return xdog(color, sigma=float(rng.choice(XDOG_SIGMAS)))
     soft = dilate_abs_sub(color, int(rng.choice((4, 5)))).astype(np.float32)
-    # Algorithm 1 leaves pale lines; film lines are dark.
+    # Algorithm 1 yields pale lines, but lines in films are dark.
     gain = rng.uniform(1.0, 5.0)
     line: Line = (255 - np.minimum((255 - soft) * gain, 255)).astype(np.uint8)
     return line
 
 
 def fade(line: Line, rng: np.random.Generator) -> Line:
-    """Weaken the lines to 0.7 to 1 of their strength."""
+    """Scale the darkness of the lines by a random factor of 0.7 to 1."""
     strength = rng.uniform(0.7, 1.0)
     return (255 - (255 - line.astype(np.float32)) * strength).astype(np.uint8)
 
 
 def jitter(color: Frame, rng: np.random.Generator) -> Frame:
-    """Change brightness, contrast and hue a little."""
+    """Change brightness and contrast by up to 10 %, and hue by up to 0.03 of a full circle."""
     contrast, brightness = rng.uniform(0.9, 1.1), rng.uniform(0.9, 1.1)
     mean = cv2.mean(cv2.mean(color)[:3])[0]
     levels = ((np.arange(256) - mean) * contrast + mean) * brightness
     changed = cv2.LUT(color, np.clip(levels, 0, 255).astype(np.uint8))
-    # White stays white: paper has no brightness to jitter.
+    # Paper stays white.
     changed = np.where(is_paper_colored(color)[..., None], color, changed)
     return turn_hue(changed, rng.uniform(-0.03, 0.03))
 
 
 def disguise(color: Frame, line: Line, rng: np.random.Generator) -> Frame:
-    """Give things colours that they do not have: other hue, other regions, other background."""
+    """Replace colours at random: turn all hues, recolour regions, repaint the background."""
     if rng.random() < 0.5:
         color = turn_hue(color, rng.uniform(0, 1))
     if rng.random() < 0.4:
@@ -208,11 +211,14 @@ def disguise(color: Frame, line: Line, rng: np.random.Generator) -> Frame:
 
 
 def draw_hint_count(settings: SampleSettings, rng: np.random.Generator) -> int:
-    """Draw how many hints a sample has.
+    """Draw the number of hints of a sample at random.
+
+    The second stage has 28 to 140. The first has 0 or 1 to 5, with probability 0.2 each, 6 to 65
+    (0.4), or 65 to 140 (0.2).
 
     Source:
         Paper 001's follow-up: none or 1 to 5 with probability 0.4, else 5 to 65; second stage 28 to
-        128. Paper 002 tests with 140, so that our ranges end there.
+        128. Paper 002 tests with 140, so our ranges end there.
     """
     if settings.second_stage:
         return int(rng.integers(28, 141))
@@ -221,7 +227,7 @@ def draw_hint_count(settings: SampleSettings, rng: np.random.Generator) -> int:
 
 
 def take_hints(color: Frame, line: Line, count: int, rng: np.random.Generator) -> Hint:
-    """Take hints, mostly off the lines, as points, thin strokes or thick dabs."""
+    """Sample hints, mostly off the lines, as points, thin strokes or thick dabs."""
     allowed = (line > 160) | (rng.random(line.shape) < 0.1)
     length_px, width_px = ((1, 1), (int(rng.integers(2, 13)), 1), (3, int(rng.integers(2, 7))))[
         rng.choice(3, p=(0.4, 0.25, 0.35))

@@ -1,7 +1,7 @@
-"""Prepared pictures in Parquet files: written whole, read at random places.
+"""Shards: prepared pictures in Parquet files, written once and read by index.
 
-A folder of shards holds `*.parquet` and `shards.json`, which names the files that count. It is
-written last and in one piece, so that a reader never sees half of a set, nor two at once.
+A folder of shards holds `*.parquet` and the index `shards.json`, which lists the valid files. The
+index is written last and atomically, so a reader never sees a part of a set or a mixture of two.
 """
 
 import hashlib
@@ -30,24 +30,24 @@ from lineart.storage import Storage
 INDEX = "shards.json"
 
 ROW_GROUP = 8
-"""Pictures that are read together."""
+"""Pictures in a row group, which is read as a whole."""
 
 CACHE_BYTES = 64_000_000
-"""Most bytes of row groups that a process which reads keeps in memory."""
+"""Default maximum bytes of row groups that a reading process caches."""
 OPEN_FILES = 64
-"""Most files that it keeps open."""
+"""Default maximum number of files that a reading process keeps open."""
 
 SCHEMA = pa.schema(
     [
-        pa.field("name", pa.string(), nullable=False),  # path below the images, `#k` for a box
+        pa.field("name", pa.string(), nullable=False),  # path below the images; `#k` is box k
         pa.field("image", pa.binary(), nullable=False),  # encoded picture
         pa.field("line", pa.binary()),  # encoded line drawing of the same size
         pa.field("width", pa.int32(), nullable=False),  # of `image`
         pa.field("height", pa.int32(), nullable=False),
-        pa.field("sha256", pa.string(), nullable=False),  # of the pixels and size before shrinking
+        pa.field("sha256", pa.string(), nullable=False),  # of pixels and size before shrinking
         pa.field("perceptual_hash", pa.string(), nullable=False),  # 16 hexadecimal digits
-        pa.field("group", pa.string(), nullable=False),  # never on both sides of the split
-        pa.field("source", pa.string(), nullable=False),  # folder, without a last `color`
+        pa.field("group", pa.string(), nullable=False),  # each is on one side of the split
+        pa.field("source", pa.string(), nullable=False),  # folder, without a final `color`
         pa.field("licence", pa.string()),
         pa.field("author", pa.string()),
     ]
@@ -55,16 +55,16 @@ SCHEMA = pa.schema(
 """Columns of every shard."""
 
 MAPS = (
-    pa.field("segmentation", pa.binary()),  # PNG, 8-bit numbers of classes, 255 = unknown
-    pa.field("depth", pa.binary()),  # as `maps.encode_depth` makes it
+    pa.field("segmentation", pa.binary()),  # PNG, 8-bit class numbers, 255 = unknown
+    pa.field("depth", pa.binary()),  # result of `maps.encode_depth`
 )
-"""Columns of shards that hold such maps, of the size of `image`."""
+"""Optional columns, of shards with such maps; the maps have the size of `image`."""
 
 MAP_NAMES = tuple(field.name for field in MAPS)
 
 
 class ShardRow(NamedTuple):
-    """One prepared picture; the columns are explained at `SCHEMA` and `MAPS`."""
+    """Prepared picture; `SCHEMA` and `MAPS` describe the columns."""
 
     name: str
     image: bytes
@@ -82,9 +82,10 @@ class ShardRow(NamedTuple):
 
 
 def write_shard(storage: Storage, number: int, rows: Iterable[ShardRow]) -> str:
-    """Write one shard; it counts once `finish` names it. Give its file name.
+    """Write one shard and return its file name; readers see it once `finish` lists it.
 
-    Equal rows make equal bytes, and the name holds a hash of them: nothing else is overwritten.
+    The name contains a hash of the bytes, and equal rows give equal bytes, so no shard with other
+    content is overwritten.
     """
     data = to_bytes(rows)
     path = f"{number:05d}-{hashlib.sha256(data).hexdigest()[:8]}.parquet"
@@ -93,7 +94,7 @@ def write_shard(storage: Storage, number: int, rows: Iterable[ShardRow]) -> str:
 
 
 def to_bytes(rows: Iterable[ShardRow]) -> bytes:
-    """Write rows as one Parquet file; what is encoded already is not compressed again."""
+    """Encode rows as a Parquet file; encoded pictures and maps are not compressed again."""
     rows = list(rows)
     maps = [field for field in MAPS if any(getattr(row, field.name) for row in rows)]
     schema = pa.schema([*SCHEMA, *maps])
@@ -112,9 +113,9 @@ def to_bytes(rows: Iterable[ShardRow]) -> bytes:
 
 
 def finish(storage: Storage, paths: Sequence[str]) -> None:
-    """Make these shards, in this order, the set that readers see; remove all others.
+    """Write the index of these shards, in this order, and delete all other shards.
 
-    Who reads an older set at that moment fails with `FileNotFoundError` and must open it anew.
+    A process that is reading an older set fails with `FileNotFoundError` and must reopen it.
     """
     storage.write(INDEX, json.dumps({"shards": list(paths)}, indent=1).encode())
     for entry in list(storage.entries()):
@@ -124,23 +125,23 @@ def finish(storage: Storage, paths: Sequence[str]) -> None:
 
 
 class Shards:
-    """Prepared pictures, read at random places. Picklable; files are opened where they are used.
+    """Prepared pictures, read by index. Picklable: each process opens the files itself.
 
     Args:
-        storage: The folder `train` or `validation` of a prepared set.
-        cache_bytes: Most bytes of row groups that each process keeps; it always keeps the last.
-        open_files: Most files that each process keeps open, above 0.
+        storage: Folder `train` or `validation` of a prepared set.
+        cache_bytes: Maximum bytes of row groups cached per process; the last is always kept.
+        open_files: Maximum number of files kept open per process, above 0.
 
     Raises:
         FileNotFoundError: there is no prepared set.
-        ValueError: it is empty, or one of its files is not a shard.
+        ValueError: the set is empty, or one of its files is not a shard.
     """
 
     sources: list[str]
-    """Where each picture comes from."""
+    """Source of each picture: its folder, without a final `color`."""
     names: list[str]
     maps: set[str]
-    """Which maps some of the pictures have: "segmentation", "depth"."""
+    """Kinds of maps that some of the pictures have: "segmentation", "depth"."""
 
     def __init__(
         self, storage: Storage, *, cache_bytes: int = CACHE_BYTES, open_files: int = OPEN_FILES
@@ -149,7 +150,7 @@ class Shards:
         self.sources, self.names, self.maps = [], [], set()
         self._paths = _read_index(storage)
         row_groups = [self._read_light(path) for path in self._paths]
-        # Running totals: where each file and each of its row groups begins.
+        # Cumulative sums: index of the first picture of each file, and row of each row group.
         self._files = list(accumulate((sum(counts) for counts in row_groups), initial=0))
         self._groups = [list(accumulate(counts, initial=0)) for counts in row_groups]
         self._reader = _Reader(storage, cache_bytes, open_files)
@@ -163,10 +164,10 @@ class Shards:
         return len(self.names)
 
     def read(self, index: int) -> Picture:
-        """Decode a picture, and its line drawing and maps where it has some.
+        """Decode a picture, with its line drawing and maps if there are any.
 
         Raises:
-            IndexError: there is no such picture.
+            IndexError: the index is out of range.
             FileNotFoundError: the set has been replaced since it was opened.
         """
         if not 0 <= index < len(self):
@@ -190,7 +191,7 @@ class Shards:
         )
 
     def _read_light(self, path: str) -> list[int]:
-        """Take names and sources of a file; give the number of rows of each row group."""
+        """Append names and sources of a file; return the number of rows of each row group."""
         try:
             with closing(self.storage.open_file(path)) as stream, closing(_open(stream)) as file:
                 table = file.read(columns=["name", "source"])
@@ -205,19 +206,19 @@ class Shards:
 
 
 def decode(data: bytes) -> Frame:
-    """Decode a picture of a shard, which OpenCV is known to read right.
+    """Decode a picture of a shard; `encoding.store` keeps only files that OpenCV decodes correctly.
 
     Raises:
-        ValueError: it is no picture.
+        ValueError: OpenCV cannot decode it.
     """
     return _decode(data, cv2.IMREAD_COLOR_RGB)
 
 
 def decode_gray(data: bytes) -> Line:
-    """Decode a line drawing of a shard, or its regions.
+    """Decode a line drawing or region labels of a shard.
 
     Raises:
-        ValueError: it is no picture.
+        ValueError: OpenCV cannot decode it.
     """
     return _decode(data, cv2.IMREAD_GRAYSCALE)
 
@@ -244,7 +245,7 @@ def _read_index(storage: Storage) -> list[str]:
 
 
 def _open(stream: Any) -> parquet.ParquetFile:
-    """Open a shard; raises `KeyError` where columns are missing."""
+    """Open a shard; raise `KeyError` if columns are missing."""
     file = parquet.ParquetFile(stream, pre_buffer=True)
     missing = set(SCHEMA.names) - set(file.schema_arrow.names)
     if missing:
@@ -253,7 +254,7 @@ def _open(stream: Any) -> parquet.ParquetFile:
 
 
 class _Reader:
-    """Row groups by file and number; open files and the last groups are kept, in each process."""
+    """Reads row groups; caches open files and recently used row groups in each process."""
 
     def __init__(self, storage: Storage, cache_bytes: int, open_files: int) -> None:
         self._storage = storage
@@ -270,9 +271,9 @@ class _Reader:
         self._bytes = 0
 
     def read(self, path: str, group: int) -> pa.Table:
-        """Give a row group's pictures, lines and maps."""
+        """Return the columns of pictures, line drawings and maps of a row group."""
         if self._process != os.getpid():
-            # A forked process shares the place in its parent's files.
+            # A forked process shares file offsets with its parent, so it opens the files again.
             self._forget()
         key = path, group
         if key not in self._tables:

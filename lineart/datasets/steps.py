@@ -1,4 +1,4 @@
-"""What happens to pictures where they are read: measured in one task, written in another."""
+"""Steps of a preparation that run in tasks: measuring an item, writing a shard."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -22,36 +22,36 @@ if TYPE_CHECKING:
     from lineart.datasets.depth import DepthModel
 
 FACE_PX, FACE_PADDING = 256, 0.65
-"""Paper 004: side of an aligned face, and the border around it."""
+"""Side of an aligned face, and its border as a fraction of the face's side, as in paper 004."""
 
 
 @dataclass(frozen=True)
 class FaceAlignment:
-    """How photographs are aligned by the faces in them."""
+    """Settings for aligning photographs by their largest face."""
 
     model: bytes = field(repr=False)
-    """YuNet's ONNX file."""
+    """Content of YuNet's ONNX file."""
     crop_others: bool = False
-    """A photograph without a face becomes its middle; otherwise it is refused."""
+    """Crop the centre of photographs without a face; otherwise they are refused."""
 
 
 @dataclass(frozen=True)
 class Transform:
-    """What is done to pictures before they are stored."""
+    """Processing of pictures before they are stored."""
 
     shrinking: Shrinking | None = None
-    """None keeps files as they are."""
+    """None keeps the size and, where possible, the files."""
     faces: FaceAlignment | None = None
-    """None leaves photographs uncut."""
+    """Alignment of photographs by their faces; None leaves them uncropped."""
     depth_model: str | None = None
-    """Fills in the depth that is not there; see `depth.open_depth`. None: no depth."""
+    """Network that estimates missing depth; see `depth.open_depth`. None estimates none."""
 
     def check(self) -> None:
-        """Load the models.
+        """Load the models, once per process.
 
         Raises:
-            ValueError: One cannot be loaded.
-            FileNotFoundError: One is not there.
+            ValueError: A model cannot be loaded.
+            FileNotFoundError: The depth network's file does not exist.
         """
         if self.faces is not None:
             _aligner(self.faces.model)
@@ -60,22 +60,22 @@ class Transform:
 
 
 class MeasuredPicture(NamedTuple):
-    """What is known of a picture that has passed the filter; light enough for the driver."""
+    """Hashes and size of a picture that has passed the filter; small enough for the driver."""
 
     page: int
-    """Number of its page."""
+    """Index of its item."""
     box: int
-    """Its place among the boxes of its page."""
+    """Index of its box in the item; 0 without boxes."""
     name: str
     sha256: str
     perceptual_hash: int
     page_sha256: str
     bytes: int
-    """What it will take in a shard, about."""
+    """Estimated size in a shard."""
 
 
 class ChosenPicture(NamedTuple):
-    """A picture for a shard."""
+    """Picture to store in a shard."""
 
     page: Item
     pictured: MeasuredPicture
@@ -83,7 +83,7 @@ class ChosenPicture(NamedTuple):
 
 
 class ShardOrder(NamedTuple):
-    """One shard to write."""
+    """Shard to write."""
 
     side: str
     number: int
@@ -91,36 +91,36 @@ class ShardOrder(NamedTuple):
 
 
 class WrittenShard(NamedTuple):
-    """A shard that was written."""
+    """Result of writing a shard."""
 
     side: str
     number: int
     path: str
     sources: list[str]
-    """Of each picture in it."""
+    """Source of each picture in the shard."""
     bytes: int
     refusals: list[Refusal]
-    """Pictures that have changed or gone since they were measured."""
+    """Refusals of pictures that were changed or deleted after they were measured."""
 
 
 def measure_item(
     task: tuple[int, Item], *, images: Storage, bounds: Filter, preparing: Transform
 ) -> list[MeasuredPicture | Refusal]:
-    """Measure the pictures of a page and judge them."""
+    """Measure the pictures of an item and apply the filter; `task` is its index and the item."""
     number, page = task
     try:
         return [
             _judge(cut, (number, box), bounds, preparing)
             for box, cut in enumerate(read_page(images, page))
         ]
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with a picture is its own row
+    except Exception as error:  # noqa: BLE001 - any error refuses its item alone
         return [_unreadable(page.name, error)]
 
 
 def write_shard(
     order: ShardOrder, *, images: Storage, output: Storage, preparing: Transform
 ) -> WrittenShard:
-    """Read pictures again, encode them, and write them as one shard."""
+    """Read the chosen pictures again, encode them, and write them as one shard."""
     written = WrittenShard(order.side, order.number, "", [], 0, [])
     size = 0
 
@@ -164,7 +164,7 @@ def _judge(
 
 
 def _align(cut: Crop, faces: FaceAlignment | None) -> Crop | None:
-    """Cut out a photograph's face, without its maps, which do not fit any more; None: no face."""
+    """Return the aligned face, without line and maps, which no longer fit; None: no face found."""
     if faces is None:
         return cut
     aligner = _aligner(faces.model)
@@ -175,7 +175,7 @@ def _align(cut: Crop, faces: FaceAlignment | None) -> Crop | None:
 
 
 def _fill(cut: Crop, preparing: Transform) -> Crop:
-    """Give a picture its depth, of the size that is stored, if it has none and is to have some."""
+    """Add estimated depth, at the stored size, if there is a depth model and no depth yet."""
     if preparing.depth_model is None or cut.depth is not None:
         return cut
     small = resize(cut.color, stored_size(cut, preparing.shrinking))
@@ -184,14 +184,14 @@ def _fill(cut: Crop, preparing: Transform) -> Crop:
 
 @lru_cache(maxsize=1)
 def _aligner(model: bytes) -> FaceAligner:
-    """Load a face detector once a process."""
+    """Load the face detector, once per process."""
     return FaceAligner(model)
 
 
 @lru_cache(maxsize=1)
 def _depth(spec: str) -> "DepthModel":
-    """Load a depth network once a process."""
-    # It needs torch, which the other workers do without.
+    """Load the depth network, once per process."""
+    # Imported here because it imports torch, which other workers do not need.
     from lineart.datasets.depth import open_depth
 
     return open_depth(spec)
@@ -200,15 +200,15 @@ def _depth(spec: str) -> "DepthModel":
 def _encode(
     images: Storage, page: Item, chosen: Sequence[ChosenPicture], preparing: Transform
 ) -> list[ShardRow | Refusal]:
-    """Encode the chosen pictures of a page."""
-    # A network that cannot be loaded here is no fault of a picture.
+    """Encode the chosen pictures of an item."""
+    # Outside of the try: a model that cannot be loaded must not refuse pictures.
     preparing.check()
     try:
         cuts = {cut.name: cut for cut in read_page(images, page)}
         if cuts[chosen[0].pictured.name].page_sha256 != chosen[0].pictured.page_sha256:
             raise ValueError("it has changed since it was measured")
         return [_row(item, cuts[item.pictured.name], preparing) for item in chosen]
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with a picture is its own row
+    except Exception as error:  # noqa: BLE001 - any error refuses its item alone
         return [_unreadable(item.pictured.name, error) for item in chosen]
 
 

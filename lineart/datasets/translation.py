@@ -1,4 +1,4 @@
-"""A photograph and a picture of the style, which have nothing to do with each other -> a sample."""
+"""Training samples of translating pairs: a photograph and an unrelated picture of the style."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,15 +10,15 @@ from lineart.datasets.samples import Picture, Pictures, cumulate
 from lineart.image import Depth, Frame, Labels, fit_short_side, resize
 
 ROOM = 286 / 256
-"""Short side of a picture over side of the square that is cut from it."""
+"""Short side of the resized picture divided by the side of a random crop."""
 
 UNKNOWN = 255
-"""Label of pixels whose class is not known."""
+"""Label of pixels of unknown class."""
 
 
 @dataclass(frozen=True)
 class Unpaired:
-    """Photographs, and pictures of the style."""
+    """Photographs (source) and pictures of the style (target)."""
 
     source: Pictures
     target: Pictures
@@ -26,34 +26,35 @@ class Unpaired:
 
 @dataclass(frozen=True)
 class UnpairedSample:
-    """What a pair learns from."""
+    """Training sample: a photograph with its maps, and a picture of the style."""
 
     source: Frame
     target: Frame
     segmentation: Labels
-    """Of `source`; 255 where nothing is known."""
+    """Region labels of `source`; 255 where unknown."""
     depth: Depth
-    """Of `source`; not a number where nothing is known."""
+    """Depth of `source`, 0..1, near = 1; NaN where unknown."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class UnpairedSettings:
-    """How pictures become samples."""
+    """Settings for making samples of pictures."""
 
     crop: int
+    """Side of a sample in pixels."""
     classes: int = 0
-    """Of the known regions; 0: they are not looked at."""
+    """Number of classes of region labels; 0 does not check the labels."""
     is_random: bool = True
-    """Random pictures, places and mirroring; otherwise each picture once, its middle, as it is."""
+    """Random pictures, positions and mirroring; False: all pictures in turn, cropped centrally."""
     balance: float = 0.0
-    """0: every picture is drawn equally often; 1: every source is; between: between."""
+    """0 samples all pictures equally often, 1 all sources; values between interpolate."""
 
 
 class UnpairedSamples:
-    """An endless, repeatable list of samples: the n-th depends on (seed, n) alone.
+    """Endless sequence of samples; the n-th depends only on the seed and n.
 
     Raises:
-        ValueError: One of the sides has no pictures.
+        ValueError: There are no source or no target pictures.
     """
 
     def __init__(self, pictures: Unpaired, settings: UnpairedSettings, seed: int) -> None:
@@ -66,7 +67,7 @@ class UnpairedSamples:
         ]
 
     def __getitem__(self, index: int) -> UnpairedSample:
-        """Make the sample with this number."""
+        """Make the sample with this index."""
         rng = np.random.default_rng((self.seed, index))
         sides = self.pictures.source, self.pictures.target
         photo, other = (
@@ -87,10 +88,10 @@ class UnpairedSamples:
         )
 
     def check(self, photo: Picture) -> None:
-        """Make sure that a photograph's regions are known classes.
+        """Raise if a label of a photograph is not below the number of classes.
 
         Raises:
-            ValueError: One is not.
+            ValueError: A label other than 255 is not.
         """
         if not self.settings.classes or photo.segmentation is None:
             return
@@ -104,7 +105,7 @@ class UnpairedSamples:
     def choose(
         self, sources: Sequence[str], cumulative: np.ndarray, index: int, rng: np.random.Generator
     ) -> int:
-        """Choose the picture of a sample."""
+        """Return the index of a sample's picture: random, or else in a fixed shuffled order."""
         if not self.settings.is_random:
             order = np.random.default_rng(self.seed).permutation(len(sources))
             return int(order[index % len(order)])
@@ -113,13 +114,14 @@ class UnpairedSamples:
 
 
 def cut(picture: Picture, side: int, rng: np.random.Generator | None) -> Picture:
-    """Shrink or enlarge a picture until a square of this side fits with some room, and cut one.
+    """Resize a picture and its maps and crop a square of `side` pixels.
 
-    Its maps go with it. Without `rng` there is no room, and the square is the middle.
+    With `rng`, the short side becomes `ROOM * side`, and position and mirroring of the crop are
+    random. Without it, the short side becomes `side`, and the crop is central.
 
     Source:
         Chan et al., "Learning to generate line drawings", 2022, and the authors' code of U-GAT-IT:
-        286 pixels to 256. There, mirroring is drawn once a picture, here as well.
+        286 pixels to 256. As there, mirroring is drawn once per picture.
     """
     short_side = round(side * ROOM) if rng else side
     height, width = size = fit_short_side(picture.color.shape[:2], short_side)
