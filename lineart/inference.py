@@ -1,4 +1,4 @@
-"""A trained pair on pictures of any size: pad, run, crop."""
+"""Inference of a trained pair on pictures of any size: padding, networks, cropping."""
 
 from copy import deepcopy
 from typing import NamedTuple
@@ -16,33 +16,35 @@ from lineart.models.layers import ColorBatch, LineBatch, fold_batch_norm
 
 PAPER = 255
 LEAST_PX = 16
-"""Smallest side that translating networks see: they mirror edges of maps of a quarter of it."""
+"""Least side of a translating network's input; it reflects edges of maps of a quarter of it."""
 
 Lines = UInt8[np.ndarray, "B H W"]
 """Line drawings of one size: 0 = ink, 255 = paper."""
 
 Hints = UInt8[np.ndarray, "B HintH HintW 4"]
-"""Hints of the same drawings at the draft's size: `ceil(H / draft_scale)` x `ceil(W / ...)`."""
+"""Hints of these drawings at the draft's size: `ceil(H / draft_scale)` x `ceil(W / ...)`."""
 
 Colors = UInt8[np.ndarray, "B H W 3"]
-"""The coloured drawings, sRGB."""
+"""Colours of the drawings, sRGB."""
 
 Photos = UInt8[np.ndarray, "B H W 3"]
 """Photographs of one size, sRGB."""
 
 
 class Colorizer:
-    """Colour drawings with a trained pair.
+    """Colours line drawings with a trained pair.
 
-    A drawing's colours do not depend on the drawings that come with it, to the bit: the networks
-    always see batches of `batch_size`, which on the CPU is best 1.
+    The colours of a drawing are bit-identical whichever drawings are passed with it, because the
+    networks always run on batches of `batch_size`. One exception is known: `two_stage` in bfloat16
+    on an H100, in batches of 16.
 
     Args:
-        pair: Trained generators; they are copied.
-        device: Where to run.
-        batch_size: Drawings a network sees at once; a smaller rest is filled with blank ones.
-        precision: Number format of the networks. None: bfloat16 where the device multiplies it,
-            which takes less than half the time and moves no colour visibly, else float32.
+        pair: Trained pair; its generators are copied.
+        device: Device on which the networks run.
+        batch_size: Batch size of the networks; the last batch is filled with blank drawings. 1 is
+            best on the CPU.
+        precision: Number format of the networks. None: bfloat16 if the device multiplies it in
+            hardware, which takes less than half the time without visible changes, else float32.
     """
 
     def __init__(
@@ -64,10 +66,10 @@ class Colorizer:
         self.color = prepare(pair.generators["color"], self.device, self.dtype)
 
     def __call__(self, lines: Lines, hints: Hints) -> Colors:
-        """Colour drawings of one size; hints come from `imaging.hints.pool_hints`.
+        """Colour drawings of one size, with hints as `imaging.hints.pool_hints` returns them.
 
         Raises:
-            ValueError: The hints' count or size does not belong to the drawings.
+            ValueError: Number or size of the hints does not match the drawings.
         """
         count, height, width = lines.shape
         expected = (count, -(-height // self.draft_scale), -(-width // self.draft_scale))
@@ -90,7 +92,7 @@ class Colorizer:
     def pad(
         self, lines: Lines, hints: Hints
     ) -> tuple[UInt8[np.ndarray, "N PH PW"], UInt8[np.ndarray, "N PHintH PHintW 4"]]:
-        """Add paper without hints on the right and below, and blank drawings after the last."""
+        """Pad with blank paper at the bottom and right, and with blank drawings at the end."""
         count, height, width = lines.shape
         more = -count % self.batch_size
         below, right = -height % self.multiple, -width % self.multiple
@@ -113,24 +115,25 @@ class Colorizer:
 
 
 class TranslatorOutput(NamedTuple):
-    """What a translating pair makes of photographs."""
+    """Pictures and heat maps of a translating pair."""
 
     pictures: UInt8[np.ndarray, "B H W *C"]
     """Line drawings (no last axis; 0 = ink, 255 = paper) or sRGB pictures."""
     heats: UInt8[np.ndarray, "B HeatH HeatW"] | None
-    """Where the network looks, each picture's least 0 and its most 255; None without attention."""
+    """Heat maps of attention, each scaled from its range to 0..255; None without attention."""
 
 
 class Translator:
-    """Turn photographs into drawings, or into pictures of another style, with a trained pair.
+    """Translates photographs to line drawings or to pictures of another style with a trained pair.
 
-    A photograph's picture does not depend on the photographs that come with it, to the bit: the
-    network always sees batches of `batch_size`, which on the CPU is best 1.
+    The result for a photograph is bit-identical whichever photographs are passed with it, because
+    the network always runs on batches of `batch_size`.
 
     Args:
-        pair: Trained generators; the one that is used is copied.
-        device: Where to run.
-        batch_size: Photographs the network sees at once; a smaller rest is filled with black ones.
+        pair: Trained pair; its target generator is copied.
+        device: Device on which the network runs.
+        batch_size: Batch size of the network; the last batch is filled with black photographs. 1 is
+            best on the CPU.
         precision: Number format of the network; None as for `Colorizer`.
     """
 
@@ -155,7 +158,7 @@ class Translator:
         """Translate photographs of one size.
 
         Raises:
-            ValueError: The network is welded to another size.
+            ValueError: The network has another fixed input size.
         """
         count, height, width = photos.shape[:3]
         if self.size_px and (height, width) != (self.size_px, self.size_px):
@@ -175,10 +178,10 @@ class Translator:
 
     @torch.inference_mode()
     def translate_batch(self, photos: Photos) -> TranslatorOutput:
-        """Translate one full batch; what was added below and on the right is not cut off."""
+        """Translate one full batch; padding at the bottom and right is not cropped."""
         photo = color_to_tensor(torch.from_numpy(photos).to(self.device))
         height, width = photo.shape[2:]
-        # Edges go on as they are: mirrored ones would want pictures larger than the padding.
+        # Replicate edges: reflection would need pictures larger than the padding.
         below, right = (max(-side % self.multiple, LEAST_PX - side) for side in (height, width))
         padding = (0, right, 0, below)
         photo = F.pad(photo, padding, mode="replicate").to(self.dtype)
@@ -192,7 +195,7 @@ class Translator:
 
 
 def prepare(generator: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:
-    """Give a copy that is quick to run."""
+    """Return a copy for inference: BatchNorm folded, channels last, on the device."""
     copy = deepcopy(generator).eval().requires_grad_(False)
     fold_batch_norm(copy)
     copy.to(device, dtype)
@@ -203,7 +206,7 @@ def prepare(generator: nn.Module, device: torch.device, dtype: torch.dtype) -> n
 def heat_to_pixels(
     heat: Float[Tensor, "B 1 HeatH HeatW"],
 ) -> UInt8[np.ndarray, "B HeatH HeatW"]:
-    """Spread each picture's heat over 0..255; one that is the same everywhere becomes 0."""
+    """Scale each heat map from its range to 0..255; a constant one becomes 0."""
     least = heat.amin(dim=(2, 3), keepdim=True)
     spread = (heat.amax(dim=(2, 3), keepdim=True) - least).clamp(min=1e-6)
     pixels: UInt8[np.ndarray, "B HeatH HeatW"]
@@ -233,5 +236,5 @@ def tensor_to_colors(
 
 
 def enlarge(draft: ColorBatch, scale: int) -> Float[Tensor, "B 3 LargeH LargeW"]:
-    """Enlarge a draft to network size."""
+    """Enlarge a draft to network size by bilinear interpolation."""
     return F.interpolate(draft, scale_factor=scale, mode="bilinear", align_corners=False)

@@ -1,6 +1,6 @@
-"""What a coloured picture is worth, in closed forms on 8-bit sRGB.
+"""Quality metrics of coloured pictures, in closed form on 8-bit sRGB.
 
-Against a truth: PSNR, SSIM, CIEDE2000. Without one: leakage across lines, flicker between frames.
+With ground truth: PSNR, SSIM, CIEDE2000. Without: leakage across lines, flicker between frames.
 """
 
 import cv2
@@ -13,43 +13,44 @@ PEAK = 255
 """Largest value of a channel."""
 
 SSIM_WINDOW_PX = 7
+"""Side of the windows of SSIM."""
 
 INK_BELOW, PAPER_FROM = 128, 190
-"""Grey levels of a drawing below which a pixel is a line, and from which it is paper."""
+"""Grey level of a drawing below which a pixel is ink, and least grey level of paper."""
 
 LINE_PX = 8
-"""Half the width of the widest line that leakage looks at; wider ink is a black area."""
+"""Half the width of the widest line that leakage measures; wider ink is a black area."""
 
 MARGIN_PX = 2
-"""How far from a line's rim leakage reads the colours: not on its soft edge."""
+"""Distance from a line's edge at which leakage reads colours, to avoid its soft edge."""
 
 COHERENCE = 0.5
-"""How much of the ink's gradients must point one way for a line to have a direction, 0..1."""
+"""Least coherence of the ink's gradients, 0..1, for a line to have a direction."""
 
 LOW_BAND_PX = 128
-"""Short side of the small pictures that flicker compares: lines and grain are gone in them."""
+"""Short side of the pictures that flicker compares; so small, they have no lines and no grain."""
 
 LINE_TOLERANCE = 8
-"""Grey levels by which a drawing may differ and still be the same: what a codec does."""
+"""Largest difference in grey levels that counts as unchanged, to allow for codec noise."""
 
 Lab = Float64[np.ndarray, "*N 3"]
-"""Colours in CIE L*a*b*, D65, 2 degrees: lightness 0..100, a and b about -110..110."""
+"""Colours in CIE L*a*b*, D65, 2 degree observer: lightness 0..100, a and b about -110..110."""
 
 
 def psnr(image: Frame, truth: Frame) -> float:
-    """Give the peak signal-to-noise ratio in dB; infinite for equal pictures."""
+    """Compute the peak signal-to-noise ratio in dB; infinite for equal pictures."""
     error = np.mean(np.square(image.astype(np.float64) - truth))
     return float(10 * np.log10(PEAK**2 / error)) if error else float("inf")
 
 
 def ssim(image: Frame, truth: Frame) -> float:
-    """Give the mean structural similarity of the channels; 1 for equal pictures.
+    """Compute the mean structural similarity of the channels; 1 for equal pictures.
 
-    Uniform windows of 7 x 7 pixels inside the picture, unbiased variances: what scikit-image's
-    `structural_similarity(image, truth, channel_axis=2)` gives.
+    It uses uniform windows of 7 x 7 pixels inside the picture and unbiased variances, as
+    scikit-image's `structural_similarity(image, truth, channel_axis=2)`.
 
     Raises:
-        ValueError: a side is below 7 pixels.
+        ValueError: A side is below 7 pixels.
 
     Source:
         Wang, Bovik, Sheikh, Simoncelli, "Image Quality Assessment: From Error Visibility to
@@ -59,7 +60,7 @@ def ssim(image: Frame, truth: Frame) -> float:
         raise ValueError(f"ssim needs at least {SSIM_WINDOW_PX} pixels a side, got {image.shape}")
     x, y = image.astype(np.float64), truth.astype(np.float64)
     mean_x, mean_y = _window_means(x), _window_means(y)
-    # From the mean over a window to the unbiased estimate.
+    # Factor from the mean over a window to the unbiased estimate.
     unbiased = SSIM_WINDOW_PX**2 / (SSIM_WINDOW_PX**2 - 1)
     var_x = unbiased * (_window_means(x * x) - mean_x**2)
     var_y = unbiased * (_window_means(y * y) - mean_y**2)
@@ -70,7 +71,7 @@ def ssim(image: Frame, truth: Frame) -> float:
 
 
 def _window_means(values: Float64[np.ndarray, "H W 3"]) -> Float64[np.ndarray, "InnerH InnerW 3"]:
-    """Give the mean of every window that lies inside the picture."""
+    """Return the mean of every window that lies inside the picture."""
     border = SSIM_WINDOW_PX // 2
     means: Float64[np.ndarray, "InnerH InnerW 3"]
     means = cv2.boxFilter(values, -1, (SSIM_WINDOW_PX, SSIM_WINDOW_PX))
@@ -80,7 +81,7 @@ def _window_means(values: Float64[np.ndarray, "H W 3"]) -> Float64[np.ndarray, "
 def ciede2000(
     colors: UInt8[np.ndarray, "*N 3"], true_colors: UInt8[np.ndarray, "*N 3"]
 ) -> Float64[np.ndarray, "*N"]:
-    """Give the colour difference of each sRGB pair; about 1 is just visible."""
+    """Compute the CIEDE2000 difference of each pair of sRGB colours; about 1 is just visible."""
     return lab_difference(srgb_to_lab(colors), srgb_to_lab(true_colors))
 
 
@@ -96,7 +97,7 @@ _WHITE = np.array([0.95047, 1.0, 1.08883])
 
 
 def srgb_to_lab(colors: UInt8[np.ndarray, "*N 3"]) -> Lab:
-    """Turn sRGB, 0..255, to CIE L*a*b*."""
+    """Convert sRGB, 0..255, to CIE L*a*b*."""
     values = colors.astype(np.float64) / PEAK
     linear = np.where(values > 0.04045, ((values + 0.055) / 1.055) ** 2.4, values / 12.92)
     xyz = linear @ _TO_XYZ.T / _WHITE
@@ -106,23 +107,23 @@ def srgb_to_lab(colors: UInt8[np.ndarray, "*N 3"]) -> Lab:
 
 
 def lab_difference(first: Lab, second: Lab) -> Float64[np.ndarray, "*N"]:
-    """Give the CIEDE2000 difference of each pair of colours.
+    """Compute the CIEDE2000 difference of each pair of colours.
 
     Source:
         Sharma, Wu, Dalal, "The CIEDE2000 Color-Difference Formula: Implementation Notes,
         Supplementary Test Data, and Mathematical Observations", Color Research & Application
-        30(1), 2005; the equations' numbers are its own.
+        30(1), 2005; equation numbers in comments are of this paper.
     """
     L1, a1, b1 = np.moveaxis(first, -1, 0)
     L2, a2, b2 = np.moveaxis(second, -1, 0)
-    # Eq. 2-7: a is stretched where colours are pale; chroma and hue, in radians.
+    # Eq. 2-7: a is scaled up for pale colours; then chroma, and hue in radians.
     G = 0.5 * (1 - _saturation((np.hypot(a1, b1) + np.hypot(a2, b2)) / 2))
     C1, h1 = np.hypot((1 + G) * a1, b1), np.arctan2(b1, (1 + G) * a1)
     C2, h2 = np.hypot((1 + G) * a2, b2), np.arctan2(b2, (1 + G) * a2)
-    # Eq. 10, 11: the shorter way round. A grey has no hue, and so no difference of hue.
+    # Eq. 10, 11: hue difference by the shorter arc; 0 if either colour is grey.
     turn = (h2 - h1 + np.pi) % (2 * np.pi) - np.pi
     dH = 2 * np.sqrt(C1 * C2) * np.sin(turn / 2)
-    # Eq. 12 to 14: the mean hue lies on the shorter way; beside a grey nothing depends on it.
+    # Eq. 12 to 14: the mean hue is on the shorter arc; it has no effect if a colour is grey.
     S_L, S_C, S_H, R_T = _weights((L1 + L2) / 2, (C1 + C2) / 2, h1 + turn / 2)
     dL, dC, dH = (L2 - L1) / S_L, (C2 - C1) / S_C, dH / S_H
     # Eq. 22.
@@ -132,7 +133,7 @@ def lab_difference(first: Lab, second: Lab) -> Float64[np.ndarray, "*N"]:
 
 
 def _saturation(chroma: Float64[np.ndarray, "*N"]) -> Float64[np.ndarray, "*N"]:
-    """Give the square root that eq. 4 and 17 share: 0 for greys, towards 1 for strong colours."""
+    """Compute the square root in eq. 4 and 17: 0 for greys, towards 1 for saturated colours."""
     return np.sqrt(chroma**7 / (chroma**7 + 25.0**7))
 
 
@@ -141,7 +142,7 @@ def _weights(
     chroma: Float64[np.ndarray, "*N"],
     hue: Float64[np.ndarray, "*N"],
 ) -> tuple[Float64[np.ndarray, "*N"], ...]:
-    """Give S_L, S_C, S_H and R_T of eq. 15 to 21 for mean lightness, chroma and hue."""
+    """Compute S_L, S_C, S_H and R_T of eq. 15 to 21 for mean lightness, chroma and hue."""
     T = (
         1
         - 0.17 * np.cos(hue - np.deg2rad(30))
@@ -156,21 +157,24 @@ def _weights(
 
 
 def leakage(color: Frame, line: Line) -> float | None:
-    """Give how much of the colours' change beside lines runs along them: 0 is best.
+    """Compute the share of colour change along lines in all change beside them; 0 is best.
 
-    Colours should change across lines and nowhere along them. Around every point on the middle
-    of a line stands a square, two of its sides along the line and one corner on each side at both
-    ends. The colours of the corners differ by CIEDE2000: `across` from one side of the line to the
-    other, `along` on the same side. The score is along / (along + across), summed over all points
-    whose corners lie on paper: 0 where every change happens at a line, 0.5 where colours do not
-    care about lines, towards 1 where they run over them. None where no colour changes at all.
+    Colours should change across lines, not along them. Each point on the centre line of a stroke
+    is the centre of a square with two sides along the line and two corners on either side of it.
+    The corners' colours are compared by CIEDE2000: `across` between the two sides of the line,
+    `along` on the same side. The score is along / (along + across), summed over all points whose
+    corners are on paper: 0 if colours change only at lines, 0.5 if they are independent of lines,
+    towards 1 if they run over them.
 
     Args:
-        color: Colours with or without the lines: only paper is read.
-        line: The drawing, of the same size.
+        color: Colours with or without lines; only pixels on paper are read.
+        line: Drawing of the same size.
+
+    Returns:
+        Score 0..1; None if no colour changes or no point has all corners on paper.
 
     Source:
-        Ours; in no paper.
+        Ours; in none of the papers.
     """
     corners = _corners(line)
     if not corners.shape[2]:
@@ -182,7 +186,7 @@ def leakage(color: Frame, line: Line) -> float | None:
 
 
 def _corners(line: Line) -> np.ndarray:
-    """Give the squares' corners: side of the line, end, square -> row and column."""
+    """Return the corners of the squares: side of the line, end, square -> row and column."""
     ink = (line < INK_BELOW).astype(np.uint8)
     radius = cv2.distanceTransform(
         cv2.copyMakeBorder(ink, 1, 1, 1, 1, cv2.BORDER_REPLICATE), cv2.DIST_L2, 5
@@ -193,7 +197,7 @@ def _corners(line: Line) -> np.ndarray:
     is_middle &= (radius <= LINE_PX) & (coherence >= COHERENCE)
     rows, columns = np.nonzero(is_middle)
     angle, reach = normal[rows, columns], radius[rows, columns] + MARGIN_PX
-    # A side of 1 or -1, an end of 1 or -1.
+    # Signs of the two sides of the line and of the two ends of the square.
     side, end = np.array([1, -1])[:, None, None], np.array([1, -1])[None, :, None]
     y = np.rint(rows + reach * (side * np.sin(angle) + end * np.cos(angle))).astype(np.intp)
     x = np.rint(columns + reach * (side * np.cos(angle) - end * np.sin(angle))).astype(np.intp)
@@ -205,7 +209,7 @@ def _corners(line: Line) -> np.ndarray:
 
 
 def _normals(line: Line) -> tuple[Float32[np.ndarray, "H W"], Float32[np.ndarray, "H W"]]:
-    """Give the direction across the ink in each pixel, in radians, and how sure that is, 0..1.
+    """Return each pixel's direction across the ink, in radians, and its coherence, 0..1.
 
     Source:
         Bigün, Granlund, "Optimal Orientation Detection of Linear Symmetry", ICCV 1987.
@@ -219,18 +223,21 @@ def _normals(line: Line) -> tuple[Float32[np.ndarray, "H W"], Float32[np.ndarray
 
 
 def flicker(before: tuple[Line, Frame], after: tuple[Line, Frame]) -> float | None:
-    """Give how much the low band changes where the drawing does not, in levels of 0..255.
+    """Compute the change of colours between frames where the drawing is unchanged.
 
-    Both coloured frames are shrunk, by area, to a short side of 128 pixels: the low band. A pixel
-    of it counts where neither it nor a neighbour holds a change of the drawing. The score is their
-    mean absolute difference over the channels; None where the drawing changes everywhere.
+    Both coloured frames are shrunk by area to a short side of 128 pixels, which leaves the low
+    frequencies. Pixels count if the drawing is unchanged in them and their 8 neighbours.
 
     Args:
-        before: Drawing and coloured frame of one instant.
-        after: Those of the next, of the same size.
+        before: Drawing and coloured frame.
+        after: Drawing and coloured frame of the next frame, of the same size.
+
+    Returns:
+        Mean absolute difference over pixels and channels in levels of 0..255; None if the drawing
+        changes everywhere.
 
     Source:
-        Ours; in no paper.
+        Ours; in none of the papers.
     """
     size = fit_short_side(before[0].shape[:2], LOW_BAND_PX)
     is_still = _still(before[0], after[0], size)
@@ -241,7 +248,7 @@ def flicker(before: tuple[Line, Frame], after: tuple[Line, Frame]) -> float | No
 
 
 def _still(first: Line, second: Line, size: tuple[int, int]) -> Bool[np.ndarray, "SmallH SmallW"]:
-    """Tell where, in a picture of `size`, two drawings are the same around a pixel."""
+    """Return the mask of `size` of pixels around which two drawings are the same."""
     changed = (cv2.absdiff(first, second) > LINE_TOLERANCE).astype(np.float32)
     share = cv2.resize(changed, size[::-1], interpolation=cv2.INTER_AREA)
     is_still: Bool[np.ndarray, "SmallH SmallW"]

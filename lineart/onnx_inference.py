@@ -1,4 +1,4 @@
-"""Models of ONNX on pictures of any size, without PyTorch; `weights.onnx_file` says which."""
+"""Inference of ONNX models on pictures, without PyTorch; see `weights.onnx_file`."""
 
 from typing import Any
 
@@ -9,16 +9,16 @@ from jaxtyping import UInt8
 Pictures = UInt8[np.ndarray, "B H W ..."]
 
 PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
-"""Where models run, the best place first."""
+"""Execution providers in order of preference."""
 
 
 class OnnxModel:
-    """Run a model on one picture after another, so that none depends on those that come with it.
+    """Runs an ONNX model on one picture at a time, so that results do not depend on other pictures.
 
     Args:
-        data: The file.
-        inputs: Names of what goes in, in the order of the calls.
-        output: Name of what comes out.
+        data: Content of the ONNX file.
+        inputs: Names of the inputs, in the order of arguments of a call.
+        output: Name of the output.
 
     Raises:
         ValueError: ONNX Runtime cannot open the file.
@@ -30,10 +30,11 @@ class OnnxModel:
         self.output = output
 
     def __call__(self, *stacks: Pictures) -> Pictures:
-        """Give an answer to each picture, of its height and width.
+        """Return the output for each picture, of the same height and width.
 
         Raises:
-            ValueError: ONNX Runtime cannot run it, or it gives no pictures of that size.
+            ValueError: There is no picture, ONNX Runtime cannot run the model, or its output is not
+                uint8 of that size.
         """
         count, *size = stacks[0].shape[:3]
         if not count:
@@ -53,17 +54,17 @@ class OnnxModel:
         feed = dict(zip(self.inputs, pictures, strict=True))
         try:
             answer: np.ndarray = self.session.run([self.output], feed)[0]
-        # ONNX Runtime's errors have no name in common.
+        # ONNX Runtime's exceptions have no common base class.
         except Exception as error:
             raise ValueError(f"ONNX Runtime cannot run the model: {str(error)[:500]}") from error
         return answer
 
 
 def open_session(data: bytes) -> Any:
-    """Open a model on one thread: the pipeline runs as many frames at once as there are cores.
+    """Open a model with one thread, because film pipelines run one frame per core.
 
     Raises:
-        ValueError: ONNX Runtime cannot open it.
+        ValueError: ONNX Runtime cannot open the model.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -72,6 +73,6 @@ def open_session(data: bytes) -> Any:
     providers = [provider for provider in PROVIDERS if provider in there]
     try:
         return onnxruntime.InferenceSession(data, options, providers=providers)
-    # ONNX Runtime's errors have no name in common.
+    # ONNX Runtime's exceptions have no common base class.
     except Exception as error:
         raise ValueError(f"ONNX Runtime cannot open the model: {str(error)[:500]}") from error

@@ -1,4 +1,4 @@
-"""Trained pairs as ONNX: each network by itself, and all that a picture goes through in one."""
+"""ONNX export of a trained pair: each network, and one model of the whole pipeline."""
 
 import onnx
 
@@ -13,15 +13,18 @@ __all__ = ["export_generator", "export_pair"]
 
 
 def export_pair(pair: Pair, facts: Facts, *, half: bool = False) -> dict[str, bytes]:
-    """Give the files of a pair: `NAME.onnx` of each network, and `model.onnx` of the whole.
+    """Export a pair: `NAME.onnx` for each network, and `model.onnx` for the whole pipeline.
 
     Args:
-        pair: In float32, ready to run.
-        facts: What each file says of itself beside how it is called and how exact it is.
-        half: Weights and arithmetic in 16 bits; inputs and outputs stay as they are.
+        pair: Pair in float32 and evaluation mode.
+        facts: Metadata common to all files; inputs, outputs and accuracy of each are added.
+        half: Weights and arithmetic in float16; inputs and outputs keep their types.
+
+    Returns:
+        File name -> content.
 
     Raises:
-        ValueError: ONNX Runtime's answers are too far from PyTorch's.
+        ValueError: Outputs of ONNX Runtime and PyTorch differ by more than the bound.
     """
     files, networks = {}, {}
     for name, generator in pair.generators.items():
@@ -36,7 +39,7 @@ def export_pair(pair: Pair, facts: Facts, *, half: bool = False) -> dict[str, by
 
 
 def _whole(pair: Pair, networks: dict[str, onnx.ModelProto], facts: Facts, *, half: bool) -> bytes:
-    """Give all that a picture goes through, from bytes to bytes."""
+    """Build the model of the whole pipeline, from uint8 pictures to uint8 pictures."""
     if isinstance(pair.task, Colorization):
         model = join_colorizer(pair, networks["draft"], networks["color"])
         compared = compare_colorizer(model.SerializeToString(), pair, half=half)

@@ -1,11 +1,11 @@
-"""How hints reach every pixel, as graphs: `flood` and `flow` of `models.hint_maps`.
+"""Spreading of hint colours as ONNX graphs: `flood` and `flow` of `models.hint_maps`.
 
-OpenCV's watershed is a queue, and no graph holds one. Here a pixel takes the hint with the cheapest
-way to it; a step between grey levels that differ by d costs 1 + d * d. Regions with a hint are
-filled alike; one without takes the colour of another neighbour now and then. With the default
-weights, 15 real pictures and 16 / 140 hints, PSNR between the two ways is 35 / 34 dB and each
-one's to painted truth the same: 19.0 / 24.2 here, 19.1 / 24.4 with the watershed. `flow` is the
-same arithmetic.
+OpenCV's watershed needs a queue, which ONNX lacks. Instead, each pixel takes the hint with the
+cheapest path to it; a step between grey levels that differ by d costs 1 + d * d. Regions with a
+hint are filled alike; one without sometimes takes the colour of another neighbour. With the default
+weights, 15 real pictures and 16 / 140 hints, PSNR between the two methods is 35 / 34 dB, and to
+painted truth nearly the same: 19.0 / 24.2 here, 19.1 / 24.4 with the watershed. `flow` has the same
+arithmetic as in `models.hint_maps`.
 """
 
 from typing import Final
@@ -17,20 +17,22 @@ from lineart.export.graph import Graph, ints
 from lineart.models.hint_maps import CONTRAST, ROUNDS
 
 INDEX: Final = 1 << 22
-"""Above the number of any pixel; what a way costs stands in the digits above it.
+"""Bound of pixel indices: a state is the path's cost times this, plus the index of its source.
 
-Both are one whole number in a 64-bit float: ONNX Runtime 1.31 has no right minimum of int64s that
-agree in their upper halves (it takes the lower ones for signed).
+The state is a whole number in a 64-bit float, because ONNX Runtime 1.31 computes wrong minima of
+int64 values with equal upper halves (it compares the lower halves as signed).
 """
 FAR: Final = 1 << 52
+"""State of pixels that no path has reached."""
 STEPS: Final = 8
-"""Steps of the flood between two looks whether it has ended."""
+"""Steps in one round of the loop, after which it tests whether the last step changed a pixel."""
 MOST_ROUNDS: Final = 1 << 16
 END: Final = 1 << 62
+"""End of a slice that reaches to the end of its axis."""
 
 
 def flood(graph: Graph, color: str, gray: str, is_source: str) -> str:
-    """Give every pixel the colour of its source: float32[B, 3, h, w]."""
+    """Add the flood: every pixel takes the colour of its source; float32[B, 3, h, w]."""
     height, width = (graph("Shape", gray, start=axis, end=axis + 1) for axis in (2, 3))
     pixels = graph("Mul", height, width)
     index = graph("Range", np.int64(0), graph("Squeeze", pixels), np.int64(1))
@@ -48,9 +50,10 @@ def flood(graph: Graph, color: str, gray: str, is_source: str) -> str:
 
 
 def cheapest_ways(graph: Graph, start: str, costs: list[str]) -> str:
-    """Step from all sources at once until no pixel finds a cheaper way; give each pixel's.
+    """Add the loop that finds each pixel's cheapest path; return its final states.
 
-    Of ways that cost the same, the one from the source with the lowest number counts.
+    It steps from all sources at once until no pixel finds a cheaper path. Of paths with equal cost,
+    the one from the source with the lowest index wins.
     """
     body = Graph("flood_")
     last = state = body.state
@@ -64,7 +67,7 @@ def cheapest_ways(graph: Graph, start: str, costs: list[str]) -> str:
 
 
 def step_costs(graph: Graph, gray: str) -> list[str]:
-    """Give what a step to a pixel costs from the left, the right, above and below."""
+    """Return the costs of a step to each pixel from the left, the right, above and below."""
     costs = []
     for axis in (3, 2):
         one, other = pairs(graph, gray, axis)
@@ -76,7 +79,7 @@ def step_costs(graph: Graph, gray: str) -> list[str]:
 
 
 def flow(graph: Graph, color: str, gray: str, is_source: str) -> str:
-    """Let colours flow between neighbours: see `hint_maps.flow`."""
+    """Add the diffusion of colours between neighbours; see `hint_maps.flow`."""
     ink = graph("Sub", np.float32(1), graph("Div", gray, np.float32(255)))
     shares = []
     for axis in (3, 2):
@@ -94,25 +97,25 @@ def flow(graph: Graph, color: str, gray: str, is_source: str) -> str:
 
 
 def pairs(graph: Graph, grid: str, axis: int) -> tuple[str, str]:
-    """Give the first and the second of all neighbours along an axis."""
+    """Return the first and the second pixels of all pairs of neighbours along an axis."""
     first = graph("Slice", grid, ints(0), ints(-1), ints(axis))
     return first, graph("Slice", grid, ints(1), ints(END), ints(axis))
 
 
 def both_ways(graph: Graph, between: str, axis: int, value: np.generic) -> list[str]:
-    """Give each pixel what lies between it and the one before it, and the one behind it."""
+    """Return for each pixel the value of its pair with the previous one, and with the next one."""
     before, behind = np.zeros(8, np.int64), np.zeros(8, np.int64)
     before[axis] = behind[4 + axis] = 1
     return [graph("Pad", between, pads, value) for pads in (before, behind)]
 
 
 def framed(graph: Graph, grid: str, value: np.generic) -> str:
-    """Add a pixel on all sides."""
+    """Pad with one pixel on all sides."""
     return graph("Pad", grid, ints(0, 0, 1, 1, 0, 0, 1, 1), value)
 
 
 def neighbours(graph: Graph, framed: str) -> list[str]:
-    """Give what lies left of each pixel, right of it, above and below."""
+    """Return the pixels left and right of each pixel, above and below it."""
     axes = ints(2, 3)
     windows = [((1, 0), (-1, -2)), ((1, 2), (-1, END)), ((0, 1), (-2, -1)), ((2, 1), (END, -1))]
     return [graph("Slice", framed, ints(*start), ints(*end), axes) for start, end in windows]

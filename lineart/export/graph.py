@@ -1,4 +1,4 @@
-"""A graph of ONNX, written down as nested calls."""
+"""Builder of ONNX graphs by nested calls."""
 
 from itertools import count
 from typing import Any, Final
@@ -9,16 +9,16 @@ from onnx import helper, numpy_helper
 
 OPSET: Final = 20
 IR_VERSION: Final = 10
-"""What ONNX Runtime 1.18 and later read."""
+"""Versions that ONNX Runtime 1.18 and later can read."""
 
 
 def ints(*values: int) -> np.ndarray:
-    """Give whole numbers as shapes, axes and pads want them."""
+    """Return an int64 array, as ONNX requires for shapes, axes and pads."""
     return np.array(values, np.int64)
 
 
 class Graph:
-    """Nodes, in the order in which they are written down; values go by their names."""
+    """Graph under construction: nodes in the order of the calls; values are identified by name."""
 
     def __init__(self, prefix: str = "") -> None:
         self.prefix = prefix
@@ -27,28 +27,28 @@ class Graph:
         self.initializers: list[onnx.TensorProto] = []
 
     def __call__(self, kind: str, *inputs: str | np.ndarray | np.generic, **attributes: Any) -> str:
-        """Add a node of one output; inputs are names, or numbers; give the output's name."""
+        """Add a node with one output and return its name; inputs are names or constants."""
         name = self.new_name(kind)
         names = [value if isinstance(value, str) else self.constant(value) for value in inputs]
         self.nodes.append(helper.make_node(kind, names, [name], **attributes))
         return name
 
     def constant(self, value: np.ndarray | np.generic) -> str:
-        """Add numbers; give their name."""
+        """Add a constant and return its name."""
         name = self.new_name("number")
         self.initializers.append(numpy_helper.from_array(np.asarray(value), name))
         return name
 
     def name(self, value: str, name: str) -> None:
-        """Let a value have another name, too, such as that of an output."""
+        """Add an alias for a value, such as the name of an output."""
         self.nodes.append(helper.make_node("Identity", [value], [name]))
 
     def new_name(self, kind: str) -> str:
-        """Give a name that no value has."""
+        """Return an unused name."""
         return f"{self.prefix}{kind}_{next(self.numbers)}"
 
     def embed(self, network: onnx.ModelProto, prefix: str, **inputs: str) -> list[str]:
-        """Add a whole model under a prefix; give the names of its outputs."""
+        """Add a whole model with prefixed names; return the names of its outputs."""
         placed = onnx.compose.add_prefix(network, prefix).graph
         for name, value in inputs.items():
             self.name(value, prefix + name)
@@ -58,18 +58,18 @@ class Graph:
 
     @property
     def state(self) -> str:
-        """Name what a round of a loop gets; `loop` says where it comes from."""
+        """Return the name of the state at the start of a round, in the body of a loop."""
         return f"{self.prefix}state"
 
     def loop(self, start: str, most: int, body: "Graph", result: str, going: str) -> str:
-        """Add a loop; give the name of its last state.
+        """Add a loop; return the name of its final state.
 
         Args:
-            start: The first state.
-            most: Rounds at most.
-            body: What a round does to its `state`; it sees all values of this graph.
-            result: The state behind a round.
-            going: Whether there is another round.
+            start: Initial state.
+            most: Maximum number of rounds.
+            body: Graph of one round, which reads its `state` and may use all values of this graph.
+            result: Name in `body` of the state after a round.
+            going: Name in `body` of the flag whether there is another round.
         """
         inputs = [f"{body.prefix}round", f"{body.prefix}going", body.state]
         inside = helper.make_graph(
@@ -91,7 +91,7 @@ class Graph:
     def model(
         self, inputs: list[onnx.ValueInfoProto], outputs: list[onnx.ValueInfoProto]
     ) -> onnx.ModelProto:
-        """Give the whole as a model."""
+        """Build the ONNX model of this graph."""
         graph = helper.make_graph(self.nodes, "lineart", inputs, outputs, self.initializers)
         opset = helper.make_opsetid("", OPSET)
         return helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION)

@@ -1,6 +1,6 @@
-"""Hints as graphs: the best of each cell, and as the draft networks want to see them.
+"""Pooling and encoding of hints as ONNX graphs.
 
-The arithmetic is that of `imaging.hints` and of each pair's `encode_hint`, but for `spreading`.
+The arithmetic is that of `imaging.hints` and of each pair's `encode_hint`, except `flood_fill`.
 """
 
 from collections.abc import Callable
@@ -18,16 +18,16 @@ FLOAT, INT32, BOOL = TensorProto.FLOAT, TensorProto.INT32, TensorProto.BOOL
 
 
 class PooledHints(NamedTuple):
-    """Hints on the draft's grid."""
+    """Names of the hint values at the draft's size."""
 
     color: str
-    """float32[B, 3, h, w], 0..255."""
+    """Colours, float32[B, 3, h, w], 0..255."""
     is_told: str
-    """bool[B, 1, h, w]."""
+    """Mask of hints, bool[B, 1, h, w]."""
 
 
 def pool(graph: Graph, hint: str, scale: int) -> PooledHints:
-    """Take from each cell of `scale` x `scale` the best hint: see `imaging.hints.resize_hints`."""
+    """Add the choice of the best hint of each `scale` x `scale` cell; see `resize_hints`."""
     count, height, width = (graph("Shape", hint, start=axis, end=axis + 1) for axis in range(3))
     side, channels = ints(scale), ints(4)
     rows, columns = graph("Div", height, side), graph("Div", width, side)
@@ -35,7 +35,7 @@ def pool(graph: Graph, hint: str, scale: int) -> PooledHints:
     cells = graph("Transpose", graph("Reshape", hint, cells), perm=[0, 1, 3, 2, 4, 5])
     flat = graph("Concat", count, rows, columns, ints(scale**2), channels, axis=0)
     cells = graph("Reshape", cells, flat)
-    # The most opaque, then the nearest to the centre, then the last.
+    # Order: the most opaque, then the nearest to the centre, then the last.
     opacity = graph("Cast", graph("Gather", cells, np.int64(3), axis=4), to=INT32)
     score = graph("Add", graph("Mul", opacity, np.int32(scale**2)), ranks(scale))
     best = graph("Unsqueeze", graph("ArgMax", score, axis=3), ints(4))
@@ -48,7 +48,7 @@ def pool(graph: Graph, hint: str, scale: int) -> PooledHints:
 
 
 def ranks(scale: int) -> np.ndarray:
-    """Rank the pixels of a cell: the nearest to its centre has the highest number."""
+    """Return the rank of each pixel of a cell; the nearest to its centre has the highest."""
     offsets = np.arange(scale) + 0.5 - scale / 2
     distance = (offsets[:, np.newaxis] ** 2 + offsets**2).ravel()
     order = np.argsort(-distance, kind="stable")
@@ -56,7 +56,7 @@ def ranks(scale: int) -> np.ndarray:
 
 
 def rgba(graph: Graph, hints: PooledHints, gray: str) -> str:
-    """Write down `two_stage.encode_hint`."""
+    """Add the graph of `two_stage.encode_hint`."""
     del gray
     alpha = graph("Cast", hints.is_told, to=FLOAT)
     color = graph("Mul", to_unit(graph, hints.color), alpha)
@@ -64,17 +64,17 @@ def rgba(graph: Graph, hints: PooledHints, gray: str) -> str:
 
 
 def points(graph: Graph, hints: PooledHints, gray: str) -> str:
-    """Write down `hint_maps.point_hints`."""
+    """Add the graph of `hint_maps.point_hints`."""
     del gray
     colors = graph("Mul", hints.color, np.float32(1.75 / 255))
     return graph("Where", hints.is_told, graph("Sub", colors, np.float32(0.75)), np.float32(-1))
 
 
 def flooded(graph: Graph, hints: PooledHints, gray: str) -> str:
-    """Write down `hint_maps.flood_one`, for every picture of the batch."""
+    """Add the graph of `hint_maps.flood_one`, for every picture of the batch."""
     is_paper = graph("GreaterOrEqual", gray, np.float32(INK_BELOW))
     is_on_paper = graph("And", hints.is_told, is_paper)
-    # Hints on ink speak for the ink, unless there are no others.
+    # Hints on ink are no sources, unless there are no others.
     has_none = graph("Not", has_any(graph, is_on_paper))
     is_source = graph("Or", is_on_paper, graph("And", hints.is_told, has_none))
     color = flood(graph, hints.color, gray, is_source)
@@ -91,11 +91,11 @@ ENCODERS: Final[dict[object, Callable[[Graph, PooledHints, str], str]]] = {
     point_hints: points,
     flood_hints: flooded,
 }
-"""What a pair does to its hints -> the same as a graph."""
+"""`encode_hint` of a pair -> function that adds its graph."""
 
 
 def has_any(graph: Graph, mask: str) -> str:
-    """Tell of each picture whether a mask has a pixel in it."""
+    """Return for each picture whether any pixel of a mask is set."""
     number = graph("Cast", mask, to=INT32)
     return graph("Cast", graph("ReduceMax", number, ints(1, 2, 3)), to=BOOL)
 

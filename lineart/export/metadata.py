@@ -1,4 +1,4 @@
-"""What a file of ONNX says of itself: whose it is, what goes in and out, how exact it is."""
+"""Metadata of exported ONNX files: authors, inputs and outputs, accuracy."""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ CREDITS: Final = {
     "licence": "licence",
     "license": "licence",
 }
-"""Column of a card's tables -> the fact that it tells."""
+"""Column of the tables in a model card -> key of the metadata."""
 
 LINE = (
     "uint8[B, H, W], a line drawing at any size, 0 = ink, 255 = paper; best at a short side of 512"
@@ -44,7 +44,7 @@ Facts = dict[str, str]
 
 
 def common_facts(pair: Pair, *, weights_sha256: str, card: str | None, half: bool) -> Facts:
-    """Give what all files of a pair say."""
+    """Return the metadata common to all files of a pair."""
     inside = "float16 weights and arithmetic" if half else "float32"
     return {
         "program": f"lineart {version('lineart')}, PyTorch {version('torch')}",
@@ -58,7 +58,7 @@ def common_facts(pair: Pair, *, weights_sha256: str, card: str | None, half: boo
 
 
 def read_credits(card: str) -> Facts:
-    """Give what the tables of a model card say of authors and licences, each once."""
+    """Return authors and licences in the tables of a model card, without duplicates."""
     found: dict[str, dict[str, None]] = {}
     for row in _rows(card):
         for column, fact in CREDITS.items():
@@ -68,7 +68,7 @@ def read_credits(card: str) -> Facts:
 
 
 def _rows(card: str) -> Iterator[dict[str, str]]:
-    """Give the rows of all tables: column -> text."""
+    """Yield the rows of all Markdown tables: column name in lower case -> text."""
     columns: list[str] = []
     for line in card.splitlines():
         if not line.startswith("|"):
@@ -81,7 +81,7 @@ def _rows(card: str) -> Iterator[dict[str, str]]:
 
 
 def network_facts(name: str, plugs: IOSpec, difference: float, *, half: bool) -> Facts:
-    """Say how one network is called and how exact it is."""
+    """Return the metadata of one network: inputs, outputs and accuracy."""
     side = f"{plugs.size_px} alone" if plugs.size_px else f"multiples of {plugs.multiple}"
     described = {
         f"input {key}": f"float32[B, {channels}, H, W], {_planes(key, channels)}; H, W: {side}"
@@ -103,7 +103,7 @@ def _sizes(size_px: int | None) -> str:
 
 
 def _ranges(plugs: IOSpec) -> str:
-    """Say how what has no range of its own is compared."""
+    """Return the text on outputs without a fixed range, whose differences are relative."""
     beside = plugs.outputs[1:]
     return f", and of {' and '.join(beside)} as a part of the largest" if beside else ""
 
@@ -116,7 +116,7 @@ def _planes(name: str, channels: int) -> str:
 
 
 def colorizer_facts(compared: PictureError, *, half: bool) -> Facts:
-    """Say how the graph that colours is called and how exact it is."""
+    """Return the metadata of the colorizing model: inputs, output and accuracy."""
     decibels = ", ".join(f"{db:.1f} dB with {n} hints" for n, db in compared.flooded_db.items())
     return {
         "input line": LINE,
@@ -133,7 +133,7 @@ def colorizer_facts(compared: PictureError, *, half: bool) -> Facts:
 
 
 def translator_facts(pair: Pair, levels: int, *, half: bool) -> Facts:
-    """Say how the graph that translates is called and how exact it is."""
+    """Return the metadata of the translating model: input, output and accuracy."""
     size_px = pair.translation.size_px
     size = _sizes(size_px) if size_px else "at any size; best at a short side of 512"
     return {

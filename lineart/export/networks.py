@@ -1,4 +1,4 @@
-"""Single networks as ONNX: what goes into them, what comes out, and how they are written down."""
+"""ONNX export of single networks, with names and shapes of their inputs and outputs."""
 
 import contextlib
 import io
@@ -18,22 +18,22 @@ from lineart.models import Colorization, Pair
 from lineart.models.layers import fold_batch_norm
 
 TRANSLATED: Final = ("heat", "logits")
-"""What may stand beside a translated picture; see `models.Translated`."""
+"""Optional outputs beside a translated picture; fields of `models.Translated`."""
 
 
 class IOSpec(NamedTuple):
-    """How a network is called: float32[B, C, H, W] in -1..1 in, and out."""
+    """Inputs and outputs of a network; pictures are float32[B, C, H, W] in -1..1."""
 
     inputs: dict[str, int]
-    """Name -> channels."""
+    """Name -> number of channels."""
     outputs: tuple[str, ...]
     multiple: int
     """Height and width must be multiples of this."""
     size_px: int | None
-    """The only height and width that it takes; None: any."""
+    """Fixed height and width; None accepts any multiple."""
 
     def draw_inputs(self, count: int, scale: tuple[int, int], seed: int = 0) -> list[Tensor]:
-        """Draw `count` inputs, `scale` times the least height and width."""
+        """Draw random inputs of `count` pictures, `scale` times the least height and width."""
         least = max(self.multiple, LEAST_PX)
         height, width = (self.size_px or least * factor for factor in scale)
         random = torch.Generator().manual_seed(seed)
@@ -44,7 +44,7 @@ class IOSpec(NamedTuple):
 
 
 def plugs_of(pair: Pair, name: str) -> IOSpec:
-    """Say how a generator of a pair is called."""
+    """Return the inputs and outputs of the generator `name` of a pair."""
     task = pair.task
     if isinstance(task, Colorization):
         if name == "color":
@@ -63,7 +63,7 @@ def plugs_of(pair: Pair, name: str) -> IOSpec:
 
 
 class Halved(nn.Module):
-    """A network that computes in 16-bit floats, and takes and gives 32-bit ones."""
+    """Wrapper of a network that computes in float16, with float32 inputs and outputs."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class Halved(nn.Module):
 
 
 def tensors_of(outputs: Any) -> list[Tensor]:
-    """Give all tensors that a generator gives."""
+    """Return all tensors in a generator's output, without None."""
     parts = [outputs] if isinstance(outputs, Tensor) else outputs
     return [part for part in parts if part is not None]
 
@@ -84,13 +84,13 @@ def tensors_of(outputs: Any) -> list[Tensor]:
 def export_generator(
     generator: nn.Module, *examples: Tensor, plugs: IOSpec | None = None, half: bool = False
 ) -> bytes:
-    """Give a generator as ONNX, batch norm folded; batch, height and width are dynamic.
+    """Export a generator as ONNX with BatchNorm folded and dynamic batch, height and width.
 
     Args:
-        generator: It is copied.
-        examples: Inputs B x C x H x W of one size; a B, H or W of 1 would stay 1 for ever.
-        plugs: Names of inputs and outputs, and whether the size is welded.
-        half: Weights and arithmetic in 16 bits; inputs and outputs stay 32-bit floats.
+        generator: Generator; it is copied, not changed.
+        examples: Inputs B x C x H x W of one size; a B, H or W of 1 would become fixed.
+        plugs: Names of inputs and outputs; a `size_px` fixes height and width. None: torch's names.
+        half: Weights and arithmetic in float16; inputs and outputs stay float32.
     """
     copy = deepcopy(generator).eval().requires_grad_(False)
     fold_batch_norm(copy)
@@ -108,7 +108,7 @@ def export_generator(
         )
     assert program is not None
     model = program.model_proto
-    # Of each operator torch writes down where in the sources of this machine it comes from.
+    # Remove the source locations that torch stores for each node: they hold paths of this machine.
     for node in model.graph.node:
         del node.metadata_props[:]
         node.doc_string = ""
@@ -117,7 +117,7 @@ def export_generator(
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep to itself what torch says while it exports: of axes' names, and of its own parts."""
+    """Suppress torch's warnings and output during the export."""
     exporter = logging.getLogger("torch.onnx")
     level = exporter.level
     exporter.setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""Whole pairs as one graph: pictures of any size in, as bytes, and out."""
+"""Whole pipelines of a pair as one ONNX model, with uint8 pictures as input and output."""
 
 import numpy as np
 import onnx
@@ -13,7 +13,7 @@ FLOAT, BYTE = TensorProto.FLOAT, TensorProto.UINT8
 
 
 def join_colorizer(pair: Pair, draft: onnx.ModelProto, color: onnx.ModelProto) -> onnx.ModelProto:
-    """Give one graph of all that `inference.Colorizer` does: line, hint -> color."""
+    """Build the model of `inference.Colorizer` and hint pooling: line, hint -> color."""
     graph, task = Graph(), pair.colorization
     size = graph("Shape", "line", start=1)
     more = graph("Mod", graph("Neg", size), ints(pair.multiple))
@@ -34,7 +34,7 @@ def join_colorizer(pair: Pair, draft: onnx.ModelProto, color: onnx.ModelProto) -
 
 
 def join_translator(pair: Pair, generator: onnx.ModelProto) -> onnx.ModelProto:
-    """Give one graph of all that `inference.Translator` does: photo -> picture."""
+    """Build the model of `inference.Translator`, without heat maps: photo -> picture."""
     graph, task = Graph(), pair.translation
     size = graph("Shape", "photo", start=1, end=3)
     more = graph("Mod", graph("Neg", size), ints(pair.multiple))
@@ -52,28 +52,28 @@ def join_translator(pair: Pair, generator: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def picture(name: str, channels: list[int], sides: list[int] | None = None) -> onnx.ValueInfoProto:
-    """Describe pictures that go in or come out."""
+    """Return the type of an input or output: uint8[B, H, W, *channels]."""
     axes: list[str | int] = ["B", "H", "W"] if sides is None else ["B", *sides]
     return helper.make_tensor_value_info(name, BYTE, [*axes, *channels])
 
 
 def pads(graph: Graph, more: str, *, after: int = 0) -> str:
-    """Give pads that add `more` below and on the right; `after` axes follow those two."""
+    """Return pads that add `more` at the bottom and right; `after` axes follow those two."""
     none = ints(*[0] * after)
     return graph("Concat", ints(*[0] * (4 + after)), more, *([none] if after else []), axis=0)
 
 
 def shrink(graph: Graph, planes: str, scale: int) -> str:
-    """Shrink bytes as `image.resize` does, by area, rounded as OpenCV rounds."""
+    """Shrink 0..255 by area as `image.resize` does, with OpenCV's rounding."""
     mean = graph("AveragePool", planes, kernel_shape=[scale] * 2, strides=[scale] * 2)
-    # OpenCV has its own way for halves, in which 0.5 goes up.
+    # For a scale of 2 OpenCV has separate code, which rounds 0.5 up.
     if scale == 2:
         return graph("Floor", graph("Add", mean, np.float32(0.5)))
     return graph("Round", mean)
 
 
 def to_pixels(graph: Graph, result: str, size: str) -> str:
-    """Map -1..1 to bytes, channels last, and cut off what was added."""
+    """Map -1..1 to uint8 0..255, channels last, and crop the padding."""
     levels = graph("Mul", graph("Add", result, np.float32(1)), np.float32(127.5))
     levels = graph("Clip", graph("Round", levels), np.float32(0), np.float32(255))
     levels = graph("Slice", levels, ints(0, 0), size, ints(2, 3))

@@ -1,4 +1,4 @@
-"""What ONNX Runtime makes of a file, beside what PyTorch makes of the pair in float32."""
+"""Comparison of exported models in ONNX Runtime with the pair in PyTorch, in float32."""
 
 from typing import Final, NamedTuple
 
@@ -17,28 +17,30 @@ from lineart.models.hint_maps import flood_hints
 from lineart.onnx_inference import open_session
 
 BOUNDS: Final = {False: 1e-3, True: 0.05}
-"""Half precision or not -> largest difference of a network's values, of -1..1."""
+"""Half precision -> largest allowed difference of a network's outputs in -1..1."""
 LEVELS: Final = {False: 1, True: 6}
-"""The same for a picture's levels, of 255."""
+"""Half precision -> largest allowed difference of a picture, in levels of 0..255."""
 WAYS_OUT: Final = {
     False: "their numbers grow too large, as those of networks that were hardly trained do",
     True: "leave out --fp16",
 }
 SIZES: Final = ((1, (70, 97)), (3, (64, 130)))
-"""Batches, heights and widths of the pictures that are compared."""
+"""Batch size, and height and width, of the compared pictures."""
 HINTS: Final = (16, 140)
+"""Numbers of hints."""
 FLOODED_SIZE: Final = (256, 384)
 
 Pictures = UInt8[np.ndarray, "B H W ..."]
 
 
 def compare_network(data: bytes, generator: nn.Module, plugs: IOSpec, *, half: bool) -> float:
-    """Give the largest difference over two batch sizes, and two sizes where it takes them.
+    """Return the largest difference for two batch sizes, and two picture sizes unless it is fixed.
 
-    Attention's sums and logits have no range of their own: theirs is a part of the largest.
+    Heat maps and logits have no fixed range: their differences are divided by the largest value, if
+    that is above 1.
 
     Raises:
-        ValueError: it is above its bound.
+        ValueError: The difference is above its bound.
     """
     session, differences = open_session(data), []
     for count, scale in ((1, (2, 1)), (3, (2, 3))):
@@ -50,7 +52,7 @@ def compare_network(data: bytes, generator: nn.Module, plugs: IOSpec, *, half: b
         for answer, truth in zip(answers, map(Tensor.numpy, truths), strict=True):
             most = 1.0 if answer is answers[0] else max(1.0, np.abs(truth).max())
             differences.append(np.abs(answer - truth).max() / most)
-    # Where one is not a number, neither is this.
+    # `np.max` returns NaN if any difference is NaN.
     most = float(np.max(differences))
     if not most <= BOUNDS[half]:
         raise ValueError(
@@ -61,21 +63,21 @@ def compare_network(data: bytes, generator: nn.Module, plugs: IOSpec, *, half: b
 
 
 class PictureError(NamedTuple):
-    """How far pictures are from PyTorch's."""
+    """Differences between pictures of ONNX Runtime and PyTorch."""
 
     levels: int
-    """Largest difference of a level, of 255."""
+    """Largest difference in levels of 0..255."""
     flooded_db: dict[int, float]
-    """Number of hints -> PSNR, where hints are flooded another way than PyTorch's."""
+    """Number of hints -> PSNR in dB; empty unless the pair floods hints (`export.flood_fill`)."""
 
 
 def compare_colorizer(data: bytes, pair: Pair, *, half: bool) -> PictureError:
-    """Compare drawings of two sizes.
+    """Compare coloured drawings of two sizes.
 
-    Where hints flood the drawing, these have one hint each, with which every flood is the same.
+    If the pair floods hints, the drawings have one hint each, for which both floods are equal.
 
     Raises:
-        ValueError: a level is too far off.
+        ValueError: The difference is above its bound.
     """
     session, colorizer = open_session(data), Colorizer(pair, precision="float32")
     is_flooded = pair.colorization.encode_hint is flood_hints
@@ -91,10 +93,10 @@ def compare_colorizer(data: bytes, pair: Pair, *, half: bool) -> PictureError:
 
 
 def compare_translator(data: bytes, pair: Pair, *, half: bool) -> int:
-    """Compare photographs; give the largest difference of a level, of 255.
+    """Return the largest difference of translated noise pictures, in levels of 0..255.
 
     Raises:
-        ValueError: a level is too far off.
+        ValueError: The difference is above its bound.
     """
     session, translator, levels = open_session(data), Translator(pair, precision="float32"), 0
     for count, size in SIZES:
@@ -111,7 +113,7 @@ def compare_translator(data: bytes, pair: Pair, *, half: bool) -> int:
 def draw_cases(
     count: int, size: tuple[int, int], hints: int
 ) -> tuple[UInt8[np.ndarray, "B H W"], UInt8[np.ndarray, "B H W 4"]]:
-    """Draw drawings of flat regions, and hints of the regions' colours."""
+    """Draw random line drawings of flat regions, and hints with the regions' colours."""
     random = np.random.default_rng(hints)
     lines, marks = np.full((count, *size), 255, np.uint8), []
     for line in lines:
@@ -129,7 +131,7 @@ def draw_cases(
 def _color(
     session: InferenceSession, colorizer: Colorizer, lines: Pictures, hints: Pictures
 ) -> tuple[Pictures, Pictures]:
-    """Give ONNX Runtime's colours and PyTorch's."""
+    """Return the colours of ONNX Runtime and of PyTorch."""
     answer = session.run(None, {"line": lines, "hint": hints})[0]
     pooled = np.stack([pool_hints(hint, colorizer.draft_scale) for hint in hints])
     return answer, colorizer(lines, pooled)

@@ -1,1 +1,1 @@
-"""Classical image functions: arrays in, arrays out."""
+"""Classical image processing on NumPy arrays, without networks except face detection."""

@@ -1,14 +1,14 @@
-"""Simulate the faults of a colour draft: spray, transplant, distortion, bleeding.
+"""Simulated faults of colour drafts for training: spray, transplant, distortion, bleeding.
 
-The second stage learns to mend drafts, so drafts are damaged while it learns. A CPU worker draws
-the faults, the device that makes the draft applies them: that is why the two are apart.
+The second stage learns to repair drafts, so its training drafts are damaged. A CPU worker draws the
+faults at random; the device that computes the draft applies them.
 
-Spray lies along a few straight strokes. A transplanted region has a hard rim. Bleeding, which paper
-001 names and Zhang et al. do not measure, is a smooth small random displacement.
+Spray follows a few straight strokes. A transplanted region has a hard edge. Bleeding, which paper
+001 names and Zhang et al. do not quantify, is a small smooth random displacement.
 
 Source:
     Paper 001, 3.3, after Zhang, Li, Wong, Ji, Liu, "Two-stage Sketch Colorization", SIGGRAPH Asia
-    2018. Lengths are shares of the picture's side; the paper's are pixels of 512.
+    2018. Lengths are fractions of the picture's side; the paper's are pixels of 512.
 """
 
 from dataclasses import dataclass
@@ -21,38 +21,38 @@ from jaxtyping import Float32, Float64, UInt8
 from lineart.image import Frame, Size
 
 REFERENCE_PX = 512
-"""Side of the picture that the paper's lengths belong to."""
+"""Side of the picture for which the paper gives its lengths."""
 
 SPRAY_CELLS = 17
-"""Side of the canvas that spray is drawn on: 1/30 of the paper's picture."""
+"""Side of the coarse grid on which spray is drawn: 1/30 of the paper's picture."""
 
 SPRAY_DECAY = (0.01, 10.0)
-"""Range of the decay of spray per cell of its canvas (lambda)."""
+"""Range of the exponential decay of spray per grid cell (lambda)."""
 
 SPRAY_PEAK = (0.5, 0.95)
-"""Range of the opacity of spray at its centre."""
+"""Range of the opacity of spray at the stroke, 0..1."""
 
 TRANSPLANT_PX = (64, 384)
 """Range of the side of a transplanted region, in pixels of the paper's picture."""
 
 LARGEST_DISTORTION = 0.1
-"""Bound of what is added to the coefficients of the identity."""
+"""Largest number added to a coefficient of the identity transform."""
 
 FLOW_CELLS = 9
-"""Side of the grid of random displacements that colour bleeds along."""
+"""Side of the coarse grid of random displacements for bleeding."""
 
 LARGEST_FLOW = 0.04
-"""Largest spread of these displacements; the picture's side is 2."""
+"""Largest standard deviation of these displacements; the picture's side is 2."""
 
 WHITE_BIN = 511
-"""The lightest of the 8 x 8 x 8 bins of colours: paper is not what a draft smears."""
+"""Lightest of the 8 x 8 x 8 colour bins, that of paper, which spray does not use as dominant."""
 
 Field = Float32[np.ndarray, "H W 2"]
 Opacity = Float32[np.ndarray, "H W"]
 
 
 class Chances(NamedTuple):
-    """How often each fault happens, 0..1; they happen independently."""
+    """Probability of each fault, 0..1; faults are independent."""
 
     spray: float = 0.5
     transplant: float = 0.5
@@ -68,9 +68,9 @@ class Artifacts:
     """Faults to apply to a draft of H x W.
 
     Attributes:
-        source: x and y, -1..1, of the place that each pixel is taken from; -1 and 1 are the outer
-            edges of the border pixels (`grid_sample` of PyTorch without `align_corners`).
-        spray: What is sprayed over it: sRGB and opacity 0..255.
+        source: x and y, -1..1, from which each pixel is sampled; -1 and 1 are the outer edges of
+            the border pixels (`grid_sample` of PyTorch without `align_corners`).
+        spray: Spray that is blended over the draft: sRGB and opacity 0..255.
     """
 
     source: Field
@@ -80,15 +80,15 @@ class Artifacts:
 def draw_artifacts(
     color: Frame, rng: np.random.Generator, *, chances: Chances = CHANCES
 ) -> Artifacts:
-    """Draw faults for a draft of the size of `color`.
+    """Draw random faults for a draft of the size of `color`.
 
-    A pixel is first moved by the bleeding, then by the distortion, then into a transplanted region:
-    the rims of regions bend as colour does that ran.
+    Sampling coordinates are changed by bleeding, then distortion, then transplants, so bleeding
+    also bends the edges of transplanted regions.
 
     Args:
-        color: The true colours, which spray takes its colour from.
-        rng: Draws which faults there are, and the faults.
-        chances: How often each fault happens.
+        color: True colours, from which the colour of spray is taken.
+        rng: Random generator.
+        chances: Probability of each fault.
     """
     size: Size = color.shape[:2]
     happens = rng.random(len(chances)) < chances
@@ -109,7 +109,7 @@ def draw_artifacts(
 
 
 def apply_artifacts(color: Frame, artifacts: Artifacts) -> Frame:
-    """Move the pixels, bilinearly between neighbours, and spray over them."""
+    """Sample the draft bilinearly at `source` and blend the spray over it."""
     height, width = color.shape[:2]
     places = ((artifacts.source + 1) * np.array((width, height), np.float32) - 1) / 2
     moved = cv2.remap(color, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -120,7 +120,7 @@ def apply_artifacts(color: Frame, artifacts: Artifacts) -> Frame:
 
 
 def identity(size: Size) -> Field:
-    """Give the map that takes every pixel from its own place."""
+    """Return the sampling coordinates that leave a picture unchanged."""
     height, width = size
     source = np.empty((height, width, 2), np.float32)
     source[..., 0] = (2 * np.arange(width) + 1) / width - 1
@@ -129,7 +129,7 @@ def identity(size: Size) -> Field:
 
 
 def draw_flow(size: Size, rng: np.random.Generator) -> Field:
-    """Draw how colour bleeds: a smooth small displacement, which carries it over the lines."""
+    """Draw a small smooth displacement, with which colours bleed over lines."""
     spread = rng.uniform(0, LARGEST_FLOW)
     coarse = rng.normal(0, spread, (FLOW_CELLS, FLOW_CELLS, 2)).astype(np.float32)
     flow: Field = cv2.resize(coarse, size[::-1], interpolation=cv2.INTER_CUBIC)
@@ -137,16 +137,16 @@ def draw_flow(size: Size, rng: np.random.Generator) -> Field:
 
 
 def distort(source: Field, rng: np.random.Generator) -> Field:
-    """Turn, shear, stretch and shift the whole picture a little: identity plus random numbers."""
+    """Apply a random affine transform near the identity to the sampling coordinates."""
     change = rng.uniform(-1, 1, (2, 3)) * rng.uniform(0, LARGEST_DISTORTION)
     distorted: Field = cv2.transform(source, np.eye(2, 3) + change)
     return distorted
 
 
 def transplant(source: Field, rng: np.random.Generator) -> Field:
-    """Paste a rectangle of the picture, turned, anywhere; its rim is hard."""
+    """Paste a random rectangle of the picture, rotated, at a random place, with a hard edge."""
     height, width = source.shape[:2]
-    # The picture's side is 2, so a share of the side is half a length.
+    # The picture's side is 2, so a fraction of the side equals half a length.
     half = rng.uniform(*TRANSPLANT_PX, 2) / REFERENCE_PX
     taken_from, pasted_to = rng.uniform(-1, 1, 2) * (1 - half), rng.uniform(-1, 1, 2)
     angle, aspect = rng.uniform(0, 2 * np.pi), height / width
@@ -160,12 +160,12 @@ def transplant(source: Field, rng: np.random.Generator) -> Field:
 
 
 def draw_spray_color(color: Frame, rng: np.random.Generator) -> UInt8[np.ndarray, " 3"]:
-    """Take the dominant colour that is not white, or, as often, that of any pixel."""
+    """Return the dominant colour that is not white or, with probability 0.5, a random pixel's."""
     pixels = color.reshape(-1, 3)
     sampled: UInt8[np.ndarray, " 3"] = pixels[rng.integers(len(pixels))]
     if rng.random() < 0.5:
         return sampled
-    # Every 16th pixel is enough to know what dominates.
+    # Every 16th pixel is enough to find the dominant colour.
     some = color[::4, ::4].reshape(-1, 3)
     level = some.astype(np.intp) >> 5
     bins = level @ (64, 8, 1)
@@ -179,20 +179,20 @@ def draw_spray_color(color: Frame, rng: np.random.Generator) -> UInt8[np.ndarray
 
 
 def draw_spray(size: Size, rng: np.random.Generator) -> Opacity:
-    """Draw the opacity, 0..1, of a few strokes of spray: it decays with the distance from them."""
+    """Draw the opacity, 0..1, of one to three strokes of spray; it decays with the distance."""
     clear = np.ones((SPRAY_CELLS, SPRAY_CELLS))
     for _ in range(rng.integers(1, 4)):
         distance = distance_to_stroke(rng.uniform(0, SPRAY_CELLS, (2, 2)))
         decay = np.exp(-rng.uniform(*SPRAY_DECAY) * np.maximum(distance - 0.5, 0))
         clear *= 1 - rng.uniform(*SPRAY_PEAK) * decay
-    # A thin stroke is stairs on so coarse a canvas.
+    # Smooth the jagged strokes of the coarse grid.
     soft = cv2.GaussianBlur((1 - clear).astype(np.float32), (3, 3), 0.8)
     opacity: Opacity = cv2.resize(soft, size[::-1], interpolation=cv2.INTER_CUBIC)
     return np.clip(opacity, 0, 1, out=opacity)
 
 
 def distance_to_stroke(ends: Float64[np.ndarray, "2 2"]) -> Float64[np.ndarray, "Cells Cells"]:
-    """Give how far every cell's centre is from the straight line between two points, in cells."""
+    """Return the distance of each cell's centre from the segment between two points, in cells."""
     (y, x), along = ends[0], ends[1] - ends[0]
     centers = np.arange(SPRAY_CELLS) + 0.5
     rows, columns = centers[:, None] - y, centers[None] - x

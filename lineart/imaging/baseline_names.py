@@ -1,6 +1,6 @@
-"""Names of the ways to colour without a network, in the order of `baselines.BASELINES`.
+"""Names of the colouring methods without a network, in the order of `baselines.BASELINES`.
 
-It imports nothing, because `jobs.evaluate` imports it to read its flags.
+It imports nothing large, because `jobs.evaluate` imports it to parse its flags.
 """
 
 from typing import Final

@@ -1,7 +1,7 @@
-"""Ways to colour a drawing from hints without a network: what a network has to beat.
+"""Baselines: methods that colour a drawing from hints without a network.
 
-All give the colours below the lines. Hints that lie on ink speak for the ink and are left out,
-unless there are no others. Without hints all leave white paper.
+All return the colours below the lines. Hints on ink are ignored, because they colour the ink,
+unless there are no others. Without hints the result is white.
 """
 
 from collections.abc import Callable
@@ -17,29 +17,29 @@ from lineart.imaging.cels import PAPER_FROM
 from lineart.imaging.hints import resize_hints
 
 Fill = Callable[[Line, Hint], Frame]
-"""Colours a drawing from hints of the same size."""
+"""Function that colours a drawing from hints of the same size."""
 
 INPAINT_SIDE_PX = 256
-"""Short side at which inpainting runs; it does not see the lines, and colours are smooth."""
+"""Short side at which inpainting runs; enough, because it ignores lines and is smooth."""
 
 INPAINT_RADIUS_PX = 5.0
-"""Neighbourhood of a pixel that is inpainted."""
+"""Radius of the neighbourhood from which a pixel is inpainted."""
 
 LEVIN_SIGMA = 10.0
-"""Grey levels between neighbours from which they stop to share their colour.
+"""Standard deviation of the affinity between neighbours, in grey levels of the drawing.
 
-Sigma and leak are the best of 3 to 40 and 1e-6 to 1e-3, tried on 8 pictures with 16 and 140 hints.
+Sigma and leak are the best of 3 to 40 and 1e-6 to 1e-3 on 8 pictures with 16 and 140 hints.
 """
 
 LEVIN_LEAK = 1e-4
-"""Affinity across the strongest line: regions without a hint take their neighbours' colours."""
+"""Least affinity between neighbours, so that regions without hints get adjacent colours."""
 
 LEVIN_SIDE_PX = 512
-"""Short side above which the equations take too long and the drawing is shrunk."""
+"""Short side to which larger drawings are shrunk, because the equations take too long."""
 
 
 def nearest_fill(line: Line, hint: Hint) -> Frame:
-    """Give every pixel the colour of the nearest hint, over all lines."""
+    """Colour every pixel as the nearest hint, regardless of lines."""
     is_source = hints_on_paper(line, hint)
     if not is_source.any():
         return _white(line)
@@ -49,18 +49,18 @@ def nearest_fill(line: Line, hint: Hint) -> Frame:
 
 
 def inpaint_fill(line: Line, hint: Hint, *, side_px: int = INPAINT_SIDE_PX) -> Frame:
-    """Paint between the hints by OpenCV's inpainting, without a look at the lines.
+    """Fill the space between hints by OpenCV's inpainting, regardless of lines.
 
-    OpenCV's other method, Telea's, gains a level every few pixels: from one dark hint it drifts by
-    54 levels and more across 256 pixels, and was left out.
+    OpenCV's other method, Telea's, is not used: it drifts by a level every few pixels, from one
+    dark hint by 54 levels and more across 256 pixels.
 
     Args:
-        line: The drawing; it decides which hints lie on ink.
+        line: Drawing; only decides which hints lie on ink.
         hint: Hints of the same size.
         side_px: Short side, above 0, to which larger drawings are shrunk.
 
     Returns:
-        The colours, of the size of `line`.
+        Colours of the size of `line`.
 
     Source:
         Bertalmio, Bertozzi, Sapiro, "Navier-Stokes, Fluid Dynamics, and Image and Video
@@ -78,11 +78,11 @@ def inpaint_fill(line: Line, hint: Hint, *, side_px: int = INPAINT_SIDE_PX) -> F
 
 
 def watershed_fill(line: Line, hint: Hint) -> Frame:
-    """Let the hints flood the drawing; floods meet at lines, and in the open half-way."""
+    """Spread hints by watershed on the drawing; colours meet at lines or half-way between hints."""
     is_source = hints_on_paper(line, hint)
     if not is_source.any():
         return _white(line)
-    # OpenCV leaves the outermost pixels out, so there must be some that do not matter.
+    # OpenCV does not label the outermost pixels, so add a border and remove it afterwards.
     markers = np.pad(_number(is_source), 1)
     framed = cv2.cvtColor(np.pad(line, 1, mode="edge"), cv2.COLOR_GRAY2RGB)
     floods = np.ascontiguousarray(cv2.watershed(framed, markers)[1:-1, 1:-1])
@@ -91,20 +91,20 @@ def watershed_fill(line: Line, hint: Hint) -> Frame:
 
 
 def levin_fill(line: Line, hint: Hint, *, side_px: int = LEVIN_SIDE_PX) -> Frame:
-    """Make every pixel the mean of its neighbours; one beyond a line counts next to nothing.
+    """Solve for colours in which each pixel is its neighbours' mean, weighted by affinity.
 
-    The paper spreads two channels of colour and keeps the luminance of a photograph. A line drawing
-    has no luminance to keep: all three channels are spread, and grey levels of the drawing only
-    say who belongs together. Neighbours are four instead of eight, so that nothing slips through a
-    thin diagonal line, and the affinity has one width for the whole drawing.
+    The paper spreads two chroma channels and keeps the luminance of a photograph. A line drawing
+    has no luminance to keep: all three channels are spread, and the drawing's grey levels only
+    define the affinities. Pixels have four neighbours instead of eight, so that no colour crosses a
+    thin diagonal line, and the affinity has one variance for the whole drawing.
 
     Args:
-        line: The drawing.
+        line: Drawing.
         hint: Hints of the same size.
         side_px: Short side, above 0, to which larger drawings are shrunk.
 
     Returns:
-        The colours, of the size of `line`.
+        Colours of the size of `line`.
 
     Source:
         Levin, Lischinski, Weiss, "Colorization Using Optimization", SIGGRAPH 2004, eq. 1 and 2.
@@ -122,7 +122,8 @@ def levin_fill(line: Line, hint: Hint, *, side_px: int = LEVIN_SIDE_PX) -> Frame
     if not known.all():
         laplacian = _laplacian(line)
         rows = laplacian[~known]
-        # Fill-in is smallest, and pivoting idle, for this symmetric and diagonally dominant matrix.
+        # The matrix is symmetric and diagonally dominant: this ordering has least fill-in, and
+        # pivoting is not needed.
         factors = linalg.splu(
             rows[:, ~known].tocsc(),
             permc_spec="MMD_AT_PLUS_A",
@@ -140,18 +141,18 @@ BASELINES: dict[str, Fill] = {
     "watershed": watershed_fill,
     "levin": levin_fill,
 }
-"""Name -> way to colour."""
+"""Name -> colouring method."""
 
 
 def hints_on_paper(line: Line, hint: Hint) -> Bool[np.ndarray, "H W"]:
-    """Tell which pixels hold a hint for the colours below: those on paper, or all if none is."""
+    """Return the mask of hints on paper, or of all hints if none is on paper."""
     is_hint: Bool[np.ndarray, "H W"] = hint[..., 3] > 0
     is_source: Bool[np.ndarray, "H W"] = is_hint & (line >= PAPER_FROM)
     return is_source if is_source.any() else is_hint
 
 
 def _laplacian(line: Line) -> sparse.csr_matrix:
-    """Give the matrix that takes from a pixel the mean of its neighbours, times their affinity."""
+    """Return the graph Laplacian D - A, where A holds the affinities between neighbours."""
     gray = line.ravel().astype(np.float64)
     index = np.arange(line.size).reshape(line.shape)
     one = np.concatenate((index[:, :-1].ravel(), index[:-1].ravel()))
@@ -169,20 +170,20 @@ def _white(line: Line) -> Frame:
 
 
 def _number(is_source: Bool[np.ndarray, "H W"]) -> Int32[np.ndarray, "H W"]:
-    """Number the sources from 1; all else is 0."""
+    """Number the sources from 1; other pixels are 0."""
     numbers = np.zeros(is_source.shape, np.int32)
     numbers[is_source] = np.arange(1, np.count_nonzero(is_source) + 1)
     return numbers
 
 
 def _palette(hint: Hint, is_source: Bool[np.ndarray, "H W"]) -> UInt8[np.ndarray, "N 3"]:
-    """Give the colour of each number, by number; 0 has none."""
+    """Return the colour of each source number; entry 0 is unused."""
     colors = hint[is_source, :3]
     return np.concatenate((np.zeros((1, 3), np.uint8), colors))
 
 
 def _spread(numbers: Int32[np.ndarray, "H W"]) -> Int32[np.ndarray, "H W"]:
-    """Give every pixel that has no number that of the nearest one which has."""
+    """Fill pixels of number 0 with the nearest other number."""
     is_open = (numbers == 0).astype(np.uint8)
     if not is_open.any():
         return numbers

@@ -1,4 +1,4 @@
-"""Make film cels of pictures: flat colours, other colours for regions and for the paper."""
+"""Augmentation of pictures as film cels: flat colours, recoloured regions, paper and hues."""
 
 import cv2
 import numpy as np
@@ -7,22 +7,22 @@ from jaxtyping import Bool
 from lineart.image import Frame, Line
 
 SMALLEST_REGION = 0.002
-"""Regions below this share of the picture keep their colour."""
+"""Fraction of the picture's area below which regions are not recoloured."""
 
 PAPER_FROM = 190
-"""Grey level of a drawing from which a pixel is paper."""
+"""Least grey level of paper in a drawing."""
 
 CUBE = np.stack(np.meshgrid(*[np.arange(4, 256, 8, dtype=np.float32)] * 3, indexing="ij"), -1)
 CUBE = CUBE.reshape(-1, 3)
-"""All colours in steps of 8 grey levels."""
+"""Centres of all colour bins of 8 levels, one row per bin."""
 
 
 def flatten(color: Frame, num_colors: int, rng: np.random.Generator) -> Frame:
-    """Paint every pixel in the nearest of `num_colors` colours of the picture."""
+    """Reduce a picture to at most `num_colors` of its own colours, drawn at random."""
     smooth = cv2.medianBlur(color, 5)
     pixels = smooth.reshape(-1, 3)
     palette = pixels[rng.choice(len(pixels), num_colors)]
-    # |p - c|^2 without |p|^2, which does not change which c is nearest.
+    # |p - c|^2 without |p|^2, which does not affect the nearest c.
     colors = palette.astype(np.float32)
     nearest = ((colors**2).sum(1) - 2 * CUBE @ colors.T).argmin(1)
     coarse = (smooth >> 3).astype(np.int32)
@@ -32,13 +32,13 @@ def flatten(color: Frame, num_colors: int, rng: np.random.Generator) -> Frame:
 
 
 def is_paper_colored(color: Frame) -> Bool[np.ndarray, "H W"]:
-    """Tell which pixels are white or nearly so."""
+    """Return the mask of pixels that are nearly white: all channels at least 246."""
     white: Bool[np.ndarray, "H W"] = cv2.inRange(color, (246, 246, 246), (255, 255, 255)) > 0
     return white
 
 
 def turn_hue(color: Frame, turn: float) -> Frame:
-    """Turn all hues by `turn` of a full circle; greys stay."""
+    """Rotate all hues by `turn` of a full circle; greys stay."""
     hsv = cv2.cvtColor(color, cv2.COLOR_RGB2HSV_FULL)
     hsv[..., 0] += np.uint8(round(turn * 256) % 256)
     turned: Frame = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB_FULL)
@@ -46,7 +46,7 @@ def turn_hue(color: Frame, turn: float) -> Frame:
 
 
 def recolor_regions(color: Frame, line: Line, rng: np.random.Generator) -> Frame:
-    """Give about half of the regions between the lines another colour, and keep their shading."""
+    """Change the colour of about half of the regions between lines, and keep their shading."""
     ink = cv2.erode(line, np.ones((3, 3), np.uint8))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(
         (ink > 160).astype(np.uint8), None, 4
@@ -59,7 +59,7 @@ def recolor_regions(color: Frame, line: Line, rng: np.random.Generator) -> Frame
     mean = np.stack([np.bincount(index, color[..., c].ravel(), count) / area for c in range(3)], 1)
     target = rng.uniform(20, 255, (count, 3))
     gain = np.where(chosen[:, None], target / np.maximum(mean, 16), 1.0).astype(np.float32)
-    # Grow over the lines, so that colours meet below them.
+    # Dilate the regions over the lines, so that colours meet below them.
     grown = cv2.dilate(labels.astype(np.float32), np.ones((5, 5), np.uint8)).astype(np.int32)
     grown = np.where(labels > 0, labels, grown)
     recolored: Frame = np.clip(color * gain[grown], 0, 255).astype(np.uint8)
@@ -67,7 +67,7 @@ def recolor_regions(color: Frame, line: Line, rng: np.random.Generator) -> Frame
 
 
 def repaint_paper(color: Frame, rng: np.random.Generator) -> Frame:
-    """Paint the white that touches the picture's border in one colour."""
+    """Fill white areas that touch the picture's border with one random colour."""
     count, labels = cv2.connectedComponents(is_paper_colored(color).astype(np.uint8), None, 4)
     border = np.concatenate((labels[0], labels[-1], labels[:, 0], labels[:, -1]))
     touches = np.zeros(count, bool)
@@ -78,15 +78,15 @@ def repaint_paper(color: Frame, rng: np.random.Generator) -> Frame:
 
 
 def remove_lines(color: Frame, line: Line) -> Frame:
-    """Give what is painted below the lines: ink takes the colour of the nearest paper."""
-    # One pixel more, for the soft rim of the ink.
+    """Replace the colour of ink by that of the nearest paper pixel."""
+    # Dilate the ink by one pixel to include its soft edge.
     is_ink = (cv2.erode(line, np.ones((3, 3), np.uint8)) < PAPER_FROM).astype(np.uint8)
     if is_ink.all():
         return color
     _, nearest = cv2.distanceTransformWithLabels(
         is_ink, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
-    # OpenCV numbers the paper's pixels in their order, from 1.
+    # OpenCV numbers the paper pixels in raster order, from 1.
     paper, ink = np.flatnonzero(is_ink == 0), np.flatnonzero(is_ink)
     painted: Frame = color.copy()
     pixels = painted.reshape(-1, 3)

@@ -1,4 +1,4 @@
-"""What two drawings of the same photograph share, and what only one of them shows."""
+"""Difference of two line drawings of a photograph: common ink and ink of only one drawing."""
 
 from typing import NamedTuple
 
@@ -11,16 +11,16 @@ from lineart.imaging.radius import RADIUS_PX, REFERENCE_PX
 
 
 class Difference(NamedTuple):
-    """Two drawings, taken apart; each part is a line drawing."""
+    """Ink of two drawings, separated into three line drawings."""
 
     only_first: Line
     only_second: Line
     common: Line
-    """The mean of both: black where both have ink, grey where a line has moved a little."""
+    """Mean of the common ink: black where both drawings are, grey where a line moved a little."""
 
 
 class Ink(NamedTuple):
-    """How much of a picture each part covers: black is 1, grey accordingly."""
+    """Ink of each part: mean darkness over the picture, 0 = white, 1 = black."""
 
     only_first: float
     only_second: float
@@ -28,7 +28,7 @@ class Ink(NamedTuple):
 
     @property
     def lone(self) -> float:
-        """Share of all ink that only one drawing has, 0..1."""
+        """Fraction of all ink that only one drawing has, 0..1."""
         return (self.only_first + self.only_second) / max(sum(self), 1e-12)
 
 
@@ -38,14 +38,14 @@ def separate_ink(
     *,
     radius_px: float = RADIUS_PX,
 ) -> Difference:
-    """Tell which ink of two drawings belongs to both.
+    """Separate the common ink of two drawings from the ink of only one.
 
-    Ink of one drawing is common where the other has ink within the radius, at least half as dark.
+    Ink of one drawing is common where the other has ink at least half as dark within the radius.
 
     Args:
-        first: A drawing.
-        second: Another one, of the same size.
-        radius_px: In pixels of a drawing whose short side is 512; it grows with the drawing.
+        first: Drawing.
+        second: Another drawing of the same size.
+        radius_px: Radius in pixels at a short side of 512; it scales with the short side.
 
     Raises:
         ValueError: The sizes differ, or the radius is negative.
@@ -71,23 +71,23 @@ def separate_ink(
 
 
 def measure(difference: Difference) -> Ink:
-    """Give how much ink each part has, as a share of the picture's area."""
+    """Return the mean darkness of each part, 0..1."""
     return Ink(*(1 - float(part.mean()) / 255 for part in difference))
 
 
 def show_difference(difference: Difference) -> Frame:
-    """Paint what only the second has red, what only the first has blue, and the rest black.
+    """Draw ink of only the second drawing red, of only the first blue, and common ink black.
 
     Source:
         Paper 000, figure 4.
     """
     first, second, common = difference
-    # Blue ink takes red and green away, red ink blue and green, black ink all.
+    # Blue ink lowers red and green, red ink lowers blue and green, black ink lowers all.
     red, blue = cv2.min(common, first), cv2.min(common, second)
     shown: Frame = cv2.merge((red, cv2.min(red, blue), blue))
     return shown
 
 
 def _lacks(drawing: Line, nearby: Line) -> Bool[np.ndarray, "H W"]:
-    """Tell where `nearby` is less than half as dark as the drawing."""
+    """Return where `nearby` is less than half as dark as the drawing."""
     return 2 * (255 - nearby.astype(np.int16)) < 255 - drawing.astype(np.int16)

@@ -1,4 +1,4 @@
-"""Extract a line drawing from a colour picture, in the two ways of paper 001."""
+"""Extraction of line drawings from colour pictures, by the two methods of paper 001."""
 
 import cv2
 import numpy as np
@@ -20,27 +20,29 @@ def xdog(
     """Extract black lines on white with an extended difference of Gaussians.
 
     Args:
-        image: A colour picture.
-        sigma: Radius of the inner Gaussian in pixels (alpha in paper 001, one of 0.3, 0.4, 0.5).
-        ratio: Outer radius over inner radius (k).
+        image: Colour picture.
+        sigma: Standard deviation of the inner Gaussian in pixels, above 0 (alpha in paper 001, one
+            of 0.3, 0.4, 0.5).
+        ratio: Outer sigma divided by inner sigma, above 1 (k).
         sharpness: Weight of the outer Gaussian (p).
-        threshold: Grey levels below which a difference is ink (epsilon).
+        threshold: Difference in grey levels below which a pixel is ink (epsilon).
         steepness: Slope of the soft threshold (phi).
 
     Raises:
         ValueError: `sigma` is not positive or `ratio` is not above 1.
 
     Source:
-        Paper 001, 3.1, after Winnemöller, Kyprianidis, Olsen, "XDoG", 2012. Its public code adds 1
-        to the hyperbolic tangent and stops there, so that ink comes out as grey 127; frequency
-        separation would erase such lines. Here ink is black.
+        Paper 001, 3.1, after Winnemöller, Kyprianidis, Olsen, "XDoG", 2012. Its public code
+        only adds 1 to the hyperbolic tangent, so that ink becomes grey 127, which frequency
+        separation would erase. Here ink is black.
     """
     if sigma <= 0 or ratio <= 1:
         raise ValueError(f"xdog needs sigma > 0 and ratio > 1, got sigma={sigma}, ratio={ratio}")
     gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
     fine = cv2.GaussianBlur(gray, (0, 0), sigma)
     coarse = cv2.GaussianBlur(gray, (0, 0), sigma * ratio)
-    # A flat area leaves (1 - p) of its grey, which is above the threshold: paper, black ones too.
+    # In flat areas the difference is (1 - p) of the grey level, above the threshold: they become
+    # paper, even black ones.
     difference = fine - sharpness * coarse
     soft = 1 + np.tanh(steepness * (difference - threshold))
     ink = np.where(difference < threshold, soft, np.float32(1))
@@ -49,10 +51,10 @@ def xdog(
 
 
 def dilate_abs_sub(image: Frame, kernel_px: int = 4) -> Line:
-    """Extract soft grey lines: what a dilation with a square changes.
+    """Extract soft grey lines: the difference of the picture and its dilation with a square.
 
     Raises:
-        ValueError: `kernel_px` is below 2, which changes nothing.
+        ValueError: `kernel_px` is below 2, for which there is no difference.
 
     Source:
         Paper 001, algorithm 1, with a kernel of 4 or 5 pixels.

@@ -1,4 +1,4 @@
-"""Faces of photographs: find them, stand them upright at one place, crop, raise the contrast."""
+"""Face detection and alignment with YuNet, centre crop, and contrast enhancement."""
 
 import cv2
 import numpy as np
@@ -7,20 +7,20 @@ from jaxtyping import Float64, UInt8
 from lineart.image import Frame, Size, resize
 
 DETECTION_SIDE_PX = 640
-"""Longest side at which faces are looked for; YuNet was trained at this size."""
+"""Long side to which larger photographs are shrunk for detection; YuNet was trained with it."""
 
 NUM_LOOKS = 2
-"""How often a face is looked at again once it is roughly upright.
+"""Number of times that detection is repeated on the aligned face.
 
-YuNet is less sure of tilted faces: turned by 20 degrees either way, 30 photographs gave faces that
-lay 9.5 pixels of 256 from the unturned one's, 5.0 with one more look and 2.8 with two.
+YuNet is less accurate for tilted faces: in 30 photographs rotated by 20 degrees either way, faces
+were 9.5 pixels of 256 from the unrotated one's, 5.0 with one repetition and 2.8 with two.
 """
 
 CLOSER_SIDE_PX, CLOSER_PADDING = 256, 0.65
-"""What is cut out to look again."""
+"""Side in pixels and padding of the aligned face on which detection is repeated."""
 
 LEAST_SCORE = 0.7
-"""Least confidence, 0..1, of a face."""
+"""Least confidence of a detected face, 0..1."""
 
 TEMPLATE = np.array(
     [
@@ -31,31 +31,32 @@ TEMPLATE = np.array(
         (0.726104, 0.780233),
     ]
 )
-"""Where YuNet's five landmarks lie in dlib's mean face: x and y in the unit square.
+"""Positions of YuNet's five landmarks in dlib's mean face: x and y in the unit square.
 
-dlib aligns by four corners of eyes and the base of the nose. YuNet finds centres of eyes, the tip
-of the nose and corners of the mouth, so we take those places from dlib's mean face of 68 landmarks
-(an eye is the mean of its six). That mapping is ours; the eyes' corners agree in both to 0.017.
+dlib aligns by the four corners of the eyes and the base of the nose. YuNet finds the centres of the
+eyes, the tip of the nose and the corners of the mouth, so these positions are from dlib's mean face
+of 68 landmarks (an eye is the mean of its six). The mapping is ours; the corners of the eyes agree
+with dlib's to 0.017.
 """
 
 Landmarks = Float64[np.ndarray, "5 2"]
-"""x and y in pixels: eyes (the left one in the picture is first), tip of the nose, mouth's corners.
+"""x and y in pixels: eyes (left in the picture first), tip of the nose, corners of the mouth.
 
-Pixels have their centres at whole numbers, as for OpenCV.
+Pixel centres are at whole numbers, as in OpenCV.
 """
 
 Face = UInt8[np.ndarray, "Side Side 3"]
-"""A square picture: sRGB, 0..255."""
+"""Square picture: sRGB, 0..255."""
 
 
 class FaceAligner:
-    """Find faces with YuNet and align them.
+    """Finds faces with YuNet and aligns them.
 
     Args:
-        model: The bytes of YuNet's ONNX file.
+        model: Content of YuNet's ONNX file.
 
     Raises:
-        ValueError: The bytes are no such model.
+        ValueError: The content is not such a model.
 
     Source:
         Wu, Peng, Yu, "YuNet: A Tiny Millisecond-level Face Detector", MIR 2023, as OpenCV's
@@ -63,7 +64,7 @@ class FaceAligner:
     """
 
     def __init__(self, model: bytes) -> None:
-        # It warns of a choice of hardware that nobody has made.
+        # Silence OpenCV's warning about the hardware backend, which was not requested.
         level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
         try:
             self.detector = cv2.FaceDetectorYN.create(
@@ -73,7 +74,7 @@ class FaceAligner:
                 input_size=(64, 64),
                 score_threshold=LEAST_SCORE,
             )
-            # Another network loads without complaint and fails when it is run.
+            # OpenCV also loads other networks and fails only when it runs them.
             self.detector.detect(np.zeros((64, 64, 3), np.uint8))
         except cv2.error as error:
             raise ValueError(
@@ -84,13 +85,13 @@ class FaceAligner:
             cv2.utils.logging.setLogLevel(level)
 
     def align(self, image: Frame, *, size_px: int = 256, padding: float = 0.65) -> Face | None:
-        """Give the largest face, upright and cropped; None where there is no face.
+        """Return the largest face, upright and cropped; None if there is no face.
 
-        Beyond the photograph's border its last pixels are repeated.
+        Outside the photograph its border pixels are repeated.
 
         Args:
-            image: The photograph.
-            size_px: Side of the square.
+            image: Photograph.
+            size_px: Side of the returned square in pixels.
             padding: As in `alignment`.
 
         Source:
@@ -100,7 +101,7 @@ class FaceAligner:
         return None if landmarks is None else cut_out(image, landmarks, size_px, padding)
 
     def find(self, image: Frame) -> Landmarks | None:
-        """Give the landmarks of the largest face; None where there is no face."""
+        """Return the refined landmarks of the largest face; None if there is no face."""
         landmarks = self.detect(image)
         for _ in range(NUM_LOOKS):
             if landmarks is not None:
@@ -108,7 +109,7 @@ class FaceAligner:
         return landmarks
 
     def look_closer(self, image: Frame, landmarks: Landmarks) -> Landmarks:
-        """Give the landmarks again, as the detector sees them in the upright face."""
+        """Detect the landmarks again in the aligned face; return the old ones if none are found."""
         closer = self.detect(cut_out(image, landmarks, CLOSER_SIDE_PX, CLOSER_PADDING))
         if closer is None:
             return landmarks
@@ -117,7 +118,7 @@ class FaceAligner:
         return better
 
     def detect(self, image: Frame) -> Landmarks | None:
-        """Give what one run of the detector says of the largest face; None where there is none."""
+        """Return the landmarks of the largest face from one detection; None if there is no face."""
         height, width = image.shape[:2]
         scale = min(1.0, DETECTION_SIDE_PX / max(height, width))
         size: Size = max(1, round(height * scale)), max(1, round(width * scale))
@@ -125,7 +126,7 @@ class FaceAligner:
         _, faces = self.detector.detect(cv2.cvtColor(resize(image, size), cv2.COLOR_RGB2BGR))
         if faces is None:
             return None
-        # Left, top, width, height; five landmarks; score.
+        # Row of `faces`: left, top, width, height; x and y of five landmarks; score.
         largest = max(faces.astype(np.float64), key=lambda face: face[2] * face[3])
         centers = largest[4:14].reshape(5, 2) + 0.5
         landmarks: Landmarks = centers * (width / size[1], height / size[0]) - 0.5
@@ -133,9 +134,9 @@ class FaceAligner:
 
 
 def cut_out(image: Frame, landmarks: Landmarks, size_px: int, padding: float) -> Face:
-    """Give the face with these landmarks, upright; arguments as in `alignment`."""
+    """Return the face with these landmarks, upright; arguments as in `alignment`."""
     to_photo = alignment(landmarks, size_px, padding)
-    # A large face is cut out at about its own size and shrunk by area, so that nothing aliases.
+    # Sample a large face at about its own size, then shrink it by area to avoid aliasing.
     factor = max(1, int(np.hypot(*to_photo[:, 0])))
     finer = to_photo / factor
     finer[:, 2] = to_photo @ (0.5 / factor - 0.5, 0.5 / factor - 0.5, 1)
@@ -151,13 +152,14 @@ def cut_out(image: Frame, landmarks: Landmarks, size_px: int, padding: float) ->
 
 
 def alignment(landmarks: Landmarks, size_px: int, padding: float) -> Float64[np.ndarray, "2 3"]:
-    """Give the similarity that takes pixels of an aligned face to their places in the photograph.
+    """Return the similarity transform from pixels of the aligned face to the photograph.
 
     Args:
-        landmarks: In the photograph.
-        size_px: Side of the aligned face.
-        padding: Border around dlib's face, which reaches from above the brows to the lower lip, as
-            a share of its side: with 0.65 it takes 1 / 2.3 of the picture.
+        landmarks: Landmarks in the photograph.
+        size_px: Side of the aligned face in pixels, at least 1.
+        padding: Border around dlib's face square, as a fraction of its side, above -0.5. The square
+            spans from above the brows to the lower lip; with 0.65 its side is 1 / 2.3 of the
+            picture's.
 
     Raises:
         ValueError: `size_px` is not positive, or `padding` is not above -0.5.
@@ -169,14 +171,14 @@ def alignment(landmarks: Landmarks, size_px: int, padding: float) -> Float64[np.
         raise ValueError(f"a face needs size_px >= 1, padding > -0.5, got {size_px}, {padding}")
     x, y = ((TEMPLATE + padding) / (1 + 2 * padding) * size_px - 0.5).T
     one, zero = np.ones(5), np.zeros(5)
-    # x' = a x - b y + c, y' = b x + a y + d.
+    # Solve x' = a x - b y + c, y' = b x + a y + d for a, b, c, d.
     equations = np.vstack((np.column_stack((x, -y, one, zero)), np.column_stack((y, x, zero, one))))
     (a, b, c, d), *_ = np.linalg.lstsq(equations, landmarks.T.ravel())
     return np.array([[a, -b, c], [b, a, d]])
 
 
 def center_crop(image: Frame, size_px: int) -> Face:
-    """Give the largest square in the middle of a picture, resized to `size_px`."""
+    """Return the largest centred square of a picture, resized to `size_px`."""
     height, width = image.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
@@ -185,11 +187,11 @@ def center_crop(image: Frame, size_px: int) -> Face:
 
 
 def raise_contrast(image: Frame, contrast: int = 30) -> Frame:
-    """Make dark darker and light lighter.
+    """Increase the contrast around grey level 127.
 
     Source:
-        Paper 004, test code: `img * (contrast / 127 + 1) - contrast`, clipped to 0..255; what is
-        between two levels becomes the lower one.
+        Paper 004, test code: `img * (contrast / 127 + 1) - contrast`, clipped to 0..255 and rounded
+        down.
     """
     levels = np.arange(256) * (contrast / 127 + 1) - contrast
     raised: Frame = cv2.LUT(image, np.clip(levels, 0, 255).astype(np.uint8))

@@ -1,4 +1,4 @@
-"""Frequency separation: the colours of a small picture under the lines of a large one."""
+"""Frequency separation: composes small colour pictures with the lines of full-size drawings."""
 
 import math
 from functools import cache
@@ -10,86 +10,88 @@ from jaxtyping import Float64, UInt8
 from lineart.image import Frame, Line, Size, resize
 
 Color = UInt8[np.ndarray, "h w 3"]
-"""A network's result: a `Frame` of another size than the `Line` and `Frame` beside it."""
+"""Network output: a `Frame` that may differ in size from the `Line` and the result."""
 
 DEFAULT_SIGMA = 0.45
-"""Blur in pixels of the colour picture. Paper 001 gives no number; this one was measured.
+"""Standard deviation of the blur in pixels of the colour picture; chosen by measurement.
 
-7 collections of real line-colour pairs and illustrations, 8 pictures of each, were reduced and
-composed again. At x2.1, for sigma 0 / 0.45 / 0.7: PSNR 26.7 / 25.6 / 24.7 dB and SSIM 0.949 /
-0.939 / 0.927 where the colours are clean, SSIM 0.823 / 0.884 / 0.902 where they have noise of 6
-levels. At x4.2 the mean of clean and noisy SSIM is highest at 0.45.
+Paper 001 gives no number. 8 pictures from each of 7 collections of real line-colour pairs and
+illustrations were shrunk and composed again. At x2.1, for sigma 0 / 0.45 / 0.7: PSNR 26.7 / 25.6 /
+24.7 dB and SSIM 0.949 / 0.939 / 0.927 with clean colours, SSIM 0.823 / 0.884 / 0.902 with noise of
+6 levels. At x4.2 the mean of clean and noisy SSIM is highest at 0.45.
 """
 
 
 def compose(
     color: Color, line: Line, *, sigma: float = DEFAULT_SIGMA, paper_level: int | None = None
 ) -> Frame:
-    """Lay the soft colours of `color` under the sharp lines of `line`, at the size of `line`.
+    """Compose the blurred colours of `color` with the sharp lines of `line`, at the size of `line`.
 
     The result is `clip(low + min(2 * high, 255) - 255, 0, 255)`, where `low` is the enlarged and
-    blurred colour and `high` the line. White (128 to 255) subtracts nothing, ink (0) subtracts
-    255, and the greys between lie on the paper's own straight line: the clamp sits at true
+    blurred colour and `high` the line drawing. Levels 128 to 255 subtract nothing, 0 (ink)
+    subtracts 255, and levels between follow the paper's linear formula, with the clamp at the exact
     mid-grey, 127.5.
 
-    The arithmetic is that of integers and saturates. Only the bicubic enlargement depends on the
-    processor: between kinds of processors at most one level, on less than 2 % of the pixels.
+    The arithmetic is saturating integer arithmetic. Only the bicubic enlargement depends on the
+    processor: results differ by at most one level, on less than 2 % of the pixels.
 
     Args:
-        color: Network result of any size.
-        line: Drawing at full size; only its size and its ink matter.
-        sigma: Radius of the Gaussian in pixels of `color`; it grows with the enlargement.
-        paper_level: 127 follows the paper to the letter: lines are clamped there, and white paper
-            darkens every colour by one level. None leaves colours under paper untouched.
+        color: Network output of any size.
+        line: Drawing at full size; defines the size of the result.
+        sigma: Standard deviation of the blur in pixels of `color`, at least 0; at full size it is
+            multiplied by the enlargement.
+        paper_level: Level 0..127 to which the drawing is clamped. 127 is the paper's value, with
+            which white paper darkens every colour by one level. None clamps at 127.5, which leaves
+            colours under paper unchanged.
 
     Raises:
         ValueError: `sigma` is negative or `paper_level` is outside 0..127.
 
     Source:
-        Paper 001, 3.4, Algorithm 2. `compose_literal` is the algorithm without shortcuts.
+        Paper 001, 3.4, Algorithm 2. `compose_literal` implements it literally.
     """
     _check(sigma, paper_level)
     low = low_band(color, _size(line), sigma=sigma)
     high = line if paper_level is None else cv2.min(line, float(paper_level))
-    # 255 - min(2 * high, 255), in one saturating addition: what the line takes away.
+    # 255 - min(2 * high, 255) by saturating addition: the levels that the line subtracts.
     ink = cv2.bitwise_not(cv2.add(high, high))
     composed: Frame = cv2.subtract(low, cv2.merge((ink, ink, ink)), dst=low)
     return composed
 
 
 def low_band(color: Color, size: Size, *, sigma: float) -> Frame:
-    """Enlarge `color` to `size` and keep its low frequencies.
+    """Blur `color` and resize it to `size`.
 
-    The blur is done on the small picture, with taps whose frequency response is the Gaussian's:
-    enlarged, that is the blur at full size for a quarter of its time. On cels and paintings at
-    1080 and 2160 lines the two agreed within 50.3 dB (median 53) at a sigma of 0.45, and within
-    51.6 dB at 0.3, 0.7 and 1. Taps of a sampled Gaussian give 43 dB at 0.45.
+    The blur runs on the small picture, with taps whose frequency response is the Gaussian's: it
+    equals the blur at full size in a quarter of the time. On cels and paintings at 1080 and 2160
+    lines the two agreed with at least 50.3 dB (median 53) at a sigma of 0.45, and at least 51.6 dB
+    at 0.3, 0.7 and 1. Taps of a sampled Gaussian give 43 dB at 0.45.
 
     Args:
         color: Picture of any size.
-        size: Height and width wanted.
-        sigma: Radius of the Gaussian in pixels of `color`; 0 leaves the blur out.
+        size: Height and width of the result.
+        sigma: Standard deviation of the blur in pixels of `color`; 0 does not blur.
     """
     taps = gaussian_taps(sigma)
-    # Without a blur this copies: the caller writes into the result.
+    # `sepFilter2D` copies even without a blur, so the caller may write into the result.
     return resize(cv2.sepFilter2D(color, -1, taps, taps), size)
 
 
 @cache
 def gaussian_taps(sigma: float) -> Float64[np.ndarray, " taps"]:
-    """Give the symmetric filter whose frequency response is nearest to a Gaussian blur's.
+    """Compute the symmetric filter whose frequency response is nearest to a Gaussian blur's.
 
-    A Gaussian of less than a pixel, sampled at whole pixels, is no longer a Gaussian. These taps
-    minimise the squared difference of the responses over all frequencies that pixels can hold,
-    weighted as pictures are: with the inverse square of the frequency.
+    A Gaussian narrower than a pixel is not one any more when it is sampled at whole pixels. These
+    taps minimize the squared difference of the responses over all frequencies up to Nyquist,
+    weighted like the spectrum of pictures, by the inverse square of the frequency.
 
     Args:
-        sigma: Radius of the Gaussian in pixels; 0 gives a single 1.
+        sigma: Standard deviation of the blur in pixels; 0 returns a single 1.
     """
     radius = max(3, math.ceil(3 * sigma)) if sigma > 0 else 0
     frequency = np.linspace(0, np.pi, 512)
     weight = 1 / (frequency + 0.05)
-    # The response is 1 + sum of 2 c_n (cos(n w) - 1): constants pass unchanged.
+    # The response is 1 + sum of 2 c_n (cos(n w) - 1), so constants are unchanged.
     terms = 2 * (np.cos(np.outer(frequency, np.arange(1, radius + 1))) - 1)
     wanted = np.exp(-0.5 * (sigma * frequency) ** 2) - 1
     side = np.linalg.lstsq(terms * weight[:, np.newaxis], wanted * weight, rcond=None)[0]
@@ -99,9 +101,9 @@ def gaussian_taps(sigma: float) -> Float64[np.ndarray, " taps"]:
 def compose_literal(
     color: Color, line: Line, *, sigma: float = DEFAULT_SIGMA, paper_level: float = 127.5
 ) -> Frame:
-    """Compose by Algorithm 2 as it is written: enlarge, blur at full size, clamp, blend in float.
+    """Compose by Algorithm 2 literally: enlarge, blur at full size, clamp, blend in float.
 
-    The reference that `compose` is tested and timed against. `paper_level` 127 is the paper's,
+    It is the reference for tests and timings of `compose`. A `paper_level` of 127 is the paper's,
     127.5 the exact mid-grey of `compose`.
     """
     height, width = line.shape
@@ -116,17 +118,17 @@ def compose_literal(
 
 
 def _enlargement(size: Size, target: Size) -> float:
-    """Give how many pixels of `target` one pixel of `size` becomes, along a side."""
+    """Return the mean scale factor of the sides from `size` to `target`."""
     return math.sqrt(target[0] * target[1] / (size[0] * size[1]))
 
 
 def _size(image: Frame | Line) -> Size:
-    """Give height and width."""
+    """Return height and width."""
     return image.shape[0], image.shape[1]
 
 
 def _check(sigma: float, paper_level: int | None) -> None:
-    """Refuse numbers that the formula has no meaning for."""
+    """Raise ValueError unless `sigma` is at least 0 and `paper_level` is None or 0..127."""
     if not sigma >= 0:
         raise ValueError(f"sigma {sigma} is negative; 0 leaves the blur out")
     if paper_level is not None and not 0 <= paper_level <= 127:

@@ -1,4 +1,4 @@
-"""Colour hints: sample them from a picture, shrink them without losing one."""
+"""Colour hints: sampling from a picture as points or strokes, and resizing without averaging."""
 
 from typing import NamedTuple
 
@@ -8,23 +8,23 @@ from jaxtyping import Bool, UInt8
 from lineart.image import Frame, Hint, Size, pad_to_multiple
 
 STROKE_TOLERANCE = 24
-"""Grey levels by which the picture may differ from a stroke's colour below it."""
+"""Largest difference in a channel between a stroke's colour and the picture below it."""
 
 
 def no_hints(size: Size) -> Hint:
-    """Give a hint image of `size` that holds no hint."""
+    """Return a hint picture of `size` without hints."""
     return np.zeros((*size, 4), np.uint8)
 
 
 def sample_hints(color: Frame, count: int, rng: np.random.Generator) -> Hint:
-    """Take the colours of `count` different pixels, drawn at random, as hints.
+    """Sample the colours of `count` distinct random pixels as hints.
 
     Raises:
         ValueError: `count` is negative or above the number of pixels.
 
     Source:
-        Paper 001, 3.1: a binary mask selects pixels of the colour image. Alpha is 255 where a
-        colour was taken, as in the paper's figure 2 (its text says the reverse).
+        Paper 001, 3.1: a binary mask selects pixels of the colour picture. Alpha is 255 at selected
+        pixels, as in the paper's figure 2 (its text says the reverse).
     """
     height, width = color.shape[:2]
     if not 0 <= count <= height * width:
@@ -37,11 +37,11 @@ def sample_hints(color: Frame, count: int, rng: np.random.Generator) -> Hint:
 
 
 def resize_hints(hint: Hint, size: Size) -> UInt8[np.ndarray, "NewH NewW 4"]:
-    """Bring hints to `size` without losing one and without mixing colours.
+    """Resize hints to `size` without mixing colours or losing isolated hints.
 
-    Every hint moves to the cell of the new grid that its pixel's centre falls into. Where several
-    meet, the most opaque one stays and, among equals, the one nearest to the cell's centre: an
-    average of two artist's colours would be a third one that nobody asked for.
+    Each hint moves to the pixel of the new grid that contains its centre. Of several hints in one
+    pixel the most opaque remains and, among equals, the one nearest to that pixel's centre: an
+    average of two colours would be one that the artist did not choose.
     """
     height, width = size
     rows, columns = np.nonzero(hint[:, :, 3])
@@ -50,7 +50,7 @@ def resize_hints(hint: Hint, size: Size) -> UInt8[np.ndarray, "NewH NewW 4"]:
     cell_y, cell_x = y.astype(np.intp), x.astype(np.intp)
     distance = (y - cell_y - 0.5) ** 2 + (x - cell_x - 0.5) ** 2
     opacity = hint[rows, columns, 3]
-    # The last write to a cell stays: write the best hint last.
+    # The last write to a pixel remains, so write the best hint last.
     order = np.lexsort((-distance, opacity))
     resized = no_hints(size)
     target = resized[..., :3]
@@ -60,7 +60,7 @@ def resize_hints(hint: Hint, size: Size) -> UInt8[np.ndarray, "NewH NewW 4"]:
 
 
 def pool_hints(hint: Hint, factor: int) -> UInt8[np.ndarray, "NewH NewW 4"]:
-    """Shrink hints by a whole factor; the last cells may be cut by the border.
+    """Shrink hints by a whole factor, after padding the sides to multiples of it.
 
     Returns:
         Hints of `ceil(H / factor)` x `ceil(W / factor)`.
@@ -70,7 +70,7 @@ def pool_hints(hint: Hint, factor: int) -> UInt8[np.ndarray, "NewH NewW 4"]:
 
 
 class Stroke(NamedTuple):
-    """How an artist sets a hint; 1 x 1 is a point."""
+    """Size of a hint's stroke; 1 x 1 is a point."""
 
     length_px: int = 1
     width_px: int = 1
@@ -84,10 +84,10 @@ def sample_strokes(
     stroke: Stroke,
     rng: np.random.Generator,
 ) -> Hint:
-    """Take the colours of `count` pixels where `allowed`, each drawn on as a straight stroke.
+    """Sample the colours of at most `count` pixels in `allowed` as straight strokes of hints.
 
-    A stroke has one colour; it ends, and is cut, where the picture's colour changes, as an
-    artist's would.
+    A stroke has the colour of its first pixel. It ends at the picture's border and where the
+    picture's colour differs by more than `STROKE_TOLERANCE`; such pixels get no hint.
     """
     height, width = color.shape[:2]
     hint = no_hints((height, width))

@@ -1,4 +1,4 @@
-"""What a data filter has to know of a picture; measured on a copy of at most 256 pixels a side."""
+"""Quality measurements and perceptual hash of pictures, for the filters of datasets."""
 
 from dataclasses import dataclass
 
@@ -9,44 +9,45 @@ from jaxtyping import Bool, Int, UInt8
 from lineart.image import Frame, resize
 
 SIDE_PX = 256
+"""Long side to which larger pictures are shrunk for the measurements."""
 
 COLORED = 24
-"""A pixel has a colour when its largest channel is this far above its smallest, of 255."""
+"""A pixel is coloured if its largest channel exceeds its smallest by more than this, of 255."""
 
 DARK, BRIGHT = 40, 215
-"""Luminance below and above which a pixel is dark and bright."""
+"""Luminance below which a pixel is dark, and above which it is bright."""
 
 PAPER = 245
-"""A pixel is paper when all its channels are at least this."""
+"""A pixel is paper if all its channels are at least this."""
 
 TONE_WINDOW = 32
-"""Levels of luminance, of 256, that count as one tone."""
+"""Width of a tone in levels of luminance, of 256."""
 
 HUE_WINDOW = 15
-"""Steps of 2 degrees on the wheel of hues that count as one colour."""
+"""Width of a hue in steps of 2 degrees."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a picture is like; shares are 0..1 of all its pixels, luminance is 0..255."""
+    """Measurements of a picture; shares are 0..1 of all pixels, luminance is 0..255."""
 
     short_side_px: int
     colored_share: float
-    """Pixels that have a colour."""
+    """Share of coloured pixels."""
     bright_share: float
     dark_share: float
     deepest: float
-    """Luminance below which the darkest 2 % lie."""
+    """2nd percentile of luminance."""
     highest: float
-    """Luminance above which the brightest 2 % lie."""
+    """98th percentile of luminance."""
     tone_share: float
-    """Pixels in the fullest window of 32 levels of luminance; paper is in none."""
+    """Largest share of pixels in a window of 32 levels of luminance, without paper."""
     hue_share: float
-    """Coloured pixels in the fullest window of 30 degrees of hue."""
+    """Largest share of coloured pixels in a window of 30 degrees of hue."""
 
 
 def measure(color: Frame) -> Measured:
-    """Measure a picture."""
+    """Measure a picture; all but its short side on a copy of at most 256 pixels a side."""
     small = shrink(color)
     gray = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
     deepest, highest = np.percentile(gray, (2, 98))
@@ -63,7 +64,7 @@ def measure(color: Frame) -> Measured:
 
 
 def shrink(color: Frame) -> UInt8[np.ndarray, "NewH NewW 3"]:
-    """Bring the long side to 256 pixels; smaller pictures stay."""
+    """Shrink to a long side of 256 pixels; return smaller pictures unchanged."""
     height, width = color.shape[:2]
     scale = SIDE_PX / max(height, width)
     if scale >= 1:
@@ -72,14 +73,14 @@ def shrink(color: Frame) -> UInt8[np.ndarray, "NewH NewW 3"]:
 
 
 def tone_share(color: Frame) -> float:
-    """Tell how much of a picture is one tone: 1 for fog, little for a drawing on white paper."""
+    """Compute the share of the most frequent tone: 1 for fog, low for a drawing on white paper."""
     gray = cv2.cvtColor(color, cv2.COLOR_RGB2GRAY)
     counts = np.bincount(gray[color.min(axis=2) < PAPER], minlength=256)
     return float(_fullest(counts, TONE_WINDOW) / gray.size)
 
 
 def hue_share(color: Frame) -> float:
-    """Tell how much of a picture is one colour: 1 for sepia, little for a drawing on paper."""
+    """Compute the share of the most frequent hue: 1 for sepia, low for a drawing on paper."""
     hue = cv2.cvtColor(color, cv2.COLOR_RGB2HSV)[..., 0]
     counts = np.bincount(hue[_is_colored(color)], minlength=180)
     circle = np.concatenate((counts, counts[: HUE_WINDOW - 1]))
@@ -87,11 +88,11 @@ def hue_share(color: Frame) -> float:
 
 
 def perceptual_hash(color: Frame) -> int:
-    """Give 64 bits that are nearly the same for pictures that look the same.
+    """Compute a hash of 64 bits, nearly equal for pictures that look the same.
 
-    The signs of the lowest 8 x 8 frequencies of the luminance at 32 x 32 pixels, against their
-    median. Enlarging, compressing and slight changes of brightness turn few of them; hues do not
-    count. Half of the bits are set, so that distances are even.
+    Each bit compares one of the lowest 8 x 8 DCT coefficients of the luminance at 32 x 32 pixels
+    with the median of all but the first. Enlarging, compressing and slight changes of brightness
+    change few bits; hue has no effect. Normally half of the bits are set, so distances are even.
 
     Source:
         Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010.
@@ -104,7 +105,7 @@ def perceptual_hash(color: Frame) -> int:
 
 
 def hamming(first: int, second: int) -> int:
-    """Count the bits in which two hashes differ."""
+    """Return the number of bits in which two hashes differ."""
     return (first ^ second).bit_count()
 
 
@@ -114,6 +115,6 @@ def _is_colored(color: Frame) -> Bool[np.ndarray, "H W"]:
 
 
 def _fullest(counts: Int[np.ndarray, " N"], width: int) -> int:
-    """Give the largest sum of `width` neighbours."""
+    """Return the largest sum of `width` adjacent counts."""
     totals = np.concatenate(([0], np.cumsum(counts)))
     return int((totals[width:] - totals[:-width]).max())

@@ -1,10 +1,10 @@
-"""How far a line may have moved and still be the same line.
+"""Default radius for comparing line drawings.
 
-It imports nothing, because `jobs.report` imports it to read its flags.
+It imports nothing, because `jobs.report` imports it to parse its flags.
 """
 
 REFERENCE_PX = 512
-"""Short side of the drawings that a radius belongs to."""
+"""Short side of the drawings for which radii are given."""
 
 RADIUS_PX = 2.0
-"""Distance at which lines still count as the same: a line is that wide."""
+"""Largest distance, in pixels, at which two lines count as the same: the width of a line."""

@@ -1,4 +1,4 @@
-"""The networks: a table of model pairs, and their weights as bytes (no pickle, no paths)."""
+"""Networks: the table of model pairs, and their weights as bytes (no pickle, no paths)."""
 
 import inspect
 import json
@@ -40,19 +40,19 @@ MODELS: Final[dict[str, Callable[..., Pair]]] = {
     "ugatit_public": ugatit_public,
     "ugatit_public_light": ugatit_public_light,
 }
-"""Name -> builder of a pair."""
+"""Model name -> function that builds the pair."""
 
 CONFIG = "config.json"
 TOLD: Final = {Colorization: ("draft_scale",), Translation: ("channels", "size_px")}
-"""What `config.json` says of a task, for processes that build no networks."""
+"""Fields of a task that `config.json` repeats, for processes that build no networks."""
 
 
 def to_files(pair: Pair, *, half: bool = False) -> dict[str, bytes]:
-    """Give the files of a weights folder: name -> bytes.
+    """Return the files of a weights folder: name -> bytes.
 
     Args:
-        pair: What to store.
-        half: Store 16-bit floats: half the size, about three decimal digits.
+        pair: Pair whose generators are stored.
+        half: Store 16-bit floats: half the size, about three significant decimal digits.
     """
     files = {CONFIG: (json.dumps(describe(pair), indent=2) + "\n").encode()}
     for name, generator in pair.generators.items():
@@ -61,13 +61,13 @@ def to_files(pair: Pair, *, half: bool = False) -> dict[str, bytes]:
 
 
 def from_files(files: Mapping[str, bytes]) -> Pair:
-    """Build the pair that a weights folder holds, in float32, ready to run.
+    """Build the pair of a weights folder, in float32 and evaluation mode.
 
     Raises:
         ValueError: A file is missing or broken, the model is unknown, or tensors do not fit it.
     """
     config = parse_config(read(files, CONFIG))
-    # No memory is taken and no weight drawn for tensors that the files replace.
+    # The files replace all tensors: allocate and initialize none.
     with torch.device("meta"), _Undrawn():
         pair = MODELS[config["model"]](**config["arguments"])
     if config != describe(pair):
@@ -78,7 +78,7 @@ def from_files(files: Mapping[str, bytes]) -> Pair:
 
 
 class _Undrawn(TorchFunctionMode):
-    """Draws no random numbers: without memory to put them in, torch takes four seconds for one."""
+    """Skips random initialization, which takes torch four seconds on the meta device."""
 
     def __torch_function__(self, func: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -88,7 +88,7 @@ class _Undrawn(TorchFunctionMode):
 
 
 def describe(pair: Pair) -> dict[str, Any]:
-    """Give what config.json holds."""
+    """Return the content of config.json."""
     return {
         "model": pair.model,
         "arguments": pair.arguments,
@@ -98,7 +98,7 @@ def describe(pair: Pair) -> dict[str, Any]:
 
 
 def stored_tensors(generator: nn.Module, half: bool) -> dict[str, Tensor]:
-    """Give a generator's tensors as they are stored, on the CPU."""
+    """Return a generator's tensors as stored, on the CPU."""
     tensors = {}
     for name, tensor in generator.state_dict().items():
         kind = torch.float16 if half and tensor.is_floating_point() else tensor.dtype
@@ -107,10 +107,10 @@ def stored_tensors(generator: nn.Module, half: bool) -> dict[str, Tensor]:
 
 
 def load_tensors(generator: nn.Module, data: bytes, name: str) -> None:
-    """Put stored tensors into a generator, as float32."""
+    """Load stored tensors into a generator as float32; raise ValueError if they do not fit."""
     try:
         stored = load(data)
-    # It is a KeyError where torch lacks the type of number.
+    # safetensors raises KeyError for a number type that torch lacks.
     except (SafetensorError, KeyError) as error:
         raise ValueError(f"{name}.safetensors is not a safetensors file: {error}") from error
     tensors = {key: t.float() if t.is_floating_point() else t for key, t in stored.items()}
@@ -126,7 +126,7 @@ def load_tensors(generator: nn.Module, data: bytes, name: str) -> None:
 
 
 def read(files: Mapping[str, bytes], name: str) -> bytes:
-    """Give one file of a weights folder."""
+    """Return one file of a weights folder; raise ValueError if it is missing."""
     if name not in files:
         raise ValueError(
             f"the weights lack {name}; a weights folder holds {CONFIG} and two networks"
@@ -135,7 +135,7 @@ def read(files: Mapping[str, bytes], name: str) -> bytes:
 
 
 def parse_config(data: bytes) -> dict[str, Any]:
-    """Read and check config.json."""
+    """Parse and validate config.json."""
     try:
         config = json.loads(data)
     except (ValueError, RecursionError) as error:

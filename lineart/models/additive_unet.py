@@ -1,8 +1,8 @@
-"""Paper 002: a U-Net that adds its skips, and its concatenating twin for comparison.
+"""Paper 002: U-Net with additive skip connections, and a concatenating one for comparison.
 
-The paper gives a parameter count (13,071,072 a generator, 30 % below the concatenating U-Net) but
-no table of layers. This one is a reconstruction that meets the count exactly: no biases, BatchNorm
-on all layers but e0, e1 and d1. Which layers truly lack BatchNorm cannot be known.
+The paper gives a parameter count (13,071,072 per generator, 30 % below the concatenating U-Net) but
+no table of layers. This reconstruction has exactly that count: no biases, BatchNorm on all layers
+except e0, e1 and d1. Which layers of the paper lack BatchNorm is unknown.
 """
 
 import torch
@@ -23,17 +23,17 @@ from lineart.models.pair import Colorization, Pair
 DRAFT_SCALE = 4
 DOWNSAMPLING = 16
 SMALL = 0.003
-"""Spread of the last convolution's weights at first, so that colours begin as they went in."""
+"""Standard deviation of the last convolution's initial weights: output colours start near input."""
 
 
 def upsampling(channels: int, join: Join) -> nn.Sequential:
-    """Give transposed convolution of joined features, BatchNorm, ReLU; doubles both sides."""
+    """Build transposed convolution of joined features, BatchNorm and ReLU; doubles both sides."""
     layer = nn.ConvTranspose2d(channels * join.factor, channels, 4, 2, 1, bias=False)
     return nn.Sequential(layer, nn.BatchNorm2d(channels), nn.ReLU(inplace=True))
 
 
 class JoinUNet(nn.Module):
-    """A U-Net of four levels; `join` says how skips meet the decoder.
+    """U-Net of four levels whose skip connections are added or concatenated, as `join` defines.
 
     Source:
         Paper 002, 3.2; layer names e0..e8 and d8..d1 are ours.
@@ -73,11 +73,15 @@ class JoinUNet(nn.Module):
 
 
 def additive_unet(width: int = 32, color_width: int = 0) -> Pair:
-    """Build the pair of paper 002; `color_width` 0 means: as the draft generator's.
+    """Build the pair of paper 002.
 
-    The draft's U-Net runs at a quarter of the size. One skip more than in the paper is added, from
-    the colours that go in to those that come out: networks begin with the flooded hints, or the
-    draft, and learn what is wrong with them. It costs no parameter.
+    The draft generator runs at a quarter of the side. One skip connection is not in the paper: from
+    input colours to output colours. The networks thus start from the flooded hints, or the draft,
+    and learn corrections to them. It adds no parameters.
+
+    Args:
+        width: Channels of the draft generator's first convolution.
+        color_width: Those of the color generator; 0 means `width`.
     """
     color_width = color_width or width
     generators: dict[str, nn.Module] = {
@@ -97,7 +101,7 @@ def additive_unet(width: int = 32, color_width: int = 0) -> Pair:
 
 
 def concat_unet(width: int = 32, color_width: int = 0) -> Pair:
-    """Build the plain twin that the paper compares with: skips concatenated, hints not flooded."""
+    """Build the pair that paper 002 compares with: concatenated skips, hints not flooded."""
     color_width = color_width or width
     return Pair(
         model="concat_unet",

@@ -1,6 +1,6 @@
-"""Image encoders of CLIP's kind, as open_clip builds and reads them.
+"""Image encoders of CLIP models, built and loaded by open_clip.
 
-Importing open_clip takes seconds, so it happens where a name is none of our own.
+open_clip takes seconds to import, so only the functions that need it import it.
 """
 
 import pickle
@@ -23,13 +23,13 @@ UNREADABLE: Final = (
     AttributeError,
     StopIteration,
 )
-"""What open_clip's reader raises at broken files and at files of something else."""
+"""Errors that open_clip raises for broken files and for files that hold another model."""
 
 
 class Resize(nn.Module):
-    """Squeezes whole pictures to the size that an encoder was trained with, bicubic, antialiased.
+    """Resizes pictures to the encoder's input size, bicubic and antialiased, without cropping.
 
-    On squares this is open_clip's own preprocessing; it cuts the ends off what is not square.
+    For squares this equals open_clip's preprocessing, which crops other pictures.
     """
 
     def __init__(self, size: int | tuple[int, int]) -> None:
@@ -37,40 +37,40 @@ class Resize(nn.Module):
         self.size = size
 
     def forward(self, color: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 NewH NewW"]:
-        """Give the pictures at the encoder's size, in float32."""
+        """Return the pictures at the encoder's input size, in float32."""
         return F.interpolate(color.float(), self.size, mode="bicubic", antialias=True)
 
 
 class ImageEncoder(NamedTuple):
-    """The image half of a model, and how its pictures were normalised."""
+    """Image encoder of a CLIP model, and the normalization of its input."""
 
     layers: nn.Sequential
     """Normalised pictures of any size -> embeddings."""
     mean: Triple
     std: Triple
-    """Of sRGB in 0..1."""
+    """Mean and standard deviation are of sRGB in 0..1."""
 
 
 def models() -> list[str]:
-    """List open_clip's models."""
+    """Return the names of open_clip's models."""
     import open_clip
 
     return [str(name) for name in open_clip.list_models()]
 
 
 def tags(name: str) -> list[str]:
-    """List the weights of a model that open_clip can fetch, by their tags."""
+    """Return the tags of the weights that open_clip can download for a model."""
     import open_clip
 
     return [str(tag) for tag in open_clip.list_pretrained_tags_by_model(name)]
 
 
 def fetch(name: str, tag: str) -> Path:
-    """Give the file of a tag's weights: from open_clip's cache, or over the network.
+    """Return the file of a tag's weights, from open_clip's cache or downloaded.
 
     Raises:
-        OSError: It is not there and cannot be had.
-        RuntimeError: What came is another file.
+        OSError: The file is not cached and cannot be downloaded.
+        RuntimeError: The downloaded file has the wrong checksum.
     """
     import open_clip
 
@@ -78,14 +78,14 @@ def fetch(name: str, tag: str) -> Path:
 
 
 def load_image_encoder(name: str, path: Path, tag: str | None) -> ImageEncoder:
-    """Give the image half of a model with its weights, on the CPU, in float32.
+    """Load the image encoder of a model, on the CPU, in float32.
 
     Args:
-        name: One of `models`.
-        path: A state dict of the whole model.
-        tag: Where the file is a tag's: activation and normalisation are the tag's. Otherwise they
-            are the model's and OpenAI's, so a file of OpenAI's own weights, which were trained
-            with QuickGELU, belongs to "ViT-B-32-quickgelu".
+        name: Model name, one of `models`.
+        path: State dict of the whole model.
+        tag: Tag of the file, which defines activation and normalization. None takes the model's
+            activation and OpenAI's normalization; a file of OpenAI's weights, which were trained
+            with QuickGELU, then needs the name "ViT-B-32-quickgelu".
 
     Raises:
         ValueError: The file is broken or holds another model.
@@ -96,7 +96,7 @@ def load_image_encoder(name: str, path: Path, tag: str | None) -> ImageEncoder:
     try:
         visual = open_clip.create_model(
             name,
-            # Absolute: a relative name might be a tag.
+            # Absolute, because open_clip could take a relative path for a tag.
             pretrained=str(path.absolute()),
             force_quick_gelu=bool(training.get("quick_gelu")),
         ).visual

@@ -1,4 +1,4 @@
-"""Is it real, or a network's? Papers 001 and 002 ask it of a picture, paper 000 of its patches."""
+"""Discriminators: of whole pictures for papers 001 and 002, of patches for paper 000."""
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -10,13 +10,13 @@ MULTIPLE = 1 << LEVELS
 
 
 class ColorDiscriminator(nn.Module):
-    """Strided convolutions down to a sixteenth of the side, then one fully connected unit.
+    """Strided convolutions to a sixteenth of the side, then a fully connected layer of one unit.
 
-    It sees the colours alone, neither line nor hint, as D(c) in the paper's eq. (2). It gives the
-    logit; the sigmoid behind it is part of `losses.adversarial`.
+    Its input is the colours alone, without line drawing and hints, as D(c) in eq. (2) of paper 001.
+    Its output is a logit; `losses.adversarial` includes the sigmoid.
 
     Args:
-        size_px: Side of the pictures: 256 in paper 001, 128 in paper 002.
+        size_px: Side of the square pictures: 256 in paper 001, 128 in paper 002.
         width: Channels of the first convolution.
 
     Raises:
@@ -25,8 +25,8 @@ class ColorDiscriminator(nn.Module):
     Source:
         Paper 001, section 3.2 and figure 3; channels: its follow-up publication (Applied Sciences
         10(23):8699, 2020). The paper says "no normalization" of its generator and nothing of its
-        discriminator, while DCGAN has BatchNorm. Here is none: each picture is judged by itself,
-        and a batch may hold one picture.
+        discriminator, while DCGAN has BatchNorm. This one has none, so that pictures of a batch do
+        not affect each other and a batch may hold one picture.
     """
 
     def __init__(self, size_px: int, width: int = 32) -> None:
@@ -43,17 +43,17 @@ class ColorDiscriminator(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw the weights: Kaiming for LeakyReLU 0.2."""
+        """Initialize the weights: Kaiming normal for LeakyReLU 0.2; the last bias 0."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(module.weight, a=0.2)
         nn.init.zeros_(self.unit.bias)
 
     def forward(self, color: ColorBatch) -> Float[Tensor, " B"]:
-        """Give one logit a picture: above 0 for real, below for fake.
+        """Return one logit per picture: above 0 for real, below for fake.
 
         Raises:
-            ValueError: The pictures do not have the size that this discriminator was built for.
+            ValueError: The pictures are not `size_px` x `size_px`.
         """
         H, W = color.shape[2:]
         if (self.size_px, self.size_px) != (H, W):
@@ -66,12 +66,12 @@ class ColorDiscriminator(nn.Module):
 
 
 class PatchDiscriminator(nn.Module):
-    """Convolutions that judge each patch of a picture by itself: with 3 layers, 70 pixels a side.
+    """Convolutional discriminator of overlapping patches, 70 x 70 pixels with 3 layers.
 
     Args:
         inputs: Channels of the pictures: 1 for drawings, 3 for photographs.
         width: Channels of the first convolution.
-        layers: Convolutions that halve the side. With 3 the side is 24 pixels at least.
+        layers: Convolutions that halve the side. With 3, pictures need at least 24 pixels a side.
 
     Source:
         Paper 000, D_A and D_B; Isola et al., "Image-to-image translation", 2017, as in CycleGAN's
@@ -95,7 +95,7 @@ class PatchDiscriminator(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw the weights, and set the biases to 0."""
+        """Initialize the weights with N(0, 0.02) and the biases with 0."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.normal_(module.weight, std=0.02)
@@ -103,6 +103,6 @@ class PatchDiscriminator(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def forward(self, picture: Float[Tensor, "B C H W"]) -> Float[Tensor, "B 1 PatchH PatchW"]:
-        """Give a map of judgements, a number a patch; for least squares, so without a sigmoid."""
+        """Return one score per patch, without a sigmoid, for least-squares losses."""
         judgements: Tensor = self.body(picture)
         return judgements

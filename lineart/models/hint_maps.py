@@ -1,8 +1,8 @@
-"""Hints as the U-Nets of paper 002 see them: three channels at the draft's size.
+"""Encoding of hints as three-channel maps at the draft's size, for the U-Nets of paper 002.
 
-The paper says "RGB in -1..1" and neither how black differs from "no hint" nor how a few pixels
-reach a whole region. `flood_hints` is our reconstruction: it keeps the input at three channels, as
-the parameter count demands, and hints are obeyed after minutes of training instead of days.
+The paper says "RGB in -1..1", but neither how black differs from "no hint" nor how a few pixels
+colour a whole region. `flood_hints` is our reconstruction: it keeps the three input channels that
+the parameter count requires, and networks follow hints after minutes of training, not days.
 """
 
 import cv2
@@ -16,25 +16,25 @@ INK_BELOW = 110
 """Grey level of the shrunk drawing below which a pixel is ink."""
 
 CONTRAST = 12.0
-"""How fast colours stop at ink: between pixels of ink they flow exp(-12) as fast as on paper."""
+"""Strength of ink as a barrier: the flow at full ink is exp(-12) times that on paper."""
 
 ROUNDS = 20
-"""Steps of the flow. On 24 pictures, 140 hints: PSNR of the map itself 20.8 dB after 0 rounds,
+"""Iterations of `flow`. PSNR of the map on 24 pictures with 140 hints: 20.8 dB after 0 rounds,
 21.5 after 10, 21.6 after 20, 21.8 after 160."""
 
 
 def flood_hints(hint: HintPixels, line: LinePixels) -> HintBatch:
-    """Give every pixel a colour -1..1: that of the hint that floods it, softened where no line is.
+    """Spread hint colours to every pixel by watershed, smoothed between lines; -1..1.
 
-    A drawing without hints is 0 everywhere.
+    The map of a drawing without hints is 0 everywhere.
     """
     pairs = zip(hint, line, strict=True)
     return torch.from_numpy(np.stack([flood_one(pixels, drawing) for pixels, drawing in pairs]))
 
 
 def point_hints(hint: HintPixels, line: LinePixels) -> HintBatch:
-    """Give the hints as they are: colours in -0.75..1 at a hint, -1 elsewhere."""
-    del line  # The network alone spreads the hints.
+    """Encode hints without spreading them: colours in -0.75..1 at hints, -1 elsewhere."""
+    del line  # The network itself spreads the hints.
     pixels = torch.from_numpy(hint).permute(0, 3, 1, 2)
     colors = pixels[:, :3].float() * (1.75 / 255) - 0.75
     return torch.where(pixels[:, 3:] > 0, colors, -1.0)
@@ -43,17 +43,17 @@ def point_hints(hint: HintPixels, line: LinePixels) -> HintBatch:
 def flood_one(
     hint: UInt8[np.ndarray, "H W 4"], line: UInt8[np.ndarray, "H W"]
 ) -> Float32[np.ndarray, "3 H W"]:
-    """Flood the hints of one drawing."""
+    """Flood the hints of one drawing; see `flood_hints`."""
     is_hint = hint[..., 3] > 0
     if not is_hint.any():
         return np.zeros((3, *line.shape), np.float32)
-    # A hint on ink speaks for the ink, not for what lies beside it.
+    # A hint on ink colours the ink, not the region beside it, so it is no source.
     is_source = is_hint & (line >= INK_BELOW)
     is_source = is_source if is_source.any() else is_hint
     sources = np.flatnonzero(is_source)
     color = hint[..., :3].reshape(-1, 3)[sources][flood(sources, line)]
     color = flow(color.astype(np.float32), line, is_source)
-    # On ink a dark hint says no more than the ink; any other belongs to something small there.
+    # Drop dark hints on ink, which only repeat the ink; keep light ones, which mark small details.
     is_told = is_hint & (is_source | (hint[..., :3].mean(axis=2) >= INK_BELOW))
     color[is_told] = hint[is_told, :3]
     encoded: Float32[np.ndarray, "3 H W"] = color.transpose(2, 0, 1) / np.float32(127.5) - 1
@@ -63,14 +63,14 @@ def flood_one(
 def flood(
     sources: Int[np.ndarray, " N"], line: UInt8[np.ndarray, "H W"]
 ) -> Int32[np.ndarray, "H W"]:
-    """Give for each pixel the source that reaches it first; floods cross lines last (watershed)."""
+    """Return for each pixel the index into `sources` of its source, by watershed on the drawing."""
     labels = np.zeros(line.shape, np.int32)
     labels.ravel()[sources] = np.arange(1, len(sources) + 1)
-    # OpenCV leaves the outermost pixels out, so there must be some that do not matter.
+    # OpenCV does not label the outermost pixels, so add a border and remove it afterwards.
     labels = np.pad(labels, 1)
     framed = np.pad(line, 1, mode="edge")
     labels = cv2.watershed(cv2.cvtColor(framed, cv2.COLOR_GRAY2RGB), labels)[1:-1, 1:-1]
-    # Where floods meet, the nearest one counts.
+    # Boundary pixels take the label of the nearest labelled pixel.
     is_open = (labels <= 0).astype(np.uint8)
     _, nearest = cv2.distanceTransformWithLabels(
         is_open, cv2.DIST_L1, 3, labelType=cv2.DIST_LABEL_PIXEL
@@ -86,15 +86,16 @@ def flow(
     line: UInt8[np.ndarray, "H W"],
     is_source: Bool[np.ndarray, "H W"],
 ) -> Float32[np.ndarray, "H W 3"]:
-    """Let colours flow between neighbours, the slower the more ink is between; sources keep theirs.
+    """Diffuse colours between neighbouring pixels, less across ink; source pixels stay fixed.
 
-    Jacobi steps towards the harmonic colours, in which every pixel is the mean of its neighbours.
-    Colours are held plane by plane and buffers are used again: 4 times as fast as by pixels.
+    Runs `ROUNDS` Jacobi iterations towards the harmonic solution, in which every pixel is the
+    weighted mean of its neighbours. Planar layout and reused buffers are 4 times as fast as
+    channels last.
     """
     ink = 1 - line.astype(np.float32) / 255
     across = np.exp(-CONTRAST * np.maximum(ink[:, 1:], ink[:, :-1]))
     down = np.exp(-CONTRAST * np.maximum(ink[1:], ink[:-1]))
-    # A pixel without neighbours keeps its colour.
+    # Weight of the pixel itself, so that a pixel without neighbours keeps its colour.
     own = np.float32(1e-4)
     total = np.full(line.shape, own, np.float32)
     total[:, 1:] += across

@@ -1,4 +1,4 @@
-"""What the colorizing networks share: tensor types, convolution blocks, counting, folding."""
+"""Tensor types, convolution blocks, skip connections, parameter count, BatchNorm folding."""
 
 from collections.abc import Callable
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -10,16 +10,16 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 LinePixels = UInt8[np.ndarray, "B HintH HintW"]
-"""Line drawings at the draft's size as pixels: 0 = ink, 255 = paper."""
+"""Line drawings at the draft's size: 0 = ink, 255 = paper."""
 
 LineBatch = Float[Tensor, "B 1 H W"]
-"""Line drawings as networks see them: -1 = ink, 1 = paper."""
+"""Line drawings as network input: -1 = ink, 1 = paper."""
 
 ColorBatch = Float[Tensor, "B 3 H W"]
-"""sRGB pictures as networks see them and give them: -1..1."""
+"""sRGB pictures as network input and output: -1..1."""
 
 HintBatch = Float[Tensor, "B C H W"]
-"""Colour hints as a pair's draft generator wants them (`Colorization.encode_hint`)."""
+"""Colour hints as input of a draft generator, encoded by `Colorization.encode_hint`."""
 
 HintPixels = UInt8[np.ndarray, "B HintH HintW 4"]
 """Colour hints at the draft's size: sRGB and alpha (255 = hint, 0 = none), channels last."""
@@ -27,36 +27,36 @@ HintPixels = UInt8[np.ndarray, "B HintH HintW 4"]
 
 @runtime_checkable
 class Constrained(Protocol):
-    """A layer whose parameters have bounds, which hold again after each step of the optimizer."""
+    """Layer with bounded parameters, which are clamped after each step of the optimizer."""
 
     def constrain(self) -> None:
-        """Bring the parameters back into their bounds."""
+        """Clamp the parameters to their bounds."""
         ...
 
 
 class Join(NamedTuple):
-    """How a U-Net brings an encoder's features to its decoder."""
+    """Skip connection of a U-Net: how encoder features and decoder features are joined."""
 
     factor: int
-    """Channels after the join over channels before it."""
+    """Number of channels after the join divided by the number before it."""
     apply: Callable[[Tensor, Tensor], Tensor]
     finish: Callable[[Tensor, Tensor], Tensor]
-    """Joins what comes out of the network, before its tanh, and the colours that went in."""
+    """Joins the network output, before its tanh, and the input colours."""
 
 
 def concatenate(skip: Tensor, deep: Tensor) -> Tensor:
-    """Put the skip's channels before the deep ones."""
+    """Concatenate the skip's channels and the deep ones."""
     return torch.cat((skip, deep), dim=1)
 
 
 def add_color(out: Tensor, color: Tensor) -> Tensor:
-    """Add colours to a result before its tanh: a result of zeros gives the colours back."""
-    # At 1 itself atanh has no value.
+    """Add input colours before the tanh, so that an output of zeros returns them, times 0.99."""
+    # atanh is infinite at 1.
     return out + torch.atanh(0.99 * color)
 
 
 def leave_color(out: Tensor, color: Tensor) -> Tensor:
-    """Give the result alone."""
+    """Return the output unchanged."""
     del color
     return out
 
@@ -68,7 +68,7 @@ CONCATENATE = Join(2, concatenate, leave_color)
 def convolution(
     inputs: int, outputs: int, *, kernel: int = 3, stride: int = 1, norm: bool = False
 ) -> nn.Sequential:
-    """Give convolution (no bias), BatchNorm if asked for, LeakyReLU 0.2."""
+    """Build a convolution without bias, BatchNorm if `norm`, and LeakyReLU 0.2."""
     padding = (kernel - 1) // 2
     layers: list[nn.Module] = [nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=False)]
     if norm:
@@ -77,13 +77,13 @@ def convolution(
 
 
 def count_parameters(module: nn.Module) -> int:
-    """Count as paper 002 does: parameters, and BatchNorm's running mean and variance."""
+    """Count parameters as paper 002 does, including BatchNorm's running mean and variance."""
     tensors = [*module.parameters(), *(b for b in module.buffers() if b.is_floating_point())]
     return sum(tensor.numel() for tensor in tensors)
 
 
 def fold_batch_norm(module: nn.Module) -> None:
-    """Merge every BatchNorm into the convolution before it, in place; for inference alone."""
+    """Fold every BatchNorm into the preceding convolution, in place; for inference only."""
     for child in module.children():
         fold_batch_norm(child)
     if not isinstance(module, nn.Sequential):

@@ -1,8 +1,8 @@
-"""Paper 000: photographs to line drawings and back, and the two networks that judge a drawing.
+"""Paper 000: photograph to line drawing and back, and networks of its geometry and region losses.
 
 The paper adds a loss to an earlier model (Chan et al., "Learning to generate line drawings that
-convey geometry and semantics", 2022) and is silent about layers; they are those of that model's
-public code, where nothing else is said.
+convey geometry and semantics", 2022) and does not describe layers; they are those of that model's
+public code unless stated otherwise.
 """
 
 from collections import OrderedDict
@@ -20,7 +20,7 @@ INCEPTION_MAPS = 768
 
 
 def norm_relu(*layers: nn.Conv2d | nn.ConvTranspose2d) -> nn.Sequential:
-    """Give instance norm (not affine) and ReLU behind each layer."""
+    """Build a block with instance norm (not affine) and ReLU after each layer."""
     block = nn.Sequential()
     for layer in layers:
         block.extend((layer, nn.InstanceNorm2d(layer.out_channels), nn.ReLU(inplace=True)))
@@ -28,22 +28,22 @@ def norm_relu(*layers: nn.Conv2d | nn.ConvTranspose2d) -> nn.Sequential:
 
 
 def reflect_conv(inputs: int, outputs: int, kernel: int) -> nn.Conv2d:
-    """Give a convolution that keeps the size and sees the picture reflected at its rim."""
+    """Build a convolution that keeps the size, with reflection padding."""
     return nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, padding_mode="reflect")
 
 
 def downsample_conv(inputs: int) -> nn.Conv2d:
-    """Give a convolution to half the side and twice the channels."""
+    """Build a convolution that halves the side and doubles the channels."""
     return nn.Conv2d(inputs, 2 * inputs, 3, stride=2, padding=1)
 
 
 def upsample_conv(inputs: int, outputs: int) -> nn.ConvTranspose2d:
-    """Give a transposed convolution to twice the side."""
+    """Build a transposed convolution that doubles the side."""
     return nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1)
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions with instance norm, added to their input."""
+    """Residual block of two convolutions with instance norm."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -54,26 +54,26 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        """Refine features."""
+        """Return the features with their residual added."""
         refined: Tensor = features + self.body(features)
         return refined
 
 
 class DrawingGenerator(nn.Module):
-    """Two halvings, residual blocks, two doublings.
+    """Generator: two downsampling convolutions, residual blocks, two upsampling convolutions.
 
-    Pictures are -1..1 on both sides: the last step is `2 * sigmoid(x) - 1`, where the public code
-    has a sigmoid and pictures in 0..1. Biases in front of an instance norm change nothing; they
-    stand here so that the public code's number of parameters is met.
+    Input and output are -1..1: the last step is `2 * sigmoid(x) - 1`, where the public code has a
+    sigmoid and pictures in 0..1. Biases before an instance norm have no effect; they are kept to
+    match the public code's number of parameters.
 
     Args:
-        inputs: Channels of the picture that goes in.
-        outputs: Channels of the one that comes out.
+        inputs: Channels of the input picture.
+        outputs: Channels of the output picture.
         width: Channels of the first convolution.
         blocks: Residual blocks.
 
     Source:
-        Paper 000, figure 2 (G_A, G_B); layers and first weights, N(0, 0.02): see the module.
+        Paper 000, figure 2 (G_A, G_B); layers and initial weights, N(0, 0.02): see the module.
     """
 
     def __init__(self, inputs: int, outputs: int, width: int = 64, blocks: int = 3) -> None:
@@ -89,7 +89,7 @@ class DrawingGenerator(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw the weights, and set the biases to 0."""
+        """Initialize the weights with N(0, 0.02) and the biases with 0."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
                 nn.init.normal_(module.weight, std=0.02)
@@ -97,7 +97,7 @@ class DrawingGenerator(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def forward(self, picture: Float[Tensor, "B C H W"]) -> Translated:
-        """Give the picture of the other domain; height and width are multiples of 4."""
+        """Translate to the other domain; height and width must be multiples of 4."""
         return Translated(2 * torch.sigmoid(self.body(picture)) - 1)
 
 
@@ -116,15 +116,15 @@ def line_drawing(width: int = 64, blocks: int = 3) -> Pair:
 
 
 class DepthHead(nn.Module):
-    """Depth from what a frozen network sees in a drawing; trained along with the drawing.
+    """Depth estimator on a frozen network's features of a drawing; trained with the generators.
 
-    The maps are enlarged 16 times, behind a first convolution that adds a pixel on each side:
-    Inception's 14 x 14 maps of a picture of 256 px become its 256 x 256. Normalisation is ours:
-    instance norm in place of BatchNorm, so that pictures do not depend on each other and a batch
-    may hold one. So are the logits, in place of a tanh brought to 0..1.
+    A first convolution adds a pixel on each side, then the maps are enlarged 16 times: Inception's
+    14 x 14 maps of a 256 px picture become 256 x 256. Two choices are ours: instance norm in place
+    of BatchNorm, so that pictures of a batch do not affect each other and a batch may hold one; and
+    logits in place of a tanh scaled to 0..1.
 
     Args:
-        inputs: Feature maps: 768 behind Inception's Mixed_6b.
+        inputs: Number of feature maps: 768 for Inception's Mixed_6b.
         width: Channels before the last convolution.
         blocks: Residual blocks.
 
@@ -134,7 +134,7 @@ class DepthHead(nn.Module):
 
     def __init__(self, inputs: int = INCEPTION_MAPS, width: int = 64, blocks: int = 9) -> None:
         super().__init__()
-        # Reflection would need maps of at least 5 x 5.
+        # Replicated, because reflection padding needs maps of at least 5 x 5.
         first = nn.Conv2d(inputs, 8 * width, 7, padding=4, padding_mode="replicate")
         self.body = nn.Sequential(
             norm_relu(first, nn.ConvTranspose2d(8 * width, 4 * width, 4, stride=2, padding=1)),
@@ -150,13 +150,13 @@ class DepthHead(nn.Module):
     def forward(
         self, features: Float[Tensor, "B C FeatureH FeatureW"]
     ) -> Float[Tensor, "B 1 DepthH DepthW"]:
-        """Give logits of depth, 16 * (side + 2) pixels a side."""
+        """Return logits of depth, 16 * (side + 2) pixels a side."""
         logits: Tensor = self.body(features)
         return logits
 
 
 def double_conv(inputs: int, outputs: int) -> nn.Sequential:
-    """Give two convolutions, each with a norm over the whole picture and ReLU."""
+    """Build two convolutions, each with a GroupNorm of one group and ReLU."""
     block = nn.Sequential()
     for channels in (inputs, outputs):
         conv = nn.Conv2d(channels, outputs, 3, padding=1, bias=False)
@@ -165,15 +165,17 @@ def double_conv(inputs: int, outputs: int) -> nn.Sequential:
 
 
 class SegmentationUNet(nn.Module):
-    """A U-Net of four levels that finds the photograph's regions in its drawing; trained along.
+    """U-Net of four levels that segments a drawing into its photograph's regions.
+
+    It is trained with the generators.
 
     Args:
-        classes: Of the data's labels.
+        classes: Number of classes of the dataset's labels.
         width: Channels at full size.
 
     Source:
-        Paper 000, eq. (5); Ronneberger et al., "U-Net", 2015. The paper says no more than "U-Net":
-        the width, the padding that keeps the size, and the norm are ours.
+        Paper 000, eq. (5); Ronneberger et al., "U-Net", 2015. The paper only says "U-Net": the
+        width, the padding that keeps the size, and the norm are ours.
     """
 
     def __init__(self, classes: int, width: int = 32) -> None:
@@ -191,7 +193,7 @@ class SegmentationUNet(nn.Module):
         self.out = nn.Conv2d(width, classes, 1)
 
     def forward(self, drawing: LineBatch) -> Float[Tensor, "B Classes H W"]:
-        """Give each pixel's logits; height and width are multiples of 16."""
+        """Return the class logits of each pixel; height and width must be multiples of 16."""
         # Encoder.
         deep = self.first(drawing)
         skips: list[Tensor] = []

@@ -1,4 +1,4 @@
-"""What a model pair is: two generators, and what a caller must know about them."""
+"""Model pair: two generators, and the properties that callers need."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,63 +12,63 @@ from lineart.models.layers import HintBatch, HintPixels, LinePixels
 
 @dataclass(frozen=True, kw_only=True)
 class Colorization:
-    """A pair that colours a line drawing in two steps.
+    """Task of a pair that colours a line drawing in two steps.
 
-    `generators["draft"](line, hint)` colours a small drawing; `generators["color"](line, draft)`
+    `generators["draft"](line, hint)` colours the shrunk drawing; `generators["color"](line, draft)`
     takes the drawing at full network size and the draft enlarged to it.
     """
 
     encode_hint: Callable[[HintPixels, LinePixels], HintBatch]
-    """Hints, and the drawing at the same size -> hints as the draft generator sees them."""
+    """Hints and the drawing at the same size -> hints as input of the draft generator."""
     draft_scale: int
-    """Side of the drawing over side of the draft."""
+    """Side of the drawing divided by the side of the draft."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Translation:
-    """A pair that turns pictures of a source domain into such of a target domain, and back.
+    """Task of a pair that translates pictures from a source domain to a target domain and back.
 
-    `generators["target"](photo)` gives the target's picture, `generators["source"]` the way back;
-    both give `Translated`.
+    `generators["target"]` translates source pictures, `generators["source"]` target pictures; both
+    return `Translated`.
     """
 
     channels: int
-    """Of the target's pictures: 1 is a line drawing (-1 = ink, 1 = paper), 3 is sRGB in -1..1."""
+    """Channels of target pictures: 1 = line drawing (-1 = ink, 1 = paper), 3 = sRGB in -1..1."""
     size_px: int | None = None
-    """The only side that the generators take; None: any that is a multiple of `Pair.multiple`."""
+    """Fixed side of the square input; None accepts any multiple of `Pair.multiple`."""
 
 
 class Translated(NamedTuple):
-    """What a translating generator gives."""
+    """Output of a translating generator."""
 
     picture: Float[Tensor, "B C H W"]
-    """-1..1."""
+    """Translated picture, -1..1."""
     heat: Float[Tensor, "B 1 HeatH HeatW"] | None = None
-    """Where the generator looks, where it has attention; larger is more, in no fixed range."""
+    """Heat map of attention, larger = more, in no fixed range; None without attention."""
     logits: Float[Tensor, "B Logits"] | None = None
-    """Of its auxiliary classifier: does the input come from the other domain?"""
+    """Logits of the auxiliary classifier: does the input come from the other domain?"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """Two generators that were trained with each other."""
+    """Two generators that were trained together."""
 
     model: str
-    """Name in `MODELS`."""
+    """Name in `models.MODELS`."""
     arguments: dict[str, int]
-    """What the builder was called with; the same arguments build the same networks."""
+    """Arguments of the builder; the same arguments build the same layers."""
     generators: dict[str, nn.Module]
     multiple: int
     """Height and width at network size must be multiples of this."""
     task: Colorization | Translation
-    """What the pair does, and how it is called."""
+    """Task of the pair, which defines how its generators are called."""
 
     @property
     def colorization(self) -> Colorization:
-        """Give the task of a pair that colours.
+        """Return the task of a colorizing pair.
 
         Raises:
-            ValueError: This pair does not.
+            ValueError: This is a translating pair.
         """
         if not isinstance(self.task, Colorization):
             raise ValueError(f"{self.model} translates pictures; to colour drawings it is no use")
@@ -76,10 +76,10 @@ class Pair:
 
     @property
     def translation(self) -> Translation:
-        """Give the task of a pair that translates.
+        """Return the task of a translating pair.
 
         Raises:
-            ValueError: This pair does not.
+            ValueError: This is a colorizing pair.
         """
         if not isinstance(self.task, Translation):
             raise ValueError(f"{self.model} colours drawings; to translate pictures it is no use")

@@ -1,7 +1,7 @@
-"""Frozen networks that know photographs, for the losses that ask them what pictures show.
+"""Frozen pretrained networks for feature losses, and the search for their weights.
 
-Nothing is drawn at random: without weights there is an error. Nothing is downloaded either, but
-where the user names one of open_clip's tags.
+Missing weights are an error; networks never keep random weights. Nothing is downloaded unless the
+user names one of open_clip's tags.
 """
 
 import hashlib
@@ -25,21 +25,21 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 CAFFE_MEAN = (123 / 255, 117 / 255, 104 / 255)
 CAFFE_STD = 1 / 255
-"""Caffe's networks see 0..255."""
+"""Caffe's networks take 0..255, so the difference in 0..1 is multiplied by 255."""
 
 COUNTER = "num_batches_tracked"
-"""BatchNorm's, of no use in a frozen network; old files lack it."""
+"""BatchNorm's counter of batches: unused in a frozen network and missing in old files."""
 
 
 class FeatureNetwork(nn.Module):
-    """Layers of a classifier or encoder behind their own normalisation, for pictures in -1..1.
+    """Layers of a classifier or encoder with their normalization, for pictures in -1..1.
 
     Args:
-        layers: Named as in the classifier's state dict.
-        mean: Subtracted from sRGB in 0..1.
-        std: What the difference is divided by.
-        is_bgr: The network wants blue first.
-        gain: What the features are multiplied by.
+        layers: Layers, named as in the classifier's state dict.
+        mean: Mean, subtracted from sRGB in 0..1.
+        std: Divisor of the difference.
+        is_bgr: The layers take blue first.
+        gain: Factor of the output features.
     """
 
     mean: Tensor
@@ -62,18 +62,18 @@ class FeatureNetwork(nn.Module):
         self.gain = gain
 
     def normalize(self, color: ColorBatch) -> ColorBatch:
-        """Bring sRGB in -1..1 to what the layers were trained with."""
+        """Normalize sRGB in -1..1 as for the training of the layers."""
         normal = ((color + 1) / 2 - self.mean) / self.std
         return normal.flip(1) if self.is_bgr else normal
 
     def forward(self, color: ColorBatch) -> Float[Tensor, "B C *Map"]:
-        """Give the feature maps, or one embedding a picture."""
+        """Return feature maps, or one embedding per picture."""
         features: Tensor = self.layers(self.normalize(color))
         return features * self.gain
 
 
 def vgg16() -> FeatureNetwork:
-    """Give VGG16 up to its fourth convolution and ReLU (conv2_2): 128 maps of half the side.
+    """Build VGG16 up to its fourth convolution and ReLU (conv2_2): 128 maps of half the side.
 
     Source:
         Paper 001, section 3.5; Simonyan and Zisserman, 2014.
@@ -84,15 +84,15 @@ def vgg16() -> FeatureNetwork:
 
 
 def squeezenet1_0() -> FeatureNetwork:
-    """Give SqueezeNet 1.0 up to its first fire module: 128 maps of a quarter of the side.
+    """Build SqueezeNet 1.0 up to its first fire module: 128 maps of a quarter of the side.
 
-    For the authors' Caffe weights: blue first, 0..255, no division. torchvision's own weights of
-    this network were trained with another normalisation and would see wrong colours here. The
-    maps are divided by 255 times ImageNet's mean deviation: the layers are convolutions, ReLU and
-    maxima, so that equals inputs in the units of `vgg16`'s with the biases scaled alike.
+    It needs the authors' Caffe weights: blue first, 0..255, no division. torchvision's own weights
+    were trained with another normalization and do not fit. The maps are divided by 255 times the
+    mean of ImageNet's standard deviations; as the layers are convolutions, ReLU and max pooling,
+    this equals inputs in the units of `vgg16` with biases scaled alike.
 
     Source:
-        Iandola et al., "SqueezeNet", 2016. Our stand-in for VGG16 in 5 MB; in no paper of ours.
+        Iandola et al., "SqueezeNet", 2016. A substitute for VGG16 in 5 MB, in none of the papers.
     """
     with torch.device("meta"):
         layers = models.squeezenet1_0().features[:4]
@@ -102,13 +102,13 @@ def squeezenet1_0() -> FeatureNetwork:
 
 
 def squeezenet1_0_embedding() -> FeatureNetwork:
-    """Give SqueezeNet 1.0's last feature maps, each one's mean: an embedding of 512 numbers.
+    """Build SqueezeNet 1.0 with average-pooled last feature maps: an embedding of 512 numbers.
 
-    For the Caffe weights, as `squeezenet1_0`. Divided by 12, their root mean square for 24
-    photographs of 256 px, so that embeddings are of order 1.
+    It needs the Caffe weights, as `squeezenet1_0`. Embeddings are divided by 12, their root mean
+    square for 24 photographs of 256 px, so that they are of order 1.
 
     Source:
-        As `squeezenet1_0`: our stand-in where CLIP's weights are not at hand.
+        As `squeezenet1_0`; a substitute where CLIP's weights are not available.
     """
     with torch.device("meta"):
         layers = models.squeezenet1_0().features
@@ -117,16 +117,16 @@ def squeezenet1_0_embedding() -> FeatureNetwork:
 
 
 def caffe(layers: nn.Sequential, gain: float) -> FeatureNetwork:
-    """Give a network that sees pictures as Caffe's do: blue first, 0..255."""
+    """Build a feature network with Caffe's input: blue first, 0..255."""
     return FeatureNetwork(layers, mean=CAFFE_MEAN, std=(CAFFE_STD,) * 3, is_bgr=True, gain=gain)
 
 
 def inception_v3() -> FeatureNetwork:
-    """Give InceptionV3 up to its block Mixed_6b: 768 maps, 14 x 14 of a picture of 256 px.
+    """Build InceptionV3 up to its block Mixed_6b: 768 maps, 14 x 14 for a picture of 256 px.
 
-    Pictures come at their own size, of 75 px at least; the network was trained with 299. Its
-    weights are Google's and want -1..1 (torchvision turns ImageNet's normalisation back into that,
-    `transform_input`), so pictures go in as they are. Chan et al.'s code feeds them 0..1.
+    Pictures are not resized and need at least 75 px a side; the network was trained with 299. Its
+    weights are Google's, for inputs in -1..1 (torchvision converts ImageNet's normalization to
+    that, `transform_input`), so pictures are not changed. Chan et al.'s code feeds 0..1.
 
     Source:
         Paper 000, eq. (2), I; Szegedy et al., "Rethinking the Inception architecture", 2016.
@@ -147,31 +147,31 @@ FEATURES: Final[dict[str, Callable[[], FeatureNetwork]]] = {
     "squeezenet1_0_embedding": squeezenet1_0_embedding,
     "inception_v3": inception_v3,
 }
-"""Name -> builder of the network; its layers take no memory until weights are loaded.
+"""Name -> builder of the network, whose layers are on the meta device until weights are loaded.
 
-Any other name is one of open_clip's, such as "ViT-B-32".
+Any other name is a model of open_clip, such as "ViT-B-32".
 """
 
 CACHED: Final[dict[str, str]] = {
     "vgg16": models.VGG16_Weights.IMAGENET1K_V1.url,
     "inception_v3": models.Inception_V3_Weights.IMAGENET1K_V1.url,
 }
-"""Name -> address whose last part is the file's name in torchvision's cache."""
+"""Name -> URL whose last part is the file name in torchvision's cache."""
 
 
 def load_features(role: str, name: str, weights: Path | str | None) -> FeatureNetwork:
-    """Give a frozen feature network with its weights, on the CPU, in float32.
+    """Load a frozen feature network, on the CPU, in float32.
 
     Args:
-        role: The loss that wants it, for messages.
-        name: One of `FEATURES`, or of open_clip's models, whose images' embeddings it gives.
-        weights: A state dict of the classifier as torchvision names it, or of open_clip's model,
-            `.safetensors` or what `torch.save` wrote; the classifier's later layers may be
-            missing. Or a tag of open_clip's, such as "openai". None: torchvision's cache.
+        role: Loss that needs the network, for error messages.
+        name: One of `FEATURES`, or a model of open_clip, which returns image embeddings.
+        weights: State dict of the classifier with torchvision's names, or of open_clip's model, as
+            `.safetensors` or written by `torch.save`; the classifier's later layers may be
+            missing. Or a tag of open_clip, such as "openai". None: torchvision's cache.
 
     Raises:
         ValueError: The name is unknown, or the file is broken or holds another network.
-        FileNotFoundError: There are no weights.
+        FileNotFoundError: The weights do not exist or cannot be downloaded.
     """
     path = find_weights(role, name, weights)
     if name in FEATURES:
@@ -183,7 +183,7 @@ def load_features(role: str, name: str, weights: Path | str | None) -> FeatureNe
 
 
 def load_classifier(name: str, path: Path) -> FeatureNetwork:
-    """Give one of `FEATURES` with its weights; raises ValueError as `load_features`."""
+    """Load one of `FEATURES`; raise ValueError as `load_features`."""
     network = FEATURES[name]()
     keys = network.layers.state_dict().keys()
     counters = {key: torch.tensor(0) for key in keys if key.endswith(COUNTER)}
@@ -196,22 +196,22 @@ def load_classifier(name: str, path: Path) -> FeatureNetwork:
 
 
 def describe_features(role: str, name: str, weights: Path | str | None) -> dict[str, str]:
-    """Give what a run's record keeps of a feature network: its name and its file's SHA-256.
+    """Return name and weights file's SHA-256 of a feature network, for the record of a run.
 
     Raises:
         ValueError: The name is unknown.
-        FileNotFoundError: There are no weights.
+        FileNotFoundError: The weights do not exist or cannot be downloaded.
     """
     with find_weights(role, name, weights).open("rb") as file:
         return {"name": name, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
 def find_weights(role: str, name: str, weights: Path | str | None) -> Path:
-    """Give the file that holds a network's weights: the one named, the tag's, or the cached one.
+    """Return the file of a network's weights: the given one, the tag's, or the cached one.
 
     Raises:
         ValueError: The name is unknown.
-        FileNotFoundError: There is no such file, or it cannot be fetched.
+        FileNotFoundError: The file does not exist or cannot be downloaded.
     """
     if name not in FEATURES and name not in clip.models():
         raise ValueError(
@@ -228,14 +228,14 @@ def find_weights(role: str, name: str, weights: Path | str | None) -> Path:
 
 
 def find_tag(name: str, weights: Path | str | None) -> str | None:
-    """Give the tag of open_clip's that `weights` is, unless it is a file."""
+    """Return `weights` if it is one of open_clip's tags and no file, else None."""
     if weights is None or name in FEATURES or Path(weights).is_file():
         return None
     return str(weights) if str(weights) in clip.tags(name) else None
 
 
 def describe_search(name: str, path: Path | None) -> str:
-    """Say where weights were looked for."""
+    """Return the part of the error message that says where weights were searched."""
     if path is None:
         return "they have no place in torchvision's cache"
     tags = [] if name in FEATURES else clip.tags(name)
@@ -243,7 +243,7 @@ def describe_search(name: str, path: Path | None) -> str:
 
 
 def fetch(role: str, name: str, tag: str) -> Path:
-    """Give the file of a tag's weights; raises FileNotFoundError where it cannot be had."""
+    """Return the file of a tag's weights; raise FileNotFoundError if the download fails."""
     try:
         return clip.fetch(name, tag)
     except (OSError, RuntimeError) as error:
@@ -252,7 +252,7 @@ def fetch(role: str, name: str, tag: str) -> Path:
 
 
 def missing_weights(role: str, name: str, reason: str) -> str:
-    """Say that weights are missing, and the ways out."""
+    """Return the error message for missing weights, with the flags that help."""
     return (
         f"the {role} loss lacks the weights of {name}: {reason}; name a file with"
         f" --feature-weights {role} PATH, or leave the term out with --without {role}"
@@ -260,14 +260,14 @@ def missing_weights(role: str, name: str, reason: str) -> str:
 
 
 def cached_path(name: str) -> Path | None:
-    """Give where torchvision keeps a network's weights, whether they are there or not."""
+    """Return the path of a network's weights in torchvision's cache, whether or not it exists."""
     if name not in CACHED:
         return None
     return Path(torch.hub.get_dir()) / "checkpoints" / CACHED[name].rpartition("/")[2]
 
 
 def read_tensors(path: Path, keys: list[str]) -> dict[str, Tensor]:
-    """Read some tensors of a state dict as float32.
+    """Read the tensors `keys` of a state dict, as float32.
 
     Raises:
         ValueError: The file is broken or lacks a tensor.
@@ -284,13 +284,13 @@ def read_tensors(path: Path, keys: list[str]) -> dict[str, Tensor]:
 
 
 def read_safetensors(path: Path, keys: list[str]) -> Mapping[str, Tensor]:
-    """Read those of the tensors that a safetensors file holds, and no others."""
+    """Read the tensors `keys` of a safetensors file; skip those that it lacks."""
     with safe_open(path, framework="pt") as file:
         return {key: file.get_tensor(key) for key in set(keys) & set(file.keys())}
 
 
 def read_pth(path: Path, keys: list[str]) -> Mapping[str, Tensor]:
-    """Read what `torch.save` wrote, without running any code in it."""
-    del keys  # The format is read as a whole.
+    """Read a file written by `torch.save`, without executing code in it."""
+    del keys  # The format can only be read as a whole.
     stored = torch.load(path, map_location="cpu", weights_only=True)
     return stored if isinstance(stored, Mapping) else {}

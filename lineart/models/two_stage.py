@@ -1,7 +1,7 @@
-"""Paper 001: a draft at half the size, then the colorization, both by U-Nets without normalization.
+"""Paper 001: two U-Nets without normalization: a draft at half the side, then the full size.
 
-The paper gives the blocks; the channels are those of its follow-up publication (Applied Sciences
-10(23):8699, 2020) and that publication's public code.
+The blocks are the paper's; the channels are those of its follow-up publication (Applied Sciences
+10(23):8699, 2020) and its public code.
 """
 
 import torch
@@ -24,19 +24,19 @@ CARDINALITY = 32
 
 
 def encode_hint(hint: HintPixels, line: LinePixels) -> HintBatch:
-    """Encode hints as RGBA: RGB -1..1 and alpha 1 at a hint, all four 0 elsewhere.
+    """Encode hints as RGBA: RGB -1..1 and alpha 1 at hints, all four channels 0 elsewhere.
 
     Source:
-        Paper 001, figure 2 and its code; the paper's text gives alpha the other way round.
+        Paper 001, figure 2 and its code; the paper's text inverts alpha.
     """
-    del line  # The network alone spreads the hints.
+    del line  # The network itself spreads the hints.
     pixels = torch.from_numpy(hint).permute(0, 3, 1, 2).float()
     alpha = (pixels[:, 3:] > 0).float()
     return torch.cat(((pixels[:, :3] / 127.5 - 1) * alpha, alpha), dim=1)
 
 
 class ResNeXtBlock(nn.Module):
-    """A bottleneck of half the channels around a grouped convolution, added to its input."""
+    """ResNeXt block: residual bottleneck of half the channels with a grouped convolution."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -51,12 +51,12 @@ class ResNeXtBlock(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        """Refine features."""
+        """Return LeakyReLU 0.2 of the features with their residual added."""
         return nn.functional.leaky_relu(features + self.body(features), 0.2)
 
 
 def upsampling(inputs: int, channels: int, blocks: int) -> nn.Sequential:
-    """Give the decoder's level: convolution, ResNeXt blocks, pixel shuffle to twice the side."""
+    """Build a decoder level: convolution, ResNeXt blocks, pixel shuffle to twice the side."""
     return nn.Sequential(
         convolution(inputs, channels),
         *(ResNeXtBlock(channels) for _ in range(blocks)),
@@ -67,7 +67,7 @@ def upsampling(inputs: int, channels: int, blocks: int) -> nn.Sequential:
 
 
 class ResNeXtUNet(nn.Module):
-    """A concatenating U-Net of `levels` levels with ResNeXt blocks in its decoder."""
+    """U-Net of `levels` levels with concatenated skips and ResNeXt blocks in its decoder."""
 
     def __init__(self, inputs: int, width: int, *, levels: int, blocks: int) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ class ResNeXtUNet(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw the weights: Kaiming for LeakyReLU 0.2, Xavier before tanh."""
+        """Initialize the weights: Kaiming normal for LeakyReLU 0.2, Xavier normal before tanh."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, a=0.2)
@@ -108,7 +108,7 @@ class ResNeXtUNet(nn.Module):
 
 
 def two_stage(width: int = 32, blocks: int = 10) -> Pair:
-    """Build the pair of paper 001; `blocks` ResNeXt blocks stand in each level of the decoders."""
+    """Build the pair of paper 001, with `blocks` ResNeXt blocks in each decoder level."""
     draft = ResNeXtUNet(1 + 4, width, levels=DRAFT_LEVELS, blocks=blocks)
     color = ResNeXtUNet(1 + 3, width, levels=DRAFT_LEVELS - 1, blocks=blocks)
     return Pair(

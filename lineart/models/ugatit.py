@@ -1,11 +1,11 @@
-"""Paper 004: a full and a light pair of generators with attention, and their discriminators.
+"""Paper 004: full and light pairs of generators with attention, and their discriminators.
 
-The paper shows its authors' TensorFlow code. The light generator counts 10,589,888 parameters as
-stated only with the layers of the public PyTorch code: no bias but that of the attention's
-1x1 convolution, no scale and offset in instance normalisation, and of the classifier a linear layer
-for average pooling and another for maxima. The TensorFlow code's shared layer, its biases and its
-scales make 10,600,388. So the generators have the PyTorch code's layers, with the TensorFlow code's
-normalisation in them, and the discriminators are the TensorFlow code's.
+The paper shows its authors' TensorFlow code. The light generator has the stated 10,589,888
+parameters only with the layers of the public PyTorch code: no bias except in the attention's 1x1
+convolution, no scale and offset in instance normalization, and separate linear classifiers for
+average and maximum pooling. The TensorFlow code's shared classifier, biases and scales make
+10,600,388. The generators therefore have the PyTorch code's layers with the TensorFlow code's
+normalization; the discriminators are the TensorFlow code's.
 """
 
 from typing import NamedTuple
@@ -32,11 +32,14 @@ from lineart.models.ugatit_blocks import (
 )
 
 MULTIPLE = 4
-"""Side of a picture over side of the map that attention and residual blocks see."""
+"""Side of a picture divided by the side of the maps in attention and residual blocks."""
 
 
 class WholeMap(nn.Module):
-    """Every value of the map of a picture of one size.
+    """Flattens the feature map of a picture of fixed size.
+
+    Args:
+        size_px: Side of the square picture.
 
     Raises:
         ValueError: `size_px` is not a positive multiple of 4.
@@ -49,10 +52,10 @@ class WholeMap(nn.Module):
         self.size_px = size_px
 
     def forward(self, features: Features) -> Float[Tensor, "B Inputs"]:
-        """Flatten.
+        """Flatten the features.
 
         Raises:
-            ValueError: The map is that of a picture of another size.
+            ValueError: The features are those of a picture of another size.
         """
         side = self.size_px
         H, W = (MULTIPLE * length for length in features.shape[2:])
@@ -65,7 +68,7 @@ class WholeMap(nn.Module):
 
 
 class Style(nn.Module):
-    """AdaLIN's scale and offset, from what `summary` makes of the map: `inputs` values."""
+    """Computes AdaLIN's scale and offset from the `inputs` values that `summary` returns."""
 
     def __init__(self, summary: nn.Module, inputs: int, channels: int) -> None:
         super().__init__()
@@ -80,35 +83,35 @@ class Style(nn.Module):
         self.beta = nn.Linear(channels, channels, bias=False)
 
     def forward(self, features: Features) -> tuple[Tensor, Tensor]:
-        """Give gamma and beta."""
+        """Return scale (gamma) and offset (beta) of each channel."""
         deep = self.body(self.summary(features))
         return self.gamma(deep), self.beta(deep)
 
 
 def light_style(channels: int) -> Style:
-    """Give the style of the light variant, from each channel's mean: for pictures of any size."""
+    """Build the style of the light variant, from each channel's mean: any picture size."""
     return Style(nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()), channels, channels)
 
 
 def full_style(channels: int, size_px: int) -> Style:
-    """Give the style of the full variant, from the whole map, which welds it to its size."""
+    """Build the style of the full variant, from the whole map: fixed picture size."""
     return Style(WholeMap(size_px), channels * (size_px // MULTIPLE) ** 2, channels)
 
 
 class UgatitGenerator(nn.Module):
-    """Encoder, attention, residual blocks with AdaLIN, decoder.
+    """Generator: encoder, attention, residual blocks with AdaLIN, decoder.
 
     Args:
         width: Channels of the first convolution; attention and residual blocks have four times as
             many.
-        blocks: Residual blocks before the attention, and as many behind it.
-        style: Gives AdaLIN's scale and offset.
-        mixing: How AdaLIN mixes.
+        blocks: Number of residual blocks before the attention, and of those after it.
+        style: Computes AdaLIN's scale and offset.
+        mixing: Constants of AdaLIN.
     """
 
     def __init__(self, width: int, blocks: int, style: Style, mixing: Mixing) -> None:
         super().__init__()
-        # Halving the side doubles the channels, twice.
+        # Each of the two downsampling levels doubles the channels.
         channels = MULTIPLE * width
         self.encoder = nn.Sequential(*convolution(3, width, kernel=7), *normal_relu(width))
         for inputs in (width, 2 * width):
@@ -128,7 +131,7 @@ class UgatitGenerator(nn.Module):
         """Translate pictures; the heat map has a quarter of their side.
 
         Raises:
-            ValueError: This is a full generator, and the pictures do not have its size.
+            ValueError: This is a full generator and the pictures do not have its fixed size.
         """
         weighed, logits = self.attention(self.encoder(photo))
         features = torch.relu(weighed)
@@ -140,18 +143,18 @@ class UgatitGenerator(nn.Module):
 
 
 class Judged(NamedTuple):
-    """What the discriminators say: first the local one, then the global one."""
+    """Output of the discriminator; each pair holds the local part's, then the global part's."""
 
     logits: tuple[Tensor, Tensor]
-    """B 1 h w each: for every patch, above 0.5 for real in the least-squares game."""
+    """B 1 h w each: one per patch, trained by least squares to 1 for real and 0 for fake."""
     cam_logits: tuple[Tensor, Tensor]
-    """B 2 each: of average and of maximum pooling."""
+    """B 2 each: of average and maximum pooling."""
     heats: tuple[Tensor, Tensor]
-    """B 1 h w each: where they look; larger is more, in no fixed range."""
+    """B 1 h w each: heat maps of attention, larger = more, in no fixed range."""
 
 
 class UgatitPatchDiscriminator(nn.Module):
-    """Strided convolutions, one more without stride, attention, a logit for every patch."""
+    """Patch discriminator: convolutions, the last with stride 1, attention, a logit per patch."""
 
     def __init__(self, width: int, strided: int) -> None:
         super().__init__()
@@ -164,23 +167,23 @@ class UgatitPatchDiscriminator(nn.Module):
         self.out = nn.Sequential(nn.ReflectionPad2d((1, 2, 1, 2)), nn.Conv2d(channels, 1, 4))
         draw_weights(self)
         for module in list(self.modules()):
-            # The 1x1 convolution behind the attention has none in the authors' code either.
+            # The authors' code has no spectral norm in the attention's 1x1 convolution either.
             if isinstance(module, nn.Conv2d | nn.Linear) and module is not self.attention.merge:
                 spectral_norm(module)
 
     def forward(self, picture: ColorBatch) -> tuple[Tensor, Tensor, Tensor]:
-        """Give the patches' logits, the classifier's logits and the heat map."""
+        """Return the patches' logits, the classifier's logits and the heat map."""
         weighed, cam_logits = self.attention(self.body(picture))
         features = nn.functional.leaky_relu(weighed, 0.2)
         return self.out(features), cam_logits, features.sum(dim=1, keepdim=True)
 
 
 class Discriminator(nn.Module):
-    """A local discriminator of small patches and a global one of large ones, spectrally normed.
+    """Local discriminator of small patches and global one of large ones, with spectral norm.
 
     Args:
         width: Channels of the first convolution.
-        layers: Of the global one, whose last has no stride; the local one has two less.
+        layers: Convolutions of the global part before its attention; the local part has two less.
 
     Raises:
         ValueError: `layers` is below 4.
@@ -198,7 +201,7 @@ class Discriminator(nn.Module):
         self.global_part = UgatitPatchDiscriminator(width, layers - 1)
 
     def forward(self, picture: ColorBatch) -> Judged:
-        """Judge pictures.
+        """Return the output of both parts.
 
         Raises:
             ValueError: A side is below `least_px`, 3 << (layers - 1): 96 for 6 layers, 24 for 4.
@@ -216,7 +219,7 @@ class Discriminator(nn.Module):
 def build_pair(
     model: str, mixing: Mixing, *, width: int, blocks: int, size_px: int | None = None
 ) -> Pair:
-    """Build both generators: light ones, or with `size_px` full ones for pictures of that side."""
+    """Build a pair: light if `size_px` is None, else full for pictures of that side."""
     channels = MULTIPLE * width
 
     def build() -> UgatitGenerator:
@@ -234,7 +237,7 @@ def build_pair(
 
 
 def ugatit(width: int = 64, blocks: int = 4, size_px: int = 256) -> Pair:
-    """Build the full pair of paper 004, for pictures of `size_px` x `size_px` alone."""
+    """Build the full pair of paper 004, for pictures of `size_px` x `size_px` only."""
     return build_pair("ugatit", AUTHORS, width=width, blocks=blocks, size_px=size_px)
 
 

@@ -1,4 +1,4 @@
-"""The blocks of paper 004's networks: mixed normalisation, residual blocks, attention."""
+"""Blocks of paper 004's networks: AdaLIN and LIN, residual blocks, attention."""
 
 from typing import Final, NamedTuple
 
@@ -13,21 +13,21 @@ Channelwise = Float[Tensor, "#B C 1 1"]
 
 
 class Mixing(NamedTuple):
-    """How adaptive layer-instance normalisation mixes its two parts."""
+    """Constants of adaptive layer-instance normalization."""
 
     rho: float
-    """Share of instance normalisation at the start."""
+    """Initial weight of instance normalization, 0..1; layer normalization has the rest."""
     smoothing: float
-    """Subtracted from the share when it is used, so that a bit of layer normalisation remains."""
+    """Subtracted from rho in use, so that some layer normalization remains."""
     correction: int
-    """0: the variance of the population; 1: Bessel's estimate of it."""
+    """0: population variance; 1: sample variance with Bessel's correction."""
 
 
 AUTHORS: Final = Mixing(rho=1.0, smoothing=0.1, correction=0)
 
 
 def mix_norms(features: Features, rho: Channelwise, correction: int) -> Float[Tensor, "B C H W"]:
-    """Normalise in float32: `rho` of instance normalisation, the rest of layer normalisation."""
+    """Normalize in float32: `rho` times instance norm plus `1 - rho` times layer norm."""
     features = features.float()
     variance, mean = torch.var_mean(features, (2, 3), keepdim=True, correction=correction)
     all_variance, all_mean = torch.var_mean(
@@ -40,7 +40,7 @@ def mix_norms(features: Features, rho: Channelwise, correction: int) -> Float[Te
 
 
 class AdaLIN(nn.Module):
-    """Adaptive layer-instance normalisation: its scale and offset come from the picture."""
+    """Adaptive layer-instance normalization: scale and offset are computed from the picture."""
 
     def __init__(self, channels: int, mixing: Mixing) -> None:
         super().__init__()
@@ -48,20 +48,20 @@ class AdaLIN(nn.Module):
         self.rho = nn.Parameter(torch.full((1, channels, 1, 1), mixing.rho))
 
     def forward(self, features: Features, gamma: Tensor, beta: Tensor) -> Features:
-        """Normalise, then scale by `gamma` and shift by `beta`."""
+        """Normalize, scale by `gamma` and shift by `beta`."""
         rho = (self.rho - self.mixing.smoothing).clamp(0, 1)
         normal = mix_norms(features, rho, self.mixing.correction)
         gamma, beta = gamma[..., None, None].float(), beta[..., None, None].float()
         return (normal * gamma + beta).to(features.dtype)
 
     def constrain(self) -> None:
-        """Bring rho back into 0..1."""
+        """Clamp rho to 0..1."""
         with torch.no_grad():
             self.rho.clamp_(0, 1)
 
 
 class LayerInstanceNorm(nn.Module):
-    """Layer-instance normalisation with its own scale and offset; at the start layer alone."""
+    """Layer-instance normalization with learned scale and offset; initially layer norm only."""
 
     def __init__(self, channels: int, correction: int) -> None:
         super().__init__()
@@ -71,29 +71,29 @@ class LayerInstanceNorm(nn.Module):
         self.beta = nn.Parameter(torch.zeros(1, channels, 1, 1))
 
     def forward(self, features: Features) -> Features:
-        """Normalise, scale and shift."""
+        """Normalize, scale and shift."""
         normal = mix_norms(features, self.rho, self.correction)
         return (normal * self.gamma + self.beta).to(features.dtype)
 
     def constrain(self) -> None:
-        """Bring rho back into 0..1."""
+        """Clamp rho to 0..1."""
         with torch.no_grad():
             self.rho.clamp_(0, 1)
 
 
 def convolution(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> list[nn.Module]:
-    """Give reflection padding and a convolution without bias."""
+    """Build reflection padding and a convolution without bias."""
     pad = nn.ReflectionPad2d(kernel // 2)
     return [pad, nn.Conv2d(inputs, outputs, kernel, stride, bias=False)]
 
 
 def normal_relu(channels: int) -> list[nn.Module]:
-    """Give instance normalisation and ReLU."""
+    """Build instance norm and ReLU."""
     return [nn.InstanceNorm2d(channels), nn.ReLU(inplace=True)]
 
 
 class ResBlock(nn.Module):
-    """Two convolutions with instance normalisation, added to their input."""
+    """Residual block of two convolutions with instance norm."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -105,13 +105,13 @@ class ResBlock(nn.Module):
         )
 
     def forward(self, features: Features) -> Features:
-        """Refine features."""
+        """Return the features with their residual added."""
         refined: Tensor = self.body(features)
         return features + refined
 
 
 class AdaptiveResBlock(nn.Module):
-    """Two convolutions with AdaLIN, added to their input."""
+    """Residual block of two convolutions with AdaLIN."""
 
     def __init__(self, channels: int, mixing: Mixing) -> None:
         super().__init__()
@@ -121,14 +121,14 @@ class AdaptiveResBlock(nn.Module):
         self.second_norm = AdaLIN(channels, mixing)
 
     def forward(self, features: Features, gamma: Tensor, beta: Tensor) -> Features:
-        """Refine features in the style that `gamma` and `beta` say."""
+        """Return the features with their residual added; `gamma` and `beta` are AdaLIN's."""
         deep = torch.relu(self.first_norm(self.first(features), gamma, beta))
         refined: Tensor = self.second_norm(self.second(deep), gamma, beta)
         return features + refined
 
 
 def upsampling(inputs: int, outputs: int, correction: int) -> list[nn.Module]:
-    """Give the decoder's level: twice the side, convolution, layer-instance norm, ReLU."""
+    """Build a decoder level: upsampling to twice the side, convolution, LIN, ReLU."""
     norm = LayerInstanceNorm(outputs, correction)
     return [
         nn.Upsample(scale_factor=2),
@@ -139,10 +139,10 @@ def upsampling(inputs: int, outputs: int, correction: int) -> list[nn.Module]:
 
 
 class Attention(nn.Module):
-    """Class activation maps: a classifier on pooled features whose weights weigh the features.
+    """Class activation maps: weights features by a classifier of their pooled values.
 
     Args:
-        classifier: One output: shared by average and maximum pooling. Two: one for each.
+        classifier: With one output, average and maximum pooling share it; with two, each has one.
 
     Source:
         Paper 004, `fully_connected_with_w`.
@@ -155,8 +155,8 @@ class Attention(nn.Module):
         self.merge = nn.Conv2d(2 * channels, channels, 1)
 
     def forward(self, features: Features) -> tuple[Features, Float[Tensor, "B 2"]]:
-        """Give the weighed features, before their activation, and the classifier's logits."""
-        # Once a pass: under spectral normalisation each look at it is a step of its iteration.
+        """Return the weighted features before activation, and the classifier's logits."""
+        # Read the weight once: with spectral norm each access runs a power iteration.
         weight = self.classifier.weight.expand(2, -1)
         pooled = torch.stack((features.mean((2, 3)), features.amax((2, 3))), dim=1)
         logits = (pooled * weight).sum(dim=2)
@@ -167,14 +167,14 @@ class Attention(nn.Module):
 
 
 def patch_convolution(inputs: int, outputs: int, stride: int) -> list[nn.Module]:
-    """Give padding, a 4x4 convolution and LeakyReLU; without stride the side stays as it is."""
+    """Build padding, 4x4 convolution and LeakyReLU 0.2; stride 1 keeps the side."""
     behind = 3 - stride
     pad = nn.ReflectionPad2d((1, behind, 1, behind))
     return [pad, nn.Conv2d(inputs, outputs, 4, stride), nn.LeakyReLU(0.2, inplace=True)]
 
 
 def draw_weights(network: nn.Module) -> None:
-    """Draw the weights as the authors' code does: normal with deviation 0.02, biases 0."""
+    """Initialize as the authors' code does: weights N(0, 0.02), biases 0."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.normal_(module.weight, std=0.02)

@@ -1,10 +1,10 @@
-"""Generators of paper 004 as the widely used public PyTorch code has them, and its checkpoints.
+"""Paper 004's generators as in the widely used public PyTorch code, and its checkpoints.
 
 That code (github.com/znxlwm/UGATIT-pytorch) differs from its TensorFlow original: AdaLIN has no
 smoothing and starts with rho 0.9, variances are unbiased, and the attention has two linear layers
-without bias. Its layout was taken from its published `networks.py`; a checkpoint that somebody
-trained with it was not at hand. An early version of it took variances of variances; checkpoints
-from that time load, but were trained with another normalisation.
+without bias. The layout is that of its published `networks.py`; it was not tested with a trained
+checkpoint. An early version computed variances of variances; its checkpoints load, but were trained
+with that other normalization.
 """
 
 import pickle
@@ -24,11 +24,11 @@ from lineart.models.ugatit_blocks import Mixing
 PUBLIC: Final = Mixing(rho=0.9, smoothing=0.0, correction=1)
 
 GENERATORS: Final = {"target": "genA2B", "source": "genB2A"}
-"""Our name -> the checkpoint's; domain A is the source."""
+"""Our generator name -> the checkpoint's; domain A is the source."""
 
 CLASSIFIER: Final = "attention.classifier.weight"
 POOLS: Final = ("gap_fc.weight", "gmp_fc.weight")
-"""The classifiers of average and maximum pooling; here they are the two rows of `CLASSIFIER`."""
+"""Classifiers of average and maximum pooling; they are the two rows of our `CLASSIFIER`."""
 
 RENAMED: Final[list[tuple[str, str | Callable[[re.Match[str]], str]]]] = [
     (r"^style\.body\.", "FC."),
@@ -43,13 +43,13 @@ RENAMED: Final[list[tuple[str, str | Callable[[re.Match[str]], str]]]] = [
     (r"\.second_norm\.", ".norm2."),
     (r"^decoder\.", "UpBlock2."),
 ]
-"""Patterns of our names and what stands there in the checkpoint's, applied in this order."""
+"""Patterns in our tensor names and their replacements for the checkpoint's, in this order."""
 
 State = Mapping[str, Tensor]
 
 
 def ugatit_public(width: int = 64, blocks: int = 4, size_px: int = 256) -> Pair:
-    """Build the full pair of the public code, for pictures of `size_px` x `size_px` alone."""
+    """Build the full pair of the public code, for pictures of `size_px` x `size_px` only."""
     return build_pair("ugatit_public", PUBLIC, width=width, blocks=blocks, size_px=size_px)
 
 
@@ -59,16 +59,16 @@ def ugatit_public_light(width: int = 64, blocks: int = 4) -> Pair:
 
 
 def read_public_generators(path: Path) -> Pair:
-    """Read both generators of a checkpoint of the public code, in float32, ready to run.
+    """Read both generators of the public code's checkpoint, in float32 and evaluation mode.
 
-    Whether they are light, and their width, blocks and size, follow from the tensors' shapes.
+    Variant (full or light), width, blocks and size are derived from the tensors' shapes.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It is not such a checkpoint; the message says what is missing or unknown.
+        FileNotFoundError: The file does not exist.
+        ValueError: It is not such a checkpoint; the message names missing and unknown tensors.
     """
     states = read_states(path)
-    # No memory is taken and no weight drawn for tensors that the file replaces.
+    # The file replaces all tensors: allocate none.
     with torch.device("meta"):
         pair = build_like(states["target"])
     for name, generator in pair.generators.items():
@@ -77,7 +77,7 @@ def read_public_generators(path: Path) -> Pair:
 
 
 def read_states(path: Path) -> dict[str, State]:
-    """Read the state dicts of both generators, without running any code in the file."""
+    """Read the state dicts of both generators, without executing code in the file."""
     try:
         stored = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
@@ -93,12 +93,12 @@ def read_states(path: Path) -> dict[str, State]:
 
 
 def is_state(value: Any) -> bool:
-    """Whether a value is names with tensors."""
+    """Return whether a value is a mapping of tensors."""
     return isinstance(value, Mapping) and all(isinstance(t, Tensor) for t in value.values())
 
 
 def build_like(state: State) -> Pair:
-    """Build the pair whose generators have the shapes of a checkpoint's generator."""
+    """Build the pair whose generators have the shapes of a state dict."""
     first, inner = "DownBlock.1.weight", "FC.0.weight"
     missing = [name for name in (first, inner) if name not in state or state[name].ndim < 2]
     if missing:
@@ -112,10 +112,10 @@ def build_like(state: State) -> Pair:
 
 
 def load_state(generator: nn.Module, state: State, name: str) -> None:
-    """Put a checkpoint's tensors into a generator.
+    """Load a checkpoint's tensors into a generator.
 
     Raises:
-        ValueError: One is missing, unknown or of another shape.
+        ValueError: A tensor is missing, unknown or of another shape.
     """
     names = {ours: rename(ours) for ours in generator.state_dict()}
     known = {theirs for several in names.values() for theirs in several}
@@ -134,7 +134,7 @@ def load_state(generator: nn.Module, state: State, name: str) -> None:
 
 
 def rename(name: str) -> tuple[str, ...]:
-    """Give the checkpoint's names of what is one tensor here."""
+    """Return the checkpoint's tensor names that make up one of our tensors."""
     if name == CLASSIFIER:
         return POOLS
     for pattern, theirs in RENAMED:

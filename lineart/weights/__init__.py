@@ -1,4 +1,4 @@
-"""Weights: folders that come with the program, anybody's folders, and models of ONNX."""
+"""Weights: included folders, the user's folders, and ONNX files."""
 
 import hashlib
 import json
@@ -10,20 +10,20 @@ from lineart.storage import Storage, read_file
 from lineart.weights.onnx_file import MODEL, read_contract
 
 INCLUDED = Path(__file__).parent
-"""The folders of the weights that come with the program."""
+"""Parent folder of the included weights."""
 
 
 MOST = 64
-"""Largest number that `config.json` may tell of a task."""
+"""Largest allowed `draft_scale` or `channels` in `config.json`."""
 
 
 def is_included(folder: Storage) -> bool:
-    """Whether weights came with the program."""
+    """Return whether a folder holds included weights."""
     return not folder.is_s3 and Path(folder.root).parent == INCLUDED.resolve()
 
 
 def open_weights(name_or_uri: str) -> Storage:
-    """Give the place of the weights that a name or an address means: a folder, or an ONNX file."""
+    """Return the location of weights, a folder or an ONNX file, from an included name or a URI."""
     included = INCLUDED / name_or_uri
     if "/" not in name_or_uri and included.is_dir():
         return Storage.at(str(included))
@@ -31,16 +31,19 @@ def open_weights(name_or_uri: str) -> Storage:
 
 
 def is_onnx(weights: Storage) -> bool:
-    """Whether weights are a file of ONNX."""
+    """Return whether weights are an ONNX file, by the suffix `.onnx`."""
     return weights.name.lower().endswith(".onnx")
 
 
 def read_weights(folder: Storage) -> dict[str, bytes]:
-    """Read the files of a folder of weights: `config.json` and the safetensors; or one ONNX file.
+    """Read the files of a weights folder, `config.json` and safetensors, or one ONNX file.
+
+    Returns:
+        File name -> content; an ONNX file is `model.onnx`.
 
     Raises:
-        FileNotFoundError: there is no `config.json`.
-        OSError: the ONNX file cannot be read.
+        FileNotFoundError: `config.json` cannot be read.
+        OSError: Another file cannot be read.
     """
     if is_onnx(folder):
         return {MODEL: read_file(folder.uri)}
@@ -59,7 +62,7 @@ def read_weights(folder: Storage) -> dict[str, bytes]:
 
 
 def fingerprint(files: Mapping[str, bytes]) -> str:
-    """Give one sha256 over all files and their names."""
+    """Return one SHA-256 of all files and their names."""
     digest = hashlib.sha256()
     for name in sorted(files):
         digest.update(f"{name}:{len(files[name])}:".encode())
@@ -68,12 +71,13 @@ def fingerprint(files: Mapping[str, bytes]) -> str:
 
 
 def read_config(files: Mapping[str, bytes]) -> dict[str, Any]:
-    """Read `config.json`, or an ONNX file, as far as a process without networks needs it.
+    """Read the configuration of weights, from `config.json` or an ONNX file, without networks.
 
-    It holds `draft_scale` where the weights colour drawings, `channels` where they translate.
+    It has `draft_scale` if the weights colour drawings, `channels` if they translate.
 
     Raises:
-        ValueError: it is not such a file, or the number is not whole, 1 to `MOST`.
+        ValueError: The file is invalid, or does not have exactly one of the two as an integer from
+            1 to `MOST`.
     """
     if MODEL in files:
         return read_contract(files[MODEL])

@@ -1,27 +1,27 @@
-"""What a file of ONNX must be to colour or to translate here, wherever it comes from.
+"""Requirements on ONNX files that colour or translate, and their validation.
 
-Pictures go in and come out as bytes, as they are in files, so that nobody needs to know how a
-network wants to see them:
+Inputs and outputs are uint8 pictures as in files, so that callers do not depend on a network's
+normalization:
 
-- **colours**: `line` uint8[B, H, W] (0 = ink, 255 = paper) and `hint` uint8[B, H, W, 4] (sRGB and
-  alpha; alpha above 0 is a hint) give `color` uint8[B, H, W, 3] (sRGB, below the lines);
-- **translates**: `photo` uint8[B, H, W, 3] (sRGB) gives `picture`, a drawing uint8[B, H, W] or a
-  picture uint8[B, H, W, 3].
+- **colorizing**: `line` uint8[B, H, W] (0 = ink, 255 = paper) and `hint` uint8[B, H, W, 4] (sRGB
+  and alpha; alpha above 0 is a hint) -> `color` uint8[B, H, W, 3] (sRGB, below the lines);
+- **translating**: `photo` uint8[B, H, W, 3] (sRGB) -> `picture`, a line drawing uint8[B, H, W] or
+  a picture uint8[B, H, W, 3].
 
-Height and width are free; a translating model may be welded to one square instead. The batch is
-free or 1. Weights lie inside the file, and operators are ONNX's and ONNX Runtime's own.
-`jobs.export_onnx` writes such files; reading one here takes neither PyTorch nor ONNX Runtime.
+Height and width are dynamic; a translating model may have a fixed square size instead. The batch
+size is dynamic or 1. The file contains its weights, and operators are those of ONNX and ONNX
+Runtime. `jobs.export_onnx` writes such files; this module needs neither PyTorch nor ONNX Runtime.
 """
 
 from collections.abc import Iterator
 from typing import Any, Final
 
 MODEL: Final = "model.onnx"
-"""Name of the file in `weights.read_weights`, whatever it is called where it lies."""
+"""Name of an ONNX file in the result of `weights.read_weights`, whatever the file is called."""
 
 COLORS: Final = (("line", "hint"), "color")
 TRANSLATES: Final = (("photo",), "picture")
-"""Names of what goes in, in the order of our calls, and of what comes out."""
+"""Names of the inputs, in the order of arguments, and of the output."""
 
 CHANNELS: Final[dict[str, tuple[tuple[int, ...], ...]]] = {
     "line": ((),),
@@ -30,20 +30,21 @@ CHANNELS: Final[dict[str, tuple[tuple[int, ...], ...]]] = {
     "photo": ((3,),),
     "picture": ((), (3,)),
 }
-"""Axes that may follow batch, height and width."""
+"""Name -> allowed axes after batch, height and width."""
 
 DOMAINS: Final = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")
 BYTE, EXTERNAL, TENSOR, GRAPH = 2, 1, 4, 5
-"""ONNX's own numbers for uint8, for weights in another file, and for kinds of attributes."""
+"""ONNX's constants for uint8, for external weights, and for tensor and graph attributes."""
 
 Axes = list[int | None]
+"""Length of each axis; None = dynamic."""
 
 
 def read_contract(data: bytes) -> dict[str, Any]:
-    """Give what `config.json` says of other weights.
+    """Return the configuration of an ONNX file, with the keys of `config.json`.
 
     Raises:
-        ValueError: the file is not ONNX, or not what this module asks for.
+        ValueError: The file is not ONNX or does not meet the requirements of this module.
     """
     import onnx
     from google.protobuf.message import DecodeError
@@ -64,7 +65,7 @@ def read_contract(data: bytes) -> dict[str, Any]:
         for name, value in (*inputs.items(), (COLORS[1], outputs[COLORS[1]])):
             if any(side is not None for side in _axes(name, value)[1:3]):
                 raise ValueError(f"{name} of the model has a size of its own; leave it free")
-        # Hints go in at the drawing's size; the model itself brings them to its draft.
+        # Hints have the drawing's size; the model itself pools them for its draft.
         return config | {"draft_scale": 1}
     if inputs.keys() == set(TRANSLATES[0]) and TRANSLATES[1] in outputs:
         made = _axes(TRANSLATES[1], outputs[TRANSLATES[1]])
@@ -78,7 +79,7 @@ def read_contract(data: bytes) -> dict[str, Any]:
 
 
 def _check_parts(model: Any) -> None:
-    """Refuse weights in other files, and operators that nobody here has."""
+    """Raise ValueError for weights in other files and for unknown operators."""
     own = {function.domain for function in model.functions}
     for graph in (*_graphs(model.graph), *model.functions):
         for node in graph.node:
@@ -99,7 +100,7 @@ def _check_parts(model: Any) -> None:
 
 
 def _graphs(graph: Any) -> Iterator[Any]:
-    """Give a graph and those inside its operators."""
+    """Yield a graph and all graphs in the attributes of its nodes."""
     yield graph
     for node in graph.node:
         for part in node.attribute:
@@ -108,7 +109,7 @@ def _graphs(graph: Any) -> Iterator[Any]:
 
 
 def _axes(name: str, value: Any) -> Axes:
-    """Give the length of each axis, None where it is free."""
+    """Return the length of each axis, None if dynamic; raise ValueError if a requirement fails."""
     tensor = value.type.tensor_type
     axes: Axes = [axis.dim_value or None for axis in tensor.shape.dim]
     allowed = [(None, None, None, *channels) for channels in CHANNELS[name]]
@@ -129,7 +130,7 @@ def _axes(name: str, value: Any) -> Axes:
 
 
 def _only_size(axes: Axes) -> int | None:
-    """Give the side of the only square that a model takes; None if it takes all sizes."""
+    """Return the fixed side of a model's square input; None if its size is dynamic."""
     height, width = axes[1:3]
     if height != width:
         raise ValueError(
