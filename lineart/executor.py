@@ -1,6 +1,7 @@
 """Executors: call one function on many arguments, in this process or on a Ray cluster."""
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -123,67 +124,103 @@ class RayExecutor:
         gpus = int(self.resources.get("GPU", 0)) if uses_network else 0
         workers = gpus or max(1, int(self.resources.get("CPU", 1)))
         workers = min(workers, self._workers or workers)
-        calls = _Calls(function, workers, uses_network=uses_network, on_gpu=gpus > 0)
-        # Two calls for each worker keep it busy. In order, one that takes long must not stop all.
+        calls = _Actors(function, workers, on_gpu=gpus > 0) if uses_network else _Tasks(function)
+        # Two calls for each worker keep it busy. In order, more: results wait for slow calls.
         most = (4 if self._is_ordered else 2) * workers
-        waiting, running = iter(arguments), dict[Any, T]()
-        for argument in islice(waiting, most):
-            running[calls.submit(argument)] = argument
-        while running:
-            for call, result in calls.take(list(running), self._is_ordered):
-                ended = running.pop(call)
-                for argument in islice(waiting, 1):
-                    running[calls.submit(argument)] = argument
-                yield ended, result
+        waiting = enumerate(arguments)
+        running: dict[int, T] = {}
+        results: dict[int, U] = {}
+        while True:
+            for number, argument in islice(waiting, most - len(running)):
+                running[number] = argument
+                calls.submit(number, argument)
+            if not running:
+                return
+            number, result = calls.take()
+            results[number] = result
+            following = next(iter(running)) if self._is_ordered else number
+            while following in results:
+                yield running.pop(following), results.pop(following)
+                following = next(iter(running), -1)
 
 
-class _Calls:
-    """Calls of one function on Ray: each a task, or a method of the actor with the fewest calls."""
+class _Tasks:
+    """Calls of one function in Ray tasks; Ray repeats those of lost machines."""
 
-    def __init__(
-        self, function: Callable[[Any], Any], workers: int, *, uses_network: bool, on_gpu: bool
-    ) -> None:
+    def __init__(self, function: Callable[[Any], Any]) -> None:
         import ray
 
+        self._task = ray.remote(num_cpus=1, max_retries=-1)(call_function)
         self._function = ray.put(function)
-        if uses_network:
-            actor = ray.remote(
-                num_cpus=0 if on_gpu else 1,
-                num_gpus=int(on_gpu),
-                max_restarts=-1,
-                max_task_retries=-1,
-            )(_Caller)
-            self._actors = [actor.remote() for _ in range(workers)]
-        else:
-            self._actors = []
-            self._task = ray.remote(num_cpus=1, max_retries=-1)(call_function)
-        self._loads = [0] * len(self._actors)
-        self._actor_of: dict[Any, int] = {}
+        self._numbers: dict[Any, int] = {}
 
-    def submit(self, argument: Any) -> Any:
-        """Start a call; return its reference."""
-        if not self._actors:
-            return self._task.remote(self._function, argument)
-        index = min(range(len(self._actors)), key=self._loads.__getitem__)
-        self._loads[index] += 1
-        call = self._actors[index].call.remote(self._function, argument)
-        self._actor_of[call] = index
-        return call
+    def submit(self, number: int, argument: Any) -> None:
+        """Start a call."""
+        self._numbers[self._task.remote(self._function, argument)] = number
 
-    def take(self, calls: list[Any], is_ordered: bool) -> Iterator[tuple[Any, Any]]:
-        """Wait for the first of the calls, or for any; yield those that ended, with results."""
+    def take(self) -> tuple[int, Any]:
+        """Wait for any of the calls; return its number and its result."""
         import ray
 
-        ready = calls[:1] if is_ordered else ray.wait(calls)[0]
-        for call in ready:
-            result = ray.get(call)
-            if self._actors:
-                self._loads[self._actor_of.pop(call)] -= 1
-            yield call, result
+        (call, *_), _ = ray.wait(list(self._numbers))
+        return self._numbers.pop(call), ray.get(call)
+
+
+class _Actors:
+    """Calls of one function in Ray actors: their processes stay, with the networks they opened.
+
+    An actor gets a call only once it has started: a cluster may never have room for all of them.
+    One that dies is replaced, and its call goes to the next that is free.
+    """
+
+    def __init__(self, function: Callable[[Any], Any], workers: int, *, on_gpu: bool) -> None:
+        import ray
+
+        reserved = {"num_cpus": 0, "num_gpus": 1} if on_gpu else {"num_cpus": 1}
+        self._actor = ray.remote(**reserved)(_Caller)
+        self._function = ray.put(function)
+        self._queue: deque[tuple[int, Any]] = deque()
+        self._free: list[Any] = []
+        self._busy: dict[Any, tuple[Any, tuple[int, Any] | None]] = {}
+        """Reference -> actor, and the number and argument of its call; None while it starts."""
+        for _ in range(workers):
+            self._start()
+
+    def _start(self) -> None:
+        actor = self._actor.remote()
+        self._busy[actor.start.remote()] = actor, None
+
+    def submit(self, number: int, argument: Any) -> None:
+        """Queue a call."""
+        self._queue.append((number, argument))
+
+    def take(self) -> tuple[int, Any]:
+        """Wait for any of the calls; return its number and its result."""
+        import ray
+        from ray.exceptions import RayActorError
+
+        while True:
+            while self._free and self._queue:
+                actor, item = self._free.pop(), self._queue.popleft()
+                self._busy[actor.call.remote(self._function, item[1])] = actor, item
+            (reference, *_), _ = ray.wait(list(self._busy))
+            actor, ended = self._busy.pop(reference)
+            try:
+                result = ray.get(reference)
+            except RayActorError:
+                self._queue.extendleft([ended] if ended else [])
+                self._start()
+                continue
+            self._free.append(actor)
+            if ended:
+                return ended[0], result
 
 
 class _Caller:
-    """An actor: its process stays, with the networks that its calls have opened."""
+    """Body of the actors."""
+
+    def start(self) -> None:
+        """Return as soon as the actor has started."""
 
     def call(self, function: Callable[[Any], Any], argument: Any) -> Any:
         return call_function(function, argument)
