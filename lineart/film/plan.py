@@ -72,7 +72,7 @@ def make_plan(
     frames: Iterable[FilmFrame],
     pictures: Mapping[str, HashedFile | Failure],
     hints: Mapping[str, str | Failure],
-    ledger: pa.Table,
+    previous: pa.Table,
     stored: Mapping[str, int],
     look: Fingerprint,
 ) -> FilmPlan:
@@ -82,7 +82,7 @@ def make_plan(
         frames: Frames in film order.
         pictures: Frame name -> hashes of its picture, or why it cannot be read.
         hints: Hint name -> SHA-256 of its file, or why it cannot be read.
-        ledger: The manifest, with the newest row of each frame.
+        previous: The manifest, with the newest row of each frame.
         stored: Output -> size in bytes, for stored frames whose extra files are stored, too.
         look: Weights and settings of this run.
     """
@@ -98,11 +98,11 @@ def make_plan(
             leader = leaders.setdefault((picture.pixels_sha256, hint), frame.name)
             held_by = None if leader == frame.name else leader
             shown.append(FrameState(frame, picture, hint, held_by))
-    stands = _stands(shown, ledger, stored, look)
+    stands = _stands(shown, previous, stored, look)
     finished = [one for one, is_finished in zip(shown, stands, strict=True) if is_finished]
-    plan = FilmPlan(_relabel(ledger, finished), len(finished), failures)
+    plan = FilmPlan(_relabel(previous, finished), len(finished), failures)
     remaining = [one for one, is_finished in zip(shown, stands, strict=True) if not is_finished]
-    _plan_work(plan, _mark_retakes(remaining, ledger, look), finished)
+    _plan_work(plan, _mark_retakes(remaining, previous, look), finished)
     return plan
 
 
@@ -122,7 +122,7 @@ def _found(
 
 
 def _stands(
-    shown: Sequence[FrameState], ledger: pa.Table, stored: Mapping[str, int], look: Fingerprint
+    shown: Sequence[FrameState], previous: pa.Table, stored: Mapping[str, int], look: Fingerprint
 ) -> list[bool]:
     """Return for each frame whether it is finished.
 
@@ -138,23 +138,23 @@ def _stands(
         "settings": look.settings,
         **({"precision": look.precision} if look.precision else {}),
     }
-    places = pc.index_in(_text(one.frame.name for one in shown), value_set=ledger["frame"])
-    stands = pc.is_in(ledger["status"].take(places), value_set=_text(["done", "held"]))
+    places = pc.index_in(_text(one.frame.name for one in shown), value_set=previous["frame"])
+    stands = pc.is_in(previous["status"].take(places), value_set=_text(["done", "held"]))
     for name, values in same.items():
         # One column at a time: all columns at once would be a copy of the whole manifest.
-        recorded = ledger[name].take(places).fill_null(-2 if name == "output_bytes" else "")
+        recorded = previous[name].take(places).fill_null(-2 if name == "output_bytes" else "")
         stands = pc.and_(stands, pc.equal(recorded, values))
-    written = ledger["extras"].take(places).fill_null("")
+    written = previous["extras"].take(places).fill_null("")
     enough = [text for text in written.unique().to_pylist() if {*look.extras} <= {*text.split()}]
     return list(pc.and_(stands, pc.is_in(written, value_set=_text(enough))).to_pylist())
 
 
 def _mark_retakes(
-    remaining: Sequence[FrameState], ledger: pa.Table, look: Fingerprint
+    remaining: Sequence[FrameState], previous: pa.Table, look: Fingerprint
 ) -> list[FrameState]:
     """Set `retake` of frames that were made before to what has changed since."""
-    places = pc.index_in(_text(one.frame.name for one in remaining), value_set=ledger["frame"])
-    was_made = pc.is_in(ledger["status"].take(places), value_set=_text(["done", "held"]))
+    places = pc.index_in(_text(one.frame.name for one in remaining), value_set=previous["frame"])
+    was_made = pc.is_in(previous["status"].take(places), value_set=_text(["done", "held"]))
     now = {
         "picture": ("pixels_sha256", _text(one.picture.pixels_sha256 for one in remaining)),
         "hint": ("hint_sha256", _text(one.hint_sha256 or "" for one in remaining)),
@@ -164,7 +164,7 @@ def _mark_retakes(
     }
     changes = [""] * len(remaining)
     for word, (name, values) in now.items():
-        recorded = ledger[name].take(places).fill_null("")
+        recorded = previous[name].take(places).fill_null("")
         differs = pc.and_(was_made, pc.not_equal(recorded, values)).to_pylist()
         changes = [
             intern(f"{change}, {word}".lstrip(", ")) if is_other else change
@@ -184,7 +184,7 @@ def _sizes(values: Iterable[int]) -> pa.Array:
     return pa.array(values, pa.int64())
 
 
-def _relabel(ledger: pa.Table, finished: Sequence[FrameState]) -> pa.Table:
+def _relabel(previous: pa.Table, finished: Sequence[FrameState]) -> pa.Table:
     """Update status, `held_by`, shot and number in the rows of finished frames."""
     names = _text(one.frame.name for one in finished)
     labels = {
@@ -193,9 +193,9 @@ def _relabel(ledger: pa.Table, finished: Sequence[FrameState]) -> pa.Table:
         "shot": _text(one.frame.shot for one in finished),
         "number": pa.array((one.frame.number for one in finished), pa.int32()),
     }
-    rows = ledger.take(pc.index_in(names, value_set=ledger["frame"]))
+    rows = previous.take(pc.index_in(names, value_set=previous["frame"]))
     columns = [labels[name] if name in labels else rows[name] for name in SCHEMA.names]
-    others = ledger.filter(pc.invert(pc.is_in(ledger["frame"], value_set=names)))
+    others = previous.filter(pc.invert(pc.is_in(previous["frame"], value_set=names)))
     return pa.concat_tables([pa.table(columns, schema=SCHEMA), others])
 
 
@@ -287,13 +287,15 @@ def _failed(failure: Failure) -> dict[str, Any]:
     }
 
 
-def known_pictures(ledger: pa.Table, settings: str) -> dict[str, HashedFile]:
+def known_pictures(previous: pa.Table, settings: str) -> dict[str, HashedFile]:
     """Return the hashed pictures in the manifest by frame; unchanged files need no decoding.
 
     Rows with other settings are left out: they may be of another task, which decodes differently.
     """
-    counts = pc.and_(pc.is_valid(ledger["pixels_sha256"]), pc.equal(ledger["settings"], settings))
-    rows = ledger.filter(counts)
+    counts = pc.and_(
+        pc.is_valid(previous["pixels_sha256"]), pc.equal(previous["settings"], settings)
+    )
+    rows = previous.filter(counts)
     names = ("source_sha256", "pixels_sha256", "width", "height")
     pictures = map(HashedFile, *(rows[name].to_pylist() for name in names))
     # Equal pictures share one object, to save memory.

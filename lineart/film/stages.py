@@ -141,10 +141,10 @@ class NetworkStage:
 
     def __init__(self, job: FilmJob, weights: Storage) -> None:
         opening, limit_s = partial(_open_network, job, weights), job.limit_s
-        self._cell = None if limit_s is None else Sandbox(opening, limit_s)
-        if self._cell is not None:
-            self._cell.open()
-        self._network: Answer = self._cell or opening()
+        self._sandbox = None if limit_s is None else Sandbox(opening, limit_s)
+        if self._sandbox is not None:
+            self._sandbox.open()
+        self._network: Answer = self._sandbox or opening()
 
     def __call__(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return the rows with `inputs` replaced by `answers` and `precision`."""
@@ -173,8 +173,8 @@ class NetworkStage:
             if len(rows) == 1:
                 rows[0]["failure"] = list(Failure.of("network", error))
                 # Restart the process: after an error, a device may fail for all later frames.
-                if self._cell is not None:
-                    self._cell.close()
+                if self._sandbox is not None:
+                    self._sandbox.close()
             else:
                 for row in rows:
                     self._answer([row])

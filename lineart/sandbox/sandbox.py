@@ -27,7 +27,7 @@ Function = Callable[..., Any]
 
 _of_thread = local()
 """Sandboxes of `run_isolated`: one for each thread and time limit."""
-_cells: "weakref.WeakSet[Sandbox]" = weakref.WeakSet()
+_sandboxes: "weakref.WeakSet[Sandbox]" = weakref.WeakSet()
 """All live sandboxes of this process."""
 
 _CHILD = """\
@@ -79,7 +79,7 @@ class Sandbox:
         self._process: subprocess.Popen[bytes] | None = None
         self._end: weakref.finalize[..., Any] | None = None
         self.is_stopped = False
-        _cells.add(self)
+        _sandboxes.add(self)
 
     def __call__(self, *arguments: Any) -> Any:
         """Call the function.
@@ -209,17 +209,17 @@ def run_isolated(limit_s: float | None, function: Function, *arguments: Any) -> 
     """
     if limit_s is None:
         return function(*arguments)
-    return _cell(limit_s)(function, *arguments)
+    return _sandbox_of_thread(limit_s)(function, *arguments)
 
 
 def stop_sandboxes() -> None:
     """Stop all sandboxes of this process for good, whichever thread uses them."""
-    for cell in list(_cells):
-        cell.stop()
+    for sandbox in list(_sandboxes):
+        sandbox.stop()
 
 
-def _cell(limit_s: float) -> Sandbox:
-    kept: dict[float, Sandbox] = vars(_of_thread).setdefault("cells", {})
+def _sandbox_of_thread(limit_s: float) -> Sandbox:
+    kept: dict[float, Sandbox] = vars(_of_thread).setdefault("sandboxes", {})
     if limit_s not in kept or kept[limit_s].is_stopped:
         kept[limit_s] = Sandbox(_any_function, limit_s, _half_of_memory())
     return kept[limit_s]
