@@ -149,7 +149,7 @@ def external() -> ModelProto:
             r"hint of the model must be uint8\[B, H, W, 4\]",
         ),
         (lambda: studio_model(outputs={"color": ["B", 8, 8, 3]}), "color .* size of its own"),
-        (lambda: studio_model(inputs=COLOR | {"line": [4, "H", "W"]}), "welded to batches of 4"),
+        (lambda: studio_model(inputs=COLOR | {"line": [4, "H", "W"]}), "takes only batches of 4"),
         (
             lambda: studio_model(
                 inputs={"photo": ["B", 8, 9, 3]}, outputs={"picture": ANSWER["color"]}

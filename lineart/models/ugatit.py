@@ -226,10 +226,10 @@ def build_pair(
         style = light_style(channels) if size_px is None else full_style(channels, size_px)
         return UgatitGenerator(width, blocks, style, mixing)
 
-    welded = {} if size_px is None else {"size_px": size_px}
+    fixed_size = {} if size_px is None else {"size_px": size_px}
     return Pair(
         model=model,
-        arguments={"width": width, "blocks": blocks, **welded},
+        arguments={"width": width, "blocks": blocks, **fixed_size},
         generators={"target": build(), "source": build()},
         multiple=MULTIPLE,
         task=Translation(channels=3, size_px=size_px),

@@ -124,7 +124,7 @@ def _axes(name: str, value: Any) -> Axes:
         )
     if axes[0] not in (None, 1):
         raise ValueError(
-            f"{name} of the model is welded to batches of {axes[0]}; give 1, or leave it free"
+            f"{name} of the model takes only batches of {axes[0]}; give 1, or leave it free"
         )
     return axes
 
