@@ -11,12 +11,11 @@ from typing import Any
 
 from jobs.evaluate import ALL_DONE, INTERRUPTED, SOME_FAILED, WRONG_INPUT, Evaluate
 from jobs.work.machine import describe
-from lineart.evaluation.answers import judge_answers, write_judgement
-from lineart.evaluation.outputs import list_remarks, write_outputs
+from lineart.evaluation.inputs import make_absolute
 from lineart.evaluation.protocols import STUDY, check, open_plan
-from lineart.evaluation.run import EvaluationResult, run_plan, start_executor
-from lineart.evaluation.types import EvaluationPlan
-from lineart.evaluation.uris import make_absolute
+from lineart.evaluation.run import list_remarks, run_plan, start_executor, write_outputs
+from lineart.evaluation.study import judge_answers, write_judgement
+from lineart.evaluation.types import EvaluationPlan, EvaluationResult
 from lineart.storage import Storage
 
 

@@ -1,18 +1,20 @@
-"""Evaluation pictures: read from folders of pictures and pairs, or from prepared shards."""
+"""Evaluation pictures, from folders or prepared shards; absolute addresses of a request."""
 
 import posixpath
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from dataclasses import replace
 from itertools import groupby
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple, Protocol
 
 from lineart.codec import decode_color, decode_line
 from lineart.datasets.samples import Picture, Pictures
 from lineart.datasets.shards import INDEX, Shards
-from lineart.evaluation.request import Request, split
+from lineart.evaluation.request import Request, split, split_name
+from lineart.evaluation.session import Session
 from lineart.film.frames import IMAGE_SUFFIXES
 from lineart.storage import Storage
+from lineart.weights import is_included, open_weights
 
 
 class NamedPictures(Pictures, Protocol):
@@ -82,13 +84,14 @@ def sibling(folder: str) -> str | None:
     return posixpath.join(above, "color") if name == "line" else None
 
 
-def open_pictures(storage: Storage) -> NamedPictures:
+def open_pictures(uri: str) -> NamedPictures:
     """Open prepared shards if there is an index, else a folder of pictures.
 
     Raises:
         FileNotFoundError: there is no such folder.
         ValueError: there is no picture, or the shards cannot be read.
     """
+    storage = Storage.at(uri)
     storage.check()
     return Shards(storage) if storage.exists(INDEX) else Folder(storage)
 
@@ -130,27 +133,22 @@ class EvaluationUnit(NamedTuple):
     """Whether the picture is shown on the contact sheets."""
 
 
-@lru_cache(maxsize=16)
-def open_place(uri: str) -> NamedPictures:
-    """Open a place, cached per process; raises as `open_pictures`."""
-    return open_pictures(Storage.at(uri))
-
-
-def find_units(request: Request, places: str) -> list[EvaluationUnit]:
+def find_units(session: Session, places: str) -> list[EvaluationUnit]:
     """Choose the pictures of every place, and which of them are shown.
 
     Args:
-        request: Holds the limit, the allowed names (for folders only) and the number to show.
+        session: Holds the limit, the allowed names (for folders only) and the number to show.
         places: Addresses, comma-separated.
 
     Raises:
         ValueError: there is no picture, or a place is named twice.
         OSError: a place cannot be read.
     """
+    request = session.request
     only = None if request.only is None else Shards(Storage.at(request.only)).names
     units = []
     for uri, place in name_places(split(places)).items():
-        pictures = open_place(uri)
+        pictures = session.open(open_pictures, uri)
         allowed = only if isinstance(pictures, Folder) else None
         units += [
             EvaluationUnit(uri, place, number, posixpath.join(place, pictures.names[number]))
@@ -181,15 +179,65 @@ def name_places(uris: Sequence[str]) -> dict[str, str]:
     return {uri: storage.uri for uri, storage in zip(uris, storages, strict=True)}
 
 
-def read_unit(unit: EvaluationUnit) -> Picture:
+def read_unit(session: Session, unit: EvaluationUnit) -> Picture:
     """Read a picture; raises as `Pictures.read`."""
-    return open_place(unit.uri).read(unit.number)
+    return session.open(open_pictures, unit.uri).read(unit.number)
 
 
-def source_of(unit: EvaluationUnit) -> str:
+def source_of(session: Session, unit: EvaluationUnit) -> str:
     """Return the source of a picture; for folders it begins with the name of the place."""
-    pictures = open_place(unit.uri)
+    pictures = session.open(open_pictures, unit.uri)
     source = pictures.sources[unit.number]
     if isinstance(pictures, Folder):
         return unit.place + source.removeprefix(pictures.storage.name)
     return source
+
+
+# Absolute addresses, valid on every machine of a cluster.
+
+
+def make_absolute(request: Request) -> Request:
+    """Return the request with absolute paths, because workers have other working directories.
+
+    Raises:
+        ValueError: an address is invalid.
+    """
+    return replace(
+        request,
+        data=",".join(map(_place, split(request.data))),
+        targets=request.targets and ",".join(map(_place, split(request.targets))),
+        answers=request.answers and ",".join(map(_place, split(request.answers))),
+        weights=",".join(map(_weights, split(request.weights))),
+        lines=request.lines and _uri(request.lines),
+        classes=request.classes and _uri(request.classes),
+        only=request.only and _uri(request.only),
+        fid_features=_file(request.fid_features),
+        clip=_file(request.clip),
+        lpips=request.lpips and _file(request.lpips),
+    )
+
+
+def _uri(address: str) -> str:
+    return Storage.at(address).uri
+
+
+def _place(address: str) -> str:
+    """Return one address of a list as absolute; unchanged if that would contain a comma."""
+    uri = _uri(address)
+    return address if "," in uri else uri
+
+
+def _weights(part: str) -> str:
+    """Return weights by absolute address; included weights keep their name."""
+    name, address = split_name(part)
+    if "/" not in address and is_included(open_weights(address)):
+        return part
+    return f"{name}={_place(address)}" if name else _place(address)
+
+
+def _file(choice: str) -> str:
+    """Return an existing FILE or NAME=FILE with its absolute path; other values unchanged."""
+    if Path(choice).is_file():
+        return str(Path(choice).absolute())
+    name, equals, file = choice.partition("=")
+    return f"{name}={Path(file).absolute()}" if equals and Path(file).is_file() else choice

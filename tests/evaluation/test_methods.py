@@ -1,3 +1,4 @@
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -6,14 +7,16 @@ import pytest
 from lineart.datasets.samples import Picture
 from lineart.evaluation.methods import (
     WHITE_PAPER,
-    clear_networks,
+    make_case,
     methods_at,
     name_weights,
     open_colorizers,
     open_translators,
+    run_trial,
 )
+from lineart.evaluation.networks import load_lpips
 from lineart.evaluation.request import Request
-from lineart.evaluation.trials import make_case, run_trial
+from lineart.evaluation.session import Session
 from lineart.image import resize
 from lineart.imaging.baselines import BASELINES
 from lineart.imaging.hints import no_hints, pool_hints
@@ -64,10 +67,10 @@ def test_network_of_one_size_sees_that(tmp_path: Path) -> None:
 
 def test_without_hints_there_is_one_baseline(tiny_weights: Path) -> None:
     """White paper stands for all baselines; with hints it does not appear."""
-    request = Request(data="x", weights=f"net={tiny_weights}")
-    assert list(methods_at(0, request)) == ["net", WHITE_PAPER]
-    assert list(methods_at(1, request)) == ["net", *BASELINES]
-    white = methods_at(0, request)[WHITE_PAPER]
+    session = Session(Request(data="x", weights=f"net={tiny_weights}"))
+    assert list(methods_at(0, session)) == ["net", WHITE_PAPER]
+    assert list(methods_at(1, session)) == ["net", *BASELINES]
+    white = methods_at(0, session)[WHITE_PAPER]
     assert (white(np.zeros((4, 5), np.uint8), no_hints((4, 5))) == 255).all()
 
 
@@ -92,12 +95,22 @@ def test_weights_are_not_called_as_another_way(name: str) -> None:
             name_weights(weights)
 
 
-def test_networks_are_forgotten(tiny_weights: Path) -> None:
-    """What plans a run holds no network while others judge."""
-    open_colorizers(str(tiny_weights))
-    assert open_colorizers.cache_info().currsize
-    clear_networks()
-    assert not open_colorizers.cache_info().currsize
+def test_a_session_opens_networks_once(tiny_weights: Path) -> None:
+    """Until it is closed; a copy in another process opens its own."""
+    session = Session(Request(data="x", weights=str(tiny_weights)))
+    first = session.open(open_colorizers, str(tiny_weights))
+    assert session.open(open_colorizers, str(tiny_weights)) is first
+    copy = pickle.loads(pickle.dumps(session))
+    assert (copy.request, copy._opened) == (session.request, {})
+    session.close()
+    assert session.open(open_colorizers, str(tiny_weights)) is not first
+
+
+def test_what_cannot_be_opened_clears_its_flag() -> None:
+    """The reason comes back, and the request no longer asks for it."""
+    session = Session(Request(data="x", lpips="resnet"))
+    assert session.try_open("lpips", load_lpips, "resnet").startswith("--lpips resnet: there are")
+    assert not session.request.lpips
 
 
 def test_weights_must_do_what_is_asked(drawing: Path, tiny_weights: Path) -> None:

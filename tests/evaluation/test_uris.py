@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from lineart.evaluation.inputs import make_absolute
 from lineart.evaluation.methods import name_weights
 from lineart.evaluation.request import Request
-from lineart.evaluation.uris import make_absolute
 
 
 @pytest.fixture

@@ -17,12 +17,9 @@ from jobs.evaluate import Evaluate, main
 from jobs.work.evaluate import make_printer, run
 from lineart.codec import decode_color
 from lineart.datasets.shards import ShardRow, finish, write_shard
-from lineart.evaluation.answers import read_answers
-from lineart.evaluation.inputs import open_place
-from lineart.evaluation.methods import clear_networks
 from lineart.evaluation.request import Request
-from lineart.evaluation.run import EvaluationResult
-from lineart.evaluation.types import EvaluationPlan
+from lineart.evaluation.study import read_answers
+from lineart.evaluation.types import EvaluationPlan, EvaluationResult
 from lineart.imaging.baselines import BASELINES
 from lineart.storage import Storage
 from tests.conftest import DrawLine
@@ -248,8 +245,8 @@ def test_relative_addresses_are_those_of_the_caller(
 
     def run_elsewhere(flags: Evaluate, plan: EvaluationPlan) -> EvaluationResult:
         monkeypatch.chdir("/")
-        clear_networks()
-        open_place.cache_clear()
+        assert plan.session is not None
+        plan.session.close()
         return run(flags, plan)
 
     monkeypatch.setattr("jobs.work.evaluate.run", run_elsewhere)
@@ -423,7 +420,7 @@ def test_paper_000(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         asked.append((choice, *prompts))
         return lambda picture: np.array([picture.mean() / 255, 1 - picture.mean() / 255])
 
-    monkeypatch.setattr("lineart.evaluation.clip_score.load_clip", load)
+    monkeypatch.setattr("lineart.evaluation.translation.load_clip", load)
     weights = [write_weights(tmp_path / name, "line_drawing", width=2, blocks=1) for name in "ab"]
     request = Request(
         data=str(photos), weights=f"with={weights[0]},without={weights[1]}", network_size=64
