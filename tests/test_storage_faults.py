@@ -19,7 +19,8 @@ import numpy as np
 import pytest
 
 from lineart.codec import encode_png
-from lineart.storage import LIMITS, Entry, Storage, s3_calls
+from lineart.storage import LIMITS, Entry, Storage
+from lineart.storage.s3_calls import connect
 from tests.drills.film import draw_film, make_weights
 from tests.drills.storage import PASSING, color, color_through, outcome, put_film
 from tests.faults import Faults, always, in_turn, serve_faults
@@ -43,7 +44,7 @@ OPERATIONS: dict[str, Callable[[Storage], object]] = {
 def faults(s3: Path) -> Iterator[Faults]:
     """Put a proxy before the S3 server, with a bucket `faults` behind it."""
     with serve_faults() as proxy:
-        s3_calls.client().create_bucket(Bucket="faults")
+        connect().client.create_bucket(Bucket="faults")
         assert (s3 / "faults").is_dir()
         yield proxy
 
@@ -112,7 +113,7 @@ def test_a_list_of_several_pages(
     storage: Storage, faults: Faults, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A list goes on at the page that failed, and no name is lost or doubled."""
-    client = s3_calls.client(storage.limits)
+    client = connect(storage.limits).client
     pages_of_two = partial(client.list_objects_v2, MaxKeys=2)
     monkeypatch.setattr(client, "list_objects_v2", pages_of_two)
     for name in "bcde":
@@ -171,7 +172,7 @@ def test_a_fault_that_stays(storage: Storage, faults: Faults, name: str, fault: 
 def test_a_read_that_stalls_ends(storage: Storage, faults: Faults) -> None:
     """However many tries are left, none begins when patience is at its end."""
     storage = limited(storage, read_s=0.5, patience_s=1.2)
-    silent = "no whole answer from S3: ReadTimeoutError"
+    silent = "no complete answer from S3: ReadTimeoutError"
     with faults.during(always("stall")) as counts, pytest.raises(ConnectionError, match=silent):
         storage.read("a")
     assert counts["stall"] < 4
@@ -188,7 +189,7 @@ def test_a_write_that_fails_leaves_what_was(
         storage.write("a", DATA[::-1])
     assert storage.read("a") == DATA
     if part_bytes < len(DATA):
-        unfinished = s3_calls.client().list_multipart_uploads(
+        unfinished = connect().client.list_multipart_uploads(
             Bucket="faults", Prefix=storage.root.removeprefix("faults/")
         )
         assert unfinished.get("Uploads", []) == []
@@ -207,11 +208,11 @@ def test_the_hash_that_the_server_tells(
     storage: Storage, answer: dict[str, str], is_whole: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A server that has stored another hash is not believed, where what it tells is a hash."""
-    monkeypatch.setattr(s3_calls.client(storage.limits), "put_object", lambda **_: answer)
+    monkeypatch.setattr(connect(storage.limits).client, "put_object", lambda **_: answer)
     if is_whole:
         storage.write("b", b"new")
     else:
-        with pytest.raises(OSError, match="something else than it was sent: DamagedError, 8 tries"):
+        with pytest.raises(OSError, match="other data than it was sent: DamagedError, 8 tries"):
             storage.write("b", b"new")
 
 
@@ -260,7 +261,9 @@ def test_an_output_that_may_only_be_read(storage: Storage, faults: Faults) -> No
     """A refused write is not repeated, and says so."""
     with faults.during(always("403", method="PUT")) as counts:
         for use in (storage.write, storage.create):
-            with pytest.raises(PermissionError, match=r"/b may not be used: AccessDenied \(403\)"):
+            with pytest.raises(
+                PermissionError, match=r"access to .*/b is denied: AccessDenied \(403\)"
+            ):
                 use("b", b"new")
     assert counts["403"] == 2
     assert not storage.exists("b")
@@ -317,7 +320,7 @@ def test_create_on_s3_with_a_lost_answer(storage: Storage, faults: Faults) -> No
 
 def test_create_asks_that_nothing_be_there(storage: Storage, monkeypatch: Any) -> None:
     """The request says If-None-Match, so that of two at once one succeeds."""
-    client, asked = s3_calls.client(storage.limits), []
+    client, asked = connect(storage.limits).client, []
     put = client.put_object
     monkeypatch.setattr(client, "put_object", lambda **kw: asked.append(kw) or put(**kw))
     storage.create("b", b"ours")
@@ -331,10 +334,10 @@ def test_create_asks_that_nothing_be_there(storage: Storage, monkeypatch: Any) -
 @pytest.mark.usefixtures("faults")
 def test_a_connection_is_not_shared_with_a_fork() -> None:
     """A process has one connection, and its child another one."""
-    ours = s3_calls.client()
-    assert s3_calls.client() is ours
+    ours = connect().client
+    assert connect().client is ours
     with patch("os.getpid", return_value=1):
-        assert s3_calls.client() is not ours
+        assert connect().client is not ours
 
 
 # Folders.
@@ -368,7 +371,7 @@ def test_a_file_that_arrives_in_part(tmp_path: Path, monkeypatch: pytest.MonkeyP
     write_bytes = Path.write_bytes
     monkeypatch.setattr(Path, "write_bytes", lambda path, data: write_bytes(path, data[:-1]))
     storage = Storage.at(str(tmp_path))
-    with pytest.raises(OSError, match="/a cannot be written: 2 of 3 bytes arrived"):
+    with pytest.raises(OSError, match="/a cannot be written: only 2 of 3 bytes were stored"):
         storage.write("a", b"abc")
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
@@ -442,7 +445,7 @@ def test_a_film_whose_output_may_only_be_read(
     """Where not even the manifest can be written the run ends with a sentence, and nothing is."""
     with (
         faults.during(always("403", method="PUT")),
-        pytest.raises(PermissionError, match=r"manifest/.* may not be used: AccessDenied"),
+        pytest.raises(PermissionError, match=r"access to .*manifest/.* is denied: AccessDenied"),
     ):
         color(film, tmp_path / "weights", "out")
     assert list(film.child("out").entries()) == []

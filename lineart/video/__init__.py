@@ -26,7 +26,6 @@ from lineart.video.encoding import Joiner, encoding, frame_rate, joining
 from lineart.video.index import write_index
 from lineart.video.pictures import Reel, SourcePictures, video_size
 from lineart.video.shots import VideoShot, choose_shots, read_shots
-from lineart.video.staged_files import draft, store
 
 __all__ = ["write_videos"]
 
@@ -155,10 +154,10 @@ def _film_writer(studio: Studio, *, is_whole: bool) -> Iterator[Joiner | None]:
     if not is_whole:
         yield None
         return
-    with draft(studio.target) as path:
+    with studio.target.draft(".mp4") as path:
         with joining(path, studio.rate) as joiner:
             yield joiner
-        store(path, studio.target, FILM)
+        studio.target.put_file(FILM, path)
 
 
 def _write_shot(studio: Studio, shot: VideoShot, size: Size, joiner: Joiner | None) -> int:
@@ -166,15 +165,15 @@ def _write_shot(studio: Studio, shot: VideoShot, size: Size, joiner: Joiner | No
 
     A shot of another size than the film is encoded a second time for it.
     """
-    with draft(studio.target) as path:
+    with studio.target.draft(".mp4") as path:
         failed = _encode(studio, shot, size, path)
         if joiner is not None and size == studio.film_size:
             joiner.add(path)
         elif joiner is not None:
-            with draft(studio.target) as fitted:
+            with studio.target.draft(".mp4") as fitted:
                 _encode(studio, shot, studio.film_size, fitted)
                 joiner.add(fitted)
-        store(path, studio.target, shot.file)
+        studio.target.put_file(shot.file, path)
     return failed
 
 
