@@ -27,8 +27,6 @@ class Demo:
     """Number of frames for which a drawing is shown; default: 2, 3 and 1 in the three shots."""
     seed: int = 0
     """Seed of the film's content, from 0."""
-    s3: bool = False
-    """Read and write through a temporary S3 server on loopback, which serves the output folder."""
     dry_run: bool = False
     """Print the configuration and exit."""
 

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from lineart.local_s3 import serve_s3
 from lineart.sandbox import stop_sandboxes
 from tests.drills.film import make_weights
+from tests.local_s3 import serve_s3
 from tests.ray_head import LOOPBACK, Head, run_head
 
 # Each test process shares two cores with Ray's workers.

@@ -2,35 +2,19 @@
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 from jobs.colorize import Colorize
 from jobs.demo import Demo
 from jobs.work.colorize import work as colorize
 from jobs.work.films import PAGE
 from lineart.codec import encode_png
-from lineart.local_s3 import serve_s3
 from lineart.sample_film import SampleFrame, sample_film
 from lineart.storage import Storage
-
-BUCKET = "demo"
 
 
 def work(flags: Demo) -> int:
     """Draw and colour the film, in a folder or on S3, and return the exit status."""
-    if not flags.s3:
-        return run(flags, Storage.at(flags.output))
-    folder = Path(flags.output)
-    folder.mkdir(parents=True, exist_ok=True)
-    with serve_s3(folder):
-        import boto3
-
-        boto3.client("s3").create_bucket(Bucket=BUCKET)
-        return run(flags, Storage.at(f"s3://{BUCKET}"))
-
-
-def run(flags: Demo, root: Storage) -> int:
-    """Draw and colour the film below `root`, and return the exit status."""
+    root = Storage.at(flags.output)
     film = sample_film(
         size=(flags.height, flags.width),
         frames_per_shot=flags.frames_per_shot,

@@ -25,7 +25,7 @@ import numpy as np
 import psutil
 from pyarrow import parquet
 
-from lineart.local_s3 import serve_s3
+from tests.local_s3 import serve_s3
 
 HEIGHT_PX, WIDTH_PX = 36, 64
 LEAST_SHOT, LONGEST_SHOT = 80, 150

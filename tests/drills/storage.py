@@ -20,10 +20,10 @@ from lineart.film.inputs import FilmConfig, prepare_run
 from lineart.film.local_runner import LocalRunner
 from lineart.film.run import FilmSummary, run_film
 from lineart.film.tasks.colorize import open_colorize_task
-from lineart.local_s3 import serve_s3
 from lineart.storage import LIMITS, Storage
 from tests.drills.film import draw_film, make_weights
 from tests.faults import FAULTS, Faults, in_turn, serve_faults, some
+from tests.local_s3 import serve_s3
 
 PASSING = sorted(FAULTS.keys() - {"403", "404", "412"})
 """Faults after which the same request may succeed."""

