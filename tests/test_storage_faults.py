@@ -178,22 +178,26 @@ def test_the_end_of_a_large_object_is_told_in_an_answer_that_is_lost(
 
 
 @pytest.mark.parametrize(
-    ("name", "fault"),
+    ("name", "fault", "tries"),
     [
-        *((name, fault) for name in OPERATIONS for fault in ("500", "lost_answer")),
-        *((name, "end_in_answer") for name in ("read", "entries")),
-        *((name, "damage") for name in ("write", "create")),
+        *((name, fault, "8 tries") for name in OPERATIONS for fault in ("500", "lost_answer")),
+        *((name, "end_in_answer", "8 tries") for name in ("read", "entries")),
+        *((name, "damage", "8 tries") for name in ("write", "create")),
+        *((name, "403", r"is denied: AccessDenied \(403\), 1 try") for name in ("write", "create")),
     ],
 )
-def test_a_fault_that_stays(storage: Storage, faults: Faults, name: str, fault: str) -> None:
-    """After so many tries it is an OSError that names the place and the cause."""
+def test_a_fault_that_stays(
+    storage: Storage, faults: Faults, name: str, fault: str, tries: str
+) -> None:
+    """After all tries, or a refusal, it is an OSError that names the place and the cause."""
     method = "PUT" if name in ("write", "create") else ""
+    error = PermissionError if fault == "403" else OSError
     with (
         faults.during(always(fault, method=method)) as counts,
-        pytest.raises(OSError, match=r"faults.*8 tries"),
+        pytest.raises(error, match=f"faults.*{tries}"),
     ):
         OPERATIONS[name](storage)
-    assert counts[fault] == LIMITS.attempts
+    assert counts[fault] == (1 if fault == "403" else LIMITS.attempts)
     assert storage.exists("b") is (fault == "lost_answer" and method == "PUT")
 
 
@@ -290,17 +294,6 @@ def test_a_bucket_that_is_not_there(faults: Faults, name: str) -> None:
     assert counts["requests"] == (2 if name == "create" else 1)
 
 
-def test_an_output_that_may_only_be_read(storage: Storage, faults: Faults) -> None:
-    """A refused write is not repeated, and says so."""
-    said = r"access to .*/b is denied: AccessDenied \(403\)"
-    with faults.during(always("403", method="PUT")) as counts:
-        for use in (storage.write, storage.create):
-            with pytest.raises(PermissionError, match=said):
-                use("b", b"new")
-    assert counts["403"] == 2
-    assert not storage.exists("b")
-
-
 @pytest.mark.parametrize(
     ("settings", "error", "sentence"),
     [
@@ -329,25 +322,20 @@ def test_a_name_that_no_bucket_can_have() -> None:
 # S3: storing only where nothing is, and connections.
 
 
-def test_create_on_s3_with_a_lost_answer(storage: Storage, faults: Faults) -> None:
-    """An object that an unanswered request has stored is known for one's own; another's is not."""
+def test_create_on_s3(storage: Storage, faults: Faults, monkeypatch: Any) -> None:
+    """It asks that nothing be there; what an unanswered request has stored is known for its own."""
+    client, asked = connect(storage.limits).client, []
+    send = client.put_object
+    monkeypatch.setattr(client, "put_object", lambda **kw: asked.append(kw) or send(**kw))
     assert storage.create("b", b"ours")
+    storage.write("d", b"ours")
+    assert [keywords.get("IfNoneMatch") for keywords in asked] == ["*", None]
     # As AWS answers a second request; this server does not know If-None-Match.
     with faults.during(in_turn("lost_answer", "412", method="PUT")):
         assert storage.create("c", b"ours")
     with faults.during(in_turn("404", "412")):
         assert not storage.create("b", b"theirs")
     assert (storage.read("b"), storage.read("c")) == (b"ours", b"ours")
-
-
-def test_create_asks_that_nothing_be_there(storage: Storage, monkeypatch: Any) -> None:
-    """The request says If-None-Match, so that of two at once one succeeds."""
-    client, asked = connect(storage.limits).client, []
-    send = client.put_object
-    monkeypatch.setattr(client, "put_object", lambda **kw: asked.append(kw) or send(**kw))
-    storage.create("b", b"ours")
-    storage.write("c", b"ours")
-    assert [keywords.get("IfNoneMatch") for keywords in asked] == ["*", None]
 
 
 def test_a_connection_belongs_to_a_process(storage: Storage) -> None:

@@ -52,12 +52,12 @@ def put_film(folder: Path, place: Storage, frames: int, seed: int) -> None:
         place.write(path.relative_to(folder).as_posix(), path.read_bytes())
 
 
-def color(place: Storage, weights: Path, output: str) -> FilmSummary:
+def color(place: Storage, weights: Path, output: str, size_px: int = 64) -> FilmSummary:
     """Colour the film below `place`, in this process."""
     film = FilmConfig(
         pictures=place.child("lines").uri, output=place.child(output).uri, weights=str(weights)
     )
-    open_task = partial(open_colorize_task, network_size_px=64)
+    open_task = partial(open_colorize_task, network_size_px=size_px)
     opened = prepare_run(film, open_task, limits=place.limits)
     return run_film(film, opened, LocalRunner(), lambda _: None)[0]
 
