@@ -130,10 +130,13 @@ class EvaluationUnit(NamedTuple):
     """Whether the picture is shown on the contact sheets."""
 
 
-@lru_cache(maxsize=16)
 def open_place(uri: str) -> NamedPictures:
     """Open a place, cached per process; raises as `open_pictures`."""
-    return open_pictures(Storage.at(uri))
+    return _open_once(Storage.at(uri))
+
+
+# By storage, not by address: a relative address is another place in another working folder.
+_open_once = lru_cache(maxsize=16)(open_pictures)
 
 
 def find_units(request: Request, places: str) -> list[EvaluationUnit]:

@@ -18,7 +18,6 @@ from jobs.work.evaluate import make_printer, run
 from lineart.codec import decode_color
 from lineart.datasets.shards import ShardRow, finish, write_shard
 from lineart.evaluation.answers import read_answers
-from lineart.evaluation.inputs import open_place
 from lineart.evaluation.methods import clear_networks
 from lineart.evaluation.request import Request
 from lineart.evaluation.run import EvaluationResult
@@ -249,7 +248,6 @@ def test_relative_addresses_are_those_of_the_caller(
     def run_elsewhere(flags: Evaluate, plan: EvaluationPlan) -> EvaluationResult:
         monkeypatch.chdir("/")
         clear_networks()
-        open_place.cache_clear()
         return run(flags, plan)
 
     monkeypatch.setattr("jobs.work.evaluate.run", run_elsewhere)
