@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 
 import tyro
 
-from lineart.imaging.radius import RADIUS_PX
+from lineart.imaging import RADIUS_PX
 
 ALL_DONE, WRONG_INPUT, SOME_FAILED, INTERRUPTED = 0, 2, 3, 130
 

@@ -19,7 +19,7 @@ from PIL import Image, ImageFile
 
 from lineart import codec
 from lineart.codec import MAX_PIXELS, decode_color, decode_hint, decode_line, encode_png, png
-from lineart.codec.pictures import read_samples
+from lineart.codec.decode import read_samples
 
 RNG = np.random.default_rng(0)
 GRAY = RNG.integers(0, 256, (21, 13), dtype=np.uint8)

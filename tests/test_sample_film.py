@@ -8,9 +8,8 @@ import pytest
 
 from lineart.image import Size
 from lineart.sample_film import SampleFrame, sample_film
-from lineart.sample_film.canvas import Canvas
-from lineart.sample_film.curves import curve, ellipse, tube
-from lineart.sample_film.dabs import give_hints
+from lineart.sample_film.canvas import Canvas, curve, ellipse, tube
+from lineart.sample_film.scenes import give_hints
 
 SMALL: Size = (108, 192)
 

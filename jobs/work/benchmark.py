@@ -7,11 +7,10 @@ from dataclasses import asdict
 
 from jobs.benchmark import Benchmark
 from jobs.work.machine import describe
-from lineart.benchmark.comparison import compare_runs, differences, read_earlier
 from lineart.benchmark.film import measure_pipeline
 from lineart.benchmark.network import measure_network
 from lineart.benchmark.pixels import measure_codec, measure_compose
-from lineart.benchmark.timing import Figure
+from lineart.benchmark.timing import Figure, compare_runs, differences, read_earlier
 from lineart.benchmark.training import measure_training
 from lineart.device import use_one_thread
 

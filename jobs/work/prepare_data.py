@@ -12,18 +12,17 @@ from typing import NamedTuple
 
 from jobs.prepare_data import DONE, INTERRUPTED, WRONG_INPUT, PrepareData
 from lineart.cluster import start_ray, stop_ray
-from lineart.datasets.encoding import Shrinking
 from lineart.datasets.items import (
     Item,
     Query,
     check_pattern,
-    list_pages,
+    list_items,
     read_boxes,
     read_provenance,
 )
 from lineart.datasets.layouts import LAYOUTS, Finder, LayoutName, find_colored
 from lineart.datasets.preparation import PreparationSettings, PreparationSummary, prepare
-from lineart.datasets.steps import FaceAlignment, Transform
+from lineart.datasets.steps import FaceAlignment, Shrinking, Transform
 from lineart.executor import Executor, HybridExecutor, RayExecutor
 from lineart.storage import Storage, read_file
 
@@ -188,7 +187,7 @@ def read_pages(flags: PrepareData, images: Storage, output: Storage, find: Finde
     elif images.exists(PROVENANCE):
         provenance = read_provenance(images.read(PROVENANCE))
     boxes = None if flags.boxes is None else read_boxes(read_file(flags.boxes))
-    pages = list_pages(images, Query(flags.include, flags.exclude, boxes, provenance, find))
+    pages = list_items(images, Query(flags.include, flags.exclude, boxes, provenance, find))
     if flags.licence is not None and not any(page.licence for page in pages):
         raise ValueError("--licence needs licences: a --provenance, or a column of Parquet files")
     return pages

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from lineart.imaging.baseline_names import BASELINE_NAMES
+from lineart.imaging import BASELINE_NAMES
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,13 +9,13 @@ import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
-from lineart.datasets.shards import Shards
-from lineart.datasets.translation import (
+from lineart.datasets.samples import (
     Unpaired,
     UnpairedSample,
     UnpairedSamples,
     UnpairedSettings,
 )
+from lineart.datasets.shards import Shards
 from lineart.inference import color_to_tensor, line_to_tensor
 from lineart.losses.reconstruction import l1
 from lineart.models import Pair

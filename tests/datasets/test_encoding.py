@@ -6,11 +6,11 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from lineart.codec import decode_color
-from lineart.datasets.encoding import Shrinking, estimate, store
-from lineart.datasets.items import Query, list_pages, read_page
+from lineart.datasets.items import Query, list_items, read_item
 from lineart.datasets.layouts import find_photographs
 from lineart.datasets.maps import decode_depth
 from lineart.datasets.shards import decode, decode_gray
+from lineart.datasets.steps import Shrinking, estimate, store
 from lineart.storage import Storage
 from tests.datasets.paintings import paint, save
 
@@ -20,7 +20,7 @@ def test_files_stay_as_they_are(tmp_path: Path, name: str) -> None:
     """Without shrinking, what OpenCV reads right is stored byte for byte."""
     path = save(tmp_path / name, paint(1))
     storage = Storage.at(str(tmp_path))
-    (cut,) = read_page(storage, list_pages(storage, Query())[0])
+    (cut,) = read_item(storage, list_items(storage, Query())[0])
     assert store(cut, None) == (path.read_bytes(), None, (60, 50), None, None)
     assert estimate(cut, None) == path.stat().st_size
 
@@ -31,8 +31,8 @@ def test_what_opencv_reads_otherwise_is_encoded_anew(tmp_path: Path) -> None:
     save(tmp_path / "a.png", rng.integers(0, 256, (40, 30, 4), dtype=np.uint8))
     save(tmp_path / "b.png", rng.integers(0, 65536, (40, 30), dtype=np.uint16))
     storage = Storage.at(str(tmp_path))
-    for page in list_pages(storage, Query()):
-        (cut,) = read_page(storage, page)
+    for page in list_items(storage, Query()):
+        (cut,) = read_item(storage, page)
         for shrinking in (None, Shrinking(40)):
             data = store(cut, shrinking).image
             expected = decode_color((tmp_path / page.name).read_bytes())
@@ -48,7 +48,7 @@ def test_pictures_and_lines_shrink_alike(tmp_path: Path) -> None:
     line[40:50] = 0
     save(tmp_path / "line/x.png", line)
     storage = Storage.at(str(tmp_path))
-    (cut,) = read_page(storage, list_pages(storage, Query())[0])
+    (cut,) = read_item(storage, list_items(storage, Query())[0])
     image, drawn, size, *_ = store(cut, Shrinking(30))
     assert size == (30, 40)
     assert drawn is not None
@@ -63,8 +63,8 @@ def test_boxes_are_stored_without_loss(tmp_path: Path) -> None:
     """What is cut from a page has no file of its own; its pixels stay."""
     save(tmp_path / "x.png", paint(3))
     storage = Storage.at(str(tmp_path))
-    (page,) = list_pages(storage, Query(boxes={"x.png": ((5, 5, 45, 55),)}))
-    (cut,) = read_page(storage, page)
+    (page,) = list_items(storage, Query(boxes={"x.png": ((5, 5, 45, 55),)}))
+    (cut,) = read_item(storage, page)
     assert_array_equal(decode(store(cut, None).image), paint(3)[5:55, 5:45])
 
 
@@ -79,7 +79,7 @@ def test_maps_are_stored_at_the_size_of_the_picture(
     save(tmp_path / "segmentation/x.png", labels)
     save(tmp_path / "depth/x.png", np.repeat(np.arange(90, dtype=np.uint8)[:, None], 120, 1))
     storage = Storage.at(str(tmp_path))
-    (cut,) = read_page(storage, list_pages(storage, Query(find=find_photographs))[0])
+    (cut,) = read_item(storage, list_items(storage, Query(find=find_photographs))[0])
     stored = store(cut, shrinking)
     assert stored.segmentation is not None
     assert stored.depth is not None

@@ -9,9 +9,9 @@ from pyarrow import parquet
 from lineart.codec import encode_png
 from lineart.datasets.items import (
     Query,
-    list_pages,
+    list_items,
     read_boxes,
-    read_page,
+    read_item,
     read_provenance,
     source,
 )
@@ -26,7 +26,7 @@ def test_pages_come_in_natural_order(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     (tmp_path / "notes.txt").touch()
-    names = [page.name for page in list_pages(Storage.at(str(tmp_path)), Query())]
+    names = [page.name for page in list_items(Storage.at(str(tmp_path)), Query())]
     assert names == ["a/2.jpg", "a/10.png", "b.WEBP", "online/1.bmp"]
 
 
@@ -37,9 +37,9 @@ def test_patterns_choose_paths(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     storage = Storage.at(str(tmp_path))
     offer = Query(include=("^x/", "^y/"), exclude=("2",))
-    assert [page.name for page in list_pages(storage, offer)] == ["x/1.png", "y/1.png"]
+    assert [page.name for page in list_items(storage, offer)] == ["x/1.png", "y/1.png"]
     with pytest.raises(ValueError, match="no pictures"):
-        list_pages(storage, Query(include=("nothing",)))
+        list_items(storage, Query(include=("nothing",)))
     with pytest.raises(ValueError, match=r"'\(' is no regular expression"):
         Query(exclude=("(",))
 
@@ -51,9 +51,9 @@ def test_a_line_drawing_stands_beside_its_colors(tmp_path: Path) -> None:
     save(tmp_path / "set/line/x.bmp", line)
     save(tmp_path / "set/color/alone.png", color)
     storage = Storage.at(str(tmp_path))
-    lonely, pair = list_pages(storage, Query(boxes={"x.png": ((3, 4, 20, 30), (-5, 0, 10, 99))}))
+    lonely, pair = list_items(storage, Query(boxes={"x.png": ((3, 4, 20, 30), (-5, 0, 10, 99))}))
     assert (lonely.files.line, pair.files.line) == (None, "set/line/x.bmp")
-    first, second = read_page(storage, pair)
+    first, second = read_item(storage, pair)
     assert [first.name, second.name] == ["set/color/x.png#0", "set/color/x.png#1"]
     assert_array_equal(first.color, color[4:30, 3:20])
     assert first.line is not None
@@ -70,8 +70,8 @@ def test_maps_are_cut_by_the_same_boxes(tmp_path: Path) -> None:
         save(tmp_path / folder / "x.png", image)
     storage = Storage.at(str(tmp_path))
     boxes = {"x.png": ((3, 4, 20, 30), (-5, 0, 10, 99))}
-    (page,) = list_pages(storage, Query(boxes=boxes, find=find_photographs))
-    first, second = read_page(storage, page)
+    (page,) = list_items(storage, Query(boxes=boxes, find=find_photographs))
+    first, second = read_item(storage, page)
     assert_array_equal(first.segmentation, labels[4:30, 3:20])
     assert_array_equal(first.depth, labels[4:30, 3:20].astype(np.float32) / np.float32(255))
     assert_array_equal(second.segmentation, labels[:, :10])
@@ -93,9 +93,9 @@ def test_maps_that_do_not_fit_are_refused(
     save(tmp_path / "images/x.png", paint(0))
     save(tmp_path / folder / "x.png", image)
     storage = Storage.at(str(tmp_path))
-    (page,) = list_pages(storage, Query(find=find_photographs))
+    (page,) = list_items(storage, Query(find=find_photographs))
     with pytest.raises(ValueError, match=f"its map {folder}/x.png: .*{sentence}"):
-        read_page(storage, page)
+        read_item(storage, page)
 
 
 def test_the_rows_of_parquet_are_pages(tmp_path: Path) -> None:
@@ -105,22 +105,22 @@ def test_the_rows_of_parquet_are_pages(tmp_path: Path) -> None:
     parquet.write_table(pa.table(named), tmp_path / "a.parquet", row_group_size=6)
     parquet.write_table(pa.table({"image": pictures[:2]}), tmp_path / "b.parquet")
     storage = Storage.at(str(tmp_path))
-    pages = list_pages(storage, Query(provenance={"b.parquet": ("MIT", "me")}))
+    pages = list_items(storage, Query(provenance={"b.parquet": ("MIT", "me")}))
     assert len(pages) == 22
     assert (pages[19].name, pages[19].licence) == ("a.parquet/n19", "CC0")
     assert (pages[21].name, pages[21].licence, pages[21].author) == ("b.parquet/1", "MIT", "me")
     for number in (19, 0, 6, 5, 11):
-        assert_array_equal(read_page(storage, pages[number])[0].color, paint(number))
+        assert_array_equal(read_item(storage, pages[number])[0].color, paint(number))
 
 
 def test_parquet_of_something_else_is_refused(tmp_path: Path) -> None:
     """No column `image`, or one name twice: the file is named."""
     parquet.write_table(pa.table({"picture": [b""]}), tmp_path / "a.parquet")
     with pytest.raises(ValueError, match=r"a\.parquet holds no pictures: no column image"):
-        list_pages(Storage.at(str(tmp_path)), Query())
+        list_items(Storage.at(str(tmp_path)), Query())
     parquet.write_table(pa.table({"image": [b"", b""], "name": ["x", "x"]}), tmp_path / "a.parquet")
     with pytest.raises(ValueError, match=r"stand twice, one is a\.parquet/x"):
-        list_pages(Storage.at(str(tmp_path)), Query())
+        list_items(Storage.at(str(tmp_path)), Query())
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from lineart.datasets.items import Crop, Query, list_pages, read_page
+from lineart.datasets.items import Crop, Query, list_items, read_item
 from lineart.datasets.layouts import LAYOUTS, Files, LayoutName, find_colored
 from lineart.storage import Storage
 from tests.datasets.paintings import paint, save
@@ -26,7 +26,7 @@ def read(root: Path, name: LayoutName, *, target: bool = False) -> dict[str, Cro
     found = layout.target if target else layout.source
     assert found is not None
     cuts = [
-        cut for page in list_pages(storage, Query(find=found)) for cut in read_page(storage, page)
+        cut for page in list_items(storage, Query(find=found)) for cut in read_item(storage, page)
     ]
     return {cut.name: cut for cut in cuts}
 

@@ -17,9 +17,8 @@ from pyarrow import parquet
 from lineart.codec import decode_line
 from lineart.datasets import steps
 from lineart.datasets.depth import open_depth
-from lineart.datasets.encoding import Shrinking
 from lineart.datasets.filter_bounds import BOUNDS, Filter
-from lineart.datasets.items import Item, Query, list_pages, read_page
+from lineart.datasets.items import Item, Query, list_items, read_item
 from lineart.datasets.layouts import LAYOUTS, Files
 from lineart.datasets.preparation import PreparationSettings, PreparationSummary, group_of, prepare
 from lineart.datasets.samples import Picture
@@ -29,6 +28,7 @@ from lineart.datasets.steps import (
     FaceAlignment,
     MeasuredPicture,
     ShardOrder,
+    Shrinking,
     Transform,
     write_shard,
 )
@@ -49,7 +49,7 @@ def run(
 ) -> PreparationSummary:
     """Prepare in this process."""
     here, there = Storage.at(str(images)), Storage.at(str(output))
-    pages = list_pages(here, offer or Query())
+    pages = list_items(here, offer or Query())
     chosen = chosen or PreparationSettings(bounds=SMALL)
     return prepare(here, there, pages, chosen, LocalExecutor(workers=1), tell=lambda *_: None)
 
@@ -95,7 +95,7 @@ def test_everything_is_taken_or_refused_with_a_reason(tmp_path: Path) -> None:
     save(images / "pair/line/1.png", np.zeros((9, 9), np.uint8))
     save(images / "other/1.png", paint(9))
     (images / "broken.png").write_bytes((images / "good/0.png").read_bytes()[:200])
-    names = [page.name for page in list_pages(Storage.at(str(images)), Query())]
+    names = [page.name for page in list_items(Storage.at(str(images)), Query())]
     table = {name: ("CC-BY-SA" if "other" in name else "CC0", "me") for name in names}
     table["pair/line/1.png"] = ("CC0", "me")
     chosen = PreparationSettings(bounds=SMALL, licence="^CC0$", validation=0.5)
@@ -328,9 +328,9 @@ def test_a_file_that_changes_meanwhile_is_refused(tmp_path: Path) -> None:
     save(tmp_path / "in/2.png", paint(2))
     images, output = Storage.at(str(tmp_path / "in")), Storage.at(str(tmp_path / "out"))
     chosen = []
-    for number, page in enumerate(list_pages(images, Query())):
-        (cut,) = read_page(images, page)
-        pictured = MeasuredPicture(number, 0, cut.name, "", 0, cut.page_sha256, 1)
+    for number, page in enumerate(list_items(images, Query())):
+        (cut,) = read_item(images, page)
+        pictured = MeasuredPicture(number, 0, cut.name, "", 0, cut.item_sha256, 1)
         chosen.append(ChosenPicture(page, pictured, "group"))
     save(tmp_path / "in/1.png", paint(3))
     written = write_shard(

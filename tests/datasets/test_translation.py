@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from lineart.datasets.samples import Picture
-from lineart.datasets.translation import (
+from lineart.datasets.samples import (
+    Picture,
     Unpaired,
     UnpairedSamples,
     UnpairedSettings,

@@ -24,8 +24,8 @@ from lineart.film.run import FilmSummary, run_film
 from lineart.film.tasks import translate
 from lineart.film.tasks.colorize import open_colorize_task
 from lineart.film.tasks.translate import TranslateTask, open_translate_task, show_heat
-from lineart.imaging.enlargement import enlarge_drawing
 from lineart.imaging.faces import raise_contrast
+from lineart.imaging.frequency import enlarge_drawing
 from lineart.manifest import ManifestRow, read_manifest
 from lineart.storage import Storage
 from lineart.weights import read_weights

@@ -3,8 +3,7 @@ import numpy as np
 import pytest
 from scipy.sparse import linalg
 
-from lineart.imaging import baselines
-from lineart.imaging.baseline_names import BASELINE_NAMES
+from lineart.imaging import BASELINE_NAMES, baselines
 from lineart.imaging.baselines import (
     BASELINES,
     hints_on_paper,

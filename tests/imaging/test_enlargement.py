@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from lineart.image import Line, resize
-from lineart.imaging.enlargement import enlarge_drawing
+from lineart.imaging.frequency import enlarge_drawing
 from tests.conftest import DrawLine
 
 SIZE = (432, 768)

@@ -3,8 +3,7 @@
 import numpy as np
 from numpy.testing import assert_array_equal
 
-from lineart.imaging.frequency import compose
-from lineart.imaging.layers import line_layer
+from lineart.imaging.frequency import compose, line_layer
 from tests.conftest import DrawLine
 
 

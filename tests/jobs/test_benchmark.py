@@ -6,8 +6,7 @@ import pytest
 
 from jobs import benchmark
 from jobs.work.benchmark import PARTS
-from lineart.benchmark.comparison import compare_runs, differences
-from lineart.benchmark.timing import Figure
+from lineart.benchmark.timing import Figure, compare_runs, differences
 from lineart.codec import encode_png
 
 

@@ -18,12 +18,11 @@ from pyarrow import parquet
 from jobs.prepare_data import DONE, WRONG_INPUT, PrepareData, main
 from jobs.work.prepare_data import make, read_sets
 from lineart.cluster import start_ray, stop_ray
-from lineart.datasets.encoding import Shrinking
 from lineart.datasets.filter_bounds import BOUNDS, Filter, FilterBounds
-from lineart.datasets.items import Query, list_pages
+from lineart.datasets.items import Query, list_items
 from lineart.datasets.preparation import SIDES, PreparationSettings, prepare
 from lineart.datasets.shards import Shards
-from lineart.datasets.steps import Transform
+from lineart.datasets.steps import Shrinking, Transform
 from lineart.executor import Executor, LocalExecutor, RayExecutor
 from lineart.storage import Storage
 from tests.datasets.paintings import paint, save
@@ -146,7 +145,7 @@ def test_ray_and_one_process_make_the_same_bytes(tmp_path: Path, ray: dict[str, 
     """Whoever does the work, and however many, the shards are the same."""
     draw_images(tmp_path / "art")
     images = Storage.at(str(tmp_path / "art"))
-    pages = list_pages(images, Query())
+    pages = list_items(images, Query())
     chosen = PreparationSettings(bounds=SMALL, validation=0.3, shard_bytes=5_000)
     found = []
     executors: list[Executor] = [

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from lineart.datasets.translation import Unpaired
+from lineart.datasets.samples import Unpaired
 from lineart.models import MODELS, Translation
 from lineart.storage import Storage
 from lineart.training.dataloader import LocalLoader

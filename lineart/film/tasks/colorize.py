@@ -13,9 +13,8 @@ from lineart.device import Precision
 from lineart.film.frames import OPENRASTER
 from lineart.film.tasks import Labels, NetworkInputs, RunNetwork, check_size, network_size
 from lineart.image import Frame, Hint, Line, Size, resize
-from lineart.imaging.frequency import DEFAULT_SIGMA, compose, low_band
+from lineart.imaging.frequency import DEFAULT_SIGMA, compose, line_layer, low_band
 from lineart.imaging.hints import no_hints, pool_hints, resize_hints
-from lineart.imaging.layers import line_layer
 from lineart.weights import read_config
 from lineart.weights.onnx_file import COLORS, MODEL
 

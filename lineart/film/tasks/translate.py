@@ -22,8 +22,8 @@ from lineart.film.tasks import (
     network_size,
 )
 from lineart.image import Frame, Size, resize
-from lineart.imaging.enlargement import enlarge_drawing
 from lineart.imaging.faces import FaceAligner, raise_contrast
+from lineart.imaging.frequency import enlarge_drawing
 from lineart.weights import read_config
 from lineart.weights.onnx_file import MODEL, TRANSLATES
 

@@ -1,6 +1,7 @@
 """Decoding of picture files of all supported formats to 8-bit samples."""
 
 import io
+import re
 import struct
 import warnings
 from collections.abc import Callable
@@ -21,15 +22,102 @@ from PIL import (
 from PIL.Image import DecompressionBombError, Image
 from PIL.ImageFile import ImageFile
 
-from lineart.codec.jpeg import trim_jpeg
 from lineart.codec.png import PNG_SIGNATURE, check_size, rewrap_png
-from lineart.codec.tiff import check_tiff
 
 Samples = UInt8[np.ndarray, "H W _"]
 """Decoded picture, 0..255, of 1 to 4 channels: grey, grey + alpha, RGB or RGBA."""
 
 Finish = Callable[[Samples], Samples]
 """Converts pixels row by row; keeps height and width, may change the channels."""
+
+
+# JPEG. Pillow takes quadratic time for many EXIF segments and minutes for long padding; libjpeg
+# passes over all pixels once for each scan, even an empty one.
+
+_SCAN, _END = b"\xda", b"\xd9"
+_MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])", re.DOTALL)
+"""Marker that ends the data of a scan: neither a stuffed byte nor a restart marker."""
+_MOST_SCANS = 100
+"""Maximum number of scans; encoders write about ten, and each costs a pass over all pixels."""
+
+_NEXT_PART = re.compile(rb"\xff+([^\x00\xff])", re.DOTALL)
+_STAND_ALONE = {b"\x01", *(bytes([kind]) for kind in range(0xD0, 0xDA))}
+"""Markers without content; none is valid between the start of the file and its first scan."""
+
+_MOST_PARTS = 100
+"""Maximum number of kept segments before the first scan; encoders write about ten."""
+
+
+def _trim_jpeg(data: bytes, _max_pixels: int) -> bytes:
+    """Return a JPEG without comments, profiles, previews and padding before its pixels.
+
+    Raises:
+        ValueError: its header is damaged, or it has too many segments or scans.
+    """
+    kept: list[bytes | memoryview] = [data[:2]]
+    position = 2
+    while (marker := _NEXT_PART.match(data, position)) and marker[1] not in _STAND_ALONE:
+        if marker[1] == _SCAN:
+            _check_scans(data, marker.start())
+            return b"".join((*kept, memoryview(data)[marker.start() :]))
+        position = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2])
+        if _is_needed(marker[1], data[marker.end() + 2 : position]):
+            kept.append(b"\xff" + data[marker.start(1) : position])
+        if len(kept) > _MOST_PARTS:
+            raise ValueError(f"it has more than {_MOST_PARTS} parts before its pixels")
+    raise ValueError("its header is damaged")
+
+
+def _is_needed(kind: bytes, content: bytes) -> bool:
+    """Return whether a segment affects the pixels or, as EXIF or XMP, the orientation."""
+    if kind == b"\xe1":
+        return content.startswith((b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"))
+    is_note = b"\xe0" <= kind <= b"\xef" or kind == b"\xfe"
+    return not is_note or kind in (b"\xe0", b"\xee")
+
+
+def _check_scans(data: bytes, position: int) -> None:
+    scans = 0
+    while (marker := _MARKER.search(data, position)) and marker[1] != _END:
+        scans += marker[1] == _SCAN
+        if scans > _MOST_SCANS:
+            raise ValueError(f"it has more than {_MOST_SCANS} scans")
+        length = int.from_bytes(data[marker.end() : marker.end() + 2])
+        position = marker.end() + max(2, length)
+
+
+# TIFF. Pillow makes a Python object of each tag value.
+
+_MOST_TAGS = 4096
+_MOST_VALUES = 100_000
+"""Maximum number of values of a tag; the longest list strips or tiles, one value for each."""
+_BYTES = (1, 2, 6, 7)
+"""Tag types whose values Pillow keeps together as bytes."""
+
+
+def _check_tiff(data: bytes, _max_pixels: int) -> bytes:
+    """Return a TIFF unchanged after counting the tags of its first directory and their values.
+
+    Raises:
+        ValueError: there are too many.
+        struct.error: the file is truncated.
+    """
+    order, is_big = "<" if data[:2] == b"II" else ">", b"+" in data[2:4]
+    start_at, number, entry = (8, "Q", "HHQ8s") if is_big else (4, "I", "HHI4s")
+    (start,) = struct.unpack_from(order + number, data, start_at)
+    (count,) = struct.unpack_from(order + ("Q" if is_big else "H"), data, start)
+    first = start + (8 if is_big else 2)
+    if count > _MOST_TAGS:
+        raise ValueError(f"it has {count} tags and {_MOST_TAGS} are the most")
+    for index in range(count):
+        at = first + index * struct.calcsize(order + entry)
+        tag, kind, values, _ = struct.unpack_from(order + entry, data, at)
+        if values > _MOST_VALUES and kind not in _BYTES:
+            raise ValueError(f"its tag {tag} has {values} values and {_MOST_VALUES} are the most")
+    return data
+
+
+# BMP, and the table of formats.
 
 
 def _as_it_is(data: bytes, _max_pixels: int) -> bytes:
@@ -64,11 +152,11 @@ class _Format(NamedTuple):
 # TGA is last: it has no signature, so any file matches it.
 _FORMATS = (
     _Format("PNG", PNG_SIGNATURE, PngImagePlugin.PngImageFile, rewrap_png),
-    _Format("JPEG", b"\xff\xd8\xff", JpegImagePlugin.JpegImageFile, trim_jpeg),
-    _Format("TIFF", b"II*\0", TiffImagePlugin.TiffImageFile, check_tiff),
-    _Format("TIFF", b"MM\0*", TiffImagePlugin.TiffImageFile, check_tiff),
-    _Format("TIFF", b"II+\0", TiffImagePlugin.TiffImageFile, check_tiff),
-    _Format("TIFF", b"MM\0+", TiffImagePlugin.TiffImageFile, check_tiff),
+    _Format("JPEG", b"\xff\xd8\xff", JpegImagePlugin.JpegImageFile, _trim_jpeg),
+    _Format("TIFF", b"II*\0", TiffImagePlugin.TiffImageFile, _check_tiff),
+    _Format("TIFF", b"MM\0*", TiffImagePlugin.TiffImageFile, _check_tiff),
+    _Format("TIFF", b"II+\0", TiffImagePlugin.TiffImageFile, _check_tiff),
+    _Format("TIFF", b"MM\0+", TiffImagePlugin.TiffImageFile, _check_tiff),
     _Format("WebP", b"RIFF", WebPImagePlugin.WebPImageFile),
     _Format("BMP", b"BM", BmpImagePlugin.BmpImageFile, _check_bmp),
     _Format("TGA", b"", TgaImagePlugin.TgaImageFile),
