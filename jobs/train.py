@@ -10,8 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 import tyro
 
-from lineart.training.recipe import Recipe
-from lineart.training.recipes import RECIPES, tiny
+from lineart.training.recipes import RECIPES, Recipe, tiny
 
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 

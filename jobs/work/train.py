@@ -15,13 +15,12 @@ from jobs.work.machine import describe
 from lineart.cluster import start_ray, stop_ray
 from lineart.report.training_folder import PAGE, RUN, show_training
 from lineart.storage import Storage
-from lineart.training.cluster import train_on_ray, worker_resources
 from lineart.training.dataloader import LocalLoader
 from lineart.training.device import Device
-from lineart.training.job import TrainingJob
+from lineart.training.job import TrainingJob, train_on_ray, worker_resources
 from lineart.training.loop import train
-from lineart.training.progress_sheet import write_sheets
-from lineart.training.recipe import Recipe
+from lineart.training.preview import write_sheets
+from lineart.training.recipes import Recipe
 from lineart.training.run_log import read_columns
 
 

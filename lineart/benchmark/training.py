@@ -14,8 +14,7 @@ from lineart.storage import Storage
 from lineart.training.dataloader import Arrays, LocalLoader, SampleRange
 from lineart.training.device import Device
 from lineart.training.loop import StageRun, TrainingRun
-from lineart.training.recipe import Recipe
-from lineart.training.recipes import RECIPES
+from lineart.training.recipes import RECIPES, Recipe
 
 CPU_BATCH = 2
 """Maximum batch on a CPU, where the papers' 64 need too much memory and gain no speed."""
@@ -68,22 +67,22 @@ def _measure(case: str, recipe: Recipe, number: int, device: Device, repeats: in
     recipe = replace(recipe, stages=stages).without(recipe.features)
     pictures = DrawnPictures()
     nowhere = Storage.at("unused")
-    feed = LocalLoader(1)
+    loader = LocalLoader(1)
     run = TrainingRun(
         recipe=recipe,
         training=pictures,
         validation=pictures,
         output=nowhere,
         device=device,
-        feed=feed,
+        loader=loader,
     )
     stage = StageRun(run, number, MODELS[recipe.model](**recipe.arguments), None, None)
     order = SampleRange(0, batch * (repeats + 1), batch)
     waits: list[float] = []
     steps = []
-    for arrays in _timed(feed(stage.maker(is_training=True), order, 0), waits):
+    for arrays in _timed(loader(stage.collator(is_training=True), order, 0), waits):
         started = time.monotonic()
-        stage.learner.step([stage.task.to_batch(arrays, device.device)], 0)
+        stage.trainer.step([stage.task.to_batch(arrays, device.device)], 0)
         steps.append(time.monotonic() - started)
     # Without the first step, which is the warm-up.
     times = [1000 * (w + s) / batch for w, s in zip(waits[1:], steps[1:], strict=True)]

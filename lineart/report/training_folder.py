@@ -10,7 +10,7 @@ from lineart.report.stages import ScalarPoint
 from lineart.report.tables import part_of
 from lineart.report.training import training_page
 from lineart.storage import Storage
-from lineart.training.progress_sheet import read_grids
+from lineart.training.preview import read_grids
 from lineart.training.run_log import read_scalars
 
 PAGE, RUN = "report.html", "run.json"

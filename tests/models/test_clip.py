@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from lineart.losses.semantic import semantics_loss
+from lineart.losses import semantics_loss
 from lineart.models.pretrained import describe_features, find_weights, load_features
 
 TINY = {

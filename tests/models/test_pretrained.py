@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 from torchvision import models
 
-from lineart.losses.perceptual import content_loss
+from lineart.losses import content_loss
 from lineart.models.pretrained import FEATURES, describe_features, find_weights, load_features
 
 DATA = Path(__file__).parents[3] / "shared" / "data"

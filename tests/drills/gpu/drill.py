@@ -44,8 +44,7 @@ import torch
 
 from lineart.device import pick_device
 from lineart.storage import Storage
-from lineart.training.recipe import Recipe
-from lineart.training.recipes import RECIPES, tiny
+from lineart.training.recipes import RECIPES, Recipe, tiny
 from tests.drills.gpu.correctness import colors, translations
 from tests.drills.gpu.film import film
 from tests.drills.gpu.film_on_ray import film_on_ray

@@ -22,7 +22,7 @@ import numpy as np
 from lineart.device import use_one_thread
 from lineart.storage import Storage
 from lineart.training.dataloader import Arrays, Collator, SampleRange
-from lineart.training.recipe import Recipe
+from lineart.training.recipes import Recipe
 from tests.drills.gpu.steps import open_pair, open_task
 
 CHUNK, SMALL_CHUNK = 32, 4
@@ -123,7 +123,7 @@ def make_samples(factory: Factory, chunks: range) -> None:
     recipe, task, parent = factory.recipe, open_task(factory.recipe), os.getppid()
     pictures, pair = task.open(factory.data, "train", recipe), open_pair(recipe)
     makers = [
-        task.maker(pictures, recipe, number, pair, is_training=True)
+        task.collator(pictures, recipe, number, pair, is_training=True)
         for number in range(len(recipe.stages))
     ]
     for index in chunks:
@@ -157,13 +157,13 @@ class PoolFeed:
     seen: list[int] = field(default_factory=list)
     """Samples that each stage was given."""
 
-    def __call__(self, maker: Collator, order: SampleRange, rank: int) -> Iterator[Arrays]:
+    def __call__(self, collator: Collator, order: SampleRange, rank: int) -> Iterator[Arrays]:
         """Yield the batches of the next stage; those before need no more samples.
 
         Raises:
             OutOfTimeError: `ends_at` has come.
         """
-        del maker, rank
+        del collator, rank
         number = len(self.seen)
         self.seen.append(0)
         for earlier in range(number):

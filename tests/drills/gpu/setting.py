@@ -11,7 +11,7 @@ import torch
 
 from lineart.benchmark.network import measure_peak
 from lineart.storage import Storage
-from lineart.training.recipe import Recipe
+from lineart.training.recipes import Recipe
 
 REPEATS, SMALL_REPEATS = 7, 1
 """Timed calls of which the median counts."""

@@ -154,7 +154,8 @@ def _time_call(setting: Setting, case: Case) -> Values:
     lines, hints = draw(case.size, colorizer.draft_scale, case.batch)
     small_lines = np.stack([resize(line, case.small_size) for line in lines])
     call_s = setting.time(lambda: colorizer(lines, hints), 3)
-    encoding_s = setting.time(lambda: colorizer.encode_hint(hints, small_lines), 3)
+    pixels = torch.from_numpy(hints), torch.from_numpy(small_lines)
+    encoding_s = setting.time(lambda: colorizer.encode_hint(*pixels), 3)
     return {
         "call_ms": 1000 * call_s / case.batch,
         "encode_hint_ms": 1000 * encoding_s / case.batch,

@@ -14,8 +14,7 @@ from lineart.models import MODELS, Colorization, Pair, Translation
 from lineart.training.checkpoint import Checkpoint, CheckpointId
 from lineart.training.dataloader import Arrays
 from lineart.training.device import Device
-from lineart.training.recipe import Recipe
-from lineart.training.recipes import RECIPES, tiny
+from lineart.training.recipes import RECIPES, Recipe, tiny
 from lineart.training.stage_trainer import StageTrainer
 from lineart.training.tasks import TASKS, TrainingTask
 from tests.drills.gpu.networks import open_device, open_reference
@@ -184,8 +183,8 @@ def _coloring_arrays(
 
 def hint_channels(task: Colorization) -> int:
     """Return how many channels hints have as the draft generator sees them."""
-    hint, line = np.zeros((1, 2, 2, 4), np.uint8), np.zeros((1, 2, 2), np.uint8)
-    return task.encode_hint(hint, line).shape[1]
+    hint = torch.zeros(1, 2, 2, 4, dtype=torch.uint8)
+    return task.encode_hint(hint, hint[..., 0]).shape[1]
 
 
 def _pixels(rng: np.random.Generator, *shape: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lineart.storage import Storage
 from lineart.training.loop import WEIGHTS, TrainingRun, train
-from lineart.training.recipe import Recipe, TrainingStage
+from lineart.training.recipes import Recipe, TrainingStage
 from lineart.training.run_log import GRIDS, SCALARS, read_scalars
 from tests.drills.gpu.networks import open_device
 from tests.drills.gpu.parts import Values
@@ -62,7 +62,7 @@ def learn(setting: Setting, factory: Factory) -> Values:
             validation=task.open(setting.data, "validation", recipe),
             output=output,
             device=device,
-            feed=feed,
+            loader=feed,
         )
         begun = time.monotonic()
         try:

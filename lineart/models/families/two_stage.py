@@ -16,7 +16,7 @@ from lineart.models.layers import (
     concatenate,
     convolution,
 )
-from lineart.models.pair import Colorization, Pair
+from lineart.models.pair import Colorization, Pair, Small
 
 DRAFT_SCALE = 2
 DRAFT_LEVELS = 4
@@ -30,7 +30,7 @@ def encode_hint(hint: HintPixels, line: LinePixels) -> HintBatch:
         Paper 001, figure 2 and its code; the paper's text inverts alpha.
     """
     del line  # The network itself spreads the hints.
-    pixels = torch.from_numpy(hint).permute(0, 3, 1, 2).float()
+    pixels = hint.permute(0, 3, 1, 2).float()
     alpha = (pixels[:, 3:] > 0).float()
     return torch.cat(((pixels[:, :3] / 127.5 - 1) * alpha, alpha), dim=1)
 
@@ -116,5 +116,6 @@ def two_stage(width: int = 32, blocks: int = 10) -> Pair:
         arguments={"width": width, "blocks": blocks},
         generators={"draft": draft, "color": color},
         multiple=DRAFT_SCALE << DRAFT_LEVELS,
+        small=Small({"width": 4, "blocks": 1}),
         task=Colorization(encode_hint=encode_hint, draft_scale=DRAFT_SCALE),
     )

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lineart.models.layers import LineBatch
-from lineart.models.pair import Pair, Translated, Translation
+from lineart.models.pair import Pair, Small, Translated, Translation
 
 DOWNSAMPLING = 4
 UNET_LEVELS = 4
@@ -111,6 +111,7 @@ def line_drawing(width: int = 64, blocks: int = 3) -> Pair:
             "source": DrawingGenerator(1, 3, width, blocks),
         },
         multiple=DOWNSAMPLING,
+        small=Small({"width": 4, "blocks": 1}),
         task=Translation(channels=1),
     )
 

@@ -18,7 +18,7 @@ from lineart.models.layers import (
     LineBatch,
     convolution,
 )
-from lineart.models.pair import Colorization, Pair
+from lineart.models.pair import Colorization, Pair, Small
 
 DRAFT_SCALE = 4
 DOWNSAMPLING = 16
@@ -83,33 +83,35 @@ def additive_unet(width: int = 32, color_width: int = 0) -> Pair:
         width: Channels of the draft generator's first convolution.
         color_width: Those of the color generator; 0 means `width`.
     """
-    color_width = color_width or width
-    generators: dict[str, nn.Module] = {
-        "draft": JoinUNet(1 + 3, width, ADD),
-        "color": JoinUNet(1 + 3, color_width, ADD),
-    }
-    for generator in generators.values():
+    pair = build_pair(
+        "additive_unet",
+        ADD,
+        (width, color_width),
+        Colorization(encode_hint=flood_hints, draft_scale=DRAFT_SCALE, floods_hints=True),
+    )
+    for generator in pair.generators.values():
         assert isinstance(generator, JoinUNet)
         nn.init.normal_(generator.out.weight, std=SMALL)
-    return Pair(
-        model="additive_unet",
-        arguments={"width": width, "color_width": color_width},
-        generators=generators,
-        multiple=DRAFT_SCALE * DOWNSAMPLING,
-        task=Colorization(encode_hint=flood_hints, draft_scale=DRAFT_SCALE),
-    )
+    return pair
 
 
 def concat_unet(width: int = 32, color_width: int = 0) -> Pair:
     """Build the pair that paper 002 compares with: concatenated skips, hints not flooded."""
-    color_width = color_width or width
+    task = Colorization(encode_hint=point_hints, draft_scale=DRAFT_SCALE)
+    return build_pair("concat_unet", CONCATENATE, (width, color_width), task)
+
+
+def build_pair(model: str, join: Join, widths: tuple[int, int], task: Colorization) -> Pair:
+    """Build a pair of U-Nets of these widths; a second width of 0 means the first one."""
+    width, color_width = widths[0], widths[1] or widths[0]
     return Pair(
-        model="concat_unet",
+        model=model,
         arguments={"width": width, "color_width": color_width},
         generators={
-            "draft": JoinUNet(1 + 3, width, CONCATENATE),
-            "color": JoinUNet(1 + 3, color_width, CONCATENATE),
+            "draft": JoinUNet(1 + 3, width, join),
+            "color": JoinUNet(1 + 3, color_width, join),
         },
         multiple=DRAFT_SCALE * DOWNSAMPLING,
-        task=Colorization(encode_hint=point_hints, draft_scale=DRAFT_SCALE),
+        small=Small({"width": 4, "color_width": 8}),
+        task=task,
     )

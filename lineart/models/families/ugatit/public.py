@@ -17,9 +17,10 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
+from lineart.models.families.ugatit import MULTIPLE, build_pair
+from lineart.models.families.ugatit.blocks import Mixing
+from lineart.models.layers import empty_tensors
 from lineart.models.pair import Pair
-from lineart.models.ugatit import MULTIPLE, build_pair
-from lineart.models.ugatit_blocks import Mixing
 
 PUBLIC: Final = Mixing(rho=0.9, smoothing=0.0, correction=1)
 
@@ -68,8 +69,7 @@ def read_public_generators(path: Path) -> Pair:
         ValueError: It is not such a checkpoint; the message names missing and unknown tensors.
     """
     states = read_states(path)
-    # The file replaces all tensors: allocate none.
-    with torch.device("meta"):
+    with empty_tensors():
         pair = build_like(states["target"])
     for name, generator in pair.generators.items():
         load_state(generator, states[name], f"{GENERATORS[name]} of {path}")

@@ -15,9 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from lineart.models.layers import ColorBatch
-from lineart.models.pair import Pair, Translated, Translation
-from lineart.models.ugatit_blocks import (
+from lineart.models.families.ugatit.blocks import (
     AUTHORS,
     AdaptiveResBlock,
     Attention,
@@ -30,9 +28,14 @@ from lineart.models.ugatit_blocks import (
     patch_convolution,
     upsampling,
 )
+from lineart.models.layers import ColorBatch
+from lineart.models.pair import Pair, Small, Translated, Translation
 
 MULTIPLE = 4
 """Side of a picture divided by the side of the maps in attention and residual blocks."""
+
+SMALL_CROP_PX = 96
+"""Least side of the pictures that discriminators of six layers take."""
 
 
 class WholeMap(nn.Module):
@@ -227,11 +230,15 @@ def build_pair(
         return UgatitGenerator(width, blocks, style, mixing)
 
     fixed_size = {} if size_px is None else {"size_px": size_px}
+    small = Small({"width": 4, "blocks": 1}, SMALL_CROP_PX)
+    if size_px is not None:
+        small.arguments["size_px"] = SMALL_CROP_PX
     return Pair(
         model=model,
         arguments={"width": width, "blocks": blocks, **fixed_size},
         generators={"target": build(), "source": build()},
         multiple=MULTIPLE,
+        small=small,
         task=Translation(channels=3, size_px=size_px),
     )
 
