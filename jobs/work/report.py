@@ -7,7 +7,7 @@ import time
 from dataclasses import asdict
 
 from jobs.report import ALL_DONE, INTERRUPTED, SOME_FAILED, WRONG_INPUT, Report
-from lineart.report.drawings import write_difference
+from lineart.report.difference import write_difference
 from lineart.report.film_folder import write_film
 from lineart.storage import Storage
 
@@ -105,7 +105,7 @@ def _show_film(flags: Report, place: Storage) -> dict[str, object]:
 
 def _show_training(flags: Report, place: Storage) -> dict[str, object]:
     # Imported here, because it imports torch, which takes seconds.
-    from lineart.report.training_folder import write_training
+    from lineart.report.training import write_training
 
     data = Storage.at(flags.data) if flags.data else None
     return write_training(place, _output(flags, place), data)

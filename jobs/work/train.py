@@ -13,7 +13,7 @@ from functools import partial
 from jobs.train import DONE, FAILED, INTERRUPTED, WRONG_INPUT, Train
 from jobs.work.machine import describe
 from lineart.cluster import start_ray, stop_ray
-from lineart.report.training_folder import PAGE, RUN, show_training
+from lineart.report.training import PAGE, RUN, show_training
 from lineart.storage import Storage
 from lineart.training.dataloader import LocalLoader
 from lineart.training.device import Device

@@ -16,8 +16,8 @@ from lineart.evaluation.tables import (
     write_parts,
 )
 from lineart.evaluation.types import EvaluationPlan, Score
+from lineart.report.html import as_text, data_uri, encode_thumbnail, template
 from lineart.report.tables import layout_table
-from lineart.report.text import as_text, data_uri, encode_thumbnail, template
 
 SETS_SHOWN = 60
 FAILURES_SHOWN = 100

@@ -50,8 +50,8 @@ class SourcePictures:
 
 
 @dataclass(frozen=True)
-class Reel:
-    """Reads the frames of a film, and optionally their source pictures, for its videos."""
+class FrameReader:
+    """Reads the frames of a film, and optionally their source pictures."""
 
     film: Storage
     beside: SourcePictures | None = None
@@ -84,7 +84,7 @@ class Reel:
         if self.beside is None:
             return right, frame is not None
         source = self._read_beside(shown)
-        missing = "what it was made of cannot be read"
+        missing = "the source picture cannot be read"
         left = card(cell, shown.frame, missing) if source is None else fit(source, cell)
         return np.hstack((left, right)), frame is not None
 

@@ -64,8 +64,8 @@ def test_the_page_says_what_differs(flags: Report, tmp_path: Path) -> None:
     page = (tmp_path / "out" / "report.html").read_text()
     assert page.count("<img ") == 6
     assert page.index("<bdi>s/1</bdi>") < page.index("<bdi>s/0</bdi>")
-    assert "100.0 % of both" in page
-    missing = page.partition("Without a partner")[2]
+    assert "100.0 % in both" in page
+    missing = page.partition("Missing drawings")[2]
     assert missing.index("s/2") < missing.index("s/3")
 
 
@@ -98,11 +98,11 @@ def test_a_broken_drawing_is_named(
 @pytest.mark.parametrize(
     ("first", "radius", "why"),
     [
-        ("other", 2.0, "have no drawing of one name"),
+        ("other", 2.0, "have no drawing with the same name"),
         ("nowhere", 2.0, "there is no folder"),
         ("a", -1.0, "must not be negative"),
         (".", 2.0, "lies in"),
-        ("twins", 2.0, "differ in nothing but their suffix"),
+        ("twins", 2.0, "differ only in their suffix"),
     ],
 )
 def test_what_cannot_be_done_is_said(
@@ -181,4 +181,4 @@ def test_names_are_shown_as_text() -> None:
     page = difference_page([one], Ink(0.0, 0.0, 0.0), 1, unmatched, run)
     assert "<script>" not in page
     assert page.count("alert(1)") >= 9
-    assert "There is no ink." in page
+    assert "The drawings have no ink." in page

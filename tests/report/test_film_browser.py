@@ -11,7 +11,9 @@ from playwright.sync_api import Page
 from lineart.codec import decode_color
 from lineart.film.tasks import Labels
 from lineart.manifest import make_row, make_table
-from lineart.report import Content, Thumbnail, encode_thumbnail, film_page
+from lineart.report.film import Content, film_page
+from lineart.report.html import encode_thumbnail
+from lineart.report.shots import Thumbnail
 from tests.browser import PHONE, NewPage, scrolls_sideways
 
 HOSTILE = "s3_x/<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\n\u202e名.png"
@@ -79,7 +81,7 @@ def test_the_player_steps(page: Page, film: str) -> None:
     assert said(page) == "5 of 5 failed"
     assert page.locator(".screen b").is_visible()
     page.keyboard.press("End")
-    page.get_by_role("button", name="One frame back").click()
+    page.get_by_role("button", name="Previous frame").click()
     page.get_by_text("Line drawing", exact=True).click()
     assert (said(page), grey(page)) == ("4 of 5 held", 255)
     page.get_by_role("slider", name="Frame").fill("2")
@@ -130,7 +132,7 @@ def test_the_handle_moves(page: Page, film: str) -> None:
 def test_pixel_for_pixel(page: Page, film: str) -> None:
     """A picture of 1080 lines has 1080 on the screen, and moves as it is pulled."""
     page.goto(film)
-    page.get_by_text("Pixel for pixel", exact=True).click()
+    page.get_by_text("1:1", exact=True).click()
     picture = page.locator(".stage .result")
     page.locator(".stage .stack").scroll_into_view_if_needed()
     before = picture.bounding_box()
@@ -188,7 +190,7 @@ def test_a_phone_shows_all_of_it(new_page: NewPage, film: str, scheme: str) -> N
     assert not scrolls_sideways(page)
     page.get_by_role("button", name="Play s1_walk").tap()
     page.get_by_role("button", name="Pause").tap()
-    page.get_by_text("Pixel for pixel", exact=True).tap()
+    page.get_by_text("1:1", exact=True).tap()
     assert not scrolls_sideways(page)
 
 

@@ -18,10 +18,10 @@ from jobs.work import train
 from lineart.codec import encode_png
 from lineart.film.frames import Source
 from lineart.manifest import append_part, make_row, make_table
-from lineart.report import refusals
+from lineart.report import training_pictures
 from lineart.report.film_folder import address_from, write_film
-from lineart.report.refusals import EXAMPLES, read_refusals
-from lineart.report.training_folder import write_training
+from lineart.report.training import write_training
+from lineart.report.training_pictures import EXAMPLES, read_refusals
 from lineart.storage import Storage
 from tests.conftest import DrawLine
 
@@ -75,17 +75,17 @@ def test_pictures_that_moved_are_found(film: Storage, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("run", "message"),
     [
-        ("{", "is no JSON"),
-        ("[]", "is not what a job has left"),
-        ('{"words": {"noun": "x"}}', "has words that no page of a film knows"),
-        ('{"words": ["x"]}', "has words that no page of a film knows"),
-        ('{"words": {"source": 3}}', "has words that are no text"),
+        ("{", " is not valid JSON"),
+        ("[]", " is not the JSON object that a job writes"),
+        ('{"words": {"noun": "x"}}', ": `words` may only have source, made, pair"),
+        ('{"words": ["x"]}', ": `words` may only have source, made, pair"),
+        ('{"words": {"source": 3}}', ": a value of `words` is not text"),
     ],
 )
 def test_a_run_that_was_tampered_with(film: Storage, run: str, message: str) -> None:
     """A `run.json` that no run has left is refused in a sentence that names it."""
     film.write("run.json", run.encode())
-    with pytest.raises(ValueError, match=rf"run\.json {message}"):
+    with pytest.raises(ValueError, match=rf"run\.json{message}"):
         write_film(film, film)
 
 
@@ -153,7 +153,7 @@ def test_refused_pictures_that_opencv_refuses(
     def refuse(*_: object, **__: object) -> None:
         raise cv2.error("(-215:Assertion failed)")
 
-    monkeypatch.setattr(refusals, "decode_color", refuse)
+    monkeypatch.setattr(training_pictures, "decode_color", refuse)
     many, _ = read_refusals(shards)
     assert [example.picture for example in many.examples] == [None] * EXAMPLES
 
@@ -161,7 +161,7 @@ def test_refused_pictures_that_opencv_refuses(
 def test_data_that_was_tampered_with(shards: Storage) -> None:
     """Shards whose summary is none are refused in a sentence."""
     shards.write("summary.json", b"[]")
-    with pytest.raises(ValueError, match=r"summary\.json is not what a job has left"):
+    with pytest.raises(ValueError, match=r"summary\.json is not the JSON object that a job writes"):
         read_refusals(shards)
 
 
@@ -169,7 +169,7 @@ def test_a_training_of_no_run(tmp_path: Path) -> None:
     """A `run.json` that is a list is refused in a sentence."""
     place = Storage.at(str(tmp_path))
     place.write("run.json", b"[]")
-    with pytest.raises(ValueError, match=r"run\.json is not what a job has left"):
+    with pytest.raises(ValueError, match=r"run\.json is not the JSON object that a job writes"):
         write_training(place, place)
 
 
@@ -208,7 +208,7 @@ def test_a_training_is_shown_from_its_folder(shards: Storage, tmp_path: Path) ->
     write_training(run, run)
     page = run.read("report.html").decode()
     assert "Loss terms" in page
-    assert "10 pictures, 6 of them here" in page
+    assert "10 pictures, 6 shown" in page
     assert "&lt;b&gt;12 pixels" in page
     (tmp_path / "shards").rename(tmp_path / "moved")
     write_training(run, other)

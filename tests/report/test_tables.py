@@ -1,6 +1,5 @@
 from lineart.report.tables import (
     compare_parts,
-    flatten_values,
     layout_data,
     layout_table,
     numbered_parts,
@@ -48,8 +47,3 @@ def test_many_counts_are_counted() -> None:
     assert (len(bars["rows"]), bars["unlisted"]) == (60, 40)
     (bars,) = layout_data({"x": {"a": 0, "b": float("nan")}})["bars"]
     assert [length for _, _, length in bars["rows"]] == [0, 0]
-
-
-def test_nested_values_stay_numbers() -> None:
-    """Flattening keeps numbers, to be written with separators."""
-    assert flatten_values({"a": {"b_c": 1000}}) == [("a.b c", 1000)]

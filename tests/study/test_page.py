@@ -120,7 +120,7 @@ def test_broken_pictures_are_named(folder: Path, tmp_path: Path, draw_line: Draw
     (tmp_path / "b/good.png").write_bytes(b"broken")
     with pytest.raises(ValueError, match="no pair could be read"):
         write_study(*sets, None, Storage.at(str(tmp_path / "out")))
-    with pytest.raises(ValueError, match="no drawing of one name with a photograph"):
+    with pytest.raises(ValueError, match="no drawing with the same name and a photograph"):
         write_study(*sets, Storage.at(str(folder / "photos")), Storage.at(str(tmp_path / "out")))
 
 
@@ -214,7 +214,7 @@ def test_answers_outlive_the_page(shown: Page, study: Path) -> None:
     press(shown, "2")
     before = shown.evaluate("[state.participant, state.order, state.answers]")
     shown.reload()
-    shown.get_by_role("button", name=f"Go on: 2 of {NUM_PAIRS} are answered").click()
+    shown.get_by_role("button", name=f"Continue: 2 of {NUM_PAIRS} are answered").click()
     assert progress(shown) == f"3 of {NUM_PAIRS}"
     assert shown.evaluate("[state.participant, state.order, state.answers]") == before
     shown.get_by_role("button", name="Stop here").click()
@@ -232,7 +232,7 @@ def test_a_browser_that_keeps_nothing(new_page: NewPage, study: Path) -> None:
         "Object.defineProperty(window, 'localStorage', {get() { throw new Error('refused'); }})"
     )
     page.goto((study / "study.html").as_uri())
-    expect(page.get_by_text("This browser keeps nothing")).to_be_visible()
+    expect(page.get_by_text("This browser does not save answers")).to_be_visible()
     page.get_by_role("button", name="Begin").click()
     press(page, "1")
     page.get_by_role("button", name="Stop here").click()

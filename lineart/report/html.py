@@ -1,15 +1,17 @@
-"""Helpers of all pages: values as text, thumbnails, data URIs, templates."""
+"""Text, pictures and templates of the HTML pages, and the JSON files that the pages show."""
 
 import base64
+import json
+import math
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 import cv2
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from lineart.image import Frame, Line, resize
+from lineart.storage import Storage
 
 MESSAGE_LENGTH = 1_000
 """Maximum length of a text in characters; longer ones are cut off."""
@@ -31,8 +33,13 @@ def encode_thumbnail(image: Frame | Line, height_px: int = 135) -> bytes:
     height, width = image.shape[:2]
     if height > height_px:
         image = resize(image, (height_px, max(1, round(width * height_px / height))))
+    return encode_webp(image, 82)
+
+
+def encode_webp(image: Frame | Line, quality: int) -> bytes:
+    """Encode a picture as lossy WebP, quality 0..100."""
     bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image
-    _, encoded = cv2.imencode(".webp", bgr, [cv2.IMWRITE_WEBP_QUALITY, 82])
+    _, encoded = cv2.imencode(".webp", bgr, [cv2.IMWRITE_WEBP_QUALITY, quality])
     return bytes(encoded)
 
 
@@ -43,16 +50,21 @@ def data_uri(picture: bytes) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
 
 
-def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]:
-    """Yield nested settings as pairs of name and text: `network.width`, `64`."""
+def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    """Yield nested settings as pairs of name and value: `network.base width`, 64."""
     for name, value in values.items():
         if isinstance(value, Mapping):
             yield from flatten(value, f"{prefix}{name}.")
         else:
-            yield words(f"{prefix}{name}"), as_text(value, CONTROL_BUT_NEWLINE)
+            yield spaced(f"{prefix}{name}"), value
 
 
-def words(name: object) -> str:
+def list_settings(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return nested settings as pairs of name and text: `network.base width`, `64`."""
+    return [(name, as_text(value, CONTROL_BUT_NEWLINE)) for name, value in flatten(values)]
+
+
+def spaced(name: object) -> str:
     """Convert an identifier to words: `learning_rate` to `learning rate`."""
     return as_text(name).replace("_", " ")
 
@@ -65,6 +77,26 @@ def duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest} s"
     return f"{minutes // 60:,} h {minutes % 60} min"
+
+
+def format_value(value: float) -> str:
+    """Format a value of any magnitude briefly: `0.0812`, `12,345`, `2e-5`."""
+    if not math.isfinite(value):
+        return "not finite"
+    if value == 0 or 1e-3 <= abs(value) < 1e3:
+        return f"{value:.3g}" if abs(value) < 1 else f"{value:.4g}"
+    if 1e3 <= abs(value) < 1e6:
+        return f"{value:,.0f}"
+    digits, _, power = f"{value:.2e}".partition("e")
+    return f"{digits.rstrip('0').rstrip('.')}e{int(power)}"
+
+
+def format_images(images: float) -> str:
+    """Format a number of images briefly: `500`, `24k`, `17.9M`."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(images) >= size:
+            return f"{images / size:.3g}{letter}"
+    return f"{images:.4g}"
 
 
 def as_text(value: object, control: Mapping[int, int] = CONTROL) -> str:
@@ -89,16 +121,32 @@ def as_text(value: object, control: Mapping[int, int] = CONTROL) -> str:
     return text if len(text) <= MESSAGE_LENGTH else text[: MESSAGE_LENGTH - 1] + "…"
 
 
-@lru_cache
+ENVIRONMENT = Environment(
+    loader=PackageLoader("lineart", "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+ENVIRONMENT.filters |= {"number": lambda value: f"{value:,}", "duration": duration}
+
+
 def template(name: str) -> Template:
     """Load a template by its file name; it escapes all variables."""
-    environment = Environment(
-        loader=PackageLoader("lineart", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["number"] = lambda value: f"{value:,}"
-    environment.filters["duration"] = duration
-    return environment.get_template(name)
+    return ENVIRONMENT.get_template(name)
+
+
+def read_job_json(place: Storage, name: str) -> dict[str, Any]:
+    """Read a JSON object from the file `name` in a job's output.
+
+    Raises:
+        ValueError: the file is not valid JSON, or not an object.
+        OSError: the file does not exist, or storage fails.
+    """
+    try:
+        content = json.loads(place.read(name))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{place.uri}/{name} is not valid JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{place.uri}/{name} is not the JSON object that a job writes")
+    return content
