@@ -1,26 +1,9 @@
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 import pytest
 
 from lineart.datasets.samples import Picture, Samples, SampleSettings
-
-
-@dataclass(frozen=True)
-class Listed:
-    """Pictures in memory."""
-
-    pictures: list[Picture]
-
-    @property
-    def sources(self) -> list[str]:
-        """Named after the pictures."""
-        return [picture.name for picture in self.pictures]
-
-    def read(self, index: int) -> Picture:
-        """Give a picture."""
-        return self.pictures[index]
+from tests.datasets.paintings import Listed
 
 
 @pytest.fixture
@@ -33,7 +16,7 @@ def pictures() -> Listed:
     drawn[40:44, 10:80] = 0
     cel = np.full((96, 96, 3), 255, np.uint8)
     cel[44:, 10:80] = 90, 160, 220
-    return Listed([Picture("painted", painted, None), Picture("pair", cel, drawn)])
+    return Listed((Picture("painted", painted, None), Picture("pair", cel, drawn)))
 
 
 @pytest.mark.parametrize("second_stage", [False, True])
@@ -71,7 +54,7 @@ def test_sources_are_balanced(balance: float, share: float, pictures: Listed) ->
     """Nine pictures of one source and one of another: the one is drawn as often as asked for."""
     painted, pair = pictures.pictures
     settings = SampleSettings(crop=32, draft_scale=4, second_stage=False, balance=balance)
-    samples = Samples(Listed([painted] * 9 + [pair]), settings, seed=0)
+    samples = Samples(Listed((painted,) * 9 + (pair,)), settings, seed=0)
     first = samples.cumulative[0]
     np.testing.assert_allclose(samples.cumulative[:9], first * np.arange(1, 10))
     assert 1 - samples.cumulative[8] == pytest.approx(share)
@@ -92,11 +75,11 @@ def test_no_pictures_are_refused() -> None:
     """Samples of nothing cannot be made."""
     settings = SampleSettings(crop=32, draft_scale=2, second_stage=False)
     with pytest.raises(ValueError, match="no pictures"):
-        Samples(Listed([]), settings, seed=0)
+        Samples(Listed(()), settings, seed=0)
 
 
 def test_hints_have_the_colors_of_the_sample(pictures: Listed) -> None:
-    """What the network is told is what it must answer: strokes differ little, points not at all."""
+    """A hint has the colour that the network must answer: strokes differ by at most 24 levels."""
     settings = SampleSettings(crop=64, draft_scale=1, second_stage=True)
     for index in range(10):
         sample = Samples(pictures, settings, seed=3)[index]

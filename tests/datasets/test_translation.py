@@ -8,7 +8,7 @@ from lineart.datasets.samples import (
     UnpairedSettings,
     cut,
 )
-from tests.datasets.listed import Listed
+from tests.datasets.paintings import Listed
 
 
 def photograph(seed: int = 0, size: tuple[int, int] = (48, 64)) -> Picture:

@@ -19,9 +19,8 @@ from lineart.storage import Storage
 from lineart.training.dataloader import SampleRange
 from lineart.training.recipes import small, tiny
 from tests.drills.gpu import parts
-from tests.drills.gpu.parts import Cases, Part, Record, Values, find_wrong, run_part
+from tests.drills.gpu.parts import Cases, Part, Record, Setting, Values, find_wrong, run_part
 from tests.drills.gpu.samples import Factory, OutOfTimeError, PoolFeed
-from tests.drills.gpu.setting import Setting
 from tests.drills.gpu.training import leave, leaving
 
 # Several processes are in tests/training/test_cluster.py, Ray is in tests/jobs/test_colorize.py.

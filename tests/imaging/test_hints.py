@@ -15,12 +15,12 @@ from lineart.imaging.hints import (
 
 @pytest.fixture
 def picture() -> np.ndarray:
-    """Give a picture of noise."""
+    """Return a picture of noise."""
     return np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
 
 
 def random_hints(height: int, width: int, count: int, seed: int) -> np.ndarray:
-    """Give hints of random colours, opacities and places."""
+    """Return hints of random colours, opacities and places."""
     rng = np.random.default_rng(seed)
     hint = no_hints((height, width))
     places = rng.choice(height * width, min(count, height * width), replace=False)
@@ -30,7 +30,7 @@ def random_hints(height: int, width: int, count: int, seed: int) -> np.ndarray:
 
 
 def colors(hint: np.ndarray) -> set[tuple[int, ...]]:
-    """Give the colours of all hints."""
+    """Return the colours of all hints."""
     return {tuple(int(v) for v in pixel[:3]) for pixel in hint[hint[..., 3] > 0]}
 
 

@@ -17,7 +17,7 @@ RNG = np.random.default_rng
 
 
 def fill(color: tuple[int, int, int], height: int = 20, width: int = 30) -> np.ndarray:
-    """Give a picture of one colour."""
+    """Return a picture of one colour."""
     return np.full((height, width, 3), color, np.uint8)
 
 
@@ -31,7 +31,7 @@ def paint(seed: int, height: int = 200, width: int = 160) -> np.ndarray:
 
 
 def halves(first: tuple[int, int, int], second: tuple[int, int, int]) -> np.ndarray:
-    """Give a picture whose left three quarters have one colour, the rest another."""
+    """Return a picture whose left three quarters have one colour, the rest another."""
     return np.hstack((fill(first, 20, 60), fill(second, 20, 20)))
 
 

@@ -13,7 +13,7 @@ from lineart.training.dataloader import LocalLoader
 from lineart.training.device import Device
 from lineart.training.loop import TrainingRun
 from lineart.training.recipes import Recipe
-from tests.datasets.listed import Listed
+from tests.datasets.paintings import Listed
 from tests.painted import STAND_INS, painted
 
 

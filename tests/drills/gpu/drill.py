@@ -45,15 +45,12 @@ import torch
 from lineart.device import pick_device
 from lineart.storage import Storage
 from lineart.training.recipes import RECIPES, Recipe, tiny
-from tests.drills.gpu.correctness import colors, translations
-from tests.drills.gpu.film import film
-from tests.drills.gpu.film_on_ray import film_on_ray
-from tests.drills.gpu.machine import machine
-from tests.drills.gpu.parts import Cases, Part, Record, run_part
+from tests.drills.gpu.film import film, film_on_ray
+from tests.drills.gpu.networks import colors, translations
+from tests.drills.gpu.parts import Cases, Part, Record, Setting, run_part
 from tests.drills.gpu.processes import processes
 from tests.drills.gpu.samples import CHUNK, SMALL_CHUNK, Factory
-from tests.drills.gpu.setting import Setting
-from tests.drills.gpu.speed import compiled, networks
+from tests.drills.gpu.speed import compiled, machine, networks
 from tests.drills.gpu.steps import speed_of_steps, training_steps
 from tests.drills.gpu.training import learn
 from tests.painted import painted, write_shards

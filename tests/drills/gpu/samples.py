@@ -129,7 +129,9 @@ def make_samples(factory: Factory, chunks: range) -> None:
     for index in chunks:
         first = index * factory.chunk
         for number, maker in enumerate(makers):
-            while is_disk_full(factory.folder) and os.getppid() == parent:
+            while (
+                shutil.disk_usage(factory.folder).free < LEAST_FREE_BYTES and os.getppid() == parent
+            ):
                 time.sleep(1)
             if os.getppid() != parent:
                 return
@@ -137,11 +139,6 @@ def make_samples(factory: Factory, chunks: range) -> None:
                 path = factory.folder_of(number) / f"{index:06d}.new"
                 path.write_bytes(pickle.dumps(maker(range(first, first + factory.chunk)), 5))
                 path.rename(path.with_suffix(".pkl"))
-
-
-def is_disk_full(folder: Path) -> bool:
-    """Whether no more samples should be written."""
-    return shutil.disk_usage(folder).free < LEAST_FREE_BYTES
 
 
 @dataclass
@@ -181,13 +178,13 @@ def read_batches(
     Raises:
         OutOfTimeError: `ends_at` has come.
     """
-    files = _ChosenFiles(factory.folder_of(number), ends_at)
+    files = _read_files(factory.folder_of(number), ends_at)
     with ThreadPoolExecutor(1) as reader:
-        ahead, rest = reader.submit(files.read), Arrays()
+        ahead, rest = reader.submit(next, files), Arrays()
         while True:
             while len(next(iter(rest.values()), ())) < size:
                 more = ahead.result()
-                ahead = reader.submit(files.read)
+                ahead = reader.submit(next, files)
                 rest = {k: np.concatenate((rest[k], v)) if rest else v for k, v in more.items()}
             if time.monotonic() > ends_at:
                 raise OutOfTimeError("the time for training is over")
@@ -195,24 +192,18 @@ def read_batches(
             rest = {name: array[size:] for name, array in rest.items()}
 
 
-@dataclass
-class _ChosenFiles:
-    """Reads files of a folder at random, as they become more."""
+def _read_files(folder: Path, ends_at: float) -> Iterator[Arrays]:
+    """Yield files of a folder at random, as they become more; wait until there is one.
 
-    folder: Path
-    ends_at: float
-    rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
-    paths: list[Path] = field(default_factory=list)
-    listed_at: float = float("-inf")
-
-    def read(self) -> Arrays:
-        """Read one; wait until there is one."""
-        while not self.paths or time.monotonic() - self.listed_at > LIST_S:
-            self.paths = sorted(self.folder.glob("*.pkl"))
-            self.listed_at = time.monotonic()
-            if not self.paths:
-                if time.monotonic() > self.ends_at:
-                    raise OutOfTimeError(f"no samples came into {self.folder.name}")
-                time.sleep(0.1)
-        arrays: Arrays = pickle.loads(self.paths[self.rng.integers(len(self.paths))].read_bytes())
-        return arrays
+    Raises:
+        OutOfTimeError: `ends_at` has come, and there is none.
+    """
+    rng = np.random.default_rng(0)
+    while True:
+        paths, listed_at = sorted(folder.glob("*.pkl")), time.monotonic()
+        while paths and time.monotonic() - listed_at < LIST_S:
+            yield pickle.loads(paths[rng.integers(len(paths))].read_bytes())
+        if not paths:
+            if time.monotonic() > ends_at:
+                raise OutOfTimeError(f"no samples came into {folder.name}")
+            time.sleep(0.1)
