@@ -16,6 +16,7 @@ from lineart.image import Frame, Line, Size, fit_short_side, resize
 from lineart.imaging.frequency import compose, compose_literal
 from lineart.imaging.hints import pool_hints, resize_hints
 from lineart.inference import Colorizer
+from lineart.metrics import psnr
 from lineart.models import from_files
 from lineart.sample_film import SampleFrame, sample_film
 from lineart.weights import open_weights, read_weights
@@ -53,7 +54,7 @@ def measure_compose(
     figures = []
     for case, work in load_work(frames, heights_px).items():
         pairs = [(compose(*one), compose_literal(*one)) for one in work]
-        lowest = min(_psnr(ours, letter) for ours, letter in pairs)
+        lowest = min(psnr(ours, letter) for ours, letter in pairs)
         first, *rest = compare(f"compose {case}", _composers(work), repeats)
         figures += [replace(first, note=f"{lowest:.1f} dB against the letter"), *rest]
         figures += compare(f"compose + write {case}", _finishers(work), repeats)
@@ -159,8 +160,3 @@ def _save_with_pillow(line: Line) -> bytes:
     buffer = BytesIO()
     Image.fromarray(line).save(buffer, "PNG")
     return buffer.getvalue()
-
-
-def _psnr(image: Frame, reference: Frame) -> float:
-    error = np.mean((image.astype(np.float32) - reference) ** 2)
-    return float(10 * np.log10(255**2 / error)) if error else float("inf")

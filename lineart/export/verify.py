@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from lineart.export.networks import IOSpec, tensors_of
 from lineart.imaging.hints import pool_hints, sample_hints
 from lineart.inference import Colorizer, Translator
+from lineart.metrics import psnr
 from lineart.models import Pair
 from lineart.models.hint_maps import flood_hints
 from lineart.onnx_inference import open_session
@@ -88,7 +89,7 @@ def compare_colorizer(data: bytes, pair: Pair, *, half: bool) -> PictureError:
     _check_levels(levels, half)
     for number in HINTS if is_flooded else ():
         lines, hints = draw_cases(2, FLOODED_SIZE, number)
-        flooded_db[number] = _psnr(*_color(session, colorizer, lines, hints))
+        flooded_db[number] = psnr(*_color(session, colorizer, lines, hints))
     return PictureError(levels, flooded_db)
 
 
@@ -139,11 +140,6 @@ def _color(
 
 def _most(answer: Pictures, truth: Pictures) -> int:
     return int(np.abs(answer.astype(np.int16) - truth).max())
-
-
-def _psnr(answer: Pictures, truth: Pictures) -> float:
-    error = ((answer.astype(np.float64) - truth) ** 2).mean()
-    return float(10 * np.log10(255**2 / max(error, 1e-9)))
 
 
 def _check_levels(levels: int, half: bool) -> None:
