@@ -3,6 +3,8 @@
 It imports nothing large, because `jobs.evaluate` imports it to parse its flags.
 """
 
-from typing import Final
+from typing import Final, Literal
 
-BASELINE_NAMES: Final = ("nearest", "inpaint", "watershed", "levin")
+BaselineName = Literal["nearest", "inpaint", "watershed", "levin"]
+
+BASELINE_NAMES: Final[tuple[BaselineName, ...]] = ("nearest", "inpaint", "watershed", "levin")
