@@ -11,11 +11,10 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import tyro
 
-from jobs.colorize import Colorize
-from jobs.work.colorize import read_film
-from jobs.work.films import FilmCommand, run
+from jobs.colorize import Colorize, read_film
+from jobs.command import parse, run_command
+from jobs.films import STOPPED, make_film
 from lineart.codec import decode_line
 from lineart.film.tasks import FilmTask, NetworkInputs, RunNetwork
 from lineart.film.tasks.colorize import ColorizeTask
@@ -90,12 +89,15 @@ def open_poisoned(open_task: Any, files: Mapping[str, bytes]) -> FilmTask:
     return PoisonedColoring(**asdict(open_task(files)))
 
 
+def color_film(flags: Colorize) -> dict[str, Any]:
+    """Colour a film, but for the poison."""
+    film, open_task = read_film(flags)
+    return make_film("colorize", flags, film, partial(open_poisoned, open_task))
+
+
 def main() -> int:
     """Run `jobs.colorize`, but for the poison."""
-    flags = tyro.cli(Colorize)
-    film, open_task = read_film(flags)
-    command = FilmCommand(name="colorize", flags=asdict(flags))
-    return run(command, lambda: (film, partial(open_poisoned, open_task)))
+    return run_command("colorize", parse(Colorize, "colorize"), color_film, if_stopped=STOPPED)
 
 
 if __name__ == "__main__":

@@ -1,48 +1,43 @@
-"""Protocol `study`: reads the answers to a `jobs.report --study` page and writes the judgement."""
+"""Protocol `study`: reads the answers to a `jobs.report study` page and writes the judgement."""
 
 import json
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from lineart.evaluation.request import Request, split
+from lineart.evaluation.request import StudyRequest
 from lineart.evaluation.study import Judgement, judge_study, to_csv, to_json, to_markdown
 from lineart.storage import Storage, read_file
 
 STUDY = "study.json"
 
 
-def judge_answers(request: Request) -> Judgement:
+def judge_answers(request: StudyRequest) -> Judgement:
     """Compute the preference between the two sets of a study from its answers.
 
     Raises:
-        ValueError: `request.answers` is None, `study.json` is not a study, or no answers are valid.
+        ValueError: `study.json` is not a study, or no answers are valid.
         OSError: the study or its answers cannot be read.
     """
-    if request.answers is None:
-        raise ValueError("study needs --answers, the files that participants downloaded")
-    (uri,) = request.places
-    data = Storage.at(uri).read(STUDY)
+    data = Storage.at(request.study).read(STUDY)
     try:
         study = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{uri}/{STUDY} is no JSON: {error}") from error
+        raise ValueError(f"{request.study}/{STUDY} is no JSON: {error}") from error
     if not isinstance(study, dict):
-        raise ValueError(f"{uri}/{STUDY} is no study")
+        raise ValueError(f"{request.study}/{STUDY} is no study")
     return judge_study(study, dict(read_answers(request.answers)))
 
 
-def read_answers(answers: str) -> Iterator[tuple[str, bytes]]:
+def read_answers(answers: Sequence[str]) -> Iterator[tuple[str, bytes]]:
     """Yield name and content of each answers file; a folder yields all its JSON files.
 
     Args:
-        answers: Addresses of `.json` files or folders, comma-separated; `study.json` is skipped in
-            folders.
+        answers: Addresses of `.json` files or folders; `study.json` is skipped in folders.
 
     Raises:
         OSError: a file or folder cannot be read.
     """
-    uris = split(answers)
-    for uri in uris:
+    for uri in answers:
         if posixpath.splitext(uri)[1].lower() == ".json":
             yield uri, read_file(uri)
             continue
@@ -51,7 +46,7 @@ def read_answers(answers: str) -> Iterator[tuple[str, bytes]]:
         for entry in folder.entries():
             if entry.path.lower().endswith(".json") and posixpath.basename(entry.path) != STUDY:
                 # Participants download files of one name; each may lie in a folder of its own.
-                name = entry.path if len(uris) == 1 else f"{uri.rstrip('/')}/{entry.path}"
+                name = entry.path if len(answers) == 1 else f"{uri.rstrip('/')}/{entry.path}"
                 yield name, folder.read(entry.path)
 
 

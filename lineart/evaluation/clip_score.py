@@ -17,7 +17,7 @@ from lineart.evaluation.contact_sheet import strip
 from lineart.evaluation.inputs import EvaluationUnit, find_units, read_unit
 from lineart.evaluation.methods import PHOTOGRAPH, open_translators
 from lineart.evaluation.networks import load_clip
-from lineart.evaluation.request import Request
+from lineart.evaluation.request import ClipScoreRequest
 from lineart.evaluation.scores import pick
 from lineart.evaluation.types import EvaluationPlan, Finding, ScoreRow
 from lineart.image import fit_short_side, resize
@@ -27,7 +27,7 @@ MIDDLE = {"color", "images", "image", "image_2", "data", ""}
 """Folder names that are not classes; the folder above names the class."""
 
 
-def plan_clip_score(request: Request) -> EvaluationPlan:
+def plan_clip_score(request: ClipScoreRequest) -> EvaluationPlan:
     """Build the plan of the protocol.
 
     Raises:
@@ -36,7 +36,7 @@ def plan_clip_score(request: Request) -> EvaluationPlan:
         OSError: weights, photographs or classes cannot be read.
     """
     translators = open_translators(request.weights, request.network_size)
-    units = find_units(request, request.data)
+    units = find_units(request, request.images)
     classes = {unit.name: class_of(request, unit) for unit in units}
     names = tuple(sorted(set(classes.values())))
     if len(names) < 2:
@@ -64,7 +64,7 @@ def plan_clip_score(request: Request) -> EvaluationPlan:
     )
 
 
-def judge(request: Request, names: tuple[str, ...], unit: EvaluationUnit) -> Finding:
+def judge(request: ClipScoreRequest, names: tuple[str, ...], unit: EvaluationUnit) -> Finding:
     """Translate a photograph by every method; score the results and the photograph by CLIP."""
     photo = read_unit(unit).color
     translators = open_translators(request.weights, request.network_size)
@@ -85,7 +85,7 @@ def judge(request: Request, names: tuple[str, ...], unit: EvaluationUnit) -> Fin
     return Finding(rows, sheets=sheets)
 
 
-def prompts(request: Request, names: tuple[str, ...]) -> tuple[str, ...]:
+def prompts(request: ClipScoreRequest, names: tuple[str, ...]) -> tuple[str, ...]:
     """Return the prompt of each class; `_` in names becomes a space.
 
     Raises:
@@ -96,7 +96,7 @@ def prompts(request: Request, names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(request.prompt.replace("{}", name.replace("_", " ")) for name in names)
 
 
-def class_of(request: Request, unit: EvaluationUnit) -> str:
+def class_of(request: ClipScoreRequest, unit: EvaluationUnit) -> str:
     """Return the class of a photograph: from the classes file if there is one, else its folder.
 
     The file may name a photograph by path or file name, with or without suffix.

@@ -6,6 +6,7 @@ lines, the composed picture is also compared with the original, at its full size
 """
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from lineart.evaluation.contact_sheet import show_hints, strip
 from lineart.evaluation.inputs import EvaluationUnit, read_unit, source_of
 from lineart.evaluation.methods import PAINTED_TRUTH, methods_at
 from lineart.evaluation.networks import load_lpips
-from lineart.evaluation.request import Request
+from lineart.evaluation.request import ColorsRequest
 from lineart.evaluation.scores import pick
 from lineart.evaluation.trials import Case, Trial, make_case, run_trial
 from lineart.evaluation.types import EvaluationPlan, Finding, ScoreRow
@@ -27,7 +28,6 @@ from lineart.metrics import ciede2000, leakage, psnr, ssim
 MOST_DB = 60.0
 """Cap of PSNR in dB: equal pictures would make means infinite; one level everywhere is 48 dB."""
 
-HINTS = "0,16,140"
 SOURCE = "source "
 """Prefix of the names of sets that are sources."""
 
@@ -38,9 +38,8 @@ ABOUT = (
 )
 
 
-def plan_colors(request: Request) -> EvaluationPlan:
+def plan_colors(request: ColorsRequest) -> EvaluationPlan:
     """Build the plan of the protocol; raises as `plan_coloring`."""
-    counts = request.counts(HINTS)
     missing = {}
     if request.lpips is not None:
         try:
@@ -50,26 +49,24 @@ def plan_colors(request: Request) -> EvaluationPlan:
             request = replace(request, lpips=None)
     names = ["psnr", "ssim", *(["lpips"] if request.lpips else []), "de_hints", "leakage"]
     plan = plan_coloring(
-        replace(request, hints=",".join(map(str, counts))),
-        judge,
+        request,
+        partial(judge, request),
         scores=[*names, "psnr_composed", "ssim_composed"],
-        kinds=(),
         about=ABOUT,
     )
     return replace(plan, missing=missing, scores=pick(plan.scores))
 
 
-def judge(request: Request, unit: EvaluationUnit) -> Finding:
+def judge(request: ColorsRequest, unit: EvaluationUnit) -> Finding:
     """Evaluate every method on a picture, at every number of hints."""
     source = source_of(unit)
     case = make_case(
         read_unit(unit), unit.number, source=source, network_size_px=request.network_size or None
     )
-    counts = request.counts(HINTS)
     rows, sheets = [], {}
-    for count in counts:
-        ways = dict(methods_at(count, request))
-        if count == counts[0]:
+    for count in request.num_hints:
+        ways = dict(methods_at(count, request.weights, request.baselines))
+        if count == request.num_hints[0]:
             ways[PAINTED_TRUTH] = truth_fill(case)
         trial = run_trial(case, count, ways, request.seed)
         rows += judge_trial(trial, unit, request, count)
@@ -78,7 +75,9 @@ def judge(request: Request, unit: EvaluationUnit) -> Finding:
     return Finding(rows, sheets=sheets)
 
 
-def judge_trial(trial: Trial, unit: EvaluationUnit, request: Request, count: int) -> list[ScoreRow]:
+def judge_trial(
+    trial: Trial, unit: EvaluationUnit, request: ColorsRequest, count: int
+) -> list[ScoreRow]:
     """Return a row of scores for every method of a trial."""
     sets = sets_of(trial.case, unit.place)
     group = request.group_of(unit.name)

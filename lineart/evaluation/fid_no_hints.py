@@ -8,13 +8,16 @@ Source:
     compared with the original at its own size.
 """
 
+from dataclasses import replace
+from functools import partial
+
 from lineart.datasets.samples import Picture
-from lineart.evaluation.colorization import extract_features, plan_coloring
+from lineart.evaluation.colorization import extract_features, open_distances, plan_coloring
 from lineart.evaluation.colors import MOST_DB
 from lineart.evaluation.contact_sheet import strip
 from lineart.evaluation.inputs import EvaluationUnit, read_unit
 from lineart.evaluation.methods import methods_at
-from lineart.evaluation.request import Request
+from lineart.evaluation.request import FidNoHintsRequest, PictureRequest
 from lineart.evaluation.trials import XDOG_SIGMA
 from lineart.evaluation.types import EvaluationPlan, Finding, ScoreRow
 from lineart.image import Frame, Line, fit_short_side, resize
@@ -26,7 +29,7 @@ from lineart.metrics import leakage, psnr, ssim
 XDOG, DRAWN = "XDoG lines", "drawn lines"
 
 
-def plan_fid_no_hints(request: Request) -> EvaluationPlan:
+def plan_fid_no_hints(request: FidNoHintsRequest) -> EvaluationPlan:
     """Build the plan of the protocol; raises as `plan_coloring`."""
     scores = ("psnr_full", "ssim_full", "leakage")
     about = (
@@ -35,10 +38,14 @@ def plan_fid_no_hints(request: Request) -> EvaluationPlan:
         f"picture's own size, of pictures whose short side is {request.full_size:,} px or more. "
         f"Leakage: colours below the lines, at {request.network_size}."
     )
-    return plan_coloring(request, judge, scores=scores, kinds=("frechet",), about=about)
+    distances = open_distances(request.fid_features, ("frechet",))
+    request = replace(request, fid_features=distances.features)
+    return plan_coloring(
+        request, partial(judge, request), scores=scores, about=about, distances=distances
+    )
 
 
-def judge(request: Request, unit: EvaluationUnit) -> Finding:
+def judge(request: FidNoHintsRequest, unit: EvaluationUnit) -> Finding:
     """Colour a picture by every method; return features, leakage and, if large, PSNR and SSIM."""
     set_name, picture, color, line = prepare(request, unit)
     colors = fill_all(request, line)
@@ -53,13 +60,13 @@ def judge(request: Request, unit: EvaluationUnit) -> Finding:
     shown = {"drawing": line, **made, "picture": color}
     return Finding(
         rows,
-        extract_features(request, set_name, color, made, 0),
+        extract_features(request.fid_features, set_name, color, made, 0),
         {set_name: strip(picture.name, shown)} if unit.is_shown else {},
         list(notes(request, short_side_px)),
     )
 
 
-def prepare(request: Request, unit: EvaluationUnit) -> tuple[str, Picture, Frame, Line]:
+def prepare(request: PictureRequest, unit: EvaluationUnit) -> tuple[str, Picture, Frame, Line]:
     """Read a picture; return set name, picture, and its colours and lines at the network's size."""
     picture = read_unit(unit)
     color = resize(picture.color, fit_short_side(picture.color.shape[:2], request.network_size))
@@ -74,13 +81,13 @@ def draw(picture: Picture, color: Frame) -> Line:
     return resize(picture.line, color.shape[:2])
 
 
-def fill_all(request: Request, line: Line) -> dict[str, Frame]:
+def fill_all(request: FidNoHintsRequest, line: Line) -> dict[str, Frame]:
     """Colour a line drawing by every method, without hints."""
-    ways = methods_at(0, request)
+    ways = methods_at(0, request.weights)
     return {way: fill(line, no_hints(line.shape)) for way, fill in ways.items()}
 
 
-def compare_full(request: Request, picture: Picture) -> dict[str, dict[str, float]]:
+def compare_full(request: FidNoHintsRequest, picture: Picture) -> dict[str, dict[str, float]]:
     """Colour at the network's size, compose at full size as in a film; return PSNR and SSIM."""
     line = draw(picture, picture.color)
     small = resize(line, fit_short_side(line.shape, request.network_size))
@@ -94,7 +101,7 @@ def compare_full(request: Request, picture: Picture) -> dict[str, dict[str, floa
     return found
 
 
-def notes(request: Request, short_side_px: int) -> list[str]:
+def notes(request: FidNoHintsRequest, short_side_px: int) -> list[str]:
     """Return the notes on a picture that is enlarged, or too small for PSNR and SSIM."""
     if short_side_px >= request.full_size:
         return []

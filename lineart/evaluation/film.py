@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from lineart.codec import decode_color, decode_line
-from lineart.evaluation.request import Request
+from lineart.evaluation.request import FilmRequest
 from lineart.evaluation.scores import pick
 from lineart.evaluation.types import EvaluationPlan, Finding, ScoreRow
 from lineart.film.frames import Source, list_pictures, read_picture
@@ -62,17 +62,14 @@ class Segment(NamedTuple):
     frames: tuple[FilmFrames, ...]
 
 
-def plan_film(request: Request) -> EvaluationPlan:
+def plan_film(request: FilmRequest) -> EvaluationPlan:
     """Build the plan of the protocol.
 
     Raises:
-        ValueError: `request.lines` is None, or no frame of the drawings was coloured.
+        ValueError: no frame of the drawings was coloured.
         OSError: the film or its drawings cannot be read.
     """
-    if request.lines is None:
-        raise ValueError("film needs --lines, the drawings that were coloured")
-    (uri,) = request.places
-    lines, film = Storage.at(request.lines), Storage.at(uri)
+    lines, film = Storage.at(request.lines), Storage.at(request.film)
     lines.check()
     film.check()
     sources = {source.name: source for source in list_pictures(lines)}
@@ -121,9 +118,9 @@ def show(row: Mapping[str, Any], sources: Mapping[str, Source]) -> FilmFrames:
     return FilmFrames(sources[row["frame"]], row["output"], row["status"] == "held", drawing)
 
 
-def judge(request: Request, part: Segment) -> Finding:
+def judge(request: FilmRequest, part: Segment) -> Finding:
     """Score the frames of a segment; each row counts in the whole film and in its shot."""
-    name = Storage.at(request.places[0]).name
+    name = Storage.at(request.film).name
     rows, failures = [], []
     last = None
     if part.before is not None:
@@ -146,16 +143,15 @@ def judge(request: Request, part: Segment) -> Finding:
     return Finding(rows, failures=failures)
 
 
-def read(request: Request, frame: FilmFrames) -> tuple[Line, Frame]:
+def read(request: FilmRequest, frame: FilmFrames) -> tuple[Line, Frame]:
     """Read a line drawing and its coloured frame.
 
     Raises:
         ValueError: one cannot be decoded, or their sizes differ.
         OSError: one cannot be read.
     """
-    assert request.lines is not None
     line = decode_line(read_picture(Storage.at(request.lines), frame.source))
-    color = decode_color(Storage.at(request.places[0]).read(frame.output))
+    color = decode_color(Storage.at(request.film).read(frame.output))
     if line.shape != color.shape[:2]:
         raise ValueError(
             f"{frame.source.name} is {line.shape[1]}x{line.shape[0]}, but {frame.output} is "

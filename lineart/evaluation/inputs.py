@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 from lineart.codec import decode_color, decode_line
 from lineart.datasets.samples import Picture, Pictures
 from lineart.datasets.shards import INDEX, Shards
-from lineart.evaluation.request import Request, split
+from lineart.evaluation.request import PictureRequest
 from lineart.film.frames import IMAGE_SUFFIXES
 from lineart.storage import Storage
 
@@ -139,29 +139,30 @@ def open_place(uri: str) -> NamedPictures:
 _open_once = lru_cache(maxsize=16)(open_pictures)
 
 
-def find_units(request: Request, places: str) -> list[EvaluationUnit]:
+def find_units(request: PictureRequest, places: Sequence[str]) -> list[EvaluationUnit]:
     """Choose the pictures of every place, and which of them are shown.
 
     Args:
         request: Holds the limit, the allowed names (for folders only) and the number to show.
-        places: Addresses, comma-separated.
+        places: Addresses.
 
     Raises:
         ValueError: there is no picture, or a place is named twice.
         OSError: a place cannot be read.
     """
-    only = None if request.only is None else Shards(Storage.at(request.only)).names
+    only = None if request.held_out is None else Shards(Storage.at(request.held_out)).names
     units = []
-    for uri, place in name_places(split(places)).items():
+    for uri, place in name_places(places).items():
         pictures = open_place(uri)
         allowed = only if isinstance(pictures, Folder) else None
         units += [
             EvaluationUnit(uri, place, number, posixpath.join(place, pictures.names[number]))
-            for number in choose(pictures, request.limit, allowed)
+            for number in choose(pictures, request.limit_per_source, allowed)
         ]
     if not units:
-        raise ValueError(f"there is no picture to judge in {places}")
-    shown = {place * len(units) // max(request.sheet, 1) for place in range(request.sheet)}
+        raise ValueError(f"there is no picture to judge in {', '.join(places)}")
+    count = request.num_sheet_samples
+    shown = {place * len(units) // max(count, 1) for place in range(count)}
     return [unit._replace(is_shown=number in shown) for number, unit in enumerate(units)]
 
 

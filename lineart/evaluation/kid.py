@@ -7,6 +7,7 @@ Source:
     and standard deviation over subsets, of translated source against target pictures.
 """
 
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from lineart.evaluation.colorization import extract_features, open_distances
 from lineart.evaluation.contact_sheet import strip
 from lineart.evaluation.inputs import EvaluationUnit, find_units, read_unit
 from lineart.evaluation.methods import PHOTOGRAPH, open_translators
-from lineart.evaluation.request import Request
+from lineart.evaluation.request import KidRequest
 from lineart.evaluation.types import EvaluationPlan, Finding
 from lineart.image import fit_short_side, resize
 
@@ -34,25 +35,23 @@ class Sided(NamedTuple):
     is_target: bool
 
 
-def plan_kid(request: Request) -> EvaluationPlan:
+def plan_kid(request: KidRequest) -> EvaluationPlan:
     """Build the plan of the protocol.
 
     Raises:
-        ValueError: `request.targets` is None, weights do not translate photographs, or there is no
-            picture.
+        ValueError: weights do not translate photographs, or there is no picture.
         OSError: weights or pictures cannot be read.
     """
-    if request.targets is None:
-        raise ValueError("paper_004 needs --targets, the pictures of the style")
     translators = open_translators(request.weights, request.network_size)
-    distances = open_distances(request, ("kernel", "frechet"))
-    photos, styles = (find_units(request, uris) for uris in (request.data, request.targets))
+    distances = open_distances(request.fid_features, ("kernel", "frechet"))
+    request = replace(request, fid_features=distances.features)
+    photos, styles = (find_units(request, uris) for uris in (request.images, request.targets))
     return EvaluationPlan(
         units=[
             *(Sided(unit.name, unit, False) for unit in photos),
             *(Sided(unit.name, unit, True) for unit in styles),
         ],
-        judge=partial(judge, distances.request),
+        judge=partial(judge, request),
         scores=distances.scores,
         ours=next(iter(translators)),
         about=ABOUT,
@@ -62,16 +61,16 @@ def plan_kid(request: Request) -> EvaluationPlan:
     )
 
 
-def judge(request: Request, sided: Sided) -> Finding:
+def judge(request: KidRequest, sided: Sided) -> Finding:
     """Extract the features of a picture of the style, or of a photograph by every method."""
     picture = read_unit(sided.unit).color
     if sided.is_target:
-        return Finding(features=extract_features(request, SET, picture, {}))
+        return Finding(features=extract_features(request.fid_features, SET, picture, {}))
     translators = open_translators(request.weights, request.network_size)
     made = {way: network.run(picture) for way, network in translators.items()}
     size = fit_short_side(picture.shape[:2], min(request.network_size, *picture.shape[:2]))
     made[PHOTOGRAPH] = resize(picture, size)
     return Finding(
-        features=extract_features(request, SET, None, made),
+        features=extract_features(request.fid_features, SET, None, made),
         sheets={SET: strip(sided.name, made)} if sided.unit.is_shown else {},
     )

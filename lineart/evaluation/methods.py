@@ -1,6 +1,6 @@
 """Methods to compare: networks opened from weights, baselines, and limits such as the truth."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -9,7 +9,7 @@ import torch
 
 from lineart.device import has_gpu, pick_device
 from lineart.evaluation.networks import load_clip, load_features, load_lpips
-from lineart.evaluation.request import Request, split, split_name
+from lineart.evaluation.request import split_name
 from lineart.evaluation.types import AnySize
 from lineart.film.tasks import RunNetwork
 from lineart.film.tasks.colorize import open_colorize_task
@@ -45,7 +45,7 @@ class TranslatorMethod(NamedTuple):
     """Model name, and SHA-256 of its files."""
 
 
-def name_weights(weights: str) -> dict[str, str]:
+def name_weights(weights: Sequence[str]) -> dict[str, str]:
     """Map method names to addresses: NAME of NAME=ADDRESS, else the folder of the address.
 
     The folder `run/weights` has the name `run`. A repeated name gets a number.
@@ -54,7 +54,7 @@ def name_weights(weights: str) -> dict[str, str]:
         ValueError: `weights` is empty, or a name is in `TAKEN`.
     """
     named: dict[str, str] = {}
-    for part in split(weights):
+    for part in weights:
         name, address = split_name(part)
         if not name:
             *above, name = [folder for folder in open_weights(part).root.split("/") if folder]
@@ -65,12 +65,12 @@ def name_weights(weights: str) -> dict[str, str]:
             )
         named[name if name not in named else f"{name} {len(named) + 1}"] = address
     if not named:
-        raise ValueError("there must be at least one name in weights")
+        raise ValueError("there must be at least one name or address in --weights")
     return named
 
 
 @lru_cache(maxsize=2)
-def open_colorizers(weights: str) -> dict[str, TranslatorMethod]:
+def open_colorizers(weights: tuple[str, ...]) -> dict[str, TranslatorMethod]:
     """Open networks as methods to colour, cached by the flag's value.
 
     Raises:
@@ -86,7 +86,7 @@ def open_colorizers(weights: str) -> dict[str, TranslatorMethod]:
 
 
 @lru_cache(maxsize=2)
-def open_translators(weights: str, size_px: int) -> dict[str, TranslatorMethod]:
+def open_translators(weights: tuple[str, ...], size_px: int) -> dict[str, TranslatorMethod]:
     """Open networks as methods to translate photographs, cached by the arguments.
 
     Args:
@@ -114,7 +114,7 @@ def clear_networks() -> None:
         torch.cuda.empty_cache()
 
 
-def read_all(weights: str) -> Iterator[tuple[str, dict[str, bytes]]]:
+def read_all(weights: Sequence[str]) -> Iterator[tuple[str, dict[str, bytes]]]:
     """Yield method name and files of each of the weights, read one after another."""
     for way, address in name_weights(weights).items():
         yield way, read_weights(open_weights(address))
@@ -151,8 +151,11 @@ def white_fill(line: Line, hint: Hint) -> Frame:  # noqa: ARG001 - signature of 
     return np.full((*line.shape, 3), 255, np.uint8)
 
 
-def methods_at(count: int, request: Request) -> Mapping[str, Fill]:
+def methods_at(
+    count: int, weights: tuple[str, ...], baselines: Sequence[str] = ()
+) -> Mapping[str, Fill]:
     """Return networks and baselines; at 0 hints all baselines are white paper, listed once."""
-    networks = {way: one.run for way, one in open_colorizers(request.weights).items()}
-    baselines = {name: BASELINES[name] for name in split(request.baselines)}
-    return {**networks, **(baselines if count else {WHITE_PAPER: white_fill})}
+    networks = {way: one.run for way, one in open_colorizers(weights).items()}
+    if not count:
+        return {**networks, WHITE_PAPER: white_fill}
+    return {**networks, **{name: BASELINES[name] for name in baselines}}

@@ -1,50 +1,50 @@
 """Conversion of a request's addresses to absolute ones, valid on every machine of a cluster."""
 
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any, Final, TypeVar
 
-from lineart.evaluation.request import Request, split, split_name
+from lineart.evaluation.request import Request, split_name
 from lineart.storage import Storage
 from lineart.weights import is_included, open_weights
 
+AnyRequest = TypeVar("AnyRequest", bound=Request)
 
-def make_absolute(request: Request) -> Request:
+
+def make_absolute(request: AnyRequest) -> AnyRequest:
     """Return the request with absolute paths, because workers have other working directories.
 
     Raises:
         ValueError: an address is invalid.
     """
-    return replace(
-        request,
-        data=",".join(map(_place, split(request.data))),
-        targets=request.targets and ",".join(map(_place, split(request.targets))),
-        answers=request.answers and ",".join(map(_place, split(request.answers))),
-        weights=",".join(map(_weights, split(request.weights))),
-        lines=request.lines and _uri(request.lines),
-        classes=request.classes and _uri(request.classes),
-        only=request.only and _uri(request.only),
-        fid_features=_file(request.fid_features),
-        clip=_file(request.clip),
-        lpips=request.lpips and _file(request.lpips),
-    )
+    given = {field.name: getattr(request, field.name) for field in fields(request)}
+    absolute = {
+        name: CONVERSIONS[name](value)
+        for name, value in given.items()
+        if name in CONVERSIONS and value is not None
+    }
+    return replace(request, **absolute)
 
 
 def _uri(address: str) -> str:
     return Storage.at(address).uri
 
 
-def _place(address: str) -> str:
-    """Return one address of a list as absolute; unchanged if that would contain a comma."""
-    uri = _uri(address)
-    return address if "," in uri else uri
+def _uris(addresses: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(_uri, addresses))
 
 
-def _weights(part: str) -> str:
+def _weights(parts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(_one_weights, parts))
+
+
+def _one_weights(part: str) -> str:
     """Return weights by absolute address; included weights keep their name."""
     name, address = split_name(part)
     if "/" not in address and is_included(open_weights(address)):
         return part
-    return f"{name}={_place(address)}" if name else _place(address)
+    return f"{name}={_uri(address)}" if name else _uri(address)
 
 
 def _file(choice: str) -> str:
@@ -53,3 +53,12 @@ def _file(choice: str) -> str:
         return str(Path(choice).absolute())
     name, equals, file = choice.partition("=")
     return f"{name}={Path(file).absolute()}" if equals and Path(file).is_file() else choice
+
+
+CONVERSIONS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    **dict.fromkeys(("images", "targets", "answers"), _uris),
+    **dict.fromkeys(("film", "lines", "study", "classes", "held_out"), _uri),
+    **dict.fromkeys(("fid_features", "clip", "lpips"), _file),
+    "weights": _weights,
+}
+"""Field of a request -> function that makes its value absolute."""

@@ -3,9 +3,11 @@
 Commands parse their flags with these constants, so this file imports no image library.
 """
 
-from typing import Final
+from typing import Final, Literal
 
-BASELINE_NAMES: Final = ("nearest", "inpaint", "watershed", "levin")
+BaselineName = Literal["nearest", "inpaint", "watershed", "levin"]
+
+BASELINE_NAMES: Final[tuple[BaselineName, ...]] = ("nearest", "inpaint", "watershed", "levin")
 """Names of the colouring methods without a network, in the order of `baselines.BASELINES`."""
 
 REFERENCE_PX = 512

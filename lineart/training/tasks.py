@@ -191,7 +191,7 @@ class ColorizationTraining:
 
 MAPS = {
     "segmentation": ("segmentation", "prepare_data takes maps that lie beside the photographs"),
-    "geometry": ("depth", "prepare_data --depth-model makes some"),
+    "geometry": ("depth", "prepare_data drawing --depth-model makes some"),
 }
 """Loss term -> kind of map that it needs, and how to get it, for the error message."""
 
@@ -251,7 +251,7 @@ class TranslationTraining:
             if side == "train" and term in terms and name not in source.maps:
                 raise ValueError(
                     f"the {term} loss needs photographs with {name}, and {source.storage.uri} "
-                    f"holds none; {way_out}, or leave the loss out with --without {term}"
+                    f"holds none; {way_out}, or leave the loss out with --disable-loss {term}"
                 )
         return Unpaired(source, target)
 

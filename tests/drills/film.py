@@ -39,12 +39,11 @@ GROWTH_MB, GROWTH_BYTES = 32.0, 300
 and a frame leaves its row, whose columns are 360 bytes."""
 MEBIBYTE = 2**20
 
-ALONE = """import sys, tyro
+ALONE = """import sys
 from functools import partial
-from jobs import colorize
-from jobs.work import films
+from jobs import colorize, command, films
 films.start_runner = partial(films.start_runner, few_frames=sys.maxsize)
-sys.exit(colorize.main(tyro.cli(colorize.Colorize)))"""
+sys.exit(colorize.main(command.parse(colorize.Colorize, "colorize")))"""
 
 
 class Drawn(NamedTuple):

@@ -14,8 +14,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from PIL import Image
 
-from jobs.colorize import Colorize
-from jobs.work.colorize import read_film
+from jobs.colorize import Colorize, read_film
 from lineart.film.frames import OPENRASTER
 from lineart.film.inputs import FilmConfig, prepare_run
 from lineart.film.local_runner import LocalRunner

@@ -279,8 +279,8 @@ def test_a_real_face(make_film: MakeFilm) -> None:
 @pytest.mark.parametrize(
     ("which", "flags", "sentence"),
     [
-        ("drawing", {"size_px": 63}, "--size 63 is not within 64 and 4096"),
-        ("square", {"size_px": 128}, "--size 128, but these weights take 64 alone"),
+        ("drawing", {"size_px": 63}, "--network-size 63 is not within 64 and 4096"),
+        ("square", {"size_px": 128}, "--network-size 128, but these weights take 64 alone"),
         ("drawing", {"has_attention": True}, "no attention to show; leave out --attention"),
         ("drawing", {"face_model": b"no model"}, "are no YuNet face detector"),
         ("drawing", {"face_model": b""}, "are no YuNet face detector"),

@@ -134,7 +134,7 @@ def test_missing_weights_name_the_ways_out(
     ):
         with pytest.raises(FileNotFoundError) as caught:
             load_features(role, name, weights)
-        options = f"--feature-weights {role} PATH", f"--without {role}"
+        options = f"--feature-weights {role} PATH", f"--disable-loss {role}"
         for part in (f"the {role} loss", looked_for, *options):
             assert part in str(caught.value)
     assert not list(tmp_path.iterdir())

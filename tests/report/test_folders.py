@@ -13,8 +13,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from jobs.train import FAILED, Train, main
-from jobs.work import train
+from jobs import train
+from jobs.command import BROKE_OFF
 from lineart.codec import encode_png
 from lineart.film.frames import Source
 from lineart.manifest import append_part, make_row, make_table
@@ -188,14 +188,14 @@ def test_a_page_does_not_hide_how_a_training_ended(
     monkeypatch.setattr(train, "open_job", lambda *_: SimpleNamespace(output=output))
     monkeypatch.setattr(train, "run", diverge)
     monkeypatch.setattr(train, "write_run", lambda *_: {"seconds": 1.0})
-    for drawn in ("show_training", "write_sheets"):
-        monkeypatch.setattr(train, drawn, break_off)
-    monkeypatch.setattr(train.signal, "signal", lambda *_: None)
-    assert main(Train(recipe="small", data="shards", output=str(tmp_path))) == FAILED
+    monkeypatch.setattr("lineart.report.training.show_training", break_off)
+    monkeypatch.setattr("lineart.training.preview.write_sheets", break_off)
+    flags = train.Train(recipe="small", data="shards", output=str(tmp_path))
+    assert train.main(flags) == BROKE_OFF
     assert capsys.readouterr().err.splitlines() == [
-        "train: the loss is nan; the state before it is saved",
         "train: sheets could not be made: no picture",
         "train: the page could not be made: no picture",
+        "train: the loss is nan; the state before it is saved",
     ]
 
 

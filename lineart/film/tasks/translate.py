@@ -180,10 +180,10 @@ def open_translate_task(
     only_px = config.get("size_px")
     usual_px = DEFAULT_SIZE_PX if face_model is None else FACE_SIZE_PX
     size_px = size_px or only_px or usual_px
-    check_size("--size", size_px)
+    check_size("--network-size", size_px)
     if only_px not in (None, size_px):
         raise ValueError(
-            f"--size {size_px}, but these weights take {only_px} alone; leave the flag out"
+            f"--network-size {size_px}, but these weights take {only_px} alone; leave the flag out"
         )
     if has_attention:
         _check_attention(files, only_px or LEAST_SIZE_PX)

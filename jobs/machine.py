@@ -14,17 +14,10 @@ def describe() -> dict[str, object]:
     return {
         "machine": {"cpu": _cpu_model(), "cores": os.cpu_count(), "system": platform.platform()},
         "versions": {"python": platform.python_version()}
-        | {name: version for name in PACKAGES if (version := _version(name))},
+        | {name: metadata.version(name) for name in PACKAGES},
         "commit": _git("rev-parse", "HEAD"),
         "uncommitted": bool(_git("status", "--porcelain", "--untracked-files=no")),
     }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _cpu_model() -> str:
