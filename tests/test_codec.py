@@ -302,7 +302,7 @@ def test_exif_turns_a_jpeg() -> None:
 
 
 def all_kinds() -> dict[str, bytes]:
-    """Give one file of each format."""
+    """Return one file of each format."""
     big = cv2.resize(RGB, (48, 32), interpolation=cv2.INTER_CUBIC)
     kinds = {name: save(big, kind, **options) for name, (kind, options) in LOSSLESS.items()}
     return kinds | {"png": encode_png(big), "jpeg": save(big, "JPEG")}
@@ -392,23 +392,23 @@ def test_hint_without_alpha_is_refused() -> None:
 
 
 def bomb(num_bytes: int) -> bytes:
-    """Give a zlib stream of zeros."""
+    """Return a zlib stream of zeros."""
     return zlib.compress(bytes(num_bytes), 9)
 
 
 def jpeg_after(parts: bytes) -> bytes:
-    """Give a JPEG with more parts in its header."""
+    """Return a JPEG with more parts in its header."""
     data = save(RGB, "JPEG")
     return data[:2] + parts + data[2:]
 
 
 def jpeg_part(kind: int, content: bytes) -> bytes:
-    """Give one part of a JPEG."""
+    """Return one part of a JPEG."""
     return struct.pack(">BBH", 0xFF, kind, len(content) + 2) + content
 
 
 def gray_with(parts: bytes) -> bytes:
-    """Give a grey PNG with more parts before its pixels."""
+    """Return a grey PNG with more parts before its pixels."""
     return write_png(GRAY, 8, 0, extra=parts)
 
 
@@ -445,14 +445,14 @@ def test_orientation_of_a_jpeg_is_kept() -> None:
 
 
 def progressive(scans: int) -> bytes:
-    """Give a JPEG whose last scan is there many times."""
+    """Return a JPEG whose last scan is there many times."""
     data = save(RGB, "JPEG", progressive=True)
     last = data[data.rindex(b"\xff\xda") : -2]
     return data[:-2] + last * scans + data[-2:]
 
 
 def many_values(tag: int, count: int) -> bytes:
-    """Give a TIFF one of whose tags has very many values."""
+    """Return a TIFF one of whose tags has very many values."""
     data = bytearray(write_tiff(GRAY.astype("<u2"), "<", 1))
     at = data.index(struct.pack("<HHI", tag, 4, 1), 8 + 2 * GRAY.size)
     data[at : at + 8] = struct.pack("<HHI", tag, 4, count)
@@ -460,7 +460,7 @@ def many_values(tag: int, count: int) -> bytes:
 
 
 def run_length_bmp(num_bytes: int) -> bytes:
-    """Give the beginning of a BMP with runs, and what may be runs."""
+    """Return the beginning of a BMP with runs, and what may be runs."""
     header = struct.pack("<IiiHHIIiiII", 40, 9, 9, 1, 8, 1, 0, 0, 0, 256, 0)
     return b"BM" + struct.pack("<IHHI", 0, 0, 0, 1078) + header + bytes(1024) + bytes(num_bytes)
 

@@ -57,14 +57,18 @@ def compare(
     return [figures[0], *rest]
 
 
+def summarize(values: Sequence[float]) -> tuple[float, float]:
+    """Return median and interquartile range; of one value, the range is 0."""
+    low, median, high = statistics.quantiles(values, n=4) if len(values) > 1 else [values[0]] * 3
+    return median, high - low
+
+
 def _figure(case: str, way: str, seconds: list[float], results: Sequence[object]) -> Figure:
     """Summarize the repeats of one way; times and sizes are per frame."""
-    milliseconds = [1000 * value / len(results) for value in seconds]
-    median = statistics.median(milliseconds)
-    quartiles = statistics.quantiles(milliseconds, n=4) if len(seconds) > 1 else [median] * 3
+    median, spread = summarize([1000 * value / len(results) for value in seconds])
     lengths = [len(result) for result in results if isinstance(result, bytes)]
     size = statistics.mean(lengths) / 1000 if lengths else None
-    return Figure(case, way, median, quartiles[2] - quartiles[0], size)
+    return Figure(case, way, median, spread, size)
 
 
 Figures = dict[tuple[str, str, str], float]

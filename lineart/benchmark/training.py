@@ -1,12 +1,11 @@
 """Benchmark of training steps: time per image, and fraction of it spent waiting for samples."""
 
-import statistics
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from lineart.benchmark.timing import Figure
+from lineart.benchmark.timing import Figure, summarize
 from lineart.datasets.samples import Picture
 from lineart.models import MODELS
 from lineart.sample_film import sample_film
@@ -66,13 +65,12 @@ def _measure(case: str, recipe: Recipe, number: int, device: Device, repeats: in
     stages = tuple(replace(s, batch_size=batch) for s in recipe.stages)
     recipe = replace(recipe, stages=stages).without(recipe.features)
     pictures = DrawnPictures()
-    nowhere = Storage.at("unused")
     loader = LocalLoader(1)
     run = TrainingRun(
         recipe=recipe,
         training=pictures,
         validation=pictures,
-        output=nowhere,
+        output=Storage.at("unused"),
         device=device,
         loader=loader,
     )
@@ -87,14 +85,9 @@ def _measure(case: str, recipe: Recipe, number: int, device: Device, repeats: in
     # Without the first step, which is the warm-up.
     times = [1000 * (w + s) / batch for w, s in zip(waits[1:], steps[1:], strict=True)]
     share = sum(waits[1:]) / sum(waits[1:] + steps[1:])
-    quartiles = statistics.quantiles(times, n=4) if len(times) > 1 else [times[0]] * 3
-    return Figure(
-        case,
-        f"{device.device.type}, batch {batch}",
-        statistics.median(times),
-        quartiles[2] - quartiles[0],
-        note=f"{1000 / statistics.median(times):.1f} images/s, waits {100 * share:.0f} %",
-    )
+    median, spread = summarize(times)
+    note = f"{1000 / median:.1f} images/s, waits {100 * share:.0f} %"
+    return Figure(case, f"{device.device.type}, batch {batch}", median, spread, note=note)
 
 
 def _timed(feed: Iterator[Arrays], waits: list[float]) -> Iterator[Arrays]:

@@ -35,7 +35,7 @@ def png_16(levels: np.ndarray) -> bytes:
 
 
 def with_palette(labels: np.ndarray) -> Image.Image:
-    """Give labels colours that have nothing to do with their numbers."""
+    """Return labels colours that have nothing to do with their numbers."""
     image = Image.fromarray(labels).convert("P")
     image.putdata(labels.ravel().tolist())
     image.putpalette(np.random.default_rng(1).integers(0, 256, 768, dtype=np.uint8).tobytes())

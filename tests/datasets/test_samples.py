@@ -8,7 +8,7 @@ from tests.datasets.paintings import Listed
 
 @pytest.fixture
 def pictures() -> Listed:
-    """Give a painted picture and a pair of drawing and cel."""
+    """Return a painted picture and a pair of drawing and cel."""
     rng = np.random.default_rng(0)
     blocks = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)
     painted = np.kron(blocks, np.ones((16, 16, 1), np.uint8))

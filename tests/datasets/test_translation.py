@@ -21,7 +21,7 @@ def photograph(seed: int = 0, size: tuple[int, int] = (48, 64)) -> Picture:
 
 
 def samples(is_random: bool, **more: int) -> UnpairedSamples:
-    """Give samples of five photographs and three other pictures."""
+    """Return samples of five photographs and three other pictures."""
     pictures = Unpaired(
         Listed(tuple(photograph(seed) for seed in range(5))),
         Listed(tuple(photograph(seed) for seed in range(10, 13))),

@@ -118,7 +118,7 @@ class Watched:
 
     @property
     def making(self) -> list[Sample]:
-        """Give the samples between the first frame that ended and the last."""
+        """Return the samples between the first frame that ended and the last."""
         return [s for s in self.samples if 0 < s.ended < self.summary["frames"]]
 
     @property
@@ -133,7 +133,7 @@ class Watched:
 
     @property
     def driver_peak_mb(self) -> float:
-        """Give the driver's largest size."""
+        """Return the driver's largest size."""
         return max(sample.driver_mb for sample in self.samples)
 
 
@@ -186,7 +186,7 @@ def _sample(driver: psutil.Process, seconds: float, ended: int) -> Sample:
 
 
 def _private_mb(process: psutil.Process) -> float:
-    """Give what a process has to itself: the object store's pages, and files, count for nobody."""
+    """Return the memory of a process without files and the pages of the object store."""
     memory = process.memory_info()
     return float(memory.rss - memory.shared) / MEBIBYTE
 

@@ -61,7 +61,7 @@ class Scale:
     """Whether a machine with a GPU is killed once a quarter of the film stands."""
 
     def command(self) -> list[str]:
-        """Give the command that colours the film."""
+        """Return the command that colours the film."""
         names = {"lines": "lines", "output": "color", "weights": "weights"}
         flags = [f"--{flag}={self.folder / name}" for flag, name in names.items()]
         size = f"--network-size={self.network_size_px}"
@@ -109,7 +109,7 @@ def grow(folder: Path) -> Iterator[Head]:
 
 
 def describe(port: int) -> dict[str, Any]:
-    """Give the cluster's configuration, for a head that listens at `port`."""
+    """Return the cluster's configuration, for a head that listens at `port`."""
     types = {name: {**machine, "node_config": {}} for name, machine in MACHINES.items()}
     types["ray.head.default"] = {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0}
     nothing = ("setup", "initialization", "head_setup", "worker_setup")
@@ -138,7 +138,7 @@ def describe(port: int) -> dict[str, Any]:
 
 
 def machines(head: Head) -> dict[str, psutil.Process]:
-    """Give the raylets of the machines that are up, besides the head's, by node."""
+    """Return the raylets of the machines that are up, besides the head's, by node."""
     found = {}
     for process in head.process.children(recursive=True):
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied):

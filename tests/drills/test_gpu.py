@@ -84,7 +84,7 @@ def check_training(values: Values, out: Path) -> None:
 
 @pytest.fixture
 def setting(tmp_path: Path) -> Setting:
-    """Give a drill on the CPU."""
+    """Return a drill on the CPU."""
     return Setting(
         data=Storage.at(str(tmp_path)),
         out=tmp_path,
