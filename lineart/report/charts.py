@@ -47,7 +47,7 @@ SMOOTHNESS = 60
 SMALLEST, LARGEST = 1e-30, 1e30
 """Bounds of magnitudes: larger values mean a failed training, and arithmetic beyond the bounds
 overflows or underflows."""
-SETTINGS = {
+SETTINGS: dict[Any, Any] = {
     "axes.unicode_minus": False,
     "font.size": 12.5,
     "path.simplify_threshold": 1.0,  # A long curve has about a thousand points.
@@ -206,8 +206,8 @@ def draw_figure(curves: Mapping[str, Curve], lines: Mapping[str, Curve], style: 
         _mark(axes, curves, style.best)
         _set_axes(axes, curves, style)
         for number, (left, right, _) in enumerate(read_out(lines, style.x_label)):
-            options = {"color": COLORS["quiet"], "linewidth": 0, "zorder": 9, "clip_on": False}
-            axes.axvspan(left, right, gid=f"reading-{number}", **options)
+            band = axes.axvspan(left, right, gid=f"reading-{number}", zorder=9, linewidth=0)
+            band.set(color=COLORS["quiet"], clip_on=False)
     return figure
 
 
@@ -227,16 +227,9 @@ def _mark(axes: Any, curves: Mapping[str, Curve], best: str) -> None:
     first = next(iter(curves.values()))
     if best and first.is_finite.any():
         at = best_of(first, best)
-        ring = {
-            "linestyle": "none",
-            "marker": "o",
-            "markersize": 8,
-            "markeredgewidth": 2,
-            "zorder": 5,
-            "clip_on": False,
-        }
-        ring |= {"markerfacecolor": COLORS["paper"], "markeredgecolor": COLORS["ink"]}
-        axes.plot(first.images[[at]], first.values[[at]], **ring)
+        (ring,) = axes.plot(first.images[[at]], first.values[[at]], "o", zorder=5, clip_on=False)
+        ring.set(markersize=8, markeredgewidth=2)
+        ring.set(markerfacecolor=COLORS["paper"], markeredgecolor=COLORS["ink"])
     images = _gaps(curves)
     marked = images[np.linspace(0, len(images) - 1, min(len(images), MARKS)).astype(int)]
     foot = {"transform": axes.get_xaxis_transform(), "clip_on": False, "zorder": 5}
@@ -276,7 +269,7 @@ def _set_axes(axes: Any, curves: Mapping[str, Curve], style: ChartStyle) -> None
     ticks = locator.tick_values(*(low, high) if high > low else (low - 1, low + 1))
     axes.set_ylim(ticks[0], ticks[-1])
     axes.yaxis.set_major_locator(locator)
-    if not 1e-3 <= max(abs(ticks)) < 1e5:
+    if not 1e-2 <= np.abs(ticks).max() < 1e4:
         axes.yaxis.set_major_formatter(brief)
 
 

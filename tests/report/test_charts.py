@@ -28,19 +28,19 @@ ENDS = st.floats(-1e12, 1e12, allow_subnormal=False)
 
 
 def make_noise(count: int) -> Curve:
-    """Give a curve of noise."""
+    """Return a curve of noise."""
     values = np.random.default_rng(0).standard_normal(count)
     return make_curve(np.arange(count, dtype=np.float64), values)
 
 
 def draw(curve: Curve, **options: Any) -> Any:
-    """Draw one curve and give the axes."""
+    """Draw one curve and return the axes."""
     style = ChartStyle(heading="", **options)
     return draw_figure({"a": curve}, {"a": curve}, style).axes[0]
 
 
 def ticks_of(axis: Any) -> list[str]:
-    """Give the texts of the ticks within an axis."""
+    """Return the texts of the ticks within an axis."""
     low, high = sorted(axis.get_view_interval())
     labels = axis.get_major_formatter().format_ticks(axis.get_majorticklocs())
     places = zip(axis.get_majorticklocs(), labels, strict=True)

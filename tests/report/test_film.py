@@ -22,7 +22,7 @@ SUMMARY = {"frames": 4, "done": 2, "held": 1, "failed": 1, "skipped": 1, "second
 
 
 def full_row(frame: str, status: str = "done", **values: Any) -> dict[str, Any]:
-    """Give a manifest row."""
+    """Return a manifest row."""
     names = ["output", "source_sha256", "hint_sha256", "held_by", "stage", "error", "message"]
     shot, _, _ = frame.rpartition("/")
     row = {"frame": frame, "shot": shot, "number": 1, "status": status, "width": 1920}
@@ -32,13 +32,13 @@ def full_row(frame: str, status: str = "done", **values: Any) -> dict[str, Any]:
 
 
 def fail(frame: str, message: str = "the PNG ends early") -> dict[str, Any]:
-    """Give the row of a failed frame."""
+    """Return the row of a failed frame."""
     values = {"width": None, "height": None, "weights": None, "settings": None}
     return full_row(frame, "failed", stage="decode", error="ValueError", message=message, **values)
 
 
 def make_thumbnail(frame: str, seed: int = 0) -> Thumbnail:
-    """Give the pictures of a frame: noise of 24 x 32 pixels."""
+    """Return the pictures of a frame: noise of 24 x 32 pixels."""
     color = np.random.default_rng(seed).integers(0, 256, (24, 32, 3), dtype=np.uint8)
     return Thumbnail(frame, encode_thumbnail(color[..., 0]), encode_thumbnail(color))
 
@@ -50,13 +50,13 @@ def make_page(
     summary: Mapping[str, Any],
     **more: Any,
 ) -> str:
-    """Give the page of rows; whatever its words are."""
+    """Return the page of rows."""
     content = Content(**{"words": WORDS, "thumbnails": thumbnails, **more})
     return film_page(make_table(rows), run, summary, content)
 
 
 def text(page: str) -> str:
-    """Give what a reader sees: no head, no scripts, no tags."""
+    """Return what a reader sees: no head, no scripts, no tags."""
     body = page.partition("<body>")[2].partition("<script>")[0]
     return " ".join(re.sub(r"<[^>]*>", " ", body).split())
 
@@ -77,7 +77,7 @@ def test_verdict_of_a_coloured_film(film: list[dict[str, Any]]) -> None:
 
 
 def test_words_follow_the_task(film: list[dict[str, Any]]) -> None:
-    """A page of photographs speaks of photographs and drawings, and is named after `images`."""
+    """A page of photographs has their words, and is named after `images`."""
     words = Labels(source="photograph", made="drawn", pair="photograph and drawing")
     thumbnails = [make_thumbnail("s01_walk/f1.png")]
     page = make_page(film[:3], thumbnails, {"images": "trip/photos"}, SUMMARY, words=words)
@@ -96,7 +96,7 @@ def test_failures_are_named_first(film: list[dict[str, Any]]) -> None:
 
 
 def test_every_shot_stands_with_its_counts(film: list[dict[str, Any]]) -> None:
-    """Each shot is named once as a heading, in film order, with what became of its frames."""
+    """Each shot is a heading, in film order, with its frames by status."""
     seen = text(make_page(film, [], {}, {}))
     assert "s01_walk 1 frame: 1 coloured s02_rain 3 frames: 1 coloured, 1 held, 1 failed" in seen
     assert "1 failed: f3.png" in seen
@@ -111,7 +111,7 @@ def test_map_draws_each_frame_once(film: list[dict[str, Any]]) -> None:
 
 
 def test_retakes_of_the_last_run_are_listed(film: list[dict[str, Any]]) -> None:
-    """What was made anew stands with what changed; what an earlier run retook does not."""
+    """Frames made again are listed with the changed inputs; those of an earlier run are not."""
     early = datetime(2020, 1, 1, tzinfo=UTC)
     film[0] |= {"retake": "weights", "written_at": early}
     film[1] |= {"retake": "picture, hint"}
@@ -126,7 +126,7 @@ def test_retakes_of_the_last_run_are_listed(film: list[dict[str, Any]]) -> None:
 
 
 def test_failures_link_to_their_pictures(film: list[dict[str, Any]]) -> None:
-    """A relative address becomes a link; anything else, whatever it says, is text."""
+    """A relative address becomes a link; any other address is text."""
     film += [fail("s02_rain/f4.png"), fail("s02_rain/f5.png")]
     inputs = {"s02_rain/f3.png": "../lines/s02%20rain/f3.png"}
     inputs |= {"s02_rain/f4.png": "s3://b/f4.png", "s02_rain/f5.png": "javascript:alert(1)"}
@@ -147,7 +147,7 @@ def test_pictures_stand_with_their_shot(film: list[dict[str, Any]]) -> None:
 
 
 def test_comparer_prefers_large_pictures(film: list[dict[str, Any]]) -> None:
-    """Bigger pictures, where given, are what the comparer shows."""
+    """The comparer shows pictures at full size, if there are any."""
     small, large = make_thumbnail("s01_walk/f1.png"), make_thumbnail("s02_rain/f2.png", 1)
     comparer = make_page(film, [small], {}, {}, large=[large]).partition('id="shots"')[0]
     assert "s02_rain/f2.png, coloured" in comparer
@@ -180,7 +180,7 @@ def test_page_needs_nothing_else(film: list[dict[str, Any]]) -> None:
 
 
 def test_configuration_is_laid_out(film: list[dict[str, Any]]) -> None:
-    """Flags, nested settings and the mixture of weights in the manifest stand in the last table."""
+    """The last tables have flags, nested settings and the weights in the manifest."""
     run = {"network_size": 512, "force": False, "versions": {"torch": "2.15.0", "extra": {"a": 1}}}
     seen = text(make_page(film, [], run, {})).partition("Configuration")[2]
     assert "Run network size 512 force no Versions torch 2.15.0 extra.a 1" in seen
@@ -195,7 +195,7 @@ def test_a_film_without_pictures_has_a_page(rows: list[Mapping[str, Any]]) -> No
 
 
 def test_many_failures_are_counted() -> None:
-    """The first 300 failures are listed, the rest counted with the place where they stand."""
+    """The first 300 failures are listed; the rest is counted, with the place of the full list."""
     rows = [fail(f"s/f{number}.png", "x" * 5000) for number in range(1300)]
     page = make_page([*rows, full_row("s/last.png")], [], {}, {})
     assert page.count('data-label="Frame"') == 300
@@ -284,7 +284,7 @@ def test_stages_have_medians_and_shares() -> None:
 
 
 def test_a_film_without_times_has_none() -> None:
-    """Neither no frame, nor one, nor frames of one moment have a speed."""
+    """No frame, one frame, and frames of one moment have no speed."""
     assert layout_timing(make_table([]))["speed"] is None
     row = make_row({"frame": "a", "status": "done"})
     assert layout_timing(make_table([row]))["speed"] is None
@@ -292,7 +292,7 @@ def test_a_film_without_times_has_none() -> None:
 
 
 def test_short_times_are_brief() -> None:
-    """Three digits and a unit."""
+    """A short time has three digits and a unit."""
     assert [format_time(s) for s in (0.0831, 0.9, 1.254, 62.0)] == [
         "83.1 ms",
         "900 ms",

@@ -62,6 +62,6 @@ def test_addresses_know_their_format() -> None:
 
 
 def test_templates_escape() -> None:
-    """What a template is given is text, never markup."""
+    """Template variables become text, never markup."""
     parts = template("_parts.html").module
     assert "&lt;b&gt;" in str(parts.facts([("<b>", [])]))

@@ -35,13 +35,13 @@ RUN = {
 
 
 def record(stage: str, images: int, values: dict[str, float]) -> list[ScalarPoint]:
-    """Give scalars whose values fall to `values` over 40 reports."""
+    """Return scalars whose values fall to `values` over 40 reports."""
     at = [(images * (n + 1) // 40, 1 + 2.0 ** (-n / 4)) for n in range(40)]
     return [ScalarPoint(stage, i, name, last * f) for i, f in at for name, last in values.items()]
 
 
 def make_grid(stage: str, images: int, columns: int = 4, side: int = 33) -> Grid:
-    """Give a grid of noise, as PNG."""
+    """Return a grid of noise, as PNG."""
     picture = np.random.default_rng(images).integers(0, 256, (side, side * columns, 3), np.uint8)
     return Grid(stage, images, cv2.imencode(".png", picture)[1].tobytes())
 
@@ -56,7 +56,7 @@ def scalars() -> list[ScalarPoint]:
 
 
 def text(page: str) -> str:
-    """Give what a reader sees: no head, no scripts, no tags."""
+    """Return what a reader sees: no head, no scripts, no tags."""
     body = page.partition("<body>")[2].partition("<script>")[0]
     return " ".join(re.sub(r"<[^>]*>", " ", body).split())
 
@@ -88,7 +88,7 @@ def check_well_formed(page: str) -> None:
 
 
 def test_verdict_and_figures(scalars: list[ScalarPoint]) -> None:
-    """The page begins with recipe, images, time, and the last and best look at validation."""
+    """The page begins with recipe, images, time, and the last and best validation value."""
     seen = text(training_page(RUN, scalars, []))
     assert seen.startswith(
         "small 6,000 images in 1 h 4 min. Validation l1 of color: 0.0861, best 0.0812."
@@ -140,7 +140,7 @@ def test_an_unfinished_training_says_so(scalars: list[ScalarPoint]) -> None:
     "name", ["loss/l1", "validation/psnr", "learning_rate", "wait_share", "odd", ""]
 )
 def test_any_few_values_make_a_page(values: list[float], name: str) -> None:
-    """No value, one, none that is finite, or absurd ones still make a page."""
+    """No values, one, non-finite ones and extreme ones still make a page."""
     rows = [ScalarPoint("draft", 16 * n, name, value) for n, value in enumerate(values)]
     page = training_page({}, rows, [])
     check_well_formed(page)
@@ -152,7 +152,7 @@ def test_any_few_values_make_a_page(values: list[float], name: str) -> None:
     "run", [{"recipe": "small"}, {"recipe": {"stages": "x"}, "data": [1], "seconds": "long"}]
 )
 def test_any_run_makes_a_page(run: dict[str, Any], scalars: list[ScalarPoint]) -> None:
-    """A run whose parts are missing or of another kind still has its page."""
+    """A run with missing parts or parts of another type still has its page."""
     check_well_formed(training_page(run, scalars, [make_grid("draft", 5)]))
 
 
@@ -186,7 +186,7 @@ def test_page_needs_nothing_else(scalars: list[ScalarPoint]) -> None:
 
 
 def test_data_and_settings_are_laid_out(scalars: list[ScalarPoint]) -> None:
-    """Counts stand with their sum, the largest first; stages side by side; the rest in groups."""
+    """Counts have their sum, the largest first; stages are side by side, the rest in groups."""
     seen = text(training_page(RUN, scalars, [])).partition(" Data ")[2]
     assert seen.startswith("Refused 1,333 licence 1,290 too small 43 pictures 1,312")
     assert "Stages draft color objective draft color images 4000 2000" in seen
@@ -214,13 +214,13 @@ def test_columns_are_not_guessed() -> None:
 
 
 def test_unreadable_pictures_are_counted() -> None:
-    """Bytes that are no picture are left out, and the page says how many are shown."""
+    """Undecodable pictures are left out, and the page says how many are shown."""
     page = training_page(RUN, [], [Grid("draft", 1, b"no picture"), make_grid("draft", 2)])
     assert "1 of 2 saved ones are shown" in text(page)
 
 
 def test_many_pictures_are_thinned_evenly() -> None:
-    """Of too many pictures each stage keeps its share, with the first and the last, evenly."""
+    """Each stage keeps an even choice of its share of too many pictures, with both ends."""
     grids = [make_grid(stage, images) for stage in ("draft", "color") for images in range(101)]
     shown = prepare_grids(grids)
     for pictures in shown.values():
@@ -242,7 +242,7 @@ def test_large_pictures_are_made_to_fit(limit_bytes: int) -> None:
 
 
 def test_pictures_that_fit_stay_as_they_are() -> None:
-    """Below the limit the page shows the very bytes that were saved; the later of two wins."""
+    """Below the limit the page has the saved bytes; of two at one place, the later wins."""
     first, second = make_grid("draft", 7), make_grid("draft", 7, side=34)
     (shown,) = prepare_grids([first, second])["draft"]
     assert shown["uri"].startswith("data:image/png")
