@@ -17,10 +17,10 @@ from pythonjsonlogger.json import JsonFormatter
 
 from jobs.choice import FilmFlags
 from lineart.film.inputs import FilmConfig, PreparedRun, TaskFactory, prepare_run
-from lineart.film.local_runner import FEW_FRAMES, LocalRunner
+from lineart.film.outputs import ThumbnailGallery
+from lineart.film.pipeline import WorkerBounds
 from lineart.film.run import FilmRunner, FilmSummary, is_complete, run_film, write_run
-from lineart.film.thumbnails import ThumbnailGallery
-from lineart.film.workers import WorkerBounds
+from lineart.film.runners import FEW_FRAMES, HybridRunner, LocalRunner
 from lineart.lease import HeldError, Lease, hold_lease
 from lineart.manifest import read_manifest
 from lineart.report.film_folder import PAGE as PAGE
@@ -107,7 +107,7 @@ def run_opened(command: FilmCommand, film: FilmConfig, opened: PreparedRun) -> i
             # Set again, in place of Ray's handler, so that `ray job stop` ends a run as Ctrl-C
             # does.
             signal.signal(signal.SIGTERM, _interrupt)
-            return _run_held(command, film, opened, runner, lease)
+            return _run_held(command, opened, runner, lease)
     except KeyboardInterrupt:
         tell("stopped; the same command goes on from here")
         return INTERRUPTED
@@ -123,9 +123,7 @@ class BrokenOffError(RuntimeError):
     """A run failed after it had begun."""
 
 
-def _run_held(
-    command: FilmCommand, film: FilmConfig, opened: PreparedRun, runner: FilmRunner, lease: Lease
-) -> int:
+def _run_held(command: FilmCommand, opened: PreparedRun, runner: FilmRunner, lease: Lease) -> int:
     """Run over a film while this process holds the lease on its output."""
     started_at, output = datetime.now(UTC), opened.job.output
     # Raises if the manifest is invalid, before anything in the output is changed.
@@ -133,7 +131,7 @@ def _run_held(
     try:
         output.delete(SUCCESS)
         write_run(command.flags, opened, started_at, None)
-        summary, rows = run_film(film, opened, runner, _printer(), lease.check)
+        summary, rows = run_film(opened, runner, _printer(), lease.check)
         lease.check()
         write_run(command.flags, opened, started_at, (summary, rows))
         if summary.skipped < summary.frames or not output.exists(PAGE):
@@ -168,7 +166,6 @@ def start_runner(
         return
     from lineart.cluster import start_ray, stop_ray
     from lineart.executor import HybridExecutor, RayExecutor
-    from lineart.film.hybrid_runner import HybridRunner
     from lineart.film.pipeline import RayRunner
 
     def start() -> RayExecutor:

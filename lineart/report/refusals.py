@@ -10,7 +10,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from lineart.codec import decode_color
-from lineart.film.thumbnails import spread
+from lineart.film.outputs import spread
 from lineart.report.read_json import read_job_json
 from lineart.report.tables import part_of
 from lineart.report.text import as_text, data_uri, encode_thumbnail

@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Float64
 
+from lineart.manifest import stage_seconds
 from lineart.report.charts import ChartStyle, draw_chart
 from lineart.report.curves import Curve
 from lineart.report.text import duration
 
-STAGES = ("shrink", "network", "compose")
 POINTS, FRAMES_A_POINT = 48, 4
 """Maximum number of points of the speed curve, and minimum mean number of frames per point; the
 curve always has at least two points."""
@@ -61,7 +61,7 @@ def _draw_speed(worked: Float64[np.ndarray, " N"]) -> dict[str, Any]:
 
 def _stages(rows: pa.Table) -> list[dict[str, Any]]:
     """Return median, 90th percentile, sum and share of the total time of each stage."""
-    seconds = {stage: _seconds(rows, stage) for stage in STAGES}
+    seconds = stage_seconds(rows)
     whole = sum(float(part.sum()) for part in seconds.values())
     return [
         {
@@ -74,11 +74,6 @@ def _stages(rows: pa.Table) -> list[dict[str, Any]]:
         for stage, part in seconds.items()
         if len(part) and whole
     ]
-
-
-def _seconds(rows: pa.Table, stage: str) -> Float64[np.ndarray, " M"]:
-    """Return the times of frames in a stage in seconds, without frames for which it is unknown."""
-    return np.asarray(rows[f"{stage}_seconds"].drop_null(), np.float64)
 
 
 def format_time(seconds: float) -> str:

@@ -26,8 +26,8 @@ from pyarrow import parquet
 
 from lineart.codec import encode_png
 from lineart.film.inputs import FilmConfig, prepare_run
-from lineart.film.local_runner import LocalRunner
 from lineart.film.run import run_film
+from lineart.film.runners import LocalRunner
 from lineart.film.tasks.colorize import open_colorize_task
 from tests.drills.film import make_weights
 from tests.ray_head import LOOPBACK, Head, run_head, stop
@@ -182,7 +182,7 @@ def color_in_peace(lines: Path, output: Path, weights: Path, network_size_px: in
     """Colour a film in this process, without interruption."""
     film = FilmConfig(pictures=str(lines), output=str(output), weights=str(weights))
     opened = prepare_run(film, partial(open_colorize_task, network_size_px=network_size_px))
-    run_film(film, opened, LocalRunner(), lambda _: None)
+    run_film(opened, LocalRunner(), lambda _: None)
 
 
 def hashes(output: Path) -> dict[str, str]:
