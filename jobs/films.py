@@ -63,7 +63,7 @@ def choose_film(
 ) -> FilmConfig:
     """Build the film's configuration from addresses and flags."""
     from lineart.film.inputs import FilmConfig
-    from lineart.film.workers import WorkerBounds
+    from lineart.film.pipeline import WorkerBounds
 
     return FilmConfig(
         pictures=pictures,
@@ -112,14 +112,12 @@ def make_film(name: str, flags: Any, film: FilmConfig, open_task: TaskFactory) -
             start_runner(film, len(opened.frames)) as runner,
         ):
             stop_on_sigterm()
-            return asdict(_make_held(flags, film, opened, runner, lease))
+            return asdict(_make_held(flags, opened, runner, lease))
     except HeldError as error:
         raise ValueError(f"{error}") from error
 
 
-def _make_held(
-    flags: Any, film: FilmConfig, opened: PreparedRun, runner: FilmRunner, lease: Lease
-) -> FilmSummary:
+def _make_held(flags: Any, opened: PreparedRun, runner: FilmRunner, lease: Lease) -> FilmSummary:
     """Make the frames while this process holds the lease on the output."""
     from lineart.film.run import is_complete, run_film, write_run
     from lineart.manifest import read_manifest
@@ -131,7 +129,7 @@ def _make_held(
     try:
         output.delete(SUCCESS)
         write_run(told, opened, started_at, None)
-        summary, rows = run_film(film, opened, runner, make_printer(), lease.check)
+        summary, rows = run_film(opened, runner, make_printer(), lease.check)
         lease.check()
         write_run(told, opened, started_at, (summary, rows))
         if summary.skipped < summary.frames or not output.exists(PAGE):
@@ -153,7 +151,7 @@ def start_runner(
     It is local for up to `few_frames` frames (`FEW_FRAMES` by default), on Ray if `RAY_ADDRESS` or
     a number of workers is given, and otherwise local until Ray has started.
     """
-    from lineart.film.local_runner import FEW_FRAMES, LocalRunner
+    from lineart.film.runners import FEW_FRAMES, LocalRunner
 
     few_frames = FEW_FRAMES if few_frames is None else few_frames
     wants_ray = "RAY_ADDRESS" in os.environ or film.gpu_workers or film.cpu_workers
@@ -162,8 +160,8 @@ def start_runner(
         return
     from lineart.cluster import start_ray, stop_ray
     from lineart.executor import HybridExecutor, RayExecutor
-    from lineart.film.hybrid_runner import HybridRunner
     from lineart.film.pipeline import RayRunner
+    from lineart.film.runners import HybridRunner
 
     def start() -> RayExecutor:
         return RayExecutor(start_ray())
@@ -181,7 +179,7 @@ def start_runner(
 
 def write_page(opened: PreparedRun, rows: pa.Table) -> None:
     """Write the HTML page of the film."""
-    from lineart.film.thumbnails import ThumbnailGallery
+    from lineart.film.outputs import ThumbnailGallery
     from lineart.report.film_folder import PAGE, RUN, show_film
 
     job = opened.job

@@ -16,7 +16,7 @@ from jobs.colorize import Colorize, read_film
 from jobs.command import parse, run_command
 from jobs.films import STOPPED, make_film
 from lineart.codec import decode_line
-from lineart.film.tasks import FilmTask, NetworkInputs, RunNetwork
+from lineart.film.tasks import Files, FilmTask, NetworkInputs, RunNetwork, Shrink
 from lineart.film.tasks.colorize import ColorizeTask
 
 STAGES = ("decode", "hint", "network", "compose")
@@ -62,10 +62,15 @@ class PoisonedColoring(ColorizeTask):
 
     decode = staticmethod(decode)
 
-    def shrink(self, data: bytes, picture: np.ndarray, hint: bytes | None) -> NetworkInputs:
-        """Make the network's inputs."""
-        act(data, "hint")
-        return super().shrink(data, picture, hint)
+    def open_shrink(self) -> Shrink:
+        """Build the function that computes the network's inputs."""
+        whole = super().open_shrink()
+
+        def shrink(picture: np.ndarray, files: Files) -> NetworkInputs:
+            act(files["line"][0], "hint")
+            return whole(picture, files)
+
+        return shrink
 
     def open_network(self, files: Mapping[str, bytes], **settings: Any) -> RunNetwork:
         """Build the network."""

@@ -16,7 +16,7 @@ from lineart.codec import decode_color, decode_line
 from lineart.evaluation.request import FilmRequest
 from lineart.evaluation.scores import pick
 from lineart.evaluation.types import EvaluationPlan, Finding, ScoreRow
-from lineart.film.frames import Source, list_pictures, read_picture
+from lineart.film.frames import PictureReader, Source, list_pictures
 from lineart.image import Frame, Line, fit_short_side, resize
 from lineart.manifest import read_manifest
 from lineart.metrics import flicker, leakage
@@ -121,17 +121,18 @@ def show(row: Mapping[str, Any], sources: Mapping[str, Source]) -> FilmFrames:
 def judge(request: FilmRequest, part: Segment) -> Finding:
     """Score the frames of a segment; each row counts in the whole film and in its shot."""
     name = Storage.at(request.film).name
+    lines = PictureReader(Storage.at(request.lines))
     rows, failures = [], []
     last = None
     if part.before is not None:
         # If it cannot be read, its own segment reports the failure.
         with suppress(ValueError, OSError):
-            last = part.before, read(request, part.before)
+            last = part.before, read(request, lines, part.before)
     for frame in part.frames:
         values = {"held": float(frame.is_held)}
         try:
             if last is None or frame.drawing != last[0].drawing:
-                pixels = read(request, frame)
+                pixels = read(request, lines, frame)
                 values |= compare(last and last[1], pixels)
                 last = frame, pixels
         except (ValueError, OSError) as error:
@@ -143,14 +144,14 @@ def judge(request: FilmRequest, part: Segment) -> Finding:
     return Finding(rows, failures=failures)
 
 
-def read(request: FilmRequest, frame: FilmFrames) -> tuple[Line, Frame]:
+def read(request: FilmRequest, lines: PictureReader, frame: FilmFrames) -> tuple[Line, Frame]:
     """Read a line drawing and its coloured frame.
 
     Raises:
         ValueError: one cannot be decoded, or their sizes differ.
         OSError: one cannot be read.
     """
-    line = decode_line(read_picture(Storage.at(request.lines), frame.source))
+    line = decode_line(lines.read(frame.source))
     color = decode_color(Storage.at(request.film).read(frame.output))
     if line.shape != color.shape[:2]:
         raise ValueError(

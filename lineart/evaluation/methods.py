@@ -137,9 +137,10 @@ def network_fill(run: RunNetwork, draft_scale: int) -> Fill:
 
 def network_translate(run: RunNetwork, task: TranslateTask) -> Translate:
     """Return a network as a `Translate`: the output of `jobs.translate` before enlargement."""
+    shrink = task.open_shrink()
 
     def translate(photo: Frame) -> AnySize:
-        small = task.shrink(b"", photo, None).inputs[0]
+        small = shrink(photo, {}).inputs[0]
         picture = run(small[np.newaxis])[0][0]
         return picture if picture.ndim == 3 else np.dstack([picture] * 3)
 

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from jaxtyping import Float64
 
 from lineart.film.tasks import Labels
+from lineart.manifest import stage_seconds
 from lineart.report.charts import ChartStyle, Curve, draw_chart
 from lineart.report.html import (
     CONTROL_BUT_NEWLINE,
@@ -50,7 +51,6 @@ LARGE_BYTES = 3_500_000
 ROOT_NAMES = {"", ".", "frames", "images", "in", "input", "line", "lineart", "lines", "photos"}
 """Folder names that are no name of a film, in lower case; the parent folder names it."""
 
-STAGES = ("shrink", "network", "compose")
 POINTS, FRAMES_A_POINT = 48, 4
 """Maximum number of points of the speed curve, and minimum mean number of frames per point; the
 curve always has at least two points."""
@@ -250,9 +250,7 @@ def _draw_speed(worked: Float64[np.ndarray, " N"]) -> dict[str, Any]:
 
 def _stages(rows: pa.Table) -> list[dict[str, Any]]:
     """Return median, 90th percentile, sum and share of the total time of each stage."""
-    seconds = {
-        stage: np.asarray(rows[f"{stage}_seconds"].drop_null(), np.float64) for stage in STAGES
-    }
+    seconds = stage_seconds(rows)
     total = sum(float(part.sum()) for part in seconds.values())
     return [
         {

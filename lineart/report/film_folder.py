@@ -13,17 +13,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lineart.codec import encode_png
-from lineart.film.filenames import natural_key
 from lineart.film.frames import Source, list_pictures
-from lineart.film.tasks import Labels
-from lineart.film.tasks.colorize import ColorizeTask
-from lineart.film.thumbnails import (
+from lineart.film.listing import natural_key
+from lineart.film.outputs import (
     ThumbnailGallery,
     ThumbnailPair,
     choose,
     read_previews,
     show_as_is,
 )
+from lineart.film.tasks import Labels
+from lineart.film.tasks.colorize import ColorizeTask
 from lineart.manifest import read_manifest
 from lineart.report.film import FAILURES_LISTED, Content, film_page
 from lineart.report.html import encode_thumbnail, read_job_json

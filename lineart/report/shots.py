@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from lineart.film.thumbnails import spread
+from lineart.film.outputs import spread
 from lineart.report.html import as_text, data_uri
 
 STATUSES = ("done", "held", "failed")

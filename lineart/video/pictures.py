@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import cv2
@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 
 from lineart.codec import decode_color
-from lineart.film.frames import Source, read_picture
+from lineart.film.frames import PictureReader, Source
 from lineart.image import Frame, Size, resize
 from lineart.storage import Storage
 
@@ -47,6 +47,11 @@ class SourcePictures:
     place: Storage
     sources: Mapping[str, Source]
     """Frame name -> source picture."""
+
+    @cached_property
+    def reader(self) -> PictureReader:
+        """Reader of the source pictures."""
+        return PictureReader(self.place)
 
 
 @dataclass(frozen=True)
@@ -91,9 +96,7 @@ class FrameReader:
     def _read_beside(self, shown: VideoFrame) -> Frame | None:
         assert self.beside is not None
         source = self.beside.sources.get(shown.frame)
-        return (
-            None if source is None else _decoded(partial(read_picture, self.beside.place, source))
-        )
+        return None if source is None else _decoded(partial(self.beside.reader.read, source))
 
 
 def _decoded(read: Callable[[], bytes]) -> Frame | None:

@@ -9,7 +9,7 @@ from itertools import accumulate, groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from lineart.film.filenames import natural_key
+from lineart.film.listing import natural_key
 from lineart.manifest import read_manifest
 from lineart.storage import Storage
 from lineart.video.pictures import VideoFrame

@@ -30,8 +30,8 @@ from pyarrow import parquet
 
 from lineart.cluster import MOST_LABELS
 from lineart.film.inputs import FilmConfig, prepare_run
-from lineart.film.local_runner import LocalRunner
 from lineart.film.run import run_film
+from lineart.film.runners import LocalRunner
 from lineart.film.tasks.colorize import open_colorize_task
 from tests.drills.film import make_weights
 from tests.drills.kills import hashes
@@ -245,7 +245,7 @@ def compare(scale: Scale, found: Found) -> None:
         weights=str(scale.folder / "weights"),
     )
     opened = prepare_run(film, partial(open_colorize_task, network_size_px=scale.network_size_px))
-    run_film(film, opened, LocalRunner(), lambda _: None)
+    run_film(opened, LocalRunner(), lambda _: None)
     alone, grown = (hashes(scale.folder / name) for name in ("alone", "color"))
     differing = [name for name, digest in alone.items() if grown.get(name) != digest]
     if differing or len(alone) != len(grown):

@@ -17,8 +17,8 @@ from pathlib import Path
 from pyarrow import parquet
 
 from lineart.film.inputs import FilmConfig, prepare_run
-from lineart.film.local_runner import LocalRunner
 from lineart.film.run import FilmSummary, run_film
+from lineart.film.runners import LocalRunner
 from lineart.film.tasks.colorize import open_colorize_task
 from lineart.storage import LIMITS, Storage
 from tests.drills.film import draw_film, make_weights
@@ -59,7 +59,7 @@ def color(place: Storage, weights: Path, output: str, size_px: int = 64) -> Film
     )
     open_task = partial(open_colorize_task, network_size_px=size_px)
     opened = prepare_run(film, open_task, limits=place.limits)
-    return run_film(film, opened, LocalRunner(), lambda _: None)[0]
+    return run_film(opened, LocalRunner(), lambda _: None)[0]
 
 
 def color_through(

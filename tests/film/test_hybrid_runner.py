@@ -11,16 +11,12 @@ import pytest
 
 from lineart.codec import encode_png
 from lineart.executor import HybridExecutor, RayExecutor
-from lineart.film.frames import Source
-from lineart.film.hybrid_runner import HybridRunner
 from lineart.film.inputs import FilmConfig, PreparedRun, prepare_run
-from lineart.film.local_runner import FEW_FRAMES, LocalRunner
-from lineart.film.pipeline import RayRunner, make_frames
-from lineart.film.records import FrameResult, WorkItem
+from lineart.film.pipeline import RayRunner, WorkerBounds, WorkerPools, make_frames
+from lineart.film.records import FilmJob, FrameResult, WorkItem
 from lineart.film.run import FilmRunner, run_film
-from lineart.film.stages import FilmJob
+from lineart.film.runners import FEW_FRAMES, HybridRunner, LocalRunner
 from lineart.film.tasks.colorize import open_colorize_task
-from lineart.film.workers import WorkerBounds, WorkerPools
 from lineart.storage import Storage
 from tests.conftest import DrawLine
 
@@ -33,16 +29,14 @@ class StandIn(RayRunner):
     def __init__(self, _: RayExecutor) -> None:
         self.counted: list[str] = []
 
-    def make_frames(
-        self, job: FilmJob, weights: Storage, work: Sequence[WorkItem]
-    ) -> Iterator[FrameResult]:
+    def make_frames(self, job: FilmJob, work: Sequence[WorkItem]) -> Iterator[FrameResult]:
         """Give a frame for each picture."""
-        del job, weights
+        del job
         yield from (FrameResult(item.outputs[0], 2, {}, None) for item in work)
 
-    def count(self, status: str, written: FrameResult) -> None:
+    def count(self, status: str, result: FrameResult) -> None:
         """Remember what was counted."""
-        self.counted.append(f"{status} {written.output}")
+        self.counted.append(f"{status} {result.output}")
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +46,7 @@ def _here(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> No
         monkeypatch.setattr(
             LocalRunner,
             "make_frames",
-            lambda _self, _job, _weights, work, _pictures: (
+            lambda _self, _job, work, _pictures: (
                 FrameResult(item.outputs[0], 1, {}, None) for item in work
             ),
         )
@@ -101,8 +95,8 @@ def make(runner: HybridRunner, count: int) -> Iterator[FrameResult]:
     """Make frames of so many pictures."""
     nowhere = Storage.at("unused")
     task = open_colorize_task({"config.json": b'{"draft_scale": 2}'}, network_size_px=64)
-    work = [WorkItem(Source(f"{n}", ""), "", None, None, [f"{n}"]) for n in range(count)]
-    return runner.make_frames(FilmJob(nowhere, nowhere, None, task), nowhere, work)
+    work = [WorkItem((), (f"{n}",), "shot") for n in range(count)]
+    return runner.make_frames(FilmJob(nowhere, nowhere, None, task, nowhere), work)
 
 
 def test_ray_gets_the_rest() -> None:
@@ -158,10 +152,8 @@ def test_a_stop_does_not_wait_for_frames() -> None:
     stopped = Event()
 
     class Hanging(StandIn):
-        def make_frames(
-            self, job: FilmJob, weights: Storage, work: Sequence[WorkItem]
-        ) -> Iterator[FrameResult]:
-            del job, weights, work
+        def make_frames(self, job: FilmJob, work: Sequence[WorkItem]) -> Iterator[FrameResult]:
+            del job, work
             assert stopped.wait(60)
             raise ConnectionError("Ray was stopped")
             yield
@@ -234,11 +226,11 @@ def opened(film: FilmConfig, draw_line: DrawLine) -> PreparedRun:
     return prepare_run(film, lambda files: open_colorize_task(files, network_size_px=64))
 
 
-def run(film: FilmConfig, opened: PreparedRun, runner: FilmRunner) -> dict[str, bytes]:
+def run(opened: PreparedRun, runner: FilmRunner) -> dict[str, bytes]:
     """Run over the film; give its pictures by name, and leave none of them."""
-    summary, _ = run_film(film, opened, runner, lambda _: None)
+    summary, _ = run_film(opened, runner, lambda _: None)
     assert (summary.done, summary.failed) == (DRAWINGS, 1)
-    paths = [*Path(film.output).rglob("*.png")]
+    paths = [*Path(opened.film.output).rglob("*.png")]
     pictures = {path.name: path.read_bytes() for path in paths}
     for path in paths:
         path.unlink()
@@ -248,21 +240,19 @@ def run(film: FilmConfig, opened: PreparedRun, runner: FilmRunner) -> dict[str, 
 class BesideGpus(RayRunner):
     """Works as where there are GPUs: reading, networks and composing apart."""
 
-    def make_frames(
-        self, job: FilmJob, weights: Storage, work: Sequence[WorkItem]
-    ) -> Iterator[FrameResult]:
+    def make_frames(self, job: FilmJob, work: Sequence[WorkItem]) -> Iterator[FrameResult]:
         """Make frames with networks that reserve no GPU, for there is none."""
         pools = WorkerPools(WorkerBounds(1, 1), WorkerBounds(1, 1))
-        yield from make_frames(job, weights, work, pools, network_gpus=0.0, pixel_cpus=0.5)
+        yield from make_frames(job, work, pools, network_gpus=0.0, pixel_cpus=0.5)
 
 
 def test_a_film_is_the_same_everywhere(
-    film: FilmConfig, opened: PreparedRun, ray_resources: dict[str, float]
+    opened: PreparedRun, ray_resources: dict[str, float]
 ) -> None:
     """Here, handed over to Ray, and as where there are GPUs: frames are equal to the bit."""
-    expected = run(film, opened, LocalRunner())
+    expected = run(opened, LocalRunner())
     executor = RayExecutor(ray_resources)
     with closing(hybrid(lambda: executor, few_frames=3, on_ray=RayRunner)) as runner:
         stood(runner)
-        assert run(film, opened, runner) == expected
-    assert run(film, opened, BesideGpus(executor)) == expected
+        assert run(opened, runner) == expected
+    assert run(opened, BesideGpus(executor)) == expected

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lineart.film.workers import WorkerBounds, plan_workers
+from lineart.film.pipeline import WorkerBounds, plan_workers
 
 
 @pytest.mark.parametrize("cpus", [1, 2, 3, 4, 16, 96])

@@ -273,7 +273,13 @@ def test_stages_have_medians_and_shares() -> None:
     """Of 1, 1 and 4 s the median is 1 s; a stage that takes three times as long has 75 %."""
     seconds = (1.0, 1.0, 4.0)
     rows = [
-        make_row({"frame": str(n), "status": "done", "shrink_seconds": s, "network_seconds": 3 * s})
+        make_row(
+            {
+                "frame": str(n),
+                "status": "done",
+                "stage_seconds": [("shrink", s), ("network", 3 * s)],
+            }
+        )
         for n, s in enumerate(seconds)
     ]
     rows += [make_row({"frame": "held", "status": "held"})]

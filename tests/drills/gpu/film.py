@@ -22,13 +22,13 @@ from pyarrow import parquet
 
 from lineart.codec import encode_png
 from lineart.film.frames import FilmFrame, assemble, list_pictures
-from lineart.film.hashing import HashedFile, hash_pictures
 from lineart.film.inputs import FilmConfig, prepare_run
-from lineart.film.local_runner import LocalRunner
-from lineart.film.records import STAGES, WorkItem, pack_work
+from lineart.film.records import FilmJob, FrameData, HashedFile, Input, WorkItem
 from lineart.film.run import run_film
-from lineart.film.stages import GPU_BATCH, FilmJob, NetworkStage, shrink
+from lineart.film.runners import LocalRunner
+from lineart.film.stages import GPU_BATCH, STAGES
 from lineart.film.tasks.colorize import open_colorize_task
+from lineart.film.worker import hash_pictures
 from lineart.sample_film import SampleFrame, sample_film
 from lineart.storage import Storage
 from lineart.weights import open_weights, read_weights
@@ -108,7 +108,7 @@ def color_alone(setting: Setting, output: Path, limit_s: float | None) -> Values
         described, partial(open_colorize_task, network_size_px=setting.network_size_px)
     )
     begun = time.monotonic()
-    summary, rows = run_film(described, opened, LocalRunner(), lambda _: None)
+    summary, rows = run_film(opened, LocalRunner(), lambda _: None)
     seconds = time.monotonic() - begun
     if summary.failed:
         raise RuntimeError(f"{summary.failed} of {summary.frames} frames failed")
@@ -121,8 +121,11 @@ def color_alone(setting: Setting, output: Path, limit_s: float | None) -> Values
 
 def mean_stages(rows: list[dict[str, Any]]) -> Values:
     """Return the mean milliseconds that each stage of a frame took, from rows of a manifest."""
-    seconds = {stage: [row[f"{stage}_seconds"] or 0.0 for row in rows] for stage in STAGES}
-    return {f"{stage}_ms": 1000 * float(np.mean(taken)) for stage, taken in seconds.items()}
+    seconds = [dict(row["stage_seconds"] or ()) for row in rows]
+    return {
+        f"{stage.name}_ms": 1000 * float(np.mean([taken.get(stage.name, 0.0) for taken in seconds]))
+        for stage in STAGES
+    }
 
 
 def hash_frames(output: Path) -> dict[str, str]:
@@ -138,33 +141,34 @@ def _time_actor(setting: Setting, limit_s: float | None) -> Values:
     weights = open_weights("default")
     task = open_colorize_task(read_weights(weights), network_size_px=setting.network_size_px)
     lines = Storage.at(str(setting.work / "film" / "lines"))
-    job = FilmJob(lines, Storage.at(str(setting.work / "film" / "actor")), None, task, limit_s)
-    frames = assemble(list_pictures(lines), [], "lines")[:GPU_BATCH]
-    rows = _shrink_frames(job, frames)
-    network = NetworkStage(job, weights)
-    batch_s = setting.time(lambda: network(rows), 5)
-    one_s = setting.time(lambda: network(rows[:1]), 5)
+    output = Storage.at(str(setting.work / "film" / "actor"))
+    job = FilmJob(lines, output, None, task, weights, limit_s=limit_s)
+    frames = _shrink_frames(job, assemble(list_pictures(lines), [], "lines")[:GPU_BATCH])
+    network = STAGES[1].open(job)
+    batch_s = setting.time(lambda: network(frames), 5)
+    one_s = setting.time(lambda: network(frames[:1]), 5)
     return {
-        "frames_per_s": len(rows) / batch_s,
-        "ms_a_frame": 1000 * batch_s / len(rows),
+        "frames_per_s": len(frames) / batch_s,
+        "ms_a_frame": 1000 * batch_s / len(frames),
         "one_frame_ms": 1000 * one_s,
     }
 
 
-def _shrink_frames(job: FilmJob, frames: list[FilmFrame]) -> list[dict[str, Any]]:
+def _shrink_frames(job: FilmJob, frames: list[FilmFrame]) -> list[FrameData]:
     """Return drawings as the network takes them, with random hints: without, none are flooded."""
-    found = hash_pictures(job.pictures, job.task.decode, None, [(f.source, None) for f in frames])
-    rows = []
+    found = hash_pictures(job, [(frame.source, None) for frame in frames])
+    shrink = STAGES[0].open(replace(job, limit_s=None))
+    shrunk = []
     for seed, frame in enumerate(frames):
-        indexed = found[frame.name]
-        assert isinstance(indexed, HashedFile)
-        work = WorkItem(frame.source, indexed.source_sha256, None, None, [frame.name])
-        row = shrink(pack_work(work), replace(job, limit_s=None))
-        hint = np.zeros(row["inputs"][1]["shape"], np.uint8)
+        hashed = found[frame.name]
+        assert isinstance(hashed, HashedFile)
+        line = Input("line", frame.source, hashed.source_sha256)
+        (data,) = shrink([FrameData(WorkItem((line,), (frame.name,), frame.shot))])
+        drawing, hint = data.arrays
+        hint = np.zeros_like(hint)
         add_hints(hint, np.random.default_rng(seed))
-        row["inputs"][1]["pixels"] = hint.tobytes()
-        rows.append(row)
-    return rows
+        shrunk.append(data._replace(arrays=(drawing, hint)))
+    return shrunk
 
 
 SAMPLE_S = 0.5

@@ -1,10 +1,12 @@
-"""Selection and decoding of a film's frames, with their source pictures, for thumbnails."""
+"""Uses of a film's finished frames: thumbnails for pages, and Parquet files."""
 
+import io
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 from operator import itemgetter
 from typing import TypeVar
@@ -12,9 +14,11 @@ from typing import TypeVar
 import cv2
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import parquet
 
 from lineart.codec import decode_color
-from lineart.film.frames import Source, read_picture, stem
+from lineart.film.frames import PictureReader, Source, stem
 from lineart.image import Frame, Line
 from lineart.storage import Storage
 
@@ -22,6 +26,10 @@ T = TypeVar("T")
 
 THREADS = 8
 """Maximum number of frames decoded at once."""
+FOLDER = "parquet"
+FRAMES_A_FILE = 256
+FRAMES_A_GROUP = 16
+"""Rows per row group, which a reader holds in memory at once."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,10 @@ class ThumbnailGallery:
     show: Callable[[bytes], np.ndarray]
     """Converts a source picture's file to the image that is shown."""
 
+    @cached_property
+    def _reader(self) -> PictureReader:
+        return PictureReader(self.pictures)
+
     def look(self, frame: str) -> ThumbnailPair | None:
         """Read and decode a frame and its source; return None if the frame cannot be read."""
         try:
@@ -60,7 +72,7 @@ class ThumbnailGallery:
         if frame not in self.sources:
             return None
         try:
-            return self.show(read_picture(self.pictures, self.sources[frame]))
+            return self.show(self._reader.read(self.sources[frame]))
         except (OSError, ValueError, cv2.error):
             return None
 
@@ -129,3 +141,46 @@ def read_previews(
     # Decoders change warning filters temporarily, which is not thread-safe: restore them here.
     with warnings.catch_warnings(), ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as pool:
         yield from (made for made in pool.map(look, frames) if made is not None)
+
+
+def export_parquet(output: Storage, rows: pa.Table, changed: Sequence[pa.Table]) -> None:
+    """Write the stored frames to Parquet files, in film order; keep files without changed frames.
+
+    Args:
+        output: Output with the frames; the files go below `parquet/`.
+        rows: The manifest.
+        changed: Rows of frames that this run wrote.
+    """
+    new = {name for part in changed for name in part["frame"].to_pylist()}
+    # Frames that this run did not process may have been deleted.
+    stored = pa.array([entry.path for entry in output.entries("frames")], pa.string())
+    standing = rows.filter(pc.is_in(rows["output"], stored))
+    present = {entry.path for entry in output.entries(FOLDER)}
+    wanted = set()
+    for start in range(0, standing.num_rows, FRAMES_A_FILE):
+        chunk = standing.slice(start, FRAMES_A_FILE)
+        path = f"{FOLDER}/frames-{start // FRAMES_A_FILE:06}.parquet"
+        wanted.add(path)
+        names = chunk["frame"].to_pylist()
+        if path in present and new.isdisjoint(names) and _names(output, path) == names:
+            continue
+        output.write(path, _pack(output, chunk))
+    for path in present - wanted:
+        output.delete(path)
+
+
+def _names(output: Storage, path: str) -> list[str]:
+    with output.open_file(path) as file:
+        return list(parquet.read_table(file, columns=["frame"]).column("frame").to_pylist())
+
+
+def _pack(output: Storage, rows: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    schema = pa.schema({"frame": pa.string(), "shot": pa.string(), "image": pa.binary()})
+    # PNG is compressed already.
+    with parquet.ParquetWriter(sink, schema, compression="none") as writer:
+        for start in range(0, rows.num_rows, FRAMES_A_GROUP):
+            group = rows.slice(start, FRAMES_A_GROUP)
+            images = pa.array(map(output.read, group["output"].to_pylist()), pa.binary())
+            writer.write_table(pa.table([group["frame"], group["shot"], images], schema=schema))
+    return sink.getvalue()

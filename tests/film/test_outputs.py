@@ -6,7 +6,7 @@ import numpy as np
 
 from lineart.codec import encode_png
 from lineart.film.frames import Source
-from lineart.film.thumbnails import ThumbnailGallery, choose, read_previews, show_as_is, spread
+from lineart.film.outputs import ThumbnailGallery, choose, read_previews, show_as_is, spread
 from lineart.manifest import make_row, make_table
 from lineart.storage import Storage
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lineart.film.filenames import caseless, is_plain_path, natural_key, printable, refusal_of
+from lineart.film.listing import caseless, is_plain_path, natural_key, printable, refusal_of
 
 HOSTILE = ("", ".", "/a.png", "../a.png", "a/../../b", "a\\b", "a\0", "a//b", "./a", "a/", "..")
 
