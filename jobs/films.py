@@ -32,7 +32,7 @@ SUCCESS = "_SUCCESS"
 
 @dataclass(frozen=True, kw_only=True)
 class FilmFlags:
-    """Flags of all commands that process films."""
+    """Flags that choose frames, numbers of workers, timeout and number format."""
 
     shots: tuple[str, ...] = ()
     """Shots to process; default: all."""

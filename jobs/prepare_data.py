@@ -94,11 +94,12 @@ class PrepareData:
     """Filter pictures and write them as shards for training and validation."""
 
     images: str
-    """Folder or s3://bucket/prefix of image files, or Parquet files with a column image. The line
-    drawing of a picture in color/ is the file of the same name in line/ beside that folder."""
+    """Folder or s3://bucket/prefix of image files, or Parquet files with a column image. For
+    colorization, the line drawing of a picture in color/ is the file of the same name in line/
+    beside that folder."""
     output: str
-    """Folder or s3:// address for train/, validation/, refused.parquet and summary.json; with
-    --targets, the first three are in source/ and in target/."""
+    """Folder or s3:// address for train/, validation/, refused.parquet and summary.json; for
+    drawing and stylization, the first three are in source/ and in target/."""
     task: (
         Annotated[Colorization, subcommand("colorization")]
         | Annotated[Drawing, subcommand("drawing")]

@@ -29,7 +29,7 @@ class Train:
     """Train a pair of generators."""
 
     recipe: str
-    """Name of a recipe in lineart.training.recipes."""
+    """Name of a recipe of lineart/training/recipes.py, such as small or two_stage."""
     data: str
     """Shards written by jobs.prepare_data: a folder or s3://bucket/prefix."""
     output: str

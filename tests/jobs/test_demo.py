@@ -5,10 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from pyarrow import parquet
-
-from jobs.demo import Demo, main
 
 SMALL = ["--width", "192", "--height", "108", "--frames-per-shot", "4"]
 
@@ -26,10 +23,3 @@ def test_demo_on_s3(bucket: Path) -> None:
     rows = parquet.read_table(color / "manifest").to_pylist()
     assert all(row["hint_sha256"] for row in rows)
     assert "s02_window" in (color / "report.html").read_text()
-
-
-def test_dry_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A dry run prints the flags and draws nothing."""
-    assert main(Demo(output=str(tmp_path / "demo"), dry_run=True)) == 0
-    assert json.loads(capsys.readouterr().out)["frames_per_shot"] == 24
-    assert list(tmp_path.iterdir()) == []

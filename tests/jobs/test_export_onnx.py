@@ -165,10 +165,3 @@ def test_wrong_weights_are_refused(
     assert main(flags) == 2
     assert words in capsys.readouterr().err
     assert not (exported / "again").exists()
-
-
-def test_dry_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A dry run prints the flags and writes nothing."""
-    assert main(ExportOnnx(output=str(tmp_path / "files"), fp16=True, dry_run=True)) == 0
-    assert json.loads(capsys.readouterr().out)["fp16"] is True
-    assert list(tmp_path.iterdir()) == []

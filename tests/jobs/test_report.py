@@ -135,15 +135,6 @@ def test_nothing_readable_is_said(
     assert "no drawing could be compared: s/0: unknown picture format" in capsys.readouterr().err
 
 
-def test_a_dry_run_prints_the_flags(
-    page: DifferencePage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """With --dry-run the flags are printed, and nothing is written."""
-    assert main(Report(page=page, dry_run=True)) == 0
-    assert json.loads(capsys.readouterr().out)["page"]["radius"] == 2.0
-    assert not (tmp_path / "out").exists()
-
-
 @pytest.mark.parametrize(
     ("page", "why"),
     [

@@ -1,6 +1,7 @@
 """Reading flags takes a fraction of a second: `--help` and `--dry-run` load nothing of the work."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -63,20 +64,23 @@ finally:
 """Runs a command as `python -m` does, and tells its processor time and what it imported."""
 
 
-def start(job: str, *flags: str) -> tuple[str, dict[str, Any]]:
-    """Run a command; give what it printed, and what `RUN` tells of it."""
+def start(job: str, *flags: str, folder: Path = ROOT) -> tuple[str, dict[str, Any]]:
+    """Run a command in a folder; give what it printed, and what `RUN` tells of it."""
     command = [sys.executable, "-c", RUN, f"jobs.{job}", *flags]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     told: dict[str, Any] = json.loads(ended.stderr.splitlines()[-1])
     return ended.stdout, told
 
 
-def check(job: str, *flags: str) -> str:
+def check(job: str, *flags: str, folder: Path = ROOT) -> str:
     """Make sure that a command is quick and imports nothing large; give what it printed."""
     seconds: list[float] = []
     while len(seconds) < TRIES and min(seconds, default=LIMIT_S) >= LIMIT_S:
-        printed, told = start(job, *flags)
+        printed, told = start(job, *flags, folder=folder)
         loaded = {name.partition(".")[0] for name in told["modules"]}
         assert not loaded & LARGE
         seconds.append(told["seconds"])
@@ -101,9 +105,12 @@ def test_help(job: str) -> None:
 
 
 @pytest.mark.parametrize("line", COMMAND_LINES)
-def test_dry_run(line: str) -> None:
-    """A command prints its configuration quickly, as JSON."""
-    assert json.loads(check(*line.split(), "--dry-run"))
+def test_dry_run(line: str, tmp_path: Path) -> None:
+    """A command prints its configuration quickly, as JSON, and writes nothing."""
+    printed = check(*line.split(), "--dry-run", folder=tmp_path)
+    assert json.loads(printed)
+    assert all(f'"{flag}": ' in printed for flag in re.findall(r"--(\w+)", line))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_program_starts_commands() -> None:

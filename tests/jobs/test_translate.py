@@ -177,14 +177,6 @@ def test_wrong_input(
     assert not (tmp_path / "out").exists()
 
 
-def test_dry_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A dry run prints the configuration and touches nothing."""
-    flags = Translate(images="a", output=str(tmp_path / "out"), weights="w", dry_run=True)
-    assert main(flags) == 0
-    assert json.loads(capsys.readouterr().out)["images"] == "a"
-    assert not (tmp_path / "out").exists()
-
-
 def test_the_included_weights_draw(tmp_path: Path) -> None:
     """Without `--weights` a photograph becomes ink on paper, with the ink where its edges are."""
     photo = np.full((256, 384, 3), (120, 160, 220), np.uint8)
