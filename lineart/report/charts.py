@@ -53,6 +53,7 @@ SETTINGS: dict[Any, Any] = {
     "path.simplify_threshold": 1.0,  # A long curve has about a thousand points.
     "svg.fonttype": "none",  # Text stays text.
     "svg.hashsalt": "lineart",  # Equal charts have equal bytes.
+    "text.usetex": False,
 }
 
 Values = Float64[np.ndarray, " N"]

@@ -38,7 +38,7 @@ def thumbnail(frame: str, height: int = HEIGHT) -> Thumbnail:
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Write the page of three shots: holds, a failure, a retake, a hostile name; return its address.
+    """Write a page of three shots: holds, a failure, a retake, a hostile name; return its address.
 
     The first plays the greys 40, 40, 120, 40; its last frame has failed.
     """
