@@ -95,4 +95,4 @@ def _start_process(job: FilmJob) -> None:
 
 
 def _color_one(item: WorkItem) -> None:
-    run_stages(_stages, FrameData(item))
+    run_stages(_stages, [FrameData(item)])

@@ -230,60 +230,66 @@ def make_frames(
         "batch_format": "pyarrow",
     }
     # `from_arrow` would run a task for every block.
-    dataset = ray.data.from_blocks([to_table(map(FrameData, block)) for block in _blocks(work)])
+    dataset = ray.data.from_blocks([to_table(map(FrameData, block)) for block in blocks(work)])
     if pools.pixels is None:
-        # All stages in one worker: no large data is passed between workers.
-        arguments = stages.STAGES, job
+        # All stages of a frame in one worker: no large data is passed between workers.
         dataset = dataset.map_batches(
-            _WholeFrames, fn_constructor_args=arguments, batch_size=CPU_BATCH, **networks
+            _Frames, fn_constructor_args=(stages.STAGES, job), batch_size=CPU_BATCH, **networks
         )
     else:
+        # Networks, and what is between them, on GPUs; the rest on the more numerous CPUs.
+        before, on_gpu, after = _split(stages.STAGES)
         pixels = {
             "compute": ray.data.TaskPoolStrategy(size=pools.pixels.most),
             "num_cpus": pixel_cpus,
             "batch_format": "pyarrow",
+            "batch_size": None,
         }
-        on_gpus = sum(stage.resources == "network" for stage in stages.STAGES)
-        gpu = {"num_gpus": network_gpus / on_gpus or None, "batch_size": stages.GPU_BATCH}
-        for stage in stages.STAGES:
-            # Networks run on GPUs, all else in tasks on the more numerous CPUs.
-            if stage.resources == "network":
-                dataset = dataset.map_batches(
-                    _OneStage, fn_constructor_args=(stage, job), **gpu, **networks
-                )
-            else:
-                dataset = dataset.map_batches(
-                    _run_stage, fn_args=(stage, job), batch_size=None, **pixels
-                )
+        dataset = (
+            dataset.map_batches(_run_stages, fn_args=(before, job), **pixels)
+            .map_batches(
+                _Batches,
+                fn_constructor_args=(on_gpu, job),
+                num_gpus=network_gpus or None,
+                batch_size=stages.GPU_BATCH,
+                **networks,
+            )
+            .map_batches(_run_stages, fn_args=(after, job), **pixels)
+        )
     for row in dataset.iter_rows():
         yield from unpack(row["record"]).results()
 
 
-class _WholeFrames:
-    """Runs all stages on tables of frames, one frame at a time."""
+def _split(opening: Sequence[Stage]) -> tuple[Sequence[Stage], Sequence[Stage], Sequence[Stage]]:
+    """Return the stages before the first network, those up to the last network, and the others."""
+    places = [place for place, stage in enumerate(opening) if stage.resources == "network"]
+    first, end = places[0], places[-1] + 1
+    return opening[:first], opening[first:end], opening[end:]
+
+
+class _Batches:
+    """Stages, opened in one worker, that run on tables of frames."""
 
     def __init__(self, opening: Sequence[Stage], job: FilmJob) -> None:
         self._stages = [stage.open(job) for stage in opening]
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        return to_table(run_stages(self._stages, frame) for frame in from_table(table))
+        return to_table(run_stages(self._stages, from_table(table)))
 
 
-class _OneStage:
-    """Runs a stage on tables of frames."""
-
-    def __init__(self, stage: Stage, job: FilmJob) -> None:
-        self._stage = stage.open(job)
+class _Frames(_Batches):
+    """The same, one frame after another."""
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        return to_table(self._stage(from_table(table)))
+        frames = from_table(table)
+        return to_table(one for frame in frames for one in run_stages(self._stages, [frame]))
 
 
-def _run_stage(table: pa.Table, stage: Stage, job: FilmJob) -> pa.Table:
-    return _OneStage(stage, job)(table)
+def _run_stages(table: pa.Table, opening: Sequence[Stage], job: FilmJob) -> pa.Table:
+    return _Batches(opening, job)(table)
 
 
-def _blocks(work: Sequence[WorkItem]) -> Iterator[Sequence[WorkItem]]:
+def blocks(work: Sequence[WorkItem]) -> Iterator[Sequence[WorkItem]]:
     """Split work into blocks, in order: a shot's items stay together, and share cached inputs.
 
     The first blocks are small, so that the first frames are ready early.

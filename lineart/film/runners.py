@@ -55,10 +55,10 @@ class LocalRunner:
             for stage in stages.STAGES
         ]
 
-        def make(item: WorkItem) -> FrameData:
-            return stages.run_stages(opened, FrameData(item))
+        def make(item: WorkItem) -> Sequence[FrameData]:
+            return stages.run_stages(opened, [FrameData(item)])
 
-        for _, frame in self.executor.spread(make, work, workers):
+        for _, (frame,) in self.executor.spread(make, work, workers):
             yield from frame.results()
 
     def count(self, status: str, result: FrameResult) -> None:

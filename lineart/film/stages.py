@@ -206,8 +206,8 @@ STAGES = (
 """Stages of a frame, in order."""
 
 
-def run_stages(stages: Sequence[OpenStage], frame: FrameData) -> FrameData:
-    """Run stages on one frame."""
+def run_stages(stages: Sequence[OpenStage], frames: Sequence[FrameData]) -> Sequence[FrameData]:
+    """Run stages on frames."""
     for stage in stages:
-        (frame,) = stage([frame])
-    return frame
+        frames = stage(frames)
+    return frames

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,7 +20,6 @@ from lineart.film.records import (
 from lineart.film.tasks import Shrink
 from lineart.sandbox import run_isolated, step
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 SHARED_INPUTS = 16
@@ -77,9 +76,7 @@ class Worker:
         return len(files[0])
 
 
-def run_in_worker(
-    job: FilmJob, function: Callable[Concatenate[Worker, P], T], *args: P.args, **kwargs: P.kwargs
-) -> T:
+def run_in_worker(job: FilmJob, function: Callable[..., T], *arguments: Any) -> T:
     """Call a function with a worker, in this thread's sandbox; without a time limit, here.
 
     Raises:
@@ -87,13 +84,13 @@ def run_in_worker(
         CallEndedError: its process died, or a step took too long.
     """
     if job.limit_s is None:
-        return function(Worker(job), *args, **kwargs)
-    result: T = run_isolated(job.limit_s, _call, job, function, args, kwargs)
+        return function(Worker(job), *arguments)
+    result: T = run_isolated(job.limit_s, _call, job, function, *arguments)
     return result
 
 
-def _call(job: FilmJob, function: Callable[..., T], args: Any, kwargs: Any) -> T:
-    return function(_worker_of(job), *args, **kwargs)
+def _call(job: FilmJob, function: Callable[..., T], *arguments: Any) -> T:
+    return function(_worker_of(job), *arguments)
 
 
 # Called in sandbox processes only, which end with the threads that they serve.

@@ -16,7 +16,7 @@ from lineart.film.plan import (
     result_row,
     unread_row,
 )
-from lineart.film.records import Failure, Fingerprint, FrameResult, HashedFile
+from lineart.film.records import Failure, Fingerprint, FrameResult, HashedFile, Input
 from lineart.manifest import SCHEMA, ManifestRow, first_rows, make_table
 
 LOOK = Fingerprint("weights", "settings")
@@ -92,6 +92,11 @@ def test_hints_tell_equal_drawings_apart() -> None:
     frames = [replace(FRAMES[2], hint=Source("s/3.png", "s/3.png")), FRAMES[0]]
     plan = make_plan(frames, LINES, {"s/3.png": "hint"}, NOTHING, {}, LOOK)
     assert open_frames(plan) == [["frames/s/3.png"], ["frames/s/1.png"]]
+    hinted, plain = plan.work
+    line = Input("line", frames[0].source, "file3")
+    assert hinted.inputs == (line, Input("hint", Source("s/3.png", "s/3.png"), "hint"))
+    assert [one.role for one in plain.inputs] == ["line"]
+    assert (hinted.shot, plain.shot) == ("s", "s")
 
 
 def test_finished_film_has_nothing_to_do() -> None:

@@ -25,10 +25,10 @@ found = hash_pictures(job, [(source, None)])
 line = Input("line", source, found["a.png"].source_sha256)
 frame = FrameData(WorkItem((line,), ("frames/a.png",), "s"))
 stages = [stage.open(job) for stage in STAGES]
-run_stages(stages, frame)
+run_stages(stages, [frame])
 wall, cpu = time.perf_counter(), time.process_time()
 for _ in range(3):
-    done = run_stages(stages, frame)
+    (done,) = run_stages(stages, [frame])
     assert done.failure is None, done
 print((time.process_time() - cpu) / (time.perf_counter() - wall))
 """

@@ -11,12 +11,14 @@ import pytest
 
 from lineart.codec import encode_png
 from lineart.executor import HybridExecutor, RayExecutor
+from lineart.film import stages
 from lineart.film.inputs import FilmConfig, PreparedRun, prepare_run
 from lineart.film.pipeline import RayRunner, WorkerBounds, WorkerPools, make_frames
 from lineart.film.records import FilmJob, FrameResult, WorkItem
 from lineart.film.run import FilmRunner, run_film
 from lineart.film.runners import FEW_FRAMES, HybridRunner, LocalRunner
 from lineart.film.tasks.colorize import open_colorize_task
+from lineart.manifest import read_manifest
 from lineart.storage import Storage
 from tests.conftest import DrawLine
 
@@ -256,3 +258,28 @@ def test_a_film_is_the_same_everywhere(
         stood(runner)
         assert run(opened, runner) == expected
     assert run(opened, BesideGpus(executor)) == expected
+
+
+def test_a_further_stage_runs_everywhere(
+    opened: PreparedRun, ray_resources: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An entry in the list of stages changes all frames, in the same way whoever makes them."""
+    before = run(opened, LocalRunner())
+    first, network, last = stages.STAGES
+    invert = stages.Stage(
+        "invert",
+        lambda _, frame: frame._replace(arrays=tuple(255 - array for array in frame.arrays)),
+        "cpu",
+    )
+    again = stages.Stage("again", lambda _: lambda colors: ([255 - colors], "float32"), "network")
+    monkeypatch.setattr(stages, "STAGES", (first, network, invert, last))
+    expected = run(opened, LocalRunner())
+    assert expected.keys() == before.keys()
+    assert expected["0.png"] != before["0.png"]
+    executor = RayExecutor(ray_resources)
+    assert run(opened, RayRunner(executor)) == expected
+    monkeypatch.setattr(stages, "STAGES", (first, network, invert, again, invert, last))
+    assert run(opened, BesideGpus(executor)) == expected
+    (row, *_) = read_manifest(opened.job.output).to_pylist()
+    names = ["shrink", "network", "invert", "again", "compose"]
+    assert [stage for stage, _ in row["stage_seconds"]] == names

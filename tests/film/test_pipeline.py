@@ -1,8 +1,11 @@
-"""Workers from what a cluster has."""
+"""Workers from what a cluster has, and how frames travel between them."""
 
+import numpy as np
 import pytest
 
-from lineart.film.pipeline import WorkerBounds, plan_workers
+from lineart.film.frames import Source
+from lineart.film.pipeline import WorkerBounds, blocks, plan_workers
+from lineart.film.records import Failure, FrameData, Input, WorkItem, from_table, to_table
 
 
 @pytest.mark.parametrize("cpus", [1, 2, 3, 4, 16, 96])
@@ -48,3 +51,25 @@ def test_bounds_that_are_none(text: str) -> None:
         WorkerBounds.parse(text)
     assert WorkerBounds.parse("2:5") == WorkerBounds(2, 5)
     assert WorkerBounds.parse("3") == WorkerBounds(3, 3)
+
+
+def test_blocks_keep_shots_together() -> None:
+    """Blocks are work in order, small at first: a shot's items meet in as few as may be."""
+    work = [WorkItem((), (f"{n}",), f"shot {n // 20}") for n in range(100)]
+    parts = [*blocks(work)]
+    assert [len(part) for part in parts[:5]] == [1, 2, 4, 8, 8]
+    assert [item for part in parts for item in part] == work
+
+
+def test_records_are_packed_and_unpacked() -> None:
+    """Whatever a frame carries comes back: several inputs of a role, arrays, a failure."""
+    inputs = tuple(Input(role, Source(role, role, 3), "ab") for role in ("line", "key", "key"))
+    item = WorkItem(inputs, ("a", "b"), "s")
+    array = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    frames = [
+        FrameData(item, (array,), b"kept", {"shrink": 0.5}, None, "float32", (3, 4)),
+        FrameData(item, failure=Failure("decode", "ValueError", "broken")),
+    ]
+    first, second = from_table(to_table(frames))
+    np.testing.assert_array_equal(first.arrays[0], array)
+    assert (first._replace(arrays=()), second) == (frames[0]._replace(arrays=()), frames[1])
