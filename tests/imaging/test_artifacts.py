@@ -133,7 +133,7 @@ def test_spray_covers_by_its_opacity(noise: np.ndarray) -> None:
 
 
 def test_a_stroke_is_a_straight_line() -> None:
-    """The distance to a stroke is that of rows beside it and of its ends beyond; a point is round."""
+    """The distance to a stroke is that of rows beside it and of its ends beyond them."""
     along = distance_to_stroke(np.array([[8.5, 4.5], [8.5, 12.5]]))
     np.testing.assert_allclose(along[:, 8], np.abs(np.arange(SPRAY_CELLS) - 8), atol=1e-9)
     assert along[8 + 3, 4 - 4] == pytest.approx(5)
