@@ -29,7 +29,7 @@ def make(merged: np.ndarray, *layers: Layer) -> bytes:
 
 
 def test_archive_and_stack() -> None:
-    """The file begins with its kind, uncompressed; the stack names its layers in order."""
+    """The file begins with its uncompressed type; the stack names the layers in order."""
     top, bottom, merged = draw(1), draw(2), draw(3)
     data = make(
         merged, Layer("a < b", encode_png(top), MULTIPLY), Layer("colour", encode_png(bottom))

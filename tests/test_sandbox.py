@@ -91,7 +91,7 @@ def test_a_crash_is_an_error(sandbox: Sandbox, what: str, sentence: str) -> None
 
 
 def test_a_crash_that_does_not_come_back(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """A process that is killed from outside costs nothing but time."""
+    """A call whose process is killed once is made again."""
     folder = tmp_path_factory.mktemp("once")
     assert run_isolated(5.0, crash_once, folder / "seen") == "done"
 
@@ -151,7 +151,7 @@ def test_pictures_come_through(size: int) -> None:
     assert run_isolated(5.0, len, b"after") == 5
 
 
-def test_it_ends_with_its_parent() -> None:
+def test_a_closed_sandbox_leaves_no_process() -> None:
     """A sandbox that is closed leaves no process; it opens again for the next call."""
     sandbox = Sandbox(Counter, 30.0)
     process = psutil.Process(sandbox("work")[0])
@@ -161,13 +161,13 @@ def test_it_ends_with_its_parent() -> None:
     sandbox.close()
 
 
-def test_without_a_limit_it_is_here() -> None:
-    """Without a limit the function is simply called."""
+def test_no_limit_no_process() -> None:
+    """Without a limit the function is called in this process."""
     assert run_isolated(None, os.getpid) == os.getpid()
 
 
 def test_an_orphan_stops(tmp_path: Path) -> None:
-    """A process whose parent was killed goes no step further: others may be at its files by now."""
+    """A process whose parent was killed stops at its next step."""
     start = "import sys, pathlib; from tests import test_sandbox as t; "
     start += "t.run_isolated(30.0, t.write_files, pathlib.Path(sys.argv[1]))"
     with subprocess.Popen([sys.executable, "-c", start, str(tmp_path)]) as parent:

@@ -89,7 +89,7 @@ def test_group_of_a_picture(of_layout: str | None, pattern: str | None, group: s
 
 
 def test_everything_is_taken_or_refused_with_a_reason(tmp_path: Path) -> None:
-    """Kept, broken, small, duplicate, mismatched and unlicensed pictures: none disappears."""
+    """Every picture is stored or refused: broken, small, duplicate, mismatched, unlicensed."""
     images = tmp_path / "in"
     for seed in range(6):
         save(images / f"good/{seed}.png", paint(seed))
@@ -127,7 +127,7 @@ def test_everything_is_taken_or_refused_with_a_reason(tmp_path: Path) -> None:
 
 
 def test_the_columns_say_what_a_picture_is(tmp_path: Path) -> None:
-    """Size, hashes, group, source, licence and author, as they are before shrinking or after."""
+    """Sizes are those after shrinking, hashes those before; source and licence are stored."""
     picture = paint(1, 120, 80)
     save(tmp_path / "in/set/color/x.png", picture)
     save(tmp_path / "in/set/line/x.png", picture[..., 0])
@@ -200,7 +200,7 @@ def test_maps_come_out_of_the_shards(tmp_path: Path) -> None:
 
 
 def test_a_map_needs_its_licence(tmp_path: Path) -> None:
-    """A photograph is refused when only it is free."""
+    """A photograph is refused if only its own licence matches, not that of its map."""
     draw_photographs(tmp_path / "in")
     table = {f"images/{seed}.png": ("CC0", None) for seed in range(3)}
     query = replace(PHOTOGRAPHS, provenance=table | {"segmentation/1.png": ("CC0", None)})
@@ -210,7 +210,7 @@ def test_a_map_needs_its_licence(tmp_path: Path) -> None:
     assert message == "the licence of segmentation/0.png is unknown"
 
 
-def test_depth_is_filled_in_where_no_map_says(tmp_path: Path) -> None:
+def test_missing_depth_is_estimated(tmp_path: Path) -> None:
     """The network sees the picture at its stored size; a depth that is known stays."""
     draw_photographs(tmp_path / "in")
     network = save_torchscript(Mean(), tmp_path / "mean.pt")
@@ -268,7 +268,7 @@ def test_photographs_are_cropped_to_their_faces(
 
 
 def test_models_are_tried_before_anything_is_read() -> None:
-    """Bytes that are no detector, and a network that is not there, are said at once."""
+    """Bytes that are no detector and a missing depth network are refused by `check`."""
     with pytest.raises(ValueError, match="no YuNet face detector"):
         Transform(faces=FaceAlignment(b"no model")).check()
     with pytest.raises(FileNotFoundError, match="no depth network"):

@@ -88,7 +88,7 @@ def storage(tmp_path: Path) -> Storage:
 
 
 @pytest.mark.parametrize("sizes", [[1], [8], [9], [3, 20, 8, 17]])
-def test_what_is_written_is_read(storage: Storage, sizes: list[int]) -> None:
+def test_shards_round_trip(storage: Storage, sizes: list[int]) -> None:
     """Every picture comes back by its number, whatever the order and the shards' sizes."""
     seeds = write_set(storage, sizes)
     pictures = Shards(storage)
@@ -98,7 +98,7 @@ def test_what_is_written_is_read(storage: Storage, sizes: list[int]) -> None:
 
 
 def test_maps_are_read_beside_shards_without(tmp_path: Path, storage: Storage) -> None:
-    """Columns for maps are where maps are; shards of one set may differ in them."""
+    """Only shards with maps have columns for them; shards of one set may differ."""
     rows = [make_row(seed) if seed < 10 else make_mapped_row(seed) for seed in range(24)]
     paths = [write_shard(storage, i, part) for i, part in enumerate((rows[:9], rows[9:]))]
     finish(storage, paths)
@@ -159,7 +159,7 @@ def test_it_reads_from_s3(bucket: Path) -> None:
 
 
 def test_equal_rows_make_equal_bytes() -> None:
-    """A shard depends on its rows alone."""
+    """Equal rows give equal bytes, and another order other bytes."""
     assert to_bytes([make_row(1), make_row(2)]) == to_bytes([make_row(1), make_row(2)])
     assert to_bytes([make_row(1), make_row(2)]) != to_bytes([make_row(2), make_row(1)])
 
@@ -226,7 +226,7 @@ def test_numbers_outside_are_refused(storage: Storage) -> None:
 
 
 def test_decoded_colors_are_rgb() -> None:
-    """Red stays red; a line drawing stays grey."""
+    """Decoded colours are RGB, and a line drawing is grey to the bit."""
     red = np.zeros((4, 4, 3), np.uint8)
     red[..., 0] = 255
     assert_array_equal(decode(encode_png(red)), red)

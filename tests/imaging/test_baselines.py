@@ -35,7 +35,7 @@ def test_names_are_those_of_the_baselines() -> None:
 
 @pytest.mark.parametrize("name", BASELINES)
 def test_without_hints_paper_stays_white(name: str, draw_line: DrawLine) -> None:
-    """No hint, no colour."""
+    """Without hints the result is white."""
     line = draw_line(0)
     assert (BASELINES[name](line, no_hints(line.shape)) == 255).all()
 
@@ -80,7 +80,7 @@ def test_hints_on_ink_do_not_color_the_paper(
 
 @pytest.mark.parametrize("name", BASELINES)
 def test_when_all_is_hinted(name: str) -> None:
-    """A hint on every pixel is the picture."""
+    """With a hint on every pixel the result is the hints' colours."""
     picture = np.random.default_rng(0).integers(0, 256, (12, 15, 3), dtype=np.uint8)
     hint = np.dstack((picture, np.full((12, 15), 255, np.uint8)))
     np.testing.assert_array_equal(BASELINES[name](np.full((12, 15), 255, np.uint8), hint), picture)

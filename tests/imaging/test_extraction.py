@@ -51,7 +51,7 @@ def test_invalid_parameters_are_refused(disc: np.ndarray) -> None:
 
 @pytest.mark.parametrize("kernel_px", [4, 5])
 def test_dilate_abs_sub_is_algorithm_1(disc: np.ndarray, kernel_px: int) -> None:
-    """The extractor equals a maximum filter written out, turned grey."""
+    """The extractor equals Algorithm 1 written out with a maximum filter."""
     pad_low, pad_high = kernel_px // 2, kernel_px - 1 - kernel_px // 2
     padded = np.pad(disc, ((pad_low, pad_high), (pad_low, pad_high), (0, 0)))
     shifted = [padded[y : y + 96, x : x + 96] for y in range(kernel_px) for x in range(kernel_px)]

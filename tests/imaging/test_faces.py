@@ -52,7 +52,7 @@ def distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def test_alignment_of_a_moved_template() -> None:
-    """Landmarks that are the template itself, turned, scaled and moved, are met exactly."""
+    """The alignment of a turned, scaled and moved template is exactly that similarity."""
     cos, sin = 3 * np.cos(0.4), 3 * np.sin(0.4)
     moved = places(256, 0.65) @ np.array([[cos, sin], [-sin, cos]]) + (200.0, -70.0)
     expected = [[cos, -sin, 200], [sin, cos, -70]]
@@ -159,14 +159,14 @@ def test_a_cut_out_face_is_what_the_photograph_shows(factor: int) -> None:
 
 @needs_yunet
 def test_no_face_is_none(aligner: FaceAligner) -> None:
-    """In a gradient there is no face."""
+    """In a gradient no face is found."""
     gradient = np.empty((90, 160, 3), np.uint8)
     gradient[...] = np.linspace(0, 255, 160).astype(np.uint8)[None, :, None]
     assert aligner.align(gradient) is None
 
 
 def test_center_crop_takes_the_middle() -> None:
-    """Of a wide picture the middle square stays; what is left and right of it goes."""
+    """A centre crop is the middle square of a wide and of a tall picture."""
     wide = np.zeros((10, 30, 3), np.uint8)
     wide[:, 10:20] = 200
     assert (center_crop(wide, 6) == 200).all()

@@ -77,7 +77,7 @@ def test_formula(color: int, line: int, paper_level: int | None) -> None:
 
 
 def test_paper_and_ink() -> None:
-    """Colours under paper stay as they are; ink is black; more ink is never lighter."""
+    """Paper leaves colours unchanged, ink is black, and more ink is never lighter."""
     colors = np.full((2, 256, 3), 200, np.uint8)
     row = compose(colors, np.tile(np.arange(256, dtype=np.uint8), (2, 1)), sigma=0.0)[0, :, 0]
     assert (row[128:] == 200).all()
@@ -104,7 +104,7 @@ def test_any_size_and_aspect(color_size: Size, size: Size) -> None:
 
 
 def test_inputs_are_left_alone() -> None:
-    """Neither picture changes, not even where nothing has to be enlarged or blurred."""
+    """`compose` changes neither input, with and without blur and paper level."""
     color, line = draw((40, 60), 40)
     before = color.copy(), line.copy()
     for sigma in (0.0, 0.45):
@@ -146,7 +146,7 @@ def test_blur_grows_with_the_enlargement() -> None:
 @pytest.mark.parametrize(
     ("sigma", "paper_level"), [(-1.0, None), (float("nan"), None), (1.0, 128), (1.0, -1)]
 )
-def test_senseless_numbers_are_refused(sigma: float, paper_level: int | None) -> None:
+def test_invalid_numbers_are_refused(sigma: float, paper_level: int | None) -> None:
     """A negative blur and a level outside 0..127 are refused."""
     color, line = draw((16, 16), 8)
     with pytest.raises(ValueError, match=r"sigma|paper_level"):
@@ -169,7 +169,7 @@ def test_the_layers_are_the_frame() -> None:
 
 
 def test_lines_are_the_drawing(draw_line: DrawLine) -> None:
-    """Paper is white and full ink black whatever the colour; on black the drawing is seen, too."""
+    """Paper is white and full ink black on any colour; on black the layer is twice the drawing."""
     line = draw_line(3)
     color = np.random.default_rng(0).integers(0, 256, (*line.shape, 3), dtype=np.uint8)
     color[:, :40] = 0
@@ -219,7 +219,7 @@ def num_gray(drawing: Line) -> int:
 
 @pytest.mark.parametrize(("factor", "share"), [(2, 0.3), (3, 0.45)])
 def test_lines_come_closer_to_the_truth(truth: Line, factor: int, share: float) -> None:
-    """A drawing that was small has a fraction of bicubic's error, and of its grey pixels."""
+    """An enlarged drawing has a fraction of bicubic's error and of its grey pixels."""
     small = shrink(truth, factor)
     bicubic, ours = resize(small, SIZE), enlarge_drawing(small, SIZE)
     assert error(ours, truth) < share * error(bicubic, truth)
@@ -228,7 +228,7 @@ def test_lines_come_closer_to_the_truth(truth: Line, factor: int, share: float) 
 
 @pytest.mark.parametrize("factor", [2, 3])
 def test_lines_keep_their_ink(truth: Line, factor: int) -> None:
-    """Lines become neither thicker nor thinner: their ink stays, to a few percent."""
+    """Enlarging keeps the ink of lines within 3 %."""
     assert ink(enlarge_drawing(shrink(truth, factor), SIZE)) == pytest.approx(ink(truth), rel=0.03)
 
 
@@ -241,7 +241,7 @@ def test_faint_lines_stay(truth: Line) -> None:
 
 
 def test_no_level_is_invented(draw_line: DrawLine) -> None:
-    """Every level lies between the darkest and the lightest around it: there are no halos."""
+    """Every level lies between the darkest and the lightest near it."""
     small = np.clip(draw_line(3), 60, 200)
     ours = enlarge_drawing(small, (4 * small.shape[0], 4 * small.shape[1]))
     around = np.ones((5, 5), np.uint8)
@@ -252,12 +252,12 @@ def test_no_level_is_invented(draw_line: DrawLine) -> None:
 
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_flat_stays_flat(level: int) -> None:
-    """Paper stays paper, and a tone stays that tone."""
+    """A drawing of one level keeps that level."""
     assert (enlarge_drawing(np.full((9, 13), level, np.uint8), (40, 50)) == level).all()
 
 
 @pytest.mark.parametrize("size", [(72, 128), (36, 64)], ids=["same", "smaller"])
-def test_what_does_not_grow_is_resized(draw_line: DrawLine, size: tuple[int, int]) -> None:
+def test_drawings_are_shrunk_as_pictures(draw_line: DrawLine, size: tuple[int, int]) -> None:
     """At the same size nothing changes, and a smaller one is the plain `resize`."""
     drawing = draw_line(1)
     np.testing.assert_array_equal(enlarge_drawing(drawing, size), resize(drawing, size))

@@ -53,7 +53,7 @@ def figure() -> Figure:
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_artifacts(figure: Figure, golden: Golden, name: str) -> None:
-    """Every kind of fault, and all of them together, look as they did."""
+    """Every kind of fault, and all together, equal their golden pictures."""
     artifacts = draw_artifacts(figure.color, np.random.default_rng(7), chances=FAULTS[name])
     damaged = apply_artifacts(figure.color, artifacts)
     # Floating point: rims of regions and edges may fall one pixel aside.
@@ -62,7 +62,7 @@ def test_artifacts(figure: Figure, golden: Golden, name: str) -> None:
 
 @pytest.mark.parametrize("sigma", XDOG_SIGMAS)
 def test_xdog(figure: Figure, golden: Golden, sigma: float) -> None:
-    """Lines of each width of paper 001 are where they were."""
+    """Lines of each width of paper 001 equal their golden pictures."""
     line = xdog(figure.color, sigma=sigma)
     # The soft threshold is steep: a rounding may flip a pixel.
     golden(f"xdog_{sigma}".replace(".", "_"), line, tolerance=2, share=0.002)
@@ -84,5 +84,5 @@ EXACT: dict[str, Callable[[Figure, np.random.Generator], np.ndarray]] = {
 
 @pytest.mark.parametrize("name", EXACT)
 def test_results_are_equal_to_the_bit(figure: Figure, golden: Golden, name: str) -> None:
-    """The figure, and what integer functions make of it, are as they were."""
+    """The figure and the results of integer functions equal their golden pictures to the bit."""
     golden(name, EXACT[name](figure, np.random.default_rng(7)))

@@ -87,8 +87,8 @@ def main() -> int:
     record = Record(flags.out / "results.json")
     with tempfile.TemporaryDirectory(prefix="gpu-drill", ignore_cleanup_errors=True) as folder:
         run(open_setting(flags, Path(folder)), flags.parts, record)
-    told = {"failed": record.failed, "wrong": record.wrong, "left_out": record.left_out}
-    print(json.dumps(told | {"seconds": record.seconds}))
+    summary = {"failed": record.failed, "wrong": record.wrong, "left_out": record.left_out}
+    print(json.dumps(summary | {"seconds": record.seconds}))
     return 1 if record.failed or record.wrong else 0
 
 

@@ -173,7 +173,7 @@ def _shrink_frames(job: FilmJob, frames: list[FilmFrame]) -> list[FrameData]:
 
 SAMPLE_S = 0.5
 STOP_S = 20.0
-"""Time that the command has to stop Ray once it is told to end."""
+"""Time that the command has to stop Ray once it is asked to end."""
 QUERY = (
     "nvidia-smi", "--id=0",
     "--query-gpu=utilization.gpu,memory.used", "--format=csv,noheader,nounits",
@@ -247,9 +247,9 @@ def _sample_gpu() -> Iterator[list[tuple[int, int]]]:
 
     def sample() -> None:
         while not stop.wait(SAMPLE_S):
-            told = subprocess.run(QUERY, capture_output=True, text=True, check=False).stdout
+            output = subprocess.run(QUERY, capture_output=True, text=True, check=False).stdout
             with suppress(ValueError):
-                percent, mebibytes = map(int, told.split(","))
+                percent, mebibytes = map(int, output.split(","))
                 samples.append((percent, mebibytes))
 
     thread = Thread(target=sample, daemon=True)

@@ -32,10 +32,14 @@ def machine(setting: Setting) -> Cases:
 
 
 def _versions(setting: Setting) -> Values:
-    told = {"python": platform.python_version(), "torch": torch.__version__, "cpus": os.cpu_count()}
+    facts = {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "cpus": os.cpu_count(),
+    }
     if setting.on_gpu:
-        told |= {"gpu": torch.cuda.get_device_name(), "cuda": torch.version.cuda}
-    return told
+        facts |= {"gpu": torch.cuda.get_device_name(), "cuda": torch.version.cuda}
+    return facts
 
 
 def _copies(setting: Setting) -> Values:
