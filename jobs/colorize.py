@@ -5,14 +5,18 @@ python -m jobs.colorize --lines s3://studio/ep01/lines --output s3://studio/ep01
 python -m jobs.colorize --lines episode/lines --output episode/color --layers --openraster
 """
 
-import json
+from __future__ import annotations
+
 import sys
-from dataclasses import asdict, dataclass, field
-from typing import Annotated
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-import tyro
+from jobs.command import DryRun, parse, run_command
+from jobs.films import STOPPED, FilmFlags, choose_film, make_film
 
-from jobs.choice import FilmFlags
+if TYPE_CHECKING:
+    from lineart.film.inputs import FilmConfig, TaskFactory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,19 +40,36 @@ class Colorize:
     openraster: bool = False
     """Also write lines and colours as layers of OpenRaster files, for Krita and GIMP, below
     openraster/."""
-    choice: Annotated[FilmFlags, tyro.conf.OmitArgPrefixes] = field(default_factory=FilmFlags)
+    film: FilmFlags = field(default_factory=FilmFlags)
+    dry_run: DryRun = False
 
 
 def main(flags: Colorize) -> int:
-    """Run the job and return the exit status."""
-    if flags.choice.dry_run:
-        print(json.dumps(asdict(flags), indent=2))
-        return 0
-    # Imported here, so that --help and --dry-run take only a fraction of a second.
-    from jobs.work.colorize import work
+    """Run the command and return its exit status."""
+    return run_command("colorize", flags, color_film, if_stopped=STOPPED)
 
-    return work(flags)
+
+def color_film(flags: Colorize) -> dict[str, Any]:
+    """Colour the film and return the counts; raises as `make_film`."""
+    return make_film("colorize", flags, *read_film(flags))
+
+
+def read_film(flags: Colorize) -> tuple[FilmConfig, TaskFactory]:
+    """Build the film's configuration and its task factory from the flags."""
+    from lineart.film.frames import OPENRASTER
+    from lineart.film.tasks.colorize import LAYERS, open_colorize_task
+
+    film = choose_film(
+        flags.film,
+        pictures=flags.lines,
+        output=flags.output,
+        weights=flags.weights,
+        hints=flags.hints,
+    )
+    wanted = {LAYERS: flags.layers, OPENRASTER: flags.openraster}
+    extras = tuple(name for name, is_wanted in wanted.items() if is_wanted)
+    return film, partial(open_colorize_task, network_size_px=flags.network_size, extras=extras)
 
 
 if __name__ == "__main__":
-    sys.exit(main(tyro.cli(Colorize)))
+    sys.exit(main(parse(Colorize, "colorize")))

@@ -4,11 +4,19 @@ python -m jobs.demo
 python -m jobs.demo --output /tmp/demo --frames-per-shot 48
 """
 
-import json
-import sys
-from dataclasses import asdict, dataclass
+from __future__ import annotations
 
-import tyro
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from jobs.colorize import Colorize, color_film
+from jobs.command import DryRun, parse, run_command
+from jobs.films import STOPPED
+
+if TYPE_CHECKING:
+    pass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,22 +35,48 @@ class Demo:
     """Number of frames for which a drawing is shown; default: 2, 3 and 1 in the three shots."""
     seed: int = 0
     """Seed of the film's content, from 0."""
-    s3: bool = False
-    """Read and write through a temporary S3 server on loopback, which serves the output folder."""
-    dry_run: bool = False
-    """Print the configuration and exit."""
+    dry_run: DryRun = False
 
 
 def main(flags: Demo) -> int:
-    """Run the job and return the exit status."""
-    if flags.dry_run:
-        print(json.dumps(asdict(flags), indent=2))
-        return 0
-    # Imported here, so that --help and --dry-run take only a fraction of a second.
-    from jobs.work.demo import work
+    """Run the command and return its exit status."""
+    return run_command("demo", flags, make_demo, if_stopped=STOPPED)
 
-    return work(flags)
+
+def make_demo(flags: Demo) -> dict[str, Any]:
+    """Draw the film below the output, colour it, and return the counts; raises as `color_film`."""
+    from lineart.storage import Storage
+
+    root = Storage.at(flags.output)
+    print(f"drawing the sample film below {root.uri}", file=sys.stderr)
+    for path, picture in draw_files(flags):
+        root.write(path, picture)
+    lines, hints, color = (root.child(name).uri for name in ("lines", "hints", "color"))
+    counts = color_film(Colorize(lines=lines, hints=hints, output=color))
+    print(f"look at {color}/report.html", file=sys.stderr)
+    return counts
+
+
+def draw_files(flags: Demo) -> Iterator[tuple[str, bytes]]:
+    """Yield path and content of all drawings and hints; held drawings are encoded once."""
+    from lineart.codec import encode_png
+    from lineart.sample_film import sample_film
+
+    film = sample_film(
+        size=(flags.height, flags.width),
+        frames_per_shot=flags.frames_per_shot,
+        hold=flags.hold,
+        seed=flags.seed,
+    )
+    last, png = None, b""
+    for frame in film:
+        name = f"{frame.shot}/f{frame.number:04}.png"
+        if frame.line is not last:
+            last, png = frame.line, encode_png(frame.line)
+        yield f"lines/{name}", png
+        if frame.hint is not None:
+            yield f"hints/{name}", encode_png(frame.hint)
 
 
 if __name__ == "__main__":
-    sys.exit(main(tyro.cli(Demo)))
+    sys.exit(main(parse(Demo, "demo")))

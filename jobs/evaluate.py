@@ -1,50 +1,144 @@
 """Command that evaluates weights, drawings, films or studies, and compares methods in one table.
 
-python -m jobs.evaluate --data shards/validation --output scores
-python -m jobs.evaluate --weights new=runs/new/weights,default --data shards/validation \
-    --protocol paper_001 --output scores
-python -m jobs.evaluate --protocol film --data episode/color --lines episode/lines --output scores
+python -m jobs.evaluate colors --images shards/validation --output scores
+python -m jobs.evaluate paper_001 --weights new=runs/new/weights default \
+    --images shards/validation --output scores
+python -m jobs.evaluate film --film episode/color --lines episode/lines --output scores
 """
 
-import json
+from __future__ import annotations
+
+import os
 import sys
-from dataclasses import asdict, dataclass
-from typing import Annotated
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any
 
-import tyro
+from tyro.conf import subcommand
 
-from lineart.evaluation.request import Request
+from jobs.command import DryRun, ProgressClock, parse, run_command, say, stop_on_sigterm
+from lineart.evaluation.request import (
+    ClipScoreRequest,
+    ColorsRequest,
+    FidHintsRequest,
+    FidNoHintsRequest,
+    FilmRequest,
+    KidRequest,
+    PictureRequest,
+    StudyRequest,
+)
 
-ALL_DONE, WRONG_INPUT, SOME_FAILED, INTERRUPTED = 0, 2, 3, 130
+if TYPE_CHECKING:
+    from lineart.evaluation.types import EvaluationResult
+    from lineart.storage import Storage
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluate:
-    """Compute scores of pictures, drawings, films and the methods that made them."""
+    """Compute scores of pictures, drawings, films, and the methods that made them."""
 
     output: str
-    """Folder or s3:// address for scores.csv, table.csv, table.md, summary.json, contact sheets and
-    report.html."""
-    protocol: str = "colors"
-    """Protocol: colors, paper_000, paper_001, paper_002, paper_004, film or study."""
-    request: Annotated[Request, tyro.conf.OmitArgPrefixes]
-    workers: int | None = None
-    """Use Ray, with at most this many processes; default: use Ray for more than 16 pictures, or if
-    RAY_ADDRESS is set, on all CPUs."""
-    dry_run: bool = False
-    """Print the configuration and exit."""
+    """Folder or s3:// address for tables, summary.json, contact sheets and report.html."""
+    request: (
+        Annotated[ColorsRequest, subcommand("colors")]
+        | Annotated[ClipScoreRequest, subcommand("paper_000")]
+        | Annotated[FidNoHintsRequest, subcommand("paper_001")]
+        | Annotated[FidHintsRequest, subcommand("paper_002")]
+        | Annotated[KidRequest, subcommand("paper_004")]
+        | Annotated[FilmRequest, subcommand("film")]
+        | Annotated[StudyRequest, subcommand("study")]
+    )
+    """Protocol."""
+    dry_run: DryRun = False
 
 
 def main(flags: Evaluate) -> int:
-    """Run the job and return the exit status."""
-    if flags.dry_run:
-        print(json.dumps(asdict(flags), indent=2))
-        return ALL_DONE
-    # Imported here, so that --help and --dry-run take only a fraction of a second.
-    from jobs.work.evaluate import work
+    """Run the command and return its exit status."""
+    return run_command(
+        "evaluate",
+        flags,
+        evaluate,
+        if_stopped="stopped; nothing was written",
+        is_timed=True,
+        configuration=describe_flags,
+    )
 
-    return work(flags)
+
+def describe_flags(flags: Evaluate) -> dict[str, Any]:
+    """Return the flags, and the name of the protocol, for JSON."""
+    return {"protocol": flags.request.protocol, **asdict(flags)}
+
+
+def evaluate(flags: Evaluate) -> dict[str, Any]:
+    """Evaluate, write scores and the page, and return counts."""
+    from lineart.evaluation.inputs import make_absolute
+    from lineart.storage import Storage
+
+    output = Storage.at(flags.output)
+    flags.request.check()
+    request = make_absolute(flags.request)
+    if isinstance(request, StudyRequest):
+        counts = score_study(request, output)
+    else:
+        counts = score_pictures(request, output, describe_flags(replace(flags, request=request)))
+    return counts | {"output": output.uri}
+
+
+def score_study(request: StudyRequest, output: Storage) -> dict[str, Any]:
+    """Evaluate the answers to a study; return counts, and raise as `evaluate`."""
+    from lineart.evaluation.study import judge_answers, write_judgement
+
+    judgement = judge_answers(request)
+    for file, reason in judgement.refused:
+        say("evaluate", f"{file} does not count: {reason}")
+    print(write_judgement(output, judgement))
+    answers = judgement.preferred.number
+    return {"judged": answers, "failed": len(judgement.refused), "missing": []}
+
+
+def score_pictures(
+    request: PictureRequest | FilmRequest, output: Storage, flags: dict[str, Any]
+) -> dict[str, Any]:
+    """Score pictures or a film, locally or on Ray; return counts, and raise as `evaluate`."""
+    from jobs.machine import describe
+    from lineart.evaluation.protocols import open_plan
+    from lineart.evaluation.run import list_remarks, run_plan, start_executor, write_outputs
+
+    plan = open_plan(request)
+    wants_ray = "RAY_ADDRESS" in os.environ
+    with start_executor(len(plan.units), request.ray_workers, wants_ray) as executor:
+        stop_on_sigterm()
+        result = run_plan(plan, executor, request.seed, make_printer())
+    for remark in list_remarks(plan, result):
+        say("evaluate", remark)
+    print(write_outputs(output, plan, result, describe() | {"flags": flags}))
+    return {
+        "judged": result.num_judged,
+        "failed": result.num_failed,
+        "missing": list(plan.missing),
+        "scores": result.num_rows,
+    }
+
+
+def make_printer() -> Callable[[EvaluationResult, int], None]:
+    """Return a function that prints progress every ten seconds, and at the end."""
+    clock = ProgressClock()
+    first_at: float | None = None
+
+    def show(result: EvaluationResult, units: int) -> None:
+        nonlocal first_at
+        # The rate leaves out the first unit, before which processes start and load networks.
+        first_at = first_at or time.monotonic()
+        if not clock.is_due(result.num_units, units):
+            return
+        told = f"{result.num_units} of {units} judged, {result.num_failed} failed"
+        if result.num_units > 1:
+            told += f", {(time.monotonic() - first_at) / (result.num_units - 1):.2f} s each"
+        print(told, file=sys.stderr, flush=True)
+
+    return show
 
 
 if __name__ == "__main__":
-    sys.exit(main(tyro.cli(Evaluate)))
+    sys.exit(main(parse(Evaluate, "evaluate")))

@@ -1,10 +1,11 @@
 """Command that filters pictures and writes them as shards; a rerun replaces the shards.
 
-python -m jobs.prepare_data --images illustrations --output shards
-python -m jobs.prepare_data --images s3://studio/art --output s3://studio/shards --short-side 640
-python -m jobs.prepare_data --task drawing --images coco --layout coco_stuff \
+python -m jobs.prepare_data colorization --images illustrations --output shards
+python -m jobs.prepare_data colorization --images s3://studio/art --output s3://studio/shards \
+    --short-side 640
+python -m jobs.prepare_data drawing --images coco --layout coco_stuff \
     --targets ContourDrawing --target-layout contour_drawings --output shards
-python -m jobs.prepare_data --task stylization --images photos --targets webtoon --output shards \
+python -m jobs.prepare_data stylization --images photos --targets webtoon --output shards \
     --align-faces face_detection_yunet.onnx
 
 Paper 001 also drops doodles and photographs. None of the cheap measures tried (sharpness, flat
@@ -12,17 +13,80 @@ areas, white, contrast, colour) separates them from paintings and sketches in ou
 them by their paths.
 """
 
+from __future__ import annotations
+
 import json
+import os
 import sys
-from dataclasses import asdict, dataclass, field
-from typing import Literal
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
-import tyro
+from tyro.conf import subcommand
 
+from jobs.command import DryRun, ProgressClock, parse, run_command
 from lineart.datasets.filter_bounds import FilterBounds
-from lineart.datasets.layouts import LayoutName
+from lineart.datasets.layouts import LAYOUTS, Finder, LayoutName, find_colored
 
-DONE, WRONG_INPUT, INTERRUPTED = 0, 2, 130
+if TYPE_CHECKING:
+    from lineart.datasets.items import Item
+    from lineart.datasets.preparation import PreparationSettings, PreparationSummary
+    from lineart.datasets.steps import Transform
+    from lineart.executor import Executor
+    from lineart.storage import Storage
+
+PROVENANCE, SUMMARY = "provenance.csv", "summary.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Colorization:
+    """Colour pictures, for networks that colour drawings."""
+
+    name: ClassVar[str] = "colorization"
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnpairedTask:
+    """Flags of the tasks that need photographs and pictures of a style."""
+
+    name: ClassVar[str]
+
+    targets: str
+    """Folder or s3:// address of pictures of the style; they need not match --images."""
+    target_layout: LayoutName = "folder"
+    """Layout of --targets."""
+    target_include: tuple[str, ...] = ()
+    """As --include, for --targets."""
+    target_exclude: tuple[str, ...] = ()
+    """As --exclude, for --targets."""
+    layout: LayoutName = "folder"
+    """Layout of --images, see lineart/datasets/layouts.py."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawing(UnpairedTask):
+    """Photographs and line drawings, for networks that draw."""
+
+    name: ClassVar[str] = "drawing"
+
+    depth_model: str | None = None
+    """Network that estimates depth for photographs without a depth map: FILE.onnx, or
+    transformers:NAME, a folder or a name on Hugging Face; every machine must reach it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stylization(UnpairedTask):
+    """Photographs and pictures of a style, for networks that translate into the style."""
+
+    name: ClassVar[str] = "stylization"
+
+    align_faces: str | None = None
+    """YuNet's ONNX file. Photographs are aligned by their largest face and cropped to 256 pixels;
+    --targets are not, because YuNet does not detect drawn faces."""
+    no_face: Literal["refuse", "crop"] = "refuse"
+    """With --align-faces, for photographs without a face: list them in refused.parquet, or crop
+    their centre."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,34 +94,18 @@ class PrepareData:
     """Filter pictures and write them as shards for training and validation."""
 
     images: str
-    """Folder or s3://bucket/prefix of image files, or Parquet files with a column image. The line
-    drawing of a picture in color/ is the file of the same name in line/ beside that folder."""
+    """Folder or s3://bucket/prefix of image files, or Parquet files with a column image. For
+    colorization, the line drawing of a picture in color/ is the file of the same name in line/
+    beside that folder."""
     output: str
-    """Folder or s3:// address for train/, validation/, refused.parquet and summary.json; with
-    --targets, the first three are in source/ and in target/."""
-    task: Literal["colorization", "drawing", "stylization"] = "colorization"
-    """Training task: colorization needs colour pictures, drawing and stylization need photographs
-    and --targets."""
-    layout: LayoutName = "folder"
-    """For drawing and stylization: layout of --images, see lineart/datasets/layouts.py."""
-    targets: str | None = None
-    """For drawing and stylization: folder or s3:// address of pictures of the style; they need not
-    match --images."""
-    target_layout: LayoutName = "folder"
-    """Layout of --targets."""
-    target_include: tuple[str, ...] = ()
-    """As --include, for --targets."""
-    target_exclude: tuple[str, ...] = ()
-    """As --exclude, for --targets."""
-    align_faces: str | None = None
-    """For stylization: YuNet's ONNX file. Photographs are aligned by their largest face and cropped
-    to 256 pixels; --targets are not, because YuNet does not detect drawn faces."""
-    no_face: Literal["refuse", "crop"] = "refuse"
-    """With --align-faces, for photographs without a face: list them in refused.parquet, or crop
-    their centre."""
-    depth_model: str | None = None
-    """For drawing: network that estimates depth for photographs without a depth map: FILE.pt
-    (TorchScript), FILE.onnx, hub:REPO:MODEL or transformers:NAME; every machine must reach it."""
+    """Folder or s3:// address for train/, validation/, refused.parquet and summary.json; for
+    drawing and stylization, the first three are in source/ and in target/."""
+    task: (
+        Annotated[Colorization, subcommand("colorization")]
+        | Annotated[Drawing, subcommand("drawing")]
+        | Annotated[Stylization, subcommand("stylization")]
+    )
+    """Training task."""
     include: tuple[str, ...] = ()
     """Regular expressions; use only pictures whose path matches one of them. Default: all."""
     exclude: tuple[str, ...] = ()
@@ -85,21 +133,166 @@ class PrepareData:
     """With --short-side: WebP quality, 1 to 100."""
     shard_mb: int = 128
     """Approximate maximum size of a shard, in MB."""
-    bounds: tyro.conf.OmitArgPrefixes[FilterBounds] = field(default_factory=FilterBounds)
-    dry_run: bool = False
-    """Print the configuration and exit."""
+    bounds: FilterBounds = field(default_factory=FilterBounds)
+    dry_run: DryRun = False
 
 
 def main(flags: PrepareData) -> int:
-    """Run the job and return the exit status."""
-    if flags.dry_run:
-        print(json.dumps(asdict(flags), indent=2))
-        return DONE
-    # Imported here, so that --help and --dry-run take only a fraction of a second.
-    from jobs.work.prepare_data import work
+    """Run the command and return its exit status."""
+    return run_command(
+        "prepare_data",
+        flags,
+        prepare_data,
+        if_stopped="stopped; no set is half replaced",
+        configuration=describe_flags,
+    )
 
-    return work(flags)
+
+def describe_flags(flags: PrepareData) -> dict[str, Any]:
+    """Return the flags for JSON: the name of the task, its flags, and those of every task."""
+    return asdict(flags) | asdict(flags.task) | {"task": flags.task.name}
+
+
+def prepare_data(flags: PrepareData) -> dict[str, Any]:
+    """Write the shards of each set and a summary, and return the summary."""
+    from lineart.cluster import start_ray, stop_ray
+    from lineart.executor import HybridExecutor, RayExecutor
+    from lineart.storage import Storage
+
+    output = Storage.at(flags.output)
+    sets = read_sets(flags, output)
+    # Ray, started in another thread, leaves the handler of SIGTERM as it is.
+    with closing(HybridExecutor(lambda: RayExecutor(start_ray()), stop_ray)) as executor:
+        if "RAY_ADDRESS" in os.environ:
+            executor.wait()  # The work belongs to the cluster that was named.
+        summaries = {one.name: asdict(prepare_set(one, output, executor)) for one in sets}
+    summary = summaries.get("", summaries)
+    record = summary | {"flags": describe_flags(flags)}
+    output.write(SUMMARY, json.dumps(record, indent=1).encode())
+    output.sweep()
+    return summary
+
+
+class PictureSet(NamedTuple):
+    """Set of pictures to prepare."""
+
+    name: str
+    """Folder of the set below the output; empty for a single set, which is the output itself."""
+    images: Storage
+    items: list[Item]
+    settings: PreparationSettings
+
+
+def prepare_set(one: PictureSet, output: Storage, executor: Executor) -> PreparationSummary:
+    """Prepare one set."""
+    from lineart.datasets.preparation import prepare
+
+    where = output.child(one.name) if one.name else output
+    show = make_printer(one.name)
+    summary = prepare(one.images, where, one.items, one.settings, executor, tell=show)
+    where.sweep()
+    return summary
+
+
+def make_printer(name: str) -> Callable[[str, int, int], None]:
+    """Return a function that prints a set's progress every ten seconds, and at the end."""
+    clock, prefix = ProgressClock(), f"{name}: " if name else ""
+
+    def show(what: str, done: int, total: int) -> None:
+        if clock.is_due(done, total):
+            print(f"{prefix}{what}: {done} of {total}", file=sys.stderr, flush=True)
+
+    return show
+
+
+def read_sets(flags: PrepareData, output: Storage) -> list[PictureSet]:
+    """Build the sets from the flags: list their pictures and test that the models load."""
+    from lineart.storage import Storage
+
+    settings, images, task = read_settings(flags), Storage.at(flags.images), flags.task
+    if isinstance(task, Colorization):
+        items = list_items(flags, images, output, find_colored)
+        return [PictureSet("", images, items, settings)]
+    find_styles = LAYOUTS[task.target_layout].target
+    if find_styles is None:
+        have = ", ".join(name for name, layout in LAYOUTS.items() if layout.target)
+        raise ValueError(
+            f"--target-layout {task.target_layout} holds photographs alone; give one of {have}"
+        )
+    items = list_items(flags, images, output, LAYOUTS[task.layout].source)
+    settings.preparing.check()
+    include, exclude = task.target_include, task.target_exclude
+    of_style = replace(flags, include=include, exclude=exclude, provenance=None, boxes=None)
+    styles = Storage.at(task.targets)
+    style_items = list_items(of_style, styles, output, find_styles)
+    plain = replace(settings.preparing, faces=None, depth_model=None)
+    return [
+        PictureSet("source", images, items, settings),
+        PictureSet("target", styles, style_items, replace(settings, preparing=plain)),
+    ]
+
+
+def list_items(flags: PrepareData, images: Storage, output: Storage, find: Finder) -> list[Item]:
+    """List the items that the flags include."""
+    from lineart.datasets.items import Query, list_items, read_boxes, read_provenance
+    from lineart.storage import read_file
+
+    if images.contains(output) or output.contains(images):
+        raise ValueError(f"images and output must be apart: {images.uri}, {output.uri}")
+    images.check()
+    provenance = None
+    if flags.provenance is not None:
+        provenance = read_provenance(read_file(flags.provenance))
+    elif images.exists(PROVENANCE):
+        provenance = read_provenance(images.read(PROVENANCE))
+    boxes = None if flags.boxes is None else read_boxes(read_file(flags.boxes))
+    items = list_items(images, Query(flags.include, flags.exclude, boxes, provenance, find))
+    if flags.licence is not None and not any(item.licence for item in items):
+        raise ValueError("--licence needs licences: a --provenance, or a column of Parquet files")
+    return items
+
+
+def read_settings(flags: PrepareData) -> PreparationSettings:
+    """Build the settings from the flags."""
+    from lineart.datasets.items import check_pattern
+    from lineart.datasets.preparation import PreparationSettings
+
+    for pattern in filter(None, (flags.licence, flags.group)):
+        check_pattern(pattern)
+    if not 0 <= flags.validation < 1:
+        raise ValueError(f"--validation is a share from 0 to below 1, not {flags.validation}")
+    if not -1 <= flags.duplicate_distance <= 16:
+        raise ValueError(f"--duplicate-distance is -1 to 16, not {flags.duplicate_distance}")
+    if flags.shard_mb < 1 or (flags.short_side or 1) < 1 or not 1 <= flags.quality <= 100:
+        raise ValueError("--shard-mb and --short-side are positive, --quality is 1 to 100")
+    return PreparationSettings(
+        bounds=flags.bounds.of(flags.task.name),
+        licence=flags.licence,
+        group=flags.group,
+        validation=flags.validation,
+        max_distance=flags.duplicate_distance,
+        preparing=read_transform(flags),
+        shard_bytes=flags.shard_mb * 1_000_000,
+    )
+
+
+def read_transform(flags: PrepareData) -> Transform:
+    """Build what is done to each picture; raises as `read_settings`."""
+    from lineart.datasets.steps import FaceAlignment, Shrinking, Transform
+    from lineart.storage import read_file
+
+    shrinking = None if flags.short_side is None else Shrinking(flags.short_side, flags.quality)
+    match flags.task:
+        case Drawing(depth_model=depth_model):
+            return Transform(shrinking, depth_model=depth_model)
+        case Stylization(align_faces=str(model), no_face=no_face):
+            faces = FaceAlignment(read_file(model), crop_others=no_face == "crop")
+            return Transform(shrinking, faces)
+        case Stylization(no_face="crop"):
+            raise ValueError("--no-face crop needs --align-faces, the model that looks for faces")
+        case _:
+            return Transform(shrinking)
 
 
 if __name__ == "__main__":
-    sys.exit(main(tyro.cli(PrepareData)))
+    sys.exit(main(parse(PrepareData, "prepare_data")))

@@ -1,71 +1,156 @@
 """Command that writes the HTML page of a film, a training, a comparison of drawings or a study.
 
-python -m jobs.report --film episode/color
-python -m jobs.report --film episode/color --video --side-by-side
-python -m jobs.report --training runs/small --data shards
-python -m jobs.report --difference drawings/baseline drawings/ours --output drawings/difference
-python -m jobs.report --study drawings/baseline drawings/ours --photos photos --output study
+python -m jobs.report film --film episode/color
+python -m jobs.report video --film episode/color --side-by-side
+python -m jobs.report training --run runs/small --data shards
+python -m jobs.report difference --drawings drawings/baseline drawings/ours --output difference
+python -m jobs.report study --drawings drawings/baseline drawings/ours --output study
 """
 
-import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-import tyro
+from tyro.conf import subcommand
 
-from lineart.imaging.radius import RADIUS_PX
+from jobs.command import DryRun, parse, run_command
+from lineart.imaging import RADIUS_PX
 
-ALL_DONE, WRONG_INPUT, SOME_FAILED, INTERRUPTED = 0, 2, 3, 130
+
+@dataclass(frozen=True, kw_only=True)
+class FilmPage:
+    """Page of a film."""
+
+    film: str
+    """Output of jobs.colorize or jobs.translate."""
+    output: str | None = None
+    """Folder or s3:// address for the page; default: that of --film."""
+    sources: str | None = None
+    """Folder of the drawings or photographs, if they have moved since the run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilmVideos:
+    """Videos of each shot and of the whole film."""
+
+    film: str
+    """Output of jobs.colorize or jobs.translate."""
+    output: str | None = None
+    """Folder or s3:// address for the videos; default: video/ in that of --film."""
+    sources: str | None = None
+    """Folder of the drawings or photographs, if they have moved since the run."""
+    side_by_side: bool = False
+    """Show drawings or photographs beside the frames."""
+    fps: float = 24.0
+    """Frames per second."""
+    shots: tuple[str, ...] = ()
+    """Shots to show, without a video of the film; default: all, with it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingPage:
+    """Page of a training."""
+
+    run: str
+    """Run folder of jobs.train."""
+    output: str | None = None
+    """Folder or s3:// address for the page; default: that of --run."""
+    data: str | None = None
+    """Shards of the training, to show refused pictures; default: from run.json."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DifferencePage:
+    """Page of the differences between two sets of drawings, in red and blue."""
+
+    drawings: tuple[str, str]
+    """The two sets: folders of pictures, or outputs of jobs.translate."""
+    output: str
+    """Folder or s3:// address for the page."""
+    radius: float = RADIUS_PX
+    """Number of pixels by which equal lines may differ in position, at a short side of 512."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyPage:
+    """Page that asks people which of two drawings they prefer."""
+
+    drawings: tuple[str, str]
+    """The two sets: folders of pictures, or outputs of jobs.translate."""
+    output: str
+    """Folder or s3:// address for the page."""
+    photos: str | None = None
+    """Photographs of the drawings, to show beside them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Write a page, or videos, for one of --film, --training, --difference and --study."""
+    """Write the page of a film, training, comparison or study, or the videos of a film."""
 
-    film: str | None = None
-    """Output of jobs.colorize or jobs.translate."""
-    training: str | None = None
-    """Run folder of jobs.train."""
-    difference: tuple[str, str] | None = None
-    """Two sets of drawings, whose differences are shown in red and blue: folders of pictures, or
-    outputs of jobs.translate."""
-    study: tuple[str, str] | None = None
-    """Two such sets, for a page that asks people which drawing they prefer."""
-    output: str | None = None
-    """Folder or s3:// address for the page; default: the folder of --film or --training; the other
-    two require it."""
-    lines: str | None = None
-    """With --film: folder of the source pictures, if they have moved since the run."""
-    video: bool = False
-    """With --film: write no page, but a video of each shot and of the film; default folder:
-    video/ in that of --film."""
-    fps: float = 24.0
-    """With --video: frames per second."""
-    side_by_side: bool = False
-    """With --video: show the source pictures beside the frames."""
-    shots: str | None = None
-    """With --video: shots to show, comma-separated, without a video of the film; default: all."""
-    data: str | None = None
-    """With --training: shards of the training, to show refused pictures; default: from run.json."""
-    photos: str | None = None
-    """With --study: photographs of the drawings."""
-    radius: float = RADIUS_PX
-    """With --difference: pixels by which equal lines may differ in position, at a short side of
-    512."""
-    dry_run: bool = False
-    """Print the configuration and exit."""
+    page: (
+        Annotated[FilmPage, subcommand("film")]
+        | Annotated[FilmVideos, subcommand("video")]
+        | Annotated[TrainingPage, subcommand("training")]
+        | Annotated[DifferencePage, subcommand("difference")]
+        | Annotated[StudyPage, subcommand("study")]
+    )
+    """What to write."""
+    dry_run: DryRun = False
 
 
 def main(flags: Report) -> int:
-    """Run the job and return the exit status."""
-    if flags.dry_run:
-        print(json.dumps(asdict(flags), indent=2))
-        return ALL_DONE
-    # Imported here, so that --help and --dry-run take only a fraction of a second.
-    from jobs.work.report import work
+    """Run the command and return its exit status."""
+    stopped = "stopped; there is no page"
+    return run_command("report", flags, write_report, if_stopped=stopped, is_timed=True)
 
-    return work(flags)
+
+def write_report(flags: Report) -> dict[str, Any]:
+    """Write the page or the videos, and return a summary."""
+    from lineart.storage import Storage
+
+    def storage(address: str | None) -> Storage | None:
+        return Storage.at(address) if address else None
+
+    match flags.page:
+        case FilmPage(film=film, output=output, sources=sources):
+            from lineart.report.film_folder import write_film
+
+            return write_film(Storage.at(film), Storage.at(output or film), storage(sources))
+        case FilmVideos():
+            return write_film_videos(flags.page)
+        case TrainingPage(run=run, output=output, data=data):
+            from lineart.report.training import write_training
+
+            return write_training(Storage.at(run), Storage.at(output or run), storage(data))
+        case DifferencePage(drawings=drawings, output=output, radius=radius):
+            from lineart.report.difference import write_difference
+
+            first, second = map(Storage.at, drawings)
+            return write_difference(first, second, Storage.at(output), radius_px=radius)
+        case StudyPage(drawings=drawings, output=output, photos=photos):
+            from lineart.report.study import write_study
+
+            first, second = map(Storage.at, drawings)
+            return write_study(first, second, storage(photos), Storage.at(output))
+
+
+def write_film_videos(flags: FilmVideos) -> dict[str, Any]:
+    """Write the videos of a film, and return a summary; raises as `write_report`."""
+    from lineart.storage import Storage
+    from lineart.video import write_videos
+
+    film = Storage.at(flags.film)
+    summary = write_videos(
+        film,
+        Storage.at(flags.output) if flags.output else film.child("video"),
+        fps=flags.fps,
+        side_by_side=flags.side_by_side,
+        lines=Storage.at(flags.sources) if flags.sources else None,
+        shots=flags.shots or None,
+    )
+    # The videos are complete: failed frames are shown as grey cards.
+    return summary | {"failed": 0, "failed_frames": summary["failed"]}
 
 
 if __name__ == "__main__":
-    sys.exit(main(tyro.cli(Report)))
+    sys.exit(main(parse(Report, "report")))

@@ -1,19 +1,27 @@
 """Command that trains a pair of generators; run again, it continues from the last checkpoint.
 
 python -m jobs.train --recipe small --data shards --output runs/small
-python -m jobs.train --recipe two_stage --data s3://bucket/data --output s3://bucket/run --workers 8
+python -m jobs.train --recipe two_stage --data s3://bucket/data --output s3://bucket/run \
+    --ray-workers 8
 """
+
+from __future__ import annotations
 
 import json
 import sys
+import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-import tyro
+from jobs.command import BrokenOffError, DryRun, parse, run_command, say, stop_on_sigterm
+from lineart.training.recipes import RECIPES, Recipe, tiny
 
-from lineart.training.recipe import Recipe
-from lineart.training.recipes import RECIPES, tiny
-
-DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+if TYPE_CHECKING:
+    from lineart.storage import Storage
+    from lineart.training.job import TrainingJob
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,15 +29,15 @@ class Train:
     """Train a pair of generators."""
 
     recipe: str
-    """Name of a recipe in lineart.training.recipes."""
+    """Name of a recipe of lineart/training/recipes.py, such as small or two_stage."""
     data: str
     """Shards written by jobs.prepare_data: a folder or s3://bucket/prefix."""
     output: str
     """Run folder or s3:// address for checkpoints, weights, scalars, grids and report.html."""
-    workers: int = 0
+    ray_workers: int = 0
     """Number of training processes on Ray, one GPU each if there are GPUs; 0: train in this process
     without Ray."""
-    sample_workers: int = 1
+    num_workers: int = 1
     """Without Ray: number of processes that prepare samples; 0: this process."""
     compile: bool = False
     """Compile the networks with torch.compile: takes minutes at the start, then is much faster."""
@@ -41,20 +49,48 @@ class Train:
     files in torchvision's cache."""
     features: dict[str, str] = field(default_factory=dict)
     """Loss term, and name of its frozen feature network, in place of the recipe's."""
-    without: tuple[str, ...] = ()
+    disable_loss: tuple[str, ...] = ()
     """Loss terms to leave out."""
     tiny: bool = False
     """Use the recipe's small version for testing: tiny networks, eight images per stage."""
-    dry_run: bool = False
-    """Print the configuration and exit."""
+    dry_run: DryRun = False
+
+
+def main(flags: Train) -> int:
+    """Run the command and return its exit status."""
+    return run_command(
+        "train",
+        flags,
+        train_pair,
+        if_stopped="stopped; the same command goes on from the last checkpoint",
+        configuration=lambda flags: {"flags": asdict(flags), "recipe": asdict(read_recipe(flags))},
+    )
+
+
+def train_pair(flags: Train) -> dict[str, Any]:
+    """Train, write run.json, sheets and the page; return where the weights are, and the seconds."""
+    from lineart.cluster import start_ray
+    from lineart.training.job import worker_resources
+
+    job = open_job(flags)
+    share = worker_resources(flags.ray_workers, start_ray()) if flags.ray_workers else {}
+    stop_on_sigterm()
+    started = time.monotonic()
+    try:
+        run(job, flags, share)
+    except FloatingPointError as error:
+        raise BrokenOffError(f"{error}; the state before it is saved") from error
+    except (RuntimeError, ValueError, OSError) as error:
+        raise BrokenOffError(f"{error}") from error
+    finally:
+        record = write_run(job, flags, time.monotonic() - started)
+        write_progress(job.output, record)
+        job.output.sweep()
+    return {"weights": job.output.child("weights").uri, "seconds": record["seconds"]}
 
 
 def read_recipe(flags: Train) -> Recipe:
-    """Build the recipe from the flags.
-
-    Raises:
-        ValueError: a recipe or loss term is unknown, or a stage has no loss left.
-    """
+    """Build the recipe from the flags."""
     if flags.recipe not in RECIPES:
         raise ValueError(f"no recipe {flags.recipe!r}; choose one of {', '.join(RECIPES)}")
     recipe = RECIPES[flags.recipe]()
@@ -62,7 +98,7 @@ def read_recipe(flags: Train) -> Recipe:
         recipe = tiny(recipe)
     terms = {term for stage in recipe.stages for term in stage.losses}
     for flag, named, known in (
-        ("--without", set(flags.without), terms),
+        ("--disable-loss", set(flags.disable_loss), terms),
         ("--features", set(flags.features), set(recipe.features)),
         ("--feature-weights", set(flags.feature_weights), set(recipe.features)),
     ):
@@ -71,29 +107,95 @@ def read_recipe(flags: Train) -> Recipe:
                 f"{flag} names {', '.join(sorted(named - known))}; "
                 f"{flags.recipe} knows {', '.join(sorted(known)) or 'none'} there"
             )
-    recipe = replace(recipe, features=recipe.features | flags.features).without(flags.without)
+    recipe = replace(recipe, features=recipe.features | flags.features)
+    recipe = recipe.without(flags.disable_loss)
     for stage in recipe.stages:
         if not stage.losses:
-            raise ValueError(f"--without leaves no loss in the stage {stage.name}")
+            raise ValueError(f"--disable-loss leaves no loss in the stage {stage.name}")
     return recipe
 
 
-def main(flags: Train) -> int:
-    """Run the job and return the exit status."""
-    try:
-        recipe = read_recipe(flags)
-    except ValueError as error:
-        print(f"train: {error}", file=sys.stderr)
-        return WRONG_INPUT
-    if flags.dry_run:
-        given = {"flags": asdict(flags), "recipe": asdict(recipe)}
-        print(json.dumps(given, indent=2, default=str))
-        return DONE
-    # Imported here, so that --help and --dry-run take only a fraction of a second.
-    from jobs.work.train import work
+def open_job(flags: Train) -> TrainingJob:
+    """Build the training job from the flags and validate it."""
+    from lineart.storage import Storage
+    from lineart.training.job import TrainingJob
 
-    return work(flags, recipe)
+    job = TrainingJob(
+        recipe=read_recipe(flags),
+        data=Storage.at(flags.data),
+        output=Storage.at(flags.output),
+        compiled=flags.compile,
+        accumulate=flags.accumulate,
+        features=flags.feature_weights,
+    )
+    if flags.ray_workers < 0 or flags.num_workers < 0:
+        raise ValueError("--ray-workers and --num-workers are 0 or more")
+    job.check(flags.ray_workers or 1)
+    return job
+
+
+def run(job: TrainingJob, flags: Train, share: Mapping[str, float]) -> None:
+    """Train in this process or on Ray, which is stopped at the end."""
+    from lineart.cluster import stop_ray
+    from lineart.training.dataloader import LocalLoader
+    from lineart.training.device import Device
+    from lineart.training.job import train_on_ray
+    from lineart.training.loop import train
+
+    if not flags.ray_workers:
+        train(job.open(Device.here(compiled=job.compiled), LocalLoader(flags.num_workers)))
+        return
+    try:
+        train_on_ray(job, flags.ray_workers, share)
+    finally:
+        stop_ray()
+
+
+def write_run(job: TrainingJob, flags: Train, seconds: float) -> dict[str, Any]:
+    """Write run.json and return its content: recipe, flags, data, machine and total seconds."""
+    from jobs.machine import describe
+    from lineart.report.training import RUN
+    from lineart.training.run_log import read_columns
+
+    data = job.data.read("summary.json") if job.data.exists("summary.json") else b"{}"
+    before = json.loads(job.output.read(RUN))["seconds"] if job.output.exists(RUN) else 0.0
+    record = {
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "recipe": asdict(job.recipe),
+        "flags": asdict(flags),
+        "seconds": before + seconds,
+        "images": sum(stage.images for stage in job.recipe.stages),
+        "data": json.loads(data),
+        "features": job.describe_features(),
+        "columns": read_columns(job.output),
+        **describe(),
+    }
+    text = json.dumps(record, indent=2, default=str)
+    job.output.write(RUN, text.encode())
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+def write_progress(output: Storage, record: Mapping[str, object]) -> None:
+    """Write sheets and page; errors are printed and do not change the result of the training."""
+    from lineart.training.preview import write_sheets
+
+    for what, write in (
+        ("sheets", partial(write_sheets, output)),
+        ("the page", partial(write_page, output, record)),
+    ):
+        try:
+            write()
+        except Exception as error:  # noqa: BLE001 - must not fail the training
+            say("train", f"{what} could not be made: {error}")
+
+
+def write_page(output: Storage, record: Mapping[str, object]) -> None:
+    """Write the HTML page of the training."""
+    from lineart.report.training import PAGE, show_training
+
+    output.write(PAGE, show_training(output, record).encode())
 
 
 if __name__ == "__main__":
-    sys.exit(main(tyro.cli(Train)))
+    sys.exit(main(parse(Train, "train")))

@@ -5,19 +5,23 @@ python -m jobs.translate --images photos --output webtoon --weights runs/ugatit/
     --align-faces yunet.onnx --attention
 """
 
-import json
+from __future__ import annotations
+
 import sys
-from dataclasses import asdict, dataclass, field
-from typing import Annotated
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-import tyro
+from jobs.command import DryRun, parse, run_command
+from jobs.films import STOPPED, FilmFlags, choose_film, make_film
 
-from jobs.choice import FilmFlags
+if TYPE_CHECKING:
+    from lineart.film.inputs import FilmConfig, TaskFactory
 
 
 @dataclass(frozen=True, kw_only=True)
 class Translate:
-    """Translate all photographs of a folder or bucket, each at its own size."""
+    """Turn photographs into line drawings or another style, each at its own size."""
 
     images: str
     """Folder or s3:// address of photographs: image files (a folder is a shot), or Parquet files
@@ -27,28 +31,44 @@ class Translate:
     weights: str = "drawing"
     """Name of included weights (drawing: ink line drawings), or address of a folder of weights, as
     written by jobs.train, or of an ONNX file NAME.onnx."""
-    size: int | None = None
+    network_size: int | None = None
     """Short side of the network input in pixels, 64 to 4096; default: the only size the weights
     take, else 256 for faces and 512 otherwise. Smaller photographs are not enlarged to it, unless
     the weights take only one size."""
     align_faces: str | None = None
     """YuNet's ONNX file: raise the contrast, and translate only the largest face, upright and
-    cropped to a square of --size pixels."""
+    cropped to a square of --network-size pixels."""
     attention: bool = False
     """Also write the network's attention over the photographs, below attention/."""
-    choice: Annotated[FilmFlags, tyro.conf.OmitArgPrefixes] = field(default_factory=FilmFlags)
+    film: FilmFlags = field(default_factory=FilmFlags)
+    dry_run: DryRun = False
 
 
 def main(flags: Translate) -> int:
-    """Run the job and return the exit status."""
-    if flags.choice.dry_run:
-        print(json.dumps(asdict(flags), indent=2))
-        return 0
-    # Imported here, so that --help and --dry-run take only a fraction of a second.
-    from jobs.work.translate import work
+    """Run the command and return its exit status."""
+    return run_command("translate", flags, translate_photos, if_stopped=STOPPED)
 
-    return work(flags)
+
+def translate_photos(flags: Translate) -> dict[str, Any]:
+    """Translate the photographs and return the counts; raises as `make_film`."""
+    return make_film("translate", flags, *read_film(flags))
+
+
+def read_film(flags: Translate) -> tuple[FilmConfig, TaskFactory]:
+    """Build the film's configuration and its task factory from the flags."""
+    from lineart.film.tasks.translate import open_translate_task
+    from lineart.storage import read_file
+
+    film = choose_film(
+        flags.film, pictures=flags.images, output=flags.output, weights=flags.weights
+    )
+    return film, partial(
+        open_translate_task,
+        size_px=flags.network_size,
+        face_model=None if flags.align_faces is None else read_file(flags.align_faces),
+        has_attention=flags.attention,
+    )
 
 
 if __name__ == "__main__":
-    sys.exit(main(tyro.cli(Translate)))
+    sys.exit(main(parse(Translate, "translate")))

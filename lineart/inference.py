@@ -108,8 +108,8 @@ class Colorizer:
         size = hints.shape[1:3]
         small_lines = np.stack([resize(drawing, size) for drawing in lines])
         small = line_to_tensor(torch.from_numpy(small_lines).to(self.device))
-        hint = self.encode_hint(hints, small_lines).to(self.device)
-        draft = self.draft(small.to(self.dtype), hint.to(self.dtype))
+        hint = self.encode_hint(torch.from_numpy(hints), torch.from_numpy(small_lines))
+        draft = self.draft(small.to(self.dtype), hint.to(self.device, self.dtype))
         color = self.color(line.to(self.dtype), enlarge(draft, self.draft_scale))
         return tensor_to_colors(color)
 

@@ -76,7 +76,8 @@ class Lease:
         is_late = time.monotonic() - self._seen_at > self._times.expires_after_s
         if self._is_lost or (is_late and not self._is_mine()):
             raise LostError(
-                f"{self._output.uri} was taken over by another run while this one did not answer"
+                f"{self._output.uri} was taken over by another run while this one could not renew "
+                "its lease; wait for that run, then run again"
             )
 
     def take(self, on_wait: Callable[[str], None]) -> None:

@@ -12,8 +12,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from jaxtyping import Float64
 from pyarrow import parquet
 
 from lineart.storage import Storage
@@ -42,10 +44,8 @@ SCHEMA = pa.schema(
         pa.field("message", pa.string()),
         pa.field("seconds", pa.float32()),  # working time of all stages
         pa.field("written_at", pa.timestamp("us", tz="UTC")),
-        # Working time of each stage; null if another frame's output was copied.
-        pa.field("shrink_seconds", pa.float32()),
-        pa.field("network_seconds", pa.float32()),
-        pa.field("compose_seconds", pa.float32()),
+        # Stage -> working time; null if another frame's output was copied.
+        pa.field("stage_seconds", pa.map_(pa.string(), pa.float64())),
         # What changed since the frame was last made: picture, hint, weights, settings.
         pa.field("retake", pa.string()),
         pa.field("extras", pa.string()),  # folders of files written beside the frame
@@ -53,8 +53,10 @@ SCHEMA = pa.schema(
         pa.field("precision", pa.string()),
     ]
 )
-LATER = {"shrink_seconds", "network_seconds", "compose_seconds", "retake", "extras", "precision"}
+LATER = {"stage_seconds", "retake", "extras", "precision"}
 """Columns that older manifests lack; read as null."""
+OLD_STAGES = ("shrink", "network", "compose")
+"""Stages whose times older manifests have in a column each, as `shrink_seconds`."""
 
 MANIFEST = "manifest/manifest.parquet"
 PARTS = "manifest/_parts"
@@ -107,6 +109,15 @@ def replace_manifest(output: Storage, rows: pa.Table) -> None:
         output.delete(path)
 
 
+def stage_seconds(rows: pa.Table) -> dict[str, Float64[np.ndarray, " M"]]:
+    """Return stage -> seconds that it took, for the frames of which they are known."""
+    maps = rows["stage_seconds"]
+    stages = dict.fromkeys(stage for one in maps.chunks for stage in one.keys.unique().to_pylist())
+    taken = {stage: pc.map_lookup(maps, stage, "first").drop_null() for stage in stages}
+    # The keys of a slice are those of the whole.
+    return {stage: np.asarray(one, np.float64) for stage, one in taken.items() if len(one)}
+
+
 def _parts(output: Storage) -> list[str]:
     return sorted(entry.path for entry in output.entries(PARTS))
 
@@ -123,6 +134,7 @@ def _read(output: Storage, path: str) -> pa.Table:
         # The column's name from when all sources were line drawings.
         names = {"line_sha256": "source_sha256"}
         table = table.rename_columns([names.get(name, name) for name in table.column_names])
+        table = _join_stages(table)
         for name in LATER.difference(table.column_names):
             nothing = pa.nulls(table.num_rows, SCHEMA.field(name).type)
             table = table.append_column(name, nothing)
@@ -131,3 +143,18 @@ def _read(output: Storage, path: str) -> pa.Table:
         raise ValueError(
             f"{output.uri}/{path} is not a manifest of this program: {error}"
         ) from error
+
+
+def _join_stages(table: pa.Table) -> pa.Table:
+    """Join the columns of the stages' times, as older manifests have them, to one."""
+    stages = [stage for stage in OLD_STAGES if f"{stage}_seconds" in table.column_names]
+    if not stages:
+        return table
+    columns = (table[f"{stage}_seconds"].to_pylist() for stage in stages)
+    rows = [
+        [(stage, taken) for stage, taken in zip(stages, row, strict=True) if taken is not None]
+        for row in zip(*columns, strict=True)
+    ]
+    kind = SCHEMA.field("stage_seconds").type
+    joined = pa.array((row or None for row in rows), kind)
+    return table.append_column("stage_seconds", joined)

@@ -38,7 +38,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def new_page(browser: Browser) -> Iterator[NewPage]:
-    """Give a function that opens an empty page, with options such as `viewport=PHONE`.
+    """Return a function that opens an empty page, with options such as `viewport=PHONE`.
 
     The test fails if anything was said on the console as an error or a warning, if a script
     failed, or if anything was asked of a network.
@@ -71,7 +71,7 @@ def new_page(browser: Browser) -> Iterator[NewPage]:
 
 @pytest.fixture
 def page(new_page: NewPage) -> Page:
-    """Give an empty page on a desktop; see `new_page`."""
+    """Return an empty page on a desktop; see `new_page`."""
     return new_page()
 
 

@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from lineart.local_s3 import serve_s3
 from lineart.sandbox import stop_sandboxes
+from lineart.storage import Storage
 from tests.drills.film import make_weights
+from tests.local_s3 import serve_s3
 from tests.ray_head import LOOPBACK, Head, run_head
 
 # Each test process shares two cores with Ray's workers.
@@ -145,3 +146,11 @@ def bucket(s3: Path, request: pytest.FixtureRequest) -> Path:
     name = f"test-{abs(hash(request.node.nodeid)):x}"
     boto3.Session().client("s3").create_bucket(Bucket=name)
     return s3 / name
+
+
+@pytest.fixture(params=["folder", "s3"])
+def each_storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    """Give an empty storage of each kind."""
+    if request.param == "folder":
+        return Storage.at(str(tmp_path / "storage"))
+    return Storage.at(f"s3://{request.getfixturevalue('bucket').name}/some/prefix")

@@ -73,7 +73,7 @@ class Faults(ThreadingHTTPServer):
     def __init__(self, target: str) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.target = target
-        self.plan: Plan = _none
+        self.plan = in_turn()
         self.counts: Counter[str] = Counter()
         self.ended = threading.Event()
 
@@ -88,14 +88,10 @@ class Faults(ThreadingHTTPServer):
         try:
             yield self.counts
         finally:
-            self.plan = _none
+            self.plan = in_turn()
 
     def handle_error(self, *_: Any) -> None:
         """Pass over clients that went away."""
-
-
-def _none(_method: str, _path: str) -> None:
-    """Break nothing."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -169,8 +165,8 @@ class _Handler(BaseHTTPRequestHandler):
         body = b"" if self.command == "HEAD" else text.encode()
         self.answer(status, [("Content-Type", "application/xml")], body)
 
-    def reset(self) -> None:
-        """End the connection at once, with a reset."""
+    def reset(self, *_: object) -> None:
+        """End the connection at once, with a reset, after what the arguments have done."""
         linger = struct.pack("ii", 1, 0)
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self.connection.close()
@@ -181,26 +177,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers.get("Content-Length", 0)) // 2)
         self.reset()
 
-    def reset_in_answer(self) -> None:
-        """Reset after half of the answer's body."""
-        self.answer(*self.ask(), share=0.5)
-        self.reset()
-
-    def end_in_answer(self) -> None:
+    def answer_half(self) -> None:
         """End the connection in order after half of the answer's body."""
         self.answer(*self.ask(), share=0.5)
         self.close_connection = True
-
-    def stall(self) -> None:
-        """Send half of the answer's body, and then nothing more."""
-        self.answer(*self.ask(), share=0.5)
-        self.server.ended.wait()
-        self.reset()
-
-    def lose_answer(self) -> None:
-        """Let the server do it, and reset instead of telling."""
-        self.ask()
-        self.reset()
 
     def damage(self) -> None:
         """Turn over the last bit of the request's body, where it has one."""
@@ -215,10 +195,10 @@ FAULTS: dict[str, Callable[[_Handler], None]] = {
     "412": lambda handler: handler.refuse(412, "PreconditionFailed"),
     "403": lambda handler: handler.refuse(403, "AccessDenied"),
     "reset_in_request": _Handler.reset_in_request,
-    "reset_in_answer": _Handler.reset_in_answer,
-    "end_in_answer": _Handler.end_in_answer,
-    "stall": _Handler.stall,
-    "lost_answer": _Handler.lose_answer,
+    "reset_in_answer": lambda handler: handler.reset(handler.answer_half()),
+    "end_in_answer": _Handler.answer_half,
+    "stall": lambda handler: handler.reset(handler.answer_half(), handler.server.ended.wait()),
+    "lost_answer": lambda handler: handler.reset(handler.ask()),
     "damage": _Handler.damage,
 }
 """What can be done to a request, by name."""

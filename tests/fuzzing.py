@@ -1,4 +1,4 @@
-"""Pictures made wrong in every way, and what must hold for each: the short and the long fuzzing."""
+"""Damaged picture files and the checks that must hold for each; for test_fuzz and drills.fuzz."""
 
 import io
 import struct
@@ -20,7 +20,7 @@ Chunk = tuple[bytes, bytes]
 
 
 def draw(rng: np.random.Generator) -> np.ndarray:
-    """Give a small picture of any size and number of channels: noise, cels, or lines."""
+    """Return a small picture of any size and number of channels: noise, cels, or lines."""
     height, width = (int(side) for side in rng.integers(1, 40, 2))
     tail = [(), (3,), (4,)][rng.integers(3)]
     noise = rng.integers(0, 256, (height, width, *tail), dtype=np.uint8)
@@ -28,24 +28,18 @@ def draw(rng: np.random.Generator) -> np.ndarray:
 
 
 def seeds(rng: np.random.Generator) -> list[bytes]:
-    """Give one file of each format and kind, all of them whole."""
+    """Return one file of each format and kind, all of them whole."""
     color, gray = (rng.integers(0, 256, (9, 14, *tail), dtype=np.uint8) for tail in ((3,), ()))
     alpha = np.dstack((color, gray))
     files = [encode_png(image) for image in (gray, color, alpha)]
     plans: tuple[tuple[str, np.ndarray, dict[str, object]], ...] = (
-        *(
-            ("PNG", color, {}),
-            ("PNG", gray, {"bits": 4}),
-            ("TGA", alpha, {"compression": "tga_rle"}),
-        ),
-        *(("JPEG", color, {}), ("JPEG", color, {"progressive": True}), ("JPEG", gray, {})),
-        *(("WEBP", alpha, {"lossless": True}), ("WEBP", color, {}), ("BMP", color, {})),
-        *(("TGA", color, {}), ("TIFF", color, {"compression": "tiff_lzw"}), ("TIFF", gray, {})),
-        *(
-            ("TIFF", alpha, {"compression": "tiff_adobe_deflate"}),
-            ("TIFF", color, {"big_tiff": True}),
-        ),
-    )
+        ("PNG", color, {}), ("PNG", gray, {"bits": 4}), ("TGA", alpha, {"compression": "tga_rle"}),
+        ("JPEG", color, {}), ("JPEG", color, {"progressive": True}), ("JPEG", gray, {}),
+        ("WEBP", alpha, {"lossless": True}), ("WEBP", color, {}), ("BMP", color, {}),
+        ("TGA", color, {}), ("TIFF", color, {"compression": "tiff_lzw"}), ("TIFF", gray, {}),
+        ("TIFF", alpha, {"compression": "tiff_adobe_deflate"}),
+        ("TIFF", color, {"big_tiff": True}),
+    )  # fmt: skip
     for kind, image, options in plans:
         buffer = io.BytesIO()
         Image.fromarray(image).save(buffer, kind, **options)
@@ -57,7 +51,7 @@ def seeds(rng: np.random.Generator) -> list[bytes]:
 
 
 def mutate(rng: np.random.Generator, files: list[bytes]) -> bytes:
-    """Give a file with one to four things wrong: bits, cuts, numbers, splices, PNG parts."""
+    """Return a file with one to four things wrong: bits, cuts, numbers, splices, PNG parts."""
     data = bytearray(files[rng.integers(len(files))])
     for _ in range(rng.integers(1, 5)):
         data = _MUTATIONS[rng.integers(len(_MUTATIONS))](rng, data, files)
@@ -123,7 +117,7 @@ _MUTATIONS: tuple[Mutation, ...] = (_flip, _cut, _number, _splice, _change_parts
 
 
 def read_parts(data: bytes) -> Iterator[Chunk]:
-    """Give the parts of a PNG as far as there are any."""
+    """Return the parts of a PNG as far as there are any."""
     at = 8
     while data.startswith(b"\x89PNG\r\n\x1a\n") and at + 12 <= len(data):
         (length,) = struct.unpack_from(">I", data, at)
@@ -132,15 +126,9 @@ def read_parts(data: bytes) -> Iterator[Chunk]:
 
 
 def write_part(kind: bytes, content: bytes) -> bytes:
-    """Give a part of a PNG with its right checksum."""
-    return b"".join(
-        (
-            struct.pack(">I", len(content)),
-            kind,
-            content,
-            struct.pack(">I", zlib.crc32(kind + content)),
-        )
-    )
+    """Return a part of a PNG with its right checksum."""
+    checksum = struct.pack(">I", zlib.crc32(kind + content))
+    return struct.pack(">I", len(content)) + kind + content + checksum
 
 
 def check_decoders(data: bytes) -> bool:
@@ -167,7 +155,7 @@ def check_decoders(data: bytes) -> bool:
 
 
 def said_size(data: bytes) -> tuple[int, int] | None:
-    """Give height and width that the header of a PNG, BMP or TIFF says, by Pillow alone."""
+    """Return height and width that the header of a PNG, BMP or TIFF says, by Pillow alone."""
     if data[:4] not in (b"\x89PNG", b"II*\0", b"MM\0*") and data[:2] != b"BM":
         return None
     try:

@@ -11,13 +11,12 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import tyro
 
-from jobs.colorize import Colorize
-from jobs.work.colorize import read_film
-from jobs.work.films import FilmCommand, run
+from jobs.colorize import Colorize, read_film
+from jobs.command import parse, run_command
+from jobs.films import STOPPED, make_film
 from lineart.codec import decode_line
-from lineart.film.tasks import FilmTask, NetworkInputs, RunNetwork
+from lineart.film.tasks import Files, FilmTask, NetworkInputs, RunNetwork, Shrink
 from lineart.film.tasks.colorize import ColorizeTask
 
 STAGES = ("decode", "hint", "network", "compose")
@@ -63,10 +62,15 @@ class PoisonedColoring(ColorizeTask):
 
     decode = staticmethod(decode)
 
-    def shrink(self, data: bytes, picture: np.ndarray, hint: bytes | None) -> NetworkInputs:
-        """Make the network's inputs."""
-        act(data, "hint")
-        return super().shrink(data, picture, hint)
+    def open_shrink(self) -> Shrink:
+        """Build the function that computes the network's inputs."""
+        whole = super().open_shrink()
+
+        def shrink(picture: np.ndarray, files: Files) -> NetworkInputs:
+            act(files["line"][0], "hint")
+            return whole(picture, files)
+
+        return shrink
 
     def open_network(self, files: Mapping[str, bytes], **settings: Any) -> RunNetwork:
         """Build the network."""
@@ -90,12 +94,15 @@ def open_poisoned(open_task: Any, files: Mapping[str, bytes]) -> FilmTask:
     return PoisonedColoring(**asdict(open_task(files)))
 
 
+def color_film(flags: Colorize) -> dict[str, Any]:
+    """Colour a film, but for the poison."""
+    film, open_task = read_film(flags)
+    return make_film("colorize", flags, film, partial(open_poisoned, open_task))
+
+
 def main() -> int:
     """Run `jobs.colorize`, but for the poison."""
-    flags = tyro.cli(Colorize)
-    film, open_task = read_film(flags)
-    command = FilmCommand(name="colorize", flags=asdict(flags))
-    return run(command, lambda: (film, partial(open_poisoned, open_task)))
+    return run_command("colorize", parse(Colorize, "colorize"), color_film, if_stopped=STOPPED)
 
 
 if __name__ == "__main__":

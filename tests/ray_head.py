@@ -52,11 +52,11 @@ class Head:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Give what a command needs to join, and `ray job` to submit."""
+        """Return what a command needs to join, and `ray job` to submit."""
         return {"RAY_ADDRESS": self.address, "RAY_API_SERVER_ADDRESS": self.dashboard}
 
     def workers(self, name: str) -> list[psutil.Process]:
-        """Give the processes of Ray that are at work and have `name` in their title."""
+        """Return the processes of Ray that are at work and have `name` in their title."""
         found = []
         for process in self.process.children(recursive=True):
             with suppress(psutil.NoSuchProcess):
@@ -86,19 +86,17 @@ def run_head(
             f"--ray-client-server-port={client_port}",
             *("--include-dashboard=true", "--dashboard-host=127.0.0.1"),
             *(f"--dashboard-port={dashboard_port}", f"--dashboard-agent-listen-port={agent}"),
-            *(
-                f"--dashboard-agent-grpc-port={grpc_agent}",
-                f"--runtime-env-agent-port={runtime_env}",
-            ),
+            f"--dashboard-agent-grpc-port={grpc_agent}",
+            f"--runtime-env-agent-port={runtime_env}",
             *("--object-store-memory=300000000", "--disable-usage-stats"),
             *options,
         ]
         log = Path(folder, "start.log")
-        with log.open("wb") as told:
+        with log.open("wb") as output:
             started = subprocess.Popen(
                 command,
                 env=os.environ | LOOPBACK | dict(environment or {}),
-                stdout=told,
+                stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
@@ -131,7 +129,7 @@ def stop(started: "subprocess.Popen[bytes]") -> None:
 
 
 def free_ports(count: int) -> Sequence[int]:
-    """Give ports of loopback that nobody uses now."""
+    """Return ports of loopback that nobody uses now."""
     probes = [socket.socket() for _ in range(count)]
     try:
         for probe in probes:

@@ -7,8 +7,8 @@ import ray
 from lineart.cluster import read_resources, start_ray, wait_for
 
 
-def test_a_ray_that_does_not_start_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ray's bare exception on a machine that is too busy becomes one that commands report."""
+def test_a_ray_that_does_not_start_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray's bare exception on a busy machine becomes a `ConnectionError`."""
 
     def time_out(**_: object) -> None:
         raise Exception("The current node timed out during startup.")
@@ -20,8 +20,8 @@ def test_a_ray_that_does_not_start_is_a_sentence(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("scheme", ["", "ray://"])
-def test_a_cluster_that_is_gone_is_a_sentence(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
-    """Where nobody listens, the end comes after the time that is given, with the address."""
+def test_a_cluster_that_is_gone_is_an_error(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    """If nothing listens at the address, the error names it after the given time."""
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     with socket.socket() as taken:
         # Bound, and not listening.
@@ -33,8 +33,8 @@ def test_a_cluster_that_is_gone_is_a_sentence(monkeypatch: pytest.MonkeyPatch, s
 
 
 @pytest.mark.parametrize("word", ["auto", "local"])
-def test_words_are_left_to_ray(word: str) -> None:
-    """What Ray looks up by itself is not asked for a port."""
+def test_addresses_that_ray_resolves_are_left_to_it(word: str) -> None:
+    """Addresses that Ray resolves itself are not connected to."""
     wait_for(word)
 
 
@@ -46,37 +46,37 @@ def test_words_are_left_to_ray(word: str) -> None:
         ({"CPU": 96.0, "GPU": 1.0}, {"most-cpus": "64"}, {"CPU": 96.0, "GPU": 1.0}),
     ],
 )
-def test_a_cluster_that_grows_says_how_far(
+def test_resources_of_a_cluster_that_grows(
     monkeypatch: pytest.MonkeyPatch,
     has: dict[str, float],
     labels: dict[str, str],
     expected: dict[str, float],
 ) -> None:
-    """Labels of the head count where they are more than there is now; not of one that is gone."""
+    """Labels of a living head count where they exceed what is there now."""
     set_cluster(monkeypatch, has, [labels, {}], gone={"most-cpus": "999"})
     assert read_resources() == expected
 
 
 @pytest.mark.parametrize(
-    ("labels", "error", "sentence"),
+    ("labels", "error", "message"),
     [
         ({}, ConnectionError, "no CPUs now; .* most-cpus and most-gpus"),
         ({"most-cpus": "many"}, ValueError, "most-cpus=many is no whole number"),
     ],
 )
-def test_a_cluster_without_cpus_is_a_sentence(
-    monkeypatch: pytest.MonkeyPatch, labels: dict[str, str], error: type[Exception], sentence: str
+def test_a_cluster_without_cpus_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, labels: dict[str, str], error: type[Exception], message: str
 ) -> None:
-    """Nothing waits for CPUs that nobody has promised."""
+    """Without CPUs now and without a valid label there is an error."""
     set_cluster(monkeypatch, {}, [labels], gone={})
-    with pytest.raises(error, match=sentence):
+    with pytest.raises(error, match=message):
         read_resources()
 
 
 def set_cluster(
     monkeypatch: pytest.MonkeyPatch, has: Any, labels: list[Any], gone: dict[str, str]
 ) -> None:
-    """Let Ray tell of a cluster."""
+    """Let Ray report a cluster."""
     nodes = [{"Alive": True, "Labels": of_node} for of_node in labels]
     nodes += [{"Alive": False, "Labels": gone}]
     monkeypatch.setattr(ray, "cluster_resources", lambda: has)

@@ -20,9 +20,8 @@ from ray.autoscaler._private.kuberay.autoscaling_config import (
 from ray.autoscaler._private.util import prepare_config, validate_config
 
 from lineart.cluster import MOST_LABELS
-from lineart.film.pipeline import NETWORK_GPUS, PIXEL_CPUS
-from lineart.film.workers import plan_workers
-from lineart.training.cluster import worker_resources
+from lineart.film.pipeline import NETWORK_GPUS, PIXEL_CPUS, plan_workers
+from lineart.training.job import worker_resources
 
 ROOT = Path(__file__).parents[1]
 CLUSTER = (ROOT / "cluster.yaml").read_text()

@@ -1,25 +1,21 @@
-import contextlib
 import io
 import struct
 import time
 import warnings
 import zlib
-from collections.abc import Callable
 from functools import partial
 
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 from isal import isal_zlib
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image, ImageFile
 
 from lineart import codec
-from lineart.codec import MAX_PIXELS, decode_color, decode_hint, decode_line, encode_png, png
-from lineart.codec.pictures import read_samples
+from lineart.codec import MAX_PIXELS, decode_color, decode_hint, decode_line, encode_png
+from lineart.codec.decode import read_samples
+from tests.fuzzing import check_round_trip, write_part
 
 RNG = np.random.default_rng(0)
 GRAY = RNG.integers(0, 256, (21, 13), dtype=np.uint8)
@@ -27,16 +23,6 @@ RGB = RNG.integers(0, 256, (21, 13, 3), dtype=np.uint8)
 RGBA = RNG.integers(0, 256, (21, 13, 4), dtype=np.uint8)
 
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-
-
-def png_chunk(kind: bytes, content: bytes) -> bytes:
-    """Give one part of a PNG."""
-    return (
-        struct.pack(">I", len(content))
-        + kind
-        + content
-        + struct.pack(">I", zlib.crc32(kind + content))
-    )
 
 
 def pack_rows(samples: np.ndarray, depth: int) -> bytes:
@@ -72,8 +58,8 @@ def write_png(
         passes += [samples[2::4, ::2], samples[::2, 1::2], samples[1::2]]
     raw = b"".join(pack_rows(part, depth) for part in passes if part.size)
     header = struct.pack(">IIBBBBB", width, height, depth, color_type, 0, 0, interlace)
-    chunks = png_chunk(b"IHDR", header) + extra + png_chunk(b"IDAT", zlib.compress(raw))
-    return b"\x89PNG\r\n\x1a\n" + chunks + png_chunk(b"IEND", b"")
+    chunks = write_part(b"IHDR", header) + extra + write_part(b"IDAT", zlib.compress(raw))
+    return b"\x89PNG\r\n\x1a\n" + chunks + write_part(b"IEND", b"")
 
 
 def save(image: np.ndarray | Image.Image, kind: str, **options: object) -> bytes:
@@ -90,48 +76,21 @@ def on_white(color: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     return np.rint(255 - (255 - color.astype(float)) * opacity)
 
 
-# Writing.
+# Writing. `test_fuzz.py` writes and reads pictures of every shape.
+
+MANY_BLOCKS = RNG.integers(0, 256, (600, 800, 3), dtype=np.uint8)
+MANY_BLOCKS[100:500] //= 64
 
 
-@pytest.mark.parametrize("image", [GRAY, RGB, RGBA, RGB[:1, :1], RGB[:, ::-1], GRAY.T, RGB[::2]])
-def test_png_is_read_back_by_opencv_and_pillow(image: np.ndarray) -> None:
-    """OpenCV and Pillow read exactly what was encoded, whatever the layout in memory."""
-    data = encode_png(image)
-    assert_array_equal(np.asarray(Image.open(io.BytesIO(data))), image)
-    by_opencv = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    order = {2: None, 3: cv2.COLOR_BGR2RGB}.get(image.ndim)
-    if image.ndim == 3 and image.shape[2] == 4:
-        order = cv2.COLOR_BGRA2RGBA
-    assert_array_equal(by_opencv if order is None else cv2.cvtColor(by_opencv, order), image)
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.data())
-def test_png_round_trip(data: st.DataObject) -> None:
-    """Every picture of every size comes back to the bit."""
-    height, width = data.draw(st.integers(1, 40)), data.draw(st.integers(1, 40))
-    tail = data.draw(st.sampled_from([(), (3,), (4,)]))
-    image = data.draw(arrays(np.uint8, (height, width, *tail)))
-    decode: Callable[[bytes], np.ndarray] = {(): decode_line, (3,): decode_color}.get(
-        tail, decode_hint
-    )
-    assert_array_equal(decode(encode_png(image)), image)
-    assert_array_equal(np.asarray(Image.open(io.BytesIO(encode_png(image)))), image)
-
-
-def test_large_png_is_read_back() -> None:
-    """A frame of many deflate blocks comes back to the bit, by Pillow, by OpenCV and by us."""
-    image = RNG.integers(0, 256, (600, 800, 3), dtype=np.uint8)
-    image[100:500] //= 64
-    data = encode_png(image)
-    assert_array_equal(np.asarray(Image.open(io.BytesIO(data))), image)
-    assert_array_equal(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB), image)
-    assert_array_equal(decode_color(data), image)
+@pytest.mark.parametrize("image", [RGB[:, ::-1], GRAY.T, RGB[::2], MANY_BLOCKS])
+def test_any_layout_in_memory_is_encoded(image: np.ndarray) -> None:
+    """Pillow, OpenCV and our decoder read exactly what was encoded, also in many deflate blocks."""
+    check_round_trip(image)
 
 
 @pytest.mark.parametrize("shape", [(0, 5, 3), (5, 0), (4, 4, 2)])
-def test_what_is_no_picture_is_not_written(shape: tuple[int, ...]) -> None:
-    """Empty arrays and odd channel counts are refused."""
+def test_arrays_that_are_no_picture_are_not_encoded(shape: tuple[int, ...]) -> None:
+    """Empty arrays and other numbers of channels are refused."""
     with pytest.raises(ValueError, match="PNG"):
         encode_png(np.zeros(shape, np.uint8))
 
@@ -177,9 +136,9 @@ def test_palette_png(depth: int) -> None:
     colors = RNG.integers(0, 256, (2**depth, 3), dtype=np.uint8)
     alphas = RNG.integers(0, 256, 2**depth, dtype=np.uint8)
     values = RNG.integers(0, 2**depth, (21, 13))
-    palette = png_chunk(b"PLTE", colors.tobytes())
+    palette = write_part(b"PLTE", colors.tobytes())
     assert_array_equal(decode_color(write_png(values, depth, 3, extra=palette)), colors[values])
-    clear = palette + png_chunk(b"tRNS", alphas.tobytes())
+    clear = palette + write_part(b"tRNS", alphas.tobytes())
     data = write_png(values, depth, 3, extra=clear)
     assert_array_equal(decode_color(data), on_white(colors[values], alphas[values]))
     assert_array_equal(decode_hint(data), np.dstack((colors[values], alphas[values])))
@@ -190,7 +149,7 @@ def test_transparent_gray(depth: int) -> None:
     """The grey that a PNG declares transparent becomes paper, at every depth."""
     top = 2**depth - 1
     values = np.array([[0, top, 0], [top, 0, 1]])
-    data = write_png(values, depth, 0, extra=png_chunk(b"tRNS", struct.pack(">H", 0)))
+    data = write_png(values, depth, 0, extra=write_part(b"tRNS", struct.pack(">H", 0)))
     assert_array_equal(decode_line(data) == 255, values != 1 if depth > 1 else np.ones((2, 3)))
     assert_array_equal(decode_hint(data)[:, :, 3], np.where(values == 0, 0, 255))
 
@@ -200,7 +159,7 @@ def test_transparent_color(depth: int) -> None:
     """The RGB colour that a PNG declares transparent is no hint; all others are."""
     key = np.array([1, 2, 3]) * (257 if depth == 16 else 1)
     values = np.array([[key, key[::-1]], [key[::-1], key]])
-    data = write_png(values, depth, 2, extra=png_chunk(b"tRNS", struct.pack(">3H", *key)))
+    data = write_png(values, depth, 2, extra=write_part(b"tRNS", struct.pack(">3H", *key)))
     assert_array_equal(decode_hint(data)[:, :, 3], [[0, 255], [255, 0]])
 
 
@@ -260,19 +219,14 @@ def test_lossless_formats(kind: str, options: dict[str, object]) -> None:
 
 @pytest.mark.parametrize("kind", ["BMP", "TGA", "TIFF", "PNG"])
 def test_gray_and_bilevel(kind: str) -> None:
-    """Grey and black-and-white drawings are read to the bit."""
+    """Grey and black-and-white drawings, faxes among them, are read to the bit."""
     assert_array_equal(decode_line(save(GRAY, kind)), GRAY)
     bilevel = Image.fromarray(GRAY).point(lambda value: 255 * (value > 99), "1")
     assert_array_equal(decode_line(save(bilevel, kind)), np.where(GRAY > 99, 255, 0))
     assert_array_equal(decode_color(save(GRAY, kind)), np.dstack([GRAY] * 3))
-
-
-def test_fax_tiff() -> None:
-    """A scanned page, group 4, is read to the bit."""
-    bilevel = Image.fromarray(GRAY).point(lambda value: 255 * (value > 99), "1")
-    assert_array_equal(
-        decode_line(save(bilevel, "TIFF", compression="group4")), np.where(GRAY > 99, 255, 0)
-    )
+    if kind == "TIFF":
+        fax = save(bilevel, kind, compression="group4")
+        assert_array_equal(decode_line(fax), np.where(GRAY > 99, 255, 0))
 
 
 @pytest.mark.parametrize(("order", "meaning"), [("<", 0), ("<", 1), (">", 1)])
@@ -290,15 +244,9 @@ def write_tiff(
     """Write grey samples as the plainest TIFF."""
     height, width = values.shape
     entries = (
-        (256, width),
-        (257, height),
-        (258, bits),
-        (259, 1),
-        (262, meaning),
-        (273, 8),
-        (277, 1),
-    )
-    entries += ((278, height), (279, values.nbytes), (339, numbers))
+        (256, width), (257, height), (258, bits), (259, 1), (262, meaning), (273, 8), (277, 1),
+        (278, height), (279, values.nbytes), (339, numbers),
+    )  # fmt: skip
     table = b"".join(struct.pack(order + "HHII", tag, 4, 1, value) for tag, value in entries)
     start = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", 8 + values.nbytes)
     return start + values.tobytes() + struct.pack(order + "H", len(entries)) + table + bytes(4)
@@ -311,19 +259,20 @@ def test_color_tiff_of_16_bits() -> None:
     assert_allclose(decode_color(data), values / 257, atol=1)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.int32])
-def test_deep_tiff_is_refused(dtype: type) -> None:
-    """Floats and 32-bit numbers have no known white: they are refused with a way out."""
-    data = cv2.imencode(".tiff", GRAY.astype(dtype))[1].tobytes()
-    with pytest.raises(ValueError, match=r"8 (or 16 )?bits"):
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (cv2.imencode(".tiff", GRAY.astype(np.float32))[1].tobytes(), r"8 (or 16 )?bits"),
+        (cv2.imencode(".tiff", GRAY.astype(np.int32))[1].tobytes(), r"8 (or 16 )?bits"),
+        (write_tiff(GRAY[:, :12].astype(np.uint16), "<", 1, 12), "TIFF"),
+        (write_tiff(GRAY[:, :12].astype(np.uint16), "<", 1, 8, 2), "TIFF"),
+    ],
+    ids=["float", "32 bits", "12 bits", "signed"],
+)
+def test_tiff_of_other_samples_is_refused(data: bytes, sentence: str) -> None:
+    """Samples without a known white, or that Pillow would take for others, are refused."""
+    with pytest.raises(ValueError, match=sentence):
         decode_line(data)
-
-
-@pytest.mark.parametrize(("bits", "numbers"), [(12, 1), (8, 2)])
-def test_odd_tiff_is_refused(bits: int, numbers: int) -> None:
-    """TIFF samples that Pillow would take for others (12 bits, signed) are refused."""
-    with pytest.raises(ValueError, match="TIFF"):
-        decode_line(write_tiff(GRAY[:, :12].astype(np.uint16), "<", 1, bits, numbers))
 
 
 def test_cmyk() -> None:
@@ -336,7 +285,7 @@ def test_cmyk() -> None:
         assert_allclose(color[:, 10:], 0, atol=3)
 
 
-def test_jpeg_lies_as_its_camera_was_held() -> None:
+def test_exif_turns_a_jpeg() -> None:
     """The EXIF orientation is honoured, and colours are those of the JPEG."""
     smooth = cv2.resize(RGB[:4, :4], (48, 32), interpolation=cv2.INTER_CUBIC)
     exif = Image.Exif()
@@ -349,22 +298,11 @@ def test_jpeg_lies_as_its_camera_was_held() -> None:
     assert gray.shape == (32, 48)
 
 
-def test_results_can_be_written_to() -> None:
-    """Decoded arrays are whole and writable, as torch wants them."""
-    for array in (
-        decode_line(save(RGB, "PNG")),
-        decode_hint(save(RGBA, "PNG")),
-        decode_color(save(GRAY, "PNG")),
-    ):
-        assert array.flags.writeable
-        assert array.flags.c_contiguous
-
-
 # Refusals.
 
 
 def all_kinds() -> dict[str, bytes]:
-    """Give one file of each format."""
+    """Return one file of each format."""
     big = cv2.resize(RGB, (48, 32), interpolation=cv2.INTER_CUBIC)
     kinds = {name: save(big, kind, **options) for name, (kind, options) in LOSSLESS.items()}
     return kinds | {"png": encode_png(big), "jpeg": save(big, "JPEG")}
@@ -388,36 +326,18 @@ def test_no_truncated_picture_is_half_read(name: str) -> None:
     "data",
     [b"", b"\x89PNG", b"hello, this is text and no picture", bytes(64), b"GIF89a" + bytes(99)],
 )
-def test_what_is_no_picture_is_refused(data: bytes) -> None:
+def test_bytes_that_are_no_picture_are_refused(data: bytes) -> None:
     """Empty files, texts and formats that are not ours are refused with a reason."""
     with pytest.raises(ValueError, match=r"empty|unknown picture format|cannot read"):
         decode_line(data)
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.binary(max_size=200), st.sampled_from(sorted(all_kinds())), st.integers(0, 300))
-def test_garbage_gives_an_array_or_a_value_error(noise: bytes, name: str, start: int) -> None:
-    """Whatever bytes come, the answer is a picture or a `ValueError`, never another error."""
-    data = all_kinds()[name]
-    for candidate in (
-        noise,
-        data[: min(start, len(data))] + noise,
-        data[:start] + noise + data[start + len(noise) :],
-    ):
-        with contextlib.suppress(ValueError):
-            assert decode_color(candidate, max_pixels=10**6).ndim == 3
-
-
 def test_damaged_png_is_refused() -> None:
-    """One wrong bit in the pixels of a PNG is noticed."""
+    """One wrong bit in the pixels is noticed; a PNG with too few rows is not half read."""
     data = bytearray(encode_png(RGB))
     data[data.index(b"IDAT") + 40] ^= 1
     with pytest.raises(ValueError, match="checksum"):
         decode_color(bytes(data))
-
-
-def test_png_with_too_few_rows_is_refused() -> None:
-    """A PNG that is sound but holds fewer rows than it says is refused, not half read."""
     with pytest.raises(ValueError, match="pixels where"):
         decode_line(write_png(GRAY, 8, 0, size=(22, 13)))
 
@@ -429,10 +349,9 @@ def test_large_pictures_are_refused_before_decoding(monkeypatch: pytest.MonkeyPa
         raise AssertionError(f"{self} was decoded")
 
     monkeypatch.setattr(ImageFile.ImageFile, "load", fail)
-    for name, data in all_kinds().items():
+    for data in all_kinds().values():
         with pytest.raises(ValueError, match=r"48x32 .* limit is 1535"):
             decode_color(data, max_pixels=1535)
-        assert name
     bomb = write_png(GRAY, 8, 0, size=(60_000, 60_000))
     with pytest.raises(ValueError, match=r"60000x60000 .* limit is 200000000"):
         decode_line(bomb)
@@ -449,19 +368,10 @@ def test_limit_of_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
             assert decode_color(data, max_pixels=48 * 32).shape == (32, 48, 3), name
 
 
-def test_texts_of_a_png_do_not_matter() -> None:
-    """A PNG whose texts would unpack to gigabytes is read: they are left out."""
-    bomb = png_chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(10**7)))
-    assert_array_equal(decode_line(write_png(GRAY, 8, 0, extra=bomb)), GRAY)
-
-
-def test_no_warning_leaves() -> None:
-    """Odd metadata are no news: nothing is warned of."""
-    data = save(
-        Image.fromarray(RGB),
-        "JPEG",
-        exif=b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\xff\0\0\0\0\0\0\0",
-    )
+def test_no_warning_is_raised() -> None:
+    """Unusual metadata raise no warning."""
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\xff\0\0\0\0\0\0\0"
+    data = save(RGB, "JPEG", exif=exif)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         decode_color(data)
@@ -482,33 +392,34 @@ def test_hint_without_alpha_is_refused() -> None:
 
 
 def bomb(num_bytes: int) -> bytes:
-    """Give a zlib stream of zeros."""
+    """Return a zlib stream of zeros."""
     return zlib.compress(bytes(num_bytes), 9)
 
 
 def jpeg_after(parts: bytes) -> bytes:
-    """Give a JPEG with more parts in its header."""
+    """Return a JPEG with more parts in its header."""
     data = save(RGB, "JPEG")
     return data[:2] + parts + data[2:]
 
 
 def jpeg_part(kind: int, content: bytes) -> bytes:
-    """Give one part of a JPEG."""
+    """Return one part of a JPEG."""
     return struct.pack(">BBH", 0xFF, kind, len(content) + 2) + content
 
 
 def gray_with(parts: bytes) -> bytes:
-    """Give a grey PNG with more parts before its pixels."""
+    """Return a grey PNG with more parts before its pixels."""
     return write_png(GRAY, 8, 0, extra=parts)
 
 
 EXIF = b"Exif\0\0" + bytes(65_000)
 
 CHEAP = {
-    "PNG profile": lambda: gray_with(png_chunk(b"iCCP", b"x\0\0" + bomb(10**7))),
-    "PNG text": lambda: gray_with(png_chunk(b"iTXt", b"x\0\1\0\0\0" + bomb(10**7))),
-    "PNG texts": lambda: gray_with(png_chunk(b"tEXt", b"k\0" + b"v" * 99) * 10_000),
-    "PNG private": lambda: gray_with(png_chunk(b"abCd", bytes(10**7))),
+    "PNG profile": lambda: gray_with(write_part(b"iCCP", b"x\0\0" + bomb(10**7))),
+    "PNG text": lambda: gray_with(write_part(b"iTXt", b"x\0\1\0\0\0" + bomb(10**7))),
+    "PNG long text": lambda: gray_with(write_part(b"zTXt", b"k\0\0" + bomb(10**7))),
+    "PNG texts": lambda: gray_with(write_part(b"tEXt", b"k\0" + b"v" * 99) * 10_000),
+    "PNG private": lambda: gray_with(write_part(b"abCd", bytes(10**7))),
     "PNG pixels": lambda: write_png(np.zeros((4000, 4, 1), int), 8, 0, size=(4, 4)),
     "JPEG notes": lambda: jpeg_after(jpeg_part(0xFE, b"") * 20_000),
     "JPEG profiles": lambda: jpeg_after(jpeg_part(0xE2, b"ICC_PROFILE\0" + bytes(60_000)) * 200),
@@ -517,15 +428,15 @@ CHEAP = {
 
 
 @pytest.mark.parametrize("name", CHEAP)
-def test_what_is_no_pixels_costs_nothing(name: str) -> None:
+def test_parts_that_are_no_pixels_cost_nothing(name: str) -> None:
     """Texts, profiles, padding and what follows the last row are not unpacked: all is read."""
     image = decode_line(CHEAP[name]())
     expected = decode_line(save(RGB, "JPEG")) if name.startswith("JPEG") else GRAY
     assert_array_equal(image, np.zeros((4, 4)) if name == "PNG pixels" else expected)
 
 
-def test_how_a_photograph_lies() -> None:
-    """What a JPEG keeps of its notes is how it lies, by XMP or by EXIF, however long that is."""
+def test_orientation_of_a_jpeg_is_kept() -> None:
+    """XMP and EXIF turn a JPEG, other notes do nothing, and long EXIF is read."""
     plain = decode_color(save(RGB, "JPEG"))
     xmp = b'http://ns.adobe.com/xap/1.0/\0<x:xmpmeta tiff:Orientation="6"/>'
     turned = decode_color(jpeg_after(jpeg_part(0xFE, b"note") + jpeg_part(0xE1, xmp)))
@@ -534,14 +445,14 @@ def test_how_a_photograph_lies() -> None:
 
 
 def progressive(scans: int) -> bytes:
-    """Give a JPEG whose last scan is there many times."""
+    """Return a JPEG whose last scan is there many times."""
     data = save(RGB, "JPEG", progressive=True)
     last = data[data.rindex(b"\xff\xda") : -2]
     return data[:-2] + last * scans + data[-2:]
 
 
 def many_values(tag: int, count: int) -> bytes:
-    """Give a TIFF one of whose tags has very many values."""
+    """Return a TIFF one of whose tags has very many values."""
     data = bytearray(write_tiff(GRAY.astype("<u2"), "<", 1))
     at = data.index(struct.pack("<HHI", tag, 4, 1), 8 + 2 * GRAY.size)
     data[at : at + 8] = struct.pack("<HHI", tag, 4, count)
@@ -549,20 +460,15 @@ def many_values(tag: int, count: int) -> bytes:
 
 
 def run_length_bmp(num_bytes: int) -> bytes:
-    """Give the beginning of a BMP with runs, and what may be runs."""
+    """Return the beginning of a BMP with runs, and what may be runs."""
     header = struct.pack("<IiiHHIIiiII", 40, 9, 9, 1, 8, 1, 0, 0, 0, 256, 0)
     return b"BM" + struct.pack("<IHHI", 0, 0, 0, 1078) + header + bytes(1024) + bytes(num_bytes)
 
 
+PALETTES = write_part(b"PLTE", b"abc") * 2
 ENDLESS = {
-    "PNG parts": (
-        lambda: gray_with(png_chunk(b"abCd", b"") * png._MOST_PARTS),
-        f"more than {png._MOST_PARTS} parts",
-    ),
-    "PNG palettes": (
-        lambda: write_png(GRAY, 8, 3, extra=png_chunk(b"PLTE", b"abc") * 2),
-        "its part PLTE twice",
-    ),
+    "PNG parts": (lambda: gray_with(write_part(b"abCd", b"") * 300_000), "more than 300000 parts"),
+    "PNG palettes": (lambda: write_png(GRAY, 8, 3, extra=PALETTES), "its part PLTE twice"),
     "PNG row": (lambda: write_png(GRAY, 1, 0, size=(1, 2**20 + 1)), "too long"),
     "JPEG EXIF": (lambda: jpeg_after(jpeg_part(0xE1, EXIF) * 200), "100 parts"),
     "JPEG tables": (lambda: jpeg_after(jpeg_part(0xDB, bytes(65)) * 200), "100 parts"),
@@ -577,7 +483,7 @@ ENDLESS = {
 
 @pytest.mark.parametrize("name", ENDLESS)
 def test_parts_without_end_are_refused(name: str) -> None:
-    """Files that would cost minutes or gigabytes are refused by what they are, at once."""
+    """Files that would cost minutes or gigabytes are refused within 2 s."""
     make, why = ENDLESS[name]
     data = make()
     started = time.process_time()
@@ -617,7 +523,7 @@ def test_bombs(kind: str) -> None:
 
 @pytest.mark.parametrize("image", [RGBA, RGBA[:1], RGBA[:, :1], RGBA[..., :3], GRAY])
 def test_pictures_of_many_strips(image: np.ndarray) -> None:
-    """It does not matter how many rows are finished together."""
+    """Strips of any number of rows give the same picture."""
     data = save(np.ascontiguousarray(image), "PNG")
     whole = decode_line(data), decode_color(data)
     for pixels in (1, 50, 100):

@@ -1,4 +1,4 @@
-"""One place decides where networks run, and in which number format."""
+"""Choice of the device and number format in which networks run."""
 
 import os
 from pathlib import Path
@@ -19,16 +19,14 @@ CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize("name", BFLOAT16_INSTRUCTIONS)
-def test_a_processor_that_multiplies_bfloat16_does(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each of the instructions is enough, on x86-64 and on Arm."""
+def test_bfloat16_is_chosen_where_it_is_native(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of the instructions, on x86-64 and on Arm, is enough for bfloat16."""
     monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True, name: True})
     assert pick_precision(CPU) == "bfloat16"
 
 
-def test_others_take_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_processors_take_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     """AVX-512 alone emulates bfloat16; so does a processor whose instructions are kept back."""
     capabilities = {"avx2": True, "avx512_f": True, "avx512_bf16": False, "amx_bf16": False}
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
@@ -41,14 +39,14 @@ def test_others_take_float32(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("native", [True, False])
-def test_a_gpu_is_asked_itself(native: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """GPUs before Ampere emulate bfloat16."""
+def test_precision_of_a_gpu(native: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GPUs that only emulate bfloat16, those before Ampere, take float32."""
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: native)
     assert pick_precision(torch.device("cuda")) == ("bfloat16" if native else "float32")
 
 
-def test_what_is_asked_for_is_taken() -> None:
-    """On any machine, so that all of a cluster compute alike."""
+def test_a_given_precision_is_taken() -> None:
+    """A given format is taken on any machine, so that a whole cluster computes alike."""
     assert pick_precision(CPU, "bfloat16") == "bfloat16"
     assert pick_precision(CPU, "float32") == "float32"
 

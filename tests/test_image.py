@@ -21,7 +21,7 @@ def test_short_side_fits(height: int, width: int, short_side_px: int) -> None:
 
 
 @pytest.mark.parametrize(("size", "short_side_px"), [((0, 5), 512), ((5, 5), 0), ((-1, 9), 4)])
-def test_senseless_sizes_are_refused(size: tuple[int, int], short_side_px: int) -> None:
+def test_invalid_sizes_are_refused(size: tuple[int, int], short_side_px: int) -> None:
     """Sizes that are not positive are refused."""
     with pytest.raises(ValueError, match="positive"):
         fit_short_side(size, short_side_px)
@@ -36,7 +36,7 @@ def test_resize_gives_the_size(shape: tuple[int, ...], size: tuple[int, int]) ->
 
 
 def test_resize_shrinks_by_area() -> None:
-    """A picture halved is the mean of its blocks of 2x2: no line falls between the samples."""
+    """A halved picture is the mean of its blocks of 2x2."""
     image = RNG.integers(0, 256, (16, 24), dtype=np.uint8)
     mean = image.reshape(8, 2, 12, 2).mean(axis=(1, 3))
     assert abs(resize(image, (8, 12)) - mean).max() <= 0.5

@@ -4,6 +4,7 @@ import io
 from datetime import timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
@@ -16,6 +17,7 @@ from lineart.manifest import (
     make_table,
     read_manifest,
     replace_manifest,
+    stage_seconds,
 )
 from lineart.storage import Storage
 
@@ -63,9 +65,7 @@ def test_an_older_manifest_is_read(tmp_path: Path) -> None:
     row = make_row({"frame": "s/1.png", "status": "done", "source_sha256": "ab"})
     table = make_table([row])
     names = {"source_sha256": "line_sha256"}
-    sink = io.BytesIO()
-    parquet.write_table(table.rename_columns([names.get(n, n) for n in table.column_names]), sink)
-    storage.write(MANIFEST, sink.getvalue())
+    write_old(storage, table.rename_columns([names.get(n, n) for n in table.column_names]))
     assert read_manifest(storage).to_pylist() == [row]
 
 
@@ -73,11 +73,49 @@ def test_a_manifest_without_the_later_columns_is_read(tmp_path: Path) -> None:
     """Of frames that were made before stages and retakes were recorded, they are not known."""
     storage = Storage.at(str(tmp_path))
     row = make_row({"frame": "s/1.png", "status": "done", "retake": "hint"})
-    table = make_table([row, row | {"shrink_seconds": 0.5}])
-    sink = io.BytesIO()
-    parquet.write_table(table.drop_columns(sorted(LATER)), sink)
-    storage.write(MANIFEST, sink.getvalue())
+    table = make_table([row, row | {"stage_seconds": [("shrink", 0.5)]}])
+    write_old(storage, table.drop_columns(sorted(LATER)))
     assert read_manifest(storage).to_pylist() == [row | dict.fromkeys(LATER)] * 2
+
+
+def test_a_manifest_with_a_column_for_each_stage_is_read(tmp_path: Path) -> None:
+    """Times of stages that stand in columns of their own are read as those in the map."""
+    storage = Storage.at(str(tmp_path))
+    made, copied = (make_row({"frame": frame, "status": "done"}) for frame in "ab")
+    table = make_table([made, copied]).drop_columns("stage_seconds")
+    for stage, seconds in (("shrink", 0.25), ("network", 0.5), ("compose", 0.125)):
+        column = pa.array([seconds, None], pa.float32())
+        table = table.append_column(f"{stage}_seconds", column)
+    write_old(storage, table)
+    spent = [("shrink", 0.25), ("network", 0.5), ("compose", 0.125)]
+    rows = read_manifest(storage)
+    assert rows.to_pylist() == [made | {"stage_seconds": spent}, copied]
+    assert {stage: [*times] for stage, times in stage_seconds(rows).items()} == {
+        stage: [seconds] for stage, seconds in spent
+    }
+    append_part(storage, make_table([copied | {"stage_seconds": [("network", 3.0)]}]))
+    assert sorted(stage_seconds(read_manifest(storage))["network"]) == [0.5, 3.0]
+
+
+def test_times_of_stages() -> None:
+    """Each stage has the times of the frames that went through it, whatever part of a manifest."""
+    spent = [[("shrink", 1.0), ("network", 2.0)], None, [("shrink", 3.0)], [("enlarge", 4.0)]]
+    rows = [make_row({"frame": str(n), "stage_seconds": one}) for n, one in enumerate(spent)]
+    table = make_table(rows)
+    for part, expected in (
+        (table, {"shrink": [1.0, 3.0], "network": [2.0], "enlarge": [4.0]}),
+        (table.slice(1, 2), {"shrink": [3.0]}),
+        (table.slice(1, 1), {}),
+        (make_table([]), {}),
+    ):
+        assert {stage: [*times] for stage, times in stage_seconds(part).items()} == expected
+
+
+def write_old(storage: Storage, table: pa.Table) -> None:
+    """Write the manifest of an older program."""
+    sink = io.BytesIO()
+    parquet.write_table(table, sink)
+    storage.write(MANIFEST, sink.getvalue())
 
 
 def test_first_rows_follow_the_film() -> None:

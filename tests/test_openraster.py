@@ -1,4 +1,4 @@
-"""OpenRaster files, read by nothing of ours: zip, XML, Pillow."""
+"""OpenRaster files, read by zipfile, ElementTree and Pillow."""
 
 import io
 import zipfile
@@ -28,8 +28,8 @@ def make(merged: np.ndarray, *layers: Layer) -> bytes:
     return encode_openraster(layers, merged, encode_png(merged))
 
 
-def test_what_readers_look_for() -> None:
-    """The file begins with its kind, uncompressed; the stack names its layers in order."""
+def test_archive_and_stack() -> None:
+    """The file begins with its uncompressed type; the stack names the layers in order."""
     top, bottom, merged = draw(1), draw(2), draw(3)
     data = make(
         merged, Layer("a < b", encode_png(top), MULTIPLY), Layer("colour", encode_png(bottom))
@@ -59,6 +59,6 @@ def test_thumbnail(size: tuple[int, int], small: tuple[int, int]) -> None:
 
 
 def test_equal_layers_make_equal_files() -> None:
-    """No time and no chance is in the file: frames that show the same have the same one."""
+    """Equal layers give equal bytes; other layers give others."""
     layer = Layer("colour", encode_png(draw(1)))
     assert make(draw(1), layer) == make(draw(1), layer) != make(draw(2), layer)

@@ -8,25 +8,24 @@ import pytest
 
 from lineart.image import Size
 from lineart.sample_film import SampleFrame, sample_film
-from lineart.sample_film.canvas import Canvas
-from lineart.sample_film.curves import curve, ellipse, tube
-from lineart.sample_film.dabs import give_hints
+from lineart.sample_film.canvas import Canvas, curve, ellipse, tube
+from lineart.sample_film.scenes import give_hints
 
 SMALL: Size = (108, 192)
 
 
 def by_shot(frames: list[SampleFrame]) -> dict[str, list[SampleFrame]]:
-    """Give the frames of every shot."""
+    """Return the frames of every shot."""
     return {shot: list(group) for shot, group in groupby(frames, key=lambda frame: frame.shot)}
 
 
 def holds(frames: list[SampleFrame]) -> list[int]:
-    """Give the lengths of the runs of equal drawings."""
+    """Return the lengths of the runs of equal drawings."""
     return [len(list(run)) for _, run in groupby(frame.line.tobytes() for frame in frames)]
 
 
 def with_hints(frames: list[SampleFrame]) -> Iterator[tuple[SampleFrame, np.ndarray]]:
-    """Give every frame with the hint that holds for it."""
+    """Return every frame with the hint that holds for it."""
     for shot in by_shot(frames).values():
         hint = None
         for frame in shot:

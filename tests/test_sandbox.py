@@ -14,13 +14,7 @@ import numpy as np
 import psutil
 import pytest
 
-from lineart.sandbox import (
-    ProcessDiedError,
-    Sandbox,
-    TimeLimitError,
-    run_isolated,
-    step,
-)
+from lineart.sandbox import ProcessDiedError, Sandbox, TimeLimitError, run_isolated, step
 
 
 class Counter:
@@ -32,7 +26,7 @@ class Counter:
     def __call__(self, what: str) -> tuple[int, int]:
         """Do something; give the process and the number of the call."""
         self.calls += 1
-        return DEEDS[what]() or (os.getpid(), self.calls)
+        return ACTIONS[what]() or (os.getpid(), self.calls)
 
 
 def crash() -> None:
@@ -54,37 +48,32 @@ def go_slowly() -> None:
         time.sleep(0.4)
 
 
-def raise_an_error() -> None:
-    """Fail as functions do."""
-    raise ValueError("so not")
+def fail(argument: object) -> None:
+    """Raise an error."""
+    raise ValueError(argument)
 
 
-def raise_what_does_not_travel() -> None:
-    """Fail with a function of no name inside."""
-    raise ValueError(lambda: None)
-
-
-DEEDS: dict[str, Callable[[], Any]] = {
+ACTIONS: dict[str, Callable[[], Any]] = {
     "work": lambda: None,
     "crash": crash,
     "exit": lambda: os._exit(7),
     "hang": hang,
     "slowly": go_slowly,
-    "raise": raise_an_error,
-    "raise what does not travel": raise_what_does_not_travel,
-    "give what does not travel": lambda: lambda: None,
+    "raise": partial(fail, "so not"),
+    "raise unpicklable": lambda: fail(lambda: None),
+    "return unpicklable": lambda: lambda: None,
 }
 
 
 @pytest.fixture(scope="module")
-def cell() -> Sandbox:
-    """Give a cell of whose calls a step may take a second."""
+def sandbox() -> Sandbox:
+    """Return a sandbox with a limit of a second for each step of a call."""
     return Sandbox(Counter, 1.0)
 
 
-def test_calls_share_a_process(cell: Sandbox) -> None:
+def test_calls_share_a_process(sandbox: Sandbox) -> None:
     """The function is opened once, in another process, and called again and again."""
-    (first, calls), (second, more_calls) = cell("work"), cell("work")
+    (first, calls), (second, more_calls) = sandbox("work"), sandbox("work")
     assert first == second != os.getpid()
     assert more_calls == calls + 1
 
@@ -93,16 +82,16 @@ def test_calls_share_a_process(cell: Sandbox) -> None:
     ("what", "sentence"),
     [("crash", "was ended by SIGSEGV, each of 3 times"), ("exit", "ended with status 7, each of")],
 )
-def test_a_crash_is_an_error(cell: Sandbox, what: str, sentence: str) -> None:
+def test_a_crash_is_an_error(sandbox: Sandbox, what: str, sentence: str) -> None:
     """A call that ends its process three times is an error that says how; the next call works."""
     with pytest.raises(ProcessDiedError, match=sentence) as raised:
-        cell(what)
+        sandbox(what)
     assert raised.value.step == ("reading" if what == "crash" else "")
-    assert cell("work")[1] == 1
+    assert sandbox("work")[1] == 1
 
 
 def test_a_crash_that_does_not_come_back(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """A process that is killed from outside costs nothing but time."""
+    """A call whose process is killed once is made again."""
     folder = tmp_path_factory.mktemp("once")
     assert run_isolated(5.0, crash_once, folder / "seen") == "done"
 
@@ -115,35 +104,35 @@ def crash_once(path: Path) -> str:
     return "done"
 
 
-def test_a_hang_ends(cell: Sandbox) -> None:
+def test_a_hang_ends(sandbox: Sandbox) -> None:
     """A call that hangs is ended at its limit, is not tried again, and says what it was doing."""
     started = time.monotonic()
     with pytest.raises(TimeLimitError, match=r"took longer than 1 s") as raised:
-        cell("hang")
+        sandbox("hang")
     assert raised.value.step == "decoding"
     assert time.monotonic() - started < 5
-    assert cell("work")[1] == 1
+    assert sandbox("work")[1] == 1
 
 
-def test_the_limit_is_for_each_step(cell: Sandbox) -> None:
+def test_the_limit_is_for_each_step(sandbox: Sandbox) -> None:
     """A call of many short steps may take longer than one step may."""
-    assert cell("slowly")[1] >= 1
+    assert sandbox("slowly")[1] >= 1
 
 
-def test_exceptions_come_through(cell: Sandbox) -> None:
+def test_exceptions_come_through(sandbox: Sandbox) -> None:
     """What the function raises is raised here, and the process stays."""
-    process = cell("work")[0]
+    process = sandbox("work")[0]
     with pytest.raises(ValueError, match="so not"):
-        cell("raise")
+        sandbox("raise")
     with pytest.raises(RuntimeError, match=r"ValueError: .*lambda"):
-        cell("raise what does not travel")
+        sandbox("raise unpicklable")
     with pytest.raises((AttributeError, RuntimeError), match="lambda"):
-        cell("give what does not travel")
-    assert cell("work")[0] == process
+        sandbox("return unpicklable")
+    assert sandbox("work")[0] == process
 
 
 def test_an_opening_that_fails() -> None:
-    """What opening the function raises is raised where the cell is made."""
+    """What opening the function raises is raised where the sandbox is made."""
     with pytest.raises(ValueError, match="invalid literal"):
         Sandbox(partial(int, "no number"), 1.0).open()
 
@@ -162,23 +151,23 @@ def test_pictures_come_through(size: int) -> None:
     assert run_isolated(5.0, len, b"after") == 5
 
 
-def test_it_ends_with_its_parent() -> None:
-    """A cell that is closed leaves no process; it opens again for the next call."""
-    cell = Sandbox(Counter, 30.0)
-    process = psutil.Process(cell("work")[0])
-    cell.close()
+def test_a_closed_sandbox_leaves_no_process() -> None:
+    """A sandbox that is closed leaves no process; it opens again for the next call."""
+    sandbox = Sandbox(Counter, 30.0)
+    process = psutil.Process(sandbox("work")[0])
+    sandbox.close()
     assert not process.is_running()
-    assert cell("work")[0] != process.pid
-    cell.close()
+    assert sandbox("work")[0] != process.pid
+    sandbox.close()
 
 
-def test_without_a_limit_it_is_here() -> None:
-    """Without a limit the function is simply called."""
+def test_no_limit_no_process() -> None:
+    """Without a limit the function is called in this process."""
     assert run_isolated(None, os.getpid) == os.getpid()
 
 
 def test_an_orphan_stops(tmp_path: Path) -> None:
-    """A process whose parent was killed goes no step further: others may be at its files by now."""
+    """A process whose parent was killed stops at its next step."""
     start = "import sys, pathlib; from tests import test_sandbox as t; "
     start += "t.run_isolated(30.0, t.write_files, pathlib.Path(sys.argv[1]))"
     with subprocess.Popen([sys.executable, "-c", start, str(tmp_path)]) as parent:

@@ -11,13 +11,12 @@ from lineart.benchmark.timing import Figure
 from lineart.cluster import start_ray, stop_ray
 from lineart.codec import encode_png
 from lineart.executor import RayExecutor
-from lineart.film import stages
 from lineart.film.frames import list_pictures
-from lineart.film.hashing import HashedFile, hash_pictures
 from lineart.film.pipeline import RayRunner
-from lineart.film.records import WorkItem, pack_work
-from lineart.film.stages import FilmJob
+from lineart.film.records import FilmJob, FrameData, HashedFile, Input, WorkItem
+from lineart.film.stages import STAGES, OpenStage, run_stages
 from lineart.film.tasks.colorize import open_colorize_task
+from lineart.film.worker import hash_pictures
 from lineart.sample_film import sample_film
 from lineart.storage import Storage
 from lineart.weights import open_weights, read_weights
@@ -38,10 +37,10 @@ def measure_pipeline(frames: int) -> list[Figure]:
             lines.write(f"{frame.shot}/{frame.number}.png", encode_png(frame.line))
         weights = open_weights("default")
         task = open_colorize_task(read_weights(weights), network_size_px=512)
-        job = FilmJob(lines, output, None, task)
+        job = FilmJob(lines, output, None, task, weights)
         work = _work(job)
-        loop = _figure("loop of processes", lambda: _run_loop(job, weights, work))
-        ray = _figure("Ray Data", lambda: _run_ray(job, weights, work))
+        loop = _figure("loop of processes", lambda: _run_loop(job, work))
+        ray = _figure("Ray Data", lambda: _run_ray(job, work))
     ratio = loop.median_ms / ray.median_ms
     note = f"{ratio:.2f} of the loop's speed; {ray.note}"
     return [Figure(ray.case, ray.way, ray.median_ms, ray.spread_ms, note=note), loop]
@@ -50,11 +49,9 @@ def measure_pipeline(frames: int) -> list[Figure]:
 def _work(job: FilmJob) -> list[WorkItem]:
     """Return the film's drawings as work items."""
     sources = list_pictures(job.pictures)
-    indexed = hash_pictures(
-        job.pictures, job.task.decode, None, [(source, None) for source in sources]
-    )
+    indexed = hash_pictures(job, [(source, None) for source in sources])
     return [
-        WorkItem(source, line.source_sha256, None, None, [f"frames/{source.name}"])
+        WorkItem((Input("line", source, line.source_sha256),), (f"frames/{source.name}",), "film")
         for source in sources
         if isinstance(line := indexed[source.name], HashedFile)
     ]
@@ -75,29 +72,27 @@ def _figure(way: str, run: Callable[[], Iterable[object]]) -> Figure:
     )
 
 
-def _run_ray(job: FilmJob, weights: Storage, work: list[WorkItem]) -> Iterable[object]:
+def _run_ray(job: FilmJob, work: list[WorkItem]) -> Iterable[object]:
     resources = start_ray()
     try:
-        yield from RayRunner(RayExecutor(resources)).make_frames(job, weights, work)
+        yield from RayRunner(RayExecutor(resources)).make_frames(job, work)
     finally:
         stop_ray()
 
 
-def _run_loop(job: FilmJob, weights: Storage, work: list[WorkItem]) -> Iterable[object]:
+def _run_loop(job: FilmJob, work: list[WorkItem]) -> Iterable[object]:
     context = multiprocessing.get_context("spawn")
-    items = [(pack_work(item), job) for item in work]
-    with context.Pool(os.cpu_count(), _start_process, (job, weights)) as pool:
-        yield from pool.imap_unordered(_color_one, items)
+    with context.Pool(os.cpu_count(), _start_process, (job,)) as pool:
+        yield from pool.imap_unordered(_color_one, work)
 
 
-_network: stages.NetworkStage
+_stages: list[OpenStage]
 
 
-def _start_process(job: FilmJob, weights: Storage) -> None:
-    global _network
-    _network = stages.NetworkStage(job, weights)
+def _start_process(job: FilmJob) -> None:
+    global _stages
+    _stages = [stage.open(job) for stage in STAGES]
 
 
-def _color_one(item: tuple[dict[str, object], FilmJob]) -> None:
-    row, job = item
-    stages.make_frame(_network, row, job)
+def _color_one(item: WorkItem) -> None:
+    run_stages(_stages, [FrameData(item)])

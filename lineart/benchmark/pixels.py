@@ -1,16 +1,17 @@
 """Benchmark of codec and compositing, on one thread as in the pipeline's workers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import cv2
 import numpy as np
 from PIL import Image
 
-from lineart.benchmark.timing import Figure, Run, compare
+from lineart.benchmark.timing import Figure, compare
 from lineart.codec import decode_color, decode_line, encode_png
 from lineart.image import Frame, Line, Size, fit_short_side, resize
 from lineart.imaging.frequency import compose, compose_literal
@@ -20,6 +21,8 @@ from lineart.metrics import psnr
 from lineart.models import from_files
 from lineart.sample_film import SampleFrame, sample_film
 from lineart.weights import open_weights, read_weights
+
+T = TypeVar("T")
 
 NETWORK_SIZE_PX = 512
 HEIGHTS_PX = (1080, 2160)
@@ -42,8 +45,8 @@ def measure_codec(
     for case, work in load_work(frames, heights_px).items():
         composed = [compose(one.color, one.line) for one in work]
         lines = [_save_with_pillow(one.line) for one in work]
-        figures += compare(f"write {case}", _writers(composed), repeats)
-        figures += compare(f"read line {case}", _readers(lines), repeats)
+        figures += _compare(f"write {case}", composed, WRITERS, repeats)
+        figures += _compare(f"read line {case}", lines, READERS, repeats)
     return figures
 
 
@@ -55,9 +58,9 @@ def measure_compose(
     for case, work in load_work(frames, heights_px).items():
         pairs = [(compose(*one), compose_literal(*one)) for one in work]
         lowest = min(psnr(ours, letter) for ours, letter in pairs)
-        first, *rest = compare(f"compose {case}", _composers(work), repeats)
+        first, *rest = _compare(f"compose {case}", work, COMPOSERS, repeats)
         figures += [replace(first, note=f"{lowest:.1f} dB against the letter"), *rest]
-        figures += compare(f"compose + write {case}", _finishers(work), repeats)
+        figures += _compare(f"compose + write {case}", work, FINISHERS, repeats)
     return figures
 
 
@@ -118,39 +121,6 @@ def _work_of(picture: Frame, short_side_px: int) -> FrameParts:
     return FrameParts(resize(picture, fit_short_side(size, NETWORK_SIZE_PX)), line)
 
 
-def _writers(frames: list[Frame]) -> dict[str, Run]:
-    level_1 = [cv2.IMWRITE_PNG_COMPRESSION, 1]
-    return {
-        "encode_png": lambda: [encode_png(frame) for frame in frames],
-        "OpenCV, default": lambda: [_opencv_png(frame) for frame in frames],
-        "OpenCV, level 1": lambda: [_opencv_png(frame, level_1) for frame in frames],
-    }
-
-
-def _readers(files: list[bytes]) -> dict[str, Run]:
-    return {
-        "decode_line": lambda: [decode_line(data) for data in files],
-        "OpenCV": lambda: [
-            cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE) for data in files
-        ],
-        "Pillow": lambda: [np.asarray(Image.open(BytesIO(data))) for data in files],
-    }
-
-
-def _composers(work: list[FrameParts]) -> dict[str, Run]:
-    return {
-        "compose": lambda: [compose(*one) for one in work],
-        "to the letter": lambda: [compose_literal(*one) for one in work],
-    }
-
-
-def _finishers(work: list[FrameParts]) -> dict[str, Run]:
-    return {
-        "compose + encode_png": lambda: [encode_png(compose(*one)) for one in work],
-        "to the letter + OpenCV": lambda: [_opencv_png(compose_literal(*one)) for one in work],
-    }
-
-
 def _opencv_png(frame: Frame, options: Sequence[int] = ()) -> bytes:
     data = cv2.imencode(".png", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), options)[1]
     return data.tobytes()
@@ -160,3 +130,35 @@ def _save_with_pillow(line: Line) -> bytes:
     buffer = BytesIO()
     Image.fromarray(line).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+# Name -> function of one item; the first of each is ours.
+WRITERS: dict[str, Callable[[Frame], bytes]] = {
+    "encode_png": encode_png,
+    "OpenCV, default": _opencv_png,
+    "OpenCV, level 1": partial(_opencv_png, options=[cv2.IMWRITE_PNG_COMPRESSION, 1]),
+}
+READERS: dict[str, Callable[[bytes], Line]] = {
+    "decode_line": decode_line,
+    "OpenCV": lambda data: cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE),
+    "Pillow": lambda data: np.asarray(Image.open(BytesIO(data))),
+}
+COMPOSERS: dict[str, Callable[[FrameParts], Frame]] = {
+    "compose": lambda parts: compose(*parts),
+    "to the letter": lambda parts: compose_literal(*parts),
+}
+FINISHERS: dict[str, Callable[[FrameParts], bytes]] = {
+    "compose + encode_png": lambda parts: encode_png(compose(*parts)),
+    "to the letter + OpenCV": lambda parts: _opencv_png(compose_literal(*parts)),
+}
+
+
+def _compare(
+    case: str, items: Sequence[T], ways: Mapping[str, Callable[[T], object]], repeats: int
+) -> list[Figure]:
+    """Time each function on all items."""
+
+    def run(function: Callable[[T], object]) -> list[object]:
+        return [function(item) for item in items]
+
+    return compare(case, {name: partial(run, way) for name, way in ways.items()}, repeats)

@@ -1,12 +1,11 @@
 """Benchmark of training steps: time per image, and fraction of it spent waiting for samples."""
 
-import statistics
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from lineart.benchmark.timing import Figure
+from lineart.benchmark.timing import Figure, summarize
 from lineart.datasets.samples import Picture
 from lineart.models import MODELS
 from lineart.sample_film import sample_film
@@ -14,8 +13,7 @@ from lineart.storage import Storage
 from lineart.training.dataloader import Arrays, LocalLoader, SampleRange
 from lineart.training.device import Device
 from lineart.training.loop import StageRun, TrainingRun
-from lineart.training.recipe import Recipe
-from lineart.training.recipes import RECIPES
+from lineart.training.recipes import RECIPES, Recipe
 
 CPU_BATCH = 2
 """Maximum batch on a CPU, where the papers' 64 need too much memory and gain no speed."""
@@ -67,35 +65,29 @@ def _measure(case: str, recipe: Recipe, number: int, device: Device, repeats: in
     stages = tuple(replace(s, batch_size=batch) for s in recipe.stages)
     recipe = replace(recipe, stages=stages).without(recipe.features)
     pictures = DrawnPictures()
-    nowhere = Storage.at("unused")
-    feed = LocalLoader(1)
+    loader = LocalLoader(1)
     run = TrainingRun(
         recipe=recipe,
         training=pictures,
         validation=pictures,
-        output=nowhere,
+        output=Storage.at("unused"),
         device=device,
-        feed=feed,
+        loader=loader,
     )
     stage = StageRun(run, number, MODELS[recipe.model](**recipe.arguments), None, None)
     order = SampleRange(0, batch * (repeats + 1), batch)
     waits: list[float] = []
     steps = []
-    for arrays in _timed(feed(stage.maker(is_training=True), order, 0), waits):
+    for arrays in _timed(loader(stage.collator(is_training=True), order, 0), waits):
         started = time.monotonic()
-        stage.learner.step([stage.task.to_batch(arrays, device.device)], 0)
+        stage.trainer.step([stage.task.to_batch(arrays, device.device)], 0)
         steps.append(time.monotonic() - started)
     # Without the first step, which is the warm-up.
     times = [1000 * (w + s) / batch for w, s in zip(waits[1:], steps[1:], strict=True)]
     share = sum(waits[1:]) / sum(waits[1:] + steps[1:])
-    quartiles = statistics.quantiles(times, n=4) if len(times) > 1 else [times[0]] * 3
-    return Figure(
-        case,
-        f"{device.device.type}, batch {batch}",
-        statistics.median(times),
-        quartiles[2] - quartiles[0],
-        note=f"{1000 / statistics.median(times):.1f} images/s, waits {100 * share:.0f} %",
-    )
+    median, spread = summarize(times)
+    note = f"{1000 / median:.1f} images/s, waits {100 * share:.0f} %"
+    return Figure(case, f"{device.device.type}, batch {batch}", median, spread, note=note)
 
 
 def _timed(feed: Iterator[Arrays], waits: list[float]) -> Iterator[Arrays]:

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from lineart.codec.pictures import Samples, read_samples
+from lineart.codec.decode import Samples, read_samples
 from lineart.codec.png import encode_png
 from lineart.image import Frame, Hint, Line
 

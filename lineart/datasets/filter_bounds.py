@@ -56,7 +56,7 @@ BOUNDS: Final = {"colorization": Filter(), "drawing": OPEN, "stylization": OPEN}
 
 @dataclass(frozen=True, kw_only=True)
 class FilterBounds:
-    """Replacements of the task's bounds; None keeps the bound. See `Filter`."""
+    """Quality bounds that replace those of the task; see `Filter`."""
 
     min_short_side: int | None = None
     """Minimum short side in pixels; default: 512 for colorization, otherwise 256."""

@@ -35,8 +35,8 @@ class Item(NamedTuple):
 
     name: str
     files: Files
-    row: int | None
-    """Row in the Parquet file; None for a picture file."""
+    row: tuple[int, int] | None
+    """Row group of the Parquet file, and row in it; None for a picture file."""
     boxes: tuple[Box, ...] | None
     """Boxes of the pictures; None: the whole item is one picture."""
     licence: str | None
@@ -55,7 +55,7 @@ class Crop(NamedTuple):
     """Encoded file of `color`; None if `color` is only a part of it, from a box or a half."""
     line_data: bytes | None
     """Encoded file of `line`; None without a line drawing, and for a box."""
-    page_sha256: str
+    item_sha256: str
     """Hash of the pixels and size of the whole file or row."""
     segmentation: Labels | None = None
     depth: Depth | None = None
@@ -99,7 +99,7 @@ class Query:
         return (self.provenance or {}).get(path, (None, None))
 
 
-def list_pages(images: Storage, offer: Query) -> list[Item]:
+def list_items(images: Storage, query: Query) -> list[Item]:
     """Return the selected items of a folder, in natural order of their names.
 
     Raises:
@@ -107,20 +107,20 @@ def list_pages(images: Storage, offer: Query) -> list[Item]:
         ValueError: there are no items, two have the same name, or a Parquet file has no pictures.
     """
     images.check()
-    pages: list[Item] = []
-    for files in offer.find(sorted(entry.path for entry in images.entries())):
-        if offer.takes(files.path):
+    items: list[Item] = []
+    for files in query.find(sorted(entry.path for entry in images.entries())):
+        if query.takes(files.path):
             is_table = files.path.endswith(".parquet")
-            pages += _rows(images, files, offer) if is_table else [_file_page(files, offer)]
-    twice = [name for name, count in Counter(page.name for page in pages).items() if count > 1]
+            items += _rows(images, files, query) if is_table else [_picture_file(files, query)]
+    twice = [name for name, count in Counter(item.name for item in items).items() if count > 1]
     if twice:
         raise ValueError(f"{images.uri}: {len(twice)} names stand twice, one is {twice[0]}")
-    if not pages:
+    if not items:
         raise ValueError(f"{images.uri} holds no pictures, or none that is included")
-    return natsorted(pages, key=lambda page: page.name)
+    return natsorted(items, key=lambda item: item.name)
 
 
-def read_page(images: Storage, page: Item) -> list[Crop]:
+def read_item(images: Storage, item: Item) -> list[Crop]:
     """Decode the pictures of an item.
 
     Raises:
@@ -128,21 +128,21 @@ def read_page(images: Storage, page: Item) -> list[Crop]:
         ValueError: a file cannot be decoded, the line drawing has another size, or a map another
             aspect ratio.
     """
-    files = page.files
-    data = images.read(files.path) if page.row is None else _cell(images, files.path, page.row)
+    files = item.files
+    data = images.read(files.path) if item.row is None else _cell(images, files.path, *item.row)
     color = decode_color(data)
     line_data = None if files.line is None else images.read(files.line)
     whole = Crop(
-        name=page.name,
+        name=item.name,
         color=color if files.half is None else _half(color, files.half),
         line=None if line_data is None else _line(files, line_data, color),
         data=data if files.half is None else None,
         line_data=line_data,
-        page_sha256=sha256(color),
+        item_sha256=sha256(color),
         segmentation=_map(images, files.segmentation, LABELS, color),
         depth=_map(images, files.depth, DEPTHS[files.depth_kind], color),
     )
-    return [whole] if page.boxes is None else list(_in_boxes(whole, page.boxes))
+    return [whole] if item.boxes is None else list(_in_boxes(whole, item.boxes))
 
 
 def read_boxes(text: bytes) -> dict[str, tuple[Box, ...]]:
@@ -199,13 +199,13 @@ def check_pattern(pattern: str) -> None:
         raise ValueError(f"{pattern!r} is no regular expression: {error}") from error
 
 
-def _file_page(files: Files, offer: Query) -> Item:
+def _picture_file(files: Files, query: Query) -> Item:
     path, others = files.path, filter(None, (files.line, files.segmentation, files.depth))
-    licences = tuple((other, offer.origin(other)[0]) for other in others)
-    return Item(path, files, None, offer.boxes_of(path), *offer.origin(path), licences)
+    licences = tuple((other, query.origin(other)[0]) for other in others)
+    return Item(path, files, None, query.boxes_of(path), *query.origin(path), licences)
 
 
-def _rows(images: Storage, files: Files, offer: Query) -> Iterator[Item]:
+def _rows(images: Storage, files: Files, query: Query) -> Iterator[Item]:
     """Yield the rows of a Parquet file, from its columns without picture data."""
     path = files.path
     try:
@@ -213,38 +213,30 @@ def _rows(images: Storage, files: Files, offer: Query) -> Iterator[Item]:
             file = parquet.ParquetFile(stream)
             known = file.schema_arrow.names
             light = [name for name in ("name", "licence", "author") if name in known]
-            table = file.read(columns=light)
+            columns = file.read(columns=light).to_pydict()
             if "image" not in known:
                 raise ValueError("no column image")
     except (pa.ArrowException, ValueError) as error:
         raise ValueError(f"{images.uri}/{path} holds no pictures: {error}") from error
-    licence, author = offer.origin(path)
-    for row in range(file.metadata.num_rows):
-        own: dict[str, Any] = {name: table[name][row].as_py() for name in light}
-        name = f"{path}/{own.get('name') or row}"
+    licence, author = query.origin(path)
+    counts = (file.metadata.row_group(group).num_rows for group in range(file.num_row_groups))
+    places = ((group, place) for group, count in enumerate(counts) for place in range(count))
+    for number, place in enumerate(places):
+        own = {name: values[number] for name, values in columns.items()}
+        name = f"{path}/{own.get('name') or number}"
         origin = own.get("licence") or licence, own.get("author") or author
-        yield Item(name, files, row, offer.boxes_of(name), *origin)
+        yield Item(name, files, place, query.boxes_of(name), *origin)
 
 
-def _cell(images: Storage, path: str, row: int) -> bytes:
+def _cell(images: Storage, path: str, group: int, place: int) -> bytes:
     """Read the encoded picture of a row of a Parquet file."""
-    starts = _row_groups(images, path)
-    group = next(i for i in reversed(range(len(starts))) if starts[i] <= row)
-    data = _row_group(images, path, group)[row - starts[group]].as_py()
+    data = _row_group(images, path, group)[place].as_py()
     if data is None:
         raise ValueError("the row holds no picture")
     return bytes(data)
 
 
-@lru_cache(maxsize=4)
-def _row_groups(images: Storage, path: str) -> tuple[int, ...]:
-    """Return the first row of each row group."""
-    with closing(images.open_file(path)) as stream:
-        meta = parquet.ParquetFile(stream).metadata
-    counts = [meta.row_group(i).num_rows for i in range(meta.num_row_groups)]
-    return tuple(sum(counts[:i]) for i in range(len(counts)))
-
-
+# One call reads one row, so each process keeps the last row group.
 @lru_cache(maxsize=1)
 def _row_group(images: Storage, path: str, group: int) -> pa.ChunkedArray:
     with closing(images.open_file(path)) as stream:
@@ -281,16 +273,16 @@ def _half(color: Frame, half: Half) -> UInt8[np.ndarray, "Side Side 3"]:
     return (color[:, :height] if half == "left" else color[:, height:]).copy()
 
 
-def _in_boxes(page: Crop, boxes: Iterable[Box]) -> Iterator[Crop]:
+def _in_boxes(whole: Crop, boxes: Iterable[Box]) -> Iterator[Crop]:
     """Yield the contents of boxes, clipped to the item; empty for a box outside."""
     for k, box in enumerate(boxes):
         x0, y0, x1, y1 = (max(0, edge) for edge in box)
-        images = page.color, page.line, page.segmentation, page.depth
+        images = whole.color, whole.line, whole.segmentation, whole.depth
         color, line, segmentation, depth = (
             None if image is None else image[y0:y1, x0:x1].copy() for image in images
         )
         assert color is not None
-        name, digest = f"{page.name}#{k}", page.page_sha256
+        name, digest = f"{whole.name}#{k}", whole.item_sha256
         yield Crop(name, color, line, None, None, digest, segmentation, depth)
 
 

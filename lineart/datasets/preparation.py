@@ -79,7 +79,7 @@ class PreparationSummary:
 def prepare(
     images: Storage,
     output: Storage,
-    pages: Sequence[Item],
+    items: Sequence[Item],
     settings: PreparationSettings,
     executor: Executor,
     *,
@@ -93,7 +93,7 @@ def prepare(
         ValueError: no picture is accepted; `refused.parquet` is written, an existing set stays.
     """
     started = time.monotonic()
-    chosen, refusals = choose(images, pages, settings, executor, tell)
+    chosen, refusals = choose(images, items, settings, executor, tell)
     written = list(write(images, output, chosen, settings, executor, tell=tell))
     refusals += [refusal for shard in written for refusal in shard.refusals]
     output.write(REFUSED, refusals_to_parquet(refusals))
@@ -114,43 +114,45 @@ def prepare(
 
 def choose(
     images: Storage,
-    pages: Sequence[Item],
+    items: Sequence[Item],
     settings: PreparationSettings,
     executor: Executor,
     tell: Tell,
 ) -> tuple[list[ChosenPicture], list[Refusal]]:
     """Measure items; return the chosen pictures, in natural order of names, and the refusals."""
-    refusals = list(unlicensed(pages, settings.licence))
+    refusals = list(unlicensed(items, settings.licence))
     refused = {refusal.name for refusal in refusals}
-    tasks = [(number, page) for number, page in enumerate(pages) if page.name not in refused]
-    look = partial(
+    tasks = [(number, item) for number, item in enumerate(items) if item.name not in refused]
+    measure = partial(
         measure_item, images=images, bounds=settings.bounds, preparing=settings.preparing
     )
     found: list[MeasuredPicture] = []
-    for done, (_, result) in enumerate(executor.map(look, tasks), start=1):
-        found += [item for item in result if isinstance(item, MeasuredPicture)]
-        refusals += [item for item in result if isinstance(item, Refusal)]
+    for done, (_, results) in enumerate(executor.map(measure, tasks), start=1):
+        found += [result for result in results if isinstance(result, MeasuredPicture)]
+        refusals += [result for result in results if isinstance(result, Refusal)]
         tell("measured", done, len(tasks))
-    found.sort(key=lambda item: (item.page, item.box))
+    found.sort(key=lambda picture: (picture.item, picture.box))
     twins = duplicates(found, settings.max_distance)
     chosen = [
-        ChosenPicture(pages[item.page], item, group_of(item, pages[item.page], settings.group))
-        for item in found
-        if item.name not in twins
+        ChosenPicture(item := items[picture.item], picture, group_of(picture, item, settings.group))
+        for picture in found
+        if picture.name not in twins
     ]
     return chosen, refusals + list(twins.values())
 
 
-def unlicensed(pages: Iterable[Item], licence: str | None) -> Iterator[Refusal]:
+def unlicensed(items: Iterable[Item], licence: str | None) -> Iterator[Refusal]:
     """Yield refusals of items whose licence, or that of a line drawing or map, does not match.
 
     An unknown licence is matched as an empty text.
     """
-    for page in pages:
-        for path, own in ((page.name, page.licence), *page.other_licences):
-            if licence is not None and not re.search(licence, own or ""):
+    if licence is None:
+        return
+    for item in items:
+        for path, own in ((item.name, item.licence), *item.other_licences):
+            if not re.search(licence, own or ""):
                 text = f"the licence of {path} is {own or 'unknown'}"
-                yield Refusal(page.name, "licence", None, None, text)
+                yield Refusal(item.name, "licence", None, None, text)
                 break
 
 
@@ -158,13 +160,15 @@ def duplicates(found: Sequence[MeasuredPicture], max_distance: int) -> dict[str,
     """Return refusals, by name, of duplicates of earlier pictures; equal pixels always count."""
     first: dict[str, int] = {}
     refused: dict[str, Refusal] = {}
-    for number, item in enumerate(found):
-        original = first.setdefault(item.sha256, number)
+    for number, picture in enumerate(found):
+        original = first.setdefault(picture.sha256, number)
         if original != number:
             text = f"its pixels are those of {found[original].name}"
-            refused[item.name] = Refusal(item.name, "duplicate", 0.0, float(max_distance), text)
-    rest = [item for item in found if item.name not in refused]
-    for twin in find_twins([item.perceptual_hash for item in rest], max_distance):
+            refused[picture.name] = Refusal(
+                picture.name, "duplicate", 0.0, float(max_distance), text
+            )
+    rest = [picture for picture in found if picture.name not in refused]
+    for twin in find_twins([picture.perceptual_hash for picture in rest], max_distance):
         name, original_name = rest[twin.copy].name, rest[twin.original].name
         text = f"it looks like {original_name}: {twin.distance} bits of 64 differ"
         values = float(twin.distance), float(max_distance)
@@ -172,10 +176,10 @@ def duplicates(found: Sequence[MeasuredPicture], max_distance: int) -> dict[str,
     return refused
 
 
-def group_of(pictured: MeasuredPicture, page: Item, pattern: str | None) -> str:
+def group_of(picture: MeasuredPicture, item: Item, pattern: str | None) -> str:
     """Return a picture's group: the match in its name, else the layout's, else its item's hash."""
-    match = re.search(pattern, pictured.name) if pattern is not None else None
-    return match.group(0) if match else page.files.group or pictured.page_sha256
+    match = re.search(pattern, picture.name) if pattern is not None else None
+    return match.group(0) if match else item.files.group or picture.item_sha256
 
 
 # 2. Writing.
@@ -205,8 +209,8 @@ def order_shards(
 ) -> list[ShardOrder]:
     """Divide the chosen pictures of one side into shards."""
     wanted = side == VALIDATION
-    mine = [item for item in chosen if is_validation(item.group, settings.validation) == wanted]
-    runs = divide([item.pictured.bytes for item in mine], settings.shard_bytes)
+    mine = [one for one in chosen if is_validation(one.group, settings.validation) == wanted]
+    runs = divide([one.picture.bytes for one in mine], settings.shard_bytes)
     return [ShardOrder(side, number, [mine[i] for i in run]) for number, run in enumerate(runs)]
 
 

@@ -1,24 +1,18 @@
-"""Training samples of colorizing pairs, made from colour pictures; repeatable by seed and index."""
+"""Training samples of colorizing and translating pairs; repeatable by seed and index."""
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
 from jaxtyping import Float64, UInt8
 
-from lineart.image import Depth, Frame, Hint, Labels, Line, pad_to_multiple, resize
+from lineart.datasets.maps import resize_depth, resize_labels
+from lineart.image import Depth, Frame, Hint, Labels, Line, fit_short_side, pad_to_multiple, resize
 from lineart.imaging.artifacts import Artifacts, draw_artifacts
-from lineart.imaging.cels import (
-    flatten,
-    is_paper_colored,
-    recolor_regions,
-    remove_lines,
-    repaint_paper,
-    turn_hue,
-)
+from lineart.imaging.cels import disguise, fade, flatten, jitter, remove_lines
 from lineart.imaging.extraction import XDOG_SIGMAS, dilate_abs_sub, xdog
 from lineart.imaging.hints import Stroke, sample_strokes
 
@@ -105,9 +99,7 @@ class Samples:
     def __getitem__(self, index: int) -> Sample:
         """Make the sample with this index."""
         rng = np.random.default_rng((self.seed, index))
-        chosen = int(np.searchsorted(self.cumulative, rng.random(), side="right"))
-        picture = self.pictures.read(min(chosen, len(self.cumulative) - 1))
-        return make_sample(picture, self.settings, rng)
+        return make_sample(self.pictures.read(pick(self.cumulative, rng)), self.settings, rng)
 
 
 def cumulate(paths: Sequence[str], balance: float) -> Float64[np.ndarray, " pictures"]:
@@ -125,6 +117,12 @@ def cumulate(paths: Sequence[str], balance: float) -> Float64[np.ndarray, " pict
     return cumulative
 
 
+def pick(cumulative: Float64[np.ndarray, " pictures"], rng: np.random.Generator) -> int:
+    """Return the index of a random picture."""
+    chosen = int(np.searchsorted(cumulative, rng.random(), side="right"))
+    return min(chosen, len(cumulative) - 1)
+
+
 def make_sample(picture: Picture, settings: SampleSettings, rng: np.random.Generator) -> Sample:
     """Make a sample of a picture: crop, recolour, extract lines if it has none, sample hints."""
     color, drawn = crop(picture, settings.crop, rng)
@@ -132,7 +130,7 @@ def make_sample(picture: Picture, settings: SampleSettings, rng: np.random.Gener
     if drawn is None and rng.random() < 0.5:
         color = flatten(color, int(rng.integers(5, 16)), rng)
     line = drawn if drawn is not None else extract(color, rng)
-    line, color = (fit(image, settings.crop) for image in (line, color))
+    line, color = (resize(image, (settings.crop, settings.crop)) for image in (line, color))
     if count > 8:
         # Colours that the lines do not predict, so that the network learns to follow hints.
         color = disguise(color, line, rng)
@@ -141,9 +139,11 @@ def make_sample(picture: Picture, settings: SampleSettings, rng: np.random.Gener
     side = settings.crop // settings.draft_scale
     # Nearest neighbour, because artists' hints are pure colours, never mixtures across a line.
     small = cv2.resize(color, (side, side), interpolation=cv2.INTER_NEAREST)
-    hint = take_hints(small, fit(line, side), count, rng)
+    hint = take_hints(small, resize(line, (side, side)), count, rng)
     painted = remove_lines(color, line)
-    artifacts = draw_artifacts(fit(painted, side), rng) if settings.second_stage else None
+    artifacts = (
+        draw_artifacts(resize(painted, (side, side)), rng) if settings.second_stage else None
+    )
     return Sample(line, hint, painted, artifacts, bool(rng.random() < settings.true_drafts))
 
 
@@ -166,11 +166,6 @@ def crop(picture: Picture, side: int, rng: np.random.Generator) -> tuple[Frame, 
     return take(picture.color), None if picture.line is None else take(picture.line)
 
 
-def fit(image: UInt8[np.ndarray, "H W *C"], side: int) -> UInt8[np.ndarray, "Side Side *C"]:
-    """Resize a square picture to `side`."""
-    return resize(image, (side, side))
-
-
 def extract(color: Frame, rng: np.random.Generator) -> Line:
     """Extract a line drawing with one of the two methods of paper 001, chosen at random."""
     if rng.random() < 0.5:
@@ -180,34 +175,6 @@ def extract(color: Frame, rng: np.random.Generator) -> Line:
     gain = rng.uniform(1.0, 5.0)
     line: Line = (255 - np.minimum((255 - soft) * gain, 255)).astype(np.uint8)
     return line
-
-
-def fade(line: Line, rng: np.random.Generator) -> Line:
-    """Scale the darkness of the lines by a random factor of 0.7 to 1."""
-    strength = rng.uniform(0.7, 1.0)
-    return (255 - (255 - line.astype(np.float32)) * strength).astype(np.uint8)
-
-
-def jitter(color: Frame, rng: np.random.Generator) -> Frame:
-    """Change brightness and contrast by up to 10 %, and hue by up to 0.03 of a full circle."""
-    contrast, brightness = rng.uniform(0.9, 1.1), rng.uniform(0.9, 1.1)
-    mean = cv2.mean(cv2.mean(color)[:3])[0]
-    levels = ((np.arange(256) - mean) * contrast + mean) * brightness
-    changed = cv2.LUT(color, np.clip(levels, 0, 255).astype(np.uint8))
-    # Paper stays white.
-    changed = np.where(is_paper_colored(color)[..., None], color, changed)
-    return turn_hue(changed, rng.uniform(-0.03, 0.03))
-
-
-def disguise(color: Frame, line: Line, rng: np.random.Generator) -> Frame:
-    """Replace colours at random: turn all hues, recolour regions, repaint the background."""
-    if rng.random() < 0.5:
-        color = turn_hue(color, rng.uniform(0, 1))
-    if rng.random() < 0.4:
-        color = recolor_regions(color, line, rng)
-    if rng.random() < 0.6:
-        color = repaint_paper(color, rng)
-    return color
 
 
 def draw_hint_count(settings: SampleSettings, rng: np.random.Generator) -> int:
@@ -234,3 +201,133 @@ def take_hints(color: Frame, line: Line, count: int, rng: np.random.Generator) -
     ]
     stroke = Stroke(length_px, width_px)
     return sample_strokes(color, allowed, -(-count // width_px), stroke=stroke, rng=rng)
+
+
+ROOM = 286 / 256
+"""Short side of the resized picture divided by the side of a random crop."""
+UNKNOWN = 255
+"""Label of pixels of unknown class."""
+
+
+# Translating pairs: a photograph and an unrelated picture of the style.
+
+
+@dataclass(frozen=True)
+class Unpaired:
+    """Photographs (source) and pictures of the style (target)."""
+
+    source: Pictures
+    target: Pictures
+
+
+@dataclass(frozen=True)
+class UnpairedSample:
+    """Training sample: a photograph with its maps, and a picture of the style."""
+
+    source: Frame
+    target: Frame
+    segmentation: Labels
+    """Region labels of `source`; 255 where unknown."""
+    depth: Depth
+    """Depth of `source`, 0..1, near = 1; NaN where unknown."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnpairedSettings:
+    """Settings for making samples of pictures."""
+
+    crop: int
+    """Side of a sample in pixels."""
+    classes: int = 0
+    """Number of classes of region labels; 0 does not check the labels."""
+    is_random: bool = True
+    """Random pictures, positions and mirroring; False: all pictures in turn, cropped centrally."""
+    balance: float = 0.0
+    """0 samples all pictures equally often, 1 all sources; values between interpolate."""
+
+
+class UnpairedSamples:
+    """Endless sequence of samples; the n-th depends only on the seed and n.
+
+    Raises:
+        ValueError: There are no source or no target pictures.
+    """
+
+    def __init__(self, pictures: Unpaired, settings: UnpairedSettings, seed: int) -> None:
+        self.sides = {"source": pictures.source, "target": pictures.target}
+        for side, of_side in self.sides.items():
+            if not of_side.sources:
+                raise ValueError(f"there are no {side} pictures to make samples of")
+        self.settings, self.seed = settings, seed
+        self.cumulative = {
+            side: cumulate(of_side.sources, settings.balance)
+            for side, of_side in self.sides.items()
+        }
+
+    def __getitem__(self, index: int) -> UnpairedSample:
+        """Make the sample with this index."""
+        rng = np.random.default_rng((self.seed, index))
+        photo, other = (self.read(side, index, rng) for side in self.sides)
+        self.check(photo)
+        crop = self.settings.crop
+        photo, other = (
+            cut(picture, crop, rng if self.settings.is_random else None)
+            for picture in (photo, other)
+        )
+        unknown = np.full((crop, crop), UNKNOWN, np.uint8)
+        return UnpairedSample(
+            source=photo.color,
+            target=other.color,
+            segmentation=unknown if photo.segmentation is None else photo.segmentation,
+            depth=np.full((crop, crop), np.nan, np.float32) if photo.depth is None else photo.depth,
+        )
+
+    def check(self, photo: Picture) -> None:
+        """Raise ValueError if a label, other than 255, is not below the number of classes."""
+        if not self.settings.classes or photo.segmentation is None:
+            return
+        known = photo.segmentation[photo.segmentation != UNKNOWN]
+        if known.size and known.max() >= self.settings.classes:
+            raise ValueError(
+                f"the regions of {photo.name} go up to class {known.max()}, but the recipe has "
+                f"{self.settings.classes} classes, which count from 0; 255 is for unknown ones"
+            )
+
+    def read(self, side: str, index: int, rng: np.random.Generator) -> Picture:
+        """Read a sample's picture: a random one, or else the next of a fixed shuffled order."""
+        pictures, cumulative = self.sides[side], self.cumulative[side]
+        if self.settings.is_random:
+            return pictures.read(pick(cumulative, rng))
+        order = np.random.default_rng(self.seed).permutation(len(cumulative))
+        return pictures.read(int(order[index % len(order)]))
+
+
+def cut(picture: Picture, side: int, rng: np.random.Generator | None) -> Picture:
+    """Resize a picture and its maps and crop a square of `side` pixels.
+
+    With `rng`, the short side becomes `ROOM * side`, and position and mirroring of the crop are
+    random. Without it, the short side becomes `side`, and the crop is central.
+
+    Source:
+        Chan et al., "Learning to generate line drawings", 2022, and the authors' code of U-GAT-IT:
+        286 pixels to 256. As there, mirroring is drawn once per picture.
+    """
+    short_side = round(side * ROOM) if rng else side
+    height, width = size = fit_short_side(picture.color.shape[:2], short_side)
+    y, x = (height - side) // 2, (width - side) // 2
+    is_mirrored = False
+    if rng:
+        y, x = int(rng.integers(0, height - side + 1)), int(rng.integers(0, width - side + 1))
+        is_mirrored = bool(rng.random() < 0.5)
+
+    def take(image: np.ndarray) -> np.ndarray:
+        part = image[y : y + side, x : x + side]
+        return np.ascontiguousarray(part[:, ::-1] if is_mirrored else part)
+
+    segmentation, depth = picture.segmentation, picture.depth
+    return replace(
+        picture,
+        color=take(resize(picture.color, size)),
+        segmentation=None if segmentation is None else take(resize_labels(segmentation, size)),
+        depth=None if depth is None else take(resize_depth(depth, size)),
+    )

@@ -206,7 +206,7 @@ class Shards:
 
 
 def decode(data: bytes) -> Frame:
-    """Decode a picture of a shard; `encoding.store` keeps only files that OpenCV decodes correctly.
+    """Decode a picture of a shard; `steps.store` keeps only files that OpenCV decodes correctly.
 
     Raises:
         ValueError: OpenCV cannot decode it.

@@ -1,4 +1,4 @@
-"""Steps of a preparation that run in tasks: measuring an item, writing a shard."""
+"""Steps of a preparation that run in tasks: measuring an item, encoding, writing a shard."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -7,19 +7,123 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
+import cv2
+import numpy as np
+
+from lineart.codec import encode_png
 from lineart.datasets import shards
-from lineart.datasets.encoding import Shrinking, estimate, store, stored_size
 from lineart.datasets.filter_bounds import Filter
 from lineart.datasets.filters import Refusal, blank, refusal
-from lineart.datasets.items import Crop, Item, read_page, sha256, source
-from lineart.datasets.shards import ShardRow
-from lineart.image import resize
+from lineart.datasets.items import Crop, Item, read_item, sha256, source
+from lineart.datasets.maps import encode_depth, resize_depth, resize_labels
+from lineart.datasets.shards import ShardRow, decode, decode_gray
+from lineart.image import Frame, Line, Size, fit_short_side, resize
 from lineart.imaging.faces import FaceAligner, center_crop
 from lineart.imaging.quality import measure, perceptual_hash
 from lineart.storage import Storage
 
 if TYPE_CHECKING:
     from lineart.datasets.depth import DepthModel
+
+LOSSLESS = 101
+"""OpenCV's quality value for lossless WebP."""
+WEBP_SIDE_PX = 16383
+"""Maximum side of a WebP picture."""
+COMPACT = (b"RIFF", b"\xff\xd8\xff")
+"""Signatures of file formats that are compact already: WebP, JPEG."""
+
+
+@dataclass(frozen=True)
+class Shrinking:
+    """Settings for shrinking pictures."""
+
+    short_side: int
+    """Short side in pixels to which larger pictures are shrunk."""
+    quality: int = 95
+    """WebP quality, 1 to 100."""
+
+
+class Stored(NamedTuple):
+    """Encoded picture of a shard."""
+
+    image: bytes
+    line: bytes | None
+    size: Size
+    segmentation: bytes | None = None
+    depth: bytes | None = None
+
+
+def store(crop: Crop, shrinking: Shrinking | None) -> Stored:
+    """Encode a picture with its line drawing and maps, all at the same size.
+
+    Files are kept unchanged where possible; those that OpenCV decodes differently are encoded anew.
+    Line drawings and maps are encoded without loss.
+
+    Args:
+        crop: The picture.
+        shrinking: Pictures that are too large, and files that are not compact, become WebP. None
+            keeps the size and all files; pictures without a file, from boxes, become PNG.
+    """
+    size = stored_size(crop, shrinking)
+    is_whole = size == crop.color.shape[:2]
+    image, line = (crop.data, crop.line_data) if is_whole else (None, None)
+    if shrinking is not None and image is not None and not image.startswith(COMPACT):
+        image = None
+    if image is None or not _reads_right(image, crop.color):
+        image = _encode_pixels(resize(crop.color, size), shrinking.quality if shrinking else None)
+    if crop.line is not None and (line is None or not _reads_right(line, crop.line)):
+        line = _encode_pixels(resize(crop.line, size), LOSSLESS if shrinking else None)
+    segmentation, depth = crop.segmentation, crop.depth
+    return Stored(
+        image=image,
+        line=line,
+        size=size,
+        segmentation=None
+        if segmentation is None
+        else encode_png(resize_labels(segmentation, size)),
+        depth=None if depth is None else encode_depth(resize_depth(depth, size)),
+    )
+
+
+def stored_size(crop: Crop, shrinking: Shrinking | None) -> Size:
+    """Return height and width with which a picture is stored."""
+    size = crop.color.shape[0], crop.color.shape[1]
+    if shrinking is None or min(size) <= shrinking.short_side:
+        return size
+    return fit_short_side(size, shrinking.short_side)
+
+
+def estimate(crop: Crop, shrinking: Shrinking | None) -> int:
+    """Estimate the bytes of a stored picture without encoding it."""
+    size = stored_size(crop, shrinking)
+    maps = int(
+        size[0] * size[1] * (0.1 * (crop.segmentation is not None) + (crop.depth is not None))
+    )
+    if crop.data is not None and size == crop.color.shape[:2]:
+        return len(crop.data) + len(crop.line_data or b"") + maps
+    bytes_per_pixel = 1.2 if shrinking is None else 0.2
+    return maps + int(size[0] * size[1] * (bytes_per_pixel + (0.1 if crop.line is not None else 0)))
+
+
+def _reads_right(data: bytes, image: Frame | Line) -> bool:
+    """Return whether OpenCV decodes a file to `image`, within 2 levels; it drops alpha, for one."""
+    try:
+        read = decode(data) if image.ndim == 3 else decode_gray(data)
+    except (ValueError, cv2.error):
+        return False
+    if read.shape != image.shape:
+        return False
+    return int(cv2.absdiff(read, image).max()) <= 2
+
+
+def _encode_pixels(image: Frame | Line, quality: int | None) -> bytes:
+    """Encode as WebP, or as PNG if `quality` is None or a side is above WebP's maximum."""
+    if quality is None or max(image.shape) > WEBP_SIDE_PX:
+        return encode_png(image)
+    pixels = np.ascontiguousarray(image[..., ::-1]) if image.ndim == 3 else image
+    data: bytes = cv2.imencode(".webp", pixels, (cv2.IMWRITE_WEBP_QUALITY, quality))[1].tobytes()
+    return data
+
 
 FACE_PX, FACE_PADDING = 256, 0.65
 """Side of an aligned face, and its border as a fraction of the face's side, as in paper 004."""
@@ -62,14 +166,14 @@ class Transform:
 class MeasuredPicture(NamedTuple):
     """Hashes and size of a picture that has passed the filter; small enough for the driver."""
 
-    page: int
+    item: int
     """Index of its item."""
     box: int
     """Index of its box in the item; 0 without boxes."""
     name: str
     sha256: str
     perceptual_hash: int
-    page_sha256: str
+    item_sha256: str
     bytes: int
     """Estimated size in a shard."""
 
@@ -77,8 +181,8 @@ class MeasuredPicture(NamedTuple):
 class ChosenPicture(NamedTuple):
     """Picture to store in a shard."""
 
-    page: Item
-    pictured: MeasuredPicture
+    item: Item
+    picture: MeasuredPicture
     group: str
 
 
@@ -107,14 +211,14 @@ def measure_item(
     task: tuple[int, Item], *, images: Storage, bounds: Filter, preparing: Transform
 ) -> list[MeasuredPicture | Refusal]:
     """Measure the pictures of an item and apply the filter; `task` is its index and the item."""
-    number, page = task
+    number, item = task
     try:
         return [
-            _judge(cut, (number, box), bounds, preparing)
-            for box, cut in enumerate(read_page(images, page))
+            _measure_picture(crop, (number, box), bounds, preparing)
+            for box, crop in enumerate(read_item(images, item))
         ]
     except Exception as error:  # noqa: BLE001 - any error refuses its item alone
-        return [_unreadable(page.name, error)]
+        return [_unreadable(item.name, error)]
 
 
 def write_shard(
@@ -126,8 +230,8 @@ def write_shard(
 
     def rows() -> Iterator[ShardRow]:
         nonlocal size
-        for page, chosen in groupby(order.chosen, key=attrgetter("page")):
-            for row in _encode(images, page, list(chosen), preparing):
+        for item, chosen in groupby(order.chosen, key=attrgetter("item")):
+            for row in _encode_item(images, item, list(chosen), preparing):
                 if isinstance(row, Refusal):
                     written.refusals.append(row)
                     continue
@@ -140,46 +244,38 @@ def write_shard(
     return written._replace(path=path, bytes=size)
 
 
-def _judge(
-    cut: Crop, place: tuple[int, int], bounds: Filter, preparing: Transform
+def _measure_picture(
+    crop: Crop, place: tuple[int, int], bounds: Filter, preparing: Transform
 ) -> MeasuredPicture | Refusal:
-    if not cut.color.size:
+    """Measure a picture, or refuse it; `place` is the index of its item, and its box in it."""
+    if not crop.color.size:
         bound = float(bounds.min_short_side)
-        return Refusal(cut.name, "small", 0.0, bound, "the box lies outside the page")
-    refused = refusal(cut.name, measure(cut.color), bounds) or blank(cut.name, cut.color, bounds)
+        return Refusal(crop.name, "small", 0.0, bound, "the box lies outside the picture")
+    measured = measure(crop.color)
+    refused = refusal(crop.name, measured, bounds) or blank(crop.name, crop.color, bounds)
     if refused is not None:
         return refused
-    aligned = _align(cut, preparing.faces)
+    aligned = _align(crop, preparing.faces)
     if aligned is None:
-        return Refusal(cut.name, "no face", None, None, "no face is found in it")
+        return Refusal(crop.name, "no face", None, None, "no face is found in it")
     return MeasuredPicture(
-        page=place[0],
-        box=place[1],
-        name=cut.name,
+        *place,
+        name=crop.name,
         sha256=sha256(aligned.color),
         perceptual_hash=perceptual_hash(aligned.color),
-        page_sha256=cut.page_sha256,
+        item_sha256=crop.item_sha256,
         bytes=estimate(aligned, preparing.shrinking),
     )
 
 
-def _align(cut: Crop, faces: FaceAlignment | None) -> Crop | None:
+def _align(crop: Crop, faces: FaceAlignment | None) -> Crop | None:
     """Return the aligned face, without line and maps, which no longer fit; None: no face found."""
     if faces is None:
-        return cut
-    aligner = _aligner(faces.model)
-    face = aligner.align(cut.color, size_px=FACE_PX, padding=FACE_PADDING)
+        return crop
+    face = _aligner(faces.model).align(crop.color, size_px=FACE_PX, padding=FACE_PADDING)
     if face is None and faces.crop_others:
-        face = center_crop(cut.color, FACE_PX)
-    return None if face is None else Crop(cut.name, face, None, None, None, cut.page_sha256)
-
-
-def _fill(cut: Crop, preparing: Transform) -> Crop:
-    """Add estimated depth, at the stored size, if there is a depth model and no depth yet."""
-    if preparing.depth_model is None or cut.depth is not None:
-        return cut
-    small = resize(cut.color, stored_size(cut, preparing.shrinking))
-    return cut._replace(depth=_depth(preparing.depth_model)(small))
+        face = center_crop(crop.color, FACE_PX)
+    return None if face is None else Crop(crop.name, face, None, None, None, crop.item_sha256)
 
 
 @lru_cache(maxsize=1)
@@ -197,37 +293,40 @@ def _depth(spec: str) -> "DepthModel":
     return open_depth(spec)
 
 
-def _encode(
-    images: Storage, page: Item, chosen: Sequence[ChosenPicture], preparing: Transform
+def _encode_item(
+    images: Storage, item: Item, chosen: Sequence[ChosenPicture], preparing: Transform
 ) -> list[ShardRow | Refusal]:
     """Encode the chosen pictures of an item."""
     # Outside of the try: a model that cannot be loaded must not refuse pictures.
     preparing.check()
     try:
-        cuts = {cut.name: cut for cut in read_page(images, page)}
-        if cuts[chosen[0].pictured.name].page_sha256 != chosen[0].pictured.page_sha256:
+        crops = {crop.name: crop for crop in read_item(images, item)}
+        if crops[chosen[0].picture.name].item_sha256 != chosen[0].picture.item_sha256:
             raise ValueError("it has changed since it was measured")
-        return [_row(item, cuts[item.pictured.name], preparing) for item in chosen]
+        return [_encode_picture(one, crops[one.picture.name], preparing) for one in chosen]
     except Exception as error:  # noqa: BLE001 - any error refuses its item alone
-        return [_unreadable(item.pictured.name, error) for item in chosen]
+        return [_unreadable(one.picture.name, error) for one in chosen]
 
 
-def _row(chosen: ChosenPicture, cut: Crop, preparing: Transform) -> ShardRow:
-    page, pictured, aligned = chosen.page, chosen.pictured, _align(cut, preparing.faces)
+def _encode_picture(chosen: ChosenPicture, crop: Crop, preparing: Transform) -> ShardRow:
+    item, picture, aligned = chosen.item, chosen.picture, _align(crop, preparing.faces)
     assert aligned is not None, "pictures without a face are not chosen"
-    stored = store(_fill(aligned, preparing), preparing.shrinking)
+    if preparing.depth_model is not None and aligned.depth is None:
+        small = resize(aligned.color, stored_size(aligned, preparing.shrinking))
+        aligned = aligned._replace(depth=_depth(preparing.depth_model)(small))
+    stored = store(aligned, preparing.shrinking)
     return ShardRow(
-        name=cut.name,
+        name=crop.name,
         image=stored.image,
         line=stored.line,
         width=stored.size[1],
         height=stored.size[0],
-        sha256=pictured.sha256,
-        perceptual_hash=f"{pictured.perceptual_hash:016x}",
+        sha256=picture.sha256,
+        perceptual_hash=f"{picture.perceptual_hash:016x}",
         group=chosen.group,
-        source=source(page.files.path),
-        licence=page.licence,
-        author=page.author,
+        source=source(item.files.path),
+        licence=item.licence,
+        author=item.author,
         segmentation=stored.segmentation,
         depth=stored.depth,
     )

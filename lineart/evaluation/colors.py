@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import PurePath
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from lineart.evaluation.inputs import EvaluationUnit, find_units, read_unit, sou
 from lineart.evaluation.methods import (
     Case,
     Trial,
+    extract_mixed,
     extract_xdog,
     make_case,
     methods_at,
@@ -22,7 +24,13 @@ from lineart.evaluation.methods import (
 )
 from lineart.evaluation.networks import load_features, load_lpips
 from lineart.evaluation.page import show_hints, strip
-from lineart.evaluation.request import Request
+from lineart.evaluation.request import (
+    ColorsRequest,
+    FidHintsRequest,
+    FidNoHintsRequest,
+    FidRequest,
+    PictureRequest,
+)
 from lineart.evaluation.session import Session
 from lineart.evaluation.types import (
     PAINTED_TRUTH,
@@ -47,81 +55,88 @@ MOST_DB = 60.0
 SOURCE = "source "
 """Prefix of the names of sets that are sources."""
 
+AnyFidRequest = TypeVar("AnyFidRequest", bound=FidRequest)
+
 
 def plan_coloring(
+    request: PictureRequest,
     session: Session,
-    evaluate: Callable[[Session, EvaluationUnit], Finding],
+    evaluate: Callable[[EvaluationUnit], Finding],
     *,
-    scores: Sequence[str],
-    kinds: Sequence[str] = (),
+    scores: Mapping[str, Score],
     about: str,
 ) -> EvaluationPlan:
-    """Build the plan of a protocol that colours drawings.
-
-    Args:
-        session: Holds the user's flags.
-        evaluate: Evaluates one picture.
-        scores: Names of the scores of single pictures.
-        kinds: Distances between sets: "frechet", "kernel".
-        about: Explanation of the scores, for the tables and the page.
+    """Build the plan of a protocol that colours drawings, without distances.
 
     Raises:
         ValueError: a flag is invalid, weights do not colour drawings, or there is no picture.
         OSError: weights or pictures cannot be read.
     """
-    colorizers = session.open(open_colorizers, session.request.weights)
-    distances, distance_scores, missing = open_distances(session, kinds)
+    colorizers = session.open(open_colorizers, request.weights)
     return EvaluationPlan(
-        units=find_units(session, session.request.data),
-        evaluate=partial(evaluate, session),
-        scores={**distance_scores, **pick(scores)},
+        units=find_units(request, session, request.images),
+        evaluate=evaluate,
+        scores=scores,
         ours=next(iter(colorizers)),
         about=about,
-        distances=distances,
         facts={"weights": {way: one.facts for way, one in colorizers.items()}},
-        missing=missing,
         session=session,
     )
 
 
-def open_distances(
-    session: Session, kinds: Sequence[str]
-) -> tuple[dict[str, str], dict[str, Score], dict[str, str]]:
-    """Load the feature network of distances between sets.
+class RequestedDistances(NamedTuple):
+    """Distances between sets of pictures that can be computed."""
 
-    Returns:
-        Score name -> kind of distance, score name -> score, and heading of a score that cannot be
-        computed -> reason.
+    features: str
+    """Value of `--fid-features`; empty if the feature network cannot be loaded."""
+    kinds: dict[str, str]
+    """Score name -> "frechet" or "kernel"."""
+    scores: dict[str, Score]
+    """Score name -> score."""
+    missing: dict[str, str]
+    """Heading of a score that cannot be computed -> reason."""
+
+
+def open_distances(session: Session, features: str, kinds: Sequence[str]) -> RequestedDistances:
+    """Load the feature network and return the distances of `kinds`, or why they are missing.
+
+    Args:
+        session: Opens the network.
+        features: Value of `--fid-features`.
+        kinds: Distances between sets: "frechet", "kernel".
     """
-    choice = session.request.fid_features
-    if kinds and (why := session.try_open("fid_features", load_features, choice)):
-        wanted = PurePath(choice.partition("=")[0]).name
-        return {}, {}, {distance_score(kind, wanted)[1].heading: why for kind in kinds}
-    features = session.open(load_features, choice).name if kinds else ""
-    named = {kind: distance_score(kind, features) for kind in kinds}
-    return {name: kind for kind, (name, _) in named.items()}, dict(named.values()), {}
+    if why := session.why_not(load_features, features):
+        wanted = PurePath(features.partition("=")[0]).name
+        missing = {distance_score(kind, wanted)[1].heading: why for kind in kinds}
+        return RequestedDistances("", {}, {}, missing)
+    name = session.open(load_features, features).name
+    named = {kind: distance_score(kind, name) for kind in kinds}
+    by_name = {name: kind for kind, (name, _) in named.items()}
+    return RequestedDistances(features, by_name, dict(named.values()), {})
 
 
 def extract_features(
     session: Session,
+    features: str,
     set_name: str,
     truth: AnySize | None,
     made: Mapping[str, AnySize],
     hints: int | None = None,
 ) -> list[Feature]:
-    """Return the features of the truth, if given, and of the picture that each method made."""
-    if not session.request.fid_features:
+    """Return the features of the truth, if given, and of the picture that each method made.
+
+    There are none if `features`, the value of `--fid-features`, is empty.
+    """
+    if not features:
         return []
-    features = session.open(load_features, session.request.fid_features)
-    seen = [] if truth is None else [Feature(set_name, features(truth), None, hints)]
-    return seen + [Feature(set_name, features(one), way, hints) for way, one in made.items()]
+    extract = session.open(load_features, features)
+    seen = [] if truth is None else [Feature(set_name, extract(truth), None, hints)]
+    return seen + [Feature(set_name, extract(one), way, hints) for way, one in made.items()]
 
 
 # Protocol `colors`: colours below the lines against the painted truth, with and without hints. The
 # painted truth is the picture with its lines painted over. If the picture has drawn lines, the
 # composed picture is also compared with the original, at its full size.
-
-HINTS = "0,16,140"
 
 ABOUT = (
     "PSNR, SSIM, LPIPS and leakage: colours below the lines; all but leakage against the painted "
@@ -130,35 +145,27 @@ ABOUT = (
 )
 
 
-def plan_colors(request: Request) -> EvaluationPlan:
+def plan_colors(request: ColorsRequest) -> EvaluationPlan:
     """Build the plan of the protocol `colors`; raises as `plan_coloring`."""
-    request.counts(HINTS)
-    session = Session(request)
-    missing = {}
-    if request.lpips and (why := session.try_open("lpips", load_lpips, request.lpips)):
+    session, missing = Session(), {}
+    if request.lpips and (why := session.why_not(load_lpips, request.lpips)):
         missing["LPIPS"] = why
-    scores = ["psnr", "ssim", "lpips", "de_hints", "leakage", "psnr_composed", "ssim_composed"]
-    if not session.request.lpips:
-        scores.remove("lpips")
-    plan = plan_coloring(session, evaluate_colors, scores=scores, about=ABOUT)
+        request = replace(request, lpips=None)
+    names = ["psnr", "ssim", *(["lpips"] if request.lpips else []), "de_hints", "leakage"]
+    scores = pick([*names, "psnr_composed", "ssim_composed"])
+    evaluate = partial(evaluate_colors, request, session)
+    plan = plan_coloring(request, session, evaluate, scores=scores, about=ABOUT)
     return replace(plan, missing=missing)
 
 
-def evaluate_colors(session: Session, unit: EvaluationUnit) -> Finding:
+def evaluate_colors(request: ColorsRequest, session: Session, unit: EvaluationUnit) -> Finding:
     """Evaluate every method on a picture, at every number of hints."""
-    request = session.request
-    case = make_case(
-        read_unit(session, unit),
-        unit.number,
-        source=source_of(session, unit),
-        network_size_px=request.network_size or None,
-    )
-    counts = request.counts(HINTS)
+    case = read_case(session, unit, request.network_size, extract_mixed)
     sets, group = sets_of(case, unit.place), request.group_of(unit.name)
     rows, sheets = [], {}
-    for count in counts:
-        ways = dict(methods_at(count, session))
-        if count == counts[0]:
+    for count in request.num_hints:
+        ways = dict(methods_at(count, session, request.weights, request.baselines))
+        if count == request.num_hints[0]:
             # Composed, the painted truth bounds all methods.
             ways[PAINTED_TRUTH] = lambda *_: case.painted
         trial = run_trial(case, count, ways, request.seed)
@@ -170,6 +177,19 @@ def evaluate_colors(session: Session, unit: EvaluationUnit) -> Finding:
         if unit.is_shown:
             sheets[f"{count} hints"] = sheet_row(trial)
     return Finding(rows, sheets=sheets)
+
+
+def read_case(
+    session: Session, unit: EvaluationUnit, size_px: int, extract: Callable[[Frame, int], Line]
+) -> Case:
+    """Read a picture at the network's size; 0 keeps its own."""
+    return make_case(
+        read_unit(session, unit),
+        unit.number,
+        source=source_of(session, unit),
+        network_size_px=size_px or None,
+        extract=extract,
+    )
 
 
 def score(color: Frame, trial: Trial) -> dict[str, float]:
@@ -237,7 +257,7 @@ def sheet_row(trial: Trial) -> Frame:
 XDOG, DRAWN = "XDoG lines", "drawn lines"
 
 
-def plan_fid_no_hints(request: Request) -> EvaluationPlan:
+def plan_fid_no_hints(request: FidNoHintsRequest) -> EvaluationPlan:
     """Build the plan of the protocol `paper_001`; raises as `plan_coloring`."""
     about = (
         f"Coloured without hints at a short side of {request.network_size}, lines laid over. "
@@ -245,62 +265,81 @@ def plan_fid_no_hints(request: Request) -> EvaluationPlan:
         f"picture's own size, of pictures whose short side is {request.full_size:,} px or more. "
         f"Leakage: colours below the lines, at {request.network_size}."
     )
-    return plan_coloring(
-        Session(request),
-        evaluate_fid_no_hints,
-        scores=("psnr_full", "ssim_full", "leakage"),
-        kinds=("frechet",),
+    return plan_fid(request, evaluate_fid_no_hints, ("psnr_full", "ssim_full", "leakage"), about)
+
+
+def plan_fid(
+    request: AnyFidRequest,
+    evaluate: Callable[[AnyFidRequest, Session, EvaluationUnit], Finding],
+    scores: Sequence[str],
+    about: str,
+) -> EvaluationPlan:
+    """Build the plan of a protocol that computes FID; raises as `plan_coloring`."""
+    session = Session()
+    distances = open_distances(session, request.fid_features, ("frechet",))
+    request = replace(request, fid_features=distances.features)
+    plan = plan_coloring(
+        request,
+        session,
+        partial(evaluate, request, session),
+        scores={**distances.scores, **pick(scores)},
         about=about,
     )
+    return replace(plan, distances=distances.kinds, missing=distances.missing)
 
 
-def evaluate_fid_no_hints(session: Session, unit: EvaluationUnit) -> Finding:
+def evaluate_fid_no_hints(
+    request: FidNoHintsRequest, session: Session, unit: EvaluationUnit
+) -> Finding:
     """Colour a picture by every method; return features, leakage and, if large, PSNR and SSIM."""
-    request, case, set_name = session.request, *read_case(session, unit)
-    trial = Trial(case, no_hints(case.line.shape), fill_all(session, case.line))
-    made: dict[str, Frame] = {way: compose(one, case.line) for way, one in trial.colors.items()}
+    case = read_case(session, unit, request.network_size, extract_xdog)
+    trial = run_trial(case, 0, methods_at(0, session, request.weights), request.seed)
+    full: dict[str, dict[str, float]] = {}
     short_side_px = min(case.original.color.shape[:2])
-    full = compare_full(session, case) if short_side_px >= request.full_size else {}
+    if short_side_px >= request.full_size:
+        full = compare_full(request, session, case)
+    finding = find_features(request, session, unit, trial, 0)
+    rows = [replace(row, values={**full.get(row.way, {}), **row.values}) for row in finding.rows]
+    sheets = {}
+    if unit.is_shown:
+        made = {way: compose(one, case.line) for way, one in trial.colors.items()}
+        row = strip(case.name, {"drawing": case.line, **made, "picture": case.color})
+        sheets = {name_set(unit, case): row}
+    return replace(finding, rows=rows, sheets=sheets, notes=notes_on_size(request, short_side_px))
+
+
+def find_features(
+    request: FidRequest, session: Session, unit: EvaluationUnit, trial: Trial, hints: int
+) -> Finding:
+    """Return features of composed pictures and of the original; difference at hints, leakage."""
+    case, set_name = trial.case, name_set(unit, trial.case)
+    made: dict[str, Frame]
+    made = {way: compose(one, case.line) for way, one in trial.colors.items()}
     group = request.group_of(unit.name)
-    rows = [
-        ScoreRow((set_name,), unit.name, group, way, full.get(way, {}) | score_hints(one, trial), 0)
-        for way, one in trial.colors.items()
-    ]
-    shown = {"drawing": case.line, **made, "picture": case.color}
     return Finding(
-        rows,
-        extract_features(session, set_name, case.color, made, 0),
-        {set_name: strip(case.name, shown)} if unit.is_shown else {},
-        notes_on_size(request, short_side_px),
+        [
+            ScoreRow((set_name,), unit.name, group, way, score_hints(one, trial), hints)
+            for way, one in trial.colors.items()
+        ],
+        extract_features(session, request.fid_features, set_name, case.color, made, hints),
     )
 
 
-def read_case(session: Session, unit: EvaluationUnit) -> tuple[Case, str]:
-    """Read a picture at the network's size, with drawn or XDoG lines; return its set, too."""
-    case = make_case(
-        read_unit(session, unit),
-        unit.number,
-        source=source_of(session, unit),
-        network_size_px=session.request.network_size,
-        extract=extract_xdog,
-    )
-    return case, f"{unit.place}, {XDOG if case.original.line is None else DRAWN}"
+def name_set(unit: EvaluationUnit, case: Case) -> str:
+    """Return the name of the set of pictures with drawn, or with extracted, lines."""
+    return f"{unit.place}, {XDOG if case.original.line is None else DRAWN}"
 
 
-def fill_all(session: Session, line: Line) -> dict[str, Frame]:
-    """Colour a line drawing by every method, without hints."""
-    ways = methods_at(0, session)
-    return {way: fill(line, no_hints(line.shape)) for way, fill in ways.items()}
-
-
-def compare_full(session: Session, case: Case) -> dict[str, dict[str, float]]:
+def compare_full(
+    request: FidNoHintsRequest, session: Session, case: Case
+) -> dict[str, dict[str, float]]:
     """Colour at the network's size, compose at full size as in a film; return PSNR and SSIM."""
     picture = case.original
     line = extract_xdog(picture.color, case.number) if picture.line is None else picture.line
-    small = resize(line, fit_short_side(line.shape, session.request.network_size))
+    small = resize(line, fit_short_side(line.shape, request.network_size))
     found = {}
-    for way, color in fill_all(session, small).items():
-        made = compose(color, line)
+    for way, fill in methods_at(0, session, request.weights).items():
+        made = compose(fill(small, no_hints(small.shape)), line)
         found[way] = {
             "psnr_full": min(MOST_DB, psnr(made, picture.color)),
             "ssim_full": ssim(made, picture.color),
@@ -308,7 +347,7 @@ def compare_full(session: Session, case: Case) -> dict[str, dict[str, float]]:
     return found
 
 
-def notes_on_size(request: Request, short_side_px: int) -> list[str]:
+def notes_on_size(request: FidNoHintsRequest, short_side_px: int) -> list[str]:
     """Return the notes on a picture that is enlarged, or too small for PSNR and SSIM."""
     if short_side_px >= request.full_size:
         return []
@@ -325,34 +364,20 @@ def notes_on_size(request: Request, short_side_px: int) -> list[str]:
 FIXED_HINTS = 140
 
 
-def plan_fid_hints(request: Request) -> EvaluationPlan:
+def plan_fid_hints(request: FidHintsRequest) -> EvaluationPlan:
     """Build the plan of the protocol `paper_002`; raises as `plan_coloring`."""
     about = (
         f"Coloured at a short side of {request.network_size} with {FIXED_HINTS} hint pixels of the "
         f"picture, lines laid over. Distances: at {request.network_size}, against the pictures. "
         "dE at hints and leakage: colours below the lines."
     )
-    return plan_coloring(
-        Session(request),
-        evaluate_fid_hints,
-        scores=("de_hints", "leakage"),
-        kinds=("frechet",),
-        about=about,
-    )
+    return plan_fid(request, evaluate_fid_hints, ("de_hints", "leakage"), about)
 
 
-def evaluate_fid_hints(session: Session, unit: EvaluationUnit) -> Finding:
+def evaluate_fid_hints(request: FidHintsRequest, session: Session, unit: EvaluationUnit) -> Finding:
     """Colour a picture with hints by every method; return features and scores."""
-    case, set_name = read_case(session, unit)
-    trial = run_trial(case, FIXED_HINTS, methods_at(FIXED_HINTS, session), session.request.seed)
-    made: dict[str, Frame] = {way: compose(one, case.line) for way, one in trial.colors.items()}
-    group = session.request.group_of(unit.name)
-    rows = [
-        ScoreRow((set_name,), unit.name, group, way, score_hints(one, trial), FIXED_HINTS)
-        for way, one in trial.colors.items()
-    ]
-    return Finding(
-        rows,
-        extract_features(session, set_name, case.color, made, FIXED_HINTS),
-        {set_name: sheet_row(trial)} if unit.is_shown else {},
-    )
+    case = read_case(session, unit, request.network_size, extract_xdog)
+    ways = methods_at(FIXED_HINTS, session, request.weights, request.baselines)
+    trial = run_trial(case, FIXED_HINTS, ways, request.seed)
+    sheets = {name_set(unit, case): sheet_row(trial)} if unit.is_shown else {}
+    return replace(find_features(request, session, unit, trial, FIXED_HINTS), sheets=sheets)

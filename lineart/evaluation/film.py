@@ -13,9 +13,9 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from lineart.codec import decode_color, decode_line
-from lineart.evaluation.request import Request
+from lineart.evaluation.request import FilmRequest
 from lineart.evaluation.types import EvaluationPlan, Finding, ScoreRow, pick
-from lineart.film.frames import Source, list_pictures, read_picture
+from lineart.film.frames import PictureReader, Source, list_pictures
 from lineart.image import Frame, Line, fit_short_side, resize
 from lineart.manifest import read_manifest
 from lineart.metrics import flicker, leakage
@@ -61,17 +61,14 @@ class Segment(NamedTuple):
     frames: tuple[FilmFrame, ...]
 
 
-def plan_film(request: Request) -> EvaluationPlan:
+def plan_film(request: FilmRequest) -> EvaluationPlan:
     """Build the plan of the protocol.
 
     Raises:
-        ValueError: `request.lines` is None, or no frame of the drawings was coloured.
+        ValueError: no frame of the drawings was coloured.
         OSError: the film or its drawings cannot be read.
     """
-    if request.lines is None:
-        raise ValueError("film needs --lines, the drawings that were coloured")
-    (uri,) = request.places
-    lines, film = Storage.at(request.lines), Storage.at(uri)
+    lines, film = Storage.at(request.lines), Storage.at(request.film)
     lines.check()
     film.check()
     sources = {source.name: source for source in list_pictures(lines)}
@@ -120,41 +117,41 @@ def to_frame(row: Mapping[str, Any], sources: Mapping[str, Source]) -> FilmFrame
     return FilmFrame(sources[row["frame"]], row["output"], row["status"] == "held", drawing)
 
 
-def evaluate_segment(request: Request, part: Segment) -> Finding:
+def evaluate_segment(request: FilmRequest, segment: Segment) -> Finding:
     """Score the frames of a segment; each row counts in the whole film and in its shot."""
-    name = Storage.at(request.places[0]).name
+    name = Storage.at(request.film).name
+    lines = PictureReader(Storage.at(request.lines))
     rows, failures = [], []
     last = None
-    if part.before is not None:
+    if segment.before is not None:
         # If it cannot be read, its own segment reports the failure.
         with suppress(ValueError, OSError):
-            last = part.before, read(request, part.before)
-    for frame in part.frames:
+            last = segment.before, read(request, lines, segment.before)
+    for frame in segment.frames:
         values = {"held": float(frame.is_held)}
         try:
             if last is None or frame.drawing != last[0].drawing:
-                pixels = read(request, frame)
+                pixels = read(request, lines, frame)
                 values |= compare(last and last[1], pixels)
                 last = frame, pixels
         except (ValueError, OSError) as error:
             failures.append((frame.source.name, str(error)))
             last = None
         else:
-            sets = (name, f"{SHOT}{part.shot}")
-            rows.append(ScoreRow(sets, frame.source.name, part.shot, name, values))
+            sets = (name, f"{SHOT}{segment.shot}")
+            rows.append(ScoreRow(sets, frame.source.name, segment.shot, name, values))
     return Finding(rows, failures=failures)
 
 
-def read(request: Request, frame: FilmFrame) -> tuple[Line, Frame]:
+def read(request: FilmRequest, lines: PictureReader, frame: FilmFrame) -> tuple[Line, Frame]:
     """Read a line drawing and its coloured frame.
 
     Raises:
         ValueError: one cannot be decoded, or their sizes differ.
         OSError: one cannot be read.
     """
-    assert request.lines is not None
-    line = decode_line(read_picture(Storage.at(request.lines), frame.source))
-    color = decode_color(Storage.at(request.places[0]).read(frame.output))
+    line = decode_line(lines.read(frame.source))
+    color = decode_color(Storage.at(request.film).read(frame.output))
     if line.shape != color.shape[:2]:
         raise ValueError(
             f"{frame.source.name} is {line.shape[1]}x{line.shape[0]}, but {frame.output} is "

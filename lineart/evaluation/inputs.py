@@ -1,16 +1,16 @@
 """Evaluation pictures, from folders or prepared shards; absolute addresses of a request."""
 
 import posixpath
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields, replace
 from itertools import groupby
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from lineart.codec import decode_color, decode_line
 from lineart.datasets.samples import Picture, Pictures
 from lineart.datasets.shards import INDEX, Shards
-from lineart.evaluation.request import Request, split, split_name
+from lineart.evaluation.request import PictureRequest, Request, split_name
 from lineart.evaluation.session import Session
 from lineart.film.frames import IMAGE_SUFFIXES
 from lineart.storage import Storage
@@ -133,30 +133,33 @@ class EvaluationUnit(NamedTuple):
     """Whether the picture is shown on the contact sheets."""
 
 
-def find_units(session: Session, places: str) -> list[EvaluationUnit]:
+def find_units(
+    request: PictureRequest, session: Session, places: Sequence[str]
+) -> list[EvaluationUnit]:
     """Choose the pictures of every place, and which of them are shown.
 
     Args:
-        session: Holds the limit, the allowed names (for folders only) and the number to show.
-        places: Addresses, comma-separated.
+        request: Holds the limit, the allowed names (for folders only) and the number to show.
+        session: Opens the places.
+        places: Addresses.
 
     Raises:
         ValueError: there is no picture, or a place is named twice.
         OSError: a place cannot be read.
     """
-    request = session.request
-    only = None if request.only is None else Shards(Storage.at(request.only)).names
+    only = None if request.held_out is None else Shards(Storage.at(request.held_out)).names
     units = []
-    for uri, place in name_places(split(places)).items():
+    for uri, place in name_places(places).items():
         pictures = session.open(open_pictures, uri)
         allowed = only if isinstance(pictures, Folder) else None
         units += [
             EvaluationUnit(uri, place, number, posixpath.join(place, pictures.names[number]))
-            for number in choose(pictures, request.limit, allowed)
+            for number in choose(pictures, request.limit_per_source, allowed)
         ]
     if not units:
-        raise ValueError(f"there is no picture to judge in {places}")
-    shown = {place * len(units) // max(request.sheet, 1) for place in range(request.sheet)}
+        raise ValueError(f"there is no picture to judge in {', '.join(places)}")
+    count = request.num_sheet_samples
+    shown = {place * len(units) // max(count, 1) for place in range(count)}
     return [unit._replace(is_shown=number in shown) for number, unit in enumerate(units)]
 
 
@@ -195,44 +198,42 @@ def source_of(session: Session, unit: EvaluationUnit) -> str:
 
 # Absolute addresses, valid on every machine of a cluster.
 
+AnyRequest = TypeVar("AnyRequest", bound=Request)
 
-def make_absolute(request: Request) -> Request:
+
+def make_absolute(request: AnyRequest) -> AnyRequest:
     """Return the request with absolute paths, because workers have other working directories.
 
     Raises:
         ValueError: an address is invalid.
     """
-    return replace(
-        request,
-        data=",".join(map(_place, split(request.data))),
-        targets=request.targets and ",".join(map(_place, split(request.targets))),
-        answers=request.answers and ",".join(map(_place, split(request.answers))),
-        weights=",".join(map(_weights, split(request.weights))),
-        lines=request.lines and _uri(request.lines),
-        classes=request.classes and _uri(request.classes),
-        only=request.only and _uri(request.only),
-        fid_features=_file(request.fid_features),
-        clip=_file(request.clip),
-        lpips=request.lpips and _file(request.lpips),
-    )
+    given = {field.name: getattr(request, field.name) for field in fields(request)}
+    absolute = {
+        name: CONVERSIONS[name](value)
+        for name, value in given.items()
+        if name in CONVERSIONS and value is not None
+    }
+    return replace(request, **absolute)
 
 
 def _uri(address: str) -> str:
     return Storage.at(address).uri
 
 
-def _place(address: str) -> str:
-    """Return one address of a list as absolute; unchanged if that would contain a comma."""
-    uri = _uri(address)
-    return address if "," in uri else uri
+def _uris(addresses: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(_uri, addresses))
 
 
-def _weights(part: str) -> str:
+def _weights(parts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(_one_weights, parts))
+
+
+def _one_weights(part: str) -> str:
     """Return weights by absolute address; included weights keep their name."""
     name, address = split_name(part)
     if "/" not in address and is_included(open_weights(address)):
         return part
-    return f"{name}={_place(address)}" if name else _place(address)
+    return f"{name}={_uri(address)}" if name else _uri(address)
 
 
 def _file(choice: str) -> str:
@@ -241,3 +242,12 @@ def _file(choice: str) -> str:
         return str(Path(choice).absolute())
     name, equals, file = choice.partition("=")
     return f"{name}={Path(file).absolute()}" if equals and Path(file).is_file() else choice
+
+
+CONVERSIONS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    **dict.fromkeys(("images", "targets", "answers"), _uris),
+    **dict.fromkeys(("film", "lines", "study", "classes", "held_out"), _uri),
+    **dict.fromkeys(("fid_features", "clip", "lpips"), _file),
+    "weights": _weights,
+}
+"""Field of a request -> function that makes its value absolute."""

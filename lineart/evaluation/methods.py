@@ -1,6 +1,6 @@
 """Methods to compare: networks opened from weights, and baselines; trials of them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ import numpy as np
 
 from lineart.datasets.samples import Picture
 from lineart.device import pick_device
-from lineart.evaluation.request import split, split_name
+from lineart.evaluation.request import split_name
 from lineart.evaluation.session import Session
 from lineart.evaluation.types import LIMITS, AnySize
 from lineart.film.tasks import RunNetwork
@@ -47,7 +47,7 @@ class NetworkMethod(NamedTuple):
     """Model name, and SHA-256 of its files."""
 
 
-def name_weights(weights: str) -> dict[str, str]:
+def name_weights(weights: Sequence[str]) -> dict[str, str]:
     """Map method names to addresses: NAME of NAME=ADDRESS, else the folder of the address.
 
     The folder `run/weights` has the name `run`. A repeated name gets a number.
@@ -56,7 +56,7 @@ def name_weights(weights: str) -> dict[str, str]:
         ValueError: `weights` is empty, or a name is in `TAKEN`.
     """
     named: dict[str, str] = {}
-    for part in split(weights):
+    for part in weights:
         name, address = split_name(part)
         if not name:
             *above, name = [folder for folder in open_weights(part).root.split("/") if folder]
@@ -67,11 +67,11 @@ def name_weights(weights: str) -> dict[str, str]:
             )
         named[name if name not in named else f"{name} {len(named) + 1}"] = address
     if not named:
-        raise ValueError("there must be at least one name in weights")
+        raise ValueError("there must be at least one name or address in --weights")
     return named
 
 
-def open_colorizers(weights: str) -> dict[str, NetworkMethod]:
+def open_colorizers(weights: tuple[str, ...]) -> dict[str, NetworkMethod]:
     """Open the networks of `--weights` as methods to colour.
 
     Raises:
@@ -86,7 +86,7 @@ def open_colorizers(weights: str) -> dict[str, NetworkMethod]:
     return ways
 
 
-def open_translators(weights: str, size_px: int) -> dict[str, NetworkMethod]:
+def open_translators(weights: tuple[str, ...], size_px: int) -> dict[str, NetworkMethod]:
     """Open networks as methods to translate photographs.
 
     Args:
@@ -106,7 +106,7 @@ def open_translators(weights: str, size_px: int) -> dict[str, NetworkMethod]:
     return ways
 
 
-def read_all(weights: str) -> Iterator[tuple[str, dict[str, bytes]]]:
+def read_all(weights: Sequence[str]) -> Iterator[tuple[str, dict[str, bytes]]]:
     """Yield method name and files of each of the weights, read one after another."""
     for way, address in name_weights(weights).items():
         yield way, read_weights(open_weights(address))
@@ -129,9 +129,10 @@ def network_fill(run: RunNetwork, draft_scale: int) -> Fill:
 
 def network_translate(run: RunNetwork, task: TranslateTask) -> Translate:
     """Return a network as a `Translate`: the output of `jobs.translate` before enlargement."""
+    shrink = task.open_shrink()
 
     def translate(photo: Frame) -> AnySize:
-        small = task.shrink(b"", photo, None).inputs[0]
+        small = shrink(photo, {}).inputs[0]
         picture = run(small[np.newaxis])[0][0]
         return picture if picture.ndim == 3 else np.dstack([picture] * 3)
 
@@ -143,13 +144,14 @@ def white_fill(line: Line, hint: Hint) -> Frame:  # noqa: ARG001 - signature of 
     return np.full((*line.shape, 3), 255, np.uint8)
 
 
-def methods_at(count: int, session: Session) -> Mapping[str, Fill]:
+def methods_at(
+    count: int, session: Session, weights: tuple[str, ...], baselines: Sequence[str] = ()
+) -> Mapping[str, Fill]:
     """Return networks and baselines; at 0 hints all baselines are white paper, listed once."""
-    request = session.request
-    colorizers = session.open(open_colorizers, request.weights)
-    networks = {way: one.run for way, one in colorizers.items()}
-    baselines = {name: BASELINES[name] for name in split(request.baselines)}
-    return {**networks, **(baselines if count else {WHITE_PAPER: white_fill})}
+    networks = {way: one.run for way, one in session.open(open_colorizers, weights).items()}
+    if not count:
+        return {**networks, WHITE_PAPER: white_fill}
+    return {**networks, **{name: BASELINES[name] for name in baselines}}
 
 
 # Trials: one line drawing with hints, coloured by every method.

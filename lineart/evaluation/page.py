@@ -19,8 +19,8 @@ from lineart.evaluation.types import (
     ScoreSummary,
 )
 from lineart.image import Frame, Hint, Line, Size, resize
+from lineart.report.html import as_text, data_uri, encode_thumbnail, template
 from lineart.report.tables import layout_table
-from lineart.report.text import as_text, data_uri, encode_thumbnail, template
 
 SETS_SHOWN = 60
 FAILURES_SHOWN = 100

@@ -1,98 +1,70 @@
-"""Flags of `jobs.evaluate`, shared by all protocols."""
+"""Flags of each protocol of `jobs.evaluate`.
+
+It imports nothing large, because `jobs.evaluate` imports it to parse its flags.
+"""
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from typing import ClassVar, TypeAlias
 
-from lineart.imaging.baseline_names import BASELINE_NAMES
+from lineart.imaging import BASELINE_NAMES, BaselineName
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
-    """Flags that choose pictures, weights, scores and their settings."""
+class PictureRequest:
+    """Flags of all protocols that run networks on single pictures."""
 
-    data: str
-    """Folders of pictures (color/ beside line/ are pairs) or of shards, comma-separated; for film
-    the output of jobs.colorize, for study that of jobs.report --study."""
-    weights: str = "default"
-    """Names or addresses of weights, or NAME=ADDRESS, comma-separated; the others are compared with
-    the first."""
-    hints: str | None = None
-    """For colors: numbers of hint pixels, comma-separated; default 0,16,140."""
-    baselines: str = ",".join(BASELINE_NAMES)
-    """For colors and paper_002: methods without a network, comma-separated; may be empty."""
-    answers: str | None = None
-    """For study: files of answers that participants downloaded, or folders, comma-separated."""
-    targets: str | None = None
-    """For paper_004: pictures of the style, folders or shards, comma-separated."""
-    lines: str | None = None
-    """For film: folder of the line drawings that were coloured."""
-    classes: str | None = None
-    """For paper_000: JSON file {photograph: class}; default: a photograph's folder is its class."""
-    prompt: str = "a drawing of {}"
-    """For paper_000: CLIP's prompt for each class; {} stands for its name."""
-    fid_features: str = "inception"
-    """Features of the distances: inception or inception=FILE for FID and KID; a TorchScript FILE;
-    or NAME=FILE with NAME vgg16, squeezenet1_0, squeezenet1_0_embedding or inception_v3. Scores on
-    other features than inception are named after them."""
-    clip: str = "ViT-B-32-quickgelu=openai"
-    """For paper_000: model of open_clip, as MODEL=FILE or as MODEL=TAG of cached weights."""
-    lpips: str | None = None
-    """For colors: backbone of LPIPS: alex, vgg or squeeze from torchvision's cache, or NAME=FILE;
-    default: LPIPS is not computed."""
-    group: str | None = None
-    """Regular expression; pictures whose names have the same first match form a group, which the
-    bootstrap intervals draw as a whole. Default: every picture by itself."""
-    limit: int | None = None
-    """Maximum number of pictures of each source, evenly spaced; default: all."""
-    only: str | None = None
+    protocol: ClassVar[str]
+    """Name of the protocol."""
+    min_network_size: ClassVar[int] = 1
+
+    images: tuple[str, ...]
+    """Folders of pictures (color/ beside line/ are pairs) or of shards."""
+    weights: tuple[str, ...] = ("default",)
+    """Names or addresses of weights, or NAME=ADDRESS; the others are compared with the first."""
+    held_out: str | None = None
     """Shards of held-out pictures; pictures in folders are evaluated only if these name them."""
+    limit_per_source: int | None = None
+    """Maximum number of pictures of each source, evenly spaced; default: all."""
     network_size: int = 512
-    """Short side of the network input in pixels; for colors 0 keeps each picture's own size."""
-    full_size: int = 1500
-    """For paper_001: smallest short side in pixels for PSNR and SSIM."""
-    sheet: int = 6
+    """Short side of the network input in pixels."""
+    num_sheet_samples: int = 6
     """Number of pictures on each contact sheet."""
     seed: int = 0
     """Seed of hint positions, bootstrap intervals and random subsets."""
+    ray_workers: int | None = None
+    """Use Ray, with at most this many processes; default: use Ray for more than 16 pictures, or if
+    RAY_ADDRESS is set, on all CPUs."""
 
     def check(self) -> None:
-        """Validate the flags that need no protocol.
+        """Validate the flags.
 
         Raises:
             ValueError: a flag is out of range or cannot be parsed.
         """
-        if unknown := set(split(self.baselines)) - set(BASELINE_NAMES):
-            raise ValueError(
-                f"no baseline is called {sorted(unknown)}; there are {list(BASELINE_NAMES)}"
-            )
-        if self.limit is not None and self.limit < 1:
-            raise ValueError(f"limit {self.limit} must be above 0")
-        if min(self.network_size, self.full_size, self.sheet) < 0:
-            raise ValueError("network size, full size and sheet must be numbers from 0")
-        if not split(self.data):
-            raise ValueError("there must be at least one address in data")
-        if self.group is not None:
-            try:
-                re.compile(self.group)
-            except re.error as error:
-                raise ValueError(f"--group {self.group!r} is no pattern: {error}") from error
+        if not self.images:
+            raise ValueError("there must be at least one address in --images")
+        check_minimum("--limit-per-source", self.limit_per_source, 1)
+        check_minimum("--network-size", self.network_size, self.min_network_size)
+        check_minimum("--num-sheet-samples", self.num_sheet_samples, 0)
+        check_minimum("--ray-workers", self.ray_workers, 1)
 
-    @cached_property
-    def places(self) -> list[str]:
-        """Addresses in `data`."""
-        return split(self.data)
 
-    def counts(self, usual: str) -> list[int]:
-        """Return the numbers of hints, `usual` if the flag is not given.
+@dataclass(frozen=True, kw_only=True)
+class GroupedRequest(PictureRequest):
+    """Flags of the protocols that score each picture."""
 
-        Raises:
-            ValueError: they are not whole numbers from 0.
-        """
-        counts = [int(count) for count in split(usual if self.hints is None else self.hints)]
-        if min(counts, default=-1) < 0:
-            raise ValueError(f"hints {self.hints!r} must be numbers from 0")
-        return counts
+    group: str | None = None
+    """Regular expression; pictures whose names have the same first match form a group, which the
+    bootstrap intervals draw as a whole. Default: every picture by itself."""
+
+    def check(self) -> None:
+        """Validate the flags; raises as `PictureRequest.check`."""
+        super().check()
+        try:
+            re.compile(self.group or "")
+        except re.error as error:
+            raise ValueError(f"--group {self.group!r} is no pattern: {error}") from error
 
     def group_of(self, picture: str) -> str:
         """Return the group of a picture: the match of `group` in its name, else the name."""
@@ -100,9 +72,142 @@ class Request:
         return found[0] if found else picture
 
 
-def split(text: str) -> list[str]:
-    """Return the non-empty parts of a comma-separated list, stripped."""
-    return [part.strip() for part in text.split(",") if part.strip()]
+@dataclass(frozen=True, kw_only=True)
+class ColorsRequest(GroupedRequest):
+    """PSNR, SSIM and LPIPS of colours, CIEDE2000 at the hints, and leakage across lines."""
+
+    protocol: ClassVar[str] = "colors"
+    min_network_size: ClassVar[int] = 0
+
+    network_size: int = 512
+    """Short side of the network input in pixels; 0 keeps each picture's own size."""
+    num_hints: tuple[int, ...] = (0, 16, 140)
+    """Numbers of hint pixels."""
+    baselines: tuple[BaselineName, ...] = BASELINE_NAMES
+    """Methods without a network; may be empty."""
+    lpips: str | None = None
+    """Backbone of LPIPS: alex, vgg or squeeze from torchvision's cache, or NAME=FILE; default:
+    LPIPS is not computed."""
+
+    def check(self) -> None:
+        """Validate the flags; raises as `PictureRequest.check`."""
+        super().check()
+        if min(self.num_hints, default=-1) < 0:
+            raise ValueError(f"--num-hints {self.num_hints} must be numbers from 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipScoreRequest(GroupedRequest):
+    """CLIP score: the probability that CLIP gives a drawing the class of its photograph."""
+
+    protocol: ClassVar[str] = "paper_000"
+
+    images: tuple[str, ...]
+    """Photographs: folders of pictures or of shards."""
+    classes: str | None = None
+    """JSON file {photograph: class}; default: a photograph's folder is its class."""
+    prompt: str = "a drawing of {}"
+    """CLIP's prompt for each class; {} stands for its name."""
+    clip: str = "ViT-B-32-quickgelu=openai"
+    """Model of open_clip, as MODEL=FILE or as MODEL=TAG of cached weights."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FidRequest(GroupedRequest):
+    """Flags of the protocols that compute an FID."""
+
+    fid_features: str = "inception"
+    """Features of the distance: inception or inception=FILE for FID; a TorchScript FILE; or
+    NAME=FILE with NAME vgg16, squeezenet1_0, squeezenet1_0_embedding or inception_v3. Scores on
+    other features than inception are named after them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FidNoHintsRequest(FidRequest):
+    """FID of pictures coloured without hints; PSNR and SSIM of large ones at their own size."""
+
+    protocol: ClassVar[str] = "paper_001"
+
+    full_size: int = 1500
+    """Smallest short side in pixels for PSNR and SSIM."""
+
+    def check(self) -> None:
+        """Validate the flags; raises as `PictureRequest.check`."""
+        super().check()
+        check_minimum("--full-size", self.full_size, 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FidHintsRequest(FidRequest):
+    """FID of pictures coloured with 140 hint pixels, by networks and other methods."""
+
+    protocol: ClassVar[str] = "paper_002"
+
+    baselines: tuple[BaselineName, ...] = BASELINE_NAMES
+    """Methods without a network; may be empty."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KidRequest(PictureRequest):
+    """KID between translated photographs and pictures of a style."""
+
+    protocol: ClassVar[str] = "paper_004"
+
+    images: tuple[str, ...]
+    """Photographs: folders of pictures or of shards."""
+    targets: tuple[str, ...]
+    """Pictures of the style: folders of pictures or of shards."""
+    fid_features: str = "inception"
+    """Features of the distances: inception or inception=FILE for FID and KID; a TorchScript FILE;
+    or NAME=FILE with NAME vgg16, squeezenet1_0, squeezenet1_0_embedding or inception_v3. Scores on
+    other features than inception are named after them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilmRequest:
+    """Flicker, held frames and leakage of a coloured film, for the film and each shot."""
+
+    protocol: ClassVar[str] = "film"
+
+    film: str
+    """Output of jobs.colorize."""
+    lines: str
+    """Folder or s3:// address of the line drawings that were coloured."""
+    seed: int = 0
+    """Seed of the bootstrap intervals."""
+    ray_workers: int | None = None
+    """Use Ray, with at most this many processes; default: use Ray for long films, or if RAY_ADDRESS
+    is set, on all CPUs."""
+
+    def check(self) -> None:
+        """Validate the flags; raises ValueError if a number is out of range."""
+        check_minimum("--ray-workers", self.ray_workers, 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyRequest:
+    """How often the participants of a study preferred its second set."""
+
+    protocol: ClassVar[str] = "study"
+
+    study: str
+    """Output of jobs.report study."""
+    answers: tuple[str, ...]
+    """Files of answers that participants downloaded, or folders of them."""
+
+    def check(self) -> None:
+        """Validate the flags; raises ValueError if there are no answers."""
+        if not self.answers:
+            raise ValueError("there must be at least one file or folder in --answers")
+
+
+Request: TypeAlias = PictureRequest | FilmRequest | StudyRequest
+
+
+def check_minimum(flag: str, value: int | None, minimum: int) -> None:
+    """Raise ValueError if a flag is given and below its minimum."""
+    if value is not None and value < minimum:
+        raise ValueError(f"{flag} {value} must be {minimum} or more")
 
 
 def split_name(text: str) -> tuple[str, str]:

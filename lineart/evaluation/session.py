@@ -1,26 +1,20 @@
-"""A request, and what it opens: networks, folders of pictures, files."""
+"""What an evaluation opens: networks, folders of pictures, files."""
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import torch
 
 from lineart.device import has_gpu
-from lineart.evaluation.request import Request
 
 T = TypeVar("T")
 
 
-@dataclass
 class Session:
-    """Opens each network, folder and file of a request once per process.
+    """Opens each network, folder and file once per process; pickled copies are empty."""
 
-    A pickled copy holds the request alone: its process opens them again.
-    """
-
-    request: Request
-    _opened: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+    def __init__(self) -> None:
+        self._opened: dict[Hashable, Any] = {}
 
     def open(self, load: Callable[..., T], *arguments: Hashable) -> T:
         """Return `load(*arguments)`, called once; raise as `load`."""
@@ -30,13 +24,11 @@ class Session:
         opened: T = self._opened[key]
         return opened
 
-    def try_open(self, flag: str, load: Callable[..., Any], *arguments: Hashable) -> str:
-        """Open the network of a flag; if it cannot be opened, clear the flag and return why."""
+    def why_not(self, load: Callable[..., Any], *arguments: Hashable) -> str:
+        """Open something; return the reason if it cannot be opened, else an empty text."""
         try:
             self.open(load, *arguments)
         except (OSError, ValueError) as error:
-            cleared: Any = {flag: ""}
-            self.request = replace(self.request, **cleared)
             return str(error)
         return ""
 
@@ -46,5 +38,5 @@ class Session:
         if has_gpu():
             torch.cuda.empty_cache()
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {"request": self.request, "_opened": {}}
+    def __reduce__(self) -> tuple[type, tuple[()]]:
+        return Session, ()

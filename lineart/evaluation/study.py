@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-from lineart.evaluation.request import Request, split
+from lineart.evaluation.request import StudyRequest
 from lineart.evaluation.statistics import Proportion
 from lineart.storage import Storage, read_file
 
@@ -152,7 +152,7 @@ def _read_pairs(study: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
         ValueError: `study` is not a study, or its id shows that it was edited.
     """
     if study.get("format") != FORMAT:
-        raise ValueError("this is no study; give the study.json that jobs.report --study wrote")
+        raise ValueError("this is no study; give the study.json that jobs.report study wrote")
     content = {name: value for name, value in study.items() if name != "id"}
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     if study.get("id") != digest[:16]:
@@ -275,38 +275,33 @@ def _method(judgement: Judgement) -> str:
 # Reading and writing files.
 
 
-def judge_answers(request: Request) -> Judgement:
+def judge_answers(request: StudyRequest) -> Judgement:
     """Compute the preference between the two sets of a study from its answers.
 
     Raises:
-        ValueError: `request.answers` is None, `study.json` is not a study, or no answers are valid.
+        ValueError: `study.json` is not a study, or no answers are valid.
         OSError: the study or its answers cannot be read.
     """
-    if request.answers is None:
-        raise ValueError("study needs --answers, the files that participants downloaded")
-    (uri,) = request.places
-    data = Storage.at(uri).read(STUDY_FILE)
+    data = Storage.at(request.study).read(STUDY_FILE)
     try:
         study = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{uri}/{STUDY_FILE} is no JSON: {error}") from error
+        raise ValueError(f"{request.study}/{STUDY_FILE} is no JSON: {error}") from error
     if not isinstance(study, dict):
-        raise ValueError(f"{uri}/{STUDY_FILE} is no study")
+        raise ValueError(f"{request.study}/{STUDY_FILE} is no study")
     return judge_study(study, dict(read_answers(request.answers)))
 
 
-def read_answers(answers: str) -> Iterator[tuple[str, bytes]]:
+def read_answers(answers: Sequence[str]) -> Iterator[tuple[str, bytes]]:
     """Yield name and content of each answers file; a folder yields all its JSON files.
 
     Args:
-        answers: Addresses of `.json` files or folders, comma-separated; `study.json` is skipped in
-            folders.
+        answers: Addresses of `.json` files or folders; `study.json` is skipped in folders.
 
     Raises:
         OSError: a file or folder cannot be read.
     """
-    uris = split(answers)
-    for uri in uris:
+    for uri in answers:
         if posixpath.splitext(uri)[1].lower() == ".json":
             yield uri, read_file(uri)
             continue
@@ -318,7 +313,7 @@ def read_answers(answers: str) -> Iterator[tuple[str, bytes]]:
                 and posixpath.basename(entry.path) != STUDY_FILE
             ):
                 # Participants download files of one name; each may lie in a folder of its own.
-                name = entry.path if len(uris) == 1 else f"{uri.rstrip('/')}/{entry.path}"
+                name = entry.path if len(answers) == 1 else f"{uri.rstrip('/')}/{entry.path}"
                 yield name, folder.read(entry.path)
 
 

@@ -2,15 +2,17 @@
 
 import json
 import posixpath
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
 from lineart.evaluation.colors import extract_features, open_distances
 from lineart.evaluation.inputs import EvaluationUnit, find_units, read_unit
-from lineart.evaluation.methods import open_translators
+from lineart.evaluation.methods import NetworkMethod, open_translators
 from lineart.evaluation.networks import load_clip
 from lineart.evaluation.page import strip
-from lineart.evaluation.request import Request
+from lineart.evaluation.request import ClipScoreRequest, KidRequest, PictureRequest
 from lineart.evaluation.session import Session
 from lineart.evaluation.types import (
     PHOTOGRAPH,
@@ -24,14 +26,16 @@ from lineart.image import Frame, fit_short_side, resize
 from lineart.storage import read_file
 
 
-def translate_all(session: Session, photo: Frame) -> dict[str, AnySize]:
+def open_methods(request: PictureRequest, session: Session) -> Mapping[str, NetworkMethod]:
+    """Open the networks of a request; raises as `open_translators`."""
+    return session.open(open_translators, request.weights, request.network_size)
+
+
+def translate(request: PictureRequest, session: Session, photo: Frame) -> dict[str, AnySize]:
     """Translate a photograph by every method; the photograph itself is the last."""
-    size_px = session.request.network_size
-    translators = session.open(open_translators, session.request.weights, size_px)
-    made = {way: network.run(photo) for way, network in translators.items()}
-    made[PHOTOGRAPH] = resize(
-        photo, fit_short_side(photo.shape[:2], min(size_px, *photo.shape[:2]))
-    )
+    made = {way: one.run(photo) for way, one in open_methods(request, session).items()}
+    size = fit_short_side(photo.shape[:2], min(request.network_size, *photo.shape[:2]))
+    made[PHOTOGRAPH] = resize(photo, size)
     return made
 
 
@@ -46,7 +50,7 @@ NO_CLASSES = {"color", "images", "image", "image_2", "data", ""}
 """Folder names that are not classes; the folder above names the class."""
 
 
-def plan_clip_score(request: Request) -> EvaluationPlan:
+def plan_clip_score(request: ClipScoreRequest) -> EvaluationPlan:
     """Build the plan of the protocol `paper_000`.
 
     Raises:
@@ -54,21 +58,21 @@ def plan_clip_score(request: Request) -> EvaluationPlan:
             a photograph has no class, or the prompt lacks `{}`.
         OSError: weights, photographs or classes cannot be read.
     """
-    session = Session(request)
-    translators = session.open(open_translators, request.weights, request.network_size)
-    units = find_units(session, request.data)
-    classes = {unit.name: class_of(session, unit) for unit in units}
-    names = tuple(sorted(set(classes.values())))
+    session = Session()
+    translators = open_methods(request, session)
+    units = find_units(request, session, request.images)
+    names = tuple(sorted({class_of(request, session, unit) for unit in units}))
     if len(names) < 2:
         raise ValueError(
             f"all photographs are of one class, {names[0]!r}: CLIP needs several to choose from; "
             "put each class in a folder of its own, or give --classes"
         )
     asked = prompts(request, names)
-    why = session.try_open("clip", load_clip, request.clip, asked)
+    if why := session.why_not(load_clip, request.clip, asked):
+        request = replace(request, clip="")
     return EvaluationPlan(
         units=units,
-        evaluate=partial(evaluate_clip_score, session, names),
+        evaluate=partial(evaluate_clip_score, request, session, names),
         scores=pick(() if why else ("clip", "clip_first")),
         ours=next(iter(translators)),
         about=f"CLIP chooses among {len(names)} prompts, such as {asked[0]!r}.",
@@ -81,15 +85,16 @@ def plan_clip_score(request: Request) -> EvaluationPlan:
     )
 
 
-def evaluate_clip_score(session: Session, names: tuple[str, ...], unit: EvaluationUnit) -> Finding:
+def evaluate_clip_score(
+    request: ClipScoreRequest, session: Session, names: tuple[str, ...], unit: EvaluationUnit
+) -> Finding:
     """Translate a photograph by every method; score the results and the photograph by CLIP."""
-    request = session.request
-    made = translate_all(session, read_unit(session, unit).color)
+    made = translate(request, session, read_unit(session, unit).color)
     sheets = {"drawings": strip(unit.name, made)} if unit.is_shown else {}
     if not request.clip:
         return Finding(sheets=sheets)
     classify = session.open(load_clip, request.clip, prompts(request, names))
-    right = names.index(class_of(session, unit))
+    right = names.index(class_of(request, session, unit))
     rows = []
     for way, picture in made.items():
         probabilities = classify(picture)
@@ -99,7 +104,7 @@ def evaluate_clip_score(session: Session, names: tuple[str, ...], unit: Evaluati
     return Finding(rows, sheets=sheets)
 
 
-def prompts(request: Request, names: tuple[str, ...]) -> tuple[str, ...]:
+def prompts(request: ClipScoreRequest, names: tuple[str, ...]) -> tuple[str, ...]:
     """Return the prompt of each class; `_` in names becomes a space.
 
     Raises:
@@ -110,7 +115,7 @@ def prompts(request: Request, names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(request.prompt.replace("{}", name.replace("_", " ")) for name in names)
 
 
-def class_of(session: Session, unit: EvaluationUnit) -> str:
+def class_of(request: ClipScoreRequest, session: Session, unit: EvaluationUnit) -> str:
     """Return the class of a photograph: from the classes file if there is one, else its folder.
 
     The file may name a photograph by path or file name, with or without suffix.
@@ -118,7 +123,7 @@ def class_of(session: Session, unit: EvaluationUnit) -> str:
     Raises:
         ValueError: the file does not name the photograph.
     """
-    uri = session.request.classes
+    uri = request.classes
     if uri is None:
         folders = posixpath.dirname(unit.name).split("/")
         return next((name for name in reversed(folders) if name not in NO_CLASSES), "")
@@ -169,43 +174,43 @@ class SidedUnit(NamedTuple):
     is_target: bool
 
 
-def plan_kid(request: Request) -> EvaluationPlan:
+def plan_kid(request: KidRequest) -> EvaluationPlan:
     """Build the plan of the protocol `paper_004`.
 
     Raises:
-        ValueError: `request.targets` is None, weights do not translate photographs, or there is no
-            picture.
+        ValueError: weights do not translate photographs, or there is no picture.
         OSError: weights or pictures cannot be read.
     """
-    if request.targets is None:
-        raise ValueError("paper_004 needs --targets, the pictures of the style")
-    session = Session(request)
-    translators = session.open(open_translators, request.weights, request.network_size)
-    distances, scores, missing = open_distances(session, ("kernel", "frechet"))
-    photos, styles = (find_units(session, uris) for uris in (request.data, request.targets))
+    session = Session()
+    translators = open_methods(request, session)
+    distances = open_distances(session, request.fid_features, ("kernel", "frechet"))
+    request = replace(request, fid_features=distances.features)
+    photos, styles = (
+        find_units(request, session, places) for places in (request.images, request.targets)
+    )
     return EvaluationPlan(
         units=[
             *(SidedUnit(unit.name, unit, False) for unit in photos),
             *(SidedUnit(unit.name, unit, True) for unit in styles),
         ],
-        evaluate=partial(evaluate_kid, session),
-        scores=scores,
+        evaluate=partial(evaluate_kid, request, session),
+        scores=distances.scores,
         ours=next(iter(translators)),
         about=ABOUT,
-        distances=distances,
+        distances=distances.kinds,
         facts={"weights": {way: one.facts for way, one in translators.items()}},
-        missing=missing,
+        missing=distances.missing,
         session=session,
     )
 
 
-def evaluate_kid(session: Session, sided: SidedUnit) -> Finding:
+def evaluate_kid(request: KidRequest, session: Session, sided: SidedUnit) -> Finding:
     """Extract the features of a picture of the style, or of a photograph by every method."""
     picture = read_unit(session, sided.unit).color
     if sided.is_target:
-        return Finding(features=extract_features(session, SET, picture, {}))
-    made = translate_all(session, picture)
+        return Finding(features=extract_features(session, request.fid_features, SET, picture, {}))
+    made = translate(request, session, picture)
     return Finding(
-        features=extract_features(session, SET, None, made),
+        features=extract_features(session, request.fid_features, SET, None, made),
         sheets={SET: strip(sided.name, made)} if sided.unit.is_shown else {},
     )

@@ -11,8 +11,8 @@ from onnx import TensorProto
 
 from lineart.export.flood_fill import flood, flow
 from lineart.export.graph import Graph, ints
+from lineart.models.families.two_stage import encode_hint
 from lineart.models.hint_maps import INK_BELOW, flood_hints, point_hints
-from lineart.models.two_stage import encode_hint
 
 FLOAT, INT32, BOOL = TensorProto.FLOAT, TensorProto.INT32, TensorProto.BOOL
 

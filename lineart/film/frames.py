@@ -4,14 +4,20 @@ import posixpath
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import pyarrow as pa
 from pyarrow import parquet
 
-from lineart.film.filenames import caseless, natural_key, printable, refusal_of
-from lineart.film.listing import find_files, leads_out
+from lineart.film.listing import (
+    caseless,
+    find_files,
+    leads_out,
+    natural_key,
+    printable,
+    refusal_of,
+)
 from lineart.storage import Storage
 
 IMAGE_SUFFIXES = {".png", ".tif", ".tiff", ".tga", ".bmp", ".webp", ".jpg", ".jpeg"}
@@ -53,6 +59,8 @@ class FilmFrame:
     hint: Source | None
     refusal: str | None = None
     """Reason why the frame fails without being read or written."""
+    role: str = "line"
+    """Role of the picture in its task: `line` or `photo`."""
 
     @property
     def name(self) -> str:
@@ -157,50 +165,74 @@ def _check_columns(file: parquet.ParquetFile, max_rows: int) -> None:
         raise ValueError(f"it has {file.metadata.num_rows} rows and {max_rows} are the most")
 
 
-def read_picture(
-    storage: Storage, source: Source, *, max_group_bytes: int = MAX_GROUP_BYTES
-) -> bytes:
-    """Read one encoded picture.
+class PictureReader:
+    """Reads pictures that were listed; keeps the last Parquet file open and its last row group.
+
+    Frames are read in order, so that each row group is read once.
 
     Args:
         storage: Folder or S3 prefix that was listed.
-        source: Location of the picture in it.
-        max_group_bytes: Maximum size of the pictures in its Parquet row group, in bytes.
-
-    Returns:
-        Content of the file, or of the column `image`.
-
-    Raises:
-        FileNotFoundError: the file no longer exists.
-        ValueError: it is refused, has become a link out of the folder, or its Parquet row cannot be
-            read.
+        max_group_bytes: Maximum size of the pictures in a Parquet row group, in bytes.
     """
-    if source.refusal is not None:
-        raise ValueError(source.refusal)
-    if leads_out(storage, source.path):
-        raise ValueError(f"{source.path!r} has become a link that leads out of the film's folder")
-    if source.row is None:
-        return storage.read(source.path)
-    data = _read_row(storage, source.path, source.row, max_group_bytes)
-    if not isinstance(data, bytes):
-        raise ValueError("the column image holds no bytes here")
-    return data
+
+    def __init__(self, storage: Storage, *, max_group_bytes: int = MAX_GROUP_BYTES) -> None:
+        self.storage, self._max_group_bytes = storage, max_group_bytes
+        self._open = lru_cache(maxsize=1)(partial(_open_parquet, storage))
+        self._images_of = lru_cache(maxsize=1)(self._read_images)
+
+    def read(self, source: Source) -> bytes:
+        """Return the content of a file, or of the column `image` of a row.
+
+        Raises:
+            FileNotFoundError: the file no longer exists.
+            ValueError: it is refused, has become a link out of the folder, or its Parquet row
+                cannot be read.
+        """
+        if source.refusal is not None:
+            raise ValueError(source.refusal)
+        if leads_out(self.storage, source.path):
+            raise ValueError(
+                f"{source.path!r} has become a link that leads out of the film's folder"
+            )
+        if source.row is None:
+            return self.storage.read(source.path)
+        data = self._read_row(source.path, source.row)
+        if not isinstance(data, bytes):
+            raise ValueError("the column image holds no bytes here")
+        return data
+
+    def _read_row(self, path: str, row: int) -> Any:
+        metadata, first = self._open(path).metadata, 0
+        for group in range(metadata.num_row_groups):
+            images = range(first, first + metadata.row_group(group).num_rows)
+            if row in images:
+                return self._images_of(path, group)[row - first].as_py()
+            first = images.stop
+        raise ValueError(f"{path} has no row {row} any more")
+
+    def _read_images(self, path: str, group: int) -> pa.ChunkedArray:
+        """Read the images of one row group."""
+        file = self._open(path)
+        column = file.schema_arrow.names.index("image")
+        size = file.metadata.row_group(group).column(column).total_uncompressed_size
+        if size > self._max_group_bytes:
+            raise ValueError(
+                f"row group {group} of {path} holds {size} bytes of pictures and "
+                f"{self._max_group_bytes} are the most; write fewer rows a group"
+            )
+        images = file.read_row_group(group, columns=["image"]).column("image")
+        if len(images) != file.metadata.row_group(group).num_rows:
+            raise ValueError(
+                f"row group {group} of {path} holds {len(images)} rows, not what it says"
+            )
+        return images
 
 
-def _read_row(storage: Storage, path: str, row: int, max_group_bytes: int) -> Any:
-    metadata, first = _open_parquet(storage, path).metadata, 0
-    for group in range(metadata.num_row_groups):
-        images = range(first, first + metadata.row_group(group).num_rows)
-        if row in images:
-            return _read_images(storage, path, group, max_group_bytes)[row - first].as_py()
-        first = images.stop
-    raise ValueError(f"{path} has no row {row} any more")
+def read_picture(storage: Storage, source: Source) -> bytes:
+    """Read one picture; to read several, keep a `PictureReader`, which this calls."""
+    return PictureReader(storage).read(source)
 
 
-# Pictures and hints are read alternately, so each cache keeps one entry for each of them.
-
-
-@lru_cache(maxsize=2)
 def _open_parquet(storage: Storage, path: str) -> parquet.ParquetFile:
     try:
         return parquet.ParquetFile(storage.open_file(path))
@@ -208,25 +240,8 @@ def _open_parquet(storage: Storage, path: str) -> parquet.ParquetFile:
         raise ValueError(f"{path} is not a Parquet file: {error}") from error
 
 
-@lru_cache(maxsize=2)
-def _read_images(storage: Storage, path: str, group: int, max_group_bytes: int) -> pa.ChunkedArray:
-    """Read the images of one row group; cached, because frames are read in order."""
-    file = _open_parquet(storage, path)
-    column = file.schema_arrow.names.index("image")
-    size = file.metadata.row_group(group).column(column).total_uncompressed_size
-    if size > max_group_bytes:
-        raise ValueError(
-            f"row group {group} of {path} holds {size} bytes of pictures and {max_group_bytes} are "
-            "the most; write fewer rows a group"
-        )
-    images = file.read_row_group(group, columns=["image"]).column("image")
-    if len(images) != file.metadata.row_group(group).num_rows:
-        raise ValueError(f"row group {group} of {path} holds {len(images)} rows, not what it says")
-    return images
-
-
 def assemble(
-    pictures: Sequence[Source], hints: Sequence[Source], root_name: str
+    pictures: Sequence[Source], hints: Sequence[Source], root_name: str, *, role: str = "line"
 ) -> list[FilmFrame]:
     """Sort pictures into film order and return them as frames with shot, number and hint.
 
@@ -245,7 +260,7 @@ def assemble(
         hint = hint_of.get(shot)
         for number, picture in enumerate(sorted(shots.pop(folder), key=_file_key), 1):
             hint = hint_of.get(stem(picture.name), hint)
-            frames.append(FilmFrame(picture, shot, number, hint, picture.refusal))
+            frames.append(FilmFrame(picture, shot, number, hint, picture.refusal, role))
     return frames
 
 

@@ -1,6 +1,5 @@
 """Flags and inputs of a run, validated before any work is done."""
 
-import json
 import posixpath
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,10 +15,9 @@ from lineart.film.frames import (
     list_pictures,
     unused_hints,
 )
-from lineart.film.plan import Fingerprint
-from lineart.film.stages import FilmJob
+from lineart.film.pipeline import WorkerBounds
+from lineart.film.records import FilmJob
 from lineart.film.tasks import FilmTask
-from lineart.film.workers import WorkerBounds
 from lineart.storage import LIMITS, S3Limits, Storage
 from lineart.weights import fingerprint, is_included, open_weights, read_weights
 from lineart.weights.onnx_file import MODEL
@@ -52,9 +50,8 @@ TaskFactory = Callable[[Mapping[str, bytes]], FilmTask]
 class PreparedRun:
     """Validated inputs of a run."""
 
+    film: FilmConfig
     job: FilmJob
-    weights: Storage
-    look: Fingerprint
     film_frames: list[FilmFrame]
     """All frames of the film, in order."""
     frames: list[FilmFrame]
@@ -102,22 +99,23 @@ def prepare_run(
     hint_files = list_pictures(hints) if hints else []
     _check_hints(hint_files)
     unread: list[str] = []
-    frames = assemble(list_pictures(pictures, unread), hint_files, pictures.name)
+    listed = list_pictures(pictures, unread)
+    frames = assemble(listed, hint_files, pictures.name, role=task.role)
     if not frames:
         others = f"; {unread[0]} is of a kind that cannot be read" if unread else ""
         raise ValueError(f"there is no image and no Parquet file below {pictures.uri}{others}")
-    look = Fingerprint(
-        fingerprint(files), json.dumps(task.settings), tuple(task.extras), film.precision
-    )
-    return PreparedRun(
-        FilmJob(pictures, output, hints, task, film.limit_s, look.weights, film.precision),
+    job = FilmJob(
+        pictures,
+        output,
+        hints,
+        task,
         weights,
-        look,
-        frames,
-        _select(frames, film.shots, film.limit),
-        unused_hints(frames, hint_files),
-        unread,
+        weights_sha256=fingerprint(files),
+        limit_s=film.limit_s,
+        precision=film.precision,
     )
+    chosen = _select(frames, film.shots, film.limit)
+    return PreparedRun(film, job, frames, chosen, unused_hints(frames, hint_files), unread)
 
 
 def _check_places(pictures: Storage, output: Storage, hints: Storage | None) -> None:

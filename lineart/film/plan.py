@@ -9,23 +9,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lineart.film.frames import FilmFrame
-from lineart.film.hashing import Failure, HashedFile
-from lineart.film.records import FrameResult, StageSeconds, WorkItem
+from lineart.film.records import (
+    Failure,
+    Fingerprint,
+    FrameResult,
+    HashedFile,
+    Input,
+    WorkItem,
+)
 from lineart.manifest import SCHEMA, ManifestRow, make_row
-
-
-@dataclass(frozen=True)
-class Fingerprint:
-    """Everything besides picture and hint that a finished frame must have been made with."""
-
-    weights: str
-    """SHA-256 over the files of the weights."""
-    settings: str
-    """The task's settings, as JSON."""
-    extras: tuple[str, ...] = ()
-    """Folders of the extra files of each frame; they do not affect its pixels."""
-    precision: str | None = None
-    """Number format that the user requires; None accepts finished frames in any format."""
 
 
 class FrameState(NamedTuple):
@@ -207,7 +199,7 @@ def _plan_work(
     columns = ("output", "precision") if any(one.pixels in finished_of for one in remaining) else ()
     formats = dict(zip(*(plan.rows[name].to_pylist() for name in columns), strict=True))
     copies: dict[tuple[str, str | None], Copying] = {}
-    work: dict[tuple[str, str | None], WorkItem] = {}
+    work: dict[tuple[str, str | None], tuple[FrameState, list[str]]] = {}
     for one in remaining:
         pixels, output = one.pixels, one.frame.output
         plan.remaining[output] = one
@@ -215,36 +207,45 @@ def _plan_work(
             plan.remaining[output] = one._replace(precision=formats[finished_of[pixels]])
             copies.setdefault(pixels, (finished_of[pixels], []))[1].append(output)
         else:
-            work.setdefault(pixels, _work(one)).outputs.append(output)
-    plan.copies, plan.work = list(copies.values()), list(work.values())
+            work.setdefault(pixels, (one, []))[1].append(output)
+    plan.copies = list(copies.values())
+    plan.work = [_work(one, outputs) for one, outputs in work.values()]
 
 
-def _work(one: FrameState) -> WorkItem:
-    return WorkItem(
-        one.frame.source, one.picture.source_sha256, one.frame.hint, one.hint_sha256, []
-    )
+def _work(one: FrameState, outputs: Iterable[str]) -> WorkItem:
+    frame = one.frame
+    inputs = [Input(frame.role, frame.source, one.picture.source_sha256)]
+    if frame.hint is not None and one.hint_sha256 is not None:
+        inputs.append(Input("hint", frame.hint, one.hint_sha256))
+    return WorkItem(tuple(inputs), tuple(outputs), frame.shot)
 
 
-def written_row(one: FrameState, look: Fingerprint, written: FrameResult) -> ManifestRow:
-    """Build the row of a frame whose output is stored."""
+def result_row(one: FrameState, look: Fingerprint, result: FrameResult) -> ManifestRow:
+    """Build the row of a frame that is stored, or failed after its picture was read."""
+    ended = {
+        "status": "held" if one.held_by else "done",
+        "held_by": one.held_by,
+        "output": one.frame.output,
+        "output_bytes": result.output_bytes,
+        "precision": result.precision or one.precision,
+    }
     return make_row(
         {
-            **_made_of(one, look),
-            "status": "held" if one.held_by else "done",
-            "held_by": one.held_by,
-            "output": one.frame.output,
-            "output_bytes": written.output_bytes,
-            "precision": written.precision or one.precision,
-            **_spent(written.stages),
+            **_identity(one.frame),
+            "width": one.picture.width,
+            "height": one.picture.height,
+            "source_sha256": one.picture.source_sha256,
+            "pixels_sha256": one.picture.pixels_sha256,
+            "hint_sha256": one.hint_sha256,
+            "weights": look.weights,
+            "settings": look.settings,
+            "extras": " ".join(look.extras),
+            "retake": one.retake,
+            "seconds": sum(result.stages.values(), 0.0),
+            "stage_seconds": list(result.stages.items()) or None,
+            **(ended if result.failure is None else _failed(result.failure)),
         }
     )
-
-
-def failed_row(
-    one: FrameState, look: Fingerprint, failure: Failure, stages: StageSeconds
-) -> ManifestRow:
-    """Build the row of a frame that failed after its picture was read."""
-    return make_row({**_made_of(one, look), **_failed(failure), **_spent(stages)})
 
 
 def unread_row(frame: FilmFrame, failure: Failure) -> ManifestRow:
@@ -252,28 +253,8 @@ def unread_row(frame: FilmFrame, failure: Failure) -> ManifestRow:
     return make_row({**_identity(frame), **_failed(failure), "seconds": 0.0})
 
 
-def _spent(stages: StageSeconds) -> dict[str, float]:
-    by_stage = {f"{stage}_seconds": seconds for stage, seconds in stages.items()}
-    return by_stage | {"seconds": sum(stages.values(), 0.0)}
-
-
 def _identity(frame: FilmFrame) -> dict[str, Any]:
     return {"frame": frame.name, "shot": frame.shot, "number": frame.number}
-
-
-def _made_of(one: FrameState, look: Fingerprint) -> dict[str, Any]:
-    return {
-        **_identity(one.frame),
-        "width": one.picture.width,
-        "height": one.picture.height,
-        "source_sha256": one.picture.source_sha256,
-        "pixels_sha256": one.picture.pixels_sha256,
-        "hint_sha256": one.hint_sha256,
-        "weights": look.weights,
-        "settings": look.settings,
-        "extras": " ".join(look.extras),
-        "retake": one.retake,
-    }
 
 
 def _failed(failure: Failure) -> dict[str, Any]:

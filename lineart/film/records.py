@@ -1,26 +1,102 @@
-"""Records passed between stages, and their conversion to plain values for Ray."""
+"""Records of a film's work: files, work items, frames between stages, results and failures."""
 
-from collections.abc import Iterable, Mapping
+import json
+import pickle
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
+from lineart.device import Precision
 from lineart.film.frames import Source
-from lineart.film.hashing import Failure
+from lineart.film.tasks import FilmTask
+from lineart.sandbox import CallEndedError
+from lineart.storage import Storage
 
-STAGES = ("shrink", "network", "compose")
-"""Names of the timed stages of a frame, in order."""
+
+class Failure(NamedTuple):
+    """Stage, exception type and message of a failed frame."""
+
+    stage: str
+    error: str
+    message: str
+
+    @classmethod
+    def of(cls, stage: str, error: BaseException) -> "Failure":
+        """Build a failure from an exception; the step of a `CallEndedError` replaces `stage`."""
+        if isinstance(error, CallEndedError):
+            stage = error.step or stage
+        return cls(stage, type(error).__name__, str(error) or repr(error))
+
+
+class HashedFile(NamedTuple):
+    """Hashes of a picture's file and of its pixels, and its size in pixels."""
+
+    source_sha256: str
+    pixels_sha256: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """Everything besides picture and hint that a finished frame must have been made with."""
+
+    weights: str
+    """SHA-256 over the files of the weights."""
+    settings: str
+    """The task's settings, as JSON."""
+    extras: tuple[str, ...] = ()
+    """Folders of the extra files of each frame; they do not affect its pixels."""
+    precision: str | None = None
+    """Number format that the user requires; None accepts finished frames in any format."""
+
+
+@dataclass(frozen=True)
+class FilmJob:
+    """Settings of a run that its workers need; small, hashable and picklable."""
+
+    pictures: Storage
+    output: Storage
+    hints: Storage | None
+    task: FilmTask
+    weights: Storage
+    """Folder or ONNX file of the weights."""
+    weights_sha256: str = ""
+    """Fingerprint that the weights must have; an empty string accepts any."""
+    limit_s: float | None = None
+    """Timeout of one step of one frame in seconds; None runs in this process without a timeout."""
+    precision: Precision | None = None
+    """Number format of the networks; None: each machine takes its fastest, see `pick_precision`."""
+
+    @cached_property
+    def fingerprint(self) -> Fingerprint:
+        """What the frames of this job are made with."""
+        settings = json.dumps(self.task.settings)
+        return Fingerprint(self.weights_sha256, settings, tuple(self.task.extras), self.precision)
+
+
+class Input(NamedTuple):
+    """File that a frame is made from."""
+
+    role: str
+    """Role in the task: `line` or `photo` for the picture itself, `hint`."""
+    source: Source
+    sha256: str
 
 
 class WorkItem(NamedTuple):
-    """Picture to process with its hint, and the outputs that show it."""
+    """Distinct frame to make, from one or more files, for one or more outputs."""
 
-    source: Source
-    source_sha256: str
-    hint: Source | None
-    hint_sha256: str | None
-    outputs: list[str]
+    inputs: tuple[Input, ...]
+    """The picture itself, then files that other frames may share."""
+    outputs: tuple[str, ...]
     """Paths to write: that of the first frame, then those of frames with equal pixels and hint."""
+    shot: str
+    """Shot of the first frame; items of a shot follow one another, and share cached inputs."""
 
 
 StageSeconds = Mapping[str, float]
@@ -33,51 +109,54 @@ class FrameResult(NamedTuple):
     output: str
     output_bytes: int
     stages: StageSeconds
+    """Empty if another output of the work item, or a copied frame, has them."""
     failure: Failure | None
     precision: str | None = None
     """Number format of the network; None for a copy, or if the network did not succeed."""
 
 
-# Conversion to plain values and back.
+class FrameData(NamedTuple):
+    """Frame on its way through the stages."""
+
+    item: WorkItem
+    arrays: tuple[np.ndarray, ...] = ()
+    """Inputs of the next stage, uint8."""
+    kept: bytes = b""
+    """Data of the task for `FilmTask.compose`."""
+    seconds: StageSeconds = {}  # noqa: RUF012 - replaced, never changed
+    failure: Failure | None = None
+    """If set, the following stages pass the frame on unchanged."""
+    precision: str | None = None
+    """Number format of the network."""
+    written: tuple[int | Failure, ...] = ()
+    """Size of each output in bytes, or why it was not written."""
+
+    def failed(self, failure: Failure) -> "FrameData":
+        """Return the frame with a failure, without its data."""
+        return self._replace(failure=failure, arrays=(), kept=b"")
+
+    def results(self) -> Iterator[FrameResult]:
+        """Yield the result of each output; the first has the seconds of the shared work."""
+        written = self.written if self.failure is None else [self.failure] * len(self.item.outputs)
+        seconds = self.seconds
+        for output, size in zip(self.item.outputs, written, strict=True):
+            failed = size if isinstance(size, Failure) else None
+            length = 0 if isinstance(size, Failure) else size
+            yield FrameResult(output, length, seconds, failed, self.precision)
+            seconds = {}
 
 
-def pack_work(work: WorkItem) -> dict[str, Any]:
-    """Convert a `WorkItem` to a dict of plain values."""
-    hint = work.hint or Source("", "")
-    return {
-        "name": work.source.name, "path": work.source.path, "row": _or_minus(work.source.row),
-        "source_sha256": work.source_sha256, "outputs": work.outputs,
-        "hint_name": hint.name, "hint_path": hint.path, "hint_row": _or_minus(hint.row),
-        "hint_sha256": work.hint_sha256,
-    }  # fmt: skip
+def to_table(records: Iterable[Any]) -> pa.Table:
+    """Pack records in an Arrow table, a row each, in the form in which Ray Data moves them."""
+    # Pickled: a schema would have to follow each new input and stage.
+    return pa.table({"record": pa.array(map(pickle.dumps, records), pa.binary())})
 
 
-def unpack_work(row: dict[str, Any]) -> WorkItem:
-    """Convert the result of `pack_work` back."""
-    source = Source(row["name"], row["path"], _or_none(row["row"]))
-    hint = Source(row["hint_name"], row["hint_path"], _or_none(row["hint_row"]))
-    return WorkItem(
-        source,
-        row["source_sha256"],
-        hint if hint.name else None,
-        row["hint_sha256"],
-        list(row["outputs"]),
-    )
+def from_table(table: pa.Table) -> list[Any]:
+    """Unpack the records of a table made by `to_table`."""
+    return [unpack(record.as_buffer()) for record in table["record"]]
 
 
-def pack_arrays(arrays: Iterable[np.ndarray]) -> list[dict[str, Any]]:
-    """Convert uint8 arrays to dicts of plain values."""
-    return [{"shape": list(array.shape), "pixels": array.tobytes()} for array in arrays]
-
-
-def unpack_arrays(arrays: Iterable[dict[str, Any]]) -> list[np.ndarray]:
-    """Convert the result of `pack_arrays` back."""
-    return [np.frombuffer(array["pixels"], np.uint8).reshape(array["shape"]) for array in arrays]
-
-
-def _or_minus(row: int | None) -> int:
-    return -1 if row is None else row
-
-
-def _or_none(row: int) -> int | None:
-    return None if row < 0 else row
+def unpack(record: bytes | pa.Buffer) -> Any:
+    """Unpack the column `record` of a row."""
+    return pickle.loads(record)

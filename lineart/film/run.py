@@ -1,6 +1,7 @@
 """A run over a film: plan, execute, record; after a kill, the next run continues from there."""
 
 import json
+import logging
 import os
 import platform
 import subprocess
@@ -11,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -19,25 +21,16 @@ import pyarrow.compute as pc
 
 from lineart import manifest
 from lineart.executor import Executor
-from lineart.film.frames import FilmFrame, beside
-from lineart.film.hashing import Failure, HashedFile, hash_hints, hash_pictures
-from lineart.film.inputs import FilmConfig, PreparedRun
-from lineart.film.monitoring import log_frame
-from lineart.film.parquet_export import export_parquet
-from lineart.film.plan import (
-    FilmPlan,
-    Fingerprint,
-    FrameState,
-    failed_row,
-    known_pictures,
-    make_plan,
-    unread_row,
-    written_row,
-)
-from lineart.film.records import FrameResult, WorkItem
-from lineart.film.stages import FilmJob, copy_finished
+from lineart.film.frames import beside
+from lineart.film.inputs import PreparedRun
+from lineart.film.outputs import export_parquet
+from lineart.film.plan import FilmPlan, known_pictures, make_plan, result_row, unread_row
+from lineart.film.records import FilmJob, FrameResult, StageSeconds, WorkItem
+from lineart.film.worker import copy_finished, hash_hints, hash_pictures
 from lineart.manifest import ManifestRow
 from lineart.storage import Storage
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -84,12 +77,10 @@ class FilmRunner(Protocol):
     def executor(self) -> Executor:
         """Executor of the functions that hash and copy pictures."""
 
-    def make_frames(
-        self, job: FilmJob, weights: Storage, work: Sequence[WorkItem]
-    ) -> Iterator[FrameResult]:
+    def make_frames(self, job: FilmJob, work: Sequence[WorkItem]) -> Iterator[FrameResult]:
         """Make frames and write them; yield results in any order."""
 
-    def count(self, status: str, written: FrameResult) -> None:
+    def count(self, status: str, result: FrameResult) -> None:
         """Count a finished or failed frame in the metrics, if there are any."""
 
 
@@ -128,7 +119,6 @@ class Record:
 
 
 def run_film(
-    film: FilmConfig,
     opened: PreparedRun,
     runner: FilmRunner,
     on_progress: OnProgress,
@@ -138,7 +128,6 @@ def run_film(
     """Make missing and outdated frames, and write a manifest with one row per frame.
 
     Args:
-        film: Flags of the run.
         opened: Result of `inputs.prepare_run`.
         runner: Executes the work: `LocalRunner`, `RayRunner` or `HybridRunner`.
         on_progress: Called with the summary so far when a frame is finished or has failed.
@@ -155,16 +144,16 @@ def run_film(
     """
     started, output = time.monotonic(), opened.job.output
     output.sweep()
-    plan = _plan(opened, manifest.read_manifest(output), runner, force=film.force)
+    plan = _plan(opened, manifest.read_manifest(output), runner)
     record = Record(output, check, pace)
     summary = FilmSummary(len(opened.frames), skipped=plan.skipped)
     try:
         # Closed on any exception, because running work must end before the lease is released.
-        with closing(_ended(opened, plan, runner)) as ended:
-            for row, written in ended:
+        with closing(_ended(opened.job, plan, runner)) as ended:
+            for row, result in ended:
                 record.add(row)
-                log_frame(row, written.stages)
-                runner.count(row["status"], written)
+                _log_frame(row, result.stages)
+                runner.count(row["status"], result)
                 setattr(summary, row["status"], getattr(summary, row["status"]) + 1)
                 summary.seconds = round(time.monotonic() - started, 3)
                 summary.frames_per_second = round(
@@ -180,10 +169,22 @@ def run_film(
         names = [frame.name for frame in opened.film_frames]
         rows = manifest.first_rows([*record.parts, plan.rows], names)
         manifest.replace_manifest(output, rows)
-    if film.parquet_frames:
+    if opened.film.parquet_frames:
         export_parquet(output, rows, record.parts)
     summary.seconds = round(time.monotonic() - started, 3)
     return summary, rows
+
+
+def _log_frame(row: ManifestRow, stages: StageSeconds) -> None:
+    """Log the result of a frame: a failure at level WARNING, otherwise INFO."""
+    fields = {name: row[name] for name in ("shot", "frame", "number", "status")}
+    if row["status"] == "failed":
+        # The name `message` is reserved in log records.
+        why = {"stage": row["stage"], "error": row["error"], "reason": row["message"]}
+        logger.warning("frame failed", extra=fields | why)
+    else:
+        spent = {f"{stage}_s": round(seconds, 4) for stage, seconds in stages.items()}
+        logger.info("frame done", extra=fields | spent | {"bytes": row["output_bytes"]})
 
 
 def is_complete(opened: PreparedRun, rows: pa.Table) -> bool:
@@ -212,7 +213,7 @@ def write_run(
         "configuration": flags,
         "pictures": opened.job.pictures.uri,
         "words": asdict(opened.job.task.words),
-        "weights": {"address": opened.weights.uri, "sha256": opened.look.weights},
+        "weights": {"address": opened.job.weights.uri, "sha256": opened.job.weights_sha256},
         "versions": {name: _version(name) for name in ("lineart", "ray", "torch", "numpy")},
         "python": platform.python_version(),
         "commit": _commit(),
@@ -249,33 +250,21 @@ def _commit() -> str | None:
     return done.stdout.strip()
 
 
-def _plan(opened: PreparedRun, ledger: pa.Table, runner: FilmRunner, *, force: bool) -> FilmPlan:
+def _plan(opened: PreparedRun, previous: pa.Table, runner: FilmRunner) -> FilmPlan:
     """Hash the film's files and compare them with the manifest."""
     job = opened.job
     readable = [frame for frame in opened.frames if frame.refusal is None]
-    hints = list({frame.hint.name: frame.hint for frame in readable if frame.hint}.values())
+    # A file whose hash is in the manifest is not decoded again.
+    known = known_pictures(previous, job.fingerprint.settings)
+    pictures = ((frame.source, known.get(frame.name)) for frame in readable)
+    hints = {frame.hint.name: frame.hint for frame in readable if frame.hint}
     return make_plan(
         opened.frames,
-        _pictures(opened, readable, ledger, runner),
-        _index(runner, partial(hash_hints, job.hints, job.limit_s), _chunks(hints))
-        if job.hints
-        else {},
-        ledger,
-        {} if force else _stored(job),
-        opened.look,
-    )
-
-
-def _pictures(
-    opened: PreparedRun, frames: Sequence[FilmFrame], ledger: pa.Table, runner: FilmRunner
-) -> dict[str, HashedFile | Failure]:
-    """Hash pictures; decode those whose file is not in the manifest."""
-    job, known = opened.job, known_pictures(ledger, opened.look.settings)
-    chunks = (
-        [(frame.source, known.get(frame.name)) for frame in chunk] for chunk in _chunks(frames)
-    )
-    return _index(
-        runner, partial(hash_pictures, job.pictures, job.task.decode, job.limit_s), chunks
+        _hash(runner, partial(hash_pictures, job), pictures),
+        _hash(runner, partial(hash_hints, job), hints.values()),
+        previous,
+        {} if opened.film.force else _stored(job),
+        job.fingerprint,
     )
 
 
@@ -289,44 +278,37 @@ def _stored(job: FilmJob) -> dict[str, int]:
     }
 
 
-def _index(
-    runner: FilmRunner,
-    function: Callable[[Sequence[T]], Mapping[str, U]],
-    chunks: Iterable[Sequence[T]],
+def _hash(
+    runner: FilmRunner, function: Callable[[Sequence[T]], Mapping[str, U]], items: Iterable[T]
 ) -> dict[str, U]:
-    """Run a function on chunks of items; return the merged results by name."""
+    """Call a function on chunks of items; return the merged results by name."""
     found: dict[str, U] = {}
     # Equal results share one object, to save memory.
     unique: dict[U, U] = {}
-    for _, part in runner.executor.map(function, chunks):
+    for _, part in runner.executor.map(function, _chunks(items)):
         found.update((name, unique.setdefault(value, value)) for name, value in part.items())
     return found
 
 
-def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    return (items[start : start + CHUNK] for start in range(0, len(items), CHUNK))
+def _chunks(items: Iterable[T]) -> Iterator[Sequence[T]]:
+    rest = iter(items)
+    while chunk := [*islice(rest, CHUNK)]:
+        yield chunk
 
 
 def _ended(
-    opened: PreparedRun, plan: FilmPlan, runner: FilmRunner
+    job: FilmJob, plan: FilmPlan, runner: FilmRunner
 ) -> Generator[tuple[ManifestRow, FrameResult], None, None]:
     """Execute the plan; yield row and result of each frame as it is stored or fails."""
     for frame, failure in plan.failures:
         yield unread_row(frame, failure), FrameResult(frame.output, 0, {}, failure)
-    for written in _work(opened, plan, runner):
+    for result in _work(job, plan, runner):
         # Free the frame's state: the recorded rows take memory in its place.
-        yield _row(plan.remaining.pop(written.output), opened.look, written), written
+        yield result_row(plan.remaining.pop(result.output), job.fingerprint, result), result
 
 
-def _row(one: FrameState, look: Fingerprint, written: FrameResult) -> ManifestRow:
-    if written.failure is not None:
-        return failed_row(one, look, written.failure, written.stages)
-    return written_row(one, look, written)
-
-
-def _work(opened: PreparedRun, plan: FilmPlan, runner: FilmRunner) -> Iterator[FrameResult]:
-    copy = partial(copy_finished, opened.job)
-    for _, results in runner.executor.map(copy, _chunks(plan.copies)):
+def _work(job: FilmJob, plan: FilmPlan, runner: FilmRunner) -> Iterator[FrameResult]:
+    for _, results in runner.executor.map(partial(copy_finished, job), _chunks(plan.copies)):
         yield from results
     if plan.work:
-        yield from runner.make_frames(opened.job, opened.weights, plan.work)
+        yield from runner.make_frames(job, plan.work)

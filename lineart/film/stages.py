@@ -1,201 +1,171 @@
-"""Stages of a frame as plain functions, and the class that runs the network.
+"""Stages of a frame, which the local and the Ray runner execute one after another.
 
-Stages take and return rows of plain values, so that tests, notebooks and loops without Ray can call
-them. They read, verify and write files; the `FilmTask` computes the pixels. torch is imported only
-when a `NetworkStage` is created, which keeps the memory of pixel workers small. A frame that fails
-becomes a row with a `Failure` and does not stop others. With a time limit, the work on it runs in
-sandbox processes, so that this also holds for crashes and hangs.
+A stage maps frames to frames, so that tests, notebooks and loops without Ray can call it; a further
+pass, such as super-resolution, is a further entry of `STAGES`. Stages read, verify and write files;
+the `FilmTask` computes the pixels. torch is imported only when a network is opened, which keeps the
+memory of pixel workers small. A frame that fails gets a `Failure` and does not stop others. With a
+time limit, the work on it runs in sandbox processes, so that this also holds for crashes and hangs.
 """
 
-import hashlib
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache, partial
-from typing import Any
+from functools import partial
+from typing import Any, Literal, NamedTuple
 
 import cv2
 import numpy as np
 
-from lineart.device import Precision, has_gpu, pick_device, pick_precision, use_one_thread
-from lineart.film.frames import Source, beside, read_picture
-from lineart.film.hashing import Failure
-from lineart.film.records import (
-    STAGES,
-    FrameResult,
-    StageSeconds,
-    pack_arrays,
-    unpack_arrays,
-    unpack_work,
-)
-from lineart.film.tasks import FilmTask, RunNetwork
-from lineart.sandbox import Sandbox, run_isolated, step
-from lineart.storage import Storage
+from lineart.device import has_gpu, pick_device, pick_precision, use_one_thread
+from lineart.film.records import Failure, FilmJob, FrameData
+from lineart.film.tasks import RunNetwork
+from lineart.film.worker import Worker, run_in_worker
+from lineart.sandbox import Sandbox, step
 from lineart.weights.onnx_file import MODEL
 
 # One thread per frame: the pipeline processes as many frames at once as there are cores.
 cv2.setNumThreads(1)
 
-
 GPU_BATCH = 16
 """Batch size that a network on a GPU is opened with; on a CPU it is 1."""
+ONNX = "onnx"
+"""Recorded as number format for ONNX models, whatever format they compute in."""
+
+Answer = Callable[..., tuple[Sequence[np.ndarray], str]]
+"""Maps batches of inputs to batches of outputs and the number format of the computation."""
+
+OpenStage = Callable[[Sequence[FrameData]], list[FrameData]]
+"""A stage, opened in a worker: frames -> the same frames, in order."""
 
 
-@dataclass(frozen=True)
-class FilmJob:
-    """Settings of a run that all stages need; small and picklable."""
+class Stage(NamedTuple):
+    """One pass over every frame."""
 
-    pictures: Storage
-    output: Storage
-    hints: Storage | None
-    task: FilmTask
-    limit_s: float | None = None
-    """Timeout of one step of one frame in seconds; None runs in this process without a timeout."""
-    weights_sha256: str = ""
-    """Fingerprint that the weights must have; an empty string accepts any."""
-    precision: Precision | None = None
-    """Number format of the networks; None: each machine takes its fastest, see `pick_precision`."""
+    name: str
+    """Name under which its time is recorded, and failures that have no stage of their own."""
+    function: Callable[..., Any]
+    """For resources `cpu`: worker and frame -> frame. For `network`: job -> `Answer`."""
+    resources: Literal["cpu", "network"]
+    """`cpu`: one core. `network`: a GPU if there is one, for batches of frames; else one core."""
 
-
-Answers = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
-"""Maps rows with `inputs` to rows with `answers`, as `NetworkStage` does."""
-
-AGAIN = "the same command takes up what it is now"
+    def open(self, job: FilmJob) -> OpenStage:
+        """Open the stage in this process."""
+        return (NetworkStage if self.resources == "network" else PixelStage)(self, job)
 
 
-def make_frame(network: Answers, work: dict[str, Any], job: FilmJob) -> list[FrameResult]:
-    """Run all stages for a `WorkItem` packed by `pack_work`; return a result for each output."""
-    (answered,) = network([shrink(work, job)])
-    return compose_and_write(answered, job)
+class PixelStage:
+    """Calls a function on each frame, in a worker."""
 
+    def __init__(self, stage: Stage, job: FilmJob) -> None:
+        self._stage, self._job = stage, job
+        # Without a time limit, the worker is here and lasts as long as the stage.
+        self._worker = Worker(job) if job.limit_s is None else None
 
-# Shrink: encoded picture -> network inputs.
+    def __call__(self, frames: Sequence[FrameData]) -> list[FrameData]:
+        """Run the stage; frames that failed are passed on unchanged."""
+        return [frame if frame.failure else self._process(frame) for frame in frames]
 
-
-def shrink(row: dict[str, Any], job: FilmJob) -> dict[str, Any]:
-    """Read a picture and compute its network inputs.
-
-    Args:
-        row: A `WorkItem` packed by `pack_work`.
-        job: Settings of the run.
-
-    Returns:
-        Row with `outputs`, `inputs` (packed by `pack_arrays`), `kept` (bytes for
-        `FilmTask.compose`), `stages` (`StageSeconds`) and `failure` (a `Failure` as a list, or
-        None).
-    """
-    started = time.perf_counter()
-    shrunk: dict[str, Any] = {"inputs": [], "kept": b"", "failure": None}
-    try:
-        shrunk |= run_isolated(job.limit_s, _shrink, row, job)
-    except Exception as error:  # noqa: BLE001 - any error fails this frame alone
-        shrunk["failure"] = list(Failure.of("decode", error))
-    shrunk["stages"] = dict.fromkeys(STAGES, 0.0) | {"shrink": time.perf_counter() - started}
-    return shrunk | {"outputs": row["outputs"]}
-
-
-def _shrink(row: dict[str, Any], job: FilmJob) -> dict[str, Any]:
-    work = unpack_work(row)
-    stage = step("read")
-    try:
-        data = read_picture(job.pictures, work.source)
-        if hashlib.sha256(data).hexdigest() != work.source_sha256:
-            raise ValueError(f"the picture was changed while the film was running; {AGAIN}")
-        stage = step("decode")
-        picture = job.task.decode(data)
-        stage = step("hint")
-        hint = _read_hint(job.hints, work.hint, work.hint_sha256)
-        stage = step(job.task.shrink_stage)
-        inputs, kept = job.task.shrink(data, picture, hint)
-    except Exception as error:  # noqa: BLE001 - any error fails this frame alone
-        return {"failure": list(Failure.of(stage, error))}
-    return {"inputs": pack_arrays(inputs), "kept": kept}
-
-
-@lru_cache(maxsize=4)
-def _read_hint(hints: Storage | None, source: Source | None, sha256: str | None) -> bytes | None:
-    """Read a hint's file; cached, because one hint applies to many frames."""
-    if source is None or hints is None:
-        return None
-    data = read_picture(hints, source)
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise ValueError(f"the hint {source.name} was changed while the film was running; {AGAIN}")
-    return data
-
-
-# Network: inputs -> outputs, which rows call `answers`.
+    def _process(self, frame: FrameData) -> FrameData:
+        started, stage = time.perf_counter(), self._stage
+        try:
+            if self._worker is None:
+                frame = run_in_worker(self._job, stage.function, frame)
+            else:
+                frame = stage.function(self._worker, frame)
+        except Exception as error:  # noqa: BLE001 - any error fails this frame alone
+            frame = frame.failed(Failure.of(stage.name, error))
+        seconds = {**frame.seconds, stage.name: time.perf_counter() - started}
+        return frame._replace(seconds=seconds)
 
 
 class NetworkStage:
-    """Runs the network on rows, on the GPU if there is one, else on one CPU thread.
+    """Runs a network on frames, on the GPU if there is one, else on one CPU thread.
 
     With a time limit, the network is in a sandbox process of this instance.
-
-    Args:
-        job: Settings of the run.
-        weights: Folder or ONNX file of the weights.
 
     Raises:
         ValueError: the weights have changed since the run began.
     """
 
-    def __init__(self, job: FilmJob, weights: Storage) -> None:
-        opening, limit_s = partial(_open_network, job, weights), job.limit_s
-        self._sandbox = None if limit_s is None else Sandbox(opening, limit_s)
+    def __init__(self, stage: Stage, job: FilmJob) -> None:
+        self._name = stage.name
+        open_network, limit_s = partial(stage.function, job), job.limit_s
+        self._sandbox = None if limit_s is None else Sandbox(open_network, limit_s)
         if self._sandbox is not None:
             self._sandbox.open()
-        self._network: Answer = self._sandbox or opening()
+        self._network: Answer = self._sandbox or open_network()
 
-    def __call__(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Return the rows with `inputs` replaced by `answers` and `precision`."""
-        groups: dict[Any, list[dict[str, Any]]] = {}
-        for row in rows:
-            if row["failure"] is None:
-                shapes = tuple(tuple(array["shape"]) for array in row["inputs"])
-                groups.setdefault(shapes, []).append(row)
-        for group in groups.values():
-            self._answer(group)
-        return [
-            {name: value for name, value in row.items() if name != "inputs"}
-            | {"answers": row.get("answers", []), "precision": row.get("precision")}
-            for row in rows
-        ]
+    def __call__(self, frames: Sequence[FrameData]) -> list[FrameData]:
+        """Replace the arrays of frames by the network's outputs; frames of one size are a batch."""
+        batches: dict[Any, list[int]] = defaultdict(list)
+        for place, frame in enumerate(frames):
+            if frame.failure is None:
+                batches[tuple(array.shape for array in frame.arrays)].append(place)
+        answered = list(frames)
+        for places in batches.values():
+            batch = self._answer([frames[place] for place in places])
+            for place, frame in zip(places, batch, strict=True):
+                answered[place] = frame
+        return answered
 
-    def _answer(self, rows: list[dict[str, Any]]) -> None:
-        """Run rows of one size as a batch; if it fails, one by one, to find the failing row."""
+    def _answer(self, frames: list[FrameData]) -> list[FrameData]:
+        """Run a batch; if it fails, run its frames one by one, to find the failing one."""
         started = time.perf_counter()
         try:
-            inputs = zip(*(unpack_arrays(row["inputs"]) for row in rows), strict=True)
+            inputs = zip(*(frame.arrays for frame in frames), strict=True)
             stacks, precision = self._network(*map(np.stack, inputs))
-            for row, answers in zip(rows, zip(*stacks, strict=True), strict=True):
-                row |= {"answers": pack_arrays(answers), "precision": precision}
+            answers = list(zip(*stacks, strict=True))
+            seconds = (time.perf_counter() - started) / len(frames)
+            return [
+                frame._replace(
+                    arrays=arrays,
+                    precision=precision,
+                    seconds={**frame.seconds, self._name: seconds},
+                )
+                for frame, arrays in zip(frames, answers, strict=True)
+            ]
         except Exception as error:  # noqa: BLE001 - any error fails this frame alone
-            if len(rows) == 1:
-                rows[0]["failure"] = list(Failure.of("network", error))
-                # Restart the process: after an error, a device may fail for all later frames.
-                if self._sandbox is not None:
-                    self._sandbox.close()
-            else:
-                for row in rows:
-                    self._answer([row])
-            return
-        for row in rows:
-            row["stages"]["network"] = (time.perf_counter() - started) / len(rows)
+            if len(frames) > 1:
+                return [one for frame in frames for one in self._answer([frame])]
+            # Restart the process: after an error, a device may fail for all later frames.
+            if self._sandbox is not None:
+                self._sandbox.close()
+            return [frames[0].failed(Failure.of(self._name, error))]
 
 
-Answer = Callable[..., tuple[Sequence[np.ndarray], str]]
-"""Maps batches of inputs to batches of outputs and the number format of the computation."""
+def shrink(worker: Worker, frame: FrameData) -> FrameData:
+    """Read the files of a frame and compute its network inputs."""
+    task, files = worker.job.task, {}
+    picture, *shared = frame.item.inputs
+    stage = step("read")
+    try:
+        data = worker.read(picture)
+        stage = step("decode")
+        pixels = task.decode(data)
+        files = {picture.role: [data]}
+        for one in shared:
+            stage = step(one.role)
+            files.setdefault(one.role, []).append(worker.read_shared(one))
+        stage = step(task.shrink_stage)
+        inputs, kept = worker.shrink(pixels, files)
+    except Exception as error:  # noqa: BLE001 - any error fails this frame alone
+        return frame.failed(Failure.of(stage, error))
+    return frame._replace(arrays=tuple(inputs), kept=kept)
 
-ONNX = "onnx"
-"""Recorded as number format for ONNX models, whatever format they compute in."""
 
+def open_network(job: FilmJob) -> Answer:
+    """Open the task's network.
 
-def _open_network(job: FilmJob, weights: Storage) -> Answer:
+    Raises:
+        ValueError: the weights have changed since the run began.
+    """
     from lineart.weights import fingerprint, read_weights
 
-    files = read_weights(weights)
+    files = read_weights(job.weights)
     if job.weights_sha256 not in ("", fingerprint(files)):
-        raise ValueError(f"the weights at {weights.uri} were changed while the film was running")
+        raise ValueError(
+            f"the weights at {job.weights.uri} were changed while the film was running"
+        )
     is_onnx = MODEL in files
     on_gpu = not is_onnx and has_gpu()
     if not (is_onnx or on_gpu):
@@ -217,77 +187,27 @@ def _answer(
     return run(*inputs), precision
 
 
-# Compose: network outputs -> stored files.
-
-
-def compose_and_write(row: dict[str, Any], job: FilmJob) -> list[FrameResult]:
-    """Compose the frame at full size and write it to every output; return a result for each."""
-    started = time.perf_counter()
-    failure = row["failure"] and Failure(*row["failure"])
-    if failure is None:
-        try:
-            sizes = run_isolated(job.limit_s, _compose_and_write, row, job)
-        except Exception as error:  # noqa: BLE001 - as above
-            failure = Failure.of("compose", error)
-    spent = row["stages"] | {"compose": time.perf_counter() - started}
-    if failure is not None:
-        sizes = [failure] * len(row["outputs"])
-    precision = row.get("precision")
-    # Time of shared work counts once, for the first output.
-    return [
-        _written(output, size, spent if output == row["outputs"][0] else {}, precision)
-        for output, size in zip(row["outputs"], sizes, strict=True)
-    ]
-
-
-def _compose_and_write(row: dict[str, Any], job: FilmJob) -> list[int | Failure]:
-    """Return the size of each output in bytes, or why it was not written."""
+def compose_and_write(worker: Worker, frame: FrameData) -> FrameData:
+    """Compose the frame at full size and write it to every output."""
     step("compose")
     try:
-        pngs = job.task.compose(unpack_arrays(row["answers"]), row["kept"])
+        files = worker.job.task.compose(frame.arrays, frame.kept)
     except Exception as error:  # noqa: BLE001 - any error fails this frame alone
-        return [Failure.of("compose", error)] * len(row["outputs"])
-    return [_write(job, output, pngs) for output in row["outputs"]]
+        return frame.failed(Failure.of("compose", error))
+    written = tuple(worker.write(output, files) for output in frame.item.outputs)
+    return frame._replace(arrays=(), kept=b"", written=written)
 
 
-def _write(job: FilmJob, output: str, pngs: Sequence[bytes]) -> int | Failure:
-    """Write a frame and its extra files; the frame is last, so its presence implies the others."""
-    step("write")
-    try:
-        for path, png in reversed(list(zip(files_of(output, job.task), pngs, strict=True))):
-            job.output.write(path, png)
-    except OSError as error:
-        return Failure.of("write", error)
-    return len(pngs[0])
+STAGES = (
+    Stage("shrink", shrink, "cpu"),
+    Stage("network", open_network, "network"),
+    Stage("compose", compose_and_write, "cpu"),
+)
+"""Stages of a frame, in order."""
 
 
-def _written(
-    output: str, size: int | Failure, spent: StageSeconds, precision: str | None = None
-) -> FrameResult:
-    if isinstance(size, Failure):
-        return FrameResult(output, 0, spent, size, precision)
-    return FrameResult(output, size, spent, None, precision)
-
-
-def files_of(output: str, task: FilmTask) -> list[str]:
-    """Return the paths of a frame and of its extra files."""
-    return [output, *(beside(output, folder) for folder in task.extras)]
-
-
-def copy_finished(job: FilmJob, items: list[tuple[str, list[str]]]) -> list[FrameResult]:
-    """Copy finished frames and their extra files to outputs that show the same."""
-    return [written for finished, outputs in items for written in _copy(job, finished, outputs)]
-
-
-def _copy(job: FilmJob, finished: str, outputs: list[str]) -> list[FrameResult]:
-    try:
-        sizes = run_isolated(job.limit_s, _read_and_write, job, finished, outputs)
-    except Exception as error:  # noqa: BLE001 - as above
-        sizes = [Failure.of("copy", error)] * len(outputs)
-    return [_written(output, size, {}) for output, size in zip(outputs, sizes, strict=True)]
-
-
-def _read_and_write(job: FilmJob, finished: str, outputs: list[str]) -> list[int | Failure]:
-    step("copy")
-    pngs = [job.output.read(path) for path in files_of(finished, job.task)]
-    return [_write(job, output, pngs) for output in outputs]
+def run_stages(stages: Sequence[OpenStage], frames: Sequence[FrameData]) -> Sequence[FrameData]:
+    """Run stages on frames."""
+    for stage in stages:
+        frames = stage(frames)
+    return frames

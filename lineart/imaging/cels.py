@@ -92,3 +92,31 @@ def remove_lines(color: Frame, line: Line) -> Frame:
     pixels = painted.reshape(-1, 3)
     pixels[ink] = pixels[paper[nearest.ravel()[ink] - 1]]
     return painted
+
+
+def fade(line: Line, rng: np.random.Generator) -> Line:
+    """Scale the darkness of the lines by a random factor of 0.7 to 1."""
+    strength = rng.uniform(0.7, 1.0)
+    return (255 - (255 - line.astype(np.float32)) * strength).astype(np.uint8)
+
+
+def jitter(color: Frame, rng: np.random.Generator) -> Frame:
+    """Change brightness and contrast by up to 10 %, and hue by up to 0.03 of a full circle."""
+    contrast, brightness = rng.uniform(0.9, 1.1), rng.uniform(0.9, 1.1)
+    mean = cv2.mean(cv2.mean(color)[:3])[0]
+    levels = ((np.arange(256) - mean) * contrast + mean) * brightness
+    changed = cv2.LUT(color, np.clip(levels, 0, 255).astype(np.uint8))
+    # Paper stays white.
+    changed = np.where(is_paper_colored(color)[..., None], color, changed)
+    return turn_hue(changed, rng.uniform(-0.03, 0.03))
+
+
+def disguise(color: Frame, line: Line, rng: np.random.Generator) -> Frame:
+    """Replace colours at random: turn all hues, recolour regions, repaint the background."""
+    if rng.random() < 0.5:
+        color = turn_hue(color, rng.uniform(0, 1))
+    if rng.random() < 0.4:
+        color = recolor_regions(color, line, rng)
+    if rng.random() < 0.6:
+        color = repaint_paper(color, rng)
+    return color

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from lineart.image import Frame, Line
-from lineart.imaging.radius import RADIUS_PX, REFERENCE_PX
+from lineart.imaging import RADIUS_PX, REFERENCE_PX
 
 
 class Difference(NamedTuple):

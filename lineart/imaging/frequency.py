@@ -1,4 +1,4 @@
-"""Frequency separation: composes small colour pictures with the lines of full-size drawings."""
+"""Frequency separation: colours with lines of full-size drawings; enlargement of drawings."""
 
 import math
 from functools import cache
@@ -50,8 +50,11 @@ def compose(
     Source:
         Paper 001, 3.4, Algorithm 2. `compose_literal` implements it literally.
     """
-    _check(sigma, paper_level)
-    low = low_band(color, _size(line), sigma=sigma)
+    if not sigma >= 0:
+        raise ValueError(f"sigma {sigma} is negative; 0 leaves the blur out")
+    if paper_level is not None and not 0 <= paper_level <= 127:
+        raise ValueError(f"paper_level {paper_level} is outside 0..127; 127 is the paper's value")
+    low = low_band(color, (line.shape[0], line.shape[1]), sigma=sigma)
     high = line if paper_level is None else cv2.min(line, float(paper_level))
     # 255 - min(2 * high, 255) by saturating addition: the levels that the line subtracts.
     ink = cv2.bitwise_not(cv2.add(high, high))
@@ -108,7 +111,8 @@ def compose_literal(
     """
     height, width = line.shape
     colored = cv2.resize(color, (width, height), interpolation=cv2.INTER_CUBIC)
-    full_sigma = sigma * _enlargement(_size(color), (height, width))
+    # Mean scale factor of the two sides.
+    full_sigma = sigma * math.sqrt(height * width / (color.shape[0] * color.shape[1]))
     if full_sigma > 0:
         colored = cv2.GaussianBlur(colored, (0, 0), full_sigma)
     high = np.minimum(line.astype(np.float32), np.float32(paper_level))
@@ -117,19 +121,57 @@ def compose_literal(
     return composed
 
 
-def _enlargement(size: Size, target: Size) -> float:
-    """Return the mean scale factor of the sides from `size` to `target`."""
-    return math.sqrt(target[0] * target[1] / (size[0] * size[1]))
+def line_layer(frame: Frame, color: Frame, line: Line) -> Frame:
+    """Return the picture that, multiplied with `color`, gives `frame`.
+
+    `compose` subtracts ink, but painting programs multiply: with the drawing itself the soft edges
+    of lines would be up to 64 levels lighter (34 to 36 dB on frames of the sample film). The layer
+    equals the drawing except at those edges, which are tinted by the colour below. In Krita 5.1.5
+    the product is identical to the frame; a program that does not round is one level darker.
+
+    Args:
+        frame: `color` with the lines of `line`, as returned by `compose`.
+        color: Colours without lines, of the same size.
+        line: Drawing, used in channels where `color` is 0.
+    """
+    layer: Frame = cv2.divide(frame, color, scale=255)
+    paper = cv2.add(line, line)
+    np.copyto(layer, paper[:, :, np.newaxis], where=color == 0)
+    return layer
 
 
-def _size(image: Frame | Line) -> Size:
-    """Return height and width."""
-    return image.shape[0], image.shape[1]
+NEIGHBOURHOOD = np.ones((3, 3), np.uint8)
+"""Neighbourhood in the small drawing for the darkest and lightest level.
+
+With 5 x 5, black lines are slightly more accurate, but four times as many faint lines break beside
+them.
+"""
 
 
-def _check(sigma: float, paper_level: int | None) -> None:
-    """Raise ValueError unless `sigma` is at least 0 and `paper_level` is None or 0..127."""
-    if not sigma >= 0:
-        raise ValueError(f"sigma {sigma} is negative; 0 leaves the blur out")
-    if paper_level is not None and not 0 <= paper_level <= 127:
-        raise ValueError(f"paper_level {paper_level} is outside 0..127; 127 is the paper's value")
+def enlarge_drawing(drawing: Line, size: Size) -> UInt8[np.ndarray, "NewH NewW"]:
+    """Resize a drawing to `size`; when it is enlarged, keep its edges as steep as before.
+
+    Bicubic interpolation blurs lines. Each interpolated grey level is therefore moved away from the
+    midpoint of the darkest and lightest level near it, by the factor of the enlargement, and
+    clipped to these two levels, so that faint lines stay as faint as they were.
+
+    Measured against bicubic on black lines of 2 to 5 pixels, drawn at 1920x1080, shrunk to a short
+    side of 512 (256) and enlarged back: the mean square error falls to a factor of 0.20 (0.45), the
+    number of pixels that are neither ink nor paper to 0.46 (0.30), and SSIM rises from 0.969 to
+    0.994 (0.909 to 0.971); ink and width at half depth stay within 2 %. Lanczos has 0.98 (0.92) of
+    the error, unsharp masking 0.54 (0.68). One curve around mid-grey for the whole drawing has 0.18
+    (0.36), but loses 15 % (41 %) of the ink of lines that are faint or a pixel wide.
+    """
+    scale = math.sqrt(math.prod(size) / drawing.size)
+    large = resize(drawing, size)
+    if scale <= 1:
+        return large
+    # Bilinear, which keeps the range of levels.
+    darkest, lightest = (
+        cv2.resize(levels, size[::-1], interpolation=cv2.INTER_LINEAR)
+        for levels in (cv2.erode(drawing, NEIGHBOURHOOD), cv2.dilate(drawing, NEIGHBOURHOOD))
+    )
+    middle = cv2.addWeighted(darkest, 0.5, lightest, 0.5, 0)
+    steep = cv2.addWeighted(large, scale, middle, 1 - scale, 0)
+    enlarged: UInt8[np.ndarray, "NewH NewW"] = np.clip(steep, darkest, lightest)
+    return enlarged

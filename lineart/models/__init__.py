@@ -9,15 +9,14 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
-from lineart.models.additive_unet import additive_unet, concat_unet
-from lineart.models.layers import count_parameters
-from lineart.models.line_drawing import line_drawing
+from lineart.models.families.additive_unet import additive_unet, concat_unet
+from lineart.models.families.line_drawing import line_drawing
+from lineart.models.families.two_stage import two_stage
+from lineart.models.families.ugatit import ugatit, ugatit_light
+from lineart.models.families.ugatit.public import ugatit_public, ugatit_public_light
+from lineart.models.layers import count_parameters, empty_tensors
 from lineart.models.pair import Colorization, Pair, Translated, Translation
-from lineart.models.two_stage import two_stage
-from lineart.models.ugatit import ugatit, ugatit_light
-from lineart.models.ugatit_public import ugatit_public, ugatit_public_light
 
 __all__ = [
     "MODELS",
@@ -25,6 +24,7 @@ __all__ = [
     "Pair",
     "Translated",
     "Translation",
+    "build_empty",
     "count_parameters",
     "from_files",
     "to_files",
@@ -43,8 +43,14 @@ MODELS: Final[dict[str, Callable[..., Pair]]] = {
 """Model name -> function that builds the pair."""
 
 CONFIG = "config.json"
-TOLD: Final = {Colorization: ("draft_scale",), Translation: ("channels", "size_px")}
+TASK_FIELDS: Final = {Colorization: ("draft_scale",), Translation: ("channels", "size_px")}
 """Fields of a task that `config.json` repeats, for processes that build no networks."""
+
+
+def build_empty(model: str, arguments: Mapping[str, int]) -> Pair:
+    """Build a pair on the meta device: for its properties, or to load its tensors."""
+    with empty_tensors():
+        return MODELS[model](**arguments)
 
 
 def to_files(pair: Pair, *, half: bool = False) -> dict[str, bytes]:
@@ -67,9 +73,7 @@ def from_files(files: Mapping[str, bytes]) -> Pair:
         ValueError: A file is missing or broken, the model is unknown, or tensors do not fit it.
     """
     config = parse_config(read(files, CONFIG))
-    # The files replace all tensors: allocate and initialize none.
-    with torch.device("meta"), _Undrawn():
-        pair = MODELS[config["model"]](**config["arguments"])
+    pair = build_empty(config["model"], config["arguments"])
     if config != describe(pair):
         raise ValueError(f"{CONFIG} says {config}, but this model is {describe(pair)}")
     for name, generator in pair.generators.items():
@@ -77,22 +81,12 @@ def from_files(files: Mapping[str, bytes]) -> Pair:
     return pair
 
 
-class _Undrawn(TorchFunctionMode):
-    """Skips random initialization, which takes torch four seconds on the meta device."""
-
-    def __torch_function__(self, func: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        if getattr(func, "__name__", "") in ("normal_", "uniform_"):
-            return kwargs["tensor"] if "tensor" in kwargs else args[0]
-        return func(*args, **kwargs)
-
-
 def describe(pair: Pair) -> dict[str, Any]:
     """Return the content of config.json."""
     return {
         "model": pair.model,
         "arguments": pair.arguments,
-        **{name: getattr(pair.task, name) for name in TOLD[type(pair.task)]},
+        **{name: getattr(pair.task, name) for name in TASK_FIELDS[type(pair.task)]},
         "multiple": pair.multiple,
     }
 

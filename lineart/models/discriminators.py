@@ -13,7 +13,7 @@ class ColorDiscriminator(nn.Module):
     """Strided convolutions to a sixteenth of the side, then a fully connected layer of one unit.
 
     Its input is the colours alone, without line drawing and hints, as D(c) in eq. (2) of paper 001.
-    Its output is a logit; `losses.adversarial` includes the sigmoid.
+    Its output is a logit; `losses.entropy_generator_loss` includes the sigmoid.
 
     Args:
         size_px: Side of the square pictures: 256 in paper 001, 128 in paper 002.

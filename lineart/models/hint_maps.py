@@ -28,15 +28,15 @@ def flood_hints(hint: HintPixels, line: LinePixels) -> HintBatch:
 
     The map of a drawing without hints is 0 everywhere.
     """
-    pairs = zip(hint, line, strict=True)
+    pairs = zip(hint.numpy(), line.numpy(), strict=True)
     return torch.from_numpy(np.stack([flood_one(pixels, drawing) for pixels, drawing in pairs]))
 
 
 def point_hints(hint: HintPixels, line: LinePixels) -> HintBatch:
     """Encode hints without spreading them: colours in -0.75..1 at hints, -1 elsewhere."""
     del line  # The network itself spreads the hints.
-    pixels = torch.from_numpy(hint).permute(0, 3, 1, 2)
-    colors = pixels[:, :3].float() * (1.75 / 255) - 0.75
+    pixels = hint.permute(0, 3, 1, 2).float()
+    colors = pixels[:, :3] * (1.75 / 255) - 0.75
     return torch.where(pixels[:, 3:] > 0, colors, -1.0)
 
 

@@ -1,15 +1,16 @@
 """Tensor types, convolution blocks, skip connections, parameter count, BatchNorm folding."""
 
-from collections.abc import Callable
-from typing import NamedTuple, Protocol, runtime_checkable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.overrides import TorchFunctionMode
 
-LinePixels = UInt8[np.ndarray, "B HintH HintW"]
+LinePixels = UInt8[Tensor, "B HintH HintW"]
 """Line drawings at the draft's size: 0 = ink, 255 = paper."""
 
 LineBatch = Float[Tensor, "B 1 H W"]
@@ -21,7 +22,7 @@ ColorBatch = Float[Tensor, "B 3 H W"]
 HintBatch = Float[Tensor, "B C H W"]
 """Colour hints as input of a draft generator, encoded by `Colorization.encode_hint`."""
 
-HintPixels = UInt8[np.ndarray, "B HintH HintW 4"]
+HintPixels = UInt8[Tensor, "B HintH HintW 4"]
 """Colour hints at the draft's size: sRGB and alpha (255 = hint, 0 = none), channels last."""
 
 
@@ -74,6 +75,23 @@ def convolution(
     if norm:
         layers.append(nn.BatchNorm2d(outputs))
     return nn.Sequential(*layers, nn.LeakyReLU(0.2, inplace=True))
+
+
+class _SkipDraws(TorchFunctionMode):
+    """Skips random initialization, which takes torch four seconds on the meta device."""
+
+    def __torch_function__(self, func: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if getattr(func, "__name__", "") in ("normal_", "uniform_"):
+            return kwargs["tensor"] if "tensor" in kwargs else args[0]
+        return func(*args, **kwargs)
+
+
+@contextmanager
+def empty_tensors() -> Iterator[None]:
+    """Build networks without memory and values: for their shapes, or to load their tensors."""
+    with torch.device("meta"), _SkipDraws():
+        yield
 
 
 def count_parameters(module: nn.Module) -> int:

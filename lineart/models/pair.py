@@ -22,6 +22,9 @@ class Colorization:
     """Hints and the drawing at the same size -> hints as input of the draft generator."""
     draft_scale: int
     """Side of the drawing divided by the side of the draft."""
+    floods_hints: bool = False
+    """`encode_hint` is `hint_maps.flood_hints`, for which `lineart.onnx` has a graph of its own; it
+    traces every other `encode_hint` with torch."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +39,15 @@ class Translation:
     """Channels of target pictures: 1 = line drawing (-1 = ink, 1 = paper), 3 = sRGB in -1..1."""
     size_px: int | None = None
     """Fixed side of the square input; None accepts any multiple of `Pair.multiple`."""
+
+
+class Small(NamedTuple):
+    """Configuration that trains in seconds on a CPU, for tests and `jobs.train --tiny`."""
+
+    arguments: dict[str, int]
+    """Arguments of the builder; arguments that are not listed keep their value."""
+    crop_px: int = 64
+    """Side of the training pictures."""
 
 
 class Translated(NamedTuple):
@@ -60,6 +72,7 @@ class Pair:
     generators: dict[str, nn.Module]
     multiple: int
     """Height and width at network size must be multiples of this."""
+    small: Small
     task: Colorization | Translation
     """Task of the pair, which defines how its generators are called."""
 

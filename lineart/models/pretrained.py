@@ -255,7 +255,7 @@ def missing_weights(role: str, name: str, reason: str) -> str:
     """Return the error message for missing weights, with the flags that help."""
     return (
         f"the {role} loss lacks the weights of {name}: {reason}; name a file with"
-        f" --feature-weights {role} PATH, or leave the term out with --without {role}"
+        f" --feature-weights {role} PATH, or leave the term out with --disable-loss {role}"
     )
 
 

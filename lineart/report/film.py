@@ -2,27 +2,36 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from jaxtyping import Float64
 
 from lineart.film.tasks import Labels
+from lineart.manifest import stage_seconds
+from lineart.report.charts import ChartStyle, Curve, draw_chart
+from lineart.report.html import (
+    CONTROL_BUT_NEWLINE,
+    as_text,
+    duration,
+    list_settings,
+    spaced,
+    template,
+)
 from lineart.report.shots import (
     ShotSummary,
     Thumbnail,
     columns,
     count,
+    file_name,
     group,
-    last_part,
-    show,
+    layout_picture,
     thin,
 )
-from lineart.report.text import CONTROL_BUT_NEWLINE, as_text, flatten, template
-from lineart.report.text import words as say
-from lineart.report.timing import show_timing
 
 FAILURES_OPEN = 12
 FAILURES_LISTED = 300
@@ -41,6 +50,13 @@ LARGE_BYTES = 3_500_000
 
 ROOT_NAMES = {"", ".", "frames", "images", "in", "input", "line", "lineart", "lines", "photos"}
 """Folder names that are no name of a film, in lower case; the parent folder names it."""
+
+POINTS, FRAMES_A_POINT = 48, 4
+"""Maximum number of points of the speed curve, and minimum mean number of frames per point; the
+curve always has at least two points."""
+PAUSE_S = 60.0
+"""Longest interval between two finished frames in seconds; a longer one is a pause, left out."""
+SPEED = ChartStyle(heading="Speed", unit="frames/s", from_zero=True, x_label="seconds of work")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +92,7 @@ def film_page(
     shots = group(rows, content.thumbnails, SHOTS_LISTED)
     pictures = [picture for shot in shots for picture in shot.pictures]
     fitting = thin([content.large], LARGE_BYTES)
-    comparable = [show(pair) for pair in content.large if pair.frame in fitting]
+    comparable = [layout_picture(pair) for pair in content.large if pair.frame in fitting]
     return template("film.html").render(
         title=as_text(_film_name(run)),
         words=content.words,
@@ -93,7 +109,7 @@ def film_page(
         comparable=comparable or pictures[len(pictures) // 2 :][:1],
         is_large=bool(comparable),
         is_long=len(shots) > LONG_FILM_SHOTS,
-        timing=show_timing(rows),
+        timing=layout_timing(rows),
         configuration=_configuration(rows, run),
         written=as_text(datetime.now(UTC)),
     )
@@ -107,7 +123,7 @@ def _failures(rows: pa.Table, inputs: Mapping[str, str]) -> dict[str, Any]:
     )
     listed = [_failure(row, inputs) for row in failed.slice(0, FAILURES_LISTED).to_pylist()]
     return {
-        "named": len(listed),
+        "listed": len(listed),
         "open": listed[:FAILURES_OPEN],
         "folded": listed[FAILURES_OPEN:],
         "unlisted": failed.num_rows - len(listed),
@@ -118,11 +134,14 @@ def _failures(rows: pa.Table, inputs: Mapping[str, str]) -> dict[str, Any]:
 
 def _failure(row: Mapping[str, Any], inputs: Mapping[str, str]) -> dict[str, str]:
     """Return the error of a failed frame; only a relative address becomes a link."""
-    place = inputs.get(row["frame"], "")
-    is_link = place.startswith(("./", "../"))
-    told = {key: as_text(row[key]) for key in ("frame", "stage", "error")}
-    told |= {"message": as_text(row["message"], CONTROL_BUT_NEWLINE)}
-    return told | {"link": place if is_link else "", "place": "" if is_link else as_text(place)}
+    address = inputs.get(row["frame"], "")
+    is_link = address.startswith(("./", "../"))
+    return {
+        **{key: as_text(row[key]) for key in ("frame", "stage", "error")},
+        "message": as_text(row["message"], CONTROL_BUT_NEWLINE),
+        "link": address if is_link else "",
+        "address": "" if is_link else as_text(address),
+    }
 
 
 def _of_last_run(rows: pa.Table, run: Mapping[str, Any]) -> pa.Table:
@@ -149,8 +168,8 @@ def _retakes(shots: Iterable[ShotSummary], words: Labels) -> dict[str, Any]:
                 {
                     "shot": shot.name,
                     "number": number,
-                    "first": last_part(frames[0]),
-                    "last": last_part(frames[-1]),
+                    "first": file_name(frames[0]),
+                    "last": file_name(frames[-1]),
                     "count": len(frames),
                     "change": change.replace("picture", words.source),
                 }
@@ -167,24 +186,26 @@ def _configuration(
     rows: pa.Table, run: Mapping[str, Any]
 ) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return `run.json` in groups, with weights, settings and precision of the finished frames."""
-    standing = rows.filter(pc.not_equal(rows["status"], "failed"))
-    made_with = Counter(
-        made for made in columns(standing, "weights", "settings", "precision") if made[0]
+    finished = rows.filter(pc.not_equal(rows["status"], "failed"))
+    mixtures = Counter(
+        values for values in columns(finished, "weights", "settings", "precision") if values[0]
     )
-    made = "\n".join(
-        f"{count:,} frames: weights {weights[:12]}, settings {settings}, "
-        f"computed in {precision or 'a number format that was not recorded'}"
-        for (weights, settings, precision), count in made_with.most_common(MIXTURES_LISTED)
+    made_with = "\n".join(
+        f"{number:,} frames: weights {weights[:12]}, settings {settings}, "
+        f"computed in {precision or 'an unknown number format'}"
+        for (weights, settings, precision), number in mixtures.most_common(MIXTURES_LISTED)
     )
     groups = {
         "run": {name: value for name, value in run.items() if not isinstance(value, Mapping)},
         **{name: value for name, value in run.items() if isinstance(value, Mapping)},
         "summary": {},  # Shown as key figures.
         "words": {},  # Used throughout the page.
-        "manifest": {"made with": made} if made else {},
+        "manifest": {"made with": made_with} if made_with else {},
     }
     return [
-        (say(name).capitalize(), list(flatten(values))) for name, values in groups.items() if values
+        (spaced(name).capitalize(), list_settings(values))
+        for name, values in groups.items()
+        if values
     ]
 
 
@@ -195,3 +216,55 @@ def _film_name(run: Mapping[str, Any]) -> str:
     address = next((str(value) for value in given if value), "")
     parts = [part for part in address.split("://")[-1].split("/") if part.lower() not in ROOT_NAMES]
     return parts[-1] if parts else "Film"
+
+
+def layout_timing(rows: pa.Table) -> dict[str, Any]:
+    """Return the speed chart, the number of pauses, the working time, and a row for each stage."""
+    finished = rows.filter(pc.not_equal(rows["status"], "failed"))["written_at"].drop_null()
+    moments = np.sort(np.asarray(finished.cast("int64"), np.float64) / 1e6)
+    steps = np.diff(moments, prepend=moments[:1])
+    is_pause = steps > PAUSE_S
+    worked = np.cumsum(np.where(is_pause, 0.0, steps))
+    return {
+        "speed": _draw_speed(worked) if len(worked) > 1 and worked[-1] > 0 else None,
+        "pauses": int(is_pause.sum()),
+        "worked": duration(float(worked[-1])) if len(worked) else "",
+        "stages": _stages(rows),
+    }
+
+
+def _draw_speed(worked: Float64[np.ndarray, " N"]) -> dict[str, Any]:
+    """Draw frames per second over the working time; each point is the mean of an equal part.
+
+    Args:
+        worked: Working time until each finished frame in seconds, ascending.
+    """
+    parts = max(2, min(POINTS, len(worked) // FRAMES_A_POINT, int(worked[-1])))
+    frames, edges = np.histogram(worked, parts, (0.0, float(worked[-1])))
+    middles, speeds = (edges[1:] + edges[:-1]) / 2, frames / np.diff(edges)
+    style = SPEED
+    if worked[-1] > 600:
+        middles, style = middles / 60, replace(SPEED, x_label="minutes of work")
+    return draw_chart({"frames/s": Curve(middles, speeds)}, style)
+
+
+def _stages(rows: pa.Table) -> list[dict[str, Any]]:
+    """Return median, 90th percentile, sum and share of the total time of each stage."""
+    seconds = stage_seconds(rows)
+    total = sum(float(part.sum()) for part in seconds.values())
+    return [
+        {
+            "name": stage,
+            "median": format_time(float(np.median(part))),
+            "most": format_time(float(np.quantile(part, 0.9))),
+            "sum": duration(float(part.sum())),
+            "share": round(100 * float(part.sum()) / total, 1),
+        }
+        for stage, part in seconds.items()
+        if len(part) and total
+    ]
+
+
+def format_time(seconds: float) -> str:
+    """Format a short time: `83 ms`, `1.25 s`."""
+    return f"{seconds * 1e3:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"

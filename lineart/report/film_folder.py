@@ -13,23 +13,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lineart.codec import encode_png
-from lineart.film.filenames import natural_key
 from lineart.film.frames import Source, list_pictures
-from lineart.film.tasks import Labels
-from lineart.film.tasks.colorize import ColorizeTask
-from lineart.film.thumbnails import (
+from lineart.film.listing import natural_key
+from lineart.film.outputs import (
     ThumbnailGallery,
     ThumbnailPair,
     choose,
     read_previews,
     show_as_is,
 )
+from lineart.film.tasks import Labels
+from lineart.film.tasks.colorize import ColorizeTask
 from lineart.manifest import read_manifest
 from lineart.report.film import FAILURES_LISTED, Content, film_page
-from lineart.report.read_json import read_job_json
+from lineart.report.html import encode_thumbnail, read_job_json
 from lineart.report.shots import Thumbnail
 from lineart.report.tables import part_of
-from lineart.report.text import encode_thumbnail
 from lineart.storage import Storage
 
 PAGE, RUN = "report.html", "run.json"
@@ -76,7 +75,9 @@ def write_film(
     """
     place.check()
     if not place.exists(RUN):
-        raise FileNotFoundError(f"{place.uri} has no {RUN}: no job over a film has left that")
+        raise FileNotFoundError(
+            f"{place.uri} has no {RUN}; give the output of jobs.colorize or jobs.translate"
+        )
     run = read_job_json(place, RUN)
     words = _read_words(place, run)
     rows = _in_order(read_manifest(place))
@@ -95,12 +96,12 @@ def write_film(
 
 def _read_words(place: Storage, run: Mapping[str, Any]) -> Labels:
     """Read the words for the page; those missing in older runs are those of `ColorizeTask`."""
-    told, coloured = run.get("words", {}), asdict(ColorizeTask.words)
-    if not isinstance(told, dict) or not told.keys() <= coloured.keys():
-        raise ValueError(f"{place.uri}/{RUN} has words that no page of a film knows")
-    if not all(isinstance(word, str) for word in told.values()):
-        raise ValueError(f"{place.uri}/{RUN} has words that are no text")
-    return Labels(**coloured | told)
+    given, defaults = run.get("words", {}), asdict(ColorizeTask.words)
+    if not isinstance(given, dict) or not given.keys() <= defaults.keys():
+        raise ValueError(f"{place.uri}/{RUN}: `words` may only have {', '.join(defaults)}")
+    if not all(isinstance(word, str) for word in given.values()):
+        raise ValueError(f"{place.uri}/{RUN}: a value of `words` is not text")
+    return Labels(**defaults | given)
 
 
 def show_film(
@@ -183,13 +184,12 @@ def _open_gallery(
 def _in_order(rows: pa.Table) -> pa.Table:
     """Sort rows into film order, which the manifest of a killed run does not have."""
     names = rows["frame"].to_pylist()
-    order = sorted(range(len(names)), key=lambda place: _key(names[place]))
-    return rows.take(pa.array(order, pa.int64()))
 
+    def key(place: int) -> Any:
+        folder, file = posixpath.split(names[place])
+        return natural_key(folder.split("/")), natural_key(file), names[place]
 
-def _key(name: str) -> Any:
-    folder, file = posixpath.split(name)
-    return natural_key(folder.split("/")), natural_key(file), name
+    return rows.take(pa.array(sorted(range(len(names)), key=key), pa.int64()))
 
 
 def _inputs(gallery: ThumbnailGallery, rows: pa.Table, page_at: Storage) -> dict[str, str]:

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from lineart.film.thumbnails import spread
-from lineart.report.text import as_text, data_uri
+from lineart.film.outputs import spread
+from lineart.report.html import as_text, data_uri
 
 STATUSES = ("done", "held", "failed")
 PICTURES_A_STRIP = 10
@@ -85,7 +85,7 @@ class ShotSummary:
     def failed(self) -> list[str]:
         """File names of the first `FAILURES_A_SHOT` failed frames."""
         failed = (row.frame for row in self.rows if row.status == "failed")
-        return [last_part(frame) for frame, _ in zip(failed, range(FAILURES_A_SHOT), strict=False)]
+        return [file_name(frame) for frame, _ in zip(failed, range(FAILURES_A_SHOT), strict=False)]
 
     @cached_property
     def map(self) -> dict[str, Any]:
@@ -151,7 +151,7 @@ def count(statuses: Iterable[str]) -> dict[str, int]:
     return {status: counted[status] for status in STATUSES} | {"frames": counted.total()}
 
 
-def last_part(frame: str) -> str:
+def file_name(frame: str) -> str:
     """Return the file name of a frame as printable text."""
     return as_text(frame.rsplit("/", 1)[-1])
 
@@ -168,7 +168,7 @@ def _add_pictures(shots: Sequence[ShotSummary], thumbnails: Mapping[str, Thumbna
         for position, row in enumerate(shot.rows):
             if row.frame in kept:
                 numbers[row.frame] = len(numbers)
-                picture = show(thumbnails[row.frame], row) | {"position": position}
+                picture = layout_picture(thumbnails[row.frame], row) | {"position": position}
                 kinds = [row.status, *(["held"] if row.frame in leaders else [])]
                 picture |= {"number": numbers[row.frame]}
                 picture |= {"kinds": [*kinds, "retake"] if row.retake else kinds}
@@ -213,12 +213,12 @@ def thin(groups: Sequence[Sequence[Thumbnail]], limit_bytes: int = THUMBNAIL_BYT
     return kept
 
 
-def show(thumbnail: Thumbnail, row: FrameEntry | None = None) -> dict[str, Any]:
+def layout_picture(thumbnail: Thumbnail, row: FrameEntry | None = None) -> dict[str, Any]:
     """Build the template variables of a thumbnail; without `row`, it has no status and no size."""
     is_sized = row is not None and row.width and row.height
     return {
         "frame": as_text(thumbnail.frame),
-        "label": last_part(thumbnail.frame),
+        "label": file_name(thumbnail.frame),
         "status": row and row.status,
         "retake": (row and row.retake) or "",
         "size": (row.width, row.height) if row and is_sized else None,

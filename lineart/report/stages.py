@@ -8,12 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from lineart.report.axes import format_images, format_value
-from lineart.report.charts import ChartStyle, best_of, draw_chart
-from lineart.report.curves import Curve, make_curve
-from lineart.report.grids import Grid, prepare_grids
+from lineart.report.charts import ChartStyle, Curve, best_of, draw_chart, make_curve
+from lineart.report.html import as_text, format_images, format_value, spaced
 from lineart.report.tables import numbered_parts, part_of
-from lineart.report.text import as_text, words
+from lineart.report.training_pictures import Grid, prepare_grids
 
 CHARTS_SHOWN = 12
 """Maximum number of charts of a stage, besides that of the loss terms."""
@@ -27,15 +25,19 @@ WAITING = "wait_share"
 HIGHER_IS_BETTER = ("psnr", "ssim", "accuracy")
 """Last part of the names of scalars whose best value is the highest; else it is the lowest."""
 
-MANNERS = {
-    LOSS: ChartStyle(heading="Loss terms", may_log=True, is_smoothed=True, is_wide=True),
+STYLES = {
+    LOSS: ChartStyle(heading="Loss terms", may_log=True, is_smoothed=True),
     "learning_rate": ChartStyle(heading="Learning rate", from_zero=True),
     SPEED: ChartStyle(heading="Speed", unit="images/s", from_zero=True, is_smoothed=True),
     WAITING: ChartStyle(
-        heading="Waiting for data", unit="% of the time", scale=100.0, from_zero=True
+        heading="Waiting for data",
+        unit="% of the time",
+        scale=100.0,
+        from_zero=True,
+        is_smoothed=True,
     ),
 }
-"""Name of a scalar -> style of its chart; `_manner` builds those of all other scalars."""
+"""Name of a scalar -> style of its chart; `_style` builds those of all other scalars."""
 
 
 @dataclass(frozen=True)
@@ -61,36 +63,31 @@ class StageSummary:
     """Name of a scalar -> its curve."""
     grids: list[dict[str, Any]]
     """Template variables of the grids that are shown."""
-    given: int
+    num_saved: int
     """Number of grids that the run saved."""
     column_names: tuple[str, ...] = ()
     """Headings of the grids' columns, as recorded by the run."""
 
     @cached_property
-    def title(self) -> str:
-        """Heading of the stage."""
-        return f"Stage {self.name}"
-
-    @cached_property
     def about(self) -> str:
         """Batch size, crop and learning rate as text."""
-        said = {
-            "batch_size": "in batches of {}",
+        forms = {
+            "batch_size": "batches of {}",
             "crop": "crops of {} px",
             "learning_rate": "rate {}",
         }
-        asked = {form: as_text(self.settings.get(name)) for name, form in said.items()}
-        return ", ".join(form.format(value) for form, value in asked.items() if value)
+        texts = {form: as_text(self.settings.get(name)) for name, form in forms.items()}
+        return ", ".join(form.format(value) for form, value in texts.items() if value)
 
     @cached_property
-    def looks(self) -> list[dict[str, Any]]:
+    def pictures(self) -> list[dict[str, Any]]:
         """The grids, each with a label and the validation value at its number of images."""
         curve = self.curves.get(self.validation or "")
         values = dict(zip(curve.images, curve.values, strict=True)) if curve else {}
         return [
             grid
             | {"label": format_images(float(grid["images"]))}
-            | {"look": format_value(values[grid["images"]]) if grid["images"] in values else ""}
+            | {"score": format_value(values[grid["images"]]) if grid["images"] in values else ""}
             for grid in self.grids
         ]
 
@@ -128,28 +125,27 @@ class StageSummary:
         curve = self.curves[self.validation]
         place = best_of(curve, _better(self.validation))
         values = {"value": curve.values[place], "last": curve.values[-1]}
-        said = {name: format_value(float(value)) for name, value in values.items()}
-        return said | {
-            "name": words(self.validation.replace("/", " ")),
+        return {
+            "name": spaced(self.validation.replace("/", " ")),
             "images": int(curve.images[place]),
+            **{name: format_value(float(value)) for name, value in values.items()},
         }
 
     @cached_property
     def charts(self) -> list[dict[str, Any]]:
         """Template variables of the charts: loss terms, validation, then other scalars."""
-        terms = {n[len(LOSS) :]: c for n, c in self.curves.items() if n.startswith(LOSS)}
-        charts = [draw_chart(dict([*terms.items()][:TERMS_SHOWN]), MANNERS[LOSS])] if terms else []
-        others = [name for name in self.curves if not name.startswith(LOSS)]
-        others.sort(key=_rank)
+        terms = {name[len(LOSS) :]: curve for name, curve in self._losses.items()}
+        charts = [draw_chart(dict([*terms.items()][:TERMS_SHOWN]), STYLES[LOSS])] if terms else []
+        others = sorted((name for name in self.curves if name not in self._losses), key=_rank)
         return charts + [
-            draw_chart({words(name): self.curves[name]}, _manner(name))
+            draw_chart({spaced(name): self.curves[name]}, _style(name))
             for name in others[:CHARTS_SHOWN]
         ]
 
     @cached_property
     def undrawn(self) -> int:
         """Number of scalars that are not drawn."""
-        terms = sum(name.startswith(LOSS) for name in self.curves)
+        terms = len(self._losses)
         others = len(self.curves) - terms
         return max(0, terms - TERMS_SHOWN) + max(0, others - CHARTS_SHOWN)
 
@@ -163,9 +159,13 @@ class StageSummary:
     @cached_property
     def failure(self) -> tuple[int, int] | None:
         """Number of non-finite loss values, and images seen at the first; None without any."""
-        losses = [curve for name, curve in self.curves.items() if name.startswith(LOSS)]
+        losses = self._losses.values()
         missing = np.concatenate([curve.images[~curve.is_finite] for curve in losses] or [[]])
         return (len(missing), int(missing.min())) if len(missing) else None
+
+    @cached_property
+    def _losses(self) -> dict[str, Curve]:
+        return {name: curve for name, curve in self.curves.items() if name.startswith(LOSS)}
 
 
 def gather(
@@ -175,7 +175,7 @@ def gather(
     settings = numbered_parts(part_of(run, "recipe").get("stages"))
     curves = _curves(scalars)
     pictures = prepare_grids(grids)
-    given = Counter(grid.stage for grid in grids)
+    num_saved = Counter(grid.stage for grid in grids)
     columns = part_of(run, "columns")
     return [
         StageSummary(
@@ -183,11 +183,11 @@ def gather(
             settings=settings.get(name, {}),
             curves=curves.get(name, {}),
             grids=pictures.get(name, []),
-            given=given[name],
+            num_saved=num_saved[name],
             column_names=tuple(as_text(column) for column in columns.get(name) or ()),
         )
-        for name in dict.fromkeys([*settings, *curves, *given])
-        if name in curves or name in given
+        for name in dict.fromkeys([*settings, *curves, *num_saved])
+        if name in curves or name in num_saved
     ]
 
 
@@ -208,8 +208,8 @@ def _curves(scalars: Sequence[ScalarPoint]) -> dict[str, dict[str, Curve]]:
 
 
 def _rank(name: str) -> tuple[int, int]:
-    """Return a sort key: validation, then scalars in the order of `MANNERS`, then the rest."""
-    known = [*MANNERS]
+    """Return a sort key: validation, then scalars in the order of `STYLES`, then the rest."""
+    known = [*STYLES]
     if name.startswith(VALIDATION):
         return 0, 0
     return (1, known.index(name)) if name in known else (2, 0)
@@ -220,10 +220,9 @@ def _better(name: str) -> str:
     return "highest" if name.rpartition("/")[2] in HIGHER_IS_BETTER else "lowest"
 
 
-def _manner(name: str) -> ChartStyle:
+def _style(name: str) -> ChartStyle:
     """Return the chart style of a scalar."""
     if name.startswith(VALIDATION):
-        return ChartStyle(
-            heading=f"Validation: {words(name[len(VALIDATION) :])}", best=_better(name)
-        )
-    return MANNERS.get(name) or ChartStyle(heading=words(name).capitalize())
+        heading = f"Validation: {spaced(name[len(VALIDATION) :])}"
+        return ChartStyle(heading=heading, best=_better(name))
+    return STYLES.get(name) or ChartStyle(heading=spaced(name).capitalize())

@@ -17,8 +17,8 @@ import numpy as np
 from lineart.codec import decode_color
 from lineart.film.frames import read_picture
 from lineart.image import Frame, resize
-from lineart.report.drawings import Drawings, open_drawings
-from lineart.report.text import data_uri, template
+from lineart.report.difference import Drawings, open_drawings
+from lineart.report.html import data_uri, encode_webp, template
 from lineart.storage import Storage
 
 FORMAT = "lineart study 1"
@@ -105,8 +105,8 @@ def write_study(
     names = places.names
     if not names:
         raise ValueError(
-            f"{first.uri} and {second.uri} have no drawing of one name"
-            f"{' with a photograph' if photos else ''}; give two sets of the same photographs"
+            f"{first.uri} and {second.uri} have no drawing with the same name"
+            f"{' and a photograph' if photos else ''}; give two sets of the same photographs"
         )
     pairs = _fill_page(places, names, seed, page_bytes)
     if not pairs:
@@ -145,9 +145,9 @@ def study_page(study_id: str, question: str, pairs: Sequence[StudyPair]) -> str:
     )
 
 
-def make_key(told: Mapping[str, Any], pairs: Sequence[StudyPair]) -> dict[str, Any]:
+def make_key(facts: Mapping[str, Any], pairs: Sequence[StudyPair]) -> dict[str, Any]:
     """Build the content of `study.json`; its id is a hash of all other content."""
-    key = {"format": FORMAT, **told, "pairs": [pair.key for pair in pairs]}
+    key = {"format": FORMAT, **facts, "pairs": [pair.key for pair in pairs]}
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
     return {"id": digest[:16], **key}
 
@@ -200,6 +200,4 @@ def _encode(data: bytes, quality: int) -> str:
     height, width = picture.shape[:2]
     scale = min(1.0, LONGEST_SIDE_PX / max(height, width))
     small = resize(picture, (max(1, round(height * scale)), max(1, round(width * scale))))
-    bgr = cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
-    _, encoded = cv2.imencode(".webp", bgr, [cv2.IMWRITE_WEBP_QUALITY, quality])
-    return data_uri(bytes(encoded))
+    return data_uri(encode_webp(small, quality))

@@ -6,14 +6,75 @@ from typing import Any
 
 import numpy as np
 
-from lineart.report.grids import Grid
-from lineart.report.refusals import Refused, layout_refusals
+from lineart.report.html import as_text, duration, read_job_json, spaced, template
 from lineart.report.stages import SPEED, WAITING, ScalarPoint, StageSummary, gather
 from lineart.report.tables import compare_parts, layout_data, layout_table, numbered_parts, part_of
-from lineart.report.text import as_text, duration, template, words
+from lineart.report.training_pictures import Grid, Refused, layout_refusals, read_refusals
+from lineart.storage import Storage
+from lineart.training.preview import read_grids
+from lineart.training.run_log import read_scalars
 
+PAGE, RUN = "report.html", "run.json"
 STAGES_SHOWN = 24
 """Maximum number of stages on a page; further ones are counted."""
+
+
+def write_training(
+    place: Storage, output: Storage, data: Storage | None = None
+) -> dict[str, object]:
+    """Write the page of a training.
+
+    Args:
+        place: Output of jobs.train.
+        output: Folder for `report.html`.
+        data: Its dataset, as written by jobs.prepare_data; default: the one that `run.json` names,
+            if it can be read.
+
+    Returns:
+        URI of the `page` and its size in `bytes`.
+
+    Raises:
+        ValueError: a file of the run or of `data` is invalid.
+        OSError: `place`, its `run.json` or `data` does not exist, or storage fails.
+    """
+    place.check()
+    if not place.exists(RUN):
+        raise FileNotFoundError(
+            f"{place.uri} has no {RUN}, which jobs.train writes; give the output of a training"
+        )
+    if data is not None:
+        data.check()
+    page = show_training(place, read_job_json(place, RUN), data)
+    output.write(PAGE, page.encode())
+    output.sweep()
+    return {"page": f"{output.uri}/{PAGE}", "bytes": len(page.encode())}
+
+
+def show_training(place: Storage, run: Mapping[str, Any], data: Storage | None = None) -> str:
+    """Render the page of a training.
+
+    Args:
+        place: Output of jobs.train.
+        run: Content of its `run.json`.
+        data: As for `write_training`.
+    """
+    grids = [
+        Grid(stage, images, place.read(path))
+        for stage, paths in read_grids(place).items()
+        for images, path in sorted(paths.items())
+    ]
+    scalars = [ScalarPoint(*row) for row in read_scalars(place)]
+    refused = _read_named(run) if data is None else read_refusals(data)
+    return training_page(run, scalars, grids, refused=refused)
+
+
+def _read_named(run: Mapping[str, Any]) -> list[Refused]:
+    """Read the refusals of the dataset that a run names; none if it cannot be read."""
+    address = part_of(run, "flags").get("data")
+    try:
+        return read_refusals(Storage.at(address)) if isinstance(address, str) else []
+    except (OSError, ValueError):
+        return []
 
 
 def training_page(
@@ -26,8 +87,8 @@ def training_page(
 ) -> str:
     """Render the page of a training.
 
-    The page stays below 20 MB for a training of any length: curves are thinned to a few hundred
-    points, and grids evenly. Values that are not finite are gaps, marked and counted.
+    The page stays below 20 MB for a training of any length: curves are smoothed or simplified, and
+    grids are thinned evenly. Values that are not finite are gaps, marked and counted.
 
     Args:
         run: Content of `run.json`: `recipe` with its `stages`, `data` with counts, `seconds`,
@@ -61,8 +122,8 @@ def training_page(
 def _name(run: Mapping[str, Any]) -> str:
     """Return the name of the recipe, else of the network, else `Training`."""
     flags, recipe = part_of(run, "flags"), part_of(run, "recipe")
-    named = flags.get("recipe") or recipe.get("name") or recipe.get("model") or run.get("recipe")
-    return words(named) if isinstance(named, str) else "Training"
+    name = flags.get("recipe") or recipe.get("name") or recipe.get("model") or run.get("recipe")
+    return spaced(name) if isinstance(name, str) else "Training"
 
 
 def _seconds(run: Mapping[str, Any]) -> float | None:
@@ -75,10 +136,9 @@ def _figures(
 ) -> list[tuple[str, str, str]]:
     """Return name, value and remark of the key figures."""
     seconds = _seconds(run)
-    model = as_text(part_of(run, "recipe").get("model"))
     each = " + ".join(f"{stage.seen:,}" for stage in stages)
     figures = [
-        ("Network", words(model), ""),
+        ("Network", spaced(part_of(run, "recipe").get("model")), ""),
         ("Images seen", f"{seen:,}", each if 1 < len(stages) <= 4 else ""),
         ("Time", duration(seconds) if seconds else "", ""),
         ("Speed, images/s", *_medians(stages, SPEED)),
@@ -86,7 +146,7 @@ def _figures(
     ]
     validations = [
         (
-            f"Validation, {as_text(stage.name)}",
+            f"Validation, {stage.name}",
             stage.best["last"],
             f"best {stage.best['value']} at {stage.best['images']:,}",
         )
@@ -99,12 +159,9 @@ def _figures(
 def _medians(stages: Sequence[StageSummary], name: str, scale: float = 1.0) -> tuple[str, str]:
     """Format the medians of a scalar in the last four stages, and the names of these stages."""
     medians = {
-        as_text(stage.name): np.median(curve.values[curve.is_finite]) * scale
+        stage.name: np.median(curve.values[curve.is_finite]) * scale
         for stage in stages[-4:]
         if (curve := stage.curves.get(name)) is not None and curve.is_finite.any()
     }
-    said = ", ".join(
-        f"{median:,.0f}" if median >= 100 else f"{median:#.3g}" for median in medians.values()
-    )
-    remark = ", ".join(medians) if len(medians) > 1 else ""
-    return (said, remark)
+    texts = [f"{median:,.0f}" if median >= 100 else f"{median:#.3g}" for median in medians.values()]
+    return ", ".join(texts), ", ".join(medians) if len(medians) > 1 else ""

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lineart.image import Frame, Hint, Line, Size
-from lineart.sample_film.dabs import give_hints
-from lineart.sample_film.scenes import FRAMES_PER_SECOND, SHOTS, Scene
+from lineart.sample_film.scenes import FRAMES_PER_SECOND, SHOTS, Scene, give_hints
 
 
 @dataclass(frozen=True)

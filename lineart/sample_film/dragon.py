@@ -1,11 +1,116 @@
-"""Small dragon in flight."""
+"""Small dragon in flight; its wings are interpolated between key poses of one beat."""
+
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
-from lineart.sample_film.canvas import Canvas, shadow_of
-from lineart.sample_film.cat import WHITE
-from lineart.sample_film.curves import Number, Placement, Points, curve, ellipse, tube
-from lineart.sample_film.wings import Scales, draw_wing
+from lineart.sample_film.canvas import (
+    WHITE,
+    Canvas,
+    Color,
+    Number,
+    Placement,
+    Points,
+    curve,
+    ellipse,
+    moved,
+    paint,
+    points,
+    shadow_of,
+    tube,
+)
+
+
+@dataclass(frozen=True)
+class Scales:
+    """Colours of a dragon."""
+
+    body: Color
+    belly: Color
+    membrane: Color
+    horn: Color
+
+
+DRAGONS = (
+    Scales(paint(0x3FA796), paint(0xF6E2A8), paint(0xF08A5D), paint(0xF5E9D3)),
+    Scales(paint(0xC4567A), paint(0xFBD9B0), paint(0x7C6BC4), paint(0xF2E6D8)),
+    Scales(paint(0x5B7FC9), paint(0xE9EDF5), paint(0xF2C14E), paint(0xE9DCC4)),
+)
+
+
+_WING_KEYS = np.array(
+    [  # Wrist and four finger tips at equal steps of one beat, starting with the wing up.
+        [(80, -226), (10, -500), (-170, -452), (-292, -344), (-330, -206)],
+        [(118, -96), (84, -300), (-120, -338), (-284, -270), (-330, -150)],
+        [(112, 46), (76, 158), (-96, 100), (-240, 40), (-300, -18)],
+        [(84, 150), (10, 372), (-142, 336), (-248, 226), (-272, 86)],
+        [(60, 50), (-92, 206), (-206, 184), (-274, 124), (-286, 54)],
+        [(44, -130), (-160, -70), (-268, -88), (-322, -86), (-304, -50)],
+    ],
+    np.float64,
+)
+
+
+def _wing_pose(phase: Number) -> Points:
+    """Return wrist and finger tips relative to the shoulder at `phase`, in beats."""
+    moment = phase % 1.0 * len(_WING_KEYS)
+    now, share = int(moment), moment % 1.0
+    before, start, end, after = (_WING_KEYS[(now + k) % len(_WING_KEYS)] for k in (-1, 0, 1, 2))
+    leave, arrive = (end - before) / 2, (after - start) / 2
+    pose: Points = (
+        (2 * share**3 - 3 * share**2 + 1) * start
+        + (share**3 - 2 * share**2 + share) * leave
+        + (3 * share**2 - 2 * share**3) * end
+        + (share**3 - share**2) * arrive
+    )
+    return pose
+
+
+def draw_wing(canvas: Canvas, place: Placement, phase: Number, look: Scales, *, near: bool) -> None:
+    """Draw a wing at `phase`, in beats; at 0 it is up."""
+    shoulder = points([(70.0, -44.0) if near else (118.0, -52.0)])
+    root = points([(-110.0, -40.0) if near else (-56.0, -50.0)])
+    # The far wing extends away from the viewer, so it is smaller and higher in the picture.
+    pose = _wing_pose(phase) * ([1.0, 1.0] if near else [0.92, 0.86]) + (
+        [0, 0] if near else [0, -44]
+    )
+    wrist, tips = shoulder + pose[:1], [shoulder + tip for tip in pose[1:, None]]
+    _draw_membrane(canvas, place, np.concatenate([shoulder, wrist, *tips, root]), look, near=near)
+    skin = look.body if near else shadow_of(look.body)
+    for tip in tips:
+        spread = place(
+            tube(np.concatenate([wrist, moved((wrist + tip) / 2, 4, -7), tip]), [8, 6, 2])
+        )
+        canvas.draw(spread, skin, 2.6)
+    elbow = moved((shoulder + wrist) / 2, 20, 6)
+    arm = place(tube(np.concatenate([moved(shoulder, -8, 18), elbow, wrist]), [12, 24, 19, 13]))
+    canvas.fill(arm, skin)
+    canvas.stroke(arm[2 : len(arm) // 2], 3.6, taper=(0.2, 0.05))
+    canvas.stroke(arm[len(arm) // 2 - 1 : -2], 3.6, taper=(0.05, 0.2))
+    x, y = wrist[0]
+    claw = [(x - 9, y - 6), (x + 20, y - 34), (x + 12, y + 6)]
+    canvas.shape(place(claw), look.horn, corners=(0, 1, 2), width=2.6)
+
+
+def _draw_membrane(
+    canvas: Canvas, place: Placement, joints: Points, look: Scales, *, near: bool
+) -> None:
+    """Draw the membrane of a wing between shoulder, wrist, finger tips and root."""
+    shoulder, wrist, *tips, root = joints[:, None]
+    bays = []
+    for one, two in pairwise([*tips, root]):
+        bays += [one, (one + two) / 2 * 0.80 + wrist * 0.20]
+    rim = np.concatenate([shoulder, wrist, *bays, root])
+    color = look.membrane if near else shadow_of(look.membrane)
+    outline = canvas.shape(place(rim), color, corners=(0, 1, 2, 4, 6, 8, 10), width=3.4)
+    with canvas.inside(outline) as part:
+        for one, two in pairwise([*tips, root]):
+            inner = wrist * 0.3 + two * 0.3 + one * 0.4
+            part.tone(
+                place(np.concatenate([wrist, one, one * 0.55 + two * 0.45, inner])),
+                shadow_of(color),
+            )
 
 
 def _spine(time_s: Number) -> Points:
@@ -85,8 +190,7 @@ def _draw_tail_fin(canvas: Canvas, place: Placement, spine: Points, look: Scales
     fin = place.joint(x, y, np.arctan2(dy, dx))
     rim = [(-24, 0), (10, -34), (34, -44), (52, -14), (92, 0), (52, 16), (34, 44), (10, 34)]
     shape = canvas.shape(fin(rim), look.membrane, corners=(2, 4, 6), width=3.6)
-    with canvas.inside(shape) as part:
-        part.tone(fin([(-30, 8), (100, 4), (100, 60), (-30, 60)]), shadow_of(look.membrane))
+    canvas.shade(shape, fin([(-30, 8), (100, 4), (100, 60), (-30, 60)]), shadow_of(look.membrane))
     canvas.stroke(fin([(0, 0), (80, 0)]), 2.4, taper=(0.1, 0.8))
 
 
@@ -110,8 +214,7 @@ def _draw_hind_leg(
             width=2.4,
         )
     sole = place(ellipse(x - 128 + sway, y + 84, 24, 21))
-    canvas.fill(sole, color)
-    canvas.outline(sole, 3.0)
+    canvas.draw(sole, color, 3.0)
     shin = tube(
         [(x - 44, y + 52), (x - 86 + sway / 2, y + 70), (x - 130 + sway, y + 84)], [28, 20, 22]
     )
@@ -122,36 +225,31 @@ def _draw_hind_leg(
     thigh = canvas.shape(
         place(
             [
-                (x + 30, y - 46),
-                (x + 44, y),
-                (x + 10, y + 50),
-                (x - 50, y + 74),
-                (x - 78, y + 56),
-                (x - 56, y + 4),
-                (x - 20, y - 40),
+                (x + 30, y - 46), (x + 44, y), (x + 10, y + 50), (x - 50, y + 74),
+                (x - 78, y + 56), (x - 56, y + 4), (x - 20, y - 40),
             ]
         ),
         color,
         width=3.6,
         gaps=[(5.6, 7.5)],
-    )
+    )  # fmt: skip
     if near:
-        with canvas.inside(thigh) as part:
-            part.tone(
-                place(
-                    curve(
-                        [
-                            (x + 40, y + 16),
-                            (x - 6, y + 28),
-                            (x - 60, y + 52),
-                            (x - 80, y + 90),
-                            (x + 40, y + 80),
-                        ],
-                        closed=True,
-                    )
-                ),
-                shadow_of(color),
-            )
+        canvas.shade(
+            thigh,
+            place(
+                curve(
+                    [
+                        (x + 40, y + 16),
+                        (x - 6, y + 28),
+                        (x - 60, y + 52),
+                        (x - 80, y + 90),
+                        (x + 40, y + 80),
+                    ],
+                    closed=True,
+                )
+            ),
+            shadow_of(color),
+        )
 
 
 def _draw_fore_leg(canvas: Canvas, place: Placement, beat: Number, look: Scales) -> None:
@@ -173,19 +271,15 @@ def _draw_fore_leg(canvas: Canvas, place: Placement, beat: Number, look: Scales)
             width=2.4,
         )
     palm = place(ellipse(*hand, 20, 19))
-    canvas.fill(palm, look.body)
-    canvas.outline(palm, 3.0)
-    with canvas.inside(palm) as part:
-        part.tone(place(ellipse(hand[0] - 14, hand[1] + 16, 22, 20)), shadow_of(look.body))
+    canvas.draw(palm, look.body, 3.0)
+    canvas.shade(palm, place(ellipse(hand[0] - 14, hand[1] + 16, 22, 20)), shadow_of(look.body))
     arm = tube([(92, -16), (76, 30), (74, 70), (100, 102 + sway / 2), hand], [8, 32, 27, 18, 19])
     canvas.fill(place(arm), look.body)
-    with canvas.inside(place(arm)) as part:
-        part.tone(
-            place(
-                tube([(72, 8), (50, 66), (94, 118 + sway / 2), (140, 138 + sway)], [16, 14, 12, 10])
-            ),
-            shadow_of(look.body),
-        )
+    canvas.shade(
+        place(arm),
+        place(tube([(72, 8), (50, 66), (94, 118 + sway / 2), (140, 138 + sway)], [16, 14, 12, 10])),
+        shadow_of(look.body),
+    )
     half = len(arm) // 2
     canvas.stroke(place(arm[3:half]), 3.4, taper=(0.3, 0.05))
     canvas.stroke(place(arm[half - 1 : -3]), 3.4, taper=(0.05, 0.3))
@@ -195,22 +289,11 @@ def _draw_dragon_head(canvas: Canvas, head: Placement, look: Scales, *, eyes: Nu
     _draw_horn(canvas, head, look, shift=26.0)
     jaw = [(-6, 30), (40, 46), (96, 44), (128, 30), (116, 18), (30, 10)]
     lower = canvas.shape(head(jaw), look.belly, corners=(3, 5), width=3.4)
-    with canvas.inside(lower) as part:
-        part.tone(head([(-10, 36), (130, 38), (130, 60), (-10, 60)]), shadow_of(look.belly))
+    canvas.shade(lower, head([(-10, 36), (130, 38), (130, 60), (-10, 60)]), shadow_of(look.belly))
     rim = [
-        (-58, 20),
-        (-62, -30),
-        (-26, -74),
-        (30, -72),
-        (58, -36),
-        (102, -22),
-        (138, -14),
-        (146, 8),
-        (126, 24),
-        (70, 20),
-        (24, 26),
-        (-10, 48),
-    ]
+        (-58, 20), (-62, -30), (-26, -74), (30, -72), (58, -36), (102, -22), (138, -14),
+        (146, 8), (126, 24), (70, 20), (24, 26), (-10, 48),
+    ]  # fmt: skip
     skull = canvas.shape(head(rim), look.body, corners=(8,), width=4.0, gaps=[(11.2, 12.9)])
     with canvas.inside(skull) as part:
         part.tone(
@@ -231,8 +314,7 @@ def _draw_dragon_head(canvas: Canvas, head: Placement, look: Scales, *, eyes: Nu
     canvas.shape(head([(76, 21), (86, 22), (80, 36)]), look.horn, corners=(0, 1, 2), width=2.0)
     cheek = [(-20, 20), (-58, 12), (-88, 30), (-58, 34), (-70, 56), (-34, 44), (-10, 44)]
     frill = canvas.shape(head(cheek), look.membrane, corners=(2, 3, 4), width=3.2)
-    with canvas.inside(frill) as part:
-        part.tone(head([(-90, 34), (0, 32), (0, 60), (-90, 60)]), shadow_of(look.membrane))
+    canvas.shade(frill, head([(-90, 34), (0, 32), (0, 60), (-90, 60)]), shadow_of(look.membrane))
     _draw_horn(canvas, head, look, shift=0.0)
 
 
@@ -254,18 +336,15 @@ def _draw_dragon_eye(canvas: Canvas, head: Placement, look: Scales, eyes: Number
 
 def _draw_horn(canvas: Canvas, head: Placement, look: Scales, *, shift: Number) -> None:
     rim = [
-        (-38 + shift, -46),
-        (-70 + shift, -74),
-        (-132 + shift, -92),
-        (-84 + shift, -52),
+        (-38 + shift, -46), (-70 + shift, -74), (-132 + shift, -92), (-84 + shift, -52),
         (-46 + shift, -22),
-    ]
+    ]  # fmt: skip
     horn = canvas.shape(head(rim), look.horn, corners=(0, 2, 4), width=3.4)
-    with canvas.inside(horn) as part:
-        part.tone(
-            head([(-30 + shift, -28), (-80 + shift, -62), (-140 + shift, -90), (-80 + shift, -30)]),
-            shadow_of(look.horn),
-        )
+    canvas.shade(
+        horn,
+        head([(-30 + shift, -28), (-80 + shift, -62), (-140 + shift, -90), (-80 + shift, -30)]),
+        shadow_of(look.horn),
+    )
     for share in (0.3, 0.5, 0.68):
         x, y = -42 - 80 * share + shift, -36 - 48 * share
         canvas.stroke(

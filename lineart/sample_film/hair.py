@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from lineart.sample_film.canvas import Canvas, shadow_of
-from lineart.sample_film.curves import Number, curve
-from lineart.sample_film.head import Depths, Head, HeadColors, bulged, fringe
+from lineart.sample_film.canvas import Canvas, Number, curve, shadow_of
+from lineart.sample_film.face import Depths, Head, HeadColors, bulged, fringe
 
 
 def draw_back_hair(canvas: Canvas, head: Head, look: HeadColors) -> None:
@@ -13,16 +12,10 @@ def draw_back_hair(canvas: Canvas, head: Head, look: HeadColors) -> None:
     low = head.length
     left = [(-0.95, -0.7), (-1.20, 0.1), (-1.28, 0.9), (-1.26, low - 0.8)]
     tips = [
-        (-1.22, low + 0.05),
-        (-0.86, low - 0.55),
-        (-0.62, low + 0.30),
-        (-0.22, low - 0.40),
-        (0.02, low + 0.36),
-        (0.38, low - 0.42),
-        (0.66, low + 0.20),
-        (0.90, low - 0.60),
-        (1.20, low - 0.02),
-    ]
+        (-1.22, low + 0.05), (-0.86, low - 0.55), (-0.62, low + 0.30),
+        (-0.22, low - 0.40), (0.02, low + 0.36), (0.38, low - 0.42), (0.66, low + 0.20),
+        (0.90, low - 0.60), (1.20, low - 0.02),
+    ]  # fmt: skip
     right = [(1.24, low - 0.8), (1.26, 0.9), (1.20, 0.1), (0.95, -0.7)]
     ends = [(x, y) for x, y, _ in bulged([(x, y, 0.0) for x, y in tips], 0.07)]
     rim = [(x + shift, y) for x, y in [*left, *ends, *right]]

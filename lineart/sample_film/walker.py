@@ -1,23 +1,75 @@
-"""Walking girl: two-bone legs, swinging arms, skirt and scarf that follow with a delay."""
+"""Body of the girl: bust for the shot at the window; walk with skirt and scarf that lag behind."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from lineart.sample_film.canvas import Canvas, Color, shadow_of
-from lineart.sample_film.curves import (
+from lineart.sample_film.canvas import (
     SAMPLES,
+    Canvas,
+    Color,
     Number,
     Placement,
     Points,
     curve,
     moved,
     points,
+    shadow_of,
     tube,
 )
-from lineart.sample_film.face import draw_face
+from lineart.sample_film.face import Head, HeadColors, draw_face, skin_shadow
 from lineart.sample_film.hair import draw_back_hair, draw_front_hair
-from lineart.sample_film.head import Head, HeadColors, skin_shadow
+
+
+def draw_bust(canvas: Canvas, place: Placement, look: HeadColors) -> None:
+    """Draw neck, shoulders and sweater below a head at `place`, in units of the head's radius."""
+    neck = place(tube([(0, 0.9), (0, 2.0)], [0.34, 0.33, 0.42]))
+    canvas.draw(neck, look.skin, 3.4)
+    canvas.shade(
+        neck,
+        place([(-0.6, 0.8), (0.6, 0.8), (0.6, 1.36), (0.1, 1.56), (-0.6, 1.5)]),
+        skin_shadow(look),
+    )
+    half = [(0.42, 1.72), (0.95, 1.92), (1.34, 2.16), (1.56, 2.6), (1.68, 3.4)]
+    rim = [*[(-x, y) for x, y in half[::-1]], *half]
+    body = canvas.shape(place(rim), look.sweater, corners=(0, 9), width=4.2)
+    with canvas.inside(body) as part:
+        for shade in (
+            [(-1.9, 2.0), (-1.42, 2.2), (-1.20, 2.7), (-1.28, 3.5), (-1.9, 3.5)],
+            [(0.90, 3.5), (0.98, 2.7), (1.12, 2.45), (1.08, 2.9), (1.20, 3.5)],
+            [(-0.7, 1.8), (0.7, 1.8), (0.52, 2.16), (0.0, 2.24), (-0.56, 2.16)],
+        ):
+            part.tone(
+                place(curve(shade, closed=True, corners=(0, 4))), shadow_of(look.sweater, 0.7)
+            )
+    folds = (
+        [(-1.06, 3.4), (-1.10, 2.8), (-1.20, 2.46)],
+        [(1.08, 3.4), (1.04, 2.8), (1.14, 2.44)],
+        [(-0.92, 2.02), (-0.70, 2.26), (-0.60, 2.52)],
+        [(0.95, 2.05), (0.72, 2.30), (0.62, 2.50)],
+        [(-1.06, 2.9), (-0.86, 2.98), (-0.62, 2.94)],
+        [(1.05, 2.95), (0.84, 3.04), (0.66, 3.0)],
+        [(0.10, 3.3), (-0.12, 3.02), (-0.16, 2.86)],
+    )
+    for fold in folds:
+        canvas.stroke(place(curve(fold)), 3.0, taper=(0.1, 0.8))
+    _draw_collar(canvas, place, look)
+
+
+def _draw_collar(canvas: Canvas, place: Placement, look: HeadColors) -> None:
+    rim = [
+        (-0.52, 1.55), (-0.2, 1.68), (0.2, 1.68), (0.52, 1.55), (0.62, 1.86),
+        (0.3, 2.10), (-0.3, 2.10), (-0.62, 1.86),
+    ]  # fmt: skip
+    collar = canvas.shape(place(rim), look.sweater, corners=(0, 3), width=3.8)
+    canvas.shade(
+        collar,
+        place([(-0.8, 1.5), (-0.36, 1.5), (-0.42, 1.9), (-0.2, 2.2), (-0.8, 2.2)]),
+        shadow_of(look.sweater, 0.7),
+    )
+    for x in np.linspace(-0.42, 0.42, 7):
+        canvas.stroke(place([(x, 1.74 - 0.1 * x * x), (1.12 * x, 2.04 - 0.5 * x * x)]), 2.0)
+
 
 STRIDE = 116.0
 """Reach of a foot before and behind the hip, in stage units."""
@@ -121,24 +173,15 @@ def _draw_boot(canvas: Canvas, hip: Placement, leg: Leg, color: Color) -> None:
     x, y = hip(leg.ankle)[0]
     foot = Placement(x, y, 1.0, leg.pitch)
     rim = [
-        (-26, -46),
-        (2, -50),
-        (26, -44),
-        (24, -10),
-        (52, 2),
-        (74, 18),
-        (76, 32),
-        (20, 34),
-        (-30, 33),
-        (-31, 10),
-        (-24, -16),
-    ]
+        (-26, -46), (2, -50), (26, -44), (24, -10), (52, 2), (74, 18), (76, 32),
+        (20, 34), (-30, 33), (-31, 10), (-24, -16),
+    ]  # fmt: skip
     outline = canvas.shape(foot(rim), color, corners=(0, 2, 6, 8), width=3.8)
-    with canvas.inside(outline) as part:
-        part.tone(
-            foot([(-40, -60), (-8, -60), (-10, 0), (20, 20), (90, 24), (90, 40), (-40, 40)]),
-            shadow_of(color),
-        )
+    canvas.shade(
+        outline,
+        foot([(-40, -60), (-8, -60), (-10, 0), (20, 20), (90, 24), (90, 40), (-40, 40)]),
+        shadow_of(color),
+    )
     canvas.stroke(curve(foot([(-29, 24), (20, 25), (76, 26)])), 2.2, taper=(0.1, 0.1))
     canvas.stroke(curve(foot([(22, -12), (8, -4), (4, 6)])), 2.2)
 
@@ -171,18 +214,9 @@ def _draw_skirt(
 
 def _draw_torso(canvas: Canvas, hip: Placement, look: HeadColors) -> None:
     rim = [
-        (-22, -252),
-        (26, -250),
-        (56, -226),
-        (64, -160),
-        (56, -80),
-        (62, -4),
-        (6, 8),
-        (-60, 0),
-        (-56, -80),
-        (-58, -160),
-        (-54, -222),
-    ]
+        (-22, -252), (26, -250), (56, -226), (64, -160), (56, -80), (62, -4), (6, 8),
+        (-60, 0), (-56, -80), (-58, -160), (-54, -222),
+    ]  # fmt: skip
     neck = hip(tube([(6, -290), (4, -240)], [24, 27]))
     canvas.fill(neck, skin_shadow(look))
     outline = canvas.shape(hip(rim), look.sweater, corners=(5, 7), width=3.8)
@@ -214,16 +248,9 @@ def _draw_arm(
     hand = Placement(x, y, 1.0, -lower + hip.turn)
     skin = look.skin if near else skin_shadow(look)
     rim = [
-        (-13, -6),
-        (13, -6),
-        (17, 12),
-        (22, 24),
-        (15, 27),
-        (12, 44),
-        (-4, 50),
-        (-15, 36),
-        (-16, 14),
-    ]
+        (-13, -6), (13, -6), (17, 12), (22, 24), (15, 27), (12, 44), (-4, 50),
+        (-15, 36), (-16, 14),
+    ]  # fmt: skip
     canvas.shape(hand(rim), skin, width=3.0, gaps=[(0, 1)])
     canvas.stroke(hand(curve([(2, 30), (0, 38), (2, 46)])), 2.0)
     sleeve = look.sweater if near else shadow_of(look.sweater, 0.7)
@@ -244,8 +271,9 @@ def _draw_arm(
     )
     canvas.fill(cap, sleeve)
     if near:
-        with canvas.inside(outline) as part:
-            part.tone(hip(tube(moved(spine, -19, 0), [14, 14, 13, 12, 14])), shadow_of(sleeve, 0.7))
+        canvas.shade(
+            outline, hip(tube(moved(spine, -19, 0), [14, 14, 13, 12, 14])), shadow_of(sleeve, 0.7)
+        )
     half = len(outline) // 2
     canvas.stroke(outline[: half + 1], 3.6, taper=(0.15, 0.05))
     canvas.stroke(outline[half:], 3.6, taper=(0.05, 0.15))
@@ -282,20 +310,14 @@ def _draw_scarf_tail(canvas: Canvas, hip: Placement, cycle: Number, look: HeadCo
 
 def _draw_scarf(canvas: Canvas, hip: Placement, look: HeadColors) -> None:
     rim = [
-        (-46, -254),
-        (-20, -272),
-        (20, -274),
-        (52, -262),
-        (60, -240),
-        (34, -218),
-        (-4, -212),
-        (-42, -224),
-    ]
+        (-46, -254), (-20, -272), (20, -274), (52, -262), (60, -240), (34, -218),
+        (-4, -212), (-42, -224),
+    ]  # fmt: skip
     outline = canvas.shape(hip(rim), look.scarf, width=3.6)
-    with canvas.inside(outline) as part:
-        part.tone(
-            hip([(-60, -250), (-10, -238), (70, -256), (70, -200), (-60, -200)]),
-            shadow_of(look.scarf),
-        )
+    canvas.shade(
+        outline,
+        hip([(-60, -250), (-10, -238), (70, -256), (70, -200), (-60, -200)]),
+        shadow_of(look.scarf),
+    )
     for fold in ([(-40, -256), (0, -240), (50, -258)], [(-30, -240), (0, -228), (30, -234)]):
         canvas.stroke(hip(curve(fold)), 2.4, taper=(0.4, 0.5))

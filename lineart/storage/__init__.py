@@ -2,17 +2,41 @@
 
 import posixpath
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from pyarrow import fs
 
-from lineart.storage import folder
-from lineart.storage.limits import LIMITS, S3Limits
+from lineart.storage.folder import Folder
 
-__all__ = ["LIMITS", "Entry", "S3Limits", "Storage", "read_file"]
+if TYPE_CHECKING:
+    from lineart.storage.s3 import Objects
+
+
+@dataclass(frozen=True)
+class S3Limits:
+    """Timeouts, retries and part size of requests to S3; all above 0."""
+
+    connect_s: float = 10.0
+    """Timeout of a connection, in seconds."""
+    read_s: float = 60.0
+    """Timeout of a read from a response, in seconds."""
+    attempts: int = 8
+    """Maximum number of tries of a request, including the first."""
+    first_pause_s: float = 0.5
+    """Upper bound of the first random pause between tries, in seconds; it doubles each time."""
+    longest_pause_s: float = 20.0
+    """Upper bound of every pause, in seconds."""
+    patience_s: float = 120.0
+    """Seconds after the first try after which no further try starts."""
+    part_bytes: int = 64 * 2**20
+    """Larger objects are uploaded in parts of this size in bytes; AWS requires at least 5 MiB."""
+
+
+LIMITS = S3Limits()
 
 
 @dataclass(frozen=True)
@@ -25,27 +49,12 @@ class Entry:
     """Size in bytes."""
 
 
-@runtime_checkable
-class _Place(Protocol):
-    """Operations on a root, implemented by the module `folder` and by `s3.Objects`."""
-
-    def filesystem(self) -> fs.FileSystem: ...
-    def check(self, root: str) -> None: ...
-    def entries(self, root: str, below: str) -> Iterator[tuple[str, int]]: ...
-    def exists(self, root: str, path: str) -> bool: ...
-    def read(self, root: str, path: str) -> bytes: ...
-    def write(self, root: str, path: str, data: bytes) -> None: ...
-    def create(self, root: str, path: str, data: bytes) -> bool: ...
-    def delete(self, root: str, path: str) -> None: ...
-    def sweep(self, root: str) -> None: ...
-
-
 @dataclass(frozen=True)
 class Storage:
     """A folder or an S3 prefix. Small and picklable: it holds no open connection.
 
     The endpoint, region and keys for S3 come from the standard AWS environment variables
-    (`AWS_ENDPOINT_URL`, ...).
+    (`AWS_ENDPOINT_URL`, ...) and profiles.
     """
 
     root: str
@@ -75,11 +84,11 @@ class Storage:
             return cls(f"{parts.netloc}{parts.path}".strip("/"), is_s3=True, limits=limits)
         if "://" in uri and parts.scheme != "file":
             raise ValueError(
-                f"{uri!r}: only folders and s3:// are supported, not {parts.scheme}://"
+                f"{uri!r}: {parts.scheme}:// is not supported; give a folder or s3://bucket/prefix"
             )
         path = parts.path if parts.scheme == "file" else uri
         if not path:
-            raise ValueError("a folder or s3:// address is empty")
+            raise ValueError("the address is empty; give a folder or s3://bucket/prefix")
         return cls(str(Path(path).expanduser().resolve()), is_s3=False, limits=limits)
 
     @property
@@ -95,7 +104,7 @@ class Storage:
     @property
     def filesystem(self) -> fs.FileSystem:
         """File system of the root, for libraries that take pyarrow's."""
-        return self._place.filesystem()
+        return self._place.filesystem
 
     def child(self, path: str) -> "Storage":
         """Return the storage whose root is at `path` below this one."""
@@ -113,7 +122,7 @@ class Storage:
             PermissionError: access to the bucket is denied.
             ConnectionError: S3 does not answer.
         """
-        self._place.check(self.root)
+        self._place.check()
 
     def entries(self, below: str = "") -> Iterator[Entry]:
         """Yield all objects in the folder `below` the root, without temporary files.
@@ -124,7 +133,7 @@ class Storage:
         Raises:
             OSError: the listing fails, possibly after some entries.
         """
-        for path, size in self._place.entries(self.root, below):
+        for path, size in self._place.entries(below):
             yield Entry(path, size)
 
     def exists(self, path: str) -> bool:
@@ -133,7 +142,7 @@ class Storage:
         Raises:
             OSError: the request to S3 fails.
         """
-        return self._place.exists(self.root, _plain(path))
+        return self._place.exists(_plain(path))
 
     def read(self, path: str) -> bytes:
         """Read a whole object.
@@ -143,7 +152,7 @@ class Storage:
             PermissionError: access is denied.
             OSError: it cannot be read completely.
         """
-        return self._place.read(self.root, _plain(path))
+        return self._place.read(_plain(path))
 
     def open_file(self, path: str) -> Any:
         """Open an object for random access and return pyarrow's file object.
@@ -165,20 +174,39 @@ class Storage:
             PermissionError: access is denied.
             OSError: it cannot be written; for example, the disk is full.
         """
-        self._place.write(self.root, _plain(path), data)
+        self._place.write(_plain(path), data)
 
     def create(self, path: str, data: bytes) -> bool:
         """Write an object only if none exists, and return whether it was written.
 
         Only one of several concurrent callers succeeds; on S3 this needs a server that supports the
         header If-None-Match, as AWS does. `data` must be unique to the caller: on S3, an existing
-        object with equal data counts as written by an earlier try whose response was lost.
+        object with equal data counts as written by an earlier try whose response was lost. In a
+        folder the write is atomic where the file system supports hard links.
 
         Raises:
             PermissionError: access is denied.
             OSError: it cannot be written.
         """
-        return self._place.create(self.root, _plain(path), data)
+        return self._place.create(_plain(path), data)
+
+    def draft(self, suffix: str = "") -> AbstractContextManager[Path]:
+        """Make the path of a local file to write for `put_file`; its block deletes the file.
+
+        For a folder it is on the same file system, so that `put_file` only renames it.
+
+        Args:
+            suffix: End of the file's name, for libraries that tell formats by it.
+        """
+        return self._place.draft(suffix)
+
+    def put_file(self, path: str, draft: Path) -> None:
+        """Move or upload a draft to `path`, atomically and without reading it all into memory.
+
+        Raises:
+            OSError: it cannot be stored.
+        """
+        self._place.put_file(_plain(path), draft)
 
     def delete(self, path: str) -> None:
         """Delete an object; a missing one is no error.
@@ -186,26 +214,30 @@ class Storage:
         Raises:
             OSError: it cannot be deleted.
         """
-        self._place.delete(self.root, _plain(path))
+        self._place.delete(_plain(path))
 
     def sweep(self) -> None:
-        """Delete temporary files of writers that died; no writer may be active."""
-        self._place.sweep(self.root)
+        """Delete temporary files of writers that died; no writer may be active.
+
+        On S3 there are none: an interrupted request leaves no visible object.
+        """
+        if isinstance(self._place, Folder):
+            self._place.sweep()
 
     @property
-    def _place(self) -> _Place:
+    def _place(self) -> "Folder | Objects":
         if not self.is_s3:
-            return folder
-        # Imported here because boto3 takes half a second to import, and folders do not need it.
+            return Folder(self.root)
+        # Imported here because boto3 takes 0.2 s to import, and folders do not need it.
         from lineart.storage.s3 import Objects
 
-        return Objects(self.limits)
+        return Objects(self.root, self.limits)
 
 
 def _plain(path: str) -> str:
     """Return `path`; raise ValueError if it is not normalized or leaves the root."""
     if path != posixpath.normpath(path) or path.startswith(("/", "..")) or "\0" in path:
-        raise ValueError(f"{path!r} is not a plain relative path")
+        raise ValueError(f"{path!r} is not a plain relative path; write it as in 'shot/f0001.png'")
     return path
 
 

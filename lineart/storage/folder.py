@@ -5,143 +5,131 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from pyarrow import fs
 
 TEMPORARY = ".partial"
 """Folder below a root for temporary files during writes."""
-
 NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK}
 """Error numbers of file systems that cannot make a hard link."""
 
 
-def filesystem() -> fs.FileSystem:
-    """Return the local file system, for libraries that take pyarrow's."""
-    return fs.LocalFileSystem()
+@dataclass(frozen=True)
+class Folder:
+    """The files below a folder. `Storage` documents the methods and checks the paths."""
 
+    root: str
 
-def check(root: str) -> None:
-    """Raise if the folder does not exist.
+    @property
+    def filesystem(self) -> fs.FileSystem:
+        """The local file system."""
+        return fs.LocalFileSystem()
 
-    Raises:
-        FileNotFoundError: it does not exist.
-    """
-    if not Path(root).is_dir():
-        raise FileNotFoundError(f"there is no folder {root}")
+    def check(self) -> None:
+        """See `Storage.check`."""
+        if not Path(self.root).is_dir():
+            raise FileNotFoundError(f"there is no folder {self.root}")
 
+    def entries(self, below: str) -> Iterator[tuple[str, int]]:
+        """Yield path relative to the root, and size in bytes, of all files."""
+        base = f"{self.root}/{below}" if below else self.root
+        selector = fs.FileSelector(base, recursive=True, allow_not_found=True)
+        for info in self.filesystem.get_file_info(selector):
+            path = info.path[len(self.root) :].lstrip("/")
+            if info.type == fs.FileType.File and not path.startswith(f"{TEMPORARY}/"):
+                yield path, info.size
 
-def entries(root: str, below: str) -> Iterator[tuple[str, int]]:
-    """Yield path relative to the root, and size in bytes, of all files; none without a folder."""
-    base = f"{root}/{below}" if below else root
-    selector = fs.FileSelector(base, recursive=True, allow_not_found=True)
-    for info in filesystem().get_file_info(selector):
-        path = info.path[len(root) :].lstrip("/")
-        if info.type == fs.FileType.File and not path.startswith(f"{TEMPORARY}/"):
-            yield path, info.size
+    def exists(self, path: str) -> bool:
+        """See `Storage.exists`."""
+        return Path(self.root, path).is_file()
 
+    def read(self, path: str) -> bytes:
+        """See `Storage.read`."""
+        return Path(self.root, path).read_bytes()
 
-def exists(root: str, path: str) -> bool:
-    """Return whether `path` is a file."""
-    return Path(root, path).is_file()
+    def write(self, path: str, data: bytes) -> None:
+        """See `Storage.write`."""
+        with self._filled_draft(path, data) as (draft, target):
+            draft.replace(target)
 
+    def create(self, path: str, data: bytes) -> bool:
+        """See `Storage.create`."""
+        with self._filled_draft(path, data) as (draft, target):
+            try:
+                _link(draft, target, data)
+            except FileExistsError:
+                return False
+        return True
 
-def read(root: str, path: str) -> bytes:
-    """Read a file.
-
-    Raises:
-        OSError: it does not exist or cannot be read.
-    """
-    return Path(root, path).read_bytes()
-
-
-def write(root: str, path: str, data: bytes) -> None:
-    """Write a file atomically: write a temporary file and rename it.
-
-    Raises:
-        PermissionError: access is denied.
-        OSError: it cannot be written; for example, the disk is full.
-    """
-    with _written_beside(root, path, data) as (partial, target):
-        partial.replace(target)
-
-
-def create(root: str, path: str, data: bytes) -> bool:
-    """Write a file only if none exists, and return whether it was written.
-
-    Only one of several concurrent callers succeeds. The write is atomic where the file system
-    supports hard links.
-
-    Raises:
-        PermissionError: access is denied.
-        OSError: it cannot be written.
-    """
-    with _written_beside(root, path, data) as (partial, target):
+    @contextmanager
+    def draft(self, suffix: str = "") -> Iterator[Path]:
+        """See `Storage.draft`."""
+        draft = Path(self.root, TEMPORARY, f"{uuid.uuid4().hex}{suffix}")
+        draft.parent.mkdir(parents=True, exist_ok=True)
         try:
-            return _link(partial, target, data)
-        except FileExistsError:
-            return False
-
-
-def delete(root: str, path: str) -> None:
-    """Delete a file; a missing one is no error."""
-    Path(root, path).unlink(missing_ok=True)
-
-
-def sweep(root: str) -> None:
-    """Delete temporary files of writers that died."""
-    folder = Path(root, TEMPORARY)
-    if folder.is_dir():
-        for leftover in folder.iterdir():
-            leftover.unlink(missing_ok=True)
-        # A writer taken for dead may create a temporary file at this moment.
-        with suppress(OSError):
-            folder.rmdir()
-
-
-@contextmanager
-def _written_beside(root: str, path: str, data: bytes) -> Iterator[tuple[Path, Path]]:
-    """Write and check a temporary file; yield it and its target; delete it at the end."""
-    target = Path(root, path)
-    partial = Path(root, TEMPORARY, uuid.uuid4().hex)
-    try:
-        for folder in (partial.parent, target.parent):
-            folder.mkdir(parents=True, exist_ok=True)
-        try:
-            partial.write_bytes(data)
-            # A network file system may report missing bytes only here.
-            size = partial.stat().st_size
-            if size != len(data):
-                raise OSError(errno.EIO, f"{size} of {len(data)} bytes arrived")
-            yield partial, target
+            yield draft
         finally:
-            partial.unlink(missing_ok=True)
-    except OSError as error:
-        raise _named(error, target) from error
+            draft.unlink(missing_ok=True)
+
+    def put_file(self, path: str, draft: Path) -> None:
+        """See `Storage.put_file`."""
+        target = Path(self.root, path)
+        with _naming(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            draft.replace(target)
+
+    def delete(self, path: str) -> None:
+        """See `Storage.delete`."""
+        Path(self.root, path).unlink(missing_ok=True)
+
+    def sweep(self) -> None:
+        """See `Storage.sweep`."""
+        folder = Path(self.root, TEMPORARY)
+        if folder.is_dir():
+            for leftover in folder.iterdir():
+                leftover.unlink(missing_ok=True)
+            # A writer taken for dead may create a temporary file at this moment.
+            with suppress(OSError):
+                folder.rmdir()
+
+    @contextmanager
+    def _filled_draft(self, path: str, data: bytes) -> Iterator[tuple[Path, Path]]:
+        """Write and check a temporary file; yield it and its target."""
+        target = Path(self.root, path)
+        with _naming(target), self.draft() as draft:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            draft.write_bytes(data)
+            # A network file system may report missing bytes only here.
+            size = draft.stat().st_size
+            if size != len(data):
+                raise OSError(errno.EIO, f"only {size} of {len(data)} bytes were stored")
+            yield draft, target
 
 
-def _link(partial: Path, target: Path, data: bytes) -> bool:
+def _link(draft: Path, target: Path, data: bytes) -> None:
+    """Make `target` a link to the draft, or write it anew where there are no hard links."""
     try:
-        os.link(partial, target)
+        os.link(draft, target)
     except OSError as error:
         if error.errno not in NO_LINKS:
             raise
-        _write_new(target, data)
-    return True
+        with target.open("xb") as file:
+            try:
+                file.write(data)
+                file.flush()
+            except OSError:
+                target.unlink()
+                raise
 
 
-def _write_new(target: Path, data: bytes) -> None:
-    with target.open("xb") as file:
-        try:
-            file.write(data)
-            file.flush()
-        except OSError:
-            target.unlink()
-            raise
-
-
-def _named(error: OSError, target: Path) -> OSError:
-    """Return the error with the target's path in place of the temporary file's."""
-    forbidden = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
-    kind = PermissionError if forbidden else OSError
-    return kind(f"{target} cannot be written: {error.strerror or error}")
+@contextmanager
+def _naming(target: Path) -> Iterator[None]:
+    """Raise errors with the target's path in place of the temporary file's."""
+    try:
+        yield
+    except OSError as error:
+        forbidden = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+        kind = PermissionError if forbidden else OSError
+        raise kind(f"{target} cannot be written: {error.strerror or error}") from error

@@ -1,4 +1,4 @@
-"""Requests to S3 with retries, errors as OSError, and cached connections."""
+"""Requests to S3 with retries, errors as OSError, and the connection of a process."""
 
 import itertools
 import logging
@@ -6,8 +6,8 @@ import os
 import random
 import time
 from collections.abc import Callable
-from functools import lru_cache
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
 import botocore.session
@@ -18,7 +18,7 @@ from botocore.parsers import ResponseParserError
 from pyarrow import fs
 from urllib3.exceptions import HTTPError
 
-from lineart.storage.limits import LIMITS, S3Limits
+from lineart.storage import LIMITS, S3Limits
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -32,6 +32,15 @@ PASSING_CODES = {
     *("SlowDown", "Throttling", "ThrottlingException", "ConditionalRequestConflict"),
 }
 """Error codes below status 500 that are retried."""
+CREDENTIAL_CODES = {"ExpiredToken", "InvalidToken", "InvalidAccessKeyId", "SignatureDoesNotMatch"}
+
+T = TypeVar("T")
+
+
+class DamagedError(Exception):
+    """The server stored other data than it was sent."""
+
+
 PASSING_ERRORS = (
     exceptions.HTTPClientError,
     exceptions.ConnectionError,
@@ -42,30 +51,19 @@ PASSING_ERRORS = (
     HTTPError,
 )
 """Errors without a valid response that are retried."""
-CREDENTIAL_CODES = {"ExpiredToken", "InvalidToken", "InvalidAccessKeyId", "SignatureDoesNotMatch"}
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-class DamagedError(Exception):
-    """The server stored other data than it was sent."""
-
-
 ERRORS = (BotoCoreError, ClientError, DamagedError, *PASSING_ERRORS)
 
 
-def call(
-    limits: S3Limits, what: str, request: Callable[P, T], *args: P.args, **kwargs: P.kwargs
-) -> T:
+def call(limits: S3Limits, what: str, request: Callable[..., T], **keywords: Any) -> T:
     """Call `request`, and retry transient errors with random pauses of growing bounds.
+
+    botocore's own retries end at the headers of a response; these include its body.
 
     Args:
         limits: Number of tries, pauses and total time.
         what: Name of the object for error messages.
         request: Function that makes the request.
-        *args: Passed to `request`.
-        **kwargs: Passed to `request`.
+        **keywords: Passed to `request`.
 
     Returns:
         The return value of `request`.
@@ -78,12 +76,12 @@ def call(
         growing_s = limits.first_pause_s * 2 ** (attempt - 1)
         pause_s = random.uniform(0, min(limits.longest_pause_s, growing_s))
         try:
-            return request(*args, **kwargs)
+            return request(**keywords)
         except ERRORS as error:
             is_late = time.monotonic() + pause_s > started + limits.patience_s
             if attempt >= limits.attempts or is_late or not _may_pass(error):
                 raise _as_os_error(error, what, attempt) from error
-            logger.info("%s: %s at try %d; once more", what, _reason(error), attempt)
+            logger.info("%s: %s in try %d; trying again", what, _reason(error), attempt)
         time.sleep(pause_s)
     raise AssertionError
 
@@ -102,9 +100,11 @@ def _as_os_error(error: Exception, what: str, attempts: int) -> OSError:
     if isinstance(error, ClientError):
         return _refusal(*_status(error), what, reason)
     if isinstance(error, DamagedError):
-        return OSError(f"{what}: S3 stored something else than it was sent: {reason}")
+        return OSError(f"{what}: S3 stored other data than it was sent: {reason}")
     if isinstance(error, PASSING_ERRORS):
-        return ConnectionError(f"{what}: no whole answer from S3: {reason}")
+        return ConnectionError(
+            f"{what}: no complete answer from S3: {reason}; check the network and AWS_ENDPOINT_URL"
+        )
     # No request was sent: credentials are missing, or a name is invalid.
     unnamed = isinstance(error, exceptions.NoCredentialsError | exceptions.PartialCredentialsError)
     kind = PermissionError if unnamed else OSError
@@ -117,10 +117,12 @@ def _refusal(status: int, code: str, what: str, reason: str) -> OSError:
     if status == 404:
         return FileNotFoundError(f"there is no {what}")
     if status == 412:
-        return FileExistsError(f"there is a {what} already")
+        return FileExistsError(f"{what} exists already")
     if status in (401, 403) or code in CREDENTIAL_CODES:
-        return PermissionError(f"{what} may not be used: {reason}")
-    return OSError(f"{what}: S3 refused: {reason}")
+        return PermissionError(
+            f"access to {what} is denied: {reason}; check the AWS keys and the bucket's policy"
+        )
+    return OSError(f"{what}: S3 refused the request: {reason}")
 
 
 def _reason(error: Exception) -> str:
@@ -135,68 +137,65 @@ def _status(error: ClientError) -> tuple[int, str]:
     return status, error.response.get("Error", {}).get("Code", "")
 
 
-def _environment() -> tuple[int, tuple[tuple[str, str], ...]]:
-    """Return process id and AWS variables: a fork or changed settings need a new connection."""
-    settings = (item for item in os.environ.items() if item[0].startswith("AWS_"))
-    return os.getpid(), tuple(sorted(settings))
-
-
-def client(limits: S3Limits = LIMITS) -> "S3Client":
-    """Return the S3 client of this process and environment; threads share it.
+class Connection:
+    """S3 through boto3 and through pyarrow; threads share it, processes do not.
 
     Args:
-        limits: Source of the connection and read timeouts.
+        limits: Timeouts of both, and pyarrow's number of tries.
+    """
 
-    Returns:
-        The client, cached for equal timeouts.
+    def __init__(self, limits: S3Limits) -> None:
+        self._limits = limits
+        config = Config(
+            connect_timeout=limits.connect_s,
+            read_timeout=limits.read_s,
+            # `call` retries.
+            retries={"total_max_attempts": 1},
+            # Content-MD5 is sent, which every server supports; not all support checksums in
+            # trailers.
+            request_checksum_calculation="when_required",
+            max_pool_connections=32,
+        )
+        session = botocore.session.get_session()
+        # Timestamps are unused, and parsing them takes half the time of a listing.
+        session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=str)
+        self.client: S3Client = boto3.Session(botocore_session=session).client(
+            "s3", region_name=os.environ.get("AWS_REGION"), config=config
+        )
+
+    @cached_property
+    def filesystem(self) -> fs.FileSystem:
+        """S3 file system of pyarrow."""
+        endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL", "")
+        scheme, _, host = endpoint.rpartition("://")
+        return fs.S3FileSystem(
+            region=self.client.meta.region_name or "us-east-1",
+            endpoint_override=host or None,
+            scheme=scheme or "https",
+            # One request per written object instead of three.
+            allow_delayed_open=True,
+            retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=self._limits.attempts),
+            connect_timeout=self._limits.connect_s,
+            request_timeout=self._limits.read_s,
+        )
+
+
+def connect(limits: S3Limits = LIMITS) -> Connection:
+    """Return the connection of this process to S3.
+
+    A new one is made after a fork, and for other AWS settings or limits; so nobody has to clear it.
+    It is shared because a client takes 0.1 s to make and fetches credentials of its own.
 
     Raises:
         OSError: the AWS settings are invalid.
     """
+    settings = tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_")))
     try:
-        return _connect(*_environment(), limits.connect_s, limits.read_s)
+        return _connect(os.getpid(), settings, limits)
     except (BotoCoreError, ValueError) as error:
         raise OSError(f"the AWS settings cannot be used: {error}") from error
 
 
 @lru_cache(maxsize=2)
-def _connect(
-    _process: int, _settings: tuple[tuple[str, str], ...], connect_s: float, read_s: float
-) -> "S3Client":
-    config = Config(
-        connect_timeout=connect_s,
-        read_timeout=read_s,
-        # `call` retries up to the body's last byte; botocore only up to the headers.
-        retries={"total_max_attempts": 1},
-        # Content-MD5 is sent, which every server supports; not all support checksums in trailers.
-        request_checksum_calculation="when_required",
-        max_pool_connections=32,
-    )
-    session = botocore.session.get_session()
-    # Timestamps are unused, and parsing them takes half the time of a listing.
-    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=str)
-    region = os.environ.get("AWS_REGION")
-    return boto3.Session(botocore_session=session).client("s3", region_name=region, config=config)
-
-
-def arrow_filesystem(limits: S3Limits = LIMITS) -> fs.FileSystem:
-    """Return pyarrow's S3 file system, cached per process, environment and limits."""
-    return _connect_arrow(*_environment(), limits)
-
-
-@lru_cache(maxsize=2)
-def _connect_arrow(
-    _process: int, _settings: tuple[tuple[str, str], ...], limits: S3Limits
-) -> fs.FileSystem:
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL", "")
-    scheme, _, host = endpoint.rpartition("://")
-    return fs.S3FileSystem(
-        region=client(limits).meta.region_name or "us-east-1",
-        endpoint_override=host or None,
-        scheme=scheme or "https",
-        # One request per written object instead of three.
-        allow_delayed_open=True,
-        retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=limits.attempts),
-        connect_timeout=limits.connect_s,
-        request_timeout=limits.read_s,
-    )
+def _connect(_process: int, _settings: tuple[tuple[str, str], ...], limits: S3Limits) -> Connection:
+    return Connection(limits)

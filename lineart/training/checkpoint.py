@@ -12,7 +12,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from lineart.storage import Storage
-from lineart.training.recipe import Recipe
+from lineart.training.recipes import Recipe
 
 FOLDER = "checkpoints"
 NAME = re.compile(rf"{FOLDER}/(\d+)-(\d+)/state\.safetensors")

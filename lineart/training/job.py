@@ -1,19 +1,28 @@
-"""Picklable description of a training, from which each process opens its run."""
+"""Training job: opened by each training process, in this process or in several on Ray."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 import torch
 from torch import nn
 
-from lineart.models import MODELS
+from lineart.models import build_empty
 from lineart.storage import Storage
 from lineart.training import checkpoint
-from lineart.training.dataloader import Loader
+from lineart.training.checkpoint import CheckpointId
+from lineart.training.dataloader import Loader, RayLoader
 from lineart.training.device import Device
-from lineart.training.loop import OnSave, TrainingRun, check_batches, ignore_save
-from lineart.training.recipe import Recipe
+from lineart.training.loop import OnSave, TrainingRun, check_batches, ignore_save, train
+from lineart.training.recipes import Recipe
 from lineart.training.tasks import TASKS, TrainingTask
+
+MAX_FAILURES = 3
+"""Maximum number of restarts after a lost worker, each from the last checkpoint."""
+
+SNAPSHOT = "checkpoint_manager_snapshot.json"
+"""Ray Train's state file; deleted at the start, because checkpoints determine where to resume."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +41,7 @@ class TrainingJob:
     """Loss term -> weights of its feature network, file or open_clip tag; default: torchvision's
     cache."""
 
-    def open(self, device: Device, feed: Loader, on_save: OnSave = ignore_save) -> TrainingRun:
+    def open(self, device: Device, loader: Loader, on_save: OnSave = ignore_save) -> TrainingRun:
         """Open pictures and feature networks, and return the run of one process.
 
         Raises:
@@ -45,7 +54,7 @@ class TrainingJob:
             validation=self.task.open(self.data, "validation", self.recipe),
             output=self.output,
             device=device,
-            feed=feed,
+            loader=loader,
             features=self.open_features(device),
             accumulate=self.accumulate,
             on_save=on_save,
@@ -68,10 +77,7 @@ class TrainingJob:
     @property
     def task(self) -> TrainingTask:
         """Training task of the recipe's pair."""
-        # On the meta device, weights are neither allocated nor initialised.
-        with torch.device("meta"):
-            pair = MODELS[self.recipe.model](**self.recipe.arguments)
-        return TASKS[type(pair.task)]
+        return TASKS[type(build_empty(self.recipe.model, self.recipe.arguments).task)]
 
     def open_features(self, device: Device) -> dict[str, nn.Module]:
         """Load the feature networks of the recipe's losses on a device."""
@@ -95,3 +101,89 @@ class TrainingJob:
             term: describe_features(term, name, self.features.get(term))
             for term, name in self.recipe.features.items()
         }
+
+
+def train_on_ray(job: TrainingJob, workers: int, share: Mapping[str, float]) -> None:
+    """Train in several processes, each of which calls `train`.
+
+    Args:
+        job: Training job that has passed `TrainingJob.check`.
+        workers: Number of training processes.
+        share: Resources of each process, from `worker_resources`.
+
+    Raises:
+        FloatingPointError: as `train`.
+        RuntimeError: workers failed more than `MAX_FAILURES` times.
+    """
+    from ray.train import FailureConfig, RunConfig, ScalingConfig, TrainingFailedError
+    from ray.train.torch import TorchTrainer
+
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    job.output.delete(SNAPSHOT)
+    root = PurePosixPath(job.output.root)
+    trainer = TorchTrainer(
+        _work,
+        train_loop_config={"job": job},
+        scaling_config=ScalingConfig(
+            num_workers=workers,
+            use_gpu="GPU" in share,
+            resources_per_worker=dict(share),
+        ),
+        run_config=RunConfig(
+            name=root.name,
+            storage_path=str(root.parent),
+            storage_filesystem=job.output.filesystem,
+            failure_config=FailureConfig(max_failures=MAX_FAILURES),
+        ),
+    )
+    try:
+        failure = trainer.fit().return_value
+    except TrainingFailedError as error:
+        raise RuntimeError(f"training on Ray failed: {error}") from error
+    if failure:
+        raise FloatingPointError(failure)
+
+
+def worker_resources(workers: int, resources: Mapping[str, float]) -> dict[str, float]:
+    """Return the resources of one training process; half of the CPUs or more remain for samples.
+
+    Args:
+        workers: Number of training processes.
+        resources: Resources of the cluster, "CPU" and "GPU".
+
+    Raises:
+        ValueError: the cluster has GPUs, but fewer than workers.
+    """
+    gpus, cpus = int(resources.get("GPU", 0)), resources.get("CPU", 1)
+    if gpus:
+        if gpus < workers:
+            raise ValueError(f"{workers} workers need as many GPUs; the cluster has {gpus}")
+        return {"CPU": min(1.0, cpus / 2 / workers), "GPU": 1.0}
+    share = cpus / 2 / workers
+    return {"CPU": float(int(share)) if share > 1 else share}
+
+
+def _work(config: Mapping[str, TrainingJob]) -> str:
+    """Run one training process; return the message of a FloatingPointError, else ""."""
+    import ray.train
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    job = config["job"]
+    device = Device.here(compiled=job.compiled)
+
+    def report(place: CheckpointId, scalars: Mapping[str, float]) -> None:
+        # Ray Train requires the same number of reports from all processes; rank 0 has written the
+        # checkpoint.
+        saved = ray.train.Checkpoint(job.output.child(place.folder).root, job.output.filesystem)
+        ray.train.report(
+            {"stage": place.stage, "images": place.images, **scalars},
+            checkpoint=saved if device.is_first else None,
+            checkpoint_upload_mode=ray.train.CheckpointUploadMode.NO_UPLOAD,
+        )
+
+    try:
+        train(job.open(device, RayLoader(), report))
+    except FloatingPointError as error:
+        # Returned, not raised: Ray would restart the workers, and the same images would fail again.
+        return str(error)
+    return ""

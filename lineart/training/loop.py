@@ -5,8 +5,11 @@ To train in several processes, each process of a torch process group makes the s
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -19,12 +22,12 @@ from lineart.training.dataloader import Collator, Loader, SampleRange
 from lineart.training.device import Device
 from lineart.training.objective import Features
 from lineart.training.preview import ValidationPreview
-from lineart.training.recipe import Recipe, TrainingStage
+from lineart.training.recipes import Recipe, TrainingStage
 from lineart.training.run_log import VALIDATION, RunLog
 from lineart.training.stage_trainer import StageTrainer
 from lineart.training.tasks import TASKS
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 REPORTS_PER_SAVE = 5
 WEIGHTS = "weights"
@@ -48,7 +51,7 @@ class TrainingRun:
     """Pictures opened by the `TrainingTask` of the recipe's pair, as are those of `training`."""
     output: Storage
     device: Device
-    feed: Loader
+    loader: Loader
     features: Features = field(default_factory=dict)
     """Frozen feature networks of the losses."""
     accumulate: int = 1
@@ -76,13 +79,10 @@ def train(run: TrainingRun) -> Pair:
         for name, generator in pair.generators.items():
             generator.load_state_dict(found.part(name))
     start = found.place if found else None
-    recorder = RunLog(run.output, recipe, start) if run.device.is_first else None
-    try:
+    log = RunLog(run.output, recipe, start) if run.device.is_first else None
+    with closing(log) if log else nullcontext():
         for number in range(start.stage if start else 0, len(recipe.stages)):
-            StageRun(run, number, pair, recorder, found).run()
-    finally:
-        if recorder:
-            recorder.close()
+            StageRun(run, number, pair, log, found).run()
     return pair
 
 
@@ -109,59 +109,63 @@ class StageRun:
         run: TrainingRun,
         number: int,
         pair: Pair,
-        recorder: RunLog | None,
+        log: RunLog | None,
         found: Checkpoint | None,
     ) -> None:
-        self.settings, self.number, self.pair, self.recorder = run, number, pair, recorder
+        self.settings, self.number, self.pair, self.log = run, number, pair, log
         self.stage: TrainingStage = run.recipe.stages[number]
         self.task = TASKS[type(pair.task)]
-        self.learner = StageTrainer(run.recipe, number, pair, run.device, run.features)
+        self.trainer = StageTrainer(run.recipe, number, pair, run.device, run.features)
         self.seen = 0
         if found and found.place.stage == number:
-            self.learner.restore(found)
+            self.trainer.restore(found)
             self.seen = found.place.images
         self.begun, self.started, self.waited = self.seen, time.monotonic(), 0.0
-        self.sums: dict[str, float] = {}
+        self.sums: Counter[str] = Counter()
         self.steps = 0
         self.saved: CheckpointId | None = None
-        share = run.device.world * run.accumulate
-        self.order = SampleRange(
-            self.seen, self.stage.images, self.stage.batch_size // share, run.device.world
-        )
 
     def run(self) -> None:
         """Train on the remaining images, then store the averaged generators in the pair."""
-        device, batch_size = self.settings.device, self.stage.batch_size
-        preview = None
+        run, stage, batch_size = self.settings, self.stage, self.stage.batch_size
+        device, preview = run.device, None
+        # Samples.
         if device.is_first:
-            maker = self.maker(is_training=False)
-            preview = ValidationPreview(self.task, maker, self.learner.objective, device)
-        arrays = self.settings.feed(self.maker(is_training=True), self.order, device.rank)
-        while self.seen + batch_size <= self.stage.images:
+            validation = self.collator(is_training=False)
+            preview = ValidationPreview(self.task, validation, self.trainer.objective, device)
+        share = batch_size // (device.world * run.accumulate)
+        order = SampleRange(self.seen, stage.images, share, device.world)
+        loaded = run.loader(self.collator(is_training=True), order, device.rank)
+        while self.seen + batch_size <= stage.images:
+            # Batches.
             asked = time.monotonic()
-            given = [next(arrays) for _ in range(self.settings.accumulate)]
+            arrays = [next(loaded) for _ in range(run.accumulate)]
             self.waited += time.monotonic() - asked
-            batches = [self.task.to_batch(part, device.device) for part in given]
+            batches = [self.task.to_batch(part, device.device) for part in arrays]
+            # Optimizer step.
             try:
-                self.add_up(self.learner.step(batches, self.seen))
+                self.sums.update(self.trainer.step(batches, self.seen))
             except FloatingPointError:
                 self.save(preview)
                 raise
+            self.steps += 1
             self.seen += batch_size
-            is_last = self.seen + batch_size > self.stage.images
-            if is_last or self.is_time(self.stage.save_every // REPORTS_PER_SAVE):
+            # Log and checkpoint.
+            is_last = self.seen + batch_size > stage.images
+            if is_last or self.is_time(stage.save_every // REPORTS_PER_SAVE):
                 self.report()
-            if is_last or self.is_time(self.stage.save_every):
+            if is_last or self.is_time(stage.save_every):
                 self.save(preview)
-        self.learner.share_averages()
-        for name, average in self.learner.averages.items():
+        # Result.
+        self.trainer.share_averages()
+        for name, average in self.trainer.averages.items():
             self.pair.generators[name] = average.cpu()
 
-    def maker(self, *, is_training: bool) -> Collator:
+    def collator(self, *, is_training: bool) -> Collator:
         """Build the collator of the stage's training or validation samples."""
         run = self.settings
         pictures = run.training if is_training else run.validation
-        return self.task.maker(
+        return self.task.collator(
             pictures, run.recipe, self.number, self.pair, is_training=is_training
         )
 
@@ -169,30 +173,24 @@ class StageRun:
         """Return whether the last step passed a multiple of `every` images."""
         return self.seen % max(every, 1) < self.stage.batch_size
 
-    def add_up(self, values: dict[str, float]) -> None:
-        """Add the loss terms of a step to the sums for the next report."""
-        self.steps += 1
-        for name, value in values.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
-
     def report(self) -> None:
         """Record and log mean losses since the last report, learning rate, speed and waiting."""
         seconds = time.monotonic() - self.started
-        speed = (self.seen - self.begun) / seconds
-        values = {f"loss/{name}": value / self.steps for name, value in self.sums.items()}
-        values["learning_rate"] = self.learner.rate(self.seen)
-        values["images_per_second"] = speed
-        values["wait_share"] = self.waited / seconds
-        self.sums, self.steps = {}, 0
-        if self.recorder:
-            self.recorder.add(self.stage.name, self.seen, values)
-            log.info(
-                "%s: %d of %d images, %.1f images/s, waits for data %.1f %% of the time, "
-                "%s left, %s",
-                *(self.stage.name, self.seen, self.stage.images, speed),
-                *(100 * self.waited / seconds, _clock((self.stage.images - self.seen) / speed)),
-                ", ".join(f"{n[5:]} {v:.4f}" for n, v in values.items() if n[:5] == "loss/"),
-            )
+        speed, waited = (self.seen - self.begun) / seconds, self.waited / seconds
+        losses = {name: value / self.steps for name, value in self.sums.items()}
+        self.sums, self.steps = Counter(), 0
+        if not self.log:
+            return
+        values = {f"loss/{name}": value for name, value in losses.items()}
+        values["learning_rate"] = self.trainer.rate(self.seen)
+        values |= {"images_per_second": speed, "wait_share": waited}
+        self.log.add(self.stage.name, self.seen, values)
+        logger.info(
+            "%s: %d of %d images, %.1f images/s, waits for data %.1f %% of the time, %s left, %s",
+            *(self.stage.name, self.seen, self.stage.images, speed, 100 * waited),
+            timedelta(seconds=int((self.stage.images - self.seen) / speed)),
+            ", ".join(f"{name} {value:.4f}" for name, value in losses.items()),
+        )
 
     def save(self, preview: ValidationPreview | None) -> None:
         """Write checkpoint, weights, scalars and a grid, in rank 0; then call `on_save`."""
@@ -201,24 +199,20 @@ class StageRun:
             return
         self.saved = place
         scalars: dict[str, float] = {}
-        if preview and self.recorder:
+        if preview and self.log:
             stage, output = self.stage.name, self.settings.output
-            look = preview.look(self.learner.averages)
-            scalars = {VALIDATION: look.distance}
-            self.recorder.add(stage, self.seen, scalars)
-            self.recorder.add_grid(stage, self.seen, look.grid, look.columns)
-            self.recorder.write()
-            log.info("%s: %d images, validation l1 %.4f", stage, self.seen, look.distance)
-            averages = {**self.pair.generators, **self.learner.averages}
+            # Validation.
+            result = preview.run(self.trainer.averages)
+            scalars = {VALIDATION: result.distance}
+            self.log.add(stage, self.seen, scalars)
+            self.log.add_grid(stage, self.seen, result.grid, result.columns)
+            self.log.write()
+            logger.info("%s: %d images, validation l1 %.4f", stage, self.seen, result.distance)
+            # Weights and checkpoint.
+            averages = {**self.pair.generators, **self.trainer.averages}
             pair = replace(self.pair, generators=averages)
             for name, data in to_files(pair, half=True).items():
                 output.write(f"{WEIGHTS}/{name}", data)
-            now = Checkpoint(place, self.learner.tensors(self.pair))
-            checkpoint.write(output, self.settings.recipe, now, self.recorder.best())
+            state = Checkpoint(place, self.trainer.tensors(self.pair))
+            checkpoint.write(output, self.settings.recipe, state, self.log.best())
         self.settings.on_save(place, scalars)
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}"

@@ -1,4 +1,7 @@
-"""Validation preview: mean distance and picture grid of fixed validation samples."""
+"""Validation: distance and picture grid of fixed samples, and sheets of results over a training.
+
+A progress sheet shows one stage, as figure 3 of paper 000 does.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -9,22 +12,34 @@ import torch
 from jaxtyping import UInt8
 from torch import nn
 
+from lineart.codec import decode_color, encode_png
 from lineart.image import Frame, resize
 from lineart.inference import tensor_to_colors
+from lineart.storage import Storage
 from lineart.training.dataloader import Collator
 from lineart.training.device import Device
 from lineart.training.objective import Objective
+from lineart.training.run_log import GRIDS, read_columns
 from lineart.training.tasks import Cell, TrainingTask
 
-LOOKED_AT = 32
+NUM_SAMPLES = 32
 """Number of samples in the distance."""
-SHOWN = 6
+NUM_SHOWN = 6
 """Number of samples in the grid."""
-TOGETHER = 8
-"""Batch size."""
+BATCH_SIZE = 8
 SIDE_PX = 256
 """Side of a picture in the grid."""
 GAP_PX = 8
+
+SHEETS = "sheets"
+MAX_GRIDS = 8
+"""Maximum number of grids from which a sheet is made."""
+RESULTS = ("target", "color", "draft")
+"""Grid columns with results of the stage's generator; a sheet shows the first that exists."""
+CAPTION_PX = 32
+
+Strip = UInt8[np.ndarray, "_ _ 3"]
+"""RGB picture composed of several pictures."""
 
 
 class PreviewResult(NamedTuple):
@@ -39,43 +54,41 @@ class PreviewResult(NamedTuple):
 
 
 class ValidationPreview:
-    """Evaluates generators on the same first `LOOKED_AT` validation samples each time.
+    """Evaluates generators on the same first `NUM_SAMPLES` validation samples each time.
 
     Args:
         task: Training task of the pair.
-        maker: Collator of the validation samples.
+        collator: Collator of the validation samples.
         objective: Objective of the stage.
         device: Device on which networks run.
     """
 
     def __init__(
-        self, task: TrainingTask, maker: Collator, objective: Objective, device: Device
+        self, task: TrainingTask, collator: Collator, objective: Objective, device: Device
     ) -> None:
-        self.task, self.maker, self.objective, self.device = task, maker, objective, device
-        self.samples = [maker.samples[number] for number in range(LOOKED_AT)]
+        self.task, self.collator, self.objective, self.device = task, collator, objective, device
+        self.samples = [collator.samples[number] for number in range(NUM_SAMPLES)]
 
     @torch.no_grad()
-    def look(self, generators: Mapping[str, nn.Module]) -> PreviewResult:
+    def run(self, generators: Mapping[str, nn.Module]) -> PreviewResult:
         """Run generators, such as the averages, on the samples."""
         distances: list[float] = []
         rows: list[dict[str, Cell]] = []
-        for start in range(0, len(self.samples), TOGETHER):
-            samples = self.samples[start : start + TOGETHER]
-            batch = self.task.to_batch(self.maker.stack(samples), self.device.device)
+        for start in range(0, len(self.samples), BATCH_SIZE):
+            samples = self.samples[start : start + BATCH_SIZE]
+            batch = self.task.to_batch(self.collator.stack(samples), self.device.device)
             with self.device.autocast():
                 made = self.objective.predict(generators, batch)
             distances.append(float(self.task.distance(made, batch)))
-            pixels = {name: tensor_to_colors(picture) for name, picture in made.items()}
+            colors = {
+                name: tensor_to_colors(picture.expand(-1, 3, -1, -1))
+                for name, picture in made.items()
+            }
             for index, sample in enumerate(samples):
-                cells = {name: as_color(pictures[index]) for name, pictures in pixels.items()}
+                cells = {name: pictures[index] for name, pictures in colors.items()}
                 rows.append(self.task.show(sample, cells))
-        grid = np.concatenate([grid_row(list(row.values())) for row in rows[:SHOWN]])
+        grid = np.concatenate([grid_row(list(row.values())) for row in rows[:NUM_SHOWN]])
         return PreviewResult(float(np.mean(distances)), grid, tuple(rows[0]))
-
-
-def as_color(picture: UInt8[np.ndarray, "H W C"]) -> Frame:
-    """Repeat a single channel three times; return other pictures unchanged."""
-    return np.repeat(picture, 3, axis=2) if picture.shape[2] == 1 else picture
 
 
 def grid_row(cells: Sequence[Cell]) -> UInt8[np.ndarray, "RowH RowW 3"]:
@@ -91,3 +104,62 @@ def fit(picture: Frame) -> UInt8[np.ndarray, "Side Side 3"]:
         return resize(picture, (SIDE_PX, SIDE_PX))
     nearest: Frame = cv2.resize(picture, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_NEAREST)
     return nearest
+
+
+def write_sheets(output: Storage) -> None:
+    """Write a sheet for each stage of a run that has grids: the inputs, then the results."""
+    columns = read_columns(output)
+    for stage, grids in read_grids(output).items():
+        names = columns.get(stage, ())
+        result = next((name for name in RESULTS if name in names), None)
+        if result is None:
+            continue
+        moments = _spread(sorted(grids), MAX_GRIDS)
+        pictures = {images: decode_color(output.read(grids[images])) for images in moments}
+        sheet = progress_sheet(pictures, names, result)
+        output.write(f"{SHEETS}/{stage}.png", encode_png(sheet))
+
+
+def read_grids(output: Storage) -> dict[str, dict[int, str]]:
+    """Return the paths of a run's grids: stage -> images seen -> path."""
+    grids: dict[str, dict[int, str]] = {}
+    for entry in output.entries(GRIDS):
+        stage, _, images = entry.path.rpartition("/")[2].removesuffix(".png").rpartition("-")
+        grids.setdefault(stage, {})[int(images)] = entry.path
+    return grids
+
+
+def progress_sheet(grids: Mapping[int, Frame], columns: Sequence[str], result: str) -> Strip:
+    """Put the first column of the first grid beside the column `result` of each grid.
+
+    Args:
+        grids: Images seen -> grid; all of the same size and columns.
+        columns: Names of the grids' columns.
+        result: Name of the result column.
+    """
+    first = next(iter(grids.values()))
+    strips = [caption(take(first, 0, len(columns)), columns[0])]
+    for images, grid in grids.items():
+        strip = take(grid, columns.index(result), len(columns))
+        strips.append(caption(strip, f"{images:,} images"))
+    return np.concatenate(strips, axis=1)
+
+
+def take(grid: Frame, column: int, columns: int) -> Strip:
+    """Cut out the column with index `column` of `columns`."""
+    width = grid.shape[1] // columns
+    return grid[:, column * width : (column + 1) * width]
+
+
+def caption(strip: Strip, text: str) -> Strip:
+    """Add a line of text above a strip."""
+    head = np.full((CAPTION_PX, strip.shape[1], 3), 255, np.uint8)
+    cv2.putText(head, text, (8, 22), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (60, 60, 60), 1, cv2.LINE_AA)
+    return np.concatenate((head, strip))
+
+
+def _spread(items: Sequence[int], most: int) -> list[int]:
+    """Return up to `most` evenly spaced items, including the first and the last."""
+    if len(items) <= most:
+        return list(items)
+    return [items[index] for index in np.linspace(0, len(items) - 1, most).round().astype(int)]

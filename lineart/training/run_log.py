@@ -14,7 +14,7 @@ from lineart.codec import encode_png
 from lineart.image import Frame
 from lineart.storage import Storage
 from lineart.training.checkpoint import CheckpointId
-from lineart.training.recipe import Recipe
+from lineart.training.recipes import Recipe
 
 SCALARS = "scalars.csv"
 GRIDS = "grids"

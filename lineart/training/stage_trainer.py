@@ -21,7 +21,7 @@ from lineart.training.checkpoint import (
 from lineart.training.device import Device
 from lineart.training.objective import Features, Terms
 from lineart.training.objectives import OBJECTIVES
-from lineart.training.recipe import Recipe, TrainingStage
+from lineart.training.recipes import Recipe, TrainingStage
 
 
 class StageTrainer:

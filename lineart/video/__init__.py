@@ -23,10 +23,8 @@ from lineart.film.frames import list_pictures
 from lineart.image import Size
 from lineart.storage import Storage
 from lineart.video.encoding import Joiner, encoding, frame_rate, joining
-from lineart.video.index import write_index
-from lineart.video.pictures import Reel, SourcePictures, video_size
-from lineart.video.shots import VideoShot, choose_shots, read_shots
-from lineart.video.staged_files import draft, store
+from lineart.video.pictures import FrameReader, SourcePictures, video_size
+from lineart.video.shots import VideoShot, choose_shots, read_shots, write_index
 
 __all__ = ["write_videos"]
 
@@ -37,14 +35,52 @@ U = TypeVar("U")
 
 
 @dataclass(frozen=True)
-class Studio:
-    """Parameters shared by all videos of a film."""
+class VideoWriter:
+    """Writes the videos of a film's shots."""
 
-    reel: Reel
+    reader: FrameReader
     target: Storage
     rate: Fraction
     """Frames per second."""
     film_size: Size
+
+    @contextmanager
+    def open_film(self, *, is_whole: bool) -> Iterator[Joiner | None]:
+        """Yield a joiner for the film's video, stored at the end; None unless `is_whole`."""
+        if not is_whole:
+            yield None
+            return
+        with self.target.draft(".mp4") as path:
+            with joining(path, self.rate) as joiner:
+                yield joiner
+            self.target.put_file(FILM, path)
+
+    def write_shot(self, shot: VideoShot, size: Size, joiner: Joiner | None) -> int:
+        """Write a shot, add it to the film, and return its number of cards.
+
+        A shot of another size than the film is encoded a second time for it.
+        """
+        with self.target.draft(".mp4") as path:
+            failed = self._encode(shot, size, path)
+            if joiner is not None and size == self.film_size:
+                joiner.add(path)
+            elif joiner is not None:
+                with self.target.draft(".mp4") as fitted:
+                    self._encode(shot, self.film_size, fitted)
+                    joiner.add(fitted)
+            self.target.put_file(shot.file, path)
+        return failed
+
+    def _encode(self, shot: VideoShot, size: Size, path: Path) -> int:
+        """Encode a shot; return its number of cards. A held picture is read and converted once."""
+        holds = [list(held) for _, held in groupby(shot.frames, key=attrgetter("picture"))]
+        failed = 0
+        with encoding(path, size, self.rate) as encoder:
+            pictures = _map_ahead(partial(self.reader.show, size), holds)
+            for held, (picture, is_there) in zip(holds, pictures, strict=True):
+                encoder.add(picture, len(held))
+                failed += 0 if is_there else len(held)
+        return failed
 
 
 def write_videos(
@@ -83,12 +119,12 @@ def write_videos(
     chosen = choose_shots(found, shots)
     if target.is_s3:
         target.check()
-    reel = Reel(film, _find_beside(film, lines) if side_by_side else None)
-    sizes = [_size(reel, shot) for shot in chosen]
-    studio = Studio(reel, target, rate, _most_common(film, chosen, sizes))
-    with _film_writer(studio, is_whole=shots is None) as joiner:
+    reader = FrameReader(film, _open_sources(film, lines) if side_by_side else None)
+    sizes = [_size(reader, shot) for shot in chosen]
+    writer = VideoWriter(reader, target, rate, _most_common(film, chosen, sizes))
+    with writer.open_film(is_whole=shots is None) as joiner:
         failed = [
-            _write_shot(studio, shot, size or studio.film_size, joiner)
+            writer.write_shot(shot, size or writer.film_size, joiner)
             for shot, size in zip(chosen, sizes, strict=True)
         ]
     names = (shot.name for shot in chosen)
@@ -106,36 +142,38 @@ def write_videos(
     }
 
 
-def _find_beside(film: Storage, lines: Storage | None) -> SourcePictures:
-    """Open the source pictures of a film."""
+def _open_sources(film: Storage, lines: Storage | None) -> SourcePictures:
+    """Open the source pictures of a film: those in `lines`, else those that `run.json` names."""
     if lines is None:
-        lines = Storage.at(_address(film))
+        lines = Storage.at(_read_address(film))
     lines.check()
     return SourcePictures(lines, {source.name: source for source in list_pictures(lines)})
 
 
-def _address(film: Storage) -> str:
+def _read_address(film: Storage) -> str:
     """Read the address of the source pictures from `run.json`."""
     try:
         run = json.loads(film.read("run.json"))
         # `pictures` is absolute; runs without it have only flags, which may be relative paths.
         address = run.get("pictures")
         if not address:
-            told = run["configuration"]
-            address = told.get("lines") or told.get("images")
+            flags = run["configuration"]
+            address = flags.get("lines") or flags.get("images")
     except (ValueError, LookupError, TypeError, AttributeError):
         address = None
     if not isinstance(address, str):
-        raise ValueError(f"{film.uri}/run.json does not say what its frames were made of")
+        raise ValueError(
+            f"{film.uri}/run.json does not name the source pictures; give their folder (--lines)"
+        )
     return address
 
 
-def _size(reel: Reel, shot: VideoShot) -> Size | None:
+def _size(reader: FrameReader, shot: VideoShot) -> Size | None:
     """Return the size of a shot's video, from its first readable frame; None without one."""
     for shown in shot.frames:
-        frame = reel.read([shown])
+        frame = reader.read([shown])
         if frame is not None:
-            return video_size((frame.shape[0], frame.shape[1]), reel.num_sides)
+            return video_size((frame.shape[0], frame.shape[1]), reader.num_sides)
     return None
 
 
@@ -145,52 +183,11 @@ def _most_common(film: Storage, shots: Sequence[VideoShot], sizes: Sequence[Size
         if size is not None:
             counts[size] += len(shot.frames)
     if not counts:
-        raise ValueError(f"{film.uri} has no frame that can be shown")
+        raise ValueError(f"{film.uri} has no readable frame; run the job of the film again")
     return counts.most_common(1)[0][0]
 
 
-@contextmanager
-def _film_writer(studio: Studio, *, is_whole: bool) -> Iterator[Joiner | None]:
-    """Yield a joiner for the film's video, stored at the end; None unless `is_whole`."""
-    if not is_whole:
-        yield None
-        return
-    with draft(studio.target) as path:
-        with joining(path, studio.rate) as joiner:
-            yield joiner
-        store(path, studio.target, FILM)
-
-
-def _write_shot(studio: Studio, shot: VideoShot, size: Size, joiner: Joiner | None) -> int:
-    """Write a shot, add it to the film, and return its number of cards.
-
-    A shot of another size than the film is encoded a second time for it.
-    """
-    with draft(studio.target) as path:
-        failed = _encode(studio, shot, size, path)
-        if joiner is not None and size == studio.film_size:
-            joiner.add(path)
-        elif joiner is not None:
-            with draft(studio.target) as fitted:
-                _encode(studio, shot, studio.film_size, fitted)
-                joiner.add(fitted)
-        store(path, studio.target, shot.file)
-    return failed
-
-
-def _encode(studio: Studio, shot: VideoShot, size: Size, path: Path) -> int:
-    """Encode a shot; return its number of cards. A held picture is read and converted once."""
-    holds = [list(held) for _, held in groupby(shot.frames, key=attrgetter("picture"))]
-    failed = 0
-    with encoding(path, size, studio.rate) as encoder:
-        pictures = _ahead(partial(studio.reel.show, size), holds)
-        for held, (picture, is_there) in zip(holds, pictures, strict=True):
-            encoder.add(picture, len(held))
-            failed += 0 if is_there else len(held)
-    return failed
-
-
-def _ahead(function: Callable[[T], U], items: Iterable[T]) -> Iterator[U]:
+def _map_ahead(function: Callable[[T], U], items: Iterable[T]) -> Iterator[U]:
     """Map in order in one thread per core, with a bounded number of pending results."""
     threads = os.cpu_count() or 1
     waiting: deque[Future[U]] = deque()

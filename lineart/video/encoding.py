@@ -34,7 +34,9 @@ def frame_rate(fps: float) -> Fraction:
         ValueError: it is not within `LEAST_RATE` and `MOST_RATE`.
     """
     if not LEAST_RATE <= fps <= MOST_RATE:
-        raise ValueError(f"{fps:g} frames a second are not within {LEAST_RATE} and {MOST_RATE}")
+        raise ValueError(
+            f"--fps {fps:g} is not within {LEAST_RATE} and {MOST_RATE} frames per second"
+        )
     for whole in NTSC:
         rate = Fraction(whole * 1000, 1001)
         if abs(fps - rate) < 0.005:

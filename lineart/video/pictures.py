@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import cv2
@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 
 from lineart.codec import decode_color
-from lineart.film.frames import Source, read_picture
+from lineart.film.frames import PictureReader, Source
 from lineart.image import Frame, Size, resize
 from lineart.storage import Storage
 
@@ -48,10 +48,15 @@ class SourcePictures:
     sources: Mapping[str, Source]
     """Frame name -> source picture."""
 
+    @cached_property
+    def reader(self) -> PictureReader:
+        """Reader of the source pictures."""
+        return PictureReader(self.place)
+
 
 @dataclass(frozen=True)
-class Reel:
-    """Reads the frames of a film, and optionally their source pictures, for its videos."""
+class FrameReader:
+    """Reads the frames of a film, and optionally their source pictures."""
 
     film: Storage
     beside: SourcePictures | None = None
@@ -84,16 +89,14 @@ class Reel:
         if self.beside is None:
             return right, frame is not None
         source = self._read_beside(shown)
-        missing = "what it was made of cannot be read"
+        missing = "the source picture cannot be read"
         left = card(cell, shown.frame, missing) if source is None else fit(source, cell)
         return np.hstack((left, right)), frame is not None
 
     def _read_beside(self, shown: VideoFrame) -> Frame | None:
         assert self.beside is not None
         source = self.beside.sources.get(shown.frame)
-        return (
-            None if source is None else _decoded(partial(read_picture, self.beside.place, source))
-        )
+        return None if source is None else _decoded(partial(self.beside.reader.read, source))
 
 
 def _decoded(read: Callable[[], bytes]) -> Frame | None:

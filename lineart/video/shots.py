@@ -1,25 +1,28 @@
-"""Shots of a film for its videos, read from its manifest."""
+"""Shots of a film for its videos, and the index `video.json` of the videos of its shots."""
 
+import json
 import posixpath
 import unicodedata
-from collections.abc import Sequence
-from itertools import groupby
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from itertools import accumulate, groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from lineart.film.filenames import natural_key
+from lineart.film.listing import natural_key
 from lineart.manifest import read_manifest
 from lineart.storage import Storage
 from lineart.video.pictures import VideoFrame
 
+INDEX = "video.json"
 FOLDER = "shots"
 MOST_LETTERS = 60
 """Maximum number of characters of a shot's name in its file name, which then stays below 255 bytes
 in any script."""
 
-MADE_OF = ("pixels_sha256", "hint_sha256", "weights", "settings")
+KEY_COLUMNS = ("pixels_sha256", "hint_sha256", "weights", "settings")
 """Columns that are equal for frames with equal pixels."""
-COLUMNS = ("frame", "shot", "number", "status", "output", "stage", "message", *MADE_OF)
+COLUMNS = ("frame", "shot", "number", "status", "output", "stage", "message", *KEY_COLUMNS)
 
 
 class VideoShot(NamedTuple):
@@ -47,12 +50,14 @@ def read_shots(film: Storage) -> list[VideoShot]:
     """
     table = read_manifest(film)
     if not table.num_rows:
-        raise ValueError(f"{film.uri} holds no film: there is no manifest in it")
+        raise ValueError(
+            f"{film.uri} has no manifest; give the output of jobs.colorize or jobs.translate"
+        )
     columns = (table[name].to_pylist() for name in COLUMNS)
     # Rows of a killed run are not in film order.
-    rows = sorted(zip(*columns, strict=True), key=_in_film_order)
+    rows = sorted(zip(*columns, strict=True), key=_film_order)
     return [
-        VideoShot(name, place, [_shown(*row) for row in group])
+        VideoShot(name, place, [_to_frame(*row) for row in group])
         for place, (name, group) in enumerate(groupby(rows, key=itemgetter(1)), 1)
     ]
 
@@ -69,17 +74,60 @@ def choose_shots(shots: Sequence[VideoShot], names: Sequence[str] | None) -> lis
     return [shot for shot in shots if names is None or shot.name in names]
 
 
-def _in_film_order(row: tuple[Any, ...]) -> Any:
+def _film_order(row: tuple[Any, ...]) -> Any:
     frame, shot, number = row[:3]
     folder = posixpath.dirname(frame)
     return natural_key(folder.split("/")), folder, shot, number, frame
 
 
-def _shown(
+def _to_frame(
     frame: str, _shot: str, _number: int, status: str, output: str | None, *rest: Any
 ) -> VideoFrame:
-    stage, message, *made_of = rest
+    stage, message, *key = rest
     if status == "failed":
         # A unique key: it equals that of no finished frame.
         return VideoFrame(frame, f"\\{frame}", None, f"{stage}: {message}")
-    return VideoFrame(frame, " ".join(map(str, made_of)), output, "")
+    return VideoFrame(frame, " ".join(map(str, key)), output, "")
+
+
+def write_index(
+    target: Storage, rate: Fraction, shots: Sequence[VideoShot], failed: Mapping[str, int]
+) -> None:
+    """Write the index: file, first frame (in the film, from 0) and frame counts of each shot.
+
+    Args:
+        target: Folder of the videos.
+        rate: Frames per second.
+        shots: All shots of the film.
+        failed: Name of each shot written now -> its number of cards. For other shots, entries of
+            an earlier index are kept, if it has the same rate and their files exist.
+
+    Raises:
+        OSError: storage fails.
+    """
+    earlier = dict(_read_index(target, rate))
+    firsts = accumulate((len(shot.frames) for shot in shots), initial=0)
+    entries = []
+    for shot, first in zip(shots, firsts, strict=False):
+        if shot.name in failed:
+            counts = {"frames": len(shot.frames), "failed": failed[shot.name]}
+        elif (shot.name, shot.file) in earlier and target.exists(shot.file):
+            counts = earlier[shot.name, shot.file]
+        else:
+            continue
+        entries.append({"shot": shot.name, "file": shot.file, "first": first, **counts})
+    index = {"frames_per_second": str(rate), "shots": entries}
+    target.write(INDEX, json.dumps(index, indent=1).encode())
+
+
+def _read_index(
+    target: Storage, rate: Fraction
+) -> Iterator[tuple[tuple[str, str], dict[str, Any]]]:
+    """Yield shot, file and counts from an earlier index of equal rate; none if it is invalid."""
+    try:
+        index = json.loads(target.read(INDEX)) if target.exists(INDEX) else {}
+        if index["frames_per_second"] == str(rate):
+            for one in index["shots"]:
+                yield (one["shot"], one["file"]), {name: one[name] for name in ("frames", "failed")}
+    except (ValueError, LookupError, TypeError):
+        return

@@ -1,9 +1,30 @@
 """Pictures that the tests of prepared data are made of."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
+
+from lineart.datasets.items import Crop, Query, list_items, read_item
+from lineart.datasets.samples import Picture
+from lineart.storage import Storage
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Training pictures in memory; each is its own source."""
+
+    pictures: tuple[Picture, ...]
+
+    @property
+    def sources(self) -> list[str]:
+        """Names of the pictures."""
+        return [picture.name for picture in self.pictures]
+
+    def read(self, index: int) -> Picture:
+        """Return a picture."""
+        return self.pictures[index]
 
 
 def paint(seed: int, height: int = 60, width: int = 50) -> np.ndarray:
@@ -16,11 +37,16 @@ def paint(seed: int, height: int = 60, width: int = 50) -> np.ndarray:
 
 
 def save(path: Path, image: np.ndarray, *options: int) -> Path:
-    """Write a picture (RGB) in the format that its name tells."""
+    """Write a picture (RGB) in the format of its extension."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if image.ndim == 3:
-        image = cv2.cvtColor(
-            image, cv2.COLOR_RGBA2BGRA if image.shape[2] == 4 else cv2.COLOR_RGB2BGR
-        )
-    assert cv2.imwrite(str(path), image, options)
+        image = image[..., [2, 1, 0, 3][: image.shape[2]]]
+    assert cv2.imwrite(str(path), np.ascontiguousarray(image), options)
     return path
+
+
+def read_all(folder: Path, query: Query | None = None) -> list[Crop]:
+    """Read all pictures of a folder, in natural order."""
+    storage = Storage.at(str(folder))
+    items = list_items(storage, query or Query())
+    return [crop for item in items for crop in read_item(storage, item)]

@@ -38,8 +38,8 @@ GRAYISH = ((170, 90, 90), (80, 130, 80), (90, 90, 220))
         (np.dstack([np.mgrid[40:160:2, 0:60][0] * k for k in (1.5, 1, 0.5)]), "leaning colour"),
     ],
 )
-def test_what_paper_001_drops_is_refused(picture: np.ndarray, reason: str) -> None:
-    """Each kind has a reason, the measured value, the bound, and both in a sentence."""
+def test_reasons_of_paper_001(picture: np.ndarray, reason: str) -> None:
+    """Each refusal has a reason, the measured value and the bound, and a message with both."""
     found = refusal("x", measure(picture.astype(np.uint8)), SMALL)
     assert found is not None
     assert (found.name, found.reason) == ("x", reason)
@@ -89,7 +89,7 @@ def test_ink_on_paper_is_kept_where_bounds_are_open() -> None:
 
 
 def test_given_bounds_replace_those_of_the_task() -> None:
-    """What is given holds even where it is another task's default; the rest stays the task's."""
+    """Given bounds replace the task's, even by another task's default; the rest stays."""
     assert FilterBounds().of("colorization") == Filter()
     assert FilterBounds(min_short_side=512).of("drawing") == replace(
         BOUNDS["drawing"], min_short_side=512
@@ -126,7 +126,7 @@ def find_slowly(hashes: Sequence[int], distance: int) -> list[tuple[int, int, in
 def test_twins_are_those_of_a_full_comparison(
     seeds: list[int], turned: st.DataObject, distance: int
 ) -> None:
-    """Bands lose nothing: the same copies, originals and distances as all against all."""
+    """The search by bands finds the same copies, originals and distances as a full comparison."""
     hashes = []
     for seed in seeds:
         value = int.from_bytes(np.random.default_rng(seed).bytes(8), "big")
@@ -137,7 +137,7 @@ def test_twins_are_those_of_a_full_comparison(
 
 
 def test_no_distance_finds_nothing() -> None:
-    """Below zero even equal hashes are left alone."""
+    """A negative distance finds nothing, not even equal hashes."""
     assert list(find_twins([1, 1, 1], -1)) == []
     assert [twin.copy for twin in find_twins([1, 1, 1], 0)] == [1, 2]
 
@@ -157,7 +157,7 @@ def test_about_the_wanted_share_is_for_validation() -> None:
 
 @given(sizes=st.lists(st.integers(0, 50), max_size=60), limit=st.integers(1, 200))
 def test_runs_hold_everything_in_order(sizes: list[int], limit: int) -> None:
-    """Nothing is lost, no run is empty, and none is above the limit by more than one item."""
+    """Runs hold all items in order, none is empty, and none exceeds the limit by a whole item."""
     runs = divide(sizes, limit)
     assert [index for run in runs for index in run] == list(range(len(sizes)))
     assert all(runs)

@@ -7,28 +7,23 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from lineart.datasets.items import Crop, Query, list_pages, read_page
+from lineart.datasets.items import Crop, Query
 from lineart.datasets.layouts import LAYOUTS, Files, LayoutName, find_colored
-from lineart.storage import Storage
-from tests.datasets.paintings import paint, save
+from tests.datasets.paintings import paint, read_all, save
 
 LABELS = (np.arange(3000).reshape(60, 50) % 256).astype(np.uint8)
 
 
 def find(name: LayoutName, *paths: str) -> list[Files]:
-    """Give what the source of a layout finds among paths."""
+    """Return what the source of a layout finds among paths."""
     return list(LAYOUTS[name].source(paths))
 
 
 def read(root: Path, name: LayoutName, *, target: bool = False) -> dict[str, Crop]:
     """Read everything of one side of a layout."""
-    storage, layout = Storage.at(str(root)), LAYOUTS[name]
-    found = layout.target if target else layout.source
+    found = LAYOUTS[name].target if target else LAYOUTS[name].source
     assert found is not None
-    cuts = [
-        cut for page in list_pages(storage, Query(find=found)) for cut in read_page(storage, page)
-    ]
-    return {cut.name: cut for cut in cuts}
+    return {crop.name: crop for crop in read_all(root, Query(find=found))}
 
 
 def test_colored_pictures_know_their_lines() -> None:
@@ -49,14 +44,14 @@ def test_folder(tmp_path: Path) -> None:
     save(tmp_path / "line/y.png", LABELS)
     save(tmp_path / "segmentation/y.png", LABELS)
     save(tmp_path / "z.png", paint(4))
-    cuts = read(tmp_path, "folder")
-    assert set(cuts) == {"set/images/a/x.jpg", "set/images/b/x.png", "color/y.png", "z.png"}
-    first = cuts["set/images/a/x.jpg"]
+    crops = read(tmp_path, "folder")
+    assert set(crops) == {"set/images/a/x.jpg", "set/images/b/x.png", "color/y.png", "z.png"}
+    first = crops["set/images/a/x.jpg"]
     assert_array_equal(first.segmentation, LABELS)
     assert first.depth is not None
     np.testing.assert_allclose(first.depth, LABELS / 255, atol=1e-6)
-    assert_array_equal(cuts["color/y.png"].segmentation, LABELS)
-    assert cuts["set/images/b/x.png"].segmentation is cuts["z.png"].segmentation is None
+    assert_array_equal(crops["color/y.png"].segmentation, LABELS)
+    assert crops["set/images/b/x.png"].segmentation is crops["z.png"].segmentation is None
     assert "line/y.png" in read(tmp_path, "folder", target=True)
 
 
@@ -65,13 +60,13 @@ def test_coco_stuff(tmp_path: Path) -> None:
     save(tmp_path / "images/train2017/000000000009.jpg", paint(1))
     save(tmp_path / "stuffthingmaps/train2017/000000000009.png", LABELS)
     save(tmp_path / "images/val2017/000000000139.jpg", paint(2))
-    cuts = read(tmp_path, "coco_stuff")
-    assert set(cuts) == {"images/train2017/000000000009.jpg", "images/val2017/000000000139.jpg"}
-    labels = cuts["images/train2017/000000000009.jpg"].segmentation
+    crops = read(tmp_path, "coco_stuff")
+    assert set(crops) == {"images/train2017/000000000009.jpg", "images/val2017/000000000139.jpg"}
+    labels = crops["images/train2017/000000000009.jpg"].segmentation
     assert labels is not None
     assert_array_equal(labels, LABELS)
     assert {0, 255} <= set(labels.ravel().tolist())
-    assert cuts["images/val2017/000000000139.jpg"].segmentation is None
+    assert crops["images/val2017/000000000139.jpg"].segmentation is None
 
 
 def test_coco_stuff_has_labels_of_one_kind() -> None:
@@ -103,18 +98,18 @@ def test_kitti(tmp_path: Path) -> None:
     save(tmp_path / "data_semantics/training/semantic/000000_10.png", LABELS)
     save(tmp_path / "data_semantics/training/semantic_rgb/000000_10.png", paint(5))
     save(tmp_path / "data_object_image_2/testing/image_2/000000.png", paint(6))
-    cuts = read(tmp_path, "kitti")
-    first = cuts[f"2011_09_26/{drive}/image_02/data/0000000005.png"]
+    crops = read(tmp_path, "kitti")
+    first = crops[f"2011_09_26/{drive}/image_02/data/0000000005.png"]
     assert first.depth is not None
     assert np.isnan(first.depth[:20]).all()
     assert np.isnan(first.depth[40:]).all()
     assert (first.depth[30, 0], first.depth[30, -1]) == (1, 0)
     assert (np.diff(first.depth[30]) < 0).all()
-    assert cuts[f"2011_09_26/{other}/image_02/data/0000000005.png"].depth is None
-    labels = cuts["data_semantics/training/image_2/000000_10.png"].segmentation
+    assert crops[f"2011_09_26/{other}/image_02/data/0000000005.png"].depth is None
+    labels = crops["data_semantics/training/image_2/000000_10.png"].segmentation
     assert_array_equal(labels, LABELS)
-    assert cuts["data_object_image_2/testing/image_2/000000.png"].segmentation is None
-    assert len(cuts) == 4
+    assert crops["data_object_image_2/testing/image_2/000000.png"].segmentation is None
+    assert len(crops) == 4
     paths = (f"d/{drive}/image_02/data/5.png", f"d/{drive}/image_02/data/6.png")
     assert {files.group for files in find("kitti", *paths)} == {drive}
 
@@ -127,10 +122,10 @@ def test_fivek(tmp_path: Path) -> None:
     save(tmp_path / "expertA/a0002-y.tif", paint(2))
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw/a0001-x.dng").touch()
-    cuts = read(tmp_path, "fivek")
-    assert set(cuts) == {"expertC/a0001-x.tif", "expertA/a0001-x.jpg", "expertA/a0002-y.tif"}
-    assert_array_equal(cuts["expertC/a0001-x.tif"].color, picture)
-    groups = [files.group for files in find("fivek", *sorted(cuts))]
+    crops = read(tmp_path, "fivek")
+    assert set(crops) == {"expertC/a0001-x.tif", "expertA/a0001-x.jpg", "expertA/a0002-y.tif"}
+    assert_array_equal(crops["expertC/a0001-x.tif"].color, picture)
+    groups = [files.group for files in find("fivek", *sorted(crops))]
     assert groups == ["a0001-x", "a0002-y", "a0001-x"]
 
 

@@ -35,7 +35,7 @@ def png_16(levels: np.ndarray) -> bytes:
 
 
 def with_palette(labels: np.ndarray) -> Image.Image:
-    """Give labels colours that have nothing to do with their numbers."""
+    """Return labels colours that have nothing to do with their numbers."""
     image = Image.fromarray(labels).convert("P")
     image.putdata(labels.ravel().tolist())
     image.putpalette(np.random.default_rng(1).integers(0, 256, 768, dtype=np.uint8).tobytes())
@@ -93,7 +93,7 @@ def test_metres_become_inverse_depth() -> None:
 
 
 def test_depth_comes_back_from_a_shard() -> None:
-    """Half a step of 65534 is lost at most; what is unknown stays so, 0 and 1 are exact."""
+    """Encoded depth is off by half a step of 65534 at most; 0, 1 and unknown are exact."""
     depth = np.random.default_rng(0).random((20, 30), dtype=np.float32)
     depth[0, :3] = 0, 1, np.nan
     again = decode_depth(encode_depth(depth))
@@ -105,7 +105,7 @@ def test_depth_comes_back_from_a_shard() -> None:
 
 
 def test_labels_are_never_mixed() -> None:
-    """Whatever the size, only numbers that were there are there."""
+    """Resized labels have no number that was not there."""
     labels = np.random.default_rng(0).choice(np.array([3, 100, 255], np.uint8), (30, 40))
     for size in ((7, 11), (30, 40), (64, 81)):
         resized = resize_labels(labels, size)
@@ -115,7 +115,7 @@ def test_labels_are_never_mixed() -> None:
 
 
 def test_sparse_depth_shrinks_to_the_mean_of_what_is_known() -> None:
-    """A lidar's few points are not lost among unknown pixels, nor pulled to 0 by them."""
+    """Shrinking averages the known pixels alone."""
     depth = np.full((4, 8), np.nan, np.float32)
     depth[0, 0], depth[1, 1], depth[3, 6] = 0.2, 0.6, 1
     shrunk = resize_depth(depth, (2, 4))
@@ -126,7 +126,7 @@ def test_sparse_depth_shrinks_to_the_mean_of_what_is_known() -> None:
 
 
 def test_a_map_of_the_same_aspect_fits() -> None:
-    """A side may be off by rounding, whichever is larger; another aspect is refused."""
+    """A map may differ by rounding from the aspect; another aspect is refused."""
     labels = encode_png(np.zeros((50, 75), np.uint8))
     for size in ((50, 75), (100, 149), (25, 38), (333, 500)):
         assert fit(LABELS, labels, size).shape == size

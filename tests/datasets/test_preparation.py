@@ -17,9 +17,8 @@ from pyarrow import parquet
 from lineart.codec import decode_line
 from lineart.datasets import steps
 from lineart.datasets.depth import open_depth
-from lineart.datasets.encoding import Shrinking
 from lineart.datasets.filter_bounds import BOUNDS, Filter
-from lineart.datasets.items import Item, Query, list_pages, read_page
+from lineart.datasets.items import Item, Query, list_items, read_item
 from lineart.datasets.layouts import LAYOUTS, Files
 from lineart.datasets.preparation import PreparationSettings, PreparationSummary, group_of, prepare
 from lineart.datasets.samples import Picture
@@ -29,6 +28,7 @@ from lineart.datasets.steps import (
     FaceAlignment,
     MeasuredPicture,
     ShardOrder,
+    Shrinking,
     Transform,
     write_shard,
 )
@@ -36,32 +36,31 @@ from lineart.executor import LocalExecutor
 from lineart.imaging.faces import FaceAligner, center_crop
 from lineart.storage import Storage
 from tests.datasets.paintings import paint, save
-from tests.datasets.test_depth import Mean, save_torchscript
+from tests.datasets.test_depth import save_mean
 
 SMALL = Filter(min_short_side=30)
 
 
 def run(
-    images: Path,
-    output: Path,
-    offer: Query | None = None,
-    chosen: PreparationSettings | None = None,
-) -> PreparationSummary:
-    """Prepare in this process."""
-    here, there = Storage.at(str(images)), Storage.at(str(output))
-    pages = list_pages(here, offer or Query())
-    chosen = chosen or PreparationSettings(bounds=SMALL)
-    return prepare(here, there, pages, chosen, LocalExecutor(workers=1), tell=lambda *_: None)
+    folder: Path, query: Query | None = None, **settings: Any
+) -> tuple[PreparationSummary, Path]:
+    """Prepare `in` below a folder in this process; return the summary and the folder `out`."""
+    images, output = Storage.at(str(folder / "in")), Storage.at(str(folder / "out"))
+    items = list_items(images, query or Query())
+    chosen = PreparationSettings(**{"bounds": SMALL, **settings})
+    executor = LocalExecutor(workers=1)
+    summary = prepare(images, output, items, chosen, executor, tell=lambda *_: None)
+    return summary, folder / "out"
 
 
 def refused(output: Path) -> dict[str, dict[str, object]]:
-    """Give the rows of refused.parquet by name."""
+    """Return the rows of refused.parquet by name."""
     rows = parquet.read_table(output / "refused.parquet").to_pylist()
     return {row["name"]: row for row in rows}
 
 
 def rows(output: Path) -> dict[str, dict[str, object]]:
-    """Give the rows of all shards by name, with their side."""
+    """Return the rows of all shards by name, with their side."""
     found = {}
     for side in ("train", "validation"):
         for path in json.loads((output / side / "shards.json").read_text())["shards"]:
@@ -71,21 +70,27 @@ def rows(output: Path) -> dict[str, dict[str, object]]:
     return found
 
 
-def test_a_pattern_names_the_group() -> None:
-    """What it finds is the group; otherwise the layout's, and then the page's pixels are."""
-    pictured = MeasuredPicture(0, 0, "set/anna_2.png#1", "own", 0, "page", 1)
-    page = Item("set/anna_2.png", Files("set/anna_2.png"), None, None, None, None)
-    assert group_of(pictured, page, r"set/[a-z]+") == "set/anna"
-    assert group_of(pictured, page, "nothing") == "page"
-    assert group_of(pictured, page, None) == "page"
-    known = page._replace(files=page.files._replace(group="drive 1"))
-    assert group_of(pictured, known, None) == "drive 1"
-    assert group_of(pictured, known, r"set/[a-z]+") == "set/anna"
+@pytest.mark.parametrize(
+    ("of_layout", "pattern", "group"),
+    [
+        (None, r"set/[a-z]+", "set/anna"),
+        (None, "nothing", "item"),
+        (None, None, "item"),
+        ("drive 1", None, "drive 1"),
+        ("drive 1", r"set/[a-z]+", "set/anna"),
+    ],
+)
+def test_group_of_a_picture(of_layout: str | None, pattern: str | None, group: str) -> None:
+    """The group is the match in the name; else the layout's; else the hash of the item."""
+    picture = MeasuredPicture(0, 0, "set/anna_2.png#1", "own", 0, "item", 1)
+    files = Files("set/anna_2.png", group=of_layout)
+    item = Item("set/anna_2.png", files, None, None, None, None)
+    assert group_of(picture, item, pattern) == group
 
 
 def test_everything_is_taken_or_refused_with_a_reason(tmp_path: Path) -> None:
-    """Kept, broken, small, duplicate, mismatched and unlicensed pictures: none disappears."""
-    images, output = tmp_path / "images", tmp_path / "out"
+    """Every picture is stored or refused: broken, small, duplicate, mismatched, unlicensed."""
+    images = tmp_path / "in"
     for seed in range(6):
         save(images / f"good/{seed}.png", paint(seed))
     save(images / "good/10.webp", paint(2), cv2.IMWRITE_WEBP_QUALITY, 90)
@@ -95,11 +100,10 @@ def test_everything_is_taken_or_refused_with_a_reason(tmp_path: Path) -> None:
     save(images / "pair/line/1.png", np.zeros((9, 9), np.uint8))
     save(images / "other/1.png", paint(9))
     (images / "broken.png").write_bytes((images / "good/0.png").read_bytes()[:200])
-    names = [page.name for page in list_pages(Storage.at(str(images)), Query())]
+    names = [item.name for item in list_items(Storage.at(str(images)), Query())]
     table = {name: ("CC-BY-SA" if "other" in name else "CC0", "me") for name in names}
     table["pair/line/1.png"] = ("CC0", "me")
-    chosen = PreparationSettings(bounds=SMALL, licence="^CC0$", validation=0.5)
-    summary = run(images, output, Query(provenance=table), chosen)
+    summary, output = run(tmp_path, Query(provenance=table), licence="^CC0$", validation=0.5)
     no = refused(output)
     assert {name: row["reason"] for name, row in no.items()} == {
         "broken.png": "unreadable",
@@ -123,40 +127,32 @@ def test_everything_is_taken_or_refused_with_a_reason(tmp_path: Path) -> None:
 
 
 def test_the_columns_say_what_a_picture_is(tmp_path: Path) -> None:
-    """Size, hashes, group, source, licence and author, as they are before shrinking or after."""
-    images = tmp_path / "images"
+    """Sizes are those after shrinking, hashes those before; source and licence are stored."""
     picture = paint(1, 120, 80)
-    save(images / "set/color/x.png", picture)
-    save(images / "set/line/x.png", picture[..., 0])
-    offer = Query(provenance={"set/color/x.png": ("CC0-1.0", None)})
-    run(
-        images,
-        tmp_path / "out",
-        offer,
-        PreparationSettings(bounds=SMALL, preparing=Transform(Shrinking(40))),
-    )
-    (row,) = rows(tmp_path / "out").values()
+    save(tmp_path / "in/set/color/x.png", picture)
+    save(tmp_path / "in/set/line/x.png", picture[..., 0])
+    query = Query(provenance={"set/color/x.png": ("CC0-1.0", None)})
+    _, output = run(tmp_path, query, preparing=Transform(Shrinking(40)))
+    (row,) = rows(output).values()
     digest = hashlib.sha256(b"120x80:" + picture.tobytes()).hexdigest()
     assert (row["width"], row["height"]) == (40, 60)
     assert row["sha256"] == row["group"] == digest
     assert re.fullmatch(r"[0-9a-f]{16}", str(row["perceptual_hash"]))
     assert (row["source"], row["licence"], row["author"]) == ("set", "CC0-1.0", None)
-    side = Shards(Storage.at(str(tmp_path / "out")).child(str(row["side"])))
+    side = Shards(Storage.at(str(output)).child(str(row["side"])))
     drawn = side.read(0).line
     assert drawn is not None
     assert_array_equal(drawn, cv2.resize(picture[..., 0], (40, 60), interpolation=cv2.INTER_AREA))
 
 
 def test_a_line_drawing_needs_its_licence(tmp_path: Path) -> None:
-    """A pair is refused when only its colours are free."""
-    images = tmp_path / "images"
-    save(images / "color/x.png", paint(1))
-    save(images / "line/x.png", paint(1)[..., 0])
-    save(images / "y.png", paint(2))
+    """A pair is refused if only the licence of its colours matches."""
+    save(tmp_path / "in/color/x.png", paint(1))
+    save(tmp_path / "in/line/x.png", paint(1)[..., 0])
+    save(tmp_path / "in/y.png", paint(2))
     table = {"color/x.png": ("CC0", None), "line/x.png": ("MIT", None), "y.png": ("CC0", None)}
-    chosen = PreparationSettings(bounds=SMALL, licence="CC0")
-    run(images, tmp_path / "out", Query(provenance=table), chosen)
-    assert refused(tmp_path / "out")["color/x.png"]["message"] == "the licence of line/x.png is MIT"
+    _, output = run(tmp_path, Query(provenance=table), licence="CC0")
+    assert refused(output)["color/x.png"]["message"] == "the licence of line/x.png is MIT"
 
 
 # Maps, depth and faces.
@@ -165,7 +161,7 @@ def test_a_line_drawing_needs_its_licence(tmp_path: Path) -> None:
 PHOTOGRAPHS = Query(find=LAYOUTS["folder"].source)
 
 
-def read_all(output: Path) -> dict[str, Picture]:
+def read_sides(output: Path) -> dict[str, Picture]:
     """Read the pictures of both sides by name."""
     sides = [Storage.at(str(output / side)) for side in ("train", "validation")]
     shards = [Shards(side) for side in sides if json.loads(side.read("shards.json"))["shards"]]
@@ -184,11 +180,10 @@ def draw_photographs(images: Path) -> None:
 
 
 def test_maps_come_out_of_the_shards(tmp_path: Path) -> None:
-    """They are as large as the picture; what has none gets none; a bad one is a refusal."""
+    """Maps have the size of the picture; a picture with a bad map is refused."""
     draw_photographs(tmp_path / "in")
-    chosen = PreparationSettings(bounds=SMALL, preparing=Transform(Shrinking(40)), validation=0.5)
-    run(tmp_path / "in", tmp_path / "out", PHOTOGRAPHS, chosen)
-    pictures = read_all(tmp_path / "out")
+    _, output = run(tmp_path, PHOTOGRAPHS, preparing=Transform(Shrinking(40)), validation=0.5)
+    pictures = read_sides(output)
     assert {
         name: (picture.segmentation is not None, picture.depth is not None)
         for name, picture in pictures.items()
@@ -198,35 +193,30 @@ def test_maps_come_out_of_the_shards(tmp_path: Path) -> None:
     assert first.depth is not None
     assert first.color.shape[:2] == first.segmentation.shape == first.depth.shape == (60, 40)
     np.testing.assert_allclose(first.depth, 0.2, atol=1e-5)
-    refusal = refused(tmp_path / "out")["images/3.png"]
+    refusal = refused(output)["images/3.png"]
     assert refusal["reason"] == "unreadable"
     assert "segmentation/3.png: labels are PNG" in str(refusal["message"])
     assert "16-bit grey" in str(refusal["message"])
 
 
 def test_a_map_needs_its_licence(tmp_path: Path) -> None:
-    """A photograph is refused when only it is free."""
+    """A photograph is refused if only its own licence matches, not that of its map."""
     draw_photographs(tmp_path / "in")
     table = {f"images/{seed}.png": ("CC0", None) for seed in range(3)}
-    offer = replace(PHOTOGRAPHS, provenance=table | {"segmentation/1.png": ("CC0", None)})
-    run(tmp_path / "in", tmp_path / "out", offer, PreparationSettings(bounds=SMALL, licence="CC0"))
-    assert set(read_all(tmp_path / "out")) == {"images/1.png", "images/2.png"}
-    message = refused(tmp_path / "out")["images/0.png"]["message"]
+    query = replace(PHOTOGRAPHS, provenance=table | {"segmentation/1.png": ("CC0", None)})
+    _, output = run(tmp_path, query, licence="CC0")
+    assert set(read_sides(output)) == {"images/1.png", "images/2.png"}
+    message = refused(output)["images/0.png"]["message"]
     assert message == "the licence of segmentation/0.png is unknown"
 
 
-def test_depth_is_filled_in_where_no_map_says(tmp_path: Path) -> None:
+def test_missing_depth_is_estimated(tmp_path: Path) -> None:
     """The network sees the picture at its stored size; a depth that is known stays."""
     draw_photographs(tmp_path / "in")
-    network = save_torchscript(Mean(), tmp_path / "mean.pt")
+    network = save_mean(tmp_path)
     preparing = Transform(Shrinking(40), depth_model=network)
-    run(
-        tmp_path / "in",
-        tmp_path / "out",
-        PHOTOGRAPHS,
-        PreparationSettings(bounds=SMALL, preparing=preparing),
-    )
-    pictures = read_all(tmp_path / "out")
+    _, output = run(tmp_path, PHOTOGRAPHS, preparing=preparing)
+    pictures = read_sides(output)
     assert len(pictures) == 3
     known, made = pictures["images/0.png"].depth, pictures["images/2.png"].depth
     assert known is not None
@@ -244,19 +234,18 @@ class CornerFaces(FaceAligner):
         assert model == b"corner"
 
     def align(self, image: np.ndarray, *, size_px: int = 256, padding: float = 0.65) -> Any:
-        """Give the corner."""
+        """Return the corner."""
         assert padding == 0.65
         corner = image[:size_px, :size_px].copy()
         return None if corner.min() == 255 else corner
 
 
 @pytest.mark.parametrize("crop_others", [False, True])
-def test_photographs_are_cut_out_at_their_faces(
+def test_photographs_are_cropped_to_their_faces(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crop_others: bool
 ) -> None:
-    """What is stored is the face; without one a photograph is refused, or its middle stored."""
+    """The face is stored; a photograph without one is refused, or its centre is stored."""
     monkeypatch.setattr(steps, "FaceAligner", CornerFaces)
-    steps._aligner.cache_clear()
     face, none = paint(1, 300, 400), paint(2, 300, 400)
     none[:256, :256] = 255
     save(tmp_path / "in/images/face.png", face)
@@ -265,14 +254,12 @@ def test_photographs_are_cut_out_at_their_faces(
     save(tmp_path / "in/segmentation/face.png", face[..., 0])
     preparing = Transform(faces=FaceAlignment(b"corner", crop_others=crop_others))
     preparing.check()
-    chosen = PreparationSettings(bounds=BOUNDS["stylization"], preparing=preparing)
-    run(tmp_path / "in", tmp_path / "out", PHOTOGRAPHS, chosen)
-    steps._aligner.cache_clear()
-    pictures = read_all(tmp_path / "out")
+    _, output = run(tmp_path, PHOTOGRAPHS, bounds=BOUNDS["stylization"], preparing=preparing)
+    pictures = read_sides(output)
     assert_array_equal(pictures["images/face.png"].color, face[:256, :256])
     assert pictures["images/face.png"].segmentation is None
-    assert rows(tmp_path / "out")["images/face.png"]["width"] == 256
-    no = {name: row["reason"] for name, row in refused(tmp_path / "out").items()}
+    assert rows(output)["images/face.png"]["width"] == 256
+    no = {name: row["reason"] for name, row in refused(output).items()}
     if crop_others:
         assert no == {"images/small.png": "small"}
         assert_array_equal(pictures["images/none.png"].color, center_crop(none, 256))
@@ -281,28 +268,22 @@ def test_photographs_are_cut_out_at_their_faces(
 
 
 def test_models_are_tried_before_anything_is_read() -> None:
-    """Bytes that are no detector, and a network that is not there, are said at once."""
+    """Bytes that are no detector and a missing depth network are refused by `check`."""
     with pytest.raises(ValueError, match="no YuNet face detector"):
         Transform(faces=FaceAlignment(b"no model")).check()
     with pytest.raises(FileNotFoundError, match="no depth network"):
-        Transform(depth_model="none.pt").check()
+        Transform(depth_model="none.onnx").check()
 
 
-def test_the_boxes_of_a_page_stand_together(tmp_path: Path) -> None:
-    """Without a pattern a page is a group; a box outside of it is refused by its own name."""
-    images = tmp_path / "images"
+def test_the_boxes_of_an_item_stay_on_one_side(tmp_path: Path) -> None:
+    """Without a pattern an item is a group; a box outside of it is refused by its own name."""
     boxes = ((0, 0, 40, 40), (60, 60, 100, 100), (0, 60, 40, 100), (200, 0, 260, 60))
     for seed in range(6):
-        save(images / f"{seed}.png", paint(seed, 100, 100))
-    offer = Query(boxes={f"{seed}.png": boxes for seed in range(6)})
-    run(
-        images,
-        tmp_path / "out",
-        offer,
-        PreparationSettings(bounds=SMALL, validation=0.5, max_distance=-1),
-    )
-    kept = rows(tmp_path / "out")
-    assert {name for name in refused(tmp_path / "out") if name.endswith("#3")} == {
+        save(tmp_path / f"in/{seed}.png", paint(seed, 100, 100))
+    query = Query(boxes={f"{seed}.png": boxes for seed in range(6)})
+    _, output = run(tmp_path, query, validation=0.5, max_distance=-1)
+    kept = rows(output)
+    assert {name for name in refused(output) if name.endswith("#3")} == {
         f"{seed}.png#3" for seed in range(6)
     }
     sides = {seed: {r["side"] for n, r in kept.items() if n[0] == str(seed)} for seed in range(6)}
@@ -311,27 +292,26 @@ def test_the_boxes_of_a_page_stand_together(tmp_path: Path) -> None:
     assert set().union(*sides.values()) == {"train", "validation"}
 
 
-def test_nothing_left_is_an_error_and_keeps_the_older_set(tmp_path: Path) -> None:
-    """The sentence tells the most frequent reason; what was prepared before can still be read."""
-    images, output = tmp_path / "images", tmp_path / "out"
-    save(images / "1.png", paint(1))
-    run(images, output, chosen=PreparationSettings(bounds=SMALL, validation=0.0))
+def test_no_picture_accepted_is_an_error_and_keeps_the_older_set(tmp_path: Path) -> None:
+    """The error names the most frequent reason; the set prepared before can still be read."""
+    save(tmp_path / "in/1.png", paint(1))
+    _, output = run(tmp_path, validation=0.0)
     with pytest.raises(ValueError, match=r"none of 1 pictures is taken.*'small' \(1\)"):
-        run(images, output, chosen=PreparationSettings())
+        run(tmp_path, bounds=Filter())
     assert set(refused(output)) == {"1.png"}
     assert Shards(Storage.at(str(output / "train"))).names == ["1.png"]
 
 
 def test_a_file_that_changes_meanwhile_is_refused(tmp_path: Path) -> None:
-    """What is no longer what was measured gets a row of its own; the rest of the shard stands."""
+    """A picture that changed after it was measured is refused; the rest of the shard is written."""
     save(tmp_path / "in/1.png", paint(1))
     save(tmp_path / "in/2.png", paint(2))
     images, output = Storage.at(str(tmp_path / "in")), Storage.at(str(tmp_path / "out"))
     chosen = []
-    for number, page in enumerate(list_pages(images, Query())):
-        (cut,) = read_page(images, page)
-        pictured = MeasuredPicture(number, 0, cut.name, "", 0, cut.page_sha256, 1)
-        chosen.append(ChosenPicture(page, pictured, "group"))
+    for number, item in enumerate(list_items(images, Query())):
+        (crop,) = read_item(images, item)
+        picture = MeasuredPicture(number, 0, crop.name, "", 0, crop.item_sha256, 1)
+        chosen.append(ChosenPicture(item, picture, "group"))
     save(tmp_path / "in/1.png", paint(3))
     written = write_shard(
         ShardOrder("train", 0, chosen), images=images, output=output, preparing=Transform()

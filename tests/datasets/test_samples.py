@@ -1,31 +1,24 @@
-from dataclasses import dataclass
+"""Samples of colorizing and translating pairs."""
 
 import cv2
 import numpy as np
 import pytest
 
-from lineart.datasets.samples import Picture, Samples, SampleSettings
-
-
-@dataclass(frozen=True)
-class Listed:
-    """Pictures in memory."""
-
-    pictures: list[Picture]
-
-    @property
-    def sources(self) -> list[str]:
-        """Named after the pictures."""
-        return [picture.name for picture in self.pictures]
-
-    def read(self, index: int) -> Picture:
-        """Give a picture."""
-        return self.pictures[index]
+from lineart.datasets.samples import (
+    Picture,
+    Samples,
+    SampleSettings,
+    Unpaired,
+    UnpairedSamples,
+    UnpairedSettings,
+    cut,
+)
+from tests.datasets.paintings import Listed
 
 
 @pytest.fixture
 def pictures() -> Listed:
-    """Give a painted picture and a pair of drawing and cel."""
+    """Return a painted picture and a pair of drawing and cel."""
     rng = np.random.default_rng(0)
     blocks = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)
     painted = np.kron(blocks, np.ones((16, 16, 1), np.uint8))
@@ -33,7 +26,7 @@ def pictures() -> Listed:
     drawn[40:44, 10:80] = 0
     cel = np.full((96, 96, 3), 255, np.uint8)
     cel[44:, 10:80] = 90, 160, 220
-    return Listed([Picture("painted", painted, None), Picture("pair", cel, drawn)])
+    return Listed((Picture("painted", painted, None), Picture("pair", cel, drawn)))
 
 
 @pytest.mark.parametrize("second_stage", [False, True])
@@ -71,7 +64,7 @@ def test_sources_are_balanced(balance: float, share: float, pictures: Listed) ->
     """Nine pictures of one source and one of another: the one is drawn as often as asked for."""
     painted, pair = pictures.pictures
     settings = SampleSettings(crop=32, draft_scale=4, second_stage=False, balance=balance)
-    samples = Samples(Listed([painted] * 9 + [pair]), settings, seed=0)
+    samples = Samples(Listed((painted,) * 9 + (pair,)), settings, seed=0)
     first = samples.cumulative[0]
     np.testing.assert_allclose(samples.cumulative[:9], first * np.arange(1, 10))
     assert 1 - samples.cumulative[8] == pytest.approx(share)
@@ -89,14 +82,14 @@ def test_the_second_stage_has_faults_and_true_drafts(pictures: Listed) -> None:
 
 
 def test_no_pictures_are_refused() -> None:
-    """Samples of nothing cannot be made."""
+    """Samples of no pictures are refused."""
     settings = SampleSettings(crop=32, draft_scale=2, second_stage=False)
     with pytest.raises(ValueError, match="no pictures"):
-        Samples(Listed([]), settings, seed=0)
+        Samples(Listed(()), settings, seed=0)
 
 
 def test_hints_have_the_colors_of_the_sample(pictures: Listed) -> None:
-    """What the network is told is what it must answer: strokes differ little, points not at all."""
+    """A hint has the colour that the network must answer: strokes differ by at most 24 levels."""
     settings = SampleSettings(crop=64, draft_scale=1, second_stage=True)
     for index in range(10):
         sample = Samples(pictures, settings, seed=3)[index]
@@ -104,3 +97,83 @@ def test_hints_have_the_colors_of_the_sample(pictures: Listed) -> None:
         is_hint &= cv2.erode(sample.line, np.ones((3, 3))) > 190
         difference = sample.hint[is_hint, :3].astype(int) - sample.color[is_hint]
         assert np.abs(difference).max() <= 24
+
+
+def photograph(seed: int = 0, size: tuple[int, int] = (48, 64)) -> Picture:
+    """Draw blocks whose class and depth follow from their colour."""
+    height, width = size
+    blocks = np.random.default_rng(seed).integers(0, 8, (height // 8, width // 8), dtype=np.uint8)
+    labels = np.kron(blocks, np.ones((8, 8), np.uint8))
+    color = np.stack([labels * 30] * 3, axis=-1)
+    return Picture(f"{seed}", color, None, labels, labels.astype(np.float32) / 7)
+
+
+def samples(is_random: bool, **more: int) -> UnpairedSamples:
+    """Return samples of five photographs and three other pictures."""
+    pictures = Unpaired(
+        Listed(tuple(photograph(seed) for seed in range(5))),
+        Listed(tuple(photograph(seed) for seed in range(10, 13))),
+    )
+    return UnpairedSamples(pictures, UnpairedSettings(crop=32, is_random=is_random, **more), seed=3)
+
+
+def test_a_sample_depends_on_its_number_alone() -> None:
+    """The same number gives the same bits; other numbers give others."""
+    one, again, other = samples(True)[7], samples(True)[7], samples(True)[8]
+    assert np.array_equal(one.source, again.source)
+    assert np.array_equal(one.target, again.target)
+    assert not np.array_equal(one.source, other.source)
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_maps_stay_with_their_photograph(number: int) -> None:
+    """Cut, shrunk and mirrored, a pixel's class and depth are still those of its colour."""
+    sample = samples(True)[number]
+    inside = sample.source[..., 0] == sample.segmentation.astype(np.uint16) * 30
+    # Only at the borders of blocks are colours mixed; classes never are.
+    assert inside.mean() > 0.6
+    assert set(np.unique(sample.segmentation)) <= set(range(8))
+    np.testing.assert_allclose(
+        sample.depth[inside], sample.segmentation[inside] / np.float32(7), atol=0.15
+    )
+
+
+def test_mirroring_is_drawn_for_each_sample() -> None:
+    """About half of many samples of one picture are mirrored, and places differ."""
+    ramp = np.tile(np.arange(64, dtype=np.uint8) * 4, (48, 1))
+    picture = Picture("ramp", np.stack([ramp] * 3, axis=-1), None)
+    rng = np.random.default_rng(0)
+    cuts = [cut(picture, 32, rng).color[0, :, 0].astype(int) for _ in range(200)]
+    mirrored = sum(row[0] > row[-1] for row in cuts)
+    assert 70 < mirrored < 130
+    assert len({int(min(row)) for row in cuts}) > 5
+
+
+def test_samples_without_randomness() -> None:
+    """Without randomness, five samples show the centres of five photographs, not mirrored."""
+    found = [samples(False)[number].source for number in range(5)]
+    shown = {picture.tobytes() for picture in found}
+    middles = {cut(photograph(seed), 32, None).color.tobytes() for seed in range(5)}
+    assert shown == middles
+
+
+def test_missing_maps_are_unknown() -> None:
+    """Without maps all classes are 255 and no depth is a number."""
+    plain = Listed((Picture("plain", photograph().color, None),))
+    sample = UnpairedSamples(Unpaired(plain, plain), UnpairedSettings(crop=32), seed=0)[0]
+    assert (sample.segmentation == 255).all()
+    assert np.isnan(sample.depth).all()
+
+
+def test_a_class_that_the_recipe_does_not_have_is_named() -> None:
+    """Regions of class 7 do not fit 4 classes; 8 classes have them."""
+    assert samples(True, classes=8)[0].segmentation.max() <= 7
+    with pytest.raises(ValueError, match=r"go up to class 7, but the recipe has 4 classes"):
+        assert [samples(True, classes=4)[number] for number in range(5)]
+
+
+def test_no_pictures_are_an_error() -> None:
+    """A side without pictures is refused."""
+    full, empty = Listed((photograph(),)), Listed(())
+    with pytest.raises(ValueError, match="no target pictures"):
+        UnpairedSamples(Unpaired(full, empty), UnpairedSettings(crop=32), seed=0)

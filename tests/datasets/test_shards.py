@@ -81,10 +81,15 @@ def assert_holds(pictures: Shards, seeds: list[int], order: list[int]) -> None:
             assert_array_equal(picture.line, color[..., 1])
 
 
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    """Return the test's folder as a storage."""
+    return Storage.at(str(tmp_path))
+
+
 @pytest.mark.parametrize("sizes", [[1], [8], [9], [3, 20, 8, 17]])
-def test_what_is_written_is_read(tmp_path: Path, sizes: list[int]) -> None:
+def test_shards_round_trip(storage: Storage, sizes: list[int]) -> None:
     """Every picture comes back by its number, whatever the order and the shards' sizes."""
-    storage = Storage.at(str(tmp_path))
     seeds = write_set(storage, sizes)
     pictures = Shards(storage)
     assert len(pictures) == sum(sizes)
@@ -92,9 +97,8 @@ def test_what_is_written_is_read(tmp_path: Path, sizes: list[int]) -> None:
     assert_holds(pictures, seeds, order)
 
 
-def test_maps_are_read_beside_shards_without(tmp_path: Path) -> None:
-    """Columns for maps are where maps are; shards of one set may differ in them."""
-    storage = Storage.at(str(tmp_path))
+def test_maps_are_read_beside_shards_without(tmp_path: Path, storage: Storage) -> None:
+    """Only shards with maps have columns for them; shards of one set may differ."""
     rows = [make_row(seed) if seed < 10 else make_mapped_row(seed) for seed in range(24)]
     paths = [write_shard(storage, i, part) for i, part in enumerate((rows[:9], rows[9:]))]
     finish(storage, paths)
@@ -113,17 +117,15 @@ def test_maps_are_read_beside_shards_without(tmp_path: Path) -> None:
             np.testing.assert_allclose(picture.depth.ravel(), expected, atol=1e-5)
 
 
-def test_small_caches_change_nothing(tmp_path: Path) -> None:
+def test_small_caches_change_nothing(storage: Storage) -> None:
     """With room for one open file and one row group, the same pictures are read."""
-    storage = Storage.at(str(tmp_path))
     seeds = write_set(storage, [10, 10, 10])
     pictures = Shards(storage, cache_bytes=1, open_files=1)
     assert_holds(pictures, seeds, [0, 29, 1, 15, 0, 29])
 
 
-def test_row_groups_are_kept(tmp_path: Path) -> None:
+def test_row_groups_are_kept(tmp_path: Path, storage: Storage) -> None:
     """Pictures of a row group that was read are there even when the files are gone."""
-    storage = Storage.at(str(tmp_path))
     seeds = write_set(storage, [8])
     pictures = Shards(storage)
     pictures.read(0)
@@ -132,9 +134,8 @@ def test_row_groups_are_kept(tmp_path: Path) -> None:
     assert_holds(pictures, seeds, list(range(8)))
 
 
-def test_a_copy_in_another_process_reads(tmp_path: Path) -> None:
+def test_a_copy_in_another_process_reads(storage: Storage) -> None:
     """Pickled after use it reads the same, without the cache; so does a forked process."""
-    storage = Storage.at(str(tmp_path))
     seeds = write_set(storage, [12])
     pictures = Shards(storage)
     assert_holds(pictures, seeds, [3])
@@ -158,14 +159,13 @@ def test_it_reads_from_s3(bucket: Path) -> None:
 
 
 def test_equal_rows_make_equal_bytes() -> None:
-    """A shard depends on its rows alone."""
+    """Equal rows give equal bytes, and another order other bytes."""
     assert to_bytes([make_row(1), make_row(2)]) == to_bytes([make_row(1), make_row(2)])
     assert to_bytes([make_row(1), make_row(2)]) != to_bytes([make_row(2), make_row(1)])
 
 
-def test_a_shard_is_plain_parquet(tmp_path: Path) -> None:
+def test_a_shard_is_plain_parquet(tmp_path: Path, storage: Storage) -> None:
     """Any reader of Parquet finds the columns, in row groups of eight."""
-    storage = Storage.at(str(tmp_path))
     path = write_shard(storage, 0, [make_row(seed) for seed in range(20)])
     file = parquet.ParquetFile(tmp_path / path)
     assert [file.metadata.row_group(i).num_rows for i in range(3)] == [8, 8, 4]
@@ -181,9 +181,8 @@ def test_pictures_are_not_compressed_twice() -> None:
     assert 0 < len(to_bytes(rows)) - sum(len(row.image) for row in rows) < 10_000
 
 
-def test_a_new_set_replaces_the_old_one(tmp_path: Path) -> None:
+def test_a_new_set_replaces_the_old_one(tmp_path: Path, storage: Storage) -> None:
     """Shards that are not finished are not seen; once they are, the old ones are gone."""
-    storage = Storage.at(str(tmp_path))
     old = write_set(storage, [4, 4])
     half = write_shard(storage, 0, [make_row(50)])
     assert_holds(Shards(storage), old, [0, 7])
@@ -193,7 +192,7 @@ def test_a_new_set_replaces_the_old_one(tmp_path: Path) -> None:
 
 
 def test_a_place_without_shards_is_refused(tmp_path: Path) -> None:
-    """Nothing there, half a set, an empty set and an unreadable list have their own sentences."""
+    """A missing, an unfinished and an empty set and an unreadable index have their own errors."""
     storage = Storage.at(str(tmp_path / "train"))
     with pytest.raises(FileNotFoundError, match="no finished set of shards"):
         Shards(storage)
@@ -208,9 +207,8 @@ def test_a_place_without_shards_is_refused(tmp_path: Path) -> None:
         Shards(storage)
 
 
-def test_other_files_are_no_shards(tmp_path: Path) -> None:
+def test_other_files_are_no_shards(tmp_path: Path, storage: Storage) -> None:
     """A file that is no Parquet, and Parquet with other columns, are named."""
-    storage = Storage.at(str(tmp_path))
     parquet.write_table(pa.table({"name": ["a"]}), tmp_path / "other.parquet")
     (tmp_path / "text.parquet").write_text("no")
     for name in ("other.parquet", "text.parquet"):
@@ -219,9 +217,8 @@ def test_other_files_are_no_shards(tmp_path: Path) -> None:
             Shards(storage)
 
 
-def test_numbers_outside_are_refused(tmp_path: Path) -> None:
+def test_numbers_outside_are_refused(storage: Storage) -> None:
     """There is no picture -1, nor one after the last."""
-    storage = Storage.at(str(tmp_path))
     write_set(storage, [2])
     for index in (-1, 2):
         with pytest.raises(IndexError, match=f"picture {index} of 2"):
@@ -229,7 +226,7 @@ def test_numbers_outside_are_refused(tmp_path: Path) -> None:
 
 
 def test_decoded_colors_are_rgb() -> None:
-    """Red stays red; a line drawing stays grey."""
+    """Decoded colours are RGB, and a line drawing is grey to the bit."""
     red = np.zeros((4, 4, 3), np.uint8)
     red[..., 0] = 255
     assert_array_equal(decode(encode_png(red)), red)

@@ -25,7 +25,7 @@ import numpy as np
 import psutil
 from pyarrow import parquet
 
-from lineart.local_s3 import serve_s3
+from tests.local_s3 import serve_s3
 
 HEIGHT_PX, WIDTH_PX = 36, 64
 LEAST_SHOT, LONGEST_SHOT = 80, 150
@@ -39,12 +39,11 @@ GROWTH_MB, GROWTH_BYTES = 32.0, 300
 and a frame leaves its row, whose columns are 360 bytes."""
 MEBIBYTE = 2**20
 
-ALONE = """import sys, tyro
+ALONE = """import sys
 from functools import partial
-from jobs import colorize
-from jobs.work import films
+from jobs import colorize, command, films
 films.start_runner = partial(films.start_runner, few_frames=sys.maxsize)
-sys.exit(colorize.main(tyro.cli(colorize.Colorize)))"""
+sys.exit(colorize.main(command.parse(colorize.Colorize, "colorize")))"""
 
 
 class Drawn(NamedTuple):
@@ -119,7 +118,7 @@ class Watched:
 
     @property
     def making(self) -> list[Sample]:
-        """Give the samples between the first frame that ended and the last."""
+        """Return the samples between the first frame that ended and the last."""
         return [s for s in self.samples if 0 < s.ended < self.summary["frames"]]
 
     @property
@@ -134,7 +133,7 @@ class Watched:
 
     @property
     def driver_peak_mb(self) -> float:
-        """Give the driver's largest size."""
+        """Return the driver's largest size."""
         return max(sample.driver_mb for sample in self.samples)
 
 
@@ -187,7 +186,7 @@ def _sample(driver: psutil.Process, seconds: float, ended: int) -> Sample:
 
 
 def _private_mb(process: psutil.Process) -> float:
-    """Give what a process has to itself: the object store's pages, and files, count for nobody."""
+    """Return the memory of a process without files and the pages of the object store."""
     memory = process.memory_info()
     return float(memory.rss - memory.shared) / MEBIBYTE
 

@@ -31,12 +31,12 @@ START_S = 120.0
 
 @lru_cache(maxsize=2)
 def whole_files(number: int) -> list[bytes]:
-    """Give files that are damaged, other ones with each number."""
+    """Return files that are damaged, other ones with each number."""
     return fuzzing.seeds(np.random.default_rng(number))
 
 
 def make_input(number: int) -> bytes:
-    """Give the bytes of an input: noise behind a signature, or a file that was damaged."""
+    """Return the bytes of an input: noise behind a signature, or a file that was damaged."""
     rng, files = np.random.default_rng(number), whole_files(number // 1000)
     if number % 10 == 0:
         return files[rng.integers(len(files))][:12] + rng.bytes(int(rng.integers(400)))

@@ -4,7 +4,6 @@ python -m tests.drills.kills --kills 30
 """
 
 import argparse
-import hashlib
 import json
 import os
 import random
@@ -20,16 +19,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import psutil
-from pyarrow import parquet
 
-from lineart.codec import encode_png
-from lineart.film.inputs import FilmConfig, prepare_run
-from lineart.film.local_runner import LocalRunner
-from lineart.film.run import run_film
-from lineart.film.tasks.colorize import open_colorize_task
-from tests.drills.film import make_weights
+from lineart.storage import Storage
+from tests.drills.film import draw_film, make_weights
+from tests.drills.storage import color, outcome
 from tests.ray_head import LOOPBACK, Head, run_head, stop
 
 LONGEST_PAUSE_S = 6.0
@@ -166,41 +160,14 @@ def run_and_kill(
             assert driver.returncode == -signal.SIGKILL, f"status {driver.returncode}: {said}"
 
 
-def draw_film(folder: Path, frames: int) -> None:
-    """Draw two shots; in the second each drawing stands for two frames."""
-    for number in range(frames):
-        shot, seed = ("s1", number) if number < frames // 2 else ("s2", number // 2)
-        line = np.full((144, 256), 255, np.uint8)
-        rng = np.random.default_rng(seed)
-        line[rng.integers(0, 144, 400), rng.integers(0, 256, 400)] = 0
-        path = folder / shot / f"f{number:04}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(encode_png(line))
-
-
-def color_in_peace(lines: Path, output: Path, weights: Path, network_size_px: int) -> None:
-    """Colour a film in this process, without interruption."""
-    film = FilmConfig(pictures=str(lines), output=str(output), weights=str(weights))
-    opened = prepare_run(film, partial(open_colorize_task, network_size_px=network_size_px))
-    run_film(film, opened, LocalRunner(), lambda _: None)
-
-
-def hashes(output: Path) -> dict[str, str]:
-    """Give the hash of every frame."""
-    return {
-        path.relative_to(output).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in (output / "frames").rglob("*.png")
-    }
-
-
 def check_output(output: Path, expected: Mapping[str, str]) -> None:
     """Check that an output is what an uninterrupted run leaves.
 
     Raises:
         AssertionError: it is not.
     """
-    assert hashes(output) == expected
-    rows = parquet.read_table(output / "manifest").to_pylist()
+    made, rows = outcome(Storage.at(str(output)))
+    assert made == expected
     assert sorted(row["output"] for row in rows) == sorted(expected)
     assert {row["status"] for row in rows} <= {"done", "held"}
     left = {path.relative_to(output).as_posix() for path in output.rglob("*") if path.is_file()}
@@ -219,10 +186,10 @@ def drill(folder: Path, kills: int, frames: int, seed: int) -> Counter[str]:
     pauses = iter(partial(rng.uniform, 0.2, LONGEST_PAUSE_S), None)
     kinds = [rng.choice([*VICTIMS]) for _ in range(kills)]
     lines, size_px = folder / "lines", 128
-    draw_film(lines, frames)
+    draw_film(lines, frames, seed)
     weights = make_weights(folder / "weights")
-    color_in_peace(lines, folder / "peace", weights, size_px)
-    expected = hashes(folder / "peace")
+    color(Storage.at(str(folder)), weights, "peace", size_px)
+    expected, _ = outcome(Storage.at(str(folder / "peace")))
     assert len(expected) == frames
     killed: Counter[str] = Counter()
     films = 0

@@ -30,8 +30,8 @@ from pyarrow import parquet
 
 from lineart.cluster import MOST_LABELS
 from lineart.film.inputs import FilmConfig, prepare_run
-from lineart.film.local_runner import LocalRunner
 from lineart.film.run import run_film
+from lineart.film.runners import LocalRunner
 from lineart.film.tasks.colorize import open_colorize_task
 from tests.drills.film import make_weights
 from tests.drills.kills import hashes
@@ -61,7 +61,7 @@ class Scale:
     """Whether a machine with a GPU is killed once a quarter of the film stands."""
 
     def command(self) -> list[str]:
-        """Give the command that colours the film."""
+        """Return the command that colours the film."""
         names = {"lines": "lines", "output": "color", "weights": "weights"}
         flags = [f"--{flag}={self.folder / name}" for flag, name in names.items()]
         size = f"--network-size={self.network_size_px}"
@@ -109,7 +109,7 @@ def grow(folder: Path) -> Iterator[Head]:
 
 
 def describe(port: int) -> dict[str, Any]:
-    """Give the cluster's configuration, for a head that listens at `port`."""
+    """Return the cluster's configuration, for a head that listens at `port`."""
     types = {name: {**machine, "node_config": {}} for name, machine in MACHINES.items()}
     types["ray.head.default"] = {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0}
     nothing = ("setup", "initialization", "head_setup", "worker_setup")
@@ -138,7 +138,7 @@ def describe(port: int) -> dict[str, Any]:
 
 
 def machines(head: Head) -> dict[str, psutil.Process]:
-    """Give the raylets of the machines that are up, besides the head's, by node."""
+    """Return the raylets of the machines that are up, besides the head's, by node."""
     found = {}
     for process in head.process.children(recursive=True):
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
@@ -245,7 +245,7 @@ def compare(scale: Scale, found: Found) -> None:
         weights=str(scale.folder / "weights"),
     )
     opened = prepare_run(film, partial(open_colorize_task, network_size_px=scale.network_size_px))
-    run_film(film, opened, LocalRunner(), lambda _: None)
+    run_film(opened, LocalRunner(), lambda _: None)
     alone, grown = (hashes(scale.folder / name) for name in ("alone", "color"))
     differing = [name for name, digest in alone.items() if grown.get(name) != digest]
     if differing or len(alone) != len(grown):

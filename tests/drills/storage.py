@@ -17,13 +17,13 @@ from pathlib import Path
 from pyarrow import parquet
 
 from lineart.film.inputs import FilmConfig, prepare_run
-from lineart.film.local_runner import LocalRunner
 from lineart.film.run import FilmSummary, run_film
+from lineart.film.runners import LocalRunner
 from lineart.film.tasks.colorize import open_colorize_task
-from lineart.local_s3 import serve_s3
 from lineart.storage import LIMITS, Storage
 from tests.drills.film import draw_film, make_weights
 from tests.faults import FAULTS, Faults, in_turn, serve_faults, some
+from tests.local_s3 import serve_s3
 
 PASSING = sorted(FAULTS.keys() - {"403", "404", "412"})
 """Faults after which the same request may succeed."""
@@ -52,14 +52,14 @@ def put_film(folder: Path, place: Storage, frames: int, seed: int) -> None:
         place.write(path.relative_to(folder).as_posix(), path.read_bytes())
 
 
-def color(place: Storage, weights: Path, output: str) -> FilmSummary:
+def color(place: Storage, weights: Path, output: str, size_px: int = 64) -> FilmSummary:
     """Colour the film below `place`, in this process."""
     film = FilmConfig(
         pictures=place.child("lines").uri, output=place.child(output).uri, weights=str(weights)
     )
-    open_task = partial(open_colorize_task, network_size_px=64)
+    open_task = partial(open_colorize_task, network_size_px=size_px)
     opened = prepare_run(film, open_task, limits=place.limits)
-    return run_film(film, opened, LocalRunner(), lambda _: None)[0]
+    return run_film(opened, LocalRunner(), lambda _: None)[0]
 
 
 def color_through(

@@ -19,9 +19,8 @@ from lineart.storage import Storage
 from lineart.training.dataloader import SampleRange
 from lineart.training.recipes import small, tiny
 from tests.drills.gpu import parts
-from tests.drills.gpu.parts import Cases, Part, Record, Values, find_wrong, run_part
+from tests.drills.gpu.parts import Cases, Part, Record, Setting, Values, find_wrong, run_part
 from tests.drills.gpu.samples import Factory, OutOfTimeError, PoolFeed
-from tests.drills.gpu.setting import Setting
 from tests.drills.gpu.training import leave, leaving
 
 # Several processes are in tests/training/test_cluster.py, Ray is in tests/jobs/test_colorize.py.
@@ -85,7 +84,7 @@ def check_training(values: Values, out: Path) -> None:
 
 @pytest.fixture
 def setting(tmp_path: Path) -> Setting:
-    """Give a drill on the CPU."""
+    """Return a drill on the CPU."""
     return Setting(
         data=Storage.at(str(tmp_path)),
         out=tmp_path,
@@ -97,7 +96,7 @@ def setting(tmp_path: Path) -> Setting:
 
 
 def test_one_case_fails_and_one_hangs(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each is a line of results.json; the other cases are there while the budget lasts."""
+    """A failure and a hang are lines of results.json; other cases run while the budget lasts."""
     monkeypatch.setattr(parts, "GRACE_S", 0.2)
 
     def fail() -> Values:
@@ -129,7 +128,7 @@ def test_one_case_fails_and_one_hangs(setting: Setting, monkeypatch: pytest.Monk
 
 
 def test_no_time_for_a_part(setting: Setting) -> None:
-    """With less than a quarter of its budget left a part is not begun, and that is said."""
+    """With less than a quarter of its budget left, a part is not begun but listed as left out."""
     record = Record(setting.out / "results.json")
     run_part(Part("part", MagicMock(side_effect=AssertionError), 60), setting, record, 0.0)
     assert record.left_out == {"part": "0 s left"}
@@ -137,7 +136,7 @@ def test_no_time_for_a_part(setting: Setting) -> None:
 
 
 def test_bounds() -> None:
-    """What is too far from float32 on the CPU is wrong; equal pictures are not."""
+    """Values beyond the bounds to float32 on the CPU are wrong; equal pictures are not."""
     assert find_wrong({"float32_db": float("inf"), "bfloat16_db": 54.0, "float32_off": 1e-7}) == []
     assert find_wrong({"float32_db": 27.8, "bfloat16_off": 0.2}) == [
         "float32_db below 50",
@@ -146,7 +145,7 @@ def test_bounds() -> None:
 
 
 def test_feed(tmp_path: Path) -> None:
-    """Batches go on from one file to the next; the second stage reads its own; then time is up."""
+    """Batches span files, each stage reads its own samples, and a late feed is out of time."""
     recipe = tiny(small())
     factory = Factory(recipe, Storage.at(str(tmp_path)), tmp_path, chunk=3)
     for number, stage in enumerate(recipe.stages):
@@ -168,7 +167,7 @@ def test_feed(tmp_path: Path) -> None:
         next(late(MagicMock(), SampleRange(0, 8, 2), 0))
 
 
-def test_weights_are_left_whatever_ends_the_training(tmp_path: Path) -> None:
+def test_weights_are_left_after_an_exit(tmp_path: Path) -> None:
     """SIGTERM, which the drill turns into an exit, leaves the last checkpoint's weights."""
     (tmp_path / "run/weights").mkdir(parents=True)
     (tmp_path / "run/weights/config.json").write_text("{}")
@@ -180,7 +179,7 @@ def test_weights_are_left_whatever_ends_the_training(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("megabytes", "files"), [(1, 1), (30, 3), (90, 1)])
 def test_weights_in_parts(megabytes: int, files: int, tmp_path: Path) -> None:
-    """Parts put together are the run's files; weights of more than six parts are left out."""
+    """Joined parts are the tar of the run; weights of more than six parts are left out."""
     run, out = tmp_path / "run", tmp_path / "out"
     for folder in (run / "weights", run / "grids", out):
         folder.mkdir(parents=True)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -16,7 +17,7 @@ from lineart.evaluation.inputs import (
     read_unit,
     source_of,
 )
-from lineart.evaluation.request import Request
+from lineart.evaluation.request import PictureRequest
 from lineart.evaluation.session import Session
 from lineart.storage import Storage
 
@@ -108,16 +109,17 @@ def test_choice_is_spread_and_may_be_bounded(folder: Path) -> None:
 
 def test_units_name_their_pictures(folder: Path) -> None:
     """Places may hold pictures of one name; the shown ones are spread over all."""
-    data = f"{folder / 'a'},{folder / 'b'}"
-    session = Session(Request(data=data, limit=2, sheet=2))
-    units = find_units(session, data)
+    images = (str(folder / "a"), str(folder / "b"))
+    request = PictureRequest(images=images, limit_per_source=2, num_sheet_samples=2)
+    session = Session()
+    units = find_units(request, session, images)
     names = ["a/color/1.png", "a/color/3.png", "b/color/1.png", "b/color/3.png"]
     assert [unit.name for unit in units] == names
     assert [unit.is_shown for unit in units] == [True, False, True, False]
     assert read_unit(session, units[3]).name == "color/3.png"
     assert source_of(session, units[3]) == "b"
     with pytest.raises(ValueError, match="no picture"):
-        find_units(Session(Request(data=data, only=make_shards(folder))), str(folder / "a"))
+        find_units(replace(request, held_out=make_shards(folder)), session, images[:1])
 
 
 def make_shards(folder: Path) -> str:
@@ -130,9 +132,9 @@ def make_shards(folder: Path) -> str:
 
 def test_places_of_one_name_stay_apart(folder: Path) -> None:
     """Where last folders are called the same, those above tell places, pictures and sources."""
-    data = f"{folder / 'a/color'},{folder / 'b/color'}"
-    session = Session(Request(data=data, limit=1))
-    units = find_units(session, data)
+    images = (str(folder / "a/color"), str(folder / "b/color"))
+    session = Session()
+    units = find_units(PictureRequest(images=images, limit_per_source=1), session, images)
     assert [unit.place for unit in units] == ["a/color", "b/color"]
     assert [unit.name for unit in units] == ["a/color/1.png", "b/color/1.png"]
     assert [source_of(session, unit) for unit in units] == ["a/color", "b/color"]

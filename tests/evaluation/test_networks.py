@@ -12,7 +12,7 @@ from torchvision import models
 
 from lineart.evaluation import networks
 from lineart.evaluation.networks import find_tag, load_clip, load_features, load_lpips
-from lineart.evaluation.request import Request
+from lineart.evaluation.request import FidRequest, KidRequest
 from lineart.models.pretrained import FEATURES
 from tests.evaluation.stand_ins import save_means
 from tests.film.photographs import draw_photo
@@ -122,10 +122,10 @@ def test_weights_alone_are_no_script(tmp_path: Path) -> None:
         load_features(f"squeezenet={path}")
 
 
-def test_help_names_the_features() -> None:
+@pytest.mark.parametrize("request_type", [FidRequest, KidRequest])
+def test_help_names_the_features(request_type: type) -> None:
     """All names of features stand in the help of the flag."""
-    source = inspect.getsource(Request)
-    text = source.partition("fid_features")[2].partition("clip: str")[0]
+    text = inspect.getsource(request_type).partition("fid_features")[2]
     assert all(f" {name}" in text for name in FEATURES)
 
 

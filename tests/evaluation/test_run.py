@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from lineart.evaluation.film import TOGETHER, cut, find_segments
-from lineart.evaluation.request import Request
 from lineart.evaluation.run import (
     FAILURES_LISTED,
     FEW_UNITS,
@@ -158,7 +157,7 @@ def test_networks_of_the_plan_are_closed_before_others_open_them() -> None:
             assert not session._opened
             return ((argument, function(argument)) for argument in arguments)
 
-    session = Session(Request(data="x"))
+    session = Session()
     work = replace(plan(2), session=session)
     session.open(str, 7)
     run_plan(work, LocalExecutor(workers=1), 0, lambda *_: None)

@@ -12,8 +12,17 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from lineart.film import frames
-from lineart.film.frames import FilmFrame, Source, assemble, list_pictures, read_picture
-from lineart.film.hashing import Failure, hash_hints
+from lineart.film.frames import (
+    FilmFrame,
+    PictureReader,
+    Source,
+    assemble,
+    list_pictures,
+    read_picture,
+)
+from lineart.film.records import Failure, FilmJob
+from lineart.film.tasks.colorize import ColorizeTask
+from lineart.film.worker import hash_hints
 from lineart.storage import Entry, Storage
 
 
@@ -241,7 +250,6 @@ def test_damaged_parquet_file(folder: Path) -> None:
     place = Storage.at(str(folder))
     for position in range(0, len(whole), max(1, len(whole) // 60)):
         path.write_bytes(whole[:position] + bytes([whole[position] ^ 0x55]) + whole[position + 1 :])
-        forget_files()
         film = list_film(folder)
         assert "s/good.png" in {frame.name for frame in film if not frame.refusal}
         for frame in film[:5]:
@@ -251,22 +259,15 @@ def test_damaged_parquet_file(folder: Path) -> None:
                 continue
 
 
-def forget_files() -> None:
-    """Close the Parquet files that are kept open."""
-    frames._open_parquet.cache_clear()
-    frames._read_images.cache_clear()
-
-
 def test_row_group_that_is_too_large(folder: Path) -> None:
     """A row group above the limit is refused before its pictures are read; others are read."""
     write_rows(folder / "film.parquet", ["p/1.png"], [b"x" * 2000])
     write_rows(folder / "other.parquet", ["p/2.png"], [b"x" * 100])
-    forget_files()
-    place = Storage.at(str(folder))
+    reader = PictureReader(Storage.at(str(folder)), max_group_bytes=1000)
     large, small, _ = list_film(folder)
-    assert read_picture(place, small.source, max_group_bytes=1000) == b"x" * 100
+    assert reader.read(small.source) == b"x" * 100
     with pytest.raises(ValueError, match="fewer rows a group"):
-        read_picture(place, large.source, max_group_bytes=1000)
+        reader.read(large.source)
 
 
 def test_too_many_rows(folder: Path) -> None:
@@ -293,7 +294,9 @@ def test_hints_that_are_twins(folder: Path) -> None:
     assert not refusals(film)
     broken = film[1].hint
     assert broken is not None
-    found = hash_hints(Storage.at(str(folder)), None, [broken])[broken.name]
+    place = Storage.at(str(folder))
+    job = FilmJob(place, place, place, ColorizeTask(64, 2), place)
+    found = hash_hints(job, [broken])[broken.name]
     assert isinstance(found, Failure)
     assert found.stage == "hint"
     assert "'s/2.webp' and 's/2.png' are hints for one frame" in found.message

@@ -14,18 +14,17 @@ import pytest
 from numpy.testing import assert_array_equal
 from PIL import Image
 
-from jobs.colorize import Colorize
-from jobs.work.colorize import read_film
+from jobs.colorize import Colorize, read_film
 from lineart.film.frames import OPENRASTER
 from lineart.film.inputs import FilmConfig, prepare_run
-from lineart.film.local_runner import LocalRunner
 from lineart.film.run import FilmSummary, run_film
+from lineart.film.runners import LocalRunner
 from lineart.film.tasks.colorize import LAYERS, open_colorize_task
 from lineart.manifest import read_manifest
 from lineart.storage import Storage
 from lineart.weights import read_weights
 from tests.conftest import DrawLine
-from tests.imaging.test_layers import multiply
+from tests.imaging.test_frequency import multiply
 
 BOTH = (LAYERS, OPENRASTER)
 
@@ -45,7 +44,7 @@ def film(tmp_path: Path, tiny_weights: Path, draw_line: DrawLine) -> FilmConfig:
 def run(film: FilmConfig, *extras: str) -> FilmSummary:
     """Colour the film."""
     opened = prepare_run(film, partial(open_colorize_task, network_size_px=64, extras=extras))
-    return run_film(film, opened, LocalRunner(), lambda _: None)[0]
+    return run_film(opened, LocalRunner(), lambda _: None)[0]
 
 
 def read(png: bytes) -> np.ndarray:

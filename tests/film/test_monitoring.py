@@ -6,9 +6,8 @@ from urllib.request import urlopen
 import ray
 
 from lineart.executor import RayExecutor
-from lineart.film.hashing import Failure
 from lineart.film.pipeline import RayRunner
-from lineart.film.records import FrameResult
+from lineart.film.records import Failure, FrameResult
 from tests.ray_head import Head
 
 EXPECTED = {

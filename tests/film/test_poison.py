@@ -11,8 +11,8 @@ from pyarrow import parquet
 
 from lineart.codec import encode_png
 from lineart.film.inputs import FilmConfig, prepare_run
-from lineart.film.local_runner import LocalRunner
 from lineart.film.run import run_film
+from lineart.film.runners import LocalRunner
 from lineart.film.tasks.colorize import open_colorize_task
 from lineart.storage import Storage
 from tests.conftest import DrawLine
@@ -76,7 +76,7 @@ def test_poison_fails_by_name(film: FilmConfig, draw_line: DrawLine) -> None:
     """In one process poison harms itself alone."""
     draw(film, draw_line, HERE)
     open_task = partial(open_poisoned, partial(open_colorize_task, network_size_px=64))
-    run_film(film, prepare_run(film, open_task), LocalRunner(), lambda _: None)
+    run_film(prepare_run(film, open_task), LocalRunner(), lambda _: None)
     check(film, HERE)
 
 

@@ -27,11 +27,11 @@ from lineart.film import run as film_run
 from lineart.film import stages
 from lineart.film.frames import read_picture
 from lineart.film.inputs import FilmConfig, PreparedRun, prepare_run
-from lineart.film.local_runner import LocalRunner
-from lineart.film.records import FrameResult, WorkItem
+from lineart.film.records import FilmJob, FrameData, FrameResult, WorkItem
 from lineart.film.run import FilmSummary, RecordInterval, run_film
-from lineart.film.stages import FilmJob
+from lineart.film.runners import LocalRunner
 from lineart.film.tasks.colorize import ColorizeTask, open_colorize_task
+from lineart.film.worker import Worker
 from lineart.manifest import PARTS, ManifestRow, append_part, read_manifest
 from lineart.storage import Storage
 from tests.conftest import DrawLine
@@ -42,13 +42,12 @@ from tests.drills.film import check_manifest, draw_film
 def colored(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Give a list that fills with the outputs that are coloured, not copied."""
     outputs: list[str] = []
-    compose = stages.compose_and_write
 
-    def compose_and_tell(row: dict[str, Any], job: FilmJob) -> list[FrameResult]:
-        outputs.append(row["outputs"][0])
-        return compose(row, job)
+    def note(_: Worker, frame: FrameData) -> FrameData:
+        outputs.append(frame.item.outputs[0])
+        return frame
 
-    monkeypatch.setattr(stages, "compose_and_write", compose_and_tell)
+    monkeypatch.setattr(stages, "STAGES", (*stages.STAGES, stages.Stage("note", note, "cpu")))
     return outputs
 
 
@@ -85,7 +84,7 @@ def opened(film: FilmConfig, network_size_px: int = 64) -> PreparedRun:
 
 def run(film: FilmConfig) -> FilmSummary:
     """Run a film."""
-    return run_film(film, opened(film), LocalRunner(), lambda _: None)[0]
+    return run_film(opened(film), LocalRunner(), lambda _: None)[0]
 
 
 def counts(summary: FilmSummary) -> tuple[int, int, int, int]:
@@ -268,7 +267,7 @@ def test_interrupted_run_goes_on(film: FilmConfig, colored: list[str]) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_film(film, opened(film), LocalRunner(), interrupt)
+        run_film(opened(film), LocalRunner(), interrupt)
     done = len(manifest_rows(film))
     assert 0 < done < 7
     colored.clear()
@@ -404,9 +403,7 @@ class Copies:
         self.grown_bytes = 0
         self.parts: list[int] = []
 
-    def make_frames(
-        self, job: FilmJob, _: Storage, work: Sequence[WorkItem]
-    ) -> Iterator[FrameResult]:
+    def make_frames(self, job: FilmJob, work: Sequence[WorkItem]) -> Iterator[FrameResult]:
         """Write drawings as frames."""
         third = len(work) // 3
         yield from _copy_drawings(job, work[:third])
@@ -423,13 +420,13 @@ class Copies:
         self.grown_bytes += sum(trace.size for trace in traces)
         tracemalloc.stop()
 
-    def count(self, status: str, written: FrameResult) -> None:
+    def count(self, status: str, result: FrameResult) -> None:
         """Take no note."""
 
 
 def _copy_drawings(job: FilmJob, work: Sequence[WorkItem]) -> Iterator[FrameResult]:
     for item in work:
-        data = read_picture(job.pictures, item.source)
+        data = read_picture(job.pictures, item.inputs[0].source)
         for output in item.outputs:
             job.output.write(output, data)
             yield FrameResult(output, len(data), {}, None)
@@ -440,14 +437,14 @@ def test_a_long_film(film: FilmConfig, tmp_path: Path) -> None:
     pace = RecordInterval(every_s=3600.0, rows=256)
     drawn = draw_film(tmp_path / "long", 5000)
     film, runner = replace(film, pictures=str(tmp_path / "long")), Copies()
-    summary, _ = run_film(film, opened(film), runner, lambda _: None, pace=pace)
+    summary, _ = run_film(opened(film), runner, lambda _: None, pace=pace)
     assert counts(summary) == (drawn.drawings, drawn.frames - drawn.drawings, 0, 0)
     size = check_manifest(Path(film.output), drawn)
     assert size < 100 * drawn.frames
     assert runner.grown_bytes < 500 * drawn.frames
     # What was recorded is not recorded again: parts come one by one, and not too many.
     assert 0 < runner.parts[0] < runner.parts[1] <= drawn.frames // 256
-    again, _ = run_film(film, opened(film), Copies(), lambda _: None, pace=pace)
+    again, _ = run_film(opened(film), Copies(), lambda _: None, pace=pace)
     assert counts(again) == (0, 0, 0, drawn.frames)
     assert check_manifest(Path(film.output), drawn) == pytest.approx(size, rel=0.01)
 
@@ -459,7 +456,7 @@ def test_a_refused_frame_has_a_row(film: FilmConfig) -> None:
     refused = [replace(frame, refusal=why) for frame in film_opened.film_frames[:1]]
     frames = [*refused, *film_opened.film_frames[1:]]
     film_opened = replace(film_opened, film_frames=frames, frames=frames)
-    summary, rows = run_film(film, film_opened, Copies(), lambda _: None)
+    summary, rows = run_film(film_opened, Copies(), lambda _: None)
     assert counts(summary) == (4, 2, 1, 0)
     row = rows.to_pylist()[0]
     assert (row["frame"], row["status"], row["output"]) == ("s1/f1.png", "failed", None)
@@ -472,13 +469,11 @@ def test_a_frame_that_never_ends_is_noticed(film: FilmConfig) -> None:
     """A runner that loses a frame ends the run; the next run makes it."""
 
     class Forgetful(LocalRunner):
-        def make_frames(
-            self, job: FilmJob, weights: Storage, work: Sequence[WorkItem]
-        ) -> Iterator[FrameResult]:
-            yield from super().make_frames(job, weights, work[1:])
+        def make_frames(self, job: FilmJob, work: Sequence[WorkItem]) -> Iterator[FrameResult]:
+            yield from super().make_frames(job, work[1:])
 
     with pytest.raises(ConnectionError, match=r"frames never ended: frames/s1/f1\.png"):
-        run_film(film, opened(film), Forgetful(), lambda _: None)
+        run_film(opened(film), Forgetful(), lambda _: None)
     assert 0 < len(manifest_rows(film)) < 7
     run(film)
     assert len(manifest_rows(film)) == 7
@@ -492,7 +487,7 @@ def test_weights_that_change_on_the_way(film: FilmConfig, tmp_path: Path) -> Non
     config = json.loads((weights / "config.json").read_text())
     (weights / "config.json").write_text(json.dumps(config, indent=7))
     with pytest.raises(ValueError, match="were changed while the film was running"):
-        run_film(film, begun, LocalRunner(), lambda _: None)
+        run_film(begun, LocalRunner(), lambda _: None)
 
 
 def test_packing_leaves_out_what_was_lost(film: FilmConfig) -> None:

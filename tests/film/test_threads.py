@@ -9,26 +9,27 @@ from tests.conftest import DrawLine
 
 MEASURE = """\
 import sys, time
-from lineart.film import stages
-from lineart.film.tasks.colorize import open_colorize_task
 from lineart.film.frames import Source
-from lineart.film.hashing import hash_pictures
-from lineart.film.records import WorkItem, pack_work
+from lineart.film.records import FilmJob, FrameData, Input, WorkItem
+from lineart.film.stages import STAGES, run_stages
+from lineart.film.tasks.colorize import open_colorize_task
+from lineart.film.worker import hash_pictures
 from lineart.storage import Storage
 from lineart.weights import open_weights, read_weights
 
 weights = open_weights("default")
 task = open_colorize_task(read_weights(weights), network_size_px=384)
-job = stages.FilmJob(Storage.at(sys.argv[1]), Storage.at(sys.argv[2]), None, task)
-sources = [Source("a.png", "a.png")]
-found = hash_pictures(job.pictures, task.decode, None, [(one, None) for one in sources])
-work = pack_work(WorkItem(sources[0], found["a.png"].source_sha256, None, None, ["frames/a.png"]))
-network = stages.NetworkStage(job, weights)
-stages.make_frame(network, work, job)
+job = FilmJob(Storage.at(sys.argv[1]), Storage.at(sys.argv[2]), None, task, weights)
+source = Source("a.png", "a.png")
+found = hash_pictures(job, [(source, None)])
+line = Input("line", source, found["a.png"].source_sha256)
+frame = FrameData(WorkItem((line,), ("frames/a.png",), "s"))
+stages = [stage.open(job) for stage in STAGES]
+run_stages(stages, [frame])
 wall, cpu = time.perf_counter(), time.process_time()
 for _ in range(3):
-    (written,) = stages.make_frame(network, work, job)
-    assert written.failure is None, written
+    (done,) = run_stages(stages, [frame])
+    assert done.failure is None, done
 print((time.process_time() - cpu) / (time.perf_counter() - wall))
 """
 

@@ -19,13 +19,13 @@ from PIL import Image
 
 from lineart.codec import decode_color
 from lineart.film.inputs import FilmConfig, PreparedRun, prepare_run
-from lineart.film.local_runner import LocalRunner
 from lineart.film.run import FilmSummary, run_film
+from lineart.film.runners import LocalRunner
 from lineart.film.tasks import translate
 from lineart.film.tasks.colorize import open_colorize_task
 from lineart.film.tasks.translate import TranslateTask, open_translate_task, show_heat
-from lineart.imaging.enlargement import enlarge_drawing
 from lineart.imaging.faces import raise_contrast
+from lineart.imaging.frequency import enlarge_drawing
 from lineart.manifest import ManifestRow, read_manifest
 from lineart.storage import Storage
 from lineart.weights import read_weights
@@ -71,7 +71,7 @@ def opened(film: FilmConfig, **flags: Any) -> PreparedRun:
 
 def run(film: FilmConfig, **flags: Any) -> FilmSummary:
     """Translate a film."""
-    return run_film(film, opened(film, **flags), LocalRunner(), lambda _: None)[0]
+    return run_film(opened(film, **flags), LocalRunner(), lambda _: None)[0]
 
 
 def counts(summary: FilmSummary) -> tuple[int, int, int, int]:
@@ -181,7 +181,7 @@ def test_interrupted_run_goes_on(make_film: MakeFilm) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_film(film, opened(film), LocalRunner(), interrupt)
+        run_film(opened(film), LocalRunner(), interrupt)
     assert counts(run(film)) == (2, 0, 0, 2)
     fresh = replace(film, output=f"{film.output}-fresh")
     run(fresh)
@@ -240,7 +240,7 @@ class Finder:
 @pytest.fixture
 def finder(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put `Finder` in the place of YuNet."""
-    monkeypatch.setattr(translate, "_open_aligner", Finder)
+    monkeypatch.setattr(translate, "FaceAligner", Finder)
 
 
 @pytest.mark.usefixtures("finder")
@@ -262,9 +262,9 @@ def test_contrast_is_raised_for_faces_alone() -> None:
     """What the network sees is the photograph; with a face model, one of more contrast."""
     photo = draw_photo(1, 64, 64)
     task = TranslateTask(size_px=64, is_square=False, makes_drawings=False)
-    assert_array_equal(task.shrink(b"", photo, None).inputs[0], photo)
+    assert_array_equal(task.open_shrink()(photo, {}).inputs[0], photo)
     faces = replace(task, face_model=b"model")
-    assert_array_equal(faces.shrink(b"", photo, None).inputs[0], raise_contrast(photo))
+    assert_array_equal(faces.open_shrink()(photo, {}).inputs[0], raise_contrast(photo))
 
 
 @pytest.mark.skipif(not (YUNET.exists() and FACE.exists()), reason="YuNet is not here")
@@ -279,8 +279,8 @@ def test_a_real_face(make_film: MakeFilm) -> None:
 @pytest.mark.parametrize(
     ("which", "flags", "sentence"),
     [
-        ("drawing", {"size_px": 63}, "--size 63 is not within 64 and 4096"),
-        ("square", {"size_px": 128}, "--size 128, but these weights take 64 alone"),
+        ("drawing", {"size_px": 63}, "--network-size 63 is not within 64 and 4096"),
+        ("square", {"size_px": 128}, "--network-size 128, but these weights take 64 alone"),
         ("drawing", {"has_attention": True}, "no attention to show; leave out --attention"),
         ("drawing", {"face_model": b"no model"}, "are no YuNet face detector"),
         ("drawing", {"face_model": b""}, "are no YuNet face detector"),

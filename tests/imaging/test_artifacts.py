@@ -29,12 +29,12 @@ EACH = {name: NEVER._replace(**{name: 1}) for name in Chances._fields}
 
 @pytest.fixture
 def noise() -> np.ndarray:
-    """Give a picture that is not square, of noise."""
+    """Return a picture that is not square, of noise."""
     return np.random.default_rng(0).integers(0, 256, (60, 90, 3), dtype=np.uint8)
 
 
 def smooth_picture(height: int, width: int) -> np.ndarray:
-    """Give a picture of slow waves of colour."""
+    """Return a picture of slow waves of colour."""
     y, x = np.mgrid[:height, :width]
     waves = [np.sin(x / 17 + c) * np.cos(y / 23 - c) for c in range(3)]
     return (127 + 120 * np.stack(waves, axis=-1)).astype(np.uint8)
@@ -62,7 +62,7 @@ def test_artifacts_are_in_range(size: tuple[int, int]) -> None:
 
 
 def test_no_fault_changes_nothing(noise: np.ndarray) -> None:
-    """Where no fault is drawn, noise comes back to the bit, and every pixel from its place."""
+    """Without faults noise is unchanged to the bit, each pixel from its own place."""
     artifacts = draw(noise, 0, NEVER)
     np.testing.assert_array_equal(artifacts.source, identity((60, 90)))
     np.testing.assert_array_equal(apply_artifacts(noise, artifacts), noise)
@@ -100,7 +100,7 @@ def test_artifacts_are_repeatable(noise: np.ndarray) -> None:
 
 
 def test_one_color_stays_one_color() -> None:
-    """However pixels move, a picture of one colour stays as it is: spray has it too."""
+    """A picture of one colour is unchanged by all faults, because spray has that colour too."""
     for seed, level in enumerate((255, 0, 130)):
         color = np.full((64, 64, 3), level, np.uint8)
         np.testing.assert_array_equal(apply_artifacts(color, draw(color, seed, ALWAYS)), color)
@@ -133,7 +133,7 @@ def test_spray_covers_by_its_opacity(noise: np.ndarray) -> None:
 
 
 def test_a_stroke_is_a_straight_line() -> None:
-    """A level stroke is as far as the rows are, and round at its ends; a point is round."""
+    """The distance to a stroke is that of rows beside it and of its ends beyond them."""
     along = distance_to_stroke(np.array([[8.5, 4.5], [8.5, 12.5]]))
     np.testing.assert_allclose(along[:, 8], np.abs(np.arange(SPRAY_CELLS) - 8), atol=1e-9)
     assert along[8 + 3, 4 - 4] == pytest.approx(5)
@@ -144,7 +144,7 @@ def test_a_stroke_is_a_straight_line() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_spray_fades_smoothly(seed: int) -> None:
-    """Spray covers well at its centre, and never jumps from one pixel to the next."""
+    """Opacity is above 0.2 at the centre of spray and changes by less than 0.1 a pixel."""
     opacity = draw_spray((256, 256), np.random.default_rng(seed))
     assert 0.2 < opacity.max() <= 1
     assert opacity.min() >= 0
@@ -175,7 +175,7 @@ def test_spray_has_the_dominant_or_a_sampled_color() -> None:
 
 @pytest.mark.parametrize("seed", range(10))
 def test_transplants_come_from_the_picture(seed: int) -> None:
-    """A region keeps lengths in pixels, lies inside the picture and has a size of the paper's."""
+    """A transplanted region keeps lengths and lies in the picture, with a size of the paper."""
     source = identity((120, 240))
     moved = transplant(source, np.random.default_rng(seed))
     is_moved = (moved != source).any(axis=2)
@@ -193,7 +193,7 @@ def test_transplants_come_from_the_picture(seed: int) -> None:
 
 
 def test_transplanted_pixels_exist_elsewhere() -> None:
-    """What a transplant shows are mixtures of neighbours in the picture: here, its own colours."""
+    """A transplant shows colours of the picture, except along edges between two of them."""
     color = np.zeros((128, 128, 3), np.uint8)
     color[32:, :], color[80:, 40:] = (90, 10, 200), (250, 240, 30)
     artifacts = draw(color, 3, EACH["transplant"])
@@ -218,7 +218,7 @@ def test_distortion_is_small() -> None:
 
 
 def test_flow_is_smooth_and_small() -> None:
-    """Bleeding shifts every pixel by little, and its neighbour nearly as much."""
+    """Bleeding shifts pixels by less than 0.25 and neighbours by less than 2 pixels differently."""
     for seed in range(20):
         flow = draw_flow((128, 128), np.random.default_rng(seed))
         assert 0 < np.abs(flow).max() < 0.25

@@ -3,8 +3,7 @@ import numpy as np
 import pytest
 from scipy.sparse import linalg
 
-from lineart.imaging import baselines
-from lineart.imaging.baseline_names import BASELINE_NAMES
+from lineart.imaging import BASELINE_NAMES, baselines
 from lineart.imaging.baselines import (
     BASELINES,
     hints_on_paper,
@@ -14,6 +13,7 @@ from lineart.imaging.baselines import (
     watershed_fill,
 )
 from lineart.imaging.hints import no_hints, sample_hints
+from tests.conftest import DrawLine
 
 RED, BLUE = (200, 30, 30, 255), (20, 40, 220, 255)
 
@@ -34,15 +34,15 @@ def test_names_are_those_of_the_baselines() -> None:
 
 
 @pytest.mark.parametrize("name", BASELINES)
-def test_without_hints_paper_stays_white(name: str, draw_line: object) -> None:
-    """No hint, no colour."""
-    line = draw_line(0)  # type: ignore[operator]
+def test_without_hints_paper_stays_white(name: str, draw_line: DrawLine) -> None:
+    """Without hints the result is white."""
+    line = draw_line(0)
     assert (BASELINES[name](line, no_hints(line.shape)) == 255).all()
 
 
 @pytest.mark.parametrize("name", BASELINES)
 def test_hints_keep_their_color(name: str) -> None:
-    """Every way obeys hints to the bit, also at the corners; the inputs stay as they are."""
+    """Every method gives hinted pixels the hint's colour and does not change its input."""
     rng = np.random.default_rng(3)
     line = np.full((50, 60), 255, np.uint8)
     picture = rng.integers(0, 256, (50, 60, 3), dtype=np.uint8)
@@ -80,7 +80,7 @@ def test_hints_on_ink_do_not_color_the_paper(
 
 @pytest.mark.parametrize("name", BASELINES)
 def test_when_all_is_hinted(name: str) -> None:
-    """A hint on every pixel is the picture."""
+    """With a hint on every pixel the result is the hints' colours."""
     picture = np.random.default_rng(0).integers(0, 256, (12, 15, 3), dtype=np.uint8)
     hint = np.dstack((picture, np.full((12, 15), 255, np.uint8)))
     np.testing.assert_array_equal(BASELINES[name](np.full((12, 15), 255, np.uint8), hint), picture)
@@ -147,9 +147,9 @@ def test_levin_blends_between_hints() -> None:
     np.testing.assert_allclose(color, np.broadcast_to(expected, color.shape), atol=1)
 
 
-def test_levin_is_the_weighted_mean(draw_line: object) -> None:
+def test_levin_is_the_weighted_mean(draw_line: DrawLine) -> None:
     """At every free pixel the colour is the affinity-weighted mean of its neighbours (eq. 1)."""
-    line = draw_line(1, 24, 30)  # type: ignore[operator]
+    line = draw_line(1, 24, 30)
     rng = np.random.default_rng(0)
     hint = sample_hints(rng.integers(0, 256, (24, 30, 3), dtype=np.uint8), 12, rng)
     color = levin_fill(line, hint)

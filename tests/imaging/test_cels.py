@@ -22,14 +22,14 @@ def box() -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_flat_pictures_have_few_colors() -> None:
-    """No more colours than asked for, all of them near the picture's own."""
+    """A flattened picture has at most the wanted number of colours."""
     noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
     flat = flatten(noise, 6, np.random.default_rng(1))
     assert len(np.unique(flat.reshape(-1, 3), axis=0)) <= 6
 
 
 def test_turning_hue_keeps_greys(box: tuple[np.ndarray, np.ndarray]) -> None:
-    """White and black stay; red becomes another colour; a full turn changes nothing much."""
+    """Turning hues keeps white and black and changes red; a full turn changes at most 4 levels."""
     color, line = box
     turned = turn_hue(color, 0.5)
     np.testing.assert_array_equal(turned[line == 0], 0)
@@ -39,7 +39,7 @@ def test_turning_hue_keeps_greys(box: tuple[np.ndarray, np.ndarray]) -> None:
 
 
 def test_paper_is_white(box: tuple[np.ndarray, np.ndarray]) -> None:
-    """Only the white around the box counts as paper."""
+    """Only the white around the box is paper."""
     color, _ = box
     assert is_paper_colored(color).sum() == 64 * 64 - 32 * 32
 
@@ -55,7 +55,7 @@ def test_repainting_changes_the_outside_alone(box: tuple[np.ndarray, np.ndarray]
 
 
 def test_recolored_regions_stay_flat(box: tuple[np.ndarray, np.ndarray]) -> None:
-    """Each region has one colour afterwards, and some seed changes each."""
+    """Recoloured regions stay of one colour, and each is changed with some seed."""
     color, line = box
     changed = set()
     for seed in range(20):

@@ -15,12 +15,10 @@ def lines(*rows: int, size_px: int = 64, level: int = 0) -> Line:
     return drawing
 
 
-def test_colours_say_whose_a_line_is() -> None:
+def test_colours_of_the_difference() -> None:
     """A line of the second alone is red, one of the first alone blue, a common one black."""
     shown = show_difference(separate_ink(lines(10, 30), lines(30, 50)))
-    assert {tuple(shown[row, 5].tolist()) for row in (10,)} == {BLUE}
-    assert tuple(shown[50, 5].tolist()) == RED
-    assert tuple(shown[30, 5].tolist()) == BLACK
+    assert [tuple(shown[row, 5].tolist()) for row in (10, 30, 50)] == [BLUE, BLACK, RED]
     others = np.delete(shown, (10, 30, 50), axis=0)
     assert (others == WHITE).all()
 
@@ -35,7 +33,7 @@ def test_swapping_the_drawings_swaps_the_colours(draw_line: DrawLine) -> None:
 
 
 def test_a_drawing_does_not_differ_from_itself(draw_line: DrawLine) -> None:
-    """Of a drawing and itself everything is common, and shown as it is."""
+    """All ink of a drawing and itself is common, and the difference picture is the drawing."""
     drawing = draw_line(1)
     difference = separate_ink(drawing, drawing)
     assert measure(difference).lone == 0
@@ -53,15 +51,15 @@ def test_a_drawing_does_not_differ_from_itself(draw_line: DrawLine) -> None:
     ],
 )
 def test_a_small_shift_is_tolerated(size_px: int, shift: int, is_common: bool) -> None:
-    """A line may move by two pixels of 512; more, and there are two lines."""
+    """Lines up to two pixels of 512 apart are common; lines further apart are two."""
     first, second = lines(40, size_px=size_px), lines(40 + shift, size_px=size_px)
     ink = measure(separate_ink(first, second))
     assert ink.lone == (0 if is_common else 1)
     assert (ink.common > 0) == is_common
 
 
-def test_the_radius_may_be_nothing() -> None:
-    """With radius 0 lines must lie on each other."""
+def test_radius_0() -> None:
+    """With radius 0 only lines at the same place are common."""
     ink = measure(separate_ink(lines(40, size_px=512), lines(41, size_px=512), radius_px=0.0))
     assert ink.common == 0
 
@@ -75,7 +73,7 @@ def test_a_line_half_as_dark_is_the_same_line(level: int, is_common: bool) -> No
 
 
 def test_ink_is_a_share_of_the_area() -> None:
-    """Rows of 64 are counted as 64ths, and grey ones in part."""
+    """A row of 64 is 1/64 of the area, and a grey one a part of that."""
     ink = measure(separate_ink(lines(10, 30), lines(30, 50, 52)))
     assert ink == pytest.approx((1 / 64, 2 / 64, 1 / 64))
     assert ink.lone == pytest.approx(3 / 4)
@@ -89,8 +87,8 @@ def test_without_ink_nothing_differs() -> None:
     assert Ink(0.0, 0.0, 0.0).lone == 0
 
 
-def test_what_cannot_be_compared_is_refused() -> None:
-    """Drawings of two sizes and a negative radius are named."""
+def test_other_sizes_and_radii_are_refused() -> None:
+    """Drawings of two sizes and a negative radius are refused with their values."""
     with pytest.raises(ValueError, match="drawings of 64x64 and 65x65"):
         separate_ink(lines(), lines(size_px=65))
     with pytest.raises(ValueError, match="must not be negative"):

@@ -6,7 +6,7 @@ from lineart.imaging.extraction import XDOG_SIGMAS, dilate_abs_sub, xdog
 
 @pytest.fixture
 def disc() -> np.ndarray:
-    """Give a disc on a ground of another colour."""
+    """Return a disc on a ground of another colour."""
     y, x = np.mgrid[:96, :96]
     image = np.full((96, 96, 3), (40, 90, 200), np.uint8)
     image[(y - 48) ** 2 + (x - 48) ** 2 < 30**2] = 250, 180, 60
@@ -15,7 +15,7 @@ def disc() -> np.ndarray:
 
 @pytest.mark.parametrize("sigma", XDOG_SIGMAS)
 def test_xdog_draws_black_on_white(disc: np.ndarray, sigma: float) -> None:
-    """Lines are black and paper is white; grey 127, the public code's trap, does not occur."""
+    """Lines are black and paper is white; grey 127, as in the public code, does not occur."""
     line = xdog(disc, sigma=sigma)
     values, counts = np.unique(line, return_counts=True)
     assert values[0] == 0
@@ -39,26 +39,22 @@ def test_flat_pictures_have_no_lines(value: int) -> None:
     assert (dilate_abs_sub(flat) == 255).all()
 
 
-def test_xdog_refuses_parameters_without_meaning(disc: np.ndarray) -> None:
-    """A radius of zero or an outer radius inside the inner one is a ValueError."""
+def test_invalid_parameters_are_refused(disc: np.ndarray) -> None:
+    """A radius of 0, an outer radius inside the inner one and a kernel of 1 are refused."""
     with pytest.raises(ValueError, match="sigma"):
         xdog(disc, sigma=0.0)
     with pytest.raises(ValueError, match="ratio"):
         xdog(disc, ratio=1.0)
+    with pytest.raises(ValueError, match="at least 2"):
+        dilate_abs_sub(disc, 1)
 
 
 @pytest.mark.parametrize("kernel_px", [4, 5])
 def test_dilate_abs_sub_is_algorithm_1(disc: np.ndarray, kernel_px: int) -> None:
-    """The extractor equals a maximum filter written out, turned grey."""
+    """The extractor equals Algorithm 1 written out with a maximum filter."""
     pad_low, pad_high = kernel_px // 2, kernel_px - 1 - kernel_px // 2
     padded = np.pad(disc, ((pad_low, pad_high), (pad_low, pad_high), (0, 0)))
     shifted = [padded[y : y + 96, x : x + 96] for y in range(kernel_px) for x in range(kernel_px)]
     soft = 255.0 - (np.max(shifted, axis=0) - disc)
     gray = soft @ [0.299, 0.587, 0.114]
     np.testing.assert_allclose(dilate_abs_sub(disc, kernel_px), gray, atol=1)
-
-
-def test_dilate_abs_sub_refuses_a_kernel_that_does_nothing(disc: np.ndarray) -> None:
-    """A kernel of one pixel is a ValueError."""
-    with pytest.raises(ValueError, match="at least 2"):
-        dilate_abs_sub(disc, 1)

@@ -25,7 +25,7 @@ needs_yunet = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def aligner() -> FaceAligner:
-    """Give an aligner with the real model."""
+    """Return an aligner with the real model."""
     return FaceAligner(YUNET.read_bytes())
 
 
@@ -35,17 +35,24 @@ def photo(name: str) -> np.ndarray:
 
 
 def places(size_px: int, padding: float) -> np.ndarray:
-    """Give where the landmarks of an aligned face lie, in pixels."""
+    """Return where the landmarks of an aligned face lie, in pixels."""
     return (TEMPLATE + padding) / (1 + 2 * padding) * size_px - 0.5
 
 
+def find(aligner: FaceAligner, image: np.ndarray) -> np.ndarray:
+    """Return the landmarks of a face that must be found."""
+    landmarks = aligner.find(image)
+    assert landmarks is not None
+    return landmarks
+
+
 def distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Give the distances of landmarks."""
+    """Return the distances of landmarks."""
     return np.linalg.norm(first - second, axis=1)
 
 
 def test_alignment_of_a_moved_template() -> None:
-    """Landmarks that are the template itself, turned, scaled and moved, are met exactly."""
+    """The alignment of a turned, scaled and moved template is exactly that similarity."""
     cos, sin = 3 * np.cos(0.4), 3 * np.sin(0.4)
     moved = places(256, 0.65) @ np.array([[cos, sin], [-sin, cos]]) + (200.0, -70.0)
     expected = [[cos, -sin, 200], [sin, cos, -70]]
@@ -81,7 +88,7 @@ def test_padding_is_a_border_of_the_face() -> None:
 
 @pytest.mark.parametrize(("size_px", "padding"), [(0, 0.65), (256, -0.5)])
 def test_alignment_refuses(size_px: int, padding: float) -> None:
-    """No pixels, or a border that eats the face, are refused."""
+    """A size of 0 pixels, and a padding that leaves nothing of the face, are refused."""
     with pytest.raises(ValueError, match="a face needs"):
         alignment(places(256, 0.65), size_px, padding)
 
@@ -103,8 +110,7 @@ def test_aligned_faces_lie_at_the_template(aligner: FaceAligner, name: str) -> N
     face = aligner.align(photo(name))
     assert face is not None
     assert face.shape == (256, 256, 3)
-    found = aligner.find(face)
-    assert found is not None
+    found = find(aligner, face)
     # The tip of the nose goes where the head is turned to.
     assert distances(found, places(256, 0.65))[[0, 1, 3, 4]].max() < 8
     assert abs(found[1, 1] - found[0, 1]) < 0.15 * (found[1, 0] - found[0, 0])
@@ -117,10 +123,8 @@ def test_a_tilted_photograph_gives_the_same_face(aligner: FaceAligner, degrees: 
     upright = photo("001.webp")
     turn = cv2.getRotationMatrix2D((320, 320), degrees, 1)
     tilted = cv2.warpAffine(upright, turn, (640, 640), borderMode=cv2.BORDER_REPLICATE)
-    first, second = aligner.find(upright), aligner.find(tilted)
-    assert first is not None
-    assert second is not None
-    assert distances(cv2.transform(first[None], turn)[0], second).max() < 6
+    turned = cv2.transform(find(aligner, upright)[None], turn)[0]
+    assert distances(turned, find(aligner, tilted)).max() < 6
 
 
 @needs_yunet
@@ -128,10 +132,8 @@ def test_a_large_photograph_gives_the_same_face(aligner: FaceAligner) -> None:
     """In a photograph of three times the size the landmarks lie at three times their places."""
     small = photo("069.webp")
     large = cv2.resize(small, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
-    first, second = aligner.find(small), aligner.find(large)
-    assert first is not None
-    assert second is not None
-    assert distances((first + 0.5) * 3 - 0.5, second).max() < 6
+    expected = (find(aligner, small) + 0.5) * 3 - 0.5
+    assert distances(expected, find(aligner, large)).max() < 6
 
 
 @needs_yunet
@@ -140,12 +142,9 @@ def test_the_largest_face_is_taken(aligner: FaceAligner) -> None:
     large, small = photo("001.webp"), cv2.resize(photo("069.webp"), (320, 320))
     beside = np.full((640, 320, 3), 128, np.uint8)
     beside[160:480] = small
-    alone = aligner.find(large)
-    assert alone is not None
+    alone = find(aligner, large)
     for left, both in ((0, np.hstack((large, beside))), (320, np.hstack((beside, large)))):
-        found = aligner.find(both)
-        assert found is not None
-        assert distances(found, alone + np.array((left, 0))).max() < 6
+        assert distances(find(aligner, both), alone + np.array((left, 0))).max() < 6
 
 
 @pytest.mark.parametrize("factor", [1, 5])
@@ -160,14 +159,14 @@ def test_a_cut_out_face_is_what_the_photograph_shows(factor: int) -> None:
 
 @needs_yunet
 def test_no_face_is_none(aligner: FaceAligner) -> None:
-    """In a gradient there is no face."""
+    """In a gradient no face is found."""
     gradient = np.empty((90, 160, 3), np.uint8)
     gradient[...] = np.linspace(0, 255, 160).astype(np.uint8)[None, :, None]
     assert aligner.align(gradient) is None
 
 
 def test_center_crop_takes_the_middle() -> None:
-    """Of a wide picture the middle square stays; what is left and right of it goes."""
+    """A centre crop is the middle square of a wide and of a tall picture."""
     wide = np.zeros((10, 30, 3), np.uint8)
     wide[:, 10:20] = 200
     assert (center_crop(wide, 6) == 200).all()

@@ -15,12 +15,12 @@ from lineart.imaging.hints import (
 
 @pytest.fixture
 def picture() -> np.ndarray:
-    """Give a picture of noise."""
+    """Return a picture of noise."""
     return np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
 
 
 def random_hints(height: int, width: int, count: int, seed: int) -> np.ndarray:
-    """Give hints of random colours, opacities and places."""
+    """Return hints of random colours, opacities and places."""
     rng = np.random.default_rng(seed)
     hint = no_hints((height, width))
     places = rng.choice(height * width, min(count, height * width), replace=False)
@@ -30,7 +30,7 @@ def random_hints(height: int, width: int, count: int, seed: int) -> np.ndarray:
 
 
 def colors(hint: np.ndarray) -> set[tuple[int, ...]]:
-    """Give the colours of all hints."""
+    """Return the colours of all hints."""
     return {tuple(int(v) for v in pixel[:3]) for pixel in hint[hint[..., 3] > 0]}
 
 
@@ -45,7 +45,7 @@ def test_samples_are_the_pictures_pixels(picture: np.ndarray, count: int) -> Non
 
 
 def test_more_hints_than_pixels_are_refused(picture: np.ndarray) -> None:
-    """Neither a negative count nor one above the number of pixels is possible."""
+    """A negative count and one above the number of pixels are refused."""
     for count in (-1, 40 * 60 + 1):
         with pytest.raises(ValueError, match="cannot take"):
             sample_hints(picture, count, np.random.default_rng(0))
@@ -74,7 +74,7 @@ def test_pooling_loses_no_hint_and_mixes_no_colors(
 
 @given(seed=st.integers(0, 99), height=st.integers(1, 90), width=st.integers(1, 90))
 def test_resizing_keeps_colors_pure(seed: int, height: int, width: int) -> None:
-    """At any size, larger or smaller, every colour is an artist's and at least one hint is left."""
+    """At any size, every colour is one of the hints' and at least one hint is left."""
     hint = random_hints(30, 20, 12, seed)
     resized = resize_hints(hint, (height, width))
     assert colors(resized) <= colors(hint)
@@ -111,7 +111,7 @@ def test_strokes_start_where_allowed(picture: np.ndarray) -> None:
 
 
 def test_dabs_are_squares_cut_at_edges() -> None:
-    """A dab of five pixels fills 25, less what another colour takes."""
+    """A dab of 5 x 5 pixels leaves out those of another colour."""
     picture = np.zeros((20, 20, 3), np.uint8)
     picture[:, 12:] = 200
     allowed = np.zeros((20, 20), bool)

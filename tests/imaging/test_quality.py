@@ -17,7 +17,7 @@ RNG = np.random.default_rng
 
 
 def fill(color: tuple[int, int, int], height: int = 20, width: int = 30) -> np.ndarray:
-    """Give a picture of one colour."""
+    """Return a picture of one colour."""
     return np.full((height, width, 3), color, np.uint8)
 
 
@@ -31,7 +31,7 @@ def paint(seed: int, height: int = 200, width: int = 160) -> np.ndarray:
 
 
 def halves(first: tuple[int, int, int], second: tuple[int, int, int]) -> np.ndarray:
-    """Give a picture whose left three quarters have one colour, the rest another."""
+    """Return a picture whose left three quarters have one colour, the rest another."""
     return np.hstack((fill(first, 20, 60), fill(second, 20, 20)))
 
 
@@ -48,7 +48,7 @@ def halves(first: tuple[int, int, int], second: tuple[int, int, int]) -> np.ndar
 def test_flat_pictures_have_known_shares(
     color: tuple[int, int, int], expected: tuple[float, float, float, float]
 ) -> None:
-    """Coloured, bright, dark are all or nothing; every percentile is the luminance."""
+    """Shares of a picture of one colour are 0 or 1, and both percentiles are its luminance."""
     m = measure(fill(color))
     assert (m.colored_share, m.bright_share, m.dark_share) == expected[:3]
     assert m.deepest == m.highest == pytest.approx(expected[3], abs=1)
@@ -63,7 +63,7 @@ def test_shares_are_areas() -> None:
 
 
 def test_extremes_are_percentiles() -> None:
-    """A hundredth of white does not make a black picture bright, three hundredths do."""
+    """1 % of white leaves the 98th percentile of a black picture at 0, 3 % make it 255."""
     for count, highest in ((1, 0.0), (3, 255.0)):
         picture = fill((0, 0, 0), 100, 100)
         picture[:count] = 255
@@ -103,7 +103,7 @@ def test_large_pictures_are_measured_small(
 
 
 def test_a_line_of_pixels_survives_shrinking() -> None:
-    """The short side of a strip is never less than one pixel; its true size is told."""
+    """A strip of 2 pixels is shrunk to 1 pixel at least, and its true size is reported."""
     m = measure(fill((200, 20, 20), 2, 3000))
     assert (m.short_side_px, m.colored_share) == (2, 1.0)
 
@@ -118,7 +118,7 @@ def test_size_changes_little() -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_the_hash_survives_what_does_not_matter(seed: int) -> None:
+def test_the_hash_is_robust(seed: int) -> None:
     """Enlarged, compressed or slightly brightened it stays within 6 bits; mirrored it does not."""
     picture = paint(seed)
     value = perceptual_hash(picture)
@@ -140,5 +140,5 @@ def test_different_pictures_have_different_hashes() -> None:
 
 @given(value=st.integers(0, 2**64 - 1), bits=st.sets(st.integers(0, 63)))
 def test_hamming_counts_turned_bits(value: int, bits: set[int]) -> None:
-    """Turning n bits of a hash makes a distance of n."""
+    """Hashes that differ in n bits have distance n."""
     assert hamming(value, value ^ sum(1 << bit for bit in bits)) == len(bits)

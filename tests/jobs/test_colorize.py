@@ -226,11 +226,3 @@ def test_pool_that_cannot_be_placed(
     done = colorize(tmp_path / "film", tmp_path / "out", tiny_weights, "--gpu-workers", "999")
     assert done.returncode == 2
     assert "999 networks cannot be placed" in done.stderr
-
-
-def test_dry_run(tiny_weights: Path, tmp_path: Path) -> None:
-    """A dry run prints the configuration and touches nothing."""
-    done = colorize("a", tmp_path / "out", tiny_weights, "--dry-run")
-    assert done.returncode == 0
-    assert json.loads(done.stdout)["network_size"] == 64
-    assert not (tmp_path / "out").exists()

@@ -1,8 +1,6 @@
 """Weights -> ONNX -> frames, by the commands, in this process."""
 
 import json
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +50,6 @@ def film(tmp_path: Path, draw_line: DrawLine) -> Path:
     (tmp_path / "hints").mkdir()
     assert cv2.imwrite(str(tmp_path / "hints" / "s1.png"), hint)
     return tmp_path
-
-
-@pytest.fixture(autouse=True)
-def _own_signals() -> Iterator[None]:
-    """Give this process its way of ending back."""
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
 
 
 def last_line(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -175,10 +165,3 @@ def test_wrong_weights_are_refused(
     assert main(flags) == 2
     assert words in capsys.readouterr().err
     assert not (exported / "again").exists()
-
-
-def test_dry_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A dry run prints the flags and writes nothing."""
-    assert main(ExportOnnx(output=str(tmp_path / "files"), fp16=True, dry_run=True)) == 0
-    assert json.loads(capsys.readouterr().out)["fp16"] is True
-    assert list(tmp_path.iterdir()) == []

@@ -3,7 +3,6 @@
 import csv
 import json
 import logging
-import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,22 +11,28 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-import tyro
 from pyarrow import parquet
 
-from jobs.prepare_data import DONE, WRONG_INPUT, PrepareData, main
-from jobs.work.prepare_data import make, read_sets
+from jobs.command import ALL_DONE, WRONG_INPUT, parse
+from jobs.prepare_data import (
+    Colorization,
+    Drawing,
+    PrepareData,
+    Stylization,
+    main,
+    prepare_set,
+    read_sets,
+)
 from lineart.cluster import start_ray, stop_ray
-from lineart.datasets.encoding import Shrinking
 from lineart.datasets.filter_bounds import BOUNDS, Filter, FilterBounds
-from lineart.datasets.items import Query, list_pages
+from lineart.datasets.items import Query, list_items
 from lineart.datasets.preparation import SIDES, PreparationSettings, prepare
 from lineart.datasets.shards import Shards
-from lineart.datasets.steps import Transform
+from lineart.datasets.steps import Shrinking, Transform
 from lineart.executor import Executor, LocalExecutor, RayExecutor
 from lineart.storage import Storage
 from tests.datasets.paintings import paint, save
-from tests.datasets.test_depth import Mean, save_torchscript
+from tests.datasets.test_depth import save_mean
 from tests.imaging.test_faces import FACES, YUNET, needs_yunet
 
 SMALL = Filter(min_short_side=30)
@@ -51,16 +56,8 @@ def ray(s3: Path) -> Iterator[dict[str, float]]:
 def stops(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Leave Ray running between tests; count how often the job stops it."""
     stopped: list[str] = []
-    monkeypatch.setattr("jobs.work.prepare_data.stop_ray", lambda: stopped.append("stopped"))
+    monkeypatch.setattr("lineart.cluster.stop_ray", lambda: stopped.append("stopped"))
     return stopped
-
-
-@pytest.fixture(autouse=True)
-def handler() -> Iterator[None]:
-    """Take back what the job does to a signal."""
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
 
 
 def draw_images(folder: Path) -> None:
@@ -85,9 +82,8 @@ def draw_images(folder: Path) -> None:
 
 def flags(images: object, output: object, **more: Any) -> PrepareData:
     """Give flags for small pictures."""
-    return PrepareData(
-        images=f"{images}", output=f"{output}", bounds=FilterBounds(min_short_side=30), **more
-    )
+    given = {"task": Colorization(), "bounds": FilterBounds(min_short_side=30)} | more
+    return PrepareData(images=f"{images}", output=f"{output}", **given)
 
 
 def read_all(output: Storage) -> dict[str, set[str]]:
@@ -116,7 +112,7 @@ def test_a_bucket_becomes_shards(bucket: Path, capsys: pytest.CaptureFixture[str
         licence="^CC0",
         validation=0.4,
     )
-    assert main(chosen) == DONE
+    assert main(chosen) == ALL_DONE
     told = capsys.readouterr()
     summary = json.loads(told.out.splitlines()[-1])
     storage = Storage.at(output)
@@ -136,7 +132,7 @@ def test_a_bucket_becomes_shards(bucket: Path, capsys: pytest.CaptureFixture[str
     refused = parquet.read_table(storage.open_file("refused.parquet")).to_pylist()
     assert [row["name"] for row in refused] == ["bought.png", "broken.webp", "comic/twice.png"]
     before = {entry.path: storage.read(entry.path) for entry in storage.entries()}
-    assert main(chosen) == DONE
+    assert main(chosen) == ALL_DONE
     after = {entry.path: storage.read(entry.path) for entry in storage.entries()}
     del before["summary.json"], after["summary.json"]
     assert before == after
@@ -146,7 +142,7 @@ def test_ray_and_one_process_make_the_same_bytes(tmp_path: Path, ray: dict[str, 
     """Whoever does the work, and however many, the shards are the same."""
     draw_images(tmp_path / "art")
     images = Storage.at(str(tmp_path / "art"))
-    pages = list_pages(images, Query())
+    pages = list_items(images, Query())
     chosen = PreparationSettings(bounds=SMALL, validation=0.3, shard_bytes=5_000)
     found = []
     executors: list[Executor] = [
@@ -177,7 +173,7 @@ def test_a_second_run_replaces_the_first(tmp_path: Path) -> None:
         for seed in range(5):
             save(tmp_path / f"{name}/{name}{seed}.png", paint(ord(name) + seed, 120, 100))
         chosen = flags(tmp_path / name, tmp_path / "out", short_side=50, validation=0.5)
-        assert main(chosen) == DONE
+        assert main(chosen) == ALL_DONE
     names = read_all(Storage.at(str(tmp_path / "out")))
     assert names["train"] | names["validation"] == {f"b{seed}.png" for seed in range(5)}
     left = {path.name for path in (tmp_path / "out").iterdir()}
@@ -196,7 +192,7 @@ def test_nothing_taken_is_wrong_input(
     """One sentence says the most frequent reason and where to look; Ray is stopped all the same."""
     monkeypatch.setenv("RAY_ADDRESS", "joined before")
     save(tmp_path / "in/1.png", paint(1))
-    assert main(PrepareData(images=f"{tmp_path}/in", output=f"{tmp_path}/out")) == WRONG_INPUT
+    assert main(flags(f"{tmp_path}/in", f"{tmp_path}/out", bounds=FilterBounds())) == WRONG_INPUT
     said = capsys.readouterr().err.splitlines()[-1]
     assert "none of 1 pictures is taken" in said
     assert "refused.parquet says why" in said
@@ -206,7 +202,7 @@ def test_nothing_taken_is_wrong_input(
 def test_few_pictures_need_no_ray(tmp_path: Path, stops: list[str]) -> None:
     """What is done within seconds is done in this process."""
     draw_images(tmp_path / "art")
-    assert main(flags(tmp_path / "art", tmp_path / "out")) == DONE
+    assert main(flags(tmp_path / "art", tmp_path / "out")) == ALL_DONE
     assert stops == []
 
 
@@ -227,17 +223,16 @@ def draw_unpaired(folder: Path) -> None:
     save(folder / "contour/sketch-rendered/width-3/9_01.png", drawing)
 
 
-def unpaired(folder: Path, **more: Any) -> PrepareData:
+def unpaired(folder: Path, short_side: int | None = None, **of_task: Any) -> PrepareData:
     """Give flags for what `draw_unpaired` leaves."""
-    given = {
-        "task": "drawing",
-        "layout": "coco_stuff",
-        "targets": f"{folder}/contour",
-        "target_layout": "contour_drawings",
-        "validation": 0.4,
-        "duplicate_distance": -1,
-    }
-    return flags(folder / "coco", folder / "out", **(given | more))
+    task = Drawing(
+        layout="coco_stuff",
+        targets=f"{folder}/contour",
+        target_layout="contour_drawings",
+        **of_task,
+    )
+    given = {"validation": 0.4, "duplicate_distance": -1, "short_side": short_side}
+    return flags(folder / "coco", folder / "out", task=task, **given)
 
 
 @pytest.mark.usefixtures("ray")
@@ -246,8 +241,8 @@ def test_photographs_and_drawings_become_two_sets(
 ) -> None:
     """Photographs have regions, and depth that actors made; ink on paper is not refused."""
     draw_unpaired(tmp_path)
-    network = save_torchscript(Mean(), tmp_path / "mean.pt")
-    assert main(unpaired(tmp_path, depth_model=network)) == DONE
+    network = save_mean(tmp_path)
+    assert main(unpaired(tmp_path, depth_model=network)) == ALL_DONE
     told = capsys.readouterr()
     summary = json.loads(told.out.splitlines()[-1])
     assert (summary["source"]["pictures"], summary["source"]["refused"]) == (8, {})
@@ -279,7 +274,7 @@ def test_photographs_and_drawings_become_two_sets(
 def test_a_task_has_bounds_and_models_of_its_own(tmp_path: Path) -> None:
     """Only photographs are aligned and given depth; bounds that are given hold for both sides."""
     draw_unpaired(tmp_path)
-    network = save_torchscript(Mean(), tmp_path / "mean.pt")
+    network = save_mean(tmp_path)
     chosen = unpaired(tmp_path, depth_model=network, short_side=40, target_exclude=("9_0",))
     source, target = read_sets(chosen, Storage.at(chosen.output))
     assert (source.name, target.name) == ("source", "target")
@@ -287,7 +282,7 @@ def test_a_task_has_bounds_and_models_of_its_own(tmp_path: Path) -> None:
     assert target.settings.preparing == Transform(Shrinking(40))
     assert source.settings.bounds == target.settings.bounds
     assert source.settings.bounds == replace(BOUNDS["drawing"], min_short_side=30)
-    assert (len(source.pages), len(target.pages)) == (8, 24)
+    assert (len(source.items), len(target.items)) == (8, 24)
     assert not (tmp_path / "out").exists()
 
 
@@ -301,52 +296,16 @@ def test_faces_are_aligned_before_they_are_stored(tmp_path: Path) -> None:
     chosen = PrepareData(
         images=f"{tmp_path}/photos",
         output=f"{tmp_path}/out",
-        task="stylization",
-        targets=f"{tmp_path}/webtoon",
-        align_faces=str(YUNET),
+        task=Stylization(targets=f"{tmp_path}/webtoon", align_faces=str(YUNET)),
         validation=0.0,
     )
     output = Storage.at(chosen.output)
-    found = [make(item, output, LocalExecutor(workers=1)) for item in read_sets(chosen, output)]
+    found = [
+        prepare_set(item, output, LocalExecutor(workers=1)) for item in read_sets(chosen, output)
+    ]
     assert [(item.train, item.refused) for item in found] == [(1, {"no face": 1}), (1, {})]
     assert Shards(output.child("source/train")).read(0).color.shape == (256, 256, 3)
     assert Shards(output.child("target/train")).read(0).color.shape == (300, 300, 3)
-
-
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
-        ({"task": "drawing"}, "--task drawing needs --targets"),
-        ({"targets": "art"}, "--targets is for --task drawing and stylization, not for color"),
-        ({"layout": "kitti"}, "--layout is for"),
-        (
-            {"task": "drawing", "targets": "x", "align_faces": "y"},
-            "--align-faces is for --task sty",
-        ),
-        (
-            {"task": "stylization", "targets": "x", "depth_model": "y"},
-            "--depth-model is for --task",
-        ),
-        ({"task": "stylization", "targets": "x", "no_face": "crop"}, "needs --align-faces"),
-        ({"task": "drawing", "targets": "x"}, "there is no folder"),
-        ({"task": "drawing", "targets": "art", "target_layout": "kitti"}, "photographs alone"),
-        ({"task": "drawing", "targets": "art", "layout": "kitti"}, "holds no pictures"),
-        ({"task": "drawing", "targets": "art", "depth_model": "none.pt"}, "no depth network"),
-        ({"task": "drawing", "targets": "styles", "output": "styles/x"}, "must be apart"),
-        ({"task": "stylization", "targets": "art", "align_faces": "none.onnx"}, "none.onnx"),
-        ({"task": "stylization", "targets": "art", "align_faces": "art/1.png"}, "no YuNet"),
-    ],
-)
-def test_wrong_flags_of_a_task_are_one_sentence(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    change: dict[str, Any],
-    sentence: str,
-) -> None:
-    """Flags that do not belong to the task, and models that are none, start nothing."""
-    save(tmp_path / "styles/1.png", paint(1))
-    test_wrong_input_is_one_sentence(tmp_path, monkeypatch, capsys, change, sentence)
 
 
 @pytest.mark.parametrize(
@@ -365,6 +324,14 @@ def test_wrong_flags_of_a_task_are_one_sentence(
         ({"duplicate_distance": 17}, "--duplicate-distance is"),
         ({"quality": 0}, "--quality is 1 to 100"),
         ({"images": "ftp://x"}, "only folders and s3"),
+        ({"task": Drawing(targets="x")}, "there is no folder"),
+        ({"task": Drawing(targets="art", target_layout="kitti")}, "photographs alone"),
+        ({"task": Drawing(targets="art", layout="kitti")}, "holds no pictures"),
+        ({"task": Drawing(targets="art", depth_model="none.onnx")}, "no depth network"),
+        ({"task": Drawing(targets="styles"), "output": "styles/x"}, "must be apart"),
+        ({"task": Stylization(targets="x", no_face="crop")}, "needs --align-faces"),
+        ({"task": Stylization(targets="art", align_faces="none.onnx")}, "none.onnx"),
+        ({"task": Stylization(targets="art", align_faces="art/1.png")}, "no YuNet"),
     ],
 )
 def test_wrong_input_is_one_sentence(
@@ -376,8 +343,9 @@ def test_wrong_input_is_one_sentence(
 ) -> None:
     """Nothing starts and nothing is written; the status is 2."""
     monkeypatch.chdir(tmp_path)
-    save(tmp_path / "art/1.png", paint(1))
-    assert main(PrepareData(**({"images": "art", "output": "out"} | change))) == WRONG_INPUT
+    for folder in ("art", "styles"):
+        save(tmp_path / folder / "1.png", paint(1))
+    assert main(replace(flags("art", "out", bounds=FilterBounds()), **change)) == WRONG_INPUT
     said = capsys.readouterr().err
     assert sentence in said
     assert said.count("\n") == 1
@@ -386,7 +354,7 @@ def test_wrong_input_is_one_sentence(
 
 def test_a_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Every threshold is a flag of its own; the configuration is on the screen."""
-    line = ["--images", "x", "--output", f"{tmp_path}/out", "--dry-run", "--max-hue", "0.5"]
-    assert main(tyro.cli(PrepareData, args=line)) == DONE
+    line = ["colorization", "--images", "x", "--output", f"{tmp_path}/out", "--max-hue", "0.5"]
+    assert main(parse(PrepareData, "prepare_data", [*line, "--dry-run"])) == ALL_DONE
     assert json.loads(capsys.readouterr().out)["bounds"]["max_hue"] == 0.5
     assert not (tmp_path / "out").exists()

@@ -1,20 +1,20 @@
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
-from jobs.report import Report, main
+from jobs.report import DifferencePage, FilmPage, Report, StudyPage, TrainingPage, main
 from lineart.imaging.difference import Ink
 from lineart.report.difference import DrawingPair, Unmatched, difference_page
 from tests.conftest import DrawLine
 
 
 @pytest.fixture
-def flags(tmp_path: Path, draw_line: DrawLine) -> Report:
+def page(tmp_path: Path, draw_line: DrawLine) -> DifferencePage:
     """Two sets: s/0 equal, s/1 different, and one that the other set lacks on each side."""
     sets = {"a": (0, 1, 2), "b": (0, 1, 3)}
     for name, numbers in sets.items():
@@ -22,7 +22,7 @@ def flags(tmp_path: Path, draw_line: DrawLine) -> Report:
             seed = number + 10 * (name == "b" and number == 1)
             save(tmp_path / name / "s" / f"{number}.png", draw_line(seed))
     places = (str(tmp_path / "a"), str(tmp_path / "b"))
-    return Report(difference=places, output=str(tmp_path / "out"))
+    return DifferencePage(drawings=places, output=str(tmp_path / "out"))
 
 
 def save(path: Path, image: np.ndarray) -> None:
@@ -38,10 +38,10 @@ def last_line(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
 
 
 def test_everything_is_left(
-    flags: Report, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    page: DifferencePage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A picture for each common name, a table and a page stand there; the last line counts."""
-    assert main(flags) == 0
+    assert main(Report(page=page)) == 0
     result = last_line(capsys)
     assert (result["drawings"], result["failed"], result["unmatched"]) == (2, 0, 2)
     out = tmp_path / "out"
@@ -58,55 +58,55 @@ def test_everything_is_left(
     assert float(rows["s/1"]["only_second"]) > 0
 
 
-def test_the_page_says_what_differs(flags: Report, tmp_path: Path) -> None:
+def test_the_page_says_what_differs(page: DifferencePage, tmp_path: Path) -> None:
     """The page shows three pictures a drawing, the most different first, and lone names."""
-    assert main(flags) == 0
-    page = (tmp_path / "out" / "report.html").read_text()
-    assert page.count("<img ") == 6
-    assert page.index("<bdi>s/1</bdi>") < page.index("<bdi>s/0</bdi>")
-    assert "100.0 % of both" in page
-    missing = page.partition("Without a partner")[2]
+    assert main(Report(page=page)) == 0
+    html = (tmp_path / "out" / "report.html").read_text()
+    assert html.count("<img ") == 6
+    assert html.index("<bdi>s/1</bdi>") < html.index("<bdi>s/0</bdi>")
+    assert "100.0 % in both" in html
+    missing = html.partition("Missing drawings")[2]
     assert missing.index("s/2") < missing.index("s/3")
 
 
 def test_what_a_film_job_left_is_read_from_its_frames(
-    flags: Report, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    page: DifferencePage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Where there is a folder `frames`, only what lies in it is compared."""
     (tmp_path / "film").mkdir()
     (tmp_path / "a").rename(tmp_path / "film" / "frames")
     save(tmp_path / "film" / "heat" / "s" / "0.png", np.zeros((9, 9), np.uint8))
-    both = (str(tmp_path / "film"), flags.difference[1])
-    assert main(Report(difference=both, output=flags.output)) == 0
+    both = (str(tmp_path / "film"), page.drawings[1])
+    assert main(Report(page=replace(page, drawings=both))) == 0
     assert last_line(capsys)["drawings"] == 2
 
 
 def test_a_broken_drawing_is_named(
-    flags: Report, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    page: DifferencePage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One of another size and one that is no picture are failures; the others are compared."""
     save(tmp_path / "b" / "s" / "1.png", np.zeros((9, 9), np.uint8))
     for name in "ab":
         (tmp_path / name / "s" / "4.png").write_bytes(b"no picture")
-    assert main(flags) == 3
+    assert main(Report(page=page)) == 3
     assert last_line(capsys)["failed"] == 2
-    page = (tmp_path / "out" / "report.html").read_text()
-    assert "2 pictures could not be compared" in page
-    assert "drawings of 128x72 and 9x9" in page
+    html = (tmp_path / "out" / "report.html").read_text()
+    assert "2 pictures could not be compared" in html
+    assert "drawings of 128x72 and 9x9" in html
 
 
 @pytest.mark.parametrize(
     ("first", "radius", "why"),
     [
-        ("other", 2.0, "have no drawing of one name"),
+        ("other", 2.0, "have no drawing with the same name"),
         ("nowhere", 2.0, "there is no folder"),
         ("a", -1.0, "must not be negative"),
         (".", 2.0, "lies in"),
-        ("twins", 2.0, "differ in nothing but their suffix"),
+        ("twins", 2.0, "differ only in their suffix"),
     ],
 )
 def test_what_cannot_be_done_is_said(
-    flags: Report,
+    page: DifferencePage,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     first: str,
@@ -117,8 +117,8 @@ def test_what_cannot_be_done_is_said(
     save(tmp_path / "other" / "x.png", np.zeros((9, 9), np.uint8))
     for suffix in ("png", "webp"):
         save(tmp_path / "twins" / f"x.{suffix}", np.zeros((9, 9), np.uint8))
-    both = (str(tmp_path / first), flags.difference[1])
-    assert main(Report(difference=both, output=flags.output, radius=radius)) == 2
+    both = (str(tmp_path / first), page.drawings[1])
+    assert main(Report(page=replace(page, drawings=both, radius=radius))) == 2
     said = capsys.readouterr().err
     assert why in said
     assert said.count("\n") == 1
@@ -126,49 +126,34 @@ def test_what_cannot_be_done_is_said(
 
 
 def test_nothing_readable_is_said(
-    flags: Report, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    page: DifferencePage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Where every pair fails, the first failure is the sentence."""
     for path in (tmp_path / "a").rglob("*.png"):
         path.write_bytes(b"no picture")
-    assert main(flags) == 2
+    assert main(Report(page=page)) == 2
     assert "no drawing could be compared: s/0: unknown picture format" in capsys.readouterr().err
 
 
-def test_a_dry_run_prints_the_flags(
-    flags: Report, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """With --dry-run the flags are printed, and nothing is written."""
-    dry = Report(difference=flags.difference, output=flags.output, dry_run=True)
-    assert main(dry) == 0
-    assert json.loads(capsys.readouterr().out)["radius"] == 2.0
-    assert not (tmp_path / "out").exists()
-
-
 @pytest.mark.parametrize(
-    ("given", "why"),
+    ("page", "why"),
     [
-        ({}, "give one of --film, --training, --difference, --study, not none of them"),
-        ({"film": "a", "study": ("a", "b")}, "not --film and --study"),
-        ({"film": "a", "radius": 3.0}, "--radius belongs to --difference"),
-        ({"film": "a", "side_by_side": True}, "--side-by-side belongs to --video"),
-        ({"training": "a", "video": True}, "--video belongs to --film"),
-        ({"difference": ("a", "b")}, "--difference needs --output"),
-        ({"film": "nowhere"}, "there is no folder"),
-        ({"training": "."}, "has no run.json"),
-        ({"film": "."}, "has no run.json"),
+        (FilmPage(film="nowhere"), "there is no folder"),
+        (FilmPage(film="."), "has no run.json"),
+        (TrainingPage(run="."), "has no run.json"),
+        (StudyPage(drawings=("nowhere", "."), output="out"), "there is no folder"),
     ],
 )
-def test_flags_that_do_not_fit_are_refused(
+def test_missing_inputs_are_refused(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-    given: dict[str, Any],
+    page: FilmPage | TrainingPage | StudyPage,
     why: str,
 ) -> None:
-    """Each wrong set of flags ends with status 2 and one sentence that says what to give."""
+    """Each input that is missing ends with status 2 and one sentence."""
     monkeypatch.chdir(tmp_path)
-    assert main(Report(**given)) == 2
+    assert main(Report(page=page)) == 2
     assert why in capsys.readouterr().err
 
 
@@ -181,4 +166,4 @@ def test_names_are_shown_as_text() -> None:
     page = difference_page([one], Ink(0.0, 0.0, 0.0), 1, unmatched, run)
     assert "<script>" not in page
     assert page.count("alert(1)") >= 9
-    assert "There is no ink." in page
+    assert "The drawings have no ink." in page

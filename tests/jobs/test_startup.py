@@ -1,6 +1,7 @@
 """Reading flags takes a fraction of a second: `--help` and `--dry-run` load nothing of the work."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -9,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from jobs.command import WRONG_INPUT
+from jobs.main import COMMANDS, main
+
 ROOT = Path(__file__).parents[2]
-JOBS = sorted(path.stem for path in (ROOT / "jobs").glob("*.py") if "tyro.cli(" in path.read_text())
 
 LIMIT_S = 0.6
 """Processor time, user and system, that a command may take."""
@@ -24,15 +27,30 @@ LARGE = {
 }  # fmt: skip
 """Packages that no flag needs."""
 
-NEEDED = {
-    "colorize": "--lines lines --output output",
-    "evaluate": "--data data --output output",
-    "export_onnx": "--output output",
-    "prepare_data": "--images images --output output",
-    "train": "--recipe small --data data --output output",
-    "translate": "--images images --output output",
-}
-"""The flags without which a command does not start."""
+COMMAND_LINES = [
+    "benchmark",
+    "colorize --lines lines --output output",
+    "demo",
+    "evaluate colors --images images --output output",
+    "evaluate paper_000 --images images --output output",
+    "evaluate paper_001 --images images --output output",
+    "evaluate paper_002 --images images --output output",
+    "evaluate paper_004 --images images --targets targets --output output",
+    "evaluate film --film film --lines lines --output output",
+    "evaluate study --study study --answers answers --output output",
+    "export_onnx --output output",
+    "prepare_data colorization --images images --output output",
+    "prepare_data drawing --images images --targets targets --output output",
+    "prepare_data stylization --images images --targets targets --output output",
+    "report film --film film",
+    "report video --film film",
+    "report training --run run",
+    "report difference --drawings first second --output output",
+    "report study --drawings first second --output output",
+    "train --recipe small --data data --output output",
+    "translate --images images --output output",
+]
+"""Every command and subcommand, with the flags that it needs."""
 
 RUN = """
 import json, os, runpy, sys
@@ -46,41 +64,67 @@ finally:
 """Runs a command as `python -m` does, and tells its processor time and what it imported."""
 
 
-def start(job: str, *flags: str) -> tuple[str, dict[str, Any]]:
-    """Run a command; give what it printed, and what `RUN` tells of it."""
+def start(job: str, *flags: str, folder: Path = ROOT) -> tuple[str, dict[str, Any]]:
+    """Run a command in a folder; give what it printed, and what `RUN` tells of it."""
     command = [sys.executable, "-c", RUN, f"jobs.{job}", *flags]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     told: dict[str, Any] = json.loads(ended.stderr.splitlines()[-1])
     return ended.stdout, told
 
 
-def check(job: str, *flags: str) -> str:
+def check(job: str, *flags: str, folder: Path = ROOT) -> str:
     """Make sure that a command is quick and imports nothing large; give what it printed."""
     seconds: list[float] = []
     while len(seconds) < TRIES and min(seconds, default=LIMIT_S) >= LIMIT_S:
-        printed, told = start(job, *flags)
+        printed, told = start(job, *flags, folder=folder)
         loaded = {name.partition(".")[0] for name in told["modules"]}
         assert not loaded & LARGE
-        assert f"jobs.work.{job}" not in told["modules"]
         seconds.append(told["seconds"])
     assert min(seconds) < LIMIT_S, f"processor seconds of each try: {seconds}"
     return printed
 
 
 def test_every_command_is_found() -> None:
-    """The commands that this file tries are those that the README lists."""
+    """The program, the README, this file and the folder have the same commands."""
     listed = re.findall(r"^\| `jobs\.(\w+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
-    assert sorted(listed) == JOBS
+    jobs = (ROOT / "jobs").glob("*.py")
+    found = {path.stem for path in jobs if "sys.exit(main(parse(" in path.read_text()}
+    assert set(listed) == found == set(COMMANDS) == {line.split()[0] for line in COMMAND_LINES}
 
 
-@pytest.mark.parametrize("job", JOBS)
+@pytest.mark.parametrize("job", COMMANDS)
 def test_help(job: str) -> None:
-    """A command says quickly what its flags are."""
-    assert "--dry-run" in check(job, "--help")
+    """A command says quickly what it does and what its flags are."""
+    printed = check(job, "--help")
+    assert "--dry-run" in printed
+    assert COMMANDS[job] in " ".join(printed.split())
 
 
-@pytest.mark.parametrize("job", JOBS)
-def test_dry_run(job: str) -> None:
-    """A command prints its configuration quickly, as JSON."""
-    assert json.loads(check(job, *NEEDED.get(job, "").split(), "--dry-run"))
+@pytest.mark.parametrize("line", COMMAND_LINES)
+def test_dry_run(line: str, tmp_path: Path) -> None:
+    """A command prints its configuration quickly, as JSON, and writes nothing."""
+    printed = check(*line.split(), "--dry-run", folder=tmp_path)
+    assert json.loads(printed)
+    assert all(f'"{flag}": ' in printed for flag in re.findall(r"--(\w+)", line))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_program_starts_commands() -> None:
+    """`lineart` lists the commands and runs the one that it is told, without the others."""
+    assert all(sentence in check("main", "--help") for sentence in COMMANDS.values())
+    printed, told = start("main", "demo", "--dry-run", "--seed", "3")
+    assert json.loads(printed)["seed"] == 3
+    assert "jobs.train" not in told["modules"]
+
+
+def test_the_program_refuses_other_commands(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A name that is no command is refused in a sentence that lists the commands."""
+    monkeypatch.setattr(sys, "argv", ["lineart", "color"])
+    assert main() == WRONG_INPUT
+    assert "no command is called 'color'; there are demo, colorize" in capsys.readouterr().err

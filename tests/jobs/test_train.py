@@ -4,7 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs.train import DONE, WRONG_INPUT, Train, main
+from jobs.command import ALL_DONE, WRONG_INPUT
+from jobs.train import Train, main
 from lineart.codec import encode_png
 from lineart.datasets.shards import ShardRow, finish, write_shard
 from lineart.inference import Colorizer, Translator
@@ -36,7 +37,7 @@ def test_dry_run_prints_the_recipe_and_writes_nothing(
     """The whole configuration is on the screen; no folder appears."""
     output = tmp_path / "run"
     flags = Train(recipe="small", data=str(tmp_path), output=str(output), dry_run=True)
-    assert main(flags) == DONE
+    assert main(flags) == ALL_DONE
     assert json.loads(capsys.readouterr().out)["recipe"]["model"] == "additive_unet"
     assert not output.exists()
 
@@ -46,8 +47,8 @@ def test_a_training_leaves_weights_and_a_page(
 ) -> None:
     """The weights colour a drawing as they are; run.json names the recipe; the page shows it."""
     output = tmp_path / "run"
-    flags = Train(recipe="small", data=data, output=str(output), sample_workers=0, tiny=True)
-    assert main(flags) == DONE
+    flags = Train(recipe="small", data=data, output=str(output), num_workers=0, tiny=True)
+    assert main(flags) == ALL_DONE
     last = json.loads(capsys.readouterr().out.splitlines()[-1])
     files = {path.name: path.read_bytes() for path in Path(last["weights"]).iterdir()}
     color = Colorizer(from_files(files))
@@ -64,15 +65,15 @@ def test_a_training_leaves_weights_and_a_page(
     [
         ({"recipe": "large"}, "choose one of two_stage"),
         ({"data": "nowhere"}, "holds no finished set of shards"),
-        ({"recipe": "two_stage"}, "--without content"),
+        ({"recipe": "two_stage"}, "--disable-loss content"),
         ({"accumulate": 3}, "cannot be divided"),
         (
-            {"recipe": "line_drawing", "without": ("segmentation", "geometry")},
-            "--without semantics",
+            {"recipe": "line_drawing", "disable_loss": ("segmentation", "geometry")},
+            "--disable-loss semantics",
         ),
-        ({"recipe": "small_line_drawing", "without": ("semantics",)}, "photographs with segm"),
-        ({"without": ("l1", "l2", "hint")}, "leaves no loss in the stage draft"),
-        ({"without": ("hue",)}, "--without names hue; small knows hint, l1, l2 there"),
+        ({"recipe": "small_line_drawing", "disable_loss": ("semantics",)}, "photographs with segm"),
+        ({"disable_loss": ("l1", "l2", "hint")}, "leaves no loss in the stage draft"),
+        ({"disable_loss": ("hue",)}, "--disable-loss names hue; small knows hint, l1, l2 there"),
         ({"features": {"content": "vgg16"}}, "--features names content; small knows none there"),
     ],
 )
@@ -100,11 +101,11 @@ def test_a_pair_that_translates_trains_by_the_same_command(data: str, tmp_path: 
         recipe="line_drawing",
         data=data,
         output=str(output),
-        sample_workers=0,
+        num_workers=0,
         tiny=True,
-        without=("semantics", "geometry", "segmentation"),
+        disable_loss=("semantics", "geometry", "segmentation"),
     )
-    assert main(flags) == DONE
+    assert main(flags) == ALL_DONE
     files = {path.name: path.read_bytes() for path in (output / "weights").iterdir()}
     photo = np.full((1, 32, 40, 3), 90, np.uint8)
     assert Translator(from_files(files))(photo).pictures.shape == (1, 32, 40)

@@ -2,10 +2,8 @@
 
 import hashlib
 import json
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +13,9 @@ import pytest
 from PIL import Image
 from pyarrow import parquet
 
-from jobs.choice import FilmFlags
 from jobs.colorize import Colorize
 from jobs.colorize import main as colorize
+from jobs.films import FilmFlags
 from jobs.translate import Translate, main
 from lineart.storage import Storage
 from tests.film.photographs import draw_photo, save, write_weights
@@ -37,14 +35,6 @@ def webtoon_weights(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Give weights with attention."""
     folder = tmp_path_factory.mktemp("weights") / "webtoon"
     return str(write_weights(folder, "ugatit_light", width=4, blocks=1))
-
-
-@pytest.fixture(autouse=True)
-def _own_signals() -> Iterator[None]:
-    """Give this process its way of ending back."""
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
 
 
 def last_line(text: str) -> dict[str, Any]:
@@ -81,7 +71,7 @@ def test_a_folder_with_a_broken_photograph(
     page = (tmp_path / "out/report.html").read_text()
     assert "trip/f1.png" in page
     assert "Photograph and drawing" in page
-    assert "Mend or replace these photographs" in page
+    assert "Repair or replace these photographs" in page
     assert "coloured" not in page
     run = json.loads((tmp_path / "out/run.json").read_text())
     assert run["configuration"]["images"] == flags.images
@@ -164,7 +154,7 @@ def test_weights_of_the_other_command(
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
-        ({"size": 8}, "--size 8 is not within"),
+        ({"network_size": 8}, "--network-size 8 is not within"),
         ({"attention": True}, "leave out --attention"),
         ({"align_faces": "none.onnx"}, "none.onnx"),
         ({"images": "nowhere"}, "there is no folder"),
@@ -184,16 +174,6 @@ def test_wrong_input(
     said = capsys.readouterr().err
     assert sentence in said
     assert len(said.splitlines()) == 1
-    assert not (tmp_path / "out").exists()
-
-
-def test_dry_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A dry run prints the configuration and touches nothing."""
-    flags = Translate(
-        images="a", output=str(tmp_path / "out"), weights="w", choice=FilmFlags(dry_run=True)
-    )
-    assert main(flags) == 0
-    assert json.loads(capsys.readouterr().out)["images"] == "a"
     assert not (tmp_path / "out").exists()
 
 
@@ -218,7 +198,15 @@ def test_on_ray(webtoon_weights: str, tmp_path: Path) -> None:
     photos, output = tmp_path / "in", tmp_path / "out"
     for number in range(PHOTOS):
         save(photos / f"s/f{number}.png", draw_photo(number))
-    flags = ["--images", str(photos), "--weights", webtoon_weights, "--size", "64", "--attention"]
+    flags = [
+        "--images",
+        str(photos),
+        "--weights",
+        webtoon_weights,
+        "--network-size",
+        "64",
+        "--attention",
+    ]
     command = [sys.executable, "-m", "jobs.translate", *flags, "--output", str(output)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
@@ -230,9 +218,9 @@ def test_on_ray(webtoon_weights: str, tmp_path: Path) -> None:
         images=str(photos),
         output=str(tmp_path / "alone"),
         weights=webtoon_weights,
-        size=64,
+        network_size=64,
         attention=True,
-        choice=FilmFlags(limit=6),
+        film=FilmFlags(limit=6),
     )
     assert main(alone) == 0
     few = hashes(tmp_path / "alone")

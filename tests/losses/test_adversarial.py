@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from lineart.losses.adversarial import (
+from lineart.losses import (
     discriminator_loss,
     generator_loss,
     least_squares_discriminator_loss,

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from lineart.losses.cam import cam_loss
+from lineart.losses import cam_loss
 
 
 def logits(seed: int, count: int = 3) -> torch.Tensor:

@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from lineart.losses.perceptual import content_loss
+from lineart.losses import content_loss
 
 
 def pictures(seed: int) -> torch.Tensor:

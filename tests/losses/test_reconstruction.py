@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from lineart.losses.reconstruction import l1, l2
+from lineart.losses import l1, l2
 
 
 @pytest.mark.parametrize(("loss", "expected"), [(l1, 0.5), (l2, 0.25)])

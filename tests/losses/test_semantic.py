@@ -3,8 +3,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lineart.losses.semantic import geometry_loss, segmentation_loss, semantics_loss
-from lineart.models.line_drawing import SegmentationUNet
+from lineart.losses import geometry_loss, segmentation_loss, semantics_loss
+from lineart.models.families.line_drawing import SegmentationUNet
 
 NAN = float("nan")
 

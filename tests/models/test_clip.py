@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from lineart.losses.semantic import semantics_loss
+from lineart.losses import semantics_loss
 from lineart.models.pretrained import describe_features, find_weights, load_features
 
 TINY = {
@@ -122,7 +122,7 @@ def test_a_tag_that_cannot_be_fetched_names_the_ways_out(
     monkeypatch.setattr(open_clip, "download_pretrained", download(error))
     with pytest.raises(FileNotFoundError) as caught:
         load_features("semantics", "tiny", "mine")
-    options = "--feature-weights semantics PATH", "--without semantics"
+    options = "--feature-weights semantics PATH", "--disable-loss semantics"
     for part in ("tiny", "mine cannot be fetched", str(error), *options):
         assert part in str(caught.value)
 

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from lineart.models import count_parameters
-from lineart.models.line_drawing import (
+from lineart.models.families.line_drawing import (
     DepthHead,
     DrawingGenerator,
     SegmentationUNet,

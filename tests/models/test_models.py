@@ -4,26 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from lineart.models import MODELS, count_parameters, from_files, hint_maps, to_files
+from lineart.models import MODELS, build_empty, count_parameters, from_files, hint_maps, to_files
 from lineart.models.layers import fold_batch_norm
 from lineart.models.pair import Pair, Translation
 
-SMALL = {
-    "line_drawing": {"width": 4, "blocks": 1},
-    "ugatit": {"width": 4, "blocks": 1, "size_px": 32},
-    "ugatit_light": {"width": 4, "blocks": 1},
-    "ugatit_public": {"width": 4, "blocks": 1, "size_px": 32},
-    "ugatit_public_light": {"width": 4, "blocks": 1},
-    "two_stage": {"width": 4, "blocks": 1},
-    "additive_unet": {"width": 4, "color_width": 8},
-    "concat_unet": {"width": 4, "color_width": 4},
-}
-
 
 def build(name: str) -> Pair:
-    """Build a small pair of a family."""
+    """Build a family's small pair."""
+    small = build_empty(name, {}).small
     torch.manual_seed(0)
-    return MODELS[name](**SMALL[name])
+    return MODELS[name](**small.arguments)
 
 
 def size_of(pair: Pair) -> tuple[int, int]:
@@ -32,6 +22,11 @@ def size_of(pair: Pair) -> tuple[int, int]:
         return pair.task.size_px, pair.task.size_px
     least = max(pair.multiple, 16)
     return least, 2 * least
+
+
+def encode(pair: Pair, hint: np.ndarray, line: np.ndarray) -> torch.Tensor:
+    """Encode hints as input of the draft generator."""
+    return pair.colorization.encode_hint(torch.from_numpy(hint), torch.from_numpy(line))
 
 
 def run(pair: Pair) -> dict[str, torch.Tensor]:
@@ -48,7 +43,7 @@ def run(pair: Pair) -> dict[str, torch.Tensor]:
     hint[:, 3, 5] = 200, 10, 90, 255
     small = torch.nn.functional.avg_pool2d(line, scale)
     paper = np.full(hint.shape[:3], 255, np.uint8)
-    draft = pair.generators["draft"](small, pair.task.encode_hint(hint, paper))
+    draft = pair.generators["draft"](small, encode(pair, hint, paper))
     large = torch.nn.functional.interpolate(draft, scale_factor=scale)
     return {"draft": draft, "color": pair.generators["color"](line, large)}
 
@@ -182,7 +177,7 @@ def test_no_hint_differs_from_every_color(name: str) -> None:
     hint = np.zeros((3, 8, 8, 4), np.uint8)
     hint[0, 4, 4] = 0, 0, 0, 255
     hint[1, 4, 4] = 255, 255, 255, 255
-    encoded = build(name).colorization.encode_hint(hint, np.full((3, 8, 8), 255, np.uint8))
+    encoded = encode(build(name), hint, np.full((3, 8, 8), 255, np.uint8))
     assert len({tuple(pixel.tolist()) for pixel in encoded[:, :, 4, 4]}) == 3
     assert encoded.abs().max() <= 1
 
@@ -199,7 +194,7 @@ def test_additive_unet_floods_regions_with_their_hints() -> None:
     hint[0, 16, 11] = 20, 40, 20, 255
     line = np.full((1, 20, 30), 255, np.uint8)
     line[:, :, 11] = 0
-    encoded = build("additive_unet").colorization.encode_hint(hint, line)[0]
+    encoded = encode(build("additive_unet"), hint, line)[0]
     red, blue = torch.tensor([1.0, -1.0, -1.0]), torch.tensor([-1.0, -1.0, 1.0])
     for y, x, color in ((0, 0, red), (19, 9, red), (0, 13, blue), (19, 29, blue)):
         # Through ink flows exp(-12) of what flows on paper.
@@ -218,7 +213,7 @@ def test_hints_in_the_corners_flood_too() -> None:
     corners = [(0, 0), (0, 15), (15, 0), (15, 15)]
     for value, (y, x) in enumerate(corners, start=1):
         hint[0, y, x] = 60 * value, 0, 0, 255
-    encoded = build("additive_unet").colorization.encode_hint(hint, line)[0]
+    encoded = encode(build("additive_unet"), hint, line)[0]
     for value, (y, x) in enumerate(corners, start=1):
         inner = encoded[0, abs(y - 6), abs(x - 6)]
         expected = torch.tensor(60 * value / 127.5 - 1)
@@ -230,9 +225,7 @@ def test_colors_flow_where_no_line_is() -> None:
     hint = np.zeros((1, 9, 17, 4), np.uint8)
     hint[0, :, 0] = 255, 0, 0, 255
     hint[0, :, 16] = 0, 0, 255, 255
-    red = build("additive_unet").colorization.encode_hint(hint, np.full((1, 9, 17), 255, np.uint8))[
-        0, 0, 4
-    ]
+    red = encode(build("additive_unet"), hint, np.full((1, 9, 17), 255, np.uint8))[0, 0, 4]
     assert (red[0], red[16]) == (1, -1)
     assert (red.diff() <= 0).all()
     assert -0.5 < red[9] < red[7] < 0.5

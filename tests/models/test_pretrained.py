@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 from torchvision import models
 
-from lineart.losses.perceptual import content_loss
+from lineart.losses import content_loss
 from lineart.models.pretrained import FEATURES, describe_features, find_weights, load_features
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -134,7 +134,7 @@ def test_missing_weights_name_the_ways_out(
     ):
         with pytest.raises(FileNotFoundError) as caught:
             load_features(role, name, weights)
-        options = f"--feature-weights {role} PATH", f"--without {role}"
+        options = f"--feature-weights {role} PATH", f"--disable-loss {role}"
         for part in (f"the {role} loss", looked_for, *options):
             assert part in str(caught.value)
     assert not list(tmp_path.iterdir())

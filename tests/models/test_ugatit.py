@@ -6,9 +6,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lineart.models import Pair, Translation, count_parameters
+from lineart.models.families.ugatit import Discriminator, UgatitGenerator, ugatit, ugatit_light
+from lineart.models.families.ugatit.blocks import (
+    AUTHORS,
+    AdaLIN,
+    Attention,
+    LayerInstanceNorm,
+    Mixing,
+)
 from lineart.models.layers import Constrained
-from lineart.models.ugatit import Discriminator, UgatitGenerator, ugatit, ugatit_light
-from lineart.models.ugatit_blocks import AUTHORS, AdaLIN, Attention, LayerInstanceNorm, Mixing
 
 PLAIN = Mixing(rho=1.0, smoothing=0.0, correction=0)
 

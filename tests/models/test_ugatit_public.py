@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lineart.models import Translation, count_parameters
-from lineart.models.ugatit_public import (
+from lineart.models.families.ugatit.public import (
     read_public_generators,
     ugatit_public,
     ugatit_public_light,

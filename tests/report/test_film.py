@@ -1,7 +1,7 @@
 import re
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import cv2
@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from lineart.film.tasks import Labels
-from lineart.manifest import LATER, ManifestRow, make_table
-from lineart.report import THUMBNAIL_BYTES, Content, Thumbnail, encode_thumbnail, film_page
+from lineart.manifest import LATER, ManifestRow, make_row, make_table
+from lineart.report.film import Content, film_page, format_time, layout_timing
+from lineart.report.html import encode_thumbnail
+from lineart.report.shots import THUMBNAIL_BYTES, Thumbnail
 
 HOSTILE = "s/<script>alert('1')</script>\"><img src=x onerror=alert(2)>\n\x00\u202e名.png"
 WORDS = Labels(source="line drawing", made="coloured", pair="line and colour")
@@ -19,8 +21,8 @@ SUMMARY = {"frames": 4, "done": 2, "held": 1, "failed": 1, "skipped": 1, "second
 }
 
 
-def make_row(frame: str, status: str = "done", **values: Any) -> dict[str, Any]:
-    """Give a manifest row."""
+def full_row(frame: str, status: str = "done", **values: Any) -> dict[str, Any]:
+    """Return a manifest row."""
     names = ["output", "source_sha256", "hint_sha256", "held_by", "stage", "error", "message"]
     shot, _, _ = frame.rpartition("/")
     row = {"frame": frame, "shot": shot, "number": 1, "status": status, "width": 1920}
@@ -30,13 +32,13 @@ def make_row(frame: str, status: str = "done", **values: Any) -> dict[str, Any]:
 
 
 def fail(frame: str, message: str = "the PNG ends early") -> dict[str, Any]:
-    """Give the row of a failed frame."""
+    """Return the row of a failed frame."""
     values = {"width": None, "height": None, "weights": None, "settings": None}
-    return make_row(frame, "failed", stage="decode", error="ValueError", message=message, **values)
+    return full_row(frame, "failed", stage="decode", error="ValueError", message=message, **values)
 
 
 def make_thumbnail(frame: str, seed: int = 0) -> Thumbnail:
-    """Give the pictures of a frame: noise of 24 x 32 pixels."""
+    """Return the pictures of a frame: noise of 24 x 32 pixels."""
     color = np.random.default_rng(seed).integers(0, 256, (24, 32, 3), dtype=np.uint8)
     return Thumbnail(frame, encode_thumbnail(color[..., 0]), encode_thumbnail(color))
 
@@ -48,13 +50,13 @@ def make_page(
     summary: Mapping[str, Any],
     **more: Any,
 ) -> str:
-    """Give the page of rows; whatever its words are."""
+    """Return the page of rows."""
     content = Content(**{"words": WORDS, "thumbnails": thumbnails, **more})
     return film_page(make_table(rows), run, summary, content)
 
 
 def text(page: str) -> str:
-    """Give what a reader sees: no head, no scripts, no tags."""
+    """Return what a reader sees: no head, no scripts, no tags."""
     body = page.partition("<body>")[2].partition("<script>")[0]
     return " ".join(re.sub(r"<[^>]*>", " ", body).split())
 
@@ -62,8 +64,8 @@ def text(page: str) -> str:
 @pytest.fixture
 def film() -> list[dict[str, Any]]:
     """Two shots; the second has a held frame and a failed one."""
-    rows = [make_row("s01_walk/f1.png"), make_row("s02_rain/f1.png")]
-    return [*rows, make_row("s02_rain/f2.png", "held"), fail("s02_rain/f3.png")]
+    rows = [full_row("s01_walk/f1.png"), full_row("s02_rain/f1.png")]
+    return [*rows, full_row("s02_rain/f2.png", "held"), fail("s02_rain/f3.png")]
 
 
 def test_verdict_of_a_coloured_film(film: list[dict[str, Any]]) -> None:
@@ -71,11 +73,11 @@ def test_verdict_of_a_coloured_film(film: list[dict[str, Any]]) -> None:
     seen = text(make_page(film[:3], [], {"lines": "s3://studio/nachtzug/lines"}, SUMMARY))
     assert seen.startswith("nachtzug All 3 frames are coloured.")
     assert "Failures" not in seen
-    assert "Last run 8.0 s 1 were finished before Speed 0.50 frames/s" in seen
+    assert "Last run 8.0 s 1 frames were finished before Speed 0.50 frames/s" in seen
 
 
 def test_words_follow_the_task(film: list[dict[str, Any]]) -> None:
-    """A page of photographs speaks of photographs and drawings, and is named after `images`."""
+    """A page of photographs has their words, and is named after `images`."""
     words = Labels(source="photograph", made="drawn", pair="photograph and drawing")
     thumbnails = [make_thumbnail("s01_walk/f1.png")]
     page = make_page(film[:3], thumbnails, {"images": "trip/photos"}, SUMMARY, words=words)
@@ -88,13 +90,13 @@ def test_words_follow_the_task(film: list[dict[str, Any]]) -> None:
 def test_failures_are_named_first(film: list[dict[str, Any]]) -> None:
     """A failed frame is in the verdict and, with stage, error and message, in the first table."""
     seen = text(make_page(film, [], {}, {}))
-    assert "1 of 4 frames failed, named below. The other 3 are coloured." in seen
+    assert "1 of 4 frames failed, listed below. The other 3 are coloured." in seen
     assert "s02_rain/f3.png decode ValueError the PNG ends early" in seen
     assert seen.index("s02_rain/f3.png") < seen.index("Shots")
 
 
 def test_every_shot_stands_with_its_counts(film: list[dict[str, Any]]) -> None:
-    """Each shot is named once as a heading, in film order, with what became of its frames."""
+    """Each shot is a heading, in film order, with its frames by status."""
     seen = text(make_page(film, [], {}, {}))
     assert "s01_walk 1 frame: 1 coloured s02_rain 3 frames: 1 coloured, 1 held, 1 failed" in seen
     assert "1 failed: f3.png" in seen
@@ -109,22 +111,22 @@ def test_map_draws_each_frame_once(film: list[dict[str, Any]]) -> None:
 
 
 def test_retakes_of_the_last_run_are_listed(film: list[dict[str, Any]]) -> None:
-    """What was made anew stands with what changed; what an earlier run retook does not."""
+    """Frames made again are listed with the changed inputs; those of an earlier run are not."""
     early = datetime(2020, 1, 1, tzinfo=UTC)
     film[0] |= {"retake": "weights", "written_at": early}
     film[1] |= {"retake": "picture, hint"}
     film[2] |= {"retake": "picture, hint"}
     run = {"started_at": "2021-01-01T00:00:00+00:00"}
     page = make_page(film, [], run, {})
-    assert "The last run made 2 frames anew" in text(page)
+    assert "The last run made 2 frames again" in text(page)
     assert "s02_rain 2 frames f1.png … f2.png line drawing, hint" in text(page)
     assert 'class="retake" d="M0 21h2"' in page
     assert "weights" not in text(page).partition("Configuration")[0]
-    assert "3 frames anew" in text(make_page(film, [], {}, {}))
+    assert "3 frames again" in text(make_page(film, [], {}, {}))
 
 
 def test_failures_link_to_their_pictures(film: list[dict[str, Any]]) -> None:
-    """A relative address becomes a link; anything else, whatever it says, is text."""
+    """A relative address becomes a link; any other address is text."""
     film += [fail("s02_rain/f4.png"), fail("s02_rain/f5.png")]
     inputs = {"s02_rain/f3.png": "../lines/s02%20rain/f3.png"}
     inputs |= {"s02_rain/f4.png": "s3://b/f4.png", "s02_rain/f5.png": "javascript:alert(1)"}
@@ -145,7 +147,7 @@ def test_pictures_stand_with_their_shot(film: list[dict[str, Any]]) -> None:
 
 
 def test_comparer_prefers_large_pictures(film: list[dict[str, Any]]) -> None:
-    """Bigger pictures, where given, are what the comparer shows."""
+    """The comparer shows pictures at full size, if there are any."""
     small, large = make_thumbnail("s01_walk/f1.png"), make_thumbnail("s02_rain/f2.png", 1)
     comparer = make_page(film, [small], {}, {}, large=[large]).partition('id="shots"')[0]
     assert "s02_rain/f2.png, coloured" in comparer
@@ -154,7 +156,7 @@ def test_comparer_prefers_large_pictures(film: list[dict[str, Any]]) -> None:
 
 def test_hostile_text_is_shown_as_text() -> None:
     """Markup in names, messages and settings never becomes markup; the page can be encoded."""
-    rows = [make_row(HOSTILE), fail(HOSTILE + "2", message="</script><script>alert(3)</script>")]
+    rows = [full_row(HOSTILE), fail(HOSTILE + "2", message="</script><script>alert(3)</script>")]
     broken = f"{HOSTILE}\udcff"  # No manifest can hold it; a flag can.
     run = {"lines": broken, broken: {broken: broken}}
     page = make_page(rows, [make_thumbnail(HOSTILE)], run, {})
@@ -178,7 +180,7 @@ def test_page_needs_nothing_else(film: list[dict[str, Any]]) -> None:
 
 
 def test_configuration_is_laid_out(film: list[dict[str, Any]]) -> None:
-    """Flags, nested settings and the mixture of weights in the manifest stand in the last table."""
+    """The last tables have flags, nested settings and the weights in the manifest."""
     run = {"network_size": 512, "force": False, "versions": {"torch": "2.15.0", "extra": {"a": 1}}}
     seen = text(make_page(film, [], run, {})).partition("Configuration")[2]
     assert "Run network size 512 force no Versions torch 2.15.0 extra.a 1" in seen
@@ -188,14 +190,14 @@ def test_configuration_is_laid_out(film: list[dict[str, Any]]) -> None:
 @pytest.mark.parametrize("rows", [[], [fail("f1.png")], [fail("f1.png"), fail("f2.png")]])
 def test_a_film_without_pictures_has_a_page(rows: list[Mapping[str, Any]]) -> None:
     """No rows, no pictures, no summary or nothing but failures still make a page."""
-    verdicts = ["There are no frames.", "The one frame failed.", "All 2 frames failed."]
+    verdicts = ["No frames.", "The one frame failed.", "All 2 frames failed."]
     assert f"Film {verdicts[len(rows)]}" in text(make_page(rows, [], {}, {}))
 
 
 def test_many_failures_are_counted() -> None:
-    """The first 300 failures are listed, the rest counted with the place where they stand."""
+    """The first 300 failures are listed; the rest is counted, with the place of the full list."""
     rows = [fail(f"s/f{number}.png", "x" * 5000) for number in range(1300)]
-    page = make_page([*rows, make_row("s/last.png")], [], {}, {})
+    page = make_page([*rows, full_row("s/last.png")], [], {}, {})
     assert page.count('data-label="Frame"') == 300
     assert "1,000 more failed frames are not listed here" in text(page)
     assert len(page) < 1_000_000
@@ -204,7 +206,7 @@ def test_many_failures_are_counted() -> None:
 def test_a_long_film_stays_small() -> None:
     """20,000 frames on twos, pictures of all of them, make a small page in a short time."""
     rows = [
-        make_row(f"s{number // 100}/f{number}.png", "held" if number % 2 else "done")
+        full_row(f"s{number // 100}/f{number}.png", "held" if number % 2 else "done")
         for number in range(20_000)
     ]
     thumbnail = make_thumbnail("")
@@ -224,9 +226,9 @@ def test_a_long_film_stays_small() -> None:
 
 def test_many_shots_are_counted() -> None:
     """The first 2,000 shots are drawn, the rest counted."""
-    page = make_page([make_row(f"s{number}/f.png") for number in range(2500)], [], {}, {})
+    page = make_page([full_row(f"s{number}/f.png") for number in range(2500)], [], {}, {})
     assert page.count("<article") == 2000
-    assert "500 more shots with 500 frames are not drawn here" in text(page)
+    assert "500 more shots with 500 frames are not shown here" in text(page)
 
 
 @pytest.mark.parametrize("shape", [(270, 480, 3), (270, 480), (20, 700), (500, 1)])
@@ -246,3 +248,60 @@ def test_thumbnail_refuses_no_height() -> None:
     """A height below one pixel is an error."""
     with pytest.raises(ValueError, match="height_px >= 1"):
         encode_thumbnail(np.zeros((4, 4), np.uint8), 0)
+
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def test_speed_leaves_pauses_out() -> None:
+    """Ten frames a second in two runs of ten seconds, a day apart, are 10 frames/s throughout."""
+    moments = [day * 86400 + n / 10 for day in (0, 1) for n in range(100)]
+    rows = [make_row({"frame": str(at), "status": "done"}) for at in moments]
+    rows = [
+        row | {"written_at": START + timedelta(seconds=at)}
+        for row, at in zip(rows, moments, strict=True)
+    ]
+    timing = layout_timing(make_table(rows))
+    assert (timing["pauses"], timing["worked"]) == (1, "19.8 s")
+    speeds = [float(speed) for speed in re.findall(r"frames/s: (.*?)<", timing["speed"]["svg"])]
+    assert all(9 < speed < 12 for speed in speeds)
+    assert len(speeds) > 5
+    assert timing["stages"] == []
+
+
+def test_stages_have_medians_and_shares() -> None:
+    """Of 1, 1 and 4 s the median is 1 s; a stage that takes three times as long has 75 %."""
+    seconds = (1.0, 1.0, 4.0)
+    rows = [
+        make_row(
+            {
+                "frame": str(n),
+                "status": "done",
+                "stage_seconds": [("shrink", s), ("network", 3 * s)],
+            }
+        )
+        for n, s in enumerate(seconds)
+    ]
+    rows += [make_row({"frame": "held", "status": "held"})]
+    shrink, network = layout_timing(make_table(rows))["stages"]
+    assert (shrink["name"], shrink["median"], shrink["share"]) == ("shrink", "1 s", 25.0)
+    assert (network["median"], network["most"], network["share"]) == ("3 s", "10.2 s", 75.0)
+    assert network["sum"] == "18.0 s"
+
+
+def test_a_film_without_times_has_none() -> None:
+    """No frame, one frame, and frames of one moment have no speed."""
+    assert layout_timing(make_table([]))["speed"] is None
+    row = make_row({"frame": "a", "status": "done"})
+    assert layout_timing(make_table([row]))["speed"] is None
+    assert layout_timing(make_table([row, row | {"frame": "b"}]))["speed"] is None
+
+
+def test_short_times_are_brief() -> None:
+    """A short time has three digits and a unit."""
+    assert [format_time(s) for s in (0.0831, 0.9, 1.254, 62.0)] == [
+        "83.1 ms",
+        "900 ms",
+        "1.25 s",
+        "62 s",
+    ]

@@ -11,7 +11,9 @@ from playwright.sync_api import Page
 from lineart.codec import decode_color
 from lineart.film.tasks import Labels
 from lineart.manifest import make_row, make_table
-from lineart.report import Content, Thumbnail, encode_thumbnail, film_page
+from lineart.report.film import Content, film_page
+from lineart.report.html import encode_thumbnail
+from lineart.report.shots import Thumbnail
 from tests.browser import PHONE, NewPage, scrolls_sideways
 
 HOSTILE = "s3_x/<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\n\u202e名.png"
@@ -22,13 +24,13 @@ GREYS = {"s1_walk/f1.png": 40, "s1_walk/f3.png": 120, "s2_rain/f1.png": 200, HOS
 
 
 def row(frame: str, status: str = "done", **values: Any) -> dict[str, Any]:
-    """Give a manifest row."""
+    """Return a manifest row."""
     given = {"frame": frame, "shot": frame.split("/")[0], "status": status}
     return make_row(given | {"width": WIDTH, "height": HEIGHT, "seconds": 0.1} | values)
 
 
 def thumbnail(frame: str, height: int = HEIGHT) -> Thumbnail:
-    """Give a white drawing, and a frame of its grey."""
+    """Return a white drawing, and a frame of its grey."""
     size = (height, height * WIDTH // HEIGHT)
     pictures = np.full(size, 255, np.uint8), np.full((*size, 3), GREYS[frame], np.uint8)
     return Thumbnail(frame, *(encode_thumbnail(picture, height) for picture in pictures))
@@ -36,7 +38,7 @@ def thumbnail(frame: str, height: int = HEIGHT) -> Thumbnail:
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Write the page of three shots: holds, a failure, a retake, a hostile name; give its address.
+    """Write a page of three shots: holds, a failure, a retake, a hostile name; return its address.
 
     The first plays the greys 40, 40, 120, 40; its last frame has failed.
     """
@@ -53,13 +55,13 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def grey(page: Page) -> int:
-    """Give the grey that the player shows."""
+    """Return the grey that the player shows."""
     screen = np.frombuffer(page.locator("canvas").screenshot(), np.uint8)
     return int(decode_color(screen.tobytes())[20, 20, 0])
 
 
-def said(page: Page) -> str:
-    """Give what the player says of its frame."""
+def status_text(page: Page) -> str:
+    """Return the player's text about its frame."""
     return page.locator(".player output").inner_text().replace("\n", " ")
 
 
@@ -71,23 +73,23 @@ def test_the_player_steps(page: Page, film: str) -> None:
     page.keyboard.press("Home")
     seen = []
     for _ in range(4):
-        seen.append((said(page), grey(page)))
+        seen.append((status_text(page), grey(page)))
         page.keyboard.press("ArrowRight")
     words = ["1 of 5 coloured", "2 of 5 held", "3 of 5 coloured", "4 of 5 held"]
     assert [text for text, _ in seen] == words
     np.testing.assert_allclose([value for _, value in seen], [40, 40, 120, 40], atol=3)
-    assert said(page) == "5 of 5 failed"
+    assert status_text(page) == "5 of 5 failed"
     assert page.locator(".screen b").is_visible()
     page.keyboard.press("End")
-    page.get_by_role("button", name="One frame back").click()
+    page.get_by_role("button", name="Previous frame").click()
     page.get_by_text("Line drawing", exact=True).click()
-    assert (said(page), grey(page)) == ("4 of 5 held", 255)
+    assert (status_text(page), grey(page)) == ("4 of 5 held", 255)
     page.get_by_role("slider", name="Frame").fill("2")
-    assert said(page) == "3 of 5 coloured"
+    assert status_text(page) == "3 of 5 coloured"
 
 
 def test_the_player_plays(page: Page, film: str) -> None:
-    """It runs by itself from the start, again and again, stops when told, and one shot plays."""
+    """It loops from the start until it is paused, and only one shot plays at a time."""
     page.goto(film)
     page.get_by_role("button", name="Play s1_walk").click()
     seen = page.evaluate(
@@ -101,12 +103,12 @@ def test_the_player_plays(page: Page, film: str) -> None:
     assert len(set(seen)) > 2
     assert any(after < before for before, after in pairwise(seen))
     page.get_by_role("button", name="Pause").click()
-    stopped = said(page)
+    stopped = status_text(page)
     page.wait_for_timeout(150)
-    assert said(page) == stopped
+    assert status_text(page) == stopped
     page.get_by_role("button", name="Play s2_rain").click()
     assert page.locator(".player").count() == page.locator(".playing").count() == 1
-    assert said(page) == "1 of 1 coloured, retaken"
+    assert status_text(page) == "1 of 1 coloured, retaken"
     page.get_by_role("button", name="Close").click()
     assert page.locator(".player").count() == 0
 
@@ -127,10 +129,10 @@ def test_the_handle_moves(page: Page, film: str) -> None:
     assert page.locator(".stage .name").inner_text() == "s2_rain/f1.png"
 
 
-def test_pixel_for_pixel(page: Page, film: str) -> None:
-    """A picture of 1080 lines has 1080 on the screen, and moves as it is pulled."""
+def test_full_size(page: Page, film: str) -> None:
+    """A picture of 1080 lines has 1080 on the screen, and moves when dragged."""
     page.goto(film)
-    page.get_by_text("Pixel for pixel", exact=True).click()
+    page.get_by_text("1:1", exact=True).click()
     picture = page.locator(".stage .result")
     page.locator(".stage .stack").scroll_into_view_if_needed()
     before = picture.bounding_box()
@@ -148,7 +150,7 @@ def test_pixel_for_pixel(page: Page, film: str) -> None:
 
 
 def test_the_filter(page: Page, film: str) -> None:
-    """It finds shots by name and by what is in them, and the address keeps what was asked."""
+    """It finds shots by name and status, and the address keeps the choice."""
     shots = page.locator(".shot:visible h3")
     page.goto(film)
     page.get_by_role("checkbox", name="failed").check()
@@ -169,7 +171,7 @@ def test_the_filter(page: Page, film: str) -> None:
 
 
 def test_hostile_names_are_text(page: Page, film: str) -> None:
-    """Names and messages with markup in them are shown as they are, wherever a script puts them."""
+    """Names and messages with markup are shown as text, also where a script inserts them."""
     page.goto(film)
     page.locator("#shot-3 .strip button").click()
     name = page.locator(".stage .name")
@@ -188,12 +190,12 @@ def test_a_phone_shows_all_of_it(new_page: NewPage, film: str, scheme: str) -> N
     assert not scrolls_sideways(page)
     page.get_by_role("button", name="Play s1_walk").tap()
     page.get_by_role("button", name="Pause").tap()
-    page.get_by_text("Pixel for pixel", exact=True).tap()
+    page.get_by_text("1:1", exact=True).tap()
     assert not scrolls_sideways(page)
 
 
 def test_without_scripts(new_page: NewPage, film: str) -> None:
-    """All pictures and words are there, and nothing that does not work."""
+    """All pictures and texts are visible, and no control that would not work."""
     page = new_page(java_script_enabled=False)
     page.goto(film)
     assert page.locator(".strip img").count() == 2 * len(GREYS)
@@ -202,7 +204,7 @@ def test_without_scripts(new_page: NewPage, film: str) -> None:
 
 
 def test_a_film_of_170000_frames(page: Page, tmp_path: Path) -> None:
-    """Its page stays below 20 MB, opens, and its filter answers at once."""
+    """Its page stays below 20 MB, opens, and filters in less than a second."""
     names = [f"s{n // 100:04}/f{n % 100:03}.png" for n in range(170_000)]
     table = make_table([row("s/f.png", retake="picture, hint")])
     columns = {name: table[name].take([0] * len(names)) for name in table.schema.names}

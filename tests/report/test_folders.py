@@ -13,15 +13,15 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from jobs.train import FAILED, Train, main
-from jobs.work import train
+from jobs import train
+from jobs.command import BROKE_OFF
 from lineart.codec import encode_png
 from lineart.film.frames import Source
 from lineart.manifest import append_part, make_row, make_table
-from lineart.report import refusals
+from lineart.report import training_pictures
 from lineart.report.film_folder import address_from, write_film
-from lineart.report.refusals import EXAMPLES, read_refusals
-from lineart.report.training_folder import write_training
+from lineart.report.training import write_training
+from lineart.report.training_pictures import EXAMPLES, read_refusals
 from lineart.storage import Storage
 from tests.conftest import DrawLine
 
@@ -63,7 +63,7 @@ def test_a_film_is_shown_from_its_folder(film: Storage) -> None:
 
 
 def test_pictures_that_moved_are_found(film: Storage, tmp_path: Path) -> None:
-    """Without its drawings a film shows its frames alone; told where they are, it shows both."""
+    """Without its drawings a page shows only frames; with their new folder it shows both."""
     (tmp_path / "in lines").rename(tmp_path / "elsewhere")
     alone, both = (Storage.at(str(tmp_path / name)) for name in ("alone", "both"))
     write_film(film, alone)
@@ -75,22 +75,22 @@ def test_pictures_that_moved_are_found(film: Storage, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("run", "message"),
     [
-        ("{", "is no JSON"),
-        ("[]", "is not what a job has left"),
-        ('{"words": {"noun": "x"}}', "has words that no page of a film knows"),
-        ('{"words": ["x"]}', "has words that no page of a film knows"),
-        ('{"words": {"source": 3}}', "has words that are no text"),
+        ("{", " is not valid JSON"),
+        ("[]", " is not the JSON object that a job writes"),
+        ('{"words": {"noun": "x"}}', ": `words` may only have source, made, pair"),
+        ('{"words": ["x"]}', ": `words` may only have source, made, pair"),
+        ('{"words": {"source": 3}}', ": a value of `words` is not text"),
     ],
 )
 def test_a_run_that_was_tampered_with(film: Storage, run: str, message: str) -> None:
-    """A `run.json` that no run has left is refused in a sentence that names it."""
+    """An invalid `run.json` is an error that names it."""
     film.write("run.json", run.encode())
-    with pytest.raises(ValueError, match=rf"run\.json {message}"):
+    with pytest.raises(ValueError, match=rf"run\.json{message}"):
         write_film(film, film)
 
 
-def test_a_run_of_before(film: Storage) -> None:
-    """What a run says nothing of, or something that makes no sense, is left out of its page."""
+def test_an_older_run(film: Storage) -> None:
+    """Missing or meaningless parts of `run.json` are left out of the page."""
     film.write("run.json", b'{"summary": "x", "words": {"source": "photograph"}}')
     write_film(film, film)
     assert 'alt="s/f1.png, coloured"' in film.read("report.html").decode()
@@ -98,7 +98,7 @@ def test_a_run_of_before(film: Storage) -> None:
 
 @pytest.mark.parametrize("name", ["javascript:alert(1)", 'a"><script>', "ü #?%.png", "\udcff.png"])
 def test_addresses_are_relative(tmp_path: Path, name: str) -> None:
-    """Whatever a file is called, its address is a path from the page, and leads to it."""
+    """The address of a file with any name is a relative path that leads to it."""
     page_at, pictures = Storage.at(str(tmp_path / "out")), Storage.at(str(tmp_path))
     link = address_from(page_at, pictures, Source(name, name))
     assert re.fullmatch(r"\.\./[\w.%()-]+", link)
@@ -107,7 +107,7 @@ def test_addresses_are_relative(tmp_path: Path, name: str) -> None:
     assert here.startswith("./")
 
 
-def test_addresses_on_s3_are_told_in_full(tmp_path: Path) -> None:
+def test_addresses_on_s3_are_complete(tmp_path: Path) -> None:
     """A picture on S3, or one on this machine seen from a page on S3, has no link."""
     place, bucket = Storage.at(str(tmp_path)), Storage.at("s3://bucket/lines")
     source = Source("s/1.png", "s/1.png")
@@ -117,7 +117,7 @@ def test_addresses_on_s3_are_told_in_full(tmp_path: Path) -> None:
 
 @pytest.fixture
 def shards(tmp_path: Path) -> Storage:
-    """What a filter has left that refused ten grey pictures and one that is gone."""
+    """Write the output of a filter that refused ten grey pictures and one that is deleted."""
     images, data = Storage.at(str(tmp_path / "images")), Storage.at(str(tmp_path / "shards"))
     rows = [{"name": "gone.png", "reason": "small", "message": "<b>12 pixels"}]
     for number in range(10):
@@ -132,7 +132,7 @@ def shards(tmp_path: Path) -> Storage:
 
 
 def test_refusals_are_counted_with_examples(shards: Storage) -> None:
-    """The most frequent reason comes first, with a few of its pictures; what is gone is named."""
+    """The most frequent reason comes first, with a few pictures; a deleted one is named."""
     many, one = read_refusals(shards)
     assert (many.reason, many.count, len(many.examples)) == ("monochrome", 10, EXAMPLES)
     pictures = [example.picture for example in many.examples]
@@ -148,35 +148,35 @@ def test_refusals_are_counted_with_examples(shards: Storage) -> None:
 def test_refused_pictures_that_opencv_refuses(
     shards: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A picture that OpenCV cannot handle is named without its picture."""
+    """A picture that OpenCV cannot decode is listed without a thumbnail."""
 
     def refuse(*_: object, **__: object) -> None:
         raise cv2.error("(-215:Assertion failed)")
 
-    monkeypatch.setattr(refusals, "decode_color", refuse)
+    monkeypatch.setattr(training_pictures, "decode_color", refuse)
     many, _ = read_refusals(shards)
     assert [example.picture for example in many.examples] == [None] * EXAMPLES
 
 
 def test_data_that_was_tampered_with(shards: Storage) -> None:
-    """Shards whose summary is none are refused in a sentence."""
+    """Shards with an invalid summary.json are an error."""
     shards.write("summary.json", b"[]")
-    with pytest.raises(ValueError, match=r"summary\.json is not what a job has left"):
+    with pytest.raises(ValueError, match=r"summary\.json is not the JSON object that a job writes"):
         read_refusals(shards)
 
 
 def test_a_training_of_no_run(tmp_path: Path) -> None:
-    """A `run.json` that is a list is refused in a sentence."""
+    """A `run.json` that is a list is an error."""
     place = Storage.at(str(tmp_path))
     place.write("run.json", b"[]")
-    with pytest.raises(ValueError, match=r"run\.json is not what a job has left"):
+    with pytest.raises(ValueError, match=r"run\.json is not the JSON object that a job writes"):
         write_training(place, place)
 
 
 def test_a_page_does_not_hide_how_a_training_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Where sheets and page cannot be drawn, the training's own end is told all the same."""
+    """If sheets and page cannot be made, the training's own error is printed all the same."""
 
     def diverge(*_: object) -> None:
         raise FloatingPointError("the loss is nan")
@@ -188,27 +188,27 @@ def test_a_page_does_not_hide_how_a_training_ended(
     monkeypatch.setattr(train, "open_job", lambda *_: SimpleNamespace(output=output))
     monkeypatch.setattr(train, "run", diverge)
     monkeypatch.setattr(train, "write_run", lambda *_: {"seconds": 1.0})
-    for drawn in ("show_training", "write_sheets"):
-        monkeypatch.setattr(train, drawn, break_off)
-    monkeypatch.setattr(train.signal, "signal", lambda *_: None)
-    assert main(Train(recipe="small", data="shards", output=str(tmp_path))) == FAILED
+    monkeypatch.setattr("lineart.report.training.show_training", break_off)
+    monkeypatch.setattr("lineart.training.preview.write_sheets", break_off)
+    flags = train.Train(recipe="small", data="shards", output=str(tmp_path))
+    assert train.main(flags) == BROKE_OFF
     assert capsys.readouterr().err.splitlines() == [
-        "train: the loss is nan; the state before it is saved",
         "train: sheets could not be made: no picture",
         "train: the page could not be made: no picture",
+        "train: the loss is nan; the state before it is saved",
     ]
 
 
 def test_a_training_is_shown_from_its_folder(shards: Storage, tmp_path: Path) -> None:
-    """Curves, and what the filter refused, stand in the page; the shards may have moved."""
+    """The page has curves and refused pictures; the shards may have moved."""
     run, other = Storage.at(str(tmp_path / "run")), Storage.at(str(tmp_path / "other"))
-    told = {"flags": {"recipe": "small", "data": shards.uri}, "images": 500}
-    run.write("run.json", json.dumps(told).encode())
+    summary = {"flags": {"recipe": "small", "data": shards.uri}, "images": 500}
+    run.write("run.json", json.dumps(summary).encode())
     run.write("scalars.csv", b"stage,images,name,value\ndraft,100,loss/l1,0.5\n")
     write_training(run, run)
     page = run.read("report.html").decode()
     assert "Loss terms" in page
-    assert "10 pictures, 6 of them here" in page
+    assert "10 pictures, 6 shown" in page
     assert "&lt;b&gt;12 pixels" in page
     (tmp_path / "shards").rename(tmp_path / "moved")
     write_training(run, other)

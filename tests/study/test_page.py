@@ -1,4 +1,4 @@
-"""The page of a study: made, looked at, answered in a real browser, and judged."""
+"""The page of a study: written, answered in a browser, and evaluated."""
 
 import json
 import re
@@ -21,7 +21,7 @@ NUM_PAIRS = 5
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, draw_line: DrawLine) -> Path:
-    """Give two sets of drawings whose names must not be seen, and photographs."""
+    """Return two sets of drawings whose names must not be seen, and photographs."""
     folder = tmp_path_factory.mktemp("study")
     for number in range(NUM_PAIRS):
         for place, seed in (("secretbaseline", 0), ("secretours", 100), ("photos", 200)):
@@ -62,18 +62,18 @@ def write(
 
 @pytest.fixture
 def study(made: dict[str, object], folder: Path) -> Path:
-    """Give the folder of the study."""
+    """Return the folder of the study."""
     assert made["pairs"] == NUM_PAIRS
     return folder / "out"
 
 
 def read_key(study: Path) -> dict[str, Any]:
-    """Read what stays with whoever asks."""
+    """Read the answer key."""
     key: dict[str, Any] = json.loads((study / "study.json").read_text())
     return key
 
 
-def test_the_page_does_not_tell(study: Path, made: dict[str, object]) -> None:
+def test_the_page_does_not_reveal_the_sets(study: Path, made: dict[str, object]) -> None:
     """The page has every pair, and neither a name of a set or a picture nor a hash of one."""
     key, page = read_key(study), (study / "study.html").read_text()
     assert made == {
@@ -98,9 +98,9 @@ def test_equal_seeds_make_equal_studies(folder: Path, study: Path) -> None:
 
 def test_a_page_stays_small(folder: Path) -> None:
     """What does not fit is left out at random, and counted."""
-    told = write(folder, "small", page_bytes=20_000)
-    assert told["pairs"] in range(1, NUM_PAIRS)
-    assert told["left_out"] == NUM_PAIRS - int(str(told["pairs"]))
+    summary = write(folder, "small", page_bytes=20_000)
+    assert summary["pairs"] in range(1, NUM_PAIRS)
+    assert summary["left_out"] == NUM_PAIRS - int(str(summary["pairs"]))
 
 
 def test_broken_pictures_are_named(folder: Path, tmp_path: Path, draw_line: DrawLine) -> None:
@@ -112,15 +112,15 @@ def test_broken_pictures_are_named(folder: Path, tmp_path: Path, draw_line: Draw
             cv2.imwrite(str(path), draw_line(1))
     (tmp_path / "b/bad.png").write_bytes(b"broken")
     sets = Storage.at(str(tmp_path / "a")), Storage.at(str(tmp_path / "b"))
-    told = write_study(*sets, None, Storage.at(str(tmp_path / "out")))
-    assert (told["pairs"], told["failed"]) == (1, 1)
+    summary = write_study(*sets, None, Storage.at(str(tmp_path / "out")))
+    assert (summary["pairs"], summary["failed"]) == (1, 1)
     ((name, why),) = read_key(tmp_path / "out")["failures"]
     assert name == "bad"
     assert "unknown picture format" in why
     (tmp_path / "b/good.png").write_bytes(b"broken")
     with pytest.raises(ValueError, match="no pair could be read"):
         write_study(*sets, None, Storage.at(str(tmp_path / "out")))
-    with pytest.raises(ValueError, match="no drawing of one name with a photograph"):
+    with pytest.raises(ValueError, match="no drawing with the same name and a photograph"):
         write_study(*sets, Storage.at(str(folder / "photos")), Storage.at(str(tmp_path / "out")))
 
 
@@ -135,18 +135,18 @@ def shown(page: Page, study: Path) -> Page:
 
 
 def progress(page: Page) -> str:
-    """Say which pair is asked."""
+    """Return which pair is asked."""
     return page.locator("#progress").inner_text()
 
 
 def press(page: Page, key: str) -> None:
-    """Press a key once the pair is there to be judged."""
+    """Press a key once the pair is ready."""
     wait(page)
     page.keyboard.press(key)
 
 
 def wait(page: Page) -> None:
-    """Wait until the pair is there to be judged."""
+    """Wait until the pair is ready for an answer."""
     expect(page.locator("#stage")).to_have_attribute("aria-busy", "false")
 
 
@@ -158,7 +158,7 @@ def download(page: Page) -> bytes:
 
 
 def test_a_study_by_keyboard(shown: Page, study: Path) -> None:
-    """Arrows and digits answer, Backspace goes back; what was preferred is what is judged."""
+    """Arrows and digits answer, Backspace goes back; the evaluation has the same choices."""
     shown.get_by_role("button", name="Begin").click()
     assert progress(shown) == f"1 of {NUM_PAIRS}"
     press(shown, "ArrowLeft")
@@ -175,8 +175,8 @@ def test_a_study_by_keyboard(shown: Page, study: Path) -> None:
         f"{NUM_PAIRS} of {NUM_PAIRS} pairs are answered."
     )
     key, data = read_key(study), download(shown)
-    told = json.loads(data)
-    assert told["ended"] >= told["started"]
+    answers = json.loads(data)
+    assert answers["ended"] >= answers["started"]
     judged = judge_study(key, {"answers.json": data})
     sets = {pair["id"]: pair["a"] for pair in key["pairs"]}
     wanted = [
@@ -208,13 +208,13 @@ def test_a_study_by_touch(new_page: NewPage, study: Path) -> None:
 
 
 def test_answers_outlive_the_page(shown: Page, study: Path) -> None:
-    """After a reload the study goes on where it was, in the same order, as the same participant."""
+    """After a reload the study continues at the same pair, order and participant."""
     shown.get_by_role("button", name="Begin").click()
     press(shown, "1")
     press(shown, "2")
     before = shown.evaluate("[state.participant, state.order, state.answers]")
     shown.reload()
-    shown.get_by_role("button", name=f"Go on: 2 of {NUM_PAIRS} are answered").click()
+    shown.get_by_role("button", name=f"Continue: 2 of {NUM_PAIRS} are answered").click()
     assert progress(shown) == f"3 of {NUM_PAIRS}"
     assert shown.evaluate("[state.participant, state.order, state.answers]") == before
     shown.get_by_role("button", name="Stop here").click()
@@ -225,14 +225,14 @@ def test_answers_outlive_the_page(shown: Page, study: Path) -> None:
     assert shown.evaluate("state.participant") != before[0]
 
 
-def test_a_browser_that_keeps_nothing(new_page: NewPage, study: Path) -> None:
-    """Without storage the page says so, and answers can be given and downloaded all the same."""
+def test_a_browser_without_storage(new_page: NewPage, study: Path) -> None:
+    """Without storage the page warns, and answers can still be given and downloaded."""
     page = new_page()
     page.add_init_script(
         "Object.defineProperty(window, 'localStorage', {get() { throw new Error('refused'); }})"
     )
     page.goto((study / "study.html").as_uri())
-    expect(page.get_by_text("This browser keeps nothing")).to_be_visible()
+    expect(page.get_by_text("This browser does not save answers")).to_be_visible()
     page.get_by_role("button", name="Begin").click()
     press(page, "1")
     page.get_by_role("button", name="Stop here").click()
@@ -253,7 +253,7 @@ def test_a_key_that_is_held_down(shown: Page, key: str) -> None:
 
 
 def test_a_double_click(shown: Page) -> None:
-    """A double click answers the pair that was seen, not the next one, too."""
+    """A double click answers one pair, not also the next."""
     shown.get_by_role("button", name="Begin").click()
     wait(shown)
     shown.locator("#left").dblclick()
@@ -262,7 +262,7 @@ def test_a_double_click(shown: Page) -> None:
 
 
 def test_order_and_sides_are_drawn(shown: Page) -> None:
-    """Participants get orders and sides of their own: each side and place about equally often."""
+    """Each participant has a random order and sides, all about equally often."""
     drawn = shown.evaluate("Array.from({length: 400}, () => begin().order)")
     left = np.array([[one["left"] == "a" for one in order] for order in drawn])
     first = [order[0]["pair"] for order in drawn]
@@ -272,7 +272,7 @@ def test_order_and_sides_are_drawn(shown: Page) -> None:
 
 
 def test_without_photographs(folder: Path, page: Page) -> None:
-    """Without photographs the question is another one, and the drawings have all the room."""
+    """Without photographs the question differs, and the drawings have the whole page."""
     write(folder, "alone", has_photos=False)
     page.goto((folder / "alone/study.html").as_uri())
     page.get_by_role("button", name="Begin").click()

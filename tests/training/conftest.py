@@ -6,14 +6,14 @@ import pytest
 import torch
 from torch import nn
 
-from lineart.datasets.translation import Unpaired
+from lineart.datasets.samples import Unpaired
 from lineart.models import MODELS, Translation
 from lineart.storage import Storage
 from lineart.training.dataloader import LocalLoader
 from lineart.training.device import Device
 from lineart.training.loop import TrainingRun
-from lineart.training.recipe import Recipe
-from tests.datasets.listed import Listed
+from lineart.training.recipes import Recipe
+from tests.datasets.paintings import Listed
 from tests.painted import STAND_INS, painted
 
 
@@ -57,7 +57,7 @@ class StartRun:
             validation=as_data(recipe, self.pictures),
             output=Storage.at(str(self.folder / name)),
             device=self.device,
-            feed=LocalLoader(0),
+            loader=LocalLoader(0),
             features={term: STAND_INS[term] for term in recipe.features},
             **more,  # type: ignore[arg-type]
         )

@@ -14,10 +14,9 @@ import torch
 from lineart.storage import Storage
 from lineart.training import checkpoint
 from lineart.training.checkpoint import CheckpointId
-from lineart.training.cluster import train_on_ray, worker_resources
 from lineart.training.dataloader import LocalLoader
 from lineart.training.device import Device
-from lineart.training.job import TrainingJob
+from lineart.training.job import TrainingJob, train_on_ray, worker_resources
 from lineart.training.loop import train
 from lineart.training.recipes import RECIPES, tiny
 from tests.painted import write_shards

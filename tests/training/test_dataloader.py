@@ -6,9 +6,8 @@ import pytest
 
 from lineart.datasets.samples import Samples, SampleSettings
 from lineart.models import MODELS
-from lineart.training.cluster import split, worker_resources
-from lineart.training.colorization import ColorizationCollator
-from lineart.training.dataloader import Arrays, LocalLoader, SampleRange
+from lineart.training.dataloader import Arrays, LocalLoader, SampleRange, split, worker_resources
+from lineart.training.tasks import ColorizationCollator
 
 
 @pytest.fixture

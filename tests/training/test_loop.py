@@ -9,16 +9,15 @@ import torch
 from torch import nn
 
 from lineart.codec import decode_color
-from lineart.models import from_files
+from lineart.models import Colorization, from_files
 from lineart.training import checkpoint
 from lineart.training.checkpoint import CheckpointId
-from lineart.training.colorization import to_batch
 from lineart.training.dataloader import LocalLoader
 from lineart.training.loop import StageRun, train
-from lineart.training.recipe import Recipe
-from lineart.training.recipes import RECIPES, tiny
+from lineart.training.recipes import RECIPES, Recipe, tiny
 from lineart.training.run_log import SCALARS, read_scalars
 from lineart.training.stage_trainer import StageTrainer
+from lineart.training.tasks import TASKS
 
 
 def assert_equal_state(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
@@ -82,7 +81,7 @@ def test_resumed_equals_uninterrupted(
     """
     recipe = tiny(RECIPES[name]())
     whole, cut = (
-        replace(start_run(recipe, name), feed=LocalLoader(processes)) for name in ("whole", "cut")
+        replace(start_run(recipe, name), loader=LocalLoader(processes)) for name in ("whole", "cut")
     )
     train(whole)
     train_until(cut, steps, monkeypatch)
@@ -122,14 +121,16 @@ def test_accumulated_batches_are_one_batch(start_run: Any) -> None:
     recipe = recipe.without({"adversarial", "content"})
     run = start_run(replace(recipe, stages=recipe.stages[:1]))
     stage_run = StageRun(run, 0, build(run.recipe), None, None)
-    maker, learner = stage_run.maker(is_training=True), stage_run.learner
+    collator, trainer = stage_run.collator(is_training=True), stage_run.trainer
     values, gradients = [], []
     for parts in ([range(4)], [range(2), range(2, 4)]):
-        batches = [to_batch(maker(part), run.device.device) for part in parts]
-        given = [learner.add_gradients(batch, len(batches)) for batch in batches]
+        batches = [
+            TASKS[Colorization].to_batch(collator(part), run.device.device) for part in parts
+        ]
+        given = [trainer.add_gradients(batch, len(batches)) for batch in batches]
         values.append(sum(part["l1"] for part in given))
-        gradients.append([p.grad.clone() for p in learner.parameters("generators")])
-        learner.optimizers["generators"].zero_grad()
+        gradients.append([p.grad.clone() for p in trainer.parameters("generators")])
+        trainer.optimizers["generators"].zero_grad()
     assert values[0] == pytest.approx(values[1], rel=1e-5)
     for one, two in zip(*gradients, strict=True):
         torch.testing.assert_close(one, two, rtol=1e-3, atol=1e-6)
@@ -138,29 +139,29 @@ def test_accumulated_batches_are_one_batch(start_run: Any) -> None:
 def test_averages_follow_the_networks(start_run: Any) -> None:
     """After one step from 0 to 1 an average is 1 - decay; early steps have a smaller decay."""
     run = start_run(tiny(RECIPES["two_stage"]()))
-    learner = StageRun(run, 0, build(run.recipe), None, None).learner
+    trainer = StageRun(run, 0, build(run.recipe), None, None).trainer
     for step, share in ((0, 0.9), (10**6, 1 - run.recipe.ema_decay)):
-        for tensor in learner.averages["draft"].parameters():
+        for tensor in trainer.averages["draft"].parameters():
             tensor.zero_()
         with torch.no_grad():
-            for parameter in learner.parameters("generators"):
+            for parameter in trainer.parameters("generators"):
                 parameter.fill_(1)
-        learner.update_averages(step)
-        for tensor in learner.averages["draft"].parameters():
+        trainer.update_averages(step)
+        for tensor in trainer.averages["draft"].parameters():
             torch.testing.assert_close(tensor, torch.full_like(tensor, share))
 
 
 def test_the_rate_warms_up_and_falls_along_a_cosine(start_run: Any) -> None:
     """Half of it at half of the warm-up, half and a hundredth in the middle, a fiftieth at last."""
     recipe = replace(RECIPES["small"](), arguments={"width": 4, "color_width": 4})
-    learner = StageRun(start_run(recipe), 0, build(recipe), None, None).learner
+    trainer = StageRun(start_run(recipe), 0, build(recipe), None, None).trainer
     stage = recipe.stages[0]
     top, middle, last = stage.learning_rate, stage.images // 2, stage.images
-    assert learner.rate(recipe.warmup_images // 2 - stage.batch_size) == pytest.approx(
+    assert trainer.rate(recipe.warmup_images // 2 - stage.batch_size) == pytest.approx(
         top / 2, rel=0.01
     )
-    assert learner.rate(middle) == pytest.approx(0.51 * top)
-    assert learner.rate(last) == pytest.approx(0.02 * top)
+    assert trainer.rate(middle) == pytest.approx(0.51 * top)
+    assert trainer.rate(last) == pytest.approx(0.02 * top)
 
 
 def test_a_batch_that_cannot_be_divided_is_refused(start_run: Any) -> None:
@@ -271,12 +272,14 @@ def test_compiled_networks_learn_and_stop_alike(
     run = start_run(recipe)
     run = replace(run, device=replace(run.device, compiled=True))
     stage = StageRun(run, 0, pair, None, None)
-    batch = to_batch(stage.maker(is_training=True)(range(4)), run.device.device)
-    first, second = (stage.learner.step([batch], 0)["l1"] for _ in range(2))
+    batch = TASKS[Colorization].to_batch(
+        stage.collator(is_training=True)(range(4)), run.device.device
+    )
+    first, second = (stage.trainer.step([batch], 0)["l1"] for _ in range(2))
     assert first != second
     batch.color[:] = torch.nan
     with pytest.raises(FloatingPointError, match="l1 is nan"):
-        stage.learner.step([batch], 0)
+        stage.trainer.step([batch], 0)
 
 
 @pytest.mark.parametrize(
@@ -286,8 +289,8 @@ def test_the_rate_drops_where_paper_001_says(seen: int, share: float, cpu: Any) 
     """1e-4, a tenth of it from step 112,000 on; counted in images, whoever trains."""
     recipe = replace(RECIPES["two_stage"](), arguments={"width": 4, "blocks": 1})
     recipe = recipe.without({"adversarial", "content"})
-    learner = StageTrainer(recipe, 0, build(recipe), cpu, {})
-    assert learner.rate(seen) == pytest.approx(1e-4 * share)
+    trainer = StageTrainer(recipe, 0, build(recipe), cpu, {})
+    assert trainer.rate(seen) == pytest.approx(1e-4 * share)
 
 
 def build(recipe: Recipe) -> Any:

@@ -4,7 +4,7 @@ import numpy as np
 
 from lineart.codec import decode_color
 from lineart.training.loop import train
-from lineart.training.progress_sheet import (
+from lineart.training.preview import (
     CAPTION_PX,
     MOMENTS,
     _spread,

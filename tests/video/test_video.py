@@ -1,4 +1,4 @@
-"""Films to watch, decoded again: every frame at its time, in its colours, whatever went wrong."""
+"""Videos, decoded again: every frame at its time and in its colours, also after failures."""
 
 import json
 import struct
@@ -65,7 +65,7 @@ def decode(path: Path) -> list[np.ndarray]:
 
 
 def colors(pictures: Sequence[np.ndarray]) -> list[int | None]:
-    """Say which of `COLORS` each picture shows above its middle; None: another one."""
+    """Return which of `COLORS` each picture shows above its middle; None: another one."""
     found: list[int | None] = []
     for picture in pictures:
         height, width = picture.shape[:2]
@@ -89,8 +89,8 @@ def test_every_frame_at_its_time(tmp_path: Path) -> None:
         ],
     )
     target = tmp_path / "video"
-    told = write_videos(film, Storage.at(str(target)), fps=12.0)
-    assert told == {
+    summary = write_videos(film, Storage.at(str(target)), fps=12.0)
+    assert summary == {
         "frames": 6, "failed": 0, "shots": 3, "duration_s": 0.5, "output": str(target)
     }  # fmt: skip
     assert colors(decode(target / "film.mp4")) == [0, 0, 1, 2, 0, 4]
@@ -135,7 +135,7 @@ def test_what_players_need(tmp_path: Path) -> None:
 
 
 def read_boxes(data: bytes) -> list[str]:
-    """Name the outermost boxes of an MP4 file."""
+    """Return the names of the outermost boxes of an MP4 file."""
     names, at = [], 0
     while at < len(data):
         size, kind = struct.unpack_from(">I4s", data, at)
@@ -150,8 +150,8 @@ def test_failed_frames_are_cards(tmp_path: Path) -> None:
     film = make_film(tmp_path, [Drawn(name, None if n == 1 else n) for n, name in enumerate(names)])
     (tmp_path / "film/frames/s1/f2.png").unlink()
     (tmp_path / "film/frames/s1/f3.png").write_bytes(b"broken")
-    told = write_videos(film, Storage.at(str(tmp_path / "video")))
-    assert (told["frames"], told["failed"]) == (5, 3)
+    summary = write_videos(film, Storage.at(str(tmp_path / "video")))
+    assert (summary["frames"], summary["failed"]) == (5, 3)
     pictures = decode(tmp_path / "video/film.mp4")
     assert colors(pictures) == [0, None, None, None, 4]
     for picture in pictures[1:4]:
@@ -160,7 +160,7 @@ def test_failed_frames_are_cards(tmp_path: Path) -> None:
 
 
 def test_a_hold_is_read_where_it_can_be(tmp_path: Path) -> None:
-    """Of frames that show the same, one that is lost is shown by another; two failures are two."""
+    """A lost frame is shown by a held frame with equal pixels; two failures are two cards."""
     frames = [Drawn(f"s1/f{n}.png", color) for n, color in enumerate([0, 0, None, None])]
     film = make_film(tmp_path, frames)
     (tmp_path / "film/frames/s1/f0.png").unlink()
@@ -171,7 +171,7 @@ def test_a_hold_is_read_where_it_can_be(tmp_path: Path) -> None:
 
 
 def test_sizes(tmp_path: Path) -> None:
-    """Odd sizes grow by the pixel they lack; frames of another size are fitted, with bars."""
+    """Odd sizes grow by one pixel; frames of another size are fitted, with bars."""
     film = make_film(
         tmp_path,
         [
@@ -205,12 +205,12 @@ def test_sizes(tmp_path: Path) -> None:
     ],
 )
 def test_size_of_a_video(size: tuple[int, int], num_sides: int, video: tuple[int, int]) -> None:
-    """Sides are even and at most 4096 px; what is larger is reduced in its own proportions."""
+    """Sides are even and at most 4096 px; larger ones are reduced at the same aspect ratio."""
     assert video_size(size, num_sides) == video
 
 
 def test_side_by_side(tmp_path: Path) -> None:
-    """What a frame was made of stands on its left, found by `run.json`; or a card."""
+    """The source picture that `run.json` names is on the left, or a card."""
     film = make_film(tmp_path, [Drawn("s1/f1.png", 0), Drawn("s1/f2.png", 1)])
     line = np.full((48, 64), 255, np.uint8)
     Storage.at(str(tmp_path / "lines")).write("s1/f1.png", encode_png(line))
@@ -226,7 +226,7 @@ def test_side_by_side(tmp_path: Path) -> None:
 
 
 def test_some_shots(tmp_path: Path) -> None:
-    """Of some shots there are files under their own numbers, and no film; others are refused."""
+    """Chosen shots have files under their own numbers, without a film; unknown shots are errors."""
     film = make_film(tmp_path, [Drawn("a/1.png", 0), Drawn("b/1.png", 1)])
     target = Storage.at(str(tmp_path / "video"))
     assert write_videos(film, target, shots=["b"])["frames"] == 1
@@ -243,7 +243,7 @@ def read_index(target: Path) -> list[tuple[str, int, int, int]]:
 
 
 def test_the_index_outlives_some_shots(tmp_path: Path) -> None:
-    """A shot that is written anew keeps its place in the film; the others stay while they stand."""
+    """A shot written again keeps its place; entries of others stay while their files exist."""
     frames = [Drawn("a/1.png", 0), Drawn("a/2.png", 1), Drawn("b/1.png", 2), Drawn("c/1.png", None)]
     film, target = make_film(tmp_path, frames), tmp_path / "video"
     videos = Storage.at(str(target))
@@ -263,7 +263,7 @@ def test_the_index_outlives_some_shots(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("index", [b"{", b"[]", b'{"frames_per_second": "24", "shots": [1]}'])
 def test_a_broken_index_is_written_anew(tmp_path: Path, index: bytes) -> None:
-    """An index that cannot be read is none."""
+    """An invalid index is replaced."""
     film, target = make_film(tmp_path, [Drawn("a/1.png", 0)]), Storage.at(str(tmp_path / "video"))
     target.write("video.json", index)
     write_videos(film, target, shots=["a"])
@@ -274,15 +274,15 @@ def test_a_broken_index_is_written_anew(tmp_path: Path, index: bytes) -> None:
     "run", ["{", "[]", "{}", '{"configuration": 3}', '{"configuration": {}}', '{"pictures": 3}']
 )
 def test_a_run_that_says_nothing(tmp_path: Path, run: str) -> None:
-    """Where `run.json` does not name the drawings, a sentence says so."""
+    """A `run.json` that does not name the source pictures is an error."""
     film = make_film(tmp_path, [Drawn("a/1.png", 0)])
     film.write("run.json", run.encode())
-    with pytest.raises(ValueError, match=r"run\.json does not say what its frames were made of"):
+    with pytest.raises(ValueError, match=r"run\.json does not name the source pictures"):
         write_videos(film, Storage.at(str(tmp_path / "video")), side_by_side=True)
 
 
 def test_hostile_shot_names(tmp_path: Path) -> None:
-    """Whatever a shot is called, its file lies below shots/, and no two shots share one."""
+    """A shot with any name has a file of its own in shots/."""
     names = ["../../evil", "a", "A", "a.mp4/b", "씬 " + "가" * 300, "x\\n<b>", "-rf", ""]
     film = make_film(tmp_path, [Drawn("good/1.png", 0)])
     rows = [
@@ -299,20 +299,20 @@ def test_hostile_shot_names(tmp_path: Path) -> None:
 
 
 def test_what_is_refused(tmp_path: Path) -> None:
-    """No film, nothing to show, and rates that nobody plays are refused in a sentence."""
+    """A missing film, no readable frame, and rates out of range are errors."""
     target = Storage.at(str(tmp_path / "video"))
-    with pytest.raises(ValueError, match="there is no manifest"):
+    with pytest.raises(ValueError, match="has no manifest"):
         write_videos(Storage.at(str(tmp_path)), target)
     film = make_film(tmp_path, [Drawn("s1/f1.png", None)])
-    with pytest.raises(ValueError, match="no frame that can be shown"):
+    with pytest.raises(ValueError, match="has no readable frame"):
         write_videos(film, target)
     for fps in (0.0, 1000.0, float("nan")):
-        with pytest.raises(ValueError, match="frames a second"):
+        with pytest.raises(ValueError, match="frames per second"):
             write_videos(film, target, fps=fps)
 
 
 def test_to_a_bucket(tmp_path: Path, bucket: Path) -> None:
-    """Videos go to S3 whole; a bucket that is not there is named before anything is encoded."""
+    """Videos on S3 are complete; a missing bucket is an error before anything is encoded."""
     film = make_film(tmp_path, [Drawn("s1/f1.png", 0), Drawn("s1/f2.png", 3)])
     write_videos(film, Storage.at(f"s3://{bucket.name}/video"))
     assert colors(decode(bucket / "video/film.mp4")) == [0, 3]

@@ -15,6 +15,9 @@ MAX_ASPECT = 8
 LEAST_SIZE_PX, LARGEST_SIZE_PX = 64, 4096
 """Bounds of the flags for the short side of the network input, in pixels."""
 
+Files = Mapping[str, Sequence[bytes]]
+"""Role of a frame's inputs -> their files: one of the picture, at most one hint."""
+
 RunNetwork = Callable[..., Sequence[np.ndarray]]
 """Runs a network: batches of inputs of one size -> batches of outputs, all uint8."""
 
@@ -26,6 +29,10 @@ class NetworkInputs(NamedTuple):
     """Inputs of the network, uint8."""
     kept: bytes
     """Data for `FilmTask.compose`, which gets it with the network outputs."""
+
+
+Shrink = Callable[[np.ndarray, Files], NetworkInputs]
+"""Computes the network inputs from the decoded picture and all files of a frame."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +49,7 @@ class Labels:
 
 @runtime_checkable
 class FilmTask(Protocol):
-    """Makes frames from pictures. Small and picklable; only `open_network` imports torch."""
+    """Makes frames from pictures. Small, hashable, picklable; only `open_network` imports torch."""
 
     @property
     def words(self) -> Labels:
@@ -57,15 +64,19 @@ class FilmTask(Protocol):
         """Folders of the extra files that are written with each frame."""
 
     @property
+    def role(self) -> str:
+        """Role of the pictures among the inputs of a frame: `line`, `photo`."""
+
+    @property
     def shrink_stage(self) -> str:
-        """Name of the stage recorded for failures in `shrink`."""
+        """Name of the stage recorded for failures of the function of `open_shrink`."""
 
     @property
     def decode(self) -> Callable[[bytes], np.ndarray]:
         """Function that decodes a picture; a plain function, because it is small when pickled."""
 
-    def shrink(self, data: bytes, picture: np.ndarray, hint: bytes | None) -> NetworkInputs:
-        """Compute the network inputs from a file, its pixels, and the file of its hint."""
+    def open_shrink(self) -> Shrink:
+        """Build the function that computes network inputs; it keeps what frames share."""
 
     def open_network(
         self,

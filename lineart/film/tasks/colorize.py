@@ -11,11 +11,18 @@ from lineart.codec import decode_hint, decode_line, encode_png
 from lineart.codec.openraster import MULTIPLY, Layer, encode_openraster
 from lineart.device import Precision
 from lineart.film.frames import OPENRASTER
-from lineart.film.tasks import Labels, NetworkInputs, RunNetwork, check_size, network_size
+from lineart.film.tasks import (
+    Files,
+    Labels,
+    NetworkInputs,
+    RunNetwork,
+    Shrink,
+    check_size,
+    network_size,
+)
 from lineart.image import Frame, Hint, Line, Size, resize
-from lineart.imaging.frequency import DEFAULT_SIGMA, compose, low_band
+from lineart.imaging.frequency import DEFAULT_SIGMA, compose, line_layer, low_band
 from lineart.imaging.hints import no_hints, pool_hints, resize_hints
-from lineart.imaging.layers import line_layer
 from lineart.weights import read_config
 from lineart.weights.onnx_file import COLORS, MODEL
 
@@ -37,6 +44,7 @@ class ColorizeTask:
     """Folders of the extra files of each frame: `LAYERS`, `OPENRASTER`."""
 
     words = Labels(source="line drawing", made="coloured", pair="line and colour")
+    role = "line"
     shrink_stage = "hint"
     decode = staticmethod(decode_line)
 
@@ -45,12 +53,23 @@ class ColorizeTask:
         """Settings that determine a frame's pixels, besides drawing, hint and weights."""
         return {"network_size_px": self.network_size_px, "version": PICTURE_VERSION}
 
-    def shrink(self, data: bytes, picture: Line, hint: bytes | None) -> NetworkInputs:
-        """Compute the resized drawing and the pooled hint; keep the drawing's file."""
-        size = network_size(picture.shape, self.network_size_px)
-        return NetworkInputs(
-            [resize(picture, size), _pooled_hint(hint, size, self.draft_scale)], data
-        )
+    def open_shrink(self) -> Shrink:
+        """Build the function that computes the resized drawing and the pooled hint.
+
+        It keeps the last hints, and the drawing's file for `compose`.
+        """
+
+        @lru_cache(maxsize=4)
+        def pool(data: bytes | None, size: Size) -> Hint:
+            hint = no_hints(size) if data is None else resize_hints(decode_hint(data), size)
+            return pool_hints(hint, self.draft_scale)
+
+        def shrink(picture: Line, files: Files) -> NetworkInputs:
+            size = network_size(picture.shape, self.network_size_px)
+            hint = pool(next(iter(files.get("hint", ())), None), size)
+            return NetworkInputs([resize(picture, size), hint], files["line"][0])
+
+        return shrink
 
     def open_network(
         self,
@@ -119,10 +138,3 @@ def open_colorize_task(
             "to colour drawings they are no use: run python -m jobs.translate with them"
         )
     return ColorizeTask(network_size_px, config["draft_scale"], extras)
-
-
-@lru_cache(maxsize=4)
-def _pooled_hint(data: bytes | None, size: Size, draft_scale: int) -> Hint:
-    """Return a hint at the draft's size; cached, because one hint applies to many frames."""
-    hint = no_hints(size) if data is None else resize_hints(decode_hint(data), size)
-    return pool_hints(hint, draft_scale)

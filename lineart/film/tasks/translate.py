@@ -2,9 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -15,15 +14,17 @@ from lineart.codec import decode_color, encode_png
 from lineart.device import Precision
 from lineart.film.tasks import (
     LEAST_SIZE_PX,
+    Files,
     Labels,
     NetworkInputs,
     RunNetwork,
+    Shrink,
     check_size,
     network_size,
 )
 from lineart.image import Frame, Size, resize
-from lineart.imaging.enlargement import enlarge_drawing
 from lineart.imaging.faces import FaceAligner, raise_contrast
+from lineart.imaging.frequency import enlarge_drawing
 from lineart.weights import read_config
 from lineart.weights.onnx_file import MODEL, TRANSLATES
 
@@ -54,6 +55,7 @@ class TranslateTask:
     face_model: bytes | None = field(default=None, repr=False)
     """YuNet's ONNX file, to align and crop the face as paper 004 does; None uses the whole."""
 
+    role = "photo"
     decode = staticmethod(decode_color)
 
     @property
@@ -83,13 +85,20 @@ class TranslateTask:
         """Folders of the extra files that are written with each frame."""
         return (ATTENTION,) if self.has_attention else ()
 
-    def shrink(self, data: bytes, picture: Frame, hint: bytes | None) -> NetworkInputs:
-        """Compute the resized photograph or aligned face; keep height and width of the frame."""
-        # Photographs have no hints, and their files are not needed again.
-        del data, hint
-        photo = self.show(picture)
-        size = (self.size_px, self.size_px) if self.is_square else self.fit(photo.shape[:2])
-        return NetworkInputs([resize(photo, size)], json.dumps(photo.shape[:2]).encode())
+    def open_shrink(self) -> Shrink:
+        """Build the function that computes the resized photograph or aligned face.
+
+        It keeps height and width of the frame for `compose`.
+        """
+        show = self._open_show()
+
+        def shrink(picture: Frame, files: Files) -> NetworkInputs:
+            del files
+            photo = show(picture)
+            size = (self.size_px, self.size_px) if self.is_square else self.fit(photo.shape[:2])
+            return NetworkInputs([resize(photo, size)], json.dumps(photo.shape[:2]).encode())
+
+        return shrink
 
     def fit(self, size: Size) -> Size:
         """Return the size of the network input, at most that of the photograph.
@@ -143,12 +152,20 @@ class TranslateTask:
         Raises:
             ValueError: no face was found.
         """
+        return self._open_show()(picture)
+
+    def _open_show(self) -> Callable[[Frame], Shown]:
         if self.face_model is None:
-            return picture
-        face = _open_aligner(self.face_model).align(raise_contrast(picture), size_px=self.size_px)
-        if face is None:
-            raise ValueError("no face was found; leave out --align-faces for such photographs")
-        return face
+            return lambda picture: picture
+        aligner = FaceAligner(self.face_model)
+
+        def crop(picture: Frame) -> Shown:
+            face = aligner.align(raise_contrast(picture), size_px=self.size_px)
+            if face is None:
+                raise ValueError("no face was found; leave out --align-faces for such photographs")
+            return face
+
+        return crop
 
 
 def open_translate_task(
@@ -180,15 +197,15 @@ def open_translate_task(
     only_px = config.get("size_px")
     usual_px = DEFAULT_SIZE_PX if face_model is None else FACE_SIZE_PX
     size_px = size_px or only_px or usual_px
-    check_size("--size", size_px)
+    check_size("--network-size", size_px)
     if only_px not in (None, size_px):
         raise ValueError(
-            f"--size {size_px}, but these weights take {only_px} alone; leave the flag out"
+            f"--network-size {size_px}, but these weights take {only_px} alone; leave the flag out"
         )
     if has_attention:
         _check_attention(files, only_px or LEAST_SIZE_PX)
     if face_model is not None:
-        _open_aligner(face_model)
+        FaceAligner(face_model)
     return TranslateTask(
         size_px=size_px,
         is_square=only_px is not None,
@@ -208,11 +225,6 @@ def _check_attention(files: Mapping[str, bytes], size_px: int) -> None:
     blank = np.zeros((1, size_px, size_px, 3), np.uint8)
     if Translator(from_files(files))(blank).heats is None:
         raise ValueError("these weights have no attention to show; leave out --attention")
-
-
-@lru_cache(maxsize=1)
-def _open_aligner(model: bytes) -> FaceAligner:
-    return FaceAligner(model)
 
 
 def show_heat(heat: UInt8[np.ndarray, "HeatH HeatW"], photo: Frame) -> Frame:

@@ -14,4 +14,4 @@ OBJECTIVES: Final[dict[str, Callable[..., Objective]]] = {
     "line_drawing": LineDrawingObjective,
     "ugatit": UgatitObjective,
 }
-"""Name of an objective -> its class."""
+"""Name in `TrainingStage.objective` -> class."""

@@ -2,22 +2,28 @@
 
 from collections.abc import Mapping
 from copy import deepcopy
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lineart.inference import enlarge
-from lineart.losses import adversarial
-from lineart.losses.perceptual import content_loss
-from lineart.losses.reconstruction import l1, l1_at, l2
+from lineart.losses import (
+    content_loss,
+    entropy_discriminator_loss,
+    entropy_generator_loss,
+    l1,
+    l1_at,
+    l2,
+)
 from lineart.models import Pair
 from lineart.models.discriminators import ColorDiscriminator
 from lineart.models.layers import ColorBatch
-from lineart.training.colorization import ColorizationBatch
 from lineart.training.device import Device
-from lineart.training.objective import Features, Terms
-from lineart.training.recipe import Recipe, TrainingStage
+from lineart.training.objective import Discriminators, Features, Terms, copy_to_train
+from lineart.training.recipes import Recipe, TrainingStage
+from lineart.training.tasks import ColorizationBatch
 
 
 def reconstruction_terms(fake: ColorBatch, batch: ColorizationBatch, stage: TrainingStage) -> Terms:
@@ -47,35 +53,32 @@ class DraftObjective:
         Paper 001, eqs. (1) and (2).
     """
 
+    reaches: ClassVar[Mapping[str, str]] = {}
+
     def __init__(
         self, pair: Pair, recipe: Recipe, stage: TrainingStage, device: Device, features: Features
     ) -> None:
         del recipe
         self.stage, self.features = stage, features.get("content")
-        generator = device.place(deepcopy(pair.generators["draft"])).train().requires_grad_(True)
-        self.generators = {"draft": generator}
-        self.draft = device.share(generator)
+        self.generators = {"draft": copy_to_train(pair.generators["draft"], device)}
+        self.draft = device.share(self.generators["draft"])
         self.heads: dict[str, nn.Module] = {}
-        self.discriminators: dict[str, nn.Module] = {}
+        networks = {}
         if "adversarial" in stage.losses:
-            judge = device.place(ColorDiscriminator(stage.crop // pair.colorization.draft_scale))
-            self.discriminators = {"judge": judge}
-            self.judge, self.fixed_judge = device.share(judge), device.compile(judge)
-        self.learning = [self.draft, *([self.judge] if self.discriminators else [])]
-        self.fake: ColorBatch | None = None
+            networks["judge"] = ColorDiscriminator(stage.crop // pair.colorization.draft_scale)
+        losses = (entropy_generator_loss, entropy_discriminator_loss)
+        self.adversary = Discriminators(networks, device, losses=losses, term="judge")
+        self.discriminators = self.adversary.networks
+        self.learning = [self.draft, *self.adversary.shared.values()]
 
     def generator_loss(self, batch: ColorizationBatch) -> Terms:
         """Compute the weighted reconstruction, adversarial and content terms."""
         fake = self.draft(batch.line, batch.hint)
-        self.fake = fake.detach()
         terms = reconstruction_terms(fake, batch, self.stage)
         weights = self.stage.losses
         if "adversarial" in weights:
-            # Gradients flow through the discriminator, but do not accumulate in its parameters.
-            self.discriminators["judge"].requires_grad_(False)
-            logits = self.fixed_judge(fake)
-            self.discriminators["judge"].requires_grad_(True)
-            terms["adversarial"] = weights["adversarial"] * adversarial.generator_loss(logits)
+            loss = self.adversary.generator_loss({"judge": fake})
+            terms["adversarial"] = weights["adversarial"] * loss
         if "content" in weights:
             assert self.features is not None
             loss = content_loss(self.features, fake, batch.color)
@@ -84,12 +87,7 @@ class DraftObjective:
 
     def discriminator_loss(self, batch: ColorizationBatch) -> Terms:
         """Compute the term "judge" on the last fakes, eq. (2); {} without a discriminator."""
-        if not self.discriminators:
-            return {}
-        assert self.fake is not None
-        logits = self.judge(torch.cat((batch.color, self.fake.to(batch.color))))
-        real, fake = logits.chunk(2)
-        return {"judge": adversarial.discriminator_loss(real, fake)}
+        return self.adversary.loss({"judge": batch.color})
 
     def predict(
         self, generators: Mapping[str, nn.Module], batch: ColorizationBatch
@@ -108,6 +106,8 @@ class ColorObjective:
         Paper 001, which uses L1 only.
     """
 
+    reaches: ClassVar[Mapping[str, str]] = {}
+
     def __init__(
         self, pair: Pair, recipe: Recipe, stage: TrainingStage, device: Device, features: Features
     ) -> None:
@@ -115,11 +115,10 @@ class ColorObjective:
         self.stage, self.scale = stage, pair.colorization.draft_scale
         drafter = device.place(deepcopy(pair.generators["draft"])).eval().requires_grad_(False)
         self.drafter, self.fast_drafter = drafter, device.compile(drafter)
-        generator = device.place(deepcopy(pair.generators["color"])).train().requires_grad_(True)
-        self.generators = {"color": generator}
+        self.generators = {"color": copy_to_train(pair.generators["color"], device)}
         self.heads: dict[str, nn.Module] = {}
         self.discriminators: dict[str, nn.Module] = {}
-        self.color = device.share(generator)
+        self.color = device.share(self.generators["color"])
         self.learning = [self.color]
 
     def generator_loss(self, batch: ColorizationBatch) -> Terms:

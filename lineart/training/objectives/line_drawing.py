@@ -1,22 +1,19 @@
 """Objective of line drawing pairs: the five losses of paper 000."""
 
 from collections.abc import Mapping
-from copy import deepcopy
+from typing import ClassVar
 
-from jaxtyping import Float
 from torch import Tensor, nn
 
-from lineart.losses.reconstruction import l1
-from lineart.losses.semantic import geometry_loss, segmentation_loss, semantics_loss
+from lineart.losses import geometry_loss, l1, segmentation_loss, semantics_loss
 from lineart.models import Pair
 from lineart.models.discriminators import PatchDiscriminator
+from lineart.models.families.line_drawing import DepthHead, SegmentationUNet
 from lineart.models.layers import LineBatch
-from lineart.models.line_drawing import DepthHead, SegmentationUNet
 from lineart.training.device import Device
-from lineart.training.objective import Features, Terms
-from lineart.training.objectives.discriminators import Discriminators
-from lineart.training.recipe import Recipe, TrainingStage
-from lineart.training.translation import UnpairedBatch
+from lineart.training.objective import Discriminators, Features, Terms, copy_to_train
+from lineart.training.recipes import Recipe, TrainingStage
+from lineart.training.tasks import UnpairedBatch
 
 HALF = 0.5
 """Factor of the discriminators' loss, as in the reference code, meant to slow their training."""
@@ -37,28 +34,29 @@ class LineDrawingObjective:
         Paper 000, eqs. (1) to (5).
     """
 
+    reaches: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("semantics", "geometry", "segmentation"), r"target\."
+    )
+
     def __init__(
         self, pair: Pair, recipe: Recipe, stage: TrainingStage, device: Device, features: Features
     ) -> None:
         self.weights, self.features = stage.losses, features
         width = pair.arguments["width"]
         self.generators = {
-            name: device.place(deepcopy(generator)).train().requires_grad_(True)
-            for name, generator in pair.generators.items()
+            name: copy_to_train(generator, device) for name, generator in pair.generators.items()
         }
         channels = {"target": pair.translation.channels, "source": 3}
-        judges = {domain: PatchDiscriminator(inputs, width) for domain, inputs in channels.items()}
-        self.judges = Discriminators(
-            judges if "adversarial" in self.weights else {}, as_list, device
-        )
-        self.discriminators = self.judges.networks
+        networks = {name: PatchDiscriminator(inputs, width) for name, inputs in channels.items()}
+        self.adversary = Discriminators(networks if "adversarial" in self.weights else {}, device)
+        self.discriminators = self.adversary.networks
         self.heads = {
             name: device.place(head) for name, head in make_heads(recipe, stage, width).items()
         }
         self.shared = {
             name: device.share(module) for name, module in (self.generators | self.heads).items()
         }
-        self.learning = [*self.shared.values(), *self.judges.shared.values()]
+        self.learning = [*self.shared.values(), *self.adversary.shared.values()]
 
     def generator_loss(self, batch: UnpairedBatch) -> Terms:
         """Compute the weighted terms that have a weight."""
@@ -68,7 +66,7 @@ class LineDrawingObjective:
         terms = self.meaning(drawing, batch)
         if "adversarial" in self.weights:
             # Eq. 1.
-            terms["adversarial"] = self.judges.generator_loss(
+            terms["adversarial"] = self.adversary.generator_loss(
                 {"target": drawing, "source": fake_photo}
             )
         if "cycle" in self.weights:
@@ -96,7 +94,7 @@ class LineDrawingObjective:
     def discriminator_loss(self, batch: UnpairedBatch) -> Terms:
         """Compute the discriminators' terms on the last fakes: eq. (1)."""
         weight = HALF * self.weights.get("adversarial", 0.0)
-        return self.judges.loss({"target": batch.target, "source": batch.source}, weight)
+        return self.adversary.loss({"target": batch.target, "source": batch.source}, weight)
 
     def predict(
         self, generators: Mapping[str, nn.Module], batch: UnpairedBatch
@@ -114,8 +112,3 @@ def make_heads(recipe: Recipe, stage: TrainingStage, width: int) -> dict[str, nn
     if "segmentation" in stage.losses:
         heads["segmentation"] = SegmentationUNet(recipe.classes, width // 2)
     return heads
-
-
-def as_list(logits: Float[Tensor, "B 1 MapH MapW"]) -> list[Float[Tensor, "B 1 MapH MapW"]]:
-    """Return the single output of a patch discriminator as a list, for `Discriminators`."""
-    return [logits]

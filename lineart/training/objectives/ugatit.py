@@ -1,23 +1,21 @@
 """Objective of U-GAT-IT pairs: the four losses of paper 004."""
 
 from collections.abc import Mapping
-from copy import deepcopy
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lineart.losses.cam import cam_loss
-from lineart.losses.reconstruction import l1
+from lineart.losses import cam_loss, l1
 from lineart.models import Pair
+from lineart.models.families.ugatit import Discriminator, Judged
 from lineart.models.layers import ColorBatch
-from lineart.models.ugatit import Discriminator, Judged
 from lineart.training.device import Device
-from lineart.training.objective import Features, Terms
-from lineart.training.objectives.discriminators import Discriminators
-from lineart.training.recipe import Recipe, TrainingStage
-from lineart.training.translation import UnpairedBatch
+from lineart.training.objective import Discriminators, Features, Terms, copy_to_train
+from lineart.training.recipes import Recipe, TrainingStage
+from lineart.training.tasks import UnpairedBatch
 
 OTHER = {"target": "source", "source": "target"}
 
@@ -36,24 +34,24 @@ class UgatitObjective:
         Paper 004, the pages on its training code.
     """
 
+    reaches: ClassVar[Mapping[str, str]] = {"cam": r"\w+\.(encoder\.|attention\.classifier)"}
+
     def __init__(
         self, pair: Pair, recipe: Recipe, stage: TrainingStage, device: Device, features: Features
     ) -> None:
         del recipe, features
         self.weights = stage.losses
         self.generators = {
-            name: device.place(deepcopy(generator)).train().requires_grad_(True)
-            for name, generator in pair.generators.items()
+            name: copy_to_train(generator, device) for name, generator in pair.generators.items()
         }
         self.heads: dict[str, nn.Module] = {}
-        width = pair.arguments["width"]
-        judges = {domain: Discriminator(width) for domain in OTHER}
-        self.judges = Discriminators(
-            judges if "adversarial" in self.weights else {}, answers, device
+        networks = {name: Discriminator(pair.arguments["width"]) for name in OTHER}
+        self.adversary = Discriminators(
+            networks if "adversarial" in self.weights else {}, device, logits_of=all_logits
         )
-        self.discriminators = self.judges.networks
+        self.discriminators = self.adversary.networks
         self.shared = {name: device.share(module) for name, module in self.generators.items()}
-        self.learning = [*self.shared.values(), *self.judges.shared.values()]
+        self.learning = [*self.shared.values(), *self.adversary.shared.values()]
 
     def generator_loss(self, batch: UnpairedBatch) -> Terms:
         """Compute the terms that have a weight, weighted and summed over both directions."""
@@ -62,7 +60,7 @@ class UgatitObjective:
         pictures = {domain: fake.picture for domain, fake in fakes.items()}
         terms: Terms = {}
         if "adversarial" in self.weights:
-            terms["adversarial"] = self.judges.generator_loss(pictures)
+            terms["adversarial"] = self.adversary.generator_loss(pictures)
         if "cycle" in self.weights:
             backs = {name: self.shared[name](pictures[OTHER[name]]).picture for name in OTHER}
             terms["cycle"] = distance(backs, reals)
@@ -78,7 +76,7 @@ class UgatitObjective:
     def discriminator_loss(self, batch: UnpairedBatch) -> Terms:
         """Compute the discriminators' terms on the last fakes, by patch and by attention logits."""
         weight = self.weights.get("adversarial", 0.0)
-        return self.judges.loss({"target": batch.target, "source": batch.source}, weight)
+        return self.adversary.loss({"target": batch.target, "source": batch.source}, weight)
 
     def predict(
         self, generators: Mapping[str, nn.Module], batch: UnpairedBatch
@@ -90,11 +88,11 @@ class UgatitObjective:
             "back": generators["source"](made.picture).picture,
             "attention": show_heat(made.heat, made.picture),
         }
-        judge = self.discriminators.get("target")
-        if judge is not None:
+        discriminator = self.discriminators.get("target")
+        if discriminator is not None:
             # In training mode, a forward pass would update the spectral norm.
-            near, far = judge.eval()(made.picture).heats
-            judge.train()
+            near, far = discriminator.eval()(made.picture).heats
+            discriminator.train()
             pictures["judge near"] = show_heat(near, made.picture)
             pictures["judge far"] = show_heat(far, made.picture)
         return pictures
@@ -105,7 +103,7 @@ def distance(made: Mapping[str, ColorBatch], real: Mapping[str, ColorBatch]) -> 
     return torch.stack([l1(made[domain], real[domain]) for domain in made]).sum()
 
 
-def answers(judged: Judged) -> list[Tensor]:
+def all_logits(judged: Judged) -> list[Tensor]:
     """Return the local and global logits of the patches, and those of the attention classifiers."""
     return [*judged.logits, *judged.cam_logits]
 

@@ -44,17 +44,13 @@ import torch
 
 from lineart.device import pick_device
 from lineart.storage import Storage
-from lineart.training.recipe import Recipe
-from lineart.training.recipes import RECIPES, tiny
-from tests.drills.gpu.correctness import colors, translations
-from tests.drills.gpu.film import film
-from tests.drills.gpu.film_on_ray import film_on_ray
-from tests.drills.gpu.machine import machine
-from tests.drills.gpu.parts import Cases, Part, Record, run_part
+from lineart.training.recipes import RECIPES, Recipe, tiny
+from tests.drills.gpu.film import film, film_on_ray
+from tests.drills.gpu.networks import colors, translations
+from tests.drills.gpu.parts import Cases, Part, Record, Setting, run_part
 from tests.drills.gpu.processes import processes
 from tests.drills.gpu.samples import CHUNK, SMALL_CHUNK, Factory
-from tests.drills.gpu.setting import Setting
-from tests.drills.gpu.speed import compiled, networks
+from tests.drills.gpu.speed import compiled, machine, networks
 from tests.drills.gpu.steps import speed_of_steps, training_steps
 from tests.drills.gpu.training import learn
 from tests.painted import painted, write_shards
@@ -91,8 +87,8 @@ def main() -> int:
     record = Record(flags.out / "results.json")
     with tempfile.TemporaryDirectory(prefix="gpu-drill", ignore_cleanup_errors=True) as folder:
         run(open_setting(flags, Path(folder)), flags.parts, record)
-    told = {"failed": record.failed, "wrong": record.wrong, "left_out": record.left_out}
-    print(json.dumps(told | {"seconds": record.seconds}))
+    summary = {"failed": record.failed, "wrong": record.wrong, "left_out": record.left_out}
+    print(json.dumps(summary | {"seconds": record.seconds}))
     return 1 if record.failed or record.wrong else 0
 
 

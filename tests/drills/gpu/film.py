@@ -1,30 +1,39 @@
-"""A film at 1080p: without Ray, and what one GPU actor makes of batches that are there already."""
+"""A film at 1080p: without Ray, by one GPU actor, and on Ray by the command itself."""
 
 import hashlib
+import json
+import os
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
+from shutil import which
+from threading import Event, Thread
 from typing import Any
 
 import numpy as np
+from pyarrow import parquet
 
 from lineart.codec import encode_png
 from lineart.film.frames import FilmFrame, assemble, list_pictures
-from lineart.film.hashing import HashedFile, hash_pictures
 from lineart.film.inputs import FilmConfig, prepare_run
-from lineart.film.local_runner import LocalRunner
-from lineart.film.records import STAGES, WorkItem, pack_work
+from lineart.film.records import FilmJob, FrameData, HashedFile, Input, WorkItem
 from lineart.film.run import run_film
-from lineart.film.stages import GPU_BATCH, FilmJob, NetworkStage, shrink
+from lineart.film.runners import LocalRunner
+from lineart.film.stages import GPU_BATCH, STAGES
 from lineart.film.tasks.colorize import open_colorize_task
+from lineart.film.worker import hash_pictures
 from lineart.sample_film import SampleFrame, sample_film
 from lineart.storage import Storage
 from lineart.weights import open_weights, read_weights
 from tests.drills.gpu.networks import add_hints
-from tests.drills.gpu.parts import Cases, Values
-from tests.drills.gpu.setting import Setting
+from tests.drills.gpu.parts import Cases, Setting, Values
 
 SIZE, SMALL_SIZE = (1080, 1920), (270, 480)
 FRAMES_PER_SHOT, SMALL_FRAMES_PER_SHOT = 8, 2
@@ -99,7 +108,7 @@ def color_alone(setting: Setting, output: Path, limit_s: float | None) -> Values
         described, partial(open_colorize_task, network_size_px=setting.network_size_px)
     )
     begun = time.monotonic()
-    summary, rows = run_film(described, opened, LocalRunner(), lambda _: None)
+    summary, rows = run_film(opened, LocalRunner(), lambda _: None)
     seconds = time.monotonic() - begun
     if summary.failed:
         raise RuntimeError(f"{summary.failed} of {summary.frames} frames failed")
@@ -112,8 +121,11 @@ def color_alone(setting: Setting, output: Path, limit_s: float | None) -> Values
 
 def mean_stages(rows: list[dict[str, Any]]) -> Values:
     """Return the mean milliseconds that each stage of a frame took, from rows of a manifest."""
-    seconds = {stage: [row[f"{stage}_seconds"] or 0.0 for row in rows] for stage in STAGES}
-    return {f"{stage}_ms": 1000 * float(np.mean(taken)) for stage, taken in seconds.items()}
+    seconds = [dict(row["stage_seconds"] or ()) for row in rows]
+    return {
+        f"{stage.name}_ms": 1000 * float(np.mean([taken.get(stage.name, 0.0) for taken in seconds]))
+        for stage in STAGES
+    }
 
 
 def hash_frames(output: Path) -> dict[str, str]:
@@ -129,30 +141,145 @@ def _time_actor(setting: Setting, limit_s: float | None) -> Values:
     weights = open_weights("default")
     task = open_colorize_task(read_weights(weights), network_size_px=setting.network_size_px)
     lines = Storage.at(str(setting.work / "film" / "lines"))
-    job = FilmJob(lines, Storage.at(str(setting.work / "film" / "actor")), None, task, limit_s)
-    frames = assemble(list_pictures(lines), [], "lines")[:GPU_BATCH]
-    rows = _shrink_frames(job, frames)
-    network = NetworkStage(job, weights)
-    batch_s = setting.time(lambda: network(rows), 5)
-    one_s = setting.time(lambda: network(rows[:1]), 5)
+    output = Storage.at(str(setting.work / "film" / "actor"))
+    job = FilmJob(lines, output, None, task, weights, limit_s=limit_s)
+    frames = _shrink_frames(job, assemble(list_pictures(lines), [], "lines")[:GPU_BATCH])
+    network = STAGES[1].open(job)
+    batch_s = setting.time(lambda: network(frames), 5)
+    one_s = setting.time(lambda: network(frames[:1]), 5)
     return {
-        "frames_per_s": len(rows) / batch_s,
-        "ms_a_frame": 1000 * batch_s / len(rows),
+        "frames_per_s": len(frames) / batch_s,
+        "ms_a_frame": 1000 * batch_s / len(frames),
         "one_frame_ms": 1000 * one_s,
     }
 
 
-def _shrink_frames(job: FilmJob, frames: list[FilmFrame]) -> list[dict[str, Any]]:
+def _shrink_frames(job: FilmJob, frames: list[FilmFrame]) -> list[FrameData]:
     """Return drawings as the network takes them, with random hints: without, none are flooded."""
-    found = hash_pictures(job.pictures, job.task.decode, None, [(f.source, None) for f in frames])
-    rows = []
+    found = hash_pictures(job, [(frame.source, None) for frame in frames])
+    shrink = STAGES[0].open(replace(job, limit_s=None))
+    shrunk = []
     for seed, frame in enumerate(frames):
-        indexed = found[frame.name]
-        assert isinstance(indexed, HashedFile)
-        work = WorkItem(frame.source, indexed.source_sha256, None, None, [frame.name])
-        row = shrink(pack_work(work), replace(job, limit_s=None))
-        hint = np.zeros(row["inputs"][1]["shape"], np.uint8)
+        hashed = found[frame.name]
+        assert isinstance(hashed, HashedFile)
+        line = Input("line", frame.source, hashed.source_sha256)
+        (data,) = shrink([FrameData(WorkItem((line,), (frame.name,), frame.shot))])
+        drawing, hint = data.arrays
+        hint = np.zeros_like(hint)
         add_hints(hint, np.random.default_rng(seed))
-        row["inputs"][1]["pixels"] = hint.tobytes()
-        rows.append(row)
-    return rows
+        shrunk.append(data._replace(arrays=(drawing, hint)))
+    return shrunk
+
+
+SAMPLE_S = 0.5
+STOP_S = 20.0
+"""Time that the command has to stop Ray once it is asked to end."""
+QUERY = (
+    "nvidia-smi", "--id=0",
+    "--query-gpu=utilization.gpu,memory.used", "--format=csv,noheader,nounits",
+)  # fmt: skip
+
+
+def film_on_ray(setting: Setting) -> Cases:
+    """Colour the whole film on Ray, then compare its first frames with those made without."""
+    if find_spec("ray") is None:
+        return
+    if not (setting.work / "film").exists():
+        yield "drawing", partial(draw_film, setting)
+    yield "film", partial(_color_on_ray, setting)
+    yield "first frames without Ray", partial(_compare, setting)
+
+
+def _color_on_ray(setting: Setting) -> Values:
+    """Run `jobs.colorize`.
+
+    Raises:
+        RuntimeError: It failed; the message is the end of what it wrote.
+    """
+    root = setting.work / "film"
+    command = [sys.executable, "-m", "jobs.colorize", "--lines", str(root / "lines")]
+    command += ["--hints", str(root / "hints"), "--output", str(root / "ray")]
+    command += ["--network-size", str(setting.network_size_px)]
+    # Without a number of workers, the command makes the first frames in its own process.
+    command += ["--gpu-workers", "1"]
+    begun = time.monotonic()
+    with _sample_gpu() as samples:
+        output = _run(command, root / "ray.log")
+    rows = parquet.read_table(root / "ray/manifest").to_pylist()
+    summary = json.loads(output.splitlines()[-1])
+    return {
+        "frames": summary["frames"],
+        "all_done_equal": summary["done"] == summary["frames"],
+        "command_s": time.monotonic() - begun,
+        "frames_per_s_with_start": summary["frames_per_second"],
+        **mean_stages(rows),
+        **_sum_up(samples),
+    }
+
+
+def _run(command: list[str], log: Path) -> str:
+    """Run a command to its end and return what it printed; end it with this call."""
+    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    with (
+        log.open("w") as errors,
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment
+        ) as process,
+    ):
+        try:
+            output = process.communicate()[0]
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(STOP_S)
+                process.kill()
+    if process.returncode:
+        raise RuntimeError(f"status {process.returncode}: {log.read_text()[-500:]}")
+    return output
+
+
+@contextmanager
+def _sample_gpu() -> Iterator[list[tuple[int, int]]]:
+    """Collect how busy the GPU is, in percent, and its memory in MiB, while the block runs."""
+    samples: list[tuple[int, int]] = []
+    stop = Event()
+
+    def sample() -> None:
+        while not stop.wait(SAMPLE_S):
+            output = subprocess.run(QUERY, capture_output=True, text=True, check=False).stdout
+            with suppress(ValueError):
+                percent, mebibytes = map(int, output.split(","))
+                samples.append((percent, mebibytes))
+
+    thread = Thread(target=sample, daemon=True)
+    if which(QUERY[0]):
+        thread.start()
+    try:
+        yield samples
+    finally:
+        stop.set()
+        if thread.is_alive():
+            thread.join()
+
+
+def _sum_up(samples: list[tuple[int, int]]) -> Values:
+    if not samples:
+        return {}
+    percents, mebibytes = zip(*samples, strict=True)
+    return {
+        "gpu_percent": list(percents),
+        "gpu_percent_mean": float(np.mean(percents)),
+        "gpu_percent_most": max(percents),
+        "gpu_memory_gib": max(mebibytes) / 1024,
+    }
+
+
+def _compare(setting: Setting) -> Values:
+    """Make the first frames in this process, if they are not there, and compare hashes."""
+    root = setting.work / "film"
+    if not (root / "plain/frames").exists():
+        color_alone(setting, root / "plain", None)
+    alone, on_ray = hash_frames(root / "plain"), hash_frames(root / "ray")
+    same = sum(on_ray.get(name) == digest for name, digest in alone.items())
+    return {"frames": len(alone), "same": same, "frames_equal": same == len(alone) > 0}

@@ -1,18 +1,24 @@
-"""The networks that the drill runs, what they are given, and how they are opened."""
+"""Networks of the drill: how they are opened, and that the GPU computes what the CPU does.
+
+Random weights do: a layer that computes something else shows whatever the weights are.
+"""
 
 from collections.abc import Iterator
+from functools import partial
 
 import cv2
 import numpy as np
 import torch
+from jaxtyping import UInt8
 from torch import nn
 
 from lineart.device import Precision
 from lineart.image import Size
-from lineart.inference import Colorizer, Hints, Lines, Photos, Translator
+from lineart.inference import Colorizer, Hints, Lines, Translator
+from lineart.metrics import psnr
 from lineart.models import MODELS, Pair, from_files
-from lineart.training.device import Device
 from lineart.weights import open_weights, read_weights
+from tests.drills.gpu.parts import Cases, Setting, Values
 
 SPREAD = 0.5
 """Standard deviation of an output convolution before tanh: colours use the range and keep within.
@@ -33,21 +39,6 @@ def open_colorizer(
     return Colorizer(pair, device=device.type, batch_size=batch_size, precision=precision)
 
 
-def open_translator(pair: Pair, device: torch.device, precision: Precision) -> Translator:
-    """Open a pair that translates."""
-    return Translator(pair, device=device.type, precision=precision)
-
-
-def open_reference() -> Device:
-    """Return what training steps are compared with: the CPU in float32."""
-    return Device(torch.device("cpu"), precision="float32", compiled=False)
-
-
-def open_device(precision: Precision | None = None) -> Device:
-    """Return the GPU, or the CPU where there is none, for training."""
-    return Device.here(precision=precision)
-
-
 def coloring_pairs(*, small: bool) -> Iterator[tuple[str, Pair]]:
     """Build the default pair, and the papers' pairs with random weights."""
     yield "default", from_files(read_weights(open_weights("default")))
@@ -60,9 +51,7 @@ def coloring_pairs(*, small: bool) -> Iterator[tuple[str, Pair]]:
 
 def translating_pairs(*, small: bool) -> Iterator[tuple[str, Pair]]:
     """Build pairs that translate, with random weights."""
-    for name in ("line_drawing", "ugatit_light") if small else (
-        "line_drawing", "ugatit_light", "ugatit",
-    ):  # fmt: skip
+    for name in ("line_drawing", "ugatit_light", *(() if small else ("ugatit",))):
         torch.manual_seed(0)
         yield name, MODELS[name](*([4, 1] if small else []))
 
@@ -104,7 +93,65 @@ def add_hints(hint: np.ndarray, rng: np.random.Generator) -> None:
     pixels[at, :3], pixels[at, 3] = rng.integers(0, 256, (NUM_HINTS, 3)), 255
 
 
-def take_photos(side_px: int, count: int) -> Photos:
-    """Return blurred noise in place of photographs."""
-    noise = np.random.default_rng(0).integers(0, 256, (count, side_px, side_px, 3), dtype=np.uint8)
-    return np.stack([cv2.GaussianBlur(one, (0, 0), 3) for one in noise])
+BATCH, SMALL_BATCH = 16, 4
+"""Pictures a network sees at once, as in a film on a GPU."""
+COMPARED = 2
+"""Pictures that the CPU makes, too."""
+
+
+def colors(setting: Setting) -> Cases:
+    """Colour a batch of drawings with each pair."""
+    for name, pair in coloring_pairs(small=setting.small):
+        yield name, partial(_compare_colors, setting, pair)
+
+
+def _compare_colors(setting: Setting, pair: Pair) -> Values:
+    size, batch = ((64, 128), SMALL_BATCH) if setting.small else ((256, 448), BATCH)
+    lines, hints = draw(size, pair.colorization.draft_scale, batch)
+    first = lines[:COMPARED], hints[:COMPARED]
+    truth = open_colorizer(pair, torch.device("cpu"), "float32")(*first)
+    full = open_colorizer(pair, setting.device, "float32", batch)
+    half = open_colorizer(pair, setting.device, "bfloat16", batch)
+    made = half(lines, hints)
+    single = open_colorizer(pair, setting.device, "bfloat16", 1)(lines[:1], hints[:1])
+    backwards = half(lines[::-1].copy(), hints[::-1].copy())[::-1]
+    return {
+        "spread_levels": float(truth.std()),
+        "saturated": float(np.isin(truth, (0, 255)).mean()),
+        "float32_db": decibels(full(*first), truth),
+        "bfloat16_db": decibels(made[:COMPARED], truth),
+        "repeat_equal": np.array_equal(half(lines, hints), made),
+        "place_in_batch_equal": np.array_equal(backwards, made),
+        "blank_neighbours_equal": np.array_equal(half(lines[:1], hints[:1]), made[:1]),
+        "batch_of_1_db": decibels(single, made[:1]),
+    }
+
+
+def translations(setting: Setting) -> Cases:
+    """Translate photographs with each pair."""
+    for name, pair in translating_pairs(small=setting.small):
+        yield name, partial(_compare_translations, setting, pair)
+
+
+def _compare_translations(setting: Setting, pair: Pair) -> Values:
+    # Blurred noise in place of photographs.
+    side = 64 if setting.small else 256
+    noise = np.random.default_rng(0).integers(0, 256, (3, side, side, 3), dtype=np.uint8)
+    photos = np.stack([cv2.GaussianBlur(one, (0, 0), 3) for one in noise])
+    truth = Translator(pair, device="cpu", precision="float32")(photos[:1]).pictures
+    full = Translator(pair, device=setting.device.type, precision="float32")
+    half = Translator(pair, device=setting.device.type, precision="bfloat16")
+    made = half(photos).pictures
+    return {
+        "spread_levels": float(truth.std()),
+        "float32_db": decibels(full(photos[:1]).pictures, truth),
+        "bfloat16_db": decibels(made[:1], truth),
+        "repeat_equal": np.array_equal(half(photos).pictures, made),
+    }
+
+
+def decibels(
+    pictures: UInt8[np.ndarray, "B H W *C"], truth: UInt8[np.ndarray, "B H W *C"]
+) -> float:
+    """Return the PSNR of several pictures together, grey or sRGB, in dB; equal ones: infinity."""
+    return psnr(*(stack.reshape(1, -1, 1).repeat(3, axis=2) for stack in (pictures, truth)))

@@ -1,20 +1,97 @@
-"""Parts of the drill: each is a list of cases, with a time budget, and no failure ends the drill.
+"""Parts of the drill, and what they share: device, folders, time, results.
 
-`results.json` is written anew after every case, so that it is whole whenever the drill is killed.
+A part is a list of cases with a time budget; no failure ends the drill. `results.json` is written
+anew after every case, so that it is complete whenever the drill is killed.
 """
 
 import json
 import math
 import signal
+import statistics
 import time
 import traceback
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from tests.drills.gpu.setting import Setting
+import torch
+
+from lineart.benchmark.network import measure_peak
+from lineart.storage import Storage
+from lineart.training.recipes import Recipe
+
+REPEATS, SMALL_REPEATS = 7, 1
+"""Timed calls of which the median counts."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One run of the drill."""
+
+    data: Storage
+    """Shards of `jobs.prepare_data`."""
+    out: Path
+    """Where results, weights and grids go."""
+    work: Path
+    """Where everything else goes."""
+    device: torch.device
+    """The GPU, or the CPU where there is none."""
+    recipe: Recipe
+    """What is trained, without losses that need frozen networks."""
+    ends_at: float
+    """When the drill must be over, by `time.monotonic`, in seconds."""
+    small: bool = False
+    """Whether sizes are those for a CPU."""
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether there is a GPU."""
+        return self.device.type == "cuda"
+
+    @property
+    def network_size_px(self) -> int:
+        """Short side of the picture that networks see in a film."""
+        return 64 if self.small else 512
+
+    @cached_property
+    def peak_flops(self) -> float:
+        """FLOP/s of products of large matrices in the format that networks run in."""
+        repeats = SMALL_REPEATS if self.small else REPEATS
+        return measure_peak(self.device.type, repeats) * 1e9
+
+    def synchronize(self) -> None:
+        """Wait until the GPU has done all that it was given."""
+        if self.on_gpu:
+            torch.cuda.synchronize()
+
+    def time(self, call: Callable[[], object], repeats: int = REPEATS, warm_up: int = 3) -> float:
+        """Return the median of a call's wall time in seconds, the GPU's work included."""
+        if self.small:
+            repeats, warm_up = SMALL_REPEATS, min(warm_up, 1)
+        for _ in range(warm_up):
+            call()
+        seconds = []
+        for _ in range(repeats):
+            self.synchronize()
+            begun = time.perf_counter()
+            call()
+            self.synchronize()
+            seconds.append(time.perf_counter() - begun)
+        return statistics.median(seconds)
+
+    def start_memory(self) -> None:
+        """Free cached GPU memory and begin to count anew."""
+        if self.on_gpu:
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats()
+
+    def read_memory_gb(self) -> float | None:
+        """Return the most GPU memory that tensors took since `start_memory`, in GB."""
+        return torch.cuda.max_memory_allocated() / 1e9 if self.on_gpu else None
+
 
 Values = dict[str, Any]
 """What a case measured: name -> number, boolean or text."""
@@ -66,22 +143,17 @@ class Record:
         tidy: Values = _tidy(values)
         self.parts.setdefault(part, {})[case] = tidy
         self.wrong += [f"{part}, {case}: {claim}" for claim in find_wrong(values)]
-        self._tell(f"{part}, {case}: {json.dumps(tidy)}")
+        self._print(f"{part}, {case}: {json.dumps(tidy)}")
 
     def fail(self, case: str, error: Exception) -> None:
         """Take the exception that ended a case."""
         self.failed[case] = f"{type(error).__name__}: {error}"[:600]
-        self._tell(f"{case} FAILED\n{''.join(traceback.format_exception(error))[-1500:]}")
+        self._print(f"{case} FAILED\n{''.join(traceback.format_exception(error))[-1500:]}")
 
     def leave_out(self, part: str, why: str) -> None:
         """Note that a part, or the rest of it, was not done."""
         self.left_out[part] = why
-        self._tell(f"{part} left out: {why}")
-
-    def end(self, part: str, seconds: float) -> None:
-        """Note how long a part took."""
-        self.seconds[part] = round(seconds, 1)
-        self.save()
+        self._print(f"{part} left out: {why}")
 
     def save(self) -> None:
         """Write the file, whole."""
@@ -90,7 +162,7 @@ class Record:
         new.write_text(json.dumps({name: getattr(self, name) for name in names}, indent=1) + "\n")
         new.replace(self.path)
 
-    def _tell(self, line: str) -> None:
+    def _print(self, line: str) -> None:
         print(f"[{time.monotonic() - self.begun:6.1f}] {line}", flush=True)
         self.save()
 
@@ -126,17 +198,14 @@ def run_part(part: Part, setting: Setting, record: Record, stops_at: float) -> N
                 if time.monotonic() > ends_at:
                     record.leave_out(part.name, f"no time left from {case!r} on")
                     break
-                _try(record, part.name, case, measure)
+                try:
+                    record.add(part.name, case, measure())
+                except Exception as error:  # noqa: BLE001 - the other cases are worth having
+                    record.fail(f"{part.name}, {case}", error)
     except Exception as error:  # noqa: BLE001 - the other parts are worth having
         record.fail(part.name, error)
-    record.end(part.name, time.monotonic() - begun)
-
-
-def _try(record: Record, part: str, case: str, measure: Callable[[], Values]) -> None:
-    try:
-        record.add(part, case, measure())
-    except Exception as error:  # noqa: BLE001 - the other cases are worth having
-        record.fail(f"{part}, {case}", error)
+    record.seconds[part.name] = round(time.monotonic() - begun, 1)
+    record.save()
 
 
 @contextmanager

@@ -22,7 +22,7 @@ import numpy as np
 from lineart.device import use_one_thread
 from lineart.storage import Storage
 from lineart.training.dataloader import Arrays, Collator, SampleRange
-from lineart.training.recipe import Recipe
+from lineart.training.recipes import Recipe
 from tests.drills.gpu.steps import open_pair, open_task
 
 CHUNK, SMALL_CHUNK = 32, 4
@@ -123,13 +123,15 @@ def make_samples(factory: Factory, chunks: range) -> None:
     recipe, task, parent = factory.recipe, open_task(factory.recipe), os.getppid()
     pictures, pair = task.open(factory.data, "train", recipe), open_pair(recipe)
     makers = [
-        task.maker(pictures, recipe, number, pair, is_training=True)
+        task.collator(pictures, recipe, number, pair, is_training=True)
         for number in range(len(recipe.stages))
     ]
     for index in chunks:
         first = index * factory.chunk
         for number, maker in enumerate(makers):
-            while is_disk_full(factory.folder) and os.getppid() == parent:
+            while (
+                shutil.disk_usage(factory.folder).free < LEAST_FREE_BYTES and os.getppid() == parent
+            ):
                 time.sleep(1)
             if os.getppid() != parent:
                 return
@@ -137,11 +139,6 @@ def make_samples(factory: Factory, chunks: range) -> None:
                 path = factory.folder_of(number) / f"{index:06d}.new"
                 path.write_bytes(pickle.dumps(maker(range(first, first + factory.chunk)), 5))
                 path.rename(path.with_suffix(".pkl"))
-
-
-def is_disk_full(folder: Path) -> bool:
-    """Whether no more samples should be written."""
-    return shutil.disk_usage(folder).free < LEAST_FREE_BYTES
 
 
 @dataclass
@@ -157,13 +154,13 @@ class PoolFeed:
     seen: list[int] = field(default_factory=list)
     """Samples that each stage was given."""
 
-    def __call__(self, maker: Collator, order: SampleRange, rank: int) -> Iterator[Arrays]:
+    def __call__(self, collator: Collator, order: SampleRange, rank: int) -> Iterator[Arrays]:
         """Yield the batches of the next stage; those before need no more samples.
 
         Raises:
             OutOfTimeError: `ends_at` has come.
         """
-        del maker, rank
+        del collator, rank
         number = len(self.seen)
         self.seen.append(0)
         for earlier in range(number):
@@ -181,13 +178,13 @@ def read_batches(
     Raises:
         OutOfTimeError: `ends_at` has come.
     """
-    files = _ChosenFiles(factory.folder_of(number), ends_at)
+    files = _read_files(factory.folder_of(number), ends_at)
     with ThreadPoolExecutor(1) as reader:
-        ahead, rest = reader.submit(files.read), Arrays()
+        ahead, rest = reader.submit(next, files), Arrays()
         while True:
             while len(next(iter(rest.values()), ())) < size:
                 more = ahead.result()
-                ahead = reader.submit(files.read)
+                ahead = reader.submit(next, files)
                 rest = {k: np.concatenate((rest[k], v)) if rest else v for k, v in more.items()}
             if time.monotonic() > ends_at:
                 raise OutOfTimeError("the time for training is over")
@@ -195,24 +192,18 @@ def read_batches(
             rest = {name: array[size:] for name, array in rest.items()}
 
 
-@dataclass
-class _ChosenFiles:
-    """Reads files of a folder at random, as they become more."""
+def _read_files(folder: Path, ends_at: float) -> Iterator[Arrays]:
+    """Yield files of a folder at random, as they become more; wait until there is one.
 
-    folder: Path
-    ends_at: float
-    rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
-    paths: list[Path] = field(default_factory=list)
-    listed_at: float = float("-inf")
-
-    def read(self) -> Arrays:
-        """Read one; wait until there is one."""
-        while not self.paths or time.monotonic() - self.listed_at > LIST_S:
-            self.paths = sorted(self.folder.glob("*.pkl"))
-            self.listed_at = time.monotonic()
-            if not self.paths:
-                if time.monotonic() > self.ends_at:
-                    raise OutOfTimeError(f"no samples came into {self.folder.name}")
-                time.sleep(0.1)
-        arrays: Arrays = pickle.loads(self.paths[self.rng.integers(len(self.paths))].read_bytes())
-        return arrays
+    Raises:
+        OutOfTimeError: `ends_at` has come, and there is none.
+    """
+    rng = np.random.default_rng(0)
+    while True:
+        paths, listed_at = sorted(folder.glob("*.pkl")), time.monotonic()
+        while paths and time.monotonic() - listed_at < LIST_S:
+            yield pickle.loads(paths[rng.integers(len(paths))].read_bytes())
+        if not paths:
+            if time.monotonic() > ends_at:
+                raise OutOfTimeError(f"no samples came into {folder.name}")
+            time.sleep(0.1)

@@ -1,6 +1,8 @@
-"""Throughput of the networks that colour, alone and as the film calls them."""
+"""Speed of the machine, and of the networks that colour: alone, and as the film calls them."""
 
 import copy
+import os
+import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,9 +17,46 @@ from lineart.image import Size, resize
 from lineart.inference import Colorizer, enlarge
 from lineart.models import Pair
 from tests.drills.gpu.networks import coloring_pairs, draw, open_colorizer
-from tests.drills.gpu.parts import Cases, Values
-from tests.drills.gpu.setting import REPEATS, SMALL_REPEATS, Setting, peak_flops
+from tests.drills.gpu.parts import Cases, Setting, Values
 from tests.drills.gpu.steps import hint_channels
+
+COPIED_BYTES = 2**28
+
+
+def machine(setting: Setting) -> Cases:
+    """Name the machine; multiply and copy."""
+    yield "versions", partial(_versions, setting)
+    yield "products", lambda: {"peak_tflops": setting.peak_flops / 1e12}
+    if setting.on_gpu:
+        yield "copies", partial(_copies, setting)
+
+
+def _versions(setting: Setting) -> Values:
+    facts = {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "cpus": os.cpu_count(),
+    }
+    if setting.on_gpu:
+        facts |= {"gpu": torch.cuda.get_device_name(), "cuda": torch.version.cuda}
+    return facts
+
+
+def _copies(setting: Setting) -> Values:
+    """Copy within the GPU, which reads and writes each byte, and to and from the host."""
+    there = torch.empty(4 * COPIED_BYTES, dtype=torch.uint8, device=setting.device)
+    part, host = there[:COPIED_BYTES], torch.ones(COPIED_BYTES, dtype=torch.uint8)
+    pinned = host.pin_memory()
+    return {
+        "within_gb_s": 2 * len(there) / setting.time(there.clone) / 1e9,
+        "to_gpu_gb_s": COPIED_BYTES / setting.time(lambda: host.to(setting.device)) / 1e9,
+        "to_gpu_pinned_gb_s": COPIED_BYTES
+        / setting.time(lambda: pinned.to(setting.device, non_blocking=True))
+        / 1e9,
+        "from_gpu_gb_s": COPIED_BYTES / setting.time(part.cpu) / 1e9,
+        "from_gpu_pinned_gb_s": COPIED_BYTES / setting.time(lambda: pinned.copy_(part)) / 1e9,
+    }
+
 
 SIZES, SMALL_SIZES = ((512, 960), (512, 512)), ((64, 128),)
 """Heights and widths; the first is that of a frame of 16:9."""
@@ -105,10 +144,9 @@ def _time_networks(setting: Setting, case: Case) -> Values:
     with FlopCounterMode(display=False) as counter:
         networks(*given)
     eager_s = setting.time(lambda: networks(*given))
-    peak = peak_flops(setting.device.type, SMALL_REPEATS if setting.small else REPEATS)
     values = {
         "eager_ms": 1000 * eager_s / case.batch,
-        "eager_of_peak": counter.get_total_flops() / eager_s / peak,
+        "eager_of_peak": counter.get_total_flops() / eager_s / setting.peak_flops,
         "gflop": counter.get_total_flops() / case.batch / 1e9,
     }
     if setting.on_gpu:
@@ -154,7 +192,8 @@ def _time_call(setting: Setting, case: Case) -> Values:
     lines, hints = draw(case.size, colorizer.draft_scale, case.batch)
     small_lines = np.stack([resize(line, case.small_size) for line in lines])
     call_s = setting.time(lambda: colorizer(lines, hints), 3)
-    encoding_s = setting.time(lambda: colorizer.encode_hint(hints, small_lines), 3)
+    pixels = torch.from_numpy(hints), torch.from_numpy(small_lines)
+    encoding_s = setting.time(lambda: colorizer.encode_hint(*pixels), 3)
     return {
         "call_ms": 1000 * call_s / case.batch,
         "encode_hint_ms": 1000 * encoding_s / case.batch,

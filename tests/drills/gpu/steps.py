@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,13 +14,10 @@ from lineart.models import MODELS, Colorization, Pair, Translation
 from lineart.training.checkpoint import Checkpoint, CheckpointId
 from lineart.training.dataloader import Arrays
 from lineart.training.device import Device
-from lineart.training.recipe import Recipe
-from lineart.training.recipes import RECIPES, tiny
+from lineart.training.recipes import RECIPES, Recipe, tiny
 from lineart.training.stage_trainer import StageTrainer
 from lineart.training.tasks import TASKS, TrainingTask
-from tests.drills.gpu.networks import open_device, open_reference
-from tests.drills.gpu.parts import Cases, Values
-from tests.drills.gpu.setting import Setting
+from tests.drills.gpu.parts import Cases, Setting, Values
 from tests.painted import STAND_INS
 
 FAMILIES = ("small", "additive_unet", "two_stage", "line_drawing", "ugatit", "ugatit_light")
@@ -30,23 +27,13 @@ RESUMED_BY_ROUNDING = ("line_drawing", "ugatit", "ugatit_light")
 """Pairs with layers that have no deterministic gradient on CUDA; see `Device.here`."""
 
 
-@dataclass(frozen=True)
-class Speed:
-    """A stage whose steps are timed."""
-
-    recipe: str
-    stage: int
-    batch: int
-    """Images of a step."""
-
-
 SPEEDS = (
-    Speed("additive_unet", 1, 64), Speed("additive_unet", 0, 64),
-    Speed("small", 1, 8), Speed("small", 0, 16),
-    Speed("two_stage", 1, 16), Speed("two_stage", 0, 64),
-    Speed("line_drawing", 0, 4), Speed("ugatit_light", 0, 1), Speed("ugatit", 0, 1),
+    ("additive_unet", 1, 64), ("additive_unet", 0, 64), ("small", 1, 8), ("small", 0, 16),
+    ("two_stage", 1, 16), ("two_stage", 0, 64),
+    ("line_drawing", 0, 4), ("ugatit_light", 0, 1), ("ugatit", 0, 1),
 )  # fmt: skip
-SMALL_SPEEDS = (Speed("small", 1, 4),)
+SMALL_SPEEDS = (("small", 1, 4),)
+"""Recipe, number of the stage, and images of a step."""
 
 
 def training_steps(setting: Setting) -> Cases:
@@ -59,14 +46,15 @@ def training_steps(setting: Setting) -> Cases:
 
 def _compare_steps(setting: Setting, recipe: Recipe, number: int) -> Values:
     arrays = random_arrays(recipe, number, recipe.stages[number].batch_size)
-    devices = (open_reference(), open_device("float32"), open_device("bfloat16"))
+    cpu_device = Device(torch.device("cpu"), precision="float32", compiled=False)
+    devices = (cpu_device, Device.here(precision="float32"), Device.here(precision="bfloat16"))
     with _no_tf32():
         learners = [open_learner(recipe, number, device) for device in devices]
         cpu, full, half = [learner.step([_bring(learner, arrays)], 0) for learner in learners]
     return {
         "losses": cpu,
-        "float32_off": max(_relative(full[name], cpu[name]) for name in cpu),
-        "bfloat16_off": max(_relative(half[name], cpu[name]) for name in cpu),
+        "float32_off": _most_off(full, cpu),
+        "bfloat16_off": _most_off(half, cpu),
         **_resume(setting, learners[-1], number, arrays),
     }
 
@@ -94,21 +82,21 @@ def speed_of_steps(setting: Setting) -> Cases:
     The frozen networks of `two_stage`, `additive_unet` and `line_drawing` are left out of the time:
     stand-ins that cost next to nothing take their place.
     """
-    for speed in SMALL_SPEEDS if setting.small else SPEEDS:
-        recipe = RECIPES[speed.recipe]()
+    for name, number, count in SMALL_SPEEDS if setting.small else SPEEDS:
+        recipe = RECIPES[name]()
         recipe = tiny(recipe) if setting.small else recipe
-        name = f"{speed.recipe}, {recipe.stages[speed.stage].name}, batch {speed.batch}"
-        yield name, partial(_time_steps, setting, recipe, speed)
+        case = f"{name}, {recipe.stages[number].name}, batch {count}"
+        yield case, partial(_time_steps, setting, recipe, number, count)
 
 
-def _time_steps(setting: Setting, recipe: Recipe, speed: Speed) -> Values:
+def _time_steps(setting: Setting, recipe: Recipe, number: int, count: int) -> Values:
     setting.start_memory()
-    learner = open_learner(recipe, speed.stage, open_device())
-    batch = _bring(learner, random_arrays(recipe, speed.stage, speed.batch))
+    learner = open_learner(recipe, number, Device.here())
+    batch = _bring(learner, random_arrays(recipe, number, count))
 
     def rate(*, deterministic: bool) -> float:
         torch.backends.cudnn.deterministic = deterministic
-        return speed.batch / setting.time(lambda: learner.step([batch], 0), 5)
+        return count / setting.time(lambda: learner.step([batch], 0), 5)
 
     first_s = setting.time(lambda: learner.step([batch], 0), repeats=1, warm_up=0)
     free = rate(deterministic=False)
@@ -143,53 +131,42 @@ def random_arrays(recipe: Recipe, number: int, count: int) -> Arrays:
     """Return `count` samples of random pixels, as the makers of samples give them."""
     rng, crop = np.random.default_rng(0), recipe.stages[number].crop
     task = open_pair(recipe).task
+
+    def pixels(*shape: int) -> np.ndarray:
+        return rng.integers(0, 256, (count, *shape), dtype=np.uint8)
+
     if isinstance(task, Translation):
-        return _unpaired_arrays(rng, count, crop, task.channels, recipe.classes)
-    is_draft = recipe.stages[number].objective == "draft"
-    return _coloring_arrays(rng, count, crop, task, is_draft=is_draft)
-
-
-def _unpaired_arrays(
-    rng: np.random.Generator, count: int, crop: int, channels: int, classes: int
-) -> Arrays:
-    shape = (count, crop, crop)
-    return {
-        "source": _pixels(rng, *shape, 3),
-        "target": _pixels(rng, *shape, *([3] if channels == 3 else [])),
-        "segmentation": rng.integers(0, max(classes, 1), shape).astype(np.uint8),
-        "depth": rng.random(shape).astype(np.float16),
-    }
-
-
-def _coloring_arrays(
-    rng: np.random.Generator, count: int, crop: int, task: Colorization, *, is_draft: bool
-) -> Arrays:
+        classes = max(recipe.classes, 1)
+        return {
+            "source": pixels(crop, crop, 3),
+            "target": pixels(crop, crop, *([3] if task.channels == 3 else [])),
+            "segmentation": rng.integers(0, classes, (count, crop, crop)).astype(np.uint8),
+            "depth": rng.random((count, crop, crop)).astype(np.float16),
+        }
     side = crop // task.draft_scale
+    is_draft = recipe.stages[number].objective == "draft"
     size = side if is_draft else crop
+    channels = hint_channels(task)
     arrays = {
-        "line": _pixels(rng, count, size, size),
-        "hint": (rng.random((count, hint_channels(task), side, side)) * 2 - 1).astype(np.float32),
+        "line": pixels(size, size),
+        "hint": (rng.random((count, channels, side, side)) * 2 - 1).astype(np.float32),
         "hint_mask": rng.random((count, 1, side, side)) < 0.02,
-        "color": _pixels(rng, count, size, size, 3),
+        "color": pixels(size, size, 3),
     }
     if is_draft:
         return arrays
     return arrays | {
-        "small_line": _pixels(rng, count, side, side),
+        "small_line": pixels(side, side),
         "source": (rng.random((count, side, side, 2)) * 2 - 1).astype(np.float32),
-        "spray": _pixels(rng, count, side, side, 4),
+        "spray": pixels(side, side, 4),
         "has_true_draft": rng.random(count) < 0.4,
     }
 
 
 def hint_channels(task: Colorization) -> int:
     """Return how many channels hints have as the draft generator sees them."""
-    hint, line = np.zeros((1, 2, 2, 4), np.uint8), np.zeros((1, 2, 2), np.uint8)
-    return task.encode_hint(hint, line).shape[1]
-
-
-def _pixels(rng: np.random.Generator, *shape: int) -> np.ndarray:
-    return rng.integers(0, 256, shape, dtype=np.uint8)
+    hint = torch.zeros(1, 2, 2, 4, dtype=torch.uint8)
+    return task.encode_hint(hint, hint[..., 0]).shape[1]
 
 
 def _bring(learner: StageTrainer, arrays: Arrays) -> Any:
@@ -208,8 +185,9 @@ def _no_tf32() -> Iterator[None]:
         torch.backends.cudnn.allow_tf32 = before
 
 
-def _relative(value: float, truth: float) -> float:
-    return abs(value - truth) / max(abs(truth), 1e-3)
+def _most_off(losses: dict[str, float], truth: dict[str, float]) -> float:
+    """Return the largest relative difference of a loss."""
+    return max(abs(losses[name] - value) / max(abs(value), 1e-3) for name, value in truth.items())
 
 
 def _difference(one: Tensor, other: Tensor) -> float:

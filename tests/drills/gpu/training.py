@@ -11,13 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from lineart.storage import Storage
+from lineart.training.device import Device
 from lineart.training.loop import WEIGHTS, TrainingRun, train
-from lineart.training.recipe import Recipe, TrainingStage
+from lineart.training.recipes import Recipe, TrainingStage
 from lineart.training.run_log import GRIDS, SCALARS, read_scalars
-from tests.drills.gpu.networks import open_device
-from tests.drills.gpu.parts import Values
+from tests.drills.gpu.parts import Setting, Values
 from tests.drills.gpu.samples import Factory, OutOfTimeError, PoolFeed, read_batches
-from tests.drills.gpu.setting import Setting
 from tests.drills.gpu.steps import open_learner, open_task
 
 PACE = 0.65
@@ -55,14 +54,14 @@ def learn(setting: Setting, factory: Factory) -> Values:
     with leaving(run_folder, setting.out, values):
         recipe, step_ms = plan(setting, factory, ends_at)
         feed = PoolFeed(factory, ends_at)
-        task, device = open_task(recipe), open_device()
+        task = open_task(recipe)
         run = TrainingRun(
             recipe=recipe,
             training=task.open(setting.data, "train", recipe),
             validation=task.open(setting.data, "validation", recipe),
             output=output,
-            device=device,
-            feed=feed,
+            device=Device.here(),
+            loader=feed,
         )
         begun = time.monotonic()
         try:
@@ -110,7 +109,7 @@ def _fit(stage: TrainingStage, step_s: float, seconds: float, *, is_tiny: bool) 
 
 def _time_step(setting: Setting, factory: Factory, number: int) -> float:
     """Return the median seconds of a step with the reading of its samples."""
-    learner = open_learner(factory.recipe, number, open_device())
+    learner = open_learner(factory.recipe, number, Device.here())
     task, size = open_task(factory.recipe), learner.stage.batch_size
     most = SMALL_TIMED_STEPS if setting.small else TIMED_STEPS
     stops_at = time.monotonic() + TIMING_SHARE * (setting.ends_at - time.monotonic())

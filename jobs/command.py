@@ -1,0 +1,150 @@
+"""What all commands share: parsing, dry run, log, interrupts, error sentences and exit statuses."""
+
+import json
+import logging
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Annotated, Any, TypeVar
+
+import tyro
+
+ALL_DONE, BROKE_OFF, WRONG_INPUT, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+"""Exit statuses of every command."""
+
+DryRun = Annotated[bool, tyro.conf.arg(help="Print the configuration as JSON and exit.")]
+
+
+Flags = TypeVar("Flags")
+"""Dataclass of a command's flags."""
+
+
+class BrokenOffError(RuntimeError):
+    """A command failed after it had begun to write."""
+
+
+def parse(flags: type[Flags], name: str, arguments: Sequence[str] | None = None) -> Flags:
+    """Parse the command line of this process, or `arguments`; exit with `WRONG_INPUT` on errors."""
+    return tyro.cli(
+        flags,
+        prog=f"lineart {name}",
+        args=arguments,
+        config=(
+            tyro.conf.CascadeSubcommandArgs,
+            tyro.conf.FlagCreatePairsOff,
+            tyro.conf.OmitArgPrefixes,
+            tyro.conf.OmitSubcommandPrefixes,
+        ),
+    )
+
+
+def run_command(
+    name: str,
+    flags: Any,
+    work: Callable[[Any], Mapping[str, Any]],
+    *,
+    if_stopped: str,
+    is_timed: bool = False,
+    configuration: Callable[[Any], object] = asdict,
+) -> int:
+    """Run a command and return its exit status.
+
+    The last line on standard output is what `work` returns, as JSON, or for a dry run the
+    configuration. An error is one line on standard error, `NAME: sentence`.
+
+    Args:
+        name: Name of the command.
+        flags: Its flags, a dataclass with `dry_run`.
+        work: Does the work and returns the last line; `failed` or `missing` in it mean
+            `SOME_FAILED`. It raises ValueError or OSError if a flag or an input is wrong, and
+            BrokenOffError if the work fails on the way.
+        if_stopped: Error after Ctrl-C or SIGTERM: what became of the output.
+        is_timed: Add `seconds` to the last line.
+        configuration: Returns what a dry run prints; raises ValueError if a flag is invalid.
+    """
+    started = time.perf_counter()
+    try:
+        with _handle_signals_and_log():
+            if flags.dry_run:
+                print(json.dumps(configuration(flags), indent=2, default=str))
+                return ALL_DONE
+            result = dict(work(flags))
+    except (ValueError, OSError) as error:
+        say(name, error)
+        return WRONG_INPUT
+    except BrokenOffError as error:
+        say(name, error)
+        return BROKE_OFF
+    except KeyboardInterrupt:
+        say(name, if_stopped)
+        return INTERRUPTED
+    if is_timed:
+        result["seconds"] = round(time.perf_counter() - started, 1)
+    print(json.dumps(result, default=str))
+    return SOME_FAILED if result.get("failed") or result.get("missing") else ALL_DONE
+
+
+def say(name: str, sentence: object) -> None:
+    """Print a sentence of a command to standard error."""
+    print(f"{name}: {sentence}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _handle_signals_and_log() -> Iterator[None]:
+    """Treat SIGTERM as Ctrl-C and log to standard error, during the block."""
+    handler, logger = signal.getsignal(signal.SIGTERM), logging.getLogger("lineart")
+    handlers, level, propagate = logger.handlers, logger.level, logger.propagate
+    stop_on_sigterm()
+    log_to_stderr(logging.Formatter("%(asctime)s %(message)s"), logging.INFO)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+        logger.handlers, logger.propagate = handlers, propagate
+        logger.setLevel(level)
+
+
+def stop_on_sigterm() -> None:
+    """Treat SIGTERM as Ctrl-C.
+
+    Call it again after Ray was started in this thread: Ray sets a handler of its own, and
+    `ray job stop` should end a command with its sentence and status.
+    """
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+
+
+def log_to_stderr(formatter: logging.Formatter, level: int) -> None:
+    """Log messages of the library from a level on to standard error."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(formatter)
+    logger = logging.getLogger("lineart")
+    logger.handlers, logger.propagate = [handler], False
+    logger.setLevel(level)
+
+
+class ProgressClock:
+    """Tells when to print progress: at intervals, and at the end.
+
+    Args:
+        interval_s: Interval in seconds.
+        is_due_at_once: Whether the first call is due, too.
+    """
+
+    def __init__(self, interval_s: float = 10.0, *, is_due_at_once: bool = False) -> None:
+        self._interval_s = interval_s
+        self._printed_at = float("-inf") if is_due_at_once else time.monotonic()
+
+    def is_due(self, done: int, total: int) -> bool:
+        """Return whether to print that `done` of `total` are finished."""
+        now = time.monotonic()
+        if done < total and now - self._printed_at < self._interval_s:
+            return False
+        self._printed_at = now
+        return True

@@ -1,0 +1,227 @@
+"""Shared by the film commands: flags, the run with its progress, run.json and the page."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from jobs.command import BrokenOffError, ProgressClock, log_to_stderr, say, stop_on_sigterm
+from lineart.device import Precision
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from lineart.film.inputs import FilmConfig, PreparedRun, TaskFactory
+    from lineart.film.run import FilmRunner, FilmSummary
+    from lineart.lease import Lease
+
+STOPPED = "stopped; the same command goes on from here"
+
+SUCCESS = "_SUCCESS"
+"""File written last, if every frame of the film is finished; deleted at the start of a run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilmFlags:
+    """Flags that choose frames, numbers of workers, timeout and number format."""
+
+    shots: tuple[str, ...] = ()
+    """Shots to process; default: all."""
+    limit: int | None = None
+    """Maximum number of frames, from the first one of these shots; default: all."""
+    force: bool = False
+    """Make all frames anew, including finished ones."""
+    parquet_frames: bool = False
+    """Also write the finished frames as Parquet files, below parquet/."""
+    gpu_workers: str | None = None
+    """Number of network workers on Ray, MIN:MAX: one on each GPU or, without GPUs, on each CPU;
+    default: chosen from the resources."""
+    cpu_workers: str | None = None
+    """Number of tasks on Ray that read, compose and write frames beside GPUs, MIN:MAX; not accepted
+    without GPUs, where network workers do this. Default: chosen from the resources."""
+    time_limit: float = 300.0
+    """Timeout of one step of one frame in seconds, above 0; then the frame fails."""
+    precision: Precision | None = None
+    """Number format of the networks on all machines; frames made in the other one are made anew.
+    Default: each machine uses bfloat16 if its processor or GPU multiplies it in hardware, else
+    float32."""
+    log_frames: bool = False
+    """Log every frame as a line of JSON, not only failed ones."""
+
+
+def choose_film(
+    flags: FilmFlags, *, pictures: str, output: str, weights: str, hints: str | None = None
+) -> FilmConfig:
+    """Build the film's configuration from addresses and flags."""
+    from lineart.film.inputs import FilmConfig
+    from lineart.film.pipeline import WorkerBounds
+
+    return FilmConfig(
+        pictures=pictures,
+        output=output,
+        weights=weights,
+        hints=hints,
+        shots=flags.shots,
+        limit=flags.limit,
+        force=flags.force,
+        parquet_frames=flags.parquet_frames,
+        gpu_workers=WorkerBounds.parse(flags.gpu_workers) if flags.gpu_workers else None,
+        cpu_workers=WorkerBounds.parse(flags.cpu_workers) if flags.cpu_workers else None,
+        limit_s=flags.time_limit,
+        precision=flags.precision,
+    )
+
+
+def make_film(name: str, flags: Any, film: FilmConfig, open_task: TaskFactory) -> dict[str, Any]:
+    """Make the frames of a film, print progress, write run.json and page, and return the counts.
+
+    Args:
+        name: Name of the command, which begins each message.
+        flags: Its flags, with `film`, for run.json.
+        film: Configuration of the film.
+        open_task: Returns the task for the weights.
+    """
+    from pythonjsonlogger.json import JsonFormatter
+
+    from lineart.film.inputs import prepare_run
+    from lineart.lease import HeldError, hold_lease
+
+    opened = prepare_run(film, open_task)
+    for files, what in (
+        (opened.unused_hints, "hints belong to no shot or frame"),
+        (opened.unread, "pictures are of kinds that cannot be read, and are left out"),
+    ):
+        if files:
+            say(name, f"{len(files)} {what}: {files[0]}, ...")
+    log_to_stderr(
+        JsonFormatter("%(levelname)s %(message)s", timestamp="time"),
+        logging.INFO if flags.film.log_frames else logging.WARNING,
+    )
+    try:
+        with (
+            hold_lease(opened.job.output, partial(say, name)) as lease,
+            start_runner(film, len(opened.frames)) as runner,
+        ):
+            stop_on_sigterm()
+            return asdict(_make_held(flags, opened, runner, lease))
+    except HeldError as error:
+        raise ValueError(f"{error}") from error
+
+
+def _make_held(flags: Any, opened: PreparedRun, runner: FilmRunner, lease: Lease) -> FilmSummary:
+    """Make the frames while this process holds the lease on the output."""
+    from lineart.film.run import is_complete, run_film, write_run
+    from lineart.manifest import read_manifest
+    from lineart.report.film_folder import PAGE
+
+    started_at, output, told = datetime.now(UTC), opened.job.output, asdict(flags)
+    # Raises if the manifest is invalid, before anything in the output is changed.
+    read_manifest(output)
+    try:
+        output.delete(SUCCESS)
+        write_run(told, opened, started_at, None)
+        summary, rows = run_film(opened, runner, make_printer(), lease.check)
+        lease.check()
+        write_run(told, opened, started_at, (summary, rows))
+        if summary.skipped < summary.frames or not output.exists(PAGE):
+            write_page(opened, rows)
+        lease.check()
+        if is_complete(opened, rows):
+            output.write(SUCCESS, json.dumps(asdict(summary)).encode())
+    except (OSError, ValueError) as error:
+        raise BrokenOffError(f"broke off: {error}; the same command goes on from here") from error
+    return summary
+
+
+@contextmanager
+def start_runner(
+    film: FilmConfig, frames: int, few_frames: int | None = None
+) -> Iterator[FilmRunner]:
+    """Yield the runner of a film, and stop Ray, if it was started, after the block.
+
+    It is local for up to `few_frames` frames (`FEW_FRAMES` by default), on Ray if `RAY_ADDRESS` or
+    a number of workers is given, and otherwise local until Ray has started.
+    """
+    from lineart.film.runners import FEW_FRAMES, LocalRunner
+
+    few_frames = FEW_FRAMES if few_frames is None else few_frames
+    wants_ray = "RAY_ADDRESS" in os.environ or film.gpu_workers or film.cpu_workers
+    if frames <= few_frames and not wants_ray:
+        yield LocalRunner()
+        return
+    from lineart.cluster import start_ray, stop_ray
+    from lineart.executor import HybridExecutor, RayExecutor
+    from lineart.film.pipeline import RayRunner
+    from lineart.film.runners import HybridRunner
+
+    def start() -> RayExecutor:
+        return RayExecutor(start_ray())
+
+    if wants_ray:
+        try:
+            yield RayRunner(start(), film.gpu_workers, film.cpu_workers)
+        finally:
+            stop_ray()
+    else:
+        executor = HybridExecutor(start, stop_ray)
+        with closing(HybridRunner(executor, few_frames=few_frames)) as runner:
+            yield runner
+
+
+def write_page(opened: PreparedRun, rows: pa.Table) -> None:
+    """Write the HTML page of the film."""
+    from lineart.film.outputs import ThumbnailGallery
+    from lineart.report.film_folder import PAGE, RUN, show_film
+
+    job = opened.job
+    gallery = ThumbnailGallery(
+        job.pictures,
+        {frame.name: frame.source for frame in opened.film_frames},
+        job.output,
+        lambda data: job.task.show(job.task.decode(data)),
+    )
+    run = json.loads(job.output.read(RUN))
+    page = show_film(gallery, rows, run, words=job.task.words, page_at=job.output)
+    job.output.write(PAGE, page.encode())
+
+
+def make_printer() -> Callable[[FilmSummary], None]:
+    """Return a function that prints progress: each second on a terminal, else every ten seconds."""
+    every_s, end = (1.0, "\r") if sys.stderr.isatty() else (10.0, "\n")
+    clock = ProgressClock(every_s, is_due_at_once=True)
+    first: tuple[float, int] | None = None
+
+    def show(summary: FilmSummary) -> None:
+        nonlocal first
+        now = time.monotonic()
+        ended = summary.done + summary.held + summary.failed + summary.skipped
+        # The rate leaves out the time before the first frame ended.
+        first = first or (now, ended)
+        if not clock.is_due(ended, summary.frames):
+            return
+        rate = (ended - first[1]) / max(now - first[0], 1e-3)
+        left = _clock((summary.frames - ended) / rate) if rate else "-:--:--"
+        print(
+            f"{ended} of {summary.frames} frames, {summary.failed} failed, "
+            f"{rate:.1f} frames/s, {left} left  ",
+            end="\n" if ended == summary.frames else end,
+            file=sys.stderr,
+            flush=True,
+        )
+
+    return show
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}"

@@ -1,1 +1,0 @@
-"""Implementations of the commands, imported once their flags are parsed."""

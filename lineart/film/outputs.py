@@ -1,0 +1,186 @@
+"""Uses of a film's finished frames: thumbnails for pages, and Parquet files."""
+
+import io
+import os
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+from operator import itemgetter
+from typing import TypeVar
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import parquet
+
+from lineart.codec import decode_color
+from lineart.film.frames import PictureReader, Source, stem
+from lineart.image import Frame, Line
+from lineart.storage import Storage
+
+T = TypeVar("T")
+
+THREADS = 8
+"""Maximum number of frames decoded at once."""
+FOLDER = "parquet"
+FRAMES_A_FILE = 256
+FRAMES_A_GROUP = 16
+"""Rows per row group, which a reader holds in memory at once."""
+
+
+@dataclass(frozen=True)
+class ThumbnailPair:
+    """A source picture and the frame made from it."""
+
+    frame: str
+    source: Frame | Line | None
+    """None if it can no longer be read, or its aspect ratio differs from that of the frame."""
+    result: Frame
+
+
+@dataclass(frozen=True)
+class ThumbnailGallery:
+    """Locations of the source pictures and frames of a finished film."""
+
+    pictures: Storage
+    sources: Mapping[str, Source]
+    """Frame name -> its source picture, if that still exists."""
+    output: Storage
+    show: Callable[[bytes], np.ndarray]
+    """Converts a source picture's file to the image that is shown."""
+
+    @cached_property
+    def _reader(self) -> PictureReader:
+        return PictureReader(self.pictures)
+
+    def look(self, frame: str) -> ThumbnailPair | None:
+        """Read and decode a frame and its source; return None if the frame cannot be read."""
+        try:
+            result = decode_color(self.output.read(f"frames/{stem(frame)}.png"))
+        except (OSError, ValueError):
+            return None
+        source = self._look_at_source(frame)
+        if source is not None and not _fit(source.shape[:2], result.shape[:2]):
+            source = None
+        return ThumbnailPair(frame, source, result)
+
+    def _look_at_source(self, frame: str) -> Frame | Line | None:
+        if frame not in self.sources:
+            return None
+        try:
+            return self.show(self._reader.read(self.sources[frame]))
+        except (OSError, ValueError, cv2.error):
+            return None
+
+
+def _fit(size: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    """Return whether two sizes have the same aspect ratio, within one or two pixels."""
+    return abs(size[0] * other[1] - size[1] * other[0]) <= 2 * max(*size, *other)
+
+
+def show_as_is(data: bytes) -> Frame | Line:
+    """Decode a picture; return a single channel if it has no colour."""
+    image = decode_color(data)
+    gray = image[..., 0]
+    if np.array_equal(gray, image[..., 1]) and np.array_equal(gray, image[..., 2]):
+        return gray
+    return image
+
+
+def choose(rows: pa.Table, most: int) -> list[str]:
+    """Choose up to `most` finished frames: one of every shot, then a second of every shot, ...
+
+    Within a shot, retakes are chosen first, then frames at even distances. Held frames are never
+    chosen, because they repeat others. Returns names in film order.
+    """
+    columns = (rows[name].to_pylist() for name in ("shot", "status", "retake", "frame"))
+    frames = list(zip(*columns, strict=True))
+    turns = [
+        (turn, place, frame)
+        for place, (_, shot) in enumerate(groupby(frames, key=itemgetter(0)))
+        for turn, frame in enumerate(_in_turn(shot))
+    ]
+    # If there are more shots than `most`, the chosen shots are evenly spread.
+    places = {place: order for order, place in enumerate(spread(sorted({t[1] for t in turns})))}
+    turns.sort(key=lambda turn: (turn[0], places[turn[1]]))
+    chosen = {frame for _, _, frame in turns[:most]}
+    return [frame for _, _, _, frame in frames if frame in chosen]
+
+
+def _in_turn(shot: Iterable[tuple[str, str, str | None, str]]) -> list[str]:
+    made = [(retake, frame) for _, status, retake, frame in shot if status == "done"]
+    retaken = [frame for retake, frame in made if retake]
+    return [*spread(retaken), *spread([frame for retake, frame in made if not retake])]
+
+
+def spread(items: Sequence[T]) -> list[T]:
+    """Return items in an order in which every prefix is spread evenly over all of them."""
+    # Sort by index with its bits reversed.
+    return [items[place] for place in sorted(range(len(items)), key=lambda n: f"{n:032b}"[::-1])]
+
+
+def read_previews(
+    gallery: ThumbnailGallery, frames: Sequence[str], encode: Callable[[ThumbnailPair], T]
+) -> Iterator[T]:
+    """Read and encode frames in threads; yield the results in order, without unreadable frames.
+
+    Args:
+        gallery: Locations of the pictures.
+        frames: Names of the frames.
+        encode: Called on each decoded frame.
+    """
+
+    def look(frame: str) -> T | None:
+        preview = gallery.look(frame)
+        return None if preview is None else encode(preview)
+
+    # Decoders change warning filters temporarily, which is not thread-safe: restore them here.
+    with warnings.catch_warnings(), ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as pool:
+        yield from (made for made in pool.map(look, frames) if made is not None)
+
+
+def export_parquet(output: Storage, rows: pa.Table, changed: Sequence[pa.Table]) -> None:
+    """Write the stored frames to Parquet files, in film order; keep files without changed frames.
+
+    Args:
+        output: Output with the frames; the files go below `parquet/`.
+        rows: The manifest.
+        changed: Rows of frames that this run wrote.
+    """
+    new = {name for part in changed for name in part["frame"].to_pylist()}
+    # Frames that this run did not process may have been deleted.
+    stored = pa.array([entry.path for entry in output.entries("frames")], pa.string())
+    standing = rows.filter(pc.is_in(rows["output"], stored))
+    present = {entry.path for entry in output.entries(FOLDER)}
+    wanted = set()
+    for start in range(0, standing.num_rows, FRAMES_A_FILE):
+        chunk = standing.slice(start, FRAMES_A_FILE)
+        path = f"{FOLDER}/frames-{start // FRAMES_A_FILE:06}.parquet"
+        wanted.add(path)
+        names = chunk["frame"].to_pylist()
+        if path in present and new.isdisjoint(names) and _names(output, path) == names:
+            continue
+        output.write(path, _pack(output, chunk))
+    for path in present - wanted:
+        output.delete(path)
+
+
+def _names(output: Storage, path: str) -> list[str]:
+    with output.open_file(path) as file:
+        return list(parquet.read_table(file, columns=["frame"]).column("frame").to_pylist())
+
+
+def _pack(output: Storage, rows: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    schema = pa.schema({"frame": pa.string(), "shot": pa.string(), "image": pa.binary()})
+    # PNG is compressed already.
+    with parquet.ParquetWriter(sink, schema, compression="none") as writer:
+        for start in range(0, rows.num_rows, FRAMES_A_GROUP):
+            group = rows.slice(start, FRAMES_A_GROUP)
+            images = pa.array(map(output.read, group["output"].to_pylist()), pa.binary())
+            writer.write_table(pa.table([group["frame"], group["shot"], images], schema=schema))
+    return sink.getvalue()

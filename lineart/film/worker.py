@@ -1,0 +1,170 @@
+"""Work on a film's files in a process that may crash or hang: reading, hashing and copying."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from functools import cached_property, lru_cache
+from typing import Any, TypeVar
+
+import numpy as np
+
+from lineart.film.frames import PictureReader, Source, beside
+from lineart.film.records import (
+    Failure,
+    FilmJob,
+    FrameData,
+    FrameResult,
+    HashedFile,
+    Input,
+    WorkItem,
+)
+from lineart.film.tasks import Shrink
+from lineart.sandbox import run_isolated, step
+
+T = TypeVar("T")
+
+SHARED_INPUTS = 16
+"""Number of files that frames share, as a shot's hint, which a worker keeps."""
+AGAIN = "the same command takes up what it is now"
+
+
+class Worker:
+    """Process, or thread, that handles the files of a job; keeps what frames share.
+
+    Frames of a shot come one after another, so that a few shared files suffice.
+    """
+
+    def __init__(self, job: FilmJob) -> None:
+        self.job = job
+        places = {job.task.role: job.pictures, "hint": job.hints}
+        self.readers = {role: PictureReader(place) for role, place in places.items() if place}
+        """Reader of the files of each role."""
+        self.read_shared = lru_cache(SHARED_INPUTS)(self.read)
+
+    @cached_property
+    def shrink(self) -> Shrink:
+        """Function that computes network inputs."""
+        return self.job.task.open_shrink()
+
+    def read(self, file: Input) -> bytes:
+        """Read a file of a frame.
+
+        Raises:
+            OSError: it cannot be read.
+            ValueError: it is not what it was when the run began.
+        """
+        data = self.readers[file.role].read(file.source)
+        if hashlib.sha256(data).hexdigest() != file.sha256:
+            what = f"the {file.role} {file.source.name}"
+            raise ValueError(f"{what} was changed while the film was running; {AGAIN}")
+        return data
+
+    def files_of(self, output: str) -> list[str]:
+        """Return the paths of a frame and of its extra files."""
+        return [output, *(beside(output, folder) for folder in self.job.task.extras)]
+
+    def write(self, output: str, files: Sequence[bytes]) -> int | Failure:
+        """Write a frame and its extra files; return the frame's size or why it was not written.
+
+        The frame is written last, so that its presence implies the others.
+        """
+        step("write")
+        try:
+            for path, data in reversed(list(zip(self.files_of(output), files, strict=True))):
+                self.job.output.write(path, data)
+        except OSError as error:
+            return Failure.of("write", error)
+        return len(files[0])
+
+
+def run_in_worker(job: FilmJob, function: Callable[..., T], *arguments: Any) -> T:
+    """Call a function with a worker, in this thread's sandbox; without a time limit, here.
+
+    Raises:
+        Exception: any exception of the function.
+        CallEndedError: its process died, or a step took too long.
+    """
+    if job.limit_s is None:
+        return function(Worker(job), *arguments)
+    result: T = run_isolated(job.limit_s, _call, job, function, *arguments)
+    return result
+
+
+def _call(job: FilmJob, function: Callable[..., T], *arguments: Any) -> T:
+    return function(_worker_of(job), *arguments)
+
+
+# Called in sandbox processes only, which end with the threads that they serve.
+_worker_of = lru_cache(maxsize=1)(Worker)
+
+
+def hash_pictures(
+    job: FilmJob, items: Sequence[tuple[Source, HashedFile | None]]
+) -> dict[str, HashedFile | Failure]:
+    """Return hashes and sizes of pictures, or failures, by name.
+
+    A file whose hash equals that of its known result is not decoded again.
+    """
+    try:
+        return run_in_worker(job, _hash_pictures, items)
+    except Exception as error:  # noqa: BLE001 - any error fails its frame alone
+        if len(items) == 1:
+            return {items[0][0].name: Failure.of("decode", error)}
+    # Hash each by itself to find the one that ended the process.
+    return {name: found for item in items for name, found in hash_pictures(job, [item]).items()}
+
+
+def _hash_pictures(
+    worker: Worker, items: Sequence[tuple[Source, HashedFile | None]]
+) -> dict[str, HashedFile | Failure]:
+    return {source.name: _hash_picture(worker, source, known) for source, known in items}
+
+
+def _hash_picture(worker: Worker, source: Source, known: HashedFile | None) -> HashedFile | Failure:
+    stage = step("read")
+    try:
+        data = worker.readers[worker.job.task.role].read(source)
+        digest = hashlib.sha256(data).hexdigest()
+        if known is not None and known.source_sha256 == digest:
+            return known
+        stage = step("decode")
+        picture = worker.job.task.decode(data)
+    except Exception as error:  # noqa: BLE001 - any error fails its frame alone
+        return Failure.of(stage, error)
+    height, width = picture.shape[:2]
+    pixels = hashlib.sha256(f"{height}x{width}:".encode())
+    pixels.update(np.ascontiguousarray(picture).data)
+    return HashedFile(digest, pixels.hexdigest(), width, height)
+
+
+def hash_hints(job: FilmJob, sources: Sequence[Source]) -> dict[str, str | Failure]:
+    """Return SHA-256 hashes of hint files, or failures, by name."""
+    found: dict[str, str | Failure] = {}
+    for source in sources:
+        try:
+            found[source.name] = run_in_worker(job, _hash_hint, source)
+        except Exception as error:  # noqa: BLE001 - as above
+            found[source.name] = Failure.of("hint", error)
+    return found
+
+
+def _hash_hint(worker: Worker, source: Source) -> str:
+    return hashlib.sha256(worker.readers["hint"].read(source)).hexdigest()
+
+
+def copy_finished(job: FilmJob, items: Sequence[tuple[str, list[str]]]) -> list[FrameResult]:
+    """Copy finished frames and their extra files to outputs that show the same."""
+    results: list[FrameResult] = []
+    for finished, outputs in items:
+        try:
+            written = run_in_worker(job, _copy, finished, outputs)
+        except Exception as error:  # noqa: BLE001 - as above
+            written = [Failure.of("copy", error)] * len(outputs)
+        copied = WorkItem((), tuple(outputs), "")
+        results += FrameData(copied, written=tuple(written)).results()
+    return results
+
+
+def _copy(worker: Worker, finished: str, outputs: list[str]) -> list[int | Failure]:
+    step("copy")
+    files = [worker.job.output.read(path) for path in worker.files_of(finished)]
+    return [worker.write(output, files) for output in outputs]

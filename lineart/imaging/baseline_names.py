@@ -1,8 +1,0 @@
-"""Names of the colouring methods without a network, in the order of `baselines.BASELINES`.
-
-It imports nothing large, because `jobs.evaluate` imports it to parse its flags.
-"""
-
-from typing import Final
-
-BASELINE_NAMES: Final = ("nearest", "inpaint", "watershed", "levin")

@@ -1,0 +1,197 @@
+"""Loss functions of the papers; each computes one number in float32."""
+
+import torch
+from jaxtyping import Float, Integer
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lineart.models.layers import ColorBatch, LineBatch
+
+Pictures = Float[Tensor, "B C H W"]
+"""Colour pictures or drawings, -1..1."""
+
+
+def l1(fake: Pictures, real: Pictures) -> Float[Tensor, ""]:
+    """Compute the mean absolute difference."""
+    return (fake.float() - real.float()).abs().mean()
+
+
+def l1_at(fake: ColorBatch, real: ColorBatch, mask: Float[Tensor, "B 1 H W"]) -> Float[Tensor, ""]:
+    """Compute the mean absolute difference where `mask` is 1; 0 for an empty mask."""
+    difference = (fake.float() - real.float()).abs().mean(dim=1, keepdim=True) * mask
+    return difference.sum() / mask.sum().clamp(min=1)
+
+
+def l2(fake: ColorBatch, real: ColorBatch) -> Float[Tensor, ""]:
+    """Compute the mean squared difference."""
+    return (fake.float() - real.float()).square().mean()
+
+
+def entropy_generator_loss(fake_logits: Float[Tensor, " B"]) -> Float[Tensor, ""]:
+    """Compute the generator's non-saturating loss: -E[log D(G(l, h))].
+
+    The literal form of eq. (2), E[log(1 - D(G(l, h)))], has the same fixed point, but nearly no
+    gradient while the discriminator recognises every fake.
+
+    Source:
+        Paper 001, eq. (2); Goodfellow et al., "Generative adversarial nets", 2014, section 3.
+    """
+    # -log(sigmoid(x)) = softplus(-x), which avoids a sigmoid rounded to 0 or 1.
+    return F.softplus(-fake_logits.float()).mean()
+
+
+def entropy_discriminator_loss(
+    real_logits: Float[Tensor, "..."], fake_logits: Float[Tensor, "..."]
+) -> Float[Tensor, ""]:
+    """Compute the discriminator's loss: -E[log D(c)] - E[log(1 - D(G(l, h)))].
+
+    It is the sum of both cross-entropies, not their mean. Fake pictures must be detached from their
+    generator.
+
+    Source:
+        Paper 001, eq. (2), negated.
+    """
+    # -log(1 - sigmoid(x)) = softplus(x).
+    return F.softplus(-real_logits.float()).mean() + F.softplus(fake_logits.float()).mean()
+
+
+def least_squares_generator_loss(fake: Float[Tensor, "..."]) -> Float[Tensor, ""]:
+    """Compute the generator's least-squares loss.
+
+    Args:
+        fake: Discriminator output for generated pictures: a map or a number per picture.
+
+    Source:
+        Paper 000, eq. (1), second and fourth term; Mao et al., "Least squares GAN", 2017.
+    """
+    return (1 - fake.float()).square().mean()
+
+
+def least_squares_discriminator_loss(
+    real: Float[Tensor, "..."], fake: Float[Tensor, "..."]
+) -> Float[Tensor, ""]:
+    """Compute the discriminator's least-squares loss.
+
+    It is the sum of both terms; Chan et al.'s code takes half of it. Fake pictures must be detached
+    from their generator.
+
+    The labels are 1 for real and 0 for fake, as in Mao et al. and in Chan et al.'s code. The
+    literal eq. (1) is E[D(real)^2] + E[(1 - D(fake))^2]. For the discriminator that is the same
+    with the labels exchanged (1 - D for D), but its second term could not be the generator's loss.
+
+    Args:
+        real: Discriminator output for real pictures: a map or a number per picture.
+        fake: Discriminator output for generated pictures; the shape may differ from `real`.
+
+    Source:
+        Mao et al., "Least squares generative adversarial networks", 2017; paper 000, eq. (1).
+    """
+    return (1 - real.float()).square().mean() + fake.float().square().mean()
+
+
+def cam_loss(
+    source_logits: Float[Tensor, "B Logits"], identity_logits: Float[Tensor, "Identities Logits"]
+) -> Float[Tensor, ""]:
+    """Compute the cross-entropy of a generator's classifier of the input's domain.
+
+    It is the sum of both cross-entropies, not their mean.
+
+    Args:
+        source_logits: Logits for inputs of the generator's source domain, label 1.
+        identity_logits: Logits for inputs that already are of its target domain, label 0.
+
+    Source:
+        Paper 004, `cam_loss`; its authors' code.
+    """
+    return entropy_discriminator_loss(source_logits, identity_logits)
+
+
+def content_loss(features: nn.Module, fake: ColorBatch, real: ColorBatch) -> Float[Tensor, ""]:
+    """Compute the mean squared difference of feature maps.
+
+    Gradients flow through the feature network to `fake`; none to `real`.
+
+    Args:
+        features: Frozen network that takes ColorBatch, from `models.pretrained.load_features`.
+        fake: Generated pictures.
+        real: Target pictures.
+
+    Source:
+        Paper 001, eq. (4); eq. (1) writes this term as a second "L_recon".
+    """
+    with torch.no_grad():
+        target = features(real).float()
+    # Eq. 4.
+    difference: Tensor = features(fake).float() - target
+    return difference.square().mean()
+
+
+def semantics_loss(features: nn.Module, drawing: LineBatch, photo: ColorBatch) -> Float[Tensor, ""]:
+    """Compute the mean squared distance of the encodings of drawing and photograph.
+
+    Gradients flow through the encoder to `drawing`; none to `photo`.
+
+    Args:
+        features: Frozen encoder that takes ColorBatch, from `models.pretrained.load_features`.
+        drawing: Generated drawing; the encoder gets it in all three channels.
+        photo: Photograph from which the drawing was generated.
+
+    Source:
+        Paper 000, eq. (3), with CLIP as the encoder. The square and mean are of Chan et al., 2022.
+    """
+    return content_loss(features, as_color(drawing), photo)
+
+
+def geometry_loss(
+    features: nn.Module,
+    head: nn.Module,
+    drawing: LineBatch,
+    depth: Float[Tensor, "B 1 DepthH DepthW"],
+) -> Float[Tensor, ""]:
+    """Compute the cross-entropy of the photograph's depth and the depth predicted from the drawing.
+
+    Computed over pixels of known depth; 0 if there are none. Gradients flow to `drawing` and to the
+    head.
+
+    Args:
+        features: Frozen network that maps ColorBatch to feature maps.
+        head: Maps feature maps to depth logits (`models.families.line_drawing.DepthHead`).
+        drawing: Generated drawing; the frozen network gets it in all three channels.
+        depth: Depth of the photograph, 0..1; NaN where unknown.
+
+    Source:
+        Paper 000, eq. (2), which writes a norm; the cross-entropy is Chan et al.'s, 2022.
+    """
+    logits = head(features(as_color(drawing))).float()
+    # Nearest neighbour: measured depth is sparse, and interpolation would spread its NaNs.
+    target = F.interpolate(depth.float(), logits.shape[2:], mode="nearest-exact")
+    known = ~target.isnan()
+    # Eq. 2.
+    entropy = F.binary_cross_entropy_with_logits(logits, target.nan_to_num(0), reduction="none")
+    return (entropy * known).sum() / known.sum().clamp(min=1)
+
+
+def segmentation_loss(
+    logits: Float[Tensor, "B Classes H W"], labels: Integer[Tensor, "B H W"], ignore: int = 255
+) -> Float[Tensor, ""]:
+    """Compute the cross-entropy of the photograph's labels and the drawing's segmentation.
+
+    Computed over labelled pixels; 0 if there are none. Gradients flow to the segmentation network
+    and through it to the drawing.
+
+    Args:
+        logits: Output of `models.families.line_drawing.SegmentationUNet` for the drawing.
+        labels: True classes of the photograph.
+        ignore: Label of pixels to leave out.
+
+    Source:
+        Paper 000, eq. (5).
+    """
+    # Eq. 5.
+    entropy = F.cross_entropy(logits.float(), labels.long(), ignore_index=ignore, reduction="sum")
+    return entropy / (labels != ignore).sum().clamp(min=1)
+
+
+def as_color(drawing: LineBatch) -> ColorBatch:
+    """Repeat a drawing in three channels."""
+    return drawing.expand(-1, 3, -1, -1)

@@ -1,1 +1,0 @@
-"""Loss functions of the papers."""

@@ -1,0 +1,1 @@
+"""Model families, each in a module or package of its own that imports no other family."""

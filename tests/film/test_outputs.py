@@ -1,0 +1,60 @@
+"""Which frames of a film are shown, and how they are read."""
+
+from pathlib import Path
+
+import numpy as np
+
+from lineart.codec import encode_png
+from lineart.film.frames import Source
+from lineart.film.outputs import ThumbnailGallery, choose, read_previews, show_as_is, spread
+from lineart.manifest import make_row, make_table
+from lineart.storage import Storage
+
+
+def test_every_beginning_is_spread() -> None:
+    """The first few of a spread list lie evenly over it, and nothing is lost."""
+    order = spread(range(64))
+    assert sorted(order) == [*range(64)]
+    assert sorted(order[:4]) == [0, 16, 32, 48]
+
+
+def test_every_shot_has_its_turn() -> None:
+    """Shots get pictures in turn, retakes first; held and failed frames get none."""
+    rows = [("a", "done", None)] * 9 + [("b", "done", None)] * 2 + [("b", "held", None)] * 5
+    rows += [("c", "failed", None), ("d", "done", None), ("d", "done", "hint")]
+    names = ("shot", "status", "retake")
+    given = [dict(zip(names, row, strict=True)) | {"frame": str(n)} for n, row in enumerate(rows)]
+    table = make_table([make_row(row) for row in given])
+    assert choose(table, 3) == ["0", "9", "18"]
+    assert choose(table, 2) == ["0", "18"]
+    assert choose(table, 5) == ["0", "8", "9", "17", "18"]
+    assert len(choose(table, 100)) == 13
+    assert len(choose(table, 1)) == 1
+    assert choose(make_table([]), 5) == []
+
+
+def test_pictures_are_read_with_what_was_made_of_them(tmp_path: Path) -> None:
+    """Frames come in order; a source that is gone or of another shape is none."""
+    place, pictures = Storage.at(str(tmp_path / "out")), Storage.at(str(tmp_path / "in"))
+    color = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    for name in ("a", "gone", "tall", "broken"):
+        place.write(f"frames/{name}.png", encode_png(color))
+    pictures.write("a.tif", encode_png(color[..., 0]))
+    pictures.write("tall.tif", encode_png(color[:, :2]))
+    pictures.write("broken.tif", b"no picture")
+    names = ["a.tif", "gone.tif", "tall.tif", "broken.tif", "unmade.tif"]
+    sources = {name: Source(name, name) for name in names}
+    gallery = ThumbnailGallery(pictures, sources, place, show_as_is)
+    first, *others = read_previews(gallery, names, lambda preview: preview)
+    assert first.source is not None
+    np.testing.assert_array_equal(first.source, color[..., 0])
+    np.testing.assert_array_equal(first.result, color)
+    assert [preview.frame for preview in others] == ["gone.tif", "tall.tif", "broken.tif"]
+    assert [preview.source for preview in others] == [None] * 3
+
+
+def test_a_coloured_picture_keeps_its_colours() -> None:
+    """What has colour is shown so; what has none is one channel."""
+    color = np.random.default_rng(0).integers(0, 256, (4, 5, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(show_as_is(encode_png(color)), color)
+    assert show_as_is(encode_png(np.repeat(color[..., :1], 3, 2))).shape == (4, 5)

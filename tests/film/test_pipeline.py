@@ -1,0 +1,75 @@
+"""Workers from what a cluster has, and how frames travel between them."""
+
+import numpy as np
+import pytest
+
+from lineart.film.frames import Source
+from lineart.film.pipeline import WorkerBounds, blocks, plan_workers
+from lineart.film.records import Failure, FrameData, Input, WorkItem, from_table, to_table
+
+
+@pytest.mark.parametrize("cpus", [1, 2, 3, 4, 16, 96])
+def test_a_network_a_cpu_without_gpu(cpus: int) -> None:
+    """Without a GPU each CPU gets a worker that does everything."""
+    pools = plan_workers({"CPU": float(cpus)}, pictures=1000)
+    assert (pools.networks, pools.pixels) == (WorkerBounds(1, cpus), None)
+
+
+def test_one_network_a_gpu() -> None:
+    """Each GPU gets a network, with a CPU of its own, and the other CPUs do the pixels."""
+    pools = plan_workers({"CPU": 16.0, "GPU": 4.0}, pictures=1000)
+    assert (pools.networks, pools.pixels) == (WorkerBounds(1, 4), WorkerBounds(1, 12))
+
+
+def test_few_drawings_need_few_networks() -> None:
+    """A network is not started for a handful of drawings."""
+    assert plan_workers({"CPU": 96.0}, pictures=5).networks.most == 2
+
+
+@pytest.mark.parametrize(
+    ("resources", "networks", "pixels"),
+    [
+        ({"CPU": 2.0}, WorkerBounds(3, 3), None),
+        ({"CPU": 1.0, "GPU": 1.0}, None, WorkerBounds(1, 1)),
+        ({"CPU": 4.0, "GPU": 2.0}, WorkerBounds(2, 2), WorkerBounds(3, 3)),
+        ({"CPU": 2.0}, None, WorkerBounds(1, 1)),
+        ({}, None, None),
+    ],
+)
+def test_what_cannot_be_placed_is_refused(
+    resources: dict[str, float], networks: WorkerBounds | None, pixels: WorkerBounds | None
+) -> None:
+    """Pools without room are an error that says so, not a wait without end."""
+    with pytest.raises(ValueError, match="cannot be placed"):
+        plan_workers(resources, 100, networks, pixels)
+
+
+@pytest.mark.parametrize("text", ["", "a", "0:2", "3:2", "1:2:3", "-1"])
+def test_bounds_that_are_none(text: str) -> None:
+    """Only MIN:MAX with 1 <= MIN <= MAX is read."""
+    with pytest.raises(ValueError, match="MIN:MAX"):
+        WorkerBounds.parse(text)
+    assert WorkerBounds.parse("2:5") == WorkerBounds(2, 5)
+    assert WorkerBounds.parse("3") == WorkerBounds(3, 3)
+
+
+def test_blocks_keep_shots_together() -> None:
+    """Blocks are work in order, small at first: a shot's items meet in as few as may be."""
+    work = [WorkItem((), (f"{n}",), f"shot {n // 20}") for n in range(100)]
+    parts = [*blocks(work)]
+    assert [len(part) for part in parts[:5]] == [1, 2, 4, 8, 8]
+    assert [item for part in parts for item in part] == work
+
+
+def test_records_are_packed_and_unpacked() -> None:
+    """Whatever a frame carries comes back: several inputs of a role, arrays, a failure."""
+    inputs = tuple(Input(role, Source(role, role, 3), "ab") for role in ("line", "key", "key"))
+    item = WorkItem(inputs, ("a", "b"), "s")
+    array = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    frames = [
+        FrameData(item, (array,), b"kept", {"shrink": 0.5}, None, "float32", (3, 4)),
+        FrameData(item, failure=Failure("decode", "ValueError", "broken")),
+    ]
+    first, second = from_table(to_table(frames))
+    np.testing.assert_array_equal(first.arrays[0], array)
+    assert (first._replace(arrays=()), second) == (frames[0]._replace(arrays=()), frames[1])

@@ -1,0 +1,98 @@
+"""What all commands share: their last line, exit statuses, error sentences and signals."""
+
+import json
+import logging
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from jobs.command import (
+    ALL_DONE,
+    BROKE_OFF,
+    INTERRUPTED,
+    SOME_FAILED,
+    WRONG_INPUT,
+    BrokenOffError,
+    run_command,
+)
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """Flags of a command without flags."""
+
+    dry_run: bool = False
+
+
+def run(work: Callable[[Nothing], dict[str, Any]], **more: Any) -> int:
+    """Run a command that does this."""
+    return run_command("job", Nothing(), work, if_stopped="stopped; nothing is left", **more)
+
+
+@pytest.mark.parametrize(
+    ("last_line", "status"),
+    [
+        ({"failed": 0, "missing": []}, ALL_DONE),
+        ({"failed": 2}, SOME_FAILED),
+        ({"missing": ["LPIPS"]}, SOME_FAILED),
+    ],
+)
+def test_the_last_line_decides_the_status(
+    last_line: dict[str, Any], status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the work returns is printed as JSON, with the seconds if they are wanted."""
+    assert run(lambda _: last_line) == status
+    assert json.loads(capsys.readouterr().out) == last_line
+    assert run(lambda _: last_line, is_timed=True) == status
+    assert json.loads(capsys.readouterr().out).keys() == {*last_line, "seconds"}
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "sentence"),
+    [
+        (ValueError("--x is 3"), WRONG_INPUT, "--x is 3"),
+        (FileNotFoundError("there is no x"), WRONG_INPUT, "there is no x"),
+        (BrokenOffError("broke off: no space"), BROKE_OFF, "broke off: no space"),
+        (KeyboardInterrupt(), INTERRUPTED, "stopped; nothing is left"),
+    ],
+)
+def test_an_error_is_one_sentence(
+    error: BaseException, status: int, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each kind of error has its status, and nothing is printed for programs."""
+
+    def work(_: Nothing) -> dict[str, Any]:
+        raise error
+
+    assert run(work) == status
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("", f"job: {sentence}\n")
+
+
+def test_a_bug_is_not_hidden() -> None:
+    """Any other error comes with its traceback."""
+    with pytest.raises(ZeroDivisionError):
+        run(lambda _: {"ratio": 1 / 0})
+
+
+def test_sigterm_and_log_are_those_of_the_command_while_it_works(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """SIGTERM ends the work as Ctrl-C does; messages are printed; afterwards all is as before."""
+    logger = logging.getLogger("lineart")
+    before = signal.getsignal(signal.SIGTERM), logger.handlers, logger.level, logger.propagate
+
+    def work(_: Nothing) -> dict[str, Any]:
+        logger.info("half done")
+        os.kill(os.getpid(), signal.SIGTERM)
+        signal.pause()
+        raise AssertionError
+
+    assert run(work) == INTERRUPTED
+    assert "half done\njob: stopped; nothing is left\n" in capsys.readouterr().err
+    after = signal.getsignal(signal.SIGTERM), logger.handlers, logger.level, logger.propagate
+    assert after == before
