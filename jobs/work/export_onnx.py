@@ -5,9 +5,9 @@ import sys
 import time
 
 from jobs.export_onnx import ALL_DONE, INTERRUPTED, WRONG_INPUT, ExportOnnx
-from lineart.export import export_pair
-from lineart.export.metadata import common_facts
 from lineart.models import from_files
+from lineart.onnx.export import export_pair
+from lineart.onnx.metadata import common_facts
 from lineart.storage import Storage
 from lineart.weights import fingerprint, open_weights, read_weights
 from lineart.weights.onnx_file import MODEL
