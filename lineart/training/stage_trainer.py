@@ -20,7 +20,7 @@ from lineart.training.checkpoint import (
 )
 from lineart.training.device import Device
 from lineart.training.objective import Features, Terms
-from lineart.training.objectives import OBJECTIVES
+from lineart.training.objectives import find_objective
 from lineart.training.recipes import Recipe, TrainingStage
 
 
@@ -42,7 +42,7 @@ class StageTrainer:
         self.stage: TrainingStage = recipe.stages[number]
         # Seeded here, so that new discriminators do not depend on whether the run was resumed.
         torch.manual_seed(recipe.seed + number)
-        make = OBJECTIVES[self.stage.objective]
+        make = find_objective(self.stage.objective)
         self.objective = make(pair, recipe, self.stage, device, features)
         self.averages = {
             name: deepcopy(generator).eval().requires_grad_(False)

@@ -81,7 +81,7 @@ class ColorizeTask:
     ) -> RunNetwork:
         """Build the networks: resized line drawings, pooled hints -> colours of that size."""
         if MODEL in files:
-            from lineart.onnx_inference import OnnxModel
+            from lineart.onnx.inference import OnnxModel
 
             model = OnnxModel(files[MODEL], *COLORS)
             return lambda lines, hints: [model(lines, hints)]
