@@ -323,7 +323,7 @@ def test_faces_are_aligned_before_they_are_stored(tmp_path: Path) -> None:
         ({"validation": 1.0}, "--validation is a share"),
         ({"duplicate_distance": 17}, "--duplicate-distance is"),
         ({"quality": 0}, "--quality is 1 to 100"),
-        ({"images": "ftp://x"}, "only folders and s3"),
+        ({"images": "ftp://x"}, "is not supported; give a folder or s3"),
         ({"task": Drawing(targets="x")}, "there is no folder"),
         ({"task": Drawing(targets="art", target_layout="kitti")}, "photographs alone"),
         ({"task": Drawing(targets="art", layout="kitti")}, "holds no pictures"),
