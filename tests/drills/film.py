@@ -5,6 +5,7 @@ python -m tests.drills.film --sizes 10000,40000,170000 --s3
 """
 
 import argparse
+import hashlib
 import json
 import os
 import re
@@ -78,6 +79,14 @@ def _draw(number: int, rng: np.random.Generator) -> bytes:
     cv2.polylines(line, [points], True, 0)
     line[0, :4] = np.frombuffer(number.to_bytes(4, "little"), np.uint8)
     return bytes(cv2.imencode(".png", line)[1])
+
+
+def hash_frames(output: Path) -> dict[str, str]:
+    """Return the hash of every frame, by path."""
+    return {
+        path.relative_to(output).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in (output / "frames").rglob("*.png")
+    }
 
 
 def make_weights(folder: Path) -> Path:

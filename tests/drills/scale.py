@@ -33,8 +33,7 @@ from lineart.film.inputs import FilmConfig, prepare_run
 from lineart.film.run import run_film
 from lineart.film.runners import LocalRunner
 from lineart.film.tasks.colorize import open_colorize_task
-from tests.drills.film import make_weights
-from tests.drills.kills import hashes
+from tests.drills.film import hash_frames, make_weights
 from tests.ray_head import LOOPBACK, Head, free_ports, run_head
 
 MACHINES: dict[str, Any] = {
@@ -246,7 +245,7 @@ def compare(scale: Scale, found: Found) -> None:
     )
     opened = prepare_run(film, partial(open_colorize_task, network_size_px=scale.network_size_px))
     run_film(opened, LocalRunner(), lambda _: None)
-    alone, grown = (hashes(scale.folder / name) for name in ("alone", "color"))
+    alone, grown = (hash_frames(scale.folder / name) for name in ("alone", "color"))
     differing = [name for name, digest in alone.items() if grown.get(name) != digest]
     if differing or len(alone) != len(grown):
         found.wrong.append(f"{len(grown)} frames, of which {len(differing)} differ or are missing")
