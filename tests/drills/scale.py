@@ -189,7 +189,8 @@ def run(scale: Scale, head: Head, found: Found) -> set[str]:
             stderr=subprocess.STDOUT,
         )
         while command.poll() is None:
-            up, frames = machines(head), made(scale)
+            up = machines(head)
+            frames = sum(1 for _ in (scale.folder / "color/frames").rglob("*.png"))
             if not frames:
                 early |= up.keys()
                 found.first_frame_s = round(time.monotonic() - started, 1)
@@ -256,11 +257,6 @@ def compare(scale: Scale, found: Found) -> None:
         found.wrong.append("no machine was killed")
 
 
-def made(scale: Scale) -> int:
-    """Count the frames that stand."""
-    return sum(1 for _ in (scale.folder / "color/frames").rglob("*.png"))
-
-
 def main() -> int:
     """Run the drill; print what was found."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
@@ -271,9 +267,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="scale") as folder:
         found = drill(Scale(Path(folder), flags.frames, flags.network_size))
     if found.worked < 3:
-        found.wrong.append(
-            f"{found.worked} machines worked: the cluster did not grow with the film"
-        )
+        found.wrong.append(f"the cluster did not grow with the film: {found.worked} worked")
     for stage, where in found.calls.items():
         print(f"{stage:20} {where}")
     print(json.dumps(asdict(found)))
