@@ -60,16 +60,20 @@ class ColorizeTask:
         """
 
         @lru_cache(maxsize=4)
-        def pool(data: bytes | None, size: Size) -> Hint:
-            hint = no_hints(size) if data is None else resize_hints(decode_hint(data), size)
-            return pool_hints(hint, self.draft_scale)
+        def read_hint(data: bytes | None, size: Size) -> Hint:
+            return self.shrink_hint(None if data is None else decode_hint(data), size)
 
         def shrink(picture: Line, files: Files) -> NetworkInputs:
             size = network_size(picture.shape, self.network_size_px)
-            hint = pool(next(iter(files.get("hint", ())), None), size)
+            hint = read_hint(next(iter(files.get("hint", ())), None), size)
             return NetworkInputs([resize(picture, size), hint], files["line"][0])
 
         return shrink
+
+    def shrink_hint(self, hint: Hint | None, size: Size) -> Hint:
+        """Return hints, or none, at the size of the draft for a drawing resized to `size`."""
+        hint = no_hints(size) if hint is None else resize_hints(hint, size)
+        return pool_hints(hint, self.draft_scale)
 
     def open_network(
         self,
