@@ -41,10 +41,9 @@ def embed(op: OpBuilder, network: onnx.ModelProto, name: str, **inputs: Value) -
     graph = ir.from_proto(onnx.compose.add_prefix(network, f"{name}_")).graph
     outputs = [*graph.outputs]
     for value in graph.inputs:
-        value.replace_all_uses_with(inputs[value.name.removeprefix(f"{name}_")])
-    for value in [*graph.initializers.values()]:
-        graph.initializers.pop(value.name)
-        op.builder.graph.register_initializer(value)
+        value.replace_all_uses_with(inputs[f"{value.name}".removeprefix(f"{name}_")])
+    for key in [*graph.initializers]:
+        op.builder.graph.register_initializer(graph.initializers.pop(key))
     nodes = [*graph]
     graph.outputs.clear()
     graph.remove(nodes)

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from jaxtyping import UInt8
 
 from lineart.codec import decode_hint, decode_line, encode_png
 from lineart.codec.openraster import MULTIPLY, Layer, encode_openraster
@@ -70,7 +71,7 @@ class ColorizeTask:
 
         return shrink
 
-    def shrink_hint(self, hint: Hint | None, size: Size) -> Hint:
+    def shrink_hint(self, hint: Hint | None, size: Size) -> UInt8[np.ndarray, "DraftH DraftW 4"]:
         """Return hints, or none, at the size of the draft for a drawing resized to `size`."""
         hint = no_hints(size) if hint is None else resize_hints(hint, size)
         return pool_hints(hint, self.draft_scale)
