@@ -46,7 +46,7 @@ RELEASED_S = 90.0
 """How long it may take until all have gone."""
 
 
-STAGES = ("_shrink", "_Network", "_compose_and_write", "_call")
+STAGES = ("_shrink", "_Network", "_compose_and_write", "call_function")
 
 
 @dataclass(frozen=True)
