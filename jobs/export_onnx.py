@@ -38,9 +38,9 @@ def main(flags: ExportOnnx) -> int:
 
 def export_onnx(flags: ExportOnnx) -> dict[str, Any]:
     """Export and verify the files, write them, and return their sizes in bytes, by name."""
-    from lineart.export import export_pair
-    from lineart.export.metadata import common_facts
     from lineart.models import from_files
+    from lineart.onnx.export import export_pair
+    from lineart.onnx.metadata import common_facts
     from lineart.storage import Storage
     from lineart.weights import fingerprint, open_weights, read_weights
     from lineart.weights.onnx_file import MODEL

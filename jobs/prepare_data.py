@@ -40,14 +40,14 @@ PROVENANCE, SUMMARY = "provenance.csv", "summary.json"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Colorization:
+class ColorizationData:
     """Colour pictures, for networks that colour drawings."""
 
     name: ClassVar[str] = "colorization"
 
 
 @dataclass(frozen=True, kw_only=True)
-class UnpairedTask:
+class UnpairedData:
     """Flags of the tasks that need photographs and pictures of a style."""
 
     name: ClassVar[str]
@@ -65,7 +65,7 @@ class UnpairedTask:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Drawing(UnpairedTask):
+class DrawingData(UnpairedData):
     """Photographs and line drawings, for networks that draw."""
 
     name: ClassVar[str] = "drawing"
@@ -76,7 +76,7 @@ class Drawing(UnpairedTask):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stylization(UnpairedTask):
+class StylizationData(UnpairedData):
     """Photographs and pictures of a style, for networks that translate into the style."""
 
     name: ClassVar[str] = "stylization"
@@ -101,9 +101,9 @@ class PrepareData:
     """Folder or s3:// address for train/, validation/, refused.parquet and summary.json; for
     drawing and stylization, the first three are in source/ and in target/."""
     task: (
-        Annotated[Colorization, subcommand("colorization")]
-        | Annotated[Drawing, subcommand("drawing")]
-        | Annotated[Stylization, subcommand("stylization")]
+        Annotated[ColorizationData, subcommand("colorization")]
+        | Annotated[DrawingData, subcommand("drawing")]
+        | Annotated[StylizationData, subcommand("stylization")]
     )
     """Training task."""
     include: tuple[str, ...] = ()
@@ -210,7 +210,7 @@ def read_sets(flags: PrepareData, output: Storage) -> list[PictureSet]:
     from lineart.storage import Storage
 
     settings, images, task = read_settings(flags), Storage.at(flags.images), flags.task
-    if isinstance(task, Colorization):
+    if isinstance(task, ColorizationData):
         items = list_items(flags, images, output, find_colored)
         return [PictureSet("", images, items, settings)]
     find_styles = LAYOUTS[task.target_layout].target
@@ -283,12 +283,12 @@ def read_transform(flags: PrepareData) -> Transform:
 
     shrinking = None if flags.short_side is None else Shrinking(flags.short_side, flags.quality)
     match flags.task:
-        case Drawing(depth_model=depth_model):
+        case DrawingData(depth_model=depth_model):
             return Transform(shrinking, depth_model=depth_model)
-        case Stylization(align_faces=str(model), no_face=no_face):
+        case StylizationData(align_faces=str(model), no_face=no_face):
             faces = FaceAlignment(read_file(model), crop_others=no_face == "crop")
             return Transform(shrinking, faces)
-        case Stylization(no_face="crop"):
+        case StylizationData(no_face="crop"):
             raise ValueError("--no-face crop needs --align-faces, the model that looks for faces")
         case _:
             return Transform(shrinking)

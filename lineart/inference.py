@@ -207,11 +207,16 @@ def heat_to_pixels(
     heat: Float[Tensor, "B 1 HeatH HeatW"],
 ) -> UInt8[np.ndarray, "B HeatH HeatW"]:
     """Scale each heat map from its range to 0..255; a constant one becomes 0."""
+    pixels: UInt8[np.ndarray, "B HeatH HeatW"]
+    pixels = (scale_heat(heat) * 255).round().byte()[:, 0].cpu().numpy()
+    return pixels
+
+
+def scale_heat(heat: Float[Tensor, "B 1 HeatH HeatW"]) -> Float[Tensor, "B 1 HeatH HeatW"]:
+    """Scale each heat map from its range to 0..1; a constant one becomes 0."""
     least = heat.amin(dim=(2, 3), keepdim=True)
     spread = (heat.amax(dim=(2, 3), keepdim=True) - least).clamp(min=1e-6)
-    pixels: UInt8[np.ndarray, "B HeatH HeatW"]
-    pixels = ((heat - least) / spread * 255).round().byte()[:, 0].cpu().numpy()
-    return pixels
+    return (heat - least) / spread
 
 
 def line_to_tensor(lines: UInt8[Tensor, "B H W"]) -> LineBatch:

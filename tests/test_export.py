@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -8,22 +9,22 @@ import onnx
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
-from onnx import TensorProto, helper
+from onnx import TensorProto
+from onnxscript import ir
 from scipy import sparse
 from scipy.sparse.csgraph import dijkstra
 
-from lineart.export import export_pair, verify
-from lineart.export.flood_fill import flood, flow
-from lineart.export.graph import Graph
-from lineart.export.hints import pool
-from lineart.export.metadata import read_credits
-from lineart.export.networks import plugs_of, tensors_of
-from lineart.export.pictures import shrink
 from lineart.image import resize
 from lineart.imaging.hints import pool_hints
 from lineart.inference import Colorizer, Translator
 from lineart.models import MODELS, Pair, Translation, hint_maps
-from lineart.onnx_inference import open_session
+from lineart.onnx import verify
+from lineart.onnx.export import export_pair, shrink
+from lineart.onnx.graph import Value, start_graph, to_model
+from lineart.onnx.hints import flood, flow, pool
+from lineart.onnx.inference import open_session
+from lineart.onnx.metadata import read_credits
+from lineart.onnx.spec import spec_of, tensors_of
 from lineart.weights.onnx_file import read_contract
 from tests.models.test_models import build
 
@@ -48,17 +49,16 @@ def exported(name: str, *, half: bool = False) -> dict[str, bytes]:
     return export_pair(trained(name), FACTS, half=half)
 
 
-def run_graph(graph: Graph, result: str, **inputs: np.ndarray) -> np.ndarray:
-    """Run a graph on arrays."""
-    graph.name(result, "result")
-    described = [
-        helper.make_tensor_value_info(
-            name, helper.np_dtype_to_tensor_dtype(array.dtype), [None] * array.ndim
-        )
-        for name, array in inputs.items()
+def run_graph(add: Callable[..., Value], *arrays: np.ndarray) -> np.ndarray:
+    """Run the graph that `add(op, *inputs)` makes on arrays."""
+    builder, feed = start_graph(), {f"input_{n}": array for n, array in enumerate(arrays)}
+    inputs = [
+        builder.input(name, ir.DataType.from_numpy(array.dtype), [None] * array.ndim)
+        for name, array in feed.items()
     ]
-    model = graph.model(described, [helper.make_empty_tensor_value_info("result")])
-    answer: np.ndarray = open_session(model.SerializeToString()).run(None, inputs)[0]
+    result = add(builder.op, *inputs)
+    builder.add_output(builder.op.Identity(result), "result")
+    answer: np.ndarray = open_session(to_model(builder).SerializeToString()).run(None, feed)[0]
     return answer
 
 
@@ -72,12 +72,12 @@ def test_networks_answer_as_in_pytorch(name: str) -> None:
     """Each network gives PyTorch's values, attention's included, in two sizes and batches."""
     pair = trained(name)
     for part, generator in pair.generators.items():
-        plugs, session = plugs_of(pair, part), open_session(exported(name)[f"{part}.onnx"])
+        spec, session = spec_of(pair, part), open_session(exported(name)[f"{part}.onnx"])
         for count, scale in ((1, (1, 2)), (2, (3, 1))):
-            examples = plugs.draw_inputs(count, scale, seed=9)
+            examples = spec.draw_inputs(count, scale, seed=9)
             truths = tensors_of(generator(*examples))
-            feed = dict(zip(plugs.inputs, [e.numpy() for e in examples], strict=True))
-            answers = session.run([*plugs.outputs], feed)
+            feed = dict(zip(spec.inputs, [e.numpy() for e in examples], strict=True))
+            answers = session.run([*spec.outputs], feed)
             assert len(answers) == len(truths)
             for answer, truth in zip(answers, truths, strict=True):
                 assert_allclose(answer, truth.numpy(), rtol=1e-3, atol=1e-4)
@@ -186,7 +186,7 @@ def test_files_say_at_which_sizes_they_were_checked() -> None:
 def test_what_stands_beside_a_picture_is_compared() -> None:
     """Another network's attention is not taken for this one's, though its pictures are equal."""
     pair = trained("ugatit")
-    generator, plugs = pair.generators["target"], plugs_of(pair, "target")
+    generator, spec = pair.generators["target"], spec_of(pair, "target")
     data = exported("ugatit")["target.onnx"]
     assert "heat and logits as a part of the largest" in facts_of(data)["checked"]
 
@@ -196,7 +196,7 @@ def test_what_stands_beside_a_picture_is_compared() -> None:
             return made._replace(heat=made.heat * 1.1)
 
     with pytest.raises(ValueError, match="differ by"):
-        verify.compare_network(data, Altered(), plugs, half=False)
+        verify.compare_network(data, Altered(), spec, half=False)
 
 
 def test_floods_that_differ_are_owned_up_to() -> None:
@@ -208,13 +208,13 @@ def test_floods_that_differ_are_owned_up_to() -> None:
 def test_files_that_answer_otherwise_are_refused() -> None:
     """A network is not taken for another one, a picture not for another one's."""
     pair = trained("concat_unet")
-    data, plugs = exported("concat_unet")["color.onnx"], plugs_of(pair, "color")
+    data, spec = exported("concat_unet")["color.onnx"], spec_of(pair, "color")
     other = build("concat_unet").generators["color"].eval()
     with pytest.raises(ValueError, match=r"differ by .* nothing was written"):
-        verify.compare_network(data, other, plugs, half=False)
+        verify.compare_network(data, other, spec, half=False)
     other.out.weight.detach().fill_(float("nan"))
     with pytest.raises(ValueError, match="differ by nan"):
-        verify.compare_network(data, other, plugs, half=False)
+        verify.compare_network(data, other, spec, half=False)
     whole = exported("concat_unet")["model.onnx"]
     with pytest.raises(ValueError, match="levels of 255, where 1 are allowed"):
         verify.compare_colorizer(whole, build("concat_unet"), half=False)
@@ -226,22 +226,19 @@ def test_pooled_hints_are_those_of_the_pipeline(scale: int) -> None:
     random = np.random.default_rng(scale)
     hint = random.integers(0, 256, (2, 24, 40, 4), dtype=np.uint8)
     hint[..., 3] = random.choice([0, 0, 0, 128, 255], (2, 24, 40))
-    graph = Graph()
-    pooled = pool(graph, "hint", scale)
-    told = graph("Cast", pooled.is_told, to=TensorProto.FLOAT)
-    answer = run_graph(graph, graph("Concat", pooled.color, told, axis=1), hint=hint)
-    truth = np.stack([pool_hints(one, scale) for one in hint]).transpose(0, 3, 1, 2)
-    assert_array_equal(answer[:, 3] > 0, truth[:, 3] > 0)
-    assert_array_equal(answer[:, :3] * answer[:, 3:], truth[:, :3] * (truth[:, 3:] > 0))
+    answer = run_graph(lambda op, hint: pool(op, hint, scale), hint)
+    truth = np.stack([pool_hints(one, scale) for one in hint])
+    is_hint = truth[..., 3] > 0
+    assert_array_equal(answer[..., 3] > 0, is_hint)
+    assert_array_equal(answer[is_hint, :3], truth[is_hint, :3])
 
 
 @pytest.mark.parametrize("scale", [2, 4])
 def test_drawings_shrink_as_in_the_pipeline(scale: int) -> None:
     """By area, rounded as OpenCV rounds, to the level."""
     line = np.random.default_rng(scale).integers(0, 256, (64, 96), dtype=np.uint8)
-    graph = Graph()
     planes = line[np.newaxis, np.newaxis].astype(np.float32)
-    answer = run_graph(graph, shrink(graph, "line", scale), line=planes)
+    answer = run_graph(lambda op, line: shrink(op, line, scale), planes)
     assert_array_equal(answer[0, 0], resize(line, (64 // scale, 96 // scale)))
 
 
@@ -260,14 +257,8 @@ def draw_flood() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def test_floods_take_the_cheapest_way() -> None:
     """Every pixel has the colour of a source from which no other way is cheaper (Dijkstra)."""
     gray, is_source, color = draw_flood()
-    graph = Graph()
-    answer = run_graph(
-        graph,
-        flood(graph, "color", "gray", "is_source"),
-        color=color[np.newaxis],
-        gray=gray[np.newaxis, np.newaxis].astype(np.float32),
-        is_source=is_source[np.newaxis, np.newaxis],
-    )[0]
+    planes = gray[np.newaxis, np.newaxis].astype(np.float32)
+    answer = run_graph(flood, color[np.newaxis], planes, is_source[np.newaxis, np.newaxis])[0]
     index, level = np.arange(gray.size).reshape(gray.shape), gray.astype(int)
     one = np.concatenate((index[1:].ravel(), index[:, 1:].ravel()))
     other = np.concatenate((index[:-1].ravel(), index[:, :-1].ravel()))
@@ -286,14 +277,9 @@ def test_colours_flow_as_in_the_pipeline() -> None:
     """The flow between neighbours is `hint_maps.flow`."""
     gray, is_source, _ = draw_flood()
     color = np.random.default_rng(0).random((*gray.shape, 3), np.float32) * 255
-    graph = Graph()
-    answer = run_graph(
-        graph,
-        flow(graph, "color", "gray", "is_source"),
-        color=color.transpose(2, 0, 1)[np.newaxis],
-        gray=gray[np.newaxis, np.newaxis].astype(np.float32),
-        is_source=is_source[np.newaxis, np.newaxis],
-    )
+    planes = gray[np.newaxis, np.newaxis].astype(np.float32)
+    first = color.transpose(2, 0, 1)[np.newaxis]
+    answer = run_graph(flow, first, planes, is_source[np.newaxis, np.newaxis])
     truth = hint_maps.flow(color, gray, is_source)
     assert_allclose(answer[0].transpose(1, 2, 0), truth, atol=1e-2)
     assert np.abs(truth - color).max() > 50

@@ -20,15 +20,13 @@ from lineart.metrics import psnr
 from lineart.models import MODELS, from_files
 from lineart.sample_film import sample_film
 from lineart.weights import open_weights, read_weights
+from tests.models.test_models import build
 
-SMALL = {"two_stage": {"width": 4, "blocks": 1}, "additive_unet": {"width": 4}}
 
-
-@pytest.fixture(params=list(SMALL))
+@pytest.fixture(params=["two_stage", "additive_unet", "concat_unet"])
 def colorizer(request: pytest.FixtureRequest) -> Colorizer:
-    """Give a small pair of each family, ready to run."""
-    torch.manual_seed(0)
-    return Colorizer(MODELS[request.param](**SMALL[request.param]))
+    """Return a small pair of each colorizing model, ready to run."""
+    return Colorizer(build(request.param))
 
 
 def drawings(count: int, height: int, width: int, scale: int) -> tuple[np.ndarray, np.ndarray]:
@@ -126,16 +124,12 @@ def test_a_flat_draft_stays_flat_when_enlarged() -> None:
     assert (large == 0.25).all()
 
 
-TRANSLATORS = {
-    "line_drawing": {"width": 4, "blocks": 1},
-    "ugatit_light": {"width": 4, "blocks": 1},
-}
+TRANSLATORS = ("line_drawing", "ugatit_light", "ugatit_public_light")
 
 
 def translate(name: str, batch_size: int = 1) -> Translator:
     """Give a translator of a small, untrained pair."""
-    torch.manual_seed(0)
-    return Translator(MODELS[name](**TRANSLATORS[name]), batch_size=batch_size, precision="float32")
+    return Translator(build(name), batch_size=batch_size, precision="float32")
 
 
 @pytest.mark.parametrize("name", TRANSLATORS)
@@ -161,7 +155,7 @@ def test_a_photograph_does_not_see_its_neighbours(name: str) -> None:
 
 def test_translator_gives_what_the_generator_gives() -> None:
     """At a size that needs no padding: -1..1 becomes 0..255, rounded."""
-    pair = MODELS["line_drawing"](**TRANSLATORS["line_drawing"])
+    pair = build("line_drawing")
     photos = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 3), dtype=np.uint8)
     given = torch.from_numpy(photos).permute(0, 3, 1, 2).float() / 127.5 - 1
     with torch.no_grad():

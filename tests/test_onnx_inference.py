@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from lineart.onnx_inference import OnnxModel, open_session
+from lineart.onnx.inference import OnnxModel, open_session
 from lineart.weights import read_config
 from lineart.weights.onnx_file import COLORS, MODEL, read_contract
 from tests.onnx_models import ANSWER, COLOR, FIRST_THREE, FLOAT, studio_model

@@ -47,7 +47,7 @@ ALLOWED = {
     "pickle.load": ("lineart/sandbox/channel.py",),  # messages of our own through a pipe
     "pickle.loads": ("lineart/sandbox/channel.py",),
     # The networks that the user gives as --depth-model and --fid-features.
-    "torch.jit.load": ("lineart/datasets/depth.py", "lineart/evaluation/networks.py"),
+    "torch.jit.load": ("lineart/evaluation/networks.py",),
 }
 """Call -> the files that may make it."""
 NEEDED = {

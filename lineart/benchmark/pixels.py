@@ -138,7 +138,7 @@ WRITERS: dict[str, Callable[[Frame], bytes]] = {
     "OpenCV, default": _opencv_png,
     "OpenCV, level 1": partial(_opencv_png, options=[cv2.IMWRITE_PNG_COMPRESSION, 1]),
 }
-READERS: dict[str, Callable[[bytes], Line]] = {
+READERS: dict[str, Callable[[bytes], object]] = {
     "decode_line": decode_line,
     "OpenCV": lambda data: cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE),
     "Pillow": lambda data: np.asarray(Image.open(BytesIO(data))),

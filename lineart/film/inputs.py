@@ -148,7 +148,7 @@ def _check_hints(hints: Sequence[Source]) -> None:
 def _check_networks(files: Mapping[str, bytes]) -> None:
     """Build the networks once, so that invalid weights raise before any work is done."""
     if MODEL in files:
-        from lineart.onnx_inference import open_session
+        from lineart.onnx.inference import open_session
 
         open_session(files[MODEL])
         return

@@ -248,7 +248,7 @@ def make_frames(
         dataset = (
             dataset.map_batches(_run_stages, fn_args=(before, job), **pixels)
             .map_batches(
-                _Batches,
+                _StageBatches,
                 fn_constructor_args=(on_gpu, job),
                 num_gpus=network_gpus or None,
                 batch_size=stages.GPU_BATCH,
@@ -267,7 +267,7 @@ def _split(opening: Sequence[Stage]) -> tuple[Sequence[Stage], Sequence[Stage], 
     return opening[:first], opening[first:end], opening[end:]
 
 
-class _Batches:
+class _StageBatches:
     """Stages, opened in one worker, that run on tables of frames."""
 
     def __init__(self, opening: Sequence[Stage], job: FilmJob) -> None:
@@ -277,7 +277,7 @@ class _Batches:
         return to_table(run_stages(self._stages, from_table(table)))
 
 
-class _Frames(_Batches):
+class _Frames(_StageBatches):
     """The same, one frame after another."""
 
     def __call__(self, table: pa.Table) -> pa.Table:
@@ -286,7 +286,7 @@ class _Frames(_Batches):
 
 
 def _run_stages(table: pa.Table, opening: Sequence[Stage], job: FilmJob) -> pa.Table:
-    return _Batches(opening, job)(table)
+    return _StageBatches(opening, job)(table)
 
 
 def blocks(work: Sequence[WorkItem]) -> Iterator[Sequence[WorkItem]]:

@@ -9,16 +9,16 @@ time limit, the work on it runs in sandbox processes, so that this also holds fo
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import cv2
 import numpy as np
 
-from lineart.device import has_gpu, pick_device, pick_precision, use_one_thread
+from lineart.device import Precision, has_gpu, pick_device, pick_precision, use_one_thread
 from lineart.film.records import Failure, FilmJob, FrameData
-from lineart.film.tasks import RunNetwork
+from lineart.film.tasks import FilmTask, RunNetwork
 from lineart.film.worker import Worker, run_in_worker
 from lineart.sandbox import Sandbox, step
 from lineart.weights.onnx_file import MODEL
@@ -166,19 +166,29 @@ def open_network(job: FilmJob) -> Answer:
         raise ValueError(
             f"the weights at {job.weights.uri} were changed while the film was running"
         )
-    is_onnx = MODEL in files
-    on_gpu = not is_onnx and has_gpu()
-    if not (is_onnx or on_gpu):
+    if MODEL not in files and not has_gpu():
         use_one_thread()
-    precision = None if is_onnx else pick_precision(pick_device(), job.precision)
-    run = job.task.open_network(
-        files,
-        device="cuda" if on_gpu else "cpu",
-        # Fixed for each kind of device, so that the other frames of a batch do not affect a frame.
-        batch_size=GPU_BATCH if on_gpu else 1,
-        precision=precision,
+    # Fixed for each kind of device, so that the other frames of a batch do not affect a frame.
+    return partial(
+        _answer, *open_task_network(job.task, files, gpu_batch=GPU_BATCH, precision=job.precision)
     )
-    return partial(_answer, run, precision or ONNX)
+
+
+def open_task_network(
+    task: FilmTask, files: Mapping[str, bytes], *, gpu_batch: int, precision: Precision | None
+) -> tuple[RunNetwork, str]:
+    """Open a task's network on the GPU if there is one, else on the CPU with a batch size of 1.
+
+    Returns:
+        The network, and the number format of its computation.
+    """
+    if MODEL in files:
+        return task.open_network(files, device="cpu", batch_size=1), ONNX
+    device = pick_device()
+    chosen = pick_precision(device, precision)
+    batch_size = gpu_batch if device.type == "cuda" else 1
+    network = task.open_network(files, device=device.type, batch_size=batch_size, precision=chosen)
+    return network, chosen
 
 
 def _answer(

@@ -54,8 +54,8 @@ def flood_one(
     color = hint[..., :3].reshape(-1, 3)[sources][flood(sources, line)]
     color = flow(color.astype(np.float32), line, is_source)
     # Drop dark hints on ink, which only repeat the ink; keep light ones, which mark small details.
-    is_told = is_hint & (is_source | (hint[..., :3].mean(axis=2) >= INK_BELOW))
-    color[is_told] = hint[is_told, :3]
+    is_kept = is_hint & (is_source | (hint[..., :3].mean(axis=2) >= INK_BELOW))
+    color[is_kept] = hint[is_kept, :3]
     encoded: Float32[np.ndarray, "3 H W"] = color.transpose(2, 0, 1) / np.float32(127.5) - 1
     return encoded
 

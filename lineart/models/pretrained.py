@@ -7,7 +7,7 @@ user names one of open_clip's tags.
 import hashlib
 import pickle
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -218,13 +218,21 @@ def find_weights(role: str, name: str, weights: Path | str | None) -> Path:
             f"unknown features {name!r}; there are {', '.join(FEATURES)}, and open_clip's models,"
             " such as ViT-B-32"
         )
-    tag = find_tag(name, weights)
+    tag, path = find_tag(name, weights), Path(weights) if weights else None
     if tag:
-        return fetch(role, name, tag)
-    path = Path(weights) if weights else cached_path(name)
-    if path is None or not path.is_file():
-        raise FileNotFoundError(missing_weights(role, name, describe_search(name, path)))
-    return path
+        try:
+            return clip.fetch(name, tag)
+        except (OSError, RuntimeError) as error:
+            reason = f"{tag} cannot be fetched ({error})"
+            raise FileNotFoundError(missing_weights(role, name, reason)) from error
+    if path is None and name in CACHED:
+        path = Path(torch.hub.get_dir()) / "checkpoints" / CACHED[name].rpartition("/")[2]
+    if path is not None and path.is_file():
+        return path
+    reason = f"{path} is no file" if path else "they have no place in torchvision's cache"
+    if path and name not in FEATURES and clip.tags(name):
+        reason += f", and no tag; there are {', '.join(clip.tags(name))}"
+    raise FileNotFoundError(missing_weights(role, name, reason))
 
 
 def find_tag(name: str, weights: Path | str | None) -> str | None:
@@ -232,23 +240,6 @@ def find_tag(name: str, weights: Path | str | None) -> str | None:
     if weights is None or name in FEATURES or Path(weights).is_file():
         return None
     return str(weights) if str(weights) in clip.tags(name) else None
-
-
-def describe_search(name: str, path: Path | None) -> str:
-    """Return the part of the error message that says where weights were searched."""
-    if path is None:
-        return "they have no place in torchvision's cache"
-    tags = [] if name in FEATURES else clip.tags(name)
-    return f"{path} is no file" + (f", and no tag; there are {', '.join(tags)}" if tags else "")
-
-
-def fetch(role: str, name: str, tag: str) -> Path:
-    """Return the file of a tag's weights; raise FileNotFoundError if the download fails."""
-    try:
-        return clip.fetch(name, tag)
-    except (OSError, RuntimeError) as error:
-        reason = f"{tag} cannot be fetched ({error})"
-        raise FileNotFoundError(missing_weights(role, name, reason)) from error
 
 
 def missing_weights(role: str, name: str, reason: str) -> str:
@@ -259,38 +250,22 @@ def missing_weights(role: str, name: str, reason: str) -> str:
     )
 
 
-def cached_path(name: str) -> Path | None:
-    """Return the path of a network's weights in torchvision's cache, whether or not it exists."""
-    if name not in CACHED:
-        return None
-    return Path(torch.hub.get_dir()) / "checkpoints" / CACHED[name].rpartition("/")[2]
-
-
-def read_tensors(path: Path, keys: list[str]) -> dict[str, Tensor]:
-    """Read the tensors `keys` of a state dict, as float32.
+def read_tensors(path: Path, keys: Sequence[str]) -> dict[str, Tensor]:
+    """Read the tensors `keys` of a state dict, as float32, without executing code in the file.
 
     Raises:
         ValueError: The file is broken or lacks a tensor.
     """
-    reader = read_safetensors if path.suffix == ".safetensors" else read_pth
     try:
-        stored = reader(path, keys)
+        if path.suffix == ".safetensors":
+            with safe_open(path, framework="pt") as file:
+                stored = {key: file.get_tensor(key) for key in {*keys} & {*file.keys()}}
+        else:
+            stored = torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
         raise ValueError(f"{path} is not a file of tensors: {error}") from error
-    missing = [key for key in keys if not isinstance(stored.get(key), Tensor)]
+    found = stored if isinstance(stored, Mapping) else {}
+    missing = [key for key in keys if not isinstance(found.get(key), Tensor)]
     if missing:
         raise ValueError(f"{path} lacks {', '.join(missing)}; wanted is torchvision's state dict")
-    return {key: stored[key].float() for key in keys}
-
-
-def read_safetensors(path: Path, keys: list[str]) -> Mapping[str, Tensor]:
-    """Read the tensors `keys` of a safetensors file; skip those that it lacks."""
-    with safe_open(path, framework="pt") as file:
-        return {key: file.get_tensor(key) for key in set(keys) & set(file.keys())}
-
-
-def read_pth(path: Path, keys: list[str]) -> Mapping[str, Tensor]:
-    """Read a file written by `torch.save`, without executing code in it."""
-    del keys  # The format can only be read as a whole.
-    stored = torch.load(path, map_location="cpu", weights_only=True)
-    return stored if isinstance(stored, Mapping) else {}
+    return {key: found[key].float() for key in keys}

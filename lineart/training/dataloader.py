@@ -93,7 +93,7 @@ class LocalLoader:
             prefetch_factor=4,
             # DataLoader draws a seed; it must not advance the global random state of the run.
             generator=torch.Generator(),
-            collate_fn=dict,  # type: ignore[arg-type]  # batch_size=None: it gets one item
+            collate_fn=dict,  # With batch_size=None, it gets one item.
         )
 
 

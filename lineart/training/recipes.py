@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal
+from pkgutil import resolve_name
+from typing import Final, Literal, cast
 
 VALIDATION_SEED = 1_000_003
 
@@ -13,7 +14,7 @@ class TrainingStage:
 
     name: str
     objective: str
-    """Name in `training.objectives.OBJECTIVES`."""
+    """Name in `training.objectives.OBJECTIVES`, or "MODULE:CLASS" in a family's own file."""
     losses: dict[str, float]
     """Loss term -> its weight in the sum; terms that are not listed are not computed."""
     images: int
@@ -302,6 +303,14 @@ def tiny(recipe: Recipe) -> Recipe:
     )
     arguments = recipe.arguments | small.arguments
     return replace(recipe, arguments=arguments, stages=stages, warmup_images=0)
+
+
+def recipe_in(name: str) -> Callable[[], Recipe]:
+    """Return the recipe function "MODULE:FUNCTION", whose module is imported when it is called.
+
+    It is for recipes in files that import torch, which takes seconds.
+    """
+    return lambda: cast(Recipe, resolve_name(name)())
 
 
 RECIPES: Final[dict[str, Callable[[], Recipe]]] = {

@@ -20,7 +20,7 @@ from lineart.training.checkpoint import (
 )
 from lineart.training.device import Device
 from lineart.training.objective import Features, Terms
-from lineart.training.objectives import OBJECTIVES
+from lineart.training.objectives import find_objective
 from lineart.training.recipes import Recipe, TrainingStage
 
 
@@ -42,7 +42,7 @@ class StageTrainer:
         self.stage: TrainingStage = recipe.stages[number]
         # Seeded here, so that new discriminators do not depend on whether the run was resumed.
         torch.manual_seed(recipe.seed + number)
-        make = OBJECTIVES[self.stage.objective]
+        make = find_objective(self.stage.objective)
         self.objective = make(pair, recipe, self.stage, device, features)
         self.averages = {
             name: deepcopy(generator).eval().requires_grad_(False)
@@ -82,7 +82,13 @@ class StageTrainer:
             FloatingPointError: a term or gradient is not finite; parameters and buffers are
                 unchanged.
         """
-        buffers = self.copy_buffers()
+        # Forward passes change buffers, such as BatchNorm's statistics.
+        buffers = [
+            (buffer, buffer.clone())
+            for modules in self.modules.values()
+            for module in modules.values()
+            for buffer in module.buffers()
+        ]
         values: dict[str, float] = {}
         for index, batch in enumerate(batches):
             with self.adding_up(is_last=index == len(batches) - 1):
@@ -91,13 +97,15 @@ class StageTrainer:
         if not self.are_finite(values):
             with self.adding_up(is_last=False):
                 wrong = self.find_wrong(batches)
-            self.restore_buffers(buffers)
+            for buffer, copy in buffers:
+                buffer.copy_(copy)
             raise FloatingPointError(
                 f"stage {self.stage.name}, step {seen // self.stage.batch_size} "
                 f"(image {seen}): not finite: {wrong}"
             )
         for optimizer in self.optimizers.values():
-            set_rate(optimizer, self.rate(seen))
+            for settings in optimizer.param_groups:
+                settings["lr"] = self.rate(seen)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         for layer in self.constrained:
@@ -202,20 +210,6 @@ class StageTrainer:
                 for tensor in average.state_dict().values():
                     distributed.broadcast(tensor, 0)
 
-    def copy_buffers(self) -> list[Tensor]:
-        """Copy the buffers, which forward passes change (such as BatchNorm's statistics)."""
-        return [buffer.clone() for buffer in self.buffers()]
-
-    def restore_buffers(self, copies: Sequence[Tensor]) -> None:
-        """Restore the buffers from copies."""
-        for buffer, copy in zip(self.buffers(), copies, strict=True):
-            buffer.copy_(copy)
-
-    def buffers(self) -> list[Tensor]:
-        """Return the buffers of all trained networks."""
-        groups = self.modules.values()
-        return [b for modules in groups for module in modules.values() for b in module.buffers()]
-
     def tensors(self, pair: Pair) -> dict[str, Tensor]:
         """Return the state to save, by name: averaged pair, networks, optimizers, random state."""
         tensors = {"random": torch.get_rng_state()}
@@ -242,9 +236,3 @@ class StageTrainer:
         torch.set_rng_state(found.tensors["random"])
         if torch.cuda.is_available() and "cuda_random" in found.tensors:
             torch.cuda.set_rng_state(found.tensors["cuda_random"], self.device.device)
-
-
-def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Set the learning rate of all parameter groups."""
-    for settings in optimizer.param_groups:
-        settings["lr"] = rate

@@ -121,7 +121,9 @@ class ColorizationCollator:
         return arrays if self.small else arrays | second_stage(samples, small_lines)
 
 
-def second_stage(samples: Sequence[Sample], small_lines: LinePixels) -> Arrays:
+def second_stage(
+    samples: Sequence[Sample], small_lines: UInt8[np.ndarray, "B HintH HintW"]
+) -> Arrays:
     """Build the additional arrays of the color generator's stage."""
     faults = [sample.artifacts for sample in samples]
     return {
@@ -146,7 +148,10 @@ class ColorizationTraining:
     ) -> ColorizationCollator:
         """See `TrainingTask`."""
         stage, task = recipe.stages[number], pair.colorization
-        second_stage = stage.objective == "color"
+        # Imported here, because objectives import this module.
+        from lineart.training.objectives import find_objective
+
+        second_stage = getattr(find_objective(stage.objective), "second_stage", False)
         settings = SampleSettings(
             crop=stage.crop,
             draft_scale=task.draft_scale,

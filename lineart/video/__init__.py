@@ -163,7 +163,7 @@ def _read_address(film: Storage) -> str:
         address = None
     if not isinstance(address, str):
         raise ValueError(
-            f"{film.uri}/run.json does not name the source pictures; give their folder (--lines)"
+            f"{film.uri}/run.json does not name the source pictures; give their folder (--sources)"
         )
     return address
 

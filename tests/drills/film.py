@@ -1,10 +1,11 @@
-"""A film of any length, of small frames: how memory and time grow with it.
+"""Memory and time of a film of any length, of small frames.
 
 python -m tests.drills.film --frames 10000
 python -m tests.drills.film --sizes 10000,40000,170000 --s3
 """
 
 import argparse
+import hashlib
 import json
 import os
 import re
@@ -14,7 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -80,6 +81,14 @@ def _draw(number: int, rng: np.random.Generator) -> bytes:
     return bytes(cv2.imencode(".png", line)[1])
 
 
+def hash_frames(output: Path) -> dict[str, str]:
+    """Return the hash of every frame, by path."""
+    return {
+        path.relative_to(output).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in (output / "frames").rglob("*.png")
+    }
+
+
 def make_weights(folder: Path) -> Path:
     """Make a tiny pair, not trained."""
     import torch
@@ -117,39 +126,28 @@ class Watched:
     samples: list[Sample] = field(default_factory=list)
 
     @property
-    def making(self) -> list[Sample]:
-        """Return the samples between the first frame that ended and the last."""
-        return [s for s in self.samples if 0 < s.ended < self.summary["frames"]]
+    def driver_peak_mb(self) -> float:
+        """Largest size of the driver."""
+        return max(sample.driver_mb for sample in self.samples)
 
     @property
     def growth_mb(self) -> float:
-        """By how much the driver grew after the first third of the making."""
-        making = self.making
-        third = len(making) // 3
-        if third == 0:
-            return 0.0
-        first, rest = making[:third], making[third:]
-        return max(s.driver_mb for s in rest) - max(s.driver_mb for s in first)
-
-    @property
-    def driver_peak_mb(self) -> float:
-        """Return the driver's largest size."""
-        return max(sample.driver_mb for sample in self.samples)
+        """Growth of the driver after the first third of the time in which frames ended."""
+        sizes = [s.driver_mb for s in self.samples if 0 < s.ended < self.summary["frames"]]
+        third = len(sizes) // 3
+        return max(sizes[third:]) - max(sizes[:third]) if third else 0.0
 
 
 def watch(command: Sequence[str]) -> Watched:
     """Run a command to its end and measure it every second."""
     watched, ended, started = Watched(), [0], time.monotonic()
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
+    with (
+        tempfile.TemporaryFile("w+") as output,
+        subprocess.Popen(command, stdout=output, stderr=subprocess.PIPE, text=True) as process,
+    ):
         assert process.stderr is not None
         reader = threading.Thread(target=_read_progress, args=(process.stderr, ended))
-        output: list[str] = []
-        printer = threading.Thread(target=output.extend, args=(process.stdout,))
         reader.start()
-        printer.start()
         driver = psutil.Process(process.pid)
         while process.poll() is None:
             try:
@@ -160,9 +158,9 @@ def watch(command: Sequence[str]) -> Watched:
             time.sleep(SAMPLE_S)
         watched.status = process.wait()
         reader.join()
-        printer.join()
-    watched.seconds = time.monotonic() - started
-    watched.summary = json.loads(output[-1]) if watched.status == 0 else {}
+        watched.seconds = time.monotonic() - started
+        output.seek(0)
+        watched.summary = json.loads(output.readlines()[-1]) if watched.status == 0 else {}
     return watched
 
 
@@ -177,10 +175,8 @@ def _read_progress(lines: Iterator[str], ended: list[int]) -> None:
 def _sample(driver: psutil.Process, seconds: float, ended: int) -> Sample:
     sizes = [0.0]
     for worker in driver.children(recursive=True):
-        try:
+        with suppress(psutil.NoSuchProcess):
             sizes.append(_private_mb(worker))
-        except psutil.NoSuchProcess:
-            continue
     own = _private_mb(driver)
     return Sample(seconds, ended, own, sum(sizes), max(sizes), len(sizes) - 1)
 
@@ -245,10 +241,6 @@ def drill(folder: Path, frames: int, *, on_s3: bool, alone: bool) -> dict[str, A
     assert check_manifest(folder / "bucket/color", drawn)
     most_mb = GROWTH_MB + frames * GROWTH_BYTES / MEBIBYTE
     assert first.growth_mb <= most_mb, f"the driver grew by {first.growth_mb:.0f} MB"
-    return _figures(drawn, first, second, manifest_bytes)
-
-
-def _figures(drawn: Drawn, first: Watched, second: Watched, manifest_bytes: int) -> dict[str, Any]:
     return {
         "frames": drawn.frames,
         "drawings": drawn.drawings,
@@ -289,15 +281,10 @@ def main() -> int:
                 except AssertionError as error:
                     print(json.dumps({"frames": size, "wrong": str(error)}))
                     return 1
-    print_table(results)
-    print(json.dumps({"s3": flags.s3, "alone": flags.alone, "films": results}))
-    return 0
-
-
-def print_table(results: Sequence[dict[str, Any]]) -> None:
-    """Print the figures of several films beside each other."""
     for name in results[0]:
         print(f"{name:24}" + "".join(f"{result[name]:>12}" for result in results))
+    print(json.dumps({"s3": flags.s3, "alone": flags.alone, "films": results}))
+    return 0
 
 
 if __name__ == "__main__":

@@ -33,8 +33,7 @@ from lineart.film.inputs import FilmConfig, prepare_run
 from lineart.film.run import run_film
 from lineart.film.runners import LocalRunner
 from lineart.film.tasks.colorize import open_colorize_task
-from tests.drills.film import make_weights
-from tests.drills.kills import hashes
+from tests.drills.film import hash_frames, make_weights
 from tests.ray_head import LOOPBACK, Head, free_ports, run_head
 
 MACHINES: dict[str, Any] = {
@@ -47,7 +46,7 @@ RELEASED_S = 90.0
 """How long it may take until all have gone."""
 
 
-STAGES = ("_shrink", "_Network", "_compose_and_write", "_call")
+STAGES = ("_shrink", "_Network", "_compose_and_write", "call_function")
 
 
 @dataclass(frozen=True)
@@ -190,7 +189,8 @@ def run(scale: Scale, head: Head, found: Found) -> set[str]:
             stderr=subprocess.STDOUT,
         )
         while command.poll() is None:
-            up, frames = machines(head), made(scale)
+            up = machines(head)
+            frames = sum(1 for _ in (scale.folder / "color/frames").rglob("*.png"))
             if not frames:
                 early |= up.keys()
                 found.first_frame_s = round(time.monotonic() - started, 1)
@@ -246,7 +246,7 @@ def compare(scale: Scale, found: Found) -> None:
     )
     opened = prepare_run(film, partial(open_colorize_task, network_size_px=scale.network_size_px))
     run_film(opened, LocalRunner(), lambda _: None)
-    alone, grown = (hashes(scale.folder / name) for name in ("alone", "color"))
+    alone, grown = (hash_frames(scale.folder / name) for name in ("alone", "color"))
     differing = [name for name, digest in alone.items() if grown.get(name) != digest]
     if differing or len(alone) != len(grown):
         found.wrong.append(f"{len(grown)} frames, of which {len(differing)} differ or are missing")
@@ -255,11 +255,6 @@ def compare(scale: Scale, found: Found) -> None:
         found.wrong.append(f"{len(rows)} rows of {len(set(rows))} frames in the manifest")
     if scale.kills and not found.killed:
         found.wrong.append("no machine was killed")
-
-
-def made(scale: Scale) -> int:
-    """Count the frames that stand."""
-    return sum(1 for _ in (scale.folder / "color/frames").rglob("*.png"))
 
 
 def main() -> int:
@@ -272,9 +267,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="scale") as folder:
         found = drill(Scale(Path(folder), flags.frames, flags.network_size))
     if found.worked < 3:
-        found.wrong.append(
-            f"{found.worked} machines worked: the cluster did not grow with the film"
-        )
+        found.wrong.append(f"the cluster did not grow with the film: {found.worked} worked")
     for stage, where in found.calls.items():
         print(f"{stage:20} {where}")
     print(json.dumps(asdict(found)))

@@ -7,6 +7,7 @@ import pytest
 from pyarrow import parquet
 
 from lineart.film.frames import (
+    PictureReader,
     Source,
     assemble,
     list_pictures,
@@ -77,6 +78,17 @@ def test_parquet_rows(tmp_path: Path) -> None:
     pictures = list_pictures(storage)
     assert [picture.name for picture in pictures] == [f"s/{n}.png" for n in range(7)]
     assert [read_picture(storage, picture) for picture in pictures] == images
+
+
+def test_a_row_group_is_read_once(tmp_path: Path) -> None:
+    """Rows in order, by one reader: each group of them is read once, and the file stays open."""
+    images = [bytes([value]) * 5 for value in range(7)]
+    table = pa.table({"frame": [f"s/{n}.png" for n in range(7)], "image": images})
+    parquet.write_table(table, tmp_path / "film.parquet", row_group_size=3)
+    reader = PictureReader(Storage.at(str(tmp_path)))
+    pictures = list_pictures(reader.storage)
+    assert [reader.read(picture) for picture in pictures] == images
+    assert (reader._open.cache_info().misses, reader._images_of.cache_info().misses) == (1, 3)
 
 
 def test_pictures_that_cannot_be_read_are_told(tmp_path: Path) -> None:

@@ -352,7 +352,7 @@ def test_parts_of_a_killed_run_count(film: FilmConfig) -> None:
     ("change", "sentence"),
     [
         ({"pictures": "{root}/none"}, "there is no folder"),
-        ({"pictures": "gs://bucket/x"}, "only folders and s3://"),
+        ({"pictures": "gs://bucket/x"}, "is not supported; give a folder or s3://"),
         ({"pictures": "s3:///x"}, "names no bucket"),
         ({"output": "{root}/lines/out"}, "keep them apart"),
         ({"output": "{root}"}, "keep them apart"),

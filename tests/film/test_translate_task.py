@@ -172,23 +172,6 @@ def test_equal_photographs_are_translated_once(make_film: MakeFilm) -> None:
     assert hashes(film)["frames/s/f2.png"] == hashes(film)["frames/s/f1.png"]
 
 
-def test_interrupted_run_goes_on(make_film: MakeFilm) -> None:
-    """What stood before an interrupt is left alone, and in the end all is as in one run."""
-    film = make_film("drawing", {f"f{n}.png": draw_photo(n) for n in range(4)})
-
-    def interrupt(summary: FilmSummary) -> None:
-        if summary.done == 2:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        run_film(opened(film), LocalRunner(), interrupt)
-    assert counts(run(film)) == (2, 0, 0, 2)
-    fresh = replace(film, output=f"{film.output}-fresh")
-    run(fresh)
-    assert hashes(film) == hashes(fresh)
-    assert counts(run(film)) == (0, 0, 0, 4)
-
-
 def test_another_size_makes_all_anew(make_film: MakeFilm) -> None:
     """The size of the network's picture decides the pixels, so it is part of the settings."""
     film = make_film("drawing", {"a.png": draw_photo(3, 100, 130)})

@@ -18,7 +18,8 @@ from pyarrow import parquet
 
 from lineart.storage import Storage
 from tests.conftest import DrawLine
-from tests.drills.kills import check_output, hashes, run_and_kill
+from tests.drills.film import hash_frames
+from tests.drills.kills import check_output, run_and_kill
 from tests.ray_head import Head
 
 FRAMES = 160
@@ -55,7 +56,7 @@ def colored(
     assert (output / "report.html").stat().st_size > 10_000
     assert json.loads((output / "run.json").read_text())["summary"] == result
     assert not (output / ".partial").exists()
-    return hashes(output)
+    return hash_frames(output)
 
 
 def arguments(lines: object, output: object, weights: Path) -> list[str]:
@@ -158,7 +159,7 @@ def test_s3_end_to_end(
     done = colorize(*addresses, tiny_weights)
     assert done.returncode == 0, done.stderr
     output = bucket / "episode" / "color"
-    assert hashes(output) == colored
+    assert hash_frames(output) == colored
     assert parquet.read_table(output / "manifest").num_rows == FRAMES
     assert not list((output / "manifest").glob("_parts/*"))
     assert os.environ["AWS_SECRET_ACCESS_KEY"] not in (output / "run.json").read_text()
@@ -170,7 +171,7 @@ def test_a_few_frames_without_ray(
     """A few frames are coloured in one process, and come out as they do on Ray, to the bit."""
     done = colorize(lines, tmp_path / "out", tiny_weights, "--limit", "12")
     assert done.returncode == 0, done.stderr
-    few = hashes(tmp_path / "out")
+    few = hash_frames(tmp_path / "out")
     assert len(few) == 12
     assert few.items() <= colored.items()
 

@@ -18,7 +18,7 @@ from lineart.codec import decode_color
 from lineart.image import resize
 from lineart.imaging.frequency import compose
 from lineart.imaging.hints import resize_hints
-from lineart.onnx_inference import OnnxModel
+from lineart.onnx.inference import OnnxModel
 from lineart.weights.onnx_file import COLORS
 from tests.conftest import DrawLine
 from tests.film.photographs import draw_photo, save, write_weights

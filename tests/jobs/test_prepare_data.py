@@ -15,10 +15,10 @@ from pyarrow import parquet
 
 from jobs.command import ALL_DONE, WRONG_INPUT, parse
 from jobs.prepare_data import (
-    Colorization,
-    Drawing,
+    ColorizationData,
+    DrawingData,
     PrepareData,
-    Stylization,
+    StylizationData,
     main,
     prepare_set,
     read_sets,
@@ -82,7 +82,7 @@ def draw_images(folder: Path) -> None:
 
 def flags(images: object, output: object, **more: Any) -> PrepareData:
     """Give flags for small pictures."""
-    given = {"task": Colorization(), "bounds": FilterBounds(min_short_side=30)} | more
+    given = {"task": ColorizationData(), "bounds": FilterBounds(min_short_side=30)} | more
     return PrepareData(images=f"{images}", output=f"{output}", **given)
 
 
@@ -225,7 +225,7 @@ def draw_unpaired(folder: Path) -> None:
 
 def unpaired(folder: Path, short_side: int | None = None, **of_task: Any) -> PrepareData:
     """Give flags for what `draw_unpaired` leaves."""
-    task = Drawing(
+    task = DrawingData(
         layout="coco_stuff",
         targets=f"{folder}/contour",
         target_layout="contour_drawings",
@@ -296,7 +296,7 @@ def test_faces_are_aligned_before_they_are_stored(tmp_path: Path) -> None:
     chosen = PrepareData(
         images=f"{tmp_path}/photos",
         output=f"{tmp_path}/out",
-        task=Stylization(targets=f"{tmp_path}/webtoon", align_faces=str(YUNET)),
+        task=StylizationData(targets=f"{tmp_path}/webtoon", align_faces=str(YUNET)),
         validation=0.0,
     )
     output = Storage.at(chosen.output)
@@ -323,15 +323,15 @@ def test_faces_are_aligned_before_they_are_stored(tmp_path: Path) -> None:
         ({"validation": 1.0}, "--validation is a share"),
         ({"duplicate_distance": 17}, "--duplicate-distance is"),
         ({"quality": 0}, "--quality is 1 to 100"),
-        ({"images": "ftp://x"}, "only folders and s3"),
-        ({"task": Drawing(targets="x")}, "there is no folder"),
-        ({"task": Drawing(targets="art", target_layout="kitti")}, "photographs alone"),
-        ({"task": Drawing(targets="art", layout="kitti")}, "holds no pictures"),
-        ({"task": Drawing(targets="art", depth_model="none.onnx")}, "no depth network"),
-        ({"task": Drawing(targets="styles"), "output": "styles/x"}, "must be apart"),
-        ({"task": Stylization(targets="x", no_face="crop")}, "needs --align-faces"),
-        ({"task": Stylization(targets="art", align_faces="none.onnx")}, "none.onnx"),
-        ({"task": Stylization(targets="art", align_faces="art/1.png")}, "no YuNet"),
+        ({"images": "ftp://x"}, "is not supported; give a folder or s3"),
+        ({"task": DrawingData(targets="x")}, "there is no folder"),
+        ({"task": DrawingData(targets="art", target_layout="kitti")}, "photographs alone"),
+        ({"task": DrawingData(targets="art", layout="kitti")}, "holds no pictures"),
+        ({"task": DrawingData(targets="art", depth_model="none.onnx")}, "no depth network"),
+        ({"task": DrawingData(targets="styles"), "output": "styles/x"}, "must be apart"),
+        ({"task": StylizationData(targets="x", no_face="crop")}, "needs --align-faces"),
+        ({"task": StylizationData(targets="art", align_faces="none.onnx")}, "none.onnx"),
+        ({"task": StylizationData(targets="art", align_faces="art/1.png")}, "no YuNet"),
     ],
 )
 def test_wrong_input_is_one_sentence(

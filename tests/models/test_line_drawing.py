@@ -19,12 +19,6 @@ def noise(channels: int, height: int, width: int, count: int = 1) -> Tensor:
     return torch.rand(count, channels, height, width, generator=generator) * 2 - 1
 
 
-def assert_all_have_gradients(module: nn.Module) -> None:
-    """Assert that each parameter was part of the graph."""
-    for key, parameter in module.named_parameters():
-        assert parameter.grad is not None, key
-
-
 def test_the_generator_has_the_references_parameters() -> None:
     """Photograph to drawing counts 4,290,945; the way back differs by its first and last layer."""
     with torch.device("meta"):
@@ -64,16 +58,6 @@ def test_the_last_step_is_a_sigmoid_brought_to_pictures() -> None:
         torch.testing.assert_close(picture, torch.full((1, 1, 8, 8), value))
 
 
-def test_pictures_do_not_depend_on_their_neighbours() -> None:
-    """A batch gives what each picture alone gives, and evaluation what training gives."""
-    torch.manual_seed(0)
-    generator, photos = DrawingGenerator(3, 1, width=4), noise(3, 16, 12, count=3)
-    batch = generator(photos).picture
-    torch.testing.assert_close(batch[1:2], generator(photos[1:2]).picture)
-    torch.testing.assert_close(batch, generator.eval()(photos).picture)
-    assert not torch.allclose(batch[0], batch[1])
-
-
 def test_brightness_and_contrast_are_normalised_away() -> None:
     """Instance norm behind the first convolution: inside, a photograph's exposure is gone."""
     torch.manual_seed(0)
@@ -91,18 +75,6 @@ def test_first_weights_are_small_and_normal() -> None:
             assert not parameter.any()
         else:
             assert parameter.std().item() == pytest.approx(0.02, rel=0.1), key
-
-
-def test_every_parameter_of_the_generator_gets_a_gradient() -> None:
-    """Weights get one that is not zero; biases in front of a norm get one that is."""
-    torch.manual_seed(0)
-    generator = DrawingGenerator(3, 1, width=4)
-    (generator(noise(3, 16, 16)).picture - 1).square().sum().backward()
-    assert_all_have_gradients(generator)
-    for key, parameter in generator.named_parameters():
-        if key.endswith("weight"):
-            assert parameter.grad is not None
-            assert parameter.grad.abs().max() > 1e-6, key
 
 
 def test_the_depth_head_enlarges_inceptions_maps_to_the_picture() -> None:
@@ -170,7 +142,8 @@ def test_every_parameter_of_the_judges_gets_a_gradient(
     torch.manual_seed(0)
     judge, seen = network(), inputs.clone().requires_grad_()
     judge(seen).square().sum().backward()
-    assert_all_have_gradients(judge)
+    for key, parameter in judge.named_parameters():
+        assert parameter.grad is not None, key
     assert seen.grad is not None
     assert seen.grad.abs().sum() > 0
 

@@ -83,7 +83,7 @@ def train_in_two_processes(job: TrainingJob, folder: Path, precision: str = "") 
 
 
 def assert_equal_state(one: TrainingJob, other: TrainingJob) -> None:
-    """Compare each stage's networks, heads, judges, averages and optimizers, to the bit."""
+    """Compare each stage's networks, heads, discriminators, averages and optimizers, to the bit."""
     for stage in range(len(one.recipe.stages)):
         ours, theirs = state(one, stage), state(other, stage)
         assert ours.keys() == theirs.keys()
@@ -143,8 +143,8 @@ def test_a_pair_that_translates_trains_on_two_workers(
 def test_two_workers_learn_what_one_does(data: Storage, tmp_path: Path, cpu: Device) -> None:
     """Gradients of two workers are those of one with the whole batch, where norms see one picture.
 
-    Both domains' generators and judges, and the head that reads regions: after the first step
-    they differ by rounding alone. The true gradient of a bias before an instance norm is zero: what
+    Generators and discriminators of both domains, and the head that reads regions: after the first
+    step they differ by rounding alone. The true gradient of a bias before an instance norm is zero: what
     is left of it is rounding, which only the network's other gradients give a measure for.
     """
     job = make_job("line_drawing", data, str(tmp_path / "two"))

@@ -6,12 +6,13 @@ import pytest
 
 from lineart.datasets.samples import Samples, SampleSettings
 from lineart.models import MODELS
-from lineart.training.dataloader import Arrays, LocalLoader, SampleRange, split, worker_resources
+from lineart.training.dataloader import Arrays, LocalLoader, SampleRange, split
+from lineart.training.job import worker_resources
 from lineart.training.tasks import ColorizationCollator
 
 
 @pytest.fixture
-def maker(pictures: Any) -> ColorizationCollator:
+def collator(pictures: Any) -> ColorizationCollator:
     """Give what makes small samples."""
     settings = SampleSettings(crop=32, draft_scale=2, second_stage=True, true_drafts=0.5)
     encode_hint = MODELS["two_stage"](width=4, blocks=1).colorization.encode_hint
@@ -36,19 +37,19 @@ def test_workers_share_the_numbers_in_order() -> None:
     assert order.batches() == sorted(first + second, key=lambda numbers: numbers.start)
 
 
-def test_batches_do_not_depend_on_who_makes_them(maker: ColorizationCollator) -> None:
+def test_batches_do_not_depend_on_who_makes_them(collator: ColorizationCollator) -> None:
     """Made here or in two other processes: the same bits in the same order."""
     order = SampleRange(start=2, stop=14, size=2, world=2)
-    here, there = (list(LocalLoader(processes)(maker, order, 1)) for processes in (0, 2))
+    here, there = (list(LocalLoader(processes)(collator, order, 1)) for processes in (0, 2))
     assert len(here) == 3
     assert_same(here, there)
 
 
 @pytest.mark.usefixtures("ray_resources")
-def test_ray_gives_each_worker_its_batches(maker: ColorizationCollator) -> None:
+def test_ray_gives_each_worker_its_batches(collator: ColorizationCollator) -> None:
     """The streaming split deals batches as `SampleRange` says, with the bits that are made here."""
     order = SampleRange(start=2, stop=34, size=2, world=2)
-    iterators = split(maker, order)
+    iterators = split(collator, order)
 
     def drain(rank: int) -> list[Arrays]:
         return list(iterators[rank].iter_batches(batch_size=2, batch_format="numpy"))
@@ -57,7 +58,7 @@ def test_ray_gives_each_worker_its_batches(maker: ColorizationCollator) -> None:
         dealt = list(pool.map(drain, (0, 1)))
     for rank in (0, 1):
         assert len(dealt[rank]) == 8
-        assert_same(list(LocalLoader(0)(maker, order, rank)), dealt[rank])
+        assert_same(list(LocalLoader(0)(collator, order, rank)), dealt[rank])
 
 
 def test_half_of_the_cpus_are_left_for_samples() -> None:

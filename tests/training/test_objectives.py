@@ -43,8 +43,8 @@ STAGES = list_stages()
 def make_batch(recipe: Recipe, number: int, pair: Pair, pictures: Any) -> Any:
     """Make the first batch of a stage."""
     task = TASKS[type(pair.task)]
-    maker = task.collator(as_data(recipe, pictures), recipe, number, pair, is_training=True)
-    return task.to_batch(maker(range(4)), torch.device("cpu"))
+    collator = task.collator(as_data(recipe, pictures), recipe, number, pair, is_training=True)
+    return task.to_batch(collator(range(4)), torch.device("cpu"))
 
 
 Case = tuple[Objective, Any, set[str]]
@@ -158,8 +158,8 @@ def test_damage_is_that_of_the_artifacts(pictures: Any) -> None:
     settings = SampleSettings(crop=128, draft_scale=2, second_stage=True)
     samples = Samples(pictures, settings, seed=0)
     pair = MODELS["two_stage"](width=4, blocks=1)
-    maker = ColorizationCollator(samples, pair.colorization.encode_hint, small=False)
-    batch = TASKS[Colorization].to_batch(maker(range(8)), torch.device("cpu"))
+    collator = ColorizationCollator(samples, pair.colorization.encode_hint, small=False)
+    batch = TASKS[Colorization].to_batch(collator(range(8)), torch.device("cpu"))
     y, x = np.mgrid[:64, :64]
     smooth = np.stack((2 * x + 60, 2 * y + 60, x + y), -1).astype(np.uint8)
     draft = color_to_tensor(torch.from_numpy(np.stack([smooth] * 8)))

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from jaxtyping import UInt8
 
 from lineart.codec import decode_hint, decode_line, encode_png
 from lineart.codec.openraster import MULTIPLY, Layer, encode_openraster
@@ -60,16 +61,20 @@ class ColorizeTask:
         """
 
         @lru_cache(maxsize=4)
-        def pool(data: bytes | None, size: Size) -> Hint:
-            hint = no_hints(size) if data is None else resize_hints(decode_hint(data), size)
-            return pool_hints(hint, self.draft_scale)
+        def read_hint(data: bytes | None, size: Size) -> Hint:
+            return self.shrink_hint(None if data is None else decode_hint(data), size)
 
         def shrink(picture: Line, files: Files) -> NetworkInputs:
             size = network_size(picture.shape, self.network_size_px)
-            hint = pool(next(iter(files.get("hint", ())), None), size)
+            hint = read_hint(next(iter(files.get("hint", ())), None), size)
             return NetworkInputs([resize(picture, size), hint], files["line"][0])
 
         return shrink
+
+    def shrink_hint(self, hint: Hint | None, size: Size) -> UInt8[np.ndarray, "DraftH DraftW 4"]:
+        """Return hints, or none, at the size of the draft for a drawing resized to `size`."""
+        hint = no_hints(size) if hint is None else resize_hints(hint, size)
+        return pool_hints(hint, self.draft_scale)
 
     def open_network(
         self,
@@ -81,7 +86,7 @@ class ColorizeTask:
     ) -> RunNetwork:
         """Build the networks: resized line drawings, pooled hints -> colours of that size."""
         if MODEL in files:
-            from lineart.onnx_inference import OnnxModel
+            from lineart.onnx.inference import OnnxModel
 
             model = OnnxModel(files[MODEL], *COLORS)
             return lambda lines, hints: [model(lines, hints)]

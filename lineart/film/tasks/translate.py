@@ -120,7 +120,7 @@ class TranslateTask:
     ) -> RunNetwork:
         """Build the network: photographs -> pictures and, with attention, maps and photographs."""
         if MODEL in files:
-            from lineart.onnx_inference import OnnxModel
+            from lineart.onnx.inference import OnnxModel
 
             model = OnnxModel(files[MODEL], *TRANSLATES)
             return lambda photos: [model(photos)]

@@ -1,6 +1,7 @@
-"""Objectives of all model families, by name."""
+"""Objectives by name."""
 
 from collections.abc import Callable
+from pkgutil import resolve_name
 from typing import Final
 
 from lineart.training.objective import Objective
@@ -15,3 +16,9 @@ OBJECTIVES: Final[dict[str, Callable[..., Objective]]] = {
     "ugatit": UgatitObjective,
 }
 """Name in `TrainingStage.objective` -> class."""
+
+
+def find_objective(name: str) -> Callable[..., Objective]:
+    """Return an objective by its name in `OBJECTIVES`, or by "MODULE:CLASS"."""
+    found: Callable[..., Objective] = OBJECTIVES.get(name) or resolve_name(name)
+    return found

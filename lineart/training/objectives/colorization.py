@@ -107,6 +107,8 @@ class ColorObjective:
     """
 
     reaches: ClassVar[Mapping[str, str]] = {}
+    second_stage: ClassVar[bool] = True
+    """Batches have pictures at network size, and damage for the drafts."""
 
     def __init__(
         self, pair: Pair, recipe: Recipe, stage: TrainingStage, device: Device, features: Features

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lineart.inference import scale_heat
 from lineart.losses import cam_loss, l1
 from lineart.models import Pair
 from lineart.models.families.ugatit import Discriminator, Judged
@@ -112,6 +113,4 @@ def show_heat(
     heat: Float[Tensor, "B 1 HeatH HeatW"], picture: ColorBatch
 ) -> Float[Tensor, "B 1 H W"]:
     """Scale each heat map from its range to -1..1 and resize it to the picture's size."""
-    least = heat.amin(dim=(2, 3), keepdim=True)
-    spread = (heat.amax(dim=(2, 3), keepdim=True) - least).clamp(min=1e-6)
-    return F.interpolate(2 * (heat - least) / spread - 1, size=picture.shape[2:], mode="bilinear")
+    return F.interpolate(2 * scale_heat(heat) - 1, size=picture.shape[2:], mode="bilinear")

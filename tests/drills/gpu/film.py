@@ -1,6 +1,5 @@
 """A film at 1080p: without Ray, by one GPU actor, and on Ray by the command itself."""
 
-import hashlib
 import json
 import os
 import subprocess
@@ -32,6 +31,7 @@ from lineart.film.worker import hash_pictures
 from lineart.sample_film import SampleFrame, sample_film
 from lineart.storage import Storage
 from lineart.weights import open_weights, read_weights
+from tests.drills.film import hash_frames
 from tests.drills.gpu.networks import add_hints
 from tests.drills.gpu.parts import Cases, Setting, Values
 
@@ -125,14 +125,6 @@ def mean_stages(rows: list[dict[str, Any]]) -> Values:
     return {
         f"{stage.name}_ms": 1000 * float(np.mean([taken.get(stage.name, 0.0) for taken in seconds]))
         for stage in STAGES
-    }
-
-
-def hash_frames(output: Path) -> dict[str, str]:
-    """Return the hash of every frame."""
-    return {
-        path.relative_to(output).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in (output / "frames").rglob("*.png")
     }
 
 

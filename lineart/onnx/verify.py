@@ -9,13 +9,12 @@ from jaxtyping import UInt8
 from onnxruntime import InferenceSession
 from torch import Tensor, nn
 
-from lineart.export.networks import IOSpec, tensors_of
 from lineart.imaging.hints import pool_hints, sample_hints
 from lineart.inference import Colorizer, Translator
 from lineart.metrics import psnr
 from lineart.models import Pair
-from lineart.models.hint_maps import flood_hints
-from lineart.onnx_inference import open_session
+from lineart.onnx.inference import open_session
+from lineart.onnx.spec import IOSpec, tensors_of
 
 BOUNDS: Final = {False: 1e-3, True: 0.05}
 """Half precision -> largest allowed difference of a network's outputs in -1..1."""
@@ -34,7 +33,7 @@ FLOODED_SIZE: Final = (256, 384)
 Pictures = UInt8[np.ndarray, "B H W ..."]
 
 
-def compare_network(data: bytes, generator: nn.Module, plugs: IOSpec, *, half: bool) -> float:
+def compare_network(data: bytes, generator: nn.Module, spec: IOSpec, *, half: bool) -> float:
     """Return the largest difference for two batch sizes, and two picture sizes unless it is fixed.
 
     Heat maps and logits have no fixed range: their differences are divided by the largest value, if
@@ -45,11 +44,11 @@ def compare_network(data: bytes, generator: nn.Module, plugs: IOSpec, *, half: b
     """
     session, differences = open_session(data), []
     for count, scale in ((1, (2, 1)), (3, (2, 3))):
-        examples = plugs.draw_inputs(count, scale, seed=count)
+        examples = spec.draw_inputs(count, scale, seed=count)
         with torch.inference_mode():
             truths = tensors_of(generator(*examples))
-        feed = {name: example.numpy() for name, example in zip(plugs.inputs, examples, strict=True)}
-        answers = session.run([*plugs.outputs], feed)
+        feed = {name: example.numpy() for name, example in zip(spec.inputs, examples, strict=True)}
+        answers = session.run([*spec.outputs], feed)
         for answer, truth in zip(answers, map(Tensor.numpy, truths), strict=True):
             most = 1.0 if answer is answers[0] else max(1.0, np.abs(truth).max())
             differences.append(np.abs(answer - truth).max() / most)
@@ -69,7 +68,7 @@ class PictureError(NamedTuple):
     levels: int
     """Largest difference in levels of 0..255."""
     flooded_db: dict[int, float]
-    """Number of hints -> PSNR in dB; empty unless the pair floods hints (`export.flood_fill`)."""
+    """Number of hints -> PSNR in dB; empty unless the pair floods hints (`onnx.hints`)."""
 
 
 def compare_colorizer(data: bytes, pair: Pair, *, half: bool) -> PictureError:
@@ -81,7 +80,7 @@ def compare_colorizer(data: bytes, pair: Pair, *, half: bool) -> PictureError:
         ValueError: The difference is above its bound.
     """
     session, colorizer = open_session(data), Colorizer(pair, precision="float32")
-    is_flooded = pair.colorization.encode_hint is flood_hints
+    is_flooded = pair.colorization.floods_hints
     levels, flooded_db = 0, {}
     for count, size in SIZES:
         lines, hints = draw_cases(count, size, 1 if is_flooded else HINTS[0])

@@ -1,4 +1,4 @@
-"""One frame, one thread: a film keeps as many frames in hand as there are cores."""
+"""Stages of a frame take one thread: a film keeps as many frames in hand as there are cores."""
 
 import subprocess
 import sys

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Final
 
-from lineart.export.graph import OPSET
-from lineart.export.networks import IOSpec
-from lineart.export.verify import BOUNDS, LEVELS, PictureError
 from lineart.models import Pair
+from lineart.onnx.graph import OPSET
+from lineart.onnx.spec import IOSpec
+from lineart.onnx.verify import BOUNDS, LEVELS, PictureError
 
 CREDITS: Final = {
     "author": "authors",
@@ -80,19 +80,19 @@ def _rows(card: str) -> Iterator[dict[str, str]]:
         columns = columns or [cell.lower() for cell in cells]
 
 
-def network_facts(name: str, plugs: IOSpec, difference: float, *, half: bool) -> Facts:
+def network_facts(name: str, spec: IOSpec, difference: float, *, half: bool) -> Facts:
     """Return the metadata of one network: inputs, outputs and accuracy."""
-    side = f"{plugs.size_px} alone" if plugs.size_px else f"multiples of {plugs.multiple}"
+    side = f"{spec.size_px} alone" if spec.size_px else f"multiples of {spec.multiple}"
     described = {
         f"input {key}": f"float32[B, {channels}, H, W], {_planes(key, channels)}; H, W: {side}"
-        for key, channels in plugs.inputs.items()
-    } | {f"output {key}": _planes(key, 0) for key in plugs.outputs}
+        for key, channels in spec.inputs.items()
+    } | {f"output {key}": _planes(key, 0) for key in spec.outputs}
     return described | {
         "network": name,
         "largest_difference": f"{difference:.2g}",
         "checked": (
-            f"ONNX Runtime on the CPU against PyTorch in float32 at {_sizes(plugs.size_px)} and "
-            f"two batch sizes; largest difference of values -1..1{_ranges(plugs)}, refused above "
+            f"ONNX Runtime on the CPU against PyTorch in float32 at {_sizes(spec.size_px)} and "
+            f"two batch sizes; largest difference of values -1..1{_ranges(spec)}, refused above "
             f"{BOUNDS[half]:g}"
         ),
     }
@@ -102,9 +102,9 @@ def _sizes(size_px: int | None) -> str:
     return f"{size_px} x {size_px} alone" if size_px else "two sizes"
 
 
-def _ranges(plugs: IOSpec) -> str:
+def _ranges(spec: IOSpec) -> str:
     """Return the text on outputs without a fixed range, whose differences are relative."""
-    beside = plugs.outputs[1:]
+    beside = spec.outputs[1:]
     return f", and of {' and '.join(beside)} as a part of the largest" if beside else ""
 
 

@@ -1,0 +1,106 @@
+"""Python API for notebooks and front ends: read, colour, compose, write; exported by `lineart`."""
+
+import posixpath
+from typing import Final, Literal
+
+import numpy as np
+from jaxtyping import UInt8
+
+from lineart.codec import decode_color, decode_hint, decode_line, encode_png
+from lineart.device import Precision
+from lineart.film.stages import open_task_network
+from lineart.film.tasks import RunNetwork, network_size
+from lineart.film.tasks.colorize import ColorizeTask, open_colorize_task
+from lineart.image import Hint, Line, resize
+from lineart.imaging.frequency import compose
+from lineart.storage import Storage, read_file
+from lineart.weights import open_weights, read_weights
+
+__all__ = ["Colorizer", "compose", "read", "write"]
+
+Color = UInt8[np.ndarray, "ColorH ColorW 3"]
+"""Colours at the size of the network; `compose` joins them with the drawing."""
+
+Kind = Literal["line", "hint", "color"]
+"""How a picture is read: as a `Line`, a `Hint` or a `Frame` (`lineart.image`)."""
+
+_DECODERS: Final = {"line": decode_line, "hint": decode_hint, "color": decode_color}
+
+
+def read(uri: str, kind: Kind = "line") -> UInt8[np.ndarray, "H W *C"]:
+    """Read a picture from a file or an s3:// address.
+
+    Args:
+        uri: Path or address of a picture of any supported format.
+        kind: `line`: grey, H x W, 0 = ink. `hint`: RGBA, alpha 0 = no hint. `color`: RGB.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is no picture, or a hint picture without transparency.
+    """
+    picture: UInt8[np.ndarray, "H W *C"] = _DECODERS[kind](read_file(uri))
+    return picture
+
+
+def write(uri: str, picture: UInt8[np.ndarray, "H W *C"]) -> None:
+    """Write a grey, RGB or RGBA picture as PNG to a file or an s3:// address.
+
+    Raises:
+        OSError: the file cannot be written.
+        ValueError: the name does not end in `.png`, or the array is no picture.
+    """
+    folder, name = posixpath.split(uri)
+    if not name.lower().endswith(".png"):
+        raise ValueError(f"{uri} does not end in .png, the format that is written")
+    Storage.at(folder or ".").write(name, encode_png(picture))
+
+
+class Colorizer:
+    """Colours line drawings of any size, one at a time, with the pixels of `jobs.colorize`.
+
+    Args:
+        task: Sizes of the network's inputs.
+        network: The task's network; `load` opens it.
+    """
+
+    def __init__(self, task: ColorizeTask, network: RunNetwork) -> None:
+        self._task = task
+        self._network = network
+
+    @classmethod
+    def load(
+        cls,
+        weights: str = "default",
+        *,
+        network_size_px: int = 512,
+        precision: Precision | None = None,
+    ) -> "Colorizer":
+        """Open weights on the GPU if there is one, else on the CPU.
+
+        Args:
+            weights: Name of included weights, or address of a folder of weights or of an ONNX file.
+            network_size_px: Short side of the network's input, 64 to 4096 pixels.
+            precision: Number format of the networks; None: bfloat16 if the device multiplies it in
+                hardware, else float32. An ONNX file has its own.
+
+        Raises:
+            OSError: there are no such weights.
+            ValueError: the weights do not colour drawings, or the size is out of bounds.
+        """
+        files = read_weights(open_weights(weights))
+        task = open_colorize_task(files, network_size_px=network_size_px)
+        network, _ = open_task_network(task, files, gpu_batch=1, precision=precision)
+        return cls(task, network)
+
+    def __call__(self, line: Line, hint: Hint | None = None) -> Color:
+        """Return the colours of a drawing at the size of the network, for `compose`.
+
+        Args:
+            line: Drawing.
+            hint: Colour hints of any size; they are stretched to the drawing. None: no hints.
+        """
+        size = network_size(line.shape, self._task.network_size_px)
+        inputs = resize(line, size), self._task.shrink_hint(hint, size)
+        (colors,) = self._network(*(array[np.newaxis] for array in inputs))
+        color: Color = colors[0]
+        return color

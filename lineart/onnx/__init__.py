@@ -1,0 +1,1 @@
+"""ONNX: export of trained pairs, its verification, and inference without PyTorch."""

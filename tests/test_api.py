@@ -1,0 +1,76 @@
+"""The Python API for notebooks and front ends."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import lineart
+from jobs.colorize import Colorize, main
+from lineart.codec import decode_color, encode_png
+from tests.conftest import DrawLine
+
+
+@pytest.fixture
+def colorizer(tiny_weights: Path) -> lineart.Colorizer:
+    """Open small weights, for inputs of 64 px."""
+    return lineart.Colorizer.load(str(tiny_weights), network_size_px=64)
+
+
+def test_frames_are_those_of_the_job(
+    colorizer: lineart.Colorizer, draw_line: DrawLine, tiny_weights: Path, tmp_path: Path
+) -> None:
+    """Reading, colouring and composing give the pixels of `jobs.colorize`, hints or not."""
+    hint = np.zeros((90, 160, 4), np.uint8)
+    hint[30:40, 50:60] = (200, 60, 40, 255)
+    lineart.write(str(tmp_path / "hints/s/f1.png"), hint)
+    for frame in ("f0", "f1"):
+        lineart.write(str(tmp_path / f"lines/s/{frame}.png"), draw_line(3, 90, 160))
+    lines, output = tmp_path / "lines", tmp_path / "out"
+    flags = Colorize(
+        lines=str(lines),
+        hints=str(tmp_path / "hints"),
+        output=str(output),
+        weights=str(tiny_weights),
+        network_size=64,
+    )
+    assert main(flags) == 0
+    line = lineart.read(str(lines / "s/f0.png"))
+    for frame, hints in (
+        ("f0", None),
+        ("f1", lineart.read(str(tmp_path / "hints/s/f1.png"), "hint")),
+    ):
+        color = colorizer(line, hints)
+        made = decode_color((output / f"frames/s/{frame}.png").read_bytes())
+        assert np.array_equal(lineart.compose(color, line), made)
+
+
+def test_pictures_are_read_as_asked(tmp_path: Path) -> None:
+    """A colour picture is read as grey line drawing or in colour; as a hint it needs alpha."""
+    path = tmp_path / "picture.png"
+    path.write_bytes(encode_png(np.full((4, 6, 3), (255, 0, 0), np.uint8)))
+    assert lineart.read(str(path)).shape == (4, 6)
+    assert lineart.read(str(path), "color")[0, 0].tolist() == [255, 0, 0]
+    with pytest.raises(ValueError, match="no transparency"):
+        lineart.read(str(path), "hint")
+
+
+def test_only_png_is_written(tmp_path: Path) -> None:
+    """Another suffix than .png is refused, because the file would not be what its name says."""
+    with pytest.raises(ValueError, match=r"does not end in \.png"):
+        lineart.write(str(tmp_path / "picture.jpg"), np.zeros((4, 6), np.uint8))
+
+
+def test_weights_of_other_tasks_are_refused() -> None:
+    """Weights that draw do not colour; the error says what they are for."""
+    with pytest.raises(ValueError, match=r"jobs\.translate"):
+        lineart.Colorizer.load("drawing")
+
+
+def test_importing_lineart_imports_no_library() -> None:
+    """`import lineart` loads neither NumPy nor torch, and unknown names are attribute errors."""
+    code = "import sys, lineart; assert not {'numpy', 'torch'} & set(sys.modules); lineart.nothing"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "AttributeError: module 'lineart' has no attribute 'nothing'" in run.stderr
