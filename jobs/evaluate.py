@@ -30,7 +30,7 @@ from lineart.evaluation.request import (
 )
 
 if TYPE_CHECKING:
-    from lineart.evaluation.run import EvaluationResult
+    from lineart.evaluation.types import EvaluationResult
     from lineart.storage import Storage
 
 
@@ -72,7 +72,7 @@ def describe_flags(flags: Evaluate) -> dict[str, Any]:
 
 def evaluate(flags: Evaluate) -> dict[str, Any]:
     """Evaluate, write scores and the page, and return counts."""
-    from lineart.evaluation.uris import make_absolute
+    from lineart.evaluation.inputs import make_absolute
     from lineart.storage import Storage
 
     output = Storage.at(flags.output)
@@ -87,7 +87,7 @@ def evaluate(flags: Evaluate) -> dict[str, Any]:
 
 def score_study(request: StudyRequest, output: Storage) -> dict[str, Any]:
     """Evaluate the answers to a study; return counts, and raise as `evaluate`."""
-    from lineart.evaluation.answers import judge_answers, write_judgement
+    from lineart.evaluation.study import judge_answers, write_judgement
 
     judgement = judge_answers(request)
     for file, reason in judgement.refused:
@@ -102,9 +102,8 @@ def score_pictures(
 ) -> dict[str, Any]:
     """Score pictures or a film, locally or on Ray; return counts, and raise as `evaluate`."""
     from jobs.machine import describe
-    from lineart.evaluation.outputs import list_remarks, write_outputs
     from lineart.evaluation.protocols import open_plan
-    from lineart.evaluation.run import run_plan, start_executor
+    from lineart.evaluation.run import list_remarks, run_plan, start_executor, write_outputs
 
     plan = open_plan(request)
     wants_ray = "RAY_ADDRESS" in os.environ

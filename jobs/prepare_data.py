@@ -71,8 +71,8 @@ class DrawingData(UnpairedData):
     name: ClassVar[str] = "drawing"
 
     depth_model: str | None = None
-    """Network that estimates depth for photographs without a depth map: FILE.pt (TorchScript),
-    FILE.onnx, hub:REPO:MODEL or transformers:NAME; every machine must reach it."""
+    """Network that estimates depth for photographs without a depth map: FILE.onnx, or
+    transformers:NAME, a folder or a name on Hugging Face; every machine must reach it."""
 
 
 @dataclass(frozen=True, kw_only=True)

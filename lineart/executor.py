@@ -169,6 +169,8 @@ class _Tasks:
 class _Actors:
     """Calls of one function in Ray actors: their processes stay, with the networks they opened.
 
+    Each process unpickles the function once.
+
     An actor gets a call only once it has started: a cluster may never have room for all of them.
     One that dies is replaced, and its call goes to the next that is free.
     """
@@ -188,7 +190,7 @@ class _Actors:
 
     def _start(self) -> None:
         actor = self._actor.remote()
-        self._busy[actor.start.remote()] = actor, None
+        self._busy[actor.start.remote(self._function)] = actor, None
 
     def submit(self, number: int, argument: Any) -> None:
         """Queue a call."""
@@ -202,7 +204,7 @@ class _Actors:
         while True:
             while self._free and self._queue:
                 actor, item = self._free.pop(), self._queue.popleft()
-                self._busy[actor.call.remote(self._function, item[1])] = actor, item
+                self._busy[actor.call.remote(item[1])] = actor, item
             (reference, *_), _ = ray.wait(list(self._busy))
             actor, ended = self._busy.pop(reference)
             try:
@@ -217,13 +219,14 @@ class _Actors:
 
 
 class _Caller:
-    """Body of the actors."""
+    """Body of the actors: one copy of the function, which may keep what it opens."""
 
-    def start(self) -> None:
+    def start(self, function: Callable[[Any], Any]) -> None:
         """Return as soon as the actor has started."""
+        self._function = function
 
-    def call(self, function: Callable[[Any], Any], argument: Any) -> Any:
-        return call_function(function, argument)
+    def call(self, argument: Any) -> Any:
+        return call_function(self._function, argument)
 
 
 def call_function(function: Callable[[T], U], argument: T) -> U:

@@ -3,22 +3,22 @@
 import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from typing import BinaryIO
 
 import numpy as np
 import torch
 from jaxtyping import Float32
 from torch import Tensor, nn
-from torchmetrics.image.fid import _compute_fid
+from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
-from lineart.evaluation.statistics import Estimate
-from lineart.evaluation.types import Feature, TableCell
+from lineart.evaluation.types import Estimate, Feature, TableCell
 
 TOGETHER = 256
-"""Features per matrix product: one large product is faster than many small ones."""
+"""Pictures in one matrix product."""
 
-RESERVOIR = 10_000
-"""Maximum number of pictures of a set kept for the kernel distance, a uniform sample."""
+MOST_FOR_KERNEL = 10_000
+"""Maximum number of pictures of a set for the kernel distance; of more, a random choice."""
 
 SUBSETS, SUBSET_SIZE = 100, 1000
 """Number and size of the kernel distance's subsets; small sets have smaller ones."""
@@ -26,115 +26,101 @@ SUBSETS, SUBSET_SIZE = 100, 1000
 KERNEL_SCALE = 100.0
 """Factor of the kernel distance: papers report it times 100."""
 
-Vector = Float32[np.ndarray, " D"]
+Vectors = Float32[np.ndarray, "N D"]
+
+Places = Sequence[int]
 
 
-class Moments:
-    """Running sums and products of features for the Fréchet distance, in constant memory."""
+class GivenFeatures(nn.Identity):
+    """Takes the place of a feature network where features are given in place of pictures."""
 
-    def __init__(self) -> None:
-        self.number = 0
-        self._waiting: list[Vector] = []
-        self._sum: Tensor | None = None
-        self._products: Tensor | None = None
-
-    def add(self, vector: Vector) -> None:
-        """Add the features of one picture."""
-        self.number += 1
-        self._waiting.append(vector)
-        if len(self._waiting) >= TOGETHER:
-            self._multiply()
-
-    def _multiply(self) -> None:
-        if not self._waiting:
-            return
-        block = torch.from_numpy(np.stack(self._waiting)).double()
-        self._waiting = []
-        total, products = block.sum(0), block.T @ block
-        self._sum = total if self._sum is None else self._sum + total
-        self._products = products if self._products is None else self._products + products
-
-    def mean_and_covariance(self) -> tuple[Tensor, Tensor]:
-        """Return the mean [D] and the unbiased covariance [D, D].
-
-        Raises:
-            ValueError: there are fewer than two pictures.
-        """
-        self._multiply()
-        if self.number < 2 or self._sum is None or self._products is None:
-            raise ValueError("a Fréchet distance needs two pictures at least")
-        mean = self._sum / self.number
-        covariance = (self._products - self.number * torch.outer(mean, mean)) / (self.number - 1)
-        return mean, covariance
+    def __init__(self, num_features: int) -> None:
+        super().__init__()
+        self.num_features: int = num_features
 
 
-class Reservoir:
-    """Uniform random sample of the features added (reservoir sampling).
+def frechet(
+    vectors: Vectors, truth: Places, made: Mapping[str, Places]
+) -> Iterator[tuple[str, Estimate | str]]:
+    """Yield the Fréchet distance of each set from the truth, or why it has none.
 
     Args:
-        seed: Seed of the sample.
-        size: Maximum number of features kept, above 0.
-    """
-
-    def __init__(self, seed: int, *, size: int = RESERVOIR) -> None:
-        self.number = 0
-        self.kept: list[Vector] = []
-        self._size = size
-        self._rng = np.random.default_rng((seed, size))
-
-    def add(self, vector: Vector) -> None:
-        """Add the features of one picture."""
-        self.number += 1
-        if len(self.kept) < self._size:
-            self.kept.append(vector)
-        elif (place := int(self._rng.integers(self.number))) < self._size:
-            self.kept[place] = vector
-
-
-def frechet(truth: Moments, made: Moments) -> Estimate:
-    """Compute the Fréchet distance of two sets, without an interval.
-
-    Raises:
-        ValueError: a set has fewer than two pictures, or the distance is not finite.
+        vectors: Features of all pictures.
+        truth: Indices of the truth in `vectors`.
+        made: Method -> indices of its pictures.
 
     Source:
         Heusel et al., "GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash
         Equilibrium", 2017, as torchmetrics computes it.
     """
-    distance = float(_compute_fid(*truth.mean_and_covariance(), *made.mean_and_covariance()))
-    if not math.isfinite(distance):
-        raise ValueError(f"the Fréchet distance is {distance}: the features are too large")
-    # Rounding errors may make the distance of equal sets negative.
-    return Estimate(max(0.0, distance), min(truth.number, made.number))
+    metric = FrechetInceptionDistance(GivenFeatures(vectors.shape[1]), reset_real_features=False)
+
+    def update(places: Places, *, real: bool) -> None:
+        for start in range(0, len(places), TOGETHER):
+            metric.update(take(vectors, places[start : start + TOGETHER]), real=real)
+
+    update(truth, real=True)
+    for name, places in made.items():
+        if min(len(truth), len(places)) < 2:
+            yield name, "a Fréchet distance needs two pictures at least"
+            continue
+        update(places, real=False)
+        distance = float(metric.compute())
+        metric.reset()
+        if math.isfinite(distance):
+            # Rounding errors may make the distance of equal sets negative.
+            yield name, Estimate(max(0.0, distance), min(len(truth), len(places)))
+        else:
+            yield name, f"the Fréchet distance is {distance}: the features are too large"
 
 
-def kernel(truth: Reservoir, made: Reservoir, seed: int) -> Estimate:
-    """Compute the kernel distance times 100: mean and standard deviation over random subsets.
+def kernel(
+    vectors: Vectors, truth: Places, made: Mapping[str, Places], seed: int
+) -> Iterator[tuple[str, Estimate | str]]:
+    """Yield the kernel distance times 100 of each set from the truth, or why it has none.
 
-    Subsets have 1,000 pictures, or half of the smaller set if that is less, because subsets of all
-    pictures would be equal.
+    It is the mean over random subsets of 1,000 pictures, or of half of the smaller set if that is
+    less, because subsets of all pictures would be equal.
 
-    Raises:
-        ValueError: a set has fewer than four pictures.
+    Args:
+        vectors: Features of all pictures.
+        truth: Indices of the truth in `vectors`.
+        made: Method -> indices of its pictures.
+        seed: Seed of the subsets.
 
     Source:
         Bińkowski et al., "Demystifying MMD GANs", 2018, as torchmetrics computes it.
     """
-    size = min(SUBSET_SIZE, len(truth.kept) // 2, len(made.kept) // 2)
-    if size < 2:
-        raise ValueError("a kernel distance needs four pictures at least")
-    with warnings.catch_warnings():
-        # torchmetrics warns that it stores all features; here at most a reservoir's.
-        warnings.simplefilter("ignore", UserWarning)
-        metric = KernelInceptionDistance(nn.Identity(), subsets=SUBSETS, subset_size=size)
-    for kept, real in ((truth.kept, True), (made.kept, False)):
-        metric.update(torch.from_numpy(np.stack(kept)).double(), real=real)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        mean, deviation = metric.compute()
-    return Estimate(
-        KERNEL_SCALE * float(mean), made.number, over_subsets=KERNEL_SCALE * float(deviation)
-    )
+    real = take(vectors, choose(truth, seed))
+    for name, places in made.items():
+        fake = take(vectors, choose(places, seed))
+        size = min(SUBSET_SIZE, len(real) // 2, len(fake) // 2)
+        if size < 2:
+            yield name, "a kernel distance needs four pictures at least"
+            continue
+        with warnings.catch_warnings():
+            # torchmetrics warns that it stores all features; here at most `MOST_FOR_KERNEL`.
+            warnings.simplefilter("ignore", UserWarning)
+            metric = KernelInceptionDistance(nn.Identity(), subsets=SUBSETS, subset_size=size)
+        metric.update(real, real=True)
+        metric.update(fake, real=False)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            mean, deviation = (KERNEL_SCALE * float(value) for value in metric.compute())
+        yield name, Estimate(mean, len(places), over_subsets=deviation)
+
+
+def take(vectors: Vectors, places: Places) -> Tensor:
+    """Return the features at some indices, in float64."""
+    return torch.from_numpy(vectors[places].astype(np.float64))
+
+
+def choose(places: Places, seed: int) -> Places:
+    """Return a uniform random choice of at most `MOST_FOR_KERNEL`."""
+    if len(places) <= MOST_FOR_KERNEL:
+        return places
+    rng = np.random.default_rng((seed, len(places)))
+    return sorted(rng.choice(places, MOST_FOR_KERNEL, replace=False).tolist())
 
 
 class Distances:
@@ -142,51 +128,60 @@ class Distances:
 
     Args:
         kinds: Score name -> "frechet" or "kernel".
-        seed: Seed of reservoirs and subsets.
+        seed: Seed of random choices and subsets.
+        file: Binary file for the features, all of one length: 8 kB per picture on Inception.
     """
 
-    def __init__(self, kinds: Mapping[str, str], seed: int) -> None:
-        self._kinds, self._seed = kinds, seed
-        self._moments: dict[tuple[str, int | None, str | None], Moments] = {}
-        self._reservoirs: dict[tuple[str, int | None, str | None], Reservoir] = {}
+    def __init__(self, kinds: Mapping[str, str], seed: int, file: BinaryIO) -> None:
+        self._kinds, self._seed, self._file = kinds, seed, file
+        self._length = self._number = 0
+        self._sets: dict[tuple[str, int | None], dict[str | None, list[int]]] = {}
+        """Set and hints -> method, or None for the truth -> places in the file."""
         self._broken: set[tuple[str, int | None, str | None]] = set()
         self.too_small: set[str] = set()
         """Messages `set: reason` for sets without a distance, filled by `results`."""
 
     def add(self, features: Sequence[Feature]) -> None:
         """Add features."""
-        kinds = set(self._kinds.values())
-        for feature in features:
-            key = feature.set, feature.hints, feature.way
-            if not np.isfinite(feature.vector).all():
-                self._broken.add(key)
-            if "frechet" in kinds:
-                self._moments.setdefault(key, Moments()).add(feature.vector)
-            if "kernel" in kinds:
-                self._reservoirs.setdefault(key, Reservoir(self._seed)).add(feature.vector)
+        for one in features if self._kinds else ():
+            if not np.isfinite(one.vector).all():
+                self._broken.add((one.set, one.hints, one.way))
+            self._file.write(one.vector.tobytes())
+            self._sets.setdefault((one.set, one.hints), {}).setdefault(one.way, []).append(
+                self._number
+            )
+            self._number, self._length = self._number + 1, len(one.vector)
 
     def results(self) -> Iterator[tuple[TableCell, str, Estimate]]:
         """Yield table cell, score name and distance; afterwards `too_small` lists what has none."""
         for name, kind in self._kinds.items():
-            found = self._moments if kind == "frechet" else self._reservoirs
-            for set_name, hints, way in found:
-                if way is None:
-                    continue
-                try:
-                    distance = self._measure(kind, (set_name, hints, way))
-                except ValueError as error:
-                    self.too_small.add(f"{set_name}: {error}")
-                else:
-                    yield TableCell(set_name, hints, way), name, distance
+            for (set_name, hints), ways in self._sets.items():
+                for way, found in self._measure(kind, (set_name, hints), ways):
+                    if isinstance(found, str):
+                        self.too_small.add(f"{set_name}: {found}")
+                    else:
+                        yield TableCell(set_name, hints, way), name, found
 
-    def _measure(self, kind: str, key: tuple[str, int | None, str]) -> Estimate:
-        truth = key[0], key[1], None
-        found = self._moments if kind == "frechet" else self._reservoirs
-        if truth not in found:
-            raise ValueError("there is no readable truth")
-        for one in (truth, key):
-            if one in self._broken:
-                raise ValueError(f"features of {one[2] or 'the truth'} are not finite")
+    def _measure(
+        self, kind: str, key: tuple[str, int | None], ways: Mapping[str | None, Sequence[int]]
+    ) -> Iterator[tuple[str, Estimate | str]]:
+        broken = {way for way in ways if (*key, way) in self._broken}
+        made = {}
+        for way, places in ways.items():
+            if way is None:
+                continue
+            if None not in ways:
+                yield way, "there is no readable truth"
+            elif broken & {None, way}:
+                yield way, f"features of {'the truth' if None in broken else way} are not finite"
+            else:
+                made[way] = places
+        if not made:
+            return
+        self._file.flush()
+        vectors = np.memmap(self._file, np.float32, "r").reshape(-1, self._length)
+        truth = ways[None]
         if kind == "frechet":
-            return frechet(self._moments[truth], self._moments[key])
-        return kernel(self._reservoirs[truth], self._reservoirs[key], self._seed)
+            yield from frechet(vectors, truth, made)
+        else:
+            yield from kernel(vectors, truth, made, self._seed)

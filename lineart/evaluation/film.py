@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 
 from lineart.codec import decode_color, decode_line
 from lineart.evaluation.request import FilmRequest
-from lineart.evaluation.scores import pick
-from lineart.evaluation.types import EvaluationPlan, Finding, ScoreRow
+from lineart.evaluation.types import EvaluationPlan, Finding, ScoreRow, pick
 from lineart.film.frames import PictureReader, Source, list_pictures
 from lineart.image import Frame, Line, fit_short_side, resize
 from lineart.manifest import read_manifest
@@ -40,7 +39,7 @@ ABOUT = (
 )
 
 
-class FilmFrames(NamedTuple):
+class FilmFrame(NamedTuple):
     """One frame of the film."""
 
     source: Source
@@ -57,9 +56,9 @@ class Segment(NamedTuple):
 
     name: str
     shot: str
-    before: FilmFrames | None
+    before: FilmFrame | None
     """Previous frame, for flicker only; None at the start of a run of usable frames."""
-    frames: tuple[FilmFrames, ...]
+    frames: tuple[FilmFrame, ...]
 
 
 def plan_film(request: FilmRequest) -> EvaluationPlan:
@@ -75,12 +74,12 @@ def plan_film(request: FilmRequest) -> EvaluationPlan:
     sources = {source.name: source for source in list_pictures(lines)}
     rows = read_manifest(film).select(COLUMNS)
     rows = rows.sort_by([("shot", "ascending"), ("number", "ascending")])
-    units = list(find_parts(rows.to_pylist(), sources))
+    units = list(find_segments(rows.to_pylist(), sources))
     if not units:
         raise ValueError(f"{film.uri} holds no coloured frame of the drawings in {lines.uri}")
     return EvaluationPlan(
         units=units,
-        judge=partial(judge, request),
+        evaluate=partial(evaluate_segment, request),
         scores=pick(("flicker", "held", "leakage")),
         ours=film.name,
         about=ABOUT,
@@ -89,7 +88,7 @@ def plan_film(request: FilmRequest) -> EvaluationPlan:
     )
 
 
-def find_parts(rows: list[dict[str, Any]], sources: Mapping[str, Source]) -> Iterator[Segment]:
+def find_segments(rows: list[dict[str, Any]], sources: Mapping[str, Source]) -> Iterator[Segment]:
     """Yield segments of each shot, split at failed frames and at frames without a drawing.
 
     Args:
@@ -101,10 +100,10 @@ def find_parts(rows: list[dict[str, Any]], sources: Mapping[str, Source]) -> Ite
             shot_rows, key=lambda row: row["output"] is not None and row["frame"] in sources
         ):
             if is_whole:
-                yield from cut(shot or "", [show(row, sources) for row in run])
+                yield from cut(shot or "", [to_frame(row, sources) for row in run])
 
 
-def cut(shot: str, frames: list[FilmFrames]) -> Iterator[Segment]:
+def cut(shot: str, frames: list[FilmFrame]) -> Iterator[Segment]:
     """Yield segments of at most `TOGETHER` frames from consecutive frames of a shot."""
     for start in range(0, len(frames), TOGETHER):
         chosen = frames[start : start + TOGETHER]
@@ -112,23 +111,23 @@ def cut(shot: str, frames: list[FilmFrames]) -> Iterator[Segment]:
         yield Segment(chosen[0].source.name, shot, before, tuple(chosen))
 
 
-def show(row: Mapping[str, Any], sources: Mapping[str, Source]) -> FilmFrames:
+def to_frame(row: Mapping[str, Any], sources: Mapping[str, Source]) -> FilmFrame:
     """Build the frame of a manifest row."""
     drawing = row["pixels_sha256"], row["hint_sha256"]
-    return FilmFrames(sources[row["frame"]], row["output"], row["status"] == "held", drawing)
+    return FilmFrame(sources[row["frame"]], row["output"], row["status"] == "held", drawing)
 
 
-def judge(request: FilmRequest, part: Segment) -> Finding:
+def evaluate_segment(request: FilmRequest, segment: Segment) -> Finding:
     """Score the frames of a segment; each row counts in the whole film and in its shot."""
     name = Storage.at(request.film).name
     lines = PictureReader(Storage.at(request.lines))
     rows, failures = [], []
     last = None
-    if part.before is not None:
+    if segment.before is not None:
         # If it cannot be read, its own segment reports the failure.
         with suppress(ValueError, OSError):
-            last = part.before, read(request, lines, part.before)
-    for frame in part.frames:
+            last = segment.before, read(request, lines, segment.before)
+    for frame in segment.frames:
         values = {"held": float(frame.is_held)}
         try:
             if last is None or frame.drawing != last[0].drawing:
@@ -139,12 +138,12 @@ def judge(request: FilmRequest, part: Segment) -> Finding:
             failures.append((frame.source.name, str(error)))
             last = None
         else:
-            sets = (name, f"{SHOT}{part.shot}")
-            rows.append(ScoreRow(sets, frame.source.name, part.shot, name, values))
+            sets = (name, f"{SHOT}{segment.shot}")
+            rows.append(ScoreRow(sets, frame.source.name, segment.shot, name, values))
     return Finding(rows, failures=failures)
 
 
-def read(request: FilmRequest, lines: PictureReader, frame: FilmFrames) -> tuple[Line, Frame]:
+def read(request: FilmRequest, lines: PictureReader, frame: FilmFrame) -> tuple[Line, Frame]:
     """Read a line drawing and its coloured frame.
 
     Raises:

@@ -1,18 +1,20 @@
-"""Evaluation pictures: read from folders of pictures and pairs, or from prepared shards."""
+"""Evaluation pictures, from folders or prepared shards; absolute addresses of a request."""
 
 import posixpath
-from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields, replace
 from itertools import groupby
-from pathlib import PurePosixPath
-from typing import NamedTuple, Protocol
+from pathlib import Path, PurePosixPath
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from lineart.codec import decode_color, decode_line
 from lineart.datasets.samples import Picture, Pictures
 from lineart.datasets.shards import INDEX, Shards
-from lineart.evaluation.request import PictureRequest
+from lineart.evaluation.request import PictureRequest, Request, split_name
+from lineart.evaluation.session import Session
 from lineart.film.frames import IMAGE_SUFFIXES
 from lineart.storage import Storage
+from lineart.weights import is_included, open_weights
 
 
 class NamedPictures(Pictures, Protocol):
@@ -82,13 +84,14 @@ def sibling(folder: str) -> str | None:
     return posixpath.join(above, "color") if name == "line" else None
 
 
-def open_pictures(storage: Storage) -> NamedPictures:
+def open_pictures(uri: str) -> NamedPictures:
     """Open prepared shards if there is an index, else a folder of pictures.
 
     Raises:
         FileNotFoundError: there is no such folder.
         ValueError: there is no picture, or the shards cannot be read.
     """
+    storage = Storage.at(uri)
     storage.check()
     return Shards(storage) if storage.exists(INDEX) else Folder(storage)
 
@@ -130,20 +133,14 @@ class EvaluationUnit(NamedTuple):
     """Whether the picture is shown on the contact sheets."""
 
 
-def open_place(uri: str) -> NamedPictures:
-    """Open a place, cached per process; raises as `open_pictures`."""
-    return _open_once(Storage.at(uri))
-
-
-# By storage, not by address: a relative address is another place in another working folder.
-_open_once = lru_cache(maxsize=16)(open_pictures)
-
-
-def find_units(request: PictureRequest, places: Sequence[str]) -> list[EvaluationUnit]:
+def find_units(
+    request: PictureRequest, session: Session, places: Sequence[str]
+) -> list[EvaluationUnit]:
     """Choose the pictures of every place, and which of them are shown.
 
     Args:
         request: Holds the limit, the allowed names (for folders only) and the number to show.
+        session: Opens the places.
         places: Addresses.
 
     Raises:
@@ -153,7 +150,7 @@ def find_units(request: PictureRequest, places: Sequence[str]) -> list[Evaluatio
     only = None if request.held_out is None else Shards(Storage.at(request.held_out)).names
     units = []
     for uri, place in name_places(places).items():
-        pictures = open_place(uri)
+        pictures = session.open(open_pictures, uri)
         allowed = only if isinstance(pictures, Folder) else None
         units += [
             EvaluationUnit(uri, place, number, posixpath.join(place, pictures.names[number]))
@@ -185,15 +182,72 @@ def name_places(uris: Sequence[str]) -> dict[str, str]:
     return {uri: storage.uri for uri, storage in zip(uris, storages, strict=True)}
 
 
-def read_unit(unit: EvaluationUnit) -> Picture:
+def read_unit(session: Session, unit: EvaluationUnit) -> Picture:
     """Read a picture; raises as `Pictures.read`."""
-    return open_place(unit.uri).read(unit.number)
+    return session.open(open_pictures, unit.uri).read(unit.number)
 
 
-def source_of(unit: EvaluationUnit) -> str:
+def source_of(session: Session, unit: EvaluationUnit) -> str:
     """Return the source of a picture; for folders it begins with the name of the place."""
-    pictures = open_place(unit.uri)
+    pictures = session.open(open_pictures, unit.uri)
     source = pictures.sources[unit.number]
     if isinstance(pictures, Folder):
         return unit.place + source.removeprefix(pictures.storage.name)
     return source
+
+
+# Absolute addresses, valid on every machine of a cluster.
+
+AnyRequest = TypeVar("AnyRequest", bound=Request)
+
+
+def make_absolute(request: AnyRequest) -> AnyRequest:
+    """Return the request with absolute paths, because workers have other working directories.
+
+    Raises:
+        ValueError: an address is invalid.
+    """
+    given = {field.name: getattr(request, field.name) for field in fields(request)}
+    absolute = {
+        name: CONVERSIONS[name](value)
+        for name, value in given.items()
+        if name in CONVERSIONS and value is not None
+    }
+    return replace(request, **absolute)
+
+
+def _uri(address: str) -> str:
+    return Storage.at(address).uri
+
+
+def _uris(addresses: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(_uri, addresses))
+
+
+def _weights(parts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(_one_weights, parts))
+
+
+def _one_weights(part: str) -> str:
+    """Return weights by absolute address; included weights keep their name."""
+    name, address = split_name(part)
+    if "/" not in address and is_included(open_weights(address)):
+        return part
+    return f"{name}={_uri(address)}" if name else _uri(address)
+
+
+def _file(choice: str) -> str:
+    """Return an existing FILE or NAME=FILE with its absolute path; other values unchanged."""
+    if Path(choice).is_file():
+        return str(Path(choice).absolute())
+    name, equals, file = choice.partition("=")
+    return f"{name}={Path(file).absolute()}" if equals and Path(file).is_file() else choice
+
+
+CONVERSIONS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    **dict.fromkeys(("images", "targets", "answers"), _uris),
+    **dict.fromkeys(("film", "lines", "study", "classes", "held_out"), _uri),
+    **dict.fromkeys(("fid_features", "clip", "lpips"), _file),
+    "weights": _weights,
+}
+"""Field of a request -> function that makes its value absolute."""

@@ -1,42 +1,44 @@
-"""Methods to compare: networks opened from weights, baselines, and limits such as the truth."""
+"""Methods to compare: networks opened from weights, and baselines; trials of them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
-import torch
 
-from lineart.device import has_gpu, pick_device
-from lineart.evaluation.networks import load_clip, load_features, load_lpips
+from lineart.datasets.samples import Picture
+from lineart.device import pick_device
 from lineart.evaluation.request import split_name
-from lineart.evaluation.types import AnySize
+from lineart.evaluation.session import Session
+from lineart.evaluation.types import LIMITS, AnySize
 from lineart.film.tasks import RunNetwork
 from lineart.film.tasks.colorize import open_colorize_task
 from lineart.film.tasks.translate import TranslateTask, open_translate_task
-from lineart.image import Frame, Hint, Line
+from lineart.image import Frame, Hint, Line, fit_short_side, resize
 from lineart.imaging.baselines import BASELINES, Fill
-from lineart.imaging.hints import pool_hints
+from lineart.imaging.cels import remove_lines
+from lineart.imaging.extraction import dilate_abs_sub, xdog
+from lineart.imaging.hints import pool_hints, sample_hints
 from lineart.weights import fingerprint, open_weights, read_config, read_weights
 
 WHITE_PAPER = "white paper"
-PAINTED_TRUTH = "painted truth"
-PHOTOGRAPH = "photograph"
-"""Name of the untranslated photographs among the methods."""
-
-LIMITS = {PAINTED_TRUTH, PHOTOGRAPH}
-"""Methods that are references only: shown, but neither compared nor ranked."""
-
 TAKEN = {*BASELINES, WHITE_PAPER, *LIMITS}
 """Reserved names, which weights cannot have."""
 
 DEFAULT_PX = 512
 
+XDOG_SIGMA = 0.4
+DILATION_PX = 4
+LINE_GAIN = 3.0
+"""Factor that darkens the pale lines of a dilation; training draws it from 1 to 5."""
+
 Translate = Callable[[Frame], AnySize]
 """Translates a photograph to a picture or drawing with three channels."""
 
 
-class TranslatorMethod(NamedTuple):
+class NetworkMethod(NamedTuple):
     """A network as a method, for colouring or for translation."""
 
     run: Any
@@ -69,9 +71,8 @@ def name_weights(weights: Sequence[str]) -> dict[str, str]:
     return named
 
 
-@lru_cache(maxsize=2)
-def open_colorizers(weights: tuple[str, ...]) -> dict[str, TranslatorMethod]:
-    """Open networks as methods to colour, cached by the flag's value.
+def open_colorizers(weights: tuple[str, ...]) -> dict[str, NetworkMethod]:
+    """Open the networks of `--weights` as methods to colour.
 
     Raises:
         ValueError: `weights` is empty, one translates photographs, or a file is broken.
@@ -81,13 +82,12 @@ def open_colorizers(weights: tuple[str, ...]) -> dict[str, TranslatorMethod]:
     for way, files in read_all(weights):
         task = open_colorize_task(files, network_size_px=DEFAULT_PX)
         run = task.open_network(files, device=pick_device().type, batch_size=1)
-        ways[way] = TranslatorMethod(network_fill(run, task.draft_scale), describe(files))
+        ways[way] = NetworkMethod(network_fill(run, task.draft_scale), describe(files))
     return ways
 
 
-@lru_cache(maxsize=2)
-def open_translators(weights: tuple[str, ...], size_px: int) -> dict[str, TranslatorMethod]:
-    """Open networks as methods to translate photographs, cached by the arguments.
+def open_translators(weights: tuple[str, ...], size_px: int) -> dict[str, NetworkMethod]:
+    """Open networks as methods to translate photographs.
 
     Args:
         weights: Value of the flag `--weights`.
@@ -102,16 +102,8 @@ def open_translators(weights: tuple[str, ...], size_px: int) -> dict[str, Transl
         has_size = read_config(files).get("size_px") is not None
         task = open_translate_task(files, size_px=None if has_size else size_px)
         run = task.open_network(files, device=pick_device().type, batch_size=1)
-        ways[way] = TranslatorMethod(network_translate(run, task), describe(files))
+        ways[way] = NetworkMethod(network_translate(run, task), describe(files))
     return ways
-
-
-def clear_networks() -> None:
-    """Drop the cached networks of this process and free their GPU memory for the workers."""
-    for load in (open_colorizers, open_translators, load_features, load_lpips, load_clip):
-        load.cache_clear()
-    if has_gpu():
-        torch.cuda.empty_cache()
 
 
 def read_all(weights: Sequence[str]) -> Iterator[tuple[str, dict[str, bytes]]]:
@@ -153,10 +145,89 @@ def white_fill(line: Line, hint: Hint) -> Frame:  # noqa: ARG001 - signature of 
 
 
 def methods_at(
-    count: int, weights: tuple[str, ...], baselines: Sequence[str] = ()
+    count: int, session: Session, weights: tuple[str, ...], baselines: Sequence[str] = ()
 ) -> Mapping[str, Fill]:
     """Return networks and baselines; at 0 hints all baselines are white paper, listed once."""
-    networks = {way: one.run for way, one in open_colorizers(weights).items()}
+    networks = {way: one.run for way, one in session.open(open_colorizers, weights).items()}
     if not count:
         return {**networks, WHITE_PAPER: white_fill}
     return {**networks, **{name: BASELINES[name] for name in baselines}}
+
+
+# Trials: one line drawing with hints, coloured by every method.
+
+
+@dataclass(frozen=True)
+class Case:
+    """A picture prepared for all methods."""
+
+    name: str
+    source: str
+    number: int
+    """Index of the picture; determines line extractor and hints."""
+    original: Picture
+    """The picture at its own size."""
+    color: Frame
+    """Colours at the network's size, as are `line` and `painted`."""
+    line: Line
+
+    @cached_property
+    def painted(self) -> Frame:
+        """Painted truth: `color` with the lines painted over."""
+        return remove_lines(self.color, self.line)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A case with hints, coloured by every method."""
+
+    case: Case
+    hint: Hint
+    colors: Mapping[str, Frame]
+    """Method -> colours below the lines."""
+
+
+def extract_xdog(color: Frame, number: int) -> Line:  # noqa: ARG001 - as `extract`
+    """Extract lines by XDoG."""
+    return xdog(color, sigma=XDOG_SIGMA)
+
+
+def extract_mixed(color: Frame, number: int) -> Line:
+    """Extract lines: darkened dilation lines for even numbers, XDoG for odd ones."""
+    if number % 2:
+        return extract_xdog(color, number)
+    line: Line = 255 - cv2.multiply(255 - dilate_abs_sub(color, DILATION_PX), LINE_GAIN)
+    return line
+
+
+def make_case(
+    picture: Picture,
+    number: int,
+    *,
+    source: str = "",
+    network_size_px: int | None = None,
+    extract: Callable[[Frame, int], Line] = extract_mixed,
+) -> Case:
+    """Build the case of a picture: resize it and take, or extract, its lines.
+
+    Args:
+        picture: Picture at its own size.
+        number: Index of the picture in its place, from 0.
+        source: Source of the picture.
+        network_size_px: Short side of the network input in pixels; None for the picture's own.
+        extract: Extracts lines from colours, where the picture has none; gets `number`, too.
+    """
+    size = picture.color.shape[0], picture.color.shape[1]
+    size = size if network_size_px is None else fit_short_side(size, network_size_px)
+    color = resize(picture.color, size)
+    line = extract(color, number) if picture.line is None else resize(picture.line, size)
+    return Case(picture.name, source, number, picture, color, line)
+
+
+def run_trial(case: Case, count: int, ways: Mapping[str, Fill], seed: int) -> Trial:
+    """Sample `count` hints and colour the line drawing by every method.
+
+    The positions of hints depend on (seed, number of the picture, count).
+    """
+    hint = sample_hints(case.color, count, np.random.default_rng((seed, case.number, count)))
+    return Trial(case, hint, {name: fill(case.line, hint) for name, fill in ways.items()})

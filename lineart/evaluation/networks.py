@@ -1,11 +1,11 @@
 """Networks of the scores: Inception and other features, CLIP, LPIPS. Nothing is downloaded."""
 
 import hashlib
+import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,16 +14,16 @@ import torch
 from jaxtyping import Float32, UInt8
 from PIL import Image
 from torch import Tensor, nn
-from torchmetrics.functional.image.lpips import _LPIPS
-from torchmetrics.image.fid import NoTrainInceptionV3
+from torchmetrics.image.fid import FrechetInceptionDistance
+from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 from torchvision import models
 
 from lineart.device import pick_device
+from lineart.evaluation.types import INCEPTION
 from lineart.image import Frame
 from lineart.inference import color_to_tensor
 from lineart.models.pretrained import FEATURES, load_classifier
 
-INCEPTION = "inception"
 INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"
 INCEPTION_SHA256 = "6726825d"
 """First digits of the SHA-256 of the file that defines FID and KID."""
@@ -83,7 +83,6 @@ class PooledFeatures(nn.Module):
         return maps.flatten(2).mean(2) if maps.ndim > 2 else maps
 
 
-@lru_cache(maxsize=1)
 def load_features(choice: str, *, inception_sha256: str = INCEPTION_SHA256) -> PictureFeatures:
     """Load the feature network of `--fid-features`.
 
@@ -148,7 +147,8 @@ def load_inception(path: Path | None, *, sha256: str = INCEPTION_SHA256) -> nn.M
             f"{digest[:8]}, not {sha256}"
         )
     with holding(path, "FID's Inception"):
-        return NoTrainInceptionV3("inception-v3-compat", ["2048"], str(path), antialias=False)
+        metric = FrechetInceptionDistance(feature_extractor_weights_path=str(path), antialias=False)
+    return metric.inception
 
 
 def load_script(path: Path) -> nn.Module:
@@ -183,7 +183,6 @@ class Lpips:
         return float(self.network(colors[:1], colors[1:]))
 
 
-@lru_cache(maxsize=1)
 def load_lpips(choice: str) -> Lpips:
     """Load the network of `--lpips`: alex, vgg or squeeze, optionally =FILE with its weights.
 
@@ -203,28 +202,28 @@ def load_lpips(choice: str) -> Lpips:
             f"with --lpips {name}=FILE"
         )
     kind: Any = name
-    network = _LPIPS(net=kind, pnet_rand=True)
-    with holding(path, f"torchvision's {name}"):
-        load_backbone(network, path)
-    return Lpips(network)
+    with holding(path, f"torchvision's {name}"), hub_with(path, BACKBONES[name]):
+        metric = LearnedPerceptualImagePatchSimilarity(kind)
+    return Lpips(metric.net)
 
 
-def load_backbone(network: Any, path: Path) -> None:
-    """Load weights of a torchvision classifier into LPIPS; may raise anything for a broken file."""
-    stored = torch.load(path, map_location="cpu", weights_only=True)
-    # LPIPS slices keep the classifier's layer names: slice1.0.weight is features.0.weight.
-    tensors = {
-        key: stored.get(f"features.{key.partition('.')[2].removeprefix(_slice(key))}")
-        for key in network.net.state_dict()
-    }
-    if missing := [key for key, tensor in tensors.items() if tensor is None]:
-        raise ValueError(f"it lacks {missing[0]}")
-    network.net.load_state_dict(tensors)
+@contextmanager
+def hub_with(path: Path, url: str) -> Iterator[None]:
+    """Let torch find the tensors of a file in its download cache, in place of fetching them.
 
-
-def _slice(key: str) -> str:
-    """Return the slice number and a dot if slices are a list, else "": slices.3.8 is layer 8."""
-    return f"{key.split('.')[1]}." if key.startswith("slices.") else ""
+    torchvision would unpickle any object of the file: it gets a copy of the tensors alone.
+    """
+    tensors = torch.load(path, map_location="cpu", weights_only=True)
+    usual = torch.hub.get_dir()
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "checkpoints" / url.rpartition("/")[2]
+        file.parent.mkdir()
+        torch.save(tensors, file)
+        torch.hub.set_dir(folder)
+        try:
+            yield
+        finally:
+            torch.hub.set_dir(usual)
 
 
 @dataclass(frozen=True)
@@ -250,7 +249,6 @@ class ClipClassifier:
         return probabilities
 
 
-@lru_cache(maxsize=1)
 def load_clip(choice: str, prompts: Sequence[str]) -> ClipClassifier:
     """Load the model of `--clip`, NAME=FILE or NAME=TAG, and embed the prompts.
 

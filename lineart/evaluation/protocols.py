@@ -3,12 +3,8 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from lineart.evaluation.clip_score import plan_clip_score
-from lineart.evaluation.colors import plan_colors
-from lineart.evaluation.fid_hints import plan_fid_hints
-from lineart.evaluation.fid_no_hints import plan_fid_no_hints
+from lineart.evaluation.colors import plan_colors, plan_fid_hints, plan_fid_no_hints
 from lineart.evaluation.film import plan_film
-from lineart.evaluation.kid import plan_kid
 from lineart.evaluation.request import (
     ClipScoreRequest,
     ColorsRequest,
@@ -18,6 +14,7 @@ from lineart.evaluation.request import (
     KidRequest,
     PictureRequest,
 )
+from lineart.evaluation.translation import plan_clip_score, plan_kid
 from lineart.evaluation.types import EvaluationPlan
 
 PROTOCOLS: Final[dict[type, Callable[[Any], EvaluationPlan]]] = {

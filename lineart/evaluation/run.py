@@ -1,20 +1,24 @@
-"""Run an evaluation plan, in this process or on Ray, and aggregate results as they arrive."""
+"""Run an evaluation plan, in this process or on Ray, and write its results."""
 
+import json
+import math
+import re
 import tempfile
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
+from lineart.codec import encode_png
 from lineart.device import use_one_thread
 from lineart.evaluation.distances import Distances
-from lineart.evaluation.methods import clear_networks
+from lineart.evaluation.page import scores_page, stack_rows
 from lineart.evaluation.statistics import FEWEST_GROUPS
-from lineart.evaluation.tables import RowsFile, ScoreSummaries, ScoreSummary
-from lineart.evaluation.types import AnySize, EvaluationPlan, Finding
+from lineart.evaluation.tables import rows_to_csv, summarize, to_csv, to_frame, to_markdown
+from lineart.evaluation.types import EvaluationPlan, EvaluationResult, Finding, ScoreRow
 from lineart.executor import Executor, LocalExecutor, RayExecutor, ray_errors
+from lineart.storage import Storage
 
 FEW_UNITS = 16
 """Maximum number of units evaluated locally: starting Ray would take longer."""
@@ -23,113 +27,6 @@ FAILURES_LISTED = 1000
 
 FEW_FOR_FID = 2048
 """Below this number of pictures the covariance of Inception's 2,048 features is singular."""
-
-
-@dataclass
-class EvaluationResult:
-    """Result of an evaluation."""
-
-    summaries: list[ScoreSummary] = field(default_factory=list)
-    rows: bytes = b""
-    """Scores of single pictures, as CSV."""
-    num_units: int = 0
-    num_judged: int = 0
-    """Pictures with a score or a feature."""
-    num_rows: int = 0
-    num_failed: int = 0
-    failures: list[tuple[str, str]] = field(default_factory=list)
-    """Picture and reason of the first `FAILURES_LISTED` failures."""
-    notes: Counter[str] = field(default_factory=Counter)
-    """Note -> how often it was made."""
-    sheets: dict[str, list[AnySize]] = field(default_factory=dict)
-    """Name of a contact sheet -> its rows."""
-
-
-def run_plan(
-    plan: EvaluationPlan,
-    executor: Executor,
-    seed: int,
-    tell: Callable[[EvaluationResult, int], None],
-) -> EvaluationResult:
-    """Evaluate all units and summarise; a unit that raises is recorded as a failure.
-
-    Args:
-        plan: Plan to run.
-        executor: Evaluates the units; it must yield findings in their order.
-        seed: Seed of intervals, reservoirs and subsets.
-        tell: Called after each unit with the result so far and the number of all units.
-
-    Raises:
-        ValueError: no unit could be evaluated.
-    """
-    result = EvaluationResult()
-    summaries = ScoreSummaries(plan.scores, plan.ours, seed)
-    distances = Distances(plan.distances, seed)
-    per_picture = [name for name in plan.scores if name not in plan.distances]
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as stream:
-        rows = RowsFile(stream, per_picture)
-        judge = partial(judge_unit, plan.judge)
-        findings = executor.map(judge, plan.units, uses_network=plan.uses_network)
-        for _, finding in findings:
-            summaries.add(finding.rows)
-            distances.add(finding.features)
-            rows.add(finding.rows)
-            count(result, finding)
-            tell(result, len(plan.units))
-        stream.seek(0)
-        result.rows = stream.read().encode()
-    if not result.num_judged:
-        raise ValueError("nothing could be judged: {}: {}".format(*result.failures[0]))
-    result.summaries = summaries.finish(distances.results())
-    result.notes.update(distances.too_small)
-    warn_of_few(plan, result)
-    warn_of_no_interval(per_picture, result)
-    return result
-
-
-def judge_unit(judge: Callable[[Any], Finding], unit: Any) -> Finding:
-    """Evaluate a unit, repeatably, on one thread; return any exception as a failure."""
-    use_one_thread()
-    try:
-        return judge(unit)
-    except Exception as error:  # noqa: BLE001 - any error fails this unit alone
-        return Finding(failures=[(unit.name, str(error) or repr(error))])
-
-
-def count(result: EvaluationResult, finding: Finding) -> None:
-    """Add counts, failures, notes and sheets of a finding to the result."""
-    result.num_units += 1
-    pictures = {row.picture for row in finding.rows}
-    result.num_judged += len(pictures) or bool(finding.features)
-    result.num_rows += len(finding.rows)
-    result.num_failed += len(finding.failures)
-    result.failures += finding.failures[: FAILURES_LISTED - len(result.failures)]
-    result.notes.update(finding.notes)
-    for name, row in finding.sheets.items():
-        result.sheets.setdefault(name, []).append(row)
-
-
-def warn_of_few(plan: EvaluationPlan, result: EvaluationResult) -> None:
-    """Add a note for each Fréchet distance of too few pictures to compare with other data."""
-    for name, kind in plan.distances.items():
-        numbers = [s.scores[name].number for s in result.summaries if name in s.scores]
-        if kind == "frechet" and min(numbers, default=FEW_FOR_FID) < FEW_FOR_FID:
-            result.notes[
-                f"{plan.scores[name].heading} of only {min(numbers):,} pictures: below "
-                f"{FEW_FOR_FID:,} it is too high, and compares only ways on the same pictures"
-            ] += 1
-
-
-def warn_of_no_interval(per_picture: Sequence[str], result: EvaluationResult) -> None:
-    """Add a note if a mean has no interval, with the reason."""
-    estimates = (
-        s.scores[name] for s in result.summaries for name in per_picture if name in s.scores
-    )
-    if any(estimate.low is None for estimate in estimates):
-        result.notes[
-            f"means of fewer than {FEWEST_GROUPS} pictures, or groups of them (in a film: shots), "
-            "have no interval: it would be their least and greatest"
-        ] += 1
 
 
 @contextmanager
@@ -150,10 +47,152 @@ def start_executor(units: int, workers: int | None, wants_ray: bool) -> Iterator
         return
     from lineart.cluster import start_ray, stop_ray
 
-    clear_networks()
     try:
         with ray_errors():
             # Floating-point sums depend on the order of their terms.
             yield RayExecutor(start_ray(), workers=workers, is_ordered=True)
     finally:
         stop_ray()
+
+
+def run_plan(
+    plan: EvaluationPlan,
+    executor: Executor,
+    seed: int,
+    on_progress: Callable[[EvaluationResult, int], None],
+) -> EvaluationResult:
+    """Evaluate all units and summarise; a unit that raises is recorded as a failure.
+
+    Args:
+        plan: Plan to run.
+        executor: Evaluates the units; it must yield findings in their order.
+        seed: Seed of intervals, random choices and subsets.
+        on_progress: Called after each unit with the result so far and the number of all units.
+
+    Raises:
+        ValueError: no unit could be evaluated.
+    """
+    if plan.session is not None and not isinstance(executor, LocalExecutor):
+        plan.session.close()
+    result = EvaluationResult()
+    rows: list[ScoreRow] = []
+    per_picture = [name for name in plan.scores if name not in plan.distances]
+    with tempfile.TemporaryFile() as file:
+        distances = Distances(plan.distances, seed, file)
+        evaluate = partial(evaluate_unit, plan.evaluate)
+        for _, finding in executor.map(evaluate, plan.units, uses_network=plan.uses_network):
+            rows += finding.rows
+            distances.add(finding.features)
+            count(result, finding)
+            on_progress(result, len(plan.units))
+        if not result.num_judged:
+            raise ValueError("nothing could be judged: {}: {}".format(*result.failures[0]))
+        frame = to_frame(rows, per_picture)
+        result.rows = rows_to_csv(frame)
+        result.summaries = summarize(frame, distances.results(), plan.scores, plan.ours, seed)
+    result.notes.update(distances.too_small)
+    note_few_for_fid(plan, result)
+    note_no_interval(per_picture, result)
+    return result
+
+
+def evaluate_unit(evaluate: Callable[[Any], Finding], unit: Any) -> Finding:
+    """Evaluate a unit, repeatably, on one thread; return any exception as a failure."""
+    use_one_thread()
+    try:
+        finding = evaluate(unit)
+        for row in finding.rows:
+            for name, value in row.values.items():
+                if not math.isfinite(value):
+                    raise ValueError(f"{name} of {row.way} is {value}")
+    except Exception as error:  # noqa: BLE001 - any error fails this unit alone
+        return Finding(failures=[(unit.name, str(error) or repr(error))])
+    return finding
+
+
+def count(result: EvaluationResult, finding: Finding) -> None:
+    """Add counts, failures, notes and sheets of a finding to the result."""
+    result.num_units += 1
+    pictures = {row.picture for row in finding.rows}
+    result.num_judged += len(pictures) or bool(finding.features)
+    result.num_rows += len(finding.rows)
+    result.num_failed += len(finding.failures)
+    result.failures += finding.failures[: FAILURES_LISTED - len(result.failures)]
+    result.notes.update(finding.notes)
+    for name, row in finding.sheets.items():
+        result.sheets.setdefault(name, []).append(row)
+
+
+def note_few_for_fid(plan: EvaluationPlan, result: EvaluationResult) -> None:
+    """Add a note for each Fréchet distance of too few pictures to compare with other data."""
+    for name, kind in plan.distances.items():
+        numbers = [s.scores[name].number for s in result.summaries if name in s.scores]
+        if kind == "frechet" and min(numbers, default=FEW_FOR_FID) < FEW_FOR_FID:
+            result.notes[
+                f"{plan.scores[name].heading} of only {min(numbers):,} pictures: below "
+                f"{FEW_FOR_FID:,} it is too high, and compares only ways on the same pictures"
+            ] += 1
+
+
+def note_no_interval(per_picture: Sequence[str], result: EvaluationResult) -> None:
+    """Add a note if a mean has no interval, with the reason."""
+    estimates = (
+        s.scores[name] for s in result.summaries for name in per_picture if name in s.scores
+    )
+    if any(estimate.low is None for estimate in estimates):
+        result.notes[
+            f"means of fewer than {FEWEST_GROUPS} pictures, or groups of them (in a film: shots), "
+            "have no interval: it would be their least and greatest"
+        ] += 1
+
+
+# Output files.
+
+
+def write_outputs(
+    output: Storage, plan: EvaluationPlan, result: EvaluationResult, run: Mapping[str, Any]
+) -> str:
+    """Write scores, tables, summary, contact sheets and the page; return the Markdown table.
+
+    Args:
+        output: Folder for the files.
+        plan: Plan that was run.
+        result: Its result.
+        run: Machine, versions, commit and flags.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    table = to_markdown(result.summaries, plan.scores, plan.about, list_remarks(plan, result))
+    summary = {
+        **run,
+        "ours": plan.ours,
+        **plan.facts,
+        "scores": {name: asdict(score) for name, score in plan.scores.items()},
+        "missing": dict(plan.missing),
+        "notes": dict(result.notes),
+        "num_failed": result.num_failed,
+        "failures": [{"picture": name, "message": why} for name, why in result.failures],
+        "summaries": [asdict(one) for one in result.summaries],
+    }
+    output.write("scores.csv", result.rows)
+    output.write("table.csv", to_csv(result.summaries).encode())
+    output.write("table.md", table.encode("utf-8", "replace"))
+    output.write("summary.json", json.dumps(summary, indent=2).encode())
+    for name, rows in result.sheets.items():
+        output.write(f"sheet_{file_name(name)}.png", encode_png(stack_rows(rows)))
+    output.write("report.html", scores_page(plan, result, run).encode())
+    output.sweep()
+    return table
+
+
+def list_remarks(plan: EvaluationPlan, result: EvaluationResult) -> list[str]:
+    """Return one line for each missing score and for each note, with its count."""
+    missing = (f"{name} is left out: {why}" for name, why in plan.missing.items())
+    notes = (f"{note}{f' ({n} times)' if n > 1 else ''}" for note, n in result.notes.items())
+    return [" ".join(line.split()) for line in (*missing, *notes)]
+
+
+def file_name(name: str) -> str:
+    """Return a name in lower case with `_` for all but letters, digits and `_`; "all" if empty."""
+    return re.sub(r"\W+", "_", name).strip("_").lower() or "all"

@@ -1,104 +1,121 @@
-"""Streaming means, standard deviations and bootstrap intervals; values are not stored."""
+"""Means with deviations and 95 % intervals: of scores, by bootstrap, and of people's answers."""
 
 import hashlib
+import math
+import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float64, UInt8
+from scipy import stats
+
+from lineart.evaluation.types import Estimate
 
 REPLICATES = 1000
 CONFIDENCE = 0.95
 FEWEST_GROUPS = 5
 """Minimum number of groups for an interval; of fewer it would be their minimum and maximum."""
 
-Weights = UInt8[np.ndarray, " R"]
-"""Number of times that a group is drawn in each of R bootstrap replicates."""
-
-Replicates = Float64[np.ndarray, " R"]
+TOGETHER = 256
+"""Groups in one matrix product."""
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """A mean with standard deviation and 95 % interval."""
+class Bootstrap:
+    """Estimates means of grouped values; all scores of an evaluation share the draws of groups.
 
-    mean: float
-    number: int
-    """Number of values, or of pictures for a distance between sets."""
-    deviation: float | None = None
-    """Standard deviation of the values; None for a single value."""
-    low: float | None = None
-    high: float | None = None
-    """Ends of the 95 % interval; None for fewer than `FEWEST_GROUPS` groups."""
-    over_subsets: float | None = None
-    """Standard deviation over random subsets, for kernel distances only."""
-
-
-@lru_cache(maxsize=4096)
-def draw_weights(group: str, seed: int) -> Weights:
-    """Draw how often a group is in each bootstrap replicate, from (seed, group) alone.
-
-    A draw of n groups with replacement takes each about Poisson(1) times. With such weights, the
-    number of groups need not be known and the groups need not be stored.
+    A draw of n groups with replacement takes each about Poisson(1) times. Each group's numbers
+    depend on (seed, group) alone. Of five groups, 88 % of such intervals cover the mean of a normal
+    distribution, 84 % of those of `scipy.stats.bootstrap`.
 
     Source:
         Chamandy, Muralidharan, Najmi, Naidu, "Estimating Uncertainty for Massive Data Streams",
         Google technical report, 2012.
     """
-    digest = hashlib.sha256(group.encode("utf-8", "surrogatepass")).digest()
-    rng = np.random.default_rng((seed, int.from_bytes(digest[:8], "big")))
-    return rng.poisson(1.0, REPLICATES).astype(np.uint8)
-
-
-class StreamingMean:
-    """Running mean, deviation and bootstrap sums of one table cell, in constant memory."""
 
     def __init__(self, seed: int) -> None:
-        self.number = 0
         self._seed = seed
-        self._mean, self._squares, self._total = 0.0, 0.0, 0.0
-        self._first_group: str | None = None
-        self._groups: set[str] = set()
-        self._sums: Replicates | None = None
-        self._counts: Replicates | None = None
+        self._drawn: dict[str, UInt8[np.ndarray, " R"]] = {}
 
-    def add(self, value: float, group: str) -> None:
-        """Add a value; the bootstrap draws all values of a group together."""
-        if self._first_group is None:
-            self._first_group = group
-        if len(self._groups) < FEWEST_GROUPS:
-            self._groups.add(group)
-        if self._sums is None and group != self._first_group:
-            # Allocated at the second group, because many sets hold only one.
-            first = draw_weights(self._first_group, self._seed).astype(np.float64)
-            self._sums, self._counts = first * self._total, first * self.number
-        if self._sums is not None and self._counts is not None:
-            weights = draw_weights(group, self._seed)
-            self._sums += weights * value
-            self._counts += weights
-        self.number += 1
-        self._total += value
-        # Welford's algorithm avoids the cancellation of large sums of squares.
-        step = value - self._mean
-        self._mean += step / self.number
-        self._squares += step * (value - self._mean)
+    def draw(self, group: str) -> UInt8[np.ndarray, " R"]:
+        """Draw how often a group is in each of the replicates."""
+        if group not in self._drawn:
+            digest = hashlib.sha256(group.encode("utf-8", "surrogatepass")).digest()
+            rng = np.random.default_rng((self._seed, int.from_bytes(digest[:8], "big")))
+            self._drawn[group] = rng.poisson(1.0, REPLICATES).astype(np.uint8)
+        return self._drawn[group]
 
-    def estimate(self) -> Estimate:
+    def estimate(self, values: Float64[np.ndarray, " N"], groups: Sequence[str]) -> Estimate:
         """Return mean and deviation, and a percentile interval from `FEWEST_GROUPS` groups.
 
-        Raises:
-            ValueError: no value was added.
+        Args:
+            values: At least one value.
+            groups: Group of each value; the values of a group are drawn together.
         """
-        if not self.number:
-            raise ValueError("there is no mean of no values")
-        deviation = np.sqrt(self._squares / (self.number - 1)) if self.number > 1 else None
+        deviation = float(values.std(ddof=1)) if len(values) > 1 else None
         low = high = None
-        is_enough = len(self._groups) >= FEWEST_GROUPS
-        if is_enough and self._sums is not None and self._counts is not None:
-            drawn = self._counts > 0
+        names = sorted(set(groups))
+        if len(names) >= FEWEST_GROUPS:
+            number = {name: index for index, name in enumerate(names)}
+            index = [number[group] for group in groups]
+            pairs = np.stack((np.bincount(index, values), np.bincount(index)))
+            totals = np.zeros((2, REPLICATES))
+            for start in range(0, len(names), TOGETHER):
+                part = slice(start, start + TOGETHER)
+                totals += pairs[:, part] @ np.stack([self.draw(name) for name in names[part]])
+            sums, counts = totals[:, totals[1] > 0]
             tail = 50 * (1 - CONFIDENCE)
-            means = self._sums[drawn] / self._counts[drawn]
-            low, high = (float(end) for end in np.percentile(means, (tail, 100 - tail)))
-        return Estimate(
-            self._mean, self.number, None if deviation is None else float(deviation), low, high
+            low, high = (float(end) for end in np.percentile(sums / counts, (tail, 100 - tail)))
+        return Estimate(float(values.mean()), len(values), deviation, low, high)
+
+
+@dataclass(frozen=True)
+class Proportion:
+    """Share of answers that prefer the second set, 0..1, with its 95 % interval."""
+
+    share: float
+    low: float
+    high: float
+    number: int
+    """Number of answers."""
+
+    @classmethod
+    def of(cls, preferred: int, number: int) -> "Proportion":
+        """Return the share of independent answers, with Wilson's interval."""
+        return cls(preferred / number, *_wilson(preferred / number, number), number)
+
+    @classmethod
+    def among(cls, people: Sequence["Proportion"]) -> "Proportion":
+        """Return the mean of participants' shares, with an interval over participants.
+
+        Every participant has the same weight, whatever the number of answers. The interval is
+        Student's t, clipped to 0..1, and includes Wilson's for as many answers as participants:
+        the t interval of a few participants who agree would have no width. One participant's
+        proportion is returned as it is.
+        """
+        if len(people) == 1:
+            return people[0]
+        shares = [one.share for one in people]
+        mean = statistics.mean(shares)
+        error = statistics.stdev(shares) / math.sqrt(len(shares))
+        reach = error * float(stats.t.ppf((1 + CONFIDENCE) / 2, len(shares) - 1))
+        low, high = _wilson(mean, len(shares))
+        return cls(
+            mean,
+            min(low, max(0.0, mean - reach)),
+            max(high, min(1.0, mean + reach)),
+            sum(one.number for one in people),
         )
+
+
+def _wilson(share: float, number: int) -> tuple[float, float]:
+    """Return Wilson's interval; scipy's needs `share * number` to be whole.
+
+    Source:
+        Wilson, "Probable inference", Journal of the American Statistical Association 22, 1927.
+    """
+    z = statistics.NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+    centre = share + z**2 / (2 * number)
+    reach = z * math.sqrt(share * (1 - share) / number + (z / (2 * number)) ** 2)
+    scale = 1 + z**2 / number
+    return max(0.0, (centre - reach) / scale), min(1.0, (centre + reach) / scale)

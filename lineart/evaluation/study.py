@@ -1,17 +1,21 @@
-"""User studies: validation, summary and tables of answers to a page of `lineart.report.study`."""
+"""Protocol `study`: answers to a page of `lineart.report.study`, checked, summed up and written."""
 
 import csv
 import hashlib
 import io
 import json
+import posixpath
 import re
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-from lineart.evaluation.proportions import Proportion
+from lineart.evaluation.request import StudyRequest
+from lineart.evaluation.statistics import Proportion
+from lineart.storage import Storage, read_file
 
+STUDY_FILE = "study.json"
 FORMAT, ANSWERS_FORMAT = "lineart study 1", "lineart answers 1"
 MOST_BYTES = 16 * 2**20
 """Maximum size of one file of answers, far above real ones."""
@@ -149,8 +153,8 @@ def _read_pairs(study: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """
     if study.get("format") != FORMAT:
         raise ValueError("this is no study; give the study.json that jobs.report study wrote")
-    told = {name: value for name, value in study.items() if name != "id"}
-    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    content = {name: value for name, value in study.items() if name != "id"}
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     if study.get("id") != digest[:16]:
         raise ValueError("the study was changed after it was written: its id is of something else")
     return {pair["id"]: pair for pair in study["pairs"]}
@@ -164,12 +168,17 @@ def _read_answers(
     Raises:
         ValueError: it does not hold valid answers to this study.
     """
-    told = _parse(data)
-    if told.get("format") != ANSWERS_FORMAT:
+    if len(data) > MOST_BYTES:
+        raise ValueError(f"{len(data)} bytes are too many; {MOST_BYTES} are the most")
+    try:
+        content = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"it is no JSON: {error}") from error
+    if not isinstance(content, dict) or content.get("format") != ANSWERS_FORMAT:
         raise ValueError("these are no answers to a study")
-    if told.get("study") != study_id:
-        raise ValueError(f"these are answers to the study {told.get('study')!r:.40}")
-    participant, answers = told.get("participant"), told.get("answers")
+    if content.get("study") != study_id:
+        raise ValueError(f"these are answers to the study {content.get('study')!r:.40}")
+    participant, answers = content.get("participant"), content.get("answers")
     if not isinstance(participant, str) or not PARTICIPANT.fullmatch(participant):
         raise ValueError("they do not say whose they are")
     if not isinstance(answers, list) or not answers:
@@ -177,20 +186,8 @@ def _read_answers(
     choices = [_read_choice(participant, pairs, answer) for answer in answers]
     if len({choice.pair for choice in choices}) < len(choices):
         raise ValueError("a pair is answered twice")
-    ended = told.get("ended")
+    ended = content.get("ended")
     return StudyAnswers(file, ended if isinstance(ended, str) else "", choices)
-
-
-def _parse(data: bytes) -> dict[str, Any]:
-    if len(data) > MOST_BYTES:
-        raise ValueError(f"{len(data)} bytes are too many; {MOST_BYTES} are the most")
-    try:
-        told = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"it is no JSON: {error}") from error
-    if not isinstance(told, dict):
-        raise ValueError("these are no answers to a study")
-    return told
 
 
 def _read_choice(
@@ -221,8 +218,8 @@ def _read_choice(
 
 def to_json(judgement: Judgement) -> str:
     """Return the judgement without the single answers as JSON."""
-    told = {name: value for name, value in asdict(judgement).items() if name != "choices"}
-    return json.dumps(told | {"method": _method(judgement)}, indent=2)
+    summary = {name: value for name, value in asdict(judgement).items() if name != "choices"}
+    return json.dumps(summary | {"method": _method(judgement)}, indent=2)
 
 
 def to_csv(judgement: Judgement) -> str:
@@ -273,3 +270,62 @@ def _method(judgement: Judgement) -> str:
         f"Mean of {people} participants' shares; 95 % interval over people by Student's t, and "
         f"never narrower than Wilson's of {people} answers{rough}."
     )
+
+
+# Reading and writing files.
+
+
+def judge_answers(request: StudyRequest) -> Judgement:
+    """Compute the preference between the two sets of a study from its answers.
+
+    Raises:
+        ValueError: `study.json` is not a study, or no answers are valid.
+        OSError: the study or its answers cannot be read.
+    """
+    data = Storage.at(request.study).read(STUDY_FILE)
+    try:
+        study = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{request.study}/{STUDY_FILE} is no JSON: {error}") from error
+    if not isinstance(study, dict):
+        raise ValueError(f"{request.study}/{STUDY_FILE} is no study")
+    return judge_study(study, dict(read_answers(request.answers)))
+
+
+def read_answers(answers: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    """Yield name and content of each answers file; a folder yields all its JSON files.
+
+    Args:
+        answers: Addresses of `.json` files or folders; `study.json` is skipped in folders.
+
+    Raises:
+        OSError: a file or folder cannot be read.
+    """
+    for uri in answers:
+        if posixpath.splitext(uri)[1].lower() == ".json":
+            yield uri, read_file(uri)
+            continue
+        folder = Storage.at(uri)
+        folder.check()
+        for entry in folder.entries():
+            if (
+                entry.path.lower().endswith(".json")
+                and posixpath.basename(entry.path) != STUDY_FILE
+            ):
+                # Participants download files of one name; each may lie in a folder of its own.
+                name = entry.path if len(answers) == 1 else f"{uri.rstrip('/')}/{entry.path}"
+                yield name, folder.read(entry.path)
+
+
+def write_judgement(output: Storage, judgement: Judgement) -> str:
+    """Write a judgement as JSON, CSV and Markdown; return the Markdown table.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    table = to_markdown(judgement)
+    output.write("summary.json", to_json(judgement).encode())
+    output.write("answers.csv", to_csv(judgement).encode("utf-8", "replace"))
+    output.write("table.md", table.encode("utf-8", "replace"))
+    output.sweep()
+    return table

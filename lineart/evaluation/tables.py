@@ -1,104 +1,120 @@
-"""Summaries of score rows: means, paired differences, and Markdown and CSV tables."""
+"""Score rows grouped into summaries with pandas; Markdown and CSV tables of them."""
 
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
+from typing import Any
 
-from lineart.evaluation.methods import LIMITS
-from lineart.evaluation.statistics import Estimate, StreamingMean
-from lineart.evaluation.types import Score, ScoreRow, TableCell
+import numpy as np
+import pandas as pd
+
+from lineart.evaluation.statistics import Bootstrap
+from lineart.evaluation.types import (
+    LIMITS,
+    Estimate,
+    Margin,
+    Score,
+    ScoreRow,
+    ScoreSummary,
+    TableCell,
+)
 
 PARTS = ("source ", "shot ")
 """Name prefixes of sets that are parts of other sets; they are listed last."""
 
-
-@dataclass(frozen=True)
-class Margin:
-    """Paired difference of our method and another one."""
-
-    gain: Estimate
-    """Difference per picture, with the sign of the score: above 0, ours is better."""
-    won: int
-    """Number of pictures on which ours is strictly better."""
+GAIN = "gain in "
+"""Prefix of the columns with our gain over a row's method."""
 
 
-@dataclass(frozen=True)
-class ScoreSummary:
-    """Scores of one method on one set at one number of hints."""
-
-    set: str
-    hints: int | None
-    way: str
-    scores: Mapping[str, Estimate]
-    """Score name -> estimate; scores that the set lacks are missing."""
-    margins: Mapping[str, Margin]
-    """Score name -> margin of our method over this one; empty for ours."""
+# Rows.
 
 
-@dataclass
-class _Cells:
-    """Running means of one method on one set, by score name."""
+def to_frame(rows: Sequence[ScoreRow], scores: Iterable[str]) -> Any:
+    """Return a data frame with a line for each row; scores that a row lacks are NaN."""
+    columns = ["picture", "group", "sets", "hints", "way"]
+    texts = [[row.picture, row.group, row.sets, row.hints, row.way] for row in rows]
+    # Objects, because Arrow's texts cannot hold file names that are not UTF-8.
+    frame = pd.DataFrame(texts, columns=columns, dtype=object)
+    for name in scores:
+        frame[name] = np.array([row.values.get(name, np.nan) for row in rows], np.float64)
+    return frame
 
-    scores: dict[str, StreamingMean] = field(default_factory=dict)
-    gains: dict[str, StreamingMean] = field(default_factory=dict)
-    wins: dict[str, int] = field(default_factory=dict)
+
+def rows_to_csv(frame: Any) -> bytes:
+    """Return the frame of `to_frame` as CSV, with values rounded to 5 decimals."""
+    shown = frame.assign(sets=["; ".join(sets) for sets in frame["sets"]])
+    text: str = shown.round(5).to_csv(index=False, lineterminator="\n")
+    return text.encode("utf-8", "replace")
 
 
-class ScoreSummaries:
-    """Aggregates score rows; memory grows with sets, methods and scores, not with pictures.
+def summarize(
+    frame: Any,
+    distances: Iterable[tuple[TableCell, str, Estimate]],
+    scores: Mapping[str, Score],
+    ours: str,
+    seed: int,
+) -> list[ScoreSummary]:
+    """Return all summaries by set, in the order of arrival, and hints; parts of sets come last.
 
     Args:
-        scores: Score name -> score of all values in the rows.
+        frame: Score rows, from `to_frame`.
+        distances: Table cell, score name and estimate of distances between sets.
+        scores: Score name -> score.
         ours: Method that the others are compared with.
         seed: Seed of the intervals.
     """
-
-    def __init__(self, scores: Mapping[str, Score], ours: str, seed: int) -> None:
-        self._scores, self._ours, self._seed = scores, ours, seed
-        self._cells: dict[TableCell, _Cells] = {}
-
-    def add(self, rows: Sequence[ScoreRow]) -> None:
-        """Add rows; all rows of a picture must be in the same call."""
-        ours = {(row.picture, row.hints): row for row in rows if row.way == self._ours}
-        for row in rows:
-            for name in row.sets:
-                cells = self._cells.setdefault(TableCell(name, row.hints, row.way), _Cells())
-                self._add(cells, row, ours.get((row.picture, row.hints)))
-
-    def _add(self, cells: _Cells, row: ScoreRow, ours: ScoreRow | None) -> None:
-        for name, value in row.values.items():
-            cells.scores.setdefault(name, StreamingMean(self._seed)).add(value, row.group)
-            if ours is None or ours is row or name not in ours.values:
-                continue
-            if sign := self._scores[name].sign:
-                gain = sign * (ours.values[name] - value)
-                cells.gains.setdefault(name, StreamingMean(self._seed)).add(gain, row.group)
-                cells.wins[name] = cells.wins.get(name, 0) + (gain > 0)
-
-    def finish(self, distances: Iterable[tuple[TableCell, str, Estimate]]) -> list[ScoreSummary]:
-        """Return all summaries by set, in the order of arrival, and hints; parts of sets come last.
-
-        Args:
-            distances: Table cell, score name and estimate of distances between sets.
-        """
-        whole: dict[TableCell, dict[str, Estimate]] = {place: {} for place in self._cells}
-        for place, name, estimate in distances:
-            whole.setdefault(place, {})[name] = estimate
-        sets = list(dict.fromkeys(place.set for place in whole))
-        places = sorted(
-            whole, key=lambda p: (p.set.startswith(PARTS), sets.index(p.set), p.hints or 0)
+    bootstrap = Bootstrap(seed)
+    cells: dict[TableCell, tuple[dict[str, Estimate], dict[str, Margin]]] = {}
+    by_set = add_gains(frame, scores, ours).explode("sets")
+    for (name, hints, way), rows in by_set.groupby(
+        ["sets", "hints", "way"], sort=False, dropna=False
+    ):
+        cell = TableCell(name, None if pd.isna(hints) else int(hints), way)
+        cells[cell] = {}, {}
+        for score in (one for one in scores if one in frame):
+            known = rows[rows[score].notna()]
+            if len(known):
+                cells[cell][0][score] = _estimate(bootstrap, known, score)
+            compared = rows[rows[GAIN + score].notna()]
+            if len(compared):
+                won = int((compared[GAIN + score] > 0).sum())
+                cells[cell][1][score] = Margin(_estimate(bootstrap, compared, GAIN + score), won)
+    for cell, score, estimate in distances:
+        cells.setdefault(cell, ({}, {}))[0][score] = estimate
+    sets = list(dict.fromkeys(cell.set for cell in cells))
+    ordered = sorted(
+        cells, key=lambda one: (one.set.startswith(PARTS), sets.index(one.set), one.hints or 0)
+    )
+    return [
+        ScoreSummary(
+            *cell,
+            {name: cells[cell][0][name] for name in scores if name in cells[cell][0]},
+            cells[cell][1],
         )
-        return [self._summarize(place, whole[place]) for place in places]
+        for cell in ordered
+    ]
 
-    def _summarize(self, place: TableCell, distances: Mapping[str, Estimate]) -> ScoreSummary:
-        cells = self._cells.get(place, _Cells())
-        found = {**distances, **{name: t.estimate() for name, t in cells.scores.items()}}
-        margins = {
-            name: Margin(tally.estimate(), cells.wins[name]) for name, tally in cells.gains.items()
-        }
-        ordered = {name: found[name] for name in self._scores if name in found}
-        return ScoreSummary(*place, ordered, margins)
+
+def _estimate(bootstrap: Bootstrap, rows: Any, column: str) -> Estimate:
+    return bootstrap.estimate(rows[column].to_numpy(), rows["group"].tolist())
+
+
+def add_gains(frame: Any, scores: Mapping[str, Score], ours: str) -> Any:
+    """Add our gain over each row's method on the same picture; NaN where there is none."""
+    key = ["picture", "hints"]
+    mine = frame[frame["way"] == ours].drop(columns=["group", "sets", "way"])
+    theirs = frame[key].merge(mine, on=key, how="left")
+    gains = {
+        GAIN + name: (score.sign or np.nan)
+        * (theirs[name] - frame[name]).where(frame["way"] != ours)
+        for name, score in scores.items()
+        if name in frame
+    }
+    return frame.assign(**gains)
+
+
+# Tables.
 
 
 def distinct(summaries: Sequence[ScoreSummary]) -> Iterator[tuple[str, list[ScoreSummary]]]:
@@ -201,26 +217,3 @@ def to_csv(summaries: Sequence[ScoreSummary]) -> str:
         for name, estimate in summary.scores.items():
             writer.writerow({**place, "score": name, **asdict(estimate)})
     return text.getvalue()
-
-
-class RowsFile:
-    """Writes score rows to a stream as CSV; scores that a picture lacks are empty."""
-
-    FIELDS = ("picture", "group", "sets", "hints", "way")
-
-    def __init__(self, stream: io.TextIOBase, scores: Iterable[str]) -> None:
-        self._writer = csv.DictWriter(stream, [*self.FIELDS, *scores], lineterminator="\n")
-        self._writer.writeheader()
-
-    def add(self, rows: Sequence[ScoreRow]) -> None:
-        """Write rows, with values rounded to 5 decimals."""
-        for row in rows:
-            known = {
-                "picture": row.picture,
-                "group": row.group,
-                "sets": "; ".join(row.sets),
-                "hints": row.hints,
-                "way": row.way,
-            }
-            rounded = {name: round(value, 5) for name, value in row.values.items()}
-            self._writer.writerow(known | rounded)

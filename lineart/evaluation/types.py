@@ -1,14 +1,27 @@
-"""Types passed between the parts of an evaluation: plans, findings, score rows, features."""
+"""Types passed between the parts of an evaluation, and the definitions of the scores."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from lineart.evaluation.session import Session
+
 AnySize = UInt8[np.ndarray, "_ _ 3"]
 """Colour picture whose size is independent of other arrays in the same call."""
+
+PAINTED_TRUTH = "painted truth"
+PHOTOGRAPH = "photograph"
+"""Name of the untranslated photographs among the methods."""
+
+LIMITS: Final = {PAINTED_TRUTH, PHOTOGRAPH}
+"""Methods that are references only: shown, but neither compared nor ranked."""
+
+
+# Scores; `lineart.metrics` computes most of them.
 
 
 @dataclass(frozen=True)
@@ -23,12 +36,52 @@ class Score:
     """1: higher is better; -1: lower is better; 0: neither."""
 
 
-class TableCell(NamedTuple):
-    """Key of a table row: a method on a set of pictures at a number of hints."""
+SCORES: Final[dict[str, Score]] = {
+    "psnr": Score("PSNR", "dB, colours below the lines against the painted truth", 1, 1),
+    "ssim": Score("SSIM", "colours below the lines against the painted truth", 3, 1),
+    "de_hints": Score("dE at hints", "CIEDE2000 at the hints that lie on paper", 1, -1),
+    "leakage": Score(
+        "leakage", "colour change along lines over all change beside them, 0 to 1", 3, -1
+    ),
+    "lpips": Score("LPIPS", "colours below the lines against the painted truth", 3, -1),
+    "psnr_composed": Score("PSNR composed", "dB, with drawn lines, against the picture", 1, 1),
+    "ssim_composed": Score("SSIM composed", "with drawn lines, against the picture", 3, 1),
+    "psnr_full": Score("PSNR", "dB, composed at the picture's size, against the picture", 2, 1),
+    "ssim_full": Score("SSIM", "composed at the picture's size, against the picture", 3, 1),
+    "clip": Score("CLIP score", "probability that CLIP gives the right class", 4, 1),
+    "clip_first": Score("right class first", "share of pictures, 0 to 1", 3, 1),
+    "flicker": Score(
+        "flicker", "change of the low band where the drawing does not change, of 255", 2, -1
+    ),
+    "held": Score("held", "share of frames whose colours are those of an equal drawing", 3, 0),
+}
+"""Name -> score of single pictures; `distance_score` defines the distances between sets."""
 
-    set: str
-    hints: int | None
-    way: str
+INCEPTION = "inception"
+"""The features by which FID and KID are defined."""
+
+DISTANCES: Final = {
+    "frechet": ("fid", "FID", "Frechet distance", 2),
+    "kernel": ("kid", "KID x 100", "kernel distance x 100", 3),
+}
+"""Kind -> name and heading on Inception, heading on other features, decimals."""
+
+
+def pick(names: Iterable[str]) -> dict[str, Score]:
+    """Return the named scores, in the order given."""
+    return {name: SCORES[name] for name in names}
+
+
+def distance_score(kind: str, features: str) -> tuple[str, Score]:
+    """Return name and score of a distance; only on Inception is it called FID or KID."""
+    name, heading, general, decimals = DISTANCES[kind]
+    about = "of the whole set"
+    if features == INCEPTION:
+        return name, Score(heading, about, decimals, -1)
+    return f"{kind}_{features}", Score(f"{general} on {features}", about, decimals, -1)
+
+
+# Results of single pictures.
 
 
 @dataclass(frozen=True)
@@ -71,13 +124,16 @@ class Finding:
     """Picture, and the reason why it could not be evaluated."""
 
 
+# Plans and summaries.
+
+
 @dataclass(frozen=True)
 class EvaluationPlan:
     """Work of a protocol: units, the function to apply, and scores."""
 
     units: Sequence[Any]
     """Units of work; each has a `name`."""
-    judge: Callable[[Any], Finding]
+    evaluate: Callable[[Any], Finding]
     """Evaluates a unit, in this or another process."""
     scores: Mapping[str, Score]
     """Score name -> score, in the order of the columns."""
@@ -92,4 +148,73 @@ class EvaluationPlan:
     missing: Mapping[str, str] = field(default_factory=dict)
     """Score that cannot be computed -> reason."""
     uses_network: bool = True
-    """Whether `judge` runs a network, and so benefits from a GPU."""
+    """Whether `evaluate` runs a network, and so benefits from a GPU."""
+    session: Session | None = None
+    """Session that the plan has opened networks in; closed before other processes open theirs."""
+
+
+class TableCell(NamedTuple):
+    """Key of a table row: a method on a set of pictures at a number of hints."""
+
+    set: str
+    hints: int | None
+    way: str
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean with standard deviation and 95 % interval."""
+
+    mean: float
+    number: int
+    """Number of values, or of pictures for a distance between sets."""
+    deviation: float | None = None
+    """Standard deviation of the values; None for a single value."""
+    low: float | None = None
+    high: float | None = None
+    """Ends of the 95 % interval; None for fewer than `statistics.FEWEST_GROUPS` groups."""
+    over_subsets: float | None = None
+    """Standard deviation over random subsets, for kernel distances only."""
+
+
+@dataclass(frozen=True)
+class Margin:
+    """Paired difference of our method and another one."""
+
+    gain: Estimate
+    """Difference per picture, with the sign of the score: above 0, ours is better."""
+    won: int
+    """Number of pictures on which ours is strictly better."""
+
+
+@dataclass(frozen=True)
+class ScoreSummary:
+    """Scores of one method on one set at one number of hints."""
+
+    set: str
+    hints: int | None
+    way: str
+    scores: Mapping[str, Estimate]
+    """Score name -> estimate; scores that the set lacks are missing."""
+    margins: Mapping[str, Margin]
+    """Score name -> margin of our method over this one; empty for ours."""
+
+
+@dataclass
+class EvaluationResult:
+    """Result of an evaluation."""
+
+    summaries: list[ScoreSummary] = field(default_factory=list)
+    rows: bytes = b""
+    """Scores of single pictures, as CSV."""
+    num_units: int = 0
+    num_judged: int = 0
+    """Pictures with a score or a feature."""
+    num_rows: int = 0
+    num_failed: int = 0
+    failures: list[tuple[str, str]] = field(default_factory=list)
+    """Picture and reason of the first `run.FAILURES_LISTED` failures."""
+    notes: Counter[str] = field(default_factory=Counter)
+    """Note -> how often it was made."""
+    sheets: dict[str, list[AnySize]] = field(default_factory=dict)
+    """Name of a contact sheet -> its rows."""

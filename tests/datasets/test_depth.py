@@ -1,99 +1,51 @@
+import json
+import shutil
 import sys
-import warnings
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
+import onnxruntime
 import pytest
 import torch
-from torch import Tensor, nn
+import transformers
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
 
-from lineart.datasets.depth import DepthModel, network_size, normalize, open_depth
+from lineart.datasets.depth import network_size, normalize, open_depth
+from lineart.device import pick_device
 from lineart.models.pretrained import IMAGENET_MEAN, IMAGENET_STD
 
-HUBCONF = """
-import torch
 
-class Red(torch.nn.Module):
-    def forward(self, color):
-        return color[:, 0]
+def mean_onnx(*, side_px: int | None = None, inner_px: int | None = None) -> bytes:
+    """Make the ONNX file of a stand-in for a network: what is light is near.
 
-def red(**options):
-    return Red()
-
-def table():
-    return {"no": "network"}
-
-def broken():
-    raise KeyError("some weights")
-"""
-
-
-class Mean(nn.Module):
-    """A stand-in for a network: what is light is near."""
-
-    def forward(self, color: Tensor) -> Tensor:
-        """Give the mean of the channels, with an axis of length 1."""
-        return color.mean(1, keepdim=True)
-
-
-class Zoo(nn.Module):
-    """No network for depth."""
-
-    def forward(self, color: Tensor) -> Tensor:
-        """Give all three channels."""
-        return color
-
-
-def save_torchscript(network: nn.Module, path: Path) -> str:
-    """Save a network as TorchScript; give the path."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        torch.jit.script(network).save(path)
-    return str(path)
-
-
-def field(number: int, value: int | bytes | str) -> bytes:
-    """Encode a field of a protocol buffer: a number below 128, or less than 16 KiB of bytes."""
-    is_number = isinstance(value, int)
-    key = number << 3 | (0 if is_number else 2)
-    tag = bytes((key,)) if key < 128 else bytes((key & 127 | 128, key >> 7))
-    if is_number:
-        return tag + bytes((value,))
-    data = value.encode() if isinstance(value, str) else value
-    return tag + bytes((len(data) & 127 | 128, len(data) >> 7)) + data
-
-
-def describe_tensor(name: str, *axes: int | str) -> bytes:
-    """Encode name, float32 and the axes, numbers or names, of an ONNX graph's end."""
-    dims = b"".join(
-        field(1, field(1, axis) if isinstance(axis, int) else field(2, axis)) for axis in axes
-    )
-    return field(1, name) + field(2, field(1, field(1, 1) + field(2, dims)))
-
-
-def mean_onnx(*, side_px: int | None = None, axis: int = 1) -> bytes:
-    """Write by hand the ONNX file of a graph: the mean over an axis, the channels.
-
-    With `side_px` it is multiplied by ones of that size, and runs on nothing else.
+    With `side_px` it says that it takes pictures of that size alone; with `inner_px` it fails on
+    others as it runs.
     """
-    axes = field(1, "axes") + field(8, axis) + field(20, 7)
-    keep = field(1, "keepdims") + field(3, 1) + field(20, 2)
-    mean = field(1, "color") + field(2, "mean") + field(4, "ReduceMean")
-    graph = field(1, mean + field(5, axes) + field(5, keep)) + field(2, "stand-in")
-    if side_px is not None:
-        dims = field(1, side_px) * 2
-        ones = (
-            dims + field(2, 1) + field(8, "ones") + field(9, np.ones(side_px**2, "<f4").tobytes())
-        )
-        times = field(1, "mean") + field(1, "ones") + field(2, "depth") + field(4, "Mul")
-        graph += field(1, times) + field(5, ones)
     sides = (side_px or "h", side_px or "w")
-    graph += field(11, describe_tensor("color", 1, 3, *sides))
-    graph += field(12, describe_tensor("mean" if side_px is None else "depth", 1, 1, *sides))
-    return field(1, 8) + field(7, graph) + field(8, field(2, 13))
+    ones = np.ones((inner_px or 1, inner_px or 1), np.float32)
+    graph = helper.make_graph(
+        [
+            helper.make_node("ReduceMean", ["color"], ["mean"], axes=[1], keepdims=1),
+            helper.make_node("Mul", ["mean", "ones"], ["depth"]),
+        ],
+        "stand-in",
+        [helper.make_tensor_value_info("color", TensorProto.FLOAT, (1, 3, *sides))],
+        [helper.make_tensor_value_info("depth", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(ones, "ones")],
+    )
+    opsets = [helper.make_opsetid("", 13)]
+    data: bytes = helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()
+    return data
+
+
+def save_mean(folder: Path) -> str:
+    """Write the file of `mean_onnx`; give its path."""
+    path = folder / "mean.onnx"
+    path.write_bytes(mean_onnx())
+    return str(path)
 
 
 def ramp(height: int = 40, width: int = 60) -> np.ndarray:
@@ -102,80 +54,99 @@ def ramp(height: int = 40, width: int = 60) -> np.ndarray:
     return np.broadcast_to(levels[None, :, None], (height, width, 3)).copy()
 
 
-def check_ramp(model: DepthModel) -> None:
-    """Make sure that a stand-in answers with the picture's lightness."""
-    depth = model(ramp())
-    assert depth.shape == (40, 60)
-    assert depth.min() == 0
-    assert depth.max() == 1
-    np.testing.assert_allclose(depth, np.broadcast_to(np.linspace(0, 1, 60), (40, 60)), atol=0.02)
+@pytest.mark.parametrize("size", [(40, 60), (31, 57), (90, 40), (401, 385)])
+def test_an_onnx_file_gives_depth(tmp_path: Path, size: tuple[int, int]) -> None:
+    """Upright, wide, small and odd pictures get a depth of their size, in 0..1, near = 1."""
+    depth = open_depth(save_mean(tmp_path))(cv2.resize(ramp(), size[::-1]))
+    assert (depth.shape, depth.min(), depth.max()) == (size, 0, 1)
+    expected = np.linspace(0, 1, size[1])
+    np.testing.assert_allclose(depth, np.broadcast_to(expected, size), atol=0.03)
 
 
-def test_a_torchscript_file_gives_depth(tmp_path: Path) -> None:
-    """A TorchScript module answers at the picture's size, in 0..1, near = 1."""
-    check_ramp(open_depth(save_torchscript(Mean(), tmp_path / "mean.pt")))
+def test_the_network_sees_normalised_rgb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Red, green and blue reach the network in this order, with ImageNet's mean and deviation."""
+    seen = []
+
+    class Session:
+        def __init__(self, *_: object) -> None:
+            pass
+
+        def get_inputs(self) -> list[SimpleNamespace]:
+            return [SimpleNamespace(name="photo")]
+
+        def run(self, _: None, feed: dict[str, np.ndarray]) -> list[np.ndarray]:
+            seen.append(feed["photo"])
+            return [feed["photo"][:, :1]]
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Session)
+    open_depth(save_mean(tmp_path))(np.full((384, 416, 3), (255, 128, 0), np.uint8))
+    assert seen[0].shape == (1, 3, 384, 416)
+    expected = (np.array((1, 128 / 255, 0)) - IMAGENET_MEAN) / IMAGENET_STD
+    np.testing.assert_allclose(seen[0][0, :, 5, 7], expected, atol=1e-5)
 
 
-def test_an_onnx_file_gives_depth(tmp_path: Path) -> None:
-    """An ONNX file of any input size answers alike."""
-    (tmp_path / "mean.onnx").write_bytes(mean_onnx())
-    check_ramp(open_depth(str(tmp_path / "mean.onnx")))
-
-
-@pytest.fixture
-def hub(tmp_path: Path) -> Path:
-    """Write a repository for torch.hub."""
-    folder = tmp_path / "repository"
-    folder.mkdir()
-    (folder / "hubconf.py").write_text(HUBCONF)
+@pytest.fixture(scope="module")
+def dpt(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny depth network of transformers, with random weights."""
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("dpt")
+    config = transformers.DPTConfig(
+        hidden_size=8,
+        num_hidden_layers=4,
+        num_attention_heads=2,
+        intermediate_size=8,
+        image_size=32,
+        patch_size=8,
+        backbone_out_indices=[0, 1, 2, 3],
+        neck_hidden_sizes=[4, 4, 4, 4],
+        fusion_hidden_size=4,
+        is_hybrid=False,
+    )
+    transformers.DPTForDepthEstimation(config).save_pretrained(folder)
+    transformers.DPTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
     return folder
 
 
-def test_a_local_hub_repository_gives_depth(hub: Path) -> None:
-    """A folder with a hubconf.py is loaded without a network connection; a map needs no channel."""
-    check_ramp(open_depth(f"hub:{hub}:red"))
+def test_a_model_of_transformers_gives_depth(dpt: Path) -> None:
+    """It is what the library's own pipeline gives, scaled to 0..1."""
+    photo = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    depth = open_depth(f"transformers:{dpt}")(photo)
+    pipeline = transformers.pipeline("depth-estimation", model=str(dpt), device=pick_device())
+    expected = pipeline(Image.fromarray(photo))["predicted_depth"].cpu().numpy()
+    np.testing.assert_allclose(depth, normalize(expected, (40, 60)), atol=1e-5)
+    assert (depth.min(), depth.max()) == (0, 1)
 
 
-def test_transformers_pipeline_gives_depth(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pipeline sees the picture in RGB; its map is normalised like all others."""
-    asked: list[tuple[Any, ...]] = []
-
-    def pipeline(task: str, *, model: str, device: torch.device) -> Any:
-        asked.append((task, model, device.type))
-        return lambda picture: {"predicted_depth": torch.from_numpy(np.array(picture))[..., 0] / 9}
-
-    standin = ModuleType("transformers")
-    standin.pipeline = pipeline  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "transformers", standin)
-    check_ramp(open_depth("transformers:some/depth"))
-    assert asked[0][:2] == ("depth-estimation", "some/depth")
-
-
-class Red(nn.Module):
-    """A stand-in for a network that writes down what it saw."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("seen", torch.zeros(1))
-
-    def forward(self, color: Tensor) -> Tensor:
-        """Give red as it was before the normalisation, in the picture's corner alone."""
-        depth = torch.zeros_like(color[:, 0])
-        depth[:, 0, 0] = color[0, 0, 0, 0]
-        depth[:, 0, -1] = color[0, 1, 0, 0]
-        depth[:, -1, 0] = color[0, 2, 0, 0]
-        depth[:, -1, -1] = 3.0
-        depth[:, 50, 50] = -3.0
-        return depth
+def test_weights_of_transformers_are_safetensors_alone(dpt: Path, tmp_path: Path) -> None:
+    """Pickled weights are refused, and a repository's own code does not run."""
+    folder = tmp_path / "pickled"
+    shutil.copytree(dpt, folder)
+    weights = folder / "model.safetensors"
+    torch.save({"a": torch.zeros(1)}, folder / "pytorch_model.bin")
+    weights.unlink()
+    with pytest.raises(ValueError, match=r"cannot load .*safetensors"):
+        open_depth(f"transformers:{folder}")
+    config = json.loads((folder / "config.json").read_text())
+    own = {"AutoConfig": "own.Config", "AutoModelForDepthEstimation": "own.Model"}
+    (folder / "config.json").write_text(json.dumps(config | {"model_type": "own", "auto_map": own}))
+    (folder / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    with pytest.raises(ValueError, match="cannot load"):
+        open_depth(f"transformers:{folder}")
+    assert not (tmp_path / "ran").exists()
 
 
-def test_the_network_sees_normalised_rgb(tmp_path: Path) -> None:
-    """Red, green and blue reach the network in this order, with ImageNet's mean and deviation."""
-    image = np.full((384, 416, 3), (255, 128, 0), np.uint8)
-    depth = open_depth(save_torchscript(Red(), tmp_path / "red.pt"))(image)
-    corners = np.array((depth[0, 0], depth[0, -1], depth[-1, 0])) * 6 - 3
-    seen = (np.array((1, 128 / 255, 0)) - IMAGENET_MEAN) / IMAGENET_STD
-    np.testing.assert_allclose(corners, seen, atol=1e-5)
+def test_without_transformers_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the package is missing the error says what to install."""
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(ValueError, match="run pip install transformers"):
+        open_depth("transformers:Intel/dpt-large")
+
+
+def test_what_transformers_cannot_load_is_refused(tmp_path: Path) -> None:
+    """What the library raises becomes one line with the name."""
+    with pytest.raises(ValueError, match=f"cannot load '{tmp_path}' for depth") as error:
+        open_depth(f"transformers:{tmp_path}")
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -194,114 +165,51 @@ def test_depth_has_no_scale() -> None:
     assert (depth.min(), depth.max()) == (0, 1)
     assert depth.argmax() == plane.argmax()
     np.testing.assert_allclose(normalize(plane * 7 - 90, (8, 9)), depth, atol=1e-5)
-
-
-def test_flat_depth_is_nothing() -> None:
-    """Where everything is equally near the depth is 0, not a division by nothing."""
-    assert (normalize(np.full((4, 5), 3.0, np.float32), (8, 10)) == 0).all()
-
-
-def test_numbers_that_are_none_are_refused() -> None:
-    """An answer that is not finite is an error, not a label."""
-    plane = np.array([[0, np.nan], [1, 2]], np.float32)
-    with pytest.raises(ValueError, match="not finite"):
-        normalize(plane, (2, 2))
-
-
-def test_a_network_for_something_else_is_refused(tmp_path: Path) -> None:
-    """Three maps are no depth."""
-    model = open_depth(save_torchscript(Zoo(), tmp_path / "zoo.pt"))
-    with pytest.raises(ValueError, match=r"gives one map, but this one gave \(1, 3, 384, 576\)"):
-        model(ramp())
-
-
-def test_an_onnx_file_of_one_size_says_so(tmp_path: Path) -> None:
-    """A network that is welded to another size is an error, where OpenCV would clip in silence."""
-    (tmp_path / "fixed.onnx").write_bytes(mean_onnx(side_px=32))
-    model = open_depth(str(tmp_path / "fixed.onnx"))
-    with pytest.raises(ValueError, match=r"saw 576x384 and answered 32x32.*dynamic axes"):
-        model(ramp())
-
-
-def test_an_onnx_file_that_fails_says_so(tmp_path: Path) -> None:
-    """What OpenCV raises while it runs is one sentence with the size."""
-    (tmp_path / "x.onnx").write_bytes(mean_onnx(axis=5))
-    with pytest.raises(ValueError, match=r"fails on 576x384: .*axis"):
-        open_depth(str(tmp_path / "x.onnx"))(ramp())
-
-
-@pytest.mark.parametrize("spec", ["midas", "x.pth", "hub:intel-isl/MiDaS", "transformers:", ""])
-def test_other_names_are_refused(spec: str) -> None:
-    """What has none of the four forms is answered with the four forms."""
-    with pytest.raises(ValueError, match=r"no depth network; give FILE\.pt.*hub:REPO:MODEL"):
-        open_depth(spec)
-
-
-@pytest.mark.parametrize("suffix", ["pt", "onnx"])
-def test_missing_files_are_named(tmp_path: Path, suffix: str) -> None:
-    """A file that is not there is named."""
-    with pytest.raises(FileNotFoundError, match=f"there is no depth network .*x.{suffix}"):
-        open_depth(str(tmp_path / f"x.{suffix}"))
-
-
-@pytest.mark.parametrize(("suffix", "why"), [("pt", "no TorchScript"), ("onnx", "cannot read")])
-def test_broken_files_are_refused(tmp_path: Path, suffix: str, why: str) -> None:
-    """A file of something else is an error of one line."""
-    path = tmp_path / f"x.{suffix}"
-    path.write_bytes(b"something else" * 20)
-    with pytest.raises(ValueError, match=why) as raised:
-        open_depth(str(path))
-    assert "\n" not in str(raised.value)
-
-
-def test_weights_alone_are_refused(tmp_path: Path) -> None:
-    """A state dict under the suffix .pt is told from a network."""
-    torch.save(nn.Conv2d(3, 1, 1).state_dict(), tmp_path / "x.pt")
-    with pytest.raises(ValueError, match="weights alone are not enough"):
-        open_depth(str(tmp_path / "x.pt"))
+    # Where everything is equally near the depth is 0, not a division by nothing.
+    assert (normalize(np.full((1, 1, 4, 5), 3.0, np.float32), (8, 10)) == 0).all()
 
 
 @pytest.mark.parametrize(
-    ("name", "why"),
+    ("answer", "why"),
     [
-        ("blue", "cannot load 'blue'"),
-        ("broken", "KeyError.*some weights"),
-        ("table", "is no network but dict"),
+        (np.array([[0, np.nan], [1, 2]]), "not finite"),
+        (np.zeros((1, 3, 8, 9)), r"gives one map, but this one gave \(1, 3, 8, 9\)"),
     ],
 )
-def test_what_a_hub_repository_lacks_is_said(hub: Path, name: str, why: str) -> None:
-    """A missing entry, an entry that fails and one that is no network are one sentence each."""
+def test_answers_that_are_no_depth_are_refused(answer: np.ndarray, why: str) -> None:
+    """An answer that is not finite is no label, and three maps are no depth."""
     with pytest.raises(ValueError, match=why):
-        open_depth(f"hub:{hub}:{name}")
+        normalize(answer, (2, 2))
 
 
-def test_without_transformers_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the package is missing the error says what to install."""
-    monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(ValueError, match="run pip install transformers"):
-        open_depth("transformers:Intel/dpt-large")
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"side_px": 32}, r"fails on 576x384: .*dynamic axes"),
+        ({"inner_px": 32}, r"fails on 576x384: "),
+    ],
+)
+def test_an_onnx_file_that_fails_says_so(tmp_path: Path, options: dict[str, int], why: str) -> None:
+    """A network made for another size, or that fails as it runs, is one line with the size."""
+    (tmp_path / "x.onnx").write_bytes(mean_onnx(**options))
+    with pytest.raises(ValueError, match=why) as error:
+        open_depth(str(tmp_path / "x.onnx"))(ramp())
+    assert "\n" not in str(error.value)
 
 
-def test_a_name_that_transformers_does_not_know_is_refused(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """What its pipeline raises becomes one sentence with the name."""
-
-    def pipeline(*_: object, **__: object) -> None:
-        raise OSError("no such model\nand a page")
-
-    standin = ModuleType("transformers")
-    standin.pipeline = pipeline  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "transformers", standin)
-    with pytest.raises(
-        ValueError, match=r"cannot load 'nobody/nothing'.*\(no such model and a page\)"
-    ):
-        open_depth("transformers:nobody/nothing")
+@pytest.mark.parametrize("spec", ["midas", "x.pt", "hub:a/b:c", "transformers:", ""])
+def test_other_names_are_refused(spec: str) -> None:
+    """What has neither form is answered with both, and with what else there is to do."""
+    with pytest.raises(ValueError, match=r"no depth network; give FILE\.onnx.*torch\.onnx\.export"):
+        open_depth(spec)
 
 
-def test_pictures_of_all_sizes_get_depth_of_theirs(tmp_path: Path) -> None:
-    """Upright, wide, small and odd pictures get a depth of their own size."""
-    model = open_depth(save_torchscript(Mean(), tmp_path / "mean.pt"))
-    for size in ((31, 57), (90, 40), (401, 385)):
-        picture = cv2.resize(ramp(), size[::-1])
-        assert model(picture).shape == size
+def test_missing_and_broken_files_are_named(tmp_path: Path) -> None:
+    """A file that is not there, and one that is something else, are errors of one line."""
+    path = tmp_path / "x.onnx"
+    with pytest.raises(FileNotFoundError, match=r"there is no depth network .*x\.onnx"):
+        open_depth(str(path))
+    path.write_bytes(b"something else" * 20)
+    with pytest.raises(ValueError, match="cannot read") as error:
+        open_depth(str(path))
+    assert "\n" not in str(error.value)

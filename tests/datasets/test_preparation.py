@@ -36,7 +36,7 @@ from lineart.executor import LocalExecutor
 from lineart.imaging.faces import FaceAligner, center_crop
 from lineart.storage import Storage
 from tests.datasets.paintings import paint, save
-from tests.datasets.test_depth import Mean, save_torchscript
+from tests.datasets.test_depth import save_mean
 
 SMALL = Filter(min_short_side=30)
 
@@ -213,7 +213,7 @@ def test_a_map_needs_its_licence(tmp_path: Path) -> None:
 def test_missing_depth_is_estimated(tmp_path: Path) -> None:
     """The network sees the picture at its stored size; a depth that is known stays."""
     draw_photographs(tmp_path / "in")
-    network = save_torchscript(Mean(), tmp_path / "mean.pt")
+    network = save_mean(tmp_path)
     preparing = Transform(Shrinking(40), depth_model=network)
     _, output = run(tmp_path, PHOTOGRAPHS, preparing=preparing)
     pictures = read_sides(output)
@@ -272,7 +272,7 @@ def test_models_are_tried_before_anything_is_read() -> None:
     with pytest.raises(ValueError, match="no YuNet face detector"):
         Transform(faces=FaceAlignment(b"no model")).check()
     with pytest.raises(FileNotFoundError, match="no depth network"):
-        Transform(depth_model="none.pt").check()
+        Transform(depth_model="none.onnx").check()
 
 
 def test_the_boxes_of_an_item_stay_on_one_side(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from lineart.codec import encode_png
-from lineart.evaluation.contact_sheet import show_hints, stack_rows, strip
+from lineart.evaluation.page import show_hints, stack_rows, strip
 from lineart.imaging.hints import no_hints
 
 

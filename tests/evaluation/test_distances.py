@@ -1,11 +1,23 @@
+import tempfile
+from collections.abc import Iterator
+from typing import BinaryIO
+
 import numpy as np
 import pytest
 import torch
 from scipy import linalg
+from torchmetrics.image.fid import FrechetInceptionDistance
 
 from lineart.evaluation import distances
-from lineart.evaluation.distances import Distances, Moments, Reservoir, frechet, kernel
-from lineart.evaluation.types import Feature, TableCell
+from lineart.evaluation.distances import Distances, choose, frechet, kernel
+from lineart.evaluation.types import Estimate, Feature, TableCell
+
+
+@pytest.fixture
+def file() -> Iterator[BinaryIO]:
+    """A file for features."""
+    with tempfile.TemporaryFile() as opened:
+        yield opened
 
 
 def draw(seed: int, number: int, shift: float = 0.0) -> np.ndarray:
@@ -14,19 +26,12 @@ def draw(seed: int, number: int, shift: float = 0.0) -> np.ndarray:
     return (rng.normal(shift, 1.0, (number, 6)) @ rng.normal(0, 1, (6, 6))).astype(np.float32)
 
 
-def moments(vectors: np.ndarray) -> Moments:
-    """Give vectors one by one."""
-    found = Moments()
-    for vector in vectors:
-        found.add(vector)
-    return found
-
-
-def reservoir(vectors: np.ndarray) -> Reservoir:
-    """Give vectors one by one."""
-    found = Reservoir(0)
-    for vector in vectors:
-        found.add(vector)
+def kid(truth: np.ndarray, made: np.ndarray, seed: int) -> Estimate:
+    """Give the kernel distance."""
+    both = np.concatenate((truth, made))
+    numbers = range(len(both))
+    ((_, found),) = kernel(both, numbers[: len(truth)], {"made": numbers[len(truth) :]}, seed)
+    assert isinstance(found, Estimate)
     return found
 
 
@@ -40,19 +45,15 @@ def closed_form(x: np.ndarray, y: np.ndarray) -> float:
 
 @pytest.mark.parametrize("number", [300, 700])
 def test_frechet_distance_is_the_closed_form(number: int) -> None:
-    """Sums and products of blocks give what all features at once give."""
+    """Features that come in blocks give what all features at once give; sets stay apart."""
     x, y = draw(0, number), draw(1, 400, shift=0.5)
-    found = frechet(moments(x), moments(y))
-    assert found.mean == pytest.approx(closed_form(x, y), rel=1e-6)
-    assert (found.number, found.low) == (min(number, 400), None)
-    assert frechet(moments(x), moments(x)).mean == pytest.approx(0, abs=1e-6)
-
-
-def test_moments_do_not_keep_features() -> None:
-    """Whatever came, at most one block of features waits."""
-    found = moments(draw(0, 1000))
-    assert len(found._waiting) < distances.TOGETHER
-    assert found.number == 1000
+    xs, ys = range(number), range(number, number + 400)
+    found = dict(frechet(np.concatenate((x, y)), xs, {"y": ys, "x": xs, "y again": ys}))
+    first, same, again = (one for one in found.values() if isinstance(one, Estimate))
+    assert first.mean == pytest.approx(closed_form(x, y), rel=1e-6)
+    assert (first.number, first.low) == (min(number, 400), None)
+    assert same.mean == pytest.approx(0, abs=1e-6)
+    assert again == first
 
 
 def polynomial_mmd(x: np.ndarray, y: np.ndarray) -> float:
@@ -69,7 +70,7 @@ def polynomial_mmd(x: np.ndarray, y: np.ndarray) -> float:
 def test_kernel_distance_is_the_mean_of_polynomial_mmds() -> None:
     """Over the same subsets, pair by pair, the mean and deviation come out."""
     x, y = draw(0, 12), draw(1, 9, shift=0.5)
-    found = kernel(reservoir(x), reservoir(y), seed=5)
+    found = kid(x, y, seed=5)
     torch.manual_seed(5)
     expected = []
     for _ in range(distances.SUBSETS):
@@ -84,28 +85,24 @@ def test_kernel_distance_leaves_the_random_state_alone() -> None:
     torch.manual_seed(1)
     before = torch.rand(2)
     torch.manual_seed(1)
-    kernel(reservoir(draw(0, 8)), reservoir(draw(1, 8)), seed=5)
+    kid(draw(0, 8), draw(1, 8), seed=5)
     torch.testing.assert_close(torch.rand(2), before)
 
 
-def test_reservoir_keeps_an_even_sample() -> None:
-    """It never holds more than its size, and each picture is as likely to be in it."""
-    counts = np.zeros(100)
-    for seed in range(400):
-        found = Reservoir(seed, size=10)
-        for number in range(100):
-            found.add(np.array([number], np.float32))
-        assert (len(found.kept), found.number) == (10, 100)
-        counts[[int(vector[0]) for vector in found.kept]] += 1
-    # Each is kept in a tenth of 400 runs: 40, deviation 6.
-    assert counts.min() > 15
-    assert counts.max() < 65
-    assert counts[:10].mean() == pytest.approx(counts[90:].mean(), abs=8)
+def test_of_many_pictures_the_kernel_distance_takes_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The choice is even, repeatable and no larger than allowed."""
+    monkeypatch.setattr(distances, "MOST_FOR_KERNEL", 100)
+    vectors = np.arange(1000, dtype=np.float32)[:, None]
+    chosen = choose(range(1000), 0)
+    assert chosen == choose(range(1000), 0)
+    assert len(set(chosen)) == 100
+    assert np.mean(chosen) == pytest.approx(500, abs=100)
+    assert kid(vectors, vectors + 9, seed=0).number == 1000
 
 
-def test_every_way_is_compared_with_the_truth_of_its_set() -> None:
+def test_every_way_is_compared_with_the_truth_of_its_set(file: BinaryIO) -> None:
     """Sets and ways stay apart, and a set that is too small is named."""
-    collected = Distances({"fid": "frechet", "kid": "kernel"}, seed=0)
+    collected = Distances({"fid": "frechet", "kid": "kernel"}, 0, file)
     truth, near, far = draw(0, 40), draw(1, 40), draw(0, 40, shift=3.0)
     for vectors, way in ((truth, None), (near, "near"), (far, "far")):
         collected.add([Feature("a", vector, way) for vector in vectors])
@@ -123,9 +120,9 @@ def test_every_way_is_compared_with_the_truth_of_its_set() -> None:
 
 
 @pytest.mark.parametrize("broken", [None, "ours"])
-def test_a_distance_of_what_is_no_number_is_none(broken: str | None) -> None:
+def test_a_distance_of_what_is_no_number_is_none(broken: str | None, file: BinaryIO) -> None:
     """One picture whose features are not finite takes its set out, and a note says why."""
-    collected = Distances({"fid": "frechet", "kid": "kernel"}, seed=0)
+    collected = Distances({"fid": "frechet", "kid": "kernel"}, 0, file)
     for way in (None, "ours", "other"):
         vectors = draw(0, 9)
         if way == broken:
@@ -136,19 +133,16 @@ def test_a_distance_of_what_is_no_number_is_none(broken: str | None) -> None:
     assert collected.too_small == {f"a: features of {broken or 'the truth'} are not finite"}
 
 
-def test_sums_that_are_no_number_are_refused() -> None:
+def test_a_distance_that_is_no_number_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Features whose squares are too large give no distance: it would be the best of all."""
-    found = moments(draw(0, 9))
-    found._multiply()
-    assert found._products is not None
-    found._products[0, 0] = torch.nan
-    with pytest.raises(ValueError, match="Fréchet distance is nan"):
-        frechet(moments(draw(1, 9)), found)
+    monkeypatch.setattr(FrechetInceptionDistance, "compute", lambda _: torch.tensor(torch.nan))
+    ((_, found),) = frechet(draw(1, 9), range(4), {"made": range(4, 9)})
+    assert found == "the Fréchet distance is nan: the features are too large"
 
 
-def test_without_truth_there_is_no_distance() -> None:
+def test_without_truth_there_is_no_distance(file: BinaryIO) -> None:
     """Where no picture of the truth could be read, a note says so."""
-    collected = Distances({"fid": "frechet", "kid": "kernel"}, seed=0)
+    collected = Distances({"fid": "frechet", "kid": "kernel"}, 0, file)
     collected.add([Feature("a", vector, "ours") for vector in draw(0, 9)])
     assert list(collected.results()) == []
     assert collected.too_small == {"a: there is no readable truth"}

@@ -18,6 +18,7 @@ from lineart.evaluation.inputs import (
     source_of,
 )
 from lineart.evaluation.request import PictureRequest
+from lineart.evaluation.session import Session
 from lineart.storage import Storage
 
 
@@ -61,7 +62,7 @@ def test_shards_are_taken_as_they_are(tmp_path: Path, pair: Picture) -> None:
     storage = Storage.at(str(tmp_path / "validation"))
     rows = [shard_row(f"s/color/{name}.png", pair) for name in "12"]
     finish(storage, [write_shard(storage, 0, rows)])
-    shards = open_pictures(storage)
+    shards = open_pictures(storage.uri)
     assert isinstance(shards, Shards)
     assert list(shards.names) == ["s/color/1.png", "s/color/2.png"]
     assert list(choose(shards, 1, None)) == [0]
@@ -88,10 +89,10 @@ def test_a_folder_of_pairs_may_be_the_root(folder: Path) -> None:
 def test_what_is_wrong_is_refused(folder: Path) -> None:
     """No folder, no picture, or lines of another size."""
     with pytest.raises(FileNotFoundError, match="no folder"):
-        open_pictures(Storage.at(str(folder / "missing")))
+        open_pictures(str(folder / "missing"))
     write(folder / "a/line/1.bmp", np.zeros((5, 5, 3), np.uint8))
     with pytest.raises(ValueError, match="but its colours are"):
-        open_pictures(Storage.at(str(folder))).read(0)
+        open_pictures(str(folder)).read(0)
     (folder / "empty").mkdir()
     with pytest.raises(ValueError, match="no picture"):
         Folder(Storage.at(str(folder / "empty")))
@@ -110,14 +111,15 @@ def test_units_name_their_pictures(folder: Path) -> None:
     """Places may hold pictures of one name; the shown ones are spread over all."""
     images = (str(folder / "a"), str(folder / "b"))
     request = PictureRequest(images=images, limit_per_source=2, num_sheet_samples=2)
-    units = find_units(request, images)
+    session = Session()
+    units = find_units(request, session, images)
     names = ["a/color/1.png", "a/color/3.png", "b/color/1.png", "b/color/3.png"]
     assert [unit.name for unit in units] == names
     assert [unit.is_shown for unit in units] == [True, False, True, False]
-    assert read_unit(units[3]).name == "color/3.png"
-    assert source_of(units[3]) == "b"
+    assert read_unit(session, units[3]).name == "color/3.png"
+    assert source_of(session, units[3]) == "b"
     with pytest.raises(ValueError, match="no picture"):
-        find_units(replace(request, held_out=make_shards(folder)), images[:1])
+        find_units(replace(request, held_out=make_shards(folder)), session, images[:1])
 
 
 def make_shards(folder: Path) -> str:
@@ -131,10 +133,11 @@ def make_shards(folder: Path) -> str:
 def test_places_of_one_name_stay_apart(folder: Path) -> None:
     """Where last folders are called the same, those above tell places, pictures and sources."""
     images = (str(folder / "a/color"), str(folder / "b/color"))
-    units = find_units(PictureRequest(images=images, limit_per_source=1), images)
+    session = Session()
+    units = find_units(PictureRequest(images=images, limit_per_source=1), session, images)
     assert [unit.place for unit in units] == ["a/color", "b/color"]
     assert [unit.name for unit in units] == ["a/color/1.png", "b/color/1.png"]
-    assert [source_of(unit) for unit in units] == ["a/color", "b/color"]
+    assert [source_of(session, unit) for unit in units] == ["a/color", "b/color"]
 
 
 def test_places_have_names_that_no_other_has() -> None:

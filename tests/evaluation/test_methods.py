@@ -1,3 +1,4 @@
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -6,13 +7,15 @@ import pytest
 from lineart.datasets.samples import Picture
 from lineart.evaluation.methods import (
     WHITE_PAPER,
-    clear_networks,
+    make_case,
     methods_at,
     name_weights,
     open_colorizers,
     open_translators,
+    run_trial,
 )
-from lineart.evaluation.trials import make_case, run_trial
+from lineart.evaluation.networks import load_lpips
+from lineart.evaluation.session import Session
 from lineart.image import resize
 from lineart.imaging.baselines import BASELINES
 from lineart.imaging.hints import no_hints, pool_hints
@@ -64,9 +67,10 @@ def test_network_of_one_size_sees_that(tmp_path: Path) -> None:
 def test_without_hints_there_is_one_baseline(tiny_weights: Path) -> None:
     """White paper stands for all baselines; with hints it does not appear."""
     weights = (f"net={tiny_weights}",)
-    assert list(methods_at(0, weights, tuple(BASELINES))) == ["net", WHITE_PAPER]
-    assert list(methods_at(1, weights, tuple(BASELINES))) == ["net", *BASELINES]
-    white = methods_at(0, weights)[WHITE_PAPER]
+    session = Session()
+    assert list(methods_at(0, session, weights, tuple(BASELINES))) == ["net", WHITE_PAPER]
+    assert list(methods_at(1, session, weights, tuple(BASELINES))) == ["net", *BASELINES]
+    white = methods_at(0, session, weights)[WHITE_PAPER]
     assert (white(np.zeros((4, 5), np.uint8), no_hints((4, 5))) == 255).all()
 
 
@@ -91,12 +95,22 @@ def test_weights_are_not_called_as_another_way(name: str) -> None:
             name_weights((weights,))
 
 
-def test_networks_are_forgotten(tiny_weights: Path) -> None:
-    """What plans a run holds no network while others judge."""
-    open_colorizers((str(tiny_weights),))
-    assert open_colorizers.cache_info().currsize
-    clear_networks()
-    assert not open_colorizers.cache_info().currsize
+def test_a_session_opens_networks_once(tiny_weights: Path) -> None:
+    """Until it is closed; a copy in another process opens its own."""
+    session, weights = Session(), (str(tiny_weights),)
+    first = session.open(open_colorizers, weights)
+    assert session.open(open_colorizers, weights) is first
+    assert not pickle.loads(pickle.dumps(session))._opened
+    session.close()
+    assert session.open(open_colorizers, weights) is not first
+
+
+def test_a_session_says_why_it_cannot_open() -> None:
+    """The reason of a known error comes back; nothing is kept."""
+    session = Session()
+    assert session.why_not(load_lpips, "resnet").startswith("--lpips resnet: there are")
+    assert session.why_not(str, 7) == ""
+    assert session.open(str, 7) == "7"
 
 
 def test_weights_must_do_what_is_asked(drawing: Path, tiny_weights: Path) -> None:

@@ -1,14 +1,13 @@
 import hashlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torchmetrics.functional.image.lpips import _LPIPS
-from torchmetrics.image.fid import NoTrainInceptionV3
 from torchvision import models
 
 from lineart.evaluation import networks
@@ -26,12 +25,14 @@ TINY = {
 
 
 @pytest.fixture(autouse=True)
-def empty_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no weights of this machine be found, nor be kept from test to test."""
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
+def no_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let no weights of this machine be found, and nothing be fetched."""
+    usual = torch.hub.get_dir()
+    torch.hub.set_dir(str(tmp_path / "hub"))
     monkeypatch.setenv("HOME", str(tmp_path))
-    for load in (load_features, load_lpips, load_clip):
-        load.cache_clear()
+    monkeypatch.setattr(torch.hub, "download_url_to_file", None)
+    yield
+    torch.hub.set_dir(usual)
 
 
 # Features of distances.
@@ -87,12 +88,14 @@ def test_inception_is_the_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         load_features(f"inception={path}")
     sha256 = hashlib.sha256(b"other").hexdigest()
     made = []
-    monkeypatch.setattr(
-        networks, "NoTrainInceptionV3", lambda *a, **k: made.append((a, k)) or torch.nn.Identity()
-    )
+
+    def build(**options: object) -> SimpleNamespace:
+        made.append(options)
+        return SimpleNamespace(inception=torch.nn.Identity())
+
+    monkeypatch.setattr(networks, "FrechetInceptionDistance", build)
     assert load_features(f"inception={path}", inception_sha256=sha256).name == "inception"
-    assert made == [(("inception-v3-compat", ["2048"], str(path)), {"antialias": False})]
-    assert issubclass(NoTrainInceptionV3, torch.nn.Module)
+    assert made == [{"feature_extractor_weights_path": str(path), "antialias": False}]
 
 
 @pytest.mark.parametrize(
@@ -182,7 +185,8 @@ def test_lpips_is_the_sum_over_layers(tmp_path: Path, name: str, build: object) 
     torch.save(classifier.state_dict(), path)
     lpips = load_lpips(f"{name}={path}")
     pictures = [draw_photo(seed, 64, 80) for seed in (0, 1)]
-    heads = _LPIPS(net=name, pnet_rand=True)  # type: ignore[arg-type]
+    assert not list(tmp_path.glob("hub/**/*.pth"))
+    heads = lpips.network
     ends = {"alex": (2, 5, 8, 10, 12), "squeeze": (2, 5, 8, 10, 11, 12, 13)}[name]
     shift = torch.tensor([-0.030, -0.088, -0.188]).view(1, 3, 1, 1)
     scale = torch.tensor([0.458, 0.448, 0.450]).view(1, 3, 1, 1)

@@ -5,13 +5,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lineart.evaluation.outputs import file_name
 from lineart.evaluation.page import pick_best, scores_page, show_cell, span_of
-from lineart.evaluation.run import EvaluationResult
-from lineart.evaluation.scores import SCORES, pick
-from lineart.evaluation.statistics import Estimate
-from lineart.evaluation.tables import Margin, ScoreSummaries, ScoreSummary
-from lineart.evaluation.types import EvaluationPlan, ScoreRow
+from lineart.evaluation.run import file_name
+from lineart.evaluation.tables import summarize, to_frame
+from lineart.evaluation.types import (
+    SCORES,
+    Estimate,
+    EvaluationPlan,
+    EvaluationResult,
+    Margin,
+    ScoreRow,
+    ScoreSummary,
+    pick,
+)
 from tests.browser import PHONE, NewPage, scrolls_sideways
 
 HOSTILE = "<script>alert(1)</script>&\u202e"
@@ -26,9 +32,8 @@ def plan() -> EvaluationPlan:
 
 def result_of(rows: list[ScoreRow], plan: EvaluationPlan) -> EvaluationResult:
     """Give a result with the summaries of rows."""
-    summaries = ScoreSummaries(plan.scores, plan.ours, 0)
-    summaries.add(rows)
-    return EvaluationResult(summaries.finish([]), num_units=len(rows))
+    summaries = summarize(to_frame(rows, plan.scores), [], plan.scores, plan.ours, 0)
+    return EvaluationResult(summaries, num_units=len(rows))
 
 
 def test_page_holds_every_table_and_shows_names_as_text(plan: EvaluationPlan) -> None:

@@ -1,25 +1,32 @@
 import csv
 import io
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from lineart.evaluation.methods import PAINTED_TRUTH
-from lineart.evaluation.scores import distance_score, pick
-from lineart.evaluation.statistics import Estimate
 from lineart.evaluation.tables import (
-    RowsFile,
-    ScoreSummaries,
-    ScoreSummary,
     distinct,
+    rows_to_csv,
+    summarize,
     to_csv,
+    to_frame,
     to_markdown,
     write_estimate,
 )
-from lineart.evaluation.types import ScoreRow, TableCell
+from lineart.evaluation.types import (
+    PAINTED_TRUTH,
+    Estimate,
+    ScoreRow,
+    ScoreSummary,
+    TableCell,
+    distance_score,
+    pick,
+)
 
+FID = dict([distance_score("frechet", "inception")])
 SCORES = pick(("psnr", "de_hints", "held"))
 
 
@@ -29,12 +36,11 @@ def row() -> ScoreRow:
     return ScoreRow(("here", "source s"), "a", "a", "ours", {"psnr": 20.0, "de_hints": 1.0}, 16)
 
 
-def summarize(rows: list[ScoreRow], ours: str = "ours") -> list[ScoreSummary]:
-    """Give the summaries of rows, which belong to as many pictures as there are names."""
-    found = ScoreSummaries(SCORES, ours, 0)
-    for picture in dict.fromkeys(row.picture for row in rows):
-        found.add([row for row in rows if row.picture == picture])
-    return found.finish([])
+def summaries_of(
+    rows: list[ScoreRow], distances: Iterable[tuple[TableCell, str, Estimate]] = ()
+) -> list[ScoreSummary]:
+    """Summarise rows, with FID as a further score."""
+    return summarize(to_frame(rows, SCORES), distances, {**FID, **SCORES}, "ours", 0)
 
 
 def test_summary_is_arithmetic(row: ScoreRow) -> None:
@@ -47,7 +53,7 @@ def test_summary_is_arithmetic(row: ScoreRow) -> None:
             rows.append(
                 replace(row, picture=f"{number}", group=f"{number}", way=way, values=scores)
             )
-    first, second = [one for one in summarize(rows) if one.set == "here"]
+    first, second = [one for one in summaries_of(rows) if one.set == "here"]
     assert (first.way, second.way, first.margins) == ("ours", "b", {})
     psnr = first.scores["psnr"]
     assert (psnr.mean, psnr.number, psnr.deviation) == (24, 3, 4)
@@ -64,7 +70,7 @@ def test_hints_and_sets_stand_in_order(row: ScoreRow) -> None:
     """Numbers of hints rise, sources come last, and scores that nobody has are missing."""
     rows = [replace(row, hints=count) for count in (140, 0)]
     rows.append(replace(row, sets=("there",), picture="b", values={"held": 1.0}, hints=None))
-    found = summarize(rows)
+    found = summaries_of(rows)
     places = [(one.set, one.hints) for one in found]
     expected = [("here", 0), ("here", 140), ("there", None), ("source s", 0), ("source s", 140)]
     assert places == expected
@@ -76,7 +82,7 @@ def test_a_score_that_is_neither_good_nor_bad_has_no_winner(row: ScoreRow) -> No
     """The share of held frames is no contest, and pictures that ours lacks are not compared."""
     rows = [replace(row, way=way, values={"held": 1.0, "psnr": 3.0}) for way in ("ours", "b")]
     rows.append(replace(row, picture="z", way="b"))
-    (other,) = [one for one in summarize(rows) if (one.set, one.way) == ("here", "b")]
+    (other,) = [one for one in summaries_of(rows) if (one.set, one.way) == ("here", "b")]
     assert list(other.margins) == ["psnr"]
     assert (other.margins["psnr"].gain.number, other.scores["psnr"].number) == (1, 2)
 
@@ -87,10 +93,8 @@ def test_distances_stand_beside_the_scores_of_their_way(row: ScoreRow) -> None:
     assert (name, score.heading) == ("fid", "FID")
     assert distance_score("kernel", "inception")[1].heading == "KID x 100"
     assert distance_score("frechet", "x")[1].heading == "Frechet distance on x"
-    found = ScoreSummaries({name: score, **SCORES}, "ours", 0)
-    found.add([row])
     distances = [(TableCell(one, 16, "ours"), "fid", Estimate(47.87, 9)) for one in ("here", "new")]
-    first, new, _ = found.finish(distances)
+    first, new, _ = summaries_of([row], distances)
     assert list(first.scores) == ["fid", "psnr", "de_hints"]
     assert (new.set, new.scores["fid"].mean) == ("new", 47.87)
 
@@ -99,15 +103,15 @@ def test_a_set_like_another_is_left_out(row: ScoreRow) -> None:
     """The source holds the same pictures as the place, and is shown once."""
     other = replace(row, sets=("here",), picture="b", values={"psnr": 1.0})
     theirs = [replace(one, way="b") for one in (row, other)]
-    assert [name for name, _ in distinct(summarize([row, theirs[0]]))] == ["here"]
-    every = summarize([row, other, *theirs])
+    assert [name for name, _ in distinct(summaries_of([row, theirs[0]]))] == ["here"]
+    every = summaries_of([row, other, *theirs])
     assert [name for name, _ in distinct(every)] == ["here", "source s"]
 
 
 def test_sets_of_one_row_are_one_table(row: ScoreRow) -> None:
     """A film and its shots, each with one way, stand below each other."""
     rows = [replace(row, sets=("film", f"shot {name}"), picture=name) for name in "ab"]
-    ((name, shown),) = distinct(summarize([replace(one, values={"psnr": 2.0}) for one in rows]))
+    ((name, shown),) = distinct(summaries_of([replace(one, values={"psnr": 2.0}) for one in rows]))
     assert name == "film"
     assert [one.way for one in shown] == ["film", "shot a", "shot b"]
     assert [one.scores["psnr"].number for one in shown] == [2, 1, 1]
@@ -120,7 +124,7 @@ def test_table_is_markdown(row: ScoreRow) -> None:
         for way, less in (("ours", 0.0), ("b", 1.5), (PAINTED_TRUTH, -9.0)):
             name, values = f"{number}", {"psnr": 20.0 + number - less}
             rows.append(replace(row, picture=name, group=name, way=way, values=values))
-    table = to_markdown(summarize(rows), SCORES, "about", ["FID is left out: why"])
+    table = to_markdown(summaries_of(rows), SCORES, "about", ["FID is left out: why"])
     assert re.search(r"\| 16 \| b \| 22\.5 ± 2\.7 \[2\d\.\d, 2\d\.\d\] \(\+1\.5, 9/9\) \|", table)
     assert re.search(rf"\| 16 \| {PAINTED_TRUTH} \| 33\.0 ± 2\.7 \[[^(]*\] \|", table)
     assert "\n- FID is left out: why\n" in table
@@ -139,13 +143,13 @@ def test_estimates_are_written_with_what_they_have() -> None:
 
 def test_csv_holds_everything(row: ScoreRow) -> None:
     """Every row comes back with what it has, and so does every estimate."""
-    stream = io.StringIO()
-    rows = RowsFile(stream, SCORES)
-    rows.add([row, replace(row, picture="b, c", values={"psnr": 1 / 3})])
-    read = list(csv.DictReader(io.StringIO(stream.getvalue())))
-    assert [one["picture"] for one in read] == ["a", "b, c"]
+    other = replace(row, picture="b, c", values={"psnr": 1 / 3})
+    rows = [row, other, replace(row, picture="\udcff", hints=None)]
+    read = list(csv.DictReader(io.StringIO(rows_to_csv(to_frame(rows, SCORES)).decode())))
+    assert [one["picture"] for one in read] == ["a", "b, c", "?"]
+    assert [one["hints"] for one in read] == ["16", "16", ""]
     assert (read[1]["psnr"], read[1]["de_hints"], read[1]["hints"]) == ("0.33333", "", "16")
     assert read[0]["sets"] == "here; source s"
-    table = list(csv.DictReader(io.StringIO(to_csv(summarize([row])))))
+    table = list(csv.DictReader(io.StringIO(to_csv(summaries_of([row])))))
     assert len(table) == 4
     assert (table[0]["score"], table[0]["mean"], table[0]["low"]) == ("psnr", "20.0", "")

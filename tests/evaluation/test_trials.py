@@ -10,9 +10,8 @@ from lineart.evaluation.colors import (
     score,
     sets_of,
     sheet_row,
-    truth_fill,
 )
-from lineart.evaluation.trials import make_case, run_trial
+from lineart.evaluation.methods import make_case, run_trial
 from lineart.imaging.baselines import BASELINES, nearest_fill
 from lineart.imaging.cels import remove_lines
 from lineart.imaging.extraction import dilate_abs_sub, xdog
@@ -21,7 +20,7 @@ from lineart.imaging.extraction import dilate_abs_sub, xdog
 def test_truth_is_perfect(pair: Picture) -> None:
     """The painted truth gets the highest score; composed it is the picture, but for soft rims."""
     case = make_case(pair, 0)
-    trial = run_trial(case, 20, {"truth": truth_fill(case)}, 0)
+    trial = run_trial(case, 20, {"truth": lambda *_: case.painted}, 0)
     found = score(trial.colors["truth"], trial)
     assert (found["psnr"], found["de_hints"]) == (MOST_DB, 0)
     assert found["ssim"] == pytest.approx(1)
@@ -49,7 +48,7 @@ def test_composed_at_full_size(pair: Picture) -> None:
     """Coloured at half the size, composed at its own: colours and lines fit, edges are soft."""
     case = make_case(pair, 0, source="s", network_size_px=36)
     assert case.color.shape == (36, 64, 3)
-    trial = run_trial(case, 0, {"truth": truth_fill(case)}, 0)
+    trial = run_trial(case, 0, {"truth": lambda *_: case.painted}, 0)
     found = score(trial.colors["truth"], trial)
     assert found["psnr"] == MOST_DB
     assert 15 < found["psnr_composed"] < MOST_DB

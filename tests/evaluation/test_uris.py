@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from lineart.evaluation.inputs import make_absolute
 from lineart.evaluation.methods import name_weights
 from lineart.evaluation.request import (
     ClipScoreRequest,
@@ -11,7 +12,6 @@ from lineart.evaluation.request import (
     Request,
     StudyRequest,
 )
-from lineart.evaluation.uris import make_absolute
 
 
 @pytest.fixture

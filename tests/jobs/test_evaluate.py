@@ -17,8 +17,6 @@ from jobs.colorize import main as colorize
 from jobs.evaluate import Evaluate, main, make_printer
 from lineart.codec import decode_color
 from lineart.datasets.shards import ShardRow, finish, write_shard
-from lineart.evaluation.answers import read_answers
-from lineart.evaluation.methods import clear_networks
 from lineart.evaluation.request import (
     ClipScoreRequest,
     ColorsRequest,
@@ -28,7 +26,9 @@ from lineart.evaluation.request import (
     KidRequest,
     StudyRequest,
 )
-from lineart.evaluation.run import EvaluationResult, run_plan
+from lineart.evaluation.run import run_plan
+from lineart.evaluation.study import read_answers
+from lineart.evaluation.types import EvaluationPlan, EvaluationResult
 from lineart.imaging.baselines import BASELINES
 from lineart.storage import Storage
 from tests.conftest import DrawLine
@@ -228,10 +228,11 @@ def test_relative_addresses_are_those_of_the_caller(
     monkeypatch.chdir(tmp_path)
     near = change(flags, images=("film",), **PLAIN)
 
-    def run_elsewhere(*arguments: Any) -> EvaluationResult:
+    def run_elsewhere(plan: EvaluationPlan, *arguments: Any) -> EvaluationResult:
         monkeypatch.chdir("/")
-        clear_networks()
-        return run_plan(*arguments)
+        assert plan.session is not None
+        plan.session.close()
+        return run_plan(plan, *arguments)
 
     monkeypatch.setattr("lineart.evaluation.run.run_plan", run_elsewhere)
     assert main(near) == 0
@@ -390,7 +391,7 @@ def test_paper_000(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         asked.append((choice, *prompts))
         return lambda picture: np.array([picture.mean() / 255, 1 - picture.mean() / 255])
 
-    monkeypatch.setattr("lineart.evaluation.clip_score.load_clip", load)
+    monkeypatch.setattr("lineart.evaluation.translation.load_clip", load)
     weights = [write_weights(tmp_path / name, "line_drawing", width=2, blocks=1) for name in "ab"]
     named = (f"with={weights[0]}", f"without={weights[1]}")
     request = ClipScoreRequest(images=(str(photos),), weights=named, network_size=64)

@@ -32,7 +32,7 @@ from lineart.datasets.steps import Shrinking, Transform
 from lineart.executor import Executor, LocalExecutor, RayExecutor
 from lineart.storage import Storage
 from tests.datasets.paintings import paint, save
-from tests.datasets.test_depth import Mean, save_torchscript
+from tests.datasets.test_depth import save_mean
 from tests.imaging.test_faces import FACES, YUNET, needs_yunet
 
 SMALL = Filter(min_short_side=30)
@@ -241,7 +241,7 @@ def test_photographs_and_drawings_become_two_sets(
 ) -> None:
     """Photographs have regions, and depth that actors made; ink on paper is not refused."""
     draw_unpaired(tmp_path)
-    network = save_torchscript(Mean(), tmp_path / "mean.pt")
+    network = save_mean(tmp_path)
     assert main(unpaired(tmp_path, depth_model=network)) == ALL_DONE
     told = capsys.readouterr()
     summary = json.loads(told.out.splitlines()[-1])
@@ -274,7 +274,7 @@ def test_photographs_and_drawings_become_two_sets(
 def test_a_task_has_bounds_and_models_of_its_own(tmp_path: Path) -> None:
     """Only photographs are aligned and given depth; bounds that are given hold for both sides."""
     draw_unpaired(tmp_path)
-    network = save_torchscript(Mean(), tmp_path / "mean.pt")
+    network = save_mean(tmp_path)
     chosen = unpaired(tmp_path, depth_model=network, short_side=40, target_exclude=("9_0",))
     source, target = read_sets(chosen, Storage.at(chosen.output))
     assert (source.name, target.name) == ("source", "target")
@@ -327,7 +327,7 @@ def test_faces_are_aligned_before_they_are_stored(tmp_path: Path) -> None:
         ({"task": DrawingData(targets="x")}, "there is no folder"),
         ({"task": DrawingData(targets="art", target_layout="kitti")}, "photographs alone"),
         ({"task": DrawingData(targets="art", layout="kitti")}, "holds no pictures"),
-        ({"task": DrawingData(targets="art", depth_model="none.pt")}, "no depth network"),
+        ({"task": DrawingData(targets="art", depth_model="none.onnx")}, "no depth network"),
         ({"task": DrawingData(targets="styles"), "output": "styles/x"}, "must be apart"),
         ({"task": StylizationData(targets="x", no_face="crop")}, "needs --align-faces"),
         ({"task": StylizationData(targets="art", align_faces="none.onnx")}, "none.onnx"),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lineart.evaluation.proportions import Proportion
+from lineart.evaluation.statistics import Proportion
 from lineart.evaluation.study import judge_study, to_csv, to_json, to_markdown
 
 PAIRS = 12
