@@ -48,7 +48,7 @@ ALLOWED = {
     # Records of our own that Ray, which pickles whatever it moves, brings from another worker.
     "pickle.loads": ("lineart/runtime/sandbox_process.py", "lineart/film/records.py"),
     # The networks that the user gives as --depth-model and --fid-features.
-    "torch.jit.load": ("lineart/datasets/depth.py", "lineart/evaluation/networks.py"),
+    "torch.jit.load": ("lineart/evaluation/networks.py",),
 }
 """Call -> the files that may make it."""
 NEEDED = {

@@ -6,11 +6,11 @@ Every method gets the same line drawing and hints and returns the colours below 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import PurePath
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
+from lineart.evaluation.distances import extract_features, open_distances
 from lineart.evaluation.inputs import EvaluationUnit, find_units, read_unit, source_of
 from lineart.evaluation.methods import (
     Case,
@@ -22,7 +22,7 @@ from lineart.evaluation.methods import (
     open_colorizers,
     run_trial,
 )
-from lineart.evaluation.networks import load_features, load_lpips
+from lineart.evaluation.networks import load_lpips
 from lineart.evaluation.page import show_hints, strip
 from lineart.evaluation.request import (
     ColorsRequest,
@@ -34,13 +34,10 @@ from lineart.evaluation.request import (
 from lineart.evaluation.session import Session
 from lineart.evaluation.types import (
     PAINTED_TRUTH,
-    AnySize,
     EvaluationPlan,
-    Feature,
     Finding,
     Score,
     ScoreRow,
-    distance_score,
     pick,
 )
 from lineart.image import Frame, Line, fit_short_side, resize
@@ -82,56 +79,6 @@ def plan_coloring(
         facts={"weights": {way: one.facts for way, one in colorizers.items()}},
         session=session,
     )
-
-
-class RequestedDistances(NamedTuple):
-    """Distances between sets of pictures that can be computed."""
-
-    features: str
-    """Value of `--fid-features`; empty if the feature network cannot be loaded."""
-    kinds: dict[str, str]
-    """Score name -> "frechet" or "kernel"."""
-    scores: dict[str, Score]
-    """Score name -> score."""
-    missing: dict[str, str]
-    """Heading of a score that cannot be computed -> reason."""
-
-
-def open_distances(session: Session, features: str, kinds: Sequence[str]) -> RequestedDistances:
-    """Load the feature network and return the distances of `kinds`, or why they are missing.
-
-    Args:
-        session: Opens the network.
-        features: Value of `--fid-features`.
-        kinds: Distances between sets: "frechet", "kernel".
-    """
-    if why := session.why_not(load_features, features):
-        wanted = PurePath(features.partition("=")[0]).name
-        missing = {distance_score(kind, wanted)[1].heading: why for kind in kinds}
-        return RequestedDistances("", {}, {}, missing)
-    name = session.open(load_features, features).name
-    named = {kind: distance_score(kind, name) for kind in kinds}
-    by_name = {name: kind for kind, (name, _) in named.items()}
-    return RequestedDistances(features, by_name, dict(named.values()), {})
-
-
-def extract_features(
-    session: Session,
-    features: str,
-    set_name: str,
-    truth: AnySize | None,
-    made: Mapping[str, AnySize],
-    hints: int | None = None,
-) -> list[Feature]:
-    """Return the features of the truth, if given, and of the picture that each method made.
-
-    There are none if `features`, the value of `--fid-features`, is empty.
-    """
-    if not features:
-        return []
-    extract = session.open(load_features, features)
-    seen = [] if truth is None else [Feature(set_name, extract(truth), None, hints)]
-    return seen + [Feature(set_name, extract(one), way, hints) for way, one in made.items()]
 
 
 # Protocol `colors`: colours below the lines against the painted truth, with and without hints. The

@@ -3,7 +3,8 @@
 import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from typing import BinaryIO
+from pathlib import PurePath
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import torch
@@ -12,7 +13,16 @@ from torch import Tensor, nn
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
-from lineart.evaluation.types import Estimate, Feature, TableCell
+from lineart.evaluation.networks import load_features
+from lineart.evaluation.session import Session
+from lineart.evaluation.types import (
+    AnySize,
+    Estimate,
+    Feature,
+    Score,
+    TableCell,
+    distance_score,
+)
 
 TOGETHER = 256
 """Pictures in one matrix product."""
@@ -121,6 +131,56 @@ def choose(places: Places, seed: int) -> Places:
         return places
     rng = np.random.default_rng((seed, len(places)))
     return sorted(rng.choice(places, MOST_FOR_KERNEL, replace=False).tolist())
+
+
+class RequestedDistances(NamedTuple):
+    """Distances between sets of pictures that can be computed."""
+
+    features: str
+    """Value of `--fid-features`; empty if the feature network cannot be loaded."""
+    kinds: dict[str, str]
+    """Score name -> "frechet" or "kernel"."""
+    scores: dict[str, Score]
+    """Score name -> score."""
+    missing: dict[str, str]
+    """Heading of a score that cannot be computed -> reason."""
+
+
+def open_distances(session: Session, features: str, kinds: Sequence[str]) -> RequestedDistances:
+    """Load the feature network and return the distances of `kinds`, or why they are missing.
+
+    Args:
+        session: Opens the network.
+        features: Value of `--fid-features`.
+        kinds: Distances between sets: "frechet", "kernel".
+    """
+    if why := session.why_not(load_features, features):
+        wanted = PurePath(features.partition("=")[0]).name
+        missing = {distance_score(kind, wanted)[1].heading: why for kind in kinds}
+        return RequestedDistances("", {}, {}, missing)
+    name = session.open(load_features, features).name
+    named = {kind: distance_score(kind, name) for kind in kinds}
+    by_name = {name: kind for kind, (name, _) in named.items()}
+    return RequestedDistances(features, by_name, dict(named.values()), {})
+
+
+def extract_features(
+    session: Session,
+    features: str,
+    set_name: str,
+    truth: AnySize | None,
+    made: Mapping[str, AnySize],
+    hints: int | None = None,
+) -> list[Feature]:
+    """Return the features of the truth, if given, and of the picture that each method made.
+
+    There are none if `features`, the value of `--fid-features`, is empty.
+    """
+    if not features:
+        return []
+    extract = session.open(load_features, features)
+    seen = [] if truth is None else [Feature(set_name, extract(truth), None, hints)]
+    return seen + [Feature(set_name, extract(one), way, hints) for way, one in made.items()]
 
 
 class Distances:

@@ -36,13 +36,16 @@ class Folder:
     """
 
     def __init__(self, storage: Storage) -> None:
-        paths = sorted(entry.path for entry in storage.entries() if is_picture(entry.path))
-        colored = {posixpath.dirname(path) for path in paths if "color" in folders(path)[-1:]}
-        lines = [path for path in paths if sibling(posixpath.dirname(path)) in colored]
+        files = (PurePosixPath(path) for path in sorted(entry.path for entry in storage.entries()))
+        paths = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
+        pairs = {path.parent.parent for path in paths if path.parent.name == "color"}
+        lines = {p for p in paths if p.parent.name == "line" and p.parent.parent in pairs}
+        colors = [path for path in paths if path not in lines]
         self.storage = storage
-        self.lines = {posixpath.splitext(path)[0]: path for path in lines}
-        self.names = [path for path in paths if path not in set(lines)]
-        self.sources: Sequence[str] = [self._source(name) for name in self.names]
+        self.lines = {path.with_suffix(""): str(path) for path in sorted(lines)}
+        self.names = [str(path) for path in colors]
+        folders = [p.parent.parent if p.parent.name == "color" else p.parent for p in colors]
+        self.sources: Sequence[str] = [str(storage.name / folder) for folder in folders]
         if not self.names:
             raise ValueError(f"there is no picture in {storage.uri}")
 
@@ -53,35 +56,15 @@ class Folder:
             ValueError: it cannot be decoded, or its lines have another size.
         """
         name = self.names[index]
+        path = PurePosixPath(name)
         color = decode_color(self.storage.read(name))
-        folder, file = posixpath.split(posixpath.splitext(name)[0])
-        line_name = self.lines.get(f"{posixpath.dirname(folder)}/line/{file}".lstrip("/"))
-        if posixpath.basename(folder) != "color" or line_name is None:
+        line_name = self.lines.get(path.parent.parent / "line" / path.stem)
+        if path.parent.name != "color" or line_name is None:
             return Picture(name, color, None)
         line = decode_line(self.storage.read(line_name))
         if line.shape != color.shape[:2]:
             raise ValueError(f"{line_name} is {line.shape}, but its colours are {color.shape[:2]}")
         return Picture(name, color, line)
-
-    def _source(self, name: str) -> str:
-        parts = folders(name)
-        return posixpath.join(self.storage.name, *parts[: -1 if parts[-1:] == ["color"] else None])
-
-
-def is_picture(path: str) -> bool:
-    """Return whether a path has the suffix of an image file."""
-    return posixpath.splitext(path)[1].lower() in IMAGE_SUFFIXES
-
-
-def folders(path: str) -> list[str]:
-    """Return the names of the folders of a path, outermost first."""
-    return list(PurePosixPath(path).parts[:-1])
-
-
-def sibling(folder: str) -> str | None:
-    """Return the `color` folder that belongs to a `line` folder; None for another folder."""
-    above, name = posixpath.split(folder)
-    return posixpath.join(above, "color") if name == "line" else None
 
 
 def open_pictures(uri: str) -> NamedPictures:

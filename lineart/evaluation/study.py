@@ -1,8 +1,6 @@
 """Protocol `study`: answers to a page of `lineart.report.study`, checked, summed up and written."""
 
-import csv
 import hashlib
-import io
 import json
 import posixpath
 import re
@@ -10,6 +8,8 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
+
+import pandas as pd
 
 from lineart.evaluation.request import StudyRequest
 from lineart.evaluation.statistics import Proportion
@@ -224,11 +224,10 @@ def to_json(judgement: Judgement) -> str:
 
 def to_csv(judgement: Judgement) -> str:
     """Return CSV with a row for each answer."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(StudyChoice._fields)
-    writer.writerows(judgement.choices)
-    return text.getvalue()
+    text: str = pd.DataFrame(judgement.choices, dtype=object).to_csv(
+        index=False, lineterminator="\n"
+    )
+    return text
 
 
 def to_markdown(judgement: Judgement) -> str:

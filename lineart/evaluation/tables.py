@@ -1,9 +1,7 @@
 """Score rows grouped into summaries with pandas; Markdown and CSV tables of them."""
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import astuple, replace
 from typing import Any
 
 import numpy as np
@@ -204,16 +202,15 @@ def write_parts(estimate: Estimate, decimals: int) -> tuple[str, str, str]:
     return f"{estimate.mean:.{decimals}f}", deviation, interval
 
 
-TABLE = ("set", "hints", "way", "score", *Estimate.__dataclass_fields__)
-
-
 def to_csv(summaries: Sequence[ScoreSummary]) -> str:
     """Return CSV with a row for each estimate."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, TABLE, lineterminator="\n")
-    writer.writeheader()
-    for summary in summaries:
-        place = {"set": summary.set, "hints": summary.hints, "way": summary.way}
-        for name, estimate in summary.scores.items():
-            writer.writerow({**place, "score": name, **asdict(estimate)})
-    return text.getvalue()
+    rows = [
+        (one.set, one.hints, one.way, score, *astuple(estimate))
+        for one in summaries
+        for score, estimate in one.scores.items()
+    ]
+    columns = ["set", "hints", "way", "score", *Estimate.__dataclass_fields__]
+    text: str = pd.DataFrame(rows, columns=columns, dtype=object).to_csv(
+        index=False, lineterminator="\n"
+    )
+    return text

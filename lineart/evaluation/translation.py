@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
-from lineart.evaluation.colors import extract_features, open_distances
+from lineart.evaluation.distances import extract_features, open_distances
 from lineart.evaluation.inputs import EvaluationUnit, find_units, read_unit
 from lineart.evaluation.methods import NetworkMethod, open_translators
 from lineart.evaluation.networks import load_clip
