@@ -52,7 +52,7 @@ def benchmark(flags: Benchmark) -> dict[str, Any]:
     """Measure the parts, print each as a table when it is done, and return all figures."""
     from jobs.machine import describe
     from lineart.benchmark.timing import compare_runs, differences, read_earlier
-    from lineart.device import use_one_thread
+    from lineart.runtime.device import use_one_thread
 
     if flags.repeats < 1:
         raise ValueError(f"--repeats {flags.repeats} must be above 0")

@@ -15,14 +15,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jobs.command import BrokenOffError, ProgressClock, log_to_stderr, say, stop_on_sigterm
-from lineart.device import Precision
+from lineart.runtime.device import Precision
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from lineart.film.inputs import FilmConfig, PreparedRun, TaskFactory
     from lineart.film.run import FilmRunner, FilmSummary
-    from lineart.lease import Lease
+    from lineart.runtime.lease import Lease
 
 STOPPED = "stopped; the same command goes on from here"
 
@@ -93,7 +93,7 @@ def make_film(name: str, flags: Any, film: FilmConfig, open_task: TaskFactory) -
     from pythonjsonlogger.json import JsonFormatter
 
     from lineart.film.inputs import prepare_run
-    from lineart.lease import HeldError, hold_lease
+    from lineart.runtime.lease import HeldError, hold_lease
 
     opened = prepare_run(film, open_task)
     for files, what in (
@@ -158,10 +158,10 @@ def start_runner(
     if frames <= few_frames and not wants_ray:
         yield LocalRunner()
         return
-    from lineart.cluster import start_ray, stop_ray
-    from lineart.executor import HybridExecutor, RayExecutor
     from lineart.film.pipeline import RayRunner
     from lineart.film.runners import HybridRunner
+    from lineart.runtime.cluster import start_ray, stop_ray
+    from lineart.runtime.executor import HybridExecutor, RayExecutor
 
     def start() -> RayExecutor:
         return RayExecutor(start_ray())

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from lineart.datasets.items import Item
     from lineart.datasets.preparation import PreparationSettings, PreparationSummary
     from lineart.datasets.steps import Transform
-    from lineart.executor import Executor
+    from lineart.runtime.executor import Executor
     from lineart.storage import Storage
 
 PROVENANCE, SUMMARY = "provenance.csv", "summary.json"
@@ -155,8 +155,8 @@ def describe_flags(flags: PrepareData) -> dict[str, Any]:
 
 def prepare_data(flags: PrepareData) -> dict[str, Any]:
     """Write the shards of each set and a summary, and return the summary."""
-    from lineart.cluster import start_ray, stop_ray
-    from lineart.executor import HybridExecutor, RayExecutor
+    from lineart.runtime.cluster import start_ray, stop_ray
+    from lineart.runtime.executor import HybridExecutor, RayExecutor
     from lineart.storage import Storage
 
     output = Storage.at(flags.output)

@@ -69,7 +69,7 @@ def main(flags: Train) -> int:
 
 def train_pair(flags: Train) -> dict[str, Any]:
     """Train, write run.json, sheets and the page; return where the weights are, and the seconds."""
-    from lineart.cluster import start_ray
+    from lineart.runtime.cluster import start_ray
     from lineart.training.job import worker_resources
 
     job = open_job(flags)
@@ -136,7 +136,7 @@ def open_job(flags: Train) -> TrainingJob:
 
 def run(job: TrainingJob, flags: Train, share: Mapping[str, float]) -> None:
     """Train in this process or on Ray, which is stopped at the end."""
-    from lineart.cluster import stop_ray
+    from lineart.runtime.cluster import stop_ray
     from lineart.training.dataloader import LocalLoader
     from lineart.training.device import Device
     from lineart.training.job import train_on_ray

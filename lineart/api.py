@@ -7,12 +7,12 @@ import numpy as np
 from jaxtyping import UInt8
 
 from lineart.codec import decode_color, decode_hint, decode_line, encode_png
-from lineart.device import Precision
 from lineart.film.stages import open_task_network
 from lineart.film.tasks import RunNetwork, network_size
 from lineart.film.tasks.colorize import ColorizeTask, open_colorize_task
 from lineart.image import Hint, Line, resize
 from lineart.imaging.frequency import compose
+from lineart.runtime.device import Precision
 from lineart.storage import Storage, read_file
 from lineart.weights import open_weights, read_weights
 

@@ -9,10 +9,10 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lineart.device import Precision, dtype_of, pick_precision
 from lineart.image import resize
 from lineart.models import Pair
 from lineart.models.layers import ColorBatch, LineBatch, fold_batch_norm
+from lineart.runtime.device import Precision, dtype_of, pick_precision
 
 PAPER = 255
 LEAST_PX = 16

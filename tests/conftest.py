@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lineart.sandbox import stop_sandboxes
+from lineart.runtime.sandbox import stop_sandboxes
 from lineart.storage import Storage
 from tests.drills.film import make_weights
 from tests.local_s3 import serve_s3
@@ -119,7 +119,7 @@ def joined_ray(ray_head: Head, monkeypatch: pytest.MonkeyPatch) -> Head:
 @pytest.fixture(scope="module")
 def ray_resources(ray_head: Head) -> Iterator[dict[str, float]]:
     """Join Ray in this process for the tests of a module; give what it has."""
-    from lineart.cluster import start_ray, stop_ray
+    from lineart.runtime.cluster import start_ray, stop_ray
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_ADDRESS", ray_head.address)

@@ -32,7 +32,7 @@ LOOPBACK = {
     # As `start_ray` has it.
     "RAY_worker_niceness": "0",
     "RAY_idle_worker_killing_time_threshold_ms": "60000",
-    # As `cluster.yaml` has it.
+    # As `runtime.cluster.yaml` has it.
     "RAY_JOB_STOP_WAIT_TIME_S": "30",
 }
 """Environment of every process that has to do with Ray in the tests."""

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 import ray
 
-from lineart.cluster import read_resources, start_ray, wait_for
+from lineart.runtime.cluster import read_resources, start_ray, wait_for
 
 
 def test_a_ray_that_does_not_start_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

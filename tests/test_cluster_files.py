@@ -19,8 +19,8 @@ from ray.autoscaler._private.kuberay.autoscaling_config import (
 )
 from ray.autoscaler._private.util import prepare_config, validate_config
 
-from lineart.cluster import MOST_LABELS
 from lineart.film.pipeline import NETWORK_GPUS, PIXEL_CPUS, plan_workers
+from lineart.runtime.cluster import MOST_LABELS
 from lineart.training.job import worker_resources
 
 ROOT = Path(__file__).parents[1]

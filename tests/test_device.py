@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lineart.device import (
+from lineart.runtime.device import (
     BFLOAT16_INSTRUCTIONS,
     count_cpus,
     has_cuda_driver,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lineart.executor import RayExecutor
+from lineart.runtime.executor import RayExecutor
 
 
 def where(_: int) -> str:

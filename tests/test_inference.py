@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from lineart.device import PRECISIONS, use_one_thread
 from lineart.image import resize
 from lineart.imaging.hints import pool_hints, resize_hints
 from lineart.inference import (
@@ -18,6 +17,7 @@ from lineart.inference import (
 )
 from lineart.metrics import psnr
 from lineart.models import MODELS, from_files
+from lineart.runtime.device import PRECISIONS, use_one_thread
 from lineart.sample_film import sample_film
 from lineart.weights import open_weights, read_weights
 from tests.models.test_models import build

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from lineart import lease
-from lineart.lease import LEASE, HeldError, LeaseTimes, LostError, hold_lease
+from lineart.runtime import lease
+from lineart.runtime.lease import LEASE, HeldError, LeaseTimes, LostError, hold_lease
 from lineart.storage import Storage
 
 FAST = LeaseTimes(renewed_every_s=0.1, expires_after_s=1.5, settles_after_s=0.3)

@@ -14,7 +14,8 @@ import numpy as np
 import psutil
 import pytest
 
-from lineart.sandbox import ProcessDiedError, Sandbox, TimeLimitError, run_isolated, step
+from lineart.runtime.sandbox import ProcessDiedError, Sandbox, TimeLimitError, run_isolated
+from lineart.runtime.sandbox_process import step
 
 
 class Counter:

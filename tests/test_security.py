@@ -44,8 +44,9 @@ FORBIDDEN = {
     "pandas.read_pickle": "unpickles",
 }
 ALLOWED = {
-    "pickle.load": ("lineart/sandbox/channel.py",),  # messages of our own through a pipe
-    "pickle.loads": ("lineart/sandbox/channel.py",),
+    "pickle.load": ("lineart/runtime/sandbox_process.py",),  # messages of our own through a pipe
+    # Records of our own that Ray, which pickles whatever it moves, brings from another worker.
+    "pickle.loads": ("lineart/runtime/sandbox_process.py", "lineart/film/records.py"),
     # The networks that the user gives as --depth-model and --fid-features.
     "torch.jit.load": ("lineart/evaluation/networks.py",),
 }

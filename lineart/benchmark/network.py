@@ -15,7 +15,12 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from lineart.benchmark.timing import Figure, Run, compare
-from lineart.device import (
+from lineart.image import Size, resize
+from lineart.imaging.hints import no_hints, pool_hints, resize_hints
+from lineart.inference import Colorizer, Hints, Lines
+from lineart.metrics import psnr
+from lineart.models import MODELS, Pair, from_files
+from lineart.runtime.device import (
     PRECISIONS,
     Precision,
     dtype_of,
@@ -24,11 +29,6 @@ from lineart.device import (
     pick_precision,
     use_one_thread,
 )
-from lineart.image import Size, resize
-from lineart.imaging.hints import no_hints, pool_hints, resize_hints
-from lineart.inference import Colorizer, Hints, Lines
-from lineart.metrics import psnr
-from lineart.models import MODELS, Pair, from_files
 from lineart.sample_film import sample_film
 from lineart.weights import open_weights, read_weights
 

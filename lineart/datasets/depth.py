@@ -10,9 +10,9 @@ import onnxruntime
 import torch
 from jaxtyping import Float32
 
-from lineart.device import pick_device
 from lineart.image import Depth, Frame, Size, fit_short_side, resize
 from lineart.models.pretrained import IMAGENET_MEAN, IMAGENET_STD
+from lineart.runtime.device import pick_device
 
 SIDE_PX, MULTIPLE = 384, 32
 """Short side of the input of ONNX networks, and the divisor of both its sides, as for MiDaS."""

@@ -30,7 +30,7 @@ from lineart.datasets.steps import (
     measure_item,
     write_shard,
 )
-from lineart.executor import Executor
+from lineart.runtime.executor import Executor
 from lineart.storage import Storage
 
 TRAIN, VALIDATION = SIDES = "train", "validation"

@@ -39,7 +39,7 @@ ABOUT = (
 )
 
 
-class FilmFrame(NamedTuple):
+class ScoredFrame(NamedTuple):
     """One frame of the film."""
 
     source: Source
@@ -56,9 +56,9 @@ class Segment(NamedTuple):
 
     name: str
     shot: str
-    before: FilmFrame | None
+    before: ScoredFrame | None
     """Previous frame, for flicker only; None at the start of a run of usable frames."""
-    frames: tuple[FilmFrame, ...]
+    frames: tuple[ScoredFrame, ...]
 
 
 def plan_film(request: FilmRequest) -> EvaluationPlan:
@@ -103,7 +103,7 @@ def find_segments(rows: list[dict[str, Any]], sources: Mapping[str, Source]) -> 
                 yield from cut(shot or "", [to_frame(row, sources) for row in run])
 
 
-def cut(shot: str, frames: list[FilmFrame]) -> Iterator[Segment]:
+def cut(shot: str, frames: list[ScoredFrame]) -> Iterator[Segment]:
     """Yield segments of at most `TOGETHER` frames from consecutive frames of a shot."""
     for start in range(0, len(frames), TOGETHER):
         chosen = frames[start : start + TOGETHER]
@@ -111,10 +111,10 @@ def cut(shot: str, frames: list[FilmFrame]) -> Iterator[Segment]:
         yield Segment(chosen[0].source.name, shot, before, tuple(chosen))
 
 
-def to_frame(row: Mapping[str, Any], sources: Mapping[str, Source]) -> FilmFrame:
+def to_frame(row: Mapping[str, Any], sources: Mapping[str, Source]) -> ScoredFrame:
     """Build the frame of a manifest row."""
     drawing = row["pixels_sha256"], row["hint_sha256"]
-    return FilmFrame(sources[row["frame"]], row["output"], row["status"] == "held", drawing)
+    return ScoredFrame(sources[row["frame"]], row["output"], row["status"] == "held", drawing)
 
 
 def evaluate_segment(request: FilmRequest, segment: Segment) -> Finding:
@@ -143,7 +143,7 @@ def evaluate_segment(request: FilmRequest, segment: Segment) -> Finding:
     return Finding(rows, failures=failures)
 
 
-def read(request: FilmRequest, lines: PictureReader, frame: FilmFrame) -> tuple[Line, Frame]:
+def read(request: FilmRequest, lines: PictureReader, frame: ScoredFrame) -> tuple[Line, Frame]:
     """Read a line drawing and its coloured frame.
 
     Raises:

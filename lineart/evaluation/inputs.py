@@ -18,7 +18,7 @@ from lineart.weights import is_included, open_weights
 
 
 class NamedPictures(Pictures, Protocol):
-    """Pictures with names, such as `Folder` and `datasets.shards.Shards`."""
+    """Pictures with names, such as `PictureFolder` and `datasets.shards.Shards`."""
 
     @property
     def names(self) -> Sequence[str]:
@@ -26,7 +26,7 @@ class NamedPictures(Pictures, Protocol):
         ...
 
 
-class Folder:
+class PictureFolder:
     """All pictures below a folder; `.../line/NAME` holds the drawn lines of `.../color/NAME`.
 
     The source of a picture is its folder, or the parent if the folder is `color`.
@@ -76,7 +76,7 @@ def open_pictures(uri: str) -> NamedPictures:
     """
     storage = Storage.at(uri)
     storage.check()
-    return Shards(storage) if storage.exists(INDEX) else Folder(storage)
+    return Shards(storage) if storage.exists(INDEX) else PictureFolder(storage)
 
 
 def choose(pictures: NamedPictures, limit: int | None, only: Iterable[str] | None) -> Iterator[int]:
@@ -134,7 +134,7 @@ def find_units(
     units = []
     for uri, place in name_places(places).items():
         pictures = session.open(open_pictures, uri)
-        allowed = only if isinstance(pictures, Folder) else None
+        allowed = only if isinstance(pictures, PictureFolder) else None
         units += [
             EvaluationUnit(uri, place, number, posixpath.join(place, pictures.names[number]))
             for number in choose(pictures, request.limit_per_source, allowed)
@@ -174,7 +174,7 @@ def source_of(session: Session, unit: EvaluationUnit) -> str:
     """Return the source of a picture; for folders it begins with the name of the place."""
     pictures = session.open(open_pictures, unit.uri)
     source = pictures.sources[unit.number]
-    if isinstance(pictures, Folder):
+    if isinstance(pictures, PictureFolder):
         return unit.place + source.removeprefix(pictures.storage.name)
     return source
 

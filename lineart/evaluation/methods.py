@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 
 from lineart.datasets.samples import Picture
-from lineart.device import pick_device
 from lineart.evaluation.request import split_name
 from lineart.evaluation.session import Session
 from lineart.evaluation.types import LIMITS, AnySize
@@ -21,6 +20,7 @@ from lineart.imaging.baselines import BASELINES, Fill
 from lineart.imaging.cels import remove_lines
 from lineart.imaging.extraction import dilate_abs_sub, xdog
 from lineart.imaging.hints import pool_hints, sample_hints
+from lineart.runtime.device import pick_device
 from lineart.weights import fingerprint, open_weights, read_config, read_weights
 
 WHITE_PAPER = "white paper"

@@ -18,11 +18,11 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 from torchvision import models
 
-from lineart.device import pick_device
 from lineart.evaluation.types import INCEPTION
 from lineart.image import Frame
 from lineart.inference import color_to_tensor
 from lineart.models.pretrained import FEATURES, load_classifier
+from lineart.runtime.device import pick_device
 
 INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"
 INCEPTION_SHA256 = "6726825d"

@@ -11,13 +11,13 @@ from functools import partial
 from typing import Any
 
 from lineart.codec import encode_png
-from lineart.device import use_one_thread
 from lineart.evaluation.distances import Distances
 from lineart.evaluation.page import scores_page, stack_rows
 from lineart.evaluation.statistics import FEWEST_GROUPS
 from lineart.evaluation.tables import rows_to_csv, summarize, to_csv, to_frame, to_markdown
 from lineart.evaluation.types import EvaluationPlan, EvaluationResult, Finding, ScoreRow
-from lineart.executor import Executor, LocalExecutor, RayExecutor, ray_errors
+from lineart.runtime.device import use_one_thread
+from lineart.runtime.executor import Executor, LocalExecutor, RayExecutor, ray_errors
 from lineart.storage import Storage
 
 FEW_UNITS = 16
@@ -45,7 +45,7 @@ def start_executor(units: int, workers: int | None, wants_ray: bool) -> Iterator
     if units <= FEW_UNITS and not wants_ray and not workers:
         yield LocalExecutor(workers=1)
         return
-    from lineart.cluster import start_ray, stop_ray
+    from lineart.runtime.cluster import start_ray, stop_ray
 
     try:
         with ray_errors():

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from lineart.device import has_gpu
+from lineart.runtime.device import has_gpu
 
 T = TypeVar("T")
 

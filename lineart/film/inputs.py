@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from lineart.device import PRECISIONS, Precision
 from lineart.film.frames import (
     IMAGE_SUFFIXES,
     FilmFrame,
@@ -18,6 +17,7 @@ from lineart.film.frames import (
 from lineart.film.pipeline import WorkerBounds
 from lineart.film.records import FilmJob
 from lineart.film.tasks import FilmTask
+from lineart.runtime.device import PRECISIONS, Precision
 from lineart.storage import LIMITS, S3Limits, Storage
 from lineart.weights import fingerprint, is_included, open_weights, read_weights
 from lineart.weights.onnx_file import MODEL

@@ -10,7 +10,6 @@ from functools import partial
 
 import pyarrow as pa
 
-from lineart.executor import RayExecutor, ray_errors
 from lineart.film import stages
 from lineart.film.records import (
     FilmJob,
@@ -22,6 +21,7 @@ from lineart.film.records import (
     unpack,
 )
 from lineart.film.stages import Stage, run_stages
+from lineart.runtime.executor import RayExecutor, ray_errors
 from lineart.storage import Storage
 from lineart.weights import is_onnx
 

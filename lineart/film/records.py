@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from lineart.device import Precision
 from lineart.film.frames import Source
 from lineart.film.tasks import FilmTask
-from lineart.sandbox import CallEndedError
+from lineart.runtime.device import Precision
+from lineart.runtime.sandbox import CallEndedError
 from lineart.storage import Storage
 
 

@@ -20,7 +20,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lineart import manifest
-from lineart.executor import Executor
 from lineart.film.frames import beside
 from lineart.film.inputs import PreparedRun
 from lineart.film.outputs import export_parquet
@@ -28,6 +27,7 @@ from lineart.film.plan import FilmPlan, known_pictures, make_plan, result_row, u
 from lineart.film.records import FilmJob, FrameResult, StageSeconds, WorkItem
 from lineart.film.worker import copy_finished, hash_hints, hash_pictures
 from lineart.manifest import ManifestRow
+from lineart.runtime.executor import Executor
 from lineart.storage import Storage
 
 logger = logging.getLogger(__name__)

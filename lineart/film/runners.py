@@ -8,12 +8,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from queue import LifoQueue
 
-from lineart.device import has_cuda_driver
-from lineart.executor import HybridExecutor, LocalExecutor, RayExecutor
 from lineart.film import stages
 from lineart.film.pipeline import RayRunner
 from lineart.film.records import FilmJob, FrameData, FrameResult, WorkItem
 from lineart.film.stages import OpenStage, Stage
+from lineart.runtime.device import has_cuda_driver
+from lineart.runtime.executor import HybridExecutor, LocalExecutor, RayExecutor
 
 FEW_FRAMES = 96
 """Maximum number of frames made without Ray, which takes about twenty seconds to start."""

@@ -16,11 +16,12 @@ from typing import Any, Literal, NamedTuple
 import cv2
 import numpy as np
 
-from lineart.device import Precision, has_gpu, pick_device, pick_precision, use_one_thread
 from lineart.film.records import Failure, FilmJob, FrameData
 from lineart.film.tasks import FilmTask, RunNetwork
 from lineart.film.worker import Worker, run_in_worker
-from lineart.sandbox import Sandbox, step
+from lineart.runtime.device import Precision, has_gpu, pick_device, pick_precision, use_one_thread
+from lineart.runtime.sandbox import Sandbox
+from lineart.runtime.sandbox_process import step
 from lineart.weights.onnx_file import MODEL
 
 # One thread per frame: the pipeline processes as many frames at once as there are cores.

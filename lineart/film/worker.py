@@ -18,7 +18,8 @@ from lineart.film.records import (
     WorkItem,
 )
 from lineart.film.tasks import Shrink
-from lineart.sandbox import run_isolated, step
+from lineart.runtime.sandbox import run_isolated
+from lineart.runtime.sandbox_process import step
 
 T = TypeVar("T")
 

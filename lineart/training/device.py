@@ -7,7 +7,7 @@ import torch
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from lineart.device import Precision, has_gpu, pick_precision
+from lineart.runtime.device import Precision, has_gpu, pick_precision
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@ import os
 import torch
 
 from lineart.benchmark.network import DEFAULT, count_flops, measure_pair, measure_peak
-from lineart.device import PRECISIONS, pick_precision
 from lineart.models import MODELS
+from lineart.runtime.device import PRECISIONS, pick_precision
 
 
 def test_ways_and_share() -> None:

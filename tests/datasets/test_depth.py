@@ -14,8 +14,8 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from lineart.datasets.depth import network_size, normalize, open_depth
-from lineart.device import pick_device
 from lineart.models.pretrained import IMAGENET_MEAN, IMAGENET_STD
+from lineart.runtime.device import pick_device
 
 
 def mean_onnx(*, side_px: int | None = None, inner_px: int | None = None) -> bytes:

@@ -32,8 +32,8 @@ from lineart.datasets.steps import (
     Transform,
     write_shard,
 )
-from lineart.executor import LocalExecutor
 from lineart.imaging.faces import FaceAligner, center_crop
+from lineart.runtime.executor import LocalExecutor
 from lineart.storage import Storage
 from tests.datasets.paintings import paint, save
 from tests.datasets.test_depth import save_mean

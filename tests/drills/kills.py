@@ -96,7 +96,7 @@ def open_studio() -> Iterator[Studio]:
 VICTIMS = {
     "driver": "",
     "worker": "ray::MapWorker",
-    "cell": "lineart.sandbox",
+    "cell": "lineart.runtime.sandbox",
     "raylet": "raylet/raylet",
 }
 """What is killed, and what its command line holds."""

@@ -28,11 +28,11 @@ import psutil
 import yaml
 from pyarrow import parquet
 
-from lineart.cluster import MOST_LABELS
 from lineart.film.inputs import FilmConfig, prepare_run
 from lineart.film.run import run_film
 from lineart.film.runners import LocalRunner
 from lineart.film.tasks.colorize import open_colorize_task
+from lineart.runtime.cluster import MOST_LABELS
 from tests.drills.film import hash_frames, make_weights
 from tests.ray_head import LOOPBACK, Head, free_ports, run_head
 

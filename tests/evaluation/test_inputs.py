@@ -9,7 +9,7 @@ from lineart.codec import encode_png
 from lineart.datasets.samples import Picture
 from lineart.datasets.shards import ShardRow, Shards, finish, write_shard
 from lineart.evaluation.inputs import (
-    Folder,
+    PictureFolder,
     choose,
     find_units,
     make_absolute,
@@ -54,7 +54,7 @@ def write(path: Path, picture: np.ndarray) -> None:
 
 def test_folder_finds_pairs(folder: Path, pair: Picture) -> None:
     """Colours get the lines of the same name, whatever the format; lines are no pictures."""
-    pictures = Folder(Storage.at(str(folder)))
+    pictures = PictureFolder(Storage.at(str(folder)))
     pairs = [f"{source}/color/{name}.png" for source in "ab" for name in "1234"]
     assert pictures.names == [*pairs, "line/5.png"]
     place = folder.name
@@ -90,7 +90,7 @@ def shard_row(name: str, pair: Picture) -> ShardRow:
 
 def test_a_folder_of_pairs_may_be_the_root(folder: Path) -> None:
     """Opened at the folder that holds color/ and line/, pairs are pairs and have its name."""
-    pictures = Folder(Storage.at(str(folder / "a")))
+    pictures = PictureFolder(Storage.at(str(folder / "a")))
     assert pictures.names == [f"color/{name}.png" for name in "1234"]
     assert set(pictures.sources) == {"a"}
     assert pictures.read(2).line is not None
@@ -105,12 +105,12 @@ def test_what_is_wrong_is_refused(folder: Path) -> None:
         open_pictures(str(folder)).read(0)
     (folder / "empty").mkdir()
     with pytest.raises(ValueError, match="no picture"):
-        Folder(Storage.at(str(folder / "empty")))
+        PictureFolder(Storage.at(str(folder / "empty")))
 
 
 def test_choice_is_spread_and_may_be_bounded(folder: Path) -> None:
     """At most so many of each source, evenly spread, and only those that have a name elsewhere."""
-    pictures = Folder(Storage.at(str(folder)))
+    pictures = PictureFolder(Storage.at(str(folder)))
     assert list(choose(pictures, None, None)) == list(range(9))
     assert list(choose(pictures, 2, None)) == [0, 2, 4, 6, 8]
     only = ["lineart_pairs/a/color/2.png", "b/color/4.png", "color/1.png"]

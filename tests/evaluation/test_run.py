@@ -23,8 +23,8 @@ from lineart.evaluation.types import (
     distance_score,
     pick,
 )
-from lineart.executor import LocalExecutor
 from lineart.film.frames import Source
+from lineart.runtime.executor import LocalExecutor
 
 
 class Unit(NamedTuple):
@@ -201,8 +201,8 @@ def test_what_ray_raises_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> Non
     from ray.exceptions import RayError
 
     stopped = []
-    monkeypatch.setattr("lineart.cluster.start_ray", lambda: {"CPU": 2.0})
-    monkeypatch.setattr("lineart.cluster.stop_ray", lambda: stopped.append(True))
+    monkeypatch.setattr("lineart.runtime.cluster.start_ray", lambda: {"CPU": 2.0})
+    monkeypatch.setattr("lineart.runtime.cluster.stop_ray", lambda: stopped.append(True))
     with (
         pytest.raises(ConnectionError, match=r"^Ray cannot go on: the node died$"),
         start_executor(FEW_UNITS + 1, None, wants_ray=False),

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from lineart.codec import encode_png
-from lineart.executor import HybridExecutor, RayExecutor
 from lineart.film import stages
 from lineart.film.inputs import FilmConfig, PreparedRun, prepare_run
 from lineart.film.pipeline import RayRunner, WorkerBounds, WorkerPools, make_frames
@@ -19,6 +18,7 @@ from lineart.film.run import FilmRunner, run_film
 from lineart.film.runners import FEW_FRAMES, HybridRunner, LocalRunner
 from lineart.film.tasks.colorize import open_colorize_task
 from lineart.manifest import read_manifest
+from lineart.runtime.executor import HybridExecutor, RayExecutor
 from lineart.storage import Storage
 from tests.conftest import DrawLine
 

@@ -10,13 +10,13 @@ import psutil
 import pytest
 
 from lineart.codec import encode_png
-from lineart.executor import LocalExecutor
 from lineart.film import stages
 from lineart.film.frames import Source
 from lineart.film.records import FilmJob, Input, WorkItem
 from lineart.film.runners import LocalRunner
 from lineart.film.tasks.colorize import ColorizeTask, open_colorize_task
 from lineart.film.worker import hash_pictures
+from lineart.runtime.executor import LocalExecutor
 from lineart.storage import Storage
 from lineart.weights import read_weights
 from tests.conftest import DrawLine

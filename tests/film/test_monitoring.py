@@ -5,9 +5,9 @@ from urllib.request import urlopen
 
 import ray
 
-from lineart.executor import RayExecutor
 from lineart.film.pipeline import RayRunner
 from lineart.film.records import Failure, FrameResult
+from lineart.runtime.executor import RayExecutor
 from tests.ray_head import Head
 
 EXPECTED = {

@@ -22,7 +22,6 @@ import pytest
 from PIL import Image
 from pyarrow import parquet
 
-from lineart.executor import LocalExecutor
 from lineart.film import run as film_run
 from lineart.film import stages
 from lineart.film.frames import read_picture
@@ -33,6 +32,7 @@ from lineart.film.runners import LocalRunner
 from lineart.film.tasks.colorize import ColorizeTask, open_colorize_task
 from lineart.film.worker import Worker
 from lineart.manifest import PARTS, ManifestRow, append_part, read_manifest
+from lineart.runtime.executor import LocalExecutor
 from lineart.storage import Storage
 from tests.conftest import DrawLine
 from tests.drills.film import check_manifest, draw_film

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from lineart.lease import hold_lease
+from lineart.runtime.lease import hold_lease
 from lineart.storage import Storage
 from tests.conftest import DrawLine
 

@@ -23,13 +23,13 @@ from jobs.prepare_data import (
     prepare_set,
     read_sets,
 )
-from lineart.cluster import start_ray, stop_ray
 from lineart.datasets.filter_bounds import BOUNDS, Filter, FilterBounds
 from lineart.datasets.items import Query, list_items
 from lineart.datasets.preparation import SIDES, PreparationSettings, prepare
 from lineart.datasets.shards import Shards
 from lineart.datasets.steps import Shrinking, Transform
-from lineart.executor import Executor, LocalExecutor, RayExecutor
+from lineart.runtime.cluster import start_ray, stop_ray
+from lineart.runtime.executor import Executor, LocalExecutor, RayExecutor
 from lineart.storage import Storage
 from tests.datasets.paintings import paint, save
 from tests.datasets.test_depth import save_mean
@@ -56,7 +56,7 @@ def ray(s3: Path) -> Iterator[dict[str, float]]:
 def stops(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Leave Ray running between tests; count how often the job stops it."""
     stopped: list[str] = []
-    monkeypatch.setattr("lineart.cluster.stop_ray", lambda: stopped.append("stopped"))
+    monkeypatch.setattr("lineart.runtime.cluster.stop_ray", lambda: stopped.append("stopped"))
     return stopped
 
 

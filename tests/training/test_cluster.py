@@ -144,8 +144,8 @@ def test_two_workers_learn_what_one_does(data: Storage, tmp_path: Path, cpu: Dev
     """Gradients of two workers are those of one with the whole batch, where norms see one picture.
 
     Generators and discriminators of both domains, and the head that reads regions: after the first
-    step they differ by rounding alone. The true gradient of a bias before an instance norm is zero: what
-    is left of it is rounding, which only the network's other gradients give a measure for.
+    step they differ by rounding alone. The true gradient of a bias before an instance norm is zero:
+    what is left of it is rounding, which only the network's other gradients give a measure for.
     """
     job = make_job("line_drawing", data, str(tmp_path / "two"))
     losses = {"adversarial": 1.0, "cycle": 0.05, "segmentation": 1.0}

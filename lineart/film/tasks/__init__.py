@@ -6,8 +6,8 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from lineart.device import Precision
 from lineart.image import Size, fit_short_side
+from lineart.runtime.device import Precision
 
 MAX_ASPECT = 8
 """Aspect ratio above which pictures are scaled by their long side, which shrinks them further."""

@@ -10,7 +10,6 @@ from jaxtyping import UInt8
 
 from lineart.codec import decode_hint, decode_line, encode_png
 from lineart.codec.openraster import MULTIPLY, Layer, encode_openraster
-from lineart.device import Precision
 from lineart.film.frames import OPENRASTER
 from lineart.film.tasks import (
     Files,
@@ -24,6 +23,7 @@ from lineart.film.tasks import (
 from lineart.image import Frame, Hint, Line, Size, resize
 from lineart.imaging.frequency import DEFAULT_SIGMA, compose, line_layer, low_band
 from lineart.imaging.hints import no_hints, pool_hints, resize_hints
+from lineart.runtime.device import Precision
 from lineart.weights import read_config
 from lineart.weights.onnx_file import COLORS, MODEL
 

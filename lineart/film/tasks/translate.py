@@ -11,7 +11,6 @@ import numpy as np
 from jaxtyping import UInt8
 
 from lineart.codec import decode_color, encode_png
-from lineart.device import Precision
 from lineart.film.tasks import (
     LEAST_SIZE_PX,
     Files,
@@ -25,6 +24,7 @@ from lineart.film.tasks import (
 from lineart.image import Frame, Size, resize
 from lineart.imaging.faces import FaceAligner, raise_contrast
 from lineart.imaging.frequency import enlarge_drawing
+from lineart.runtime.device import Precision
 from lineart.weights import read_config
 from lineart.weights.onnx_file import MODEL, TRANSLATES
 

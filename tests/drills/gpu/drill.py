@@ -42,7 +42,7 @@ from pathlib import Path
 import cv2
 import torch
 
-from lineart.device import pick_device
+from lineart.runtime.device import pick_device
 from lineart.storage import Storage
 from lineart.training.recipes import RECIPES, Recipe, tiny
 from tests.drills.gpu.film import film, film_on_ray

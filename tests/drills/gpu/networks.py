@@ -12,11 +12,11 @@ import torch
 from jaxtyping import UInt8
 from torch import nn
 
-from lineart.device import Precision
 from lineart.image import Size
 from lineart.inference import Colorizer, Hints, Lines, Translator
 from lineart.metrics import psnr
 from lineart.models import MODELS, Pair, from_files
+from lineart.runtime.device import Precision
 from lineart.weights import open_weights, read_weights
 from tests.drills.gpu.parts import Cases, Setting, Values
 

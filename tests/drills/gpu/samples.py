@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from lineart.device import use_one_thread
+from lineart.runtime.device import use_one_thread
 from lineart.storage import Storage
 from lineart.training.dataloader import Arrays, Collator, SampleRange
 from lineart.training.recipes import Recipe

@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import local
 from typing import Any
 
-from lineart.sandbox.channel import Channel, Raised, open_memory
+from lineart.runtime.sandbox_process import Channel, Raised, open_memory
 
 TRIES = 3
 """Maximum number of tries of a call whose process dies."""
@@ -35,7 +35,7 @@ import sys
 from multiprocessing.connection import Connection
 parent = Connection(int(sys.argv[1]))
 sys.path[:] = parent.recv()
-from lineart.sandbox.process import serve
+from lineart.runtime.sandbox_process import serve
 serve(parent, int(sys.argv[2]))
 """
 
@@ -45,7 +45,7 @@ class CallEndedError(RuntimeError):
 
     Args:
         message: Description of how it ended.
-        step: Name of the step it was in, as set by `lineart.sandbox.step`.
+        step: Name of the step it was in, as set by `sandbox_process.step`.
     """
 
     def __init__(self, message: str, step: str) -> None:

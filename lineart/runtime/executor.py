@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from itertools import chain, islice
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from lineart.device import count_cpus
-from lineart.sandbox import stop_sandboxes
+from lineart.runtime.device import count_cpus
+from lineart.runtime.sandbox import stop_sandboxes
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -92,7 +92,7 @@ class RayExecutor:
     """Calls functions in Ray tasks, or in actors if they run a network.
 
     Args:
-        resources: CPUs and GPUs of the cluster, from `lineart.cluster.start_ray`.
+        resources: CPUs and GPUs of the cluster, from `lineart.runtime.cluster.start_ray`.
         workers: Most calls at once; None: one for each CPU, or for each GPU if they run a network.
         is_ordered: Whether results come in the order of the arguments; else as calls end.
     """
