@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from jobs.command import DryRun, parse, run_command
 from jobs.films import STOPPED, FilmFlags, choose_film, make_film
@@ -35,6 +35,9 @@ class Colorize:
     """Name of included weights, or address of a folder of weights or of an ONNX file NAME.onnx."""
     network_size: int = 512
     """Short side of the network input in pixels, 64 to 4096."""
+    lines_as: Literal["drawn", "paper"] = "drawn"
+    """How lines are laid over the colours: drawn, in their strength and colour; or paper, by paper
+    001's formula, which leaves out what is lighter than mid-grey, such as pencil."""
     layers: bool = False
     """Also write the colours without the lines as PNG, below layers/."""
     openraster: bool = False
@@ -68,7 +71,12 @@ def read_film(flags: Colorize) -> tuple[FilmConfig, TaskFactory]:
     )
     wanted = {LAYERS: flags.layers, OPENRASTER: flags.openraster}
     extras = tuple(name for name, is_wanted in wanted.items() if is_wanted)
-    return film, partial(open_colorize_task, network_size_px=flags.network_size, extras=extras)
+    return film, partial(
+        open_colorize_task,
+        network_size_px=flags.network_size,
+        extras=extras,
+        lines_as=flags.lines_as,
+    )
 
 
 if __name__ == "__main__":

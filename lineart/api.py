@@ -6,12 +6,12 @@ from typing import Final, Literal
 import numpy as np
 from jaxtyping import UInt8
 
-from lineart.codec import decode_color, decode_hint, decode_line, encode_png
+from lineart.codec import decode_color, decode_drawing, decode_hint, encode_png
 from lineart.film.stages import open_task_network
 from lineart.film.tasks import RunNetwork, network_size
 from lineart.film.tasks.colorize import ColorizeTask, open_colorize_task
-from lineart.image import Hint, Line, resize
-from lineart.imaging.frequency import compose
+from lineart.image import Frame, Hint, Line, resize, to_gray
+from lineart.imaging.frequency import compose_as_drawn as compose
 from lineart.runtime.device import Precision
 from lineart.storage import Storage, read_file
 from lineart.weights import open_weights, read_weights
@@ -24,7 +24,7 @@ Color = UInt8[np.ndarray, "ColorH ColorW 3"]
 Kind = Literal["line", "hint", "color"]
 """How a picture is read: as a `Line`, a `Hint` or a `Frame` (`lineart.image`)."""
 
-_DECODERS: Final = {"line": decode_line, "hint": decode_hint, "color": decode_color}
+_DECODERS: Final = {"line": decode_drawing, "hint": decode_hint, "color": decode_color}
 
 
 def read(uri: str, kind: Kind = "line") -> UInt8[np.ndarray, "H W *C"]:
@@ -32,7 +32,8 @@ def read(uri: str, kind: Kind = "line") -> UInt8[np.ndarray, "H W *C"]:
 
     Args:
         uri: Path or address of a picture of any supported format.
-        kind: `line`: grey, H x W, 0 = ink. `hint`: RGBA, alpha 0 = no hint. `color`: RGB.
+        kind: `line`: H x W, 0 = ink, or RGB if lines are in colour. `hint`: RGBA, alpha 0 = no
+            hint. `color`: RGB.
 
     Raises:
         OSError: the file cannot be read.
@@ -92,15 +93,15 @@ class Colorizer:
         network, _ = open_task_network(task, files, gpu_batch=1, precision=precision)
         return cls(task, network)
 
-    def __call__(self, line: Line, hint: Hint | None = None) -> Color:
+    def __call__(self, line: Line | Frame, hint: Hint | None = None) -> Color:
         """Return the colours of a drawing at the size of the network, for `compose`.
 
         Args:
             line: Drawing.
             hint: Colour hints of any size; they are stretched to the drawing. None: no hints.
         """
-        size = network_size(line.shape, self._task.network_size_px)
-        inputs = resize(line, size), self._task.shrink_hint(hint, size)
+        size = network_size((line.shape[0], line.shape[1]), self._task.network_size_px)
+        inputs = resize(to_gray(line), size), self._task.shrink_hint(hint, size)
         (colors,) = self._network(*(array[np.newaxis] for array in inputs))
         color: Color = colors[0]
         return color

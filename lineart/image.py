@@ -62,3 +62,11 @@ def pad_to_multiple(
         return image
     widths = ((0, below), (0, right)) + ((0, 0),) * (image.ndim - 2)
     return np.pad(image, widths, constant_values=value)
+
+
+def to_gray(picture: Line | Frame) -> Line:
+    """Return the luminance of a colour picture; a grey one is returned unchanged."""
+    if picture.ndim == 2:
+        return picture
+    gray: Line = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    return gray

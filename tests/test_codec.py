@@ -13,7 +13,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image, ImageFile
 
 from lineart import codec
-from lineart.codec import MAX_PIXELS, decode_color, decode_hint, decode_line, encode_png
+from lineart.codec import (
+    MAX_PIXELS,
+    decode_color,
+    decode_drawing,
+    decode_hint,
+    decode_line,
+    encode_png,
+)
 from lineart.codec.decode import read_samples
 from tests.fuzzing import check_round_trip, write_part
 
@@ -542,3 +549,15 @@ def test_equal_pixels_are_equal_bytes() -> None:
     rows[:, 0] = 2
     stream = isal_zlib.compressobj(1)
     assert stream.compress(rows) + stream.flush() in encode_png(np.zeros((4, 4, 3), np.uint8))
+
+
+def test_a_drawing_keeps_the_colours_of_its_lines() -> None:
+    """A grey picture is H x W however it is stored, one with colour H x W x 3, over white."""
+    gray = np.random.default_rng(0).integers(0, 256, (9, 12), dtype=np.uint8)
+    for stored in (gray, np.dstack([gray] * 3)):
+        assert_array_equal(decode_drawing(encode_png(stored)), gray)
+    red = np.full((9, 12, 4), (255, 0, 0, 255), np.uint8)
+    red[0, 0, 3] = 0
+    drawing = decode_drawing(encode_png(red))
+    assert drawing[0, 0].tolist() == [255, 255, 255]
+    assert drawing[5, 5].tolist() == [255, 0, 0]

@@ -7,7 +7,14 @@ from lineart.codec.decode import Samples, read_samples
 from lineart.codec.png import encode_png
 from lineart.image import Frame, Hint, Line
 
-__all__ = ["MAX_PIXELS", "decode_color", "decode_hint", "decode_line", "encode_png"]
+__all__ = [
+    "MAX_PIXELS",
+    "decode_color",
+    "decode_drawing",
+    "decode_hint",
+    "decode_line",
+    "encode_png",
+]
 
 MAX_PIXELS = 200_000_000
 """Default maximum number of pixels of a decoded picture."""
@@ -20,6 +27,25 @@ def decode_line(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Line:
         ValueError: `data` is not a complete picture of a known format, or is above `max_pixels`.
     """
     return read_samples(data, max_pixels, _to_line)[:, :, 0]
+
+
+def decode_drawing(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Line | Frame:
+    """Decode a line drawing with the colours of its lines; transparency becomes white paper.
+
+    Returns:
+        H x W if all pixels are grey, else H x W x 3.
+
+    Raises:
+        ValueError: as for `decode_line`.
+    """
+    samples = read_samples(data, max_pixels, _on_white)
+    if samples.shape[2] == 1:
+        return samples[:, :, 0]
+    red: Line
+    red, green, blue = cv2.split(samples)
+    if cv2.norm(red, green, cv2.NORM_INF) or cv2.norm(green, blue, cv2.NORM_INF):
+        return samples
+    return red
 
 
 def decode_hint(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Hint:

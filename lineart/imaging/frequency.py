@@ -62,6 +62,64 @@ def compose(
     return composed
 
 
+def compose_as_drawn(color: Color, drawing: Line | Frame, *, sigma: float = DEFAULT_SIGMA) -> Frame:
+    """Compose the blurred colours of `color` with the lines of `drawing`, in their own strength.
+
+    `compose` leaves out lines that are lighter than mid-grey, such as pencil. Here each pixel of
+    the drawing is ink of the opacity `1 - least channel / 255`, over the colour: grey multiplies
+    the colour, and a line in colour keeps its colour. Paper of a scan, which is not quite white, is
+    taken for white; see `whiten_paper`.
+
+    Args:
+        color: Network output of any size.
+        drawing: Grey or colour drawing at full size; defines the size of the result.
+        sigma: As in `compose`.
+
+    Raises:
+        ValueError: `sigma` is negative.
+    """
+    if not sigma >= 0:
+        raise ValueError(f"sigma {sigma} is negative; 0 leaves the blur out")
+    low = low_band(color, (drawing.shape[0], drawing.shape[1]), sigma=sigma)
+    drawing = whiten_paper(drawing)
+    if drawing.ndim == 2:
+        composed: Frame = cv2.multiply(low, cv2.merge((drawing,) * 3), dst=low, scale=1 / 255)
+        return composed
+    red, green, blue = cv2.split(drawing)
+    paper = cv2.min(cv2.min(red, green), blue)
+    share = cv2.merge((paper,) * 3)
+    composed = cv2.multiply(low, share, dst=low, scale=1 / 255)
+    inked: Frame = cv2.add(composed, cv2.subtract(drawing, share), dst=composed)
+    return inked
+
+
+LEAST_PAPER = 192
+"""Levels of paper below it are shading."""
+
+
+def whiten_paper(drawing: Line | Frame) -> Line | Frame:
+    """Scale the levels of each channel so that the paper is white.
+
+    The paper is the most frequent level from `LEAST_PAPER` on. In a drawing made on a computer it
+    is white, and nothing changes.
+    """
+    channels = [drawing] if drawing.ndim == 2 else list(cv2.split(drawing))
+    papers = [_paper_level(channel) for channel in channels]
+    if min(papers) == 255:
+        return drawing
+    levels = np.arange(256)
+    tables = [np.minimum(levels * 255 / paper, 255).round().astype(np.uint8) for paper in papers]
+    whitened = [cv2.LUT(channel, table) for channel, table in zip(channels, tables, strict=True)]
+    white: Line | Frame = whitened[0] if drawing.ndim == 2 else cv2.merge(whitened)
+    return white
+
+
+def _paper_level(channel: Line) -> int:
+    """Return the most frequent level from `LEAST_PAPER` on, or 255 if there is none."""
+    counts = cv2.calcHist([channel], [0], None, [256], [0, 256]).ravel()[LEAST_PAPER:]
+    return LEAST_PAPER + int(counts.argmax()) if counts.any() else 255
+
+
 def low_band(color: Color, size: Size, *, sigma: float) -> Frame:
     """Blur `color` and resize it to `size`.
 
@@ -137,6 +195,19 @@ def line_layer(frame: Frame, color: Frame, line: Line) -> Frame:
     layer: Frame = cv2.divide(frame, color, scale=255)
     paper = cv2.add(line, line)
     np.copyto(layer, paper[:, :, np.newaxis], where=color == 0)
+    return layer
+
+
+def ink_layer(drawing: Frame) -> UInt8[np.ndarray, "H W 4"]:
+    """Return the ink of a drawing in colour, which over colours gives `compose_as_drawn`.
+
+    It is straight alpha, so that the result differs by at most one level where ink is thin.
+    """
+    channels = cv2.split(drawing)
+    paper = cv2.min(cv2.min(channels[0], channels[1]), channels[2])
+    opacity = cv2.bitwise_not(paper)
+    ink = [cv2.divide(cv2.subtract(channel, paper), opacity, scale=255) for channel in channels]
+    layer: UInt8[np.ndarray, "H W 4"] = cv2.merge((*ink, opacity))
     return layer
 
 

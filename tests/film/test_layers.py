@@ -15,11 +15,12 @@ from numpy.testing import assert_array_equal
 from PIL import Image
 
 from jobs.colorize import Colorize, read_film
+from lineart.codec import encode_png
 from lineart.film.frames import OPENRASTER
 from lineart.film.inputs import FilmConfig, prepare_run
 from lineart.film.run import FilmSummary, run_film
 from lineart.film.runners import LocalRunner
-from lineart.film.tasks.colorize import LAYERS, open_colorize_task
+from lineart.film.tasks.colorize import LAYERS, LinesAs, open_colorize_task
 from lineart.manifest import read_manifest
 from lineart.storage import Storage
 from lineart.weights import read_weights
@@ -41,9 +42,10 @@ def film(tmp_path: Path, tiny_weights: Path, draw_line: DrawLine) -> FilmConfig:
     )
 
 
-def run(film: FilmConfig, *extras: str) -> FilmSummary:
+def run(film: FilmConfig, *extras: str, lines_as: LinesAs = "drawn") -> FilmSummary:
     """Colour the film."""
-    opened = prepare_run(film, partial(open_colorize_task, network_size_px=64, extras=extras))
+    open_task = partial(open_colorize_task, network_size_px=64, extras=extras, lines_as=lines_as)
+    opened = prepare_run(film, open_task)
     return run_film(opened, LocalRunner(), lambda _: None)[0]
 
 
@@ -52,16 +54,17 @@ def read(png: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(png)))
 
 
-def test_layers_stand_beside_frames(film: FilmConfig) -> None:
+@pytest.mark.parametrize("lines_as", ["drawn", "paper"])
+def test_layers_stand_beside_frames(film: FilmConfig, lines_as: LinesAs) -> None:
     """Every frame, held ones too, has its colour without lines at its size, and a layered file."""
-    assert run(film, *BOTH).held == 1
+    assert run(film, *BOTH, lines_as=lines_as).held == 1
     output = Path(film.output)
     for name in ("s1/f1", "s1/f2", "s1/f3.v2"):
         frame = read((output / f"frames/{name}.png").read_bytes())
         color = read((output / f"layers/{name}.png").read_bytes())
         assert frame.shape == color.shape == (71, 127, 3)
         line = cv2.imread(f"{film.pictures}/{name}.png", cv2.IMREAD_GRAYSCALE)
-        assert_array_equal(frame[line >= 128], color[line >= 128])
+        assert_array_equal(frame[line == 255], color[line == 255])
         assert (frame[line < 128] < color[line < 128]).any()
         with zipfile.ZipFile(output / f"openraster/{name}.ora") as archive:
             stack = ElementTree.fromstring(archive.read("stack.xml")).findall("./stack/layer")
@@ -73,6 +76,33 @@ def test_layers_stand_beside_frames(film: FilmConfig) -> None:
             assert_array_equal(below, color)
             assert_array_equal(read(archive.read("mergedimage.png")), frame)
         assert_array_equal(multiply(below, lines), frame)
+
+
+def test_coloured_lines_are_a_layer_of_ink(film: FilmConfig) -> None:
+    """A red line stays red in the frame, and is red ink of its opacity in the layered file."""
+    drawing = np.full((71, 127, 3), 255, np.uint8)
+    drawing[10:13], drawing[40:43] = (255, 0, 0), (255, 128, 128)
+    path = Path(film.pictures) / "s1/f1.png"
+    path.write_bytes(encode_png(drawing))
+    run(film, OPENRASTER)
+    output = Path(film.output)
+    assert (read((output / "frames/s1/f1.png").read_bytes())[11] == (255, 0, 0)).all()
+    with zipfile.ZipFile(output / "openraster/s1/f1.ora") as archive:
+        top = ElementTree.fromstring(archive.read("stack.xml")).findall("./stack/layer")[0]
+        ink = read(archive.read(str(top.get("src"))))
+    assert top.get("composite-op") == "svg:src-over"
+    assert (ink[11] == (255, 0, 0, 255)).all()
+    assert (ink[41] == (255, 0, 0, 127)).all()
+    assert not ink[0, :, 3].any()
+
+
+def test_how_lines_are_laid_decides_pixels(film: FilmConfig) -> None:
+    """Frames of the other way are made anew; those by the paper are those of earlier versions."""
+    assert run(film).done == 2
+    assert run(film).skipped == 3
+    assert run(film, lines_as="paper").done == 2
+    settings = read_manifest(Storage.at(film.output))["settings"].to_pylist()
+    assert {json.loads(one)["version"] for one in settings} == {2}
 
 
 def test_lost_layers_are_made_again(film: FilmConfig) -> None:

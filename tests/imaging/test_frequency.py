@@ -10,10 +10,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from lineart.image import Frame, Line, Size, fit_short_side, resize
 from lineart.imaging.frequency import (
     compose,
+    compose_as_drawn,
     compose_literal,
     enlarge_drawing,
+    ink_layer,
     line_layer,
     low_band,
+    whiten_paper,
 )
 from lineart.metrics import psnr
 from tests.conftest import DrawLine
@@ -261,3 +264,56 @@ def test_drawings_are_shrunk_as_pictures(draw_line: DrawLine, size: tuple[int, i
     """At the same size nothing changes, and a smaller one is the plain `resize`."""
     drawing = draw_line(1)
     np.testing.assert_array_equal(enlarge_drawing(drawing, size), resize(drawing, size))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 255), st.integers(0, 255))
+def test_grey_lines_multiply_colours(color: int, line: int) -> None:
+    """As drawn, a pixel is `color * line / 255`: pencil of any strength shows, ink is black."""
+    colors, lines = np.full((3, 4, 3), color, np.uint8), np.full((6, 8), 255, np.uint8)
+    lines[0] = line
+    composed = compose_as_drawn(colors, lines)
+    assert (composed[0] == round(color * line / 255)).all()
+    assert (composed[1:] == color).all()
+
+
+def test_coloured_lines_keep_their_colour() -> None:
+    """On white a drawing in colour is itself; a red line is red on any colour, ink black."""
+    rng = np.random.default_rng(0)
+    drawing = rng.integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    drawing[:14] = 255
+    white = np.full((20, 30, 3), 255, np.uint8)
+    assert_array_equal(compose_as_drawn(white, drawing), drawing)
+    drawing[:14, 3], drawing[:14, 5] = (255, 0, 0), 0
+    blue = np.full((20, 30, 3), (0, 0, 255), np.uint8)
+    composed = compose_as_drawn(blue, drawing)
+    assert_array_equal(composed[0, 3], (255, 0, 0))
+    assert_array_equal(composed[0, 5], (0, 0, 0))
+    assert_array_equal(composed[0, 0], (0, 0, 255))
+
+
+def test_paper_of_a_scan_is_white() -> None:
+    """Grey or yellowish paper leaves colours unchanged; white paper changes no level."""
+    colors = np.full((30, 40, 3), (10, 120, 240), np.uint8)
+    scan = np.full((30, 40), 232, np.uint8)
+    scan[4] = 116
+    composed = compose_as_drawn(colors, scan)
+    assert_array_equal(composed[0, 0], (10, 120, 240))
+    assert abs(int(composed[4, 0, 2]) - 120) <= 1
+    yellow = np.full((30, 40, 3), (250, 240, 210), np.uint8)
+    assert_array_equal(compose_as_drawn(colors, yellow)[0, 0], (10, 120, 240))
+    levels = np.full((4, 256), 255, np.uint8)
+    levels[0] = np.arange(256)
+    assert whiten_paper(levels) is levels
+
+
+def test_ink_layer_over_colours_is_the_frame() -> None:
+    """The ink of a drawing in colour, over the colours, is the composed frame to a level."""
+    rng = np.random.default_rng(1)
+    drawing = rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    drawing[:30] = 255
+    colors = rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    layer = ink_layer(drawing).astype(float)
+    opacity = layer[:, :, 3:] / 255
+    over = layer[:, :, :3] * opacity + colors * (1 - opacity)
+    assert np.abs(over - compose_as_drawn(colors, drawing, sigma=0.0)).max() <= 1

@@ -16,7 +16,7 @@ from jobs.translate import Translate
 from jobs.translate import main as translate
 from lineart.codec import decode_color
 from lineart.image import resize
-from lineart.imaging.frequency import compose
+from lineart.imaging.frequency import compose_as_drawn
 from lineart.imaging.hints import resize_hints
 from lineart.onnx.inference import OnnxModel
 from lineart.weights.onnx_file import COLORS
@@ -95,7 +95,7 @@ def test_a_film_is_coloured_through_onnx(
         small, small_hint = resize(line, NETWORK_SIZE), resize_hints(hint, NETWORK_SIZE)
         (color,) = model(small[np.newaxis], small_hint[np.newaxis])
         frame = decode_color((film / "color" / "frames" / "s1" / f"f{number}.png").read_bytes())
-        assert np.array_equal(frame, compose(color, line))
+        assert np.array_equal(frame, compose_as_drawn(color, line))
         assert frame.std(axis=(0, 1)).max() > 0
     other = film / "other.onnx"
     other.write_bytes((exported / "model.onnx").read_bytes())

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final, Literal
 
 import numpy as np
 from jaxtyping import UInt8
 
-from lineart.codec import decode_hint, decode_line, encode_png
+from lineart.codec import decode_drawing, decode_hint, encode_png
 from lineart.codec.openraster import MULTIPLY, Layer, encode_openraster
 from lineart.film.frames import OPENRASTER
 from lineart.film.tasks import (
@@ -20,15 +20,25 @@ from lineart.film.tasks import (
     check_size,
     network_size,
 )
-from lineart.image import Frame, Hint, Line, Size, resize
-from lineart.imaging.frequency import DEFAULT_SIGMA, compose, line_layer, low_band
+from lineart.image import Frame, Hint, Line, Size, resize, to_gray
+from lineart.imaging.frequency import (
+    DEFAULT_SIGMA,
+    compose,
+    compose_as_drawn,
+    ink_layer,
+    line_layer,
+    low_band,
+    whiten_paper,
+)
 from lineart.imaging.hints import no_hints, pool_hints, resize_hints
 from lineart.runtime.device import Precision
 from lineart.weights import read_config
 from lineart.weights.onnx_file import COLORS, MODEL
 
-PICTURE_VERSION = 2
-"""Raise it when equal drawings, hints and weights give other pixels: films are then made anew."""
+LinesAs = Literal["drawn", "paper"]
+"""How lines are laid over colours: by `compose_as_drawn`, or by paper 001's `compose`."""
+PICTURE_VERSIONS: Final[dict[LinesAs, int]] = {"drawn": 3, "paper": 2}
+"""Raise one when equal drawings, hints and weights give other pixels: films are then made anew."""
 LAYERS = "layers"
 """Folder of the colours without lines."""
 
@@ -43,16 +53,17 @@ class ColorizeTask:
     """Factor between the network input and the smaller draft, whose size the hint grid has."""
     extras: tuple[str, ...] = ()
     """Folders of the extra files of each frame: `LAYERS`, `OPENRASTER`."""
+    lines_as: LinesAs = "drawn"
 
     words = Labels(source="line drawing", made="coloured", pair="line and colour")
     role = "line"
     shrink_stage = "hint"
-    decode = staticmethod(decode_line)
+    decode = staticmethod(decode_drawing)
 
     @property
     def settings(self) -> dict[str, Any]:
         """Settings that determine a frame's pixels, besides drawing, hint and weights."""
-        return {"network_size_px": self.network_size_px, "version": PICTURE_VERSION}
+        return {"network_size_px": self.network_size_px, "version": PICTURE_VERSIONS[self.lines_as]}
 
     def open_shrink(self) -> Shrink:
         """Build the function that computes the resized drawing and the pooled hint.
@@ -64,10 +75,10 @@ class ColorizeTask:
         def read_hint(data: bytes | None, size: Size) -> Hint:
             return self.shrink_hint(None if data is None else decode_hint(data), size)
 
-        def shrink(picture: Line, files: Files) -> NetworkInputs:
-            size = network_size(picture.shape, self.network_size_px)
+        def shrink(picture: Line | Frame, files: Files) -> NetworkInputs:
+            size = network_size((picture.shape[0], picture.shape[1]), self.network_size_px)
             hint = read_hint(next(iter(files.get("hint", ())), None), size)
-            return NetworkInputs([resize(picture, size), hint], files["line"][0])
+            return NetworkInputs([resize(to_gray(picture), size), hint], files["line"][0])
 
         return shrink
 
@@ -100,30 +111,48 @@ class ColorizeTask:
 
     def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> list[bytes]:
         """Compose the enlarged colours with the full-size drawing; return frame and extra files."""
-        (color,), line = answers, decode_line(kept)
-        frame = compose(color, line)
+        (color,), drawing = answers, decode_drawing(kept)
+        if self.lines_as == "drawn":
+            frame = compose_as_drawn(color, drawing)
+        else:
+            frame = compose(color, to_gray(drawing))
         png = encode_png(frame)
-        return [png, *self._take_apart(color, line, frame, png)]
+        return [png, *self._take_apart(color, drawing, frame, png)]
 
-    def _take_apart(self, color: np.ndarray, line: Line, frame: Frame, png: bytes) -> list[bytes]:
+    def _take_apart(
+        self, color: np.ndarray, drawing: Line | Frame, frame: Frame, png: bytes
+    ) -> list[bytes]:
         """Return the extra files of a frame, in the order of `extras`."""
         if not self.extras:
             return []
-        below = low_band(color, (line.shape[0], line.shape[1]), sigma=DEFAULT_SIGMA)
+        below = low_band(color, (drawing.shape[0], drawing.shape[1]), sigma=DEFAULT_SIGMA)
         files = {LAYERS: encode_png(below)}
         if OPENRASTER in self.extras:
-            lines = Layer("lines", encode_png(line_layer(frame, below, line)), MULTIPLY)
-            layers = [lines, Layer("colour", files[LAYERS])]
+            layers = [self._lines(drawing, below, frame), Layer("colour", files[LAYERS])]
             files[OPENRASTER] = encode_openraster(layers, frame, png)
         return [files[name] for name in self.extras]
 
-    def show(self, picture: Line) -> Line:
+    def _lines(self, drawing: Line | Frame, below: Frame, frame: Frame) -> Layer:
+        """Return the layer of lines, which gives the frame over the colours."""
+        if self.lines_as == "paper":
+            lines = line_layer(frame, below, to_gray(drawing))
+            return Layer("lines", encode_png(lines), MULTIPLY)
+        white = whiten_paper(drawing)
+        if white.ndim == 2:
+            return Layer("lines", encode_png(white), MULTIPLY)
+        return Layer("lines", encode_png(ink_layer(white)))
+
+    def show(self, picture: Line | Frame) -> Line | Frame:
         """Return the drawing unchanged."""
         return picture
 
 
 def open_colorize_task(
-    files: Mapping[str, bytes], *, network_size_px: int, extras: tuple[str, ...] = ()
+    files: Mapping[str, bytes],
+    *,
+    network_size_px: int,
+    extras: tuple[str, ...] = (),
+    lines_as: LinesAs = "drawn",
 ) -> ColorizeTask:
     """Build the task from weights and flags.
 
@@ -131,6 +160,7 @@ def open_colorize_task(
         files: Files of the weights.
         network_size_px: Short side of the network input, in pixels.
         extras: Folders of the extra files, as in `ColorizeTask`.
+        lines_as: How lines are laid over the colours.
 
     Raises:
         ValueError: the size is out of bounds, or the weights do not colour drawings.
@@ -142,4 +172,4 @@ def open_colorize_task(
             f"these weights ({config.get('model')}) turn photographs into drawings or pictures; "
             "to colour drawings they are no use: run python -m jobs.translate with them"
         )
-    return ColorizeTask(network_size_px, config["draft_scale"], extras)
+    return ColorizeTask(network_size_px, config["draft_scale"], extras, lines_as)
