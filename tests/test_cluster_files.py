@@ -272,7 +272,7 @@ def environments() -> list[Config]:
 
 def test_workers_start_as_on_one_machine() -> None:
     """Each machine sets for Ray what the program sets where it starts Ray by itself."""
-    source = (ROOT / "lineart" / "cluster.py").read_text()
+    source = (ROOT / "lineart/runtime/cluster.py").read_text()
     settings = dict(re.findall(r'"(RAY_[a-z]\w+)"[,:] "(\w+)"', source))
     assert "RAY_worker_niceness" in settings
     assert all(settings.items() <= environment.items() for environment in environments())
