@@ -48,11 +48,13 @@ def test_frames_are_those_of_the_job(
 
 
 def test_pictures_are_read_as_asked(tmp_path: Path) -> None:
-    """A colour picture is read as grey line drawing or in colour; as a hint it needs alpha."""
+    """A drawing keeps the colour of its lines, a grey one is H x W; a hint needs alpha."""
     path = tmp_path / "picture.png"
     path.write_bytes(encode_png(np.full((4, 6, 3), (255, 0, 0), np.uint8)))
+    for kind in ("line", "color"):
+        assert lineart.read(str(path), kind)[0, 0].tolist() == [255, 0, 0]
+    path.write_bytes(encode_png(np.full((4, 6, 3), 90, np.uint8)))
     assert lineart.read(str(path)).shape == (4, 6)
-    assert lineart.read(str(path), "color")[0, 0].tolist() == [255, 0, 0]
     with pytest.raises(ValueError, match="no transparency"):
         lineart.read(str(path), "hint")
 

@@ -158,7 +158,7 @@ def test_invalid_numbers_are_refused(sigma: float, paper_level: int | None) -> N
 
 def multiply(color: np.ndarray, lines: np.ndarray) -> np.ndarray:
     """Multiply as Krita does 8-bit pictures: to the nearest, in integers."""
-    product = color.astype(np.uint32) * lines + 128
+    product = color.astype(np.uint32) * lines.reshape(*lines.shape[:2], -1) + 128
     return ((product + (product >> 8)) >> 8).astype(np.uint8)
 
 
