@@ -561,3 +561,11 @@ def test_a_drawing_keeps_the_colours_of_its_lines() -> None:
     drawing = decode_drawing(encode_png(red))
     assert drawing[0, 0].tolist() == [255, 255, 255]
     assert drawing[5, 5].tolist() == [255, 0, 0]
+
+
+def test_colour_in_one_strip_is_kept() -> None:
+    """A drawing that is grey but for its last rows keeps their colour, and its grey."""
+    drawing = np.full((2000, 1100, 3), 200, np.uint8)
+    drawing[-1] = (255, 0, 0)
+    decoded = decode_drawing(encode_png(drawing))
+    assert_array_equal(decoded, drawing)

@@ -38,14 +38,8 @@ def decode_drawing(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Line | Frame
     Raises:
         ValueError: as for `decode_line`.
     """
-    samples = read_samples(data, max_pixels, _on_white)
-    if samples.shape[2] == 1:
-        return samples[:, :, 0]
-    red: Line
-    red, green, blue = cv2.split(samples)
-    if cv2.norm(red, green, cv2.NORM_INF) or cv2.norm(green, blue, cv2.NORM_INF):
-        return samples
-    return red
+    samples = read_samples(data, max_pixels, _to_drawing)
+    return samples[:, :, 0] if samples.shape[2] == 1 else samples
 
 
 def decode_hint(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Hint:
@@ -77,6 +71,16 @@ def _to_line(samples: Samples) -> Samples:
         to_gray = cv2.COLOR_RGB2GRAY if samples.shape[2] == 3 else cv2.COLOR_RGBA2GRAY
         samples = np.dstack((cv2.cvtColor(samples, to_gray), samples[:, :, 3:]))
     return _on_white(samples)
+
+
+def _to_drawing(samples: Samples) -> Samples:
+    """Composite over white; strips whose pixels are all grey get one channel."""
+    samples = _on_white(samples)
+    if samples.shape[2] == 1:
+        return samples
+    red, green, blue = cv2.split(samples)
+    is_gray = not cv2.norm(red, green, cv2.NORM_INF) and not cv2.norm(green, blue, cv2.NORM_INF)
+    return red[:, :, np.newaxis] if is_gray else samples
 
 
 def _to_hint(samples: Samples) -> Samples:

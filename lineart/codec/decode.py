@@ -28,7 +28,10 @@ Samples = UInt8[np.ndarray, "H W _"]
 """Decoded picture, 0..255, of 1 to 4 channels: grey, grey + alpha, RGB or RGBA."""
 
 Finish = Callable[[Samples], Samples]
-"""Converts pixels row by row; keeps height and width, may change the channels."""
+"""Converts pixels row by row; keeps height and width, may change the channels.
+
+A strip of one channel beside strips of three is grey.
+"""
 
 
 # JPEG. Pillow takes quadratic time for many EXIF segments and minutes for long padding; libjpeg
@@ -242,6 +245,8 @@ def _samples(image: ImageFile, finish: Finish, strip_pixels: int) -> Samples:
     first = next(strips)
     samples = np.empty((image.height, *first.shape[1:]), np.uint8)
     for index, strip in enumerate(chain([first], strips)):
+        if strip.shape[2] > samples.shape[2]:
+            samples = np.repeat(samples, strip.shape[2], axis=2)
         samples[index * rows :][: len(strip)] = strip
     return samples
 

@@ -85,11 +85,13 @@ def compose_as_drawn(color: Color, drawing: Line | Frame, *, sigma: float = DEFA
     if drawing.ndim == 2:
         composed: Frame = cv2.multiply(low, cv2.merge((drawing,) * 3), dst=low, scale=1 / 255)
         return composed
-    red, green, blue = cv2.split(drawing)
-    paper = cv2.min(cv2.min(red, green), blue)
-    share = cv2.merge((paper,) * 3)
-    composed = cv2.multiply(low, share, dst=low, scale=1 / 255)
-    inked: Frame = cv2.add(composed, cv2.subtract(drawing, share), dst=composed)
+    channels = cv2.split(drawing)
+    paper = cv2.min(cv2.min(channels[0], channels[1]), channels[2])
+    planes = cv2.split(low)
+    for below, channel in zip(planes, channels, strict=True):
+        cv2.multiply(below, paper, dst=below, scale=1 / 255)
+        cv2.add(below, cv2.subtract(channel, paper, dst=channel), dst=below)
+    inked: Frame = cv2.merge(planes, dst=low)
     return inked
 
 
@@ -103,20 +105,19 @@ def whiten_paper(drawing: Line | Frame) -> Line | Frame:
     The paper is the most frequent level from `LEAST_PAPER` on. In a drawing made on a computer it
     is white, and nothing changes.
     """
-    channels = [drawing] if drawing.ndim == 2 else list(cv2.split(drawing))
-    papers = [_paper_level(channel) for channel in channels]
+    count = 1 if drawing.ndim == 2 else 3
+    papers = [_paper_level(drawing, channel) for channel in range(count)]
     if min(papers) == 255:
         return drawing
-    levels = np.arange(256)
-    tables = [np.minimum(levels * 255 / paper, 255).round().astype(np.uint8) for paper in papers]
-    whitened = [cv2.LUT(channel, table) for channel, table in zip(channels, tables, strict=True)]
-    white: Line | Frame = whitened[0] if drawing.ndim == 2 else cv2.merge(whitened)
-    return white
+    levels = np.arange(256)[:, np.newaxis]
+    table = np.minimum(levels * 255 / np.array(papers), 255).round().astype(np.uint8)
+    white: Line | Frame = cv2.LUT(drawing, table.reshape(256, 1, count))
+    return white.reshape(drawing.shape)
 
 
-def _paper_level(channel: Line) -> int:
+def _paper_level(drawing: Line | Frame, channel: int) -> int:
     """Return the most frequent level from `LEAST_PAPER` on, or 255 if there is none."""
-    counts = cv2.calcHist([channel], [0], None, [256], [0, 256]).ravel()[LEAST_PAPER:]
+    counts = cv2.calcHist([drawing], [channel], None, [256], [0, 256]).ravel()[LEAST_PAPER:]
     return LEAST_PAPER + int(counts.argmax()) if counts.any() else 255
 
 
