@@ -86,7 +86,7 @@ def train_pair(flags: Train) -> dict[str, Any]:
         record = write_run(job, flags, time.monotonic() - started)
         write_progress(job.output, record)
         job.output.sweep()
-    return {"weights": job.output.child("weights").uri, "seconds": record["seconds"]}
+    return {"weights": job.output.child("weights").uri, "seconds": round(record["seconds"], 1)}
 
 
 def read_recipe(flags: Train) -> Recipe:
