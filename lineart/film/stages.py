@@ -150,7 +150,11 @@ def shrink(worker: Worker, frame: FrameData) -> FrameData:
         stage = step(task.shrink_stage)
         inputs, kept = worker.shrink(pixels, files)
     except Exception as error:  # noqa: BLE001 - any error fails this frame alone
-        return frame.failed(Failure.of(stage, error))
+        failure = Failure.of(stage, error)
+        names = [one.source.name for one in shared if one.role == stage]
+        if names and names[0] not in failure.message:
+            failure = failure._replace(message=f"{names[0]}: {failure.message}")
+        return frame.failed(failure)
     return frame._replace(arrays=tuple(inputs), kept=kept)
 
 

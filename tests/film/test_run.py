@@ -22,6 +22,7 @@ import pytest
 from PIL import Image
 from pyarrow import parquet
 
+from lineart.codec import encode_png
 from lineart.film import run as film_run
 from lineart.film import stages
 from lineart.film.frames import read_picture
@@ -227,6 +228,26 @@ def test_what_studios_have(film: FilmConfig, draw_line: DrawLine, tmp_path: Path
             assert color.shape == (drawing.height, drawing.width, 3)
     # Ink on transparency is the same drawing as ink on paper.
     assert manifest_rows(kinds)["s1/alpha.png"]["held_by"] == "s1/16bit.png"
+
+
+@pytest.mark.parametrize(
+    ("alpha", "height", "sentence"),
+    [(None, 72, "has no transparency"), (255, 72, "opaque everywhere"), (0, 128, "another aspect")],
+)
+def test_a_hint_that_cannot_be_meant(
+    film: FilmConfig, alpha: int | None, height: int, sentence: str
+) -> None:
+    """Frames with such a hint fail in the stage of hints, with its name and what is wrong."""
+    channels = (200, 40, 40) if alpha is None else (200, 40, 40, alpha)
+    folder = Path(film.pictures).parent / "hints"
+    folder.mkdir()
+    hint = np.full((height, 128, len(channels)), channels, np.uint8)
+    (folder / "s2.png").write_bytes(encode_png(hint))
+    assert counts(run(replace(film, hints=str(folder)))) == (3, 2, 2, 0)
+    row = manifest_rows(film)["s2/f1.png"]
+    assert row["stage"] == "hint"
+    assert row["message"].startswith("s2.png: ")
+    assert sentence in row["message"]
 
 
 def test_broken_hint(film: FilmConfig) -> None:

@@ -30,14 +30,14 @@ from lineart.imaging.frequency import (
     low_band,
     whiten_paper,
 )
-from lineart.imaging.hints import no_hints, pool_hints, resize_hints
+from lineart.imaging.hints import FAINT_ALPHA, check_hints, no_hints, pool_hints, resize_hints
 from lineart.runtime.device import Precision
 from lineart.weights import read_config
 from lineart.weights.onnx_file import COLORS, MODEL
 
 LinesAs = Literal["drawn", "paper"]
 """How lines are laid over colours: by `compose_as_drawn`, or by paper 001's `compose`."""
-PICTURE_VERSIONS: Final[dict[LinesAs, int]] = {"drawn": 3, "paper": 2}
+PICTURE_VERSIONS: Final[dict[LinesAs, int]] = {"drawn": 3, "paper": 4}
 """Raise one when equal drawings, hints and weights give other pixels: films are then made anew."""
 LAYERS = "layers"
 """Folder of the colours without lines."""
@@ -83,9 +83,15 @@ class ColorizeTask:
         return shrink
 
     def shrink_hint(self, hint: Hint | None, size: Size) -> UInt8[np.ndarray, "DraftH DraftW 4"]:
-        """Return hints, or none, at the size of the draft for a drawing resized to `size`."""
-        hint = no_hints(size) if hint is None else resize_hints(hint, size)
-        return pool_hints(hint, self.draft_scale)
+        """Return hints, or none, at the size of the draft for a drawing resized to `size`.
+
+        Raises:
+            ValueError: the hint picture has another aspect ratio, or no transparency.
+        """
+        if hint is None:
+            return pool_hints(no_hints(size), self.draft_scale)
+        check_hints(hint, size)
+        return pool_hints(resize_hints(hint, size, least_alpha=FAINT_ALPHA), self.draft_scale)
 
     def open_network(
         self,
