@@ -96,12 +96,8 @@ def make_film(name: str, flags: Any, film: FilmConfig, open_task: TaskFactory) -
     from lineart.runtime.lease import HeldError, hold_lease
 
     opened = prepare_run(film, open_task)
-    for files, what in (
-        (opened.unused_hints, "hints belong to no shot or frame"),
-        (opened.unread, "pictures are of kinds that cannot be read, and are left out"),
-    ):
-        if files:
-            say(name, f"{len(files)} {what}: {files[0]}, ...")
+    if unused := opened.unused_hints:
+        say(name, f"{len(unused)} hints belong to no shot or frame: {unused[0]}, ...")
     log_to_stderr(
         JsonFormatter("%(levelname)s %(message)s", timestamp="time"),
         logging.INFO if flags.film.log_frames else logging.WARNING,

@@ -23,10 +23,12 @@ from lineart.storage import Storage
 IMAGE_SUFFIXES = {".png", ".tif", ".tiff", ".tga", ".bmp", ".webp", ".jpg", ".jpeg"}
 PARQUET_SUFFIX = ".parquet"
 UNREAD_SUFFIXES = {
-    *(".heic", ".heif", ".avif", ".jxl", ".gif"),
-    *(".psd", ".exr", ".dng", ".cr2", ".nef"),
+    *(".psd", ".psb", ".kra", ".ora", ".clip", ".csp", ".xcf", ".svg", ".tlv", ".tzp"),
+    *(".dpx", ".exr", ".sgi", ".rgb", ".jp2", ".pcx", ".iff", ".gif", ".apng"),
+    *(".heic", ".heif", ".avif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw"),
 }
-"""Suffixes of picture formats that cannot be read; such files are reported to the user."""
+"""Suffixes of picture formats that cannot be read; such a picture is a frame that fails, unless
+there is a picture of the same name that can be read, which it is the source of."""
 
 MAX_ROWS = 10_000_000
 """Maximum number of rows of one Parquet file: more than 100 hours of film."""
@@ -88,17 +90,14 @@ def stem(name: str) -> str:
     return posixpath.splitext(name)[0]
 
 
-def list_pictures(
-    storage: Storage, unread: list[str] | None = None, *, max_rows: int = MAX_ROWS
-) -> list[Source]:
+def list_pictures(storage: Storage, *, max_rows: int = MAX_ROWS) -> list[Source]:
     """List all image files, and all rows of all Parquet files, below `storage`.
 
-    Unusable entries are listed with a refusal: links out of the folder, invalid names and invalid
-    Parquet files.
+    Unusable entries are listed with a refusal: links out of the folder, invalid names, invalid
+    Parquet files, and pictures in `UNREAD_SUFFIXES`.
 
     Args:
         storage: Folder or S3 prefix.
-        unread: List to which names of pictures in `UNREAD_SUFFIXES` are added, as printable text.
         max_rows: Maximum number of rows of one Parquet file; a larger file is refused.
 
     Returns:
@@ -107,13 +106,14 @@ def list_pictures(
     Raises:
         OSError: the folder or bucket cannot be listed.
     """
-    unread = [] if unread is None else unread
     pictures: list[Source] = []
+    unread: list[Source] = []
     for found in find_files(storage):
         suffix = posixpath.splitext(found.path)[1].lower()
         refusal = found.refusal or refusal_of(found.path)
         if suffix in UNREAD_SUFFIXES:
-            unread.append(printable(found.path))
+            kind = f"{suffix} files cannot be read; save it as PNG, TIFF or TGA"
+            unread.append(Source(printable(found.path), found.path, refusal=refusal or kind))
         elif not found.is_folder and suffix not in {*IMAGE_SUFFIXES, PARQUET_SUFFIX}:
             continue
         elif refusal is not None:
@@ -122,7 +122,8 @@ def list_pictures(
             pictures += _parquet_pictures(storage, found.path, max_rows)
         else:
             pictures.append(Source(found.path, found.path))
-    return pictures
+    names = {stem(picture.name) for picture in pictures}
+    return pictures + [picture for picture in unread if stem(picture.name) not in names]
 
 
 def _parquet_pictures(storage: Storage, path: str, max_rows: int) -> Iterator[Source]:

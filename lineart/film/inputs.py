@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lineart.film.frames import (
     IMAGE_SUFFIXES,
+    UNREAD_SUFFIXES,
     FilmFrame,
     Source,
     assemble,
@@ -58,8 +59,6 @@ class PreparedRun:
     """Frames that this run processes."""
     unused_hints: list[str]
     """Names of hints that match no shot and no frame, probably misspelt."""
-    unread: list[str]
-    """Names of pictures in formats that cannot be read."""
 
 
 def prepare_run(
@@ -97,13 +96,12 @@ def prepare_run(
     if not is_included(weights):
         _check_networks(files)
     hint_files = list_pictures(hints) if hints else []
+    if hints and not hint_files:
+        raise ValueError(f"there is no hint picture below {hints.uri}; leave out --hints")
     _check_hints(hint_files)
-    unread: list[str] = []
-    listed = list_pictures(pictures, unread)
-    frames = assemble(listed, hint_files, pictures.name, role=task.role)
+    frames = assemble(list_pictures(pictures), hint_files, pictures.name, role=task.role)
     if not frames:
-        others = f"; {unread[0]} is of a kind that cannot be read" if unread else ""
-        raise ValueError(f"there is no image and no Parquet file below {pictures.uri}{others}")
+        raise ValueError(f"there is no image and no Parquet file below {pictures.uri}")
     job = FilmJob(
         pictures,
         output,
@@ -115,7 +113,7 @@ def prepare_run(
         precision=film.precision,
     )
     chosen = _select(frames, film.shots, film.limit)
-    return PreparedRun(film, job, frames, chosen, unused_hints(frames, hint_files), unread)
+    return PreparedRun(film, job, frames, chosen, unused_hints(frames, hint_files))
 
 
 def _check_places(pictures: Storage, output: Storage, hints: Storage | None) -> None:
@@ -140,7 +138,7 @@ def _check_hints(hints: Sequence[Source]) -> None:
         if (
             hint.refusal
             and hint.row is None
-            and posixpath.splitext(hint.path)[1].lower() not in IMAGE_SUFFIXES
+            and posixpath.splitext(hint.path)[1].lower() not in IMAGE_SUFFIXES | UNREAD_SUFFIXES
         ):
             raise ValueError(f"the hints in {hint.name} cannot be known: {hint.refusal}")
 

@@ -31,6 +31,10 @@ class Failure(NamedTuple):
             stage = error.step or stage
         return cls(stage, type(error).__name__, str(error) or repr(error))
 
+    def about(self, name: str) -> "Failure":
+        """Return the failure with the name of the file at fault, unless the message has it."""
+        return self if name in self.message else self._replace(message=f"{name}: {self.message}")
+
 
 class HashedFile(NamedTuple):
     """Hashes of a picture's file and of its pixels, and its size in pixels."""

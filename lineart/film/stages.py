@@ -151,10 +151,8 @@ def shrink(worker: Worker, frame: FrameData) -> FrameData:
         inputs, kept = worker.shrink(pixels, files)
     except Exception as error:  # noqa: BLE001 - any error fails this frame alone
         failure = Failure.of(stage, error)
-        names = [one.source.name for one in shared if one.role == stage]
-        if names and names[0] not in failure.message:
-            failure = failure._replace(message=f"{names[0]}: {failure.message}")
-        return frame.failed(failure)
+        at_fault = [one.source.name for one in shared if one.role == stage]
+        return frame.failed(failure.about(at_fault[0]) if at_fault else failure)
     return frame._replace(arrays=tuple(inputs), kept=kept)
 
 

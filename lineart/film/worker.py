@@ -144,7 +144,7 @@ def hash_hints(job: FilmJob, sources: Sequence[Source]) -> dict[str, str | Failu
         try:
             found[source.name] = run_in_worker(job, _hash_hint, source)
         except Exception as error:  # noqa: BLE001 - as above
-            found[source.name] = Failure.of("hint", error)
+            found[source.name] = Failure.of("hint", error).about(source.name)
     return found
 
 

@@ -91,11 +91,11 @@ def test_a_row_group_is_read_once(tmp_path: Path) -> None:
     assert (reader._open.cache_info().misses, reader._images_of.cache_info().misses) == (1, 3)
 
 
-def test_pictures_that_cannot_be_read_are_told(tmp_path: Path) -> None:
-    """A telephone's HEIC is no frame, but it is not passed over in silence; other files are."""
-    for name in ("a.png", "b.HEIC", "notes.txt", ".hidden.gif"):
+def test_pictures_of_kinds_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
+    """A telephone's HEIC is a frame that fails; a PSD beside its PNG and other files are none."""
+    for name in ("a.png", "a.psd", "b.HEIC", "notes.txt", ".hidden.gif"):
         (tmp_path / name).write_bytes(b"")
-    unread: list[str] = []
-    pictures = list_pictures(Storage.at(str(tmp_path)), unread)
-    assert [picture.name for picture in pictures] == ["a.png"]
-    assert unread == ["b.HEIC"]
+    pictures = list_pictures(Storage.at(str(tmp_path)))
+    assert [picture.name for picture in pictures] == ["a.png", "b.HEIC"]
+    assert pictures[0].refusal is None
+    assert pictures[1].refusal == ".heic files cannot be read; save it as PNG, TIFF or TGA"
