@@ -312,9 +312,15 @@ def test_paper_001(small: dict[str, Any], folder: Path, means: Path, tmp_path: P
 def test_paper_001_at_full_size_is_what_the_film_makes(
     small: dict[str, Any], folder: Path, tiny_weights: Path, tmp_path: Path
 ) -> None:
-    """PSNR and SSIM are those of the frame that `jobs.colorize` gives for the same line."""
+    """PSNR and SSIM are those of the frame of `jobs.colorize --lines-as paper` for the line."""
     lines, color, out = folder / "s/line", tmp_path / "color", tmp_path / "out"
-    made = Colorize(lines=str(lines), output=str(color), weights=str(tiny_weights), network_size=64)
+    made = Colorize(
+        lines=str(lines),
+        output=str(color),
+        weights=str(tiny_weights),
+        network_size=64,
+        lines_as="paper",
+    )
     assert colorize(made) == 0
     asked = FidNoHintsRequest(**small, fid_features="none", full_size=72, num_sheet_samples=0)
     assert main(Evaluate(request=asked, output=str(out))) == 3
