@@ -65,10 +65,10 @@ def benchmark(flags: Benchmark) -> dict[str, Any]:
         parts[part] = measure(part, flags)
         print_table(part, parts[part])
     figures = {part: [asdict(figure) for figure in one] for part, one in parts.items()}
-    told = describe() | {"flags": asdict(flags), "parts": figures}
+    result = describe() | {"flags": asdict(flags), "parts": figures}
     if earlier is not None:
-        print("", *compare_runs(earlier, parts), *differences(earlier, told), sep="\n")
-    return told
+        print("", *compare_runs(earlier, parts), *differences(earlier, result), sep="\n")
+    return result
 
 
 def measure(part: Part, flags: Benchmark) -> list[Figure]:

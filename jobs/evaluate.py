@@ -132,10 +132,10 @@ def make_printer() -> Callable[[EvaluationResult, int], None]:
         first_at = first_at or time.monotonic()
         if not clock.is_due(result.num_units, units):
             return
-        told = f"{result.num_units} of {units} judged, {result.num_failed} failed"
+        sentence = f"{result.num_units} of {units} judged, {result.num_failed} failed"
         if result.num_units > 1:
-            told += f", {(time.monotonic() - first_at) / (result.num_units - 1):.2f} s each"
-        print(told, file=sys.stderr, flush=True)
+            sentence += f", {(time.monotonic() - first_at) / (result.num_units - 1):.2f} s each"
+        print(sentence, file=sys.stderr, flush=True)
 
     return show
 

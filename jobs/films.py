@@ -119,15 +119,15 @@ def _make_held(flags: Any, opened: PreparedRun, runner: FilmRunner, lease: Lease
     from lineart.manifest import read_manifest
     from lineart.report.film_folder import PAGE
 
-    started_at, output, told = datetime.now(UTC), opened.job.output, asdict(flags)
+    started_at, output, given = datetime.now(UTC), opened.job.output, asdict(flags)
     # Raises if the manifest is invalid, before anything in the output is changed.
     read_manifest(output)
     try:
         output.delete(SUCCESS)
-        write_run(told, opened, started_at, None)
+        write_run(given, opened, started_at, None)
         summary, rows = run_film(opened, runner, make_printer(), lease.check)
         lease.check()
-        write_run(told, opened, started_at, (summary, rows))
+        write_run(given, opened, started_at, (summary, rows))
         if summary.skipped < summary.frames or not output.exists(PAGE):
             write_page(opened, rows)
         lease.check()

@@ -98,7 +98,10 @@ class Colorizer:
 
         Args:
             line: Drawing.
-            hint: Colour hints of any size; they are stretched to the drawing. None: no hints.
+            hint: Colour hints of any size with the aspect ratio of the drawing. None: no hints.
+
+        Raises:
+            ValueError: the hints have another aspect ratio, or are opaque everywhere.
         """
         size = network_size((line.shape[0], line.shape[1]), self._task.network_size_px)
         inputs = resize(to_gray(line), size), self._task.shrink_hint(hint, size)

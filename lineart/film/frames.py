@@ -229,11 +229,6 @@ class PictureReader:
         return images
 
 
-def read_picture(storage: Storage, source: Source) -> bytes:
-    """Read one picture; to read several, keep a `PictureReader`, which this calls."""
-    return PictureReader(storage).read(source)
-
-
 def _open_parquet(storage: Storage, path: str) -> parquet.ParquetFile:
     try:
         return parquet.ParquetFile(storage.open_file(path))

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from heapq import nlargest
-from typing import Any, NamedTuple
+from typing import Any
 
 from lineart.codec import decode_line, encode_png
-from lineart.film.frames import Source, list_pictures, read_picture, stem
+from lineart.film.frames import PictureReader, Source, list_pictures, stem
 from lineart.imaging.difference import Ink, measure, separate_ink, show_difference
 from lineart.report.html import as_text, data_uri, encode_thumbnail, list_settings, template
 from lineart.storage import Storage
@@ -26,12 +26,21 @@ THUMBNAIL_PX = 270
 """Maximum height of the thumbnails on the page, in pixels."""
 
 
-class Drawings(NamedTuple):
-    """A set of drawings."""
+class Drawings:
+    """A set of drawings.
 
-    place: Storage
-    sources: dict[str, Source]
-    """Name without suffix -> drawing, sorted by name."""
+    Args:
+        place: Folder of the drawings.
+        sources: Name without suffix -> drawing, sorted by name.
+    """
+
+    def __init__(self, place: Storage, sources: dict[str, Source]) -> None:
+        self.place, self.sources = place, sources
+        self._reader = PictureReader(place)
+
+    def read(self, name: str) -> bytes:
+        """Return the file of a drawing; raises as `PictureReader.read`."""
+        return self._reader.read(self.sources[name])
 
 
 @dataclass(frozen=True)
@@ -87,8 +96,7 @@ class DrawingsComparison:
 
     def compare(self, name: str) -> DrawingPair:
         """Compare two drawings, record their ink, and write the picture of their difference."""
-        sets = self.first, self.second
-        first, second = (decode_line(read_picture(one.place, one.sources[name])) for one in sets)
+        first, second = (decode_line(one.read(name)) for one in (self.first, self.second))
         difference = separate_ink(first, second, radius_px=self.radius_px)
         picture = show_difference(difference)
         self.output.write(f"difference/{name}.png", encode_png(picture))

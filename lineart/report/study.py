@@ -15,7 +15,6 @@ import cv2
 import numpy as np
 
 from lineart.codec import decode_color
-from lineart.film.frames import read_picture
 from lineart.image import Frame, resize
 from lineart.report.difference import Drawings, open_drawings
 from lineart.report.html import data_uri, encode_webp, template
@@ -177,22 +176,18 @@ def _fill_page(
 def _read_pair(places: StudyFolders, name: str, rng: np.random.Generator) -> StudyPair:
     """Read two drawings and their photograph; which drawing is `a` is random."""
     sets = {"first": places.first, "second": places.second}
-    files = {which: _read(one, name) for which, one in sets.items()}
+    files = {which: one.read(name) for which, one in sets.items()}
     a, b = ("first", "second") if rng.random() < 0.5 else ("second", "first")
     pictures = {
         "a": _encode(files[a], DRAWING_QUALITY),
         "b": _encode(files[b], DRAWING_QUALITY),
     }
     if places.photos is not None:
-        files["photo"] = _read(places.photos, name)
+        files["photo"] = places.photos.read(name)
         pictures["photo"] = _encode(files["photo"], PHOTO_QUALITY)
     hashes = {f"{which}_sha256": hashlib.sha256(data).hexdigest() for which, data in files.items()}
     # A random id, which reveals neither the name of a picture nor its position in a set.
     return StudyPair({"id": rng.bytes(6).hex(), "name": name, "a": a, **hashes}, pictures)
-
-
-def _read(drawings: Drawings, name: str) -> bytes:
-    return read_picture(drawings.place, drawings.sources[name])
 
 
 def _encode(data: bytes, quality: int) -> str:

@@ -11,7 +11,6 @@ from lineart.film.frames import (
     Source,
     assemble,
     list_pictures,
-    read_picture,
     unused_hints,
 )
 from lineart.storage import Storage
@@ -77,7 +76,7 @@ def test_parquet_rows(tmp_path: Path) -> None:
     storage = Storage.at(str(tmp_path))
     pictures = list_pictures(storage)
     assert [picture.name for picture in pictures] == [f"s/{n}.png" for n in range(7)]
-    assert [read_picture(storage, picture) for picture in pictures] == images
+    assert [PictureReader(storage).read(picture) for picture in pictures] == images
 
 
 def test_a_row_group_is_read_once(tmp_path: Path) -> None:

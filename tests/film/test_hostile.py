@@ -18,7 +18,6 @@ from lineart.film.frames import (
     Source,
     assemble,
     list_pictures,
-    read_picture,
 )
 from lineart.film.records import Failure, FilmJob
 from lineart.film.tasks.colorize import ColorizeTask
@@ -70,7 +69,7 @@ def test_links_that_lead_out_are_not_read(folder: Path) -> None:
     for frame in film:
         if frame.name != "s/good.png":
             with pytest.raises(ValueError, match="link"):
-                read_picture(Storage.at(str(folder)), frame.source)
+                PictureReader(Storage.at(str(folder))).read(frame.source)
 
 
 def test_a_link_that_comes_later_is_not_read(folder: Path) -> None:
@@ -79,16 +78,16 @@ def test_a_link_that_comes_later_is_not_read(folder: Path) -> None:
     secret.write_bytes(b"secret")
     place = Storage.at(str(folder))
     (picture,) = list_pictures(place)
-    assert read_picture(place, picture) == b"good"
+    assert PictureReader(place).read(picture) == b"good"
     (folder / "s/good.png").unlink()
     (folder / "s/good.png").symlink_to(secret)
     with pytest.raises(ValueError, match="leads out"):
-        read_picture(place, picture)
+        PictureReader(place).read(picture)
     (folder / "s/good.png").unlink()
     (folder / "s").rmdir()
     (folder / "s").symlink_to(folder.parent)
     with pytest.raises(ValueError, match="leads out"):
-        read_picture(place, picture)
+        PictureReader(place).read(picture)
 
 
 def test_links_within_the_film(folder: Path) -> None:
@@ -98,7 +97,7 @@ def test_links_within_the_film(folder: Path) -> None:
     (folder / "s/self.png").symlink_to("self.png")
     film = list_film(folder)
     assert {frame.name for frame in film if not frame.refusal} == {"s/good.png", "s/again.png"}
-    assert read_picture(Storage.at(str(folder)), Source("x", "s/again.png")) == b"good"
+    assert PictureReader(Storage.at(str(folder))).read(Source("x", "s/again.png")) == b"good"
     assert refusals(film).keys() == {"s/ring", "s/self.png"}
 
 
@@ -181,7 +180,7 @@ def test_parquet_names(folder: Path) -> None:
     for frame in film:
         if frame.refusal:
             with pytest.raises(ValueError, match=r"plain|too long"):
-                read_picture(place, frame.source)
+                PictureReader(place).read(frame.source)
 
 
 def test_parquet_twice_the_same_frame(folder: Path) -> None:
@@ -223,7 +222,7 @@ def test_parquet_columns_that_may_be(folder: Path) -> None:
         parquet.write_table(table, path)
         film = list_film(folder)
         assert [frame.name for frame in film][:2] == ["p/1.png", "p/2.png"]
-        assert read_picture(Storage.at(str(folder)), film[1].source) == b"2"
+        assert PictureReader(Storage.at(str(folder))).read(film[1].source) == b"2"
         path.unlink()
 
 
@@ -254,7 +253,7 @@ def test_damaged_parquet_file(folder: Path) -> None:
         assert "s/good.png" in {frame.name for frame in film if not frame.refusal}
         for frame in film[:5]:
             try:
-                read_picture(place, frame.source)
+                PictureReader(place).read(frame.source)
             except (ValueError, OSError):
                 continue
 

@@ -40,7 +40,7 @@ def written(one: FrameState, spent: Mapping[str, float], precision: str = "float
 
 
 def finish(plan: FilmPlan) -> tuple[pa.Table, dict[str, int]]:
-    """Give ledger and stored sizes after everything in a plan went well."""
+    """Give the rows and stored sizes after everything in a plan went well."""
     made = make_table(
         [result_row(one, LOOK, written(one, SPENT)) for one in plan.remaining.values()]
     )
@@ -60,15 +60,15 @@ def open_frames(plan: FilmPlan) -> list[list[str]]:
 
 def test_a_precision_that_is_asked_for_makes_frames_of_the_other_anew() -> None:
     """Frames stand in any number format, unless one is asked for; a copy has that of its source."""
-    ledger, stored = finish(make_plan(FRAMES, LINES, {}, NOTHING, {}, LOOK))
+    known_rows, stored = finish(make_plan(FRAMES, LINES, {}, NOTHING, {}, LOOK))
     for precision, skipped in ((None, 4), ("float32", 4), ("bfloat16", 0)):
         look = replace(LOOK, precision=precision)
-        assert make_plan(FRAMES, LINES, {}, ledger, stored, look).skipped == skipped
+        assert make_plan(FRAMES, LINES, {}, known_rows, stored, look).skipped == skipped
     look = replace(LOOK, precision="bfloat16")
-    anew = make_plan(FRAMES, LINES, {}, ledger, stored, look)
+    anew = make_plan(FRAMES, LINES, {}, known_rows, stored, look)
     assert {one.retake for one in anew.remaining.values()} == {"precision"}
     # The third frame shows what the first does; its file is lost.
-    held = make_plan(FRAMES, LINES, {}, ledger, stored | {"frames/s/3.png": 0}, LOOK)
+    held = make_plan(FRAMES, LINES, {}, known_rows, stored | {"frames/s/3.png": 0}, LOOK)
     (one,) = held.remaining.values()
     copied = FrameResult(one.frame.output, 10, {}, None)
     assert result_row(one, LOOK, copied)["precision"] == "float32"
@@ -101,43 +101,47 @@ def test_hints_tell_equal_drawings_apart() -> None:
 
 def test_finished_film_has_nothing_to_do() -> None:
     """A second plan over a finished film skips every frame."""
-    ledger, stored = finish(make_plan(FRAMES, LINES, {}, NOTHING, {}, LOOK))
-    plan = make_plan(FRAMES, LINES, {}, ledger, stored, LOOK)
-    assert (plan.work, plan.copies, plan.skipped, plan.rows) == ([], [], 4, ledger)
+    known_rows, stored = finish(make_plan(FRAMES, LINES, {}, NOTHING, {}, LOOK))
+    plan = make_plan(FRAMES, LINES, {}, known_rows, stored, LOOK)
+    assert (plan.work, plan.copies, plan.skipped, plan.rows) == ([], [], 4, known_rows)
 
 
 def test_only_what_changed_is_made() -> None:
     """A retake, a lost output and an output of another length are made again; others stand."""
-    ledger, stored = finish(make_plan(FRAMES, LINES, {}, NOTHING, {}, LOOK))
+    known_rows, stored = finish(make_plan(FRAMES, LINES, {}, NOTHING, {}, LOOK))
     retake = LINES | {"s/4.png": HashedFile("file4b", "pixels4b", 8, 6)}
-    assert open_frames(make_plan(FRAMES, retake, {}, ledger, stored, LOOK)) == [["frames/s/4.png"]]
+    assert open_frames(make_plan(FRAMES, retake, {}, known_rows, stored, LOOK)) == [
+        ["frames/s/4.png"]
+    ]
     lost = {path: size for path, size in stored.items() if path != FRAMES[1].output}
-    assert open_frames(make_plan(FRAMES, LINES, {}, ledger, lost, LOOK)) == [["frames/s/2.png"]]
+    assert open_frames(make_plan(FRAMES, LINES, {}, known_rows, lost, LOOK)) == [["frames/s/2.png"]]
     short = stored | {FRAMES[1].output: 9}
-    assert open_frames(make_plan(FRAMES, LINES, {}, ledger, short, LOOK)) == [["frames/s/2.png"]]
+    assert open_frames(make_plan(FRAMES, LINES, {}, known_rows, short, LOOK)) == [
+        ["frames/s/2.png"]
+    ]
 
 
 def test_other_weights_or_settings_make_all_anew() -> None:
     """Pictures made with something else do not count as finished."""
-    ledger, stored = finish(make_plan(FRAMES, LINES, {}, NOTHING, {}, LOOK))
+    known_rows, stored = finish(make_plan(FRAMES, LINES, {}, NOTHING, {}, LOOK))
     for look in (Fingerprint("other", "settings"), Fingerprint("weights", "other")):
-        assert make_plan(FRAMES, LINES, {}, ledger, stored, look).skipped == 0
+        assert make_plan(FRAMES, LINES, {}, known_rows, stored, look).skipped == 0
 
 
 def test_a_retake_says_what_has_changed() -> None:
     """A frame made anew tells whether its pixels, hint, weights or settings are others."""
-    ledger, stored = finish(make_plan(FRAMES, LINES, {}, NOTHING, {}, LOOK))
-    assert ledger["retake"].null_count == 4
+    known_rows, stored = finish(make_plan(FRAMES, LINES, {}, NOTHING, {}, LOOK))
+    assert known_rows["retake"].null_count == 4
     # The same pixels in another file are no retake, nor is a frame that was not there before.
     lines = LINES | {"s/4.png": HashedFile("file4b", "pixels4b", 8, 6)}
     lines["s/2.png"] = HashedFile("file2b", "pixels2", 8, 6)
     frames = [*FRAMES[:2], *(replace(frame, hint=Source("h", "h")) for frame in FRAMES[2:])]
-    plan = make_plan(frames, lines, {"h": "hint"}, ledger.slice(1), stored, LOOK)
+    plan = make_plan(frames, lines, {"h": "hint"}, known_rows.slice(1), stored, LOOK)
     rows, _ = finish(plan)
     assert rows["retake"].to_pylist() == [None, None, "hint", "picture, hint"]
-    plan = make_plan(FRAMES, LINES, {}, ledger, stored, Fingerprint("other", "other"))
+    plan = make_plan(FRAMES, LINES, {}, known_rows, stored, Fingerprint("other", "other"))
     assert finish(plan)[0]["retake"].to_pylist() == ["weights, settings"] * 4
-    lost = make_plan(FRAMES, LINES, {}, ledger, {}, LOOK)
+    lost = make_plan(FRAMES, LINES, {}, known_rows, {}, LOOK)
     assert finish(lost)[0]["retake"].null_count == 4
 
 
@@ -155,17 +159,17 @@ def test_stages_are_recorded() -> None:
 
 def test_held_frame_is_copied_from_a_finished_one() -> None:
     """When a frame's picture stands elsewhere in the film, it is copied and not coloured."""
-    ledger, stored = finish(make_plan(FRAMES, LINES, {}, NOTHING, {}, LOOK))
-    plan = make_plan(FRAMES, LINES, {}, ledger.slice(1), stored, LOOK)
+    known_rows, stored = finish(make_plan(FRAMES, LINES, {}, NOTHING, {}, LOOK))
+    plan = make_plan(FRAMES, LINES, {}, known_rows.slice(1), stored, LOOK)
     assert plan.work == []
     assert plan.copies == [("frames/s/3.png", ["frames/s/1.png"])]
 
 
 def test_labels_do_not_depend_on_history() -> None:
     """Whatever run made a picture, the group's first frame is done and the others are held."""
-    ledger, stored = finish(make_plan(FRAMES[2:], LINES, {}, NOTHING, {}, LOOK))
-    assert by_frame(ledger)["s/3.png"]["status"] == "done"
-    standing = by_frame(make_plan(FRAMES, LINES, {}, ledger, stored, LOOK).rows)
+    known_rows, stored = finish(make_plan(FRAMES[2:], LINES, {}, NOTHING, {}, LOOK))
+    assert by_frame(known_rows)["s/3.png"]["status"] == "done"
+    standing = by_frame(make_plan(FRAMES, LINES, {}, known_rows, stored, LOOK).rows)
     assert standing["s/3.png"]["status"] == "held"
     assert standing["s/3.png"]["held_by"] == "s/1.png"
 
@@ -215,9 +219,9 @@ def test_a_failure_can_be_written_whatever_it_says() -> None:
 
 def test_only_rows_of_the_same_settings_know_pixels() -> None:
     """What another task has decoded otherwise is decoded again; the same task's is not."""
-    ledger, _ = finish(make_plan(FRAMES, LINES, {}, NOTHING, {}, LOOK))
-    assert known_pictures(ledger, LOOK.settings) == LINES
-    assert known_pictures(ledger, '{"size_px": 512}') == {}
+    known_rows, _ = finish(make_plan(FRAMES, LINES, {}, NOTHING, {}, LOOK))
+    assert known_pictures(known_rows, LOOK.settings) == LINES
+    assert known_pictures(known_rows, '{"size_px": 512}') == {}
 
 
 def draw_up(frames: int) -> tuple[list[FilmFrame], dict[str, HashedFile | Failure]]:
@@ -231,14 +235,14 @@ def draw_up(frames: int) -> tuple[list[FilmFrame], dict[str, HashedFile | Failur
 def plan_bytes(
     frames: list[FilmFrame],
     pictures: Mapping[str, HashedFile | Failure],
-    ledger: pa.Table,
+    known_rows: pa.Table,
     stored: Mapping[str, int],
 ) -> tuple[FilmPlan, int]:
     """Plan; give the plan, and the most memory that this took beyond what was there."""
     gc.collect()
     tracemalloc.start()
     before = pa.total_allocated_bytes()
-    plan = make_plan(frames, pictures, {}, ledger, stored, LOOK)
+    plan = make_plan(frames, pictures, {}, known_rows, stored, LOOK)
     peak = tracemalloc.get_traced_memory()[1] + pa.total_allocated_bytes() - before
     tracemalloc.stop()
     return plan, peak

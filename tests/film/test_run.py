@@ -25,7 +25,7 @@ from pyarrow import parquet
 from lineart.codec import encode_png
 from lineart.film import run as film_run
 from lineart.film import stages
-from lineart.film.frames import read_picture
+from lineart.film.frames import PictureReader
 from lineart.film.inputs import FilmConfig, PreparedRun, prepare_run
 from lineart.film.records import FilmJob, FrameData, FrameResult, WorkItem
 from lineart.film.run import FilmSummary, RecordInterval, run_film
@@ -460,7 +460,7 @@ class Copies:
 
 def _copy_drawings(job: FilmJob, work: Sequence[WorkItem]) -> Iterator[FrameResult]:
     for item in work:
-        data = read_picture(job.pictures, item.inputs[0].source)
+        data = PictureReader(job.pictures).read(item.inputs[0].source)
         for output in item.outputs:
             job.output.write(output, data)
             yield FrameResult(output, len(data), {}, None)
