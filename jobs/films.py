@@ -96,8 +96,8 @@ def make_film(name: str, flags: Any, film: FilmConfig, open_task: TaskFactory) -
     from lineart.runtime.lease import HeldError, hold_lease
 
     opened = prepare_run(film, open_task)
-    if unused := opened.unused_hints:
-        say(name, f"{len(unused)} hints belong to no shot or frame: {unused[0]}, ...")
+    for warning in opened.warnings:
+        say(name, warning)
     log_to_stderr(
         JsonFormatter("%(levelname)s %(message)s", timestamp="time"),
         logging.INFO if flags.film.log_frames else logging.WARNING,

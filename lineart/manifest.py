@@ -51,9 +51,12 @@ SCHEMA = pa.schema(
         pa.field("extras", pa.string()),  # folders of files written beside the frame
         # Number format of the network: bfloat16, float32, or onnx for that of an ONNX file.
         pa.field("precision", pa.string()),
+        # Sentences on what a person should look at, although the frame is finished.
+        pa.field("warnings", pa.list_(pa.string())),
+        pa.field("hints", pa.list_(pa.string())),  # names of the hints that held on the frame
     ]
 )
-LATER = {"stage_seconds", "retake", "extras", "precision"}
+LATER = {"stage_seconds", "retake", "extras", "precision", "warnings", "hints"}
 """Columns that older manifests lack; read as null."""
 OLD_STAGES = ("shrink", "network", "compose")
 """Stages whose times older manifests have in a column each, as `shrink_seconds`."""

@@ -57,8 +57,8 @@ class PreparedRun:
     """All frames of the film, in order."""
     frames: list[FilmFrame]
     """Frames that this run processes."""
-    unused_hints: list[str]
-    """Names of hints that match no shot and no frame, probably misspelt."""
+    warnings: list[str]
+    """Sentences on what a person should look at in the film's files, such as unused hints."""
 
 
 def prepare_run(
@@ -113,7 +113,13 @@ def prepare_run(
         precision=film.precision,
     )
     chosen = _select(frames, film.shots, film.limit)
-    return PreparedRun(film, job, frames, chosen, unused_hints(frames, hint_files))
+    return PreparedRun(film, job, frames, chosen, _warnings(frames, hint_files))
+
+
+def _warnings(frames: Sequence[FilmFrame], hints: Sequence[Source]) -> list[str]:
+    """Return what a person should look at in the files of a film."""
+    unused = unused_hints(frames, hints)
+    return [f"{len(unused)} hints belong to no shot or frame: {unused[0]}, ..."] if unused else []
 
 
 def _check_places(pictures: Storage, output: Storage, hints: Storage | None) -> None:

@@ -32,6 +32,8 @@ class FrameState(NamedTuple):
     """What has changed since this frame was last made, comma-separated; None if nothing."""
     precision: str | None = None
     """Number format of the frame that this one is copied from; None if it is not a copy."""
+    warnings: tuple[str, ...] = ()
+    """Warnings of the frame that this one is copied from."""
 
     @property
     def pixels(self) -> tuple[str, str | None]:
@@ -196,15 +198,18 @@ def _plan_work(
 ) -> None:
     """Add the unfinished frames to the plan; those with equal pixels and hint share an item."""
     finished_of = {one.pixels: one.frame.output for one in reversed(finished)}
-    columns = ("output", "precision") if any(one.pixels in finished_of for one in remaining) else ()
-    formats = dict(zip(*(plan.rows[name].to_pylist() for name in columns), strict=True))
+    needs_rows = any(one.pixels in finished_of for one in remaining)
+    columns = ("output", "precision", "warnings") if needs_rows else ()
+    known = zip(*(plan.rows[name].to_pylist() for name in columns), strict=True)
+    copied = {output: (precision, tuple(warned or ())) for output, precision, warned in known}
     copies: dict[tuple[str, str | None], Copying] = {}
     work: dict[tuple[str, str | None], tuple[FrameState, list[str]]] = {}
     for one in remaining:
         pixels, output = one.pixels, one.frame.output
         plan.remaining[output] = one
         if pixels in finished_of:
-            plan.remaining[output] = one._replace(precision=formats[finished_of[pixels]])
+            precision, warnings = copied[finished_of[pixels]]
+            plan.remaining[output] = one._replace(precision=precision, warnings=warnings)
             copies.setdefault(pixels, (finished_of[pixels], []))[1].append(output)
         else:
             work.setdefault(pixels, (one, []))[1].append(output)
@@ -237,6 +242,8 @@ def result_row(one: FrameState, look: Fingerprint, result: FrameResult) -> Manif
             "source_sha256": one.picture.source_sha256,
             "pixels_sha256": one.picture.pixels_sha256,
             "hint_sha256": one.hint_sha256,
+            "hints": [one.frame.hint.name] if one.frame.hint else None,
+            "warnings": list(result.warnings or one.warnings) or None,
             "weights": look.weights,
             "settings": look.settings,
             "extras": " ".join(look.extras),

@@ -117,6 +117,8 @@ class FrameResult(NamedTuple):
     failure: Failure | None
     precision: str | None = None
     """Number format of the network; None for a copy, or if the network did not succeed."""
+    warnings: tuple[str, ...] = ()
+    """Sentences on what a person should look at."""
 
 
 class FrameData(NamedTuple):
@@ -134,6 +136,8 @@ class FrameData(NamedTuple):
     """Number format of the network."""
     written: tuple[int | Failure, ...] = ()
     """Size of each output in bytes, or why it was not written."""
+    warnings: tuple[str, ...] = ()
+    """Sentences on what a person should look at."""
 
     def failed(self, failure: Failure) -> "FrameData":
         """Return the frame with a failure, without its data."""
@@ -146,7 +150,7 @@ class FrameData(NamedTuple):
         for output, size in zip(self.item.outputs, written, strict=True):
             failed = size if isinstance(size, Failure) else None
             length = 0 if isinstance(size, Failure) else size
-            yield FrameResult(output, length, seconds, failed, self.precision)
+            yield FrameResult(output, length, seconds, failed, self.precision, self.warnings)
             seconds = {}
 
 

@@ -56,6 +56,8 @@ class FilmSummary:
     failed: int = 0
     skipped: int = 0
     """Frames finished before this run."""
+    warned: int = 0
+    """Frames of this run with warnings."""
     seconds: float = 0.0
     frames_per_second: float = 0.0
 
@@ -155,6 +157,7 @@ def run_film(
                 _log_frame(row, result.stages)
                 runner.count(row["status"], result)
                 setattr(summary, row["status"], getattr(summary, row["status"]) + 1)
+                summary.warned += row["warnings"] is not None
                 summary.seconds = round(time.monotonic() - started, 3)
                 summary.frames_per_second = round(
                     (summary.done + summary.held) / max(summary.seconds, 1e-3), 3
@@ -221,6 +224,7 @@ def write_run(
         "started_at": started_at.isoformat(timespec="seconds"),
         "ended_at": datetime.now(UTC).isoformat(timespec="seconds") if ended else None,
         "summary": asdict(ended[0]) if ended else None,
+        "warnings": opened.warnings,
         "precisions": count_precisions(ended[1]) if ended else None,
     }
     opened.job.output.write("run.json", json.dumps(run, indent=2).encode())

@@ -148,12 +148,12 @@ def shrink(worker: Worker, frame: FrameData) -> FrameData:
             stage = step(one.role)
             files.setdefault(one.role, []).append(worker.read_shared(one))
         stage = step(task.shrink_stage)
-        inputs, kept = worker.shrink(pixels, files)
+        inputs, kept, warnings = worker.shrink(pixels, files)
     except Exception as error:  # noqa: BLE001 - any error fails this frame alone
         failure = Failure.of(stage, error)
         at_fault = [one.source.name for one in shared if one.role == stage]
         return frame.failed(failure.about(at_fault[0]) if at_fault else failure)
-    return frame._replace(arrays=tuple(inputs), kept=kept)
+    return frame._replace(arrays=tuple(inputs), kept=kept, warnings=warnings)
 
 
 def open_network(job: FilmJob) -> Answer:

@@ -29,6 +29,8 @@ class NetworkInputs(NamedTuple):
     """Inputs of the network, uint8."""
     kept: bytes
     """Data for `FilmTask.compose`, which gets it with the network outputs."""
+    warnings: tuple[str, ...] = ()
+    """Sentences on what a person should look at, for the manifest."""
 
 
 Shrink = Callable[[np.ndarray, Files], NetworkInputs]
