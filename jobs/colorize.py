@@ -38,6 +38,9 @@ class Colorize:
     lines_as: Literal["drawn", "paper"] = "drawn"
     """How lines are laid over the colours: drawn, in their strength and colour; or paper, by paper
     001's formula, which leaves out what is lighter than mid-grey, such as pencil."""
+    trace_lines: bool = False
+    """Take lines of one or two pixels in pure red, green or blue for borders of light and shadow:
+    they part the colours, and vanish."""
     layers: bool = False
     """Also write the colours without the lines as PNG, below layers/."""
     openraster: bool = False
@@ -76,6 +79,7 @@ def read_film(flags: Colorize) -> tuple[FilmConfig, TaskFactory]:
         network_size_px=flags.network_size,
         extras=extras,
         lines_as=flags.lines_as,
+        trace_lines=flags.trace_lines,
     )
 
 

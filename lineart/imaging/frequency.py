@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float64, UInt8
 
-from lineart.image import Frame, Line, Size, resize
+from lineart.image import Frame, Line, Size, resize, to_gray
 
 Color = UInt8[np.ndarray, "h w 3"]
 """Network output: a `Frame` that may differ in size from the `Line` and the result."""
@@ -93,6 +93,19 @@ def compose_as_drawn(color: Color, drawing: Line | Frame, *, sigma: float = DEFA
         cv2.add(below, cv2.subtract(channel, paper, dst=channel), dst=below)
     inked: Frame = cv2.merge(planes, dst=low)
     return inked
+
+
+def lost_ink(line: Line) -> float:
+    """Return the share of a drawing's ink that `compose` leaves out, 0..1.
+
+    Ink counts as shown if it, or a pixel beside it as at the soft edge of a line, is darker than
+    mid-grey.
+    """
+    line = to_gray(whiten_paper(line))
+    ink = cv2.bitwise_not(line)
+    is_shown = cv2.erode(line, np.ones((3, 3), np.uint8)) < 128
+    total = float(ink.sum())
+    return 1 - float(ink[is_shown].sum()) / total if total else 0.0
 
 
 LEAST_PAPER = 192

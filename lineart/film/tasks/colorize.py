@@ -27,10 +27,16 @@ from lineart.imaging.frequency import (
     compose_as_drawn,
     ink_layer,
     line_layer,
+    lost_ink,
     low_band,
     whiten_paper,
 )
 from lineart.imaging.hints import FAINT_ALPHA, check_hints, no_hints, pool_hints, resize_hints
+from lineart.imaging.trace_lines import (
+    darken_trace_lines,
+    erase_trace_lines,
+    fill_trace_lines,
+)
 from lineart.runtime.device import Precision
 from lineart.weights import read_config
 from lineart.weights.onnx_file import COLORS, MODEL
@@ -39,6 +45,8 @@ LinesAs = Literal["drawn", "paper"]
 """How lines are laid over colours: by `compose_as_drawn`, or by paper 001's `compose`."""
 PICTURE_VERSIONS: Final[dict[LinesAs, int]] = {"drawn": 3, "paper": 4}
 """Raise one when equal drawings, hints and weights give other pixels: films are then made anew."""
+MOST_LOST_INK = 0.1
+"""Share of the ink that may be lost without a warning."""
 LAYERS = "layers"
 """Folder of the colours without lines."""
 
@@ -54,6 +62,8 @@ class ColorizeTask:
     extras: tuple[str, ...] = ()
     """Folders of the extra files of each frame: `LAYERS`, `OPENRASTER`."""
     lines_as: LinesAs = "drawn"
+    trace_lines: bool = False
+    """Whether thin red, green and blue lines only part colours, see `imaging.trace_lines`."""
 
     words = Labels(source="line drawing", made="coloured", pair="line and colour")
     role = "line"
@@ -63,7 +73,11 @@ class ColorizeTask:
     @property
     def settings(self) -> dict[str, Any]:
         """Settings that determine a frame's pixels, besides drawing, hint and weights."""
-        return {"network_size_px": self.network_size_px, "version": PICTURE_VERSIONS[self.lines_as]}
+        settings = {
+            "network_size_px": self.network_size_px,
+            "version": PICTURE_VERSIONS[self.lines_as],
+        }
+        return settings | ({"trace_lines": True} if self.trace_lines else {})
 
     def open_shrink(self) -> Shrink:
         """Build the function that computes the resized drawing and the pooled hint.
@@ -78,9 +92,22 @@ class ColorizeTask:
         def shrink(picture: Line | Frame, files: Files) -> NetworkInputs:
             size = network_size((picture.shape[0], picture.shape[1]), self.network_size_px)
             hint = read_hint(next(iter(files.get("hint", ())), None), size)
-            return NetworkInputs([resize(to_gray(picture), size), hint], files["line"][0])
+            line = darken_trace_lines(picture) if self.trace_lines else to_gray(picture)
+            return NetworkInputs(
+                [resize(line, size), hint], files["line"][0], self._warnings(picture)
+            )
 
         return shrink
+
+    def _warnings(self, drawing: Line | Frame) -> tuple[str, ...]:
+        """Return a warning if much of the ink will not show in the frame."""
+        lost = lost_ink(to_gray(drawing)) if self.lines_as == "paper" else 0.0
+        if lost <= MOST_LOST_INK:
+            return ()
+        return (
+            f"{lost:.0%} of the ink is lighter than mid-grey and does not show; "
+            "--lines-as drawn shows it",
+        )
 
     def shrink_hint(self, hint: Hint | None, size: Size) -> UInt8[np.ndarray, "DraftH DraftW 4"]:
         """Return hints, or none, at the size of the draft for a drawing resized to `size`.
@@ -118,6 +145,8 @@ class ColorizeTask:
     def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> list[bytes]:
         """Compose the enlarged colours with the full-size drawing; return frame and extra files."""
         (color,), drawing = answers, decode_drawing(kept)
+        if self.trace_lines:
+            color, drawing = fill_trace_lines(color, drawing), erase_trace_lines(drawing)
         if self.lines_as == "drawn":
             frame = compose_as_drawn(color, drawing)
         else:
@@ -159,6 +188,7 @@ def open_colorize_task(
     network_size_px: int,
     extras: tuple[str, ...] = (),
     lines_as: LinesAs = "drawn",
+    trace_lines: bool = False,
 ) -> ColorizeTask:
     """Build the task from weights and flags.
 
@@ -167,6 +197,7 @@ def open_colorize_task(
         network_size_px: Short side of the network input, in pixels.
         extras: Folders of the extra files, as in `ColorizeTask`.
         lines_as: How lines are laid over the colours.
+        trace_lines: Whether thin red, green and blue lines only part colours.
 
     Raises:
         ValueError: the size is out of bounds, or the weights do not colour drawings.
@@ -178,4 +209,4 @@ def open_colorize_task(
             f"these weights ({config.get('model')}) turn photographs into drawings or pictures; "
             "to colour drawings they are no use: run python -m jobs.translate with them"
         )
-    return ColorizeTask(network_size_px, config["draft_scale"], extras, lines_as)
+    return ColorizeTask(network_size_px, config["draft_scale"], extras, lines_as, trace_lines)

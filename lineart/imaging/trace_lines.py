@@ -1,0 +1,116 @@
+"""Trace lines: thin lines in pure red, green or blue, which part the areas of light and shadow.
+
+They are instructions to the painter: each side takes its own paint, and the line vanishes.
+"""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, UInt8
+
+from lineart.image import Frame, Line, to_gray
+from lineart.imaging.frequency import Color
+
+CHROMA, FAINT_CHROMA = 48, 12
+"""Least difference of the highest and the lowest channel in the middle of a line, and at its
+anti-aliased edges."""
+DEGREES = 20
+"""Largest distance of the hue from pure red, green or blue."""
+MOST_BLACK = 1 / 3
+"""Largest share of black in a line; darker lines in colour are outlines."""
+WIDTH_SHARE = 6 / 1080
+"""Largest width of a line with its anti-aliased edges, as a share of the drawing's short side."""
+
+
+class _Channels(NamedTuple):
+    most: UInt8[np.ndarray, "H W"]
+    least: UInt8[np.ndarray, "H W"]
+    is_pure: Bool[np.ndarray, "H W"]
+    """Whether the hue is near pure red, green or blue; any pixel without colour is near, too."""
+
+
+def find_trace_lines(drawing: Line | Frame) -> Bool[np.ndarray, "H W"]:
+    """Return the pixels of trace lines, with their anti-aliased edges; a grey drawing has none."""
+    if drawing.ndim == 2:
+        return np.zeros(drawing.shape, bool)
+    return _find(_channels(drawing))
+
+
+def _find(channels: _Channels) -> Bool[np.ndarray, "H W"]:
+    most, least, is_pure = channels
+    chroma = cv2.subtract(most, least)
+    # The share of black is the same at the edges of a line, which are mixed with paper.
+    is_bright = cv2.bitwise_not(most) <= cv2.multiply(cv2.bitwise_not(least), 1, scale=MOST_BLACK)
+    strong = (is_pure & is_bright & (chroma >= CHROMA)).view(np.uint8)
+    width = max(6, round(WIDTH_SHARE * min(most.shape)))
+    # Opening keeps what is wider than a line, such as a red scarf.
+    wide = cv2.morphologyEx(strong, cv2.MORPH_OPEN, np.ones((width + 1, width + 1), np.uint8))
+    wide = cv2.dilate(wide, np.ones((3, 3), np.uint8))
+    near = cv2.dilate(cv2.subtract(strong, wide), np.ones((3, 3), np.uint8))
+    found: Bool[np.ndarray, "H W"]
+    found = (near != 0) & is_pure & (chroma >= FAINT_CHROMA) & (wide == 0)
+    return found
+
+
+def _channels(drawing: Frame) -> _Channels:
+    red, green, blue = cv2.split(drawing)
+    most = cv2.max(cv2.max(red, green), blue)
+    least = cv2.min(cv2.min(red, green), blue)
+    low, high = cv2.min(red, green), cv2.max(red, green)
+    middle = cv2.max(low, cv2.min(high, blue))
+    # At a pure hue the two lower channels are equal; at 60 degrees two channels are the highest.
+    above = cv2.subtract(middle, least).astype(np.uint16) * np.uint16(60)
+    is_pure = above <= cv2.subtract(most, least).astype(np.uint16) * np.uint16(DEGREES)
+    return _Channels(most, least, is_pure)
+
+
+def darken_trace_lines(drawing: Line | Frame) -> Line:
+    """Return the drawing in grey, with trace lines as dark as ink, so that they part regions."""
+    if drawing.ndim == 2:
+        return drawing
+    channels = _channels(drawing)
+    return np.where(_find(channels), channels.least, to_gray(drawing))
+
+
+def erase_trace_lines(drawing: Line | Frame) -> Line | Frame:
+    """Return the drawing without its trace lines.
+
+    A pixel of a trace line is a mixture of white paper, pure colour and black ink. Its highest
+    channel is the share of paper and colour, and remains as grey: ink that a line touches stays.
+    """
+    if drawing.ndim == 2:
+        return drawing
+    channels = _channels(drawing)
+    found = _find(channels)
+    if not found.any():
+        return drawing
+    erased = drawing.copy()
+    erased[found] = channels.most[found][:, np.newaxis]
+    return erased
+
+
+def fill_trace_lines(color: Color, drawing: Line | Frame) -> Color:
+    """Replace the colours below trace lines by the nearest colour beside them.
+
+    Args:
+        color: Colours at a size of their own.
+        drawing: Drawing whose trace lines are to vanish.
+    """
+    found = find_trace_lines(drawing).view(np.uint8)
+    if not found.any():
+        return color
+    height, width = color.shape[:2]
+    share = cv2.resize(found * np.uint8(255), (width, height), interpolation=cv2.INTER_AREA)
+    is_below = cv2.dilate(share, np.ones((3, 3), np.uint8)) > 0
+    if is_below.all():
+        return color
+    _, nearest = cv2.distanceTransformWithLabels(
+        is_below.view(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    places = np.zeros(nearest.max() + 1, np.int64)
+    beside = np.flatnonzero(~is_below)
+    places[nearest.ravel()[beside]] = beside
+    filled = color.copy()
+    filled[is_below] = color.reshape(-1, 3)[places[nearest[is_below]]]
+    return filled

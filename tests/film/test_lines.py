@@ -1,0 +1,73 @@
+"""Lines of drawings in a film: trace lines that vanish, and warnings of ink that does not show."""
+
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from lineart.codec import decode_color, encode_png
+from lineart.film.inputs import FilmConfig, prepare_run
+from lineart.film.run import FilmSummary, run_film
+from lineart.film.runners import LocalRunner
+from lineart.film.tasks.colorize import open_colorize_task
+from lineart.imaging.frequency import lost_ink
+from lineart.manifest import read_manifest
+from lineart.storage import Storage
+
+
+@pytest.fixture
+def film(tmp_path: Path, tiny_weights: Path) -> FilmConfig:
+    """Give a film whose drawings a test adds."""
+    (tmp_path / "lines/s1").mkdir(parents=True)
+    return FilmConfig(
+        pictures=str(tmp_path / "lines"), output=str(tmp_path / "out"), weights=str(tiny_weights)
+    )
+
+
+def run(film: FilmConfig, **flags: object) -> FilmSummary:
+    """Colour the film."""
+    opened = prepare_run(film, partial(open_colorize_task, network_size_px=64, **flags))
+    return run_film(opened, LocalRunner(), lambda _: None)[0]
+
+
+def frame_of(film: FilmConfig, name: str) -> np.ndarray:
+    """Read a frame."""
+    return decode_color(Path(film.output, f"frames/s1/{name}.png").read_bytes())
+
+
+def test_trace_lines_vanish(film: FilmConfig) -> None:
+    """A blue line is drawn as it is; with the flag, its pixels are paint, and the ink stays."""
+    drawing = np.full((128, 192, 3), 255, np.uint8)
+    cv2.rectangle(drawing, (20, 20), (170, 110), (0, 0, 0), 3)
+    drawing[22:109, 95:97] = (0, 0, 255)
+    Path(film.pictures, "s1/f1.png").write_bytes(encode_png(drawing))
+    assert run(film).done == 1
+    drawn = frame_of(film, "f1").astype(int)
+    assert (drawn[40:90, 95:97, 2] - drawn[40:90, 95:97, 0] > 200).all()
+    assert run(film, trace_lines=True).done == 1
+    painted = frame_of(film, "f1").astype(int)
+    beside = (painted[40:90, 92:93] + painted[40:90, 99:100]) / 2
+    assert np.abs(painted[40:90, 94:98] - beside).max() < 8
+    assert painted[20, 30:160].max() == 0
+    assert run(film, trace_lines=True).skipped == 1
+
+
+def test_ink_that_does_not_show_is_a_warning(film: FilmConfig) -> None:
+    """Pencil loses its ink by the formula of the paper; black ink with soft edges does not."""
+    soft = np.full((128, 192), 255, np.uint8)
+    cv2.circle(soft, (90, 60), 40, 0, 2, cv2.LINE_AA)
+    assert lost_ink(soft) < 0.02
+    pencil = (255 - (255 - soft.astype(int)) * 0.4).astype(np.uint8)
+    assert lost_ink(pencil) == 1
+    assert lost_ink(np.full_like(soft, 255)) == 0
+    Path(film.pictures, "s1/f1.png").write_bytes(encode_png(soft))
+    Path(film.pictures, "s1/f2.png").write_bytes(encode_png(pencil))
+    assert run(film).warned == 0
+    assert run(film, lines_as="paper").warned == 1
+    warnings = read_manifest(Storage.at(film.output)).sort_by("frame")["warnings"].to_pylist()
+    assert warnings[0] is None
+    assert warnings[1] == [
+        "100% of the ink is lighter than mid-grey and does not show; --lines-as drawn shows it"
+    ]
