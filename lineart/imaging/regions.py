@@ -1,0 +1,234 @@
+"""Regions of a line drawing: the connected areas of paper, with gaps in the lines closed."""
+
+import math
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Int32, UInt8
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import KDTree
+
+from lineart.image import Frame, Line
+
+RegionMap = Int32[np.ndarray, "H W"]
+"""Number of the region of each pixel, from 1 in reading order of their first pixels; 0 = ink."""
+
+INK_LEVEL = 150
+"""Levels below it are ink."""
+
+GAP_SHARE = 8 / 1080
+"""Default largest closed gap, as a share of the drawing's short side."""
+
+MIN_PIXELS = 4
+"""Smaller areas of paper are specks: they join a region that they touch, or count as ink."""
+
+
+def find_regions(line: Line | Frame, *, gap_px: float | None = None) -> RegionMap:
+    """Find the regions of a drawing: 4-connected areas of paper, separated by ink and closed gaps.
+
+    Args:
+        line: Drawing; lines in colour, such as trace lines, are ink like black ones.
+        gap_px: Width of the largest gap in a line that is closed, at least 0; 0 closes none.
+            Default: `GAP_SHARE` of the short side.
+
+    Raises:
+        ValueError: `gap_px` is negative.
+    """
+    if gap_px is None:
+        gap_px = GAP_SHARE * min(line.shape[:2])
+    if gap_px < 0:
+        raise ValueError(f"gap_px {gap_px} is negative; 0 closes no gap")
+    level = line if line.ndim == 2 else cv2.min(cv2.min(*cv2.split(line)[:2]), line[:, :, 2])
+    paper = (level >= INK_LEVEL).view(np.uint8)
+    barrier = close_gaps(paper, gap_px)
+    open_paper = cv2.subtract(paper, barrier)
+    count, labels = cv2.connectedComponents(open_paper, connectivity=4, ltype=cv2.CV_32S)
+    labels = _number(labels, count)
+    fill_from_neighbours(labels, paper > labels)
+    return labels
+
+
+# Gaps.
+
+RADII = (1.0, 0.5)
+"""Radii of the discs that find gaps, as shares of half the largest gap; small ones serve regions
+into which large discs do not fit."""
+
+
+def close_gaps(paper: UInt8[np.ndarray, "H W"], gap_px: float) -> UInt8[np.ndarray, "H W"]:
+    """Find the pixels that close the gaps of lines.
+
+    Where a disc as wide as the gap does not pass, the paper is narrow. Such a place is a gap if the
+    passage is short and one of its sides is the end of a stroke; a narrow part of a region between
+    two unbroken lines is none.
+
+    Args:
+        paper: 1 = paper, 0 = ink.
+        gap_px: Width of the largest gap.
+
+    Returns:
+        1 at pixels of paper that close a gap, else 0.
+    """
+    barrier = np.zeros_like(paper)
+    for share in RADII:
+        radius = math.ceil(share * gap_px / 2 + 0.5)
+        if gap_px > 0:
+            _close_with_disc(paper, radius, barrier)
+    return barrier
+
+
+def _close_with_disc(
+    paper: UInt8[np.ndarray, "H W"], radius: int, barrier: UInt8[np.ndarray, "H W"]
+) -> None:
+    """Add to `barrier` the gaps through which a disc does not pass."""
+    # The border of the picture is a wall: strokes that end close to it are closed there.
+    walled = cv2.copyMakeBorder(paper, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    cores = cv2.erode(walled, _disc(radius))
+    distance, nearest = cv2.distanceTransformWithLabels(
+        1 - cores, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_CCOMP
+    )
+    distance, nearest = distance[1:-1, 1:-1], nearest[1:-1, 1:-1]
+    is_narrow = (paper != 0) & (distance <= 2 * radius + 1)
+    contact = np.zeros_like(paper)
+    meets = is_narrow[:, :-1] & is_narrow[:, 1:] & (nearest[:, :-1] != nearest[:, 1:])
+    contact[:, :-1] = meets
+    meets = is_narrow[:-1] & is_narrow[1:] & (nearest[:-1] != nearest[1:])
+    contact[:-1] |= meets
+    contacts = _contacts(contact)
+    if contacts is None:
+        return
+    keep = _touches_stroke_end(paper, contacts, radius)
+    kept = keep[contacts.cluster]
+    barrier[contacts.rows[kept], contacts.columns[kept]] = 1
+
+
+class _Contacts(NamedTuple):
+    """Pixels where two discs' areas meet, grouped into clusters; one cluster crosses a passage."""
+
+    rows: np.ndarray
+    columns: np.ndarray
+    cluster: np.ndarray
+    first: np.ndarray
+    """Index of the pixel at one end of each cluster."""
+    last: np.ndarray
+
+
+def _contacts(contact: UInt8[np.ndarray, "H W"]) -> _Contacts | None:
+    found = cv2.findNonZero(contact)
+    if found is None:
+        return None
+    points = found.reshape(-1, 2)
+    columns, rows = points.T
+    # There are few such pixels: labelling their graph takes less than labelling the picture.
+    neighbours = KDTree(points).query_pairs(1.5, output_type="ndarray")
+    links = coo_array((np.ones(len(neighbours), bool), neighbours.T), shape=(len(rows),) * 2)
+    _, cluster = connected_components(links, directed=False)
+    is_wide = _spans(columns, cluster) >= _spans(rows, cluster)
+    along = np.where(is_wide[cluster], columns, rows)
+    order = np.lexsort((along, cluster))
+    rows, columns, cluster = rows[order], columns[order], cluster[order]
+    first = np.searchsorted(cluster, np.arange(cluster[-1] + 1))
+    last = np.append(first[1:], len(cluster)) - 1
+    return _Contacts(rows, columns, cluster, first, last)
+
+
+def _spans(values: np.ndarray, cluster: np.ndarray) -> np.ndarray:
+    """Return the largest minus the least value of each cluster."""
+    least = np.full(cluster.max() + 1, np.iinfo(np.int32).max, np.int32)
+    most = np.zeros(cluster.max() + 1, np.int32)
+    np.minimum.at(least, cluster, values)
+    np.maximum.at(most, cluster, values)
+    return most - least
+
+
+ANGLES = 32
+END_ARC = 120
+"""A stroke's end fills at most this many degrees of a circle around it."""
+
+
+def _touches_stroke_end(
+    paper: UInt8[np.ndarray, "H W"], contacts: _Contacts, radius: int
+) -> Bool[np.ndarray, " clusters"]:
+    """Return which clusters are short and have the end of a stroke at one of their ends."""
+    points = np.stack((contacts.rows, contacts.columns), axis=1).astype(np.float32)
+    first, last = points[contacts.first], points[contacts.last]
+    across = last - first
+    width = np.hypot(*across.T)
+    is_short = width <= 2 * radius + 2
+    outward = across / np.maximum(width, 1e-6)[:, np.newaxis]
+    is_end = _is_stroke_end(paper, first, -outward, radius) | _is_stroke_end(
+        paper, last, outward, radius
+    )
+    touching: Bool[np.ndarray, " clusters"] = is_short & (is_end | (width < 2))
+    return touching
+
+
+def _is_stroke_end(
+    paper: UInt8[np.ndarray, "H W"],
+    points: np.ndarray,
+    outward: np.ndarray,
+    radius: int,
+) -> Bool[np.ndarray, " clusters"]:
+    """Return where a circle around a point meets one narrow arc of ink, on the outward side."""
+    height, width = paper.shape
+    turns = np.deg2rad(np.linspace(-120, 120, ANGLES))
+    angle = np.arctan2(outward[:, 0], outward[:, 1])[:, np.newaxis] + turns
+    is_end = np.zeros(len(points), bool)
+    for circle in (radius + 2, 2 * radius + 3, 3 * radius + 5):
+        y = np.rint(points[:, :1] + outward[:, :1] * 1.5 + circle * np.sin(angle)).astype(int)
+        x = np.rint(points[:, 1:] + outward[:, 1:] * 1.5 + circle * np.cos(angle)).astype(int)
+        is_inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
+        ink = is_inside & (paper[y.clip(0, height - 1), x.clip(0, width - 1)] == 0)
+        runs = (np.diff(ink, axis=1, prepend=False) & ink).sum(axis=1)
+        is_end |= (runs == 1) & (ink.sum(axis=1) <= END_ARC / 240 * ANGLES)
+    return is_end
+
+
+def _disc(radius: int) -> UInt8[np.ndarray, "D D"]:
+    disc: UInt8[np.ndarray, "D D"]
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    return disc
+
+
+# Labels.
+
+
+def fill_from_neighbours(labels: RegionMap, where: Bool[np.ndarray, "H W"]) -> None:
+    """Give pixels without a region that of a 4-neighbour, until none has such a neighbour."""
+    rows, columns = np.nonzero(where)
+    while rows.size:
+        best = np.zeros(rows.size, np.int32)
+        for dy, dx in ((-1, 0), (0, -1), (0, 1), (1, 0)):
+            y = (rows + dy).clip(0, labels.shape[0] - 1)
+            x = (columns + dx).clip(0, labels.shape[1] - 1)
+            best = np.where(best == 0, labels[y, x], best)
+        labels[rows, columns] = best
+        if not best.any():
+            return
+        rows, columns = rows[best == 0], columns[best == 0]
+
+
+def _number(labels: RegionMap, count: int) -> RegionMap:
+    """Number the regions of at least `MIN_PIXELS` from 1 on, and set the others to 0."""
+    areas = np.bincount(labels.ravel(), minlength=count)
+    is_kept = areas >= MIN_PIXELS
+    is_kept[0] = False
+    numbers = np.where(is_kept, np.cumsum(is_kept), 0).astype(np.int32)
+    numbered: RegionMap = numbers[labels]
+    return numbered
+
+
+def spread_regions(labels: RegionMap) -> RegionMap:
+    """Give each pixel of ink the nearest region, for paint below lines; without regions, none."""
+    ink = (labels == 0).view(np.uint8)
+    if ink.all():
+        return labels
+    _, nearest = cv2.distanceTransformWithLabels(
+        ink, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    region_of = np.zeros(nearest.max() + 1, np.int32)
+    is_region = ink == 0
+    region_of[nearest[is_region]] = labels[is_region]
+    return region_of[nearest]
