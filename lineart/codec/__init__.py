@@ -3,12 +3,16 @@
 import cv2
 import numpy as np
 
-from lineart.codec.decode import Samples, read_samples
+from lineart.codec.decode import read_samples
+from lineart.codec.limits import MAX_PIXELS
+from lineart.codec.pages import count_pages
 from lineart.codec.png import encode_png
+from lineart.codec.samples import Samples
 from lineart.image import Frame, Hint, Line
 
 __all__ = [
     "MAX_PIXELS",
+    "count_pages",
     "decode_color",
     "decode_drawing",
     "decode_hint",
@@ -16,20 +20,23 @@ __all__ = [
     "encode_png",
 ]
 
-MAX_PIXELS = 200_000_000
-"""Default maximum number of pixels of a decoded picture."""
 
-
-def decode_line(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Line:
+def decode_line(data: bytes, *, page: int = 0, max_pixels: int = MAX_PIXELS) -> Line:
     """Decode a line drawing; colours become luminance, transparency becomes white paper.
 
+    Args:
+        data: Content of the file.
+        page: Number of the page of a TIFF, or of the frame of an animation, from 0.
+        max_pixels: Maximum number of pixels of the picture.
+
     Raises:
-        ValueError: `data` is not a complete picture of a known format, or is above `max_pixels`.
+        ValueError: `data` is not a complete picture of a known format, has no such page, or is
+            above `max_pixels`.
     """
-    return read_samples(data, max_pixels, _to_line)[:, :, 0]
+    return read_samples(data, max_pixels, _to_line, page=page)[:, :, 0]
 
 
-def decode_drawing(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Line | Frame:
+def decode_drawing(data: bytes, *, page: int = 0, max_pixels: int = MAX_PIXELS) -> Line | Frame:
     """Decode a line drawing with the colours of its lines; transparency becomes white paper.
 
     Returns:
@@ -38,17 +45,17 @@ def decode_drawing(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Line | Frame
     Raises:
         ValueError: as for `decode_line`.
     """
-    samples = read_samples(data, max_pixels, _to_drawing)
+    samples = read_samples(data, max_pixels, _to_drawing, page=page)
     return samples[:, :, 0] if samples.shape[2] == 1 else samples
 
 
-def decode_hint(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Hint:
+def decode_hint(data: bytes, *, page: int = 0, max_pixels: int = MAX_PIXELS) -> Hint:
     """Decode a hint picture; its alpha is the opacity of the hints.
 
     Raises:
         ValueError: as for `decode_line`, or the picture has no transparency.
     """
-    samples = read_samples(data, max_pixels, _to_hint)
+    samples = read_samples(data, max_pixels, _to_hint, page=page)
     if samples.shape[2] in (1, 3):
         raise ValueError(
             "the hint picture has no transparency, so it is not clear which pixels are hints; "
@@ -57,13 +64,13 @@ def decode_hint(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Hint:
     return samples
 
 
-def decode_color(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Frame:
+def decode_color(data: bytes, *, page: int = 0, max_pixels: int = MAX_PIXELS) -> Frame:
     """Decode a colour picture; transparency becomes white.
 
     Raises:
         ValueError: as for `decode_line`.
     """
-    return read_samples(data, max_pixels, _to_color)
+    return read_samples(data, max_pixels, _to_color, page=page)
 
 
 def _to_line(samples: Samples) -> Samples:

@@ -1,0 +1,120 @@
+"""Pages of TIFF files, and checks of them before Pillow decodes them.
+
+Pillow makes a Python object of each value of a tag.
+"""
+
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from lineart.codec.limits import MAX_PAGES
+
+_MOST_TAGS = 4096
+_MOST_VALUES = 100_000
+"""Maximum number of values of a tag; the longest list strips or tiles, one value for each."""
+_BYTES = (1, 2, 6, 7)
+"""Tag types whose values Pillow keeps together as bytes."""
+_SUBFILE_TYPE = 254
+_THUMBNAIL_OR_MASK = 1 | 4
+"""Bits of the subfile type of directories that are no pages: smaller copies, and masks."""
+_INTEGERS = {3: ("H", 2), 4: ("I", 4)}
+"""Tag types of integers -> their struct format and size."""
+
+
+class _Layout(NamedTuple):
+    """Struct formats of the byte order and size of a TIFF."""
+
+    pointer: str
+    counter: str
+    entry: str
+    first_at: int
+    """Position of the pointer to the first directory."""
+
+
+def tiff_page(data: bytes, page: int) -> bytes:
+    """Return a TIFF whose first directory is that of a page, with its tags counted.
+
+    Args:
+        data: Content of the file.
+        page: Number of the page, from 0.
+
+    Raises:
+        ValueError: it has fewer pages, or too many tags or values.
+        struct.error: the file is truncated.
+    """
+    layout = _layout(data)
+    (first,) = struct.unpack_from(layout.pointer, data, layout.first_at)
+    # The first directory may be a smaller copy: an only one is read whatever it is.
+    pages = _pages(data) if page else iter([next(_pages(data), first)])
+    start = next((at for number, at in enumerate(pages) if number == page), None)
+    if start is None:
+        raise ValueError(f"it has no page {page + 1}")
+    _check_directory(data, start, layout)
+    if start == first:
+        return data
+    at, end = layout.first_at, layout.first_at + struct.calcsize(layout.pointer)
+    return b"".join((data[:at], struct.pack(layout.pointer, start), memoryview(data)[end:]))
+
+
+def count_tiff_pages(data: bytes) -> int:
+    """Return the number of pages, without smaller copies and masks.
+
+    Raises:
+        ValueError: the chain of its directories is damaged.
+    """
+    try:
+        return max(1, sum(1 for _ in _pages(data)))
+    except struct.error as error:
+        raise ValueError("the file is cut off: the list of its pages is not complete") from error
+
+
+def _layout(data: bytes) -> _Layout:
+    order, is_big = "<" if data[:2] == b"II" else ">", b"+" in data[2:4]
+    if is_big:
+        return _Layout(f"{order}Q", f"{order}Q", f"{order}HHQ8s", 8)
+    return _Layout(f"{order}I", f"{order}H", f"{order}HHI4s", 4)
+
+
+def _pages(data: bytes) -> Iterator[int]:
+    """Yield the positions of the directories of pages."""
+    layout, seen = _layout(data), set[int]()
+    (start,) = struct.unpack_from(layout.pointer, data, layout.first_at)
+    while start:
+        if start in seen or len(seen) >= MAX_PAGES:
+            raise ValueError(f"its list of pages has no end, or more than {MAX_PAGES} pages")
+        seen.add(start)
+        count = _count_tags(data, start, layout)
+        entries = start + struct.calcsize(layout.counter)
+        if not _is_thumbnail_or_mask(data, entries, count, layout):
+            yield start
+        end = entries + count * struct.calcsize(layout.entry)
+        (start,) = struct.unpack_from(layout.pointer, data, end)
+
+
+def _count_tags(data: bytes, start: int, layout: _Layout) -> int:
+    (count,) = struct.unpack_from(layout.counter, data, start)
+    if count > _MOST_TAGS:
+        raise ValueError(f"it has {count} tags and {_MOST_TAGS} are the most")
+    return int(count)
+
+
+def _is_thumbnail_or_mask(data: bytes, at: int, count: int, layout: _Layout) -> bool:
+    """Return what the subfile type says, which is the first tag as tags are sorted."""
+    if not count:
+        return False
+    tag, kind, _, value = struct.unpack_from(layout.entry, data, at)
+    if tag != _SUBFILE_TYPE or kind not in _INTEGERS:
+        return False
+    form, size = _INTEGERS[kind]
+    (number,) = struct.unpack(layout.pointer[0] + form, value[:size])
+    return bool(number & _THUMBNAIL_OR_MASK)
+
+
+def _check_directory(data: bytes, start: int, layout: _Layout) -> None:
+    count = _count_tags(data, start, layout)
+    entries = start + struct.calcsize(layout.counter)
+    for index in range(count):
+        at = entries + index * struct.calcsize(layout.entry)
+        tag, kind, values, _ = struct.unpack_from(layout.entry, data, at)
+        if values > _MOST_VALUES and kind not in _BYTES:
+            raise ValueError(f"its tag {tag} has {values} values and {_MOST_VALUES} are the most")

@@ -1,0 +1,178 @@
+"""Pages of TIFF files and frames of animations: counted, and each read by its number."""
+
+import io
+import struct
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from PIL import Image
+
+from lineart.codec import count_pages, decode_color, decode_hint, encode_png
+from tests.fuzzing import write_part
+
+RNG = np.random.default_rng(0)
+PAGES = list(RNG.integers(0, 256, (4, 21, 13, 3), dtype=np.uint8))
+FLAT = [np.full((21, 13, 3), value, np.uint8) for value in (40, 90, 200, 250)]
+"""Pictures that a GIF holds without loss."""
+CLEAR = (0, 0, 0, 0)
+
+
+def save_pages(pages: Sequence[np.ndarray], kind: str, **options: object) -> bytes:
+    """Let Pillow write pages."""
+    first, *others = map(Image.fromarray, pages)
+    sink = io.BytesIO()
+    more = {"save_all": True, "append_images": others} if others else {}
+    first.save(sink, kind, **more, **options)
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "pages"),
+    [
+        ("TIFF", {}, PAGES),
+        ("TIFF", {"big_tiff": True}, PAGES),
+        ("TIFF", {"compression": "tiff_lzw"}, PAGES),
+        ("PNG", {}, PAGES),
+        ("WEBP", {"lossless": True}, PAGES),
+        ("GIF", {}, FLAT),
+    ],
+)
+def test_every_page_is_read(kind: str, options: dict[str, object], pages: list[np.ndarray]) -> None:
+    """All pages are counted and read to the bit; one more is refused; a cut file is not counted."""
+    data = save_pages(pages, kind, **options)
+    assert count_pages(data) == 4
+    for number, page in enumerate(pages):
+        assert_array_equal(decode_color(data, page=number), page)
+    with pytest.raises(ValueError, match=r"no (page|frame) 5"):
+        decode_color(data, page=4)
+    # Pillow writes the first directories of a TIFF behind its pixels.
+    with pytest.raises(ValueError, match="cut off"):
+        count_pages(data[: len(data) * 2 // 3])
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TGA", "JPEG", "TIFF", "WEBP", "GIF"])
+def test_one_page(kind: str) -> None:
+    """A file of one page has one page, and no second one."""
+    data = save_pages(PAGES[:1], kind)
+    assert count_pages(data) == 1
+    with pytest.raises(ValueError, match=r"no (page|frame) 2"):
+        decode_color(data, page=1)
+    assert count_pages(b"no picture") == 1
+
+
+def tiff(pages: Sequence[tuple[int, int]]) -> bytes:
+    """Return a TIFF of directories with (subfile type, grey value), one pixel each."""
+    data, pointer = b"II*\0" + bytes(4), 4
+    for subfile_type, value in pages:
+        at = len(data)
+        entries = [
+            (254, subfile_type), (256, 1), (257, 1), (258, 8), (259, 1), (262, 1), (273, at),
+            (277, 1), (278, 1), (279, 1),
+        ]  # fmt: skip
+        table = b"".join(struct.pack("<HHII", tag, 4, 1, number) for tag, number in entries)
+        data = data[:pointer] + struct.pack("<I", at + 2) + data[pointer + 4 :]
+        data += bytes([value, 0]) + struct.pack("<H", len(entries)) + table
+        pointer = len(data)
+        data += bytes(4)
+    return data
+
+
+def test_previews_in_a_tiff_are_no_pages() -> None:
+    """Smaller copies and masks are not counted; the pages around them are read by number."""
+    data = tiff([(1, 10), (0, 20), (4, 30), (2, 40), (1, 50)])
+    assert count_pages(data) == 2
+    assert [decode_color(data, page=page).item(0) for page in range(2)] == [20, 40]
+    assert decode_color(tiff([(1, 10)])).item(0) == 10
+
+
+def test_a_ring_of_pages_is_refused() -> None:
+    """A TIFF whose last page points to its first is refused, not read for ever."""
+    data = tiff([(0, 10), (0, 20)])
+    ring = data[:-4] + data[4:8]
+    with pytest.raises(ValueError, match="no end"):
+        count_pages(ring)
+    with pytest.raises(ValueError, match="no end"):
+        decode_color(ring, page=7)
+
+
+def animation(
+    frames: Sequence[tuple[np.ndarray, tuple[int, int], int, int]], *, hidden: bool
+) -> bytes:
+    """Return an APNG of RGBA frames: pixels, place, disposal and blending.
+
+    Args:
+        frames: The frames.
+        hidden: The picture for viewers without animation is black and no frame.
+    """
+    parts = [(b"IHDR", struct.pack(">IIBBBBB", 4, 3, 8, 6, 0, 0, 0))]
+    parts += [(b"acTL", struct.pack(">II", len(frames), 0))]
+    if hidden:
+        black = np.zeros((3, 4, 4), np.uint8)
+        black[..., 3] = 255
+        parts.append((b"IDAT", pack(black)))
+    number = 0
+    for index, (pixels, (left, top), disposal, blending) in enumerate(frames):
+        height, width = pixels.shape[:2]
+        control = (number, width, height, left, top, 1, 10, disposal, blending)
+        parts.append((b"fcTL", struct.pack(">IIIIIHHBB", *control)))
+        number += 1
+        if index == 0 and not hidden:
+            parts.append((b"IDAT", pack(pixels)))
+        else:
+            parts.append((b"fdAT", struct.pack(">I", number) + pack(pixels)))
+            number += 1
+    chunks = b"".join(write_part(*part) for part in [*parts, (b"IEND", b"")])
+    return b"\x89PNG\r\n\x1a\n" + chunks
+
+
+def pack(pixels: np.ndarray) -> bytes:
+    """Return compressed scan lines without a filter."""
+    rows = np.pad(pixels.reshape(len(pixels), -1), ((0, 0), (1, 0)))
+    return zlib.compress(rows.tobytes())
+
+
+def test_frames_of_an_apng_are_composited() -> None:
+    """Frames over, in place of, and after cleared or restored areas are those of a viewer."""
+    red, blue, clear = (
+        np.full((3, 4, 4), color, np.uint8) for color in ((255, 0, 0, 255), (0, 0, 255, 255), CLEAR)
+    )
+    frames = [
+        (red, (0, 0), 0, 0),
+        (blue[:1, :2], (1, 1), 2, 1),  # restored afterwards
+        (blue[:2, :1], (0, 0), 1, 0),  # cleared afterwards
+        (clear[:1, :1], (3, 2), 0, 1),  # a clear pixel over: nothing
+        (clear[:1, :1], (3, 2), 0, 0),  # a clear pixel in place of red
+    ]
+    for hidden in (False, True):
+        data = animation(frames, hidden=hidden)
+        assert count_pages(data) == 5
+        shown = [decode_hint(data, page=page) for page in range(5)]
+        expected = [red.copy() for _ in range(5)]
+        expected[1][1, 1:3] = blue[0, 0]
+        expected[2][:2, 0] = blue[0, 0]
+        expected[3][:2, 0] = 0
+        expected[4][:2, 0] = 0
+        expected[4][2, 3] = 0
+        for page, (one, other) in enumerate(zip(shown, expected, strict=True)):
+            assert_array_equal(one, other, err_msg=f"{hidden=} {page=}")
+
+
+def test_damaged_frames_of_an_apng_are_refused() -> None:
+    """A frame that is cut off, wrong by a bit or outside the picture is no frame."""
+    whole = np.full((3, 4, 4), 255, np.uint8)
+    data = bytearray(animation([(whole, (0, 0), 0, 0), (whole, (0, 0), 0, 0)], hidden=False))
+    outside = animation([(whole, (0, 0), 0, 0), (whole, (1, 0), 0, 0)], hidden=False)
+    short = animation([(whole, (0, 0), 0, 0), (whole[:2], (0, 0), 0, 0)], hidden=False)
+    control = short.rindex(b"fcTL")
+    content = bytearray(short[control + 4 : control + 30])
+    content[11] = 3
+    short = short[: control - 4] + write_part(b"fcTL", bytes(content)) + short[control + 34 :]
+    data[data.index(b"fdAT") + 12] ^= 1
+    for damaged, why in ((bytes(data), "checksum"), (outside, "larger"), (short, "pixels where")):
+        with pytest.raises(ValueError, match=why):
+            decode_color(damaged, page=1)
+    assert_array_equal(decode_color(bytes(data)), whole[..., :3])
+    assert count_pages(encode_png(whole)) == 1
