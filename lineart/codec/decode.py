@@ -1,13 +1,10 @@
 """Decoding of picture files of all supported formats to 8-bit samples."""
 
 import io
-import struct
-import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-import numpy as np
 from PIL import (
     BmpImagePlugin,
     GifImagePlugin,
@@ -18,16 +15,18 @@ from PIL import (
     TiffImagePlugin,
     WebPImagePlugin,
 )
-from PIL.Image import DecompressionBombError, Image
+from PIL.Image import Image
 from PIL.ImageFile import ImageFile
 
 from lineart.codec.apng import is_first_frame_hidden, png_frame
+from lineart.codec.errors import reading
 from lineart.codec.jpeg import trim_jpeg
 from lineart.codec.limits import check_size
 from lineart.codec.png import PNG_SIGNATURE
 from lineart.codec.png_reading import rewrap_png
-from lineart.codec.samples import Finish, Samples, to_samples
+from lineart.codec.samples import STRIP_PIXELS, Finish, Samples, to_rgba, to_samples
 from lineart.codec.tiff import tiff_page
+from lineart.image import Hint
 
 _MOST_RLE_BYTES = 2**23
 """Maximum size of a run-length encoded BMP; Pillow decodes those in Python, at 4 MB/s."""
@@ -52,15 +51,9 @@ def _read_png(data: bytes, page: int, max_pixels: int) -> Image:
     return _load(PngImagePlugin.PngImageFile, rewrap_png(data, max_pixels), max_pixels)
 
 
-def _still(max_pixels: int, data: bytes) -> Samples:
-    """Decode a PNG to RGBA."""
-    image = _load(PngImagePlugin.PngImageFile, rewrap_png(data, max_pixels), max_pixels)
-    samples = to_samples(image, lambda strip: strip, STRIP_PIXELS)
-    if samples.shape[2] in (1, 2):
-        samples = np.repeat(samples, [3] + [1] * (samples.shape[2] - 1), axis=2)
-    if samples.shape[2] == 3:
-        samples = np.dstack((samples, np.full(samples.shape[:2], 255, np.uint8)))
-    return samples
+def _still(max_pixels: int, data: bytes) -> Hint:
+    """Decode a PNG that is no animation to RGBA."""
+    return to_rgba(_read_png(data, 0, max_pixels))
 
 
 def _read_tiff(data: bytes, page: int, max_pixels: int) -> Image:
@@ -98,6 +91,21 @@ def _load(
     return image
 
 
+_TGA_KINDS = {0: b"\1\2\3\x09\x0a\x0b", 1: b"\1\x09"}
+"""Whether there is a palette -> kinds of pixels."""
+
+
+def is_tga(data: bytes) -> bool:
+    """Return whether a file has a header that a TGA may have; there is no signature."""
+    if len(data) < 18 or data[1] not in _TGA_KINDS or data[2] not in _TGA_KINDS[data[1]]:
+        return False
+    return data[16] in (1, 8, 15, 16, 24, 32)
+
+
+def _read_tga(data: bytes, page: int, max_pixels: int) -> Image:
+    return _load(TgaImagePlugin.TgaImageFile, data, max_pixels, page)
+
+
 class _Format(NamedTuple):
     """File format: its signature and its decoder."""
 
@@ -108,7 +116,6 @@ class _Format(NamedTuple):
 
 # Pillow's classes instead of `Image.open`, whose global limit of 179 megapixels is below ours
 # (for TIFF and WebP it applies in any case).
-# TGA is last: it has no signature, so any file matches it.
 _FORMATS = (
     _Format("PNG", PNG_SIGNATURE, _read_png),
     _Format("JPEG", b"\xff\xd8\xff", _read_jpeg),
@@ -116,19 +123,7 @@ _FORMATS = (
     _Format("WebP", b"RIFF", _by_pillow(WebPImagePlugin.WebPImageFile)),
     _Format("BMP", b"BM", _read_bmp),
     _Format("GIF", b"GIF8", _by_pillow(GifImagePlugin.GifImageFile)),
-    _Format("TGA", b"", _by_pillow(TgaImagePlugin.TgaImageFile)),
 )
-
-# Exceptions that Pillow raises for malformed files.
-_BROKEN: tuple[type[Exception], ...] = (
-    *(OSError, SyntaxError, ValueError, LookupError, TypeError, ArithmeticError, EOFError),
-    *(AttributeError, MemoryError, RuntimeError, AssertionError, struct.error),
-    DecompressionBombError,
-)
-
-
-STRIP_PIXELS = 2**20
-"""Pixels converted at once; steps on the whole picture would each need a further copy of it."""
 
 
 def read_samples(
@@ -155,24 +150,41 @@ def read_samples(
         ValueError: `data` is not a complete picture of a known format, has no such page, or is
             above `max_pixels`.
     """
-    form = next(form for form in _FORMATS if data.startswith(form.signature))
-    # Pillow warns of unusual metadata, which are not used here.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return to_samples(form.read(data, page, max_pixels), finish, strip_pixels)
-        except _BROKEN as error:
-            raise ValueError(_complaint(data, form, error)) from error
+    name, read = _decoder(data)
+    with reading(name):
+        return to_samples(read(data, page, max_pixels), finish, strip_pixels)
 
 
-def _complaint(data: bytes, form: _Format, error: BaseException) -> str:
-    """Describe what is wrong with a file."""
+def read_image(data: bytes, max_pixels: int, *, page: int = 0) -> Image:
+    """Decode a picture of any supported format to one of Pillow's.
+
+    Args:
+        data: Content of the file.
+        max_pixels: Maximum number of pixels of the picture.
+        page: Number of the page of a TIFF, or of the frame of an animation, from 0.
+
+    Returns:
+        The loaded picture, of any of Pillow's modes.
+
+    Raises:
+        ValueError: as for `read_samples`.
+    """
+    name, read = _decoder(data)
+    with reading(name):
+        return read(data, page, max_pixels)
+
+
+def _decoder(data: bytes) -> tuple[str, Read]:
+    """Return the name of a file's format and its decoder."""
     if not data:
-        return "the file is empty"
-    # No signature matched, and it is not TGA either.
-    if not form.signature and isinstance(error, SyntaxError):
-        return (
+        raise ValueError("the file is empty")
+    form = next((form for form in _FORMATS if data.startswith(form.signature)), None)
+    if form is not None:
+        return form.name, form.read
+    # TGA has no signature.
+    if not is_tga(data):
+        raise ValueError(
             f"unknown picture format, the file begins with {data[:8]!r}; "
             "give PNG, TIFF, TGA, BMP, WebP or JPEG"
         )
-    return f"cannot read this {form.name} picture: {error or type(error).__name__}"
+    return "TGA", _read_tga

@@ -8,6 +8,8 @@ from jaxtyping import Bool, UInt8
 from PIL.Image import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
+from lineart.image import Hint
+
 Samples = UInt8[np.ndarray, "H W _"]
 """Decoded picture, 0..255, of 1 to 4 channels: grey, grey + alpha, RGB or RGBA."""
 
@@ -26,7 +28,22 @@ _TIFF_BITS, _TIFF_MEANING, _TIFF_PLANAR, _TIFF_NUMBERS = 258, 262, 284, 339
 """TIFF tags: bits per sample, photometric (0: white is zero), planar layout, sample format."""
 
 
-def to_samples(image: Image, finish: Finish, strip_pixels: int) -> Samples:
+STRIP_PIXELS = 2**20
+"""Pixels converted at once; steps on the whole picture would each need a further copy of it."""
+
+
+def to_rgba(image: Image) -> Hint:
+    """Return a loaded picture as RGBA of 8 bits; without transparency it is opaque."""
+    samples = to_samples(image, lambda strip: strip)
+    channels = samples.shape[2]
+    if channels <= 2:
+        samples = np.repeat(samples, [3] + [1] * (channels - 1), axis=2)
+    if channels % 2:
+        samples = np.dstack((samples, np.full(samples.shape[:2], 255, np.uint8)))
+    return samples
+
+
+def to_samples(image: Image, finish: Finish, strip_pixels: int = STRIP_PIXELS) -> Samples:
     """Return the converted samples of a loaded picture."""
     is_inverted = isinstance(image, TiffImageFile) and _is_inverted(image)
     rows = max(1, strip_pixels // image.width)

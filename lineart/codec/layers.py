@@ -1,0 +1,154 @@
+"""Layers of documents: Photoshop (PSD, PSB), OpenRaster and Krita files."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from lineart.codec.archive import Archive
+from lineart.codec.decode import read_image
+from lineart.codec.errors import reading
+from lineart.codec.limits import MAX_PIXELS, check_size
+from lineart.codec.psd import PsdLayer, read_psd_layers
+from lineart.codec.samples import to_rgba
+from lineart.image import Hint
+
+_MOST_LAYERS = 8_000
+_MERGED = "mergedimage.png"
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentLayer:
+    """Layer of a document, whose pixels are decoded when they are asked for."""
+
+    name: str
+    groups: tuple[str, ...]
+    """Names of the groups around it, the innermost first."""
+    is_visible: bool
+    """Whether it and all groups around it are shown."""
+    _read: Callable[[], Hint]
+
+    def read(self) -> Hint:
+        """Decode the layer: sRGB at the size of the canvas, with its opacity in the alpha.
+
+        What lies outside the canvas is cut off; blending modes and clipping are left out.
+
+        Raises:
+            ValueError: the layer is damaged or too large.
+        """
+        return self._read()
+
+
+def read_layers(data: bytes, *, max_pixels: int = MAX_PIXELS) -> list[DocumentLayer]:
+    """Return the layers of a document that have pixels, from bottom to top.
+
+    A Krita file gives its merged picture as one layer without a name.
+
+    Args:
+        data: Content of a PSD, PSB, ORA or KRA file.
+        max_pixels: Maximum number of pixels of the document, and of each layer.
+
+    Raises:
+        ValueError: `data` is no such document, is damaged, or is above `max_pixels`.
+    """
+    if data.startswith(b"8BPS"):
+        with reading("Photoshop"):
+            size, layers = read_psd_layers(data, max_pixels)
+            return [_of_psd(layer, size) for layer in layers]
+    if data.startswith(b"PK\3\4"):
+        with reading("OpenRaster or Krita"):
+            return _of_archive(Archive(data), max_pixels)
+    raise ValueError(
+        f"no document with layers, the file begins with {data[:8]!r}; give PSD, PSB, ORA or KRA"
+    )
+
+
+def _of_psd(layer: PsdLayer, size: tuple[int, int]) -> DocumentLayer:
+    def read() -> Hint:
+        with reading("Photoshop"):
+            picture, offset = layer.read()
+            return _on_canvas(to_rgba(picture), offset, size)
+
+    return DocumentLayer(layer.name, layer.groups, layer.is_visible, read)
+
+
+# OpenRaster baseline 0.0.6, freedesktop.org; Krita's files have the merged picture in common.
+
+
+class _Place(NamedTuple):
+    """Attributes of a layer, or of a group around it."""
+
+    left: int = 0
+    top: int = 0
+    opacity: float = 1.0
+    is_visible: bool = True
+    groups: tuple[str, ...] = ()
+
+
+def _of_archive(archive: Archive, max_pixels: int) -> list[DocumentLayer]:
+    if "stack.xml" not in archive.names:
+        read = partial(_read_member, archive, _MERGED, max_pixels)
+        return [DocumentLayer("", (), True, read)]
+    root = archive.read_xml("stack.xml")
+    size = int(root.get("w", "0")), int(root.get("h", "0"))
+    check_size(size, max_pixels)
+    layers = [
+        DocumentLayer(
+            element.get("name", ""),
+            place.groups,
+            place.is_visible,
+            partial(_read_placed, archive, element.get("src", ""), max_pixels, place, size),
+        )
+        for stack in root.findall("stack")
+        for element, place in _flatten(stack, _Place())
+    ]
+    if len(layers) > _MOST_LAYERS:
+        raise ValueError(f"it has {len(layers)} layers and {_MOST_LAYERS} are the most")
+    return layers[::-1]
+
+
+def _flatten(
+    stack: ElementTree.Element, around: _Place
+) -> Iterator[tuple[ElementTree.Element, _Place]]:
+    """Yield the layers of a stack and of the stacks in it, the topmost first."""
+    for element in stack:
+        place = _Place(
+            around.left + int(element.get("x", "0")),
+            around.top + int(element.get("y", "0")),
+            around.opacity * min(1.0, max(0.0, float(element.get("opacity", "1")))),
+            around.is_visible and element.get("visibility", "visible") == "visible",
+            around.groups,
+        )
+        if element.tag == "layer":
+            yield element, place
+        elif element.tag == "stack":
+            groups = (element.get("name", ""), *around.groups)
+            yield from _flatten(element, place._replace(groups=groups))
+
+
+def _read_member(archive: Archive, name: str, max_pixels: int) -> Hint:
+    with reading("OpenRaster or Krita"):
+        return to_rgba(read_image(archive.read_png(name, max_pixels), max_pixels))
+
+
+def _read_placed(
+    archive: Archive, name: str, max_pixels: int, place: _Place, size: tuple[int, int]
+) -> Hint:
+    pixels = _read_member(archive, name, max_pixels)
+    if place.opacity < 1:
+        pixels[:, :, 3] = np.rint(pixels[:, :, 3] * place.opacity)
+    return _on_canvas(pixels, (place.left, place.top), size)
+
+
+def _on_canvas(
+    pixels: UInt8[np.ndarray, "LayerH LayerW 4"], offset: tuple[int, int], size: tuple[int, int]
+) -> Hint:
+    """Return pixels at their place on a transparent canvas of width and height `size`."""
+    canvas = Image.new("RGBA", size)
+    canvas.paste(Image.fromarray(pixels), offset)
+    return np.array(canvas)
