@@ -36,6 +36,9 @@ class FilmFlags:
 
     shots: tuple[str, ...] = ()
     """Shots to process; default: all."""
+    frames: str | None = None
+    """Numbers of the frames to process, as in 1-100x2,150 (x2: every second one); the number of a
+    frame is the last one in its name. Default: all."""
     limit: int | None = None
     """Maximum number of frames, from the first one of these shots; default: all."""
     force: bool = False
@@ -71,6 +74,7 @@ def choose_film(
         weights=weights,
         hints=hints,
         shots=flags.shots,
+        numbers=flags.frames,
         limit=flags.limit,
         force=flags.force,
         parquet_frames=flags.parquet_frames,

@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from operator import itemgetter
 from typing import Any
 
 import pyarrow as pa
@@ -14,10 +15,10 @@ from lineart.film.listing import (
     caseless,
     find_files,
     leads_out,
-    natural_key,
     printable,
     refusal_of,
 )
+from lineart.film.names import file_key, folder_key, read_name
 from lineart.storage import Storage
 
 IMAGE_SUFFIXES = {".png", ".tif", ".tiff", ".tga", ".bmp", ".webp", ".jpg", ".jpeg"}
@@ -241,9 +242,10 @@ def assemble(
 ) -> list[FilmFrame]:
     """Sort pictures into film order and return them as frames with shot, number and hint.
 
-    The shot of a picture is its folder; pictures at the root belong to a shot called `root_name`. A
-    hint named after a frame applies from that frame until the next such hint in its shot; before
-    the first of them, a hint named after the shot applies. Pictures with the same output path are
+    The shot of a picture is its folder; pictures at the root belong to a shot called `root_name`.
+    Versions of pictures in one folder are shots of their own, see `split_versions`. A hint named
+    after a frame applies from that frame until the next such hint in its shot; before the first of
+    them, a hint named after the shot or its folder applies. Pictures with the same output path are
     refused, and so are hints for the same frame.
     """
     hint_of = {stem(hint.name): hint for hint in _refuse_twins(hints, "are hints for one frame")}
@@ -251,22 +253,37 @@ def assemble(
     for picture in _refuse_twins(pictures, "would be written to one output"):
         shots[posixpath.dirname(picture.name)].append(picture)
     frames: list[FilmFrame] = []
-    for folder in sorted(shots, key=_folder_key):
-        shot = folder or root_name
-        hint = hint_of.get(shot)
-        for number, picture in enumerate(sorted(shots.pop(folder), key=_file_key), 1):
-            hint = hint_of.get(stem(picture.name), hint)
-            frames.append(FilmFrame(picture, shot, number, hint, picture.refusal, role))
+    for folder in sorted(shots, key=folder_key):
+        above = folder or root_name
+        for shot, versions in split_versions(above, shots.pop(folder)):
+            hint = hint_of.get(shot, hint_of.get(above))
+            for number, picture in enumerate(versions, 1):
+                hint = hint_of.get(stem(picture.name), hint)
+                frames.append(FilmFrame(picture, shot, number, hint, picture.refusal, role))
     return frames
 
 
-def _folder_key(folder: str) -> Any:
-    return natural_key(folder.split("/")), folder
+def split_versions(folder: str, pictures: Iterable[Source]) -> list[tuple[str, list[Source]]]:
+    """Sort the pictures of a folder and return them with the names of their shots.
 
-
-def _file_key(picture: Source) -> Any:
-    name = posixpath.basename(picture.name)
-    return natural_key(name), name
+    They are one shot, called `folder`, unless there are two versions of a picture, such as
+    `A0001_v001` and `A0001_v002`: then each version is a shot, as `folder_v001`.
+    """
+    keyed = sorted(((file_key(one.name), one) for one in pictures), key=itemgetter(0))
+    # The key of a picture is that of its name without the version, then the version.
+    versions_of: dict[Any, set[int]] = defaultdict(set)
+    if any(key[1] >= 0 for key, _ in keyed):
+        for key, _ in keyed:
+            versions_of[key[0]].add(key[1])
+    if all(len(versions) == 1 for versions in versions_of.values()):
+        return [(folder, [picture for _, picture in keyed])]
+    shots: dict[int, list[Source]] = defaultdict(list)
+    for key, picture in keyed:
+        shots[key[1]].append(picture)
+    return [
+        (folder if version < 0 else f"{folder}_{read_name(of_version[0].name).version}", of_version)
+        for version, of_version in sorted(shots.items())
+    ]
 
 
 def unused_hints(frames: Iterable[FilmFrame], hints: Iterable[Source]) -> list[str]:
@@ -274,6 +291,7 @@ def unused_hints(frames: Iterable[FilmFrame], hints: Iterable[Source]) -> list[s
     unused = {stem(hint.name): printable(hint.name) for hint in hints}
     for frame in frames:
         unused.pop(frame.shot, None)
+        unused.pop(frame.shot.removesuffix(f"_{read_name(frame.name).version}"), None)
         unused.pop(stem(frame.name), None)
     return sorted(unused.values())
 

@@ -17,6 +17,8 @@ from lineart.film.frames import (
 )
 from lineart.film.pipeline import WorkerBounds
 from lineart.film.records import FilmJob
+from lineart.film.selection import Selection
+from lineart.film.sequence import describe_gaps, describe_versions
 from lineart.film.tasks import FilmTask
 from lineart.runtime.device import PRECISIONS, Precision
 from lineart.storage import LIMITS, S3Limits, Storage
@@ -33,6 +35,7 @@ class FilmConfig:
     weights: str
     hints: str | None = None
     shots: tuple[str, ...] = ()
+    numbers: str | None = None
     limit: int | None = None
     force: bool = False
     parquet_frames: bool = False
@@ -41,6 +44,11 @@ class FilmConfig:
     limit_s: float | None = None
     precision: Precision | None = None
     """`limit_s` and `precision` are those of `FilmJob`."""
+
+    @property
+    def selection(self) -> Selection:
+        """Flags that choose frames."""
+        return Selection(self.shots, self.numbers, self.limit)
 
 
 TaskFactory = Callable[[Mapping[str, bytes]], FilmTask]
@@ -78,8 +86,7 @@ def prepare_run(
         ValueError: a flag or an input is invalid.
         OSError: a folder, a bucket or the weights cannot be read.
     """
-    if film.limit is not None and film.limit < 1:
-        raise ValueError(f"--limit {film.limit} leaves no frame; give 1 or more")
+    film.selection.check()
     if film.limit_s is not None and not film.limit_s > 0:
         raise ValueError(f"--time-limit {film.limit_s:g} leaves no time; give seconds above 0")
     if film.precision not in (None, *PRECISIONS):
@@ -112,14 +119,18 @@ def prepare_run(
         limit_s=film.limit_s,
         precision=film.precision,
     )
-    chosen = _select(frames, film.shots, film.limit)
-    return PreparedRun(film, job, frames, chosen, _warnings(frames, hint_files))
+    chosen, absent = film.selection.choose(frames)
+    return PreparedRun(film, job, frames, chosen, [*_warnings(frames, hint_files), *absent])
 
 
 def _warnings(frames: Sequence[FilmFrame], hints: Sequence[Source]) -> list[str]:
     """Return what a person should look at in the files of a film."""
     unused = unused_hints(frames, hints)
-    return [f"{len(unused)} hints belong to no shot or frame: {unused[0]}, ..."] if unused else []
+    return [
+        *(f"{len(unused)} hints belong to no shot or frame: {name}, ..." for name in unused[:1]),
+        *describe_versions(frames),
+        *describe_gaps(frames),
+    ]
 
 
 def _check_places(pictures: Storage, output: Storage, hints: Storage | None) -> None:
@@ -159,12 +170,3 @@ def _check_networks(files: Mapping[str, bytes]) -> None:
     from lineart.models import from_files
 
     from_files(files)
-
-
-def _select(frames: list[FilmFrame], shots: Sequence[str], limit: int | None) -> list[FilmFrame]:
-    present = {frame.shot: None for frame in frames}
-    missing = [shot for shot in shots if shot not in present]
-    if missing:
-        some = ", ".join([*present][:10])
-        raise ValueError(f"no shot is called {', '.join(missing)}; the first there are: {some}")
-    return [frame for frame in frames if not shots or frame.shot in shots][:limit]

@@ -7,17 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from natsort import natsort_keygen, ns
-
 from lineart.storage import Storage
 
 MAX_NAME_BYTES = 1024
 """Maximum length of a name with its folders, in bytes: the limit of S3 keys."""
 MAX_PART_BYTES = 255
 """Maximum length of a path component with suffix .png, in bytes: the limit of file systems."""
-
-natural_key = natsort_keygen(alg=ns.IGNORECASE)
-"""Sort key for natural order, ignoring case: `f2` comes before `f10`."""
 
 
 def caseless(name: str) -> str:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from lineart.codec import encode_png
 from lineart.film.frames import Source, list_pictures
-from lineart.film.listing import natural_key
+from lineart.film.names import file_key, folder_key
 from lineart.film.outputs import (
     ThumbnailGallery,
     ThumbnailPair,
@@ -187,7 +187,7 @@ def _in_order(rows: pa.Table) -> pa.Table:
 
     def key(place: int) -> Any:
         folder, file = posixpath.split(names[place])
-        return natural_key(folder.split("/")), natural_key(file), names[place]
+        return folder_key(folder), file_key(file), names[place]
 
     return rows.take(pa.array(sorted(range(len(names)), key=key), pa.int64()))
 

@@ -9,7 +9,7 @@ from itertools import accumulate, groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from lineart.film.listing import natural_key
+from lineart.film.names import folder_key
 from lineart.manifest import read_manifest
 from lineart.storage import Storage
 from lineart.video.pictures import VideoFrame
@@ -76,8 +76,7 @@ def choose_shots(shots: Sequence[VideoShot], names: Sequence[str] | None) -> lis
 
 def _film_order(row: tuple[Any, ...]) -> Any:
     frame, shot, number = row[:3]
-    folder = posixpath.dirname(frame)
-    return natural_key(folder.split("/")), folder, shot, number, frame
+    return folder_key(posixpath.dirname(frame)), shot, number, frame
 
 
 def _to_frame(

@@ -1,0 +1,103 @@
+"""What the names of pictures say: their order, their numbers, and their versions."""
+
+import posixpath
+import re
+import unicodedata
+from functools import partial
+from typing import Any, NamedTuple
+
+from natsort import natsort_keygen, ns
+
+_SEPARATORS = r" ._#-"
+_NUMBER = re.compile(r"((?:(?<=[._#])|^)-)?\d+")
+"""A number; a minus sign begins the name, or follows a point, an underscore or the sign #."""
+_VERSION = re.compile(rf"[{_SEPARATORS}](v(\d+))(?=$|[{_SEPARATORS}])", re.IGNORECASE)
+_RUN = re.compile(rf"[{_SEPARATORS}]+")
+_compare = natsort_keygen(alg=ns.IGNORECASE | ns.SIGNED)
+
+
+class NameParts(NamedTuple):
+    """Name of a picture, taken apart."""
+
+    prefix: str
+    """Text before the number."""
+    digits: str
+    """Last number of the name with its sign, as `0012` in `s1/A_0012b.png`; empty without one."""
+    suffix: str
+    """Text behind the number."""
+    version: str
+    """Version, as `v002` in `A0012_v002.png`, in lower case; empty if it has none."""
+
+    @property
+    def number(self) -> int | None:
+        """The last number, as 12; None without one."""
+        return int(self.digits) if self.digits else None
+
+    @property
+    def series(self) -> str:
+        """Text before the number, without separators at its end: equal for `A_0001` and `A0002`."""
+        return self.prefix.rstrip(_SEPARATORS)
+
+    @property
+    def version_number(self) -> int:
+        """Number of the version; -1 without a version."""
+        return int(self.version[1:] or -1)
+
+
+def read_name(name: str) -> NameParts:
+    """Take the name of a picture apart, without its folders and its suffix."""
+    base, version = _split_version(_base(name))
+    numbers = [*_NUMBER.finditer(base)]
+    if not numbers:
+        return NameParts(base, "", "", version)
+    last = numbers[-1]
+    return NameParts(base[: last.start()], last[0], base[last.end() :], version)
+
+
+def natural_key(text: str) -> Any:
+    """Return a sort key for natural order: `f2` comes before `f10`, and `-1` before `0`.
+
+    Case does not count, nor do separators (space, point, underscore, #, hyphen) between a letter
+    and a digit: `A_0001`, `A.0002` and `A0003` are in the order of their numbers. A minus sign is
+    one only where `_NUMBER` says so: `a-1` comes before `a-2`.
+    """
+    return _compare(_RUN.sub(partial(_join, text), text))
+
+
+def folder_key(folder: str) -> Any:
+    """Return a sort key for the natural order of folders."""
+    return [natural_key(part) for part in folder.split("/")], folder
+
+
+def file_key(name: str) -> Any:
+    """Return a sort key for the natural order of the pictures of a folder, whatever their suffix.
+
+    Versions of a picture follow one another.
+    """
+    base, version = _split_version(_base(name))
+    return natural_key(base), int(version[1:] or -1), name
+
+
+def same_text(name: str) -> str:
+    """Return a key that is equal for names that differ only in their normal form of Unicode."""
+    return unicodedata.normalize("NFC", name)
+
+
+def _base(name: str) -> str:
+    return posixpath.splitext(posixpath.basename(name))[0]
+
+
+def _split_version(base: str) -> tuple[str, str]:
+    """Return a name without its version, and the version, or an empty string."""
+    found = _VERSION.search(base)
+    if found is None:
+        return base, ""
+    return base[: found.start()] + base[found.end() :], found[1].lower()
+
+
+def _join(text: str, run: re.Match[str]) -> str:
+    """Return what is compared in place of a run of separators."""
+    before, after = text[: run.start()][-1:], text[run.end() : run.end() + 1]
+    both = before.isdecimal() == after.isdecimal() and before and after
+    is_negative = after.isdecimal() and _NUMBER.match(text, run.end() - 1)
+    return (" " if both else "") + ("-" if is_negative else "")

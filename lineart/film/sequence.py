@@ -1,0 +1,94 @@
+"""What is unusual in the numbers of a film's pictures: gaps, and versions in one folder."""
+
+import posixpath
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby, islice, pairwise
+from operator import attrgetter
+
+from lineart.film.frames import FilmFrame
+from lineart.film.listing import caseless
+from lineart.film.names import read_name
+
+MOST_SHOTS = 10
+"""Maximum number of shots that have a sentence of their own; the others are counted."""
+MOST_GAPS = 6
+"""Maximum number of gaps that are named in a shot."""
+RARE = 10
+"""One difference of so many may be a gap if a shot is numbered in steps above 1."""
+
+
+def describe_gaps(frames: Iterable[FilmFrame]) -> list[str]:
+    """Return a sentence for each of the first shots in whose numbers some are missing.
+
+    A shot's step is its most frequent difference between successive numbers, and a larger
+    difference is a gap. There are none if that is how the shot is exposed: if its step is 1, and
+    most differences are larger; or if its step is larger (1, 3, 5, 9 is a shot on twos with a
+    hold), and more than a tenth of the differences are.
+    """
+    found: list[str] = []
+    for shot, group in groupby(frames, attrgetter("shot")):
+        missing, step = _missing(group)
+        if missing:
+            some = ", ".join(missing[:MOST_GAPS]) + (", ..." if missing[MOST_GAPS:] else "")
+            found.append(f"shot {shot} has no {some}: its numbers go up by {step}")
+    return _first(found, "more shots have gaps in their numbers")
+
+
+def _missing(shot: Iterable[FilmFrame]) -> tuple[list[str], int]:
+    """Return the ranges of numbers that are missing in a shot, as text, and its last step."""
+    names: dict[str, dict[int, str]] = defaultdict(dict)
+    for frame in shot:
+        parts = read_name(frame.name)
+        if frame.refusal is None and parts.number is not None:
+            names[caseless(parts.series)].setdefault(parts.number, parts.prefix + parts.digits)
+    missing, step = list[str](), 1
+    for texts in names.values():
+        numbers = sorted(texts)
+        some = [*_gaps(numbers)]
+        for first, last, step in some:
+            before = texts[first - step]
+            ends = [_like(before, number) for number in dict.fromkeys((first, last))]
+            missing.append("-".join(ends))
+    return missing, step
+
+
+def _gaps(numbers: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+    """Yield first and last missing number, and the step, of each gap in sorted numbers."""
+    differences = [after - before for before, after in pairwise(numbers)]
+    if len(differences) < 2:
+        return
+    counts = Counter(differences)
+    step = min(counts, key=lambda difference: (-counts[difference], difference))
+    larger = sum(difference > step for difference in differences)
+    if larger * (2 if step == 1 else RARE) > len(differences):
+        return
+    for before, after in pairwise(numbers):
+        if after - before > step:
+            yield before + step, before + (after - before - 1) // step * step, step
+
+
+def _like(name: str, number: int) -> str:
+    """Return a name with another number, which is padded as the one at its end."""
+    parts = read_name(name)
+    width = len(parts.digits.removeprefix("-")) if parts.digits.lstrip("-").startswith("0") else 0
+    return f"{parts.prefix}{'-' if number < 0 else ''}{abs(number):0{width}}"
+
+
+def describe_versions(frames: Iterable[FilmFrame]) -> list[str]:
+    """Return a sentence for each of the first folders that hold several versions of pictures."""
+    shots: dict[str, dict[str, None]] = defaultdict(dict)
+    for frame in frames:
+        shots[posixpath.dirname(frame.name)][frame.shot] = None
+    found = [
+        f"there are several versions of pictures in one folder, each is a shot of its own: "
+        f"{', '.join(islice(names, 6))}; --shots makes some of them"
+        for names in shots.values()
+        if len(names) > 1
+    ]
+    return _first(found, "more folders hold several versions of pictures")
+
+
+def _first(sentences: list[str], others: str) -> list[str]:
+    left = len(sentences) - MOST_SHOTS
+    return [*sentences[:MOST_SHOTS], *([f"{left} {others}"] if left > 0 else [])]
