@@ -94,10 +94,12 @@ def show_as_is(data: bytes) -> Frame | Line:
 def choose(rows: pa.Table, most: int) -> list[str]:
     """Choose up to `most` finished frames: one of every shot, then a second of every shot, ...
 
-    Within a shot, retakes are chosen first, then frames at even distances. Held frames are never
-    chosen, because they repeat others. Returns names in film order.
+    Within a shot, retakes are chosen first, then frames with warnings, then frames at even
+    distances. Held frames are never chosen, because they repeat others. Returns names in film
+    order.
     """
-    columns = (rows[name].to_pylist() for name in ("shot", "status", "retake", "frame"))
+    needed = ("shot", "status", "retake", "warnings", "frame")
+    columns = (rows[name].to_pylist() for name in needed)
     frames = list(zip(*columns, strict=True))
     turns = [
         (turn, place, frame)
@@ -108,13 +110,15 @@ def choose(rows: pa.Table, most: int) -> list[str]:
     places = {place: order for order, place in enumerate(spread(sorted({t[1] for t in turns})))}
     turns.sort(key=lambda turn: (turn[0], places[turn[1]]))
     chosen = {frame for _, _, frame in turns[:most]}
-    return [frame for _, _, _, frame in frames if frame in chosen]
+    return [frame for *_, frame in frames if frame in chosen]
 
 
-def _in_turn(shot: Iterable[tuple[str, str, str | None, str]]) -> list[str]:
-    made = [(retake, frame) for _, status, retake, frame in shot if status == "done"]
-    retaken = [frame for retake, frame in made if retake]
-    return [*spread(retaken), *spread([frame for retake, frame in made if not retake])]
+def _in_turn(shot: Iterable[tuple[str, str, str | None, list[str] | None, str]]) -> list[str]:
+    groups: dict[int, list[str]] = {0: [], 1: [], 2: []}
+    for _, status, retake, said, frame in shot:
+        if status == "done":
+            groups[0 if retake else 1 if said else 2].append(frame)
+    return [frame for group in groups.values() for frame in spread(group)]
 
 
 def spread(items: Sequence[T]) -> list[T]:

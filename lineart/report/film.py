@@ -1,7 +1,7 @@
-"""HTML page of a film: verdict, failures, retakes, thumbnails by shot, times, configuration."""
+"""HTML page of a film: verdict, findings, thumbnails by shot, times, configuration."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -14,36 +14,20 @@ from jaxtyping import Float64
 from lineart.film.tasks import Labels
 from lineart.manifest import stage_seconds
 from lineart.report.charts import ChartStyle, Curve, draw_chart
-from lineart.report.html import (
-    CONTROL_BUT_NEWLINE,
-    as_text,
-    duration,
-    list_settings,
-    spaced,
-    template,
+from lineart.report.findings import (
+    ALL_FAILURES,
+    list_failures,
+    list_retakes,
+    list_warnings,
+    run_warnings,
 )
-from lineart.report.shots import (
-    ShotSummary,
-    Thumbnail,
-    columns,
-    count,
-    file_name,
-    group,
-    layout_picture,
-    thin,
-)
+from lineart.report.frames import STATUSES, columns, count
+from lineart.report.html import as_text, duration, list_settings, spaced, template
+from lineart.report.shots import Thumbnail, group, layout_picture, thin
 
-FAILURES_OPEN = 12
-FAILURES_LISTED = 300
-"""Maximum number of listed failures; those after the first `FAILURES_OPEN` are folded away."""
-ALL_FAILURES = "manifest/*.parquet, rows with status = 'failed'"
-RETAKES_OPEN = 12
-RETAKES_LISTED = 300
-"""The same for retakes."""
 SHOTS_LISTED = 2_000
 LONG_FILM_SHOTS = 40
 """Number of shots above which the browser renders a shot only when it is scrolled into view."""
-CAUSES_LISTED = 8
 MIXTURES_LISTED = 4
 LARGE_BYTES = 3_500_000
 """Maximum size of all pictures at full size, in bytes before Base64."""
@@ -79,7 +63,8 @@ def film_page(
     """Render the page of a film.
 
     The page stays below 20 MB for a film of any length: beyond the limits of this module,
-    thumbnails are thinned evenly, and failures and shots are counted instead of listed.
+    thumbnails are thinned evenly, and failures, warnings, notes and shots are counted instead of
+    listed.
 
     Args:
         rows: The manifest, in film order.
@@ -89,19 +74,27 @@ def film_page(
         content: Thumbnails, words and addresses of failed frames' pictures.
     """
     rows = _of_last_run(rows, run)
-    shots = group(rows, content.thumbnails, SHOTS_LISTED)
+    shots = group(rows, content.thumbnails, SHOTS_LISTED, run_warnings(run))
     pictures = [picture for shot in shots for picture in shot.pictures]
     fitting = thin([content.large], LARGE_BYTES)
-    comparable = [layout_picture(pair) for pair in content.large if pair.frame in fitting]
+    entries = {row.frame: row for shot in shots for row in shot.rows if row.frame in fitting}
+    comparable = [
+        layout_picture(pair, entries.get(pair.frame))
+        for pair in content.large
+        if pair.frame in fitting
+    ]
     return template("film.html").render(
         title=as_text(_film_name(run)),
         words=content.words,
+        statuses=STATUSES,
         counts=count(rows["status"].to_pylist()),
         sizes=Counter(size for size in columns(rows, "width", "height") if size[0]).most_common(),
         summary={"seconds": None, "frames_per_second": None, "skipped": None, **summary},
-        failures=_failures(rows, content.inputs),
+        failures=list_failures(rows, content.inputs),
+        accepted=list_failures(rows, content.inputs, "accepted"),
         all_failures=ALL_FAILURES,
-        retakes=_retakes(shots, content.words),
+        warnings=list_warnings(shots, run),
+        retakes=list_retakes(shots, content.words),
         shots=shots[:SHOTS_LISTED],
         unlisted_shots=len(shots[SHOTS_LISTED:]),
         unlisted_frames=sum(len(shot.rows) for shot in shots[SHOTS_LISTED:]),
@@ -115,35 +108,6 @@ def film_page(
     )
 
 
-def _failures(rows: pa.Table, inputs: Mapping[str, str]) -> dict[str, Any]:
-    """Return the failed frames to list, the number of the others, and the most frequent causes."""
-    failed = rows.filter(pc.equal(rows["status"], "failed"))
-    causes = Counter(
-        (as_text(stage), as_text(error)) for stage, error in columns(failed, "stage", "error")
-    )
-    listed = [_failure(row, inputs) for row in failed.slice(0, FAILURES_LISTED).to_pylist()]
-    return {
-        "listed": len(listed),
-        "open": listed[:FAILURES_OPEN],
-        "folded": listed[FAILURES_OPEN:],
-        "unlisted": failed.num_rows - len(listed),
-        "causes": causes.most_common(CAUSES_LISTED) if len(causes) > 1 else [],
-        "other_causes": max(0, len(causes) - CAUSES_LISTED),
-    }
-
-
-def _failure(row: Mapping[str, Any], inputs: Mapping[str, str]) -> dict[str, str]:
-    """Return the error of a failed frame; only a relative address becomes a link."""
-    address = inputs.get(row["frame"], "")
-    is_link = address.startswith(("./", "../"))
-    return {
-        **{key: as_text(row[key]) for key in ("frame", "stage", "error")},
-        "message": as_text(row["message"], CONTROL_BUT_NEWLINE),
-        "link": address if is_link else "",
-        "address": "" if is_link else as_text(address),
-    }
-
-
 def _of_last_run(rows: pa.Table, run: Mapping[str, Any]) -> pa.Table:
     """Remove the retake marks of earlier runs; without a start time of the last run, keep all."""
     started_at = run.get("started_at")
@@ -155,38 +119,15 @@ def _of_last_run(rows: pa.Table, run: Mapping[str, Any]) -> pa.Table:
     return rows.set_column(rows.schema.names.index("retake"), "retake", retakes)
 
 
-def _retakes(shots: Iterable[ShotSummary], words: Labels) -> dict[str, Any]:
-    """Return the retakes, with one entry for all frames of a shot that have the same change."""
-    listed = []
-    for number, shot in enumerate(shots, 1):
-        changes: dict[str, list[str]] = {}
-        for row in shot.rows:
-            if row.retake:
-                changes.setdefault(row.retake, []).append(row.frame)
-        for change, frames in changes.items():
-            listed.append(
-                {
-                    "shot": shot.name,
-                    "number": number,
-                    "first": file_name(frames[0]),
-                    "last": file_name(frames[-1]),
-                    "count": len(frames),
-                    "change": change.replace("picture", words.source),
-                }
-            )
-    return {
-        "frames": sum(entry["count"] for entry in listed),
-        "open": listed[:RETAKES_OPEN],
-        "folded": listed[RETAKES_OPEN:RETAKES_LISTED],
-        "unlisted": len(listed[RETAKES_LISTED:]),
-    }
+def _finished(rows: pa.Table) -> pa.Table:
+    return rows.filter(pc.is_in(rows["status"], pa.array(["done", "held"], pa.string())))
 
 
 def _configuration(
     rows: pa.Table, run: Mapping[str, Any]
 ) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return `run.json` in groups, with weights, settings and precision of the finished frames."""
-    finished = rows.filter(pc.not_equal(rows["status"], "failed"))
+    finished = _finished(rows)
     mixtures = Counter(
         values for values in columns(finished, "weights", "settings", "precision") if values[0]
     )
@@ -195,8 +136,9 @@ def _configuration(
         f"computed in {precision or 'an unknown number format'}"
         for (weights, settings, precision), number in mixtures.most_common(MIXTURES_LISTED)
     )
+    is_plain = {name: not isinstance(value, Mapping) for name, value in run.items()}
     groups = {
-        "run": {name: value for name, value in run.items() if not isinstance(value, Mapping)},
+        "run": {name: run[name] for name in run if is_plain[name] and name != "warnings"},
         **{name: value for name, value in run.items() if isinstance(value, Mapping)},
         "summary": {},  # Shown as key figures.
         "words": {},  # Used throughout the page.
@@ -220,7 +162,7 @@ def _film_name(run: Mapping[str, Any]) -> str:
 
 def layout_timing(rows: pa.Table) -> dict[str, Any]:
     """Return the speed chart, the number of pauses, the working time, and a row for each stage."""
-    finished = rows.filter(pc.not_equal(rows["status"], "failed"))["written_at"].drop_null()
+    finished = _finished(rows)["written_at"].drop_null()
     moments = np.sort(np.asarray(finished.cast("int64"), np.float64) / 1e6)
     steps = np.diff(moments, prepend=moments[:1])
     is_pause = steps > PAUSE_S

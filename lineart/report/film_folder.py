@@ -25,7 +25,8 @@ from lineart.film.outputs import (
 from lineart.film.tasks import Labels
 from lineart.film.tasks.colorize import ColorizeTask
 from lineart.manifest import read_manifest
-from lineart.report.film import FAILURES_LISTED, Content, film_page
+from lineart.report.film import Content, film_page
+from lineart.report.findings import FAILURES_LISTED
 from lineart.report.html import encode_thumbnail, read_job_json
 from lineart.report.shots import Thumbnail
 from lineart.report.tables import part_of

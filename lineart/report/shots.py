@@ -1,26 +1,29 @@
-"""Shots on the page of a film: counts, status map, thumbnails, and data for the player."""
+"""Shots on the page of a film: counts, status map, notes, thumbnails, data for the player."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import groupby
+from itertools import chain
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 
+from lineart.film.frames import stem
 from lineart.film.outputs import spread
+from lineart.report.frames import FrameEntry, columns, count, file_name, stack_hints
 from lineart.report.html import as_text, data_uri
+from lineart.report.notes import Note, NoteList, gather, limit_notes, name_ranges
+from lineart.report.status_map import draw_map
 
-STATUSES = ("done", "held", "failed")
 PICTURES_A_STRIP = 10
 """Maximum number of thumbnails of a shot that are laid out; the player shows all."""
 FAILURES_A_SHOT = 4
 """Maximum number of failed frames that are named with a shot."""
-GAPS_FRAMES = 100
-"""Maximum number of frames of a map with gaps between frames; longer ones lack the room."""
-THUMBNAIL_BYTES = 8_400_000
+NAMED = re.compile(r"(?:^|\b)shot (.+?) has |['\"]([^'\"]+)['\"]")
+"""Names in a sentence, which may have spaces: `shot s 1 has no 0003`, `'s 1/0002.png'`."""
+THUMBNAIL_BYTES = 7_800_000
 """Maximum size of all thumbnails in bytes, before Base64."""
 MARKUP_BYTES = 700
 """Size of the HTML around one thumbnail in bytes."""
@@ -37,23 +40,6 @@ class Thumbnail:
     result: bytes
 
 
-class FrameEntry(NamedTuple):
-    """Columns of a frame's row in the manifest."""
-
-    frame: str
-    shot: str | None
-    status: str
-    width: int | None
-    height: int | None
-    held_by: str | None
-    retake: str | None
-
-    @property
-    def leader(self) -> str:
-        """Name of the frame whose output this one shows: itself, unless it is held."""
-        return self.held_by or self.frame
-
-
 @dataclass
 class ShotSummary:
     """Template data of one shot."""
@@ -64,11 +50,44 @@ class ShotSummary:
     """Template variables of its thumbnails; `position` is the frame's index in the shot."""
     shown: list[int] = field(default_factory=list)
     """Number of the thumbnail that the player shows for each frame; see `play`."""
+    notes: list[str] = field(default_factory=list)
+    """Warnings of the run on this shot as a whole."""
 
     @cached_property
     def counts(self) -> dict[str, int]:
         """Frames by status."""
         return count(row.status for row in self.rows)
+
+    def frame_name(self, position: int) -> str:
+        """Return the name of a frame without folder and suffix; `position` counts from 0."""
+        return file_name(stem(self.rows[position].frame))
+
+    @cached_property
+    def warned(self) -> dict[str, list[range]]:
+        """Warning -> frames that it stands for."""
+        if not self.num_warned:
+            return {}
+        found = gather(row.warnings or () for row in self.rows)
+        return {as_text(warning): ranges for warning, ranges in found.items()}
+
+    @cached_property
+    def warnings(self) -> NoteList:
+        """Warnings at the shot: those on the whole shot, then those on frames."""
+        return NoteList([*(Note(note, (), "") for note in self.notes), *self._named(self.warned)])
+
+    @cached_property
+    def hints(self) -> NoteList:
+        """Hints with the frames on which they held; frames without hints are named last."""
+        if not any(row.hints for row in self.rows):
+            return NoteList()
+        held = gather((tuple(row.hints or ()),) for row in self.rows)
+        bare = held.pop((), None)
+        texts = {stack_hints(hints): ranges for hints, ranges in held.items()}
+        return NoteList([*self._named(texts), *self._named({"no hint": bare} if bare else {})])
+
+    def _named(self, found: Mapping[str, Sequence[range]]) -> Iterator[Note]:
+        for text, ranges in found.items():
+            yield Note(text, ranges, name_ranges(ranges, self.frame_name))
 
     @cached_property
     def retaken(self) -> int:
@@ -76,10 +95,16 @@ class ShotSummary:
         return sum(1 for row in self.rows if row.retake)
 
     @cached_property
+    def num_warned(self) -> int:
+        """Number of frames with warnings."""
+        return sum(1 for row in self.rows if row.warnings)
+
+    @cached_property
     def kinds(self) -> list[str]:
         """Values by which the page's filter finds this shot."""
-        found = [status for status in STATUSES if self.counts[status]]
-        return [*found, "retake"] if self.retaken else found
+        found = [status for status, frames in self.counts.items() if frames and status != "frames"]
+        marks = {"retake": self.retaken, "warning": self.warned or self.notes}
+        return [*found, *(mark for mark, is_there in marks.items() if is_there)]
 
     @cached_property
     def failed(self) -> list[str]:
@@ -90,15 +115,17 @@ class ShotSummary:
     @cached_property
     def map(self) -> dict[str, Any]:
         """The status map as SVG paths; see `draw_map`."""
-        statuses = [row.status for row in self.rows]
-        retakes = [bool(row.retake) for row in self.rows]
-        return draw_map(statuses, retakes, [picture["position"] for picture in self.strip])
+        marks = [picture["position"] for picture in self.strip]
+        return draw_map(self.rows, marks)
 
     @cached_property
     def strip(self) -> list[dict[str, Any]]:
-        """Thumbnails that are laid out, in order; chosen are retakes, then evenly spaced ones."""
-        retakes = [picture for picture in self.pictures if picture["retake"]]
-        order = [picture["number"] for picture in [*spread(retakes), *spread(self.pictures)]]
+        """Thumbnails that are laid out, in order; chosen are retakes, warned, then even ones."""
+        firsts = (
+            [picture for picture in self.pictures if picture[mark]] for mark in ("retake", "said")
+        )
+        ordered = chain.from_iterable(map(spread, [*firsts, self.pictures]))
+        order = [picture["number"] for picture in ordered]
         chosen = [*dict.fromkeys(order)][:PICTURES_A_STRIP]
         return [picture for picture in self.pictures if picture["number"] in chosen]
 
@@ -117,17 +144,20 @@ class ShotSummary:
         """
         if not self.shown:
             return None
-        letters = (row.status[:1].upper() if row.retake else row.status[:1] for row in self.rows)
+        letters = (row.kind[:1].upper() if row.retake else row.kind[:1] for row in self.rows)
         return {"frames": "".join(letters), "shown": self.shown}
 
 
-def group(rows: pa.Table, thumbnails: Iterable[Thumbnail], most: int) -> list[ShotSummary]:
+def group(
+    rows: pa.Table, thumbnails: Iterable[Thumbnail], most: int, warnings: Iterable[str] = ()
+) -> list[ShotSummary]:
     """Group rows and their thumbnails into shots, in order of first appearance.
 
     Args:
         rows: The manifest, in film order.
         thumbnails: Thumbnails of frames; those without a row are left out, too many are thinned.
-        most: Number of shots that get thumbnails, from the first.
+        most: Number of shots that get thumbnails and notes, from the first.
+        warnings: Warnings of the run; each becomes a note of the first shot that it names.
     """
     shots: dict[str, ShotSummary] = {}
     for row in map(FrameEntry._make, columns(rows, *FrameEntry._fields)):
@@ -135,25 +165,29 @@ def group(rows: pa.Table, thumbnails: Iterable[Thumbnail], most: int) -> list[Sh
         if shot is None:
             shot = shots[row.shot or ""] = ShotSummary(as_text(row.shot or "") or "(no shot)")
         shot.rows.append(row)
+    for warning in warnings:
+        named = named_shot(warning, shots)
+        if named is not None:
+            shots[named].notes.append(as_text(warning))
     listed = list(shots.values())
+    limit_notes([notes for shot in listed[:most] for notes in (shot.warnings, shot.hints)])
     _add_pictures(listed[:most], {thumbnail.frame: thumbnail for thumbnail in thumbnails})
     return listed
 
 
-def columns(rows: pa.Table, *names: str) -> Iterator[tuple[Any, ...]]:
-    """Return an iterator over the rows of some columns."""
-    return zip(*(rows[name].to_pylist() for name in names), strict=True)
+def named_shot(sentence: str, shots: Container[str]) -> str | None:
+    """Return the first shot that a sentence names, alone or in a path; None without one.
 
-
-def count(statuses: Iterable[str]) -> dict[str, int]:
-    """Count frames by status."""
-    counted = Counter(statuses)
-    return {status: counted[status] for status in STATUSES} | {"frames": counted.total()}
-
-
-def file_name(frame: str) -> str:
-    """Return the file name of a frame as printable text."""
-    return as_text(frame.rsplit("/", 1)[-1])
+    Names with spaces are found before a colon, after the word `shot` and in quotation marks.
+    """
+    words = (word.strip("'\"`,.:;()") for word in sentence.split())
+    named = [found[1] or found[2] for found in NAMED.finditer(sentence)]
+    for folder in [sentence.partition(": ")[0], *named, *words]:
+        while folder:
+            if folder in shots:
+                return folder
+            folder = folder.rpartition("/")[0]
+    return None
 
 
 def _add_pictures(shots: Sequence[ShotSummary], thumbnails: Mapping[str, Thumbnail]) -> None:
@@ -171,7 +205,8 @@ def _add_pictures(shots: Sequence[ShotSummary], thumbnails: Mapping[str, Thumbna
                 picture = layout_picture(thumbnails[row.frame], row) | {"position": position}
                 kinds = [row.status, *(["held"] if row.frame in leaders else [])]
                 picture |= {"number": numbers[row.frame]}
-                picture |= {"kinds": [*kinds, "retake"] if row.retake else kinds}
+                marks = {"retake": row.retake, "warning": picture["said"]}
+                picture |= {"kinds": [*kinds, *(mark for mark, is_on in marks.items() if is_on)]}
                 shot.pictures.append(picture)
     for shot in shots:
         shot.shown = play([numbers.get(row.leader) for row in shot.rows])
@@ -221,48 +256,9 @@ def layout_picture(thumbnail: Thumbnail, row: FrameEntry | None = None) -> dict[
         "label": file_name(thumbnail.frame),
         "status": row and row.status,
         "retake": (row and row.retake) or "",
+        "said": [as_text(warning) for warning in row.warnings or ()] if row else [],
+        "hints": stack_hints(row.hints or ()) if row else "",
         "size": (row.width, row.height) if row and is_sized else None,
         "source": data_uri(thumbnail.source) if thumbnail.source else "",
         "result": data_uri(thumbnail.result),
     }
-
-
-def draw_map(
-    statuses: Sequence[str], retakes: Sequence[bool], marks: Sequence[int]
-) -> dict[str, Any]:
-    """Draw the status of each frame as on an exposure sheet; return SVG path data.
-
-    A frame is one unit wide. Finished frames are blocks, held frames a line that continues a block,
-    failed frames are taller than both, and retakes are underlined.
-
-    Args:
-        statuses: Status of each frame.
-        retakes: Whether each frame is a retake.
-        marks: Positions of frames that have a thumbnail, from 0.
-    """
-    paths: dict[str, list[str]] = {status: [] for status in STATUSES}
-    ends = dict.fromkeys(STATUSES, 0)
-    ticks = []
-    for status, start, length in _runs(statuses):
-        paths[status].append(f"m{start - ends[status]} 0h{length}")
-        ends[status] = start + length
-        if status == "failed":
-            ticks.append(f"M{start + length / 2} 0v20")
-    drawn = {status: "M0 10" + "".join(path) if path else "" for status, path in paths.items()}
-    edges = range(1, len(statuses)) if len(statuses) <= GAPS_FRAMES else ()
-    return drawn | {
-        "ticks": "".join(ticks),
-        "retakes": "".join(f"M{at} 21h{n}" for is_new, at, n in _runs(retakes) if is_new),
-        "gaps": "".join(f"M{position} 0v22" for position in edges),
-        "pictured": "".join(f"M{position + 0.5} 24v4" for position in marks),
-        "frames": len(statuses),
-    }
-
-
-def _runs(values: Sequence[Any]) -> Iterator[tuple[Any, int, int]]:
-    """Yield each run of equal values with its start and length."""
-    start = 0
-    for value, run in groupby(values):
-        length = sum(1 for _ in run)
-        yield value, start, length
-        start += length

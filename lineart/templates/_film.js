@@ -10,7 +10,8 @@ const selectAll = (selector, root = document) => [...root.querySelectorAll(selec
   const strips = selectAll(".strip figure"), bigs = selectAll(".big");
   const addresses = figure => [".result", ".source"].map(name => select(name, figure)?.src || "");
   const figures = new Map([...strips, ...bigs].map(figure => [figure.dataset.frame, figure]));
-  const firstFrame = stage.dataset.frame, firstAddresses = addresses(stage);
+  const notes = figure => (select(".said", figure) || select("template", figure)?.content)?.cloneNode(true).childNodes || [];
+  const firstFrame = stage.dataset.frame, firstAddresses = addresses(stage), firstNotes = [...notes(stage)];
   const frames = [...new Set((bigs.length > 1 ? bigs : strips).map(figure => figure.dataset.frame))];
   const modes = selectAll("[name=zoom]", stage);
   let shown = firstFrame, x = 0, y = 0;
@@ -49,6 +50,7 @@ const selectAll = (selector, root = document) => [...root.querySelectorAll(selec
     Object.assign(result, { src: after, alt: `${frame}, ${stage.dataset.made}` });
     Object.assign(source, { src: before || after, alt: `${frame}, ${stage.dataset.source}` });
     select(".name bdi", stage).textContent = frame;
+    select(".said", stage).replaceChildren(...(frame === firstFrame ? firstNotes : notes(figures.get(frame))));
   };
   result.addEventListener("load", resize);
   addEventListener("resize", resize);
@@ -112,7 +114,7 @@ const selectAll = (selector, root = document) => [...root.querySelectorAll(selec
   const player = template.content.firstElementChild, line = select("[type=range]", player);
   const canvas = select("canvas", player), context = canvas.getContext("2d");
   const status = select("output", player), toggle = select(".toggle", player);
-  const WORDS = { d: player.dataset.made, h: "held", f: "failed" };
+  const WORDS = { d: player.dataset.made, h: "held", f: "failed", a: "accepted", o: "another status" };
   let shot = null, reel = null, at = 0, started = null;
 
   const addresses = number => {
@@ -150,6 +152,8 @@ const selectAll = (selector, root = document) => [...root.querySelectorAll(selec
     status.lastChild.textContent = text;
     select("b", player).hidden = kind !== "f";
     canvas.setAttribute("aria-label", status.textContent);
+    for (const { note, ranges } of reel.notes)
+      note.classList.toggle("now", ranges.some(([first, last]) => first <= at && at <= last));
     line.value = at;
     line.setAttribute("aria-valuetext", `${at + 1}, ${text}`);
     shot.style.setProperty("--at", at);
@@ -180,6 +184,7 @@ const selectAll = (selector, root = document) => [...root.querySelectorAll(selec
     player.remove();
     line.remove();
     shot?.classList.remove("playing");
+    for (const { note } of reel?.notes || []) note.classList.remove("now");
     shot = reel = null;
   };
   const open = async article => {
@@ -187,6 +192,9 @@ const selectAll = (selector, root = document) => [...root.querySelectorAll(selec
     shot = article;
     const opened = reel = JSON.parse(select(".reel", shot).textContent);
     reel.images = [new Map(), new Map()];
+    reel.notes = selectAll(".notes [data-at]", shot).map(note => ({
+      note, ranges: note.dataset.at.split(" ").map(range => range.split("-").map(Number)),
+    }));
     line.max = reel.frames.length - 1;
     select(".map", shot).append(line);
     select(".map", shot).before(player);
@@ -228,7 +236,7 @@ const selectAll = (selector, root = document) => [...root.querySelectorAll(selec
     button.addEventListener("click", () => open(button.closest(".shot")));
 })();
 
-// Filter: shots by name and by status; the address keeps the choice.
+// Filter: shots by name, status and marks; the address keeps the choice.
 (() => {
   const form = select(".filter");
   if (!form) return;

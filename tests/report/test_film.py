@@ -12,7 +12,7 @@ from lineart.film.tasks import Labels
 from lineart.manifest import LATER, ManifestRow, make_row, make_table
 from lineart.report.film import Content, film_page, format_time, layout_timing
 from lineart.report.html import encode_thumbnail
-from lineart.report.shots import THUMBNAIL_BYTES, Thumbnail
+from lineart.report.shots import THUMBNAIL_BYTES, Thumbnail, named_shot
 
 HOSTILE = "s/<script>alert('1')</script>\"><img src=x onerror=alert(2)>\n\x00\u202e名.png"
 WORDS = Labels(source="line drawing", made="coloured", pair="line and colour")
@@ -123,6 +123,75 @@ def test_retakes_of_the_last_run_are_listed(film: list[dict[str, Any]]) -> None:
     assert 'class="retake" d="M0 21h2"' in page
     assert "weights" not in text(page).partition("Configuration")[0]
     assert "3 frames again" in text(make_page(film, [], {}, {}))
+
+
+def test_equal_warnings_stand_once(film: list[dict[str, Any]]) -> None:
+    """Equal sentences are one entry with their frames; they stand at their shots, too."""
+    film[0]["warnings"] = ["12 % of the ink is lost"]
+    film[1]["warnings"] = ["30 % of the ink is lost", "no closed line"]
+    film[2]["warnings"] = ["30 % of the ink is lost"]
+    gap = "s02_rain: numbers 4-7 are missing"
+    run = {"warnings": [gap, "2 hints belong to no shot or frame: x.png, ...", 3]}
+    page = make_page(film, [make_thumbnail("s02_rain/f2.png")], run, {})
+    seen, _, shots = text(page).partition("Shots")
+    assert "3 frames have warnings." in seen
+    assert f"{gap} to the shot 2 hints belong to no shot or frame: x.png, ..." in seen
+    assert "3 … % of the ink is lost 1 no closed line" in seen
+    assert "30 % of the ink is lost 2 frames s02_rain f1-f2" in seen
+    assert "12 % of the ink is lost 1 frame s01_walk f1" in seen
+    assert f"Warnings {gap} f1-f2 30 % of the ink is lost f1 no closed line" in shots
+    assert '<path class="warned" d="M0 0h2"/>' in page
+    assert 'data-kinds="done held failed warning"' in page
+    assert "f2.png , 1 warning" in shots
+    assert "x.png" not in text(page).partition("Configuration")[2]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "shot"),
+    [
+        ("shot s 1 has no A0003-A0005, B2: its numbers go up by 1", "s 1"),
+        ("s 1: numbers 4-7 are missing", "s 1"),
+        ("'s 1/0002.png' is of another size", "s 1"),
+        ("frame c05/A/0002.png, and others, are of another size", "c05/A"),
+        ("shot c05/B has no 0003: its numbers go up by 1", None),
+        ("2 hints belong to no shot or frame: x.png, ...", None),
+    ],
+)
+def test_warnings_name_their_shot(sentence: str, shot: str | None) -> None:
+    """A sentence of the run belongs to the shot that it names, alone or by a frame."""
+    assert named_shot(sentence, {"s 1", "c05/A"}) == shot
+
+
+def test_hints_stand_with_their_frames() -> None:
+    """At its shot, each stack of hints has the frames on which it held; old rows have none."""
+    hints = [["s.png"]] * 2 + [["s.png", "s/0003.png"]] * 3 + [None, ["s.png"]]
+    rows = [full_row(f"s/{n:04}.png", hints=held) for n, held in enumerate(hints, 1)]
+    page = make_page([*rows, full_row("t/1.png")], [make_thumbnail("s/0004.png")], {}, {})
+    shot, other = text(page).partition("Shots")[2].split("1 frame:")
+    named = "0001-0002, 0007 s.png 0003-0005 s.png + s/0003.png 0006 no hint"
+    assert f"Hints {named}" in shot
+    assert "int" not in other.partition("Times")[0].partition("Configuration")[0]
+    assert 'data-at="0-1 6-6"' in page
+    comparer = page.partition('id="compare"')[2].partition("</section>")[0]
+    assert "<b>Hints</b> <bdi>s.png + s/0003.png</bdi>" in comparer
+
+
+def test_accepted_frames_and_unknown_statuses(film: list[dict[str, Any]]) -> None:
+    """Accepted frames are listed with their errors; a status of a later version is counted."""
+    film[3]["status"] = "accepted"
+    film[2]["status"] = "frozen"
+    page = make_page(film, [make_thumbnail("s02_rain/f1.png")], {}, {})
+    seen = text(page)
+    assert "2 of 4 frames are coloured, 1 accepted, 1 frozen." in seen
+    assert "Accepted 1 failed, taken as they are Frozen 1" in seen
+    assert "Accepted 1 frame failed, and was accepted as it is." in seen
+    assert "s02_rain/f3.png decode ValueError the PNG ends early" in seen
+    assert "3 frames: 1 coloured, 1 accepted, 1 frozen" in seen
+    assert '<path class="accepted" d="M0 10m2 0h1"/>' in page
+    assert '<path class="other" d="M0 10m1 0h1"/>' in page
+    assert '"frames": "doa"' in page
+    for kind in ("accepted", "frozen"):
+        assert f'<input type="checkbox" value="{kind}">' in page
 
 
 def test_failures_link_to_their_pictures(film: list[dict[str, Any]]) -> None:

@@ -43,7 +43,11 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> str:
     The first plays the greys 40, 40, 120, 40; its last frame has failed.
     """
     rows = [row("s1_walk/f1.png"), row("s1_walk/f2.png", "held", held_by="s1_walk/f1.png")]
-    rows += [row("s1_walk/f3.png"), row("s1_walk/f4.png", "held", held_by="s1_walk/f1.png")]
+    hinted = {"hints": ["s1_walk.png", HOSTILE], "warnings": [f"look at {HOSTILE}"]}
+    rows += [
+        row("s1_walk/f3.png", **hinted),
+        row("s1_walk/f4.png", "held", held_by="s1_walk/f1.png"),
+    ]
     rows += [row("s1_walk/f5.png", "failed", stage="decode", error="ValueError", message="<b>x")]
     rows += [row("s2_rain/f1.png", retake="hint"), row(HOSTILE)]
     large = [thumbnail("s1_walk/f1.png", 1080)]
@@ -170,6 +174,27 @@ def test_the_filter(page: Page, film: str) -> None:
     assert len(shots.all_inner_texts()) == 3
 
 
+def test_hints_and_warnings_follow_the_frame(page: Page, film: str) -> None:
+    """The comparer names them, the player marks those of its frame, and the filter finds them."""
+    page.goto(film)
+    page.get_by_role("checkbox", name="with warnings").check()
+    assert page.locator(".shot:visible h3").all_inner_texts() == ["s1_walk"]
+    page.get_by_role("button", name="Compare line and colour of s1_walk/f3.png").click()
+    said = page.locator(".stage .said").inner_text()
+    assert said.startswith("Hints s1_walk.png + s3_x/<script>")
+    assert "look at s3_x/<script>" in said
+    page.locator(".turn button", has_text="Next").click()
+    assert page.locator(".stage .said").inner_text() == ""
+    page.get_by_role("button", name="Play s1_walk").click()
+    page.keyboard.press("Space")
+    marked = page.locator(".notes .now b")
+    for frame, names in ((1, ["f1-f2, f4-f5"]), (2, ["f3", "f3"])):
+        page.get_by_role("slider", name="Frame").fill(str(frame))
+        assert marked.all_inner_texts() == names
+    page.get_by_role("button", name="Close").click()
+    assert marked.count() == 0
+
+
 def test_hostile_names_are_text(page: Page, film: str) -> None:
     """Names and messages with markup are shown as text, also where a script inserts them."""
     page.goto(film)
@@ -177,7 +202,7 @@ def test_hostile_names_are_text(page: Page, film: str) -> None:
     name = page.locator(".stage .name")
     assert name.inner_text().startswith("s3_x/<script>alert(1)</script>\"'><img src=x")
     assert page.locator("main script:not([type]), main img[src=x], .message b").count() == 0
-    assert page.locator(".message").inner_text() == "<b>x"
+    assert page.locator(".failures .message").inner_text() == "<b>x"
     links = page.locator(".failures a")
     assert [link.get_attribute("href") for link in links.all()] == ["../lines/s1_walk/f5.png"]
 
@@ -213,11 +238,15 @@ def test_a_film_of_170000_frames(page: Page, tmp_path: Path) -> None:
     columns["status"] = ["held" if n % 2 else "done" for n in range(len(names))]
     columns["status"][1::1000] = ["failed"] * 170
     columns["held_by"] = [names[n - 1] if n % 2 else None for n in range(len(names))]
+    # A hint every ten frames, and a different warning on every third frame.
+    columns["hints"] = [[f"{name[:5]}.png", f"{name[:9]}0.png"] for name in names]
+    columns["warnings"] = [[f"{n} % lost"] if n % 3 == 0 else None for n in range(len(names))]
+    run = {"warnings": [f"s{n:04}: numbers 3-7 are missing" for n in range(1000)]}
     noise = b"\x89PNG" + np.random.default_rng(0).bytes(7000)
     some = [Thumbnail(name, noise, noise) for name in names[::200]]
     large = [Thumbnail(name, noise * 40, noise * 60) for name in names[:8000:1000]]
     rows = table.from_pydict(columns, schema=table.schema)
-    text = film_page(rows, {}, {}, Content(words=WORDS, thumbnails=some, large=large))
+    text = film_page(rows, run, {}, Content(words=WORDS, thumbnails=some, large=large))
     path = tmp_path / "report.html"
     path.write_text(text)
     assert 15_000_000 < path.stat().st_size < 20_000_000
@@ -226,7 +255,7 @@ def test_a_film_of_170000_frames(page: Page, tmp_path: Path) -> None:
     assert page.locator(".shot:visible h3").all_inner_texts() == ["s1234"]
     seconds = page.evaluate(
         """() => {
-          const begun = performance.now(), box = document.querySelector("[value=failed]");
+          const begun = performance.now(), box = document.querySelector("[value=warning]");
           box.checked = true;
           box.dispatchEvent(new Event("input", { bubbles: true }));
           document.body.getBoundingClientRect();

@@ -1,0 +1,164 @@
+"""What a person should look at in a film: failures, accepted frames, warnings and retakes."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lineart.film.tasks import Labels
+from lineart.report.frames import columns, file_name
+from lineart.report.html import CONTROL_BUT_NEWLINE, as_text
+from lineart.report.notes import name_ranges
+from lineart.report.shots import ShotSummary, named_shot
+
+FAILURES_OPEN = 12
+FAILURES_LISTED = 300
+"""Maximum number of listed failures; those after the first `FAILURES_OPEN` are folded away."""
+ALL_FAILURES = "manifest/*.parquet, rows with status = 'failed'"
+RETAKES_OPEN = 12
+RETAKES_LISTED = 300
+"""The same for retakes."""
+WARNINGS_OPEN = 12
+WARNINGS_LISTED = 300
+"""The same for different warnings, and for those of the run."""
+PLACES_NAMED = 4
+"""Maximum number of shots that are named with a warning."""
+NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+"""Numbers in warnings: sentences that differ in nothing else are of one kind."""
+CAUSES_LISTED = 8
+
+
+def list_failures(
+    rows: pa.Table, inputs: Mapping[str, str], status: str = "failed"
+) -> dict[str, Any]:
+    """Return the frames of a status to list, the number of the others, and the frequent causes.
+
+    Args:
+        rows: The manifest.
+        inputs: Frame -> address of its source picture.
+        status: `failed`, or `accepted`.
+    """
+    failed = rows.filter(pc.equal(rows["status"], status))
+    causes = Counter(
+        (as_text(stage), as_text(error)) for stage, error in columns(failed, "stage", "error")
+    )
+    listed = [_failure(row, inputs) for row in failed.slice(0, FAILURES_LISTED).to_pylist()]
+    return {
+        "listed": len(listed),
+        "open": listed[:FAILURES_OPEN],
+        "folded": listed[FAILURES_OPEN:],
+        "unlisted": failed.num_rows - len(listed),
+        "causes": causes.most_common(CAUSES_LISTED) if len(causes) > 1 else [],
+        "other_causes": max(0, len(causes) - CAUSES_LISTED),
+    }
+
+
+def _failure(row: Mapping[str, Any], inputs: Mapping[str, str]) -> dict[str, str]:
+    """Return the error of a failed frame; only a relative address becomes a link."""
+    address = inputs.get(row["frame"], "")
+    is_link = address.startswith(("./", "../"))
+    return {
+        **{key: as_text(row[key]) for key in ("frame", "stage", "error")},
+        "message": as_text(row["message"], CONTROL_BUT_NEWLINE),
+        "link": address if is_link else "",
+        "address": "" if is_link else as_text(address),
+    }
+
+
+def list_warnings(shots: Sequence[ShotSummary], run: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the warnings of the run, and those of the frames with one entry for equal sentences.
+
+    Args:
+        shots: All shots of the film.
+        run: Content of `run.json`.
+    """
+    numbers = {shot.name: number for number, shot in enumerate(shots, 1)}
+    of_run = [
+        {"sentence": as_text(one), "number": numbers.get(named_shot(one, numbers) or "")}
+        for one in run_warnings(run)
+    ]
+    found: dict[str, list[tuple[int, list[range]]]] = {}
+    for number, shot in enumerate(shots, 1):
+        for sentence, ranges in shot.warned.items():
+            found.setdefault(sentence, []).append((number, ranges))
+    frames = {sentence: _num_frames(places) for sentence, places in found.items()}
+    kinds: Counter[str] = Counter()
+    for sentence, num_frames in frames.items():
+        kinds[NUMBER.sub("…", sentence)] += num_frames
+    # The sort is stable: sentences of equally many frames stay in film order.
+    order = sorted(found, key=lambda sentence: -frames[sentence])[:WARNINGS_LISTED]
+    listed = [_warning(sentence, frames[sentence], found[sentence], shots) for sentence in order]
+    return {
+        "run": of_run[:WARNINGS_LISTED],
+        "unlisted_run": len(of_run[WARNINGS_LISTED:]),
+        "frames": sum(shot.num_warned for shot in shots),
+        "shots": sum(1 for shot in shots if shot.notes),
+        "open": listed[:WARNINGS_OPEN],
+        "folded": listed[WARNINGS_OPEN:],
+        "unlisted": len(found) - len(listed),
+        "kinds": kinds.most_common(CAUSES_LISTED) if 1 < len(kinds) < len(found) else [],
+        "other_kinds": max(0, len(kinds) - CAUSES_LISTED),
+    }
+
+
+def run_warnings(run: Mapping[str, Any]) -> list[str]:
+    """Return the warnings of a run; older runs have none in `run.json`."""
+    given = run.get("warnings")
+    return [one for one in given if isinstance(one, str)] if isinstance(given, list) else []
+
+
+def _num_frames(places: Iterable[tuple[int, Sequence[range]]]) -> int:
+    return sum(len(one) for _, ranges in places for one in ranges)
+
+
+def _warning(
+    sentence: str,
+    num_frames: int,
+    places: Sequence[tuple[int, Sequence[range]]],
+    shots: Sequence[ShotSummary],
+) -> dict[str, Any]:
+    """Return a warning, with the frames of its first shots."""
+    named = [
+        {
+            "shot": shots[number - 1].name,
+            "number": number,
+            "frames": name_ranges(ranges, shots[number - 1].frame_name),
+        }
+        for number, ranges in places[:PLACES_NAMED]
+    ]
+    return {
+        "sentence": sentence,
+        "count": num_frames,
+        "places": named,
+        "other_shots": len(places[PLACES_NAMED:]),
+    }
+
+
+def list_retakes(shots: Iterable[ShotSummary], words: Labels) -> dict[str, Any]:
+    """Return the retakes, with one entry for all frames of a shot that have the same change."""
+    listed = []
+    for number, shot in enumerate(shots, 1):
+        changes: dict[str, list[str]] = {}
+        for row in shot.rows:
+            if row.retake:
+                changes.setdefault(row.retake, []).append(row.frame)
+        for change, frames in changes.items():
+            listed.append(
+                {
+                    "shot": shot.name,
+                    "number": number,
+                    "first": file_name(frames[0]),
+                    "last": file_name(frames[-1]),
+                    "count": len(frames),
+                    "change": change.replace("picture", words.source),
+                }
+            )
+    return {
+        "frames": sum(entry["count"] for entry in listed),
+        "open": listed[:RETAKES_OPEN],
+        "folded": listed[RETAKES_OPEN:RETAKES_LISTED],
+        "unlisted": len(listed[RETAKES_LISTED:]),
+    }
