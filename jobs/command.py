@@ -15,6 +15,9 @@ import tyro
 ALL_DONE, BROKE_OFF, WRONG_INPUT, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit statuses of every command."""
 
+UNFINISHED = ("failed", "missing", "objections")
+"""Keys of a command's last line that mean `SOME_FAILED`, unless they are 0 or empty."""
+
 DryRun = Annotated[bool, tyro.conf.arg(help="Print the configuration as JSON and exit.")]
 
 
@@ -58,8 +61,8 @@ def run_command(
     Args:
         name: Name of the command.
         flags: Its flags, a dataclass with `dry_run`.
-        work: Does the work and returns the last line; `failed` or `missing` in it mean
-            `SOME_FAILED`. It raises ValueError or OSError if a flag or an input is wrong, and
+        work: Does the work and returns the last line; `failed`, `missing` or `objections` in it
+            mean `SOME_FAILED`. It raises ValueError or OSError if a flag or an input is wrong, and
             BrokenOffError if the work fails on the way.
         if_stopped: Error after Ctrl-C or SIGTERM: what became of the output.
         is_timed: Add `seconds` to the last line.
@@ -84,7 +87,7 @@ def run_command(
     if is_timed:
         result["seconds"] = round(time.perf_counter() - started, 1)
     print(json.dumps(result, default=str))
-    return SOME_FAILED if result.get("failed") or result.get("missing") else ALL_DONE
+    return SOME_FAILED if any(map(result.get, UNFINISHED)) else ALL_DONE
 
 
 def say(name: str, sentence: object) -> None:

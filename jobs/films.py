@@ -12,7 +12,9 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from tyro import conf
 
 from jobs.command import BrokenOffError, ProgressClock, log_to_stderr, say, stop_on_sigterm
 from lineart.runtime.device import Precision
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from lineart.film.inputs import FilmConfig, PreparedRun, TaskFactory
-    from lineart.film.run import FilmRunner, FilmSummary
+    from lineart.film.run import FilmRunner
+    from lineart.film.run_json import FilmSummary
     from lineart.runtime.lease import Lease
 
 STOPPED = "stopped; the same command goes on from here"
@@ -42,7 +45,21 @@ class FilmFlags:
     limit: int | None = None
     """Maximum number of frames, from the first one of these shots; default: all."""
     force: bool = False
-    """Make all frames anew, including finished ones."""
+    """Make all frames anew, including finished and accepted ones."""
+    retry_failed: Annotated[tuple[str, ...] | None, conf.arg(metavar="[FRAME [FRAME ...]]")] = None
+    """Only try the frames again whose last result is a failure, or of those and the accepted ones
+    only these: name in the manifest, or shot and number, as s1/3. Other files are not read."""
+    accept: Annotated[tuple[str, ...], conf.arg(metavar="FRAME [FRAME ...]")] = ()
+    """Failed frames, named likewise, that count as accepted, although they are not made, until
+    their drawing or what they are made with changes."""
+    strict: bool = False
+    """End with status 3 and without _SUCCESS if there is a warning on the film's files or on a
+    frame, or a frame without a drawing, too."""
+    keep_removed: bool = False
+    """Leave frames whose drawing was removed from the film in frames/, instead of moving them to
+    removed/."""
+    log_folder: str | None = None
+    """Folder or s3:// address for a log of each frame, <shot>/<frame>.log."""
     parquet_frames: bool = False
     """Also write the finished frames as Parquet files, below parquet/."""
     gpu_workers: str | None = None
@@ -77,6 +94,11 @@ def choose_film(
         numbers=flags.frames,
         limit=flags.limit,
         force=flags.force,
+        retry_failed=flags.retry_failed,
+        accept=flags.accept,
+        strict=flags.strict,
+        keep_removed=flags.keep_removed,
+        log_folder=flags.log_folder,
         parquet_frames=flags.parquet_frames,
         gpu_workers=WorkerBounds.parse(flags.gpu_workers) if flags.gpu_workers else None,
         cpu_workers=WorkerBounds.parse(flags.cpu_workers) if flags.cpu_workers else None,
@@ -97,6 +119,8 @@ def make_film(name: str, flags: Any, film: FilmConfig, open_task: TaskFactory) -
     from pythonjsonlogger.json import JsonFormatter
 
     from lineart.film.inputs import prepare_run
+    from lineart.film.retries import choose_again
+    from lineart.manifest import read_manifest
     from lineart.runtime.lease import HeldError, hold_lease
 
     opened = prepare_run(film, open_task)
@@ -107,39 +131,54 @@ def make_film(name: str, flags: Any, film: FilmConfig, open_task: TaskFactory) -
         logging.INFO if flags.film.log_frames else logging.WARNING,
     )
     try:
-        with (
-            hold_lease(opened.job.output, partial(say, name)) as lease,
-            start_runner(film, len(opened.frames)) as runner,
-        ):
-            stop_on_sigterm()
-            return asdict(_make_held(flags, opened, runner, lease))
+        with hold_lease(opened.job.output, partial(say, name)) as lease:
+            # Raises if the manifest is invalid, before anything in the output is changed.
+            opened = choose_again(opened, read_manifest(opened.job.output))
+            with start_runner(film, len(opened.frames)) as runner:
+                stop_on_sigterm()
+                summary = _make_held(flags, opened, runner, lease)
     except HeldError as error:
         raise ValueError(f"{error}") from error
+    for sentence in _describe(summary):
+        say(name, sentence)
+    return asdict(summary)
 
 
 def _make_held(flags: Any, opened: PreparedRun, runner: FilmRunner, lease: Lease) -> FilmSummary:
     """Make the frames while this process holds the lease on the output."""
-    from lineart.film.run import is_complete, run_film, write_run
-    from lineart.manifest import read_manifest
+    from lineart.film.run import run_film
+    from lineart.film.run_json import write_run
+    from lineart.film.standing import find_objections, is_complete
     from lineart.report.film_folder import PAGE
 
     started_at, output, given = datetime.now(UTC), opened.job.output, asdict(flags)
-    # Raises if the manifest is invalid, before anything in the output is changed.
-    read_manifest(output)
     try:
         output.delete(SUCCESS)
         write_run(given, opened, started_at, None)
         summary, rows = run_film(opened, runner, make_printer(), lease.check)
+        stale = summary.removed + summary.kept
+        summary.objections = find_objections(opened, rows, stale)
         lease.check()
         write_run(given, opened, started_at, (summary, rows))
-        if summary.skipped < summary.frames or not output.exists(PAGE):
+        if summary.skipped < summary.frames or stale or not output.exists(PAGE):
             write_page(opened, rows)
         lease.check()
-        if is_complete(opened, rows):
+        if is_complete(opened, rows) and not summary.objections:
             output.write(SUCCESS, json.dumps(asdict(summary)).encode())
     except (OSError, ValueError) as error:
         raise BrokenOffError(f"broke off: {error}; the same command goes on from here") from error
     return summary
+
+
+def _describe(summary: FilmSummary) -> Iterator[str]:
+    """Yield what a person should know of the end of a run, besides the counts."""
+    if summary.accepted:
+        yield f"{summary.accepted} failed frames are accepted, which are not made"
+    if summary.removed:
+        yield f"{summary.removed} frames have no drawing any more and were moved to removed/"
+    if summary.kept:
+        yield f"{summary.kept} frames have no drawing any more and stay in frames/"
+    yield from (f"--strict: {objection}" for objection in summary.objections)
 
 
 @contextmanager
@@ -203,7 +242,8 @@ def make_printer() -> Callable[[FilmSummary], None]:
     def show(summary: FilmSummary) -> None:
         nonlocal first
         now = time.monotonic()
-        ended = summary.done + summary.held + summary.failed + summary.skipped
+        made = summary.done + summary.held + summary.skipped
+        ended = made + summary.failed + summary.accepted
         # The rate leaves out the time before the first frame ended.
         first = first or (now, ended)
         if not clock.is_due(ended, summary.frames):

@@ -28,7 +28,7 @@ SCHEMA = pa.schema(
         pa.field("frame", pa.string(), nullable=False),  # path of the source picture, relative
         pa.field("shot", pa.string()),
         pa.field("number", pa.int32()),  # position in its shot, from 1
-        pa.field("status", pa.string(), nullable=False),  # done | held | failed
+        pa.field("status", pa.string(), nullable=False),  # done | held | failed | accepted
         pa.field("output", pa.string()),  # path relative to the output root
         pa.field("output_bytes", pa.int64()),
         pa.field("width", pa.int32()),  # of the source picture, in pixels
@@ -90,8 +90,8 @@ def read_manifest(output: Storage) -> pa.Table:
     Raises:
         ValueError: a file of the manifest is invalid.
     """
-    whole = _read(output, MANIFEST) if output.exists(MANIFEST) else SCHEMA.empty_table()
-    parts = [_read(output, path) for path in _parts(output)]
+    whole = read_rows(output, MANIFEST) if output.exists(MANIFEST) else SCHEMA.empty_table()
+    parts = [read_rows(output, path) for path in _parts(output)]
     if not parts:
         return whole
     # The sort is stable: of two rows with equal times, a part's comes before the manifest's.
@@ -101,13 +101,13 @@ def read_manifest(output: Storage) -> pa.Table:
 
 def append_part(output: Storage, rows: pa.Table) -> None:
     """Write rows as a new part; the frames of the rows must already be stored."""
-    output.write(f"{PARTS}/{uuid.uuid4().hex}.parquet", _to_bytes(rows))
+    write_rows(output, f"{PARTS}/{uuid.uuid4().hex}.parquet", rows)
 
 
 def replace_manifest(output: Storage, rows: pa.Table) -> None:
     """Replace the manifest in one write, then delete the parts that existed before."""
     parts = _parts(output)
-    output.write(MANIFEST, _to_bytes(rows))
+    write_rows(output, MANIFEST, rows)
     for path in parts:
         output.delete(path)
 
@@ -125,13 +125,19 @@ def _parts(output: Storage) -> list[str]:
     return sorted(entry.path for entry in output.entries(PARTS))
 
 
-def _to_bytes(rows: pa.Table) -> bytes:
+def write_rows(output: Storage, path: str, rows: pa.Table) -> None:
+    """Write rows as a Parquet file."""
     sink = io.BytesIO()
     parquet.write_table(rows, sink, compression="zstd")
-    return sink.getvalue()
+    output.write(path, sink.getvalue())
 
 
-def _read(output: Storage, path: str) -> pa.Table:
+def read_rows(output: Storage, path: str) -> pa.Table:
+    """Read rows that `write_rows` wrote, also as an older version of this program.
+
+    Raises:
+        ValueError: the file is no such Parquet file.
+    """
     try:
         table = parquet.read_table(io.BytesIO(output.read(path)))
         # The column's name from when all sources were line drawings.

@@ -38,6 +38,16 @@ class FilmConfig:
     numbers: str | None = None
     limit: int | None = None
     force: bool = False
+    retry_failed: tuple[str, ...] | None = None
+    """Failed frames to try again, empty for all; None processes all frames. See `retries`."""
+    accept: tuple[str, ...] = ()
+    """Failed frames that are taken as they are."""
+    keep_removed: bool = False
+    """Leave the frames of removed drawings in place; see `removed`."""
+    strict: bool = False
+    """Warnings and stale frames leave the film unfinished; see `verdict`."""
+    log_folder: str | None = None
+    """Folder or S3 prefix for a log of each frame; see `frame_logs`."""
     parquet_frames: bool = False
     gpu_workers: WorkerBounds | None = None
     cpu_workers: WorkerBounds | None = None
@@ -67,6 +77,8 @@ class PreparedRun:
     """Frames that this run processes."""
     warnings: list[str]
     """Sentences on what a person should look at in the film's files, such as unused hints."""
+    accepted: frozenset[str] = frozenset()
+    """Names of failed frames that this run takes as they are; see `retries.choose_again`."""
 
 
 def prepare_run(
@@ -95,6 +107,7 @@ def prepare_run(
     pictures, output = at(film.pictures), at(film.output)
     hints = at(film.hints) if film.hints is not None else None
     _check_places(pictures, output, hints)
+    _check_log_folder(film.log_folder, [pictures, output.child("frames"), *filter(None, [hints])])
     weights = open_weights(film.weights)
     files = read_weights(weights)
     if film.precision and MODEL in files:
@@ -147,6 +160,17 @@ def _check_places(pictures: Storage, output: Storage, hints: Storage | None) -> 
         output.check()
     elif Path(output.root).exists() and not Path(output.root).is_dir():
         raise ValueError(f"--output {output.root} is a file; give a folder")
+
+
+def _check_log_folder(log_folder: str | None, others: Sequence[Storage]) -> None:
+    """Raise if logs would lie among pictures, where they could be taken for the film's files."""
+    for other in others if log_folder is not None else ():
+        if other.contains(Storage.at(str(log_folder))):
+            raise ValueError(
+                f"--log-folder {log_folder} lies in {other.uri}; give a folder of its own"
+            )
+    if log_folder is not None and Path(log_folder).is_file():
+        raise ValueError(f"--log-folder {log_folder} is a file; give a folder")
 
 
 def _check_hints(hints: Sequence[Source]) -> None:

@@ -17,6 +17,7 @@ from lineart.film.records import (
     Input,
     WorkItem,
 )
+from lineart.film.retries import accepted_rows, is_unchanged
 from lineart.manifest import SCHEMA, ManifestRow, make_row
 
 
@@ -50,9 +51,11 @@ class FilmPlan:
     """Difference between a film and its manifest."""
 
     rows: pa.Table
-    """The manifest, with current shot, number, status and `held_by` of finished frames."""
+    """The manifest, with current shot, number, status and `held_by` of frames that stand."""
     skipped: int
     """Number of frames that are finished already."""
+    accepted: int = 0
+    """Number of failed frames that are taken as they are."""
     failures: list[tuple[FilmFrame, Failure]] = field(default_factory=list)
     """Frames that cannot be read."""
     copies: list[Copying] = field(default_factory=list)
@@ -82,10 +85,14 @@ def make_plan(
     """
     shown: list[FrameState] = []
     failures: list[tuple[FilmFrame, Failure]] = []
+    accepted: list[FilmFrame] = []
+    tried = accepted_rows(previous)
     leaders: dict[tuple[str, str | None], str] = {}
     for frame in frames:
         found = _found(frame, pictures, hints)
-        if isinstance(found, Failure):
+        if frame.name in tried and is_unchanged(tried[frame.name], found, look):
+            accepted.append(frame)
+        elif isinstance(found, Failure):
             failures.append((frame, found))
         else:
             picture, hint = found
@@ -94,7 +101,8 @@ def make_plan(
             shown.append(FrameState(frame, picture, hint, held_by))
     stands = _stands(shown, previous, stored, look)
     finished = [one for one, is_finished in zip(shown, stands, strict=True) if is_finished]
-    plan = FilmPlan(_relabel(previous, finished), len(finished), failures)
+    labels = [*map(_label_finished, finished), *map(_label_accepted, accepted)]
+    plan = FilmPlan(_relabel(previous, labels), len(finished), len(accepted), failures)
     remaining = [one for one, is_finished in zip(shown, stands, strict=True) if not is_finished]
     _plan_work(plan, _mark_retakes(remaining, previous, look), finished)
     return plan
@@ -112,7 +120,9 @@ def _found(
     hint = None if frame.hint is None else hints[frame.hint.name]
     if isinstance(picture, Failure):
         return picture
-    return hint if isinstance(hint, Failure) else (picture, hint)
+    if isinstance(hint, Failure):
+        return hint._replace(source_sha256=picture.source_sha256)
+    return picture, hint
 
 
 def _stands(
@@ -178,17 +188,36 @@ def _sizes(values: Iterable[int]) -> pa.Array:
     return pa.array(values, pa.int64())
 
 
-def _relabel(previous: pa.Table, finished: Sequence[FrameState]) -> pa.Table:
-    """Update status, `held_by`, shot and number in the rows of finished frames."""
-    names = _text(one.frame.name for one in finished)
-    labels = {
-        "status": _text("held" if one.held_by else "done" for one in finished),
-        "held_by": pa.array((one.held_by for one in finished), pa.string()),
-        "shot": _text(one.frame.shot for one in finished),
-        "number": pa.array((one.frame.number for one in finished), pa.int32()),
-    }
+class Label(NamedTuple):
+    """Columns of a frame that stands, which depend on the other frames of the film."""
+
+    frame: str
+    status: str
+    held_by: str | None
+    shot: str
+    number: int
+
+
+def _label_finished(one: FrameState) -> Label:
+    status, frame = "held" if one.held_by else "done", one.frame
+    return Label(frame.name, status, one.held_by, frame.shot, frame.number)
+
+
+def _label_accepted(frame: FilmFrame) -> Label:
+    return Label(frame.name, "accepted", None, frame.shot, frame.number)
+
+
+def _relabel(previous: pa.Table, labels: Sequence[Label]) -> pa.Table:
+    """Update status, `held_by`, shot and number in the rows of frames that stand."""
+    values = dict(zip(Label._fields, zip(*labels, strict=True), strict=True)) if labels else {}
+    names = _text(values.get("frame", ()))
     rows = previous.take(pc.index_in(names, value_set=previous["frame"]))
-    columns = [labels[name] if name in labels else rows[name] for name in SCHEMA.names]
+    columns = [
+        pa.array(values.get(field.name, ()), field.type)
+        if field.name in Label._fields
+        else rows[field.name]
+        for field in SCHEMA
+    ]
     others = previous.filter(pc.invert(pc.is_in(previous["frame"], value_set=names)))
     return pa.concat_tables([pa.table(columns, schema=SCHEMA), others])
 
@@ -250,29 +279,19 @@ def result_row(one: FrameState, look: Fingerprint, result: FrameResult) -> Manif
             "retake": one.retake,
             "seconds": sum(result.stages.values(), 0.0),
             "stage_seconds": list(result.stages.items()) or None,
-            **(ended if result.failure is None else _failed(result.failure)),
+            **(ended if result.failure is None else result.failure.columns()),
         }
     )
 
 
 def unread_row(frame: FilmFrame, failure: Failure) -> ManifestRow:
     """Build the row of a frame that cannot be read."""
-    return make_row({**_identity(frame), **_failed(failure), "seconds": 0.0})
+    known = {"source_sha256": failure.source_sha256, "seconds": 0.0}
+    return make_row({**_identity(frame), **failure.columns(), **known})
 
 
 def _identity(frame: FilmFrame) -> dict[str, Any]:
     return {"frame": frame.name, "shot": frame.shot, "number": frame.number}
-
-
-def _failed(failure: Failure) -> dict[str, Any]:
-    # Escape surrogates, which Arrow cannot store.
-    message = failure.message.encode("utf-8", "backslashreplace").decode()
-    return {
-        "status": "failed",
-        "stage": failure.stage,
-        "error": failure.error,
-        "message": message,
-    }
 
 
 def known_pictures(previous: pa.Table, settings: str) -> dict[str, HashedFile]:

@@ -23,6 +23,8 @@ class Failure(NamedTuple):
     stage: str
     error: str
     message: str
+    source_sha256: str | None = None
+    """SHA-256 of the picture's file, if it was read."""
 
     @classmethod
     def of(cls, stage: str, error: BaseException) -> "Failure":
@@ -34,6 +36,13 @@ class Failure(NamedTuple):
     def about(self, name: str) -> "Failure":
         """Return the failure with the name of the file at fault, unless the message has it."""
         return self if name in self.message else self._replace(message=f"{name}: {self.message}")
+
+    def columns(self) -> dict[str, str]:
+        """Return the columns of the manifest that say that and why a frame failed."""
+        # Escape surrogates, which Arrow cannot store.
+        message = self.message.encode("utf-8", "backslashreplace").decode()
+        why = {"stage": self.stage, "error": self.error, "message": message}
+        return {"status": "failed", **why}
 
 
 class HashedFile(NamedTuple):

@@ -1,30 +1,26 @@
 """A run over a film: plan, execute, record; after a kill, the next run continues from there."""
 
-import json
 import logging
-import os
-import platform
-import subprocess
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
-from pathlib import Path
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from lineart import manifest
-from lineart.film.frames import beside
+from lineart.film.frame_logs import FrameLogs
 from lineart.film.inputs import PreparedRun
 from lineart.film.outputs import export_parquet
 from lineart.film.plan import FilmPlan, known_pictures, make_plan, result_row, unread_row
 from lineart.film.records import FilmJob, FrameResult, StageSeconds, WorkItem
+from lineart.film.removed import settle_removed
+from lineart.film.retries import mark_accepted
+from lineart.film.run_json import FilmSummary
+from lineart.film.standing import stored_frames
 from lineart.film.worker import copy_finished, hash_hints, hash_pictures
 from lineart.manifest import ManifestRow
 from lineart.runtime.executor import Executor
@@ -44,22 +40,6 @@ class RecordInterval:
 
 
 RECORD_INTERVAL = RecordInterval()
-
-
-@dataclass
-class FilmSummary:
-    """Numbers of frames by result, and the speed of a run."""
-
-    frames: int
-    done: int = 0
-    held: int = 0
-    failed: int = 0
-    skipped: int = 0
-    """Frames finished before this run."""
-    warned: int = 0
-    """Frames of this run with warnings."""
-    seconds: float = 0.0
-    frames_per_second: float = 0.0
 
 
 OnProgress = Callable[[FilmSummary], None]
@@ -130,7 +110,7 @@ def run_film(
     """Make missing and outdated frames, and write a manifest with one row per frame.
 
     Args:
-        opened: Result of `inputs.prepare_run`.
+        opened: Result of `inputs.prepare_run`, and of `retries.choose_again`.
         runner: Executes the work: `LocalRunner`, `RayRunner` or `HybridRunner`.
         on_progress: Called with the summary so far when a frame is finished or has failed.
         check: Called before rows are recorded; raises if another run has taken over the output.
@@ -146,14 +126,19 @@ def run_film(
     """
     started, output = time.monotonic(), opened.job.output
     output.sweep()
-    plan = _plan(opened, manifest.read_manifest(output), runner)
+    previous, stale = settle_removed(opened, manifest.read_manifest(output), check)
+    plan = _plan(opened, mark_accepted(previous, opened), runner)
     record = Record(output, check, pace)
-    summary = FilmSummary(len(opened.frames), skipped=plan.skipped)
+    summary = FilmSummary(
+        len(opened.frames), skipped=plan.skipped, accepted=plan.accepted, **stale._asdict()
+    )
+    logs = FrameLogs(opened.film.log_folder, opened.job)
     try:
         # Closed on any exception, because running work must end before the lease is released.
-        with closing(_ended(opened.job, plan, runner)) as ended:
+        with logs, closing(_ended(opened.job, plan, runner)) as ended:
             for row, result in ended:
                 record.add(row)
+                logs.add(row)
                 _log_frame(row, result.stages)
                 runner.count(row["status"], result)
                 setattr(summary, row["status"], getattr(summary, row["status"]) + 1)
@@ -190,70 +175,6 @@ def _log_frame(row: ManifestRow, stages: StageSeconds) -> None:
         logger.info("frame done", extra=fields | spent | {"bytes": row["output_bytes"]})
 
 
-def is_complete(opened: PreparedRun, rows: pa.Table) -> bool:
-    """Return whether the run processed every frame of the film and none failed."""
-    return (
-        rows.num_rows == len(opened.frames) == len(opened.film_frames)
-        and "failed" not in rows["status"].unique().to_pylist()
-    )
-
-
-def write_run(
-    flags: Mapping[str, Any],
-    opened: PreparedRun,
-    started_at: datetime,
-    ended: tuple[FilmSummary, pa.Table] | None,
-) -> None:
-    """Write `run.json`: flags, versions, machine and, at the end of the run, its summary.
-
-    Args:
-        flags: Flags of the command.
-        opened: Inputs of the run.
-        started_at: Start of the run.
-        ended: Result of `run_film`; None at the start of the run.
-    """
-    run = {
-        "configuration": flags,
-        "pictures": opened.job.pictures.uri,
-        "words": asdict(opened.job.task.words),
-        "weights": {"address": opened.job.weights.uri, "sha256": opened.job.weights_sha256},
-        "versions": {name: _version(name) for name in ("lineart", "ray", "torch", "numpy")},
-        "python": platform.python_version(),
-        "commit": _commit(),
-        "machine": {"system": platform.platform(), "cpus": os.cpu_count()},
-        "started_at": started_at.isoformat(timespec="seconds"),
-        "ended_at": datetime.now(UTC).isoformat(timespec="seconds") if ended else None,
-        "summary": asdict(ended[0]) if ended else None,
-        "warnings": opened.warnings,
-        "precisions": count_precisions(ended[1]) if ended else None,
-    }
-    opened.job.output.write("run.json", json.dumps(run, indent=2).encode())
-
-
-def count_precisions(rows: pa.Table) -> dict[str, int]:
-    """Count the finished frames by the number format of their network."""
-    standing = rows.filter(pc.not_equal(rows["status"], "failed"))["precision"].drop_null()
-    return {count["values"]: count["counts"] for count in standing.value_counts().to_pylist()}
-
-
-def _version(name: str) -> str | None:
-    """Return the version of a package; None for a checkout that is run without installation."""
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
-
-
-def _commit() -> str | None:
-    """Return the commit of a checkout; None for an installed package."""
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()
-
-
 def _plan(opened: PreparedRun, previous: pa.Table, runner: FilmRunner) -> FilmPlan:
     """Hash the film's files and compare them with the manifest."""
     job = opened.job
@@ -267,19 +188,9 @@ def _plan(opened: PreparedRun, previous: pa.Table, runner: FilmRunner) -> FilmPl
         _hash(runner, partial(hash_pictures, job), pictures),
         _hash(runner, partial(hash_hints, job), hints.values()),
         previous,
-        {} if opened.film.force else _stored(job),
+        {} if opened.film.force or opened.film.retry_failed is not None else stored_frames(job),
         job.fingerprint,
     )
-
-
-def _stored(job: FilmJob) -> dict[str, int]:
-    """Return output -> size in bytes, for stored frames whose extra files are stored, too."""
-    extras = {entry.path for folder in job.task.extras for entry in job.output.entries(folder)}
-    return {
-        entry.path: entry.size
-        for entry in job.output.entries("frames")
-        if extras.issuperset(beside(entry.path, folder) for folder in job.task.extras)
-    }
 
 
 def _hash(

@@ -121,7 +121,7 @@ def _hash_pictures(
 
 
 def _hash_picture(worker: Worker, source: Source, known: HashedFile | None) -> HashedFile | Failure:
-    stage = step("read")
+    stage, digest = step("read"), None
     try:
         data = worker.readers[worker.job.task.role].read(source)
         digest = hashlib.sha256(data).hexdigest()
@@ -130,7 +130,7 @@ def _hash_picture(worker: Worker, source: Source, known: HashedFile | None) -> H
         stage = step("decode")
         picture = worker.job.task.decode(data)
     except Exception as error:  # noqa: BLE001 - any error fails its frame alone
-        return Failure.of(stage, error)
+        return Failure.of(stage, error)._replace(source_sha256=digest)
     height, width = picture.shape[:2]
     pixels = hashlib.sha256(f"{height}x{width}:".encode())
     pixels.update(np.ascontiguousarray(picture).data)

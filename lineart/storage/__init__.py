@@ -208,6 +208,18 @@ class Storage:
         """
         self._place.put_file(_plain(path), draft)
 
+    def move(self, source: str, target: str) -> None:
+        """Move an object, replacing any at `target`; a folder that is then empty is deleted.
+
+        In a folder it is one atomic step. On S3 the object is copied by the server, then deleted: a
+        process that is killed between leaves both.
+
+        Raises:
+            FileNotFoundError: there is no object at `source`.
+            OSError: it cannot be moved.
+        """
+        self._place.move(_plain(source), _plain(target))
+
     def delete(self, path: str) -> None:
         """Delete an object; a missing one is no error.
 

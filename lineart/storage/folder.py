@@ -80,6 +80,14 @@ class Folder:
             target.parent.mkdir(parents=True, exist_ok=True)
             draft.replace(target)
 
+    def move(self, source: str, target: str) -> None:
+        """See `Storage.move`."""
+        self.put_file(target, Path(self.root, source))
+        # Its folders, as far as they are empty.
+        with suppress(OSError):
+            for folder in Path(source).parents:
+                Path(self.root, folder).rmdir()
+
     def delete(self, path: str) -> None:
         """See `Storage.delete`."""
         Path(self.root, path).unlink(missing_ok=True)

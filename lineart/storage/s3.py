@@ -114,6 +114,11 @@ class Objects:
         with draft.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
             self._write_parts(path, data)
 
+    def move(self, source: str, target: str) -> None:
+        """See `Storage.move`."""
+        self._call(target, self._client.copy_object, CopySource=self._address(source))
+        self.delete(source)
+
     def delete(self, path: str) -> None:
         """See `Storage.delete`."""
         self._call(path, self._client.delete_object)

@@ -83,7 +83,7 @@ def _to_frame(
     frame: str, _shot: str, _number: int, status: str, output: str | None, *rest: Any
 ) -> VideoFrame:
     stage, message, *key = rest
-    if status == "failed":
+    if status in ("failed", "accepted"):
         # A unique key: it equals that of no finished frame.
         return VideoFrame(frame, f"\\{frame}", None, f"{stage}: {message}")
     return VideoFrame(frame, " ".join(map(str, key)), output, "")

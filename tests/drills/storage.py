@@ -17,7 +17,8 @@ from pathlib import Path
 from pyarrow import parquet
 
 from lineart.film.inputs import FilmConfig, prepare_run
-from lineart.film.run import FilmSummary, run_film
+from lineart.film.run import run_film
+from lineart.film.run_json import FilmSummary
 from lineart.film.runners import LocalRunner
 from lineart.film.tasks.colorize import open_colorize_task
 from lineart.storage import LIMITS, Storage

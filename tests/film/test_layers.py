@@ -18,7 +18,8 @@ from jobs.colorize import Colorize, read_film
 from lineart.codec import encode_png
 from lineart.film.frames import OPENRASTER
 from lineart.film.inputs import FilmConfig, prepare_run
-from lineart.film.run import FilmSummary, run_film
+from lineart.film.run import run_film
+from lineart.film.run_json import FilmSummary
 from lineart.film.runners import LocalRunner
 from lineart.film.tasks.colorize import LAYERS, LinesAs, open_colorize_task
 from lineart.manifest import read_manifest

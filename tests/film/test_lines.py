@@ -9,7 +9,8 @@ import pytest
 
 from lineart.codec import decode_color, encode_png
 from lineart.film.inputs import FilmConfig, prepare_run
-from lineart.film.run import FilmSummary, run_film
+from lineart.film.run import run_film
+from lineart.film.run_json import FilmSummary
 from lineart.film.runners import LocalRunner
 from lineart.film.tasks.colorize import open_colorize_task
 from lineart.imaging.frequency import lost_ink

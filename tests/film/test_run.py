@@ -28,7 +28,8 @@ from lineart.film import stages
 from lineart.film.frames import PictureReader
 from lineart.film.inputs import FilmConfig, PreparedRun, prepare_run
 from lineart.film.records import FilmJob, FrameData, FrameResult, WorkItem
-from lineart.film.run import FilmSummary, RecordInterval, run_film
+from lineart.film.run import RecordInterval, run_film
+from lineart.film.run_json import FilmSummary
 from lineart.film.runners import LocalRunner
 from lineart.film.tasks.colorize import ColorizeTask, open_colorize_task
 from lineart.film.worker import Worker

@@ -19,7 +19,8 @@ from PIL import Image
 
 from lineart.codec import decode_color
 from lineart.film.inputs import FilmConfig, PreparedRun, prepare_run
-from lineart.film.run import FilmSummary, run_film
+from lineart.film.run import run_film
+from lineart.film.run_json import FilmSummary
 from lineart.film.runners import LocalRunner
 from lineart.film.tasks import translate
 from lineart.film.tasks.colorize import open_colorize_task

@@ -1,0 +1,145 @@
+"""Frames of drawings that are no longer in the film: moved to `removed/`, and back again."""
+
+import posixpath
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lineart import manifest
+from lineart.film.frames import IMAGE_SUFFIXES, UNREAD_SUFFIXES, beside
+from lineart.film.inputs import PreparedRun
+from lineart.storage import Storage
+
+FOLDER = "removed"
+"""Folder below the output that the frames are moved to, with their extra files."""
+ROWS = f"{FOLDER}/manifest.parquet"
+"""Rows of frames that were moved there, with which they come back as they are."""
+THREADS = 16
+"""Files that are moved at once."""
+
+
+class Stale(NamedTuple):
+    """Numbers of stored frames without a drawing."""
+
+    removed: int = 0
+    """Moved to `removed/`."""
+    kept: int = 0
+    """Left in place, as `--keep-removed` says."""
+
+
+def settle_removed(
+    opened: PreparedRun, previous: pa.Table, check: Callable[[], None] = lambda: None
+) -> tuple[pa.Table, Stale]:
+    """Move frames whose drawing was removed to `removed/`, and back if the drawing has returned.
+
+    Nothing is deleted. A run over a part of the film moves no frame away, and neither does one that
+    could not list all drawings. Each step may be repeated, so that a killed run goes on.
+
+    Args:
+        opened: Inputs of the run.
+        previous: The manifest.
+        check: Called before files are moved; raises if another run has taken over the output.
+
+    Returns:
+        The manifest with the rows of returned frames, and the numbers of frames.
+
+    Raises:
+        OSError: storage fails.
+    """
+    output = opened.job.output
+    previous = _bring_back(opened, previous, check)
+    if not _knows_all_drawings(opened):
+        return previous, Stale()
+    expected = {frame.output for frame in opened.film_frames}
+    extras = _extra_folders(opened, previous)
+    frames = [*_strangers(output, "frames", expected)]
+    if opened.film.keep_removed:
+        return previous, Stale(kept=len(frames))
+    files = list(frames)
+    for folder in extras:
+        files += _strangers(output, folder, {beside(path, folder) for path in expected})
+    if files:
+        check()
+        _keep_rows(opened, previous)
+        _move(output, ((path, f"{FOLDER}/{path}") for path in files))
+    return previous, Stale(removed=len(frames))
+
+
+def _knows_all_drawings(opened: PreparedRun) -> bool:
+    """Return whether a drawing that the run does not know is no drawing of the film."""
+    is_whole = len(opened.frames) == len(opened.film_frames)
+    return is_whole and not any(
+        frame.refusal is not None and _holds_others(frame.source.path)
+        for frame in opened.film_frames
+    )
+
+
+def _holds_others(path: str) -> bool:
+    """Return whether what cannot be read is a folder or Parquet file, and so holds other names."""
+    return posixpath.splitext(path)[1].lower() not in IMAGE_SUFFIXES | UNREAD_SUFFIXES
+
+
+def _extra_folders(opened: PreparedRun, rows: pa.Table) -> list[str]:
+    """Return the folders of extra files that this or an earlier run has written."""
+    written = rows["extras"].drop_null().unique().to_pylist()
+    return sorted({*opened.job.task.extras, *(name for text in written for name in text.split())})
+
+
+def _strangers(output: Storage, folder: str, expected: set[str]) -> Iterator[str]:
+    """Yield the files of a folder that belong to no frame of the film."""
+    for entry in output.entries(folder):
+        if entry.path not in expected:
+            yield entry.path
+
+
+def _keep_rows(opened: PreparedRun, previous: pa.Table) -> None:
+    """Keep the rows of removed frames that are made; the manifest of this run drops them."""
+    names = pa.array((frame.name for frame in opened.film_frames), pa.string())
+    is_made = pc.is_in(previous["status"], value_set=pa.array(["done", "held"]))
+    is_gone = pc.invert(pc.is_in(previous["frame"], value_set=names))
+    rows = [previous.filter(pc.and_(is_made, is_gone)), *_kept_rows(opened.job.output)]
+    unique = pa.concat_tables([one.select(["frame"]) for one in rows])["frame"].unique()
+    kept = manifest.first_rows(rows, unique.to_pylist())
+    manifest.write_rows(opened.job.output, ROWS, kept)
+
+
+def _kept_rows(output: Storage) -> list[pa.Table]:
+    return [manifest.read_rows(output, ROWS)] if output.exists(ROWS) else []
+
+
+def _bring_back(opened: PreparedRun, previous: pa.Table, check: Callable[[], None]) -> pa.Table:
+    """Move frames back whose drawing has returned; return the manifest with their rows."""
+    output = opened.job.output
+    for kept in _kept_rows(output):
+        names = pa.array((frame.name for frame in opened.film_frames), pa.string())
+        is_back = pc.and_(
+            pc.is_in(kept["frame"], value_set=names),
+            pc.invert(pc.is_in(kept["frame"], value_set=previous["frame"])),
+        )
+        rows = kept.filter(is_back)
+        if not rows.num_rows:
+            continue
+        check()
+        extras = _extra_folders(opened, rows)
+        paths = rows["output"].to_pylist()
+        wanted = {*paths, *(beside(path, folder) for path in paths for folder in extras)}
+        moved = {entry.path.removeprefix(f"{FOLDER}/") for entry in output.entries(FOLDER)}
+        _move(output, ((f"{FOLDER}/{path}", path) for path in sorted(wanted & moved)))
+        manifest.append_part(output, rows)
+        previous = pa.concat_tables([previous, rows])
+    return previous
+
+
+def _move(output: Storage, pairs: Iterable[tuple[str, str]]) -> None:
+    def move(pair: tuple[str, str]) -> None:
+        # It is gone if the thread of a killed run moved it.
+        with suppress(FileNotFoundError):
+            output.move(*pair)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        for _ in pool.map(move, pairs):
+            pass

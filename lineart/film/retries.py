@@ -1,0 +1,118 @@
+"""Frames by their last result: failed ones to try again, failures to accept."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lineart.film.frames import FilmFrame
+from lineart.film.inputs import PreparedRun
+from lineart.film.records import Failure, Fingerprint, HashedFile
+from lineart.manifest import SCHEMA, ManifestRow
+
+NOT_MADE = ("failed", "accepted")
+"""Statuses of frames that were tried and are not made."""
+
+
+def choose_again(opened: PreparedRun, previous: pa.Table) -> PreparedRun:
+    """Narrow a run by `--retry-failed` and `--accept`.
+
+    Args:
+        opened: Inputs of the run; `film.retry_failed` and `film.accept` name frames as the
+            manifest does, or by shot and number: `s1/3`.
+        previous: The manifest.
+
+    Returns:
+        The run, with the frames to try in `frames` and those to accept in `accepted`.
+
+    Raises:
+        ValueError: a name is unknown, or its frame was never tried.
+    """
+    film, statuses = opened.film, _statuses(previous)
+    accepted = _resolve("--accept", film.accept, opened.film_frames, statuses)
+    opened = replace(opened, accepted=frozenset(accepted))
+    if film.retry_failed is None:
+        return opened
+    named = _resolve("--retry-failed", film.retry_failed, opened.film_frames, statuses)
+    wanted = NOT_MADE if named else ("failed",)
+    again = [
+        frame
+        for frame in opened.frames
+        if statuses.get(frame.name) in wanted and (frame.name in named or not named)
+    ]
+    return replace(opened, frames=again)
+
+
+def _statuses(previous: pa.Table) -> dict[str, str]:
+    columns = (previous[name].to_pylist() for name in ("frame", "status"))
+    return dict(zip(*columns, strict=True))
+
+
+def _resolve(
+    flag: str, names: Sequence[str], frames: Iterable[FilmFrame], statuses: Mapping[str, str]
+) -> set[str]:
+    """Return the frames with these names, which must have been tried."""
+    if not names:
+        return set()
+    known: dict[str, str] = {}
+    for frame in frames:
+        known.setdefault(f"{frame.shot}/{frame.number}", frame.name)
+    known |= {name: name for name in known.values()}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ValueError(
+            f"{flag} {unknown[0]}: there is no such frame; write its name in the manifest, such as "
+            f"{next(iter(known.values()), 's1/f1.png')}, or its shot and number, such as "
+            f"{next(iter(known), 's1/1')}"
+        )
+    untried = [name for name in names if known[name] not in statuses]
+    if untried:
+        raise ValueError(f"{flag} {untried[0]}: it was never tried; run without {flag} first")
+    return {known[name] for name in names}
+
+
+def mark_accepted(previous: pa.Table, opened: PreparedRun) -> pa.Table:
+    """Set the status of rows that this run accepts, and of those that it tries again.
+
+    `--force` and `--retry-failed` try the frames of the run again that an earlier run accepted.
+    """
+    film = opened.film
+    is_tried_again = film.force or film.retry_failed is not None
+    again = [frame.name for frame in opened.frames] if is_tried_again else []
+    status = previous["status"]
+    for names, old, new in ((again, "accepted", "failed"), (opened.accepted, "failed", "accepted")):
+        is_named = pc.is_in(previous["frame"], value_set=pa.array(names, pa.string()))
+        changes = pc.and_(is_named, pc.equal(status, old))
+        status = pc.if_else(changes, pa.scalar(new), status)
+    place = SCHEMA.get_field_index("status")
+    return previous.set_column(place, SCHEMA.field(place), status)
+
+
+def accepted_rows(previous: pa.Table) -> dict[str, ManifestRow]:
+    """Return the rows of accepted frames by frame."""
+    rows = previous.filter(pc.equal(previous["status"], "accepted")).to_pylist()
+    return {row["frame"]: row for row in rows}
+
+
+def is_unchanged(
+    row: ManifestRow, found: tuple[HashedFile, str | None] | Failure, look: Fingerprint
+) -> bool:
+    """Return whether an accepted frame would be tried with the inputs with which it failed.
+
+    Args:
+        row: Its row in the manifest.
+        found: Its picture and the SHA-256 of its hint, or why it cannot be read.
+        look: Weights and settings of the run.
+    """
+    now: dict[str, Any] = {}
+    if isinstance(found, Failure):
+        now |= found.columns() | {"status": "accepted"}
+        if row["source_sha256"] is not None:
+            now["source_sha256"] = found.source_sha256
+    else:
+        picture, hint = found
+        now = {"source_sha256": picture.source_sha256, "hint_sha256": hint}
+        now |= {"weights": look.weights, "settings": look.settings}
+    return all(row[name] == value for name, value in now.items())

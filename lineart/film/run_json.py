@@ -1,0 +1,98 @@
+"""`run.json`: flags, versions, machine and the summary of a run."""
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lineart.film.inputs import PreparedRun
+from lineart.film.standing import MADE
+
+
+@dataclass
+class FilmSummary:
+    """Numbers of frames by result, and the speed of a run."""
+
+    frames: int
+    done: int = 0
+    held: int = 0
+    failed: int = 0
+    skipped: int = 0
+    """Frames finished before this run."""
+    accepted: int = 0
+    """Failed frames that are taken as they are, of this or an earlier run."""
+    warned: int = 0
+    """Frames of this run with warnings."""
+    removed: int = 0
+    """Frames without a drawing that this run moved to `removed/`; not in `frames`."""
+    kept: int = 0
+    """Frames without a drawing that stay, by `--keep-removed`; not in `frames`."""
+    objections: list[str] = field(default_factory=list)
+    """What `--strict` objects to."""
+    seconds: float = 0.0
+    frames_per_second: float = 0.0
+
+
+def write_run(
+    flags: Mapping[str, Any],
+    opened: PreparedRun,
+    started_at: datetime,
+    ended: tuple[FilmSummary, pa.Table] | None,
+) -> None:
+    """Write `run.json`: flags, versions, machine and, at the end of the run, its summary.
+
+    Args:
+        flags: Flags of the command.
+        opened: Inputs of the run.
+        started_at: Start of the run.
+        ended: Result of `run_film`; None at the start of the run.
+    """
+    run = {
+        "configuration": flags,
+        "pictures": opened.job.pictures.uri,
+        "words": asdict(opened.job.task.words),
+        "weights": {"address": opened.job.weights.uri, "sha256": opened.job.weights_sha256},
+        "versions": {name: _version(name) for name in ("lineart", "ray", "torch", "numpy")},
+        "python": platform.python_version(),
+        "commit": _commit(),
+        "machine": {"system": platform.platform(), "cpus": os.cpu_count()},
+        "started_at": started_at.isoformat(timespec="seconds"),
+        "ended_at": datetime.now(UTC).isoformat(timespec="seconds") if ended else None,
+        "summary": asdict(ended[0]) if ended else None,
+        "warnings": opened.warnings,
+        "precisions": count_precisions(ended[1]) if ended else None,
+    }
+    opened.job.output.write("run.json", json.dumps(run, indent=2).encode())
+
+
+def count_precisions(rows: pa.Table) -> dict[str, int]:
+    """Count the finished frames by the number format of their network."""
+    made = rows.filter(pc.is_in(rows["status"], value_set=MADE))["precision"].drop_null()
+    return {count["values"]: count["counts"] for count in made.value_counts().to_pylist()}
+
+
+def _version(name: str) -> str | None:
+    """Return the version of a package; None for a checkout that is run without installation."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    """Return the commit of a checkout; None for an installed package."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

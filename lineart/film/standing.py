@@ -1,0 +1,74 @@
+"""What stands in the output of a film: stored frames, completeness, objections of `--strict`."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lineart.film.frames import beside
+from lineart.film.inputs import PreparedRun
+from lineart.film.records import FilmJob
+
+MADE = pa.array(["done", "held"])
+"""Statuses of finished frames."""
+
+
+def stored_frames(job: FilmJob) -> dict[str, int]:
+    """Return output -> size in bytes, for stored frames whose extra files are stored, too."""
+    extras = {entry.path for folder in job.task.extras for entry in job.output.entries(folder)}
+    return {
+        entry.path: entry.size
+        for entry in job.output.entries("frames")
+        if extras.issuperset(beside(entry.path, folder) for folder in job.task.extras)
+    }
+
+
+def is_complete(opened: PreparedRun, rows: pa.Table) -> bool:
+    """Return whether every frame of the film is finished or accepted.
+
+    A run over all frames has looked at each drawing. One with `--retry-failed` trusts the manifest
+    and the stored sizes of the others; any other run over a part of the film is not complete.
+
+    Args:
+        opened: Inputs of the run.
+        rows: The manifest after the run.
+    """
+    frames = len(opened.film_frames)
+    if rows.num_rows != frames or "failed" in rows["status"].unique().to_pylist():
+        return False
+    is_retry = opened.film.retry_failed is not None
+    return len(opened.frames) == frames or (is_retry and _are_stored(opened.job, rows))
+
+
+def _are_stored(job: FilmJob, rows: pa.Table) -> bool:
+    """Return whether finished frames have the run's weights and settings and the stored sizes."""
+    look, stored = job.fingerprint, stored_frames(job)
+    made = rows.filter(pc.is_in(rows["status"], value_set=MADE))
+    looks = made.select(["weights", "settings"]).group_by(["weights", "settings"]).aggregate([])
+    if not {*map(tuple, map(dict.values, looks.to_pylist()))} <= {(look.weights, look.settings)}:
+        return False
+    sizes = zip(made["output"].to_pylist(), made["output_bytes"].to_pylist(), strict=True)
+    return all(stored.get(output) == size for output, size in sizes)
+
+
+def find_objections(opened: PreparedRun, rows: pa.Table, stale: int) -> list[str]:
+    """Return what `--strict` objects to, as sentences; nothing without it.
+
+    Args:
+        opened: Inputs of the run.
+        rows: The manifest after the run.
+        stale: Number of frames without a drawing that the run found.
+    """
+    if not opened.film.strict:
+        return []
+    # A run with `--retry-failed` speaks for the whole film.
+    frames = opened.frames if opened.film.retry_failed is None else opened.film_frames
+    names = pa.array((frame.name for frame in frames), pa.string())
+    warned = rows.filter(pc.and_(pc.is_valid(rows["warnings"]), pc.is_in(rows["frame"], names)))
+    found = [f"a warning on the film's files: {warning}" for warning in opened.warnings]
+    if warned.num_rows:
+        first = warned.slice(0, 1).to_pylist()[0]
+        found.append(
+            f"{warned.num_rows} frames with warnings: {first['frame']}: {first['warnings'][0]}"
+        )
+    if stale:
+        found.append(f"{stale} frames without a drawing")
+    return found
