@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from jobs.command import DryRun, parse, run_command
-from jobs.films import STOPPED, FilmFlags, choose_film, make_film
+from jobs.films import STOPPED, FilmFlags, choose_film, choose_format, make_film
 
 if TYPE_CHECKING:
     from lineart.film.inputs import FilmConfig, TaskFactory
@@ -78,6 +78,7 @@ def read_film(flags: Colorize) -> tuple[FilmConfig, TaskFactory]:
         open_colorize_task,
         network_size_px=flags.network_size,
         extras=extras,
+        form=choose_format(flags.film),
         lines_as=flags.lines_as,
         trace_lines=flags.trace_lines,
     )

@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro import conf
 
@@ -22,6 +22,7 @@ from lineart.runtime.device import Precision
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from lineart.codec.encode import FileFormat
     from lineart.film.inputs import FilmConfig, PreparedRun, TaskFactory
     from lineart.film.run import FilmRunner
     from lineart.film.run_json import FilmSummary
@@ -62,6 +63,12 @@ class FilmFlags:
     """Folder or s3:// address for a log of each frame, <shot>/<frame>.log."""
     parquet_frames: bool = False
     """Also write the finished frames as Parquet files, below parquet/."""
+    output_format: Literal["png", "tga", "tiff", "webp"] = "png"
+    """Format of the frames: PNG, TGA as PaintMan reads it, TIFF, or lossless WebP."""
+    bits: Literal[8, 16] = 8
+    """Bits per channel of the frames; 16 for PNG and TIFF only, of the same 256 levels."""
+    names: Literal["as-input", "A0001"] = "as-input"
+    """Names of the frames: those of their pictures; or RETAS's, where A_1 becomes A0001."""
     gpu_workers: str | None = None
     """Number of network workers on Ray, MIN:MAX: one on each GPU or, without GPUs, on each CPU;
     default: chosen from the resources."""
@@ -100,11 +107,19 @@ def choose_film(
         keep_removed=flags.keep_removed,
         log_folder=flags.log_folder,
         parquet_frames=flags.parquet_frames,
+        names=flags.names,
         gpu_workers=WorkerBounds.parse(flags.gpu_workers) if flags.gpu_workers else None,
         cpu_workers=WorkerBounds.parse(flags.cpu_workers) if flags.cpu_workers else None,
         limit_s=flags.time_limit,
         precision=flags.precision,
     )
+
+
+def choose_format(flags: FilmFlags) -> FileFormat:
+    """Build the format of the frames from flags; raises ValueError if there is no such format."""
+    from lineart.codec.encode import FileFormat
+
+    return FileFormat(flags.output_format, flags.bits)
 
 
 def make_film(name: str, flags: Any, film: FilmConfig, open_task: TaskFactory) -> dict[str, Any]:
@@ -218,7 +233,7 @@ def start_runner(
 
 def write_page(opened: PreparedRun, rows: pa.Table) -> None:
     """Write the HTML page of the film."""
-    from lineart.film.outputs import ThumbnailGallery
+    from lineart.film.outputs import ThumbnailGallery, outputs_of
     from lineart.report.film_folder import PAGE, RUN, show_film
 
     job = opened.job
@@ -227,6 +242,7 @@ def write_page(opened: PreparedRun, rows: pa.Table) -> None:
         {frame.name: frame.source for frame in opened.film_frames},
         job.output,
         lambda data: job.task.show(job.task.decode(data)),
+        outputs_of(rows),
     )
     run = json.loads(job.output.read(RUN))
     page = show_film(gallery, rows, run, words=job.task.words, page_at=job.output)

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jobs.command import DryRun, parse, run_command
-from jobs.films import STOPPED, FilmFlags, choose_film, make_film
+from jobs.films import STOPPED, FilmFlags, choose_film, choose_format, make_film
 
 if TYPE_CHECKING:
     from lineart.film.inputs import FilmConfig, TaskFactory
@@ -67,6 +67,7 @@ def read_film(flags: Translate) -> tuple[FilmConfig, TaskFactory]:
         size_px=flags.network_size,
         face_model=None if flags.align_faces is None else read_file(flags.align_faces),
         has_attention=flags.attention,
+        form=choose_format(flags.film),
     )
 
 

@@ -6,7 +6,6 @@ import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -91,7 +90,7 @@ class PoisonedColoring(ColorizeTask):
 
 def open_poisoned(open_task: Any, files: Mapping[str, bytes]) -> FilmTask:
     """Give the task."""
-    return PoisonedColoring(**asdict(open_task(files)))
+    return PoisonedColoring(**vars(open_task(files)))
 
 
 def color_film(flags: Colorize) -> dict[str, Any]:

@@ -41,6 +41,11 @@ class FileFormat:
         """Suffix of the files, with its dot."""
         return ".tif" if self.name == "tiff" else f".{self.name}"
 
+    @property
+    def settings(self) -> dict[str, int]:
+        """What its name and suffix do not say about a file."""
+        return {} if self.bits == 8 else {"bits": self.bits}
+
     def encode(self, picture: Picture, dpi: Dpi | None = None) -> bytes:
         """Encode a picture.
 
@@ -56,6 +61,10 @@ class FileFormat:
         if self.name == "tiff":
             return encode_tiff(picture, bits=self.bits, dpi=dpi)
         return encode_tga(picture) if self.name == "tga" else encode_webp(picture, dpi=dpi)
+
+
+PNG = FileFormat()
+"""Format that is written unless another is asked for."""
 
 
 def encode_tga(picture: Picture) -> bytes:

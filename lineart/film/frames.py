@@ -64,6 +64,8 @@ class FilmFrame:
     """Reason why the frame fails without being read or written."""
     role: str = "line"
     """Role of the picture in its task: `line` or `photo`."""
+    file: str | None = None
+    """Path of the finished frame below the output root; None: that of the picture, as PNG."""
 
     @property
     def name(self) -> str:
@@ -73,7 +75,7 @@ class FilmFrame:
     @property
     def output(self) -> str:
         """Relative path of the finished frame below the output root."""
-        return f"frames/{stem(self.name)}.png"
+        return self.file or f"frames/{stem(self.name)}.png"
 
 
 OPENRASTER = "openraster"
@@ -82,8 +84,8 @@ OPENRASTER = "openraster"
 
 def beside(output: str, folder: str) -> str:
     """Return the path of a frame's extra file in `folder`, relative to the output root."""
-    name = output.removeprefix("frames/")
-    return f"{folder}/{stem(name)}.ora" if folder == OPENRASTER else f"{folder}/{name}"
+    name = stem(output.removeprefix("frames/"))
+    return f"{folder}/{name}.ora" if folder == OPENRASTER else f"{folder}/{name}.png"
 
 
 def stem(name: str) -> str:

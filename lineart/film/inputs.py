@@ -15,6 +15,7 @@ from lineart.film.frames import (
     list_pictures,
     unused_hints,
 )
+from lineart.film.output_names import Names, name_outputs
 from lineart.film.pipeline import WorkerBounds
 from lineart.film.records import FilmJob
 from lineart.film.selection import Selection
@@ -49,6 +50,7 @@ class FilmConfig:
     log_folder: str | None = None
     """Folder or S3 prefix for a log of each frame; see `frame_logs`."""
     parquet_frames: bool = False
+    names: Names = "as-input"
     gpu_workers: WorkerBounds | None = None
     cpu_workers: WorkerBounds | None = None
     limit_s: float | None = None
@@ -120,6 +122,7 @@ def prepare_run(
         raise ValueError(f"there is no hint picture below {hints.uri}; leave out --hints")
     _check_hints(hint_files)
     frames = assemble(list_pictures(pictures), hint_files, pictures.name, role=task.role)
+    frames = name_outputs(frames, task.form.suffix, film.names)
     if not frames:
         raise ValueError(f"there is no image and no Parquet file below {pictures.uri}")
     job = FilmJob(

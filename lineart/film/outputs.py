@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from pyarrow import parquet
 
 from lineart.codec import decode_color
-from lineart.film.frames import PictureReader, Source, stem
+from lineart.film.frames import PictureReader, Source
 from lineart.image import Frame, Line
 from lineart.storage import Storage
 
@@ -52,6 +52,8 @@ class ThumbnailGallery:
     output: Storage
     show: Callable[[bytes], np.ndarray]
     """Converts a source picture's file to the image that is shown."""
+    outputs: Mapping[str, str]
+    """Frame name -> path of its file below `output`, for finished frames."""
 
     @cached_property
     def _reader(self) -> PictureReader:
@@ -60,8 +62,8 @@ class ThumbnailGallery:
     def look(self, frame: str) -> ThumbnailPair | None:
         """Read and decode a frame and its source; return None if the frame cannot be read."""
         try:
-            result = decode_color(self.output.read(f"frames/{stem(frame)}.png"))
-        except (OSError, ValueError):
+            result = decode_color(self.output.read(self.outputs[frame]))
+        except (KeyError, OSError, ValueError):
             return None
         source = self._look_at_source(frame)
         if source is not None and not _fit(source.shape[:2], result.shape[:2]):
@@ -75,6 +77,12 @@ class ThumbnailGallery:
             return self.show(self._reader.read(self.sources[frame]))
         except (OSError, ValueError, cv2.error):
             return None
+
+
+def outputs_of(rows: pa.Table) -> dict[str, str]:
+    """Return frame name -> output for the finished frames of a manifest."""
+    pairs = zip(rows["frame"].to_pylist(), rows["output"].to_pylist(), strict=True)
+    return {frame: output for frame, output in pairs if output is not None}
 
 
 def _fit(size: tuple[int, ...], other: tuple[int, ...]) -> bool:

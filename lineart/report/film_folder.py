@@ -19,6 +19,7 @@ from lineart.film.outputs import (
     ThumbnailGallery,
     ThumbnailPair,
     choose,
+    outputs_of,
     read_previews,
     show_as_is,
 )
@@ -82,7 +83,7 @@ def write_film(
     run = read_job_json(place, RUN)
     words = _read_words(place, run)
     rows = _in_order(read_manifest(place))
-    gallery = _open_gallery(run, place, pictures)
+    gallery = _open_gallery(run, place, pictures, outputs_of(rows))
     page = show_film(gallery, rows, run, words=words, page_at=output, extent=FULL)
     output.write(PAGE, page.encode())
     output.sweep()
@@ -161,7 +162,7 @@ def _encode_jpeg(image: Any) -> bytes:
 
 
 def _open_gallery(
-    run: Mapping[str, Any], place: Storage, given: Storage | None
+    run: Mapping[str, Any], place: Storage, given: Storage | None, outputs: Mapping[str, str]
 ) -> ThumbnailGallery:
     """Open a film's pictures: those in `given`, else those that `run.json` names.
 
@@ -179,7 +180,7 @@ def _open_gallery(
         sources = {one.name: one for one in list_pictures(pictures)} if pictures else {}
     except OSError:
         sources = {}
-    return ThumbnailGallery(pictures or place, sources, place, show_as_is)
+    return ThumbnailGallery(pictures or place, sources, place, show_as_is, outputs)
 
 
 def _in_order(rows: pa.Table) -> pa.Table:

@@ -48,7 +48,8 @@ def test_pictures_are_read_with_what_was_made_of_them(tmp_path: Path) -> None:
     pictures.write("broken.tif", b"no picture")
     names = ["a.tif", "gone.tif", "tall.tif", "broken.tif", "unmade.tif"]
     sources = {name: Source(name, name) for name in names}
-    gallery = ThumbnailGallery(pictures, sources, place, show_as_is)
+    outputs = {f"{name}.tif": f"frames/{name}.png" for name in ("a", "gone", "tall", "broken")}
+    gallery = ThumbnailGallery(pictures, sources, place, show_as_is, outputs)
     first, *others = read_previews(gallery, names, lambda preview: preview)
     assert first.source is not None
     np.testing.assert_array_equal(first.source, color[..., 0])

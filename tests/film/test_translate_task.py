@@ -129,7 +129,7 @@ def test_drawings_are_enlarged_as_drawings() -> None:
     small = np.full((16, 24), 255, np.uint8)
     cv2.line(small, (2, 3), (20, 12), 0, 1, cv2.LINE_AA)
     task = TranslateTask(size_px=64, is_square=False, makes_drawings=True)
-    (png,) = task.compose([small], b"[48, 72]")
+    (png,) = task.compose([small], b"[[48, 72], null]")
     assert_array_equal(decode_color(png)[..., 0], enlarge_drawing(small, (48, 72)))
 
 
@@ -246,7 +246,7 @@ def test_contrast_is_raised_for_faces_alone() -> None:
     """What the network sees is the photograph; with a face model, one of more contrast."""
     photo = draw_photo(1, 64, 64)
     task = TranslateTask(size_px=64, is_square=False, makes_drawings=False)
-    assert_array_equal(task.open_shrink()(photo, {}).inputs[0], photo)
+    assert_array_equal(task.open_shrink()(photo, {"photo": [b""]}).inputs[0], photo)
     faces = replace(task, face_model=b"model")
     assert_array_equal(faces.open_shrink()(photo, {}).inputs[0], raise_contrast(photo))
 

@@ -38,7 +38,8 @@ def film(tmp_path: Path, draw_line: DrawLine) -> Storage:
         if is_whole:
             output.write(f"frames/{name}", line)
         status = "done" if is_whole else "failed"
-        rows.append(make_row({"frame": name, "shot": "s", "status": status, "message": "why"}))
+        row = {"frame": name, "shot": "s", "status": status, "message": "why"}
+        rows.append(make_row(row | ({"output": f"frames/{name}"} if is_whole else {})))
     append_part(output, make_table(rows))
     run = {"pictures": lines.uri, "configuration": {"lines": "nachtzug"}, "summary": None}
     output.write("run.json", json.dumps(run).encode())

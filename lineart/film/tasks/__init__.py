@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
+from lineart.codec.encode import FileFormat
 from lineart.image import Size, fit_short_side
 from lineart.runtime.device import Precision
 
@@ -62,6 +63,10 @@ class FilmTask(Protocol):
         """Settings that determine a frame's pixels, besides picture, hint and weights."""
 
     @property
+    def form(self) -> FileFormat:
+        """Format of the frames."""
+
+    @property
     def extras(self) -> tuple[str, ...]:
         """Folders of the extra files that are written with each frame."""
 
@@ -91,7 +96,7 @@ class FilmTask(Protocol):
         """Build the network from the files of its weights."""
 
     def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> list[bytes]:
-        """Return a frame as PNG and one file for each of `extras`, from the network outputs."""
+        """Return the file of a frame, and one for each of `extras`, from the network outputs."""
 
     def show(self, picture: np.ndarray) -> np.ndarray:
         """Return the input image that the page shows beside its frame."""

@@ -9,7 +9,9 @@ import numpy as np
 from jaxtyping import UInt8
 
 from lineart.codec import decode_drawing, decode_hint, encode_png
+from lineart.codec.encode import PNG, FileFormat
 from lineart.codec.openraster import MULTIPLY, Layer, encode_openraster
+from lineart.codec.resolution import read_dpi
 from lineart.film.frames import OPENRASTER
 from lineart.film.tasks import (
     Files,
@@ -64,6 +66,8 @@ class ColorizeTask:
     lines_as: LinesAs = "drawn"
     trace_lines: bool = False
     """Whether thin red, green and blue lines only part colours, see `imaging.trace_lines`."""
+    form: FileFormat = PNG
+    """Format of the frames."""
 
     words = Labels(source="line drawing", made="coloured", pair="line and colour")
     role = "line"
@@ -77,7 +81,8 @@ class ColorizeTask:
             "network_size_px": self.network_size_px,
             "version": PICTURE_VERSIONS[self.lines_as],
         }
-        return settings | ({"trace_lines": True} if self.trace_lines else {})
+        trace_lines = {"trace_lines": True} if self.trace_lines else {}
+        return settings | trace_lines | self.form.settings
 
     def open_shrink(self) -> Shrink:
         """Build the function that computes the resized drawing and the pooled hint.
@@ -151,8 +156,9 @@ class ColorizeTask:
             frame = compose_as_drawn(color, drawing)
         else:
             frame = compose(color, to_gray(drawing))
-        png = encode_png(frame)
-        return [png, *self._take_apart(color, drawing, frame, png)]
+        file = self.form.encode(frame, read_dpi(kept))
+        png = file if self.form == PNG else encode_png(frame)
+        return [file, *self._take_apart(color, drawing, frame, png)]
 
     def _take_apart(
         self, color: np.ndarray, drawing: Line | Frame, frame: Frame, png: bytes
@@ -189,6 +195,7 @@ def open_colorize_task(
     extras: tuple[str, ...] = (),
     lines_as: LinesAs = "drawn",
     trace_lines: bool = False,
+    form: FileFormat = PNG,
 ) -> ColorizeTask:
     """Build the task from weights and flags.
 
@@ -198,6 +205,7 @@ def open_colorize_task(
         extras: Folders of the extra files, as in `ColorizeTask`.
         lines_as: How lines are laid over the colours.
         trace_lines: Whether thin red, green and blue lines only part colours.
+        form: Format of the frames.
 
     Raises:
         ValueError: the size is out of bounds, or the weights do not colour drawings.
@@ -209,4 +217,4 @@ def open_colorize_task(
             f"these weights ({config.get('model')}) turn photographs into drawings or pictures; "
             "to colour drawings they are no use: run python -m jobs.translate with them"
         )
-    return ColorizeTask(network_size_px, config["draft_scale"], extras, lines_as, trace_lines)
+    return ColorizeTask(network_size_px, config["draft_scale"], extras, lines_as, trace_lines, form)

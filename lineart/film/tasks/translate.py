@@ -11,6 +11,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from lineart.codec import decode_color, encode_png
+from lineart.codec.encode import PNG, FileFormat
+from lineart.codec.resolution import read_dpi
 from lineart.film.tasks import (
     LEAST_SIZE_PX,
     Files,
@@ -54,6 +56,8 @@ class TranslateTask:
     """Whether to write attention maps."""
     face_model: bytes | None = field(default=None, repr=False)
     """YuNet's ONNX file, to align and crop the face as paper 004 does; None uses the whole."""
+    form: FileFormat = PNG
+    """Format of the frames."""
 
     role = "photo"
     decode = staticmethod(decode_color)
@@ -78,6 +82,7 @@ class TranslateTask:
             "face_model": face_model,
             "attention": self.has_attention,
             "version": PICTURE_VERSION,
+            **self.form.settings,
         }
 
     @property
@@ -88,15 +93,16 @@ class TranslateTask:
     def open_shrink(self) -> Shrink:
         """Build the function that computes the resized photograph or aligned face.
 
-        It keeps height and width of the frame for `compose`.
+        It keeps height, width and resolution of the frame for `compose`. A face has no
+        resolution: it was turned and scaled.
         """
         show = self._open_show()
 
         def shrink(picture: Frame, files: Files) -> NetworkInputs:
-            del files
             photo = show(picture)
+            dpi = read_dpi(files["photo"][0]) if self.face_model is None else None
             size = (self.size_px, self.size_px) if self.is_square else self.fit(photo.shape[:2])
-            return NetworkInputs([resize(photo, size)], json.dumps(photo.shape[:2]).encode())
+            return NetworkInputs([resize(photo, size)], json.dumps([photo.shape[:2], dpi]).encode())
 
         return shrink
 
@@ -141,10 +147,11 @@ class TranslateTask:
     def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> list[bytes]:
         """Return the picture at full size and, with attention, the map over the network input."""
         picture, *attention = answers
-        height, width = json.loads(kept)
+        (height, width), dpi = json.loads(kept)
         bring = enlarge_drawing if self.makes_drawings else resize
-        pngs = [encode_png(bring(picture, (height, width)))]
-        return [*pngs, encode_png(show_heat(*attention))] if attention else pngs
+        frame = bring(picture, (height, width))
+        files = [self.form.encode(frame, dpi and (dpi[0], dpi[1]))]
+        return [*files, encode_png(show_heat(*attention))] if attention else files
 
     def show(self, picture: Frame) -> Shown:
         """Return the photograph, or the face cropped from it.
@@ -174,6 +181,7 @@ def open_translate_task(
     size_px: int | None = None,
     face_model: bytes | None = None,
     has_attention: bool = False,
+    form: FileFormat = PNG,
 ) -> TranslateTask:
     """Build the task from weights and flags.
 
@@ -183,6 +191,7 @@ def open_translate_task(
             takes, else 256 for faces and 512 for whole photographs.
         face_model: YuNet's ONNX file, or None.
         has_attention: Whether to write attention maps.
+        form: Format of the frames.
 
     Raises:
         ValueError: the size is out of bounds, the weights do not translate photographs, take only
@@ -212,6 +221,7 @@ def open_translate_task(
         makes_drawings=config["channels"] == 1,
         has_attention=has_attention,
         face_model=face_model,
+        form=form,
     )
 
 
