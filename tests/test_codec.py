@@ -434,6 +434,7 @@ CHEAP = {
 }  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore:its colour profile")
 @pytest.mark.parametrize("name", CHEAP)
 def test_parts_that_are_no_pixels_cost_nothing(name: str) -> None:
     """Texts, profiles, padding and what follows the last row are not unpacked: all is read."""

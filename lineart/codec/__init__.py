@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from lineart.codec.decode import read_samples
+from lineart.codec.errors import PictureWarning
 from lineart.codec.limits import MAX_PIXELS
 from lineart.codec.pages import count_pages
 from lineart.codec.png import encode_png
@@ -12,6 +13,7 @@ from lineart.image import Frame, Hint, Line
 
 __all__ = [
     "MAX_PIXELS",
+    "PictureWarning",
     "count_pages",
     "decode_color",
     "decode_drawing",

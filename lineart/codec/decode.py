@@ -23,7 +23,7 @@ from lineart.codec.errors import reading
 from lineart.codec.jpeg import trim_jpeg
 from lineart.codec.limits import check_size
 from lineart.codec.png import PNG_SIGNATURE
-from lineart.codec.png_reading import rewrap_png
+from lineart.codec.png_reading import read_png_color, rewrap_png
 from lineart.codec.samples import STRIP_PIXELS, Finish, Samples, to_rgba, to_samples
 from lineart.codec.tiff import tiff_page
 from lineart.image import Hint
@@ -46,9 +46,13 @@ Read = Callable[[bytes, int, int], Image]
 
 
 def _read_png(data: bytes, page: int, max_pixels: int) -> Image:
+    image: Image
     if page or is_first_frame_hidden(data):
-        return png_frame(data, page, max_pixels, partial(_still, max_pixels))
-    return _load(PngImagePlugin.PngImageFile, rewrap_png(data, max_pixels), max_pixels)
+        image = png_frame(data, page, max_pixels, partial(_still, max_pixels))
+    else:
+        image = _load(PngImagePlugin.PngImageFile, rewrap_png(data, max_pixels), max_pixels)
+    image.info |= read_png_color(data)
+    return image
 
 
 def _still(max_pixels: int, data: bytes) -> Hint:
@@ -106,6 +110,15 @@ def _read_tga(data: bytes, page: int, max_pixels: int) -> Image:
     return _load(TgaImagePlugin.TgaImageFile, data, max_pixels, page)
 
 
+def _read_psd(data: bytes, page: int, max_pixels: int) -> Image:
+    if page:
+        raise ValueError(f"it has no page {page + 1}")
+    # Its import takes as long as that of all other modules here together.
+    from lineart.codec.psd import read_psd
+
+    return read_psd(data, max_pixels)
+
+
 class _Format(NamedTuple):
     """File format: its signature and its decoder."""
 
@@ -122,6 +135,7 @@ _FORMATS = (
     *(_Format("TIFF", start, _read_tiff) for start in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
     _Format("WebP", b"RIFF", _by_pillow(WebPImagePlugin.WebPImageFile)),
     _Format("BMP", b"BM", _read_bmp),
+    _Format("Photoshop", b"8BPS", _read_psd),
     _Format("GIF", b"GIF8", _by_pillow(GifImagePlugin.GifImageFile)),
 )
 

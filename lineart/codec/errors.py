@@ -17,6 +17,10 @@ _BROKEN: tuple[type[Exception], ...] = (
 )
 
 
+class PictureWarning(UserWarning):
+    """What was decoded may not be what the artist saw; a sentence says why."""
+
+
 @contextmanager
 def reading(name: str) -> Iterator[None]:
     """Turn any error of the enclosed decoding into a ValueError that names the format.
@@ -27,6 +31,7 @@ def reading(name: str) -> Iterator[None]:
     # Libraries warn of unusual metadata, which are not used here.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        warnings.simplefilter("always", PictureWarning)
         try:
             yield
         except _BROKEN as error:

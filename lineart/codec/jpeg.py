@@ -6,6 +6,8 @@ all pixels once for each scan, even an empty one.
 
 import re
 
+from lineart.codec.limits import MAX_PROFILE_BYTES
+
 _SCAN, _END = b"\xda", b"\xd9"
 _MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])", re.DOTALL)
 """Marker that ends the data of a scan: neither a stuffed byte nor a restart marker."""
@@ -16,26 +18,38 @@ _NEXT_PART = re.compile(rb"\xff+([^\x00\xff])", re.DOTALL)
 _STAND_ALONE = {b"\x01", *(bytes([kind]) for kind in range(0xD0, 0xDA))}
 """Markers without content; none is valid between the start of the file and its first scan."""
 
+_PROFILE = b"ICC_PROFILE\0"
+"""Start of a segment with a part of the colour profile; there are up to 255."""
+
 _MOST_PARTS = 100
 """Maximum number of kept segments before the first scan; encoders write about ten."""
 
 
 def trim_jpeg(data: bytes) -> bytes:
-    """Return a JPEG without comments, profiles, previews and padding before its pixels.
+    """Return a JPEG without comments, previews and padding before its pixels.
+
+    A profile above `MAX_PROFILE_BYTES` is left out, too.
 
     Raises:
         ValueError: its header is damaged, or it has too many segments or scans.
     """
-    kept: list[bytes | memoryview] = [data[:2]]
+    kept: list[bytes] = []
+    profile: list[bytes] = []
     position = 2
     while (marker := _NEXT_PART.match(data, position)) and marker[1] not in _STAND_ALONE:
         if marker[1] == _SCAN:
             _check_scans(data, marker.start())
-            return b"".join((*kept, memoryview(data)[marker.start() :]))
+            if sum(map(len, profile)) > MAX_PROFILE_BYTES:
+                profile = []
+            # Pillow looks for the profile before the size of the picture.
+            return b"".join((data[:2], *profile, *kept, memoryview(data)[marker.start() :]))
         position = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2])
-        if _is_needed(marker[1], data[marker.end() + 2 : position]):
+        content = data[marker.end() + 2 : position]
+        if marker[1] == b"\xe2" and content.startswith(_PROFILE) and len(profile) < 256:
+            profile.append(b"\xff" + data[marker.start(1) : position])
+        elif _is_needed(marker[1], content):
             kept.append(b"\xff" + data[marker.start(1) : position])
-        if len(kept) > _MOST_PARTS:
+        if len(kept) >= _MOST_PARTS:
             raise ValueError(f"it has more than {_MOST_PARTS} parts before its pixels")
     raise ValueError("its header is damaged")
 

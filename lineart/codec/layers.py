@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from xml.etree import ElementTree
 
 import numpy as np
@@ -14,9 +14,11 @@ from lineart.codec.archive import Archive
 from lineart.codec.decode import read_image
 from lineart.codec.errors import reading
 from lineart.codec.limits import MAX_PIXELS, check_size
-from lineart.codec.psd import PsdLayer, read_psd_layers
 from lineart.codec.samples import to_rgba
 from lineart.image import Hint
+
+if TYPE_CHECKING:
+    from lineart.codec.psd import PsdLayer
 
 _MOST_LAYERS = 8_000
 _MERGED = "mergedimage.png"
@@ -57,6 +59,9 @@ def read_layers(data: bytes, *, max_pixels: int = MAX_PIXELS) -> list[DocumentLa
         ValueError: `data` is no such document, is damaged, or is above `max_pixels`.
     """
     if data.startswith(b"8BPS"):
+        # Its import takes as long as that of all other modules here together.
+        from lineart.codec.psd import read_psd_layers
+
         with reading("Photoshop"):
             size, layers = read_psd_layers(data, max_pixels)
             return [_of_psd(layer, size) for layer in layers]
@@ -68,7 +73,7 @@ def read_layers(data: bytes, *, max_pixels: int = MAX_PIXELS) -> list[DocumentLa
     )
 
 
-def _of_psd(layer: PsdLayer, size: tuple[int, int]) -> DocumentLayer:
+def _of_psd(layer: "PsdLayer", size: tuple[int, int]) -> DocumentLayer:
     def read() -> Hint:
         with reading("Photoshop"):
             picture, offset = layer.read()

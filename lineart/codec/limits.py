@@ -4,6 +4,8 @@ MAX_PIXELS = 200_000_000
 """Default maximum number of pixels of a decoded picture."""
 MAX_SIDE = 2**20
 """Maximum side of a picture in pixels: even short rows cost memory."""
+MAX_PROFILE_BYTES = 4 << 20
+"""Maximum size of a colour profile; those of displays and presses have up to 3 MB."""
 MAX_PAGES = 10_000
 """Maximum number of pages, or frames of an animation, of one file."""
 

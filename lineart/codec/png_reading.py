@@ -6,11 +6,11 @@ This module inflates with ISA-L; Pillow reverses the filters later.
 import struct
 from collections.abc import Container, Iterator
 from functools import reduce
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from isal import igzip_lib, isal_zlib
 
-from lineart.codec.limits import check_size
+from lineart.codec.limits import MAX_PROFILE_BYTES, check_size
 from lineart.codec.png import PNG_SIGNATURE, png_chunk
 
 
@@ -67,8 +67,51 @@ def rewrap_png(data: bytes, max_pixels: int) -> bytes:
     return b"".join((PNG_SIGNATURE, *before, *_store(pixels), png_chunk(b"IEND", b"")))
 
 
+_COLOR_PARTS = frozenset((b"IHDR", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"cICP"))
+_CICP = {
+    bytes((1, 13, 0, 1)): {"srgb": 0},
+    bytes((12, 13, 0, 1)): {"chromaticity": (0.3127, 0.329, 0.68, 0.32, 0.265, 0.69, 0.15, 0.06)},
+}
+"""Content of the chunk cICP for sRGB and Display P3 (ITU-T H.273) -> what it says."""
+
+
+def read_png_color(data: bytes) -> dict[str, Any]:
+    """Return what a PNG says about its colours, as Pillow's `info`; nothing if that is damaged.
+
+    A profile above `MAX_PROFILE_BYTES` is not unpacked.
+    """
+    found: dict[bytes, memoryview] = {}
+    try:
+        for kind, content in png_chunks(data, _COLOR_PARTS):
+            if kind == b"IDAT":
+                break
+            if kind in _COLOR_PARTS:
+                found[kind] = content
+        return _describe_color(found)
+    except (ValueError, struct.error, igzip_lib.IsalError):
+        return {}
+
+
+def _describe_color(found: dict[bytes, memoryview]) -> dict[str, Any]:
+    """Describe colours by the chunk that has precedence: cICP, iCCP, sRGB, or gAMA and cHRM."""
+    if bytes(found.get(b"cICP", b"")) in _CICP:
+        return dict(_CICP[bytes(found[b"cICP"])])
+    if b"iCCP" in found:
+        stream = bytes(found[b"iCCP"]).partition(b"\0")[2][1:]
+        profile = isal_zlib.decompressobj().decompress(stream, MAX_PROFILE_BYTES + 1)
+        return {"icc_profile": profile}
+    if b"sRGB" in found:
+        return {"srgb": found[b"sRGB"][0]}
+    color: dict[str, Any] = {}
+    if b"gAMA" in found:
+        color["gamma"] = struct.unpack(">I", found[b"gAMA"])[0] / 100_000
+    if b"cHRM" in found:
+        color["chromaticity"] = tuple(n / 100_000 for n in struct.unpack(">8I", found[b"cHRM"]))
+    return color
+
+
 _PNG_PARTS = (b"IHDR", b"PLTE", b"tRNS", b"eXIf", b"IDAT")
-"""Kept chunks, in order. Others (texts, profiles, animation frames) are dropped."""
+"""Kept chunks, in order. Others (texts, animation frames) are dropped; see `read_png_color`."""
 
 _CHECKED_PARTS = frozenset(_PNG_PARTS)
 

@@ -8,6 +8,7 @@ from jaxtyping import Bool, UInt8
 from PIL.Image import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
+from lineart.codec.profiles import ToSrgb, find_transform
 from lineart.image import Hint
 
 Samples = UInt8[np.ndarray, "H W _"]
@@ -44,12 +45,17 @@ def to_rgba(image: Image) -> Hint:
 
 
 def to_samples(image: Image, finish: Finish, strip_pixels: int = STRIP_PIXELS) -> Samples:
-    """Return the converted samples of a loaded picture."""
+    """Return the samples of a loaded picture in sRGB, converted in strips of rows."""
     is_inverted = isinstance(image, TiffImageFile) and _is_inverted(image)
+    to_srgb = find_transform(image, _color_mode(image.mode))
     rows = max(1, strip_pixels // image.width)
     strips = (
         finish(
-            _strip(image.crop((0, top, image.width, min(image.height, top + rows))), is_inverted)
+            _strip(
+                image.crop((0, top, image.width, min(image.height, top + rows))),
+                is_inverted,
+                to_srgb,
+            )
         )
         for top in range(0, image.height, rows)
     )
@@ -62,7 +68,25 @@ def to_samples(image: Image, finish: Finish, strip_pixels: int = STRIP_PIXELS) -
     return samples
 
 
-def _strip(image: Image, is_inverted: bool) -> Samples:
+def _color_mode(mode: str) -> str:
+    """Return Pillow's mode of the colours of a picture, without alpha."""
+    if mode in ("CMYK", "LAB"):
+        return mode
+    return "L" if mode.startswith("I;16") or _MODES.get(mode, "") in ("L", "LA") else "RGB"
+
+
+def _strip(image: Image, is_inverted: bool, to_srgb: ToSrgb | None) -> Samples:
+    """Return the samples of some rows in sRGB."""
+    if to_srgb is None:
+        return _device_samples(image, is_inverted)
+    if image.mode in ("CMYK", "LAB"):
+        return to_srgb(np.asarray(image))
+    samples = _device_samples(image, is_inverted)
+    colors = samples.shape[2] - 1 if samples.shape[2] in (2, 4) else samples.shape[2]
+    return np.dstack((to_srgb(samples[:, :, :colors]), samples[:, :, colors:]))
+
+
+def _device_samples(image: Image, is_inverted: bool) -> Samples:
     """Return the samples of some rows, without loss except for depths above 8 bits."""
     if image.mode.startswith("I;16"):
         return _samples_16_bit(image, is_inverted)
