@@ -51,7 +51,7 @@ def _read_png(data: bytes, page: int, max_pixels: int) -> Image:
         image = png_frame(data, page, max_pixels, partial(_still, max_pixels))
     else:
         image = _load(PngImagePlugin.PngImageFile, rewrap_png(data, max_pixels), max_pixels)
-    image.info |= read_png_color(data)
+    image.info.update(read_png_color(data))
     return image
 
 

@@ -68,7 +68,7 @@ def rewrap_png(data: bytes, max_pixels: int) -> bytes:
 
 
 _COLOR_PARTS = frozenset((b"IHDR", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"cICP"))
-_CICP = {
+_CICP: dict[bytes, dict[str, Any]] = {
     bytes((1, 13, 0, 1)): {"srgb": 0},
     bytes((12, 13, 0, 1)): {"chromaticity": (0.3127, 0.329, 0.68, 0.32, 0.265, 0.69, 0.15, 0.06)},
 }
@@ -88,7 +88,7 @@ def read_png_color(data: bytes) -> dict[str, Any]:
             if kind in _COLOR_PARTS:
                 found[kind] = content
         return _describe_color(found)
-    except (ValueError, struct.error, igzip_lib.IsalError):
+    except (ValueError, struct.error, igzip_lib.IsalError):  # type: ignore[misc]  # as below
         return {}
 
 

@@ -128,7 +128,8 @@ def _by_chunks(info: dict[Any, Any], mode: str) -> ToSrgb | None:
 
 
 def _look_up(table: UInt8[np.ndarray, " 256"], colors: Colors) -> Colors:
-    return table[colors]
+    found: Colors = table[colors]
+    return found
 
 
 def _multiply(
@@ -155,7 +156,8 @@ def _to_adapted_xyz(primaries: Any) -> Float64[np.ndarray, "3 3"]:
     white, corners = xyz[0], xyz[1:].T
     cones = _BRADFORD.sum(axis=1) / (_BRADFORD @ white)
     adapted = np.linalg.inv(_BRADFORD) @ np.diag(cones) @ _BRADFORD
-    return adapted @ (corners * np.linalg.solve(corners, white))
+    matrix: Float64[np.ndarray, "3 3"] = adapted @ (corners * np.linalg.solve(corners, white))
+    return matrix
 
 
 def _from_srgb(levels: Float64[np.ndarray, "..."]) -> Float64[np.ndarray, "..."]:
@@ -167,4 +169,5 @@ def _to_levels(linear: Float[np.ndarray, "..."]) -> UInt8[np.ndarray, "..."]:
     """Encode linear light as sRGB, 0..255; out-of-gamut values are clipped."""
     linear = np.clip(linear, 0, 1)
     encoded = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return np.rint(encoded * 255).astype(np.uint8)
+    levels: UInt8[np.ndarray, "..."] = np.rint(encoded * 255).astype(np.uint8)
+    return levels
