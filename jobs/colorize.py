@@ -29,8 +29,15 @@ class Colorize:
     output: str
     """Folder or s3:// address for frames, manifest, run.json and report.html."""
     hints: str | None = None
-    """Folder or s3:// address of colour hints, RGBA images: <shot>.png for a shot, and
-    <shot>/<frame>.png from that frame until the next one."""
+    """Folder or s3:// address of colour hints, RGBA images: <shot>.png for a shot,
+    <shot>/0010-0020.png for these frames of it, and <shot>/<frame>.png from that frame until the
+    next one; all that hold on a frame add up."""
+    hint_paper: bool = False
+    """Hints are painted on white paper: in hint images without transparency, white (250 to 255) is
+    no hint."""
+    hint_canvas: Literal["refuse", "stretch", "center"] = "refuse"
+    """Hints of another aspect ratio than the drawing's: refuse; stretch them; or center, which
+    scales no hints and lays their middle on the drawing's."""
     weights: str = "default"
     """Name of included weights, or address of a folder of weights or of an ONNX file NAME.onnx."""
     network_size: int = 512
@@ -64,6 +71,7 @@ def read_film(flags: Colorize) -> tuple[FilmConfig, TaskFactory]:
     """Build the film's configuration and its task factory from the flags."""
     from lineart.film.frames import OPENRASTER
     from lineart.film.tasks.colorize import LAYERS, open_colorize_task
+    from lineart.imaging.hint_pictures import HintRules
 
     film = choose_film(
         flags.film,
@@ -76,6 +84,7 @@ def read_film(flags: Colorize) -> tuple[FilmConfig, TaskFactory]:
     extras = tuple(name for name, is_wanted in wanted.items() if is_wanted)
     return film, partial(
         open_colorize_task,
+        hint_rules=HintRules(on_paper=flags.hint_paper, canvas=flags.hint_canvas),
         network_size_px=flags.network_size,
         extras=extras,
         form=choose_format(flags.film),

@@ -103,8 +103,9 @@ class Colorizer:
         Raises:
             ValueError: the hints have another aspect ratio, or are opaque everywhere.
         """
-        size = network_size((line.shape[0], line.shape[1]), self._task.network_size_px)
-        inputs = resize(to_gray(line), size), self._task.shrink_hint(hint, size)
+        size = line.shape[0], line.shape[1]
+        small = resize(to_gray(line), network_size(size, self._task.network_size_px))
+        inputs = small, self._task.shrink_hints([] if hint is None else [hint], size)
         (colors,) = self._network(*(array[np.newaxis] for array in inputs))
         color: Color = colors[0]
         return color

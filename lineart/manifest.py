@@ -35,7 +35,7 @@ SCHEMA = pa.schema(
         pa.field("height", pa.int32()),
         pa.field("source_sha256", pa.string()),  # of the source's file
         pa.field("pixels_sha256", pa.string()),  # of the decoded source's pixels and size
-        pa.field("hint_sha256", pa.string()),  # of the hint's file; null without a hint
+        pa.field("hint_sha256", pa.string()),  # of the hints' pixels; null without hints
         pa.field("weights", pa.string()),  # SHA-256 of config and tensors
         pa.field("settings", pa.string()),  # other settings that determine the pixels, as JSON
         pa.field("held_by", pa.string()),  # frame whose output was copied for this one
@@ -53,7 +53,7 @@ SCHEMA = pa.schema(
         pa.field("precision", pa.string()),
         # Sentences on what a person should look at, although the frame is finished.
         pa.field("warnings", pa.list_(pa.string())),
-        pa.field("hints", pa.list_(pa.string())),  # names of the hints that held on the frame
+        pa.field("hints", pa.list_(pa.string())),  # names of the hints that held on it
     ]
 )
 LATER = {"stage_seconds", "retake", "extras", "precision", "warnings", "hints"}

@@ -51,13 +51,24 @@ def decode_drawing(data: bytes, *, page: int = 0, max_pixels: int = MAX_PIXELS) 
     return samples[:, :, 0] if samples.shape[2] == 1 else samples
 
 
-def decode_hint(data: bytes, *, page: int = 0, max_pixels: int = MAX_PIXELS) -> Hint:
+def decode_hint(
+    data: bytes, *, page: int = 0, max_pixels: int = MAX_PIXELS, needs_alpha: bool = True
+) -> Hint:
     """Decode a hint picture; its alpha is the opacity of the hints.
+
+    Args:
+        data: Content of the file.
+        page: Number of the page, from 0.
+        max_pixels: Maximum number of pixels of the picture.
+        needs_alpha: Whether to refuse a picture without transparency, which is opaque.
 
     Raises:
         ValueError: as for `decode_line`, or the picture has no transparency.
     """
     samples = read_samples(data, max_pixels, _to_hint, page=page)
+    if samples.shape[2] in (1, 3) and not needs_alpha:
+        color = np.broadcast_to(samples, (*samples.shape[:2], 3))
+        return np.dstack((color, np.full(samples.shape[:2], 255, np.uint8)))
     if samples.shape[2] in (1, 3):
         raise ValueError(
             "the hint picture has no transparency, so it is not clear which pixels are hints; "

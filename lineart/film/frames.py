@@ -1,4 +1,4 @@
-"""Frames of a film: pictures listed, sorted into shots and matched with their hints."""
+"""Frames of a film: pictures listed and sorted into shots; reading of pictures."""
 
 import posixpath
 from collections import Counter, defaultdict
@@ -53,13 +53,16 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class FilmFrame:
-    """Picture of a film, with its shot, its position and the hint that applies to it."""
+    """Picture of a film, with its shot, its position and the hints that hold on it."""
 
     source: Source
     shot: str
     number: int
     """Position in its shot, from 1."""
-    hint: Source | None
+    hints: tuple[Source, ...] = ()
+    """Hints that hold on it, bottom to top; where several say something, the last one counts."""
+    frame_hint: Source | None = None
+    """The one of `hints` that is named after a frame, this one or one before."""
     refusal: str | None = None
     """Reason why the frame fails without being read or written."""
     role: str = "line"
@@ -239,29 +242,22 @@ def _open_parquet(storage: Storage, path: str) -> parquet.ParquetFile:
         raise ValueError(f"{path} is not a Parquet file: {error}") from error
 
 
-def assemble(
-    pictures: Sequence[Source], hints: Sequence[Source], root_name: str, *, role: str = "line"
-) -> list[FilmFrame]:
-    """Sort pictures into film order and return them as frames with shot, number and hint.
+def assemble(pictures: Sequence[Source], root_name: str, *, role: str = "line") -> list[FilmFrame]:
+    """Sort pictures into film order and return them as frames with shot and number.
 
     The shot of a picture is its folder; pictures at the root belong to a shot called `root_name`.
-    Versions of pictures in one folder are shots of their own, see `split_versions`. A hint named
-    after a frame applies from that frame until the next such hint in its shot; before the first of
-    them, a hint named after the shot or its folder applies. Pictures with the same output path are
-    refused, and so are hints for the same frame.
+    Versions of pictures in one folder are shots of their own, see `split_versions`. Pictures with
+    the same output path are refused.
     """
-    hint_of = {stem(hint.name): hint for hint in _refuse_twins(hints, "are hints for one frame")}
     shots: dict[str, list[Source]] = defaultdict(list)
-    for picture in _refuse_twins(pictures, "would be written to one output"):
+    for picture in refuse_twins(pictures, "would be written to one output"):
         shots[posixpath.dirname(picture.name)].append(picture)
     frames: list[FilmFrame] = []
     for folder in sorted(shots, key=folder_key):
         above = folder or root_name
         for shot, versions in split_versions(above, shots.pop(folder)):
-            hint = hint_of.get(shot, hint_of.get(above))
             for number, picture in enumerate(versions, 1):
-                hint = hint_of.get(stem(picture.name), hint)
-                frames.append(FilmFrame(picture, shot, number, hint, picture.refusal, role))
+                frames.append(FilmFrame(picture, shot, number, refusal=picture.refusal, role=role))
     return frames
 
 
@@ -288,17 +284,7 @@ def split_versions(folder: str, pictures: Iterable[Source]) -> list[tuple[str, l
     ]
 
 
-def unused_hints(frames: Iterable[FilmFrame], hints: Iterable[Source]) -> list[str]:
-    """Return the names of hints that match no shot and no frame, sorted, as printable text."""
-    unused = {stem(hint.name): printable(hint.name) for hint in hints}
-    for frame in frames:
-        unused.pop(frame.shot, None)
-        unused.pop(frame.shot.removesuffix(f"_{read_name(frame.name).version}"), None)
-        unused.pop(stem(frame.name), None)
-    return sorted(unused.values())
-
-
-def _refuse_twins(pictures: Sequence[Source], what: str) -> Iterator[Source]:
+def refuse_twins(pictures: Sequence[Source], what: str) -> Iterator[Source]:
     """Yield pictures, with a refusal if their names collide.
 
     `a.png` collides with `a.tif` and, on every file system, with `A.png`. Each name is yielded

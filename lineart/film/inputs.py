@@ -13,8 +13,8 @@ from lineart.film.frames import (
     Source,
     assemble,
     list_pictures,
-    unused_hints,
 )
+from lineart.film.hints import hold_hints, unused_hints
 from lineart.film.output_names import Names, name_outputs
 from lineart.film.pipeline import WorkerBounds
 from lineart.film.records import FilmJob
@@ -121,8 +121,8 @@ def prepare_run(
     if hints and not hint_files:
         raise ValueError(f"there is no hint picture below {hints.uri}; leave out --hints")
     _check_hints(hint_files)
-    frames = assemble(list_pictures(pictures), hint_files, pictures.name, role=task.role)
-    frames = name_outputs(frames, task.form.suffix, film.names)
+    frames = assemble(list_pictures(pictures), pictures.name, role=task.role)
+    frames = name_outputs(hold_hints(frames, hint_files), task.form.suffix, film.names)
     if not frames:
         raise ValueError(f"there is no image and no Parquet file below {pictures.uri}")
     job = FilmJob(

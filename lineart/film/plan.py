@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lineart.film.frames import FilmFrame
+from lineart.film.hints import HashedHints, HeldHints
 from lineart.film.records import (
     Failure,
     Fingerprint,
@@ -20,15 +21,18 @@ from lineart.film.records import (
 from lineart.film.retries import accepted_rows, is_unchanged
 from lineart.manifest import SCHEMA, ManifestRow, make_row
 
+CHANGES = ("picture", "hint", "weights", "settings", "precision")
+"""Words for what may have changed since a frame was made, in the order of `FrameState.retake`."""
+
 
 class FrameState(NamedTuple):
-    """Frame with the hashes of its picture and hint."""
+    """Frame with the hashes of its picture and hints."""
 
     frame: FilmFrame
     picture: HashedFile
-    hint_sha256: str | None
+    hints: HeldHints
     held_by: str | None
-    """Name of the first frame with equal pixels and hint; None if it is this one."""
+    """Name of the first frame with equal pixels and hints; None if it is this one."""
     retake: str | None = None
     """What has changed since this frame was last made, comma-separated; None if nothing."""
     precision: str | None = None
@@ -38,8 +42,8 @@ class FrameState(NamedTuple):
 
     @property
     def pixels(self) -> tuple[str, str | None]:
-        """Key that is equal for frames with equal pixels and hint."""
-        return self.picture.pixels_sha256, self.hint_sha256
+        """Key that is equal for frames with equal pixels and hints."""
+        return self.picture.pixels_sha256, self.hints.sha256
 
 
 Copying = tuple[str, list[str]]
@@ -51,7 +55,7 @@ class FilmPlan:
     """Difference between a film and its manifest."""
 
     rows: pa.Table
-    """The manifest, with current shot, number, status and `held_by` of frames that stand."""
+    """The manifest, with current shot, number, hints, status and `held_by` of frames that stand."""
     skipped: int
     """Number of frames that are finished already."""
     accepted: int = 0
@@ -60,7 +64,7 @@ class FilmPlan:
     """Frames that cannot be read."""
     copies: list[Copying] = field(default_factory=list)
     work: list[WorkItem] = field(default_factory=list)
-    """One item for each distinct pair of picture and hint, with all outputs that show it."""
+    """One item for each distinct picture and hints, with all outputs that show it."""
     remaining: dict[str, FrameState] = field(default_factory=dict)
     """Output -> frame to copy or make."""
 
@@ -68,7 +72,7 @@ class FilmPlan:
 def make_plan(
     frames: Iterable[FilmFrame],
     pictures: Mapping[str, HashedFile | Failure],
-    hints: Mapping[str, str | Failure],
+    hints: HashedHints,
     previous: pa.Table,
     stored: Mapping[str, int],
     look: Fingerprint,
@@ -78,7 +82,7 @@ def make_plan(
     Args:
         frames: Frames in film order.
         pictures: Frame name -> hashes of its picture, or why it cannot be read.
-        hints: Hint name -> SHA-256 of its file, or why it cannot be read.
+        hints: Hints of the film.
         previous: The manifest, with the newest row of each frame.
         stored: Output -> size in bytes, for stored frames whose extra files are stored, too.
         look: Weights and settings of this run.
@@ -95,13 +99,13 @@ def make_plan(
         elif isinstance(found, Failure):
             failures.append((frame, found))
         else:
-            picture, hint = found
-            leader = leaders.setdefault((picture.pixels_sha256, hint), frame.name)
-            held_by = None if leader == frame.name else leader
-            shown.append(FrameState(frame, picture, hint, held_by))
+            one = FrameState(frame, *found, None)
+            leader = leaders.setdefault(one.pixels, frame.name)
+            shown.append(one if leader == frame.name else one._replace(held_by=leader))
     stands = _stands(shown, previous, stored, look)
     finished = [one for one, is_finished in zip(shown, stands, strict=True) if is_finished]
-    labels = [*map(_label_finished, finished), *map(_label_accepted, accepted)]
+    labels = [_label_finished(one) for one in finished]
+    labels += [_label_accepted(frame, tried[frame.name]) for frame in accepted]
     plan = FilmPlan(_relabel(previous, labels), len(finished), len(accepted), failures)
     remaining = [one for one, is_finished in zip(shown, stands, strict=True) if not is_finished]
     _plan_work(plan, _mark_retakes(remaining, previous, look), finished)
@@ -109,20 +113,18 @@ def make_plan(
 
 
 def _found(
-    frame: FilmFrame,
-    pictures: Mapping[str, HashedFile | Failure],
-    hints: Mapping[str, str | Failure],
-) -> tuple[HashedFile, str | None] | Failure:
-    """Return the hashed picture and the SHA-256 of the hint, or why the frame cannot be read."""
+    frame: FilmFrame, pictures: Mapping[str, HashedFile | Failure], hints: HashedHints
+) -> tuple[HashedFile, HeldHints] | Failure:
+    """Return the hashed picture and the hints, or why the frame cannot be read."""
     if frame.refusal is not None:
         return Failure("name", "ValueError", frame.refusal)
     picture = pictures[frame.name]
-    hint = None if frame.hint is None else hints[frame.hint.name]
     if isinstance(picture, Failure):
         return picture
-    if isinstance(hint, Failure):
-        return hint._replace(source_sha256=picture.source_sha256)
-    return picture, hint
+    held = hints.on(frame, (picture.height, picture.width))
+    if isinstance(held, Failure):
+        return held._replace(source_sha256=picture.source_sha256)
+    return picture, held
 
 
 def _stands(
@@ -135,7 +137,6 @@ def _stands(
     """
     same = {
         "source_sha256": _text(one.picture.source_sha256 for one in shown),
-        "hint_sha256": _text(one.hint_sha256 or "" for one in shown),
         "output": _text(one.frame.output for one in shown),
         "output_bytes": _sizes(stored.get(one.frame.output, -1) for one in shown),
         "weights": look.weights,
@@ -144,6 +145,7 @@ def _stands(
     }
     places = pc.index_in(_text(one.frame.name for one in shown), value_set=previous["frame"])
     stands = pc.is_in(previous["status"].take(places), value_set=_text(["done", "held"]))
+    stands = pc.and_(stands, _has_same_hints(shown, previous, places))
     for name, values in same.items():
         # One column at a time: all columns at once would be a copy of the whole manifest.
         recorded = previous[name].take(places).fill_null(-2 if name == "output_bytes" else "")
@@ -151,6 +153,17 @@ def _stands(
     written = previous["extras"].take(places).fill_null("")
     enough = [text for text in written.unique().to_pylist() if {*look.extras} <= {*text.split()}]
     return list(pc.and_(stands, pc.is_in(written, value_set=_text(enough))).to_pylist())
+
+
+def _has_same_hints(
+    shown: Sequence[FrameState], previous: pa.Table, places: pa.Array
+) -> pa.BooleanArray:
+    """Return for each frame whether its row, at its place, has the same hints."""
+    recorded = previous["hint_sha256"].take(places).to_pylist()
+    return pa.array(
+        (one.hints.is_recorded(sha256) for one, sha256 in zip(shown, recorded, strict=True)),
+        pa.bool_(),
+    )
 
 
 def _mark_retakes(
@@ -161,18 +174,21 @@ def _mark_retakes(
     was_made = pc.is_in(previous["status"].take(places), value_set=_text(["done", "held"]))
     now = {
         "picture": ("pixels_sha256", _text(one.picture.pixels_sha256 for one in remaining)),
-        "hint": ("hint_sha256", _text(one.hint_sha256 or "" for one in remaining)),
         "weights": ("weights", look.weights),
         "settings": ("settings", look.settings),
         **({"precision": ("precision", look.precision)} if look.precision else {}),
     }
+    differs = {
+        word: pc.not_equal(previous[name].take(places).fill_null(""), values)
+        for word, (name, values) in now.items()
+    }
+    differs["hint"] = pc.invert(_has_same_hints(remaining, previous, places))
     changes = [""] * len(remaining)
-    for word, (name, values) in now.items():
-        recorded = previous[name].take(places).fill_null("")
-        differs = pc.and_(was_made, pc.not_equal(recorded, values)).to_pylist()
+    for word in sorted(differs, key=CHANGES.index):
+        is_other = pc.and_(was_made, differs[word]).to_pylist()
         changes = [
-            intern(f"{change}, {word}".lstrip(", ")) if is_other else change
-            for change, is_other in zip(changes, differs, strict=True)
+            intern(f"{change}, {word}".lstrip(", ")) if has_changed else change
+            for change, has_changed in zip(changes, is_other, strict=True)
         ]
     return [
         one._replace(retake=change) if change else one
@@ -180,7 +196,7 @@ def _mark_retakes(
     ]
 
 
-def _text(values: Iterable[str]) -> pa.Array:
+def _text(values: Iterable[str | None]) -> pa.Array:
     return pa.array(values, pa.string())
 
 
@@ -189,26 +205,30 @@ def _sizes(values: Iterable[int]) -> pa.Array:
 
 
 class Label(NamedTuple):
-    """Columns of a frame that stands, which depend on the other frames of the film."""
+    """Columns of a frame that stands, which depend on the film's other files."""
 
     frame: str
-    status: str
-    held_by: str | None
     shot: str
     number: int
+    status: str
+    held_by: str | None
+    hint_sha256: str | None
+    hints: list[str] | None
 
 
 def _label_finished(one: FrameState) -> Label:
-    status, frame = "held" if one.held_by else "done", one.frame
-    return Label(frame.name, status, one.held_by, frame.shot, frame.number)
+    frame, status = one.frame, "held" if one.held_by else "done"
+    hints = one.hints.sha256, one.hints.names
+    return Label(frame.name, frame.shot, frame.number, status, one.held_by, *hints)
 
 
-def _label_accepted(frame: FilmFrame) -> Label:
-    return Label(frame.name, "accepted", None, frame.shot, frame.number)
+def _label_accepted(frame: FilmFrame, row: ManifestRow) -> Label:
+    hints = row["hint_sha256"], row["hints"]
+    return Label(frame.name, frame.shot, frame.number, "accepted", None, *hints)
 
 
 def _relabel(previous: pa.Table, labels: Sequence[Label]) -> pa.Table:
-    """Update status, `held_by`, shot and number in the rows of frames that stand."""
+    """Update the columns of `Label` in the rows of frames that stand."""
     values = dict(zip(Label._fields, zip(*labels, strict=True), strict=True)) if labels else {}
     names = _text(values.get("frame", ()))
     rows = previous.take(pc.index_in(names, value_set=previous["frame"]))
@@ -225,7 +245,7 @@ def _relabel(previous: pa.Table, labels: Sequence[Label]) -> pa.Table:
 def _plan_work(
     plan: FilmPlan, remaining: Sequence[FrameState], finished: Sequence[FrameState]
 ) -> None:
-    """Add the unfinished frames to the plan; those with equal pixels and hint share an item."""
+    """Add the unfinished frames to the plan; those with equal pixels and hints share an item."""
     finished_of = {one.pixels: one.frame.output for one in reversed(finished)}
     needs_rows = any(one.pixels in finished_of for one in remaining)
     columns = ("output", "precision", "warnings") if needs_rows else ()
@@ -248,10 +268,8 @@ def _plan_work(
 
 def _work(one: FrameState, outputs: Iterable[str]) -> WorkItem:
     frame = one.frame
-    inputs = [Input(frame.role, frame.source, one.picture.source_sha256)]
-    if frame.hint is not None and one.hint_sha256 is not None:
-        inputs.append(Input("hint", frame.hint, one.hint_sha256))
-    return WorkItem(tuple(inputs), tuple(outputs), frame.shot)
+    picture = Input(frame.role, frame.source, one.picture.source_sha256)
+    return WorkItem((picture, *one.hints.inputs), tuple(outputs), frame.shot)
 
 
 def result_row(one: FrameState, look: Fingerprint, result: FrameResult) -> ManifestRow:
@@ -270,8 +288,8 @@ def result_row(one: FrameState, look: Fingerprint, result: FrameResult) -> Manif
             "height": one.picture.height,
             "source_sha256": one.picture.source_sha256,
             "pixels_sha256": one.picture.pixels_sha256,
-            "hint_sha256": one.hint_sha256,
-            "hints": [one.frame.hint.name] if one.frame.hint else None,
+            "hint_sha256": one.hints.sha256,
+            "hints": one.hints.names,
             "warnings": list(result.warnings or one.warnings) or None,
             "weights": look.weights,
             "settings": look.settings,

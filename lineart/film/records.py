@@ -54,9 +54,20 @@ class HashedFile(NamedTuple):
     height: int
 
 
+class HashedHint(NamedTuple):
+    """Hashes of a hint's file and of its pixels, and its size in pixels."""
+
+    source_sha256: str
+    pixels_sha256: str
+    width: int
+    height: int
+    is_blank: bool
+    """Whether it is fully transparent."""
+
+
 @dataclass(frozen=True)
 class Fingerprint:
-    """Everything besides picture and hint that a finished frame must have been made with."""
+    """Everything besides picture and hints that a finished frame must have been made with."""
 
     weights: str
     """SHA-256 over the files of the weights."""
@@ -107,7 +118,7 @@ class WorkItem(NamedTuple):
     inputs: tuple[Input, ...]
     """The picture itself, then files that other frames may share."""
     outputs: tuple[str, ...]
-    """Paths to write: that of the first frame, then those of frames with equal pixels and hint."""
+    """Paths to write: that of the first frame, then those of frames with equal pixels and hints."""
     shot: str
     """Shot of the first frame; items of a shot follow one another, and share cached inputs."""
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lineart.film.frames import FilmFrame
+from lineart.film.hints import HeldHints
 from lineart.film.inputs import PreparedRun
 from lineart.film.records import Failure, Fingerprint, HashedFile
 from lineart.manifest import SCHEMA, ManifestRow
@@ -97,13 +98,13 @@ def accepted_rows(previous: pa.Table) -> dict[str, ManifestRow]:
 
 
 def is_unchanged(
-    row: ManifestRow, found: tuple[HashedFile, str | None] | Failure, look: Fingerprint
+    row: ManifestRow, found: tuple[HashedFile, HeldHints] | Failure, look: Fingerprint
 ) -> bool:
     """Return whether an accepted frame would be tried with the inputs with which it failed.
 
     Args:
         row: Its row in the manifest.
-        found: Its picture and the SHA-256 of its hint, or why it cannot be read.
+        found: Its picture and its hints, or why one of them cannot be read.
         look: Weights and settings of the run.
     """
     now: dict[str, Any] = {}
@@ -112,7 +113,9 @@ def is_unchanged(
         if row["source_sha256"] is not None:
             now["source_sha256"] = found.source_sha256
     else:
-        picture, hint = found
-        now = {"source_sha256": picture.source_sha256, "hint_sha256": hint}
+        picture, hints = found
+        if not hints.is_recorded(row["hint_sha256"]):
+            return False
+        now = {"source_sha256": picture.source_sha256}
         now |= {"weights": look.weights, "settings": look.settings}
     return all(row[name] == value for name, value in now.items())

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from lineart import manifest
 from lineart.film.frame_logs import FrameLogs
+from lineart.film.hints import HashedHints
 from lineart.film.inputs import PreparedRun
 from lineart.film.outputs import export_parquet
 from lineart.film.plan import FilmPlan, known_pictures, make_plan, result_row, unread_row
@@ -182,11 +183,11 @@ def _plan(opened: PreparedRun, previous: pa.Table, runner: FilmRunner) -> FilmPl
     # A file whose hash is in the manifest is not decoded again.
     known = known_pictures(previous, job.fingerprint.settings)
     pictures = ((frame.source, known.get(frame.name)) for frame in readable)
-    hints = {frame.hint.name: frame.hint for frame in readable if frame.hint}
+    hints = {hint.name: hint for held in {frame.hints for frame in readable} for hint in held}
     return make_plan(
         opened.frames,
         _hash(runner, partial(hash_pictures, job), pictures),
-        _hash(runner, partial(hash_hints, job), hints.values()),
+        HashedHints(_hash(runner, partial(hash_hints, job), hints.values()), job.task.hint_rules),
         previous,
         {} if opened.film.force or opened.film.retry_failed is not None else stored_frames(job),
         job.fingerprint,

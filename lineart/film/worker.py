@@ -14,6 +14,7 @@ from lineart.film.records import (
     FrameData,
     FrameResult,
     HashedFile,
+    HashedHint,
     Input,
     WorkItem,
 )
@@ -132,14 +133,20 @@ def _hash_picture(worker: Worker, source: Source, known: HashedFile | None) -> H
     except Exception as error:  # noqa: BLE001 - any error fails its frame alone
         return Failure.of(stage, error)._replace(source_sha256=digest)
     height, width = picture.shape[:2]
+    return HashedFile(digest, _hash_pixels(picture), width, height)
+
+
+def _hash_pixels(picture: np.ndarray) -> str:
+    """Return the SHA-256 of a picture's size and pixels."""
+    height, width = picture.shape[:2]
     pixels = hashlib.sha256(f"{height}x{width}:".encode())
     pixels.update(np.ascontiguousarray(picture).data)
-    return HashedFile(digest, pixels.hexdigest(), width, height)
+    return pixels.hexdigest()
 
 
-def hash_hints(job: FilmJob, sources: Sequence[Source]) -> dict[str, str | Failure]:
-    """Return SHA-256 hashes of hint files, or failures, by name."""
-    found: dict[str, str | Failure] = {}
+def hash_hints(job: FilmJob, sources: Sequence[Source]) -> dict[str, HashedHint | Failure]:
+    """Return hashes of hints, or failures, by name."""
+    found: dict[str, HashedHint | Failure] = {}
     for source in sources:
         try:
             found[source.name] = run_in_worker(job, _hash_hint, source)
@@ -148,8 +155,13 @@ def hash_hints(job: FilmJob, sources: Sequence[Source]) -> dict[str, str | Failu
     return found
 
 
-def _hash_hint(worker: Worker, source: Source) -> str:
-    return hashlib.sha256(worker.readers["hint"].read(source)).hexdigest()
+def _hash_hint(worker: Worker, source: Source) -> HashedHint:
+    step("hint")
+    data = worker.readers["hint"].read(source)
+    hint = worker.job.task.hint_rules.read(data)
+    height, width = hint.shape[:2]
+    digest = hashlib.sha256(data).hexdigest()
+    return HashedHint(digest, _hash_pixels(hint), width, height, not hint.any())
 
 
 def copy_finished(job: FilmJob, items: Sequence[tuple[str, list[str]]]) -> list[FrameResult]:

@@ -36,48 +36,15 @@ def sample_hints(color: Frame, count: int, rng: np.random.Generator) -> Hint:
     return hint
 
 
-FAINT_ALPHA = 32
-"""Alpha below it is no hint of an artist, but what an eraser or a soft brush has left."""
-ASPECT_TOLERANCE = 0.02
-"""Largest relative difference of aspect ratios, beside half a pixel, of a hint and its drawing."""
-
-
-def check_hints(hint: Hint, size: Size) -> None:
-    """Check that a hint picture of an artist belongs to a drawing of `size`.
-
-    Raises:
-        ValueError: its aspect ratio is another, or it is opaque everywhere.
-    """
-    height, width = hint.shape[:2]
-    rounding = 0.5 / min(height, width) + 0.5 / min(size)
-    if abs(width * size[0] / (height * size[1]) - 1) > ASPECT_TOLERANCE + rounding:
-        raise ValueError(
-            f"the hint picture is {width}x{height} and the drawing has another aspect ratio, so it "
-            "is not clear where the hints belong; save both with the same canvas"
-        )
-    if hint[:, :, 3].min() >= FAINT_ALPHA and height * width > 1:
-        raise ValueError(
-            "the hint picture is opaque everywhere, so it is not clear which pixels are hints; "
-            "erase what is no hint"
-        )
-
-
-def resize_hints(
-    hint: Hint, size: Size, *, least_alpha: int = 1
-) -> UInt8[np.ndarray, "NewH NewW 4"]:
+def resize_hints(hint: Hint, size: Size) -> UInt8[np.ndarray, "NewH NewW 4"]:
     """Resize hints to `size` without mixing colours or losing isolated hints.
 
     Each hint moves to the pixel of the new grid that contains its centre. Of several hints in one
     pixel the most opaque remains and, among equals, the one nearest to that pixel's centre: an
     average of two colours would be one that the artist did not choose.
-
-    Args:
-        hint: Hints.
-        size: Height and width of the result.
-        least_alpha: Least alpha of a hint, 1 to 255.
     """
     height, width = size
-    rows, columns = np.nonzero(hint[:, :, 3] >= least_alpha)
+    rows, columns = np.nonzero(hint[:, :, 3])
     y = (rows + 0.5) * (height / hint.shape[0])
     x = (columns + 0.5) * (width / hint.shape[1])
     cell_y, cell_x = y.astype(np.intp), x.astype(np.intp)

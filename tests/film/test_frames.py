@@ -11,7 +11,6 @@ from lineart.film.frames import (
     Source,
     assemble,
     list_pictures,
-    unused_hints,
 )
 from lineart.storage import Storage
 
@@ -23,49 +22,33 @@ def sources(*names: str) -> list[Source]:
 
 def test_natural_order() -> None:
     """Frame 2 comes before frame 10, and shot 2 before shot 10."""
-    frames = assemble(sources("s10/f2.png", "s2/f10.png", "s2/f2.png"), [], "film")
+    frames = assemble(sources("s10/f2.png", "s2/f10.png", "s2/f2.png"), "film")
     assert [frame.name for frame in frames] == ["s2/f2.png", "s2/f10.png", "s10/f2.png"]
     assert [frame.number for frame in frames] == [1, 2, 1]
 
 
 def test_shot_is_a_folder() -> None:
     """A folder's frames stay together beside its subfolders; the root is a shot of its own."""
-    frames = assemble(sources("a/1.png", "a/b/1.png", "a/c.png", "top.png"), [], "film")
+    frames = assemble(sources("a/1.png", "a/b/1.png", "a/c.png", "top.png"), "film")
     assert [frame.shot for frame in frames] == ["film", "a", "a", "a/b"]
 
 
 def test_output_is_png() -> None:
     """A frame goes to the same relative path, as PNG."""
-    (frame,) = assemble(sources("s1/f.v2.tif"), [], "film")
+    (frame,) = assemble(sources("s1/f.v2.tif"), "film")
     assert frame.output == "frames/s1/f.v2.png"
-
-
-def test_hints_hold() -> None:
-    """A frame's hint holds until the next in its shot; the shot's hint holds before the first."""
-    lines = sources(*(f"s1/f{n}.png" for n in range(1, 6)), "s2/f1.png")
-    hints = sources("s1.png", "s1/f2.png", "s1/f4.webp")
-    held = [frame.hint and frame.hint.name for frame in assemble(lines, hints, "film")]
-    assert held == ["s1.png", "s1/f2.png", "s1/f2.png", "s1/f4.webp", "s1/f4.webp", None]
 
 
 @pytest.mark.parametrize("twin", ["s/f.tif", "s/F.png"])
 def test_twins_are_refused(twin: str) -> None:
     """Two drawings that would be written to one output are refused, naming each other; no third."""
-    one, two, third = assemble(sources("s/f.png", "s/g.png", twin), [], "film")
+    one, two, third = assemble(sources("s/f.png", "s/g.png", twin), "film")
     assert third.name == "s/g.png"
     assert third.refusal is None
     assert {one.name, two.name} == {"s/f.png", twin}
     for frame, other in ((one, two), (two, one)):
         assert frame.refusal is not None
         assert f"{frame.name!r} and {other.name!r} would be written to one output" in frame.refusal
-
-
-def test_hints_that_belong_nowhere() -> None:
-    """Hints named after nothing in the film are told."""
-    lines = sources("s1/f1.png", "top.png")
-    hints = sources("s1.png", "s1/f1.png", "film.png", "s1/f7.png", "S2.png")
-    frames = assemble(lines, hints, "film")
-    assert unused_hints(frames, hints) == ["S2.png", "s1/f7.png"]
 
 
 def test_parquet_rows(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from lineart.film.frames import (
     assemble,
     list_pictures,
 )
+from lineart.film.hints import hold_hints
 from lineart.film.records import Failure, FilmJob
 from lineart.film.tasks.colorize import ColorizeTask
 from lineart.film.worker import hash_hints
@@ -32,7 +33,7 @@ def refusals(film: Sequence[FilmFrame]) -> dict[str, str]:
 
 def list_film(folder: Path) -> list[FilmFrame]:
     """Give the film in a folder."""
-    return assemble(list_pictures(Storage.at(str(folder))), [], "film")
+    return assemble(list_pictures(Storage.at(str(folder))), "film")
 
 
 def write_rows(path: Path, names: Sequence[object], images: Sequence[object] | None = None) -> None:
@@ -153,7 +154,7 @@ def test_keys_that_are_no_paths(monkeypatch: pytest.MonkeyPatch) -> None:
     keys = ["a/../../b.png", "../c.png", "d//e.png", "/f.png", "g\\h.png", "i/./j.png", "k/l.png"]
     entries = [Entry(key, 1) for key in [*keys, ".hidden/m.png", "n/.o.png"]]
     monkeypatch.setattr(Storage, "entries", lambda _: iter(entries))
-    film = assemble(list_pictures(Storage("bucket/film", is_s3=True)), [], "film")
+    film = assemble(list_pictures(Storage("bucket/film", is_s3=True)), "film")
     assert {frame.name for frame in film if not frame.refusal} == {"k/l.png"}
     assert len(refusals(film)) == 6
 
@@ -272,7 +273,7 @@ def test_row_group_that_is_too_large(folder: Path) -> None:
 def test_too_many_rows(folder: Path) -> None:
     """A file that claims more rows than any film has is refused without listing them."""
     write_rows(folder / "film.parquet", ["p/1.png", "p/2.png"])
-    film = assemble(list_pictures(Storage.at(str(folder)), max_rows=1), [], "film")
+    film = assemble(list_pictures(Storage.at(str(folder)), max_rows=1), "film")
     assert "2 rows" in refusals(film)["film.parquet"]
 
 
@@ -283,16 +284,11 @@ def test_hints_that_are_twins(folder: Path) -> None:
     """Frames for which a hint of two is meant fail by name of the hints; others do not."""
     lines = [Source(name, name) for name in ("s/1.png", "s/2.png", "s/3.png", "t/1.png")]
     hints = [Source(name, name) for name in ("s/2.png", "s/2.webp", "s/3.png", "t.png")]
-    film = assemble(lines, hints, "film")
-    assert [frame.hint and frame.hint.refusal is None for frame in film] == [
-        None,
-        False,
-        True,
-        True,
-    ]
+    film = hold_hints(assemble(lines, "film"), hints)
+    is_refused = [[hint.refusal is not None for hint in frame.hints] for frame in film]
+    assert is_refused == [[], [True], [False], [False]]
     assert not refusals(film)
-    broken = film[1].hint
-    assert broken is not None
+    (broken,) = film[1].hints
     place = Storage.at(str(folder))
     job = FilmJob(place, place, place, ColorizeTask(64, 2), place)
     found = hash_hints(job, [broken])[broken.name]
@@ -312,10 +308,11 @@ NAMES = st.text(st.characters(codec=None), max_size=12) | st.sampled_from(
 @given(st.lists(NAMES, max_size=12), st.lists(NAMES, max_size=4))
 def test_each_name_once_and_no_output_twice(names: list[str], hints: list[str]) -> None:
     """From any names: each frame once, no two frames for one output, and none that leads out."""
-    film = assemble(
-        [frames._row(name, "film.parquet", row) for row, name in enumerate(names)],
+    film = hold_hints(
+        assemble(
+            [frames._row(name, "film.parquet", row) for row, name in enumerate(names)], "film"
+        ),
         [frames._row(name, "hints.parquet", row) for row, name in enumerate(hints)],
-        "film",
     )
     assert len({frame.name for frame in film}) == len(film)
     good = [frame.output for frame in film if frame.refusal is None]

@@ -89,8 +89,8 @@ def test_names_that_retas_cannot_have(name: str, sentence: str) -> None:
 def test_frames_for_one_file_are_refused() -> None:
     """Two drawings that would get one name are both refused; others, and old refusals, stay."""
     names = ("s/A_1.png", "s/a0001.tif", "t/A_1.png", "s/A_2.png", f"s/{'b' * 250}1.png")
-    frames = [FilmFrame(Source(name, name), "s", 1, None) for name in names]
-    frames.append(FilmFrame(Source("x", "x"), "s", 9, None, "broken"))
+    frames = [FilmFrame(Source(name, name), "s", 1) for name in names]
+    frames.append(FilmFrame(Source("x", "x"), "s", 9, refusal="broken"))
     named = name_outputs(frames, ".webp", "A0001")
     assert [frame.output for frame in named][:4] == [
         *("frames/s/A0001.webp", "frames/s/a0001.webp", "frames/t/A0001.webp"),

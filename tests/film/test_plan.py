@@ -8,6 +8,7 @@ from dataclasses import replace
 import pyarrow as pa
 
 from lineart.film.frames import FilmFrame, Source
+from lineart.film.hints import HashedHints
 from lineart.film.plan import (
     FilmPlan,
     FrameState,
@@ -16,12 +17,20 @@ from lineart.film.plan import (
     result_row,
     unread_row,
 )
-from lineart.film.records import Failure, Fingerprint, FrameResult, HashedFile, Input
+from lineart.film.records import (
+    Failure,
+    Fingerprint,
+    FrameResult,
+    HashedFile,
+    HashedHint,
+    Input,
+)
+from lineart.imaging.hint_pictures import DEFAULT_RULES
 from lineart.manifest import SCHEMA, ManifestRow, first_rows, make_table
 
 LOOK = Fingerprint("weights", "settings")
 SPENT = {"shrink": 0.25, "network": 0.5, "compose": 0.125}
-FRAMES = [FilmFrame(Source(f"s/{n}.png", f"s/{n}.png"), "s", n, None) for n in range(1, 5)]
+FRAMES = [FilmFrame(Source(f"s/{n}.png", f"s/{n}.png"), "s", n) for n in range(1, 5)]
 # 1 and 3 show the same pixels in different files.
 LINES = {
     "s/1.png": HashedFile("file1", "pixels1", 8, 6),
@@ -32,6 +41,26 @@ LINES = {
 
 
 NOTHING = SCHEMA.empty_table()
+NO_HINTS = HashedHints({}, DEFAULT_RULES)
+
+
+def hashed_hints(**hints: str | Failure) -> HashedHints:
+    """Give hints of 8 x 6 pixels by the hash of their pixels; that of their file ends in `file`."""
+    return HashedHints(
+        {
+            f"{name}.png": one
+            if isinstance(one, Failure)
+            else HashedHint(f"{one} file", one, 8, 6, not one)
+            for name, one in hints.items()
+        },
+        DEFAULT_RULES,
+    )
+
+
+def with_hints(frame: FilmFrame, *names: str) -> FilmFrame:
+    """Give a frame on which hints hold, the last one that of a frame."""
+    hints = tuple(Source(f"{name}.png", f"{name}.png") for name in names)
+    return replace(frame, hints=hints, frame_hint=hints[-1])
 
 
 def written(one: FrameState, spent: Mapping[str, float], precision: str = "float32") -> FrameResult:
@@ -60,15 +89,15 @@ def open_frames(plan: FilmPlan) -> list[list[str]]:
 
 def test_a_precision_that_is_asked_for_makes_frames_of_the_other_anew() -> None:
     """Frames stand in any number format, unless one is asked for; a copy has that of its source."""
-    known_rows, stored = finish(make_plan(FRAMES, LINES, {}, NOTHING, {}, LOOK))
+    known_rows, stored = finish(make_plan(FRAMES, LINES, NO_HINTS, NOTHING, {}, LOOK))
     for precision, skipped in ((None, 4), ("float32", 4), ("bfloat16", 0)):
         look = replace(LOOK, precision=precision)
-        assert make_plan(FRAMES, LINES, {}, known_rows, stored, look).skipped == skipped
+        assert make_plan(FRAMES, LINES, NO_HINTS, known_rows, stored, look).skipped == skipped
     look = replace(LOOK, precision="bfloat16")
-    anew = make_plan(FRAMES, LINES, {}, known_rows, stored, look)
+    anew = make_plan(FRAMES, LINES, NO_HINTS, known_rows, stored, look)
     assert {one.retake for one in anew.remaining.values()} == {"precision"}
     # The third frame shows what the first does; its file is lost.
-    held = make_plan(FRAMES, LINES, {}, known_rows, stored | {"frames/s/3.png": 0}, LOOK)
+    held = make_plan(FRAMES, LINES, NO_HINTS, known_rows, stored | {"frames/s/3.png": 0}, LOOK)
     (one,) = held.remaining.values()
     copied = FrameResult(one.frame.output, 10, {}, None)
     assert result_row(one, LOOK, copied)["precision"] == "float32"
@@ -76,7 +105,7 @@ def test_a_precision_that_is_asked_for_makes_frames_of_the_other_anew() -> None:
 
 def test_equal_pixels_are_coloured_once() -> None:
     """Frames that show the same pixels form one drawing, led by the first."""
-    plan = make_plan(FRAMES, LINES, {}, NOTHING, {}, LOOK)
+    plan = make_plan(FRAMES, LINES, NO_HINTS, NOTHING, {}, LOOK)
     assert open_frames(plan) == [
         ["frames/s/1.png", "frames/s/3.png"],
         ["frames/s/2.png"],
@@ -89,65 +118,90 @@ def test_equal_pixels_are_coloured_once() -> None:
 
 def test_hints_tell_equal_drawings_apart() -> None:
     """The same pixels with another hint are another picture."""
-    frames = [replace(FRAMES[2], hint=Source("s/3.png", "s/3.png")), FRAMES[0]]
-    plan = make_plan(frames, LINES, {"s/3.png": "hint"}, NOTHING, {}, LOOK)
+    frames = [with_hints(FRAMES[2], "s", "h"), FRAMES[0]]
+    plan = make_plan(frames, LINES, hashed_hints(s="shot", h="hint"), NOTHING, {}, LOOK)
     assert open_frames(plan) == [["frames/s/3.png"], ["frames/s/1.png"]]
     hinted, plain = plan.work
     line = Input("line", frames[0].source, "file3")
-    assert hinted.inputs == (line, Input("hint", Source("s/3.png", "s/3.png"), "hint"))
+    of_shot = Input("hint", Source("s.png", "s.png"), "shot file")
+    assert hinted.inputs == (line, of_shot, Input("hint", Source("h.png", "h.png"), "hint file"))
     assert [one.role for one in plain.inputs] == ["line"]
     assert (hinted.shot, plain.shot) == ("s", "s")
 
 
 def test_finished_film_has_nothing_to_do() -> None:
     """A second plan over a finished film skips every frame."""
-    known_rows, stored = finish(make_plan(FRAMES, LINES, {}, NOTHING, {}, LOOK))
-    plan = make_plan(FRAMES, LINES, {}, known_rows, stored, LOOK)
+    known_rows, stored = finish(make_plan(FRAMES, LINES, NO_HINTS, NOTHING, {}, LOOK))
+    plan = make_plan(FRAMES, LINES, NO_HINTS, known_rows, stored, LOOK)
     assert (plan.work, plan.copies, plan.skipped, plan.rows) == ([], [], 4, known_rows)
 
 
 def test_only_what_changed_is_made() -> None:
     """A retake, a lost output and an output of another length are made again; others stand."""
-    known_rows, stored = finish(make_plan(FRAMES, LINES, {}, NOTHING, {}, LOOK))
+    known_rows, stored = finish(make_plan(FRAMES, LINES, NO_HINTS, NOTHING, {}, LOOK))
     retake = LINES | {"s/4.png": HashedFile("file4b", "pixels4b", 8, 6)}
-    assert open_frames(make_plan(FRAMES, retake, {}, known_rows, stored, LOOK)) == [
+    assert open_frames(make_plan(FRAMES, retake, NO_HINTS, known_rows, stored, LOOK)) == [
         ["frames/s/4.png"]
     ]
     lost = {path: size for path, size in stored.items() if path != FRAMES[1].output}
-    assert open_frames(make_plan(FRAMES, LINES, {}, known_rows, lost, LOOK)) == [["frames/s/2.png"]]
+    assert open_frames(make_plan(FRAMES, LINES, NO_HINTS, known_rows, lost, LOOK)) == [
+        ["frames/s/2.png"]
+    ]
     short = stored | {FRAMES[1].output: 9}
-    assert open_frames(make_plan(FRAMES, LINES, {}, known_rows, short, LOOK)) == [
+    assert open_frames(make_plan(FRAMES, LINES, NO_HINTS, known_rows, short, LOOK)) == [
         ["frames/s/2.png"]
     ]
 
 
 def test_other_weights_or_settings_make_all_anew() -> None:
     """Pictures made with something else do not count as finished."""
-    known_rows, stored = finish(make_plan(FRAMES, LINES, {}, NOTHING, {}, LOOK))
+    known_rows, stored = finish(make_plan(FRAMES, LINES, NO_HINTS, NOTHING, {}, LOOK))
     for look in (Fingerprint("other", "settings"), Fingerprint("weights", "other")):
-        assert make_plan(FRAMES, LINES, {}, known_rows, stored, look).skipped == 0
+        assert make_plan(FRAMES, LINES, NO_HINTS, known_rows, stored, look).skipped == 0
+
+
+def test_hints_are_told_by_their_pixels() -> None:
+    """A hint in another file changes nothing, older rows have the hash of the file, others do."""
+    frames = [with_hints(FRAMES[0], "h"), with_hints(FRAMES[1], "s", "h"), FRAMES[3]]
+    hints = hashed_hints(s="shot", h="hint")
+    known_rows, stored = finish(make_plan(frames, LINES, hints, NOTHING, {}, LOOK))
+    again = {
+        name: HashedHint("saved again", one, 8, 6, False)
+        for name, one in (("s.png", "shot"), ("h.png", "hint"))
+    }
+    resaved = HashedHints(again, DEFAULT_RULES)
+    assert make_plan(frames, LINES, resaved, known_rows, stored, LOOK).skipped == 3
+    other = make_plan(frames, LINES, hashed_hints(s="shot 2", h="hint"), known_rows, stored, LOOK)
+    assert {name: one.retake for name, one in other.remaining.items()} == {FRAMES[1].output: "hint"}
+    rows = known_rows.to_pylist()
+    assert [row["hints"] for row in rows] == [["h.png"], ["s.png", "h.png"], None]
+    # As it was before the pixels were hashed, with one hint a frame.
+    old = [row | {"hint_sha256": row["hint_sha256"] and "hint file", "hints": None} for row in rows]
+    plan = make_plan(frames, LINES, hints, make_table(old), stored, LOOK)
+    assert {name: one.retake for name, one in plan.remaining.items()} == {FRAMES[1].output: "hint"}
+    assert by_frame(plan.rows)["s/1.png"] == rows[0]
 
 
 def test_a_retake_says_what_has_changed() -> None:
     """A frame made anew tells whether its pixels, hint, weights or settings are others."""
-    known_rows, stored = finish(make_plan(FRAMES, LINES, {}, NOTHING, {}, LOOK))
+    known_rows, stored = finish(make_plan(FRAMES, LINES, NO_HINTS, NOTHING, {}, LOOK))
     assert known_rows["retake"].null_count == 4
     # The same pixels in another file are no retake, nor is a frame that was not there before.
     lines = LINES | {"s/4.png": HashedFile("file4b", "pixels4b", 8, 6)}
     lines["s/2.png"] = HashedFile("file2b", "pixels2", 8, 6)
-    frames = [*FRAMES[:2], *(replace(frame, hint=Source("h", "h")) for frame in FRAMES[2:])]
-    plan = make_plan(frames, lines, {"h": "hint"}, known_rows.slice(1), stored, LOOK)
+    frames = [*FRAMES[:2], *(with_hints(frame, "h") for frame in FRAMES[2:])]
+    plan = make_plan(frames, lines, hashed_hints(h="hint"), known_rows.slice(1), stored, LOOK)
     rows, _ = finish(plan)
     assert rows["retake"].to_pylist() == [None, None, "hint", "picture, hint"]
-    plan = make_plan(FRAMES, LINES, {}, known_rows, stored, Fingerprint("other", "other"))
+    plan = make_plan(FRAMES, LINES, NO_HINTS, known_rows, stored, Fingerprint("other", "other"))
     assert finish(plan)[0]["retake"].to_pylist() == ["weights, settings"] * 4
-    lost = make_plan(FRAMES, LINES, {}, known_rows, {}, LOOK)
+    lost = make_plan(FRAMES, LINES, NO_HINTS, known_rows, {}, LOOK)
     assert finish(lost)[0]["retake"].null_count == 4
 
 
 def test_stages_are_recorded() -> None:
     """A row holds the seconds of each stage and of all; of a copied frame nothing is known."""
-    one, other, *_ = make_plan(FRAMES, LINES, {}, NOTHING, {}, LOOK).remaining.values()
+    one, other, *_ = make_plan(FRAMES, LINES, NO_HINTS, NOTHING, {}, LOOK).remaining.values()
     rows = make_table(
         [result_row(one, LOOK, written(one, SPENT)), result_row(other, LOOK, written(other, {}))]
     )
@@ -159,17 +213,17 @@ def test_stages_are_recorded() -> None:
 
 def test_held_frame_is_copied_from_a_finished_one() -> None:
     """When a frame's picture stands elsewhere in the film, it is copied and not coloured."""
-    known_rows, stored = finish(make_plan(FRAMES, LINES, {}, NOTHING, {}, LOOK))
-    plan = make_plan(FRAMES, LINES, {}, known_rows.slice(1), stored, LOOK)
+    known_rows, stored = finish(make_plan(FRAMES, LINES, NO_HINTS, NOTHING, {}, LOOK))
+    plan = make_plan(FRAMES, LINES, NO_HINTS, known_rows.slice(1), stored, LOOK)
     assert plan.work == []
     assert plan.copies == [("frames/s/3.png", ["frames/s/1.png"])]
 
 
 def test_labels_do_not_depend_on_history() -> None:
     """Whatever run made a picture, the group's first frame is done and the others are held."""
-    known_rows, stored = finish(make_plan(FRAMES[2:], LINES, {}, NOTHING, {}, LOOK))
+    known_rows, stored = finish(make_plan(FRAMES[2:], LINES, NO_HINTS, NOTHING, {}, LOOK))
     assert by_frame(known_rows)["s/3.png"]["status"] == "done"
-    standing = by_frame(make_plan(FRAMES, LINES, {}, known_rows, stored, LOOK).rows)
+    standing = by_frame(make_plan(FRAMES, LINES, NO_HINTS, known_rows, stored, LOOK).rows)
     assert standing["s/3.png"]["status"] == "held"
     assert standing["s/3.png"]["held_by"] == "s/1.png"
 
@@ -177,8 +231,8 @@ def test_labels_do_not_depend_on_history() -> None:
 def test_unreadable_frames_are_failures() -> None:
     """A drawing or hint that cannot be read fails its frame alone, by stage and message."""
     broken = LINES | {"s/2.png": Failure("decode", "ValueError", "truncated")}
-    frames = [replace(FRAMES[0], hint=Source("h", "h")), *FRAMES[1:]]
-    hints = {"h": Failure("hint", "FileNotFoundError", "gone")}
+    frames = [with_hints(FRAMES[0], "h"), *FRAMES[1:]]
+    hints = hashed_hints(h=Failure("hint", "FileNotFoundError", "gone"))
     plan = make_plan(frames, broken, hints, NOTHING, {}, LOOK)
     assert {frame.name: failure.stage for frame, failure in plan.failures} == {
         "s/1.png": "hint",
@@ -189,9 +243,8 @@ def test_unreadable_frames_are_failures() -> None:
 
 def test_refused_frames_are_failures() -> None:
     """A frame that is refused fails by its name; nobody asks for its picture or hint."""
-    hint = Source("never", "never")
-    frames = [replace(FRAMES[0], hint=hint, refusal="leads out"), FRAMES[1]]
-    plan = make_plan(frames, {"s/2.png": LINES["s/2.png"]}, {}, NOTHING, {}, LOOK)
+    frames = [replace(with_hints(FRAMES[0], "never"), refusal="leads out"), FRAMES[1]]
+    plan = make_plan(frames, {"s/2.png": LINES["s/2.png"]}, NO_HINTS, NOTHING, {}, LOOK)
     ((frame, failure),) = plan.failures
     assert open_frames(plan) == [["frames/s/2.png"]]
     row = unread_row(frame, failure)
@@ -203,14 +256,14 @@ def test_failed_frames_are_tried_again() -> None:
     """A failure of an earlier run does not count as finished."""
     failure = Failure("decode", "E", "m")
     failed = make_table([unread_row(FRAMES[0], failure)])
-    plan = make_plan(FRAMES[:1], LINES, {}, failed, {FRAMES[0].output: 10}, LOOK)
+    plan = make_plan(FRAMES[:1], LINES, NO_HINTS, failed, {FRAMES[0].output: 10}, LOOK)
     assert open_frames(plan) == [["frames/s/1.png"]]
     assert known_pictures(failed, LOOK.settings) == {}
 
 
 def test_a_failure_can_be_written_whatever_it_says() -> None:
     """Text that is no Unicode stands escaped in the row of a frame that failed."""
-    (one, *_) = make_plan(FRAMES, LINES, {}, NOTHING, {}, LOOK).remaining.values()
+    (one, *_) = make_plan(FRAMES, LINES, NO_HINTS, NOTHING, {}, LOOK).remaining.values()
     failed = FrameResult(one.frame.output, 0, SPENT, Failure("write", "OSError", "no \udcff"))
     rows = make_table([result_row(one, LOOK, failed)])
     assert rows["message"].to_pylist() == ["no \\udcff"]
@@ -219,7 +272,7 @@ def test_a_failure_can_be_written_whatever_it_says() -> None:
 
 def test_only_rows_of_the_same_settings_know_pixels() -> None:
     """What another task has decoded otherwise is decoded again; the same task's is not."""
-    known_rows, _ = finish(make_plan(FRAMES, LINES, {}, NOTHING, {}, LOOK))
+    known_rows, _ = finish(make_plan(FRAMES, LINES, NO_HINTS, NOTHING, {}, LOOK))
     assert known_pictures(known_rows, LOOK.settings) == LINES
     assert known_pictures(known_rows, '{"size_px": 512}') == {}
 
@@ -227,7 +280,7 @@ def test_only_rows_of_the_same_settings_know_pixels() -> None:
 def draw_up(frames: int) -> tuple[list[FilmFrame], dict[str, HashedFile | Failure]]:
     """Give a film on twos, and what its pictures are."""
     sources = [Source(name, name) for name in (f"s{n // 99}/{n}.png" for n in range(frames))]
-    film = [FilmFrame(source, source.name.split("/")[0], 1, None) for source in sources]
+    film = [FilmFrame(source, source.name.split("/")[0], 1) for source in sources]
     drawings = [HashedFile(f"{n:064}", f"{n:064}", 64, 36) for n in range(frames // 2)]
     return film, {source.name: drawings[n // 2] for n, source in enumerate(sources)}
 
@@ -242,7 +295,7 @@ def plan_bytes(
     gc.collect()
     tracemalloc.start()
     before = pa.total_allocated_bytes()
-    plan = make_plan(frames, pictures, {}, known_rows, stored, LOOK)
+    plan = make_plan(frames, pictures, NO_HINTS, known_rows, stored, LOOK)
     peak = tracemalloc.get_traced_memory()[1] + pa.total_allocated_bytes() - before
     tracemalloc.stop()
     return plan, peak

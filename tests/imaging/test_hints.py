@@ -4,9 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lineart.imaging.hints import (
-    FAINT_ALPHA,
     Stroke,
-    check_hints,
     no_hints,
     pool_hints,
     resize_hints,
@@ -121,25 +119,3 @@ def test_dabs_are_squares_cut_at_edges() -> None:
     rng = np.random.default_rng(0)
     hint = sample_strokes(picture, allowed, 1, stroke=Stroke(1, 5), rng=rng)
     assert (hint[..., 3] > 0).sum() == 5 * 3
-
-
-def test_faint_hints_are_none() -> None:
-    """What an eraser leaves is no hint; anything of an eighth of full opacity is."""
-    hint = no_hints((4, 6))
-    hint[1, 2], hint[2, 3] = (200, 0, 0, 31), (0, 200, 0, 32)
-    resized = resize_hints(hint, (4, 6), least_alpha=FAINT_ALPHA)
-    assert np.argwhere(resized[:, :, 3]).tolist() == [[2, 3]]
-
-
-def test_hints_of_another_canvas_are_refused() -> None:
-    """A hint picture has the drawing's aspect ratio, to rounding, at any size."""
-    for size in ((60, 90), (240, 360), (7, 11)):
-        check_hints(no_hints(size), (120, 180))
-    with pytest.raises(ValueError, match="is 90x90 and the drawing has another aspect"):
-        check_hints(no_hints((90, 90)), (120, 180))
-
-
-def test_an_opaque_hint_is_refused() -> None:
-    """Where every pixel is opaque, none is told from paper."""
-    with pytest.raises(ValueError, match="opaque everywhere"):
-        check_hints(np.full((4, 6, 4), 255, np.uint8), (40, 60))

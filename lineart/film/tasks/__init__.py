@@ -8,6 +8,7 @@ import numpy as np
 
 from lineart.codec.encode import FileFormat
 from lineart.image import Size, fit_short_side
+from lineart.imaging.hint_pictures import HintRules
 from lineart.runtime.device import Precision
 
 MAX_ASPECT = 8
@@ -17,7 +18,7 @@ LEAST_SIZE_PX, LARGEST_SIZE_PX = 64, 4096
 """Bounds of the flags for the short side of the network input, in pixels."""
 
 Files = Mapping[str, Sequence[bytes]]
-"""Role of a frame's inputs -> their files: one of the picture, at most one hint."""
+"""Role of a frame's inputs -> their files: one of the picture; hints, bottom to top."""
 
 RunNetwork = Callable[..., Sequence[np.ndarray]]
 """Runs a network: batches of inputs of one size -> batches of outputs, all uint8."""
@@ -60,7 +61,7 @@ class FilmTask(Protocol):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Settings that determine a frame's pixels, besides picture, hint and weights."""
+        """Settings that determine a frame's pixels, besides picture, hints and weights."""
 
     @property
     def form(self) -> FileFormat:
@@ -81,6 +82,10 @@ class FilmTask(Protocol):
     @property
     def decode(self) -> Callable[[bytes], np.ndarray]:
         """Function that decodes a picture; a plain function, because it is small when pickled."""
+
+    @property
+    def hint_rules(self) -> HintRules:
+        """Rules by which hint pictures are read."""
 
     def open_shrink(self) -> Shrink:
         """Build the function that computes network inputs; it keeps what frames share."""

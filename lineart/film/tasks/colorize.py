@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 import numpy as np
 from jaxtyping import UInt8
 
-from lineart.codec import decode_drawing, decode_hint, encode_png
+from lineart.codec import decode_drawing, encode_png
 from lineart.codec.encode import PNG, FileFormat
 from lineart.codec.openraster import MULTIPLY, Layer, encode_openraster
 from lineart.codec.resolution import read_dpi
@@ -33,7 +33,8 @@ from lineart.imaging.frequency import (
     low_band,
     whiten_paper,
 )
-from lineart.imaging.hints import FAINT_ALPHA, check_hints, no_hints, pool_hints, resize_hints
+from lineart.imaging.hint_pictures import DEFAULT_RULES, HintRules, stack_hints
+from lineart.imaging.hints import no_hints, pool_hints, resize_hints
 from lineart.imaging.trace_lines import (
     darken_trace_lines,
     erase_trace_lines,
@@ -68,6 +69,7 @@ class ColorizeTask:
     """Whether thin red, green and blue lines only part colours, see `imaging.trace_lines`."""
     form: FileFormat = PNG
     """Format of the frames."""
+    hint_rules: HintRules = DEFAULT_RULES
 
     words = Labels(source="line drawing", made="coloured", pair="line and colour")
     role = "line"
@@ -76,31 +78,31 @@ class ColorizeTask:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Settings that determine a frame's pixels, besides drawing, hint and weights."""
+        """Settings that determine a frame's pixels, besides drawing, hints and weights."""
         settings = {
             "network_size_px": self.network_size_px,
             "version": PICTURE_VERSIONS[self.lines_as],
         }
         trace_lines = {"trace_lines": True} if self.trace_lines else {}
-        return settings | trace_lines | self.form.settings
+        return settings | trace_lines | self.form.settings | self.hint_rules.settings
 
     def open_shrink(self) -> Shrink:
-        """Build the function that computes the resized drawing and the pooled hint.
+        """Build the function that computes the resized drawing and the pooled hints.
 
         It keeps the last hints, and the drawing's file for `compose`.
         """
 
-        @lru_cache(maxsize=4)
-        def read_hint(data: bytes | None, size: Size) -> Hint:
-            return self.shrink_hint(None if data is None else decode_hint(data), size)
+        @lru_cache(maxsize=8)
+        def read_hint(data: bytes, size: Size) -> Hint:
+            return self._shrink_hint(self.hint_rules.read(data), size)
 
         def shrink(picture: Line | Frame, files: Files) -> NetworkInputs:
-            size = network_size((picture.shape[0], picture.shape[1]), self.network_size_px)
-            hint = read_hint(next(iter(files.get("hint", ())), None), size)
+            size = picture.shape[0], picture.shape[1]
             line = darken_trace_lines(picture) if self.trace_lines else to_gray(picture)
-            return NetworkInputs(
-                [resize(line, size), hint], files["line"][0], self._warnings(picture)
-            )
+            line = resize(line, network_size(size, self.network_size_px))
+            hints = [read_hint(data, size) for data in files.get("hint", ())]
+            inputs = [line, self._stack(hints, size)]
+            return NetworkInputs(inputs, files["line"][0], self._warnings(picture))
 
         return shrink
 
@@ -114,16 +116,30 @@ class ColorizeTask:
             "--lines-as drawn shows it",
         )
 
-    def shrink_hint(self, hint: Hint | None, size: Size) -> UInt8[np.ndarray, "DraftH DraftW 4"]:
-        """Return hints, or none, at the size of the draft for a drawing resized to `size`.
+    def shrink_hints(
+        self, hints: Sequence[Hint], size: Size
+    ) -> UInt8[np.ndarray, "DraftH DraftW 4"]:
+        """Return hints at the size of the draft.
+
+        Args:
+            hints: Hint pictures, bottom to top, of any sizes.
+            size: Height and width of the drawing.
 
         Raises:
-            ValueError: the hint picture has another aspect ratio, or no transparency.
+            ValueError: a hint picture has another aspect ratio, or no transparency.
         """
-        if hint is None:
-            return pool_hints(no_hints(size), self.draft_scale)
-        check_hints(hint, size)
-        return pool_hints(resize_hints(hint, size, least_alpha=FAINT_ALPHA), self.draft_scale)
+        rules = self.hint_rules
+        return self._stack([self._shrink_hint(rules.clean(one), size) for one in hints], size)
+
+    def _shrink_hint(self, hint: Hint, size: Size) -> UInt8[np.ndarray, "DraftH DraftW 4"]:
+        placed = self.hint_rules.place(hint, size)
+        small = resize_hints(placed, network_size(size, self.network_size_px))
+        return pool_hints(small, self.draft_scale)
+
+    def _stack(self, hints: Sequence[Hint], size: Size) -> Hint:
+        # Stacked at the draft's size, so that the upper hint counts in each of its pixels.
+        nothing = pool_hints(no_hints(network_size(size, self.network_size_px)), self.draft_scale)
+        return stack_hints([nothing, *hints])
 
     def open_network(
         self,
@@ -189,23 +205,14 @@ class ColorizeTask:
 
 
 def open_colorize_task(
-    files: Mapping[str, bytes],
-    *,
-    network_size_px: int,
-    extras: tuple[str, ...] = (),
-    lines_as: LinesAs = "drawn",
-    trace_lines: bool = False,
-    form: FileFormat = PNG,
+    files: Mapping[str, bytes], *, network_size_px: int, **choices: Any
 ) -> ColorizeTask:
     """Build the task from weights and flags.
 
     Args:
         files: Files of the weights.
         network_size_px: Short side of the network input, in pixels.
-        extras: Folders of the extra files, as in `ColorizeTask`.
-        lines_as: How lines are laid over the colours.
-        trace_lines: Whether thin red, green and blue lines only part colours.
-        form: Format of the frames.
+        choices: Fields of `ColorizeTask` that are not the default ones.
 
     Raises:
         ValueError: the size is out of bounds, or the weights do not colour drawings.
@@ -217,4 +224,4 @@ def open_colorize_task(
             f"these weights ({config.get('model')}) turn photographs into drawings or pictures; "
             "to colour drawings they are no use: run python -m jobs.translate with them"
         )
-    return ColorizeTask(network_size_px, config["draft_scale"], extras, lines_as, trace_lines, form)
+    return ColorizeTask(network_size_px, config["draft_scale"], **choices)

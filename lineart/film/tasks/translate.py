@@ -26,6 +26,7 @@ from lineart.film.tasks import (
 from lineart.image import Frame, Size, resize
 from lineart.imaging.faces import FaceAligner, raise_contrast
 from lineart.imaging.frequency import enlarge_drawing
+from lineart.imaging.hint_pictures import DEFAULT_RULES
 from lineart.runtime.device import Precision
 from lineart.weights import read_config
 from lineart.weights.onnx_file import MODEL, TRANSLATES
@@ -60,6 +61,7 @@ class TranslateTask:
     """Format of the frames."""
 
     role = "photo"
+    hint_rules = DEFAULT_RULES
     decode = staticmethod(decode_color)
 
     @property

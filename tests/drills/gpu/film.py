@@ -135,7 +135,7 @@ def _time_actor(setting: Setting, limit_s: float | None) -> Values:
     lines = Storage.at(str(setting.work / "film" / "lines"))
     output = Storage.at(str(setting.work / "film" / "actor"))
     job = FilmJob(lines, output, None, task, weights, limit_s=limit_s)
-    frames = _shrink_frames(job, assemble(list_pictures(lines), [], "lines")[:GPU_BATCH])
+    frames = _shrink_frames(job, assemble(list_pictures(lines), "lines")[:GPU_BATCH])
     network = STAGES[1].open(job)
     batch_s = setting.time(lambda: network(frames), 5)
     one_s = setting.time(lambda: network(frames[:1]), 5)

@@ -1,0 +1,132 @@
+"""Hint pictures of artists: which of their pixels are hints, and where those lie on a drawing."""
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, UInt8
+
+from lineart.codec import decode_hint
+from lineart.image import Hint, Size
+from lineart.imaging.hints import no_hints
+
+FAINT_ALPHA = 32
+"""Alpha below it is no hint of an artist, but what an eraser or a soft brush has left."""
+PAPER_FROM = 250
+"""Least value of all channels of white paper."""
+ASPECT_TOLERANCE = 0.02
+"""Largest relative difference of aspect ratios, beside half a pixel, of a hint and its drawing."""
+
+HintCanvas = Literal["refuse", "stretch", "center"]
+"""What is done with hints of another aspect ratio than the drawing's."""
+
+
+class HintRules(NamedTuple):
+    """Rules by which hint pictures are read."""
+
+    on_paper: bool = False
+    """Whether white is paper, not a hint, in pictures without transparency."""
+    canvas: HintCanvas = "refuse"
+    """`refuse`: they have the drawing's aspect ratio, and are scaled to its size. `stretch`: they
+    are scaled whatever their aspect ratio. `center`: they are not scaled, and lie in the middle."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Rules that are not the default ones, as settings of a task."""
+        paper = {"hint_paper": True} if self.on_paper else {}
+        return paper | ({} if self.canvas == "refuse" else {"hint_canvas": self.canvas})
+
+    def read(self, data: bytes) -> Hint:
+        """Decode a hint picture; all that is no hint in it becomes transparent black.
+
+        Raises:
+            ValueError: `data` is no picture, or as for `clean`.
+        """
+        return self.clean(decode_hint(data, needs_alpha=False))
+
+    def clean(self, hint: Hint) -> Hint:
+        """Return a decoded hint picture in which all that is no hint is transparent black.
+
+        Raises:
+            ValueError: it is opaque everywhere, so that no pixel is known as none.
+        """
+        alpha = hint[:, :, 3]
+        if not _is_opaque(alpha):
+            return _keep(hint, alpha >= FAINT_ALPHA)
+        if not self.on_paper:
+            raise ValueError(
+                "the hint picture has no transparency: it is opaque everywhere, so it is not clear "
+                "which pixels are hints; save it as RGBA, transparent where there is no hint, or "
+                "give --hint-paper if its paper is white"
+            )
+        is_painted = hint[:, :, :3].min(axis=2) < PAPER_FROM
+        if is_painted.all():
+            raise ValueError("the hint picture has no white paper, so all of it would be one hint")
+        return _keep(hint, is_painted)
+
+    def check(self, hint_size: Size, size: Size) -> None:
+        """Check that a hint picture fits a drawing of `size`.
+
+        Raises:
+            ValueError: its aspect ratio is another.
+        """
+        height, width = hint_size
+        rounding = 0.5 / min(hint_size) + 0.5 / min(size)
+        difference = abs(width * size[0] / (height * size[1]) - 1)
+        if self.canvas == "refuse" and difference > ASPECT_TOLERANCE + rounding:
+            raise ValueError(
+                f"the hint picture is {width}x{height} and the drawing has another aspect ratio, "
+                "so it is not clear where the hints belong; save both with the same canvas, or "
+                "give --hint-canvas stretch or center"
+            )
+
+    def place(self, hint: Hint, size: Size) -> UInt8[np.ndarray, "NewH NewW 4"]:
+        """Return hints to be scaled to a drawing of `size`; with `center`, they have its size.
+
+        Raises:
+            ValueError: as for `check`.
+        """
+        self.check((hint.shape[0], hint.shape[1]), size)
+        return center_hints(hint, size) if self.canvas == "center" else hint
+
+
+DEFAULT_RULES = HintRules()
+
+
+def _is_opaque(alpha: np.ndarray) -> bool:
+    return bool(alpha.size > 1 and alpha.min() >= FAINT_ALPHA)
+
+
+def _keep(hint: Hint, is_hint: Bool[np.ndarray, "H W"]) -> Hint:
+    """Return hints where `is_hint`, and transparent black elsewhere."""
+    return np.where(is_hint[:, :, np.newaxis], hint, np.uint8(0))
+
+
+def center_hints(hint: Hint, size: Size) -> UInt8[np.ndarray, "NewH NewW 4"]:
+    """Place hints in the middle of a canvas of `size` pixel by pixel; what is outside is cut off.
+
+    Where the middle is between two pixels, the hints lie half a pixel up or to the left.
+    """
+    placed = no_hints(size)
+    (rows, from_rows), (columns, from_columns) = (
+        _overlap(have, want) for have, want in zip(hint.shape[:2], size, strict=True)
+    )
+    placed[rows, columns] = hint[from_rows, from_columns]
+    return placed
+
+
+def _overlap(have: int, want: int) -> tuple[slice, slice]:
+    """Return where a centred length lies on another one, and which part of it that is."""
+    start = (want - have) // 2
+    length = min(have, want)
+    return slice(max(0, start), max(0, start) + length), slice(
+        max(0, -start), max(0, -start) + length
+    )
+
+
+def stack_hints(hints: Sequence[Hint]) -> Hint:
+    """Lay hint pictures of one size over one another, the last on top; colours are not mixed."""
+    stacked = hints[0].copy()
+    for hint in hints[1:]:
+        stacked = np.where(hint[:, :, 3:] > 0, hint, stacked)
+    return stacked
