@@ -6,12 +6,13 @@ from typing import Final, Literal
 import numpy as np
 from jaxtyping import UInt8
 
-from lineart.codec import decode_color, decode_drawing, decode_hint, encode_png
+from lineart.codec import decode_color, decode_drawing, encode_png
 from lineart.film.stages import open_task_network
 from lineart.film.tasks import RunNetwork, network_size
 from lineart.film.tasks.colorize import ColorizeTask, open_colorize_task
 from lineart.image import Frame, Hint, Line, resize, to_gray
 from lineart.imaging.frequency import compose_as_drawn as compose
+from lineart.imaging.hint_pictures import DEFAULT_RULES
 from lineart.runtime.device import Precision
 from lineart.storage import Storage, read_file
 from lineart.weights import open_weights, read_weights
@@ -24,7 +25,7 @@ Color = UInt8[np.ndarray, "ColorH ColorW 3"]
 Kind = Literal["line", "hint", "color"]
 """How a picture is read: as a `Line`, a `Hint` or a `Frame` (`lineart.image`)."""
 
-_DECODERS: Final = {"line": decode_drawing, "hint": decode_hint, "color": decode_color}
+_DECODERS: Final = {"line": decode_drawing, "hint": DEFAULT_RULES.read, "color": decode_color}
 
 
 def read(uri: str, kind: Kind = "line") -> UInt8[np.ndarray, "H W *C"]:

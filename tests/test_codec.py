@@ -385,14 +385,13 @@ def test_no_warning_is_raised() -> None:
     assert not caught
 
 
-def test_hint_without_alpha_is_refused() -> None:
-    """A hint picture that has no transparency is refused with the way out."""
-    for image in (RGB, GRAY):
-        with pytest.raises(ValueError, match="save it as RGBA"):
-            decode_hint(save(image, "PNG"))
-    gray_hint = np.dstack((GRAY, GRAY))
-    expected = np.dstack([GRAY] * 4)
-    assert_array_equal(decode_hint(save(Image.fromarray(gray_hint, "LA"), "PNG")), expected)
+def test_hints_are_rgba() -> None:
+    """A hint picture without transparency is opaque, and grey ones have three equal channels."""
+    opaque = np.full_like(GRAY, 255)
+    assert_array_equal(decode_hint(save(RGB, "PNG")), np.dstack((RGB, opaque)))
+    assert_array_equal(decode_hint(save(GRAY, "PNG")), np.dstack((GRAY, GRAY, GRAY, opaque)))
+    gray_hint = Image.fromarray(np.dstack((GRAY, GRAY)), "LA")
+    assert_array_equal(decode_hint(save(gray_hint, "PNG")), np.dstack([GRAY] * 4))
 
 
 # Files that are made to cost much.

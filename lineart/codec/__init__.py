@@ -51,30 +51,13 @@ def decode_drawing(data: bytes, *, page: int = 0, max_pixels: int = MAX_PIXELS) 
     return samples[:, :, 0] if samples.shape[2] == 1 else samples
 
 
-def decode_hint(
-    data: bytes, *, page: int = 0, max_pixels: int = MAX_PIXELS, needs_alpha: bool = True
-) -> Hint:
-    """Decode a hint picture; its alpha is the opacity of the hints.
-
-    Args:
-        data: Content of the file.
-        page: Number of the page, from 0.
-        max_pixels: Maximum number of pixels of the picture.
-        needs_alpha: Whether to refuse a picture without transparency, which is opaque.
+def decode_hint(data: bytes, *, page: int = 0, max_pixels: int = MAX_PIXELS) -> Hint:
+    """Decode a hint picture; its alpha is the opacity of the hints, 255 without transparency.
 
     Raises:
-        ValueError: as for `decode_line`, or the picture has no transparency.
+        ValueError: as for `decode_line`.
     """
-    samples = read_samples(data, max_pixels, _to_hint, page=page)
-    if samples.shape[2] in (1, 3) and not needs_alpha:
-        color = np.broadcast_to(samples, (*samples.shape[:2], 3))
-        return np.dstack((color, np.full(samples.shape[:2], 255, np.uint8)))
-    if samples.shape[2] in (1, 3):
-        raise ValueError(
-            "the hint picture has no transparency, so it is not clear which pixels are hints; "
-            "save it as RGBA, transparent where there is no hint"
-        )
-    return samples
+    return read_samples(data, max_pixels, _to_hint, page=page)
 
 
 def decode_color(data: bytes, *, page: int = 0, max_pixels: int = MAX_PIXELS) -> Frame:
@@ -104,11 +87,12 @@ def _to_drawing(samples: Samples) -> Samples:
 
 
 def _to_hint(samples: Samples) -> Samples:
-    if samples.shape[2] != 2:
+    channels = samples.shape[2]
+    if channels == 4:
         return samples
-    gray, alpha = cv2.split(samples)
-    hint: Samples = cv2.merge((gray, gray, gray, alpha))
-    return hint
+    alpha = samples[:, :, 1:] if channels == 2 else np.full_like(samples[:, :, :1], 255)
+    color = samples if channels == 3 else np.repeat(samples[:, :, :1], 3, axis=2)
+    return np.dstack((color, alpha))
 
 
 def _to_color(samples: Samples) -> Samples:

@@ -46,6 +46,11 @@ class DocumentLayer:
         return self._read()
 
 
+def is_document(data: bytes) -> bool:
+    """Return whether a file begins as those that `read_layers` reads."""
+    return data.startswith((b"8BPS", b"PK\3\4"))
+
+
 def read_layers(data: bytes, *, max_pixels: int = MAX_PIXELS) -> list[DocumentLayer]:
     """Return the layers of a document that have pixels, from bottom to top.
 

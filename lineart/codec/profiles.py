@@ -169,5 +169,5 @@ def _to_levels(linear: Float[np.ndarray, "..."]) -> UInt8[np.ndarray, "..."]:
     """Encode linear light as sRGB, 0..255; out-of-gamut values are clipped."""
     linear = np.clip(linear, 0, 1)
     encoded = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
-    levels: UInt8[np.ndarray, "..."] = np.rint(encoded * 255).astype(np.uint8)
+    levels: UInt8[np.ndarray, ...] = np.rint(encoded * 255).astype(np.uint8)
     return levels

@@ -1,17 +1,16 @@
 """Hint pictures of artists: which of their pixels are hints, and where those lie on a drawing."""
 
-from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, UInt8
 
 from lineart.codec import decode_hint
+from lineart.codec.layers import is_document, read_layers
 from lineart.image import Hint, Size
-from lineart.imaging.hints import no_hints
+from lineart.imaging.hint_layers import flatten_hint_layers
+from lineart.imaging.hints import FAINT_ALPHA, is_opaque, no_hints
 
-FAINT_ALPHA = 32
-"""Alpha below it is no hint of an artist, but what an eraser or a soft brush has left."""
 PAPER_FROM = 250
 """Least value of all channels of white paper."""
 ASPECT_TOLERANCE = 0.02
@@ -37,12 +36,13 @@ class HintRules(NamedTuple):
         return paper | ({} if self.canvas == "refuse" else {"hint_canvas": self.canvas})
 
     def read(self, data: bytes) -> Hint:
-        """Decode a hint picture; all that is no hint in it becomes transparent black.
+        """Decode a hint picture, or the hints of a document; what is no hint is transparent black.
 
         Raises:
             ValueError: `data` is no picture, or as for `clean`.
         """
-        return self.clean(decode_hint(data, needs_alpha=False))
+        layers = read_layers(data) if is_document(data) else []
+        return self.clean(flatten_hint_layers(layers) if layers else decode_hint(data))
 
     def clean(self, hint: Hint) -> Hint:
         """Return a decoded hint picture in which all that is no hint is transparent black.
@@ -50,9 +50,8 @@ class HintRules(NamedTuple):
         Raises:
             ValueError: it is opaque everywhere, so that no pixel is known as none.
         """
-        alpha = hint[:, :, 3]
-        if not _is_opaque(alpha):
-            return _keep(hint, alpha >= FAINT_ALPHA)
+        if not is_opaque(hint):
+            return _keep(hint, hint[:, :, 3] >= FAINT_ALPHA)
         if not self.on_paper:
             raise ValueError(
                 "the hint picture has no transparency: it is opaque everywhere, so it is not clear "
@@ -93,10 +92,6 @@ class HintRules(NamedTuple):
 DEFAULT_RULES = HintRules()
 
 
-def _is_opaque(alpha: np.ndarray) -> bool:
-    return bool(alpha.size > 1 and alpha.min() >= FAINT_ALPHA)
-
-
 def _keep(hint: Hint, is_hint: Bool[np.ndarray, "H W"]) -> Hint:
     """Return hints where `is_hint`, and transparent black elsewhere."""
     return np.where(is_hint[:, :, np.newaxis], hint, np.uint8(0))
@@ -122,11 +117,3 @@ def _overlap(have: int, want: int) -> tuple[slice, slice]:
     return slice(max(0, start), max(0, start) + length), slice(
         max(0, -start), max(0, -start) + length
     )
-
-
-def stack_hints(hints: Sequence[Hint]) -> Hint:
-    """Lay hint pictures of one size over one another, the last on top; colours are not mixed."""
-    stacked = hints[0].copy()
-    for hint in hints[1:]:
-        stacked = np.where(hint[:, :, 3:] > 0, hint, stacked)
-    return stacked

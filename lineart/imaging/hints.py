@@ -1,5 +1,6 @@
 """Colour hints: sampling from a picture as points or strokes, and resizing without averaging."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -7,6 +8,8 @@ from jaxtyping import Bool, UInt8
 
 from lineart.image import Frame, Hint, Size, pad_to_multiple
 
+FAINT_ALPHA = 32
+"""Alpha below it is no hint of an artist, but what an eraser or a soft brush has left."""
 STROKE_TOLERANCE = 24
 """Largest difference in a channel between a stroke's colour and the picture below it."""
 
@@ -57,6 +60,20 @@ def resize_hints(hint: Hint, size: Size) -> UInt8[np.ndarray, "NewH NewW 4"]:
     target[cell_y[order], cell_x[order]] = hint[rows[order], columns[order], :3]
     resized[cell_y, cell_x, 3] = 255
     return resized
+
+
+def is_opaque(hint: Hint) -> bool:
+    """Return whether all pixels of a picture would be hints; a single pixel may be one."""
+    alpha = hint[:, :, 3]
+    return bool(alpha.size > 1 and alpha.min() >= FAINT_ALPHA)
+
+
+def stack_hints(hints: Sequence[Hint]) -> Hint:
+    """Lay hint pictures of one size over one another, the last on top; colours are not mixed."""
+    stacked = hints[0].copy()
+    for hint in hints[1:]:
+        stacked = np.where(hint[:, :, 3:] >= FAINT_ALPHA, hint, stacked)
+    return stacked
 
 
 def pool_hints(hint: Hint, factor: int) -> UInt8[np.ndarray, "NewH NewW 4"]:

@@ -9,14 +9,12 @@ from PIL import Image
 from lineart.codec import encode_png
 from lineart.imaging.hint_pictures import (
     DEFAULT_RULES,
-    FAINT_ALPHA,
     HintRules,
     center_hints,
-    stack_hints,
 )
-from lineart.imaging.hints import no_hints
+from lineart.imaging.hints import FAINT_ALPHA, no_hints
 
-RED, BLUE = (200, 0, 0, 255), (0, 0, 200, 255)
+RED = (200, 0, 0, 255)
 
 
 def test_faint_hints_are_none() -> None:
@@ -83,16 +81,6 @@ def test_centred_hints_keep_their_scale(
         assert np.argwhere(placed[:, :, 3]).tolist() == ([] if lands is None else [list(lands)])
     if size != (4, 6):
         assert HintRules(canvas="stretch").place(hint, (4, 6)) is hint
-
-
-def test_the_upper_hint_counts() -> None:
-    """Where two pictures have a hint, the last one's colour and opacity stand, unmixed."""
-    below, above = no_hints((1, 4)), no_hints((1, 4))
-    below[0, :2] = RED
-    above[0, 1:3] = (*BLUE[:3], 40)
-    stacked = stack_hints([no_hints((1, 4)), below, above])
-    assert stacked[0].tolist() == [list(RED), [0, 0, 200, 40], [0, 0, 200, 40], [0, 0, 0, 0]]
-    assert below[0, 1].tolist() == list(RED)
 
 
 def test_only_rules_that_were_asked_for_are_settings() -> None:

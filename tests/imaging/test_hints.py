@@ -10,6 +10,7 @@ from lineart.imaging.hints import (
     resize_hints,
     sample_hints,
     sample_strokes,
+    stack_hints,
 )
 
 
@@ -119,3 +120,13 @@ def test_dabs_are_squares_cut_at_edges() -> None:
     rng = np.random.default_rng(0)
     hint = sample_strokes(picture, allowed, 1, stroke=Stroke(1, 5), rng=rng)
     assert (hint[..., 3] > 0).sum() == 5 * 3
+
+
+def test_the_upper_hint_counts() -> None:
+    """Where two pictures have a hint, the last one's colour and opacity stand, unmixed."""
+    below, above = no_hints((1, 4)), no_hints((1, 4))
+    below[0, :2] = (200, 0, 0, 255)
+    above[0, 1:3] = (0, 0, 200, 40)
+    stacked = stack_hints([no_hints((1, 4)), below, above])
+    assert stacked[0].tolist() == [[200, 0, 0, 255], [0, 0, 200, 40], [0, 0, 200, 40], [0, 0, 0, 0]]
+    assert below[0, 1].tolist() == [200, 0, 0, 255]

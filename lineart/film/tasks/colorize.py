@@ -33,8 +33,8 @@ from lineart.imaging.frequency import (
     low_band,
     whiten_paper,
 )
-from lineart.imaging.hint_pictures import DEFAULT_RULES, HintRules, stack_hints
-from lineart.imaging.hints import no_hints, pool_hints, resize_hints
+from lineart.imaging.hint_pictures import DEFAULT_RULES, HintRules
+from lineart.imaging.hints import no_hints, pool_hints, resize_hints, stack_hints
 from lineart.imaging.trace_lines import (
     darken_trace_lines,
     erase_trace_lines,
