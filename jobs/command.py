@@ -2,7 +2,6 @@
 
 import json
 import logging
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,8 +11,10 @@ from typing import Annotated, Any, TypeVar
 
 import tyro
 
-ALL_DONE, BROKE_OFF, WRONG_INPUT, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
-"""Exit statuses of every command."""
+from jobs.interrupts import INTERRUPTED, end_interrupted, raise_on_signals
+
+ALL_DONE, BROKE_OFF, WRONG_INPUT, SOME_FAILED = 0, 1, 2, 3
+"""Exit statuses of every command, with `INTERRUPTED`."""
 
 UNFINISHED = ("failed", "missing", "objections")
 """Keys of a command's last line that mean `SOME_FAILED`, unless they are 0 or empty."""
@@ -70,11 +71,17 @@ def run_command(
     """
     started = time.perf_counter()
     try:
-        with _handle_signals_and_log():
-            if flags.dry_run:
-                print(json.dumps(configuration(flags), indent=2, default=str))
-                return ALL_DONE
-            result = dict(work(flags))
+        with raise_on_signals(f"{name}: {if_stopped}") as interrupts, _log():
+            try:
+                if flags.dry_run:
+                    print(json.dumps(configuration(flags), indent=2, default=str), flush=True)
+                    return ALL_DONE
+                result = dict(work(flags))
+            except BaseException as error:
+                # An import or a library may turn an interrupt into another error; Ray exits.
+                if interrupts.came or isinstance(error, SystemExit):
+                    raise KeyboardInterrupt from None
+                raise
     except (ValueError, OSError) as error:
         say(name, error)
         return WRONG_INPUT
@@ -83,10 +90,11 @@ def run_command(
         return BROKE_OFF
     except KeyboardInterrupt:
         say(name, if_stopped)
+        end_interrupted()
         return INTERRUPTED
     if is_timed:
         result["seconds"] = round(time.perf_counter() - started, 1)
-    print(json.dumps(result, default=str))
+    print(json.dumps(result, default=str), flush=True)
     return SOME_FAILED if any(map(result.get, UNFINISHED)) else ALL_DONE
 
 
@@ -96,31 +104,16 @@ def say(name: str, sentence: object) -> None:
 
 
 @contextmanager
-def _handle_signals_and_log() -> Iterator[None]:
-    """Treat SIGTERM as Ctrl-C and log to standard error, during the block."""
-    handler, logger = signal.getsignal(signal.SIGTERM), logging.getLogger("lineart")
+def _log() -> Iterator[None]:
+    """Log to standard error during the block."""
+    logger = logging.getLogger("lineart")
     handlers, level, propagate = logger.handlers, logger.level, logger.propagate
-    stop_on_sigterm()
     log_to_stderr(logging.Formatter("%(asctime)s %(message)s"), logging.INFO)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, handler)
         logger.handlers, logger.propagate = handlers, propagate
         logger.setLevel(level)
-
-
-def stop_on_sigterm() -> None:
-    """Treat SIGTERM as Ctrl-C.
-
-    Call it again after Ray was started in this thread: Ray sets a handler of its own, and
-    `ray job stop` should end a command with its sentence and status.
-    """
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, interrupt)
 
 
 def log_to_stderr(formatter: logging.Formatter, level: int) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import subcommand
 
-from jobs.command import DryRun, ProgressClock, parse, run_command, say, stop_on_sigterm
+from jobs.command import DryRun, ProgressClock, parse, run_command, say
 from lineart.evaluation.request import (
     ClipScoreRequest,
     ColorsRequest,
@@ -108,7 +108,6 @@ def score_pictures(
     plan = open_plan(request)
     wants_ray = "RAY_ADDRESS" in os.environ
     with start_executor(len(plan.units), request.ray_workers, wants_ray) as executor:
-        stop_on_sigterm()
         result = run_plan(plan, executor, request.seed, make_printer())
     for remark in list_remarks(plan, result):
         say("evaluate", remark)

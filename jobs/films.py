@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro import conf
 
-from jobs.command import BrokenOffError, ProgressClock, log_to_stderr, say, stop_on_sigterm
+from jobs.command import BrokenOffError, ProgressClock, log_to_stderr, say
 from lineart.runtime.device import Precision
 
 if TYPE_CHECKING:
@@ -150,7 +150,6 @@ def make_film(name: str, flags: Any, film: FilmConfig, open_task: TaskFactory) -
             # Raises if the manifest is invalid, before anything in the output is changed.
             opened = choose_again(opened, read_manifest(opened.job.output))
             with start_runner(film, len(opened.frames)) as runner:
-                stop_on_sigterm()
                 summary = _make_held(flags, opened, runner, lease)
     except HeldError as error:
         raise ValueError(f"{error}") from error

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from jobs.command import BrokenOffError, DryRun, parse, run_command, say, stop_on_sigterm
+from jobs.command import BrokenOffError, DryRun, parse, run_command, say
 from lineart.training.recipes import RECIPES, Recipe, tiny
 
 if TYPE_CHECKING:
@@ -74,7 +74,6 @@ def train_pair(flags: Train) -> dict[str, Any]:
 
     job = open_job(flags)
     share = worker_resources(flags.ray_workers, start_ray()) if flags.ray_workers else {}
-    stop_on_sigterm()
     started = time.monotonic()
     try:
         run(job, flags, share)

@@ -2,10 +2,13 @@
 
 import logging
 import os
+import signal
 import socket
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
-from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -49,7 +52,7 @@ def start_ray(*, join_s: float = JOIN_S) -> dict[str, float]:
     import ray
 
     # Import Ray Data while Ray starts: it takes as long, and the start is mostly waiting.
-    Thread(target=import_module, args=["ray.data"], daemon=True).start()
+    threading.Thread(target=import_module, args=["ray.data"], daemon=True).start()
     if not ray.is_initialized():
         options: dict[str, Any] = {}
         if address:
@@ -57,13 +60,29 @@ def start_ray(*, join_s: float = JOIN_S) -> dict[str, float]:
         else:
             options = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
         try:
-            ray.init(logging_level=logging.ERROR, **options)
+            with _keep_sigterm():
+                ray.init(logging_level=logging.ERROR, **options)
         except Exception as error:
             # Ray raises a bare Exception when the machine is too busy.
             if type(error) is not Exception:
                 raise
             raise ConnectionError(f"Ray did not start on this machine: {error}") from error
     return read_resources()
+
+
+@contextmanager
+def _keep_sigterm() -> Iterator[None]:
+    """Restore the handler of SIGTERM, which Ray replaces if it is started in the main thread.
+
+    Ray's own handler exits with a status of its own, so `ray job stop` would end a command without
+    its sentence and status.
+    """
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)
 
 
 def wait_for(address: str, *, join_s: float = JOIN_S) -> None:

@@ -6,8 +6,8 @@ import subprocess
 import sys
 import time
 import weakref
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Pipe
 from pathlib import Path
 from threading import local
@@ -140,7 +140,8 @@ class Sandbox:
         # Neither by fork, which copies locks in their locked state, nor by multiprocessing's spawn,
         # which runs the main module again.
         command = [sys.executable, "-c", _CHILD, *map(str, files)]
-        self._process = subprocess.Popen(command, pass_fds=files, stdin=subprocess.DEVNULL)
+        with _hold_signals():
+            self._process = subprocess.Popen(command, pass_fds=files, stdin=subprocess.DEVNULL)
         self._channel = Channel(ours, memory)
         theirs.close()
         self._end = weakref.finalize(self, _end, self._process, self._channel)
@@ -175,6 +176,20 @@ class Sandbox:
         if isinstance(message, Raised):
             raise message.error
         return message
+
+
+@contextmanager
+def _hold_signals() -> Iterator[None]:
+    """Let a process that is started in the block begin with Ctrl-C and SIGTERM held back.
+
+    They reach the whole process group. The process ignores them later, see `sandbox_process.serve`;
+    one that came before would end it with a traceback.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end(process: subprocess.Popen[bytes], channel: Channel) -> None:

@@ -13,12 +13,12 @@ import pytest
 from jobs.command import (
     ALL_DONE,
     BROKE_OFF,
-    INTERRUPTED,
     SOME_FAILED,
     WRONG_INPUT,
     BrokenOffError,
     run_command,
 )
+from jobs.interrupts import INTERRUPTED
 
 
 @dataclass(frozen=True)

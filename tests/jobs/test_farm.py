@@ -123,7 +123,7 @@ def test_a_failed_frame_is_accepted(
     row = parquet.read_table(output / "manifest").to_pylist()[1]
     assert (row["frame"], row["status"], row["stage"]) == ("s0/f1.png", "accepted", "decode")
     page = (output / "report.html").read_text()
-    assert '4 of 6 frames are coloured' in page
+    assert "4 of 6 frames are coloured" in page
     assert page.count('<h2 id="accepted">') == 1
     # It stays accepted, and so it does when it is accepted once more.
     for more in ([], ["--accept", "s0/f1.png", "s0/f0.png"], ["--retry-failed"]):
