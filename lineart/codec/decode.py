@@ -11,13 +11,13 @@ from PIL import (
     ImageOps,
     JpegImagePlugin,
     PngImagePlugin,
-    TgaImagePlugin,
     TiffImagePlugin,
     WebPImagePlugin,
 )
 from PIL.Image import Image
 from PIL.ImageFile import ImageFile
 
+from lineart.codec.alpha import drop_empty_alpha
 from lineart.codec.apng import is_first_frame_hidden, png_frame
 from lineart.codec.errors import reading
 from lineart.codec.jpeg import trim_jpeg
@@ -25,6 +25,7 @@ from lineart.codec.limits import check_size
 from lineart.codec.png import PNG_SIGNATURE
 from lineart.codec.png_reading import read_png_color, rewrap_png
 from lineart.codec.samples import STRIP_PIXELS, Finish, Samples, to_rgba, to_samples
+from lineart.codec.tga import is_tga, read_tga
 from lineart.codec.tiff import tiff_page
 from lineart.image import Hint
 
@@ -61,7 +62,16 @@ def _still(max_pixels: int, data: bytes) -> Hint:
 
 
 def _read_tiff(data: bytes, page: int, max_pixels: int) -> Image:
-    return _load(TiffImagePlugin.TiffImageFile, tiff_page(data, page), max_pixels)
+    if data.startswith(b"MM\0+"):
+        raise ValueError("it is a big-endian BigTIFF; save it as TIFF")
+    found = tiff_page(data, page)
+    if found.is_deep_gray_alpha:
+        from lineart.codec.ffmpeg import read_deep_gray_alpha
+
+        check_size(found.size, max_pixels)
+        return read_deep_gray_alpha(found.data, is_premultiplied=found.is_premultiplied)
+    image = _load(TiffImagePlugin.TiffImageFile, found.data, max_pixels)
+    return image if found.is_alpha_sure else drop_empty_alpha(image)
 
 
 def _read_jpeg(data: bytes, page: int, max_pixels: int) -> Image:
@@ -69,7 +79,8 @@ def _read_jpeg(data: bytes, page: int, max_pixels: int) -> Image:
 
 
 def _read_bmp(data: bytes, page: int, max_pixels: int) -> Image:
-    return _load(BmpImagePlugin.BmpImageFile, _check_bmp(data), max_pixels, page)
+    image = _load(BmpImagePlugin.BmpImageFile, _check_bmp(data), max_pixels, page)
+    return drop_empty_alpha(image)
 
 
 def _by_pillow(kind: Callable[[io.BytesIO], ImageFile]) -> Read:
@@ -95,28 +106,22 @@ def _load(
     return image
 
 
-_TGA_KINDS = {0: b"\1\2\3\x09\x0a\x0b", 1: b"\1\x09"}
-"""Whether there is a palette -> kinds of pixels."""
-
-
-def is_tga(data: bytes) -> bool:
-    """Return whether a file has a header that a TGA may have; there is no signature."""
-    if len(data) < 18 or data[1] not in _TGA_KINDS or data[2] not in _TGA_KINDS[data[1]]:
-        return False
-    return data[16] in (1, 8, 15, 16, 24, 32)
-
-
 def _read_tga(data: bytes, page: int, max_pixels: int) -> Image:
-    return _load(TgaImagePlugin.TgaImageFile, data, max_pixels, page)
+    _check_page(page)
+    return read_tga(data, max_pixels)
 
 
 def _read_psd(data: bytes, page: int, max_pixels: int) -> Image:
-    if page:
-        raise ValueError(f"it has no page {page + 1}")
+    _check_page(page)
     # Its import takes as long as that of all other modules here together.
     from lineart.codec.psd import read_psd
 
     return read_psd(data, max_pixels)
+
+
+def _check_page(page: int) -> None:
+    if page:
+        raise ValueError(f"it has no page {page + 1}")
 
 
 class _Format(NamedTuple):

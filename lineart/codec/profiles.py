@@ -119,12 +119,11 @@ def _by_chunks(info: dict[Any, Any], mode: str) -> ToSrgb | None:
     # gAMA is the exponent of the encoding. sRGB's own curve stands for 1 / 2.2.
     decoded = _from_srgb(levels) if has_srgb_gamma else levels ** (1 / gamma)
     if has_srgb_primaries:
-        return partial(_look_up, _to_levels(decoded))
+        return partial(_look_up, encode_srgb(decoded))
     try:
-        matrix = np.linalg.inv(_to_adapted_xyz(SRGB_PRIMARIES)) @ _to_adapted_xyz(primaries)
-    except np.linalg.LinAlgError:
+        return partial(_multiply, decoded, matrix_to_srgb(primaries))
+    except ValueError:
         return None
-    return partial(_multiply, decoded, matrix) if np.isfinite(matrix).all() else None
 
 
 def _look_up(table: UInt8[np.ndarray, " 256"], colors: Colors) -> Colors:
@@ -136,7 +135,26 @@ def _multiply(
     decoded: Float64[np.ndarray, " 256"], matrix: Float64[np.ndarray, "3 3"], colors: Colors
 ) -> Colors:
     linear = decoded.astype(np.float32)[colors] @ matrix.astype(np.float32).T
-    return _to_levels(linear)
+    return encode_srgb(linear)
+
+
+def matrix_to_srgb(primaries: Any) -> Float64[np.ndarray, "3 3"]:
+    """Return the 3 x 3 matrix of linear RGB with other primaries to that of sRGB.
+
+    Args:
+        primaries: White point, red, green and blue: x and y of each.
+
+    Raises:
+        ValueError: they are no triangle around a white point.
+    """
+    try:
+        to_linear = np.linalg.inv(_to_adapted_xyz(SRGB_PRIMARIES))
+        matrix: Float64[np.ndarray, "3 3"] = to_linear @ _to_adapted_xyz(primaries)
+    except np.linalg.LinAlgError as error:
+        raise ValueError(f"its primaries {primaries} are no triangle") from error
+    if not np.isfinite(matrix).all():
+        raise ValueError(f"its primaries {primaries} are no triangle")
+    return matrix
 
 
 _BRADFORD = np.array(
@@ -165,9 +183,9 @@ def _from_srgb(levels: Float64[np.ndarray, "..."]) -> Float64[np.ndarray, "..."]
     return np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
 
 
-def _to_levels(linear: Float[np.ndarray, "..."]) -> UInt8[np.ndarray, "..."]:
+def encode_srgb(linear: Float[np.ndarray, "..."]) -> UInt8[np.ndarray, "..."]:
     """Encode linear light as sRGB, 0..255; out-of-gamut values are clipped."""
     linear = np.clip(linear, 0, 1)
     encoded = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
-    levels: UInt8[np.ndarray, ...] = np.rint(encoded * 255).astype(np.uint8)
+    levels: UInt8[np.ndarray, "*shape"] = np.rint(encoded * 255).astype(np.uint8)
     return levels

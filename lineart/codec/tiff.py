@@ -14,7 +14,12 @@ _MOST_VALUES = 100_000
 """Maximum number of values of a tag; the longest list strips or tiles, one value for each."""
 _BYTES = (1, 2, 6, 7)
 """Tag types whose values Pillow keeps together as bytes."""
-_SUBFILE_TYPE = 254
+_SUBFILE_TYPE, _WIDTH, _HEIGHT, _BITS, _MEANING, _SAMPLES = 254, 256, 257, 258, 262, 277
+_EXTRA_SAMPLES = 338
+_UNSPECIFIED, _PREMULTIPLIED, _STRAIGHT = 0, 1, 2
+"""Values of ExtraSamples."""
+_BLACK_IS_ZERO = 1
+"""Value of the photometric interpretation."""
 _THUMBNAIL_OR_MASK = 1 | 4
 """Bits of the subfile type of directories that are no pages: smaller copies, and masks."""
 _INTEGERS = {3: ("H", 2), 4: ("I", 4)}
@@ -29,10 +34,33 @@ class _Layout(NamedTuple):
     entry: str
     first_at: int
     """Position of the pointer to the first directory."""
+    value_bytes: int
+    """Size of the values that an entry holds itself, and of a pointer to others."""
+
+    @property
+    def order(self) -> str:
+        """Byte order as in struct formats."""
+        return self.pointer[0]
 
 
-def tiff_page(data: bytes, page: int) -> bytes:
-    """Return a TIFF whose first directory is that of a page, with its tags counted.
+class TiffPage(NamedTuple):
+    """Page of a TIFF as a file of its own."""
+
+    data: bytes
+    """The file, whose first directory is that of the page."""
+    size: tuple[int, int]
+    """Width and height."""
+    is_alpha_sure: bool
+    """Whether it has no further channel, or one that the file itself calls alpha."""
+    is_premultiplied: bool
+    is_deep_gray_alpha: bool
+    """Whether it holds grey and alpha with 16 bits, which Pillow does not decode."""
+
+
+def tiff_page(data: bytes, page: int) -> TiffPage:
+    """Return a page of a TIFF, with its tags counted.
+
+    A further channel of unspecified meaning becomes alpha.
 
     Args:
         data: Content of the file.
@@ -49,11 +77,21 @@ def tiff_page(data: bytes, page: int) -> bytes:
     start = next((at for number, at in enumerate(pages) if number == page), None)
     if start is None:
         raise ValueError(f"it has no page {page + 1}")
-    _check_directory(data, start, layout)
-    if start == first:
-        return data
-    at, end = layout.first_at, layout.first_at + struct.calcsize(layout.pointer)
-    return b"".join((data[:at], struct.pack(layout.pointer, start), memoryview(data)[end:]))
+    tags = {tag: number for tag, number, _ in _numbers(data, start, layout)}
+    alpha = tags.get(_EXTRA_SAMPLES)
+    if alpha == _UNSPECIFIED:
+        at = next(at for tag, _, at in _numbers(data, start, layout) if tag == _EXTRA_SAMPLES)
+        data = _write(data, at, struct.pack(f"{layout.order}H", _STRAIGHT))
+    if start != first:
+        data = _write(data, layout.first_at, struct.pack(layout.pointer, start))
+    kind = tags.get(_BITS), tags.get(_SAMPLES), tags.get(_MEANING)
+    return TiffPage(
+        data,
+        (tags.get(_WIDTH, 0), tags.get(_HEIGHT, 0)),
+        alpha != _UNSPECIFIED,
+        alpha == _PREMULTIPLIED,
+        kind == (16, 2, _BLACK_IS_ZERO),
+    )
 
 
 def count_tiff_pages(data: bytes) -> int:
@@ -71,8 +109,8 @@ def count_tiff_pages(data: bytes) -> int:
 def _layout(data: bytes) -> _Layout:
     order, is_big = "<" if data[:2] == b"II" else ">", b"+" in data[2:4]
     if is_big:
-        return _Layout(f"{order}Q", f"{order}Q", f"{order}HHQ8s", 8)
-    return _Layout(f"{order}I", f"{order}H", f"{order}HHI4s", 4)
+        return _Layout(f"{order}Q", f"{order}Q", f"{order}HHQ8s", 8, 8)
+    return _Layout(f"{order}I", f"{order}H", f"{order}HHI4s", 4, 4)
 
 
 def _pages(data: bytes) -> Iterator[int]:
@@ -106,11 +144,12 @@ def _is_thumbnail_or_mask(data: bytes, at: int, count: int, layout: _Layout) -> 
     if tag != _SUBFILE_TYPE or kind not in _INTEGERS:
         return False
     form, size = _INTEGERS[kind]
-    (number,) = struct.unpack(layout.pointer[0] + form, value[:size])
+    (number,) = struct.unpack(layout.order + form, value[:size])
     return bool(number & _THUMBNAIL_OR_MASK)
 
 
-def _check_directory(data: bytes, start: int, layout: _Layout) -> None:
+def _numbers(data: bytes, start: int, layout: _Layout) -> Iterator[tuple[int, int, int]]:
+    """Yield tag, first value and its place for the integers of a directory, after all checks."""
     count = _count_tags(data, start, layout)
     entries = start + struct.calcsize(layout.counter)
     for index in range(count):
@@ -118,3 +157,16 @@ def _check_directory(data: bytes, start: int, layout: _Layout) -> None:
         tag, kind, values, _ = struct.unpack_from(layout.entry, data, at)
         if values > _MOST_VALUES and kind not in _BYTES:
             raise ValueError(f"its tag {tag} has {values} values and {_MOST_VALUES} are the most")
+        if kind not in _INTEGERS or not values:
+            continue
+        form, size = _INTEGERS[kind]
+        value_at = at + struct.calcsize(layout.entry) - layout.value_bytes
+        if size * values > layout.value_bytes:
+            (value_at,) = struct.unpack_from(layout.pointer, data, value_at)
+        if value_at + size <= len(data):
+            yield tag, *struct.unpack_from(layout.order + form, data, value_at), value_at
+
+
+def _write(data: bytes, at: int, value: bytes) -> bytes:
+    """Return the data with bytes replaced."""
+    return b"".join((data[:at], value, memoryview(data)[at + len(value) :]))
