@@ -22,6 +22,20 @@ class PictureWarning(UserWarning):
 
 
 @contextmanager
+def noting_warnings() -> Iterator[list[str]]:
+    """Collect the sentences of each `PictureWarning` of the enclosed decoding, which are unique."""
+    noted: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", PictureWarning)
+        yield noted
+    noted.extend(dict.fromkeys(str(one.message) for one in caught if _is_ours(one)))
+
+
+def _is_ours(caught: warnings.WarningMessage) -> bool:
+    return issubclass(caught.category, PictureWarning)
+
+
+@contextmanager
 def reading(name: str) -> Iterator[None]:
     """Turn any error of the enclosed decoding into a ValueError that names the format.
 

@@ -146,6 +146,8 @@ class HeldHints(NamedTuple):
     """Hash of their pixels: that of the one, or a hash over all hashes; None without hints."""
     file_sha256: str | None = None
     """Hash of the file of a single hint, which older manifests have in place of that of pixels."""
+    warnings: tuple[str, ...] = ()
+    """Sentences on what a person should look at, with the names of the hints."""
 
     @property
     def names(self) -> list[str] | None:
@@ -195,7 +197,19 @@ class HashedHints:
             tuple(Input("hint", hint, found[hint.name].source_sha256) for hint in held),
             pixels[0] if len(pixels) == 1 else _join(pixels),
             files[0] if len(files) == 1 else None,
+            tuple(
+                f"{hint.name}: {sentence}"
+                for hint in held
+                for sentence in self._describe(found[hint.name], size)
+            ),
         )
+
+    def _describe(self, hint: HashedHint, size: Size) -> Iterator[str]:
+        """Yield what a person should look at in a hint on a drawing of `size`."""
+        yield from hint.warnings
+        scale = self._rules.describe_scale((hint.height, hint.width), size)
+        if scale is not None:
+            yield scale
 
 
 def _without_blank(frame: FilmFrame, blank: Container[str]) -> list[Source]:

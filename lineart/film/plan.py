@@ -274,6 +274,7 @@ def _work(one: FrameState, outputs: Iterable[str]) -> WorkItem:
 
 def result_row(one: FrameState, look: Fingerprint, result: FrameResult) -> ManifestRow:
     """Build the row of a frame that is stored, or failed after its picture was read."""
+    warnings = dict.fromkeys((*one.hints.warnings, *(result.warnings or one.warnings)))
     ended = {
         "status": "held" if one.held_by else "done",
         "held_by": one.held_by,
@@ -290,7 +291,7 @@ def result_row(one: FrameState, look: Fingerprint, result: FrameResult) -> Manif
             "pixels_sha256": one.picture.pixels_sha256,
             "hint_sha256": one.hints.sha256,
             "hints": one.hints.names,
-            "warnings": list(result.warnings or one.warnings) or None,
+            "warnings": list(warnings) or None,
             "weights": look.weights,
             "settings": look.settings,
             "extras": " ".join(look.extras),

@@ -63,6 +63,8 @@ class HashedHint(NamedTuple):
     height: int
     is_blank: bool
     """Whether it is fully transparent."""
+    warnings: tuple[str, ...] = ()
+    """Sentences on what a person should look at."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import pyarrow as pa
 
@@ -133,14 +133,14 @@ def run_film(
     summary = FilmSummary(
         len(opened.frames), skipped=plan.skipped, accepted=plan.accepted, **stale._asdict()
     )
-    logs = FrameLogs(opened.film.log_folder, opened.job)
+    logs, log = FrameLogs(opened.film.log_folder, opened.job), _Log()
     try:
         # Closed on any exception, because running work must end before the lease is released.
         with logs, closing(_ended(opened.job, plan, runner)) as ended:
             for row, result in ended:
                 record.add(row)
                 logs.add(row)
-                _log_frame(row, result.stages)
+                log.add(row, result.stages)
                 runner.count(row["status"], result)
                 setattr(summary, row["status"], getattr(summary, row["status"]) + 1)
                 summary.warned += row["warnings"] is not None
@@ -154,6 +154,7 @@ def run_film(
                 f"{len(plan.remaining)} frames never ended: {next(iter(plan.remaining))}"
             )
     finally:
+        log.flush()
         record.flush()
         names = [frame.name for frame in opened.film_frames]
         rows = manifest.first_rows([*record.parts, plan.rows], names)
@@ -164,16 +165,40 @@ def run_film(
     return summary, rows
 
 
-def _log_frame(row: ManifestRow, stages: StageSeconds) -> None:
-    """Log the result of a frame: a failure at level WARNING, otherwise INFO."""
-    fields = {name: row[name] for name in ("shot", "frame", "number", "status")}
-    if row["status"] == "failed":
-        # The name `message` is reserved in log records.
-        why = {"stage": row["stage"], "error": row["error"], "reason": row["message"]}
-        logger.warning("frame failed", extra=fields | why)
-    else:
-        spent = {f"{stage}_s": round(seconds, 4) for stage, seconds in stages.items()}
-        logger.info("frame done", extra=fields | spent | {"bytes": row["output_bytes"]})
+class _Log:
+    """Logs the results of frames; equal failures of hints that follow one another are one line."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, list[ManifestRow]] = {}
+
+    def add(self, row: ManifestRow, stages: StageSeconds) -> None:
+        """Log the result of a frame: a failure at level WARNING, otherwise INFO."""
+        if row["status"] == "failed" and row["stage"] == "hint":
+            self._rows.setdefault(row["message"], []).append(row)
+            return
+        self.flush()
+        if row["status"] == "failed":
+            logger.warning("frame failed", extra=_fields(row) | _reason(row))
+        else:
+            spent = {f"{stage}_s": round(seconds, 4) for stage, seconds in stages.items()}
+            fields = _fields(row) | spent | {"bytes": row["output_bytes"]}
+            logger.info("frame done", extra=fields)
+
+    def flush(self) -> None:
+        """Log the failures of hints with the first of their frames and the number of these."""
+        for row, *others in self._rows.values():
+            count = {"frames": 1 + len(others)}
+            logger.warning("hint failed", extra=_fields(row) | _reason(row) | count)
+        self._rows = {}
+
+
+def _fields(row: ManifestRow) -> dict[str, Any]:
+    return {name: row[name] for name in ("shot", "frame", "number", "status")}
+
+
+def _reason(row: ManifestRow) -> dict[str, str]:
+    # The name `message` is reserved in log records.
+    return {"stage": row["stage"], "error": row["error"], "reason": row["message"]}
 
 
 def _plan(opened: PreparedRun, previous: pa.Table, runner: FilmRunner) -> FilmPlan:

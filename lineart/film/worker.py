@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from lineart.codec.errors import noting_warnings
 from lineart.film.frames import PictureReader, Source, beside
 from lineart.film.records import (
     Failure,
@@ -158,10 +159,11 @@ def hash_hints(job: FilmJob, sources: Sequence[Source]) -> dict[str, HashedHint 
 def _hash_hint(worker: Worker, source: Source) -> HashedHint:
     step("hint")
     data = worker.readers["hint"].read(source)
-    hint = worker.job.task.hint_rules.read(data)
+    with noting_warnings() as noted:
+        hint = worker.job.task.hint_rules.read(data)
     height, width = hint.shape[:2]
-    digest = hashlib.sha256(data).hexdigest()
-    return HashedHint(digest, _hash_pixels(hint), width, height, not hint.any())
+    hashes = hashlib.sha256(data).hexdigest(), _hash_pixels(hint)
+    return HashedHint(*hashes, width, height, not hint.any(), tuple(noted))
 
 
 def copy_finished(job: FilmJob, items: Sequence[tuple[str, list[str]]]) -> list[FrameResult]:

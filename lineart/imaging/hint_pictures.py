@@ -79,6 +79,23 @@ class HintRules(NamedTuple):
                 "give --hint-canvas stretch or center"
             )
 
+    def describe_scale(self, hint_size: Size, size: Size) -> str | None:
+        """Return a sentence if a hint picture's canvas may not be the drawing's in another scale.
+
+        One of a whole multiple or fraction of its size is, and so is one that may be stretched.
+        """
+        height, width = hint_size
+        if (
+            self.canvas != "refuse"
+            or _is_multiple(hint_size, size)
+            or _is_multiple(size, hint_size)
+        ):
+            return None
+        return (
+            f"the hint picture is {width}x{height} and the drawing {size[1]}x{size[0]}, so the "
+            "hints were scaled; --hint-canvas center does not scale them"
+        )
+
     def place(self, hint: Hint, size: Size) -> UInt8[np.ndarray, "NewH NewW 4"]:
         """Return hints to be scaled to a drawing of `size`; with `center`, they have its size.
 
@@ -90,6 +107,11 @@ class HintRules(NamedTuple):
 
 
 DEFAULT_RULES = HintRules()
+
+
+def _is_multiple(large: Size, small: Size) -> bool:
+    factor = max(1, round(large[0] / small[0]))
+    return large == (small[0] * factor, small[1] * factor)
 
 
 def _keep(hint: Hint, is_hint: Bool[np.ndarray, "H W"]) -> Hint:
