@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
@@ -11,11 +12,12 @@ from typing import Any
 import pytest
 
 from lineart.runtime import lease
-from lineart.runtime.lease import LEASE, HeldError, LeaseTimes, LostError, hold_lease
+from lineart.runtime.lease import ASKED, LEASE, HeldError, LeaseTimes, LostError, hold_lease
 from lineart.storage import Storage
+from tests.faults import serve_faults
 
-FAST = LeaseTimes(renewed_every_s=0.1, expires_after_s=1.5, settles_after_s=0.3)
-"""Leases that are renewed and expire in a fraction of a second, or little more."""
+FAST = LeaseTimes(checked_every_s=0.1, expires_after_s=1.5, settles_after_s=0.3)
+"""Leases whose owners answer in a fraction of a second, and that expire in little more."""
 NO_PROCESS = 2**22 + 1
 
 
@@ -24,7 +26,7 @@ def ignore(_: str) -> None:
 
 
 def leave_a_lease(output: Storage, **changes: Any) -> None:
-    """Leave the lease of an owner that does not renew it."""
+    """Leave the lease of an owner that does not answer."""
     output.write(LEASE, json.dumps(lease._describe_owner() | changes).encode())
 
 
@@ -104,12 +106,35 @@ def test_only_one_of_many_gets_it(each_storage: Storage, monkeypatch: pytest.Mon
     assert len(most) + len(refused) == 4
 
 
-# In the second case its renewals hang, and it notices by itself.
-@pytest.mark.parametrize(("renewed_every_s", "wait_s"), [(0.1, 0.5), (60.0, FAST.expires_after_s)])
-def test_who_lost_it_is_told(tmp_path: Path, renewed_every_s: float, wait_s: float) -> None:
+def test_a_bucket_that_keeps_versions_is_not_filled(s3: Path, bucket: Path) -> None:
+    """However long a run takes, it writes its lease once, and once more for each that asks."""
+    assert s3.is_dir()
+    output, seen = Storage.at(f"s3://{bucket.name}/color"), Counter[tuple[str, str]]()
+
+    def note(method: str, path: str) -> None:
+        seen[method, path.partition("?")[0].rpartition("/")[2]] += 1
+
+    with serve_faults() as server, server.during(note):
+        with hold_lease(output, ignore, times=FAST) as held:
+            time.sleep(30 * FAST.checked_every_s)
+            held.check()
+            assert (seen["PUT", LEASE], seen["PUT", ASKED], seen["DELETE", LEASE]) == (1, 0, 0)
+            assert seen["GET", LEASE] > 10
+            for asked in (1, 2):
+                with pytest.raises(HeldError), hold_lease(output, ignore, times=FAST):
+                    pass
+                assert (seen["PUT", LEASE], seen["PUT", ASKED]) == (1 + asked, asked)
+            time.sleep(10 * FAST.checked_every_s)
+        assert (seen["PUT", LEASE], seen["DELETE", LEASE], seen["DELETE", ASKED]) == (3, 1, 1)
+    assert not list(output.entries())
+
+
+# In the second case it does not look, and notices by itself.
+@pytest.mark.parametrize(("checked_every_s", "wait_s"), [(0.1, 0.5), (60.0, FAST.expires_after_s)])
+def test_who_lost_it_is_told(tmp_path: Path, checked_every_s: float, wait_s: float) -> None:
     """An owner whose lease was taken over meanwhile learns of it, and leaves the new one alone."""
     output = Storage.at(str(tmp_path))
-    times = replace(FAST, renewed_every_s=renewed_every_s)
+    times = replace(FAST, checked_every_s=checked_every_s)
     with hold_lease(output, ignore, times=times) as held:
         held.check()
         leave_a_lease(output)

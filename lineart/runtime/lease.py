@@ -1,9 +1,14 @@
 """Lease on an output, so that one process at a time writes to it; expires when its owner dies.
 
-The lease is an object in the output that its owner rewrites every few seconds. A process that
-finds one watches it: if it changes, the owner is alive; if it stays the same for `expires_after_s`,
-the owner counts as dead, and the lease is taken over. No clocks are compared. If several processes
-take it over at once, all but one notice before they begin, or at the next renewal.
+The lease is an object in the output. A process that finds one asks whether its owner is alive: it
+writes a second object. The owner looks for this every few seconds, and answers by rewriting the
+lease. If the lease stays the same for `expires_after_s`, the owner counts as dead, and the lease is
+taken over. No clocks are compared. If several processes take it over at once, all but one notice
+before they begin, or the next time that they look.
+
+An undisturbed run writes the lease once and deletes it once, however long it takes: in a bucket
+that keeps versions, it leaves one version and one deletion. Rewriting it every 5 s to show that the
+owner is alive would leave 17,280 versions a day.
 """
 
 import json
@@ -22,16 +27,19 @@ from typing import Any
 from lineart.storage import Storage
 
 LEASE = "_LEASE"
+ASKED = "_LEASE_ASKED"
+"""Object that a process writes to ask the owner; only the owner deletes it, with the lease."""
 
 
 @dataclass(frozen=True)
 class LeaseTimes:
-    """Renewal interval and expiry of a lease, in seconds above 0."""
+    """Times of a lease, in seconds above 0."""
 
-    renewed_every_s: float = 5.0
-    """Interval between renewals; by default a quarter of `expires_after_s`."""
+    checked_every_s: float = 5.0
+    """Interval in which the owner looks whether another process asks; by default a quarter of
+    `expires_after_s`."""
     expires_after_s: float = 20.0
-    """Time without a renewal after which the owner counts as dead."""
+    """Time without an answer after which the owner counts as dead."""
     settles_after_s: float = 1.0
     """Delay after a takeover before checking whether another process took over, too."""
 
@@ -46,7 +54,7 @@ class HeldError(RuntimeError):
 
 
 class LostError(ConnectionError):
-    """Another process took over the output because this one did not renew its lease in time."""
+    """Another process took over the output because this one did not answer in time."""
 
 
 class Lease:
@@ -54,7 +62,7 @@ class Lease:
 
     Args:
         output: Output that holds the lease.
-        times: Renewal interval and expiry; must be equal for all processes that write to it.
+        times: Times; must be equal for all processes that write to it.
     """
 
     def __init__(self, output: Storage, times: LeaseTimes = TIMES) -> None:
@@ -64,20 +72,21 @@ class Lease:
         self._released = Event()
         self._is_lost = False
         self._seen_at = 0.0
-        self._renewals = Thread(target=self._renew, daemon=True)
+        self._answered: bytes | None = None
+        self._thread = Thread(target=self._keep, daemon=True)
 
     def check(self) -> None:
         """Raise if this process has lost the lease.
 
         Raises:
             LostError: another process has taken over the output.
-            OSError: the lease was not renewed within its expiry time and cannot be read.
+            OSError: the lease could not be read within its expiry time, and cannot be now.
         """
         is_late = time.monotonic() - self._seen_at > self._times.expires_after_s
         if self._is_lost or (is_late and not self._is_mine()):
             raise LostError(
-                f"{self._output.uri} was taken over by another run while this one could not renew "
-                "its lease; wait for that run, then run again"
+                f"{self._output.uri} was taken over by another run while this one could not "
+                "answer; wait for that run, then run again"
             )
 
     def take(self, on_wait: Callable[[str], None]) -> None:
@@ -90,29 +99,32 @@ class Lease:
                 if self._is_mine():
                     break
         self._seen_at = time.monotonic()
-        self._renewals.start()
+        self._thread.start()
 
     def release(self) -> None:
-        """Stop renewing; delete temporary files and the lease, if this process still owns it."""
+        """Stop answering; delete temporary files and the lease, if this process still owns it."""
         self._released.set()
-        # Do not wait for a renewal blocked in storage.
-        self._renewals.join(self._times.renewed_every_s)
+        # Do not wait for a thread blocked in storage.
+        self._thread.join(self._times.checked_every_s)
         with suppress(OSError):
             if self._is_mine():
                 self._output.sweep()
+                # First, so that no question to the next owner is deleted.
+                self._output.delete(ASKED)
                 self._output.delete(LEASE)
 
     def _watch(self, on_wait: Callable[[str], None]) -> Content | None:
-        """Return the lease of a dead owner, or None once there is none; raise if it is renewed."""
+        """Return the lease of a dead owner, or None once there is none; raise if it answers."""
         first = _read(self._output)
         if first is None or _died_here(first):
             return first
         on_wait(
             f"{self._say(first)}, or was; waiting up to {self._times.expires_after_s:g} s to see"
         )
+        self._output.write(ASKED, uuid.uuid4().hex.encode())
         deadline = time.monotonic() + self._times.expires_after_s
         while time.monotonic() < deadline:
-            time.sleep(self._times.renewed_every_s / 5)
+            time.sleep(self._times.checked_every_s / 5)
             now = _read(self._output)
             if now is None:
                 return None
@@ -124,17 +136,24 @@ class Lease:
         who = f"process {content['process']} on {content['host']}"
         return f"{self._output.uri} is being written by {who}"
 
-    def _renew(self) -> None:
-        while not self._released.wait(self._times.renewed_every_s):
-            # On an error of the storage, try again at the next renewal.
+    def _keep(self) -> None:
+        while not self._released.wait(self._times.checked_every_s):
+            # On an error of the storage, try again the next time.
             with suppress(OSError):
+                began = time.monotonic()
                 if not self._is_mine():
                     self._is_lost = True
                     return
-                began = time.monotonic()
-                self._content["renewed"] += 1
-                self._output.write(LEASE, self._encoded())
+                self._answer()
                 self._seen_at = began
+
+    def _answer(self) -> None:
+        """Rewrite the lease if another process has asked since the last answer."""
+        asked = self._output.read(ASKED) if self._output.exists(ASKED) else None
+        if asked is not None and asked != self._answered:
+            self._content["answers"] += 1
+            self._output.write(LEASE, self._encoded())
+            self._answered = asked
 
     def _is_mine(self) -> bool:
         now = _read(self._output)
@@ -153,13 +172,13 @@ def hold_lease(
     Args:
         output: Output that holds the lease, as the object `_LEASE`.
         on_wait: Called with a sentence before waiting to see whether the present owner is dead.
-        times: Renewal interval and expiry; must be equal for all processes that write to it.
+        times: Times; must be equal for all processes that write to it.
 
     Yields:
         The lease; call its `check` before each step that requires ownership.
 
     Raises:
-        HeldError: another process holds the lease and renews it.
+        HeldError: another process holds the lease and answers.
         OSError: the lease cannot be read or written.
     """
     lease = Lease(output, times)
@@ -178,7 +197,7 @@ def _describe_owner() -> Content:
         "born": _birth(os.getpid()),
         "processes": _process_space(),
         "since": datetime.now(UTC).isoformat(timespec="seconds"),
-        "renewed": 0,
+        "answers": 0,
     }
 
 
