@@ -5,8 +5,11 @@ import hashlib
 import os
 import pickle
 import random
+import re
 import secrets
+import socket
 import subprocess
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +25,7 @@ import pytest
 from lineart.codec import encode_png
 from lineart.storage import LIMITS, Entry, Storage
 from lineart.storage.s3_calls import connect
+from lineart.storage.s3_wait import SAID_AFTER_S
 from tests.drills.film import draw_film, make_weights
 from tests.drills.storage import PASSING, color, color_through, outcome, put_film
 from tests.faults import Faults, always, in_turn, serve_faults
@@ -204,7 +208,7 @@ def test_a_fault_that_stays(
 def test_a_read_that_stalls_ends(storage: Storage, faults: Faults) -> None:
     """However many tries are left, none begins when patience is at its end."""
     storage = limited(storage, read_s=0.5, patience_s=1.2)
-    silent = "no complete answer from S3: ReadTimeoutError"
+    silent = "no complete answer from S3 at http://127.0.0.1:[0-9]+: ReadTimeoutError"
     with faults.during(always("stall")) as counts, pytest.raises(ConnectionError, match=silent):
         storage.read("a")
     assert counts["stall"] < 4
@@ -310,6 +314,44 @@ def test_settings_that_reach_nothing(
     nowhere = dict.fromkeys(("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"), "nowhere")
     with patch.dict(os.environ, nowhere | settings), pytest.raises(error, match=sentence):
         storage.read("a")
+
+
+@pytest.mark.parametrize("is_silent", [True, False])
+def test_an_endpoint_that_does_not_answer(
+    is_silent: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After three seconds it is told what is waited for, and for how long; in the end, what for.
+
+    The endpoint refuses connections, or takes them and says nothing.
+    """
+    with socket.socket() as endpoint:
+        endpoint.bind(("127.0.0.1", 0))
+        if is_silent:
+            endpoint.listen(64)
+        address = f"http://127.0.0.1:{endpoint.getsockname()[1]}"
+        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+        limits = replace(LIMITS, read_s=2.0, attempts=99, longest_pause_s=0.5, patience_s=6.0)
+        with pytest.raises(ConnectionError, match=f"no complete answer from S3 at {address}"):
+            Storage.at("s3://bucket/lines", limits=limits).check()
+    (told,) = [record for record in caplog.records if record.levelname == "WARNING"]
+    match = re.fullmatch(
+        f"waiting for S3 at {address}: no answer for ([34]) s; trying for at most ([23]) s more",
+        told.getMessage(),
+    )
+    assert match is not None, told.getMessage()
+
+
+def test_requests_that_are_answered_are_not_told(
+    storage: Storage, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A long wait within a request is not told while others are answered."""
+    watch = connect(storage.limits).watch
+    with watch.request(60.0):
+        until = time.monotonic() + SAID_AFTER_S + 1.0
+        while time.monotonic() < until:
+            assert storage.exists("a")
+            time.sleep(0.2)
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
 
 
 def test_a_name_that_no_bucket_can_have() -> None:

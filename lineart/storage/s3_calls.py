@@ -6,7 +6,7 @@ import os
 import random
 import time
 from collections.abc import Callable
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
@@ -19,6 +19,7 @@ from pyarrow import fs
 from urllib3.exceptions import HTTPError
 
 from lineart.storage import LIMITS, S3Limits
+from lineart.storage.s3_wait import AnswerWatch
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -71,16 +72,26 @@ def call(limits: S3Limits, what: str, request: Callable[..., T], **keywords: Any
     Raises:
         OSError: the request failed; its subclass tells the cause.
     """
+    watch = connect(limits).watch
+    with watch.request(limits.patience_s):
+        return _try(limits, what, partial(request, **keywords), watch)
+
+
+def _try(limits: S3Limits, what: str, request: Callable[[], T], watch: AnswerWatch) -> T:
     started = time.monotonic()
     for attempt in itertools.count(1):
         growing_s = limits.first_pause_s * 2 ** (attempt - 1)
         pause_s = random.uniform(0, min(limits.longest_pause_s, growing_s))
         try:
-            return request(**keywords)
+            answer = request()
+            watch.hear()
+            return answer
         except ERRORS as error:
+            if isinstance(error, ClientError):
+                watch.hear()
             is_late = time.monotonic() + pause_s > started + limits.patience_s
             if attempt >= limits.attempts or is_late or not _may_pass(error):
-                raise _as_os_error(error, what, attempt) from error
+                raise _as_os_error(error, what, attempt, watch.endpoint) from error
             logger.info("%s: %s in try %d; trying again", what, _reason(error), attempt)
         time.sleep(pause_s)
     raise AssertionError
@@ -94,7 +105,7 @@ def _may_pass(error: Exception) -> bool:
     return status == 429 or (status >= 500 and status != 501) or code in PASSING_CODES
 
 
-def _as_os_error(error: Exception, what: str, attempts: int) -> OSError:
+def _as_os_error(error: Exception, what: str, attempts: int, endpoint: str) -> OSError:
     """Build an OSError without the server's message, which may quote keys."""
     reason = f"{_reason(error)}, {'1 try' if attempts == 1 else f'{attempts} tries'}"
     if isinstance(error, ClientError):
@@ -103,7 +114,8 @@ def _as_os_error(error: Exception, what: str, attempts: int) -> OSError:
         return OSError(f"{what}: S3 stored other data than it was sent: {reason}")
     if isinstance(error, PASSING_ERRORS):
         return ConnectionError(
-            f"{what}: no complete answer from S3: {reason}; check the network and AWS_ENDPOINT_URL"
+            f"{what}: no complete answer from S3 at {endpoint}: {reason}; check the network and "
+            "AWS_ENDPOINT_URL"
         )
     # No request was sent: credentials are missing, or a name is invalid.
     unnamed = isinstance(error, exceptions.NoCredentialsError | exceptions.PartialCredentialsError)
@@ -162,6 +174,7 @@ class Connection:
         self.client: S3Client = boto3.Session(botocore_session=session).client(
             "s3", region_name=os.environ.get("AWS_REGION"), config=config
         )
+        self.watch = AnswerWatch(self.client.meta.endpoint_url)
 
     @cached_property
     def filesystem(self) -> fs.FileSystem:

@@ -2,8 +2,11 @@
 
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import cv2
@@ -86,6 +89,29 @@ def test_the_log_names_shot_and_frame(command: list[str], tmp_path: Path) -> Non
 def logged(done: "subprocess.CompletedProcess[str]") -> list[dict[str, str]]:
     """Read the lines of JSON on the standard error."""
     return [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
+
+
+def test_an_endpoint_that_is_dead(command: list[str]) -> None:
+    """A command says within seconds that it waits for S3; Ctrl-C ends it at once."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(64)
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
+        with subprocess.Popen(
+            [*command, "--output", "s3://bucket/color"],
+            env=os.environ | keys | {"AWS_ENDPOINT_URL": address},
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        ) as waiting:
+            started = time.monotonic()
+            assert waiting.stderr is not None
+            assert f"waiting for S3 at {address}: no answer for 3 s" in waiting.stderr.readline()
+            assert time.monotonic() - started < 20.0
+            waiting.send_signal(signal.SIGINT)
+            assert "colorize: stopped" in waiting.stderr.read()
+        assert waiting.returncode == 130
 
 
 def test_storage_that_breaks_off(command: list[str], tmp_path: Path) -> None:
