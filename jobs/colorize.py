@@ -25,13 +25,14 @@ class Colorize:
 
     lines: str
     """Folder or s3:// address of line drawings: image files (a folder is a shot), or Parquet files
-    with columns frame and image."""
+    with columns frame and image; or one such file."""
     output: str
     """Folder or s3:// address for frames, manifest, run.json and report.html."""
     hints: str | None = None
     """Folder or s3:// address of colour hints, RGBA images: <shot>.png for a shot,
     <shot>/0010-0020.png for these frames of it, and <shot>/<frame>.png from that frame until the
-    next one; all that hold on a frame add up."""
+    next one; all that hold on a frame add up. Or one such file: a picture named after none of
+    them holds on all frames."""
     hint_paper: bool = False
     """Hints are painted on white paper: in hint images without transparency, white (250 to 255) is
     no hint."""

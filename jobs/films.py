@@ -45,6 +45,9 @@ class FilmFlags:
     frame is the last one in its name. Default: all."""
     limit: int | None = None
     """Maximum number of frames, from the first one of these shots; default: all."""
+    pages: Literal["all", "first"] = "all"
+    """Which pages of multi-page TIFF and animated GIF, PNG and WebP files are frames: all, as
+    NAME#0001, ...; or the first, as NAME."""
     force: bool = False
     """Make all frames anew, including finished and accepted ones."""
     retry_failed: Annotated[tuple[str, ...] | None, conf.arg(metavar="[FRAME [FRAME ...]]")] = None
@@ -100,6 +103,7 @@ def choose_film(
         shots=flags.shots,
         numbers=flags.frames,
         limit=flags.limit,
+        pages=flags.pages,
         force=flags.force,
         retry_failed=flags.retry_failed,
         accept=flags.accept,

@@ -25,7 +25,7 @@ class Translate:
 
     images: str
     """Folder or s3:// address of photographs: image files (a folder is a shot), or Parquet files
-    with columns frame and image."""
+    with columns frame and image; or one such file."""
     output: str
     """Folder or s3:// address for frames, manifest, run.json and report.html."""
     weights: str = "drawing"

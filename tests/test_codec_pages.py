@@ -4,13 +4,25 @@ import io
 import struct
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 import pytest
+import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
-from lineart.codec import count_pages, decode_color, decode_hint, encode_png
+from lineart.codec import (
+    count_pages,
+    decode_color,
+    decode_hint,
+    encode_png,
+    extract_page,
+    may_have_pages,
+)
 from tests.fuzzing import write_part
 
 RNG = np.random.default_rng(0)
@@ -176,3 +188,91 @@ def test_damaged_frames_of_an_apng_are_refused() -> None:
             decode_color(damaged, page=1)
     assert_array_equal(decode_color(bytes(data)), whole[..., :3])
     assert count_pages(encode_png(whole)) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "pages"),
+    [
+        *(("TIFF", {"compression": name}, PAGES) for name in ("raw", "tiff_lzw", "jpeg")),
+        ("TIFF", {"big_tiff": True, "compression": "tiff_adobe_deflate"}, PAGES),
+        *(("PNG", {}, PAGES), ("WEBP", {"lossless": True}, PAGES), ("GIF", {}, FLAT)),
+    ],
+)
+def test_a_page_as_a_file(kind: str, options: dict[str, object], pages: list[np.ndarray]) -> None:
+    """A page is a file of one page with the same pixels, and without the bytes of the others."""
+    data = save_pages(pages, kind, dpi=(350, 350), **options)
+    files = [extract_page(data, number) for number in range(len(pages))]
+    assert len({*files}) == len(pages)
+    for number, file in enumerate(files):
+        assert count_pages(file) == 1
+        assert_array_equal(decode_color(file), decode_color(data, page=number))
+        if kind == "TIFF":
+            assert len(file) < len(data) / 2
+            with Image.open(io.BytesIO(file)) as image:
+                assert image.info["dpi"] == (350, 350)
+                assert image.info["compression"] == options["compression"]
+    with pytest.raises(ValueError, match=r"no (page|frame) 5"):
+        extract_page(data, 4)
+
+
+def test_the_pages_of_a_tiff_of_any_kind() -> None:
+    """Big-endian, 16 bit, one bit, palette, tiles and previews: a page keeps its samples."""
+    values = RNG.integers(0, 65536, (48, 32), dtype=np.uint16)
+    for mode, save in {
+        "16 bit": {"data": values},
+        "tiles": {"data": (values >> 8).astype(np.uint8), "tile": (16, 16)},
+        "one bit": {"data": values > 30000},
+        "planes": {"data": np.stack([values >> 8] * 3).astype(np.uint8), "planarconfig": 2},
+    }.items():
+        sink = io.BytesIO()
+        with tifffile.TiffWriter(sink, byteorder=">") as writer:
+            writer.write(np.zeros((5, 5), np.uint8))
+            writer.write(**save, photometric="rgb" if mode == "planes" else "minisblack")
+        data = sink.getvalue()
+        file = extract_page(data, 1)
+        with tifffile.TiffFile(io.BytesIO(file)) as read:
+            assert len(read.pages) == 1
+            assert_array_equal(read.pages.first.asarray(), save["data"])
+        assert_array_equal(decode_color(file), decode_color(data, page=1))
+    previews = tiff([(1, 10), (0, 20), (4, 30), (2, 40), (1, 50)])
+    assert [decode_color(extract_page(previews, page)).item(0) for page in range(2)] == [20, 40]
+
+
+def test_few_bytes_tell_whether_there_are_pages() -> None:
+    """One page or more is known from the start of a file and the end of a TIFF's first tags."""
+    large = RNG.integers(0, 256, (300, 300, 3), dtype=np.uint8)
+    for kind in ("PNG", "TIFF", "WEBP", "GIF"):
+        for pages in ([large], [large, large[::-1]]):
+            data = save_pages(pages, kind, **({"lossless": True} if kind == "WEBP" else {}))
+            read: list[int] = []
+
+            def part(start: int, length: int, data: bytes = data, read: list[int] = read) -> bytes:
+                read.append(length)
+                return data[start : start + length]
+
+            assert may_have_pages(part) == (len(pages) > 1 or kind == "GIF")
+            assert sum(read) <= 8192 < len(data)
+    noted = PngInfo()
+    noted.add_text("note", "x" * 9000)
+    for pages in (PAGES[:1], PAGES):
+        data = save_pages(pages, "PNG", pnginfo=noted)
+        assert may_have_pages(lambda start, length, data=data: data[start : start + length]) == (
+            len(pages) > 1
+        )
+    for data in (b"", b"no picture", b"RIFF", save_pages(PAGES[:1], "BMP")):
+        assert not may_have_pages(lambda start, length, data=data: data[start : start + length])
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(st.data())
+def test_damaged_pages(data: st.DataObject) -> None:
+    """A damaged file gives pages or a sentence, and no other error."""
+    kind = data.draw(st.sampled_from(["TIFF", "GIF", "PNG", "WEBP"]))
+    whole = bytearray(save_pages(FLAT, kind))
+    for _ in range(data.draw(st.integers(1, 4))):
+        whole[data.draw(st.integers(4, len(whole) - 1))] = data.draw(st.integers(0, 255))
+    file = bytes(whole[: data.draw(st.integers(8, len(whole)))])
+    with suppress(struct.error, OverflowError):
+        may_have_pages(lambda start, length: file[start : start + length])
+    with suppress(ValueError):
+        extract_page(file, data.draw(st.integers(0, 4)))

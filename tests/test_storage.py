@@ -91,3 +91,26 @@ def test_a_file_is_read_by_its_address(
         storage.write(path, path.encode())
     monkeypatch.chdir(tmp_path)
     assert address.endswith(read_file(address.format(root=storage.uri)).decode())
+
+
+def test_parts_of_an_object(each_storage: Storage) -> None:
+    """A range is read without the rest; what lies behind the end is empty."""
+    each_storage.write("x/a.tif", b"0123456789")
+    each_storage.write("x/empty.tif", b"")
+    assert each_storage.read_range("x/a.tif", 2, 3) == b"234"
+    assert each_storage.read_range("x/a.tif", 8, 100) == b"89"
+    assert each_storage.read_range("x/a.tif", 10, 1) == b""
+    assert each_storage.read_range("x/empty.tif", 0, 4096) == b""
+    with pytest.raises(FileNotFoundError):
+        each_storage.read_range("x/none.tif", 0, 1)
+    with pytest.raises(ValueError, match="not a plain relative path"):
+        each_storage.read_range("../a.tif", 0, 1)
+
+
+def test_a_root_that_is_a_file(each_storage: Storage) -> None:
+    """An object is told from a folder, and from what does not exist."""
+    each_storage.write("x.y/a.png", b"0")
+    assert each_storage.child("x.y/a.png").as_file() == (each_storage.child("x.y"), "a.png")
+    for root in ("x.y", "x.y/b.png", "none/a.png"):
+        assert each_storage.child(root).as_file() is None
+    assert Storage("bucket", is_s3=True).as_file() is None

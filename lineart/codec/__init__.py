@@ -6,7 +6,7 @@ import numpy as np
 from lineart.codec.decode import read_samples
 from lineart.codec.errors import PictureWarning
 from lineart.codec.limits import MAX_PIXELS
-from lineart.codec.pages import count_pages
+from lineart.codec.pages import count_pages, extract_page, may_have_pages
 from lineart.codec.png import encode_png
 from lineart.codec.samples import Samples
 from lineart.image import Frame, Hint, Line
@@ -20,6 +20,8 @@ __all__ = [
     "decode_hint",
     "decode_line",
     "encode_png",
+    "extract_page",
+    "may_have_pages",
 ]
 
 

@@ -1,11 +1,15 @@
-"""Number of pages of a picture file: pages of a TIFF, frames of an animation."""
+"""Pages of a picture file: pages of a TIFF, frames of an animation."""
 
+import io
 import struct
+from collections.abc import Callable
 
 from lineart.codec.apng import count_png_frames
-from lineart.codec.limits import MAX_PAGES
+from lineart.codec.decode import read_image
+from lineart.codec.limits import MAX_PAGES, MAX_PIXELS
 from lineart.codec.png import PNG_SIGNATURE
-from lineart.codec.tiff import count_tiff_pages
+from lineart.codec.tiff import TIFF_SIGNATURES, count_tiff_pages, next_directory
+from lineart.codec.tiff_pages import extract_tiff_page
 
 _CUT_OFF = "the file is cut off: its last page is not complete"
 
@@ -24,13 +28,64 @@ def count_pages(data: bytes) -> int:
     """
     if data.startswith(PNG_SIGNATURE):
         return count_png_frames(data)
-    if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+    if data.startswith(TIFF_SIGNATURES):
         return count_tiff_pages(data)
     if data.startswith(b"GIF8"):
         return _bounded(_count_gif_frames(data))
     if data.startswith(b"RIFF"):
         return _bounded(_count_webp_frames(data))
     return 1
+
+
+ReadRange = Callable[[int, int], bytes]
+"""Reads a part of a file: first byte and length -> bytes, fewer at the end of the file."""
+
+_STARTS = (4096, 2**18)
+"""Sizes of the start of a PNG in which its first pixels are looked for, in bytes."""
+
+
+def may_have_pages(read: ReadRange) -> bool:
+    """Return whether a file may have several pages, from as few of its bytes as possible.
+
+    Args:
+        read: Reads a part of the file.
+
+    Raises:
+        struct.error: the file is cut off.
+    """
+    start = read(0, _STARTS[0])
+    if start.startswith(PNG_SIGNATURE):
+        if b"IDAT" not in start and len(start) == _STARTS[0]:
+            start = read(0, _STARTS[1])
+        return b"acTL" in start
+    if start.startswith(TIFF_SIGNATURES):
+        return next_directory(start, read) != 0
+    is_animated_webp = start[12:16] == b"VP8X" and start[20:21] and start[20] & 2
+    return start.startswith(b"GIF8") or (start.startswith(b"RIFF") and bool(is_animated_webp))
+
+
+def extract_page(data: bytes, page: int, *, max_pixels: int = MAX_PIXELS) -> bytes:
+    """Return one page of a file as a file of its own, with equal pixels.
+
+    A page of a TIFF stays as it is encoded, with its tags. A frame of an animation becomes a PNG
+    without compression: it is equal on every machine.
+
+    Args:
+        data: Content of the file.
+        page: Number of the page, from 0.
+        max_pixels: Maximum number of pixels of a frame of an animation.
+
+    Raises:
+        ValueError: it has no such page, or the page is damaged.
+    """
+    if data.startswith(TIFF_SIGNATURES):
+        return extract_tiff_page(data, page)
+    image = read_image(data, max_pixels, page=page)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+    encoded = io.BytesIO()
+    image.save(encoded, "PNG", compress_level=0)
+    return encoded.getvalue()
 
 
 def _bounded(count: int) -> int:

@@ -4,11 +4,13 @@ Pillow makes a Python object of each value of a tag.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from lineart.codec.limits import MAX_PAGES
 
+TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+"""First bytes of a TIFF, of either byte order; + is a BigTIFF."""
 _MOST_TAGS = 4096
 _MOST_VALUES = 100_000
 """Maximum number of values of a tag; the longest list strips or tiles, one value for each."""
@@ -26,7 +28,7 @@ _INTEGERS = {3: ("H", 2), 4: ("I", 4)}
 """Tag types of integers -> their struct format and size."""
 
 
-class _Layout(NamedTuple):
+class TiffLayout(NamedTuple):
     """Struct formats of the byte order and size of a TIFF."""
 
     pointer: str
@@ -70,20 +72,15 @@ def tiff_page(data: bytes, page: int) -> TiffPage:
         ValueError: it has fewer pages, or too many tags or values.
         struct.error: the file is truncated.
     """
-    layout = _layout(data)
-    (first,) = struct.unpack_from(layout.pointer, data, layout.first_at)
-    # The first directory may be a smaller copy: an only one is read whatever it is.
-    pages = _pages(data) if page else iter([next(_pages(data), first)])
-    start = next((at for number, at in enumerate(pages) if number == page), None)
-    if start is None:
-        raise ValueError(f"it has no page {page + 1}")
+    layout = tiff_layout(data)
+    first, start = first_directory(data), find_directory(data, page)
     tags = {tag: number for tag, number, _ in _numbers(data, start, layout)}
     alpha = tags.get(_EXTRA_SAMPLES)
     if alpha == _UNSPECIFIED:
         at = next(at for tag, _, at in _numbers(data, start, layout) if tag == _EXTRA_SAMPLES)
         data = _write(data, at, struct.pack(f"{layout.order}H", _STRAIGHT))
     if start != first:
-        data = _write(data, layout.first_at, struct.pack(layout.pointer, start))
+        data = with_first_directory(data, start)
     kind = tags.get(_BITS), tags.get(_SAMPLES), tags.get(_MEANING)
     return TiffPage(
         data,
@@ -94,6 +91,39 @@ def tiff_page(data: bytes, page: int) -> TiffPage:
     )
 
 
+def first_directory(data: bytes) -> int:
+    """Return the position of the first directory of a TIFF.
+
+    Raises:
+        struct.error: the file is truncated.
+    """
+    layout = tiff_layout(data)
+    (first,) = struct.unpack_from(layout.pointer, data, layout.first_at)
+    return int(first)
+
+
+def find_directory(data: bytes, page: int) -> int:
+    """Return the position of the directory of a page, from 0.
+
+    Raises:
+        ValueError: it has fewer pages, or a damaged list of them.
+        struct.error: the file is truncated.
+    """
+    # The first directory may be a smaller copy: an only one is read whatever it is.
+    first = first_directory(data)
+    pages = page_positions(data) if page else iter([next(page_positions(data), first)])
+    start = next((at for number, at in enumerate(pages) if number == page), None)
+    if start is None:
+        raise ValueError(f"it has no page {page + 1}")
+    return start
+
+
+def with_first_directory(data: bytes, start: int) -> bytes:
+    """Return a TIFF whose first directory is that at a position."""
+    layout = tiff_layout(data)
+    return _write(data, layout.first_at, struct.pack(layout.pointer, start))
+
+
 def count_tiff_pages(data: bytes) -> int:
     """Return the number of pages, without smaller copies and masks.
 
@@ -101,21 +131,22 @@ def count_tiff_pages(data: bytes) -> int:
         ValueError: the chain of its directories is damaged.
     """
     try:
-        return max(1, sum(1 for _ in _pages(data)))
+        return max(1, sum(1 for _ in page_positions(data)))
     except struct.error as error:
         raise ValueError("the file is cut off: the list of its pages is not complete") from error
 
 
-def _layout(data: bytes) -> _Layout:
+def tiff_layout(data: bytes) -> TiffLayout:
+    """Return the struct formats of a TIFF."""
     order, is_big = "<" if data[:2] == b"II" else ">", b"+" in data[2:4]
     if is_big:
-        return _Layout(f"{order}Q", f"{order}Q", f"{order}HHQ8s", 8, 8)
-    return _Layout(f"{order}I", f"{order}H", f"{order}HHI4s", 4, 4)
+        return TiffLayout(f"{order}Q", f"{order}Q", f"{order}HHQ8s", 8, 8)
+    return TiffLayout(f"{order}I", f"{order}H", f"{order}HHI4s", 4, 4)
 
 
-def _pages(data: bytes) -> Iterator[int]:
+def page_positions(data: bytes) -> Iterator[int]:
     """Yield the positions of the directories of pages."""
-    layout, seen = _layout(data), set[int]()
+    layout, seen = tiff_layout(data), set[int]()
     (start,) = struct.unpack_from(layout.pointer, data, layout.first_at)
     while start:
         if start in seen or len(seen) >= MAX_PAGES:
@@ -129,14 +160,39 @@ def _pages(data: bytes) -> Iterator[int]:
         (start,) = struct.unpack_from(layout.pointer, data, end)
 
 
-def _count_tags(data: bytes, start: int, layout: _Layout) -> int:
+def _count_tags(data: bytes, start: int, layout: TiffLayout) -> int:
     (count,) = struct.unpack_from(layout.counter, data, start)
     if count > _MOST_TAGS:
         raise ValueError(f"it has {count} tags and {_MOST_TAGS} are the most")
     return int(count)
 
 
-def _is_thumbnail_or_mask(data: bytes, at: int, count: int, layout: _Layout) -> bool:
+def next_directory(start: bytes, read: Callable[[int, int], bytes]) -> int:
+    """Return the position of the second directory of a TIFF, 0 if there is none.
+
+    Args:
+        start: First bytes of the file.
+        read: Reads a part of the file: first byte and length -> bytes.
+
+    Raises:
+        struct.error: the file is cut off.
+    """
+    layout = tiff_layout(start)
+    pointer, entry = struct.calcsize(layout.pointer), struct.calcsize(layout.entry)
+    (at,) = struct.unpack_from(layout.pointer, start, layout.first_at)
+    if not at:
+        return 0
+    # Most directories have fewer than a hundred tags.
+    part = start[at:] if at + 8 < len(start) else read(at, 2048)
+    (count,) = struct.unpack_from(layout.counter, part)
+    end = struct.calcsize(layout.counter) + min(count, _MOST_TAGS) * entry
+    if end + pointer > len(part):
+        part = read(at, end + pointer)
+    (following,) = struct.unpack_from(layout.pointer, part, end)
+    return int(following)
+
+
+def _is_thumbnail_or_mask(data: bytes, at: int, count: int, layout: TiffLayout) -> bool:
     """Return what the subfile type says, which is the first tag as tags are sorted."""
     if not count:
         return False
@@ -148,7 +204,7 @@ def _is_thumbnail_or_mask(data: bytes, at: int, count: int, layout: _Layout) -> 
     return bool(number & _THUMBNAIL_OR_MASK)
 
 
-def _numbers(data: bytes, start: int, layout: _Layout) -> Iterator[tuple[int, int, int]]:
+def _numbers(data: bytes, start: int, layout: TiffLayout) -> Iterator[tuple[int, int, int]]:
     """Yield tag, first value and its place for the integers of a directory, after all checks."""
     count = _count_tags(data, start, layout)
     entries = start + struct.calcsize(layout.counter)

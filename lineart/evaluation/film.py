@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 from lineart.codec import decode_color, decode_line
 from lineart.evaluation.request import FilmRequest
 from lineart.evaluation.types import EvaluationPlan, Finding, ScoreRow, pick
-from lineart.film.frames import PictureReader, Source, list_pictures
+from lineart.film.frames import PictureReader, Source
+from lineart.film.pages import find_sources
 from lineart.image import Frame, Line, fit_short_side, resize
 from lineart.manifest import read_manifest
 from lineart.metrics import flicker, leakage
@@ -71,7 +72,7 @@ def plan_film(request: FilmRequest) -> EvaluationPlan:
     lines, film = Storage.at(request.lines), Storage.at(request.film)
     lines.check()
     film.check()
-    sources = {source.name: source for source in list_pictures(lines)}
+    _, sources = find_sources(lines)
     rows = read_manifest(film).select(COLUMNS)
     rows = rows.sort_by([("shot", "ascending"), ("number", "ascending")])
     units = list(find_segments(rows.to_pylist(), sources))

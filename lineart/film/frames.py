@@ -11,7 +11,9 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import parquet
 
+from lineart.codec import extract_page
 from lineart.film.listing import (
+    Found,
     caseless,
     find_files,
     leads_out,
@@ -21,11 +23,22 @@ from lineart.film.listing import (
 from lineart.film.names import file_key, folder_key, read_name
 from lineart.storage import Storage
 
-IMAGE_SUFFIXES = {".png", ".tif", ".tiff", ".tga", ".bmp", ".webp", ".jpg", ".jpeg"}
+IMAGE_SUFFIXES = {
+    ".png",
+    ".tif",
+    ".tiff",
+    ".tga",
+    ".bmp",
+    ".webp",
+    ".jpg",
+    ".jpeg",
+    ".gif",
+    ".apng",
+}
 PARQUET_SUFFIX = ".parquet"
 UNREAD_SUFFIXES = {
     *(".psd", ".psb", ".kra", ".ora", ".clip", ".csp", ".xcf", ".svg", ".tlv", ".tzp"),
-    *(".dpx", ".exr", ".sgi", ".rgb", ".jp2", ".pcx", ".iff", ".gif", ".apng"),
+    *(".dpx", ".exr", ".sgi", ".rgb", ".jp2", ".pcx", ".iff"),
     *(".heic", ".heif", ".avif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw"),
 }
 """Suffixes of picture formats that cannot be read; such a picture is a frame that fails, unless
@@ -47,6 +60,8 @@ class Source:
     """Relative path of the file that contains it."""
     row: int | None = None
     """Row number in the Parquet file, from 0; None for an image file."""
+    page: int | None = None
+    """Number of the page in a file of several, from 0; None for a file of one page."""
     refusal: str | None = None
     """Reason why it must not be read; `name` may then be any text."""
 
@@ -96,7 +111,9 @@ def stem(name: str) -> str:
     return posixpath.splitext(name)[0]
 
 
-def list_pictures(storage: Storage, *, max_rows: int = MAX_ROWS) -> list[Source]:
+def list_pictures(
+    storage: Storage, *, only: str | None = None, max_rows: int = MAX_ROWS
+) -> list[Source]:
     """List all image files, and all rows of all Parquet files, below `storage`.
 
     Unusable entries are listed with a refusal: links out of the folder, invalid names, invalid
@@ -104,6 +121,7 @@ def list_pictures(storage: Storage, *, max_rows: int = MAX_ROWS) -> list[Source]
 
     Args:
         storage: Folder or S3 prefix.
+        only: Name of the only file that is wanted; it is a picture whatever its suffix.
         max_rows: Maximum number of rows of one Parquet file; a larger file is refused.
 
     Returns:
@@ -114,13 +132,13 @@ def list_pictures(storage: Storage, *, max_rows: int = MAX_ROWS) -> list[Source]
     """
     pictures: list[Source] = []
     unread: list[Source] = []
-    for found in find_files(storage):
+    for found in find_files(storage) if only is None else [Found(only)]:
         suffix = posixpath.splitext(found.path)[1].lower()
         refusal = found.refusal or refusal_of(found.path)
         if suffix in UNREAD_SUFFIXES:
             kind = f"{suffix} files cannot be read; save it as PNG, TIFF or TGA"
             unread.append(Source(printable(found.path), found.path, refusal=refusal or kind))
-        elif not found.is_folder and suffix not in {*IMAGE_SUFFIXES, PARQUET_SUFFIX}:
+        elif not (only or found.is_folder or suffix in {*IMAGE_SUFFIXES, PARQUET_SUFFIX}):
             continue
         elif refusal is not None:
             pictures.append(Source(printable(found.path), found.path, refusal=refusal))
@@ -153,7 +171,7 @@ def _row(name: str | None, path: str, row: int) -> Source:
     refusal = refusal_of(name)
     if refusal is None:
         return Source(str(name), path, row)
-    return Source(printable(name) if name else f"{path}\\{row}", path, row, refusal)
+    return Source(printable(name) if name else f"{path}\\{row}", path, row, refusal=refusal)
 
 
 def _check_columns(file: parquet.ParquetFile, max_rows: int) -> None:
@@ -186,15 +204,23 @@ class PictureReader:
         self.storage, self._max_group_bytes = storage, max_group_bytes
         self._open = lru_cache(maxsize=1)(partial(_open_parquet, storage))
         self._images_of = lru_cache(maxsize=1)(self._read_images)
+        self._whole = lru_cache(maxsize=1)(self._read)
 
     def read(self, source: Source) -> bytes:
         """Return the content of a file, or of the column `image` of a row.
 
+        A page of a file is returned as a file of its own.
+
         Raises:
             FileNotFoundError: the file no longer exists.
             ValueError: it is refused, has become a link out of the folder, or its Parquet row
-                cannot be read.
+                or its page cannot be read.
         """
+        if source.page is None:
+            return self._read(source)
+        return extract_page(self._whole(replace(source, name="", page=None)), source.page)
+
+    def _read(self, source: Source) -> bytes:
         if source.refusal is not None:
             raise ValueError(source.refusal)
         if leads_out(self.storage, source.path):

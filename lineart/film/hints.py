@@ -75,7 +75,7 @@ def hold_hints(frames: Sequence[FilmFrame], hints: Sequence[Source]) -> list[Fil
     if not hints:
         return list(frames)
     by_name = {_key(hint.name): hint for hint in refuse_twins(hints, "are hints for one frame")}
-    named = {key for frame in frames for key in (*_shot_keys(frame), _key(frame.name))}
+    named = _names(frames)
     ranges: dict[str, list[_Range]] = defaultdict(list)
     for key, hint in by_name.items():
         found = None if key in named else range_of(hint.name)
@@ -93,6 +93,48 @@ def hold_hints(frames: Sequence[FilmFrame], hints: Sequence[Source]) -> list[Fil
             holding = unique.setdefault(holding, holding)
             held.append(replace(frame, hints=holding, frame_hint=own))
     return held
+
+
+def hold_everywhere(frames: Iterable[FilmFrame], hint: Source) -> list[FilmFrame]:
+    """Return the frames of a film with a hint that holds on all of them."""
+    return [replace(frame, hints=(hint,)) for frame in frames]
+
+
+def take_first_pages(
+    frames: Iterable[FilmFrame], hints: Iterable[Source]
+) -> tuple[list[Source], list[str]]:
+    """Return the first page of those hint files that are named after a shot, frame or range.
+
+    Pages of other files are hints for the pages of drawings, and stay.
+
+    Args:
+        frames: Frames in film order.
+        hints: Listed hint pictures.
+
+    Returns:
+        The hints, and a sentence for each file whose other pages are left out.
+    """
+    named, kept, sentences = _names(frames), list[Source](), list[str]()
+    for hint in hints:
+        file = _file_of(hint)
+        if hint.page is None or not (caseless(file) in named or range_of(f"{file}.x")):
+            kept.append(hint)
+        elif hint.page == 0:
+            suffix = posixpath.splitext(hint.name)[1]
+            kept.append(replace(hint, name=file + suffix))
+            sentences.append(f"the hint {printable(file + suffix)} has pages; only its first holds")
+    return kept, sentences
+
+
+def _file_of(picture: Source) -> str:
+    """Return the name of the file that a page is in, without its suffix."""
+    name = stem(picture.name)
+    return name if picture.page is None else name.rpartition("#")[0]
+
+
+def _names(frames: Iterable[FilmFrame]) -> set[str]:
+    """Return the names that hints for a shot or for a frame may have."""
+    return {key for frame in frames for key in (*_shot_keys(frame), _key(frame.name))}
 
 
 def _key(name: str) -> str:
@@ -124,6 +166,8 @@ def _stacks(
     begins = 0
     for place, (frame, layers) in enumerate(zip(shot, covering, strict=True)):
         named_after_it = by_name.get(_key(frame.name))
+        if frame.source.page == 0 and named_after_it is None:
+            named_after_it = by_name.get(caseless(_file_of(frame.source)))
         if named_after_it is not None:
             own, begins = named_after_it, place
         if own is not None:

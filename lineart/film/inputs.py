@@ -12,10 +12,11 @@ from lineart.film.frames import (
     FilmFrame,
     Source,
     assemble,
-    list_pictures,
+    stem,
 )
-from lineart.film.hints import hold_hints, unused_hints
+from lineart.film.hints import hold_everywhere, hold_hints, take_first_pages, unused_hints
 from lineart.film.output_names import Names, name_outputs
+from lineart.film.pages import Pages, find_pictures
 from lineart.film.pipeline import WorkerBounds
 from lineart.film.records import FilmJob
 from lineart.film.selection import Selection
@@ -29,7 +30,10 @@ from lineart.weights.onnx_file import MODEL
 
 @dataclass(frozen=True, kw_only=True)
 class FilmConfig:
-    """Flags that all film tasks share; addresses are folders or `s3://bucket/prefix`."""
+    """Flags that all film tasks share; addresses are folders or `s3://bucket/prefix`.
+
+    Pictures and hints may also be one file.
+    """
 
     pictures: str
     output: str
@@ -38,6 +42,7 @@ class FilmConfig:
     shots: tuple[str, ...] = ()
     numbers: str | None = None
     limit: int | None = None
+    pages: Pages = "all"
     force: bool = False
     retry_failed: tuple[str, ...] | None = None
     """Failed frames to try again, empty for all; None processes all frames. See `retries`."""
@@ -117,43 +122,55 @@ def prepare_run(
     task = open_task(files)
     if not is_included(weights):
         _check_networks(files)
-    hint_files = list_pictures(hints) if hints else []
-    if hints and not hint_files:
-        raise ValueError(f"there is no hint picture below {hints.uri}; leave out --hints")
-    _check_hints(hint_files)
-    frames = assemble(list_pictures(pictures), pictures.name, role=task.role)
-    frames = name_outputs(hold_hints(frames, hint_files), task.form.suffix, film.names)
+    folder, sources = find_pictures(pictures, pages=film.pages)
+    frames = assemble(sources, folder.name or stem(pictures.name), role=task.role)
     if not frames:
         raise ValueError(f"there is no image and no Parquet file below {pictures.uri}")
+    hint_folder, frames, of_hints = _hold_hints(hints, frames, film.pages)
+    frames = name_outputs(frames, task.form.suffix, film.names)
     job = FilmJob(
-        pictures,
+        folder,
         output,
-        hints,
+        hint_folder,
         task,
         weights,
         weights_sha256=fingerprint(files),
         limit_s=film.limit_s,
         precision=film.precision,
+        pages=film.pages,
     )
     chosen, absent = film.selection.choose(frames)
-    return PreparedRun(film, job, frames, chosen, [*_warnings(frames, hint_files), *absent])
+    warnings = [*of_hints, *describe_versions(frames), *describe_gaps(frames), *absent]
+    return PreparedRun(film, job, frames, chosen, warnings)
 
 
-def _warnings(frames: Sequence[FilmFrame], hints: Sequence[Source]) -> list[str]:
-    """Return what a person should look at in the files of a film."""
-    unused = unused_hints(frames, hints)
-    return [
-        *(f"{len(unused)} hints belong to no shot or frame: {name}, ..." for name in unused[:1]),
-        *describe_versions(frames),
-        *describe_gaps(frames),
-    ]
+def _hold_hints(
+    place: Storage | None, frames: list[FilmFrame], pages: Pages
+) -> tuple[Storage | None, list[FilmFrame], list[str]]:
+    """Return the folder of the hints, the frames with their hints, and sentences on hints."""
+    if place is None:
+        return None, frames, []
+    folder, hints = find_pictures(place, pages=pages)
+    if not hints:
+        raise ValueError(f"there is no hint picture below {place.uri}; leave out --hints")
+    _check_hints(hints)
+    hints, sentences = take_first_pages(frames, hints)
+    held, is_one_file = hold_hints(frames, hints), folder != place
+    unused = unused_hints(held, hints)
+    if is_one_file and len(unused) == len(hints) == 1 and hints[0].row is None:
+        sentences.append(f"the hint {unused[0]} is named after no frame; alone, it holds on all")
+        return folder, hold_everywhere(frames, hints[0]), sentences
+    if unused:
+        sentences.append(f"{len(unused)} hints belong to no shot or frame: {unused[0]}, ...")
+    return folder, held, sentences
 
 
 def _check_places(pictures: Storage, output: Storage, hints: Storage | None) -> None:
     for what, place in (("pictures", pictures), ("hints", hints)):
         if place is None:
             continue
-        place.check()
+        if place.as_file() is None:
+            place.check()
         if place.contains(output) or output.contains(place):
             raise ValueError(
                 f"--output {output.uri} and the {what} {place.uri} lie in one another; "

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from lineart.film.frames import Source
+from lineart.film.pages import Pages
 from lineart.film.tasks import FilmTask
 from lineart.runtime.device import Precision
 from lineart.runtime.sandbox import CallEndedError
@@ -97,6 +98,9 @@ class FilmJob:
     """Timeout of one step of one frame in seconds; None runs in this process without a timeout."""
     precision: Precision | None = None
     """Number format of the networks; None: each machine takes its fastest, see `pick_precision`."""
+
+    pages: Pages = "all"
+    """Which pages of a file are frames."""
 
     @cached_property
     def fingerprint(self) -> Fingerprint:

@@ -10,11 +10,13 @@ from itertools import islice
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from lineart import manifest
 from lineart.film.frame_logs import FrameLogs
 from lineart.film.hints import HashedHints
 from lineart.film.inputs import PreparedRun
+from lineart.film.odd_sizes import warn_of_odd_sizes
 from lineart.film.outputs import export_parquet
 from lineart.film.plan import FilmPlan, known_pictures, make_plan, result_row, unread_row
 from lineart.film.records import FilmJob, FrameResult, StageSeconds, WorkItem
@@ -157,12 +159,20 @@ def run_film(
         log.flush()
         record.flush()
         names = [frame.name for frame in opened.film_frames]
-        rows = manifest.first_rows([*record.parts, plan.rows], names)
+        rows = warn_of_odd_sizes(manifest.first_rows([*record.parts, plan.rows], names))
         manifest.replace_manifest(output, rows)
+    summary.warned = _count_warned(rows, record.parts)
     if opened.film.parquet_frames:
         export_parquet(output, rows, record.parts)
     summary.seconds = round(time.monotonic() - started, 3)
     return summary, rows
+
+
+def _count_warned(rows: pa.Table, parts: Sequence[pa.Table]) -> int:
+    """Count the frames of a run that have warnings, given the rows that it wrote."""
+    made = pa.array([name for part in parts for name in part["frame"].to_pylist()], pa.string())
+    warned = pc.and_(pc.is_in(rows["frame"], made), pc.is_valid(rows["warnings"]))
+    return int(pc.sum(warned).as_py() or 0)
 
 
 class _Log:

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from lineart.film.inputs import PreparedRun
 from lineart.film.standing import MADE
+from lineart.storage import Storage
 
 
 @dataclass
@@ -58,7 +59,7 @@ def write_run(
     """
     run = {
         "configuration": flags,
-        "pictures": opened.job.pictures.uri,
+        "pictures": Storage.at(opened.film.pictures).uri,
         "words": asdict(opened.job.task.words),
         "weights": {"address": opened.job.weights.uri, "sha256": opened.job.weights_sha256},
         "versions": {name: _version(name) for name in ("lineart", "ray", "torch", "numpy")},

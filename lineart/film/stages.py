@@ -10,13 +10,15 @@ time limit, the work on it runs in sandbox processes, so that this also holds fo
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import cv2
 import numpy as np
 
-from lineart.film.records import Failure, FilmJob, FrameData
+from lineart.codec import count_pages
+from lineart.film.records import Failure, FilmJob, FrameData, Input
 from lineart.film.tasks import FilmTask, RunNetwork
 from lineart.film.worker import Worker, run_in_worker
 from lineart.runtime.device import Precision, has_gpu, pick_device, pick_precision, use_one_thread
@@ -31,6 +33,8 @@ GPU_BATCH = 16
 """Batch size that a network on a GPU is opened with; on a CPU it is 1."""
 ONNX = "onnx"
 """Recorded as number format for ONNX models, whatever format they compute in."""
+
+RENAME = "for all, name it by its format: .apng, .gif, .tif or .webp"
 
 Answer = Callable[..., tuple[Sequence[np.ndarray], str]]
 """Maps batches of inputs to batches of outputs and the number format of the computation."""
@@ -153,7 +157,18 @@ def shrink(worker: Worker, frame: FrameData) -> FrameData:
         failure = Failure.of(stage, error)
         at_fault = [one.source.name for one in shared if one.role == stage]
         return frame.failed(failure.about(at_fault[0]) if at_fault else failure)
+    warnings = (*_left_out_pages(worker, picture, data), *warnings)
     return frame._replace(arrays=tuple(inputs), kept=kept, warnings=warnings)
+
+
+def _left_out_pages(worker: Worker, picture: Input, data: bytes) -> list[str]:
+    """Return a warning if a picture has further pages that are no frames of their own."""
+    if worker.job.pages == "first" or picture.source.page is not None:
+        return []
+    with suppress(ValueError):
+        if (count := count_pages(data)) > 1:
+            return [f"its file has {count} pages and only the first is a frame; {RENAME}"]
+    return []
 
 
 def open_network(job: FilmJob) -> Answer:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lineart.codec import encode_png
-from lineart.film.frames import Source, list_pictures
+from lineart.film.frames import Source
 from lineart.film.names import file_key, folder_key
 from lineart.film.outputs import (
     ThumbnailGallery,
@@ -23,6 +23,7 @@ from lineart.film.outputs import (
     read_previews,
     show_as_is,
 )
+from lineart.film.pages import find_sources
 from lineart.film.tasks import Labels
 from lineart.film.tasks.colorize import ColorizeTask
 from lineart.manifest import read_manifest
@@ -171,16 +172,16 @@ def _open_gallery(
     Raises:
         OSError: the folder `given` does not exist.
     """
-    if given is not None:
+    if given is not None and given.as_file() is None:
         given.check()
     address = run.get("pictures")
     known = Storage.at(address) if isinstance(address, str) and address else None
     pictures = given or known
     try:
-        sources = {one.name: one for one in list_pictures(pictures)} if pictures else {}
+        folder, sources = find_sources(pictures) if pictures else (place, {})
     except OSError:
-        sources = {}
-    return ThumbnailGallery(pictures or place, sources, place, show_as_is, outputs)
+        folder, sources = place, {}
+    return ThumbnailGallery(folder, sources, place, show_as_is, outputs)
 
 
 def _in_order(rows: pa.Table) -> pa.Table:

@@ -110,6 +110,20 @@ class Storage:
         """Return the storage whose root is at `path` below this one."""
         return replace(self, root=posixpath.join(self.root, path))
 
+    def as_file(self) -> tuple["Storage", str] | None:
+        """Return the folder of the root and its name in it, if the root is one stored object.
+
+        On S3, only a root with a suffix is asked for.
+
+        Raises:
+            OSError: the request to S3 fails.
+        """
+        folder, _, name = self.root.rpartition("/")
+        if not name or (self.is_s3 and not (folder and posixpath.splitext(name)[1])):
+            return None
+        above = replace(self, root=folder or "/")
+        return (above, name) if above.exists(name) else None
+
     def contains(self, other: "Storage") -> bool:
         """Return whether the root of `other` is this root or lies below it."""
         return self.is_s3 == other.is_s3 and f"{other.root}/".startswith(f"{self.root}/")
@@ -153,6 +167,14 @@ class Storage:
             OSError: it cannot be read completely.
         """
         return self._place.read(_plain(path))
+
+    def read_range(self, path: str, start: int, length: int) -> bytes:
+        """Read a part of an object: up to `length` bytes from `start`, in bytes.
+
+        Raises:
+            OSError: as for `read`.
+        """
+        return self._place.read_range(_plain(path), start, length)
 
     def open_file(self, path: str) -> Any:
         """Open an object for random access and return pyarrow's file object.

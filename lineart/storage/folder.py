@@ -49,6 +49,15 @@ class Folder:
         """See `Storage.read`."""
         return Path(self.root, path).read_bytes()
 
+    def read_range(self, path: str, start: int, length: int) -> bytes:
+        """See `Storage.read_range`."""
+        # Half the time of pathlib and a file object: films have 100,000 files.
+        file = os.open(f"{self.root}/{path}", os.O_RDONLY)
+        try:
+            return os.pread(file, length, start)
+        finally:
+            os.close(file)
+
     def write(self, path: str, data: bytes) -> None:
         """See `Storage.write`."""
         with self._filled_draft(path, data) as (draft, target):

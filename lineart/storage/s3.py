@@ -16,6 +16,7 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
 from pyarrow import fs
 
 from lineart.storage import S3Limits
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 PARTS_AT_ONCE = 4
 """Parts of a large object that are uploaded, and in memory, at the same time."""
+BEYOND_THE_END = 416
+"""HTTP status of a range that begins at or behind the end of an object."""
 MD5_ETAG = re.compile(r'"[0-9a-f]{32}"')
 
 
@@ -77,6 +80,20 @@ class Objects:
         def get(**address: Any) -> bytes:
             # boto3 checks the length against the header, and a checksum if the server sends one.
             return self._client.get_object(**address)["Body"].read()
+
+        return self._call(path, get)
+
+    def read_range(self, path: str, start: int, length: int) -> bytes:
+        """See `Storage.read_range`."""
+
+        def get(**address: Any) -> bytes:
+            try:
+                part = f"bytes={start}-{start + length - 1}"
+                return self._client.get_object(Range=part, **address)["Body"].read()
+            except ClientError as error:
+                if error.response["ResponseMetadata"]["HTTPStatusCode"] != BEYOND_THE_END:
+                    raise
+                return b""
 
         return self._call(path, get)
 

@@ -19,7 +19,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
-from lineart.film.frames import list_pictures
+from lineart.film.pages import find_sources
 from lineart.image import Size
 from lineart.storage import Storage
 from lineart.video.encoding import Joiner, encoding, frame_rate, joining
@@ -146,8 +146,9 @@ def _open_sources(film: Storage, lines: Storage | None) -> SourcePictures:
     """Open the source pictures of a film: those in `lines`, else those that `run.json` names."""
     if lines is None:
         lines = Storage.at(_read_address(film))
-    lines.check()
-    return SourcePictures(lines, {source.name: source for source in list_pictures(lines)})
+    if lines.as_file() is None:
+        lines.check()
+    return SourcePictures(*find_sources(lines))
 
 
 def _read_address(film: Storage) -> str:
