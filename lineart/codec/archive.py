@@ -8,6 +8,9 @@ from lineart.codec.limits import check_size
 from lineart.codec.png import PNG_SIGNATURE
 from lineart.codec.png_reading import read_png_header
 
+MERGED = "mergedimage.png"
+"""Member with the merged picture, of OpenRaster and Krita files."""
+
 _MOST_MEMBERS = 20_000
 _MOST_BYTES = 16 << 20
 """Most bytes of an XML member, and of a PNG member beyond its pixels."""

@@ -3,14 +3,18 @@
 import io
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
 
 from PIL import (
+    AvifImagePlugin,
     BmpImagePlugin,
     GifImagePlugin,
     ImageOps,
+    Jpeg2KImagePlugin,
     JpegImagePlugin,
+    PcxImagePlugin,
     PngImagePlugin,
+    PpmImagePlugin,
+    SgiImagePlugin,
     TiffImagePlugin,
     WebPImagePlugin,
 )
@@ -19,10 +23,11 @@ from PIL.ImageFile import ImageFile
 
 from lineart.codec.alpha import drop_empty_alpha
 from lineart.codec.apng import is_first_frame_hidden, png_frame
+from lineart.codec.archive import MERGED, Archive
 from lineart.codec.errors import reading
+from lineart.codec.formats import WAY_OUT, find_format
 from lineart.codec.jpeg import trim_jpeg
 from lineart.codec.limits import check_size
-from lineart.codec.png import PNG_SIGNATURE
 from lineart.codec.png_reading import read_png_color, rewrap_png
 from lineart.codec.samples import STRIP_PIXELS, Finish, Samples, to_rgba, to_samples
 from lineart.codec.tga import is_tga, read_tga
@@ -111,38 +116,75 @@ def _read_tga(data: bytes, page: int, max_pixels: int) -> Image:
     return read_tga(data, max_pixels)
 
 
-def _read_psd(data: bytes, page: int, max_pixels: int) -> Image:
-    _check_page(page)
-    # Its import takes as long as that of all other modules here together.
-    from lineart.codec.psd import read_psd
-
-    return read_psd(data, max_pixels)
-
-
 def _check_page(page: int) -> None:
     if page:
         raise ValueError(f"it has no page {page + 1}")
 
 
-class _Format(NamedTuple):
-    """File format: its signature and its decoder."""
+# These import their libraries when they are needed: each takes as long as all others here together.
 
-    name: str
-    signature: bytes
-    read: Read
+
+def _read_psd(data: bytes, page: int, max_pixels: int) -> Image:
+    from lineart.codec.psd import read_psd
+
+    _check_page(page)
+    return read_psd(data, max_pixels)
+
+
+def _read_merged(data: bytes, page: int, max_pixels: int) -> Image:
+    """Decode the merged picture of an OpenRaster or Krita file."""
+    _check_page(page)
+    archive = Archive(data)
+    if MERGED not in archive.names:
+        raise ValueError("it holds no merged picture; save it again in Krita, or as PNG")
+    return _read_png(archive.read_png(MERGED, max_pixels), 0, max_pixels)
+
+
+def _read_clip(data: bytes, page: int, max_pixels: int) -> Image:
+    from lineart.codec.clip import read_clip
+
+    _check_page(page)
+    picture = read_clip(data, max_pixels)
+    return _read_png(picture, 0, max_pixels) if isinstance(picture, bytes) else picture
+
+
+def _read_dpx(data: bytes, page: int, max_pixels: int) -> Image:
+    from lineart.codec.dpx import read_dpx
+
+    _check_page(page)
+    return read_dpx(data, max_pixels)
+
+
+def _read_exr(data: bytes, page: int, max_pixels: int) -> Image:
+    from lineart.codec.exr import read_exr
+
+    _check_page(page)
+    return read_exr(data, max_pixels)
 
 
 # Pillow's classes instead of `Image.open`, whose global limit of 179 megapixels is below ours
 # (for TIFF and WebP it applies in any case).
-_FORMATS = (
-    _Format("PNG", PNG_SIGNATURE, _read_png),
-    _Format("JPEG", b"\xff\xd8\xff", _read_jpeg),
-    *(_Format("TIFF", start, _read_tiff) for start in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
-    _Format("WebP", b"RIFF", _by_pillow(WebPImagePlugin.WebPImageFile)),
-    _Format("BMP", b"BM", _read_bmp),
-    _Format("Photoshop", b"8BPS", _read_psd),
-    _Format("GIF", b"GIF8", _by_pillow(GifImagePlugin.GifImageFile)),
-)
+_READERS: dict[str, Read] = {
+    "PNG": _read_png,
+    "JPEG": _read_jpeg,
+    "TIFF": _read_tiff,
+    "WebP": _by_pillow(WebPImagePlugin.WebPImageFile),
+    "BMP": _read_bmp,
+    "TGA": _read_tga,
+    "GIF": _by_pillow(GifImagePlugin.GifImageFile),
+    "AVIF": _by_pillow(AvifImagePlugin.AvifImageFile),
+    "JPEG 2000": _by_pillow(Jpeg2KImagePlugin.Jpeg2KImageFile),
+    "SGI": _by_pillow(SgiImagePlugin.SgiImageFile),
+    "PCX": _by_pillow(PcxImagePlugin.PcxImageFile),
+    "PNM": _by_pillow(PpmImagePlugin.PpmImageFile),
+    "DPX": _read_dpx,
+    "OpenEXR": _read_exr,
+    "Photoshop": _read_psd,
+    "Krita": _read_merged,
+    "OpenRaster": _read_merged,
+    "Clip Studio Paint": _read_clip,
+}
+"""Names of the formats in `FORMATS` that are read -> their decoders."""
 
 
 def read_samples(
@@ -194,16 +236,15 @@ def read_image(data: bytes, max_pixels: int, *, page: int = 0) -> Image:
 
 
 def _decoder(data: bytes) -> tuple[str, Read]:
-    """Return the name of a file's format and its decoder."""
+    """Return the name of a file's format and its decoder; its name and suffix do not matter."""
     if not data:
         raise ValueError("the file is empty")
-    form = next((form for form in _FORMATS if data.startswith(form.signature)), None)
+    form = find_format(data)
+    if form is not None and not form.is_read:
+        raise ValueError(f"{form.name} files cannot be read; {WAY_OUT}")
     if form is not None:
-        return form.name, form.read
+        return form.name, _READERS[form.name]
     # TGA has no signature.
     if not is_tga(data):
-        raise ValueError(
-            f"unknown picture format, the file begins with {data[:8]!r}; "
-            "give PNG, TIFF, TGA, BMP, WebP or JPEG"
-        )
+        raise ValueError(f"unknown picture format, the file begins with {data[:8]!r}; {WAY_OUT}")
     return "TGA", _read_tga

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from lineart.codec.archive import Archive
+from lineart.codec.archive import MERGED, Archive
 from lineart.codec.decode import read_image
 from lineart.codec.errors import reading
 from lineart.codec.limits import MAX_PIXELS, check_size
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from lineart.codec.psd import PsdLayer
 
 _MOST_LAYERS = 8_000
-_MERGED = "mergedimage.png"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +101,7 @@ class _Place(NamedTuple):
 
 def _of_archive(archive: Archive, max_pixels: int) -> list[DocumentLayer]:
     if "stack.xml" not in archive.names:
-        read = partial(_read_member, archive, _MERGED, max_pixels)
+        read = partial(_read_member, archive, MERGED, max_pixels)
         return [DocumentLayer("", (), True, read)]
     root = archive.read_xml("stack.xml")
     size = int(root.get("w", "0")), int(root.get("h", "0"))

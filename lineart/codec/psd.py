@@ -30,8 +30,11 @@ def read_psd(data: bytes, max_pixels: int) -> Image.Image:
     """
     with _strict():
         document = _open(data, max_pixels)
-        has_picture = document.has_preview()
-        picture = _to_image(document, document) if has_picture else document.composite(force=True)
+        if document.has_preview():
+            _check_merged(data)
+            picture = _to_image(document, document)
+        else:
+            picture = document.composite(force=True)
     if picture is None:
         raise ValueError("it has no merged picture; save it with maximized compatibility")
     return _with_profile(picture, document)
@@ -93,6 +96,33 @@ def _open(data: bytes, max_pixels: int) -> PSDImage:
     if channels > _MOST_CHANNELS:
         raise ValueError(f"it has {channels} channels and {_MOST_CHANNELS} are the most")
     return PSDImage.open(io.BytesIO(data))
+
+
+_RAW, _RUNS = 0, 1
+"""Compressions of the merged picture; psd-tools notices itself where others are cut off."""
+
+
+def _check_merged(data: bytes) -> None:
+    """Raise ValueError if the merged picture is cut off: psd-tools would fill it up.
+
+    Source:
+        "Adobe Photoshop File Formats Specification", 2019.
+    """
+    _, version, channels, height, width, depth, _ = _HEADER.unpack_from(data)
+    at = _HEADER.size
+    for form in (">I", ">I", ">Q" if version == 2 else ">I"):
+        at += struct.calcsize(form) + struct.unpack_from(form, data, at)[0]
+    (compression,) = struct.unpack_from(">H", data, at)
+    at += 2
+    if compression == _RAW:
+        needed = channels * height * ((width * depth + 7) // 8)
+    elif compression == _RUNS:
+        lengths = np.frombuffer(data, ">u4" if version == 2 else ">u2", channels * height, at)
+        needed = lengths.nbytes + int(lengths.sum())
+    else:
+        return
+    if at + needed > len(data):
+        raise ValueError("the file is cut off")
 
 
 def _to_image(part: PSDImage | Layer, document: PSDImage) -> Image.Image | None:

@@ -8,11 +8,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from lineart.codec import decode_color, decode_line
+from lineart.codec.formats import DOCUMENT_SUFFIXES, IMAGE_SUFFIXES
 from lineart.datasets.samples import Picture, Pictures
 from lineart.datasets.shards import INDEX, Shards
 from lineart.evaluation.request import PictureRequest, Request, split_name
 from lineart.evaluation.session import Session
-from lineart.film.frames import IMAGE_SUFFIXES
 from lineart.storage import Storage
 from lineart.weights import is_included, open_weights
 
@@ -37,7 +37,8 @@ class PictureFolder:
 
     def __init__(self, storage: Storage) -> None:
         files = (PurePosixPath(path) for path in sorted(entry.path for entry in storage.entries()))
-        paths = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
+        suffixes = IMAGE_SUFFIXES - DOCUMENT_SUFFIXES
+        paths = [path for path in files if path.suffix.lower() in suffixes]
         pairs = {path.parent.parent for path in paths if path.parent.name == "color"}
         lines = {p for p in paths if p.parent.name == "line" and p.parent.parent in pairs}
         colors = [path for path in paths if path not in lines]

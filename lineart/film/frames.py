@@ -12,6 +12,13 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from lineart.codec import extract_page
+from lineart.codec.formats import (
+    DOCUMENT_SUFFIXES,
+    FORMAT_NAMES,
+    IMAGE_SUFFIXES,
+    UNREAD_SUFFIXES,
+    WAY_OUT,
+)
 from lineart.film.listing import (
     Found,
     caseless,
@@ -23,26 +30,7 @@ from lineart.film.listing import (
 from lineart.film.names import file_key, folder_key, read_name
 from lineart.storage import Storage
 
-IMAGE_SUFFIXES = {
-    ".png",
-    ".tif",
-    ".tiff",
-    ".tga",
-    ".bmp",
-    ".webp",
-    ".jpg",
-    ".jpeg",
-    ".gif",
-    ".apng",
-}
 PARQUET_SUFFIX = ".parquet"
-UNREAD_SUFFIXES = {
-    *(".psd", ".psb", ".kra", ".ora", ".clip", ".csp", ".xcf", ".svg", ".tlv", ".tzp"),
-    *(".dpx", ".exr", ".sgi", ".rgb", ".jp2", ".pcx", ".iff"),
-    *(".heic", ".heif", ".avif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw"),
-}
-"""Suffixes of picture formats that cannot be read; such a picture is a frame that fails, unless
-there is a picture of the same name that can be read, which it is the source of."""
 
 MAX_ROWS = 10_000_000
 """Maximum number of rows of one Parquet file: more than 100 hours of film."""
@@ -117,7 +105,8 @@ def list_pictures(
     """List all image files, and all rows of all Parquet files, below `storage`.
 
     Unusable entries are listed with a refusal: links out of the folder, invalid names, invalid
-    Parquet files, and pictures in `UNREAD_SUFFIXES`.
+    Parquet files, and pictures of formats that cannot be read. Those, and documents with layers,
+    are left out where there is another picture of the same name, of which they are the source.
 
     Args:
         storage: Folder or S3 prefix.
@@ -131,12 +120,13 @@ def list_pictures(
         OSError: the folder or bucket cannot be listed.
     """
     pictures: list[Source] = []
+    documents: list[Source] = []
     unread: list[Source] = []
     for found in find_files(storage) if only is None else [Found(only)]:
         suffix = posixpath.splitext(found.path)[1].lower()
         refusal = found.refusal or refusal_of(found.path)
         if suffix in UNREAD_SUFFIXES:
-            kind = f"{suffix} files cannot be read; save it as PNG, TIFF or TGA"
+            kind = f"{FORMAT_NAMES[suffix]} files ({suffix}) cannot be read; {WAY_OUT}"
             unread.append(Source(printable(found.path), found.path, refusal=refusal or kind))
         elif not (only or found.is_folder or suffix in {*IMAGE_SUFFIXES, PARQUET_SUFFIX}):
             continue
@@ -145,9 +135,12 @@ def list_pictures(
         elif suffix == PARQUET_SUFFIX:
             pictures += _parquet_pictures(storage, found.path, max_rows)
         else:
-            pictures.append(Source(found.path, found.path))
-    names = {stem(picture.name) for picture in pictures}
-    return pictures + [picture for picture in unread if stem(picture.name) not in names]
+            kind_of = documents if suffix in DOCUMENT_SUFFIXES else pictures
+            kind_of.append(Source(found.path, found.path))
+    for sources in (documents, unread):
+        names = {stem(picture.name) for picture in pictures}
+        pictures += [source for source in sources if stem(source.name) not in names]
+    return pictures
 
 
 def _parquet_pictures(storage: Storage, path: str, max_rows: int) -> Iterator[Source]:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from lineart.codec.formats import IMAGE_SUFFIXES, UNREAD_SUFFIXES
 from lineart.film.frames import (
-    IMAGE_SUFFIXES,
-    UNREAD_SUFFIXES,
     FilmFrame,
     Source,
     assemble,

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lineart import manifest
-from lineart.film.frames import IMAGE_SUFFIXES, UNREAD_SUFFIXES, beside
+from lineart.codec.formats import IMAGE_SUFFIXES, UNREAD_SUFFIXES
+from lineart.film.frames import beside
 from lineart.film.inputs import PreparedRun
 from lineart.storage import Storage
 

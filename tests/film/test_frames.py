@@ -73,11 +73,28 @@ def test_a_row_group_is_read_once(tmp_path: Path) -> None:
     assert (reader._open.cache_info().misses, reader._images_of.cache_info().misses) == (1, 3)
 
 
-def test_pictures_of_kinds_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
-    """A telephone's HEIC is a frame that fails; a PSD beside its PNG and other files are none."""
-    for name in ("a.png", "a.psd", "b.HEIC", "notes.txt", ".hidden.gif"):
+def test_kinds_of_files(tmp_path: Path) -> None:
+    """Documents give way to pictures of their name; what cannot be read fails; the rest is none."""
+    names = (
+        "a.png",
+        "a.psd",
+        "b.HEIC",
+        "c.psd",
+        "c.xcf",
+        "d.exr",
+        "d.kra",
+        "e.tlv",
+        "f.tga",
+        "f.heic",
+    )
+    for name in (*names, "notes.txt", "Thumbs.db", "take.wav", ".hidden.gif", "without"):
         (tmp_path / name).write_bytes(b"")
-    pictures = list_pictures(Storage.at(str(tmp_path)))
-    assert [picture.name for picture in pictures] == ["a.png", "b.HEIC"]
-    assert pictures[0].refusal is None
-    assert pictures[1].refusal == ".heic files cannot be read; save it as PNG, TIFF or TGA"
+    pictures = {
+        picture.name: picture.refusal for picture in list_pictures(Storage.at(str(tmp_path)))
+    }
+    way_out = "cannot be read; save it as PNG, TIFF or TGA"
+    assert pictures == {
+        **dict.fromkeys(("a.png", "c.psd", "d.exr", "f.tga")),
+        "b.HEIC": f"HEIC files (.heic) {way_out}",
+        "e.tlv": f"Toonz raster level files (.tlv) {way_out}",
+    }
