@@ -45,7 +45,9 @@ def list_failures(
     causes = Counter(
         (as_text(stage), as_text(error)) for stage, error in columns(failed, "stage", "error")
     )
-    listed = [_failure(row, inputs) for row in failed.slice(0, FAILURES_LISTED).to_pylist()]
+    # One cause, such as a hint of a whole shot, is named once; the other rows point to it.
+    first: dict[tuple[str, ...], str] = {}
+    listed = [_failure(row, inputs, first) for row in failed.slice(0, FAILURES_LISTED).to_pylist()]
     return {
         "listed": len(listed),
         "open": listed[:FAILURES_OPEN],
@@ -56,13 +58,23 @@ def list_failures(
     }
 
 
-def _failure(row: Mapping[str, Any], inputs: Mapping[str, str]) -> dict[str, str]:
-    """Return the error of a failed frame; only a relative address becomes a link."""
+def _failure(
+    row: Mapping[str, Any], inputs: Mapping[str, str], first: dict[tuple[str, ...], str]
+) -> dict[str, str]:
+    """Return the error of a failed frame; only a relative address becomes a link.
+
+    Args:
+        row: Row of the frame.
+        inputs: Frame -> address of its source picture.
+        first: Stage, error and message -> the first frame with them.
+    """
+    same = first.setdefault((row["stage"], row["error"], row["message"]), row["frame"])
+    message = row["message"] if same == row["frame"] else f"the same as for {same}"
     address = inputs.get(row["frame"], "")
     is_link = address.startswith(("./", "../"))
     return {
         **{key: as_text(row[key]) for key in ("frame", "stage", "error")},
-        "message": as_text(row["message"], CONTROL_BUT_NEWLINE),
+        "message": as_text(message, CONTROL_BUT_NEWLINE),
         "link": address if is_link else "",
         "address": "" if is_link else as_text(address),
     }

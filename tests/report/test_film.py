@@ -95,6 +95,16 @@ def test_failures_are_named_first(film: list[dict[str, Any]]) -> None:
     assert seen.index("s02_rain/f3.png") < seen.index("Shots")
 
 
+def test_equal_failures_point_to_the_first(film: list[dict[str, Any]]) -> None:
+    """What is wrong with many frames, as a hint of their shot, is written once."""
+    reason = "s03.png: the hint picture has no transparency"
+    rows = [*film, *(fail(f"s03/f{number}.png", reason) for number in range(20))]
+    seen = text(make_page(rows, [], {}, {}))
+    assert seen.count(reason) == 1
+    assert f"s03/f0.png decode ValueError {reason}" in seen
+    assert seen.count("decode ValueError the same as for s03/f0.png") == 19
+
+
 def test_every_shot_stands_with_its_counts(film: list[dict[str, Any]]) -> None:
     """Each shot is a heading, in film order, with its frames by status."""
     seen = text(make_page(film, [], {}, {}))
