@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
 from tyro.conf import subcommand
 
-from jobs.command import DryRun, ProgressClock, parse, run_command
+from jobs.command import DryRun, ProgressClock, parse, run_command, say
 from lineart.datasets.filter_bounds import FilterBounds
 from lineart.datasets.layouts import LAYOUTS, Finder, LayoutName, find_colored
 
@@ -122,7 +122,7 @@ class PrepareData:
     """Regular expression; pictures whose names have the same match form a group, which stays
     together in train or in validation."""
     validation: float = 0.05
-    """Proportion of the groups used for validation, from 0 to below 1."""
+    """Proportion of the groups used for validation, from 0 to below 1; above 0, at least one."""
     duplicate_distance: int = 3
     """Maximum number of differing bits, of 64, in the perceptual hashes of duplicates, up to 16;
     -1: only equal pixels count."""
@@ -191,6 +191,13 @@ def prepare_set(one: PictureSet, output: Storage, executor: Executor) -> Prepara
     show = make_printer(one.name)
     summary = prepare(one.images, where, one.items, one.settings, executor, tell=show)
     where.sweep()
+    if one.settings.validation > 0 and not summary.validation:
+        prefix = f"{one.name}: " if one.name else ""
+        say(
+            "prepare_data",
+            f"{prefix}no picture is for validation, and {summary.train} for training; give more "
+            "pictures, or a --group by which they are more than one group",
+        )
     return summary
 
 

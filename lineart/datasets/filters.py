@@ -144,10 +144,25 @@ def _nearest(
     return None if near is None else near[1]
 
 
-def is_validation(group: str, share: float) -> bool:
-    """Return whether a group is for validation, by a hash of its name: about `share` of all are."""
-    digest = hashlib.sha256(group.encode()).digest()
-    return int.from_bytes(digest[:8], "big") < share * 2**64
+def choose_validation(groups: Iterable[str], share: float) -> set[str]:
+    """Return the groups for validation: about `share` of all, by a hash of their names.
+
+    Of two or more groups at least one is for validation, and one for training. A larger share adds
+    groups to those of a smaller one.
+
+    Args:
+        groups: Names of the groups.
+        share: From 0, which gives none, to below 1.
+    """
+    ordered = sorted(set(groups), key=_hash_of)
+    if share <= 0 or len(ordered) < 2:
+        return set()
+    wanted = sum(1 for group in ordered if _hash_of(group) < share * 2**64)
+    return set(ordered[: min(max(wanted, 1), len(ordered) - 1)])
+
+
+def _hash_of(group: str) -> int:
+    return int.from_bytes(hashlib.sha256(group.encode()).digest()[:8], "big")
 
 
 def divide(sizes: Sequence[int], limit: int) -> list[list[int]]:

@@ -15,9 +15,9 @@ from lineart.datasets import shards
 from lineart.datasets.filter_bounds import Filter
 from lineart.datasets.filters import (
     Refusal,
+    choose_validation,
     divide,
     find_twins,
-    is_validation,
     refusals_to_parquet,
 )
 from lineart.datasets.items import Item
@@ -52,7 +52,7 @@ class PreparationSettings:
     group: str | None = None
     """Regular expression; its match in a picture's name is the group. See `group_of`."""
     validation: float = 0.05
-    """Fraction of the groups that is for validation."""
+    """Fraction of the groups that is for validation; of two groups or more at least one is."""
     max_distance: int = 3
     """Maximum differing bits of the perceptual hashes of duplicates; -1: only equal pixels."""
     preparing: Transform = field(default_factory=Transform)
@@ -208,8 +208,8 @@ def order_shards(
     side: str, chosen: Sequence[ChosenPicture], settings: PreparationSettings
 ) -> list[ShardOrder]:
     """Divide the chosen pictures of one side into shards."""
-    wanted = side == VALIDATION
-    mine = [one for one in chosen if is_validation(one.group, settings.validation) == wanted]
+    validation = choose_validation((one.group for one in chosen), settings.validation)
+    mine = [one for one in chosen if (one.group in validation) == (side == VALIDATION)]
     runs = divide([one.picture.bytes for one in mine], settings.shard_bytes)
     return [ShardOrder(side, number, [mine[i] for i in run]) for number, run in enumerate(runs)]
 

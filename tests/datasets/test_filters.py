@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from lineart.datasets.filter_bounds import BOUNDS, Filter, FilterBounds
 from lineart.datasets.filters import (
     blank,
+    choose_validation,
     divide,
     find_twins,
-    is_validation,
     refusal,
 )
 from lineart.imaging.quality import hamming, measure
@@ -146,13 +146,16 @@ def test_no_distance_finds_nothing() -> None:
 
 
 def test_about_the_wanted_share_is_for_validation() -> None:
-    """Of 4000 groups 8 % are, within three standard deviations, and always the same."""
+    """Of 4000 groups 8 % are, within three standard deviations, and of two or three one."""
     groups = [f"group {i}" for i in range(4000)]
-    chosen = [is_validation(group, 0.08) for group in groups]
-    assert abs(sum(chosen) - 320) < 3 * (4000 * 0.08 * 0.92) ** 0.5
-    assert chosen == [is_validation(group, 0.08) for group in groups]
-    assert all(is_validation(g, 0.3) for g, c in zip(groups, chosen, strict=True) if c)
-    assert not any(is_validation(group, 0.0) for group in groups)
+    chosen = choose_validation(groups, 0.08)
+    assert abs(len(chosen) - 320) < 3 * (4000 * 0.08 * 0.92) ** 0.5
+    assert chosen == choose_validation(reversed(groups), 0.08) < choose_validation(groups, 0.3)
+    assert choose_validation(groups, 0.0) == set()
+    for start in range(0, 200, 2):
+        few = groups[start : start + 2]
+        assert len(choose_validation(few, 0.001)) == len(choose_validation(few, 0.999)) == 1
+        assert choose_validation(few[:1], 0.5) == set()
 
 
 @given(sizes=st.lists(st.integers(0, 50), max_size=60), limit=st.integers(1, 200))

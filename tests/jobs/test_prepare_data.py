@@ -99,6 +99,34 @@ def read_all(output: Storage) -> dict[str, set[str]]:
     return names
 
 
+@pytest.mark.parametrize(
+    ("pictures", "more", "sides", "is_told"),
+    [
+        (2, {}, (1, 1), False),
+        (2, {"group": "^"}, (2, 0), True),
+        (1, {}, (1, 0), True),
+        (1, {"validation": 0.0}, (1, 0), False),
+    ],
+)
+def test_validation_has_a_picture_or_it_is_said(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    pictures: int,
+    more: dict[str, Any],
+    sides: tuple[int, int],
+    is_told: bool,
+) -> None:
+    """However few pictures there are, one is for validation, unless all belong together."""
+    for seed in range(pictures):
+        save(tmp_path / f"in/{seed}.png", paint(seed))
+    assert main(flags(tmp_path / "in", tmp_path / "out", **more)) == ALL_DONE
+    told = capsys.readouterr()
+    summary = json.loads(told.out.splitlines()[-1])
+    assert (summary["train"], summary["validation"]) == sides
+    sentence = f"no picture is for validation, and {pictures} for training; give more pictures"
+    assert (sentence in told.err) == is_told
+
+
 @pytest.mark.usefixtures("ray")
 def test_a_bucket_becomes_shards(bucket: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """From S3 to S3: taken or refused, groups whole, licences kept; again, the same bytes."""
