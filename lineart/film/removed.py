@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from lineart import manifest
 from lineart.codec.formats import IMAGE_SUFFIXES, UNREAD_SUFFIXES
-from lineart.film.frames import beside
+from lineart.film.frames import FilmFrame, beside, stem
 from lineart.film.inputs import PreparedRun
 from lineart.storage import Storage
 
@@ -55,27 +55,30 @@ def settle_removed(
     previous = _bring_back(opened, previous, check)
     if not _knows_all_drawings(opened):
         return previous, Stale()
-    expected = {frame.output for frame in opened.film_frames}
-    extras = _extra_folders(opened, previous)
-    frames = [*_strangers(output, "frames", expected)]
+    folders = ("frames", *_extra_folders(opened, previous))
+    present = _present(opened.film_frames)
+    files = [path for folder in folders for path in _strangers(output, folder, present)]
+    frames = sum(1 for path in files if path.startswith("frames/"))
     if opened.film.keep_removed:
-        return previous, Stale(kept=len(frames))
-    files = list(frames)
-    for folder in extras:
-        files += _strangers(output, folder, {beside(path, folder) for path in expected})
+        return previous, Stale(kept=frames)
     if files:
         check()
         _keep_rows(opened, previous)
         _move(output, ((path, f"{FOLDER}/{path}") for path in files))
-    return previous, Stale(removed=len(frames))
+    return previous, Stale(removed=frames)
 
 
 def _knows_all_drawings(opened: PreparedRun) -> bool:
     """Return whether a drawing that the run does not know is no drawing of the film."""
+    is_folder = Storage.at(opened.film.pictures).uri == opened.job.pictures.uri
     is_whole = len(opened.frames) == len(opened.film_frames)
-    return is_whole and not any(
-        frame.refusal is not None and _holds_others(frame.source.path)
-        for frame in opened.film_frames
+    return (
+        is_folder
+        and is_whole
+        and not any(
+            frame.refusal is not None and _holds_others(frame.source.path)
+            for frame in opened.film_frames
+        )
     )
 
 
@@ -90,10 +93,20 @@ def _extra_folders(opened: PreparedRun, rows: pa.Table) -> list[str]:
     return sorted({*opened.job.task.extras, *(name for text in written for name in text.split())})
 
 
-def _strangers(output: Storage, folder: str, expected: set[str]) -> Iterator[str]:
-    """Yield the files of a folder that belong to no frame of the film."""
+def _present(frames: Iterable[FilmFrame]) -> set[str]:
+    """Return the names of the film's frames without suffix: they may be stored in other formats."""
+    found: set[str] = set()
+    for frame in frames:
+        found |= {stem(frame.name), stem(frame.output.removeprefix("frames/"))}
+    return found
+
+
+def _strangers(output: Storage, folder: str, present: set[str]) -> Iterator[str]:
+    """Yield the pictures of a folder that belong to no frame of the film, nor to a page of one."""
     for entry in output.entries(folder):
-        if entry.path not in expected:
+        name, suffix = posixpath.splitext(entry.path.removeprefix(f"{folder}/"))
+        is_picture = suffix.lower() in IMAGE_SUFFIXES | UNREAD_SUFFIXES
+        if is_picture and present.isdisjoint((name, name.rpartition("#")[0])):
             yield entry.path
 
 

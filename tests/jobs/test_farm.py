@@ -285,6 +285,10 @@ def test_frames_of_removed_drawings_are_kept(
         (lines / name).unlink()
     colorize()
     (lines / "s1/f5.png").unlink()
+    # These belong to a drawing that is there, or are no frames.
+    others = [output / "frames" / name for name in ("s0/f0.tga", "s0/f2#0001.png", "s0/Thumbs.db")]
+    for path in others:
+        path.touch()
     kept = colorize("--keep-removed")
     assert (kept.status, kept.counts["removed"], kept.counts["kept"]) == (0, 0, 1)
     assert (output / "frames/s1/f5.png").exists()
@@ -293,6 +297,7 @@ def test_frames_of_removed_drawings_are_kept(
     assert (gone.status, gone.counts["removed"]) == (3, 1)
     assert not (output / "frames/s1").exists()
     assert colorize("--strict").status == 0
+    assert all(path.exists() for path in others)
 
 
 def test_a_listing_that_is_not_whole_removes_nothing(
