@@ -13,7 +13,7 @@ from scipy.spatial import KDTree
 from lineart.image import Frame, Line
 
 RegionMap = Int32[np.ndarray, "H W"]
-"""Number of the region of each pixel, from 1 in reading order of their first pixels; 0 = ink."""
+"""Number of the region of each pixel, from 1; 0 = ink."""
 
 INK_LEVEL = 150
 """Levels below it are ink."""
@@ -43,10 +43,14 @@ def find_regions(line: Line | Frame, *, gap_px: float | None = None) -> RegionMa
     level = line if line.ndim == 2 else cv2.min(cv2.min(*cv2.split(line)[:2]), line[:, :, 2])
     paper = (level >= INK_LEVEL).view(np.uint8)
     barrier = close_gaps(paper, gap_px)
-    open_paper = cv2.subtract(paper, barrier)
-    count, labels = cv2.connectedComponents(open_paper, connectivity=4, ltype=cv2.CV_32S)
-    labels = _number(labels, count)
+    labels = _label(cv2.subtract(paper, barrier))
     fill_from_neighbours(labels, paper > labels)
+    # Areas that closed gaps have cut into specks alone.
+    rest = paper > labels
+    if rest.any():
+        more = _label(rest.view(np.uint8))
+        more[more > 0] += labels.max()
+        labels += more
     return labels
 
 
@@ -195,25 +199,44 @@ def _disc(radius: int) -> UInt8[np.ndarray, "D D"]:
 # Labels.
 
 
-def fill_from_neighbours(labels: RegionMap, where: Bool[np.ndarray, "H W"]) -> None:
-    """Give pixels without a region that of a 4-neighbour, until none has such a neighbour."""
+MAX_STEPS = 10_000
+
+
+def fill_from_neighbours(
+    labels: RegionMap,
+    where: Bool[np.ndarray, "H W"],
+    *,
+    within: RegionMap | None = None,
+    most: int = MAX_STEPS,
+) -> None:
+    """Give pixels without a region that of a 4-neighbour, until none has such a neighbour.
+
+    Args:
+        labels: Regions, changed in place.
+        where: Pixels to fill, which are 0.
+        within: A neighbour must have the same number there.
+        most: Maximum number of steps, of a pixel each.
+    """
     rows, columns = np.nonzero(where)
-    while rows.size:
+    height, width = labels.shape
+    for _ in range(most):
         best = np.zeros(rows.size, np.int32)
         for dy, dx in ((-1, 0), (0, -1), (0, 1), (1, 0)):
-            y = (rows + dy).clip(0, labels.shape[0] - 1)
-            x = (columns + dx).clip(0, labels.shape[1] - 1)
-            best = np.where(best == 0, labels[y, x], best)
+            y, x = (rows + dy).clip(0, height - 1), (columns + dx).clip(0, width - 1)
+            found = labels[y, x]
+            if within is not None:
+                found = np.where(within[y, x] == within[rows, columns], found, 0)
+            best = np.where(best == 0, found, best)
         labels[rows, columns] = best
         if not best.any():
             return
         rows, columns = rows[best == 0], columns[best == 0]
 
 
-def _number(labels: RegionMap, count: int) -> RegionMap:
-    """Number the regions of at least `MIN_PIXELS` from 1 on, and set the others to 0."""
-    areas = np.bincount(labels.ravel(), minlength=count)
-    is_kept = areas >= MIN_PIXELS
+def _label(paper: UInt8[np.ndarray, "H W"]) -> RegionMap:
+    """Number the 4-connected areas of at least `MIN_PIXELS`, from 1 in reading order."""
+    count, labels = cv2.connectedComponents(paper, connectivity=4, ltype=cv2.CV_32S)
+    is_kept = np.bincount(labels.ravel(), minlength=count) >= MIN_PIXELS
     is_kept[0] = False
     numbers = np.where(is_kept, np.cumsum(is_kept), 0).astype(np.int32)
     numbered: RegionMap = numbers[labels]

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from lineart.imaging.paint import GUESS, HINT, SPLIT, paint_regions, region_medians
+from lineart.imaging.paint import Source, paint_regions, region_medians
 from lineart.imaging.regions import find_regions
 
 RED, BLUE = (200, 30, 40), (10, 60, 220)
@@ -25,37 +25,123 @@ def no_hint() -> np.ndarray:
 WHITE = np.full((15, 25, 3), 255, np.uint8)
 
 
+def paint(
+    line: np.ndarray, hint: np.ndarray, guess: np.ndarray = WHITE
+) -> tuple[np.ndarray, np.ndarray]:
+    """Paint a drawing; return the colour and the source of each pixel's region."""
+    found = paint_regions(find_regions(line, gap_px=0.0), hint, guess)
+    is_paper = found.labels > 0
+    assert (found.fill()[is_paper] == found.colors[found.labels][is_paper]).all()
+    return found.fill(), found.sources[found.labels]
+
+
 def test_a_hint_is_the_colour_of_its_whole_region() -> None:
-    """One pixel of a hint colours its region exactly, and no other."""
+    """One pixel of a hint colours its region exactly; its neighbour takes the nearest colour."""
     hint = no_hint()
-    hint[30, 20] = (*RED, 255)
-    labels = find_regions(draw_boxes(), gap_px=0.0)
-    paint = paint_regions(labels, hint, WHITE)
-    assert tuple(paint.colors[labels[12, 12]]) == RED
-    assert paint.sources[labels[12, 12]] == HINT
-    assert tuple(paint.colors[labels[12, 80]]) == (255, 255, 255)
-    assert paint.sources[labels[12, 80]] == GUESS
+    hint[30, 20], hint[5, 5] = (*RED, 255), (255, 255, 255, 255)
+    colors, sources = paint(draw_boxes(), hint)
+    assert (colors[12:49, 12:44] == RED).all()
+    assert (sources[12:49, 12:44] == Source.HINT).all()
+    assert (colors[12:49, 57:88] == 255).all()
+    assert (sources[12:49, 57:88] == Source.NEIGHBOUR).all()
+
+
+def test_regions_without_hints_take_a_colour_beside_them() -> None:
+    """Of white and the hints of the regions beside it, the nearest to the guess counts."""
+    line = np.full((100, 100), 255, np.uint8)
+    for side in (40, 25, 10):
+        cv2.rectangle(line, (50 - side, 50 - side), (50 + side, 50 + side), 0, 2)
+    hint = np.zeros((100, 100, 4), np.uint8)
+    hint[15, 50], hint[50, 50] = (*RED, 255), (*BLUE, 255)
+    guess = np.full((50, 50, 3), 255, np.uint8)
+    guess[10:40, 10:40] = (150, 60, 60)
+    colors, sources = paint(line, hint, guess)
+    assert (colors[28, 30:70] == RED).all()
+    assert (colors[50, 45:55] == BLUE).all()
+    assert (colors[3] == 255).all()
+    assert sources[28, 50] == sources[3, 3] == Source.NEIGHBOUR
+    guess[:] = 255
+    assert (paint(line, hint, guess)[0][28, 30:70] == 255).all()
+    hint[15, 50] = 0
+    guess[10:40, 10:40] = (30, 80, 200)
+    colors, sources = paint(line, hint, guess)
+    assert (colors[15, 15:80] == 255).all()
+    hint[50, 50], hint[3, 3] = 0, (*BLUE, 255)
+    assert (paint(line, hint, guess)[0][50, 45:55] == 255).all()
+
+
+def test_without_hints_the_guess_decides() -> None:
+    """A drawing without hints takes the median of the guess in each region, flat."""
+    guess = np.full((60, 100, 3), 255, np.uint8)
+    guess[:, 50:] = (150, 60, 60)
+    guess[12:48, 14:44:3] = BLUE
+    colors, sources = paint(draw_boxes(), no_hint(), guess)
+    assert (colors[12:49, 12:44] == 255).all()
+    assert (colors[12:49, 57:88] == (150, 60, 60)).all()
+    assert (sources[12:49, 12:88][colors[12:49, 12:88, 0] == 150] == Source.GUESS).all()
 
 
 def test_two_colours_divide_a_region() -> None:
     """Each pixel of a region with two hints has the colour of the nearer one."""
     hint = no_hint()
     hint[30, 15], hint[30, 40] = (*RED, 255), (*BLUE, 255)
-    labels = find_regions(draw_boxes(), gap_px=0.0)
-    paint = paint_regions(labels, hint, WHITE)
-    filled = paint.colors[paint.labels]
-    assert (filled[12:49, 12:27] == RED).all()
-    assert (filled[12:49, 29:44] == BLUE).all()
-    assert set(paint.sources[np.unique(paint.labels[12:49, 12:44])]) == {SPLIT}
-    assert (paint.labels == labels)[labels != labels[30, 15]].all()
+    colors, sources = paint(draw_boxes(), hint)
+    assert (colors[12:49, 12:26] == RED).all()
+    assert (colors[12:49, 30:44] == BLUE).all()
+    assert (sources[12:49, 12:44] == Source.SPLIT).all()
 
 
-def test_faint_hints_and_hints_on_ink_count_for_nothing() -> None:
-    """Alpha below 128 is no hint, and a hint on a line colours no region."""
+def test_regions_are_divided_where_they_are_narrow() -> None:
+    """Two rooms joined by a door of 14 px are parted at the door, not half-way between hints."""
+    line = np.full((400, 600), 255, np.uint8)
+    cv2.rectangle(line, (20, 20), (580, 380), 0, 3)
+    cv2.line(line, (400, 20), (400, 193), 0, 3)
+    cv2.line(line, (400, 207), (400, 380), 0, 3)
+    hint = np.zeros((400, 600, 4), np.uint8)
+    hint[200, 40], hint[200, 420] = (*RED, 255), (*BLUE, 255)
+    colors, _ = paint(line, hint)
+    assert (colors[24:377, 24:390] == RED).mean() > 0.999
+    assert (colors[24:377, 410:577] == BLUE).mean() > 0.999
+
+
+def test_large_drawings_are_divided_as_small_ones() -> None:
+    """Above 512 px, regions are divided at a smaller size, up to their lines; no hint is lost."""
+    line = cv2.resize(draw_boxes(), None, fx=20, fy=20, interpolation=cv2.INTER_NEAREST)
+    hint = np.zeros((*line.shape, 4), np.uint8)
+    hint[600, 300], hint[600, 800] = (*RED, 255), (*BLUE, 255)
+    colors, _ = paint(line, hint)
+    room = colors[230:990, 230:890]
+    is_red, is_blue = (room == RED).all(axis=2), (room == BLUE).all(axis=2)
+    assert (is_red | is_blue).all()
+    assert is_red[:, :310].all()
+    assert is_blue[:, 350:].all()
+    hint[600, 301] = (0, 0, 0, 255)
+    assert (paint(line, hint)[0] == 0).all(axis=2).any()
+
+
+def test_what_belongs_to_lines_colours_no_region() -> None:
+    """Hints on ink, at its soft edge, and a dab's spill over a line count for nothing."""
+    line = draw_boxes()
     hint = no_hint()
-    hint[30, 20], hint[10, 30] = (*RED, 90), (*BLUE, 255)
-    paint = paint_regions(find_regions(draw_boxes(), gap_px=0.0), hint, WHITE)
-    assert set(paint.sources[1:]) == {GUESS}
+    hint[10, 30] = (*BLUE, 255)
+    assert (paint(line, hint)[1][line == 255] == Source.GUESS).all()
+    hint[20:40, 35:48] = (*RED, 255)
+    colors, sources = paint(line, hint)
+    assert (colors[12:49, 12:44] == RED).all()
+    assert sources[5, 5] == Source.NEIGHBOUR
+    hint[30, 20], hint[49, 20] = (*RED, 255), (90, 20, 20, 255)
+    colors, sources = paint(line, hint)
+    assert (colors[12:49, 12:44] == RED).all()
+    assert (sources[12:49, 12:44] == Source.HINT).all()
+
+
+def test_nearly_equal_hints_are_one_colour() -> None:
+    """Of colours a few levels apart the most frequent is the region's, exactly."""
+    hint = no_hint()
+    hint[30, 15:20], hint[30, 30:40] = (200, 30, 40, 255), (203, 33, 38, 255)
+    colors, sources = paint(draw_boxes(), hint)
+    assert (colors[12:49, 12:44] == (203, 33, 38)).all()
+    assert (sources[12:49, 12:44] == Source.HINT).all()
 
 
 def test_medians_of_small_and_large_regions() -> None:

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lineart.imaging.regions import find_regions, spread_regions
@@ -79,6 +79,7 @@ def test_a_waist_between_unbroken_lines_is_one_region() -> None:
 
 
 @given(st.integers(0, 2**32 - 1))
+@example(12073)  # a paper area that closed gaps cut into specks
 def test_every_pixel_is_ink_or_in_one_connected_region(seed: int) -> None:
     """Regions are connected, numbered without holes, and hold no ink; other paper is specks."""
     rng = np.random.default_rng(seed)
@@ -94,7 +95,7 @@ def test_every_pixel_is_ink_or_in_one_connected_region(seed: int) -> None:
     count, _, stats, _ = cv2.connectedComponentsWithStats(
         ((line >= 150) & (labels == 0)).view(np.uint8), connectivity=4
     )
-    assert not count - 1 or stats[1:, cv2.CC_STAT_AREA].max() < 12
+    assert not count - 1 or stats[1:, cv2.CC_STAT_AREA].max() < 4
 
 
 def test_an_enlarged_drawing_has_the_same_regions() -> None:
