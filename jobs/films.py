@@ -7,9 +7,9 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from lineart.codec.encode import FileFormat
+    from lineart.film.exposure import ExposedCut
     from lineart.film.inputs import FilmConfig, PreparedRun, TaskFactory
     from lineart.film.run import FilmRunner
     from lineart.film.run_json import FilmSummary
@@ -62,6 +63,10 @@ class FilmFlags:
     keep_removed: bool = False
     """Leave frames whose drawing was removed from the film in frames/, instead of moving them to
     removed/."""
+    xdts: Annotated[tuple[str, ...], conf.arg(metavar="SHEET [SHEET ...]")] = ()
+    """Exposure sheets (XDTS), one a cut, whose times the shots have on the page."""
+    levels: Annotated[tuple[str, ...], conf.arg(metavar="LEVEL [LEVEL ...]")] = ()
+    """Levels of the sheets to follow; default: all."""
     log_folder: str | None = None
     """Folder or s3:// address for a log of each frame, <shot>/<frame>.log."""
     parquet_frames: bool = False
@@ -137,12 +142,17 @@ def make_film(name: str, flags: Any, film: FilmConfig, open_task: TaskFactory) -
     """
     from pythonjsonlogger.json import JsonFormatter
 
+    from lineart.film.exposure import Sheets, describe_missing
     from lineart.film.inputs import prepare_run
     from lineart.film.retries import choose_again
     from lineart.manifest import read_manifest
     from lineart.runtime.lease import HeldError, hold_lease
 
     opened = prepare_run(film, open_task)
+    sheets = Sheets(flags.film.xdts, flags.film.levels)
+    cuts = sheets.expose({frame.name: frame.shot for frame in opened.film_frames})
+    missing = [describe_missing(cut) for cut in cuts if cut.missing]
+    opened = replace(opened, warnings=[*opened.warnings, *missing])
     for warning in opened.warnings:
         say(name, warning)
     log_to_stderr(
@@ -154,7 +164,7 @@ def make_film(name: str, flags: Any, film: FilmConfig, open_task: TaskFactory) -
             # Raises if the manifest is invalid, before anything in the output is changed.
             opened = choose_again(opened, read_manifest(opened.job.output))
             with start_runner(film, len(opened.frames)) as runner:
-                summary = _make_held(flags, opened, runner, lease)
+                summary = _make_held(flags, opened, cuts, runner, lease)
     except HeldError as error:
         raise ValueError(f"{error}") from error
     for sentence in _describe(summary):
@@ -162,7 +172,13 @@ def make_film(name: str, flags: Any, film: FilmConfig, open_task: TaskFactory) -
     return asdict(summary)
 
 
-def _make_held(flags: Any, opened: PreparedRun, runner: FilmRunner, lease: Lease) -> FilmSummary:
+def _make_held(
+    flags: Any,
+    opened: PreparedRun,
+    cuts: Sequence[ExposedCut],
+    runner: FilmRunner,
+    lease: Lease,
+) -> FilmSummary:
     """Make the frames while this process holds the lease on the output."""
     from lineart.film.run import run_film
     from lineart.film.run_json import write_run
@@ -178,8 +194,8 @@ def _make_held(flags: Any, opened: PreparedRun, runner: FilmRunner, lease: Lease
         summary.objections = find_objections(opened, rows, stale)
         lease.check()
         write_run(given, opened, started_at, (summary, rows))
-        if summary.skipped < summary.frames or stale or not output.exists(PAGE):
-            write_page(opened, rows)
+        if summary.skipped < summary.frames or stale or cuts or not output.exists(PAGE):
+            write_page(opened, rows, cuts)
         lease.check()
         if is_complete(opened, rows) and not summary.objections:
             output.write(SUCCESS, json.dumps(asdict(summary)).encode())
@@ -234,8 +250,8 @@ def start_runner(
             yield runner
 
 
-def write_page(opened: PreparedRun, rows: pa.Table) -> None:
-    """Write the HTML page of the film."""
+def write_page(opened: PreparedRun, rows: pa.Table, cuts: Sequence[ExposedCut] = ()) -> None:
+    """Write the HTML page of the film, whose shots have the times of the cuts' exposure sheets."""
     from lineart.film.outputs import ThumbnailGallery, outputs_of
     from lineart.report.film_folder import PAGE, RUN, show_film
 
@@ -248,7 +264,7 @@ def write_page(opened: PreparedRun, rows: pa.Table) -> None:
         outputs_of(rows),
     )
     run = json.loads(job.output.read(RUN))
-    page = show_film(gallery, rows, run, words=job.task.words, page_at=job.output)
+    page = show_film(gallery, rows, run, page_at=job.output, cuts=cuts)
     job.output.write(PAGE, page.encode())
 
 

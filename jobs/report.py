@@ -11,10 +11,14 @@ import sys
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+from tyro import conf
 from tyro.conf import subcommand
 
 from jobs.command import DryRun, parse, run_command
 from lineart.imaging import RADIUS_PX
+
+Xdts = Annotated[tuple[str, ...], conf.arg(metavar="SHEET [SHEET ...]")]
+Levels = Annotated[tuple[str, ...], conf.arg(metavar="LEVEL [LEVEL ...]")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +31,10 @@ class FilmPage:
     """Folder or s3:// address for the page; default: that of --film."""
     sources: str | None = None
     """Folder of the drawings or photographs, if they have moved since the run."""
+    xdts: Xdts = ()
+    """Exposure sheets (XDTS), one a cut, whose times the shots have on the page."""
+    levels: Levels = ()
+    """Levels of the sheets to follow; default: all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +53,10 @@ class FilmVideos:
     """Frames per second."""
     shots: tuple[str, ...] = ()
     """Shots to show, without a video of the film; default: all, with it."""
+    xdts: Xdts = ()
+    """Exposure sheets (XDTS), one a cut, which say when each drawing is shown."""
+    levels: Levels = ()
+    """Levels of the sheets to show; default: all, stacked if they have transparency."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,10 +124,14 @@ def write_report(flags: Report) -> dict[str, Any]:
         return Storage.at(address) if address else None
 
     match flags.page:
-        case FilmPage(film=film, output=output, sources=sources):
+        case FilmPage(film=film, output=output, sources=sources, xdts=xdts, levels=levels):
+            from lineart.film.exposure import Sheets
             from lineart.report.film_folder import write_film
 
-            return write_film(Storage.at(film), Storage.at(output or film), storage(sources))
+            sheets = Sheets(xdts, levels)
+            return write_film(
+                Storage.at(film), Storage.at(output or film), storage(sources), sheets
+            )
         case FilmVideos():
             return write_film_videos(flags.page)
         case TrainingPage(run=run, output=output, data=data):
@@ -136,6 +152,7 @@ def write_report(flags: Report) -> dict[str, Any]:
 
 def write_film_videos(flags: FilmVideos) -> dict[str, Any]:
     """Write the videos of a film, and return a summary; raises as `write_report`."""
+    from lineart.film.exposure import Sheets
     from lineart.storage import Storage
     from lineart.video import write_videos
 
@@ -144,9 +161,9 @@ def write_film_videos(flags: FilmVideos) -> dict[str, Any]:
         film,
         Storage.at(flags.output) if flags.output else film.child("video"),
         fps=flags.fps,
-        side_by_side=flags.side_by_side,
-        lines=Storage.at(flags.sources) if flags.sources else None,
+        side_by_side=flags.side_by_side and (Storage.at(flags.sources) if flags.sources else True),
         shots=flags.shots or None,
+        sheets=Sheets(flags.xdts, flags.levels),
     )
     # The videos are complete: failed frames are shown as grey cards.
     return summary | {"failed": 0, "failed_frames": summary["failed"]}

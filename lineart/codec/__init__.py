@@ -15,6 +15,7 @@ __all__ = [
     "MAX_PIXELS",
     "PictureWarning",
     "count_pages",
+    "decode_cel",
     "decode_color",
     "decode_drawing",
     "decode_hint",
@@ -71,6 +72,18 @@ def decode_color(data: bytes, *, page: int = 0, max_pixels: int = MAX_PIXELS) ->
     return read_samples(data, max_pixels, _to_color, page=page)
 
 
+def decode_cel(data: bytes, *, page: int = 0, max_pixels: int = MAX_PIXELS) -> Hint:
+    """Decode a colour picture with its alpha, which is 255 if it has none.
+
+    Returns:
+        H x W x 4.
+
+    Raises:
+        ValueError: as for `decode_line`.
+    """
+    return read_samples(data, max_pixels, _to_cel, page=page)
+
+
 def _to_line(samples: Samples) -> Samples:
     if samples.shape[2] >= 3:
         to_gray = cv2.COLOR_RGB2GRAY if samples.shape[2] == 3 else cv2.COLOR_RGBA2GRAY
@@ -95,6 +108,15 @@ def _to_hint(samples: Samples) -> Samples:
     alpha = samples[:, :, 1:] if channels == 2 else np.full_like(samples[:, :, :1], 255)
     color = samples if channels == 3 else np.repeat(samples[:, :, :1], 3, axis=2)
     return np.dstack((color, alpha))
+
+
+def _to_cel(samples: Samples) -> Samples:
+    samples = _to_hint(samples)
+    if samples.shape[2] == 4:
+        return samples
+    to_rgba = cv2.COLOR_GRAY2RGBA if samples.shape[2] == 1 else cv2.COLOR_RGB2RGBA
+    cel: Samples = cv2.cvtColor(samples, to_rgba)
+    return cel
 
 
 def _to_color(samples: Samples) -> Samples:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Float64
 
+from lineart.film.exposure import ExposedCut
 from lineart.film.tasks import Labels
 from lineart.manifest import stage_seconds
 from lineart.report.charts import ChartStyle, Curve, draw_chart
@@ -23,6 +24,7 @@ from lineart.report.findings import (
 )
 from lineart.report.frames import STATUSES, columns, count
 from lineart.report.html import as_text, duration, list_settings, spaced, template
+from lineart.report.sheets import layout_sheets, set_times
 from lineart.report.shots import Thumbnail, group, layout_picture, thin
 
 SHOTS_LISTED = 2_000
@@ -55,6 +57,8 @@ class Content:
     """A few frames at full size, to compare with their sources; if empty, a thumbnail is used."""
     inputs: Mapping[str, str] = field(default_factory=dict)
     """Failed frame -> address of its source picture: relative to the page, or a URI or path."""
+    cuts: Sequence[ExposedCut] = ()
+    """Exposure sheets, whose times their shots get."""
 
 
 def film_page(
@@ -75,6 +79,7 @@ def film_page(
     """
     rows = _of_last_run(rows, run)
     shots = group(rows, content.thumbnails, SHOTS_LISTED, run_warnings(run))
+    set_times(shots, content.cuts)
     pictures = [picture for shot in shots for picture in shot.pictures]
     fitting = thin([content.large], LARGE_BYTES)
     entries = {row.frame: row for shot in shots for row in shot.rows if row.frame in fitting}
@@ -95,6 +100,7 @@ def film_page(
         all_failures=ALL_FAILURES,
         warnings=list_warnings(shots, run),
         retakes=list_retakes(shots, content.words),
+        sheets=layout_sheets(content.cuts, shots),
         shots=shots[:SHOTS_LISTED],
         unlisted_shots=len(shots[SHOTS_LISTED:]),
         unlisted_frames=sum(len(shot.rows) for shot in shots[SHOTS_LISTED:]),

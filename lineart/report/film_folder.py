@@ -2,7 +2,7 @@
 
 import os
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lineart.codec import encode_png
+from lineart.film.exposure import NO_SHEETS, ExposedCut, Sheets, name_missing
 from lineart.film.frames import Source
 from lineart.film.names import file_key, folder_key
 from lineart.film.outputs import (
@@ -60,7 +61,10 @@ FULL = Extent(600, 6)
 
 
 def write_film(
-    place: Storage, output: Storage, pictures: Storage | None = None
+    place: Storage,
+    output: Storage,
+    pictures: Storage | None = None,
+    sheets: Sheets = NO_SHEETS,
 ) -> dict[str, object]:
     """Write the page of a film after its run, with the numbers of pictures in `FULL`.
 
@@ -68,12 +72,14 @@ def write_film(
         place: Output of jobs.colorize or jobs.translate.
         output: Folder for `report.html`.
         pictures: Folder of the source pictures; default: the one that `run.json` names.
+        sheets: Exposure sheets, whose times the shots get.
 
     Returns:
-        Numbers of `frames` and `failed_frames`; URI of the `page` and its size in `bytes`.
+        Numbers of `frames` and `failed_frames`; URI of the `page` and its size in `bytes`; drawings
+        of the sheets that the film lacks as `missing`.
 
     Raises:
-        ValueError: `run.json` or the manifest is invalid.
+        ValueError: `run.json` or the manifest is invalid, or a sheet is, or does not match them.
         OSError: `place`, its `run.json` or `pictures` does not exist, or storage fails.
     """
     place.check()
@@ -82,10 +88,11 @@ def write_film(
             f"{place.uri} has no {RUN}; give the output of jobs.colorize or jobs.translate"
         )
     run = read_job_json(place, RUN)
-    words = _read_words(place, run)
     rows = _in_order(read_manifest(place))
+    names = (rows[name].to_pylist() for name in ("frame", "shot"))
+    cuts = sheets.expose(dict(zip(*names, strict=True)))
     gallery = _open_gallery(run, place, pictures, outputs_of(rows))
-    page = show_film(gallery, rows, run, words=words, page_at=output, extent=FULL)
+    page = show_film(gallery, rows, run, page_at=output, extent=FULL, cuts=cuts)
     output.write(PAGE, page.encode())
     output.sweep()
     failed = pc.sum(pc.equal(rows["status"], "failed")).as_py() or 0
@@ -94,6 +101,7 @@ def write_film(
         "failed_frames": failed,
         "page": f"{output.uri}/{PAGE}",
         "bytes": len(page.encode()),
+        **name_missing(cuts),
     }
 
 
@@ -112,9 +120,9 @@ def show_film(
     rows: pa.Table,
     run: Mapping[str, Any],
     *,
-    words: Labels,
     page_at: Storage,
     extent: Extent = AFTER_A_RUN,
+    cuts: Sequence[ExposedCut] = (),
 ) -> str:
     """Render the page of a film.
 
@@ -122,17 +130,21 @@ def show_film(
         gallery: Locations of its source pictures and frames.
         rows: Its manifest, in film order.
         run: Content of `run.json`.
-        words: Words for its task.
         page_at: Folder that the page will be in; links are relative to it.
         extent: Numbers of pictures to show.
+        cuts: Exposure sheets matched with the rows.
+
+    Raises:
+        ValueError: the words in `run.json` are invalid.
     """
     small = choose(rows, extent.small)
     height_px = next(height for most, height in HEIGHTS if len(small) <= most)
     content = Content(
-        words=words,
+        words=_read_words(gallery.output, run),
         thumbnails=[*read_previews(gallery, small, partial(_make_small, height_px=height_px))],
         large=[*read_previews(gallery, choose(rows, extent.large), _keep_large)],
         inputs=_inputs(gallery, rows, page_at),
+        cuts=cuts,
     )
     return film_page(rows, run, part_of(run, "summary"), content)
 

@@ -13,6 +13,19 @@ OTHER = "other"
 """Kind of the statuses that this version does not know, as in manifests of later ones."""
 
 
+NOTHING, MISSING = -1, -2
+"""Places of no frame at a time of an exposure sheet: it shows nothing, or the film lacks it."""
+
+
+class Cell(NamedTuple):
+    """A frame on the status map, or a time of an exposure sheet."""
+
+    kind: str
+    """Status, `OTHER`, or `empty` or `missing` on a sheet."""
+    is_retake: bool = False
+    is_warned: bool = False
+
+
 class FrameEntry(NamedTuple):
     """Columns of a frame's row in the manifest."""
 
@@ -30,6 +43,11 @@ class FrameEntry(NamedTuple):
     def kind(self) -> str:
         """Its status, or `OTHER`."""
         return self.status if self.status in STATUSES else OTHER
+
+    @property
+    def cell(self) -> Cell:
+        """The frame on the status map."""
+        return Cell(self.kind, bool(self.retake), bool(self.warnings))
 
     @property
     def leader(self) -> str:

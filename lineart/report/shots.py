@@ -4,7 +4,7 @@ import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import chain
+from itertools import chain, pairwise
 from operator import itemgetter
 from typing import Any
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from lineart.film.frames import stem
 from lineart.film.outputs import spread
-from lineart.report.frames import FrameEntry, columns, count, file_name, stack_hints
+from lineart.report.frames import NOTHING, Cell, FrameEntry, columns, count, file_name, stack_hints
 from lineart.report.html import as_text, data_uri
 from lineart.report.notes import Note, NoteList, gather, limit_notes, name_ranges
 from lineart.report.status_map import draw_map
@@ -52,6 +52,9 @@ class ShotSummary:
     """Number of the thumbnail that the player shows for each frame; see `play`."""
     notes: list[str] = field(default_factory=list)
     """Warnings of the run on this shot as a whole."""
+    timeline: list[int] | None = None
+    """Index of the frame that its exposure sheet shows at each time, `NOTHING` or `MISSING`; None
+    without a sheet."""
 
     @cached_property
     def counts(self) -> dict[str, int]:
@@ -116,7 +119,25 @@ class ShotSummary:
     def map(self) -> dict[str, Any]:
         """The status map as SVG paths; see `draw_map`."""
         marks = [picture["position"] for picture in self.strip]
-        return draw_map(self.rows, marks)
+        if self.timeline is not None:
+            first = {place: at for at, place in reversed([*enumerate(self.timeline)])}
+            marks = sorted(first[place] for place in marks if place in first)
+        return draw_map(self.cells, marks)
+
+    @cached_property
+    def cells(self) -> list[Cell]:
+        """Its frames on the map; with an exposure sheet, what that shows at each time."""
+        if self.timeline is None:
+            return [row.cell for row in self.rows]
+        return [self._expose(*places) for places in pairwise([NOTHING, *self.timeline])]
+
+    def _expose(self, before: int, place: int) -> Cell:
+        """Return the cell of a time from its place and the one before; a drawing is held."""
+        if place < 0:
+            return Cell("empty" if place == NOTHING else "missing")
+        cell = self.rows[place].cell
+        is_held = place == before and cell.kind == "done"
+        return cell._replace(kind="held") if is_held else cell
 
     @cached_property
     def strip(self) -> list[dict[str, Any]]:
@@ -139,13 +160,20 @@ class ShotSummary:
     def reel(self) -> dict[str, Any] | None:
         """Data for the player; None without thumbnails.
 
-        `frames` has the first letter of each frame's status, upper case for a retake; `shown` is
-        the attribute `shown`.
+        `frames` has the first letter of each cell's kind, upper case for a retake; `shown` is the
+        attribute `shown`. With an exposure sheet, both are by time, `shown` is null without a
+        frame, and `places` is the attribute `timeline`.
         """
         if not self.shown:
             return None
-        letters = (row.kind[:1].upper() if row.retake else row.kind[:1] for row in self.rows)
-        return {"frames": "".join(letters), "shown": self.shown}
+        letters = (
+            cell.kind[:1].upper() if cell.is_retake else cell.kind[:1] for cell in self.cells
+        )
+        reel: dict[str, Any] = {"frames": "".join(letters), "shown": self.shown}
+        if self.timeline is None:
+            return reel
+        shown = [self.shown[place] if place >= 0 else None for place in self.timeline]
+        return reel | {"shown": shown, "places": self.timeline}
 
 
 def group(

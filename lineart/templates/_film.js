@@ -114,7 +114,7 @@ const selectAll = (selector, root = document) => [...root.querySelectorAll(selec
   const player = template.content.firstElementChild, line = select("[type=range]", player);
   const canvas = select("canvas", player), context = canvas.getContext("2d");
   const status = select("output", player), toggle = select(".toggle", player);
-  const WORDS = { d: player.dataset.made, h: "held", f: "failed", a: "accepted", o: "another status" };
+  const WORDS = { d: player.dataset.made, h: "held", f: "failed", a: "accepted", o: "another status", e: "no drawing", m: "a drawing that the film lacks" };
   let shot = null, reel = null, at = 0, started = null;
 
   const addresses = number => {
@@ -128,7 +128,8 @@ const selectAll = (selector, root = document) => [...root.querySelectorAll(selec
   // All pictures of a shot are decoded before it plays, so that it does not flicker.
   const load = async () => {
     const side = chosen("side"), images = reel.images[side];
-    for (const number of new Set(images.size ? [] : reel.shown.map(numberOf))) {
+    const shown = reel.shown.filter(one => one !== null);
+    for (const number of new Set(images.size ? [] : shown.map(numberOf))) {
       const image = new Image();
       image.src = addresses(number)[side] || addresses(number)[1];
       images.set(number, image);
@@ -136,24 +137,28 @@ const selectAll = (selector, root = document) => [...root.querySelectorAll(selec
     await Promise.all([...images.values()].map(image => image.decode().catch(() => {})));
   };
   const draw = () => {
-    const image = reel.images[chosen("side")].get(numberOf(reel.shown[at]));
+    const images = reel.images[chosen("side")], isBlank = reel.shown[at] === null;
+    const image = isBlank ? images.values().next().value : images.get(numberOf(reel.shown[at]));
     if (image?.naturalWidth) {
       if (canvas.width !== image.naturalWidth || canvas.height !== image.naturalHeight) {
         [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
         shot.style.setProperty("--aspect", canvas.width / canvas.height);
         shot.style.setProperty("--natural", canvas.width);
       }
-      context.drawImage(image, 0, 0);
+      if (isBlank) context.clearRect(0, 0, canvas.width, canvas.height);
+      else context.drawImage(image, 0, 0);
     }
     const letter = reel.frames[at], kind = letter.toLowerCase();
     const facts = [WORDS[kind], letter !== kind && "retaken", reel.shown[at] < 0 && kind !== "f" && "picture of a nearby frame"];
+    const place = reel.places ? reel.places[at] : at;
     const text = facts.filter(Boolean).join(", ");
     status.replaceChildren(`${at + 1} of ${reel.frames.length}`, document.createElement("small"));
     status.lastChild.textContent = text;
-    select("b", player).hidden = kind !== "f";
+    select("b", player).hidden = kind !== "f" && kind !== "m";
+    select("b", player).textContent = kind === "m" ? "missing" : "failed";
     canvas.setAttribute("aria-label", status.textContent);
     for (const { note, ranges } of reel.notes)
-      note.classList.toggle("now", ranges.some(([first, last]) => first <= at && at <= last));
+      note.classList.toggle("now", ranges.some(([first, last]) => first <= place && place <= last));
     line.value = at;
     line.setAttribute("aria-valuetext", `${at + 1}, ${text}`);
     shot.style.setProperty("--at", at);

@@ -19,12 +19,14 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
+from lineart.film.exposure import NO_SHEETS, Sheets, name_missing
 from lineart.film.pages import find_sources
 from lineart.image import Size
 from lineart.storage import Storage
 from lineart.video.encoding import Joiner, encoding, frame_rate, joining
 from lineart.video.pictures import FrameReader, SourcePictures, video_size
-from lineart.video.shots import VideoShot, choose_shots, read_shots, write_index
+from lineart.video.sheets import check_transparency, expose_shots
+from lineart.video.shots import VideoShot, read_shots, write_index
 
 __all__ = ["write_videos"]
 
@@ -88,9 +90,9 @@ def write_videos(
     target: Storage,
     *,
     fps: float = 24.0,
-    side_by_side: bool = False,
-    lines: Storage | None = None,
+    side_by_side: Storage | bool = False,
     shots: Sequence[str] | None = None,
+    sheets: Sheets = NO_SHEETS,
 ) -> dict[str, Any]:
     """Write an MP4 of each shot, and one of the film unless `shots` is given.
 
@@ -102,50 +104,59 @@ def write_videos(
         film: Output of `jobs.colorize` or `jobs.translate`.
         target: Folder for the videos.
         fps: Frames per second, 1..240; 23.976 means 24000/1001.
-        side_by_side: Show the source picture on the left of each frame.
-        lines: Folder of the source pictures; default: the one that `run.json` names.
+        side_by_side: Show the source picture on the left of each frame, from this folder; True:
+            from the one that `run.json` names.
         shots: Names of the shots to write; None writes all shots and the film.
+        sheets: Exposure sheets, one for each cut. Their shots have the times of the sheets; levels
+            of a cut are stacked, if they have transparency.
 
     Returns:
         Numbers of `frames`, of `failed` frames shown as cards, and of `shots`; `duration_s`;
-        `output`.
+        `output`; drawings of the sheets that the film lacks as `missing`, also shown as cards.
 
     Raises:
         ValueError: there is no manifest, no readable frame or no such shot, `fps` is out of range,
-            or `run.json` does not name the source pictures.
+            `run.json` does not name the source pictures, a sheet is no XDTS or does not match the
+            film, or an opaque level would hide another one.
         OSError: a folder or bucket cannot be read or written.
     """
     rate, found = frame_rate(fps), read_shots(film)
-    chosen = choose_shots(found, shots)
+    names = {frame.frame: shot.name for shot in found for frame in shot.frames}
+    cuts = sheets.expose(names)
+    shown = expose_shots(found, cuts)
+    chosen, in_film = shown.choose(shots), {shot.name for shot in shown.film}
     if target.is_s3:
         target.check()
-    reader = FrameReader(film, _open_sources(film, lines) if side_by_side else None)
+    reader = FrameReader(film, _open_sources(film, side_by_side) if side_by_side else None)
+    check_transparency(reader, found, cuts)
     sizes = [_size(reader, shot) for shot in chosen]
     writer = VideoWriter(reader, target, rate, _most_common(film, chosen, sizes))
     with writer.open_film(is_whole=shots is None) as joiner:
-        failed = [
-            writer.write_shot(shot, size or writer.film_size, joiner)
+        failed = {
+            shot.name: writer.write_shot(
+                shot, size or writer.film_size, joiner if shot.name in in_film else None
+            )
             for shot, size in zip(chosen, sizes, strict=True)
-        ]
-    names = (shot.name for shot in chosen)
-    write_index(target, rate, found, dict(zip(names, failed, strict=True)))
+        }
+    write_index(target, rate, shown.shots, shown.film, failed)
     if target != film:
         # In the film's own folder, a run may be writing, whose temporary files must stay.
         target.sweep()
-    frames = sum(len(shot.frames) for shot in chosen)
+    counted = shown.film if shots is None else chosen
+    frames = sum(len(shot.frames) for shot in counted)
     return {
         "frames": frames,
-        "failed": sum(failed),
+        "failed": sum(failed[shot.name] for shot in counted),
         "shots": len(chosen),
         "duration_s": round(float(frames / rate), 3),
         "output": target.uri,
+        **name_missing(cuts),
     }
 
 
-def _open_sources(film: Storage, lines: Storage | None) -> SourcePictures:
-    """Open the source pictures of a film: those in `lines`, else those that `run.json` names."""
-    if lines is None:
-        lines = Storage.at(_read_address(film))
+def _open_sources(film: Storage, given: Storage | bool) -> SourcePictures:
+    """Open the source pictures of a film: those given, else those that `run.json` names."""
+    lines = given if isinstance(given, Storage) else Storage.at(_read_address(film))
     if lines.as_file() is None:
         lines.check()
     return SourcePictures(*find_sources(lines))

@@ -4,17 +4,19 @@ import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import cv2
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 
-from lineart.codec import decode_color
+from lineart.codec import decode_cel, decode_color
 from lineart.film.frames import PictureReader, Source
-from lineart.image import Frame, Size, resize
+from lineart.image import Frame, Hint, Size, resize
 from lineart.storage import Storage
+
+T = TypeVar("T")
 
 MOST_SIDE_PX = 4096
 """Maximum side of a video in pixels, which hardware decoders support; larger frames are reduced."""
@@ -34,10 +36,22 @@ class VideoFrame(NamedTuple):
     """Name of the frame in the manifest."""
     picture: str
     """Key that is equal for frames with equal pixels."""
-    output: str | None
-    """Path of the frame's file; None for a failed frame."""
+    outputs: tuple[str, ...]
+    """Paths of the frame's file, or of the files of its levels from bottom to top; empty for a
+    failed frame, and for a time at which a sheet shows nothing."""
     message: str
     """Error of a failed frame, else empty."""
+    sources: tuple[str, ...] = ()
+    """Names of the frames in the manifest that it shows, from bottom to top."""
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether it shows nothing."""
+        return not self.outputs and not self.message
+
+
+BLANK = VideoFrame("", "\\", (), "")
+"""White picture: a time at which an exposure sheet shows nothing."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +84,28 @@ class FrameReader:
     def read(self, held: Sequence[VideoFrame]) -> Frame | None:
         """Return the first readable frame of `held`, which have equal pixels; None without one."""
         for shown in held:
-            if shown.output is not None:
-                frame = _decoded(partial(self.film.read, shown.output))
+            if shown.outputs:
+                frame = _decoded(partial(self._read_levels, shown.outputs))
                 if frame is not None:
                     return frame
         return None
+
+    def _read_levels(self, outputs: Sequence[str]) -> Frame:
+        """Read a frame; of several levels, each lies over those below it.
+
+        Raises:
+            ValueError: a file is no picture, or the levels differ in size.
+        """
+        files = [self.film.read(output) for output in outputs]
+        return decode_color(files[0]) if len(files) == 1 else stack_cels(files)
+
+    def is_opaque(self, frames: Sequence[VideoFrame]) -> bool:
+        """Return whether the first readable one of frames has no transparency."""
+        for output in (output for frame in frames for output in frame.outputs):
+            cel = _decoded(partial(_read_cel, self.film, output))
+            if cel is not None:
+                return bool(cel[..., 3].min() == 255)
+        return False
 
     def show(self, size: Size, held: Sequence[VideoFrame]) -> tuple[Cell, bool]:
         """Return the video's picture for `held`, and whether it shows the frame and not a card.
@@ -83,27 +114,58 @@ class FrameReader:
             size: Size of the video, of both pictures together if they are side by side.
             held: Frames with equal pixels, at least one.
         """
-        frame, cell, shown = self.read(held), (size[0], size[1] // self.num_sides), held[0]
+        shown, cell = held[0], (size[0], size[1] // self.num_sides)
+        if shown.is_blank:
+            return np.full((*size, 3), 255, np.uint8), True
+        frame = self.read(held)
         failed = shown.message or "its file cannot be read"
         right = card(cell, shown.frame, failed) if frame is None else fit(frame, cell)
         if self.beside is None:
             return right, frame is not None
-        source = self._read_beside(shown)
+        source = self._read_beside(shown, cell)
         missing = "the source picture cannot be read"
-        left = card(cell, shown.frame, missing) if source is None else fit(source, cell)
+        left = card(cell, shown.frame, missing) if source is None else source
         return np.hstack((left, right)), frame is not None
 
-    def _read_beside(self, shown: VideoFrame) -> Frame | None:
+    def _read_beside(self, shown: VideoFrame, cell: Size) -> Cell | None:
+        """Read the source pictures of a frame, those of its levels as on a light table."""
         assert self.beside is not None
-        source = self.beside.sources.get(shown.frame)
-        return None if source is None else _decoded(partial(self.beside.reader.read, source))
+        found = [self.beside.sources.get(name) for name in shown.sources]
+        read = self.beside.reader.read
+        pictures = [_decoded(partial(_read_color, read, one)) if one else None for one in found]
+        fitted = [fit(picture, cell) for picture in pictures if picture is not None]
+        return np.minimum.reduce(fitted) if fitted and len(fitted) == len(pictures) else None
 
 
-def _decoded(read: Callable[[], bytes]) -> Frame | None:
+def _decoded(decode: Callable[[], T]) -> T | None:
     try:
-        return decode_color(read())
+        return decode()
     except (OSError, ValueError, cv2.error):
         return None
+
+
+def _read_color(read: Callable[[Source], bytes], source: Source) -> Frame:
+    return decode_color(read(source))
+
+
+def _read_cel(film: Storage, output: str) -> Hint:
+    return decode_cel(film.read(output))
+
+
+def stack_cels(files: Sequence[bytes]) -> Frame:
+    """Composite pictures with alpha over white, the first one at the bottom.
+
+    Raises:
+        ValueError: a file is no picture, or the pictures differ in size.
+    """
+    cels = [decode_cel(file) for file in files]
+    sizes = {cel.shape[:2] for cel in cels}
+    if len(sizes) > 1:
+        raise ValueError(f"the levels differ in size: {sorted(sizes)}")
+    shown = Image.new("RGBA", (cels[0].shape[1], cels[0].shape[0]), "white")
+    for cel in cels:
+        shown.alpha_composite(Image.fromarray(cel))
+    return np.asarray(shown.convert("RGB"))
 
 
 def video_size(size: Size, num_sides: int) -> Size:

@@ -62,18 +62,6 @@ def read_shots(film: Storage) -> list[VideoShot]:
     ]
 
 
-def choose_shots(shots: Sequence[VideoShot], names: Sequence[str] | None) -> list[VideoShot]:
-    """Return the shots with these names, in film order; all for None.
-
-    Raises:
-        ValueError: a shot does not exist.
-    """
-    if missing := set(names or ()) - {shot.name for shot in shots}:
-        some = ", ".join(shot.name for shot in shots[:10])
-        raise ValueError(f"no shot is called {', '.join(sorted(missing))}; the first are: {some}")
-    return [shot for shot in shots if names is None or shot.name in names]
-
-
 def _film_order(row: tuple[Any, ...]) -> Any:
     frame, shot, number = row[:3]
     return folder_key(posixpath.dirname(frame)), shot, number, frame
@@ -85,19 +73,24 @@ def _to_frame(
     stage, message, *key = rest
     if status in ("failed", "accepted"):
         # A unique key: it equals that of no finished frame.
-        return VideoFrame(frame, f"\\{frame}", None, f"{stage}: {message}")
-    return VideoFrame(frame, " ".join(map(str, key)), output, "")
+        return VideoFrame(frame, f"\\{frame}", (), f"{stage}: {message}", (frame,))
+    return VideoFrame(frame, " ".join(map(str, key)), (output or "",), "", (frame,))
 
 
 def write_index(
-    target: Storage, rate: Fraction, shots: Sequence[VideoShot], failed: Mapping[str, int]
+    target: Storage,
+    rate: Fraction,
+    shots: Sequence[VideoShot],
+    film: Sequence[VideoShot],
+    failed: Mapping[str, int],
 ) -> None:
     """Write the index: file, first frame (in the film, from 0) and frame counts of each shot.
 
     Args:
         target: Folder of the videos.
         rate: Frames per second.
-        shots: All shots of the film.
+        shots: All shots.
+        film: Those that the film consists of, in order; the first frame of others is null.
         failed: Name of each shot written now -> its number of cards. For other shots, entries of
             an earlier index are kept, if it has the same rate and their files exist.
 
@@ -105,16 +98,18 @@ def write_index(
         OSError: storage fails.
     """
     earlier = dict(_read_index(target, rate))
-    firsts = accumulate((len(shot.frames) for shot in shots), initial=0)
+    starts = accumulate((len(shot.frames) for shot in film), initial=0)
+    firsts = {shot.name: start for shot, start in zip(film, starts, strict=False)}
     entries = []
-    for shot, first in zip(shots, firsts, strict=False):
+    for shot in shots:
         if shot.name in failed:
             counts = {"frames": len(shot.frames), "failed": failed[shot.name]}
         elif (shot.name, shot.file) in earlier and target.exists(shot.file):
             counts = earlier[shot.name, shot.file]
         else:
             continue
-        entries.append({"shot": shot.name, "file": shot.file, "first": first, **counts})
+        place = {"shot": shot.name, "file": shot.file, "first": firsts.get(shot.name)}
+        entries.append({**place, **counts})
     index = {"frames_per_second": str(rate), "shots": entries}
     target.write(INDEX, json.dumps(index, indent=1).encode())
 

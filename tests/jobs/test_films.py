@@ -15,6 +15,7 @@ import pytest
 from lineart.runtime.lease import hold_lease
 from lineart.storage import Storage
 from tests.conftest import DrawLine
+from tests.sheets import write_sheet
 
 FRAMES = 6
 
@@ -56,6 +57,33 @@ def test_success_is_said_of_a_whole_film(command: list[str], tmp_path: Path) -> 
     (tmp_path / "lines/s0/f0.png").unlink()
     assert run(command).returncode == 0
     assert json.loads(said.read_text())["frames"] == FRAMES - 1
+
+
+def test_an_exposure_sheet(command: list[str], tmp_path: Path) -> None:
+    """Page and video follow a sheet; what it lacks is said, what is no sheet ends with status 2."""
+    sheet, report = str(tmp_path / "c3.xdts"), [sys.executable, "-m", "jobs.report"]
+    out = str(tmp_path / "out")
+    Path(sheet).write_bytes(b"no sheet")
+    done = run(command, "--xdts", sheet)
+    assert (done.returncode, (tmp_path / "out").exists()) == (2, False)
+    assert "colorize: the exposure sheet c3.xdts cannot be read: it is not XDTS" in done.stderr
+    levels = [("s0", {0: "4", 5: "0", 7: "9"}), ("s1", {0: "1"}), ("BG", {0: "1"})]
+    Path(sheet).write_bytes(write_sheet(levels, 8, "3"))
+    assert "no level BG" in run(command, "--xdts", sheet).stderr
+    done = run(command, "--xdts", sheet, "--levels", "s0", "s1")
+    assert done.returncode == 0
+    assert "colorize: the film lacks drawings on the sheet of cut 3: s0 9" in done.stderr
+    assert len([*(tmp_path / "out/frames").rglob("*.png")]) == FRAMES
+    for again in ([], [*report, "film", "--film", out, "--xdts", sheet, "--levels", "s0"]):
+        page = (tmp_path / "out/report.html").read_text()
+        assert '"places": [2, 2, 2, 2, 2, 0, 0, -2]' in page
+        assert not again or run(again).returncode == 3
+    done = run([*report, "video", "--film", out, "--xdts", sheet], "--levels", "s0", "s1")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "level s1 have no transparency and would hide level s0" in done.stderr
+    done = run([*report, "video", "--film", out, "--xdts", sheet], "--levels", "s0")
+    last = json.loads(done.stdout.splitlines()[-1])
+    assert (done.returncode, last["frames"], last["missing"]) == (3, 8 + 3, ["cut 3: s0 9"])
 
 
 def test_two_runs_do_not_share_an_output(command: list[str], tmp_path: Path) -> None:

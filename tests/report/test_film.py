@@ -1,18 +1,22 @@
+import json
 import re
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
+from lineart.film.exposure import expose_film
 from lineart.film.tasks import Labels
 from lineart.manifest import LATER, ManifestRow, make_row, make_table
 from lineart.report.film import Content, film_page, format_time, layout_timing
 from lineart.report.html import encode_thumbnail
 from lineart.report.shots import THUMBNAIL_BYTES, Thumbnail, named_shot
+from tests.sheets import write_sheet
 
 HOSTILE = "s/<script>alert('1')</script>\"><img src=x onerror=alert(2)>\n\x00\u202e名.png"
 WORDS = Labels(source="line drawing", made="coloured", pair="line and colour")
@@ -202,6 +206,33 @@ def test_accepted_frames_and_unknown_statuses(film: list[dict[str, Any]]) -> Non
     assert '"frames": "doa"' in page
     for kind in ("accepted", "frozen"):
         assert f'<input type="checkbox" value="{kind}">' in page
+
+
+def test_a_shot_follows_its_exposure_sheet(tmp_path: Path) -> None:
+    """Map and player have the times of the sheet; the levels are listed with their exposures."""
+    rows = [full_row("A/A0001.png", warnings=["look"]), full_row("A/A0002.png", retake="hint")]
+    rows += [fail("A/A0003.png"), full_row("B/1.png")]
+    path = tmp_path / "c12.xdts"
+    entries = {1: "2", 3: "1", 5: "3", 6: "9", 7: "2", 8: "SYMBOL_NULL_CELL"}
+    path.write_bytes(write_sheet([("A", entries), ("B", {0: "1"})], 10, "12"))
+    cut = expose_film(str(path), {row["frame"]: row["shot"] for row in rows})
+    thumbnails = [make_thumbnail(f"A/A000{n}.png", n) for n in (1, 2)]
+    page = make_page(rows, thumbnails, {}, {}, cuts=[cut])
+    seen = text(page)
+    assert "cut 12 , scene 2 : 10 frames, 0.42 s at 24 frames/s. The film lacks A 9 ." in seen
+    level = "A 4 1 \u00d7 2-3 2 4-5 1 6 3 7 9 8 2 9-10 \u00d7"
+    assert f"B 1 1-10 1 {level}" in seen
+    assert "3 frames in 10 on the sheet: 2 coloured" in seen
+    reel = re.search('class="reel">({.*?})</script>', page)
+    assert reel is not None
+    shown = [None, 1, 1, 0, 0, -2, None, 1, None, None]
+    places = [-1, 1, 1, 0, 0, 2, -2, 1, -1, -1]
+    assert json.loads(reel[1]) == {"frames": "eDHdhfmDee", "shown": shown, "places": places}
+    assert '<path class="done" d="M0 10m1 0h1m1 0h1m3 0h1"/>' in page
+    assert '<path class="held" d="M0 10m2 0h1m1 0h1"/>' in page
+    assert '<path class="failed" d="M0 10m5 0h2"/>' in page
+    assert '<path class="warned" d="M3 0h2"/>' in page
+    assert '<path class="pictured" d="M1.5 24v4M3.5 24v4"/>' in page
 
 
 def test_failures_link_to_their_pictures(film: list[dict[str, Any]]) -> None:

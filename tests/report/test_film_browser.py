@@ -9,12 +9,14 @@ import pytest
 from playwright.sync_api import Page
 
 from lineart.codec import decode_color
+from lineart.film.exposure import expose_film
 from lineart.film.tasks import Labels
 from lineart.manifest import make_row, make_table
 from lineart.report.film import Content, film_page
 from lineart.report.html import encode_thumbnail
 from lineart.report.shots import Thumbnail
 from tests.browser import PHONE, NewPage, scrolls_sideways
+from tests.sheets import write_sheet
 
 HOSTILE = "s3_x/<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\n\u202e名.png"
 WORDS = Labels(source="line drawing", made="coloured", pair="line and colour")
@@ -172,6 +174,35 @@ def test_the_filter(page: Page, film: str) -> None:
     page.get_by_role("checkbox", name="failed").uncheck()
     page.get_by_role("checkbox", name="retaken").uncheck()
     assert len(shots.all_inner_texts()) == 3
+
+
+def test_the_player_follows_an_exposure_sheet(page: Page, tmp_path: Path) -> None:
+    """Each time shows its drawing, empty times are white, and notes are those of the drawing."""
+    rows = [row("s1_walk/f1.png"), row("s1_walk/f3.png", warnings=["look"])]
+    sheet = tmp_path / "c1.xdts"
+    entries = {1: "f3", 3: "1", 5: "7"}
+    sheet.write_bytes(write_sheet([("s1_walk", entries)], 6))
+    cut = expose_film(str(sheet), {one["frame"]: "s1_walk" for one in rows})
+    pictures = [thumbnail(one["frame"]) for one in rows]
+    path = tmp_path / "report.html"
+    content = Content(words=WORDS, thumbnails=pictures, cuts=[cut])
+    path.write_bytes(film_page(make_table(rows), {}, {}, content).encode())
+    page.goto(path.as_uri())
+    page.get_by_role("button", name="Play s1_walk").click()
+    page.keyboard.press("Space")
+    page.keyboard.press("Home")
+    seen = []
+    for _ in range(6):
+        marked = page.locator(".notes .now").count()
+        seen.append((status_text(page).partition(" 6 ")[2], grey(page), marked))
+        page.keyboard.press("ArrowRight")
+    words = ["no drawing", "coloured", "held", "coloured", "held", "a drawing that the film lacks"]
+    assert [text for text, _, _ in seen] == words
+    greys = [value for _, value, _ in seen][:5]
+    np.testing.assert_allclose(greys, [255, 120, 120, 40, 40], atol=3)
+    page.keyboard.press("End")
+    assert page.locator(".screen b").inner_text() == "missing"
+    assert [marked for _, _, marked in seen] == [0, 1, 1, 0, 0, 0]
 
 
 def test_hints_and_warnings_follow_the_frame(page: Page, film: str) -> None:
