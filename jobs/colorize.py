@@ -34,7 +34,7 @@ class Colorize:
     next one; all that hold on a frame add up. Or one such file: a picture named after none of
     them holds on all frames."""
     hint_paper: bool = False
-    """Hints are painted on white paper: in hint images without transparency, white (250 to 255) is
+    """Hints are painted on white paper: in hint images without transparency, white (251 to 255) is
     no hint."""
     hint_canvas: Literal["refuse", "stretch", "center"] = "refuse"
     """Hints of another aspect ratio than the drawing's: refuse; stretch them; or center, which

@@ -11,8 +11,8 @@ from lineart.image import Hint, Size
 from lineart.imaging.hint_layers import flatten_hint_layers
 from lineart.imaging.hints import FAINT_ALPHA, is_opaque, no_hints
 
-PAPER_FROM = 250
-"""Least value of all channels of white paper."""
+PAPER_FROM = 251
+"""Least value of all channels of white paper; a hint of 250 is a white that an artist chose."""
 ASPECT_TOLERANCE = 0.02
 """Largest relative difference of aspect ratios, beside half a pixel, of a hint and its drawing."""
 

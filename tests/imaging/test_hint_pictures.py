@@ -27,9 +27,9 @@ def test_faint_hints_are_none() -> None:
 
 
 def test_an_opaque_hint_is_refused_unless_its_paper_is_white() -> None:
-    """Where all is opaque, paper is told from hints by the flag alone: 250 to 255 is paper."""
+    """Where all is opaque, paper is told from hints by the flag alone: 251 to 255 is paper."""
     hint = np.full((4, 6, 3), 255, np.uint8)
-    hint[0, 0], hint[1, 1], hint[2, 2] = (250, 250, 250), (255, 255, 249), RED[:3]
+    hint[0, 0], hint[1, 1], hint[2, 2] = (251, 251, 251), (250, 250, 250), RED[:3]
     jpeg = io.BytesIO()
     Image.fromarray(hint).save(jpeg, "JPEG", quality=100, subsampling=0)
     opaque = np.dstack((hint, np.full((4, 6), 255, np.uint8)))
@@ -41,7 +41,7 @@ def test_an_opaque_hint_is_refused_unless_its_paper_is_white() -> None:
         read = on_paper.read(data)
         assert np.argwhere(read[:, :, 3]).tolist() == [[1, 1], [2, 2]]
         assert read[2, 2].tolist() == list(RED)
-        assert read[1, 1].tolist() == [255, 255, 249, 255]
+        assert read[1, 1].tolist() == [250, 250, 250, 255]
     with pytest.raises(ValueError, match="has no white paper"):
         on_paper.read(encode_png(np.zeros((4, 6), np.uint8)))
     # White on transparency is a hint, with the flag, too.
