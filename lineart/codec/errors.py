@@ -1,5 +1,6 @@
 """Errors of the libraries that decode pictures, turned into ValueError with a sentence."""
 
+import re
 import struct
 import warnings
 import zlib
@@ -49,5 +50,32 @@ def reading(name: str) -> Iterator[None]:
         try:
             yield
         except _BROKEN as error:
-            reason = str(error) or type(error).__name__
-            raise ValueError(f"cannot read this {name} picture: {reason}") from error
+            raise ValueError(f"cannot read this {name} picture: {_reason(error)}") from error
+
+
+_DAMAGED, _CUT_OFF = "its pixels are damaged", "the file is cut off"
+_UNUSUAL = "its samples are of an unusual kind; save it with 8 or 16 bits a channel"
+_SENTENCES = (
+    (r"decoder error|broken data stream|unrecognized data stream|decoding error", _DAMAGED),
+    (r"[Tt]runcated|not enough image data|unpack_from requires|unpack requires", _CUT_OFF),
+    (r"index out of range|buffer is not large enough|buffer is smaller", _CUT_OFF),
+    (r"Unexpected EOF|No more images|not a zip file", _CUT_OFF),
+    (r"unknown pixel mode|[Uu]nknown raw mode|bad mode|[Uu]nsupported .*mode", _UNUSUAL),
+    (
+        r"Image size \((\d+) pixels\) exceeds limit of (\d+) pixels",
+        r"its \1 pixels are above the limit of \2; shrink the picture",
+    ),
+)
+"""What libraries say -> what is said in its place."""
+
+
+def _reason(error: Exception) -> str:
+    """Describe an error of a library in words that do not need its source code."""
+    said = str(error)
+    for pattern, sentence in _SENTENCES:
+        if found := re.search(pattern, said):
+            return found.expand(sentence)
+    # Sentences of this package are ValueErrors.
+    if type(error) is ValueError and said:
+        return said
+    return f"it is damaged or of an unusual kind ({said or type(error).__name__})"

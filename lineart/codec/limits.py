@@ -20,5 +20,5 @@ def check_size(size: tuple[int, int], max_pixels: int) -> None:
     if width * height > max_pixels:
         raise ValueError(
             f"{width}x{height} are {width * height} pixels and the limit is {max_pixels}; "
-            "shrink it or raise max_pixels"
+            "shrink the picture"
         )

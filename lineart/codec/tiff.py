@@ -7,6 +7,8 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from PIL.TiffImagePlugin import COMPRESSION_INFO
+
 from lineart.codec.limits import MAX_PAGES
 
 TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -16,7 +18,17 @@ _MOST_VALUES = 100_000
 """Maximum number of values of a tag; the longest list strips or tiles, one value for each."""
 _BYTES = (1, 2, 6, 7)
 """Tag types whose values Pillow keeps together as bytes."""
-_SUBFILE_TYPE, _WIDTH, _HEIGHT, _BITS, _MEANING, _SAMPLES = 254, 256, 257, 258, 262, 277
+_SUBFILE_TYPE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION = 254, 256, 257, 258, 259
+_MEANING, _SAMPLES = 262, 277
+_UNREAD_COMPRESSIONS = {
+    **dict.fromkeys((33003, 33004, 33005, 34712), "JPEG 2000"),
+    **dict.fromkeys((22610, 34934), "JPEG XR"),
+    **dict.fromkeys((50002, 52546), "JPEG XL"),
+    32908: "PIXTIFF",
+    34661: "JBIG",
+    34887: "LERC",
+}
+"""Values of the tag for the compression -> names."""
 _EXTRA_SAMPLES = 338
 _UNSPECIFIED, _PREMULTIPLIED, _STRAIGHT = 0, 1, 2
 """Values of ExtraSamples."""
@@ -81,6 +93,7 @@ def tiff_page(data: bytes, page: int) -> TiffPage:
         data = _write(data, at, struct.pack(f"{layout.order}H", _STRAIGHT))
     if start != first:
         data = with_first_directory(data, start)
+    _check_compression(tags.get(_COMPRESSION, 1))
     kind = tags.get(_BITS), tags.get(_SAMPLES), tags.get(_MEANING)
     return TiffPage(
         data,
@@ -122,6 +135,14 @@ def with_first_directory(data: bytes, start: int) -> bytes:
     """Return a TIFF whose first directory is that at a position."""
     layout = tiff_layout(data)
     return _write(data, layout.first_at, struct.pack(layout.pointer, start))
+
+
+def _check_compression(method: int) -> None:
+    if method not in COMPRESSION_INFO:
+        name = _UNREAD_COMPRESSIONS.get(method, "of an unknown kind")
+        raise ValueError(
+            f"its compression {method} ({name}) cannot be read; save it with LZW or Deflate"
+        )
 
 
 def count_tiff_pages(data: bytes) -> int:

@@ -146,18 +146,20 @@ def shrink(worker: Worker, frame: FrameData) -> FrameData:
     try:
         data = worker.read(picture)
         stage = step("decode")
-        pixels = task.decode(data)
+        with worker.decoding() as noted:
+            pixels = task.decode(data)
         files = {picture.role: [data]}
         for one in shared:
             stage = step(one.role)
             files.setdefault(one.role, []).append(worker.read_shared(one))
         stage = step(task.shrink_stage)
-        inputs, kept, warnings = worker.shrink(pixels, files)
+        with worker.decoding():
+            inputs, kept, warnings = worker.shrink(pixels, files)
     except Exception as error:  # noqa: BLE001 - any error fails this frame alone
         failure = Failure.of(stage, error)
         at_fault = [one.source.name for one in shared if one.role == stage]
         return frame.failed(failure.about(at_fault[0]) if at_fault else failure)
-    warnings = (*_left_out_pages(worker, picture, data), *warnings)
+    warnings = (*noted, *_left_out_pages(worker, picture, data), *warnings)
     return frame._replace(arrays=tuple(inputs), kept=kept, warnings=warnings)
 
 
@@ -219,7 +221,8 @@ def compose_and_write(worker: Worker, frame: FrameData) -> FrameData:
     """Compose the frame at full size and write it to every output."""
     step("compose")
     try:
-        files = worker.job.task.compose(frame.arrays, frame.kept)
+        with worker.decoding():
+            files = worker.job.task.compose(frame.arrays, frame.kept)
     except Exception as error:  # noqa: BLE001 - any error fails this frame alone
         return frame.failed(Failure.of("compose", error))
     written = tuple(worker.write(output, files) for output in frame.item.outputs)

@@ -1,12 +1,14 @@
 """Work on a film's files in a process that may crash or hang: reading, hashing and copying."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import cached_property, lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
 
+from lineart.codec.chatter import joined_chatter
 from lineart.codec.errors import noting_warnings
 from lineart.film.frames import PictureReader, Source, beside
 from lineart.film.records import (
@@ -47,6 +49,16 @@ class Worker:
     def shrink(self) -> Shrink:
         """Function that computes network inputs."""
         return self.job.task.open_shrink()
+
+    @contextmanager
+    def decoding(self) -> Iterator[list[str]]:
+        """Collect the warnings of the enclosed decoding.
+
+        In a sandbox process, what C libraries print is joined to errors and else dropped.
+        """
+        is_alone = self.job.limit_s is not None
+        with noting_warnings() as noted, joined_chatter() if is_alone else nullcontext():
+            yield noted
 
     def read(self, file: Input) -> bytes:
         """Read a file of a frame.
@@ -130,7 +142,8 @@ def _hash_picture(worker: Worker, source: Source, known: HashedFile | None) -> H
         if known is not None and known.source_sha256 == digest:
             return known
         stage = step("decode")
-        picture = worker.job.task.decode(data)
+        with worker.decoding():
+            picture = worker.job.task.decode(data)
     except Exception as error:  # noqa: BLE001 - any error fails its frame alone
         return Failure.of(stage, error)._replace(source_sha256=digest)
     height, width = picture.shape[:2]
@@ -159,7 +172,7 @@ def hash_hints(job: FilmJob, sources: Sequence[Source]) -> dict[str, HashedHint 
 def _hash_hint(worker: Worker, source: Source) -> HashedHint:
     step("hint")
     data = worker.readers["hint"].read(source)
-    with noting_warnings() as noted:
+    with worker.decoding() as noted:
         hint = worker.job.task.hint_rules.read(data)
     height, width = hint.shape[:2]
     hashes = hashlib.sha256(data).hexdigest(), _hash_pixels(hint)
