@@ -1,12 +1,15 @@
 """What a worker keeps of the files that it reads."""
 
 import hashlib
+import io
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from lineart.film.frames import Source
-from lineart.film.records import FilmJob, Input
+from lineart.film.records import FilmJob, FrameData, Input, WorkItem
+from lineart.film.stages import shrink
 from lineart.film.tasks.colorize import ColorizeTask
 from lineart.film.worker import Worker
 from lineart.storage import Storage
@@ -24,3 +27,18 @@ def test_what_frames_share_is_read_once(tmp_path: Path) -> None:
     for role in ("hint", "line"):
         with pytest.raises(ValueError, match=rf"the {role} s\.png was changed while the film"):
             worker.read(hint._replace(role=role))
+
+
+def test_a_warning_of_decoding_is_one_of_the_frame(tmp_path: Path) -> None:
+    """A drawing whose colour profile is damaged is read, and the frame says so."""
+    place = Storage.at(str(tmp_path))
+    sink = io.BytesIO()
+    Image.new("RGB", (40, 40), "white").save(sink, "PNG", icc_profile=b"broken")
+    place.write("a.png", sink.getvalue())
+    digest = hashlib.sha256(sink.getvalue()).hexdigest()
+    drawing = Input("line", Source("a.png", "a.png"), digest)
+    worker = Worker(FilmJob(place, place, None, ColorizeTask(64, 2), place))
+    frame = shrink(worker, FrameData(WorkItem((drawing,), ("frames/a.png",), "")))
+    assert frame.failure is None
+    (warning,) = frame.warnings
+    assert warning.startswith("its colour profile cannot be used")
