@@ -111,8 +111,7 @@ def expose_film(address: str, frames: Mapping[str, str], levels: Sequence[str] =
             clear which ones.
         OSError: the file cannot be read.
     """
-    folder, _, name = address.rpartition("/")
-    sheet = _read_sheet(Storage.at(folder or ("/" if address.startswith("/") else ".")), name)
+    sheet, name = _read_sheet(address)
     try:
         chosen = _choose(sheet, levels)
         finder = _Finder(frames, sheet.cut)
@@ -123,11 +122,14 @@ def expose_film(address: str, frames: Mapping[str, str], levels: Sequence[str] =
     return ExposedCut(cut, sheet.scene, exposed)
 
 
-def _read_sheet(place: Storage, name: str) -> ExposureSheet:
-    if not name or not place.exists(name):
-        raise FileNotFoundError(f"there is no exposure sheet {place.uri}/{name}; give an XDTS file")
+def _read_sheet(address: str) -> tuple[ExposureSheet, str]:
+    """Read a sheet; return it with the name of its file."""
+    found = Storage.at(address).as_file()
+    if found is None:
+        raise FileNotFoundError(f"there is no exposure sheet {address}; give an XDTS file")
+    folder, name = found
     try:
-        return parse_xdts(place.read(name))
+        return parse_xdts(folder.read(name)), name
     except ValueError as error:
         raise ValueError(f"the exposure sheet {name} cannot be read: {error}") from error
 

@@ -46,7 +46,7 @@ def list_failures(
         (as_text(stage), as_text(error)) for stage, error in columns(failed, "stage", "error")
     )
     # One cause, such as a hint of a whole shot, is named once; the other rows point to it.
-    first: dict[tuple[str, ...], str] = {}
+    first: dict[tuple[str | None, ...], str] = {}
     listed = [_failure(row, inputs, first) for row in failed.slice(0, FAILURES_LISTED).to_pylist()]
     return {
         "listed": len(listed),
@@ -59,7 +59,7 @@ def list_failures(
 
 
 def _failure(
-    row: Mapping[str, Any], inputs: Mapping[str, str], first: dict[tuple[str, ...], str]
+    row: Mapping[str, Any], inputs: Mapping[str, str], first: dict[tuple[str | None, ...], str]
 ) -> dict[str, str]:
     """Return the error of a failed frame; only a relative address becomes a link.
 
