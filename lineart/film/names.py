@@ -98,6 +98,6 @@ def _split_version(base: str) -> tuple[str, str]:
 def _join(text: str, run: re.Match[str]) -> str:
     """Return what is compared in place of a run of separators."""
     before, after = text[: run.start()][-1:], text[run.end() : run.end() + 1]
-    both = before.isdecimal() == after.isdecimal() and before and after
+    both = before.isdecimal() == after.isdecimal()
     is_negative = after.isdecimal() and _NUMBER.match(text, run.end() - 1)
     return (" " if both else "") + ("-" if is_negative else "")

@@ -8,7 +8,7 @@ from operator import attrgetter
 
 from lineart.film.frames import FilmFrame
 from lineart.film.listing import caseless
-from lineart.film.names import read_name
+from lineart.film.names import NameParts, read_name
 
 MOST_SHOTS = 10
 """Maximum number of shots that have a sentence of their own; the others are counted."""
@@ -37,11 +37,11 @@ def describe_gaps(frames: Iterable[FilmFrame]) -> list[str]:
 
 def _missing(shot: Iterable[FilmFrame]) -> tuple[list[str], int]:
     """Return the ranges of numbers that are missing in a shot, as text, and its last step."""
-    names: dict[str, dict[int, str]] = defaultdict(dict)
+    names: dict[str, dict[int, NameParts]] = defaultdict(dict)
     for frame in shot:
         parts = read_name(frame.name)
         if frame.refusal is None and parts.number is not None:
-            names[caseless(parts.series)].setdefault(parts.number, parts.prefix + parts.digits)
+            names[caseless(parts.series)].setdefault(parts.number, parts)
     missing, step = list[str](), 1
     for texts in names.values():
         numbers = sorted(texts)
@@ -68,9 +68,8 @@ def _gaps(numbers: Sequence[int]) -> Iterator[tuple[int, int, int]]:
             yield before + step, before + (after - before - 1) // step * step, step
 
 
-def _like(name: str, number: int) -> str:
-    """Return a name with another number, which is padded as the one at its end."""
-    parts = read_name(name)
+def _like(parts: NameParts, number: int) -> str:
+    """Return a name with another number, which is padded as its own."""
     width = len(parts.digits.removeprefix("-")) if parts.digits.lstrip("-").startswith("0") else 0
     return f"{parts.prefix}{'-' if number < 0 else ''}{abs(number):0{width}}"
 

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from lineart.codec import encode_png
 from lineart.film.exposure import NO_SHEETS, ExposedCut, Sheets, name_missing
 from lineart.film.frames import Source
-from lineart.film.names import file_key, folder_key
+from lineart.film.names import file_key, folder_key, natural_key
 from lineart.film.outputs import (
     ThumbnailGallery,
     ThumbnailPair,
@@ -198,13 +198,13 @@ def _open_gallery(
 
 def _in_order(rows: pa.Table) -> pa.Table:
     """Sort rows into film order, which the manifest of a killed run does not have."""
-    names = rows["frame"].to_pylist()
+    frames = [*zip(rows["frame"].to_pylist(), rows["shot"].to_pylist(), strict=True)]
 
     def key(place: int) -> Any:
-        folder, file = posixpath.split(names[place])
-        return folder_key(folder), file_key(file), names[place]
+        frame, shot = frames[place]
+        return folder_key(posixpath.dirname(frame)), natural_key(shot), file_key(frame)
 
-    return rows.take(pa.array(sorted(range(len(names)), key=key), pa.int64()))
+    return rows.take(pa.array(sorted(range(len(frames)), key=key), pa.int64()))
 
 
 def _inputs(gallery: ThumbnailGallery, rows: pa.Table, page_at: Storage) -> dict[str, str]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from lineart.film.exposure import ExposedCut, ExposedLevel
+from lineart.film.names import same_text
 from lineart.video.pictures import BLANK, FrameReader, VideoFrame
 from lineart.video.shots import VideoShot
 
@@ -17,18 +18,22 @@ class FilmShots(NamedTuple):
     """Those of them that the film shows one after another."""
 
     def choose(self, names: Sequence[str] | None) -> list[VideoShot]:
-        """Return the shots with these names; for None all, those of the film first, in order.
+        """Return the shots with these names, in any normal form of Unicode; for None all.
+
+        All are in order, those of the film first.
 
         Raises:
             ValueError: a shot does not exist.
         """
-        if missing := set(names or ()) - {shot.name for shot in self.shots}:
+        wanted = {same_text(name): name for name in names or ()}
+        present = {same_text(shot.name) for shot in self.shots}
+        if missing := {name for key, name in wanted.items() if key not in present}:
             some = ", ".join(shot.name for shot in self.shots[:10])
             raise ValueError(
                 f"no shot is called {', '.join(sorted(missing))}; the first are: {some}"
             )
         if names is not None:
-            return [shot for shot in self.shots if shot.name in names]
+            return [shot for shot in self.shots if same_text(shot.name) in wanted]
         shown = {shot.name for shot in self.film}
         return [*self.film, *(shot for shot in self.shots if shot.name not in shown)]
 

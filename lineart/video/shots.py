@@ -9,7 +9,7 @@ from itertools import accumulate, groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from lineart.film.names import folder_key
+from lineart.film.names import folder_key, natural_key
 from lineart.manifest import read_manifest
 from lineart.storage import Storage
 from lineart.video.pictures import VideoFrame
@@ -64,7 +64,7 @@ def read_shots(film: Storage) -> list[VideoShot]:
 
 def _film_order(row: tuple[Any, ...]) -> Any:
     frame, shot, number = row[:3]
-    return folder_key(posixpath.dirname(frame)), shot, number, frame
+    return folder_key(posixpath.dirname(frame)), natural_key(shot), number, frame
 
 
 def _to_frame(

@@ -44,7 +44,7 @@ def test_order(kind: str) -> None:
 
 def test_folders_are_in_natural_order() -> None:
     """Shots are ordered as frames are, part by part of their paths."""
-    folders = ["", "cut-1", "cut_2", "cut2/b", "cut3", "cut10"]
+    folders = ["", "_Cell", "cut-1", "cut_2", "cut2/b", "cut3", "cut10"]
     assert sorted(set(folders), key=folder_key) == folders
 
 
@@ -109,6 +109,12 @@ def test_gaps(numbers: list[int], sentence: str | None) -> None:
     frames = film(*(f"s/A_{number:04}.png" for number in numbers), "s/b100.png", "s/c.png")
     expected = [] if sentence is None else [sentence]
     assert describe_gaps(frames) == expected
+
+
+def test_a_gap_is_named_as_its_neighbours_are() -> None:
+    """The missing name has the separator and the width of the one before."""
+    (sentence,) = describe_gaps(film("b_0000.tif", "b.0001.bmp", "b0003.png"))
+    assert sentence == "shot film has no b.0002: its numbers go up by 1"
 
 
 def test_gaps_of_a_long_film_are_few_sentences() -> None:
