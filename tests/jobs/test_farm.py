@@ -1,11 +1,15 @@
 """What a farm needs of a run: failed frames again or accepted, strictness, logs, removed frames."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import cv2
+import numpy as np
 import pytest
 from pyarrow import parquet
 
@@ -17,6 +21,8 @@ from lineart.manifest import append_part, read_manifest
 from lineart.storage import Storage
 from tests.conftest import DrawLine
 from tests.drills.film import hash_frames
+
+ROOT = Path(__file__).parents[2]
 
 
 class Ended(NamedTuple):
@@ -367,3 +373,58 @@ def test_moving_is_taken_up_after_a_kill(
     back = colorize(output=place.uri)
     assert (back.status, back.counts["frames"], back.counts["done"]) == (0, 4, 0)
     assert {entry.path: place.read(entry.path) for entry in place.entries("frames")} == frames
+
+
+@pytest.mark.parametrize(
+    ("more", "parts"),
+    [
+        ({"Frames": "0-4:2"}, {"0-4x2": {0, 2, 4}}),
+        (
+            {"Frames": "0-2,5", "FramesPerTask": "2", "Hints": "hints", "Flags": "--layers"},
+            {"0,1": {0, 1}, "2,5": {2, 5}},
+        ),
+    ],
+)
+def test_the_template_of_open_job_description(
+    lines: Path,
+    tmp_path: Path,
+    tiny_weights: Path,
+    draw_line: DrawLine,
+    more: dict[str, str],
+    parts: dict[str, set[int]],
+) -> None:
+    """`openjd run` colours the frames of each task into an output of its own."""
+    for name in ("s0/f1.png", "s1/f4.png"):
+        cv2.imwrite(str(lines / name), draw_line(7))
+    hint = np.zeros((72, 128, 4), np.uint8)
+    hint[30:40, 60:70] = (40, 40, 200, 255)
+    hints = tmp_path / "hints"
+    hints.mkdir()
+    cv2.imwrite(str(hints / "s0.png"), hint)
+    if "Hints" in more:
+        more = more | {"Hints": str(hints)}
+    flags = f"{more.get('Flags', '')} --network-size 64 --weights {tiny_weights}"
+    program = f"{sys.executable} -m jobs.main"
+    parameters = {"Lines": f"{lines}", "Output": f"{tmp_path / 'out'}", "Program": program}
+    parameters |= more | {"Flags": flags}
+    openjd = Path(sys.executable).with_name("openjd")
+    done = subprocess.run(
+        [
+            *(str(openjd), "run", str(ROOT / ".github/openjd.yaml")),
+            *(text for name, value in parameters.items() for text in ("-p", f"{name}={value}")),
+        ],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    output = tmp_path / "out"
+    assert {path.name for path in output.iterdir()} == {*parts, "logs"}
+    for part, numbers in parts.items():
+        frames = {f"s{number // 3}/f{number}" for number in numbers}
+        assert set(hash_frames(output / part)) == {f"frames/{frame}.png" for frame in frames}
+        assert all((output / f"logs/{frame}.log").exists() for frame in frames)
+        assert (output / part / "layers").exists() == ("Hints" in more)
+    hinted = (output / "logs/s0/f0.log").read_text()
+    assert (f"hint: {hints}/s0.png" in hinted) == ("Hints" in more)
