@@ -309,8 +309,15 @@ def test_frames_of_removed_drawings_are_kept(
 def test_a_listing_that_is_not_whole_removes_nothing(
     colorize: Colorizing, lines: Path, tmp_path: Path
 ) -> None:
-    """A Parquet file or folder that cannot be listed may hold the drawings that are missed."""
+    """A Parquet file or folder that cannot be listed may hold the drawings that are missed.
+
+    And one file given as the film says nothing of the others.
+    """
     before = hash_frames(tmp_path / "out") if colorize().counts else {}
+    one = colorize("--lines", f"{lines / 's0/f0.png'}")
+    assert (one.status, one.counts["frames"], one.counts["removed"]) == (0, 1, 0)
+    assert before.items() < hash_frames(tmp_path / "out").items()
+    (tmp_path / "out/frames/f0.png").unlink()
     drawings = {path: path.read_bytes() for path in (lines / "s1").iterdir()}
     for path in drawings:
         path.unlink()
