@@ -49,11 +49,17 @@ class Colorize:
     trace_lines: bool = False
     """Take lines of one or two pixels in pure red, green or blue for borders of light and shadow:
     they part the colours, and vanish."""
+    paper: Literal["auto", "transparent", "white"] = "auto"
+    """Paper of the frames: as in the drawing's file, where lines on transparency give frames that
+    are transparent around the character; or the same for drawings on white paper; or opaque."""
     layers: bool = False
-    """Also write the colours without the lines as PNG, below layers/."""
+    """Also write the colours without the lines as PNG, below layers/, and the lines alone, below
+    lines/."""
     openraster: bool = False
     """Also write lines and colours as layers of OpenRaster files, for Krita and GIMP, below
     openraster/."""
+    psd: bool = False
+    """Also write lines and colours as layers of PSD files, below psd/."""
     film: FilmFlags = field(default_factory=FilmFlags)
     dry_run: DryRun = False
 
@@ -70,8 +76,9 @@ def color_film(flags: Colorize) -> dict[str, Any]:
 
 def read_film(flags: Colorize) -> tuple[FilmConfig, TaskFactory]:
     """Build the film's configuration and its task factory from the flags."""
-    from lineart.film.frames import OPENRASTER
-    from lineart.film.tasks.colorize import LAYERS, open_colorize_task
+    from lineart.film.frames import OPENRASTER, PSD
+    from lineart.film.tasks.colorize import open_colorize_task
+    from lineart.film.tasks.layers import LAYERS, LINES
     from lineart.imaging.hint_pictures import HintRules
 
     film = choose_film(
@@ -81,7 +88,12 @@ def read_film(flags: Colorize) -> tuple[FilmConfig, TaskFactory]:
         weights=flags.weights,
         hints=flags.hints,
     )
-    wanted = {LAYERS: flags.layers, OPENRASTER: flags.openraster}
+    wanted = {
+        LAYERS: flags.layers,
+        LINES: flags.layers,
+        OPENRASTER: flags.openraster,
+        PSD: flags.psd,
+    }
     extras = tuple(name for name, is_wanted in wanted.items() if is_wanted)
     return film, partial(
         open_colorize_task,
@@ -89,6 +101,7 @@ def read_film(flags: Colorize) -> tuple[FilmConfig, TaskFactory]:
         network_size_px=flags.network_size,
         extras=extras,
         form=choose_format(flags.film),
+        paper=flags.paper,
         lines_as=flags.lines_as,
         trace_lines=flags.trace_lines,
     )

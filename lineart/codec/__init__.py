@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+from jaxtyping import UInt8
 
 from lineart.codec.decode import read_samples
 from lineart.codec.errors import PictureWarning
@@ -20,6 +21,7 @@ __all__ = [
     "decode_drawing",
     "decode_hint",
     "decode_line",
+    "decode_line_art",
     "encode_png",
     "extract_page",
     "may_have_pages",
@@ -51,6 +53,22 @@ def decode_drawing(data: bytes, *, page: int = 0, max_pixels: int = MAX_PIXELS) 
         ValueError: as for `decode_line`.
     """
     samples = read_samples(data, max_pixels, _to_drawing, page=page)
+    return samples[:, :, 0] if samples.shape[2] == 1 else samples
+
+
+def decode_line_art(
+    data: bytes, *, page: int = 0, max_pixels: int = MAX_PIXELS
+) -> UInt8[np.ndarray, "H W *C"]:
+    """Decode a line drawing with the colours of its lines and its alpha channel.
+
+    Returns:
+        As `decode_drawing`, or H x W x 4 if the file has an alpha channel: the drawing on white
+        paper, and its alpha.
+
+    Raises:
+        ValueError: as for `decode_line`.
+    """
+    samples = read_samples(data, max_pixels, _to_line_art, page=page)
     return samples[:, :, 0] if samples.shape[2] == 1 else samples
 
 
@@ -99,6 +117,13 @@ def _to_drawing(samples: Samples) -> Samples:
     red, green, blue = cv2.split(samples)
     is_gray = not cv2.norm(red, green, cv2.NORM_INF) and not cv2.norm(green, blue, cv2.NORM_INF)
     return red[:, :, np.newaxis] if is_gray else samples
+
+
+def _to_line_art(samples: Samples) -> Samples:
+    if samples.shape[2] in (1, 3):
+        return _to_drawing(samples)
+    cel: Samples = cv2.merge((*cv2.split(_to_color(samples)), samples[:, :, -1]))
+    return cel
 
 
 def _to_hint(samples: Samples) -> Samples:

@@ -9,8 +9,11 @@ from xml.etree import ElementTree
 import numpy as np
 from jaxtyping import UInt8
 
-from lineart.codec.png import encode_png
-from lineart.image import Frame, resize
+from lineart.codec.png import Dpi, encode_png
+from lineart.image import resize
+
+Picture = UInt8[np.ndarray, "H W C"]
+"""RGB, or RGBA of straight alpha, 0..255."""
 
 THUMBNAIL_PX = 256
 """Longest side of the thumbnail in pixels, as the format requires."""
@@ -29,13 +32,16 @@ class Layer(NamedTuple):
     """Compositing operator over the layers below: `NORMAL` or `MULTIPLY`."""
 
 
-def encode_openraster(layers: Sequence[Layer], merged: Frame, merged_png: bytes) -> bytes:
+def encode_openraster(
+    layers: Sequence[Layer], merged: Picture, merged_png: bytes, dpi: Dpi | None = None
+) -> bytes:
     """Encode layers and their merged picture as an OpenRaster file.
 
     Args:
         layers: Layers of the size of `merged`, the topmost first.
         merged: Picture of all layers composited.
         merged_png: The same picture as a PNG file.
+        dpi: Resolution that is noted in the file, in whole pixels per inch.
 
     Source:
         OpenRaster baseline 0.0.6, freedesktop.org.
@@ -43,7 +49,7 @@ def encode_openraster(layers: Sequence[Layer], merged: Frame, merged_png: bytes)
     height, width = merged.shape[:2]
     members = {
         "mimetype": b"image/openraster",
-        "stack.xml": _stack(layers, width, height),
+        "stack.xml": _stack(layers, width, height, dpi),
         **{_path(number): layer.png for number, layer in enumerate(layers)},
         "mergedimage.png": merged_png,
         "Thumbnails/thumbnail.png": encode_png(_thumbnail(merged)),
@@ -60,8 +66,10 @@ def _path(number: int) -> str:
     return f"data/layer{number}.png"
 
 
-def _stack(layers: Sequence[Layer], width: int, height: int) -> bytes:
+def _stack(layers: Sequence[Layer], width: int, height: int, dpi: Dpi | None) -> bytes:
     image = ElementTree.Element("image", version=_VERSION, w=str(width), h=str(height))
+    if dpi is not None:
+        image.attrib |= {"xres": str(round(dpi[0])), "yres": str(round(dpi[1]))}
     stack = ElementTree.SubElement(image, "stack")
     for number, layer in enumerate(layers):
         facts = {"name": layer.name, "src": _path(number), "composite-op": layer.operator}
@@ -71,7 +79,7 @@ def _stack(layers: Sequence[Layer], width: int, height: int) -> bytes:
     return document
 
 
-def _thumbnail(merged: Frame) -> UInt8[np.ndarray, "SmallH SmallW 3"]:
+def _thumbnail(merged: Picture) -> UInt8[np.ndarray, "SmallH SmallW C"]:
     height, width = merged.shape[:2]
     scale = min(1.0, THUMBNAIL_PX / max(height, width))
     return resize(merged, (max(1, round(height * scale)), max(1, round(width * scale))))

@@ -84,14 +84,15 @@ class FilmFrame:
         return self.file or f"frames/{stem(self.name)}.png"
 
 
-OPENRASTER = "openraster"
-"""Folder of the OpenRaster files of frames; extra files in all other folders are PNG."""
+OPENRASTER, PSD = "openraster", "psd"
+"""Folders of the files of layers of frames; extra files in all other folders are PNG."""
+_SUFFIXES = {OPENRASTER: ".ora", PSD: ".psd"}
 
 
 def beside(output: str, folder: str) -> str:
     """Return the path of a frame's extra file in `folder`, relative to the output root."""
     name = stem(output.removeprefix("frames/"))
-    return f"{folder}/{name}.ora" if folder == OPENRASTER else f"{folder}/{name}.png"
+    return f"{folder}/{name}{_SUFFIXES.get(folder, '.png')}"
 
 
 def stem(name: str) -> str:

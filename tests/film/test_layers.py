@@ -21,7 +21,8 @@ from lineart.film.inputs import FilmConfig, prepare_run
 from lineart.film.run import run_film
 from lineart.film.run_json import FilmSummary
 from lineart.film.runners import LocalRunner
-from lineart.film.tasks.colorize import LAYERS, LinesAs, open_colorize_task
+from lineart.film.tasks.colorize import open_colorize_task
+from lineart.film.tasks.layers import LAYERS, LinesAs
 from lineart.manifest import read_manifest
 from lineart.storage import Storage
 from lineart.weights import read_weights
@@ -135,10 +136,11 @@ def test_films_without_layers_stand_as_before(film: FilmConfig) -> None:
 
 
 def test_flags_of_the_command(film: FilmConfig) -> None:
-    """`--layers` and `--openraster` each write their own folder, and no other."""
+    """`--layers` and `--openraster` each write their own folders, and no others."""
     flags = Colorize(lines=film.pictures, output=film.output, weights=film.weights)
     wanted = []
     for layers, openraster in ((False, False), (True, False), (False, True), (True, True)):
         _, open_task = read_film(replace(flags, layers=layers, openraster=openraster))
         wanted.append(open_task(read_weights(Storage.at(film.weights))).extras)
-    assert wanted == [(), ("layers",), ("openraster",), ("layers", "openraster")]
+    both = ("layers", "lines")
+    assert wanted == [(), both, ("openraster",), (*both, "openraster")]

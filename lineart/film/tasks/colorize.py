@@ -3,16 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 from jaxtyping import UInt8
 
-from lineart.codec import decode_drawing, encode_png
+from lineart.codec import decode_line_art
 from lineart.codec.encode import PNG, FileFormat
-from lineart.codec.openraster import MULTIPLY, Layer, encode_openraster
+from lineart.codec.errors import noting_warnings
 from lineart.codec.resolution import read_dpi
-from lineart.film.frames import OPENRASTER
 from lineart.film.tasks import (
     Files,
     Labels,
@@ -22,19 +21,19 @@ from lineart.film.tasks import (
     check_size,
     network_size,
 )
+from lineart.film.tasks.cels import KeptDrawing, Paper, find_paper_matte
+from lineart.film.tasks.layers import FrameParts, LinesAs, write_layers
 from lineart.image import Frame, Hint, Line, Size, resize, to_gray
 from lineart.imaging.frequency import (
     DEFAULT_SIGMA,
     compose,
     compose_as_drawn,
-    ink_layer,
-    line_layer,
     lost_ink,
     low_band,
-    whiten_paper,
 )
 from lineart.imaging.hint_pictures import DEFAULT_RULES, HintRules
 from lineart.imaging.hints import no_hints, pool_hints, resize_hints, stack_hints
+from lineart.imaging.matte import split_cel
 from lineart.imaging.trace_lines import (
     darken_trace_lines,
     erase_trace_lines,
@@ -44,14 +43,10 @@ from lineart.runtime.device import Precision
 from lineart.weights import read_config
 from lineart.weights.onnx_file import COLORS, MODEL
 
-LinesAs = Literal["drawn", "paper"]
-"""How lines are laid over colours: by `compose_as_drawn`, or by paper 001's `compose`."""
 PICTURE_VERSIONS: Final[dict[LinesAs, int]] = {"drawn": 3, "paper": 4}
 """Raise one when equal drawings, hints and weights give other pixels: films are then made anew."""
 MOST_LOST_INK = 0.1
 """Share of the ink that may be lost without a warning."""
-LAYERS = "layers"
-"""Folder of the colours without lines."""
 
 
 @dataclass(frozen=True)
@@ -63,18 +58,20 @@ class ColorizeTask:
     draft_scale: int
     """Factor between the network input and the smaller draft, whose size the hint grid has."""
     extras: tuple[str, ...] = ()
-    """Folders of the extra files of each frame: `LAYERS`, `OPENRASTER`."""
+    """Folders of the extra files of each frame, see `write_layers`."""
     lines_as: LinesAs = "drawn"
     trace_lines: bool = False
     """Whether thin red, green and blue lines only part colours, see `imaging.trace_lines`."""
     form: FileFormat = PNG
     """Format of the frames."""
+    paper: Paper = "auto"
+    """Which frames are transparent around their characters."""
     hint_rules: HintRules = DEFAULT_RULES
 
     words = Labels(source="line drawing", made="coloured", pair="line and colour")
     role = "line"
     shrink_stage = "hint"
-    decode = staticmethod(decode_drawing)
+    decode = staticmethod(decode_line_art)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -84,25 +81,28 @@ class ColorizeTask:
             "version": PICTURE_VERSIONS[self.lines_as],
         }
         trace_lines = {"trace_lines": True} if self.trace_lines else {}
-        return settings | trace_lines | self.form.settings | self.hint_rules.settings
+        paper = {} if self.paper == "auto" else {"paper": self.paper}
+        return settings | trace_lines | paper | self.form.settings | self.hint_rules.settings
 
     def open_shrink(self) -> Shrink:
         """Build the function that computes the resized drawing and the pooled hints.
 
-        It keeps the last hints, and the drawing's file for `compose`.
+        It keeps the last hints, and a `KeptDrawing` for `compose`.
         """
 
         @lru_cache(maxsize=8)
         def read_hint(data: bytes, size: Size) -> Hint:
             return self._shrink_hint(self.hint_rules.read(data), size)
 
-        def shrink(picture: Line | Frame, files: Files) -> NetworkInputs:
-            size = picture.shape[0], picture.shape[1]
-            line = darken_trace_lines(picture) if self.trace_lines else to_gray(picture)
+        def shrink(picture: UInt8[np.ndarray, "H W *C"], files: Files) -> NetworkInputs:
+            drawing, _ = split_cel(picture)
+            size = drawing.shape[0], drawing.shape[1]
+            line = darken_trace_lines(drawing) if self.trace_lines else to_gray(drawing)
             line = resize(line, network_size(size, self.network_size_px))
             hints = [read_hint(data, size) for data in files.get("hint", ())]
-            inputs = [line, self._stack(hints, size)]
-            return NetworkInputs(inputs, files["line"][0], self._warnings(picture))
+            hint = self._stack(hints, size)
+            kept = KeptDrawing(hint[:, :, 3] > 0, files["line"][0])
+            return NetworkInputs([line, hint], kept.pack(), self._warnings(drawing))
 
         return shrink
 
@@ -165,43 +165,37 @@ class ColorizeTask:
 
     def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> list[bytes]:
         """Compose the enlarged colours with the full-size drawing; return frame and extra files."""
-        (color,), drawing = answers, decode_drawing(kept)
+        (color,), (hinted, file) = answers, KeptDrawing.unpack(kept)
+        # What there is to say of the file was said before.
+        with noting_warnings():
+            drawing, alpha = split_cel(decode_line_art(file))
+        matte = find_paper_matte(self.paper, drawing, alpha, hinted)
         if self.trace_lines:
             color, drawing = fill_trace_lines(color, drawing), erase_trace_lines(drawing)
         if self.lines_as == "drawn":
             frame = compose_as_drawn(color, drawing)
         else:
             frame = compose(color, to_gray(drawing))
-        file = self.form.encode(frame, read_dpi(kept))
-        png = file if self.form == PNG else encode_png(frame)
-        return [file, *self._take_apart(color, drawing, frame, png)]
-
-    def _take_apart(
-        self, color: np.ndarray, drawing: Line | Frame, frame: Frame, png: bytes
-    ) -> list[bytes]:
-        """Return the extra files of a frame, in the order of `extras`."""
-        if not self.extras:
-            return []
+        if matte is None and not self.extras:
+            return [self.form.encode(self._fit_bits(frame, alpha), read_dpi(file))]
         below = low_band(color, (drawing.shape[0], drawing.shape[1]), sigma=DEFAULT_SIGMA)
-        files = {LAYERS: encode_png(below)}
-        if OPENRASTER in self.extras:
-            layers = [self._lines(drawing, below, frame), Layer("colour", files[LAYERS])]
-            files[OPENRASTER] = encode_openraster(layers, frame, png)
-        return [files[name] for name in self.extras]
+        parts = FrameParts(frame, below, drawing, matte, self.lines_as)
+        picture = self._fit_bits(parts.picture, alpha)
+        dpi = read_dpi(file)
+        return [self.form.encode(picture, dpi), *write_layers(parts, self.extras, dpi)]
 
-    def _lines(self, drawing: Line | Frame, below: Frame, frame: Frame) -> Layer:
-        """Return the layer of lines, which gives the frame over the colours."""
-        if self.lines_as == "paper":
-            lines = line_layer(frame, below, to_gray(drawing))
-            return Layer("lines", encode_png(lines), MULTIPLY)
-        white = whiten_paper(drawing)
-        if white.ndim == 2:
-            return Layer("lines", encode_png(white), MULTIPLY)
-        return Layer("lines", encode_png(ink_layer(white)))
+    def _fit_bits(self, picture: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
+        """Return a TGA's picture with opacity if its drawing has an alpha channel.
 
-    def show(self, picture: Line | Frame) -> Line | Frame:
-        """Return the drawing unchanged."""
-        return picture
+        PaintMan reads a TGA only with as many bits per pixel as the drawing's.
+        """
+        if self.form.name != "tga" or alpha is None or picture.shape[2] == 4:
+            return picture
+        return np.dstack((picture, np.full(alpha.shape, 255, np.uint8)))
+
+    def show(self, picture: UInt8[np.ndarray, "H W *C"]) -> Line | Frame:
+        """Return the drawing on white paper."""
+        return split_cel(picture)[0]
 
 
 def open_colorize_task(

@@ -1,0 +1,103 @@
+"""Cels: where a coloured drawing is opaque, and its pixels on transparent paper."""
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, UInt8
+
+from lineart.image import Frame, Line
+from lineart.imaging.regions import find_regions
+
+Opacity = UInt8[np.ndarray, "H W"]
+"""0 = transparent, 255 = opaque."""
+Cel = UInt8[np.ndarray, "H W 4"]
+"""Colour picture of straight alpha; colours below alpha 0 are 0."""
+
+LEAST_INK = 32
+"""Opacity below it is no ink: what an eraser has left, or the grain of paper."""
+_RIM_PX = 5
+"""Hints that are so near to a line, and a cell of their grid, may belong to its other side."""
+
+
+def split_cel(picture: UInt8[np.ndarray, "H W *C"]) -> tuple[Line | Frame, Opacity | None]:
+    """Return the drawing on white paper, grey if it has no colour, and its alpha.
+
+    Args:
+        picture: Grey, RGB, or RGB on white paper with alpha, as `codec.decode_line_art` returns it.
+    """
+    if picture.ndim == 2 or picture.shape[2] == 3:
+        return picture, None
+    red, green, blue, alpha = cv2.split(picture)
+    if cv2.norm(red, green, cv2.NORM_INF) or cv2.norm(green, blue, cv2.NORM_INF):
+        return cv2.merge((red, green, blue)), alpha
+    return red, alpha
+
+
+def ink_opacity(drawing: Line | Frame) -> Opacity:
+    """Return the opacity of the ink of a drawing on white paper: 255 less the darkest channel."""
+    darkest = drawing
+    if drawing.ndim == 3:
+        red, green, blue = cv2.split(drawing)
+        darkest = cv2.min(cv2.min(red, green), blue)
+    opacity: Opacity = cv2.bitwise_not(darkest)
+    return opacity
+
+
+def find_matte(cover: Opacity, hinted: Bool[np.ndarray, "h w"] | None = None) -> Opacity:
+    """Return the opacity of a cel: all but the regions outside of the character is opaque.
+
+    Outside are the regions that touch the border of the picture, unless an artist gave a hint
+    there. Gaps in lines are closed, as for `find_regions`. Pixels of a soft line that are nearer to
+    an outside region than to an inside one have the opacity of the line, so that the cel has no
+    halo on any background; the colour of the inside reaches to the middle of the line.
+
+    Args:
+        cover: Opacity of the drawing.
+        hinted: Where there are hints, in a grid of any size.
+    """
+    outside = _find_outside(cover, hinted)
+    is_free = cover < LEAST_INK
+    to_outside = cv2.distanceTransform((~outside).view(np.uint8), cv2.DIST_L2, 3)
+    to_inside = cv2.distanceTransform((~is_free | outside).view(np.uint8), cv2.DIST_L2, 3)
+    matte: Opacity = np.where(outside | ~is_free & (to_outside < to_inside), cover, np.uint8(255))
+    return matte
+
+
+def _find_outside(
+    cover: Opacity, hinted: Bool[np.ndarray, "h w"] | None
+) -> Bool[np.ndarray, "H W"]:
+    """Return which pixels belong to regions that touch the border and hold no hint."""
+    regions = find_regions(np.where(cover < LEAST_INK, np.uint8(255), np.uint8(0)))
+    is_outside = np.zeros(regions.max() + 1, bool)
+    for edge in (regions[0], regions[-1], regions[:, 0], regions[:, -1]):
+        is_outside[edge] = True
+    if hinted is not None:
+        large = cv2.resize(
+            hinted.view(np.uint8), cover.shape[::-1], interpolation=cv2.INTER_NEAREST
+        )
+        to_ink = cv2.distanceTransform((regions > 0).view(np.uint8), cv2.DIST_L2, 3)
+        rim_px = _RIM_PX + max(np.divide(cover.shape, hinted.shape))
+        is_outside[regions[large.view(bool) & (to_ink > rim_px)]] = False
+    is_outside[0] = False
+    outside: Bool[np.ndarray, "H W"] = is_outside[regions]
+    return outside
+
+
+def cut_out(frame: Frame, below: Frame, matte: Opacity) -> Cel:
+    """Return a frame as a cel.
+
+    Where the matte is partly transparent, the frame is ink over a colour; the colour is taken away
+    as far as the matte is transparent.
+
+    Args:
+        frame: Colours with lines.
+        below: Colours without lines.
+        matte: Opacity of the cel, at least that of the ink.
+    """
+    cel: Cel = cv2.merge((*cv2.split(frame), matte))
+    cel[matte == 0] = 0
+    rows, columns = np.nonzero((matte > 0) & (matte < 255))
+    opacity = matte[rows, columns].astype(np.float32)[:, np.newaxis] / 255
+    behind = np.rint(below[rows, columns] * (1 - opacity))
+    ink = (frame[rows, columns] - behind) / opacity
+    cel[rows, columns, :3] = np.clip(ink, 0, 255).round()
+    return cel
