@@ -13,6 +13,7 @@ from PIL import Image
 from lineart.codec.archive import MERGED, Archive
 from lineart.codec.decode import read_image
 from lineart.codec.errors import reading
+from lineart.codec.krita import DOCUMENT, KritaLayer, read_krita_layers
 from lineart.codec.limits import MAX_PIXELS, check_size
 from lineart.codec.samples import to_rgba
 from lineart.image import Hint
@@ -53,7 +54,7 @@ def is_document(data: bytes) -> bool:
 def read_layers(data: bytes, *, max_pixels: int = MAX_PIXELS) -> list[DocumentLayer]:
     """Return the layers of a document that have pixels, from bottom to top.
 
-    A Krita file gives its merged picture as one layer without a name.
+    A Krita file without its layers gives its merged picture as one layer without a name.
 
     Args:
         data: Content of a PSD, PSB, ORA or KRA file.
@@ -86,6 +87,11 @@ def _of_psd(layer: "PsdLayer", size: tuple[int, int]) -> DocumentLayer:
     return DocumentLayer(layer.name, layer.groups, layer.is_visible, read)
 
 
+def _read_krita(layer: KritaLayer) -> Hint:
+    with reading("Krita"):
+        return layer.read()
+
+
 # OpenRaster baseline 0.0.6, freedesktop.org; Krita's files have the merged picture in common.
 
 
@@ -100,6 +106,12 @@ class _Place(NamedTuple):
 
 
 def _of_archive(archive: Archive, max_pixels: int) -> list[DocumentLayer]:
+    of_krita = read_krita_layers(archive, max_pixels) if DOCUMENT in archive.names else []
+    if of_krita:
+        return [
+            DocumentLayer(one.name, one.groups, one.is_visible, partial(_read_krita, one))
+            for one in of_krita
+        ]
     if "stack.xml" not in archive.names:
         read = partial(_read_member, archive, MERGED, max_pixels)
         return [DocumentLayer("", (), True, read)]

@@ -1,0 +1,180 @@
+"""Layers of Krita documents, whose pixels are in tiles that are compressed by LZF."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from xml.etree import ElementTree
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from lineart.codec.archive import Archive
+from lineart.codec.limits import check_size
+from lineart.codec.samples import to_rgba
+from lineart.image import Hint
+
+DOCUMENT = "maindoc.xml"
+"""Member that lists the layers."""
+_HEADER = re.compile(
+    rb"VERSION 2\nTILEWIDTH (\d{1,4})\nTILEHEIGHT (\d{1,4})\nPIXELSIZE (\d{1,2})\nDATA (\d{1,7})\n"
+)
+_TILE = re.compile(rb"(-?\d{1,8}),(-?\d{1,8}),LZF,(\d{1,8})\n")
+_PIXEL_BYTES = {"RGBA": 4, "RGBA16": 8, "GRAYA": 2, "GRAYA16": 4}
+"""Colour spaces that are read -> bytes of a pixel."""
+_MOST_BYTES_A_PIXEL = 16
+
+
+@dataclass(frozen=True, slots=True)
+class KritaLayer:
+    """Layer of an open document."""
+
+    archive: Archive
+    size: tuple[int, int]
+    """Width and height of the document."""
+    name: str = ""
+    groups: tuple[str, ...] = ()
+    is_visible: bool = True
+    opacity: float = 1.0
+    kind: str = "paintlayer"
+    colors: str = "RGBA"
+    member: str = ""
+    """Member with its tiles."""
+    offset: tuple[int, int] = (0, 0)
+    """Left and top of its tiles' origin on the canvas."""
+
+    def read(self) -> Hint:
+        """Decode the layer at the size of the canvas, with its opacity in the alpha.
+
+        Raises:
+            ValueError: it is no layer of pixels, or of unusual colours, or damaged.
+        """
+        if self.kind != "paintlayer" or self.colors not in _PIXEL_BYTES:
+            raise ValueError(
+                f"its layer {self.name!r} is a {self.kind} of the colours {self.colors}; convert "
+                "it to a paint layer of RGBA with 8 or 16 bits"
+            )
+        width, height = self.size
+        data = self.archive.read(self.member, width * height * _MOST_BYTES_A_PIXEL + 2**24)
+        image = Image.fromarray(self._in_8_bits(self._draw(data)))
+        if f"{self.member}.icc" in self.archive.names:
+            image.info["icc_profile"] = self.archive.read(f"{self.member}.icc")
+        pixels = to_rgba(image)
+        if self.opacity < 1:
+            pixels[:, :, 3] = np.rint(pixels[:, :, 3] * self.opacity)
+        return pixels
+
+    def _draw(self, data: bytes) -> UInt8[np.ndarray, "H W _"]:
+        """Return the canvas with the layer's tiles, with all bytes of a pixel."""
+        (width, height), (left, top) = self.size, self.offset
+        header = _HEADER.match(data)
+        num_bytes = _PIXEL_BYTES[self.colors]
+        if header is None or int(header[3]) != num_bytes:
+            raise ValueError(f"the pixels of its layer {self.name!r} are damaged")
+        default = f"{self.member}.defaultpixel"
+        pixel = self.archive.read(default) if default in self.archive.names else bytes(num_bytes)
+        canvas = np.empty((height, width, num_bytes), np.uint8)
+        canvas[:] = np.frombuffer(pixel, np.uint8)
+        for x, y, tile in _tiles(data, header):
+            y, x = y + top, x + left
+            place = canvas[max(0, y) : max(0, y + tile.shape[0]), max(0, x) :][:, : tile.shape[1]]
+            part = tile[max(0, -y) :, max(0, -x) :][: place.shape[0], : place.shape[1]]
+            place[: part.shape[0], : part.shape[1]] = part
+        return canvas
+
+    def _in_8_bits(self, canvas: UInt8[np.ndarray, "H W _"]) -> UInt8[np.ndarray, "H W _"]:
+        """Return RGBA, which is stored as BGRA, or grey and alpha."""
+        if self.colors.endswith("16"):
+            values = np.ascontiguousarray(canvas).view("<u2").astype(np.uint32)
+            canvas = ((values + 128) // 257).astype(np.uint8)
+        order = [2, 1, 0, 3] if self.colors.startswith("RGB") else [0, 1]
+        return np.ascontiguousarray(canvas[:, :, order])
+
+
+def read_krita_layers(archive: Archive, max_pixels: int) -> list[KritaLayer]:
+    """Return the layers of a document, without masks and groups, from bottom to top.
+
+    A document whose layers are not in the archive has none.
+
+    Raises:
+        ValueError: the document is above `max_pixels`, or its list of layers is damaged.
+        ElementTree.ParseError: as above.
+    """
+    if not any("/layers/" in name for name in archive.names):
+        return []
+    image = next(one for one in archive.read_xml(DOCUMENT).iter() if _tag(one) == "IMAGE")
+    size = int(image.get("width", "0")), int(image.get("height", "0"))
+    check_size(size, max_pixels)
+    root = KritaLayer(archive, size, member=f"{image.get('name', '')}/layers/")
+    return [*_layers_in(image, root)][::-1]
+
+
+def _layers_in(parent: ElementTree.Element, around: KritaLayer) -> Iterator[KritaLayer]:
+    """Yield the layers in the image or in a group, the topmost first."""
+    elements = (one for layers in parent if _tag(layers) == "layers" for one in layers)
+    for element in elements:
+        layer = replace(
+            around,
+            name=element.get("name", ""),
+            is_visible=around.is_visible and element.get("visible") != "0",
+            opacity=around.opacity * int(element.get("opacity", "255")) / 255,
+            kind=element.get("nodetype", ""),
+            colors=element.get("colorspacename", ""),
+            offset=(int(element.get("x", "0")), int(element.get("y", "0"))),
+        )
+        if layer.kind == "grouplayer":
+            yield from _layers_in(element, replace(layer, groups=(layer.name, *around.groups)))
+        elif _tag(element) == "layer":
+            yield replace(layer, member=around.member + element.get("filename", ""))
+
+
+def _tag(element: ElementTree.Element) -> str:
+    """Return a tag without its namespace."""
+    return element.tag.rpartition("}")[2]
+
+
+def _tiles(
+    data: bytes, header: re.Match[bytes]
+) -> Iterator[tuple[int, int, UInt8[np.ndarray, "TileH TileW _"]]]:
+    """Yield left, top and pixels of each tile."""
+    width, height, num_bytes, count = (int(number) for number in header.groups())
+    position = header.end()
+    for _ in range(count):
+        found = _TILE.match(data, position)
+        if found is None:
+            raise ValueError("a tile of a layer is damaged")
+        position = found.end() + int(found[3])
+        packed = data[found.end() : position]
+        length = width * height * num_bytes
+        # The first byte says whether the rest is compressed.
+        raw = _unpack(packed[1:], length) if packed[:1] == b"\1" else packed[1:]
+        # All first bytes of the pixels, then all second bytes, ...
+        planes = np.frombuffer(raw, np.uint8).reshape(num_bytes, height, width)
+        yield int(found[1]), int(found[2]), planes.transpose(1, 2, 0)
+
+
+def _unpack(data: bytes, length: int) -> bytes:
+    """Unpack LZF to `length` bytes; raise ValueError or IndexError for other data."""
+    out, at = bytearray(), 0
+    while at < len(data) and len(out) <= length:
+        control = data[at]
+        at += 1
+        if control < 32:
+            out += data[at : at + control + 1]
+            at += control + 1
+            continue
+        count = control >> 5
+        if count == 7:
+            count += data[at]
+            at += 1
+        start = len(out) - ((control & 31) << 8) - data[at] - 1
+        at += 1
+        if start < 0:
+            raise ValueError("a tile of a layer refers to pixels before it")
+        count += 2
+        run = out[start : start + count]
+        # What is copied may overlap what is written.
+        out += (run * -(-count // len(run)))[:count]
+    if len(out) != length:
+        raise ValueError(f"a tile of a layer has {len(out)} bytes, not {length}")
+    return bytes(out)

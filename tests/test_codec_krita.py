@@ -1,0 +1,163 @@
+"""Layers of Krita documents, which are written here as Krita writes them."""
+
+import io
+import zipfile
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from lineart.codec.layers import DocumentLayer, read_layers
+from lineart.imaging.hint_pictures import DEFAULT_RULES
+
+SIZE = (70, 100)
+RNG = np.random.default_rng(0)
+NOISE = RNG.integers(0, 256, (*SIZE, 4), dtype=np.uint8)
+WHITE = b"\xff\xff\xff\xff"
+
+
+def pack(data: bytes) -> bytes:
+    """Compress by LZF: runs of a byte as references to the byte before, the rest as it is."""
+    out, literal, at = bytearray(b"\1"), bytearray(), 0
+
+    def flush() -> None:
+        for start in range(0, len(literal), 32):
+            part = literal[start : start + 32]
+            out.extend((len(part) - 1, *part))
+        literal.clear()
+
+    while at < len(data):
+        run = 1
+        while at + run < len(data) and data[at + run] == data[at] and run < 200:
+            run += 1
+        literal.append(data[at])
+        at += 1
+        if run > 4:
+            flush()
+            length = run - 1
+            long = length - 2 >= 7
+            out.extend((0xE0, length - 9, 0) if long else ((length - 2) << 5, 0))
+            at += length
+    flush()
+    return bytes(out)
+
+
+def tiles(pixels: np.ndarray, offset: tuple[int, int] = (0, 0), *, raw: bool = False) -> bytes:
+    """Write pixels in tiles of 64 x 64, of which the canvas is a part; B, G, R and A apart."""
+    height, width, num_bytes = pixels.shape
+    left, top = offset
+    rows, columns = -(-height // 64), -(-width // 64)
+    padded = np.zeros((rows * 64, columns * 64, num_bytes), np.uint8)
+    padded[:height, :width] = pixels
+    out = f"VERSION 2\nTILEWIDTH 64\nTILEHEIGHT 64\nPIXELSIZE {num_bytes}\nDATA {rows * columns}\n"
+    data = out.encode()
+    for y in range(0, rows * 64, 64):
+        for x in range(0, columns * 64, 64):
+            planes = padded[y : y + 64, x : x + 64].transpose(2, 0, 1).tobytes()
+            packed = b"\0" + planes if raw else pack(planes)
+            data += f"{x + left},{y + top},LZF,{len(packed)}\n".encode() + packed
+    return data
+
+
+def layer(name: str, member: str, **more: str) -> ElementTree.Element:
+    """Describe a layer."""
+    values = {"name": name, "filename": member, "nodetype": "paintlayer", "visible": "1"}
+    return ElementTree.Element("layer", values | {"colorspacename": "RGBA"} | more)
+
+
+def kra(elements: list[ElementTree.Element], members: dict[str, bytes]) -> bytes:
+    """Write a document, whose layers come from the topmost on."""
+    root = ElementTree.Element("DOC", xmlns="http://www.calligra.org/DTD/krita")
+    height, width = (str(side) for side in SIZE)
+    image = ElementTree.SubElement(root, "IMAGE", name="cut 1", width=width, height=height)
+    ElementTree.SubElement(image, "layers").extend(elements)
+    content = {"mimetype": b"application/x-krita", "maindoc.xml": ElementTree.tostring(root)}
+    content |= {f"cut 1/layers/{name}": data for name, data in members.items()}
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w") as archive:
+        for name, data in content.items():
+            archive.writestr(name, data)
+    return sink.getvalue()
+
+
+def swapped(pixels: np.ndarray) -> np.ndarray:
+    """Swap red and blue."""
+    return pixels[:, :, [2, 1, 0, 3]]
+
+
+def test_layers_of_a_krita_document() -> None:
+    """Tiles, packed or not, stand at their places; outside them is the default pixel."""
+    group = layer("Hints", "g", nodetype="grouplayer", visible="0")
+    ElementTree.SubElement(group, "layers").append(layer("dabs", "layer4", x="-30", y="10"))
+    deep = np.ascontiguousarray(swapped(NOISE).astype("<u2") * 257)
+    gray = layer("grey", "layer6", colorspacename="GRAYA", opacity="128")
+    document = kra(
+        [group, gray, layer("deep", "layer5", colorspacename="RGBA16"), layer("paper", "layer2")],
+        {
+            "layer2": tiles(swapped(NOISE), raw=True),
+            "layer4": tiles(swapped(NOISE[:64, :64]), (0, -64)),
+            "layer4.defaultpixel": WHITE,
+            "layer5": tiles(deep.view(np.uint8).reshape(*SIZE, 8)),
+            "layer6": tiles(np.full((*SIZE, 2), (90, 255), np.uint8)),
+        },
+    )
+    paper, of_16_bits, grey, dabs = read_layers(document)
+    assert [one.name for one in (paper, of_16_bits, grey, dabs)] == [
+        "paper",
+        "deep",
+        "grey",
+        "dabs",
+    ]
+    assert (dabs.groups, dabs.is_visible, paper.is_visible) == (("Hints",), False, True)
+    assert_array_equal(paper.read(), NOISE)
+    assert_array_equal(of_16_bits.read(), NOISE)
+    assert_array_equal(grey.read(), np.full((*SIZE, 4), (90, 90, 90, 128), np.uint8))
+    expected = np.full((*SIZE, 4), 255, np.uint8)
+    expected[:10, :34] = NOISE[54:64, 30:64]
+    assert_array_equal(dabs.read(), expected)
+
+
+def test_hints_of_a_krita_document() -> None:
+    """Hints lie above the white paper that Krita puts into each new document, and the drawing."""
+    lines, hints = np.zeros((2, *SIZE, 4), np.uint8)
+    lines[20:22, :] = (10, 10, 10, 255)
+    hints[40:50, 60:70] = (40, 60, 220, 255)
+    document = kra(
+        [layer("c", "layer4"), layer("b", "layer3"), layer("a", "layer2")],
+        {
+            "layer2": tiles(np.zeros((0, 0, 4), np.uint8)),
+            "layer2.defaultpixel": WHITE,
+            "layer3": tiles(swapped(lines)),
+            "layer4": tiles(swapped(hints)),
+        },
+    )
+    assert_array_equal(DEFAULT_RULES.read(document), hints)
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (b"VERSION 1\n", "are damaged"),
+        (tiles(NOISE)[:-9000], "bytes, not"),
+        (tiles(NOISE[:, :, :2]), "are damaged"),
+        (tiles(NOISE).replace(b"LZF", b"ZIP"), "tile of a layer is damaged"),
+        (tiles(NOISE[:64, :64], raw=True)[:-16385] + b"\1\xe0\0\0", "refers to pixels before it"),
+        (tiles(NOISE[:64, :64], raw=True)[:-16385] + b"\1\0\1" + b"\xe0\xff\0" * 70, "not 16384"),
+    ],
+)
+def test_damaged_tiles_are_refused(data: bytes, sentence: str) -> None:
+    """What is no tile, or unpacks to another length, is an error in a sentence."""
+    (damaged,) = read_layers(kra([layer("a", "layer2")], {"layer2": data}))
+    with pytest.raises(ValueError, match=f"cannot read this Krita picture: .*{sentence}"):
+        damaged.read()
+
+
+def test_layers_without_pixels_are_refused() -> None:
+    """A vector layer is named when it is asked for; the others are read."""
+    vector = layer("shapes", "layer3", nodetype="shapelayer")
+    below, shapes = read_layers(kra([vector, layer("a", "layer2")], {"layer2": tiles(NOISE)}))
+    assert isinstance(below, DocumentLayer)
+    assert_array_equal(below.read(), swapped(NOISE))
+    with pytest.raises(ValueError, match="its layer 'shapes' is a shapelayer"):
+        shapes.read()
