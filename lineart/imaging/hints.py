@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import cv2
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Int32, Int64, UInt8
 
-from lineart.image import Frame, Hint, Size, pad_to_multiple
+from lineart.image import Frame, Hint, Line, Size
 
 FAINT_ALPHA = 32
 """Alpha below it is no hint of an artist, but what an eraser or a soft brush has left."""
@@ -39,27 +40,92 @@ def sample_hints(color: Frame, count: int, rng: np.random.Generator) -> Hint:
     return hint
 
 
-def resize_hints(hint: Hint, size: Size) -> UInt8[np.ndarray, "NewH NewW 4"]:
-    """Resize hints to `size` without mixing colours or losing isolated hints.
+class HintPixels(NamedTuple):
+    """The pixels of a hint picture that are hints."""
 
-    Each hint moves to the pixel of the new grid that contains its centre. Of several hints in one
-    pixel the most opaque remains and, among equals, the one nearest to that pixel's centre: an
-    average of two colours would be one that the artist did not choose.
+    size: Size
+    """Height and width of the picture."""
+    rows: Int64[np.ndarray, " P"]
+    columns: Int64[np.ndarray, " P"]
+    values: UInt8[np.ndarray, "P 4"]
+    """sRGB and alpha."""
+    dabs: Int32[np.ndarray, " P"]
+    """Number of the connected area of hints that each pixel is in."""
+
+    def select(self, chosen: Bool[np.ndarray, " P"]) -> "HintPixels":
+        """Return the chosen pixels."""
+        return HintPixels(self.size, *(array[chosen] for array in self[1:]))
+
+    def picture(self) -> Hint:
+        """Return the hint picture; each hint is opaque."""
+        hint = no_hints(self.size)
+        hint[self.rows, self.columns, :3] = self.values[:, :3]
+        hint[self.rows, self.columns, 3] = 255
+        return hint
+
+    def resize(self, size: Size) -> "HintPixels":
+        """Resize hints to `size` without mixing colours or losing isolated ones.
+
+        Each hint moves to the pixel of the new grid that contains its centre. Of several hints in
+        one pixel the most opaque remains and, among equals, the one nearest to that pixel's centre:
+        an average of two colours would be one that the artist did not choose.
+        """
+        return self._move(size[0] / self.size[0], size[1] / self.size[1], size)
+
+    def pool(self, factor: int) -> "HintPixels":
+        """Shrink hints by a whole factor, to a size rounded up."""
+        height, width = self.size
+        return self._move(1 / factor, 1 / factor, (-(-height // factor), -(-width // factor)))
+
+    def _move(self, down: float, right: float, size: Size) -> "HintPixels":
+        y, x = (self.rows + 0.5) * down, (self.columns + 0.5) * right
+        rows, columns = y.astype(np.int64), x.astype(np.int64)
+        distance = (y - rows - 0.5) ** 2 + (x - columns - 0.5) ** 2
+        order = np.lexsort((-distance, self.values[:, 3]))[::-1]
+        _, first = np.unique((rows * size[1] + columns)[order], return_index=True)
+        best = order[first]
+        values = self.values[best].copy()
+        values[:, 3] = 255
+        return HintPixels(size, rows[best], columns[best], values, self.dabs[best])
+
+
+def find_hints(hint: Hint) -> HintPixels:
+    """Return the pixels of a hint picture with alpha above 0."""
+    is_hint = (hint[:, :, 3] > 0).view(np.uint8)
+    rows, columns = np.nonzero(is_hint)
+    _, dabs = cv2.connectedComponents(is_hint, connectivity=8, ltype=cv2.CV_32S)
+    size = hint.shape[0], hint.shape[1]
+    return HintPixels(size, rows, columns, hint[rows, columns], dabs[rows, columns])
+
+
+def resize_hints(hint: Hint, size: Size) -> UInt8[np.ndarray, "NewH NewW 4"]:
+    """Resize hints to `size` without mixing colours or losing isolated ones; see `HintPixels`."""
+    return find_hints(hint).resize(size).picture()
+
+
+PAPER_FROM = 190
+"""Lighter levels of a drawing are paper."""
+DARKER_BY = 32
+"""A hint on ink belongs to it if it is not lighter than the ink by more than this."""
+INK_DAB_PX = 16
+"""Larger dabs that lie on ink alone are for an area of ink."""
+
+
+def drop_ink_hints(hints: HintPixels, line: Line) -> HintPixels:
+    """Return the hints without those that belong to the ink of a drawing of the same size.
+
+    Dropped are the pixels on ink of dabs that are on paper, too, and small dabs on ink that are
+    about as dark as it. If a drawing has no other hints, all are kept.
     """
-    height, width = size
-    rows, columns = np.nonzero(hint[:, :, 3])
-    y = (rows + 0.5) * (height / hint.shape[0])
-    x = (columns + 0.5) * (width / hint.shape[1])
-    cell_y, cell_x = y.astype(np.intp), x.astype(np.intp)
-    distance = (y - cell_y - 0.5) ** 2 + (x - cell_x - 0.5) ** 2
-    opacity = hint[rows, columns, 3]
-    # The last write to a pixel remains, so write the best hint last.
-    order = np.lexsort((-distance, opacity))
-    resized = no_hints(size)
-    target = resized[..., :3]
-    target[cell_y[order], cell_x[order]] = hint[rows[order], columns[order], :3]
-    resized[cell_y, cell_x, 3] = 255
-    return resized
+    level = line[hints.rows, hints.columns]
+    is_ink = level < PAPER_FROM
+    if not is_ink.any() or is_ink.all():
+        return hints
+    pixels = np.bincount(hints.dabs)
+    on_paper = np.bincount(hints.dabs, weights=~is_ink)
+    luminance = hints.values[:, :3] @ np.array([0.299, 0.587, 0.114])
+    is_dark = (luminance <= level + DARKER_BY) & (pixels[hints.dabs] <= INK_DAB_PX)
+    return hints.select(~(is_ink & ((on_paper[hints.dabs] > 0) | is_dark)))
 
 
 def is_opaque(hint: Hint) -> bool:
@@ -77,13 +143,8 @@ def stack_hints(hints: Sequence[Hint]) -> Hint:
 
 
 def pool_hints(hint: Hint, factor: int) -> UInt8[np.ndarray, "NewH NewW 4"]:
-    """Shrink hints by a whole factor, after padding the sides to multiples of it.
-
-    Returns:
-        Hints of `ceil(H / factor)` x `ceil(W / factor)`.
-    """
-    padded = pad_to_multiple(hint, factor, 0)
-    return resize_hints(padded, (padded.shape[0] // factor, padded.shape[1] // factor))
+    """Shrink hints by a whole factor, to `ceil(H / factor)` x `ceil(W / factor)`."""
+    return find_hints(hint).pool(factor).picture()
 
 
 class Stroke(NamedTuple):
