@@ -19,7 +19,7 @@ from lineart.image import Frame, Hint, Line, fit_short_side, resize
 from lineart.imaging.baselines import BASELINES, Fill
 from lineart.imaging.cels import remove_lines
 from lineart.imaging.extraction import dilate_abs_sub, xdog
-from lineart.imaging.hints import pool_hints, sample_hints
+from lineart.imaging.hints import drop_ink_hints, find_hints, sample_hints
 from lineart.runtime.device import pick_device
 from lineart.weights import fingerprint, open_weights, read_config, read_weights
 
@@ -118,10 +118,11 @@ def describe(files: Mapping[str, bytes]) -> dict[str, str]:
 
 
 def network_fill(run: RunNetwork, draft_scale: int) -> Fill:
-    """Return a network as a `Fill`; hints are pooled to its draft's size."""
+    """Return a network as a `Fill`; hints are cleaned and pooled as for a film."""
 
     def fill(line: Line, hint: Hint) -> Frame:
-        color: Frame = run(line[np.newaxis], pool_hints(hint, draft_scale)[np.newaxis])[0][0]
+        pooled = drop_ink_hints(find_hints(hint), line).pool(draft_scale).picture()
+        color: Frame = run(line[np.newaxis], pooled[np.newaxis])[0][0]
         return color
 
     return fill

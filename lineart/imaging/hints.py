@@ -52,8 +52,8 @@ class HintPixels(NamedTuple):
     dabs: Int32[np.ndarray, " P"]
     """Number of the connected area of hints that each pixel is in."""
 
-    def select(self, chosen: Bool[np.ndarray, " P"]) -> "HintPixels":
-        """Return the chosen pixels."""
+    def select(self, chosen: np.ndarray) -> "HintPixels":
+        """Return the pixels of a mask or of indices."""
         return HintPixels(self.size, *(array[chosen] for array in self[1:]))
 
     def picture(self) -> Hint:
@@ -96,6 +96,18 @@ def find_hints(hint: Hint) -> HintPixels:
     _, dabs = cv2.connectedComponents(is_hint, connectivity=8, ltype=cv2.CV_32S)
     size = hint.shape[0], hint.shape[1]
     return HintPixels(size, rows, columns, hint[rows, columns], dabs[rows, columns])
+
+
+def join_hints(hints: Sequence[HintPixels], size: Size) -> HintPixels:
+    """Join hints of one size, bottom to top: an upper one replaces a lower one in its pixel."""
+    parts = [find_hints(no_hints((1, 1))), *hints]
+    first_dabs = np.cumsum([0, *(one.dabs.max(initial=0) for one in parts)], dtype=np.int32)
+    numbered = [one._replace(dabs=one.dabs + n) for one, n in zip(parts, first_dabs, strict=False)]
+    columns = zip(*(one[1:] for one in numbered), strict=True)
+    joined = HintPixels(size, *(np.concatenate(arrays) for arrays in columns))
+    places = joined.rows * size[1] + joined.columns
+    _, last = np.unique(places[::-1], return_index=True)
+    return joined.select(len(places) - 1 - last)
 
 
 def resize_hints(hint: Hint, size: Size) -> UInt8[np.ndarray, "NewH NewW 4"]:

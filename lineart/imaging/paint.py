@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int32, Int64, UInt8
 from skimage.segmentation import watershed
 
-from lineart.image import Frame, Hint, Size, fit_short_side
+from lineart.image import Frame, Size, fit_short_side
+from lineart.imaging.hints import HintPixels
 from lineart.imaging.regions import (
     GAP_SHARE,
     RegionMap,
@@ -38,6 +39,14 @@ class Source(IntEnum):
     """The guess."""
 
 
+CONFIDENCE = {Source.HINT: 0.98, Source.SPLIT: 0.87, Source.NEIGHBOUR: 0.35, Source.GUESS: 0.25}
+"""Share of regions that are right, of 4,300 on 30 pairs with a dab in half of their regions."""
+SURE_NEIGHBOUR, SURE_DISTANCE = 0.65, 10
+"""The same for a colour beside a region that differs by at most this from the guess, in sRGB."""
+OUTSIDE = 0.95
+"""The same for white at the border of the picture."""
+
+
 class Paint(NamedTuple):
     """Colours of the regions of a drawing."""
 
@@ -49,6 +58,8 @@ class Paint(NamedTuple):
     """Colour of each region number; that of number 0, ink, is not used."""
     sources: UInt8[np.ndarray, " N"]
     """`Source` of each colour."""
+    confidence: Float32[np.ndarray, " N"]
+    """Probability that each colour is right, 0..1; see `CONFIDENCE`."""
 
     def fill(self) -> Frame:
         """Return the picture of the paint, without lines."""
@@ -61,7 +72,7 @@ class Paint(NamedTuple):
         return frame
 
 
-def paint_regions(labels: RegionMap, hint: Hint, guess: Guess) -> Paint:
+def paint_regions(labels: RegionMap, hints: HintPixels, guess: Guess) -> Paint:
     """Choose one colour for each region.
 
     - Hints that agree give their colour, exactly.
@@ -73,25 +84,44 @@ def paint_regions(labels: RegionMap, hint: Hint, guess: Guess) -> Paint:
 
     Args:
         labels: Regions of the drawing.
-        hint: Hints at the drawing's size. Those on ink count for no region.
+        hints: Hints at the drawing's size. Those on ink count for no region.
         guess: Picture of any size.
     """
     depth = cv2.distanceTransform((labels > 0).view(np.uint8), cv2.DIST_L2, 3)
-    hints = collect_hints(labels, hint, depth)
-    labels, colors = divide_regions(labels, hints)
+    given = collect_hints(labels, hints, depth)
+    labels, colors = divide_regions(labels, given)
     spread = spread_regions(labels)
     sources = np.full(len(colors), Source.GUESS, np.uint8)
-    sources[hints.owners] = Source.HINT
-    sources[hints.highest + 1 :] = Source.SPLIT
+    sources[given.owners] = Source.HINT
+    sources[given.highest + 1 :] = Source.SPLIT
     is_open = sources == Source.GUESS
     is_open[0] = False
+    confidence = np.array([0, *CONFIDENCE.values()], np.float32)[sources]
     if is_open.any():
         guessed = region_medians(labels, guess)
         colors[is_open] = guessed[is_open]
-        if hints.owners.size:
+        if given.owners.size:
             _ask_neighbours(labels, spread, colors, is_open)
             sources[is_open] = Source.NEIGHBOUR
-    return Paint(labels, spread, colors, sources)
+            confidence[is_open] = _trust_neighbours(labels, colors, guessed)[is_open]
+    return Paint(labels, spread, colors, sources, confidence)
+
+
+def _trust_neighbours(
+    labels: RegionMap, colors: Colors, guessed: Colors
+) -> Float32[np.ndarray, " N"]:
+    """Return the confidence of regions whose colour is that of a neighbour, or white."""
+    distance = np.linalg.norm(guessed.astype(np.float32) - colors, axis=1)
+    trust = np.where(
+        distance <= SURE_DISTANCE, SURE_NEIGHBOUR, CONFIDENCE[Source.NEIGHBOUR]
+    ).astype(np.float32)
+    trust[_at_rim(labels)] = OUTSIDE
+    return trust
+
+
+def _at_rim(labels: RegionMap) -> Int32[np.ndarray, " R"]:
+    """Return the numbers of the regions at the border of the picture."""
+    return np.unique(np.concatenate((labels[0], labels[-1], labels[:, 0], labels[:, -1])))
 
 
 def _ask_neighbours(
@@ -109,10 +139,8 @@ def _ask_neighbours(
     order = np.argsort(-distance, kind="stable")
     order = order[distance[order] < to_white[first[order]]]
     colors[first[order]] = guess[second[order]].astype(np.uint8)
-    rim = np.concatenate((labels[0], labels[-1], labels[:, 0], labels[:, -1]))
-    at_rim = np.zeros(len(colors), bool)
-    at_rim[rim] = True
-    colors[is_open & at_rim] = 255
+    rim = _at_rim(labels)
+    colors[rim[is_open[rim]]] = 255
 
 
 # Hints in regions.
@@ -143,21 +171,23 @@ class RegionHints(NamedTuple):
     """Highest number of a region of the drawing."""
 
 
-def collect_hints(labels: RegionMap, hint: Hint, depth: Float32[np.ndarray, "H W"]) -> RegionHints:
+def collect_hints(
+    labels: RegionMap, hints: HintPixels, depth: Float32[np.ndarray, "H W"]
+) -> RegionHints:
     """Collect the hints of each region, without those on ink and those that spill over a line.
 
     Args:
         labels: Regions.
-        hint: Hints at the drawing's size.
+        hints: Hints at the drawing's size.
         depth: Distance of each pixel to the nearest ink.
     """
-    is_hint = (hint[:, :, 3] > 0).view(np.uint8)
-    rows, columns = np.nonzero(is_hint & (labels > 0))
-    if rows.size:
-        kept = ~_is_spill(is_hint, labels, depth, (rows, columns))
-        kept &= ~_is_edge(labels, depth, (rows, columns))
-        rows, columns = rows[kept], columns[kept]
-    regions, packed = labels[rows, columns], _pack(hint[rows, columns, :3])
+    hints = hints.select(labels[hints.rows, hints.columns] > 0)
+    if hints.rows.size:
+        region = labels[hints.rows, hints.columns]
+        deep = depth[hints.rows, hints.columns]
+        hints = hints.select(~_is_spill(hints.dabs, region, deep) & ~_is_edge(region, deep))
+    rows, columns = hints.rows, hints.columns
+    regions, packed = labels[rows, columns], _pack(hints.values[:, :3])
     pairs, index, counts = np.unique(
         np.stack((regions, packed)), axis=1, return_inverse=True, return_counts=True
     )
@@ -170,31 +200,28 @@ def collect_hints(labels: RegionMap, hint: Hint, depth: Float32[np.ndarray, "H W
 
 
 def _is_spill(
-    is_hint: UInt8[np.ndarray, "H W"],
-    labels: RegionMap,
-    depth: Float32[np.ndarray, "H W"],
-    places: tuple[np.ndarray, np.ndarray],
+    dabs: Int32[np.ndarray, " P"], regions: Int32[np.ndarray, " P"], deep: Float32[np.ndarray, " P"]
 ) -> Bool[np.ndarray, " P"]:
     """Return which pixels of dabs lie in a region that their dab barely reaches."""
-    _, dabs = cv2.connectedComponents(is_hint, connectivity=8, ltype=cv2.CV_32S)
-    dab, region, deep = dabs[places], labels[places].astype(np.int64), depth[places]
-    parts, part = np.unique(dab * (region.max() + 1) + region, return_inverse=True)
+    parts, part = np.unique(
+        dabs.astype(np.int64) * (int(regions.max()) + 1) + regions, return_inverse=True
+    )
     deepest = np.zeros(len(parts), np.float32)
     np.maximum.at(deepest, part, deep)
-    of_dab = np.zeros(int(dab.max()) + 1, np.float32)
-    np.maximum.at(of_dab, dab, deep)
-    spills: Bool[np.ndarray, " P"] = (deepest[part] < SPILL_PX) & (of_dab[dab] >= 2 * SPILL_PX)
+    of_dab = np.zeros(int(dabs.max()) + 1, np.float32)
+    np.maximum.at(of_dab, dabs, deep)
+    spills: Bool[np.ndarray, " P"] = (deepest[part] < SPILL_PX) & (of_dab[dabs] >= 2 * SPILL_PX)
     return spills
 
 
 def _is_edge(
-    labels: RegionMap, depth: Float32[np.ndarray, "H W"], places: tuple[np.ndarray, np.ndarray]
+    regions: Int32[np.ndarray, " P"], deep: Float32[np.ndarray, " P"]
 ) -> Bool[np.ndarray, " P"]:
     """Return which hints lie at the soft edge of a line, in regions that have deeper ones."""
-    region, is_shallow = labels[places], depth[places] < EDGE_PX
-    has_deep = np.zeros(int(region.max()) + 1, bool)
-    has_deep[region[~is_shallow]] = True
-    edges: Bool[np.ndarray, " P"] = is_shallow & has_deep[region]
+    is_shallow = deep < EDGE_PX
+    has_deep = np.zeros(int(regions.max()) + 1, bool)
+    has_deep[regions[~is_shallow]] = True
+    edges: Bool[np.ndarray, " P"] = is_shallow & has_deep[regions]
     return edges
 
 

@@ -28,7 +28,7 @@ from lineart.image import resize
 from lineart.imaging.baselines import BASELINES, nearest_fill
 from lineart.imaging.cels import remove_lines
 from lineart.imaging.extraction import dilate_abs_sub, xdog
-from lineart.imaging.hints import no_hints, pool_hints
+from lineart.imaging.hints import drop_ink_hints, find_hints, no_hints
 from lineart.inference import Colorizer, Translator
 from lineart.models import from_files
 from lineart.storage import Storage
@@ -49,7 +49,8 @@ def test_network_is_a_way(pair: Picture, tiny_weights: Path) -> None:
     case = make_case(pair, 0)
     trial = run_trial(case, 9, {"net": network.run}, 0)
     colorizer = Colorizer(from_files(files))
-    pooled = pool_hints(trial.hint, colorizer.draft_scale)
+    hints = drop_ink_hints(find_hints(trial.hint), case.line)
+    pooled = hints.pool(colorizer.draft_scale).picture()
     np.testing.assert_array_equal(trial.colors["net"], colorizer(case.line[None], pooled[None])[0])
     assert network.facts == {"model": "additive_unet", "sha256": fingerprint(files)}
 

@@ -2,9 +2,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
 
 from lineart.imaging.hints import (
     Stroke,
+    drop_ink_hints,
+    find_hints,
+    join_hints,
     no_hints,
     pool_hints,
     resize_hints,
@@ -130,3 +134,33 @@ def test_the_upper_hint_counts() -> None:
     stacked = stack_hints([no_hints((1, 4)), below, above])
     assert stacked[0].tolist() == [[200, 0, 0, 255], [0, 0, 200, 40], [0, 0, 200, 40], [0, 0, 0, 0]]
     assert below[0, 1].tolist() == [200, 0, 0, 255]
+
+
+def test_hints_on_ink_belong_to_it() -> None:
+    """A dab loses its pixels on a line; small dark dabs on lines go; those for black areas stay."""
+    line = np.full((60, 80), 255, np.uint8)
+    line[20:23], line[40:] = 0, 0
+    hint = no_hints((60, 80))
+    hint[15:25, 10:20] = (200, 30, 40, 255)
+    hint[21, 40] = (20, 20, 20, 255)
+    hint[21, 60] = (250, 220, 90, 255)
+    hint[45:55, 10:20] = (30, 30, 60, 255)
+    kept = drop_ink_hints(find_hints(hint), line).picture()
+    expected = hint.copy()
+    expected[20:23, 10:20], expected[21, 40] = 0, 0
+    assert_array_equal(kept, expected)
+    only = no_hints((60, 80))
+    only[21, 40] = (20, 20, 20, 255)
+    assert_array_equal(drop_ink_hints(find_hints(only), line).picture(), only)
+
+
+def test_joined_hints_lie_over_one_another() -> None:
+    """Of two hints in a pixel the upper one stays; the others are those of both, in dabs apart."""
+    below, above = no_hints((6, 8)), no_hints((6, 8))
+    below[1:4, 1:4], above[3, 3:6] = (200, 30, 40, 255), (10, 60, 220, 255)
+    joined = join_hints([find_hints(below), find_hints(above)], (6, 8))
+    assert_array_equal(joined.picture(), stack_hints([below, above]))
+    assert len(set(joined.dabs.tolist())) == 2
+    assert not join_hints([], (6, 8)).rows.size
+    one = find_hints(below)
+    assert_array_equal(join_hints([one], (6, 8)).picture(), below)

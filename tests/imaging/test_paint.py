@@ -2,7 +2,9 @@
 
 import cv2
 import numpy as np
+import pytest
 
+from lineart.imaging.hints import find_hints
 from lineart.imaging.paint import Source, paint_regions, region_medians
 from lineart.imaging.regions import find_regions
 
@@ -29,7 +31,7 @@ def paint(
     line: np.ndarray, hint: np.ndarray, guess: np.ndarray = WHITE
 ) -> tuple[np.ndarray, np.ndarray]:
     """Paint a drawing; return the colour and the source of each pixel's region."""
-    found = paint_regions(find_regions(line, gap_px=0.0), hint, guess)
+    found = paint_regions(find_regions(line, gap_px=0.0), find_hints(hint), guess)
     is_paper = found.labels > 0
     assert (found.fill()[is_paper] == found.colors[found.labels][is_paper]).all()
     return found.fill(), found.sources[found.labels]
@@ -60,6 +62,9 @@ def test_regions_without_hints_take_a_colour_beside_them() -> None:
     assert (colors[50, 45:55] == BLUE).all()
     assert (colors[3] == 255).all()
     assert sources[28, 50] == sources[3, 3] == Source.NEIGHBOUR
+    found = paint_regions(find_regions(line, gap_px=0.0), find_hints(hint), guess)
+    trust = [float(found.confidence[found.labels[place]]) for place in ((15, 50), (28, 50), (3, 3))]
+    assert trust == pytest.approx([0.98, 0.35, 0.95])
     guess[:] = 255
     assert (paint(line, hint, guess)[0][28, 30:70] == 255).all()
     hint[15, 50] = 0

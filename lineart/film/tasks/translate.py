@@ -102,7 +102,8 @@ class TranslateTask:
 
         def shrink(picture: Frame, files: Files) -> NetworkInputs:
             photo = show(picture)
-            dpi = read_dpi(files["photo"][0]) if self.face_model is None else None
+            has_dpi = self.face_model is None and "photo" in files
+            dpi = read_dpi(files["photo"][0]) if has_dpi else None
             size = (self.size_px, self.size_px) if self.is_square else self.fit(photo.shape[:2])
             return NetworkInputs([resize(photo, size)], json.dumps([photo.shape[:2], dpi]).encode())
 

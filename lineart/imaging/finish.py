@@ -1,0 +1,39 @@
+"""Finish of a frame's colours: flat paint of regions, or the network's with exact hints."""
+
+from typing import Literal
+
+import numpy as np
+
+from lineart.image import Frame, Line
+from lineart.imaging.frequency import DEFAULT_SIGMA, Color, low_band, whiten_paper
+from lineart.imaging.hints import HintPixels
+from lineart.imaging.paint import Paint, Source, paint_regions
+from lineart.imaging.regions import find_regions
+
+Finish = Literal["soft", "paint"]
+"""`soft`: the network's colours, but exactly the hints' in regions whose hints agree. `paint`: one
+colour a region, without soft edges."""
+
+
+def paint_drawing(drawing: Line | Frame, hints: HintPixels, color: Color) -> Paint:
+    """Choose a colour for each region of a drawing; see `paint_regions`.
+
+    Args:
+        drawing: Drawing at full size; its paper may be that of a scan.
+        hints: Hints at the size of the drawing.
+        color: The network's colours at a size of their own.
+    """
+    return paint_regions(find_regions(whiten_paper(drawing)), hints, color)
+
+
+def finish_colors(drawing: Line | Frame, hints: HintPixels, color: Color, finish: Finish) -> Frame:
+    """Return the colours below the lines of a drawing, at its size; arguments as above."""
+    size = drawing.shape[0], drawing.shape[1]
+    if finish == "paint":
+        return paint_drawing(drawing, hints, color).fill()
+    soft = low_band(color, size, sigma=DEFAULT_SIGMA)
+    if hints.rows.size:
+        paint = paint_drawing(drawing, hints, color)
+        is_exact = (paint.sources == Source.HINT)[paint.spread]
+        np.copyto(soft, paint.fill(), where=is_exact[:, :, np.newaxis])
+    return soft
