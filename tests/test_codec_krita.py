@@ -44,7 +44,7 @@ def pack(data: bytes) -> bytes:
 
 
 def tiles(pixels: np.ndarray, offset: tuple[int, int] = (0, 0), *, raw: bool = False) -> bytes:
-    """Write pixels in tiles of 64 x 64, of which the canvas is a part; B, G, R and A apart."""
+    """Write pixels in tiles of 64 x 64, packed with B, G, R and A apart."""
     height, width, num_bytes = pixels.shape
     left, top = offset
     rows, columns = -(-height // 64), -(-width // 64)
@@ -54,8 +54,8 @@ def tiles(pixels: np.ndarray, offset: tuple[int, int] = (0, 0), *, raw: bool = F
     data = out.encode()
     for y in range(0, rows * 64, 64):
         for x in range(0, columns * 64, 64):
-            planes = padded[y : y + 64, x : x + 64].transpose(2, 0, 1).tobytes()
-            packed = b"\0" + planes if raw else pack(planes)
+            tile = padded[y : y + 64, x : x + 64]
+            packed = b"\0" + tile.tobytes() if raw else pack(tile.transpose(2, 0, 1).tobytes())
             data += f"{x + left},{y + top},LZF,{len(packed)}\n".encode() + packed
     return data
 
@@ -93,7 +93,13 @@ def test_layers_of_a_krita_document() -> None:
     deep = np.ascontiguousarray(swapped(NOISE).astype("<u2") * 257)
     gray = layer("grey", "layer6", colorspacename="GRAYA", opacity="128")
     document = kra(
-        [group, gray, layer("deep", "layer5", colorspacename="RGBA16"), layer("paper", "layer2")],
+        [
+            layer("f", "", nodetype="adjustmentlayer"),
+            group,
+            gray,
+            layer("deep", "layer5", colorspacename="RGBA16"),
+            layer("paper", "layer2"),
+        ],
         {
             "layer2": tiles(swapped(NOISE), raw=True),
             "layer4": tiles(swapped(NOISE[:64, :64]), (0, -64)),

@@ -23,6 +23,8 @@ _TILE = re.compile(rb"(-?\d{1,8}),(-?\d{1,8}),LZF,(\d{1,8})\n")
 _PIXEL_BYTES = {"RGBA": 4, "RGBA16": 8, "GRAYA": 2, "GRAYA16": 4}
 """Colour spaces that are read -> bytes of a pixel."""
 _MOST_BYTES_A_PIXEL = 16
+_WITHOUT_PIXELS = ("adjustmentlayer", "referenceimages")
+"""Kinds of layers that show nothing of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ def _layers_in(parent: ElementTree.Element, around: KritaLayer) -> Iterator[Krit
         )
         if layer.kind == "grouplayer":
             yield from _layers_in(element, replace(layer, groups=(layer.name, *around.groups)))
-        elif _tag(element) == "layer":
+        elif _tag(element) == "layer" and layer.kind not in _WITHOUT_PIXELS:
             yield replace(layer, member=around.member + element.get("filename", ""))
 
 
@@ -146,11 +148,14 @@ def _tiles(
         position = found.end() + int(found[3])
         packed = data[found.end() : position]
         length = width * height * num_bytes
-        # The first byte says whether the rest is compressed.
-        raw = _unpack(packed[1:], length) if packed[:1] == b"\1" else packed[1:]
-        # All first bytes of the pixels, then all second bytes, ...
-        planes = np.frombuffer(raw, np.uint8).reshape(num_bytes, height, width)
-        yield int(found[1]), int(found[2]), planes.transpose(1, 2, 0)
+        # The first byte says whether the rest is compressed: then all first bytes of the pixels
+        # come first, then all second ones, ...
+        if packed[:1] == b"\1":
+            planes = np.frombuffer(_unpack(packed[1:], length), np.uint8)
+            tile = planes.reshape(num_bytes, height, width).transpose(1, 2, 0)
+        else:
+            tile = np.frombuffer(packed[1:], np.uint8).reshape(height, width, num_bytes)
+        yield int(found[1]), int(found[2]), tile
 
 
 def _unpack(data: bytes, length: int) -> bytes:
