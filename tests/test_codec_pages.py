@@ -18,7 +18,9 @@ from PIL.PngImagePlugin import PngInfo
 from lineart.codec import (
     count_pages,
     decode_color,
+    decode_drawing,
     decode_hint,
+    decode_line_art,
     encode_png,
     extract_page,
     may_have_pages,
@@ -211,6 +213,8 @@ def test_a_page_as_a_file(kind: str, options: dict[str, object], pages: list[np.
             with Image.open(io.BytesIO(file)) as image:
                 assert image.info["dpi"] == (350, 350)
                 assert image.info["compression"] == options["compression"]
+        # A page without transparency is no cel.
+        assert_array_equal(decode_line_art(file), decode_drawing(data, page=number))
     with pytest.raises(ValueError, match=r"no (page|frame) 5"):
         extract_page(data, 4)
 

@@ -83,9 +83,19 @@ def extract_page(data: bytes, page: int, *, max_pixels: int = MAX_PIXELS) -> byt
     image = read_image(data, max_pixels, page=page)
     if image.has_transparency_data:
         image = image.convert("RGBA")
+        # Animations are composited as RGBA, whether or not their file has an alpha channel.
+        if image.getextrema()[3] == (255, 255) and not _has_alpha_channel(data):
+            image = image.convert("RGB")
     encoded = io.BytesIO()
     image.save(encoded, "PNG", compress_level=0)
     return encoded.getvalue()
+
+
+def _has_alpha_channel(data: bytes) -> bool:
+    """Return whether an animated PNG or WebP says that it has an alpha channel."""
+    if data.startswith(PNG_SIGNATURE):
+        return data[25] in (4, 6)
+    return data.startswith(b"RIFF") and bool(data[20] & 16)
 
 
 def _bounded(count: int) -> int:

@@ -80,9 +80,10 @@ def describe_versions(frames: Iterable[FilmFrame]) -> list[str]:
     for frame in frames:
         shots[posixpath.dirname(frame.name)][frame.shot] = None
     found = [
-        f"there are several versions of pictures in one folder, each is a shot of its own: "
-        f"{', '.join(islice(names, 6))}; --shots makes some of them"
-        for names in shots.values()
+        f"{folder or 'the top folder'} holds several versions of its pictures; each is a shot of "
+        f"its own: {', '.join(islice(names, 6))}{', ...' if len(names) > 6 else ''}; "
+        "--shots chooses"
+        for folder, names in shots.items()
         if len(names) > 1
     ]
     return _first(found, "more folders hold several versions of pictures")

@@ -81,7 +81,10 @@ def test_versions_are_shots() -> None:
         ("s2", 2, "s2/A0002_v003.png"),
     ]
     (sentence,) = describe_versions(frames)
-    assert "s1, s1_v001, s1_v002;" in sentence
+    assert sentence == (
+        "s1 holds several versions of its pictures; each is a shot of its own: "
+        "s1, s1_v001, s1_v002; --shots chooses"
+    )
     frames = film("cut_v001.0001.png", "cut_v001.0002.png", "cut_v002.0001.png")
     assert [frame.shot for frame in frames] == ["film_v001", "film_v001", "film_v002"]
     hint = Source("film.png", "film.png")
