@@ -157,8 +157,9 @@ def shrink(worker: Worker, frame: FrameData) -> FrameData:
             inputs, kept, warnings = worker.shrink(pixels, files)
     except Exception as error:  # noqa: BLE001 - any error fails this frame alone
         failure = Failure.of(stage, error)
-        at_fault = [one.source.name for one in shared if one.role == stage]
-        return frame.failed(failure.about(at_fault[0]) if at_fault else failure)
+        suspects = [one.source.name for one in shared if one.role == stage]
+        is_named = any(name in failure.message for name in suspects)
+        return frame.failed(failure if is_named else failure.about(", ".join(suspects)))
     warnings = (*noted, *_left_out_pages(worker, picture, data), *warnings)
     return frame._replace(arrays=tuple(inputs), kept=kept, warnings=warnings)
 

@@ -4,9 +4,11 @@ import hashlib
 import io
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from lineart.codec import encode_png
 from lineart.film.frames import Source
 from lineart.film.records import FilmJob, FrameData, Input, WorkItem
 from lineart.film.stages import shrink
@@ -42,3 +44,28 @@ def test_a_warning_of_decoding_is_one_of_the_frame(tmp_path: Path) -> None:
     assert frame.failure is None
     (warning,) = frame.warnings
     assert warning.startswith("its colour profile cannot be used")
+
+
+def test_the_hint_at_fault_is_named(tmp_path: Path) -> None:
+    """Of several hints the one that has changed is named; if it is not known which, all are."""
+    place = Storage.at(str(tmp_path))
+    worker = Worker(FilmJob(place, place, place, ColorizeTask(64, 2), place))
+    clear = encode_png(np.zeros((40, 60, 4), np.uint8))
+    files = {"f.png": encode_png(np.full((40, 60), 255, np.uint8)), "s.png": clear, "h.png": clear}
+    inputs = []
+    for name, data in files.items():
+        place.write(name, data)
+        role = "line" if name == "f.png" else "hint"
+        inputs.append(Input(role, Source(name, name), hashlib.sha256(data).hexdigest()))
+    frame = FrameData(WorkItem(tuple(inputs), ("frames/f.png",), "s"))
+    assert shrink(worker, frame).failure is None
+    changed = (*inputs[:2], inputs[2]._replace(sha256="another"))
+    failure = shrink(worker, frame._replace(item=frame.item._replace(inputs=changed))).failure
+    assert failure is not None
+    assert (failure.stage, failure.message[:29]) == ("hint", "the hint h.png was changed wh")
+    place.write("opaque.png", files["f.png"])
+    wrong = inputs[0]._replace(role="hint", source=Source("opaque.png", "opaque.png"))
+    item = frame.item._replace(inputs=(*inputs[:2], wrong))
+    failure = shrink(worker, frame._replace(item=item)).failure
+    assert failure is not None
+    assert failure.message.startswith("s.png, opaque.png: the hint picture has no transparency")
