@@ -6,7 +6,8 @@ from typing import Final, Literal
 import numpy as np
 from jaxtyping import UInt8
 
-from lineart.codec import decode_color, decode_drawing, encode_png
+from lineart.codec import decode_color, decode_drawing
+from lineart.codec.encode import FileFormat, FormatName
 from lineart.film.stages import open_task_network
 from lineart.film.tasks import RunNetwork, network_size
 from lineart.film.tasks.colorize import ColorizeTask, open_colorize_task
@@ -25,6 +26,13 @@ Color = UInt8[np.ndarray, "ColorH ColorW 3"]
 Kind = Literal["line", "hint", "color"]
 """How a picture is read: as a `Line`, a `Hint` or a `Frame` (`lineart.image`)."""
 
+_FORMATS: Final[dict[str, FormatName]] = {
+    ".png": "png",
+    ".tga": "tga",
+    ".tif": "tiff",
+    ".tiff": "tiff",
+    ".webp": "webp",
+}
 _DECODERS: Final = {"line": decode_drawing, "hint": DEFAULT_RULES.read, "color": decode_color}
 
 
@@ -45,16 +53,20 @@ def read(uri: str, kind: Kind = "line") -> UInt8[np.ndarray, "H W *C"]:
 
 
 def write(uri: str, picture: UInt8[np.ndarray, "H W *C"]) -> None:
-    """Write a grey, RGB or RGBA picture as PNG to a file or an s3:// address.
+    """Write a grey, RGB or RGBA picture to a file or an s3:// address, in the format of its suffix.
 
     Raises:
         OSError: the file cannot be written.
-        ValueError: the name does not end in `.png`, or the array is no picture.
+        ValueError: the suffix is of none of the formats that are written, or the array is no
+            picture.
     """
     folder, name = posixpath.split(uri)
-    if not name.lower().endswith(".png"):
-        raise ValueError(f"{uri} does not end in .png, the format that is written")
-    Storage.at(folder or ".").write(name, encode_png(picture))
+    form = _FORMATS.get(posixpath.splitext(name)[1].lower())
+    if form is None:
+        raise ValueError(
+            f"{uri} does not end in {', '.join(_FORMATS)}, the formats that are written"
+        )
+    Storage.at(folder or ".").write(name, FileFormat(form).encode(picture))
 
 
 class Colorizer:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import lineart
 from jobs.colorize import Colorize, main
@@ -59,9 +60,9 @@ def test_pictures_are_read_as_asked(tmp_path: Path) -> None:
         lineart.read(str(path), "hint")
 
 
-def test_only_png_is_written(tmp_path: Path) -> None:
-    """Another suffix than .png is refused, because the file would not be what its name says."""
-    with pytest.raises(ValueError, match=r"does not end in \.png"):
+def test_other_suffixes_are_refused(tmp_path: Path) -> None:
+    """The suffix decides on the format; others are refused: the file would not be what it says."""
+    with pytest.raises(ValueError, match=r"does not end in \.png, \.tga"):
         lineart.write(str(tmp_path / "picture.jpg"), np.zeros((4, 6), np.uint8))
 
 
@@ -76,3 +77,14 @@ def test_importing_lineart_imports_no_library() -> None:
     code = "import sys, lineart; assert not {'numpy', 'torch'} & set(sys.modules); lineart.nothing"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "AttributeError: module 'lineart' has no attribute 'nothing'" in run.stderr
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tga", ".tif", ".TIFF", ".webp"])
+def test_the_suffix_is_the_format(tmp_path: Path, suffix: str) -> None:
+    """A cel written in any format is what Pillow calls by that suffix, with equal pixels."""
+    cel = np.random.default_rng(0).integers(0, 256, (5, 7, 4), dtype=np.uint8)
+    path = tmp_path / f"cel{suffix}"
+    lineart.write(str(path), cel)
+    with Image.open(path) as picture:
+        assert Image.registered_extensions()[suffix.lower()] == picture.format
+        np.testing.assert_array_equal(np.asarray(picture), cel)
