@@ -45,6 +45,11 @@ class FrameEntry(NamedTuple):
         return self.status if self.status in STATUSES else OTHER
 
     @property
+    def is_hinted(self) -> bool:
+        """Whether its hints are known: of a failed frame they may not be."""
+        return bool(self.hints) or self.status in ("done", "held")
+
+    @property
     def cell(self) -> Cell:
         """The frame on the status map."""
         return Cell(self.kind, bool(self.retake), bool(self.warnings))

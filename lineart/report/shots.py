@@ -21,6 +21,7 @@ PICTURES_A_STRIP = 10
 """Maximum number of thumbnails of a shot that are laid out; the player shows all."""
 FAILURES_A_SHOT = 4
 """Maximum number of failed frames that are named with a shot."""
+NO_WORD = re.compile(r"[/_\d]")
 NAMED = re.compile(r"(?:^|\b)shot (.+?) has |['\"]([^'\"]+)['\"]")
 """Names in a sentence, which may have spaces: `shot s 1 has no 0003`, `'s 1/0002.png'`."""
 THUMBNAIL_BYTES = 7_800_000
@@ -80,10 +81,10 @@ class ShotSummary:
 
     @cached_property
     def hints(self) -> NoteList:
-        """Hints with the frames on which they held; frames without hints are named last."""
+        """Hints with the frames on which they held; finished frames without are named last."""
         if not any(row.hints for row in self.rows):
             return NoteList()
-        held = gather((tuple(row.hints or ()),) for row in self.rows)
+        held = gather([tuple(row.hints or ())] if row.is_hinted else [] for row in self.rows)
         bare = held.pop((), None)
         texts = {stack_hints(hints): ranges for hints, ranges in held.items()}
         return NoteList([*self._named(texts), *self._named({"no hint": bare} if bare else {})])
@@ -206,9 +207,10 @@ def group(
 def named_shot(sentence: str, shots: Container[str]) -> str | None:
     """Return the first shot that a sentence names, alone or in a path; None without one.
 
-    Names with spaces are found before a colon, after the word `shot` and in quotation marks.
+    Names are found before a colon, after the word `shot`, in quotation marks, and as words that
+    are no plain ones.
     """
-    words = (word.strip("'\"`,.:;()") for word in sentence.split())
+    words = (word.strip("'\"`,.:;()") for word in sentence.split() if NO_WORD.search(word))
     named = [found[1] or found[2] for found in NAMED.finditer(sentence)]
     for folder in [sentence.partition(": ")[0], *named, *words]:
         while folder:

@@ -169,18 +169,20 @@ def test_equal_warnings_stand_once(film: list[dict[str, Any]]) -> None:
         ("frame c05/A/0002.png, and others, are of another size", "c05/A"),
         ("shot c05/B has no 0003: its numbers go up by 1", None),
         ("2 hints belong to no shot or frame: x.png, ...", None),
+        ("a film of cut A has a few of them", None),
     ],
 )
 def test_warnings_name_their_shot(sentence: str, shot: str | None) -> None:
     """A sentence of the run belongs to the shot that it names, alone or by a frame."""
-    assert named_shot(sentence, {"s 1", "c05/A"}) == shot
+    assert named_shot(sentence, {"s 1", "c05/A", "a", "A"}) == shot
 
 
 def test_hints_stand_with_their_frames() -> None:
     """At its shot, each stack of hints has the frames on which it held; old rows have none."""
     hints = [["s.png"]] * 2 + [["s.png", "s/0003.png"]] * 3 + [None, ["s.png"]]
     rows = [full_row(f"s/{n:04}.png", hints=held) for n, held in enumerate(hints, 1)]
-    page = make_page([*rows, full_row("t/1.png")], [make_thumbnail("s/0004.png")], {}, {})
+    rows += [fail("s/0008.png"), full_row("t/1.png")]
+    page = make_page(rows, [make_thumbnail("s/0004.png")], {}, {})
     shot, other = text(page).partition("Shots")[2].split("1 frame:")
     named = "0001-0002, 0007 s.png 0003-0005 s.png + s/0003.png 0006 no hint"
     assert f"Hints {named}" in shot
