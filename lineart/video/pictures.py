@@ -94,7 +94,7 @@ class FrameReader:
         """Read a frame; of several levels, each lies over those below it.
 
         Raises:
-            ValueError: a file is no picture, or the levels differ in size.
+            ValueError: a file is no picture.
         """
         files = [self.film.read(output) for output in outputs]
         return decode_color(files[0]) if len(files) == 1 else stack_cels(files)
@@ -155,16 +155,16 @@ def _read_cel(film: Storage, output: str) -> Hint:
 def stack_cels(files: Sequence[bytes]) -> Frame:
     """Composite pictures with alpha over white, the first one at the bottom.
 
+    The result has the size of the largest sides; smaller pictures lie in its middle.
+
     Raises:
-        ValueError: a file is no picture, or the pictures differ in size.
+        ValueError: a file is no picture.
     """
-    cels = [decode_cel(file) for file in files]
-    sizes = {cel.shape[:2] for cel in cels}
-    if len(sizes) > 1:
-        raise ValueError(f"the levels differ in size: {sorted(sizes)}")
-    shown = Image.new("RGBA", (cels[0].shape[1], cels[0].shape[0]), "white")
+    cels = [Image.fromarray(decode_cel(file)) for file in files]
+    width, height = (max(sides) for sides in zip(*(cel.size for cel in cels), strict=True))
+    shown = Image.new("RGBA", (width, height), "white")
     for cel in cels:
-        shown.alpha_composite(Image.fromarray(cel))
+        shown.alpha_composite(cel, ((width - cel.width) // 2, (height - cel.height) // 2))
     return np.asarray(shown.convert("RGB"))
 
 

@@ -1,6 +1,7 @@
 """Shots of a film in the times of exposure sheets."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from lineart.film.exposure import ExposedCut, ExposedLevel
@@ -115,10 +116,11 @@ def check_transparency(
     """
     frames = {frame.frame: frame for shot in shots for frame in shot.frames}
     for cut in cuts:
-        for below, level in zip(cut.levels, cut.levels[1:], strict=False):
+        for below, level in pairwise(cut.levels):
             if reader.is_opaque(_expose(level, frames)):
+                names = ", ".join(dict.fromkeys(one.name for one in cut.levels))
                 raise ValueError(
                     f"the frames of level {level.name} have no transparency and would hide level "
-                    f"{below.name}; colour drawings on transparency, or choose one level with "
-                    f"--levels: {', '.join(dict.fromkeys(one.name for one in cut.levels))}"
+                    f"{below.name}; make transparent cels (--paper transparent), or choose one "
+                    f"level with --levels: {names}"
                 )

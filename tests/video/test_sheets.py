@@ -1,5 +1,6 @@
 """Videos in the times of exposure sheets, decoded again."""
 
+import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from PIL import Image
 from lineart.film.exposure import Sheets
 from lineart.storage import Storage
 from lineart.video import write_videos
+from lineart.video.pictures import stack_cels
 from tests.sheets import Entries, write_sheet
 from tests.video.test_video import COLORS, Drawn, colors, decode, make_film
 
@@ -59,6 +61,25 @@ def save_cel(film: Storage, name: str, color: int, sides: str) -> None:
     cel[:, 0 if "l" in sides else 32 : 64 if "r" in sides else 32] = (*COLORS[color], 255)
     path = Path(film.root) / "frames" / name
     Image.fromarray(cel).save(path)
+
+
+def test_cels_of_several_sizes() -> None:
+    """Over one another, smaller cels lie in the middle, and half a colour shows half of white."""
+    below, above = np.zeros((6, 8, 4), np.uint8), np.zeros((2, 4, 4), np.uint8)
+    below[...], above[...] = (200, 0, 0, 255), (0, 0, 100, 255)
+    below[0], above[0, 0] = (100, 100, 100, 51), 0
+    stacked = stack_cels([encode_cel(below), encode_cel(above)])
+    expected = np.full((6, 8, 3), (200, 0, 0), np.uint8)
+    expected[2:4, 2:6] = (0, 0, 100)
+    expected[2, 2], expected[0] = (200, 0, 0), 224
+    np.testing.assert_array_equal(stacked, expected)
+
+
+def encode_cel(cel: np.ndarray) -> bytes:
+    """Encode a picture with alpha as PNG."""
+    sink = io.BytesIO()
+    Image.fromarray(cel).save(sink, "png")
+    return sink.getvalue()
 
 
 def halves(picture: np.ndarray) -> list[int | None]:
