@@ -114,3 +114,19 @@ def test_a_root_that_is_a_file(each_storage: Storage) -> None:
     for root in ("x.y", "x.y/b.png", "none/a.png"):
         assert each_storage.child(root).as_file() is None
     assert Storage("bucket", is_s3=True).as_file() is None
+
+
+def test_an_object_is_moved(each_storage: Storage) -> None:
+    """It replaces what is there, leaves no empty folder, and a missing one is told by its name."""
+    each_storage.write("frames/s1/f 1.png", b"new")
+    each_storage.write("frames/s2/f2.png", b"other")
+    each_storage.write("removed/s1/f 1.png", b"old")
+    each_storage.move("frames/s1/f 1.png", "removed/s1/f 1.png")
+    assert each_storage.read("removed/s1/f 1.png") == b"new"
+    assert [entry.path for entry in each_storage.entries("frames")] == ["frames/s2/f2.png"]
+    if not each_storage.is_s3:
+        assert not (Path(each_storage.root) / "frames/s1").exists()
+        assert (Path(each_storage.root) / "frames").exists()
+    with pytest.raises(FileNotFoundError, match="s9"):
+        each_storage.move("frames/s9.png", "removed/s9.png")
+    assert not each_storage.exists("removed/s9.png")

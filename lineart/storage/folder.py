@@ -91,6 +91,8 @@ class Folder:
 
     def move(self, source: str, target: str) -> None:
         """See `Storage.move`."""
+        if not self.exists(source):
+            raise FileNotFoundError(f"there is no {self.root}/{source}")
         self.put_file(target, Path(self.root, source))
         # Its folders, as far as they are empty.
         with suppress(OSError):

@@ -133,7 +133,9 @@ class Objects:
 
     def move(self, source: str, target: str) -> None:
         """See `Storage.move`."""
-        self._call(target, self._client.copy_object, CopySource=self._address(source))
+        uri, origin = f"s3://{self.root}/{source}", self._address(source)
+        copy = self._client.copy_object
+        call(self.limits, uri, copy, **self._address(target), CopySource=origin)
         self.delete(source)
 
     def delete(self, path: str) -> None:
