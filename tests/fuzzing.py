@@ -2,12 +2,14 @@
 
 import io
 import struct
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 
 import cv2
 import numpy as np
 from PIL import Image
+from psd_tools import PSDImage
 
 from lineart.codec import decode_color, decode_hint, decode_line, encode_png
 
@@ -38,7 +40,9 @@ def seeds(rng: np.random.Generator) -> list[bytes]:
         ("WEBP", alpha, {"lossless": True}), ("WEBP", color, {}), ("BMP", color, {}),
         ("TGA", color, {}), ("TIFF", color, {"compression": "tiff_lzw"}), ("TIFF", gray, {}),
         ("TIFF", alpha, {"compression": "tiff_adobe_deflate"}),
-        ("TIFF", color, {"big_tiff": True}),
+        ("TIFF", color, {"big_tiff": True}), ("GIF", gray, {}), ("SGI", alpha, {}),
+        ("PCX", color, {}), ("PPM", color, {}), ("JPEG2000", alpha, {"irreversible": False}),
+        ("AVIF", color, {}),
     )  # fmt: skip
     for kind, image, options in plans:
         buffer = io.BytesIO()
@@ -47,7 +51,16 @@ def seeds(rng: np.random.Generator) -> list[bytes]:
     palette = io.BytesIO()
     Image.fromarray(color).quantize(7).save(palette, "PNG", transparency=2)
     deep = cv2.imencode(".png", rng.integers(0, 2**16, (9, 14, 4), dtype=np.uint16))[1].tobytes()
-    return [*files, palette.getvalue(), deep]
+    return [*files, palette.getvalue(), deep, *_documents(color, alpha)]
+
+
+def _documents(color: np.ndarray, alpha: np.ndarray) -> list[bytes]:
+    """Return a Photoshop document and an OpenRaster file."""
+    document, archive = io.BytesIO(), io.BytesIO()
+    PSDImage.frompil(Image.fromarray(color)).save(document)
+    with zipfile.ZipFile(archive, "w") as target:
+        target.writestr("mergedimage.png", encode_png(alpha))
+    return [document.getvalue(), archive.getvalue()]
 
 
 def mutate(rng: np.random.Generator, files: list[bytes]) -> bytes:

@@ -77,6 +77,14 @@ def test_one_page(kind: str) -> None:
     assert count_pages(b"no picture") == 1
 
 
+def test_frames_of_an_avif_sequence() -> None:
+    """They are counted, and read by number, nearly without loss."""
+    data = save_pages(FLAT, "AVIF", quality=100)
+    assert count_pages(data) == 4
+    for number, page in enumerate(FLAT):
+        assert np.abs(decode_color(data, page=number).astype(int) - page).max() <= 2
+
+
 def tiff(pages: Sequence[tuple[int, int]]) -> bytes:
     """Return a TIFF of directories with (subfile type, grey value), one pixel each."""
     data, pointer = b"II*\0" + bytes(4), 4

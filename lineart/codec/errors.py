@@ -56,7 +56,10 @@ def reading(name: str) -> Iterator[None]:
 _DAMAGED, _CUT_OFF = "its pixels are damaged", "the file is cut off"
 _UNUSUAL = "its samples are of an unusual kind; save it with 8 or 16 bits a channel"
 _SENTENCES = (
-    (r"decoder error|broken data stream|unrecognized data stream|decoding error", _DAMAGED),
+    (
+        r"decoder error|broken data stream|unrecognized data stream|decoding error|cannot reshape",
+        _DAMAGED,
+    ),
     (r"[Tt]runcated|not enough image data|unpack_from requires|unpack requires", _CUT_OFF),
     (r"index out of range|buffer is not large enough|buffer is smaller", _CUT_OFF),
     (r"Unexpected EOF|No more images|not a zip file", _CUT_OFF),

@@ -44,7 +44,7 @@ FORMATS = (
         (".avif", ".avifs"),
         _FTYP + rb"(?:avi[fs]|(?:mif1|msf1|miaf).{4}(?:.{4}){0,9}?avi[fs])",
         True,
-        "frames of sequences",
+        "of sequences the first picture, with a warning",
     ),
     Format(
         "JPEG 2000",

@@ -4,8 +4,11 @@ import io
 import struct
 from collections.abc import Callable
 
+from PIL import AvifImagePlugin
+
 from lineart.codec.apng import count_png_frames
 from lineart.codec.decode import read_image
+from lineart.codec.errors import reading
 from lineart.codec.limits import MAX_PAGES, MAX_PIXELS
 from lineart.codec.png import PNG_SIGNATURE
 from lineart.codec.tiff import TIFF_SIGNATURES, count_tiff_pages, next_directory
@@ -18,7 +21,7 @@ def count_pages(data: bytes) -> int:
     """Return the number of pages that a picture file has for a viewer, at least 1.
 
     Those are the pages of a TIFF, without smaller copies and masks, and the frames of GIF,
-    animated PNG and animated WebP. Nothing is decoded.
+    animated PNG, animated WebP and AVIF sequences. Nothing is decoded.
 
     Args:
         data: Content of a file of any kind; what is no picture has one page.
@@ -34,6 +37,9 @@ def count_pages(data: bytes) -> int:
         return _bounded(_count_gif_frames(data))
     if data.startswith(b"RIFF"):
         return _bounded(_count_webp_frames(data))
+    if data[4:12] == b"ftypavis":
+        with reading("AVIF"):
+            return _bounded(AvifImagePlugin.AvifImageFile(io.BytesIO(data)).n_frames)
     return 1
 
 
