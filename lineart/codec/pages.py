@@ -90,7 +90,8 @@ def extract_page(data: bytes, page: int, *, max_pixels: int = MAX_PIXELS) -> byt
     if image.has_transparency_data:
         image = image.convert("RGBA")
         # Animations are composited as RGBA, whether or not their file has an alpha channel.
-        if image.getextrema()[3] == (255, 255) and not _has_alpha_channel(data):
+        is_opaque = image.getchannel("A").getextrema() == (255, 255)
+        if is_opaque and not _has_alpha_channel(data):
             image = image.convert("RGB")
     encoded = io.BytesIO()
     image.save(encoded, "PNG", compress_level=0)
