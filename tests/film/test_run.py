@@ -227,8 +227,10 @@ def test_what_studios_have(film: FilmConfig, draw_line: DrawLine, tmp_path: Path
         color = cv2.imread(f"{kinds.output}/{row['output']}")
         with Image.open(tmp_path / "kinds" / name) as drawing:
             assert color.shape == (drawing.height, drawing.width, 3)
-    # Ink on transparency is the same drawing as ink on paper.
-    assert manifest_rows(kinds)["s1/alpha.png"]["held_by"] == "s1/16bit.png"
+    # Ink on transparency is not the same drawing as ink on paper: its frame is a cel.
+    assert manifest_rows(kinds)["s1/alpha.png"]["held_by"] is None
+    assert cv2.imread(f"{kinds.output}/frames/s1/alpha.png", -1).shape[2] == 4
+    assert cv2.imread(f"{kinds.output}/frames/s1/16bit.png", -1).shape[2] == 3
 
 
 @pytest.mark.parametrize(
