@@ -46,6 +46,9 @@ class Colorize:
     lines_as: Literal["drawn", "paper"] = "drawn"
     """How lines are laid over the colours: drawn, in their strength and colour; or paper, by paper
     001's formula, which leaves out what is lighter than mid-grey, such as pencil."""
+    finish: Literal["soft", "paint"] = "soft"
+    """soft: the network's colours, with exactly the hints' where all hints of a region agree; or
+    paint: one exact colour for each region of the drawing."""
     trace_lines: bool = False
     """Take lines of one or two pixels in pure red, green or blue for borders of light and shadow:
     they part the colours, and vanish."""
@@ -103,6 +106,7 @@ def read_film(flags: Colorize) -> tuple[FilmConfig, TaskFactory]:
         form=choose_format(flags.film),
         paper=flags.paper,
         lines_as=flags.lines_as,
+        finish=flags.finish,
         trace_lines=flags.trace_lines,
     )
 

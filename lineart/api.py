@@ -9,19 +9,17 @@ from jaxtyping import UInt8
 from lineart.codec import decode_color, decode_drawing
 from lineart.codec.encode import FileFormat, FormatName
 from lineart.film.stages import open_task_network
-from lineart.film.tasks import RunNetwork, network_size
+from lineart.film.tasks import RunNetwork
 from lineart.film.tasks.colorize import ColorizeTask, open_colorize_task
-from lineart.image import Frame, Hint, Line, resize, to_gray
-from lineart.imaging.frequency import compose_as_drawn as compose
+from lineart.image import Frame, Hint, Line
+from lineart.imaging.finish import Finish, finish_colors
+from lineart.imaging.frequency import DEFAULT_SIGMA, compose_as_drawn
 from lineart.imaging.hint_pictures import DEFAULT_RULES
 from lineart.runtime.device import Precision
 from lineart.storage import Storage, read_file
 from lineart.weights import open_weights, read_weights
 
 __all__ = ["Colorizer", "compose", "read", "write"]
-
-Color = UInt8[np.ndarray, "ColorH ColorW 3"]
-"""Colours at the size of the network; `compose` joins them with the drawing."""
 
 Kind = Literal["line", "hint", "color"]
 """How a picture is read: as a `Line`, a `Hint` or a `Frame` (`lineart.image`)."""
@@ -69,6 +67,12 @@ def write(uri: str, picture: UInt8[np.ndarray, "H W *C"]) -> None:
     Storage.at(folder or ".").write(name, FileFormat(form).encode(picture))
 
 
+def compose(color: UInt8[np.ndarray, "ColorH ColorW 3"], line: Line | Frame) -> Frame:
+    """Lay the lines of a drawing over colours; colours of another size are enlarged and blurred."""
+    has_size = color.shape[:2] == line.shape[:2]
+    return compose_as_drawn(color, line, sigma=0.0 if has_size else DEFAULT_SIGMA)
+
+
 class Colorizer:
     """Colours line drawings of any size, one at a time, with the pixels of `jobs.colorize`.
 
@@ -88,6 +92,7 @@ class Colorizer:
         *,
         network_size_px: int = 512,
         precision: Precision | None = None,
+        finish: Finish = "soft",
     ) -> "Colorizer":
         """Open weights on the GPU if there is one, else on the CPU.
 
@@ -96,18 +101,20 @@ class Colorizer:
             network_size_px: Short side of the network's input, 64 to 4096 pixels.
             precision: Number format of the networks; None: bfloat16 if the device multiplies it in
                 hardware, else float32. An ONNX file has its own.
+            finish: `soft`: the network's colours, with exactly the hints' where all hints of a
+                region agree. `paint`: one exact colour for each region.
 
         Raises:
             OSError: there are no such weights.
             ValueError: the weights do not colour drawings, or the size is out of bounds.
         """
         files = read_weights(open_weights(weights))
-        task = open_colorize_task(files, network_size_px=network_size_px)
+        task = open_colorize_task(files, network_size_px=network_size_px, finish=finish)
         network, _ = open_task_network(task, files, gpu_batch=1, precision=precision)
         return cls(task, network)
 
-    def __call__(self, line: Line | Frame, hint: Hint | None = None) -> Color:
-        """Return the colours of a drawing at the size of the network, for `compose`.
+    def __call__(self, line: Line | Frame, hint: Hint | None = None) -> Frame:
+        """Return the colours below the lines of a drawing, at its size, for `compose`.
 
         Args:
             line: Drawing.
@@ -117,8 +124,7 @@ class Colorizer:
             ValueError: the hints have another aspect ratio, or are opaque everywhere.
         """
         size = line.shape[0], line.shape[1]
-        small = resize(to_gray(line), network_size(size, self._task.network_size_px))
-        inputs = small, self._task.shrink_hints([] if hint is None else [hint], size)
+        hints = self._task.place_hints([] if hint is None else [hint], size)
+        inputs, counting = self._task.network_inputs(line, hints)
         (colors,) = self._network(*(array[np.newaxis] for array in inputs))
-        color: Color = colors[0]
-        return color
+        return finish_colors(line, counting, colors[0], self._task.finish)

@@ -5,6 +5,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from lineart.image import Frame, Line
+from lineart.imaging.hints import HintPixels
 from lineart.imaging.regions import find_regions
 
 Opacity = UInt8[np.ndarray, "H W"]
@@ -15,7 +16,7 @@ Cel = UInt8[np.ndarray, "H W 4"]
 LEAST_INK = 32
 """Opacity below it is no ink: what an eraser has left, or the grain of paper."""
 _RIM_PX = 5
-"""Hints that are so near to a line, and a cell of their grid, may belong to its other side."""
+"""Hints that are so near to a line may belong to its other side."""
 
 
 def split_cel(picture: UInt8[np.ndarray, "H W *C"]) -> tuple[Line | Frame, Opacity | None]:
@@ -42,7 +43,7 @@ def ink_opacity(drawing: Line | Frame) -> Opacity:
     return opacity
 
 
-def find_matte(cover: Opacity, hinted: Bool[np.ndarray, "h w"] | None = None) -> Opacity:
+def find_matte(cover: Opacity, hints: HintPixels) -> Opacity:
     """Return the opacity of a cel: all but the regions outside of the character is opaque.
 
     Outside are the regions that touch the border of the picture, unless an artist gave a hint
@@ -52,9 +53,9 @@ def find_matte(cover: Opacity, hinted: Bool[np.ndarray, "h w"] | None = None) ->
 
     Args:
         cover: Opacity of the drawing.
-        hinted: Where there are hints, in a grid of any size.
+        hints: Hints at the size of the drawing.
     """
-    outside = _find_outside(cover, hinted)
+    outside = _find_outside(cover, hints)
     is_free = cover < LEAST_INK
     to_outside = cv2.distanceTransform((~outside).view(np.uint8), cv2.DIST_L2, 3)
     to_inside = cv2.distanceTransform((~is_free | outside).view(np.uint8), cv2.DIST_L2, 3)
@@ -62,21 +63,16 @@ def find_matte(cover: Opacity, hinted: Bool[np.ndarray, "h w"] | None = None) ->
     return matte
 
 
-def _find_outside(
-    cover: Opacity, hinted: Bool[np.ndarray, "h w"] | None
-) -> Bool[np.ndarray, "H W"]:
+def _find_outside(cover: Opacity, hints: HintPixels) -> Bool[np.ndarray, "H W"]:
     """Return which pixels belong to regions that touch the border and hold no hint."""
     regions = find_regions(np.where(cover < LEAST_INK, np.uint8(255), np.uint8(0)))
     is_outside = np.zeros(regions.max() + 1, bool)
     for edge in (regions[0], regions[-1], regions[:, 0], regions[:, -1]):
         is_outside[edge] = True
-    if hinted is not None:
-        large = cv2.resize(
-            hinted.view(np.uint8), cover.shape[::-1], interpolation=cv2.INTER_NEAREST
-        )
+    if hints.rows.size:
         to_ink = cv2.distanceTransform((regions > 0).view(np.uint8), cv2.DIST_L2, 3)
-        rim_px = _RIM_PX + max(np.divide(cover.shape, hinted.shape))
-        is_outside[regions[large.view(bool) & (to_ink > rim_px)]] = False
+        is_deep = to_ink[hints.rows, hints.columns] > _RIM_PX
+        is_outside[regions[hints.rows[is_deep], hints.columns[is_deep]]] = False
     is_outside[0] = False
     outside: Bool[np.ndarray, "H W"] = is_outside[regions]
     return outside

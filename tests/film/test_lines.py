@@ -1,5 +1,6 @@
 """Lines of drawings in a film: trace lines that vanish, and warnings of ink that does not show."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -72,3 +73,25 @@ def test_ink_that_does_not_show_is_a_warning(film: FilmConfig) -> None:
     assert warnings[1] == [
         "100% of the ink is lighter than mid-grey and does not show; --lines-as drawn shows it"
     ]
+
+
+def test_paint_is_flat_and_exact(film: FilmConfig, tmp_path: Path) -> None:
+    """A hint colours its region exactly, and all other regions are flat; soft finish is not."""
+    drawing = np.full((128, 192), 255, np.uint8)
+    cv2.circle(drawing, (60, 64), 40, 0, 3, cv2.LINE_AA)
+    cv2.circle(drawing, (140, 64), 30, 0, 3, cv2.LINE_AA)
+    Path(film.pictures, "s1/f1.png").write_bytes(encode_png(drawing))
+    assert run(film, finish="paint").done == 1
+    for inside in (np.s_[40:90, 40:80], np.s_[50:80, 125:155], np.s_[:15]):
+        assert len(np.unique(frame_of(film, "f1")[inside].reshape(-1, 3), axis=0)) == 1
+    hint = np.zeros((128, 192, 4), np.uint8)
+    hint[60:66, 55:61] = (201, 32, 43, 255)
+    hint[63, 100] = (10, 10, 10, 255)  # on the line of the first circle
+    (tmp_path / "hints").mkdir()
+    (tmp_path / "hints/s1.png").write_bytes(encode_png(hint))
+    hinted = replace(film, hints=str(tmp_path / "hints"))
+    for finish in ("soft", "paint"):
+        assert run(hinted, finish=finish).done == 1
+        frame = frame_of(film, "f1")
+        assert (frame[40:90, 40:80] == (201, 32, 43)).all()
+    assert (frame[:15] == 255).all()

@@ -93,7 +93,9 @@ def test_hints_add_up_and_change_what_they_hold_on(film: Film) -> None:
     for name, hint in ((FRAMES[0], of_shot), (FRAMES[1], stack_hints([of_shot, of_frame]))):
         line = lineart.read(str(film.root / "lines" / name))
         made = decode_color((film.root / "output/frames" / name).read_bytes())
-        np.testing.assert_array_equal(lineart.compose(colorizer(line, hint), line), made)
+        # Overlapping dabs of two files are two dabs, and those of one picture are one.
+        differs = (lineart.compose(colorizer(line, hint), line) != made).any(axis=2)
+        assert differs.mean() < (0.02 if name == FRAMES[1] else 1e-9)
     # Saved again by another program, with residue.
     again = of_shot.copy()
     again[70, 70] = (1, 2, 3, 9)

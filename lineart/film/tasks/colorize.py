@@ -24,15 +24,18 @@ from lineart.film.tasks import (
 from lineart.film.tasks.cels import KeptDrawing, Paper, find_paper_matte
 from lineart.film.tasks.layers import FrameParts, LinesAs, write_layers
 from lineart.image import Frame, Hint, Line, Size, resize, to_gray
-from lineart.imaging.frequency import (
-    DEFAULT_SIGMA,
-    compose,
-    compose_as_drawn,
-    lost_ink,
-    low_band,
-)
+from lineart.imaging.finish import Finish, finish_colors
+from lineart.imaging.frequency import compose, compose_as_drawn, lost_ink, whiten_paper
 from lineart.imaging.hint_pictures import DEFAULT_RULES, HintRules
-from lineart.imaging.hints import no_hints, pool_hints, resize_hints, stack_hints
+from lineart.imaging.hints import (
+    HintPixels,
+    drop_ink_hints,
+    find_hints,
+    join_hints,
+    no_hints,
+    pool_hints,
+    stack_hints,
+)
 from lineart.imaging.matte import split_cel
 from lineart.imaging.trace_lines import (
     darken_trace_lines,
@@ -43,7 +46,7 @@ from lineart.runtime.device import Precision
 from lineart.weights import read_config
 from lineart.weights.onnx_file import COLORS, MODEL
 
-PICTURE_VERSIONS: Final[dict[LinesAs, int]] = {"drawn": 3, "paper": 4}
+PICTURE_VERSIONS: Final[dict[LinesAs, int]] = {"drawn": 5, "paper": 6}
 """Raise one when equal drawings, hints and weights give other pixels: films are then made anew."""
 MOST_LOST_INK = 0.1
 """Share of the ink that may be lost without a warning."""
@@ -62,6 +65,7 @@ class ColorizeTask:
     lines_as: LinesAs = "drawn"
     trace_lines: bool = False
     """Whether thin red, green and blue lines only part colours, see `imaging.trace_lines`."""
+    finish: Finish = "soft"
     form: FileFormat = PNG
     """Format of the frames."""
     paper: Paper = "auto"
@@ -80,9 +84,12 @@ class ColorizeTask:
             "network_size_px": self.network_size_px,
             "version": PICTURE_VERSIONS[self.lines_as],
         }
+        finish = {} if self.finish == "soft" else {"finish": self.finish}
         trace_lines = {"trace_lines": True} if self.trace_lines else {}
         paper = {} if self.paper == "auto" else {"paper": self.paper}
-        return settings | trace_lines | paper | self.form.settings | self.hint_rules.settings
+        return (
+            settings | finish | trace_lines | paper | self.form.settings | self.hint_rules.settings
+        )
 
     def open_shrink(self) -> Shrink:
         """Build the function that computes the resized drawing and the pooled hints.
@@ -91,20 +98,37 @@ class ColorizeTask:
         """
 
         @lru_cache(maxsize=8)
-        def read_hint(data: bytes, size: Size) -> Hint:
-            return self._shrink_hint(self.hint_rules.read(data), size)
+        def read_hint(data: bytes, size: Size) -> HintPixels:
+            return self._place_hint(self.hint_rules.read(data), size)
 
         def shrink(picture: UInt8[np.ndarray, "H W *C"], files: Files) -> NetworkInputs:
             drawing, _ = split_cel(picture)
             size = drawing.shape[0], drawing.shape[1]
-            line = darken_trace_lines(drawing) if self.trace_lines else to_gray(drawing)
-            line = resize(line, network_size(size, self.network_size_px))
             hints = [read_hint(data, size) for data in files.get("hint", ())]
-            hint = self._stack(hints, size)
-            kept = KeptDrawing(hint[:, :, 3] > 0, files["line"][0])
-            return NetworkInputs([line, hint], kept.pack(), self._warnings(drawing))
+            inputs, counting = self.network_inputs(drawing, hints)
+            kept = KeptDrawing(counting, files["line"][0])
+            return NetworkInputs(inputs, kept.pack(), self._warnings(drawing))
 
         return shrink
+
+    def network_inputs(
+        self, drawing: Line | Frame, hints: Sequence[HintPixels]
+    ) -> tuple[list[np.ndarray], HintPixels]:
+        """Return the network's inputs, resized drawing and pooled hints, and the hints that count.
+
+        Args:
+            drawing: Drawing at full size.
+            hints: Hint pictures of its size, bottom to top.
+        """
+        size = drawing.shape[0], drawing.shape[1]
+        small = network_size(size, self.network_size_px)
+        line = darken_trace_lines(drawing) if self.trace_lines else to_gray(drawing)
+        paper = to_gray(whiten_paper(drawing)) if hints else line
+        counting = [drop_ink_hints(one, paper) for one in hints]
+        # Stacked at the draft's size, so that the upper hint counts in each of its pixels.
+        pooled = [one.resize(small).pool(self.draft_scale).picture() for one in counting]
+        nothing = pool_hints(no_hints(small), self.draft_scale)
+        return [resize(line, small), stack_hints([nothing, *pooled])], join_hints(counting, size)
 
     def _warnings(self, drawing: Line | Frame) -> tuple[str, ...]:
         """Return a warning if much of the ink will not show in the frame."""
@@ -116,10 +140,8 @@ class ColorizeTask:
             "--lines-as drawn shows it",
         )
 
-    def shrink_hints(
-        self, hints: Sequence[Hint], size: Size
-    ) -> UInt8[np.ndarray, "DraftH DraftW 4"]:
-        """Return hints at the size of the draft.
+    def place_hints(self, hints: Sequence[Hint], size: Size) -> list[HintPixels]:
+        """Return hints at the size of a drawing.
 
         Args:
             hints: Hint pictures, bottom to top, of any sizes.
@@ -128,18 +150,10 @@ class ColorizeTask:
         Raises:
             ValueError: a hint picture has another aspect ratio, or no transparency.
         """
-        rules = self.hint_rules
-        return self._stack([self._shrink_hint(rules.clean(one), size) for one in hints], size)
+        return [self._place_hint(self.hint_rules.clean(one), size) for one in hints]
 
-    def _shrink_hint(self, hint: Hint, size: Size) -> UInt8[np.ndarray, "DraftH DraftW 4"]:
-        placed = self.hint_rules.place(hint, size)
-        small = resize_hints(placed, network_size(size, self.network_size_px))
-        return pool_hints(small, self.draft_scale)
-
-    def _stack(self, hints: Sequence[Hint], size: Size) -> Hint:
-        # Stacked at the draft's size, so that the upper hint counts in each of its pixels.
-        nothing = pool_hints(no_hints(network_size(size, self.network_size_px)), self.draft_scale)
-        return stack_hints([nothing, *hints])
+    def _place_hint(self, hint: Hint, size: Size) -> HintPixels:
+        return find_hints(self.hint_rules.place(hint, size)).resize(size)
 
     def open_network(
         self,
@@ -165,23 +179,22 @@ class ColorizeTask:
 
     def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> list[bytes]:
         """Compose the enlarged colours with the full-size drawing; return frame and extra files."""
-        (color,), (hinted, file) = answers, KeptDrawing.unpack(kept)
+        (color,), (hints, file) = answers, KeptDrawing.unpack(kept)
         # What there is to say of the file was said before.
         with noting_warnings():
             drawing, alpha = split_cel(decode_line_art(file))
-        matte = find_paper_matte(self.paper, drawing, alpha, hinted)
+        matte = find_paper_matte(self.paper, drawing, alpha, hints)
         if self.trace_lines:
-            color, drawing = fill_trace_lines(color, drawing), erase_trace_lines(drawing)
+            color = fill_trace_lines(color, drawing)
+        below = finish_colors(drawing, hints, color, self.finish)
+        if self.trace_lines:
+            drawing = erase_trace_lines(drawing)
         if self.lines_as == "drawn":
-            frame = compose_as_drawn(color, drawing)
+            frame = compose_as_drawn(below, drawing, sigma=0.0)
         else:
-            frame = compose(color, to_gray(drawing))
-        if matte is None and not self.extras:
-            return [self.form.encode(self._fit_bits(frame, alpha), read_dpi(file))]
-        below = low_band(color, (drawing.shape[0], drawing.shape[1]), sigma=DEFAULT_SIGMA)
+            frame = compose(below, to_gray(drawing), sigma=0.0)
         parts = FrameParts(frame, below, drawing, matte, self.lines_as)
-        picture = self._fit_bits(parts.picture, alpha)
-        dpi = read_dpi(file)
+        picture, dpi = self._fit_bits(parts.picture, alpha), read_dpi(file)
         return [self.form.encode(picture, dpi), *write_layers(parts, self.extras, dpi)]
 
     def _fit_bits(self, picture: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
