@@ -42,7 +42,7 @@ from lineart.evaluation.types import (
 )
 from lineart.image import Frame, Line, fit_short_side, resize
 from lineart.imaging.cels import PAPER_FROM
-from lineart.imaging.frequency import compose
+from lineart.imaging.frequency import compose, compose_as_drawn
 from lineart.imaging.hints import no_hints
 from lineart.metrics import ciede2000, leakage, psnr, ssim
 
@@ -86,9 +86,10 @@ def plan_coloring(
 # composed picture is also compared with the original, at its full size.
 
 ABOUT = (
-    "PSNR, SSIM, LPIPS and leakage: colours below the lines; all but leakage against the painted "
-    "truth. Composed: with drawn lines, at the picture's size, against the picture; "
-    f"the {PAINTED_TRUTH} is the most possible there."
+    "Composed: with the drawn lines in their own strength, at the picture's size, against the "
+    f"picture; the {PAINTED_TRUTH} is the most possible there. PSNR, SSIM, LPIPS and leakage: "
+    "colours below the lines, also where lines hide them; all but leakage against the painted "
+    "truth."
 )
 
 
@@ -98,8 +99,8 @@ def plan_colors(request: ColorsRequest) -> EvaluationPlan:
     if request.lpips and (why := session.why_not(load_lpips, request.lpips)):
         missing["LPIPS"] = why
         request = replace(request, lpips=None)
-    names = ["psnr", "ssim", *(["lpips"] if request.lpips else []), "de_hints", "leakage"]
-    scores = pick([*names, "psnr_composed", "ssim_composed"])
+    below = ["psnr", "ssim", *(["lpips"] if request.lpips else [])]
+    scores = pick(["psnr_composed", "ssim_composed", *below, "de_hints", "leakage"])
     evaluate = partial(evaluate_colors, request, session)
     plan = plan_coloring(request, session, evaluate, scores=scores, about=ABOUT)
     return replace(plan, missing=missing)
@@ -122,7 +123,7 @@ def evaluate_colors(request: ColorsRequest, session: Session, unit: EvaluationUn
                 values["lpips"] = session.open(load_lpips, request.lpips)(color, case.painted)
             rows.append(ScoreRow(sets, unit.name, group, way, values, count))
         if unit.is_shown:
-            sheets[f"{count} hints"] = sheet_row(trial)
+            sheets[f"{count} hints"] = sheet_row(trial, compose_as_drawn)
     return Finding(rows, sheets=sheets)
 
 
@@ -148,7 +149,7 @@ def score(color: Frame, trial: Trial) -> dict[str, float]:
         **score_hints(color, trial),
     }
     if drawn is not None:
-        whole = compose(color, drawn)
+        whole = compose_as_drawn(color, drawn)
         found["psnr_composed"] = min(MOST_DB, psnr(whole, case.original.color))
         found["ssim_composed"] = ssim(whole, case.original.color)
     return found
@@ -182,13 +183,13 @@ def sets_of(case: Case, place: str) -> tuple[str, ...]:
     return (*sets, f"{SOURCE}{case.source}")
 
 
-def sheet_row(trial: Trial) -> Frame:
+def sheet_row(trial: Trial, lay_lines: Callable[[Frame, Line], Frame]) -> Frame:
     """Build the sheet row of a trial: drawing, hints, composed picture of each method, truth."""
     line = trial.case.line
     pictures = {
         "drawing": line,
         "hints": show_hints(line, trial.hint),
-        **{way: compose(color, line) for way, color in trial.colors.items()},
+        **{way: lay_lines(color, line) for way, color in trial.colors.items()},
         "truth": trial.case.color,
     }
     return strip(trial.case.name, pictures)
@@ -326,5 +327,5 @@ def evaluate_fid_hints(request: FidHintsRequest, session: Session, unit: Evaluat
     case = read_case(session, unit, request.network_size, extract_xdog)
     ways = methods_at(FIXED_HINTS, session, request.weights, request.baselines)
     trial = run_trial(case, FIXED_HINTS, ways, request.seed)
-    sheets = {name_set(unit, case): sheet_row(trial)} if unit.is_shown else {}
+    sheets = {name_set(unit, case): sheet_row(trial, compose)} if unit.is_shown else {}
     return replace(find_features(request, session, unit, trial, FIXED_HINTS), sheets=sheets)

@@ -28,6 +28,7 @@ from lineart.image import resize
 from lineart.imaging.baselines import BASELINES, nearest_fill
 from lineart.imaging.cels import remove_lines
 from lineart.imaging.extraction import dilate_abs_sub, xdog
+from lineart.imaging.frequency import compose_as_drawn
 from lineart.imaging.hints import drop_ink_hints, find_hints, no_hints
 from lineart.inference import Colorizer, Translator
 from lineart.models import from_files
@@ -175,6 +176,19 @@ def test_composed_at_full_size(pair: Picture) -> None:
     assert sets_of(grown, "a") == ("a", "a, drawn lines", "source s")
 
 
+def test_composed_scores_lay_lines_as_drawn() -> None:
+    """Pencil lighter than mid-grey darkens the colours as in the picture: nothing differs."""
+    line = np.full((40, 60), 255, np.uint8)
+    line[10:13] = 170
+    flat = np.full((40, 60, 3), (90, 150, 240), np.uint8)
+    inked = np.where((line < 255)[..., None], (60, 100, 160), flat).astype(np.uint8)
+    picture = Picture("p", inked, line)
+    trial = run_trial(make_case(picture, 0), 0, {"flat": lambda *_: flat}, 0)
+    found = score(flat, trial)
+    assert (found["psnr_composed"], found["ssim_composed"]) == (MOST_DB, pytest.approx(1))
+    np.testing.assert_array_equal(compose_as_drawn(flat, line), picture.color)
+
+
 def test_all_ways_see_the_same_hints(pair: Picture) -> None:
     """Hints depend on seed, number and count alone, have the picture's colours, and are as many."""
     case = make_case(pair, 4)
@@ -206,7 +220,7 @@ def test_difference_counts_hints_on_paper_alone(pair: Picture) -> None:
 def test_a_trial_is_shown_with_all_that_belongs_to_it(pair: Picture) -> None:
     """Drawing, hints, each way and the truth stand side by side; equal ways look alike."""
     trial = run_trial(make_case(pair, 0), 3, {"a": nearest_fill, "b": nearest_fill}, 0)
-    row = sheet_row(trial)
+    row = sheet_row(trial, compose_as_drawn)
     assert row.shape[1] % 5 == 0
     cells = np.split(row[18:], 5, axis=1)
     np.testing.assert_array_equal(cells[2][18:], cells[3][18:])
