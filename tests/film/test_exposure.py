@@ -43,7 +43,8 @@ def test_drawings_are_held() -> None:
         ),
         (write_sheet([("A", {10**9: "1"})], 5), r"tracks\.0\.frames\.0\.frame: .* less than or"),
         (write_sheet([("", {0: "1"})], 5), "its track 0 has drawings, but no name of a level"),
-        (write_sheet([("A", {})], 5), "it has no level with drawings"),
+        (write_sheet([("A", {}), ("", {0: NULL})], 5), "it has no level with drawings"),
+        (write_sheet([("A", {0: "1"})] * 201, 5), r"tracks: list should have at most 200 items"),
     ],
 )
 def test_what_is_no_sheet(data: bytes, message: str, tmp_path: Path) -> None:
