@@ -1,6 +1,7 @@
 """Command that evaluates weights, drawings, films or studies, and compares methods in one table.
 
 python -m jobs.evaluate colors --images shards/validation --output scores
+python -m jobs.evaluate regions --images pairs --output scores
 python -m jobs.evaluate paper_001 --weights new=runs/new/weights default \
     --images shards/validation --output scores
 python -m jobs.evaluate film --film episode/color --lines episode/lines --output scores
@@ -26,6 +27,7 @@ from lineart.evaluation.request import (
     FilmRequest,
     KidRequest,
     PictureRequest,
+    RegionsRequest,
     StudyRequest,
 )
 
@@ -42,6 +44,7 @@ class Evaluate:
     """Folder or s3:// address for tables, summary.json, contact sheets and report.html."""
     request: (
         Annotated[ColorsRequest, subcommand("colors")]
+        | Annotated[RegionsRequest, subcommand("regions")]
         | Annotated[ClipScoreRequest, subcommand("paper_000")]
         | Annotated[FidNoHintsRequest, subcommand("paper_001")]
         | Annotated[FidHintsRequest, subcommand("paper_002")]

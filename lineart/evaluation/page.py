@@ -56,6 +56,7 @@ def scores_page(plan: EvaluationPlan, result: EvaluationResult, run: Mapping[str
         ours=as_text(plan.ours),
         ways=sorted({as_text(one.way) for one in result.summaries} - {as_text(plan.ours)}),
         about=plan.about,
+        hints_heading=plan.hints_heading.capitalize(),
         judged=result.num_judged,
         sets=[one for one in sets if not one["is_part"]],
         parts=[one for one in sets if one["is_part"]],

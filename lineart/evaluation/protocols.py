@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from lineart.evaluation.colors import plan_colors, plan_fid_hints, plan_fid_no_hints
 from lineart.evaluation.film import plan_film
+from lineart.evaluation.regions import plan_regions
 from lineart.evaluation.request import (
     ClipScoreRequest,
     ColorsRequest,
@@ -13,12 +14,14 @@ from lineart.evaluation.request import (
     FilmRequest,
     KidRequest,
     PictureRequest,
+    RegionsRequest,
 )
 from lineart.evaluation.translation import plan_clip_score, plan_kid
 from lineart.evaluation.types import EvaluationPlan
 
 PROTOCOLS: Final[dict[type, Callable[[Any], EvaluationPlan]]] = {
     ColorsRequest: plan_colors,
+    RegionsRequest: plan_regions,
     ClipScoreRequest: plan_clip_score,
     FidNoHintsRequest: plan_fid_no_hints,
     FidHintsRequest: plan_fid_hints,

@@ -5,7 +5,7 @@ It imports nothing large, because `jobs.evaluate` imports it to parse its flags.
 
 import re
 from dataclasses import dataclass
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 from lineart.imaging import BASELINE_NAMES, BaselineName
 
@@ -94,6 +94,30 @@ class ColorsRequest(GroupedRequest):
         super().check()
         if min(self.num_hints, default=-1) < 0:
             raise ValueError(f"--num-hints {self.num_hints} must be numbers from 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegionsRequest(GroupedRequest):
+    """Right regions, PSNR and SSIM of flat-coloured pairs, over shares of regions with a hint."""
+
+    protocol: ClassVar[str] = "regions"
+
+    images: tuple[str, ...]
+    """Pairs of flat-coloured pictures and their lines: folders with color/ beside line/, or
+    shards."""
+    shares: tuple[int, ...] = (0, 1, 3, 5, 10, 25, 50, 100)
+    """Shares of the regions that have a hint, in percent, rising from 0 to 100."""
+    order: Literal["largest", "random"] = "largest"
+    """Regions that have a hint at each share: the largest ones, or random ones."""
+    baselines: tuple[BaselineName, ...] = ("watershed", "levin", "nearest")
+    """Methods without a network; may be empty."""
+
+    def check(self) -> None:
+        """Validate the flags; raises as `PictureRequest.check`."""
+        super().check()
+        is_rising = list(self.shares) == sorted(set(self.shares))
+        if not is_rising or (self.shares[:1], self.shares[-1:]) != ((0,), (100,)):
+            raise ValueError(f"--shares {self.shares} must be numbers that rise from 0 to 100")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -163,7 +163,13 @@ def write_outputs(
     Raises:
         OSError: a file cannot be written.
     """
-    table = to_markdown(result.summaries, plan.scores, plan.about, list_remarks(plan, result))
+    table = to_markdown(
+        result.summaries,
+        plan.scores,
+        plan.about,
+        list_remarks(plan, result),
+        hints_heading=plan.hints_heading,
+    )
     summary = {
         **run,
         "ours": plan.ours,

@@ -149,6 +149,8 @@ def to_markdown(
     scores: Mapping[str, Score],
     about: str,
     remarks: Sequence[str],
+    *,
+    hints_heading: str = "hints",
 ) -> str:
     """Return one Markdown table per set: means, deviations, intervals and margins.
 
@@ -157,6 +159,7 @@ def to_markdown(
         scores: Score name -> score, in the order of the columns.
         about: Explanation of the scores.
         remarks: Missing scores and other notes, listed above the tables.
+        hints_heading: Heading of the column of hints.
     """
     text = [
         about,
@@ -168,7 +171,7 @@ def to_markdown(
     for name, rows in distinct(summaries):
         names = columns(rows, scores)
         titles = " | ".join(scores[one].heading for one in names)
-        text += ["", f"## {name}: {pictures_in(rows)}", "", f"| hints | way | {titles} |"]
+        text += ["", f"## {name}: {pictures_in(rows)}", "", f"| {hints_heading} | way | {titles} |"]
         text.append("|---" * (2 + len(names)) + "|")
         for row in rows:
             cells = " | ".join(write_cell(row, one, scores[one].decimals) for one in names)

@@ -46,6 +46,18 @@ SCORES: Final[dict[str, Score]] = {
     "lpips": Score("LPIPS", "colours below the lines against the painted truth", 3, -1),
     "psnr_composed": Score("PSNR composed", "dB, with drawn lines, against the picture", 1, 1),
     "ssim_composed": Score("SSIM composed", "with drawn lines, against the picture", 3, 1),
+    "acc_hinted": Score("Acc hinted", "right regions with a hint, 0 to 1", 3, 1),
+    "acc_unhinted": Score("Acc unhinted", "right regions without a hint, 0 to 1", 3, 1),
+    "acc_closed": Score("Acc closed", "right of those with a hint, alone between lines", 3, 1),
+    "acc": Score("Acc", "right regions of all, 0 to 1", 3, 1),
+    "acc_thres": Score("Acc-Thres", "right regions without tiny ones, 0 to 1", 3, 1),
+    "pix_acc": Score("Pix-Acc", "pixels of right regions, 0 to 1", 3, 1),
+    "pix_f_acc": Score("Pix-F-Acc", "the same without the background", 3, 1),
+    "pix_b_iou": Score("Pix-B-MIoU", "background, intersection over union, 0 to 1", 3, 1),
+    "flatness": Score("flatness", "CIEDE2000 to the median inside each region", 2, -1),
+    "psnr_auc": Score("Hint-AUC of PSNR", "dB, composed", 2, 1),
+    "ssim_auc": Score("Hint-AUC of SSIM", "composed", 3, 1),
+    "acc_auc": Score("Hint-AUC of Acc-Thres", "0 to 1", 3, 1),
     "psnr_full": Score("PSNR", "dB, composed at the picture's size, against the picture", 2, 1),
     "ssim_full": Score("SSIM", "composed at the picture's size, against the picture", 3, 1),
     "clip": Score("CLIP score", "probability that CLIP gives the right class", 4, 1),
@@ -97,6 +109,7 @@ class ScoreRow:
     values: Mapping[str, float]
     """Score name -> value; scores that the picture lacks are missing."""
     hints: int | None = None
+    """Number of hints, or share of hinted regions in percent."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +160,8 @@ class EvaluationPlan:
     """Facts for the outputs, such as models and SHA-256 of the weights."""
     missing: Mapping[str, str] = field(default_factory=dict)
     """Score that cannot be computed -> reason."""
+    hints_heading: str = "hints"
+    """Heading of the column of `ScoreRow.hints`."""
     uses_network: bool = True
     """Whether `evaluate` runs a network, and so benefits from a GPU."""
     session: Session | None = None

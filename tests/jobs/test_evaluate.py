@@ -24,6 +24,7 @@ from lineart.evaluation.request import (
     FidNoHintsRequest,
     FilmRequest,
     KidRequest,
+    RegionsRequest,
     StudyRequest,
 )
 from lineart.evaluation.run import run_plan
@@ -276,6 +277,99 @@ def test_dry_run(flags: Evaluate, capsys: pytest.CaptureFixture[str]) -> None:
     told = json.loads(capsys.readouterr().out)
     assert (told["protocol"], told["request"]["num_hints"]) == ("colors", [0, 5])
     assert not Path(flags.output).exists()
+
+
+# Regions.
+
+
+@pytest.fixture
+def cels(tmp_path: Path) -> Path:
+    """Six pairs: boxes of other colours on white paper, each closed by a line."""
+    for number in range(6):
+        line, color = np.full((120, 160), 255, np.uint8), np.full((120, 160, 3), 255, np.uint8)
+        for box in range(3):
+            left = 10 + 50 * box
+            color[30 : 90 - 10 * box, left : left + 40] = (40 * number, 60 * box + 30, 200)
+            cv2.rectangle(line, (left, 30), (left + 40, 90 - 10 * box), 0, 3)
+        for kind, picture in (("color", np.minimum(color, line[..., None])), ("line", line)):
+            path = tmp_path / "cels" / kind / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            assert cv2.imwrite(str(path), picture[..., ::-1] if picture.ndim == 3 else picture)
+    return tmp_path / "cels"
+
+
+def test_regions(cels: Path, tiny_weights: Path, tmp_path: Path) -> None:
+    """With a hint in each closed region paint and watershed are right; areas are by trapezoids."""
+    asked = RegionsRequest(
+        images=(str(cels),),
+        weights=(f"tiny={tiny_weights}",),
+        network_size=64,
+        shares=(0, 50, 100),
+        num_sheet_samples=1,
+    )
+    out = tmp_path / "out"
+    assert main(Evaluate(request=asked, output=str(out))) == 0
+    ways = ["tiny", "tiny soft", "tiny paint", "watershed", "levin", "nearest"]
+    rows = read_scores(out)
+    assert len(rows) == 6 * len(ways) * (3 + 1)
+    assert [row["way"] for row in rows[: len(ways)]] == ways
+    by = {(row["picture"], row["way"], row["hints"]): row for row in rows}
+    for way in ("tiny soft", "tiny paint", "watershed"):
+        full = by["cels/color/3.png", way, "100"]
+        assert [float(full[name]) for name in ("acc_closed", "acc", "pix_f_acc")] == [1, 1, 1]
+        assert full["acc_unhinted"] == ""
+    # Two of four regions have a hint, the paper and the highest box; the colours stay apart.
+    half = by["cels/color/3.png", "tiny paint", "50"]
+    assert float(half["acc_hinted"]) == 1
+    assert float(half["flatness"]) == 0
+    assert float(by["cels/color/3.png", "tiny", "0"]["acc"]) < 1
+    area = by["cels/color/3.png", "tiny paint", ""]
+    curve = [
+        float(by["cels/color/3.png", "tiny paint", str(n)]["psnr_composed"]) for n in (0, 50, 100)
+    ]
+    assert float(area["psnr_auc"]) == pytest.approx(
+        (curve[0] + 2 * curve[1] + curve[2]) / 4, abs=1e-4
+    )
+    assert area["psnr_composed"] == ""
+    summary = read_summary(out)
+    assert summary["ours"] == "tiny paint"
+    margins = {one["way"]: one["margins"] for one in summary["summaries"] if one["hints"] == 100}  # type: ignore[attr-defined]
+    assert margins["nearest"]["psnr_composed"]["gain"]["low"] > 0
+    table = (out / "table.md").read_text()
+    assert "| hints, % | way | PSNR composed | SSIM composed | Acc hinted |" in table
+    assert "## cels, Hint-AUC: 6" in table
+    assert "Hints, %" in (out / "report.html").read_text()
+    assert (out / "sheet_50_of_the_regions.png").exists()
+
+
+def test_regions_names_what_it_cannot_score(
+    cels: Path, tiny_weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Pictures without lines or without flat colours are failures; wrong shares are refused."""
+    (cels / "line/0.png").unlink()
+    noise = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)
+    assert cv2.imwrite(str(cels / "color/1.png"), noise)
+    asked = RegionsRequest(
+        images=(str(cels),),
+        weights=(str(tiny_weights),),
+        network_size=64,
+        shares=(0, 100),
+        order="random",
+        baselines=(),
+        num_sheet_samples=0,
+    )
+    out = tmp_path / "out"
+    assert main(Evaluate(request=asked, output=str(out))) == 3
+    failures = {one["picture"]: one["message"] for one in read_summary(out)["failures"]}  # type: ignore[attr-defined]
+    assert "it has no drawn lines" in failures["cels/color/0.png"]
+    assert "no area of one colour" in failures["cels/color/1.png"]
+    assert len({row["picture"] for row in read_scores(out)}) == 4
+    capsys.readouterr()
+    for shares in ((), (0,), (5, 100), (0, 50), (0, 50, 50, 100), (0, 70, 60, 100)):
+        wrong = replace(asked, shares=shares)
+        assert main(Evaluate(request=wrong, output=str(tmp_path / "new"))) == 2
+        assert "must be numbers that rise from 0 to 100" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
 
 
 # The papers' protocols.
