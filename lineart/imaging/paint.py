@@ -13,10 +13,9 @@ from skimage.segmentation import watershed
 from lineart.image import Frame, Size, fit_short_side
 from lineart.imaging.hints import HintPixels
 from lineart.imaging.regions import (
-    GAP_SHARE,
     RegionMap,
-    close_gaps,
     fill_from_neighbours,
+    find_passages,
     spread_regions,
 )
 
@@ -44,7 +43,7 @@ CONFIDENCE = {Source.HINT: 0.98, Source.SPLIT: 0.87, Source.NEIGHBOUR: 0.35, Sou
 SURE_NEIGHBOUR, SURE_DISTANCE = 0.65, 10
 """The same for a colour beside a region that differs by at most this from the guess, in sRGB."""
 OUTSIDE = 0.95
-"""The same for white at the border of the picture."""
+"""The same for white at a border of the picture without hints."""
 
 
 class Paint(NamedTuple):
@@ -76,10 +75,11 @@ def paint_regions(labels: RegionMap, hints: HintPixels, guess: Guess) -> Paint:
     """Choose one colour for each region.
 
     - Hints that agree give their colour, exactly.
-    - A region whose hints disagree is divided among them, half-way along the paper or at the wider
-      gaps of lines.
+    - A region whose hints disagree is divided among them, half-way along the paper or at a narrow
+      passage, such as a gap of a line.
     - If a drawing has hints, a region without any takes the colour of a hinted region beside it or
-      white, whichever is nearest to the guess. At the border of the picture it is white.
+      white, whichever is nearest to the guess. At the border of the picture it is white, if most
+      of the border has no hints.
     - If a drawing has no hints, the guess decides.
 
     Args:
@@ -103,25 +103,29 @@ def paint_regions(labels: RegionMap, hints: HintPixels, guess: Guess) -> Paint:
         if given.owners.size:
             _ask_neighbours(labels, spread, colors, is_open)
             sources[is_open] = Source.NEIGHBOUR
-            confidence[is_open] = _trust_neighbours(labels, colors, guessed)[is_open]
+            confidence[is_open] = _trust_neighbours(labels, colors, guessed, is_open)[is_open]
     return Paint(labels, spread, colors, sources, confidence)
 
 
 def _trust_neighbours(
-    labels: RegionMap, colors: Colors, guessed: Colors
+    labels: RegionMap, colors: Colors, guessed: Colors, is_open: Bool[np.ndarray, " N"]
 ) -> Float32[np.ndarray, " N"]:
     """Return the confidence of regions whose colour is that of a neighbour, or white."""
     distance = np.linalg.norm(guessed.astype(np.float32) - colors, axis=1)
     trust = np.where(
         distance <= SURE_DISTANCE, SURE_NEIGHBOUR, CONFIDENCE[Source.NEIGHBOUR]
     ).astype(np.float32)
-    trust[_at_rim(labels)] = OUTSIDE
+    trust[_outside(labels, is_open)] = OUTSIDE
     return trust
 
 
-def _at_rim(labels: RegionMap) -> Int32[np.ndarray, " R"]:
-    """Return the numbers of the regions at the border of the picture."""
-    return np.unique(np.concatenate((labels[0], labels[-1], labels[:, 0], labels[:, -1])))
+def _outside(labels: RegionMap, is_open: Bool[np.ndarray, " N"]) -> Int32[np.ndarray, " R"]:
+    """Return the open regions at the border of the picture, if most of the border is theirs."""
+    rim = np.concatenate((labels[0], labels[-1], labels[:, 0], labels[:, -1]))
+    rim = rim[rim > 0]
+    if not rim.size or is_open[rim].mean() < 0.5:
+        return np.zeros(0, np.int32)
+    return np.unique(rim[is_open[rim]])
 
 
 def _ask_neighbours(
@@ -139,8 +143,7 @@ def _ask_neighbours(
     order = np.argsort(-distance, kind="stable")
     order = order[distance[order] < to_white[first[order]]]
     colors[first[order]] = guess[second[order]].astype(np.uint8)
-    rim = _at_rim(labels)
-    colors[rim[is_open[rim]]] = 255
+    colors[_outside(labels, is_open)] = 255
 
 
 # Hints in regions.
@@ -249,18 +252,20 @@ def _merge_similar(
 
 # Regions whose hints disagree.
 
-DIVIDE_SIDES_PX = (270, 540)
+DIVIDE_SIDES_PX = (540,)
 """Short sides at which regions are divided: the first at which no hint is lost."""
+LEAST_PAPER = 192
+"""Share of paper, of 255, from which a pixel of the smaller size is paper."""
 MOST_LOST_PX = 24
 """Parts of a region that are lost at the smaller size are divided up to this distance from it."""
-NARROW = 3
-"""Gaps up to this many times as wide as those that `find_regions` closes are borders."""
+PASSAGES = (8 / 1080, 16 / 1080, 32 / 1080)
+"""Widths of passages that part the colours of a region, as shares of the short side."""
 
 
 def divide_regions(labels: RegionMap, hints: RegionHints) -> tuple[RegionMap, Colors]:
     """Divide each region with hints of several colours into one region for each colour.
 
-    Hints spread at an even speed along the paper, and last across the wider gaps of lines.
+    Hints spread along the paper at an even speed, and late through narrow passages, such as gaps.
 
     Returns:
         Regions, the new ones with numbers above the others, and the colour of each region with
@@ -299,6 +304,23 @@ def _small_size(size: Size, places: tuple[np.ndarray, np.ndarray], seeds: np.nda
     return size
 
 
+def _enlarge(parts: Int32[np.ndarray, "h w"], size: Size) -> RegionMap:
+    """Enlarge a map of parts, without its steps."""
+    height, width = size
+    large = cv2.resize(parts, (width, height), interpolation=cv2.INTER_NEAREST)
+    base = int(parts.max(initial=0)) - 2**15
+    if parts.shape == size or base > int(parts[parts > 0].min(initial=2**31 - 1)):
+        return large
+    numbers = np.maximum(large - base, 0).astype(np.uint16)
+    smooth = cv2.medianBlur(numbers, 5)
+    # The median of three parts may be a fourth one's number.
+    low = cv2.erode(numbers, np.ones((5, 5), np.uint8))
+    high = cv2.dilate(numbers, np.ones((5, 5), np.uint8))
+    is_border = (smooth != numbers) & ((smooth == low) | (smooth == high)) & (low > 0)
+    np.copyto(large, smooth.astype(np.int32) + base, where=is_border)
+    return large
+
+
 def _flood_seeds(
     labels: RegionMap,
     is_shared: Bool[np.ndarray, " N"],
@@ -310,13 +332,19 @@ def _flood_seeds(
     height, width = labels.shape
     area = (size[1], size[0])
     small = cv2.resize(labels, area, interpolation=cv2.INTER_NEAREST)
-    paper = (small > 0).view(np.uint8)
-    barrier = close_gaps(paper, NARROW * GAP_SHARE * min(size))
     markers = np.zeros(size, np.int32)
     markers[rows * size[0] // height, columns * size[1] // width] = seeds
-    is_open = is_shared[small] | (markers > 0)
-    flooded = watershed(barrier, markers, mask=is_open).astype(np.int32)
-    large = cv2.resize(flooded, (width, height), interpolation=cv2.INTER_NEAREST)
+    paper = cv2.resize(
+        (labels > 0).view(np.uint8) * np.uint8(255), area, interpolation=cv2.INTER_AREA
+    )
+    is_paper = (paper > LEAST_PAPER).view(np.uint8)
+    # Hints spread at an even speed, through wide passages last but one, and through gaps last.
+    late = np.zeros(size, np.uint8)
+    for share in PASSAGES:
+        late += find_passages(is_paper, max(1, round(share * min(size) / 2)))
+    is_open = (is_paper != 0) & is_shared[small] | (markers > 0)
+    flooded = watershed(late, markers, mask=is_open)
+    large = _enlarge(flooded.astype(np.int32), (height, width))
     # Along lines the small map may have another region, or none.
     large[rows, columns] = seeds
     owner = np.zeros(int(seeds.max()) + 1, np.int32)

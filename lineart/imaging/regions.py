@@ -87,25 +87,40 @@ def _close_with_disc(
     paper: UInt8[np.ndarray, "H W"], radius: int, barrier: UInt8[np.ndarray, "H W"]
 ) -> None:
     """Add to `barrier` the gaps through which a disc does not pass."""
-    # The border of the picture is a wall: strokes that end close to it are closed there.
+    contacts = _contacts(find_passages(paper, radius, reach_px=2.0 * radius + 1))
+    if contacts is None:
+        return
+    keep = _touches_stroke_end(paper, contacts, radius)
+    kept = keep[contacts.cluster]
+    barrier[contacts.rows[kept], contacts.columns[kept]] = 1
+
+
+def find_passages(
+    paper: UInt8[np.ndarray, "H W"], radius: int, *, reach_px: float = math.inf
+) -> UInt8[np.ndarray, "H W"]:
+    """Find the middle of each passage between two places that a disc fits into, but not through.
+
+    Args:
+        paper: 1 = paper, 0 = ink. The border of the picture is a wall.
+        radius: Radius of the disc in pixels.
+        reach_px: Largest distance from both places.
+
+    Returns:
+        1 at pixels of paper on a line across each passage, else 0.
+    """
     walled = cv2.copyMakeBorder(paper, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     cores = cv2.erode(walled, _disc(radius))
     distance, nearest = cv2.distanceTransformWithLabels(
         1 - cores, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_CCOMP
     )
     distance, nearest = distance[1:-1, 1:-1], nearest[1:-1, 1:-1]
-    is_narrow = (paper != 0) & (distance <= 2 * radius + 1)
-    contact = np.zeros_like(paper)
+    is_narrow = (paper != 0) & (distance <= reach_px)
+    passages = np.zeros_like(paper)
     meets = is_narrow[:, :-1] & is_narrow[:, 1:] & (nearest[:, :-1] != nearest[:, 1:])
-    contact[:, :-1] = meets
+    passages[:, :-1] = meets
     meets = is_narrow[:-1] & is_narrow[1:] & (nearest[:-1] != nearest[1:])
-    contact[:-1] |= meets
-    contacts = _contacts(contact)
-    if contacts is None:
-        return
-    keep = _touches_stroke_end(paper, contacts, radius)
-    kept = keep[contacts.cluster]
-    barrier[contacts.rows[kept], contacts.columns[kept]] = 1
+    passages[:-1] |= meets
+    return passages
 
 
 class _Contacts(NamedTuple):
