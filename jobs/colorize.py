@@ -17,6 +17,7 @@ from jobs.films import STOPPED, FilmFlags, choose_film, choose_format, make_film
 
 if TYPE_CHECKING:
     from lineart.film.inputs import FilmConfig, TaskFactory
+    from lineart.imaging.palette import Palette
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +50,9 @@ class Colorize:
     finish: Literal["soft", "paint"] = "soft"
     """soft: the network's colours, with exactly the hints' where all hints of a region agree; or
     paint: one exact colour for each region of the drawing."""
+    palette: str | None = None
+    """With --finish paint, file or s3:// address of a palette, whose colours alone appear: swatches
+    as PNG, GPL, ACO or KPL. Each colour becomes the nearest one of the palette."""
     trace_lines: bool = False
     """Take lines of one or two pixels in pure red, green or blue for borders of light and shadow:
     they part the colours, and vanish."""
@@ -107,8 +111,21 @@ def read_film(flags: Colorize) -> tuple[FilmConfig, TaskFactory]:
         paper=flags.paper,
         lines_as=flags.lines_as,
         finish=flags.finish,
+        palette=None if flags.palette is None else open_palette(flags.palette),
         trace_lines=flags.trace_lines,
     )
+
+
+def open_palette(address: str) -> Palette:
+    """Read the palette at a path or s3:// address; raises ValueError or OSError."""
+    from lineart.codec.palettes import read_palette
+    from lineart.imaging.palette import Palette
+    from lineart.storage import read_file
+
+    try:
+        return Palette.of(read_palette(read_file(address)))
+    except ValueError as error:
+        raise ValueError(f"--palette {address}: {error}") from error
 
 
 if __name__ == "__main__":

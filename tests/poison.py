@@ -15,7 +15,7 @@ from jobs.colorize import Colorize, read_film
 from jobs.command import parse, run_command
 from jobs.films import STOPPED, make_film
 from lineart.codec import decode_line
-from lineart.film.tasks import Files, FilmTask, NetworkInputs, RunNetwork, Shrink
+from lineart.film.tasks import ComposedFiles, Files, FilmTask, NetworkInputs, RunNetwork, Shrink
 from lineart.film.tasks.colorize import ColorizeTask
 
 STAGES = ("decode", "hint", "network", "compose")
@@ -82,7 +82,7 @@ class PoisonedColoring(ColorizeTask):
 
         return answer
 
-    def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> list[bytes]:
+    def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> ComposedFiles:
         """Make the frame."""
         act(kept, "compose")
         return super().compose(answers, kept)

@@ -37,11 +37,12 @@ def _is_ours(caught: warnings.WarningMessage) -> bool:
 
 
 @contextmanager
-def reading(name: str) -> Iterator[None]:
+def reading(name: str, kind: str = "picture") -> Iterator[None]:
     """Turn any error of the enclosed decoding into a ValueError that names the format.
 
     Args:
         name: Name of the format.
+        kind: What the file is, in a word.
     """
     # Libraries warn of unusual metadata, which are not used here.
     with warnings.catch_warnings():
@@ -50,7 +51,7 @@ def reading(name: str) -> Iterator[None]:
         try:
             yield
         except _BROKEN as error:
-            raise ValueError(f"cannot read this {name} picture: {_reason(error)}") from error
+            raise ValueError(f"cannot read this {name} {kind}: {_reason(error)}") from error
 
 
 _DAMAGED, _CUT_OFF = "its pixels are damaged", "the file is cut off"

@@ -223,11 +223,12 @@ def compose_and_write(worker: Worker, frame: FrameData) -> FrameData:
     step("compose")
     try:
         with worker.decoding():
-            files = worker.job.task.compose(frame.arrays, frame.kept)
+            composed = worker.job.task.compose(frame.arrays, frame.kept)
     except Exception as error:  # noqa: BLE001 - any error fails this frame alone
         return frame.failed(Failure.of("compose", error))
-    written = tuple(worker.write(output, files) for output in frame.item.outputs)
-    return frame._replace(arrays=(), kept=b"", written=written)
+    written = tuple(worker.write(output, composed.files) for output in frame.item.outputs)
+    warnings = (*frame.warnings, *composed.warnings)
+    return frame._replace(arrays=(), kept=b"", written=written, warnings=warnings)
 
 
 STAGES = (

@@ -26,14 +26,18 @@ def paint_drawing(drawing: Line | Frame, hints: HintPixels, color: Color) -> Pai
     return paint_regions(find_regions(whiten_paper(drawing)), hints, color)
 
 
-def finish_colors(drawing: Line | Frame, hints: HintPixels, color: Color, finish: Finish) -> Frame:
-    """Return the colours below the lines of a drawing, at its size; arguments as above."""
-    size = drawing.shape[0], drawing.shape[1]
-    if finish == "paint":
-        return paint_drawing(drawing, hints, color).fill()
-    soft = low_band(color, size, sigma=DEFAULT_SIGMA)
+def soften(drawing: Line | Frame, hints: HintPixels, color: Color) -> Frame:
+    """Return the network's colours at the size of a drawing, exact where hints agree."""
+    soft = low_band(color, (drawing.shape[0], drawing.shape[1]), sigma=DEFAULT_SIGMA)
     if hints.rows.size:
         paint = paint_drawing(drawing, hints, color)
         is_exact = (paint.sources == Source.HINT)[paint.spread]
         np.copyto(soft, paint.fill(), where=is_exact[:, :, np.newaxis])
     return soft
+
+
+def finish_colors(drawing: Line | Frame, hints: HintPixels, color: Color, finish: Finish) -> Frame:
+    """Return the colours below the lines of a drawing, at its size; arguments as above."""
+    if finish == "paint":
+        return paint_drawing(drawing, hints, color).fill()
+    return soften(drawing, hints, color)

@@ -53,7 +53,7 @@ def color_cel(
 ) -> list[bytes]:
     """Colour a drawing with paint that is the same everywhere."""
     paint = np.full((60, 80, 3), PAINT, np.uint8)
-    return task.compose([paint], KeptDrawing(hints, drawing).pack())
+    return task.compose([paint], KeptDrawing(hints, drawing).pack()).files
 
 
 def read(data: bytes) -> np.ndarray:
@@ -202,7 +202,7 @@ def test_a_psd_is_the_frame(kind: str, lines_as: LinesAs) -> None:
     paint = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
     task = replace(TASK, extras=(PSD, LINES, LAYERS), lines_as=lines_as)
     kept = KeptDrawing(NO_HINT, encode_png(drawing, dpi=(300.0, 300.0))).pack()
-    frame_file, psd, lines, layers = task.compose([paint], kept)
+    frame_file, psd, lines, layers = task.compose([paint], kept).files
     frame = read(frame_file)
     assert_array_equal(flatten(psd)[..., :3], frame)
     assert (flatten(psd)[..., 3] == 255).all()

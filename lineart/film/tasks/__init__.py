@@ -35,6 +35,15 @@ class NetworkInputs(NamedTuple):
     """Sentences on what a person should look at, for the manifest."""
 
 
+class ComposedFiles(NamedTuple):
+    """Files of a finished frame."""
+
+    files: list[bytes]
+    """The frame, then one file for each of `FilmTask.extras`."""
+    warnings: tuple[str, ...] = ()
+    """Sentences on what a person should look at, for the manifest."""
+
+
 Shrink = Callable[[np.ndarray, Files], NetworkInputs]
 """Computes the network inputs from the decoded picture and all files of a frame."""
 
@@ -100,8 +109,8 @@ class FilmTask(Protocol):
     ) -> RunNetwork:
         """Build the network from the files of its weights."""
 
-    def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> list[bytes]:
-        """Return the file of a frame, and one for each of `extras`, from the network outputs."""
+    def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> ComposedFiles:
+        """Return the files of a frame from the network outputs."""
 
     def show(self, picture: np.ndarray) -> np.ndarray:
         """Return the input image that the page shows beside its frame."""

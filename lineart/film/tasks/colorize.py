@@ -13,6 +13,7 @@ from lineart.codec.encode import PNG, FileFormat
 from lineart.codec.errors import noting_warnings
 from lineart.codec.resolution import read_dpi
 from lineart.film.tasks import (
+    ComposedFiles,
     Files,
     Labels,
     NetworkInputs,
@@ -24,8 +25,14 @@ from lineart.film.tasks import (
 from lineart.film.tasks.cels import KeptDrawing, Paper, find_paper_matte
 from lineart.film.tasks.layers import FrameParts, LinesAs, write_layers
 from lineart.image import Frame, Hint, Line, Size, resize, to_gray
-from lineart.imaging.finish import Finish, finish_colors
-from lineart.imaging.frequency import compose, compose_as_drawn, lost_ink, whiten_paper
+from lineart.imaging.finish import Finish, paint_drawing, soften
+from lineart.imaging.frequency import (
+    Color,
+    compose,
+    compose_as_drawn,
+    lost_ink,
+    whiten_paper,
+)
 from lineart.imaging.hint_pictures import DEFAULT_RULES, HintRules
 from lineart.imaging.hints import (
     HintPixels,
@@ -37,6 +44,7 @@ from lineart.imaging.hints import (
     stack_hints,
 )
 from lineart.imaging.matte import split_cel
+from lineart.imaging.palette import Palette, PaletteMatch, keep_to_palette
 from lineart.imaging.trace_lines import (
     darken_trace_lines,
     erase_trace_lines,
@@ -66,6 +74,8 @@ class ColorizeTask:
     trace_lines: bool = False
     """Whether thin red, green and blue lines only part colours, see `imaging.trace_lines`."""
     finish: Finish = "soft"
+    palette: Palette | None = None
+    """The only colours of the paint; None: any."""
     form: FileFormat = PNG
     """Format of the frames."""
     paper: Paper = "auto"
@@ -85,11 +95,11 @@ class ColorizeTask:
             "version": PICTURE_VERSIONS[self.lines_as],
         }
         finish = {} if self.finish == "soft" else {"finish": self.finish}
+        palette = {"palette": self.palette.digest} if self.palette else {}
         trace_lines = {"trace_lines": True} if self.trace_lines else {}
         paper = {} if self.paper == "auto" else {"paper": self.paper}
-        return (
-            settings | finish | trace_lines | paper | self.form.settings | self.hint_rules.settings
-        )
+        chosen = finish | palette | trace_lines | paper
+        return settings | chosen | self.form.settings | self.hint_rules.settings
 
     def open_shrink(self) -> Shrink:
         """Build the function that computes the resized drawing and the pooled hints.
@@ -177,7 +187,7 @@ class ColorizeTask:
         )
         return lambda lines, hints: [colorizer(lines, hints)]
 
-    def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> list[bytes]:
+    def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> ComposedFiles:
         """Compose the enlarged colours with the full-size drawing; return frame and extra files."""
         (color,), (hints, file) = answers, KeptDrawing.unpack(kept)
         # What there is to say of the file was said before.
@@ -186,7 +196,7 @@ class ColorizeTask:
         matte = find_paper_matte(self.paper, drawing, alpha, hints)
         if self.trace_lines:
             color = fill_trace_lines(color, drawing)
-        below = finish_colors(drawing, hints, color, self.finish)
+        below, warnings = self._finish(drawing, hints, color)
         if self.trace_lines:
             drawing = erase_trace_lines(drawing)
         if self.lines_as == "drawn":
@@ -195,7 +205,19 @@ class ColorizeTask:
             frame = compose(below, to_gray(drawing), sigma=0.0)
         parts = FrameParts(frame, below, drawing, matte, self.lines_as)
         picture, dpi = self._fit_bits(parts.picture, alpha), read_dpi(file)
-        return [self.form.encode(picture, dpi), *write_layers(parts, self.extras, dpi)]
+        files = [self.form.encode(picture, dpi), *write_layers(parts, self.extras, dpi)]
+        return ComposedFiles(files, warnings)
+
+    def _finish(
+        self, drawing: Line | Frame, hints: HintPixels, color: Color
+    ) -> tuple[Frame, tuple[str, ...]]:
+        """Return the colours below the lines, and warnings; arguments as of `paint_drawing`."""
+        if self.finish == "soft":
+            return soften(drawing, hints, color), ()
+        match = PaletteMatch(paint_drawing(drawing, hints, color), ())
+        if self.palette is not None:
+            match = keep_to_palette(match.paint, self.palette)
+        return match.paint.fill(), match.warnings
 
     def _fit_bits(self, picture: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
         """Return a TGA's picture with opacity if its drawing has an alpha channel.
@@ -222,9 +244,12 @@ def open_colorize_task(
         choices: Fields of `ColorizeTask` that are not the default ones.
 
     Raises:
-        ValueError: the size is out of bounds, or the weights do not colour drawings.
+        ValueError: the size is out of bounds, the weights do not colour drawings, or flags
+            conflict.
     """
     check_size("--network-size", network_size_px)
+    if choices.get("palette") and choices.get("finish") != "paint":
+        raise ValueError("--palette is for flat paint; add --finish paint")
     config = read_config(files)
     if "draft_scale" not in config:
         raise ValueError(

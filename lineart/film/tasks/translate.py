@@ -15,6 +15,7 @@ from lineart.codec.encode import PNG, FileFormat
 from lineart.codec.resolution import read_dpi
 from lineart.film.tasks import (
     LEAST_SIZE_PX,
+    ComposedFiles,
     Files,
     Labels,
     NetworkInputs,
@@ -147,14 +148,14 @@ class TranslateTask:
 
         return translate
 
-    def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> list[bytes]:
+    def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> ComposedFiles:
         """Return the picture at full size and, with attention, the map over the network input."""
         picture, *attention = answers
         (height, width), dpi = json.loads(kept)
         bring = enlarge_drawing if self.makes_drawings else resize
         frame = bring(picture, (height, width))
-        files = [self.form.encode(frame, dpi and (dpi[0], dpi[1]))]
-        return [*files, encode_png(show_heat(*attention))] if attention else files
+        heat = [encode_png(show_heat(*attention))] if attention else []
+        return ComposedFiles([self.form.encode(frame, dpi and (dpi[0], dpi[1])), *heat])
 
     def show(self, picture: Frame) -> Shown:
         """Return the photograph, or the face cropped from it.
