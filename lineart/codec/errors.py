@@ -64,7 +64,7 @@ _SENTENCES = (
     (r"[Tt]runcated|not enough image data|unpack_from requires|unpack requires", _CUT_OFF),
     (r"index out of range|buffer is not large enough|buffer is smaller", _CUT_OFF),
     (r"Unexpected EOF|No more images|not a zip file", _CUT_OFF),
-    (r"unknown pixel mode|[Uu]nknown raw mode|bad mode|[Uu]nsupported .*mode", _UNUSUAL),
+    (r"unknown (pixel|raw) mode|Unknown raw mode|bad mode|[Uu]nsupported .*mode", _UNUSUAL),
     (
         r"Image size \((\d+) pixels\) exceeds limit of (\d+) pixels",
         r"its \1 pixels are above the limit of \2; shrink the picture",

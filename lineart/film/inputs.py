@@ -160,7 +160,9 @@ def _hold_hints(
         sentences.append(f"the hint {unused[0]} is named after no frame; alone, it holds on all")
         return folder, hold_everywhere(frames, hints[0]), sentences
     if unused:
-        sentences.append(f"{len(unused)} hints belong to no shot or frame: {unused[0]}, ...")
+        named = unused[0] if len(unused) == 1 else f"{unused[0]}, ..."
+        what = "a hint belongs" if len(unused) == 1 else f"{len(unused)} hints belong"
+        sentences.append(f"{what} to no shot or frame: {named}")
     return folder, held, sentences
 
 

@@ -307,17 +307,17 @@ def _small_size(size: Size, places: tuple[np.ndarray, np.ndarray], seeds: np.nda
 def _enlarge(parts: Int32[np.ndarray, "h w"], size: Size) -> RegionMap:
     """Enlarge a map of parts, without its steps."""
     height, width = size
-    large = cv2.resize(parts, (width, height), interpolation=cv2.INTER_NEAREST)
-    base = int(parts.max(initial=0)) - 2**15
-    if parts.shape == size or base > int(parts[parts > 0].min(initial=2**31 - 1)):
+    large: RegionMap = cv2.resize(parts, (width, height), interpolation=cv2.INTER_NEAREST)
+    before = int(parts[parts > 0].min(initial=2**31 - 1)) - 1
+    if parts.shape == size or int(parts.max()) - before >= 2**16:
         return large
-    numbers = np.maximum(large - base, 0).astype(np.uint16)
+    numbers = np.maximum(large - before, 0).astype(np.uint16)
     smooth = cv2.medianBlur(numbers, 5)
     # The median of three parts may be a fourth one's number.
     low = cv2.erode(numbers, np.ones((5, 5), np.uint8))
     high = cv2.dilate(numbers, np.ones((5, 5), np.uint8))
     is_border = (smooth != numbers) & ((smooth == low) | (smooth == high)) & (low > 0)
-    np.copyto(large, smooth.astype(np.int32) + base, where=is_border)
+    np.copyto(large, smooth.astype(np.int32) + before, where=is_border)
     return large
 
 

@@ -255,15 +255,15 @@ def test_a_hint_that_cannot_be_meant(
 
 def test_a_picture_of_a_kind_that_cannot_be_read(film: FilmConfig) -> None:
     """It is a failed frame with its name, and so is a frame whose hint is of such a kind."""
-    (Path(film.pictures) / "s2/f3.clip").write_bytes(b"CSFCHUNK")
+    (Path(film.pictures) / "s2/f3.tzp").write_bytes(b"TOONZ RASTER")
     folder = Path(film.pictures).parent / "hints"
     folder.mkdir()
-    (folder / "s1.psd").write_bytes(b"8BPS")
+    (folder / "s1.svg").write_bytes(b"<svg/>")
     assert counts(run(replace(film, hints=str(folder)))) == (2, 0, 6, 0)
     rows = manifest_rows(film)
-    assert ".clip files cannot be read" in rows["s2/f3.clip"]["message"]
-    assert "s1.psd" in rows["s1/f1.png"]["message"]
-    assert ".psd files cannot be read" in rows["s1/f1.png"]["message"]
+    assert ".tzp files cannot be read" in rows["s2/f3.tzp"]["message"]
+    assert "s1.svg" in rows["s1/f1.png"]["message"]
+    assert ".svg files cannot be read" in rows["s1/f1.png"]["message"]
 
 
 def test_broken_hint(film: FilmConfig) -> None:

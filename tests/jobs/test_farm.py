@@ -184,7 +184,7 @@ def test_strict(colorize: Colorizing, lines: Path, tmp_path: Path) -> None:
     (hints / "s9.png").write_bytes((lines / "s0/f0.png").read_bytes())
     unused = colorize("--strict", "--hints", str(hints))
     assert unused.status == 3
-    assert "--strict: a warning on the film's files: 1 hints belong to no" in unused.errors
+    assert "--strict: a warning on the film's files: a hint belongs to no" in unused.errors
     assert not (output / "_SUCCESS").exists()
     assert colorize("--hints", str(hints)).status == 0
     place = Storage.at(str(output))
