@@ -1,8 +1,8 @@
 """Methods to compare: networks opened from weights, and baselines; trials of them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import cv2
@@ -13,13 +13,13 @@ from lineart.evaluation.request import split_name
 from lineart.evaluation.session import Session
 from lineart.evaluation.types import LIMITS, AnySize
 from lineart.film.tasks import RunNetwork
-from lineart.film.tasks.colorize import open_colorize_task
+from lineart.film.tasks.colorize import ColorizeTask, open_colorize_task
 from lineart.film.tasks.translate import TranslateTask, open_translate_task
 from lineart.image import Frame, Hint, Line, fit_short_side, resize
 from lineart.imaging.baselines import BASELINES, Fill
 from lineart.imaging.cels import remove_lines
 from lineart.imaging.extraction import dilate_abs_sub, xdog
-from lineart.imaging.hints import drop_ink_hints, find_hints, sample_hints
+from lineart.imaging.hints import HintPixels, drop_ink_hints, find_hints, sample_hints
 from lineart.runtime.device import pick_device
 from lineart.weights import fingerprint, open_weights, read_config, read_weights
 
@@ -38,6 +38,12 @@ Translate = Callable[[Frame], AnySize]
 """Translates a photograph to a picture or drawing with three channels."""
 
 
+ColorFrame = Callable[[Line, HintPixels, int], tuple[AnySize, HintPixels]]
+"""Colours a drawing and hints at full size by a network whose input has the given short side.
+
+It returns the colours at the size of that input, and the hints that count."""
+
+
 class NetworkMethod(NamedTuple):
     """A network as a method, for colouring or for translation."""
 
@@ -45,6 +51,8 @@ class NetworkMethod(NamedTuple):
     """A `Fill` or a `Translate`."""
     facts: dict[str, str]
     """Model name, and SHA-256 of its files."""
+    run_frame: ColorFrame | None = None
+    """Colours a drawing as a film does; None for translation."""
 
 
 def name_weights(weights: Sequence[str]) -> dict[str, str]:
@@ -82,7 +90,8 @@ def open_colorizers(weights: tuple[str, ...]) -> dict[str, NetworkMethod]:
     for way, files in read_all(weights):
         task = open_colorize_task(files, network_size_px=DEFAULT_PX)
         run = task.open_network(files, device=pick_device().type, batch_size=1)
-        ways[way] = NetworkMethod(network_fill(run, task.draft_scale), describe(files))
+        fill = network_fill(run, task.draft_scale)
+        ways[way] = NetworkMethod(fill, describe(files), partial(color_frame, task, run))
     return ways
 
 
@@ -126,6 +135,15 @@ def network_fill(run: RunNetwork, draft_scale: int) -> Fill:
         return color
 
     return fill
+
+
+def color_frame(
+    task: ColorizeTask, run: RunNetwork, line: Line, hints: HintPixels, size_px: int
+) -> tuple[AnySize, HintPixels]:
+    """Colour a drawing as a film does; see `ColorFrame`."""
+    inputs, counting = replace(task, network_size_px=size_px).network_inputs(line, [hints])
+    small, pooled = (one[np.newaxis] for one in inputs)
+    return run(small, pooled)[0][0], counting
 
 
 def network_translate(run: RunNetwork, task: TranslateTask) -> Translate:

@@ -14,7 +14,7 @@ import numpy as np
 from lineart.datasets.samples import Picture
 from lineart.evaluation.colors import MOST_DB, SOURCE, plan_coloring
 from lineart.evaluation.inputs import EvaluationUnit, read_unit, source_of
-from lineart.evaluation.methods import open_colorizers
+from lineart.evaluation.methods import ColorFrame, open_colorizers
 from lineart.evaluation.page import show_hints, strip
 from lineart.evaluation.request import RegionsRequest
 from lineart.evaluation.session import Session
@@ -29,12 +29,11 @@ from lineart.evaluation.true_regions import (
     score_regions,
 )
 from lineart.evaluation.types import EvaluationPlan, Finding, ScoreRow, pick
-from lineart.film.tasks import network_size
-from lineart.image import Frame, Hint, Line, resize
-from lineart.imaging.baselines import BASELINES, Fill
+from lineart.image import Frame, Hint, Line
+from lineart.imaging.baselines import BASELINES
 from lineart.imaging.finish import finish_colors
 from lineart.imaging.frequency import DEFAULT_SIGMA, compose_as_drawn, low_band
-from lineart.imaging.hints import drop_ink_hints, find_hints
+from lineart.imaging.hints import find_hints
 from lineart.metrics import leakage, psnr, ssim
 
 SCORES = (
@@ -148,28 +147,28 @@ def paint(
     hint = place_hints(*hinted)
     colors: dict[str, Frame] = {}
     for way, network in session.open(open_colorizers, request.weights).items():
-        colors |= finish_network(way, network.run, picture.line, hint, request.network_size)
+        assert network.run_frame is not None
+        colors |= finish_network(way, network.run_frame, picture.line, hint, request.network_size)
     colors |= {name: BASELINES[name](picture.line, hint) for name in request.baselines}
     values = {way: score(color, picture, hinted) for way, color in colors.items()}
     return Painting(hint, colors, values)
 
 
-def finish_network(way: str, fill: Fill, line: Line, hint: Hint, size_px: int) -> dict[str, Frame]:
+def finish_network(
+    way: str, color_frame: ColorFrame, line: Line, hint: Hint, size_px: int
+) -> dict[str, Frame]:
     """Colour a drawing by a network; return its colours as they are, and with each finish.
 
     Args:
         way: Name of the network.
-        fill: The network.
+        color_frame: The network.
         line: Drawing at full size.
         hint: Hints at the same size.
         size_px: Short side of the network's input.
     """
-    size = line.shape[0], line.shape[1]
-    small = network_size(size, size_px)
-    hints = drop_ink_hints(find_hints(hint), line)
-    color = fill(resize(line, small), hints.resize(small).picture())
+    color, hints = color_frame(line, find_hints(hint), size_px)
     return {
-        way: low_band(color, size, sigma=DEFAULT_SIGMA),
+        way: low_band(color, (line.shape[0], line.shape[1]), sigma=DEFAULT_SIGMA),
         finished(way, "soft"): finish_colors(line, hints, color, "soft"),
         finished(way, "paint"): finish_colors(line, hints, color, "paint"),
     }

@@ -15,7 +15,7 @@ from skimage import metrics
 from jobs.colorize import Colorize
 from jobs.colorize import main as colorize
 from jobs.evaluate import Evaluate, main, make_printer
-from lineart.codec import decode_color
+from lineart.codec import decode_color, decode_line
 from lineart.datasets.shards import ShardRow, finish, write_shard
 from lineart.evaluation.request import (
     ClipScoreRequest,
@@ -29,6 +29,7 @@ from lineart.evaluation.request import (
 )
 from lineart.evaluation.run import run_plan
 from lineart.evaluation.study import read_answers
+from lineart.evaluation.true_regions import choose_regions, find_true_regions, place_hints
 from lineart.evaluation.types import EvaluationPlan, EvaluationResult
 from lineart.imaging.baselines import BASELINES
 from lineart.storage import Storage
@@ -340,6 +341,39 @@ def test_regions(cels: Path, tiny_weights: Path, tmp_path: Path) -> None:
     assert "## cels, Hint-AUC: 6" in table
     assert "Hints, %" in (out / "report.html").read_text()
     assert (out / "sheet_50_of_the_regions.png").exists()
+
+
+def test_regions_scores_what_the_film_makes(cels: Path, tiny_weights: Path, tmp_path: Path) -> None:
+    """PSNR of each finish is that of the frame of `jobs.colorize` for line and hints."""
+    asked = RegionsRequest(
+        images=(str(cels),),
+        weights=(f"tiny={tiny_weights}",),
+        network_size=64,
+        shares=(0, 50, 100),
+        limit_per_source=1,
+        num_sheet_samples=0,
+        baselines=(),
+    )
+    assert main(Evaluate(request=asked, output=str(tmp_path / "out"))) == 0
+    rows = {row["way"]: row for row in read_scores(tmp_path / "out") if row["hints"] == "50"}
+    files = [(cels / kind / "0.png").read_bytes() for kind in ("color", "line")]
+    truth = find_true_regions(decode_color(files[0]), decode_line(files[1]))
+    hint = place_hints(truth, choose_regions(truth, 50))
+    (tmp_path / "hints").mkdir()
+    assert cv2.imwrite(str(tmp_path / "hints/0.png"), cv2.cvtColor(hint, cv2.COLOR_RGBA2BGRA))
+    for name in ("soft", "paint"):
+        made = Colorize(
+            lines=str(cels / "line"),
+            hints=str(tmp_path / "hints"),
+            output=str(tmp_path / name),
+            weights=str(tiny_weights),
+            network_size=64,
+            finish=name,  # type: ignore[arg-type]
+        )
+        assert colorize(made) == 0
+        frame = decode_color((tmp_path / name / "frames/0.png").read_bytes())
+        expected = metrics.peak_signal_noise_ratio(decode_color(files[0]), frame)
+        assert float(rows[f"tiny {name}"]["psnr_composed"]) == pytest.approx(expected, abs=1e-4)
 
 
 def test_regions_names_what_it_cannot_score(
