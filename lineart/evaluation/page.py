@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from lineart.evaluation.tables import PARTS, columns, distinct, pictures_in, write_parts
+from lineart.evaluation.tables import PARTS, columns, distinct, pictures_in, write_gain, write_parts
 from lineart.evaluation.types import (
     LIMITS,
     AnySize,
@@ -126,17 +126,17 @@ def show_cell(
         "deviation": deviation,
         "bounds": bounds,
         "number": estimate.number,
-        "gain": write_gain(row, name, score.decimals) if is_compared else "",
+        "gain": describe_gain(row, name, score.decimals) if is_compared else "",
         "bar": place_bar(estimate, ends) if is_compared and ends else None,
     }
 
 
-def write_gain(row: ScoreSummary, name: str, decimals: int) -> str:
+def describe_gain(row: ScoreSummary, name: str, decimals: int) -> str:
     """Return the text of our mean gain over this method; empty if they are not compared."""
     if name not in row.margins:
         return ""
-    gain, won = row.margins[name].gain, row.margins[name].won
-    return f"{gain.mean:+.{decimals}f}, better on {won} of {gain.number}"
+    margin = row.margins[name]
+    return f"{write_gain(margin, decimals)}, better on {margin.won} of {margin.gain.number}"
 
 
 def place_bar(estimate: Estimate, ends: tuple[float, float]) -> dict[str, float]:

@@ -165,7 +165,7 @@ def to_markdown(
         about,
         "Mean ± standard deviation over pictures (of a kernel distance: over subsets), in brackets "
         "the 95 % interval of the mean (bootstrap over pictures or their groups). Then how much "
-        "better ours is, and on how many pictures.",
+        "better ours is on the same pictures, with the interval of that, and on how many.",
         *(["", *(f"- {one}" for one in remarks)] if remarks else []),
     ]
     for name, rows in distinct(summaries):
@@ -187,7 +187,13 @@ def write_cell(summary: ScoreSummary, name: str, decimals: int) -> str:
     if name not in summary.margins or summary.way in LIMITS:
         return text
     margin = summary.margins[name]
-    return f"{text} ({margin.gain.mean:+.{decimals}f}, {margin.won}/{margin.gain.number})"
+    return f"{text} ({write_gain(margin, decimals)}, {margin.won}/{margin.gain.number})"
+
+
+def write_gain(margin: Margin, decimals: int) -> str:
+    """Return the text of our mean gain, with its interval if it has one."""
+    interval = write_parts(margin.gain, decimals)[2]
+    return " ".join(part for part in (f"{margin.gain.mean:+.{decimals}f}", interval) if part)
 
 
 def write_estimate(estimate: Estimate, decimals: int) -> str:

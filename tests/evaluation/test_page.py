@@ -75,7 +75,7 @@ def test_page_of_nothing(plan: EvaluationPlan) -> None:
 def test_cells_lie_in_the_range_of_their_column() -> None:
     """An interval begins and ends where it does between the column's least and most."""
     low, high = Estimate(10.0, 4, 1.0, 8.0, 12.0), Estimate(16.0, 4, 1.0, 14.0, 18.0)
-    margins = {"psnr": Margin(Estimate(-6.0, 4), 1)}
+    margins = {"psnr": Margin(Estimate(-6.0, 4, 1.0, -7.0, -5.0), 1)}
     way, other = (
         ScoreSummary("s", 3, "a", {"psnr": low}, margins),
         ScoreSummary("s", 3, "b", {"psnr": high}, {}),
@@ -90,7 +90,7 @@ def test_cells_lie_in_the_range_of_their_column() -> None:
         "± 1.0",
         "[8.0, 12.0]",
     ]
-    assert cell["gain"] == "-6.0, better on 1 of 4"
+    assert cell["gain"] == "-6.0 [-7.0, -5.0], better on 1 of 4"
     shown = show_cell(limit, "psnr", SCORES["psnr"], ends)
     assert (shown["text"], shown["gain"], shown["bar"]) == ("60.0", "", None)
     assert show_cell(way, "ssim", SCORES["ssim"], ends) == {"text": ""}

@@ -125,7 +125,9 @@ def test_table_is_markdown(row: ScoreRow) -> None:
             name, values = f"{number}", {"psnr": 20.0 + number - less}
             rows.append(replace(row, picture=name, group=name, way=way, values=values))
     table = to_markdown(summaries_of(rows), SCORES, "about", ["FID is left out: why"])
-    assert re.search(r"\| 16 \| b \| 22\.5 ± 2\.7 \[2\d\.\d, 2\d\.\d\] \(\+1\.5, 9/9\) \|", table)
+    assert re.search(
+        r"\| 16 \| b \| 22\.5 ± 2\.7 \[2\d\.\d, 2\d\.\d\] \(\+1\.5 \[1\.5, 1\.5\], 9/9\) \|", table
+    )
     assert re.search(rf"\| 16 \| {PAINTED_TRUTH} \| 33\.0 ± 2\.7 \[[^(]*\] \|", table)
     assert "\n- FID is left out: why\n" in table
     assert "dE at hints" not in table
