@@ -261,9 +261,9 @@ def test_a_picture_of_a_kind_that_cannot_be_read(film: FilmConfig) -> None:
     (folder / "s1.svg").write_bytes(b"<svg/>")
     assert counts(run(replace(film, hints=str(folder)))) == (2, 0, 6, 0)
     rows = manifest_rows(film)
-    assert ".tzp files cannot be read" in rows["s2/f3.tzp"]["message"]
+    assert "(.tzp) cannot be read" in rows["s2/f3.tzp"]["message"]
     assert "s1.svg" in rows["s1/f1.png"]["message"]
-    assert ".svg files cannot be read" in rows["s1/f1.png"]["message"]
+    assert "(.svg) cannot be read" in rows["s1/f1.png"]["message"]
 
 
 def test_broken_hint(film: FilmConfig) -> None:
