@@ -50,6 +50,9 @@ class Colorize:
     finish: Literal["soft", "paint"] = "soft"
     """soft: the network's colours, with exactly the hints' where all hints of a region agree; or
     paint: one exact colour for each region of the drawing."""
+    fail_below: float = 0.0
+    """With --finish paint, least confidence of a region's colour, 0 to 1: a frame with a lower one
+    fails."""
     palette: str | None = None
     """With --finish paint, file or s3:// address of a palette, whose colours alone appear: swatches
     as PNG, GPL, ACO or KPL. Each colour becomes the nearest one of the palette."""
@@ -111,6 +114,7 @@ def read_film(flags: Colorize) -> tuple[FilmConfig, TaskFactory]:
         paper=flags.paper,
         lines_as=flags.lines_as,
         finish=flags.finish,
+        fail_below=flags.fail_below,
         palette=None if flags.palette is None else open_palette(flags.palette),
         trace_lines=flags.trace_lines,
     )

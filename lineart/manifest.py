@@ -23,6 +23,17 @@ from lineart.storage import Storage
 ManifestRow = dict[str, Any]
 """Row of one frame; its keys are the columns of `SCHEMA`."""
 
+DOUBT = pa.struct(
+    [
+        *(pa.field(name, pa.int32()) for name in ("region", "left", "top", "right", "bottom")),
+        pa.field("area", pa.int32()),  # in pixels
+        pa.field("color", pa.string()),  # #rrggbb
+        pa.field("confidence", pa.float32()),  # 0..1
+        pa.field("why", pa.string()),
+    ]
+)
+"""Region of a frame, see `imaging.doubts.Doubt`."""
+
 SCHEMA = pa.schema(
     [
         pa.field("frame", pa.string(), nullable=False),  # path of the source picture, relative
@@ -54,9 +65,11 @@ SCHEMA = pa.schema(
         # Sentences on what a person should look at, although the frame is finished.
         pa.field("warnings", pa.list_(pa.string())),
         pa.field("hints", pa.list_(pa.string())),  # names of the hints that held on it
+        # Regions whose colour may be wrong, worst first; null for copies of another frame.
+        pa.field("doubts", pa.list_(DOUBT)),
     ]
 )
-LATER = {"stage_seconds", "retake", "extras", "precision", "warnings", "hints"}
+LATER = {"stage_seconds", "retake", "extras", "precision", "warnings", "hints", "doubts"}
 """Columns that older manifests lack; read as null."""
 OLD_STAGES = ("shrink", "network", "compose")
 """Stages whose times older manifests have in a column each, as `shrink_seconds`."""

@@ -292,6 +292,7 @@ def result_row(one: FrameState, look: Fingerprint, result: FrameResult) -> Manif
             "hint_sha256": one.hints.sha256,
             "hints": one.hints.names,
             "warnings": list(warnings) or None,
+            "doubts": [one._asdict() for one in result.doubts] or None,
             "weights": look.weights,
             "settings": look.settings,
             "extras": " ".join(look.extras),

@@ -13,6 +13,7 @@ import pyarrow as pa
 from lineart.film.frames import Source
 from lineart.film.pages import Pages
 from lineart.film.tasks import FilmTask
+from lineart.imaging.doubts import Doubt
 from lineart.runtime.device import Precision
 from lineart.runtime.sandbox import CallEndedError
 from lineart.storage import Storage
@@ -145,6 +146,8 @@ class FrameResult(NamedTuple):
     """Number format of the network; None for a copy, or if the network did not succeed."""
     warnings: tuple[str, ...] = ()
     """Sentences on what a person should look at."""
+    doubts: tuple[Doubt, ...] = ()
+    """Regions whose colour may be wrong; empty if another output of the work item has them."""
 
 
 class FrameData(NamedTuple):
@@ -164,6 +167,8 @@ class FrameData(NamedTuple):
     """Size of each output in bytes, or why it was not written."""
     warnings: tuple[str, ...] = ()
     """Sentences on what a person should look at."""
+    doubts: tuple[Doubt, ...] = ()
+    """Regions whose colour may be wrong."""
 
     def failed(self, failure: Failure) -> "FrameData":
         """Return the frame with a failure, without its data."""
@@ -172,12 +177,14 @@ class FrameData(NamedTuple):
     def results(self) -> Iterator[FrameResult]:
         """Yield the result of each output; the first has the seconds of the shared work."""
         written = self.written if self.failure is None else [self.failure] * len(self.item.outputs)
-        seconds = self.seconds
+        seconds, doubts = self.seconds, self.doubts
         for output, size in zip(self.item.outputs, written, strict=True):
             failed = size if isinstance(size, Failure) else None
             length = 0 if isinstance(size, Failure) else size
-            yield FrameResult(output, length, seconds, failed, self.precision, self.warnings)
-            seconds = {}
+            yield FrameResult(
+                output, length, seconds, failed, self.precision, self.warnings, doubts
+            )
+            seconds, doubts = {}, ()
 
 
 def to_table(records: Iterable[Any]) -> pa.Table:

@@ -228,7 +228,9 @@ def compose_and_write(worker: Worker, frame: FrameData) -> FrameData:
         return frame.failed(Failure.of("compose", error))
     written = tuple(worker.write(output, composed.files) for output in frame.item.outputs)
     warnings = (*frame.warnings, *composed.warnings)
-    return frame._replace(arrays=(), kept=b"", written=written, warnings=warnings)
+    return frame._replace(
+        arrays=(), kept=b"", written=written, warnings=warnings, doubts=composed.doubts
+    )
 
 
 STAGES = (

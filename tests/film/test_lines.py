@@ -95,3 +95,34 @@ def test_paint_is_flat_and_exact(film: FilmConfig, tmp_path: Path) -> None:
         frame = frame_of(film, "f1")
         assert (frame[40:90, 40:80] == (201, 32, 43)).all()
     assert (frame[:15] == 255).all()
+
+
+def test_doubts_are_rows_and_may_fail_a_frame(film: FilmConfig, tmp_path: Path) -> None:
+    """A region without a hint is in the manifest with its box, or its frame fails."""
+    drawing = np.full((128, 192), 255, np.uint8)
+    cv2.rectangle(drawing, (20, 20), (80, 100), 0, 3)
+    cv2.rectangle(drawing, (110, 30), (150, 90), 0, 3)
+    for name in ("f1", "f2"):
+        Path(film.pictures, f"s1/{name}.png").write_bytes(encode_png(drawing))
+    hint = np.zeros((128, 192, 4), np.uint8)
+    hint[60:66, 50:56], hint[2:8, 2:8] = (201, 32, 43, 255), (250, 240, 230, 255)
+    (tmp_path / "hints").mkdir()
+    (tmp_path / "hints/s1.png").write_bytes(encode_png(hint))
+    hinted = replace(film, hints=str(tmp_path / "hints"))
+    assert run(hinted, finish="paint").held == 1
+    made, held = read_manifest(Storage.at(film.output)).sort_by("frame").to_pylist()
+    assert held["doubts"] is None
+    (doubt,) = made["doubts"]
+    assert (doubt["left"], doubt["top"], doubt["right"], doubt["bottom"]) == (113, 33, 148, 88)
+    assert doubt["area"] == 35 * 55
+    assert doubt["color"] == "#" + bytes(frame_of(film, "f1")[60, 130]).hex()
+    assert 0 < doubt["confidence"] < 0.9
+    assert "no hint in it" in doubt["why"]
+    assert run(hinted, finish="paint", fail_below=0.8).failed == 2
+    row = read_manifest(Storage.at(film.output)).to_pylist()[0]
+    assert "at 113, 33" in row["message"]
+    assert "below --fail-below 0.8" in row["message"]
+    with pytest.raises(ValueError, match="add --finish paint"):
+        run(hinted, fail_below=0.8)
+    with pytest.raises(ValueError, match="give 0 to 1"):
+        run(hinted, finish="paint", fail_below=80)

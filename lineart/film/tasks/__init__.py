@@ -8,6 +8,7 @@ import numpy as np
 
 from lineart.codec.encode import FileFormat
 from lineart.image import Size, fit_short_side
+from lineart.imaging.doubts import Doubt
 from lineart.imaging.hint_pictures import HintRules
 from lineart.runtime.device import Precision
 
@@ -42,6 +43,8 @@ class ComposedFiles(NamedTuple):
     """The frame, then one file for each of `FilmTask.extras`."""
     warnings: tuple[str, ...] = ()
     """Sentences on what a person should look at, for the manifest."""
+    doubts: tuple[Doubt, ...] = ()
+    """Regions whose colour may be wrong, for the manifest."""
 
 
 Shrink = Callable[[np.ndarray, Files], NetworkInputs]

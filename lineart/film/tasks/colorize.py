@@ -25,6 +25,7 @@ from lineart.film.tasks import (
 from lineart.film.tasks.cels import KeptDrawing, Paper, find_paper_matte
 from lineart.film.tasks.layers import FrameParts, LinesAs, write_layers
 from lineart.image import Frame, Hint, Line, Size, resize, to_gray
+from lineart.imaging.doubts import Doubt, find_doubts
 from lineart.imaging.finish import Finish, paint_drawing, soften
 from lineart.imaging.frequency import (
     Color,
@@ -74,6 +75,8 @@ class ColorizeTask:
     trace_lines: bool = False
     """Whether thin red, green and blue lines only part colours, see `imaging.trace_lines`."""
     finish: Finish = "soft"
+    fail_below: float = 0.0
+    """Least confidence of a region's colour, 0..1; a frame with a lower one fails."""
     palette: Palette | None = None
     """The only colours of the paint; None: any."""
     form: FileFormat = PNG
@@ -95,6 +98,7 @@ class ColorizeTask:
             "version": PICTURE_VERSIONS[self.lines_as],
         }
         finish = {} if self.finish == "soft" else {"finish": self.finish}
+        finish |= {"fail_below": self.fail_below} if self.fail_below else {}
         palette = {"palette": self.palette.digest} if self.palette else {}
         trace_lines = {"trace_lines": True} if self.trace_lines else {}
         paper = {} if self.paper == "auto" else {"paper": self.paper}
@@ -196,7 +200,7 @@ class ColorizeTask:
         matte = find_paper_matte(self.paper, drawing, alpha, hints)
         if self.trace_lines:
             color = fill_trace_lines(color, drawing)
-        below, warnings = self._finish(drawing, hints, color)
+        below, warnings, doubts = self._finish(drawing, hints, color)
         if self.trace_lines:
             drawing = erase_trace_lines(drawing)
         if self.lines_as == "drawn":
@@ -206,18 +210,30 @@ class ColorizeTask:
         parts = FrameParts(frame, below, drawing, matte, self.lines_as)
         picture, dpi = self._fit_bits(parts.picture, alpha), read_dpi(file)
         files = [self.form.encode(picture, dpi), *write_layers(parts, self.extras, dpi)]
-        return ComposedFiles(files, warnings)
+        return ComposedFiles(files, warnings, doubts)
 
     def _finish(
         self, drawing: Line | Frame, hints: HintPixels, color: Color
-    ) -> tuple[Frame, tuple[str, ...]]:
-        """Return the colours below the lines, and warnings; arguments as of `paint_drawing`."""
+    ) -> tuple[Frame, tuple[str, ...], tuple[Doubt, ...]]:
+        """Return the colours below the lines, warnings and doubts.
+
+        Raises:
+            ValueError: a region's colour has a confidence below `fail_below`.
+        """
         if self.finish == "soft":
-            return soften(drawing, hints, color), ()
+            return soften(drawing, hints, color), (), ()
         match = PaletteMatch(paint_drawing(drawing, hints, color), ())
         if self.palette is not None:
             match = keep_to_palette(match.paint, self.palette)
-        return match.paint.fill(), match.warnings
+        doubts = find_doubts(match.paint)
+        if doubts and doubts[0].confidence < self.fail_below:
+            worst = doubts[0]
+            raise ValueError(
+                f"region {worst.region} at {worst.left}, {worst.top} ({worst.color}, {worst.area} "
+                f"pixels) has a confidence of {worst.confidence:g}, below --fail-below "
+                f"{self.fail_below:g}: {worst.why}; set a hint in it"
+            )
+        return match.paint.fill(), match.warnings, doubts
 
     def _fit_bits(self, picture: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
         """Return a TGA's picture with opacity if its drawing has an alpha channel.
@@ -248,6 +264,11 @@ def open_colorize_task(
             conflict.
     """
     check_size("--network-size", network_size_px)
+    fail_below = choices.get("fail_below", 0)
+    if not 0 <= fail_below <= 1:
+        raise ValueError(f"--fail-below {fail_below:g} is no confidence; give 0 to 1")
+    if fail_below and choices.get("finish") != "paint":
+        raise ValueError("--fail-below is for flat paint; add --finish paint")
     if choices.get("palette") and choices.get("finish") != "paint":
         raise ValueError("--palette is for flat paint; add --finish paint")
     config = read_config(files)
