@@ -65,7 +65,7 @@ ORDERS = {"largest": "the largest regions first", "random": "random regions"}
 
 
 def plan_regions(request: RegionsRequest) -> EvaluationPlan:
-    """Build the plan of the protocol `regions`; raises as `plan_coloring`."""
+    """Build the plan of the protocol `regions`; raises as `plan_coloring`, and for equal names."""
     session = Session()
     plan = plan_coloring(
         request,
@@ -74,12 +74,17 @@ def plan_regions(request: RegionsRequest) -> EvaluationPlan:
         scores=pick([*SCORES, *AREAS]),
         about=ABOUT.format(order=ORDERS[request.order]),
     )
-    return replace(plan, ours=finished(plan.ours, "paint"), hints_heading="hints, %")
+    names = plan.facts["weights"]
+    if taken := [name for way in names for name in finishes(way) if name in names]:
+        raise ValueError(
+            f"weights cannot be called {taken[0]!r}, as another way is; give NAME=ADDRESS"
+        )
+    return replace(plan, ours=finishes(plan.ours)[1], hints_heading="hints, %")
 
 
-def finished(way: str, finish: str) -> str:
-    """Return the name of a network's method with a finish."""
-    return f"{way} {finish}"
+def finishes(way: str) -> tuple[str, str]:
+    """Return the names of a network's methods with the finishes `soft` and `paint`."""
+    return f"{way} soft", f"{way} paint"
 
 
 class Painting(NamedTuple):
@@ -110,7 +115,7 @@ def evaluate_regions(request: RegionsRequest, session: Session, unit: Evaluation
         is_hinted = choose_regions(truth, share, _order(request, unit))
         key = is_hinted.tobytes()
         if key not in painted:
-            painted[key] = paint(request, session, picture, (truth, is_hinted))
+            painted[key] = paint_picture(request, session, picture, (truth, is_hinted))
         for way, values in painted[key].values.items():
             rows.append(replace(row, way=way, values=values, hints=share))
             curves.setdefault(way, {})[share] = values
@@ -136,7 +141,7 @@ def find_areas(curve: Mapping[int, Mapping[str, float]]) -> dict[str, float]:
     }
 
 
-def paint(
+def paint_picture(
     request: RegionsRequest,
     session: Session,
     picture: Picture,
@@ -167,10 +172,11 @@ def finish_network(
         size_px: Short side of the network's input.
     """
     color, hints = color_frame(line, find_hints(hint), size_px)
+    soft, paint = finishes(way)
     return {
         way: low_band(color, (line.shape[0], line.shape[1]), sigma=DEFAULT_SIGMA),
-        finished(way, "soft"): finish_colors(line, hints, color, "soft"),
-        finished(way, "paint"): finish_colors(line, hints, color, "paint"),
+        soft: finish_colors(line, hints, color, "soft"),
+        paint: finish_colors(line, hints, color, "paint"),
     }
 
 

@@ -403,6 +403,9 @@ def test_regions_names_what_it_cannot_score(
         wrong = replace(asked, shares=shares)
         assert main(Evaluate(request=wrong, output=str(tmp_path / "new"))) == 2
         assert "must be numbers that rise from 0 to 100" in capsys.readouterr().err
+    twice = (f"a={tiny_weights}", f"a paint={tiny_weights}")
+    assert main(Evaluate(request=replace(asked, weights=twice), output=str(tmp_path / "new"))) == 2
+    assert "weights cannot be called 'a paint'" in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
 
 
