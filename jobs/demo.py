@@ -52,7 +52,7 @@ def make_demo(flags: Demo) -> dict[str, Any]:
     for path, picture in draw_files(flags):
         root.write(path, picture)
     lines, hints, color = (root.child(name).uri for name in ("lines", "hints", "color"))
-    counts = color_film(Colorize(lines=lines, hints=hints, output=color))
+    counts = color_film(Colorize(lines=lines, hints=hints, output=color, finish="paint"))
     print(f"look at {color}/report.html", file=sys.stderr)
     return counts
 

@@ -98,11 +98,11 @@ class ColorizeTask:
             "version": PICTURE_VERSIONS[self.lines_as],
         }
         finish = {} if self.finish == "soft" else {"finish": self.finish}
-        finish |= {"fail_below": self.fail_below} if self.fail_below else {}
+        fail_below = {"fail_below": self.fail_below} if self.fail_below else {}
         palette = {"palette": self.palette.digest} if self.palette else {}
         trace_lines = {"trace_lines": True} if self.trace_lines else {}
         paper = {} if self.paper == "auto" else {"paper": self.paper}
-        chosen = finish | palette | trace_lines | paper
+        chosen = finish | fail_below | palette | trace_lines | paper
         return settings | chosen | self.form.settings | self.hint_rules.settings
 
     def open_shrink(self) -> Shrink:
