@@ -100,6 +100,8 @@ def find_hints(hint: Hint) -> HintPixels:
 
 def join_hints(hints: Sequence[HintPixels], size: Size) -> HintPixels:
     """Join hints of one size, bottom to top: an upper one replaces a lower one in its pixel."""
+    if len(hints) == 1:
+        return hints[0]
     parts = [find_hints(no_hints((1, 1))), *hints]
     first_dabs = np.cumsum([0, *(one.dabs.max(initial=0) for one in parts)], dtype=np.int32)
     numbered = [one._replace(dabs=one.dabs + n) for one, n in zip(parts, first_dabs, strict=False)]

@@ -190,16 +190,15 @@ def collect_hints(
         deep = depth[hints.rows, hints.columns]
         hints = hints.select(~_is_spill(hints.dabs, region, deep) & ~_is_edge(region, deep))
     rows, columns = hints.rows, hints.columns
-    regions, packed = labels[rows, columns], _pack(hints.values[:, :3])
-    pairs, index, counts = np.unique(
-        np.stack((regions, packed)), axis=1, return_inverse=True, return_counts=True
-    )
-    chief = _merge_similar(pairs[0], _unpack(pairs[1]), counts)
-    chiefs, seed_of = np.unique(chief, return_inverse=True)
-    seeds = seed_of.astype(np.int32)[index.ravel()]
-    colors = _unpack(pairs[1][chiefs])
-    count = int(labels.max(initial=0))
-    return RegionHints(rows, columns, regions, seeds, colors, pairs[0][chiefs], count)
+    regions = labels[rows, columns]
+    # Region and colour as one number, which sorts several times as fast as a pair.
+    pairs = (regions.astype(np.int64) << 24) + _pack(hints.values[:, :3])
+    pairs, index, counts = np.unique(pairs, return_inverse=True, return_counts=True)
+    owners, shades = (pairs >> 24).astype(np.int32), _unpack((pairs & 0xFFFFFF).astype(np.int32))
+    chiefs, seed_of = np.unique(_merge_similar(owners, shades, counts), return_inverse=True)
+    seeds = seed_of.astype(np.int32)[index]
+    highest = int(labels.max(initial=0))
+    return RegionHints(rows, columns, regions, seeds, shades[chiefs], owners[chiefs], highest)
 
 
 def _is_spill(
