@@ -16,6 +16,7 @@ from jobs.command import parse, run_command
 from jobs.films import STOPPED, make_film
 from lineart.codec import decode_line
 from lineart.film.tasks import ComposedFiles, Files, FilmTask, NetworkInputs, RunNetwork, Shrink
+from lineart.film.tasks.cels import KeptDrawing
 from lineart.film.tasks.colorize import ColorizeTask
 
 STAGES = ("decode", "hint", "network", "compose")
@@ -84,7 +85,7 @@ class PoisonedColoring(ColorizeTask):
 
     def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> ComposedFiles:
         """Make the frame."""
-        act(kept, "compose")
+        act(KeptDrawing.unpack(kept).file, "compose")
         return super().compose(answers, kept)
 
 
