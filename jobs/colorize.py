@@ -70,6 +70,9 @@ class Colorize:
     openraster/."""
     psd: bool = False
     """Also write lines and colours as layers of PSD files, below psd/."""
+    indexed_paint: bool = False
+    """With --finish paint, also write the paint below the lines as indexed PNG, whose palette has
+    the colours of the frame, below paint/; jobs.recolor swaps them."""
     film: FilmFlags = field(default_factory=FilmFlags)
     dry_run: DryRun = False
 
@@ -88,7 +91,7 @@ def read_film(flags: Colorize) -> tuple[FilmConfig, TaskFactory]:
     """Build the film's configuration and its task factory from the flags."""
     from lineart.film.frames import OPENRASTER, PSD
     from lineart.film.tasks.colorize import open_colorize_task
-    from lineart.film.tasks.layers import LAYERS, LINES
+    from lineart.film.tasks.layers import LAYERS, LINES, PAINT
     from lineart.imaging.hint_pictures import HintRules
 
     film = choose_film(
@@ -103,6 +106,7 @@ def read_film(flags: Colorize) -> tuple[FilmConfig, TaskFactory]:
         LINES: flags.layers,
         OPENRASTER: flags.openraster,
         PSD: flags.psd,
+        PAINT: flags.indexed_paint,
     }
     extras = tuple(name for name, is_wanted in wanted.items() if is_wanted)
     return film, partial(

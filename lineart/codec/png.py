@@ -44,7 +44,44 @@ def encode_png(
         # 257 times a level is its byte twice.
         rows = np.repeat(rows, 2, axis=1)
     header = struct.pack(">IIBBBBB", width, height, bits, _COLOR_TYPES[channels], 0, 0, 0)
-    parts = [(b"IHDR", header), (b"sRGB", _PERCEPTUAL)]
+    return _join(header, [], rows, dpi)
+
+
+def encode_indexed_png(
+    index: UInt8[np.ndarray, "H W"], palette: UInt8[np.ndarray, "N C"], *, dpi: Dpi | None = None
+) -> bytes:
+    """Encode numbers of colours as an indexed PNG of 8 bits per pixel, tagged as sRGB.
+
+    Args:
+        index: Number of the colour of each pixel, below N.
+        palette: 1 to 256 colours, RGB or RGBA.
+        dpi: Resolution that is noted in the file.
+
+    Raises:
+        ValueError: a number or the palette is out of bounds.
+    """
+    count, channels = palette.shape
+    if not index.size or not int(index.max()) < count <= 256 or channels not in (3, 4):
+        raise ValueError(
+            f"cannot write numbers of shape {index.shape} with a palette of shape {palette.shape} "
+            "as an indexed PNG; give 1 to 256 colours, RGB or RGBA, and numbers of these"
+        )
+    height, width = index.shape
+    header = struct.pack(">IIBBBBB", width, height, 8, _INDEXED, 0, 0, 0)
+    chunks = [(b"PLTE", palette[:, :3].tobytes())]
+    if channels == 4:
+        chunks.append((b"tRNS", palette[:, 3].tobytes()))
+    return _join(header, chunks, np.ascontiguousarray(index), dpi)
+
+
+def _join(
+    header: bytes,
+    chunks: list[tuple[bytes, bytes]],
+    rows: UInt8[np.ndarray, "H N"],
+    dpi: Dpi | None,
+) -> bytes:
+    """Return a PNG file of its header, chunks that come before the pixels, and bytes of pixels."""
+    parts = [(b"IHDR", header), (b"sRGB", _PERCEPTUAL), *chunks]
     if dpi is not None:
         per_metre = (round(one / METRES_PER_INCH) for one in dpi)
         parts.append((b"pHYs", struct.pack(">IIB", *per_metre, IN_METRES)))
@@ -60,6 +97,8 @@ _PERCEPTUAL = b"\0"
 
 _COLOR_TYPES = {1: 0, 3: 2, 4: 6}
 """Number of channels -> colour type in the PNG header."""
+_INDEXED = 3
+"""Colour type of numbers of colours."""
 
 _DEFLATE_LEVEL = 1
 """0 to 3. On composed frames, 2 saves 0.3 % for 4 % more time; 0 adds 14 % and saves no time."""

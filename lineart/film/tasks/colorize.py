@@ -10,8 +10,6 @@ from jaxtyping import UInt8
 
 from lineart.codec import decode_line_art
 from lineart.codec.encode import PNG, FileFormat
-from lineart.codec.errors import noting_warnings
-from lineart.codec.resolution import read_dpi
 from lineart.film.tasks import (
     ComposedFiles,
     Files,
@@ -23,17 +21,12 @@ from lineart.film.tasks import (
     network_size,
 )
 from lineart.film.tasks.cels import KeptDrawing, Paper, find_paper_matte
-from lineart.film.tasks.layers import FrameParts, LinesAs, write_layers
+from lineart.film.tasks.composing import Coloring, Look, open_drawing
+from lineart.film.tasks.layers import PAINT, LinesAs
 from lineart.image import Frame, Hint, Line, Size, resize, to_gray
 from lineart.imaging.doubts import Doubt, find_doubts
 from lineart.imaging.finish import Finish, paint_drawing, soften
-from lineart.imaging.frequency import (
-    Color,
-    compose,
-    compose_as_drawn,
-    lost_ink,
-    whiten_paper,
-)
+from lineart.imaging.frequency import Color, lost_ink, whiten_paper
 from lineart.imaging.hint_pictures import DEFAULT_RULES, HintRules
 from lineart.imaging.hints import (
     HintPixels,
@@ -44,13 +37,11 @@ from lineart.imaging.hints import (
     pool_hints,
     stack_hints,
 )
-from lineart.imaging.matte import split_cel
+from lineart.imaging.matte import Opacity, split_cel
+from lineart.imaging.paint import Paint
+from lineart.imaging.paint_map import MOST_INDEXED, number_colors
 from lineart.imaging.palette import Palette, PaletteMatch, keep_to_palette
-from lineart.imaging.trace_lines import (
-    darken_trace_lines,
-    erase_trace_lines,
-    fill_trace_lines,
-)
+from lineart.imaging.trace_lines import darken_trace_lines, fill_trace_lines
 from lineart.runtime.device import Precision
 from lineart.weights import read_config
 from lineart.weights.onnx_file import COLORS, MODEL
@@ -194,38 +185,38 @@ class ColorizeTask:
     def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> ComposedFiles:
         """Compose the enlarged colours with the full-size drawing; return frame and extra files."""
         (color,), (hints, file) = answers, KeptDrawing.unpack(kept)
-        # What there is to say of the file was said before.
-        with noting_warnings():
-            drawing, alpha = split_cel(decode_line_art(file))
-        matte = find_paper_matte(self.paper, drawing, alpha, hints)
+        opened = open_drawing(file)
+        matte = find_paper_matte(self.paper, opened.drawing, opened.alpha, hints)
         if self.trace_lines:
-            color = fill_trace_lines(color, drawing)
-        below, warnings, doubts = self._finish(drawing, hints, color)
-        if self.trace_lines:
-            drawing = erase_trace_lines(drawing)
-        if self.lines_as == "drawn":
-            frame = compose_as_drawn(below, drawing, sigma=0.0)
-        else:
-            frame = compose(below, to_gray(drawing), sigma=0.0)
-        parts = FrameParts(frame, below, drawing, matte, self.lines_as)
-        picture, dpi = self._fit_bits(parts.picture, alpha), read_dpi(file)
-        files = [self.form.encode(picture, dpi), *write_layers(parts, self.extras, dpi)]
-        return ComposedFiles(files, warnings, doubts)
+            color = fill_trace_lines(color, opened.drawing)
+        coloring, warnings, doubts = self._finish(opened.drawing, hints, color, matte)
+        look = Look(self.lines_as, self.trace_lines, self.form, self.extras)
+        return ComposedFiles(look.compose(opened, coloring), warnings, doubts)
 
     def _finish(
-        self, drawing: Line | Frame, hints: HintPixels, color: Color
-    ) -> tuple[Frame, tuple[str, ...], tuple[Doubt, ...]]:
+        self, drawing: Line | Frame, hints: HintPixels, color: Color, matte: Opacity | None
+    ) -> tuple[Coloring, tuple[str, ...], tuple[Doubt, ...]]:
         """Return the colours below the lines, warnings and doubts.
 
         Raises:
             ValueError: a region's colour has a confidence below `fail_below`.
         """
         if self.finish == "soft":
-            return soften(drawing, hints, color), (), ()
-        match = PaletteMatch(paint_drawing(drawing, hints, color), ())
+            return Coloring(soften(drawing, hints, color), matte), (), ()
+        paint, warnings = PaletteMatch(paint_drawing(drawing, hints, color), ())
         if self.palette is not None:
-            match = keep_to_palette(match.paint, self.palette)
-        doubts = find_doubts(match.paint)
+            paint, warnings = keep_to_palette(paint, self.palette)
+        doubts = self._find_doubts(paint)
+        if PAINT not in self.extras:
+            return Coloring(paint.fill(), matte), warnings, doubts
+        numbered = number_colors(paint.spread, paint.colors, matte)
+        if len(numbered.palette) > MOST_INDEXED:
+            count = len(numbered.palette)
+            warnings = (*warnings, f"its paint has {count} colours, so paint/ has no palette")
+        return Coloring(paint.fill(), matte, numbered), warnings, doubts
+
+    def _find_doubts(self, paint: Paint) -> tuple[Doubt, ...]:
+        doubts = find_doubts(paint)
         if doubts and doubts[0].confidence < self.fail_below:
             worst = doubts[0]
             raise ValueError(
@@ -233,16 +224,7 @@ class ColorizeTask:
                 f"pixels) has a confidence of {worst.confidence:g}, below --fail-below "
                 f"{self.fail_below:g}: {worst.why}; set a hint in it"
             )
-        return match.paint.fill(), match.warnings, doubts
-
-    def _fit_bits(self, picture: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
-        """Return a TGA's picture with opacity if its drawing has an alpha channel.
-
-        PaintMan reads a TGA only with as many bits per pixel as the drawing's.
-        """
-        if self.form.name != "tga" or alpha is None or picture.shape[2] == 4:
-            return picture
-        return np.dstack((picture, np.full(alpha.shape, 255, np.uint8)))
+        return doubts
 
     def show(self, picture: UInt8[np.ndarray, "H W *C"]) -> Line | Frame:
         """Return the drawing on white paper."""
@@ -271,6 +253,8 @@ def open_colorize_task(
         raise ValueError("--fail-below is for flat paint; add --finish paint")
     if choices.get("palette") and choices.get("finish") != "paint":
         raise ValueError("--palette is for flat paint; add --finish paint")
+    if PAINT in choices.get("extras", ()) and choices.get("finish") != "paint":
+        raise ValueError("--indexed-paint is for flat paint; add --finish paint")
     config = read_config(files)
     if "draft_scale" not in config:
         raise ValueError(

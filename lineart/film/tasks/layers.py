@@ -10,15 +10,16 @@ from jaxtyping import UInt8
 
 from lineart.codec import encode_png
 from lineart.codec.openraster import MULTIPLY, Layer, encode_openraster
-from lineart.codec.png import Dpi
+from lineart.codec.png import Dpi, encode_indexed_png
 from lineart.film.frames import OPENRASTER, PSD
 from lineart.image import Frame, Line, to_gray
 from lineart.imaging.frequency import ink_layer, line_layer, whiten_paper
 from lineart.imaging.layers import Ink, ink_between, settle_layers
 from lineart.imaging.matte import Opacity, cut_out
+from lineart.imaging.paint_map import MOST_INDEXED, PaintMap
 
-LAYERS, LINES = "layers", "lines"
-"""Folders of the colours without lines, and of the lines alone."""
+LAYERS, LINES, PAINT = "layers", "lines", "paint"
+"""Folders of the colours without lines, of the lines alone, and of paint as numbers of colours."""
 
 LinesAs = Literal["drawn", "paper"]
 """How lines are laid over colours: by `compose_as_drawn`, or by paper 001's `compose`."""
@@ -37,6 +38,8 @@ class FrameParts(NamedTuple):
     matte: Opacity | None
     """Opacity of the frame; None if it is opaque."""
     lines_as: LinesAs
+    paint: PaintMap | None = None
+    """The same as `below`, for `PAINT`; with the opacity of `matte`."""
 
     @property
     def picture(self) -> Picture:
@@ -61,11 +64,11 @@ class FrameParts(NamedTuple):
 
 
 def write_layers(parts: FrameParts, folders: Sequence[str], dpi: Dpi | None) -> list[bytes]:
-    """Return a file of a frame for each folder: `LAYERS`, `LINES`, `OPENRASTER` or `PSD`.
+    """Return a file of a frame for each folder: `LAYERS`, `LINES`, `OPENRASTER`, `PSD` or `PAINT`.
 
     Args:
         parts: The frame and its parts.
-        folders: Folders of the extra files.
+        folders: Folders of the extra files; `PAINT` needs `parts.paint`.
         dpi: Resolution that is noted in the files.
     """
     stack = _Stack(parts, dpi)
@@ -74,6 +77,7 @@ def write_layers(parts: FrameParts, folders: Sequence[str], dpi: Dpi | None) -> 
         LINES: lambda: encode_png(stack.ink, dpi=dpi),
         OPENRASTER: stack.write_openraster,
         PSD: stack.write_psd,
+        PAINT: stack.write_paint,
     }
     return [writers[folder]() for folder in folders]
 
@@ -118,6 +122,14 @@ class _Stack:
         ink, colors = self._exact
         layers = [PsdLayer("lines", ink), PsdLayer("colour", colors)]
         return encode_psd(layers, self._parts.picture, self._dpi)
+
+    def write_paint(self) -> bytes:
+        """Write an indexed PNG or, of more colours than that holds, one of RGB or RGBA."""
+        paint = self._parts.paint
+        assert paint is not None
+        if len(paint.palette) <= MOST_INDEXED:
+            return encode_indexed_png(paint.numbers, paint.palette, dpi=self._dpi)
+        return encode_png(paint.palette[paint.numbers], dpi=self._dpi)
 
     @cached_property
     def _exact(self) -> tuple[Ink, Picture]:

@@ -1,0 +1,76 @@
+"""Composition of colours and drawing to the files of a frame."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from lineart.codec import decode_line_art
+from lineart.codec.encode import FileFormat
+from lineart.codec.errors import noting_warnings
+from lineart.codec.png import Dpi
+from lineart.codec.resolution import read_dpi
+from lineart.film.tasks.layers import FrameParts, LinesAs, write_layers
+from lineart.image import Frame, Line, to_gray
+from lineart.imaging.frequency import compose, compose_as_drawn
+from lineart.imaging.matte import Opacity, split_cel
+from lineart.imaging.paint_map import PaintMap
+from lineart.imaging.trace_lines import erase_trace_lines
+
+
+class OpenedDrawing(NamedTuple):
+    """A drawing as composing needs it."""
+
+    drawing: Line | Frame
+    """On white paper."""
+    alpha: Opacity | None
+    """Alpha channel of its file, if that has one."""
+    dpi: Dpi | None
+
+
+def open_drawing(file: bytes) -> OpenedDrawing:
+    """Decode a drawing's file; what there is to warn of was said when it was first read."""
+    with noting_warnings():
+        return OpenedDrawing(*split_cel(decode_line_art(file)), read_dpi(file))
+
+
+class Coloring(NamedTuple):
+    """Colours of a frame, without lines."""
+
+    below: Frame
+    matte: Opacity | None
+    """Opacity of the frame; None if it is opaque."""
+    paint: PaintMap | None = None
+    """The same as numbers of colours, for the folder `PAINT`."""
+
+
+class Look(NamedTuple):
+    """How frames are composed and written."""
+
+    lines_as: LinesAs
+    trace_lines: bool
+    """Whether trace lines are left out."""
+    form: FileFormat
+    extras: tuple[str, ...]
+    """Folders of the extra files, see `write_layers`."""
+
+    def compose(self, opened: OpenedDrawing, coloring: Coloring) -> list[bytes]:
+        """Lay the lines of a drawing over colours; return the frame's file and extra files."""
+        drawing = erase_trace_lines(opened.drawing) if self.trace_lines else opened.drawing
+        below, matte, paint = coloring
+        if self.lines_as == "drawn":
+            frame = compose_as_drawn(below, drawing, sigma=0.0)
+        else:
+            frame = compose(below, to_gray(drawing), sigma=0.0)
+        parts = FrameParts(frame, below, drawing, matte, self.lines_as, paint)
+        picture = self._fit_bits(parts.picture, opened.alpha)
+        layers = write_layers(parts, self.extras, opened.dpi)
+        return [self.form.encode(picture, opened.dpi), *layers]
+
+    def _fit_bits(self, picture: np.ndarray, alpha: Opacity | None) -> np.ndarray:
+        """Return a TGA's picture with opacity if its drawing has an alpha channel.
+
+        PaintMan reads a TGA only with as many bits per pixel as the drawing's.
+        """
+        if self.form.name != "tga" or alpha is None or picture.shape[2] == 4:
+            return picture
+        return np.dstack((picture, np.full(alpha.shape, 255, np.uint8)))
