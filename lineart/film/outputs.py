@@ -85,6 +85,11 @@ def outputs_of(rows: pa.Table) -> dict[str, str]:
     return {frame: output for frame, output in pairs if output is not None}
 
 
+def count_doubts(rows: pa.Table) -> pa.ChunkedArray:
+    """Count the doubts of each frame; a held frame has none, because it repeats another's."""
+    return pc.fill_null(pc.list_value_length(rows["doubts"]), 0)
+
+
 def _fit(size: tuple[int, ...], other: tuple[int, ...]) -> bool:
     """Return whether two sizes have the same aspect ratio, within one or two pixels."""
     return abs(size[0] * other[1] - size[1] * other[0]) <= 2 * max(*size, *other)
@@ -102,13 +107,14 @@ def show_as_is(data: bytes) -> Frame | Line:
 def choose(rows: pa.Table, most: int) -> list[str]:
     """Choose up to `most` finished frames: one of every shot, then a second of every shot, ...
 
-    Within a shot, retakes are chosen first, then frames with warnings, then frames at even
-    distances. Held frames are never chosen, because they repeat others. Returns names in film
+    Within a shot, retakes are chosen first, then frames with warnings or doubts, then frames at
+    even distances. Held frames are never chosen, because they repeat others. Returns names in film
     order.
     """
-    needed = ("shot", "status", "retake", "warnings", "frame")
-    columns = (rows[name].to_pylist() for name in needed)
-    frames = list(zip(*columns, strict=True))
+    has_warnings = pc.greater(pc.fill_null(pc.list_value_length(rows["warnings"]), 0), 0)
+    is_said = pc.or_(has_warnings, pc.greater(count_doubts(rows), 0))
+    needed = (*(rows[name] for name in ("shot", "status", "retake")), is_said, rows["frame"])
+    frames = list(zip(*(column.to_pylist() for column in needed), strict=True))
     turns = [
         (turn, place, frame)
         for place, (_, shot) in enumerate(groupby(frames, key=itemgetter(0)))
@@ -121,7 +127,7 @@ def choose(rows: pa.Table, most: int) -> list[str]:
     return [frame for *_, frame in frames if frame in chosen]
 
 
-def _in_turn(shot: Iterable[tuple[str, str, str | None, list[str] | None, str]]) -> list[str]:
+def _in_turn(shot: Iterable[tuple[str, str, str | None, bool, str]]) -> list[str]:
     groups: dict[int, list[str]] = {0: [], 1: [], 2: []}
     for _, status, retake, said, frame in shot:
         if status == "done":

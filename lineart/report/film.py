@@ -15,6 +15,7 @@ from lineart.film.exposure import ExposedCut
 from lineart.film.tasks import Labels
 from lineart.manifest import stage_seconds
 from lineart.report.charts import ChartStyle, Curve, draw_chart
+from lineart.report.doubts import Place, list_doubts
 from lineart.report.findings import (
     ALL_FAILURES,
     list_failures,
@@ -57,6 +58,8 @@ class Content:
     """A few frames at full size, to compare with their sources; if empty, a thumbnail is used."""
     inputs: Mapping[str, str] = field(default_factory=dict)
     """Failed frame -> address of its source picture: relative to the page, or a URI or path."""
+    crops: Mapping[Place, bytes] = field(default_factory=dict)
+    """Crops of doubtful regions, encoded as WebP."""
     cuts: Sequence[ExposedCut] = ()
     """Exposure sheets, whose times their shots get."""
 
@@ -67,15 +70,15 @@ def film_page(
     """Render the page of a film.
 
     The page stays below 20 MB for a film of any length: beyond the limits of this module,
-    thumbnails are thinned evenly, and failures, warnings, notes and shots are counted instead of
-    listed.
+    thumbnails are thinned evenly, and failures, warnings, doubts, notes and shots are counted
+    instead of listed.
 
     Args:
         rows: The manifest, in film order.
         run: Content of `run.json`; the film's name comes from the folder in `lines` or `images`.
         summary: Figures of the last run; `seconds`, `frames_per_second` and `skipped` are shown, if
             present.
-        content: Thumbnails, words and addresses of failed frames' pictures.
+        content: Thumbnails, crops, words and addresses of failed frames' pictures.
     """
     rows = _of_last_run(rows, run)
     shots = group(rows, content.thumbnails, SHOTS_LISTED, run_warnings(run))
@@ -99,6 +102,7 @@ def film_page(
         accepted=list_failures(rows, content.inputs, "accepted"),
         all_failures=ALL_FAILURES,
         warnings=list_warnings(shots, run),
+        doubts=list_doubts(rows, shots, content.crops),
         retakes=list_retakes(shots, content.words),
         sheets=layout_sheets(content.cuts, shots),
         shots=shots[:SHOTS_LISTED],

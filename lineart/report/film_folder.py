@@ -3,7 +3,7 @@
 import os
 import posixpath
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -28,6 +28,7 @@ from lineart.film.pages import find_sources
 from lineart.film.tasks import Labels
 from lineart.film.tasks.colorize import ColorizeTask
 from lineart.manifest import read_manifest
+from lineart.report.doubts import DoubtEntry, Place, crop_region, find_worst
 from lineart.report.film import Content, film_page
 from lineart.report.findings import FAILURES_LISTED
 from lineart.report.html import encode_thumbnail, read_job_json
@@ -52,11 +53,13 @@ class Extent:
     """Frames shown as thumbnails."""
     large: int
     """Frames shown at full size."""
+    crops: int
+    """Doubtful regions shown as crops."""
 
 
-AFTER_A_RUN = Extent(48, 3)
+AFTER_A_RUN = Extent(48, 3, 24)
 """Extent of the page that a run writes at its end; takes two seconds on two cores."""
-FULL = Extent(600, 6)
+FULL = Extent(600, 6, 60)
 """Extent of the page that jobs.report writes."""
 
 
@@ -144,6 +147,7 @@ def show_film(
         thumbnails=[*read_previews(gallery, small, partial(_make_small, height_px=height_px))],
         large=[*read_previews(gallery, choose(rows, extent.large), _keep_large)],
         inputs=_inputs(gallery, rows, page_at),
+        crops=_read_crops(gallery, find_worst(rows, extent.crops)),
         cuts=cuts,
     )
     return film_page(rows, run, part_of(run, "summary"), content)
@@ -156,6 +160,22 @@ def _make_small(preview: ThumbnailPair, height_px: int) -> Thumbnail:
         None if source is None else encode_thumbnail(source, height_px),
         encode_thumbnail(result, height_px),
     )
+
+
+def _read_crops(gallery: ThumbnailGallery, entries: Sequence[DoubtEntry]) -> dict[Place, bytes]:
+    """Cut the doubtful regions out of their frames; each frame is read once."""
+    by_frame: dict[str, list[DoubtEntry]] = {}
+    for entry in entries:
+        by_frame.setdefault(entry.frame, []).append(entry)
+
+    def cut(preview: ThumbnailPair) -> list[tuple[Place, bytes | None]]:
+        return [
+            (one.place, crop_region(preview.result, one.doubt)) for one in by_frame[preview.frame]
+        ]
+
+    # Their sources are not needed.
+    made = read_previews(replace(gallery, sources={}), [*by_frame], cut)
+    return {place: crop for crops in made for place, crop in crops if crop is not None}
 
 
 def _keep_large(preview: ThumbnailPair) -> Thumbnail:

@@ -27,7 +27,7 @@ class Cell(NamedTuple):
 
 
 class FrameEntry(NamedTuple):
-    """Columns of a frame's row in the manifest."""
+    """Columns of a frame's row in the manifest, and the number of its doubts."""
 
     frame: str
     shot: str | None
@@ -38,6 +38,7 @@ class FrameEntry(NamedTuple):
     retake: str | None
     warnings: Sequence[str] | None = None
     hints: Sequence[str] | None = None
+    num_doubts: int = 0
 
     @property
     def kind(self) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from lineart.film.frames import stem
-from lineart.film.outputs import spread
+from lineart.film.outputs import count_doubts, spread
 from lineart.report.frames import NOTHING, Cell, FrameEntry, columns, count, file_name, stack_hints
 from lineart.report.html import as_text, data_uri
 from lineart.report.notes import Note, NoteList, gather, limit_notes, name_ranges
@@ -104,10 +104,16 @@ class ShotSummary:
         return sum(1 for row in self.rows if row.warnings)
 
     @cached_property
+    def num_doubts(self) -> int:
+        """Number of doubtful regions."""
+        return sum(row.num_doubts for row in self.rows)
+
+    @cached_property
     def kinds(self) -> list[str]:
         """Values by which the page's filter finds this shot."""
         found = [status for status, frames in self.counts.items() if frames and status != "frames"]
-        marks = {"retake": self.retaken, "warning": self.warned or self.notes}
+        warned = self.warned or self.notes
+        marks = {"retake": self.retaken, "warning": warned, "doubt": self.num_doubts}
         return [*found, *(mark for mark, is_there in marks.items() if is_there)]
 
     @cached_property
@@ -142,10 +148,12 @@ class ShotSummary:
 
     @cached_property
     def strip(self) -> list[dict[str, Any]]:
-        """Thumbnails that are laid out, in order; chosen are retakes, warned, then even ones."""
-        firsts = (
-            [picture for picture in self.pictures if picture[mark]] for mark in ("retake", "said")
-        )
+        """Thumbnails that are laid out, in order.
+
+        Chosen are retakes, then those with warnings, with doubts, then even ones.
+        """
+        marks = ("retake", "said", "doubts")
+        firsts = ([picture for picture in self.pictures if picture[mark]] for mark in marks)
         ordered = chain.from_iterable(map(spread, [*firsts, self.pictures]))
         order = [picture["number"] for picture in ordered]
         chosen = [*dict.fromkeys(order)][:PICTURES_A_STRIP]
@@ -188,6 +196,7 @@ def group(
         most: Number of shots that get thumbnails and notes, from the first.
         warnings: Warnings of the run; each becomes a note of the first shot that it names.
     """
+    rows = rows.append_column("num_doubts", count_doubts(rows))
     shots: dict[str, ShotSummary] = {}
     for row in map(FrameEntry._make, columns(rows, *FrameEntry._fields)):
         shot = shots.get(row.shot or "")
@@ -236,6 +245,7 @@ def _add_pictures(shots: Sequence[ShotSummary], thumbnails: Mapping[str, Thumbna
                 kinds = [row.status, *(["held"] if row.frame in leaders else [])]
                 picture |= {"number": numbers[row.frame]}
                 marks = {"retake": row.retake, "warning": picture["said"]}
+                marks |= {"doubt": row.num_doubts}
                 picture |= {"kinds": [*kinds, *(mark for mark, is_on in marks.items() if is_on)]}
                 shot.pictures.append(picture)
     for shot in shots:
@@ -287,6 +297,7 @@ def layout_picture(thumbnail: Thumbnail, row: FrameEntry | None = None) -> dict[
         "status": row and row.status,
         "retake": (row and row.retake) or "",
         "said": [as_text(warning) for warning in row.warnings or ()] if row else [],
+        "doubts": row.num_doubts if row else 0,
         "hints": stack_hints(row.hints or ()) if row else "",
         "size": (row.width, row.height) if row and is_sized else None,
         "source": data_uri(thumbnail.source) if thumbnail.source else "",

@@ -92,18 +92,26 @@ const selectAll = (selector, root = document) => [...root.querySelectorAll(selec
     place();
   });
 
+  const compare = frame => {
+    zoom(false);
+    show(frame);
+    stage.scrollIntoView({ block: "center" });
+    slider.focus({ preventScroll: true });
+  };
+  // A doubtful region's frame opens here if it has a picture, else its shot is shown.
+  for (const link of selectAll(".doubts [data-frame]"))
+    if (figures.has(link.dataset.frame))
+      link.addEventListener("click", event => {
+        event.preventDefault();
+        compare(link.dataset.frame);
+      });
   for (const figure of strips) {
     const button = document.createElement("button");
     button.type = "button";
     button.setAttribute("aria-label", `Compare ${stage.dataset.pair} of ${figure.dataset.frame}`);
     button.append(...selectAll("img", figure));
     figure.prepend(button);
-    button.addEventListener("click", () => {
-      zoom(false);
-      show(figure.dataset.frame);
-      stage.scrollIntoView({ block: "center" });
-      slider.focus({ preventScroll: true });
-    });
+    button.addEventListener("click", () => compare(figure.dataset.frame));
   }
 })();
 

@@ -19,7 +19,7 @@ def test_every_beginning_is_spread() -> None:
 
 
 def test_every_shot_has_its_turn() -> None:
-    """Shots get pictures in turn, retakes and warnings first; held and failed frames get none."""
+    """Shots get pictures in turn, retakes, warnings and doubts first; only done frames get any."""
     rows = [("a", "done", None)] * 9 + [("b", "done", None)] * 2 + [("b", "held", None)] * 5
     rows += [("c", "failed", None), ("d", "done", None), ("d", "done", "hint")]
     names = ("shot", "status", "retake")
@@ -31,10 +31,9 @@ def test_every_shot_has_its_turn() -> None:
     assert len(choose(table, 100)) == 13
     assert len(choose(table, 1)) == 1
     assert choose(make_table([]), 5) == []
-    warned = [
-        make_row(row | ({"warnings": ["look"]} if row["frame"] == "5" else {})) for row in given
-    ]
-    assert choose(make_table(warned), 3) == ["5", "9", "18"]
+    for mark in ({"warnings": ["look"]}, {"doubts": [{"region": 1, "confidence": 0.2}]}):
+        marked = [make_row(row | (mark if row["frame"] == "5" else {})) for row in given]
+        assert choose(make_table(marked), 3) == ["5", "9", "18"]
 
 
 def test_pictures_are_read_with_what_was_made_of_them(tmp_path: Path) -> None:

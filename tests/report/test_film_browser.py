@@ -31,6 +31,12 @@ def row(frame: str, status: str = "done", **values: Any) -> dict[str, Any]:
     return make_row(given | {"width": WIDTH, "height": HEIGHT, "seconds": 0.1} | values)
 
 
+def doubt(region: int, confidence: float, why: str) -> dict[str, Any]:
+    """Return a doubt on a region of 10 x 10 pixels."""
+    box = {"left": 5, "top": 5, "right": 15, "bottom": 15, "area": 80, "color": "#80c0ff"}
+    return box | {"region": region, "confidence": confidence, "why": why}
+
+
 def thumbnail(frame: str, height: int = HEIGHT) -> Thumbnail:
     """Return a white drawing, and a frame of its grey."""
     size = (height, height * WIDTH // HEIGHT)
@@ -51,7 +57,8 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> str:
         row("s1_walk/f4.png", "held", held_by="s1_walk/f1.png"),
     ]
     rows += [row("s1_walk/f5.png", "failed", stage="decode", error="ValueError", message="<b>x")]
-    rows += [row("s2_rain/f1.png", retake="hint"), row(HOSTILE)]
+    doubted = [doubt(1, 0.4, "no hint near"), doubt(2, 0.1, f"two hints {HOSTILE}")]
+    rows += [row("s2_rain/f1.png", retake="hint", doubts=doubted), row(HOSTILE)]
     large = [thumbnail("s1_walk/f1.png", 1080)]
     inputs = {"s1_walk/f5.png": "../lines/s1_walk/f5.png"}
     content = Content(words=WORDS, thumbnails=[*map(thumbnail, GREYS)], large=large, inputs=inputs)
@@ -226,6 +233,23 @@ def test_hints_and_warnings_follow_the_frame(page: Page, film: str) -> None:
     assert marked.count() == 0
 
 
+def test_doubts_lead_to_their_frame(page: Page, film: str) -> None:
+    """The worst comes first as text, its link opens the comparer, and the filter finds its shot."""
+    page.goto(film)
+    listed = page.locator(".regions li")
+    assert ["10 %" in one for one in listed.all_inner_texts()] == [True, False]
+    why = listed.first.locator(".why").text_content()
+    assert why is not None
+    assert why.startswith("two hints s3_x/<script>alert(1)</script>")
+    swatch = listed.first.locator("i").evaluate("one => getComputedStyle(one).backgroundColor")
+    assert swatch == "rgb(128, 192, 255)"
+    listed.first.get_by_role("link").click()
+    assert page.locator(".stage .name").inner_text() == "s2_rain/f1.png"
+    page.get_by_role("checkbox", name="with doubts").check()
+    assert page.locator(".shot:visible h3").all_inner_texts() == ["s2_rain"]
+    assert "doubt" in page.url
+
+
 def test_hostile_names_are_text(page: Page, film: str) -> None:
     """Names and messages with markup are shown as text, also where a script inserts them."""
     page.goto(film)
@@ -272,6 +296,8 @@ def test_a_film_of_170000_frames(page: Page, tmp_path: Path) -> None:
     # A hint every ten frames, and a different warning on every third frame.
     columns["hints"] = [[f"{name[:5]}.png", f"{name[:9]}0.png"] for name in names]
     columns["warnings"] = [[f"{n} % lost"] if n % 3 == 0 else None for n in range(len(names))]
+    few = [doubt(k, 0.9, "no hint in it, and none near") for k in range(20)]
+    columns["doubts"] = [few if n % 10 == 0 else None for n in range(len(names))]
     run = {"warnings": [f"s{n:04}: numbers 3-7 are missing" for n in range(1000)]}
     noise = b"\x89PNG" + np.random.default_rng(0).bytes(7000)
     some = [Thumbnail(name, noise, noise) for name in names[::200]]

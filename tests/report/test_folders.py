@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from base64 import b64decode
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import unquote
@@ -61,6 +62,28 @@ def test_a_film_is_shown_from_its_folder(film: Storage) -> None:
     assert page.count('<script type="application/json" id="picture-') + len(shown) == 11
     assert '<a href="../in%20lines/s/f2.png">' in page
     assert 'alt="s/f1.png, line drawing"' in page
+
+
+def test_doubts_are_cut_out_of_their_frames(film: Storage) -> None:
+    """The crop of a doubtful region is made from the stored frame, also without its drawing."""
+    pixels = np.full((72, 128, 3), 250, np.uint8)
+    pixels[30:60, 40:80] = 0, 160, 40
+    film.write("frames/s/f3.png", encode_png(pixels))
+    box = {"left": 40, "top": 30, "right": 80, "bottom": 60, "confidence": 0.1}
+    box |= {"area": 1200, "color": "#00a028", "why": "no hint"}
+    doubts = [box | {"region": 1}, box | {"region": 2, "left": 500, "right": 600}]
+    values = {"frame": "s/f3.png", "shot": "s", "status": "done", "output": "frames/s/f3.png"}
+    lost = make_row(values | {"frame": "s/f4.png", "output": "frames/gone.png", "doubts": doubts})
+    append_part(film, make_table([make_row(values | {"doubts": doubts}), lost]))
+    write_film(film, film)
+    page = film.read("report.html").decode()
+    assert page.count("px at 40, 30") == 2
+    crops = re.findall(r'class="crop"><img src="data:image/webp;base64,(.*?)"', page)
+    assert len(crops) == 1
+    crop = cv2.imdecode(np.frombuffer(b64decode(crops[0]), np.uint8), cv2.IMREAD_COLOR_RGB)
+    assert crop is not None
+    middle = crop[tuple(side // 2 for side in crop.shape[:2])]
+    np.testing.assert_allclose(middle.astype(int), (0, 160, 40), atol=12)
 
 
 def test_pictures_that_moved_are_found(film: Storage, tmp_path: Path) -> None:
