@@ -1,7 +1,9 @@
 """Doubts on the page of a film: regions whose colour a person should check, with crops."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import cv2
@@ -13,12 +15,15 @@ from jaxtyping import Int, UInt8
 from lineart.film.outputs import count_doubts
 from lineart.image import Frame, resize
 from lineart.imaging.doubts import MOST_DOUBTS, Doubt
+from lineart.report.frames import file_name
 from lineart.report.html import as_text, data_uri, encode_webp
 from lineart.report.shots import ShotSummary
 
 DOUBTS_OPEN = 12
 DOUBTS_LISTED = 100
-"""Maximum number of listed doubts; those after the first `DOUBTS_OPEN` are folded away."""
+"""Maximum number of listed entries; those after the first `DOUBTS_OPEN` are folded away."""
+JOINED = 5_000
+"""Maximum number of doubts that are considered for the list."""
 CROP_PX = 120
 """Maximum side of a crop, in pixels."""
 CONTEXT_PX, CONTEXT = 60, 1 / 9
@@ -33,10 +38,12 @@ Place = tuple[str, int, int, int, int]
 
 
 class DoubtEntry(NamedTuple):
-    """A doubtful region and its frame."""
+    """A doubtful region, its frame, and frames of the same shot with a doubt like it."""
 
     frame: str
     doubt: Doubt
+    alike: Sequence[str] = ()
+    """In film order."""
 
     @property
     def place(self) -> Place:
@@ -48,18 +55,38 @@ class DoubtEntry(NamedTuple):
 def find_worst(rows: pa.Table, most: int) -> list[DoubtEntry]:
     """Return the doubts of least confidence; of equal ones, the largest come first.
 
+    The doubts of a shot that are alike are one entry: in each frame the worst, or the second, ...
+    of a colour and reason. Only the `JOINED` worst doubts of the film are considered.
+
     Args:
         rows: The manifest, in film order.
-        most: Maximum number of doubts.
+        most: Maximum number of entries.
     """
     doubts = pc.list_flatten(rows["doubts"])
     keys = {name: pc.struct_field(doubts, name) for name in ("confidence", "area")}
     table = pa.table({"number": np.arange(len(doubts))} | keys)
     order = [("confidence", "ascending"), ("area", "descending"), ("number", "ascending")]
-    worst = pc.select_k_unstable(table, min(most, len(doubts)), order)
-    frames = rows["frame"].take(pc.list_parent_indices(rows["doubts"]).take(worst))
-    found = zip(frames.to_pylist(), doubts.take(worst).to_pylist(), strict=True)
-    return [DoubtEntry(frame, Doubt(**values)) for frame, values in found]
+    worst = pc.select_k_unstable(table, min(JOINED, len(doubts)), order)
+    places = pc.list_parent_indices(rows["doubts"]).take(worst)
+    frames = (rows[name].take(places).to_pylist() for name in ("shot", "frame"))
+    found = (Doubt(**values) for values in doubts.take(worst).to_pylist())
+    joined = _join_alike(zip(places.to_pylist(), *frames, found, strict=True))
+    return joined[:most]
+
+
+def _join_alike(found: Iterable[tuple[int, str | None, str, Doubt]]) -> list[DoubtEntry]:
+    """Join doubts that are alike; given are position and shot of the frame, frame, and doubt."""
+    turns: Counter[Hashable] = Counter()
+    entries: dict[Hashable, list[tuple[int, str, Doubt]]] = {}
+    for position, shot, frame, doubt in found:
+        look = doubt.color, doubt.why
+        turns[position, look] += 1
+        key = shot, look, turns[position, look]
+        entries.setdefault(key, []).append((position, frame, doubt))
+    return [
+        DoubtEntry(frame, doubt, [frame for _, frame, _ in sorted(others, key=itemgetter(0))])
+        for (_, frame, doubt), *others in entries.values()
+    ]
 
 
 def crop_region(frame: Frame, doubt: Doubt) -> bytes | None:
@@ -141,17 +168,19 @@ def list_doubts(
         "frames": pc.sum(pc.greater(counts, 0)).as_py() or 0,
         "open": listed[:DOUBTS_OPEN],
         "folded": listed[DOUBTS_OPEN:],
-        "unlisted": regions - len(listed),
+        "unlisted": regions - sum(1 + len(one.alike) for one in worst),
         "most": MOST_DOUBTS,
     }
 
 
 def _layout(entry: DoubtEntry, number: int, crop: bytes | None) -> dict[str, Any]:
     """Return the template variables of a doubt; `number` is that of its shot, from 1."""
-    frame, doubt = entry
+    doubt = entry.doubt
     return {
-        "frame": as_text(frame),
+        "frame": as_text(entry.frame),
         "number": number,
+        "alike": [file_name(frame) for frame in (*entry.alike[:1], *entry.alike[1:][-1:])],
+        "num_alike": len(entry.alike),
         "region": doubt.region,
         "size": (doubt.right - doubt.left, doubt.bottom - doubt.top),
         "at": (doubt.left, doubt.top),

@@ -65,6 +65,27 @@ def test_the_worst_come_first(film: list[dict[str, Any]]) -> None:
     assert [one.frame for one in find_worst(whole.slice(4), 9)] == ["s3/1.png"] * 3
 
 
+def test_doubts_alike_are_one_entry() -> None:
+    """A region that is doubtful throughout a shot stands once; two of a frame stand apart."""
+    pair = [doubt(1, 0.35, area=500, why="no hint"), doubt(2, 0.35, area=90, why="no hint")]
+    rows = [row(f"s1/{n}.png", *(one | {"region": n} for one in pair)) for n in range(4)]
+    rows[2]["doubts"] = [pair[0] | {"region": 2, "confidence": 0.2}]
+    rows += [row("s2/0.png", *pair), row("s1/4.png", pair[0] | {"color": "#000000"})]
+    found = [(one.frame, one.doubt.area, one.alike) for one in find_worst(make_table(rows), 9)]
+    alike = ["s1/0.png", "s1/1.png", "s1/3.png"]
+    assert found == [
+        ("s1/2.png", 500, alike),
+        ("s2/0.png", 500, []),
+        ("s1/4.png", 500, []),
+        ("s1/0.png", 90, ["s1/1.png", "s1/3.png"]),
+        ("s2/0.png", 90, []),
+    ]
+    seen = text(make_page(rows))
+    assert "Doubtful regions 10 in 6 frames" in seen
+    assert "s1/2.png and 3 more, 0.png … 3.png 20 % sure" in seen
+    assert "not listed" not in seen
+
+
 def test_doubts_are_listed(film: list[dict[str, Any]]) -> None:
     """With frame, region, box, colour, confidence, reason and crop; counted at their shots."""
     page = make_page(film, crops={("s1/1.png", 10, 20, 40, 60): b"picture"})
