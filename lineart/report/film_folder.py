@@ -43,6 +43,8 @@ HEIGHTS = ((180, 270), (360, 180), (600, 135))
 PNG_BYTES = 600_000
 """Maximum size of a full-size drawing as PNG, in bytes; a larger one is encoded as JPEG."""
 JPEG_QUALITY = 92
+CROPS = 60
+"""Maximum number of doubtful regions shown as crops."""
 
 
 @dataclass(frozen=True)
@@ -53,13 +55,13 @@ class Extent:
     """Frames shown as thumbnails."""
     large: int
     """Frames shown at full size."""
-    crops: int
-    """Doubtful regions shown as crops."""
+    cut: int
+    """Frames out of which doubtful regions are cut, `CROPS` at most."""
 
 
 AFTER_A_RUN = Extent(48, 3, 24)
 """Extent of the page that a run writes at its end; takes two seconds on two cores."""
-FULL = Extent(600, 6, 60)
+FULL = Extent(600, 6, CROPS)
 """Extent of the page that jobs.report writes."""
 
 
@@ -147,7 +149,7 @@ def show_film(
         thumbnails=[*read_previews(gallery, small, partial(_make_small, height_px=height_px))],
         large=[*read_previews(gallery, choose(rows, extent.large), _keep_large)],
         inputs=_inputs(gallery, rows, page_at),
-        crops=_read_crops(gallery, find_worst(rows, extent.crops)),
+        crops=_read_crops(gallery, find_worst(rows, CROPS), extent.cut),
         cuts=cuts,
     )
     return film_page(rows, run, part_of(run, "summary"), content)
@@ -162,19 +164,20 @@ def _make_small(preview: ThumbnailPair, height_px: int) -> Thumbnail:
     )
 
 
-def _read_crops(gallery: ThumbnailGallery, entries: Sequence[DoubtEntry]) -> dict[Place, bytes]:
-    """Cut the doubtful regions out of their frames; each frame is read once."""
+def _read_crops(
+    gallery: ThumbnailGallery, entries: Sequence[DoubtEntry], most: int
+) -> dict[Place, bytes]:
+    """Cut the doubtful regions out of the first `most` frames; each frame is read once."""
     by_frame: dict[str, list[DoubtEntry]] = {}
     for entry in entries:
         by_frame.setdefault(entry.frame, []).append(entry)
 
     def cut(preview: ThumbnailPair) -> list[tuple[Place, bytes | None]]:
-        return [
-            (one.place, crop_region(preview.result, one.doubt)) for one in by_frame[preview.frame]
-        ]
+        doubts = by_frame[preview.frame]
+        return [(one.place, crop_region(preview.result, one.doubt)) for one in doubts]
 
     # Their sources are not needed.
-    made = read_previews(replace(gallery, sources={}), [*by_frame], cut)
+    made = read_previews(replace(gallery, sources={}), [*by_frame][:most], cut)
     return {place: crop for crops in made for place, crop in crops if crop is not None}
 
 

@@ -79,10 +79,12 @@ def test_doubts_are_cut_out_of_their_frames(film: Storage) -> None:
     write_film(film, film)
     page = film.read("report.html").decode()
     assert page.count("px at 40, 30") == 2
-    crops = re.findall(r'class="crop"><img src="data:image/webp;base64,(.*?)"', page)
+    crops = re.findall(r'<li>\s*<img src="data:image/webp;base64,(.*?)"', page)
     assert len(crops) == 1
     crop = cv2.imdecode(np.frombuffer(b64decode(crops[0]), np.uint8), cv2.IMREAD_COLOR_RGB)
     assert crop is not None
+    is_cut = re.findall(r"<li>\s*(<img)?", page.partition('class="regions"')[2])
+    assert is_cut[:4] == ["<img", "", "", ""]
     middle = crop[tuple(side // 2 for side in crop.shape[:2])]
     np.testing.assert_allclose(middle.astype(int), (0, 160, 40), atol=12)
 
