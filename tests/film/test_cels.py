@@ -175,6 +175,18 @@ def test_a_hint_says_what_is_inside() -> None:
     assert not cel[distance > RADIUS + 4].any()
 
 
+def test_what_is_kept_is_what_was_packed() -> None:
+    """Any hints, none too, and any file come back as they were."""
+    for share in (0.0, 0.01, 0.9):
+        hint = no_hints((37, 53))
+        hint[np.random.default_rng(0).random((37, 53)) < share] = (200, 30, 40, 255)
+        kept = KeptDrawing(find_hints(hint), b"file")
+        again = KeptDrawing.unpack(kept.pack())
+        assert (again.file, again.hints.size) == (b"file", (37, 53))
+        for one, other in zip(again.hints[1:], kept.hints[1:], strict=True):
+            assert_array_equal(one, other)
+
+
 # Layers.
 
 

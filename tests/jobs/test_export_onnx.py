@@ -16,8 +16,9 @@ from jobs.translate import Translate
 from jobs.translate import main as translate
 from lineart.codec import decode_color
 from lineart.image import resize
+from lineart.imaging.finish import finish_colors
 from lineart.imaging.frequency import compose_as_drawn
-from lineart.imaging.hints import resize_hints
+from lineart.imaging.hints import drop_ink_hints, find_hints
 from lineart.onnx.inference import OnnxModel
 from lineart.weights.onnx_file import COLORS
 from tests.conftest import DrawLine
@@ -92,10 +93,12 @@ def test_a_film_is_coloured_through_onnx(
     hint = cv2.imread(str(film / "hints" / "s1.png"), cv2.IMREAD_UNCHANGED)[..., [2, 1, 0, 3]]
     for number in range(3):
         line = cv2.imread(str(film / "lines" / "s1" / f"f{number}.png"), cv2.IMREAD_GRAYSCALE)
-        small, small_hint = resize(line, NETWORK_SIZE), resize_hints(hint, NETWORK_SIZE)
+        hints = drop_ink_hints(find_hints(hint), line)
+        small, small_hint = resize(line, NETWORK_SIZE), hints.resize(NETWORK_SIZE).picture()
         (color,) = model(small[np.newaxis], small_hint[np.newaxis])
+        below = finish_colors(line, hints, color, "soft")
         frame = decode_color((film / "color" / "frames" / "s1" / f"f{number}.png").read_bytes())
-        assert np.array_equal(frame, compose_as_drawn(color, line))
+        assert np.array_equal(frame, compose_as_drawn(below, line, sigma=0.0))
         assert frame.std(axis=(0, 1)).max() > 0
     other = film / "other.onnx"
     other.write_bytes((exported / "model.onnx").read_bytes())

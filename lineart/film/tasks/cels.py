@@ -1,7 +1,9 @@
 """Cels: whose frames are transparent, and what a frame is composed from."""
 
-import pickle
+import struct
 from typing import Literal, NamedTuple
+
+import numpy as np
 
 from lineart.image import Frame, Line
 from lineart.imaging.frequency import whiten_paper
@@ -42,9 +44,21 @@ class KeptDrawing(NamedTuple):
 
     def pack(self) -> bytes:
         """Return it as bytes."""
-        return pickle.dumps(tuple(self))
+        height, width = self.hints.size
+        places = np.stack((self.hints.rows, self.hints.columns, self.hints.dabs)).astype("<i4")
+        head = _HEAD.pack(height, width, len(self.hints.rows))
+        return b"".join((head, places.tobytes(), self.hints.values.tobytes(), self.file))
 
     @classmethod
     def unpack(cls, data: bytes) -> "KeptDrawing":
         """Return what `pack` has packed."""
-        return cls(*pickle.loads(data))
+        height, width, count = _HEAD.unpack_from(data)
+        start, middle, end = np.cumsum([_HEAD.size, 12 * count, 4 * count])
+        places = np.frombuffer(data[start:middle], "<i4").reshape(3, count)
+        values = np.frombuffer(data[middle:end], np.uint8).reshape(count, 4)
+        rows, columns, dabs = places[0].astype(np.int64), places[1].astype(np.int64), places[2]
+        return cls(HintPixels((height, width), rows, columns, values, dabs), data[end:])
+
+
+_HEAD = struct.Struct("<III")
+"""Height and width of the drawing, and the number of its hints' pixels."""
