@@ -13,7 +13,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from jobs.command import DryRun, parse, run_command
-from jobs.films import STOPPED, FilmFlags, choose_film, choose_format, make_film
+from jobs.films import (
+    STOPPED,
+    FilmFlags,
+    choose_extras,
+    choose_film,
+    choose_format,
+    make_film,
+    read_colors,
+)
 
 if TYPE_CHECKING:
     from lineart.film.inputs import FilmConfig, TaskFactory
@@ -89,9 +97,7 @@ def color_film(flags: Colorize) -> dict[str, Any]:
 
 def read_film(flags: Colorize) -> tuple[FilmConfig, TaskFactory]:
     """Build the film's configuration and its task factory from the flags."""
-    from lineart.film.frames import OPENRASTER, PSD
     from lineart.film.tasks.colorize import open_colorize_task
-    from lineart.film.tasks.layers import LAYERS, LINES, PAINT
     from lineart.imaging.hint_pictures import HintRules
 
     film = choose_film(
@@ -101,19 +107,11 @@ def read_film(flags: Colorize) -> tuple[FilmConfig, TaskFactory]:
         weights=flags.weights,
         hints=flags.hints,
     )
-    wanted = {
-        LAYERS: flags.layers,
-        LINES: flags.layers,
-        OPENRASTER: flags.openraster,
-        PSD: flags.psd,
-        PAINT: flags.indexed_paint,
-    }
-    extras = tuple(name for name, is_wanted in wanted.items() if is_wanted)
     return film, partial(
         open_colorize_task,
         hint_rules=HintRules(on_paper=flags.hint_paper, canvas=flags.hint_canvas),
         network_size_px=flags.network_size,
-        extras=extras,
+        extras=choose_extras(flags),
         form=choose_format(flags.film),
         paper=flags.paper,
         lines_as=flags.lines_as,
@@ -126,14 +124,9 @@ def read_film(flags: Colorize) -> tuple[FilmConfig, TaskFactory]:
 
 def open_palette(address: str) -> Palette:
     """Read the palette at a path or s3:// address; raises ValueError or OSError."""
-    from lineart.codec.palettes import read_palette
     from lineart.imaging.palette import Palette
-    from lineart.storage import read_file
 
-    try:
-        return Palette.of(read_palette(read_file(address)))
-    except ValueError as error:
-        raise ValueError(f"--palette {address}: {error}") from error
+    return Palette.of(read_colors("--palette", address))
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from lineart.codec.encode import FileFormat
+    from lineart.codec.palettes import Colors
     from lineart.film.exposure import ExposedCut
     from lineart.film.inputs import FilmConfig, PreparedRun, TaskFactory
     from lineart.film.run import FilmRunner
@@ -94,7 +95,12 @@ class FilmFlags:
 
 
 def choose_film(
-    flags: FilmFlags, *, pictures: str, output: str, weights: str, hints: str | None = None
+    flags: FilmFlags,
+    *,
+    pictures: str,
+    output: str,
+    weights: str | None = None,
+    hints: str | None = None,
 ) -> FilmConfig:
     """Build the film's configuration from addresses and flags."""
     from lineart.film.inputs import FilmConfig
@@ -129,6 +135,37 @@ def choose_format(flags: FilmFlags) -> FileFormat:
     from lineart.codec.encode import FileFormat
 
     return FileFormat(flags.output_format, flags.bits)
+
+
+def choose_extras(flags: Any) -> tuple[str, ...]:
+    """Return the folders of extra files from the flags of a command that colours drawings."""
+    from lineart.film.frames import OPENRASTER, PSD
+    from lineart.film.tasks.layers import LAYERS, LINES, PAINT
+
+    wanted = {
+        LAYERS: flags.layers,
+        LINES: flags.layers,
+        OPENRASTER: flags.openraster,
+        PSD: flags.psd,
+        PAINT: flags.indexed_paint,
+    }
+    return tuple(name for name, is_wanted in wanted.items() if is_wanted)
+
+
+def read_colors(flag: str, address: str) -> Colors:
+    """Read the palette at a path or s3:// address.
+
+    Raises:
+        ValueError: it is no palette; the sentence names the flag.
+        OSError: it cannot be read.
+    """
+    from lineart.codec.palettes import read_palette
+    from lineart.storage import read_file
+
+    try:
+        return read_palette(read_file(address))
+    except ValueError as error:
+        raise ValueError(f"{flag} {address}: {error}") from error
 
 
 def make_film(name: str, flags: Any, film: FilmConfig, open_task: TaskFactory) -> dict[str, Any]:

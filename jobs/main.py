@@ -12,6 +12,7 @@ from jobs.command import ALL_DONE, WRONG_INPUT
 COMMANDS = {
     "demo": "Draw the sample film and colour it.",
     "colorize": "Colour all line drawings of a film, each at its own size.",
+    "recolor": "Change colours of a coloured film, without colouring it again.",
     "translate": "Turn photographs into line drawings or another style, each at its own size.",
     "prepare_data": "Filter pictures and write them as shards for training and validation.",
     "train": "Train a pair of generators.",

@@ -57,14 +57,16 @@ SCHEMA = pa.schema(
         pa.field("written_at", pa.timestamp("us", tz="UTC")),
         # Stage -> working time; null if another frame's output was copied.
         pa.field("stage_seconds", pa.map_(pa.string(), pa.float64())),
-        # What changed since the frame was last made: picture, hint, weights, settings.
+        # What changed since the frame was last made: picture, hint (or paint), weights, settings.
         pa.field("retake", pa.string()),
         pa.field("extras", pa.string()),  # folders of files written beside the frame
         # Number format of the network: bfloat16, float32, or onnx for that of an ONNX file.
         pa.field("precision", pa.string()),
         # Sentences on what a person should look at, although the frame is finished.
         pa.field("warnings", pa.list_(pa.string())),
-        pa.field("hints", pa.list_(pa.string())),  # names of the hints that held on it
+        pa.field(
+            "hints", pa.list_(pa.string())
+        ),  # names of the hints, or the paint, that held on it
         # Regions whose colour may be wrong, worst first; null for copies of another frame.
         pa.field("doubts", pa.list_(DOUBT)),
     ]

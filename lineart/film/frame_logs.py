@@ -96,9 +96,12 @@ def _facts(row: ManifestRow, job: FilmJob) -> Iterator[tuple[str, object]]:
     yield "drawing", f"{job.pictures.uri}/{row['frame']}{_hashed(row['source_sha256'])}"
     yield "size", row["width"] and f"{row['width']} x {row['height']} px"
     yield from (
-        ("hint", f"{job.hints.uri}/{hint}") for hint in row["hints"] or () if job.hints is not None
+        (job.task.hint_rules.role, f"{job.hints.uri}/{hint}")
+        for hint in row["hints"] or ()
+        if job.hints is not None
     )
-    yield "weights", f"{job.weights.uri}{_hashed(job.weights_sha256)}"
+    if job.weights is not None:
+        yield "weights", f"{job.weights.uri}{_hashed(job.weights_sha256)}"
     yield "settings", json.dumps(job.task.settings)
     yield "output", row["output"] and f"{job.output.uri}/{row['output']}"
     yield "output bytes", row["output_bytes"]

@@ -70,6 +70,8 @@ class FilmFrame:
     """Reason why the frame fails without being read or written."""
     role: str = "line"
     """Role of the picture in its task: `line` or `photo`."""
+    source_sha256: str | None = None
+    """Hash that the picture's file must have; None: any."""
     file: str | None = None
     """Path of the finished frame below the output root; None: that of the picture, as PNG."""
 

@@ -19,8 +19,8 @@ from lineart.film.frames import FilmFrame, Source, refuse_twins, stem
 from lineart.film.listing import caseless, printable
 from lineart.film.names import NameParts, read_name
 from lineart.film.records import Failure, HashedHint, Input
+from lineart.film.tasks import SharedRules
 from lineart.image import Size
-from lineart.imaging.hint_pictures import HintRules
 
 
 class FrameRange(NamedTuple):
@@ -211,7 +211,7 @@ class HashedHints:
         rules: Rules by which they are read.
     """
 
-    def __init__(self, hashed: Mapping[str, HashedHint | Failure], rules: HintRules) -> None:
+    def __init__(self, hashed: Mapping[str, HashedHint | Failure], rules: SharedRules) -> None:
         self._hashed, self._rules = hashed, rules
         # Frames with the same hints share one object, to save memory.
         self._known: dict[Any, HeldHints | Failure] = {}
@@ -232,13 +232,13 @@ class HashedHints:
             try:
                 self._rules.check((one.height, one.width), size)
             except ValueError as error:
-                return Failure.of("hint", error).about(hint.name)
+                return Failure.of(self._rules.role, error).about(hint.name)
             found[hint.name] = one
         held = _without_blank(frame, {name for name, one in found.items() if one.is_blank})
         pixels = [found[hint.name].pixels_sha256 for hint in held]
         files = [one.source_sha256 for one in found.values()]
         return HeldHints(
-            tuple(Input("hint", hint, found[hint.name].source_sha256) for hint in held),
+            tuple(Input(self._rules.role, hint, found[hint.name].source_sha256) for hint in held),
             pixels[0] if len(pixels) == 1 else _join(pixels),
             files[0] if len(files) == 1 else None,
             tuple(

@@ -16,6 +16,7 @@ from lineart.film.frames import (
 from lineart.film.hints import hold_everywhere, hold_hints, take_first_pages, unused_hints
 from lineart.film.output_names import Names, name_outputs
 from lineart.film.pages import Pages, find_pictures
+from lineart.film.painted import PaintedFilm, hold_paint
 from lineart.film.pipeline import WorkerBounds
 from lineart.film.records import FilmJob
 from lineart.film.selection import Selection
@@ -36,7 +37,10 @@ class FilmConfig:
 
     pictures: str
     output: str
-    weights: str
+    weights: str | None = None
+    """Name or address of the weights; None for tasks without a network."""
+    painted: PaintedFilm | None = None
+    """Film whose paint is recoloured, in place of hints."""
     hints: str | None = None
     shots: tuple[str, ...] = ()
     numbers: str | None = None
@@ -112,20 +116,25 @@ def prepare_run(
     at = partial(Storage.at, limits=limits)
     pictures, output = at(film.pictures), at(film.output)
     hints = at(film.hints) if film.hints is not None else None
-    _check_places(pictures, output, hints)
+    painted = film.painted.place if film.painted is not None else None
+    _check_places(output, {"pictures": pictures, "hints": hints, "coloured film": painted})
     _check_log_folder(film.log_folder, [pictures, output.child("frames"), *filter(None, [hints])])
-    weights = open_weights(film.weights)
-    files = read_weights(weights)
+    weights = None if film.weights is None else open_weights(film.weights)
+    files = {} if weights is None else read_weights(weights)
+    if film.precision and weights is None:
+        raise ValueError("--precision is for networks, and this command has none; leave it out")
     if film.precision and MODEL in files:
         raise ValueError("--precision is for networks of PyTorch; an ONNX model has its own")
     task = open_task(files)
-    if not is_included(weights):
+    if weights is not None and not is_included(weights):
         _check_networks(files)
     folder, sources = find_pictures(pictures, pages=film.pages)
     frames = assemble(sources, folder.name or stem(pictures.name), role=task.role)
     if not frames:
         raise ValueError(f"there is no image and no Parquet file below {pictures.uri}")
     hint_folder, frames, of_hints = _hold_hints(hints, frames, film.pages)
+    if film.painted is not None:
+        hint_folder, frames = film.painted.place, hold_paint(frames, film.painted)
     frames = name_outputs(frames, task.form.suffix, film.names)
     job = FilmJob(
         folder,
@@ -133,7 +142,7 @@ def prepare_run(
         hint_folder,
         task,
         weights,
-        weights_sha256=fingerprint(files),
+        weights_sha256=fingerprint(files) if files else "",
         limit_s=film.limit_s,
         precision=film.precision,
         pages=film.pages,
@@ -166,8 +175,8 @@ def _hold_hints(
     return folder, held, sentences
 
 
-def _check_places(pictures: Storage, output: Storage, hints: Storage | None) -> None:
-    for what, place in (("pictures", pictures), ("hints", hints)):
+def _check_places(output: Storage, places: Mapping[str, Storage | None]) -> None:
+    for what, place in places.items():
         if place is None:
             continue
         if place.as_file() is None:

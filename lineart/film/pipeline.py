@@ -185,8 +185,10 @@ class RayRunner:
             yield from make_frames(job, work, self._pools(resources, len(work)))
 
 
-def _wants_no_gpu(weights: Storage) -> bool:
-    """Return whether the weights are an ONNX file and ONNX Runtime cannot use CUDA."""
+def _wants_no_gpu(weights: Storage | None) -> bool:
+    """Return whether there is no network, or one of ONNX and ONNX Runtime cannot use CUDA."""
+    if weights is None:
+        return True
     if not is_onnx(weights):
         return False
     import onnxruntime
@@ -223,7 +225,7 @@ def make_frames(
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.max_consecutive_actor_init_deaths = 3
-    bounds = pools.networks
+    bounds, opening = pools.networks, stages.stages_of(job)
     networks = {
         "compute": ray.data.ActorPoolStrategy(min_size=bounds.least, max_size=bounds.most),
         "num_cpus": 1,
@@ -234,11 +236,11 @@ def make_frames(
     if pools.pixels is None:
         # All stages of a frame in one worker: no large data is passed between workers.
         dataset = dataset.map_batches(
-            _Frames, fn_constructor_args=(stages.STAGES, job), batch_size=CPU_BATCH, **networks
+            _Frames, fn_constructor_args=(opening, job), batch_size=CPU_BATCH, **networks
         )
     else:
         # Networks, and what is between them, on GPUs; the rest on the more numerous CPUs.
-        before, on_gpu, after = _split(stages.STAGES)
+        before, on_gpu, after = _split(opening)
         pixels = {
             "compute": ray.data.TaskPoolStrategy(size=pools.pixels.most),
             "num_cpus": pixel_cpus,

@@ -121,6 +121,9 @@ def _found(
     picture = pictures[frame.name]
     if isinstance(picture, Failure):
         return picture
+    if frame.source_sha256 not in (None, picture.source_sha256):
+        changed = "its drawing has changed since it was coloured; colour it again first"
+        return Failure("read", "ValueError", changed, picture.source_sha256)
     held = hints.on(frame, (picture.height, picture.width))
     if isinstance(held, Failure):
         return held._replace(source_sha256=picture.source_sha256)

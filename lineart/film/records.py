@@ -91,8 +91,8 @@ class FilmJob:
     output: Storage
     hints: Storage | None
     task: FilmTask
-    weights: Storage
-    """Folder or ONNX file of the weights."""
+    weights: Storage | None
+    """Folder or ONNX file of the weights; None if the task has no network."""
     weights_sha256: str = ""
     """Fingerprint that the weights must have; an empty string accepts any."""
     limit_s: float | None = None

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lineart.film.inputs import PreparedRun
+from lineart.film.records import FilmJob
 from lineart.film.standing import MADE
 from lineart.storage import Storage
 
@@ -61,7 +62,7 @@ def write_run(
         "configuration": flags,
         "pictures": Storage.at(opened.film.pictures).uri,
         "words": asdict(opened.job.task.words),
-        "weights": {"address": opened.job.weights.uri, "sha256": opened.job.weights_sha256},
+        "weights": _weights(opened.job),
         "versions": {name: _version(name) for name in ("lineart", "ray", "torch", "numpy")},
         "python": platform.python_version(),
         "commit": _commit(),
@@ -73,6 +74,12 @@ def write_run(
         "precisions": count_precisions(ended[1]) if ended else None,
     }
     opened.job.output.write("run.json", json.dumps(run, indent=2).encode())
+
+
+def _weights(job: FilmJob) -> dict[str, str] | None:
+    if job.weights is None:
+        return None
+    return {"address": job.weights.uri, "sha256": job.weights_sha256}
 
 
 def count_precisions(rows: pa.Table) -> dict[str, int]:

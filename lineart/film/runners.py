@@ -52,7 +52,7 @@ class LocalRunner:
         networks = 1 if has_cuda_driver() else workers
         opened: list[OpenStage] = [
             _StagePool(stage, job, networks) if stage.resources == "network" else stage.open(job)
-            for stage in stages.STAGES
+            for stage in stages.stages_of(job)
         ]
 
         def make(item: WorkItem) -> Sequence[FrameData]:

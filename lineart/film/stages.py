@@ -182,6 +182,7 @@ def open_network(job: FilmJob) -> Answer:
     """
     from lineart.weights import fingerprint, read_weights
 
+    assert job.weights is not None
     files = read_weights(job.weights)
     if job.weights_sha256 not in ("", fingerprint(files)):
         raise ValueError(
@@ -239,6 +240,11 @@ STAGES = (
     Stage("compose", compose_and_write, "cpu"),
 )
 """Stages of a frame, in order."""
+
+
+def stages_of(job: FilmJob) -> Sequence[Stage]:
+    """Return the stages of a job's frames: without weights, those without a network."""
+    return [one for one in STAGES if one.resources == "cpu" or job.weights is not None]
 
 
 def run_stages(stages: Sequence[OpenStage], frames: Sequence[FrameData]) -> Sequence[FrameData]:

@@ -40,7 +40,7 @@ class Worker:
 
     def __init__(self, job: FilmJob) -> None:
         self.job = job
-        places = {job.task.role: job.pictures, "hint": job.hints}
+        places = {job.task.role: job.pictures, job.task.hint_rules.role: job.hints}
         self.readers = {role: PictureReader(place) for role, place in places.items() if place}
         """Reader of the files of each role."""
         self.read_shared = lru_cache(SHARED_INPUTS)(self.read)
@@ -165,15 +165,17 @@ def hash_hints(job: FilmJob, sources: Sequence[Source]) -> dict[str, HashedHint 
         try:
             found[source.name] = run_in_worker(job, _hash_hint, source)
         except Exception as error:  # noqa: BLE001 - as above
-            found[source.name] = Failure.of("hint", error).about(source.name)
+            role = job.task.hint_rules.role
+            found[source.name] = Failure.of(role, error).about(source.name)
     return found
 
 
 def _hash_hint(worker: Worker, source: Source) -> HashedHint:
-    step("hint")
-    data = worker.readers["hint"].read(source)
+    rules = worker.job.task.hint_rules
+    step(rules.role)
+    data = worker.readers[rules.role].read(source)
     with worker.decoding() as noted:
-        hint = worker.job.task.hint_rules.read(data)
+        hint = rules.read(data)
     height, width = hint.shape[:2]
     hashes = hashlib.sha256(data).hexdigest(), _hash_pixels(hint)
     return HashedHint(*hashes, width, height, not hint.any(), tuple(noted))

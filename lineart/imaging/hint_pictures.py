@@ -30,6 +30,11 @@ class HintRules(NamedTuple):
     are scaled whatever their aspect ratio. `center`: they are not scaled, and lie in the middle."""
 
     @property
+    def role(self) -> str:
+        """Role of hints among the inputs of a frame."""
+        return "hint"
+
+    @property
     def settings(self) -> dict[str, Any]:
         """Rules that are not the default ones, as settings of a task."""
         paper = {"hint_paper": True} if self.on_paper else {}

@@ -46,6 +46,14 @@ class PaintMap(NamedTuple):
             entry[:3] = colors.get((red, green, blue), (red, green, blue))
         return PaintMap(self.numbers, palette)
 
+    def settle(self) -> "PaintMap":
+        """Return the same paint with each colour once, sorted, and without unused ones."""
+        is_used = np.bincount(self.numbers.ravel(), minlength=len(self.palette)) > 0
+        kept, places = np.unique(self.palette[is_used], axis=0, return_inverse=True)
+        number = np.zeros(len(self.palette), np.uint8 if len(kept) <= MOST_INDEXED else np.int32)
+        number[is_used] = places.ravel()
+        return PaintMap(number.take(self.numbers), kept)
+
 
 def look_up(colors: UInt8[np.ndarray, "N 3"], index: Number) -> Frame:
     """Return the picture whose pixels have the colours of these numbers."""
@@ -74,8 +82,4 @@ def number_colors(
         opacity = np.repeat(np.array([0, 255], np.uint8), count)
         palette = np.column_stack((np.tile(colors, (2, 1)), opacity))
         index = index + np.where(matte == 255, np.int32(count), np.int32(0))
-    is_used = np.bincount(index.ravel(), minlength=len(palette)) > 0
-    kept, places = np.unique(palette[is_used], axis=0, return_inverse=True)
-    number = np.zeros(len(palette), np.uint8 if len(kept) <= MOST_INDEXED else np.int32)
-    number[is_used] = places.ravel()
-    return PaintMap(number.take(index), kept)
+    return PaintMap(index, palette).settle()

@@ -48,6 +48,7 @@ COMMAND_LINES = [
     "report difference --drawings first second --output output",
     "report study --drawings first second --output output",
     "train --recipe small --data data --output output",
+    "recolor --film film --output output",
     "translate --images images --output output",
 ]
 """Every command and subcommand, with the flags that it needs."""

@@ -9,7 +9,6 @@ import numpy as np
 from lineart.codec.encode import FileFormat
 from lineart.image import Size, fit_short_side
 from lineart.imaging.doubts import Doubt
-from lineart.imaging.hint_pictures import HintRules
 from lineart.runtime.device import Precision
 
 MAX_ASPECT = 8
@@ -49,6 +48,24 @@ class ComposedFiles(NamedTuple):
 
 Shrink = Callable[[np.ndarray, Files], NetworkInputs]
 """Computes the network inputs from the decoded picture and all files of a frame."""
+
+
+@runtime_checkable
+class SharedRules(Protocol):
+    """Rules by which the files are read that frames have besides their pictures, such as hints."""
+
+    @property
+    def role(self) -> str:
+        """Role of these files among the inputs of a frame: `hint`, `paint`."""
+
+    def read(self, data: bytes) -> np.ndarray:
+        """Decode a file; H x W x 4, and 0 everywhere if it says nothing."""
+
+    def check(self, hint_size: Size, size: Size) -> None:
+        """Raise ValueError if a file of `hint_size` does not fit a picture of `size`."""
+
+    def describe_scale(self, hint_size: Size, size: Size) -> str | None:
+        """Return a warning on the sizes of a file and a picture, or None."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,8 +113,8 @@ class FilmTask(Protocol):
         """Function that decodes a picture; a plain function, because it is small when pickled."""
 
     @property
-    def hint_rules(self) -> HintRules:
-        """Rules by which hint pictures are read."""
+    def hint_rules(self) -> SharedRules:
+        """Rules by which hints, or what the task has in their place, are read."""
 
     def open_shrink(self) -> Shrink:
         """Build the function that computes network inputs; it keeps what frames share."""

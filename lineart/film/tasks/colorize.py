@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
@@ -21,7 +21,7 @@ from lineart.film.tasks import (
     network_size,
 )
 from lineart.film.tasks.cels import KeptDrawing, Paper, find_paper_matte
-from lineart.film.tasks.composing import Coloring, Look, open_drawing
+from lineart.film.tasks.composing import PICTURE_VERSIONS, Coloring, Look, open_drawing
 from lineart.film.tasks.layers import PAINT, LinesAs
 from lineart.image import Frame, Hint, Line, Size, resize, to_gray
 from lineart.imaging.doubts import Doubt, find_doubts
@@ -46,8 +46,6 @@ from lineart.runtime.device import Precision
 from lineart.weights import read_config
 from lineart.weights.onnx_file import COLORS, MODEL
 
-PICTURE_VERSIONS: Final[dict[LinesAs, int]] = {"drawn": 5, "paper": 6}
-"""Raise one when equal drawings, hints and weights give other pixels: films are then made anew."""
 MOST_LOST_INK = 0.1
 """Share of the ink that may be lost without a warning."""
 

@@ -1,6 +1,6 @@
 """Composition of colours and drawing to the files of a frame."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from lineart.imaging.frequency import compose, compose_as_drawn
 from lineart.imaging.matte import Opacity, split_cel
 from lineart.imaging.paint_map import PaintMap
 from lineart.imaging.trace_lines import erase_trace_lines
+
+PICTURE_VERSIONS: Final[dict[LinesAs, int]] = {"drawn": 5, "paper": 6}
+"""Raise one when equal drawings, hints and weights give other pixels: films are then made anew."""
 
 
 class OpenedDrawing(NamedTuple):
