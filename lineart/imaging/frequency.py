@@ -147,8 +147,10 @@ def low_band(color: Color, size: Size, *, sigma: float) -> Frame:
         size: Height and width of the result.
         sigma: Standard deviation of the blur in pixels of `color`; 0 does not blur.
     """
+    if sigma == 0:
+        # A copy, because the caller may write into the result.
+        return color.copy() if color.shape[:2] == size else resize(color, size)
     taps = gaussian_taps(sigma)
-    # `sepFilter2D` copies even without a blur, so the caller may write into the result.
     return resize(cv2.sepFilter2D(color, -1, taps, taps), size)
 
 

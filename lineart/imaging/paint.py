@@ -141,6 +141,17 @@ def _ask_neighbours(
     colors[_outside(labels, is_open)] = 255
 
 
+def agreed_colors(labels: RegionMap, hints: HintPixels) -> UInt8[np.ndarray, "N 4"]:
+    """Return the colour of each region whose hints agree, with alpha 255; others have alpha 0."""
+    depth = cv2.distanceTransform((labels > 0).view(np.uint8), cv2.DIST_L2, 3)
+    given = collect_hints(labels, hints, depth)
+    colors = np.zeros((given.highest + 1, 4), np.uint8)
+    is_agreed = np.bincount(given.owners, minlength=given.highest + 1)[given.owners] == 1
+    colors[given.owners[is_agreed], :3] = given.colors[is_agreed]
+    colors[given.owners[is_agreed], 3] = 255
+    return colors
+
+
 # Hints in regions.
 
 TOLERANCE = 6
