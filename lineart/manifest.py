@@ -64,9 +64,7 @@ SCHEMA = pa.schema(
         pa.field("precision", pa.string()),
         # Sentences on what a person should look at, although the frame is finished.
         pa.field("warnings", pa.list_(pa.string())),
-        pa.field(
-            "hints", pa.list_(pa.string())
-        ),  # names of the hints, or the paint, that held on it
+        pa.field("hints", pa.list_(pa.string())),  # names of the hints that held on it
         # Regions whose colour may be wrong, worst first; null for copies of another frame.
         pa.field("doubts", pa.list_(DOUBT)),
     ]

@@ -96,9 +96,7 @@ def _facts(row: ManifestRow, job: FilmJob) -> Iterator[tuple[str, object]]:
     yield "drawing", f"{job.pictures.uri}/{row['frame']}{_hashed(row['source_sha256'])}"
     yield "size", row["width"] and f"{row['width']} x {row['height']} px"
     yield from (
-        (job.task.hint_rules.role, f"{job.hints.uri}/{hint}")
-        for hint in row["hints"] or ()
-        if job.hints is not None
+        ("hint", f"{job.hints.uri}/{hint}") for hint in row["hints"] or () if job.hints is not None
     )
     if job.weights is not None:
         yield "weights", f"{job.weights.uri}{_hashed(job.weights_sha256)}"

@@ -195,8 +195,8 @@ class HeldHints(NamedTuple):
 
     @property
     def names(self) -> list[str] | None:
-        """Names of the hints, bottom to top; None without hints."""
-        return [one.source.name for one in self.inputs] or None
+        """Names of the hints, bottom to top; None without hints, as of paint."""
+        return [one.source.name for one in self.inputs if one.role == "hint"] or None
 
     def is_recorded(self, sha256: str | None) -> bool:
         """Return whether a manifest's `hint_sha256` is of these hints."""

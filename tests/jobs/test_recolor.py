@@ -174,6 +174,8 @@ def test_a_film_goes_on(
     run = json.loads(Path(film.output, "run.json").read_text())
     assert run["weights"] is None
     assert run["pictures"] == str(tmp_path / "lines")
+    # Paint is no hint, which the page would list.
+    assert read_manifest(Storage.at(film.output))["hints"].null_count == 4
     assert "recoloured" in Path(film.output, "report.html").read_text()
     Path(film.output, "frames/s1/f3.png").unlink()
     assert main(film) == 0

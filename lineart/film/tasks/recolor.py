@@ -1,7 +1,7 @@
 """Recolouring task: drawings and their paint -> frames in other colours, without a network."""
 
-import pickle
 import re
+import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
@@ -100,7 +100,8 @@ class RecolorTask:
         """Build the function that keeps drawing and paint for `compose`."""
 
         def shrink(picture: np.ndarray, files: Files) -> NetworkInputs:  # noqa: ARG001 - see Shrink
-            return NetworkInputs([], pickle.dumps((files["line"][0], files["paint"][0])))
+            drawing, paint = files["line"][0], files["paint"][0]
+            return NetworkInputs([], _LENGTH.pack(len(drawing)) + drawing + paint)
 
         return shrink
 
@@ -110,9 +111,9 @@ class RecolorTask:
 
     def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> ComposedFiles:  # noqa: ARG002
         """Swap the colours and lay the lines over them; return frame and extra files."""
-        file, paint_file = pickle.loads(kept)
-        opened = open_drawing(file)
-        paint = PaintMap(*decode_indexed(paint_file)).swap(dict(self.swaps))
+        end = _LENGTH.size + _LENGTH.unpack_from(kept)[0]
+        opened = open_drawing(kept[_LENGTH.size : end])
+        paint = PaintMap(*decode_indexed(kept[end:])).swap(dict(self.swaps))
         look = Look(self.lines_as, self.trace_lines, self.form, self.extras)
         coloring = Coloring(paint.fill(), _matte(opened, paint), paint.settle())
         return ComposedFiles(look.compose(opened, coloring))
@@ -120,6 +121,10 @@ class RecolorTask:
     def show(self, picture: UInt8[np.ndarray, "H W *C"]) -> Line | Frame:
         """Return the drawing on white paper."""
         return split_cel(picture)[0]
+
+
+_LENGTH = struct.Struct("<Q")
+"""Length of the drawing's file, before it and the paint's."""
 
 
 def _matte(opened: OpenedDrawing, paint: PaintMap) -> Opacity | None:
