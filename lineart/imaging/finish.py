@@ -35,9 +35,12 @@ def soften(drawing: Line | Frame, hints: HintPixels, color: Color) -> Frame:
         labels = find_regions(small)
         agreed = agreed_colors(labels, hints.resize((small.shape[0], small.shape[1])))
         # Their borders lie below lines, so that the smaller map is enough.
-        area = (soft.shape[1], soft.shape[0])
-        fill = cv2.resize(agreed[spread_regions(labels)], area, interpolation=cv2.INTER_NEAREST)
-        cv2.copyTo(np.ascontiguousarray(fill[:, :, :3]), fill[:, :, 3].copy(), soft)
+        fill = agreed[spread_regions(labels)]
+        exact, mask = (
+            cv2.resize(one, (soft.shape[1], soft.shape[0]), interpolation=cv2.INTER_NEAREST)
+            for one in (cv2.cvtColor(fill, cv2.COLOR_RGBA2RGB), cv2.extractChannel(fill, 3))
+        )
+        cv2.copyTo(exact, mask, soft)
     return soft
 
 
