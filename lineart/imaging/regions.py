@@ -42,15 +42,37 @@ def find_regions(line: Line | Frame, *, gap_px: float | None = None) -> RegionMa
         raise ValueError(f"gap_px {gap_px} is negative; 0 closes no gap")
     level = line if line.ndim == 2 else cv2.min(cv2.min(*cv2.split(line)[:2]), line[:, :, 2])
     paper = (level >= INK_LEVEL).view(np.uint8)
-    barrier = close_gaps(paper, gap_px)
-    labels = _label(cv2.subtract(paper, barrier))
+    labels = _find_closed(paper, gap_px)
     fill_from_neighbours(labels, paper > labels)
-    # Areas that closed gaps have cut into specks alone.
+    # Areas that closed gaps have cut into specks alone, or that the smaller size has lost.
     rest = paper > labels
     if rest.any():
         more = _label(rest.view(np.uint8))
         more[more > 0] += labels.max()
         labels += more
+    return labels
+
+
+SEARCH_SIDE_PX = 540
+"""Short side, at least, at which regions and gaps are searched in larger drawings."""
+
+
+def _find_closed(paper: UInt8[np.ndarray, "H W"], gap_px: float) -> RegionMap:
+    """Number the regions that lines with closed gaps part; pixels near lines may be left out."""
+    height, width = paper.shape
+    factor = max(1, min(height, width) // SEARCH_SIDE_PX)
+    if factor == 1:
+        return _label(cv2.subtract(paper, close_gaps(paper, gap_px)))
+    # A cell with ink is ink, so that no line breaks, and gaps are up to a cell narrower.
+    below, right = -height % factor, -width % factor
+    whole = cv2.copyMakeBorder(paper, 0, below, 0, right, cv2.BORDER_REPLICATE)
+    cells = cv2.erode(whole, np.ones((factor, factor), np.uint8), anchor=(0, 0))
+    cells = np.ascontiguousarray(cells[::factor, ::factor])
+    gap = max(0.0, gap_px - factor) / factor
+    small = _label(cv2.subtract(cells, close_gaps(cells, gap)))
+    size = (small.shape[1] * factor, small.shape[0] * factor)
+    large = cv2.resize(small, size, interpolation=cv2.INTER_NEAREST)
+    labels: RegionMap = large[:height, :width] * paper
     return labels
 
 
@@ -260,6 +282,19 @@ def _label(paper: UInt8[np.ndarray, "H W"]) -> RegionMap:
 
 def spread_regions(labels: RegionMap) -> RegionMap:
     """Give each pixel of ink the nearest region, for paint below lines; without regions, none."""
+    height, width = labels.shape
+    factor = max(1, min(height, width) // SEARCH_SIDE_PX)
+    if factor == 1:
+        return _spread(labels)
+    # Two regions meet below a line: a step of a few pixels does not show.
+    area = (width // factor, height // factor)
+    small = _spread(cv2.resize(labels, area, interpolation=cv2.INTER_NEAREST))
+    large: RegionMap = cv2.resize(small, (width, height), interpolation=cv2.INTER_NEAREST)
+    np.copyto(large, labels, where=labels > 0)
+    return large
+
+
+def _spread(labels: RegionMap) -> RegionMap:
     ink = (labels == 0).view(np.uint8)
     if ink.all():
         return labels

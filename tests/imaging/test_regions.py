@@ -51,6 +51,26 @@ def test_wide_gaps_stay_open(radius: int) -> None:
     )
 
 
+@pytest.mark.parametrize("scale", [1, 2])
+def test_gaps_at_the_sizes_of_films(scale: int) -> None:
+    """At 1080 and 2160 lines gaps of up to 8 px at 1080 are closed, and none twice as wide."""
+    side, closed = 1080 * scale, {}
+    for gap in (0, 2, 4, 8, 16):
+        for angle in (0.0, 77.0, 213.0):
+            line = np.full((side, side), 255, np.uint8)
+            half = np.rad2deg((gap * scale + 5) / 2 / 300)
+            turns = np.deg2rad(np.linspace(angle + half, angle + 360 - half, 4000))
+            points = side / 2 + 300 * np.stack((np.cos(turns), np.sin(turns)), axis=1)
+            points = [np.rint(points * 16).astype(int)]
+            cv2.polylines(line, points, False, 0, 5, cv2.LINE_AA, 4)
+            labels = find_regions(line)
+            assert not labels[line < 150].any()
+            assert labels[line == 255].all()
+            closed.setdefault(gap, []).append(labels[side // 2, side // 2] != labels[2, 2])
+    assert [all(closed[gap]) for gap in (0, 2, 4, 8)] == [True] * 4
+    assert not any(closed[16])
+
+
 def test_no_gap_is_closed_with_size_0() -> None:
     """A size of 0 closes no gap, and a negative one is refused."""
     assert not is_closed(draw_ring(3), 0.0)
