@@ -64,6 +64,15 @@ def pad_to_multiple(
     return np.pad(image, widths, constant_values=value)
 
 
+def darkest_channel(picture: Line | Frame) -> Line:
+    """Return the lowest channel of each pixel; a grey picture is returned unchanged."""
+    if picture.ndim == 2:
+        return picture
+    red, green, blue = cv2.split(picture)
+    darkest: Line = cv2.min(cv2.min(red, green), blue)
+    return darkest
+
+
 def to_gray(picture: Line | Frame) -> Line:
     """Return the luminance of a colour picture; a grey one is returned unchanged."""
     if picture.ndim == 2:

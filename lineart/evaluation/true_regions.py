@@ -12,8 +12,9 @@ import numpy as np
 from jaxtyping import Bool, Int64, UInt8
 
 from lineart.image import Frame, Hint, Line
+from lineart.imaging.cels import PAPER_FROM
 from lineart.imaging.frequency import whiten_paper
-from lineart.imaging.hints import PAPER_FROM, no_hints
+from lineart.imaging.hints import no_hints
 from lineart.imaging.regions import RegionMap, find_regions
 from lineart.metrics import ciede2000
 

@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy import ndimage
 
 from lineart.imaging.paint import Paint, Source
 
@@ -53,6 +52,9 @@ def find_doubts(paint: Paint, *, most: int = MOST_DOUBTS) -> tuple[Doubt, ...]:
     numbers = np.flatnonzero(is_doubt)
     order = np.lexsort((-areas[numbers], paint.confidence[numbers]))
     chosen = numbers[order[:most]]
+    # Imported here, because all film processes import this module.
+    from scipy import ndimage
+
     boxes = ndimage.find_objects(paint.labels) if chosen.size else []
     return tuple(
         Doubt(

@@ -3,13 +3,17 @@
 from typing import Literal
 
 import cv2
-import numpy as np
 
-from lineart.image import Frame, Line
+from lineart.image import Frame, Line, darkest_channel
 from lineart.imaging.frequency import DEFAULT_SIGMA, Color, low_band, whiten_paper
 from lineart.imaging.hints import HintPixels
 from lineart.imaging.paint import Paint, agreed_colors, paint_regions
-from lineart.imaging.regions import find_regions, spread_regions
+from lineart.imaging.regions import (
+    find_regions,
+    search_factor,
+    shrink_ink,
+    spread_regions,
+)
 
 Finish = Literal["soft", "paint"]
 """`soft`: the network's colours, but exactly the hints' in regions whose hints agree. `paint`: one
@@ -31,7 +35,8 @@ def soften(drawing: Line | Frame, hints: HintPixels, color: Color) -> Frame:
     """Return the network's colours at the size of a drawing, exact where hints agree."""
     soft = low_band(color, (drawing.shape[0], drawing.shape[1]), sigma=DEFAULT_SIGMA)
     if hints.rows.size:
-        small = _shrink_ink(whiten_paper(drawing))
+        line = darkest_channel(whiten_paper(drawing))
+        small = shrink_ink(line, search_factor((line.shape[0], line.shape[1])))
         labels = find_regions(small)
         agreed = agreed_colors(labels, hints.resize((small.shape[0], small.shape[1])))
         # Their borders lie below lines, so that the smaller map is enough.
@@ -42,24 +47,6 @@ def soften(drawing: Line | Frame, hints: HintPixels, color: Color) -> Frame:
         )
         cv2.copyTo(exact, mask, soft)
     return soft
-
-
-REGIONS_SIDE_PX = 540
-"""Short side, at least, at which the soft finish finds the regions of larger drawings."""
-
-
-def _shrink_ink(drawing: Line | Frame) -> Line:
-    """Shrink the darkest channel of a drawing by a whole factor; no line breaks."""
-    line = drawing
-    if drawing.ndim == 3:
-        red, green, blue = cv2.split(drawing)
-        line = cv2.min(cv2.min(red, green), blue)
-    factor = max(1, min(line.shape) // REGIONS_SIDE_PX)
-    if factor == 1:
-        return line
-    darkest = cv2.erode(line, np.ones((factor, factor), np.uint8), anchor=(0, 0))
-    small: Line = np.ascontiguousarray(darkest[::factor, ::factor])
-    return small
 
 
 def finish_colors(drawing: Line | Frame, hints: HintPixels, color: Color, finish: Finish) -> Frame:

@@ -11,7 +11,7 @@ from lineart.image import Hint, Size
 from lineart.imaging.hint_layers import flatten_hint_layers
 from lineart.imaging.hints import FAINT_ALPHA, is_opaque, no_hints
 
-PAPER_FROM = 251
+WHITE_FROM = 251
 """Least value of all channels of white paper; a hint of 250 is a white that an artist chose."""
 ASPECT_TOLERANCE = 0.02
 """Largest relative difference of aspect ratios, beside half a pixel, of a hint and its drawing."""
@@ -63,7 +63,7 @@ class HintRules(NamedTuple):
                 "which pixels are hints; save it as RGBA, transparent where there is no hint, or "
                 "give --hint-paper if its paper is white"
             )
-        is_painted = hint[:, :, :3].min(axis=2) < PAPER_FROM
+        is_painted = hint[:, :, :3].min(axis=2) < WHITE_FROM
         if is_painted.all():
             raise ValueError("the hint picture has no white paper, so all of it would be one hint")
         return _keep(hint, is_painted)

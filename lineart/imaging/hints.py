@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Int32, Int64, UInt8
 
 from lineart.image import Frame, Hint, Line, Size
+from lineart.imaging.cels import PAPER_FROM
 
 FAINT_ALPHA = 32
 """Alpha below it is no hint of an artist, but what an eraser or a soft brush has left."""
@@ -117,8 +118,6 @@ def resize_hints(hint: Hint, size: Size) -> UInt8[np.ndarray, "NewH NewW 4"]:
     return find_hints(hint).resize(size).picture()
 
 
-PAPER_FROM = 190
-"""Lighter levels of a drawing are paper."""
 DARKER_BY = 32
 """A hint on ink belongs to it if it is not lighter than the ink by more than this."""
 INK_DAB_PX = 16

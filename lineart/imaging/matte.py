@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from lineart.image import Frame, Line
+from lineart.image import Frame, Line, darkest_channel
 from lineart.imaging.hints import HintPixels
 from lineart.imaging.regions import find_regions
 
@@ -35,11 +35,7 @@ def split_cel(picture: UInt8[np.ndarray, "H W *C"]) -> tuple[Line | Frame, Opaci
 
 def ink_opacity(drawing: Line | Frame) -> Opacity:
     """Return the opacity of the ink of a drawing on white paper: 255 less the darkest channel."""
-    darkest = drawing
-    if drawing.ndim == 3:
-        red, green, blue = cv2.split(drawing)
-        darkest = cv2.min(cv2.min(red, green), blue)
-    opacity: Opacity = cv2.bitwise_not(darkest)
+    opacity: Opacity = cv2.bitwise_not(darkest_channel(drawing))
     return opacity
 
 

@@ -1,6 +1,5 @@
 """Flat colours for the regions of a drawing, from hints and a picture that fills in the rest."""
 
-import math
 from enum import IntEnum
 from itertools import pairwise
 from typing import NamedTuple
@@ -8,7 +7,6 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, Int32, Int64, UInt8
-from skimage.segmentation import watershed
 
 from lineart.image import Frame, Size, fit_short_side
 from lineart.imaging.hints import HintPixels
@@ -257,8 +255,8 @@ def _merge_similar(
 
 # Regions whose hints disagree.
 
-DIVIDE_SIDES_PX = (540,)
-"""Short sides at which regions are divided: the first at which no hint is lost."""
+DIVIDE_SIDE_PX = 540
+"""Short side at which the regions of larger drawings are divided, unless that loses a colour."""
 LEAST_PAPER = 192
 """Share of paper, of 255, from which a pixel of the smaller size is paper."""
 MOST_LOST_PX = 24
@@ -298,15 +296,12 @@ def divide_regions(labels: RegionMap, hints: RegionHints) -> tuple[RegionMap, Co
 
 def _small_size(size: Size, places: tuple[np.ndarray, np.ndarray], seeds: np.ndarray) -> Size:
     """Return a size for dividing at which no colour is lost: small, if that loses none."""
-    for side in DIVIDE_SIDES_PX:
-        if side < min(size):
-            small = fit_short_side(size, side)
-            cells = (places[0] * small[0] // size[0]) * small[1] + places[1] * small[1] // size[1]
-            grid = np.zeros(math.prod(small), np.int32)
-            grid[cells] = seeds
-            if np.isin(seeds, grid).all():
-                return small
-    return size
+    if min(size) <= DIVIDE_SIDE_PX:
+        return size
+    small = fit_short_side(size, DIVIDE_SIDE_PX)
+    grid = np.zeros(small, np.int32)
+    grid[places[0] * small[0] // size[0], places[1] * small[1] // size[1]] = seeds
+    return small if np.isin(seeds, grid).all() else size
 
 
 def _enlarge(parts: Int32[np.ndarray, "h w"], size: Size) -> RegionMap:
@@ -333,6 +328,9 @@ def _flood_seeds(
     size: Size,
 ) -> RegionMap:
     """Return the seed to which each pixel of the shared regions belongs; elsewhere 0."""
+    # Imported here: it takes longer to import than all else in a worker without paint.
+    from skimage.segmentation import watershed
+
     (rows, columns), seeds = marked
     height, width = labels.shape
     area = (size[1], size[0])
@@ -343,7 +341,7 @@ def _flood_seeds(
         (labels > 0).view(np.uint8) * np.uint8(255), area, interpolation=cv2.INTER_AREA
     )
     is_paper = (paper > LEAST_PAPER).view(np.uint8)
-    # Hints spread at an even speed, through wide passages last but one, and through gaps last.
+    # Hints spread at an even speed; the narrower a passage, the later they pass it.
     late = np.zeros(size, np.uint8)
     for share in PASSAGES:
         late += find_passages(is_paper, max(1, round(share * min(size) / 2)))

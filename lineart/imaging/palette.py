@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float64, Int64, UInt8
-from skimage.color import deltaE_ciede2000, rgb2lab
 
 from lineart.imaging.paint import Colors, Paint, Source
 
@@ -44,6 +43,8 @@ class Palette:
 
     @cached_property
     def _lab(self) -> Float64[np.ndarray, "N 3"]:
+        from skimage.color import rgb2lab
+
         lab: Float64[np.ndarray, "N 3"] = rgb2lab(self.colors)
         return lab
 
@@ -55,6 +56,8 @@ class Palette:
         CIEDE2000 is the difference that studios know. Oklab is quicker, but overstates differences
         of dark colours: of black and a grey of level 6 it is 0.12, as of two shades of skin.
         """
+        from skimage.color import deltaE_ciede2000, rgb2lab
+
         index = np.zeros(len(colors), np.int64)
         distance = np.zeros(len(colors))
         for start in range(0, len(colors), CHUNK):

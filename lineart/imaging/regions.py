@@ -6,11 +6,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 from jaxtyping import Bool, Int32, UInt8
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import KDTree
 
-from lineart.image import Frame, Line
+from lineart.image import Frame, Line, Size, darkest_channel
 
 RegionMap = Int32[np.ndarray, "H W"]
 """Number of the region of each pixel, from 1; 0 = ink."""
@@ -40,8 +37,7 @@ def find_regions(line: Line | Frame, *, gap_px: float | None = None) -> RegionMa
         gap_px = GAP_SHARE * min(line.shape[:2])
     if gap_px < 0:
         raise ValueError(f"gap_px {gap_px} is negative; 0 closes no gap")
-    level = line if line.ndim == 2 else cv2.min(cv2.min(*cv2.split(line)[:2]), line[:, :, 2])
-    paper = (level >= INK_LEVEL).view(np.uint8)
+    paper = (darkest_channel(line) >= INK_LEVEL).view(np.uint8)
     labels = _find_closed(paper, gap_px)
     fill_from_neighbours(labels, paper > labels)
     # Areas that closed gaps have cut into specks alone, or that the smaller size has lost.
@@ -57,17 +53,27 @@ SEARCH_SIDE_PX = 540
 """Short side, at least, at which regions and gaps are searched in larger drawings."""
 
 
+def search_factor(size: Size) -> int:
+    """Return the whole factor by which a drawing is shrunk to search it."""
+    return max(1, min(size) // SEARCH_SIDE_PX)
+
+
+def shrink_ink(picture: UInt8[np.ndarray, "H W"], factor: int) -> UInt8[np.ndarray, "h w"]:
+    """Shrink to the lowest level of each cell of `factor` x `factor` pixels: no line breaks."""
+    if factor == 1:
+        return picture
+    lowest = cv2.erode(picture, np.ones((factor, factor), np.uint8), anchor=(0, 0))
+    return np.ascontiguousarray(lowest[::factor, ::factor])
+
+
 def _find_closed(paper: UInt8[np.ndarray, "H W"], gap_px: float) -> RegionMap:
     """Number the regions that lines with closed gaps part; pixels near lines may be left out."""
     height, width = paper.shape
-    factor = max(1, min(height, width) // SEARCH_SIDE_PX)
+    factor = search_factor((height, width))
     if factor == 1:
         return _label(cv2.subtract(paper, close_gaps(paper, gap_px)))
-    # A cell with ink is ink, so that no line breaks, and gaps are up to a cell narrower.
-    below, right = -height % factor, -width % factor
-    whole = cv2.copyMakeBorder(paper, 0, below, 0, right, cv2.BORDER_REPLICATE)
-    cells = cv2.erode(whole, np.ones((factor, factor), np.uint8), anchor=(0, 0))
-    cells = np.ascontiguousarray(cells[::factor, ::factor])
+    cells = shrink_ink(paper, factor)
+    # A cell with ink is ink, so that gaps are up to a cell narrower.
     gap = max(0.0, gap_px - factor) / factor
     small = _label(cv2.subtract(cells, close_gaps(cells, gap)))
     size = (small.shape[1] * factor, small.shape[0] * factor)
@@ -160,6 +166,11 @@ def _contacts(contact: UInt8[np.ndarray, "H W"]) -> _Contacts | None:
     found = cv2.findNonZero(contact)
     if found is None:
         return None
+    # Imported here: SciPy would take longer to import than all else in a worker without paint.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+    from scipy.spatial import KDTree
+
     points = found.reshape(-1, 2)
     columns, rows = points.T
     # There are few such pixels: labelling their graph takes less than labelling the picture.
@@ -236,15 +247,12 @@ def _disc(radius: int) -> UInt8[np.ndarray, "D D"]:
 # Labels.
 
 
-MAX_STEPS = 10_000
-
-
 def fill_from_neighbours(
     labels: RegionMap,
     where: Bool[np.ndarray, "H W"],
     *,
     within: RegionMap | None = None,
-    most: int = MAX_STEPS,
+    most: int | None = None,
 ) -> None:
     """Give pixels without a region that of a 4-neighbour, until none has such a neighbour.
 
@@ -252,11 +260,11 @@ def fill_from_neighbours(
         labels: Regions, changed in place.
         where: Pixels to fill, which are 0.
         within: A neighbour must have the same number there.
-        most: Maximum number of steps, of a pixel each.
+        most: Maximum number of steps, of a pixel each; None: as many as it takes.
     """
     rows, columns = np.nonzero(where)
     height, width = labels.shape
-    for _ in range(most):
+    for _ in range(labels.size if most is None else most):
         best = np.zeros(rows.size, np.int32)
         for dy, dx in ((-1, 0), (0, -1), (0, 1), (1, 0)):
             y, x = (rows + dy).clip(0, height - 1), (columns + dx).clip(0, width - 1)
@@ -283,7 +291,7 @@ def _label(paper: UInt8[np.ndarray, "H W"]) -> RegionMap:
 def spread_regions(labels: RegionMap) -> RegionMap:
     """Give each pixel of ink the nearest region, for paint below lines; without regions, none."""
     height, width = labels.shape
-    factor = max(1, min(height, width) // SEARCH_SIDE_PX)
+    factor = search_factor((height, width))
     if factor == 1:
         return _spread(labels)
     # Two regions meet below a line: a step of a few pixels does not show.
