@@ -64,6 +64,11 @@ def pad_to_multiple(
     return np.pad(image, widths, constant_values=value)
 
 
+def to_hex(color: UInt8[np.ndarray, " 3"] | tuple[int, int, int]) -> str:
+    """Return a colour, as three levels, as `#rrggbb`."""
+    return f"#{bytes(color).hex()}"
+
+
 def darkest_channel(picture: Line | Frame) -> Line:
     """Return the lowest channel of each pixel; a grey picture is returned unchanged."""
     if picture.ndim == 2:

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lineart.image import to_hex
 from lineart.imaging.paint import Paint, Source
 
 MOST_DOUBTS = 20
@@ -64,7 +65,7 @@ def find_doubts(paint: Paint, *, most: int = MOST_DOUBTS) -> tuple[Doubt, ...]:
             boxes[number - 1][1].stop,
             boxes[number - 1][0].stop,
             int(areas[number]),
-            "#" + bytes(paint.colors[number]).hex(),
+            to_hex(paint.colors[number]),
             round(float(paint.confidence[number]), 3),
             REASONS[Source(paint.sources[number])],
         )

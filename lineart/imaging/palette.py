@@ -7,8 +7,9 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float64, Int64, UInt8
+from jaxtyping import Float64, Int64
 
+from lineart.image import to_hex
 from lineart.imaging.paint import Colors, Paint, Source
 
 FAR_DE = 3.0
@@ -105,8 +106,3 @@ def _warn(named: list[str]) -> tuple[str]:
     count = "a colour" if len(named) == 1 else f"{len(named)} colours"
     more = ", ..." if len(named) > MOST_NAMED else ""
     return (f"its hints have {count} not in the palette: {', '.join(named[:MOST_NAMED])}{more}",)
-
-
-def to_hex(color: UInt8[np.ndarray, " 3"]) -> str:
-    """Return a colour as `#rrggbb`."""
-    return f"#{bytes(color).hex()}"

@@ -23,7 +23,7 @@ from lineart.film.tasks.composing import (
     open_drawing,
 )
 from lineart.film.tasks.layers import LinesAs
-from lineart.image import Frame, Line, Size
+from lineart.image import Frame, Line, Size, to_hex
 from lineart.imaging.frequency import whiten_paper
 from lineart.imaging.matte import Opacity, ink_opacity, split_cel
 from lineart.imaging.paint_map import Color, PaintMap
@@ -91,7 +91,7 @@ class RecolorTask:
         trace_lines = {"trace_lines": True} if self.trace_lines else {}
         return {
             "version": PICTURE_VERSIONS[self.lines_as],
-            "swaps": {_hex(old): _hex(new) for old, new in self.swaps},
+            "swaps": {to_hex(old): to_hex(new) for old, new in self.swaps},
             **trace_lines,
             **self.form.settings,
         }
@@ -181,7 +181,8 @@ def join_swaps(pairs: Iterable[tuple[Color, Color]]) -> Swaps:
     for old, new in pairs:
         if swaps.setdefault(old, new) != new:
             raise ValueError(
-                f"{_hex(old)} would become both {_hex(swaps[old])} and {_hex(new)}; leave one out"
+                f"{to_hex(old)} would become both {to_hex(swaps[old])} and {to_hex(new)}; "
+                "leave one out"
             )
     return tuple(sorted((old, new) for old, new in swaps.items() if old != new))
 
@@ -189,7 +190,3 @@ def join_swaps(pairs: Iterable[tuple[Color, Color]]) -> Swaps:
 def _color(levels: Iterable[Any]) -> Color:
     red, green, blue = (int(level) for level in levels)
     return red, green, blue
-
-
-def _hex(color: Color) -> str:
-    return f"#{bytes(color).hex()}"
