@@ -1,6 +1,7 @@
 """Choice of the device and number format in which networks run."""
 
 import os
+import warnings
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,30 @@ def test_a_given_precision_is_taken() -> None:
 def test_the_driver_and_torch_agree() -> None:
     """A GPU is seen without torch where torch sees one."""
     assert has_cuda_driver() == has_gpu() == (pick_device().type == "cuda")
+
+
+@pytest.mark.parametrize("devices", ["0", "3,1", "GPU-8932f937"])
+def test_a_gpu_that_torch_cannot_use_is_an_error(
+    devices: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that was given a GPU never computes on the CPU unnoticed; it says what to do."""
+
+    def find_none() -> bool:
+        warnings.warn("The NVIDIA driver on your system is too old", stacklevel=1)
+        return False
+
+    monkeypatch.setattr(torch.cuda, "is_available", find_none)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", devices)
+    with pytest.raises(OSError, match=r"cannot use it: The NVIDIA driver .* is too old\..* 580"):
+        pick_device()
+
+
+@pytest.mark.parametrize("devices", ["", "-1", " "])
+def test_hidden_gpus_leave_the_cpu(devices: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With all GPUs hidden, as Ray hides them from processes that ask for none."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", devices)
+    assert pick_device().type == "cpu"
 
 
 @pytest.mark.parametrize(

@@ -130,11 +130,11 @@ class NetworkStage:
                 for frame, arrays in zip(frames, answers, strict=True)
             ]
         except Exception as error:  # noqa: BLE001 - any error fails this frame alone
-            if len(frames) > 1:
-                return [one for frame in frames for one in self._answer([frame])]
             # Restart the process: after an error, a device may fail for all later frames.
             if self._sandbox is not None:
                 self._sandbox.close()
+            if len(frames) > 1:
+                return [one for frame in frames for one in self._answer([frame])]
             return [frames[0].failed(Failure.of(self._name, error))]
 
 

@@ -5,6 +5,7 @@ torch is imported inside the functions that need it, so that importing this modu
 
 import ctypes
 import os
+import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, get_args
@@ -23,15 +24,44 @@ BFLOAT16_INSTRUCTIONS: Final = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")
 WITHOUT_BFLOAT16: Final = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI")
 """Values of `ONEDNN_MAX_CPU_ISA` that disable these instructions in torch's convolutions."""
 
+NO_GPU: Final = ("", "-1", "none", "void", "NoDevFiles")
+"""Values of `CUDA_VISIBLE_DEVICES` that hide all GPUs."""
+
 CPU_QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")
 """CPU quota of a container (cgroup v2): microseconds, or "max", per period in microseconds."""
 
 
 def has_gpu() -> bool:
-    """Return whether torch finds a CUDA device."""
+    """Return whether torch finds a CUDA device.
+
+    Raises:
+        OSError: this process has a GPU that torch cannot use; on the CPU it would be slow, and
+            would give other bits, unnoticed.
+    """
     import torch
 
-    return torch.cuda.is_available()
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        if torch.cuda.is_available():
+            return True
+    if not is_given_gpu():
+        return False
+    built = f"for CUDA {torch.version.cuda}" if torch.version.cuda else "without CUDA"
+    why = "; ".join(" ".join(str(one.message).split()) for one in said) or "no CUDA device is found"
+    raise OSError(
+        f"this process has a GPU, but torch {torch.__version__}, built {built}, cannot use it: "
+        f"{why}. Install a build for the machine's driver (CUDA 13 needs driver 580 or newer), or "
+        "set CUDA_VISIBLE_DEVICES to an empty text to compute on the CPU"
+    )
+
+
+def is_given_gpu() -> bool:
+    """Return whether this process was given a GPU, as Ray does, or else the CUDA driver finds one.
+
+    Ray gives them by `CUDA_VISIBLE_DEVICES`, which is empty for a process without any.
+    """
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return has_cuda_driver() if given is None else given.strip() not in NO_GPU
 
 
 def pick_device() -> "torch.device":
