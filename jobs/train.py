@@ -37,6 +37,9 @@ class Train:
     ray_workers: int = 0
     """Number of training processes on Ray, one GPU each if there are GPUs; 0: train in this process
     without Ray."""
+    batch_size: int | None = None
+    """Images per optimizer step, over all training processes. Default: the recipe's, raised to the
+    next multiple of --ray-workers; the learning rate stays the recipe's."""
     num_workers: int = 1
     """Without Ray: number of processes that prepare samples; 0: this process."""
     compile: bool = False
@@ -92,6 +95,7 @@ def read_recipe(flags: Train) -> Recipe:
     """Build the recipe from the flags."""
     if flags.recipe not in RECIPES:
         raise ValueError(f"no recipe {flags.recipe!r}; choose one of {', '.join(RECIPES)}")
+    _check_numbers(flags)
     recipe = RECIPES[flags.recipe]()
     if flags.tiny:
         recipe = tiny(recipe)
@@ -111,7 +115,14 @@ def read_recipe(flags: Train) -> Recipe:
     for stage in recipe.stages:
         if not stage.losses:
             raise ValueError(f"--disable-loss leaves no loss in the stage {stage.name}")
-    return recipe
+    return recipe.divide_batches(max(flags.ray_workers, 1), flags.batch_size)
+
+
+def _check_numbers(flags: Train) -> None:
+    if flags.ray_workers < 0 or flags.num_workers < 0:
+        raise ValueError("--ray-workers and --num-workers are 0 or more")
+    if flags.batch_size is not None and flags.batch_size < 1:
+        raise ValueError(f"--batch-size {flags.batch_size} is not 1 or more")
 
 
 def open_job(flags: Train) -> TrainingJob:
@@ -127,8 +138,6 @@ def open_job(flags: Train) -> TrainingJob:
         accumulate=flags.accumulate,
         features=flags.feature_weights,
     )
-    if flags.ray_workers < 0 or flags.num_workers < 0:
-        raise ValueError("--ray-workers and --num-workers are 0 or more")
     job.check(flags.ray_workers or 1)
     return job
 

@@ -97,7 +97,7 @@ def check_batches(recipe: Recipe, workers: int, accumulate: int) -> None:
         if min(workers, accumulate) < 1 or stage.batch_size % (workers * accumulate):
             raise ValueError(
                 f"batches of {stage.batch_size} images cannot be divided by {workers} workers "
-                f"times {accumulate} accumulated batches"
+                f"times {accumulate} accumulated batches; give a --batch-size that can"
             )
 
 
@@ -131,6 +131,7 @@ class StageRun:
         device, preview = run.device, None
         # Samples.
         if device.is_first:
+            self.announce()
             validation = self.collator(is_training=False)
             preview = ValidationPreview(self.task, validation, self.trainer.objective, device)
         share = batch_size // (device.world * run.accumulate)
@@ -160,6 +161,17 @@ class StageRun:
         self.trainer.share_averages()
         for name, average in self.trainer.averages.items():
             self.pair.generators[name] = average.cpu()
+
+    def announce(self) -> None:
+        """Log how the stage is trained."""
+        run, stage = self.settings, self.stage
+        logger.info(
+            "%s: %d images in batches of %d, %d on each of %d workers, at a learning rate of up to "
+            "%g: %d steps, of which %d are done",
+            *(stage.name, stage.images, stage.batch_size),
+            *(stage.batch_size // run.device.world, run.device.world, stage.learning_rate),
+            *(stage.images // stage.batch_size, self.seen // stage.batch_size),
+        )
 
     def collator(self, *, is_training: bool) -> Collator:
         """Build the collator of the stage's training or validation samples."""

@@ -67,6 +67,8 @@ def test_a_training_leaves_weights_and_a_page(
         ({"data": "nowhere"}, "holds no finished set of shards"),
         ({"recipe": "two_stage"}, "--disable-loss content"),
         ({"accumulate": 3}, "cannot be divided"),
+        ({"batch_size": 0}, "--batch-size 0 is not 1 or more"),
+        ({"batch_size": 9, "ray_workers": 2}, "9 images cannot be divided by 2 workers"),
         (
             {"recipe": "line_drawing", "disable_loss": ("segmentation", "geometry")},
             "--disable-loss semantics",

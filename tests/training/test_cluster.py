@@ -30,9 +30,9 @@ def data(pictures: Any, tmp_path: Path) -> Storage:
 
 
 def make_job(name: str, data: Storage, output: str) -> TrainingJob:
-    """Give a tiny training without frozen networks."""
+    """Give a tiny training for two workers, without frozen networks."""
     recipe = tiny(RECIPES[name]())
-    recipe = recipe.without(recipe.features)
+    recipe = recipe.without(recipe.features).divide_batches(2)
     return TrainingJob(recipe=recipe, data=data, output=Storage.at(output))
 
 

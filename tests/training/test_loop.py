@@ -13,7 +13,7 @@ from lineart.models import Colorization, from_files
 from lineart.training import checkpoint
 from lineart.training.checkpoint import CheckpointId
 from lineart.training.dataloader import LocalLoader
-from lineart.training.loop import StageRun, train
+from lineart.training.loop import StageRun, check_batches, train
 from lineart.training.recipes import RECIPES, Recipe, tiny
 from lineart.training.run_log import SCALARS, read_scalars
 from lineart.training.stage_trainer import StageTrainer
@@ -168,6 +168,19 @@ def test_a_batch_that_cannot_be_divided_is_refused(start_run: Any) -> None:
     """Four images do not make three batches."""
     with pytest.raises(ValueError, match="batches of 4 images cannot be divided"):
         train(start_run(tiny(RECIPES["small"]()), accumulate=3))
+
+
+@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("workers", [1, 2, 3, 4, 8])
+def test_workers_share_the_batches_of_every_recipe(name: str, workers: int) -> None:
+    """Each worker has an image at least; a batch that can be divided stays the recipe's."""
+    recipe = RECIPES[name]()
+    divided = recipe.divide_batches(workers)
+    check_batches(divided, workers, 1)
+    for stage, own in zip(divided.stages, recipe.stages, strict=True):
+        assert own.batch_size <= stage.batch_size < own.batch_size + workers
+        assert replace(stage, batch_size=own.batch_size) == own
+    assert {stage.batch_size for stage in recipe.divide_batches(1, 24).stages} == {24}
 
 
 def test_another_recipe_does_not_continue_a_run(start_run: Any) -> None:
