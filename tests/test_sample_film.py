@@ -3,13 +3,15 @@
 from collections.abc import Iterator
 from itertools import groupby
 
+import cv2
 import numpy as np
 import pytest
 
 from lineart.image import Size
 from lineart.sample_film import SampleFrame, sample_film
 from lineart.sample_film.canvas import Canvas, curve, ellipse, tube
-from lineart.sample_film.scenes import give_hints
+from lineart.sample_film.scenes import Scene, give_hints
+from lineart.sample_film.studies import STUDIES
 
 SMALL: Size = (108, 192)
 
@@ -180,3 +182,39 @@ def test_hints_need_agreement_of_all_drawings() -> None:
     columns = np.nonzero(hint[:, :, 3])[1]
     assert len(columns)
     assert columns.min() > 96
+
+
+def colors_of(canvas: Canvas) -> set[bytes]:
+    """Return the colours that cover 30 pixels or more."""
+    colors, counts = np.unique(canvas.flat.reshape(-1, 3), axis=0, return_counts=True)
+    return {color.tobytes() for color in colors[counts >= 30]}
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.name)
+def test_studies_show_motion_in_exact_colours(study: Scene) -> None:
+    """A drawing depends on time and seed alone; after shadow lines, a region has one colour."""
+    first, again, later = (study.draw((216, 384), time, 1) for time in (0.2, 0.2, 1.4))
+    assert np.array_equal(first.ink, again.ink)
+    assert np.array_equal(first.flat, again.flat)
+    assert (first.ink != later.ink).mean() > 0.01
+    later.line_shadows()
+    _, labels = cv2.connectedComponents((later.ink >= 150).view(np.uint8), connectivity=4)
+    codes = later.flat.astype(np.int64) @ [65536, 256, 1]
+    pure = 0
+    for label in range(1, labels.max() + 1):
+        pure += np.unique(codes[labels == label], return_counts=True)[1].max()
+    assert pure > 0.98 * (labels > 0).sum()
+
+
+def test_things_enter_and_the_camera_moves() -> None:
+    """Later drawings have colours that the first lacks; a camera aimed elsewhere shows less."""
+    entering = next(study for study in STUDIES if "entering" in study.name)
+    assert colors_of(entering.draw(SMALL, 1.4, 1)) - colors_of(entering.draw(SMALL, 0.0, 1))
+    whole, near = Canvas(SMALL), Canvas(SMALL)
+    near.aim(1200, 700, 2.0)
+    for canvas in (whole, near):
+        canvas.fill(ellipse(1200, 700, 100, 100), (200, 0, 0))
+    rows, columns = np.nonzero(near.flat[:, :, 1] == 0)
+    assert abs(rows.mean() - 53.5) < 1
+    assert abs(columns.mean() - 95.5) < 1
+    assert 3.5 < len(rows) / (whole.flat[:, :, 1] == 0).sum() < 4.5

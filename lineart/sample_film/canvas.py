@@ -142,6 +142,9 @@ _MIN_HALF_WIDTH_PX = 0.3
 
 _FINEST_STROKE_PX = 0.135
 
+_SHADOW_LEVELS = 5
+"""Neighbours that differ by as many levels have two colours."""
+
 
 def paint(code: int) -> Color:
     """Return the colour of a hexadecimal code such as 0xF2C9A5."""
@@ -187,6 +190,23 @@ class Canvas:
         other = copy(self)
         other._weight = self._weight * weight
         return other
+
+    def aim(self, x: Number, y: Number, zoom: Number) -> None:
+        """Point the camera at a place of the stage, before anything is drawn.
+
+        Args:
+            x: Stage coordinate of the picture's centre.
+            y: Stage coordinate of the picture's centre.
+            zoom: Enlargement; 1 shows the whole stage.
+        """
+        height, width = self.ink.shape
+        self.scale *= zoom
+        self._origin = np.array([width, height]) / 2 - np.array([x, y]) * self.scale
+
+    def line_shadows(self) -> None:
+        """Draw a line wherever two flat colours meet without one, as trace lines of shadows do."""
+        change = cv2.morphologyEx(self.flat, cv2.MORPH_GRADIENT, np.ones((2, 2), np.uint8))
+        self.ink[(change.max(axis=2) >= _SHADOW_LEVELS) & (self.ink > 0)] = 0
 
     def painted(self) -> Frame:
         """Return the coloured picture: flat colour with the lines in ink colour on top."""
