@@ -3,6 +3,7 @@
 import inspect
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import torch
@@ -16,11 +17,13 @@ from lineart.models.families.two_stage import two_stage
 from lineart.models.families.ugatit import ugatit, ugatit_light
 from lineart.models.families.ugatit.public import ugatit_public, ugatit_public_light
 from lineart.models.layers import count_parameters, empty_tensors
-from lineart.models.pair import Colorization, Pair, Translated, Translation
+from lineart.models.matching import matching
+from lineart.models.pair import Colorization, Matching, Pair, Translated, Translation
 
 __all__ = [
     "MODELS",
     "Colorization",
+    "Matching",
     "Pair",
     "Translated",
     "Translation",
@@ -39,11 +42,18 @@ MODELS: Final[dict[str, Callable[..., Pair]]] = {
     "ugatit_light": ugatit_light,
     "ugatit_public": ugatit_public,
     "ugatit_public_light": ugatit_public_light,
+    "matching": matching,
 }
 """Model name -> function that builds the pair."""
 
 CONFIG = "config.json"
-TASK_FIELDS: Final = {Colorization: ("draft_scale",), Translation: ("channels", "size_px")}
+MOST = 100.0
+"""Largest temperature of a calibration."""
+TASK_FIELDS: Final = {
+    Colorization: ("draft_scale",),
+    Translation: ("channels", "size_px"),
+    Matching: ("temperature", "threshold"),
+}
 """Fields of a task that `config.json` repeats, for processes that build no networks."""
 
 
@@ -74,6 +84,8 @@ def from_files(files: Mapping[str, bytes]) -> Pair:
     """
     config = parse_config(read(files, CONFIG))
     pair = build_empty(config["model"], config["arguments"])
+    if isinstance(pair.task, Matching):
+        pair = replace(pair, task=read_calibration(config))
     if config != describe(pair):
         raise ValueError(f"{CONFIG} says {config}, but this model is {describe(pair)}")
     for name, generator in pair.generators.items():
@@ -89,6 +101,12 @@ def describe(pair: Pair) -> dict[str, Any]:
         **{name: getattr(pair.task, name) for name in TASK_FIELDS[type(pair.task)]},
         "multiple": pair.multiple,
     }
+
+
+def read_calibration(config: Mapping[str, Any]) -> Matching:
+    """Return the calibration in config.json; numbers out of range are left out."""
+    given = {name: config.get(name) for name in TASK_FIELDS[Matching]}
+    return Matching(**{k: v for k, v in given.items() if type(v) is float and 0 < v <= MOST})
 
 
 def stored_tensors(generator: nn.Module, half: bool) -> dict[str, Tensor]:

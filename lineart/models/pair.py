@@ -1,8 +1,8 @@
-"""Model pair: two generators, and the properties that callers need."""
+"""Model pair: generators, and the properties that callers need."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -17,6 +17,8 @@ class Colorization:
     `generators["draft"](line, hint)` colours the shrunk drawing; `generators["color"](line, draft)`
     takes the drawing at full network size and the draft enlarged to it.
     """
+
+    does: ClassVar = "colours drawings"
 
     encode_hint: Callable[[HintPixels, LinePixels], HintBatch]
     """Hints and the drawing at the same size -> hints as input of the draft generator."""
@@ -35,10 +37,27 @@ class Translation:
     return `Translated`.
     """
 
+    does: ClassVar = "translates pictures"
+
     channels: int
     """Channels of target pictures: 1 = line drawing (-1 = ink, 1 = paper), 3 = sRGB in -1..1."""
     size_px: int | None = None
     """Fixed side of the square input; None accepts any multiple of `Pair.multiple`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Matching:
+    """Task of a network that matches the regions of two drawings.
+
+    `generators["matching"]` takes a `matching.RegionPair`, no pictures.
+    """
+
+    does: ClassVar = "matches the regions of drawings"
+
+    temperature: float = 1.0
+    """Divisor of the logits, by which the probabilities of colours are calibrated."""
+    threshold: float = 1.0
+    """Probability of a colour from which 98 % of the regions have it."""
 
 
 class Small(NamedTuple):
@@ -63,7 +82,7 @@ class Translated(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """Two generators that were trained together."""
+    """Generators that were trained together: two, or one that matches regions."""
 
     model: str
     """Name in `models.MODELS`."""
@@ -73,7 +92,7 @@ class Pair:
     multiple: int
     """Height and width at network size must be multiples of this."""
     small: Small
-    task: Colorization | Translation
+    task: Colorization | Translation | Matching
     """Task of the pair, which defines how its generators are called."""
 
     @property
@@ -81,10 +100,10 @@ class Pair:
         """Return the task of a colorizing pair.
 
         Raises:
-            ValueError: This is a translating pair.
+            ValueError: This is a pair of another task.
         """
         if not isinstance(self.task, Colorization):
-            raise ValueError(f"{self.model} translates pictures; to colour drawings it is no use")
+            raise ValueError(f"{self.model} {self.task.does}; to colour drawings it is no use")
         return self.task
 
     @property
@@ -92,8 +111,8 @@ class Pair:
         """Return the task of a translating pair.
 
         Raises:
-            ValueError: This is a colorizing pair.
+            ValueError: This is a pair of another task.
         """
         if not isinstance(self.task, Translation):
-            raise ValueError(f"{self.model} colours drawings; to translate pictures it is no use")
+            raise ValueError(f"{self.model} {self.task.does}; to translate pictures it is no use")
         return self.task

@@ -1,0 +1,164 @@
+"""Matching network: which region of a coloured drawing a region of another drawing is.
+
+A network of a few thousand parameters on the features of pairs of regions. It works on one target
+drawing and one key at a time; their regions are a graph, not a picture.
+"""
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from lineart.models.pair import Matching, Pair, Small
+
+FEATURES, PROPERTIES = 29, 9
+"""Numbers of features of a pair of regions, and of properties of a region."""
+VOTE, OVERLAP = 0, 2
+"""Features: shares of the flow's vote in the target region, and in the union of both regions."""
+MESSAGES, NONE_MESSAGES = 8, 5
+"""Numbers of what a round tells about a candidate, and about "none"."""
+NONE_WIDTH = 16
+
+Logits = Float[Tensor, "N options"]
+"""Logits of the M candidates of N target regions, then of "none of them"."""
+
+
+class RegionPair(NamedTuple):
+    """Regions of a target drawing, N, and their candidates, M each, among the K of a key."""
+
+    features: Float[Tensor, "N M F"]
+    candidates: Int64[Tensor, "N M"]
+    """Index of each candidate in the key."""
+    colors: Int64[Tensor, " K"]
+    """Number of the colour of each region of the key; `num_colors` where it is unknown."""
+    num_colors: int
+    target_neighbors: Float[Tensor, "N N"]
+    """Share of each neighbour in a region's outline; rows sum to 1, or 0 without neighbours."""
+    key_neighbors: Float[Tensor, "K K"]
+    open_contacts: Float[Tensor, "N N"]
+    """Share of each region in the contacts without ink; rows sum to 1, or 0 without any."""
+    displacements: Float[Tensor, "N M 2"]
+    """From the centre of a target region to that of its candidate, by the drawing's diagonal."""
+    target_areas: Float[Tensor, " N"]
+    """In pixels."""
+    key_areas: Float[Tensor, " K"]
+    target_properties: Float[Tensor, "N P"]
+    key_properties: Float[Tensor, "K P"]
+
+
+class MatchingNetwork(nn.Module):
+    """Logits of candidates from pair features, then from rounds of messages between neighbours.
+
+    Args:
+        width: Width of the hidden layers.
+        rounds: Number of rounds; all have the same weights.
+    """
+
+    def __init__(self, width: int, rounds: int) -> None:
+        super().__init__()
+        self.rounds = rounds
+        self.pair = two_layers(FEATURES + PROPERTIES, width, width)
+        self.pair_logit = nn.Linear(width, 1)
+        self.message = two_layers(width + MESSAGES, width, 1)
+        self.none = two_layers(PROPERTIES + 2, NONE_WIDTH, NONE_WIDTH)
+        self.none_logit = nn.Linear(NONE_WIDTH, 1)
+        self.none_message = two_layers(NONE_WIDTH + NONE_MESSAGES, NONE_WIDTH, 1)
+
+    def forward(self, pair: RegionPair) -> list[Logits]:
+        """Compute the logits before the first round and after each."""
+        # Features.
+        around = pair.target_neighbors @ pair.target_properties
+        around_key = pair.key_neighbors @ pair.key_properties
+        contrast = (around[:, None] - around_key[pair.candidates]).abs().clamp(max=2)
+        code = torch.nn.functional.silu(self.pair(torch.cat((pair.features, contrast), -1)))
+        best = pair.features[..., [VOTE, OVERLAP]].amax(1)
+        own = torch.cat((0.3 * pair.target_properties, best), -1)
+        own_code = torch.nn.functional.silu(self.none(own))
+        base = torch.cat((self.pair_logit(code)[..., 0], self.none_logit(own_code)), -1)
+        # Rounds.
+        logits = [base]
+        for _ in range(self.rounds):
+            told, told_none = messages(pair, logits[-1])
+            change = self.message(torch.cat((code, told), -1))[..., 0]
+            none_change = self.none_message(torch.cat((own_code, told_none), -1))
+            logits.append(base + torch.cat((change, none_change), -1))
+        return logits
+
+
+def two_layers(inputs: int, width: int, outputs: int) -> nn.Sequential:
+    """Build two linear layers with SiLU between them."""
+    return nn.Sequential(nn.Linear(inputs, width), nn.SiLU(), nn.Linear(width, outputs))
+
+
+def messages(
+    pair: RegionPair, logits: Logits
+) -> tuple[Float[Tensor, "N M messages"], Float[Tensor, "N none_messages"]]:
+    """Return what neighbours and areas tell about each candidate, and about "none"."""
+    shares = logits.softmax(1)
+    given, none = shares[:, :-1], shares[:, -1:]
+    full = given.new_zeros(len(given), len(pair.colors)).scatter(1, pair.candidates, given)
+    colors = color_probabilities(pair, logits)
+    color = pair.colors[pair.candidates]
+    near = pair.target_neighbors @ full @ pair.key_neighbors.T
+    told = [
+        given,
+        2 * near.gather(1, pair.candidates),
+        (pair.open_contacts @ full).gather(1, pair.candidates),
+        colors.gather(1, color),
+        (pair.target_neighbors @ colors).gather(1, color),
+        4 * deviations(pair, given),
+        claims(pair.target_areas @ full, pair.key_areas)[pair.candidates],
+        claims(pair.target_areas @ colors, color_areas(pair))[color],
+    ]
+    told_none = [
+        none[:, 0],
+        (pair.target_neighbors @ none)[:, 0],
+        0.2 * logits[:, :-1].amax(1),
+        0.2 * logits[:, :-1].logsumexp(1),
+        colors[:, :-1].amax(1),
+    ]
+    return torch.stack(told, -1), torch.stack(told_none, -1)
+
+
+def deviations(pair: RegionPair, given: Float[Tensor, "N M"]) -> Float[Tensor, "N M"]:
+    """Return how far each candidate's displacement is from that of the neighbours, 0 to 0.5."""
+    mean = (given[..., None] * pair.displacements).sum(1)
+    weights = pair.target_neighbors * (given.amax(1) * pair.target_areas.sqrt())
+    weights = weights / weights.sum(1, keepdim=True).clamp(min=1e-6)
+    apart = pair.displacements - (weights @ mean)[:, None]
+    # The square root of 0 has no gradient.
+    return (apart.square().sum(-1) + 1e-12).sqrt().clamp(max=0.5)
+
+
+def claims(claimed: Float[Tensor, " n"], there: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+    """Return the logarithm of the area claimed by the target over the key's, -2 to 2."""
+    return ((claimed + 1) / (there + 1)).log().clamp(-2, 2)
+
+
+def color_areas(pair: RegionPair) -> Float[Tensor, " colors"]:
+    """Return the area of each colour in the key, in pixels; the last is that of no known one."""
+    return pair.key_areas.new_zeros(pair.num_colors + 1).index_add(0, pair.colors, pair.key_areas)
+
+
+def color_probabilities(pair: RegionPair, logits: Logits) -> Float[Tensor, "N colors"]:
+    """Sum the probabilities of the candidates of each colour.
+
+    The last column is "none": the key has no such region, or does not know its colour.
+    """
+    shares = logits.softmax(1)
+    none = torch.full_like(shares[:, -1:], pair.num_colors, dtype=torch.int64)
+    columns = torch.cat((pair.colors[pair.candidates], none), 1)
+    return shares.new_zeros(len(shares), pair.num_colors + 1).scatter_add(1, columns, shares)
+
+
+def matching(width: int = 32, rounds: int = 3) -> Pair:
+    """Build the pair of the matching network, which is its only generator."""
+    return Pair(
+        model="matching",
+        arguments={"width": width, "rounds": rounds},
+        generators={"matching": MatchingNetwork(width, rounds)},
+        multiple=1,
+        small=Small({"width": 8, "rounds": 1}),
+        task=Matching(),
+    )
