@@ -9,15 +9,19 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
+from torch.nn.functional import silu
 
 from lineart.models.pair import Matching, Pair, Small
 
-FEATURES, PROPERTIES = 29, 9
-"""Numbers of features of a pair of regions, and of properties of a region."""
+FEATURES = 38
+"""Number of features of a region and a candidate, as `keys.pairs.PairFeatures` has them."""
 VOTE, OVERLAP = 0, 2
-"""Features: shares of the flow's vote in the target region, and in the union of both regions."""
-MESSAGES, NONE_MESSAGES = 8, 5
-"""Numbers of what a round tells about a candidate, and about "none"."""
+"""Features: share of the region that the flow carries into the candidate; the same of the union."""
+OWN = slice(22, 26)
+"""Features of the region alone, equal for all of its candidates."""
+MESSAGES, OWN_FEATURES, NONE_MESSAGES = 8, 6, 5
+"""Numbers of what a round tells about a candidate, of features of a region for "none of them", and
+of what a round tells about that."""
 NONE_WIDTH = 16
 
 Logits = Float[Tensor, "N options"]
@@ -30,21 +34,19 @@ class RegionPair(NamedTuple):
     features: Float[Tensor, "N M F"]
     candidates: Int64[Tensor, "N M"]
     """Index of each candidate in the key."""
+    displacement: Float[Tensor, "N M 2"]
+    """From the centre of a region to that of its candidate, by the drawing's diagonal."""
+    area: Float[Tensor, " N"]
+    """In pixels."""
+    key_area: Float[Tensor, " K"]
+    neighbours: Float[Tensor, "N N"]
+    """Share of each region in the outlines of the others; rows sum to 1, or to 0."""
+    openings: Float[Tensor, "N N"]
+    """The same of the outlines without a line."""
+    key_neighbours: Float[Tensor, "K K"]
     colors: Int64[Tensor, " K"]
     """Number of the colour of each region of the key; `num_colors` where it is unknown."""
     num_colors: int
-    target_neighbors: Float[Tensor, "N N"]
-    """Share of each neighbour in a region's outline; rows sum to 1, or 0 without neighbours."""
-    key_neighbors: Float[Tensor, "K K"]
-    open_contacts: Float[Tensor, "N N"]
-    """Share of each region in the contacts without ink; rows sum to 1, or 0 without any."""
-    displacements: Float[Tensor, "N M 2"]
-    """From the centre of a target region to that of its candidate, by the drawing's diagonal."""
-    target_areas: Float[Tensor, " N"]
-    """In pixels."""
-    key_areas: Float[Tensor, " K"]
-    target_properties: Float[Tensor, "N P"]
-    key_properties: Float[Tensor, "K P"]
 
 
 class MatchingNetwork(nn.Module):
@@ -58,23 +60,20 @@ class MatchingNetwork(nn.Module):
     def __init__(self, width: int, rounds: int) -> None:
         super().__init__()
         self.rounds = rounds
-        self.pair = two_layers(FEATURES + PROPERTIES, width, width)
+        self.pair = two_layers(FEATURES, width, width)
         self.pair_logit = nn.Linear(width, 1)
         self.message = two_layers(width + MESSAGES, width, 1)
-        self.none = two_layers(PROPERTIES + 2, NONE_WIDTH, NONE_WIDTH)
+        self.none = two_layers(OWN_FEATURES, NONE_WIDTH, NONE_WIDTH)
         self.none_logit = nn.Linear(NONE_WIDTH, 1)
         self.none_message = two_layers(NONE_WIDTH + NONE_MESSAGES, NONE_WIDTH, 1)
 
     def forward(self, pair: RegionPair) -> list[Logits]:
         """Compute the logits before the first round and after each."""
         # Features.
-        around = pair.target_neighbors @ pair.target_properties
-        around_key = pair.key_neighbors @ pair.key_properties
-        contrast = (around[:, None] - around_key[pair.candidates]).abs().clamp(max=2)
-        code = torch.nn.functional.silu(self.pair(torch.cat((pair.features, contrast), -1)))
-        best = pair.features[..., [VOTE, OVERLAP]].amax(1)
-        own = torch.cat((0.3 * pair.target_properties, best), -1)
-        own_code = torch.nn.functional.silu(self.none(own))
+        features = pair.features
+        code = silu(self.pair(features))
+        best = features[..., [VOTE, OVERLAP]].amax(1)
+        own_code = silu(self.none(torch.cat((features[:, 0, OWN], best), -1)))
         base = torch.cat((self.pair_logit(code)[..., 0], self.none_logit(own_code)), -1)
         # Rounds.
         logits = [base]
@@ -100,20 +99,20 @@ def messages(
     full = given.new_zeros(len(given), len(pair.colors)).scatter(1, pair.candidates, given)
     colors = color_probabilities(pair, logits)
     color = pair.colors[pair.candidates]
-    near = pair.target_neighbors @ full @ pair.key_neighbors.T
+    near = pair.neighbours @ full @ pair.key_neighbours.T
     told = [
         given,
         2 * near.gather(1, pair.candidates),
-        (pair.open_contacts @ full).gather(1, pair.candidates),
+        (pair.openings @ full).gather(1, pair.candidates),
         colors.gather(1, color),
-        (pair.target_neighbors @ colors).gather(1, color),
+        (pair.neighbours @ colors).gather(1, color),
         4 * deviations(pair, given),
-        claims(pair.target_areas @ full, pair.key_areas)[pair.candidates],
-        claims(pair.target_areas @ colors, color_areas(pair))[color],
+        claims(pair.area @ full, pair.key_area)[pair.candidates],
+        claims(pair.area @ colors, color_areas(pair))[color],
     ]
     told_none = [
         none[:, 0],
-        (pair.target_neighbors @ none)[:, 0],
+        (pair.neighbours @ none)[:, 0],
         0.2 * logits[:, :-1].amax(1),
         0.2 * logits[:, :-1].logsumexp(1),
         colors[:, :-1].amax(1),
@@ -123,10 +122,10 @@ def messages(
 
 def deviations(pair: RegionPair, given: Float[Tensor, "N M"]) -> Float[Tensor, "N M"]:
     """Return how far each candidate's displacement is from that of the neighbours, 0 to 0.5."""
-    mean = (given[..., None] * pair.displacements).sum(1)
-    weights = pair.target_neighbors * (given.amax(1) * pair.target_areas.sqrt())
+    mean = (given[..., None] * pair.displacement).sum(1)
+    weights = pair.neighbours * (given.amax(1) * pair.area.sqrt())
     weights = weights / weights.sum(1, keepdim=True).clamp(min=1e-6)
-    apart = pair.displacements - (weights @ mean)[:, None]
+    apart = pair.displacement - (weights @ mean)[:, None]
     # The square root of 0 has no gradient.
     return (apart.square().sum(-1) + 1e-12).sqrt().clamp(max=0.5)
 
@@ -138,7 +137,7 @@ def claims(claimed: Float[Tensor, " n"], there: Float[Tensor, " n"]) -> Float[Te
 
 def color_areas(pair: RegionPair) -> Float[Tensor, " colors"]:
     """Return the area of each colour in the key, in pixels; the last is that of no known one."""
-    return pair.key_areas.new_zeros(pair.num_colors + 1).index_add(0, pair.colors, pair.key_areas)
+    return pair.key_area.new_zeros(pair.num_colors + 1).index_add(0, pair.colors, pair.key_area)
 
 
 def color_probabilities(pair: RegionPair, logits: Logits) -> Float[Tensor, "N colors"]:

@@ -8,7 +8,6 @@ import torch
 from lineart.models import Matching, build_empty, from_files, to_files
 from lineart.models.matching import (
     FEATURES,
-    PROPERTIES,
     MatchingNetwork,
     RegionPair,
     color_probabilities,
@@ -33,16 +32,14 @@ def random_pair(
     return RegionPair(
         features=draw(regions, candidates, FEATURES),
         candidates=torch.stack(chosen),
+        displacement=draw(regions, candidates, 2) - 0.5,
+        area=100 * draw(regions),
+        key_area=100 * draw(key_regions),
+        neighbours=rows(regions, regions),
+        openings=rows(regions, regions),
+        key_neighbours=rows(key_regions, key_regions),
         colors=torch.tensor([0, 1, 2, 3, 0, 1])[:key_regions],
         num_colors=3,
-        target_neighbors=rows(regions, regions),
-        key_neighbors=rows(key_regions, key_regions),
-        open_contacts=rows(regions, regions),
-        displacements=draw(regions, candidates, 2) - 0.5,
-        target_areas=100 * draw(regions),
-        key_areas=100 * draw(key_regions),
-        target_properties=draw(regions, PROPERTIES),
-        key_properties=draw(key_regions, PROPERTIES),
     )
 
 
@@ -58,11 +55,10 @@ def test_order_of_the_regions_does_not_matter() -> None:
     moved = pair._replace(
         features=pair.features[order],
         candidates=pair.candidates[order],
-        target_neighbors=pair.target_neighbors[order][:, order],
-        open_contacts=pair.open_contacts[order][:, order],
-        displacements=pair.displacements[order],
-        target_areas=pair.target_areas[order],
-        target_properties=pair.target_properties[order],
+        displacement=pair.displacement[order],
+        area=pair.area[order],
+        neighbours=pair.neighbours[order][:, order],
+        openings=pair.openings[order][:, order],
     )
     logits, others = network()(pair), network()(moved)
     assert [tuple(one.shape) for one in logits] == [(7, 5)] * 3
@@ -88,7 +84,7 @@ def test_probabilities_of_colours_are_those_of_their_candidates() -> None:
 def test_every_parameter_learns() -> None:
     """No layer is left out, and no gradient is undefined, even where nothing moves."""
     built = network()
-    pair = random_pair(4)._replace(displacements=torch.zeros(7, 4, 2))
+    pair = random_pair(4)._replace(displacement=torch.zeros(7, 4, 2))
     sum(one.square().sum() for one in built(pair)).backward()
     for name, parameter in built.named_parameters():
         assert parameter.grad is not None, name
