@@ -30,6 +30,7 @@ DOUBT = pa.struct(
         pa.field("color", pa.string()),  # #rrggbb
         pa.field("confidence", pa.float32()),  # 0..1
         pa.field("why", pa.string()),
+        pa.field("second", pa.string()),  # second best colour; null: none
     ]
 )
 """Region of a frame, see `imaging.doubts.Doubt`."""
@@ -57,7 +58,8 @@ SCHEMA = pa.schema(
         pa.field("written_at", pa.timestamp("us", tz="UTC")),
         # Stage -> working time; null if another frame's output was copied.
         pa.field("stage_seconds", pa.map_(pa.string(), pa.float64())),
-        # What changed since the frame was last made: picture, hint (or paint), weights, settings.
+        # What changed since the frame was last made: picture, hint (or paint), key, weights,
+        # settings, precision.
         pa.field("retake", pa.string()),
         pa.field("extras", pa.string()),  # folders of files written beside the frame
         # Number format of the network: bfloat16, float32, or onnx for that of an ONNX file.
@@ -67,9 +69,15 @@ SCHEMA = pa.schema(
         pa.field("hints", pa.list_(pa.string())),  # names of the hints that held on it
         # Regions whose colour may be wrong, worst first; null for copies of another frame.
         pa.field("doubts", pa.list_(DOUBT)),
+        pa.field("key_sha256", pa.string()),  # of the keys' pixels; null without keys
+        pa.field("keys", pa.list_(pa.string())),  # names of the keys of its shot
+        # Of frames with keys, see `imaging.doubts.Certainty`; null for copies of another frame.
+        pa.field("asked", pa.float32()),
+        pa.field("lowest_confidence", pa.float32()),
+        pa.field("mean_confidence", pa.float32()),
     ]
 )
-LATER = {"stage_seconds", "retake", "extras", "precision", "warnings", "hints", "doubts"}
+LATER = set(SCHEMA.names[SCHEMA.get_field_index("stage_seconds") :])
 """Columns that older manifests lack; read as null."""
 OLD_STAGES = ("shrink", "network", "compose")
 """Stages whose times older manifests have in a column each, as `shrink_seconds`."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 from pyarrow import parquet
@@ -54,9 +54,18 @@ class Source:
     """Reason why it must not be read; `name` may then be any text."""
 
 
+class KeySource(NamedTuple):
+    """Locations of a key: a coloured drawing, whose colours are carried to others of its shot."""
+
+    drawing: Source
+    """The drawing, a picture of the film."""
+    colors: Source
+    """The key's picture."""
+
+
 @dataclass(frozen=True, slots=True)
 class FilmFrame:
-    """Picture of a film, with its shot, its position and the hints that hold on it."""
+    """Picture of a film, with its shot, its position, and the hints and keys that hold on it."""
 
     source: Source
     shot: str
@@ -66,6 +75,10 @@ class FilmFrame:
     """Hints that hold on it, bottom to top; where several say something, the last one counts."""
     frame_hint: Source | None = None
     """The one of `hints` that is named after a frame, this one or one before."""
+    origins: tuple[Source, ...] = ()
+    """Drawing that each of `hints` was set in; empty: hints stay at their pixels."""
+    keys: tuple[KeySource, ...] = ()
+    """Keys of its shot, in the order of their drawings."""
     refusal: str | None = None
     """Reason why the frame fails without being read or written."""
     role: str = "line"

@@ -5,22 +5,18 @@
 add up. Where two of them have a hint, the one that begins later counts.
 """
 
-import hashlib
 import posixpath
 import re
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from lineart.film.frames import FilmFrame, Source, refuse_twins, stem
 from lineart.film.listing import caseless, printable
 from lineart.film.names import NameParts, read_name
-from lineart.film.records import Failure, HashedHint, Input
-from lineart.film.tasks import SharedRules
-from lineart.image import Size
 
 
 class FrameRange(NamedTuple):
@@ -98,6 +94,24 @@ def hold_hints(frames: Sequence[FilmFrame], hints: Sequence[Source]) -> list[Fil
 def hold_everywhere(frames: Iterable[FilmFrame], hint: Source) -> list[FilmFrame]:
     """Return the frames of a film with a hint that holds on all of them."""
     return [replace(frame, hints=(hint,)) for frame in frames]
+
+
+def find_origins(frames: Iterable[FilmFrame]) -> list[FilmFrame]:
+    """Return the frames of a film with the drawing that each of their hints was set in.
+
+    It is the first one of its shot on which the hint holds.
+    """
+    first: dict[tuple[str, Source], Source] = {}
+    unique: dict[tuple[Source, ...], tuple[Source, ...]] = {}
+    found: list[FilmFrame] = []
+    for frame in frames:
+        if frame.refusal is None and frame.hints:
+            named = ((frame.shot, hint) for hint in frame.hints)
+            origins = tuple(first.setdefault(name, frame.source) for name in named)
+            # Equal tuples share one object, to save memory.
+            frame = replace(frame, origins=unique.setdefault(origins, origins))
+        found.append(frame)
+    return found
 
 
 def take_first_pages(
@@ -179,95 +193,3 @@ def unused_hints(frames: Iterable[FilmFrame], hints: Iterable[Source]) -> list[s
     """Return the names of hints that hold on no frame, sorted, as printable text."""
     used = {_key(hint.name) for held in {frame.hints for frame in frames} for hint in held}
     return sorted(printable(hint.name) for hint in hints if _key(hint.name) not in used)
-
-
-class HeldHints(NamedTuple):
-    """Hints that hold on a frame, without those that are fully transparent."""
-
-    inputs: tuple[Input, ...] = ()
-    """Their files, bottom to top."""
-    sha256: str | None = None
-    """Hash of their pixels: that of the one, or a hash over all hashes; None without hints."""
-    file_sha256: str | None = None
-    """Hash of the file of a single hint, which older manifests have in place of that of pixels."""
-    warnings: tuple[str, ...] = ()
-    """Sentences on what a person should look at, with the names of the hints."""
-
-    @property
-    def names(self) -> list[str] | None:
-        """Names of the hints, bottom to top; None without hints, as of paint."""
-        return [one.source.name for one in self.inputs if one.role == "hint"] or None
-
-    def is_recorded(self, sha256: str | None) -> bool:
-        """Return whether a manifest's `hint_sha256` is of these hints."""
-        return sha256 == self.sha256 or (sha256 is not None and sha256 == self.file_sha256)
-
-
-class HashedHints:
-    """Hint pictures of a film, after they were read.
-
-    Args:
-        hashed: Name of a hint -> its hashes, or why it cannot be read.
-        rules: Rules by which they are read.
-    """
-
-    def __init__(self, hashed: Mapping[str, HashedHint | Failure], rules: SharedRules) -> None:
-        self._hashed, self._rules = hashed, rules
-        # Frames with the same hints share one object, to save memory.
-        self._known: dict[Any, HeldHints | Failure] = {}
-
-    def on(self, frame: FilmFrame, size: Size) -> HeldHints | Failure:
-        """Return the hints on a frame whose drawing has `size`, or why one cannot be used."""
-        key = frame.hints, frame.frame_hint, size
-        if key not in self._known:
-            self._known[key] = self._collect(frame, size)
-        return self._known[key]
-
-    def _collect(self, frame: FilmFrame, size: Size) -> HeldHints | Failure:
-        found: dict[str, HashedHint] = {}
-        for hint in frame.hints:
-            one = self._hashed[hint.name]
-            if isinstance(one, Failure):
-                return one
-            try:
-                self._rules.check((one.height, one.width), size)
-            except ValueError as error:
-                return Failure.of(self._rules.role, error).about(hint.name)
-            found[hint.name] = one
-        held = _without_blank(frame, {name for name, one in found.items() if one.is_blank})
-        pixels = [found[hint.name].pixels_sha256 for hint in held]
-        files = [one.source_sha256 for one in found.values()]
-        return HeldHints(
-            tuple(Input(self._rules.role, hint, found[hint.name].source_sha256) for hint in held),
-            pixels[0] if len(pixels) == 1 else _join(pixels),
-            files[0] if len(files) == 1 else None,
-            tuple(
-                f"{hint.name}: {sentence}"
-                for hint in held
-                for sentence in self._describe(found[hint.name], size)
-            ),
-        )
-
-    def _describe(self, hint: HashedHint, size: Size) -> Iterator[str]:
-        """Yield what a person should look at in a hint on a drawing of `size`."""
-        yield from hint.warnings
-        scale = self._rules.describe_scale((hint.height, hint.width), size)
-        if scale is not None:
-            yield scale
-
-
-def _without_blank(frame: FilmFrame, blank: Container[str]) -> list[Source]:
-    """Return the hints of a frame that are not fully transparent.
-
-    On the frames of a range whose hint is, the hint of a frame before the range does not hold.
-    """
-    last = max((n for n, hint in enumerate(frame.hints) if hint.name in blank), default=-1)
-    return [
-        hint
-        for place, hint in enumerate(frame.hints)
-        if hint.name not in blank and (hint != frame.frame_hint or place > last)
-    ]
-
-
-def _join(hashes: Sequence[str]) -> str | None:
-    return hashlib.sha256("\n".join(hashes).encode()).hexdigest() if hashes else None

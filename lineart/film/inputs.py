@@ -13,7 +13,14 @@ from lineart.film.frames import (
     assemble,
     stem,
 )
-from lineart.film.hints import hold_everywhere, hold_hints, take_first_pages, unused_hints
+from lineart.film.hints import (
+    find_origins,
+    hold_everywhere,
+    hold_hints,
+    take_first_pages,
+    unused_hints,
+)
+from lineart.film.keys import hold_keys
 from lineart.film.output_names import Names, name_outputs
 from lineart.film.pages import Pages, find_pictures
 from lineart.film.painted import PaintedFilm, hold_paint
@@ -42,6 +49,9 @@ class FilmConfig:
     painted: PaintedFilm | None = None
     """Film whose paint is recoloured, in place of hints."""
     hints: str | None = None
+    carries_hints: bool = False
+    """Hints are keys for the drawings after the one that they were set in; see `held`."""
+    keys: str | None = None
     shots: tuple[str, ...] = ()
     numbers: str | None = None
     limit: int | None = None
@@ -116,9 +126,12 @@ def prepare_run(
     at = partial(Storage.at, limits=limits)
     pictures, output = at(film.pictures), at(film.output)
     hints = at(film.hints) if film.hints is not None else None
+    keys = at(film.keys) if film.keys is not None else None
     painted = film.painted.place if film.painted is not None else None
-    _check_places(output, {"pictures": pictures, "hints": hints, "coloured film": painted})
-    _check_log_folder(film.log_folder, [pictures, output.child("frames"), *filter(None, [hints])])
+    given = {"pictures": pictures, "hints": hints, "keys": keys, "coloured film": painted}
+    _check_places(output, given)
+    others = [pictures, output.child("frames"), *filter(None, (hints, keys))]
+    _check_log_folder(film.log_folder, others)
     weights = None if film.weights is None else open_weights(film.weights)
     files = {} if weights is None else read_weights(weights)
     if film.precision and weights is None:
@@ -132,7 +145,7 @@ def prepare_run(
     frames = assemble(sources, folder.name or stem(pictures.name), role=task.role)
     if not frames:
         raise ValueError(f"there is no image and no Parquet file below {pictures.uri}")
-    hint_folder, frames, of_hints = _hold_hints(hints, frames, film.pages)
+    (hint_folder, key_folder), frames, of_colors = _hold_colors(film, frames, hints, keys)
     if film.painted is not None:
         hint_folder, frames = film.painted.place, hold_paint(frames, film.painted)
     frames = name_outputs(frames, task.form.suffix, film.names)
@@ -146,10 +159,22 @@ def prepare_run(
         limit_s=film.limit_s,
         precision=film.precision,
         pages=film.pages,
+        keys=key_folder,
     )
     chosen, absent = film.selection.choose(frames)
-    warnings = [*of_hints, *describe_versions(frames), *describe_gaps(frames), *absent]
+    warnings = [*of_colors, *describe_versions(frames), *describe_gaps(frames), *absent]
     return PreparedRun(film, job, frames, chosen, warnings)
+
+
+def _hold_colors(
+    film: FilmConfig, frames: list[FilmFrame], hints: Storage | None, keys: Storage | None
+) -> tuple[tuple[Storage | None, Storage | None], list[FilmFrame], list[str]]:
+    """Return the folders of hints and keys, the frames with both, and sentences on them."""
+    hint_folder, frames, of_hints = _hold_hints(hints, frames, film.pages)
+    if film.carries_hints:
+        frames = find_origins(frames)
+    key_folder, frames, of_keys = _hold_keys(keys, frames)
+    return (hint_folder, key_folder), frames, [*of_hints, *of_keys]
 
 
 def _hold_hints(
@@ -161,7 +186,7 @@ def _hold_hints(
     folder, hints = find_pictures(place, pages=pages)
     if not hints:
         raise ValueError(f"there is no hint picture below {place.uri}; leave out --hints")
-    _check_hints(hints)
+    _check_hints(hints, "hints")
     hints, sentences = take_first_pages(frames, hints)
     held, is_one_file = hold_hints(frames, hints), folder != place
     unused = unused_hints(held, hints)
@@ -173,6 +198,19 @@ def _hold_hints(
         what = "a hint belongs" if len(unused) == 1 else f"{len(unused)} hints belong"
         sentences.append(f"{what} to no shot or frame: {named}")
     return folder, held, sentences
+
+
+def _hold_keys(
+    place: Storage | None, frames: list[FilmFrame]
+) -> tuple[Storage | None, list[FilmFrame], list[str]]:
+    """Return the folder of the keys, the frames with their keys, and sentences on keys."""
+    if place is None:
+        return None, frames, []
+    folder, keys = find_pictures(place, pages="first")
+    if not keys:
+        raise ValueError(f"there is no picture below {place.uri}; leave out --keys")
+    _check_hints(keys, "keys")
+    return folder, *hold_keys(frames, keys)
 
 
 def _check_places(output: Storage, places: Mapping[str, Storage | None]) -> None:
@@ -203,7 +241,7 @@ def _check_log_folder(log_folder: str | None, others: Sequence[Storage]) -> None
         raise ValueError(f"--log-folder {log_folder} is a file; give a folder")
 
 
-def _check_hints(hints: Sequence[Source]) -> None:
+def _check_hints(hints: Sequence[Source], what: str) -> None:
     """Raise if a folder or Parquet file of hints is unreadable: they could be for any frame."""
     for hint in hints:
         if (
@@ -211,7 +249,7 @@ def _check_hints(hints: Sequence[Source]) -> None:
             and hint.row is None
             and posixpath.splitext(hint.path)[1].lower() not in IMAGE_SUFFIXES | UNREAD_SUFFIXES
         ):
-            raise ValueError(f"the hints in {hint.name} cannot be known: {hint.refusal}")
+            raise ValueError(f"the {what} in {hint.name} cannot be known: {hint.refusal}")
 
 
 def _check_networks(files: Mapping[str, bytes]) -> None:

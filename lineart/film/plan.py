@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lineart.film.frames import FilmFrame
-from lineart.film.hints import HashedHints, HeldHints
+from lineart.film.held import HashedColors, HeldColors
 from lineart.film.records import (
     Failure,
     Fingerprint,
@@ -21,18 +21,23 @@ from lineart.film.records import (
 from lineart.film.retries import accepted_rows, is_unchanged
 from lineart.manifest import SCHEMA, ManifestRow, make_row
 
-CHANGES = ("picture", "hint", "weights", "settings", "precision")
+CHANGES = ("picture", "hint", "key", "weights", "settings", "precision")
 """Words for what may have changed since a frame was made, in the order of `FrameState.retake`."""
 
 
+PixelsKey = tuple[str, str | None, str | None]
+"""Hashes of the pixels of a picture, of its hints and of its keys."""
+
+
 class FrameState(NamedTuple):
-    """Frame with the hashes of its picture and hints."""
+    """Frame with the hashes of its picture, hints and keys."""
 
     frame: FilmFrame
     picture: HashedFile
-    hints: HeldHints
+    colors: HeldColors
+    """Hints and keys that hold on it."""
     held_by: str | None
-    """Name of the first frame with equal pixels and hints; None if it is this one."""
+    """Name of the first frame with equal pixels, hints and keys; None if it is this one."""
     retake: str | None = None
     """What has changed since this frame was last made, comma-separated; None if nothing."""
     precision: str | None = None
@@ -41,9 +46,9 @@ class FrameState(NamedTuple):
     """Warnings of the frame that this one is copied from."""
 
     @property
-    def pixels(self) -> tuple[str, str | None]:
-        """Key that is equal for frames with equal pixels and hints."""
-        return self.picture.pixels_sha256, self.hints.sha256
+    def pixels(self) -> PixelsKey:
+        """Hashes that are equal for frames with equal pixels, hints and keys."""
+        return self.picture.pixels_sha256, self.colors.sha256, self.colors.key_sha256
 
 
 Copying = tuple[str, list[str]]
@@ -64,7 +69,7 @@ class FilmPlan:
     """Frames that cannot be read."""
     copies: list[Copying] = field(default_factory=list)
     work: list[WorkItem] = field(default_factory=list)
-    """One item for each distinct picture and hints, with all outputs that show it."""
+    """One item for each distinct picture, hints and keys, with all outputs that show it."""
     remaining: dict[str, FrameState] = field(default_factory=dict)
     """Output -> frame to copy or make."""
 
@@ -72,7 +77,7 @@ class FilmPlan:
 def make_plan(
     frames: Iterable[FilmFrame],
     pictures: Mapping[str, HashedFile | Failure],
-    hints: HashedHints,
+    colors: HashedColors,
     previous: pa.Table,
     stored: Mapping[str, int],
     look: Fingerprint,
@@ -82,7 +87,7 @@ def make_plan(
     Args:
         frames: Frames in film order.
         pictures: Frame name -> hashes of its picture, or why it cannot be read.
-        hints: Hints of the film.
+        colors: Hints and keys of the film.
         previous: The manifest, with the newest row of each frame.
         stored: Output -> size in bytes, for stored frames whose extra files are stored, too.
         look: Weights and settings of this run.
@@ -91,9 +96,9 @@ def make_plan(
     failures: list[tuple[FilmFrame, Failure]] = []
     accepted: list[FilmFrame] = []
     tried = accepted_rows(previous)
-    leaders: dict[tuple[str, str | None], str] = {}
+    leaders: dict[PixelsKey, str] = {}
     for frame in frames:
-        found = _found(frame, pictures, hints)
+        found = _found(frame, pictures, colors)
         if frame.name in tried and is_unchanged(tried[frame.name], found, look):
             accepted.append(frame)
         elif isinstance(found, Failure):
@@ -113,9 +118,9 @@ def make_plan(
 
 
 def _found(
-    frame: FilmFrame, pictures: Mapping[str, HashedFile | Failure], hints: HashedHints
-) -> tuple[HashedFile, HeldHints] | Failure:
-    """Return the hashed picture and the hints, or why the frame cannot be read."""
+    frame: FilmFrame, pictures: Mapping[str, HashedFile | Failure], colors: HashedColors
+) -> tuple[HashedFile, HeldColors] | Failure:
+    """Return the hashed picture, its hints and its keys, or why the frame cannot be read."""
     if frame.refusal is not None:
         return Failure("name", "ValueError", frame.refusal)
     picture = pictures[frame.name]
@@ -124,7 +129,7 @@ def _found(
     if frame.source_sha256 not in (None, picture.source_sha256):
         changed = "its drawing has changed since it was coloured; colour it again first"
         return Failure("read", "ValueError", changed, picture.source_sha256)
-    held = hints.on(frame, (picture.height, picture.width))
+    held = colors.on(frame, picture)
     if isinstance(held, Failure):
         return held._replace(source_sha256=picture.source_sha256)
     return picture, held
@@ -149,6 +154,7 @@ def _stands(
     places = pc.index_in(_text(one.frame.name for one in shown), value_set=previous["frame"])
     stands = pc.is_in(previous["status"].take(places), value_set=_text(["done", "held"]))
     stands = pc.and_(stands, _has_same_hints(shown, previous, places))
+    stands = pc.and_(stands, _has_same_keys(shown, previous, places))
     for name, values in same.items():
         # One column at a time: all columns at once would be a copy of the whole manifest.
         recorded = previous[name].take(places).fill_null(-2 if name == "output_bytes" else "")
@@ -164,9 +170,17 @@ def _has_same_hints(
     """Return for each frame whether its row, at its place, has the same hints."""
     recorded = previous["hint_sha256"].take(places).to_pylist()
     return pa.array(
-        (one.hints.is_recorded(sha256) for one, sha256 in zip(shown, recorded, strict=True)),
+        (one.colors.has_hints(sha256) for one, sha256 in zip(shown, recorded, strict=True)),
         pa.bool_(),
     )
+
+
+def _has_same_keys(
+    shown: Sequence[FrameState], previous: pa.Table, places: pa.Array
+) -> pa.ChunkedArray:
+    """Return for each frame whether its row, at its place, has the same keys."""
+    recorded = previous["key_sha256"].take(places).fill_null("")
+    return pc.equal(recorded, _text(one.colors.key_sha256 or "" for one in shown))
 
 
 def _mark_retakes(
@@ -186,6 +200,7 @@ def _mark_retakes(
         for word, (name, values) in now.items()
     }
     differs["hint"] = pc.invert(_has_same_hints(remaining, previous, places))
+    differs["key"] = pc.invert(_has_same_keys(remaining, previous, places))
     changes = [""] * len(remaining)
     for word in sorted(differs, key=CHANGES.index):
         is_other = pc.and_(was_made, differs[word]).to_pylist()
@@ -217,17 +232,19 @@ class Label(NamedTuple):
     held_by: str | None
     hint_sha256: str | None
     hints: list[str] | None
+    key_sha256: str | None
+    keys: list[str] | None
 
 
 def _label_finished(one: FrameState) -> Label:
     frame, status = one.frame, "held" if one.held_by else "done"
-    hints = one.hints.sha256, one.hints.names
-    return Label(frame.name, frame.shot, frame.number, status, one.held_by, *hints)
+    colors = one.colors.columns().values()
+    return Label(frame.name, frame.shot, frame.number, status, one.held_by, *colors)
 
 
 def _label_accepted(frame: FilmFrame, row: ManifestRow) -> Label:
-    hints = row["hint_sha256"], row["hints"]
-    return Label(frame.name, frame.shot, frame.number, "accepted", None, *hints)
+    colors = (row[name] for name in HeldColors().columns())
+    return Label(frame.name, frame.shot, frame.number, "accepted", None, *colors)
 
 
 def _relabel(previous: pa.Table, labels: Sequence[Label]) -> pa.Table:
@@ -248,14 +265,14 @@ def _relabel(previous: pa.Table, labels: Sequence[Label]) -> pa.Table:
 def _plan_work(
     plan: FilmPlan, remaining: Sequence[FrameState], finished: Sequence[FrameState]
 ) -> None:
-    """Add the unfinished frames to the plan; those with equal pixels and hints share an item."""
+    """Add the unfinished frames to the plan; those with equal `pixels` share an item."""
     finished_of = {one.pixels: one.frame.output for one in reversed(finished)}
     needs_rows = any(one.pixels in finished_of for one in remaining)
     columns = ("output", "precision", "warnings") if needs_rows else ()
     known = zip(*(plan.rows[name].to_pylist() for name in columns), strict=True)
     copied = {output: (precision, tuple(warned or ())) for output, precision, warned in known}
-    copies: dict[tuple[str, str | None], Copying] = {}
-    work: dict[tuple[str, str | None], tuple[FrameState, list[str]]] = {}
+    copies: dict[PixelsKey, Copying] = {}
+    work: dict[PixelsKey, tuple[FrameState, list[str]]] = {}
     for one in remaining:
         pixels, output = one.pixels, one.frame.output
         plan.remaining[output] = one
@@ -272,12 +289,12 @@ def _plan_work(
 def _work(one: FrameState, outputs: Iterable[str]) -> WorkItem:
     frame = one.frame
     picture = Input(frame.role, frame.source, one.picture.source_sha256)
-    return WorkItem((picture, *one.hints.inputs), tuple(outputs), frame.shot)
+    return WorkItem((picture, *one.colors.inputs), tuple(outputs), frame.shot)
 
 
 def result_row(one: FrameState, look: Fingerprint, result: FrameResult) -> ManifestRow:
     """Build the row of a frame that is stored, or failed after its picture was read."""
-    warnings = dict.fromkeys((*one.hints.warnings, *(result.warnings or one.warnings)))
+    warnings = dict.fromkeys((*one.colors.warnings, *(result.warnings or one.warnings)))
     ended = {
         "status": "held" if one.held_by else "done",
         "held_by": one.held_by,
@@ -292,10 +309,10 @@ def result_row(one: FrameState, look: Fingerprint, result: FrameResult) -> Manif
             "height": one.picture.height,
             "source_sha256": one.picture.source_sha256,
             "pixels_sha256": one.picture.pixels_sha256,
-            "hint_sha256": one.hints.sha256,
-            "hints": one.hints.names,
+            **one.colors.columns(),
             "warnings": list(warnings) or None,
             "doubts": [one._asdict() for one in result.doubts] or None,
+            **(result.certainty._asdict() if result.certainty else {}),
             "weights": look.weights,
             "settings": look.settings,
             "extras": " ".join(look.extras),

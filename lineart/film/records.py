@@ -13,7 +13,7 @@ import pyarrow as pa
 from lineart.film.frames import Source
 from lineart.film.pages import Pages
 from lineart.film.tasks import FilmTask
-from lineart.imaging.doubts import Doubt
+from lineart.imaging.doubts import Certainty, Doubt
 from lineart.runtime.device import Precision
 from lineart.runtime.sandbox import CallEndedError
 from lineart.storage import Storage
@@ -57,7 +57,7 @@ class HashedFile(NamedTuple):
 
 
 class HashedHint(NamedTuple):
-    """Hashes of a hint's file and of its pixels, and its size in pixels."""
+    """Hashes of the file of a hint or key and of its pixels, and its size in pixels."""
 
     source_sha256: str
     pixels_sha256: str
@@ -102,6 +102,7 @@ class FilmJob:
 
     pages: Pages = "all"
     """Which pages of a file are frames."""
+    keys: Storage | None = None
 
     @cached_property
     def fingerprint(self) -> Fingerprint:
@@ -114,7 +115,7 @@ class Input(NamedTuple):
     """File that a frame is made from."""
 
     role: str
-    """Role in the task: `line` or `photo` for the picture itself, `hint`."""
+    """Role in the task: `line` or `photo` for the picture itself, `hint`, `key_line` and `key`."""
     source: Source
     sha256: str
 
@@ -148,6 +149,8 @@ class FrameResult(NamedTuple):
     """Sentences on what a person should look at."""
     doubts: tuple[Doubt, ...] = ()
     """Regions whose colour may be wrong; empty if another output of the work item has them."""
+    certainty: Certainty | None = None
+    """How sure carried colours are; None without, or if another output of the item has it."""
 
 
 class FrameData(NamedTuple):
@@ -169,6 +172,8 @@ class FrameData(NamedTuple):
     """Sentences on what a person should look at."""
     doubts: tuple[Doubt, ...] = ()
     """Regions whose colour may be wrong."""
+    certainty: Certainty | None = None
+    """How sure carried colours are."""
 
     def failed(self, failure: Failure) -> "FrameData":
         """Return the frame with a failure, without its data."""
@@ -177,14 +182,13 @@ class FrameData(NamedTuple):
     def results(self) -> Iterator[FrameResult]:
         """Yield the result of each output; the first has the seconds of the shared work."""
         written = self.written if self.failure is None else [self.failure] * len(self.item.outputs)
-        seconds, doubts = self.seconds, self.doubts
+        seconds, doubts, certainty = self.seconds, self.doubts, self.certainty
         for output, size in zip(self.item.outputs, written, strict=True):
             failed = size if isinstance(size, Failure) else None
             length = 0 if isinstance(size, Failure) else size
-            yield FrameResult(
-                output, length, seconds, failed, self.precision, self.warnings, doubts
-            )
-            seconds, doubts = {}, ()
+            made = self.precision, self.warnings, doubts, certainty
+            yield FrameResult(output, length, seconds, failed, *made)
+            seconds, doubts, certainty = {}, (), None
 
 
 def to_table(records: Iterable[Any]) -> pa.Table:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lineart.film.frames import FilmFrame
-from lineart.film.hints import HeldHints
+from lineart.film.held import HeldColors
 from lineart.film.inputs import PreparedRun
 from lineart.film.records import Failure, Fingerprint, HashedFile
 from lineart.manifest import SCHEMA, ManifestRow
@@ -98,13 +98,13 @@ def accepted_rows(previous: pa.Table) -> dict[str, ManifestRow]:
 
 
 def is_unchanged(
-    row: ManifestRow, found: tuple[HashedFile, HeldHints] | Failure, look: Fingerprint
+    row: ManifestRow, found: tuple[HashedFile, HeldColors] | Failure, look: Fingerprint
 ) -> bool:
     """Return whether an accepted frame would be tried with the inputs with which it failed.
 
     Args:
         row: Its row in the manifest.
-        found: Its picture and its hints, or why one of them cannot be read.
+        found: Its picture, hints and keys, or why one of them cannot be read.
         look: Weights and settings of the run.
     """
     now: dict[str, Any] = {}
@@ -113,9 +113,9 @@ def is_unchanged(
         if row["source_sha256"] is not None:
             now["source_sha256"] = found.source_sha256
     else:
-        picture, hints = found
-        if not hints.is_recorded(row["hint_sha256"]):
+        picture, colors = found
+        if not colors.has_hints(row["hint_sha256"]):
             return False
-        now = {"source_sha256": picture.source_sha256}
+        now = {"source_sha256": picture.source_sha256, "key_sha256": colors.key_sha256}
         now |= {"weights": look.weights, "settings": look.settings}
     return all(row[name] == value for name, value in now.items())

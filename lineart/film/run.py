@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from lineart import manifest
 from lineart.film.frame_logs import FrameLogs
-from lineart.film.hints import HashedHints
+from lineart.film.held import HashedColors, files_of
 from lineart.film.inputs import PreparedRun
 from lineart.film.odd_sizes import warn_of_odd_sizes
 from lineart.film.outputs import export_parquet
@@ -24,7 +24,7 @@ from lineart.film.removed import settle_removed
 from lineart.film.retries import mark_accepted
 from lineart.film.run_json import FilmSummary
 from lineart.film.standing import stored_frames
-from lineart.film.worker import copy_finished, hash_hints, hash_pictures
+from lineart.film.worker import copy_finished, hash_hints, hash_keys, hash_pictures
 from lineart.manifest import ManifestRow
 from lineart.runtime.executor import Executor
 from lineart.storage import Storage
@@ -176,14 +176,14 @@ def _count_warned(rows: pa.Table, parts: Sequence[pa.Table]) -> int:
 
 
 class _Log:
-    """Logs the results of frames; equal failures of hints that follow one another are one line."""
+    """Logs the results of frames; equal failures of hints or keys in a row are one line."""
 
     def __init__(self) -> None:
         self._rows: dict[str, list[ManifestRow]] = {}
 
     def add(self, row: ManifestRow, stages: StageSeconds) -> None:
         """Log the result of a frame: a failure at level WARNING, otherwise INFO."""
-        if row["status"] == "failed" and row["stage"] == "hint":
+        if row["status"] == "failed" and row["stage"] in ("hint", "key"):
             self._rows.setdefault(row["message"], []).append(row)
             return
         self.flush()
@@ -195,10 +195,10 @@ class _Log:
             logger.info("frame done", extra=fields)
 
     def flush(self) -> None:
-        """Log the failures of hints with the first of their frames and the number of these."""
+        """Log the failures of hints and keys with the first of their frames and their number."""
         for row, *others in self._rows.values():
             count = {"frames": 1 + len(others)}
-            logger.warning("hint failed", extra=_fields(row) | _reason(row) | count)
+            logger.warning("%s failed", row["stage"], extra=_fields(row) | _reason(row) | count)
         self._rows = {}
 
 
@@ -217,12 +217,22 @@ def _plan(opened: PreparedRun, previous: pa.Table, runner: FilmRunner) -> FilmPl
     readable = [frame for frame in opened.frames if frame.refusal is None]
     # A file whose hash is in the manifest is not decoded again.
     known = known_pictures(previous, job.fingerprint.settings)
-    pictures = ((frame.source, known.get(frame.name)) for frame in readable)
-    hints = {hint.name: hint for held in {frame.hints for frame in readable} for hint in held}
+    files = files_of(readable)
+    pictures = _hash(
+        runner,
+        partial(hash_pictures, job),
+        ((one, known.get(one.name)) for one in files.pictures),
+    )
+    colors = HashedColors(
+        _hash(runner, partial(hash_hints, job), files.hints),
+        job.task.hint_rules,
+        _hash(runner, partial(hash_keys, job), files.keys),
+        pictures,
+    )
     return make_plan(
         opened.frames,
-        _hash(runner, partial(hash_pictures, job), pictures),
-        HashedHints(_hash(runner, partial(hash_hints, job), hints.values()), job.task.hint_rules),
+        pictures,
+        colors,
         previous,
         {} if opened.film.force or opened.film.retry_failed is not None else stored_frames(job),
         job.fingerprint,

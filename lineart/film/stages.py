@@ -71,7 +71,7 @@ class PixelStage:
         return [frame if frame.failure else self._process(frame) for frame in frames]
 
     def _process(self, frame: FrameData) -> FrameData:
-        started, stage = time.perf_counter(), self._stage
+        started, stage, before = time.perf_counter(), self._stage, frame.seconds
         try:
             if self._worker is None:
                 frame = run_in_worker(self._job, stage.function, frame)
@@ -79,7 +79,9 @@ class PixelStage:
                 frame = stage.function(self._worker, frame)
         except Exception as error:  # noqa: BLE001 - any error fails this frame alone
             frame = frame.failed(Failure.of(stage.name, error))
-        seconds = {**frame.seconds, stage.name: time.perf_counter() - started}
+        # The stage may have given the times of its parts.
+        parts = sum(frame.seconds.values(), 0.0) - sum(before.values(), 0.0)
+        seconds = {**frame.seconds, stage.name: time.perf_counter() - started - parts}
         return frame._replace(seconds=seconds)
 
 
@@ -101,10 +103,13 @@ class NetworkStage:
         self._network: Answer = self._sandbox or open_network()
 
     def __call__(self, frames: Sequence[FrameData]) -> list[FrameData]:
-        """Replace the arrays of frames by the network's outputs; frames of one size are a batch."""
+        """Replace the arrays of frames by the network's outputs; frames of one size are a batch.
+
+        Frames without arrays need no network, and are passed on.
+        """
         batches: dict[Any, list[int]] = defaultdict(list)
         for place, frame in enumerate(frames):
-            if frame.failure is None:
+            if frame.failure is None and frame.arrays:
                 batches[tuple(array.shape for array in frame.arrays)].append(place)
         answered = list(frames)
         for places in batches.values():
@@ -154,14 +159,15 @@ def shrink(worker: Worker, frame: FrameData) -> FrameData:
             files.setdefault(one.role, []).append(worker.read_shared(one))
         stage = step(task.shrink_stage)
         with worker.decoding():
-            inputs, kept, warnings = worker.shrink(pixels, files)
+            inputs, kept, warnings, seconds = worker.shrink(pixels, files)
     except Exception as error:  # noqa: BLE001 - any error fails this frame alone
         failure = Failure.of(stage, error)
         suspects = [one.source.name for one in shared if one.role == stage]
         is_named = any(name in failure.message for name in suspects)
         return frame.failed(failure if is_named else failure.about(", ".join(suspects)))
     warnings = (*noted, *_left_out_pages(worker, picture, data), *warnings)
-    return frame._replace(arrays=tuple(inputs), kept=kept, warnings=warnings)
+    seconds = {**frame.seconds, **seconds}
+    return frame._replace(arrays=tuple(inputs), kept=kept, warnings=warnings, seconds=seconds)
 
 
 def _left_out_pages(worker: Worker, picture: Input, data: bytes) -> list[str]:
@@ -230,7 +236,12 @@ def compose_and_write(worker: Worker, frame: FrameData) -> FrameData:
     written = tuple(worker.write(output, composed.files) for output in frame.item.outputs)
     warnings = (*frame.warnings, *composed.warnings)
     return frame._replace(
-        arrays=(), kept=b"", written=written, warnings=warnings, doubts=composed.doubts
+        arrays=(),
+        kept=b"",
+        written=written,
+        warnings=warnings,
+        doubts=composed.doubts,
+        certainty=composed.certainty,
     )
 
 

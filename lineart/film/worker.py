@@ -21,14 +21,15 @@ from lineart.film.records import (
     Input,
     WorkItem,
 )
-from lineart.film.tasks import Shrink
+from lineart.film.tasks import SharedRules, Shrink
+from lineart.film.tasks.key_rules import HINT_KEY, KEY, KEY_LINE, KEY_RULES
 from lineart.runtime.sandbox import run_isolated
 from lineart.runtime.sandbox_process import step
 
 T = TypeVar("T")
 
-SHARED_INPUTS = 16
-"""Number of files that frames share, as a shot's hint, which a worker keeps."""
+SHARED_INPUTS = 64
+"""Number of files that frames share, as a shot's hint or its keys, which a worker keeps."""
 AGAIN = "the same command takes up what it is now"
 
 
@@ -40,7 +41,13 @@ class Worker:
 
     def __init__(self, job: FilmJob) -> None:
         self.job = job
-        places = {job.task.role: job.pictures, job.task.hint_rules.role: job.hints}
+        places = {
+            job.task.role: job.pictures,
+            job.task.hint_rules.role: job.hints,
+            KEY: job.keys,
+            KEY_LINE: job.pictures,
+            HINT_KEY: job.hints,
+        }
         self.readers = {role: PictureReader(place) for role, place in places.items() if place}
         """Reader of the files of each role."""
         self.read_shared = lru_cache(SHARED_INPUTS)(self.read)
@@ -160,18 +167,27 @@ def _hash_pixels(picture: np.ndarray) -> str:
 
 def hash_hints(job: FilmJob, sources: Sequence[Source]) -> dict[str, HashedHint | Failure]:
     """Return hashes of hints, or failures, by name."""
+    return _hash_shared(job, sources, job.task.hint_rules)
+
+
+def hash_keys(job: FilmJob, sources: Sequence[Source]) -> dict[str, HashedHint | Failure]:
+    """Return hashes of keys, or failures, by name."""
+    return _hash_shared(job, sources, KEY_RULES)
+
+
+def _hash_shared(
+    job: FilmJob, sources: Sequence[Source], rules: SharedRules
+) -> dict[str, HashedHint | Failure]:
     found: dict[str, HashedHint | Failure] = {}
     for source in sources:
         try:
-            found[source.name] = run_in_worker(job, _hash_hint, source)
+            found[source.name] = run_in_worker(job, _hash_hint, source, rules)
         except Exception as error:  # noqa: BLE001 - as above
-            role = job.task.hint_rules.role
-            found[source.name] = Failure.of(role, error).about(source.name)
+            found[source.name] = Failure.of(rules.role, error).about(source.name)
     return found
 
 
-def _hash_hint(worker: Worker, source: Source) -> HashedHint:
-    rules = worker.job.task.hint_rules
+def _hash_hint(worker: Worker, source: Source, rules: SharedRules) -> HashedHint:
     step(rules.role)
     data = worker.readers[rules.role].read(source)
     with worker.decoding() as noted:

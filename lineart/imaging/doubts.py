@@ -38,6 +38,19 @@ class Doubt(NamedTuple):
     confidence: float
     """Probability that the colour is right, 0..1."""
     why: str
+    second: str | None = None
+    """Second best colour; None: there is none."""
+
+
+class Certainty(NamedTuple):
+    """How sure the carried colours of a drawing are."""
+
+    asked: float
+    """Share of its regions that a person should look at, 0..1."""
+    lowest_confidence: float
+    """Lowest confidence of a region, 0..1; 0 for one whose colour no key has."""
+    mean_confidence: float
+    """Mean of the regions' confidence by their area."""
 
 
 def find_doubts(paint: Paint, *, most: int = MOST_DOUBTS) -> tuple[Doubt, ...]:

@@ -5,16 +5,15 @@ import unicodedata
 import pytest
 
 from lineart.film.frames import FilmFrame, Source, assemble
+from lineart.film.held import HashedColors, HeldColors
 from lineart.film.hints import (
     FrameRange,
-    HashedHints,
-    HeldHints,
     hold_hints,
     range_of,
     unused_hints,
 )
 from lineart.film.names import read_name
-from lineart.film.records import Failure, HashedHint
+from lineart.film.records import Failure, HashedFile, HashedHint
 from lineart.imaging.hint_pictures import DEFAULT_RULES, HintRules
 
 
@@ -30,6 +29,7 @@ def names(frames: list[FilmFrame]) -> list[str]:
     return [" ".join(hint.name.removesuffix(".png") for hint in one.hints) for one in frames]
 
 
+PICTURE = HashedFile("file", "pixels", 8, 6)
 ONE_TO_FIVE = "s/0001 s/0002 s/0003 s/0004 s/0005"
 
 
@@ -110,16 +110,16 @@ def test_blank_hints_end_what_frames_before_said() -> None:
         f"{name}.png": HashedHint(f"file of {name}", name, 8, 6, name in ("s/0003-0004", "s/0005"))
         for name in ["s", "s/0001", "s/0003-0004", "s/0005"]
     }
-    held = [HashedHints(hashes, DEFAULT_RULES).on(frame, (6, 8)) for frame in frames]
-    assert all(isinstance(one, HeldHints) for one in held)
-    shown = [one.names for one in held if isinstance(one, HeldHints)]
+    held = [HashedColors(hashes, DEFAULT_RULES).on(frame, PICTURE) for frame in frames]
+    assert all(isinstance(one, HeldColors) for one in held)
+    shown = [one.hint_names for one in held if isinstance(one, HeldColors)]
     assert shown == [*[["s.png", "s/0001.png"]] * 2, *[["s.png"]] * 3]
     alone = hold("s/1 s/2", "s/1 s/2")
     blank = {f"s/{n}.png": HashedHint("file", "none", 8, 6, n == 2) for n in (1, 2)}
-    first, second = (HashedHints(blank, DEFAULT_RULES).on(frame, (6, 8)) for frame in alone)
-    assert isinstance(first, HeldHints)
-    assert isinstance(second, HeldHints)
-    assert (first.sha256, second.names, second.sha256) == ("none", None, None)
+    first, second = (HashedColors(blank, DEFAULT_RULES).on(frame, PICTURE) for frame in alone)
+    assert isinstance(first, HeldColors)
+    assert isinstance(second, HeldColors)
+    assert (first.sha256, second.hint_names, second.sha256) == ("none", None, None)
 
 
 def test_a_hint_that_cannot_be_used_fails_by_name() -> None:
@@ -128,11 +128,11 @@ def test_a_hint_that_cannot_be_used_fails_by_name() -> None:
     good = HashedHint("file", "pixels", 8, 6, is_blank=False)
     broken = Failure("hint", "ValueError", "s/1.png: no picture")
     assert (
-        HashedHints({"s.png": good, "s/1.png": broken}, DEFAULT_RULES).on(frame, (6, 8)) == broken
+        HashedColors({"s.png": good, "s/1.png": broken}, DEFAULT_RULES).on(frame, PICTURE) == broken
     )
     both = {"s.png": good, "s/1.png": good._replace(height=8)}
-    wrong = HashedHints(both, DEFAULT_RULES).on(frame, (6, 8))
+    wrong = HashedColors(both, DEFAULT_RULES).on(frame, PICTURE)
     assert isinstance(wrong, Failure)
     assert (wrong.stage, wrong.error) == ("hint", "ValueError")
     assert wrong.message.startswith("s/1.png: the hint picture is 8x8 and the drawing has another")
-    assert isinstance(HashedHints(both, HintRules(canvas="center")).on(frame, (6, 8)), HeldHints)
+    assert isinstance(HashedColors(both, HintRules(canvas="center")).on(frame, PICTURE), HeldColors)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pyarrow as pa
 
 from lineart.film.frames import FilmFrame, Source
-from lineart.film.hints import HashedHints
+from lineart.film.held import HashedColors
 from lineart.film.plan import (
     FilmPlan,
     FrameState,
@@ -41,12 +41,12 @@ LINES = {
 
 
 NOTHING = SCHEMA.empty_table()
-NO_HINTS = HashedHints({}, DEFAULT_RULES)
+NO_HINTS = HashedColors({}, DEFAULT_RULES)
 
 
-def hashed_hints(**hints: str | Failure) -> HashedHints:
+def hashed_hints(**hints: str | Failure) -> HashedColors:
     """Give hints of 8 x 6 pixels by the hash of their pixels; that of their file ends in `file`."""
-    return HashedHints(
+    return HashedColors(
         {
             f"{name}.png": one
             if isinstance(one, Failure)
@@ -169,7 +169,7 @@ def test_hints_are_told_by_their_pixels() -> None:
         name: HashedHint("saved again", one, 8, 6, False)
         for name, one in (("s.png", "shot"), ("h.png", "hint"))
     }
-    resaved = HashedHints(again, DEFAULT_RULES)
+    resaved = HashedColors(again, DEFAULT_RULES)
     assert make_plan(frames, LINES, resaved, known_rows, stored, LOOK).skipped == 3
     other = make_plan(frames, LINES, hashed_hints(s="shot 2", h="hint"), known_rows, stored, LOOK)
     assert {name: one.retake for name, one in other.remaining.items()} == {FRAMES[1].output: "hint"}

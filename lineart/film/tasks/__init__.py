@@ -8,7 +8,7 @@ import numpy as np
 
 from lineart.codec.encode import FileFormat
 from lineart.image import Size, fit_short_side
-from lineart.imaging.doubts import Doubt
+from lineart.imaging.doubts import Certainty, Doubt
 from lineart.runtime.device import Precision
 
 MAX_ASPECT = 8
@@ -18,7 +18,7 @@ LEAST_SIZE_PX, LARGEST_SIZE_PX = 64, 4096
 """Bounds of the flags for the short side of the network input, in pixels."""
 
 Files = Mapping[str, Sequence[bytes]]
-"""Role of a frame's inputs -> their files: one of the picture; hints, bottom to top."""
+"""Role of a frame's inputs -> their files: one of the picture; hints, bottom to top; keys."""
 
 RunNetwork = Callable[..., Sequence[np.ndarray]]
 """Runs a network: batches of inputs of one size -> batches of outputs, all uint8."""
@@ -28,11 +28,13 @@ class NetworkInputs(NamedTuple):
     """Network inputs of one picture, and data kept for composing its frame."""
 
     inputs: list[np.ndarray]
-    """Inputs of the network, uint8."""
+    """Inputs of the network, uint8; empty if the frame needs no network."""
     kept: bytes
     """Data for `FilmTask.compose`, which gets it with the network outputs."""
     warnings: tuple[str, ...] = ()
     """Sentences on what a person should look at, for the manifest."""
+    seconds: Mapping[str, float] = {}
+    """Name of a part of the work -> its time in seconds, recorded as that of a stage."""
 
 
 class ComposedFiles(NamedTuple):
@@ -44,6 +46,8 @@ class ComposedFiles(NamedTuple):
     """Sentences on what a person should look at, for the manifest."""
     doubts: tuple[Doubt, ...] = ()
     """Regions whose colour may be wrong, for the manifest."""
+    certainty: Certainty | None = None
+    """How sure carried colours are; None without."""
 
 
 Shrink = Callable[[np.ndarray, Files], NetworkInputs]

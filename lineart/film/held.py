@@ -1,0 +1,227 @@
+"""Hints and keys that hold on a frame, by the hashes of their files.
+
+A hint counts at its pixels on the drawing that it was set in, and on equal ones. On other drawings
+it is a key: its colours follow their regions.
+"""
+
+import hashlib
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from lineart.film.frames import FilmFrame, KeySource, Source
+from lineart.film.records import Failure, HashedFile, HashedHint, Input
+from lineart.film.tasks import SharedRules
+from lineart.film.tasks.key_rules import HINT_KEY, KEY, KEY_LINE, KEY_RULES
+from lineart.image import Size
+
+Hashed = Mapping[str, HashedHint | Failure]
+"""Name of a hint or key -> its hashes, or why it cannot be read."""
+
+
+class FilmFiles(NamedTuple):
+    """Files that must be read to plan a run, each once."""
+
+    pictures: Sequence[Source]
+    """Pictures of the frames, and drawings of their hints and keys."""
+    hints: Sequence[Source]
+    keys: Sequence[Source]
+
+
+def files_of(frames: Sequence[FilmFrame]) -> FilmFiles:
+    """Return the files of frames, hints and keys."""
+    hints = {one for held in {frame.hints for frame in frames} for one in held}
+    keys = {one for held in {frame.keys for frame in frames} for one in held}
+    origins = {one for held in {frame.origins for frame in frames} for one in held}
+    named = (*(frame.source for frame in frames), *(key.drawing for key in keys), *origins)
+    pictures = {one.name: one for one in named}
+    return FilmFiles([*pictures.values()], _in_order(hints), _in_order(key.colors for key in keys))
+
+
+def _in_order(sources: Iterable[Source]) -> list[Source]:
+    return sorted(sources, key=attrgetter("name"))
+
+
+class HeldColors(NamedTuple):
+    """Hints and keys that hold on a frame, without those that are fully transparent."""
+
+    hints: tuple[Input, ...] = ()
+    """Files of the hints that count at their pixels, bottom to top."""
+    sha256: str | None = None
+    """Hash of their pixels: that of the one, or a hash over all hashes; None without hints."""
+    file_sha256: str | None = None
+    """Hash of the file of a single hint, which older manifests have in place of that of pixels."""
+    keys: tuple[Input, ...] = ()
+    """Files of the keys: line drawing and colours of each."""
+    key_sha256: str | None = None
+    """Hash over the pixels of the keys and of their drawings; None without keys."""
+    warnings: tuple[str, ...] = ()
+    """Sentences on what a person should look at, with the names of the files."""
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """All files."""
+        return self.hints + self.keys
+
+    @property
+    def hint_names(self) -> list[str] | None:
+        """Names of the hints, those first that are carried; None without hints, as of paint."""
+        roles = ((self.keys, HINT_KEY), (self.hints, "hint"))
+        return [
+            one.source.name for files, role in roles for one in files if one.role == role
+        ] or None
+
+    @property
+    def key_names(self) -> list[str] | None:
+        """Names of the keys; None without keys."""
+        return [one.source.name for one in self.keys if one.role == KEY] or None
+
+    def columns(self) -> dict[str, Any]:
+        """Return the columns of the manifest that say what held on a frame."""
+        hints = {"hint_sha256": self.sha256, "hints": self.hint_names}
+        return hints | {"key_sha256": self.key_sha256, "keys": self.key_names}
+
+    def has_hints(self, sha256: str | None) -> bool:
+        """Return whether a manifest's `hint_sha256` is of these hints."""
+        return sha256 == self.sha256 or (sha256 is not None and sha256 == self.file_sha256)
+
+
+@dataclass
+class HashedColors:
+    """Hints and keys of a film, after they were read."""
+
+    hints: Hashed
+    rules: SharedRules
+    """Rules by which hints are read."""
+    keys: Hashed = field(default_factory=dict)
+    pictures: Mapping[str, HashedFile | Failure] = field(default_factory=dict)
+    """Name of a drawing -> its hashes, or why it cannot be read."""
+    _known: dict[Any, HeldColors | Failure] = field(default_factory=dict)
+    """Frames with the same hints and keys share one object, to save memory."""
+
+    def on(self, frame: FilmFrame, picture: HashedFile) -> HeldColors | Failure:
+        """Return the hints and keys on a frame, or why one cannot be used."""
+        carried = tuple(self._is_carried(origin, picture) for origin in frame.origins)
+        size = picture.height, picture.width
+        key = frame.hints, frame.frame_hint, size, carried, frame.keys
+        if key not in self._known:
+            try:
+                self._known[key] = self._collect(frame, size, carried)
+            except _UnusableError as error:
+                self._known[key] = error.failure
+        return self._known[key]
+
+    def _is_carried(self, origin: Source, picture: HashedFile) -> bool:
+        """Return whether a hint that was set in `origin` is carried to another drawing."""
+        found = self.pictures.get(origin.name)
+        return isinstance(found, HashedFile) and found.pixels_sha256 != picture.pixels_sha256
+
+    def _collect(self, frame: FilmFrame, size: Size, carried: Sequence[bool]) -> HeldColors:
+        origins = zip(frame.hints, frame.origins, carried, strict=False)
+        moved = {hint: origin for hint, origin, is_moved in origins if is_moved}
+        sizes = {hint: self._size(moved[hint]) if hint in moved else size for hint in frame.hints}
+        found = {hint: _read(hint, self.hints, self.rules, sizes[hint]) for hint in frame.hints}
+        held = _without_blank(frame, {hint for hint, one in found.items() if one.is_blank})
+        stays = [hint for hint in held if hint not in moved]
+        keys = [*self._keys(frame)]
+        keys += [
+            self._key(HINT_KEY, KeySource(moved[one], one), found[one])
+            for one in held
+            if one in moved
+        ]
+        pixels = [found[hint].pixels_sha256 for hint in stays]
+        files = [found[hint].source_sha256 for hint in frame.hints if hint not in moved]
+        return HeldColors(
+            tuple(Input(self.rules.role, hint, found[hint].source_sha256) for hint in stays),
+            pixels[0] if len(pixels) == 1 else _join(pixels),
+            files[0] if len(files) == 1 else None,
+            tuple(file for key in keys for file in key.files),
+            _join([KEY_RULES.version, *(key.digest for key in keys)]) if keys else None,
+            tuple(
+                f"{hint.name}: {sentence}"
+                for hint in held
+                for sentence in _describe(found[hint], self.rules, sizes[hint])
+            ),
+        )
+
+    def _keys(self, frame: FilmFrame) -> Iterator["_Key"]:
+        """Yield the keys of a frame's shot; those that say nothing are left out."""
+        for key in frame.keys:
+            found = _read(key.colors, self.keys, KEY_RULES, self._size(key.drawing))
+            if not found.is_blank:
+                yield self._key(KEY, key, found)
+
+    def _key(self, role: str, key: KeySource, colors: HashedHint) -> "_Key":
+        drawing = self._drawing(key.drawing)
+        files = (
+            Input(KEY_LINE, key.drawing, drawing.source_sha256),
+            Input(role, key.colors, colors.source_sha256),
+        )
+        return _Key(files, f"{role} {drawing.pixels_sha256} {colors.pixels_sha256}")
+
+    def _size(self, source: Source) -> Size:
+        drawing = self._drawing(source)
+        return drawing.height, drawing.width
+
+    def _drawing(self, source: Source) -> HashedFile:
+        """Return the hashes of a key's drawing; raises `_UnusableError` if it cannot be read."""
+        found = self.pictures[source.name]
+        if isinstance(found, Failure):
+            why = f"{source.name}, the drawing of a key, cannot be read: {found.message}"
+            raise _UnusableError(Failure(KEY, found.error, why))
+        return found
+
+
+class _Key(NamedTuple):
+    """A key, after its files were read."""
+
+    files: tuple[Input, Input]
+    """Line drawing and colours."""
+    digest: str
+    """What it is, by the pixels of both."""
+
+
+class _UnusableError(Exception):
+    """A hint or key cannot be used."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+def _read(source: Source, hashed: Hashed, rules: SharedRules, size: Size) -> HashedHint:
+    """Return the hashes of a hint or key; raises `_UnusableError` if it does not fit a drawing."""
+    one = hashed[source.name]
+    if isinstance(one, Failure):
+        raise _UnusableError(one)
+    try:
+        rules.check((one.height, one.width), size)
+    except ValueError as error:
+        raise _UnusableError(Failure.of(rules.role, error).about(source.name)) from error
+    return one
+
+
+def _describe(hint: HashedHint, rules: SharedRules, size: Size) -> Iterator[str]:
+    """Yield what a person should look at in a hint on a drawing of `size`."""
+    yield from hint.warnings
+    scale = rules.describe_scale((hint.height, hint.width), size)
+    if scale is not None:
+        yield scale
+
+
+def _without_blank(frame: FilmFrame, blank: Container[Source]) -> list[Source]:
+    """Return the hints of a frame that are not fully transparent.
+
+    On the frames of a range whose hint is, the hint of a frame before the range does not hold.
+    """
+    last = max((n for n, hint in enumerate(frame.hints) if hint in blank), default=-1)
+    return [
+        hint
+        for place, hint in enumerate(frame.hints)
+        if hint not in blank and (hint != frame.frame_hint or place > last)
+    ]
+
+
+def _join(hashes: Sequence[str]) -> str | None:
+    return hashlib.sha256("\n".join(hashes).encode()).hexdigest() if hashes else None

@@ -1,0 +1,138 @@
+"""Keys of a film: which coloured drawings serve which shots, by their names.
+
+`<shot>/<frame>.png` is the coloured drawing `<frame>`, and serves all drawings of the shot. Names
+match as those of hints do, or else by number: `0012` is the key of `f0012`.
+"""
+
+import posixpath
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
+from typing import NamedTuple
+
+from lineart.film.frames import FilmFrame, KeySource, Source, stem
+from lineart.film.listing import caseless, printable
+from lineart.film.names import NameParts, read_name
+
+
+class HeldKeys(NamedTuple):
+    """Frames of a film with their keys."""
+
+    frames: list[FilmFrame]
+    warnings: list[str]
+    """Sentences on keys that name no drawing."""
+
+
+def hold_keys(frames: Sequence[FilmFrame], keys: Sequence[Source]) -> HeldKeys:
+    """Return the frames of a film with the keys of their shots.
+
+    Several keys of one drawing are refused.
+
+    Args:
+        frames: Frames in film order.
+        keys: Listed pictures of keys.
+    """
+    folders: dict[str, list[Source]] = defaultdict(list)
+    for key in keys:
+        folders[caseless(posixpath.dirname(key.name))].append(key)
+    used: set[Source] = set()
+    held: list[FilmFrame] = []
+    for (folder, shot), group in groupby(frames, lambda one: (_folder(one), one.shot)):
+        drawings = [*group]
+        of_shot: tuple[KeySource, ...] = ()
+        if below := _below(folder, shot, drawings[0], folders):
+            find = _Drawings(drawings).find
+            matched = [(found, key) for key in below if (found := find(key)) is not None]
+            used.update(key for _, key in matched)
+            of_shot = tuple(_pair(matched, drawings))
+        held += [replace(frame, keys=of_shot) for frame in drawings] if of_shot else drawings
+    unused = [key for of_folder in folders.values() for key in of_folder if key not in used]
+    return HeldKeys(held, _describe(unused))
+
+
+def describe_keyless(frames: Iterable[FilmFrame], rest: str) -> list[str]:
+    """Return a sentence for each shot without a key.
+
+    Args:
+        frames: Frames that a run processes.
+        rest: What its colours are from.
+    """
+    shots = dict.fromkeys(frame.shot for frame in frames if frame.refusal is None)
+    keyed = {frame.shot for frame in frames if frame.keys}
+    return [f"shot {printable(shot)} has no key; {rest}" for shot in shots if shot not in keyed]
+
+
+def _folder(frame: FilmFrame) -> str:
+    return posixpath.dirname(frame.name)
+
+
+def _below(
+    folder: str, shot: str, frame: FilmFrame, folders: dict[str, list[Source]]
+) -> list[Source]:
+    """Return the keys in the folders that a shot's keys may be in: its own, or called after it."""
+    version = read_name(frame.name).version
+    names = (folder, shot, shot.removesuffix(f"_{version}") if version else shot)
+    return [key for name in dict.fromkeys(map(caseless, names)) for key in folders.get(name, ())]
+
+
+class _Drawings:
+    """Drawings of a shot by the names that their keys may have."""
+
+    def __init__(self, frames: Sequence[FilmFrame]) -> None:
+        self._places = {_base(frame.name): place for place, frame in enumerate(frames)}
+        self._numbered: dict[int | None, list[tuple[int, NameParts]]] = defaultdict(list)
+        for place, frame in enumerate(frames):
+            parts = read_name(frame.name)
+            self._numbered[parts.number].append((place, parts))
+
+    def find(self, key: Source) -> int | None:
+        """Return the place of the drawing that a key is named after, or None.
+
+        It is the one of the same name, else the only one of the same number whose name differs in
+        nothing that both say: text before the number, letter behind it, version.
+        """
+        exact = self._places.get(_base(key.name))
+        if exact is not None:
+            return exact
+        parts = read_name(key.name)
+        numbered = self._numbered.get(parts.number, ()) if parts.digits else ()
+        alike = [place for place, drawing in numbered if _is_alike(parts, drawing)]
+        return alike[0] if len(alike) == 1 else None
+
+
+def _base(name: str) -> str:
+    return caseless(posixpath.basename(stem(name)))
+
+
+def _is_alike(key: NameParts, frame: NameParts) -> bool:
+    said = (
+        (key.series, frame.series),
+        (key.suffix, frame.suffix),
+        (key.version, frame.version),
+    )
+    return all("" in (one, other) or caseless(one) == caseless(other) for one, other in said)
+
+
+def _pair(
+    matched: Iterable[tuple[int, Source]], drawings: Sequence[FilmFrame]
+) -> Iterator[KeySource]:
+    """Yield the keys of a shot in the order of their drawings."""
+    of_place: dict[int, list[Source]] = defaultdict(list)
+    for place, key in matched:
+        of_place[place].append(key)
+    for place, keys in sorted(of_place.items()):
+        first, *others = sorted(keys, key=lambda key: key.name)
+        if others:
+            why = f"{others[0].name!r} is a key of the same drawing; leave one out"
+            first = replace(first, refusal=why)
+        yield KeySource(drawings[place].source, first)
+
+
+def _describe(unused: Sequence[Source]) -> list[str]:
+    if not unused:
+        return []
+    what = "a key names" if len(unused) == 1 else f"{len(unused)} keys name"
+    more = "" if len(unused) == 1 else ", ..."
+    first = min(printable(key.name) for key in unused)
+    return [f"{what} no drawing, or several: {first}{more}"]

@@ -1,0 +1,157 @@
+"""Which keys serve which drawings, by their names and by the pixels of their files."""
+
+import pytest
+
+from lineart.film.frames import FilmFrame, Source, assemble
+from lineart.film.held import HashedColors, HeldColors
+from lineart.film.hints import find_origins, hold_hints
+from lineart.film.keys import describe_keyless, hold_keys
+from lineart.film.records import Failure, HashedFile, HashedHint
+from lineart.imaging.hint_pictures import DEFAULT_RULES
+
+
+def listed(names: str) -> list[Source]:
+    """Give pictures from names without suffix."""
+    return [Source(f"{name}.png", f"{name}.png") for name in names.split()]
+
+
+def hold(lines: str, keys: str) -> tuple[list[str], list[str]]:
+    """Give for each frame its keys as `drawing<key`, and the sentences on keys."""
+    held = hold_keys(assemble(listed(lines), "film"), listed(keys))
+    texts = [
+        " ".join(f"{key.drawing.name[:-4]}<{key.colors.name[:-4]}" for key in frame.keys)
+        for frame in held.frames
+    ]
+    return texts, held.warnings
+
+
+@pytest.mark.parametrize(
+    ("lines", "keys", "expected", "unused"),
+    [
+        # All keys of a shot serve all its drawings, in the order of these.
+        ("s/1 s/2 s/3 t/1", "s/3 s/1", [*["s/1<s/1 s/3<s/3"] * 3, ""], []),
+        # By number, whatever is left out: zeros, the level, the version; never by position.
+        ("s/f0010 s/f0012", "s/12", ["s/f0012<s/12"] * 2, []),
+        ("s/A_1 s/B_1", "s/1 s/a0001", ["s/A_1<s/a0001"] * 2, ["s/1"]),
+        ("s/A1a s/A1b", "s/A1 s/a1B", ["s/A1b<s/a1B"] * 2, ["s/A1"]),
+        ("s/A1_v1 s/A1_v2", "s/A1 s/A1_v3", ["s/A1_v1<s/A1", "s/A1_v2<s/A1"], ["s/A1_v3"]),
+        # At the root, also in a folder called as the film.
+        ("1 2", "2 film/1", ["1<film/1 2<2"] * 2, []),
+        # Composed and decomposed letters.
+        ("\u304c/1 \u304c/2", "\u304b\u3099/2", ["\u304c/2<\u304b\u3099/2"] * 2, []),
+        ("s/1", "s/2 u/1", [""], ["2 keys name no drawing, or several: s/2.png, ..."]),
+    ],
+)
+def test_keys_hold(lines: str, keys: str, expected: list[str], unused: list[str]) -> None:
+    """Keys are named after drawings of their shot; others are told."""
+    texts, sentences = hold(lines, keys)
+    assert texts == expected
+    alone = [f"a key names no drawing, or several: {name}.png" for name in unused]
+    assert sentences == (unused if unused[:1] and " " in unused[0] else alone)
+
+
+def test_two_keys_of_one_drawing_are_refused() -> None:
+    """By names that say the same, and by suffix; a shot without a key is told once."""
+    keys = [*listed("s/1 s/f1"), Source("t/1.tif", "t/1.tif"), *listed("t/1")]
+    frames = hold_keys(assemble(listed("s/f1 t/1 u/1 u/2"), "film"), keys).frames
+    refused = [[key.colors.refusal for key in frame.keys] for frame in frames]
+    why = "{!r} is a key of the same drawing; leave one out"
+    assert refused[:2] == [[why.format("s/f1.png")], [why.format("t/1.tif")]]
+    assert refused[2:] == [[], []]
+    assert describe_keyless(frames, "that is all") == ["shot u has no key; that is all"]
+
+
+def drawing(pixels: str) -> HashedFile:
+    """Give a drawing of 8 x 6 pixels by their hash."""
+    return HashedFile(f"{pixels} file", pixels, 8, 6)
+
+
+def colors(pixels: str, width: int = 8) -> HashedHint:
+    """Give a hint or key of 6 lines by the hash of its pixels, blank if that is empty."""
+    return HashedHint(f"{pixels} file", pixels, width, 6, not pixels)
+
+
+def on(frames: list[FilmFrame], hashed: HashedColors) -> list[HeldColors | Failure]:
+    """Give the hints and keys on each frame."""
+    found = []
+    for frame in frames:
+        picture = hashed.pictures[frame.name]
+        assert isinstance(picture, HashedFile)
+        found.append(hashed.on(frame, picture))
+    return found
+
+
+def test_what_decides_pixels_is_the_set_of_keys() -> None:
+    """All drawings of a shot have the files and the digest of its keys; blank ones say nothing."""
+    frames = hold_keys(assemble(listed("s/1 s/2 s/3"), "film"), listed("s/1 s/2 s/3")).frames
+    pictures: dict[str, HashedFile | Failure] = {f"s/{n}.png": drawing(f"line{n}") for n in "123"}
+    keys = {"s/1.png": colors("red"), "s/2.png": colors(""), "s/3.png": colors("blue")}
+    held = on(frames, HashedColors({}, DEFAULT_RULES, keys, pictures))
+    assert held[0] is held[1] is held[2]
+    assert isinstance(held[0], HeldColors)
+    files = [(one.role, one.source.name, one.sha256) for one in held[0].keys]
+    assert files == [
+        ("key_line", "s/1.png", "line1 file"),
+        ("key", "s/1.png", "red file"),
+        ("key_line", "s/3.png", "line3 file"),
+        ("key", "s/3.png", "blue file"),
+    ]
+    assert (held[0].key_names, held[0].sha256) == (["s/1.png", "s/3.png"], None)
+    # Another colour, or another line of a key's drawing, is another set.
+    for changed in (
+        HashedColors({}, DEFAULT_RULES, keys | {"s/3.png": colors("green")}, pictures),
+        HashedColors({}, DEFAULT_RULES, keys, pictures | {"s/3.png": drawing("other")}),
+    ):
+        other = on(frames, changed)[0]
+        assert isinstance(other, HeldColors)
+        assert other.key_sha256 not in (None, held[0].key_sha256)
+    # A size that does not fit, and a drawing that cannot be read, are failures by name.
+    wide = on(frames, HashedColors({}, DEFAULT_RULES, keys | {"s/3.png": colors("r", 9)}, pictures))
+    assert isinstance(wide[0], Failure)
+    assert (wide[0].stage, wide[0].message[:45]) == (
+        *("key", "s/3.png: the key is 9x6 and its drawing 8x6; "),
+    )
+    broken = pictures | {"s/3.png": Failure("decode", "ValueError", "no picture")}
+    lost = HashedColors({}, DEFAULT_RULES, keys, broken).on(frames[0], drawing("line1"))
+    assert isinstance(lost, Failure)
+    assert "s/3.png, the drawing of a key, cannot be read: no picture" in lost.message
+
+
+def test_hints_are_keys_for_other_drawings() -> None:
+    """On its own drawing and on equal ones a hint counts at its pixels; elsewhere it is a key."""
+    held = hold_hints(assemble(listed("s/1 s/2 s/3 s/4"), "film"), listed("s s/3"))
+    frames = find_origins(held)
+    assert [[one.name for one in frame.origins] for frame in frames] == [
+        *[["s/1.png"]] * 2,
+        *[["s/1.png", "s/3.png"]] * 2,
+    ]
+    # 2 shows what 1 does.
+    pictures: dict[str, HashedFile | Failure]
+    pictures = {f"s/{n}.png": drawing(f"line{max(2, n)}") for n in (1, 2, 3, 4)}
+    hashed = HashedColors({"s.png": colors("of shot"), "s/3.png": colors("own")}, DEFAULT_RULES)
+    hashed.pictures = pictures
+    found = [one for one in on(frames, hashed) if isinstance(one, HeldColors)]
+    assert [[hint.source.name for hint in one.hints] for one in found] == [
+        *[["s.png"]] * 2,
+        *(["s/3.png"], []),
+    ]
+    assert [[key.source.name for key in one.keys] for one in found] == [
+        *([], []),
+        ["s/1.png", "s.png"],
+        ["s/1.png", "s.png", "s/3.png", "s/3.png"],
+    ]
+    assert [one.hint_names for one in found] == [*[["s.png"]] * 2, *[["s.png", "s/3.png"]] * 2]
+    assert [one.sha256 for one in found] == ["of shot", "of shot", "own", None]
+    assert found[0].key_sha256 is None
+    # Without origins hints stay; a drawing that cannot be read leaves its hint where it is.
+    stay = [one for one in on(held, hashed) if isinstance(one, HeldColors)]
+    assert [len(one.keys) for one in stay] == [0] * 4
+    hashed = HashedColors(
+        hashed.hints,
+        DEFAULT_RULES,
+        {},
+        pictures | {"s/1.png": Failure("decode", "ValueError", "no picture")},
+    )
+    last = hashed.on(frames[3], drawing("line4"))
+    assert isinstance(last, HeldColors)
+    assert [hint.source.name for hint in last.hints] == ["s.png"]
