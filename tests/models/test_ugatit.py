@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.parametrize import is_parametrized, register_parametrization
 
 from lineart.models import Pair, count_parameters
 from lineart.models.families.ugatit import Discriminator, UgatitGenerator, ugatit, ugatit_light
@@ -259,6 +260,27 @@ def test_spectral_norm_bounds_the_layers() -> None:
     for module in normed:
         largest = torch.linalg.matrix_norm(module.weight.flatten(1), 2)
         assert largest.item() == pytest.approx(1, abs=0.02)
+
+
+def test_spectral_norm_stays_in_float32() -> None:
+    """Its power iteration runs outside of autocast, once a pass, in training and in evaluation."""
+    under_autocast: list[bool] = []
+
+    class Spy(nn.Module):
+        def forward(self, weight: torch.Tensor) -> torch.Tensor:
+            under_autocast.append(torch.is_autocast_enabled("cpu"))
+            return weight
+
+    network = discriminator()
+    normed = [module for module in network.modules() if is_parametrized(module)]
+    for module in normed:
+        register_parametrization(module, "weight", Spy())
+    under_autocast.clear()
+    for is_training in (True, False):
+        network.train(is_training)
+        with torch.autocast("cpu", torch.bfloat16):
+            network(noise(1, 3, 24, 24))
+    assert under_autocast == [False] * 2 * len(normed)
 
 
 def test_weights_are_drawn_with_a_deviation_of_a_fiftieth() -> None:

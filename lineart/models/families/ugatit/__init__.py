@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import spectral_norm
 
 from lineart.models.families.ugatit.blocks import (
@@ -169,16 +170,31 @@ class UgatitPatchDiscriminator(nn.Module):
         self.attention = Attention(nn.Linear(channels, 1))
         self.out = nn.Sequential(nn.ReflectionPad2d((1, 2, 1, 2)), nn.Conv2d(channels, 1, 4))
         draw_weights(self)
-        for module in list(self.modules()):
-            # The authors' code has no spectral norm in the attention's 1x1 convolution either.
-            if isinstance(module, nn.Conv2d | nn.Linear) and module is not self.attention.merge:
-                spectral_norm(module)
+        # The authors' code has no spectral norm in the attention's 1x1 convolution either.
+        self.normed = [
+            name
+            for name, module in self.named_modules()
+            if isinstance(module, nn.Conv2d | nn.Linear) and module is not self.attention.merge
+        ]
+        for name in self.normed:
+            spectral_norm(self.get_submodule(name))
 
     def forward(self, picture: ColorBatch) -> tuple[Tensor, Tensor, Tensor]:
         """Return the patches' logits, the classifier's logits and the heat map."""
-        weighed, cam_logits = self.attention(self.body(picture))
-        features = nn.functional.leaky_relu(weighed, 0.2)
-        return self.out(features), cam_logits, features.sum(dim=1, keepdim=True)
+        with parametrize.cached():
+            self.update_norms(picture.device)
+            weighed, cam_logits = self.attention(self.body(picture))
+            features = nn.functional.leaky_relu(weighed, 0.2)
+            return self.out(features), cam_logits, features.sum(dim=1, keepdim=True)
+
+    def update_norms(self, device: torch.device) -> None:
+        """Run the power iterations of spectral norm in float32, and cache the weights.
+
+        CUDA's autocast would run them in bfloat16, the CPU's does not.
+        """
+        with torch.autocast(device.type, enabled=False):
+            for name in self.normed:
+                _ = self.get_submodule(name).weight
 
 
 class Discriminator(nn.Module):
