@@ -108,11 +108,11 @@ def _trust_neighbours(
     trust = np.where(
         distance <= SURE_DISTANCE, SURE_NEIGHBOUR, CONFIDENCE[Source.NEIGHBOUR]
     ).astype(np.float32)
-    trust[_outside(labels, is_open)] = OUTSIDE
+    trust[outside(labels, is_open)] = OUTSIDE
     return trust
 
 
-def _outside(labels: RegionMap, is_open: Bool[np.ndarray, " N"]) -> Int32[np.ndarray, " R"]:
+def outside(labels: RegionMap, is_open: Bool[np.ndarray, " N"]) -> Int32[np.ndarray, " R"]:
     """Return the open regions at the border of the picture, if most of the border is theirs."""
     rim = np.concatenate((labels[0], labels[-1], labels[:, 0], labels[:, -1]))
     rim = rim[rim > 0]
@@ -136,7 +136,7 @@ def _ask_neighbours(
     order = np.argsort(-distance, kind="stable")
     order = order[distance[order] < to_white[first[order]]]
     colors[first[order]] = guess[second[order]].astype(np.uint8)
-    colors[_outside(labels, is_open)] = 255
+    colors[outside(labels, is_open)] = 255
 
 
 def agreed_colors(labels: RegionMap, hints: HintPixels) -> UInt8[np.ndarray, "N 4"]:

@@ -1,0 +1,61 @@
+"""Contacts between the regions of a drawing, as a sparse matrix in NumPy."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float32, Int32
+
+from lineart.imaging.regions import RegionMap
+
+
+class Contacts(NamedTuple):
+    """How long the borders between regions are; entries are sorted by row, each pair once."""
+
+    rows: Int32[np.ndarray, " C"]
+    columns: Int32[np.ndarray, " C"]
+    lengths: Float32[np.ndarray, " C"]
+    """Length of the border in pixels, or the share of it after `shares`; above 0."""
+    size: int
+    """Number of rows and of columns."""
+
+    def totals(self) -> Float32[np.ndarray, " N"]:
+        """Return the sum of each row."""
+        return np.bincount(self.rows, self.lengths, self.size).astype(np.float32)
+
+    def shares(self) -> "Contacts":
+        """Return the same with each row divided by its sum."""
+        return self._replace(lengths=self.lengths / self.totals()[self.rows])
+
+    def times(self, values: Float32[np.ndarray, "N V"]) -> Float32[np.ndarray, "N V"]:
+        """Return the product of the matrix with a dense one."""
+        product = np.zeros((self.size, values.shape[1]), np.float32)
+        if self.rows.size:
+            filled, starts = np.unique(self.rows, return_index=True)
+            terms = self.lengths[:, np.newaxis] * values[self.columns]
+            product[filled] = np.add.reduceat(terms, starts, axis=0)
+        return product
+
+    def dense(self) -> Float32[np.ndarray, "N N"]:
+        """Return the matrix, for drawings of few regions."""
+        matrix = np.zeros((self.size, self.size), np.float32)
+        matrix[self.rows, self.columns] = self.lengths
+        return matrix
+
+
+def find_borders(labels: RegionMap, count: int) -> Contacts:
+    """Measure the borders between regions that touch, in pixels; row r is region r + 1.
+
+    Args:
+        labels: Regions from 1 to `count`; pixels of 0 touch nothing.
+        count: Number of regions.
+    """
+    found = []
+    for one, other in ((labels[:, :-1], labels[:, 1:]), (labels[:-1], labels[1:])):
+        meets = (one != other) & (one > 0) & (other > 0)
+        first, second = one[meets].astype(np.int64) - 1, other[meets].astype(np.int64) - 1
+        found += [first * count + second, second * count + first]
+    pairs, lengths = np.unique(np.concatenate(found), return_counts=True)
+    rows, columns = np.divmod(pairs, max(count, 1))
+    return Contacts(
+        rows.astype(np.int32), columns.astype(np.int32), lengths.astype(np.float32), count
+    )

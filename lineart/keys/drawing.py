@@ -1,0 +1,238 @@
+"""Regions of a drawing with their properties, measured at a working size of about 540 lines."""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float32, Int32, UInt8
+
+from lineart.image import Frame, Line, Size, darkest_channel, fit_short_side
+from lineart.imaging.regions import INK_LEVEL, RegionMap, spread_regions
+from lineart.keys.contacts import Contacts, find_borders
+from lineart.keys.flow import SoftInk, soften
+
+SmallMap = Int32[np.ndarray, "h w"]
+"""Number of the region of each pixel at the working size, from 1; 0 = ink."""
+
+WORK_SIDE_PX = 540
+"""Short side at which larger drawings are measured."""
+BACKGROUND_SHARE = 0.15
+"""A region that has more than this share of the picture's border is background."""
+SHAPES = 9
+"""Number of properties of a region's shape."""
+
+
+class Drawing(NamedTuple):
+    """Regions and what matching needs of them; row r of each array is region r + 1.
+
+    Lengths are in pixels of the working size.
+    """
+
+    labels: SmallMap
+    """Regions at the working size; regions too thin for it have one pixel."""
+    spread: SmallMap
+    """The same, with each pixel of ink in its nearest region."""
+    depth: Float32[np.ndarray, "h w"]
+    """Distance to the nearest ink."""
+    ink: SoftInk
+    """What the optical flow sees."""
+    area: Float32[np.ndarray, " N"]
+    center: Float32[np.ndarray, "N 2"]
+    """Centre of mass, x and y."""
+    place: Float32[np.ndarray, "N 2"]
+    """Centre within the box around the ink, 0..1 in it."""
+    diagonal: float
+    """Diagonal of the box around the ink, at least 32."""
+    shape: Float32[np.ndarray, "N 9"]
+    """Properties that a move, a turn and a scaling leave: logarithm of the area, of the mean and of
+    the largest depth (all by the diagonal), of spread, of elongation and of compactness, logarithm
+    of the number of neighbours, share of the outline on the picture's border, and beside the
+    background."""
+    direction: Float32[np.ndarray, "N 2"]
+    """Main axis as cosine and sine of twice its angle, shorter for round regions."""
+    borders: Contacts
+    """Borders between regions, across lines and where there is none."""
+    openings: Contacts
+    """Borders without a line."""
+
+    @property
+    def total(self) -> int:
+        """Number of regions."""
+        return len(self.area)
+
+    @property
+    def size(self) -> Size:
+        """The working size."""
+        return self.labels.shape[0], self.labels.shape[1]
+
+
+def work_size(size: Size) -> Size:
+    """Return the size at which a drawing is measured."""
+    return fit_short_side(size, WORK_SIDE_PX) if min(size) > WORK_SIDE_PX else size
+
+
+def find_paper(line: Line | Frame, size: Size) -> UInt8[np.ndarray, "h w"]:
+    """Shrink a drawing to a mask: 1 = paper, 0 = a cell with any ink."""
+    is_ink = (darkest_channel(line) < INK_LEVEL).view(np.uint8) * np.uint8(255)
+    if is_ink.shape != size:
+        is_ink = cv2.resize(is_ink, (size[1], size[0]), interpolation=cv2.INTER_AREA)
+    paper: UInt8[np.ndarray, "h w"] = (is_ink == 0).view(np.uint8)
+    return paper
+
+
+def shrink_regions(labels: RegionMap, paper: UInt8[np.ndarray, "h w"]) -> SmallMap:
+    """Shrink regions to the size of `paper`; a region that would be lost keeps one pixel."""
+    height, width = paper.shape
+    small: SmallMap = cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST)
+    small = small * paper
+    count = int(labels.max(initial=0))
+    is_lost = np.bincount(small.ravel(), minlength=count + 1) == 0
+    is_lost[0] = False
+    if is_lost.any():
+        rows, columns = np.nonzero(is_lost[labels])
+        y, x = rows * height // labels.shape[0], columns * width // labels.shape[1]
+        small[y, x] = labels[rows, columns]
+    return small
+
+
+def measure(line: Line | Frame, labels: RegionMap) -> Drawing:
+    """Measure the regions of a drawing.
+
+    Args:
+        line: Drawing.
+        labels: Its regions, numbered without gaps, at its size.
+    """
+    paper = find_paper(line, work_size((line.shape[0], line.shape[1])))
+    areas = np.bincount(labels.ravel(), minlength=1)[1:]
+    return measure_small(paper, shrink_regions(labels, paper), areas * (paper.size / labels.size))
+
+
+def measure_small(
+    paper: UInt8[np.ndarray, "h w"],
+    labels: SmallMap,
+    areas: np.ndarray,
+    ink: SoftInk | None = None,
+) -> Drawing:
+    """Measure regions at the working size.
+
+    Args:
+        paper: 1 = paper, 0 = ink.
+        labels: Regions, numbered from 1 without gaps, at the same size.
+        areas: Area of each region in pixels of this size.
+        ink: Soft ink of the drawing; default: made of `paper`.
+    """
+    depth = _distance(paper)
+    spread = spread_regions(labels)
+    count = len(areas)
+    borders = find_borders(spread, count)
+    area = np.maximum(areas, 0.25).astype(np.float32)
+    moments = _moments(labels, count)
+    box = _ink_box(paper)
+    extent = np.maximum(box[1] - box[0], 8)
+    diagonal = float(max(np.hypot(*(box[1] - box[0])), 32))
+    outer = _rim(labels, count)
+    is_background = outer > BACKGROUND_SHARE * 2 * sum(labels.shape)
+    outline = np.maximum(borders.totals() + outer, 1)
+    beside = borders.times(is_background.astype(np.float32)[:, np.newaxis])[:, 0]
+    elongation = np.log(moments.long / moments.short)
+    shape = (
+        np.log(area / diagonal**2 + 1e-6),
+        np.log(_means(labels, depth, count) / diagonal + 1e-4),
+        np.log(_highest(labels, depth, count) / diagonal + 1e-4),
+        np.log((moments.long + moments.short) / area),
+        elongation,
+        np.log(outline**2 / area),
+        np.log1p(np.bincount(borders.rows[borders.lengths > 2], minlength=count)),
+        outer / outline,
+        beside / outline,
+    )
+    angle = np.stack((np.cos(2 * moments.angle), np.sin(2 * moments.angle)), axis=1)
+    return Drawing(
+        labels,
+        spread,
+        depth,
+        soften(paper) if ink is None else ink,
+        area,
+        moments.center.astype(np.float32),
+        ((moments.center - box[0]) / extent).astype(np.float32),
+        diagonal,
+        np.stack(shape, axis=1).astype(np.float32),
+        (angle * (1 - np.exp(-elongation))[:, np.newaxis]).astype(np.float32),
+        borders,
+        find_borders(labels, count),
+    )
+
+
+def _distance(paper: UInt8[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
+    """Return the distance to ink; the border of the picture is none."""
+    walled = cv2.copyMakeBorder(paper, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+    if walled.all():
+        return np.full(paper.shape, float(max(paper.shape)), np.float32)
+    distance: Float32[np.ndarray, "h w"] = cv2.distanceTransform(walled, cv2.DIST_L2, 3)
+    return np.ascontiguousarray(distance[1:-1, 1:-1])
+
+
+def _ink_box(paper: UInt8[np.ndarray, "h w"]) -> np.ndarray:
+    """Return the corners, x and y, of the box around the ink without its outermost percent."""
+    height, width = paper.shape
+    corners = []
+    for axis, side in ((0, width), (1, height)):
+        ink = paper.shape[axis] - paper.sum(axis=axis, dtype=np.int64)
+        total = int(ink.sum())
+        if total <= 10:
+            return np.array([[0, 0], [width - 1, height - 1]], np.float64)
+        passed = np.cumsum(ink) / total
+        low, high = np.searchsorted(passed, 0.01), np.searchsorted(passed, 0.99)
+        corners.append((min(low, side - 1), min(high, side - 1)))
+    return np.array(corners, np.float64).T
+
+
+class _Moments(NamedTuple):
+    center: np.ndarray
+    long: np.ndarray
+    """Variance along the main axis."""
+    short: np.ndarray
+    angle: np.ndarray
+
+
+def _moments(labels: SmallMap, count: int) -> _Moments:
+    flat = np.flatnonzero(labels)
+    region = labels.ravel()[flat] - 1
+    y, x = np.divmod(flat.astype(np.float64), labels.shape[1])
+    area = np.maximum(np.bincount(region, minlength=count), 1)
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return np.bincount(region, values, count) / area
+
+    center = np.stack((mean(x), mean(y)), axis=1)
+    xx = mean(x * x) - center[:, 0] ** 2 + 1 / 12
+    yy = mean(y * y) - center[:, 1] ** 2 + 1 / 12
+    xy = mean(x * y) - center[:, 0] * center[:, 1]
+    half, root = (xx + yy) / 2, np.sqrt((xx - yy) ** 2 / 4 + xy**2)
+    short = np.maximum(half - root, 1 / 12)
+    return _Moments(center, half + root, short, 0.5 * np.arctan2(2 * xy, xx - yy))
+
+
+def _means(labels: SmallMap, values: np.ndarray, count: int) -> np.ndarray:
+    area = np.maximum(np.bincount(labels.ravel(), minlength=count + 1), 1)
+    means: np.ndarray = (np.bincount(labels.ravel(), values.ravel(), count + 1) / area)[1:]
+    return means
+
+
+def _highest(labels: SmallMap, values: np.ndarray, count: int) -> np.ndarray:
+    highest = np.zeros(count + 1, np.float32)
+    np.maximum.at(highest, labels.ravel(), values.ravel())
+    return highest[1:]
+
+
+def _rim(labels: SmallMap, count: int) -> np.ndarray:
+    """Return how many pixels of each region are at the border of the picture."""
+    rim = np.concatenate((labels[0], labels[-1], labels[:, 0], labels[:, -1]))
+    return np.bincount(rim, minlength=count + 1)[1:]
+
+
+def is_background(drawing: Drawing) -> Bool[np.ndarray, " N"]:
+    """Return which regions have a large share of the picture's border."""
+    rim = _rim(drawing.labels, drawing.total)
+    large: Bool[np.ndarray, " N"] = rim > BACKGROUND_SHARE * 2 * sum(drawing.size)
+    return large

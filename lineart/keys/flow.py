@@ -1,0 +1,124 @@
+"""Optical flow between two drawings, on ink that fades with the distance to the lines."""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from jaxtyping import Complex, Float32, UInt8
+
+from lineart.image import Line, Size
+
+Flow = Float32[np.ndarray, "H W 2"]
+"""x and y to add to a pixel of one drawing to find the same place in the other."""
+
+REACHES = (1 / 24, 1 / 64)
+"""Distances over which ink fades by a factor of e, as shares of the longer side: first the flow of
+the coarse one, then that of the fine one, which starts from it."""
+MOVE_SHRINK = 4
+"""Factor by which ink is shrunk to find the global move."""
+LEAST_MOVE = 0.01
+"""Smaller global moves, as a share of the longer side, need no start of their own."""
+SEEN = 20
+"""Level of soft ink from which a pixel counts in the misfit of a flow."""
+
+
+class SoftInk(NamedTuple):
+    """Ink that fades with the distance to the lines: 255 on ink, 0 far from it."""
+
+    coarse: Line
+    fine: Line
+    spectrum: Complex[np.ndarray, "2h F"]
+    """Fourier transform of the fine ink, shrunk and padded to twice the size."""
+
+
+def soften(paper: UInt8[np.ndarray, "H W"]) -> SoftInk:
+    """Make the soft ink of a mask of paper."""
+    distance = cv2.distanceTransform(paper, cv2.DIST_L2, 5) if not paper.all() else None
+    coarse, fine = (_fade(distance, paper, share) for share in REACHES)
+    return SoftInk(coarse, fine, _spectrum(fine))
+
+
+def _fade(distance: np.ndarray | None, paper: np.ndarray, share: float) -> Line:
+    if distance is None:
+        return np.zeros(paper.shape, np.uint8)
+    faded = cv2.exp(distance * np.float32(-1 / (share * max(paper.shape)))) * 255
+    soft: Line = cv2.GaussianBlur(faded, (0, 0), 1.0).astype(np.uint8)
+    return soft
+
+
+def _spectrum(ink: Line) -> np.ndarray:
+    height, width = (max(1, side // MOVE_SHRINK) for side in ink.shape)
+    small = cv2.resize(ink, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
+    return np.fft.rfft2(small - small.mean(), (2 * height, 2 * width))
+
+
+def resize_ink(ink: SoftInk, size: Size) -> SoftInk:
+    """Return the soft ink at another size of the same aspect ratio."""
+    area = (size[1], size[0])
+    coarse, fine = (cv2.resize(one, area, interpolation=cv2.INTER_AREA) for one in ink[:2])
+    return SoftInk(coarse, fine, _spectrum(fine))
+
+
+def find_flow(drawing: SoftInk, key: SoftInk) -> tuple[Flow, float]:
+    """Find for each pixel of a drawing the place in the key that shows the same.
+
+    Dense inverse search starts from rest and, if the drawings are best aligned by a global move,
+    from that move; the flow with the smaller misfit remains.
+
+    Returns:
+        The flow and its misfit, the mean difference of the soft ink in levels of 255.
+
+    Source:
+        Kroeger, Timofte, Dai, Van Gool, "Fast Optical Flow using Dense Inverse Search", ECCV 2016.
+    """
+    flow = _refine(drawing, key, np.zeros((*drawing.fine.shape, 2), np.float32))
+    misfit = _misfit(drawing, key, flow)
+    move = find_move(drawing, key)
+    if np.abs(move).max() <= LEAST_MOVE * max(drawing.fine.shape):
+        return flow, misfit
+    start = np.broadcast_to(move, flow.shape).copy()
+    moved = _refine(drawing, key, start)
+    moved_misfit = _misfit(drawing, key, moved)
+    return (moved, moved_misfit) if moved_misfit < misfit else (flow, misfit)
+
+
+def find_move(drawing: SoftInk, key: SoftInk) -> Float32[np.ndarray, " 2"]:
+    """Find the move, x and y, by which all of a drawing fits the key best."""
+    height, width = drawing.spectrum.shape[0], (drawing.spectrum.shape[1] - 1) * 2
+    match = np.fft.irfft2(drawing.spectrum.conj() * key.spectrum, (height, width))
+    y, x = np.unravel_index(int(match.argmax()), match.shape)
+    down = int(y) - height * (2 * int(y) >= height)
+    right = int(x) - width * (2 * int(x) >= width)
+    return np.array([right, down], np.float32) * MOVE_SHRINK
+
+
+def _refine(drawing: SoftInk, key: SoftInk, flow: Flow) -> Flow:
+    threads = cv2.getNumThreads()
+    # The search divides the picture among threads, and the flow depends on the division.
+    cv2.setNumThreads(1)
+    try:
+        for one, other in ((drawing.coarse, key.coarse), (drawing.fine, key.fine)):
+            # One object for pictures of several sizes has crashed.
+            search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+            flow = search.calc(one, other, flow)
+    finally:
+        cv2.setNumThreads(threads)
+    return flow
+
+
+def _misfit(drawing: SoftInk, key: SoftInk, flow: Flow) -> float:
+    """Return the mean difference of the soft ink where either drawing has any."""
+    places = land(flow)
+    carried = cv2.remap(key.fine, places, None, cv2.INTER_LINEAR, borderValue=0)
+    is_seen = cv2.max(drawing.fine, carried) > SEEN
+    difference = cv2.absdiff(drawing.fine, carried)[is_seen]
+    return float(difference.mean()) if difference.size else 0.0
+
+
+def land(flow: Flow) -> Flow:
+    """Return the place in the key, x and y, of each pixel."""
+    height, width = flow.shape[:2]
+    places = flow.copy()
+    places[:, :, 0] += np.arange(width, dtype=np.float32)
+    places[:, :, 1] += np.arange(height, dtype=np.float32)[:, np.newaxis]
+    return places

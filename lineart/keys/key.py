@@ -1,0 +1,108 @@
+"""A coloured drawing, and what matching needs of it, prepared once."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from jaxtyping import Int32, UInt8
+
+from lineart.image import Frame, Hint, Line
+from lineart.imaging.frequency import whiten_paper
+from lineart.imaging.hints import FAINT_ALPHA, find_hints
+from lineart.imaging.paint import collect_hints, divide_regions, outside
+from lineart.imaging.regions import RegionMap, find_regions
+from lineart.keys.colors import UNKNOWN, RegionColors, pack, split_by_color, unpack
+from lineart.keys.drawing import Drawing, find_paper, measure_small, shrink_regions, work_size
+
+
+class Key(NamedTuple):
+    """One coloured drawing."""
+
+    drawing: Line | Frame
+    """The drawing on white paper."""
+    colors: UInt8[np.ndarray, "H W C"]
+    """Its colours, at the same size: RGB, the finished picture with or without its lines, or paint
+    alone; or RGBA, hints: regions that no hint reaches are unknown, those at the border of the
+    picture white, as `paint_regions` says. Alpha below 32 is no hint."""
+    motion: bool = True
+    """Whether the drawing is of the same shot. A sheet is not: positions on it say nothing."""
+
+
+@dataclass(frozen=True)
+class PreparedKey:
+    """A key, its regions measured."""
+
+    key: Key
+    drawing: Drawing
+    """The key's regions, each of one colour, at the working size."""
+    parent: Int32[np.ndarray, " N"]
+    """The drawing's region that each region is a part of."""
+    index: Int32[np.ndarray, " N"]
+    """Number of the colour of each region, or -1, if it is unknown."""
+    palette: UInt8[np.ndarray, "K 3"]
+
+
+def prepare_key(key: Key) -> PreparedKey:
+    """Find and measure the regions of a key and their colours.
+
+    Raises:
+        ValueError: The colours have another size than the drawing, or neither 3 nor 4 channels, or
+            give no region of the drawing a colour.
+    """
+    _check(key)
+    line = whiten_paper(key.drawing)
+    colored = find_colors(line, key.colors)
+    if not (colored.index != UNKNOWN).any():
+        raise ValueError(
+            "a key gives no region of its drawing a colour; colour an area between its lines, or "
+            "leave the key out"
+        )
+    paper = find_paper(line, work_size((line.shape[0], line.shape[1])))
+    areas = np.bincount(colored.labels.ravel(), minlength=1)[1:] * (paper.size / line[..., :1].size)
+    small = shrink_regions(colored.labels, paper)
+    drawing = measure_small(paper, small, areas)
+    return PreparedKey(key, drawing, colored.parent, colored.index, colored.palette)
+
+
+def find_colors(line: Line | Frame, colors: UInt8[np.ndarray, "H W C"]) -> RegionColors:
+    """Find the regions of a drawing and the colours that a picture or hints give them."""
+    labels = find_regions(line)
+    if colors.shape[2] == 3:
+        return split_by_color(labels, colors)
+    if colors[:, :, 3].min(initial=255) >= FAINT_ALPHA:
+        return split_by_color(labels, cv2.cvtColor(colors, cv2.COLOR_RGBA2RGB))
+    return _flood_hints(labels, colors)
+
+
+def _flood_hints(labels: RegionMap, hint: Hint) -> RegionColors:
+    """Give regions the colours of the hints in them, each part of a region that of its own."""
+    hint = hint.copy()
+    hint[hint[:, :, 3] < FAINT_ALPHA] = 0
+    depth = cv2.distanceTransform((labels > 0).view(np.uint8), cv2.DIST_L2, 3)
+    given = collect_hints(labels, find_hints(hint), depth)
+    divided, colors = divide_regions(labels, given)
+    is_known = np.zeros(len(colors), bool)
+    is_known[given.owners] = True
+    is_known[given.highest + 1 :] = True
+    is_known[outside(labels, ~is_known[: given.highest + 1])] = True
+    parent = np.arange(len(colors))
+    parent[divided] = labels
+    used = np.flatnonzero(np.bincount(divided.ravel(), minlength=len(colors)) > 0)
+    used = used[used > 0]
+    number = np.zeros(len(colors), np.int32)
+    number[used] = np.arange(1, len(used) + 1)
+    values, index = np.unique(pack(colors[used]), return_inverse=True)
+    index = np.where(is_known[used], index, UNKNOWN).astype(np.int32)
+    return RegionColors(number[divided], parent[used].astype(np.int32), index, unpack(values))
+
+
+def _check(key: Key) -> None:
+    size, colors = key.drawing.shape[:2], key.colors
+    if colors.ndim != 3 or colors.shape[2] not in (3, 4):
+        raise ValueError(f"colours of shape {colors.shape} are neither RGB nor RGBA; convert them")
+    if colors.shape[:2] != size:
+        raise ValueError(
+            f"a key's colours are {colors.shape[1]} x {colors.shape[0]} px and its drawing "
+            f"{size[1]} x {size[0]}; scale the colours to the drawing, without blending"
+        )

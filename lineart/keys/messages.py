@@ -1,0 +1,86 @@
+"""What the neighbours of regions say about their matches."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float32, Int32
+
+from lineart.keys.pairs import BLOCK, PairFeatures
+
+Shares = Float32[np.ndarray, "T C"]
+"""Probability of each candidate of each region."""
+
+
+class Colors(NamedTuple):
+    """Colours of the candidates; the last number stands for unknown colours."""
+
+    number: Int32[np.ndarray, "T C"]
+    total: int
+
+
+def candidate_colors(pairs: PairFeatures) -> Colors:
+    """Return the colour of each candidate, numbers without gaps in rising order."""
+    count = int(pairs.colors.max(initial=-1)) + 1
+    number = np.where(pairs.colors < 0, count, pairs.colors).astype(np.int32)
+    return Colors(number[pairs.candidates], count + 1)
+
+
+def sum_by_color(shares: Shares, colors: Colors) -> Float32[np.ndarray, "T K"]:
+    """Return the probability of each colour: the sum over candidates of that colour."""
+    rows = len(shares)
+    places = np.arange(rows)[:, np.newaxis] * colors.total + colors.number
+    sums = np.bincount(places.ravel(), shares.ravel(), rows * colors.total)
+    return sums.reshape(rows, colors.total).astype(np.float32)
+
+
+def agree(pairs: PairFeatures, shares: Shares) -> tuple[Shares, Shares]:
+    """Return how far the neighbours of a region match those of the candidate.
+
+    Returns:
+        Share of the outline beside regions whose matches are beside the candidate; and share of
+        the open borders beside regions that match the candidate itself.
+    """
+    across = np.zeros_like(shares)
+    through = np.zeros_like(shares)
+    count = pairs.key_neighbours.size
+    step = max(1, BLOCK // max(count, 1))
+    for first in range(0, len(shares), step):
+        rows = np.arange(first, min(first + step, len(shares)))
+        chosen = pairs.candidates[rows]
+        at = np.arange(len(rows))[:, np.newaxis]
+        matches = _neighbour_matches(pairs, shares, rows, count)
+        across[rows] = pairs.key_neighbours.times(matches.T).T[at, chosen]
+        if pairs.openings.rows.size:
+            through[rows] = _neighbour_matches(
+                pairs._replace(neighbours=pairs.openings), shares, rows, count
+            )[at, chosen]
+    return across, through
+
+
+def _neighbour_matches(
+    pairs: PairFeatures, shares: Shares, rows: np.ndarray, count: int
+) -> Float32[np.ndarray, "B K"]:
+    """Return what the neighbours of some regions, which follow each other, match in the key."""
+    near = pairs.neighbours
+    first, last = np.searchsorted(near.rows, (rows[0], rows[-1] + 1))
+    own = slice(first, last)
+    places = (near.rows[own] - rows[0]).astype(np.int64)[:, np.newaxis] * count
+    places = places + pairs.candidates[near.columns[own]]
+    weights = near.lengths[own][:, np.newaxis] * shares[near.columns[own]]
+    sums = np.bincount(places.ravel(), weights.ravel(), len(rows) * count)
+    return sums.reshape(len(rows), count).astype(np.float32)
+
+
+def stray(pairs: PairFeatures, shares: Shares) -> Shares:
+    """Return how far each match would move against the neighbours, by the diagonal, up to 0.5.
+
+    Neighbours count by their area's root and by how sure their match is.
+    """
+    moves = (shares[..., np.newaxis] * pairs.displacement).sum(axis=1)
+    weight = shares.max(axis=1, initial=0) * np.sqrt(pairs.area)
+    weighted = np.concatenate((moves * weight[:, np.newaxis], weight[:, np.newaxis]), axis=1)
+    sums = pairs.neighbours.times(weighted.astype(np.float32))
+    mean = sums[:, :2] / np.maximum(sums[:, 2:], 1e-6)
+    apart = np.linalg.norm(pairs.displacement - mean[:, np.newaxis], axis=2)
+    strays: Shares = np.minimum(apart, 0.5).astype(np.float32)
+    return strays

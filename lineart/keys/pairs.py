@@ -1,0 +1,269 @@
+"""What matching sees of a drawing's regions and a key's: candidates, features, neighbours."""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from jaxtyping import Float32, Int32
+
+from lineart.keys.contacts import Contacts
+from lineart.keys.drawing import Drawing, SmallMap
+from lineart.keys.flow import Flow, land
+
+CANDIDATES = 32
+"""Most regions of a key that a region is compared with."""
+FEATURES = 38
+"""Features of a region and a candidate; see `_features`."""
+BLOCK = 4_000_000
+"""Most pairs of regions that are compared at once, so that memory is bounded."""
+SHAPE_WEIGHTS = np.array([1.0, 0.6, 0.6, 0.5, 0.4, 0.3, 0.5, 1.0, 1.5], np.float32)
+"""Weight of each property of the shape in the costs that choose candidates."""
+
+
+class PairFeatures(NamedTuple):
+    """A drawing and a key, as matching sees them; row r is region r + 1 of the drawing."""
+
+    candidates: Int32[np.ndarray, "T C"]
+    """The likeliest regions of the key, by row of its arrays, in rising order."""
+    features: Float32[np.ndarray, "T C 38"]
+    displacement: Float32[np.ndarray, "T C 2"]
+    """From the centre of each region to that of the candidate, by the diagonal; 0 for a sheet."""
+    area: Float32[np.ndarray, " T"]
+    """Area of each region in pixels of the working size."""
+    key_area: Float32[np.ndarray, " K"]
+    """The same of the key's regions."""
+    neighbours: Contacts
+    """Shares of each region's outline that lie beside others of the drawing."""
+    openings: Contacts
+    """Shares of the outline without a line beside others."""
+    key_neighbours: Contacts
+    """Shares of the outlines of the key's regions."""
+    colors: Int32[np.ndarray, " K"]
+    """Number of the colour of each region of the key, or -1 if it is unknown."""
+
+
+def compare(
+    drawing: Drawing, key: Drawing, colors: Int32[np.ndarray, " K"], flow: Flow | None
+) -> PairFeatures:
+    """Compare the regions of a drawing with those of a key.
+
+    Args:
+        drawing: The drawing.
+        key: The key, of the same size if there is a flow.
+        colors: Number of the colour of each of the key's regions.
+        flow: Flow from the drawing to the key; None for a sheet: positions say nothing.
+    """
+    neighbours, key_neighbours = drawing.borders.shares(), key.borders.shares()
+    pairs = _Pairs(
+        drawing,
+        key,
+        neighbours.times(drawing.shape),
+        key_neighbours.times(key.shape),
+        None if flow is None else _find_motion(drawing, key, flow),
+    )
+    step = max(1, BLOCK // max(key.total, 1))
+    blocks = [
+        _compare_block(pairs, np.arange(first, min(first + step, drawing.total)))
+        for first in range(0, drawing.total, step)
+    ] or [_compare_block(pairs, np.arange(0))]
+    candidates, features = (np.concatenate(arrays) for arrays in zip(*blocks, strict=True))
+    displacement = np.zeros((*candidates.shape, 2), np.float32)
+    if flow is not None:
+        scale = np.float32(0.5 * (drawing.diagonal + key.diagonal))
+        displacement = (key.center[candidates] - drawing.center[:, np.newaxis]) / scale
+    return PairFeatures(
+        candidates,
+        features,
+        displacement,
+        drawing.area,
+        key.area,
+        neighbours,
+        drawing.openings.shares(),
+        key_neighbours,
+        colors,
+    )
+
+
+class _Votes(NamedTuple):
+    """How many pixels of the drawing's regions lie in the key's; sorted pairs of rows."""
+
+    rows: np.ndarray
+    columns: np.ndarray
+    pixels: np.ndarray
+
+    def dense(self, rows: np.ndarray, count: int) -> Float32[np.ndarray, "B K"]:
+        """Return a block of rows, which follow each other."""
+        block = np.zeros((len(rows), count), np.float32)
+        if len(rows):
+            first, last = np.searchsorted(self.rows, (rows[0], rows[-1] + 1))
+            own = slice(first, last)
+            block[self.rows[own] - rows[0], self.columns[own]] = self.pixels[own]
+        return block
+
+
+class _Motion(NamedTuple):
+    carried: _Votes
+    """Pixels along the flow."""
+    still: _Votes
+    """Pixels where they are."""
+    landing: Float32[np.ndarray, "T 2"]
+    """Mean place, x and y, to which the flow carries each region."""
+
+
+class _Pairs(NamedTuple):
+    drawing: Drawing
+    key: Drawing
+    beside: Float32[np.ndarray, "T 9"]
+    """Mean shape of each region's neighbours."""
+    key_beside: Float32[np.ndarray, "K 9"]
+    motion: _Motion | None
+
+
+def _find_motion(drawing: Drawing, key: Drawing, flow: Flow) -> _Motion:
+    places = land(flow)
+    carried = cv2.remap(
+        key.spread.astype(np.float32), places, None, cv2.INTER_NEAREST,
+        borderMode=cv2.BORDER_REPLICATE,
+    )  # fmt: skip
+    flat = np.flatnonzero(drawing.labels)
+    region = drawing.labels.ravel()[flat] - 1
+    area = np.bincount(region, minlength=drawing.total)[:, np.newaxis]
+    sums = [np.bincount(region, places[:, :, axis].ravel()[flat], drawing.total) for axis in (0, 1)]
+    landing = np.stack(sums, axis=1) / np.maximum(area, 1)
+    return _Motion(
+        _vote(drawing.labels, carried.astype(np.int32), key.total),
+        _vote(drawing.labels, key.spread, key.total),
+        landing.astype(np.float32),
+    )
+
+
+def _vote(labels: SmallMap, other: SmallMap, count: int) -> _Votes:
+    is_both = (labels > 0) & (other > 0)
+    pairs = labels[is_both].astype(np.int64) * (count + 1) + other[is_both]
+    total = (int(labels.max(initial=0)) + 1) * (count + 1)
+    if total <= BLOCK:
+        counts = np.bincount(pairs, minlength=total)
+        pairs = np.flatnonzero(counts)
+        pixels = counts[pairs]
+    else:
+        pairs, pixels = np.unique(pairs, return_counts=True)
+    rows, columns = np.divmod(pairs, count + 1)
+    return _Votes(rows - 1, columns - 1, pixels)
+
+
+def _compare_block(
+    pairs: _Pairs, rows: np.ndarray
+) -> tuple[Int32[np.ndarray, "B C"], Float32[np.ndarray, "B C 38"]]:
+    """Choose the candidates of some regions and compute the features of each."""
+    if pairs.motion is None:
+        chosen = _choose(pairs, rows, None)
+        return chosen, _features(pairs, rows, chosen, None)
+    votes = pairs.motion.carried.dense(rows, pairs.key.total)
+    still = pairs.motion.still.dense(rows, pairs.key.total)
+    chosen = _choose(pairs, rows, votes)
+    at = np.arange(len(rows))[:, np.newaxis]
+    own = _Own(votes[at, chosen], still[at, chosen], votes.max(axis=1, initial=0))
+    return chosen, _features(pairs, rows, chosen, own)
+
+
+class _Own(NamedTuple):
+    """Votes for the candidates."""
+
+    carried: Float32[np.ndarray, "B C"]
+    still: Float32[np.ndarray, "B C"]
+    best: Float32[np.ndarray, " B"]
+    """Most votes for any region of the key."""
+
+
+def _choose(pairs: _Pairs, rows: np.ndarray, votes: np.ndarray | None) -> Int32[np.ndarray, "B C"]:
+    """Choose the candidates by two costs: with the flow, and by shape and place alone."""
+    drawing, key = pairs.drawing, pairs.key
+    size = min(CANDIDATES, key.total)
+    cost = np.zeros((len(rows), key.total), np.float32)
+    for one in range(len(SHAPE_WEIGHTS)):
+        difference = np.abs(drawing.shape[rows, one][:, np.newaxis] - key.shape[:, one])
+        cost += np.minimum(difference, 3) * SHAPE_WEIGHTS[one]
+    for axis in (0, 1):
+        cost += np.abs(drawing.direction[rows, axis][:, np.newaxis] - key.direction[:, axis]) / 3
+    if votes is None or pairs.motion is None:
+        return _least(cost, size)
+    place = np.zeros_like(cost)
+    for axis in (0, 1):
+        place += np.abs(drawing.place[rows, axis][:, np.newaxis] - key.place[:, axis])
+    landing = pairs.motion.landing[rows]
+    distance = np.hypot(key.center[:, 0] - landing[:, :1], key.center[:, 1] - landing[:, 1:])
+    diagonal = 0.5 * (drawing.diagonal + key.diagonal)
+    moved = 12 * np.minimum(distance / diagonal, 1) + 0.4 * _by_size(
+        distance, drawing.area[rows][:, np.newaxis], key.area
+    )
+    moved -= 4 * votes / drawing.area[rows][:, np.newaxis]
+    # Probabilities, so that the two costs are comparable.
+    likely = np.maximum(_softmax(-1.5 * (cost + moved)), _softmax(-1.5 * (cost + 4 * place)))
+    return _least(-likely, size)
+
+
+def _by_size(distance: np.ndarray, area: np.ndarray, key_area: np.ndarray) -> np.ndarray:
+    scaled: np.ndarray = np.minimum(np.log1p(4 * distance / np.sqrt(area + key_area)), 4)
+    return scaled
+
+
+def _least(cost: Float32[np.ndarray, "B K"], size: int) -> Int32[np.ndarray, "B C"]:
+    """Return the columns of the least costs of each row, in rising order."""
+    if size == cost.shape[1]:
+        return np.broadcast_to(np.arange(size, dtype=np.int32), cost.shape).copy()
+    chosen = np.argpartition(cost, size - 1, axis=1)[:, :size]
+    return np.sort(chosen, axis=1).astype(np.int32)
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-1e30))
+    shares: np.ndarray = powers / np.maximum(powers.sum(axis=1, keepdims=True), 1e-30)
+    return shares
+
+
+def _features(
+    pairs: _Pairs, rows: np.ndarray, chosen: Int32[np.ndarray, "B C"], own: _Own | None
+) -> Float32[np.ndarray, "B C 38"]:
+    """Compute the features of each region and each of its candidates.
+
+    0..9 motion, 0 for a sheet: share of the region's pixels that the flow carries into the
+    candidate; the same as a share of the candidate; over the union; share and union without the
+    flow; distance from the landing place to the candidate by the diagonal and by size; distance
+    from the region; differences of the places in the box, x and y. 10: difference of direction.
+    11..19: differences of the shape; 20, 21: those of the area and the largest depth with sign.
+    22..26: the region's area, depth, elongation and background, the candidate's area. 27, 28: the
+    highest share that the flow carries anywhere, and whether it is here. 29..37: differences of the
+    neighbours' mean shapes.
+    """
+    drawing, key = pairs.drawing, pairs.key
+    out = np.zeros((*chosen.shape, FEATURES), np.float32)
+    area = drawing.area[rows][:, np.newaxis]
+    key_area = key.area[chosen]
+    if own is not None and pairs.motion is not None:
+        diagonal = 0.5 * (drawing.diagonal + key.diagonal)
+        out[..., 0] = np.minimum(own.carried / area, 1)
+        out[..., 1] = np.minimum(own.carried / key_area, 1)
+        out[..., 2] = own.carried / np.maximum(area + key_area - own.carried, 1)
+        out[..., 3] = np.minimum(own.still / area, 1)
+        out[..., 4] = own.still / np.maximum(area + key_area - own.still, 1)
+        center = key.center[chosen]
+        landing = pairs.motion.landing[rows][:, np.newaxis]
+        distance = np.linalg.norm(center - landing, axis=2)
+        raw = np.linalg.norm(center - drawing.center[rows][:, np.newaxis], axis=2)
+        out[..., 5] = np.minimum(distance / diagonal, 1) * 4
+        out[..., 6] = _by_size(distance, area, key_area)
+        out[..., 7] = np.minimum(raw / diagonal, 1) * 4
+        out[..., 8:10] = np.abs(key.place[chosen] - drawing.place[rows][:, np.newaxis])
+        best = own.best[:, np.newaxis]
+        out[..., 27] = np.minimum(best / area, 1)
+        out[..., 28] = own.carried >= best
+    turn = key.direction[chosen] - drawing.direction[rows][:, np.newaxis]
+    out[..., 10] = np.linalg.norm(turn, axis=2)
+    difference = drawing.shape[rows][:, np.newaxis] - key.shape[chosen]
+    out[..., 11:20] = np.minimum(np.abs(difference), 3)
+    out[..., 20:22] = np.clip(difference[..., [0, 2]], -2, 2)
+    out[..., 22:26] = (drawing.shape[rows][:, [0, 2, 4, 8]] * [0.2, 0.3, 0.3, 1])[:, np.newaxis]
+    out[..., 26] = key.shape[chosen, 0] * 0.2
+    beside = pairs.beside[rows][:, np.newaxis] - pairs.key_beside[chosen]
+    out[..., 29:38] = np.minimum(np.abs(beside), 2)
+    return out

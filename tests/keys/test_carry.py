@@ -1,0 +1,140 @@
+import cv2
+import numpy as np
+import pytest
+
+from lineart.keys import CarriedColors, Key, carry, prepare_key
+from tests.keys.figures import PAINT, Figure, draw_figure
+
+
+def fill(carried: CarriedColors) -> np.ndarray:
+    """Return the carried colours; ink and unknown regions are black."""
+    colors = np.concatenate((carried.palette, np.zeros((1, 3), np.uint8)))
+    return colors[carried.index[carried.labels]]
+
+
+def share_right(carried: CarriedColors, truth: Figure) -> float:
+    """Return the share of pixels in regions that have the true colour."""
+    is_region = carried.labels > 0
+    return float((fill(carried) == truth.paint).all(axis=2)[is_region].mean())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"move": (60, 20)}, {"scale": 1.3}, {"bend": 12.0}, {"move": (-150, 10), "bend": 6.0}],
+)
+def test_colors_follow_the_figure(change: dict[str, object]) -> None:
+    """A figure that moved, grew or bent has all its colours from one key, exactly."""
+    key, target = draw_figure(), draw_figure(**change)  # type: ignore[arg-type]
+    carried = carry(target.line, [Key(key.line, key.paint)])
+    assert share_right(carried, target) > 0.995
+    assert carried.labels.shape == target.line.shape
+    assert len(carried.index) == len(carried.confidence) == carried.labels.max() + 1
+    assert {tuple(color) for color in carried.palette.tolist()} == set(PAINT.values()) - {
+        PAINT["hat"]
+    }
+    assert carried.index[0] == -1
+    assert (carried.second != carried.index).all() or carried.index[0] == -1
+
+
+def test_own_drawing_is_the_key() -> None:
+    """The key's own drawing has the key's colours pixel by pixel, gradients and dots included."""
+    key = draw_figure()
+    paint = key.paint.copy()
+    paint[:, :, 1] = np.linspace(0, 255, paint.shape[1]).astype(np.uint8)
+    paint[200:202, 240:242] = (1, 2, 3)
+    other = draw_figure(move=(30, 0))
+    carried = carry(key.line.copy(), [(other.line, other.paint), (key.line, paint)])
+    is_region = carried.labels > 0
+    assert is_region.mean() > 0.9
+    assert (fill(carried)[is_region] == paint[is_region]).all()
+    assert (carried.confidence[1:] == 1).all()
+
+
+def test_all_keys_together() -> None:
+    """What one key lacks is taken from another, and the palette has each colour once."""
+    bare, hatted = draw_figure(move=(-30, 0)), draw_figure(move=(30, 10), hat=True)
+    target = draw_figure(hat=True)
+    carried = carry(target.line, [Key(*bare), Key(*hatted)])
+    assert share_right(carried, target) > 0.995
+    assert len(np.unique(carried.palette, axis=0)) == len(carried.palette) == len(PAINT)
+
+
+def test_open_outline_is_cut() -> None:
+    """Where a line is open, a region of two colours is cut as the key shows."""
+    key, target = draw_figure(gap=True), draw_figure(gap=True, move=(25, 5))
+    carried = carry(target.line, [Key(*key)])
+    assert share_right(carried, target) > 0.97
+
+
+def test_hints_are_a_key() -> None:
+    """Dabs in some regions serve as a key; the regions without are unknown, or white outside."""
+    key, target = draw_figure(), draw_figure(move=(40, 0), scale=1.1)
+    hints = np.zeros((*key.line.shape, 4), np.uint8)
+    for (x, y), name in (((240, 150), "head"), ((200, 300), "coat"), ((280, 270), "pocket")):
+        cv2.circle(hints, (x, y), 5, (*PAINT[name], 255), -1)
+    carried = carry(target.line, [Key(key.line, hints)])
+    filled = fill(carried)
+    for name in ("head", "coat", "pocket"):
+        is_part = (target.paint == PAINT[name]).all(axis=2) & (carried.labels > 0)
+        assert (filled[is_part] == PAINT[name]).all()
+    assert (filled[2, 2] == 255).all()
+
+
+def test_finished_picture_with_lines_gives_the_same_colors() -> None:
+    """Lines in the key's picture, soft edges and the noise of a JPEG make no new colours."""
+    key, target = draw_figure(), draw_figure(move=(20, 5))
+    inked = (key.paint * (cv2.GaussianBlur(key.line, (0, 0), 1.0)[..., np.newaxis] / 255)).astype(
+        np.uint8
+    )
+    carried = carry(target.line, [Key(key.line, inked)])
+    assert share_right(carried, target) > 0.995
+
+
+def test_other_sizes() -> None:
+    """A key at another resolution serves; one of another aspect ratio does, without motion."""
+    key, target = draw_figure(), draw_figure(move=(20, 0))
+    for size in ((1440, 1080), (960, 720)):
+        large = [
+            cv2.resize(one, size, interpolation=cv2.INTER_NEAREST) for one in (key.line, key.paint)
+        ]
+        assert share_right(carry(target.line, [Key(*large)]), target) > 0.99
+    wide = draw_figure(size=(360, 700))
+    assert share_right(carry(target.line, [Key(*wide)]), target) > 0.8
+
+
+@pytest.mark.parametrize("level", [0, 255])
+def test_drawings_without_regions_or_ink(level: int) -> None:
+    """A black drawing has no regions; an empty one has one, which any key can colour."""
+    key = draw_figure()
+    empty = np.full(key.line.shape, level, np.uint8)
+    carried = carry(empty, [Key(*key)])
+    assert len(carried.index) == (1 if level == 0 else 2)
+    paper = Key(np.full_like(key.line, 255), np.full_like(key.paint, 200))
+    assert set(carry(key.line, [paper]).index.tolist()) <= {-1, 0}
+
+
+def test_same_bits_whatever_the_threads() -> None:
+    """The number of OpenCV's threads changes nothing."""
+    key, target = draw_figure(), draw_figure(bend=9.0)
+    threads, results = cv2.getNumThreads(), []
+    try:
+        for count in (1, 3):
+            cv2.setNumThreads(count)
+            results.append(carry(target.line, [prepare_key(Key(*key))]))
+    finally:
+        cv2.setNumThreads(threads)
+    for one, other in zip(*(vars(result).values() for result in results), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_refusals() -> None:
+    """Keys that cannot serve are refused with the rule and the way out."""
+    key = draw_figure()
+    with pytest.raises(ValueError, match="no key"):
+        carry(key.line, [])
+    with pytest.raises(ValueError, match="scale the colours to the drawing"):
+        prepare_key(Key(key.line, key.paint[:-1]))
+    with pytest.raises(ValueError, match="neither RGB nor RGBA"):
+        prepare_key(Key(key.line, key.paint[:, :, :1]))
+    with pytest.raises(ValueError, match="no region of its drawing a colour"):
+        prepare_key(Key(np.zeros_like(key.line), key.paint))
