@@ -84,3 +84,27 @@ def stray(pairs: PairFeatures, shares: Shares) -> Shares:
     apart = np.linalg.norm(pairs.displacement - mean[:, np.newaxis], axis=2)
     strays: Shares = np.minimum(apart, 0.5).astype(np.float32)
     return strays
+
+
+def claim_regions(pairs: PairFeatures, shares: Shares) -> Shares:
+    """Return by how much the drawing claims each candidate: see `_claim`."""
+    weights = shares * pairs.area[:, np.newaxis]
+    sums = np.bincount(pairs.candidates.ravel(), weights.ravel(), len(pairs.key_area))
+    return _claim(sums, pairs.key_area)[pairs.candidates]
+
+
+def claim_colors(
+    pairs: PairFeatures, sums: Float32[np.ndarray, "T K"]
+) -> Float32[np.ndarray, " K"]:
+    """Return by how much the drawing claims each colour; see `_claim`."""
+    count = sums.shape[1]
+    number = np.where(pairs.colors < 0, count - 1, pairs.colors)
+    there = np.bincount(number, pairs.key_area, count)
+    return _claim(pairs.area @ sums, there)
+
+
+def _claim(claimed: np.ndarray, there: np.ndarray) -> Float32[np.ndarray, " n"]:
+    """Return the logarithm of the area claimed over the area in the key, -2 to 2."""
+    claims: Float32[np.ndarray, " n"]
+    claims = np.clip(np.log((claimed + 1) / (there + 1)), -2, 2).astype(np.float32)
+    return claims

@@ -1,0 +1,72 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+from safetensors.torch import save
+
+from lineart.keys.flow import find_flow
+from lineart.keys.key import Key, prepare_key
+from lineart.keys.network import color_shares, compute_logits, read_network
+from lineart.keys.pairs import PairFeatures, compare
+from lineart.models.matching import MatchingNetwork, RegionPair, color_probabilities
+from tests.keys.figures import draw_figure
+
+
+def make_pairs(*, motion: bool = True) -> PairFeatures:
+    """Compare a figure with a key in which one colour is unknown."""
+    key = prepare_key(Key(*draw_figure(hat=True)))
+    target = prepare_key(Key(*draw_figure(move=(20, 5), bend=5))).drawing
+    flow = find_flow(target.ink, key.drawing.ink)[0] if motion else None
+    colors = np.where(key.index == 2, -1, key.index)
+    return compare(target, key.drawing, colors, flow)
+
+
+def to_torch(pairs: PairFeatures) -> RegionPair:
+    """Give the same to the torch module."""
+    count = int(pairs.colors.max()) + 1
+    colors = np.where(pairs.colors < 0, count, pairs.colors)
+    return RegionPair(
+        features=torch.from_numpy(pairs.features),
+        candidates=torch.from_numpy(pairs.candidates.astype(np.int64)),
+        displacement=torch.from_numpy(pairs.displacement),
+        area=torch.from_numpy(pairs.area),
+        key_area=torch.from_numpy(pairs.key_area),
+        neighbours=torch.from_numpy(pairs.neighbours.dense()),
+        openings=torch.from_numpy(pairs.openings.dense()),
+        key_neighbours=torch.from_numpy(pairs.key_neighbours.dense()),
+        colors=torch.from_numpy(colors.astype(np.int64)),
+        num_colors=count,
+    )
+
+
+@pytest.mark.parametrize("motion", [True, False])
+def test_equals_torch(motion: bool) -> None:
+    """NumPy computes what the torch module computes, with and without motion."""
+    torch.manual_seed(3)
+    module = MatchingNetwork(width=12, rounds=3)
+    config = {"arguments": {"width": 12, "rounds": 3}, "temperature": 1.7}
+    network = read_network(
+        {
+            "config.json": json.dumps(config).encode(),
+            "matching.safetensors": save(dict(module.state_dict())),
+        }
+    )
+    pairs = make_pairs(motion=motion)
+    with torch.no_grad():
+        expected = module(to_torch(pairs))
+        shares = color_probabilities(to_torch(pairs), expected[-1] / 1.7)
+    for one, other in zip(compute_logits(pairs, network), expected, strict=True):
+        assert_allclose(one, other.numpy(), atol=1e-5)
+    assert_allclose(color_shares(pairs, network), shares.numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [{}, {"config.json": b"{}", "matching.safetensors": b"x"}],
+)
+def test_broken_weights_are_refused(files: dict[str, bytes]) -> None:
+    """Files that are no matching network are refused with what is needed."""
+    with pytest.raises(ValueError, match="give a folder with config"):
+        read_network(files)
