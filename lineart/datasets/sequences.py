@@ -1,0 +1,152 @@
+"""Sequences of drawings with exact flat colours, for training and scoring of colour keys.
+
+Three kinds, told by their folders:
+`cycle`: pictures with alpha of one painted character; lines are drawn where colours meet.
+`drawn`: folders `line` and `color` with pictures of the same names.
+`sample`: folders `line` and `flat`, as the sample film draws them: exact, without lines in `flat`.
+"""
+
+import posixpath
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from typing import Final, Literal, NamedTuple
+
+import numpy as np
+from jaxtyping import UInt8
+from natsort import natsorted
+
+from lineart.codec import decode_cel, decode_color, decode_line
+from lineart.codec.formats import DOCUMENT_SUFFIXES, IMAGE_SUFFIXES
+from lineart.datasets.flat_truth import flatten_cycle, flatten_drawn, flatten_exact
+from lineart.image import Frame, Size
+from lineart.storage import Storage
+
+Kind = Literal["cycle", "drawn", "sample"]
+
+COLORS: Final[dict[str, Kind]] = {"color": "drawn", "flat": "sample"}
+"""Folder beside `line` -> kind of the sequence."""
+
+HELD_OUT = frozenset(
+    ("cactus", "chicken", "forehorseman", "headmaster", "piggy", "smuggler", "m_head-45-left")
+)
+"""Names of sequences for validation, never for training."""
+
+FIRST_HELD_OUT_SEED = 4
+"""Seeds of the sample film from this one on are for validation."""
+
+
+class TrueSequence(NamedTuple):
+    """Drawings of one shot in order, and the exact colour of each of their pixels."""
+
+    name: str
+    kind: Kind
+    lines: UInt8[np.ndarray, "T H W"]
+    """0 = ink, 255 = paper."""
+    truth: UInt8[np.ndarray, "T H W"]
+    """Number of the true colour, also below lines."""
+    palette: UInt8[np.ndarray, "K 3"]
+
+    def colors(self, number: int) -> Frame:
+        """Return the flat colours of a drawing, without its lines."""
+        painted: Frame = self.palette[self.truth[number]]
+        return painted
+
+
+class SequencePlace(NamedTuple):
+    """Where a sequence is."""
+
+    name: str
+    """Path of its folder; the folder's own name if it is the whole address."""
+    kind: Kind
+    lines: tuple[str, ...]
+    """Paths of the drawings; none for a cycle."""
+    colors: tuple[str, ...]
+
+
+def is_held_out(name: str) -> bool:
+    """Return whether a sequence, by its path or name, is for validation.
+
+    Sequences of the sample film are named by shot and seed, such as `s01_walk-4`.
+    """
+    last = posixpath.basename(name)
+    shot, _, seed = last.rpartition("-")
+    is_late = seed.isdecimal() and int(seed) >= FIRST_HELD_OUT_SEED
+    return last in HELD_OUT or (shot.startswith("s0") and is_late)
+
+
+def find_sequences(storage: Storage) -> list[SequencePlace]:
+    """Return the sequences in a folder and the folders below it, in natural order.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        ValueError: there is no sequence, or a folder of drawings lacks their colours.
+    """
+    storage.check()
+    folders: dict[PurePosixPath, list[PurePosixPath]] = {}
+    suffixes = IMAGE_SUFFIXES - DOCUMENT_SUFFIXES
+    for entry in storage.entries():
+        path = PurePosixPath(entry.path)
+        if path.suffix.lower() in suffixes:
+            folders.setdefault(path.parent, []).append(path)
+    places = [
+        _place(storage, folder, folders)
+        for folder in natsorted(folders)
+        if folder.name not in COLORS or folder.parent / "line" not in folders
+    ]
+    if not places:
+        raise ValueError(
+            f"{storage.uri} holds no sequence; give folders of pictures with alpha, or folders with"
+            " line/ and color/ (or flat/)"
+        )
+    return places
+
+
+def _place(
+    storage: Storage, folder: PurePosixPath, folders: dict[PurePosixPath, list[PurePosixPath]]
+) -> SequencePlace:
+    """Build the place of a folder of pictures; of the drawings, if it is called `line`."""
+    files = natsorted(folders[folder])
+    if folder.name != "line":
+        name = str(folder) if folder.name else storage.name
+        return SequencePlace(name, "cycle", (), tuple(map(str, files)))
+    name = str(folder.parent) if folder.parent.name else storage.name
+    for other, kind in COLORS.items():
+        colors = {path.stem: str(path) for path in folders.get(folder.parent / other, ())}
+        if not colors:
+            continue
+        if missing := [path for path in files if path.stem not in colors]:
+            raise ValueError(
+                f"{storage.uri}: {missing[0]} has no picture of its name in {folder.parent / other}"
+            )
+        return SequencePlace(
+            name, kind, tuple(map(str, files)), tuple(colors[path.stem] for path in files)
+        )
+    raise ValueError(
+        f"{storage.uri}: {folder} has drawings, but beside it is neither color nor flat"
+    )
+
+
+def read_sequence(storage: Storage, place: SequencePlace) -> TrueSequence:
+    """Read a sequence.
+
+    Raises:
+        OSError: a file cannot be read.
+        ValueError: a picture cannot be decoded, or sizes differ within the sequence.
+    """
+    if place.kind == "cycle":
+        cels = [decode_cel(storage.read(path)) for path in place.colors]
+        return TrueSequence(place.name, place.kind, *flatten_cycle(cels))
+    lines = [decode_line(storage.read(path)) for path in place.lines]
+    colors = [decode_color(storage.read(path)) for path in place.colors]
+    _check_sizes(place, [(one.shape[0], one.shape[1]) for one in (*lines, *colors)])
+    flatten = flatten_drawn if place.kind == "drawn" else flatten_exact
+    return TrueSequence(place.name, place.kind, *flatten(lines, colors))
+
+
+def _check_sizes(place: SequencePlace, sizes: Sequence[Size]) -> None:
+    for path, size in zip((*place.lines, *place.colors), sizes, strict=True):
+        if size != sizes[0]:
+            raise ValueError(
+                f"{path} is {size[1]}x{size[0]}, but {place.lines[0]} is "
+                f"{sizes[0][1]}x{sizes[0][0]}: the pictures of a sequence have one size"
+            )
