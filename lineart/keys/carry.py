@@ -6,17 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Int32, UInt8
 
-from lineart.image import Frame, Line, darkest_channel
+from lineart.image import Frame, Line
 from lineart.imaging.frequency import whiten_paper
-from lineart.imaging.regions import RegionMap, find_regions
-from lineart.keys.colors import UNKNOWN, pack, unpack
-from lineart.keys.cut import cut_regions, enlarge_cut
-from lineart.keys.drawing import Drawing, find_paper, measure, measure_small
-from lineart.keys.flow import Flow, find_flow
-from lineart.keys.key import Key, PreparedKey, find_colors, prepare_key
-from lineart.keys.matching import match_colors
-from lineart.keys.pairs import compare
-from lineart.keys.scaling import fit_key
+from lineart.imaging.regions import RegionMap
+from lineart.keys.align import align
+from lineart.keys.colors import UNKNOWN, RegionColors, pack, unpack
+from lineart.keys.key import Key, PreparedKey, prepare_key
+from lineart.keys.network import INCLUDED, Network, color_shares, included_network
+from lineart.keys.own import is_own, own_colors
+from lineart.keys.pairs import PairFeatures
 
 
 @dataclass(frozen=True)
@@ -35,13 +33,15 @@ class CarriedColors:
     """Number of the second best colour; -1: none."""
 
 
+AnyKey = Key | PreparedKey | tuple[Line | Frame, UInt8[np.ndarray, "H W C"]]
+
 Shares = Float32[np.ndarray, "T P"]
 """Probability of each colour of the palette for each region; the last column stands for none."""
 
-AnyKey = Key | PreparedKey | tuple[Line | Frame, UInt8[np.ndarray, "H W C"]]
 
-
-def carry(drawing: Line | Frame, keys: Sequence[AnyKey]) -> CarriedColors:
+def carry(
+    drawing: Line | Frame, keys: Sequence[AnyKey], *, network: Network | None = None
+) -> CarriedColors:
     """Carry the colours of coloured drawings to another drawing of the shot.
 
     A drawing equal to a key's has the colours of that key, pixel by pixel.
@@ -49,6 +49,7 @@ def carry(drawing: Line | Frame, keys: Sequence[AnyKey]) -> CarriedColors:
     Args:
         drawing: Drawing to colour, on white paper.
         keys: Keys, at least one; their order matters for the numbers of colours alone.
+        network: Matching network; default: the included one.
 
     Raises:
         ValueError: There is no key, or `prepare_key` refuses one.
@@ -56,142 +57,88 @@ def carry(drawing: Line | Frame, keys: Sequence[AnyKey]) -> CarriedColors:
     if not keys:
         raise ValueError("no key; carry needs at least one coloured drawing")
     prepared = [one if isinstance(one, PreparedKey) else prepare_key(Key(*one)) for one in keys]
-    palette, numbers = _join_palettes(prepared)
-    same = next((one for one in prepared if _is_same(drawing, one.key)), None)
-    if same is not None:
-        return _repeat(same.key, palette)
-    labels = find_regions(whiten_paper(drawing))
-    target = measure(whiten_paper(drawing), labels)
-    fitted = [fit_key(one, target.size) for one in prepared]
-    flows = [_flow(target, one) for one in fitted]
-    labels, target = _cut(drawing, labels, target, fitted, flows)
+    palette, numbers = _join_palettes([one.palette for one in prepared])
+    own = next((one.key for one in prepared if is_own(drawing, one.key)), None)
+    if own is not None:
+        return _repeat(own_colors(own), palette)
+    aligned = align(whiten_paper(drawing), prepared)
     votes = [
-        _match(target, one, flow, number, len(palette))
-        for one, flow, number in zip(fitted, flows, numbers, strict=True)
+        _widen(_match(aligned.compare(number), network), numbers[number], len(palette))
+        for number in range(len(prepared))
     ]
-    return _decide(labels, palette, _join(votes))
+    return _decide(aligned.labels, palette, join_votes(votes))
 
 
-def _is_same(drawing: Line | Frame, key: Key) -> bool:
-    same: bool = key.drawing.shape[:2] == drawing.shape[:2] and np.array_equal(
-        darkest_channel(drawing), darkest_channel(key.drawing)
-    )
-    return same and key.motion
+def _match(pairs: PairFeatures, network: Network | None) -> Float32[np.ndarray, "T K"]:
+    if network is None and not INCLUDED.exists():
+        from lineart.keys.matching import match_colors
+
+        return match_colors(pairs)[0]
+    return color_shares(pairs, network or included_network())
 
 
 def _join_palettes(
-    keys: Sequence[PreparedKey],
-) -> tuple[UInt8[np.ndarray, "K 3"], list[Int32[np.ndarray, " N"]]]:
-    """Return the colours of all keys, and the number in it of each key's colours."""
-    packed = [pack(one.palette) for one in keys]
+    palettes: Sequence[UInt8[np.ndarray, "_ 3"]],
+) -> tuple[UInt8[np.ndarray, "K 3"], list[Int32[np.ndarray, " _"]]]:
+    """Return all colours once, in order of appearance, and the number of each one's colours."""
+    packed = [pack(one) for one in palettes]
     values, first, inverse = np.unique(
         np.concatenate(packed), return_index=True, return_inverse=True
     )
     order = np.argsort(first)
     rank = np.empty(len(order), np.int32)
-    rank[order] = np.arange(len(order))
+    rank[order] = np.arange(len(order), dtype=np.int32)
     numbers = np.split(rank[inverse], np.cumsum([len(one) for one in packed])[:-1])
     return unpack(values[order]), numbers
 
 
-def _flow(target: Drawing, key: PreparedKey) -> tuple[Flow, float] | None:
-    if not key.key.motion or key.drawing.size != target.size:
-        return None
-    return find_flow(target.ink, key.drawing.ink)
-
-
-def _cut(
-    drawing: Line | Frame,
-    labels: RegionMap,
-    target: Drawing,
-    keys: Sequence[PreparedKey],
-    flows: Sequence[tuple[Flow, float] | None],
-) -> tuple[RegionMap, Drawing]:
-    """Cut regions by the key that shows them to be several and that the drawing fits best."""
-    found = [(flow[1], number) for number, flow in enumerate(flows) if flow is not None]
-    for _, number in sorted(found):
-        flow = flows[number]
-        assert flow is not None
-        key = keys[number]
-        cut = cut_regions(target, key.drawing, key.parent, flow[0])
-        if cut.max(initial=0) > target.total:
-            labels = enlarge_cut(labels, target.labels, cut)
-            paper = find_paper(whiten_paper(drawing), target.size)
-            areas = np.bincount(labels.ravel(), minlength=1)[1:] * (paper.size / labels.size)
-            target = measure_small(paper, cut, areas, target.ink)
-    return labels, target
-
-
-def _match(
-    target: Drawing,
-    key: PreparedKey,
-    flow: tuple[Flow, float] | None,
-    numbers: Int32[np.ndarray, " N"],
-    count: int,
+def _widen(
+    shares: Float32[np.ndarray, "T K"], numbers: Int32[np.ndarray, " _"], count: int
 ) -> Shares:
-    """Return the probability of each colour of the palette, and of none, the last."""
-    pairs = compare(target, key.drawing, key.index, None if flow is None else flow[0])
-    shares, _ = match_colors(pairs)
-    whole = np.zeros((target.total, count + 1), np.float32)
-    whole[:, numbers] = shares[:, :-1]
+    """Return the probabilities of a key's colours as those of the whole palette."""
+    whole = np.zeros((len(shares), count + 1), np.float32)
+    whole[:, numbers[: shares.shape[1] - 1]] = shares[:, :-1]
     whole[:, -1] = shares[:, -1]
     return whole
 
 
-def _join(votes: Sequence[Shares]) -> Shares:
-    """Weight the probabilities of each key by the fourth power of its highest one."""
+def join_votes(votes: Sequence[Shares]) -> Shares:
+    """Weight the probabilities of each key by the fourth power of its highest one.
+
+    That a key has no such region says nothing against a colour that another one has.
+    """
     total = np.zeros_like(votes[0])
     weights = np.zeros((len(total), 1), np.float32)
     for shares in votes:
-        weight = shares.max(axis=1, keepdims=True, initial=0) ** 4
+        weight = shares[:, :-1].max(axis=1, keepdims=True, initial=1e-3) ** 4
         total += weight * shares
         weights += weight
-    joined: Shares = total / np.maximum(weights, 1e-12)
+    joined: Shares = total / weights
     return joined
 
 
 def _decide(labels: RegionMap, palette: UInt8[np.ndarray, "K 3"], shares: Shares) -> CarriedColors:
     """Choose the most probable colour of each region."""
-    none = len(palette)
     order = np.argsort(-shares, axis=1, kind="stable")[:, :2]
-    best = np.where(order == none, UNKNOWN, order).astype(np.int32)
-    ink = np.array([UNKNOWN], np.int32)
+    best = np.where(order == len(palette), UNKNOWN, order).astype(np.int32)
     confidence = np.take_along_axis(shares, order[:, :1], axis=1)[:, 0]
     return CarriedColors(
         labels,
         palette,
-        np.concatenate((ink, best[:, 0])),
-        np.concatenate((np.zeros(1, np.float32), confidence)),
-        np.concatenate((ink, best[:, 1])),
+        _after_ink(best[:, 0], UNKNOWN),
+        _after_ink(confidence, 0),
+        _after_ink(best[:, 1], UNKNOWN),
     )
 
 
-def _repeat(key: Key, palette: UInt8[np.ndarray, "K 3"]) -> CarriedColors:
-    """Return the colours of a key for its own drawing."""
-    line = whiten_paper(key.drawing)
-    colored = find_colors(line, key.colors)
-    if key.colors.shape[2] == 3:
-        labels = find_regions(line)
-        flat = labels.ravel().astype(np.int64) << 24 | pack(key.colors.reshape(-1, 3))
-        flat[labels.ravel() == 0] = 0
-        pairs, inverse = np.unique(flat, return_inverse=True)
-        ink = int(pairs[0] == 0)
-        shades = pairs[ink:] & 0xFFFFFF
-        split = (inverse + 1 - ink).reshape(labels.shape).astype(np.int32)
-    else:
-        split = colored.labels
-        known = pack(colored.palette)
-        shades = np.where(colored.index < 0, -1, known[colored.index])
-    values, first = np.unique(
-        np.concatenate((pack(palette), shades[shades >= 0])), return_index=True
-    )
-    ordered = values[np.argsort(first)]
-    rank = np.empty(len(values), np.int32)
-    rank[np.argsort(first)] = np.arange(len(values))
-    index = np.where(
-        shades < 0, UNKNOWN, rank[np.searchsorted(values, shades).clip(0, len(values) - 1)]
-    )
-    index = np.concatenate(([UNKNOWN], index)).astype(np.int32)
-    confidence = np.ones(len(index), np.float32)
-    confidence[0] = 0
-    return CarriedColors(split, unpack(ordered), index, confidence, np.full_like(index, UNKNOWN))
+def _repeat(own: RegionColors, palette: UInt8[np.ndarray, "K 3"]) -> CarriedColors:
+    """Return the colours of a key for its own drawing; its finest shades join the palette."""
+    joined, (_, numbers) = _join_palettes([palette, own.palette])
+    index = np.where(own.index == UNKNOWN, UNKNOWN, numbers[own.index])
+    index = _after_ink(index.astype(np.int32), UNKNOWN)
+    confidence = _after_ink(np.ones(len(index) - 1, np.float32), 0)
+    return CarriedColors(own.labels, joined, index, confidence, np.full_like(index, UNKNOWN))
+
+
+def _after_ink(values: np.ndarray, ink: int) -> np.ndarray:
+    return np.concatenate((np.array([ink], values.dtype), values))

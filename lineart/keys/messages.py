@@ -90,7 +90,8 @@ def claim_regions(pairs: PairFeatures, shares: Shares) -> Shares:
     """Return by how much the drawing claims each candidate: see `_claim`."""
     weights = shares * pairs.area[:, np.newaxis]
     sums = np.bincount(pairs.candidates.ravel(), weights.ravel(), len(pairs.key_area))
-    return _claim(sums, pairs.key_area)[pairs.candidates]
+    claims: Shares = _claim(sums, pairs.key_area)[pairs.candidates]
+    return claims
 
 
 def claim_colors(

@@ -1,0 +1,94 @@
+"""A drawing beside the keys of its shot: its regions, and the flow to each key."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from lineart.image import Frame, Line, Size
+from lineart.imaging.regions import RegionMap, find_regions
+from lineart.keys.cut import cut_regions, enlarge_cut
+from lineart.keys.drawing import Drawing, measure, measure_small
+from lineart.keys.flow import Flow, find_flow, resize_ink
+from lineart.keys.key import PreparedKey
+from lineart.keys.pairs import PairFeatures, compare
+
+SAME_ASPECT = 0.02
+"""Largest difference of two aspect ratios that are the same, as a share."""
+
+
+class Aligned(NamedTuple):
+    """A drawing and its keys."""
+
+    labels: RegionMap
+    """Regions of the drawing; one that a key shows to be several is several."""
+    drawing: Drawing
+    """The same regions, measured."""
+    keys: tuple[PreparedKey, ...]
+    """The keys, at the working size of the drawing if their aspect ratio is the same."""
+    flows: tuple[Flow | None, ...]
+    """Flow from the drawing to each key; None for a sheet or another aspect ratio."""
+
+    def compare(self, number: int) -> PairFeatures:
+        """Compare the regions with those of one key."""
+        key = self.keys[number]
+        return compare(self.drawing, key.drawing, key.index, self.flows[number])
+
+
+def align(line: Line | Frame, keys: Sequence[PreparedKey]) -> Aligned:
+    """Find the regions of a drawing and the flow from it to each key.
+
+    A region is cut by the key that shows it to be several and that the flow fits best.
+
+    Args:
+        line: Drawing on white paper.
+        keys: Its keys.
+    """
+    labels = find_regions(line)
+    drawing = measure(line, labels)
+    fitted = tuple(fit_key(one, drawing.size) for one in keys)
+    found = [
+        find_flow(drawing.ink, one.drawing.ink) if _can_move(one, drawing) else None
+        for one in fitted
+    ]
+    misfits = [(one[1], number) for number, one in enumerate(found) if one is not None]
+    flows = tuple(None if one is None else one[0] for one in found)
+    for _, number in sorted(misfits):
+        flow = flows[number]
+        assert flow is not None
+        cut = cut_regions(drawing, fitted[number].drawing, fitted[number].parent, flow)
+        if cut.max(initial=0) > drawing.total:
+            labels = enlarge_cut(labels, drawing.labels, cut)
+            areas = np.bincount(labels.ravel(), minlength=1)[1:] * (cut.size / labels.size)
+            paper = (drawing.depth > 0).view(np.uint8)
+            drawing = measure_small(paper, cut, areas, drawing.ink)
+    return Aligned(labels, drawing, fitted, flows)
+
+
+def _can_move(key: PreparedKey, drawing: Drawing) -> bool:
+    return key.key.motion and key.drawing.size == drawing.size
+
+
+def fit_key(prepared: PreparedKey, size: Size) -> PreparedKey:
+    """Return a key at another size, if the aspect ratio is the same; else as it is."""
+    drawing = prepared.drawing
+    down, right = size[0] / drawing.size[0], size[1] / drawing.size[1]
+    if drawing.size == size or abs(down / right - 1) > SAME_ASPECT:
+        return prepared
+    area, scale = (size[1], size[0]), (down * right) ** 0.5
+    labels, spread, depth = (
+        cv2.resize(one, area, interpolation=cv2.INTER_NEAREST)
+        for one in (drawing.labels, drawing.spread, drawing.depth)
+    )
+    fitted = drawing._replace(
+        labels=labels,
+        spread=spread,
+        depth=depth * np.float32(scale),
+        ink=resize_ink(drawing.ink, size),
+        area=drawing.area * np.float32(scale**2),
+        center=drawing.center * np.float32(scale),
+        diagonal=drawing.diagonal * scale,
+    )
+    return replace(prepared, drawing=fitted)
