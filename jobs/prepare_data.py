@@ -5,6 +5,7 @@ python -m jobs.prepare_data colorization --images s3://studio/art --output s3://
     --short-side 640
 python -m jobs.prepare_data drawing --images coco --layout coco_stuff \
     --targets ContourDrawing --target-layout contour_drawings --output shards
+python -m jobs.prepare_data keys --images frames --output shards
 python -m jobs.prepare_data stylization --images photos --targets webtoon --output shards \
     --align-faces face_detection_yunet.onnx
 
@@ -18,14 +19,16 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
 from tyro.conf import subcommand
 
 from jobs.command import DryRun, ProgressClock, parse, run_command, say
+from jobs.key_data import KeysData, find_sources, make_pairs
 from lineart.datasets.filter_bounds import FilterBounds
 from lineart.datasets.layouts import LAYOUTS, Finder, LayoutName, find_colored
 
@@ -37,6 +40,9 @@ if TYPE_CHECKING:
     from lineart.storage import Storage
 
 PROVENANCE, SUMMARY = "provenance.csv", "summary.json"
+
+Make = Callable[["Executor"], dict[str, Any]]
+"""Writes what the flags say, on an executor, and returns the summary."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +110,7 @@ class PrepareData:
         Annotated[ColorizationData, subcommand("colorization")]
         | Annotated[DrawingData, subcommand("drawing")]
         | Annotated[StylizationData, subcommand("stylization")]
+        | Annotated[KeysData, subcommand("keys")]
     )
     """Training task."""
     include: tuple[str, ...] = ()
@@ -160,17 +167,36 @@ def prepare_data(flags: PrepareData) -> dict[str, Any]:
     from lineart.storage import Storage
 
     output = Storage.at(flags.output)
-    sets = read_sets(flags, output)
+    if isinstance(flags.task, KeysData):
+        make: Make = prepare_keys(flags, flags.task, output)
+    else:
+        make = partial(prepare_sets, read_sets(flags, output), output)
     # Ray, started in another thread, leaves the handler of SIGTERM as it is.
     with closing(HybridExecutor(lambda: RayExecutor(start_ray()), stop_ray)) as executor:
         if "RAY_ADDRESS" in os.environ:
             executor.wait()  # The work belongs to the cluster that was named.
-        summaries = {one.name: asdict(prepare_set(one, output, executor)) for one in sets}
-    summary = summaries.get("", summaries)
+        summary = make(executor)
     record = summary | {"flags": describe_flags(flags)}
     output.write(SUMMARY, json.dumps(record, indent=1).encode())
     output.sweep()
     return summary
+
+
+def prepare_keys(flags: PrepareData, task: KeysData, output: Storage) -> Make:
+    """Find the sequences that the flags include; return what makes their pairs."""
+    from lineart.datasets.items import check_pattern
+    from lineart.storage import Storage
+
+    settings = task.settings(flags.licence)
+    if flags.licence is not None:
+        check_pattern(flags.licence)
+    images = Storage.at(flags.images)
+    check_apart(images, output)
+    provenance = read_origins(flags, images)
+    if flags.licence is not None and provenance is None:
+        raise ValueError("--licence needs licences: a --provenance")
+    sources = find_sources(images, flags.include, flags.exclude, provenance or {})
+    return partial(make_pairs, sources, output, settings, make_printer(""))
 
 
 class PictureSet(NamedTuple):
@@ -181,6 +207,12 @@ class PictureSet(NamedTuple):
     images: Storage
     items: list[Item]
     settings: PreparationSettings
+
+
+def prepare_sets(sets: Sequence[PictureSet], output: Storage, executor: Executor) -> dict[str, Any]:
+    """Prepare all sets; return their summaries by name, or that of a single set."""
+    summaries = {one.name: asdict(prepare_set(one, output, executor)) for one in sets}
+    return summaries.get("", summaries)
 
 
 def prepare_set(one: PictureSet, output: Storage, executor: Executor) -> PreparationSummary:
@@ -220,6 +252,7 @@ def read_sets(flags: PrepareData, output: Storage) -> list[PictureSet]:
     if isinstance(task, ColorizationData):
         items = list_items(flags, images, output, find_colored)
         return [PictureSet("", images, items, settings)]
+    assert isinstance(task, UnpairedData), "prepare_keys makes the others"
     find_styles = LAYOUTS[task.target_layout].target
     if find_styles is None:
         have = ", ".join(name for name, layout in LAYOUTS.items() if layout.target)
@@ -241,22 +274,35 @@ def read_sets(flags: PrepareData, output: Storage) -> list[PictureSet]:
 
 def list_items(flags: PrepareData, images: Storage, output: Storage, find: Finder) -> list[Item]:
     """List the items that the flags include."""
-    from lineart.datasets.items import Query, list_items, read_boxes, read_provenance
+    from lineart.datasets.items import Query, list_items, read_boxes
     from lineart.storage import read_file
 
-    if images.contains(output) or output.contains(images):
-        raise ValueError(f"images and output must be apart: {images.uri}, {output.uri}")
+    check_apart(images, output)
     images.check()
-    provenance = None
-    if flags.provenance is not None:
-        provenance = read_provenance(read_file(flags.provenance))
-    elif images.exists(PROVENANCE):
-        provenance = read_provenance(images.read(PROVENANCE))
+    provenance = read_origins(flags, images)
     boxes = None if flags.boxes is None else read_boxes(read_file(flags.boxes))
     items = list_items(images, Query(flags.include, flags.exclude, boxes, provenance, find))
     if flags.licence is not None and not any(item.licence for item in items):
         raise ValueError("--licence needs licences: a --provenance, or a column of Parquet files")
     return items
+
+
+def check_apart(images: Storage, output: Storage) -> None:
+    """Raise ValueError if one of the folders is in the other."""
+    if images.contains(output) or output.contains(images):
+        raise ValueError(f"images and output must be apart: {images.uri}, {output.uri}")
+
+
+def read_origins(
+    flags: PrepareData, images: Storage
+) -> dict[str, tuple[str | None, str | None]] | None:
+    """Return licence and author of each picture; None without a table of them."""
+    from lineart.datasets.items import read_provenance
+    from lineart.storage import read_file
+
+    if flags.provenance is not None:
+        return read_provenance(read_file(flags.provenance))
+    return read_provenance(images.read(PROVENANCE)) if images.exists(PROVENANCE) else None
 
 
 def read_settings(flags: PrepareData) -> PreparationSettings:

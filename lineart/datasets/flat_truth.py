@@ -68,7 +68,7 @@ def flatten_cycle(pictures: Sequence[UInt8[np.ndarray, "_ _ 4"]]) -> FlatTruth:
     centers, numbers, palette = _cluster(smooth[::EVERY])
     parts = [_nearest_parts(*one, centers, numbers) for one in smooth]
     truth = np.stack([np.pad(one, MARGIN_PX) for one in parts])
-    lines = np.stack([_draw_borders(one) for one in truth])
+    lines = np.stack([draw_borders(one) for one in truth])
     return FlatTruth(lines, truth, palette)
 
 
@@ -151,7 +151,7 @@ def _nearest_parts(
     return drop_small_parts(cv2.medianBlur(truth, 5), SMALLEST_PART)
 
 
-def _draw_borders(truth: Truth) -> Line:
+def draw_borders(truth: Truth) -> Line:
     """Draw lines of 2 pixels between the colours."""
     is_border = np.zeros(truth.shape, bool)
     across = truth[:, 1:] != truth[:, :-1]

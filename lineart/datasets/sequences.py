@@ -66,12 +66,12 @@ class SequencePlace(NamedTuple):
 def is_held_out(name: str) -> bool:
     """Return whether a sequence, by its path or name, is for validation.
 
-    Sequences of the sample film are named by shot and seed, such as `s01_walk-4`.
+    Sequences of the sample film are named by shot or study and seed, such as `s01_walk-4`.
     """
     last = posixpath.basename(name)
     shot, _, seed = last.rpartition("-")
     is_late = seed.isdecimal() and int(seed) >= FIRST_HELD_OUT_SEED
-    return last in HELD_OUT or (shot.startswith("s0") and is_late)
+    return last in HELD_OUT or (shot.startswith(("s0", "t0")) and is_late)
 
 
 def find_sequences(storage: Storage) -> list[SequencePlace]:

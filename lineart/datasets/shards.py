@@ -7,13 +7,8 @@ index is written last and atomically, so a reader never sees a part of a set or 
 import hashlib
 import io
 import json
-import os
-import posixpath
-from bisect import bisect_right
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
-from itertools import accumulate, islice
+from itertools import islice
 from typing import Any, NamedTuple
 
 import cv2
@@ -24,18 +19,12 @@ from pyarrow import parquet
 
 from lineart.datasets.maps import decode_depth
 from lineart.datasets.samples import Picture
+from lineart.datasets.shard_rows import CACHE_BYTES, INDEX, OPEN_FILES, ShardRows
 from lineart.image import Frame, Line
 from lineart.storage import Storage
 
-INDEX = "shards.json"
-
 ROW_GROUP = 8
 """Pictures in a row group, which is read as a whole."""
-
-CACHE_BYTES = 64_000_000
-"""Default maximum bytes of row groups that a reading process caches."""
-OPEN_FILES = 64
-"""Default maximum number of files that a reading process keeps open."""
 
 SCHEMA = pa.schema(
     [
@@ -87,7 +76,11 @@ def write_shard(storage: Storage, number: int, rows: Iterable[ShardRow]) -> str:
     The name contains a hash of the bytes, and equal rows give equal bytes, so no shard with other
     content is overwritten.
     """
-    data = to_bytes(rows)
+    return write_bytes(storage, number, to_bytes(rows))
+
+
+def write_bytes(storage: Storage, number: int, data: bytes) -> str:
+    """Write an encoded shard; see `write_shard`."""
     path = f"{number:05d}-{hashlib.sha256(data).hexdigest()[:8]}.parquet"
     storage.write(path, data)
     return path
@@ -147,18 +140,11 @@ class Shards:
         self, storage: Storage, *, cache_bytes: int = CACHE_BYTES, open_files: int = OPEN_FILES
     ) -> None:
         self.storage = storage
-        self.sources, self.names, self.maps = [], [], set()
-        self._paths = _read_index(storage)
-        row_groups = [self._read_light(path) for path in self._paths]
-        # Cumulative sums: index of the first picture of each file, and row of each row group.
-        self._files = list(accumulate((sum(counts) for counts in row_groups), initial=0))
-        self._groups = [list(accumulate(counts, initial=0)) for counts in row_groups]
-        self._reader = _Reader(storage, cache_bytes, open_files)
-        if not self.names:
-            raise ValueError(
-                f"{storage.uri} is a prepared set of no pictures; more pictures, or another "
-                "--validation of jobs.prepare_data, give this side some"
-            )
+        heavy = {"image", "line", *MAP_NAMES}
+        limits = {"cache_bytes": cache_bytes, "open_files": open_files}
+        self._rows = ShardRows(storage, SCHEMA, heavy, **limits)
+        self.sources, self.names = self._rows.sources, self._rows.names
+        self.maps = set(MAP_NAMES) & self._rows.columns
 
     def __len__(self) -> int:
         return len(self.names)
@@ -170,16 +156,10 @@ class Shards:
             IndexError: the index is out of range.
             FileNotFoundError: the set has been replaced since it was opened.
         """
-        if not 0 <= index < len(self):
-            raise IndexError(f"picture {index} of {len(self)}")
-        file = bisect_right(self._files, index) - 1
-        row = index - self._files[file]
-        group = bisect_right(self._groups[file], row) - 1
-        table = self._reader.read(self._paths[file], group)
-        place = row - self._groups[file][group]
+        row = self._rows.read(index)
 
         def cell(column: str, decode: Callable[[bytes], Any]) -> Any:
-            data = table[column][place].as_py() if column in table.column_names else None
+            data = row.get(column)
             return None if data is None else decode(data)
 
         return Picture(
@@ -189,20 +169,6 @@ class Shards:
             segmentation=cell("segmentation", decode_gray),
             depth=cell("depth", decode_depth),
         )
-
-    def _read_light(self, path: str) -> list[int]:
-        """Append names and sources of a file; return the number of rows of each row group."""
-        try:
-            with closing(self.storage.open_file(path)) as stream, closing(_open(stream)) as file:
-                table = file.read(columns=["name", "source"])
-                self.names += table["name"].to_pylist()
-                self.sources += table["source"].to_pylist()
-                self.maps |= set(MAP_NAMES) & set(file.schema_arrow.names)
-                meta = file.metadata
-                return [meta.row_group(i).num_rows for i in range(meta.num_row_groups)]
-        except (pa.ArrowException, KeyError) as error:
-            where = posixpath.join(self.storage.uri, path)
-            raise ValueError(f"{where} is no shard of jobs.prepare_data: {error}") from error
 
 
 def decode(data: bytes) -> Frame:
@@ -229,68 +195,3 @@ def _decode(data: bytes, how: int) -> UInt8[np.ndarray, "H W *C"]:
         raise ValueError(f"OpenCV does not read this picture, it begins with {data[:8]!r}")
     decoded: UInt8[np.ndarray, "H W *C"] = image
     return decoded
-
-
-def _read_index(storage: Storage) -> list[str]:
-    try:
-        index = json.loads(storage.read(INDEX))
-        return [str(path) for path in index["shards"]]
-    except FileNotFoundError as error:
-        raise FileNotFoundError(
-            f"{storage.uri} holds no finished set of shards; make one with jobs.prepare_data and "
-            "give its folder train or validation"
-        ) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{storage.uri}/{INDEX} cannot be read: {error}") from error
-
-
-def _open(stream: Any) -> parquet.ParquetFile:
-    """Open a shard; raise `KeyError` if columns are missing."""
-    file = parquet.ParquetFile(stream, pre_buffer=True)
-    missing = set(SCHEMA.names) - set(file.schema_arrow.names)
-    if missing:
-        raise KeyError(f"no columns {', '.join(sorted(missing))}")
-    return file
-
-
-class _Reader:
-    """Reads row groups; caches open files and recently used row groups in each process."""
-
-    def __init__(self, storage: Storage, cache_bytes: int, open_files: int) -> None:
-        self._storage = storage
-        self._cache_bytes, self._open_files = cache_bytes, open_files
-        self._forget()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self._storage, self._cache_bytes, self._open_files)
-
-    def _forget(self) -> None:
-        self._process = os.getpid()
-        self._open: OrderedDict[str, parquet.ParquetFile] = OrderedDict()
-        self._tables: OrderedDict[tuple[str, int], pa.Table] = OrderedDict()
-        self._bytes = 0
-
-    def read(self, path: str, group: int) -> pa.Table:
-        """Return the columns of pictures, line drawings and maps of a row group."""
-        if self._process != os.getpid():
-            # A forked process shares file offsets with its parent, so it opens the files again.
-            self._forget()
-        key = path, group
-        if key not in self._tables:
-            file = self._file(path)
-            columns = {"image", "line", *MAP_NAMES} & set(file.schema_arrow.names)
-            table = file.read_row_group(group, columns=sorted(columns))
-            self._tables[key] = table
-            self._bytes += table.nbytes
-        self._tables.move_to_end(key)
-        while self._bytes > self._cache_bytes and len(self._tables) > 1:
-            self._bytes -= self._tables.popitem(last=False)[1].nbytes
-        return self._tables[key]
-
-    def _file(self, path: str) -> parquet.ParquetFile:
-        if path not in self._open:
-            self._open[path] = _open(self._storage.open_file(path))
-        self._open.move_to_end(path)
-        if len(self._open) > self._open_files:
-            self._open.popitem(last=False)[1].close()
-        return self._open[path]

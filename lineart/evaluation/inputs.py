@@ -10,7 +10,8 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar
 from lineart.codec import decode_color, decode_line
 from lineart.codec.formats import DOCUMENT_SUFFIXES, IMAGE_SUFFIXES
 from lineart.datasets.samples import Picture, Pictures
-from lineart.datasets.shards import INDEX, Shards
+from lineart.datasets.shard_rows import INDEX
+from lineart.datasets.shards import Shards
 from lineart.evaluation.request import PictureRequest, Request, split_name
 from lineart.evaluation.session import Session
 from lineart.storage import Storage

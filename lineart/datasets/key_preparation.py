@@ -1,0 +1,194 @@
+"""Preparation of training pairs of colour keys: sequences of pictures, and of the sample film."""
+
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+from lineart.datasets.flat_truth import flatten_exact
+from lineart.datasets.key_pairs import make_pairs, to_bytes
+from lineart.datasets.pair_shards import PairRow, to_shard
+from lineart.datasets.sequences import (
+    SequencePlace,
+    TrueSequence,
+    is_held_out,
+    read_sequence,
+)
+from lineart.datasets.shards import finish, write_bytes
+from lineart.image import Size
+from lineart.runtime.executor import Executor
+from lineart.sample_film.scenes import FRAMES_PER_SECOND, SHOTS
+from lineart.sample_film.studies import STUDIES
+from lineart.storage import Storage
+
+TRAIN, VALIDATION = SIDES = "train", "validation"
+
+SCENES = {scene.name: scene for scene in (*SHOTS, *STUDIES)}
+DRAWN_SIZE: Size = (432, 768)
+"""Height and width of the sample film's drawings."""
+DRAWINGS, HOLD = 24, 2
+"""Drawings of a scene of the sample film, and frames from one to the next."""
+
+Provenance = Mapping[str, tuple[str | None, str | None]]
+"""Path of a picture -> licence and author."""
+Tell = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyPreparation:
+    """Settings that determine a prepared set, together with the pictures."""
+
+    pairs_per_drawing: float
+    """Number of pairs of a sequence, by the number of its drawings."""
+    drawn_films: int
+    """Number of seeds of the sample film, from 0."""
+    licence: str | None
+    """Regular expression; only sequences whose pictures all have such a licence. None: all."""
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class KeySources:
+    """Sequences in a folder, and who made their pictures."""
+
+    images: Storage
+    places: Sequence[SequencePlace]
+    provenance: Provenance
+
+
+class PairOrder(NamedTuple):
+    """Sequence of which to make the pairs of one shard."""
+
+    number: int
+    name: str
+    place: SequencePlace | None
+    """Where the sequence is; None: a scene of the sample film, whose name is "SCENE-SEED"."""
+    licence: str | None
+    author: str | None
+
+    @property
+    def side(self) -> str:
+        """Side of the split to which the sequence belongs."""
+        return VALIDATION if is_held_out(self.name) else TRAIN
+
+
+class WrittenPairs(NamedTuple):
+    """Shard of pairs."""
+
+    path: str
+    num_pairs: int
+    num_bytes: int
+
+
+@dataclass(frozen=True)
+class KeySummary:
+    """Counts of pairs."""
+
+    train: int
+    validation: int
+    sequences: dict[str, dict[str, int]]
+    """Side -> sequence -> number of pairs."""
+    refused: dict[str, str]
+    """Sequence -> why it is left out."""
+    bytes: int
+    seconds: float
+
+
+def prepare_pairs(
+    sources: KeySources,
+    output: Storage,
+    settings: KeyPreparation,
+    executor: Executor,
+    *,
+    tell: Tell,
+) -> KeySummary:
+    """Make pairs of sequences and of the sample film; they replace an existing set at the end.
+
+    Sequences are for training or for validation by their names (`sequences.is_held_out`).
+
+    Raises:
+        OSError: a picture cannot be read.
+        ValueError: a picture cannot be decoded, or there are no pairs for one of the sides.
+    """
+    started = time.monotonic()
+    orders, refused = order_pairs(sources, settings)
+    write = partial(write_pairs, images=sources.images, output=output, settings=settings)
+    written: dict[PairOrder, WrittenPairs] = {}
+    for order, shard in executor.map(write, orders):
+        written[order] = shard
+        tell("sequences", len(written), len(orders))
+    counts: dict[str, dict[str, int]] = {side: {} for side in SIDES}
+    for order in orders:
+        counts[order.side][order.name] = written[order].num_pairs
+    for side in SIDES:
+        if not sum(counts[side].values()):
+            raise ValueError(
+                f"no sequence gives pairs for {side}; sequences are for validation by their names "
+                "(lineart/datasets/sequences.py), and --drawn-films 5 or more adds some"
+            )
+    for side in SIDES:
+        paths = [written[one].path for one in orders if one.side == side and written[one].num_pairs]
+        finish(output.child(side), paths)
+    train, validation = (sum(counts[side].values()) for side in SIDES)
+    size = sum(one.num_bytes for one in written.values())
+    seconds = round(time.monotonic() - started, 1)
+    return KeySummary(train, validation, counts, refused, size, seconds)
+
+
+def order_pairs(
+    sources: KeySources, settings: KeyPreparation
+) -> tuple[list[PairOrder], dict[str, str]]:
+    """Return what to make, and why sequences are left out."""
+    orders: list[PairOrder] = []
+    refused: dict[str, str] = {}
+    for place in sources.places:
+        known = [
+            sources.provenance.get(path, (None, None)) for path in (*place.lines, *place.colors)
+        ]
+        licences = Counter(licence or "unknown" for licence, _ in known)
+        wrong = [one for one in licences if not re.search(settings.licence or "", one)]
+        if wrong:
+            refused[place.name] = f"the licence of some of its pictures is {wrong[0]}"
+            continue
+        licence, author = known[0]
+        orders.append(PairOrder(len(orders), place.name, place, licence, author))
+    for seed in range(settings.drawn_films):
+        for name in SCENES:
+            orders.append(PairOrder(len(orders), f"{name}-{seed}", None, "drawn by code", None))
+    return orders, refused
+
+
+def write_pairs(
+    order: PairOrder, *, images: Storage, output: Storage, settings: KeyPreparation
+) -> WrittenPairs:
+    """Make the pairs of one sequence and write them as a shard."""
+    if order.place is None:
+        sequence = draw_sequence(order.name)
+    else:
+        sequence = read_sequence(images, order.place)
+    count = round(settings.pairs_per_drawing * len(sequence.lines))
+    is_training = order.side == TRAIN
+    pairs = make_pairs(sequence, count, settings.seed, is_training=is_training)
+    rows = [
+        PairRow(f"{order.name}#{n}", sequence.kind, to_bytes(pair), order.licence, order.author)
+        for n, pair in enumerate(pairs)
+    ]
+    data = to_shard(rows)
+    path = write_bytes(output.child(order.side), order.number, data)
+    return WrittenPairs(path, len(rows), len(data))
+
+
+def draw_sequence(name: str) -> TrueSequence:
+    """Draw a scene of the sample film, "SCENE-SEED"; every second seed has lines around shadows."""
+    scene, _, text = name.rpartition("-")
+    seed = int(text)
+    draw = SCENES[scene].draw
+    drawings = [draw(DRAWN_SIZE, n * HOLD / FRAMES_PER_SECOND, seed) for n in range(DRAWINGS)]
+    has_lines = seed % 2 == 1
+    for drawing in drawings if has_lines else ():
+        drawing.line_shadows()
+    lines, flats = [one.ink for one in drawings], [one.flat for one in drawings]
+    return TrueSequence(name, "sample", *flatten_exact(lines, flats, shaded=not has_lines))

@@ -1,0 +1,75 @@
+"""Training samples of colour keys; repeatable by seed and index."""
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from lineart.datasets.key_pairs import KeyPair
+from lineart.datasets.samples import cumulate, pick
+
+OMITTED = 0.2
+"""Share of the samples in which the key's regions of some colours are unknown."""
+SHEETS = 0.1
+"""Share of the samples without motion, as for keys that are sheets."""
+MOTION = [*range(10), 27, 28]
+"""Features of motion, see `keys.pairs`; 0 for a sheet."""
+
+
+@runtime_checkable
+class KeyPairs(Protocol):
+    """Training pairs, read by index; implemented by `datasets.pair_shards.PairShards`."""
+
+    @property
+    def sources(self) -> Sequence[str]:
+        """Kind of the sequence of each pair."""
+        ...
+
+    def read(self, index: int) -> KeyPair:
+        """Return the pair with this index."""
+        ...
+
+
+class KeySamples:
+    """Endless sequence of samples; the n-th depends only on the seed and n.
+
+    Args:
+        pairs: Pairs.
+        balance: 0 samples all pairs equally often, 1 all kinds; values between interpolate.
+        seed: Seed of the random changes.
+        is_training: Whether colours are omitted and motion is; without, pairs are as they are.
+    """
+
+    def __init__(self, pairs: KeyPairs, balance: float, seed: int, *, is_training: bool) -> None:
+        self.pairs, self.seed, self.is_training = pairs, seed, is_training
+        self.cumulative = cumulate(pairs.sources, balance)
+
+    def __getitem__(self, index: int) -> KeyPair:
+        """Make the sample with this index."""
+        rng = np.random.default_rng((self.seed, index))
+        pair = self.pairs.read(pick(self.cumulative, rng))
+        if self.is_training and rng.random() < OMITTED:
+            pair = omit_colors(pair, rng)
+        if self.is_training and rng.random() < SHEETS:
+            pair = without_motion(pair)
+        return pair
+
+
+def omit_colors(pair: KeyPair, rng: np.random.Generator) -> KeyPair:
+    """Let one or two of the key's colours be unknown, so that regions of them match none."""
+    count = len(pair.palette)
+    omitted = rng.choice(count, min(count - 1, int(rng.integers(1, 3))), replace=False)
+    colors = pair.seen.colors.copy()
+    colors[np.isin(colors, omitted)] = -1
+    right = pair.right.copy()
+    right[:, omitted] = False
+    right[:, -1] = ~right[:, :-1].any(axis=1)
+    return pair._replace(seen=pair.seen._replace(colors=colors), right=right)
+
+
+def without_motion(pair: KeyPair) -> KeyPair:
+    """Remove what a flow and positions say, as from a key that is a sheet."""
+    features = pair.seen.features.copy()
+    features[..., MOTION] = 0
+    still = np.zeros_like(pair.seen.displacement)
+    return pair._replace(seen=pair.seen._replace(features=features, displacement=still))

@@ -1,0 +1,176 @@
+"""Reading of shards: rows of Parquet files by index, with bounded memory."""
+
+import json
+import os
+import posixpath
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Collection
+from contextlib import closing
+from itertools import accumulate
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from lineart.storage import Storage
+
+INDEX = "shards.json"
+"""File that lists the valid shards of a folder."""
+CACHE_BYTES = 64_000_000
+"""Default maximum bytes of row groups that a reading process caches."""
+OPEN_FILES = 64
+"""Default maximum number of files that a reading process keeps open."""
+
+
+class ShardRows:
+    """Rows of the shards of a folder, read by index. Picklable: each process opens the files.
+
+    Args:
+        storage: Folder `train` or `validation` of a prepared set.
+        schema: Columns that every shard has.
+        heavy: Names of the columns that `read` returns, where a shard has them.
+        cache_bytes: Maximum bytes of row groups cached per process; the last is always kept.
+        open_files: Maximum number of files kept open per process, above 0.
+
+    Raises:
+        FileNotFoundError: there is no prepared set.
+        ValueError: the set is empty, or one of its files is not such a shard.
+    """
+
+    names: list[str]
+    sources: list[str]
+    columns: set[str]
+    """Names of the columns that some of the shards have."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        schema: pa.Schema,
+        heavy: Collection[str],
+        *,
+        cache_bytes: int = CACHE_BYTES,
+        open_files: int = OPEN_FILES,
+    ) -> None:
+        self.storage, self.schema = storage, schema
+        self.names, self.sources, self.columns = [], [], set()
+        self._paths = _read_index(storage)
+        row_groups = [self._read_light(path) for path in self._paths]
+        # Cumulative sums: index of the first row of each file, and row of each row group.
+        self._files = list(accumulate((sum(counts) for counts in row_groups), initial=0))
+        self._groups = [list(accumulate(counts, initial=0)) for counts in row_groups]
+        self._reader = _Reader(storage, schema, heavy, cache_bytes, open_files)
+        if not self.names:
+            raise ValueError(
+                f"{storage.uri} is a prepared set of no pictures; more pictures, or another "
+                "--validation of jobs.prepare_data, give this side some"
+            )
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def read(self, index: int) -> dict[str, bytes | None]:
+        """Return the heavy columns of a row.
+
+        Raises:
+            IndexError: the index is out of range.
+            FileNotFoundError: the set has been replaced since it was opened.
+        """
+        if not 0 <= index < len(self):
+            raise IndexError(f"picture {index} of {len(self)}")
+        file = bisect_right(self._files, index) - 1
+        row = index - self._files[file]
+        group = bisect_right(self._groups[file], row) - 1
+        table = self._reader.read(self._paths[file], group)
+        place = row - self._groups[file][group]
+        return {name: table[name][place].as_py() for name in table.column_names}
+
+    def _read_light(self, path: str) -> list[int]:
+        """Append names and sources of a file; return the number of rows of each row group."""
+        try:
+            with (
+                closing(self.storage.open_file(path)) as stream,
+                closing(_open(stream, self.schema)) as file,
+            ):
+                table = file.read(columns=["name", "source"])
+                self.names += table["name"].to_pylist()
+                self.sources += table["source"].to_pylist()
+                self.columns |= set(file.schema_arrow.names)
+                meta = file.metadata
+                return [meta.row_group(i).num_rows for i in range(meta.num_row_groups)]
+        except (pa.ArrowException, KeyError) as error:
+            where = posixpath.join(self.storage.uri, path)
+            raise ValueError(f"{where} is no shard of jobs.prepare_data: {error}") from error
+
+
+def _read_index(storage: Storage) -> list[str]:
+    try:
+        index = json.loads(storage.read(INDEX))
+        return [str(path) for path in index["shards"]]
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"{storage.uri} holds no finished set of shards; make one with jobs.prepare_data and "
+            "give its folder train or validation"
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{storage.uri}/{INDEX} cannot be read: {error}") from error
+
+
+def _open(stream: Any, schema: pa.Schema) -> parquet.ParquetFile:
+    """Open a shard; raise `KeyError` if columns are missing."""
+    file = parquet.ParquetFile(stream, pre_buffer=True)
+    missing = set(schema.names) - set(file.schema_arrow.names)
+    if missing:
+        raise KeyError(f"no columns {', '.join(sorted(missing))}")
+    return file
+
+
+class _Reader:
+    """Reads row groups; caches open files and recently used row groups in each process."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        schema: pa.Schema,
+        heavy: Collection[str],
+        cache_bytes: int,
+        open_files: int,
+    ) -> None:
+        self._storage, self._schema, self._heavy = storage, schema, set(heavy)
+        self._cache_bytes, self._open_files = cache_bytes, open_files
+        self._forget()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        limits = self._cache_bytes, self._open_files
+        return type(self), (self._storage, self._schema, self._heavy, *limits)
+
+    def _forget(self) -> None:
+        self._process = os.getpid()
+        self._open: OrderedDict[str, parquet.ParquetFile] = OrderedDict()
+        self._tables: OrderedDict[tuple[str, int], pa.Table] = OrderedDict()
+        self._bytes = 0
+
+    def read(self, path: str, group: int) -> pa.Table:
+        """Return the heavy columns of a row group."""
+        if self._process != os.getpid():
+            # A forked process shares file offsets with its parent, so it opens the files again.
+            self._forget()
+        key = path, group
+        if key not in self._tables:
+            file = self._file(path)
+            columns = self._heavy & set(file.schema_arrow.names)
+            table = file.read_row_group(group, columns=sorted(columns))
+            self._tables[key] = table
+            self._bytes += table.nbytes
+        self._tables.move_to_end(key)
+        while self._bytes > self._cache_bytes and len(self._tables) > 1:
+            self._bytes -= self._tables.popitem(last=False)[1].nbytes
+        return self._tables[key]
+
+    def _file(self, path: str) -> parquet.ParquetFile:
+        if path not in self._open:
+            self._open[path] = _open(self._storage.open_file(path), self._schema)
+        self._open.move_to_end(path)
+        if len(self._open) > self._open_files:
+            self._open.popitem(last=False)[1].close()
+        return self._open[path]
