@@ -4,7 +4,7 @@ A network of a few thousand parameters on the features of pairs of regions. It w
 drawing and one key at a time; their regions are a graph, not a picture.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int64
@@ -47,6 +47,15 @@ class RegionPair(NamedTuple):
     colors: Int64[Tensor, " K"]
     """Number of the colour of each region of the key; `num_colors` where it is unknown."""
     num_colors: int
+
+    def to(self, device: torch.device) -> "RegionPair":
+        """Return the pair on a device."""
+        moved: dict[str, Any] = {
+            name: part.to(device)
+            for name, part in self._asdict().items()
+            if isinstance(part, Tensor)
+        }
+        return self._replace(**moved)
 
 
 class MatchingNetwork(nn.Module):
@@ -146,9 +155,14 @@ def color_probabilities(pair: RegionPair, logits: Logits) -> Float[Tensor, "N co
     The last column is "none": the key has no such region, or does not know its colour.
     """
     shares = logits.softmax(1)
-    none = torch.full_like(shares[:, -1:], pair.num_colors, dtype=torch.int64)
-    columns = torch.cat((pair.colors[pair.candidates], none), 1)
-    return shares.new_zeros(len(shares), pair.num_colors + 1).scatter_add(1, columns, shares)
+    zeros = shares.new_zeros(len(shares), pair.num_colors + 1)
+    return zeros.scatter_add(1, option_colors(pair), shares)
+
+
+def option_colors(pair: RegionPair) -> Int64[Tensor, "N options"]:
+    """Return the number of the colour of each candidate, and last that of no colour."""
+    none = pair.candidates.new_full((len(pair.candidates), 1), pair.num_colors)
+    return torch.cat((pair.colors[pair.candidates], none), 1)
 
 
 def matching(width: int = 32, rounds: int = 3) -> Pair:
@@ -158,6 +172,6 @@ def matching(width: int = 32, rounds: int = 3) -> Pair:
         arguments={"width": width, "rounds": rounds},
         generators={"matching": MatchingNetwork(width, rounds)},
         multiple=1,
-        small=Small({"width": 8, "rounds": 1}),
+        small=Small({"width": 8, "rounds": 2}),
         task=Matching(),
     )

@@ -44,9 +44,10 @@ def spec_of(pair: Pair, name: str) -> IOSpec:
         channels = task.encode_hint(blank, blank[..., 0]).shape[1]
         inputs = {"line": 1, "hint": channels}
         return IOSpec(inputs, ("draft",), pair.multiple // task.draft_scale, None)
-    source, target = ("photo", 3), ("picture", task.channels)
+    translation = pair.translation
+    source, target = ("photo", 3), ("picture", translation.channels)
     given, made = (source, target) if name == "target" else (target, source)
-    spec = IOSpec(dict([given]), (made[0],), pair.multiple, task.size_px)
+    spec = IOSpec(dict([given]), (made[0],), pair.multiple, translation.size_px)
     with torch.inference_mode():
         translated = pair.generators[name](*spec.draw_inputs(1, (1, 1)))
     beside = [part for part in TRANSLATED if getattr(translated, part) is not None]

@@ -223,6 +223,7 @@ class StageRun:
             # Weights and checkpoint.
             averages = {**self.pair.generators, **self.trainer.averages}
             pair = replace(self.pair, generators=averages)
+            pair = self.task.calibrate(pair, self.settings.validation)
             for name, data in to_files(pair, half=True).items():
                 output.write(f"{WEIGHTS}/{name}", data)
             state = Checkpoint(place, self.trainer.tensors(self.pair))

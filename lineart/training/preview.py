@@ -34,7 +34,7 @@ GAP_PX = 8
 SHEETS = "sheets"
 MAX_GRIDS = 8
 """Maximum number of grids from which a sheet is made."""
-RESULTS = ("target", "color", "draft")
+RESULTS = ("target", "color", "draft", "matching")
 """Grid columns with results of the stage's generator; a sheet shows the first that exists."""
 CAPTION_PX = 32
 

@@ -22,7 +22,8 @@ class TrainingStage:
     batch_size: int
     """Images per optimizer step, over all workers."""
     crop: int
-    """Side of a sample in pixels at network size; the draft's is `draft_scale` times smaller."""
+    """Side of a sample in pixels at network size; the draft's is `draft_scale` times smaller. 0 for
+    samples that are no pictures."""
     learning_rate: float
     """Peak learning rate."""
     schedule: Literal["cosine", "step", "linear"] = "cosine"
@@ -348,5 +349,6 @@ RECIPES: Final[dict[str, Callable[[], Recipe]]] = {
     "ugatit": ugatit,
     "ugatit_light": ugatit_light,
     "small_ugatit": small_ugatit,
+    "keys": recipe_in("lineart.training.objectives.matching:keys"),
 }
 """Recipe name -> function that returns the recipe."""

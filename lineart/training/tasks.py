@@ -24,10 +24,11 @@ from lineart.datasets.shards import Shards
 from lineart.image import resize
 from lineart.inference import color_to_tensor, line_to_tensor
 from lineart.losses import l1
-from lineart.models import Colorization, Pair, Translation
+from lineart.models import Colorization, Matching, Pair, Translation
 from lineart.models.layers import ColorBatch, HintBatch, HintPixels, LineBatch, LinePixels
 from lineart.storage import Storage
 from lineart.training.dataloader import Arrays, Collator
+from lineart.training.matching import MatchingTraining
 from lineart.training.recipes import Recipe
 
 Cell = UInt8[np.ndarray, "_ _ 3"]
@@ -66,6 +67,10 @@ class TrainingTask(Protocol):
 
     def distance(self, made: Mapping[str, Tensor], batch: Any) -> Float[Tensor, ""]:
         """Compute the validation score: a mean absolute difference of colours in -1..1."""
+        ...
+
+    def calibrate(self, pair: Pair, pictures: Any) -> Pair:
+        """Return the pair with what validation pictures tell about it; most tasks return it."""
         ...
 
 
@@ -193,6 +198,11 @@ class ColorizationTraining:
         """Compute the L1 distance of the last result to the true colours."""
         return l1(list(made.values())[-1], batch.color)
 
+    def calibrate(self, pair: Pair, pictures: Any) -> Pair:
+        """Return the pair; see `TrainingTask`."""
+        del pictures
+        return pair
+
 
 MAPS = {
     "segmentation": ("segmentation", "prepare_data takes maps that lie beside the photographs"),
@@ -297,9 +307,15 @@ class TranslationTraining:
         """
         return l1(made["back"], batch.source)
 
+    def calibrate(self, pair: Pair, pictures: Any) -> Pair:
+        """Return the pair; see `TrainingTask`."""
+        del pictures
+        return pair
 
-TASKS: Final[dict[type[Colorization | Translation], TrainingTask]] = {
+
+TASKS: Final[dict[type[Colorization | Translation | Matching], TrainingTask]] = {
     Colorization: ColorizationTraining(),
     Translation: TranslationTraining(),
+    Matching: MatchingTraining(),
 }
 """Type of a pair's task -> how it is trained."""

@@ -7,20 +7,23 @@ import torch
 from torch import nn
 
 from lineart.datasets.samples import Unpaired
-from lineart.models import MODELS, Translation
+from lineart.models import MODELS, Matching, Translation
 from lineart.storage import Storage
 from lineart.training.dataloader import LocalLoader
 from lineart.training.device import Device
 from lineart.training.loop import TrainingRun
 from lineart.training.recipes import Recipe
 from tests.datasets.paintings import Listed
+from tests.key_pairs import ListedPairs, list_pairs
 from tests.painted import STAND_INS, painted
 
 
-def as_data(recipe: Recipe, pictures: Listed) -> Listed | Unpaired:
-    """Give pictures as the task of a recipe wants them."""
+def as_data(recipe: Recipe, pictures: Listed) -> Listed | Unpaired | ListedPairs:
+    """Give pictures as the task of a recipe wants them; pairs of drawings for matching."""
     with torch.device("meta"):
         task = MODELS[recipe.model](**recipe.arguments).task
+    if isinstance(task, Matching):
+        return list_pairs()
     return Unpaired(pictures, pictures) if isinstance(task, Translation) else pictures
 
 

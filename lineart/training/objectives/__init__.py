@@ -7,6 +7,7 @@ from typing import Final
 from lineart.training.objective import Objective
 from lineart.training.objectives.colorization import ColorObjective, DraftObjective
 from lineart.training.objectives.line_drawing import LineDrawingObjective
+from lineart.training.objectives.matching import MatchingObjective
 from lineart.training.objectives.ugatit import UgatitObjective
 
 OBJECTIVES: Final[dict[str, Callable[..., Objective]]] = {
@@ -14,6 +15,7 @@ OBJECTIVES: Final[dict[str, Callable[..., Objective]]] = {
     "color": ColorObjective,
     "line_drawing": LineDrawingObjective,
     "ugatit": UgatitObjective,
+    "matching": MatchingObjective,
 }
 """Name in `TrainingStage.objective` -> class."""
 
