@@ -1,3 +1,4 @@
+import os
 import pickle
 import re
 import subprocess
@@ -54,7 +55,7 @@ def kill_a_worker(output: Storage, place: CheckpointId, head: Head) -> int:
 
 
 JOIN_GROUP = """
-import pickle, sys
+import os, pickle, sys
 from pathlib import Path
 
 import torch
@@ -70,7 +71,12 @@ place = f"file://{folder}/group"
 distributed.init_process_group("gloo", init_method=place, rank=rank, world_size=2)
 job = pickle.loads((folder / "job").read_bytes())
 train(job.open(Device.here(precision=sys.argv[3] or None), LocalLoader(0)))
+# Neither closes a connection that the other still reads.
+distributed.barrier()
 distributed.destroy_process_group()
+# DistributedDataParallel keeps the group, so that Gloo's threads are still there. An exit of the
+# interpreter would destroy C++ objects beneath them, and might abort; Ray too ends its workers so.
+os._exit(0)
 """
 
 
@@ -78,8 +84,17 @@ def train_in_two_processes(job: TrainingJob, folder: Path, precision: str = "") 
     """Train without Ray, as `torchrun` would."""
     (folder / "job").write_bytes(pickle.dumps(job))
     command = [sys.executable, "-c", JOIN_GROUP]
-    processes = [subprocess.Popen([*command, str(rank), str(folder), precision]) for rank in (0, 1)]
-    assert [process.wait(300) for process in processes] == [0, 0]
+    processes = [
+        subprocess.Popen(
+            [*command, str(rank), str(folder), precision],
+            env=os.environ | {"PYTHONFAULTHANDLER": "1"},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in (0, 1)
+    ]
+    errors = [process.communicate(timeout=300)[1][-4000:] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], errors
 
 
 def assert_equal_state(one: TrainingJob, other: TrainingJob) -> None:

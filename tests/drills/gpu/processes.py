@@ -102,6 +102,8 @@ def main(name: str, backend: str, rank: int, world: int, folder: Path) -> None:
     distributed.init_process_group(backend, init_method=place, rank=rank, world_size=world)
     train(_job(name, backend, folder).open(Device.here(), LocalLoader(0)))
     distributed.destroy_process_group()
+    # The group's threads outlive it; an interpreter's exit would destroy C++ objects beneath them.
+    os._exit(0)
 
 
 if __name__ == "__main__":
