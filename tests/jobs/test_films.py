@@ -7,17 +7,25 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import pytest
 
+from jobs import colorize, report
+from jobs.colorize import Colorize
+from jobs.command import parse
+from jobs.report import Report
 from lineart.runtime.lease import hold_lease
 from lineart.storage import Storage
 from tests.conftest import DrawLine
 from tests.sheets import write_sheet
 
 FRAMES = 6
+
+Done = subprocess.CompletedProcess[str]
+Run = Callable[..., Done]
 
 
 @pytest.fixture
@@ -33,14 +41,23 @@ def command(tmp_path: Path, tiny_weights: Path, draw_line: DrawLine) -> list[str
     return [sys.executable, "-m", "jobs.colorize", *(text for pair in pairs for text in pair)]
 
 
-def run(command: list[str], *more: str) -> "subprocess.CompletedProcess[str]":
-    """Run a command to its end."""
-    return subprocess.run(
-        [*command, *more], capture_output=True, text=True, timeout=120, check=False
-    )
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str]) -> Run:
+    """Give a function that runs a command to its end, in this process: PyTorch is imported once."""
+
+    def run(command: list[str], *more: str) -> Done:
+        _, _, module, *flags = *command, *more
+        capfd.readouterr()
+        if module == "jobs.report":
+            status = report.main(parse(Report, "report", flags))
+        else:
+            status = colorize.main(parse(Colorize, "colorize", flags))
+        return Done(command, status, *capfd.readouterr())
+
+    return run
 
 
-def test_success_is_said_of_a_whole_film(command: list[str], tmp_path: Path) -> None:
+def test_success_is_said_of_a_whole_film(command: list[str], run: Run, tmp_path: Path) -> None:
     """`_SUCCESS` holds the counts, and stands only while every frame of the film does."""
     said = tmp_path / "out/_SUCCESS"
     done = run(command)
@@ -59,7 +76,7 @@ def test_success_is_said_of_a_whole_film(command: list[str], tmp_path: Path) -> 
     assert json.loads(said.read_text())["frames"] == FRAMES - 1
 
 
-def test_an_exposure_sheet(command: list[str], tmp_path: Path) -> None:
+def test_an_exposure_sheet(command: list[str], run: Run, tmp_path: Path) -> None:
     """Page and video follow a sheet; what it lacks is said, what is no sheet ends with status 2."""
     sheet, report = str(tmp_path / "c3.xdts"), [sys.executable, "-m", "jobs.report"]
     out = str(tmp_path / "out")
@@ -86,7 +103,7 @@ def test_an_exposure_sheet(command: list[str], tmp_path: Path) -> None:
     assert (done.returncode, last["frames"], last["missing"]) == (3, 8 + 3, ["cut 3: s0 9"])
 
 
-def test_two_runs_do_not_share_an_output(command: list[str], tmp_path: Path) -> None:
+def test_two_runs_do_not_share_an_output(command: list[str], run: Run, tmp_path: Path) -> None:
     """While a run writes to an output another is refused in a sentence, and writes nothing."""
     with hold_lease(Storage.at(f"{tmp_path / 'out'}"), pytest.fail):
         refused = run(command)
@@ -95,7 +112,7 @@ def test_two_runs_do_not_share_an_output(command: list[str], tmp_path: Path) -> 
     assert not (tmp_path / "out").exists() or not any((tmp_path / "out").iterdir())
 
 
-def test_the_log_names_shot_and_frame(command: list[str], tmp_path: Path) -> None:
+def test_the_log_names_shot_and_frame(command: list[str], run: Run, tmp_path: Path) -> None:
     """Each failure is a line of JSON with shot, frame and reason; on demand each frame is one."""
     (tmp_path / "lines/s0/f0.png").write_bytes(b"broken")
     (failure,) = logged(run(command))
@@ -114,7 +131,7 @@ def test_the_log_names_shot_and_frame(command: list[str], tmp_path: Path) -> Non
     assert all(done[f"{stage}_s"] > 0 for stage in ("shrink", "network", "compose"))
 
 
-def logged(done: "subprocess.CompletedProcess[str]") -> list[dict[str, str]]:
+def logged(done: Done) -> list[dict[str, str]]:
     """Read the lines of JSON on the standard error."""
     return [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
 
@@ -136,13 +153,13 @@ def test_an_endpoint_that_is_dead(command: list[str]) -> None:
             started = time.monotonic()
             assert waiting.stderr is not None
             assert f"waiting for S3 at {address}: no answer for 3 s" in waiting.stderr.readline()
-            assert time.monotonic() - started < 20.0
+            assert time.monotonic() - started < 60.0
             waiting.send_signal(signal.SIGINT)
             assert "colorize: stopped" in waiting.stderr.read()
         assert waiting.returncode == 130
 
 
-def test_storage_that_breaks_off(command: list[str], tmp_path: Path) -> None:
+def test_storage_that_breaks_off(command: list[str], run: Run, tmp_path: Path) -> None:
     """An output that cannot be written ends the run in a sentence; the command goes on later."""
     Storage.at(str(tmp_path / "out")).write("manifest/manifest.parquet/in the way", b"")
     done = run(command)
