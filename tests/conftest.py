@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from lineart.film import inputs
 from lineart.runtime.sandbox import stop_sandboxes
 from lineart.storage import Storage
 from tests.drills.film import make_weights
@@ -22,6 +23,8 @@ os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 DrawLine = Callable[..., np.ndarray]
 Golden = Callable[..., None]
 
+SLOW = {"drills", "film", "jobs", "training"}
+"""Folders whose tests start processes, and are begun early."""
 GOLDEN_FOLDER = Path(__file__).parent / "golden"
 
 
@@ -39,11 +42,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Choose which of the processes that run tests together gets a test.
 
     All tests that join the one Ray head go to one process, the others file by file: what a file
-    makes once (exports, trainings, a browser) is made once.
+    makes once (exports, trainings, a browser) is made once. Those of Ray take longest and begin,
+    then come those that start processes; the short ones fill what time is left.
     """
     for item in items:
         joins_ray = "ray_head" in getattr(item, "fixturenames", ())
         item.add_marker(pytest.mark.xdist_group("ray" if joins_ray else item.path.name))
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    """Give the place of a test in the suite."""
+    if "ray_head" in getattr(item, "fixturenames", ()):
+        return 0
+    return 1 if item.path.parent.name in SLOW else 2
 
 
 @pytest.fixture
@@ -99,6 +111,13 @@ def draw_line() -> DrawLine:
 def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a folder with a tiny pair, not trained: enough to run a film."""
     return make_weights(tmp_path_factory.mktemp("weights"))
+
+
+@pytest.fixture
+def no_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let commands colour films in this process: a sandbox for each run imports PyTorch anew."""
+    guarded = inputs.FilmConfig
+    monkeypatch.setattr(inputs, "FilmConfig", lambda **film: guarded(**film | {"limit_s": None}))
 
 
 @pytest.fixture(scope="session")

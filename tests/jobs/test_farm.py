@@ -22,6 +22,8 @@ from lineart.storage import Storage
 from tests.conftest import DrawLine
 from tests.drills.film import hash_frames
 
+pytestmark = pytest.mark.usefixtures("no_sandbox")
+
 ROOT = Path(__file__).parents[2]
 
 

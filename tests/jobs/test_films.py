@@ -22,6 +22,8 @@ from lineart.storage import Storage
 from tests.conftest import DrawLine
 from tests.sheets import write_sheet
 
+pytestmark = pytest.mark.usefixtures("no_sandbox")
+
 FRAMES = 6
 
 Done = subprocess.CompletedProcess[str]

@@ -17,6 +17,8 @@ from lineart.codec import decode_color, encode_png
 from lineart.imaging.hints import stack_hints
 from tests.conftest import DrawLine
 
+pytestmark = pytest.mark.usefixtures("no_sandbox")
+
 SIZE = (90, 160)
 SHOT = "カット"
 """Name of a shot, which differs by the normal form of Unicode."""

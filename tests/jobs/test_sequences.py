@@ -22,6 +22,8 @@ from lineart.video import write_videos
 from tests.conftest import DrawLine
 from tests.film.photographs import write_weights
 
+pytestmark = pytest.mark.usefixtures("no_sandbox")
+
 SIZE = (72, 128)
 
 
