@@ -24,6 +24,8 @@ from lineart.manifest import read_manifest
 from lineart.storage import Storage
 from tests.ray_head import Head
 
+pytestmark = pytest.mark.usefixtures("no_sandbox")
+
 SIZE = (96, 144)
 DAY = ((200, 30, 40), (40, 60, 150), (250, 214, 190))
 NIGHT = ((40, 60, 150), (20, 10, 90), (255, 255, 254))

@@ -20,6 +20,8 @@ from jobs.translate import Translate, main
 from lineart.storage import Storage
 from tests.film.photographs import draw_photo, save, write_weights
 
+pytestmark = pytest.mark.usefixtures("no_sandbox")
+
 PHOTOS = 48
 
 
