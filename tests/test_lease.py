@@ -33,10 +33,11 @@ def leave_a_lease(output: Storage, **changes: Any) -> None:
 def test_the_second_is_refused(each_storage: Storage) -> None:
     """While one holds the lease another is told who does; afterwards it is free and gone."""
     heard: list[str] = []
-    with hold_lease(each_storage, ignore, times=FAST) as held:
+    times = replace(FAST, expires_after_s=30.0)
+    with hold_lease(each_storage, ignore, times=times) as held:
         with (
             pytest.raises(HeldError, match=f"is being written by process {os.getpid()} on"),
-            hold_lease(each_storage, heard.append, times=FAST),
+            hold_lease(each_storage, heard.append, times=times),
         ):
             pass
         held.check()
@@ -89,7 +90,7 @@ def test_only_one_of_many_gets_it(each_storage: Storage, monkeypatch: pytest.Mon
 
     def want(number: int) -> None:
         try:
-            with hold_lease(each_storage, ignore, times=FAST):
+            with hold_lease(each_storage, ignore, times=replace(FAST, expires_after_s=3.0)):
                 holding.append(number)
                 most.append(len(holding))
                 time.sleep(3)

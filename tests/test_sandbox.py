@@ -44,7 +44,7 @@ def hang() -> None:
 
 def go_slowly() -> None:
     """Take longer than the limit, in short steps."""
-    for number in range(4):
+    for number in range(6):
         step(f"part {number}")
         time.sleep(0.4)
 
@@ -68,8 +68,8 @@ ACTIONS: dict[str, Callable[[], Any]] = {
 
 @pytest.fixture(scope="module")
 def sandbox() -> Sandbox:
-    """Return a sandbox with a limit of a second for each step of a call."""
-    return Sandbox(Counter, 1.0)
+    """Return a sandbox with a limit of two seconds for each step of a call."""
+    return Sandbox(Counter, 2.0)
 
 
 def test_calls_share_a_process(sandbox: Sandbox) -> None:
@@ -108,10 +108,10 @@ def crash_once(path: Path) -> str:
 def test_a_hang_ends(sandbox: Sandbox) -> None:
     """A call that hangs is ended at its limit, is not tried again, and says what it was doing."""
     started = time.monotonic()
-    with pytest.raises(TimeLimitError, match=r"took longer than 1 s") as raised:
+    with pytest.raises(TimeLimitError, match=r"took longer than 2 s$") as raised:
         sandbox("hang")
     assert raised.value.step == "decoding"
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
     assert sandbox("work")[1] == 1
 
 

@@ -146,7 +146,7 @@ def test_a_copy_in_another_process_reads(storage: Storage) -> None:
         target=assert_holds, args=(pictures, seeds, [3, 11])
     )
     child.start()
-    child.join(20)
+    child.join(120)
     assert child.exitcode == 0
     assert_holds(pictures, seeds, [11, 3])
 

@@ -67,7 +67,7 @@ class StandInExecutor(RayExecutor):
 
 def start(begun: Event, error: Exception | None = None) -> RayExecutor:
     """Stand when it is said, or fail."""
-    begun.wait(10)
+    begun.wait(120)
     if error is not None:
         raise error
     return StandInExecutor({})

@@ -326,9 +326,9 @@ def test_a_long_film_stays_small() -> None:
     thumbnails = [
         Thumbnail(row["frame"], thumbnail.source + pair, thumbnail.result) for row in rows
     ]
-    start = time.perf_counter()
+    start = time.process_time()
     page = make_page(rows, thumbnails, {}, {})
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
     assert len(page.encode()) < THUMBNAIL_BYTES * 4 / 3 + 1_000_000
     pictures = [shot.count('id="picture-') for shot in page.split("<article")[1:]]
     assert len(pictures) == 200
