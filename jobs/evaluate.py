@@ -4,6 +4,7 @@ python -m jobs.evaluate colors --images shards/validation --output scores
 python -m jobs.evaluate regions --images pairs --output scores
 python -m jobs.evaluate paper_001 --weights new=runs/new/weights default \
     --images shards/validation --output scores
+python -m jobs.evaluate keys --sequences characters --output scores
 python -m jobs.evaluate film --film episode/color --lines episode/lines --output scores
 """
 
@@ -25,9 +26,10 @@ from lineart.evaluation.request import (
     FidHintsRequest,
     FidNoHintsRequest,
     FilmRequest,
+    KeysRequest,
     KidRequest,
-    PictureRequest,
     RegionsRequest,
+    ScoredRequest,
     StudyRequest,
 )
 
@@ -50,6 +52,7 @@ class Evaluate:
         | Annotated[FidHintsRequest, subcommand("paper_002")]
         | Annotated[KidRequest, subcommand("paper_004")]
         | Annotated[FilmRequest, subcommand("film")]
+        | Annotated[KeysRequest, subcommand("keys")]
         | Annotated[StudyRequest, subcommand("study")]
     )
     """Protocol."""
@@ -101,7 +104,7 @@ def score_study(request: StudyRequest, output: Storage) -> dict[str, Any]:
 
 
 def score_pictures(
-    request: PictureRequest | FilmRequest, output: Storage, flags: dict[str, Any]
+    request: ScoredRequest, output: Storage, flags: dict[str, Any]
 ) -> dict[str, Any]:
     """Score pictures or a film, locally or on Ray; return counts, and raise as `evaluate`."""
     from jobs.machine import describe

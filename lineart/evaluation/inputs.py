@@ -230,7 +230,7 @@ def _file(choice: str) -> str:
 
 
 CONVERSIONS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    **dict.fromkeys(("images", "targets", "answers"), _uris),
+    **dict.fromkeys(("images", "targets", "answers", "sequences"), _uris),
     **dict.fromkeys(("film", "lines", "study", "classes", "held_out"), _uri),
     **dict.fromkeys(("fid_features", "clip", "lpips"), _file),
     "weights": _weights,

@@ -65,6 +65,7 @@ def scores_page(plan: EvaluationPlan, result: EvaluationResult, run: Mapping[str
         notes=[(as_text(note), count) for note, count in result.notes.items()],
         failures=[(as_text(n), as_text(why)) for n, why in result.failures[:FAILURES_SHOWN]],
         num_failures=result.num_failed,
+        charts=result.charts,
         sheets=[(as_text(n), show_sheet(rows)) for n, rows in result.sheets.items()],
         configuration=layout_table({**run["flags"], **plan.facts, **machine}),
         written=as_text(datetime.now(UTC)),

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from lineart.evaluation.colors import plan_colors, plan_fid_hints, plan_fid_no_hints
 from lineart.evaluation.film import plan_film
+from lineart.evaluation.keys import plan_keys
 from lineart.evaluation.regions import plan_regions
 from lineart.evaluation.request import (
     ClipScoreRequest,
@@ -12,9 +13,10 @@ from lineart.evaluation.request import (
     FidHintsRequest,
     FidNoHintsRequest,
     FilmRequest,
+    KeysRequest,
     KidRequest,
-    PictureRequest,
     RegionsRequest,
+    ScoredRequest,
 )
 from lineart.evaluation.translation import plan_clip_score, plan_kid
 from lineart.evaluation.types import EvaluationPlan
@@ -27,11 +29,12 @@ PROTOCOLS: Final[dict[type, Callable[[Any], EvaluationPlan]]] = {
     FidHintsRequest: plan_fid_hints,
     KidRequest: plan_kid,
     FilmRequest: plan_film,
+    KeysRequest: plan_keys,
 }
 """Request -> function that builds its plan; a study has none, it reads answers, not pictures."""
 
 
-def open_plan(request: PictureRequest | FilmRequest) -> EvaluationPlan:
+def open_plan(request: ScoredRequest) -> EvaluationPlan:
     """Build the plan of a request.
 
     Raises:

@@ -5,9 +5,14 @@ It imports nothing large, because `jobs.evaluate` imports it to parse its flags.
 
 import re
 from dataclasses import dataclass
-from typing import ClassVar, Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias, get_args
 
 from lineart.imaging import BASELINE_NAMES, BaselineName
+
+KeyBaselineName: TypeAlias = Literal[
+    "static copy", "flow vote", "nearest centroid", "Hungarian", "embedding"
+]
+KEY_BASELINE_NAMES: tuple[KeyBaselineName, ...] = get_args(KeyBaselineName)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,6 +214,51 @@ class FilmRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
+class KeysRequest:
+    """Right segments and pixels of drawings coloured from keys, and how far to trust them."""
+
+    protocol: ClassVar[str] = "keys"
+
+    sequences: tuple[str, ...] = ()
+    """Folders of sequences: character cycles (pictures with alpha), line/ beside color/, or line/
+    beside exact flat/."""
+    sample_seeds: tuple[int, ...] = ()
+    """Seeds of the sample film, whose shots are sequences, too."""
+    held_out_only: bool = False
+    """Score only the sequences that no training of the included weights has seen."""
+    baselines: tuple[KeyBaselineName, ...] = KEY_BASELINE_NAMES
+    """Other methods; may be empty."""
+    num_keys: int = 4
+    """Largest number of keys that serve a sequence together; 0 leaves several keys out."""
+    num_drawings: int = 18
+    """Drawings of a sequence to which several keys are carried, evenly spaced."""
+    num_sheet_samples: int = 6
+    """Number of sequences on each contact sheet."""
+    seed: int = 0
+    """Seed of the bootstrap intervals."""
+    ray_workers: int | None = None
+    """Use Ray, with at most this many processes; default: use Ray for more than 16 sequences, or
+    if RAY_ADDRESS is set, on all CPUs."""
+
+    def check(self) -> None:
+        """Validate the flags.
+
+        Raises:
+            ValueError: a flag is out of range, or there is nothing to score.
+        """
+        if not (self.sequences or self.sample_seeds):
+            raise ValueError(
+                "there must be at least one address in --sequences, or a seed in --sample-seeds"
+            )
+        for seed in self.sample_seeds:
+            check_minimum("--sample-seeds", seed, 0)
+        check_minimum("--num-keys", self.num_keys, 0)
+        check_minimum("--num-drawings", self.num_drawings, 2)
+        check_minimum("--num-sheet-samples", self.num_sheet_samples, 0)
+        check_minimum("--ray-workers", self.ray_workers, 1)
+
+
+@dataclass(frozen=True, kw_only=True)
 class StudyRequest:
     """How often the participants of a study preferred its second set."""
 
@@ -225,7 +275,10 @@ class StudyRequest:
             raise ValueError("there must be at least one file or folder in --answers")
 
 
-Request: TypeAlias = PictureRequest | FilmRequest | StudyRequest
+ScoredRequest: TypeAlias = PictureRequest | FilmRequest | KeysRequest
+"""Requests that score pictures; a study reads answers."""
+
+Request: TypeAlias = ScoredRequest | StudyRequest
 
 
 def check_minimum(flag: str, value: int | None, minimum: int) -> None:

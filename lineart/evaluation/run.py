@@ -76,12 +76,14 @@ def run_plan(
         plan.session.close()
     result = EvaluationResult()
     rows: list[ScoreRow] = []
+    judged: list[Any] = []
     per_picture = [name for name in plan.scores if name not in plan.distances]
     with tempfile.TemporaryFile() as file:
         distances = Distances(plan.distances, seed, file)
         evaluate = partial(evaluate_unit, plan.evaluate)
         for _, finding in executor.map(evaluate, plan.units, uses_network=plan.uses_network):
             rows += finding.rows
+            judged += finding.judged
             distances.add(finding.features)
             count(result, finding)
             on_progress(result, len(plan.units))
@@ -90,6 +92,10 @@ def run_plan(
         frame = to_frame(rows, per_picture)
         result.rows = rows_to_csv(frame)
         result.summaries = summarize(frame, distances.results(), plan.scores, plan.ours, seed)
+    if plan.pooled is not None:
+        result.summaries += plan.pooled(judged, seed)
+    if plan.charts is not None:
+        result.charts = plan.charts(judged)
     result.notes.update(distances.too_small)
     note_few_for_fid(plan, result)
     note_no_interval(per_picture, result)

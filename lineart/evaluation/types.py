@@ -62,6 +62,13 @@ SCORES: Final[dict[str, Score]] = {
     "ssim_full": Score("SSIM", "composed at the picture's size, against the picture", 3, 1),
     "clip": Score("CLIP score", "probability that CLIP gives the right class", 4, 1),
     "clip_first": Score("right class first", "share of pictures, 0 to 1", 3, 1),
+    "none_found": Score("none, found", "of segments whose colour no key has, 0 to 1", 3, 1),
+    "none_false": Score("none, false", "of segments whose colour a key has, 0 to 1", 3, -1),
+    "coverage": Score("coverage", "segments coloured with this confidence, 0 to 1", 3, 1),
+    "precision": Score("precision", "right segments among these, 0 to 1", 3, 1),
+    "coverage_98": Score("coverage at 98 %", "most coverage at a precision of 0.98", 3, 1),
+    "ece": Score("ECE", "mean distance of confidence and share right, ten bins", 3, -1),
+    "auroc": Score("AUROC", "a right segment is surer than a wrong one, 0 to 1", 3, 1),
     "flicker": Score(
         "flicker", "change of the low band where the drawing does not change, of 255", 2, -1
     ),
@@ -135,6 +142,8 @@ class Finding:
     """Remarks for the reader, such as scores left out; equal ones are counted."""
     failures: Sequence[tuple[str, str]] = ()
     """Picture, and the reason why it could not be evaluated."""
+    judged: Sequence[Any] = ()
+    """What `EvaluationPlan.pooled` sums up over all pictures."""
 
 
 # Plans and summaries.
@@ -164,6 +173,10 @@ class EvaluationPlan:
     """Heading of the column of `ScoreRow.hints`."""
     uses_network: bool = True
     """Whether `evaluate` runs a network, and so benefits from a GPU."""
+    pooled: Callable[[Sequence[Any], int], list["ScoreSummary"]] | None = None
+    """Sums up `Finding.judged` of all units with a seed; None: there is none."""
+    charts: Callable[[Sequence[Any]], list[dict[str, Any]]] | None = None
+    """Draws charts of them, as `lineart.report.charts.draw_chart`."""
     session: Session | None = None
     """Session that the plan has opened networks in; closed before other processes open theirs."""
 
@@ -233,3 +246,5 @@ class EvaluationResult:
     """Note -> how often it was made."""
     sheets: dict[str, list[AnySize]] = field(default_factory=dict)
     """Name of a contact sheet -> its rows."""
+    charts: list[dict[str, Any]] = field(default_factory=list)
+    """Charts of the page, as `lineart.report.charts.draw_chart` gives them."""

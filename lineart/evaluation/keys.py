@@ -1,0 +1,457 @@
+"""Protocol `keys`: colours of keys carried through sequences with exact flat truth.
+
+A key is a drawing of the sequence with its true colours. What a method gives another drawing is
+scored by segments, connected paper of one true colour, and by pixels.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, UInt8
+
+from lineart.datasets.flat_truth import flatten_exact
+from lineart.datasets.sequences import (
+    Kind,
+    SequencePlace,
+    TrueSequence,
+    find_sequences,
+    is_held_out,
+    read_sequence,
+)
+from lineart.evaluation.confidence import Judged, draw_calibration, summarize_confidence
+from lineart.evaluation.inputs import name_places
+from lineart.evaluation.key_methods import FLOW_VOTE, carry_keys, run_baselines
+from lineart.evaluation.key_scores import (
+    SAME_DE,
+    Guess,
+    Segments,
+    Verdicts,
+    find_same,
+    find_segments,
+    judge,
+    score_guess,
+    score_sizes,
+)
+from lineart.evaluation.page import strip
+from lineart.evaluation.request import KeysRequest
+from lineart.evaluation.types import EvaluationPlan, Finding, ScoreRow, pick
+from lineart.image import Frame
+from lineart.imaging.regions import INK_LEVEL
+from lineart.keys import Key, PreparedKey, prepare_key
+from lineart.sample_film.scenes import FRAMES_PER_SECOND, SHOTS
+from lineart.storage import Storage
+
+OURS = "keys"
+
+SCORES = ("acc", "acc_thres", "pix_acc", "pix_f_acc", "pix_b_iou")
+NONE_SCORES = ("none_found", "none_false")
+CONFIDENCE_SCORES = ("coverage", "precision", "coverage_98", "ece", "auroc")
+
+LABELS: Mapping[Kind, str] = {
+    "cycle": "cycles",
+    "drawn": "open drawings",
+    "sample": "sample film",
+}
+"""Kind of a sequence -> its name in tables."""
+
+STARTS = 4
+"""Keys of a sequence, each alone, evenly spaced."""
+DISTANCES = (1, 2, 4, 8, 16)
+"""Numbers of drawings from a key to a drawing after it."""
+FAR = (32, 64)
+"""Further distances, from the first drawing alone."""
+SIZES = (10, 50, 200, 1000)
+"""Areas in pixels from which segments are scored together, each up to the next."""
+SHOWN = (8, 32)
+"""Distances of the drawings on the contact sheets, from the first drawing."""
+SURE = 0.8
+"""Confidence from which the contact sheets take a colour as sure."""
+
+SAMPLE_SIZE = (432, 768)
+SAMPLE_DRAWINGS = 17
+SAMPLE_STEP = 2
+"""Frames from a drawing of the sample film to the next."""
+
+ABOUT = (
+    "A key is a drawing of the sequence with its true colours. Segments: connected paper of one "
+    f"true colour; right if most of its pixels have a colour within {SAME_DE:.0f} of the true one "
+    "by CIEDE2000. Acc-Thres: segments of 10 px or more. Pixels are those of paper. Intervals draw "
+    "sequences as a whole. Distance: drawings from the key. Baselines see the nearest key alone. "
+    "Precision: right among the segments that are coloured with at least this confidence; "
+    "coverage: their share of all."
+)
+
+
+def plan_keys(request: KeysRequest) -> EvaluationPlan:
+    """Build the plan of the protocol.
+
+    Raises:
+        ValueError: there is no sequence, or none is held out.
+        OSError: a folder cannot be read.
+    """
+    units = list(find_units(request))
+    if request.held_out_only:
+        units = [unit for unit in units if is_held_out(unit.name)]
+    if not units:
+        raise ValueError("no sequence is held out by its name; leave out --held-out-only")
+    return EvaluationPlan(
+        units=[
+            unit._replace(is_shown=place < request.num_sheet_samples)
+            for place, unit in enumerate(units)
+        ],
+        evaluate=partial(evaluate_sequence, request),
+        scores=pick([*SCORES, *NONE_SCORES, *CONFIDENCE_SCORES]),
+        ours=OURS,
+        about=ABOUT,
+        hints_heading="distance, size, keys or confidence",
+        uses_network=False,
+        pooled=summarize_confidence,
+        charts=partial(draw_calibration, way=OURS),
+    )
+
+
+class SequenceUnit(NamedTuple):
+    """One sequence of the evaluation."""
+
+    name: str
+    uri: str
+    """Address of the folder that holds it; empty for the sample film."""
+    place: SequencePlace | tuple[int, int]
+    """Its files; or number of the shot, and seed, of the sample film."""
+    is_shown: bool = False
+
+
+def find_units(request: KeysRequest) -> Iterator[SequenceUnit]:
+    """Yield the sequences of a request."""
+    for uri, name in name_places(request.sequences).items():
+        for place in find_sequences(Storage.at(uri)):
+            yield SequenceUnit(f"{name}/{place.name}", uri, place)
+    for seed in request.sample_seeds:
+        for number, shot in enumerate(SHOTS):
+            yield SequenceUnit(f"{shot.name}-{seed}", "", (number, seed))
+
+
+def open_unit(unit: SequenceUnit) -> TrueSequence:
+    """Read or draw a sequence; raise as `read_sequence`."""
+    if isinstance(unit.place, SequencePlace):
+        return read_sequence(Storage.at(unit.uri), unit.place)._replace(name=unit.name)
+    number, seed = unit.place
+    times = [SAMPLE_STEP * one / FRAMES_PER_SECOND for one in range(SAMPLE_DRAWINGS)]
+    drawings = [SHOTS[number].draw(SAMPLE_SIZE, one, seed) for one in times]
+    found = flatten_exact([one.ink for one in drawings], [one.flat for one in drawings])
+    return TrueSequence(unit.name, "sample", *found)
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """A sequence, and what its drawings and keys need once."""
+
+    sequence: TrueSequence
+    prepared: dict[int, PreparedKey]
+    """Keys that have been prepared, by drawing."""
+    found: dict[int, Segments]
+
+    @cached_property
+    def same(self) -> Bool[np.ndarray, "K K"]:
+        """Colours that look equal."""
+        return find_same(self.sequence.palette)
+
+    def key(self, number: int) -> PreparedKey:
+        """Return a drawing with its true colours as a key."""
+        if number not in self.prepared:
+            sequence = self.sequence
+            self.prepared[number] = prepare_key(
+                Key(sequence.lines[number], sequence.colors(number))
+            )
+        return self.prepared[number]
+
+    def segments(self, number: int) -> Segments:
+        """Return the segments of a drawing."""
+        if number not in self.found:
+            self.found[number] = find_segments(
+                self.sequence.lines[number],
+                self.sequence.truth[number],
+                is_open=self.sequence.kind == "drawn",
+            )
+        return self.found[number]
+
+    def is_reachable(self, number: int, keys: Sequence[int]) -> Bool[np.ndarray, " N"]:
+        """Return which segments of a drawing have a colour that a key has."""
+        has = np.zeros(len(self.sequence.palette), bool)
+        for key in keys:
+            has[self.segments(key).colors] = True
+        reachable: Bool[np.ndarray, " N"] = self.same[:, has].any(axis=1)[
+            self.segments(number).colors
+        ]
+        return reachable
+
+
+@dataclass
+class Results:
+    """Rows and confidences of a sequence."""
+
+    exercise: Exercise
+    rows: list[ScoreRow]
+    judged: list[Judged]
+
+    def add(
+        self, table: str, picture: str, hints: int | None, values: Mapping[str, Mapping[str, float]]
+    ) -> None:
+        """Add a row of each method to a table of the sequence's kind."""
+        sequence = self.exercise.sequence
+        name = f"{LABELS[sequence.kind]}: {table}"
+        self.rows += [
+            ScoreRow((name,), f"{sequence.name} {picture}", sequence.name, way, scores, hints)
+            for way, scores in values.items()
+            if scores
+        ]
+
+    def add_confidence(self, number: int, keys: Sequence[int], verdicts: Verdicts) -> None:
+        """Add the confidences of a drawing's counted segments."""
+        sequence, segments = self.exercise.sequence, self.exercise.segments(number)
+        is_reachable = self.exercise.is_reachable(number, keys)
+        counted = segments.is_counted
+        is_right = np.where(verdicts.is_none, ~is_reachable, verdicts.is_right)
+        self.judged.append(
+            Judged(
+                f"{LABELS[sequence.kind]}: confidence",
+                OURS,
+                sequence.name,
+                verdicts.confidence[counted],
+                is_right[counted],
+                ~verdicts.is_none[counted],
+            )
+        )
+
+
+def evaluate_sequence(request: KeysRequest, unit: SequenceUnit) -> Finding:
+    """Carry the colours of keys through a sequence by every method, and score them."""
+    exercise = Exercise(open_unit(unit), {}, {})
+    results = Results(exercise, [], [])
+    sheets: dict[str, Frame] = {}
+    for key, target in find_pairs(len(exercise.sequence.lines)):
+        guesses = compare_pair(request, exercise, key, target)
+        score_pair(results, (key, target), guesses)
+        if unit.is_shown and key == 0 and target in SHOWN:
+            sheets[f"{target} drawings from the key"] = sheet_row(exercise, key, target, guesses)
+    leave_out_colors(results)
+    carry_several(request, results)
+    return Finding(results.rows, sheets=sheets, judged=results.judged)
+
+
+def find_pairs(count: int) -> list[tuple[int, int]]:
+    """Return pairs of key and drawing of a sequence."""
+    starts = range(0, count, max(1, count // STARTS))[:STARTS]
+    near = [(key, key + one) for key in starts for one in DISTANCES]
+    pairs = [*near, *((0, one) for one in FAR)]
+    return [pair for pair in pairs if pair[1] < count]
+
+
+def compare_pair(
+    request: KeysRequest, exercise: Exercise, key: int, target: int
+) -> dict[str, Guess]:
+    """Colour a drawing from one key by every method."""
+    line, palette = exercise.sequence.lines[target], exercise.sequence.palette
+    prepared = exercise.key(key)
+    return {
+        OURS: carry_keys(line, [prepared], palette),
+        **run_baselines(request.baselines, line, prepared, palette),
+    }
+
+
+def score_pair(results: Results, pair: tuple[int, int], guesses: Mapping[str, Guess]) -> None:
+    """Score a drawing coloured from one key: in all, by distance, by size, by confidence."""
+    exercise, (key, target) = results.exercise, pair
+    segments = exercise.segments(target)
+    values = {
+        way: score_guess(exercise.sequence, target, guess, segments, exercise.same)
+        for way, guess in guesses.items()
+    }
+    verdicts = {way: judge(segments, guess, exercise.same) for way, guess in guesses.items()}
+    results.add("one key", f"{target} from {key}", None, values)
+    results.add("by distance", f"{target} from {key}, apart", target - key, values)
+    sizes = {way: score_sizes(segments, one, SIZES) for way, one in verdicts.items()}
+    for size in SIZES:
+        some = {way: {"acc_thres": one[size]} for way, one in sizes.items() if size in one}
+        results.add("by size", f"{target} from {key}, size", size, some)
+    results.add_confidence(target, [key], verdicts[OURS])
+    is_reachable = exercise.is_reachable(target, [key])
+    if not is_reachable.all():
+        lacking = score_none(segments, verdicts[OURS], is_reachable)
+        picture = f"{target} from {key}, none"
+        results.add("colours that the key lacks", picture, None, {OURS: lacking})
+
+
+def score_none(
+    segments: Segments, verdicts: Verdicts, is_reachable: Bool[np.ndarray, " N"]
+) -> dict[str, float]:
+    """Score what was given no colour: of segments whose colour no key has, and of the others."""
+    counted = segments.is_counted
+    parts = {"none_found": counted & ~is_reachable, "none_false": counted & is_reachable}
+    return {
+        name: float(verdicts.is_none[part].mean()) for name, part in parts.items() if part.any()
+    }
+
+
+# Colours left out of keys.
+
+
+def leave_out_colors(results: Results) -> None:
+    """Carry keys without one of their colours, each in turn but the background's."""
+    exercise = results.exercise
+    sequence = exercise.sequence
+    for target in (one for one in DISTANCES[2:] if one < len(sequence.lines)):
+        for color in find_left_out(exercise, target):
+            key = leave_out(sequence, 0, exercise.same[color])
+            if key is None:
+                continue
+            guess = carry_keys(sequence.lines[target], [key], sequence.palette)
+            segments = exercise.segments(target)
+            verdicts = judge(segments, guess, exercise.same)
+            is_there = exercise.is_reachable(target, [0]) & ~exercise.same[color][segments.colors]
+            scores = score_none(segments, verdicts, is_there)
+            picture = f"{target} without {color}"
+            results.add("a colour left out of the key", picture, None, {OURS: scores})
+
+
+LEFT_OUT = 3
+"""Colours that are left out of a key, one at a time."""
+
+
+def find_left_out(exercise: Exercise, target: int) -> list[int]:
+    """Return the colours of the most segments of a drawing, without that of the largest."""
+    segments = exercise.segments(target)
+    colors = segments.colors[segments.is_counted]
+    if not colors.size:
+        return []
+    largest = segments.colors[segments.areas.argmax()]
+    counts = np.bincount(colors, minlength=len(exercise.same))
+    counts[exercise.same[largest]] = 0
+    order = np.argsort(-counts, kind="stable")
+    return [int(one) for one in order[:LEFT_OUT] if counts[one]]
+
+
+def leave_out(
+    sequence: TrueSequence, number: int, is_out: Bool[np.ndarray, " K"]
+) -> PreparedKey | None:
+    """Return a key without some colours: their regions are unknown; None if nothing is left."""
+    line, truth = sequence.lines[number], sequence.truth[number]
+    alpha = np.where(is_out[truth], np.uint8(0), np.uint8(255))
+    alpha[line < INK_LEVEL] = 0
+    if not alpha.any():
+        return None
+    hints: UInt8[np.ndarray, "H W 4"] = np.dstack((sequence.colors(number), alpha))
+    return prepare_key(Key(line, hints))
+
+
+# Several keys.
+
+
+def carry_several(request: KeysRequest, results: Results) -> None:
+    """Carry several keys to drawings all over the sequence: evenly spaced ones, asked ones."""
+    count = len(results.exercise.sequence.lines)
+    step = max(1, count // request.num_drawings)
+    targets = range(0, count, step)
+    asked = [0]
+    for number in range(1, request.num_keys + 1):
+        even = sorted({targets[one * len(targets) // number] for one in range(number)})
+        if len(even) < number or len(asked) < number:
+            return
+        _carry_set(request, results, "even keys", even, targets)
+        lowest = _carry_set(request, results, "keys asked for", asked, targets)
+        if lowest is not None:
+            asked = [*asked, lowest]
+
+
+def _carry_set(
+    request: KeysRequest,
+    results: Results,
+    table: str,
+    keys: Sequence[int],
+    targets: range,
+) -> int | None:
+    """Score the drawings that are no keys; return the one with the lowest confidence."""
+    exercise = results.exercise
+    sequence, prepared = exercise.sequence, [exercise.key(one) for one in keys]
+    lowest: tuple[float, int] | None = None
+    for target in targets:
+        if target in keys:
+            continue
+        line = sequence.lines[target]
+        guesses = {OURS: carry_keys(line, prepared, sequence.palette)}
+        if table == "even keys":
+            nearest = min(keys, key=lambda one: (abs(one - target), one))
+            some = [one for one in request.baselines if one == FLOW_VOTE]
+            guesses |= run_baselines(some, line, exercise.key(nearest), sequence.palette)
+        segments = exercise.segments(target)
+        values = {
+            way: score_guess(sequence, target, guess, segments, exercise.same)
+            for way, guess in guesses.items()
+        }
+        results.add(table, f"{target}, {len(keys)} {table}", len(keys), values)
+        doubt = weigh_confidence(segments, judge(segments, guesses[OURS], exercise.same))
+        lowest = min(lowest or (doubt, target), (doubt, target))
+    return None if lowest is None else lowest[1]
+
+
+def weigh_confidence(segments: Segments, verdicts: Verdicts) -> float:
+    """Return the mean confidence of a drawing, large segments counting more."""
+    weights = np.minimum(np.sqrt(segments.areas), 60) + 10
+    return float((verdicts.confidence * weights).sum() / max(weights.sum(), 1e-6))
+
+
+# Contact sheets.
+
+INK_COLOR = 0
+RIGHT, WRONG, WRONG_ASKED, RIGHT_ASKED = (
+    (235, 235, 235),
+    (215, 30, 30),
+    (245, 160, 40),
+    (90, 130, 235),
+)
+
+
+def sheet_row(exercise: Exercise, key: int, target: int, guesses: Mapping[str, Guess]) -> Frame:
+    """Build a row: key, drawing, flow vote, ours, truth, errors."""
+    sequence = exercise.sequence
+    line = sequence.lines[target]
+    shown = {
+        f"key {key}": _ink(sequence.colors(key), sequence.lines[key]),
+        f"drawing {target}": line,
+        **{
+            way: _ink(paint_guess(sequence, guess), line)
+            for way, guess in guesses.items()
+            if way in (FLOW_VOTE, OURS)
+        },
+        "truth": _ink(sequence.colors(target), line),
+        "errors": show_errors(exercise, target, guesses[OURS]),
+    }
+    return strip(sequence.name, shown)
+
+
+def paint_guess(sequence: TrueSequence, guess: Guess) -> Frame:
+    """Return the colours of a guess; pixels without one are magenta."""
+    palette = np.concatenate((sequence.palette, np.array([[255, 0, 255]], np.uint8)))
+    painted: Frame = palette[guess.colors]
+    return painted
+
+
+def _ink(color: Frame, line: np.ndarray) -> Frame:
+    inked = color.copy()
+    inked[line < INK_LEVEL] = INK_COLOR
+    return inked
+
+
+def show_errors(exercise: Exercise, number: int, guess: Guess) -> Frame:
+    """Colour segments: red wrong and sure, orange wrong and asked, blue right and asked."""
+    segments = exercise.segments(number)
+    verdicts = judge(segments, guess, exercise.same)
+    is_sure = (verdicts.confidence >= SURE) & ~verdicts.is_none
+    kinds = np.where(verdicts.is_right, np.where(is_sure, 0, 3), np.where(is_sure, 1, 2))
+    palette = np.array([RIGHT, WRONG, WRONG_ASKED, RIGHT_ASKED], np.uint8)
+    colors = np.concatenate((np.zeros((1, 3), np.uint8), palette[kinds]))
+    painted: Frame = colors[segments.labels]
+    return painted
