@@ -59,7 +59,9 @@ def prepare_key(key: Key) -> PreparedKey:
             "leave the key out"
         )
     paper = find_paper(line, work_size((line.shape[0], line.shape[1])))
-    areas = np.bincount(colored.labels.ravel(), minlength=1)[1:] * (paper.size / line[..., :1].size)
+    areas = np.bincount(colored.labels.ravel(), minlength=1)[1:] * (
+        paper.size / colored.labels.size
+    )
     small = shrink_regions(colored.labels, paper)
     drawing = measure_small(paper, small, areas)
     return PreparedKey(key, drawing, colored.parent, colored.index, colored.palette)

@@ -1,8 +1,11 @@
 import cv2
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 
+from lineart.imaging.regions import find_regions
 from lineart.keys import CarriedColors, Key, carry, prepare_key
+from lineart.keys.drawing import measure
 from tests.keys.figures import PAINT, Figure, draw_figure
 
 
@@ -48,6 +51,15 @@ def test_own_drawing_is_the_key() -> None:
     assert is_region.mean() > 0.9
     assert (fill(carried)[is_region] == paint[is_region]).all()
     assert (carried.confidence[1:] == 1).all()
+
+
+def test_key_and_drawing_have_the_same_areas() -> None:
+    """A key's regions are measured as the same regions of a grey drawing are."""
+    line = np.full((120, 200), 255, np.uint8)
+    cv2.rectangle(line, (40, 30), (150, 90), 0, 2)
+    color = np.dstack([line, line, line])
+    key = prepare_key(Key(line, color))
+    assert_array_equal(key.drawing.area, measure(line, find_regions(line)).area)
 
 
 def test_all_keys_together() -> None:
