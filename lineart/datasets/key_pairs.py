@@ -13,7 +13,7 @@ from lineart.datasets.flat_parts import Truth
 from lineart.datasets.key_augmentation import FlatDrawing, Pair, augment
 from lineart.datasets.sequences import TrueSequence
 from lineart.image import Frame
-from lineart.imaging.regions import RegionMap
+from lineart.imaging.region_maps import RegionMap
 from lineart.keys import Key, prepare_key
 from lineart.keys.align import align
 from lineart.keys.contacts import Contacts

@@ -6,6 +6,7 @@ import numpy as np
 
 from lineart.image import to_hex
 from lineart.imaging.paint import Paint, Source
+from lineart.imaging.region_maps import count_pixels, find_boxes, find_runs
 
 MOST_DOUBTS = 20
 """Maximum number of doubts of a drawing."""
@@ -60,23 +61,21 @@ def find_doubts(paint: Paint, *, most: int = MOST_DOUBTS) -> tuple[Doubt, ...]:
         paint: Colours of the regions.
         most: Maximum number of doubts.
     """
-    areas = np.bincount(paint.labels.ravel(), minlength=len(paint.colors))
+    runs, count = find_runs(paint.labels), len(paint.colors)
+    areas = count_pixels(runs, count)
     is_doubt = (paint.confidence < SURE) & (areas >= LEAST_AREA)
     is_doubt[0] = False
     numbers = np.flatnonzero(is_doubt)
     order = np.lexsort((-areas[numbers], paint.confidence[numbers]))
     chosen = numbers[order[:most]]
-    # Imported here, because all film processes import this module.
-    from scipy import ndimage
-
-    boxes = ndimage.find_objects(paint.labels) if chosen.size else []
+    boxes = find_boxes(runs, paint.labels.shape[1], count).tolist()
     return tuple(
         Doubt(
             int(number),
-            boxes[number - 1][1].start,
-            boxes[number - 1][0].start,
-            boxes[number - 1][1].stop,
-            boxes[number - 1][0].stop,
+            boxes[number][0],
+            boxes[number][1],
+            boxes[number][2],
+            boxes[number][3],
             int(areas[number]),
             to_hex(paint.colors[number]),
             round(float(paint.confidence[number]), 3),

@@ -3,17 +3,15 @@
 from typing import Literal
 
 import cv2
+import numpy as np
 
 from lineart.image import Frame, Line, darkest_channel
 from lineart.imaging.frequency import DEFAULT_SIGMA, Color, low_band, whiten_paper
 from lineart.imaging.hints import HintPixels
-from lineart.imaging.paint import Paint, agreed_colors, paint_regions
-from lineart.imaging.regions import (
-    find_regions,
-    search_factor,
-    shrink_ink,
-    spread_regions,
-)
+from lineart.imaging.paint import Paint, paint_regions
+from lineart.imaging.region_hints import agreed_colors
+from lineart.imaging.region_maps import look_up, search_factor, spread_regions
+from lineart.imaging.regions import find_regions, shrink_ink
 
 Finish = Literal["soft", "paint"]
 """`soft`: the network's colours, but exactly the hints' in regions whose hints agree. `paint`: one
@@ -40,7 +38,9 @@ def soften(drawing: Line | Frame, hints: HintPixels, color: Color) -> Frame:
         labels = find_regions(small)
         agreed = agreed_colors(labels, hints.resize((small.shape[0], small.shape[1])))
         # Their borders lie below lines, so that the smaller map is enough.
-        fill = agreed[spread_regions(labels)]
+        # Four channels as one number.
+        packed = look_up(agreed.view(np.int32).ravel(), spread_regions(labels))
+        fill = packed.view(np.uint8).reshape(*packed.shape, 4)
         exact, mask = (
             cv2.resize(one, (soft.shape[1], soft.shape[0]), interpolation=cv2.INTER_NEAREST)
             for one in (cv2.cvtColor(fill, cv2.COLOR_RGBA2RGB), cv2.extractChannel(fill, 3))

@@ -130,6 +130,8 @@ def whiten_paper(drawing: Line | Frame) -> Line | Frame:
 
 def _paper_level(drawing: Line | Frame, channel: int) -> int:
     """Return the most frequent level from `LEAST_PAPER` on, or 255 if there is none."""
+    if drawing.ndim == 2 and 2 * cv2.countNonZero(cv2.bitwise_not(drawing)) < drawing.size:
+        return 255
     counts = cv2.calcHist([drawing], [channel], None, [256], [0, 256]).ravel()[LEAST_PAPER:]
     return LEAST_PAPER + int(counts.argmax()) if counts.any() else 255
 

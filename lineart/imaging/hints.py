@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Int32, Int64, UInt8
+from jaxtyping import Bool, Float64, Int32, Int64, UInt8
 
 from lineart.image import Frame, Hint, Line, Size
 from lineart.imaging.cels import PAPER_FROM
@@ -75,19 +75,36 @@ class HintPixels(NamedTuple):
 
     def pool(self, factor: int) -> "HintPixels":
         """Shrink hints by a whole factor, to a size rounded up."""
-        height, width = self.size
-        return self._move(1 / factor, 1 / factor, (-(-height // factor), -(-width // factor)))
+        return self._move(1 / factor, 1 / factor, pooled_size(self.size, factor))
 
     def _move(self, down: float, right: float, size: Size) -> "HintPixels":
+        values = self.values.copy()
+        values[:, 3] = 255
+        if size == self.size:
+            return self._replace(values=values)
         y, x = (self.rows + 0.5) * down, (self.columns + 0.5) * right
         rows, columns = y.astype(np.int64), x.astype(np.int64)
         distance = (y - rows - 0.5) ** 2 + (x - columns - 0.5) ** 2
-        order = np.lexsort((-distance, self.values[:, 3]))[::-1]
-        _, first = np.unique((rows * size[1] + columns)[order], return_index=True)
-        best = order[first]
-        values = self.values[best].copy()
-        values[:, 3] = 255
-        return HintPixels(size, rows[best], columns[best], values, self.dabs[best])
+        best = _choose_best(rows * size[1] + columns, self.values[:, 3], distance)
+        return HintPixels(size, rows[best], columns[best], values[best], self.dabs[best])
+
+
+def _choose_best(
+    cells: Int64[np.ndarray, " P"],
+    alpha: UInt8[np.ndarray, " P"],
+    distance: Float64[np.ndarray, " P"],
+) -> Int64[np.ndarray, " C"]:
+    """Return the index of the most opaque, then nearest, then last hint of each cell, by cell."""
+    count = int(cells.max(initial=0)) + 1
+    highest = np.zeros(count, np.uint8)
+    np.maximum.at(highest, cells, np.ascontiguousarray(alpha))
+    left = np.flatnonzero(alpha == highest[cells])
+    least = np.full(count, np.inf)
+    np.minimum.at(least, cells[left], distance[left])
+    left = left[distance[left] == least[cells[left]]]
+    chosen = np.full(count, -1)
+    chosen[cells[left]] = left
+    return chosen[chosen >= 0]
 
 
 def find_hints(hint: Hint) -> HintPixels:
@@ -153,6 +170,11 @@ def stack_hints(hints: Sequence[Hint]) -> Hint:
     for hint in hints[1:]:
         stacked = np.where(hint[:, :, 3:] >= FAINT_ALPHA, hint, stacked)
     return stacked
+
+
+def pooled_size(size: Size, factor: int) -> Size:
+    """Return the size of hints that are shrunk by a whole factor."""
+    return -(-size[0] // factor), -(-size[1] // factor)
 
 
 def pool_hints(hint: Hint, factor: int) -> UInt8[np.ndarray, "NewH NewW 4"]:

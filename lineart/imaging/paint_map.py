@@ -5,11 +5,10 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Integer, UInt8
+from jaxtyping import Bool, UInt8
 
 from lineart.image import Frame
-
-Number = Integer[np.ndarray, "H W"]
+from lineart.imaging.region_maps import Numbers, look_up
 
 MOST_INDEXED = 256
 """Most colours that an indexed PNG holds."""
@@ -20,7 +19,7 @@ Color = tuple[int, int, int]
 class PaintMap(NamedTuple):
     """Paint of a frame, below its lines."""
 
-    numbers: Number
+    numbers: Numbers
     """Number of the colour of each pixel."""
     palette: UInt8[np.ndarray, "N C"]
     """Colours: RGB, or RGBA for a cel. Alpha is 255 inside of the character, and 0 outside and in
@@ -28,7 +27,7 @@ class PaintMap(NamedTuple):
 
     def fill(self) -> Frame:
         """Return the picture of the paint, also where it is transparent."""
-        return look_up(self.palette[:, :3], self.numbers)
+        return color_numbers(self.palette[:, :3], self.numbers)
 
     @property
     def is_inside(self) -> Bool[np.ndarray, "H W"] | None:
@@ -55,19 +54,19 @@ class PaintMap(NamedTuple):
         return PaintMap(number.take(self.numbers), kept)
 
 
-def look_up(colors: UInt8[np.ndarray, "N 3"], index: Number) -> Frame:
+def color_numbers(colors: UInt8[np.ndarray, "N 3"], index: Numbers) -> Frame:
     """Return the picture whose pixels have the colours of these numbers."""
     # One look-up of four bytes takes a third of the time of three.
     packed = np.zeros((len(colors), 4), np.uint8)
     packed[:, :3] = colors
-    filled = packed.view(np.uint32).ravel().take(index)
+    filled = look_up(packed.view(np.int32).ravel(), index)
     rgba = filled.view(np.uint8).reshape(*index.shape, 4)
     frame: Frame = cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB)
     return frame
 
 
 def number_colors(
-    index: Number, colors: UInt8[np.ndarray, "N 3"], matte: UInt8[np.ndarray, "H W"] | None = None
+    index: Numbers, colors: UInt8[np.ndarray, "N 3"], matte: UInt8[np.ndarray, "H W"] | None = None
 ) -> PaintMap:
     """Return paint with each of its colours once, sorted, and without unused ones.
 

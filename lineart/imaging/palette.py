@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from lineart.image import to_hex
-from lineart.imaging.paint import Colors, Paint, Source
+from lineart.imaging.paint import Paint, Source
+from lineart.imaging.region_hints import Colors
 
 FAR_DE = 3.0
 """CIEDE2000 from which a hint is visibly another colour than the entry that it becomes."""

@@ -5,21 +5,24 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Int32, UInt8
+from jaxtyping import Bool, UInt8
 
-from lineart.image import Frame, Line, Size, darkest_channel
-
-RegionMap = Int32[np.ndarray, "H W"]
-"""Number of the region of each pixel, from 1; 0 = ink."""
+from lineart.image import Frame, Line, darkest_channel
+from lineart.imaging.region_maps import (
+    Numbers,
+    RegionMap,
+    fill_from_neighbours,
+    number_areas,
+    number_pixels,
+    search_factor,
+    shorten,
+)
 
 INK_LEVEL = 150
 """Levels below it are ink."""
 
 GAP_SHARE = 8 / 1080
 """Default largest closed gap, as a share of the drawing's short side."""
-
-MIN_PIXELS = 4
-"""Smaller areas of paper are specks: they join a region that they touch, or count as ink."""
 
 
 def find_regions(line: Line | Frame, *, gap_px: float | None = None) -> RegionMap:
@@ -38,24 +41,15 @@ def find_regions(line: Line | Frame, *, gap_px: float | None = None) -> RegionMa
     if gap_px < 0:
         raise ValueError(f"gap_px {gap_px} is negative; 0 closes no gap")
     paper = (darkest_channel(line) >= INK_LEVEL).view(np.uint8)
-    labels = _find_closed(paper, gap_px)
-    fill_from_neighbours(labels, paper > labels)
-    # Areas that closed gaps have cut into specks alone, or that the smaller size has lost.
-    rest = paper > labels
-    if rest.any():
-        more = _label(rest.view(np.uint8))
-        more[more > 0] += labels.max()
-        labels += more
+    closed, count = _find_closed(paper, gap_px)
+    rest = np.flatnonzero((closed == 0) & paper.view(bool))
+    rest = fill_from_neighbours(closed, rest)
+    labels = closed.astype(np.int32)
+    if rest.size:
+        # Areas that closed gaps have cut into specks alone, or that the smaller size has lost.
+        more = number_pixels(rest, labels.shape[1])
+        labels.ravel()[rest] = np.where(more > 0, more + count, 0)
     return labels
-
-
-SEARCH_SIDE_PX = 540
-"""Short side, at least, at which regions and gaps are searched in larger drawings."""
-
-
-def search_factor(size: Size) -> int:
-    """Return the whole factor by which a drawing is shrunk to search it."""
-    return max(1, min(size) // SEARCH_SIDE_PX)
 
 
 def shrink_ink(picture: UInt8[np.ndarray, "H W"], factor: int) -> UInt8[np.ndarray, "h w"]:
@@ -66,20 +60,25 @@ def shrink_ink(picture: UInt8[np.ndarray, "H W"], factor: int) -> UInt8[np.ndarr
     return np.ascontiguousarray(lowest[::factor, ::factor])
 
 
-def _find_closed(paper: UInt8[np.ndarray, "H W"], gap_px: float) -> RegionMap:
-    """Number the regions that lines with closed gaps part; pixels near lines may be left out."""
+def _find_closed(paper: UInt8[np.ndarray, "H W"], gap_px: float) -> tuple[Numbers, int]:
+    """Number the regions that lines with closed gaps part; pixels near lines may be left out.
+
+    Returns:
+        Numbers, and the highest one.
+    """
     height, width = paper.shape
     factor = search_factor((height, width))
-    if factor == 1:
-        return _label(cv2.subtract(paper, close_gaps(paper, gap_px)))
     cells = shrink_ink(paper, factor)
     # A cell with ink is ink, so that gaps are up to a cell narrower.
-    gap = max(0.0, gap_px - factor) / factor
-    small = _label(cv2.subtract(cells, close_gaps(cells, gap)))
+    gap = gap_px if factor == 1 else max(0.0, gap_px - factor) / factor
+    small = number_areas(cv2.subtract(cells, close_gaps(cells, gap)))
+    count = int(small.max(initial=0))
+    short = shorten(small, count)
+    if factor == 1:
+        return short, count
     size = (small.shape[1] * factor, small.shape[0] * factor)
-    large = cv2.resize(small, size, interpolation=cv2.INTER_NEAREST)
-    labels: RegionMap = large[:height, :width] * paper
-    return labels
+    large = cv2.resize(short, size, interpolation=cv2.INTER_NEAREST)[:height, :width]
+    return cv2.copyTo(large, paper), count
 
 
 # Gaps.
@@ -104,10 +103,9 @@ def close_gaps(paper: UInt8[np.ndarray, "H W"], gap_px: float) -> UInt8[np.ndarr
         1 at pixels of paper that close a gap, else 0.
     """
     barrier = np.zeros_like(paper)
-    for share in RADII:
-        radius = math.ceil(share * gap_px / 2 + 0.5)
-        if gap_px > 0:
-            _close_with_disc(paper, radius, barrier)
+    radii = {math.ceil(share * gap_px / 2 + 0.5) for share in RADII} if gap_px > 0 else set()
+    for radius in radii:
+        _close_with_disc(paper, radius, barrier)
     return barrier
 
 
@@ -210,10 +208,11 @@ def _touches_stroke_end(
     width = np.hypot(*across.T)
     is_short = width <= 2 * radius + 2
     outward = across / np.maximum(width, 1e-6)[:, np.newaxis]
-    is_end = _is_stroke_end(paper, first, -outward, radius) | _is_stroke_end(
-        paper, last, outward, radius
-    )
-    touching: Bool[np.ndarray, " clusters"] = is_short & (is_end | (width < 2))
+    touching: Bool[np.ndarray, " clusters"] = is_short & (width < 2)
+    asked = np.flatnonzero(is_short & (width >= 2))
+    touching[asked] = _is_stroke_end(paper, first[asked], -outward[asked], radius)
+    asked = asked[~touching[asked]]
+    touching[asked] = _is_stroke_end(paper, last[asked], outward[asked], radius)
     return touching
 
 
@@ -242,74 +241,3 @@ def _disc(radius: int) -> UInt8[np.ndarray, "D D"]:
     disc: UInt8[np.ndarray, "D D"]
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     return disc
-
-
-# Labels.
-
-
-def fill_from_neighbours(
-    labels: RegionMap,
-    where: Bool[np.ndarray, "H W"],
-    *,
-    within: RegionMap | None = None,
-    most: int | None = None,
-) -> None:
-    """Give pixels without a region that of a 4-neighbour, until none has such a neighbour.
-
-    Args:
-        labels: Regions, changed in place.
-        where: Pixels to fill, which are 0.
-        within: A neighbour must have the same number there.
-        most: Maximum number of steps, of a pixel each; None: as many as it takes.
-    """
-    rows, columns = np.nonzero(where)
-    height, width = labels.shape
-    for _ in range(labels.size if most is None else most):
-        best = np.zeros(rows.size, np.int32)
-        for dy, dx in ((-1, 0), (0, -1), (0, 1), (1, 0)):
-            y, x = (rows + dy).clip(0, height - 1), (columns + dx).clip(0, width - 1)
-            found = labels[y, x]
-            if within is not None:
-                found = np.where(within[y, x] == within[rows, columns], found, 0)
-            best = np.where(best == 0, found, best)
-        labels[rows, columns] = best
-        if not best.any():
-            return
-        rows, columns = rows[best == 0], columns[best == 0]
-
-
-def _label(paper: UInt8[np.ndarray, "H W"]) -> RegionMap:
-    """Number the 4-connected areas of at least `MIN_PIXELS`, from 1 in reading order."""
-    count, labels = cv2.connectedComponents(paper, connectivity=4, ltype=cv2.CV_32S)
-    is_kept = np.bincount(labels.ravel(), minlength=count) >= MIN_PIXELS
-    is_kept[0] = False
-    numbers = np.where(is_kept, np.cumsum(is_kept), 0).astype(np.int32)
-    numbered: RegionMap = numbers[labels]
-    return numbered
-
-
-def spread_regions(labels: RegionMap) -> RegionMap:
-    """Give each pixel of ink the nearest region, for paint below lines; without regions, none."""
-    height, width = labels.shape
-    factor = search_factor((height, width))
-    if factor == 1:
-        return _spread(labels)
-    # Two regions meet below a line: a step of a few pixels does not show.
-    area = (width // factor, height // factor)
-    small = _spread(cv2.resize(labels, area, interpolation=cv2.INTER_NEAREST))
-    large: RegionMap = cv2.resize(small, (width, height), interpolation=cv2.INTER_NEAREST)
-    np.copyto(large, labels, where=labels > 0)
-    return large
-
-
-def _spread(labels: RegionMap) -> RegionMap:
-    ink = (labels == 0).view(np.uint8)
-    if ink.all():
-        return labels
-    _, nearest = cv2.distanceTransformWithLabels(
-        ink, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    region_of = np.zeros(nearest.max() + 1, np.int32)
-    is_region = ink == 0
-    region_of[nearest[is_region]] = labels[is_region]
-    return region_of[nearest]

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 
 from lineart.image import Frame, Line, Size
-from lineart.imaging.regions import RegionMap, find_regions
+from lineart.imaging.region_maps import RegionMap
+from lineart.imaging.regions import find_regions
 from lineart.keys.cut import cut_regions, enlarge_cut
 from lineart.keys.drawing import Drawing, measure, measure_small
 from lineart.keys.flow import Flow, find_flow, resize_ink

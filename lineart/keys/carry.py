@@ -8,7 +8,7 @@ from jaxtyping import Float32, Int32, UInt8
 
 from lineart.image import Frame, Line
 from lineart.imaging.frequency import whiten_paper
-from lineart.imaging.regions import RegionMap
+from lineart.imaging.region_maps import RegionMap
 from lineart.keys.align import align
 from lineart.keys.colors import UNKNOWN, RegionColors, pack, unpack
 from lineart.keys.key import Key, PreparedKey, prepare_key

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Int32, UInt8
 
 from lineart.image import Frame
-from lineart.imaging.regions import RegionMap, fill_from_neighbours
+from lineart.imaging.region_maps import RegionMap, fill_from_neighbours
 from lineart.keys.drawing import work_size
 
 TOLERANCE = 6
@@ -185,7 +185,7 @@ def _number_parts(
         of_part = np.concatenate(([0], np.where(chief >= 0, number[chief], 0))).astype(np.int32)
         open_ = is_shared[labels]
         split[open_] = of_part[parts.labels[open_]]
-        fill_from_neighbours(split, open_ & (split == 0), within=labels)
+        fill_from_neighbours(split, np.flatnonzero(open_ & (split == 0)), within=labels)
     return split
 
 

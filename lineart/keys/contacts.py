@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float32, Int32
 
-from lineart.imaging.regions import RegionMap
+from lineart.imaging.region_maps import RegionMap
 
 
 class Contacts(NamedTuple):

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Int32
 
-from lineart.imaging.regions import RegionMap, fill_from_neighbours
+from lineart.imaging.region_maps import RegionMap, fill_from_neighbours
 from lineart.keys.drawing import Drawing, SmallMap
 from lineart.keys.flow import Flow, land
 
@@ -118,6 +118,6 @@ def enlarge_cut(labels: RegionMap, small: SmallMap, cut: SmallMap) -> RegionMap:
     is_inside = is_cut[labels]
     is_lost = is_inside & (owner[large] != labels)
     divided = np.where(is_inside & ~is_lost, large, np.where(is_inside, 0, labels))
-    fill_from_neighbours(divided, is_lost, within=labels)
+    fill_from_neighbours(divided, np.flatnonzero(is_lost), within=labels)
     result: RegionMap = np.where(divided == 0, labels, divided)
     return result

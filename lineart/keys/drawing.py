@@ -7,7 +7,8 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int32, UInt8
 
 from lineart.image import Frame, Line, Size, darkest_channel, fit_short_side
-from lineart.imaging.regions import INK_LEVEL, RegionMap, spread_regions
+from lineart.imaging.region_maps import RegionMap, spread_regions
+from lineart.imaging.regions import INK_LEVEL
 from lineart.keys.contacts import Contacts, find_borders
 from lineart.keys.flow import SoftInk, soften
 

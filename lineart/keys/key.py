@@ -8,10 +8,13 @@ import numpy as np
 from jaxtyping import Int32, UInt8
 
 from lineart.image import Frame, Hint, Line
+from lineart.imaging.dividing import divide_regions
 from lineart.imaging.frequency import whiten_paper
 from lineart.imaging.hints import FAINT_ALPHA, find_hints
-from lineart.imaging.paint import collect_hints, divide_regions, outside
-from lineart.imaging.regions import RegionMap, find_regions
+from lineart.imaging.paint import outside
+from lineart.imaging.region_hints import collect_hints
+from lineart.imaging.region_maps import RegionMap
+from lineart.imaging.regions import find_regions
 from lineart.keys.colors import UNKNOWN, RegionColors, pack, split_by_color, unpack
 from lineart.keys.drawing import Drawing, find_paper, measure_small, shrink_regions, work_size
 
@@ -81,8 +84,7 @@ def _flood_hints(labels: RegionMap, hint: Hint) -> RegionColors:
     """Give regions the colours of the hints in them, each part of a region that of its own."""
     hint = hint.copy()
     hint[hint[:, :, 3] < FAINT_ALPHA] = 0
-    depth = cv2.distanceTransform((labels > 0).view(np.uint8), cv2.DIST_L2, 3)
-    given = collect_hints(labels, find_hints(hint), depth)
+    given = collect_hints(labels, find_hints(hint))
     divided, colors = divide_regions(labels, given)
     is_known = np.zeros(len(colors), bool)
     is_known[given.owners] = True

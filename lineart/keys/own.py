@@ -6,7 +6,8 @@ from jaxtyping import UInt8
 
 from lineart.image import Frame, Line, darkest_channel
 from lineart.imaging.frequency import whiten_paper
-from lineart.imaging.regions import INK_LEVEL, RegionMap, fill_from_neighbours, find_regions
+from lineart.imaging.region_maps import RegionMap, fill_from_neighbours
+from lineart.imaging.regions import INK_LEVEL, find_regions
 from lineart.keys.colors import RegionColors, pack, unpack
 from lineart.keys.key import Key, find_colors
 
@@ -56,7 +57,7 @@ def _without_edges(
     source = np.arange(1, labels.size + 1, dtype=np.int32).reshape(labels.shape)
     is_edge = (labels > 0) & (level < CLEAN_PAPER)
     source[is_edge | is_ink] = 0
-    fill_from_neighbours(source, is_edge, within=labels)
+    fill_from_neighbours(source, np.flatnonzero(is_edge), within=labels)
     source = np.where(source > 0, source - 1, np.arange(labels.size).reshape(labels.shape))
     clean: UInt8[np.ndarray, "H W 3"] = colors.reshape(-1, 3)[source]
     return clean

@@ -77,6 +77,25 @@ def test_pooling_loses_no_hint_and_mixes_no_colors(
             assert colors(pooled[y : y + 1, x : x + 1]) <= colors(block)
 
 
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (5, 7), (24, 18), (40, 33)])
+@pytest.mark.parametrize("seed", range(5))
+def test_of_hints_in_one_pixel_the_best_remains(seed: int, height: int, width: int) -> None:
+    """It is the most opaque, then the nearest to the middle, then the last one."""
+    hints = find_hints(random_hints(24, 18, 90, seed))
+    best: dict[tuple[int, int], tuple[tuple[float, ...], int]] = {}
+    for index, (row, column) in enumerate(zip(hints.rows, hints.columns, strict=True)):
+        y, x = (row + 0.5) * (height / 24), (column + 0.5) * (width / 18)
+        cell = int(y), int(x)
+        rank = (int(hints.values[index, 3]), -((y - cell[0] - 0.5) ** 2 + (x - cell[1] - 0.5) ** 2))
+        best[cell] = max(best.get(cell, ((-1.0,), -1)), (rank, index))
+    chosen = hints.select(np.array([index for _, (_, index) in sorted(best.items())]))
+    resized = hints.resize((height, width))
+    assert [*zip(resized.rows, resized.columns, strict=True)] == sorted(best)
+    assert_array_equal(resized.values[:, :3], chosen.values[:, :3])
+    assert_array_equal(resized.dabs, chosen.dabs)
+    assert (resized.values[:, 3] == 255).all()
+
+
 @given(seed=st.integers(0, 99), height=st.integers(1, 90), width=st.integers(1, 90))
 def test_resizing_keeps_colors_pure(seed: int, height: int, width: int) -> None:
     """At any size, every colour is one of the hints' and at least one hint is left."""

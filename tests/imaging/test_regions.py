@@ -6,7 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lineart.imaging.regions import find_regions, spread_regions
+from lineart.imaging.region_maps import spread_regions
+from lineart.imaging.regions import find_regions
 
 SIDE = 400
 

@@ -34,7 +34,7 @@ from lineart.imaging.hints import (
     find_hints,
     join_hints,
     no_hints,
-    pool_hints,
+    pooled_size,
     stack_hints,
 )
 from lineart.imaging.matte import Opacity, split_cel
@@ -130,7 +130,7 @@ class ColorizeTask:
         counting = [drop_ink_hints(one, paper) for one in hints]
         # Stacked at the draft's size, so that the upper hint counts in each of its pixels.
         pooled = [one.resize(small).pool(self.draft_scale).picture() for one in counting]
-        nothing = pool_hints(no_hints(small), self.draft_scale)
+        nothing = no_hints(pooled_size(small, self.draft_scale))
         return [resize(line, small), stack_hints([nothing, *pooled])], join_hints(counting, size)
 
     def _warnings(self, drawing: Line | Frame) -> tuple[str, ...]:

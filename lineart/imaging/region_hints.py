@@ -1,0 +1,171 @@
+"""Hints by region: which colours an artist gave to each region of a drawing."""
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Int32, Int64, UInt8
+
+from lineart.imaging.hints import HintPixels
+from lineart.imaging.region_maps import Pixels, RegionMap, find_runs
+
+Colors = UInt8[np.ndarray, "N 3"]
+
+TOLERANCE = 6
+"""Hints of a region whose channels differ by at most this are one colour: the most frequent."""
+
+
+class RegionHints(NamedTuple):
+    """Hints by region."""
+
+    pixels: Pixels
+    """Places of hints."""
+    regions: Int32[np.ndarray, " P"]
+    """Region of each of them."""
+    seeds: Int32[np.ndarray, " P"]
+    """Index of each one's colour, among all colours of all regions."""
+    colors: Colors
+    """Colours, sorted by region."""
+    owners: Int32[np.ndarray, " N"]
+    """Region of each colour."""
+    highest: int
+    """Highest number of a region of the drawing."""
+
+
+def collect_hints(labels: RegionMap, hints: HintPixels) -> RegionHints:
+    """Collect the hints of each region, without those on ink and those that spill over a line.
+
+    Args:
+        labels: Regions.
+        hints: Hints at the drawing's size.
+    """
+    pixels, dabs = hints.rows * labels.shape[1] + hints.columns, hints.dabs
+    regions = labels.ravel()[pixels]
+    colors = _pack(hints.values)
+    kept = np.flatnonzero(regions)
+    if kept.size:
+        deep = find_depths(labels).ravel()[pixels[kept]]
+        is_left = _is_spill(dabs[kept], regions[kept], deep) | _is_edge(regions[kept], deep)
+        kept = kept[~is_left]
+    pixels, regions = pixels[kept], regions[kept]
+    # Region and colour as one number, which sorts several times as fast as a pair.
+    pairs, index, counts = _unique(regions.astype(np.int64) << 24 | colors[kept])
+    owners, shades = (pairs >> 24).astype(np.int32), _unpack((pairs & 0xFFFFFF).astype(np.int32))
+    chiefs, seed_of = np.unique(_merge_similar(owners, shades, counts), return_inverse=True)
+    seeds = seed_of.astype(np.int32)[index]
+    highest = int(labels.max(initial=0))
+    return RegionHints(pixels, regions, seeds, shades[chiefs], owners[chiefs], highest)
+
+
+def agreed_colors(labels: RegionMap, hints: HintPixels) -> UInt8[np.ndarray, "N 4"]:
+    """Return the colour of each region whose hints agree, with alpha 255; others have alpha 0."""
+    given = collect_hints(labels, hints)
+    colors = np.zeros((given.highest + 1, 4), np.uint8)
+    is_agreed = np.bincount(given.owners, minlength=given.highest + 1)[given.owners] == 1
+    colors[given.owners[is_agreed], :3] = given.colors[is_agreed]
+    colors[given.owners[is_agreed], 3] = 255
+    return colors
+
+
+# Depth: distance to the nearest ink, in steps.
+
+DEPTHS: tuple[tuple[tuple[int, int], ...], ...] = (
+    ((3, 3),),
+    ((5, 5), (7, 1), (1, 7)),
+    ((13, 1), (11, 5), (9, 9), (5, 11), (1, 13)),
+)
+"""Boxes that together have the pixels nearer than 1.5, 3 and 6 px, by OpenCV's 3 x 3 distances."""
+OUTSIDE_EDGE = 1
+"""Hints of a lower depth, 1.5 px, may be mixed with the colour of a line."""
+OUTSIDE_SPILL = 2
+"""A dab that reaches less deep than this, 3 px, over a line into a region was not meant for it."""
+DEEP = 3
+"""Depth, 6 px, of dabs that were meant for another region."""
+
+
+def find_depths(labels: RegionMap) -> UInt8[np.ndarray, "H W"]:
+    """Return for each pixel how many of the distances of `DEPTHS` are free of ink around it."""
+    paper = (labels > 0).view(np.uint8)
+    depths = np.zeros_like(paper)
+    for boxes in DEPTHS:
+        is_free = cv2.erode(paper, np.ones(boxes[0], np.uint8))
+        for box in boxes[1:]:
+            is_free &= cv2.erode(paper, np.ones(box, np.uint8))
+        depths += is_free
+    return depths
+
+
+def _is_spill(
+    dabs: Int32[np.ndarray, " P"], regions: Int32[np.ndarray, " P"], deep: UInt8[np.ndarray, " P"]
+) -> Bool[np.ndarray, " P"]:
+    """Return which pixels of dabs lie in a region that their dab barely reaches."""
+    runs = find_runs(dabs.astype(np.int64) * (int(regions.max()) + 1) + regions)
+    parts, part = np.unique(runs.numbers, return_inverse=True)
+    deep_of_run = np.maximum.reduceat(deep, runs.starts)
+    deepest = np.zeros(len(parts), np.uint8)
+    np.maximum.at(deepest, part, deep_of_run)
+    dab = dabs[runs.starts]
+    of_dab = np.zeros(int(dabs.max()) + 1, np.uint8)
+    np.maximum.at(of_dab, dab, deep_of_run)
+    spills = (deepest[part] < OUTSIDE_SPILL) & (of_dab[dab] >= DEEP)
+    return np.repeat(spills, runs.stops - runs.starts)
+
+
+def _is_edge(
+    regions: Int32[np.ndarray, " P"], deep: UInt8[np.ndarray, " P"]
+) -> Bool[np.ndarray, " P"]:
+    """Return which hints lie at the soft edge of a line, in regions that have deeper ones."""
+    is_shallow = deep < OUTSIDE_EDGE
+    has_deep = np.zeros(int(regions.max()) + 1, bool)
+    has_deep[regions[~is_shallow]] = True
+    edges: Bool[np.ndarray, " P"] = is_shallow & has_deep[regions]
+    return edges
+
+
+# Colours.
+
+
+def _unique(
+    values: Int64[np.ndarray, " P"],
+) -> tuple[Int64[np.ndarray, " K"], Int64[np.ndarray, " P"], Int64[np.ndarray, " K"]]:
+    """Return sorted values, the index of each among them, and how often each is there.
+
+    It sorts runs of equal values, which are long where an artist has painted.
+    """
+    runs = find_runs(values)
+    lengths = runs.stops - runs.starts
+    found, index = np.unique(runs.numbers, return_inverse=True)
+    counts = np.bincount(index, lengths, len(found)).astype(np.int64)
+    return found, np.repeat(index, lengths), counts
+
+
+def _merge_similar(
+    regions: Int32[np.ndarray, " K"],
+    colors: UInt8[np.ndarray, "K 3"],
+    counts: Int64[np.ndarray, " K"],
+) -> Int64[np.ndarray, " K"]:
+    """Return for each colour of a region the index of the colour that stands for it."""
+    chief = np.arange(len(regions))
+    starts = np.flatnonzero(np.diff(regions, prepend=-1))
+    for start, stop in pairwise([*starts, len(regions)]):
+        if stop - start < 2:
+            continue
+        found: list[int] = []
+        for place in start + np.argsort(-counts[start:stop], kind="stable"):
+            distance = np.abs(colors[found].astype(np.int16) - colors[place]).max(axis=1)
+            near = np.flatnonzero(distance <= TOLERANCE)
+            if near.size:
+                chief[place] = found[near[0]]
+            else:
+                found.append(int(place))
+    return chief
+
+
+def _pack(colors: UInt8[np.ndarray, "P 4"]) -> Int64[np.ndarray, " P"]:
+    """Return colours without their alpha as one number each, red first."""
+    return np.ascontiguousarray(colors).view(">u4").ravel().astype(np.int64) >> 8
+
+
+def _unpack(packed: Int32[np.ndarray, " P"]) -> UInt8[np.ndarray, "P 3"]:
+    return np.stack((packed >> 16, packed >> 8 & 255, packed & 255), axis=1).astype(np.uint8)
