@@ -5,11 +5,12 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Int32, UInt8
+from jaxtyping import Bool, Int32, Int64, UInt8
 
 from lineart.image import Frame
 from lineart.imaging.region_maps import RegionMap, fill_from_neighbours
-from lineart.keys.drawing import work_size
+from lineart.keys.drawing import shrink_regions
+from lineart.keys.runs import SmallMap
 
 TOLERANCE = 6
 """Levels by which neighbouring pixels of one colour differ at most, in any channel: noise of a
@@ -18,8 +19,10 @@ LEAST_PART_PX = 12
 """Parts of a region with fewer pixels, at the working size, take the region's main colour."""
 LEAST_PART_SHARE = 0.02
 """So do those with a smaller share of the region."""
-MOST_SAMPLES = 500_000
-"""Pixels of which the most frequent colours are found."""
+LEAST_MODE = 0.1
+"""A colour with a smaller share of its part is one of a gradient."""
+PURE = 0.9
+"""A colour with at least this share of its part is exact; others may be a near one with noise."""
 
 UNKNOWN = -1
 """Number of the colour of a region whose colour nobody has given."""
@@ -38,25 +41,34 @@ class RegionColors:
     palette: UInt8[np.ndarray, "K 3"]
 
 
-def split_by_color(labels: RegionMap, colors: Frame) -> RegionColors:
+def split_by_color(
+    labels: RegionMap, colors: Frame, paper: UInt8[np.ndarray, "h w"]
+) -> RegionColors:
     """Split the regions of a drawing by the colours of its finished picture.
 
-    Colours are those of even places: away from lines, and from borders between colours.
+    Colours are those of even places: away from lines, and from borders between colours. A gradient
+    counts as one colour.
 
     Args:
         labels: Regions of the drawing, numbered from 1 without gaps.
         colors: Picture of the same size, with or without lines.
+        paper: 1 = paper, at the working size, which is that of the result.
     """
     count = int(labels.max(initial=0))
-    parts = _even_parts(labels, colors)
-    region, chief, shade = _choose_colors(parts, count, _least_pixels(labels, count))
+    small = shrink_regions(labels, paper)
+    parts = _even_parts(small, colors)
+    region, chief, leader = _choose_colors(parts, count, _least_pixels(small, count))
     missing = np.setdiff1d(np.arange(1, count + 1), region)
     region = np.concatenate((region, missing)).astype(np.int32)
-    shade = np.concatenate((shade, _deepest_colors(labels, colors, missing)))
+    shade = _merge_noise(
+        np.concatenate((parts.shade[leader], _deepest_colors(labels, colors, missing))),
+        np.concatenate((parts.area[leader], np.zeros(len(missing), np.int64))),
+        np.concatenate((parts.is_pure[leader], np.zeros(len(missing), bool))),
+    )
     order = np.lexsort((shade, region))
     number = np.empty(len(order), np.int32)
-    number[order] = np.arange(1, len(order) + 1)
-    split = _number_parts(labels, parts, chief, number, region)
+    number[order] = np.arange(1, len(order) + 1, dtype=np.int32)
+    split = _number_parts(small, parts, chief, number, region)
     values, index = np.unique(shade[order], return_inverse=True)
     return RegionColors(split, region[order], index.astype(np.int32), unpack(values))
 
@@ -64,53 +76,77 @@ def split_by_color(labels: RegionMap, colors: Frame) -> RegionColors:
 class _Parts(NamedTuple):
     """Connected places of even colour; entry p is part p + 1."""
 
-    labels: Int32[np.ndarray, "H W"]
-    region: np.ndarray
-    area: np.ndarray
-    shade: np.ndarray
-    """Most frequent colour, as one number."""
+    labels: SmallMap
+    region: Int32[np.ndarray, " P"]
+    area: Int64[np.ndarray, " P"]
+    shade: Int64[np.ndarray, " P"]
+    """The colour, as one number."""
+    is_pure: Bool[np.ndarray, " P"]
+    """Whether nearly all of its pixels have exactly this colour."""
 
 
-def _even_parts(labels: RegionMap, colors: Frame) -> _Parts:
-    window = np.ones((3, 3), np.uint8)
-    spread = cv2.subtract(cv2.dilate(colors, window), cv2.erode(colors, window))
-    is_even = (spread.max(axis=2) <= TOLERANCE) & (labels > 0)
+def _even_parts(labels: SmallMap, colors: Frame) -> _Parts:
+    """Find the connected even places of each region at the working size."""
+    height, width = labels.shape
+    is_even, shades = _is_even(colors), colors
+    if colors.shape[:2] != labels.shape:
+        is_even, shades = (
+            cv2.resize(one, (width, height), interpolation=cv2.INTER_NEAREST)
+            for one in (is_even, colors)
+        )
+    is_even = is_even * (labels > 0)
+    # Regions that touch each other, where a gap is closed.
     for one, other, even in (
         (labels[:, 1:], labels[:, :-1], is_even[:, 1:]),
         (labels[1:], labels[:-1], is_even[1:]),
     ):
-        even &= (one == other) | (other == 0)
-    count, found = cv2.connectedComponents(is_even.view(np.uint8), connectivity=4, ltype=cv2.CV_32S)
+        even[(one != other) & (other != 0)] = 0
+    count, found = cv2.connectedComponents(is_even, connectivity=4, ltype=cv2.CV_32S)
     places = np.flatnonzero(is_even)
     part = found.ravel()[places] - 1
     region = np.zeros(count - 1, np.int32)
     region[part] = labels.ravel()[places]
     area = np.bincount(part, minlength=count - 1)
-    shade = _modes(part, places, colors, area)
-    return _Parts(found, region, area, shade)
+    shade, is_pure = _find_shades(part, shades.reshape(-1, 3)[places], area)
+    return _Parts(found, region, area, shade, is_pure)
 
 
-def _modes(part: np.ndarray, places: np.ndarray, colors: Frame, area: np.ndarray) -> np.ndarray:
-    """Return the most frequent colour of each part, of a sample of the pixels of large parts."""
-    step = max(1, len(places) // MOST_SAMPLES)
-    if step > 1:
-        chosen = (area[part] < 64 * step) | (np.arange(len(places)) % step == 0)
-        part, places = part[chosen], places[chosen]
-    shades = pack(colors.reshape(-1, 3)[places])
-    pairs, counts = np.unique(part.astype(np.int64) << 24 | shades, return_counts=True)
-    modes = np.zeros(len(area), np.int64)
-    # The last write to a part remains.
-    order = np.argsort(counts, kind="stable")
-    modes[pairs[order] >> 24] = pairs[order] & 0xFFFFFF
-    return modes
+def _is_even(colors: Frame) -> UInt8[np.ndarray, "H W"]:
+    """Return 1 where the pixels of a window of 3 x 3 are alike."""
+    window = np.ones((3, 3), np.uint8)
+    ranges = cv2.split(cv2.subtract(cv2.dilate(colors, window), cv2.erode(colors, window)))
+    widest = cv2.max(cv2.max(ranges[0], ranges[1]), ranges[2])
+    return (widest <= TOLERANCE).view(np.uint8)
 
 
-def _least_pixels(labels: RegionMap, count: int) -> np.ndarray:
+def _find_shades(
+    part: Int32[np.ndarray, " Q"], colors: UInt8[np.ndarray, "Q 3"], area: Int64[np.ndarray, " P"]
+) -> tuple[Int64[np.ndarray, " P"], Bool[np.ndarray, " P"]]:
+    """Return the most frequent colour of each part, or in a gradient that nearest to the mean.
+
+    Returns:
+        The colours, and whether nearly all pixels of a part have its colour.
+    """
+    pairs, counts = np.unique(part.astype(np.int64) << 24 | pack(colors), return_counts=True)
+    owner, shade = pairs >> 24, pairs & 0xFFFFFF
+    values = unpack(shade).astype(np.float64)
+    sums = [np.bincount(owner, counts * values[:, axis], len(area)) for axis in range(3)]
+    mean = np.stack(sums, axis=1) / np.maximum(area, 1)[:, np.newaxis]
+    apart = np.abs(values - mean[owner]).max(axis=1)
+    is_common = counts >= LEAST_MODE * area[owner]
+    best = np.zeros(len(area), np.int64)
+    # The last write to a part remains: the most common colour, or else that nearest to the mean.
+    order = np.lexsort((np.where(is_common, counts, -apart), is_common))
+    best[owner[order]] = shade[order]
+    share = np.zeros(len(area))
+    share[owner[order]] = counts[order]
+    return best, share >= PURE * area
+
+
+def _least_pixels(labels: SmallMap, count: int) -> np.ndarray:
     """Return the size of the smallest part of each region that keeps its colour."""
-    size = labels.shape[0], labels.shape[1]
-    scale = labels.size / np.prod(work_size(size))
     area = np.bincount(labels.ravel(), minlength=count + 1)
-    least: np.ndarray = np.maximum(LEAST_PART_PX * scale, LEAST_PART_SHARE * area)
+    least: np.ndarray = np.maximum(LEAST_PART_PX, LEAST_PART_SHARE * area)
     return least
 
 
@@ -121,11 +157,11 @@ def _choose_colors(
 
     Returns:
         For each colour of each region the region; for each part the index of its colour in that
-        list, or -1 for parts too small; and the colours.
+        list, or -1 for parts too small; and for each colour the largest part that has it.
     """
     chief = np.full(len(parts.area), -1, np.int64)
     regions: list[int] = []
-    shades: list[int] = []
+    leaders: list[int] = []
     order = np.argsort(parts.region, kind="stable")
     bounds = np.searchsorted(parts.region[order], np.arange(1, count + 2))
     for region in range(1, count + 1):
@@ -137,8 +173,8 @@ def _choose_colors(
                 members = own[groups == group]
                 chief[members] = len(regions)
                 regions.append(region)
-                shades.append(int(parts.shade[members[parts.area[members].argmax()]]))
-    return np.array(regions, np.int32), chief, np.array(shades, np.int64)
+                leaders.append(int(members[parts.area[members].argmax()]))
+    return np.array(regions, np.int32), chief, np.array(leaders, np.int64)
 
 
 def _group(shades: np.ndarray, areas: np.ndarray) -> np.ndarray:
@@ -154,6 +190,24 @@ def _group(shades: np.ndarray, areas: np.ndarray) -> np.ndarray:
         else:
             groups[part] = int(near.argmax())
     return groups
+
+
+def _merge_noise(shades: np.ndarray, areas: np.ndarray, is_pure: np.ndarray) -> np.ndarray:
+    """Replace colours that noise has changed by the colour they are near to, in any region."""
+    values, number = np.unique(shades, return_inverse=True)
+    area = np.bincount(number, areas, len(values))
+    pure = np.bincount(number, is_pure, len(values)) > 0
+    levels = unpack(values).astype(np.int16)
+    chief = np.arange(len(values))
+    leaders: list[int] = []
+    for one in np.lexsort((-area, ~pure)):
+        apart = np.abs(levels[leaders] - levels[one]).max(axis=1)
+        if pure[one] or not (apart <= TOLERANCE).any():
+            leaders.append(int(one))
+        else:
+            chief[one] = leaders[int(apart.argmin())]
+    merged: np.ndarray = values[chief[number]]
+    return merged
 
 
 def _deepest_colors(labels: RegionMap, colors: Frame, regions: np.ndarray) -> np.ndarray:
@@ -173,19 +227,20 @@ def _deepest_colors(labels: RegionMap, colors: Frame, regions: np.ndarray) -> np
 
 
 def _number_parts(
-    labels: RegionMap, parts: _Parts, chief: np.ndarray, number: np.ndarray, region: np.ndarray
-) -> RegionMap:
+    labels: SmallMap, parts: _Parts, chief: np.ndarray, number: np.ndarray, region: np.ndarray
+) -> SmallMap:
     """Give each pixel of a region the number of the nearest of its colours."""
     how_many = np.bincount(region, minlength=int(labels.max(initial=0)) + 1)
     single = np.zeros(len(how_many), np.int32)
     single[region] = number
     is_shared = how_many > 1
-    split: RegionMap = np.where(is_shared, 0, single).astype(np.int32)[labels]
+    split: SmallMap = np.where(is_shared, 0, single).astype(np.int32)[labels]
     if is_shared.any():
         of_part = np.concatenate(([0], np.where(chief >= 0, number[chief], 0))).astype(np.int32)
         open_ = is_shared[labels]
         split[open_] = of_part[parts.labels[open_]]
-        fill_from_neighbours(split, np.flatnonzero(open_ & (split == 0)), within=labels)
+        missing = np.flatnonzero(open_ & (split == 0))
+        fill_from_neighbours(split, missing, within=labels)
     return split
 
 

@@ -5,8 +5,9 @@ import numpy as np
 from jaxtyping import Bool, Int32
 
 from lineart.imaging.region_maps import RegionMap, fill_from_neighbours
-from lineart.keys.drawing import Drawing, SmallMap
+from lineart.keys.drawing import Drawing
 from lineart.keys.flow import Flow, land
+from lineart.keys.runs import SmallMap, count_pairs
 
 WINDOW_PX = 7
 """A marker is a pixel around which a window of this size lies in one part of the key."""
@@ -55,8 +56,7 @@ def _main_regions(
     labels: SmallMap, origin: SmallMap, count: int, origins: int
 ) -> Int32[np.ndarray, " N"]:
     """Return the key's region that most of each region comes from, or 0; entry 0 is ink."""
-    pairs, pixels = np.unique(labels.astype(np.int64) * origins + origin, return_counts=True)
-    region, source = np.divmod(pairs, origins)
+    region, source, pixels = count_pairs(labels, origin, origins)
     area = np.bincount(region, pixels, count + 1)
     is_most = (pixels > 0.5 * area[region]) & (region > 0)
     main = np.zeros(count + 1, np.int32)
@@ -70,34 +70,34 @@ def _flood(drawing: Drawing, marks: SmallMap, is_cut: Bool[np.ndarray, " N"]) ->
     from skimage.segmentation import watershed
 
     labels = drawing.labels
-    places = np.flatnonzero(marks)
     parts = int(marks.max(initial=0)) + 1
-    pairs, pixels = np.unique(
-        labels.ravel()[places].astype(np.int64) * parts + marks.ravel()[places], return_counts=True
-    )
-    region = pairs // parts
-    area = np.bincount(labels.ravel(), minlength=len(is_cut))
-    is_large = pixels >= np.maximum(LEAST_MARKER_PX, LEAST_MARKER_SHARE * area[region])
-    pairs, region = pairs[is_large], region[is_large]
-    how_many = np.bincount(region, minlength=len(is_cut))
-    pairs = pairs[how_many[region] > 1]
-    if not pairs.size:
+    region, part, pixels = count_pairs(labels, marks, parts)
+    area = np.bincount(region, pixels, len(is_cut))
+    least = np.maximum(LEAST_MARKER_PX, LEAST_MARKER_SHARE * area[region])
+    is_large = (part > 0) & (pixels >= least)
+    how_many = np.bincount(region[is_large], minlength=len(is_cut))
+    is_large &= how_many[region] > 1
+    if not is_large.any():
         return labels
-    seeds = np.zeros(labels.shape, np.int32)
-    found = np.searchsorted(
-        pairs, labels.ravel()[places].astype(np.int64) * parts + marks.ravel()[places]
-    ).clip(0, len(pairs) - 1)
-    is_seed = (
-        pairs[found] == labels.ravel()[places].astype(np.int64) * parts + marks.ravel()[places]
-    )
+    owner, part = region[is_large].astype(np.int32), part[is_large]
     # The first part of a region keeps its number.
-    owner = (pairs // parts).astype(np.int32)
     is_first = np.diff(owner, prepend=-1) != 0
     number = np.where(is_first, owner, drawing.total + np.cumsum(~is_first)).astype(np.int32)
+    pairs, places = owner.astype(np.int64) * parts + part, np.flatnonzero(marks)
+    marked = labels.ravel()[places].astype(np.int64) * parts + marks.ravel()[places]
+    found = np.searchsorted(pairs, marked).clip(0, len(pairs) - 1)
+    is_seed = pairs[found] == marked
+    seeds = np.zeros(labels.shape, np.int32)
     seeds.ravel()[places[is_seed]] = number[found[is_seed]]
-    is_open = np.isin(labels, owner)
-    flooded = watershed(-drawing.depth, seeds, mask=is_open)
-    return np.where(is_open & (flooded > 0), flooded, labels).astype(np.int32)
+    is_open = np.zeros(len(is_cut), bool)
+    is_open[owner] = True
+    # The flood starts at the rims of the marks; all but them is done.
+    inner = cv2.erode((seeds > 0).view(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    band = is_open[labels] & ~inner
+    flooded = watershed(-drawing.depth, np.where(band, seeds, 0), mask=band)
+    result: SmallMap = np.where(band & (flooded > 0), flooded, labels).astype(np.int32)
+    np.copyto(result, seeds, where=inner)
+    return result
 
 
 def enlarge_cut(labels: RegionMap, small: SmallMap, cut: SmallMap) -> RegionMap:

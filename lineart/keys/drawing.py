@@ -4,16 +4,14 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float32, Int32, UInt8
+from jaxtyping import Float32, UInt8
 
 from lineart.image import Frame, Line, Size, darkest_channel, fit_short_side
 from lineart.imaging.region_maps import RegionMap, spread_regions
 from lineart.imaging.regions import INK_LEVEL
 from lineart.keys.contacts import Contacts, find_borders
 from lineart.keys.flow import SoftInk, soften
-
-SmallMap = Int32[np.ndarray, "h w"]
-"""Number of the region of each pixel at the working size, from 1; 0 = ink."""
+from lineart.keys.runs import SmallMap, find_moments, find_runs
 
 WORK_SIDE_PX = 540
 """Short side at which larger drawings are measured."""
@@ -82,17 +80,22 @@ def find_paper(line: Line | Frame, size: Size) -> UInt8[np.ndarray, "h w"]:
 
 
 def shrink_regions(labels: RegionMap, paper: UInt8[np.ndarray, "h w"]) -> SmallMap:
-    """Shrink regions to the size of `paper`; a region that would be lost keeps one pixel."""
+    """Shrink regions to the size of `paper`; one that would be lost gets the cells left free."""
     height, width = paper.shape
+    if labels.shape == paper.shape:
+        return labels
     small: SmallMap = cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST)
-    small = small * paper
+    small *= paper
     count = int(labels.max(initial=0))
     is_lost = np.bincount(small.ravel(), minlength=count + 1) == 0
     is_lost[0] = False
     if is_lost.any():
         rows, columns = np.nonzero(is_lost[labels])
-        y, x = rows * height // labels.shape[0], columns * width // labels.shape[1]
-        small[y, x] = labels[rows, columns]
+        cells = rows * height // labels.shape[0] * width + columns * width // labels.shape[1]
+        # Of several regions in a cell the first has it, so that others keep other cells.
+        cells, first = np.unique(cells, return_index=True)
+        free = small.ravel()[cells] == 0
+        small.ravel()[cells[free]] = labels[rows, columns][first[free]]
     return small
 
 
@@ -127,7 +130,8 @@ def measure_small(
     count = len(areas)
     borders = find_borders(spread, count)
     area = np.maximum(areas, 0.25).astype(np.float32)
-    moments = _moments(labels, count)
+    runs = find_runs(labels, count)
+    moments = find_moments(runs, (labels.shape[1] / 2, labels.shape[0] / 2))
     box = _ink_box(paper)
     extent = np.maximum(box[1] - box[0], 8)
     diagonal = float(max(np.hypot(*(box[1] - box[0])), 32))
@@ -136,10 +140,11 @@ def measure_small(
     outline = np.maximum(borders.totals() + outer, 1)
     beside = borders.times(is_background.astype(np.float32)[:, np.newaxis])[:, 0]
     elongation = np.log(moments.long / moments.short)
+    mean_depth = runs.sum_pixels(depth) / np.maximum(runs.sum(runs.lengths), 1)
     shape = (
         np.log(area / diagonal**2 + 1e-6),
-        np.log(_means(labels, depth, count) / diagonal + 1e-4),
-        np.log(_highest(labels, depth, count) / diagonal + 1e-4),
+        np.log(mean_depth / diagonal + 1e-4),
+        np.log(runs.highest(depth) / diagonal + 1e-4),
         np.log((moments.long + moments.short) / area),
         elongation,
         np.log(outline**2 / area),
@@ -188,52 +193,7 @@ def _ink_box(paper: UInt8[np.ndarray, "h w"]) -> np.ndarray:
     return np.array(corners, np.float64).T
 
 
-class _Moments(NamedTuple):
-    center: np.ndarray
-    long: np.ndarray
-    """Variance along the main axis."""
-    short: np.ndarray
-    angle: np.ndarray
-
-
-def _moments(labels: SmallMap, count: int) -> _Moments:
-    flat = np.flatnonzero(labels)
-    region = labels.ravel()[flat] - 1
-    y, x = np.divmod(flat.astype(np.float64), labels.shape[1])
-    area = np.maximum(np.bincount(region, minlength=count), 1)
-
-    def mean(values: np.ndarray) -> np.ndarray:
-        return np.bincount(region, values, count) / area
-
-    center = np.stack((mean(x), mean(y)), axis=1)
-    xx = mean(x * x) - center[:, 0] ** 2 + 1 / 12
-    yy = mean(y * y) - center[:, 1] ** 2 + 1 / 12
-    xy = mean(x * y) - center[:, 0] * center[:, 1]
-    half, root = (xx + yy) / 2, np.sqrt((xx - yy) ** 2 / 4 + xy**2)
-    short = np.maximum(half - root, 1 / 12)
-    return _Moments(center, half + root, short, 0.5 * np.arctan2(2 * xy, xx - yy))
-
-
-def _means(labels: SmallMap, values: np.ndarray, count: int) -> np.ndarray:
-    area = np.maximum(np.bincount(labels.ravel(), minlength=count + 1), 1)
-    means: np.ndarray = (np.bincount(labels.ravel(), values.ravel(), count + 1) / area)[1:]
-    return means
-
-
-def _highest(labels: SmallMap, values: np.ndarray, count: int) -> np.ndarray:
-    highest = np.zeros(count + 1, np.float32)
-    np.maximum.at(highest, labels.ravel(), values.ravel())
-    return highest[1:]
-
-
 def _rim(labels: SmallMap, count: int) -> np.ndarray:
     """Return how many pixels of each region are at the border of the picture."""
     rim = np.concatenate((labels[0], labels[-1], labels[:, 0], labels[:, -1]))
     return np.bincount(rim, minlength=count + 1)[1:]
-
-
-def is_background(drawing: Drawing) -> Bool[np.ndarray, " N"]:
-    """Return which regions have a large share of the picture's border."""
-    rim = _rim(drawing.labels, drawing.total)
-    large: Bool[np.ndarray, " N"] = rim > BACKGROUND_SHARE * 2 * sum(drawing.size)
-    return large

@@ -1,6 +1,6 @@
 """A coloured drawing, and what matching needs of it, prepared once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import cv2
@@ -55,32 +55,35 @@ def prepare_key(key: Key) -> PreparedKey:
     """
     _check(key)
     line = whiten_paper(key.drawing)
-    colored = find_colors(line, key.colors)
+    labels = find_regions(line)
+    paper = find_paper(line, work_size((line.shape[0], line.shape[1])))
+    colored = _find_colors(labels, key.colors, paper)
     if not (colored.index != UNKNOWN).any():
         raise ValueError(
             "a key gives no region of its drawing a colour; colour an area between its lines, or "
             "leave the key out"
         )
-    paper = find_paper(line, work_size((line.shape[0], line.shape[1])))
-    areas = np.bincount(colored.labels.ravel(), minlength=1)[1:] * (
-        paper.size / colored.labels.size
-    )
-    small = shrink_regions(colored.labels, paper)
-    drawing = measure_small(paper, small, areas)
+    # The parts of a region have the pixels of the working size, whole regions those of full size.
+    areas = np.bincount(colored.labels.ravel(), minlength=len(colored.index) + 1)[1:]
+    whole = np.bincount(labels.ravel())[colored.parent] * (paper.size / labels.size)
+    is_whole = np.bincount(colored.parent)[colored.parent] == 1
+    drawing = measure_small(paper, colored.labels, np.where(is_whole, whole, areas))
     return PreparedKey(key, drawing, colored.parent, colored.index, colored.palette)
 
 
-def find_colors(line: Line | Frame, colors: UInt8[np.ndarray, "H W C"]) -> RegionColors:
-    """Find the regions of a drawing and the colours that a picture or hints give them."""
-    labels = find_regions(line)
+def _find_colors(
+    labels: RegionMap, colors: UInt8[np.ndarray, "H W C"], paper: UInt8[np.ndarray, "h w"]
+) -> RegionColors:
+    """Find the colours that a picture or hints give the regions of a drawing."""
     if colors.shape[2] == 3:
-        return split_by_color(labels, colors)
+        return split_by_color(labels, colors, paper)
     if colors[:, :, 3].min(initial=255) >= FAINT_ALPHA:
-        return split_by_color(labels, cv2.cvtColor(colors, cv2.COLOR_RGBA2RGB))
-    return _flood_hints(labels, colors)
+        return split_by_color(labels, cv2.cvtColor(colors, cv2.COLOR_RGBA2RGB), paper)
+    flooded = flood_hints(labels, colors)
+    return replace(flooded, labels=shrink_regions(flooded.labels, paper))
 
 
-def _flood_hints(labels: RegionMap, hint: Hint) -> RegionColors:
+def flood_hints(labels: RegionMap, hint: Hint) -> RegionColors:
     """Give regions the colours of the hints in them, each part of a region that of its own."""
     hint = hint.copy()
     hint[hint[:, :, 3] < FAINT_ALPHA] = 0

@@ -6,13 +6,14 @@ from jaxtyping import UInt8
 
 from lineart.image import Frame, Line, darkest_channel
 from lineart.imaging.frequency import whiten_paper
+from lineart.imaging.hints import FAINT_ALPHA
 from lineart.imaging.region_maps import RegionMap, fill_from_neighbours
 from lineart.imaging.regions import INK_LEVEL, find_regions
 from lineart.keys.colors import RegionColors, pack, unpack
-from lineart.keys.key import Key, find_colors
+from lineart.keys.key import Key, flood_hints
 
-CLEAN_PAPER = 250
-"""Darker paper is the soft edge of a line."""
+EDGE_PX = 3
+"""Paper that is not white is the soft edge of a line up to this distance from ink."""
 LINE_LEVELS = 48
 """A picture has its lines if most of the ink's levels differ by at most this from the drawing's."""
 
@@ -30,10 +31,12 @@ def own_colors(key: Key) -> RegionColors:
     soft edges have the colour beside them: the lines are laid over it again.
     """
     line = whiten_paper(key.drawing)
-    if key.colors.shape[2] == 4:
-        return find_colors(line, key.colors)
-    labels = find_regions(line)
-    colors = _without_edges(line, labels, key.colors)
+    labels, given = find_regions(line), key.colors
+    if given.shape[2] == 4:
+        if given[:, :, 3].min(initial=255) < FAINT_ALPHA:
+            return flood_hints(labels, given)
+        given = cv2.cvtColor(given, cv2.COLOR_RGBA2RGB)
+    colors = _without_edges(line, labels, given)
     flat = np.where(labels.ravel() > 0, labels.ravel().astype(np.int64) << 24, -1)
     flat = np.where(flat < 0, -1, flat | pack(colors.reshape(-1, 3)))
     pairs, number = np.unique(flat, return_inverse=True)
@@ -55,7 +58,8 @@ def _without_edges(
     if not difference.size or np.median(difference) > LINE_LEVELS:
         return colors
     source = np.arange(1, labels.size + 1, dtype=np.int32).reshape(labels.shape)
-    is_edge = (labels > 0) & (level < CLEAN_PAPER)
+    near = cv2.dilate(is_ink.view(np.uint8), np.ones((2 * EDGE_PX + 1,) * 2, np.uint8))
+    is_edge = (labels > 0) & (level < 255) & (near > 0)
     source[is_edge | is_ink] = 0
     fill_from_neighbours(source, np.flatnonzero(is_edge), within=labels)
     source = np.where(source > 0, source - 1, np.arange(labels.size).reshape(labels.shape))

@@ -7,8 +7,9 @@ import numpy as np
 from jaxtyping import Float32, Int32
 
 from lineart.keys.contacts import Contacts
-from lineart.keys.drawing import Drawing, SmallMap
+from lineart.keys.drawing import Drawing
 from lineart.keys.flow import Flow, land
+from lineart.keys.runs import SmallMap, count_pairs, find_runs
 
 CANDIDATES = 32
 """Most regions of a key that a region is compared with."""
@@ -125,11 +126,9 @@ def _find_motion(drawing: Drawing, key: Drawing, flow: Flow) -> _Motion:
         key.spread.astype(np.float32), places, None, cv2.INTER_NEAREST,
         borderMode=cv2.BORDER_REPLICATE,
     )  # fmt: skip
-    flat = np.flatnonzero(drawing.labels)
-    region = drawing.labels.ravel()[flat] - 1
-    area = np.bincount(region, minlength=drawing.total)[:, np.newaxis]
-    sums = [np.bincount(region, places[:, :, axis].ravel()[flat], drawing.total) for axis in (0, 1)]
-    landing = np.stack(sums, axis=1) / np.maximum(area, 1)
+    runs = find_runs(drawing.labels, drawing.total)
+    sums = [runs.sum_pixels(np.ascontiguousarray(places[:, :, axis])) for axis in (0, 1)]
+    landing = np.stack(sums, axis=1) / np.maximum(runs.sum(runs.lengths), 1)[:, np.newaxis]
     return _Motion(
         _vote(drawing.labels, carried.astype(np.int32), key.total),
         _vote(drawing.labels, key.spread, key.total),
@@ -138,17 +137,9 @@ def _find_motion(drawing: Drawing, key: Drawing, flow: Flow) -> _Motion:
 
 
 def _vote(labels: SmallMap, other: SmallMap, count: int) -> _Votes:
-    is_both = (labels > 0) & (other > 0)
-    pairs = labels[is_both].astype(np.int64) * (count + 1) + other[is_both]
-    total = (int(labels.max(initial=0)) + 1) * (count + 1)
-    if total <= BLOCK:
-        counts = np.bincount(pairs, minlength=total)
-        pairs = np.flatnonzero(counts)
-        pixels = counts[pairs]
-    else:
-        pairs, pixels = np.unique(pairs, return_counts=True)
-    rows, columns = np.divmod(pairs, count + 1)
-    return _Votes(rows - 1, columns - 1, pixels)
+    found = count_pairs(labels, other, count + 1)
+    is_both = (found.rows > 0) & (found.columns > 0)
+    return _Votes(found.rows[is_both] - 1, found.columns[is_both] - 1, found.counts[is_both])
 
 
 def _compare_block(

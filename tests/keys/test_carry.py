@@ -92,6 +92,28 @@ def test_hints_are_a_key() -> None:
     assert (filled[2, 2] == 255).all()
 
 
+def test_noise_makes_no_new_colors() -> None:
+    """A JPEG of the paint has no more colours than the paint, and near ones."""
+    key, target = draw_figure(), draw_figure(move=(20, 5))
+    _, jpeg = cv2.imencode(".jpg", key.paint, [cv2.IMWRITE_JPEG_QUALITY, 95])
+    carried = carry(target.line, [Key(key.line, cv2.imdecode(jpeg, cv2.IMREAD_COLOR))])
+    assert len(carried.palette) == len(PAINT) - 1
+    apart = np.abs(fill(carried).astype(int) - target.paint).max(axis=2)
+    assert (apart[carried.labels > 0] <= 8).mean() > 0.995
+
+
+def test_own_drawing_of_a_finished_picture() -> None:
+    """Where lines are soft, a finished picture gives the colour beside them, to be lined again."""
+    key = draw_figure()
+    soft = cv2.GaussianBlur(key.line, (0, 0), 1.0)
+    inked = np.rint(key.paint * (soft[..., np.newaxis] / 255)).astype(np.uint8)
+    carried = carry(soft, [Key(soft, inked)])
+    is_region = carried.labels > 0
+    again = np.rint(fill(carried) * (soft[..., np.newaxis] / 255)).astype(np.uint8)
+    assert (again[is_region] == inked[is_region]).all(axis=1).mean() > 0.99
+    assert len(carried.palette) == len(PAINT) - 1
+
+
 def test_finished_picture_with_lines_gives_the_same_colors() -> None:
     """Lines in the key's picture, soft edges and the noise of a JPEG make no new colours."""
     key, target = draw_figure(), draw_figure(move=(20, 5))
