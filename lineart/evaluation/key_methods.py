@@ -129,10 +129,10 @@ def _unit(values: np.ndarray) -> Float32[np.ndarray, "N D"]:
     return (values / np.maximum(lengths, 1e-6)).astype(np.float32)
 
 
-STATIC, FLOW_VOTE = "static copy", "flow vote"
+OURS, FLOW_VOTE = "keys", "flow vote"
 
 KEY_BASELINES: Final[Mapping[str, Callable[[Drawing, PreparedKey], Int64[np.ndarray, " N"]]]] = {
-    STATIC: _static,
+    "static copy": _static,
     FLOW_VOTE: _flow_vote,
     "nearest centroid": _nearest_centroid,
     "Hungarian": _hungarian,

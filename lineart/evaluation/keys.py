@@ -4,47 +4,32 @@ A key is a drawing of the sequence with its true colours. What a method gives an
 scored by segments, connected paper of one true colour, and by pixels.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
-from typing import NamedTuple
+from functools import partial
 
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from lineart.datasets.flat_truth import flatten_exact
-from lineart.datasets.sequences import (
-    Kind,
-    SequencePlace,
-    TrueSequence,
-    find_sequences,
-    is_held_out,
-    read_sequence,
-)
+from lineart.datasets.sequences import Kind, TrueSequence, is_held_out
 from lineart.evaluation.confidence import Judged, draw_calibration, summarize_confidence
-from lineart.evaluation.inputs import name_places
-from lineart.evaluation.key_methods import FLOW_VOTE, carry_keys, run_baselines
+from lineart.evaluation.key_methods import FLOW_VOTE, OURS, carry_keys, run_baselines
 from lineart.evaluation.key_scores import (
     SAME_DE,
     Guess,
     Segments,
     Verdicts,
-    find_same,
-    find_segments,
     judge,
     score_guess,
     score_sizes,
 )
-from lineart.evaluation.page import strip
+from lineart.evaluation.key_sequences import Exercise, SequenceUnit, find_units, open_unit
+from lineart.evaluation.key_sheets import sheet_row
 from lineart.evaluation.request import KeysRequest
 from lineart.evaluation.types import EvaluationPlan, Finding, ScoreRow, pick
 from lineart.image import Frame
 from lineart.imaging.regions import INK_LEVEL
 from lineart.keys import Key, PreparedKey, prepare_key
-from lineart.sample_film.scenes import FRAMES_PER_SECOND, SHOTS
-from lineart.storage import Storage
-
-OURS = "keys"
 
 SCORES = ("acc", "acc_thres", "pix_acc", "pix_f_acc", "pix_b_iou")
 NONE_SCORES = ("none_found", "none_false")
@@ -67,13 +52,7 @@ SIZES = (10, 50, 200, 1000)
 """Areas in pixels from which segments are scored together, each up to the next."""
 SHOWN = (8, 32)
 """Distances of the drawings on the contact sheets, from the first drawing."""
-SURE = 0.8
-"""Confidence from which the contact sheets take a colour as sure."""
 
-SAMPLE_SIZE = (432, 768)
-SAMPLE_DRAWINGS = 17
-SAMPLE_STEP = 2
-"""Frames from a drawing of the sample film to the next."""
 
 ABOUT = (
     "A key is a drawing of the sequence with its true colours. Segments: connected paper of one "
@@ -111,82 +90,6 @@ def plan_keys(request: KeysRequest) -> EvaluationPlan:
         pooled=summarize_confidence,
         charts=partial(draw_calibration, way=OURS),
     )
-
-
-class SequenceUnit(NamedTuple):
-    """One sequence of the evaluation."""
-
-    name: str
-    uri: str
-    """Address of the folder that holds it; empty for the sample film."""
-    place: SequencePlace | tuple[int, int]
-    """Its files; or number of the shot, and seed, of the sample film."""
-    is_shown: bool = False
-
-
-def find_units(request: KeysRequest) -> Iterator[SequenceUnit]:
-    """Yield the sequences of a request."""
-    for uri, name in name_places(request.sequences).items():
-        for place in find_sequences(Storage.at(uri)):
-            yield SequenceUnit(f"{name}/{place.name}", uri, place)
-    for seed in request.sample_seeds:
-        for number, shot in enumerate(SHOTS):
-            yield SequenceUnit(f"{shot.name}-{seed}", "", (number, seed))
-
-
-def open_unit(unit: SequenceUnit) -> TrueSequence:
-    """Read or draw a sequence; raise as `read_sequence`."""
-    if isinstance(unit.place, SequencePlace):
-        return read_sequence(Storage.at(unit.uri), unit.place)._replace(name=unit.name)
-    number, seed = unit.place
-    times = [SAMPLE_STEP * one / FRAMES_PER_SECOND for one in range(SAMPLE_DRAWINGS)]
-    drawings = [SHOTS[number].draw(SAMPLE_SIZE, one, seed) for one in times]
-    found = flatten_exact([one.ink for one in drawings], [one.flat for one in drawings])
-    return TrueSequence(unit.name, "sample", *found)
-
-
-@dataclass(frozen=True)
-class Exercise:
-    """A sequence, and what its drawings and keys need once."""
-
-    sequence: TrueSequence
-    prepared: dict[int, PreparedKey]
-    """Keys that have been prepared, by drawing."""
-    found: dict[int, Segments]
-
-    @cached_property
-    def same(self) -> Bool[np.ndarray, "K K"]:
-        """Colours that look equal."""
-        return find_same(self.sequence.palette)
-
-    def key(self, number: int) -> PreparedKey:
-        """Return a drawing with its true colours as a key."""
-        if number not in self.prepared:
-            sequence = self.sequence
-            self.prepared[number] = prepare_key(
-                Key(sequence.lines[number], sequence.colors(number))
-            )
-        return self.prepared[number]
-
-    def segments(self, number: int) -> Segments:
-        """Return the segments of a drawing."""
-        if number not in self.found:
-            self.found[number] = find_segments(
-                self.sequence.lines[number],
-                self.sequence.truth[number],
-                is_open=self.sequence.kind == "drawn",
-            )
-        return self.found[number]
-
-    def is_reachable(self, number: int, keys: Sequence[int]) -> Bool[np.ndarray, " N"]:
-        """Return which segments of a drawing have a colour that a key has."""
-        has = np.zeros(len(self.sequence.palette), bool)
-        for key in keys:
-            has[self.segments(key).colors] = True
-        reachable: Bool[np.ndarray, " N"] = self.same[:, has].any(axis=1)[
-            self.segments(number).colors
-        ]
-        return reachable
 
 
 @dataclass
@@ -401,57 +304,3 @@ def weigh_confidence(segments: Segments, verdicts: Verdicts) -> float:
     """Return the mean confidence of a drawing, large segments counting more."""
     weights = np.minimum(np.sqrt(segments.areas), 60) + 10
     return float((verdicts.confidence * weights).sum() / max(weights.sum(), 1e-6))
-
-
-# Contact sheets.
-
-INK_COLOR = 0
-RIGHT, WRONG, WRONG_ASKED, RIGHT_ASKED = (
-    (235, 235, 235),
-    (215, 30, 30),
-    (245, 160, 40),
-    (90, 130, 235),
-)
-
-
-def sheet_row(exercise: Exercise, key: int, target: int, guesses: Mapping[str, Guess]) -> Frame:
-    """Build a row: key, drawing, flow vote, ours, truth, errors."""
-    sequence = exercise.sequence
-    line = sequence.lines[target]
-    shown = {
-        f"key {key}": _ink(sequence.colors(key), sequence.lines[key]),
-        f"drawing {target}": line,
-        **{
-            way: _ink(paint_guess(sequence, guess), line)
-            for way, guess in guesses.items()
-            if way in (FLOW_VOTE, OURS)
-        },
-        "truth": _ink(sequence.colors(target), line),
-        "errors": show_errors(exercise, target, guesses[OURS]),
-    }
-    return strip(sequence.name, shown)
-
-
-def paint_guess(sequence: TrueSequence, guess: Guess) -> Frame:
-    """Return the colours of a guess; pixels without one are magenta."""
-    palette = np.concatenate((sequence.palette, np.array([[255, 0, 255]], np.uint8)))
-    painted: Frame = palette[guess.colors]
-    return painted
-
-
-def _ink(color: Frame, line: np.ndarray) -> Frame:
-    inked = color.copy()
-    inked[line < INK_LEVEL] = INK_COLOR
-    return inked
-
-
-def show_errors(exercise: Exercise, number: int, guess: Guess) -> Frame:
-    """Colour segments: red wrong and sure, orange wrong and asked, blue right and asked."""
-    segments = exercise.segments(number)
-    verdicts = judge(segments, guess, exercise.same)
-    is_sure = (verdicts.confidence >= SURE) & ~verdicts.is_none
-    kinds = np.where(verdicts.is_right, np.where(is_sure, 0, 3), np.where(is_sure, 1, 2))
-    palette = np.array([RIGHT, WRONG, WRONG_ASKED, RIGHT_ASKED], np.uint8)
-    colors = np.concatenate((np.zeros((1, 3), np.uint8), palette[kinds]))
-    painted: Frame = colors[segments.labels]
-    return painted

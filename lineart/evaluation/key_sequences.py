@@ -1,0 +1,104 @@
+"""Sequences that keys are scored on: where they are, and what their drawings need once."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool
+
+from lineart.datasets.flat_truth import flatten_exact
+from lineart.datasets.sequences import (
+    SequencePlace,
+    TrueSequence,
+    find_sequences,
+    read_sequence,
+)
+from lineart.evaluation.inputs import name_places
+from lineart.evaluation.key_scores import Segments, find_same, find_segments
+from lineart.evaluation.request import KeysRequest
+from lineart.keys import Key, PreparedKey, prepare_key
+from lineart.sample_film.scenes import FRAMES_PER_SECOND, SHOTS
+from lineart.storage import Storage
+
+SAMPLE_SIZE = (432, 768)
+SAMPLE_DRAWINGS = 17
+SAMPLE_STEP = 2
+"""Frames from a drawing of the sample film to the next."""
+
+
+class SequenceUnit(NamedTuple):
+    """One sequence of the evaluation."""
+
+    name: str
+    uri: str
+    """Address of the folder that holds it; empty for the sample film."""
+    place: SequencePlace | tuple[int, int]
+    """Its files; or number of the shot, and seed, of the sample film."""
+    is_shown: bool = False
+
+
+def find_units(request: KeysRequest) -> Iterator[SequenceUnit]:
+    """Yield the sequences of a request."""
+    for uri, name in name_places(request.sequences).items():
+        for place in find_sequences(Storage.at(uri)):
+            yield SequenceUnit(f"{name}/{place.name}", uri, place)
+    for seed in request.sample_seeds:
+        for number, shot in enumerate(SHOTS):
+            yield SequenceUnit(f"{shot.name}-{seed}", "", (number, seed))
+
+
+def open_unit(unit: SequenceUnit) -> TrueSequence:
+    """Read or draw a sequence; raise as `read_sequence`."""
+    if isinstance(unit.place, SequencePlace):
+        return read_sequence(Storage.at(unit.uri), unit.place)._replace(name=unit.name)
+    number, seed = unit.place
+    times = [SAMPLE_STEP * one / FRAMES_PER_SECOND for one in range(SAMPLE_DRAWINGS)]
+    drawings = [SHOTS[number].draw(SAMPLE_SIZE, one, seed) for one in times]
+    found = flatten_exact([one.ink for one in drawings], [one.flat for one in drawings])
+    return TrueSequence(unit.name, "sample", *found)
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """A sequence, and what its drawings and keys need once."""
+
+    sequence: TrueSequence
+    prepared: dict[int, PreparedKey]
+    """Keys that have been prepared, by drawing."""
+    found: dict[int, Segments]
+
+    @cached_property
+    def same(self) -> Bool[np.ndarray, "K K"]:
+        """Colours that look equal."""
+        return find_same(self.sequence.palette)
+
+    def key(self, number: int) -> PreparedKey:
+        """Return a drawing with its true colours as a key."""
+        if number not in self.prepared:
+            sequence = self.sequence
+            self.prepared[number] = prepare_key(
+                Key(sequence.lines[number], sequence.colors(number))
+            )
+        return self.prepared[number]
+
+    def segments(self, number: int) -> Segments:
+        """Return the segments of a drawing."""
+        if number not in self.found:
+            self.found[number] = find_segments(
+                self.sequence.lines[number],
+                self.sequence.truth[number],
+                is_open=self.sequence.kind == "drawn",
+            )
+        return self.found[number]
+
+    def is_reachable(self, number: int, keys: Sequence[int]) -> Bool[np.ndarray, " N"]:
+        """Return which segments of a drawing have a colour that a key has."""
+        has = np.zeros(len(self.sequence.palette), bool)
+        for key in keys:
+            has[self.segments(key).colors] = True
+        reachable: Bool[np.ndarray, " N"] = self.same[:, has].any(axis=1)[
+            self.segments(number).colors
+        ]
+        return reachable

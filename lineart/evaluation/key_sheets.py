@@ -1,0 +1,67 @@
+"""Contact sheets of drawings coloured from keys."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from lineart.datasets.sequences import TrueSequence
+from lineart.evaluation.key_methods import FLOW_VOTE, OURS
+from lineart.evaluation.key_scores import Guess, judge
+from lineart.evaluation.key_sequences import Exercise
+from lineart.evaluation.page import strip
+from lineart.image import Frame
+from lineart.imaging.regions import INK_LEVEL
+
+SURE = 0.8
+"""Confidence from which the contact sheets take a colour as sure."""
+
+INK_COLOR = 0
+RIGHT, WRONG, WRONG_ASKED, RIGHT_ASKED = (
+    (235, 235, 235),
+    (215, 30, 30),
+    (245, 160, 40),
+    (90, 130, 235),
+)
+
+
+def sheet_row(exercise: Exercise, key: int, target: int, guesses: Mapping[str, Guess]) -> Frame:
+    """Build a row: key, drawing, flow vote, ours, truth, errors."""
+    sequence = exercise.sequence
+    line = sequence.lines[target]
+    shown = {
+        f"key {key}": _ink(sequence.colors(key), sequence.lines[key]),
+        f"drawing {target}": line,
+        **{
+            way: _ink(paint_guess(sequence, guess), line)
+            for way, guess in guesses.items()
+            if way in (FLOW_VOTE, OURS)
+        },
+        "truth": _ink(sequence.colors(target), line),
+        "errors": show_errors(exercise, target, guesses[OURS]),
+    }
+    return strip(sequence.name, shown)
+
+
+def paint_guess(sequence: TrueSequence, guess: Guess) -> Frame:
+    """Return the colours of a guess; pixels without one are magenta."""
+    palette = np.concatenate((sequence.palette, np.array([[255, 0, 255]], np.uint8)))
+    painted: Frame = palette[guess.colors]
+    return painted
+
+
+def _ink(color: Frame, line: np.ndarray) -> Frame:
+    inked = color.copy()
+    inked[line < INK_LEVEL] = INK_COLOR
+    return inked
+
+
+def show_errors(exercise: Exercise, number: int, guess: Guess) -> Frame:
+    """Colour segments: red wrong and sure, orange wrong and asked, blue right and asked."""
+    segments = exercise.segments(number)
+    verdicts = judge(segments, guess, exercise.same)
+    is_sure = (verdicts.confidence >= SURE) & ~verdicts.is_none
+    kinds = np.where(verdicts.is_right, np.where(is_sure, 0, 3), np.where(is_sure, 1, 2))
+    palette = np.array([RIGHT, WRONG, WRONG_ASKED, RIGHT_ASKED], np.uint8)
+    colors = np.concatenate((np.zeros((1, 3), np.uint8), palette[kinds]))
+    painted: Frame = colors[segments.labels]
+    return painted
