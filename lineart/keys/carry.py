@@ -12,9 +12,8 @@ from lineart.imaging.region_maps import RegionMap
 from lineart.keys.align import align
 from lineart.keys.colors import UNKNOWN, RegionColors, pack, unpack
 from lineart.keys.key import Key, PreparedKey, prepare_key
-from lineart.keys.network import INCLUDED, Network, color_shares, included_network
+from lineart.keys.network import Network, color_shares, included_network
 from lineart.keys.own import is_own, own_colors
-from lineart.keys.pairs import PairFeatures
 
 
 @dataclass(frozen=True)
@@ -61,20 +60,13 @@ def carry(
     own = next((one.key for one in prepared if is_own(drawing, one.key)), None)
     if own is not None:
         return _repeat(own_colors(own), palette)
+    network = network or included_network()
     aligned = align(whiten_paper(drawing), prepared)
     votes = [
-        _widen(_match(aligned.compare(number), network), numbers[number], len(palette))
+        _widen(color_shares(aligned.compare(number), network), numbers[number], len(palette))
         for number in range(len(prepared))
     ]
     return _decide(aligned.labels, palette, join_votes(votes))
-
-
-def _match(pairs: PairFeatures, network: Network | None) -> Float32[np.ndarray, "T K"]:
-    if network is None and not INCLUDED.exists():
-        from lineart.keys.matching import match_colors
-
-        return match_colors(pairs)[0]
-    return color_shares(pairs, network or included_network())
 
 
 def _join_palettes(

@@ -116,7 +116,8 @@ def _is_even(colors: Frame) -> UInt8[np.ndarray, "H W"]:
     window = np.ones((3, 3), np.uint8)
     ranges = cv2.split(cv2.subtract(cv2.dilate(colors, window), cv2.erode(colors, window)))
     widest = cv2.max(cv2.max(ranges[0], ranges[1]), ranges[2])
-    return (widest <= TOLERANCE).view(np.uint8)
+    is_even: UInt8[np.ndarray, "H W"] = (widest <= TOLERANCE).view(np.uint8)
+    return is_even
 
 
 def _find_shades(

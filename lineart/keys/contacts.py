@@ -7,6 +7,9 @@ from jaxtyping import Float32, Int32
 
 from lineart.imaging.region_maps import RegionMap
 
+BLOCK = 4_000_000
+"""Most terms that are summed at once, so that memory is bounded."""
+
 
 class Contacts(NamedTuple):
     """How long the borders between regions are; entries are sorted by row, each pair once."""
@@ -29,11 +32,31 @@ class Contacts(NamedTuple):
     def times(self, values: Float32[np.ndarray, "N V"]) -> Float32[np.ndarray, "N V"]:
         """Return the product of the matrix with a dense one."""
         product = np.zeros((self.size, values.shape[1]), np.float32)
-        if self.rows.size:
-            filled, starts = np.unique(self.rows, return_index=True)
-            terms = self.lengths[:, np.newaxis] * values[self.columns]
-            product[filled] = np.add.reduceat(terms, starts, axis=0)
+        if not self.rows.size:
+            return product
+        filled, starts = np.unique(self.rows, return_index=True)
+        step = max(1, BLOCK // len(self.rows))
+        for first in range(0, values.shape[1], step):
+            columns = slice(first, first + step)
+            terms = self.lengths[:, np.newaxis] * values[self.columns, columns]
+            product[filled, columns] = np.add.reduceat(terms, starts, axis=0)
         return product
+
+    def gather(
+        self, values: Float32[np.ndarray, "B N"], chosen: Int32[np.ndarray, "B C"]
+    ) -> Float32[np.ndarray, "B C"]:
+        """Return chosen elements of the product of `values` and the transposed matrix.
+
+        Element (b, c) is the product of row b of `values` with row `chosen[b, c]` of the matrix.
+        """
+        bounds = np.searchsorted(self.rows, np.arange(self.size + 1))
+        first, number = bounds[chosen.ravel()], np.diff(bounds)[chosen.ravel()]
+        ends = np.cumsum(number)
+        place = np.repeat(np.arange(chosen.size), number)
+        entry = np.arange(len(place)) + np.repeat(first - ends + number, number)
+        terms = self.lengths[entry] * values[place // chosen.shape[1], self.columns[entry]]
+        sums = np.bincount(place, terms, chosen.size)
+        return sums.reshape(chosen.shape).astype(np.float32)
 
     def dense(self) -> Float32[np.ndarray, "N N"]:
         """Return the matrix, for drawings of few regions."""

@@ -117,7 +117,9 @@ def enlarge_cut(labels: RegionMap, small: SmallMap, cut: SmallMap) -> RegionMap:
     large = cv2.resize(cut, size, interpolation=cv2.INTER_NEAREST)
     is_inside = is_cut[labels]
     is_lost = is_inside & (owner[large] != labels)
-    divided = np.where(is_inside & ~is_lost, large, np.where(is_inside, 0, labels))
+    divided = labels.copy()
+    np.copyto(divided, large, where=is_inside)
+    divided[is_lost] = 0
     fill_from_neighbours(divided, np.flatnonzero(is_lost), within=labels)
-    result: RegionMap = np.where(divided == 0, labels, divided)
-    return result
+    np.copyto(divided, labels, where=divided == 0)
+    return divided

@@ -11,6 +11,7 @@ from lineart.imaging.region_maps import RegionMap, spread_regions
 from lineart.imaging.regions import INK_LEVEL
 from lineart.keys.contacts import Contacts, find_borders
 from lineart.keys.flow import SoftInk, soften
+from lineart.keys.patches import Patches, take_patches
 from lineart.keys.runs import SmallMap, find_moments, find_runs
 
 WORK_SIDE_PX = 540
@@ -49,6 +50,8 @@ class Drawing(NamedTuple):
     background."""
     direction: Float32[np.ndarray, "N 2"]
     """Main axis as cosine and sine of twice its angle, shorter for round regions."""
+    patches: Patches
+    """What each looks like."""
     borders: Contacts
     """Borders between regions, across lines and where there is none."""
     openings: Contacts
@@ -153,17 +156,19 @@ def measure_small(
         beside / outline,
     )
     angle = np.stack((np.cos(2 * moments.angle), np.sin(2 * moments.angle)), axis=1)
+    soft = soften(paper) if ink is None else ink
     return Drawing(
         labels,
         spread,
         depth,
-        soften(paper) if ink is None else ink,
+        soft,
         area,
         moments.center.astype(np.float32),
         ((moments.center - box[0]) / extent).astype(np.float32),
         diagonal,
         np.stack(shape, axis=1).astype(np.float32),
         (angle * (1 - np.exp(-elongation))[:, np.newaxis]).astype(np.float32),
+        take_patches(labels, soft, moments, diagonal),
         borders,
         find_borders(labels, count),
     )

@@ -49,7 +49,7 @@ def agree(pairs: PairFeatures, shares: Shares) -> tuple[Shares, Shares]:
         chosen = pairs.candidates[rows]
         at = np.arange(len(rows))[:, np.newaxis]
         matches = _neighbour_matches(pairs, shares, rows, count)
-        across[rows] = pairs.key_neighbours.times(matches.T).T[at, chosen]
+        across[rows] = pairs.key_neighbours.gather(matches, chosen)
         if pairs.openings.rows.size:
             through[rows] = _neighbour_matches(
                 pairs._replace(neighbours=pairs.openings), shares, rows, count

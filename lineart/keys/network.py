@@ -64,7 +64,7 @@ def read_network(files: Mapping[str, bytes]) -> Network:
             f"no weights of a matching network: {error!r}; give a folder with {CONFIG} and "
             f"{TENSORS}, as the recipe keys writes it"
         ) from error
-    if width != FEATURES:
+    if width > FEATURES:
         raise ValueError(
             f"weights of a matching network for {width} features, this version has {FEATURES}; "
             "train them again, or use the included ones"
@@ -90,7 +90,9 @@ def color_shares(pairs: PairFeatures, network: Network) -> Float32[np.ndarray, "
 def compute_logits(pairs: PairFeatures, network: Network) -> list[Logits]:
     """Compute the logits before the first round and after each."""
     weights = _Weights(network.tensors)
-    code = weights.two_layers("pair", pairs.features, is_code=True)
+    # New features are the last ones, so that older weights see what they were trained with.
+    seen = pairs.features[..., : network.tensors["pair.0.weight"].shape[1]]
+    code = weights.two_layers("pair", seen, is_code=True)
     own = _own_code(pairs, weights)
     base = np.concatenate(
         (weights.linear("pair_logit", code)[..., 0], weights.linear("none_logit", own)), axis=1

@@ -1,5 +1,6 @@
 """What matching sees of a drawing's regions and a key's: candidates, features, neighbours."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -13,7 +14,7 @@ from lineart.keys.runs import SmallMap, count_pairs, find_runs
 
 CANDIDATES = 32
 """Most regions of a key that a region is compared with."""
-FEATURES = 38
+FEATURES = 44
 """Features of a region and a candidate; see `_features`."""
 BLOCK = 4_000_000
 """Most pairs of regions that are compared at once, so that memory is bounded."""
@@ -21,12 +22,18 @@ SHAPE_WEIGHTS = np.array([1.0, 0.6, 0.6, 0.5, 0.4, 0.3, 0.5, 1.0, 1.5], np.float
 """Weight of each property of the shape in the costs that choose candidates."""
 
 
+LOOK_WEIGHTS = (1.5, 1.0, 1.0)
+"""Weight of each similarity of patches in these costs."""
+LOOKS = 38
+"""First of the features that compare patches."""
+
+
 class PairFeatures(NamedTuple):
     """A drawing and a key, as matching sees them; row r is region r + 1 of the drawing."""
 
     candidates: Int32[np.ndarray, "T C"]
     """The likeliest regions of the key, by row of its arrays, in rising order."""
-    features: Float32[np.ndarray, "T C 38"]
+    features: Float32[np.ndarray, "T C 44"]
     displacement: Float32[np.ndarray, "T C 2"]
     """From the centre of each region to that of the candidate, by the diagonal; 0 for a sheet."""
     area: Float32[np.ndarray, " T"]
@@ -144,17 +151,26 @@ def _vote(labels: SmallMap, other: SmallMap, count: int) -> _Votes:
 
 def _compare_block(
     pairs: _Pairs, rows: np.ndarray
-) -> tuple[Int32[np.ndarray, "B C"], Float32[np.ndarray, "B C 38"]]:
+) -> tuple[Int32[np.ndarray, "B C"], Float32[np.ndarray, "B C 44"]]:
     """Choose the candidates of some regions and compute the features of each."""
-    if pairs.motion is None:
-        chosen = _choose(pairs, rows, None)
-        return chosen, _features(pairs, rows, chosen, None)
-    votes = pairs.motion.carried.dense(rows, pairs.key.total)
-    still = pairs.motion.still.dense(rows, pairs.key.total)
-    chosen = _choose(pairs, rows, votes)
+    looks = [
+        one[rows] @ other.T
+        for one, other in zip(pairs.drawing.patches, pairs.key.patches, strict=True)
+    ]
+    votes = own = None
+    if pairs.motion is not None:
+        votes = pairs.motion.carried.dense(rows, pairs.key.total)
+    chosen = _choose(pairs, rows, votes, looks)
     at = np.arange(len(rows))[:, np.newaxis]
-    own = _Own(votes[at, chosen], still[at, chosen], votes.max(axis=1, initial=0))
-    return chosen, _features(pairs, rows, chosen, own)
+    if pairs.motion is not None and votes is not None:
+        still = pairs.motion.still.dense(rows, pairs.key.total)
+        own = _Own(votes[at, chosen], still[at, chosen], votes.max(axis=1, initial=0))
+    features = _features(pairs, rows, chosen, own)
+    for number, look in enumerate(looks):
+        best = look.max(axis=1, keepdims=True, initial=-1)
+        features[..., LOOKS + 2 * number] = look[at, chosen]
+        features[..., LOOKS + 2 * number + 1] = (look - best)[at, chosen]
+    return chosen, features
 
 
 class _Own(NamedTuple):
@@ -166,7 +182,9 @@ class _Own(NamedTuple):
     """Most votes for any region of the key."""
 
 
-def _choose(pairs: _Pairs, rows: np.ndarray, votes: np.ndarray | None) -> Int32[np.ndarray, "B C"]:
+def _choose(
+    pairs: _Pairs, rows: np.ndarray, votes: np.ndarray | None, looks: Sequence[np.ndarray]
+) -> Int32[np.ndarray, "B C"]:
     """Choose the candidates by two costs: with the flow, and by shape and place alone."""
     drawing, key = pairs.drawing, pairs.key
     size = min(CANDIDATES, key.total)
@@ -176,6 +194,8 @@ def _choose(pairs: _Pairs, rows: np.ndarray, votes: np.ndarray | None) -> Int32[
         cost += np.minimum(difference, 3) * SHAPE_WEIGHTS[one]
     for axis in (0, 1):
         cost += np.abs(drawing.direction[rows, axis][:, np.newaxis] - key.direction[:, axis]) / 3
+    for look, weight in zip(looks, LOOK_WEIGHTS, strict=True):
+        cost -= weight * look
     if votes is None or pairs.motion is None:
         return _least(cost, size)
     place = np.zeros_like(cost)
@@ -214,7 +234,7 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
 
 def _features(
     pairs: _Pairs, rows: np.ndarray, chosen: Int32[np.ndarray, "B C"], own: _Own | None
-) -> Float32[np.ndarray, "B C 38"]:
+) -> Float32[np.ndarray, "B C 44"]:
     """Compute the features of each region and each of its candidates.
 
     0..9 motion, 0 for a sheet: share of the region's pixels that the flow carries into the
@@ -224,7 +244,8 @@ def _features(
     11..19: differences of the shape; 20, 21: those of the area and the largest depth with sign.
     22..26: the region's area, depth, elongation and background, the candidate's area. 27, 28: the
     highest share that the flow carries anywhere, and whether it is here. 29..37: differences of the
-    neighbours' mean shapes.
+    neighbours' mean shapes. The caller adds 38..43: similarity of the patches, mask, near and wide,
+    each followed by the same less the highest of any region of the key.
     """
     drawing, key = pairs.drawing, pairs.key
     out = np.zeros((*chosen.shape, FEATURES), np.float32)

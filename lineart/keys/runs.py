@@ -81,7 +81,8 @@ def find_moments(runs: Runs, middle: tuple[float, float]) -> Moments:
 
 def _sum_squares(last: Float64[np.ndarray, " R"]) -> Float64[np.ndarray, " R"]:
     """Return the sum of the squares of 0 to `last`."""
-    return last * (last + 1) * (2 * last + 1) / 6
+    total: Float64[np.ndarray, " R"] = last * (last + 1) * (2 * last + 1) / 6
+    return total
 
 
 MOST_COUNTERS = 4_000_000
@@ -108,4 +109,4 @@ def count_pairs(
         counts = counts[pairs]
     else:
         pairs, counts = np.unique(pairs, return_counts=True)
-    return PairCounts(*np.divmod(pairs, columns), counts)
+    return PairCounts(pairs // columns, pairs % columns, counts)

@@ -1,0 +1,109 @@
+import cv2
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from lineart.imaging.regions import find_regions
+from lineart.keys.colors import split_by_color
+from lineart.keys.contacts import find_borders
+from lineart.keys.drawing import find_paper, measure, shrink_regions
+from lineart.keys.flow import find_flow, find_move, soften
+from lineart.keys.runs import count_pairs, find_moments, find_runs
+from tests.keys.figures import PAINT, draw_figure
+
+
+def test_sums_over_runs_are_those_over_pixels() -> None:
+    """Areas, moments, sums and maxima of regions equal those of their pixels."""
+    rng = np.random.default_rng(0)
+    labels = cv2.resize(rng.integers(0, 9, (12, 9), np.int32), (70, 50), interpolation=0)
+    values = rng.random(labels.shape, np.float32)
+    runs = find_runs(labels, 9)
+    moments = find_moments(runs, (35.0, 25.0))
+    for region in range(1, 9):
+        y, x = np.nonzero(labels == region)
+        spread = np.linalg.eigvalsh(np.cov(x, y, bias=True) + np.eye(2) / 12)
+        assert_allclose(moments.center[region - 1], (x.mean(), y.mean()))
+        assert_allclose((moments.short[region - 1], moments.long[region - 1]), spread, rtol=1e-6)
+        assert_allclose(runs.sum_pixels(values)[region - 1], values[y, x].sum(), rtol=1e-5)
+        assert runs.highest(values)[region - 1] == values[y, x].max()
+    assert_array_equal(moments.center[8], (35, 25))
+
+
+@pytest.mark.parametrize("columns", [40, 4_000_000])
+def test_pairs_are_counted(columns: int) -> None:
+    """Pairs are counted the same, with counters and by sorting."""
+    rng = np.random.default_rng(1)
+    one, other = rng.integers(0, 30, (2, 200), np.int32)
+    found = count_pairs(one, other, columns)
+    expected = np.zeros((30, 30), int)
+    np.add.at(expected, (one, other), 1)
+    assert_array_equal(np.stack((found.rows, found.columns)), np.nonzero(expected))
+    assert_array_equal(found.counts, expected[expected > 0])
+
+
+def test_borders_multiply_like_the_matrix() -> None:
+    """Products with the sparse borders equal those with the dense matrix."""
+    rng = np.random.default_rng(2)
+    labels = cv2.resize(rng.integers(0, 30, (9, 9), np.int32), (90, 60), interpolation=0)
+    shares = find_borders(labels, 32).shares()
+    values = rng.random((32, 5), np.float32)
+    assert_allclose(shares.times(values), shares.dense() @ values, rtol=1e-5)
+    chosen = rng.integers(0, 32, (6, 3), np.int32)
+    rows = rng.random((6, 32), np.float32)
+    product = rows @ shares.dense().T
+    expected = np.take_along_axis(product, chosen.astype(np.int64), axis=1)
+    assert_allclose(shares.gather(rows, chosen), expected, rtol=1e-5)
+
+
+def test_shapes_stay_when_a_figure_moves() -> None:
+    """The shape of all regions but the background stays when a figure moves and grows."""
+    one, other = draw_figure(), draw_figure(move=(30, -10), scale=1.15)
+    shapes = [measure(figure.line, find_regions(figure.line)).shape for figure in (one, other)]
+    assert shapes[0].shape == shapes[1].shape
+    assert np.abs(shapes[0] - shapes[1])[1:, :6].max() < 0.25
+
+
+@pytest.mark.parametrize("move", [(90, -40), (-160, 0)])
+def test_flow_follows_a_pan(move: tuple[float, float]) -> None:
+    """The flow finds a move of the whole drawing that is far larger than its details."""
+    one, other = draw_figure(), draw_figure(move=move)
+    size = (one.line.shape[0], one.line.shape[1])
+    inks = [soften(find_paper(figure.line, size)) for figure in (one, other)]
+    assert_allclose(find_move(*inks), move, atol=4)
+    flow, misfit = find_flow(*inks)
+    apart = np.abs(flow - np.array(move)).max(axis=2)
+    assert np.median(apart[one.line == 0]) < 1
+    assert misfit < 5
+
+
+def test_shrinking_keeps_the_smallest_regions() -> None:
+    """A region thinner than a pixel of the working size keeps one, and its colour is read."""
+    line = np.full((1200, 1600), 255, np.uint8)
+    cv2.rectangle(line, (400, 400), (404, 404), 0, 1)
+    cv2.rectangle(line, (700, 300), (1200, 900), 0, 3)
+    labels = find_regions(line)
+    paint = np.full((1200, 1600, 3), PAINT["background"], np.uint8)
+    paint[401:404, 401:404] = PAINT["eye"]
+    paint[300:900, 700:1200] = PAINT["coat"]
+    paper = find_paper(line, (540, 720))
+    assert set(np.unique(shrink_regions(labels, paper))) == {0, 1, 2, 3}
+    colored = split_by_color(labels, paint, paper)
+    found = colored.palette[colored.index[labels[[10, 402, 600], [10, 402, 1000]] - 1]]
+    assert_array_equal(found, [PAINT["background"], PAINT["eye"], PAINT["coat"]])
+
+
+def test_a_gradient_is_one_color_and_a_border_makes_two() -> None:
+    """A smooth gradient gives one colour of its own, a sharp border two exact ones."""
+    line = np.full((200, 300), 255, np.uint8)
+    labels = find_regions(line)
+    ramp = np.repeat(np.linspace(40, 90, 300).astype(np.uint8)[np.newaxis], 200, axis=0)
+    gradient = np.stack((ramp, ramp // 2, ramp // 3), axis=2)
+    colored = split_by_color(labels, gradient, find_paper(line, (200, 300)))
+    assert len(colored.index) == 1
+    assert (gradient.reshape(-1, 3) == colored.palette[0]).all(axis=1).any()
+    halves = np.full((200, 300, 3), PAINT["coat"], np.uint8)
+    halves[:, 150:] = PAINT["hat"]
+    soft = cv2.GaussianBlur(halves, (0, 0), 1.0)
+    colored = split_by_color(labels, soft, find_paper(line, (200, 300)))
+    assert {tuple(color) for color in colored.palette.tolist()} == {PAINT["coat"], PAINT["hat"]}
+    assert colored.parent.tolist() == [1, 1]
