@@ -11,7 +11,7 @@ from lineart.image import Frame, Line, Size
 from lineart.imaging.region_maps import RegionMap
 from lineart.imaging.regions import find_regions
 from lineart.keys.cut import cut_regions, enlarge_cut
-from lineart.keys.drawing import Drawing, measure, measure_small
+from lineart.keys.drawing import Drawing, find_areas, measure, measure_small
 from lineart.keys.flow import Flow, find_flow, resize_ink
 from lineart.keys.key import PreparedKey
 from lineart.keys.pairs import PairFeatures, compare
@@ -62,7 +62,7 @@ def align(line: Line | Frame, keys: Sequence[PreparedKey]) -> Aligned:
         cut = cut_regions(drawing, fitted[number].drawing, fitted[number].parent, flow)
         if cut.max(initial=0) > drawing.total:
             labels = enlarge_cut(labels, drawing.labels, cut)
-            areas = np.bincount(labels.ravel(), minlength=1)[1:] * (cut.size / labels.size)
+            areas = find_areas(labels) * (cut.size / labels.size)
             paper = (drawing.depth > 0).view(np.uint8)
             drawing = measure_small(paper, cut, areas, drawing.ink)
     return Aligned(labels, drawing, fitted, flows)

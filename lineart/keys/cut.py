@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Int32
 
-from lineart.imaging.region_maps import RegionMap, fill_from_neighbours
+from lineart.imaging.region_maps import RegionMap, fill_from_neighbours, look_up
 from lineart.keys.drawing import Drawing
 from lineart.keys.flow import Flow, land
 from lineart.keys.runs import SmallMap, count_pairs
@@ -115,8 +115,8 @@ def enlarge_cut(labels: RegionMap, small: SmallMap, cut: SmallMap) -> RegionMap:
     owner[cut] = small
     size = (labels.shape[1], labels.shape[0])
     large = cv2.resize(cut, size, interpolation=cv2.INTER_NEAREST)
-    is_inside = is_cut[labels]
-    is_lost = is_inside & (owner[large] != labels)
+    is_inside = look_up(is_cut, labels)
+    is_lost = is_inside & (look_up(owner, large) != labels)
     divided = labels.copy()
     np.copyto(divided, large, where=is_inside)
     divided[is_lost] = 0

@@ -4,15 +4,21 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, Int64, UInt8
 
 from lineart.image import Frame, Line, Size, darkest_channel, fit_short_side
-from lineart.imaging.region_maps import RegionMap, spread_regions
+from lineart.imaging.region_maps import (
+    RegionMap,
+    count_pixels,
+    find_runs,
+    look_up,
+    spread_regions,
+)
 from lineart.imaging.regions import INK_LEVEL
 from lineart.keys.contacts import Contacts, find_borders
 from lineart.keys.flow import SoftInk, soften
 from lineart.keys.patches import Patches, take_patches
-from lineart.keys.runs import SmallMap, find_moments, find_runs
+from lineart.keys.runs import SmallMap, find_moments, find_row_runs
 
 WORK_SIDE_PX = 540
 """Short side at which larger drawings are measured."""
@@ -82,18 +88,23 @@ def find_paper(line: Line | Frame, size: Size) -> UInt8[np.ndarray, "h w"]:
     return paper
 
 
+def find_areas(labels: RegionMap) -> Int64[np.ndarray, " N"]:
+    """Return the number of pixels of each region; entry r is region r + 1."""
+    return count_pixels(find_runs(labels), int(labels.max(initial=0)) + 1)[1:]
+
+
 def shrink_regions(labels: RegionMap, paper: UInt8[np.ndarray, "h w"]) -> SmallMap:
     """Shrink regions to the size of `paper`; one that would be lost gets the cells left free."""
     height, width = paper.shape
     if labels.shape == paper.shape:
         return labels
     small: SmallMap = cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST)
-    small *= paper
+    np.copyto(small, 0, where=paper == 0)
     count = int(labels.max(initial=0))
-    is_lost = np.bincount(small.ravel(), minlength=count + 1) == 0
+    is_lost = count_pixels(find_runs(small), count + 1) == 0
     is_lost[0] = False
     if is_lost.any():
-        rows, columns = np.nonzero(is_lost[labels])
+        rows, columns = np.nonzero(look_up(is_lost, labels))
         cells = rows * height // labels.shape[0] * width + columns * width // labels.shape[1]
         # Of several regions in a cell the first has it, so that others keep other cells.
         cells, first = np.unique(cells, return_index=True)
@@ -110,7 +121,7 @@ def measure(line: Line | Frame, labels: RegionMap) -> Drawing:
         labels: Its regions, numbered without gaps, at its size.
     """
     paper = find_paper(line, work_size((line.shape[0], line.shape[1])))
-    areas = np.bincount(labels.ravel(), minlength=1)[1:]
+    areas = find_areas(labels)
     return measure_small(paper, shrink_regions(labels, paper), areas * (paper.size / labels.size))
 
 
@@ -133,7 +144,7 @@ def measure_small(
     count = len(areas)
     borders = find_borders(spread, count)
     area = np.maximum(areas, 0.25).astype(np.float32)
-    runs = find_runs(labels, count)
+    runs = find_row_runs(labels, count)
     moments = find_moments(runs, (labels.shape[1] / 2, labels.shape[0] / 2))
     box = _ink_box(paper)
     extent = np.maximum(box[1] - box[0], 8)

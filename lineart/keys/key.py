@@ -16,7 +16,14 @@ from lineart.imaging.region_hints import collect_hints
 from lineart.imaging.region_maps import RegionMap
 from lineart.imaging.regions import find_regions
 from lineart.keys.colors import UNKNOWN, RegionColors, pack, split_by_color, unpack
-from lineart.keys.drawing import Drawing, find_paper, measure_small, shrink_regions, work_size
+from lineart.keys.drawing import (
+    Drawing,
+    find_areas,
+    find_paper,
+    measure_small,
+    shrink_regions,
+    work_size,
+)
 
 
 class Key(NamedTuple):
@@ -65,7 +72,7 @@ def prepare_key(key: Key) -> PreparedKey:
         )
     # The parts of a region have the pixels of the working size, whole regions those of full size.
     areas = np.bincount(colored.labels.ravel(), minlength=len(colored.index) + 1)[1:]
-    whole = np.bincount(labels.ravel())[colored.parent] * (paper.size / labels.size)
+    whole = find_areas(labels)[colored.parent - 1] * (paper.size / labels.size)
     is_whole = np.bincount(colored.parent)[colored.parent] == 1
     drawing = measure_small(paper, colored.labels, np.where(is_whole, whole, areas))
     return PreparedKey(key, drawing, colored.parent, colored.index, colored.palette)

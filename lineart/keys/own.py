@@ -20,8 +20,9 @@ LINE_LEVELS = 48
 
 def is_own(drawing: Line | Frame, key: Key) -> bool:
     """Return whether a drawing is that of a key."""
-    same: bool = key.motion and drawing.shape[:2] == key.drawing.shape[:2]
-    return same and np.array_equal(darkest_channel(drawing), darkest_channel(key.drawing))
+    return drawing.shape[:2] == key.drawing.shape[:2] and np.array_equal(
+        darkest_channel(drawing), darkest_channel(key.drawing)
+    )
 
 
 def own_colors(key: Key) -> RegionColors:

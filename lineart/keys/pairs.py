@@ -10,7 +10,7 @@ from jaxtyping import Float32, Int32
 from lineart.keys.contacts import Contacts
 from lineart.keys.drawing import Drawing
 from lineart.keys.flow import Flow, land
-from lineart.keys.runs import SmallMap, count_pairs, find_runs
+from lineart.keys.runs import SmallMap, count_pairs, find_row_runs
 
 CANDIDATES = 32
 """Most regions of a key that a region is compared with."""
@@ -133,7 +133,7 @@ def _find_motion(drawing: Drawing, key: Drawing, flow: Flow) -> _Motion:
         key.spread.astype(np.float32), places, None, cv2.INTER_NEAREST,
         borderMode=cv2.BORDER_REPLICATE,
     )  # fmt: skip
-    runs = find_runs(drawing.labels, drawing.total)
+    runs = find_row_runs(drawing.labels, drawing.total)
     sums = [runs.sum_pixels(np.ascontiguousarray(places[:, :, axis])) for axis in (0, 1)]
     landing = np.stack(sums, axis=1) / np.maximum(runs.sum(runs.lengths), 1)[:, np.newaxis]
     return _Motion(

@@ -1,4 +1,4 @@
-"""Runs: the pixels of one region that follow each other in a row; sums over regions by runs."""
+"""RowRuns: the pixels of one region that follow each other in a row; sums over regions by runs."""
 
 from typing import NamedTuple
 
@@ -9,8 +9,8 @@ SmallMap = Int32[np.ndarray, "h w"]
 """Number of the region of each pixel at the working size, from 1; 0 = ink."""
 
 
-class Runs(NamedTuple):
-    """Runs of a map of regions in reading order, those of ink included."""
+class RowRuns(NamedTuple):
+    """RowRuns of a map of regions in reading order, those of ink included."""
 
     region: Int32[np.ndarray, " R"]
     starts: Int64[np.ndarray, " R"]
@@ -36,13 +36,13 @@ class Runs(NamedTuple):
         return highest[1:]
 
 
-def find_runs(labels: SmallMap, total: int) -> Runs:
+def find_row_runs(labels: SmallMap, total: int) -> RowRuns:
     """Find the runs of a map with regions 1 to `total`."""
     is_start = np.ones(labels.shape, bool)
     np.not_equal(labels[:, 1:], labels[:, :-1], out=is_start[:, 1:])
     starts = np.flatnonzero(is_start)
     lengths = np.diff(starts, append=labels.size)
-    return Runs(labels.ravel()[starts], starts, lengths, labels.shape[1], total)
+    return RowRuns(labels.ravel()[starts], starts, lengths, labels.shape[1], total)
 
 
 class Moments(NamedTuple):
@@ -58,7 +58,7 @@ class Moments(NamedTuple):
     """Angle of the main axis in radians."""
 
 
-def find_moments(runs: Runs, middle: tuple[float, float]) -> Moments:
+def find_moments(runs: RowRuns, middle: tuple[float, float]) -> Moments:
     """Compute the moments of regions; `middle` is the place of those without pixels."""
     rows, first = np.divmod(runs.starts.astype(np.float64), runs.width)
     number = runs.lengths.astype(np.float64)

@@ -8,7 +8,7 @@ from lineart.keys.colors import split_by_color
 from lineart.keys.contacts import find_borders
 from lineart.keys.drawing import find_paper, measure, shrink_regions
 from lineart.keys.flow import find_flow, find_move, soften
-from lineart.keys.runs import count_pairs, find_moments, find_runs
+from lineart.keys.runs import count_pairs, find_moments, find_row_runs
 from tests.keys.figures import PAINT, draw_figure
 
 
@@ -17,7 +17,7 @@ def test_sums_over_runs_are_those_over_pixels() -> None:
     rng = np.random.default_rng(0)
     labels = cv2.resize(rng.integers(0, 9, (12, 9), np.int32), (70, 50), interpolation=0)
     values = rng.random(labels.shape, np.float32)
-    runs = find_runs(labels, 9)
+    runs = find_row_runs(labels, 9)
     moments = find_moments(runs, (35.0, 25.0))
     for region in range(1, 9):
         y, x = np.nonzero(labels == region)
