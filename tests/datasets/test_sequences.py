@@ -159,6 +159,9 @@ def test_held_out() -> None:
         "synfig_pairs/m_head-45-left",
         "s01_walk-4",
         "s03_flight-12",
+        "t01_turn-4",
     )
     assert all(map(is_held_out, kept))
-    assert not any(map(is_held_out, ("ranger", "m_head-0", "m_head-90-left", "s01_walk-3")))
+    assert not any(
+        map(is_held_out, ("ranger", "m_head-0", "m_head-90-left", "s01_walk-3", "t04_entering-0"))
+    )
