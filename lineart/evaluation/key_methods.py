@@ -10,7 +10,8 @@ from scipy.optimize import linear_sum_assignment
 
 from lineart.evaluation.key_scores import NONE, Guess
 from lineart.image import Line
-from lineart.imaging.regions import RegionMap, find_regions
+from lineart.imaging.region_maps import RegionMap
+from lineart.imaging.regions import find_regions
 from lineart.keys import CarriedColors, PreparedKey, carry
 from lineart.keys.align import fit_key
 from lineart.keys.drawing import Drawing, measure

@@ -10,7 +10,8 @@ from jaxtyping import Bool, Float32, Int32, Int64, UInt8
 from lineart.datasets.flat_parts import Truth
 from lineart.datasets.sequences import TrueSequence
 from lineart.image import Line
-from lineart.imaging.regions import INK_LEVEL, RegionMap
+from lineart.imaging.region_maps import RegionMap
+from lineart.imaging.regions import INK_LEVEL
 from lineart.metrics import ciede2000
 
 SAME_DE = 5.0

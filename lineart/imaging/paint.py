@@ -12,7 +12,13 @@ from lineart.imaging.dividing import divide_regions
 from lineart.imaging.hints import HintPixels
 from lineart.imaging.paint_map import color_numbers
 from lineart.imaging.region_hints import Colors, collect_hints
-from lineart.imaging.region_maps import RegionMap, find_contacts, find_runs, spread_regions
+from lineart.imaging.region_maps import (
+    RegionMap,
+    count_pixels,
+    find_contacts,
+    find_runs,
+    spread_regions,
+)
 
 Guess = UInt8[np.ndarray, "GuessH GuessW 3"]
 """sRGB picture of the whole drawing at a size of its own."""
@@ -31,12 +37,35 @@ class Source(IntEnum):
     """The guess."""
 
 
-CONFIDENCE = {Source.HINT: 0.98, Source.SPLIT: 0.87, Source.NEIGHBOUR: 0.35, Source.GUESS: 0.25}
-"""Share of regions that are right, of 4,300 on 30 pairs with a dab in half of their regions."""
-SURE_NEIGHBOUR, SURE_DISTANCE = 0.65, 10
-"""The same for a colour beside a region that differs by at most this from the guess, in sRGB."""
-OUTSIDE = 0.95
+CONFIDENCE = {Source.HINT: 0.93, Source.SPLIT: 0.52, Source.NEIGHBOUR: 0.49, Source.GUESS: 0.25}
+"""Share of regions that are right; that of `NEIGHBOUR` is their mean, see `NeighbourTrust`.
+
+Measured on line drawings with flat colours, in which 10, 30, 50 or 80 % of the true regions had a
+dab. A region of a drawing is right if at least half of its pixels have their true colour within 8
+levels; it may hold several true colours.
+"""
+OUTSIDE = 0.92
 """The same for white at a border of the picture without hints."""
+
+
+class NeighbourTrust(NamedTuple):
+    """Weights of a logistic regression: is a region with a colour beside it, or white, right?
+
+    Fitted to 2,218 regions of 66 pictures: dicebear adventurer, both sets of gophers, open
+    doodles, and Synfig frames. On pictures that were held out, in five parts, the area under the
+    ROC curve is 0.80, that of one distance from which a region is sure 0.59. Of all regions it is
+    0.84 (0.75), and the expected calibration error 0.03 (0.11).
+    """
+
+    constant: float = -2.36
+    white: float = 0.57
+    """For white."""
+    area: float = -0.84
+    """For each power of ten of the region's share of the picture: large ones have several."""
+    distance: float = -0.54
+    """For the logarithm of 1 + the distance of colour and guess, in levels of sRGB."""
+    alone: float = 1.85
+    """For regions without a hinted region beside them, except white ones."""
 
 
 class Paint(NamedTuple):
@@ -87,21 +116,32 @@ def paint_regions(labels: RegionMap, hints: HintPixels, guess: Guess) -> Paint:
         guessed = region_medians(labels, guess)
         colors[is_open] = guessed[is_open]
         if given.owners.size:
-            _ask_neighbours(labels, spread, colors, is_open)
+            is_alone = _ask_neighbours(labels, spread, colors, is_open)
             sources[is_open] = Source.NEIGHBOUR
-            confidence[is_open] = _trust_neighbours(labels, colors, guessed, is_open)[is_open]
+            distance = np.linalg.norm(guessed.astype(np.float32) - colors, axis=1)
+            trust = _trust_neighbours(labels, colors, distance, is_alone)
+            trust[outside(labels, is_open)] = OUTSIDE
+            confidence[is_open] = trust[is_open]
     return Paint(labels, spread, colors, sources, confidence)
 
 
 def _trust_neighbours(
-    labels: RegionMap, colors: Colors, guessed: Colors, is_open: Bool[np.ndarray, " N"]
+    labels: RegionMap,
+    colors: Colors,
+    distance: Float32[np.ndarray, " N"],
+    is_alone: Bool[np.ndarray, " N"],
 ) -> Float32[np.ndarray, " N"]:
     """Return the confidence of regions whose colour is that of a neighbour, or white."""
-    distance = np.linalg.norm(guessed.astype(np.float32) - colors, axis=1)
-    trust = np.where(
-        distance <= SURE_DISTANCE, SURE_NEIGHBOUR, CONFIDENCE[Source.NEIGHBOUR]
-    ).astype(np.float32)
-    trust[outside(labels, is_open)] = OUTSIDE
+    weights = NeighbourTrust()
+    share = np.maximum(count_pixels(find_runs(labels), len(colors)), 1) / labels.size
+    score = (
+        weights.constant
+        + weights.white * (colors == 255).all(axis=1)
+        + weights.area * np.log10(share)
+        + weights.distance * np.log1p(distance)
+        + weights.alone * is_alone
+    )
+    trust: Float32[np.ndarray, " N"] = (1 / (1 + np.exp(-score))).astype(np.float32)
     return trust
 
 
@@ -116,20 +156,27 @@ def outside(labels: RegionMap, is_open: Bool[np.ndarray, " N"]) -> Int32[np.ndar
 
 def _ask_neighbours(
     labels: RegionMap, spread: RegionMap, colors: Colors, is_open: Bool[np.ndarray, " N"]
-) -> None:
-    """Replace the guess of each open region by the nearest colour beside it, or white."""
+) -> Bool[np.ndarray, " N"]:
+    """Replace the guess of each open region by the nearest colour beside it, or white.
+
+    Returns:
+        Which regions have no known colour beside them but white.
+    """
     first, second = find_contacts(spread)
     beside = is_open[first] & ~is_open[second]
     first, second = first[beside], second[beside]
     guess = colors.astype(np.int64)
     distance = ((guess[first] - guess[second]) ** 2).sum(axis=1)
     to_white = ((guess - 255) ** 2).sum(axis=1)
+    is_alone = np.ones(len(colors), bool)
+    is_alone[first[(colors[second] != 255).any(axis=1)]] = False
     colors[is_open] = 255
     # The last write to a region remains, so write its nearest colour last.
     order = np.argsort(-distance, kind="stable")
     order = order[distance[order] < to_white[first[order]]]
     colors[first[order]] = guess[second[order]].astype(np.uint8)
     colors[outside(labels, is_open)] = 255
+    return is_alone
 
 
 # Regions without hints.

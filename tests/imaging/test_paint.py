@@ -64,7 +64,9 @@ def test_regions_without_hints_take_a_colour_beside_them() -> None:
     assert sources[28, 50] == sources[3, 3] == Source.NEIGHBOUR
     found = paint_regions(find_regions(line, gap_px=0.0), find_hints(hint), guess)
     trust = [float(found.confidence[found.labels[place]]) for place in ((15, 50), (28, 50), (3, 3))]
-    assert trust == pytest.approx([0.98, 0.35, 0.95])
+    assert trust[0] == pytest.approx(0.93)
+    assert trust[1] < 0.6
+    assert trust[2] == pytest.approx(0.92)
     guess[:] = 255
     assert (paint(line, hint, guess)[0][28, 30:70] == 255).all()
     hint[15, 50] = 0
@@ -73,6 +75,24 @@ def test_regions_without_hints_take_a_colour_beside_them() -> None:
     assert (colors[15, 15:80] == 255).all()
     hint[50, 50], hint[3, 3] = 0, (*BLUE, 255)
     assert (paint(line, hint, guess)[0][50, 45:55] == 255).all()
+
+
+def test_confidence_falls_with_the_distance_to_the_guess() -> None:
+    """A region beside a hint is surer the nearer its colour is to the guess; and surer if alone."""
+    line, hint = draw_boxes(), no_hint()
+    hint[5, 5] = (*RED, 255)
+    sure = []
+    for level in (0, 20, 60):
+        guess = np.full((60, 100, 3), np.array(RED, np.uint8) + np.uint8(level), np.uint8)
+        found = paint_regions(find_regions(line, gap_px=0.0), find_hints(hint), guess)
+        assert found.sources[2] == Source.NEIGHBOUR
+        sure.append(float(found.confidence[2]))
+    assert sure == sorted(sure, reverse=True)
+    assert len({*sure}) == 3
+    hint[5, 5] = 255
+    alone = paint_regions(find_regions(line, gap_px=0.0), find_hints(hint), WHITE)
+    assert tuple(alone.colors[2]) == (255, 255, 255)
+    assert max(sure) < float(alone.confidence[2]) < 1
 
 
 def test_without_hints_the_guess_decides() -> None:
