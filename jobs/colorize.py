@@ -8,7 +8,8 @@ python -m jobs.colorize --lines episode/lines --output episode/color --layers --
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -25,6 +26,7 @@ from jobs.films import (
 
 if TYPE_CHECKING:
     from lineart.film.inputs import FilmConfig, TaskFactory
+    from lineart.film.tasks import FilmTask
     from lineart.imaging.palette import Palette
 
 
@@ -42,6 +44,18 @@ class Colorize:
     <shot>/0010-0020.png for these frames of it, and <shot>/<frame>.png from that frame until the
     next one; all that hold on a frame add up. Or one such file: a picture named after none of
     them holds on all frames."""
+    hints_stay: bool = False
+    """Hints count at their pixels on all drawings that they hold on. Default: on other drawings
+    than the one that they were set in, their colours follow the regions."""
+    keys: str | None = None
+    """Folder or s3:// address of coloured drawings, <shot>/<frame>.png: their colours follow the
+    regions to all drawings of the shot. A key is a full picture, paint alone, or RGBA hints."""
+    unknown: Literal["soft", "placeholder", "paper"] = "soft"
+    """With --keys, colours of regions that neither keys nor hints give one: soft, the network's;
+    placeholder, magenta; or paper, white."""
+    ask: int | None = None
+    """With --keys or --hints, number of drawings to name at the end that should be coloured next
+    and become keys."""
     hint_paper: bool = False
     """Hints are painted on white paper: in hint images without transparency, white (251 to 255) is
     no hint."""
@@ -97,18 +111,20 @@ def color_film(flags: Colorize) -> dict[str, Any]:
 
 def read_film(flags: Colorize) -> tuple[FilmConfig, TaskFactory]:
     """Build the film's configuration and its task factory from the flags."""
-    from lineart.film.tasks.colorize import open_colorize_task
     from lineart.imaging.hint_pictures import HintRules
 
+    _check(flags)
+    carries_hints = flags.hints is not None and not flags.hints_stay
+    is_flat = flags.finish == "paint" and flags.unknown != "soft"
     film = choose_film(
         flags.film,
         pictures=flags.lines,
         output=flags.output,
-        weights=flags.weights,
+        weights=None if is_flat else flags.weights,
         hints=flags.hints,
     )
-    return film, partial(
-        open_colorize_task,
+    return replace(film, keys=flags.keys, carries_hints=carries_hints, ask=flags.ask), partial(
+        _choose_task(flags),
         hint_rules=HintRules(on_paper=flags.hint_paper, canvas=flags.hint_canvas),
         network_size_px=flags.network_size,
         extras=choose_extras(flags),
@@ -120,6 +136,27 @@ def read_film(flags: Colorize) -> tuple[FilmConfig, TaskFactory]:
         palette=None if flags.palette is None else open_palette(flags.palette),
         trace_lines=flags.trace_lines,
     )
+
+
+def _check(flags: Colorize) -> None:
+    """Raise ValueError if flags for keys conflict."""
+    if flags.unknown != "soft" and flags.keys is None:
+        raise ValueError(f"--unknown {flags.unknown} is for colours of keys; add --keys")
+    if flags.ask is not None and flags.ask < 1:
+        raise ValueError(f"--ask {flags.ask} names no drawing; give 1 or more")
+    if flags.ask is not None and flags.keys is None and (flags.hints is None or flags.hints_stay):
+        raise ValueError("--ask is for colours that follow regions; add --keys, or --hints alone")
+
+
+def _choose_task(flags: Colorize) -> Callable[..., FilmTask]:
+    """Return the function that builds the task: one that carries colours, if there may be any."""
+    if flags.keys is None and (flags.hints is None or flags.hints_stay):
+        from lineart.film.tasks.colorize import open_colorize_task
+
+        return open_colorize_task
+    from lineart.film.tasks.keys import open_keys_task
+
+    return partial(open_keys_task, unknown=flags.unknown)
 
 
 def open_palette(address: str) -> Palette:

@@ -1,4 +1,4 @@
-"""Command that draws the sample film, colours it with the included weights and writes its page.
+"""Command that draws the sample film, colours it from a few of its frames and writes its page.
 
 python -m jobs.demo
 python -m jobs.demo --output /tmp/demo --frames-per-shot 48
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Demo:
-    """Draw the sample film and colour it."""
+    """Draw the sample film and colour it from one or two coloured drawings of each shot."""
 
     output: str = "demo"
-    """Folder or s3:// address: drawings go to lines/ and hints/, frames to color/."""
+    """Folder or s3:// address: drawings go to lines/ and keys/, frames to color/."""
     width: int = 1920
     """Width of the frames, in pixels."""
     height: int = 1080
@@ -51,14 +51,14 @@ def make_demo(flags: Demo) -> dict[str, Any]:
     print(f"drawing the sample film below {root.uri}", file=sys.stderr)
     for path, picture in draw_files(flags):
         root.write(path, picture)
-    lines, hints, color = (root.child(name).uri for name in ("lines", "hints", "color"))
-    counts = color_film(Colorize(lines=lines, hints=hints, output=color, finish="paint"))
+    lines, keys, color = (root.child(name).uri for name in ("lines", "keys", "color"))
+    counts = color_film(Colorize(lines=lines, keys=keys, output=color, finish="paint"))
     print(f"look at {color}/report.html", file=sys.stderr)
     return counts
 
 
 def draw_files(flags: Demo) -> Iterator[tuple[str, bytes]]:
-    """Yield path and content of all drawings and hints; held drawings are encoded once."""
+    """Yield path and content of all drawings and keys; held drawings are encoded once."""
     from lineart.codec import encode_png
     from lineart.sample_film import sample_film
 
@@ -74,8 +74,18 @@ def draw_files(flags: Demo) -> Iterator[tuple[str, bytes]]:
         if frame.line is not last:
             last, png = frame.line, encode_png(frame.line)
         yield f"lines/{name}", png
-        if frame.hint is not None:
-            yield f"hints/{name}", encode_png(frame.hint)
+        if frame.number in key_numbers(frame.shot, flags.frames_per_shot):
+            yield f"keys/{name}", encode_png(frame.color)
+
+
+KEYS = {"s01_walk": 2, "s02_window": 1, "s03_flight": 2}
+"""Number of keys of each shot; more where more moves."""
+
+
+def key_numbers(shot: str, frames: int) -> set[int]:
+    """Return the numbers of the frames of a shot that are keys, at even distances."""
+    count = KEYS[shot]
+    return {(2 * place + 1) * frames // (2 * count) + 1 for place in range(count)}
 
 
 if __name__ == "__main__":

@@ -217,17 +217,21 @@ def _make_held(
     lease: Lease,
 ) -> FilmSummary:
     """Make the frames while this process holds the lease on the output."""
+    from lineart.film.asking import choose_next
     from lineart.film.run import run_film
     from lineart.film.run_json import write_run
     from lineart.film.standing import find_objections, is_complete
     from lineart.report.film_folder import PAGE
 
     started_at, output, given = datetime.now(UTC), opened.job.output, asdict(flags)
+    film = opened.film
     try:
         output.delete(SUCCESS)
         write_run(given, opened, started_at, None)
         summary, rows = run_film(opened, runner, make_printer(), lease.check)
         stale = summary.removed + summary.kept
+        if film.ask is not None:
+            summary.ask = choose_next(rows, film.ask)
         summary.objections = find_objections(opened, rows, stale)
         lease.check()
         write_run(given, opened, started_at, (summary, rows))
@@ -249,7 +253,13 @@ def _describe(summary: FilmSummary) -> Iterator[str]:
         yield f"{summary.removed} frames have no drawing any more and were moved to removed/"
     if summary.kept:
         yield f"{summary.kept} frames have no drawing any more and stay in frames/"
+    yield from map(_ask, summary.ask)
     yield from (f"--strict: {objection}" for objection in summary.objections)
+
+
+def _ask(drawing: dict[str, Any]) -> str:
+    sure = f"its colours are {drawing['confidence']:.0%} sure"
+    return f"--ask: colour {drawing['frame']} next ({sure}), and put it into --keys"
 
 
 @contextmanager

@@ -2,8 +2,8 @@
 
 The film is the output of `jobs.colorize`, together with its line drawings. Flicker is measured on
 consecutive frames with different drawings, where the drawing does not change. A frame with the
-drawing and hints of the frame before equals it bit for bit; it is skipped, as it would only dilute
-the means of flicker and leakage.
+drawing, hints and keys of the frame before equals it bit for bit; it is skipped, as it would only
+dilute the means of flicker and leakage.
 """
 
 from collections.abc import Iterator, Mapping
@@ -31,7 +31,8 @@ SHOT = "shot "
 LEAKAGE_PX = 512
 """Maximum short side in pixels at which leakage is measured."""
 
-COLUMNS = ["frame", "shot", "number", "status", "output", "pixels_sha256", "hint_sha256"]
+HASHES = ["pixels_sha256", "hint_sha256", "key_sha256"]
+COLUMNS = ["frame", "shot", "number", "status", "output", *HASHES]
 
 ABOUT = (
     "Flicker: between consecutive frames of a shot whose drawings differ, mean change of the "
@@ -48,8 +49,8 @@ class ScoredFrame(NamedTuple):
     output: str
     """Path of the coloured frame, relative to the film."""
     is_held: bool
-    drawing: tuple[str | None, str | None]
-    """SHA-256 of drawing and hints; frames with the same hashes are equal."""
+    drawing: tuple[str | None, ...]
+    """SHA-256 of drawing, hints and keys; frames with the same hashes are equal."""
 
 
 class Segment(NamedTuple):
@@ -114,7 +115,7 @@ def cut(shot: str, frames: list[ScoredFrame]) -> Iterator[Segment]:
 
 def to_frame(row: Mapping[str, Any], sources: Mapping[str, Source]) -> ScoredFrame:
     """Build the frame of a manifest row."""
-    drawing = row["pixels_sha256"], row["hint_sha256"]
+    drawing = tuple(row[name] for name in HASHES)
     return ScoredFrame(sources[row["frame"]], row["output"], row["status"] == "held", drawing)
 
 

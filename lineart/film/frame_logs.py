@@ -98,6 +98,7 @@ def _facts(row: ManifestRow, job: FilmJob) -> Iterator[tuple[str, object]]:
     yield from (
         ("hint", f"{job.hints.uri}/{hint}") for hint in row["hints"] or () if job.hints is not None
     )
+    yield from (("key", f"{job.keys.uri}/{key}") for key in row["keys"] or () if job.keys)
     if job.weights is not None:
         yield "weights", f"{job.weights.uri}{_hashed(job.weights_sha256)}"
     yield "settings", json.dumps(job.task.settings)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from lineart.film.frames import FilmFrame, KeySource, Source
 from lineart.film.records import Failure, HashedFile, HashedHint, Input
 from lineart.film.tasks import SharedRules
-from lineart.film.tasks.key_rules import HINT_KEY, KEY, KEY_LINE, KEY_RULES
+from lineart.film.tasks.key_rules import HINT_KEY, KEY, KEY_LINE, KEY_RULES, read_version
 from lineart.image import Size
 
 Hashed = Mapping[str, HashedHint | Failure]
@@ -97,6 +97,8 @@ class HashedColors:
     keys: Hashed = field(default_factory=dict)
     pictures: Mapping[str, HashedFile | Failure] = field(default_factory=dict)
     """Name of a drawing -> its hashes, or why it cannot be read."""
+    version: str = field(default_factory=read_version)
+    """What else determines the colours that are carried."""
     _known: dict[Any, HeldColors | Failure] = field(default_factory=dict)
     """Frames with the same hints and keys share one object, to save memory."""
 
@@ -137,7 +139,7 @@ class HashedColors:
             pixels[0] if len(pixels) == 1 else _join(pixels),
             files[0] if len(files) == 1 else None,
             tuple(file for key in keys for file in key.files),
-            _join([KEY_RULES.version, *(key.digest for key in keys)]) if keys else None,
+            _join([self.version, *(key.digest for key in keys)]) if keys else None,
             tuple(
                 f"{hint.name}: {sentence}"
                 for hint in held

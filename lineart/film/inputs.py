@@ -20,7 +20,7 @@ from lineart.film.hints import (
     take_first_pages,
     unused_hints,
 )
-from lineart.film.keys import hold_keys
+from lineart.film.keys import describe_keyless, hold_keys
 from lineart.film.output_names import Names, name_outputs
 from lineart.film.pages import Pages, find_pictures
 from lineart.film.painted import PaintedFilm, hold_paint
@@ -53,6 +53,8 @@ class FilmConfig:
     """Hints are keys for the drawings after the one that they were set in; see `held`."""
     keys: str | None = None
     shots: tuple[str, ...] = ()
+    ask: int | None = None
+    """Number of drawings to name at the end that should become keys; see `asking`."""
     numbers: str | None = None
     limit: int | None = None
     pages: Pages = "all"
@@ -135,7 +137,7 @@ def prepare_run(
     weights = None if film.weights is None else open_weights(film.weights)
     files = {} if weights is None else read_weights(weights)
     if film.precision and weights is None:
-        raise ValueError("--precision is for networks, and this command has none; leave it out")
+        raise ValueError("--precision is for networks, and this run has none; leave it out")
     if film.precision and MODEL in files:
         raise ValueError("--precision is for networks of PyTorch; an ONNX model has its own")
     task = open_task(files)
@@ -162,7 +164,8 @@ def prepare_run(
         keys=key_folder,
     )
     chosen, absent = film.selection.choose(frames)
-    warnings = [*of_colors, *describe_versions(frames), *describe_gaps(frames), *absent]
+    keyless = describe_keyless(chosen) if film.keys is not None else []
+    warnings = [*of_colors, *keyless, *describe_versions(frames), *describe_gaps(frames), *absent]
     return PreparedRun(film, job, frames, chosen, warnings)
 
 

@@ -51,15 +51,11 @@ def hold_keys(frames: Sequence[FilmFrame], keys: Sequence[Source]) -> HeldKeys:
     return HeldKeys(held, _describe(unused))
 
 
-def describe_keyless(frames: Iterable[FilmFrame], rest: str) -> list[str]:
-    """Return a sentence for each shot without a key.
-
-    Args:
-        frames: Frames that a run processes.
-        rest: What its colours are from.
-    """
+def describe_keyless(frames: Iterable[FilmFrame]) -> list[str]:
+    """Return a sentence for each shot without a key."""
     shots = dict.fromkeys(frame.shot for frame in frames if frame.refusal is None)
     keyed = {frame.shot for frame in frames if frame.keys}
+    rest = "its colours are from hints, or as --unknown says"
     return [f"shot {printable(shot)} has no key; {rest}" for shot in shots if shot not in keyed]
 
 

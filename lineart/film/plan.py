@@ -2,12 +2,18 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from sys import intern
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lineart.film.changes import (
+    FrameState,
+    PixelsKey,
+    find_standing,
+    mark_retakes,
+    text_array,
+)
 from lineart.film.frames import FilmFrame
 from lineart.film.held import HashedColors, HeldColors
 from lineart.film.records import (
@@ -20,36 +26,6 @@ from lineart.film.records import (
 )
 from lineart.film.retries import accepted_rows, is_unchanged
 from lineart.manifest import SCHEMA, ManifestRow, make_row
-
-CHANGES = ("picture", "hint", "key", "weights", "settings", "precision")
-"""Words for what may have changed since a frame was made, in the order of `FrameState.retake`."""
-
-
-PixelsKey = tuple[str, str | None, str | None]
-"""Hashes of the pixels of a picture, of its hints and of its keys."""
-
-
-class FrameState(NamedTuple):
-    """Frame with the hashes of its picture, hints and keys."""
-
-    frame: FilmFrame
-    picture: HashedFile
-    colors: HeldColors
-    """Hints and keys that hold on it."""
-    held_by: str | None
-    """Name of the first frame with equal pixels, hints and keys; None if it is this one."""
-    retake: str | None = None
-    """What has changed since this frame was last made, comma-separated; None if nothing."""
-    precision: str | None = None
-    """Number format of the frame that this one is copied from; None if it is not a copy."""
-    warnings: tuple[str, ...] = ()
-    """Warnings of the frame that this one is copied from."""
-
-    @property
-    def pixels(self) -> PixelsKey:
-        """Hashes that are equal for frames with equal pixels, hints and keys."""
-        return self.picture.pixels_sha256, self.colors.sha256, self.colors.key_sha256
-
 
 Copying = tuple[str, list[str]]
 """Finished output, and the outputs to copy it to."""
@@ -107,13 +83,13 @@ def make_plan(
             one = FrameState(frame, *found, None)
             leader = leaders.setdefault(one.pixels, frame.name)
             shown.append(one if leader == frame.name else one._replace(held_by=leader))
-    stands = _stands(shown, previous, stored, look)
+    stands = find_standing(shown, previous, stored, look)
     finished = [one for one, is_finished in zip(shown, stands, strict=True) if is_finished]
     labels = [_label_finished(one) for one in finished]
     labels += [_label_accepted(frame, tried[frame.name]) for frame in accepted]
     plan = FilmPlan(_relabel(previous, labels), len(finished), len(accepted), failures)
     remaining = [one for one, is_finished in zip(shown, stands, strict=True) if not is_finished]
-    _plan_work(plan, _mark_retakes(remaining, previous, look), finished)
+    _plan_work(plan, mark_retakes(remaining, previous, look), finished)
     return plan
 
 
@@ -133,93 +109,6 @@ def _found(
     if isinstance(held, Failure):
         return held._replace(source_sha256=picture.source_sha256)
     return picture, held
-
-
-def _stands(
-    shown: Sequence[FrameState], previous: pa.Table, stored: Mapping[str, int], look: Fingerprint
-) -> list[bool]:
-    """Return for each frame whether it is finished.
-
-    It is if its row has the same hashes, weights, settings and at least the wanted extras, and its
-    output has the recorded size.
-    """
-    same = {
-        "source_sha256": _text(one.picture.source_sha256 for one in shown),
-        "output": _text(one.frame.output for one in shown),
-        "output_bytes": _sizes(stored.get(one.frame.output, -1) for one in shown),
-        "weights": look.weights,
-        "settings": look.settings,
-        **({"precision": look.precision} if look.precision else {}),
-    }
-    places = pc.index_in(_text(one.frame.name for one in shown), value_set=previous["frame"])
-    stands = pc.is_in(previous["status"].take(places), value_set=_text(["done", "held"]))
-    stands = pc.and_(stands, _has_same_hints(shown, previous, places))
-    stands = pc.and_(stands, _has_same_keys(shown, previous, places))
-    for name, values in same.items():
-        # One column at a time: all columns at once would be a copy of the whole manifest.
-        recorded = previous[name].take(places).fill_null(-2 if name == "output_bytes" else "")
-        stands = pc.and_(stands, pc.equal(recorded, values))
-    written = previous["extras"].take(places).fill_null("")
-    enough = [text for text in written.unique().to_pylist() if {*look.extras} <= {*text.split()}]
-    return list(pc.and_(stands, pc.is_in(written, value_set=_text(enough))).to_pylist())
-
-
-def _has_same_hints(
-    shown: Sequence[FrameState], previous: pa.Table, places: pa.Array
-) -> pa.BooleanArray:
-    """Return for each frame whether its row, at its place, has the same hints."""
-    recorded = previous["hint_sha256"].take(places).to_pylist()
-    return pa.array(
-        (one.colors.has_hints(sha256) for one, sha256 in zip(shown, recorded, strict=True)),
-        pa.bool_(),
-    )
-
-
-def _has_same_keys(
-    shown: Sequence[FrameState], previous: pa.Table, places: pa.Array
-) -> pa.ChunkedArray:
-    """Return for each frame whether its row, at its place, has the same keys."""
-    recorded = previous["key_sha256"].take(places).fill_null("")
-    return pc.equal(recorded, _text(one.colors.key_sha256 or "" for one in shown))
-
-
-def _mark_retakes(
-    remaining: Sequence[FrameState], previous: pa.Table, look: Fingerprint
-) -> list[FrameState]:
-    """Set `retake` of frames that were made before to what has changed since."""
-    places = pc.index_in(_text(one.frame.name for one in remaining), value_set=previous["frame"])
-    was_made = pc.is_in(previous["status"].take(places), value_set=_text(["done", "held"]))
-    now = {
-        "picture": ("pixels_sha256", _text(one.picture.pixels_sha256 for one in remaining)),
-        "weights": ("weights", look.weights),
-        "settings": ("settings", look.settings),
-        **({"precision": ("precision", look.precision)} if look.precision else {}),
-    }
-    differs = {
-        word: pc.not_equal(previous[name].take(places).fill_null(""), values)
-        for word, (name, values) in now.items()
-    }
-    differs["hint"] = pc.invert(_has_same_hints(remaining, previous, places))
-    differs["key"] = pc.invert(_has_same_keys(remaining, previous, places))
-    changes = [""] * len(remaining)
-    for word in sorted(differs, key=CHANGES.index):
-        is_other = pc.and_(was_made, differs[word]).to_pylist()
-        changes = [
-            intern(f"{change}, {word}".lstrip(", ")) if has_changed else change
-            for change, has_changed in zip(changes, is_other, strict=True)
-        ]
-    return [
-        one._replace(retake=change) if change else one
-        for one, change in zip(remaining, changes, strict=True)
-    ]
-
-
-def _text(values: Iterable[str | None]) -> pa.Array:
-    return pa.array(values, pa.string())
-
-
-def _sizes(values: Iterable[int]) -> pa.Array:
-    return pa.array(values, pa.int64())
 
 
 class Label(NamedTuple):
@@ -250,7 +139,7 @@ def _label_accepted(frame: FilmFrame, row: ManifestRow) -> Label:
 def _relabel(previous: pa.Table, labels: Sequence[Label]) -> pa.Table:
     """Update the columns of `Label` in the rows of frames that stand."""
     values = dict(zip(Label._fields, zip(*labels, strict=True), strict=True)) if labels else {}
-    names = _text(values.get("frame", ()))
+    names = text_array(values.get("frame", ()))
     rows = previous.take(pc.index_in(names, value_set=previous["frame"]))
     columns = [
         pa.array(values.get(field.name, ()), field.type)

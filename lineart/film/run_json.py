@@ -40,6 +40,8 @@ class FilmSummary:
     """Frames without a drawing that stay, by `--keep-removed`; not in `frames`."""
     objections: list[str] = field(default_factory=list)
     """What `--strict` objects to."""
+    ask: list[dict[str, Any]] = field(default_factory=list)
+    """Drawings to colour next, if they were asked for; see `asking.choose_next`."""
     seconds: float = 0.0
     frames_per_second: float = 0.0
 

@@ -28,15 +28,15 @@ from lineart.runtime.sandbox_process import step
 
 T = TypeVar("T")
 
-SHARED_INPUTS = 64
-"""Number of files that frames share, as a shot's hint or its keys, which a worker keeps."""
+SHARED_BYTES = 2**27
+"""Size of the files that frames share, as a shot's hint or its keys, which a worker keeps."""
 AGAIN = "the same command takes up what it is now"
 
 
 class Worker:
     """Process, or thread, that handles the files of a job; keeps what frames share.
 
-    Frames of a shot come one after another, so that a few shared files suffice.
+    Frames of a shot come one after another, so that the last shared files suffice.
     """
 
     def __init__(self, job: FilmJob) -> None:
@@ -50,7 +50,7 @@ class Worker:
         }
         self.readers = {role: PictureReader(place) for role, place in places.items() if place}
         """Reader of the files of each role."""
-        self.read_shared = lru_cache(SHARED_INPUTS)(self.read)
+        self._kept: dict[Input, bytes] = {}
 
     @cached_property
     def shrink(self) -> Shrink:
@@ -79,6 +79,14 @@ class Worker:
             what = f"the {file.role} {file.source.name}"
             raise ValueError(f"{what} was changed while the film was running; {AGAIN}")
         return data
+
+    def read_shared(self, file: Input) -> bytes:
+        """Read a file that frames share; raises as `read`."""
+        # What is put in again is the newest.
+        self._kept[file] = self._kept.pop(file) if file in self._kept else self.read(file)
+        while len(self._kept) > 1 and sum(map(len, self._kept.values())) > SHARED_BYTES:
+            del self._kept[next(iter(self._kept))]
+        return self._kept[file]
 
     def files_of(self, output: str) -> list[str]:
         """Return the paths of a frame and of its extra files."""

@@ -35,6 +35,12 @@ class Source(IntEnum):
     """A hint of a region beside it, or white: whichever is nearest to the guess."""
     GUESS = 4
     """The guess."""
+    KEY = 5
+    """A key of the drawing's shot."""
+    NETWORK = 6
+    """The guess, in a region whose colour no key has."""
+    BLANK = 7
+    """None: no key has the colour of the region, and it is left to a person."""
 
 
 CONFIDENCE = {Source.HINT: 0.93, Source.SPLIT: 0.52, Source.NEIGHBOUR: 0.49, Source.GUESS: 0.25}
@@ -81,6 +87,8 @@ class Paint(NamedTuple):
     """`Source` of each colour."""
     confidence: Float32[np.ndarray, " N"]
     """Probability that each colour is right, 0..1; see `CONFIDENCE`."""
+    second: UInt8[np.ndarray, "N 4"] | None = None
+    """Second best colour of each region, of alpha 0 if there is none; None: of no region."""
 
     def fill(self) -> Frame:
         """Return the picture of the paint, without lines."""
@@ -112,17 +120,27 @@ def paint_regions(labels: RegionMap, hints: HintPixels, guess: Guess) -> Paint:
     is_open = sources == Source.GUESS
     is_open[0] = False
     confidence = np.array([0, *CONFIDENCE.values()], np.float32)[sources]
-    if is_open.any():
-        guessed = region_medians(labels, guess)
-        colors[is_open] = guessed[is_open]
-        if given.owners.size:
-            is_alone = _ask_neighbours(labels, spread, colors, is_open)
-            sources[is_open] = Source.NEIGHBOUR
-            distance = np.linalg.norm(guessed.astype(np.float32) - colors, axis=1)
-            trust = _trust_neighbours(labels, colors, distance, is_alone)
-            trust[outside(labels, is_open)] = OUTSIDE
-            confidence[is_open] = trust[is_open]
-    return Paint(labels, spread, colors, sources, confidence)
+    paint = Paint(labels, spread, colors, sources, confidence)
+    fill_open(paint, is_open, guess, asks_neighbours=bool(given.owners.size))
+    return paint
+
+
+def fill_open(
+    paint: Paint, is_open: Bool[np.ndarray, " N"], guess: Guess, *, asks_neighbours: bool
+) -> None:
+    """Give open regions the colour of the guess or of a neighbour, as `paint_regions` says."""
+    if not is_open.any():
+        return
+    labels, spread, colors, sources, confidence, _ = paint
+    guessed = region_medians(labels, guess)
+    colors[is_open] = guessed[is_open]
+    if asks_neighbours:
+        is_alone = _ask_neighbours(labels, spread, colors, is_open)
+        sources[is_open] = Source.NEIGHBOUR
+        distance = np.linalg.norm(guessed.astype(np.float32) - colors, axis=1)
+        trust = _trust_neighbours(labels, colors, distance, is_alone)
+        trust[outside(labels, is_open)] = OUTSIDE
+        confidence[is_open] = trust[is_open]
 
 
 def _trust_neighbours(

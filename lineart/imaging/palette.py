@@ -76,24 +76,25 @@ class PaletteMatch(NamedTuple):
 
     paint: Paint
     warnings: tuple[str, ...]
-    """A sentence if hints have colours that are not in the palette."""
+    """A sentence if hints or keys have colours that are not in the palette."""
 
 
 def keep_to_palette(paint: Paint, palette: Palette) -> PaletteMatch:
     """Replace the colour of each region by the nearest one of a palette.
 
-    Hints whose colour differs by more than `FAR_DE` from all of the palette are a warning.
+    Hints and keys whose colour differs by more than `FAR_DE` from all of the palette are a warning.
     """
     colors, places = np.unique(paint.colors, axis=0, return_inverse=True)
     index, distance = palette.find_nearest(colors)
     nearest = palette.colors[index]
-    is_hint = np.isin(paint.sources, (Source.HINT, Source.SPLIT))
+    is_hint = np.isin(paint.sources, (Source.HINT, Source.SPLIT, Source.KEY))
     is_hint[0] = False
     hinted = np.unique(places.ravel()[is_hint])
     far = hinted[distance[hinted] > FAR_DE]
     named = [*_describe(colors[far], nearest[far], distance[far])]
     kept = paint._replace(colors=nearest[places.ravel()])
-    return PaletteMatch(kept, _warn(named) if named else ())
+    what = "keys" if Source.KEY in paint.sources else "hints"
+    return PaletteMatch(kept, _warn(what, named) if named else ())
 
 
 def _describe(
@@ -103,7 +104,7 @@ def _describe(
         yield f"{to_hex(color)} became {to_hex(entry)} ({difference:.0f} dE)"
 
 
-def _warn(named: list[str]) -> tuple[str]:
+def _warn(what: str, named: list[str]) -> tuple[str]:
     count = "a colour" if len(named) == 1 else f"{len(named)} colours"
     more = ", ..." if len(named) > MOST_NAMED else ""
-    return (f"its hints have {count} not in the palette: {', '.join(named[:MOST_NAMED])}{more}",)
+    return (f"its {what} have {count} not in the palette: {', '.join(named[:MOST_NAMED])}{more}",)

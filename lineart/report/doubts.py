@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Int, UInt8
 
+from lineart.film.asking import choose_next
 from lineart.film.outputs import count_doubts
 from lineart.image import Frame, resize
 from lineart.imaging.doubts import MOST_DOUBTS, Doubt
@@ -24,6 +25,8 @@ DOUBTS_LISTED = 100
 """Maximum number of listed entries; those after the first `DOUBTS_OPEN` are folded away."""
 JOINED = 5_000
 """Maximum number of doubts that are considered for the list."""
+ASKED_LISTED = 6
+"""Maximum number of drawings that are named to be coloured next."""
 CROP_PX = 120
 """Maximum side of a crop, in pixels."""
 CONTEXT_PX, CONTEXT = 60, 1 / 9
@@ -173,6 +176,24 @@ def list_doubts(
     }
 
 
+def list_next(rows: pa.Table, shots: Iterable[ShotSummary]) -> list[dict[str, Any]]:
+    """Return the template variables of the drawings to colour next.
+
+    Args:
+        rows: The manifest, in film order.
+        shots: All shots of the film.
+    """
+    numbers = {shot.rows[0].shot: number for number, shot in enumerate(shots, 1)}
+    return [
+        {
+            "frame": as_text(one["frame"]),
+            "number": numbers[one["shot"]],
+            "sure": f"{100 * one['confidence']:.0f} %",
+        }
+        for one in choose_next(rows, ASKED_LISTED)
+    ]
+
+
 def _layout(entry: DoubtEntry, number: int, crop: bytes | None) -> dict[str, Any]:
     """Return the template variables of a doubt; `number` is that of its shot, from 1."""
     doubt = entry.doubt
@@ -189,5 +210,6 @@ def _layout(entry: DoubtEntry, number: int, crop: bytes | None) -> dict[str, Any
         "is_color": bool(HEX.fullmatch(doubt.color)),
         "sure": f"{100 * doubt.confidence:.0f} %",
         "why": as_text(doubt.why),
+        "second": doubt.second if doubt.second and HEX.fullmatch(doubt.second) else "",
         "crop": data_uri(crop) if crop else "",
     }

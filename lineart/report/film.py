@@ -15,7 +15,7 @@ from lineart.film.exposure import ExposedCut
 from lineart.film.tasks import Labels
 from lineart.manifest import stage_seconds
 from lineart.report.charts import ChartStyle, Curve, draw_chart
-from lineart.report.doubts import Place, list_doubts
+from lineart.report.doubts import Place, list_doubts, list_next
 from lineart.report.findings import (
     ALL_FAILURES,
     list_failures,
@@ -103,6 +103,7 @@ def film_page(
         all_failures=ALL_FAILURES,
         warnings=list_warnings(shots, run),
         doubts=list_doubts(rows, shots, content.crops),
+        asked=list_next(rows, shots),
         retakes=list_retakes(shots, content.words),
         sheets=layout_sheets(content.cuts, shots),
         shots=shots[:SHOTS_LISTED],

@@ -38,6 +38,7 @@ class FrameEntry(NamedTuple):
     retake: str | None
     warnings: Sequence[str] | None = None
     hints: Sequence[str] | None = None
+    keys: Sequence[str] | None = None
     num_doubts: int = 0
 
     @property

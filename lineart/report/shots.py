@@ -89,6 +89,13 @@ class ShotSummary:
         texts = {stack_hints(hints): ranges for hints, ranges in held.items()}
         return NoteList([*self._named(texts), *self._named({"no hint": bare} if bare else {})])
 
+    @cached_property
+    def keys(self) -> NoteList:
+        """Keys with the frames that they served."""
+        served = gather([tuple(row.keys)] if row.keys else [] for row in self.rows)
+        texts = {stack_hints(keys): ranges for keys, ranges in served.items()}
+        return NoteList([*self._named(texts)])
+
     def _named(self, found: Mapping[str, Sequence[range]]) -> Iterator[Note]:
         for text, ranges in found.items():
             yield Note(text, ranges, name_ranges(ranges, self.frame_name))
@@ -208,7 +215,9 @@ def group(
         if named is not None:
             shots[named].notes.append(as_text(warning))
     listed = list(shots.values())
-    limit_notes([notes for shot in listed[:most] for notes in (shot.warnings, shot.hints)])
+    limit_notes(
+        [notes for shot in listed[:most] for notes in (shot.warnings, shot.hints, shot.keys)]
+    )
     _add_pictures(listed[:most], {thumbnail.frame: thumbnail for thumbnail in thumbnails})
     return listed
 

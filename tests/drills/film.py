@@ -2,6 +2,7 @@
 
 python -m tests.drills.film --frames 10000
 python -m tests.drills.film --sizes 10000,40000,170000 --s3
+python -m tests.drills.film --keys
 """
 
 import argparse
@@ -55,8 +56,11 @@ class Drawn(NamedTuple):
     """How many of the frames differ."""
 
 
-def draw_film(folder: Path, frames: int, seed: int = 0) -> Drawn:
-    """Draw a film: shots of about a hundred frames, on twos and threes, with long holds."""
+def draw_film(folder: Path, frames: int, seed: int = 0, keys: Path | None = None) -> Drawn:
+    """Draw a film: shots of about a hundred frames, on twos and threes, with long holds.
+
+    With a folder for keys, the first drawing of each shot is one.
+    """
     rng = np.random.default_rng(seed)
     drawings, frame, left = count(), 0, 0
     shot = folder
@@ -65,7 +69,10 @@ def draw_film(folder: Path, frames: int, seed: int = 0) -> Drawn:
             left = int(rng.integers(LEAST_SHOT, LONGEST_SHOT))
             shot = folder / f"s{frame:06}"
             shot.mkdir(parents=True)
-        png = _draw(next(drawings), rng)
+        is_key, png = not any(shot.iterdir()), _draw(next(drawings), rng)
+        if is_key and keys is not None:
+            (keys / shot.name).mkdir(parents=True)
+            (keys / shot.name / f"{frame}.png").write_bytes(_paint(png))
         for _ in range(min(int(rng.choice(HOLDS, p=CHANCES)), left, frames - frame)):
             (shot / f"f{frame:06}.png").write_bytes(png)
             frame, left = frame + 1, left - 1
@@ -79,6 +86,16 @@ def _draw(number: int, rng: np.random.Generator) -> bytes:
     cv2.polylines(line, [points], True, 0)
     line[0, :4] = np.frombuffer(number.to_bytes(4, "little"), np.uint8)
     return bytes(cv2.imencode(".png", line)[1])
+
+
+def _paint(png: bytes) -> bytes:
+    """Give a drawing the colour of its shot inside, and white outside."""
+    line = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert line is not None
+    _, labels = cv2.connectedComponents((line > 128).view(np.uint8), connectivity=4)
+    colors = np.full((labels.max() + 1, 3), 255, np.uint8)
+    colors[2:] = np.arange(1, labels.max())[:, np.newaxis] * (37, 91, 53) % 256
+    return bytes(cv2.imencode(".png", colors[labels])[1])
 
 
 def hash_frames(output: Path) -> dict[str, str]:
@@ -215,14 +232,18 @@ def check_manifest(output: Path, drawn: Drawn) -> int:
     return path.stat().st_size
 
 
-def drill(folder: Path, frames: int, *, on_s3: bool, alone: bool) -> dict[str, Any]:
+def drill(
+    folder: Path, frames: int, *, on_s3: bool, alone: bool, keyed: bool = False
+) -> dict[str, Any]:
     """Draw a film, colour it twice, print what that took, and give it in figures.
 
     Raises:
         AssertionError: a count is wrong, or memory grew.
     """
     started = time.monotonic()
-    drawn = draw_film(folder / "bucket/lines", frames)
+    drawn = draw_film(
+        folder / "bucket/lines", frames, keys=folder / "bucket/keys" if keyed else None
+    )
     print(f"{frames} frames, {drawn.drawings} drawings: {time.monotonic() - started:.0f} s to draw")
     place = "s3://bucket" if on_s3 else str(folder / "bucket")
     weights = make_weights(folder / "weights")
@@ -231,6 +252,8 @@ def drill(folder: Path, frames: int, *, on_s3: bool, alone: bool) -> dict[str, A
         *(sys.executable, *start, "--network-size", "64", "--weights", str(weights)),
         *("--lines", f"{place}/lines", "--output", f"{place}/color"),
     ]
+    if keyed:
+        command += ["--keys", f"{place}/keys", "--finish", "paint", "--unknown", "placeholder"]
     first = watch(command)
     print_curve(first.samples)
     assert first.status == 0, f"the first run ended with status {first.status}"
@@ -264,6 +287,7 @@ def main() -> int:
     parser.add_argument("--sizes", help="several lengths, with commas between")
     parser.add_argument("--s3", action="store_true", help="on an S3 server on this machine")
     parser.add_argument("--alone", action="store_true", help="in one process, without Ray")
+    parser.add_argument("--keys", action="store_true", help="with a key of each shot")
     parser.add_argument("--folder", type=Path, help="where to work; else a temporary folder")
     flags = parser.parse_args()
     sizes = [int(size) for size in (flags.sizes or str(flags.frames)).split(",")]
@@ -277,7 +301,8 @@ def main() -> int:
                 if flags.s3:
                     server.enter_context(serve_s3(folder))
                 try:
-                    results.append(drill(folder, size, on_s3=flags.s3, alone=flags.alone))
+                    how = {"on_s3": flags.s3, "alone": flags.alone, "keyed": flags.keys}
+                    results.append(drill(folder, size, **how))
                 except AssertionError as error:
                     print(json.dumps({"frames": size, "wrong": str(error)}))
                     return 1

@@ -224,6 +224,7 @@ def rows_of(shot: str, names: str, missing: str = "") -> list[dict[str, object]]
             "output": None if name in missing else f"frames/{name}.png",
             "pixels_sha256": name,
             "hint_sha256": None,
+            "key_sha256": None,
         }
         for name in names
     ]

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pyarrow as pa
 
+from lineart.film.changes import FrameState
 from lineart.film.frames import FilmFrame, Source
 from lineart.film.held import HashedColors
 from lineart.film.plan import (
     FilmPlan,
-    FrameState,
     known_pictures,
     make_plan,
     result_row,

@@ -21,5 +21,5 @@ def test_demo_on_s3(bucket: Path) -> None:
     color = bucket / "demo" / "color"
     assert len(list((color / "frames").rglob("*.png"))) == 12
     rows = parquet.read_table(color / "manifest").to_pylist()
-    assert all(row["hint_sha256"] for row in rows)
+    assert all(row["key_sha256"] for row in rows)
     assert "s02_window" in (color / "report.html").read_text()

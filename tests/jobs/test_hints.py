@@ -49,8 +49,11 @@ class Film:
 
     def color(self, **flags: Any) -> int:
         """Run the command; give its exit status."""
-        places = {name: str(self.root / name) for name in ("lines", "hints", "output")}
-        return main(Colorize(**places, weights=str(self.weights), network_size=64, **flags))
+        places: dict[str, Any] = {
+            name: str(self.root / name) for name in ("lines", "hints", "output")
+        }
+        flags = {"network_size": 64, "hints_stay": True, **flags}
+        return main(Colorize(**places, weights=str(self.weights), **flags))
 
     def rows(self) -> list[dict[str, Any]]:
         """Read the manifest."""

@@ -1,6 +1,6 @@
 """Colouring task: line drawings, with or without hints -> coloured frames of the same size."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -99,10 +99,7 @@ class ColorizeTask:
 
         It keeps the last hints, and a `KeptDrawing` for `compose`.
         """
-
-        @lru_cache(maxsize=8)
-        def read_hint(data: bytes, size: Size) -> HintPixels:
-            return self._place_hint(self.hint_rules.read(data), size)
+        read_hint = self.open_hints()
 
         def shrink(picture: UInt8[np.ndarray, "H W *C"], files: Files) -> NetworkInputs:
             drawing, _ = split_cel(picture)
@@ -110,9 +107,18 @@ class ColorizeTask:
             hints = [read_hint(data, size) for data in files.get("hint", ())]
             inputs, counting = self.network_inputs(drawing, hints)
             kept = KeptDrawing(counting, files["line"][0])
-            return NetworkInputs(inputs, kept.pack(), self._warnings(drawing))
+            return NetworkInputs(inputs, kept.pack(), self.warn_of(drawing))
 
         return shrink
+
+    def open_hints(self) -> Callable[[bytes, Size], HintPixels]:
+        """Build the function that reads hints at the size of a drawing; it keeps the last ones."""
+
+        @lru_cache(maxsize=8)
+        def read_hint(data: bytes, size: Size) -> HintPixels:
+            return self._place_hint(self.hint_rules.read(data), size)
+
+        return read_hint
 
     def network_inputs(
         self, drawing: Line | Frame, hints: Sequence[HintPixels]
@@ -126,14 +132,13 @@ class ColorizeTask:
         size = drawing.shape[0], drawing.shape[1]
         small = network_size(size, self.network_size_px)
         line = darken_trace_lines(drawing) if self.trace_lines else to_gray(drawing)
-        paper = to_gray(whiten_paper(drawing)) if hints else line
-        counting = [drop_ink_hints(one, paper) for one in hints]
+        counting = count_hints(drawing, hints)
         # Stacked at the draft's size, so that the upper hint counts in each of its pixels.
         pooled = [one.resize(small).pool(self.draft_scale).picture() for one in counting]
         nothing = no_hints(pooled_size(small, self.draft_scale))
         return [resize(line, small), stack_hints([nothing, *pooled])], join_hints(counting, size)
 
-    def _warnings(self, drawing: Line | Frame) -> tuple[str, ...]:
+    def warn_of(self, drawing: Line | Frame) -> tuple[str, ...]:
         """Return a warning if much of the ink will not show in the frame."""
         lost = lost_ink(to_gray(drawing)) if self.lines_as == "paper" else 0.0
         if lost <= MOST_LOST_INK:
@@ -194,14 +199,20 @@ class ColorizeTask:
     def _finish(
         self, drawing: Line | Frame, hints: HintPixels, color: Color, matte: Opacity | None
     ) -> tuple[Coloring, tuple[str, ...], tuple[Doubt, ...]]:
-        """Return the colours below the lines, warnings and doubts.
+        """Return the colours below the lines, warnings and doubts; raises as `finish_paint`."""
+        if self.finish == "soft":
+            return Coloring(soften(drawing, hints, color), matte), (), ()
+        return self.finish_paint(paint_drawing(drawing, hints, color), matte)
+
+    def finish_paint(
+        self, paint: Paint, matte: Opacity | None
+    ) -> tuple[Coloring, tuple[str, ...], tuple[Doubt, ...]]:
+        """Return the colours below the lines, warnings and doubts of flat paint.
 
         Raises:
             ValueError: a region's colour has a confidence below `fail_below`.
         """
-        if self.finish == "soft":
-            return Coloring(soften(drawing, hints, color), matte), (), ()
-        paint, warnings = PaletteMatch(paint_drawing(drawing, hints, color), ())
+        paint, warnings = PaletteMatch(paint, ())
         if self.palette is not None:
             paint, warnings = keep_to_palette(paint, self.palette)
         doubts = self._find_doubts(paint)
@@ -229,13 +240,21 @@ class ColorizeTask:
         return split_cel(picture)[0]
 
 
+def count_hints(drawing: Line | Frame, hints: Sequence[HintPixels]) -> list[HintPixels]:
+    """Return hints without those that belong to the ink of a drawing of their size."""
+    if not hints:
+        return []
+    paper = to_gray(whiten_paper(drawing))
+    return [drop_ink_hints(one, paper) for one in hints]
+
+
 def open_colorize_task(
     files: Mapping[str, bytes], *, network_size_px: int, **choices: Any
 ) -> ColorizeTask:
     """Build the task from weights and flags.
 
     Args:
-        files: Files of the weights.
+        files: Files of the weights; empty for a task whose network is never opened.
         network_size_px: Short side of the network input, in pixels.
         choices: Fields of `ColorizeTask` that are not the default ones.
 
@@ -253,7 +272,7 @@ def open_colorize_task(
         raise ValueError("--palette is for flat paint; add --finish paint")
     if PAINT in choices.get("extras", ()) and choices.get("finish") != "paint":
         raise ValueError("--indexed-paint is for flat paint; add --finish paint")
-    config = read_config(files)
+    config = read_config(files) if files else {"draft_scale": 1}
     if "draft_scale" not in config:
         raise ValueError(
             f"these weights ({config.get('model')}) turn photographs into drawings or pictures; "

@@ -2,12 +2,13 @@
 
 from typing import Final
 
-import numpy as np
-
 from lineart.codec import decode_hint
 from lineart.image import Hint, Size
 from lineart.imaging.hints import FAINT_ALPHA
+from lineart.weights import fingerprint, open_weights, read_weights
 
+VERSION = "keys 1"
+"""Raise it when equal keys and weights give other pixels."""
 KEY, KEY_LINE, HINT_KEY = "key", "key_line", "hint_key"
 """Roles among the inputs of a frame: a key, the drawing of a key, and a hint that is carried."""
 
@@ -16,8 +17,6 @@ class KeyRules:
     """Rules by which keys are read; implements `film.tasks.SharedRules`."""
 
     role = KEY
-    version = "keys 1"
-    """Raise it when equal keys give other pixels."""
 
     def read(self, data: bytes) -> Hint:
         """Decode a key; what is nearly transparent is transparent black.
@@ -45,6 +44,6 @@ class KeyRules:
 KEY_RULES: Final = KeyRules()
 
 
-def is_full(key: Hint) -> bool:
-    """Return whether a key is a picture, not hints: it is opaque everywhere."""
-    return bool(np.min(key[:, :, 3]) == 255)
+def read_version() -> str:
+    """Return what besides keys and drawings determines carried colours: code and weights."""
+    return f"{VERSION} {fingerprint(read_weights(open_weights('keys')))}"

@@ -1,0 +1,143 @@
+"""What has changed in a film since its frames were made, by its manifest."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from sys import intern
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lineart.film.frames import FilmFrame
+from lineart.film.held import HeldColors
+from lineart.film.records import Fingerprint, HashedFile
+
+CHANGES = ("picture", "hint", "key", "weights", "settings", "precision")
+"""Words for what may have changed since a frame was made, in the order of `FrameState.retake`."""
+
+
+PixelsKey = tuple[str, str | None, str | None]
+"""Hashes of the pixels of a picture, of its hints and of its keys."""
+
+
+class FrameState(NamedTuple):
+    """Frame with the hashes of its picture, hints and keys."""
+
+    frame: FilmFrame
+    picture: HashedFile
+    colors: HeldColors
+    """Hints and keys that hold on it."""
+    held_by: str | None
+    """Name of the first frame with equal pixels, hints and keys; None if it is this one."""
+    retake: str | None = None
+    """What has changed since this frame was last made, comma-separated; None if nothing."""
+    precision: str | None = None
+    """Number format of the frame that this one is copied from; None if it is not a copy."""
+    warnings: tuple[str, ...] = ()
+    """Warnings of the frame that this one is copied from."""
+
+    @property
+    def pixels(self) -> PixelsKey:
+        """Hashes that are equal for frames with equal pixels, hints and keys."""
+        return self.picture.pixels_sha256, self.colors.sha256, self.colors.key_sha256
+
+
+def find_standing(
+    shown: Sequence[FrameState], previous: pa.Table, stored: Mapping[str, int], look: Fingerprint
+) -> list[bool]:
+    """Return for each frame whether it is finished.
+
+    It is if its row has the same hashes, weights, settings and at least the wanted extras, and its
+    output has the recorded size.
+    """
+    same = {
+        "source_sha256": text_array(one.picture.source_sha256 for one in shown),
+        "output": text_array(one.frame.output for one in shown),
+        "output_bytes": _sizes(stored.get(one.frame.output, -1) for one in shown),
+        "weights": look.weights,
+        "settings": look.settings,
+    }
+    places = pc.index_in(text_array(one.frame.name for one in shown), value_set=previous["frame"])
+    stands = pc.is_in(previous["status"].take(places), value_set=text_array(["done", "held"]))
+    stands = pc.and_(stands, _has_same_hints(shown, previous, places))
+    stands = pc.and_(stands, _has_same_keys(shown, previous, places))
+    stands = pc.and_(stands, _has_precision(previous, places, look))
+    for name, values in same.items():
+        # One column at a time: all columns at once would be a copy of the whole manifest.
+        recorded = previous[name].take(places).fill_null(-2 if name == "output_bytes" else "")
+        stands = pc.and_(stands, pc.equal(recorded, values))
+    written = previous["extras"].take(places).fill_null("")
+    enough = [text for text in written.unique().to_pylist() if {*look.extras} <= {*text.split()}]
+    return list(pc.and_(stands, pc.is_in(written, value_set=text_array(enough))).to_pylist())
+
+
+def _has_same_hints(
+    shown: Sequence[FrameState], previous: pa.Table, places: pa.Array
+) -> pa.BooleanArray:
+    """Return for each frame whether its row, at its place, has the same hints."""
+    recorded = previous["hint_sha256"].take(places).to_pylist()
+    return pa.array(
+        (one.colors.has_hints(sha256) for one, sha256 in zip(shown, recorded, strict=True)),
+        pa.bool_(),
+    )
+
+
+def _has_same_keys(
+    shown: Sequence[FrameState], previous: pa.Table, places: pa.Array
+) -> pa.ChunkedArray:
+    """Return for each frame whether its row, at its place, has the same keys."""
+    recorded = previous["key_sha256"].take(places).fill_null("")
+    return pc.equal(recorded, text_array(one.colors.key_sha256 or "" for one in shown))
+
+
+def _has_precision(previous: pa.Table, places: pa.Array, look: Fingerprint) -> pa.ChunkedArray:
+    """Return whether rows, at their places, have the number format that the user requires.
+
+    Frames whose colours all were carried needed no network, and have none.
+    """
+    recorded = previous["precision"].take(places)
+    if look.precision is None:
+        return pc.true_unless_null(pc.fill_null(recorded, ""))
+    needs_none = pc.and_(pc.is_null(recorded), pc.is_valid(previous["key_sha256"].take(places)))
+    return pc.or_(pc.equal(recorded.fill_null(""), look.precision), needs_none)
+
+
+def mark_retakes(
+    remaining: Sequence[FrameState], previous: pa.Table, look: Fingerprint
+) -> list[FrameState]:
+    """Set `retake` of frames that were made before to what has changed since."""
+    places = pc.index_in(
+        text_array(one.frame.name for one in remaining), value_set=previous["frame"]
+    )
+    was_made = pc.is_in(previous["status"].take(places), value_set=text_array(["done", "held"]))
+    now = {
+        "picture": ("pixels_sha256", text_array(one.picture.pixels_sha256 for one in remaining)),
+        "weights": ("weights", look.weights),
+        "settings": ("settings", look.settings),
+    }
+    differs = {
+        word: pc.not_equal(previous[name].take(places).fill_null(""), values)
+        for word, (name, values) in now.items()
+    }
+    differs["hint"] = pc.invert(_has_same_hints(remaining, previous, places))
+    differs["precision"] = pc.invert(_has_precision(previous, places, look))
+    differs["key"] = pc.invert(_has_same_keys(remaining, previous, places))
+    changes = [""] * len(remaining)
+    for word in sorted(differs, key=CHANGES.index):
+        is_other = pc.and_(was_made, differs[word]).to_pylist()
+        changes = [
+            intern(f"{change}, {word}".lstrip(", ")) if has_changed else change
+            for change, has_changed in zip(changes, is_other, strict=True)
+        ]
+    return [
+        one._replace(retake=change) if change else one
+        for one, change in zip(remaining, changes, strict=True)
+    ]
+
+
+def text_array(values: Iterable[str | None]) -> pa.Array:
+    """Return an array of texts."""
+    return pa.array(values, pa.string())
+
+
+def _sizes(values: Iterable[int]) -> pa.Array:
+    return pa.array(values, pa.int64())

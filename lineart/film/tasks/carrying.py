@@ -1,0 +1,111 @@
+"""Carried colours of a drawing: from the files of its keys to bytes between stages."""
+
+import pickle
+import struct
+import zlib
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from typing import NamedTuple
+
+import numpy as np
+
+from lineart.film.tasks import Files
+from lineart.film.tasks.key_rules import HINT_KEY, KEY, KEY_LINE
+from lineart.image import Frame, Line
+from lineart.imaging.carried_paint import KnownColors, know_nothing
+from lineart.imaging.frequency import whiten_paper
+from lineart.imaging.paint import Source
+from lineart.imaging.regions import find_regions
+from lineart.keys import PreparedKey, carry
+
+KEPT_KEYS = 8
+"""Prepared keys that a worker keeps, unless a drawing has more."""
+
+
+class KeyFiles(NamedTuple):
+    """Files of a key."""
+
+    drawing: bytes
+    colors: bytes
+    is_hint: bool
+    """Whether its colours are hints that were set in the drawing."""
+
+    @property
+    def digest(self) -> tuple[bytes, ...]:
+        """What tells it from others; small."""
+        return *(sha256(file).digest() for file in self[:2]), bytes([self.is_hint])
+
+
+class KeptKeys:
+    """Prepared keys by the content of their files; keeps those of the last drawings.
+
+    Args:
+        prepare: Decodes and prepares a key; None if it says nothing.
+    """
+
+    def __init__(self, prepare: Callable[[KeyFiles], PreparedKey | None]) -> None:
+        self._prepare = prepare
+        self._known: dict[tuple[bytes, ...], PreparedKey | None] = {}
+
+    def of(self, files: Files) -> list[PreparedKey]:
+        """Return the keys of a drawing."""
+        keys = {key.digest: key for key in _pair(files)}
+        for digest, key in keys.items():
+            # What is put in again is the newest.
+            is_known = digest in self._known
+            self._known[digest] = self._known.pop(digest) if is_known else self._prepare(key)
+        while len(self._known) > max(KEPT_KEYS, len(keys)):
+            del self._known[next(iter(self._known))]
+        return [found for digest in keys if (found := self._known[digest]) is not None]
+
+
+def _pair(files: Files) -> list[KeyFiles]:
+    colors = [(one, False) for one in files.get(KEY, ())]
+    colors += [(one, True) for one in files.get(HINT_KEY, ())]
+    pairs = zip(files.get(KEY_LINE, ()), colors, strict=True)
+    return [KeyFiles(drawing, color, is_hint) for drawing, (color, is_hint) in pairs]
+
+
+def carry_colors(drawing: Line | Frame, keys: Sequence[PreparedKey]) -> KnownColors:
+    """Return the colours of a drawing's regions that its keys have."""
+    if not keys:
+        return know_nothing(find_regions(whiten_paper(drawing)))
+    carried = carry(drawing, keys)
+    count = int(carried.labels.max()) + 1
+    index, second = carried.index[:count], carried.second[:count]
+    is_known = index >= 0
+    # Number -1 is the last one.
+    colors = np.concatenate((carried.palette, np.full((1, 3), 255, np.uint8)))
+    opacity = np.where(second >= 0, np.uint8(255), np.uint8(0))
+    return KnownColors(
+        carried.labels,
+        colors[index],
+        np.where(is_known, Source.KEY, Source.BLANK).astype(np.uint8),
+        np.where(is_known, carried.confidence[:count], np.float32(0)),
+        np.column_stack((colors[second], opacity)),
+    )
+
+
+_HEAD = struct.Struct("<Q")
+"""Length of the colours, before them and what else is kept."""
+
+
+def pack(known: KnownColors | None, rest: bytes) -> bytes:
+    """Return colours, or None, and other data as bytes."""
+    if known is None:
+        return _HEAD.pack(0) + rest
+    labels, *arrays = known
+    kind = np.uint16 if len(known.colors) < 2**16 else np.int32
+    packed = zlib.compress(labels.astype(kind).tobytes(), 1)
+    data = pickle.dumps((packed, kind, labels.shape, arrays))
+    return b"".join((_HEAD.pack(len(data)), data, rest))
+
+
+def unpack(data: bytes) -> tuple[KnownColors | None, bytes]:
+    """Return what `pack` has packed."""
+    end = _HEAD.size + _HEAD.unpack_from(data)[0]
+    if end == _HEAD.size:
+        return None, data[end:]
+    packed, kind, shape, arrays = pickle.loads(data[_HEAD.size : end])
+    labels = np.frombuffer(zlib.decompress(packed), kind).reshape(shape).astype(np.int32)
+    return KnownColors(labels, *arrays), data[end:]

@@ -1,0 +1,203 @@
+"""Colouring task with keys: their colours follow the regions of the drawings of a shot."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from lineart.codec import decode_line_art
+from lineart.codec.encode import FileFormat
+from lineart.film.tasks import ComposedFiles, Files, NetworkInputs, RunNetwork, Shrink
+from lineart.film.tasks.carrying import KeptKeys, KeyFiles, carry_colors, pack, unpack
+from lineart.film.tasks.cels import KeptDrawing, find_paper_matte
+from lineart.film.tasks.colorize import ColorizeTask, count_hints, open_colorize_task
+from lineart.film.tasks.composing import Coloring, Look, open_drawing
+from lineart.film.tasks.key_rules import KEY, KEY_LINE, KEY_RULES
+from lineart.image import Frame, Line, Size
+from lineart.imaging.carried_paint import (
+    KnownColors,
+    Unknown,
+    apply_hints,
+    fill_unknown,
+    sample_colors,
+    sample_painted,
+    soften_unknown,
+)
+from lineart.imaging.doubts import find_certainty, find_doubts
+from lineart.imaging.frequency import whiten_paper
+from lineart.imaging.hint_pictures import HintRules
+from lineart.imaging.hints import HintPixels, join_hints, stack_hints
+from lineart.imaging.matte import split_cel
+from lineart.imaging.paint import Source
+from lineart.imaging.trace_lines import fill_trace_lines
+from lineart.keys import Key, PreparedKey, prepare_key
+from lineart.runtime.device import Precision
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeysTask:
+    """Task that colours drawings by keys; implements `film.tasks.FilmTask`.
+
+    A drawing without keys is coloured as by `base`, unless `unknown` says otherwise.
+    """
+
+    base: ColorizeTask
+    """Colours what no key has, and composes frames."""
+    unknown: Unknown = "soft"
+    """What colours regions have that neither keys nor hints give a colour."""
+
+    words = ColorizeTask.words
+    role = ColorizeTask.role
+    shrink_stage = ColorizeTask.shrink_stage
+    decode = staticmethod(decode_line_art)
+
+    @property
+    def hint_rules(self) -> HintRules:
+        """Rules by which hints are read."""
+        return self.base.hint_rules
+
+    @property
+    def form(self) -> FileFormat:
+        """Format of the frames."""
+        return self.base.form
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """Folders of the extra files of each frame."""
+        return self.base.extras
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Settings that determine a frame's pixels, besides drawing, hints, keys and weights."""
+        return self.base.settings | ({} if self.unknown == "soft" else {"unknown": self.unknown})
+
+    @property
+    def needs_network(self) -> bool:
+        """Whether some frames need the network."""
+        return self.unknown == "soft" or self.base.finish == "soft"
+
+    def open_shrink(self) -> Shrink:
+        """Build the function that carries the keys' colours and computes network inputs.
+
+        It keeps the last hints and prepared keys.
+        """
+        plain, read_hint = self.base.open_shrink(), self.base.open_hints()
+        keys = KeptKeys(partial(self._prepare, read_hint))
+
+        def shrink(picture: UInt8[np.ndarray, "H W *C"], files: Files) -> NetworkInputs:
+            if self.unknown == "soft" and KEY_LINE not in files:
+                without = plain(picture, files)
+                return without._replace(kept=pack(None, without.kept))
+            drawing, _ = split_cel(picture)
+            size = drawing.shape[0], drawing.shape[1]
+            started = time.perf_counter()
+            known = carry_colors(drawing, keys.of(files))
+            seconds = {"keys": time.perf_counter() - started} if KEY_LINE in files else {}
+            hints = [read_hint(data, size) for data in files.get("hint", ())]
+            counting = join_hints(count_hints(drawing, hints), size)
+            known = apply_hints(known, counting)
+            kept = pack(known, _flag(files) + KeptDrawing(counting, files["line"][0]).pack())
+            inputs = self._network_inputs(drawing, hints, known)
+            return NetworkInputs(inputs, kept, self.base.warn_of(drawing), seconds)
+
+        return shrink
+
+    def _prepare(
+        self, read_hint: Callable[[bytes, Size], HintPixels], files: KeyFiles
+    ) -> PreparedKey | None:
+        """Decode and prepare a key; a hint that colours no region is None."""
+        drawing = whiten_paper(split_cel(self.decode(files.drawing))[0])
+        if not files.is_hint:
+            return prepare_key(Key(drawing, KEY_RULES.read(files.colors)))
+        size = drawing.shape[0], drawing.shape[1]
+        try:
+            return prepare_key(Key(drawing, read_hint(files.colors, size).picture()))
+        except ValueError:
+            return None
+
+    def _network_inputs(
+        self, drawing: Line | Frame, hints: Sequence[HintPixels], known: KnownColors
+    ) -> list[np.ndarray]:
+        """Return the inputs of the network, for which carried colours are hints, if needed."""
+        is_soft = self.base.finish == "soft"
+        is_needed = known.is_open.any() or (is_soft and Source.SPLIT in known.sources)
+        if not self.needs_network or not is_needed:
+            return []
+        (line, pooled), _ = self.base.network_inputs(drawing, hints)
+        carried = sample_colors(known, (pooled.shape[0], pooled.shape[1]))
+        return [line, stack_hints([carried, pooled])]
+
+    def open_network(
+        self,
+        files: Mapping[str, bytes],
+        *,
+        device: str,
+        batch_size: int,
+        precision: Precision | None = None,
+    ) -> RunNetwork:
+        """Build the networks of `base`."""
+        return self.base.open_network(
+            files, device=device, batch_size=batch_size, precision=precision
+        )
+
+    def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> ComposedFiles:
+        """Compose the colours with the full-size drawing; return frame and extra files."""
+        known, rest = unpack(kept)
+        if known is None:
+            return self.base.compose(answers, rest)
+        base, (hints, file) = self.base, KeptDrawing.unpack(rest[1:])
+        opened = open_drawing(file)
+        around = join_hints([sample_painted(known), hints], hints.size)
+        matte = find_paper_matte(base.paper, opened.drawing, opened.alpha, around)
+        color = answers[0] if answers else None
+        if color is not None and base.trace_lines:
+            color = fill_trace_lines(color, opened.drawing)
+        paint = known.paint()
+        fill_unknown(paint, self.unknown, color, asks_neighbours=rest[:1] == CARRIES_HINTS)
+        certainty = find_certainty(paint)
+        if base.finish == "paint":
+            coloring, warnings, doubts = base.finish_paint(paint, matte)
+        else:
+            below = paint.fill() if color is None else soften_unknown(paint, color)
+            coloring = Coloring(below, matte)
+            warnings, doubts = (), find_doubts(paint)
+        look = Look(base.lines_as, base.trace_lines, base.form, base.extras)
+        return ComposedFiles(look.compose(opened, coloring), warnings, doubts, certainty)
+
+    def show(self, picture: UInt8[np.ndarray, "H W *C"]) -> Line | Frame:
+        """Return the drawing on white paper."""
+        return self.base.show(picture)
+
+
+CARRIES_HINTS, CARRIES_KEYS = b"h", b"k"
+"""Whether the carried colours of a drawing are those of hints alone."""
+
+
+def _flag(files: Files) -> bytes:
+    return CARRIES_KEYS if KEY in files else CARRIES_HINTS
+
+
+def open_keys_task(
+    files: Mapping[str, bytes],
+    *,
+    unknown: Unknown,
+    network_size_px: int,
+    **choices: Any,
+) -> KeysTask:
+    """Build the task from weights and flags.
+
+    Args:
+        files: Files of the weights; empty if no frame needs a network.
+        unknown: See `KeysTask`.
+        network_size_px: Short side of the network input, in pixels.
+        choices: Fields of `ColorizeTask` that are not the default ones.
+
+    Raises:
+        ValueError: as for `open_colorize_task`.
+    """
+    base = open_colorize_task(files, network_size_px=network_size_px, **choices)
+    return KeysTask(base=base, unknown=unknown)

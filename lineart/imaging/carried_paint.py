@@ -1,0 +1,148 @@
+"""Paint from carried colours: regions of a drawing whose colours keys have, and the others."""
+
+from typing import Literal, NamedTuple
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float32, UInt8
+
+from lineart.image import Frame, Size
+from lineart.imaging.dividing import divide_regions
+from lineart.imaging.frequency import DEFAULT_SIGMA, Color, low_band
+from lineart.imaging.hints import HintPixels
+from lineart.imaging.paint import (
+    CONFIDENCE,
+    Guess,
+    Paint,
+    Source,
+    fill_open,
+)
+from lineart.imaging.region_hints import Colors, collect_hints
+from lineart.imaging.region_maps import RegionMap, look_up, spread_regions
+
+Unknown = Literal["soft", "placeholder", "paper"]
+"""Colours of regions whose colour no key has: those of the network, `PLACEHOLDER`, or white."""
+PLACEHOLDER = (255, 0, 255)
+"""A colour that nobody overlooks."""
+
+
+class KnownColors(NamedTuple):
+    """Colours of the regions of a drawing that keys or hints have; entry 0 is ink."""
+
+    labels: RegionMap
+    """Regions; numbered from 1, the last number is there."""
+    colors: Colors
+    sources: UInt8[np.ndarray, " N"]
+    """`Source` of each colour; `BLANK` if there is none, and of ink."""
+    confidence: Float32[np.ndarray, " N"]
+    """Probability that it is right, 0..1."""
+    second: UInt8[np.ndarray, "N 4"]
+    """Second best colour, of alpha 0 if there is none."""
+
+    @property
+    def is_open(self) -> Bool[np.ndarray, " N"]:
+        """Which regions have no colour."""
+        found: Bool[np.ndarray, " N"] = self.sources == Source.BLANK
+        found[0] = False
+        return found
+
+    def paint(self) -> Paint:
+        """Return it as paint, in which open regions have no colour yet."""
+        labels, colors, *others = self
+        return Paint(labels, spread_regions(labels), colors.copy(), *map(np.copy, others))
+
+
+def know_nothing(labels: RegionMap) -> KnownColors:
+    """Return the regions of a drawing without keys."""
+    count = int(labels.max()) + 1
+    colors = np.full((count, 3), 255, np.uint8)
+    sources, confidence = np.full(count, Source.BLANK, np.uint8), np.zeros(count, np.float32)
+    return KnownColors(labels, colors, sources, confidence, np.zeros((count, 4), np.uint8))
+
+
+def apply_hints(known: KnownColors, hints: HintPixels) -> KnownColors:
+    """Return carried colours with hints, which win in their regions.
+
+    Args:
+        known: Colours of the regions.
+        hints: Hints at the drawing's size.
+    """
+    if not hints.rows.size:
+        return known
+    labels, colors, sources, confidence, second = known
+    given = collect_hints(labels, hints)
+    labels, hinted = divide_regions(labels, given)
+    count, parts, owners = len(colors), len(hinted) - len(colors), given.owners
+    colors = np.concatenate((colors, hinted[count:]))
+    sources = np.pad(sources, (0, parts), constant_values=Source.SPLIT)
+    confidence = np.pad(confidence, (0, parts), constant_values=CONFIDENCE[Source.SPLIT])
+    second = np.pad(second, ((0, parts), (0, 0)))
+    colors[owners], sources[owners], second[owners] = hinted[owners], Source.HINT, 0
+    confidence[owners] = CONFIDENCE[Source.HINT]
+    return KnownColors(labels, colors, sources, confidence, second)
+
+
+def fill_unknown(
+    paint: Paint, unknown: Unknown, guess: Guess | None, *, asks_neighbours: bool
+) -> None:
+    """Choose the colours of the regions that have neither a carried colour nor a hint.
+
+    Args:
+        paint: Is changed.
+        unknown: Where the colours are from.
+        guess: The network's colours, for `soft`; None if no region is open.
+        asks_neighbours: Whether `soft` takes those of a region beside it or white, whichever is
+            nearest to the guess, as `paint_regions` does for drawings with hints.
+    """
+    opened = paint.sources == Source.BLANK
+    opened[0] = False
+    if not opened.any():
+        return
+    if unknown != "soft":
+        paint.colors[opened] = PLACEHOLDER if unknown == "placeholder" else 255
+        return
+    assert guess is not None
+    paint.sources[opened] = Source.NETWORK
+    paint.confidence[opened] = CONFIDENCE[Source.GUESS]
+    fill_open(paint, opened, guess, asks_neighbours=asks_neighbours)
+
+
+def soften_unknown(paint: Paint, color: Color) -> Frame:
+    """Return the network's colours at the size of a drawing, exact where they are known.
+
+    Those of the network stay where hints of a region disagree, and where no key has a colour.
+    """
+    size = paint.labels.shape[0], paint.labels.shape[1]
+    soft = low_band(color, size, sigma=DEFAULT_SIGMA)
+    exact = (Source.HINT, Source.KEY, Source.BLANK)
+    mask = look_up(np.isin(paint.sources, exact).view(np.uint8), paint.spread)
+    cv2.copyTo(paint.fill(), mask, soft)
+    return soft
+
+
+def sample_colors(known: KnownColors, size: Size) -> UInt8[np.ndarray, "GridH GridW 4"]:
+    """Return carried colours as hints on a grid over the drawing: those in the middle of its cells.
+
+    Args:
+        known: Colours of the regions.
+        size: Height and width of the grid.
+    """
+    height, width = known.labels.shape
+    rows = (2 * np.arange(size[0]) + 1) * height // (2 * size[0])
+    columns = (2 * np.arange(size[1]) + 1) * width // (2 * size[1])
+    hints = np.column_stack((known.colors, np.full(len(known.colors), 255, np.uint8)))
+    hints[known.sources != Source.KEY] = 0
+    grid: UInt8[np.ndarray, "GridH GridW 4"]
+    grid = hints[known.labels[rows[:, np.newaxis], columns]]
+    return grid
+
+
+def sample_painted(known: KnownColors, step: int = 8) -> HintPixels:
+    """Return carried colours other than white as hints on every `step`-th pixel."""
+    small = known.labels[::step, ::step]
+    is_painted = (known.sources == Source.KEY) & (known.colors != 255).any(axis=1)
+    rows, columns = np.nonzero(is_painted[small])
+    values = np.full((len(rows), 4), 255, np.uint8)
+    values[:, :3] = known.colors[small[rows, columns]]
+    size = known.labels.shape[0], known.labels.shape[1]
+    return HintPixels(size, rows * step, columns * step, values, np.zeros(len(rows), np.int32))

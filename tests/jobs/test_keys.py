@@ -1,0 +1,311 @@
+"""Colour keys, from their files to the frames of their shots."""
+
+import json
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from pyarrow import parquet
+
+from jobs.colorize import Colorize, main
+from jobs.films import FilmFlags
+from lineart.codec import decode_color, encode_png
+from lineart.film.inputs import FilmConfig, PreparedRun, prepare_run
+from lineart.film.run import FilmRunner, run_film
+from lineart.film.run_json import FilmSummary
+from lineart.film.runners import LocalRunner
+from lineart.film.tasks.keys import open_keys_task
+from lineart.imaging.carried_paint import Unknown
+from lineart.imaging.finish import Finish
+from lineart.storage import Storage
+from tests.drills.film import hash_frames
+from tests.shots import BALL, BOX, DOOR, SIZE, SKY, draw_shot
+
+STEPS = 6
+
+
+class Film:
+    """A film of two shots, whose second drawing is held; it is made in this process."""
+
+    def __init__(self, root: Path, weights: Path) -> None:
+        self.root, self.weights = root, weights
+        for shot, moves_px in (("roll", 3), ("slide", 5)):
+            for step in range(STEPS):
+                drawn = draw_shot(step if step != 1 else 0, moves_px=moves_px)
+                self.write(f"lines/{shot}/f{step + 1:04}.png", drawn.line)
+
+    def write(self, name: str, picture: np.ndarray) -> None:
+        """Write a picture below the root."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encode_png(picture))
+
+    def open(
+        self, *, unknown: Unknown = "soft", finish: Finish = "paint", **config: Any
+    ) -> PreparedRun:
+        """Open the film with its keys."""
+        film = FilmConfig(
+            pictures=str(self.root / "lines"),
+            output=str(self.root / "output"),
+            **{"keys": str(self.root / "keys"), "weights": str(self.weights), **config},
+        )
+        task = partial(open_keys_task, unknown=unknown, network_size_px=64, finish=finish)
+        return prepare_run(film, task)
+
+    def color(self, runner: FilmRunner | None = None, **config: Any) -> FilmSummary:
+        """Run the film."""
+        runner = runner or LocalRunner()
+        return run_film(self.open(**config), runner, lambda _: None)[0]
+
+    def rows(self) -> dict[str, dict[str, Any]]:
+        """Read the manifest by frame."""
+        table = parquet.read_table(self.root / "output/manifest")
+        return {row["frame"]: row for row in table.to_pylist()}
+
+    def frame(self, name: str) -> np.ndarray:
+        """Read a finished frame."""
+        return decode_color((self.root / "output/frames" / f"{name}.png").read_bytes())
+
+    def made_anew(self, **config: Any) -> list[str]:
+        """Run the film; give the frames that it has made."""
+        before = {name: row["written_at"] for name, row in self.rows().items()}
+        assert self.color(**config).failed == 0
+        rows = self.rows().values()
+        return [row["frame"] for row in rows if row["written_at"] != before[row["frame"]]]
+
+
+@pytest.fixture
+def film(tmp_path: Path, tiny_weights: Path) -> Film:
+    """Draw a film, with a full picture as key of its first shot, the fourth drawing."""
+    film = Film(tmp_path, tiny_weights)
+    film.write("keys/roll/4.png", draw_shot(3, moves_px=3).picture)
+    return film
+
+
+def without_door(paint: np.ndarray) -> np.ndarray:
+    """Give paint that is transparent where the door is."""
+    key = np.dstack((paint, np.full(SIZE, 255, np.uint8)))
+    key[(paint == DOOR).all(axis=2)] = 0
+    return key
+
+
+def inside(line: np.ndarray) -> np.ndarray:
+    """Give the pixels of a drawing away from its lines."""
+    paper: np.ndarray = cv2.erode((line == 255).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    return paper
+
+
+def test_a_key_colours_its_shot(film: Film) -> None:
+    """Its own drawing equals it; its colours, exactly, follow the things of the other drawings."""
+    film.write("keys/roll/99.png", draw_shot(0).picture)
+    warnings = film.open().warnings
+    assert [one.partition("; ")[0] for one in warnings] == [
+        "a key names no drawing, or several: roll/99.png",
+        "shot slide has no key",
+    ]
+    assert film.color().failed == 0
+    rows = film.rows()
+    for step in (0, 2, 3, 4, 5):
+        drawn, made = draw_shot(step, moves_px=3), film.frame(f"roll/f{step + 1:04}")
+        np.testing.assert_array_equal(made[inside(drawn.line)], drawn.paint[inside(drawn.line)])
+        row = rows[f"roll/f{step + 1:04}.png"]
+        assert (row["keys"], row["hints"], row["hint_sha256"]) == (["roll/4.png"], None, None)
+        # All colours are known: the network has nothing to do.
+        assert row["precision"] is None
+        assert dict(row["stage_seconds"]).keys() == {"keys", "shrink", "compose"}
+        assert 0 <= row["asked"] <= 1
+        assert 0 <= row["lowest_confidence"] <= row["mean_confidence"] <= 1
+    assert len({row["key_sha256"] for row in rows.values() if row["shot"] == "roll"}) == 1
+    assert (rows["roll/f0004.png"]["lowest_confidence"], rows["roll/f0004.png"]["asked"]) == (1, 0)
+    assert rows["roll/f0002.png"]["held_by"] == "roll/f0001.png"
+    without = rows["slide/f0003.png"]
+    assert (without["keys"], without["key_sha256"], without["asked"]) == (None, None, None)
+    assert "network" in dict(without["stage_seconds"])
+    assert film.made_anew() == []
+    # A part of the film needs the drawings of its keys all the same.
+    assert film.color(numbers="6", force=True).done == 2
+
+
+def test_by_the_command(film: Film, capfd: pytest.CaptureFixture[str]) -> None:
+    """Its last lines, page and run.json name what to colour next; a keyless shot is a warning."""
+    film.write("keys/roll/4.png", without_door(draw_shot(3, moves_px=3).paint))
+    places: dict[str, Any] = {name: str(film.root / name) for name in ("lines", "keys", "output")}
+    flags = FilmFlags(strict=True)
+    again = Colorize(**places, finish="paint", unknown="paper", weights="no", ask=2, film=flags)
+    assert main(again) == 3
+    out, err = capfd.readouterr()
+    summary = json.loads(out.splitlines()[-1])
+    first, second = (one["frame"] for one in summary["ask"])
+    assert first != second
+    assert err.count(f"--ask: colour {first} next (its colours are ") == 1
+    assert json.loads((film.root / "output/run.json").read_text())["summary"] == summary
+    page = (film.root / "output/report.html").read_text()
+    assert "To colour next" in page
+    assert "roll/4.png" in page
+    assert "--strict: a warning on the film's files: shot slide has no key" in err
+    assert main(replace(again, film=FilmFlags())) == 0
+
+
+def test_what_changes_in_a_key_makes_its_shot_anew(film: Film) -> None:
+    """So do a further key and the drawing of one; other shots stand."""
+    film.write("keys/slide/1.png", draw_shot(0, moves_px=5).paint)
+    assert film.color().failed == 0
+    of_shot = [f"roll/f{step + 1:04}.png" for step in range(STEPS)]
+    drawn = draw_shot(3, moves_px=3)
+    green = drawn.picture.copy()
+    green[(drawn.picture == BALL).all(axis=2)] = (40, 160, 60)
+    film.write("keys/roll/4.png", green)
+    assert film.made_anew() == of_shot
+    assert {row["retake"] for row in film.rows().values() if row["shot"] == "roll"} == {"key"}
+    assert (film.frame("roll/f0006")[50, 24 + 15] == (40, 160, 60)).all()
+    # Hints on a drawing of the shot are a further key: all that no hint reaches is unknown.
+    hints = np.zeros((*SIZE, 4), np.uint8)
+    hints[48:52, 110:120] = (*BOX, 255)
+    hints[48:52, 22:28] = (40, 160, 60, 255)
+    film.write("keys/roll/f0001.png", hints)
+    assert film.made_anew() == of_shot
+    assert film.rows()["roll/f0003.png"]["keys"] == ["roll/f0001.png", "roll/4.png"]
+    # The drawing of a key.
+    moved = draw_shot(7, moves_px=3)
+    film.write("lines/roll/f0004.png", moved.line)
+    film.write("keys/roll/4.png", moved.picture)
+    assert film.made_anew() == of_shot
+    assert film.rows()["roll/f0004.png"]["retake"] == "picture, key"
+
+
+def test_regions_that_no_key_knows(film: Film) -> None:
+    """They are magenta, white, or the network's, and doubts; without the network none is opened."""
+    film.write("keys/roll/4.png", without_door(draw_shot(3, moves_px=3).paint))
+    assert film.color(unknown="placeholder", weights=None).failed == 0
+    for step in (2, 3):
+        assert (film.frame(f"roll/f{step + 1:04}")[66, 119] == (255, 0, 255)).all()
+        doubt = film.rows()[f"roll/f{step + 1:04}.png"]["doubts"][0]
+        assert (doubt["color"], doubt["confidence"]) == ("#ff00ff", 0)
+        assert doubt["why"] == "no key has its colour, and it was left open"
+    stages = {stage for row in film.rows().values() for stage, _ in row["stage_seconds"] or ()}
+    assert stages == {"keys", "shrink", "compose"}
+    # A shot without a key has hints alone.
+    assert (film.frame("slide/f0001")[66, 119] == (255, 0, 255)).all()
+    hint = np.zeros((*SIZE, 4), np.uint8)
+    hint[64:68, 116:122] = (*DOOR, 255)
+    film.write("hints/roll/f0004.png", hint)
+    hints: dict[str, Any] = {"hints": str(film.root / "hints"), "carries_hints": True}
+    assert film.color(unknown="paper", weights=None, **hints).failed == 0
+    assert (film.frame("roll/f0004")[66, 119] == DOOR).all()
+    assert (film.frame("roll/f0003")[66, 119] == 255).all()
+    # On other drawings the hint is a further key.
+    assert (film.frame("roll/f0005")[66, 119] == DOOR).all()
+    assert film.color(finish="soft", **hints).failed == 0
+    rows = film.rows()
+    assert rows["roll/f0003.png"]["precision"] in ("float32", "bfloat16")
+    assert rows["roll/f0003.png"]["doubts"][0]["why"].startswith("no key has its colour; ")
+    sky = film.frame("roll/f0003")[5:20, 5:100].reshape(-1, 3)
+    assert (sky == SKY).all()
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        ({"keys": None, "unknown": "paper"}, "--unknown paper is for colours of keys; add --keys"),
+        ({"ask": 0}, "--ask 0 names no drawing"),
+        ({"keys": None, "ask": 1}, "--ask is for colours that follow regions"),
+        ({"output": "{root}/keys/color"}, "lie in one another"),
+        ({"keys": "{root}/nothing"}, "nothing"),
+    ],
+)
+def test_flags_that_conflict(
+    film: Film, flags: dict[str, Any], sentence: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """They are a sentence and status 2 before anything is written."""
+    given = {
+        name: value.format(root=film.root) if isinstance(value, str) else value
+        for name, value in flags.items()
+    }
+    places: dict[str, Any] = {name: str(film.root / name) for name in ("lines", "keys", "output")}
+    assert main(Colorize(**(places | given))) == 2
+    assert sentence in capfd.readouterr().err
+    assert not (film.root / "output").exists()
+
+
+def test_a_key_that_cannot_be_used(film: Film) -> None:
+    """Its shot fails by its name, in the stage of keys; the other shot is made."""
+    film.write("keys/slide/1.png", draw_shot(0, moves_px=5).picture)
+    film.write("keys/roll/4.png", np.zeros((50, 50, 3), np.uint8))
+    assert film.color().failed == 6
+    for name, row in film.rows().items():
+        if row["shot"] == "roll":
+            assert (row["status"], row["stage"]) == ("failed", "key")
+            assert row["message"].startswith("roll/4.png: the key is 50x50 and its drawing 160x96")
+        else:
+            assert row["status"] in ("done", "held"), name
+    (film.root / "keys/roll/4.png").write_bytes(b"no picture")
+    assert film.color().failed == 6
+    assert film.rows()["roll/f0001.png"]["message"].startswith("roll/4.png: ")
+
+
+def test_hints_follow_their_regions(film: Film) -> None:
+    """On its own drawing a hint counts as ever; on others its colours are where its things are."""
+    hint = np.zeros((*SIZE, 4), np.uint8)
+    for row, column, color in ((50, 24, BALL), (40, 105, BOX), (66, 119, DOOR), (8, 80, SKY)):
+        hint[row - 2 : row + 3, column - 2 : column + 3] = (*color, 255)
+    film.write("hints/slide.png", hint)
+    given: dict[str, Any] = {"keys": None, "hints": str(film.root / "hints"), "numbers": "1-6"}
+    assert film.color(**given).failed == 0
+    stays = film.frame("slide/f0001")
+    # The ball has left the place of its hint, which is sky.
+    assert (film.frame("slide/f0006")[50, 24] == BALL).all()
+    # The first drawing and its copy stand.
+    assert film.made_anew(**given, carries_hints=True) == [
+        f"slide/f000{n}.png" for n in range(3, 7)
+    ]
+    np.testing.assert_array_equal(film.frame("slide/f0001"), stays)
+    for step in range(2, STEPS):
+        made = film.frame(f"slide/f{step + 1:04}")
+        drawn = draw_shot(step, moves_px=5)
+        np.testing.assert_array_equal(made[inside(drawn.line)], drawn.paint[inside(drawn.line)])
+    last = film.rows()["slide/f0006.png"]
+    assert (last["hints"], last["keys"], last["hint_sha256"]) == (["slide.png"], None, None)
+    assert last["retake"] == "hint, key"
+    # A hint of a later drawing is a further key, and counts at its pixels on that drawing.
+    later = np.zeros_like(hint)
+    later[48:53, 105:108] = (1, 2, 3, 255)
+    film.write("hints/slide/f0005.png", later)
+    assert film.made_anew(**given, carries_hints=True) == ["slide/f0005.png", "slide/f0006.png"]
+    assert (film.frame("slide/f0005")[50, 106] == (1, 2, 3)).all()
+
+
+@pytest.mark.usefixtures("joined_ray")
+def test_keys_on_s3_and_ray(film: Film, bucket: Path) -> None:
+    """A run that was stopped and resumed here makes what Ray makes from bucket to bucket."""
+    film.write("keys/slide/0001.png", draw_shot(0, moves_px=5).paint)
+
+    def stop(summary: FilmSummary) -> None:
+        if summary.done == 2:
+            raise KeyboardInterrupt
+
+    opened = film.open(unknown="placeholder", weights=None)
+    with pytest.raises(KeyboardInterrupt):
+        run_film(opened, LocalRunner(), stop)
+    begun = len(film.rows())
+    assert 0 < begun < 2 * STEPS
+    assert film.color(unknown="placeholder", weights=None).skipped == begun
+    place = Storage.at(f"s3://{bucket.name}/episode")
+    for path in film.root.rglob("*.png"):
+        name = path.relative_to(film.root).as_posix()
+        if name.startswith(("lines/", "keys/")):
+            place.write(name, path.read_bytes())
+    addresses: dict[str, Any] = {name: place.child(name).uri for name in ("lines", "keys")}
+    command = Colorize(
+        **addresses, output=place.child("color").uri, finish="paint", unknown="placeholder"
+    )
+    assert main(command) == 0
+    output = bucket / "episode" / "color"
+    assert hash_frames(output) == hash_frames(film.root / "output")
+    rows = parquet.read_table(output / "manifest").to_pylist()
+    same = ("frame", "status", "key_sha256", "keys", "asked", "lowest_confidence", "doubts")
+    for row, here in zip(rows, film.rows().values(), strict=True):
+        assert [row[name] for name in same] == [here[name] for name in same]
