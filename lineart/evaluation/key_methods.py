@@ -23,7 +23,8 @@ def number_colors(
 ) -> Int64[np.ndarray, " N"]:
     """Return the number of the nearest colour of a palette to each colour."""
     distances = np.abs(colors[:, np.newaxis].astype(np.int64) - palette).sum(axis=2)
-    return distances.argmin(axis=1)
+    numbers: Int64[np.ndarray, " N"] = distances.argmin(axis=1)
+    return numbers
 
 
 def carry_keys(line: Line, keys: Sequence[PreparedKey], palette: UInt8[np.ndarray, "K 3"]) -> Guess:
@@ -59,7 +60,9 @@ def _vote(drawing: Drawing, key: PreparedKey, places: RegionMap) -> Int64[np.nda
     colors = key.index[places[is_inside] - 1]
     count = len(key.palette)
     codes = (drawing.labels[is_inside].astype(np.int64) - 1) * count + colors
-    return np.bincount(codes, minlength=drawing.total * count).reshape(-1, count).argmax(axis=1)
+    votes = np.bincount(codes, minlength=drawing.total * count).reshape(-1, count)
+    chosen: Int64[np.ndarray, " N"] = votes.argmax(axis=1)
+    return chosen
 
 
 def _nearest_centroid(drawing: Drawing, key: PreparedKey) -> Int64[np.ndarray, " N"]:
@@ -70,11 +73,13 @@ def _nearest_centroid(drawing: Drawing, key: PreparedKey) -> Int64[np.ndarray, "
 def _differences(
     one: Float32[np.ndarray, "T D"], other: Float32[np.ndarray, "K D"]
 ) -> Float32[np.ndarray, "T K D"]:
-    return np.abs(one[:, np.newaxis] - other)
+    differences: Float32[np.ndarray, "T K D"] = np.abs(one[:, np.newaxis] - other)
+    return differences
 
 
 def _nearest(cost: Float32[np.ndarray, "T K"], key: PreparedKey) -> Int64[np.ndarray, " T"]:
-    return key.index[cost.argmin(axis=1)].astype(np.int64)
+    colors: Int64[np.ndarray, " T"] = key.index[cost.argmin(axis=1)].astype(np.int64)
+    return colors
 
 
 MOST_DIFFERENT = 3.0
@@ -127,7 +132,8 @@ def _describe(drawing: Drawing) -> Float32[np.ndarray, "N D"]:
 
 def _unit(values: np.ndarray) -> Float32[np.ndarray, "N D"]:
     lengths = np.linalg.norm(values, axis=1, keepdims=True)
-    return (values / np.maximum(lengths, 1e-6)).astype(np.float32)
+    unit: Float32[np.ndarray, "N D"] = (values / np.maximum(lengths, 1e-6)).astype(np.float32)
+    return unit
 
 
 OURS, FLOW_VOTE = "keys", "flow vote"

@@ -98,7 +98,6 @@ class Exercise:
         has = np.zeros(len(self.sequence.palette), bool)
         for key in keys:
             has[self.segments(key).colors] = True
-        reachable: Bool[np.ndarray, " N"] = self.same[:, has].any(axis=1)[
-            self.segments(number).colors
-        ]
+        is_there = np.any(self.same[:, has], axis=1)
+        reachable: Bool[np.ndarray, " N"] = is_there[self.segments(number).colors]
         return reachable
