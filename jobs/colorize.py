@@ -1,5 +1,6 @@
 """Command that colours a film; run again, it makes frames that are missing or outdated.
 
+python -m jobs.colorize --lines episode/lines --keys episode/keys --output episode/color
 python -m jobs.colorize --lines episode/lines --hints episode/hints --output episode/color
 python -m jobs.colorize --lines s3://studio/ep01/lines --output s3://studio/ep01/color
 python -m jobs.colorize --lines episode/lines --output episode/color --layers --openraster

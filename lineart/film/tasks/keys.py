@@ -28,7 +28,6 @@ from lineart.imaging.carried_paint import (
     soften_unknown,
 )
 from lineart.imaging.doubts import find_certainty, find_doubts
-from lineart.imaging.frequency import whiten_paper
 from lineart.imaging.hint_pictures import HintRules
 from lineart.imaging.hints import HintPixels, join_hints, stack_hints
 from lineart.imaging.matte import split_cel
@@ -110,7 +109,7 @@ class KeysTask:
         self, read_hint: Callable[[bytes, Size], HintPixels], files: KeyFiles
     ) -> PreparedKey | None:
         """Decode and prepare a key; a hint that colours no region is None."""
-        drawing = whiten_paper(split_cel(self.decode(files.drawing))[0])
+        drawing, _ = split_cel(self.decode(files.drawing))
         if not files.is_hint:
             return prepare_key(Key(drawing, KEY_RULES.read(files.colors)))
         size = drawing.shape[0], drawing.shape[1]
