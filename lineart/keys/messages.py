@@ -109,3 +109,41 @@ def _claim(claimed: np.ndarray, there: np.ndarray) -> Float32[np.ndarray, " n"]:
     claims: Float32[np.ndarray, " n"]
     claims = np.clip(np.log((claimed + 1) / (there + 1)), -2, 2).astype(np.float32)
     return claims
+
+
+def surround(pairs: PairFeatures, sums: Float32[np.ndarray, "T K"]) -> tuple[Shares, Shares]:
+    """Return how alike the colours around each region and around each candidate are, 0 to 1.
+
+    Args:
+        pairs: A drawing and a key.
+        sums: Probability of each colour of each region; the last is none.
+
+    Returns:
+        Cosines of the colours of the neighbours, and of the neighbours' neighbours.
+    """
+    count = sums.shape[1]
+    around = sums
+    key_around = np.eye(count, dtype=np.float32)[np.where(pairs.colors < 0, -1, pairs.colors)]
+    found = []
+    for _ in range(2):
+        around = pairs.neighbours.times(around)
+        key_around = pairs.key_neighbours.times(key_around)
+        found.append(_cosines(pairs.candidates, around, key_around))
+    return found[0], found[1]
+
+
+def _cosines(
+    candidates: Int32[np.ndarray, "T C"],
+    one: Float32[np.ndarray, "T K"],
+    other: Float32[np.ndarray, "_ K"],
+) -> Shares:
+    one, other = (
+        rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
+        for rows in (one, other)
+    )
+    cosines = np.empty(candidates.shape, np.float32)
+    step = max(1, BLOCK // max(len(other), 1))
+    for first in range(0, len(one), step):
+        block = slice(first, first + step)
+        cosines[block] = np.take_along_axis(one[block] @ other.T, candidates[block], axis=1)
+    return cosines

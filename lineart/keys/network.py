@@ -17,6 +17,7 @@ from lineart.keys.messages import (
     claim_regions,
     stray,
     sum_by_color,
+    surround,
 )
 from lineart.keys.pairs import FEATURES, PairFeatures
 
@@ -149,6 +150,7 @@ def _messages(pairs: PairFeatures, logits: Logits) -> tuple[np.ndarray, np.ndarr
     sums = _color_sums(pairs, whole)
     rows = np.arange(len(shares))[:, np.newaxis]
     across, through = agree(pairs, shares)
+    around, beyond = surround(pairs, sums)
     told = (
         shares,
         2 * across,
@@ -158,6 +160,8 @@ def _messages(pairs: PairFeatures, logits: Logits) -> tuple[np.ndarray, np.ndarr
         4 * stray(pairs, shares),
         claim_regions(pairs, shares),
         claim_colors(pairs, sums)[colors.number],
+        around,
+        2 * beyond,
     )
     highest = logits[:, :-1].max(axis=1, keepdims=True)
     total = highest[:, 0] + np.log(np.exp(logits[:, :-1] - highest).sum(axis=1))

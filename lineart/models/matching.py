@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
-from torch.nn.functional import silu
+from torch.nn.functional import normalize, one_hot, silu
 
 from lineart.models.pair import Matching, Pair, Small
 
@@ -19,7 +19,7 @@ VOTE, OVERLAP = 0, 2
 """Features: share of the region that the flow carries into the candidate; the same of the union."""
 OWN = slice(22, 26)
 """Features of the region alone, equal for all of its candidates."""
-MESSAGES, OWN_FEATURES, NONE_MESSAGES = 8, 6, 5
+MESSAGES, OWN_FEATURES, NONE_MESSAGES = 10, 6, 5
 """Numbers of what a round tells about a candidate, of features of a region for "none of them", and
 of what a round tells about that."""
 NONE_WIDTH = 16
@@ -109,15 +109,20 @@ def messages(
     colors = color_probabilities(pair, logits)
     color = pair.colors[pair.candidates]
     near = pair.neighbours @ full @ pair.key_neighbours.T
+    around = pair.neighbours @ colors
+    key_around = pair.key_neighbours @ one_hot(pair.colors, pair.num_colors + 1).to(colors)
+    beyond, key_beyond = pair.neighbours @ around, pair.key_neighbours @ key_around
     told = [
         given,
         2 * near.gather(1, pair.candidates),
         (pair.openings @ full).gather(1, pair.candidates),
         colors.gather(1, color),
-        (pair.neighbours @ colors).gather(1, color),
+        around.gather(1, color),
         4 * deviations(pair, given),
         claims(pair.area @ full, pair.key_area)[pair.candidates],
         claims(pair.area @ colors, color_areas(pair))[color],
+        cosines(around, key_around).gather(1, pair.candidates),
+        2 * cosines(beyond, key_beyond).gather(1, pair.candidates),
     ]
     told_none = [
         none[:, 0],
@@ -127,6 +132,13 @@ def messages(
         colors[:, :-1].amax(1),
     ]
     return torch.stack(told, -1), torch.stack(told_none, -1)
+
+
+def cosines(
+    one: Float[Tensor, "N colors"], other: Float[Tensor, "K colors"]
+) -> Float[Tensor, "N K"]:
+    """Return how alike the colours in each row of both are, 0 to 1; 0 for a row of zeros."""
+    return normalize(one, dim=1, eps=1e-6) @ normalize(other, dim=1, eps=1e-6).T
 
 
 def deviations(pair: RegionPair, given: Float[Tensor, "N M"]) -> Float[Tensor, "N M"]:
