@@ -1,13 +1,16 @@
 """Training samples of colour keys; repeatable by seed and index."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from lineart.datasets.key_pairs import KeyPair
-from lineart.datasets.samples import cumulate, pick
+from lineart.datasets.samples import pick
 
+SHARES = {"cycle": 0.6, "drawn": 0.12, "sample": 0.28}
+"""Share of the samples by the kind of their sequence."""
 OMITTED = 0.2
 """Share of the samples in which the key's regions of some colours are unknown."""
 SHEETS = 0.1
@@ -35,14 +38,15 @@ class KeySamples:
 
     Args:
         pairs: Pairs.
-        balance: 0 samples all pairs equally often, 1 all kinds; values between interpolate.
         seed: Seed of the random changes.
         is_training: Whether colours are omitted and motion is; without, pairs are as they are.
     """
 
-    def __init__(self, pairs: KeyPairs, balance: float, seed: int, *, is_training: bool) -> None:
+    def __init__(self, pairs: KeyPairs, seed: int, *, is_training: bool) -> None:
         self.pairs, self.seed, self.is_training = pairs, seed, is_training
-        self.cumulative = cumulate(pairs.sources, balance)
+        counts = Counter(pairs.sources)
+        weights = [SHARES[kind] / counts[kind] for kind in pairs.sources]
+        self.cumulative = np.cumsum(weights) / np.sum(weights)
 
     def __getitem__(self, index: int) -> KeyPair:
         """Make the sample with this index."""

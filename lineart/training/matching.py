@@ -23,7 +23,7 @@ from lineart.training.calibration import calibrate, vote
 from lineart.training.dataloader import Arrays
 from lineart.training.recipes import Recipe
 
-MOST_WEIGHT, LEAST_WEIGHT = 60.0, 10.0
+MOST_WEIGHT, LEAST_WEIGHT = 20.0, 10.0
 """A region weighs as much as the root of its area in pixels, up to the first, plus the second."""
 
 
@@ -137,7 +137,7 @@ class MatchingTraining:
         """See `TrainingTask`."""
         del pair
         seed = recipe.seed_of(number, is_training)
-        return MatchingCollator(KeySamples(pictures, recipe.balance, seed, is_training=is_training))
+        return MatchingCollator(KeySamples(pictures, seed, is_training=is_training))
 
     def to_batch(self, arrays: Arrays, device: torch.device) -> MatchingBatch:
         """See `TrainingTask`."""

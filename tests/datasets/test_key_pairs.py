@@ -104,7 +104,7 @@ def test_omitted_colours_are_none() -> None:
 def test_samples_are_repeatable_and_vary() -> None:
     """A sample depends on seed and number; some have colours omitted, some have no motion."""
     pairs = list_pairs()
-    first, again = (KeySamples(pairs, 0.5, 3, is_training=True) for _ in range(2))
+    first, again = (KeySamples(pairs, 3, is_training=True) for _ in range(2))
     kinds = set()
     for number in range(60):
         one, other = first[number], again[number]
@@ -113,7 +113,7 @@ def test_samples_are_repeatable_and_vary() -> None:
         still = not one.seen.features[..., MOTION].any() and not one.seen.displacement.any()
         kinds.add(((one.seen.colors < 0).any(), still))
     assert {(False, False), (True, False), (False, True)} <= kinds
-    plain = KeySamples(pairs, 0.5, 3, is_training=False)
+    plain = KeySamples(pairs, 3, is_training=False)
     assert not any((plain[number].seen.colors < 0).any() for number in range(30))
     moved = pairs.read(0)
     assert without_motion(moved).seen.features[..., 11:20].any()

@@ -89,16 +89,15 @@ def keys() -> Recipe:
         name="matching",
         objective="matching",
         losses={"match": 1.0, "rounds": 0.3},
-        images=60_000,
+        images=40_000,
         batch_size=4,
         crop=0,
         learning_rate=5e-3,
-        save_every=10_000,
+        save_every=8_000,
     )
     return Recipe(
         model="matching",
         arguments={"width": 32, "rounds": 3},
         stages=(stage,),
         warmup_images=400,
-        balance=0.3,
     )

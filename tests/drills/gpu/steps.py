@@ -10,14 +10,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lineart.models import MODELS, Colorization, Pair, Translation
+from lineart.datasets.key_samples import KeySamples
+from lineart.models import MODELS, Colorization, Matching, Pair, Translation
 from lineart.training.checkpoint import Checkpoint, CheckpointId
 from lineart.training.dataloader import Arrays
 from lineart.training.device import Device
+from lineart.training.matching import MatchingCollator
 from lineart.training.recipes import RECIPES, Recipe, tiny
 from lineart.training.stage_trainer import StageTrainer
 from lineart.training.tasks import TASKS, TrainingTask
 from tests.drills.gpu.parts import Cases, Setting, Values
+from tests.key_pairs import list_pairs
 from tests.painted import STAND_INS
 
 FAMILIES = ("small", "additive_unet", "two_stage", "line_drawing", "ugatit", "ugatit_light")
@@ -135,6 +138,8 @@ def random_arrays(recipe: Recipe, number: int, count: int) -> Arrays:
     def pixels(*shape: int) -> np.ndarray:
         return rng.integers(0, 256, (count, *shape), dtype=np.uint8)
 
+    if isinstance(task, Matching):
+        return MatchingCollator(KeySamples(list_pairs(), 0, is_training=True))(range(count))
     if isinstance(task, Translation):
         classes = max(recipe.classes, 1)
         return {
