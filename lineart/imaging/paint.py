@@ -243,11 +243,3 @@ def _one_pixel(labels: RegionMap, numbers: np.ndarray) -> np.ndarray:
     place = np.zeros(int(labels.max()) + 1, np.int64)
     place[runs.numbers] = runs.stops - 1
     return np.stack(np.divmod(place[numbers], labels.shape[1]), axis=1)
-
-
-def _pack(colors: UInt8[np.ndarray, "P 3"]) -> Int32[np.ndarray, " P"]:
-    return colors.astype(np.int32) @ np.array([65536, 256, 1], np.int32)
-
-
-def _unpack(packed: Int32[np.ndarray, " P"]) -> UInt8[np.ndarray, "P 3"]:
-    return np.stack((packed >> 16, packed >> 8 & 255, packed & 255), axis=1).astype(np.uint8)
