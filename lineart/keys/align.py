@@ -56,15 +56,16 @@ def align(line: Line | Frame, keys: Sequence[PreparedKey]) -> Aligned:
     ]
     misfits = [(one[1], number) for number, one in enumerate(found) if one is not None]
     flows = tuple(None if one is None else one[0] for one in found)
+    cut = drawing.labels
     for _, number in sorted(misfits):
         flow = flows[number]
         assert flow is not None
-        cut = cut_regions(drawing, fitted[number].drawing, fitted[number].parent, flow)
-        if cut.max(initial=0) > drawing.total:
-            labels = enlarge_cut(labels, drawing.labels, cut)
-            areas = find_areas(labels) * (cut.size / labels.size)
-            paper = (drawing.depth > 0).view(np.uint8)
-            drawing = measure_small(paper, cut, areas, drawing.ink)
+        cut = cut_regions(cut, drawing.depth, fitted[number], flow)
+    if cut.max(initial=0) > drawing.total:
+        labels = enlarge_cut(labels, drawing.labels, cut)
+        areas = find_areas(labels) * (cut.size / labels.size)
+        paper = (drawing.depth > 0).view(np.uint8)
+        drawing = measure_small(paper, cut, areas, drawing.ink)
     return Aligned(labels, drawing, fitted, flows)
 
 

@@ -15,10 +15,8 @@ from lineart.keys.runs import SmallMap
 TOLERANCE = 6
 """Levels by which neighbouring pixels of one colour differ at most, in any channel: noise of a
 JPEG, or a gradient."""
-LEAST_PART_PX = 12
-"""Parts of a region with fewer pixels, at the working size, take the region's main colour."""
-LEAST_PART_SHARE = 0.02
-"""So do those with a smaller share of the region."""
+LEAST_PART_PX = 24
+"""Colours with fewer pixels in a region, at the working size, give way to its main colour."""
 LEAST_MODE = 0.1
 """A colour with a smaller share of its part is one of a gradient."""
 PURE = 0.9
@@ -57,7 +55,7 @@ def split_by_color(
     count = int(labels.max(initial=0))
     small = shrink_regions(labels, paper)
     parts = _even_parts(small, colors)
-    region, chief, leader = _choose_colors(parts, count, _least_pixels(small, count))
+    region, chief, leader = _choose_colors(parts, count)
     missing = np.setdiff1d(np.arange(1, count + 1), region)
     region = np.concatenate((region, missing)).astype(np.int32)
     shade = _merge_noise(
@@ -144,16 +142,7 @@ def _find_shades(
     return best, share >= PURE * area
 
 
-def _least_pixels(labels: SmallMap, count: int) -> np.ndarray:
-    """Return the size of the smallest part of each region that keeps its colour."""
-    area = np.bincount(labels.ravel(), minlength=count + 1)
-    least: np.ndarray = np.maximum(LEAST_PART_PX, LEAST_PART_SHARE * area)
-    return least
-
-
-def _choose_colors(
-    parts: _Parts, count: int, least: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _choose_colors(parts: _Parts, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Choose the colours of each region.
 
     Returns:
@@ -170,7 +159,7 @@ def _choose_colors(
         groups = _group(parts.shade[own], parts.area[own])
         sizes = np.bincount(groups, parts.area[own])
         for group in range(len(sizes)):
-            if sizes[group] >= least[region] or sizes[group] == sizes.max():
+            if sizes[group] >= LEAST_PART_PX or sizes[group] == sizes.max():
                 members = own[groups == group]
                 chief[members] = len(regions)
                 regions.append(region)

@@ -1,103 +1,197 @@
 """Regions of a drawing cut where a key shows that they are several: lines may be open there."""
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
-from jaxtyping import Bool, Int32
+from jaxtyping import Bool, Float32, Int32
 
 from lineart.imaging.region_maps import RegionMap, fill_from_neighbours, look_up
-from lineart.keys.drawing import Drawing
+from lineart.keys.colors import UNKNOWN
+from lineart.keys.contacts import find_borders
 from lineart.keys.flow import Flow, land
+from lineart.keys.key import PreparedKey
 from lineart.keys.runs import SmallMap, count_pairs
 
 WINDOW_PX = 7
-"""A marker is a pixel around which a window of this size lies in one part of the key."""
-LEAST_MARKER_PX, LEAST_MARKER_SHARE = 60, 0.01
-"""Parts with fewer markers, in pixels or as a share of the region, are not cut off."""
+"""A mark is a pixel around which a window of this size lies in one part of the key."""
+LEAST_MARKS = 24
+"""Parts with fewer marks in a region are not cut off."""
+LEAST_INSIDE, LEAST_CARRIED = 0.8, 0.5
+"""A region of the key that is closed there is a part of a region here if this share of it is
+carried into that region, and if what is carried anywhere has this share of its area."""
+MOST_OPEN = 0.3
+"""Parts are cut off if the share of their outline without a line is at most by this above that in
+the key."""
+
+
+class _Parts(NamedTuple):
+    """Parts of the key in regions of the drawing; sorted by region, the largest part first."""
+
+    region: Int32[np.ndarray, " P"]
+    part: Int32[np.ndarray, " P"]
+    number: Int32[np.ndarray, " P"]
+    """Number that the part has after the cut; the largest one keeps that of the region."""
 
 
 def cut_regions(
-    drawing: Drawing, key: Drawing, parent: Int32[np.ndarray, " N"], flow: Flow
+    labels: SmallMap, depth: Float32[np.ndarray, "h w"], key: PreparedKey, flow: Flow
 ) -> SmallMap:
-    """Cut regions of a drawing into the parts that a region of the key has by its colours.
+    """Cut regions of a drawing into the parts that the key shows there.
 
-    The parts are carried along the flow. What lies well inside one of them marks it, and the marks
-    are flooded from the depth of the paper to the lines: the cut is where the paper is narrowest.
+    Parts are those of a region of the key by its colours, and regions that are closed in the key
+    and open here. They are carried along the flow; what lies well inside one of them marks it, and
+    the marks are flooded from the depth of the paper to the lines: the cut is where the paper is
+    narrowest. A part whose outline has fewer lines than the key's is not cut off.
 
     Args:
-        drawing: Drawing to cut.
-        key: The key, its regions split by colour, at the same size.
-        parent: Region of the key's drawing of each region of the key.
+        labels: Regions of the drawing at the working size.
+        depth: Distance to the nearest ink.
+        key: The key, at the same size.
         flow: Flow from the drawing to the key.
 
     Returns:
         The drawing's regions at the working size; new ones have numbers above the others.
     """
-    is_several = np.bincount(parent) > 1
-    labels = drawing.labels
-    if not is_several.any() or not drawing.total:
-        return labels
+    total = int(labels.max(initial=0))
     carried = cv2.remap(
-        key.labels.astype(np.float32), land(flow), None, cv2.INTER_NEAREST,
+        key.drawing.labels.astype(np.float32), land(flow), None, cv2.INTER_NEAREST,
         borderMode=cv2.BORDER_REPLICATE,
     )  # fmt: skip
-    part = carried.astype(np.int32)
-    origin = np.concatenate(([0], parent)).astype(np.int32)[part]
-    main = _main_regions(labels, origin, drawing.total, len(is_several))
-    is_cut = (main > 0) & is_several[main]
-    if not is_cut.any():
-        return labels
     window = np.ones((WINDOW_PX, WINDOW_PX), np.uint8)
     is_inside = cv2.erode(carried, window) == cv2.dilate(carried, window)
-    marks = np.where(is_inside & is_cut[labels] & (origin == main[labels]), part, 0)
-    return _flood(drawing, marks, is_cut)
+    carried_parts = carried.astype(np.int32)
+    marks = np.where(is_inside, carried_parts, 0)
+    parts = _find_parts(labels, key, carried_parts, marks)
+    cut = _flood(labels, depth, marks, parts)
+    is_open = _are_open(total, key, cut, parts)
+    if is_open.any():
+        # What they would have taken goes to the other parts.
+        parts = _number_parts(parts.region[~is_open], parts.part[~is_open], total)
+        cut = _flood(labels, depth, marks, parts)
+    return cut
 
 
-def _main_regions(
-    labels: SmallMap, origin: SmallMap, count: int, origins: int
-) -> Int32[np.ndarray, " N"]:
-    """Return the key's region that most of each region comes from, or 0; entry 0 is ink."""
-    region, source, pixels = count_pairs(labels, origin, origins)
+def _find_parts(labels: SmallMap, key: PreparedKey, carried: SmallMap, marks: SmallMap) -> _Parts:
+    """Find which parts of the key lie in each region that has several."""
+    total, count = key.drawing.total + 1, int(labels.max(initial=0))
+    found = count_pairs(labels, carried, total)
+    region, part, pixels = (one[(found.rows > 0) & (found.columns > 0)] for one in found)
     area = np.bincount(region, pixels, count + 1)
-    is_most = (pixels > 0.5 * area[region]) & (region > 0)
-    main = np.zeros(count + 1, np.int32)
-    main[region[is_most]] = source[is_most]
-    return main
+    everywhere = np.bincount(part, pixels, total)
+    origin = np.concatenate(([0], key.parent))
+    color = np.concatenate(([UNKNOWN], key.index))
+    main, main_part = _find_main(region, part, pixels, origin, area)
+    is_own = origin[part] == main[region]
+    is_closed = (
+        (pixels >= LEAST_INSIDE * everywhere[part])
+        & (everywhere[part] >= LEAST_CARRIED * np.append(0, key.drawing.area)[part])
+        & (color[part] != color[main_part[region]])
+    )
+    marked = count_pairs(labels, marks, total)
+    place = np.searchsorted(region * total + part, marked.rows * total + marked.columns)
+    number = np.zeros(len(region) + 1, np.int64)
+    number[place.clip(0, len(region))] = np.where(
+        (marked.rows > 0) & (marked.columns > 0), marked.counts, 0
+    )
+    is_part = (main[region] > 0) & (is_own | is_closed) & (number[:-1] >= LEAST_MARKS)
+    order = np.flatnonzero(is_part)
+    order = order[np.lexsort((-pixels[order], region[order]))]
+    return _number_parts(region[order].astype(np.int32), part[order].astype(np.int32), count)
 
 
-def _flood(drawing: Drawing, marks: SmallMap, is_cut: Bool[np.ndarray, " N"]) -> SmallMap:
-    """Flood each region from its marks, if it has those of several parts."""
+def _number_parts(
+    region: Int32[np.ndarray, " P"], part: Int32[np.ndarray, " P"], total: int
+) -> _Parts:
+    """Number parts, sorted as in `_Parts`, of regions that have several; others are left out."""
+    is_several = np.bincount(region)[region] > 1 if region.size else np.zeros(0, bool)
+    region, part = region[is_several], part[is_several]
+    is_first = np.diff(region, prepend=-1) != 0
+    number = np.where(is_first, region, total + np.cumsum(~is_first)).astype(np.int32)
+    return _Parts(region, part, number)
+
+
+def _find_main(
+    region: np.ndarray, part: np.ndarray, pixels: np.ndarray, origin: np.ndarray, area: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the key's whole region and the part that most of each region comes from, or 0."""
+    columns = int(origin.max()) + 1
+    of_whole = np.bincount(region * columns + origin[part], pixels, len(area) * columns)
+    of_whole = of_whole.reshape(len(area), columns)
+    main = of_whole.argmax(axis=1)
+    main[of_whole.max(axis=1) <= 0.5 * area] = 0
+    main_part = np.zeros(len(area), np.int64)
+    order = np.argsort(pixels, kind="stable")
+    main_part[region[order]] = part[order]
+    return main, main_part
+
+
+def _flood(
+    labels: SmallMap, depth: Float32[np.ndarray, "h w"], marks: SmallMap, parts: _Parts
+) -> SmallMap:
+    """Flood each region that has several parts from the marks of these."""
     # Imported here: it takes longer to import than all else in a worker without keys.
     from skimage.segmentation import watershed
 
-    labels = drawing.labels
-    parts = int(marks.max(initial=0)) + 1
-    region, part, pixels = count_pairs(labels, marks, parts)
-    area = np.bincount(region, pixels, len(is_cut))
-    least = np.maximum(LEAST_MARKER_PX, LEAST_MARKER_SHARE * area[region])
-    is_large = (part > 0) & (pixels >= least)
-    how_many = np.bincount(region[is_large], minlength=len(is_cut))
-    is_large &= how_many[region] > 1
-    if not is_large.any():
+    columns = int(marks.max()) + 1
+    if not parts.region.size:
         return labels
-    owner, part = region[is_large].astype(np.int32), part[is_large]
-    # The first part of a region keeps its number.
-    is_first = np.diff(owner, prepend=-1) != 0
-    number = np.where(is_first, owner, drawing.total + np.cumsum(~is_first)).astype(np.int32)
-    pairs, places = owner.astype(np.int64) * parts + part, np.flatnonzero(marks)
-    marked = labels.ravel()[places].astype(np.int64) * parts + marks.ravel()[places]
-    found = np.searchsorted(pairs, marked).clip(0, len(pairs) - 1)
+    pairs = parts.region.astype(np.int64) * columns + parts.part
+    order = np.argsort(pairs)
+    places = np.flatnonzero(marks)
+    marked = labels.ravel()[places].astype(np.int64) * columns + marks.ravel()[places]
+    found = order[np.searchsorted(pairs[order], marked).clip(0, len(pairs) - 1)]
     is_seed = pairs[found] == marked
     seeds = np.zeros(labels.shape, np.int32)
-    seeds.ravel()[places[is_seed]] = number[found[is_seed]]
-    is_open = np.zeros(len(is_cut), bool)
-    is_open[owner] = True
+    seeds.ravel()[places[is_seed]] = parts.number[found[is_seed]]
+    is_open = np.zeros(int(labels.max()) + 1, bool)
+    is_open[parts.region] = True
     # The flood starts at the rims of the marks; all but them is done.
     inner = cv2.erode((seeds > 0).view(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    band = is_open[labels] & ~inner
-    flooded = watershed(-drawing.depth, np.where(band, seeds, 0), mask=band)
+    band = look_up(is_open, labels) & ~inner
+    flooded = watershed(-depth, np.where(band, seeds, 0), mask=band)
     result: SmallMap = np.where(band & (flooded > 0), flooded, labels).astype(np.int32)
     np.copyto(result, seeds, where=inner)
     return result
+
+
+def _are_open(total: int, key: PreparedKey, cut: SmallMap, parts: _Parts) -> Bool[np.ndarray, " P"]:
+    """Return which parts have too few lines around them to be cut off.
+
+    Parts that are one closed region in the key are judged together.
+    """
+    if not parts.region.size:
+        return np.zeros(0, bool)
+    count = max(int(cut.max()), total)
+    origin = key.parent[parts.part - 1]
+    largest = np.flatnonzero(parts.number <= total)
+    main = np.zeros(total + 1, np.int32)
+    main[parts.region[largest]] = origin[largest]
+    is_closed = origin != main[parts.region]
+    pairs = parts.region.astype(np.int64) * (int(origin.max()) + 1) + origin
+    _, first, group = np.unique(pairs, return_index=True, return_inverse=True)
+    whole = np.arange(count + 1, dtype=np.int32)
+    whole[parts.number[is_closed]] = parts.number[first[group[is_closed]]]
+    in_key = key.drawing.openings.totals() / np.maximum(key.drawing.borders.totals(), 1)
+    share = _open_shares(look_up(whole, cut), count)[whole[parts.number] - 1]
+    is_open = share > np.where(is_closed, 0, in_key[parts.part - 1]) + MOST_OPEN
+    is_open &= parts.number > total
+    return is_open
+
+
+def _open_shares(labels: SmallMap, count: int) -> Float32[np.ndarray, " N"]:
+    """Return the share of each region's outline that is beside another, without a line."""
+    return find_borders(labels, count).totals() / np.maximum(_outlines(labels, count), 1)
+
+
+def _outlines(labels: SmallMap, count: int) -> Float32[np.ndarray, " N"]:
+    """Return the length of the outline of each region, along lines and along others."""
+    sums = np.zeros(count + 1)
+    for one, other in ((labels[:, :-1], labels[:, 1:]), (labels[:-1], labels[1:])):
+        meets = one != other
+        sums += np.bincount(one[meets], minlength=count + 1)
+        sums += np.bincount(other[meets], minlength=count + 1)
+    return sums[1:].astype(np.float32)
 
 
 def enlarge_cut(labels: RegionMap, small: SmallMap, cut: SmallMap) -> RegionMap:
