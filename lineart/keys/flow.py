@@ -18,8 +18,14 @@ MOVE_SHRINK = 4
 """Factor by which ink is shrunk to find the global move."""
 LEAST_MOVE = 0.01
 """Smaller global moves, as a share of the longer side, need no start of their own."""
+MOST_MOVES = 2
+"""Most global moves that the flow starts from, besides rest."""
 SEEN = 20
 """Level of soft ink from which a pixel counts in the misfit of a flow."""
+AROUND = 1 / 16
+"""Side of the window in which flows are compared, as a share of the longer side."""
+UNEXPLAINED, MOST_LEFT = 25, 0.1
+"""Ink with a larger misfit fits nowhere yet; a larger share of such ink has a move of its own."""
 
 
 class SoftInk(NamedTuple):
@@ -62,8 +68,10 @@ def resize_ink(ink: SoftInk, size: Size) -> SoftInk:
 def find_flow(drawing: SoftInk, key: SoftInk) -> tuple[Flow, float]:
     """Find for each pixel of a drawing the place in the key that shows the same.
 
-    Dense inverse search starts from rest and, if the drawings are best aligned by a global move,
-    from that move; the flow with the smaller misfit remains.
+    Dense inverse search starts from rest; if the drawings fit best after a global move, it starts
+    from that, too; and if much ink fits nowhere yet, from the move that fits this ink best: a
+    figure may stand still while the background pans. Each place takes the flow that fits best
+    around it.
 
     Returns:
         The flow and its misfit, the mean difference of the soft ink in levels of 255.
@@ -71,21 +79,42 @@ def find_flow(drawing: SoftInk, key: SoftInk) -> tuple[Flow, float]:
     Source:
         Kroeger, Timofte, Dai, Van Gool, "Fast Optical Flow using Dense Inverse Search", ECCV 2016.
     """
+    least = LEAST_MOVE * max(drawing.fine.shape)
     flow = _refine(drawing, key, np.zeros((*drawing.fine.shape, 2), np.float32))
     misfit = _misfit(drawing, key, flow)
-    move = find_move(drawing, key)
-    if np.abs(move).max() <= LEAST_MOVE * max(drawing.fine.shape):
-        return flow, misfit
-    start = np.broadcast_to(move, flow.shape).copy()
-    moved = _refine(drawing, key, start)
-    moved_misfit = _misfit(drawing, key, moved)
-    return (moved, moved_misfit) if moved_misfit < misfit else (flow, misfit)
+    moves = [np.zeros(2, np.float32)]
+    spectrum = drawing.spectrum
+    for _ in range(MOST_MOVES):
+        move = _peak(spectrum, key.spectrum)
+        if all(np.abs(move - other).max() > least for other in moves):
+            moved = _refine(drawing, key, np.broadcast_to(move, flow.shape).copy())
+            flow, misfit = _choose(flow, misfit, moved, _misfit(drawing, key, moved))
+            moves.append(move)
+        is_left = (misfit > UNEXPLAINED) & (drawing.fine > SEEN)
+        if is_left.mean() <= MOST_LEFT * (drawing.fine > SEEN).mean():
+            break
+        spectrum = _spectrum(np.where(is_left, drawing.fine, 0))
+    is_seen = (drawing.fine > SEEN) | (misfit > SEEN)
+    return flow, float(misfit[is_seen].mean()) if is_seen.any() else 0.0
+
+
+def _choose(
+    flow: Flow, misfit: Float32[np.ndarray, "H W"], other: Flow, other_misfit: np.ndarray
+) -> tuple[Flow, Float32[np.ndarray, "H W"]]:
+    """Take at each place the flow that fits best around it."""
+    is_better = other_misfit < misfit
+    chosen: Flow = np.where(is_better[:, :, np.newaxis], other, flow)
+    return chosen, np.where(is_better, other_misfit, misfit)
 
 
 def find_move(drawing: SoftInk, key: SoftInk) -> Float32[np.ndarray, " 2"]:
     """Find the move, x and y, by which all of a drawing fits the key best."""
-    height, width = drawing.spectrum.shape[0], (drawing.spectrum.shape[1] - 1) * 2
-    match = np.fft.irfft2(drawing.spectrum.conj() * key.spectrum, (height, width))
+    return _peak(drawing.spectrum, key.spectrum)
+
+
+def _peak(spectrum: np.ndarray, other: np.ndarray) -> Float32[np.ndarray, " 2"]:
+    height, width = spectrum.shape[0], (spectrum.shape[1] - 1) * 2
+    match = np.fft.irfft2(spectrum.conj() * other, (height, width))
     y, x = np.unravel_index(int(match.argmax()), match.shape)
     down = int(y) - height * (2 * int(y) >= height)
     right = int(x) - width * (2 * int(x) >= width)
@@ -106,13 +135,16 @@ def _refine(drawing: SoftInk, key: SoftInk, flow: Flow) -> Flow:
     return flow
 
 
-def _misfit(drawing: SoftInk, key: SoftInk, flow: Flow) -> float:
-    """Return the mean difference of the soft ink where either drawing has any."""
-    places = land(flow)
-    carried = cv2.remap(key.fine, places, None, cv2.INTER_LINEAR, borderValue=0)
+def _misfit(drawing: SoftInk, key: SoftInk, flow: Flow) -> Float32[np.ndarray, "H W"]:
+    """Return the difference of the soft ink around each place, in levels of 255."""
+    carried = cv2.remap(key.fine, land(flow), None, cv2.INTER_LINEAR, borderValue=0)
+    size = max(3, round(AROUND * max(carried.shape)) // 2 * 2 + 1)
+    difference = cv2.absdiff(drawing.fine, carried)
     is_seen = cv2.max(drawing.fine, carried) > SEEN
-    difference = cv2.absdiff(drawing.fine, carried)[is_seen]
-    return float(difference.mean()) if difference.size else 0.0
+    seen = cv2.blur(is_seen.astype(np.float32), (size, size))
+    misfit: Float32[np.ndarray, "H W"]
+    misfit = cv2.blur(difference.astype(np.float32), (size, size)) / np.maximum(seen, 0.02)
+    return misfit
 
 
 def land(flow: Flow) -> Flow:

@@ -73,7 +73,29 @@ def test_flow_follows_a_pan(move: tuple[float, float]) -> None:
     flow, misfit = find_flow(*inks)
     apart = np.abs(flow - np.array(move)).max(axis=2)
     assert np.median(apart[one.line == 0]) < 1
-    assert misfit < 5
+    assert misfit < 12
+
+
+def test_flow_of_a_figure_before_a_panning_background() -> None:
+    """Where the background pans and the figure stands, the flow has both moves."""
+    figure = draw_figure(size=(360, 640), move=(80, 0))
+    is_figure = cv2.dilate((figure.paint != PAINT["background"]).any(axis=2).view(np.uint8), None)
+    rng = np.random.default_rng(5)
+    street = np.full((360, 900), 255, np.uint8)
+    for _ in range(40):
+        x, y = rng.integers(0, 880), rng.integers(0, 330)
+        axes = (int(rng.integers(8, 40)), int(rng.integers(8, 40)))
+        cv2.ellipse(street, (int(x), int(y)), axes, float(rng.uniform(0, 180)), 0, 360, 0, 2)
+    inks = []
+    for pan in (120, 0):
+        scene = np.where(is_figure > 0, figure.line, street[:, pan : pan + 640])
+        inks.append(soften(find_paper(np.ascontiguousarray(scene), (360, 640))))
+    flow, _ = find_flow(*inks)
+    is_ink = inks[0].fine > 200
+    still = np.median(np.abs(flow[is_ink & (is_figure > 0)]), axis=0)
+    panned = np.median(flow[is_ink & (is_figure == 0)], axis=0)
+    assert_allclose(still, (0, 0), atol=2)
+    assert_allclose(panned, (120, 0), atol=3)
 
 
 def test_shrinking_keeps_the_smallest_regions() -> None:
