@@ -174,14 +174,18 @@ def _are_open(total: int, key: PreparedKey, cut: SmallMap, parts: _Parts) -> Boo
     whole[parts.number[is_closed]] = parts.number[first[group[is_closed]]]
     in_key = key.drawing.openings.totals() / np.maximum(key.drawing.borders.totals(), 1)
     share = _open_shares(look_up(whole, cut), count)[whole[parts.number] - 1]
-    is_open = share > np.where(is_closed, 0, in_key[parts.part - 1]) + MOST_OPEN
+    is_open: Bool[np.ndarray, " P"] = (
+        share > np.where(is_closed, 0, in_key[parts.part - 1]) + MOST_OPEN
+    )
     is_open &= parts.number > total
     return is_open
 
 
 def _open_shares(labels: SmallMap, count: int) -> Float32[np.ndarray, " N"]:
     """Return the share of each region's outline that is beside another, without a line."""
-    return find_borders(labels, count).totals() / np.maximum(_outlines(labels, count), 1)
+    open_: Float32[np.ndarray, " N"] = find_borders(labels, count).totals()
+    open_ /= np.maximum(_outlines(labels, count), 1)
+    return open_
 
 
 def _outlines(labels: SmallMap, count: int) -> Float32[np.ndarray, " N"]:

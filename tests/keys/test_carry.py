@@ -71,6 +71,60 @@ def test_all_keys_together() -> None:
     assert len(np.unique(carried.palette, axis=0)) == len(carried.palette) == len(PAINT)
 
 
+@pytest.mark.parametrize("points", [50, 10])
+def test_what_enters_is_doubted(points: int) -> None:
+    """A ball or a star that no key has is none, or unsure; all else keeps its colours."""
+    key, target = draw_figure(), draw_figure(move=(40, 10), bend=4)
+    angles = np.linspace(0, 2 * np.pi, points, endpoint=False)
+    reach = np.where((np.arange(points) % 2 == 0) & (points == 10), 18, 40)[:, np.newaxis]
+    ball = np.stack((np.cos(angles), np.sin(angles)), axis=1) * reach + (70, 260)
+    shape = np.rint(ball).astype(np.int32)[np.newaxis]
+    cv2.fillPoly(target.paint, shape, PAINT["hat"])
+    cv2.polylines(target.line, shape, isClosed=True, color=0, thickness=2)
+    carried = carry(target.line, [Key(*key)])
+    entered = carried.labels[260, 70]
+    assert carried.index[entered] == -1 or carried.confidence[entered] < 0.75
+    is_known = (target.paint != PAINT["hat"]).any(axis=2) & (carried.labels > 0)
+    assert (fill(carried) == target.paint).all(axis=2)[is_known].mean() > 0.99
+
+
+def test_sheets_serve_wherever_the_figure_is() -> None:
+    """A sheet gives its colours to a figure elsewhere, at another size, and to no flow."""
+    sheet = draw_figure(move=(-100, 0), scale=0.8)
+    target = draw_figure(move=(120, 20), scale=1.1)
+    carried = carry(target.line, [Key(*sheet, motion=False)])
+    assert share_right(carried, target) > 0.97
+
+
+def test_drawings_in_color_on_gray_paper() -> None:
+    """A drawing in colour, a trace line in it and paper of a scan change nothing else."""
+    key, target = draw_figure(), draw_figure(move=(20, 5))
+    colored = cv2.cvtColor(target.line, cv2.COLOR_GRAY2RGB)
+    colored[target.line < 128] = (60, 30, 20)
+    colored[target.line == 255] = (236, 236, 236)
+    split = draw_figure(move=(20, 5))
+    colored[285:287, 210:300] = (255, 0, 0)
+    carried = carry(colored, [Key(*key)])
+    assert share_right(carried, split) > 0.99
+
+
+def test_thousands_of_regions() -> None:
+    """A dense drawing is coloured in blocks, whose number of pairs is bounded."""
+    rng = np.random.default_rng(3)
+    colors = rng.integers(0, 256, (6, 3), np.uint8)
+    edges = np.cumsum(rng.integers(7, 14, (2, 60)), axis=1)
+    line = np.full((int(edges[0, -1]) + 9, int(edges[1, -1]) + 9), 255, np.uint8)
+    line[edges[0]], line[:, edges[1]] = 0, 0
+    cells = rng.integers(0, 6, (61, 61))
+    rows = np.searchsorted(edges[0], np.arange(line.shape[0]))
+    columns = np.searchsorted(edges[1], np.arange(line.shape[1]))
+    paint = colors[cells[rows[:, np.newaxis], columns]]
+    target = Figure(np.roll(line, 3, axis=1), np.roll(paint, 3, axis=1))
+    carried = carry(target.line, [(line, paint)])
+    assert len(carried.index) > 3000
+    assert share_right(carried, target) > 0.9
+
+
 def test_open_outline_is_cut() -> None:
     """Where a line is open, a region of two colours is cut as the key shows."""
     key, target = draw_figure(gap=True), draw_figure(gap=True, move=(25, 5))
