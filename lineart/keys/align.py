@@ -56,11 +56,15 @@ def align(line: Line | Frame, keys: Sequence[PreparedKey]) -> Aligned:
     ]
     misfits = [(one[1], number) for number, one in enumerate(found) if one is not None]
     flows = tuple(None if one is None else one[0] for one in found)
-    cut = drawing.labels
+    cut, is_whole = drawing.labels, np.ones(drawing.total + 1, bool)
     for _, number in sorted(misfits):
         flow = flows[number]
         assert flow is not None
-        cut = cut_regions(cut, drawing.depth, fitted[number], flow)
+        cut = cut_regions(cut, drawing.depth, fitted[number], flow, is_whole)
+        # What a key that fits better has cut stays as it is.
+        parts = np.arange(len(is_whole), int(cut.max(initial=0)) + 1)
+        is_whole = np.append(is_whole, np.zeros(len(parts), bool))
+        is_whole[drawing.labels[cut > drawing.total]] = False
     if cut.max(initial=0) > drawing.total:
         labels = enlarge_cut(labels, drawing.labels, cut)
         areas = find_areas(labels) * (cut.size / labels.size)

@@ -12,7 +12,7 @@ from lineart.imaging.region_maps import RegionMap
 from lineart.keys.align import align
 from lineart.keys.colors import UNKNOWN, RegionColors, pack, unpack
 from lineart.keys.key import Key, PreparedKey, prepare_key
-from lineart.keys.network import Network, color_shares, included_network
+from lineart.keys.network import Network, color_scores, included_network
 from lineart.keys.own import is_own, own_colors
 
 
@@ -36,6 +36,8 @@ AnyKey = Key | PreparedKey | tuple[Line | Frame, UInt8[np.ndarray, "H W C"]]
 
 Shares = Float32[np.ndarray, "T P"]
 """Probability of each colour of the palette for each region; the last column stands for none."""
+Scores = Float32[np.ndarray, "T P"]
+"""Logarithm of the weight of each colour; the last column stands for none."""
 
 
 def carry(
@@ -62,11 +64,11 @@ def carry(
         return _repeat(own_colors(own), palette)
     network = network or included_network()
     aligned = align(whiten_paper(drawing), prepared)
-    votes = [
-        _widen(color_shares(aligned.compare(number), network), numbers[number], len(palette))
+    scores = [
+        _widen(color_scores(aligned.compare(number), network), numbers[number], len(palette))
         for number in range(len(prepared))
     ]
-    return _decide(aligned.labels, palette, join_votes(votes))
+    return _decide(aligned.labels, palette, join_scores(scores))
 
 
 def _join_palettes(
@@ -85,28 +87,26 @@ def _join_palettes(
 
 
 def _widen(
-    shares: Float32[np.ndarray, "T K"], numbers: Int32[np.ndarray, " _"], count: int
-) -> Shares:
-    """Return the probabilities of a key's colours as those of the whole palette."""
-    whole = np.zeros((len(shares), count + 1), np.float32)
-    whole[:, numbers[: shares.shape[1] - 1]] = shares[:, :-1]
-    whole[:, -1] = shares[:, -1]
+    scores: Float32[np.ndarray, "T K"], numbers: Int32[np.ndarray, " _"], count: int
+) -> Scores:
+    """Return the scores of a key's colours as those of the whole palette."""
+    whole = np.full((len(scores), count + 1), -np.inf, np.float32)
+    whole[:, numbers[: scores.shape[1] - 1]] = scores[:, :-1]
+    whole[:, -1] = scores[:, -1]
     return whole
 
 
-def join_votes(votes: Sequence[Shares]) -> Shares:
-    """Weight the probabilities of each key by the fourth power of its highest one.
+def join_scores(scores: Sequence[Scores]) -> Shares:
+    """Return the probabilities of colours from the scores of all keys, in one softmax.
 
-    That a key has no such region says nothing against a colour that another one has.
+    A colour weighs as much as all candidates of all keys that have it, "none" as much as in the
+    mean of the keys: that one lacks a region says little against another one that has it.
     """
-    total = np.zeros_like(votes[0])
-    weights = np.zeros((len(total), 1), np.float32)
-    for shares in votes:
-        weight = shares[:, :-1].max(axis=1, keepdims=True, initial=1e-3) ** 4
-        total += weight * shares
-        weights += weight
-    joined: Shares = total / weights
-    return joined
+    total = np.logaddexp.reduce(scores, axis=0)
+    total[:, -1] -= np.float32(np.log(len(scores)))
+    powers = np.exp(total - total.max(axis=1, keepdims=True))
+    shares: Shares = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+    return shares
 
 
 def _decide(labels: RegionMap, palette: UInt8[np.ndarray, "K 3"], shares: Shares) -> CarriedColors:

@@ -35,7 +35,11 @@ class _Parts(NamedTuple):
 
 
 def cut_regions(
-    labels: SmallMap, depth: Float32[np.ndarray, "h w"], key: PreparedKey, flow: Flow
+    labels: SmallMap,
+    depth: Float32[np.ndarray, "h w"],
+    key: PreparedKey,
+    flow: Flow,
+    is_whole: Bool[np.ndarray, " N"],
 ) -> SmallMap:
     """Cut regions of a drawing into the parts that the key shows there.
 
@@ -49,6 +53,7 @@ def cut_regions(
         depth: Distance to the nearest ink.
         key: The key, at the same size.
         flow: Flow from the drawing to the key.
+        is_whole: Which regions may be cut; entry r is region r.
 
     Returns:
         The drawing's regions at the working size; new ones have numbers above the others.
@@ -61,7 +66,7 @@ def cut_regions(
     window = np.ones((WINDOW_PX, WINDOW_PX), np.uint8)
     is_inside = cv2.erode(carried, window) == cv2.dilate(carried, window)
     carried_parts = carried.astype(np.int32)
-    marks = np.where(is_inside, carried_parts, 0)
+    marks = np.where(is_inside & look_up(is_whole, labels), carried_parts, 0)
     parts = _find_parts(labels, key, carried_parts, marks)
     cut = _flood(labels, depth, marks, parts)
     is_open = _are_open(total, key, cut, parts)

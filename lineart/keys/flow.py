@@ -140,10 +140,9 @@ def _misfit(drawing: SoftInk, key: SoftInk, flow: Flow) -> Float32[np.ndarray, "
     carried = cv2.remap(key.fine, land(flow), None, cv2.INTER_LINEAR, borderValue=0)
     size = max(3, round(AROUND * max(carried.shape)) // 2 * 2 + 1)
     difference = cv2.absdiff(drawing.fine, carried)
-    is_seen = cv2.max(drawing.fine, carried) > SEEN
-    seen = cv2.blur(is_seen.astype(np.float32), (size, size))
-    misfit: Float32[np.ndarray, "H W"]
-    misfit = cv2.blur(difference.astype(np.float32), (size, size)) / np.maximum(seen, 0.02)
+    _, is_seen = cv2.threshold(cv2.max(drawing.fine, carried), SEEN, 1, cv2.THRESH_BINARY)
+    around, seen = (cv2.boxFilter(one, cv2.CV_32F, (size, size)) for one in (difference, is_seen))
+    misfit: Float32[np.ndarray, "H W"] = around / np.maximum(seen, 0.02)
     return misfit
 
 

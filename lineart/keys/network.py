@@ -27,6 +27,8 @@ CONFIG, TENSORS = "config.json", "matching.safetensors"
 """Files of a folder of weights."""
 VOTE, OVERLAP = 0, 2
 """Features: share of the region that the flow carries into the candidate; the same of the union."""
+LEAST_WEIGHT = 1e-30
+"""Weight of a colour that no candidate has, beside 1 for the likeliest candidate."""
 OWN = slice(22, 26)
 """Features of the region alone, equal for all of its candidates."""
 
@@ -84,8 +86,19 @@ def color_shares(pairs: PairFeatures, network: Network) -> Float32[np.ndarray, "
 
     The last column stands for "none": the key has no such region, or its colour is unknown.
     """
-    shares = _softmax(compute_logits(pairs, network)[-1] / np.float32(network.temperature))
-    return _color_sums(pairs, shares)
+    return _softmax(color_scores(pairs, network))
+
+
+def color_scores(pairs: PairFeatures, network: Network) -> Float32[np.ndarray, "T K"]:
+    """Return the logarithm of the weight of each colour; the softmax of a row is `color_shares`.
+
+    Weights of several keys can be added, as if all candidates were those of one key.
+    """
+    logits = compute_logits(pairs, network)[-1] / np.float32(network.temperature)
+    highest = logits.max(axis=1, keepdims=True)
+    sums = _color_sums(pairs, np.exp(logits - highest))
+    scores: Float32[np.ndarray, "T K"] = np.log(np.maximum(sums, LEAST_WEIGHT)) + highest
+    return scores
 
 
 def compute_logits(pairs: PairFeatures, network: Network) -> list[Logits]:
