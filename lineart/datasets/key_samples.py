@@ -5,18 +5,24 @@ from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+from jaxtyping import Int64
 
 from lineart.datasets.key_pairs import KeyPair
 from lineart.datasets.samples import pick
 
 SHARES = {"cycle": 0.6, "drawn": 0.12, "sample": 0.28}
 """Share of the samples by the kind of their sequence."""
-OMITTED = 0.2
-"""Share of the samples in which the key's regions of some colours are unknown."""
+OMITTED = 0.1
+"""Share of the samples in which some colours of the key are unknown."""
+HIDDEN = 0.15
+"""Share of the samples in which the key has no regions of some colours."""
 SHEETS = 0.1
 """Share of the samples without motion, as for keys that are sheets."""
 MOTION = [*range(10), 27, 28]
 """Features of motion, see `keys.pairs`; 0 for a sheet."""
+
+LIKELY = [0, 38]
+"""Features by which candidates are likely: votes of the flow, similarity of the masks."""
 
 
 @runtime_checkable
@@ -54,6 +60,8 @@ class KeySamples:
         pair = self.pairs.read(pick(self.cumulative, rng))
         if self.is_training and rng.random() < OMITTED:
             pair = omit_colors(pair, rng)
+        elif self.is_training and rng.random() < HIDDEN:
+            pair = hide_colors(pair, rng)
         if self.is_training and rng.random() < SHEETS:
             pair = without_motion(pair)
         return pair
@@ -61,14 +69,46 @@ class KeySamples:
 
 def omit_colors(pair: KeyPair, rng: np.random.Generator) -> KeyPair:
     """Let one or two of the key's colours be unknown, so that regions of them match none."""
-    count = len(pair.palette)
-    omitted = rng.choice(count, min(count - 1, int(rng.integers(1, 3))), replace=False)
+    omitted = _pick_colors(pair, rng)
     colors = pair.seen.colors.copy()
     colors[np.isin(colors, omitted)] = -1
+    return _without_right(pair._replace(seen=pair.seen._replace(colors=colors)), omitted)
+
+
+def hide_colors(pair: KeyPair, rng: np.random.Generator) -> KeyPair:
+    """Leave the regions of one or two of the key's colours out of the candidates.
+
+    All regions keep as many candidates: where more are left, those that look the likeliest.
+    """
+    seen = pair.seen
+    hidden = _pick_colors(pair, rng)
+    is_left = ~np.isin(seen.colors[seen.candidates], hidden)
+    count = int(is_left.sum(axis=1).min())
+    if not count:
+        return pair
+    likely = np.where(is_left, seen.features[..., LIKELY].sum(axis=2), -np.inf)
+    kept = np.sort(np.argsort(-likely, axis=1, kind="stable")[:, :count], axis=1)
+    seen = seen._replace(
+        candidates=np.take_along_axis(seen.candidates, kept, axis=1),
+        features=np.take_along_axis(seen.features, kept[..., np.newaxis], axis=1),
+        displacement=np.take_along_axis(seen.displacement, kept[..., np.newaxis], axis=1),
+    )
+    return _without_right(pair._replace(seen=seen), hidden)
+
+
+def _pick_colors(pair: KeyPair, rng: np.random.Generator) -> Int64[np.ndarray, " n"]:
+    """Return the numbers of one or two of the key's colours, not of all."""
+    count = len(pair.palette)
+    few = min(count - 1, int(rng.integers(1, 3)))
+    return rng.choice(count, few, replace=False).astype(np.int64)
+
+
+def _without_right(pair: KeyPair, colors: Int64[np.ndarray, " n"]) -> KeyPair:
+    """Return the pair with these colours wrong for every region."""
     right = pair.right.copy()
-    right[:, omitted] = False
+    right[:, colors] = False
     right[:, -1] = ~right[:, :-1].any(axis=1)
-    return pair._replace(seen=pair.seen._replace(colors=colors), right=right)
+    return pair._replace(right=right)
 
 
 def without_motion(pair: KeyPair) -> KeyPair:

@@ -5,7 +5,13 @@ import pytest
 
 from lineart.datasets.key_augmentation import FlatDrawing, Pair, augment, break_lines, melt
 from lineart.datasets.key_pairs import from_bytes, make_pair, make_pairs, pick_drawings, to_bytes
-from lineart.datasets.key_samples import MOTION, KeySamples, omit_colors, without_motion
+from lineart.datasets.key_samples import (
+    MOTION,
+    KeySamples,
+    hide_colors,
+    omit_colors,
+    without_motion,
+)
 from tests.key_pairs import PALETTE, draw_sequence, draw_truth, line_of, list_pairs
 
 
@@ -99,6 +105,25 @@ def test_omitted_colours_are_none() -> None:
     is_lost = pair.right[:, omitted].any(axis=1)
     assert (less.right[:, -1] == is_lost).all()
     assert np.array_equal(less.right[~is_lost], pair.right[~is_lost])
+
+
+def test_hidden_colours_are_no_candidates() -> None:
+    """Regions of a hidden colour match none; the others keep the candidates of their colours."""
+    pair = list_pairs().read(0)
+    less = hide_colors(pair, np.random.default_rng(0))
+    left = np.unique(less.seen.colors[less.seen.candidates])
+    hidden = np.setdiff1d(pair.seen.colors, left)
+    assert 1 <= len(hidden) <= 2
+    assert less.seen.features.shape[:2] == less.seen.candidates.shape
+    assert (less.right[:, -1] == pair.right[:, hidden].any(axis=1)).all()
+    at = np.arange(len(less.right))[:, np.newaxis]
+    found = less.right[at, less.seen.colors[less.seen.candidates]].any(axis=1)
+    assert (found | less.right[:, -1]).all()
+    for row, candidates in enumerate(less.seen.candidates):
+        before = pair.seen.candidates[row].tolist()
+        same = [before.index(one) for one in candidates]
+        assert np.array_equal(less.seen.features[row], pair.seen.features[row, same])
+        assert np.array_equal(less.seen.displacement[row], pair.seen.displacement[row, same])
 
 
 def test_samples_are_repeatable_and_vary() -> None:

@@ -89,11 +89,11 @@ def keys() -> Recipe:
         name="matching",
         objective="matching",
         losses={"match": 1.0, "rounds": 0.3},
-        images=40_000,
+        images=30_000,
         batch_size=4,
         crop=0,
         learning_rate=5e-3,
-        save_every=8_000,
+        save_every=7_500,
     )
     return Recipe(
         model="matching",
