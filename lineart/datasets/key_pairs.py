@@ -38,7 +38,7 @@ class Shown(NamedTuple):
     """Pictures of a pair, small, for people."""
 
     labels: RegionMap
-    """Regions of the target; 0 = ink."""
+    """Regions of the target; 0 = ink, -1 = beside the picture."""
     key: Frame
     truth: Frame
 
@@ -141,7 +141,7 @@ def show(target: Drawing, key: Frame, truth: Frame) -> Shown:
     """Return small square pictures of a pair, with white beside those that are not square."""
     side = max(target.size)
     parts = []
-    for one, ground in ((target.labels, 0), (key, 255), (truth, 255)):
+    for one, ground in ((target.labels, -1), (key, 255), (truth, 255)):
         below, right = (side - length for length in one.shape[:2])
         more = ((0, max(0, below)), (0, max(0, right)), (0, 0))[: one.ndim]
         square = np.pad(one, more, constant_values=ground)

@@ -100,8 +100,9 @@ def _to_pictures(sample: KeyPair, device: torch.device) -> Pictures | None:
 
 
 def paint(pictures: Pictures, colors: Int64[Tensor, " N"]) -> Float[Tensor, "1 3 Side Side"]:
-    """Return the picture of regions in these colours, -1..1; ink is black."""
-    table = torch.cat((-torch.ones_like(pictures.palette[:1]), pictures.palette[colors]))
+    """Return the picture of regions in these colours, -1..1; ink is black, the margin white."""
+    white = torch.ones_like(pictures.palette[:1])
+    table = torch.cat((-white, pictures.palette[colors], white))
     return table[pictures.labels].permute(2, 0, 1)[None]
 
 
@@ -153,7 +154,7 @@ class MatchingTraining:
         sums = torch.zeros(2)
         for picture, one in zip(made["matching"], batch, strict=True):
             assert one.shown is not None, "samples for validation are shown"
-            labels = one.shown.labels.ravel()
+            labels = one.shown.labels.clamp(min=0).ravel()
             apart = (picture - one.shown.truth[0]).abs().mean(0).ravel()
             pixels = labels.bincount(minlength=len(one.weight) + 1)[1:]
             means = labels.bincount(apart, len(one.weight) + 1)[1:] / pixels.clamp(min=1)
