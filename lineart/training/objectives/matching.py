@@ -83,7 +83,8 @@ def color_loss(logits: Logits, one: MatchingPair) -> Float[Tensor, ""]:
 def keys() -> Recipe:
     """Return the recipe of the weights `keys`, which match the regions of two drawings.
 
-    It takes 10 minutes on one CPU core.
+    It takes 10 minutes on one CPU core. 90.2 % of the regions of six held-out characters are right
+    (lineart/weights/keys/MODEL_CARD.md).
     """
     stage = TrainingStage(
         name="matching",
