@@ -78,14 +78,13 @@ def draw_files(flags: Demo) -> Iterator[tuple[str, bytes]]:
             yield f"keys/{name}", encode_png(frame.color)
 
 
-KEYS = {"s01_walk": 2, "s02_window": 1, "s03_flight": 2}
-"""Number of keys of each shot; more where more moves."""
+KEYS = {"s01_walk": (0.0, 0.75), "s02_window": (0.5,), "s03_flight": (0.1, 0.5)}
+"""Places of the keys of each shot, as shares of its frames: the extremes of what moves."""
 
 
 def key_numbers(shot: str, frames: int) -> set[int]:
-    """Return the numbers of the frames of a shot that are keys, at even distances."""
-    count = KEYS[shot]
-    return {(2 * place + 1) * frames // (2 * count) + 1 for place in range(count)}
+    """Return the numbers of the frames of a shot that are keys."""
+    return {int(place * frames) + 1 for place in KEYS[shot]}
 
 
 if __name__ == "__main__":
