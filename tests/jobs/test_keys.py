@@ -13,7 +13,7 @@ from pyarrow import parquet
 
 from jobs.colorize import Colorize, main
 from jobs.films import FilmFlags
-from lineart.codec import decode_color, encode_png
+from lineart.codec import decode_cel, decode_color, encode_png
 from lineart.film.inputs import FilmConfig, PreparedRun, prepare_run
 from lineart.film.run import FilmRunner, run_film
 from lineart.film.run_json import FilmSummary
@@ -313,3 +313,24 @@ def test_keys_on_s3_and_ray(film: Film, bucket: Path) -> None:
     same = ("frame", "status", "key_sha256", "keys", "asked", "lowest_confidence", "doubts")
     for row, here in zip(rows, film.rows().values(), strict=True):
         assert [row[name] for name in same] == [here[name] for name in same]
+
+
+def test_cels_are_transparent_where_keys_are_white_outside(film: Film) -> None:
+    """White at the border of a key is paper, and so is what a cel leaves out; other colours paint."""
+    for step in range(STEPS):
+        drawn = draw_shot(step, moves_px=3)
+        cel = np.dstack((np.zeros((*SIZE, 3), np.uint8), 255 - drawn.line))
+        film.write(f"lines/roll/f{step + 1:04}.png", cel)
+    drawn = draw_shot(3, moves_px=3)
+    is_sky = (drawn.paint == SKY).all(axis=2)
+    white, painted_cel = drawn.paint.copy(), np.dstack((drawn.paint, np.full(SIZE, 255, np.uint8)))
+    white[is_sky] = 255
+    painted_cel[is_sky] = 0
+    for key, opacity in ((white, 0), (painted_cel, 0), (drawn.paint, 255)):
+        film.write("keys/roll/4.png", key)
+        assert film.color(shots=("roll",)).failed == 0
+        data = (film.root / "output/frames/roll/f0006.png").read_bytes()
+        frame = decode_cel(data)
+        assert (frame[5:20, 5:100, 3] == opacity).all()
+        assert (frame[50, 39] == (*BALL, 255)).all()
+        assert (frame[66, 119] == (*DOOR, 255)).all()
