@@ -316,7 +316,7 @@ def test_keys_on_s3_and_ray(film: Film, bucket: Path) -> None:
 
 
 def test_cels_are_transparent_where_keys_are_white_outside(film: Film) -> None:
-    """White at the border of a key is paper, and so is what a cel leaves out; other colours paint."""
+    """White at the border of a key is paper, as is what a cel leaves out; other colours paint."""
     for step in range(STEPS):
         drawn = draw_shot(step, moves_px=3)
         cel = np.dstack((np.zeros((*SIZE, 3), np.uint8), 255 - drawn.line))
