@@ -48,8 +48,9 @@ class KnownColors(NamedTuple):
 
     def paint(self) -> Paint:
         """Return it as paint, in which open regions have no colour yet."""
-        labels, colors, *others = self
-        return Paint(labels, spread_regions(labels), colors.copy(), *map(np.copy, others))
+        labels, colors, sources, confidence, second = self
+        spread = spread_regions(labels)
+        return Paint(labels, spread, colors.copy(), sources.copy(), confidence.copy(), second)
 
 
 def know_nothing(labels: RegionMap) -> KnownColors:

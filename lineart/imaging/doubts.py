@@ -11,9 +11,8 @@ from lineart.imaging.region_maps import count_pixels, find_boxes, find_runs
 
 MOST_DOUBTS = 20
 """Maximum number of doubts of a drawing."""
-SURE, SURE_KEY = 0.9, 0.68
-"""Colours of at least this confidence are no doubt: those of hints, and those of keys, of which 98
-in 100 are right from there on."""
+SURE = 0.9
+"""Colours of at least this confidence are no doubt; for those of keys see `Paint.sure_key`."""
 LEAST_AREA = 10
 """Area of a region in pixels below which nobody sees it."""
 
@@ -97,7 +96,7 @@ def _areas(paint: Paint) -> Int64[np.ndarray, " N"]:
 
 
 def _is_doubt(paint: Paint) -> Bool[np.ndarray, " N"]:
-    sure = np.where(paint.sources == Source.KEY, SURE_KEY, SURE)
+    sure = np.where(paint.sources == Source.KEY, paint.sure_key, SURE)
     is_doubt: Bool[np.ndarray, " N"] = paint.confidence < sure
     return is_doubt
 

@@ -89,6 +89,8 @@ class Paint(NamedTuple):
     """Probability that each colour is right, 0..1; see `CONFIDENCE`."""
     second: UInt8[np.ndarray, "N 4"] | None = None
     """Second best colour of each region, of alpha 0 if there is none; None: of no region."""
+    sure_key: float = 1.0
+    """Confidence from which colours of keys are no doubt."""
 
     def fill(self) -> Frame:
         """Return the picture of the paint, without lines."""
@@ -131,7 +133,7 @@ def fill_open(
     """Give open regions the colour of the guess or of a neighbour, as `paint_regions` says."""
     if not is_open.any():
         return
-    labels, spread, colors, sources, confidence, _ = paint
+    labels, spread, colors, sources, confidence = paint[:5]
     guessed = region_medians(labels, guess)
     colors[is_open] = guessed[is_open]
     if asks_neighbours:

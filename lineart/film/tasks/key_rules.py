@@ -1,5 +1,6 @@
 """Rules by which keys are read: coloured drawings, or hints on them."""
 
+import json
 from typing import Final
 
 from lineart.codec import decode_hint
@@ -7,6 +8,8 @@ from lineart.image import Hint, Size
 from lineart.imaging.hints import FAINT_ALPHA
 from lineart.weights import fingerprint, open_weights, read_weights
 
+KEYS = "keys"
+"""Name of the included weights of the matching network."""
 VERSION = "keys 1"
 """Raise it when equal keys and weights give other pixels."""
 KEY, KEY_LINE, HINT_KEY = "key", "key_line", "hint_key"
@@ -44,6 +47,12 @@ class KeyRules:
 KEY_RULES: Final = KeyRules()
 
 
+def read_threshold() -> float:
+    """Return the confidence from which 98 % of carried colours are right, as the weights say."""
+    config = json.loads(open_weights(KEYS).read("config.json"))
+    return float(config["threshold"])
+
+
 def read_version() -> str:
     """Return what besides keys and drawings determines carried colours: code and weights."""
-    return f"{VERSION} {fingerprint(read_weights(open_weights('keys')))}"
+    return f"{VERSION} {fingerprint(read_weights(open_weights(KEYS)))}"

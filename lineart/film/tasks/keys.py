@@ -16,7 +16,7 @@ from lineart.film.tasks.carrying import KeptKeys, KeyFiles, carry_colors, pack, 
 from lineart.film.tasks.cels import KeptDrawing, find_paper_matte
 from lineart.film.tasks.colorize import ColorizeTask, count_hints, open_colorize_task
 from lineart.film.tasks.composing import Coloring, Look, open_drawing
-from lineart.film.tasks.key_rules import KEY, KEY_LINE, KEY_RULES
+from lineart.film.tasks.key_rules import KEY, KEY_LINE, KEY_RULES, read_threshold
 from lineart.image import Frame, Line, Size
 from lineart.imaging.carried_paint import (
     KnownColors,
@@ -155,7 +155,7 @@ class KeysTask:
         color = answers[0] if answers else None
         if color is not None and base.trace_lines:
             color = fill_trace_lines(color, opened.drawing)
-        paint = known.paint()
+        paint = known.paint()._replace(sure_key=read_threshold())
         fill_unknown(paint, self.unknown, color, asks_neighbours=rest[:1] == CARRIES_HINTS)
         certainty = find_certainty(paint)
         if base.finish == "paint":
