@@ -45,7 +45,8 @@ def carry(
 ) -> CarriedColors:
     """Carry the colours of coloured drawings to another drawing of the shot.
 
-    A drawing equal to a key's has the colours of that key, pixel by pixel.
+    A drawing equal to a key's has the colours of that key, pixel by pixel. Sheets, which are keys
+    without motion, count only as far as no other key has the colour of a region.
 
     Args:
         drawing: Drawing to colour, on white paper.
@@ -68,7 +69,8 @@ def carry(
         _widen(color_scores(aligned.compare(number), network), numbers[number], len(palette))
         for number in range(len(prepared))
     ]
-    return _decide(aligned.labels, palette, join_scores(scores))
+    sheets = [not one.key.motion for one in prepared]
+    return _decide(aligned.labels, palette, _join_all(scores, sheets))
 
 
 def _join_palettes(
@@ -106,6 +108,22 @@ def join_scores(scores: Sequence[Scores]) -> Shares:
     total[:, -1] -= np.float32(np.log(len(scores)))
     powers = np.exp(total - total.max(axis=1, keepdims=True))
     shares: Shares = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+    return shares
+
+
+def _join_all(scores: Sequence[Scores], is_sheet: Sequence[bool]) -> Shares:
+    """Return the probabilities of colours from the scores of keys and sheets.
+
+    Sheets give colours to what no key of the shot has, as far as no key has it: without motion they
+    know less, and in one softmax many alike would outvote a key.
+    """
+    of_keys = [one for one, skip in zip(scores, is_sheet, strict=True) if not skip]
+    of_sheets = [one for one, skip in zip(scores, is_sheet, strict=True) if skip]
+    if not of_keys or not of_sheets:
+        return join_scores(scores)
+    known, more = join_scores(of_keys), join_scores(of_sheets)
+    shares: Shares = known[:, -1:] * more
+    shares[:, :-1] += known[:, :-1]
     return shares
 
 

@@ -1,7 +1,9 @@
+import cv2
 import numpy as np
 import pytest
 
-from lineart.imaging.extraction import XDOG_SIGMAS, dilate_abs_sub, xdog
+from lineart.imaging.extraction import XDOG_SIGMAS, dilate_abs_sub, find_drawn_lines, xdog
+from lineart.imaging.regions import INK_LEVEL, find_regions
 
 
 @pytest.fixture
@@ -58,3 +60,31 @@ def test_dilate_abs_sub_is_algorithm_1(disc: np.ndarray, kernel_px: int) -> None
     soft = 255.0 - (np.max(shifted, axis=0) - disc)
     gray = soft @ [0.299, 0.587, 0.114]
     np.testing.assert_allclose(dilate_abs_sub(disc, kernel_px), gray, atol=1)
+
+
+@pytest.mark.parametrize("scale", [0.5, 1, 3])
+def test_lines_of_a_finished_drawing(scale: float) -> None:
+    """Ink is where lines were drawn, on light and dark paint; a large black area is paint."""
+    size = round(240 * scale)
+    line, paint = np.full((size, size), 255, np.uint8), np.full((size, size, 3), 255, np.uint8)
+    boxes = {(20, 20): (240, 200, 170), (130, 20): (90, 50, 30), (20, 130): (20, 30, 190)}
+    for (x, y), color in boxes.items():
+        one, other = (
+            np.rint(np.array((at, at + 80)) * scale).astype(int).tolist() for at in (x, y)
+        )
+        corners = np.array([(one[i], other[j]) for i, j in ((0, 0), (1, 0), (1, 1), (0, 1))])
+        cv2.fillPoly(paint, [corners], color)
+        middle = sum(other) // 2
+        for points in (corners, np.array([(one[0], middle), (one[1], middle)])):
+            cv2.polylines(line, [points], True, 0, round(4 * scale), cv2.LINE_AA)
+    picture = np.rint(paint * (line[:, :, np.newaxis] / 255)).astype(np.uint8)
+    solid = slice(round(140 * scale), round(210 * scale))
+    picture[solid, solid] = 0
+    found = find_drawn_lines(picture)
+    is_sure = np.abs(line.astype(int) - INK_LEVEL) > 30
+    is_sure[solid.start - 9 :, solid.start - 9 :] = False
+    assert ((found < INK_LEVEL) == (line < INK_LEVEL))[is_sure].mean() > 0.998
+    assert (found[solid, solid] == 255).mean() > 0.95
+    assert find_regions(found).max() == find_regions(line).max() == 7
+    # Of paint without lines there are the corners of dark areas alone.
+    assert (find_drawn_lines(paint) < INK_LEVEL).mean() < 2e-3
