@@ -51,12 +51,16 @@ class Colorize:
     keys: str | None = None
     """Folder or s3:// address of coloured drawings, <shot>/<frame>.png: their colours follow the
     regions to all drawings of the shot. A key is a full picture, paint alone, or RGBA hints."""
+    sheets: str | None = None
+    """Folder or s3:// address of colour sheets, <character>.png or <character>/<name>.png: finished
+    drawings, whose colours serve all shots, beside the keys or without any. <name>.line.png is the
+    line drawing of <name>.png; without it, lines are found in the picture."""
     unknown: Literal["soft", "placeholder", "paper"] = "soft"
-    """With --keys, colours of regions that neither keys nor hints give one: soft, the network's;
-    placeholder, magenta; or paper, white."""
+    """With --keys or --sheets, colours of regions that neither these nor hints give one: soft, the
+    network's; placeholder, magenta; or paper, white."""
     ask: int | None = None
-    """With --keys or --hints, number of drawings to name at the end that should be coloured next
-    and become keys."""
+    """With --keys, --sheets or --hints, number of drawings to name at the end that should be
+    coloured next and become keys."""
     hint_paper: bool = False
     """Hints are painted on white paper: in hint images without transparency, white (251 to 255) is
     no hint."""
@@ -115,7 +119,6 @@ def read_film(flags: Colorize) -> tuple[FilmConfig, TaskFactory]:
     from lineart.imaging.hint_pictures import HintRules
 
     _check(flags)
-    carries_hints = flags.hints is not None and not flags.hints_stay
     is_flat = flags.finish == "paint" and flags.unknown != "soft"
     film = choose_film(
         flags.film,
@@ -124,7 +127,14 @@ def read_film(flags: Colorize) -> tuple[FilmConfig, TaskFactory]:
         weights=None if is_flat else flags.weights,
         hints=flags.hints,
     )
-    return replace(film, keys=flags.keys, carries_hints=carries_hints, ask=flags.ask), partial(
+    film = replace(
+        film,
+        keys=flags.keys,
+        sheets=flags.sheets,
+        ask=flags.ask,
+        carries_hints=flags.hints is not None and not flags.hints_stay,
+    )
+    return film, partial(
         _choose_task(flags),
         hint_rules=HintRules(on_paper=flags.hint_paper, canvas=flags.hint_canvas),
         network_size_px=flags.network_size,
@@ -141,17 +151,25 @@ def read_film(flags: Colorize) -> tuple[FilmConfig, TaskFactory]:
 
 def _check(flags: Colorize) -> None:
     """Raise ValueError if flags for keys conflict."""
-    if flags.unknown != "soft" and flags.keys is None:
-        raise ValueError(f"--unknown {flags.unknown} is for colours of keys; add --keys")
+    if flags.unknown != "soft" and flags.keys is None and flags.sheets is None:
+        raise ValueError(
+            f"--unknown {flags.unknown} is for colours of keys; add --keys or --sheets"
+        )
     if flags.ask is not None and flags.ask < 1:
         raise ValueError(f"--ask {flags.ask} names no drawing; give 1 or more")
-    if flags.ask is not None and flags.keys is None and (flags.hints is None or flags.hints_stay):
+    if flags.ask is not None and not _carries(flags):
         raise ValueError("--ask is for colours that follow regions; add --keys, or --hints alone")
+
+
+def _carries(flags: Colorize) -> bool:
+    """Return whether colours may be carried from one drawing to another."""
+    has_hints = flags.hints is not None and not flags.hints_stay
+    return has_hints or flags.keys is not None or flags.sheets is not None
 
 
 def _choose_task(flags: Colorize) -> Callable[..., FilmTask]:
     """Return the function that builds the task: one that carries colours, if there may be any."""
-    if flags.keys is None and (flags.hints is None or flags.hints_stay):
+    if not _carries(flags):
         from lineart.film.tasks.colorize import open_colorize_task
 
         return open_colorize_task

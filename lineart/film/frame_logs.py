@@ -98,7 +98,7 @@ def _facts(row: ManifestRow, job: FilmJob) -> Iterator[tuple[str, object]]:
     yield from (
         ("hint", f"{job.hints.uri}/{hint}") for hint in row["hints"] or () if job.hints is not None
     )
-    yield from (("key", f"{job.keys.uri}/{key}") for key in row["keys"] or () if job.keys)
+    yield from (("key", _locate(job, key)) for key in row["keys"] or ())
     if job.weights is not None:
         yield "weights", f"{job.weights.uri}{_hashed(job.weights_sha256)}"
     yield "settings", json.dumps(job.task.settings)
@@ -111,6 +111,12 @@ def _facts(row: ManifestRow, job: FilmJob) -> Iterator[tuple[str, object]]:
         yield f"seconds of {stage}", f"{seconds:.3f}"
     yield "written at", row["written_at"].isoformat(timespec="milliseconds")
     yield "written by", f"process {os.getpid()} on {socket.gethostname()}"
+
+
+def _locate(job: FilmJob, key: str) -> str:
+    """Return the address of a key or sheet; its name alone if it may be either."""
+    places = [place for place in (job.keys, job.sheets) if place is not None]
+    return f"{places[0].uri}/{key}" if len(places) == 1 else key
 
 
 def _hashed(sha256: str | None) -> str:

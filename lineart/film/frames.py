@@ -63,6 +63,15 @@ class KeySource(NamedTuple):
     """The key's picture."""
 
 
+class SheetSource(NamedTuple):
+    """Locations of a colour sheet: a finished drawing of no shot, which serves them all."""
+
+    colors: Source
+    """The sheet's picture."""
+    drawing: Source | None = None
+    """Its line drawing; None: its lines are found in the picture."""
+
+
 @dataclass(frozen=True, slots=True)
 class FilmFrame:
     """Picture of a film, with its shot, its position, and the hints and keys that hold on it."""
@@ -79,6 +88,8 @@ class FilmFrame:
     """Drawing that each of `hints` was set in; empty: hints stay at their pixels."""
     keys: tuple[KeySource, ...] = ()
     """Keys of its shot, in the order of their drawings."""
+    sheets: tuple[SheetSource, ...] = ()
+    """Colour sheets of the film."""
     refusal: str | None = None
     """Reason why the frame fails without being read or written."""
     role: str = "line"

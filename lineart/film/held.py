@@ -10,10 +10,20 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from lineart.film.frames import FilmFrame, KeySource, Source
-from lineart.film.records import Failure, HashedFile, HashedHint, Input
+from lineart.film.frames import FilmFrame, KeySource, SheetSource, Source
+from lineart.film.records import Failure, HashedFile, HashedHint, HashedSheet, Input
 from lineart.film.tasks import SharedRules
-from lineart.film.tasks.key_rules import HINT_KEY, KEY, KEY_LINE, KEY_RULES, read_version
+from lineart.film.tasks.key_rules import (
+    COLORED,
+    HINT_KEY,
+    KEY,
+    KEY_LINE,
+    KEY_RULES,
+    LINED_SHEET,
+    SHEET,
+    SHEET_LINE,
+    read_version,
+)
 from lineart.image import Size
 
 Hashed = Mapping[str, HashedHint | Failure]
@@ -27,16 +37,19 @@ class FilmFiles(NamedTuple):
     """Pictures of the frames, and drawings of their hints and keys."""
     hints: Sequence[Source]
     keys: Sequence[Source]
+    sheets: Sequence[SheetSource]
 
 
 def files_of(frames: Sequence[FilmFrame]) -> FilmFiles:
-    """Return the files of frames, hints and keys."""
+    """Return the files of frames, hints, keys and sheets."""
     hints = {one for held in {frame.hints for frame in frames} for one in held}
     keys = {one for held in {frame.keys for frame in frames} for one in held}
     origins = {one for held in {frame.origins for frame in frames} for one in held}
     named = (*(frame.source for frame in frames), *(key.drawing for key in keys), *origins)
     pictures = {one.name: one for one in named}
-    return FilmFiles([*pictures.values()], _in_order(hints), _in_order(key.colors for key in keys))
+    colors = _in_order(key.colors for key in keys)
+    sheets = dict.fromkeys(one for held in {frame.sheets for frame in frames} for one in held)
+    return FilmFiles([*pictures.values()], _in_order(hints), colors, [*sheets])
 
 
 def _in_order(sources: Iterable[Source]) -> list[Source]:
@@ -53,9 +66,9 @@ class HeldColors(NamedTuple):
     file_sha256: str | None = None
     """Hash of the file of a single hint, which older manifests have in place of that of pixels."""
     keys: tuple[Input, ...] = ()
-    """Files of the keys: line drawing and colours of each."""
+    """Files of the keys, line drawing and colours of each, then those of the sheets."""
     key_sha256: str | None = None
-    """Hash over the pixels of the keys and of their drawings; None without keys."""
+    """Hash over the pixels of keys and sheets and of their drawings; None without any."""
     warnings: tuple[str, ...] = ()
     """Sentences on what a person should look at, with the names of the files."""
 
@@ -74,8 +87,8 @@ class HeldColors(NamedTuple):
 
     @property
     def key_names(self) -> list[str] | None:
-        """Names of the keys; None without keys."""
-        return [one.source.name for one in self.keys if one.role == KEY] or None
+        """Names of the keys, then of the sheets; None without any."""
+        return [one.source.name for one in self.keys if one.role in COLORED] or None
 
     def columns(self) -> dict[str, Any]:
         """Return the columns of the manifest that say what held on a frame."""
@@ -97,6 +110,8 @@ class HashedColors:
     keys: Hashed = field(default_factory=dict)
     pictures: Mapping[str, HashedFile | Failure] = field(default_factory=dict)
     """Name of a drawing -> its hashes, or why it cannot be read."""
+    sheets: Mapping[str, HashedSheet | Failure] = field(default_factory=dict)
+    """Name of a sheet -> its hashes, or why it cannot be used."""
     version: str = field(default_factory=read_version)
     """What else determines the colours that are carried."""
     _known: dict[Any, HeldColors | Failure] = field(default_factory=dict)
@@ -106,7 +121,7 @@ class HashedColors:
         """Return the hints and keys on a frame, or why one cannot be used."""
         carried = tuple(self._is_carried(origin, picture) for origin in frame.origins)
         size = picture.height, picture.width
-        key = frame.hints, frame.frame_hint, size, carried, frame.keys
+        key = frame.hints, frame.frame_hint, size, carried, frame.keys, frame.sheets
         if key not in self._known:
             try:
                 self._known[key] = self._collect(frame, size, carried)
@@ -126,7 +141,7 @@ class HashedColors:
         found = {hint: _read(hint, self.hints, self.rules, sizes[hint]) for hint in frame.hints}
         held = _without_blank(frame, {hint for hint, one in found.items() if one.is_blank})
         stays = [hint for hint in held if hint not in moved]
-        keys = [*self._keys(frame)]
+        keys = [*self._keys(frame), *map(self._sheet, frame.sheets)]
         keys += [
             self._key(HINT_KEY, KeySource(moved[one], one), found[one])
             for one in held
@@ -154,6 +169,16 @@ class HashedColors:
             if not found.is_blank:
                 yield self._key(KEY, key, found)
 
+    def _sheet(self, sheet: SheetSource) -> "_Key":
+        found = self.sheets[sheet.colors.name]
+        if isinstance(found, Failure):
+            raise _UnusableError(found)
+        role = SHEET if sheet.drawing is None else LINED_SHEET
+        files: tuple[Input, ...] = (Input(role, sheet.colors, found.source_sha256),)
+        if sheet.drawing is not None and found.line_sha256 is not None:
+            files = (Input(SHEET_LINE, sheet.drawing, found.line_sha256), *files)
+        return _Key(files, f"{role} {found.pixels_sha256}")
+
     def _key(self, role: str, key: KeySource, colors: HashedHint) -> "_Key":
         drawing = self._drawing(key.drawing)
         files = (
@@ -176,10 +201,10 @@ class HashedColors:
 
 
 class _Key(NamedTuple):
-    """A key, after its files were read."""
+    """A key or sheet, after its files were read."""
 
-    files: tuple[Input, Input]
-    """Line drawing and colours."""
+    files: tuple[Input, ...]
+    """Line drawing, if it is a file, and colours."""
     digest: str
     """What it is, by the pixels of both."""
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from lineart.codec.formats import IMAGE_SUFFIXES, UNREAD_SUFFIXES
 from lineart.film.frames import (
@@ -28,6 +29,7 @@ from lineart.film.pipeline import WorkerBounds
 from lineart.film.records import FilmJob
 from lineart.film.selection import Selection
 from lineart.film.sequence import describe_gaps, describe_versions
+from lineart.film.sheets import find_sheets, hold_sheets
 from lineart.film.tasks import FilmTask
 from lineart.runtime.device import PRECISIONS, Precision
 from lineart.storage import LIMITS, S3Limits, Storage
@@ -52,6 +54,7 @@ class FilmConfig:
     carries_hints: bool = False
     """Hints are keys for the drawings after the one that they were set in; see `held`."""
     keys: str | None = None
+    sheets: str | None = None
     shots: tuple[str, ...] = ()
     ask: int | None = None
     """Number of drawings to name at the end that should become keys; see `asking`."""
@@ -127,12 +130,13 @@ def prepare_run(
         raise ValueError(f"--precision {film.precision}: choose one of {', '.join(PRECISIONS)}")
     at = partial(Storage.at, limits=limits)
     pictures, output = at(film.pictures), at(film.output)
-    hints = at(film.hints) if film.hints is not None else None
-    keys = at(film.keys) if film.keys is not None else None
+    places = _Colors(
+        *(None if one is None else at(one) for one in (film.hints, film.keys, film.sheets))
+    )
     painted = film.painted.place if film.painted is not None else None
-    given = {"pictures": pictures, "hints": hints, "keys": keys, "coloured film": painted}
+    given = {"pictures": pictures, "coloured film": painted, **places._asdict()}
     _check_places(output, given)
-    others = [pictures, output.child("frames"), *filter(None, (hints, keys))]
+    others = [pictures, output.child("frames"), *filter(None, places)]
     _check_log_folder(film.log_folder, others)
     weights = None if film.weights is None else open_weights(film.weights)
     files = {} if weights is None else read_weights(weights)
@@ -147,21 +151,23 @@ def prepare_run(
     frames = assemble(sources, folder.name or stem(pictures.name), role=task.role)
     if not frames:
         raise ValueError(f"there is no image and no Parquet file below {pictures.uri}")
-    (hint_folder, key_folder), frames, of_colors = _hold_colors(film, frames, hints, keys)
+    folders, frames, of_colors = _hold_colors(film, frames, places)
     if film.painted is not None:
-        hint_folder, frames = film.painted.place, hold_paint(frames, film.painted)
+        folders = folders._replace(hints=film.painted.place)
+        frames = hold_paint(frames, film.painted)
     frames = name_outputs(frames, task.form.suffix, film.names)
     job = FilmJob(
         folder,
         output,
-        hint_folder,
+        folders.hints,
         task,
         weights,
         weights_sha256=fingerprint(files) if files else "",
         limit_s=film.limit_s,
         precision=film.precision,
         pages=film.pages,
-        keys=key_folder,
+        keys=folders.keys,
+        sheets=folders.sheets,
     )
     chosen, absent = film.selection.choose(frames)
     keyless = describe_keyless(chosen) if film.keys is not None else []
@@ -169,15 +175,25 @@ def prepare_run(
     return PreparedRun(film, job, frames, chosen, warnings)
 
 
+class _Colors(NamedTuple):
+    """Where hints, keys and sheets are."""
+
+    hints: Storage | None
+    keys: Storage | None
+    sheets: Storage | None
+
+
 def _hold_colors(
-    film: FilmConfig, frames: list[FilmFrame], hints: Storage | None, keys: Storage | None
-) -> tuple[tuple[Storage | None, Storage | None], list[FilmFrame], list[str]]:
-    """Return the folders of hints and keys, the frames with both, and sentences on them."""
-    hint_folder, frames, of_hints = _hold_hints(hints, frames, film.pages)
+    film: FilmConfig, frames: list[FilmFrame], places: _Colors
+) -> tuple[_Colors, list[FilmFrame], list[str]]:
+    """Return the folders of hints, keys and sheets, the frames with them, and sentences on them."""
+    hint_folder, frames, of_hints = _hold_hints(places.hints, frames, film.pages)
     if film.carries_hints:
         frames = find_origins(frames)
-    key_folder, frames, of_keys = _hold_keys(keys, frames)
-    return (hint_folder, key_folder), frames, [*of_hints, *of_keys]
+    key_folder, frames, of_keys = _hold_keys(places.keys, frames)
+    sheet_folder, frames, of_sheets = _hold_sheets(places.sheets, frames)
+    folders = _Colors(hint_folder, key_folder, sheet_folder)
+    return folders, frames, [*of_hints, *of_keys, *of_sheets]
 
 
 def _hold_hints(
@@ -209,11 +225,30 @@ def _hold_keys(
     """Return the folder of the keys, the frames with their keys, and sentences on keys."""
     if place is None:
         return None, frames, []
-    folder, keys = find_pictures(place, pages="first")
-    if not keys:
-        raise ValueError(f"there is no picture below {place.uri}; leave out --keys")
-    _check_hints(keys, "keys")
+    folder, keys = _list_colors(place, "keys")
     return folder, *hold_keys(frames, keys)
+
+
+def _hold_sheets(
+    place: Storage | None, frames: list[FilmFrame]
+) -> tuple[Storage | None, list[FilmFrame], list[str]]:
+    """Return the folder of the sheets, the frames with them, and sentences on sheets."""
+    if place is None:
+        return None, frames, []
+    folder, pictures = _list_colors(place, "sheets")
+    sheets, sentences = find_sheets(pictures)
+    if not sheets:
+        raise ValueError(f"there are line drawings alone below {place.uri}; add the sheets")
+    return folder, hold_sheets(frames, sheets), sentences
+
+
+def _list_colors(place: Storage, what: str) -> tuple[Storage, list[Source]]:
+    """Return the folder of keys or sheets and its pictures."""
+    folder, pictures = find_pictures(place, pages="first")
+    if not pictures:
+        raise ValueError(f"there is no picture below {place.uri}; leave out --{what}")
+    _check_hints(pictures, what)
+    return folder, pictures
 
 
 def _check_places(output: Storage, places: Mapping[str, Storage | None]) -> None:

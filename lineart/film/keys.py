@@ -52,9 +52,9 @@ def hold_keys(frames: Sequence[FilmFrame], keys: Sequence[Source]) -> HeldKeys:
 
 
 def describe_keyless(frames: Iterable[FilmFrame]) -> list[str]:
-    """Return a sentence for each shot without a key."""
+    """Return a sentence for each shot without a key or sheet."""
     shots = dict.fromkeys(frame.shot for frame in frames if frame.refusal is None)
-    keyed = {frame.shot for frame in frames if frame.keys}
+    keyed = {frame.shot for frame in frames if frame.keys or frame.sheets}
     rest = "its colours are from hints, or as --unknown says"
     return [f"shot {printable(shot)} has no key; {rest}" for shot in shots if shot not in keyed]
 

@@ -56,6 +56,17 @@ class HashedFile(NamedTuple):
     height: int
 
 
+class HashedSheet(NamedTuple):
+    """Hashes of a colour sheet."""
+
+    source_sha256: str
+    """Hash of the picture's file."""
+    line_sha256: str | None
+    """Hash of the file of its line drawing, if there is one."""
+    pixels_sha256: str
+    """Hash of the pixels of the picture and of its lines."""
+
+
 class HashedHint(NamedTuple):
     """Hashes of the file of a hint or key and of its pixels, and its size in pixels."""
 
@@ -103,6 +114,7 @@ class FilmJob:
     pages: Pages = "all"
     """Which pages of a file are frames."""
     keys: Storage | None = None
+    sheets: Storage | None = None
 
     @cached_property
     def fingerprint(self) -> Fingerprint:
@@ -115,7 +127,8 @@ class Input(NamedTuple):
     """File that a frame is made from."""
 
     role: str
-    """Role in the task: `line` or `photo` for the picture itself, `hint`, `key_line` and `key`."""
+    """Role in the task: `line` or `photo` for the picture itself, or `hint`, or one of the roles in
+    `tasks.key_rules`."""
     source: Source
     sha256: str
 

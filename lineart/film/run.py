@@ -24,7 +24,13 @@ from lineart.film.removed import settle_removed
 from lineart.film.retries import mark_accepted
 from lineart.film.run_json import FilmSummary
 from lineart.film.standing import stored_frames
-from lineart.film.worker import copy_finished, hash_hints, hash_keys, hash_pictures
+from lineart.film.worker import (
+    copy_finished,
+    hash_hints,
+    hash_keys,
+    hash_pictures,
+    hash_sheets,
+)
 from lineart.manifest import ManifestRow
 from lineart.runtime.executor import Executor
 from lineart.storage import Storage
@@ -228,6 +234,7 @@ def _plan(opened: PreparedRun, previous: pa.Table, runner: FilmRunner) -> FilmPl
         job.task.hint_rules,
         _hash(runner, partial(hash_keys, job), files.keys),
         pictures,
+        _hash(runner, partial(hash_sheets, job), files.sheets),
     )
     return make_plan(
         opened.frames,

@@ -10,7 +10,7 @@ import numpy as np
 
 from lineart.codec.chatter import joined_chatter
 from lineart.codec.errors import noting_warnings
-from lineart.film.frames import PictureReader, Source, beside
+from lineart.film.frames import PictureReader, SheetSource, Source, beside
 from lineart.film.records import (
     Failure,
     FilmJob,
@@ -18,11 +18,20 @@ from lineart.film.records import (
     FrameResult,
     HashedFile,
     HashedHint,
+    HashedSheet,
     Input,
     WorkItem,
 )
 from lineart.film.tasks import SharedRules, Shrink
-from lineart.film.tasks.key_rules import HINT_KEY, KEY, KEY_LINE, KEY_RULES
+from lineart.film.tasks.key_rules import (
+    HINT_KEY,
+    KEY,
+    KEY_LINE,
+    KEY_RULES,
+    LINED_SHEET,
+    SHEET,
+    SHEET_LINE,
+)
 from lineart.runtime.sandbox import run_isolated
 from lineart.runtime.sandbox_process import step
 
@@ -47,6 +56,7 @@ class Worker:
             KEY: job.keys,
             KEY_LINE: job.pictures,
             HINT_KEY: job.hints,
+            **dict.fromkeys((SHEET, LINED_SHEET, SHEET_LINE), job.sheets),
         }
         self.readers = {role: PictureReader(place) for role, place in places.items() if place}
         """Reader of the files of each role."""
@@ -203,6 +213,33 @@ def _hash_hint(worker: Worker, source: Source, rules: SharedRules) -> HashedHint
     height, width = hint.shape[:2]
     hashes = hashlib.sha256(data).hexdigest(), _hash_pixels(hint)
     return HashedHint(*hashes, width, height, not hint.any(), tuple(noted))
+
+
+def hash_sheets(job: FilmJob, sheets: Sequence[SheetSource]) -> dict[str, HashedSheet | Failure]:
+    """Return hashes of colour sheets, or why they cannot be used, by name."""
+    found: dict[str, HashedSheet | Failure] = {}
+    for sheet in sheets:
+        name = sheet.colors.name
+        try:
+            found[name] = run_in_worker(job, _hash_sheet, sheet)
+        except Exception as error:  # noqa: BLE001 - as above
+            found[name] = Failure.of(KEY, error).about(name)
+    return found
+
+
+def _hash_sheet(worker: Worker, sheet: SheetSource) -> HashedSheet:
+    # Imported here: it imports the code that carries colours.
+    from lineart.film.tasks.sheets import read_sheet
+
+    step(KEY)
+    data, line = worker.readers[SHEET].read(sheet.colors), None
+    if sheet.drawing is not None:
+        line = worker.readers[SHEET_LINE].read(sheet.drawing)
+    with worker.decoding():
+        key = read_sheet(data, line)
+    digests = [None if one is None else hashlib.sha256(one).hexdigest() for one in (data, line)]
+    pixels = f"{_hash_pixels(key.colors)} {_hash_pixels(key.drawing)}"
+    return HashedSheet(str(digests[0]), digests[1], hashlib.sha256(pixels.encode()).hexdigest())
 
 
 def copy_finished(job: FilmJob, items: Sequence[tuple[str, list[str]]]) -> list[FrameResult]:

@@ -6,7 +6,8 @@ from lineart.film.frames import FilmFrame, Source, assemble
 from lineart.film.held import HashedColors, HeldColors
 from lineart.film.hints import find_origins, hold_hints
 from lineart.film.keys import describe_keyless, hold_keys
-from lineart.film.records import Failure, HashedFile, HashedHint
+from lineart.film.records import Failure, HashedFile, HashedHint, HashedSheet
+from lineart.film.sheets import find_sheets, hold_sheets
 from lineart.imaging.hint_pictures import DEFAULT_RULES
 
 
@@ -156,3 +157,53 @@ def test_hints_are_keys_for_other_drawings() -> None:
     last = hashed.on(frames[3], drawing("line4"))
     assert isinstance(last, HeldColors)
     assert [hint.source.name for hint in last.hints] == ["s.png"]
+
+
+def test_sheets_and_their_line_drawings() -> None:
+    """A name that ends in line is the drawing of that sheet; what is ambiguous is refused."""
+    names = "hero villain/front villain/front.line villain/side villain/side_LINE lost_line outline"
+    sheets, sentences = find_sheets([*listed(names), Source("hero.LINE.tif", "hero.LINE.tif")])
+    found = [(one.colors.name, one.drawing and one.drawing.name) for one in sheets]
+    assert found == [
+        ("hero.png", "hero.LINE.tif"),
+        ("outline.png", None),
+        ("villain/front.png", "villain/front.line.png"),
+        ("villain/side.png", "villain/side_LINE.png"),
+    ]
+    assert sentences == ["lost_line.png is the line drawing of no sheet"]
+    twins, _ = find_sheets([*listed("a a.line a_line b"), Source("b.tif", "b.tif")])
+    assert twins[0].colors.refusal is not None
+    assert twins[0].colors.refusal.endswith("both the line drawing of this sheet; leave one out")
+    assert [one.colors.refusal is None for one in twins] == [False] * 3
+
+
+def test_sheets_serve_all_shots_after_the_keys() -> None:
+    """They are part of the digest; one that cannot be used fails all that it serves, by name."""
+    frames = hold_keys(assemble(listed("s/1 t/1"), "film"), listed("s/1")).frames
+    sheets, _ = find_sheets(listed("a b b.line"))
+    frames = hold_sheets(frames, sheets)
+    assert describe_keyless(frames) == []
+    pictures: dict[str, HashedFile | Failure] = {f"{n}/1.png": drawing(n) for n in "st"}
+    hashed = HashedColors({}, DEFAULT_RULES, {"s/1.png": colors("red")}, pictures)
+    hashed.sheets = {
+        "a.png": HashedSheet("a file", None, "a pixels"),
+        "b.png": HashedSheet("b file", "line file", "b pixels"),
+    }
+    keyed, other = on(frames, hashed)
+    assert isinstance(keyed, HeldColors)
+    assert isinstance(other, HeldColors)
+    files = [(one.role, one.source.name, one.sha256) for one in other.keys]
+    assert files == [
+        ("sheet", "a.png", "a file"),
+        ("sheet_line", "b.line.png", "line file"),
+        ("lined_sheet", "b.png", "b file"),
+    ]
+    assert (keyed.key_names, other.key_names) == (["s/1.png", "a.png", "b.png"], ["a.png", "b.png"])
+    changed = HashedColors({}, DEFAULT_RULES, hashed.keys, pictures)
+    changed.sheets = {**hashed.sheets, "b.png": HashedSheet("b file", "line file", "others")}
+    digests = [one.key_sha256 for one in on(frames, changed) if isinstance(one, HeldColors)]
+    assert len({None, keyed.key_sha256, other.key_sha256, *digests}) == 5
+    changed.sheets = {**hashed.sheets, "a.png": Failure("key", "ValueError", "a.png: no line")}
+    lost = HashedColors({}, DEFAULT_RULES, hashed.keys, pictures, changed.sheets)
+    failures = [one for one in on(frames, lost) if isinstance(one, Failure)]
+    assert [one.message for one in failures] == ["a.png: no line"] * 2

@@ -214,11 +214,16 @@ def test_regions_that_no_key_knows(film: Film) -> None:
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
-        ({"keys": None, "unknown": "paper"}, "--unknown paper is for colours of keys; add --keys"),
+        (
+            {"keys": None, "unknown": "paper"},
+            "--unknown paper is for colours of keys; add --keys or --sheets",
+        ),
         ({"ask": 0}, "--ask 0 names no drawing"),
         ({"keys": None, "ask": 1}, "--ask is for colours that follow regions"),
         ({"output": "{root}/keys/color"}, "lie in one another"),
         ({"keys": "{root}/nothing"}, "nothing"),
+        ({"sheets": "{root}/nothing"}, "nothing"),
+        ({"sheets": "{root}/keys", "output": "{root}/keys/color"}, "lie in one another"),
     ],
 )
 def test_flags_that_conflict(
@@ -334,3 +339,56 @@ def test_cels_are_transparent_where_keys_are_white_outside(film: Film) -> None:
         assert (frame[5:20, 5:100, 3] == opacity).all()
         assert (frame[50, 39] == (*BALL, 255)).all()
         assert (frame[66, 119] == (*DOOR, 255)).all()
+
+
+def test_sheets_serve_every_shot(film: Film, capfd: pytest.CaptureFixture[str]) -> None:
+    """Without any key, and beside keys, which count before them; a changed sheet is a retake."""
+    drawn = draw_shot(8, moves_px=3)
+    film.write("sheets/things/front.png", drawn.picture)
+    film.write("sheets/things/front.line.png", drawn.line)
+    places: dict[str, Any] = {name: str(film.root / name) for name in ("lines", "output", "sheets")}
+    again = Colorize(**places, finish="paint", unknown="paper", weights="no", ask=1)
+    assert main(again) == 0
+    assert "has no key" not in capfd.readouterr().err
+    for shot, moves_px in (("roll", 3), ("slide", 5)):
+        made, drawn = film.frame(f"{shot}/f0006"), draw_shot(5, moves_px=moves_px)
+        is_right = (made == drawn.paint).all(axis=2)[inside(drawn.line)]
+        assert is_right.mean() > 0.99
+    rows = film.rows()
+    assert {tuple(row["keys"]) for row in rows.values()} == {("things/front.png",)}
+    assert rows["roll/f0006.png"]["asked"] is not None
+    # A key of one shot and another sheet, whose lines are in its picture; the ball is blue there.
+    blue = draw_shot(8, moves_px=3).picture
+    blue[(blue == BALL).all(axis=2)] = (40, 60, 200)
+    film.write("sheets/blue.png", cv2.resize(blue, (320, 192), interpolation=cv2.INTER_NEAREST))
+    both = replace(again, keys=str(film.root / "keys"))
+    assert main(both) == 0
+    rows = film.rows()
+    assert rows["roll/f0001.png"]["keys"] == ["roll/4.png", "blue.png", "things/front.png"]
+    assert {row["retake"] for row in rows.values()} == {"key"}
+    drawn = draw_shot(5, moves_px=3)
+    made = film.frame("roll/f0006")
+    np.testing.assert_array_equal(made[inside(drawn.line)], drawn.paint[inside(drawn.line)])
+    assert main(both) == 0
+    assert json.loads(capfd.readouterr().out.splitlines()[-1])["skipped"] == 2 * STEPS
+
+
+def test_a_sheet_that_cannot_be_used(film: Film) -> None:
+    """All that it serves fails by its name, whatever is wrong with it."""
+    film.write("sheets/good.png", draw_shot(0).picture)
+    wrong = film.root / "sheets/wrong.png"
+    given: dict[str, Any] = {"sheets": str(film.root / "sheets")}
+    for data, why in (
+        (b"no picture", ""),
+        (encode_png(draw_shot(0).line), "the sheet has no colour: "),
+        (encode_png(np.full((*SIZE, 3), BALL, np.uint8)), "the sheet has no line: "),
+    ):
+        wrong.write_bytes(data)
+        assert film.color(**given).failed == 2 * STEPS
+        row = film.rows()["slide/f0001.png"]
+        assert (row["status"], row["stage"]) == ("failed", "key")
+        assert row["message"].startswith(f"wrong.png: {why}")
+    film.write("sheets/wrong.png", draw_shot(0).picture)
+    film.write("sheets/wrong_line.png", draw_shot(0).line[:, 2:])
+    assert film.color(**given).failed == 2 * STEPS
+    assert "158x96; save both" in film.rows()["slide/f0001.png"]["message"]

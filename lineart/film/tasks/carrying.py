@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lineart.film.tasks import Files
-from lineart.film.tasks.key_rules import HINT_KEY, KEY, KEY_LINE
+from lineart.film.tasks.key_rules import HINT_KEY, KEY, KEY_LINE, LINED_SHEET, SHEET, SHEET_LINE
 from lineart.image import Frame, Line
 from lineart.imaging.carried_paint import KnownColors, know_nothing
 from lineart.imaging.frequency import whiten_paper
@@ -23,17 +23,19 @@ KEPT_KEYS = 8
 
 
 class KeyFiles(NamedTuple):
-    """Files of a key."""
+    """Files of a key or sheet."""
 
-    drawing: bytes
+    drawing: bytes | None
+    """The line drawing; None: it is in the picture."""
     colors: bytes
-    is_hint: bool
-    """Whether its colours are hints that were set in the drawing."""
+    role: str
+    """What its colours are, see `key_rules`."""
 
     @property
     def digest(self) -> tuple[bytes, ...]:
         """What tells it from others; small."""
-        return *(sha256(file).digest() for file in self[:2]), bytes([self.is_hint])
+        files = (self.drawing or b"", self.colors)
+        return *(sha256(file).digest() for file in files), self.role.encode()
 
 
 class KeptKeys:
@@ -60,10 +62,16 @@ class KeptKeys:
 
 
 def _pair(files: Files) -> list[KeyFiles]:
-    colors = [(one, False) for one in files.get(KEY, ())]
-    colors += [(one, True) for one in files.get(HINT_KEY, ())]
-    pairs = zip(files.get(KEY_LINE, ()), colors, strict=True)
-    return [KeyFiles(drawing, color, is_hint) for drawing, (color, is_hint) in pairs]
+    colors = [(one, role) for role in (KEY, HINT_KEY) for one in files.get(role, ())]
+    lined = [(one, LINED_SHEET) for one in files.get(LINED_SHEET, ())]
+    drawings = (*files.get(KEY_LINE, ()), *files.get(SHEET_LINE, ()))
+    keys = [KeyFiles(line, *one) for line, one in zip(drawings, colors + lined, strict=True)]
+    return keys + [KeyFiles(None, one, SHEET) for one in files.get(SHEET, ())]
+
+
+def has_keys(files: Files) -> bool:
+    """Return whether a drawing has keys, hints that are carried, or sheets."""
+    return not files.keys().isdisjoint((KEY, HINT_KEY, SHEET, LINED_SHEET))
 
 
 def carry_colors(drawing: Line | Frame, keys: Sequence[PreparedKey]) -> KnownColors:

@@ -14,6 +14,10 @@ VERSION = "keys 1"
 """Raise it when equal keys and weights give other pixels."""
 KEY, KEY_LINE, HINT_KEY = "key", "key_line", "hint_key"
 """Roles among the inputs of a frame: a key, the drawing of a key, and a hint that is carried."""
+SHEET, LINED_SHEET, SHEET_LINE = "sheet", "lined_sheet", "sheet_line"
+"""Roles of a colour sheet: one without a line drawing, one with it, and that drawing."""
+COLORED = (KEY, SHEET, LINED_SHEET)
+"""Roles of pictures that give colours to whole drawings."""
 
 
 class KeyRules:

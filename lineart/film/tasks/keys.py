@@ -12,11 +12,12 @@ from jaxtyping import UInt8
 from lineart.codec import decode_line_art
 from lineart.codec.encode import FileFormat
 from lineart.film.tasks import ComposedFiles, Files, NetworkInputs, RunNetwork, Shrink
-from lineart.film.tasks.carrying import KeptKeys, KeyFiles, carry_colors, pack, unpack
+from lineart.film.tasks.carrying import KeptKeys, KeyFiles, carry_colors, has_keys, pack, unpack
 from lineart.film.tasks.cels import KeptDrawing, find_paper_matte
 from lineart.film.tasks.colorize import ColorizeTask, count_hints, open_colorize_task
 from lineart.film.tasks.composing import Coloring, Look, open_drawing
-from lineart.film.tasks.key_rules import KEY, KEY_LINE, KEY_RULES, read_threshold
+from lineart.film.tasks.key_rules import COLORED, HINT_KEY, KEY_RULES, LINED_SHEET, read_threshold
+from lineart.film.tasks.sheets import read_sheet
 from lineart.image import Frame, Line, Size
 from lineart.imaging.carried_paint import (
     KnownColors,
@@ -88,14 +89,14 @@ class KeysTask:
         keys = KeptKeys(partial(self._prepare, read_hint))
 
         def shrink(picture: UInt8[np.ndarray, "H W *C"], files: Files) -> NetworkInputs:
-            if self.unknown == "soft" and KEY_LINE not in files:
+            if self.unknown == "soft" and not has_keys(files):
                 without = plain(picture, files)
                 return without._replace(kept=pack(None, without.kept))
             drawing, _ = split_cel(picture)
             size = drawing.shape[0], drawing.shape[1]
             started = time.perf_counter()
             known = carry_colors(drawing, keys.of(files))
-            seconds = {"keys": time.perf_counter() - started} if KEY_LINE in files else {}
+            seconds = {"keys": time.perf_counter() - started} if has_keys(files) else {}
             hints = [read_hint(data, size) for data in files.get("hint", ())]
             counting = join_hints(count_hints(drawing, hints), size)
             known = apply_hints(known, counting)
@@ -108,9 +109,11 @@ class KeysTask:
     def _prepare(
         self, read_hint: Callable[[bytes, Size], HintPixels], files: KeyFiles
     ) -> PreparedKey | None:
-        """Decode and prepare a key; a hint that colours no region is None."""
+        """Decode and prepare a key or sheet; a hint that colours no region is None."""
+        if files.drawing is None or files.role == LINED_SHEET:
+            return prepare_key(read_sheet(files.colors, files.drawing))
         drawing, _ = split_cel(self.decode(files.drawing))
-        if not files.is_hint:
+        if files.role != HINT_KEY:
             return prepare_key(Key(drawing, KEY_RULES.read(files.colors)))
         size = drawing.shape[0], drawing.shape[1]
         try:
@@ -177,7 +180,7 @@ CARRIES_HINTS, CARRIES_KEYS = b"h", b"k"
 
 
 def _flag(files: Files) -> bytes:
-    return CARRIES_KEYS if KEY in files else CARRIES_HINTS
+    return CARRIES_HINTS if files.keys().isdisjoint(COLORED) else CARRIES_KEYS
 
 
 def open_keys_task(

@@ -1,0 +1,20 @@
+"""Colour sheets, from their files to keys without motion."""
+
+from lineart.codec import decode_color, decode_line_art
+from lineart.imaging.matte import split_cel
+from lineart.keys import Key
+from lineart.keys.sheet import make_sheet
+
+
+def read_sheet(colors: bytes, line: bytes | None) -> Key:
+    """Decode a sheet; transparency is white.
+
+    Args:
+        colors: File of the finished drawing.
+        line: File of its line drawing; None: its lines are found in the picture.
+
+    Raises:
+        ValueError: A file is no picture, or `make_sheet` refuses them.
+    """
+    drawing = None if line is None else split_cel(decode_line_art(line))[0]
+    return make_sheet(decode_color(colors), drawing)
