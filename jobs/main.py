@@ -10,7 +10,7 @@ import sys
 from jobs.command import ALL_DONE, WRONG_INPUT
 
 COMMANDS = {
-    "demo": "Draw the sample film and colour it.",
+    "demo": "Draw the sample film and colour it from one or two coloured drawings of each shot.",
     "colorize": "Colour all line drawings of a film, each at its own size.",
     "recolor": "Change colours of a coloured film, without colouring it again.",
     "translate": "Turn photographs into line drawings or another style, each at its own size.",

@@ -17,7 +17,7 @@ from scipy.sparse.csgraph import dijkstra
 from lineart.image import resize
 from lineart.imaging.hints import pool_hints
 from lineart.inference import Colorizer, Translator
-from lineart.models import MODELS, Pair, Translation, hint_maps
+from lineart.models import Pair, Translation, hint_maps
 from lineart.onnx import verify
 from lineart.onnx.export import export_pair, shrink
 from lineart.onnx.graph import Value, start_graph, to_model
@@ -26,7 +26,7 @@ from lineart.onnx.inference import open_session
 from lineart.onnx.metadata import read_credits
 from lineart.onnx.spec import spec_of, tensors_of
 from lineart.weights.onnx_file import read_contract
-from tests.models.test_models import build
+from tests.models.test_models import PICTURES, build
 
 FACTS = {"model": "tiny", "licence": "CC0"}
 
@@ -67,7 +67,7 @@ def facts_of(data: bytes) -> dict[str, str]:
     return {entry.key: entry.value for entry in onnx.load_from_string(data).metadata_props}
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", PICTURES)
 def test_networks_answer_as_in_pytorch(name: str) -> None:
     """Each network gives PyTorch's values, attention's included, in two sizes and batches."""
     pair = trained(name)
@@ -148,7 +148,7 @@ def test_half_precision(name: str) -> None:
         assert difference <= (verify.LEVELS if part == "model.onnx" else verify.BOUNDS)[True]
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", PICTURES)
 def test_files_keep_the_contract(name: str) -> None:
     """What is exported can be brought back: it colours, or translates at its size."""
     pair = trained(name)
@@ -160,7 +160,7 @@ def test_files_keep_the_contract(name: str) -> None:
         assert config == {"model": "tiny", "draft_scale": 1}
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", PICTURES)
 def test_files_say_what_they_are(name: str) -> None:
     """Each file names its inputs and outputs, its exactness, and its facts; no place on a disk."""
     for data in exported(name).values():
@@ -175,7 +175,7 @@ def test_files_say_what_they_are(name: str) -> None:
 
 def test_files_say_at_which_sizes_they_were_checked() -> None:
     """What takes one size alone was checked at that one, all else at two."""
-    for name in MODELS:
+    for name in PICTURES:
         pair = trained(name)
         size_px = pair.task.size_px if isinstance(pair.task, Translation) else None
         sizes = f"{size_px} x {size_px} alone and two batch" if size_px else "two sizes and two"

@@ -65,6 +65,7 @@ def color_film(film: Path, model: Path) -> int:
         Colorize(
             lines=str(film / "lines"),
             hints=str(film / "hints"),
+            hints_stay=True,
             output=str(film / "color"),
             weights=str(model),
             network_size=NETWORK_SIZE[0],

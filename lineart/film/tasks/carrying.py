@@ -1,6 +1,6 @@
 """Carried colours of a drawing: from the files of its keys to bytes between stages."""
 
-import pickle
+import io
 import struct
 import zlib
 from collections.abc import Callable, Sequence
@@ -102,11 +102,12 @@ def pack(known: KnownColors | None, rest: bytes) -> bytes:
     """Return colours, or None, and other data as bytes."""
     if known is None:
         return _HEAD.pack(0) + rest
-    labels, *arrays = known
     kind = np.uint16 if len(known.colors) < 2**16 else np.int32
-    packed = zlib.compress(labels.astype(kind).tobytes(), 1)
-    data = pickle.dumps((packed, kind, labels.shape, arrays))
-    return b"".join((_HEAD.pack(len(data)), data, rest))
+    labels = zlib.compress(known.labels.astype(kind).tobytes(), 1)
+    arrays = known._asdict() | {"labels": np.frombuffer(labels, np.uint8)}
+    file = io.BytesIO()
+    np.savez(file, shape=known.labels.shape, **arrays)
+    return b"".join((_HEAD.pack(file.tell()), file.getvalue(), rest))
 
 
 def unpack(data: bytes) -> tuple[KnownColors | None, bytes]:
@@ -114,6 +115,9 @@ def unpack(data: bytes) -> tuple[KnownColors | None, bytes]:
     end = _HEAD.size + _HEAD.unpack_from(data)[0]
     if end == _HEAD.size:
         return None, data[end:]
-    packed, kind, shape, arrays = pickle.loads(data[_HEAD.size : end])
-    labels = np.frombuffer(zlib.decompress(packed), kind).reshape(shape).astype(np.int32)
-    return KnownColors(labels, *arrays), data[end:]
+    with np.load(io.BytesIO(data[_HEAD.size : end]), allow_pickle=False) as file:
+        arrays = dict(file)
+    shape, labels = arrays.pop("shape"), zlib.decompress(arrays.pop("labels").tobytes())
+    kind = np.uint16 if len(arrays["colors"]) < 2**16 else np.int32
+    regions = np.frombuffer(labels, kind).reshape(shape).astype(np.int32)
+    return KnownColors(labels=regions, **arrays), data[end:]
