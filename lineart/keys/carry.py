@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
 from jaxtyping import Float32, Int32, UInt8
@@ -60,9 +61,10 @@ def carry(
         raise ValueError("no key; carry needs at least one coloured drawing")
     prepared = [one if isinstance(one, PreparedKey) else prepare_key(Key(*one)) for one in keys]
     palette, numbers = _join_palettes([one.palette for one in prepared])
-    own = next((one.key for one in prepared if is_own(drawing, one.key)), None)
-    if own is not None:
-        return _repeat(own_colors(own), palette)
+    own = [one.key for one in prepared if is_own(drawing, one.key)]
+    if own:
+        # The first key, or else the first sheet.
+        return _repeat(own_colors(max(own, key=attrgetter("motion"))), palette)
     network = network or included_network()
     aligned = align(whiten_paper(drawing), prepared)
     scores = [

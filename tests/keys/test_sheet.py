@@ -42,6 +42,9 @@ def test_a_key_counts_before_sheets() -> None:
     assert (both.confidence <= 1).all()
     # The order is of no account.
     np.testing.assert_array_equal(fill(carry(target.line, [sheet, key, sheet])), fill(both))
+    # So it is on the drawing of both.
+    own = carry(drawn.line, [Key(drawn.line, drawn.paint // 2, motion=False), Key(*drawn)])
+    assert share_right(own, drawn) == 1
 
 
 def test_pictures_that_are_no_sheet() -> None:
