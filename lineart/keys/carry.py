@@ -46,8 +46,9 @@ def carry(
 ) -> CarriedColors:
     """Carry the colours of coloured drawings to another drawing of the shot.
 
-    A drawing equal to a key's has the colours of that key, pixel by pixel. Sheets, which are keys
-    without motion, count only as far as no other key has the colour of a region.
+    A drawing equal to a key's has the colours of that key, pixel by pixel; regions that this key
+    leaves open have those of the other keys. Sheets, which are keys without motion, count only as
+    far as no other key has the colour of a region.
 
     Args:
         drawing: Drawing to colour, on white paper.
@@ -61,18 +62,61 @@ def carry(
         raise ValueError("no key; carry needs at least one coloured drawing")
     prepared = [one if isinstance(one, PreparedKey) else prepare_key(Key(*one)) for one in keys]
     palette, numbers = _join_palettes([one.palette for one in prepared])
-    own = [one.key for one in prepared if is_own(drawing, one.key)]
-    if own:
-        # The first key, or else the first sheet.
-        return _repeat(own_colors(max(own, key=attrgetter("motion"))), palette)
-    network = network or included_network()
-    aligned = align(whiten_paper(drawing), prepared)
-    scores = [
-        _widen(color_scores(aligned.compare(number), network), numbers[number], len(palette))
-        for number in range(len(prepared))
+    is_same = [is_own(drawing, one.key) for one in prepared]
+    others = [
+        pair
+        for pair, skip in zip(zip(prepared, numbers, strict=True), is_same, strict=True)
+        if not skip
     ]
-    sheets = [not one.key.motion for one in prepared]
-    return _decide(aligned.labels, palette, _join_all(scores, sheets))
+    own = [one.key for one, is_it in zip(prepared, is_same, strict=True) if is_it]
+    if not own:
+        return _match(drawing, others, palette, network)
+    # The first key, or else the first sheet.
+    colors = own_colors(max(own, key=attrgetter("motion")))
+    repeated = _repeat(colors, palette)
+    if not others or (colors.index != UNKNOWN).all():
+        return repeated
+    return _fill_open(repeated, _match(drawing, others, palette, network))
+
+
+def _match(
+    drawing: Line | Frame,
+    keys: Sequence[tuple[PreparedKey, Int32[np.ndarray, " _"]]],
+    palette: UInt8[np.ndarray, "K 3"],
+    network: Network | None,
+) -> CarriedColors:
+    """Carry the colours of other drawings; each key has the numbers of its colours beside it."""
+    network = network or included_network()
+    aligned = align(whiten_paper(drawing), [key for key, _ in keys])
+    scores = [
+        _widen(color_scores(aligned.compare(place), network), numbers, len(palette))
+        for place, (_, numbers) in enumerate(keys)
+    ]
+    return _decide(
+        aligned.labels, palette, _join_all(scores, [not key.key.motion for key, _ in keys])
+    )
+
+
+def _fill_open(own: CarriedColors, others: CarriedColors) -> CarriedColors:
+    """Return a key's colours for its own drawing, with those of other keys where it has none."""
+    is_open = own.index == UNKNOWN
+    is_open[0] = False
+    count = len(own.index)
+    labels = np.where(
+        is_open[own.labels] & (others.labels > 0), others.labels + count - 1, own.labels
+    )
+    is_used = np.bincount(labels.ravel(), minlength=count + len(others.index) - 1) > 0
+    is_used[0] = True
+    number = np.cumsum(is_used, dtype=np.int32) - 1
+    index, confidence, second = (
+        np.concatenate((mine, theirs[1:]))[is_used]
+        for mine, theirs in (
+            (own.index, others.index),
+            (own.confidence, others.confidence),
+            (own.second, others.second),
+        )
+    )
+    return CarriedColors(number[labels], own.palette, index, confidence, second)
 
 
 def _join_palettes(

@@ -53,6 +53,25 @@ def test_own_drawing_is_the_key() -> None:
     assert (carried.confidence[1:] == 1).all()
 
 
+def test_own_drawing_of_a_key_with_open_regions() -> None:
+    """What the drawing's own key leaves open has the other keys' colours, and their confidence."""
+    key, other = draw_figure(), draw_figure(move=(30, 0))
+    hint = np.dstack((key.paint, np.full(key.line.shape, 255, np.uint8)))
+    hint[(key.paint == PAINT["hair"]).all(axis=2)] = (10, 20, 30, 255)
+    is_open = np.isin(key.paint, (PAINT["coat"], PAINT["pocket"])).all(axis=2)
+    hint[is_open] = 0
+    carried = carry(key.line, [Key(*other), Key(key.line, hint)])
+    is_region = carried.labels > 0
+    assert (fill(carried)[is_region & ~is_open] == hint[is_region & ~is_open, :3]).all()
+    assert (fill(carried)[is_region & is_open] == key.paint[is_region & is_open]).mean() > 0.99
+    sure = np.unique(carried.labels[is_region & ~is_open])
+    assert (carried.confidence[sure] == 1).all()
+    assert (carried.confidence[np.unique(carried.labels[is_region & is_open])] < 1).all()
+    assert carried.labels.max() + 1 == len(carried.index) == len(carried.second)
+    alone = carry(key.line, [Key(key.line, hint)])
+    assert (alone.index[np.unique(alone.labels[is_region & is_open])] == -1).all()
+
+
 def test_key_and_drawing_have_the_same_areas() -> None:
     """A key's regions are measured as the same regions of a grey drawing are."""
     line = np.full((120, 200), 255, np.uint8)
