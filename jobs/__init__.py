@@ -1,17 +1,3 @@
-"""The commands, one module each; `lineart NAME` and `python -m jobs.NAME` run them.
+"""Entry files of the commands in a checkout, and for `ray job submit`; see `lineart.jobs`."""
 
-Packages that take long to import are imported in functions, so that `--help` is fast.
-"""
-
-import os
-import sys
-
-try:
-    from jobs.interrupts import exit_on_signals
-
-    # Python has "-m" there until it has found the module that it runs. Whoever imports a command
-    # otherwise, as a test does, keeps the handlers of signals.
-    if os.path.basename(sys.argv[0]) in ("-m", "lineart"):  # noqa: PTH119 - pathlib takes 7 ms
-        exit_on_signals()
-except KeyboardInterrupt:
-    os._exit(130)
+import lineart.jobs  # noqa: F401 - its first lines see to Ctrl-C

@@ -74,7 +74,7 @@ def compose(color: UInt8[np.ndarray, "ColorH ColorW 3"], line: Line | Frame) -> 
 
 
 class Colorizer:
-    """Colours line drawings of any size, one at a time, with the pixels of `jobs.colorize`.
+    """Colours line drawings of any size, one at a time, with the pixels of `lineart colorize`.
 
     Args:
         task: Sizes of the network's inputs.

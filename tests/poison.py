@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from jobs.colorize import Colorize, read_film
-from jobs.command import parse, run_command
-from jobs.films import STOPPED, make_film
 from lineart.codec import decode_line
 from lineart.film.tasks import ComposedFiles, Files, FilmTask, NetworkInputs, RunNetwork, Shrink
 from lineart.film.tasks.cels import KeptDrawing
 from lineart.film.tasks.colorize import ColorizeTask
+from lineart.jobs.colorize import Colorize, read_film
+from lineart.jobs.command import parse, run_command
+from lineart.jobs.films import STOPPED, make_film
 
 STAGES = ("decode", "hint", "network", "compose")
 MARK = 13
@@ -101,7 +101,7 @@ def color_film(flags: Colorize) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Run `jobs.colorize`, but for the poison."""
+    """Run `lineart colorize`, but for the poison."""
     return run_command("colorize", parse(Colorize, "colorize"), color_film, if_stopped=STOPPED)
 
 

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 import lineart
-from jobs.colorize import Colorize, main
 from lineart.codec import decode_color, encode_png
+from lineart.jobs.colorize import Colorize, main
 from tests.conftest import DrawLine
 
 
@@ -23,7 +23,7 @@ def colorizer(tiny_weights: Path) -> lineart.Colorizer:
 def test_frames_are_those_of_the_job(
     colorizer: lineart.Colorizer, draw_line: DrawLine, tiny_weights: Path, tmp_path: Path
 ) -> None:
-    """Reading, colouring and composing give the pixels of `jobs.colorize`, hints or not."""
+    """Reading, colouring and composing give the pixels of `lineart colorize`, hints or not."""
     hint = np.zeros((90, 160, 4), np.uint8)
     hint[30:40, 50:60] = (200, 60, 40, 255)
     lineart.write(str(tmp_path / "hints/s/f1.png"), hint)
@@ -68,7 +68,7 @@ def test_other_suffixes_are_refused(tmp_path: Path) -> None:
 
 def test_weights_of_other_tasks_are_refused() -> None:
     """Weights that draw do not colour; the error says what they are for."""
-    with pytest.raises(ValueError, match=r"jobs\.translate"):
+    with pytest.raises(ValueError, match=r"lineart translate"):
         lineart.Colorizer.load("drawing")
 
 

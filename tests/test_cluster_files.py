@@ -20,6 +20,7 @@ from ray.autoscaler._private.kuberay.autoscaling_config import (
 from ray.autoscaler._private.util import prepare_config, validate_config
 
 from lineart.film.pipeline import NETWORK_GPUS, PIXEL_CPUS, plan_workers
+from lineart.jobs.main import COMMANDS
 from lineart.runtime.cluster import MOST_LABELS
 from lineart.training.job import worker_resources
 
@@ -251,7 +252,7 @@ def test_versions_are_those_of_the_project() -> None:
 
 def test_what_is_installed_is_the_project(cluster: Config) -> None:
     """Mounts and image hold what the project is built from, all of which is there."""
-    parts = {"jobs", "lineart", "pyproject.toml", PROJECT["readme"], *PROJECT["license-files"]}
+    parts = {"lineart", "pyproject.toml", PROJECT["readme"], *PROJECT["license-files"]}
     mounts = cluster["file_mounts"].items()
     own = {local for remote, local in mounts if remote == f"/opt/lineart/{local}"}
     copies = re.findall(r"^COPY --chown=ray (.*) \S+$", KUBERNETES, re.M)
@@ -340,9 +341,9 @@ def test_a_film_on_kubernetes_ends_by_itself() -> None:
     job = manifests()["RayJob"]
     assert job["apiVersion"] == manifests()["RayCluster"]["apiVersion"] == "ray.io/v1"
     spec = job["spec"]
-    module = re.match(r"python -m jobs\.(\w+) --lines \S+ --output \S+$", spec["entrypoint"])
+    module = re.match(r"lineart (\w+) --lines \S+ --output \S+$", spec["entrypoint"])
     assert module
-    assert (ROOT / "jobs" / f"{module[1]}.py").exists()
+    assert module[1] in COMMANDS
     assert spec["backoffLimit"] > 0
     assert spec["submitterConfig"]["backoffLimit"] > 0
     assert spec["shutdownAfterJobFinishes"] is True

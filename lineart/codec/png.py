@@ -19,8 +19,8 @@ def encode_png(
 
     The file is tagged as sRGB. Four to five times as fast as `cv2.imencode` at its default
     settings, and at least seven times as fast as its compression level 1, at about the same size
-    (`jobs.benchmark` measures it). No other filter made ISA-L faster; PNG's filter 4 makes files 1
-    to 8 % smaller, but takes as long again.
+    (`lineart benchmark` measures it). No other filter made ISA-L faster; PNG's filter 4 makes files
+    1 to 8 % smaller, but takes as long again.
 
     Args:
         image: Picture, 0..255.

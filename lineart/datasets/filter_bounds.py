@@ -1,6 +1,6 @@
 """Quality bounds of training pictures for each task, and flags that replace them.
 
-It imports no large package, because `jobs.prepare_data` imports it to parse its flags.
+It imports no large package, because `lineart prepare_data` imports it to parse its flags.
 """
 
 from dataclasses import asdict, dataclass, replace

@@ -63,7 +63,7 @@ class ShardRows:
         if not self.names:
             raise ValueError(
                 f"{storage.uri} is a prepared set of no pictures; more pictures, or another "
-                "--validation of jobs.prepare_data, give this side some"
+                "--validation of lineart prepare_data, give this side some"
             )
 
     def __len__(self) -> int:
@@ -100,7 +100,7 @@ class ShardRows:
                 return [meta.row_group(i).num_rows for i in range(meta.num_row_groups)]
         except (pa.ArrowException, KeyError) as error:
             where = posixpath.join(self.storage.uri, path)
-            raise ValueError(f"{where} is no shard of jobs.prepare_data: {error}") from error
+            raise ValueError(f"{where} is no shard of lineart prepare_data: {error}") from error
 
 
 def _read_index(storage: Storage) -> list[str]:
@@ -109,8 +109,8 @@ def _read_index(storage: Storage) -> list[str]:
         return [str(path) for path in index["shards"]]
     except FileNotFoundError as error:
         raise FileNotFoundError(
-            f"{storage.uri} holds no finished set of shards; make one with jobs.prepare_data and "
-            "give its folder train or validation"
+            f"{storage.uri} holds no finished set of shards; make one with lineart prepare_data "
+            "and give its folder train or validation"
         ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{storage.uri}/{INDEX} cannot be read: {error}") from error

@@ -1,6 +1,6 @@
 """Protocol `film`: flicker, held frames and leakage of a coloured film; needs no weights.
 
-The film is the output of `jobs.colorize`, together with its line drawings. Flicker is measured on
+The film is the output of `lineart colorize`, with its line drawings. Flicker is measured on
 consecutive frames with different drawings, where the drawing does not change. A frame with the
 drawing, hints and keys of the frame before equals it bit for bit; it is skipped, as it would only
 dilute the means of flicker and leakage.

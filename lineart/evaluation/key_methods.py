@@ -28,7 +28,7 @@ def number_colors(
 
 
 def carry_keys(line: Line, keys: Sequence[PreparedKey], palette: UInt8[np.ndarray, "K 3"]) -> Guess:
-    """Carry the colours as `jobs.colorize --keys` does."""
+    """Carry the colours as `lineart colorize --keys` does."""
     return guess_of(carry(line, keys), palette)
 
 

@@ -147,7 +147,7 @@ def color_frame(
 
 
 def network_translate(run: RunNetwork, task: TranslateTask) -> Translate:
-    """Return a network as a `Translate`: the output of `jobs.translate` before enlargement."""
+    """Return a network as a `Translate`: the output of `lineart translate` before enlargement."""
     shrink = task.open_shrink()
 
     def translate(photo: Frame) -> AnySize:

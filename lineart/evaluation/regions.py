@@ -1,7 +1,7 @@
 """Protocol `regions`: flat-coloured pictures from hints in shares of their regions.
 
 Everything is at the picture's own size: baselines run there, and networks at the size of their
-input, enlarged and finished as `jobs.colorize` does.
+input, enlarged and finished as `lineart colorize` does.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
-"""Flags of each protocol of `jobs.evaluate`.
+"""Flags of each protocol of `lineart evaluate`.
 
-It imports nothing large, because `jobs.evaluate` imports it to parse its flags.
+It imports nothing large, because `lineart evaluate` imports it to parse its flags.
 """
 
 import re
@@ -199,7 +199,7 @@ class FilmRequest:
     protocol: ClassVar[str] = "film"
 
     film: str
-    """Output of jobs.colorize."""
+    """Output of lineart colorize."""
     lines: str
     """Folder or s3:// address of the line drawings that were coloured."""
     seed: int = 0
@@ -265,7 +265,7 @@ class StudyRequest:
     protocol: ClassVar[str] = "study"
 
     study: str
-    """Output of jobs.report study."""
+    """Output of lineart report study."""
     answers: tuple[str, ...]
     """Files of answers that participants downloaded, or folders of them."""
 

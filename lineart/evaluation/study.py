@@ -152,7 +152,7 @@ def _read_pairs(study: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
         ValueError: `study` is not a study, or its id shows that it was edited.
     """
     if study.get("format") != FORMAT:
-        raise ValueError("this is no study; give the study.json that jobs.report study wrote")
+        raise ValueError("this is no study; give the study.json that lineart report study wrote")
     content = {name: value for name, value in study.items() if name != "id"}
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     if study.get("id") != digest[:16]:

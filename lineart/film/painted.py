@@ -12,7 +12,7 @@ from lineart.film.tasks.layers import PAINT, LinesAs
 from lineart.manifest import ManifestRow, read_manifest
 from lineart.storage import Storage
 
-COLOUR_AGAIN = "run jobs.colorize with --finish paint --indexed-paint again"
+COLOUR_AGAIN = "run lineart colorize with --finish paint --indexed-paint again"
 
 
 class PaintedLook(NamedTuple):
@@ -34,7 +34,7 @@ class PaintedFrame(NamedTuple):
 
 @dataclass(frozen=True)
 class PaintedFilm:
-    """Output of `jobs.colorize`, or of an earlier recolouring."""
+    """Output of `lineart colorize`, or of an earlier recolouring."""
 
     place: Storage
     pictures: str
@@ -53,14 +53,14 @@ def open_painted(address: str) -> PaintedFilm:
     """Read the manifest of a coloured film.
 
     Raises:
-        ValueError: it is no output of `jobs.colorize`, or no frame has paint.
+        ValueError: it is no output of `lineart colorize`, or no frame has paint.
         OSError: it cannot be read.
     """
     place = Storage.at(address)
     place.check()
     rows = read_manifest(place)
     if not rows.num_rows or not place.exists("run.json"):
-        raise ValueError(f"--film {place.uri} is no output of jobs.colorize: it has no manifest")
+        raise ValueError(f"--film {place.uri} is no output of lineart colorize: it has no manifest")
     frames = dict(_painted_frames(rows.to_pylist()))
     if not frames:
         raise ValueError(f"no finished frame in {place.uri} has paint beside it; {COLOUR_AGAIN}")

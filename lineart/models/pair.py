@@ -61,7 +61,7 @@ class Matching:
 
 
 class Small(NamedTuple):
-    """Configuration that trains in seconds on a CPU, for tests and `jobs.train --tiny`."""
+    """Configuration that trains in seconds on a CPU, for tests and `lineart train --tiny`."""
 
     arguments: dict[str, int]
     """Arguments of the builder; arguments that are not listed keep their value."""

@@ -62,7 +62,7 @@ class Extent:
 AFTER_A_RUN = Extent(48, 3, 24)
 """Extent of the page that a run writes at its end; takes two seconds on two cores."""
 FULL = Extent(600, 6, CROPS)
-"""Extent of the page that jobs.report writes."""
+"""Extent of the page that lineart report writes."""
 
 
 def write_film(
@@ -74,7 +74,7 @@ def write_film(
     """Write the page of a film after its run, with the numbers of pictures in `FULL`.
 
     Args:
-        place: Output of jobs.colorize or jobs.translate.
+        place: Output of lineart colorize or lineart translate.
         output: Folder for `report.html`.
         pictures: Folder of the source pictures; default: the one that `run.json` names.
         sheets: Exposure sheets, whose times the shots get.
@@ -90,7 +90,7 @@ def write_film(
     place.check()
     if not place.exists(RUN):
         raise FileNotFoundError(
-            f"{place.uri} has no {RUN}; give the output of jobs.colorize or jobs.translate"
+            f"{place.uri} has no {RUN}; give the output of lineart colorize or lineart translate"
         )
     run = read_job_json(place, RUN)
     rows = _in_order(read_manifest(place))

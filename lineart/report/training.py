@@ -25,10 +25,10 @@ def write_training(
     """Write the page of a training.
 
     Args:
-        place: Output of jobs.train.
+        place: Output of lineart train.
         output: Folder for `report.html`.
-        data: Its dataset, as written by jobs.prepare_data; default: the one that `run.json` names,
-            if it can be read.
+        data: Its dataset, as written by lineart prepare_data; default: the one that `run.json`
+            names, if it can be read.
 
     Returns:
         URI of the `page` and its size in `bytes`.
@@ -40,7 +40,7 @@ def write_training(
     place.check()
     if not place.exists(RUN):
         raise FileNotFoundError(
-            f"{place.uri} has no {RUN}, which jobs.train writes; give the output of a training"
+            f"{place.uri} has no {RUN}, which lineart train writes; give the output of a training"
         )
     if data is not None:
         data.check()
@@ -54,7 +54,7 @@ def show_training(place: Storage, run: Mapping[str, Any], data: Storage | None =
     """Render the page of a training.
 
     Args:
-        place: Output of jobs.train.
+        place: Output of lineart train.
         run: Content of its `run.json`.
         data: As for `write_training`.
     """

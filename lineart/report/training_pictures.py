@@ -32,7 +32,7 @@ LONGEST_PX = 16_000
 """Maximum side of a reduced grid in pixels; WebP allows 16,383."""
 
 SETS = {"": "images", "source": "images", "target": "targets"}
-"""Folder of a set of shards -> the flag of jobs.prepare_data for its pictures."""
+"""Folder of a set of shards -> the flag of lineart prepare_data for its pictures."""
 EXAMPLES = 6
 """Maximum number of examples of each reason."""
 REASONS = 16
@@ -158,7 +158,7 @@ def read_refusals(data: Storage) -> list[Refused]:
     """Read why pictures were refused: at most `REASONS` reasons, most frequent first.
 
     Args:
-        data: Output of jobs.prepare_data.
+        data: Output of lineart prepare_data.
 
     Returns:
         The reasons; none if there is no `refused.parquet`.

@@ -31,7 +31,7 @@ class TrainingJob:
 
     recipe: Recipe
     data: Storage
-    """Output of `jobs.prepare_data`."""
+    """Output of `lineart prepare_data`."""
     output: Storage
     compiled: bool = False
     """Compile networks with torch.compile."""

@@ -101,7 +101,7 @@ def write_videos(
     which covers most frames. Frames of other sizes are fitted with black bars.
 
     Args:
-        film: Output of `jobs.colorize` or `jobs.translate`.
+        film: Output of `lineart colorize` or `lineart translate`.
         target: Folder for the videos.
         fps: Frames per second, 1..240; 23.976 means 24000/1001.
         side_by_side: Show the source picture on the left of each frame, from this folder; True:

@@ -51,7 +51,7 @@ def read_shots(film: Storage) -> list[VideoShot]:
     table = read_manifest(film)
     if not table.num_rows:
         raise ValueError(
-            f"{film.uri} has no manifest; give the output of jobs.colorize or jobs.translate"
+            f"{film.uri} has no manifest; give the output of lineart colorize or lineart translate"
         )
     columns = (table[name].to_pylist() for name in COLUMNS)
     # Rows of a killed run are not in film order.

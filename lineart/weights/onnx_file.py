@@ -10,7 +10,8 @@ normalization:
 
 Height and width are dynamic; a translating model may have a fixed square size instead. The batch
 size is dynamic or 1. The file contains its weights, and operators are those of ONNX and ONNX
-Runtime. `jobs.export_onnx` writes such files; this module needs neither PyTorch nor ONNX Runtime.
+Runtime. `lineart export_onnx` writes such files; this module needs neither PyTorch nor ONNX
+Runtime.
 """
 
 from collections.abc import Iterator
@@ -74,7 +75,7 @@ def read_contract(data: bytes) -> dict[str, Any]:
     raise ValueError(
         f"the model takes {[*map(str, inputs)]} and gives {[*map(str, outputs)]}; one "
         "that colours takes line and hint and gives color, one that translates takes photo and "
-        "gives picture. jobs.export_onnx writes such a model.onnx"
+        "gives picture. lineart export_onnx writes such a model.onnx"
     )
 
 

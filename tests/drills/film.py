@@ -43,7 +43,7 @@ MEBIBYTE = 2**20
 
 ALONE = """import sys
 from functools import partial
-from jobs import colorize, command, films
+from lineart.jobs import colorize, command, films
 films.start_runner = partial(films.start_runner, few_frames=sys.maxsize)
 sys.exit(colorize.main(command.parse(colorize.Colorize, "colorize")))"""
 

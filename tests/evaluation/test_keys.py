@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from jobs.evaluate import Evaluate, main
 from lineart.codec import encode_png
 from lineart.datasets.sequences import TrueSequence
 from lineart.evaluation.confidence import Judged, find_auroc, find_curve, find_ece
@@ -17,6 +16,7 @@ from lineart.evaluation.key_sequences import Exercise
 from lineart.evaluation.key_sheets import RIGHT_ASKED, WRONG, show_errors
 from lineart.evaluation.keys import find_pairs, leave_out
 from lineart.evaluation.request import KEY_BASELINE_NAMES, KeysRequest
+from lineart.jobs.evaluate import Evaluate, main
 from tests.jobs.test_evaluate import read_scores, read_summary
 
 SIZE = (150, 200)

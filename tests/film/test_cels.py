@@ -13,7 +13,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 from psd_tools import PSDImage
 
-from jobs.colorize import Colorize, color_film
 from lineart.codec import encode_png
 from lineart.codec.encode import FileFormat, FormatName
 from lineart.film.frames import OPENRASTER, PSD
@@ -21,6 +20,7 @@ from lineart.film.tasks.cels import KeptDrawing
 from lineart.film.tasks.colorize import ColorizeTask
 from lineart.film.tasks.layers import LAYERS, LINES, LinesAs
 from lineart.imaging.hints import HintPixels, find_hints, no_hints
+from lineart.jobs.colorize import Colorize, color_film
 from lineart.manifest import read_manifest
 from lineart.storage import Storage
 

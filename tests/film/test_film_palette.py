@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 import pytest
 
-from jobs.colorize import Colorize, open_palette, read_film
 from lineart.codec import decode_color, encode_png
 from lineart.film.inputs import FilmConfig, prepare_run
 from lineart.film.run import run_film
@@ -18,6 +17,7 @@ from lineart.film.runners import LocalRunner
 from lineart.film.tasks.colorize import open_colorize_task
 from lineart.imaging.paint import Paint, Source
 from lineart.imaging.palette import Palette, keep_to_palette
+from lineart.jobs.colorize import Colorize, open_palette, read_film
 from lineart.manifest import read_manifest
 from lineart.metrics import ciede2000
 from lineart.storage import Storage

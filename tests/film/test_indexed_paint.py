@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jobs.colorize import Colorize, read_film
 from lineart.codec import decode_cel, encode_png
 from lineart.codec.indexed import decode_indexed
 from lineart.codec.png import encode_indexed_png
@@ -20,6 +19,7 @@ from lineart.film.runners import LocalRunner
 from lineart.film.tasks.colorize import open_colorize_task
 from lineart.film.tasks.layers import LAYERS, PAINT
 from lineart.imaging.paint_map import PaintMap, number_colors
+from lineart.jobs.colorize import Colorize, read_film
 from lineart.manifest import read_manifest
 from lineart.storage import Storage
 from lineart.weights import read_weights

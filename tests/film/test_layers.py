@@ -14,7 +14,6 @@ import pytest
 from numpy.testing import assert_array_equal
 from PIL import Image
 
-from jobs.colorize import Colorize, read_film
 from lineart.codec import encode_png
 from lineart.film.frames import OPENRASTER
 from lineart.film.inputs import FilmConfig, prepare_run
@@ -23,6 +22,7 @@ from lineart.film.run_json import FilmSummary
 from lineart.film.runners import LocalRunner
 from lineart.film.tasks.colorize import open_colorize_task
 from lineart.film.tasks.layers import LAYERS, LinesAs
+from lineart.jobs.colorize import Colorize, read_film
 from lineart.manifest import read_manifest
 from lineart.storage import Storage
 from lineart.weights import read_weights

@@ -12,8 +12,6 @@ from numpy.testing import assert_array_equal
 from PIL import Image
 from pyarrow import parquet
 
-from jobs.colorize import Colorize, color_film
-from jobs.films import FilmFlags
 from lineart.codec import decode_color, encode_png
 from lineart.codec.encode import Bits, FileFormat, FormatName
 from lineart.film.frames import FilmFrame, Source
@@ -22,6 +20,8 @@ from lineart.film.output_names import name_outputs, retas_name
 from lineart.film.run import FilmSummary, run_film
 from lineart.film.runners import LocalRunner
 from lineart.film.tasks.colorize import open_colorize_task
+from lineart.jobs.colorize import Colorize, color_film
+from lineart.jobs.films import FilmFlags
 from lineart.manifest import read_manifest
 from lineart.report.film_folder import write_film
 from lineart.storage import Storage

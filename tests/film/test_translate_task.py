@@ -292,9 +292,9 @@ def test_usual_sizes(weights: dict[str, str]) -> None:
 
 def test_each_command_has_its_weights(weights: dict[str, str], tiny_weights: Path) -> None:
     """Weights of the other kind are refused, and the sentence names the command that takes them."""
-    with pytest.raises(ValueError, match=r"additive_unet.*jobs\.colorize"):
+    with pytest.raises(ValueError, match=r"additive_unet.*lineart colorize"):
         open_translate_task(read_weights(Storage.at(str(tiny_weights))))
-    with pytest.raises(ValueError, match=r"line_drawing.*jobs\.translate"):
+    with pytest.raises(ValueError, match=r"line_drawing.*lineart translate"):
         open_colorize_task(read_weights(Storage.at(weights["drawing"])), network_size_px=64)
 
 

@@ -5,9 +5,9 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from jobs import benchmark
 from lineart.benchmark.timing import Figure, compare_runs, differences
 from lineart.codec import encode_png
+from lineart.jobs import benchmark
 
 
 def test_last_line_is_json(capsys: pytest.CaptureFixture[str]) -> None:

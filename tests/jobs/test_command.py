@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from jobs.command import (
+from lineart.jobs.command import (
     ALL_DONE,
     BROKE_OFF,
     SOME_FAILED,
@@ -18,7 +18,7 @@ from jobs.command import (
     BrokenOffError,
     run_command,
 )
-from jobs.interrupts import INTERRUPTED
+from lineart.jobs.interrupts import INTERRUPTED
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,6 @@ import pytest
 import torch
 from skimage import metrics
 
-from jobs.colorize import Colorize
-from jobs.colorize import main as colorize
-from jobs.evaluate import Evaluate, main, make_printer
 from lineart.codec import decode_color, decode_line
 from lineart.datasets.shards import ShardRow, finish, write_shard
 from lineart.evaluation.request import (
@@ -32,6 +29,9 @@ from lineart.evaluation.study import read_answers
 from lineart.evaluation.true_regions import choose_regions, find_true_regions, place_hints
 from lineart.evaluation.types import EvaluationPlan, EvaluationResult
 from lineart.imaging.baselines import BASELINES
+from lineart.jobs.colorize import Colorize
+from lineart.jobs.colorize import main as colorize
+from lineart.jobs.evaluate import Evaluate, main, make_printer
 from lineart.storage import Storage
 from tests.conftest import DrawLine
 from tests.evaluation.stand_ins import save_means
@@ -344,7 +344,7 @@ def test_regions(cels: Path, tiny_weights: Path, tmp_path: Path) -> None:
 
 
 def test_regions_scores_what_the_film_makes(cels: Path, tiny_weights: Path, tmp_path: Path) -> None:
-    """PSNR of each finish is that of the frame of `jobs.colorize` for line and hints."""
+    """PSNR of each finish is that of the frame of `lineart colorize` for line and hints."""
     asked = RegionsRequest(
         images=(str(cels),),
         weights=(f"tiny={tiny_weights}",),
@@ -443,7 +443,7 @@ def test_paper_001(small: dict[str, Any], folder: Path, means: Path, tmp_path: P
 def test_paper_001_at_full_size_is_what_the_film_makes(
     small: dict[str, Any], folder: Path, tiny_weights: Path, tmp_path: Path
 ) -> None:
-    """PSNR and SSIM are those of the frame of `jobs.colorize --lines-as paper` for the line."""
+    """PSNR and SSIM are those of the frame of `lineart colorize --lines-as paper` for the line."""
     lines, color, out = folder / "s/line", tmp_path / "color", tmp_path / "out"
     made = Colorize(
         lines=str(lines),

@@ -9,16 +9,16 @@ import numpy as np
 import onnx
 import pytest
 
-from jobs.colorize import Colorize
-from jobs.colorize import main as colorize
-from jobs.export_onnx import ExportOnnx, main
-from jobs.translate import Translate
-from jobs.translate import main as translate
 from lineart.codec import decode_color
 from lineart.image import resize
 from lineart.imaging.finish import finish_colors
 from lineart.imaging.frequency import compose_as_drawn
 from lineart.imaging.hints import drop_ink_hints, find_hints
+from lineart.jobs.colorize import Colorize
+from lineart.jobs.colorize import main as colorize
+from lineart.jobs.export_onnx import ExportOnnx, main
+from lineart.jobs.translate import Translate
+from lineart.jobs.translate import main as translate
 from lineart.onnx.inference import OnnxModel
 from lineart.weights.onnx_file import COLORS
 from tests.conftest import DrawLine
@@ -121,7 +121,7 @@ def test_another_model_colours_anew(film: Path, capsys: pytest.CaptureFixture[st
 
 
 def test_photographs_through_onnx(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """jobs.translate takes a model, too, and leaves what it makes of each photograph."""
+    """`lineart translate` takes a model, too, and leaves what it makes of each photograph."""
     save(tmp_path / "photos" / "a.png", draw_photo(0))
     node = onnx.helper.make_node("Identity", ["photo"], ["picture"])
     sides: list[str | int] = ["B", "H", "W", 3]

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from pyarrow import parquet
 
-from jobs.colorize import Colorize, main
-from jobs.command import parse
 from lineart.film import run as film_run
 from lineart.film import worker
+from lineart.jobs.colorize import Colorize, main
+from lineart.jobs.command import parse
 from lineart.manifest import append_part, read_manifest
 from lineart.storage import Storage
 from tests.conftest import DrawLine
@@ -413,7 +413,7 @@ def test_the_template_of_open_job_description(
     if "Hints" in more:
         more = more | {"Hints": str(hints)}
     flags = f"{more.get('Flags', '')} --network-size 64 --weights {tiny_weights}"
-    program = f"{sys.executable} -m jobs.main"
+    program = f"{sys.executable} -m lineart.jobs.main"
     parameters = {"Lines": f"{lines}", "Output": f"{tmp_path / 'out'}", "Program": program}
     parameters |= more | {"Flags": flags}
     openjd = Path(sys.executable).with_name("openjd")

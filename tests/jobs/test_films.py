@@ -13,10 +13,10 @@ from pathlib import Path
 import cv2
 import pytest
 
-from jobs import colorize, report
-from jobs.colorize import Colorize
-from jobs.command import parse
-from jobs.report import Report
+from lineart.jobs import colorize, report
+from lineart.jobs.colorize import Colorize
+from lineart.jobs.command import parse
+from lineart.jobs.report import Report
 from lineart.runtime.lease import hold_lease
 from lineart.storage import Storage
 from tests.conftest import DrawLine

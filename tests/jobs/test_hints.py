@@ -12,9 +12,9 @@ from PIL import Image
 from pyarrow import parquet
 
 import lineart
-from jobs.colorize import Colorize, main
 from lineart.codec import decode_color, encode_png
 from lineart.imaging.hints import stack_hints
+from lineart.jobs.colorize import Colorize, main
 from tests.conftest import DrawLine
 
 pytestmark = pytest.mark.usefixtures("no_sandbox")

@@ -43,7 +43,7 @@ def start(command: list[str], flags: list[str], output: Path) -> "subprocess.Pop
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     assert started.stderr is not None
-    while not (line := started.stderr.readline()).endswith(" jobs\n"):
+    while not (line := started.stderr.readline()).endswith(" lineart.jobs\n"):
         assert line, "it ended before it began"
     return started
 
@@ -52,7 +52,7 @@ def start(command: list[str], flags: list[str], output: Path) -> "subprocess.Pop
     ("command", "number"),
     [
         (["-m", "jobs.colorize"], signal.SIGINT),
-        (["-m", "jobs.main", "colorize"], signal.SIGTERM),
+        (["-m", "lineart.jobs.main", "colorize"], signal.SIGTERM),
     ],
 )
 def test_at_any_moment(

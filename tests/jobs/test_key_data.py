@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs.key_data import KeysData
-from jobs.prepare_data import PrepareData, prepare_keys
-from jobs.train import Train
-from jobs.train import main as train
 from lineart.codec import encode_png
 from lineart.datasets.pair_shards import PairShards
+from lineart.jobs.key_data import KeysData
+from lineart.jobs.prepare_data import PrepareData, prepare_keys
+from lineart.jobs.train import Train
+from lineart.jobs.train import main as train
 from lineart.runtime.executor import LocalExecutor
 from lineart.storage import Storage
 from tests.key_pairs import PALETTE, draw_truth

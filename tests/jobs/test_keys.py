@@ -11,8 +11,6 @@ import numpy as np
 import pytest
 from pyarrow import parquet
 
-from jobs.colorize import Colorize, main
-from jobs.films import FilmFlags
 from lineart.codec import decode_cel, decode_color, encode_png
 from lineart.film.inputs import FilmConfig, PreparedRun, prepare_run
 from lineart.film.run import FilmRunner, run_film
@@ -21,6 +19,8 @@ from lineart.film.runners import LocalRunner
 from lineart.film.tasks.keys import open_keys_task
 from lineart.imaging.carried_paint import Unknown
 from lineart.imaging.finish import Finish
+from lineart.jobs.colorize import Colorize, main
+from lineart.jobs.films import FilmFlags
 from lineart.storage import Storage
 from tests.drills.film import hash_frames
 from tests.shots import BALL, BOX, DOOR, SIZE, SKY, draw_shot

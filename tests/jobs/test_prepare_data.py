@@ -13,8 +13,13 @@ import numpy as np
 import pytest
 from pyarrow import parquet
 
-from jobs.command import ALL_DONE, WRONG_INPUT, parse
-from jobs.prepare_data import (
+from lineart.datasets.filter_bounds import BOUNDS, Filter, FilterBounds
+from lineart.datasets.items import Query, list_items
+from lineart.datasets.preparation import SIDES, PreparationSettings, prepare
+from lineart.datasets.shards import Shards
+from lineart.datasets.steps import Shrinking, Transform
+from lineart.jobs.command import ALL_DONE, WRONG_INPUT, parse
+from lineart.jobs.prepare_data import (
     ColorizationData,
     DrawingData,
     PrepareData,
@@ -23,11 +28,6 @@ from jobs.prepare_data import (
     prepare_set,
     read_sets,
 )
-from lineart.datasets.filter_bounds import BOUNDS, Filter, FilterBounds
-from lineart.datasets.items import Query, list_items
-from lineart.datasets.preparation import SIDES, PreparationSettings, prepare
-from lineart.datasets.shards import Shards
-from lineart.datasets.steps import Shrinking, Transform
 from lineart.runtime.cluster import start_ray, stop_ray
 from lineart.runtime.executor import Executor, LocalExecutor, RayExecutor
 from lineart.storage import Storage

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jobs.colorize import Colorize, read_film
-from jobs.films import FilmFlags
-from jobs.recolor import Recolor, main
 from lineart.codec import encode_png
 from lineart.film.inputs import prepare_run
 from lineart.film.run import run_film
 from lineart.film.run_json import write_run
 from lineart.film.runners import LocalRunner
+from lineart.jobs.colorize import Colorize, read_film
+from lineart.jobs.films import FilmFlags
+from lineart.jobs.recolor import Recolor, main
 from lineart.manifest import read_manifest
 from lineart.storage import Storage
 from tests.ray_head import Head
@@ -267,8 +267,8 @@ def test_wrong_flags_say_why(
         ({"swap": ("#010203=#000000", "#010203=#ffffff")}, "#010203 would become both #000000 and"),
         ({"from_palette": str(day)}, "--from and --to belong together"),
         ({"from_palette": str(day), "to_palette": str(short)}, "--from has 2 colours and --to 1"),
-        ({"painted": str(tmp_path / "lines")}, "is no output of jobs.colorize"),
-        ({"painted": str(plain)}, "has paint beside it; run jobs.colorize with --finish paint"),
+        ({"painted": str(tmp_path / "lines")}, "is no output of lineart colorize"),
+        ({"painted": str(plain)}, "has paint beside it; run lineart colorize with --finish paint"),
         ({"painted": str(tmp_path / "none")}, "none"),
         ({"output": f"{film.painted}/out"}, "and the coloured film"),
         ({"lines": str(tmp_path / "none")}, "none"),

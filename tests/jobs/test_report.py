@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from jobs.report import DifferencePage, FilmPage, Report, StudyPage, TrainingPage, main
 from lineart.imaging.difference import Ink
+from lineart.jobs.report import DifferencePage, FilmPage, Report, StudyPage, TrainingPage, main
 from lineart.report.difference import DrawingPair, Unmatched, difference_page
 from tests.conftest import DrawLine
 

@@ -12,11 +12,11 @@ from PIL import Image
 from pyarrow import parquet
 
 import lineart
-from jobs.colorize import Colorize, main
-from jobs.films import FilmFlags
-from jobs.translate import Translate
-from jobs.translate import main as translate
 from lineart.codec import encode_png
+from lineart.jobs.colorize import Colorize, main
+from lineart.jobs.films import FilmFlags
+from lineart.jobs.translate import Translate
+from lineart.jobs.translate import main as translate
 from lineart.storage import Storage
 from lineart.video import write_videos
 from tests.conftest import DrawLine

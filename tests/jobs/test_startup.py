@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from jobs.command import WRONG_INPUT
-from jobs.main import COMMANDS, main
+from lineart.jobs.command import WRONG_INPUT
+from lineart.jobs.main import COMMANDS, main
 
 ROOT = Path(__file__).parents[2]
 
@@ -70,7 +70,7 @@ finally:
 
 def start(job: str, *flags: str, folder: Path = ROOT) -> tuple[str, dict[str, Any]]:
     """Run a command in a folder; give what it printed, and what `RUN` tells of it."""
-    command = [sys.executable, "-c", RUN, f"jobs.{job}", *flags]
+    command = [sys.executable, "-c", RUN, f"lineart.jobs.{job}", *flags]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     ended = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False
@@ -94,10 +94,13 @@ def check(job: str, *flags: str, folder: Path = ROOT) -> str:
 
 def test_every_command_is_found() -> None:
     """The program, the README, this file and the folder have the same commands."""
-    listed = re.findall(r"^\| `jobs\.(\w+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
-    jobs = (ROOT / "jobs").glob("*.py")
+    listed = re.findall(r"^\| `lineart (\w+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    jobs = (ROOT / "lineart/jobs").glob("*.py")
     found = {path.stem for path in jobs if "sys.exit(main(parse(" in path.read_text()}
     assert set(listed) == found == set(COMMANDS) == {line.split()[0] for line in COMMAND_LINES}
+    entries = {path.stem: path.read_text() for path in (ROOT / "jobs").glob("*.py")}
+    assert set(entries) == {*COMMANDS, "main", "__init__"}
+    assert all(f'"lineart.jobs.{name}", run_name' in entries[name] for name in (*COMMANDS, "main"))
 
 
 @pytest.mark.parametrize("job", COMMANDS)
@@ -122,7 +125,7 @@ def test_the_program_starts_commands() -> None:
     assert all(sentence in check("main", "--help") for sentence in COMMANDS.values())
     printed, told = start("main", "demo", "--dry-run", "--seed", "3")
     assert json.loads(printed)["seed"] == 3
-    assert "jobs.train" not in told["modules"]
+    assert "lineart.jobs.train" not in told["modules"]
 
 
 def test_the_program_refuses_other_commands(

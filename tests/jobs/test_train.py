@@ -4,11 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs.command import ALL_DONE, WRONG_INPUT
-from jobs.train import Train, main
 from lineart.codec import encode_png
 from lineart.datasets.shards import ShardRow, finish, write_shard
 from lineart.inference import Colorizer, Translator
+from lineart.jobs.command import ALL_DONE, WRONG_INPUT
+from lineart.jobs.train import Train, main
 from lineart.models import from_files
 from lineart.storage import Storage
 

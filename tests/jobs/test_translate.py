@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 from pyarrow import parquet
 
-from jobs.colorize import Colorize
-from jobs.colorize import main as colorize
-from jobs.films import FilmFlags
-from jobs.translate import Translate, main
+from lineart.jobs.colorize import Colorize
+from lineart.jobs.colorize import main as colorize
+from lineart.jobs.films import FilmFlags
+from lineart.jobs.translate import Translate, main
 from lineart.storage import Storage
 from tests.film.photographs import draw_photo, save, write_weights
 
@@ -145,10 +145,10 @@ def test_weights_of_the_other_command(
     save(tmp_path / "in/f.png", draw_photo(1))
     places = {"output": str(tmp_path / "out")}
     assert main(Translate(images=str(tmp_path / "in"), weights=str(tiny_weights), **places)) == 2
-    assert "run python -m jobs.colorize" in capsys.readouterr().err
+    assert "run lineart colorize" in capsys.readouterr().err
     assert colorize(Colorize(lines=str(tmp_path / "in"), weights=drawing_weights, **places)) == 2
     said = capsys.readouterr().err
-    assert "run python -m jobs.translate" in said
+    assert "run lineart translate" in said
     assert len(said.splitlines()) == 1
     assert not (tmp_path / "out").exists()
 

@@ -14,10 +14,10 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from jobs import train
-from jobs.command import BROKE_OFF
 from lineart.codec import encode_png
 from lineart.film.frames import Source
+from lineart.jobs import train
+from lineart.jobs.command import BROKE_OFF
 from lineart.manifest import append_part, make_row, make_table
 from lineart.report import training_pictures
 from lineart.report.film_folder import address_from, write_film

@@ -276,6 +276,6 @@ def open_colorize_task(
     if "draft_scale" not in config:
         raise ValueError(
             f"these weights ({config.get('model')}) turn photographs into drawings or pictures; "
-            "to colour drawings they are no use: run python -m jobs.translate with them"
+            "to colour drawings they are no use: run lineart translate with them"
         )
     return ColorizeTask(network_size_px, config["draft_scale"], **choices)

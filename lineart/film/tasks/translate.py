@@ -205,7 +205,7 @@ def open_translate_task(
     if "channels" not in config:
         raise ValueError(
             f"these weights ({config.get('model')}) colour line drawings; to translate "
-            "photographs they are no use: run python -m jobs.colorize with them"
+            "photographs they are no use: run lineart colorize with them"
         )
     only_px = config.get("size_px")
     usual_px = DEFAULT_SIZE_PX if face_model is None else FACE_SIZE_PX

@@ -183,7 +183,7 @@ def film_on_ray(setting: Setting) -> Cases:
 
 
 def _color_on_ray(setting: Setting) -> Values:
-    """Run `jobs.colorize`.
+    """Run `lineart colorize`.
 
     Raises:
         RuntimeError: It failed; the message is the end of what it wrote.

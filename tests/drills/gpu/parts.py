@@ -32,7 +32,7 @@ class Setting:
     """One run of the drill."""
 
     data: Storage
-    """Shards of `jobs.prepare_data`."""
+    """Shards of `lineart prepare_data`."""
     out: Path
     """Where results, weights and grids go."""
     work: Path

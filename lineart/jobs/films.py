@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro import conf
 
-from jobs.command import BrokenOffError, ProgressClock, log_to_stderr, say
+from lineart.jobs.command import BrokenOffError, ProgressClock, log_to_stderr, say
 from lineart.runtime.device import Precision
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
 """Ctrl-C and SIGTERM: they end a command with status 130 and a sentence, whenever they come.
 
 While packages are imported, flags parsed, and after the last line, the process ends at once. While
-a command works, its cleaning up comes first. Before the first line of `jobs` has run, in the
-first 30 to 50 ms, Python itself ends by the signal.
+a command works, its cleaning up comes first. Before the first line of `lineart.jobs` has run, in
+the first 30 to 50 ms, Python itself ends by the signal.
 """
 
 import os

@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 
 import tyro
 
-from jobs.interrupts import INTERRUPTED, end_interrupted, raise_on_signals
+from lineart.jobs.interrupts import INTERRUPTED, end_interrupted, raise_on_signals
 
 ALL_DONE, BROKE_OFF, WRONG_INPUT, SOME_FAILED = 0, 1, 2, 3
 """Exit statuses of every command, with `INTERRUPTED`."""

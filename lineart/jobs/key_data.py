@@ -1,4 +1,4 @@
-"""Flags of `jobs.prepare_data keys`, and what it does: training pairs of colour keys."""
+"""Flags of `lineart prepare_data keys`, and what it does: training pairs of colour keys."""
 
 from __future__ import annotations
 

@@ -1,0 +1,107 @@
+"""Command that changes colours of a coloured film, without a network; run again, it continues.
+
+lineart recolor --film episode/color --output episode/night --swap '#e8b090=#7a6a90'
+lineart recolor --film episode/color --output episode/night --from day.gpl --to night.gpl
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
+
+from tyro import conf
+
+from lineart.jobs.command import DryRun, parse, run_command
+from lineart.jobs.films import (
+    STOPPED,
+    FilmFlags,
+    choose_extras,
+    choose_film,
+    choose_format,
+    make_film,
+    read_colors,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lineart.film.inputs import FilmConfig, TaskFactory
+    from lineart.film.tasks.recolor import RecolorTask, Swaps
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recolor:
+    """Change colours of a coloured film, without colouring it again."""
+
+    painted: Annotated[str, conf.arg(name="film")]
+    """Output of lineart colorize with --finish paint --indexed-paint, or of this command with
+    --indexed-paint: folder or s3:// address."""
+    output: str
+    """Folder or s3:// address for frames, manifest, run.json and report.html."""
+    swap: Annotated[tuple[str, ...], conf.arg(metavar="OLD=NEW [OLD=NEW ...]")] = ()
+    """Colours of the paint and what they become, '#aabbcc=#ddeeff', all at once. Without any, the
+    frames are composed anew from the paint, whose files may have been edited."""
+    from_palette: Annotated[str | None, conf.arg(name="from")] = None
+    """Palette of colours to change, a file as for --palette of lineart colorize."""
+    to_palette: Annotated[str | None, conf.arg(name="to")] = None
+    """Palette of what they become, entry by entry."""
+    lines: str | None = None
+    """Folder or s3:// address of the line drawings; default: where they were when they were
+    coloured."""
+    layers: bool = False
+    """As for lineart colorize, and so are the next three."""
+    openraster: bool = False
+    psd: bool = False
+    indexed_paint: bool = False
+    film: FilmFlags = field(default_factory=FilmFlags)
+    dry_run: DryRun = False
+
+
+def main(flags: Recolor) -> int:
+    """Run the command and return its exit status."""
+    return run_command("recolor", flags, recolor_film, if_stopped=STOPPED)
+
+
+def recolor_film(flags: Recolor) -> dict[str, Any]:
+    """Recolour the film and return the counts; raises as `make_film`."""
+    return make_film("recolor", flags, *read_film(flags))
+
+
+def read_film(flags: Recolor) -> tuple[FilmConfig, TaskFactory]:
+    """Build the film's configuration and its task factory from the flags."""
+    from lineart.film.painted import open_painted
+    from lineart.film.tasks.recolor import RecolorTask
+
+    swaps = read_swaps(flags)
+    painted = open_painted(flags.painted)
+    film = choose_film(flags.film, pictures=flags.lines or painted.pictures, output=flags.output)
+    task = RecolorTask(
+        swaps=swaps,
+        extras=choose_extras(flags),
+        form=choose_format(flags.film),
+        **painted.look._asdict(),
+    )
+    return replace(film, painted=painted), partial(_give, task)
+
+
+def _give(task: RecolorTask, files: Mapping[str, bytes]) -> RecolorTask:  # noqa: ARG001 - no weights
+    return task
+
+
+def read_swaps(flags: Recolor) -> Swaps:
+    """Read the colours to change from the flags and their palettes."""
+    from lineart.film.tasks.recolor import join_swaps, pair_palettes, parse_swaps
+
+    pairs = parse_swaps(flags.swap)
+    if (flags.from_palette is None) != (flags.to_palette is None):
+        raise ValueError("--from and --to belong together; give both or none")
+    if flags.from_palette is not None and flags.to_palette is not None:
+        old = read_colors("--from", flags.from_palette)
+        pairs += pair_palettes(old, read_colors("--to", flags.to_palette))
+    return join_swaps(pairs)
+
+
+if __name__ == "__main__":
+    sys.exit(main(parse(Recolor, "recolor")))
