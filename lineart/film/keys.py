@@ -38,10 +38,11 @@ def hold_keys(frames: Sequence[FilmFrame], keys: Sequence[Source]) -> HeldKeys:
         folders[caseless(posixpath.dirname(key.name))].append(key)
     used: set[Source] = set()
     held: list[FilmFrame] = []
-    for (folder, shot), group in groupby(frames, lambda one: (_folder(one), one.shot)):
+    for _, group in groupby(frames, lambda one: (_folder(one), one.shot)):
         drawings = [*group]
         of_shot: tuple[KeySource, ...] = ()
-        if below := _below(folder, shot, drawings[0], folders):
+        places = key_folders(drawings[0])
+        if below := [key for name in places for key in folders.get(name, ())]:
             find = _Drawings(drawings).find
             matched = [(found, key) for key in below if (found := find(key)) is not None]
             used.update(key for _, key in matched)
@@ -63,13 +64,14 @@ def _folder(frame: FilmFrame) -> str:
     return posixpath.dirname(frame.name)
 
 
-def _below(
-    folder: str, shot: str, frame: FilmFrame, folders: dict[str, list[Source]]
-) -> list[Source]:
-    """Return the keys in the folders that a shot's keys may be in: its own, or called after it."""
+def key_folders(frame: FilmFrame) -> tuple[str, ...]:
+    """Return the folders in which keys of a frame's shot may be: its own, or called after the shot.
+
+    Names are as `caseless` has them.
+    """
     version = read_name(frame.name).version
-    names = (folder, shot, shot.removesuffix(f"_{version}") if version else shot)
-    return [key for name in dict.fromkeys(map(caseless, names)) for key in folders.get(name, ())]
+    shot = frame.shot.removesuffix(f"_{version}") if version else frame.shot
+    return tuple(dict.fromkeys(map(caseless, (_folder(frame), frame.shot, shot))))
 
 
 class _Drawings:

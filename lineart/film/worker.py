@@ -32,6 +32,7 @@ from lineart.film.tasks.key_rules import (
     SHEET,
     SHEET_LINE,
 )
+from lineart.image import Hint
 from lineart.runtime.sandbox import run_isolated
 from lineart.runtime.sandbox_process import step
 
@@ -210,9 +211,14 @@ def _hash_hint(worker: Worker, source: Source, rules: SharedRules) -> HashedHint
     data = worker.readers[rules.role].read(source)
     with worker.decoding() as noted:
         hint = rules.read(data)
-    height, width = hint.shape[:2]
-    hashes = hashlib.sha256(data).hexdigest(), _hash_pixels(hint)
-    return HashedHint(*hashes, width, height, not hint.any(), tuple(noted))
+    return hash_colors(data, hint)._replace(warnings=tuple(noted))
+
+
+def hash_colors(data: bytes, colors: Hint) -> HashedHint:
+    """Return the hashes of a hint or key from its file and what its rules read there."""
+    height, width = colors.shape[:2]
+    digest = hashlib.sha256(data).hexdigest()
+    return HashedHint(digest, _hash_pixels(colors), width, height, not colors.any())
 
 
 def hash_sheets(job: FilmJob, sheets: Sequence[SheetSource]) -> dict[str, HashedSheet | Failure]:

@@ -1,9 +1,7 @@
 """Doubts on the page of a film: regions whose colour a person should check, with crops."""
 
 import re
-from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from operator import itemgetter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import cv2
@@ -13,6 +11,7 @@ import pyarrow.compute as pc
 from jaxtyping import Int, UInt8
 
 from lineart.film.asking import choose_next
+from lineart.film.doubt_list import DoubtList
 from lineart.film.outputs import count_doubts
 from lineart.image import Frame, resize
 from lineart.imaging.doubts import MOST_DOUBTS, Doubt
@@ -23,8 +22,6 @@ from lineart.report.shots import ShotSummary
 DOUBTS_OPEN = 12
 DOUBTS_LISTED = 100
 """Maximum number of listed entries; those after the first `DOUBTS_OPEN` are folded away."""
-JOINED = 5_000
-"""Maximum number of doubts that are considered for the list."""
 ASKED_LISTED = 6
 """Maximum number of drawings that are named to be coloured next."""
 CROP_PX = 120
@@ -58,37 +55,19 @@ class DoubtEntry(NamedTuple):
 def find_worst(rows: pa.Table, most: int) -> list[DoubtEntry]:
     """Return the doubts of least confidence; of equal ones, the largest come first.
 
-    The doubts of a shot that are alike are one entry: in each frame the worst, or the second, ...
-    of a colour and reason. Only the `JOINED` worst doubts of the film are considered.
+    The doubts of a shot that are alike are one entry, see `DoubtList`.
 
     Args:
         rows: The manifest, in film order.
         most: Maximum number of entries.
     """
-    doubts = pc.list_flatten(rows["doubts"])
-    keys = {name: pc.struct_field(doubts, name) for name in ("confidence", "area")}
-    table = pa.table({"number": np.arange(len(doubts))} | keys)
-    order = [("confidence", "ascending"), ("area", "descending"), ("number", "ascending")]
-    worst = pc.select_k_unstable(table, min(JOINED, len(doubts)), order)
-    places = pc.list_parent_indices(rows["doubts"]).take(worst)
-    frames = (rows[name].take(places).to_pylist() for name in ("shot", "frame"))
-    found = (Doubt(**values) for values in doubts.take(worst).to_pylist())
-    joined = _join_alike(zip(places.to_pylist(), *frames, found, strict=True))
-    return joined[:most]
-
-
-def _join_alike(found: Iterable[tuple[int, str | None, str, Doubt]]) -> list[DoubtEntry]:
-    """Join doubts that are alike; given are position and shot of the frame, frame, and doubt."""
-    turns: Counter[Hashable] = Counter()
-    entries: dict[Hashable, list[tuple[int, str, Doubt]]] = {}
-    for position, shot, frame, doubt in found:
-        look = doubt.color, doubt.why
-        turns[position, look] += 1
-        key = shot, look, turns[position, look]
-        entries.setdefault(key, []).append((position, frame, doubt))
+    listed, frames = DoubtList(rows), rows["frame"]
+    entries = (listed.entry(place) for place in range(min(most, len(listed))))
     return [
-        DoubtEntry(frame, doubt, [frame for _, frame, _ in sorted(others, key=itemgetter(0))])
-        for (_, frame, doubt), *others in entries.values()
+        DoubtEntry(
+            frames[worst.row].as_py(), worst.doubt, [frames[one.row].as_py() for one in others]
+        )
+        for worst, *others in entries
     ]
 
 
