@@ -1,6 +1,8 @@
 import ast
 import json
 import re
+import subprocess
+import sysconfig
 import tomllib
 from collections.abc import Callable
 from copy import deepcopy
@@ -27,6 +29,7 @@ from lineart.training.job import worker_resources
 ROOT = Path(__file__).parents[1]
 CLUSTER = (ROOT / "cluster.yaml").read_text()
 KUBERNETES = (ROOT / ".github" / "kubernetes.md").read_text()
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 # https://aws.amazon.com/ec2/instance-types: vCPUs, GiB, GPUs.
@@ -244,7 +247,8 @@ def test_versions_are_those_of_the_project() -> None:
     pin = next(text for text in PROJECT["dependencies"] if text.startswith("ray["))
     version = pin.split("==")[1]
     python = PROJECT["requires-python"].removeprefix(">=").replace(".", "")
-    images = re.findall(r"rayproject/ray:(\S+)", CLUSTER + KUBERNETES)
+    image = DOCKERFILE.replace("${DEVICE}", "gpu")
+    images = re.findall(r"rayproject/ray:(\S+)", CLUSTER + image)
     assert set(images) == {f"{version}-py{python}-cpu", f"{version}-py{python}-gpu"}
     assert re.findall(r'rayVersion: "(.*)"', KUBERNETES) == [version, version]
     assert aws_types()["gpu"]["docker"]["worker_image"].endswith("-gpu")
@@ -255,10 +259,24 @@ def test_what_is_installed_is_the_project(cluster: Config) -> None:
     parts = {"lineart", "pyproject.toml", PROJECT["readme"], *PROJECT["license-files"]}
     mounts = cluster["file_mounts"].items()
     own = {local for remote, local in mounts if remote == f"/opt/lineart/{local}"}
-    copies = re.findall(r"^COPY --chown=ray (.*) \S+$", KUBERNETES, re.M)
+    copies = re.findall(r"^COPY --chown=\S+ (.*) \S+$", DOCKERFILE, re.M)
     assert own == parts == set(" ".join(copies).split())
+    sent = (ROOT / ".dockerignore").read_text().split()
+    assert sent == ["*", *(f"!{part}" for part in sorted(parts)), "**/__pycache__"]
     assert all((ROOT / part).exists() for part in parts)
     assert any("pip install" in line and "~/lineart" in line for line in cluster["setup_commands"])
+
+
+def test_the_image_is_well_made() -> None:
+    """The linter has no objection, and processes run under a number that is not root's."""
+    hadolint = Path(sysconfig.get_path("scripts")) / "hadolint"
+    said = subprocess.run(
+        [hadolint, ROOT / "Dockerfile"], capture_output=True, text=True, check=False
+    )
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert re.findall(r"^USER (\d+)", DOCKERFILE, re.M) == ["1000"]
+    assert "ARG DEVICE=cpu\nFROM" in DOCKERFILE
+    assert "ENTRYPOINT" not in DOCKERFILE
 
 
 def environments() -> list[Config]:
@@ -290,7 +308,7 @@ def test_one_region(cluster: Config) -> None:
     assert {env["AWS_REGION"] for env in environments()} == {cluster["provider"]["region"]}
 
 
-@pytest.mark.parametrize("text", [CLUSTER, KUBERNETES], ids=["cluster.yaml", "kubernetes.md"])
+@pytest.mark.parametrize("text", [CLUSTER, KUBERNETES, DOCKERFILE], ids=["aws", "kube", "image"])
 def test_no_key_stands_in_a_file(text: str) -> None:
     """Rights come from instance profiles and service accounts."""
     assert not SECRETS.search(text)
