@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 
 from lineart.image import Frame, Line, Size
-from lineart.imaging.region_maps import RegionMap
+from lineart.imaging.region_maps import RegionMap, count_pixels, find_runs
 from lineart.imaging.regions import find_regions
 from lineart.keys.cut import cut_regions, enlarge_cut
-from lineart.keys.drawing import Drawing, find_areas, measure, measure_small
+from lineart.keys.drawing import Drawing, measure, measure_small
 from lineart.keys.flow import Flow, find_flow, resize_ink
 from lineart.keys.key import PreparedKey
 from lineart.keys.pairs import PairFeatures, compare
@@ -65,9 +65,10 @@ def align(line: Line | Frame, keys: Sequence[PreparedKey]) -> Aligned:
         parts = np.arange(len(is_whole), int(cut.max(initial=0)) + 1)
         is_whole = np.append(is_whole, np.zeros(len(parts), bool))
         is_whole[drawing.labels[cut > drawing.total]] = False
-    if cut.max(initial=0) > drawing.total:
+    total = int(cut.max(initial=0))
+    if total > drawing.total:
         labels = enlarge_cut(labels, drawing.labels, cut)
-        areas = find_areas(labels) * (cut.size / labels.size)
+        areas = count_pixels(find_runs(labels), total + 1)[1:] * (cut.size / labels.size)
         paper = (drawing.depth > 0).view(np.uint8)
         drawing = measure_small(paper, cut, areas, drawing.ink)
     return Aligned(labels, drawing, fitted, flows)

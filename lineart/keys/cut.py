@@ -1,12 +1,20 @@
 """Regions of a drawing cut where a key shows that they are several: lines may be open there."""
 
+import math
 from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float32, Int32
+from jaxtyping import Bool, Float32, Float64, Int32, Int64
 
-from lineart.imaging.region_maps import RegionMap, fill_from_neighbours, look_up
+from lineart.imaging.region_maps import (
+    RegionMap,
+    count_pixels,
+    fill_from_neighbours,
+    find_boxes,
+    find_runs,
+    look_up,
+)
 from lineart.keys.colors import UNKNOWN
 from lineart.keys.contacts import find_borders
 from lineart.keys.flow import Flow, land
@@ -23,6 +31,10 @@ carried into that region, and if what is carried anywhere has this share of its 
 MOST_OPEN = 0.3
 """Parts are cut off if the share of their outline without a line is at most by this above that in
 the key."""
+MOST_DEPTH = 3.0
+"""Paper that is farther from lines, in pixels, is as wide as any: marks meet midway in it."""
+SMOOTH, LEAST_SIGMA, MOST_SIGMA = 0.7, 1.0, 4.0
+"""Radius of the smoothing of cuts, in half widths of the part, and its bounds in pixels."""
 
 
 class _Parts(NamedTuple):
@@ -154,7 +166,7 @@ def _flood(
     # The flood starts at the rims of the marks; all but them is done.
     inner = cv2.erode((seeds > 0).view(np.uint8), np.ones((3, 3), np.uint8)) > 0
     band = look_up(is_open, labels) & ~inner
-    flooded = watershed(-depth, np.where(band, seeds, 0), mask=band)
+    flooded = watershed(-np.minimum(depth, MOST_DEPTH), np.where(band, seeds, 0), mask=band)
     result: SmallMap = np.where(band & (flooded > 0), flooded, labels).astype(np.int32)
     np.copyto(result, seeds, where=inner)
     return result
@@ -204,25 +216,66 @@ def _outlines(labels: SmallMap, count: int) -> Float32[np.ndarray, " N"]:
 
 
 def enlarge_cut(labels: RegionMap, small: SmallMap, cut: SmallMap) -> RegionMap:
-    """Apply a cut at the working size to the regions at full size.
+    """Apply a cut at the working size to the regions at full size, without its steps.
+
+    A pixel of a region belongs to the part that has the largest share of the places around it. A
+    part may be lost that has a few pixels at the working size.
 
     Args:
         labels: Regions of the drawing at full size.
         small: The same at the working size.
         cut: Regions at the working size after the cut.
     """
-    count = int(small.max(initial=0))
-    is_cut = np.zeros(count + 1, bool)
-    is_cut[small[cut > count]] = True
-    owner = np.arange(int(cut.max()) + 1, dtype=np.int32)
+    count, total = int(small.max(initial=0)), int(cut.max())
+    owner = np.arange(total + 1, dtype=np.int32)
     owner[cut] = small
-    size = (labels.shape[1], labels.shape[0])
-    large = cv2.resize(cut, size, interpolation=cv2.INTER_NEAREST)
-    is_inside = look_up(is_cut, labels)
-    is_lost = is_inside & (look_up(owner, large) != labels)
+    runs = find_runs(cut)
+    half_width = count_pixels(runs, total + 1)[1:] / np.maximum(_outlines(cut, total), 1)
+    sigma = np.clip(SMOOTH * half_width, LEAST_SIGMA, MOST_SIGMA)
+    boxes = find_boxes(runs, cut.shape[1], total + 1)
     divided = labels.copy()
-    np.copyto(divided, large, where=is_inside)
-    divided[is_lost] = 0
-    fill_from_neighbours(divided, np.flatnonzero(is_lost), within=labels)
+    for region in np.unique(owner[count + 1 :]):
+        parts = np.flatnonzero(owner == region)
+        left, top = boxes[parts, :2].min(axis=0)
+        right, bottom = boxes[parts, 2:].max(axis=0)
+        shown = cut[top:bottom, left:right]
+        rows, columns = (
+            slice(int(first * large / less), math.ceil(last * large / less))
+            for first, last, large, less in (
+                (top, bottom, labels.shape[0], small.shape[0]),
+                (left, right, labels.shape[1], small.shape[1]),
+            )
+        )
+        own = labels[rows, columns]
+        chosen = _choose_parts(shown, parts, sigma[parts - 1], own.shape)
+        np.copyto(divided[rows, columns], chosen, where=own == region)
+    lost = np.flatnonzero((divided == 0) & (labels > 0))
+    fill_from_neighbours(divided, lost, within=labels)
     np.copyto(divided, labels, where=divided == 0)
     return divided
+
+
+def _choose_parts(
+    cut: SmallMap,
+    parts: Int64[np.ndarray, " P"],
+    sigma: Float64[np.ndarray, " P"],
+    size: tuple[int, ...],
+) -> RegionMap:
+    """Return the part of a region with the largest share around each pixel at another size; or 0.
+
+    Args:
+        cut: Window around the region after the cut.
+        parts: Numbers of its parts.
+        sigma: Radius around a pixel in which each part counts.
+        size: Height and width of the result.
+    """
+    kind = np.uint8 if len(parts) < 256 else np.uint16
+    chosen, highest = np.zeros(size, kind), np.zeros(size, np.uint8)
+    for place, (part, radius) in enumerate(zip(parts, sigma, strict=True), 1):
+        share = cv2.GaussianBlur(cv2.compare(cut, int(part), cv2.CMP_EQ), (0, 0), radius)
+        share = cv2.resize(share, size[::-1], interpolation=cv2.INTER_LINEAR)
+        is_more = cv2.compare(share, highest, cv2.CMP_GT)
+        cv2.copyTo(share, is_more, highest)
+        cv2.copyTo(np.full(size, place, kind), is_more, chosen)
+    numbers: RegionMap = look_up(np.concatenate(([0], parts)).astype(np.int32), chosen)
+    return numbers

@@ -151,6 +151,34 @@ def test_open_outline_is_cut() -> None:
     assert share_right(carried, target) > 0.97
 
 
+def test_cuts_without_a_line_are_smooth() -> None:
+    """At full size, the border of a shade that no line shows has no steps of the working size."""
+    figures = []
+    for move in (0, 25):
+        line = np.full((1080, 1440), 255, np.uint8)
+        paint = np.full((1080, 1440, 3), PAINT["background"], np.uint8)
+        at = np.arange(300, 1140)
+        shade = 560 + 0.25 * (at - 700) + 50 * np.sin(at / 110)
+        top = np.stack((at, shade), axis=1)
+        box = np.array([(300, 260), (1139, 260), (1139, 820), (300, 820)])
+        shapes = [np.rint(one + move).astype(np.int32)[np.newaxis] for one in (box, top)]
+        cv2.fillPoly(paint, shapes[0], PAINT["head"])
+        low = np.concatenate((shapes[1][0], shapes[0][0, 2:]))
+        cv2.fillPoly(paint, low[np.newaxis], PAINT["hair"])
+        cv2.polylines(line, shapes[0], isClosed=True, color=0, thickness=4)
+        for x, y in ((400, 330), (900, 400), (500, 760), (1000, 720), (1250, 150), (150, 900)):
+            cv2.circle(line, (x + move, y + move), 40, 0, 4)
+        figures.append(Figure(line, paint))
+    key, target = figures
+    carried = carry(target.line, [Key(*key)])
+    is_shade = (fill(carried) == PAINT["hair"]).all(axis=2)
+    border = is_shade[:760, 340:1120].argmax(axis=0).astype(int)
+    true = (target.paint == PAINT["hair"]).all(axis=2)[:760, 340:1120].argmax(axis=0)
+    assert np.quantile(np.abs(border - true), 0.95) < 10
+    bend = np.abs(border[16:] - 2 * border[8:-8] + border[:-16])
+    assert np.quantile(bend, 0.97) <= 2
+
+
 def test_hints_are_a_key() -> None:
     """Dabs in some regions serve as a key; the regions without are unknown, or white outside."""
     key, target = draw_figure(), draw_figure(move=(40, 0), scale=1.1)
