@@ -1,10 +1,14 @@
 import socket
+import time
 from typing import Any
 
 import pytest
 import ray
+import ray.autoscaler.sdk
 
+from lineart.film.pools import plan_workers
 from lineart.runtime.cluster import read_resources, start_ray, wait_for
+from lineart.runtime.machines import MachineRequest
 
 
 def test_a_ray_that_does_not_start_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,6 +75,40 @@ def test_a_cluster_without_cpus_is_an_error(
     set_cluster(monkeypatch, {}, [labels], gone={})
     with pytest.raises(error, match=message):
         read_resources()
+
+
+def test_machines_are_asked_for_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A request is repeated until the work has begun; what is awaited is said, and nothing more.
+
+    Then it is withdrawn, once.
+    """
+    asked: list[Any] = []
+    monkeypatch.setattr(
+        ray.autoscaler.sdk, "request_resources", lambda bundles: asked.append(bundles)
+    )
+    set_cluster(monkeypatch, {"CPU": 4.0}, [], gone={})
+    monkeypatch.setattr(ray, "available_resources", lambda: {"CPU": 1.0})
+    pools = plan_workers({"CPU": 272.0, "GPU": 4.0}, pictures=170_000)
+    bundles = pools.bundles(1500)
+    assert bundles == [{"CPU": 1.0, "GPU": 1.0}] * 2 + [{"CPU": 1.0}] * 188
+    with MachineRequest(bundles, pools.least(), renew_s=0.01, say_s=0.01) as request:
+        while len(asked) < 4 or not caplog.messages:
+            time.sleep(0.01)
+        request.meet()
+        repeated = len(asked)
+        set_cluster(monkeypatch, {"CPU": 4.0, "GPU": 1.0}, [], gone={})
+        time.sleep(0.1)
+        said = len(caplog.messages)
+        time.sleep(0.1)
+        # What this run itself uses is not free, and nothing to wait for.
+        assert len(caplog.messages) == said
+    assert set(caplog.messages) == {
+        "waits for machines: it needs at least 2 CPUs and 1 GPUs; "
+        "the cluster has 4 CPUs and 0 GPUs, of which 1 CPUs and 0 GPUs are free"
+    }
+    assert asked == [bundles] * (repeated - 1) + [[]]
 
 
 def set_cluster(

@@ -21,7 +21,7 @@ from ray.autoscaler._private.kuberay.autoscaling_config import (
 )
 from ray.autoscaler._private.util import prepare_config, validate_config
 
-from lineart.film.pipeline import NETWORK_GPUS, PIXEL_CPUS, plan_workers
+from lineart.film.pools import NETWORK_GPUS, PIXEL_CPUS, plan_workers
 from lineart.jobs.main import COMMANDS
 from lineart.runtime.cluster import MOST_LABELS
 from lineart.training.job import worker_resources

@@ -25,7 +25,7 @@ from lineart.film.keys import describe_keyless, hold_keys
 from lineart.film.output_names import Names, name_outputs
 from lineart.film.pages import Pages, find_pictures
 from lineart.film.painted import PaintedFilm, hold_paint
-from lineart.film.pipeline import WorkerBounds
+from lineart.film.pools import WorkerBounds
 from lineart.film.records import FilmJob
 from lineart.film.selection import Selection
 from lineart.film.sequence import describe_gaps, describe_versions

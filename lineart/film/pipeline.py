@@ -1,16 +1,23 @@
-"""Streaming film pipeline on Ray: numbers of workers, stages as operators, metrics."""
+"""Streaming film pipeline on Ray: stages as operators, metrics."""
 
 import logging
-import math
-import re
+import time
 import warnings
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 import pyarrow as pa
 
 from lineart.film import stages
+from lineart.film.pools import (
+    BLOCK_ROWS,
+    NETWORK_GPUS,
+    PIXEL_CPUS,
+    WorkerBounds,
+    WorkerPools,
+    plan_workers,
+)
 from lineart.film.records import (
     FilmJob,
     FrameData,
@@ -22,97 +29,19 @@ from lineart.film.records import (
 )
 from lineart.film.stages import Stage, run_stages
 from lineart.runtime.executor import RayExecutor, ray_errors
+from lineart.runtime.machines import MachineRequest, find_shortage
 from lineart.storage import Storage
 from lineart.weights import is_onnx
 
-BLOCK_ROWS = 8
-"""Maximum rows in a block: few enough to stream and retry, enough to keep Ray's overhead low."""
+logger = logging.getLogger(__name__)
+
 MANY_PICTURES, LARGE_BLOCK_ROWS = 4096, 32
 """Number of pictures from which blocks are larger, because Ray keeps memory for each block."""
 
 CPU_BATCH = 4
 """Pictures passed at once to a worker without a GPU, which processes them one by one."""
-NETWORK_GPUS, PIXEL_CPUS = 1.0, 1.0
-"""With GPUs: GPUs that a network worker reserves besides its CPU, and CPUs of a pixel task."""
-
-
-@dataclass(frozen=True)
-class WorkerBounds:
-    """Minimum and maximum number of workers in a pool."""
-
-    least: int
-    most: int
-
-    @classmethod
-    def parse(cls, text: str) -> "WorkerBounds":
-        """Parse `MIN:MAX` or a single number.
-
-        Raises:
-            ValueError: it is neither, or 1 <= MIN <= MAX does not hold.
-        """
-        match = re.fullmatch(r"(\d+)(?::(\d+))?", text)
-        if match:
-            least, most = int(match[1]), int(match[2] or match[1])
-            if 1 <= least <= most:
-                return cls(least, most)
-        raise ValueError(f"{text!r} is not MIN:MAX with 1 <= MIN <= MAX, such as 1:8")
-
-
-@dataclass(frozen=True)
-class WorkerPools:
-    """Worker pools of a run; each worker reserves one CPU."""
-
-    networks: WorkerBounds
-    """Network workers: one on each GPU or, without GPUs, on each CPU."""
-    pixels: WorkerBounds | None
-    """Pixel tasks, which read, compose and write beside GPUs; None: network workers do that."""
-
-
-def plan_workers(
-    resources: Mapping[str, float],
-    pictures: int,
-    networks: WorkerBounds | None = None,
-    pixels: WorkerBounds | None = None,
-) -> WorkerPools:
-    """Divide a cluster between network workers and pixel tasks so that both always fit.
-
-    Args:
-        resources: CPUs and GPUs that the cluster has or may grow to.
-        pictures: Number of distinct pictures to process.
-        networks: The user's bounds for network workers, or None.
-        pixels: The user's bounds for pixel tasks, or None.
-
-    Raises:
-        ValueError: the minimum numbers do not fit, or pixel tasks are wanted without a GPU.
-    """
-    cpus, gpus = int(resources.get("CPU", 0)), int(resources.get("GPU", 0))
-    room = min(gpus, cpus - 1) if gpus else cpus
-    if networks is None:
-        # At least one, not all at once: the first frame waits for one network to start, and not for
-        # GPUs that an autoscaling cluster has yet to add.
-        networks = WorkerBounds(1, max(1, min(room, math.ceil(pictures / 4))))
-    if networks.least > room:
-        what = f"{gpus} GPUs and {cpus} CPUs" if gpus else f"{cpus} CPUs and no GPU"
-        raise ValueError(
-            f"{networks.least} networks cannot be placed on {what}: "
-            f"there is room for {max(room, 0)}; lower --gpu-workers or join a larger cluster"
-        )
-    if not gpus:
-        if pixels is not None:
-            raise ValueError(
-                "--cpu-workers cannot be placed: this cluster has no GPU, and without one each "
-                "network's own worker does the pixels, too; --gpu-workers says how many"
-            )
-        return WorkerPools(networks, None)
-    left = cpus - networks.least
-    pixels = pixels or WorkerBounds(1, max(1, cpus - networks.most))
-    if pixels.least > left:
-        raise ValueError(
-            f"{pixels.least} workers on pixels cannot be placed beside {networks.least} "
-            f"networks on {cpus} CPUs: there is room for {max(left, 0)}; "
-            "lower --cpu-workers or --gpu-workers"
-        )
-    return WorkerPools(networks, pixels)
+SETTLE_S = 5.0
+"""Time in which workers that were given up free their CPUs and GPUs, in seconds."""
 
 
 HISTOGRAM_S = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0]
@@ -167,6 +96,22 @@ class RayRunner:
         self._pools = partial(plan_workers, networks=networks, pixels=pixels)
         self._pools(executor.resources, pictures=1)
         self._metrics = Metrics()
+        self._request: MachineRequest | None = None
+
+    @contextmanager
+    def asking(self, weights: Storage | None, pictures: int) -> Iterator[None]:
+        """Ask the cluster for the machines of a run, until its first frame is made.
+
+        Args:
+            weights: Weights of the run; None: it has no network.
+            pictures: Number of pictures that it will probably make.
+        """
+        pools = self._pools_of(weights, pictures)
+        bundles = pools.bundles(pictures) if pictures else []
+        least = pools.least() if pictures else {"CPU": 1.0}
+        with MachineRequest(bundles, least) as self._request:
+            yield
+        self._request = None
 
     def count(self, status: str, result: FrameResult) -> None:
         """Count a frame in Ray's metrics."""
@@ -180,9 +125,15 @@ class RayRunner:
         Raises:
             ConnectionError: Ray failed.
         """
-        resources = self.executor.resources | ({"GPU": 0.0} if _wants_no_gpu(job.weights) else {})
         with ray_errors():
-            yield from make_frames(job, work, self._pools(resources, len(work)))
+            for result in make_frames(job, work, self._pools_of(job.weights, len(work))):
+                if self._request is not None:
+                    self._request.meet()
+                yield result
+
+    def _pools_of(self, weights: Storage | None, pictures: int) -> WorkerPools:
+        resources = self.executor.resources | ({"GPU": 0.0} if _wants_no_gpu(weights) else {})
+        return self._pools(resources, pictures)
 
 
 def _wants_no_gpu(weights: Storage | None) -> bool:
@@ -204,7 +155,7 @@ def make_frames(
     network_gpus: float = NETWORK_GPUS,
     pixel_cpus: float = PIXEL_CPUS,
 ) -> Iterator[FrameResult]:
-    """Make frames and write them with Ray Data; a row is a `FrameData`, packed by `to_table`.
+    """Make frames and write them with Ray Data; wait for machines as long as it takes.
 
     Args:
         job: Settings of the run.
@@ -216,10 +167,44 @@ def make_frames(
 
     Yields:
         Results, as frames are stored or fail.
+
+    Raises:
+        ConnectionError: no frame ended for half an hour, although the cluster has free machines.
     """
+    from ray.data.exceptions import ExecutionTimeoutError
+
+    remaining = {item.outputs: item for item in work}
+    while remaining:
+        try:
+            stream = _stream(job, [*remaining.values()], pools, network_gpus, pixel_cpus)
+            for frame in stream:
+                del remaining[frame.item.outputs]
+                yield from frame.results()
+            return
+        except ExecutionTimeoutError as error:
+            time.sleep(SETTLE_S)
+            shortage = find_shortage(pools.least(network_gpus, pixel_cpus))
+            if shortage is None:
+                raise ConnectionError(
+                    f"no frame ended for a long time, {len(remaining)} remain, and the cluster has "
+                    "free machines; look at its dashboard"
+                ) from error
+            logger.warning(shortage)
+
+
+def _stream(
+    job: FilmJob,
+    work: Sequence[WorkItem],
+    pools: WorkerPools,
+    network_gpus: float,
+    pixel_cpus: float,
+) -> Iterator[FrameData]:
+    """Yield frames as they end; a row of Ray Data is a `FrameData`, packed by `to_table`."""
     import ray.data
 
     logging.getLogger("ray.data").setLevel(logging.ERROR)
+    # Ray logs the traceback of its timeout, too, which `make_frames` handles.
+    logging.getLogger("ray.data.exceptions").setLevel(logging.CRITICAL)
     # Ray warns of idle workers at random, depending on how it merges blocks.
     warnings.filterwarnings("ignore", message="The maximum number of concurrent tasks")
     context = ray.data.DataContext.get_current()
@@ -259,7 +244,7 @@ def make_frames(
             .map_batches(_run_stages, fn_args=(after, job), **pixels)
         )
     for row in dataset.iter_rows():
-        yield from unpack(row["record"]).results()
+        yield unpack(row["record"])
 
 
 def _split(opening: Sequence[Stage]) -> tuple[Sequence[Stage], Sequence[Stage], Sequence[Stage]]:

@@ -46,6 +46,17 @@ def choose_again(opened: PreparedRun, previous: pa.Table) -> PreparedRun:
     return replace(opened, frames=again)
 
 
+def count_missing(opened: PreparedRun, previous: pa.Table) -> int:
+    """Return the number of a run's frames that have no finished row in the manifest.
+
+    Others may have to be made anew, which is known when all pictures are hashed.
+    """
+    film, statuses = opened.film, _statuses(previous)
+    if film.force or film.retry_failed is not None:
+        return len(opened.frames)
+    return sum(statuses.get(frame.name) in (None, "failed") for frame in opened.frames)
+
+
 def _statuses(previous: pa.Table) -> dict[str, str]:
     columns = (previous[name].to_pylist() for name in ("frame", "status"))
     return dict(zip(*columns, strict=True))

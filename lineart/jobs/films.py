@@ -104,7 +104,7 @@ def choose_film(
 ) -> FilmConfig:
     """Build the film's configuration from addresses and flags."""
     from lineart.film.inputs import FilmConfig
-    from lineart.film.pipeline import WorkerBounds
+    from lineart.film.pools import WorkerBounds
 
     return FilmConfig(
         pictures=pictures,
@@ -181,7 +181,7 @@ def make_film(name: str, flags: Any, film: FilmConfig, open_task: TaskFactory) -
 
     from lineart.film.exposure import Sheets, describe_missing
     from lineart.film.inputs import prepare_run
-    from lineart.film.retries import choose_again
+    from lineart.film.retries import choose_again, count_missing
     from lineart.manifest import read_manifest
     from lineart.runtime.lease import HeldError, hold_lease
 
@@ -199,8 +199,10 @@ def make_film(name: str, flags: Any, film: FilmConfig, open_task: TaskFactory) -
     try:
         with hold_lease(opened.job.output, partial(say, name)) as lease:
             # Raises if the manifest is invalid, before anything in the output is changed.
-            opened = choose_again(opened, read_manifest(opened.job.output))
-            with start_runner(film, len(opened.frames)) as runner:
+            previous = read_manifest(opened.job.output)
+            opened = choose_again(opened, previous)
+            missing = count_missing(opened, previous)
+            with start_runner(film, len(opened.frames), missing=missing) as runner:
                 summary = _make_held(flags, opened, cuts, runner, lease)
     except HeldError as error:
         raise ValueError(f"{error}") from error
@@ -264,12 +266,13 @@ def _ask(drawing: dict[str, Any]) -> str:
 
 @contextmanager
 def start_runner(
-    film: FilmConfig, frames: int, few_frames: int | None = None
+    film: FilmConfig, frames: int, few_frames: int | None = None, missing: int = 0
 ) -> Iterator[FilmRunner]:
     """Yield the runner of a film, and stop Ray, if it was started, after the block.
 
     It is local for up to `few_frames` frames (`FEW_FRAMES` by default), on Ray if `RAY_ADDRESS` or
-    a number of workers is given, and otherwise local until Ray has started.
+    a number of workers is given, and otherwise local until Ray has started. A cluster is asked for
+    the machines that the `missing` frames need.
     """
     from lineart.film.runners import FEW_FRAMES, LocalRunner
 
@@ -282,13 +285,17 @@ def start_runner(
     from lineart.film.runners import HybridRunner
     from lineart.runtime.cluster import start_ray, stop_ray
     from lineart.runtime.executor import HybridExecutor, RayExecutor
+    from lineart.weights import open_weights
 
     def start() -> RayExecutor:
         return RayExecutor(start_ray())
 
     if wants_ray:
         try:
-            yield RayRunner(start(), film.gpu_workers, film.cpu_workers)
+            runner = RayRunner(start(), film.gpu_workers, film.cpu_workers)
+            weights = None if film.weights is None else open_weights(film.weights)
+            with runner.asking(weights, missing):
+                yield runner
         finally:
             stop_ray()
     else:

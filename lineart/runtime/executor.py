@@ -9,6 +9,7 @@ from itertools import chain, islice
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from lineart.runtime.device import count_cpus
+from lineart.runtime.machines import wait_for_one
 from lineart.runtime.sandbox import stop_sandboxes
 
 T = TypeVar("T")
@@ -162,7 +163,7 @@ class _Tasks:
         """Wait for any of the calls; return its number and its result."""
         import ray
 
-        (call, *_), _ = ray.wait(list(self._numbers))
+        call = wait_for_one(list(self._numbers), {"CPU": 1.0})
         return self._numbers.pop(call), ray.get(call)
 
 
@@ -179,6 +180,7 @@ class _Actors:
         import ray
 
         reserved = {"num_cpus": 0, "num_gpus": 1} if on_gpu else {"num_cpus": 1}
+        self._reserved = {"GPU": 1.0} if on_gpu else {"CPU": 1.0}
         self._actor = ray.remote(**reserved)(_Caller)
         self._function = ray.put(function)
         self._queue: deque[tuple[int, Any]] = deque()
@@ -205,7 +207,7 @@ class _Actors:
             while self._free and self._queue:
                 actor, item = self._free.pop(), self._queue.popleft()
                 self._busy[actor.call.remote(item[1])] = actor, item
-            (reference, *_), _ = ray.wait(list(self._busy))
+            reference = wait_for_one(list(self._busy), self._reserved)
             actor, ended = self._busy.pop(reference)
             try:
                 result = ray.get(reference)

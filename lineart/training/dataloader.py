@@ -147,6 +147,8 @@ def split(collator: Collator, order: SampleRange) -> list[Any]:
     numbers = ray.data.from_blocks(blocks)
     numbers.context.execution_options.preserve_order = True
     numbers.context.enable_progress_bars = False
+    # A training may validate, or wait for machines, as long as it takes.
+    numbers.context.execution_no_progress_timeout_s = -1
     # No size limit, which would split batches into several blocks.
     numbers.context.target_max_block_size = None
     samples = numbers.map_batches(

@@ -1,6 +1,7 @@
 """Training job: opened by each training process, in this process or in several on Ray."""
 
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -9,6 +10,7 @@ import torch
 from torch import nn
 
 from lineart.models import build_empty
+from lineart.runtime.machines import MachineRequest
 from lineart.storage import Storage
 from lineart.training import checkpoint
 from lineart.training.checkpoint import CheckpointId
@@ -20,6 +22,11 @@ from lineart.training.tasks import TASKS, TrainingTask
 
 MAX_FAILURES = 3
 """Maximum number of restarts after a lost worker, each from the last checkpoint."""
+
+START_S = 3600.0
+"""Time that Ray Train waits for the machines of its processes before it asks anew, in seconds."""
+SAMPLE_CPUS = 8
+"""CPUs for making samples that are asked for at the start, for each training process."""
 
 SNAPSHOT = "checkpoint_manager_snapshot.json"
 """Ray Train's state file; deleted at the start, because checkpoints determine where to resume."""
@@ -119,6 +126,8 @@ def train_on_ray(job: TrainingJob, workers: int, share: Mapping[str, float]) -> 
     from ray.train.torch import TorchTrainer
 
     logging.getLogger("ray.data").setLevel(logging.ERROR)
+    # Ray would give up after a minute and try again; a machine takes several to start.
+    os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", str(START_S))
     job.output.delete(SNAPSHOT)
     root = PurePosixPath(job.output.root)
     trainer = TorchTrainer(
@@ -136,8 +145,12 @@ def train_on_ray(job: TrainingJob, workers: int, share: Mapping[str, float]) -> 
             failure_config=FailureConfig(max_failures=MAX_FAILURES),
         ),
     )
+    bundles = [dict(share)] * workers + [{"CPU": 1.0}] * (SAMPLE_CPUS * workers)
+    least = {name: amount * workers for name, amount in share.items()}
     try:
-        failure = trainer.fit().return_value
+        # Ray Train repeats its part of the request itself.
+        with MachineRequest(bundles, least, is_repeated=False):
+            failure = trainer.fit().return_value
     except TrainingFailedError as error:
         raise RuntimeError(f"training on Ray failed: {error}") from error
     if failure:

@@ -1,5 +1,6 @@
 """Until Ray stands frames are made here; every picture is made once, whoever makes it."""
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
@@ -8,11 +9,13 @@ from threading import Event, current_thread
 from typing import Any
 
 import pytest
+import ray.data
 
 from lineart.codec import encode_png
-from lineart.film import stages
+from lineart.film import pipeline, stages
 from lineart.film.inputs import FilmConfig, PreparedRun, prepare_run
-from lineart.film.pipeline import RayRunner, WorkerBounds, WorkerPools, make_frames
+from lineart.film.pipeline import RayRunner, make_frames
+from lineart.film.pools import WorkerBounds, WorkerPools
 from lineart.film.records import FilmJob, FrameResult, WorkItem
 from lineart.film.run import FilmRunner, run_film
 from lineart.film.runners import FEW_FRAMES, HybridRunner, LocalRunner
@@ -246,6 +249,62 @@ class BesideGpus(RayRunner):
         """Make frames with networks that reserve no GPU, for there is none."""
         pools = WorkerPools(WorkerBounds(1, 1), WorkerBounds(1, 1))
         yield from make_frames(job, work, pools, network_gpus=0.0, pixel_cpus=0.5)
+
+
+class Crowded(BesideGpus):
+    """Finds, when it is to make frames, that another program holds all CPUs."""
+
+    def make_frames(self, job: FilmJob, work: Sequence[WorkItem]) -> Iterator[FrameResult]:
+        """Wait for two sentences, then let the other program end, and make frames."""
+        other = ray.remote(num_cpus=2)(Other).remote()
+        ray.get(other.hold.remote())
+
+        def leave() -> None:
+            ray.kill(other)
+            ray.data.DataContext.get_current().execution_no_progress_timeout_s = -1
+
+        self.said = Said(leave)
+        pipeline.logger.addHandler(self.said)
+        yield from super().make_frames(job, work)
+        pipeline.logger.removeHandler(self.said)
+
+
+class Other:
+    """Another program."""
+
+    def hold(self) -> None:
+        """Do nothing."""
+
+
+class Said(logging.Handler):
+    """Collects sentences, and calls a function at the second."""
+
+    def __init__(self, at_second: Callable[[], None]) -> None:
+        super().__init__()
+        self.sentences: list[str] = []
+        self._at_second = at_second
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Note a sentence."""
+        self.sentences.append(record.getMessage())
+        if len(self.sentences) == 2:
+            self._at_second()
+
+
+def test_a_film_waits_for_machines(
+    opened: PreparedRun, ray_resources: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray Data gives up twice; what is awaited is said each time, and then all frames are made."""
+    expected = run(opened, LocalRunner())
+    context = ray.data.DataContext.get_current()
+    monkeypatch.setattr(context, "execution_no_progress_timeout_s", 1.0)
+    monkeypatch.setattr(pipeline, "SETTLE_S", 1.0)
+    runner = Crowded(RayExecutor(ray_resources))
+    assert run(opened, runner) == expected
+    assert set(runner.said.sentences) == {
+        "waits for machines: it needs at least 1.5 CPUs and 0 GPUs; "
+        "the cluster has 2 CPUs and 0 GPUs, of which 0 CPUs and 0 GPUs are free"
+    }
 
 
 def test_a_film_is_the_same_everywhere(

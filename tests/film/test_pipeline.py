@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from lineart.film.frames import Source
-from lineart.film.pipeline import WorkerBounds, blocks, plan_workers
+from lineart.film.pipeline import blocks
+from lineart.film.pools import WorkerBounds, plan_workers
 from lineart.film.records import Failure, FrameData, Input, WorkItem, from_table, to_table
 
 

@@ -1,0 +1,112 @@
+"""Numbers of workers of a film on Ray, from what the cluster has or may grow to."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+BLOCK_ROWS = 8
+"""Maximum rows in a block: few enough to stream and retry, enough to keep Ray's overhead low."""
+NETWORK_GPUS, PIXEL_CPUS = 1.0, 1.0
+"""With GPUs: GPUs that a network worker reserves besides its CPU, and CPUs of a pixel task."""
+PICTURES_A_GPU = 1000
+"""Pictures for which one more machine with a GPU is asked for at the start of a run: a GPU makes
+them in less time than such a machine takes to start."""
+
+
+@dataclass(frozen=True)
+class WorkerBounds:
+    """Minimum and maximum number of workers in a pool."""
+
+    least: int
+    most: int
+
+    @classmethod
+    def parse(cls, text: str) -> "WorkerBounds":
+        """Parse `MIN:MAX` or a single number.
+
+        Raises:
+            ValueError: it is neither, or 1 <= MIN <= MAX does not hold.
+        """
+        match = re.fullmatch(r"(\d+)(?::(\d+))?", text)
+        if match:
+            least, most = int(match[1]), int(match[2] or match[1])
+            if 1 <= least <= most:
+                return cls(least, most)
+        raise ValueError(f"{text!r} is not MIN:MAX with 1 <= MIN <= MAX, such as 1:8")
+
+
+@dataclass(frozen=True)
+class WorkerPools:
+    """Worker pools of a run; each worker reserves one CPU."""
+
+    networks: WorkerBounds
+    """Network workers: one on each GPU or, without GPUs, on each CPU."""
+    pixels: WorkerBounds | None
+    """Pixel tasks, which read, compose and write beside GPUs; None: network workers do that."""
+
+    def least(
+        self, network_gpus: float = NETWORK_GPUS, pixel_cpus: float = PIXEL_CPUS
+    ) -> dict[str, float]:
+        """Return the CPUs and GPUs without which a run cannot go on; see `pipeline.make_frames`."""
+        networks = float(self.networks.least)
+        if self.pixels is None:
+            return {"CPU": networks}
+        return {"CPU": networks + self.pixels.least * pixel_cpus, "GPU": networks * network_gpus}
+
+    def bundles(self, pictures: int) -> list[dict[str, float]]:
+        """Return the resources of each worker that a run over so many pictures keeps busy."""
+        tasks = math.ceil(pictures / BLOCK_ROWS)
+        if self.pixels is None:
+            return [{"CPU": 1.0}] * max(self.networks.least, min(self.networks.most, tasks))
+        on_gpu = min(self.networks.most, math.ceil(pictures / PICTURES_A_GPU))
+        on_cpu = max(self.pixels.least, min(self.pixels.most, tasks))
+        networks = [{"CPU": 1.0, "GPU": NETWORK_GPUS}] * max(self.networks.least, on_gpu)
+        return networks + [{"CPU": PIXEL_CPUS}] * on_cpu
+
+
+def plan_workers(
+    resources: Mapping[str, float],
+    pictures: int,
+    networks: WorkerBounds | None = None,
+    pixels: WorkerBounds | None = None,
+) -> WorkerPools:
+    """Divide a cluster between network workers and pixel tasks so that both always fit.
+
+    Args:
+        resources: CPUs and GPUs that the cluster has or may grow to.
+        pictures: Number of distinct pictures to process.
+        networks: The user's bounds for network workers, or None.
+        pixels: The user's bounds for pixel tasks, or None.
+
+    Raises:
+        ValueError: the minimum numbers do not fit, or pixel tasks are wanted without a GPU.
+    """
+    cpus, gpus = int(resources.get("CPU", 0)), int(resources.get("GPU", 0))
+    room = min(gpus, cpus - 1) if gpus else cpus
+    if networks is None:
+        # At least one, not all at once: the first frame waits for one network to start, and not for
+        # GPUs that an autoscaling cluster has yet to add.
+        networks = WorkerBounds(1, max(1, min(room, math.ceil(pictures / 4))))
+    if networks.least > room:
+        what = f"{gpus} GPUs and {cpus} CPUs" if gpus else f"{cpus} CPUs and no GPU"
+        raise ValueError(
+            f"{networks.least} networks cannot be placed on {what}: "
+            f"there is room for {max(room, 0)}; lower --gpu-workers or join a larger cluster"
+        )
+    if not gpus:
+        if pixels is not None:
+            raise ValueError(
+                "--cpu-workers cannot be placed: this cluster has no GPU, and without one each "
+                "network's own worker does the pixels, too; --gpu-workers says how many"
+            )
+        return WorkerPools(networks, None)
+    left = cpus - networks.least
+    pixels = pixels or WorkerBounds(1, max(1, cpus - networks.most))
+    if pixels.least > left:
+        raise ValueError(
+            f"{pixels.least} workers on pixels cannot be placed beside {networks.least} "
+            f"networks on {cpus} CPUs: there is room for {max(left, 0)}; "
+            "lower --cpu-workers or --gpu-workers"
+        )
+    return WorkerPools(networks, pixels)
