@@ -238,7 +238,7 @@ def _stream(
                 _StageBatches,
                 fn_constructor_args=(on_gpu, job),
                 num_gpus=network_gpus or None,
-                batch_size=stages.GPU_BATCH,
+                batch_size=job.gpu_batch,
                 **networks,
             )
             .map_batches(_run_stages, fn_args=(after, job), **pixels)

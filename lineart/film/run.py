@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from typing import Any, Protocol, TypeVar, runtime_checkable
@@ -23,6 +23,7 @@ from lineart.film.records import FilmJob, FrameResult, StageSeconds, WorkItem
 from lineart.film.removed import settle_removed
 from lineart.film.retries import mark_accepted
 from lineart.film.run_json import FilmSummary
+from lineart.film.stages import choose_batch
 from lineart.film.standing import stored_frames
 from lineart.film.worker import (
     copy_finished,
@@ -279,4 +280,5 @@ def _work(job: FilmJob, plan: FilmPlan, runner: FilmRunner) -> Iterator[FrameRes
     for _, results in runner.executor.map(partial(copy_finished, job), _chunks(plan.copies)):
         yield from results
     if plan.work:
+        job = replace(job, gpu_batch=choose_batch(len(plan.work)))
         yield from runner.make_frames(job, plan.work)

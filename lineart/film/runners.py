@@ -15,7 +15,7 @@ from lineart.film.stages import OpenStage, Stage
 from lineart.runtime.device import has_cuda_driver
 from lineart.runtime.executor import HybridExecutor, LocalExecutor, RayExecutor
 
-FEW_FRAMES = 96
+FEW_FRAMES = stages.FEW_PICTURES
 """Maximum number of frames made without Ray, which takes about twenty seconds to start."""
 PICTURES_A_WORKER = 4
 """Minimum number of pictures per worker: starting a network takes as long as a few frames."""

@@ -7,6 +7,7 @@ memory of pixel workers small. A frame that fails gets a `Failure` and does not 
 time limit, the work on it runs in sandbox processes, so that this also holds for crashes and hangs.
 """
 
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -21,16 +22,35 @@ from lineart.codec import count_pages
 from lineart.film.records import Failure, FilmJob, FrameData, Input
 from lineart.film.tasks import FilmTask, RunNetwork
 from lineart.film.worker import Worker, run_in_worker
-from lineart.runtime.device import Precision, has_gpu, pick_device, pick_precision, use_one_thread
+from lineart.runtime.device import (
+    Precision,
+    free_gpu_memory,
+    has_gpu,
+    is_out_of_memory,
+    pick_device,
+    pick_precision,
+    use_one_thread,
+)
 from lineart.runtime.sandbox import Sandbox
 from lineart.runtime.sandbox_process import step
 from lineart.weights.onnx_file import MODEL
 
+logger = logging.getLogger(__name__)
+
 # One thread per frame: the pipeline processes as many frames at once as there are cores.
 cv2.setNumThreads(1)
 
-GPU_BATCH = 16
-"""Batch size that a network on a GPU is opened with; on a CPU it is 1."""
+GPU_BATCHES = (16, 4, 1)
+"""Batch sizes of a network on a GPU; on a CPU it is 1.
+
+On one kind of GPU, a frame has the same bits in all batches of one size, whatever else is in them;
+between sizes, the last bits differ.
+"""
+GPU_BATCH = GPU_BATCHES[0]
+"""Batch size on a GPU in films of more than `FEW_PICTURES`."""
+FEW_PICTURES = 96
+"""Maximum number of pictures of a run that a GPU computes one by one: most are made without Ray,
+which passes no batches."""
 ONNX = "onnx"
 """Recorded as number format for ONNX models, whatever format they compute in."""
 
@@ -196,10 +216,55 @@ def open_network(job: FilmJob) -> Answer:
         )
     if MODEL not in files and not has_gpu():
         use_one_thread()
-    # Fixed for each kind of device, so that the other frames of a batch do not affect a frame.
-    return partial(
-        _answer, *open_task_network(job.task, files, gpu_batch=GPU_BATCH, precision=job.precision)
-    )
+    return FittingNetwork(job, files)
+
+
+def choose_batch(pictures: int) -> int:
+    """Return the batch size on a GPU for a run over so many pictures.
+
+    It does not depend on how many pictures wait at a time, which differs between equal runs.
+    """
+    return 1 if pictures <= FEW_PICTURES else GPU_BATCH
+
+
+class FittingNetwork:
+    """A task's network, whose batches become smaller when the memory of its GPU is exhausted."""
+
+    def __init__(self, job: FilmJob, files: Mapping[str, bytes]) -> None:
+        self._job, self._files, self._batch = job, files, job.gpu_batch
+        self._run, self._precision = self._open()
+
+    def __call__(self, *inputs: np.ndarray) -> tuple[Sequence[np.ndarray], str]:
+        """Return the outputs and the number format of their computation.
+
+        Raises:
+            torch.OutOfMemoryError: the memory does not suffice for one picture either.
+        """
+        while True:
+            try:
+                return self._run(*inputs), self._precision
+            except RuntimeError as error:
+                smaller = [size for size in GPU_BATCHES if size < self._batch]
+                if not (smaller and is_out_of_memory(error)):
+                    raise
+            # After the handler, whose error holds the tensors of the failed batch.
+            self._shrink(smaller[0])
+
+    def _shrink(self, batch: int) -> None:
+        logger.warning(
+            "the memory of the GPU does not suffice for batches of %d; from here on they are of %d",
+            *(self._batch, batch),
+        )
+        self._batch = batch
+        del self._run
+        free_gpu_memory()
+        self._run, self._precision = self._open()
+
+    def _open(self) -> tuple[RunNetwork, str]:
+        precision = self._job.precision
+        return open_task_network(
+            self._job.task, self._files, gpu_batch=self._batch, precision=precision
+        )
 
 
 def open_task_network(
@@ -217,12 +282,6 @@ def open_task_network(
     batch_size = gpu_batch if device.type == "cuda" else 1
     network = task.open_network(files, device=device.type, batch_size=batch_size, precision=chosen)
     return network, chosen
-
-
-def _answer(
-    run: RunNetwork, precision: str, *inputs: np.ndarray
-) -> tuple[Sequence[np.ndarray], str]:
-    return run(*inputs), precision
 
 
 def compose_and_write(worker: Worker, frame: FrameData) -> FrameData:

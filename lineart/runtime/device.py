@@ -5,6 +5,7 @@ torch is imported inside the functions that need it, so that importing this modu
 
 import ctypes
 import os
+import sys
 import warnings
 from contextlib import suppress
 from pathlib import Path
@@ -118,6 +119,19 @@ def count_cpus(quota_file: Path = CPU_QUOTA) -> int:
         quota, period = quota_file.read_text().split()
         cpus = min(cpus, max(1, int(quota) // int(period)))
     return cpus
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Return whether an error says that the memory of a GPU is exhausted."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(error, torch.OutOfMemoryError)
+
+
+def free_gpu_memory() -> None:
+    """Return memory of the GPU that no tensor uses to the driver."""
+    import torch
+
+    torch.cuda.empty_cache()
 
 
 def dtype_of(precision: Precision) -> "torch.dtype":

@@ -2,14 +2,20 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
+import torch
 
 from lineart.codec import encode_png
+from lineart.film import stages
 from lineart.film.records import FilmJob, FrameData, WorkItem
 from lineart.film.stages import NetworkStage, Stage
+from lineart.film.tasks import RunNetwork
 from lineart.film.tasks.colorize import ColorizeTask
 from lineart.storage import Storage
 from tests.conftest import DrawLine
@@ -64,6 +70,56 @@ def open_sick_network(job: FilmJob) -> Callable[..., tuple[Sequence[np.ndarray],
         return [pictures + 1], "float32"
 
     return answer
+
+
+class Cramped(ColorizeTask):
+    """Colours drawings on a device whose memory suffices for batches of four."""
+
+    def open_network(
+        self, files: Mapping[str, bytes], *, device: str, batch_size: int, precision: Any = None
+    ) -> RunNetwork:
+        """Open the networks, on the CPU; larger batches fail as on a GPU."""
+        assert device == "cuda"
+        run = super().open_network(files, device="cpu", batch_size=batch_size, precision=precision)
+
+        def answer(*inputs: np.ndarray) -> Sequence[np.ndarray]:
+            if batch_size > self.fits:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1 GiB")
+            return run(*inputs)
+
+        return answer
+
+    fits = 4
+
+
+def test_a_full_gpu_gets_smaller_batches(
+    tmp_path: Path,
+    tiny_weights: Path,
+    draw_line: DrawLine,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """No frame fails; frames have the bits of the smaller batches, whatever is in them."""
+    monkeypatch.setattr(stages, "has_gpu", lambda: True)
+    monkeypatch.setattr(stages, "pick_device", lambda: torch.device("cuda"))
+    place, weights = Storage.at(str(tmp_path)), Storage.at(str(tiny_weights))
+    job = FilmJob(place, place, None, Cramped(64, 4), weights, precision="float32")
+    lines = np.stack([draw_line(seed, 64, 64) for seed in range(6)])
+    inputs = lines, np.zeros((6, 16, 16, 4), np.uint8)
+    network = stages.open_network(job)
+    (colors,), precision = network(*inputs)
+    assert precision == "float32"
+    assert caplog.messages == [
+        "the memory of the GPU does not suffice for batches of 16; from here on they are of 4"
+    ]
+    alone = stages.open_network(replace(job, gpu_batch=4))
+    assert np.array_equal(
+        np.concatenate([alone(*(i[n : n + 1] for i in inputs))[0][0] for n in range(6)]), colors
+    )
+    monkeypatch.setattr(Cramped, "fits", 0)
+    with pytest.raises(torch.OutOfMemoryError):
+        network(*inputs)
+    assert [stages.choose_batch(pictures) for pictures in (1, 96, 97)] == [1, 1, 16]
 
 
 def test_a_failed_batch_costs_its_own_frame_alone(tmp_path: Path) -> None:
