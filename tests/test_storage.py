@@ -14,10 +14,13 @@ def test_round_trip(each_storage: Storage) -> None:
     for name in names:
         storage.write(name, name.encode() * 3)
     assert {*storage.entries()} == {Entry(name, len(name.encode()) * 3) for name in names}
+    stamps = {entry.path: entry.stamp for entry in storage.entries()}
+    assert stamps == {name: storage.stamp(name) for name in names}
     assert [entry.path for entry in storage.entries("shot 1")] == ["shot 1/f1.png"]
     assert storage.read(names[2]) == names[2].encode() * 3
     storage.write("a.png", b"other")
     assert storage.read("a.png") == b"other"
+    assert storage.is_s3 == (storage.stamp("a.png") != stamps["a.png"])
     for _ in range(2):
         storage.delete("a.png")
     assert not storage.exists("a.png")

@@ -23,6 +23,8 @@ import numpy as np
 import pytest
 
 from lineart.codec import encode_png
+from lineart.film.run_json import FilmSummary
+from lineart.manifest import MANIFEST, read_manifest, write_rows
 from lineart.storage import LIMITS, Entry, Storage
 from lineart.storage.s3_calls import connect
 from lineart.storage.s3_wait import SAID_AFTER_S
@@ -468,6 +470,38 @@ def test_a_film_while_requests_fail(film: Storage, faults: Faults, tmp_path: Pat
     assert len(faulty.files) == faulty.summary.frames == 30
     assert (faulty.summary.failed, faulty.files, faulty.rows) == (0, without.files, without.rows)
     assert faulty.counts["requests"] > without.counts["requests"]
+
+
+def count_reads(film: Storage, faults: Faults, weights: Path) -> tuple[FilmSummary, int]:
+    """Colour a film; give the summary, and how often a drawing was read."""
+    read: list[str] = []
+
+    def note(method: str, path: str) -> str | None:
+        read.extend([path] if method == "GET" and re.search(r"/lines/.*\.png$", path) else [])
+        return None
+
+    with faults.during(note):
+        return color(film, weights, "out"), len(read)
+
+
+def test_a_second_run_reads_what_has_changed(film: Storage, faults: Faults, tmp_path: Path) -> None:
+    """Drawings with the ETag and size that they had are not read, even if one was stored again.
+
+    A manifest from before these were recorded costs a read of each drawing, once.
+    """
+    run = partial(count_reads, film, faults, tmp_path / "weights")
+    first, reads = run()
+    assert reads == 30 + first.done
+    second, reads = run()
+    assert (second.skipped, reads) == (30, 0)
+    names = sorted(entry.path for entry in film.entries("lines"))
+    film.write(names[0], film.read(names[0]))
+    film.write(names[1], encode_png(np.full((48, 64), 200, np.uint8)))
+    changed, reads = run()
+    assert (changed.done, changed.skipped, reads) == (1, 29, 2)
+    old = read_manifest(film.child("out")).drop_columns(["source_stamp"])
+    write_rows(film.child("out"), MANIFEST, old)
+    assert [(summary.skipped, reads) for summary, reads in (run(), run())] == [(30, 30), (30, 0)]
 
 
 def test_a_film_whose_frames_may_not_be_written(

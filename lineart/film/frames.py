@@ -3,7 +3,7 @@
 import posixpath
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -52,6 +52,8 @@ class Source:
     """Number of the page in a file of several, from 0; None for a file of one page."""
     refusal: str | None = None
     """Reason why it must not be read; `name` may then be any text."""
+    stamp: str | None = field(default=None, compare=False)
+    """ETag and size of the file when it was listed, on S3; None in a folder."""
 
 
 class KeySource(NamedTuple):
@@ -149,7 +151,8 @@ def list_pictures(
     pictures: list[Source] = []
     documents: list[Source] = []
     unread: list[Source] = []
-    for found in find_files(storage) if only is None else [Found(only)]:
+    files = find_files(storage) if only is None else [Found(only, stamp=storage.stamp(only))]
+    for found in files:
         suffix = posixpath.splitext(found.path)[1].lower()
         refusal = found.refusal or refusal_of(found.path)
         if suffix in UNREAD_SUFFIXES:
@@ -160,25 +163,25 @@ def list_pictures(
         elif refusal is not None:
             pictures.append(Source(printable(found.path), found.path, refusal=refusal))
         elif suffix == PARQUET_SUFFIX:
-            pictures += _parquet_pictures(storage, found.path, max_rows)
+            pictures += _parquet_pictures(storage, found, max_rows)
         else:
             kind_of = documents if suffix in DOCUMENT_SUFFIXES else pictures
-            kind_of.append(Source(found.path, found.path))
+            kind_of.append(Source(found.path, found.path, stamp=found.stamp))
     for sources in (documents, unread):
         names = {stem(picture.name) for picture in pictures}
         pictures += [source for source in sources if stem(source.name) not in names]
     return pictures
 
 
-def _parquet_pictures(storage: Storage, path: str, max_rows: int) -> Iterator[Source]:
+def _parquet_pictures(storage: Storage, found: Found, max_rows: int) -> Iterator[Source]:
     """Yield the rows of a Parquet file, and a last refusal if it cannot be read to the end."""
-    row = 0
+    path, row = found.path, 0
     try:
         file = _open_parquet(storage, path)
         _check_columns(file, max_rows)
         for batch in file.iter_batches(columns=["frame"]):
             for name in batch.column(0).to_pylist():
-                yield _row(name, path, row)
+                yield _row(name, found, row)
                 row += 1
     except (pa.ArrowException, ValueError, OSError) as error:
         after = f"after {row} rows " if row else ""
@@ -187,10 +190,10 @@ def _parquet_pictures(storage: Storage, path: str, max_rows: int) -> Iterator[So
         )
 
 
-def _row(name: str | None, path: str, row: int) -> Source:
-    refusal = refusal_of(name)
+def _row(name: str | None, found: Found, row: int) -> Source:
+    path, refusal = found.path, refusal_of(name)
     if refusal is None:
-        return Source(str(name), path, row)
+        return Source(str(name), path, row, stamp=found.stamp)
     return Source(printable(name) if name else f"{path}\\{row}", path, row, refusal=refusal)
 
 

@@ -75,6 +75,8 @@ class Found(NamedTuple):
     """Reason why it must not be read; None if it may be."""
     is_folder: bool = False
     """Whether it is a folder, whose content is then unknown."""
+    stamp: str | None = None
+    """On S3: ETag and size, see `storage.Entry`."""
 
 
 def find_files(place: Storage) -> Iterator[Found]:
@@ -87,8 +89,11 @@ def find_files(place: Storage) -> Iterator[Found]:
         OSError: the root cannot be listed.
     """
     if place.is_s3:
-        paths = (entry.path for entry in place.entries())
-        yield from (Found(path) for path in paths if not any(map(_is_hidden, path.split("/"))))
+        yield from (
+            Found(entry.path, stamp=entry.stamp)
+            for entry in place.entries()
+            if not any(map(_is_hidden, entry.path.split("/")))
+        )
         return
     folders = [""]
     while folders:

@@ -14,7 +14,7 @@ from lineart.film.changes import (
     mark_retakes,
     text_array,
 )
-from lineart.film.frames import FilmFrame
+from lineart.film.frames import FilmFrame, Source
 from lineart.film.held import HashedColors, HeldColors
 from lineart.film.records import (
     Failure,
@@ -123,17 +123,18 @@ class Label(NamedTuple):
     hints: list[str] | None
     key_sha256: str | None
     keys: list[str] | None
+    source_stamp: str | None
 
 
 def _label_finished(one: FrameState) -> Label:
     frame, status = one.frame, "held" if one.held_by else "done"
-    colors = one.colors.columns().values()
-    return Label(frame.name, frame.shot, frame.number, status, one.held_by, *colors)
+    files = *one.colors.columns().values(), frame.source.stamp
+    return Label(frame.name, frame.shot, frame.number, status, one.held_by, *files)
 
 
 def _label_accepted(frame: FilmFrame, row: ManifestRow) -> Label:
-    colors = (row[name] for name in HeldColors().columns())
-    return Label(frame.name, frame.shot, frame.number, "accepted", None, *colors)
+    files = *(row[name] for name in HeldColors().columns()), None
+    return Label(frame.name, frame.shot, frame.number, "accepted", None, *files)
 
 
 def _relabel(previous: pa.Table, labels: Sequence[Label]) -> pa.Table:
@@ -197,6 +198,7 @@ def result_row(one: FrameState, look: Fingerprint, result: FrameResult) -> Manif
             "width": one.picture.width,
             "height": one.picture.height,
             "source_sha256": one.picture.source_sha256,
+            "source_stamp": one.frame.source.stamp if result.failure is None else None,
             "pixels_sha256": one.picture.pixels_sha256,
             **one.colors.columns(),
             "warnings": list(warnings) or None,
@@ -221,6 +223,24 @@ def unread_row(frame: FilmFrame, failure: Failure) -> ManifestRow:
 
 def _identity(frame: FilmFrame) -> dict[str, Any]:
     return {"frame": frame.name, "shot": frame.shot, "number": frame.number}
+
+
+def find_unchanged(
+    sources: Iterable[Source], known: Mapping[str, HashedFile], previous: pa.Table
+) -> dict[str, HashedFile]:
+    """Return the hashed pictures whose files have the ETag and size that they were read with.
+
+    They are not read again. In folders there is no ETag, and all files are read.
+
+    Args:
+        sources: Pictures, as listed now.
+        known: Result of `known_pictures`.
+        previous: The manifest; older ones lack the stamps.
+    """
+    stamps = {one.name: one.stamp for one in sources if one.stamp and one.name in known}
+    named = previous.filter(pc.is_in(previous["frame"], value_set=text_array(stamps)))
+    recorded = zip(named["frame"].to_pylist(), named["source_stamp"].to_pylist(), strict=True)
+    return {name: known[name] for name, stamp in recorded if stamp == stamps[name]}
 
 
 def known_pictures(previous: pa.Table, settings: str) -> dict[str, HashedFile]:

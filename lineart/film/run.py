@@ -18,7 +18,14 @@ from lineart.film.held import HashedColors, files_of
 from lineart.film.inputs import PreparedRun
 from lineart.film.odd_sizes import warn_of_odd_sizes
 from lineart.film.outputs import export_parquet
-from lineart.film.plan import FilmPlan, known_pictures, make_plan, result_row, unread_row
+from lineart.film.plan import (
+    FilmPlan,
+    find_unchanged,
+    known_pictures,
+    make_plan,
+    result_row,
+    unread_row,
+)
 from lineart.film.records import FilmJob, FrameResult, StageSeconds, WorkItem
 from lineart.film.removed import settle_removed
 from lineart.film.retries import mark_accepted
@@ -225,10 +232,12 @@ def _plan(opened: PreparedRun, previous: pa.Table, runner: FilmRunner) -> FilmPl
     # A file whose hash is in the manifest is not decoded again.
     known = known_pictures(previous, job.fingerprint.settings)
     files = files_of(readable)
-    pictures = _hash(
+    # A file on S3 whose ETag and size are there is not even read.
+    unchanged = {} if opened.film.force else find_unchanged(files.pictures, known, previous)
+    pictures = unchanged | _hash(
         runner,
         partial(hash_pictures, job),
-        ((one, known.get(one.name)) for one in files.pictures),
+        ((one, known.get(one.name)) for one in files.pictures if one.name not in unchanged),
     )
     colors = HashedColors(
         _hash(runner, partial(hash_hints, job), files.hints),

@@ -201,8 +201,8 @@ def make_film(name: str, flags: Any, film: FilmConfig, open_task: TaskFactory) -
             # Raises if the manifest is invalid, before anything in the output is changed.
             previous = read_manifest(opened.job.output)
             opened = choose_again(opened, previous)
-            missing = count_missing(opened, previous)
-            with start_runner(film, len(opened.frames), missing=missing) as runner:
+            new = count_missing(opened, previous)
+            with start_runner(film, len(opened.frames), missing=new) as runner:
                 summary = _make_held(flags, opened, cuts, runner, lease)
     except HeldError as error:
         raise ValueError(f"{error}") from error
@@ -292,10 +292,10 @@ def start_runner(
 
     if wants_ray:
         try:
-            runner = RayRunner(start(), film.gpu_workers, film.cpu_workers)
+            on_ray = RayRunner(start(), film.gpu_workers, film.cpu_workers)
             weights = None if film.weights is None else open_weights(film.weights)
-            with runner.asking(weights, missing):
-                yield runner
+            with on_ray.asking(weights, missing):
+                yield on_ray
         finally:
             stop_ray()
     else:

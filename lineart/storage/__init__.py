@@ -3,7 +3,7 @@
 import posixpath
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -47,6 +47,8 @@ class Entry:
     """Path relative to the root, with forward slashes."""
     size: int
     """Size in bytes."""
+    stamp: str | None = field(default=None, compare=False)
+    """On S3: ETag and size, which change with the content. None in a folder."""
 
 
 @dataclass(frozen=True)
@@ -147,8 +149,16 @@ class Storage:
         Raises:
             OSError: the listing fails, possibly after some entries.
         """
-        for path, size in self._place.entries(below):
-            yield Entry(path, size)
+        for found in self._place.entries(below):
+            yield Entry(*found)
+
+    def stamp(self, path: str) -> str | None:
+        """Return the stamp of an object, see `Entry.stamp`.
+
+        Raises:
+            OSError: the request to S3 fails.
+        """
+        return None if isinstance(self._place, Folder) else self._place.stamp(_plain(path))
 
     def exists(self, path: str) -> bool:
         """Return whether `path` is a stored object.

@@ -50,8 +50,8 @@ class Objects:
         bucket = self.root.partition("/")[0]
         call(self.limits, f"bucket {bucket!r}", self._client.head_bucket, Bucket=bucket)
 
-    def entries(self, below: str) -> Iterator[tuple[str, int]]:
-        """Yield path relative to the root, and size in bytes, of all objects."""
+    def entries(self, below: str) -> Iterator[tuple[str, int, str | None]]:
+        """Yield path relative to the root, size in bytes, and stamp of all objects."""
         bucket, _, key = self.root.partition("/")
         base = f"{key}/" if key else ""
         asked: dict[str, Any] = {"Bucket": bucket, "Prefix": f"{base}{below}/" if below else base}
@@ -61,7 +61,8 @@ class Objects:
             for item in page.get("Contents", []):
                 # S3 consoles store an empty object with a trailing slash for a folder.
                 if not item["Key"].endswith("/"):
-                    yield item["Key"].removeprefix(base), item["Size"]
+                    stamp = _stamp(item.get("ETag"), item["Size"])
+                    yield item["Key"].removeprefix(base), item["Size"], stamp
             if not page.get("IsTruncated"):
                 return
             asked["ContinuationToken"] = page["NextContinuationToken"]
@@ -73,6 +74,11 @@ class Objects:
         except FileNotFoundError:
             return False
         return True
+
+    def stamp(self, path: str) -> str | None:
+        """See `Storage.stamp`."""
+        found = self._call(path, self._client.head_object)
+        return _stamp(found.get("ETag"), found["ContentLength"])
 
     def read(self, path: str) -> bytes:
         """See `Storage.read`."""
@@ -195,6 +201,11 @@ class Objects:
     def _address(self, path: str) -> dict[str, Any]:
         bucket, _, key = f"{self.root}/{path}".partition("/")
         return {"Bucket": bucket, "Key": key}
+
+
+def _stamp(etag: str | None, size: int) -> str | None:
+    """Return ETag and size as one text; None if the server sends no ETag."""
+    return f"{etag} {size}".replace('"', "") if etag else None
 
 
 def _base64(digest: "hashlib._Hash") -> str:

@@ -310,9 +310,13 @@ def test_each_name_once_and_no_output_twice(names: list[str], hints: list[str]) 
     """From any names: each frame once, no two frames for one output, and none that leads out."""
     film = hold_hints(
         assemble(
-            [frames._row(name, "film.parquet", row) for row, name in enumerate(names)], "film"
+            [
+                frames._row(name, frames.Found("film.parquet"), row)
+                for row, name in enumerate(names)
+            ],
+            "film",
         ),
-        [frames._row(name, "hints.parquet", row) for row, name in enumerate(hints)],
+        [frames._row(name, frames.Found("hints.parquet"), row) for row, name in enumerate(hints)],
     )
     assert len({frame.name for frame in film}) == len(film)
     good = [frame.output for frame in film if frame.refusal is None]
