@@ -19,11 +19,14 @@ from lineart.codec.formats import (
     UNREAD_SUFFIXES,
     WAY_OUT,
 )
+from lineart.codec.video import VIDEO_SUFFIXES, FrameTime
+from lineart.codec.video_reader import VideoReader
 from lineart.film.listing import (
     Found,
     caseless,
     find_files,
     leads_out,
+    open_video,
     printable,
     refusal_of,
 )
@@ -50,6 +53,8 @@ class Source:
     """Row number in the Parquet file, from 0; None for an image file."""
     page: int | None = None
     """Number of the page in a file of several, from 0; None for a file of one page."""
+    time: FrameTime | None = None
+    """Place of the frame in a video; None if the file is no video."""
     refusal: str | None = None
     """Reason why it must not be read; `name` may then be any text."""
     stamp: str | None = field(default=None, compare=False)
@@ -129,7 +134,11 @@ def stem(name: str) -> str:
 
 
 def list_pictures(
-    storage: Storage, *, only: str | None = None, max_rows: int = MAX_ROWS
+    storage: Storage,
+    *,
+    only: str | None = None,
+    max_rows: int = MAX_ROWS,
+    has_videos: bool = False,
 ) -> list[Source]:
     """List all image files, and all rows of all Parquet files, below `storage`.
 
@@ -141,6 +150,7 @@ def list_pictures(
         storage: Folder or S3 prefix.
         only: Name of the only file that is wanted; it is a picture whatever its suffix.
         max_rows: Maximum number of rows of one Parquet file; a larger file is refused.
+        has_videos: Whether video files are listed, too, each as one picture; see `clips`.
 
     Returns:
         The pictures, in the order in which their files are found.
@@ -151,6 +161,7 @@ def list_pictures(
     pictures: list[Source] = []
     documents: list[Source] = []
     unread: list[Source] = []
+    listed = {*IMAGE_SUFFIXES, PARQUET_SUFFIX, *(VIDEO_SUFFIXES if has_videos else ())}
     files = find_files(storage) if only is None else [Found(only, stamp=storage.stamp(only))]
     for found in files:
         suffix = posixpath.splitext(found.path)[1].lower()
@@ -158,7 +169,7 @@ def list_pictures(
         if suffix in UNREAD_SUFFIXES:
             kind = f"{FORMAT_NAMES[suffix]} files ({suffix}) cannot be read; {WAY_OUT}"
             unread.append(Source(printable(found.path), found.path, refusal=refusal or kind))
-        elif not (only or found.is_folder or suffix in {*IMAGE_SUFFIXES, PARQUET_SUFFIX}):
+        elif not (only or found.is_folder or suffix in listed):
             continue
         elif refusal is not None:
             pictures.append(Source(printable(found.path), found.path, refusal=refusal))
@@ -228,11 +239,12 @@ class PictureReader:
         self._open = lru_cache(maxsize=1)(partial(_open_parquet, storage))
         self._images_of = lru_cache(maxsize=1)(self._read_images)
         self._whole = lru_cache(maxsize=1)(self._read)
+        self._open_video = lru_cache(maxsize=1)(lambda path: VideoReader(open_video(storage, path)))
 
     def read(self, source: Source) -> bytes:
         """Return the content of a file, or of the column `image` of a row.
 
-        A page of a file is returned as a file of its own.
+        A page of a file and a frame of a video are returned as files of their own.
 
         Raises:
             FileNotFoundError: the file no longer exists.
@@ -250,6 +262,8 @@ class PictureReader:
             raise ValueError(
                 f"{source.path!r} has become a link that leads out of the film's folder"
             )
+        if source.time is not None:
+            return self._open_video(source.path).read(source.time)
         if source.row is None:
             return self.storage.read(source.path)
         data = self._read_row(source.path, source.row)

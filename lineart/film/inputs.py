@@ -147,10 +147,10 @@ def prepare_run(
     task = open_task(files)
     if weights is not None and not is_included(weights):
         _check_networks(files)
-    folder, sources = find_pictures(pictures, pages=film.pages)
+    folder, sources = find_pictures(pictures, pages=film.pages, has_videos=True)
     frames = assemble(sources, folder.name or stem(pictures.name), role=task.role)
     if not frames:
-        raise ValueError(f"there is no image and no Parquet file below {pictures.uri}")
+        raise ValueError(f"there is no image, video or Parquet file below {pictures.uri}")
     folders, frames, of_colors = _hold_colors(film, frames, places)
     if film.painted is not None:
         folders = folders._replace(hints=film.painted.place)

@@ -143,5 +143,14 @@ def leads_out(place: Storage, path: str) -> bool:
     return is_linked and not Path(os.path.realpath(here)).is_relative_to(place.root)
 
 
+def open_video(place: Storage, path: str) -> Any:
+    """Return a video as `codec.video` takes it: the path of a file, or a file object on S3.
+
+    Raises:
+        OSError: it cannot be opened on S3.
+    """
+    return place.open_file(path) if place.is_s3 else f"{place.root}/{path}"
+
+
 def _is_hidden(part: str) -> bool:
     return part.startswith(".") and part not in (".", "..")

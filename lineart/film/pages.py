@@ -1,4 +1,4 @@
-"""Pictures below an address: a folder, an S3 prefix or one file; pages of files as pictures."""
+"""Pictures below an address: a folder, an S3 prefix or one file; pages and frames of files."""
 
 import posixpath
 import struct
@@ -10,6 +10,7 @@ from itertools import chain, islice
 from typing import Literal
 
 from lineart.codec import count_pages, may_have_pages
+from lineart.film.clips import split_videos
 from lineart.film.frames import PictureReader, Source, list_pictures
 from lineart.film.listing import refusal_of
 from lineart.storage import Storage
@@ -26,18 +27,23 @@ THREADS, CHUNK = 16, 64
 """Number of threads that look into files, and of files that each takes at once."""
 
 
-def find_pictures(place: Storage, *, pages: Pages = "all") -> tuple[Storage, list[Source]]:
+def find_pictures(
+    place: Storage, *, pages: Pages = "all", has_videos: bool = False
+) -> tuple[Storage, list[Source]]:
     """Return the pictures below a folder or S3 prefix, or those in one file, and their folder.
 
     Args:
         place: Folder, prefix or file.
         pages: Whether all pages of a file are pictures, `name#0001.tif`, or it is one picture.
+        has_videos: Whether frames of videos are pictures, `name/0001`, or videos are left alone.
 
     Raises:
         OSError: the folder or bucket cannot be listed, or S3 does not answer.
     """
     folder, only = place.as_file() or (place, None)
-    pictures = list_pictures(folder, only=only)
+    pictures = list_pictures(folder, only=only, has_videos=has_videos)
+    if has_videos:
+        pictures = split_videos(folder, pictures)
     return folder, pictures if pages == "first" else split_pages(folder, pictures)
 
 
@@ -52,7 +58,7 @@ def find_sources(place: Storage) -> tuple[Storage, dict[str, Source]]:
     Raises:
         OSError: as for `find_pictures`.
     """
-    folder, files = find_pictures(place, pages="first")
+    folder, files = find_pictures(place, pages="first", has_videos=True)
     return folder, {one.name: one for one in (*files, *split_pages(folder, files))}
 
 

@@ -169,9 +169,9 @@ def shrink(worker: Worker, frame: FrameData) -> FrameData:
     picture, *shared = frame.item.inputs
     stage = step("read")
     try:
-        data = worker.read(picture)
-        stage = step("decode")
         with worker.decoding() as noted:
+            data = worker.read(picture)
+            stage = step("decode")
             pixels = task.decode(data)
         files = {picture.role: [data]}
         for one in shared:

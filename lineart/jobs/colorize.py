@@ -36,8 +36,8 @@ class Colorize:
     """Colour all line drawings of a film, each at its own size."""
 
     lines: str
-    """Folder or s3:// address of line drawings: image files (a folder is a shot), or Parquet files
-    with columns frame and image; or one such file."""
+    """Folder or s3:// address of line drawings: image files and videos (a folder or video is a
+    shot), or Parquet files with columns frame and image; or one such file."""
     output: str
     """Folder or s3:// address for frames, manifest, run.json and report.html."""
     hints: str | None = None

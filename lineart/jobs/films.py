@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from tyro import conf
 
 from lineart.jobs.command import BrokenOffError, ProgressClock, log_to_stderr, say
+from lineart.jobs.film_video import choose_rate, write_video
 from lineart.runtime.device import Precision
 
 if TYPE_CHECKING:
@@ -68,6 +69,10 @@ class FilmFlags:
     """Exposure sheets (XDTS), one a cut, whose times the shots have on the page."""
     levels: Annotated[tuple[str, ...], conf.arg(metavar="LEVEL [LEVEL ...]")] = ()
     """Levels of the sheets to follow; default: all."""
+    video: bool = False
+    """Also write MP4 videos of each shot and of the film, below video/."""
+    fps: float | None = None
+    """With --video, frames per second, 1 to 240; default: those of the clips, else 24."""
     log_folder: str | None = None
     """Folder or s3:// address for a log of each frame, <shot>/<frame>.log."""
     parquet_frames: bool = False
@@ -190,6 +195,7 @@ def make_film(name: str, flags: Any, film: FilmConfig, open_task: TaskFactory) -
     cuts = sheets.expose({frame.name: frame.shot for frame in opened.film_frames})
     missing = [describe_missing(cut) for cut in cuts if cut.missing]
     opened = replace(opened, warnings=[*opened.warnings, *missing])
+    fps = choose_rate(flags.film, opened)
     for warning in opened.warnings:
         say(name, warning)
     log_to_stderr(
@@ -204,6 +210,8 @@ def make_film(name: str, flags: Any, film: FilmConfig, open_task: TaskFactory) -
             new = count_missing(opened, previous)
             with start_runner(film, len(opened.frames), missing=new) as runner:
                 summary = _make_held(flags, opened, cuts, runner, lease)
+            if flags.film.video:
+                write_video(opened, sheets, fps)
     except HeldError as error:
         raise ValueError(f"{error}") from error
     for sentence in _describe(summary):

@@ -24,8 +24,8 @@ class Translate:
     """Turn photographs into line drawings or another style, each at its own size."""
 
     images: str
-    """Folder or s3:// address of photographs: image files (a folder is a shot), or Parquet files
-    with columns frame and image; or one such file."""
+    """Folder or s3:// address of photographs: image files and videos (a folder or video is a
+    shot), or Parquet files with columns frame and image; or one such file."""
     output: str
     """Folder or s3:// address for frames, manifest, run.json and report.html."""
     weights: str = "drawing"

@@ -1,0 +1,58 @@
+"""Videos that the film commands write at the end of a run (--video)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lineart.jobs.command import BrokenOffError
+
+if TYPE_CHECKING:
+    from lineart.film.exposure import Sheets
+    from lineart.film.inputs import PreparedRun
+    from lineart.jobs.films import FilmFlags
+
+USUAL_FPS = 24.0
+"""Frames per second of a film without clips."""
+
+
+def choose_rate(flags: FilmFlags, opened: PreparedRun) -> float:
+    """Return the frames per second of a run's videos: as given, else as of most of its clips.
+
+    Raises:
+        ValueError: they are out of range, or given without --video.
+        OSError: a clip cannot be read.
+    """
+    if not flags.video:
+        if flags.fps is not None:
+            raise ValueError(f"--fps {flags.fps:g} is for videos; add --video")
+        return USUAL_FPS
+    from lineart.film.clips import find_rate
+    from lineart.video.encoding import frame_rate
+
+    fps = flags.fps
+    if fps is None:
+        found = find_rate(opened.job.pictures, (frame.source for frame in opened.frames))
+        fps = USUAL_FPS if found is None else float(found)
+    frame_rate(fps)
+    return fps
+
+
+def write_video(opened: PreparedRun, sheets: Sheets, fps: float) -> None:
+    """Write the videos of the frames that are finished, below video/; none without any.
+
+    Raises:
+        BrokenOffError: they cannot be written.
+    """
+    from lineart.film.standing import MADE
+    from lineart.manifest import read_manifest
+    from lineart.video import write_videos
+
+    output = opened.job.output
+    try:
+        if {*MADE.to_pylist()}.isdisjoint(read_manifest(output)["status"].to_pylist()):
+            return
+        write_videos(output, output.child("video"), fps=fps, sheets=sheets)
+    except (OSError, ValueError) as error:
+        raise BrokenOffError(
+            f"the frames are finished, their video is not: {error}; the same command writes it"
+        ) from error
