@@ -33,7 +33,7 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 # https://aws.amazon.com/ec2/instance-types: vCPUs, GiB, GPUs.
-MACHINES = {"m7i.xlarge": (4, 16, 0), "g6.xlarge": (4, 16, 1), "c7i.8xlarge": (32, 64, 0)}
+MACHINES = {"m7i.xlarge": (4, 16, 0), "g6.4xlarge": (16, 64, 1), "c7i.8xlarge": (32, 64, 0)}
 SECRETS = re.compile(
     r"\b(AKIA|ASIA)[0-9A-Z]{16}\b|aws_secret|aws_session|PRIVATE KEY|RAY_AUTH_TOKEN[=:] *[^$\s]",
     re.I,
@@ -125,7 +125,7 @@ def test_ec2_takes_the_machines(cluster: Config, name: str, run_instances: Shape
 @pytest.mark.parametrize(
     "typo",
     [
-        {"InstanceTyp": "g6.xlarge"},
+        {"InstanceTyp": "g6.4xlarge"},
         {"InstanceType": "g6.xxlarge"},
         {"InstanceMarketOptions": {"MarketTypo": "spot"}},
         {"IamInstanceProfile": "lineart-worker"},

@@ -12,8 +12,8 @@ import pyarrow as pa
 from lineart.film import stages
 from lineart.film.pools import (
     BLOCK_ROWS,
-    NETWORK_GPUS,
     PIXEL_CPUS,
+    S3_PIXEL_CPUS,
     WorkerBounds,
     WorkerPools,
     plan_workers,
@@ -99,16 +99,16 @@ class RayRunner:
         self._request: MachineRequest | None = None
 
     @contextmanager
-    def asking(self, weights: Storage | None, pictures: int) -> Iterator[None]:
+    def asking(self, job: FilmJob, pictures: int) -> Iterator[None]:
         """Ask the cluster for the machines of a run, until its first frame is made.
 
         Args:
-            weights: Weights of the run; None: it has no network.
+            job: The run.
             pictures: Number of pictures that it will probably make.
         """
-        pools = self._pools_of(weights, pictures)
+        pools = self._pools_of(job, pictures)
         bundles = pools.bundles(pictures) if pictures else []
-        least = pools.least() if pictures else {"CPU": 1.0}
+        least = pools.least if pictures else {"CPU": 1.0}
         with MachineRequest(bundles, least) as self._request:
             yield
         self._request = None
@@ -126,14 +126,15 @@ class RayRunner:
             ConnectionError: Ray failed.
         """
         with ray_errors():
-            for result in make_frames(job, work, self._pools_of(job.weights, len(work))):
+            for result in make_frames(job, work, self._pools_of(job, len(work))):
                 if self._request is not None:
                     self._request.meet()
                 yield result
 
-    def _pools_of(self, weights: Storage | None, pictures: int) -> WorkerPools:
-        resources = self.executor.resources | ({"GPU": 0.0} if _wants_no_gpu(weights) else {})
-        return self._pools(resources, pictures)
+    def _pools_of(self, job: FilmJob, pictures: int) -> WorkerPools:
+        resources = self.executor.resources | ({"GPU": 0.0} if _wants_no_gpu(job.weights) else {})
+        pixel_cpus = S3_PIXEL_CPUS if job.pictures.is_s3 or job.output.is_s3 else PIXEL_CPUS
+        return self._pools(resources, pictures, pixel_cpus=pixel_cpus)
 
 
 def _wants_no_gpu(weights: Storage | None) -> bool:
@@ -151,9 +152,6 @@ def make_frames(
     job: FilmJob,
     work: Sequence[WorkItem],
     pools: WorkerPools,
-    *,
-    network_gpus: float = NETWORK_GPUS,
-    pixel_cpus: float = PIXEL_CPUS,
 ) -> Iterator[FrameResult]:
     """Make frames and write them with Ray Data; wait for machines as long as it takes.
 
@@ -161,9 +159,6 @@ def make_frames(
         job: Settings of the run.
         work: Pictures to process.
         pools: Numbers of workers; without pixel tasks, each network worker makes whole frames.
-        network_gpus: With pixel tasks: GPUs that a network worker reserves besides its CPU; 0 runs
-            the network on its CPU.
-        pixel_cpus: CPUs that a pixel task reserves, above 0.
 
     Yields:
         Results, as frames are stored or fail.
@@ -176,14 +171,14 @@ def make_frames(
     remaining = {item.outputs: item for item in work}
     while remaining:
         try:
-            stream = _stream(job, [*remaining.values()], pools, network_gpus, pixel_cpus)
+            stream = _stream(job, [*remaining.values()], pools)
             for frame in stream:
                 del remaining[frame.item.outputs]
                 yield from frame.results()
             return
         except ExecutionTimeoutError as error:
             time.sleep(SETTLE_S)
-            shortage = find_shortage(pools.least(network_gpus, pixel_cpus))
+            shortage = find_shortage(pools.least)
             if shortage is None:
                 raise ConnectionError(
                     f"no frame ended for a long time, {len(remaining)} remain, and the cluster has "
@@ -196,8 +191,6 @@ def _stream(
     job: FilmJob,
     work: Sequence[WorkItem],
     pools: WorkerPools,
-    network_gpus: float,
-    pixel_cpus: float,
 ) -> Iterator[FrameData]:
     """Yield frames as they end; a row of Ray Data is a `FrameData`, packed by `to_table`."""
     import ray.data
@@ -228,7 +221,7 @@ def _stream(
         before, on_gpu, after = _split(opening)
         pixels = {
             "compute": ray.data.TaskPoolStrategy(size=pools.pixels.most),
-            "num_cpus": pixel_cpus,
+            "num_cpus": pools.pixel_cpus,
             "batch_format": "pyarrow",
             "batch_size": None,
         }
@@ -237,7 +230,7 @@ def _stream(
             .map_batches(
                 _StageBatches,
                 fn_constructor_args=(on_gpu, job),
-                num_gpus=network_gpus or None,
+                num_gpus=pools.network_gpus or None,
                 batch_size=job.gpu_batch,
                 **networks,
             )

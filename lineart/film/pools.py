@@ -9,6 +9,9 @@ BLOCK_ROWS = 8
 """Maximum rows in a block: few enough to stream and retry, enough to keep Ray's overhead low."""
 NETWORK_GPUS, PIXEL_CPUS = 1.0, 1.0
 """With GPUs: GPUs that a network worker reserves besides its CPU, and CPUs of a pixel task."""
+S3_PIXEL_CPUS = 0.5
+"""CPUs of a pixel task that reads or writes on S3: for about half of its time it waits for answers,
+and another task computes."""
 PICTURES_A_GPU = 1000
 """Pictures for which one more machine with a GPU is asked for at the start of a run: a GPU makes
 them in less time than such a machine takes to start."""
@@ -38,21 +41,25 @@ class WorkerBounds:
 
 @dataclass(frozen=True)
 class WorkerPools:
-    """Worker pools of a run; each worker reserves one CPU."""
+    """Worker pools of a run; a network worker reserves one CPU."""
 
     networks: WorkerBounds
     """Network workers: one on each GPU or, without GPUs, on each CPU."""
-    pixels: WorkerBounds | None
+    pixels: WorkerBounds | None = None
     """Pixel tasks, which read, compose and write beside GPUs; None: network workers do that."""
+    network_gpus: float = NETWORK_GPUS
+    """With pixel tasks: GPUs that a network worker reserves besides its CPU; 0: it runs there."""
+    pixel_cpus: float = PIXEL_CPUS
+    """CPUs that a pixel task reserves, above 0."""
 
-    def least(
-        self, network_gpus: float = NETWORK_GPUS, pixel_cpus: float = PIXEL_CPUS
-    ) -> dict[str, float]:
-        """Return the CPUs and GPUs without which a run cannot go on; see `pipeline.make_frames`."""
+    @property
+    def least(self) -> dict[str, float]:
+        """CPUs and GPUs without which a run cannot go on."""
         networks = float(self.networks.least)
         if self.pixels is None:
             return {"CPU": networks}
-        return {"CPU": networks + self.pixels.least * pixel_cpus, "GPU": networks * network_gpus}
+        pixels = self.pixels.least * self.pixel_cpus
+        return {"CPU": networks + pixels, "GPU": networks * self.network_gpus}
 
     def bundles(self, pictures: int) -> list[dict[str, float]]:
         """Return the resources of each worker that a run over so many pictures keeps busy."""
@@ -61,8 +68,8 @@ class WorkerPools:
             return [{"CPU": 1.0}] * max(self.networks.least, min(self.networks.most, tasks))
         on_gpu = min(self.networks.most, math.ceil(pictures / PICTURES_A_GPU))
         on_cpu = max(self.pixels.least, min(self.pixels.most, tasks))
-        networks = [{"CPU": 1.0, "GPU": NETWORK_GPUS}] * max(self.networks.least, on_gpu)
-        return networks + [{"CPU": PIXEL_CPUS}] * on_cpu
+        networks = [{"CPU": 1.0, "GPU": self.network_gpus}] * max(self.networks.least, on_gpu)
+        return networks + [{"CPU": self.pixel_cpus}] * on_cpu
 
 
 def plan_workers(
@@ -70,6 +77,7 @@ def plan_workers(
     pictures: int,
     networks: WorkerBounds | None = None,
     pixels: WorkerBounds | None = None,
+    pixel_cpus: float = PIXEL_CPUS,
 ) -> WorkerPools:
     """Divide a cluster between network workers and pixel tasks so that both always fit.
 
@@ -78,6 +86,7 @@ def plan_workers(
         pictures: Number of distinct pictures to process.
         networks: The user's bounds for network workers, or None.
         pixels: The user's bounds for pixel tasks, or None.
+        pixel_cpus: CPUs that a pixel task reserves, above 0.
 
     Raises:
         ValueError: the minimum numbers do not fit, or pixel tasks are wanted without a GPU.
@@ -102,11 +111,11 @@ def plan_workers(
             )
         return WorkerPools(networks, None)
     left = cpus - networks.least
-    pixels = pixels or WorkerBounds(1, max(1, cpus - networks.most))
-    if pixels.least > left:
+    pixels = pixels or WorkerBounds(1, max(1, int((cpus - networks.most) / pixel_cpus)))
+    if pixels.least * pixel_cpus > left:
         raise ValueError(
             f"{pixels.least} workers on pixels cannot be placed beside {networks.least} "
-            f"networks on {cpus} CPUs: there is room for {max(left, 0)}; "
+            f"networks on {cpus} CPUs: there is room for {max(int(left / pixel_cpus), 0)}; "
             "lower --cpu-workers or --gpu-workers"
         )
-    return WorkerPools(networks, pixels)
+    return WorkerPools(networks, pixels, pixel_cpus=pixel_cpus)

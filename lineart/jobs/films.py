@@ -208,7 +208,7 @@ def make_film(name: str, flags: Any, film: FilmConfig, open_task: TaskFactory) -
             previous = read_manifest(opened.job.output)
             opened = choose_again(opened, previous)
             new = count_missing(opened, previous)
-            with start_runner(film, len(opened.frames), missing=new) as runner:
+            with start_runner(opened, missing=new) as runner:
                 summary = _make_held(flags, opened, cuts, runner, lease)
             if flags.film.video:
                 write_video(opened, sheets, fps)
@@ -274,9 +274,9 @@ def _ask(drawing: dict[str, Any]) -> str:
 
 @contextmanager
 def start_runner(
-    film: FilmConfig, frames: int, few_frames: int | None = None, missing: int = 0
+    opened: PreparedRun, few_frames: int | None = None, missing: int = 0
 ) -> Iterator[FilmRunner]:
-    """Yield the runner of a film, and stop Ray, if it was started, after the block.
+    """Yield the runner of a run, and stop Ray, if it was started, after the block.
 
     It is local for up to `few_frames` frames (`FEW_FRAMES` by default), on Ray if `RAY_ADDRESS` or
     a number of workers is given, and otherwise local until Ray has started. A cluster is asked for
@@ -284,16 +284,15 @@ def start_runner(
     """
     from lineart.film.runners import FEW_FRAMES, LocalRunner
 
-    few_frames = FEW_FRAMES if few_frames is None else few_frames
+    film, few_frames = opened.film, FEW_FRAMES if few_frames is None else few_frames
     wants_ray = "RAY_ADDRESS" in os.environ or film.gpu_workers or film.cpu_workers
-    if frames <= few_frames and not wants_ray:
+    if len(opened.frames) <= few_frames and not wants_ray:
         yield LocalRunner()
         return
     from lineart.film.pipeline import RayRunner
     from lineart.film.runners import HybridRunner
     from lineart.runtime.cluster import start_ray, stop_ray
     from lineart.runtime.executor import HybridExecutor, RayExecutor
-    from lineart.weights import open_weights
 
     def start() -> RayExecutor:
         return RayExecutor(start_ray())
@@ -301,8 +300,7 @@ def start_runner(
     if wants_ray:
         try:
             on_ray = RayRunner(start(), film.gpu_workers, film.cpu_workers)
-            weights = None if film.weights is None else open_weights(film.weights)
-            with on_ray.asking(weights, missing):
+            with on_ray.asking(opened.job, missing):
                 yield on_ray
         finally:
             stop_ray()

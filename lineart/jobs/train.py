@@ -2,7 +2,7 @@
 
 lineart train --recipe small --data shards --output runs/small
 lineart train --recipe two_stage --data s3://bucket/data --output s3://bucket/run \
-    --ray-workers 8
+    --ray-workers 4
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class Train:
     """Number of parts of a batch whose gradients are summed before a step, if a whole batch does
     not fit on the GPU."""
     feature_weights: dict[str, str] = field(default_factory=dict)
-    """Loss term, and file or open_clip tag of the weights of its frozen feature network; default:
-    files in torchvision's cache."""
+    """Loss term, and file, s3:// address or open_clip tag of the weights of its frozen feature
+    network; default: files in torchvision's cache."""
     features: dict[str, str] = field(default_factory=dict)
     """Loss term, and name of its frozen feature network, in place of the recipe's."""
     disable_loss: tuple[str, ...] = ()

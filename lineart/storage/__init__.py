@@ -1,5 +1,6 @@
 """Storage in a folder or below an S3 prefix; a write is visible only when it is complete."""
 
+import hashlib
 import posixpath
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -291,5 +292,25 @@ def read_file(uri: str) -> bytes:
     Raises:
         OSError: it cannot be read.
     """
-    folder_uri, _, name = uri.rpartition("/")
-    return Storage.at(folder_uri or ("/" if uri.startswith("/") else ".")).read(name)
+    folder, name = _split(uri)
+    return folder.read(name)
+
+
+def fetch_file(uri: str, folder: Path) -> str:
+    """Copy a file from S3 to a folder, unless this version of it is there; return its path.
+
+    Raises:
+        OSError: it cannot be read or written.
+    """
+    place, name = _split(uri)
+    version = hashlib.sha256(f"{uri} {place.stamp(name)}".encode()).hexdigest()[:16]
+    copies, copy = Storage.at(str(folder)), f"{version}-{name}"
+    if not copies.exists(copy):
+        copies.write(copy, place.read(name))
+    return f"{copies.root}/{copy}"
+
+
+def _split(uri: str) -> tuple[Storage, str]:
+    """Return the storage of a file's folder, and the file's name."""
+    folder, _, name = uri.rpartition("/")
+    return Storage.at(folder or ("/" if uri.startswith("/") else ".")), name

@@ -4,14 +4,14 @@ import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import torch
 from torch import nn
 
 from lineart.models import build_empty
 from lineart.runtime.machines import MachineRequest
-from lineart.storage import Storage
+from lineart.storage import Storage, fetch_file
 from lineart.training import checkpoint
 from lineart.training.checkpoint import CheckpointId
 from lineart.training.dataloader import Loader, RayLoader
@@ -45,8 +45,8 @@ class TrainingJob:
     accumulate: int = 1
     """Number of parts of each worker's batch whose gradients are summed before a step."""
     features: Mapping[str, str] = field(default_factory=dict)
-    """Loss term -> weights of its feature network, file or open_clip tag; default: torchvision's
-    cache."""
+    """Loss term -> weights of its feature network: file, s3:// address or open_clip tag; default:
+    torchvision's cache."""
 
     def open(self, device: Device, loader: Loader, on_save: OnSave = ignore_save) -> TrainingRun:
         """Open pictures and feature networks, and return the run of one process.
@@ -94,7 +94,7 @@ class TrainingJob:
         from lineart.models.pretrained import load_features
 
         return {
-            term: device.place(load_features(term, name, self.features.get(term)))
+            term: device.place(load_features(term, name, self._weights_of(term)))
             for term, name in self.recipe.features.items()
         }
 
@@ -105,9 +105,16 @@ class TrainingJob:
         from lineart.models.pretrained import describe_features
 
         return {
-            term: describe_features(term, name, self.features.get(term))
+            term: describe_features(term, name, self._weights_of(term))
             for term, name in self.recipe.features.items()
         }
+
+    def _weights_of(self, term: str) -> str | None:
+        """Return the file or tag of a loss term; a file on S3 is copied to this machine, once."""
+        given = self.features.get(term)
+        if given is None or not given.startswith("s3://"):
+            return given
+        return fetch_file(given, Path(torch.hub.get_dir()) / "checkpoints" / "lineart")
 
 
 def train_on_ray(job: TrainingJob, workers: int, share: Mapping[str, float]) -> None:

@@ -247,8 +247,10 @@ class BesideGpus(RayRunner):
 
     def make_frames(self, job: FilmJob, work: Sequence[WorkItem]) -> Iterator[FrameResult]:
         """Make frames with networks that reserve no GPU, for there is none."""
-        pools = WorkerPools(WorkerBounds(1, 1), WorkerBounds(1, 1))
-        yield from make_frames(job, work, pools, network_gpus=0.0, pixel_cpus=0.5)
+        pools = WorkerPools(
+            WorkerBounds(1, 1), WorkerBounds(1, 1), network_gpus=0.0, pixel_cpus=0.5
+        )
+        yield from make_frames(job, work, pools)
 
 
 class Crowded(BesideGpus):
@@ -265,8 +267,11 @@ class Crowded(BesideGpus):
 
         self.said = Said(leave)
         pipeline.logger.addHandler(self.said)
-        yield from super().make_frames(job, work)
-        pipeline.logger.removeHandler(self.said)
+        try:
+            yield from super().make_frames(job, work)
+        finally:
+            pipeline.logger.removeHandler(self.said)
+            ray.kill(other)
 
 
 class Other:

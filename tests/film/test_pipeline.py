@@ -22,6 +22,14 @@ def test_one_network_a_gpu() -> None:
     assert (pools.networks, pools.pixels) == (WorkerBounds(1, 4), WorkerBounds(1, 12))
 
 
+def test_tasks_that_wait_for_s3_share_a_cpu() -> None:
+    """Twice as many tasks as CPUs are left, and room for half a CPU is room for one."""
+    pools = plan_workers({"CPU": 16.0, "GPU": 4.0}, pictures=1000, pixel_cpus=0.5)
+    assert (pools.pixels, pools.least) == (WorkerBounds(1, 24), {"CPU": 1.5, "GPU": 1.0})
+    pools = plan_workers({"CPU": 2.0, "GPU": 1.0}, 100, pixels=WorkerBounds(2, 2), pixel_cpus=0.5)
+    assert pools.least == {"CPU": 2.0, "GPU": 1.0}
+
+
 def test_few_drawings_need_few_networks() -> None:
     """A network is not started for a handful of drawings."""
     assert plan_workers({"CPU": 96.0}, pictures=5).networks.most == 2

@@ -10,6 +10,10 @@ from torchvision import models
 
 from lineart.losses import content_loss
 from lineart.models.pretrained import FEATURES, describe_features, find_weights, load_features
+from lineart.storage import Storage
+from lineart.training.device import Device
+from lineart.training.job import TrainingJob
+from lineart.training.recipes import RECIPES
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 SQUEEZENET = DATA / "weights" / "squeezenet" / "squeezenet1_0_deepcompression_caffe.pth"
@@ -52,6 +56,31 @@ def photo(path: Path) -> torch.Tensor:
     square = pixels[top : top + side, left : left + side]
     small = cv2.resize(square, (227, 227), interpolation=cv2.INTER_AREA)
     return torch.from_numpy(small).permute(2, 0, 1)[None].float() / 127.5 - 1
+
+
+def test_weights_on_s3_are_copied_once(
+    vgg: Path, bucket: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A training on any machine has them; another file at the same address is another network."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    place = Storage.at(f"s3://{bucket.name}")
+    place.write("networks/vgg.pth", vgg.read_bytes())
+    uri = f"{place.uri}/networks/vgg.pth"
+    nowhere = Storage.at(str(tmp_path / "run"))
+    job = TrainingJob(
+        recipe=RECIPES["two_stage"](), data=nowhere, output=nowhere, features={"content": uri}
+    )
+    digests = [job.describe_features()["content"]["sha256"]]
+    (copy,) = (tmp_path / "torch").rglob("*.pth")
+    copy.write_bytes(b"the copy is used")
+    digests.append(job.describe_features()["content"]["sha256"])
+    place.write("networks/vgg.pth", vgg.read_bytes() + b" ")
+    digests.append(job.describe_features()["content"]["sha256"])
+    files = (vgg.read_bytes(), b"the copy is used", vgg.read_bytes() + b" ")
+    assert digests == [hashlib.sha256(data).hexdigest() for data in files]
+    place.delete("networks/vgg.pth")
+    with pytest.raises(FileNotFoundError, match=uri):
+        job.open_features(Device(torch.device("cpu"), precision="float32", compiled=False))
 
 
 def test_vgg_features_are_torchvisions(vgg: Path) -> None:
