@@ -4,7 +4,8 @@ import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from torch import nn
@@ -27,9 +28,6 @@ START_S = 3600.0
 """Time that Ray Train waits for the machines of its processes before it asks anew, in seconds."""
 SAMPLE_CPUS = 8
 """CPUs for making samples that are asked for at the start, for each training process."""
-
-SNAPSHOT = "checkpoint_manager_snapshot.json"
-"""Ray Train's state file; deleted at the start, because checkpoints determine where to resume."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,28 +133,26 @@ def train_on_ray(job: TrainingJob, workers: int, share: Mapping[str, float]) -> 
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     # Ray would give up after a minute and try again; a machine takes several to start.
     os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", str(START_S))
-    job.output.delete(SNAPSHOT)
-    root = PurePosixPath(job.output.root)
-    trainer = TorchTrainer(
-        _work,
-        train_loop_config={"job": job},
-        scaling_config=ScalingConfig(
-            num_workers=workers,
-            use_gpu="GPU" in share,
-            resources_per_worker=dict(share),
-        ),
-        run_config=RunConfig(
-            name=root.name,
-            storage_path=str(root.parent),
-            storage_filesystem=job.output.filesystem,
-            failure_config=FailureConfig(max_failures=MAX_FAILURES),
-        ),
+    scaling = ScalingConfig(
+        num_workers=workers, use_gpu="GPU" in share, resources_per_worker=dict(share)
     )
     bundles = [dict(share)] * workers + [{"CPU": 1.0}] * (SAMPLE_CPUS * workers)
     least = {name: amount * workers for name, amount in share.items()}
     try:
-        # Ray Train repeats its part of the request itself.
-        with MachineRequest(bundles, least, is_repeated=False):
+        # Ray Train repeats its part of the request itself. It gets a folder of its own: workers
+        # resume by our checkpoints, and its marker files are refused by some S3 servers.
+        with (
+            MachineRequest(bundles, least, is_repeated=False),
+            TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        ):
+            kept = RunConfig(
+                name=job.output.name,
+                storage_path=folder,
+                failure_config=FailureConfig(max_failures=MAX_FAILURES),
+            )
+            trainer = TorchTrainer(
+                _work, train_loop_config={"job": job}, scaling_config=scaling, run_config=kept
+            )
             failure = trainer.fit().return_value
     except TrainingFailedError as error:
         raise RuntimeError(f"training on Ray failed: {error}") from error
@@ -192,14 +188,8 @@ def _work(config: Mapping[str, TrainingJob]) -> str:
     device = Device.here(compiled=job.compiled)
 
     def report(place: CheckpointId, scalars: Mapping[str, float]) -> None:
-        # Ray Train requires the same number of reports from all processes; rank 0 has written the
-        # checkpoint.
-        saved = ray.train.Checkpoint(job.output.child(place.folder).root, job.output.filesystem)
-        ray.train.report(
-            {"stage": place.stage, "images": place.images, **scalars},
-            checkpoint=saved if device.is_first else None,
-            checkpoint_upload_mode=ray.train.CheckpointUploadMode.NO_UPLOAD,
-        )
+        # Ray Train requires the same number of reports from all processes.
+        ray.train.report({"stage": place.stage, "images": place.images, **scalars})
 
     try:
         train(job.open(device, RayLoader(), report))
