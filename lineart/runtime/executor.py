@@ -252,6 +252,11 @@ def ray_errors() -> Iterator[None]:
         yield
     except RayError as error:
         reason = (str(error).strip().splitlines() or [repr(error)])[-1]
+        if "No module named" in reason:
+            reason += (
+                "; install the same lineart on every machine of the cluster, or send a checkout "
+                "with ray job submit --working-dir"
+            )
         raise ConnectionError(f"Ray cannot go on: {reason}") from error
 
 

@@ -196,18 +196,27 @@ def test_plan_says_whether_it_runs_a_network() -> None:
     assert told == [True, False]
 
 
-def test_what_ray_raises_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cluster that goes away while it judges is an error of the network, on one line."""
+@pytest.mark.parametrize(
+    ("last_line", "said"),
+    [
+        ("the node died", "the node died$"),
+        ("ModuleNotFoundError: No module named 'lineart'", ".*install the same lineart on every"),
+    ],
+)
+def test_what_ray_raises_is_one_sentence(
+    last_line: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cluster that goes away, or lacks the package, is an error of the network, on one line."""
     from ray.exceptions import RayError
 
     stopped = []
     monkeypatch.setattr("lineart.runtime.cluster.start_ray", lambda: {"CPU": 2.0})
     monkeypatch.setattr("lineart.runtime.cluster.stop_ray", lambda: stopped.append(True))
     with (
-        pytest.raises(ConnectionError, match=r"^Ray cannot go on: the node died$"),
+        pytest.raises(ConnectionError, match=f"^Ray cannot go on: {said}"),
         start_executor(FEW_UNITS + 1, None, wants_ray=False),
     ):
-        raise RayError("Traceback\n  line 3\nthe node died\n")
+        raise RayError(f"Traceback\n  line 3\n{last_line}\n")
     assert stopped == [True]
 
 
