@@ -20,6 +20,8 @@ COMMANDS = {
     "report": "Write the page of a film, training, comparison or study, or the videos of a film.",
     "export_onnx": "Export the networks of a pair, and its whole inference, to ONNX.",
     "benchmark": "Measure the speed of the pipeline's parts.",
+    "serve": "Colour for another program, with networks that stay open.",
+    "gimp_plugin": "Put the plug-in where GIMP 3 looks for it.",
 }
 """Name of a command, which is that of its module -> what it does."""
 
@@ -27,6 +29,7 @@ COMMANDS = {
 def main() -> int:
     """Run the command that the command line names, as `python -m lineart.jobs.NAME` does."""
     name, *arguments = sys.argv[1:] or ["--help"]
+    name = name.replace("-", "_") if name[:1] != "-" else name
     if name in ("-h", "--help"):
         print("usage: lineart COMMAND [OPTIONS]\n\ncommands:")
         print(*(f"  {name:14}{sentence}" for name, sentence in COMMANDS.items()), sep="\n")

@@ -52,6 +52,8 @@ COMMAND_LINES = [
     "report study --drawings first second --output output",
     "train --recipe small --data data --output output",
     "recolor --film film --output output",
+    "serve --announce file",
+    "gimp_plugin install",
     "translate --images images --output output",
 ]
 """Every command and subcommand, with the flags that it needs."""
@@ -94,7 +96,9 @@ def check(job: str, *flags: str, folder: Path = ROOT) -> str:
 
 def test_every_command_is_found() -> None:
     """The program, the README, this file and the folder have the same commands."""
-    listed = re.findall(r"^\| `lineart (\w+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    table = re.findall(r"^\| (`lineart .*?) \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    named = re.findall(r"`lineart ([\w-]+)`", "\n".join(table))
+    listed = [name.replace("-", "_") for name in named]
     jobs = (ROOT / "lineart/jobs").glob("*.py")
     found = {path.stem for path in jobs if "sys.exit(main(parse(" in path.read_text()}
     assert set(listed) == found == set(COMMANDS) == {line.split()[0] for line in COMMAND_LINES}

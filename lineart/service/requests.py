@@ -1,0 +1,65 @@
+"""What a front end may ask for: the fields of a request, checked."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+Text = Annotated[str, Field(max_length=4096)]
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Open(_Request):
+    """Open a network ahead of its first use."""
+
+    command: Literal["open"]
+    weights: Text = "default"
+    """Name of included weights, or address of a folder of weights or of an ONNX file."""
+
+
+class Color(_Request):
+    """Colour the drawing `line`, with the hints `hint` or by the coloured drawing `key`.
+
+    Pictures: `line`, `hint`, `key`, and `key_line`, the line drawing of the key. With a picture
+    NAME_mask, grey, that of NAME is transparent where the mask is 0.
+    """
+
+    command: Literal["color"]
+    weights: Text = "default"
+    finish: Literal["soft", "paint"] = "soft"
+    """As --finish of lineart colorize."""
+    network_size: int = 512
+    """As --network-size of lineart colorize."""
+    palette: Text | None = None
+    """Path of a palette, for the finish `paint`."""
+    key_file: Text | None = None
+    """Path of the key, instead of a picture."""
+    key_line_file: Text | None = None
+    """Path of the key's line drawing, instead of a picture."""
+
+
+class Translate(_Request):
+    """Translate the photograph `photo`."""
+
+    command: Literal["translate"]
+    weights: Text = "drawing"
+
+
+Request = Annotated[Open | Color | Translate, Field(discriminator="command")]
+_REQUEST: TypeAdapter[Open | Color | Translate] = TypeAdapter(Request)
+
+
+def read_request(fields: Any) -> Open | Color | Translate:
+    """Check the fields of a message.
+
+    Raises:
+        ValueError: they are no request; the sentence names the field.
+    """
+    try:
+        return _REQUEST.validate_python(dict(fields))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"][1:])) or "command"
+        raise ValueError(f"{where}: {first['msg']}, and not {first['input']!r}") from error
