@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = (
@@ -40,33 +40,38 @@ def browser() -> Iterator[Browser]:
 def new_page(browser: Browser) -> Iterator[NewPage]:
     """Return a function that opens an empty page, with options such as `viewport=PHONE`.
 
-    The test fails if anything was said on the console as an error or a warning, if a script
-    failed, or if anything was asked of a network.
+    The test fails if anything was said on the console as an error or a warning, but for what
+    contains the option `expected`; if a script failed; or if anything was asked of a network, but
+    of the option `server`.
     """
     complaints: list[str] = []
     contexts = []
+    within = [*WITHIN]
 
     def asked(request: Request) -> None:
-        if not request.url.startswith(WITHIN):
+        if not request.url.startswith(tuple(within)):
             complaints.append(f"asked for {request.url}")
 
-    def open_page(**options: Any) -> Page:
-        context = browser.new_context(**{"viewport": DESKTOP, "offline": True, **options})
+    def open_page(*, server: str | None = None, expected: str = "\n", **options: Any) -> Page:
+        def said(line: ConsoleMessage) -> None:
+            if line.type in ("error", "warning") and expected not in line.text:
+                complaints.append(line.text)
+
+        if server is not None:
+            within.append(server)
+        context = browser.new_context(**{"viewport": DESKTOP, "offline": server is None, **options})
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(PATIENCE_MS)
         page.on("request", asked)
         page.on("pageerror", lambda error: complaints.append(f"script: {error}"))
-        page.on(
-            "console",
-            lambda said: said.type in ("error", "warning") and complaints.append(said.text),
-        )
+        page.on("console", said)
         return page
 
     yield open_page
     for context in contexts:
         context.close()
-    assert not complaints
+    assert not complaints, complaints
 
 
 @pytest.fixture

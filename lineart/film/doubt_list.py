@@ -15,6 +15,8 @@ class ListedDoubt(NamedTuple):
 
     row: int
     """Place of the frame's row in the manifest."""
+    number: int
+    """Place among the doubts of the frame."""
     doubt: Doubt
 
 
@@ -39,6 +41,9 @@ class DoubtList:
         turns = _count_before(_number(self._rows, looks)[order])
         groups = _number(_codes(rows["shot"])[self._rows], looks)[order]
         self._members = _group(order, _number(groups, turns))
+        self._entries = np.empty(len(order), np.int64)
+        sizes = np.diff(self._members.starts)
+        self._entries[self._members.flat] = np.repeat(np.arange(len(sizes)), sizes)
 
     def __len__(self) -> int:
         return len(self._members.starts) - 1
@@ -51,15 +56,29 @@ class DoubtList:
     @property
     def leaders(self) -> Int64[np.ndarray, " E"]:
         """Row of the worst doubt of each entry."""
-        return self._rows[self._members.flat[self._members.starts[:-1]]]
+        found: Int64[np.ndarray, " E"] = self._rows[self._members.flat[self._members.starts[:-1]]]
+        return found
 
     def entry(self, place: int) -> list[ListedDoubt]:
         """Return the doubts of an entry: the worst, then the others in film order."""
         first, *others = self._members.of(place)
-        chosen = [first, *sorted(others, key=lambda one: (self._rows[one], one))]
+        return self._list([first, *sorted(others, key=lambda one: (self._rows[one], one))])
+
+    def worst(self, place: int) -> tuple[ListedDoubt, int]:
+        """Return the worst doubt of an entry, and the number of the others."""
+        first, *others = self._members.of(place)
+        return self._list([first])[0], len(others)
+
+    def _list(self, chosen: list[int]) -> list[ListedDoubt]:
         values: list[dict[str, Any]] = self._doubts.take(pa.array(chosen, pa.int64())).to_pylist()
-        rows = self._rows[chosen].tolist()
-        return [ListedDoubt(row, Doubt(**one)) for row, one in zip(rows, values, strict=True)]
+        rows = self._rows[chosen]
+        numbers = np.array(chosen) - np.searchsorted(self._rows, rows)
+        places = zip(rows.tolist(), numbers.tolist(), strict=True)
+        return [ListedDoubt(*at, Doubt(**one)) for at, one in zip(places, values, strict=True)]
+
+    def find(self, row: int, number: int) -> int:
+        """Return the place of the entry of a row's doubt, `number` in the row, from 0."""
+        return int(self._entries[np.searchsorted(self._rows, row) + number])
 
     def _column(self, name: str) -> np.ndarray:
         return np.asarray(pc.struct_field(self._doubts, name))

@@ -18,6 +18,7 @@ COMMANDS = {
     "train": "Train a pair of generators.",
     "evaluate": "Compute scores of pictures, drawings, films, and the methods that made them.",
     "report": "Write the page of a film, training, comparison or study, or the videos of a film.",
+    "review": "Show a coloured film on a page, to answer its doubts and mark its frames.",
     "export_onnx": "Export the networks of a pair, and its whole inference, to ONNX.",
     "benchmark": "Measure the speed of the pipeline's parts.",
     "serve": "Colour for another program, with networks that stay open.",

@@ -93,7 +93,7 @@ def write_film(
             f"{place.uri} has no {RUN}; give the output of lineart colorize or lineart translate"
         )
     run = read_job_json(place, RUN)
-    rows = _in_order(read_manifest(place))
+    rows = in_film_order(read_manifest(place))
     names = (rows[name].to_pylist() for name in ("frame", "shot"))
     cuts = sheets.expose(dict(zip(*names, strict=True)))
     gallery = _open_gallery(run, place, pictures, outputs_of(rows))
@@ -219,7 +219,7 @@ def _open_gallery(
     return ThumbnailGallery(folder, sources, place, show_as_is, outputs)
 
 
-def _in_order(rows: pa.Table) -> pa.Table:
+def in_film_order(rows: pa.Table) -> pa.Table:
     """Sort rows into film order, which the manifest of a killed run does not have."""
     frames = [*zip(rows["frame"].to_pylist(), rows["shot"].to_pylist(), strict=True)]
 

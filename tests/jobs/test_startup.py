@@ -23,7 +23,7 @@ TRIES = 3
 LARGE = {
     "PIL", "av", "boto3", "botocore", "cv2", "jaxtyping", "jinja2", "matplotlib", "numpy", "onnx",
     "onnxruntime", "onnxscript", "open_clip", "pandas", "pyarrow", "ray", "safetensors", "scipy",
-    "tensorboard", "torch", "torch_fidelity", "torchmetrics", "torchvision",
+    "starlette", "tensorboard", "torch", "torch_fidelity", "torchmetrics", "torchvision", "uvicorn",
 }  # fmt: skip
 """Packages that no flag needs."""
 
@@ -50,6 +50,7 @@ COMMAND_LINES = [
     "report training --run run",
     "report difference --drawings first second --output output",
     "report study --drawings first second --output output",
+    "review output",
     "train --recipe small --data data --output output",
     "recolor --film film --output output",
     "serve --announce file",
