@@ -59,6 +59,12 @@ class DoubtList:
         found: Int64[np.ndarray, " E"] = self._rows[self._members.flat[self._members.starts[:-1]]]
         return found
 
+    @property
+    def areas(self) -> Int64[np.ndarray, " E"]:
+        """Area of the worst doubt of each entry, in pixels."""
+        found: Int64[np.ndarray, " E"] = self._column("area").astype(np.int64)
+        return found[self._members.flat[self._members.starts[:-1]]]
+
     def entry(self, place: int) -> list[ListedDoubt]:
         """Return the doubts of an entry: the worst, then the others in film order."""
         first, *others = self._members.of(place)

@@ -105,14 +105,17 @@ def _sum(state: FilmState, values: Int64[np.ndarray, " N"]) -> Int64[np.ndarray,
     return np.add.reduceat(values, state.shot_starts)
 
 
-def list_doubts(review: Review, first: int, most: int, shot: int | None) -> dict[str, Any]:
-    """Return a page of the doubts that nobody has answered, worst first.
+def list_doubts(
+    review: Review, first: int, most: int, shot: int | None, order: str
+) -> dict[str, Any]:
+    """Return a page of the doubts that nobody has answered.
 
     Args:
         review: The film.
         first: Number of entries before the page.
         most: Number of entries of the page.
         shot: Number of the shot whose doubts these are; None: all.
+        order: Empty: the least sure come first; `area`: the largest do.
 
     Raises:
         RefusedError: there is no such page.
@@ -125,6 +128,12 @@ def list_doubts(review: Review, first: int, most: int, shot: int | None) -> dict
         is_open = (leaders >= one.start) & (leaders < one.stop)
     is_open[_answered(review, state)] = False
     places = np.flatnonzero(is_open)
+    if order == "area":
+        places = places[np.argsort(-state.doubts.areas[places], kind="stable")]
+    elif order:
+        raise RefusedError(
+            400, f"{order[:50]!r} is no order of doubts; it is area, or none is given"
+        )
     page = places[first : first + _check_page(first, most)].tolist()
     entries = [_lay_out(state, place) for place in page]
     return {"stamp": state.stamp, "total": len(places), "entries": entries}

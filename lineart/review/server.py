@@ -104,7 +104,8 @@ class _Pages:
     def doubts(self, request: Request) -> Response:
         """Return a page of doubts."""
         shot = _number(request, "shot") if "shot" in request.query_params else None
-        return JSONResponse(list_doubts(self._review, *_page(request), shot))
+        order = request.query_params.get("order", "")
+        return JSONResponse(list_doubts(self._review, *_page(request), shot, order))
 
     def frames(self, request: Request) -> Response:
         """Return a page of the frames of a shot."""

@@ -73,7 +73,7 @@ const swatch = color => {
 
 // Lists, page by page as they are scrolled.
 
-const entriesList = select(".entries"), filter = select(".filter"), none = select(".none");
+const entriesList = select(".entries"), filter = select(".filter"), none = select(".none"), order = select("[name=order]");
 const lists = { entries: [], total: 0, isLoading: false, number: 0, shown: {} };
 const sentinel = make("li", { ariaHidden: "true" });
 const observer = new IntersectionObserver(seen => seen.some(one => one.isIntersecting) && loadMore(), { root: null, rootMargin: "400px" });
@@ -84,6 +84,7 @@ const loadMore = trying(async () => {
   try {
     const values = { first: lists.entries.length, most: PAGE };
     if (list === "shots") Object.assign(values, { text: filter.text.value.trim(), kind: filter.kind.value });
+    else values.order = order.value;
     const page = await ask(list, values);
     if (round !== lists.round) return;
     lists.number += 1;
@@ -105,6 +106,7 @@ const openList = async name => {
   Object.assign(lists, { entries: [], total: 0, number: 0, isLoading: false });
   for (const tab of selectAll("[data-list]")) tab.setAttribute("aria-selected", tab.dataset.list === name);
   filter.hidden = name !== "shots";
+  order.parentElement.hidden = name !== "doubts";
   entriesList.replaceChildren(sentinel);
   observer.observe(sentinel);
   await loadMore();
@@ -115,7 +117,8 @@ const showDoubt = entry => {
   if (entry.second) swatches.append("or ", swatch(entry.second));
   swatches.append(` ${entry.sure} % sure`);
   const also = entry.alike ? `also in ${many(entry.alike, "frame")}` : "";
-  const text = make("div", {}, make("b", {}, make("bdi", { textContent: entry.frame })), swatches, make("small", { textContent: also }));
+  const parts = entry.frame.split("/").flatMap((part, number) => (number ? ["/", make("wbr"), part] : [part]));
+  const text = make("div", {}, make("b", {}, make("bdi", {}, ...parts)), swatches, make("small", { textContent: also }));
   const button = make("button", { type: "button", className: "doubt", title: entry.why }, image, text);
   button.addEventListener("click", () => openDoubt(entry));
   return make("li", {}, button);
@@ -200,6 +203,24 @@ const loadPixels = async (kind, frame) => {
   context.drawImage(image, 0, 0);
   return { canvas, data: context.getImageData(0, 0, canvas.width, canvas.height).data };
 };
+const loadFrame = async name => {
+  const frame = await ask("frame", { frame: name });
+  return [frame, await Promise.all(["frame", "line", "regions"].map(kind => loadPixels(kind, frame)))];
+};
+// The frame of the next doubt, loaded while this one is looked at.
+let ahead = { name: null, loading: null, at: 0 };
+const lookAhead = () => {
+  const next = lists.entries.slice(lists.entries.findIndex(isCurrent) + 1).find(one => one.frame !== state.frame?.frame);
+  if (state.list !== "doubts" || !next || next.frame === ahead.name) return;
+  ahead = { name: next.frame, loading: loadFrame(next.frame), at: Date.now() };
+  ahead.loading.catch(() => {});
+};
+const load = name => {
+  const isFresh = ahead.name === name && Date.now() - ahead.at < 60000;
+  const loading = isFresh ? ahead.loading.catch(() => loadFrame(name)) : loadFrame(name);
+  ahead = { name: null };
+  return loading;
+};
 let opening = null;
 const openFrame = trying(async (name, box = null) => {
   const turn = (opening = {});
@@ -207,8 +228,7 @@ const openFrame = trying(async (name, box = null) => {
     message.textContent = "Opening …";
     let frame, pixels;
     try {
-      frame = await ask("frame", { frame: name });
-      pixels = await Promise.all(["frame", "line", "regions"].map(kind => loadPixels(kind, frame)));
+      [frame, pixels] = await load(name);
     } catch (error) {
       if (turn !== opening) return;
       showNothing(error.message || "a picture of it cannot be read");
@@ -220,6 +240,7 @@ const openFrame = trying(async (name, box = null) => {
   const asked = box && state.frame.doubts.find(one => String(one.box) === String(box));
   choose(asked ? asked.region : 0);
   await showFrames(state.frame.shot, state.frame.at);
+  setTimeout(lookAhead, 300);
 });
 const openDoubt = entry => openFrame(entry.frame, entry.box);
 const showNothing = text => {
@@ -655,6 +676,7 @@ for (const tab of selectAll("[data-list]")) tab.addEventListener("click", () => 
 select(".help").addEventListener("click", actions.help);
 select("[name=whole]").addEventListener("change", event => setWhole(event.target.checked));
 select("[type=color]").addEventListener("change", event => answer(event.target.value));
+order.addEventListener("change", () => openList("doubts"));
 filter.addEventListener("submit", event => event.preventDefault());
 let filterTimer = 0;
 filter.addEventListener("input", () => {
@@ -691,6 +713,7 @@ const refresh = async () => {
   document.body.dataset.stamp = film.stamp;
   say("The film was coloured again.");
   stripShot = -1;
+  ahead = { name: null };
   await openList(state.list);
   if (state.frame && !answers().length) await reopen(state.frame.frame);
 };

@@ -200,6 +200,8 @@ def test_lists(reviewed: Reviewed) -> None:
     assert sum(of_shots) == whole["total"]
     sure = [one["sure"] for one in whole["entries"]]
     assert sure == sorted(sure)
+    areas = [one["area"] for one in client.get("doubts", order="area")["entries"]]
+    assert areas == sorted((one["area"] for one in whole["entries"]), reverse=True)
     palette = client.get("frame", frame="slide/f0001.png")["palette"]
     assert palette[:4] == [f"#{bytes(color).hex()}" for color in (SKY, BOX, BALL, DOOR)]
     for kind in ("frame", "line", "thumbnail", "regions"):
