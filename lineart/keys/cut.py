@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int32, Int64
+from jaxtyping import Bool, Float32, Int32, Int64, UInt8
 
 from lineart.imaging.region_maps import (
     RegionMap,
@@ -20,6 +20,7 @@ from lineart.keys.contacts import find_borders
 from lineart.keys.flow import Flow, land
 from lineart.keys.key import PreparedKey
 from lineart.keys.runs import SmallMap, count_pairs
+from lineart.keys.steady import steady_parts
 
 WINDOW_PX = 7
 """A mark is a pixel around which a window of this size lies in one part of the key."""
@@ -31,6 +32,8 @@ carried into that region, and if what is carried anywhere has this share of its 
 MOST_OPEN = 0.3
 """Parts are cut off if the share of their outline without a line is at most by this above that in
 the key."""
+MOST_GROWN = 2.0
+"""What is closed in the key is not cut off if its area would be larger by more than this."""
 MOST_DEPTH = 3.0
 """Paper that is farther from lines, in pixels, is as wide as any: marks meet midway in it."""
 SMOOTH, LEAST_SIGMA, MOST_SIGMA = 0.7, 1.0, 4.0
@@ -76,8 +79,9 @@ def cut_regions(
         borderMode=cv2.BORDER_REPLICATE,
     )  # fmt: skip
     window = np.ones((WINDOW_PX, WINDOW_PX), np.uint8)
+    carried_parts = steady_parts(labels, depth, key, flow, carried.astype(np.int32))
+    carried = carried_parts.astype(np.float32)
     is_inside = cv2.erode(carried, window) == cv2.dilate(carried, window)
-    carried_parts = carried.astype(np.int32)
     marks = np.where(is_inside & look_up(is_whole, labels), carried_parts, 0)
     parts = _find_parts(labels, key, carried_parts, marks)
     cut = _flood(labels, depth, marks, parts)
@@ -169,6 +173,13 @@ def _flood(
     flooded = watershed(-np.minimum(depth, MOST_DEPTH), np.where(band, seeds, 0), mask=band)
     result: SmallMap = np.where(band & (flooded > 0), flooded, labels).astype(np.int32)
     np.copyto(result, seeds, where=inner)
+    # Where a gap between two regions is closed, they touch, and a part floods the other one, too.
+    owner = np.arange(max(int(parts.number.max()), int(labels.max())) + 1, dtype=np.int32)
+    owner[parts.number] = parts.region
+    is_wrong = look_up(owner, result) != labels
+    result[is_wrong] = 0
+    fill_from_neighbours(result, np.flatnonzero(is_wrong), within=labels)
+    np.copyto(result, labels, where=result == 0)
     return result
 
 
@@ -194,6 +205,8 @@ def _are_open(total: int, key: PreparedKey, cut: SmallMap, parts: _Parts) -> Boo
     is_open: Bool[np.ndarray, " P"] = (
         share > np.where(is_closed, 0, in_key[parts.part - 1]) + MOST_OPEN
     )
+    grown = np.bincount(cut.ravel(), minlength=count + 1)[parts.number]
+    is_open |= is_closed & (grown > MOST_GROWN * key.drawing.area[parts.part - 1])
     is_open &= parts.number > total
     return is_open
 
@@ -229,53 +242,50 @@ def enlarge_cut(labels: RegionMap, small: SmallMap, cut: SmallMap) -> RegionMap:
     count, total = int(small.max(initial=0)), int(cut.max())
     owner = np.arange(total + 1, dtype=np.int32)
     owner[cut] = small
+    is_cut = np.isin(owner, owner[count + 1 :])
     runs = find_runs(cut)
     half_width = count_pixels(runs, total + 1)[1:] / np.maximum(_outlines(cut, total), 1)
     sigma = np.clip(SMOOTH * half_width, LEAST_SIGMA, MOST_SIGMA)
     boxes = find_boxes(runs, cut.shape[1], total + 1)
     divided = labels.copy()
-    for region in np.unique(owner[count + 1 :]):
-        parts = np.flatnonzero(owner == region)
-        left, top = boxes[parts, :2].min(axis=0)
-        right, bottom = boxes[parts, 2:].max(axis=0)
-        shown = cut[top:bottom, left:right]
-        rows, columns = (
-            slice(int(first * large / less), math.ceil(last * large / less))
-            for first, last, large, less in (
-                (top, bottom, labels.shape[0], small.shape[0]),
-                (left, right, labels.shape[1], small.shape[1]),
-            )
-        )
-        own = labels[rows, columns]
-        chosen = _choose_parts(shown, parts, sigma[parts - 1], own.shape)
-        np.copyto(divided[rows, columns], chosen, where=own == region)
+    np.copyto(divided, 0, where=look_up(is_cut[: count + 1], labels))
+    highest = np.zeros(labels.shape, np.uint8)
+    for part in np.flatnonzero(is_cut & (boxes[:, 2] > 0)):
+        radius = float(sigma[part - 1])
+        inner, outer = _windows(boxes[part], math.ceil(2 * radius), cut.shape, labels.shape)
+        share = _blur(cut[inner], int(part), radius, highest[outer].shape)
+        is_more = share > highest[outer]
+        is_more &= labels[outer] == owner[part]
+        np.copyto(divided[outer], part, where=is_more)
+        np.copyto(highest[outer], share, where=is_more)
     lost = np.flatnonzero((divided == 0) & (labels > 0))
     fill_from_neighbours(divided, lost, within=labels)
     np.copyto(divided, labels, where=divided == 0)
     return divided
 
 
-def _choose_parts(
-    cut: SmallMap,
-    parts: Int64[np.ndarray, " P"],
-    sigma: Float64[np.ndarray, " P"],
-    size: tuple[int, ...],
-) -> RegionMap:
-    """Return the part of a region with the largest share around each pixel at another size; or 0.
+Window = tuple[slice, slice]
 
-    Args:
-        cut: Window around the region after the cut.
-        parts: Numbers of its parts.
-        sigma: Radius around a pixel in which each part counts.
-        size: Height and width of the result.
-    """
-    kind = np.uint8 if len(parts) < 256 else np.uint16
-    chosen, highest = np.zeros(size, kind), np.zeros(size, np.uint8)
-    for place, (part, radius) in enumerate(zip(parts, sigma, strict=True), 1):
-        share = cv2.GaussianBlur(cv2.compare(cut, int(part), cv2.CMP_EQ), (0, 0), radius)
-        share = cv2.resize(share, size[::-1], interpolation=cv2.INTER_LINEAR)
-        is_more = cv2.compare(share, highest, cv2.CMP_GT)
-        cv2.copyTo(share, is_more, highest)
-        cv2.copyTo(np.full(size, place, kind), is_more, chosen)
-    numbers: RegionMap = look_up(np.concatenate(([0], parts)).astype(np.int32), chosen)
-    return numbers
+
+def _windows(
+    box: Int64[np.ndarray, " 4"], more: int, size: tuple[int, ...], large: tuple[int, ...]
+) -> tuple[Window, Window]:
+    """Return the windows around a box with a margin, at the box's size and at a larger one."""
+    inner, outer = [], []
+    for low, high, side, full in zip(box[1::-1], box[:1:-1], size, large, strict=True):
+        first, last = max(int(low) - more, 0), min(int(high) + more, side)
+        inner.append(slice(first, last))
+        outer.append(slice(first * full // side, -(-last * full // side)))
+    return (inner[0], inner[1]), (outer[0], outer[1])
+
+
+def _blur(
+    cut: SmallMap, part: int, sigma: float, size: tuple[int, ...]
+) -> UInt8[np.ndarray, "H W"]:
+    """Return the share of a part around each pixel, 0..255, at another size."""
+    share = cv2.compare(np.ascontiguousarray(cut), part, cv2.CMP_EQ)
+    side = 2 * math.ceil(2 * sigma) + 1
+    share = cv2.GaussianBlur(share, (side, side), sigma, borderType=cv2.BORDER_REPLICATE)
+    enlarged: UInt8[np.ndarray, "H W"]
+    enlarged = cv2.resize(share, size[::-1], interpolation=cv2.INTER_LINEAR)
+    return enlarged

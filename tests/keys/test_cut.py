@@ -1,0 +1,63 @@
+"""Regions that a key shows to be several, cut where no line is."""
+
+import cv2
+import numpy as np
+
+from lineart.keys import Key, carry, prepare_key
+from lineart.keys.cut import cut_regions
+from tests.keys.figures import PAINT, Figure
+from tests.keys.test_carry import fill, share_right
+
+SKY, DUSK = PAINT["eye"], PAINT["pocket"]
+
+
+def draw_sky(bird: tuple[int, int]) -> Figure:
+    """Draw a sky of two colours without a line between them, hills, clouds and a bird."""
+    line = np.full((540, 960), 255, np.uint8)
+    paint = np.full((540, 960, 3), SKY, np.uint8)
+    paint[240:] = DUSK
+    at = np.arange(960)
+    hills = np.stack((at, 440 + 30 * np.sin(at / 90)), axis=1)
+    shapes = [(np.concatenate((hills, [(959, 560), (0, 560)])), "coat")]
+    for x, y in ((140, 90), (520, 70), (820, 120)):
+        angles = np.linspace(0, 2 * np.pi, 60)
+        reach = 34 + 6 * np.sin(7 * angles)
+        cloud = np.stack((x + 2 * reach * np.cos(angles), y + reach * np.sin(angles)), axis=1)
+        shapes.append((cloud, "background"))
+    wing = np.array([(-120, 60), (-40, -50), (0, 0), (40, -50), (120, 60), (0, 80)])
+    shapes.append((wing + bird, "hair"))
+    for points, name in shapes:
+        shape = np.rint(points).astype(np.int32)[np.newaxis]
+        cv2.fillPoly(paint, shape, PAINT[name])
+        cv2.fillPoly(line, shape, 255)
+        cv2.polylines(line, shape, isClosed=True, color=0, thickness=2)
+    return Figure(line, paint)
+
+
+def test_what_is_behind_does_not_follow() -> None:
+    """A band of the sky stays where it is when a bird before it flies up."""
+    key, target = draw_sky((480, 290)), draw_sky((480, 225))
+    carried = carry(target.line, [Key(*key)])
+    is_sky = ((target.paint == SKY) | (target.paint == DUSK)).all(axis=2) & (carried.labels > 0)
+    wrong = (fill(carried) != target.paint).any(axis=2) & is_sky
+    rows, _ = np.nonzero(wrong)
+    assert np.abs(rows - 240).max(initial=0) <= 8
+    assert share_right(carried, target) > 0.995
+
+
+def test_parts_stay_in_their_regions() -> None:
+    """Regions that touch without ink between them, as in a closed gap, keep their own parts."""
+    line = np.full((200, 300), 255, np.uint8)
+    paint = np.full((200, 300, 3), PAINT["background"], np.uint8)
+    for left, names in ((20, ("head", "hair")), (150, ("coat", "pocket"))):
+        for top, name in zip((20, 100), names, strict=True):
+            paint[top : top + 80, left : left + 130] = PAINT[name]
+        cv2.rectangle(line, (left, 20), (left + 130, 180), 0, 2)
+    key = prepare_key(Key(line, paint))
+    labels = np.zeros(line.shape, np.int32)
+    labels[24:177, 24:155], labels[24:177, 155:277] = 1, 2
+    depth = cv2.distanceTransform((labels > 0).view(np.uint8), cv2.DIST_L2, 3)
+    cut = cut_regions(labels, depth, key, np.zeros((*line.shape, 2), np.float32), np.ones(3, bool))
+    assert len(np.unique(cut)) == 5
+    for part in range(1, 5):
+        assert len(np.unique(labels[cut == part])) == 1
