@@ -88,10 +88,10 @@ def _match(
     """Carry the colours of other drawings; each key has the numbers of its colours beside it."""
     network = network or included_network()
     aligned = align(whiten_paper(drawing), [key for key, _ in keys])
-    scores = [
-        _widen(color_scores(aligned.compare(place), network), numbers, len(palette))
-        for place, (_, numbers) in enumerate(keys)
-    ]
+    scores = []
+    for place, (key, numbers) in enumerate(keys):
+        found = color_scores(aligned.compare(place), network, key.parent)
+        scores.append(_widen(found, numbers, len(palette)))
     return _decide(
         aligned.labels, palette, _join_all(scores, [not key.key.motion for key, _ in keys])
     )

@@ -25,6 +25,32 @@ def candidate_colors(pairs: PairFeatures) -> Colors:
     return Colors(number[pairs.candidates], count + 1)
 
 
+def whole_colors(pairs: PairFeatures, parent: Int32[np.ndarray, " K"]) -> Colors:
+    """Return the colour of each candidate for a region that may be all of what it is a part of.
+
+    Where the key shows parts without lines between them, the drawing may have a region that is too
+    small to be cut. If its area is nearer to that of all parts than to the candidate's, its colour
+    is that of the largest part.
+
+    Args:
+        pairs: A drawing and a key.
+        parent: The region of the key's drawing that each region of the key is a part of.
+    """
+    colors = candidate_colors(pairs)
+    area = np.bincount(parent, pairs.key_area)
+    order = np.argsort(pairs.key_area, kind="stable")
+    largest = np.zeros(len(area), np.int64)
+    largest[parent[order]] = order
+    chosen, own = pairs.candidates, np.log(pairs.area)[:, np.newaxis]
+    to_whole, to_part = (
+        np.abs(own - np.log(sizes[chosen])) for sizes in (area[parent], pairs.key_area)
+    )
+    chief = pairs.colors[largest[parent]][chosen]
+    chief = np.where(chief < 0, colors.total - 1, chief)
+    number = np.where(to_whole < to_part, chief, colors.number).astype(np.int32)
+    return colors._replace(number=number)
+
+
 def sum_by_color(shares: Shares, colors: Colors) -> Float32[np.ndarray, "T K"]:
     """Return the probability of each colour: the sum over candidates of that colour."""
     rows = len(shares)

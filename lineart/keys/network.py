@@ -7,10 +7,11 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Int32
 from safetensors.numpy import load
 
 from lineart.keys.messages import (
+    Colors,
     agree,
     candidate_colors,
     claim_colors,
@@ -18,6 +19,7 @@ from lineart.keys.messages import (
     stray,
     sum_by_color,
     surround,
+    whole_colors,
 )
 from lineart.keys.pairs import FEATURES, PairFeatures
 
@@ -89,14 +91,22 @@ def color_shares(pairs: PairFeatures, network: Network) -> Float32[np.ndarray, "
     return _softmax(color_scores(pairs, network))
 
 
-def color_scores(pairs: PairFeatures, network: Network) -> Float32[np.ndarray, "T K"]:
+def color_scores(
+    pairs: PairFeatures, network: Network, parent: Int32[np.ndarray, " R"] | None = None
+) -> Float32[np.ndarray, "T K"]:
     """Return the logarithm of the weight of each colour; the softmax of a row is `color_shares`.
 
     Weights of several keys can be added, as if all candidates were those of one key.
+
+    Args:
+        pairs: A drawing and a key.
+        network: Matching network.
+        parent: See `whole_colors`; None: each candidate has its own colour.
     """
     logits = compute_logits(pairs, network)[-1] / np.float32(network.temperature)
     highest = logits.max(axis=1, keepdims=True)
-    sums = _color_sums(pairs, np.exp(logits - highest))
+    colors = candidate_colors(pairs) if parent is None else whole_colors(pairs, parent)
+    sums = _color_sums(colors, np.exp(logits - highest))
     scores: Float32[np.ndarray, "T K"] = np.log(np.maximum(sums, LEAST_WEIGHT)) + highest
     return scores
 
@@ -160,7 +170,7 @@ def _messages(pairs: PairFeatures, logits: Logits) -> tuple[np.ndarray, np.ndarr
     whole = _softmax(logits)
     shares, none = whole[:, :-1], whole[:, -1:]
     colors = candidate_colors(pairs)
-    sums = _color_sums(pairs, whole)
+    sums = _color_sums(colors, whole)
     rows = np.arange(len(shares))[:, np.newaxis]
     across, through = agree(pairs, shares)
     around, beyond = surround(pairs, sums)
@@ -188,8 +198,8 @@ def _messages(pairs: PairFeatures, logits: Logits) -> tuple[np.ndarray, np.ndarr
     return np.stack(told, axis=-1), np.stack(told_none, axis=-1)
 
 
-def _color_sums(pairs: PairFeatures, whole: Logits) -> Float32[np.ndarray, "T K"]:
-    sums = sum_by_color(whole[:, :-1], candidate_colors(pairs))
+def _color_sums(colors: Colors, whole: Logits) -> Float32[np.ndarray, "T K"]:
+    sums = sum_by_color(whole[:, :-1], colors)
     sums[:, -1] += whole[:, -1]
     return sums
 

@@ -8,6 +8,7 @@ from safetensors.torch import save
 
 from lineart.keys.flow import find_flow
 from lineart.keys.key import Key, prepare_key
+from lineart.keys.messages import whole_colors
 from lineart.keys.network import color_shares, compute_logits, read_network
 from lineart.keys.pairs import PairFeatures, compare
 from lineart.models.matching import MatchingNetwork, RegionPair, color_probabilities
@@ -60,6 +61,19 @@ def test_equals_torch(motion: bool) -> None:
     for one, other in zip(compute_logits(pairs, network), expected, strict=True):
         assert_allclose(one, other.numpy(), atol=1e-5)
     assert_allclose(color_shares(pairs, network), shares.numpy(), atol=1e-5)
+
+
+def test_what_is_too_small_to_cut_has_the_largest_colour() -> None:
+    """A region as large as all parts has the colour of the largest; one like a part has its own."""
+    pairs = make_pairs()._replace(
+        candidates=np.array([[0, 1, 2], [0, 1, 2]], np.int32),
+        area=np.array([110, 45], np.float32),
+        key_area=np.array([40, 60, 95], np.float32),
+        colors=np.array([4, 2, -1], np.int32),
+    )
+    colors = whole_colors(pairs, np.array([1, 1, 2], np.int32))
+    assert colors.total == 6
+    assert colors.number.tolist() == [[2, 2, 5], [4, 2, 5]]
 
 
 @pytest.mark.parametrize(
