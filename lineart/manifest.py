@@ -77,6 +77,8 @@ SCHEMA = pa.schema(
         pa.field("mean_confidence", pa.float32()),
         # ETag and size of the source's file on S3; null in folders, and if the frame failed.
         pa.field("source_stamp", pa.string()),
+        # GPU or processor of the network, which determines the last bits.
+        pa.field("device", pa.string()),
     ]
 )
 LATER = set(SCHEMA.names[SCHEMA.get_field_index("stage_seconds") :])

@@ -34,6 +34,8 @@ class FrameState(NamedTuple):
     """Number format of the frame that this one is copied from; None if it is not a copy."""
     warnings: tuple[str, ...] = ()
     """Warnings of the frame that this one is copied from."""
+    device: str | None = None
+    """GPU or processor that computed it, likewise."""
 
     @property
     def pixels(self) -> PixelsKey:

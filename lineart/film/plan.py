@@ -158,17 +158,19 @@ def _plan_work(
     """Add the unfinished frames to the plan; those with equal `pixels` share an item."""
     finished_of = {one.pixels: one.frame.output for one in reversed(finished)}
     needs_rows = any(one.pixels in finished_of for one in remaining)
-    columns = ("output", "precision", "warnings") if needs_rows else ()
+    columns = ("output", "precision", "device", "warnings") if needs_rows else ()
     known = zip(*(plan.rows[name].to_pylist() for name in columns), strict=True)
-    copied = {output: (precision, tuple(warned or ())) for output, precision, warned in known}
+    copied = {output: (*made, tuple(warned or ())) for output, *made, warned in known}
     copies: dict[PixelsKey, Copying] = {}
     work: dict[PixelsKey, tuple[FrameState, list[str]]] = {}
     for one in remaining:
         pixels, output = one.pixels, one.frame.output
         plan.remaining[output] = one
         if pixels in finished_of:
-            precision, warnings = copied[finished_of[pixels]]
-            plan.remaining[output] = one._replace(precision=precision, warnings=warnings)
+            precision, device, warnings = copied[finished_of[pixels]]
+            plan.remaining[output] = one._replace(
+                precision=precision, device=device, warnings=warnings
+            )
             copies.setdefault(pixels, (finished_of[pixels], []))[1].append(output)
         else:
             work.setdefault(pixels, (one, []))[1].append(output)
@@ -191,6 +193,7 @@ def result_row(one: FrameState, look: Fingerprint, result: FrameResult) -> Manif
         "output": one.frame.output,
         "output_bytes": result.output_bytes,
         "precision": result.precision or one.precision,
+        "device": result.device or one.device,
     }
     return make_row(
         {

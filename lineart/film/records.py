@@ -166,6 +166,8 @@ class FrameResult(NamedTuple):
     """Regions whose colour may be wrong; empty if another output of the work item has them."""
     certainty: Certainty | None = None
     """How sure carried colours are; None without, or if another output of the item has it."""
+    device: str | None = None
+    """GPU or processor of the network; None as for `precision`."""
 
 
 class FrameData(NamedTuple):
@@ -189,6 +191,8 @@ class FrameData(NamedTuple):
     """Regions whose colour may be wrong."""
     certainty: Certainty | None = None
     """How sure carried colours are."""
+    device: str | None = None
+    """GPU or processor of the network."""
 
     def failed(self, failure: Failure) -> "FrameData":
         """Return the frame with a failure, without its data."""
@@ -201,7 +205,7 @@ class FrameData(NamedTuple):
         for output, size in zip(self.item.outputs, written, strict=True):
             failed = size if isinstance(size, Failure) else None
             length = 0 if isinstance(size, Failure) else size
-            made = self.precision, self.warnings, doubts, certainty
+            made = self.precision, self.warnings, doubts, certainty, self.device
             yield FrameResult(output, length, seconds, failed, *made)
             seconds, doubts, certainty = {}, (), None
 

@@ -60,7 +60,7 @@ def write_run(
         started_at: Start of the run.
         ended: Result of `run_film`; None at the start of the run.
     """
-    run = {
+    run: dict[str, Any] = {
         "configuration": flags,
         "pictures": Storage.at(opened.film.pictures).uri,
         "words": asdict(opened.job.task.words),
@@ -73,8 +73,11 @@ def write_run(
         "ended_at": datetime.now(UTC).isoformat(timespec="seconds") if ended else None,
         "summary": asdict(ended[0]) if ended else None,
         "warnings": opened.warnings,
-        "precisions": count_precisions(ended[1]) if ended else None,
+        "precisions": count_values(ended[1], "precision") if ended else None,
+        "devices": count_values(ended[1], "device") if ended else None,
     }
+    if len(run["devices"] or ()) > 1:
+        run["mixed"] = "the frames' last bits may differ between these devices; see the manifest"
     opened.job.output.write("run.json", json.dumps(run, indent=2).encode())
 
 
@@ -84,9 +87,9 @@ def _weights(job: FilmJob) -> dict[str, str] | None:
     return {"address": job.weights.uri, "sha256": job.weights_sha256}
 
 
-def count_precisions(rows: pa.Table) -> dict[str, int]:
-    """Count the finished frames by the number format of their network."""
-    made = rows.filter(pc.is_in(rows["status"], value_set=MADE))["precision"].drop_null()
+def count_values(rows: pa.Table, column: str) -> dict[str, int]:
+    """Count the finished frames by the value of a column, without those that have none."""
+    made = rows.filter(pc.is_in(rows["status"], value_set=MADE))[column].drop_null()
     return {count["values"]: count["counts"] for count in made.value_counts().to_pylist()}
 
 

@@ -27,12 +27,14 @@ from lineart.runtime.device import (
     free_gpu_memory,
     has_gpu,
     is_out_of_memory,
+    name_device,
     pick_device,
     pick_precision,
     use_one_thread,
 )
 from lineart.runtime.sandbox import Sandbox
 from lineart.runtime.sandbox_process import step
+from lineart.weights import is_onnx
 from lineart.weights.onnx_file import MODEL
 
 logger = logging.getLogger(__name__)
@@ -121,6 +123,8 @@ class NetworkStage:
         if self._sandbox is not None:
             self._sandbox.open()
         self._network: Answer = self._sandbox or open_network()
+        is_onnx_model = job.weights is not None and is_onnx(job.weights)
+        self._device = name_device(uses_gpu=not is_onnx_model)
 
     def __call__(self, frames: Sequence[FrameData]) -> list[FrameData]:
         """Replace the arrays of frames by the network's outputs; frames of one size are a batch.
@@ -150,6 +154,7 @@ class NetworkStage:
                 frame._replace(
                     arrays=arrays,
                     precision=precision,
+                    device=self._device,
                     seconds={**frame.seconds, self._name: seconds},
                 )
                 for frame, arrays in zip(frames, answers, strict=True)

@@ -5,6 +5,7 @@ torch is imported inside the functions that need it, so that importing this modu
 
 import ctypes
 import os
+import platform
 import sys
 import warnings
 from contextlib import suppress
@@ -30,6 +31,10 @@ NO_GPU: Final = ("", "-1", "none", "void", "NoDevFiles")
 
 CPU_QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")
 """CPU quota of a container (cgroup v2): microseconds, or "max", per period in microseconds."""
+
+
+MEMORY_LIMIT: Final = Path("/sys/fs/cgroup/memory.max")
+"""Memory limit of a container (cgroup v2): bytes, or "max"."""
 
 
 def has_gpu() -> bool:
@@ -111,6 +116,28 @@ def has_cuda_driver() -> bool:
     return not has_none and count.value > 0
 
 
+def name_device(*, uses_gpu: bool) -> str:
+    """Return the name of the GPU or processor on which networks run, such as "NVIDIA L4".
+
+    The GPU's name comes from the CUDA driver, without torch, whose import takes seconds.
+    """
+    if uses_gpu and is_given_gpu():
+        name = ctypes.create_string_buffer(256)
+        with suppress(OSError):
+            driver = ctypes.CDLL("libcuda.so.1")
+            if not (driver.cuInit(0) or driver.cuDeviceGetName(name, len(name), 0)):
+                return name.value.decode()
+    return name_processor()
+
+
+def name_processor() -> str:
+    """Return the processor's name."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor()
+
+
 def count_cpus(quota_file: Path = CPU_QUOTA) -> int:
     """Return the number of cores this process may use: its CPU affinity, capped by the quota."""
     bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -132,6 +159,14 @@ def free_gpu_memory() -> None:
     import torch
 
     torch.cuda.empty_cache()
+
+
+def count_memory() -> int:
+    """Return the memory of this machine or container, in bytes."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    with suppress(OSError, ValueError):
+        memory = min(memory, int(MEMORY_LIMIT.read_text()))
+    return memory
 
 
 def dtype_of(precision: Precision) -> "torch.dtype":

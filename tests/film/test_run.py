@@ -11,6 +11,7 @@ import shutil
 import tracemalloc
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,11 +30,12 @@ from lineart.film.frames import PictureReader
 from lineart.film.inputs import FilmConfig, PreparedRun, prepare_run
 from lineart.film.records import FilmJob, FrameData, FrameResult, WorkItem
 from lineart.film.run import RecordInterval, run_film
-from lineart.film.run_json import FilmSummary
+from lineart.film.run_json import FilmSummary, write_run
 from lineart.film.runners import LocalRunner
 from lineart.film.tasks.colorize import ColorizeTask, open_colorize_task
 from lineart.film.worker import Worker
 from lineart.manifest import PARTS, ManifestRow, append_part, read_manifest
+from lineart.runtime.device import name_processor
 from lineart.runtime.executor import LocalExecutor
 from lineart.storage import Storage
 from tests.conftest import DrawLine
@@ -110,6 +112,26 @@ def pictures(film: FilmConfig) -> dict[str, str]:
         path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in root.rglob("*.png")
     }
+
+
+def test_run_json_says_which_devices_made_frames(film: FilmConfig) -> None:
+    """Frames say what computed them; several kinds are worth a sentence."""
+    prepared = opened(film)
+    summary, rows = run_film(prepared, LocalRunner(), lambda _: None)
+
+    def written(table: pa.Table) -> dict[str, Any]:
+        write_run({}, prepared, datetime.now(UTC), (summary, table))
+        run: dict[str, Any] = json.loads(Path(film.output, "run.json").read_text())
+        return run
+
+    made = summary.done + summary.held
+    run_json = written(rows)
+    assert (run_json["devices"], "mixed" in run_json) == ({name_processor(): made}, False)
+    devices = ["NVIDIA L4", *rows["device"].to_pylist()[1:]]
+    place = rows.schema.get_field_index("device")
+    run_json = written(rows.set_column(place, rows.schema.field(place), [devices]))
+    assert run_json["devices"] == {name_processor(): made - 1, "NVIDIA L4": 1}
+    assert "last bits" in run_json["mixed"]
 
 
 def test_a_film(film: FilmConfig, colored: list[str]) -> None:
