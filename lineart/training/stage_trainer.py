@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from lineart.models import Pair
 from lineart.models.layers import Constrained
@@ -115,12 +116,15 @@ class StageTrainer:
 
     def add_gradients(self, batch: Any, batches: int) -> dict[str, float]:
         """Accumulate the gradients of one of `batches` batches; return its share of the terms."""
-        values = {}
+        values: dict[str, float] = {}
         for group in self.optimizers:
             terms = self.losses(group, batch)
-            total = torch.stack(list(terms.values())).sum() / batches
+            stacked = torch.stack(list(terms.values()))
+            total = stacked.sum() / batches
             total.backward()  # type: ignore[no-untyped-call]  # torch does not annotate it
-            values.update({name: float(term.detach()) / batches for name, term in terms.items()})
+            # Read at once: each read of a number waits for the GPU.
+            shares = (term / batches for term in stacked.detach().tolist())
+            values.update(zip(terms, shares, strict=True))
         return values
 
     def losses(self, group: str, batch: Any) -> Terms:
@@ -195,13 +199,18 @@ class StageTrainer:
     def update_averages(self, step: int) -> None:
         """Update the moving averages; the decay rises from 0.1 at step 0 up to `ema_decay`."""
         decay = min(self.recipe.ema_decay, (1 + step) / (10 + step))
+        floating: list[tuple[Tensor, Tensor]] = []
         for name, average in self.averages.items():
             current = self.objective.generators[name].state_dict()
             for key, tensor in average.state_dict().items():
                 if tensor.is_floating_point():
-                    tensor.lerp_(current[key], 1 - decay)
+                    floating.append((tensor, current[key]))
                 else:
                     tensor.copy_(current[key])
+        if floating:
+            # All at once: a GPU would wait for the launch of a kernel for each tensor.
+            lerp_all = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+            lerp_all(*map(list, zip(*floating, strict=True)), 0)
 
     def share_averages(self) -> None:
         """Copy rank 0's averages to all processes, whose BatchNorm statistics may differ."""
