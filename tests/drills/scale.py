@@ -46,7 +46,9 @@ RELEASED_S = 90.0
 """How long it may take until all have gone."""
 
 
-STAGES = ("_shrink", "_Network", "_compose_and_write", "call_function")
+NETWORK = "_StageBatches"
+STAGES = ("_run_stages", NETWORK, "call_function")
+"""Names of Ray's tasks: pixels, networks, and reading and hashing."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,8 @@ def grow(folder: Path) -> Iterator[Head]:
     environment = {
         "RAY_FAKE_CLUSTER": "1",
         "AUTOSCALER_UPDATE_INTERVAL_S": "1",
+        # A process that is given a GPU and cannot use it is an error; these GPUs are pretended.
+        "RAY_EXPERIMENTAL_NOSET_CUDA_VISIBLE_DEVICES": "1",
         "AUTOSCALER_HEARTBEAT_TIMEOUT_S": "5",
     }
     options = ["--num-cpus=0", f"--labels={most}", f"--autoscaling-config={folder}/cluster.yaml"]
@@ -233,8 +237,8 @@ def look(head: Head, early: set[str], found: Found) -> None:
     found.worked, found.late = len(worked), len(worked - early)
     found.wrong += [f"{stage} ran on the head" for stage, where in calls.items() if where["head"]]
     found.wrong += [f"{stage} ran nowhere" for stage, where in calls.items() if not where]
-    if calls["_Network"].keys() != {"gpu"}:
-        found.wrong.append(f"networks ran on {dict(calls['_Network'])}")
+    if calls[NETWORK].keys() != {"gpu"}:
+        found.wrong.append(f"networks ran on {dict(calls[NETWORK])}")
 
 
 def compare(scale: Scale, found: Found) -> None:
