@@ -13,12 +13,15 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import parquet
 
+from lineart.runtime.device import count_cpus, count_memory
 from lineart.storage import Storage
 
 INDEX = "shards.json"
 """File that lists the valid shards of a folder."""
 CACHE_BYTES = 64_000_000
-"""Default maximum bytes of row groups that a reading process caches."""
+"""Least default of the bytes of row groups that a reading process caches."""
+CACHE_SHARE = 1 / 8
+"""Share of the memory for the default caches of as many processes as there are cores."""
 OPEN_FILES = 64
 """Default maximum number of files that a reading process keeps open."""
 
@@ -30,7 +33,8 @@ class ShardRows:
         storage: Folder `train` or `validation` of a prepared set.
         schema: Columns that every shard has.
         heavy: Names of the columns that `read` returns, where a shard has them.
-        cache_bytes: Maximum bytes of row groups cached per process; the last is always kept.
+        cache_bytes: Maximum bytes of row groups cached per process; the last is always kept. None:
+            by the memory of each machine, see `choose_cache`.
         open_files: Maximum number of files kept open per process, above 0.
 
     Raises:
@@ -49,7 +53,7 @@ class ShardRows:
         schema: pa.Schema,
         heavy: Collection[str],
         *,
-        cache_bytes: int = CACHE_BYTES,
+        cache_bytes: int | None = None,
         open_files: int = OPEN_FILES,
     ) -> None:
         self.storage, self.schema = storage, schema
@@ -103,6 +107,19 @@ class ShardRows:
             raise ValueError(f"{where} is no shard of lineart prepare_data: {error}") from error
 
 
+def choose_cache(memory: int, cpus: int) -> int:
+    """Return the bytes of row groups that each of `cpus` processes caches.
+
+    Samples are drawn at random, and each needs one row of a group: without a cache of about the
+    size of the set, most of what is read is thrown away.
+
+    Args:
+        memory: Memory of the machine, in bytes.
+        cpus: Number of its cores.
+    """
+    return max(CACHE_BYTES, int(memory * CACHE_SHARE / cpus))
+
+
 def _read_index(storage: Storage) -> list[str]:
     try:
         index = json.loads(storage.read(INDEX))
@@ -133,7 +150,7 @@ class _Reader:
         storage: Storage,
         schema: pa.Schema,
         heavy: Collection[str],
-        cache_bytes: int,
+        cache_bytes: int | None,
         open_files: int,
     ) -> None:
         self._storage, self._schema, self._heavy = storage, schema, set(heavy)
@@ -149,6 +166,8 @@ class _Reader:
         self._open: OrderedDict[str, parquet.ParquetFile] = OrderedDict()
         self._tables: OrderedDict[tuple[str, int], pa.Table] = OrderedDict()
         self._bytes = 0
+        given = self._cache_bytes
+        self._most_bytes = choose_cache(count_memory(), count_cpus()) if given is None else given
 
     def read(self, path: str, group: int) -> pa.Table:
         """Return the heavy columns of a row group."""
@@ -163,7 +182,7 @@ class _Reader:
             self._tables[key] = table
             self._bytes += table.nbytes
         self._tables.move_to_end(key)
-        while self._bytes > self._cache_bytes and len(self._tables) > 1:
+        while self._bytes > self._most_bytes and len(self._tables) > 1:
             self._bytes -= self._tables.popitem(last=False)[1].nbytes
         return self._tables[key]
 

@@ -19,7 +19,7 @@ from pyarrow import parquet
 
 from lineart.datasets.maps import decode_depth
 from lineart.datasets.samples import Picture
-from lineart.datasets.shard_rows import CACHE_BYTES, INDEX, OPEN_FILES, ShardRows
+from lineart.datasets.shard_rows import INDEX, OPEN_FILES, ShardRows
 from lineart.image import Frame, Line
 from lineart.storage import Storage
 
@@ -122,7 +122,8 @@ class Shards:
 
     Args:
         storage: Folder `train` or `validation` of a prepared set.
-        cache_bytes: Maximum bytes of row groups cached per process; the last is always kept.
+        cache_bytes: Maximum bytes of row groups cached per process; the last is always kept. None:
+            by the machine's memory, see `shard_rows.choose_cache`.
         open_files: Maximum number of files kept open per process, above 0.
 
     Raises:
@@ -137,12 +138,13 @@ class Shards:
     """Kinds of maps that some of the pictures have: "segmentation", "depth"."""
 
     def __init__(
-        self, storage: Storage, *, cache_bytes: int = CACHE_BYTES, open_files: int = OPEN_FILES
+        self, storage: Storage, *, cache_bytes: int | None = None, open_files: int = OPEN_FILES
     ) -> None:
         self.storage = storage
         heavy = {"image", "line", *MAP_NAMES}
-        limits = {"cache_bytes": cache_bytes, "open_files": open_files}
-        self._rows = ShardRows(storage, SCHEMA, heavy, **limits)
+        self._rows = ShardRows(
+            storage, SCHEMA, heavy, cache_bytes=cache_bytes, open_files=open_files
+        )
         self.sources, self.names = self._rows.sources, self._rows.names
         self.maps = set(MAP_NAMES) & self._rows.columns
 

@@ -40,8 +40,9 @@ class Train:
     batch_size: int | None = None
     """Images per optimizer step, over all training processes. Default: the recipe's, raised to the
     next multiple of --ray-workers; the learning rate stays the recipe's."""
-    num_workers: int = 1
-    """Without Ray: number of processes that prepare samples; 0: this process."""
+    num_workers: int | None = None
+    """Without Ray: number of processes that prepare samples; 0: this process. Default: one for each
+    core beside a GPU, else one."""
     compile: bool = False
     """Compile the networks with torch.compile: takes minutes at the start, then is much faster."""
     accumulate: int = 1
@@ -119,7 +120,7 @@ def read_recipe(flags: Train) -> Recipe:
 
 
 def _check_numbers(flags: Train) -> None:
-    if flags.ray_workers < 0 or flags.num_workers < 0:
+    if flags.ray_workers < 0 or (flags.num_workers or 0) < 0:
         raise ValueError("--ray-workers and --num-workers are 0 or more")
     if flags.batch_size is not None and flags.batch_size < 1:
         raise ValueError(f"--batch-size {flags.batch_size} is not 1 or more")

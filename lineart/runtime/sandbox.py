@@ -1,6 +1,5 @@
 """Sandbox that calls a function in a process of its own and restarts the process if it dies."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -9,10 +8,10 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Pipe
-from pathlib import Path
 from threading import local
 from typing import Any
 
+from lineart.runtime.device import count_memory
 from lineart.runtime.sandbox_process import Channel, Raised, open_memory
 
 TRIES = 3
@@ -35,6 +34,7 @@ import sys
 from multiprocessing.connection import Connection
 parent = Connection(int(sys.argv[1]))
 sys.path[:] = parent.recv()
+from lineart.runtime.device import count_memory
 from lineart.runtime.sandbox_process import serve
 serve(parent, int(sys.argv[2]))
 """
@@ -236,7 +236,7 @@ def stop_sandboxes() -> None:
 def _sandbox_of_thread(limit_s: float) -> Sandbox:
     kept: dict[float, Sandbox] = vars(_of_thread).setdefault("sandboxes", {})
     if limit_s not in kept or kept[limit_s].is_stopped:
-        kept[limit_s] = Sandbox(_any_function, limit_s, _half_of_memory())
+        kept[limit_s] = Sandbox(_any_function, limit_s, count_memory() // 2)
     return kept[limit_s]
 
 
@@ -246,11 +246,3 @@ def _any_function() -> Function:
 
 def _call(function: Function, *arguments: Any) -> Any:
     return function(*arguments)
-
-
-def _half_of_memory() -> int:
-    """Return half of the memory of this machine or container, in bytes."""
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    with suppress(OSError, ValueError):
-        memory = min(memory, int(Path("/sys/fs/cgroup/memory.max").read_text()))
-    return memory // 2

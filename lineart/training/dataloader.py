@@ -1,20 +1,33 @@
 """Batches of a training: their order, and the loaders that make them locally or on Ray."""
 
+import math
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import starmap
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
 import pyarrow as pa
 import torch
-from jaxtyping import Shaped
-from torch import distributed
+from jaxtyping import Shaped, UInt8
+from torch import Tensor, distributed
 from torch.utils.data import DataLoader
 
-ROUND_IMAGES = 16_384
-"""Samples per execution of Ray Data, rounded down to whole rounds of batches, at least one."""
+from lineart.runtime.device import count_cpus
+
+RUN_BATCHES = 4096
+"""Batches per execution of Ray Data: its start, which the training waits for, takes seconds; and
+it keeps some memory for each batch. Rounded down to whole rounds of the workers, at least one."""
+SHARED_MEMORY = Path("/dev/shm")
+"""Where Linux has the memory that processes share; containers may have as little as 64 MB."""
+ALIGNED = 64
+"""Bytes at whose multiples arrays begin in a packed batch, for any type of number."""
+PREFETCHED = 4
+"""Batches that each process of `LocalLoader` makes ahead."""
 
 Arrays = dict[str, Shaped[np.ndarray, "B ..."]]
 """Batch as sent between processes: 8-bit pixels take a quarter of float32's bytes."""
@@ -74,27 +87,79 @@ class Loader(Protocol):
 class LocalLoader:
     """Makes batches in processes on this machine."""
 
-    processes: int = 1
-    """Number of processes; 0 makes batches in the calling process."""
+    processes: int | None = None
+    """Number of processes; 0 makes batches in the calling process. None: one for each core beside a
+    GPU; without one, a single process, because the networks need the cores."""
 
     def __call__(self, collator: Collator, order: SampleRange, rank: int) -> Iterator[Arrays]:
         """Yield the batches of worker `rank`, in order."""
         batches = order.batches(rank, order.world)
-        if not self.processes:
+        has_gpu = torch.cuda.is_available()
+        processes = self.processes
+        if processes is None:
+            processes = count_cpus() if has_gpu else 1
+        if not processes:
             yield from map(collator, batches)
             return
         # OpenCV's threads do not survive the fork of the loader's processes.
         cv2.setNumThreads(0)
         # DataLoader accepts any sequence, but its annotation demands torch's Dataset.
-        yield from DataLoader(
+        packed: DataLoader[Any] = DataLoader(
             _Batches(collator, batches),  # type: ignore[arg-type]
             batch_size=None,
-            num_workers=self.processes,
-            prefetch_factor=4,
+            num_workers=processes,
+            prefetch_factor=PREFETCHED,
             # DataLoader draws a seed; it must not advance the global random state of the run.
             generator=torch.Generator(),
-            collate_fn=dict,  # With batch_size=None, it gets one item.
+            collate_fn=partial(pack, processes=processes),  # It gets one item: batch_size=None.
+            # A GPU copies from pinned memory several times as fast; a thread fills it.
+            pin_memory=has_gpu,
         )
+        yield from starmap(unpack, packed)
+
+
+Kind = tuple[str, str, tuple[int, ...]]
+"""Name, type and shape of an array of a batch."""
+
+
+def pack(
+    arrays: Arrays, *, processes: int = 1
+) -> tuple[Tensor | UInt8[np.ndarray, " bytes"], list[Kind]]:
+    """Join the arrays of a batch to one tensor, which another process gets as shared memory.
+
+    Arrays would be copied through a pipe, and a tensor for each would take an open file for each.
+    Where shared memory may not suffice for a batch of each of `processes`, an array is sent.
+    """
+    joined = np.empty(sum(_padded(one.nbytes) for one in arrays.values()), np.uint8)
+    kinds, start = [], 0
+    for name, one in arrays.items():
+        kinds.append((name, one.dtype.str, one.shape))
+        joined[start : start + one.nbytes].view(one.dtype).reshape(one.shape)[...] = one
+        start += _padded(one.nbytes)
+    has_room = _free_shared_memory() > (processes + 1) * joined.nbytes
+    return (torch.from_numpy(joined) if has_room else joined), kinds
+
+
+def unpack(joined: Tensor | UInt8[np.ndarray, " bytes"], kinds: Sequence[Sequence[Any]]) -> Arrays:
+    """Return the arrays of a batch that `pack` joined, without a copy."""
+    data, arrays, start = np.asarray(joined), {}, 0
+    for name, kind, shape in kinds:
+        size = math.prod(shape) * np.dtype(kind).itemsize
+        arrays[name] = data[start : start + size].view(kind).reshape(shape)
+        start += _padded(size)
+    return arrays
+
+
+def _padded(size: int) -> int:
+    return size + -size % ALIGNED
+
+
+def _free_shared_memory() -> int:
+    """Return the free bytes of shared memory; 0 if there is no such file system."""
+    try:
+        return shutil.disk_usage(SHARED_MEMORY).free
+    except OSError:
+        return 0
 
 
 @dataclass(frozen=True)
@@ -118,7 +183,7 @@ class RayLoader:
     def __call__(self, collator: Collator, order: SampleRange, rank: int) -> Iterator[Arrays]:
         """Yield the batches of worker `rank`, in order."""
         round_size = order.size * order.world
-        images = max(ROUND_IMAGES // round_size, 1) * round_size
+        images = max(RUN_BATCHES // order.world, 1) * round_size
         splits: list[Any] = []
         for start in range(order.start, order.stop, images):
             part = replace(order, start=start, stop=min(start + images, order.stop))

@@ -12,6 +12,7 @@ from pyarrow import parquet
 
 from lineart.codec import encode_png
 from lineart.datasets.maps import encode_depth
+from lineart.datasets.shard_rows import CACHE_BYTES, choose_cache
 from lineart.datasets.shards import (
     ShardRow,
     Shards,
@@ -120,6 +121,8 @@ def test_maps_are_read_beside_shards_without(tmp_path: Path, storage: Storage) -
 def test_small_caches_change_nothing(storage: Storage) -> None:
     """With room for one open file and one row group, the same pictures are read."""
     seeds = write_set(storage, [10, 10, 10])
+    assert choose_cache(128 * 2**30, 16) == 2**30
+    assert choose_cache(4 * 2**30, 16) == CACHE_BYTES
     pictures = Shards(storage, cache_bytes=1, open_files=1)
     assert_holds(pictures, seeds, [0, 29, 1, 15, 0, 29])
 

@@ -9,6 +9,7 @@ Ray moves the frames as in a film, so that its overhead, and that of copies, is 
 import argparse
 import fcntl
 import json
+import os
 import sys
 import tempfile
 import time
@@ -29,7 +30,7 @@ from lineart.film.tasks.colorize import ColorizeTask
 from lineart.film.worker import Worker
 from lineart.runtime.cluster import start_ray, stop_ray
 from lineart.storage import Storage
-from tests.ray_head import run_head
+from tests.ray_head import LOOPBACK, run_head
 
 SIZE = (512, 912)
 """Network size of a frame of 1080p."""
@@ -113,6 +114,7 @@ def main() -> int:
     parser.add_argument("--pixel-ms", type=float, default=114.0, help="of a CPU, a frame")
     parser.add_argument("--cpus", type=int, default=24, help="for tasks on pixels")
     flags = parser.parse_args()
+    os.environ.update(LOOPBACK)
     network_s = flags.network_ms / 1000
     with cluster(flags.cpus + 2):
         before = measure(flags, network_s + flags.hints_ms / 1000, 1)

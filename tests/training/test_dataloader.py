@@ -1,12 +1,15 @@
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from lineart.datasets.samples import Samples, SampleSettings
 from lineart.models import MODELS
-from lineart.training.dataloader import Arrays, LocalLoader, SampleRange, split
+from lineart.training import dataloader
+from lineart.training.dataloader import Arrays, LocalLoader, SampleRange, pack, split, unpack
 from lineart.training.job import worker_resources
 from lineart.training.tasks import ColorizationCollator
 
@@ -37,9 +40,24 @@ def test_workers_share_the_numbers_in_order() -> None:
     assert order.batches() == sorted(first + second, key=lambda numbers: numbers.start)
 
 
-def test_batches_do_not_depend_on_who_makes_them(collator: ColorizationCollator) -> None:
-    """Made here or in two other processes: the same bits in the same order."""
+@pytest.mark.parametrize("has_shared_memory", [True, False])
+def test_batches_do_not_depend_on_who_makes_them(
+    collator: ColorizationCollator,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    *,
+    has_shared_memory: bool,
+) -> None:
+    """Made here or in two other processes: the same bits in the same order, and the same types."""
+    if not has_shared_memory:
+        monkeypatch.setattr(dataloader, "SHARED_MEMORY", tmp_path / "none")
     order = SampleRange(start=2, stop=14, size=2, world=2)
+    batch = collator(range(2))
+    sent, kinds = pack(batch)
+    assert isinstance(sent, torch.Tensor) == has_shared_memory
+    arrays = unpack(sent, kinds)
+    assert_same([batch], [arrays])
+    assert [one.dtype for one in arrays.values()] == [one.dtype for one in batch.values()]
     here, there = (list(LocalLoader(processes)(collator, order, 1)) for processes in (0, 2))
     assert len(here) == 3
     assert_same(here, there)
