@@ -35,7 +35,11 @@ INSTALL = (
     "Install it with `uv tool install lineart` or `pip install lineart`, then run "
     "`lineart gimp-plugin install`, or give its path in Filters > Line art > Settings"
 )
-FOLDER = Path(Gimp.directory()) / "lineart"
+IN_FLATPAK = Path("/.flatpak-info").exists()
+FOLDER = (
+    # What is outside of flatpak sees GIMP's folder under another path, and this one under its own.
+    Path.home() / ".cache" / "lineart-gimp" if IN_FLATPAK else Path(Gimp.directory()) / "lineart"
+)
 """Settings of the plug-in, and port, token and log of the program."""
 ANNOUNCED, LOG, STARTING = FOLDER / "server.json", FOLDER / "server.log", FOLDER / "starting"
 MARK = "lineart-result"
@@ -88,7 +92,7 @@ def start_program() -> subprocess.Popen[bytes]:
     """Start the program, which outlives this process."""
     command = [*find_program(), "serve", "--announce", str(ANNOUNCED)]
     command += ["--weights", read_settings()["weights"]]
-    if Path("/.flatpak-info").exists():
+    if IN_FLATPAK:
         command = ["flatpak-spawn", "--host", *command]
     environment = {name: text for name, text in os.environ.items() if name not in OF_GIMP}
     apart: dict[str, Any] = {"start_new_session": True}
