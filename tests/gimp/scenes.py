@@ -255,6 +255,7 @@ def missing():
     """The program is not there: the sentence has the line that installs it."""
     image, drawing, _ = make()
     run("lineart-settings", None, [], program="/no/such/lineart")
+    os.kill(pid(), signal.SIGKILL)
     told = run("lineart-color-hints", image, [drawing])
     run("lineart-settings", None, [])
     tell("missing", told=told, layers=len(image.get_layers()))
