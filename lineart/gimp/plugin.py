@@ -133,16 +133,14 @@ def open_program() -> tuple[socket.socket, str]:
     with suppress(OSError, ValueError, KeyError):
         return connect()
     FOLDER.mkdir(parents=True, exist_ok=True)
-    started = None
-    if claim_start():
-        ANNOUNCED.unlink(missing_ok=True)
-        started = start_program()
+    if not claim_start():
+        return wait_for(None)
     try:
-        return wait_for(started)
+        ANNOUNCED.unlink(missing_ok=True)
+        return wait_for(start_program())
     finally:
-        if started is not None:
-            with suppress(OSError):
-                STARTING.rmdir()
+        with suppress(OSError):
+            STARTING.rmdir()
 
 
 def claim_start() -> bool:
