@@ -373,16 +373,21 @@ def color(image: Gimp.Image, chosen: list[Gimp.Drawable], config: Any, *, by_key
     """Colour the chosen drawing by the hints of its image, and by a key."""
     settings = read_settings()
     drawing, hints = choose_layers(image, chosen, config.get_property("hints"))
-    asked = {"command": "color", "weights": settings["weights"], "finish": settings["finish"]}
+    asked: dict[str, Any] = {
+        "command": "color",
+        "weights": settings["weights"],
+        "finish": settings["finish"],
+    }
     if settings["palette"] and settings["finish"] == "paint":
         asked["palette"] = settings["palette"]
+    asked["lines"] = settings["result"] == "separate"
     parts = read_layer("line", drawing)
     parts += read_layer("hint", hints) if hints is not None else []
     parts += read_key(config, asked) if by_key else []
     fields, pictures = ask(asked, parts)
     with one_undo(image):
         put_layer(make_layer(image, "Colour", pictures["color"]), drawing, mark="color", below=1)
-        if settings["result"] == "separate":
+        if "lines" in pictures:
             lines = make_layer(image, "Lines", pictures["lines"])
             put_layer(lines, drawing, mark="lines", below=0)
             drawing.set_visible(False)
@@ -432,14 +437,14 @@ def save_settings(config: Any) -> None:
     (FOLDER / "settings.json").write_text(json.dumps(given, indent=2), encoding="utf-8")
 
 
-def show_dialog(procedure: Gimp.Procedure, config: Any) -> bool:
-    """Show the dialog of a command; return whether the artist went on."""
+def show_dialog(procedure: Gimp.Procedure, config: Any, arguments: list[str]) -> bool:
+    """Show the dialog of a command with some of its arguments; return whether it went on."""
     gi.require_version("GimpUi", "3.0")
     from gi.repository import GimpUi
 
     GimpUi.init("lineart")
     dialog = GimpUi.ProcedureDialog.new(procedure, config, None)
-    dialog.fill(None)
+    dialog.fill(arguments)
     went_on = bool(dialog.run())
     dialog.destroy()
     return went_on
@@ -452,6 +457,8 @@ COMMANDS = {
     "lineart-settings": ("_Settings...", "Choose program, weights, finish and palette"),
 }
 """Name of a command -> its entry in the menu, and what it does."""
+KEY_ARGUMENTS = ["key", "key-file", "key-drawing", "key-drawing-file", "hints"]
+"""Arguments of a key, in the order of the dialog."""
 ARGUMENTS = GObject.ParamFlags.READWRITE
 
 
@@ -491,7 +498,7 @@ class Lineart(Gimp.PlugIn):
     def run_settings(self, procedure: Gimp.Procedure, config: Any, _data: object) -> Any:
         """Change the settings; there is a dialog unless a script gives them."""
         is_script = config.get_property("run-mode") == Gimp.RunMode.NONINTERACTIVE
-        if not is_script and not show_dialog(procedure, config):
+        if not is_script and not show_dialog(procedure, config, list(DEFAULTS)):
             return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, None)
         save_settings(config)
         return procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, None)
@@ -508,7 +515,7 @@ class Lineart(Gimp.PlugIn):
         """Run a command on an image."""
         name = procedure.get_name()
         asks = name == "lineart-color-key" and mode == Gimp.RunMode.INTERACTIVE
-        if asks and not show_dialog(procedure, config):
+        if asks and not show_dialog(procedure, config, KEY_ARGUMENTS):
             return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, None)
         Gimp.progress_init("lineart")
         try:

@@ -6,6 +6,7 @@ lineart serve --announce ~/.cache/lineart.json --idle-minutes 30
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -78,21 +79,30 @@ class Service:
     def __init__(self, weights: str) -> None:
         self.answered = 0
         self._session: Session | None = None
+        self._has_request = False
         self._opening = Thread(target=self._open, args=[weights], daemon=True)
         self._opening.start()
 
     def _open(self, weights: str) -> None:
         # These import torch, which takes seconds.
+        import cv2
+
         from lineart.service.protocol import Message
         from lineart.service.session import Session
 
+        # In a film each of many frames has one thread; here one picture has them all.
+        cv2.setNumThreads(os.cpu_count() or 1)
         self._session = Session()
+        if self._has_request:
+            # It opens the weights that it needs.
+            return
         opened = self._session.answer(Message({"command": "open", "weights": weights}, {}), _log)
         if opened.fields["status"] == "error":
             _log(str(opened.fields["sentence"]))
 
     def answer(self, message: Message, report: Callable[[str], None]) -> Message:
         """Answer a request; see `Session.answer`."""
+        self._has_request = True
         if self._session is None:
             report("starting")
         while self._session is None and self._opening.is_alive():

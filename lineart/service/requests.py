@@ -32,6 +32,8 @@ class Color(_Request):
     """As --finish of lineart colorize."""
     network_size: int = 512
     """As --network-size of lineart colorize."""
+    lines: bool = False
+    """Whether to answer with the lines alone, too."""
     palette: Text | None = None
     """Path of a palette, for the finish `paint`."""
     key_file: Text | None = None

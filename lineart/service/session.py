@@ -18,7 +18,7 @@ from lineart.film.tasks.key_rules import KEY, KEY_LINE, SHEET
 from lineart.film.tasks.keys import open_keys_task
 from lineart.film.tasks.layers import LAYERS, LINES
 from lineart.film.tasks.translate import open_translate_task
-from lineart.image import Hint
+from lineart.image import Frame, Hint, Line
 from lineart.imaging.palette import Palette
 from lineart.service.protocol import Message, Part
 from lineart.service.requests import Color, Open, Translate, read_request
@@ -48,9 +48,9 @@ class Session:
         """Return the answer to a request; an error is an answer, too.
 
         Its field `status` is `done`, or `error` with a `sentence`. Pictures of `done`, RGBA: for
-        `color` the colours below the lines, `color`, and the lines alone, `lines`; for `translate`
-        the `picture`. Fields: `warnings`, sentences; `doubts`, regions whose colour may be wrong;
-        `is_opaque`, whether the drawing has no transparency.
+        `color` the colours below the lines, `color`, and the lines alone, `lines`, if asked for;
+        for `translate` the `picture`. Fields: `warnings`, sentences; `doubts`, regions whose
+        colour may be wrong; `is_opaque`, whether the drawing has no transparency.
         """
         if self._lock.locked():
             report("waiting for another picture")
@@ -91,12 +91,14 @@ class Session:
             network_size_px=asked.network_size,
             finish=asked.finish,
             palette=None if asked.palette is None else _open_palette(asked.palette),
-            extras=(LAYERS, LINES),
+            extras=(LAYERS, LINES) if asked.lines else (LAYERS,),
         )
-        files = {"line": (encode_png(line),), **_color_files(asked, parts)}
-        fields, (_, color, lines) = self._make(task, weights, files, report)
-        fields["is_opaque"] = bool(line[:, :, 3].min() == 255)
-        return Message(fields, {"color": Part(color), "lines": Part(lines)})
+        is_opaque = bool(line[:, :, 3].min() == 255)
+        file = encode_png(_one_channel(line[:, :, :3]) if is_opaque else line)
+        files = {"line": (file,), **_color_files(asked, parts)}
+        fields, (_, *made) = self._make(task, weights, files, report)
+        fields["is_opaque"] = is_opaque
+        return Message(fields, dict(zip(("color", "lines"), map(Part, made), strict=False)))
 
     def _translate(self, address: str, photo: Hint, report: Report) -> Message:
         weights = read_weights(open_weights(address))
@@ -140,6 +142,15 @@ class Session:
         if self._last is None or self._last[0] != task:
             self._last = task, task.open_shrink()
         return self._last[1]
+
+
+def _one_channel(picture: Frame) -> Line | Frame:
+    """Return one channel of a picture whose channels are equal; such a file is quicker."""
+    red, green, blue = cv2.split(picture)
+    if cv2.norm(red, green, cv2.NORM_INF) or cv2.norm(green, blue, cv2.NORM_INF):
+        return np.ascontiguousarray(picture)
+    gray: Line = red
+    return gray
 
 
 def _refuse(sentence: str) -> Message:
