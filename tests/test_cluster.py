@@ -111,6 +111,22 @@ def test_machines_are_asked_for_at_the_start(
     assert asked == [bundles] * (repeated - 1) + [[]]
 
 
+def test_a_head_that_is_gone_ends_no_run_by_its_request(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What asks for machines fails in sentences; the run itself says what to do."""
+
+    def fail(**_: object) -> None:
+        raise RuntimeError("the head is gone")
+
+    monkeypatch.setattr(ray, "cluster_resources", fail)
+    monkeypatch.setattr(ray.autoscaler.sdk, "request_resources", fail)
+    with MachineRequest([{"CPU": 1.0}], {"CPU": 1.0}, renew_s=0.01, say_s=0.01):
+        while not caplog.messages:
+            time.sleep(0.01)
+    assert set(caplog.messages) == {"cannot see which machines there are: the head is gone"}
+
+
 def set_cluster(
     monkeypatch: pytest.MonkeyPatch, has: Any, labels: list[Any], gone: dict[str, str]
 ) -> None:

@@ -13,6 +13,8 @@ RENEW_S = 10.0
 replace it by theirs."""
 SAY_S = 60.0
 """Interval at which a run that waits says so, in seconds."""
+END_S = 5.0
+"""Time for the last call of a `MachineRequest` to end, in seconds."""
 
 UNITS = {"CPU": "CPUs", "GPU": "GPUs"}
 
@@ -102,7 +104,8 @@ class MachineRequest:
 
     def __exit__(self, *_: object) -> None:
         self._ended.set()
-        self._watch.join()
+        # A call to a cluster that is lost may hang; the thread ends with the process.
+        self._watch.join(END_S)
         self.meet()
 
     def meet(self) -> None:
@@ -116,11 +119,20 @@ class MachineRequest:
         while not self._ended.wait(self._renew_s):
             if self._is_repeated and not self._is_met.is_set():
                 self._send(self._bundles)
+                if self._is_met.is_set():  # Meanwhile.
+                    self._send([])
             if time.monotonic() - said_at < self._say_s:
                 continue
             said_at = time.monotonic()
-            if shortage := find_shortage(self._least, is_begun=self._is_met.is_set()):
-                logger.warning(shortage)
+            self._say()
+
+    def _say(self) -> None:
+        try:
+            shortage = find_shortage(self._least, is_begun=self._is_met.is_set())
+        except Exception as error:  # noqa: BLE001 - the run itself meets it, too
+            shortage = f"cannot see which machines there are: {error}"
+        if shortage and not self._ended.is_set():
+            logger.warning(shortage)
 
     def _send(self, bundles: list[dict[str, float]]) -> None:
         from ray.autoscaler.sdk import request_resources
