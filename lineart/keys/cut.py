@@ -201,12 +201,14 @@ def _are_open(total: int, key: PreparedKey, cut: SmallMap, parts: _Parts) -> Boo
     whole = np.arange(count + 1, dtype=np.int32)
     whole[parts.number[is_closed]] = parts.number[first[group[is_closed]]]
     in_key = key.drawing.openings.totals() / np.maximum(key.drawing.borders.totals(), 1)
-    share = _open_shares(look_up(whole, cut), count)[whole[parts.number] - 1]
+    joined = look_up(whole, cut)
+    share = _open_shares(joined, count)[whole[parts.number] - 1]
     is_open: Bool[np.ndarray, " P"] = (
         share > np.where(is_closed, 0, in_key[parts.part - 1]) + MOST_OPEN
     )
-    grown = np.bincount(cut.ravel(), minlength=count + 1)[parts.number]
-    is_open |= is_closed & (grown > MOST_GROWN * key.drawing.area[parts.part - 1])
+    area = np.bincount(joined.ravel(), minlength=count + 1)[whole[parts.number]]
+    area_there = np.bincount(key.parent, key.drawing.area)[origin]
+    is_open |= is_closed & (area > MOST_GROWN * area_there)
     is_open &= parts.number > total
     return is_open
 

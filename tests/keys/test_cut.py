@@ -61,3 +61,21 @@ def test_parts_stay_in_their_regions() -> None:
     assert len(np.unique(cut)) == 5
     for part in range(1, 5):
         assert len(np.unique(labels[cut == part])) == 1
+
+
+def test_what_opens_keeps_its_colors() -> None:
+    """A kite with stripes, closed in the key and open here, is cut off though stripes are lost."""
+    figures = []
+    for opening in (0, 8):
+        drawn = draw_sky((480, 290))
+        kite = slice(150, 230), slice(220, 340)
+        drawn.paint[kite] = PAINT["head"]
+        for first in range(220, 284, 12):
+            drawn.paint[150:230, first : first + 6] = PAINT["mouth"]
+            drawn.paint[150:230, first + 6 : first + 12] = PAINT["hat"]
+        cv2.rectangle(drawn.line, (220, 150), (339, 229), 0, 2)
+        drawn.line[148 : 148 + opening, 280:330] = 255
+        figures.append(drawn)
+    key, target = figures
+    colors = fill(carry(target.line, [Key(*key)]))[160:220, 230:330]
+    assert ((colors == SKY).all(axis=2)).mean() < 0.1
