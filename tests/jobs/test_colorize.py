@@ -28,13 +28,18 @@ COMMAND = [sys.executable, "-m", "jobs.colorize", "--network-size", "64"]
 
 @pytest.fixture(scope="module")
 def lines(tmp_path_factory: pytest.TempPathFactory, draw_line: DrawLine) -> Path:
-    """Give a film of two shots; in the second each drawing is held for two frames."""
+    """Give a film of two shots; in the second each drawing is held for two frames and has a key."""
     folder = tmp_path_factory.mktemp("film") / "lines"
     for number in range(FRAMES):
         shot, seed = ("s1", number) if number < FRAMES // 2 else ("s2", number // 2)
         path = folder / shot / f"f{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         assert cv2.imwrite(str(path), draw_line(seed))
+    key = np.full((72, 128, 3), (60, 160, 220), np.uint8)
+    key[:, 64:] = (150, 90, 40)
+    path = folder.with_name("keys") / f"s2/{FRAMES // 2 + 6}.png"
+    path.parent.mkdir(parents=True)
+    assert cv2.imwrite(str(path), key)
     return folder
 
 
@@ -60,8 +65,10 @@ def colored(
 
 
 def arguments(lines: object, output: object, weights: Path) -> list[str]:
-    """Give a command line."""
-    return [*COMMAND, "--lines", f"{lines}", "--output", f"{output}", "--weights", str(weights)]
+    """Give a command line; the keys lie beside the lines."""
+    keys = f"{lines}".removesuffix("lines") + "keys"
+    inputs = ("--lines", f"{lines}", "--keys", keys)
+    return [*COMMAND, *inputs, "--output", f"{output}", "--weights", str(weights)]
 
 
 def colorize(
@@ -96,7 +103,7 @@ def test_sigkill(
 ) -> None:
     """Whatever is killed, nothing is lost or doubled; in the end every byte is the same.
 
-    The short form of `tests.drills.kills`.
+    One shot has a key. The short form of `tests.drills.kills`.
     """
     output = tmp_path / "out"
     kinds = ["worker", "driver", "cell", "worker"]
@@ -153,14 +160,17 @@ def test_s3_end_to_end(
 ) -> None:
     """From bucket to bucket the frames are the same as from folder to folder."""
     episode = Storage.at(f"s3://{bucket.name}/episode")
-    for path in lines.rglob("*.png"):
-        episode.write(f"lines/{path.relative_to(lines).as_posix()}", path.read_bytes())
+    for path in lines.parent.rglob("*.png"):
+        episode.write(path.relative_to(lines.parent).as_posix(), path.read_bytes())
     addresses = episode.child("lines").uri, episode.child("color").uri
     done = colorize(*addresses, tiny_weights)
     assert done.returncode == 0, done.stderr
     output = bucket / "episode" / "color"
     assert hash_frames(output) == colored
-    assert parquet.read_table(output / "manifest").num_rows == FRAMES
+    table = parquet.read_table(output / "manifest", columns=["shot", "keys"])
+    keys = {(row["shot"], tuple(row["keys"] or ())) for row in table.to_pylist()}
+    assert keys == {("s1", ()), ("s2", (f"s2/{FRAMES // 2 + 6}.png",))}
+    assert table.num_rows == FRAMES
     assert not list((output / "manifest").glob("_parts/*"))
     assert os.environ["AWS_SECRET_ACCESS_KEY"] not in (output / "run.json").read_text()
 

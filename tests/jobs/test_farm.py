@@ -387,7 +387,10 @@ def test_moving_is_taken_up_after_a_kill(
 @pytest.mark.parametrize(
     ("more", "parts"),
     [
-        ({"Frames": "0-4:2"}, {"0-4x2": {0, 2, 4}}),
+        (
+            {"Frames": "0-4:2", "Keys": "keys/s0/f2.png", "Sheets": "sheets/one.png"},
+            {"0-4x2": {0, 2, 4}},
+        ),
         (
             {"Frames": "0-2,5", "FramesPerTask": "2", "Hints": "hints", "Flags": "--layers"},
             {"0,1": {0, 1}, "2,5": {2, 5}},
@@ -412,6 +415,12 @@ def test_the_template_of_open_job_description(
     cv2.imwrite(str(hints / "s0.png"), hint)
     if "Hints" in more:
         more = more | {"Hints": str(hints)}
+    for name in {"Keys", "Sheets"} & more.keys():
+        path = tmp_path / more[name]
+        path.parent.mkdir(parents=True)
+        drawn = cv2.imread(str(lines / "s0/f2.png"))
+        cv2.imwrite(str(path), np.minimum(drawn, np.array((200, 120, 60), np.uint8)))
+        more = more | {name: str(tmp_path / name.lower())}
     flags = f"{more.get('Flags', '')} --network-size 64 --weights {tiny_weights}"
     program = f"{sys.executable} -m lineart.jobs.main"
     parameters = {"Lines": f"{lines}", "Output": f"{tmp_path / 'out'}", "Program": program}
@@ -437,3 +446,10 @@ def test_the_template_of_open_job_description(
         assert (output / part / "layers").exists() == ("Hints" in more)
     hinted = (output / "logs/s0/f0.log").read_text()
     assert (f"hint: {hints}/s0.png" in hinted) == ("Hints" in more)
+    if "Keys" in more:
+        keys = {
+            row["frame"]: row["keys"]
+            for row in read_manifest(Storage.at(f"{output}/0-4x2")).to_pylist()
+        }
+        assert keys["s0/f0.png"] == ["s0/f2.png", "one.png"]
+        assert keys["s1/f4.png"] == ["one.png"]

@@ -289,25 +289,37 @@ def test_hints_follow_their_regions(film: Film) -> None:
 
 @pytest.mark.usefixtures("joined_ray")
 def test_keys_on_s3_and_ray(film: Film, bucket: Path) -> None:
-    """A run that was stopped and resumed here makes what Ray makes from bucket to bucket."""
-    film.write("keys/slide/0001.png", draw_shot(0, moves_px=5).paint)
+    """A run that was stopped and resumed here makes what Ray makes from bucket to bucket.
+
+    One shot has a key and sheets, the other sheets alone.
+    """
+    sheet = draw_shot(8, moves_px=3)
+    film.write("sheets/things/front.png", sheet.picture)
+    film.write("sheets/things/front.line.png", sheet.line)
+    blue = sheet.picture
+    blue[(blue == BALL).all(axis=2)] = (40, 60, 200)
+    film.write("sheets/blue.png", blue)
+    given: dict[str, Any] = {
+        "unknown": "placeholder", "weights": None, "sheets": str(film.root / "sheets")
+    }  # fmt: skip
 
     def stop(summary: FilmSummary) -> None:
         if summary.done == 2:
             raise KeyboardInterrupt
 
-    opened = film.open(unknown="placeholder", weights=None)
+    opened = film.open(**given)
     with pytest.raises(KeyboardInterrupt):
         run_film(opened, LocalRunner(), stop)
     begun = len(film.rows())
     assert 0 < begun < 2 * STEPS
-    assert film.color(unknown="placeholder", weights=None).skipped == begun
+    assert film.color(**given).skipped == begun
     place = Storage.at(f"s3://{bucket.name}/episode")
     for path in film.root.rglob("*.png"):
         name = path.relative_to(film.root).as_posix()
-        if name.startswith(("lines/", "keys/")):
+        if name.startswith(("lines/", "keys/", "sheets/")):
             place.write(name, path.read_bytes())
-    addresses: dict[str, Any] = {name: place.child(name).uri for name in ("lines", "keys")}
+    folders = ("lines", "keys", "sheets")
+    addresses: dict[str, Any] = {name: place.child(name).uri for name in folders}
     command = Colorize(
         **addresses, output=place.child("color").uri, finish="paint", unknown="placeholder"
     )
@@ -318,6 +330,8 @@ def test_keys_on_s3_and_ray(film: Film, bucket: Path) -> None:
     same = ("frame", "status", "key_sha256", "keys", "asked", "lowest_confidence", "doubts")
     for row, here in zip(rows, film.rows().values(), strict=True):
         assert [row[name] for name in same] == [here[name] for name in same]
+        keys = ["roll/4.png"] if row["shot"] == "roll" else []
+        assert row["keys"] == [*keys, "blue.png", "things/front.png"]
 
 
 def test_cels_are_transparent_where_keys_are_white_outside(film: Film) -> None:
