@@ -56,14 +56,12 @@ class DoubtList:
     @property
     def leaders(self) -> Int64[np.ndarray, " E"]:
         """Row of the worst doubt of each entry."""
-        found: Int64[np.ndarray, " E"] = self._rows[self._members.flat[self._members.starts[:-1]]]
-        return found
+        return self._rows.take(self._members.firsts)
 
     @property
     def areas(self) -> Int64[np.ndarray, " E"]:
         """Area of the worst doubt of each entry, in pixels."""
-        found: Int64[np.ndarray, " E"] = self._column("area").astype(np.int64)
-        return found[self._members.flat[self._members.starts[:-1]]]
+        return self._column("area").astype(np.int64).take(self._members.firsts)
 
     def entry(self, place: int) -> list[ListedDoubt]:
         """Return the doubts of an entry: the worst, then the others in film order."""
@@ -95,6 +93,11 @@ class _Members(NamedTuple):
 
     flat: Int64[np.ndarray, " D"]
     starts: Int64[np.ndarray, " _"]
+
+    @property
+    def firsts(self) -> Int64[np.ndarray, " E"]:
+        """The worst doubt of each entry."""
+        return self.flat.take(self.starts[:-1])
 
     def of(self, place: int) -> list[int]:
         found: list[int] = self.flat[self.starts[place] : self.starts[place + 1]].tolist()

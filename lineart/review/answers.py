@@ -80,16 +80,19 @@ def build_key(
 
 
 def _paint_sure(shown: FrameRegions, answers: Answers) -> Hint:
-    """Paint the regions whose colour nobody doubts; open ones at the border would count as white.
+    """Paint the regions whose colour nobody doubts.
 
-    A frame's border would be white if most of it were open, so that it keeps its colours there.
+    Parts of one region stay open or are painted together, because the colours of some would flow
+    into the others. A frame's border would be white if most of it were open, so that it keeps its
+    colours there.
     """
     is_answered = np.zeros(len(shown.areas), bool)
     is_answered[[*answers]] = True
     is_colored = shown.is_flat & ~shown.is_clear & (shown.colors != PLACEHOLDER).any(axis=1)
-    is_sure = is_colored & ~shown.is_doubted
-    is_sure |= is_colored & shown.at_border(~is_sure & ~is_answered)
-    is_sure[0] = False
+    is_colored[0] = False
+    is_open = shown.with_parts(shown.is_doubted & ~is_answered)
+    is_sure = is_colored & (~is_open | shown.with_parts(is_answered))
+    is_sure |= is_colored & shown.with_parts(shown.at_border(~is_sure & ~is_answered))
     table = np.zeros((len(is_sure), 4), np.uint8)
     table[is_sure, :3], table[is_sure, 3] = shown.colors[is_sure], 255
     painted: Hint = table[shown.labels]

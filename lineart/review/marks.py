@@ -17,8 +17,8 @@ from lineart.review.shared_files import ChangedError, SharedFiles, tag_of
 from lineart.storage import Storage
 
 FOLDER = "review"
-REPLACED = "review/replaced"
-"""Folder of keys as they were before the page wrote over them."""
+REPLACED = "replaced"
+"""Folder below it of keys as they were before the page wrote over them."""
 THREADS = 16
 Verdict = Literal["accepted", "redo"]
 VERDICTS = ("accepted", "redo")
@@ -131,7 +131,7 @@ class Marks:
 
     def keep_replaced(self, key: str, data: bytes) -> None:
         """Keep a key that is about to be written over."""
-        self._output.write(f"{REPLACED}/{stem(key)}.{tag_of(data)[:8]}.png", data)
+        self._files.place.write(f"{REPLACED}/{stem(key)}.{tag_of(data)[:8]}.png", data)
 
 
 def _path(frame: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Int64, UInt8
+from jaxtyping import Bool, Int32, Int64, UInt8
 
 from lineart.codec import decode_cel, decode_line_art
 from lineart.image import Hint
@@ -30,6 +30,8 @@ class FrameRegions:
     picture: Hint
     """The finished frame, with its alpha."""
     labels: RegionMap
+    parents: Int32[np.ndarray, " N"]
+    """The drawing's region that each is a part of."""
     boxes: Int64[np.ndarray, "N 4"]
     """Left, top, right and bottom in pixels; the last two are outside."""
     areas: Int64[np.ndarray, " N"]
@@ -48,6 +50,11 @@ class FrameRegions:
         """Which regions are those of doubts."""
         found = np.zeros(len(self.areas), bool)
         found[[*self.doubted.values()]] = True
+        return found
+
+    def with_parts(self, chosen: Bool[np.ndarray, " N"]) -> Bool[np.ndarray, " N"]:
+        """Return regions with all other parts of the drawing's regions that they are parts of."""
+        found: Bool[np.ndarray, " N"] = np.isin(self.parents, self.parents[chosen])
         return found
 
     def at_border(self, is_open: Bool[np.ndarray, " N"]) -> Bool[np.ndarray, " N"]:
@@ -79,10 +86,12 @@ def find_frame_regions(line: bytes, frame: bytes, doubts: Sequence[Doubt]) -> Fr
             f"{drawing.shape[1]}x{drawing.shape[0]}; the drawing has changed since, colour it again"
         )
     own = own_colors(Key(drawing, np.ascontiguousarray(picture[:, :, :3])))
-    parent = np.concatenate(([0], own.parent))
+    parent = np.concatenate(([0], own.parent)).astype(np.int32)
     labels = _number(look_up(_join_parts(own.labels, parent), own.labels))
     labels, doubted = _find_doubted(labels, picture, doubts)
-    return _measure(picture, labels, doubted)
+    parents = np.zeros(int(labels.max(initial=0)) + 1, np.int32)
+    parents[labels.ravel()] = look_up(parent, own.labels).ravel()
+    return _measure(picture, labels, parents, doubted)
 
 
 def _join_parts(labels: RegionMap, parent: np.ndarray) -> np.ndarray:
@@ -134,9 +143,10 @@ def _find_doubted(
     return labels, found
 
 
-def _measure(picture: Hint, labels: RegionMap, doubted: dict[int, int]) -> FrameRegions:
-    runs = find_runs(labels)
-    count = int(labels.max(initial=0)) + 1
+def _measure(
+    picture: Hint, labels: RegionMap, parents: Int32[np.ndarray, " N"], doubted: dict[int, int]
+) -> FrameRegions:
+    runs, count = find_runs(labels), len(parents)
     areas = count_pixels(runs, count)
     pixels = np.ascontiguousarray(picture).view("<u4")[:, :, 0].astype(np.int64)
     packed = labels.ravel().astype(np.int64) << 32 | pixels.ravel()
@@ -150,6 +160,7 @@ def _measure(picture: Hint, labels: RegionMap, doubted: dict[int, int]) -> Frame
     return FrameRegions(
         picture,
         labels,
+        parents,
         find_boxes(runs, labels.shape[1], count),
         areas,
         np.ascontiguousarray(colors[:, :3]),

@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from threading import Lock
 
 from lineart.runtime.lease import HeldError, LeaseTimes, hold_lease
@@ -14,6 +15,8 @@ TIMES = LeaseTimes(checked_every_s=0.25, expires_after_s=10.0, settles_after_s=0
 """Times of the lease during a write, which takes a fraction of a second."""
 PATIENCE_S = 20.0
 """Seconds for which a write waits while other servers write."""
+PAUSE_S, TRIES = 0.05, 10
+"""Pause between tries to take the lease, and how often that may fail."""
 
 
 class ChangedError(RuntimeError):
@@ -72,15 +75,25 @@ class SharedFiles:
             HeldError: other servers write for longer than `PATIENCE_S`.
             OSError: it cannot be written.
         """
-        deadline = time.monotonic() + PATIENCE_S
-        with self._lock:
-            while True:
-                try:
-                    with hold_lease(self._lease, lambda _: None, times=TIMES):
-                        return self._replace(path, data, expected, keep)
-                except HeldError:
-                    if time.monotonic() > deadline:
-                        raise
+        with self._lock, ExitStack() as stack:
+            self._take_lease(stack)
+            return self._replace(path, data, expected, keep)
+
+    def _take_lease(self, stack: ExitStack) -> None:
+        deadline, failures = time.monotonic() + PATIENCE_S, 0
+        while True:
+            try:
+                stack.enter_context(hold_lease(self._lease, lambda _: None, times=TIMES))
+                return
+            except HeldError:
+                if time.monotonic() > deadline:
+                    raise
+            except OSError:
+                # Who releases the lease deletes temporary files, which may be those of this write.
+                failures += 1
+                if failures == TRIES:
+                    raise
+            time.sleep(PAUSE_S)
 
     def _replace(
         self, path: str, data: bytes, expected: str, keep: Callable[[bytes], None] | None

@@ -84,6 +84,15 @@ def test_what_a_new_key_says() -> None:
     assert (key[draw_shot(0).line == 0] == 0).all()
     open_border = build_key(regions_of(picture, sky, ball), {door: BLUE}, None, is_whole=False)
     assert tuple(open_border[8, 8]) == (*SKY, 255)
+    # Of a region of two colours both are open, or both are said.
+    halves = picture.copy()
+    halves[66:80][(picture == DOOR).all(axis=2)[66:80]] = BLUE
+    shown = regions_of(halves, doubt((113, 66, 126, 79), 160, BLUE))
+    key = build_key(shown, {at(shown, 50, 24): BALL}, None, is_whole=False)
+    assert (key[58, 119] == 0).all()
+    assert (key[74, 119] == 0).all()
+    key = build_key(shown, {at(shown, 58, 119): BALL}, None, is_whole=False)
+    assert [tuple(key[row, 119]) for row in (58, 74)] == [(*BALL, 255), (*BLUE, 255)]
     # Magenta says that nobody knows.
     unknown = picture.copy()
     unknown[(picture == BOX).all(axis=2)] = (255, 0, 255)

@@ -1,6 +1,7 @@
 """The review of a film by its server: lists, frames, answers and marks, in a folder and on S3."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -148,6 +149,26 @@ def test_two_people(stored: Reviewed) -> None:
     )
     stored = json.loads(stored.root.read("output/review/roll/f0003.json"))
     assert (stored["frame"], stored["mark"], stored["note"]) == (name, "redo", "hand")
+
+
+def test_two_servers_at_once(stored: Reviewed) -> None:
+    """Of those who save over one key at the same moment one succeeds, and the others are told."""
+    name = "roll/f0003.png"
+    people = [stored.open(who) for who in ("anna", "ben", "carla")]
+    frame = people[0].get("frame", frame=name)
+    colors = [f"#00000{n}" for n in range(len(people))]
+    ball = region_at(people[0], name, 50, 30)
+
+    def save(number: int) -> int:
+        asked = answer(frame, ball, colors[number])
+        status: int = people[number].send("PUT", "key", name, asked, "none").status_code
+        return status
+
+    with ThreadPoolExecutor(len(people)) as pool:
+        statuses = [*pool.map(save, range(len(people)))]
+    assert sorted(statuses) == [200, 409, 409]
+    key = decode_cel(stored.root.read("keys/roll/f0003.png"))
+    assert tuple(key[50, 30]) == (0, 0, statuses.index(200), 255)
 
 
 def test_keys_that_the_page_cannot_write(reviewed: Reviewed) -> None:
