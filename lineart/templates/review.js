@@ -57,7 +57,7 @@ const trying = work => async (...given) => {
 // State: the frame that is shown, and the answers to each frame that are not saved.
 
 const state = { list: "doubts", frame: null, labels: null, line: null, region: 0, isEyedropper: false, linesOnly: false, whole: false };
-const drafts = new Map();
+const drafts = new Map(), savedDoubts = new Set();
 const answersOf = name => drafts.get(name) || [];
 const answers = () => (state.frame ? answersOf(state.frame.frame) : []);
 const colorOf = region => {
@@ -140,6 +140,7 @@ const markCurrent = () => {
     const is = Boolean(isCurrent(entry));
     if (is && button.ariaCurrent !== "true") button.scrollIntoView({ block: "nearest", inline: "nearest" });
     button.ariaCurrent = String(is);
+    if (state.list === "doubts") button.classList.toggle("saved", savedDoubts.has(`${entry.frame} ${entry.box}`));
     if (state.list === "doubts") button.classList.toggle("drafted", answersOf(entry.frame).some(([, , box]) => box === String(entry.box)));
   }
 };
@@ -553,6 +554,7 @@ const save = async () => {
       frame.regions[region][5] = color;
     }
     if (saving.whole) for (const doubt of frame.doubts) doubt.answered = true;
+    for (const doubt of frame.doubts) if (doubt.answered) savedDoubts.add(`${frame.frame} ${doubt.box}`);
     say(`Saved ${many(count, "answer")}. The next run ${done.words.replace(/^changes/, "makes again")}.`);
     stripShot = -1;
     if (frame === state.frame) {
@@ -714,6 +716,7 @@ const refresh = async () => {
   say("The film was coloured again.");
   stripShot = -1;
   ahead = { name: null };
+  savedDoubts.clear();
   await openList(state.list);
   if (state.frame && !answers().length) await reopen(state.frame.frame);
 };
