@@ -262,6 +262,6 @@ def layout_mark(mark: Mark, tag: str, made: str) -> dict[str, Any]:
 def layout_touched(frames: Sequence[str]) -> dict[str, Any]:
     """Return the frames that a key changes, and a few words on them."""
     first, last = (file_name(frames[n]) for n in (0, -1)) if frames else ("", "")
-    words = {0: "changes no frame", 1: f"changes {first}"}
+    words = {0: "changes nothing, the key says so already", 1: f"changes {first}"}
     many = f"changes {len(frames)} frames, {first} … {last}"
     return {"touched": list(frames), "words": words.get(len(frames), many)}

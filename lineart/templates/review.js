@@ -555,7 +555,8 @@ const save = async () => {
     }
     if (saving.whole) for (const doubt of frame.doubts) doubt.answered = true;
     for (const doubt of frame.doubts) if (doubt.answered) savedDoubts.add(`${frame.frame} ${doubt.box}`);
-    say(`Saved ${many(count, "answer")}. The next run ${done.words.replace(/^changes/, "makes again")}.`);
+    const then = done.touched.length ? `The next run ${done.words.replace(/^changes/, "makes again")}.` : "The key said so already.";
+    say(`Saved ${many(count, "answer")}. ${then}`);
     stripShot = -1;
     if (frame === state.frame) {
       select(".conflict").hidden = true;

@@ -47,6 +47,8 @@ def test_an_answer_changes_what_it_named(stored: Reviewed) -> None:
     assert stored.color() == []
     saved = client.send("PUT", "key", "roll/f0003.png", asked, frame["key"]["tag"])
     assert (saved.status_code, saved.json()["touched"]) == (200, named["touched"])
+    again = client.send("POST", "preview", "roll/f0003.png", asked).json()
+    assert (again["touched"], again["words"]) == ([], "changes nothing, the key says so already")
     after = client.get("doubts")
     assert after["total"] < listed["total"]
     assert worst["frame"] not in [one["frame"] for one in after["entries"]]
