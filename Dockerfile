@@ -16,7 +16,7 @@ ARG DEVICE
 RUN pip install --no-cache-dir uv==0.13.9 \
  && if [ "$DEVICE" = cpu ]; then export UV_TORCH_BACKEND=cpu; fi \
  && cp -r /opt/lineart /tmp/lineart \
- && uv pip install --system --no-cache /tmp/lineart \
+ && uv pip install --system --no-cache '/tmp/lineart[upscale]' \
  && rm -rf /tmp/lineart
 
 # No entry point: `ray up` and KubeRay start commands of their own.

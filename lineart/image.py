@@ -84,3 +84,11 @@ def to_gray(picture: Line | Frame) -> Line:
         return picture
     gray: Line = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     return gray
+
+
+def to_rgb(picture: Line | Frame) -> Frame:
+    """Return a grey picture with three equal channels; a colour one is returned unchanged."""
+    if picture.ndim == 3:
+        return picture
+    color: Frame = cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB)
+    return color

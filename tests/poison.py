@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from lineart.codec import decode_line
-from lineart.film.tasks import ComposedFiles, Files, FilmTask, NetworkInputs, RunNetwork, Shrink
+from lineart.film.tasks import ComposedFrame, Files, FilmTask, NetworkInputs, RunNetwork, Shrink
 from lineart.film.tasks.cels import KeptDrawing
 from lineart.film.tasks.colorize import ColorizeTask
 from lineart.jobs.colorize import Colorize, read_film
@@ -83,7 +83,7 @@ class PoisonedColoring(ColorizeTask):
 
         return answer
 
-    def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> ComposedFiles:
+    def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> ComposedFrame:
         """Make the frame."""
         act(KeptDrawing.unpack(kept).file, "compose")
         return super().compose(answers, kept)

@@ -47,6 +47,13 @@ def read_dpi(data: bytes) -> Dpi | None:
     return dpi
 
 
+def scale_dpi(dpi: Dpi | None, factor: float) -> Dpi | None:
+    """Return the resolution of a picture of `factor` times the size that is as large on paper."""
+    if dpi is None or not all(_LEAST_DPI <= one * factor <= _MOST_DPI for one in dpi):
+        return None
+    return dpi[0] * factor, dpi[1] * factor
+
+
 def _noted(data: bytes) -> Dpi | None:
     if data.startswith(PNG_SIGNATURE):
         return _png_dpi(data)

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from jaxtyping import UInt8
 from pyarrow import parquet
 
 from lineart.codec import decode_color
@@ -39,7 +40,8 @@ class ThumbnailPair:
     frame: str
     source: Frame | Line | None
     """None if it can no longer be read, or its aspect ratio differs from that of the frame."""
-    result: Frame
+    result: UInt8[np.ndarray, "ResultH ResultW 3"]
+    """The frame, which may be larger; sRGB, 0..255."""
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,15 @@
 """Stages of a frame, which the local and the Ray runner execute one after another.
 
 A stage maps frames to frames, so that tests, notebooks and loops without Ray can call it; a further
-pass, such as super-resolution, is a further entry of `STAGES`. Stages read, verify and write files;
-the `FilmTask` computes the pixels. torch is imported only when a network is opened, which keeps the
-memory of pixel workers small. A frame that fails gets a `Failure` and does not stop others. With a
-time limit, the work on it runs in sandbox processes, so that this also holds for crashes and hangs.
+pass is a further entry, as the second network of `ENLARGING` is. Stages read, verify and write
+files; the `FilmTask` computes the pixels. torch is imported only when a network is opened, which
+keeps the memory of pixel workers small. A frame that fails gets a `Failure` and does not stop
+others. With a time limit, the work on it runs in sandbox processes, so that this also holds for
+crashes and hangs.
 """
 
 import logging
+import pickle
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +22,7 @@ import numpy as np
 
 from lineart.codec import count_pages
 from lineart.film.records import Failure, FilmJob, FrameData, Input
-from lineart.film.tasks import FilmTask, RunNetwork
+from lineart.film.tasks import ComposedFrame, Drawn, FilmTask, RunNetwork
 from lineart.film.worker import Worker, run_in_worker
 from lineart.runtime.device import (
     Precision,
@@ -153,8 +155,9 @@ class NetworkStage:
             return [
                 frame._replace(
                     arrays=arrays,
-                    precision=precision,
-                    device=self._device,
+                    # The first network's, which of an ONNX file says so.
+                    precision=frame.precision or precision,
+                    device=frame.device or self._device,
                     seconds={**frame.seconds, self._name: seconds},
                 )
                 for frame, arrays in zip(frames, answers, strict=True)
@@ -289,24 +292,56 @@ def open_task_network(
     return network, chosen
 
 
+def open_upscaler(job: FilmJob) -> Answer:
+    """Open the network that enlarges the task's frames; raises as `Upscales.open`."""
+    assert job.task.upscaling is not None
+    if not has_gpu():
+        use_one_thread()
+    device = pick_device()
+    precision = pick_precision(device, job.precision)
+    enlarge = job.task.upscaling.open(device=device.type, precision=precision)
+    return lambda *pictures: (enlarge(*pictures), precision)
+
+
 def compose_and_write(worker: Worker, frame: FrameData) -> FrameData:
     """Compose the frame at full size and write it to every output."""
     step("compose")
     try:
         with worker.decoding():
             composed = worker.job.task.compose(frame.arrays, frame.kept)
+            files = composed.files
     except Exception as error:  # noqa: BLE001 - any error fails this frame alone
         return frame.failed(Failure.of("compose", error))
-    written = tuple(worker.write(output, composed.files) for output in frame.item.outputs)
-    warnings = (*frame.warnings, *composed.warnings)
+    return _write(worker, _composed(frame, composed), files)
+
+
+def compose(worker: Worker, frame: FrameData) -> FrameData:
+    """Compose the frame at full size, for a stage that changes its pictures."""
+    step("compose")
+    with worker.decoding():
+        composed = worker.job.task.compose(frame.arrays, frame.kept)
+    kept = pickle.dumps(composed.drawn)
+    return _composed(frame, composed)._replace(arrays=tuple(composed.drawn.pictures), kept=kept)
+
+
+def write_enlarged(worker: Worker, frame: FrameData) -> FrameData:
+    """Write a composed frame, whose pictures are now others, to every output."""
+    step("write")
+    drawn: Drawn = pickle.loads(frame.kept)
+    return _write(worker, frame, drawn.enlarge(frame.arrays).write())
+
+
+def _composed(frame: FrameData, composed: ComposedFrame) -> FrameData:
     return frame._replace(
-        arrays=(),
-        kept=b"",
-        written=written,
-        warnings=warnings,
+        warnings=(*frame.warnings, *composed.warnings),
         doubts=composed.doubts,
         certainty=composed.certainty,
     )
+
+
+def _write(worker: Worker, frame: FrameData, files: Sequence[bytes]) -> FrameData:
+    written = tuple(worker.write(output, files) for output in frame.item.outputs)
+    return frame._replace(arrays=(), kept=b"", written=written)
 
 
 STAGES = (
@@ -315,11 +350,18 @@ STAGES = (
     Stage("compose", compose_and_write, "cpu"),
 )
 """Stages of a frame, in order."""
+ENLARGING = (
+    Stage("compose", compose, "cpu"),
+    Stage("upscale", open_upscaler, "network"),
+    Stage("write", write_enlarged, "cpu"),
+)
+"""Stages in place of the last one for frames that are enlarged."""
 
 
 def stages_of(job: FilmJob) -> Sequence[Stage]:
     """Return the stages of a job's frames: without weights, those without a network."""
-    return [one for one in STAGES if one.resources == "cpu" or job.weights is not None]
+    passes = STAGES if job.task.upscaling is None else (*STAGES[:-1], *ENLARGING)
+    return [one for one in passes if one.function is not open_network or job.weights is not None]
 
 
 def run_stages(stages: Sequence[OpenStage], frames: Sequence[FrameData]) -> Sequence[FrameData]:

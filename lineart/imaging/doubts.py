@@ -46,6 +46,12 @@ class Doubt(NamedTuple):
     second: str | None = None
     """Second best colour; None: there is none."""
 
+    def scaled(self, scale: float) -> "Doubt":
+        """Return it with the box that it has in a picture of `scale` times the size."""
+        corners = (self.left, self.top, self.right, self.bottom)
+        left, top, right, bottom = (round(one * scale) for one in corners)
+        return self._replace(left=left, top=top, right=right, bottom=bottom)
+
 
 class Certainty(NamedTuple):
     """How sure the carried colours of a drawing are."""

@@ -21,6 +21,7 @@ from lineart.jobs.films import (
     choose_extras,
     choose_film,
     choose_format,
+    choose_upscaling,
     make_film,
     read_colors,
 )
@@ -89,6 +90,10 @@ class Colorize:
     paper: Literal["auto", "transparent", "white"] = "auto"
     """Paper of the frames: as in the drawing's file, where lines on transparency give frames that
     are transparent around the character; or the same for drawings on white paper; or opaque."""
+    upscale: Literal[1, 2] = 1
+    """With --finish soft, size of the frames in sizes of their drawings; waifu2x enlarges them."""
+    denoise: Literal[0, 1, 2, 3] | None = None
+    """Strength with which waifu2x also removes noise and aliasing; default: not at all."""
     layers: bool = False
     """Also write the colours without the lines as PNG, below layers/, and the lines alone, below
     lines/."""
@@ -140,6 +145,7 @@ def read_film(flags: Colorize) -> tuple[FilmConfig, TaskFactory]:
         network_size_px=flags.network_size,
         extras=choose_extras(flags),
         form=choose_format(flags.film),
+        upscaling=choose_upscaling(flags),
         paper=flags.paper,
         lines_as=flags.lines_as,
         finish=flags.finish,

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lineart.film.inputs import FilmConfig, PreparedRun, TaskFactory
     from lineart.film.run import FilmRunner
     from lineart.film.run_json import FilmSummary
+    from lineart.film.tasks.upscaling import Upscaling
     from lineart.runtime.lease import Lease
 
 STOPPED = "stopped; the same command goes on from here"
@@ -140,6 +141,13 @@ def choose_format(flags: FilmFlags) -> FileFormat:
     from lineart.codec.encode import FileFormat
 
     return FileFormat(flags.output_format, flags.bits)
+
+
+def choose_upscaling(flags: Any) -> Upscaling | None:
+    """Return how frames are enlarged, from the flags of a command that has them."""
+    from lineart.film.tasks.upscaling import choose_upscaling
+
+    return choose_upscaling(flags.upscale, flags.denoise)
 
 
 def choose_extras(flags: Any) -> tuple[str, ...]:

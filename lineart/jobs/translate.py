@@ -10,10 +10,17 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from lineart.jobs.command import DryRun, parse, run_command
-from lineart.jobs.films import STOPPED, FilmFlags, choose_film, choose_format, make_film
+from lineart.jobs.films import (
+    STOPPED,
+    FilmFlags,
+    choose_film,
+    choose_format,
+    choose_upscaling,
+    make_film,
+)
 
 if TYPE_CHECKING:
     from lineart.film.inputs import FilmConfig, TaskFactory
@@ -40,6 +47,10 @@ class Translate:
     cropped to a square of --network-size pixels."""
     attention: bool = False
     """Also write the network's attention over the photographs, below attention/."""
+    upscale: Literal[1, 2] = 1
+    """Size of the frames in sizes of their photographs; waifu2x enlarges them."""
+    denoise: Literal[0, 1, 2, 3] | None = None
+    """Strength with which waifu2x also removes noise and aliasing; default: not at all."""
     film: FilmFlags = field(default_factory=FilmFlags)
     dry_run: DryRun = False
 
@@ -68,6 +79,7 @@ def read_film(flags: Translate) -> tuple[FilmConfig, TaskFactory]:
         face_model=None if flags.align_faces is None else read_file(flags.align_faces),
         has_attention=flags.attention,
         form=choose_format(flags.film),
+        upscaling=choose_upscaling(flags),
     )
 
 

@@ -149,7 +149,7 @@ def show_film(
         thumbnails=[*read_previews(gallery, small, partial(_make_small, height_px=height_px))],
         large=[*read_previews(gallery, choose(rows, extent.large), _keep_large)],
         inputs=_inputs(gallery, rows, page_at),
-        crops=_read_crops(gallery, find_worst(rows, CROPS), extent.cut),
+        crops=_read_crops(gallery, rows, find_worst(rows, CROPS), extent.cut),
         cuts=cuts,
     )
     return film_page(rows, run, part_of(run, "summary"), content)
@@ -165,16 +165,22 @@ def _make_small(preview: ThumbnailPair, height_px: int) -> Thumbnail:
 
 
 def _read_crops(
-    gallery: ThumbnailGallery, entries: Sequence[DoubtEntry], most: int
+    gallery: ThumbnailGallery, rows: pa.Table, entries: Sequence[DoubtEntry], most: int
 ) -> dict[Place, bytes]:
     """Cut the doubtful regions out of the first `most` frames; each frame is read once."""
     by_frame: dict[str, list[DoubtEntry]] = {}
     for entry in entries:
         by_frame.setdefault(entry.frame, []).append(entry)
+    cut_from = rows.filter(pc.is_in(rows["frame"], value_set=pa.array([*by_frame], pa.string())))
+    widths = dict(zip(cut_from["frame"].to_pylist(), cut_from["width"].to_pylist(), strict=True))
 
     def cut(preview: ThumbnailPair) -> list[tuple[Place, bytes | None]]:
-        doubts = by_frame[preview.frame]
-        return [(one.place, crop_region(preview.result, one.doubt)) for one in doubts]
+        # A frame may have another size than its drawing, in whose pixels regions are.
+        scale = preview.result.shape[1] / (widths[preview.frame] or preview.result.shape[1])
+        return [
+            (one.place, crop_region(preview.result, one.doubt.scaled(scale)))
+            for one in by_frame[preview.frame]
+        ]
 
     # Their sources are not needed.
     made = read_previews(replace(gallery, sources={}), [*by_frame][:most], cut)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from lineart.codec.encode import FileFormat
-from lineart.image import Size, fit_short_side
+from lineart.image import Frame, Size, fit_short_side
 from lineart.imaging.doubts import Certainty, Doubt
 from lineart.runtime.device import Precision
 
@@ -37,17 +37,36 @@ class NetworkInputs(NamedTuple):
     """Name of a part of the work -> its time in seconds, recorded as that of a stage."""
 
 
-class ComposedFiles(NamedTuple):
-    """Files of a finished frame."""
+@runtime_checkable
+class Drawn(Protocol):
+    """Pictures of a finished frame whose files are still to be written."""
 
-    files: list[bytes]
-    """The frame, then one file for each of `FilmTask.extras`."""
+    @property
+    def pictures(self) -> Sequence[Frame]:
+        """The frame and, of a cel, its opacity as grey: what upscaling enlarges."""
+
+    def enlarge(self, pictures: Sequence[Frame]) -> "Drawn":
+        """Return the frame with these pictures, of one size, in place of `pictures`."""
+
+    def write(self) -> list[bytes]:
+        """Return the frame's file, then one for each of `FilmTask.extras`."""
+
+
+class ComposedFrame(NamedTuple):
+    """A finished frame."""
+
+    drawn: Drawn
     warnings: tuple[str, ...] = ()
     """Sentences on what a person should look at, for the manifest."""
     doubts: tuple[Doubt, ...] = ()
     """Regions whose colour may be wrong, for the manifest."""
     certainty: Certainty | None = None
     """How sure carried colours are; None without."""
+
+    @property
+    def files(self) -> list[bytes]:
+        """The frame's file, then one for each of `FilmTask.extras`."""
+        return self.drawn.write()
 
 
 Shrink = Callable[[np.ndarray, Files], NetworkInputs]
@@ -85,6 +104,14 @@ class Labels:
 
 
 @runtime_checkable
+class Upscales(Protocol):
+    """Enlarges finished frames, see `upscaling.Upscaling`."""
+
+    def open(self, *, device: str, precision: Precision) -> RunNetwork:
+        """Build the function that enlarges batches of pictures."""
+
+
+@runtime_checkable
 class FilmTask(Protocol):
     """Makes frames from pictures. Small, hashable, picklable; only `open_network` imports torch."""
 
@@ -103,6 +130,10 @@ class FilmTask(Protocol):
     @property
     def extras(self) -> tuple[str, ...]:
         """Folders of the extra files that are written with each frame."""
+
+    @property
+    def upscaling(self) -> "Upscales | None":
+        """How finished frames are enlarged; None: they are not."""
 
     @property
     def role(self) -> str:
@@ -133,8 +164,8 @@ class FilmTask(Protocol):
     ) -> RunNetwork:
         """Build the network from the files of its weights."""
 
-    def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> ComposedFiles:
-        """Return the files of a frame from the network outputs."""
+    def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> ComposedFrame:
+        """Return a frame from the network outputs."""
 
     def show(self, picture: np.ndarray) -> np.ndarray:
         """Return the input image that the page shows beside its frame."""

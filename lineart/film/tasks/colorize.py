@@ -11,7 +11,7 @@ from jaxtyping import UInt8
 from lineart.codec import decode_line_art
 from lineart.codec.encode import PNG, FileFormat
 from lineart.film.tasks import (
-    ComposedFiles,
+    ComposedFrame,
     Files,
     Labels,
     NetworkInputs,
@@ -23,6 +23,7 @@ from lineart.film.tasks import (
 from lineart.film.tasks.cels import KeptDrawing, Paper, find_paper_matte
 from lineart.film.tasks.composing import PICTURE_VERSIONS, Coloring, Look, open_drawing
 from lineart.film.tasks.layers import PAINT, LinesAs
+from lineart.film.tasks.upscaling import Upscaling
 from lineart.image import Frame, Hint, Line, Size, resize, to_gray
 from lineart.imaging.doubts import Doubt, find_doubts
 from lineart.imaging.finish import Finish, paint_drawing, soften
@@ -73,6 +74,8 @@ class ColorizeTask:
     paper: Paper = "auto"
     """Which frames are transparent around their characters."""
     hint_rules: HintRules = DEFAULT_RULES
+    upscaling: Upscaling | None = None
+    """How finished frames are enlarged; None: they are not."""
 
     words = Labels(source="line drawing", made="coloured", pair="line and colour")
     role = "line"
@@ -91,7 +94,8 @@ class ColorizeTask:
         palette = {"palette": self.palette.digest} if self.palette else {}
         trace_lines = {"trace_lines": True} if self.trace_lines else {}
         paper = {} if self.paper == "auto" else {"paper": self.paper}
-        chosen = finish | fail_below | palette | trace_lines | paper
+        upscaling = self.upscaling.settings if self.upscaling else {}
+        chosen = finish | fail_below | palette | trace_lines | paper | upscaling
         return settings | chosen | self.form.settings | self.hint_rules.settings
 
     def open_shrink(self) -> Shrink:
@@ -185,8 +189,8 @@ class ColorizeTask:
         )
         return lambda lines, hints: [colorizer(lines, hints)]
 
-    def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> ComposedFiles:
-        """Compose the enlarged colours with the full-size drawing; return frame and extra files."""
+    def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> ComposedFrame:
+        """Compose the enlarged colours with the full-size drawing."""
         (color,), (hints, file) = answers, KeptDrawing.unpack(kept)
         opened = open_drawing(file)
         matte = find_paper_matte(self.paper, opened.drawing, opened.alpha, hints)
@@ -194,7 +198,7 @@ class ColorizeTask:
             color = fill_trace_lines(color, opened.drawing)
         coloring, warnings, doubts = self._finish(opened.drawing, hints, color, matte)
         look = Look(self.lines_as, self.trace_lines, self.form, self.extras)
-        return ComposedFiles(look.compose(opened, coloring), warnings, doubts)
+        return ComposedFrame(look.compose(opened, coloring), warnings, doubts)
 
     def _finish(
         self, drawing: Line | Frame, hints: HintPixels, color: Color, matte: Opacity | None
@@ -272,6 +276,11 @@ def open_colorize_task(
         raise ValueError("--palette is for flat paint; add --finish paint")
     if PAINT in choices.get("extras", ()) and choices.get("finish") != "paint":
         raise ValueError("--indexed-paint is for flat paint; add --finish paint")
+    if choices.get("upscaling") and choices.get("finish") == "paint":
+        raise ValueError(
+            "--upscale and --denoise change colours, and --finish paint keeps each of them exact; "
+            "leave one of the two out"
+        )
     config = read_config(files) if files else {"draft_scale": 1}
     if "draft_scale" not in config:
         raise ValueError(

@@ -1,5 +1,6 @@
 """Composition of colours and drawing to the files of a frame."""
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -8,9 +9,9 @@ from lineart.codec import decode_line_art
 from lineart.codec.encode import FileFormat
 from lineart.codec.errors import noting_warnings
 from lineart.codec.png import Dpi
-from lineart.codec.resolution import read_dpi
+from lineart.codec.resolution import read_dpi, scale_dpi
 from lineart.film.tasks.layers import FrameParts, LinesAs, write_layers
-from lineart.image import Frame, Line, to_gray
+from lineart.image import Frame, Line, to_gray, to_rgb
 from lineart.imaging.frequency import compose, compose_as_drawn
 from lineart.imaging.matte import Opacity, split_cel
 from lineart.imaging.paint_map import PaintMap
@@ -56,8 +57,8 @@ class Look(NamedTuple):
     extras: tuple[str, ...]
     """Folders of the extra files, see `write_layers`."""
 
-    def compose(self, opened: OpenedDrawing, coloring: Coloring) -> list[bytes]:
-        """Lay the lines of a drawing over colours; return the frame's file and extra files."""
+    def compose(self, opened: OpenedDrawing, coloring: Coloring) -> "DrawnFrame":
+        """Lay the lines of a drawing over colours."""
         drawing = erase_trace_lines(opened.drawing) if self.trace_lines else opened.drawing
         below, matte, paint = coloring
         if self.lines_as == "drawn":
@@ -65,15 +66,43 @@ class Look(NamedTuple):
         else:
             frame = compose(below, to_gray(drawing), sigma=0.0)
         parts = FrameParts(frame, below, drawing, matte, self.lines_as, paint)
-        picture = self._fit_bits(parts.picture, opened.alpha)
-        layers = write_layers(parts, self.extras, opened.dpi)
-        return [self.form.encode(picture, opened.dpi), *layers]
+        return DrawnFrame(parts, self.form, self.extras, opened.dpi, opened.alpha is not None)
 
-    def _fit_bits(self, picture: np.ndarray, alpha: Opacity | None) -> np.ndarray:
+
+class DrawnFrame(NamedTuple):
+    """A coloured frame whose files are still to be written; implements `film.tasks.Drawn`."""
+
+    parts: FrameParts
+    form: FileFormat
+    extras: tuple[str, ...]
+    dpi: Dpi | None
+    """Resolution that is noted in the files."""
+    has_alpha: bool
+    """Whether the file of its drawing has an alpha channel."""
+
+    @property
+    def pictures(self) -> list[Frame]:
+        """The frame and, of a cel, its opacity."""
+        matte = self.parts.matte
+        return [self.parts.frame, *([] if matte is None else [to_rgb(matte)])]
+
+    def enlarge(self, pictures: Sequence[Frame]) -> "DrawnFrame":
+        """Return the frame with these pictures; it is as large on paper as before."""
+        frame, *opacity = pictures
+        dpi = scale_dpi(self.dpi, frame.shape[0] / self.parts.frame.shape[0])
+        parts = self.parts.enlarge(frame, to_gray(opacity[0]) if opacity else None)
+        return self._replace(parts=parts, dpi=dpi)
+
+    def write(self) -> list[bytes]:
+        """Return the frame's file and the extra files."""
+        layers = write_layers(self.parts, self.extras, self.dpi)
+        return [self.form.encode(self._fit_bits(self.parts.picture), self.dpi), *layers]
+
+    def _fit_bits(self, picture: np.ndarray) -> np.ndarray:
         """Return a TGA's picture with opacity if its drawing has an alpha channel.
 
         PaintMan reads a TGA only with as many bits per pixel as the drawing's.
         """
-        if self.form.name != "tga" or alpha is None or picture.shape[2] == 4:
+        if self.form.name != "tga" or not self.has_alpha or picture.shape[2] == 4:
             return picture
-        return np.dstack((picture, np.full(alpha.shape, 255, np.uint8)))
+        return np.dstack((picture, np.full(picture.shape[:2], 255, np.uint8)))

@@ -11,13 +11,14 @@ from jaxtyping import UInt8
 
 from lineart.codec import decode_line_art
 from lineart.codec.encode import FileFormat
-from lineart.film.tasks import ComposedFiles, Files, NetworkInputs, RunNetwork, Shrink
+from lineart.film.tasks import ComposedFrame, Files, NetworkInputs, RunNetwork, Shrink
 from lineart.film.tasks.carrying import KeptKeys, KeyFiles, carry_colors, has_keys, pack, unpack
 from lineart.film.tasks.cels import KeptDrawing, find_paper_matte
 from lineart.film.tasks.colorize import ColorizeTask, count_hints, open_colorize_task
 from lineart.film.tasks.composing import Coloring, Look, open_drawing
 from lineart.film.tasks.key_rules import COLORED, HINT_KEY, KEY_RULES, LINED_SHEET, read_threshold
 from lineart.film.tasks.sheets import read_sheet
+from lineart.film.tasks.upscaling import Upscaling
 from lineart.image import Frame, Line, Size
 from lineart.imaging.carried_paint import (
     KnownColors,
@@ -64,6 +65,11 @@ class KeysTask:
     def form(self) -> FileFormat:
         """Format of the frames."""
         return self.base.form
+
+    @property
+    def upscaling(self) -> Upscaling | None:
+        """How finished frames are enlarged."""
+        return self.base.upscaling
 
     @property
     def extras(self) -> tuple[str, ...]:
@@ -146,8 +152,8 @@ class KeysTask:
             files, device=device, batch_size=batch_size, precision=precision
         )
 
-    def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> ComposedFiles:
-        """Compose the colours with the full-size drawing; return frame and extra files."""
+    def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> ComposedFrame:
+        """Compose the colours with the full-size drawing."""
         known, rest = unpack(kept)
         if known is None:
             return self.base.compose(answers, rest)
@@ -168,7 +174,7 @@ class KeysTask:
             coloring = Coloring(below, matte)
             warnings, doubts = (), find_doubts(paint)
         look = Look(base.lines_as, base.trace_lines, base.form, base.extras)
-        return ComposedFiles(look.compose(opened, coloring), warnings, doubts, certainty)
+        return ComposedFrame(look.compose(opened, coloring), warnings, doubts, certainty)
 
     def show(self, picture: UInt8[np.ndarray, "H W *C"]) -> Line | Frame:
         """Return the drawing on white paper."""

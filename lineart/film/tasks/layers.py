@@ -12,7 +12,7 @@ from lineart.codec import encode_png
 from lineart.codec.openraster import MULTIPLY, Layer, encode_openraster
 from lineart.codec.png import Dpi, encode_indexed_png
 from lineart.film.frames import OPENRASTER, PSD
-from lineart.image import Frame, Line, to_gray
+from lineart.image import Frame, Line, resize, to_gray
 from lineart.imaging.frequency import ink_layer, line_layer, whiten_paper
 from lineart.imaging.layers import Ink, ink_between, settle_layers
 from lineart.imaging.matte import Opacity, cut_out
@@ -40,22 +40,40 @@ class FrameParts(NamedTuple):
     lines_as: LinesAs
     paint: PaintMap | None = None
     """The same as `below`, for `PAINT`; with the opacity of `matte`."""
+    is_enlarged: bool = False
+    """Whether the frame was enlarged as a whole; the lines are then what it has over `below`."""
 
     @property
     def picture(self) -> Picture:
         """The frame as it is written: RGB, or RGBA with a matte."""
         return self.frame if self.matte is None else cut_out(self.frame, self.below, self.matte)
 
+    def enlarge(self, frame: Frame, matte: Opacity | None) -> "FrameParts":
+        """Return the parts of an enlarged frame: its size is theirs, too.
+
+        Colours are interpolated, and nowhere darker than the frame, so that the lines alone make
+        the frame of them.
+
+        Args:
+            frame: The frame at another size.
+            matte: Its opacity.
+        """
+        size = frame.shape[0], frame.shape[1]
+        below: Frame = cv2.max(resize(self.below, size), frame)
+        return FrameParts(
+            frame, below, resize(self.drawing, size), matte, self.lines_as, is_enlarged=True
+        )
+
     def ink(self) -> Ink:
         """Return the lines alone."""
-        if self.lines_as == "paper":
+        if self.is_enlarged or self.lines_as == "paper":
             return ink_between(self.frame, self.below)
         white = whiten_paper(self.drawing)
         return ink_layer(cv2.merge((white,) * 3) if white.ndim == 2 else white)
 
     def multiplied(self) -> Picture | None:
         """Return the lines as a picture to multiply with the colours; None if that is not exact."""
-        if self.matte is not None:
+        if self.is_enlarged or self.matte is not None:
             return None
         if self.lines_as == "paper":
             return line_layer(self.frame, self.below, to_gray(self.drawing))

@@ -14,7 +14,7 @@ from lineart.codec import decode_line_art
 from lineart.codec.encode import PNG, FileFormat
 from lineart.codec.indexed import decode_indexed
 from lineart.codec.palettes import Colors
-from lineart.film.tasks import ComposedFiles, Files, Labels, NetworkInputs, Shrink
+from lineart.film.tasks import ComposedFrame, Files, Labels, NetworkInputs, Shrink
 from lineart.film.tasks.composing import (
     PICTURE_VERSIONS,
     Coloring,
@@ -84,6 +84,7 @@ class RecolorTask:
     shrink_stage = "paint"
     decode = staticmethod(decode_line_art)
     hint_rules = PAINT_RULES
+    upscaling = None
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -109,14 +110,14 @@ class RecolorTask:
         """Raise: a task without weights has no network, and its frames no such stage."""
         raise AssertionError(f"no network is needed, {len(files)} files and {settings} are given")
 
-    def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> ComposedFiles:  # noqa: ARG002
-        """Swap the colours and lay the lines over them; return frame and extra files."""
+    def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> ComposedFrame:  # noqa: ARG002
+        """Swap the colours and lay the lines over them."""
         end = _LENGTH.size + _LENGTH.unpack_from(kept)[0]
         opened = open_drawing(kept[_LENGTH.size : end])
         paint = PaintMap(*decode_indexed(kept[end:])).swap(dict(self.swaps))
         look = Look(self.lines_as, self.trace_lines, self.form, self.extras)
         coloring = Coloring(paint.fill(), _matte(opened, paint), paint.settle())
-        return ComposedFiles(look.compose(opened, coloring))
+        return ComposedFrame(look.compose(opened, coloring))
 
     def show(self, picture: UInt8[np.ndarray, "H W *C"]) -> Line | Frame:
         """Return the drawing on white paper."""

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -12,10 +12,11 @@ from jaxtyping import UInt8
 
 from lineart.codec import decode_color, encode_png
 from lineart.codec.encode import PNG, FileFormat
-from lineart.codec.resolution import read_dpi
+from lineart.codec.png import Dpi
+from lineart.codec.resolution import read_dpi, scale_dpi
 from lineart.film.tasks import (
     LEAST_SIZE_PX,
-    ComposedFiles,
+    ComposedFrame,
     Files,
     Labels,
     NetworkInputs,
@@ -24,7 +25,8 @@ from lineart.film.tasks import (
     check_size,
     network_size,
 )
-from lineart.image import Frame, Size, resize
+from lineart.film.tasks.upscaling import Upscaling
+from lineart.image import Frame, Line, Size, resize, to_gray, to_rgb
 from lineart.imaging.faces import FaceAligner, raise_contrast
 from lineart.imaging.frequency import enlarge_drawing
 from lineart.imaging.hint_pictures import DEFAULT_RULES
@@ -60,6 +62,8 @@ class TranslateTask:
     """YuNet's ONNX file, to align and crop the face as paper 004 does; None uses the whole."""
     form: FileFormat = PNG
     """Format of the frames."""
+    upscaling: Upscaling | None = None
+    """How finished frames are enlarged; None: they are not."""
 
     role = "photo"
     hint_rules = DEFAULT_RULES
@@ -85,6 +89,7 @@ class TranslateTask:
             "face_model": face_model,
             "attention": self.has_attention,
             "version": PICTURE_VERSION,
+            **(self.upscaling.settings if self.upscaling else {}),
             **self.form.settings,
         }
 
@@ -148,14 +153,14 @@ class TranslateTask:
 
         return translate
 
-    def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> ComposedFiles:
-        """Return the picture at full size and, with attention, the map over the network input."""
+    def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> ComposedFrame:
+        """Return the picture at full size, with the attention over the network input if wanted."""
         picture, *attention = answers
         (height, width), dpi = json.loads(kept)
         bring = enlarge_drawing if self.makes_drawings else resize
         frame = bring(picture, (height, width))
         heat = [encode_png(show_heat(*attention))] if attention else []
-        return ComposedFiles([self.form.encode(frame, dpi and (dpi[0], dpi[1])), *heat])
+        return ComposedFrame(TranslatedFrame(frame, self.form, dpi and (dpi[0], dpi[1]), heat))
 
     def show(self, picture: Frame) -> Shown:
         """Return the photograph, or the face cropped from it.
@@ -179,13 +184,40 @@ class TranslateTask:
         return crop
 
 
+class TranslatedFrame(NamedTuple):
+    """A translated photograph whose files are still to be written; implements `tasks.Drawn`."""
+
+    picture: Line | Frame
+    form: FileFormat
+    dpi: Dpi | None
+    """Resolution that is noted in the file."""
+    heat: list[bytes]
+    """File of the attention, if it is wanted."""
+
+    @property
+    def pictures(self) -> list[Frame]:
+        """The picture."""
+        return [to_rgb(self.picture)]
+
+    def enlarge(self, pictures: Sequence[Frame]) -> "TranslatedFrame":
+        """Return the frame with this picture, grey if it was; it is as large on paper as before."""
+        (picture,) = pictures
+        dpi = scale_dpi(self.dpi, picture.shape[0] / self.picture.shape[0])
+        is_gray = self.picture.ndim == 2
+        return self._replace(picture=to_gray(picture) if is_gray else picture, dpi=dpi)
+
+    def write(self) -> list[bytes]:
+        """Return the picture's file and that of the attention."""
+        return [self.form.encode(self.picture, self.dpi), *self.heat]
+
+
 def open_translate_task(
     files: Mapping[str, bytes],
     *,
     size_px: int | None = None,
     face_model: bytes | None = None,
     has_attention: bool = False,
-    form: FileFormat = PNG,
+    **choices: Any,
 ) -> TranslateTask:
     """Build the task from weights and flags.
 
@@ -195,7 +227,7 @@ def open_translate_task(
             takes, else 256 for faces and 512 for whole photographs.
         face_model: YuNet's ONNX file, or None.
         has_attention: Whether to write attention maps.
-        form: Format of the frames.
+        choices: `form` and `upscaling` of `TranslateTask`, if they are not the default ones.
 
     Raises:
         ValueError: the size is out of bounds, the weights do not translate photographs, take only
@@ -225,7 +257,7 @@ def open_translate_task(
         makes_drawings=config["channels"] == 1,
         has_attention=has_attention,
         face_model=face_model,
-        form=form,
+        **choices,
     )
 
 
