@@ -93,3 +93,7 @@ def test_the_program_works_from_any_folder(installed: Path, tmp_path: Path) -> N
     assert (tmp_path / "demo/color/report.html").stat().st_size > 10_000
     module = [f"{installed / 'python'}", "-m", "lineart.jobs.recolor", "--help"]
     assert "--dry-run" in run(module, tmp_path)
+    run([f"{installed / 'lineart'}", "gimp-plugin", "install", "--folder", "gimp"], tmp_path)
+    assert (tmp_path / "gimp/plug-ins/lineart/lineart.py").exists()
+    command = json.loads((tmp_path / "gimp/plug-ins/lineart/program.json").read_text())
+    assert "colorize" in run([*command, "--help"], Path("/"))
