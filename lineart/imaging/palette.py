@@ -7,16 +7,19 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64, Int32, Int64
 
 from lineart.image import to_hex
-from lineart.imaging.paint import Paint, Source
+from lineart.imaging.paint import Paint, Source, outside
 from lineart.imaging.region_hints import Colors
 
 FAR_DE = 3.0
 """CIEDE2000 from which a hint is visibly another colour than the entry that it becomes."""
 MOST_NAMED = 3
 """Most colours that a warning names."""
+GIVEN = (Source.HINT, Source.SPLIT, Source.KEY)
+"""Sources of colours that an artist has chosen."""
+WHITE = np.full((1, 3), 255, np.uint8)
 CHUNK = 64
 """Colours that are compared with the palette at once, which bounds the memory."""
 
@@ -82,19 +85,32 @@ class PaletteMatch(NamedTuple):
 def keep_to_palette(paint: Paint, palette: Palette) -> PaletteMatch:
     """Replace the colour of each region by the nearest one of a palette.
 
-    Hints and keys whose colour differs by more than `FAR_DE` from all of the palette are a warning.
+    White paper around the figures, see `outside`, that no hint or key has coloured stays white if
+    the palette has no colour within `FAR_DE` of white: a palette of a character lists its paints,
+    of which none is meant for the paper. Hints and keys whose colour differs by more than `FAR_DE`
+    from all of the palette are a warning.
     """
     colors, places = np.unique(paint.colors, axis=0, return_inverse=True)
     index, distance = palette.find_nearest(colors)
     nearest = palette.colors[index]
-    is_hint = np.isin(paint.sources, (Source.HINT, Source.SPLIT, Source.KEY))
+    is_hint = np.isin(paint.sources, GIVEN)
     is_hint[0] = False
     hinted = np.unique(places.ravel()[is_hint])
     far = hinted[distance[hinted] > FAR_DE]
     named = [*_describe(colors[far], nearest[far], distance[far])]
     kept = paint._replace(colors=nearest[places.ravel()])
+    if palette.find_nearest(WHITE)[1][0] > FAR_DE:
+        kept.colors[_find_paper(paint)] = WHITE
     what = "keys" if Source.KEY in paint.sources else "hints"
     return PaletteMatch(kept, _warn(what, named) if named else ())
+
+
+def _find_paper(paint: Paint) -> Int32[np.ndarray, " R"]:
+    """Return the regions around the figures that no hint has coloured and that look white."""
+    around = outside(paint.labels, ~np.isin(paint.sources, GIVEN))
+    _, distance = Palette.of(WHITE).find_nearest(paint.colors[around])
+    paper: Int32[np.ndarray, " R"] = around[distance <= FAR_DE]
+    return paper
 
 
 def _describe(

@@ -66,6 +66,28 @@ def test_hints_that_are_not_in_the_palette_are_named() -> None:
     assert warning.endswith(", ...")
 
 
+def test_white_paper_stays_white_unless_the_palette_has_its_colour() -> None:
+    """Paper around a figure is in no palette of paints; a hint in it, and the figure, are."""
+    labels = np.ones((9, 9), np.int32)
+    labels[2:7, 2:7] = 2
+    white = np.full((3, 3), 255, np.uint8)
+    sources = np.array([4, Source.NEIGHBOUR, Source.NEIGHBOUR], np.uint8)
+    paint = Paint(labels, labels, white, sources, np.ones(3, np.float32))
+    skins, paper = (Palette.of(np.array([SKIN, one], np.uint8)) for one in (RED, PAPER))
+    assert keep_to_palette(paint, skins).paint.colors[1:].tolist() == [[255] * 3, [*SKIN]]
+    assert keep_to_palette(paint, paper).paint.colors[1:].tolist() == [[*PAPER], [*PAPER]]
+    # The paper of a drawing without hints is nearly white; a grey of the network is a colour.
+    for level, made in ((252, (255, 255, 255)), (230, SKIN)):
+        guessed = paint._replace(sources=np.full(3, 4, np.uint8), colors=white - (255 - level))
+        assert tuple(keep_to_palette(guessed, skins).paint.colors[1]) == made
+    hinted = paint._replace(sources=np.array([4, Source.HINT, Source.NEIGHBOUR], np.uint8))
+    kept, warnings = keep_to_palette(hinted, skins)
+    assert tuple(kept.colors[1]) == SKIN
+    assert warnings == (
+        "its hints have a colour not in the palette: #ffffff became #fad6be (16 dE)",
+    )
+
+
 @pytest.fixture
 def film(tmp_path: Path, tiny_weights: Path) -> FilmConfig:
     """Give a film of a drawing with two circles, one of which has a hint that is nearly red."""
