@@ -2,7 +2,7 @@
 
 import cv2
 import numpy as np
-from jaxtyping import Int32, Integer
+from jaxtyping import Bool, Float32, Int32, Integer, UInt8
 
 from lineart.image import Size, fit_short_side
 from lineart.imaging.region_hints import Colors, RegionHints
@@ -15,21 +15,28 @@ from lineart.imaging.region_maps import (
     shorten,
 )
 from lineart.imaging.regions import find_passages
+from lineart.imaging.spreading import Paper, spread_marks
 
-DIVIDE_SIDE_PX = 540
-"""Short side at which the regions of larger drawings are divided, unless that loses a colour."""
+DIVIDE_SIDE_PX = 180
+"""Short side at which the regions of larger drawings are divided; twice, four times as much ...
+where that loses a colour."""
+PASSAGE_SIDE_PX = 540
+"""Short side, at least, at which narrow passages of larger drawings are searched."""
 LEAST_PAPER = 192
 """Share of paper, of 255, from which a pixel of the smaller size is paper."""
 MOST_LOST_PX = 24
 """Parts of a region that are lost at the smaller size are divided up to this distance from it."""
-PASSAGES = (8 / 1080, 16 / 1080, 32 / 1080)
+PASSAGES = (16 / 1080, 32 / 1080)
 """Widths of passages that part the colours of a region, as shares of the short side."""
+DEEP_SHARE = 0.5
+"""Hints at least so deep in the paper, as a share of the deepest of their region, are deep."""
 
 
 def divide_regions(labels: RegionMap, hints: RegionHints) -> tuple[RegionMap, Colors]:
     """Divide each region with hints of several colours into one region for each colour.
 
-    Hints spread along the paper at an even speed, and late through narrow passages, such as gaps.
+    Hints spread along the paper, see `spread_marks`, and late through narrow passages, such as
+    gaps.
 
     Returns:
         Regions, the new ones with numbers above the others, and the colour of each region with
@@ -71,7 +78,11 @@ def _flood(
     pixels, seeds = marked
     size = _small_size(labels, pixels, seeds)
     kind = np.uint8 if len(owners) <= 256 else shorten(seeds, len(owners)).dtype
-    small = _flood_small(labels, inside, (_shrink(pixels, labels, size), seeds), size)
+    places = _shrink(pixels, labels, size)
+    marks = np.zeros(size, np.int32)
+    marks.ravel()[places] = seeds
+    paper = _shrink_paper(labels, inside, marks > 0)
+    small = spread_marks(marks, _find_reach(paper, places, owners[seeds]), paper)
     parts = _enlarge(small.astype(kind), (labels.shape[0], labels.shape[1]))
     # Along lines the small map may have another region, or none.
     parts.ravel()[pixels] = seeds
@@ -86,6 +97,27 @@ def _flood(
     return parts
 
 
+def _find_reach(
+    paper: Paper, places: Pixels, rooms: Int32[np.ndarray, " P"]
+) -> Float32[np.ndarray, "h w"]:
+    """Return the depth up to which each hint spreads at an even speed: no end for the deep ones.
+
+    A hint beside a line, as of a shadow, does not fill the middle of a region that has one of its
+    own.
+
+    Args:
+        paper: Paper at the smaller size.
+        places: Places of hints there.
+        rooms: Region of each.
+    """
+    depth = paper.depth.ravel()[places]
+    deepest = np.zeros(int(rooms.max()) + 1, np.float32)
+    np.maximum.at(deepest, rooms, depth)
+    reach = np.zeros(paper.depth.shape, np.float32)
+    reach.ravel()[places] = np.where(depth >= DEEP_SHARE * deepest[rooms], np.inf, depth)
+    return reach
+
+
 def _shrink(pixels: Pixels, labels: RegionMap, size: Size) -> Pixels:
     """Return the places of pixels in a smaller map."""
     rows, columns = np.divmod(pixels, labels.shape[1])
@@ -97,51 +129,81 @@ def _shrink(pixels: Pixels, labels: RegionMap, size: Size) -> Pixels:
 def _small_size(labels: RegionMap, pixels: Pixels, seeds: Int32[np.ndarray, " P"]) -> Size:
     """Return a size for dividing at which no colour is lost: small, if that loses none."""
     size = labels.shape[0], labels.shape[1]
-    if min(size) <= DIVIDE_SIDE_PX:
-        return size
-    small = fit_short_side(size, DIVIDE_SIDE_PX)
-    shrunk = _shrink(pixels, labels, small)
-    seed_of = np.zeros(small[0] * small[1], seeds.dtype)
-    seed_of[shrunk] = seeds
-    is_left = np.zeros(int(seeds.max()) + 1, bool)
-    is_left[seed_of[shrunk]] = True
-    return small if is_left[seeds].all() else size
+    side = DIVIDE_SIDE_PX
+    while side < min(size):
+        small = fit_short_side(size, side)
+        shrunk = _shrink(pixels, labels, small)
+        seed_of = np.zeros(small[0] * small[1], seeds.dtype)
+        seed_of[shrunk] = seeds
+        is_left = np.zeros(int(seeds.max()) + 1, bool)
+        is_left[seed_of[shrunk]] = True
+        if is_left[seeds].all():
+            return small
+        side *= 2
+    return size
 
 
-def _flood_small(
-    labels: RegionMap,
-    inside: Numbers,
-    marked: tuple[Pixels, Int32[np.ndarray, " P"]],
-    size: Size,
-) -> Int32[np.ndarray, "h w"]:
-    """Return the parts at a smaller size; arguments as for `_flood`, the hints at that size."""
-    # Imported here: it takes longer to import than all else in a worker without paint.
-    from skimage.segmentation import watershed
+def _shrink_paper(labels: RegionMap, inside: Numbers, is_marked: Bool[np.ndarray, "h w"]) -> Paper:
+    """Return the paper of the shared regions at a smaller size.
 
+    Args:
+        labels: Regions.
+        inside: The same without regions that are not shared.
+        is_marked: Where hints are, at the smaller size.
+    """
+    size = is_marked.shape
     area = (size[1], size[0])
-    markers = np.zeros(size, np.int32)
-    markers.ravel()[marked[0]] = marked[1]
-    paper = cv2.resize(cv2.compare(labels, 0, cv2.CMP_GT), area, interpolation=cv2.INTER_AREA)
-    is_paper = cv2.compare(paper, LEAST_PAPER, cv2.CMP_GT) & np.uint8(1)
-    # Hints spread at an even speed; the narrower a passage, the later they pass it.
-    late = np.zeros(size, np.uint8)
-    for share in PASSAGES:
-        late += find_passages(is_paper, max(1, round(share * min(size) / 2)))
+    is_paper = _shrink_to_paper(labels, size)
+    walled = cv2.copyMakeBorder(is_paper, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    depth = cv2.distanceTransform(walled, cv2.DIST_L2, 5)[1:-1, 1:-1]
     is_shared = cv2.resize(inside, area, interpolation=cv2.INTER_NEAREST) > 0
-    is_open = is_paper.view(bool) & is_shared | (markers > 0)
-    flooded: Int32[np.ndarray, "h w"] = watershed(late, markers, mask=is_open)
-    return flooded
+    is_open = is_paper.view(bool) & is_shared | is_marked
+    return Paper(is_open, depth, _find_barriers(labels, size))
+
+
+def _shrink_to_paper(labels: RegionMap, size: Size) -> UInt8[np.ndarray, "h w"]:
+    """Return 1 where enough of a pixel of a smaller map is paper, else 0."""
+    share = cv2.compare(labels, 0, cv2.CMP_GT)
+    share = cv2.resize(share, (size[1], size[0]), interpolation=cv2.INTER_AREA)
+    is_paper: UInt8[np.ndarray, "h w"] = cv2.compare(share, LEAST_PAPER, cv2.CMP_GT)
+    return is_paper & np.uint8(1)
+
+
+def _find_barriers(labels: RegionMap, size: Size) -> UInt8[np.ndarray, "h w"]:
+    """Return how many of the passages cross each pixel of a smaller map.
+
+    They are searched at a larger one, because narrow ends of regions are lost.
+    """
+    wide = labels.shape[0], labels.shape[1]
+    if min(wide) > PASSAGE_SIDE_PX:
+        wide = max(size, fit_short_side(wide, PASSAGE_SIDE_PX))
+    is_paper = _shrink_to_paper(labels, wide)
+    barriers: UInt8[np.ndarray, "h w"] = np.zeros(wide, np.uint8)
+    for width in PASSAGES:
+        barriers += find_passages(is_paper, max(1, round(width * min(wide) / 2)))
+    if wide != size:
+        barriers = cv2.dilate(barriers, np.ones((3, 3), np.uint8))
+        barriers = cv2.resize(barriers, (size[1], size[0]), interpolation=cv2.INTER_NEAREST)
+    return barriers
 
 
 def _enlarge(parts: Integer[np.ndarray, "h w"], size: Size) -> Numbers:
     """Enlarge a map of parts, without its steps."""
-    large: Numbers = cv2.resize(parts, (size[1], size[0]), interpolation=cv2.INTER_NEAREST)
-    if parts.shape == size or parts.dtype == np.int32:
+    if parts.dtype == np.int32:
+        large: Numbers = cv2.resize(parts, (size[1], size[0]), interpolation=cv2.INTER_NEAREST)
         return large
-    smooth = cv2.medianBlur(large, 5)
+    while parts.shape != size:
+        # Twice as large each time: a median of 5 x 5 pixels smooths steps of two.
+        area = min(size[1], 2 * parts.shape[1]), min(size[0], 2 * parts.shape[0])
+        parts = _smooth(cv2.resize(parts, area, interpolation=cv2.INTER_NEAREST))
+    return parts
+
+
+def _smooth(parts: Integer[np.ndarray, "h w"]) -> Numbers:
+    smooth = cv2.medianBlur(parts, 5)
     # The median of three parts may be a fourth one's number.
-    low = cv2.erode(large, np.ones((5, 5), np.uint8))
-    high = cv2.dilate(large, np.ones((5, 5), np.uint8))
-    is_border = (smooth != large) & ((smooth == low) | (smooth == high)) & (low > 0)
-    np.copyto(large, smooth, where=is_border)
-    return large
+    low = cv2.erode(parts, np.ones((5, 5), np.uint8))
+    high = cv2.dilate(parts, np.ones((5, 5), np.uint8))
+    is_border = cv2.compare(smooth, low, cv2.CMP_EQ) | cv2.compare(smooth, high, cv2.CMP_EQ)
+    smoothed: Numbers = cv2.copyTo(smooth, is_border & cv2.compare(low, 0, cv2.CMP_GT), parts)
+    return smoothed

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Int64
 
 from lineart.image import to_hex
 from lineart.imaging.paint import Paint, Source
-from lineart.imaging.region_maps import count_pixels, find_boxes, find_runs
+from lineart.imaging.region_maps import Runs, count_pixels, find_boxes, find_runs
 
 MOST_DOUBTS = 20
 """Maximum number of doubts of a drawing."""
@@ -71,7 +71,8 @@ def find_doubts(paint: Paint, *, most: int = MOST_DOUBTS) -> tuple[Doubt, ...]:
         paint: Colours of the regions.
         most: Maximum number of doubts.
     """
-    runs, areas = find_runs(paint.labels), _areas(paint)
+    runs = find_runs(paint.labels)
+    areas = _areas(paint, runs)
     numbers = np.flatnonzero(_is_doubt(paint) & (areas > 0))
     order = np.lexsort((-areas[numbers], paint.confidence[numbers]))
     chosen = numbers[order[:most]]
@@ -93,9 +94,9 @@ def find_doubts(paint: Paint, *, most: int = MOST_DOUBTS) -> tuple[Doubt, ...]:
     )
 
 
-def _areas(paint: Paint) -> Int64[np.ndarray, " N"]:
+def _areas(paint: Paint, runs: Runs) -> Int64[np.ndarray, " N"]:
     """Return the areas of regions; 0 for ink, and for those that nobody sees."""
-    areas = count_pixels(find_runs(paint.labels), len(paint.colors))
+    areas = count_pixels(runs, len(paint.colors))
     areas[0] = 0
     seen: Int64[np.ndarray, " N"] = np.where(areas < LEAST_AREA, 0, areas)
     return seen
@@ -116,7 +117,7 @@ def _second(paint: Paint, number: int) -> str | None:
 
 def find_certainty(paint: Paint) -> Certainty:
     """Return how sure the colours of a drawing are, most of which were carried."""
-    areas = _areas(paint)
+    areas = _areas(paint, find_runs(paint.labels))
     seen = areas > 0
     if not seen.any():
         return Certainty(0.0, 1.0, 1.0)

@@ -101,8 +101,8 @@ def paint_regions(labels: RegionMap, hints: HintPixels, guess: Guess) -> Paint:
     """Choose one colour for each region.
 
     - Hints that agree give their colour, exactly.
-    - A region whose hints disagree is divided among them, half-way along the paper or at a narrow
-      passage, such as a gap of a line.
+    - A region whose hints disagree is divided among them: at a narrow passage, such as a gap of a
+      line, or where they meet along the paper; see `divide_regions`.
     - If a drawing has hints, a region without any takes the colour of a hinted region beside it or
       white, whichever is nearest to the guess. At the border of the picture it is white, if most
       of the border has no hints.

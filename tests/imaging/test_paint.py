@@ -129,6 +129,21 @@ def test_regions_are_divided_where_they_are_narrow() -> None:
     assert (colors[24:377, 410:577] == BLUE).mean() > 0.999
 
 
+def test_a_dab_beside_a_line_does_not_fill_the_middle_of_an_area() -> None:
+    """Dabs of a shadow along the lines keep what is around them; the rest is the inner dab's."""
+    line = np.full((400, 400), 255, np.uint8)
+    cv2.rectangle(line, (20, 20), (380, 380), 0, 3)
+    hint = np.zeros((400, 400, 4), np.uint8)
+    hint[130, 200] = (*RED, 255)
+    shadows = [(200, 34), (300, 34), (366, 120), (366, 280), (300, 366), (200, 366)]
+    for y, x in shadows:
+        hint[y, x] = (*BLUE, 255)
+    colors, _ = paint(line, hint)
+    assert (colors[80:320, 80:320] == RED).all(axis=2).mean() > 0.85
+    for y, x in shadows:
+        assert (colors[y - 8 : y + 9, x - 8 : x + 9] == BLUE).all()
+
+
 def test_large_drawings_are_divided_as_small_ones() -> None:
     """Above 512 px, regions are divided at a smaller size, up to their lines; no hint is lost."""
     line = cv2.resize(draw_boxes(), None, fx=20, fy=20, interpolation=cv2.INTER_NEAREST)
