@@ -1,4 +1,4 @@
-"""Encoding of hints as three-channel maps at the draft's size, for the U-Nets of paper 002.
+"""Encoding of hints as maps, for the U-Nets of paper 002 and for `hint_unet`.
 
 The paper says "RGB in -1..1", but neither how black differs from "no hint" nor how a few pixels
 colour a whole region. `flood_hints` is our reconstruction: it keeps the three input channels that
@@ -9,7 +9,10 @@ import cv2
 import numpy as np
 import torch
 from jaxtyping import Bool, Float32, Int, Int32, UInt8
+from torch import Tensor
+from torch.nn import functional as F
 
+from lineart.models.diffusion import MULTIPLE, diffuse, refine
 from lineart.models.layers import HintBatch, HintPixels, LinePixels
 
 INK_BELOW = 110
@@ -115,3 +118,81 @@ def flow(
         planes, mixed = mixed, planes
         planes[:, is_source] = known
     return planes.transpose(1, 2, 0)
+
+
+# Maps at the network's size.
+
+
+def spread_hints(hint: HintPixels, line: LinePixels) -> HintBatch:
+    """Spread hint colours by `diffusion`; four channels, -1..1.
+
+    Colours, white in drawings without hints, and whether the paper around a pixel has a hint (1)
+    or not (-1): a region without any has the colours of hints beyond its lines.
+    """
+    height, width = line.shape[1:]
+    line, hint = to_multiple(line), to_multiple(hint.permute(0, 3, 1, 2))
+    is_source = choose_sources(hint[:, 3:] > 0, line)
+    known = hint[:, :3] / 255 * is_source
+    half, is_fixed = shrink_sources(known, is_source)
+    start = flood_half(half, is_fixed, line)
+    colors = refine(diffuse(start, line, is_fixed), known, line, is_source).clamp(0, 1)
+    colors = torch.where(is_source.flatten(1).any(dim=1)[:, None, None, None], colors, 1.0)
+    code = torch.cat((colors, find_hinted(line, is_source)), dim=1) * 2 - 1
+    return code[..., :height, :width].contiguous()
+
+
+def to_multiple(pixels: UInt8[Tensor, "B *C H W"]) -> UInt8[Tensor, "B *C PadH PadW"]:
+    """Pad pictures to multiples of `diffusion.MULTIPLE`; drawings go on as at the edge."""
+    height, width = pixels.shape[-2:]
+    rows, columns = (torch.arange(side + -side % MULTIPLE) for side in (height, width))
+    if pixels.ndim == 4:
+        return F.pad(pixels, (0, len(columns) - width, 0, len(rows) - height))
+    return pixels[:, rows.clamp(max=height - 1)][..., columns.clamp(max=width - 1)]
+
+
+def choose_sources(
+    is_hint: Bool[Tensor, "B 1 H W"], line: UInt8[Tensor, "B H W"]
+) -> Bool[Tensor, "B 1 H W"]:
+    """Return which hints are on paper, or all hints of a drawing without such ones."""
+    is_on_paper = is_hint & (line[:, None] >= INK_BELOW)
+    has_some = is_on_paper.flatten(1).any(dim=1)[:, None, None, None]
+    return is_on_paper | (is_hint & ~has_some)
+
+
+def shrink_sources(
+    known: Float32[Tensor, "B 3 H W"], is_source: Bool[Tensor, "B 1 H W"]
+) -> tuple[Float32[Tensor, "B 3 HalfH HalfW"], Bool[Tensor, "B 1 HalfH HalfW"]]:
+    """Return the mean colour of the sources in each cell of two by two, and where there are any."""
+    share = F.avg_pool2d(is_source.float(), 2)
+    return F.avg_pool2d(known, 2) / share.clamp(min=0.25), share > 0
+
+
+def flood_half(
+    half: Float32[Tensor, "B 3 HalfH HalfW"],
+    is_fixed: Bool[Tensor, "B 1 HalfH HalfW"],
+    line: UInt8[Tensor, "B H W"],
+) -> Float32[Tensor, "B 3 HalfH HalfW"]:
+    """Give each pixel the colour of its source, by watershed."""
+    small = F.avg_pool2d(line[:, None].float(), 2).round().byte()[:, 0].cpu().numpy()
+    owners = []
+    for is_source, drawing in zip(is_fixed[:, 0].cpu().numpy(), small, strict=True):
+        sources = np.flatnonzero(is_source)
+        own = sources[flood(sources, drawing)] if sources.size else np.zeros(drawing.shape, int)
+        owners.append(own.ravel())
+    index = torch.from_numpy(np.stack(owners)).to(half.device)
+    return half.flatten(2).gather(2, index[:, None].expand(-1, 3, -1)).view_as(half)
+
+
+def find_hinted(
+    line: UInt8[Tensor, "B H W"], is_source: Bool[Tensor, "B 1 H W"]
+) -> Float32[Tensor, "B 1 H W"]:
+    """Return 1 where an area of paper has a source, 0 elsewhere."""
+    hinted = []
+    for drawing, sources in zip(line.cpu().numpy(), is_source[:, 0].cpu().numpy(), strict=True):
+        paper = (drawing >= INK_BELOW).view(np.uint8)
+        count, areas = cv2.connectedComponents(paper, connectivity=4, ltype=cv2.CV_32S)
+        has_source = np.zeros(count, np.float32)
+        has_source[areas[sources]] = 1
+        has_source[0] = 0
+        hinted.append(has_source[areas])
+    return torch.from_numpy(np.stack(hinted)).to(line.device)[:, None]
