@@ -62,7 +62,8 @@ class Colorizer:
         self.draft_scale = pair.colorization.draft_scale
         self.multiple = pair.multiple
         self.encode_hint = pair.colorization.encode_hint
-        self.draft = prepare(pair.generators["draft"], self.device, self.dtype)
+        draft = pair.generators.get("draft")
+        self.draft = None if draft is None else prepare(draft, self.device, self.dtype)
         self.color = prepare(pair.generators["color"], self.device, self.dtype)
 
     def __call__(self, lines: Lines, hints: Hints) -> Colors:
@@ -92,11 +93,13 @@ class Colorizer:
     def pad(
         self, lines: Lines, hints: Hints
     ) -> tuple[UInt8[np.ndarray, "N PH PW"], UInt8[np.ndarray, "N PHintH PHintW 4"]]:
-        """Pad with blank paper at the bottom and right, and with blank drawings at the end."""
+        """Continue drawings at the bottom and right, and add blank drawings at the end."""
         count, height, width = lines.shape
         more = -count % self.batch_size
         below, right = -height % self.multiple, -width % self.multiple
-        lines = np.pad(lines, ((0, more), (0, below), (0, right)), constant_values=PAPER)
+        # Lines that end at the edge go on, so that they divide the padding, too.
+        lines = np.pad(lines, ((0, 0), (0, below), (0, right)), mode="edge")
+        lines = np.pad(lines, ((0, more), (0, 0), (0, 0)), constant_values=PAPER)
         below = lines.shape[1] // self.draft_scale - hints.shape[1]
         right = lines.shape[2] // self.draft_scale - hints.shape[2]
         return lines, np.pad(hints, ((0, more), (0, below), (0, right), (0, 0)))
@@ -105,6 +108,10 @@ class Colorizer:
     def color_batch(self, lines: Lines, hints: Hints) -> Colors:
         """Colour one full batch of padded drawings."""
         line = line_to_tensor(torch.from_numpy(lines).to(self.device))
+        if self.draft is None:
+            pixels = (torch.from_numpy(part).to(self.device) for part in (hints, lines))
+            hint = self.encode_hint(*pixels)
+            return tensor_to_colors(self.color(line.to(self.dtype), hint.to(self.dtype)))
         size = hints.shape[1:3]
         small_lines = np.stack([resize(drawing, size) for drawing in lines])
         small = line_to_tensor(torch.from_numpy(small_lines).to(self.device))

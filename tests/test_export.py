@@ -99,17 +99,19 @@ def test_the_whole_colours_as_the_colorizer(name: str) -> None:
         assert truth.std() > 1
 
 
-def test_flooded_hints_colour_as_the_colorizer() -> None:
+@pytest.mark.parametrize("name", ["additive_unet", "hint_unet"])
+def test_flooded_hints_colour_as_the_colorizer(name: str) -> None:
     """One hint, or none, is the same flood; two rooms with a hint each are all but the same."""
-    session = open_session(exported("additive_unet")["model.onnx"])
-    colorizer = Colorizer(trained("additive_unet"), precision="float32")
+    session = open_session(exported(name)["model.onnx"])
+    colorizer = Colorizer(trained(name), precision="float32")
     line = np.full((3, 90, 130), 255, np.uint8)
     cv2.line(line[2], (60, 0), (75, 89), 0, 5)
     hint = np.zeros((*line.shape, 4), np.uint8)
     hint[1:, 40, 20] = 200, 40, 90, 255
     hint[2, 50, 110] = 20, 240, 60, 255
     (color,) = session.run(None, {"line": line, "hint": hint})
-    truth = colorizer(line, np.stack([pool_hints(pixels, 4) for pixels in hint]))
+    pooled = np.stack([pool_hints(pixels, colorizer.draft_scale) for pixels in hint])
+    truth = colorizer(line, pooled)
     difference = np.abs(color.astype(int) - truth).max(axis=3)
     assert difference[:2].max() <= 1
     assert (difference[2] <= 1).mean() > 0.9

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float64, UInt8
 
+from lineart.datasets.artist_hints import draw_artist_hints, draw_way
 from lineart.datasets.maps import resize_depth, resize_labels
 from lineart.image import Depth, Frame, Hint, Labels, Line, fit_short_side, pad_to_multiple, resize
 from lineart.imaging.artifacts import Artifacts, draw_artifacts
@@ -18,6 +19,9 @@ from lineart.imaging.hints import Stroke, sample_strokes
 
 SOURCE_DEPTH = 2
 """Number of leading folders that identify a picture's source; deeper ones are parts of it."""
+
+DISGUISED = 0.4
+"""Share of the samples with hints at their own size that get colours no line predicts."""
 
 SCALES = (0.6, 1.3)
 """Range of the ratio of the crop's side in the picture to the sample's side."""
@@ -126,12 +130,14 @@ def pick(cumulative: Float64[np.ndarray, " pictures"], rng: np.random.Generator)
 def make_sample(picture: Picture, settings: SampleSettings, rng: np.random.Generator) -> Sample:
     """Make a sample of a picture: crop, recolour, extract lines if it has none, sample hints."""
     color, drawn = crop(picture, settings.crop, rng)
-    count = draw_hint_count(settings, rng)
+    # Without a draft, hints are given at the sample's own size, as artists give them.
+    way = draw_way(rng) if settings.draft_scale == 1 and not settings.second_stage else None
+    count = draw_hint_count(settings, rng) if way is None else 0
     if drawn is None and rng.random() < 0.5:
         color = flatten(color, int(rng.integers(5, 16)), rng)
     line = drawn if drawn is not None else extract(color, rng)
     line, color = (resize(image, (settings.crop, settings.crop)) for image in (line, color))
-    if count > 8:
+    if count > 8 or (way not in (None, "none") and rng.random() < DISGUISED):
         # Colours that the lines do not predict, so that the network learns to follow hints.
         color = disguise(color, line, rng)
     color = jitter(color, rng)
@@ -139,7 +145,10 @@ def make_sample(picture: Picture, settings: SampleSettings, rng: np.random.Gener
     side = settings.crop // settings.draft_scale
     # Nearest neighbour, because artists' hints are pure colours, never mixtures across a line.
     small = cv2.resize(color, (side, side), interpolation=cv2.INTER_NEAREST)
-    hint = take_hints(small, resize(line, (side, side)), count, rng)
+    if way is None:
+        hint = take_hints(small, resize(line, (side, side)), count, rng)
+    else:
+        hint = draw_artist_hints(color, line, way, rng)
     painted = remove_lines(color, line)
     artifacts = (
         draw_artifacts(resize(painted, (side, side)), rng) if settings.second_stage else None

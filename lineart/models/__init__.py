@@ -12,6 +12,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from lineart.models.families.additive_unet import additive_unet, concat_unet
+from lineart.models.families.hint_unet import hint_unet
 from lineart.models.families.line_drawing import line_drawing
 from lineart.models.families.two_stage import two_stage
 from lineart.models.families.ugatit import ugatit, ugatit_light
@@ -37,6 +38,7 @@ MODELS: Final[dict[str, Callable[..., Pair]]] = {
     "two_stage": two_stage,
     "additive_unet": additive_unet,
     "concat_unet": concat_unet,
+    "hint_unet": hint_unet,
     "line_drawing": line_drawing,
     "ugatit": ugatit,
     "ugatit_light": ugatit_light,

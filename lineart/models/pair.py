@@ -12,10 +12,11 @@ from lineart.models.layers import HintBatch, HintPixels, LinePixels
 
 @dataclass(frozen=True, kw_only=True)
 class Colorization:
-    """Task of a pair that colours a line drawing in two steps.
+    """Task of a pair that colours a line drawing, in two steps or one.
 
     `generators["draft"](line, hint)` colours the shrunk drawing; `generators["color"](line, draft)`
-    takes the drawing at full network size and the draft enlarged to it.
+    takes the drawing at full network size and the draft enlarged to it. Without a draft generator
+    it takes the encoded hints in place of the draft.
     """
 
     does: ClassVar = "colours drawings"
@@ -23,10 +24,10 @@ class Colorization:
     encode_hint: Callable[[HintPixels, LinePixels], HintBatch]
     """Hints and the drawing at the same size -> hints as input of the draft generator."""
     draft_scale: int
-    """Side of the drawing divided by the side of the draft."""
+    """Side of the drawing divided by the side of the draft; 1 without a draft generator."""
     floods_hints: bool = False
-    """`encode_hint` is `hint_maps.flood_hints`, for which `lineart.onnx` has a graph of its own; it
-    traces every other `encode_hint` with torch."""
+    """`encode_hint` is `flood_hints` or `spread_hints` of `hint_maps`, for which `lineart.onnx` has
+    graphs of its own; it traces every other `encode_hint` with torch."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -13,7 +13,7 @@ import torch
 from onnxscript import GraphBuilder, OpBuilder, ir
 from torch import Tensor, nn
 
-from lineart.inference import LEAST_PX, PAPER
+from lineart.inference import LEAST_PX
 from lineart.models import Colorization, Pair
 from lineart.models.layers import fold_batch_norm
 from lineart.onnx.graph import (
@@ -26,7 +26,7 @@ from lineart.onnx.graph import (
     to_model,
     to_unit,
 )
-from lineart.onnx.hints import flooded, pool
+from lineart.onnx.hints import flooded, pool, spread
 from lineart.onnx.metadata import Facts, colorizer_facts, network_facts, translator_facts
 from lineart.onnx.spec import IOSpec, spec_of, tensors_of
 from lineart.onnx.verify import compare_colorizer, compare_network, compare_translator
@@ -56,7 +56,7 @@ def export_pair(pair: Pair, facts: Facts, *, half: bool = False) -> dict[str, by
         added = network_facts(name, spec, difference, half=half)
         files[f"{name}.onnx"] = _with_facts(networks[name], facts | added)
     if isinstance(pair.task, Colorization):
-        model = join_colorizer(pair, networks["draft"], networks["color"])
+        model = join_colorizer(pair, networks)
         compared = compare_colorizer(model.SerializeToString(), pair, half=half)
         added = colorizer_facts(compared, half=half)
     else:
@@ -165,7 +165,7 @@ def _quiet() -> Iterator[None]:
         exporter.setLevel(level)
 
 
-def join_colorizer(pair: Pair, draft: onnx.ModelProto, color: onnx.ModelProto) -> onnx.ModelProto:
+def join_colorizer(pair: Pair, networks: Mapping[str, onnx.ModelProto]) -> onnx.ModelProto:
     """Build the model of `inference.Colorizer` and hint pooling: line, hint -> color."""
     builder, task = start_graph(), pair.colorization
     op = builder.op
@@ -173,10 +173,16 @@ def join_colorizer(pair: Pair, draft: onnx.ModelProto, color: onnx.ModelProto) -
     # Padding.
     size = op.Shape(line, start=1)
     more = op.Mod(op.Neg(size), [pair.multiple] * 2)
-    planes = op.Unsqueeze(op.Pad(line, pads(op, more), PAPER), [1])
+    planes = op.Unsqueeze(op.Pad(line, pads(op, more), mode="edge"), [1])
     planes = op.Cast(planes, to=FLOAT)
+    hint = op.Pad(hint, pads(op, more, after=1))
+    if "draft" not in networks:
+        colors = {"line": to_unit(op, planes), "hint": spread(op, hint, planes)}
+        (result,) = embed(op, networks["color"], "color", **colors)
+        add_output(builder, to_pixels(op, result, size), "color", [3])
+        return to_model(builder)
     # Hints and drawing at the draft's size.
-    pooled = pool(op, op.Pad(hint, pads(op, more, after=1)), task.draft_scale)
+    pooled = pool(op, hint, task.draft_scale)
     gray = shrink(op, planes, task.draft_scale)
     if task.floods_hints:
         encoded = flooded(op, pooled, gray)
@@ -184,10 +190,10 @@ def join_colorizer(pair: Pair, draft: onnx.ModelProto, color: onnx.ModelProto) -
         pixels = op.Cast(op.Squeeze(gray, [1]), to=BYTE)
         (encoded,) = embed(op, export_encoder(task), "encoder", hint=pooled, line=pixels)
     # Networks.
-    (small,) = embed(op, draft, "draft", line=to_unit(op, gray), hint=encoded)
+    (small,) = embed(op, networks["draft"], "draft", line=to_unit(op, gray), hint=encoded)
     scales = [1.0, 1.0, float(task.draft_scale), float(task.draft_scale)]
     large = op.Resize(small, None, scales, mode="linear")
-    (result,) = embed(op, color, "color", line=to_unit(op, planes), draft=large)
+    (result,) = embed(op, networks["color"], "color", line=to_unit(op, planes), draft=large)
     add_output(builder, to_pixels(op, result, size), "color", [3])
     return to_model(builder)
 

@@ -12,6 +12,9 @@ IR_VERSION: Final = 10
 
 FLOAT, BYTE, BOOL = ir.DataType.FLOAT, ir.DataType.UINT8, ir.DataType.BOOL
 
+END: Final = 1 << 62
+"""End of a slice that reaches to the end of its axis."""
+
 Value = ir.Value
 """Value of a graph under construction."""
 
@@ -88,3 +91,29 @@ def to_unit(op: OpBuilder, levels: Value) -> Value:
     """Map 0..255 to -1..1."""
     unit: Value = op.Sub(op.Div(levels, 127.5), 1.0)
     return unit
+
+
+# Neighbouring pixels.
+
+
+def pairs(op: OpBuilder, grid: Value, axis: int) -> tuple[Value, Value]:
+    """Return the first and the second pixels of all pairs of neighbours along an axis."""
+    return op.Slice(grid, [0], [-1], [axis]), op.Slice(grid, [1], [END], [axis])
+
+
+def both_ways(op: OpBuilder, between: Value, axis: int) -> list[Value]:
+    """Return for each pixel the value of its pair with the previous one, and with the next one."""
+    return [op.Pad(between, [int(i == place) for i in range(8)]) for place in (axis, 4 + axis)]
+
+
+def neighbours(op: OpBuilder, grid: Value, outside: float) -> list[Value]:
+    """Return the pixels left and right of each pixel, above and below it."""
+    framed = op.Pad(grid, [0, 0, 1, 1, 0, 0, 1, 1], outside)
+    windows = [((1, 0), (-1, -2)), ((1, 2), (-1, END)), ((0, 1), (-2, -1)), ((2, 1), (END, -1))]
+    return [op.Slice(framed, [*start], [*end], [2, 3]) for start, end in windows]
+
+
+def halve(op: OpBuilder, planes: Value) -> Value:
+    """Return the mean of each cell of two by two pixels."""
+    mean: Value = op.AveragePool(planes, kernel_shape=[2, 2], strides=[2, 2])
+    return mean

@@ -14,7 +14,18 @@ import numpy as np
 from onnxscript import OpBuilder, ir
 
 from lineart.models.hint_maps import CONTRAST, INK_BELOW, ROUNDS
-from lineart.onnx.graph import BOOL, FLOAT, Value, loop, to_unit
+from lineart.onnx.diffusion import diffuse, refine
+from lineart.onnx.graph import (
+    BOOL,
+    FLOAT,
+    Value,
+    both_ways,
+    halve,
+    loop,
+    neighbours,
+    pairs,
+    to_unit,
+)
 
 INT32, INT64, DOUBLE = ir.DataType.INT32, ir.DataType.INT64, ir.DataType.DOUBLE
 
@@ -29,8 +40,6 @@ FAR: Final = float(1 << 52)
 STEPS: Final = 8
 """Steps in one round of the loop, after which it tests whether the last step changed a pixel."""
 MAX_ROUNDS: Final = 1 << 16
-END: Final = 1 << 62
-"""End of a slice that reaches to the end of its axis."""
 
 
 def pool(op: OpBuilder, hint: Value, scale: int) -> Value:
@@ -68,17 +77,60 @@ def flooded(op: OpBuilder, hint: Value, gray: Value) -> Value:
     pixels = op.Cast(op.Transpose(hint, perm=[0, 3, 1, 2]), to=FLOAT)
     color = op.Slice(pixels, [0], [3], [1])
     is_hint = op.Greater(op.Slice(pixels, [3], [4], [1]), 0.0)
-    is_on_paper = op.And(is_hint, op.GreaterOrEqual(gray, float(INK_BELOW)))
     # Hints on ink are no sources, unless there are no others.
-    has_none = op.Not(has_any(op, is_on_paper))
-    is_source = op.Or(is_on_paper, op.And(is_hint, has_none))
-    spread = flow(op, flood(op, color, gray, is_source), gray, is_source)
+    is_source = choose_sources(op, is_hint, gray)
+    flowed = flow(op, flood(op, color, gray, is_source), gray, is_source)
     # Drop dark hints on ink, which only repeat the ink; keep light ones, which mark small details.
     is_light = op.GreaterOrEqual(op.ReduceMean(color, [1]), float(INK_BELOW))
     is_kept = op.And(is_hint, op.Or(is_source, is_light))
-    encoded = to_unit(op, op.Where(is_kept, color, spread))
+    encoded = to_unit(op, op.Where(is_kept, color, flowed))
     result: Value = op.Where(has_any(op, is_hint), encoded, 0.0)
     return result
+
+
+def spread(op: OpBuilder, hint: Value, gray: Value) -> Value:
+    """Encode hints at the drawing's size as `hint_maps.spread_hints` does.
+
+    Args:
+        op: Operators of the graph.
+        hint: Hints, uint8[B, H, W, 4]; height and width are multiples of `diffusion.MULTIPLE`.
+        gray: Line drawings, float32[B, 1, H, W], 0..255.
+    """
+    pixels = op.Cast(op.Transpose(hint, perm=[0, 3, 1, 2]), to=FLOAT)
+    is_source = choose_sources(op, op.Greater(op.Slice(pixels, [3], [4], [1]), 0.0), gray)
+    number = op.Cast(is_source, to=FLOAT)
+    known = op.Mul(op.Div(op.Slice(pixels, [0], [3], [1]), 255.0), number)
+    share = halve(op, number)
+    is_fixed = op.Greater(share, 0.0)
+    half = op.Div(halve(op, known), op.Max(share, 0.25))
+    start = flood(op, half, op.Round(halve(op, gray)), is_fixed)
+    colors = refine(op, diffuse(op, start, gray, is_fixed), known, gray, is_source)
+    colors = op.Where(has_any(op, is_source), op.Clip(colors, 0.0, 1.0), 1.0)
+    code = op.Concat(colors, find_hinted(op, gray, is_source), axis=1)
+    result: Value = op.Sub(op.Mul(code, 2.0), 1.0)
+    return result
+
+
+def choose_sources(op: OpBuilder, is_hint: Value, gray: Value) -> Value:
+    """Return which hints are on paper, or all hints of a drawing without such ones."""
+    is_on_paper = op.And(is_hint, op.GreaterOrEqual(gray, float(INK_BELOW)))
+    has_none = op.Not(has_any(op, is_on_paper))
+    is_source: Value = op.Or(is_on_paper, op.And(is_hint, has_none))
+    return is_source
+
+
+def find_hinted(op: OpBuilder, gray: Value, is_source: Value) -> Value:
+    """Return 1 where an area of paper has a source, 0 elsewhere: float32[B, 1, H, W]."""
+    is_paper = op.GreaterOrEqual(gray, float(INK_BELOW))
+    paper = op.Cast(is_paper, to=FLOAT)
+    costs = []
+    for axis in (3, 2):
+        is_ink = op.Sub(1.0, op.Mul(*pairs(op, paper, axis)))
+        costs += both_ways(op, op.Mul(op.Cast(is_ink, to=DOUBLE), FAR), axis)
+    is_far = op.Cast(op.Not(op.And(is_source, is_paper)), to=DOUBLE)
+    paths = cheapest_paths(op, op.Mul(is_far, FAR), costs)
+    hinted: Value = op.Cast(op.Less(paths, FAR), to=FLOAT)
+    return hinted
 
 
 def has_any(op: OpBuilder, mask: Value) -> Value:
@@ -149,20 +201,3 @@ def flow(op: OpBuilder, color: Value, gray: Value, is_source: Value) -> Value:
         return op.Identity(True), op.Where(is_source, color, op.Div(mixed, total))
 
     return loop(op, color, ROUNDS, step)
-
-
-def pairs(op: OpBuilder, grid: Value, axis: int) -> tuple[Value, Value]:
-    """Return the first and the second pixels of all pairs of neighbours along an axis."""
-    return op.Slice(grid, [0], [-1], [axis]), op.Slice(grid, [1], [END], [axis])
-
-
-def both_ways(op: OpBuilder, between: Value, axis: int) -> list[Value]:
-    """Return for each pixel the value of its pair with the previous one, and with the next one."""
-    return [op.Pad(between, [int(i == place) for i in range(8)]) for place in (axis, 4 + axis)]
-
-
-def neighbours(op: OpBuilder, grid: Value, outside: float) -> list[Value]:
-    """Return the pixels left and right of each pixel, above and below it."""
-    framed = op.Pad(grid, [0, 0, 1, 1, 0, 0, 1, 1], outside)
-    windows = [((1, 0), (-1, -2)), ((1, 2), (-1, END)), ((0, 1), (-2, -1)), ((2, 1), (END, -1))]
-    return [op.Slice(framed, [*start], [*end], [2, 3]) for start, end in windows]

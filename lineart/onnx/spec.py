@@ -38,12 +38,12 @@ def spec_of(pair: Pair, name: str) -> IOSpec:
     """Return the inputs and outputs of the generator `name` of a pair."""
     task = pair.task
     if isinstance(task, Colorization):
-        if name == "color":
+        if name == "color" and "draft" in pair.generators:
             return IOSpec({"line": 1, "draft": 3}, ("color",), pair.multiple, None)
         blank = torch.zeros(1, 1, 1, 4, dtype=torch.uint8)
         channels = task.encode_hint(blank, blank[..., 0]).shape[1]
         inputs = {"line": 1, "hint": channels}
-        return IOSpec(inputs, ("draft",), pair.multiple // task.draft_scale, None)
+        return IOSpec(inputs, (name,), pair.multiple // task.draft_scale, None)
     translation = pair.translation
     source, target = ("photo", 3), ("picture", translation.channels)
     given, made = (source, target) if name == "target" else (target, source)

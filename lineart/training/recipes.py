@@ -176,6 +176,27 @@ def small() -> Recipe:
     )
 
 
+def hint_unet() -> Recipe:
+    """Return the recipe of the default weights: one network without a draft."""
+    stage = TrainingStage(
+        name="color",
+        objective="hinted",
+        losses={"paper": 1.0, "paper_l2": 0.5, "edges": 0.5, "hint": 0.1},
+        images=30_000,
+        batch_size=8,
+        crop=256,
+        learning_rate=2e-3,
+        save_every=2_000,
+    )
+    return Recipe(
+        model="hint_unet",
+        arguments={"width": 16},
+        stages=(stage,),
+        warmup_images=800,
+        balance=0.75,
+    )
+
+
 def plain_unet() -> Recipe:
     """Return the baseline of `small`: concatenated skips, equal size, L1 only.
 
@@ -341,6 +362,7 @@ RECIPES: Final[dict[str, Callable[[], Recipe]]] = {
     "two_stage": two_stage,
     "additive_unet": additive_unet,
     "small": small,
+    "hint_unet": hint_unet,
     "plain_unet": plain_unet,
     "line_drawing": line_drawing,
     "line_drawing_baseline": line_drawing_baseline,

@@ -88,6 +88,21 @@ def test_no_pictures_are_refused() -> None:
         Samples(Listed(()), settings, seed=0)
 
 
+def test_hints_at_full_size_are_those_of_artists(pictures: Listed) -> None:
+    """Without a draft: no hints, few or many, of true colours, and none that belongs to the ink."""
+    settings = SampleSettings(crop=64, draft_scale=1, second_stage=False)
+    counts = []
+    for index in range(60):
+        sample = Samples(pictures, settings, seed=5)[index]
+        is_hint = sample.hint[..., 3] > 0
+        counts.append(np.count_nonzero(is_hint))
+        clear = is_hint & (cv2.erode(sample.line, np.ones((3, 3))) > 190)
+        difference = sample.hint[clear, :3].astype(int) - sample.color[clear]
+        assert not clear.any() or np.abs(difference).max() <= 24
+    assert counts.count(0) in range(1, 20)
+    assert max(counts) > 100
+
+
 def test_hints_have_the_colors_of_the_sample(pictures: Listed) -> None:
     """A hint has the colour that the network must answer: strokes differ by at most 24 levels."""
     settings = SampleSettings(crop=64, draft_scale=1, second_stage=True)

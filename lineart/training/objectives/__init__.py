@@ -5,7 +5,7 @@ from pkgutil import resolve_name
 from typing import Final
 
 from lineart.training.objective import Objective
-from lineart.training.objectives.colorization import ColorObjective, DraftObjective
+from lineart.training.objectives.colorization import ColorObjective, DraftObjective, HintedObjective
 from lineart.training.objectives.line_drawing import LineDrawingObjective
 from lineart.training.objectives.matching import MatchingObjective
 from lineart.training.objectives.ugatit import UgatitObjective
@@ -13,6 +13,7 @@ from lineart.training.objectives.ugatit import UgatitObjective
 OBJECTIVES: Final[dict[str, Callable[..., Objective]]] = {
     "draft": DraftObjective,
     "color": ColorObjective,
+    "hinted": HintedObjective,
     "line_drawing": LineDrawingObjective,
     "ugatit": UgatitObjective,
     "matching": MatchingObjective,

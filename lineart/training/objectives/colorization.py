@@ -1,4 +1,7 @@
-"""Objectives of colorizing pairs: draft generator, then color generator (papers 001 and 002)."""
+"""Objectives of colorizing pairs: draft generator, then color generator (papers 001 and 002).
+
+`HintedObjective` is that of a color generator without a draft.
+"""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -11,11 +14,14 @@ from torch.nn import functional as F
 from lineart.inference import enlarge
 from lineart.losses import (
     content_loss,
+    edge_loss,
     entropy_discriminator_loss,
     entropy_generator_loss,
     l1,
     l1_at,
+    l1_on_paper,
     l2,
+    l2_on_paper,
 )
 from lineart.models import Pair
 from lineart.models.discriminators import ColorDiscriminator
@@ -27,7 +33,10 @@ from lineart.training.tasks import ColorizationBatch
 
 
 def reconstruction_terms(fake: ColorBatch, batch: ColorizationBatch, stage: TrainingStage) -> Terms:
-    """Compute the weighted terms "l1", "l2" and "hint" that have a weight in the stage."""
+    """Compute the weighted terms that have a weight in the stage.
+
+    They are "l1", "l2", "hint", "paper", "paper_l2" and "edges".
+    """
     weights, terms = stage.losses, {}
     if "l1" in weights:
         terms["l1"] = weights["l1"] * l1(fake, batch.color)
@@ -36,6 +45,10 @@ def reconstruction_terms(fake: ColorBatch, batch: ColorizationBatch, stage: Trai
     if "hint" in weights:
         mask = F.interpolate(batch.hint_mask.float(), size=fake.shape[2:])
         terms["hint"] = weights["hint"] * l1_at(fake, batch.color, mask)
+    by_line = {"paper": l1_on_paper, "paper_l2": l2_on_paper, "edges": edge_loss}
+    for name, loss in by_line.items():
+        if name in weights:
+            terms[name] = weights[name] * loss(fake, batch.color, batch.line)
     return terms
 
 
@@ -147,6 +160,46 @@ class ColorObjective:
             "draft": draft,
             "color": generators["color"](batch.line, enlarge(draft, self.scale)),
         }
+
+
+class HintedObjective:
+    """Objective of a color generator that takes hints, without a draft; ours.
+
+    Args:
+        pair: Pair whose color generator is copied.
+        recipe: Unused.
+        stage: Weights of the loss terms.
+        device: Device on which the network is trained.
+        features: Unused.
+    """
+
+    reaches: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(
+        self, pair: Pair, recipe: Recipe, stage: TrainingStage, device: Device, features: Features
+    ) -> None:
+        del recipe, features
+        self.stage = stage
+        self.generators = {"color": copy_to_train(pair.generators["color"], device)}
+        self.heads: dict[str, nn.Module] = {}
+        self.discriminators: dict[str, nn.Module] = {}
+        self.color = device.share(self.generators["color"])
+        self.learning = [self.color]
+
+    def generator_loss(self, batch: ColorizationBatch) -> Terms:
+        """Compute the weighted reconstruction terms."""
+        return reconstruction_terms(self.color(batch.line, batch.hint), batch, self.stage)
+
+    def discriminator_loss(self, batch: ColorizationBatch) -> Terms:
+        """Return no terms: there is no discriminator."""
+        del batch
+        return {}
+
+    def predict(
+        self, generators: Mapping[str, nn.Module], batch: ColorizationBatch
+    ) -> dict[str, Tensor]:
+        """Return the colours."""
+        return {"color": generators["color"](batch.line, batch.hint)}
 
 
 def damage_draft(draft: ColorBatch, batch: ColorizationBatch) -> ColorBatch:

@@ -71,7 +71,7 @@ Given = tuple[Tensor, Tensor, Tensor]
 class Networks:
     """Both networks of a pair, without what is done on the CPU."""
 
-    draft: nn.Module
+    draft: nn.Module | None
     color: nn.Module
     draft_scale: int
 
@@ -82,12 +82,18 @@ class Networks:
 
     def changed(self, change: Callable[[nn.Module], nn.Module]) -> "Networks":
         """Return both networks changed; these stay as they are."""
-        draft, color = (change(copy.deepcopy(module)) for module in (self.draft, self.color))
+        draft, color = (
+            module and change(copy.deepcopy(module)) for module in (self.draft, self.color)
+        )
+        assert color is not None
         return Networks(draft, color, self.draft_scale)
 
     def __call__(self, small: Tensor, hint: Tensor, line: Tensor) -> Tensor:
         """Colour a batch."""
-        colors: Tensor = self.color(line, enlarge(self.draft(small, hint), self.draft_scale))
+        given = hint
+        if self.draft is not None:
+            given = enlarge(self.draft(small, hint), self.draft_scale)
+        colors: Tensor = self.color(line, given)
         return colors
 
 
