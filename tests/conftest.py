@@ -58,6 +58,11 @@ def _turn(item: pytest.Item) -> int:
     return 1 if item.path.parent.name in SLOW else 2
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name bytes by their number: archives hold the time, and all processes need equal names."""
+    return f"{len(val)} bytes" if isinstance(val, bytes) else None
+
+
 @pytest.fixture
 def golden(request: pytest.FixtureRequest, tmp_path: Path) -> Golden:
     """Give a function that compares a picture with `tests/golden/NAME.png`.
