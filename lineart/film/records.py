@@ -212,8 +212,7 @@ class FrameData(NamedTuple):
 
 def to_table(records: Iterable[Any]) -> pa.Table:
     """Pack records in an Arrow table, a row each, in the form in which Ray Data moves them."""
-    # Pickled: a schema would have to follow each new input and stage.
-    return pa.table({"record": pa.array(map(pickle.dumps, records), pa.binary())})
+    return pa.table({"record": pa.array(map(pack, records), pa.binary())})
 
 
 def from_table(table: pa.Table) -> list[Any]:
@@ -221,6 +220,12 @@ def from_table(table: pa.Table) -> list[Any]:
     return [unpack(record.as_buffer()) for record in table["record"]]
 
 
+def pack(record: Any) -> bytes:
+    """Pack what one stage of a run hands to the next."""
+    # Pickled: a schema would have to follow each new input and stage.
+    return pickle.dumps(record)
+
+
 def unpack(record: bytes | pa.Buffer) -> Any:
-    """Unpack the column `record` of a row."""
+    """Unpack what `pack` has packed in the same run."""
     return pickle.loads(record)

@@ -9,7 +9,6 @@ crashes and hangs.
 """
 
 import logging
-import pickle
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +20,7 @@ import cv2
 import numpy as np
 
 from lineart.codec import count_pages
-from lineart.film.records import Failure, FilmJob, FrameData, Input
+from lineart.film.records import Failure, FilmJob, FrameData, Input, pack, unpack
 from lineart.film.tasks import ComposedFrame, Drawn, FilmTask, RunNetwork
 from lineart.film.worker import Worker, run_in_worker
 from lineart.runtime.device import (
@@ -320,14 +319,14 @@ def compose(worker: Worker, frame: FrameData) -> FrameData:
     step("compose")
     with worker.decoding():
         composed = worker.job.task.compose(frame.arrays, frame.kept)
-    kept = pickle.dumps(composed.drawn)
+    kept = pack(composed.drawn)
     return _composed(frame, composed)._replace(arrays=tuple(composed.drawn.pictures), kept=kept)
 
 
 def write_enlarged(worker: Worker, frame: FrameData) -> FrameData:
     """Write a composed frame, whose pictures are now others, to every output."""
     step("write")
-    drawn: Drawn = pickle.loads(frame.kept)
+    drawn: Drawn = unpack(frame.kept)
     return _write(worker, frame, drawn.enlarge(frame.arrays).write())
 
 

@@ -65,9 +65,10 @@ def colored(
 
 
 def arguments(lines: object, output: object, weights: Path) -> list[str]:
-    """Give a command line; the keys lie beside the lines."""
+    """Give a command line; the keys, if there are any, lie beside the lines."""
     keys = f"{lines}".removesuffix("lines") + "keys"
-    inputs = ("--lines", f"{lines}", "--keys", keys)
+    has_keys = keys.startswith("s3://") or Path(keys).exists()
+    inputs = ("--lines", f"{lines}", *(("--keys", keys) if has_keys else ()))
     return [*COMMAND, *inputs, "--output", f"{output}", "--weights", str(weights)]
 
 

@@ -70,7 +70,7 @@ def test_wrong_flags_are_explained(images: Path) -> None:
     """Numbers out of range, and a split with an empty side, name the flag that helps."""
     output = Storage.at(str(images.parent / "shards"))
     for task, says in (
-        (KeysData(pairs_per_drawing=0), "--pairs-per-drawing is above 0"),
+        (KeysData(pairs_per_drawing=0.0), "--pairs-per-drawing is above 0"),
         (KeysData(drawn_films=-1), "--drawn-films is 0 or more"),
     ):
         with pytest.raises(ValueError, match=says):
