@@ -8,7 +8,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = (
@@ -18,7 +25,8 @@ ARGUMENTS = (
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 WITHIN = ("file:", "data:", "blob:", "about:")
 """Addresses that a page may ask for."""
-PATIENCE_MS = 10_000
+PATIENCE_MS = 30_000
+"""For all that a test waits for: a busy machine may take seconds to show a frame."""
 
 NewPage = Callable[..., Page]
 
@@ -30,6 +38,7 @@ def browser() -> Iterator[Browser]:
     path = next(filter(None, map(shutil.which, CHROMIUM)), None)
     if path is None:
         pytest.skip(f"there is no browser: none of {', '.join(CHROMIUM)}")
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
         yield browser
