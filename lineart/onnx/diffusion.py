@@ -15,7 +15,7 @@ from lineart.models.diffusion import (
     SMOOTHING,
     STEPS,
 )
-from lineart.onnx.graph import BOOL, END, FLOAT, Value, both_ways, halve, loop, neighbours, pairs
+from lineart.onnx.graph import END, FLOAT, Value, both_ways, halve, loop, neighbours, pairs
 
 AXES = (3, 2)
 """Axes of horizontal and of vertical neighbours."""
@@ -149,7 +149,7 @@ def _v_cycle(op: OpBuilder, grids: list[Grid], residual: Value) -> Value:
             planes,
             COARSEST_SMOOTHING,
             lambda op, state: (
-                op.Identity(op.Cast(1, to=BOOL)),
+                op.Identity(True),
                 _smooth(op, grid, state, residual),
             ),
         )

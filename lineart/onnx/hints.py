@@ -13,7 +13,8 @@ from typing import Final
 import numpy as np
 from onnxscript import OpBuilder, ir
 
-from lineart.models.hint_maps import CONTRAST, INK_BELOW, ROUNDS
+from lineart.models.diffusion import CONTRAST
+from lineart.models.hint_maps import INK_BELOW, ROUNDS
 from lineart.onnx.diffusion import diffuse, refine
 from lineart.onnx.graph import (
     BOOL,

@@ -1,4 +1,4 @@
-"""One network that corrects a map of spread hints, for the default weights.
+"""One network that corrects a map of spread hints; ours.
 
 The papers' pairs see hints through a map of a quarter of the drawing's size, on which thin shapes
 and their neighbours mix. Here hints are spread at the drawing's size

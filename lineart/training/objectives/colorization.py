@@ -67,14 +67,17 @@ class DraftObjective:
     """
 
     reaches: ClassVar[Mapping[str, str]] = {}
+    generator: ClassVar[str] = "draft"
+    """Name of the generator that is trained."""
 
     def __init__(
         self, pair: Pair, recipe: Recipe, stage: TrainingStage, device: Device, features: Features
     ) -> None:
         del recipe
         self.stage, self.features = stage, features.get("content")
-        self.generators = {"draft": copy_to_train(pair.generators["draft"], device)}
-        self.draft = device.share(self.generators["draft"])
+        trained = copy_to_train(pair.generators[self.generator], device)
+        self.generators = {self.generator: trained}
+        self.draft = device.share(trained)
         self.heads: dict[str, nn.Module] = {}
         networks = {}
         if "adversarial" in stage.losses:
@@ -105,8 +108,8 @@ class DraftObjective:
     def predict(
         self, generators: Mapping[str, nn.Module], batch: ColorizationBatch
     ) -> dict[str, Tensor]:
-        """Return the draft."""
-        return {"draft": generators["draft"](batch.line, batch.hint)}
+        """Return the draft, or the colours."""
+        return {self.generator: generators[self.generator](batch.line, batch.hint)}
 
 
 class ColorObjective:
@@ -162,44 +165,10 @@ class ColorObjective:
         }
 
 
-class HintedObjective:
-    """Objective of a color generator that takes hints, without a draft; ours.
+class HintedObjective(DraftObjective):
+    """Objective of a color generator that takes hints, without a draft; ours."""
 
-    Args:
-        pair: Pair whose color generator is copied.
-        recipe: Unused.
-        stage: Weights of the loss terms.
-        device: Device on which the network is trained.
-        features: Unused.
-    """
-
-    reaches: ClassVar[Mapping[str, str]] = {}
-
-    def __init__(
-        self, pair: Pair, recipe: Recipe, stage: TrainingStage, device: Device, features: Features
-    ) -> None:
-        del recipe, features
-        self.stage = stage
-        self.generators = {"color": copy_to_train(pair.generators["color"], device)}
-        self.heads: dict[str, nn.Module] = {}
-        self.discriminators: dict[str, nn.Module] = {}
-        self.color = device.share(self.generators["color"])
-        self.learning = [self.color]
-
-    def generator_loss(self, batch: ColorizationBatch) -> Terms:
-        """Compute the weighted reconstruction terms."""
-        return reconstruction_terms(self.color(batch.line, batch.hint), batch, self.stage)
-
-    def discriminator_loss(self, batch: ColorizationBatch) -> Terms:
-        """Return no terms: there is no discriminator."""
-        del batch
-        return {}
-
-    def predict(
-        self, generators: Mapping[str, nn.Module], batch: ColorizationBatch
-    ) -> dict[str, Tensor]:
-        """Return the colours."""
-        return {"color": generators["color"](batch.line, batch.hint)}
+    generator: ClassVar[str] = "color"
 
 
 def damage_draft(draft: ColorBatch, batch: ColorizationBatch) -> ColorBatch:
