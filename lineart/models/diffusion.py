@@ -189,7 +189,7 @@ def conjugate_gradients(grids: list[Grid], free: Plane, source: Planes, start: P
 
 def dot(one: Planes, other: Planes) -> Float32[Tensor, "B C 1 1"]:
     """Return the scalar product of each plane, above 0."""
-    product = (one * other).sum(dim=(2, 3), keepdim=True)
+    product: Tensor = (one * other).sum(dim=(2, 3), keepdim=True)
     return product.clamp(min=1e-20)
 
 

@@ -128,8 +128,7 @@ def spread_hints(hint: HintPixels, line: LinePixels) -> HintBatch:
 
     Drawings are done one by one: the last bits of sums and exponentials depend on a batch's shape.
     """
-    pairs = zip(hint.split(1), line.split(1), strict=True)
-    return torch.cat([_spread_one(*pair) for pair in pairs])
+    return torch.cat([_spread_one(hint[n : n + 1], line[n : n + 1]) for n in range(len(line))])
 
 
 def _spread_one(hint: HintPixels, line: LinePixels) -> HintBatch:
