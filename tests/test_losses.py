@@ -3,16 +3,21 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from skimage.metrics import structural_similarity
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lineart import losses
 from lineart.losses import (
     cam_loss,
     content_loss,
+    dissimilarity,
+    edge_loss,
     entropy_discriminator_loss,
     entropy_generator_loss,
     geometry_loss,
     l1,
+    l1_on_paper,
     l2,
     least_squares_discriminator_loss,
     least_squares_generator_loss,
@@ -286,3 +291,42 @@ def test_losses_are_float32() -> None:
         segmentation_loss(draw(1, 3, 4, 4).to(half), labels),
     ):
         assert value.dtype == torch.float32
+
+
+def test_dissimilarity_is_that_of_the_composed_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With every window it is 1 - `metrics.ssim`; what lies below ink does not count."""
+    monkeypatch.setattr(losses, "SSIM_STEP_PX", 1)
+    line = draw(1, 1, 32, 32).sign()
+    fake, real = draw(1, 3, 32, 32), draw(1, 3, 32, 32, seed=1)
+    composed = [((color + 1) * 127.5 * (line > 0))[0].permute(1, 2, 0) for color in (fake, real)]
+    truth = structural_similarity(
+        *(picture.double().numpy() for picture in composed), win_size=7, channel_axis=2,
+        data_range=255, use_sample_covariance=False,
+    )  # fmt: skip
+    assert float(dissimilarity(fake, real, line)) == pytest.approx(1 - truth, abs=1e-4)
+    below = torch.where(line > 0, fake, -fake)
+    assert float(dissimilarity(below, fake, line)) == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("loss", [l1_on_paper, edge_loss])
+def test_losses_on_paper_hardly_count_what_ink_hides(loss: Loss) -> None:
+    """A wrong colour costs 10 times less below ink than on paper; right colours nothing."""
+    real = torch.zeros(1, 3, 32, 32)
+    line = torch.ones(1, 1, 32, 32)
+    line[..., 16:] = -1
+    on_paper, below = real.clone(), real.clone()
+    on_paper[..., 4:12, 4:12] = 1
+    below[..., 4:12, 20:28] = 1
+    assert float(loss(real, real, line)) == 0
+    assert float(loss(on_paper, real, line)) == pytest.approx(
+        10 * float(loss(below, real, line)), rel=0.02
+    )
+
+
+def test_clouds_cost_more_than_shifted_colours() -> None:
+    """`edge_loss` is 0 for a picture whose colours are all shifted, and not for a gradient."""
+    real, line = torch.zeros(1, 3, 32, 32), torch.ones(1, 1, 32, 32)
+    ramp = torch.linspace(-0.2, 0.2, 32).expand(1, 3, 32, 32)
+    assert float(edge_loss(real + 0.1, real, line)) == pytest.approx(0, abs=1e-6)
+    assert float(edge_loss(ramp, real, line)) > 0.01
+    assert float(dissimilarity(ramp, real, line)) > float(dissimilarity(real + 0.1, real, line))

@@ -20,7 +20,7 @@ MOST = 140
 SMALLEST_PX = 20
 """Smallest area of a region that gets a dab."""
 WAYS = ("none", "pixels", "strokes", "dabs")
-SHARES = (0.1, 0.4, 0.1, 0.4)
+SHARES = (0.05, 0.4, 0.1, 0.45)
 """Probability of each way."""
 
 

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from lineart.inference import enlarge
 from lineart.losses import (
     content_loss,
+    dissimilarity,
     edge_loss,
     entropy_discriminator_loss,
     entropy_generator_loss,
@@ -21,7 +22,6 @@ from lineart.losses import (
     l1_at,
     l1_on_paper,
     l2,
-    l2_on_paper,
 )
 from lineart.models import Pair
 from lineart.models.discriminators import ColorDiscriminator
@@ -35,7 +35,7 @@ from lineart.training.tasks import ColorizationBatch
 def reconstruction_terms(fake: ColorBatch, batch: ColorizationBatch, stage: TrainingStage) -> Terms:
     """Compute the weighted terms that have a weight in the stage.
 
-    They are "l1", "l2", "hint", "paper", "paper_l2" and "edges".
+    They are "l1", "l2", "hint", "paper", "edges" and "ssim".
     """
     weights, terms = stage.losses, {}
     if "l1" in weights:
@@ -45,7 +45,7 @@ def reconstruction_terms(fake: ColorBatch, batch: ColorizationBatch, stage: Trai
     if "hint" in weights:
         mask = F.interpolate(batch.hint_mask.float(), size=fake.shape[2:])
         terms["hint"] = weights["hint"] * l1_at(fake, batch.color, mask)
-    by_line = {"paper": l1_on_paper, "paper_l2": l2_on_paper, "edges": edge_loss}
+    by_line = {"paper": l1_on_paper, "edges": edge_loss, "ssim": dissimilarity}
     for name, loss in by_line.items():
         if name in weights:
             terms[name] = weights[name] * loss(fake, batch.color, batch.line)
