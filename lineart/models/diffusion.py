@@ -5,9 +5,12 @@ keep their colour. This is Levin, Lischinski, Weiss, "Colorization Using Optimiz
 2004, with a conductance that depends on how dark the ink is, not on how fast it changes. The
 equations are solved at half the size by conjugate gradients, preconditioned by a multigrid V-cycle.
 
-Everything runs on the device of its inputs, and has no loop whose length depends on them.
+Everything runs on the device of its inputs. On a CPU the bits depend neither on the number of
+threads nor on the other drawings of a batch: exponentials come from a table, and sums have an order
+of their own.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -22,6 +25,8 @@ Lines = UInt8[Tensor, "B LineH LineW"]
 
 CONTRAST = 12.0
 """Logarithm of the resistance of full ink; that of paper is 0."""
+RESISTANCES = [math.exp(CONTRAST * (1 - level / 255)) for level in range(256)]
+"""Resistance of each level of grey."""
 STEPS = 6
 """Steps of conjugate gradients."""
 FINE_STEPS = 3
@@ -68,10 +73,11 @@ def resistances(line: Lines) -> tuple[Tensor, Tensor]:
 
     Paper has 1. One of the sides is shorter by a pixel.
     """
-    ink = 1 - line[:, None].float() / 255
-    across = torch.maximum(ink[..., 1:], ink[..., :-1])
-    down = torch.maximum(ink[..., 1:, :], ink[..., :-1, :])
-    return torch.exp(CONTRAST * across), torch.exp(CONTRAST * down)
+    gray = line[:, None]
+    across = torch.minimum(gray[..., 1:], gray[..., :-1])
+    down = torch.minimum(gray[..., 1:, :], gray[..., :-1, :])
+    table = torch.tensor(RESISTANCES, device=line.device)
+    return table[across.int()], table[down.int()]
 
 
 def halve(across: Tensor) -> Tensor:
@@ -189,8 +195,17 @@ def conjugate_gradients(grids: list[Grid], free: Plane, source: Planes, start: P
 
 def dot(one: Planes, other: Planes) -> Float32[Tensor, "B C 1 1"]:
     """Return the scalar product of each plane, above 0."""
-    product: Tensor = (one * other).sum(dim=(2, 3), keepdim=True)
-    return product.clamp(min=1e-20)
+    return add_up(add_up(one * other, axis=2), axis=3).clamp(min=1e-20)
+
+
+def add_up(planes: Planes, axis: int) -> Float32[Tensor, "B C SumH SumW"]:
+    """Add up an axis by halves, whose order `torch.sum` does not promise."""
+    while (size := planes.shape[axis]) > 1:
+        half = size // 2
+        halves = planes.narrow(axis, 0, half) + planes.narrow(axis, half, half)
+        rest = planes.narrow(axis, 2 * half, size - 2 * half)
+        planes = torch.cat((halves, rest), dim=axis) if size % 2 else halves
+    return planes
 
 
 # Diffusion.
@@ -216,6 +231,13 @@ def diffuse(start: Planes, line: Lines, is_fixed: Bool[Tensor, "B 1 H W"]) -> Pl
     return conjugate_gradients(coarsen(finest, to_fixed), free, source, start)
 
 
+def double(planes: Planes) -> Float32[Tensor, "B C H TwiceW"]:
+    """Double the width by linear interpolation; PyTorch's bits depend on the number of threads."""
+    framed = F.pad(planes, (1, 1, 0, 0), mode="replicate")
+    left, right = (torch.lerp(planes, near, 0.25) for near in (framed[..., :-2], framed[..., 2:]))
+    return torch.stack((left, right), dim=-1).flatten(3)
+
+
 def refine(half: Halves, known: Planes, line: Lines, is_fixed: Bool[Tensor, "B 1 H W"]) -> Planes:
     """Enlarge colours of half the size to the drawings', and let them meet at the lines.
 
@@ -225,7 +247,7 @@ def refine(half: Halves, known: Planes, line: Lines, is_fixed: Bool[Tensor, "B 1
         line: Drawings.
         is_fixed: Pixels of the drawings that keep their colour.
     """
-    planes = F.interpolate(half, scale_factor=2, mode="bilinear")
+    planes = double(double(half).mT).mT
     across, down = resistances(line)
     grid = make_grid(to_sides(1 / across, 1 / down))
     planes = torch.where(is_fixed, known, planes)

@@ -6,8 +6,9 @@ import pytest
 import torch
 from scipy import sparse
 from scipy.sparse import linalg
+from torch.nn import functional as F
 
-from lineart.models import diffusion
+from lineart.models import diffusion, hint_maps
 from lineart.models.hint_maps import spread_hints
 
 SIZE = 128
@@ -110,12 +111,37 @@ def test_a_drawing_without_hints_is_white(line: np.ndarray) -> None:
     assert (code[..., 3] == -1).all()
 
 
-def test_the_others_of_a_batch_change_nothing(line: np.ndarray, hint: np.ndarray) -> None:
-    """A map is the same alone and among others, also of a size that is no multiple."""
+def test_bits_depend_neither_on_the_batch_nor_on_threads(
+    line: np.ndarray, hint: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A map is the same alone, among others, and on any number of threads; odd sizes too."""
     other = np.roll(hint, 9, axis=0)
-    lines, hints = (torch.from_numpy(np.stack(two)) for two in ((line, line), (hint, other)))
-    both = spread_hints(hints[:, :, :91], lines[:, :, :91])
-    alone = spread_hints(hints[:1, :, :91], lines[:1, :, :91])
-    assert both.shape == (2, 4, SIZE, 91)
-    assert torch.equal(both[:1], alone)
-    assert not torch.equal(both[0], both[1])
+    lines, hints = (
+        torch.from_numpy(np.tile(np.stack(two), (1, 2, 3, *([1] * (two[0].ndim - 2)))))
+        for two in ((line, line), (hint, other))
+    )
+    lines, hints = lines[:, :, :291], hints[:, :, :291]
+    both = spread_hints(hints, lines)
+    assert both.shape == (2, 4, 2 * SIZE, 291)
+    monkeypatch.setattr(hint_maps, "PIXELS_AT_ONCE", 1)
+    threads = torch.get_num_threads()
+    try:
+        for number in (1, 2, 3, 7):
+            torch.set_num_threads(number)
+            assert torch.equal(spread_hints(hints, lines), both)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_doubling_is_linear_interpolation() -> None:
+    """It is that of PyTorch, but for its last bits."""
+    planes = torch.rand(2, 3, 6, 10, generator=torch.Generator().manual_seed(0))
+    expected = F.interpolate(planes, scale_factor=2, mode="bilinear")
+    torch.testing.assert_close(diffusion.double(diffusion.double(planes).mT).mT, expected)
+
+
+def test_sums_by_halves() -> None:
+    """They are sums, also of sides that no power of two divides."""
+    planes = torch.rand(2, 3, 7, 13, generator=torch.Generator().manual_seed(0))
+    found = diffusion.add_up(diffusion.add_up(planes, axis=2), axis=3)
+    torch.testing.assert_close(found, planes.sum(dim=(2, 3), keepdim=True))

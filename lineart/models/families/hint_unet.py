@@ -23,6 +23,8 @@ BLOCK = 2
 class HintUNet(nn.Module):
     """U-Net of paper 002 on blocks of pixels; its output is added to the map of hints.
 
+    A drawing without hints stays white: guesses of what nobody asked for would be grey.
+
     There is no tanh, which would hardly let gradients pass where a map is white or black.
     """
 
@@ -35,7 +37,10 @@ class HintUNet(nn.Module):
         blocks = F.pixel_unshuffle(torch.cat((line, hint), dim=1), BLOCK)
         change: Tensor = F.pixel_shuffle(self.unet.transform(blocks), BLOCK)
         color = hint[:, :3] + change
-        return color if self.training else color.clamp(-1, 1)
+        if self.training:
+            return color
+        is_hinted = hint[:, 3:].amax(dim=(1, 2, 3), keepdim=True) > 0
+        return torch.where(is_hinted, color.clamp(-1, 1), hint[:, :3])
 
 
 def hint_unet(width: int = 16) -> Pair:
