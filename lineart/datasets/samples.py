@@ -136,7 +136,7 @@ def make_sample(picture: Picture, settings: SampleSettings, rng: np.random.Gener
     if drawn is None and rng.random() < 0.5:
         color = flatten(color, int(rng.integers(5, 16)), rng)
     line = drawn if drawn is not None else extract(color, rng)
-    line, color = (resize(image, (settings.crop, settings.crop)) for image in (line, color))
+    line, color = (fit(image, settings.crop) for image in (line, color))
     if count > 8 or (way not in (None, "none") and rng.random() < DISGUISED):
         # Colours that the lines do not predict, so that the network learns to follow hints.
         color = disguise(color, line, rng)
@@ -173,6 +173,19 @@ def crop(picture: Picture, side: int, rng: np.random.Generator) -> tuple[Frame, 
         return np.ascontiguousarray(part[:, ::-1] if mirrored else part)
 
     return take(picture.color), None if picture.line is None else take(picture.line)
+
+
+def fit(image: UInt8[np.ndarray, "Cut Cut *C"], side: int) -> UInt8[np.ndarray, "Side Side *C"]:
+    """Resize a crop to a sample's side.
+
+    The upper bound of `SCALES` is so low that bilinear interpolation reads every pixel, and lines
+    stay as dark as by area interpolation, in a fifth of its time.
+    """
+    if image.shape[0] < side:
+        return resize(image, (side, side))
+    fitted: UInt8[np.ndarray, "Side Side *C"]
+    fitted = cv2.resize(image, (side, side), interpolation=cv2.INTER_LINEAR)
+    return fitted
 
 
 def extract(color: Frame, rng: np.random.Generator) -> Line:

@@ -5,10 +5,10 @@ import os
 import posixpath
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Hashable
 from contextlib import closing
 from itertools import accumulate
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import pyarrow as pa
 from pyarrow import parquet
@@ -46,6 +46,8 @@ class ShardRows:
     sources: list[str]
     columns: set[str]
     """Names of the columns that some of the shards have."""
+    nbytes: int
+    """Bytes of all row groups."""
 
     def __init__(
         self,
@@ -57,7 +59,7 @@ class ShardRows:
         open_files: int = OPEN_FILES,
     ) -> None:
         self.storage, self.schema = storage, schema
-        self.names, self.sources, self.columns = [], [], set()
+        self.names, self.sources, self.columns, self.nbytes = [], [], set(), 0
         self._paths = _read_index(storage)
         row_groups = [self._read_light(path) for path in self._paths]
         # Cumulative sums: index of the first row of each file, and row of each row group.
@@ -101,14 +103,16 @@ class ShardRows:
                 self.sources += table["source"].to_pylist()
                 self.columns |= set(file.schema_arrow.names)
                 meta = file.metadata
-                return [meta.row_group(i).num_rows for i in range(meta.num_row_groups)]
+                groups = [meta.row_group(i) for i in range(meta.num_row_groups)]
+                self.nbytes += sum(group.total_byte_size for group in groups)
+                return [group.num_rows for group in groups]
         except (pa.ArrowException, KeyError) as error:
             where = posixpath.join(self.storage.uri, path)
             raise ValueError(f"{where} is no shard of lineart prepare_data: {error}") from error
 
 
 def choose_cache(memory: int, cpus: int) -> int:
-    """Return the bytes of row groups that each of `cpus` processes caches.
+    """Return the bytes that each of `cpus` processes caches.
 
     Samples are drawn at random, and each needs one row of a group: without a cache of about the
     size of the set, most of what is read is thrown away.
@@ -118,6 +122,41 @@ def choose_cache(memory: int, cpus: int) -> int:
         cpus: Number of its cores.
     """
     return max(CACHE_BYTES, int(memory * CACHE_SHARE / cpus))
+
+
+V = TypeVar("V")
+
+
+class Cache(Generic[V]):
+    """Values that were used last, as many as their bytes allow; the last one is always kept.
+
+    A pickled copy is empty.
+
+    Args:
+        most_bytes: Maximum bytes; None: what `choose_cache` gives on each machine, less `other`.
+        other: Bytes that something else needs.
+    """
+
+    def __init__(self, most_bytes: int | None, other: int = 0) -> None:
+        self._given = most_bytes, other
+        self._most_bytes = (
+            choose_cache(count_memory(), count_cpus()) - other if most_bytes is None else most_bytes
+        )
+        self._values: OrderedDict[Hashable, tuple[V, int]] = OrderedDict()
+        self._bytes = 0
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self._given
+
+    def get(self, key: Hashable, make: Callable[[], tuple[V, int]]) -> V:
+        """Return the value of a key; `make` returns a missing one and its bytes."""
+        if key not in self._values:
+            self._values[key] = made = make()
+            self._bytes += made[1]
+        self._values.move_to_end(key)
+        while self._bytes > self._most_bytes and len(self._values) > 1:
+            self._bytes -= self._values.popitem(last=False)[1][1]
+        return self._values[key][0]
 
 
 def _read_index(storage: Storage) -> list[str]:
@@ -164,27 +203,20 @@ class _Reader:
     def _forget(self) -> None:
         self._process = os.getpid()
         self._open: OrderedDict[str, parquet.ParquetFile] = OrderedDict()
-        self._tables: OrderedDict[tuple[str, int], pa.Table] = OrderedDict()
-        self._bytes = 0
-        given = self._cache_bytes
-        self._most_bytes = choose_cache(count_memory(), count_cpus()) if given is None else given
+        self._tables = Cache[pa.Table](self._cache_bytes)
 
     def read(self, path: str, group: int) -> pa.Table:
         """Return the heavy columns of a row group."""
         if self._process != os.getpid():
             # A forked process shares file offsets with its parent, so it opens the files again.
             self._forget()
-        key = path, group
-        if key not in self._tables:
-            file = self._file(path)
-            columns = self._heavy & set(file.schema_arrow.names)
-            table = file.read_row_group(group, columns=sorted(columns))
-            self._tables[key] = table
-            self._bytes += table.nbytes
-        self._tables.move_to_end(key)
-        while self._bytes > self._most_bytes and len(self._tables) > 1:
-            self._bytes -= self._tables.popitem(last=False)[1].nbytes
-        return self._tables[key]
+        return self._tables.get((path, group), lambda: self._read(path, group))
+
+    def _read(self, path: str, group: int) -> tuple[pa.Table, int]:
+        file = self._file(path)
+        columns = self._heavy & set(file.schema_arrow.names)
+        table = file.read_row_group(group, columns=sorted(columns))
+        return table, table.nbytes
 
     def _file(self, path: str) -> parquet.ParquetFile:
         if path not in self._open:

@@ -19,7 +19,7 @@ from pyarrow import parquet
 
 from lineart.datasets.maps import decode_depth
 from lineart.datasets.samples import Picture
-from lineart.datasets.shard_rows import INDEX, OPEN_FILES, ShardRows
+from lineart.datasets.shard_rows import INDEX, OPEN_FILES, Cache, ShardRows
 from lineart.image import Frame, Line
 from lineart.storage import Storage
 
@@ -125,6 +125,8 @@ class Shards:
         cache_bytes: Maximum bytes of row groups cached per process; the last is always kept. None:
             by the machine's memory, see `shard_rows.choose_cache`.
         open_files: Maximum number of files kept open per process, above 0.
+        decoded_bytes: Maximum bytes of decoded pictures cached per process, read-only, for readers
+            that repeat; 0 caches none. None: what the row groups leave of `choose_cache`.
 
     Raises:
         FileNotFoundError: there is no prepared set.
@@ -138,13 +140,20 @@ class Shards:
     """Kinds of maps that some of the pictures have: "segmentation", "depth"."""
 
     def __init__(
-        self, storage: Storage, *, cache_bytes: int | None = None, open_files: int = OPEN_FILES
+        self,
+        storage: Storage,
+        *,
+        cache_bytes: int | None = None,
+        open_files: int = OPEN_FILES,
+        decoded_bytes: int | None = 0,
     ) -> None:
         self.storage = storage
         heavy = {"image", "line", *MAP_NAMES}
         self._rows = ShardRows(
             storage, SCHEMA, heavy, cache_bytes=cache_bytes, open_files=open_files
         )
+        keeps = decoded_bytes != 0
+        self._decoded = Cache[Picture](decoded_bytes, self._rows.nbytes) if keeps else None
         self.sources, self.names = self._rows.sources, self._rows.names
         self.maps = set(MAP_NAMES) & self._rows.columns
 
@@ -158,6 +167,11 @@ class Shards:
             IndexError: the index is out of range.
             FileNotFoundError: the set has been replaced since it was opened.
         """
+        if self._decoded is None:
+            return self._decode(index)
+        return self._decoded.get(index, lambda: self._freeze(index))
+
+    def _decode(self, index: int) -> Picture:
         row = self._rows.read(index)
 
         def cell(column: str, decode: Callable[[bytes], Any]) -> Any:
@@ -171,6 +185,15 @@ class Shards:
             segmentation=cell("segmentation", decode_gray),
             depth=cell("depth", decode_depth),
         )
+
+    def _freeze(self, index: int) -> tuple[Picture, int]:
+        """Decode a picture that several readers share; return it and its bytes."""
+        picture = self._decode(index)
+        pixels = (picture.color, picture.line, picture.segmentation, picture.depth)
+        arrays = [array for array in pixels if array is not None]
+        for array in arrays:
+            array.flags.writeable = False
+        return picture, sum(array.nbytes for array in arrays)
 
 
 def decode(data: bytes) -> Frame:

@@ -45,9 +45,10 @@ def xdog(
     # In flat areas the difference is (1 - p) of the grey level, above the threshold: they become
     # paper, even black ones.
     difference = fine - sharpness * coarse
-    soft = 1 + np.tanh(steepness * (difference - threshold))
-    ink = np.where(difference < threshold, soft, np.float32(1))
-    line: Line = np.rint(ink * 255).astype(np.uint8)
+    line: Line = np.full(gray.shape, 255, np.uint8)
+    is_ink = difference < threshold
+    soft = 1 + np.tanh(steepness * (difference[is_ink] - threshold))
+    line[is_ink] = np.rint(soft * 255)
     return line
 
 

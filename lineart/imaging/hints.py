@@ -202,22 +202,43 @@ def sample_strokes(
     A stroke has the colour of its first pixel. It ends at the picture's border and where the
     picture's colour differs by more than `STROKE_TOLERANCE`; such pixels get no hint.
     """
-    height, width = color.shape[:2]
-    hint = no_hints((height, width))
+    hint = no_hints((color.shape[0], color.shape[1]))
     places = np.flatnonzero(allowed)
     if not places.size:
         return hint
-    for place in rng.choice(places, size=min(count, places.size), replace=False):
-        y, x = divmod(int(place), width)
-        angle = rng.uniform(0, 2 * np.pi)
-        start = color[y, x].astype(np.int16)
-        for step in range(stroke.length_px):
-            row, column = round(y + step * np.sin(angle)), round(x + step * np.cos(angle))
-            is_inside = 0 <= row < height and 0 <= column < width
-            if not is_inside or np.abs(color[row, column] - start).max() > STROKE_TOLERANCE:
-                break
-            low, high = stroke.width_px // 2, stroke.width_px - stroke.width_px // 2
-            area = slice(max(0, row - low), row + high), slice(max(0, column - low), column + high)
-            is_same = np.abs(color[area] - start).max(axis=2) <= STROKE_TOLERANCE
-            hint[area][is_same] = (*start, 255)
+    chosen = rng.choice(places, size=min(count, places.size), replace=False)
+    y, x = np.divmod(chosen[:, np.newaxis], color.shape[1])
+    angles, steps = rng.uniform(0, 2 * np.pi, y.shape), np.arange(stroke.length_px)
+    rows = np.rint(y + steps * np.sin(angles)).astype(np.int64)
+    columns = np.rint(x + steps * np.cos(angles)).astype(np.int64)
+    colors = color[y, x]
+    goes_on = np.logical_and.accumulate(_has_color(color, rows, columns, colors), axis=1)
+    # A square around each step, the strokes in order.
+    colors = colors[np.nonzero(goes_on)[0], np.newaxis]
+    across = np.arange(stroke.width_px) - stroke.width_px // 2
+    rows, columns = np.broadcast_arrays(
+        rows[goes_on, np.newaxis, np.newaxis] + across[:, np.newaxis],
+        columns[goes_on, np.newaxis, np.newaxis] + across,
+    )
+    is_hint = _has_color(color, rows, columns, colors)
+    # Where strokes cross, the last one's colour remains, because it is assigned last.
+    colors = np.broadcast_to(colors, (*rows.shape, 3))
+    hint[rows[is_hint], columns[is_hint], :3] = colors[is_hint]
+    hint[rows[is_hint], columns[is_hint], 3] = 255
     return hint
+
+
+def _has_color(
+    color: Frame,
+    rows: Int64[np.ndarray, "*places"],
+    columns: Int64[np.ndarray, "*places"],
+    colors: UInt8[np.ndarray, "*strokes 3"],
+) -> Bool[np.ndarray, "*places"]:
+    """Return which places are in the picture and have about the colours of their strokes."""
+    height, width = color.shape[:2]
+    is_inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+    found = color[rows.clip(0, height - 1), columns.clip(0, width - 1)]
+    difference = np.maximum(found, colors) - np.minimum(found, colors)
+    has_color: Bool[np.ndarray, "*places"]
+    has_color = is_inside & (difference.max(axis=-1) <= STROKE_TOLERANCE)
+    return has_color

@@ -12,6 +12,7 @@ from lineart.datasets.samples import (
     UnpairedSamples,
     UnpairedSettings,
     cut,
+    fit,
 )
 from tests.datasets.paintings import Listed
 
@@ -79,6 +80,20 @@ def test_the_second_stage_has_faults_and_true_drafts(pictures: Listed) -> None:
     first = Samples(pictures, SampleSettings(crop=32, draft_scale=2, second_stage=False), seed=0)[0]
     assert first.artifacts is None
     assert not first.has_true_draft
+
+
+@pytest.mark.parametrize("side", [40, 64, 70, 83])
+def test_lines_stay_as_dark_when_a_crop_is_fitted(side: int) -> None:
+    """Whatever the crop's side, thin lines keep their share of ink, and a flat colour its level."""
+    line = np.full((side, side), 255, np.uint8)
+    for angle in range(0, 180, 12):
+        turn = np.deg2rad(angle)
+        ends = (side / 2 + np.outer((-0.45, 0.45), (np.cos(turn), np.sin(turn))) * side).astype(int)
+        cv2.line(line, ends[0].tolist(), ends[1].tolist(), 0, 1, cv2.LINE_AA)
+    fitted = fit(line, 64)
+    assert fitted.shape == (64, 64)
+    assert (255.0 - fitted).mean() == pytest.approx((255.0 - line).mean(), rel=0.03)
+    assert (fit(np.full((side, side, 3), (9, 200, 77), np.uint8), 64) == (9, 200, 77)).all()
 
 
 def test_no_pictures_are_refused() -> None:

@@ -137,6 +137,24 @@ def test_row_groups_are_kept(tmp_path: Path, storage: Storage) -> None:
     assert_holds(pictures, seeds, list(range(8)))
 
 
+def test_decoded_pictures_are_kept(storage: Storage) -> None:
+    """Of pictures of about 200 bytes each, three stay in 700 bytes; nobody can change them."""
+    seeds = write_set(storage, [12])
+    pictures = Shards(storage, decoded_bytes=700)
+    assert_holds(pictures, seeds, [1, 2, 4, 1, 5])
+    kept = pictures.read(1)
+    with pytest.raises(ValueError, match="read-only"):
+        kept.color[:] = 0
+    assert pictures.read(1) is kept
+    assert_holds(pictures, seeds, [7, 8, 10])
+    assert pictures.read(1) is not kept
+    copy = pickle.loads(pickle.dumps(pictures))
+    assert draw(1).tobytes() not in pickle.dumps(copy)
+    assert_holds(copy, seeds, list(range(12)))
+    # By default, it is what the row groups leave of a process's share of the memory.
+    assert_holds(Shards(storage, decoded_bytes=None), seeds, [3, 3, 11])
+
+
 def test_a_copy_in_another_process_reads(storage: Storage) -> None:
     """Pickled after use it reads the same, without the cache; so does a forked process."""
     seeds = write_set(storage, [12])
