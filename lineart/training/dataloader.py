@@ -5,9 +5,8 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from itertools import starmap
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -115,39 +114,63 @@ class LocalLoader:
             # A GPU copies from pinned memory several times as fast; a thread fills it.
             pin_memory=has_gpu,
         )
-        yield from starmap(unpack, packed)
+        yield from map(unpack, packed)
 
 
 Kind = tuple[str, str, tuple[int, ...]]
 """Name, type and shape of an array of a batch."""
 
 
-def pack(
-    arrays: Arrays, *, processes: int = 1
-) -> tuple[Tensor | UInt8[np.ndarray, " bytes"], list[Kind]]:
+class Packed(NamedTuple):
+    """A batch on its way between processes."""
+
+    joined: Tensor | UInt8[np.ndarray, " bytes"]
+    """All arrays of numbers."""
+    kinds: list[Kind]
+    objects: Arrays
+    """Arrays of Python objects, which no memory is shared for."""
+
+
+def pack(arrays: Arrays, *, processes: int = 1) -> Packed:
     """Join the arrays of a batch to one tensor, which another process gets as shared memory.
 
     Arrays would be copied through a pipe, and a tensor for each would take an open file for each.
     Where shared memory may not suffice for a batch of each of `processes`, an array is sent.
     """
-    joined = np.empty(sum(_padded(one.nbytes) for one in arrays.values()), np.uint8)
+    objects = {name: one for name, one in arrays.items() if one.dtype.hasobject}
+    numbers = {name: one for name, one in arrays.items() if name not in objects}
+    joined = np.empty(sum(_padded(one.nbytes) for one in numbers.values()), np.uint8)
     kinds, start = [], 0
-    for name, one in arrays.items():
+    for name, one in numbers.items():
         kinds.append((name, one.dtype.str, one.shape))
         joined[start : start + one.nbytes].view(one.dtype).reshape(one.shape)[...] = one
         start += _padded(one.nbytes)
     has_room = _free_shared_memory() > (processes + 1) * joined.nbytes
-    return (torch.from_numpy(joined) if has_room else joined), kinds
+    return Packed(torch.from_numpy(joined) if has_room else joined, kinds, objects)
 
 
-def unpack(joined: Tensor | UInt8[np.ndarray, " bytes"], kinds: Sequence[Sequence[Any]]) -> Arrays:
+def unpack(packed: Packed) -> Arrays:
     """Return the arrays of a batch that `pack` joined, without a copy."""
-    data, arrays, start = np.asarray(joined), {}, 0
-    for name, kind, shape in kinds:
+    data, arrays, start = np.asarray(packed.joined), {}, 0
+    for name, kind, shape in packed.kinds:
         size = math.prod(shape) * np.dtype(kind).itemsize
         arrays[name] = data[start : start + size].view(kind).reshape(shape)
         start += _padded(size)
-    return arrays
+    return arrays | packed.objects
+
+
+def to_device(arrays: Arrays, device: torch.device) -> dict[str, Tensor]:
+    """Return a batch as tensors on a device.
+
+    A GPU copies pinned arrays, such as those of `LocalLoader`, while this process goes on: keep
+    them until it has read a result of the batch.
+    """
+    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    is_gpu = device.type == "cuda"
+    return {
+        name: tensor.to(device, non_blocking=is_gpu and tensor.is_pinned())
+        for name, tensor in tensors.items()
+    }
 
 
 def _padded(size: int) -> int:

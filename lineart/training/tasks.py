@@ -27,7 +27,7 @@ from lineart.losses import l1
 from lineart.models import Colorization, Matching, Pair, Translation
 from lineart.models.layers import ColorBatch, HintBatch, HintPixels, LineBatch, LinePixels
 from lineart.storage import Storage
-from lineart.training.dataloader import Arrays, Collator
+from lineart.training.dataloader import Arrays, Collator, to_device
 from lineart.training.matching import MatchingTraining
 from lineart.training.recipes import Recipe
 
@@ -58,7 +58,10 @@ class TrainingTask(Protocol):
         ...
 
     def to_batch(self, arrays: Arrays, device: torch.device) -> Any:
-        """Convert a collator's arrays to a batch of tensors on a device."""
+        """Convert a collator's arrays, which the caller keeps, to a batch on a device.
+
+        See `dataloader.to_device`.
+        """
         ...
 
     def show(self, sample: Any, made: Mapping[str, Cell]) -> dict[str, Cell]:
@@ -115,7 +118,8 @@ class ColorizationCollator:
         size = samples[0].hint.shape[:2]
         hints = np.stack([sample.hint for sample in samples])
         small_lines = np.stack([resize(sample.line, size) for sample in samples])
-        encoded = self.encode_hint(torch.from_numpy(hints), torch.from_numpy(small_lines))
+        with torch.inference_mode():
+            encoded = self.encode_hint(torch.from_numpy(hints), torch.from_numpy(small_lines))
         colors = [resize(s.color, size) if self.small else s.color for s in samples]
         arrays = {
             "line": small_lines if self.small else np.stack([s.line for s in samples]),
@@ -146,7 +150,7 @@ class ColorizationTraining:
     def open(self, data: Storage, side: str, recipe: Recipe) -> Shards:
         """See `TrainingTask`."""
         del recipe
-        return Shards(data.child(side))
+        return Shards(data.child(side), decoded_bytes=None)
 
     def collator(
         self, pictures: Pictures, recipe: Recipe, number: int, pair: Pair, *, is_training: bool
@@ -169,7 +173,7 @@ class ColorizationTraining:
 
     def to_batch(self, arrays: Arrays, device: torch.device) -> ColorizationBatch:
         """See `TrainingTask`."""
-        given = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
+        given = to_device(arrays, device)
         line = line_to_tensor(given["line"])
         B, _, height, width = given["hint"].shape
         # Batches of the draft generator lack the arrays of `second_stage`.
@@ -260,7 +264,10 @@ class TranslationTraining:
 
     def open(self, data: Storage, side: str, recipe: Recipe) -> Unpaired:
         """Open the photographs and the target pictures; see `TrainingTask`."""
-        source, target = (Shards(data.child(f"{part}/{side}")) for part in ("source", "target"))
+        source, target = (
+            Shards(data.child(f"{part}/{side}"), decoded_bytes=None)
+            for part in ("source", "target")
+        )
         terms = {term for stage in recipe.stages for term in stage.losses}
         for term, (name, way_out) in MAPS.items():
             if side == "train" and term in terms and name not in source.maps:
@@ -286,7 +293,7 @@ class TranslationTraining:
 
     def to_batch(self, arrays: Arrays, device: torch.device) -> UnpairedBatch:
         """See `TrainingTask`."""
-        given = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
+        given = to_device(arrays, device)
         source, target = color_to_tensor(given["source"]), given["target"]
         target = line_to_tensor(target) if target.ndim == 3 else color_to_tensor(target)
         return UnpairedBatch(

@@ -58,7 +58,7 @@ def test_sequences_become_pairs_to_train_on(images: Path, tmp_path: Path) -> Non
     assert pairs.read(0).is_pure.any()
     # Training.
     run = tmp_path / "run"
-    data = Train(recipe="keys", data=flags.output, output=str(run), num_workers=0, tiny=True)
+    data = Train(recipe="keys", data=flags.output, output=str(run), tiny=True)
     assert train(data) == 0
     config = json.loads((run / "weights" / "config.json").read_text())
     assert config["model"] == "matching"

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,15 @@ import torch
 from lineart.datasets.samples import Samples, SampleSettings
 from lineart.models import MODELS
 from lineart.training import dataloader
-from lineart.training.dataloader import Arrays, LocalLoader, SampleRange, pack, split, unpack
+from lineart.training.dataloader import (
+    Arrays,
+    LocalLoader,
+    SampleRange,
+    pack,
+    split,
+    to_device,
+    unpack,
+)
 from lineart.training.job import worker_resources
 from lineart.training.tasks import ColorizationCollator
 
@@ -53,14 +62,57 @@ def test_batches_do_not_depend_on_who_makes_them(
         monkeypatch.setattr(dataloader, "SHARED_MEMORY", tmp_path / "none")
     order = SampleRange(start=2, stop=14, size=2, world=2)
     batch = collator(range(2))
-    sent, kinds = pack(batch)
-    assert isinstance(sent, torch.Tensor) == has_shared_memory
-    arrays = unpack(sent, kinds)
+    packed = pack(batch)
+    assert isinstance(packed.joined, torch.Tensor) == has_shared_memory
+    arrays = unpack(packed)
     assert_same([batch], [arrays])
     assert [one.dtype for one in arrays.values()] == [one.dtype for one in batch.values()]
     here, there = (list(LocalLoader(processes)(collator, order, 1)) for processes in (0, 2))
     assert len(here) == 3
     assert_same(here, there)
+
+
+class Strings:
+    """Makes batches of strings of bytes, as those of the network that matches regions, and sums."""
+
+    samples = ()
+
+    def __call__(self, numbers: Sequence[int]) -> Arrays:
+        """Make a batch of strings of these lengths."""
+        strings = np.empty(len(numbers), object)
+        strings[:] = [bytes(number) for number in numbers]
+        return {"pair": strings, "sum": np.array([sum(numbers)])}
+
+    def stack(self, samples: Sequence[Any]) -> Arrays:
+        """Return nothing; a loader does not ask."""
+        del samples
+        return {}
+
+
+def test_strings_reach_another_process() -> None:
+    """Batches of Python objects, of which no memory is shared, arrive beside arrays of numbers."""
+    order = SampleRange(start=0, stop=8, size=2)
+    here, there = (list(LocalLoader(processes)(Strings(), order, 0)) for processes in (0, 2))
+    assert_same(here, there)
+    assert there[3]["pair"].tolist() == [bytes(6), bytes(7)]
+
+
+@pytest.mark.parametrize(("kind", "is_pinned"), [("cuda", True), ("cuda", False), ("cpu", True)])
+def test_a_gpu_copies_pinned_arrays_without_waiting(
+    monkeypatch: pytest.MonkeyPatch, kind: str, *, is_pinned: bool
+) -> None:
+    """Only copies of pinned memory to a GPU are not waited for."""
+    asked = []
+
+    def to(tensor: torch.Tensor, device: torch.device, *, non_blocking: bool) -> torch.Tensor:
+        asked.append((device.type, non_blocking))
+        return tensor
+
+    monkeypatch.setattr(torch.Tensor, "is_pinned", lambda _: is_pinned)
+    monkeypatch.setattr(torch.Tensor, "to", to)
+    moved = to_device({"line": np.arange(3), "hint": np.ones((2, 2))}, torch.device(kind))
+    assert moved["line"].tolist() == [0, 1, 2]
+    assert asked == [(kind, kind == "cuda" and is_pinned)] * 2
 
 
 @pytest.mark.usefixtures("ray_resources")
