@@ -15,8 +15,9 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -27,6 +28,7 @@ import numpy as np
 import psutil
 from pyarrow import parquet
 
+from tests.faults import Faults, serve_faults
 from tests.local_s3 import serve_s3
 
 HEIGHT_PX, WIDTH_PX = 36, 64
@@ -40,6 +42,8 @@ GROWTH_MB, GROWTH_BYTES = 32.0, 300
 """By how much the driver may grow after the first third of the making: Ray takes some for itself,
 and a frame leaves its row, whose columns are 360 bytes."""
 MEBIBYTE = 2**20
+SECOND_REQUESTS, SECOND_FRAMES = 100, 100
+"""A run with nothing to do makes at most this many requests, and one for each of these frames."""
 
 ALONE = """import sys
 from functools import partial
@@ -204,6 +208,22 @@ def _private_mb(process: psutil.Process) -> float:
     return float(memory.rss - memory.shared) / MEBIBYTE
 
 
+@contextmanager
+def count_requests(proxy: Faults | None) -> Iterator[Counter[str]]:
+    """Count the requests that pass a proxy while the block runs, by method."""
+    counts, lock = Counter[str](), threading.Lock()
+
+    def plan(method: str, _path: str) -> None:
+        with lock:
+            counts[method] += 1
+
+    if proxy is None:
+        yield counts
+        return
+    with proxy.during(plan):
+        yield counts
+
+
 def print_curve(samples: Sequence[Sample]) -> None:
     """Print what a run took, in a few rows."""
     print("      s   frames  driver MB  workers MB  largest MB  workers")
@@ -233,19 +253,21 @@ def check_manifest(output: Path, drawn: Drawn) -> int:
 
 
 def drill(
-    folder: Path, frames: int, *, on_s3: bool, alone: bool, keyed: bool = False
+    folder: Path, frames: int, *, s3: Faults | None, alone: bool, keyed: bool = False
 ) -> dict[str, Any]:
     """Draw a film, colour it twice, print what that took, and give it in figures.
 
+    With `s3`, all is on the server behind that proxy, which counts requests.
+
     Raises:
-        AssertionError: a count is wrong, or memory grew.
+        AssertionError: a count is wrong, memory grew, or the second run read what had not changed.
     """
     started = time.monotonic()
     drawn = draw_film(
         folder / "bucket/lines", frames, keys=folder / "bucket/keys" if keyed else None
     )
     print(f"{frames} frames, {drawn.drawings} drawings: {time.monotonic() - started:.0f} s to draw")
-    place = "s3://bucket" if on_s3 else str(folder / "bucket")
+    place = "s3://bucket" if s3 else str(folder / "bucket")
     weights = make_weights(folder / "weights")
     start = ["-c", ALONE] if alone else ["-m", "jobs.colorize"]
     command = [
@@ -254,14 +276,18 @@ def drill(
     ]
     if keyed:
         command += ["--keys", f"{place}/keys", "--finish", "paint", "--unknown", "placeholder"]
-    first = watch(command)
+    with count_requests(s3) as requests:
+        first = watch(command)
     print_curve(first.samples)
     assert first.status == 0, f"the first run ended with status {first.status}"
     manifest_bytes = check_manifest(folder / "bucket/color", drawn)
-    second = watch(command)
+    with count_requests(s3) as second_requests:
+        second = watch(command)
     assert second.status == 0, f"the second run ended with status {second.status}"
     assert second.summary["skipped"] == frames, f"the second run made frames: {second.summary}"
     assert check_manifest(folder / "bucket/color", drawn)
+    most = SECOND_REQUESTS + frames // SECOND_FRAMES
+    assert second_requests.total() <= most, f"the second run made {dict(second_requests)}"
     most_mb = GROWTH_MB + frames * GROWTH_BYTES / MEBIBYTE
     assert first.growth_mb <= most_mb, f"the driver grew by {first.growth_mb:.0f} MB"
     return {
@@ -275,6 +301,9 @@ def drill(
         "largest_worker_mb": round(max(s.largest_mb for s in first.samples)),
         "second_seconds": round(second.seconds, 1),
         "second_driver_peak_mb": round(second.driver_peak_mb),
+        **{f"requests_{name}": requests[name] for name in sorted(requests)},
+        "requests_a_frame": round(requests.total() / drawn.frames, 2),
+        "second_requests": second_requests.total(),
         "manifest_bytes": manifest_bytes,
         "manifest_bytes_a_frame": round(manifest_bytes / drawn.frames, 1),
     }
@@ -298,17 +327,19 @@ def main() -> int:
             folder = Path(root) / f"film-{size}"
             (folder / "bucket").mkdir(parents=True)
             with ExitStack() as server:
+                proxy = None
                 if flags.s3:
                     server.enter_context(serve_s3(folder))
+                    proxy = server.enter_context(serve_faults())
                 try:
-                    how = {"on_s3": flags.s3, "alone": flags.alone, "keyed": flags.keys}
+                    how = {"s3": proxy, "alone": flags.alone, "keyed": flags.keys}
                     results.append(drill(folder, size, **how))
+                    print(json.dumps(results[-1]), flush=True)
                 except AssertionError as error:
                     print(json.dumps({"frames": size, "wrong": str(error)}))
                     return 1
     for name in results[0]:
-        print(f"{name:24}" + "".join(f"{result[name]:>12}" for result in results))
-    print(json.dumps({"s3": flags.s3, "alone": flags.alone, "films": results}))
+        print(f"{name:24}" + "".join(f"{result.get(name, 0):>12}" for result in results))
     return 0
 
 
