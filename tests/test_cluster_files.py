@@ -1,7 +1,9 @@
 import ast
 import json
+import os
 import re
 import subprocess
+import sys
 import sysconfig
 import tomllib
 from collections.abc import Callable
@@ -24,6 +26,7 @@ from ray.autoscaler._private.util import prepare_config, validate_config
 from lineart.film.pools import NETWORK_GPUS, PIXEL_CPUS, plan_workers
 from lineart.jobs.main import COMMANDS
 from lineart.runtime.cluster import MOST_LABELS
+from lineart.runtime.device import has_cuda_driver
 from lineart.training.job import worker_resources
 
 ROOT = Path(__file__).parents[1]
@@ -265,6 +268,21 @@ def test_what_is_installed_is_the_project(cluster: Config) -> None:
     assert sent == ["*", *(f"!{part}" for part in sorted(parts)), "**/__pycache__"]
     assert all((ROOT / part).exists() for part in parts)
     assert any("pip install" in line and "~/lineart" in line for line in cluster["setup_commands"])
+
+
+@pytest.mark.parametrize("wanted", [None, "all"])
+def test_the_set_up_ends_where_torch_has_no_gpu(cluster: Config, wanted: str | None) -> None:
+    """An image that wants GPUs gets no torch without CUDA in silence; others need none."""
+    if has_cuda_driver():
+        pytest.skip("this machine has a GPU")
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}
+    environment.pop("NVIDIA_VISIBLE_DEVICES", None)
+    environment |= {"NVIDIA_VISIBLE_DEVICES": wanted} if wanted else {}
+    command = ["bash", "-c", cluster["setup_commands"][-1]]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode != 0) == bool(wanted), done.stderr
+    assert ("this process has a GPU, but torch" in done.stderr) == bool(wanted)
 
 
 def test_the_image_is_well_made() -> None:
