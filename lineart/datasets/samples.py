@@ -170,7 +170,7 @@ def crop(picture: Picture, side: int, rng: np.random.Generator) -> tuple[Frame, 
     def take(image: UInt8[np.ndarray, "H W *C"]) -> UInt8[np.ndarray, "Cut Cut *C"]:
         part = image[y : y + cut, x : x + cut]
         part = pad_to_multiple(part, cut, 255)[:cut, :cut]
-        return np.ascontiguousarray(part[:, ::-1] if mirrored else part)
+        return cv2.flip(part, 1) if mirrored else np.ascontiguousarray(part)
 
     return take(picture.color), None if picture.line is None else take(picture.line)
 
@@ -344,7 +344,7 @@ def cut(picture: Picture, side: int, rng: np.random.Generator | None) -> Picture
 
     def take(image: np.ndarray) -> np.ndarray:
         part = image[y : y + side, x : x + side]
-        return np.ascontiguousarray(part[:, ::-1] if is_mirrored else part)
+        return cv2.flip(part, 1) if is_mirrored else np.ascontiguousarray(part)
 
     segmentation, depth = picture.segmentation, picture.depth
     return replace(
