@@ -1,5 +1,7 @@
 """Division of regions whose hints have several colours."""
 
+import math
+
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, Int32, Integer, UInt8
@@ -14,20 +16,20 @@ from lineart.imaging.region_maps import (
     look_up,
     shorten,
 )
-from lineart.imaging.regions import find_passages
+from lineart.imaging.regions import close_gaps
 from lineart.imaging.spreading import Paper, spread_marks
 
 DIVIDE_SIDE_PX = 180
 """Short side at which the regions of larger drawings are divided; twice, four times as much ...
 where that loses a colour."""
-PASSAGE_SIDE_PX = 540
-"""Short side, at least, at which narrow passages of larger drawings are searched."""
+GAP_SIDE_PX = 360
+"""Short side, at least, at which gaps of larger drawings are searched."""
 LEAST_PAPER = 192
 """Share of paper, of 255, from which a pixel of the smaller size is paper."""
 MOST_LOST_PX = 24
 """Parts of a region that are lost at the smaller size are divided up to this distance from it."""
-PASSAGES = (16 / 1080, 32 / 1080)
-"""Widths of passages that part the colours of a region, as shares of the short side."""
+WIDE_GAP_SHARE = 32 / 1080
+"""Largest gap of a line that parts the colours of a region, as a share of the short side."""
 DEEP_SHARE = 0.5
 """Hints at least so deep in the paper, as a share of the deepest of their region, are deep."""
 
@@ -35,8 +37,8 @@ DEEP_SHARE = 0.5
 def divide_regions(labels: RegionMap, hints: RegionHints) -> tuple[RegionMap, Colors]:
     """Divide each region with hints of several colours into one region for each colour.
 
-    Hints spread along the paper, see `spread_marks`, and late through narrow passages, such as
-    gaps.
+    Hints spread along the paper, see `spread_marks`, and late through gaps of lines that are too
+    wide to be closed.
 
     Returns:
         Regions, the new ones with numbers above the others, and the colour of each region with
@@ -53,8 +55,11 @@ def divide_regions(labels: RegionMap, hints: RegionHints) -> tuple[RegionMap, Co
     is_seed = is_shared[hints.regions]
     pixels, seeds = hints.pixels[is_seed], number[hints.seeds[is_seed]]
     owners = np.concatenate((np.zeros(1, np.int32), hints.owners[parts]))
-    inside = look_up(np.where(is_shared, np.arange(hints.highest + 1), 0).astype(np.int32), labels)
-    found = _flood(labels, shorten(inside, hints.highest), (pixels, seeds), owners)
+    short = shorten(labels, hints.highest)
+    inside = look_up(
+        np.where(is_shared, np.arange(hints.highest + 1), 0).astype(short.dtype), short
+    )
+    found = _flood(short, inside, (pixels, seeds), owners)
     # Their numbers are above those that they replace.
     numbers = np.concatenate(([0], hints.highest + np.arange(1, len(parts) + 1))).astype(np.int32)
     divided = np.maximum(labels, look_up(numbers, found))
@@ -62,7 +67,7 @@ def divide_regions(labels: RegionMap, hints: RegionHints) -> tuple[RegionMap, Co
 
 
 def _flood(
-    labels: RegionMap,
+    labels: Numbers,
     inside: Numbers,
     marked: tuple[Pixels, Int32[np.ndarray, " P"]],
     owners: Int32[np.ndarray, " N"],
@@ -118,7 +123,7 @@ def _find_reach(
     return reach
 
 
-def _shrink(pixels: Pixels, labels: RegionMap, size: Size) -> Pixels:
+def _shrink(pixels: Pixels, labels: Numbers, size: Size) -> Pixels:
     """Return the places of pixels in a smaller map."""
     rows, columns = np.divmod(pixels, labels.shape[1])
     height, width = labels.shape
@@ -126,7 +131,7 @@ def _shrink(pixels: Pixels, labels: RegionMap, size: Size) -> Pixels:
     return shrunk
 
 
-def _small_size(labels: RegionMap, pixels: Pixels, seeds: Int32[np.ndarray, " P"]) -> Size:
+def _small_size(labels: Numbers, pixels: Pixels, seeds: Int32[np.ndarray, " P"]) -> Size:
     """Return a size for dividing at which no colour is lost: small, if that loses none."""
     size = labels.shape[0], labels.shape[1]
     side = DIVIDE_SIDE_PX
@@ -143,7 +148,7 @@ def _small_size(labels: RegionMap, pixels: Pixels, seeds: Int32[np.ndarray, " P"
     return size
 
 
-def _shrink_paper(labels: RegionMap, inside: Numbers, is_marked: Bool[np.ndarray, "h w"]) -> Paper:
+def _shrink_paper(labels: Numbers, inside: Numbers, is_marked: Bool[np.ndarray, "h w"]) -> Paper:
     """Return the paper of the shared regions at a smaller size.
 
     Args:
@@ -161,7 +166,7 @@ def _shrink_paper(labels: RegionMap, inside: Numbers, is_marked: Bool[np.ndarray
     return Paper(is_open, depth, _find_barriers(labels, size))
 
 
-def _shrink_to_paper(labels: RegionMap, size: Size) -> UInt8[np.ndarray, "h w"]:
+def _shrink_to_paper(labels: Numbers, size: Size) -> UInt8[np.ndarray, "h w"]:
     """Return 1 where enough of a pixel of a smaller map is paper, else 0."""
     share = cv2.compare(labels, 0, cv2.CMP_GT)
     share = cv2.resize(share, (size[1], size[0]), interpolation=cv2.INTER_AREA)
@@ -169,21 +174,24 @@ def _shrink_to_paper(labels: RegionMap, size: Size) -> UInt8[np.ndarray, "h w"]:
     return is_paper & np.uint8(1)
 
 
-def _find_barriers(labels: RegionMap, size: Size) -> UInt8[np.ndarray, "h w"]:
-    """Return how many of the passages cross each pixel of a smaller map.
+def _find_barriers(labels: Numbers, size: Size) -> UInt8[np.ndarray, "h w"]:
+    """Return 1 at the gaps of lines in a smaller map, else 0.
 
     They are searched at a larger one, because narrow ends of regions are lost.
     """
     wide = labels.shape[0], labels.shape[1]
-    if min(wide) > PASSAGE_SIDE_PX:
-        wide = max(size, fit_short_side(wide, PASSAGE_SIDE_PX))
-    is_paper = _shrink_to_paper(labels, wide)
-    barriers: UInt8[np.ndarray, "h w"] = np.zeros(wide, np.uint8)
-    for width in PASSAGES:
-        barriers += find_passages(is_paper, max(1, round(width * min(wide) / 2)))
-    if wide != size:
-        barriers = cv2.dilate(barriers, np.ones((3, 3), np.uint8))
-        barriers = cv2.resize(barriers, (size[1], size[0]), interpolation=cv2.INTER_NEAREST)
+    if min(wide) > GAP_SIDE_PX:
+        wide = max(size, fit_short_side(wide, GAP_SIDE_PX))
+    # Discs of one size: smaller ones find no more that part colours, in twice the time.
+    paper = _shrink_to_paper(labels, wide)
+    gaps = close_gaps(paper, WIDE_GAP_SHARE * min(wide), shares=(1.0,))
+    if wide == size:
+        return gaps
+    # As wide as the step to the smaller map, so that none is lost.
+    step = math.ceil(wide[0] / size[0])
+    gaps = cv2.dilate(gaps, np.ones((step, step), np.uint8))
+    barriers: UInt8[np.ndarray, "h w"]
+    barriers = cv2.resize(gaps, (size[1], size[0]), interpolation=cv2.INTER_NEAREST)
     return barriers
 
 
@@ -192,6 +200,9 @@ def _enlarge(parts: Integer[np.ndarray, "h w"], size: Size) -> Numbers:
     if parts.dtype == np.int32:
         large: Numbers = cv2.resize(parts, (size[1], size[0]), interpolation=cv2.INTER_NEAREST)
         return large
+    # Along the lines, where the small map has no paper, the parts beside it.
+    beside = cv2.dilate(parts, np.ones((3, 3), np.uint8))
+    parts = cv2.copyTo(parts, cv2.compare(parts, 0, cv2.CMP_GT), beside)
     while parts.shape != size:
         # Twice as large each time: a median of 5 x 5 pixels smooths steps of two.
         area = min(size[1], 2 * parts.shape[1]), min(size[0], 2 * parts.shape[0])
@@ -200,10 +211,16 @@ def _enlarge(parts: Integer[np.ndarray, "h w"], size: Size) -> Numbers:
 
 
 def _smooth(parts: Integer[np.ndarray, "h w"]) -> Numbers:
-    smooth = cv2.medianBlur(parts, 5)
-    # The median of three parts may be a fourth one's number.
     low = cv2.erode(parts, np.ones((5, 5), np.uint8))
     high = cv2.dilate(parts, np.ones((5, 5), np.uint8))
-    is_border = cv2.compare(smooth, low, cv2.CMP_EQ) | cv2.compare(smooth, high, cv2.CMP_EQ)
-    smoothed: Numbers = cv2.copyTo(smooth, is_border & cv2.compare(low, 0, cv2.CMP_GT), parts)
+    meet = cv2.compare(low, high, cv2.CMP_LT) & cv2.compare(low, 0, cv2.CMP_GT)
+    left, top, width, height = cv2.boundingRect(meet)
+    if not width:
+        return parts
+    own = slice(max(0, top - 2), top + height + 2), slice(max(0, left - 2), left + width + 2)
+    smooth = cv2.medianBlur(parts[own], 5)
+    # The median of three parts may be a fourth one's number.
+    is_part = cv2.compare(smooth, low[own], cv2.CMP_EQ) | cv2.compare(smooth, high[own], cv2.CMP_EQ)
+    smoothed: Numbers = parts.copy()
+    smoothed[own] = cv2.copyTo(smooth, is_part & meet[own], parts[own])
     return smoothed

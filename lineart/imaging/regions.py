@@ -88,7 +88,9 @@ RADII = (1.0, 0.5)
 into which large discs do not fit."""
 
 
-def close_gaps(paper: UInt8[np.ndarray, "H W"], gap_px: float) -> UInt8[np.ndarray, "H W"]:
+def close_gaps(
+    paper: UInt8[np.ndarray, "H W"], gap_px: float, *, shares: tuple[float, ...] = RADII
+) -> UInt8[np.ndarray, "H W"]:
     """Find the pixels that close the gaps of lines.
 
     Where a disc as wide as the gap does not pass, the paper is narrow. Such a place is a gap if the
@@ -98,12 +100,13 @@ def close_gaps(paper: UInt8[np.ndarray, "H W"], gap_px: float) -> UInt8[np.ndarr
     Args:
         paper: 1 = paper, 0 = ink.
         gap_px: Width of the largest gap.
+        shares: Radii of the discs, as `RADII`.
 
     Returns:
         1 at pixels of paper that close a gap, else 0.
     """
     barrier = np.zeros_like(paper)
-    radii = {math.ceil(share * gap_px / 2 + 0.5) for share in RADII} if gap_px > 0 else set()
+    radii = {math.ceil(share * gap_px / 2 + 0.5) for share in shares} if gap_px > 0 else set()
     for radius in radii:
         _close_with_disc(paper, radius, barrier)
     return barrier

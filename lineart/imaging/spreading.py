@@ -4,12 +4,14 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float32, Int32, Integer, UInt8
+from jaxtyping import Bool, Float32, Int32, Int64, Integer, UInt8
 
-SLOWEST = 4
-"""Most steps that a mark takes to the next pixel."""
+SLOW_STEPS = 3
+"""Steps that a mark takes to a pixel where the paper is much deeper than it reaches."""
 CLASSES = 2
 """Classes of depth in each power of two."""
+DEEPER = 3
+"""Classes by which the paper is much deeper: it is 2.8 times as deep."""
 LATE_STEPS = 2**20
 """Steps that a barrier takes: more than any way across a drawing."""
 
@@ -22,17 +24,17 @@ class Paper(NamedTuple):
     depth: Float32[np.ndarray, "H W"]
     """Distance to the nearest line in pixels."""
     barriers: UInt8[np.ndarray, "H W"]
-    """Number of barriers at a pixel; one is passed when nothing else is left."""
+    """1 = a barrier, which is passed when nothing else is left; 0 = none."""
 
 
-class _Front(NamedTuple):
-    """Pixels that marks are about to enter."""
+# Marks on their way are single numbers, of which NumPy moves one where it would move three: the
+# place in the flat picture with a wall around it, the class of the depth up to which the mark is
+# not slowed, and the mark's own number.
+_REACH_BIT, _NUMBER_BIT = 32, 40
+_PLACE, _CLASS = (1 << _REACH_BIT) - 1, (1 << _NUMBER_BIT - _REACH_BIT) - 1
 
-    places: np.ndarray
-    """In the flat picture with a wall around it."""
-    numbers: np.ndarray
-    reach: np.ndarray
-    """Class of the depth up to which each mark is not slowed."""
+Front = Int64[np.ndarray, " _"]
+"""Marks that are about to enter a pixel."""
 
 
 def spread_marks(
@@ -40,8 +42,8 @@ def spread_marks(
 ) -> Int32[np.ndarray, "H W"]:
     """Give each pixel of the paper the number of the mark that reaches it first.
 
-    A mark takes one step to each of the four pixels beside it, but two, three or `SLOWEST` where
-    the paper is so many times deeper than the mark reaches.
+    A mark takes one step to each of the four pixels beside it, but `SLOW_STEPS` where the paper is
+    much deeper than the mark reaches.
 
     Args:
         marks: Numbers from 1; 0 = no mark.
@@ -53,29 +55,29 @@ def spread_marks(
     """
     height, width = marks.shape
     owner = _wall(np.where(paper.is_open, marks, np.int32(-1)), -1)
-    depth, reach = (_wall(_classify(one), 0) for one in (paper.depth, reach))
-    barriers = _wall(paper.barriers, 0)
+    depth, reach = (_wall(_classify(one), 0).astype(np.int64) for one in (paper.depth, reach))
+    late = _wall(paper.barriers, 0) * np.int64(LATE_STEPS)
     offsets = np.array([[-width - 2], [-1], [1], [width + 2]])
-    index = np.zeros(owner.size, np.int32)
+    index = np.zeros(owner.size, np.int64)
     is_rim = cv2.dilate((paper.is_open & (marks == 0)).view(np.uint8), np.ones((3, 3), np.uint8))
     places = np.flatnonzero((owner > 0) & (_wall(is_rim, 0) > 0))
-    queue = {0: [_Front(places, owner[places], reach[places])]}
+    numbers = owner[places].astype(np.int64)
+    queue = {0: [places | reach[places] << _REACH_BIT | numbers << _NUMBER_BIT]}
     while queue:
         now = min(queue)
         front = _settle(queue.pop(now), owner, index) if now else queue.pop(now)[0]
-        beside = (front.places + offsets).ravel()
-        free = np.flatnonzero(owner[beside] == 0)
+        beside = (front + offsets).ravel()
+        places = beside & _PLACE
+        free = np.flatnonzero(owner.take(places) == 0)
         if free.size:
-            source, places = free % front.places.size, beside[free]
-            moved = _Front(places, front.numbers[source], front.reach[source])
-            _queue_steps(queue, now, moved, _steps(moved, depth, barriers))
+            beside, places = beside.take(free), places.take(free)
+            own = beside >> _REACH_BIT & _CLASS
+            is_slow = depth.take(places) >= own + DEEPER
+            steps = late.take(places) + np.where(is_slow, SLOW_STEPS, 1)
+            _queue_steps(queue, now, beside, steps)
     spread: Int32[np.ndarray, "H W"]
     spread = np.maximum(owner, 0).reshape(height + 2, width + 2)[1:-1, 1:-1]
     return spread
-
-
-_STEPS = np.rint(2.0 ** (np.arange(64) / CLASSES)).clip(max=SLOWEST).astype(np.int64)
-"""Steps to a pixel whose class of depth is higher by 0, 1, ..."""
 
 
 def _classify(depth: Float32[np.ndarray, "H W"]) -> UInt8[np.ndarray, "H W"]:
@@ -91,34 +93,27 @@ def _wall(picture: Integer[np.ndarray, "H W"], level: int) -> Integer[np.ndarray
     return walled.ravel()
 
 
-def _settle(fronts: list[_Front], owner: np.ndarray, index: np.ndarray) -> _Front:
-    """Enter the pixels that are still free, each once, and return them."""
-    places, numbers, reach = (np.concatenate(part) for part in zip(*fronts, strict=True))
-    order = np.arange(places.size, dtype=np.int32)
+def _settle(fronts: list[Front], owner: np.ndarray, index: np.ndarray) -> Front:
+    """Enter the pixels that are still free, each once, and return the marks there."""
+    front = np.concatenate(fronts)
+    places = front & _PLACE
+    order = np.arange(front.size)
     index[places] = order
-    new = np.flatnonzero((index[places] == order) & (owner[places] == 0))
-    places, numbers = places[new], numbers[new]
-    owner[places] = numbers
-    return _Front(places, numbers, reach[new])
-
-
-def _steps(front: _Front, depth: np.ndarray, barriers: np.ndarray) -> np.ndarray:
-    deeper = np.maximum(depth[front.places], front.reach) - front.reach
-    steps: np.ndarray = _STEPS[deeper] + barriers[front.places] * np.int64(LATE_STEPS)
-    return steps
+    new = np.flatnonzero((index.take(places) == order) & (owner.take(places) == 0))
+    front = front.take(new)
+    owner[places.take(new)] = front >> _NUMBER_BIT
+    return front
 
 
 def _queue_steps(
-    queue: dict[int, list[_Front]], now: int, front: _Front, steps: np.ndarray
+    queue: dict[int, list[Front]], now: int, front: Front, steps: Int64[np.ndarray, " _"]
 ) -> None:
-    for wait in range(1, SLOWEST + 1):
-        chosen = np.flatnonzero(steps == wait)
-        if chosen.size == steps.size:
-            queue.setdefault(now + wait, []).append(front)
-            return
+    first, last = int(steps.min()), int(steps.max())
+    if first == last:
+        queue.setdefault(now + first, []).append(front)
+        return
+    waits = range(first, last + 1) if last <= SLOW_STEPS else np.unique(steps).tolist()
+    for wait in waits:
+        chosen = front.compress(steps == wait)
         if chosen.size:
-            queue.setdefault(now + wait, []).append(_Front(*(part[chosen] for part in front)))
-    late = np.flatnonzero(steps > SLOWEST)
-    for wait in np.unique(steps[late]).tolist():
-        chosen = late[steps[late] == wait]
-        queue.setdefault(now + wait, []).append(_Front(*(part[chosen] for part in front)))
+            queue.setdefault(now + wait, []).append(chosen)
