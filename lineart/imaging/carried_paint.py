@@ -92,8 +92,8 @@ def fill_unknown(
         paint: Is changed.
         unknown: Where the colours are from.
         guess: The network's colours, for `soft`; None if no region is open.
-        asks_neighbours: Whether `soft` takes those of a region beside it or white, whichever is
-            nearest to the guess, as `paint_regions` does for drawings with hints.
+        asks_neighbours: Whether `soft` takes white, or the colour of a region beside it, as
+            `paint_regions` does for drawings with hints.
     """
     opened = paint.sources == Source.BLANK
     opened[0] = False

@@ -18,7 +18,7 @@ LEAST_AREA = 10
 
 REASONS = {
     Source.SPLIT: "its hints have several colours, and it was divided among them",
-    Source.NEIGHBOUR: "there is no hint in it; the colour is that of a region beside it, or white",
+    Source.NEIGHBOUR: "there is no hint in it; it is white or has the colour of a region beside it",
     Source.GUESS: "there is no hint in the drawing; the colour is the network's",
     Source.KEY: "the keys leave its colour in doubt",
     Source.NETWORK: "no key has its colour; the colour is the network's",

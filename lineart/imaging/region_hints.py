@@ -13,7 +13,8 @@ from lineart.imaging.region_maps import Pixels, RegionMap, find_runs
 Colors = UInt8[np.ndarray, "N 3"]
 
 TOLERANCE = 6
-"""Hints of a region whose channels differ by at most this are one colour: the most frequent."""
+"""Hints of a region whose channels differ by at most this are one colour: the most frequent, and of
+equally frequent ones that of the lowest red, then green, then blue."""
 
 
 class RegionHints(NamedTuple):

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Int32, Int64, Integer, Shaped, UInt8
+from jaxtyping import Bool, Int32, Int64, Integer, Shaped, UInt8
 
 from lineart.image import Size
 
@@ -180,8 +180,8 @@ def spread_regions(labels: RegionMap) -> RegionMap:
     area = (width // factor, height // factor)
     small = _spread(cv2.resize(labels, area, interpolation=cv2.INTER_NEAREST))
     large: RegionMap = cv2.resize(small, (width, height), interpolation=cv2.INTER_NEAREST)
-    np.copyto(large, labels, where=labels > 0)
-    return large
+    spread: RegionMap = cv2.copyTo(labels, cv2.compare(labels, 0, cv2.CMP_GT), large)
+    return spread
 
 
 def _spread(labels: RegionMap) -> RegionMap:
@@ -199,16 +199,33 @@ def _spread(labels: RegionMap) -> RegionMap:
     return spread
 
 
-def find_contacts(spread: RegionMap) -> tuple[Int32[np.ndarray, " C"], Int32[np.ndarray, " C"]]:
-    """Return the pairs of regions that meet below a line, each in both directions."""
-    flat, width = spread.ravel(), spread.shape[1]
+class Contacts(NamedTuple):
+    """Pairs of regions that meet, each in both directions."""
+
+    first: Int32[np.ndarray, " C"]
+    second: Int32[np.ndarray, " C"]
+    is_open: Bool[np.ndarray, " C"]
+    """Whether they meet on paper, as at a closed gap; pairs that do both are there twice."""
+
+
+def find_contacts(labels: RegionMap, spread: RegionMap) -> Contacts:
+    """Find the pairs of regions that meet below a line or on paper.
+
+    Args:
+        labels: Regions.
+        spread: The same below the lines, too; see `spread_regions`.
+    """
+    count, width = int(spread.max()) + 1, spread.shape[1]
+    flat = shorten(spread, count).ravel()
     left = np.flatnonzero(flat[1:] != flat[:-1])
     left = left[(left + 1) % width != 0]
     above = np.flatnonzero(flat[width:] != flat[:-width])
-    count = int(spread.max()) + 1
-    one = np.concatenate((flat[left], flat[above])).astype(np.int64)
-    pairs = one * count + np.concatenate((flat[left + 1], flat[above + width]))
+    here, there = np.concatenate((left, above)), np.concatenate((left + 1, above + width))
+    pairs = flat[here].astype(np.int64) * count + flat[there]
+    on_paper = (labels.ravel().take(here) > 0) & (labels.ravel().take(there) > 0)
     # Contacts are long, so that most neighbours in this list are equal.
-    first, second = np.divmod(np.unique(pairs[find_runs(pairs).starts]), count)
-    both = np.concatenate((first, second)), np.concatenate((second, first))
-    return both[0].astype(np.int32), both[1].astype(np.int32)
+    kinds = pairs * 2 + on_paper
+    kinds = np.unique(kinds[find_runs(kinds).starts])
+    first, second = (side.astype(np.int32) for side in np.divmod(kinds // 2, count))
+    is_open = np.tile(kinds % 2 > 0, 2)
+    return Contacts(np.concatenate((first, second)), np.concatenate((second, first)), is_open)

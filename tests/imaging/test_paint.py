@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lineart.imaging.hints import find_hints
-from lineart.imaging.paint import Source, paint_regions, region_medians
+from lineart.imaging.paint import CONFIDENCE, Source, paint_regions, region_medians
 from lineart.imaging.regions import find_regions
 
 RED, BLUE = (200, 30, 40), (10, 60, 220)
@@ -48,8 +48,8 @@ def test_a_hint_is_the_colour_of_its_whole_region() -> None:
     assert (sources[12:49, 57:88] == Source.NEIGHBOUR).all()
 
 
-def test_regions_without_hints_take_a_colour_beside_them() -> None:
-    """Of white and the hints of the regions beside it, the nearest to the guess counts."""
+def test_regions_without_hints_are_white_or_take_a_colour_beside_them() -> None:
+    """Beside a white region, the nearest colour to the guess counts; all others are white."""
     line = np.full((100, 100), 255, np.uint8)
     for side in (40, 25, 10):
         cv2.rectangle(line, (50 - side, 50 - side), (50 + side, 50 + side), 0, 2)
@@ -58,41 +58,73 @@ def test_regions_without_hints_take_a_colour_beside_them() -> None:
     guess = np.full((50, 50, 3), 255, np.uint8)
     guess[10:40, 10:40] = (150, 60, 60)
     colors, sources = paint(line, hint, guess)
-    assert (colors[28, 30:70] == RED).all()
+    assert (colors[28, 30:70] == 255).all()
     assert (colors[50, 45:55] == BLUE).all()
     assert (colors[3] == 255).all()
     assert sources[28, 50] == sources[3, 3] == Source.NEIGHBOUR
     found = paint_regions(find_regions(line, gap_px=0.0), find_hints(hint), guess)
     trust = [float(found.confidence[found.labels[place]]) for place in ((15, 50), (28, 50), (3, 3))]
-    assert trust[0] == pytest.approx(0.93)
+    assert trust[0] == pytest.approx(CONFIDENCE[Source.HINT])
     assert trust[1] < 0.6
     assert trust[2] == pytest.approx(0.92)
-    guess[:] = 255
-    assert (paint(line, hint, guess)[0][28, 30:70] == 255).all()
-    hint[15, 50] = 0
-    guess[10:40, 10:40] = (30, 80, 200)
-    colors, sources = paint(line, hint, guess)
-    assert (colors[15, 15:80] == 255).all()
-    hint[50, 50], hint[3, 3] = 0, (*BLUE, 255)
-    assert (paint(line, hint, guess)[0][50, 45:55] == 255).all()
+    for level in (255, 248):
+        hint[50, 50] = (level, level, level, 255)
+        assert (paint(line, hint, guess)[0][28, 30:70] == RED).all()
+    assert (paint(line, hint, np.full_like(guess, 255))[0][28, 30:70] == 255).all()
+    hint[15, 50], hint[50, 50], hint[3, 3] = 0, 0, (*BLUE, 255)
+    assert (paint(line, hint, guess)[0][15, 15:80] == 255).all()
+
+
+def test_a_part_behind_a_closed_gap_has_the_colour_of_the_larger_region() -> None:
+    """Hints colour what gaps cut off from their region, in a row, too; no small region a large."""
+    line = np.full((200, 400), 255, np.uint8)
+    cv2.rectangle(line, (20, 20), (380, 180), 0, 3)
+    for x in (200, 300, 340):
+        cv2.line(line, (x, 20), (x, 96), 0, 3)
+        cv2.line(line, (x, 104), (x, 180), 0, 3)
+    labels = find_regions(line, gap_px=8.0)
+    large, middle, small, last = (int(labels[60, x]) for x in (100, 250, 320, 360))
+    assert len({large, middle, small, last}) == 4
+    white = np.full((50, 100, 3), 255, np.uint8)
+    hint = np.zeros((200, 400, 4), np.uint8)
+    hint[60, 100] = (*RED, 255)
+    found = paint_regions(labels, find_hints(hint), white)
+    assert (found.fill()[24:177, 24:377] == RED).all()
+    assert (found.sources[[middle, small, last]] == Source.NEIGHBOUR).all()
+    assert found.confidence[[middle, small, last]] == pytest.approx(0.85)
+    assert (found.fill()[5] == 255).all()
+    hint[60, 100], hint[60, 250] = 0, (*BLUE, 255)
+    found = paint_regions(labels, find_hints(hint), white)
+    assert (found.colors[[middle, small, last]] == BLUE).all()
+    assert (found.colors[large] == 255).all()
+    hint[60, 360] = (*RED, 255)
+    found = paint_regions(labels, find_hints(hint), white)
+    assert (found.colors[small] == 255).all()
 
 
 def test_confidence_falls_with_the_distance_to_the_guess() -> None:
     """A region beside a hint is surer the nearer its colour is to the guess; and surer if alone."""
-    line, hint = draw_boxes(), no_hint()
+    line = np.full((60, 100), 255, np.uint8)
+    cv2.rectangle(line, (55, 10), (90, 50), 0, 1)
+    cv2.line(line, (0, 30), (55, 30), 0, 1)
+    line[:10, 70] = line[51:, 70] = 0
+    hint, sure = no_hint(), []
     hint[5, 5] = (*RED, 255)
-    sure = []
+    hint[55, 5] = 255
+    labels = find_regions(line, gap_px=0.0)
+    box = labels[30, 70]
     for level in (0, 20, 60):
         guess = np.full((60, 100, 3), np.array(RED, np.uint8) + np.uint8(level), np.uint8)
-        found = paint_regions(find_regions(line, gap_px=0.0), find_hints(hint), guess)
-        assert found.sources[2] == Source.NEIGHBOUR
-        sure.append(float(found.confidence[2]))
+        found = paint_regions(labels, find_hints(hint), guess)
+        assert found.sources[box] == Source.NEIGHBOUR
+        assert tuple(found.colors[box]) == RED
+        sure.append(float(found.confidence[box]))
     assert sure == sorted(sure, reverse=True)
     assert len({*sure}) == 3
     hint[5, 5] = 255
-    alone = paint_regions(find_regions(line, gap_px=0.0), find_hints(hint), WHITE)
-    assert tuple(alone.colors[2]) == (255, 255, 255)
-    assert max(sure) < float(alone.confidence[2]) < 1
+    alone = paint_regions(labels, find_hints(hint), WHITE)
+    assert tuple(alone.colors[box]) == (255, 255, 255)
+    assert max(sure) < float(alone.confidence[box]) < 1
 
 
 def test_without_hints_the_guess_decides() -> None:
@@ -177,12 +209,14 @@ def test_what_belongs_to_lines_colours_no_region() -> None:
 
 
 def test_nearly_equal_hints_are_one_colour() -> None:
-    """Of colours a few levels apart the most frequent is the region's, exactly."""
+    """Of colours a few levels apart the most frequent is the region's, exactly; or the darkest."""
     hint = no_hint()
     hint[30, 15:20], hint[30, 30:40] = (200, 30, 40, 255), (203, 33, 38, 255)
     colors, sources = paint(draw_boxes(), hint)
     assert (colors[12:49, 12:44] == (203, 33, 38)).all()
     assert (sources[12:49, 12:44] == Source.HINT).all()
+    hint[30, 20:25] = (200, 30, 40, 255)
+    assert (paint(draw_boxes(), hint)[0][12:49, 12:44] == RED).all()
 
 
 def test_medians_of_small_and_large_regions() -> None:
@@ -193,6 +227,9 @@ def test_medians_of_small_and_large_regions() -> None:
     guess = np.zeros((15, 25, 3), np.uint8)
     guess[:, :13], guess[:, 13:] = RED, BLUE
     guess[3, 3] = 255
-    medians = region_medians(labels, guess)
+    medians = region_medians(labels, guess, np.array([False, True, True, True]))
     assert tuple(medians[1]) == RED
     assert tuple(medians[2]) == tuple(medians[3]) == BLUE
+    some = region_medians(labels, guess, np.array([False, False, True, True]))
+    assert (some[:2] == 255).all()
+    assert (some[2:] == BLUE).all()

@@ -117,8 +117,17 @@ def test_ink_takes_the_nearest_region(paper: np.ndarray) -> None:
         for one, other in zip(a.ravel(), b.ravel(), strict=True)
         if one != other
     }
-    found = {*zip(*(side.tolist() for side in find_contacts(spread)), strict=True)}
+    contacts = find_contacts(labels, spread)
+    found = {*zip(contacts.first.tolist(), contacts.second.tolist(), strict=True)}
     assert found == meets | {(b, a) for a, b in meets}
+    # 4-connected areas never meet on paper; parts of one do.
+    assert not contacts.is_open.any()
+    halves = np.where(np.arange(labels.shape[1]) % 2, labels, labels + count * (labels > 0))
+    halves = halves.astype(np.int32)
+    contacts = find_contacts(halves, spread_regions(halves))
+    is_beside = (labels[:, 1:] > 0) & (labels[:, :-1] > 0)
+    parts = {*halves[:, 1:][is_beside].tolist(), *halves[:, :-1][is_beside].tolist()}
+    assert {*contacts.first[contacts.is_open].tolist()} == parts
 
 
 @given(paper=NOISE)
