@@ -10,8 +10,9 @@ import numpy as np
 from lineart.image import Frame, Line, Size
 from lineart.imaging.region_maps import RegionMap, count_pixels, find_runs
 from lineart.imaging.regions import find_regions
-from lineart.keys.cut import cut_regions, enlarge_cut
+from lineart.keys.cut import cut_regions
 from lineart.keys.drawing import Drawing, measure, measure_small
+from lineart.keys.enlarge import enlarge_cut
 from lineart.keys.flow import Flow, find_flow, resize_ink
 from lineart.keys.key import PreparedKey
 from lineart.keys.pairs import PairFeatures, compare
@@ -41,7 +42,8 @@ class Aligned(NamedTuple):
 def align(line: Line | Frame, keys: Sequence[PreparedKey]) -> Aligned:
     """Find the regions of a drawing and the flow from it to each key.
 
-    A region is cut by the key that shows it to be several and that the flow fits best.
+    A region is cut by the key that shows it to be several and that the flow fits best, unless
+    another that fits better shows it to be one.
 
     Args:
         line: Drawing on white paper.
@@ -56,15 +58,11 @@ def align(line: Line | Frame, keys: Sequence[PreparedKey]) -> Aligned:
     ]
     misfits = [(one[1], number) for number, one in enumerate(found) if one is not None]
     flows = tuple(None if one is None else one[0] for one in found)
-    cut, is_whole = drawing.labels, np.ones(drawing.total + 1, bool)
+    cut, is_settled = drawing.labels, np.zeros(drawing.total + 1, bool)
     for _, number in sorted(misfits):
         flow = flows[number]
         assert flow is not None
-        cut = cut_regions(cut, drawing.depth, fitted[number], flow, is_whole)
-        # What a key that fits better has cut stays as it is.
-        parts = np.arange(len(is_whole), int(cut.max(initial=0)) + 1)
-        is_whole = np.append(is_whole, np.zeros(len(parts), bool))
-        is_whole[drawing.labels[cut > drawing.total]] = False
+        cut, is_settled = cut_regions(cut, drawing.depth, fitted[number], flow, is_settled)
     total = int(cut.max(initial=0))
     if total > drawing.total:
         labels = enlarge_cut(labels, drawing.labels, cut)

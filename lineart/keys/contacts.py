@@ -82,3 +82,13 @@ def find_borders(labels: RegionMap, count: int) -> Contacts:
     return Contacts(
         rows.astype(np.int32), columns.astype(np.int32), lengths.astype(np.float32), count
     )
+
+
+def find_outlines(labels: RegionMap, count: int) -> Float32[np.ndarray, " N"]:
+    """Return the length of the outline of each region, along lines and along others."""
+    sums = np.zeros(count + 1)
+    for one, other in ((labels[:, :-1], labels[:, 1:]), (labels[:-1], labels[1:])):
+        meets = one != other
+        sums += np.bincount(one[meets], minlength=count + 1)
+        sums += np.bincount(other[meets], minlength=count + 1)
+    return sums[1:].astype(np.float32)

@@ -1,25 +1,17 @@
 """Regions of a drawing cut where a key shows that they are several: lines may be open there."""
 
-import math
 from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float32, Int32, Int64, UInt8
+from jaxtyping import Bool, Float32, Int32
 
-from lineart.imaging.region_maps import (
-    RegionMap,
-    count_pixels,
-    fill_from_neighbours,
-    find_boxes,
-    find_runs,
-    look_up,
-)
+from lineart.imaging.region_maps import fill_from_neighbours, look_up
 from lineart.keys.colors import UNKNOWN
-from lineart.keys.contacts import find_borders
+from lineart.keys.contacts import find_borders, find_outlines
 from lineart.keys.flow import Flow, land
 from lineart.keys.key import PreparedKey
-from lineart.keys.runs import SmallMap, count_pairs
+from lineart.keys.runs import PairCounts, SmallMap, count_pairs
 from lineart.keys.steady import steady_parts
 
 WINDOW_PX = 7
@@ -32,12 +24,14 @@ carried into that region, and if what is carried anywhere has this share of its 
 MOST_OPEN = 0.3
 """Parts are cut off if the share of their outline without a line is at most by this above that in
 the key."""
-MOST_GROWN = 2.0
-"""What is closed in the key is not cut off if its area would be larger by more than this."""
+MOST_GROWN = 1.6
+"""What is closed in the key is not cut off if its area would be larger by more than this: what was
+behind it has appeared, and the lines around it are those of other things."""
+LEAST_EVEN = 0.9
+"""A region to which a key gives this share in one colour is of that colour: no key that fits less
+cuts it."""
 MOST_DEPTH = 3.0
 """Paper that is farther from lines, in pixels, is as wide as any: marks meet midway in it."""
-SMOOTH, LEAST_SIGMA, MOST_SIGMA = 0.7, 1.0, 4.0
-"""Radius of the smoothing of cuts, in half widths of the part, and its bounds in pixels."""
 
 
 class _Parts(NamedTuple):
@@ -54,8 +48,8 @@ def cut_regions(
     depth: Float32[np.ndarray, "h w"],
     key: PreparedKey,
     flow: Flow,
-    is_whole: Bool[np.ndarray, " N"],
-) -> SmallMap:
+    is_settled: Bool[np.ndarray, " N"],
+) -> tuple[SmallMap, Bool[np.ndarray, " M"]]:
     """Cut regions of a drawing into the parts that the key shows there.
 
     Parts are those of a region of the key by its colours, and regions that are closed in the key
@@ -68,10 +62,11 @@ def cut_regions(
         depth: Distance to the nearest ink.
         key: The key, at the same size.
         flow: Flow from the drawing to the key.
-        is_whole: Which regions may be cut; entry r is region r.
+        is_settled: Which regions stay as they are; entry r is region r.
 
     Returns:
-        The drawing's regions at the working size; new ones have numbers above the others.
+        The drawing's regions at the working size; new ones have numbers above the others. And which
+        of them are settled: also those that were cut, and those that have one colour in the key.
     """
     total = int(labels.max(initial=0))
     carried = cv2.remap(
@@ -82,21 +77,47 @@ def cut_regions(
     carried_parts = steady_parts(labels, depth, key, flow, carried.astype(np.int32))
     carried = carried_parts.astype(np.float32)
     is_inside = cv2.erode(carried, window) == cv2.dilate(carried, window)
-    marks = np.where(is_inside & look_up(is_whole, labels), carried_parts, 0)
-    parts = _find_parts(labels, key, carried_parts, marks)
+    marks = np.where(is_inside & look_up(~is_settled, labels), carried_parts, 0)
+    found = count_pairs(labels, carried_parts, key.drawing.total + 1)
+    parts = _find_parts(labels, key, found, marks)
     cut = _flood(labels, depth, marks, parts)
-    is_open = _are_open(total, key, cut, parts)
-    if is_open.any():
-        # What they would have taken goes to the other parts.
-        parts = _number_parts(parts.region[~is_open], parts.part[~is_open], total)
-        cut = _flood(labels, depth, marks, parts)
-    return cut
+    is_wrong = _are_open(total, key, cut, parts) | _are_grown(total, key, cut, parts)
+    while is_wrong.any():
+        # What they would have taken goes to the other parts of their regions, which grow by it.
+        is_changed = np.zeros(total + 1, bool)
+        is_changed[parts.region[is_wrong]] = True
+        parts = _keep_parts(parts, ~is_wrong)
+        again = _keep_parts(parts, is_changed[parts.region])
+        redone = _flood(labels, depth, marks, again)
+        cut = np.where(look_up(is_changed, labels), redone, cut)
+        is_wrong = _are_grown(total, key, cut, parts)
+    cut, parts = _close_numbers(cut, parts, total)
+    settled = np.ones(int(cut.max(initial=0)) + 1, bool)
+    settled[: total + 1] = is_settled | _are_even(found, key, total)
+    settled[parts.region] = True
+    return cut, settled
 
 
-def _find_parts(labels: SmallMap, key: PreparedKey, carried: SmallMap, marks: SmallMap) -> _Parts:
-    """Find which parts of the key lie in each region that has several."""
+def _are_even(found: PairCounts, key: PreparedKey, total: int) -> Bool[np.ndarray, " N"]:
+    """Return which regions have one colour by what is carried from the key."""
+    count = len(key.palette) + 1
+    color = np.append(0, key.index + 1)[found.columns]
+    pixels = np.bincount(found.rows * count + color, found.counts, (total + 1) * count)
+    pixels = pixels.reshape(total + 1, count)
+    is_even: Bool[np.ndarray, " N"] = pixels[:, 1:].max(axis=1) >= LEAST_EVEN * pixels.sum(axis=1)
+    return is_even
+
+
+def _find_parts(labels: SmallMap, key: PreparedKey, found: PairCounts, marks: SmallMap) -> _Parts:
+    """Find which parts of the key lie in each region that has several.
+
+    Args:
+        labels: Regions of the drawing.
+        key: The key.
+        found: How many pixels of each region are carried from each part.
+        marks: The parts where they mark the regions.
+    """
     total, count = key.drawing.total + 1, int(labels.max(initial=0))
-    found = count_pairs(labels, carried, total)
     region, part, pixels = (one[(found.rows > 0) & (found.columns > 0)] for one in found)
     area = np.bincount(region, pixels, count + 1)
     everywhere = np.bincount(part, pixels, total)
@@ -130,6 +151,21 @@ def _number_parts(
     is_first = np.diff(region, prepend=-1) != 0
     number = np.where(is_first, region, total + np.cumsum(~is_first)).astype(np.int32)
     return _Parts(region, part, number)
+
+
+def _keep_parts(parts: _Parts, is_kept: Bool[np.ndarray, " P"]) -> _Parts:
+    """Return some of the parts, without those that are then the only one of their region."""
+    region, part, number = (one[is_kept] for one in parts)
+    is_several = np.bincount(region)[region] > 1 if region.size else np.zeros(0, bool)
+    return _Parts(region[is_several], part[is_several], number[is_several])
+
+
+def _close_numbers(cut: SmallMap, parts: _Parts, total: int) -> tuple[SmallMap, _Parts]:
+    """Number the parts that are left without gaps."""
+    closed = _number_parts(parts.region, parts.part, total)
+    number = np.arange(max(int(cut.max(initial=0)), total) + 1, dtype=np.int32)
+    number[parts.number] = closed.number
+    return look_up(number, cut), closed
 
 
 def _find_main(
@@ -191,103 +227,51 @@ def _are_open(total: int, key: PreparedKey, cut: SmallMap, parts: _Parts) -> Boo
     if not parts.region.size:
         return np.zeros(0, bool)
     count = max(int(cut.max()), total)
+    is_closed, first, group = _find_groups(total, key, parts)
+    whole = np.arange(count + 1, dtype=np.int32)
+    whole[parts.number[is_closed]] = parts.number[first[group[is_closed]]]
+    in_key = key.drawing.openings.totals() / np.maximum(key.drawing.borders.totals(), 1)
+    share = _open_shares(look_up(whole, cut), count)[whole[parts.number] - 1]
+    is_open: Bool[np.ndarray, " P"] = (
+        share > np.where(is_closed, 0, in_key[parts.part - 1]) + MOST_OPEN
+    )
+    return is_open & (parts.number > total)
+
+
+def _are_grown(
+    total: int, key: PreparedKey, cut: SmallMap, parts: _Parts
+) -> Bool[np.ndarray, " P"]:
+    """Return which parts are regions that are closed in the key and much smaller there."""
+    if not parts.region.size:
+        return np.zeros(0, bool)
+    is_closed, _, group = _find_groups(total, key, parts)
+    sizes = np.bincount(cut.ravel(), minlength=int(parts.number.max()) + 1)[parts.number]
+    area = np.bincount(group, sizes)[group]
+    in_key = np.bincount(key.parent, key.drawing.area)[key.parent[parts.part - 1]]
+    is_grown: Bool[np.ndarray, " P"] = is_closed & (area > MOST_GROWN * in_key)
+    return is_grown & (parts.number > total)
+
+
+def _find_groups(
+    total: int, key: PreparedKey, parts: _Parts
+) -> tuple[Bool[np.ndarray, " P"], np.ndarray, np.ndarray]:
+    """Find the parts of one region that come from one whole region of the key.
+
+    Returns:
+        Which parts come from another than the largest part of their region does: they are closed in
+        the key. The first part of each group, and the group of each part.
+    """
     origin = key.parent[parts.part - 1]
     largest = np.flatnonzero(parts.number <= total)
     main = np.zeros(total + 1, np.int32)
     main[parts.region[largest]] = origin[largest]
-    is_closed = origin != main[parts.region]
     pairs = parts.region.astype(np.int64) * (int(origin.max()) + 1) + origin
     _, first, group = np.unique(pairs, return_index=True, return_inverse=True)
-    whole = np.arange(count + 1, dtype=np.int32)
-    whole[parts.number[is_closed]] = parts.number[first[group[is_closed]]]
-    in_key = key.drawing.openings.totals() / np.maximum(key.drawing.borders.totals(), 1)
-    joined = look_up(whole, cut)
-    share = _open_shares(joined, count)[whole[parts.number] - 1]
-    is_open: Bool[np.ndarray, " P"] = (
-        share > np.where(is_closed, 0, in_key[parts.part - 1]) + MOST_OPEN
-    )
-    area = np.bincount(joined.ravel(), minlength=count + 1)[whole[parts.number]]
-    area_there = np.bincount(key.parent, key.drawing.area)[origin]
-    is_open |= is_closed & (area > MOST_GROWN * area_there)
-    is_open &= parts.number > total
-    return is_open
+    return origin != main[parts.region], first, group
 
 
 def _open_shares(labels: SmallMap, count: int) -> Float32[np.ndarray, " N"]:
     """Return the share of each region's outline that is beside another, without a line."""
     open_: Float32[np.ndarray, " N"] = find_borders(labels, count).totals()
-    open_ /= np.maximum(_outlines(labels, count), 1)
+    open_ /= np.maximum(find_outlines(labels, count), 1)
     return open_
-
-
-def _outlines(labels: SmallMap, count: int) -> Float32[np.ndarray, " N"]:
-    """Return the length of the outline of each region, along lines and along others."""
-    sums = np.zeros(count + 1)
-    for one, other in ((labels[:, :-1], labels[:, 1:]), (labels[:-1], labels[1:])):
-        meets = one != other
-        sums += np.bincount(one[meets], minlength=count + 1)
-        sums += np.bincount(other[meets], minlength=count + 1)
-    return sums[1:].astype(np.float32)
-
-
-def enlarge_cut(labels: RegionMap, small: SmallMap, cut: SmallMap) -> RegionMap:
-    """Apply a cut at the working size to the regions at full size, without its steps.
-
-    A pixel of a region belongs to the part that has the largest share of the places around it. A
-    part may be lost that has a few pixels at the working size.
-
-    Args:
-        labels: Regions of the drawing at full size.
-        small: The same at the working size.
-        cut: Regions at the working size after the cut.
-    """
-    count, total = int(small.max(initial=0)), int(cut.max())
-    owner = np.arange(total + 1, dtype=np.int32)
-    owner[cut] = small
-    is_cut = np.isin(owner, owner[count + 1 :])
-    runs = find_runs(cut)
-    half_width = count_pixels(runs, total + 1)[1:] / np.maximum(_outlines(cut, total), 1)
-    sigma = np.clip(SMOOTH * half_width, LEAST_SIGMA, MOST_SIGMA)
-    boxes = find_boxes(runs, cut.shape[1], total + 1)
-    divided = labels.copy()
-    np.copyto(divided, 0, where=look_up(is_cut[: count + 1], labels))
-    highest = np.zeros(labels.shape, np.uint8)
-    for part in np.flatnonzero(is_cut & (boxes[:, 2] > 0)):
-        radius = float(sigma[part - 1])
-        inner, outer = _windows(boxes[part], math.ceil(2 * radius), cut.shape, labels.shape)
-        share = _blur(cut[inner], int(part), radius, highest[outer].shape)
-        is_more = share > highest[outer]
-        is_more &= labels[outer] == owner[part]
-        np.copyto(divided[outer], part, where=is_more)
-        np.copyto(highest[outer], share, where=is_more)
-    lost = np.flatnonzero((divided == 0) & (labels > 0))
-    fill_from_neighbours(divided, lost, within=labels)
-    np.copyto(divided, labels, where=divided == 0)
-    return divided
-
-
-Window = tuple[slice, slice]
-
-
-def _windows(
-    box: Int64[np.ndarray, " 4"], more: int, size: tuple[int, ...], large: tuple[int, ...]
-) -> tuple[Window, Window]:
-    """Return the windows around a box with a margin, at the box's size and at a larger one."""
-    inner, outer = [], []
-    for low, high, side, full in zip(box[1::-1], box[:1:-1], size, large, strict=True):
-        first, last = max(int(low) - more, 0), min(int(high) + more, side)
-        inner.append(slice(first, last))
-        outer.append(slice(first * full // side, -(-last * full // side)))
-    return (inner[0], inner[1]), (outer[0], outer[1])
-
-
-def _blur(
-    cut: SmallMap, part: int, sigma: float, size: tuple[int, ...]
-) -> UInt8[np.ndarray, "H W"]:
-    """Return the share of a part around each pixel, 0..255, at another size."""
-    share = cv2.compare(np.ascontiguousarray(cut), part, cv2.CMP_EQ)
-    side = 2 * math.ceil(2 * sigma) + 1
-    share = cv2.GaussianBlur(share, (side, side), sigma, borderType=cv2.BORDER_REPLICATE)
-    enlarged: UInt8[np.ndarray, "H W"]
-    enlarged = cv2.resize(share, size[::-1], interpolation=cv2.INTER_LINEAR)
-    return enlarged

@@ -2,8 +2,11 @@
 
 import cv2
 import numpy as np
+import pytest
 
+from lineart.imaging.regions import find_regions
 from lineart.keys import Key, carry, prepare_key
+from lineart.keys.align import align
 from lineart.keys.cut import cut_regions
 from tests.keys.figures import PAINT, Figure
 from tests.keys.test_carry import fill, share_right
@@ -57,7 +60,8 @@ def test_parts_stay_in_their_regions() -> None:
     labels = np.zeros(line.shape, np.int32)
     labels[24:177, 24:155], labels[24:177, 155:277] = 1, 2
     depth = cv2.distanceTransform((labels > 0).view(np.uint8), cv2.DIST_L2, 3)
-    cut = cut_regions(labels, depth, key, np.zeros((*line.shape, 2), np.float32), np.ones(3, bool))
+    still = np.zeros((*line.shape, 2), np.float32)
+    cut, _ = cut_regions(labels, depth, key, still, np.zeros(3, bool))
     assert len(np.unique(cut)) == 5
     for part in range(1, 5):
         assert len(np.unique(labels[cut == part])) == 1
@@ -79,3 +83,50 @@ def test_what_opens_keeps_its_colors() -> None:
     key, target = figures
     colors = fill(carry(target.line, [Key(*key)]))[160:220, 230:330]
     assert ((colors == SKY).all(axis=2)).mean() < 0.1
+
+
+@pytest.mark.parametrize(
+    ("thing", "is_there"),
+    [((190, 90, 276, 176), False), ((190, 90, 295, 195), True)],
+    ids=["was before it", "opens"],
+)
+def test_what_was_before_it_is_no_part(thing: tuple[int, int, int, int], *, is_there: bool) -> None:
+    """A bay that appears where a smaller thing was in the key is the region's, not the thing's."""
+    labels = np.ones((200, 300), np.int32)
+    cv2.rectangle(labels, (188, 88), (320, 220), 0, 2)
+    labels[130:145, 186:191] = 1
+    depth = cv2.distanceTransform((labels > 0).astype(np.uint8), cv2.DIST_L2, 3)
+    line = np.full(labels.shape, 255, np.uint8)
+    paint = np.full((*labels.shape, 3), PAINT["coat"], np.uint8)
+    cv2.rectangle(paint, thing[:2], thing[2:], PAINT["hat"], -1)
+    cv2.rectangle(line, thing[:2], thing[2:], 0, 2)
+    key = prepare_key(Key(line, paint))
+    flow = np.zeros((*line.shape, 2), np.float32)
+    left, top, right, bottom = thing
+    steps = np.arange(110) / 110
+    flow[90:, 190:, 0] = left + steps * (right - left) - np.arange(190, 300)
+    flow[90:, 190:, 1] = (top + steps * (bottom - top) - np.arange(90, 200))[:, None]
+    cut, is_settled = cut_regions(labels, depth, key, flow, np.zeros(2, bool))
+    assert (cut.max() > 1) == is_there
+    assert is_settled[1:].all() == is_there
+
+
+def test_a_key_that_fits_better_keeps_regions_whole() -> None:
+    """A box that the nearest key shows in one colour is not cut by another key."""
+    drawings = []
+    for move, parts in ((0, 1), (2, 1), (14, 2)):
+        line = np.full((300, 400), 255, np.uint8)
+        paint = np.full((300, 400, 3), PAINT["background"], np.uint8)
+        for left, name in ((60, "coat"), (240, "head")):
+            box = slice(80, 220), slice(left + move, left + move + 100)
+            paint[box] = PAINT[name]
+            cv2.rectangle(line, (left + move, 80), (left + move + 100, 220), 0, 2)
+        if parts == 2:
+            paint[150:220, 60 + move : 160 + move] = PAINT["pocket"]
+            cv2.circle(line, (200, 40), 25, 0, 2)
+        drawings.append((line, paint))
+    (line, _), near, far = drawings
+    keys = [prepare_key(Key(*one)) for one in (far, near)]
+    whole = find_regions(line).max()
+    assert align(line, keys[:1]).labels.max() > whole
+    assert align(line, keys).labels.max() == whole
