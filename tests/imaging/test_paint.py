@@ -79,11 +79,11 @@ def test_a_part_behind_a_closed_gap_has_the_colour_of_the_larger_region() -> Non
     """Hints colour what gaps cut off from their region, in a row, too; no small region a large."""
     line = np.full((200, 400), 255, np.uint8)
     cv2.rectangle(line, (20, 20), (380, 180), 0, 3)
-    for x in (200, 300, 340):
+    for x in (200, 300, 330):
         cv2.line(line, (x, 20), (x, 96), 0, 3)
         cv2.line(line, (x, 104), (x, 180), 0, 3)
     labels = find_regions(line, gap_px=8.0)
-    large, middle, small, last = (int(labels[60, x]) for x in (100, 250, 320, 360))
+    large, middle, small, last = (int(labels[60, x]) for x in (100, 250, 315, 360))
     assert len({large, middle, small, last}) == 4
     white = np.full((50, 100, 3), 255, np.uint8)
     hint = np.zeros((200, 400, 4), np.uint8)
