@@ -110,10 +110,11 @@ def paint_regions(labels: RegionMap, hints: HintPixels, guess: Guess) -> Paint:
     - Hints that agree give their colour, exactly.
     - A region whose hints disagree is divided among them: at a gap of a line, or where they meet
       along the paper; see `divide_regions`.
-    - If a drawing has hints, a region without any is white. Only if a hinted region beside it is
-      white, it takes the colour of a hinted region beside it or white, whichever is nearest to
-      the guess. A part that a closed gap cuts off has the colour of the larger region behind the
-      gap. At the border of the picture all is white, if most of the border has no hints.
+    - If a drawing has hints, a region without any takes the colour of a hinted region beside it or
+      white, whichever is nearest to the guess. On white paper, which most of the border shows, it
+      is white where no hinted region beside it is. A part that a closed gap cuts off has the
+      colour of the larger region behind the gap. At the border of the picture all is white, if
+      most of the border has no hints.
     - If a drawing has no hints, the guess decides.
 
     Args:
@@ -146,7 +147,8 @@ def fill_open(
     colors[is_open] = guessed[is_open]
     if asks_neighbours:
         contacts = find_contacts(labels, spread)
-        beside = _ask_neighbours(contacts, colors, is_open)
+        on_paper = _is_on_paper(labels, colors, is_open)
+        beside = _ask_neighbours(contacts, colors, is_open, on_paper=on_paper)
         sources[is_open] = Source.NEIGHBOUR
         distance = np.linalg.norm(guessed.astype(np.float32) - colors, axis=1)
         trust = _trust_neighbours(colors, distance, beside)
@@ -183,14 +185,28 @@ def _trust_neighbours(
 
 def outside(labels: RegionMap, is_open: Bool[np.ndarray, " N"]) -> Int32[np.ndarray, " R"]:
     """Return the open regions at the border of the picture, if most of the border is theirs."""
-    rim = np.concatenate((labels[0], labels[-1], labels[:, 0], labels[:, -1]))
-    rim = rim[rim > 0]
+    rim = _rim(labels)
     if not rim.size or is_open[rim].mean() < 0.5:
         return np.zeros(0, np.int32)
     return np.unique(rim[is_open[rim]])
 
 
-def _ask_neighbours(contacts: Contacts, colors: Colors, is_open: Bool[np.ndarray, " N"]) -> _Beside:
+def _is_on_paper(labels: RegionMap, colors: Colors, is_open: Bool[np.ndarray, " N"]) -> bool:
+    """Return whether most of the border is white or has no hints: no painted scene."""
+    rim = _rim(labels)
+    is_paper = is_open | (colors >= NEARLY_WHITE).all(axis=1)
+    return bool(is_paper[rim].mean() >= 0.5) if rim.size else True
+
+
+def _rim(labels: RegionMap) -> Int32[np.ndarray, " P"]:
+    """Return the region of each pixel at the border of the picture, without ink."""
+    rim = np.concatenate((labels[0], labels[-1], labels[:, 0], labels[:, -1]))
+    return rim[rim > 0]
+
+
+def _ask_neighbours(
+    contacts: Contacts, colors: Colors, is_open: Bool[np.ndarray, " N"], *, on_paper: bool
+) -> _Beside:
     """Replace the guess of each open region by a colour beside it, or white."""
     first, second, _ = contacts
     asks = is_open[first] & ~is_open[second]
@@ -204,7 +220,9 @@ def _ask_neighbours(contacts: Contacts, colors: Colors, is_open: Bool[np.ndarray
     colors[is_open] = 255
     # The last write to a region remains, so write its nearest colour last.
     order = np.argsort(-distance, kind="stable")
-    order = order[(distance[order] < to_white[first[order]]) & beside.is_white[first[order]]]
+    order = order[distance[order] < to_white[first[order]]]
+    if on_paper:
+        order = order[beside.is_white[first[order]]]
     colors[first[order]] = guess[second[order]].astype(np.uint8)
     return beside
 

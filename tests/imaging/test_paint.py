@@ -71,8 +71,10 @@ def test_regions_without_hints_are_white_or_take_a_colour_beside_them() -> None:
         hint[50, 50] = (level, level, level, 255)
         assert (paint(line, hint, guess)[0][28, 30:70] == RED).all()
     assert (paint(line, hint, np.full_like(guess, 255))[0][28, 30:70] == 255).all()
-    hint[15, 50], hint[50, 50], hint[3, 3] = 0, 0, (*BLUE, 255)
-    assert (paint(line, hint, guess)[0][15, 15:80] == 255).all()
+    hint[50, 50], hint[3, 3] = (*BLUE, 255), (*BLUE, 255)
+    assert (paint(line, hint, guess)[0][28, 30:70] == RED).all(), "a scene has no paper"
+    hint[15, 50], hint[50, 50] = 0, 0
+    assert (paint(line, hint, np.full_like(guess, 255))[0][15, 15:80] == 255).all()
 
 
 def test_a_part_behind_a_closed_gap_has_the_colour_of_the_larger_region() -> None:
