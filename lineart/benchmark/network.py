@@ -115,7 +115,9 @@ def _color(colorizer: Colorizer, lines: Lines, hints: Hints) -> list[np.ndarray]
 def _as_built(pair: Pair, lines: Lines, hints: Hints) -> Run:
     """Return a run without folding, channels-last and bfloat16, as in a simple script."""
     plain = Colorizer(pair, precision="float32")
-    plain.draft, plain.color = pair.generators["draft"].eval(), pair.generators["color"].eval()
+    for generator in pair.generators.values():
+        generator.eval()
+    plain.draft, plain.color = pair.generators.get("draft"), pair.generators["color"]
     return lambda: list(plain(lines, hints))
 
 

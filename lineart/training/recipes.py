@@ -139,11 +139,10 @@ def additive_unet() -> Recipe:
 
 
 def small() -> Recipe:
-    """Return the recipe of the default weights: 35 minutes on one CPU core.
+    """Return a recipe of `additive_unet` for one CPU core: 35 minutes.
 
-    The weights have its settings, but saw 33,040 and 9,312 images in three minutes on an H100.
-    PSNR with 16 and 140 hints: 17.7 and 21.2 dB on 41 held-out pictures, 20.4 and 25.0 dB on 18
-    animation frames (lineart/weights/default/MODEL_CARD.md).
+    After 33,040 and 9,312 images (three minutes on an H100), PSNR with 16 and 140 hints: 17.7 and
+    21.2 dB on 41 held-out pictures, 20.4 and 25.0 dB on 18 animation frames.
     """
     # l2 speeds up early training; hint makes the colour at a hint match the hint.
     losses = {"l1": 1.0, "l2": 1.0, "hint": 0.1}
@@ -177,9 +176,10 @@ def small() -> Recipe:
 
 
 def hint_unet() -> Recipe:
-    """Return a recipe of ours without a draft; no weights are included yet.
+    """Return the recipe of the default weights: 99 minutes on two CPU cores.
 
-    There is no squared error: with it, regions without a hint became grey.
+    There is no squared error: with it, regions without a hint became grey
+    (lineart/weights/default/MODEL_CARD.md).
     """
     stage = TrainingStage(
         name="color",
