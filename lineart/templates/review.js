@@ -57,9 +57,14 @@ const trying = work => async (...given) => {
 // State: the frame that is shown, and the answers to each frame that are not saved.
 
 const state = { list: "doubts", frame: null, labels: null, line: null, region: 0, isEyedropper: false, linesOnly: false, whole: false };
+// Answers: region, colour, box of its doubt, and a pixel of it.
 const drafts = new Map(), savedDoubts = new Set();
 const answersOf = name => drafts.get(name) || [];
 const answers = () => (state.frame ? answersOf(state.frame.frame) : []);
+const setAnswers = (name, given) => {
+  if (given.length) drafts.set(name, given);
+  else drafts.delete(name);
+};
 const colorOf = region => {
   const given = answers().findLast(([one]) => one === region);
   return given ? given[1] : ownColor(region);
@@ -74,19 +79,20 @@ const swatch = color => {
 // Lists, page by page as they are scrolled.
 
 const entriesList = select(".entries"), filter = select(".filter"), none = select(".none"), order = select("[name=order]");
-const lists = { entries: [], total: 0, isLoading: false, number: 0, shown: {} };
+const emptyList = () => ({ entries: [], total: 0, isLoading: false, number: 0 });
+let lists = emptyList();
 const sentinel = make("li", { ariaHidden: "true" });
 const observer = new IntersectionObserver(seen => seen.some(one => one.isIntersecting) && loadMore(), { root: null, rootMargin: "400px" });
 const loadMore = trying(async () => {
   if (lists.isLoading || (lists.number && lists.entries.length >= lists.total)) return;
   lists.isLoading = true;
-  const list = state.list, round = lists.round;
+  const { list } = state, filled = lists;
   try {
     const values = { first: lists.entries.length, most: PAGE };
     if (list === "shots") Object.assign(values, { text: filter.text.value.trim(), kind: filter.kind.value });
     else values.order = order.value;
     const page = await ask(list, values);
-    if (round !== lists.round) return;
+    if (filled !== lists) return;
     lists.number += 1;
     lists.total = page.total;
     lists.entries.push(...page.entries);
@@ -96,14 +102,13 @@ const loadMore = trying(async () => {
     select(`[data-list=${list}] b`).textContent = page.total.toLocaleString("en");
     markCurrent();
   } finally {
-    lists.isLoading = false;
+    filled.isLoading = false;
   }
   if (sentinel.getBoundingClientRect().top < innerHeight) await loadMore();
 });
 const openList = async name => {
   state.list = name;
-  lists.round = {};
-  Object.assign(lists, { entries: [], total: 0, number: 0, isLoading: false });
+  lists = emptyList();
   for (const tab of selectAll("[data-list]")) tab.setAttribute("aria-selected", tab.dataset.list === name);
   filter.hidden = name !== "shots";
   order.parentElement.hidden = name !== "doubts";
@@ -144,10 +149,14 @@ const markCurrent = () => {
     if (state.list === "doubts") button.classList.toggle("drafted", answersOf(entry.frame).some(([, , box]) => box === String(entry.box)));
   }
 };
+// The frame that was asked for last counts, which may not be there yet.
+const isWanted = entry => (opening && !opening.isHere
+  ? entry.frame === opening.name && String(entry.box) === String(opening.box)
+  : isCurrent(entry));
 const regionOf = entry => state.frame.doubts.find(one => String(one.box) === String(entry.box))?.region;
 const stepDoubt = trying(async step => {
   if (state.list !== "doubts") await openList("doubts");
-  const at = lists.entries.findIndex(isCurrent);
+  const at = lists.entries.findIndex(isWanted);
   const next = at < 0 ? 0 : at + step;
   if (next >= lists.entries.length) await loadMore();
   if (lists.entries[next]) await openDoubt(lists.entries[next]);
@@ -157,27 +166,44 @@ const stepDoubt = trying(async step => {
 // The frames of the shot, below the picture.
 
 const strip = select(".strip");
-let stripShot = -1, stripFirst = 0, stripTotal = 0;
+let stripShot = -1, stripFirst = 0, stripTurn = null;
 const showFrames = async (shot, at) => {
-  const first = Math.max(0, Math.floor(at / PAGE) * PAGE);
-  if (shot === stripShot && first === stripFirst && strip.children.length) return markStrip();
-  const page = await ask("frames", { shot, first, most: PAGE });
-  [stripShot, stripFirst, stripTotal] = [shot, first, page.total];
-  strip.replaceChildren(...page.entries.map(showFrameButton));
+  const turn = (stripTurn = {}), first = Math.max(0, Math.floor(at / PAGE) * PAGE);
+  if (shot !== stripShot || first !== stripFirst || !strip.children.length) {
+    const page = await ask("frames", { shot, first, most: PAGE });
+    if (turn !== stripTurn) return;
+    [stripShot, stripFirst] = [shot, first];
+    fillStrip(page.entries);
+  }
   markStrip();
 };
-const showFrameButton = entry => {
-  const marks = make("em");
-  const add = (className, text, title) => marks.append(make("u", { className, textContent: text, title }));
+const fillStrip = entries => {
+  // Pictures that come later move nothing.
+  if (state.frame) strip.style.setProperty("--aspect", state.frame.size[0] / state.frame.size[1]);
+  // A button stays, because a click on one that is replaced meanwhile would be lost.
+  const buttons = selectAll("button", strip);
+  const isSame = buttons.length === entries.length && entries.every((one, place) => one.frame === buttons[place].dataset.frame);
+  if (!isSame) strip.replaceChildren(...entries.map(entry => make("li", {}, makeFrameButton(entry))));
+  for (const [place, button] of selectAll("button", strip).entries()) showFrameButton(button, entries[place]);
+};
+const makeFrameButton = entry => {
+  const image = make("img", { loading: "lazy", alt: "" });
+  const button = make("button", { type: "button", title: entry.frame }, image, make("span", {}, make("bdi", { textContent: entry.label })), make("em"));
+  button.dataset.frame = entry.frame;
+  button.addEventListener("click", () => openFrame(entry.frame));
+  return button;
+};
+const showFrameButton = (button, entry) => {
+  const marks = [], image = select("img", button);
+  const add = (className, text, title) => marks.push(make("u", { className, textContent: text, title }));
   if (entry.key) add("key", "key", "has a key");
   if (entry.doubts) add("doubts", entry.doubts, many(entry.doubts, "doubt"));
   if (entry.mark) add(entry.mark, entry.mark === "accepted" ? "✓" : "redo", entry.mark);
   if (entry.status === "failed") add("failed", "failed", entry.message);
-  const image = make("img", { loading: "lazy", alt: "", src: entry.status === "failed" ? "data:," : picture("thumbnail", { frame: entry.frame, v: document.body.dataset.stamp }) });
-  const button = make("button", { type: "button", className: entry.held ? "held" : "", title: entry.frame }, image, make("span", {}, make("bdi", { textContent: entry.label })), marks);
-  button.dataset.frame = entry.frame;
-  button.addEventListener("click", () => openFrame(entry.frame));
-  return make("li", {}, button);
+  select("em", button).replaceChildren(...marks);
+  button.className = entry.held ? "held" : "";
+  const source = entry.status === "failed" ? "data:," : picture("thumbnail", { frame: entry.frame, v: document.body.dataset.stamp });
+  if (image.getAttribute("src") !== source) image.src = source;
 };
 const markStrip = () => {
   for (const button of selectAll("button", strip)) {
@@ -187,8 +213,9 @@ const markStrip = () => {
   }
 };
 const openShot = trying(async shot => {
+  const turn = (opening = { name: state.frame?.frame, box: null, isHere: true });
   const page = await ask("frames", { shot, first: 0, most: 1 });
-  await openFrame(page.entries[0].frame);
+  if (turn === opening) await openFrame(page.entries[0].frame);
 });
 
 // A frame: its picture, its drawing and the numbers of its regions.
@@ -222,10 +249,11 @@ const load = name => {
   ahead = { name: null };
   return loading;
 };
+// The frame that was asked for last, and whether it is here; until then the one before is shown.
 let opening = null;
-const openFrame = trying(async (name, box = null) => {
-  const turn = (opening = {});
-  if (state.frame?.frame !== name) {
+const openFrame = trying(async (name, box = null, isAnew = false) => {
+  const turn = (opening = { name, box, isHere: false });
+  if (isAnew || state.frame?.frame !== name) {
     message.textContent = "Opening …";
     let frame, pixels;
     try {
@@ -238,6 +266,8 @@ const openFrame = trying(async (name, box = null) => {
     if (turn !== opening) return;
     enter(frame, pixels);
   }
+  turn.isHere = true;
+  message.textContent = "";
   const asked = box && state.frame.doubts.find(one => String(one.box) === String(box));
   choose(asked ? asked.region : 0);
   await showFrames(state.frame.shot, state.frame.at);
@@ -245,7 +275,7 @@ const openFrame = trying(async (name, box = null) => {
 });
 const openDoubt = entry => openFrame(entry.frame, entry.box);
 const showNothing = text => {
-  state.frame = state.labels = null;
+  Object.assign(state, { frame: null, labels: null, region: 0 });
   sheet.hidden = side.hidden = true;
   message.textContent = text;
 };
@@ -257,7 +287,7 @@ const enter = (frame, [colors, line, regions]) => {
   Object.assign(state, { frame, labels, line, colors, region: 0, whole: false });
   for (const canvas of [shown, marks]) [canvas.width, canvas.height] = [width, height];
   sheet.hidden = side.hidden = false;
-  message.textContent = "";
+  followAnswers();
   select(".where b").textContent = frame.label;
   select(".where span").textContent = `${frame.shotName}, ${frame.at + 1} of ${frame.count}`;
   select(".bar .said").textContent = frame.heldBy ? `repeats ${frame.heldBy}` : "";
@@ -269,6 +299,14 @@ const enter = (frame, [colors, line, regions]) => {
   fit();
   paint();
   preview();
+};
+
+// A frame that was made again may have other regions: an answer is for the one at its pixel.
+const followAnswers = () => {
+  const { frame, labels } = state, [width, height] = frame.size;
+  for (const one of answers()) one[0] = one[3] < width && one[4] < height ? labels[one[4] * width + one[3]] : 0;
+  setAnswers(frame.frame, answers().filter(([region]) => region));
+  showDrafts();
 };
 
 // Drawing.
@@ -419,7 +457,7 @@ addEventListener("resize", () => { fit(); if (state.frame) outline(); });
 
 // Regions and answers.
 
-const doubtOf = region => state.frame.doubts.find(one => one.region === region);
+const doubtOf = region => state.frame?.doubts.find(one => one.region === region);
 const choose = region => {
   state.region = region;
   outline();
@@ -462,15 +500,22 @@ const answer = color => {
   if (state.frame.key.refusal) return say(state.frame.key.refusal, true);
   const { region } = state;
   const given = answers().filter(([one]) => one !== region);
-  given.push([region, color, String(doubtOf(region)?.box)]);
-  drafts.set(state.frame.frame, given);
+  given.push([region, color, String(doubtOf(region)?.box), ...pixelOf(region)]);
+  setAnswers(state.frame.frame, given);
   changed();
+};
+const pixelOf = region => {
+  const [left, top, right, bottom] = state.frame.regions[region], [width] = state.frame.size;
+  for (let n = 0, high = bottom - top; n < high; n += 1) {
+    const y = top + (n + (high >> 1)) % high;
+    const inside = state.labels.subarray(y * width + left, y * width + right).indexOf(region);
+    if (inside >= 0) return [left + inside, y];
+  }
+  return [left, top];
 };
 const undo = () => {
   if (!answers().length) return say("There is no answer to undo.");
-  const given = answers().slice(0, -1);
-  if (given.length) drafts.set(state.frame.frame, given);
-  else drafts.delete(state.frame.frame);
+  setAnswers(state.frame.frame, answers().slice(0, -1));
   changed();
 };
 const changed = () => {
@@ -511,7 +556,18 @@ const showPalette = () => {
 
 // Saving.
 
-const body = () => ({ shown: state.frame.shown, answers: answers().map(([region, color]) => [region, color]), whole: state.whole });
+// Changes go one after another, because each says over what it is laid.
+let writing = Promise.resolve();
+const inTurn = work => {
+  const done = writing.then(work);
+  writing = done.catch(() => {});
+  return done;
+};
+// The frame may have been opened anew since.
+const update = (frame, fields) => {
+  for (const one of [frame, state.frame]) if (one?.frame === frame.frame) Object.assign(one, fields);
+};
+const body = (frame, whole) => ({ shown: frame.shown, answers: answersOf(frame.frame).map(([region, color]) => [region, color]), whole });
 let previewTimer = 0;
 const showTouched = (text, isBad = false) => {
   const line = select(".touched");
@@ -520,32 +576,39 @@ const showTouched = (text, isBad = false) => {
 };
 const preview = () => {
   clearTimeout(previewTimer);
+  previewTimer = 0;
   const { frame } = state, count = answers().length;
   select("[data-do=save]").disabled = !count;
   if (!count) return showTouched("");
   showTouched("…");
-  previewTimer = setTimeout(async () => {
+  const timer = (previewTimer = setTimeout(async () => {
+    const isAsked = () => timer === previewTimer && state.frame === frame;
     try {
-      const answer = await ask("preview", { frame: frame.frame }, { method: "POST", body: body() });
-      if (state.frame === frame) showTouched(`${many(count, "answer")}: ${answer.words}`);
+      const answer = await ask("preview", { frame: frame.frame }, { method: "POST", body: body(frame, state.whole) });
+      if (isAsked()) showTouched(`${many(count, "answer")}: ${answer.words}`);
     } catch (error) {
-      if (state.frame === frame) showTouched(error.message, true);
+      if (isAsked()) showTouched(error.message, true);
     }
-  }, 250);
+  }, 250));
 };
 const showFile = () => {
   const { key } = state.frame;
   select(".file").textContent = key.refusal || (key.exists ? `over the key ${key.name}` : `as the new key ${key.name}`);
 };
-const save = async () => {
-  if (!state.frame || !answers().length) return say("There is nothing to save.");
-  const { frame } = state, count = answers().length;
-  const saving = body();
+const save = () => {
+  const { frame, whole } = state;
+  if (!frame || !answers().length) return say("There is nothing to save.");
+  return inTurn(() => saveFrame(frame, whole));
+};
+const saveFrame = async (frame, whole) => {
+  const sent = answersOf(frame.frame), count = sent.length, saving = body(frame, whole);
+  if (!count) return true;
   select("[data-do=save]").disabled = true;
   try {
     const done = await ask("key", { frame: frame.frame }, { method: "PUT", body: saving, tag: frame.key.tag });
-    drafts.delete(frame.frame);
-    Object.assign(frame, { key: done.key, mark: done.mark });
+    // What was answered meanwhile stays.
+    setAnswers(frame.frame, answersOf(frame.frame).filter(one => !sent.includes(one)));
+    update(frame, { key: done.key, mark: done.mark });
     // What was answered is the frame's colour from now on, until the next run shows it.
     for (const [region, color] of saving.answers) {
       const doubt = frame.doubts.find(one => one.region === region);
@@ -558,18 +621,20 @@ const save = async () => {
     const then = done.touched.length ? `The next run ${done.words.replace(/^changes/, "makes again")}.` : "The key said so already.";
     say(`Saved ${many(count, "answer")}. ${then}`);
     stripShot = -1;
+    showDrafts();
     if (frame === state.frame) {
       select(".conflict").hidden = true;
       showFile();
       showMark();
       changed();
-      await showFrames(frame.shot, frame.at);
+      showFrames(frame.shot, frame.at).catch(() => {});
     }
     return true;
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     if (error.answer.key && frame === state.frame) showConflict(error);
     else say(error.message, true);
+    if (error.answer.anew) refresh();
     return false;
   } finally {
     select("[data-do=save]").disabled = !answers().length;
@@ -584,14 +649,11 @@ const showConflict = error => {
   box.hidden = false;
   box.scrollIntoView({ block: "nearest" });
 };
-const reopen = async name => {
-  state.frame = null;
-  await openFrame(name);
-};
 const saveAndGo = async () => {
-  const at = lists.entries.findIndex(isCurrent);
+  const before = opening, at = lists.entries.findIndex(isCurrent);
   const next = lists.entries.slice(at + 1).find(one => one.frame !== state.frame?.frame || !saved(one));
   if (answers().length && !(await save())) return;
+  if (before !== opening) return;
   if (state.list === "doubts" && next) await openDoubt(next);
   else await stepDoubt(1);
 };
@@ -605,24 +667,31 @@ const showMark = () => {
   select("[data-do=redo]").setAttribute("aria-pressed", String(mark.mark === "redo"));
   select("[name=note]").value = mark.note;
   const when = mark.mark ? `${mark.by}, ${mark.at} UTC` : "";
-  select(".mark p").textContent = when + (mark.stale ? "; the frame was made again since" : "");
+  select(".mark p").textContent = when + (mark.stale ? "; the frame was made again since" : mark.mark === "redo" ? "; the next run makes it again" : "");
 };
-const setMark = trying(async (verdict, note = state.frame.mark.note) => {
-  const { frame } = state;
+const setMark = trying(async (frame, change) => {
   try {
-    const done = await ask("mark", { frame: frame.frame }, { method: "PUT", body: { mark: verdict, note }, tag: frame.mark.tag });
-    frame.mark = done.mark;
+    const { mark, note } = frame.mark, body = { mark, note, ...change(frame.mark) };
+    const done = await ask("mark", { frame: frame.frame }, { method: "PUT", body, tag: frame.mark.tag });
+    update(frame, { mark: done.mark });
   } catch (error) {
-    if (error.answer?.mark) frame.mark = error.answer.mark;
+    if (error.answer?.mark) update(frame, { mark: error.answer.mark });
     throw error;
   } finally {
-    if (frame === state.frame) showMark();
+    if (state.frame) showMark();
     stripShot = -1;
     if (state.frame) showFrames(state.frame.shot, state.frame.at).catch(() => {});
   }
 });
-const toggleMark = verdict => state.frame && setMark(state.frame.mark.mark === verdict ? null : verdict);
-select("[name=note]").addEventListener("change", event => state.frame && setMark(state.frame.mark.mark, event.target.value.trim()));
+const changeMark = change => {
+  const { frame } = state;
+  return frame && inTurn(() => setMark(frame, change));
+};
+const toggleMark = verdict => changeMark(({ mark }) => ({ mark: mark === verdict ? null : verdict }));
+select("[name=note]").addEventListener("change", event => {
+  const note = event.target.value.trim();
+  changeMark(() => ({ note }));
+});
 
 // What buttons and keys do.
 
@@ -660,7 +729,7 @@ const actions = {
   theirs: async () => {
     drafts.delete(state.frame.frame);
     showDrafts();
-    await reopen(state.frame.frame);
+    await openFrame(state.frame.frame, null, true);
   },
   nextDoubt: () => stepDoubt(1),
   previousDoubt: () => stepDoubt(-1),
@@ -709,19 +778,35 @@ addEventListener("keydown", event => {
 });
 addEventListener("beforeunload", event => { if (drafts.size) event.preventDefault(); });
 
-// After a run everything is new; answers that are not saved stay until their frame is opened.
+// After a run everything is new, but for answers that are not saved.
+let isRefreshing = false;
 const refresh = async () => {
-  const film = await ask("film", {}).catch(() => null);
-  if (!film || film.stamp === document.body.dataset.stamp) return;
+  if (isRefreshing) return;
+  isRefreshing = true;
+  try {
+    const film = await ask("film", {});
+    if (film.stamp !== document.body.dataset.stamp) await takeUp(film);
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+  } finally {
+    isRefreshing = false;
+  }
+};
+const takeUp = async film => {
   document.body.dataset.stamp = film.stamp;
   say("The film was coloured again.");
   stripShot = -1;
   ahead = { name: null };
   savedDoubts.clear();
   await openList(state.list);
-  if (state.frame && !answers().length) await reopen(state.frame.frame);
+  // A frame that is on its way may be that of before the run.
+  if (opening?.name) await openFrame(opening.name, opening.isHere ? null : opening.box, true);
 };
 addEventListener("focus", refresh);
 setInterval(refresh, 20000);
 
-openList("doubts").then(() => (lists.entries.length ? openDoubt(lists.entries[0]) : openList("shots")));
+openList("doubts").then(() => {
+  if (opening) return;
+  if (lists.entries.length) openDoubt(lists.entries[0]);
+  else openList("shots");
+});

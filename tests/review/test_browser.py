@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from threading import Thread
 
 import numpy as np
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from lineart.codec import decode_cel, encode_png
 from lineart.review.server import Listener
@@ -107,3 +107,108 @@ def test_on_a_phone(reviewed: Reviewed, new_page: NewPage) -> None:
         page.keyboard.press("Escape")
         page.locator("[data-do=nextFrame]").click()
         expect(page.locator(".bar .said")).to_have_text("repeats slide/f0001.png")
+
+
+class Held:
+    """Answers that a page waits for."""
+
+    def __init__(self, page: Page) -> None:
+        self._page, self._routes = page, list[Route]()
+
+    def hold(self, address: str) -> None:
+        """Hold the answers to requests from now on, until all are let go."""
+        routes = self._routes
+
+        def wait(route: Route) -> None:
+            if routes is self._routes:
+                routes.append(route)
+            else:
+                route.fallback()
+
+        self._page.route(address, wait)
+
+    def let_go(self) -> None:
+        """Let all come."""
+        routes, self._routes = self._routes, []
+        for route in routes:
+            route.continue_()
+
+
+def show_run(page: Page) -> None:
+    """Let the page see that there was a run."""
+    page.evaluate("() => window.dispatchEvent(new Event('focus'))")
+    expect(page.locator(".toast")).to_have_text("The film was coloured again.")
+
+
+def test_late_answers(reviewed: Reviewed, new_page: NewPage) -> None:
+    """What was asked for last is shown, whichever answer comes last, and no click is lost."""
+    with opened(new_page, reviewed) as page:
+        held = Held(page)
+        where, third = page.locator(".where"), page.get_by_title("roll/f0003.png")
+        # An older frame comes after a newer one.
+        held.hold("**/api/frame?*f0002*")
+        page.get_by_title("roll/f0002.png").click()
+        page.get_by_title("roll/f0004.png").click()
+        expect(where).to_contain_text("roll, 4 of 5")
+        held.let_go()
+        # A run ends while a frame that was clicked is on its way.
+        held.hold("**/api/frame?*f0003*")
+        third.click()
+        reviewed.color()
+        show_run(page)
+        held.let_go()
+        expect(where).to_contain_text("f0003.png")
+        # The strip is told anew while the button of the mouse is down, and does not move.
+        held.hold("**/picture/thumbnail*")
+        held.hold("**/api/frames?*")
+        page.keyboard.press("y")
+        expect(page.locator("[data-do=accept]")).to_have_attribute("aria-pressed", "true")
+        box = third.bounding_box()
+        assert box is not None
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.get_by_title("roll/f0005.png").hover()
+        page.mouse.down()
+        held.let_go()
+        expect(third.locator(".accepted")).to_have_text("✓")
+        assert third.bounding_box() == box
+        page.mouse.up()
+        expect(where).to_contain_text("f0005.png")
+        # Frames of a shot that was left come late.
+        held.hold("**/api/frames?shot=1&*")
+        page.get_by_role("tab", name="Shots").click()
+        shots = page.locator(".entries .shot")
+        shots.nth(1).click()
+        shots.nth(0).click()
+        expect(where).to_contain_text("roll, 1 of 5")
+        held.let_go()
+        expect(third).to_be_visible()
+
+
+def test_changes_in_quick_succession(reviewed: Reviewed, new_page: NewPage) -> None:
+    """None conflicts with the one before; answers that are not saved outlive a run."""
+    with opened(new_page, reviewed) as page:
+        page.get_by_title("roll/f0003.png").click()
+        expect(page.locator(".where")).to_contain_text("f0003.png")
+        click(page, *BALL_AT)
+        held = Held(page)
+        held.hold("**/api/key?*")
+        for key in "2syr":
+            page.keyboard.press(key)
+        click(page, 66, 119)
+        page.keyboard.press("1")
+        page.keyboard.press("s")
+        held.let_go()
+        expect(page.locator("[data-do=redo]")).to_have_attribute("aria-pressed", "true")
+        expect(page.locator(".drafts")).to_be_hidden()
+        key = decode_cel(reviewed.root.read("keys/roll/f0003.png"))
+        assert (tuple(key[BALL_AT]), tuple(key[66, 119])) == ((*BOX, 255), (*SKY, 255))
+        click(page, 8, 80)
+        page.keyboard.press("2")
+        reviewed.color()
+        show_run(page)
+        expect(page.locator(".mark p")).to_contain_text("the frame was made again since")
+        expect(page.locator(".drafts")).to_have_text("1 frame is not saved")
+        page.keyboard.press("s")
+        expect(page.locator(".toast")).to_contain_text("Saved 1 answer")
+        key = decode_cel(reviewed.root.read("keys/roll/f0003.png"))
+        assert (tuple(key[BALL_AT]), tuple(key[8, 80])) == ((*BOX, 255), (*BOX, 255))
