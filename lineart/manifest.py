@@ -59,7 +59,7 @@ SCHEMA = pa.schema(
         # Stage -> working time; null if another frame's output was copied.
         pa.field("stage_seconds", pa.map_(pa.string(), pa.float64())),
         # What changed since the frame was last made: picture, hint (or paint), key, weights,
-        # settings, precision.
+        # settings, precision; and what a person had said of it: redo, was accepted.
         pa.field("retake", pa.string()),
         pa.field("extras", pa.string()),  # folders of files written beside the frame
         # Number format of the network: bfloat16, float32, or onnx for that of an ONNX file.

@@ -11,8 +11,9 @@ from lineart.film.frames import FilmFrame
 from lineart.film.held import HeldColors
 from lineart.film.records import Fingerprint, HashedFile
 
-CHANGES = ("picture", "hint", "key", "weights", "settings", "precision")
-"""Words for what may have changed since a frame was made, in the order of `FrameState.retake`."""
+CHANGES = ("picture", "hint", "key", "weights", "settings", "precision", "redo", "was accepted")
+"""Words for what may have changed since a frame was made, in the order of `FrameState.retake`; the
+last two are what a person had said of it."""
 
 
 PixelsKey = tuple[str, str | None, str | None]
@@ -103,6 +104,11 @@ def _has_precision(previous: pa.Table, places: pa.Array, look: Fingerprint) -> p
     return pc.or_(pc.equal(recorded.fill_null(""), look.precision), needs_none)
 
 
+def find_again(shown: Iterable[FrameState]) -> set[PixelsKey]:
+    """Return the hashes of the frames that a person wants made again; copies of them have these."""
+    return {one.pixels for one in shown if one.frame.verdict == "redo"}
+
+
 def mark_retakes(
     remaining: Sequence[FrameState], previous: pa.Table, look: Fingerprint
 ) -> list[FrameState]:
@@ -123,6 +129,10 @@ def mark_retakes(
     differs["hint"] = pc.invert(_has_same_hints(remaining, previous, places))
     differs["precision"] = pc.invert(_has_precision(previous, places, look))
     differs["key"] = pc.invert(_has_same_keys(remaining, previous, places))
+    again = find_again(remaining)
+    differs["redo"] = pa.array((one.pixels in again for one in remaining), pa.bool_())
+    accepted = (one.frame.verdict == "accepted" for one in remaining)
+    differs["was accepted"] = pa.array(accepted, pa.bool_())
     changes = [""] * len(remaining)
     for word in sorted(differs, key=CHANGES.index):
         is_other = pc.and_(was_made, differs[word]).to_pylist()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 from pyarrow import parquet
@@ -99,6 +99,8 @@ class FilmFrame:
     """Colour sheets of the film."""
     refusal: str | None = None
     """Reason why the frame fails without being read or written."""
+    verdict: Literal["accepted", "redo"] | None = None
+    """What a person said of the frame as it stands; see `marks`."""
     role: str = "line"
     """Role of the picture in its task: `line` or `photo`."""
     source_sha256: str | None = None

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from lineart.film.changes import (
     FrameState,
     PixelsKey,
+    find_again,
     find_standing,
     mark_retakes,
     text_array,
@@ -83,7 +84,8 @@ def make_plan(
             one = FrameState(frame, *found, None)
             leader = leaders.setdefault(one.pixels, frame.name)
             shown.append(one if leader == frame.name else one._replace(held_by=leader))
-    stands = find_standing(shown, previous, stored, look)
+    stands, again = find_standing(shown, previous, stored, look), find_again(shown)
+    stands = [is_it and one.pixels not in again for one, is_it in zip(shown, stands, strict=True)]
     finished = [one for one, is_finished in zip(shown, stands, strict=True) if is_finished]
     labels = [_label_finished(one) for one in finished]
     labels += [_label_accepted(frame, tried[frame.name]) for frame in accepted]

@@ -16,6 +16,7 @@ from lineart import manifest
 from lineart.film.frame_logs import FrameLogs
 from lineart.film.held import HashedColors, files_of
 from lineart.film.inputs import PreparedRun
+from lineart.film.marks import find_verdicts, mark_frames, read_marks
 from lineart.film.odd_sizes import warn_of_odd_sizes
 from lineart.film.outputs import export_parquet
 from lineart.film.plan import (
@@ -159,6 +160,9 @@ def run_film(
                 log.add(row, result.stages)
                 runner.count(row["status"], result)
                 setattr(summary, row["status"], getattr(summary, row["status"]) + 1)
+                changes = (row["retake"] or "").split(", ")
+                summary.redone += "redo" in changes
+                summary.lapsed += "was accepted" in changes
                 summary.warned += row["warnings"] is not None
                 summary.seconds = round(time.monotonic() - started, 3)
                 summary.frames_per_second = round(
@@ -247,7 +251,7 @@ def _plan(opened: PreparedRun, previous: pa.Table, runner: FilmRunner) -> FilmPl
         _hash(runner, partial(hash_sheets, job), files.sheets),
     )
     return make_plan(
-        opened.frames,
+        mark_frames(opened.frames, find_verdicts(read_marks(job.output), previous)),
         pictures,
         colors,
         previous,

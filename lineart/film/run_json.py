@@ -32,6 +32,10 @@ class FilmSummary:
     """Frames finished before this run."""
     accepted: int = 0
     """Failed frames that are taken as they are, of this or an earlier run."""
+    redone: int = 0
+    """Frames made again because a person had marked them so, and frames equal to them."""
+    lapsed: int = 0
+    """Frames made again that a person had accepted."""
     warned: int = 0
     """Frames of this run with warnings."""
     removed: int = 0

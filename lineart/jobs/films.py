@@ -267,6 +267,10 @@ def _describe(summary: FilmSummary) -> Iterator[str]:
     """Yield what a person should know of the end of a run, besides the counts."""
     if summary.accepted:
         yield f"{summary.accepted} failed frames are accepted, which are not made"
+    if summary.redone:
+        yield f"{summary.redone} frames were made again, as they were marked in the review"
+    if summary.lapsed:
+        yield f"{summary.lapsed} frames that were accepted in the review were made again"
     if summary.removed:
         yield f"{summary.removed} frames have no drawing any more and were moved to removed/"
     if summary.kept:

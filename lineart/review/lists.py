@@ -7,12 +7,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Bool, Int64
 
+from lineart.film.marks import VERDICTS, find_verdicts, made_at
 from lineart.imaging.doubts import Doubt
 from lineart.report.frames import file_name
 from lineart.review.errors import RefusedError
 from lineart.review.film import FilmState
-from lineart.review.marks import VERDICTS, Mark
-from lineart.review.review import Review, layout_doubt, made_at
+from lineart.review.review import Review, layout_doubt
 
 MOST = 200
 """Maximum number of entries of one page of a list."""
@@ -92,9 +92,8 @@ def _is_status(state: FilmState, status: str) -> Int64[np.ndarray, " N"]:
 
 def _is_marked(review: Review, state: FilmState, verdict: str) -> Int64[np.ndarray, " N"]:
     found = np.zeros(state.rows.num_rows, np.int64)
-    for frame, mark in list(review.marks.known.items()):
-        if mark.mark == verdict and frame in state.places:
-            found[state.places[frame]] = 1
+    for frame, said in find_verdicts(dict(review.marks.known), state.rows).items():
+        found[state.places[frame]] = said == verdict
     return found
 
 
@@ -179,8 +178,9 @@ def list_frames(review: Review, shot: int, first: int, most: int) -> dict[str, A
     keys = review.keys.names_in(state, one)
     start = min(one.start + first, one.stop)
     count = min(_check_page(first, most), one.stop - start)
-    names = ("frame", "status", "held_by", "message")
-    rows = state.rows.select(names).slice(start, count).to_pylist()
+    names = ("frame", "status", "held_by", "message", "written_at")
+    part = state.rows.select(names).slice(start, count)
+    verdicts = find_verdicts(dict(review.marks.known), part)
     return {
         "stamp": state.stamp,
         "shot": shot,
@@ -195,9 +195,9 @@ def list_frames(review: Review, shot: int, first: int, most: int) -> dict[str, A
                 "message": (row["message"] or "")[:300],
                 "doubts": int(state.doubt_counts[start + n]),
                 "key": row["frame"] in keys,
-                "mark": review.marks.known.get(row["frame"], Mark()).mark,
+                "mark": verdicts.get(row["frame"]),
             }
-            for n, row in enumerate(rows)
+            for n, row in enumerate(part.to_pylist())
         ],
     }
 

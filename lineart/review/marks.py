@@ -1,68 +1,20 @@
-"""What people say of frames: accepted, or to be redone; and which doubts they have answered.
-
-A small JSON file for each such frame, `review/<shot>/<frame>.json` in the output, which no run
-touches.
-"""
+"""Marks of frames, as several people at the page set them; see `film.marks`."""
 
 import json
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from lineart.film.frames import stem
-from lineart.imaging.doubts import Doubt
+from lineart.film.marks import FOLDER, LEASE, Mark, read_mark, read_marks
 from lineart.review.shared_files import ChangedError, SharedFiles, tag_of
 from lineart.storage import Storage
 
-FOLDER = "review"
 REPLACED = "replaced"
-"""Folder below it of keys as they were before the page wrote over them."""
-THREADS = 16
-Verdict = Literal["accepted", "redo"]
-VERDICTS = ("accepted", "redo")
+"""Folder beside the marks of keys as they were before the page wrote over them."""
 MOST_NOTE = 500
 """Maximum length of a note in characters."""
-
-Box = tuple[int, int, int, int]
-"""Left, top, right and bottom in pixels."""
-
-
-@dataclass(frozen=True)
-class Mark:
-    """What was said of a frame; its fields are those of the file."""
-
-    frame: str = ""
-    mark: Verdict | None = None
-    note: str = ""
-    by: str = ""
-    """Name of the person."""
-    at: str = ""
-    """Time of the last change, UTC."""
-    made: str = ""
-    """When the frame that was marked was made: the manifest's `written_at`."""
-    answered: tuple[Box, ...] = ()
-    """Boxes of doubts that were answered on the frame made at `answered_of`."""
-    answered_of: str = ""
-
-    def has_answered(self, doubt: Doubt, made: str) -> bool:
-        """Return whether a doubt of a frame made at a time was answered."""
-        box = doubt.left, doubt.top, doubt.right, doubt.bottom
-        return self.answered_of == made and box in self.answered
-
-
-def read_mark(data: bytes | None) -> Mark:
-    """Read a file of a mark; one that is none says nothing."""
-    try:
-        given = json.loads(data or b"{}")
-        fields = {name: given[name] for name in asdict(Mark()) if isinstance(given.get(name), str)}
-        boxes = given.get("answered", [])
-        answered = tuple((int(a), int(b), int(c), int(d)) for a, b, c, d in boxes)
-        verdict = given.get("mark") if given.get("mark") in VERDICTS else None
-    except (ValueError, TypeError, AttributeError, RecursionError):
-        return Mark()
-    return Mark(**fields | {"mark": verdict, "answered": answered})
 
 
 class Marks:
@@ -73,25 +25,9 @@ class Marks:
     """
 
     def __init__(self, output: Storage) -> None:
-        self._output = output
-        self._files = SharedFiles(output.child(FOLDER), ".lease")
-        self.known: dict[str, Mark] = {}
+        self._files = SharedFiles(output.child(FOLDER), LEASE)
+        self.known: dict[str, Mark] = read_marks(output)
         """Name of a frame -> its mark, as it was last read."""
-        self.load()
-
-    def load(self) -> None:
-        """Read all marks."""
-        paths = [entry.path for entry in self._output.entries(FOLDER)]
-        paths = [one for one in paths if one.endswith(".json") and "/.lease/" not in one]
-        with ThreadPoolExecutor(THREADS) as pool:
-            marks = [read_mark(data) for data in pool.map(self._read, paths)]
-        self.known = {mark.frame: mark for mark in marks if mark.frame}
-
-    def _read(self, path: str) -> bytes | None:
-        try:
-            return self._output.read(path)
-        except FileNotFoundError:
-            return None
 
     def of(self, frame: str) -> tuple[Mark, str]:
         """Return the mark of a frame as it is now, and its tag."""

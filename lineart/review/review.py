@@ -5,6 +5,7 @@ from functools import lru_cache, partial
 from hashlib import sha256
 from typing import Any
 
+from lineart.film.marks import VERDICTS, Mark, made_at
 from lineart.film.tasks.key_rules import KEY_RULES
 from lineart.image import to_hex
 from lineart.imaging.doubts import Doubt
@@ -13,7 +14,7 @@ from lineart.review.answers import build_key, read_answers
 from lineart.review.errors import RefusedError
 from lineart.review.film import FilmState, ReviewedFilm
 from lineart.review.keys import FilmKeys, FrameKey, encode_key
-from lineart.review.marks import MOST_NOTE, VERDICTS, Mark, Marks
+from lineart.review.marks import MOST_NOTE, Marks
 from lineart.review.regions import FrameRegions, find_frame_regions
 from lineart.review.shared_files import ChangedError
 
@@ -211,11 +212,6 @@ class Review:
             sentence = f"{other.by or 'somebody'} has {what}; yours is not saved"
             raise RefusedError(409, sentence, {"mark": layout_mark(other, tag, made)}) from None
         return {"mark": layout_mark(mark, tag, made)}
-
-
-def made_at(row: Mapping[str, Any]) -> str:
-    """Return when a frame was made, as text."""
-    return row["written_at"].isoformat() if row["written_at"] else ""
 
 
 def tag_of_row(row: Mapping[str, Any]) -> str:

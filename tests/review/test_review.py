@@ -238,6 +238,50 @@ def test_lists(reviewed: Reviewed) -> None:
     assert client.http.get("/picture/crop", params=where).content[8:12] == b"WEBP"
 
 
+def test_marks_and_the_next_run(stored: Reviewed) -> None:
+    """What is to redo is made again, once, with its copies; what was accepted is said to have been.
+
+    A mark counts until its frame is made again.
+    """
+    client = stored.open()
+
+    def mark(frame: str, verdict: str) -> None:
+        tag = client.get("frame", frame=frame)["mark"]["tag"]
+        done = client.send("PUT", "mark", frame, {"mark": verdict}, tag)
+        assert (done.status_code, done.json()["mark"]["stale"]) == (200, False)
+
+    def of_kind(kind: str) -> list[str]:
+        return [one["name"] for one in client.get("shots", kind=kind)["entries"]]
+
+    # The second drawing is equal to the first, and was copied.
+    for frame, verdict in (("roll/f0002.png", "redo"), ("roll/f0005.png", "accepted")):
+        mark(frame, verdict)
+    for step in range(STEPS):
+        mark(f"slide/f{step + 1:04}.png", "accepted")
+    assert (of_kind("redo"), of_kind("open")) == (["roll"], ["roll"])
+    before = stored.rows()
+    assert stored.color() == ["roll/f0001.png", "roll/f0002.png"]
+    assert [stored.rows()[f"roll/f000{n}.png"]["retake"] for n in (1, 2)] == ["redo", "redo"]
+    summary = json.loads(stored.root.read("output/run.json"))["summary"]
+    assert [summary[one] for one in ("done", "held", "redone", "lapsed")] == [1, 1, 2, 0]
+    assert stored.color() == []
+    client.get("film")
+    assert of_kind("redo") == []
+    shown = client.get("frame", frame="roll/f0002.png")["mark"]
+    assert (shown["mark"], shown["stale"]) == ("redo", True)
+    strip = client.get("frames", shot=0)["entries"]
+    assert [one["mark"] for one in strip] == [None, None, None, None, "accepted"]
+    key = draw_shot(4, moves_px=5).paint
+    stored.write("keys/slide/f0004.png", np.where(key == DOOR, 9, key).astype(np.uint8))
+    made = stored.color()
+    assert made == [name for name in before if name.startswith("slide/")]
+    assert {stored.rows()[name]["retake"] for name in made} == {"key, was accepted"}
+    summary = json.loads(stored.root.read("output/run.json"))["summary"]
+    assert (summary["redone"], summary["lapsed"]) == (0, len(made))
+    client.get("film")
+    assert of_kind("open") == ["roll", "slide"]
+
+
 NONE = [
     ({"answers": []}, "there is no answer"),
     ({"answers": [[0, RED]]}, "0 is no region"),
