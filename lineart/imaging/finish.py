@@ -11,31 +11,36 @@ from lineart.imaging.hints import HintPixels
 from lineart.imaging.paint import Paint, paint_regions
 from lineart.imaging.region_hints import agreed_colors
 from lineart.imaging.region_maps import look_up, search_factor, spread_regions
-from lineart.imaging.regions import find_regions, shrink_ink
+from lineart.imaging.regions import GAP, find_regions, scale_gap, shrink_ink
 
 Finish = Literal["soft", "paint"]
 """`soft`: the network's colours, but exactly the hints' in regions whose hints agree. `paint`: one
 colour a region, without soft edges."""
 
 
-def paint_drawing(drawing: Line | Frame, hints: HintPixels, color: Color) -> Paint:
+def paint_drawing(
+    drawing: Line | Frame, hints: HintPixels, color: Color, gap: float = GAP
+) -> Paint:
     """Choose a colour for each region of a drawing; see `paint_regions`.
 
     Args:
         drawing: Drawing at full size; its paper may be that of a scan.
         hints: Hints at the size of the drawing.
         color: The network's colours at a size of their own.
+        gap: Largest gap in a line that is closed, in pixels of a drawing with 1080 lines.
     """
-    return paint_regions(find_regions(whiten_paper(drawing)), hints, color)
+    gap_px = scale_gap(gap, (drawing.shape[0], drawing.shape[1]))
+    return paint_regions(find_regions(whiten_paper(drawing), gap_px=gap_px), hints, color)
 
 
-def soften(drawing: Line | Frame, hints: HintPixels, color: Color) -> Frame:
+def soften(drawing: Line | Frame, hints: HintPixels, color: Color, gap: float = GAP) -> Frame:
     """Return the network's colours at the size of a drawing, exact where hints agree."""
     soft = low_band(color, (drawing.shape[0], drawing.shape[1]), sigma=DEFAULT_SIGMA)
     if hints.rows.size:
         line = darkest_channel(whiten_paper(drawing))
         small = shrink_ink(line, search_factor((line.shape[0], line.shape[1])))
-        labels = find_regions(small)
+        gap_px = scale_gap(gap, (small.shape[0], small.shape[1]))
+        labels = find_regions(small, gap_px=gap_px)
         agreed = agreed_colors(labels, hints.resize((small.shape[0], small.shape[1])))
         # Their borders lie below lines, so that the smaller map is enough.
         # Four channels as one number.

@@ -6,7 +6,7 @@ from jaxtyping import Bool, UInt8
 
 from lineart.image import Frame, Line, darkest_channel
 from lineart.imaging.hints import HintPixels
-from lineart.imaging.regions import find_regions
+from lineart.imaging.regions import GAP, find_regions, scale_gap
 
 Opacity = UInt8[np.ndarray, "H W"]
 """0 = transparent, 255 = opaque."""
@@ -39,7 +39,7 @@ def ink_opacity(drawing: Line | Frame) -> Opacity:
     return opacity
 
 
-def find_matte(cover: Opacity, hints: HintPixels) -> Opacity:
+def find_matte(cover: Opacity, hints: HintPixels, gap: float = GAP) -> Opacity:
     """Return the opacity of a cel: all but the regions outside of the character is opaque.
 
     Outside are the regions that touch the border of the picture, unless an artist gave a hint
@@ -50,8 +50,9 @@ def find_matte(cover: Opacity, hints: HintPixels) -> Opacity:
     Args:
         cover: Opacity of the drawing.
         hints: Hints at the size of the drawing.
+        gap: Largest gap that is closed, in pixels of a drawing with 1080 lines.
     """
-    outside = _find_outside(cover, hints)
+    outside = _find_outside(cover, hints, gap)
     is_free = cover < LEAST_INK
     to_outside = cv2.distanceTransform((~outside).view(np.uint8), cv2.DIST_L2, 3)
     to_inside = cv2.distanceTransform((~is_free | outside).view(np.uint8), cv2.DIST_L2, 3)
@@ -59,9 +60,11 @@ def find_matte(cover: Opacity, hints: HintPixels) -> Opacity:
     return matte
 
 
-def _find_outside(cover: Opacity, hints: HintPixels) -> Bool[np.ndarray, "H W"]:
+def _find_outside(cover: Opacity, hints: HintPixels, gap: float) -> Bool[np.ndarray, "H W"]:
     """Return which pixels belong to regions that touch the border and hold no hint."""
-    regions = find_regions(np.where(cover < LEAST_INK, np.uint8(255), np.uint8(0)))
+    gap_px = scale_gap(gap, (cover.shape[0], cover.shape[1]))
+    paper = np.where(cover < LEAST_INK, np.uint8(255), np.uint8(0))
+    regions = find_regions(paper, gap_px=gap_px)
     is_outside = np.zeros(regions.max() + 1, bool)
     for edge in (regions[0], regions[-1], regions[:, 0], regions[:, -1]):
         is_outside[edge] = True

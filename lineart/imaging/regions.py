@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from lineart.image import Frame, Line, darkest_channel
+from lineart.image import Frame, Line, Size, darkest_channel
 from lineart.imaging.region_maps import (
     Numbers,
     RegionMap,
@@ -21,8 +21,14 @@ from lineart.imaging.region_maps import (
 INK_LEVEL = 150
 """Levels below it are ink."""
 
-GAP_SHARE = 8 / 1080
-"""Default largest closed gap, as a share of the drawing's short side."""
+GAP = 8.0
+"""Default largest closed gap, in pixels of a drawing with 1080 lines."""
+MOST_GAP = 64.0
+
+
+def scale_gap(gap: float, size: Size) -> float:
+    """Return the width in pixels, on a drawing of a size, of a gap given for one of 1080 lines."""
+    return gap * min(size) / 1080
 
 
 def find_regions(line: Line | Frame, *, gap_px: float | None = None) -> RegionMap:
@@ -31,13 +37,13 @@ def find_regions(line: Line | Frame, *, gap_px: float | None = None) -> RegionMa
     Args:
         line: Drawing; lines in colour, such as trace lines, are ink like black ones.
         gap_px: Width of the largest gap in a line that is closed, at least 0; 0 closes none.
-            Default: `GAP_SHARE` of the short side.
+            Default: `GAP`, scaled to the short side.
 
     Raises:
         ValueError: `gap_px` is negative.
     """
     if gap_px is None:
-        gap_px = GAP_SHARE * min(line.shape[:2])
+        gap_px = scale_gap(GAP, (line.shape[0], line.shape[1]))
     if gap_px < 0:
         raise ValueError(f"gap_px {gap_px} is negative; 0 closes no gap")
     paper = (darkest_channel(line) >= INK_LEVEL).view(np.uint8)

@@ -87,6 +87,9 @@ class Colorize:
     trace_lines: bool = False
     """Take lines of one or two pixels in pure red, green or blue for borders of light and shadow:
     they part the colours, and vanish."""
+    gap: float = 8.0
+    """Largest gap in lines that is closed, 0 to 64 pixels of a drawing with 1080 lines; larger and
+    smaller drawings have it in proportion. 0 closes none."""
     paper: Literal["auto", "transparent", "white"] = "auto"
     """Paper of the frames: as in the drawing's file, where lines on transparency give frames that
     are transparent around the character; or the same for drawings on white paper; or opaque."""
@@ -152,6 +155,7 @@ def read_film(flags: Colorize) -> tuple[FilmConfig, TaskFactory]:
         fail_below=flags.fail_below,
         palette=None if flags.palette is None else open_palette(flags.palette),
         trace_lines=flags.trace_lines,
+        gap=flags.gap,
     )
 
 

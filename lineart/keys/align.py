@@ -9,7 +9,7 @@ import numpy as np
 
 from lineart.image import Frame, Line, Size
 from lineart.imaging.region_maps import RegionMap, count_pixels, find_runs
-from lineart.imaging.regions import find_regions
+from lineart.imaging.regions import GAP, find_regions, scale_gap
 from lineart.keys.cut import cut_regions
 from lineart.keys.drawing import Drawing, measure, measure_small
 from lineart.keys.enlarge import enlarge_cut
@@ -39,7 +39,7 @@ class Aligned(NamedTuple):
         return compare(self.drawing, key.drawing, key.index, self.flows[number])
 
 
-def align(line: Line | Frame, keys: Sequence[PreparedKey]) -> Aligned:
+def align(line: Line | Frame, keys: Sequence[PreparedKey], gap: float = GAP) -> Aligned:
     """Find the regions of a drawing and the flow from it to each key.
 
     A region is cut by the key that shows it to be several and that the flow fits best, unless
@@ -48,8 +48,9 @@ def align(line: Line | Frame, keys: Sequence[PreparedKey]) -> Aligned:
     Args:
         line: Drawing on white paper.
         keys: Its keys.
+        gap: Largest gap in lines that is closed, in pixels of a drawing with 1080 lines.
     """
-    labels = find_regions(line)
+    labels = find_regions(line, gap_px=scale_gap(gap, (line.shape[0], line.shape[1])))
     drawing = measure(line, labels)
     fitted = tuple(fit_key(one, drawing.size) for one in keys)
     found = [

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from operator import attrgetter
 
 import numpy as np
@@ -10,6 +11,7 @@ from jaxtyping import Float32, Int32, UInt8
 from lineart.image import Frame, Line
 from lineart.imaging.frequency import whiten_paper
 from lineart.imaging.region_maps import RegionMap
+from lineart.imaging.regions import GAP
 from lineart.keys.align import align
 from lineart.keys.colors import UNKNOWN, RegionColors, pack, unpack
 from lineart.keys.key import Key, PreparedKey, prepare_key
@@ -42,7 +44,11 @@ Scores = Float32[np.ndarray, "T P"]
 
 
 def carry(
-    drawing: Line | Frame, keys: Sequence[AnyKey], *, network: Network | None = None
+    drawing: Line | Frame,
+    keys: Sequence[AnyKey],
+    *,
+    gap: float = GAP,
+    network: Network | None = None,
 ) -> CarriedColors:
     """Carry the colours of coloured drawings to another drawing of the shot.
 
@@ -53,6 +59,8 @@ def carry(
     Args:
         drawing: Drawing to colour, on white paper.
         keys: Keys, at least one; their order matters for the numbers of colours alone.
+        gap: Largest gap in the drawing's lines that is closed, in pixels of 1080 lines; keys have
+            their own.
         network: Matching network; default: the included one.
 
     Raises:
@@ -69,25 +77,27 @@ def carry(
         if not skip
     ]
     own = [one.key for one, is_it in zip(prepared, is_same, strict=True) if is_it]
+    match = partial(_match, drawing, others, palette, gap, network)
     if not own:
-        return _match(drawing, others, palette, network)
+        return match()
     # The first key, or else the first sheet.
     colors = own_colors(max(own, key=attrgetter("motion")))
     repeated = _repeat(colors, palette)
     if not others or (colors.index != UNKNOWN).all():
         return repeated
-    return _fill_open(repeated, _match(drawing, others, palette, network))
+    return _fill_open(repeated, match())
 
 
 def _match(
     drawing: Line | Frame,
     keys: Sequence[tuple[PreparedKey, Int32[np.ndarray, " _"]]],
     palette: UInt8[np.ndarray, "K 3"],
+    gap: float,
     network: Network | None,
 ) -> CarriedColors:
     """Carry the colours of other drawings; each key has the numbers of its colours beside it."""
     network = network or included_network()
-    aligned = align(whiten_paper(drawing), [key for key, _ in keys])
+    aligned = align(whiten_paper(drawing), [key for key, _ in keys], gap)
     scores = []
     for place, (key, numbers) in enumerate(keys):
         found = color_scores(aligned.compare(place), network, key.parent)

@@ -14,7 +14,7 @@ from lineart.imaging.hints import FAINT_ALPHA, find_hints
 from lineart.imaging.paint import outside
 from lineart.imaging.region_hints import collect_hints
 from lineart.imaging.region_maps import RegionMap
-from lineart.imaging.regions import find_regions
+from lineart.imaging.regions import GAP, find_regions, scale_gap
 from lineart.keys.colors import UNKNOWN, RegionColors, pack, split_by_color, unpack
 from lineart.keys.drawing import (
     Drawing,
@@ -37,6 +37,13 @@ class Key(NamedTuple):
     picture white, as `paint_regions` says. Alpha below 32 is no hint."""
     motion: bool = True
     """Whether the drawing is of the same shot. A sheet is not: positions on it say nothing."""
+    gap: float = GAP
+    """Largest gap in lines that is closed, in pixels of a drawing with 1080 lines."""
+
+    @property
+    def gap_px(self) -> float:
+        """The same in pixels of this drawing."""
+        return scale_gap(self.gap, (self.drawing.shape[0], self.drawing.shape[1]))
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,7 @@ def prepare_key(key: Key) -> PreparedKey:
     """
     _check(key)
     line = whiten_paper(key.drawing)
-    labels = find_regions(line)
+    labels = find_regions(line, gap_px=key.gap_px)
     paper = find_paper(line, work_size((line.shape[0], line.shape[1])))
     colored = _find_colors(labels, key.colors, paper)
     if not (colored.index != UNKNOWN).any():

@@ -32,7 +32,7 @@ def own_colors(key: Key) -> RegionColors:
     soft edges have the colour beside them: the lines are laid over it again.
     """
     line = whiten_paper(key.drawing)
-    labels, given = find_regions(line), key.colors
+    labels, given = find_regions(line, gap_px=key.gap_px), key.colors
     if given.shape[2] == 4:
         if given[:, :, 3].min(initial=255) < FAINT_ALPHA:
             return flood_hints(labels, given)

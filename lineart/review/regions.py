@@ -12,6 +12,7 @@ from lineart.imaging.doubts import LEAST_AREA, Doubt
 from lineart.imaging.matte import split_cel
 from lineart.imaging.paint import outside
 from lineart.imaging.region_maps import RegionMap, count_pixels, find_boxes, find_runs, look_up
+from lineart.imaging.regions import GAP
 from lineart.keys import Key
 from lineart.keys.own import own_colors
 
@@ -64,7 +65,9 @@ class FrameRegions:
         return found
 
 
-def find_frame_regions(line: bytes, frame: bytes, doubts: Sequence[Doubt]) -> FrameRegions:
+def find_frame_regions(
+    line: bytes, frame: bytes, doubts: Sequence[Doubt], gap: float = GAP
+) -> FrameRegions:
     """Find the regions of a frame.
 
     A region of the drawing that has several colours is several, and so is one of which a doubt is a
@@ -74,6 +77,7 @@ def find_frame_regions(line: bytes, frame: bytes, doubts: Sequence[Doubt]) -> Fr
         line: File of the drawing.
         frame: File of the frame.
         doubts: Doubts of the frame.
+        gap: Largest gap in lines that is closed, as for the frame.
 
     Raises:
         ValueError: a file is no picture, or their sizes differ.
@@ -85,7 +89,7 @@ def find_frame_regions(line: bytes, frame: bytes, doubts: Sequence[Doubt]) -> Fr
             f"the frame is {picture.shape[1]}x{picture.shape[0]} and its drawing "
             f"{drawing.shape[1]}x{drawing.shape[0]}; the drawing has changed since, colour it again"
         )
-    own = own_colors(Key(drawing, np.ascontiguousarray(picture[:, :, :3])))
+    own = own_colors(Key(drawing, np.ascontiguousarray(picture[:, :, :3]), gap=gap))
     parent = np.concatenate(([0], own.parent)).astype(np.int32)
     labels = _number(look_up(_join_parts(own.labels, parent), own.labels))
     labels, doubted = _find_doubted(labels, picture, doubts)

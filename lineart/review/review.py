@@ -9,6 +9,7 @@ from lineart.film.marks import VERDICTS, Mark, made_at
 from lineart.film.tasks.key_rules import KEY_RULES
 from lineart.image import to_hex
 from lineart.imaging.doubts import Doubt
+from lineart.imaging.regions import GAP
 from lineart.report.frames import file_name
 from lineart.review.answers import build_key, read_answers
 from lineart.review.errors import RefusedError
@@ -98,7 +99,8 @@ class Review:
             raise RefusedError(
                 409, f"the drawing {frame} has changed since it was coloured; colour it again first"
             )
-        return find_frame_regions(line, data, state.doubts_of(row))
+        gap = float(self.film.configuration.get("gap", GAP))
+        return find_frame_regions(line, data, state.doubts_of(row), gap)
 
     def _make_key(self, name: str, asked: Any) -> tuple[FilmState, int, FrameKey, FrameKey]:
         """Return the film, the frame's row, its key, and the key that answers make of it."""

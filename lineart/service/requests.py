@@ -32,6 +32,8 @@ class Color(_Request):
     """As --finish of lineart colorize."""
     network_size: int = 512
     """As --network-size of lineart colorize."""
+    gap: float = 8.0
+    """As --gap of lineart colorize."""
     lines: bool = False
     """Whether to answer with the lines alone, too."""
     palette: Text | None = None

@@ -90,6 +90,7 @@ class Session:
             unknown="soft",
             network_size_px=asked.network_size,
             finish=asked.finish,
+            gap=asked.gap,
             palette=None if asked.palette is None else _open_palette(asked.palette),
             extras=(LAYERS, LINES) if asked.lines else (LAYERS,),
         )

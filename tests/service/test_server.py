@@ -249,6 +249,7 @@ def test_a_photograph_becomes_a_drawing(session: Session) -> None:
         ({"command": "color", "weights": "drawing"}, ["line"], "turn photographs into drawings"),
         ({"command": "translate", "weights": "default"}, ["photo"], "colour line drawings"),
         ({"command": "color", "network_size": 9}, ["line"], "not within 64 and 4096"),
+        ({"command": "color", "gap": -1}, ["line"], "--gap -1 is no gap"),
         ({"command": "color", "palette": "/none.gpl"}, ["line"], "/none.gpl"),
         ({"command": "color"}, ["line", "key_line"], "and no key"),
         ({"command": "color", "key_file": "/none.png"}, ["line"], "/none.png"),

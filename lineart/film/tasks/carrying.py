@@ -15,7 +15,7 @@ from lineart.image import Frame, Line
 from lineart.imaging.carried_paint import KnownColors, know_nothing
 from lineart.imaging.frequency import whiten_paper
 from lineart.imaging.paint import Source
-from lineart.imaging.regions import find_regions
+from lineart.imaging.regions import find_regions, scale_gap
 from lineart.keys import PreparedKey, carry
 
 KEPT_KEYS = 8
@@ -74,11 +74,18 @@ def has_keys(files: Files) -> bool:
     return not files.keys().isdisjoint((KEY, HINT_KEY, SHEET, LINED_SHEET))
 
 
-def carry_colors(drawing: Line | Frame, keys: Sequence[PreparedKey]) -> KnownColors:
-    """Return the colours of a drawing's regions that its keys have."""
+def carry_colors(drawing: Line | Frame, keys: Sequence[PreparedKey], gap: float) -> KnownColors:
+    """Return the colours of a drawing's regions that its keys have.
+
+    Args:
+        drawing: The drawing.
+        keys: Its keys.
+        gap: Largest gap in lines that is closed, in pixels of a drawing with 1080 lines.
+    """
     if not keys:
-        return know_nothing(find_regions(whiten_paper(drawing)))
-    carried = carry(drawing, keys)
+        gap_px = scale_gap(gap, (drawing.shape[0], drawing.shape[1]))
+        return know_nothing(find_regions(whiten_paper(drawing), gap_px=gap_px))
+    carried = carry(drawing, keys, gap=gap)
     count = int(carried.labels.max()) + 1
     index, second = carried.index[:count], carried.second[:count]
     is_known = index >= 0

@@ -9,13 +9,18 @@ from lineart.image import Frame, Line
 from lineart.imaging.frequency import whiten_paper
 from lineart.imaging.hints import HintPixels
 from lineart.imaging.matte import Opacity, find_matte, ink_opacity
+from lineart.imaging.regions import GAP
 
 Paper = Literal["auto", "transparent", "white"]
 """Paper of frames: as that of the drawing's file, always transparent, or never."""
 
 
 def find_paper_matte(
-    paper: Paper, drawing: Line | Frame, alpha: Opacity | None, hints: HintPixels
+    paper: Paper,
+    drawing: Line | Frame,
+    alpha: Opacity | None,
+    hints: HintPixels,
+    gap: float = GAP,
 ) -> Opacity | None:
     """Return the opacity of a frame, or None if it is opaque.
 
@@ -24,13 +29,14 @@ def find_paper_matte(
         drawing: Drawing on white paper.
         alpha: Alpha channel of its file, if it has one.
         hints: Hints at the size of the drawing.
+        gap: As for `find_matte`.
     """
     if paper == "white":
         return None
     if alpha is not None and alpha.min() < 255:
-        return find_matte(alpha, hints)
+        return find_matte(alpha, hints, gap)
     if paper == "transparent":
-        return find_matte(ink_opacity(whiten_paper(drawing)), hints)
+        return find_matte(ink_opacity(whiten_paper(drawing)), hints, gap)
     return None
 
 

@@ -42,6 +42,7 @@ from lineart.imaging.matte import Opacity, split_cel
 from lineart.imaging.paint import Paint
 from lineart.imaging.paint_map import MOST_INDEXED, number_colors
 from lineart.imaging.palette import Palette, PaletteMatch, keep_to_palette
+from lineart.imaging.regions import GAP, MOST_GAP
 from lineart.imaging.trace_lines import darken_trace_lines, fill_trace_lines
 from lineart.runtime.device import Precision
 from lineart.weights import read_config
@@ -64,6 +65,8 @@ class ColorizeTask:
     lines_as: LinesAs = "drawn"
     trace_lines: bool = False
     """Whether thin red, green and blue lines only part colours, see `imaging.trace_lines`."""
+    gap: float = GAP
+    """Largest gap in lines that is closed, in pixels of a drawing with 1080 lines."""
     finish: Finish = "soft"
     fail_below: float = 0.0
     """Least confidence of a region's colour, 0..1; a frame with a lower one fails."""
@@ -95,7 +98,8 @@ class ColorizeTask:
         trace_lines = {"trace_lines": True} if self.trace_lines else {}
         paper = {} if self.paper == "auto" else {"paper": self.paper}
         upscaling = self.upscaling.settings if self.upscaling else {}
-        chosen = finish | fail_below | palette | trace_lines | paper | upscaling
+        gap = {} if self.gap == GAP else {"gap": self.gap}
+        chosen = gap | finish | fail_below | palette | trace_lines | paper | upscaling
         return settings | chosen | self.form.settings | self.hint_rules.settings
 
     def open_shrink(self) -> Shrink:
@@ -193,7 +197,7 @@ class ColorizeTask:
         """Compose the enlarged colours with the full-size drawing."""
         (color,), (hints, file) = answers, KeptDrawing.unpack(kept)
         opened = open_drawing(file)
-        matte = find_paper_matte(self.paper, opened.drawing, opened.alpha, hints)
+        matte = find_paper_matte(self.paper, opened.drawing, opened.alpha, hints, self.gap)
         if self.trace_lines:
             color = fill_trace_lines(color, opened.drawing)
         coloring, warnings, doubts = self._finish(opened.drawing, hints, color, matte)
@@ -205,8 +209,8 @@ class ColorizeTask:
     ) -> tuple[Coloring, tuple[str, ...], tuple[Doubt, ...]]:
         """Return the colours below the lines, warnings and doubts; raises as `finish_paint`."""
         if self.finish == "soft":
-            return Coloring(soften(drawing, hints, color), matte), (), ()
-        return self.finish_paint(paint_drawing(drawing, hints, color), matte)
+            return Coloring(soften(drawing, hints, color, self.gap), matte), (), ()
+        return self.finish_paint(paint_drawing(drawing, hints, color, self.gap), matte)
 
     def finish_paint(
         self, paint: Paint, matte: Opacity | None
@@ -267,6 +271,12 @@ def open_colorize_task(
             conflict.
     """
     check_size("--network-size", network_size_px)
+    gap = choices.get("gap", GAP)
+    if not 0 <= gap <= MOST_GAP:
+        raise ValueError(
+            f"--gap {gap:g} is no gap of lines; give 0 to {MOST_GAP:g} pixels of a drawing with "
+            "1080 lines"
+        )
     fail_below = choices.get("fail_below", 0)
     if not 0 <= fail_below <= 1:
         raise ValueError(f"--fail-below {fail_below:g} is no confidence; give 0 to 1")

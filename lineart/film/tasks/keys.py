@@ -101,7 +101,7 @@ class KeysTask:
             drawing, _ = split_cel(picture)
             size = drawing.shape[0], drawing.shape[1]
             started = time.perf_counter()
-            known = carry_colors(drawing, keys.of(files))
+            known = carry_colors(drawing, keys.of(files), self.base.gap)
             seconds = {"keys": time.perf_counter() - started} if has_keys(files) else {}
             hints = [read_hint(data, size) for data in files.get("hint", ())]
             counting = join_hints(count_hints(drawing, hints), size)
@@ -117,13 +117,15 @@ class KeysTask:
     ) -> PreparedKey | None:
         """Decode and prepare a key or sheet; a hint that colours no region is None."""
         if files.drawing is None or files.role == LINED_SHEET:
-            return prepare_key(read_sheet(files.colors, files.drawing))
+            sheet = read_sheet(files.colors, files.drawing)
+            return prepare_key(sheet._replace(gap=self.base.gap))
         drawing, _ = split_cel(self.decode(files.drawing))
         if files.role != HINT_KEY:
-            return prepare_key(Key(drawing, KEY_RULES.read(files.colors)))
+            return prepare_key(Key(drawing, KEY_RULES.read(files.colors), gap=self.base.gap))
         size = drawing.shape[0], drawing.shape[1]
         try:
-            return prepare_key(Key(drawing, read_hint(files.colors, size).picture()))
+            hint = read_hint(files.colors, size).picture()
+            return prepare_key(Key(drawing, hint, gap=self.base.gap))
         except ValueError:
             return None
 
@@ -160,7 +162,7 @@ class KeysTask:
         base, (hints, file) = self.base, KeptDrawing.unpack(rest[1:])
         opened = open_drawing(file)
         around = join_hints([sample_painted(known), hints], hints.size)
-        matte = find_paper_matte(base.paper, opened.drawing, opened.alpha, around)
+        matte = find_paper_matte(base.paper, opened.drawing, opened.alpha, around, base.gap)
         color = answers[0] if answers else None
         if color is not None and base.trace_lines:
             color = fill_trace_lines(color, opened.drawing)
