@@ -53,6 +53,7 @@ DEFAULTS = {
     "weights": "default",
     "drawing-weights": "drawing",
     "finish": "soft",
+    "gap": "8",
     "palette": "",
     "result": "below",
 }
@@ -377,6 +378,7 @@ def color(image: Gimp.Image, chosen: list[Gimp.Drawable], config: Any, *, by_key
         "command": "color",
         "weights": settings["weights"],
         "finish": settings["finish"],
+        "gap": float(settings["gap"]),
     }
     if settings["palette"] and settings["finish"] == "paint":
         asked["palette"] = settings["palette"]
@@ -430,7 +432,7 @@ def translate(image: Gimp.Image, chosen: list[Gimp.Drawable]) -> None:
 
 def save_settings(config: Any) -> None:
     """Write the settings of the dialog."""
-    given = {name: config.get_property(name) for name in DEFAULTS if name != "palette"}
+    given = {name: str(config.get_property(name)) for name in DEFAULTS if name != "palette"}
     file = config.get_property("palette")
     given["palette"] = (file.get_path() or "") if file else ""
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -454,7 +456,7 @@ COMMANDS = {
     "lineart-color-hints": ("Colour with _hints", "Colour a drawing by the dots of a hint layer"),
     "lineart-color-key": ("Colour from _key...", "Colour a drawing as another one is coloured"),
     "lineart-translate": ("_Draw a photograph", "Turn a photograph into a line drawing"),
-    "lineart-settings": ("_Settings...", "Choose program, weights, finish and palette"),
+    "lineart-settings": ("_Settings...", "Choose program, weights, finish, gap and palette"),
 }
 """Name of a command -> its entry in the menu, and what it does."""
 KEY_ARGUMENTS = ["key", "key-file", "key-drawing", "key-drawing-file", "hints"]
@@ -566,6 +568,15 @@ def add_settings(procedure: Gimp.Procedure) -> None:
         for number, (value, shown) in enumerate(choices.items()):
             choice.add(value, number, shown, "")
         procedure.add_choice_argument(name, label, "", choice, DEFAULTS[name], ARGUMENTS)
+    procedure.add_double_argument(
+        "gap",
+        "Largest _gap in lines",
+        "What is closed, in pixels of a drawing with 1080 lines; 0 closes none",
+        0.0,
+        64.0,
+        float(DEFAULTS["gap"]),
+        ARGUMENTS,
+    )
     procedure.add_file_argument(
         "palette",
         "_Palette",

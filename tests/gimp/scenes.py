@@ -186,6 +186,20 @@ def transparent_and_separate():
     tell("transparent_and_separate", error=error, **facts)
 
 
+def gap():
+    """A line with an opening of four pixels: the paper around is red, until it is closed."""
+    image, drawing, hints = make()
+    paint(drawing, (66, 40, 70, 44, WHITE))
+    paint(hints, (110, 40, 120, 50, "00000000"))
+    error, around = "", []
+    for most in (8.0, 64.0):
+        error += run("lineart-settings", None, [], finish="paint", gap=most)
+        error += run("lineart-color-hints", image, [drawing])
+        around.append([color_at(named(image, "Colour"), x, 45) for x in (20, 80)])
+    error += run("lineart-settings", None, [])
+    tell("gap", error=error, around=around)
+
+
 def key_and_photo(folder):
     """Colours of a key, as layers and as a file; a photograph that lies beside the canvas."""
     image = Gimp.Image.new(320, 180, Gimp.ImageBaseType.RGB)
