@@ -105,10 +105,11 @@ def make_grid(sides: Sides, other: Plane | float = 0.0) -> Grid:
     return Grid(sides, other, sides.left + sides.right + sides.up + sides.down + other)
 
 
-def neighbours(sides: Sides, planes: Planes) -> Planes:
-    """Return the sum of each pixel's neighbours, weighted by conductance."""
+def neighbours(sides: Sides, planes: Planes, start: Planes | None = None) -> Planes:
+    """Return the sum of each pixel's neighbours, weighted by conductance, and of `start`."""
     framed = F.pad(planes, (1, 1, 1, 1))
-    mixed = sides.left * framed[..., 1:-1, :-2]
+    left = framed[..., 1:-1, :-2]
+    mixed = sides.left * left if start is None else torch.addcmul(start, sides.left, left)
     mixed = torch.addcmul(mixed, sides.right, framed[..., 1:-1, 2:])
     mixed = torch.addcmul(mixed, sides.up, framed[..., :-2, 1:-1])
     return torch.addcmul(mixed, sides.down, framed[..., 2:, 1:-1])
@@ -247,10 +248,12 @@ def refine(half: Halves, known: Planes, line: Lines, is_fixed: Bool[Tensor, "B 1
         line: Drawings.
         is_fixed: Pixels of the drawings that keep their colour.
     """
-    planes = double(double(half).mT).mT
     across, down = resistances(line)
     grid = make_grid(to_sides(1 / across, 1 / down))
-    planes = torch.where(is_fixed, known, planes)
+    # Each side's share of its pixel's conductances; fixed pixels have none, and start from `known`.
+    share = ~is_fixed / grid.total
+    sides = Sides(*(side * share for side in grid.sides))
+    planes = torch.where(is_fixed, known, double(double(half).mT).mT)
     for _ in range(FINE_STEPS):
-        planes = torch.where(is_fixed, known, neighbours(grid.sides, planes) / grid.total)
+        planes = neighbours(sides, planes, known)
     return planes
