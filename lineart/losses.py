@@ -85,7 +85,8 @@ BELOW_INK = 0.1
 SSIM_WINDOW_PX, SSIM_C1, SSIM_C2 = 7, 0.01**2, 0.03**2
 """Side of the windows, and the constants for values 0..1, as in `metrics.ssim`."""
 SSIM_STEP_PX = 4
-"""Distance of the windows; at 1 the term takes longer than the network."""
+"""Distance of the windows. At 1 the term takes longer than `hint_unet`: 250 ms for a batch of 8 at
+256 px on one core of an AMD EPYC (Zen 4), at 4 it takes 35."""
 EDGE_SIZES = 3
 """Number of sizes of the edge loss, each half of the one before."""
 

@@ -274,7 +274,7 @@ def test_what_is_installed_is_the_project(cluster: Config) -> None:
 def test_the_set_up_ends_where_torch_has_no_gpu(cluster: Config, wanted: str | None) -> None:
     """An image that wants GPUs gets no torch without CUDA in silence; others need none."""
     if has_cuda_driver():
-        pytest.skip("this machine has a GPU")
+        pytest.skip("this machine has a GPU, with which the set-up rightly goes on")
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}
     environment.pop("NVIDIA_VISIBLE_DEVICES", None)

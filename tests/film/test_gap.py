@@ -1,5 +1,6 @@
 """The largest gap in lines that is closed, through a film: hints, keys, cels."""
 
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from lineart.film.run import run_film
 from lineart.film.runners import LocalRunner
 from lineart.film.tasks.colorize import open_colorize_task
 from lineart.film.tasks.keys import open_keys_task
+from lineart.imaging.regions import GAP
+from lineart.jobs.colorize import Colorize
+from lineart.service.requests import Color
 
 SIZE = (360, 640)
 RED = (200, 30, 60)
@@ -86,3 +90,10 @@ def test_the_largest_gap(tmp_path: Path, tiny_weights: Path) -> None:
     for wrong in (-1.0, 65.0, float("nan")):
         with pytest.raises(ValueError, match=r"--gap \S+ is no gap of lines; give 0 to 64 pixels"):
             color(tmp_path, partial(cels, gap=wrong), weights=str(tiny_weights))
+
+
+def test_all_front_ends_close_the_same_gaps() -> None:
+    """They state the default as a number, so that they start without OpenCV."""
+    plugin = (Path(__file__).parents[2] / "lineart" / "gimp" / "plugin.py").read_text()
+    (in_gimp,) = re.findall(r'^    "gap": "([0-9.]+)",$', plugin, re.MULTILINE)
+    assert Colorize.gap == Color.model_fields["gap"].default == float(in_gimp) == GAP
