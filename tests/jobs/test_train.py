@@ -1,16 +1,19 @@
+import hashlib
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from lineart.codec import encode_png
 from lineart.datasets.shards import ShardRow, finish, write_shard
 from lineart.inference import Colorizer, Translator
 from lineart.jobs.command import ALL_DONE, WRONG_INPUT
-from lineart.jobs.train import Train, main
+from lineart.jobs.train import Train, main, open_job
 from lineart.models import from_files
 from lineart.storage import Storage
+from tests.models.test_pretrained import random_state
 
 
 def prepare(there: Storage) -> None:
@@ -115,3 +118,41 @@ def test_a_pair_that_translates_trains_by_the_same_command(data: str, tmp_path: 
     assert record["columns"] == {"drawing": ["photograph", "target", "back"]}
     assert "photograph" in (output / "report.html").read_text()
     assert (output / "sheets" / "drawing.png").stat().st_size > 1000
+
+
+def test_feature_weights_are_fetched_from_s3(
+    data: str,
+    bucket: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Each version is copied to this machine once; run.json has its hash; absence is a sentence."""
+    monkeypatch.setattr(torch.hub, "_hub_dir", None)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    address, written = f"s3://{bucket.name}/nets/vgg16.pth", tmp_path / "vgg16.pth"
+    flags = Train(
+        recipe="two_stage",
+        data=data,
+        output=str(tmp_path / "run"),
+        num_workers=0,
+        tiny=True,
+        feature_weights={"content": address},
+    )
+    assert main(flags) == WRONG_INPUT
+    assert address in capsys.readouterr().err
+    hashes = []
+    for factor in (1.0, 0.5):
+        torch.save({key: factor * one for key, one in random_state("vgg16").items()}, written)
+        Storage.at(f"s3://{bucket.name}").write("nets/vgg16.pth", written.read_bytes())
+        hashes.append(hashlib.sha256(written.read_bytes()).hexdigest())
+        for _ in range(2):
+            found = open_job(flags).describe_features()
+            assert found == {"content": {"name": "vgg16", "sha256": hashes[-1]}}
+    copies = [*(tmp_path / "torch/hub/checkpoints/lineart").glob("*-vgg16.pth")]
+    assert {hashlib.sha256(copy.read_bytes()).hexdigest() for copy in copies} == {*hashes}
+    times = {copy.stat().st_mtime_ns for copy in copies}
+    assert main(flags) == ALL_DONE
+    assert {copy.stat().st_mtime_ns for copy in copies} == times
+    record = json.loads((tmp_path / "run/run.json").read_text())
+    assert record["features"]["content"]["sha256"] == hashes[-1]

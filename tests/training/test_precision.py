@@ -138,8 +138,10 @@ class Watch:
             for kind, precisions in LAYERS.items()
             if kind in kinds
         }
-        kept = ["gradients", *(["power iteration"] if model in SPECTRAL else [])]
-        rows = {**networks, **layers, **dict.fromkeys(kept, FULL)}
+        rows: dict[Any, dict[str, torch.dtype]] = {"gradients": FULL, **networks}
+        rows.update(layers)
+        if model in SPECTRAL:
+            rows["power iteration"] = FULL
         return {name: {precisions[self.device]} for name, precisions in rows.items()}
 
 
