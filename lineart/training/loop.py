@@ -91,9 +91,15 @@ def check_batches(recipe: Recipe, workers: int, accumulate: int) -> None:
 
     Raises:
         ValueError: a batch size is no multiple of `workers * accumulate`, or one of them is below
-            1.
+            1, or a stage has less images than a batch.
     """
     for stage in recipe.stages:
+        if stage.batch_size > stage.images:
+            raise ValueError(
+                f"the stage {stage.name} has {stage.images} images, less than a batch of "
+                f"{stage.batch_size}; give a --batch-size of {stage.images} or less, and no more "
+                "--ray-workers than that"
+            )
         if min(workers, accumulate) < 1 or stage.batch_size % (workers * accumulate):
             raise ValueError(
                 f"batches of {stage.batch_size} images cannot be divided by {workers} workers "

@@ -71,7 +71,12 @@ def test_a_training_leaves_weights_and_a_page(
         ({"recipe": "two_stage"}, "--disable-loss content"),
         ({"accumulate": 3}, "cannot be divided"),
         ({"batch_size": 0}, "--batch-size 0 is not 1 or more"),
-        ({"batch_size": 9, "ray_workers": 2}, "9 images cannot be divided by 2 workers"),
+        ({"batch_size": 16}, "less than a batch of 16; give a --batch-size of 8 or less"),
+        (
+            {"batch_size": 9, "ray_workers": 2},
+            "the stage draft has 8 images, less than a batch of 9",
+        ),
+        ({"batch_size": 7, "ray_workers": 2}, "7 images cannot be divided by 2 workers"),
         (
             {"recipe": "line_drawing", "disable_loss": ("segmentation", "geometry")},
             "--disable-loss semantics",

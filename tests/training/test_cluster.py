@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,9 @@ from typing import Any
 import pytest
 import torch
 
+from lineart.datasets.key_pairs import to_bytes
+from lineart.datasets.pair_shards import PairRow, to_shard
+from lineart.datasets.shards import finish
 from lineart.storage import Storage
 from lineart.training import checkpoint
 from lineart.training.checkpoint import CheckpointId
@@ -20,6 +24,7 @@ from lineart.training.device import Device
 from lineart.training.job import TrainingJob, train_on_ray, worker_resources
 from lineart.training.loop import train
 from lineart.training.recipes import RECIPES, tiny
+from tests.key_pairs import list_pairs
 from tests.painted import write_shards
 from tests.ray_head import Head
 
@@ -65,36 +70,40 @@ from lineart.training.device import Device
 from lineart.training.dataloader import LocalLoader
 from lineart.training.loop import train
 
-rank, folder = int(sys.argv[1]), Path(sys.argv[2])
+world, folder = int(sys.argv[1]), Path(sys.argv[2])
 torch.set_num_threads(1)
+# The first optimizer imports as much as all the rest, which takes longer than the training; so one
+# process imports, and divides then.
+torch.optim.Adam([torch.zeros(1)])
+rank = next((rank for rank in range(1, world) if not os.fork()), 0)
 place = f"file://{folder}/group"
-distributed.init_process_group("gloo", init_method=place, rank=rank, world_size=2)
-job = pickle.loads((folder / "job").read_bytes())
-train(job.open(Device.here(precision=sys.argv[3] or None), LocalLoader(0)))
+distributed.init_process_group("gloo", init_method=place, rank=rank, world_size=world)
+for job in pickle.loads((folder / "jobs").read_bytes()):
+    train(job.open(Device.here(precision=sys.argv[3] or None), LocalLoader(0)))
 # Neither closes a connection that the other still reads.
 distributed.barrier()
 distributed.destroy_process_group()
+failed = rank == 0 and any([os.wait()[1] for _ in range(1, world)])
 # DistributedDataParallel keeps the group, so that Gloo's threads are still there. An exit of the
 # interpreter would destroy C++ objects beneath them, and might abort; Ray too ends its workers so.
-os._exit(0)
+os._exit(failed)
 """
 
 
-def train_in_two_processes(job: TrainingJob, folder: Path, precision: str = "") -> None:
-    """Train without Ray, as `torchrun` would."""
-    (folder / "job").write_bytes(pickle.dumps(job))
-    command = [sys.executable, "-c", JOIN_GROUP]
-    processes = [
-        subprocess.Popen(
-            [*command, str(rank), str(folder), precision],
-            env=os.environ | {"PYTHONFAULTHANDLER": "1"},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in (0, 1)
-    ]
-    errors = [process.communicate(timeout=300)[1][-4000:] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], errors
+def train_in_processes(
+    jobs: Sequence[TrainingJob], folder: Path, precision: str = "", world: int = 2
+) -> None:
+    """Train one job after the other in several processes without Ray, as `torchrun` would."""
+    (folder / "jobs").write_bytes(pickle.dumps(jobs))
+    done = subprocess.run(
+        [sys.executable, "-c", JOIN_GROUP, str(world), str(folder), precision],
+        check=False,
+        env=os.environ | {"PYTHONFAULTHANDLER": "1"},
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
 
 
 def assert_equal_state(one: TrainingJob, other: TrainingJob) -> None:
@@ -120,7 +129,7 @@ def test_two_workers_survive_the_loss_of_one(
         train_on_ray(job, 2, worker_resources(2, ray_resources))
     assert killed.result()
     quiet = make_job("additive_unet", data, str(tmp_path / "quiet"))
-    train_in_two_processes(quiet, tmp_path)
+    train_in_processes([quiet], tmp_path)
     assert_equal_state(job, quiet)
 
 
@@ -154,8 +163,38 @@ def test_a_pair_that_translates_trains_on_two_workers(
     on_ray = make_job("ugatit_light", data, str(tmp_path / "ray"))
     train_on_ray(on_ray, 2, worker_resources(2, ray_resources))
     quiet = make_job("ugatit_light", data, str(tmp_path / "quiet"))
-    train_in_two_processes(quiet, tmp_path)
+    train_in_processes([quiet], tmp_path)
     assert_equal_state(on_ray, quiet)
+
+
+def test_every_recipe_trains_on_four_workers(data: Storage, tmp_path: Path) -> None:
+    """Small networks take a step in each stage, on a batch as large as the recipe's."""
+    jobs = []
+    for name, make in RECIPES.items():
+        own, small = make().divide_batches(4), tiny(make())
+        stages = tuple(
+            replace(stage, batch_size=one.batch_size, images=one.batch_size)
+            for stage, one in zip(small.stages, own.stages, strict=True)
+        )
+        recipe = replace(small, stages=stages).without(small.features)
+        pairs = write_pairs(tmp_path / "pairs") if recipe.model == "matching" else data
+        output = Storage.at(str(tmp_path / f"runs/{name}"))
+        jobs.append(TrainingJob(recipe=recipe, data=pairs, output=output))
+    train_in_processes(jobs, tmp_path, "float32", world=4)
+    for job in jobs:
+        for number, stage in enumerate(job.recipe.stages):
+            ended = checkpoint.read_at(job.output, CheckpointId(number, stage.images)).tensors
+            assert {float(ended[key]) for key in ended if key.endswith(".step")} == {1.0}
+
+
+def write_pairs(folder: Path) -> Storage:
+    """Leave pairs of drawings to match."""
+    there = Storage.at(str(folder))
+    rows = [PairRow("face", "cycle", to_bytes(pair), None, None) for pair in list_pairs().pairs]
+    for side in ("train", "validation"):
+        there.child(side).write("pairs.parquet", to_shard(rows))
+        finish(there.child(side), ["pairs.parquet"])
+    return there
 
 
 def test_two_workers_learn_what_one_does(data: Storage, tmp_path: Path, cpu: Device) -> None:
@@ -169,7 +208,7 @@ def test_two_workers_learn_what_one_does(data: Storage, tmp_path: Path, cpu: Dev
     losses = {"adversarial": 1.0, "cycle": 0.05, "segmentation": 1.0}
     stage = replace(job.recipe.stages[0], images=4, losses=losses)
     job = replace(job, recipe=replace(job.recipe, stages=(stage,)))
-    train_in_two_processes(job, tmp_path, "float32")
+    train_in_processes([job], tmp_path, "float32")
     alone = replace(job, output=Storage.at(str(tmp_path / "one")))
     train(alone.open(cpu, LocalLoader(0)))
     two, one = (checkpoint.read_at(j.output, CheckpointId(0, 4)).tensors for j in (job, alone))

@@ -40,11 +40,11 @@ def list_stages() -> list[tuple[str, int]]:
 STAGES = list_stages()
 
 
-def make_batch(recipe: Recipe, number: int, pair: Pair, pictures: Any) -> Any:
+def make_batch(recipe: Recipe, number: int, pair: Pair, pictures: Any, size: int = 4) -> Any:
     """Make the first batch of a stage."""
     task = TASKS[type(pair.task)]
     collator = task.collator(as_data(recipe, pictures), recipe, number, pair, is_training=True)
-    return task.to_batch(collator(range(4)), torch.device("cpu"))
+    return task.to_batch(collator(range(size)), torch.device("cpu"))
 
 
 Case = tuple[Objective, Any, set[str]]
@@ -115,6 +115,16 @@ def test_discriminators_do_not_train_the_generators(case: Case) -> None:
     for term in objective.discriminator_loss(batch).values():
         term.backward()
     assert not any(gradients(objective.generators).values())
+
+
+@pytest.mark.parametrize(("name", "number"), STAGES)
+def test_a_worker_may_have_one_picture(name: str, number: int, pictures: Any, cpu: Any) -> None:
+    """Norms of a small network learn from one picture, too: `--tiny` works on four workers."""
+    recipe = tiny(RECIPES[name]())
+    pair = MODELS[recipe.model](**recipe.arguments)
+    batch = make_batch(recipe, number, pair, pictures, size=1)
+    losses = StageTrainer(recipe, number, pair, cpu, STAND_INS).step([batch], 0)
+    assert losses.keys() >= recipe.stages[number].losses.keys()
 
 
 def test_hint_term_looks_at_hints_alone(pictures: Any, cpu: Any) -> None:

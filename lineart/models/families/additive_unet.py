@@ -42,6 +42,7 @@ def concat_unet(width: int = 32, color_width: int = 0) -> Pair:
 def build_pair(model: str, join: Join, widths: tuple[int, int], task: Colorization) -> Pair:
     """Build a pair of U-Nets of these widths; a second width of 0 means the first one."""
     width, color_width = widths[0], widths[1] or widths[0]
+    multiple = DRAFT_SCALE * DOWNSAMPLING
     return Pair(
         model=model,
         arguments={"width": width, "color_width": color_width},
@@ -49,7 +50,9 @@ def build_pair(model: str, join: Join, widths: tuple[int, int], task: Colorizati
             "draft": JoinUNet(1 + 3, width, join),
             "color": JoinUNet(1 + 3, color_width, join),
         },
-        multiple=DRAFT_SCALE * DOWNSAMPLING,
-        small=Small({"width": 4, "color_width": 8}),
+        multiple=multiple,
+        # So the draft's deepest maps have 2x2 pixels: BatchNorm needs more than one, where a batch
+        # is a single picture.
+        small=Small({"width": 4, "color_width": 8}, 2 * multiple),
         task=task,
     )
