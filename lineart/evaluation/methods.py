@@ -20,6 +20,7 @@ from lineart.imaging.baselines import BASELINES, Fill
 from lineart.imaging.cels import remove_lines
 from lineart.imaging.extraction import dilate_abs_sub, xdog
 from lineart.imaging.hints import HintPixels, drop_ink_hints, find_hints, sample_hints
+from lineart.imaging.ink import darken_lines
 from lineart.runtime.device import pick_device
 from lineart.weights import fingerprint, open_weights, read_config, read_weights
 
@@ -131,7 +132,7 @@ def network_fill(run: RunNetwork, draft_scale: int) -> Fill:
 
     def fill(line: Line, hint: Hint) -> Frame:
         pooled = drop_ink_hints(find_hints(hint), line).pool(draft_scale).picture()
-        color: Frame = run(line[np.newaxis], pooled[np.newaxis])[0][0]
+        color: Frame = run(darken_lines(line)[np.newaxis], pooled[np.newaxis])[0][0]
         return color
 
     return fill

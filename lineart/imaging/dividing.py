@@ -105,10 +105,10 @@ def _flood(
 def _find_reach(
     paper: Paper, places: Pixels, rooms: Int32[np.ndarray, " P"]
 ) -> Float32[np.ndarray, "h w"]:
-    """Return the depth up to which each hint spreads at an even speed: no end for the deep ones.
+    """Return the depth of the paper for which each hint is meant: no end for the deep ones.
 
     A hint beside a line, as of a shadow, does not fill the middle of a region that has one of its
-    own.
+    own; deep ones share it.
 
     Args:
         paper: Paper at the smaller size.
@@ -159,8 +159,7 @@ def _shrink_paper(labels: Numbers, inside: Numbers, is_marked: Bool[np.ndarray, 
     size = is_marked.shape
     area = (size[1], size[0])
     is_paper = _shrink_to_paper(labels, size)
-    walled = cv2.copyMakeBorder(is_paper, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-    depth = cv2.distanceTransform(walled, cv2.DIST_L2, 5)[1:-1, 1:-1]
+    depth = cv2.distanceTransform(is_paper, cv2.DIST_L2, 5)
     is_shared = cv2.resize(inside, area, interpolation=cv2.INTER_NEAREST) > 0
     is_open = is_paper.view(bool) & is_shared | is_marked
     return Paper(is_open, depth, _find_barriers(labels, size))

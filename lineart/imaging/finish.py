@@ -5,9 +5,10 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from lineart.image import Frame, Line, darkest_channel
-from lineart.imaging.frequency import DEFAULT_SIGMA, Color, low_band, whiten_paper
+from lineart.image import Frame, Line
+from lineart.imaging.frequency import DEFAULT_SIGMA, Color, low_band
 from lineart.imaging.hints import HintPixels
+from lineart.imaging.ink import darken_lines
 from lineart.imaging.paint import Paint, paint_regions
 from lineart.imaging.region_hints import agreed_colors
 from lineart.imaging.region_maps import look_up, search_factor, spread_regions
@@ -24,20 +25,20 @@ def paint_drawing(
     """Choose a colour for each region of a drawing; see `paint_regions`.
 
     Args:
-        drawing: Drawing at full size; its paper may be that of a scan.
+        drawing: Drawing at full size; its paper may be that of a scan, its lines pencil.
         hints: Hints at the size of the drawing.
         color: The network's colours at a size of their own.
         gap: Largest gap in a line that is closed, in pixels of a drawing with 1080 lines.
     """
     gap_px = scale_gap(gap, (drawing.shape[0], drawing.shape[1]))
-    return paint_regions(find_regions(whiten_paper(drawing), gap_px=gap_px), hints, color)
+    return paint_regions(find_regions(darken_lines(drawing), gap_px=gap_px), hints, color)
 
 
 def soften(drawing: Line | Frame, hints: HintPixels, color: Color, gap: float = GAP) -> Frame:
     """Return the network's colours at the size of a drawing, exact where hints agree."""
     soft = low_band(color, (drawing.shape[0], drawing.shape[1]), sigma=DEFAULT_SIGMA)
     if hints.rows.size:
-        line = darkest_channel(whiten_paper(drawing))
+        line = darken_lines(drawing)
         small = shrink_ink(line, search_factor((line.shape[0], line.shape[1])))
         gap_px = scale_gap(gap, (small.shape[0], small.shape[1]))
         labels = find_regions(small, gap_px=gap_px)

@@ -6,8 +6,10 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, Int32, Int64, Integer, UInt8
 
-SLOW_STEPS = 3
-"""Steps that a mark takes to a pixel where the paper is much deeper than it reaches."""
+SLOW_STEPS = 20
+"""Steps that a slow mark takes to a pixel."""
+SPAN = 4.0
+"""Steps, in multiples of its reach, from which on a mark is slow."""
 CLASSES = 2
 """Classes of depth in each power of two."""
 DEEPER = 3
@@ -28,8 +30,8 @@ class Paper(NamedTuple):
 
 
 # Marks on their way are single numbers, of which NumPy moves one where it would move three: the
-# place in the flat picture with a wall around it, the class of the depth up to which the mark is
-# not slowed, and the mark's own number.
+# place in the flat picture with a wall around it, the class of the mark's reach, and the mark's own
+# number.
 _REACH_BIT, _NUMBER_BIT = 32, 40
 _PLACE, _CLASS = (1 << _REACH_BIT) - 1, (1 << _NUMBER_BIT - _REACH_BIT) - 1
 
@@ -42,12 +44,14 @@ def spread_marks(
 ) -> Int32[np.ndarray, "H W"]:
     """Give each pixel of the paper the number of the mark that reaches it first.
 
-    A mark takes one step to each of the four pixels beside it, but `SLOW_STEPS` where the paper is
-    much deeper than the mark reaches.
+    A mark takes one step to each of the four pixels beside it. It is slow, `SLOW_STEPS` a pixel,
+    where the paper is much deeper than it reaches, and when it has spread to `SPAN` times its
+    reach. So a mark beside a line, as of a shadow, keeps its surroundings, and a deep one fills the
+    rest.
 
     Args:
         marks: Numbers from 1; 0 = no mark.
-        reach: Depth in pixels up to which each mark is not slowed.
+        reach: Depth in pixels of the paper for which each mark is meant.
         paper: Where, and how fast, they spread.
 
     Returns:
@@ -59,6 +63,7 @@ def spread_marks(
     late = _wall(paper.barriers, 0) * np.int64(LATE_STEPS)
     offsets = np.array([[-width - 2], [-1], [1], [width + 2]])
     index = np.zeros(owner.size, np.int64)
+    span = SPAN * 2.0 ** (np.arange(_CLASS + 1) / CLASSES)
     is_rim = cv2.dilate((paper.is_open & (marks == 0)).view(np.uint8), np.ones((3, 3), np.uint8))
     places = np.flatnonzero((owner > 0) & (_wall(is_rim, 0) > 0))
     numbers = owner[places].astype(np.int64)
@@ -72,9 +77,9 @@ def spread_marks(
         if free.size:
             beside, places = beside.take(free), places.take(free)
             own = beside >> _REACH_BIT & _CLASS
-            is_slow = depth.take(places) >= own + DEEPER
-            steps = late.take(places) + np.where(is_slow, SLOW_STEPS, 1)
-            _queue_steps(queue, now, beside, steps)
+            is_slow = (depth.take(places) >= own + DEEPER) | (now >= span.take(own))
+            steps = np.where(is_slow, SLOW_STEPS, 1) + late.take(places)
+            _queue_steps(queue, beside, now + steps)
     spread: Int32[np.ndarray, "H W"]
     spread = np.maximum(owner, 0).reshape(height + 2, width + 2)[1:-1, 1:-1]
     return spread
@@ -106,14 +111,10 @@ def _settle(fronts: list[Front], owner: np.ndarray, index: np.ndarray) -> Front:
 
 
 def _queue_steps(
-    queue: dict[int, list[Front]], now: int, front: Front, steps: Int64[np.ndarray, " _"]
+    queue: dict[int, list[Front]], front: Front, times: Int64[np.ndarray, " _"]
 ) -> None:
-    first, last = int(steps.min()), int(steps.max())
-    if first == last:
-        queue.setdefault(now + first, []).append(front)
+    if times.min() == times.max():
+        queue.setdefault(int(times[0]), []).append(front)
         return
-    waits = range(first, last + 1) if last <= SLOW_STEPS else np.unique(steps).tolist()
-    for wait in waits:
-        chosen = front.compress(steps == wait)
-        if chosen.size:
-            queue.setdefault(now + wait, []).append(chosen)
+    for time in np.unique(times).tolist():
+        queue.setdefault(time, []).append(front.compress(times == time))

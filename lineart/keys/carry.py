@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float32, Int32, UInt8
 
 from lineart.image import Frame, Line
-from lineart.imaging.frequency import whiten_paper
+from lineart.imaging.ink import darken_lines
 from lineart.imaging.region_maps import RegionMap
 from lineart.imaging.regions import GAP
 from lineart.keys.align import align
@@ -97,7 +97,7 @@ def _match(
 ) -> CarriedColors:
     """Carry the colours of other drawings; each key has the numbers of its colours beside it."""
     network = network or included_network()
-    aligned = align(whiten_paper(drawing), [key for key, _ in keys], gap)
+    aligned = align(darken_lines(drawing), [key for key, _ in keys], gap)
     scores = []
     for place, (key, numbers) in enumerate(keys):
         found = color_scores(aligned.compare(place), network, key.parent)

@@ -9,8 +9,8 @@ from jaxtyping import Int32, UInt8
 
 from lineart.image import Frame, Hint, Line
 from lineart.imaging.dividing import divide_regions
-from lineart.imaging.frequency import whiten_paper
 from lineart.imaging.hints import FAINT_ALPHA, find_hints
+from lineart.imaging.ink import darken_lines
 from lineart.imaging.paint import outside
 from lineart.imaging.region_hints import collect_hints
 from lineart.imaging.region_maps import RegionMap
@@ -68,7 +68,7 @@ def prepare_key(key: Key) -> PreparedKey:
             give no region of the drawing a colour.
     """
     _check(key)
-    line = whiten_paper(key.drawing)
+    line = darken_lines(key.drawing)
     labels = find_regions(line, gap_px=key.gap_px)
     paper = find_paper(line, work_size((line.shape[0], line.shape[1])))
     colored = _find_colors(labels, key.colors, paper)

@@ -7,6 +7,7 @@ from jaxtyping import UInt8
 from lineart.image import Frame, Line, darkest_channel
 from lineart.imaging.frequency import whiten_paper
 from lineart.imaging.hints import FAINT_ALPHA
+from lineart.imaging.ink import darken_lines
 from lineart.imaging.region_maps import RegionMap, fill_from_neighbours
 from lineart.imaging.regions import INK_LEVEL, find_regions
 from lineart.keys.colors import RegionColors, pack, unpack
@@ -31,13 +32,13 @@ def own_colors(key: Key) -> RegionColors:
     Every pixel has the key's colour, in gradients, too. Only if the picture has its lines, their
     soft edges have the colour beside them: the lines are laid over it again.
     """
-    line = whiten_paper(key.drawing)
+    line = darken_lines(key.drawing)
     labels, given = find_regions(line, gap_px=key.gap_px), key.colors
     if given.shape[2] == 4:
         if given[:, :, 3].min(initial=255) < FAINT_ALPHA:
             return flood_hints(labels, given)
         given = cv2.cvtColor(given, cv2.COLOR_RGBA2RGB)
-    colors = _without_edges(line, labels, given)
+    colors = _without_edges(whiten_paper(key.drawing), labels, given)
     flat = np.where(labels.ravel() > 0, labels.ravel().astype(np.int64) << 24, -1)
     flat = np.where(flat < 0, -1, flat | pack(colors.reshape(-1, 3)))
     pairs, number = np.unique(flat, return_inverse=True)
@@ -53,7 +54,7 @@ def _without_edges(
 ) -> UInt8[np.ndarray, "H W 3"]:
     """Give the soft edges of lines the colour of the nearest paper of their region."""
     level = darkest_channel(line)
-    is_ink = level < INK_LEVEL
+    is_ink = darken_lines(line) < INK_LEVEL
     ink = cv2.cvtColor(line, cv2.COLOR_GRAY2RGB) if line.ndim == 2 else line
     difference = cv2.absdiff(ink, colors).max(axis=2)[is_ink]
     if not difference.size or np.median(difference) > LINE_LEVELS:

@@ -6,7 +6,7 @@ from jaxtyping import UInt8
 
 from lineart.image import Frame, darkest_channel
 from lineart.imaging.extraction import find_drawn_lines
-from lineart.imaging.frequency import whiten_paper
+from lineart.imaging.ink import darken_lines
 from lineart.imaging.regions import INK_LEVEL
 from lineart.keys.key import Key
 
@@ -33,7 +33,7 @@ def make_sheet(picture: Frame, drawing: UInt8[np.ndarray, "h w *C"] | None = Non
             f"{drawing.shape[1]}x{drawing.shape[0]}; save both with one size"
         )
     line = find_drawn_lines(picture) if drawing is None else drawing
-    is_ink = darkest_channel(whiten_paper(line)) < INK_LEVEL
+    is_ink = darken_lines(line) < INK_LEVEL
     if is_ink.mean() < LEAST_SHARE:
         raise ValueError(
             "the sheet has no line: nothing in it is thin and dark; draw the lines of the "

@@ -48,6 +48,23 @@ def test_a_hint_is_the_colour_of_its_whole_region() -> None:
     assert (sources[12:49, 57:88] == Source.NEIGHBOUR).all()
 
 
+def test_the_deepest_hint_of_a_region_fills_it_and_others_their_surroundings() -> None:
+    """Shadows beside the lines of a face stay there, and colour beside a gap does not run out."""
+    line = np.full((200, 300), 255, np.uint8)
+    cv2.circle(line, (150, 100), 80, 0, 3)
+    cv2.line(line, (150, 80), (150, 130), 0, 2)
+    cv2.line(line, (225, 100), (235, 100), 255, 4)
+    hint = np.zeros((200, 300, 4), np.uint8)
+    hint[1, 298], hint[60, 120] = (255, 255, 255, 255), (*RED, 255)
+    hint[105, 154] = hint[105, 146] = hint[174, 150] = (*BLUE, 255)
+    found = paint_regions(find_regions(line), find_hints(hint), WHITE).fill()
+    inside = cv2.circle(np.zeros((200, 300), np.uint8), (150, 100), 76, 1, -1) > 0
+    outside = cv2.circle(np.ones((200, 300), np.uint8), (150, 100), 110, 0, -1) > 0
+    assert (found[105, 154] == BLUE).all()
+    assert (found[inside] == RED).all(axis=1).mean() > 0.8
+    assert (found[outside] == 255).all()
+
+
 def test_regions_without_hints_are_white_or_take_a_colour_beside_them() -> None:
     """Beside a white region, the nearest colour to the guess counts; all others are white."""
     line = np.full((100, 100), 255, np.uint8)

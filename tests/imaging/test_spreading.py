@@ -5,24 +5,25 @@ import numpy as np
 from lineart.imaging.spreading import Paper, spread_marks
 
 
-def test_marks_spread_evenly_over_shallow_paper_and_slowly_over_deep() -> None:
-    """Two marks meet half-way; one of a smaller reach comes less far; barriers are passed last."""
+def test_marks_spread_evenly_and_shallow_ones_keep_their_surroundings() -> None:
+    """Two marks meet half-way; one of a small reach comes less far; barriers are passed last."""
     marks = np.zeros((5, 41), np.int32)
     marks[2, 0], marks[2, 40] = 1, 2
     is_open = np.ones(marks.shape, bool)
     is_open[0] = False
-    no_barriers = np.zeros(marks.shape, np.uint8)
-    paper = Paper(is_open, np.full(marks.shape, 16, np.float32), no_barriers)
+    barriers = np.zeros(marks.shape, np.uint8)
+    depth = np.full(marks.shape, 16, np.float32)
+    paper = Paper(is_open, depth, barriers)
     reach = np.full(marks.shape, np.inf, np.float32)
     even = spread_marks(marks, reach, paper)
     assert (even[0] == 0).all()
     assert (even[1:, :20] == 1).all()
     assert (even[1:, 21:] == 2).all()
-    for slow, length in ((16, 20), (8, 20), (4, 10), (1, 10)):
-        reach[2, 0] = slow
-        found = spread_marks(marks, reach, paper)
-        assert abs(np.count_nonzero(found[2] == 1) - length) <= 1
-    no_barriers[:, 30] = 1
+    # It keeps four times its depth where the paper is as deep, and nothing where it is much deeper.
+    for deep, own, length in ((16, 8, 20), (16, 4, 2), (2, 2, 10), (3, 2, 10), (1, 1, 6)):
+        depth[:], reach[2, 0] = deep, own
+        assert abs(np.count_nonzero(spread_marks(marks, reach, paper)[2] == 1) - length) <= 1
+    barriers[:, 30] = 1
     found = spread_marks(marks, reach, paper)
     assert (found[1:, :30] == 1).all()
     assert (found[1:, 31:] == 2).all()

@@ -13,7 +13,7 @@ from lineart.film.tasks import Files
 from lineart.film.tasks.key_rules import HINT_KEY, KEY, KEY_LINE, LINED_SHEET, SHEET, SHEET_LINE
 from lineart.image import Frame, Line
 from lineart.imaging.carried_paint import KnownColors, know_nothing
-from lineart.imaging.frequency import whiten_paper
+from lineart.imaging.ink import darken_lines
 from lineart.imaging.paint import Source
 from lineart.imaging.regions import find_regions, scale_gap
 from lineart.keys import PreparedKey, carry
@@ -84,7 +84,7 @@ def carry_colors(drawing: Line | Frame, keys: Sequence[PreparedKey], gap: float)
     """
     if not keys:
         gap_px = scale_gap(gap, (drawing.shape[0], drawing.shape[1]))
-        return know_nothing(find_regions(whiten_paper(drawing), gap_px=gap_px))
+        return know_nothing(find_regions(darken_lines(drawing), gap_px=gap_px))
     carried = carry(drawing, keys, gap=gap)
     count = int(carried.labels.max()) + 1
     index, second = carried.index[:count], carried.second[:count]

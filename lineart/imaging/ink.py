@@ -1,0 +1,48 @@
+"""Lines of a drawing as all decisions see them: on white paper, and as dark as ink."""
+
+import cv2
+import numpy as np
+
+from lineart.image import Frame, Line, darkest_channel
+from lineart.imaging.frequency import whiten_paper
+from lineart.imaging.regions import shrink_ink
+
+CELL_PX = 4
+"""Side of the cells whose darkest pixels are the levels of a drawing's strokes."""
+FAINT_FROM = 231
+"""Levels from it are no stroke, but the grain of paper."""
+DARKEST, MOST = 0.05, 0.75
+"""Shares of the cells with strokes, the darkest first, whose levels tell pencil from ink."""
+BLACK, GRAY = 32, 96
+"""Where the darkest strokes are up to `BLACK`, a drawing is ink; from `GRAY` on, pencil."""
+DARK = 64
+"""Level that most strokes of a drawing in pencil get."""
+LEAST_CONTRAST = 79
+"""Levels between black and white, at least, before the drawing is darkened."""
+
+
+def darken_lines(drawing: Line | Frame) -> Line:
+    """Return the darkest channel of a drawing, with white paper, and pencil as dark as ink.
+
+    Regions, hints and networks take light strokes for paper. In a drawing without a black stroke
+    the levels are scaled so that three quarters of its strokes have at most the level `DARK`; one
+    with black strokes keeps its levels, as its light strokes are shading. The picture that is shown
+    keeps those of the drawing.
+    """
+    line = darkest_channel(whiten_paper(drawing))
+    black = _find_black(line)
+    if not black:
+        return line
+    table = ((np.arange(256) - black) * 255 / (255 - black)).clip(0, 255).round().astype(np.uint8)
+    darkened: Line = cv2.LUT(line, table)
+    return darkened
+
+
+def _find_black(line: Line) -> float:
+    """Return the level that becomes black."""
+    cells = shrink_ink(line, CELL_PX)
+    strokes = cv2.calcHist([cells], [0], None, [FAINT_FROM], [0, FAINT_FROM]).ravel().cumsum()
+    darkest, most = (int(np.searchsorted(strokes, part * strokes[-1])) for part in (DARKEST, MOST))
+    pencil = min(1.0, max(0.0, (darkest - BLACK) / (GRAY - BLACK)))
+    black = max(0.0, pencil * (most - DARK) * 255 / (255 - DARK))
+    return min(black, 255 - LEAST_CONTRAST)
