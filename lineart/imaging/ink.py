@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from lineart.image import Frame, Line, darkest_channel
+from lineart.image import Frame, Line, darkest_channel, to_gray
 from lineart.imaging.frequency import whiten_paper
 from lineart.imaging.regions import shrink_ink
 
@@ -21,16 +21,21 @@ LEAST_CONTRAST = 79
 """Levels between black and white, at least, before the drawing is darkened."""
 
 
-def darken_lines(drawing: Line | Frame) -> Line:
-    """Return the darkest channel of a drawing, with white paper, and pencil as dark as ink.
+def darken_lines(drawing: Line | Frame, line: Line | None = None) -> Line:
+    """Return the lines of a drawing on white paper, with pencil as dark as ink.
 
     Regions, hints and networks take light strokes for paper. In a drawing without a black stroke
     the levels are scaled so that three quarters of its strokes have at most the level `DARK`; one
     with black strokes keeps its levels, as its light strokes are shading. The picture that is shown
     keeps those of the drawing.
+
+    Args:
+        drawing: Drawing, whose paper may be that of a scan.
+        line: The same in grey. Default: its darkest channel.
     """
-    line = darkest_channel(whiten_paper(drawing))
-    black = _find_black(line)
+    darkest = darkest_channel(whiten_paper(drawing))
+    line = darkest if line is None else to_gray(whiten_paper(line))
+    black = _find_black(darkest)
     if not black:
         return line
     table = ((np.arange(256) - black) * 255 / (255 - black)).clip(0, 255).round().astype(np.uint8)

@@ -5,6 +5,7 @@ import numpy as np
 from numpy.testing import assert_array_equal
 
 from lineart.api import Colorizer
+from lineart.image import to_gray
 from lineart.imaging.ink import darken_lines
 from lineart.imaging.regions import find_regions
 
@@ -32,6 +33,8 @@ def test_pencil_becomes_as_dark_as_ink_and_ink_keeps_its_levels() -> None:
     gray = (draw_figure(160) * 0.94).astype(np.uint8)
     scan = np.dstack([gray, gray, (gray * 0.95).astype(np.uint8)])
     assert find_regions(darken_lines(scan)).max() == 2
+    red = np.dstack([np.full_like(ink, 255), draw_figure(0), draw_figure(0)])
+    assert_array_equal(darken_lines(red, to_gray(red)), to_gray(red))
     blank = np.full((50, 50), 255, np.uint8)
     blank[20, 20] = 240
     assert_array_equal(darken_lines(blank), blank)

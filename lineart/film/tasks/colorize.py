@@ -141,7 +141,7 @@ class ColorizeTask:
         size = drawing.shape[0], drawing.shape[1]
         small = network_size(size, self.network_size_px)
         line = darken_trace_lines(drawing) if self.trace_lines else to_gray(drawing)
-        line = darken_lines(line)
+        line = darken_lines(drawing, line)
         counting = count_hints(drawing, hints)
         # Stacked at the draft's size, so that the upper hint counts in each of its pixels.
         pooled = [one.resize(small).pool(self.draft_scale).picture() for one in counting]
