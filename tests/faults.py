@@ -75,6 +75,8 @@ class Faults(ThreadingHTTPServer):
         self.target = target
         self.plan = in_turn()
         self.counts: Counter[str] = Counter()
+        self.traffic: Counter[str] = Counter()
+        self.lock = threading.Lock()
         self.ended = threading.Event()
 
     @contextmanager
@@ -82,13 +84,20 @@ class Faults(ThreadingHTTPServer):
         """Break requests as planned while the block runs.
 
         Yields:
-            How often each fault was done; `requests` counts all that came.
+            How often each fault was done; `requests` counts all that came. `traffic` has the bytes
+            of the bodies, `sent` and `answered`.
         """
-        self.plan, self.counts = plan, Counter()
+        self.plan, self.counts, self.traffic = plan, Counter(), Counter()
         try:
             yield self.counts
         finally:
             self.plan = in_turn()
+
+    def add_traffic(self, sent: int, answered: int) -> None:
+        """Add the bytes of a request, from any thread."""
+        with self.lock:
+            self.traffic["sent"] += sent
+            self.traffic["answered"] += answered
 
     def handle_error(self, *_: Any) -> None:
         """Pass over clients that went away."""
@@ -138,7 +147,9 @@ class _Handler(BaseHTTPRequestHandler):
             connection.putheader("Content-Length", str(len(body)))
             connection.endheaders(body)
             answer = connection.getresponse()
-            return answer.status, answer.getheaders(), answer.read()
+            answered = answer.read()
+            self.server.add_traffic(len(body), len(answered))
+            return answer.status, answer.getheaders(), answered
         finally:
             connection.close()
 

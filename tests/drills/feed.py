@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -37,9 +38,9 @@ SIZE = (512, 912)
 
 
 def shrink(_: Worker, frame: FrameData, seconds: float) -> FrameData:
-    """Sleep; give a drawing and hints."""
+    """Sleep; give a drawing and hints, of the size that the default weights take."""
     time.sleep(seconds)
-    return frame._replace(arrays=(np.zeros(SIZE, np.uint8), np.zeros((128, 228, 4), np.uint8)))
+    return frame._replace(arrays=(np.zeros(SIZE, np.uint8), np.zeros((*SIZE, 4), np.uint8)))
 
 
 def compose(_: Worker, frame: FrameData, seconds: float) -> FrameData:
@@ -48,11 +49,14 @@ def compose(_: Worker, frame: FrameData, seconds: float) -> FrameData:
     return frame._replace(arrays=(), written=(1,))
 
 
-def open_network(_: FilmJob, seconds: float, gpu: Path) -> Callable[..., object]:
-    """Open a network that holds the GPU for `seconds` a frame, in batches of 16."""
+def open_network(_: FilmJob, seconds: float, hints_s: float, gpu: Path) -> Callable[..., object]:
+    """Open a network that holds the GPU for `seconds` a frame, in batches of 16.
+
+    Before that its worker spreads hints on its CPU, for `hints_s` a frame.
+    """
 
     def answer(lines: np.ndarray, hints: np.ndarray) -> tuple[Sequence[np.ndarray], str]:
-        del hints
+        time.sleep(hints_s * len(hints))
         batches = -(-len(lines) // stages.GPU_BATCH)
         with gpu.open("a") as log:
             fcntl.flock(log, fcntl.LOCK_EX)
@@ -62,22 +66,22 @@ def open_network(_: FilmJob, seconds: float, gpu: Path) -> Callable[..., object]
     return answer
 
 
-def measure(flags: argparse.Namespace, network_s: float, networks: int) -> dict[str, float]:
+def measure(flags: argparse.Namespace, hints_s: float, networks: int) -> dict[str, float]:
     """Make frames; give frames/s between a fifth and nine tenths of them, and the GPU's share."""
-    pixel_s = flags.pixel_ms / 1000
+    pixel_s, network_s = flags.pixel_ms / 1000, flags.network_ms / 1000
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         steps = (
             Stage("shrink", partial(shrink, seconds=0.65 * pixel_s), "cpu"),
             Stage(
                 "network",
-                partial(open_network, seconds=network_s, gpu=Path(folder, "gpu")),
+                partial(open_network, seconds=network_s, hints_s=hints_s, gpu=Path(folder, "gpu")),
                 "network",
             ),
             Stage("compose", partial(compose, seconds=0.35 * pixel_s), "cpu"),
         )
         patch.setattr(stages, "STAGES", steps)
         place = Storage.at(folder)
-        job = FilmJob(place, place, None, ColorizeTask(512, 4), place)
+        job = FilmJob(place, place, None, ColorizeTask(512, 1), place)
         pools = WorkerPools(
             WorkerBounds(networks, networks),
             WorkerBounds(1, flags.cpus),
@@ -110,19 +114,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--frames", type=int, default=1600)
     parser.add_argument("--network-ms", type=float, default=8.0, help="of the GPU, a frame")
-    parser.add_argument("--hints-ms", type=float, default=45.0, help="hints spread in the worker")
+    parser.add_argument(
+        "--hints-ms", type=float, default=10.0, help="of the network's CPU, a frame"
+    )
     parser.add_argument("--pixel-ms", type=float, default=114.0, help="of a CPU, a frame")
     parser.add_argument("--cpus", type=int, default=24, help="for tasks on pixels")
     flags = parser.parse_args()
     os.environ.update(LOOPBACK)
-    network_s = flags.network_ms / 1000
     with cluster(flags.cpus + 2):
-        before = measure(flags, network_s + flags.hints_ms / 1000, 1)
-        before["gpu_busy"] = round(before["frames_per_second"] * network_s, 3)
-        print(json.dumps({"case": "hints spread in the network's worker", **before}), flush=True)
-        for networks in (1, 2):
-            found = measure(flags, network_s, networks)
-            print(json.dumps({"case": f"networks on the GPU: {networks}", **found}), flush=True)
+        for hints_ms, networks in product((flags.hints_ms, 0.0), (1, 2)):
+            found = measure(flags, hints_ms / 1000, networks)
+            case = {"hints_ms": hints_ms, "networks_on_the_gpu": networks}
+            print(json.dumps({**case, **found}), flush=True)
     return 0
 
 

@@ -208,20 +208,38 @@ def _private_mb(process: psutil.Process) -> float:
     return float(memory.rss - memory.shared) / MEBIBYTE
 
 
+class Traffic(NamedTuple):
+    """What passes a proxy."""
+
+    requests: Counter[str]
+    """Requests by method."""
+    bodies: Counter[str]
+    """Bytes of bodies, `sent` and `answered`."""
+
+    def figures(self, frames: int) -> dict[str, float]:
+        """Return requests by method, and a frame's share of requests and kilobytes."""
+        return {
+            **{f"requests_{name}": self.requests[name] for name in sorted(self.requests)},
+            "requests_a_frame": round(self.requests.total() / frames, 3),
+            "read_kb_a_frame": round(self.bodies["answered"] / frames / 1000, 3),
+            "written_kb_a_frame": round(self.bodies["sent"] / frames / 1000, 3),
+        }
+
+
 @contextmanager
-def count_requests(proxy: Faults | None) -> Iterator[Counter[str]]:
-    """Count the requests that pass a proxy while the block runs, by method."""
-    counts, lock = Counter[str](), threading.Lock()
+def count_traffic(proxy: Faults | None) -> Iterator[Traffic]:
+    """Count what passes a proxy while the block runs."""
+    requests, lock = Counter[str](), threading.Lock()
 
     def plan(method: str, _path: str) -> None:
         with lock:
-            counts[method] += 1
+            requests[method] += 1
 
     if proxy is None:
-        yield counts
+        yield Traffic(requests, Counter())
         return
     with proxy.during(plan):
-        yield counts
+        yield Traffic(requests, proxy.traffic)
 
 
 def print_curve(samples: Sequence[Sample]) -> None:
@@ -276,18 +294,19 @@ def drill(
     ]
     if keyed:
         command += ["--keys", f"{place}/keys", "--finish", "paint", "--unknown", "placeholder"]
-    with count_requests(s3) as requests:
+    with count_traffic(s3) as traffic:
         first = watch(command)
     print_curve(first.samples)
     assert first.status == 0, f"the first run ended with status {first.status}"
     manifest_bytes = check_manifest(folder / "bucket/color", drawn)
-    with count_requests(s3) as second_requests:
+    with count_traffic(s3) as second_traffic:
         second = watch(command)
     assert second.status == 0, f"the second run ended with status {second.status}"
     assert second.summary["skipped"] == frames, f"the second run made frames: {second.summary}"
     assert check_manifest(folder / "bucket/color", drawn)
     most = SECOND_REQUESTS + frames // SECOND_FRAMES
-    assert second_requests.total() <= most, f"the second run made {dict(second_requests)}"
+    requests = second_traffic.requests
+    assert requests.total() <= most, f"the second run made {dict(requests)}"
     most_mb = GROWTH_MB + frames * GROWTH_BYTES / MEBIBYTE
     assert first.growth_mb <= most_mb, f"the driver grew by {first.growth_mb:.0f} MB"
     return {
@@ -301,9 +320,9 @@ def drill(
         "largest_worker_mb": round(max(s.largest_mb for s in first.samples)),
         "second_seconds": round(second.seconds, 1),
         "second_driver_peak_mb": round(second.driver_peak_mb),
-        **{f"requests_{name}": requests[name] for name in sorted(requests)},
-        "requests_a_frame": round(requests.total() / drawn.frames, 2),
-        "second_requests": second_requests.total(),
+        **traffic.figures(drawn.frames),
+        "second_requests": requests.total(),
+        **{f"second_{name}": one for name, one in second_traffic.figures(drawn.frames).items()},
         "manifest_bytes": manifest_bytes,
         "manifest_bytes_a_frame": round(manifest_bytes / drawn.frames, 1),
     }

@@ -1,10 +1,12 @@
 """A film on a cluster that grows and shrinks: simulated machines, each with a raylet of its own.
 
 python -m tests.drills.scale --frames 600
+python -m tests.drills.scale --frames 3000 --replaced
 
 There is no machine but the head, which runs nothing, when the film begins. Networks run where there
 is a (pretended) GPU; one of these machines is killed on the way; when all is done, they go. The
-frames are those of a run in one process.
+frames are those of a run in one process. With `--replaced` the film has to be long enough for the
+machine that comes in place of the killed one, about a minute, and that machine has to make frames.
 """
 
 import argparse
@@ -60,13 +62,18 @@ class Scale:
     network_size_px: int
     kills: bool = True
     """Whether a machine with a GPU is killed once a quarter of the film stands."""
+    replaced: bool = False
+    """Whether the machine that replaces it has to run a network. Every machine with a GPU runs one
+    then; otherwise one network may suffice for the film, and nothing is missed."""
 
     def command(self) -> list[str]:
         """Return the command that colours the film."""
         names = {"lines": "lines", "output": "color", "weights": "weights"}
         flags = [f"--{flag}={self.folder / name}" for flag, name in names.items()]
-        size = f"--network-size={self.network_size_px}"
-        return [sys.executable, "-m", "jobs.colorize", *flags, size]
+        flags += [f"--network-size={self.network_size_px}"]
+        if self.replaced:
+            flags += [f"--gpu-workers={MACHINES['gpu']['max_workers']}"]
+        return [sys.executable, "-m", "jobs.colorize", *flags]
 
 
 @dataclass
@@ -83,6 +90,14 @@ class Found:
     late: int = 0
     """How many of those came after the first frame."""
     killed: int = 0
+    killed_s: float = 0.0
+    """When; like `first_frame_s` since the start of the command."""
+    before: set[str] = field(default_factory=set)
+    """Nodes that were there then."""
+    replaced: int = 0
+    """How many of those that came later ran networks."""
+    replaced_calls: int = 0
+    """How many batches of frames they made."""
     released_s: float = 0.0
     calls: dict[str, dict[str, int]] = field(default_factory=dict)
     """Stage, and how often each kind of machine ran it."""
@@ -101,6 +116,7 @@ def grow(folder: Path) -> Iterator[Head]:
     )
     environment = {
         "RAY_FAKE_CLUSTER": "1",
+        "PYTHONPATH": str(Path(__file__).parents[2]),
         "AUTOSCALER_UPDATE_INTERVAL_S": "1",
         # A process that is given a GPU and cannot use it is an error; these GPUs are pretended.
         "RAY_EXPERIMENTAL_NOSET_CUDA_VISIBLE_DEVICES": "1",
@@ -123,7 +139,8 @@ def describe(port: int) -> dict[str, Any]:
         "idle_timeout_minutes": IDLE_S / 60,
         "upscaling_speed": 10,
         "provider": {
-            "type": "fake_multinode",
+            "type": "external",
+            "module": "tests.drills.machines.Machines",
             "use_node_id_as_ip": True,
             "disable_node_updaters": True,
             "disable_launch_config_check": True,
@@ -200,6 +217,7 @@ def run(scale: Scale, head: Head, found: Found) -> set[str]:
                 found.first_frame_s = round(time.monotonic() - started, 1)
             if kills and frames >= scale.frames // 4:
                 kills = not kill_gpu(up, found)
+                found.killed_s = round(time.monotonic() - started, 1)
             time.sleep(0.2)
     found.seconds = round(time.monotonic() - started, 1)
     if command.returncode:
@@ -214,6 +232,7 @@ def kill_gpu(up: Mapping[str, psutil.Process], found: Found) -> bool:
             if raylet.environ()["RAY_NODE_TYPE_NAME"] == "gpu":
                 raylet.kill()
                 found.killed += 1
+                found.before = set(up)
                 return True
     return False
 
@@ -228,11 +247,16 @@ def look(head: Head, early: set[str], found: Found) -> None:
         kinds[node.node_id] = "gpu" if "GPU" in has else "cpu" if "CPU" in has else "head"
     found.machines = len(kinds) - 1
     calls, worked = {stage: Counter[str]() for stage in STAGES}, set[str]()
+    networks = Counter[str]()
     for task in list_tasks(address=head.dashboard, limit=10_000, raise_on_missing_output=False):
         stage = next((stage for stage in STAGES if stage in task.name), None)
         if stage and task.node_id and task.state == "FINISHED":
             calls[stage][kinds.get(task.node_id, "gone")] += 1
             worked.add(task.node_id)
+            networks[task.node_id] += stage == NETWORK
+    replaced = networks.keys() - found.before if found.killed else set()
+    found.replaced = sum(networks[node] > 0 for node in replaced)
+    found.replaced_calls = sum(networks[node] for node in replaced)
     found.calls = {stage: dict(counted) for stage, counted in calls.items()}
     found.worked, found.late = len(worked), len(worked - early)
     found.wrong += [f"{stage} ran on the head" for stage, where in calls.items() if where["head"]]
@@ -259,6 +283,8 @@ def compare(scale: Scale, found: Found) -> None:
         found.wrong.append(f"{len(rows)} rows of {len(set(rows))} frames in the manifest")
     if scale.kills and not found.killed:
         found.wrong.append("no machine was killed")
+    if scale.replaced and not found.replaced_calls:
+        found.wrong.append("what replaced the killed machine made no frame; give more --frames")
 
 
 def main() -> int:
@@ -266,15 +292,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--frames", type=int, default=600)
     parser.add_argument("--network-size", type=int, default=512)
+    parser.add_argument("--replaced", action="store_true", help="a replacement must make frames")
     flags = parser.parse_args()
     os.environ.update(LOOPBACK)
     with tempfile.TemporaryDirectory(prefix="scale") as folder:
-        found = drill(Scale(Path(folder), flags.frames, flags.network_size))
+        scale = Scale(Path(folder), flags.frames, flags.network_size, replaced=flags.replaced)
+        found = drill(scale)
     if found.worked < 3:
         found.wrong.append(f"the cluster did not grow with the film: {found.worked} worked")
     for stage, where in found.calls.items():
         print(f"{stage:20} {where}")
-    print(json.dumps(asdict(found)))
+    print(json.dumps({**asdict(found), "before": len(found.before)}))
     return 1 if found.wrong else 0
 
 

@@ -204,10 +204,16 @@ def test_the_last_checkpoints_and_the_best_are_kept(start_run: Any) -> None:
     assert kept == {32, 36, 40, best}
 
 
-def test_scalars_and_grids_are_left(start_run: Any) -> None:
-    """Every term, the rate, the speed and the waiting are recorded; grids are pictures."""
+def test_scalars_and_grids_are_left(start_run: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Every term, the rate, the speed and the waiting are recorded; grids are pictures.
+
+    Batches, workers and rate are said before each stage.
+    """
+    caplog.set_level("INFO", "lineart.training.loop")
     run = start_run(tiny(RECIPES["two_stage"]()))
     train(run)
+    said = "8 images in batches of 4, 4 on each of 1 workers, at a learning rate of up to 0.0001"
+    assert [f"{stage}: {said}" in caplog.text for stage in ("draft", "color")] == [True, True]
     names = {(row.stage, row.name) for row in read_scalars(run.output)}
     terms = {"l1", "adversarial", "content", "judge"}
     assert {("draft", f"loss/{term}") for term in terms} < names
