@@ -92,7 +92,7 @@ def test_machines_are_asked_for_at_the_start(
     monkeypatch.setattr(ray, "available_resources", lambda: {"CPU": 1.0})
     pools = plan_workers({"CPU": 272.0, "GPU": 4.0}, pictures=170_000)
     bundles = pools.bundles(1500)
-    assert bundles == [{"CPU": 1.0, "GPU": 1.0}] * 2 + [{"CPU": 1.0}] * 188
+    assert bundles == [{"CPU": 1.0, "GPU": 0.5}] * 3 + [{"CPU": 1.0}] * 188
     with MachineRequest(bundles, pools.least, renew_s=0.01, say_s=0.01) as request:
         while len(asked) < 4 or not caplog.messages:
             time.sleep(0.01)
@@ -105,7 +105,7 @@ def test_machines_are_asked_for_at_the_start(
         # What this run itself uses is not free, and nothing to wait for.
         assert len(caplog.messages) == said
     assert set(caplog.messages) == {
-        "waits for machines: it needs at least 2 CPUs and 1 GPUs; "
+        "waits for machines: it needs at least 2 CPUs and 0.5 GPUs; "
         "the cluster has 4 CPUs and 0 GPUs, of which 1 CPUs and 0 GPUs are free"
     }
     assert asked == [bundles] * (repeated - 1) + [[]]

@@ -229,7 +229,7 @@ def test_workers_offer_what_jobs_ask_for(types: Callable[[], Config]) -> None:
 
 @both
 def test_networks_and_training_fit_a_gpu_machine(types: Callable[[], Config]) -> None:
-    """One GPU machine holds a network and a task on pixels, or a process that trains."""
+    """A GPU machine holds its networks and a task on pixels, or a process that trains."""
     workers = [node for name, node in types().items() if name != "head"]
     total = {
         name: float(sum(node["max_workers"] * node["resources"].get(name, 0) for node in workers))
@@ -237,10 +237,10 @@ def test_networks_and_training_fit_a_gpu_machine(types: Callable[[], Config]) ->
     }
     gpu = types()["gpu"]["resources"]
     pools = plan_workers(total, 170_000)
-    assert pools.networks.most == total["GPU"]
-    assert gpu["GPU"] == NETWORK_GPUS
-    # A network's own CPU, and one for pixels.
-    assert gpu["CPU"] >= 1 + PIXEL_CPUS
+    networks = int(gpu["GPU"] / NETWORK_GPUS)
+    assert pools.networks.most == networks * total["GPU"]
+    # A CPU for each network, and one for pixels.
+    assert gpu["CPU"] >= networks + PIXEL_CPUS
     share = worker_resources(int(total["GPU"]), total)
     assert all(amount <= gpu[name] for name, amount in share.items())
 

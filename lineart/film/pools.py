@@ -7,14 +7,17 @@ from dataclasses import dataclass
 
 BLOCK_ROWS = 8
 """Maximum rows in a block: few enough to stream and retry, enough to keep Ray's overhead low."""
-NETWORK_GPUS, PIXEL_CPUS = 1.0, 1.0
-"""With GPUs: GPUs that a network worker reserves besides its CPU, and CPUs of a pixel task."""
+NETWORK_GPUS, PIXEL_CPUS = 0.5, 1.0
+"""With GPUs: GPUs that a network worker reserves besides its CPU, and CPUs of a pixel task.
+
+While one network finds the areas of hints on its CPU, the other computes on the GPU.
+"""
 S3_PIXEL_CPUS = 0.5
 """CPUs of a pixel task that reads or writes on S3: for about half of its time it waits for answers,
 and another task computes."""
-PICTURES_A_GPU = 1000
-"""Pictures for which one more machine with a GPU is asked for at the start of a run: a GPU makes
-them in less time than such a machine takes to start."""
+PICTURES_A_NETWORK = 500
+"""Pictures for which room for one more network is asked for at the start of a run: two on a GPU
+make a thousand in less time than such a machine takes to start."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class WorkerPools:
     """Worker pools of a run; a network worker reserves one CPU."""
 
     networks: WorkerBounds
-    """Network workers: one on each GPU or, without GPUs, on each CPU."""
+    """Network workers: up to two on each GPU or, without GPUs, one on each CPU."""
     pixels: WorkerBounds | None = None
     """Pixel tasks, which read, compose and write beside GPUs; None: network workers do that."""
     network_gpus: float = NETWORK_GPUS
@@ -66,7 +69,7 @@ class WorkerPools:
         tasks = math.ceil(pictures / BLOCK_ROWS)
         if self.pixels is None:
             return [{"CPU": 1.0}] * max(self.networks.least, min(self.networks.most, tasks))
-        on_gpu = min(self.networks.most, math.ceil(pictures / PICTURES_A_GPU))
+        on_gpu = min(self.networks.most, math.ceil(pictures / PICTURES_A_NETWORK))
         on_cpu = max(self.pixels.least, min(self.pixels.most, tasks))
         networks = [{"CPU": 1.0, "GPU": self.network_gpus}] * max(self.networks.least, on_gpu)
         return networks + [{"CPU": self.pixel_cpus}] * on_cpu
@@ -81,6 +84,8 @@ def plan_workers(
 ) -> WorkerPools:
     """Divide a cluster between network workers and pixel tasks so that both always fit.
 
+    Networks share GPUs only if there may be more of them than GPUs.
+
     Args:
         resources: CPUs and GPUs that the cluster has or may grow to.
         pictures: Number of distinct pictures to process.
@@ -92,7 +97,7 @@ def plan_workers(
         ValueError: the minimum numbers do not fit, or pixel tasks are wanted without a GPU.
     """
     cpus, gpus = int(resources.get("CPU", 0)), int(resources.get("GPU", 0))
-    room = min(gpus, cpus - 1) if gpus else cpus
+    room = min(int(gpus / NETWORK_GPUS), cpus - 1) if gpus else cpus
     if networks is None:
         # At least one, not all at once: the first frame waits for one network to start, and not for
         # GPUs that an autoscaling cluster has yet to add.
@@ -118,4 +123,5 @@ def plan_workers(
             f"networks on {cpus} CPUs: there is room for {max(int(left / pixel_cpus), 0)}; "
             "lower --cpu-workers or --gpu-workers"
         )
-    return WorkerPools(networks, pixels, pixel_cpus=pixel_cpus)
+    network_gpus = NETWORK_GPUS if networks.most > gpus else 1.0
+    return WorkerPools(networks, pixels, network_gpus, pixel_cpus)

@@ -85,7 +85,7 @@ class FilmFlags:
     names: Literal["as-input", "A0001"] = "as-input"
     """Names of the frames: those of their pictures; or RETAS's, where A_1 becomes A0001."""
     gpu_workers: str | None = None
-    """Number of network workers on Ray, MIN:MAX: one on each GPU or, without GPUs, on each CPU;
+    """Number of network workers on Ray, MIN:MAX: two on each GPU or, without GPUs, one on each CPU;
     default: chosen from the resources."""
     cpu_workers: str | None = None
     """Number of tasks on Ray that read, compose and write frames beside GPUs, MIN:MAX; not accepted

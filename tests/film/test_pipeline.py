@@ -5,7 +5,7 @@ import pytest
 
 from lineart.film.frames import Source
 from lineart.film.pipeline import blocks
-from lineart.film.pools import WorkerBounds, plan_workers
+from lineart.film.pools import WorkerBounds, WorkerPools, plan_workers
 from lineart.film.records import Failure, FrameData, Input, WorkItem, from_table, to_table
 
 
@@ -16,16 +16,22 @@ def test_a_network_a_cpu_without_gpu(cpus: int) -> None:
     assert (pools.networks, pools.pixels) == (WorkerBounds(1, cpus), None)
 
 
-def test_one_network_a_gpu() -> None:
-    """Each GPU gets a network, with a CPU of its own, and the other CPUs do the pixels."""
+def test_two_networks_a_gpu() -> None:
+    """Each has a CPU of its own, and the other CPUs do the pixels; as many as GPUs share none."""
     pools = plan_workers({"CPU": 16.0, "GPU": 4.0}, pictures=1000)
-    assert (pools.networks, pools.pixels) == (WorkerBounds(1, 4), WorkerBounds(1, 12))
+    assert pools == WorkerPools(WorkerBounds(1, 8), WorkerBounds(1, 8), 0.5)
+    pools = plan_workers({"CPU": 3.0, "GPU": 4.0}, pictures=1000)
+    assert pools == WorkerPools(WorkerBounds(1, 2), WorkerBounds(1, 1), 1.0)
+    pools = plan_workers({"CPU": 16.0, "GPU": 4.0}, 1000, networks=WorkerBounds(4, 4))
+    assert (pools.network_gpus, pools.least) == (1.0, {"CPU": 5.0, "GPU": 4.0})
+    pools = plan_workers({"CPU": 16.0, "GPU": 4.0}, 1000, networks=WorkerBounds(5, 5))
+    assert (pools.network_gpus, pools.least) == (0.5, {"CPU": 6.0, "GPU": 2.5})
 
 
 def test_tasks_that_wait_for_s3_share_a_cpu() -> None:
     """Twice as many tasks as CPUs are left, and room for half a CPU is room for one."""
     pools = plan_workers({"CPU": 16.0, "GPU": 4.0}, pictures=1000, pixel_cpus=0.5)
-    assert (pools.pixels, pools.least) == (WorkerBounds(1, 24), {"CPU": 1.5, "GPU": 1.0})
+    assert (pools.pixels, pools.least) == (WorkerBounds(1, 16), {"CPU": 1.5, "GPU": 0.5})
     pools = plan_workers({"CPU": 2.0, "GPU": 1.0}, 100, pixels=WorkerBounds(2, 2), pixel_cpus=0.5)
     assert pools.least == {"CPU": 2.0, "GPU": 1.0}
 
