@@ -40,8 +40,8 @@ class Translate:
     written by lineart train, or of an ONNX file NAME.onnx."""
     network_size: int | None = None
     """Short side of the network input in pixels, 64 to 4096; default: the only size the weights
-    take, else 256 for faces and 512 otherwise. Smaller photographs are not enlarged to it, unless
-    the weights take only one size."""
+    take, else 256 for faces, 768 for line drawings and 512 otherwise. Unless the weights take only
+    one size, smaller photographs are not enlarged to it, for line drawings up to 1.5 times."""
     align_faces: str | None = None
     """YuNet's ONNX file: raise the contrast, and translate only the largest face, upright and
     cropped to a square of --network-size pixels."""

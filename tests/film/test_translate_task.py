@@ -29,7 +29,7 @@ from lineart.imaging.faces import raise_contrast
 from lineart.imaging.frequency import enlarge_drawing
 from lineart.manifest import ManifestRow, read_manifest
 from lineart.storage import Storage
-from lineart.weights import read_weights
+from lineart.weights import open_weights, read_weights
 from tests.film.photographs import draw_photo, save, write_weights
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -95,19 +95,23 @@ def hashes(film: FilmConfig) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("own", "seen"),
+    ("own", "seen", "seen_to_draw"),
     [
-        ((1000, 1500), (512, 768)),
-        ((200, 300), (200, 300)),
-        ((30, 60), (64, 128)),
-        ((600, 6000), (410, 4096)),
-        ((4000, 1), (512, 16)),
+        ((1000, 1500), (512, 768), (512, 768)),
+        ((400, 500), (400, 500), (512, 640)),
+        ((200, 300), (200, 300), (300, 450)),
+        ((30, 60), (64, 128), (64, 128)),
+        ((600, 6000), (410, 4096), (410, 4096)),
+        ((4000, 1), (512, 16), (512, 16)),
     ],
 )
-def test_size_that_the_network_sees(own: tuple[int, int], seen: tuple[int, int]) -> None:
-    """Photographs are shrunk, never enlarged; tiny ones and slivers get the room networks need."""
-    task = TranslateTask(size_px=512, is_square=False, makes_drawings=True)
+def test_size_that_the_network_sees(
+    own: tuple[int, int], seen: tuple[int, int], seen_to_draw: tuple[int, int]
+) -> None:
+    """Photographs are shrunk; to be drawn, they are enlarged by half; tiny ones get more room."""
+    task = TranslateTask(size_px=512, is_square=False, makes_drawings=False)
     assert task.fit(own) == seen
+    assert replace(task, makes_drawings=True).fit(own) == seen_to_draw
 
 
 @pytest.mark.parametrize(
@@ -131,6 +135,23 @@ def test_drawings_are_enlarged_as_drawings() -> None:
     task = TranslateTask(size_px=64, is_square=False, makes_drawings=True)
     (png,) = task.compose([small], b"[[48, 72], null]").files
     assert_array_equal(decode_color(png)[..., 0], enlarge_drawing(small, (48, 72)))
+
+
+@pytest.mark.parametrize(("ground", "disk"), [(20, 200), (230, 60)])
+def test_paper_is_white_up_to_the_edges(ground: int, disk: int) -> None:
+    """Of a disk on a plain ground the included weights draw black lines on paper without a mark."""
+    photo = np.full((160, 200, 3), ground, np.uint8)
+    near = cv2.circle(np.zeros(photo.shape[:2], np.uint8), (100, 80), 56, 1, -1)
+    cv2.circle(photo, (100, 80), 40, (disk,) * 3, -1, cv2.LINE_AA)
+    files = read_weights(open_weights("drawing"))
+    network = open_translate_task(files).open_network(files, device="cpu", batch_size=1)
+    drawing = network(photo[np.newaxis])[0][0]
+    assert drawing.shape == photo.shape[:2]
+    assert drawing[near > 0].min() == 0
+    assert drawing[:6].min() == drawing[-6:].min() == 255
+    assert drawing[:, :6].min() == drawing[:, -6:].min() == 255
+    if ground > disk:
+        assert drawing[near == 0].min() == 255
 
 
 def test_photographs_come_out_upright(make_film: MakeFilm) -> None:
@@ -279,12 +300,12 @@ def test_flags_that_do_not_fit(
 
 
 def test_usual_sizes(weights: dict[str, str]) -> None:
-    """Without a size it is 512, what the weights are welded to, or 256 where faces are cut out."""
+    """Without a size it is 512, 768 for drawings, 256 for faces, or the weights' only one."""
     sizes = {
         which: open_translate_task(read_weights(Storage.at(folder))).size_px
         for which, folder in weights.items()
     }
-    assert sizes == {"drawing": 512, "webtoon": 512, "square": 64}
+    assert sizes == {"drawing": 768, "webtoon": 512, "square": 64}
     if YUNET.exists():
         files = read_weights(Storage.at(weights["webtoon"]))
         assert open_translate_task(files, face_model=YUNET.read_bytes()).size_px == 256

@@ -34,13 +34,24 @@ from lineart.runtime.device import Precision
 from lineart.weights import read_config
 from lineart.weights.onnx_file import MODEL, TRANSLATES
 
-PICTURE_VERSION = 1
+PICTURE_VERSION = 2
 """Raise it when equal photographs and weights give other pixels: films are then made anew."""
-DEFAULT_SIZE_PX, FACE_SIZE_PX = 512, 256
-"""Default short side of the network input in pixels; the second for aligned faces (paper 004)."""
+DEFAULT_SIZE_PX, FACE_SIZE_PX, DRAWING_SIZE_PX = 512, 256, 768
+"""Default short side of the network input in pixels: of whole photographs, of aligned faces (paper
+004), and of photographs to be drawn, in which faces need it for eyes and mouths."""
+LARGEST_ENLARGEMENT = 1.5
+"""How many times larger than itself a photograph to be drawn may enter the network."""
 LEAST_SIDE_PX = 16
 """Minimum side of the network input: below it, the networks' reflection padding fails."""
+MARGIN_PX = 16
+"""Width of the border around a photograph to be drawn, reflected from within, that the network gets
+and that is cut off its drawing: zero padding leaves bands and dots along the edges."""
+DARKEST_INK, LIGHTEST_PAPER = 40, 246
+"""Levels of a network's drawing that become 0 and 255: networks leave faint waves on the paper."""
 ATTENTION = "attention"
+
+Photos = UInt8[np.ndarray, "B H W 3"]
+"""Photographs of one size at network size, sRGB."""
 
 Shown = UInt8[np.ndarray, "ShownH ShownW 3"]
 """A photograph, or the face cropped from it."""
@@ -118,10 +129,12 @@ class TranslateTask:
     def fit(self, size: Size) -> Size:
         """Return the size of the network input, at most that of the photograph.
 
-        Only smaller photographs are enlarged: short sides to 64 and any side to 16 pixels, because
-        the networks need that room.
+        Photographs to be drawn are enlarged up to `LARGEST_ENLARGEMENT` times. Other small ones
+        are enlarged: short sides to 64 and any side to 16 pixels, because the networks need that
+        room.
         """
-        short_side_px = min(self.size_px, max(LEAST_SIZE_PX, min(size)))
+        scale = LARGEST_ENLARGEMENT if self.makes_drawings else 1
+        short_side_px = min(self.size_px, max(LEAST_SIZE_PX, round(scale * min(size))))
         height, width = network_size(size, short_side_px)
         return max(LEAST_SIDE_PX, height), max(LEAST_SIDE_PX, width)
 
@@ -134,24 +147,20 @@ class TranslateTask:
         precision: Precision | None = None,
     ) -> RunNetwork:
         """Build the network: photographs -> pictures and, with attention, maps and photographs."""
-        if MODEL in files:
-            from lineart.onnx.inference import OnnxModel
+        translate = open_translator(files, device, precision)
 
-            model = OnnxModel(files[MODEL], *TRANSLATES)
-            return lambda photos: [model(photos)]
-        from lineart.inference import Translator
-        from lineart.models import from_files
-
-        translator = Translator(from_files(files), device=device, precision=precision)
-
-        def translate(photos: UInt8[np.ndarray, "B H W 3"]) -> list[np.ndarray]:
-            pictures, heats = translator(photos)
+        def run(photos: Photos) -> list[np.ndarray]:
+            if self.makes_drawings:
+                margin = 0 if self.is_square else MARGIN_PX
+                drawings, _ = translate(reflect_margin(photos, margin))
+                return [clean_drawings(cut_margin(drawings, margin))]
+            pictures, heats = translate(photos)
             if not self.has_attention:
                 return [pictures]
             assert heats is not None
             return [pictures, heats, photos]
 
-        return translate
+        return run
 
     def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> ComposedFrame:
         """Return the picture at full size, with the attention over the network input if wanted."""
@@ -224,7 +233,7 @@ def open_translate_task(
     Args:
         files: Files of the weights.
         size_px: Short side of the network input in pixels; None: the only one that the network
-            takes, else 256 for faces and 512 for whole photographs.
+            takes, else 256 for faces, 768 for photographs to be drawn and 512 for others.
         face_model: YuNet's ONNX file, or None.
         has_attention: Whether to write attention maps.
         choices: `form` and `upscaling` of `TranslateTask`, if they are not the default ones.
@@ -240,7 +249,9 @@ def open_translate_task(
             "photographs they are no use: run lineart colorize with them"
         )
     only_px = config.get("size_px")
-    usual_px = DEFAULT_SIZE_PX if face_model is None else FACE_SIZE_PX
+    makes_drawings = config["channels"] == 1
+    whole_px = DRAWING_SIZE_PX if makes_drawings else DEFAULT_SIZE_PX
+    usual_px = whole_px if face_model is None else FACE_SIZE_PX
     size_px = size_px or only_px or usual_px
     check_size("--network-size", size_px)
     if only_px not in (None, size_px):
@@ -254,7 +265,7 @@ def open_translate_task(
     return TranslateTask(
         size_px=size_px,
         is_square=only_px is not None,
-        makes_drawings=config["channels"] == 1,
+        makes_drawings=makes_drawings,
         has_attention=has_attention,
         face_model=face_model,
         **choices,
@@ -271,6 +282,42 @@ def _check_attention(files: Mapping[str, bytes], size_px: int) -> None:
     blank = np.zeros((1, size_px, size_px, 3), np.uint8)
     if Translator(from_files(files))(blank).heats is None:
         raise ValueError("these weights have no attention to show; leave out --attention")
+
+
+def open_translator(
+    files: Mapping[str, bytes], device: str, precision: Precision | None
+) -> Callable[[Photos], tuple[np.ndarray, np.ndarray | None]]:
+    """Open a network: photographs -> pictures, and heat maps of attention if it has them."""
+    if MODEL in files:
+        from lineart.onnx.inference import OnnxModel
+
+        model = OnnxModel(files[MODEL], *TRANSLATES)
+        return lambda photos: (model(photos), None)
+    from lineart.inference import Translator
+    from lineart.models import from_files
+
+    return Translator(from_files(files), device=device, precision=precision)
+
+
+def reflect_margin(photos: Photos, margin: int) -> UInt8[np.ndarray, "B OuterH OuterW 3"]:
+    """Add a border of `margin` pixels to photographs, reflected from within."""
+    around = (margin, margin)
+    return np.pad(photos, ((0, 0), around, around, (0, 0)), mode="reflect")
+
+
+def cut_margin(
+    drawings: UInt8[np.ndarray, "B H W"], margin: int
+) -> UInt8[np.ndarray, "B InnerH InnerW"]:
+    """Cut `margin` pixels off each edge."""
+    height, width = drawings.shape[1:]
+    return drawings[:, margin : height - margin, margin : width - margin]
+
+
+def clean_drawings(drawings: UInt8[np.ndarray, "B H W"]) -> UInt8[np.ndarray, "B H W"]:
+    """Stretch the levels, `DARKEST_INK` to 0 and `LIGHTEST_PAPER` to 255."""
+    levels = (np.arange(256) - DARKEST_INK) * 255 / (LIGHTEST_PAPER - DARKEST_INK)
+    cleaned: UInt8[np.ndarray, "B H W"] = levels.round().clip(0, 255).astype(np.uint8)[drawings]
+    return cleaned
 
 
 def show_heat(heat: UInt8[np.ndarray, "HeatH HeatW"], photo: Frame) -> Frame:
