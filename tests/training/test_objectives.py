@@ -127,6 +127,24 @@ def test_a_worker_may_have_one_picture(name: str, number: int, pictures: Any, cp
     assert losses.keys() >= recipe.stages[number].losses.keys()
 
 
+@pytest.mark.parametrize(("name", "number"), STAGES)
+def test_no_loss_term_waits_for_the_gpu(name: str, number: int, pictures: Any, cpu: Any) -> None:
+    """Losses and gradients of a batch read no number; all terms are read together at the end.
+
+    On a CPU alone, `one_hot` checks the colours of pairs to match.
+    """
+    recipe = tiny(RECIPES[name]())
+    pair = MODELS[recipe.model](**recipe.arguments)
+    batch = make_batch(recipe, number, pair, pictures)
+    trainer = StageTrainer(recipe, number, pair, cpu, STAND_INS)
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        trainer.add_gradients(batch, 1)
+    names = {event.key for event in profile.key_averages()}
+    assert "aten::mul" in names
+    assert "aten::nonzero" not in names
+    assert ("aten::item" in names) == (name == "keys")
+
+
 def test_hint_term_looks_at_hints_alone(pictures: Any, cpu: Any) -> None:
     """Where the colours at the hints are right, the term is 0, whatever the rest is."""
     recipe = tiny(RECIPES["small"]())
