@@ -83,7 +83,7 @@ def measure(flags: argparse.Namespace, hints_s: float, networks: int) -> dict[st
         place = Storage.at(folder)
         job = FilmJob(place, place, None, ColorizeTask(512, 1), place)
         pools = WorkerPools(
-            WorkerBounds(networks, networks),
+            WorkerBounds(1, networks),
             WorkerBounds(1, flags.cpus),
             network_gpus=1.0 / networks,
         )
