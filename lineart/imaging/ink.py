@@ -9,8 +9,10 @@ from lineart.imaging.regions import shrink_ink
 
 CELL_PX = 4
 """Side of the cells whose darkest pixels are the levels of a drawing's strokes."""
-FAINT_FROM = 231
-"""Levels from it are no stroke, but the grain of paper."""
+WIDEST_CELLS = 5
+"""What is as wide as so many cells is an area in grey, and no stroke."""
+LEAST_DEPTH = 24
+"""Levels by which a stroke is darker than the paper beside it; less is the grain of paper."""
 DARKEST, MOST = 0.05, 0.75
 """Shares of the cells with strokes, the darkest first, whose levels tell pencil from ink."""
 BLACK, GRAY = 32, 96
@@ -46,7 +48,9 @@ def darken_lines(drawing: Line | Frame, line: Line | None = None) -> Line:
 def _find_black(line: Line) -> float:
     """Return the level that becomes black."""
     cells = shrink_ink(line, CELL_PX)
-    strokes = cv2.calcHist([cells], [0], None, [FAINT_FROM], [0, FAINT_FROM]).ravel().cumsum()
+    paper = cv2.morphologyEx(cells, cv2.MORPH_CLOSE, np.ones((WIDEST_CELLS,) * 2, np.uint8))
+    is_stroke = cv2.compare(cv2.subtract(paper, cells), LEAST_DEPTH, cv2.CMP_GE)
+    strokes = cv2.calcHist([cells], [0], is_stroke, [256], [0, 256]).ravel().cumsum()
     darkest, most = (int(np.searchsorted(strokes, part * strokes[-1])) for part in (DARKEST, MOST))
     pencil = min(1.0, max(0.0, (darkest - BLACK) / (GRAY - BLACK)))
     black = max(0.0, pencil * (most - DARK) * 255 / (255 - DARK))

@@ -7,7 +7,7 @@ from numpy.testing import assert_array_equal
 from lineart.api import Colorizer
 from lineart.image import to_gray
 from lineart.imaging.ink import darken_lines
-from lineart.imaging.regions import find_regions
+from lineart.imaging.regions import INK_LEVEL, find_regions
 
 SKY, COAT = (150, 200, 240), (150, 50, 60)
 
@@ -33,6 +33,10 @@ def test_pencil_becomes_as_dark_as_ink_and_ink_keeps_its_levels() -> None:
     gray = (draw_figure(160) * 0.94).astype(np.uint8)
     scan = np.dstack([gray, gray, (gray * 0.95).astype(np.uint8)])
     assert find_regions(darken_lines(scan)).max() == 2
+    gray_coat = draw_figure(120)
+    cv2.ellipse(gray_coat, (150, 100), (50, 70), 0, 0, 360, 200, -1)
+    gray_coat = np.minimum(gray_coat, draw_figure(120))
+    assert darken_lines(gray_coat)[100, 120] > INK_LEVEL
     red = np.dstack([np.full_like(ink, 255), draw_figure(0), draw_figure(0)])
     assert_array_equal(darken_lines(red, to_gray(red)), to_gray(red))
     blank = np.full((50, 50), 255, np.uint8)
