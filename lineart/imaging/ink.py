@@ -49,8 +49,9 @@ def _find_black(line: Line) -> float:
     """Return the level that becomes black."""
     cells = shrink_ink(line, CELL_PX)
     paper = cv2.morphologyEx(cells, cv2.MORPH_CLOSE, np.ones((WIDEST_CELLS,) * 2, np.uint8))
-    is_stroke = cv2.compare(cv2.subtract(paper, cells), LEAST_DEPTH, cv2.CMP_GE)
-    strokes = cv2.calcHist([cells], [0], is_stroke, [256], [0, 256]).ravel().cumsum()
+    # No OpenCV here, which takes a picture of one pixel for a number.
+    is_stroke = paper - cells >= LEAST_DEPTH
+    strokes = cv2.calcHist([cells], [0], is_stroke.view(np.uint8), [256], [0, 256]).ravel().cumsum()
     darkest, most = (int(np.searchsorted(strokes, part * strokes[-1])) for part in (DARKEST, MOST))
     pencil = min(1.0, max(0.0, (darkest - BLACK) / (GRAY - BLACK)))
     black = max(0.0, pencil * (most - DARK) * 255 / (255 - DARK))

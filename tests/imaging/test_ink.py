@@ -42,6 +42,7 @@ def test_pencil_becomes_as_dark_as_ink_and_ink_keeps_its_levels() -> None:
     blank = np.full((50, 50), 255, np.uint8)
     blank[20, 20] = 240
     assert_array_equal(darken_lines(blank), blank)
+    assert darken_lines(blank[:1, :1]).shape == (1, 1)
 
 
 def test_colours_stay_inside_of_pencil_lines() -> None:
