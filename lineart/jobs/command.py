@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 
 import tyro
 
-from lineart.jobs.interrupts import INTERRUPTED, end_interrupted, raise_on_signals
+from lineart.jobs.interrupts import INTERRUPTED, Interrupts, end_interrupted, raise_on_signals
 
 ALL_DONE, BROKE_OFF, WRONG_INPUT, SOME_FAILED = 0, 1, 2, 3
 """Exit statuses of every command, with `INTERRUPTED`."""
@@ -71,17 +71,15 @@ def run_command(
     """
     started = time.perf_counter()
     try:
-        with raise_on_signals(f"{name}: {if_stopped}") as interrupts, _log():
-            try:
-                if flags.dry_run:
-                    print(json.dumps(configuration(flags), indent=2, default=str), flush=True)
-                    return ALL_DONE
-                result = dict(work(flags))
-            except BaseException as error:
-                # An import or a library may turn an interrupt into another error; Ray exits.
-                if interrupts.came or isinstance(error, SystemExit):
-                    raise KeyboardInterrupt from None
-                raise
+        with (
+            raise_on_signals(f"{name}: {if_stopped}") as interrupts,
+            _log(),
+            _no_interrupt_lost(interrupts),
+        ):
+            if flags.dry_run:
+                print(json.dumps(configuration(flags), indent=2, default=str), flush=True)
+                return ALL_DONE
+            result = dict(work(flags))
     except (ValueError, OSError) as error:
         say(name, error)
         return WRONG_INPUT
@@ -96,6 +94,22 @@ def run_command(
         result["seconds"] = round(time.perf_counter() - started, 1)
     print(json.dumps(result, default=str), flush=True)
     return SOME_FAILED if any(map(result.get, UNFINISHED)) else ALL_DONE
+
+
+@contextmanager
+def _no_interrupt_lost(interrupts: Interrupts) -> Iterator[None]:
+    """Raise KeyboardInterrupt at the end of the block if one came.
+
+    An import or a library may catch it, or turn it into another error; Ray exits.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if interrupts.came or isinstance(error, SystemExit):
+            raise KeyboardInterrupt from None
+        raise
+    if interrupts.came:
+        raise KeyboardInterrupt
 
 
 def say(name: str, sentence: object) -> None:

@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,3 +97,19 @@ def test_sigterm_and_log_are_those_of_the_command_while_it_works(
     assert "half done\njob: stopped; nothing is left\n" in capsys.readouterr().err
     after = signal.getsignal(signal.SIGTERM), logger.handlers, logger.level, logger.propagate
     assert after == before
+
+
+def test_an_interrupt_that_a_library_catches_still_ends_the_command(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Work that goes on after SIGTERM, as an import may that catches all errors, ends with 130."""
+
+    def work(_: Nothing) -> dict[str, Any]:
+        with suppress(BaseException):
+            os.kill(os.getpid(), signal.SIGTERM)
+            signal.pause()
+        return {"failed": 0}
+
+    assert run(work) == INTERRUPTED
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("", "job: stopped; nothing is left\n")
