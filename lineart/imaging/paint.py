@@ -53,7 +53,8 @@ drawing is right if at least half of its pixels have their true colour within 8 
 several true colours.
 """
 OUTSIDE = 0.92
-"""The same for white at a border of the picture without hints."""
+"""The same for white at a border of the picture without hints, on other pictures measured before;
+of 110 such regions of these, 0.87 are right."""
 THROUGH_GAP = 0.77
 """The same for the colour of a larger region, through a closed gap."""
 
@@ -112,10 +113,9 @@ def paint_regions(labels: RegionMap, hints: HintPixels, guess: Guess) -> Paint:
       along the paper; see `divide_regions`.
     - If a drawing has hints, a region without any takes the colour of a hinted region beside it or
       white, whichever is nearest to the guess; in a painted scene, such colours pass on from region
-      to region. On white paper, which most of the border shows, a region is white where
-      no hinted region beside it is. A part that a closed gap cuts off has the colour of the larger
-      region behind the gap. At the border of the picture all is white, if most of the border has no
-      hints.
+      to region. On white paper, which most of the border shows, a region is white where no hinted
+      region beside it is. A part that a closed gap cuts off has the colour of the larger region
+      behind the gap. At the border of the picture all is white, if most of the border has no hints.
     - If a drawing has no hints, the guess decides.
 
     Args:
@@ -163,7 +163,7 @@ class _Beside(NamedTuple):
     """What known colours lie beside each region."""
 
     is_alone: Bool[np.ndarray, " N"]
-    """None but white."""
+    """White ones or none."""
     is_white: Bool[np.ndarray, " N"]
     """White among others."""
 

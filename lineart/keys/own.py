@@ -2,7 +2,7 @@
 
 import cv2
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
 
 from lineart.image import Frame, Line, darkest_channel
 from lineart.imaging.frequency import whiten_paper
@@ -38,7 +38,7 @@ def own_colors(key: Key) -> RegionColors:
         if given[:, :, 3].min(initial=255) < FAINT_ALPHA:
             return flood_hints(labels, given)
         given = cv2.cvtColor(given, cv2.COLOR_RGBA2RGB)
-    colors = _without_edges(whiten_paper(key.drawing), labels, given)
+    colors = _without_edges(whiten_paper(key.drawing), line < INK_LEVEL, labels, given)
     flat = np.where(labels.ravel() > 0, labels.ravel().astype(np.int64) << 24, -1)
     flat = np.where(flat < 0, -1, flat | pack(colors.reshape(-1, 3)))
     pairs, number = np.unique(flat, return_inverse=True)
@@ -50,11 +50,10 @@ def own_colors(key: Key) -> RegionColors:
 
 
 def _without_edges(
-    line: Line | Frame, labels: RegionMap, colors: Frame
+    line: Line | Frame, is_ink: Bool[np.ndarray, "H W"], labels: RegionMap, colors: Frame
 ) -> UInt8[np.ndarray, "H W 3"]:
     """Give the soft edges of lines the colour of the nearest paper of their region."""
     level = darkest_channel(line)
-    is_ink = darken_lines(line) < INK_LEVEL
     ink = cv2.cvtColor(line, cv2.COLOR_GRAY2RGB) if line.ndim == 2 else line
     difference = cv2.absdiff(ink, colors).max(axis=2)[is_ink]
     if not difference.size or np.median(difference) > LINE_LEVELS:

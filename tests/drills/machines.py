@@ -3,7 +3,8 @@
 from ray.autoscaler._private.fake_multi_node.node_provider import FakeMultiNodeProvider
 
 
-# Ray has no public simulation of machines that come and go.
+# Ray has no public simulation of machines that come and go; this one has no types, so that mypy
+# takes the class above for Any.
 class Machines(FakeMultiNodeProvider):  # type: ignore[misc]
     """Ray's simulation, in which a killed machine would count as one that is starting, for ever.
 
