@@ -31,6 +31,22 @@ def l1_on_paper(fake: ColorBatch, real: ColorBatch, line: LineBatch) -> Float[Te
     return ((fake.float() - real.float()).abs() * weight).mean() / weight.mean()
 
 
+def l2_where_hinted(
+    fake: ColorBatch, real: ColorBatch, line: LineBatch, hint: Float[Tensor, "B 4 H W"]
+) -> Float[Tensor, ""]:
+    """Compute the mean squared difference on paper that has a hint, weighted as `l1_on_paper`.
+
+    Where no hint says anything, a squared error would be least for grey. 0 without hints.
+
+    Args:
+        hint: Map of hints, whose last channel is above 0 where the paper has one
+            (`models.hint_maps.spread_hints`).
+    """
+    weight = see_through(line) * (hint[:, 3:] > 0)
+    error = (fake.float() - real.float()).square().mean(dim=1, keepdim=True) * weight
+    return error.sum() / weight.sum().clamp(min=1)
+
+
 def dissimilarity(fake: ColorBatch, real: ColorBatch, line: LineBatch) -> Float[Tensor, ""]:
     """Compute 1 - SSIM of composed pictures, in uniform windows of 7 x 7 pixels, 0..2.
 

@@ -34,6 +34,9 @@ class Train:
     """Shards written by lineart prepare_data: a folder or s3://bucket/prefix."""
     output: str
     """Run folder or s3:// address for checkpoints, weights, scalars, grids and report.html."""
+    start: str | None = None
+    """Weights that the training starts from, such as default: a name or an address, as --weights of
+    the other commands; default: random ones. A run that is continued does not read them."""
     ray_workers: int = 0
     """Number of training processes on Ray, one GPU each if there are GPUs; 0: train in this process
     without Ray."""
@@ -130,6 +133,7 @@ def open_job(flags: Train) -> TrainingJob:
     """Build the training job from the flags and validate it."""
     from lineart.storage import Storage
     from lineart.training.job import TrainingJob
+    from lineart.weights import open_weights, read_weights
 
     job = TrainingJob(
         recipe=read_recipe(flags),
@@ -137,6 +141,7 @@ def open_job(flags: Train) -> TrainingJob:
         output=Storage.at(flags.output),
         compiled=flags.compile,
         accumulate=flags.accumulate,
+        start=read_weights(open_weights(flags.start)) if flags.start else None,
         features=flags.feature_weights,
     )
     job.check(flags.ray_workers or 1)

@@ -17,7 +17,14 @@ from lineart.training import checkpoint
 from lineart.training.checkpoint import CheckpointId
 from lineart.training.dataloader import Loader, RayLoader
 from lineart.training.device import Device
-from lineart.training.loop import OnSave, TrainingRun, check_batches, ignore_save, train
+from lineart.training.loop import (
+    OnSave,
+    TrainingRun,
+    check_batches,
+    check_start,
+    ignore_save,
+    train,
+)
 from lineart.training.recipes import Recipe
 from lineart.training.tasks import TASKS, TrainingTask
 
@@ -42,6 +49,8 @@ class TrainingJob:
     """Compile networks with torch.compile."""
     accumulate: int = 1
     """Number of parts of each worker's batch whose gradients are summed before a step."""
+    start: Mapping[str, bytes] | None = None
+    """Files of the weights that the training starts from; None: random ones."""
     features: Mapping[str, str] = field(default_factory=dict)
     """Loss term -> weights of its feature network: file, s3:// address or open_clip tag; default:
     torchvision's cache."""
@@ -60,6 +69,7 @@ class TrainingJob:
             output=self.output,
             device=device,
             loader=loader,
+            start=self.start,
             features=self.open_features(device),
             accumulate=self.accumulate,
             on_save=on_save,
@@ -75,6 +85,8 @@ class TrainingJob:
         for side in ("train", "validation"):
             self.task.open(self.data, side, self.recipe)
         check_batches(self.recipe, workers, self.accumulate)
+        if self.start is not None:
+            check_start(self.start, self.recipe)
         checkpoint.check(self.output, self.recipe)
         # On the CPU, to leave GPU memory to the training processes.
         self.open_features(Device(torch.device("cpu"), precision="float32", compiled=False))

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from lineart.models import MODELS, Pair, to_files
+from lineart.models import MODELS, Pair, build_empty, from_files, to_files
 from lineart.storage import Storage
 from lineart.training import checkpoint
 from lineart.training.checkpoint import Checkpoint, CheckpointId
@@ -54,6 +54,8 @@ class TrainingRun:
     loader: Loader
     features: Features = field(default_factory=dict)
     """Frozen feature networks of the losses."""
+    start: Mapping[str, bytes] | None = None
+    """Files of the weights that the training starts from; None: random ones."""
     accumulate: int = 1
     """Number of batches whose gradients are summed before a step; those of all workers together
     have the recipe's batch size."""
@@ -74,6 +76,8 @@ def train(run: TrainingRun) -> Pair:
     check_batches(recipe, run.device.world, run.accumulate)
     torch.manual_seed(recipe.seed)
     pair = MODELS[recipe.model](**recipe.arguments)
+    if run.start is not None:
+        pair = check_start(run.start, recipe)
     found = checkpoint.read(run.output, recipe)
     if found:
         for name, generator in pair.generators.items():
@@ -105,6 +109,22 @@ def check_batches(recipe: Recipe, workers: int, accumulate: int) -> None:
                 f"batches of {stage.batch_size} images cannot be divided by {workers} workers "
                 f"times {accumulate} accumulated batches; give a --batch-size that can"
             )
+
+
+def check_start(files: Mapping[str, bytes], recipe: Recipe) -> Pair:
+    """Return the pair of weights from which a training can start.
+
+    Raises:
+        ValueError: they are of another model or size, or broken.
+    """
+    pair = from_files(files)
+    wanted = build_empty(recipe.model, recipe.arguments)
+    if (pair.model, pair.arguments) != (wanted.model, wanted.arguments):
+        raise ValueError(
+            f"the weights to start from are of {pair.model} {pair.arguments}, the recipe's model "
+            f"is {wanted.model} {wanted.arguments}"
+        )
+    return pair
 
 
 class StageRun:

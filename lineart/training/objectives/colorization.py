@@ -22,6 +22,7 @@ from lineart.losses import (
     l1_at,
     l1_on_paper,
     l2,
+    l2_where_hinted,
 )
 from lineart.models import Pair
 from lineart.models.discriminators import ColorDiscriminator
@@ -35,7 +36,8 @@ from lineart.training.tasks import ColorizationBatch
 def reconstruction_terms(fake: ColorBatch, batch: ColorizationBatch, stage: TrainingStage) -> Terms:
     """Compute the weighted terms that have a weight in the stage.
 
-    They are "l1", "l2", "hint", "paper", "edges" and "ssim".
+    They are "l1", "l2", "hint", "paper", "edges" and "ssim", and "hinted" for a network whose map
+    of hints says where the paper has one (`HintedObjective`).
     """
     weights, terms = stage.losses, {}
     if "l1" in weights:
@@ -45,6 +47,9 @@ def reconstruction_terms(fake: ColorBatch, batch: ColorizationBatch, stage: Trai
     if "hint" in weights:
         mask = F.interpolate(batch.hint_mask.float(), size=fake.shape[2:])
         terms["hint"] = weights["hint"] * l1_at(fake, batch.color, mask)
+    if "hinted" in weights:
+        error = l2_where_hinted(fake, batch.color, batch.line, batch.hint)
+        terms["hinted"] = weights["hinted"] * error
     by_line = {"paper": l1_on_paper, "edges": edge_loss, "ssim": dissimilarity}
     for name, loss in by_line.items():
         if name in weights:
