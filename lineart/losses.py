@@ -39,7 +39,10 @@ def l2_where_hinted(
     Where no hint says anything, a squared error would be least for grey. 0 without hints.
 
     Args:
-        hint: Map of hints, whose last channel is above 0 where the paper has one
+        fake: Generated colours.
+        real: True colours.
+        line: Drawings, which hide what lies below them.
+        hint: Maps of hints, whose last channel is above 0 where the paper has one
             (`models.hint_maps.spread_hints`).
     """
     weight = see_through(line) * (hint[:, 3:] > 0)

@@ -19,6 +19,7 @@ from lineart.losses import (
     l1,
     l1_on_paper,
     l2,
+    l2_where_hinted,
     least_squares_discriminator_loss,
     least_squares_generator_loss,
     segmentation_loss,
@@ -321,6 +322,17 @@ def test_losses_on_paper_hardly_count_what_ink_hides(loss: Loss) -> None:
     assert float(loss(on_paper, real, line)) == pytest.approx(
         10 * float(loss(below, real, line)), rel=0.02
     )
+
+
+def test_squared_error_counts_only_paper_that_has_a_hint() -> None:
+    """Its mean is over the hinted paper; without any hint it is 0."""
+    real, line = torch.zeros(2, 3, 8, 8), torch.ones(2, 1, 8, 8)
+    hint = torch.full((2, 4, 8, 8), -1.0)
+    hint[0, 3, :, :4] = 1
+    fake = real.clone()
+    fake[0, ..., :4], fake[0, ..., 4:], fake[1] = 0.5, 0.9, 0.9
+    assert float(l2_where_hinted(fake, real, line, hint)) == pytest.approx(0.25)
+    assert float(l2_where_hinted(fake, real, line, hint.clamp(max=-1))) == 0
 
 
 def test_clouds_cost_more_than_shifted_colours() -> None:

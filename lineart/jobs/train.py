@@ -166,10 +166,14 @@ def run(job: TrainingJob, flags: Train, share: Mapping[str, float]) -> None:
 
 
 def write_run(job: TrainingJob, flags: Train, seconds: float) -> dict[str, Any]:
-    """Write run.json and return its content: recipe, flags, data, machine and total seconds."""
+    """Write run.json and return its content: recipe, flags, data, machine and total seconds.
+
+    "start" is the SHA-256 of the weights that the training started from.
+    """
     from lineart.jobs.machine import describe
     from lineart.report.training import RUN
     from lineart.training.run_log import read_columns
+    from lineart.weights import fingerprint
 
     data = job.data.read("summary.json") if job.data.exists("summary.json") else b"{}"
     before = json.loads(job.output.read(RUN))["seconds"] if job.output.exists(RUN) else 0.0
@@ -180,6 +184,7 @@ def write_run(job: TrainingJob, flags: Train, seconds: float) -> dict[str, Any]:
         "seconds": before + seconds,
         "images": sum(stage.images for stage in job.recipe.stages),
         "data": json.loads(data),
+        "start": fingerprint(job.start) if job.start else None,
         "features": job.describe_features(),
         "columns": read_columns(job.output),
         **describe(),

@@ -1,5 +1,6 @@
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from lineart.jobs.command import ALL_DONE, WRONG_INPUT
 from lineart.jobs.train import Train, main, open_job
 from lineart.models import from_files
 from lineart.storage import Storage
+from lineart.training.recipes import RECIPES
+from lineart.weights import fingerprint, open_weights, read_weights
 from tests.models.test_pretrained import random_state
 
 
@@ -84,6 +87,8 @@ def test_a_training_leaves_weights_and_a_page(
         ({"recipe": "small_line_drawing", "disable_loss": ("semantics",)}, "photographs with segm"),
         ({"disable_loss": ("l1", "l2", "hint")}, "leaves no loss in the stage draft"),
         ({"disable_loss": ("hue",)}, "--disable-loss names hue; small knows hint, l1, l2 there"),
+        ({"start": "default"}, "the recipe's model is additive_unet"),
+        ({"start": "nowhere"}, "no weights at"),
         ({"features": {"content": "vgg16"}}, "--features names content; small knows none there"),
     ],
 )
@@ -102,6 +107,25 @@ def test_wrong_input_is_one_sentence(
     error = capsys.readouterr().err
     assert message in error
     assert "Traceback" not in error
+
+
+def test_a_training_goes_on_from_included_weights(data: str, tmp_path: Path) -> None:
+    """The default weights are trained further; run.json has their SHA-256."""
+    output = tmp_path / "run"
+    recipe = RECIPES["fine_tune"]()
+    short = replace(recipe, stages=tuple(replace(s, images=8, crop=64) for s in recipe.stages))
+    flags = Train(recipe="fine_tune", data=data, output=str(output), start="default", num_workers=0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(RECIPES, "fine_tune", lambda: short)
+        assert main(flags) == ALL_DONE
+    files = read_weights(open_weights("default"))
+    assert json.loads((output / "run.json").read_text())["start"] == fingerprint(files)
+    before, after = (
+        dict(from_files(one).generators["color"].named_parameters())
+        for one in (files, read_weights(open_weights(f"{output}/weights")))
+    )
+    change = max(float((before[name] - after[name]).abs().max()) for name in before)
+    assert 0 < change < 0.1
 
 
 def test_a_pair_that_translates_trains_by_the_same_command(data: str, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from lineart.codec import decode_color
-from lineart.models import Colorization, from_files
+from lineart.models import MODELS, Colorization, from_files, to_files
 from lineart.training import checkpoint
 from lineart.training.checkpoint import CheckpointId
 from lineart.training.dataloader import LocalLoader
@@ -38,6 +38,37 @@ def test_training_leaves_weights(name: str, start_run: Any) -> None:
         for key, tensor in generator.state_dict().items():
             again = stored.generators[generator_name].state_dict()[key]
             torch.testing.assert_close(again, tensor, atol=1e-3, rtol=1e-3)
+
+
+def test_a_training_starts_from_weights(start_run: Any) -> None:
+    """Without a learning rate the weights stay; with one, they change."""
+    recipe = tiny(RECIPES["fine_tune"]())
+    torch.manual_seed(9)
+    start = to_files(MODELS[recipe.model](**recipe.arguments))
+    stages = tuple(replace(stage, learning_rate=0.0) for stage in recipe.stages)
+    pair = train(start_run(replace(recipe, stages=stages), start=start))
+    for name, parameter in pair.generators["color"].named_parameters():
+        torch.testing.assert_close(
+            parameter, from_files(start).generators["color"].get_parameter(name)
+        )
+    learned = train(start_run(recipe, "learns", start=start))
+    assert any(
+        not torch.equal(one, other)
+        for one, other in zip(
+            learned.generators["color"].parameters(),
+            pair.generators["color"].parameters(),
+            strict=True,
+        )
+    )
+
+
+def test_weights_of_another_model_are_no_start(start_run: Any) -> None:
+    """Both models are named; nothing is trained."""
+    recipe = tiny(RECIPES["fine_tune"]())
+    with pytest.raises(
+        ValueError, match=r"are of additive_unet .* the recipe's model is hint_unet"
+    ):
+        train(start_run(recipe, start=to_files(MODELS["additive_unet"](width=4, color_width=4))))
 
 
 class KilledError(Exception):
