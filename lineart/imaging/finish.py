@@ -4,19 +4,20 @@ from typing import Literal
 
 import cv2
 import numpy as np
+from jaxtyping import Bool, UInt8
 
 from lineart.image import Frame, Line
 from lineart.imaging.frequency import DEFAULT_SIGMA, Color, low_band
 from lineart.imaging.hints import HintPixels
 from lineart.imaging.ink import darken_lines
-from lineart.imaging.paint import Paint, paint_regions
-from lineart.imaging.region_hints import agreed_colors
-from lineart.imaging.region_maps import look_up, search_factor, spread_regions
+from lineart.imaging.paint import Paint, border, paint_regions, region_medians
+from lineart.imaging.region_hints import agreed_colors, collect_hints
+from lineart.imaging.region_maps import RegionMap, look_up, search_factor, spread_regions
 from lineart.imaging.regions import GAP, find_regions, scale_gap, shrink_ink
 
 Finish = Literal["soft", "paint"]
-"""`soft`: the network's colours, but exactly the hints' in regions whose hints agree. `paint`: one
-colour a region, without soft edges."""
+"""`soft`: the network's colours, but exactly the hints' in regions whose hints agree, and one in
+each region without hints. `paint`: one colour a region, without soft edges."""
 
 
 def paint_drawing(
@@ -35,17 +36,23 @@ def paint_drawing(
 
 
 def soften(drawing: Line | Frame, hints: HintPixels, color: Color, gap: float = GAP) -> Frame:
-    """Return the network's colours at the size of a drawing, exact where hints agree."""
+    """Return the network's colours at the size of a drawing, without what no hint asks for.
+
+    - A region whose hints agree has exactly their colour.
+    - If a drawing has hints, a region without any has one colour, the median of the network's: what
+      changes inside it are clouds. One that has most of the picture's border is white.
+    - In the others, and in a drawing without hints, the network's colours stay.
+    """
     soft = low_band(color, (drawing.shape[0], drawing.shape[1]), sigma=DEFAULT_SIGMA)
     if hints.rows.size:
         line = darken_lines(drawing)
         small = shrink_ink(line, search_factor((line.shape[0], line.shape[1])))
         gap_px = scale_gap(gap, (small.shape[0], small.shape[1]))
         labels = find_regions(small, gap_px=gap_px)
-        agreed = agreed_colors(labels, hints.resize((small.shape[0], small.shape[1])))
+        even = _even_colors(labels, hints.resize((small.shape[0], small.shape[1])), color)
         # Their borders lie below lines, so that the smaller map is enough.
         # Four channels as one number.
-        packed = look_up(agreed.view(np.int32).ravel(), spread_regions(labels))
+        packed = look_up(even.view(np.int32).ravel(), spread_regions(labels))
         fill = packed.view(np.uint8).reshape(*packed.shape, 4)
         exact, mask = (
             cv2.resize(one, (soft.shape[1], soft.shape[0]), interpolation=cv2.INTER_NEAREST)
@@ -53,6 +60,25 @@ def soften(drawing: Line | Frame, hints: HintPixels, color: Color, gap: float = 
         )
         cv2.copyTo(exact, mask, soft)
     return soft
+
+
+def _even_colors(labels: RegionMap, hints: HintPixels, color: Color) -> UInt8[np.ndarray, "N 4"]:
+    """Return the colours of regions that have one, with alpha 255; others have alpha 0."""
+    given = collect_hints(labels, hints)
+    colors = agreed_colors(given)
+    is_open = np.ones(len(colors), bool)
+    is_open[0] = is_open[given.owners] = False
+    colors[is_open, :3] = region_medians(labels, color, is_open)[is_open]
+    colors[_find_ground(labels, is_open), :3] = 255
+    colors[is_open, 3] = 255
+    return colors
+
+
+def _find_ground(labels: RegionMap, is_open: Bool[np.ndarray, " N"]) -> Bool[np.ndarray, " N"]:
+    """Return which open region has most of the picture's border, if one has."""
+    on_border = np.bincount(border(labels), minlength=len(is_open))
+    is_ground: Bool[np.ndarray, " N"] = is_open & (2 * on_border > on_border.sum())
+    return is_ground
 
 
 def finish_colors(drawing: Line | Frame, hints: HintPixels, color: Color, finish: Finish) -> Frame:

@@ -59,9 +59,8 @@ def collect_hints(labels: RegionMap, hints: HintPixels) -> RegionHints:
     return RegionHints(pixels, regions, seeds, shades[chiefs], owners[chiefs], highest)
 
 
-def agreed_colors(labels: RegionMap, hints: HintPixels) -> UInt8[np.ndarray, "N 4"]:
+def agreed_colors(given: RegionHints) -> UInt8[np.ndarray, "N 4"]:
     """Return the colour of each region whose hints agree, with alpha 255; others have alpha 0."""
-    given = collect_hints(labels, hints)
     colors = np.zeros((given.highest + 1, 4), np.uint8)
     is_agreed = np.bincount(given.owners, minlength=given.highest + 1)[given.owners] == 1
     colors[given.owners[is_agreed], :3] = given.colors[is_agreed]
