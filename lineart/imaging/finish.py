@@ -10,14 +10,14 @@ from lineart.image import Frame, Line
 from lineart.imaging.frequency import DEFAULT_SIGMA, Color, low_band
 from lineart.imaging.hints import HintPixels
 from lineart.imaging.ink import darken_lines
-from lineart.imaging.paint import Paint, border, paint_regions, region_medians
+from lineart.imaging.paint import Paint, border_regions, paint_regions, region_medians
 from lineart.imaging.region_hints import agreed_colors, collect_hints
 from lineart.imaging.region_maps import RegionMap, look_up, search_factor, spread_regions
 from lineart.imaging.regions import GAP, find_regions, scale_gap, shrink_ink
 
 Finish = Literal["soft", "paint"]
-"""`soft`: the network's colours, but exactly the hints' in regions whose hints agree, and one in
-each region without hints. `paint`: one colour a region, without soft edges."""
+"""`soft`: the network's colours, but exactly the hints' in regions whose hints agree, and one
+colour for each region without hints. `paint`: one colour for each region, without soft edges."""
 
 
 def paint_drawing(
@@ -39,9 +39,16 @@ def soften(drawing: Line | Frame, hints: HintPixels, color: Color, gap: float = 
     """Return the network's colours at the size of a drawing, without what no hint asks for.
 
     - A region whose hints agree has exactly their colour.
-    - If a drawing has hints, a region without any has one colour, the median of the network's: what
-      changes inside it are clouds. One that has most of the picture's border is white.
-    - In the others, and in a drawing without hints, the network's colours stay.
+    - A region without hints, in a drawing that has some, has one colour: the median of the
+      network's, whose changes inside it are clouds. It is white if it has most of the picture's
+      border: the network would give the background colours of the figure.
+    - In a region whose hints differ, and in a drawing without hints, the network's colours stay.
+
+    Args:
+        drawing: Drawing at full size; its paper may be that of a scan, its lines pencil.
+        hints: Hints at the size of the drawing.
+        color: The network's colours at a size of their own.
+        gap: Largest gap in a line that is closed, in pixels of a drawing with 1080 lines.
     """
     soft = low_band(color, (drawing.shape[0], drawing.shape[1]), sigma=DEFAULT_SIGMA)
     if hints.rows.size:
@@ -69,16 +76,16 @@ def _even_colors(labels: RegionMap, hints: HintPixels, color: Color) -> UInt8[np
     is_open = np.ones(len(colors), bool)
     is_open[0] = is_open[given.owners] = False
     colors[is_open, :3] = region_medians(labels, color, is_open)[is_open]
-    colors[_find_ground(labels, is_open), :3] = 255
+    colors[_find_background(labels, is_open), :3] = 255
     colors[is_open, 3] = 255
     return colors
 
 
-def _find_ground(labels: RegionMap, is_open: Bool[np.ndarray, " N"]) -> Bool[np.ndarray, " N"]:
+def _find_background(labels: RegionMap, is_open: Bool[np.ndarray, " N"]) -> Bool[np.ndarray, " N"]:
     """Return which open region has most of the picture's border, if one has."""
-    on_border = np.bincount(border(labels), minlength=len(is_open))
-    is_ground: Bool[np.ndarray, " N"] = is_open & (2 * on_border > on_border.sum())
-    return is_ground
+    on_border = np.bincount(border_regions(labels), minlength=len(is_open))
+    is_background: Bool[np.ndarray, " N"] = is_open & (2 * on_border > on_border.sum())
+    return is_background
 
 
 def finish_colors(drawing: Line | Frame, hints: HintPixels, color: Color, finish: Finish) -> Frame:

@@ -186,7 +186,7 @@ def _trust_neighbours(
 
 def outside(labels: RegionMap, is_open: Bool[np.ndarray, " N"]) -> Int32[np.ndarray, " R"]:
     """Return the open regions at the border of the picture, if most of the border is theirs."""
-    rim = border(labels)
+    rim = border_regions(labels)
     if not rim.size or is_open[rim].mean() < 0.5:
         return np.zeros(0, np.int32)
     return np.unique(rim[is_open[rim]])
@@ -194,12 +194,12 @@ def outside(labels: RegionMap, is_open: Bool[np.ndarray, " N"]) -> Int32[np.ndar
 
 def _is_on_paper(labels: RegionMap, colors: Colors, is_open: Bool[np.ndarray, " N"]) -> bool:
     """Return whether most of the border is white or has no hints: no painted scene."""
-    rim = border(labels)
+    rim = border_regions(labels)
     is_paper = is_open | (colors >= NEARLY_WHITE).all(axis=1)
     return bool(is_paper[rim].mean() >= 0.5) if rim.size else True
 
 
-def border(labels: RegionMap) -> Int32[np.ndarray, " P"]:
+def border_regions(labels: RegionMap) -> Int32[np.ndarray, " P"]:
     """Return the region of each pixel at the border of the picture, without ink."""
     rim = np.concatenate((labels[0], labels[-1], labels[:, 0], labels[:, -1]))
     return rim[rim > 0]

@@ -76,8 +76,8 @@ class Colorize:
     """How lines are laid over the colours: drawn, in their strength and colour; or paper, by paper
     001's formula, which leaves out what is lighter than mid-grey, such as pencil."""
     finish: Literal["soft", "paint"] = "soft"
-    """soft: the network's colours, with exactly the hints' where all hints of a region agree; or
-    paint: one exact colour for each region of the drawing."""
+    """soft: the network's colours, with exactly the hints' where all hints of a region agree, and
+    one colour for each region without hints; or paint: one exact colour for each region."""
     fail_below: float = 0.0
     """With --finish paint, least confidence of a region's colour, 0 to 1: a frame with a lower one
     fails."""

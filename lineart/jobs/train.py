@@ -36,7 +36,7 @@ class Train:
     """Run folder or s3:// address for checkpoints, weights, scalars, grids and report.html."""
     start: str | None = None
     """Weights that the training starts from, such as default: a name or an address, as --weights of
-    the other commands; default: random ones. A run that is continued does not read them."""
+    the other commands; default: random ones. A run folder belongs to one start."""
     ray_workers: int = 0
     """Number of training processes on Ray, one GPU each if there are GPUs; 0: train in this process
     without Ray."""
@@ -133,15 +133,19 @@ def open_job(flags: Train) -> TrainingJob:
     """Build the training job from the flags and validate it."""
     from lineart.storage import Storage
     from lineart.training.job import TrainingJob
-    from lineart.weights import open_weights, read_weights
+    from lineart.weights import fingerprint, open_weights, read_weights
 
+    recipe, start = read_recipe(flags), None
+    if flags.start is not None:
+        start = read_weights(open_weights(flags.start))
+        recipe = replace(recipe, start=fingerprint(start))
     job = TrainingJob(
-        recipe=read_recipe(flags),
+        recipe=recipe,
         data=Storage.at(flags.data),
         output=Storage.at(flags.output),
         compiled=flags.compile,
         accumulate=flags.accumulate,
-        start=read_weights(open_weights(flags.start)) if flags.start else None,
+        start=start,
         features=flags.feature_weights,
     )
     job.check(flags.ray_workers or 1)
@@ -166,14 +170,10 @@ def run(job: TrainingJob, flags: Train, share: Mapping[str, float]) -> None:
 
 
 def write_run(job: TrainingJob, flags: Train, seconds: float) -> dict[str, Any]:
-    """Write run.json and return its content: recipe, flags, data, machine and total seconds.
-
-    "start" is the SHA-256 of the weights that the training started from.
-    """
+    """Write run.json and return its content: recipe, flags, data, machine and total seconds."""
     from lineart.jobs.machine import describe
     from lineart.report.training import RUN
     from lineart.training.run_log import read_columns
-    from lineart.weights import fingerprint
 
     data = job.data.read("summary.json") if job.data.exists("summary.json") else b"{}"
     before = json.loads(job.output.read(RUN))["seconds"] if job.output.exists(RUN) else 0.0
@@ -184,7 +184,6 @@ def write_run(job: TrainingJob, flags: Train, seconds: float) -> dict[str, Any]:
         "seconds": before + seconds,
         "images": sum(stage.images for stage in job.recipe.stages),
         "data": json.loads(data),
-        "start": fingerprint(job.start) if job.start else None,
         "features": job.describe_features(),
         "columns": read_columns(job.output),
         **describe(),

@@ -21,8 +21,8 @@ from lineart.training.loop import (
     OnSave,
     TrainingRun,
     check_batches,
-    check_start,
     ignore_save,
+    open_start,
     train,
 )
 from lineart.training.recipes import Recipe
@@ -86,7 +86,7 @@ class TrainingJob:
             self.task.open(self.data, side, self.recipe)
         check_batches(self.recipe, workers, self.accumulate)
         if self.start is not None:
-            check_start(self.start, self.recipe)
+            open_start(self.start, self.recipe)
         checkpoint.check(self.output, self.recipe)
         # On the CPU, to leave GPU memory to the training processes.
         self.open_features(Device(torch.device("cpu"), precision="float32", compiled=False))

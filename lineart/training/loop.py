@@ -75,9 +75,10 @@ def train(run: TrainingRun) -> Pair:
     recipe = run.recipe
     check_batches(recipe, run.device.world, run.accumulate)
     torch.manual_seed(recipe.seed)
-    pair = MODELS[recipe.model](**recipe.arguments)
-    if run.start is not None:
-        pair = check_start(run.start, recipe)
+    if run.start is None:
+        pair = MODELS[recipe.model](**recipe.arguments)
+    else:
+        pair = open_start(run.start, recipe)
     found = checkpoint.read(run.output, recipe)
     if found:
         for name, generator in pair.generators.items():
@@ -111,7 +112,7 @@ def check_batches(recipe: Recipe, workers: int, accumulate: int) -> None:
             )
 
 
-def check_start(files: Mapping[str, bytes], recipe: Recipe) -> Pair:
+def open_start(files: Mapping[str, bytes], recipe: Recipe) -> Pair:
     """Return the pair of weights from which a training can start.
 
     Raises:

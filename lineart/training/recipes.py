@@ -61,6 +61,8 @@ class Recipe:
     """Loss term -> name of its frozen feature network (`models.pretrained`)."""
     classes: int = 0
     """Number of classes of the segmentation loss."""
+    start: str = ""
+    """SHA-256 of the weights that the training starts from; "": random ones."""
 
     def seed_of(self, number: int, is_training: bool) -> int:
         """Return the seed of a stage's samples; validation always has `VALIDATION_SEED`."""

@@ -110,7 +110,7 @@ def test_wrong_input_is_one_sentence(
 
 
 def test_a_training_goes_on_from_included_weights(data: str, tmp_path: Path) -> None:
-    """The default weights are trained further; run.json has their SHA-256."""
+    """run.json has the SHA-256 of the default weights; the run is not continued without them."""
     output = tmp_path / "run"
     recipe = RECIPES["fine_tune"]()
     short = replace(recipe, stages=tuple(replace(s, images=8, crop=64) for s in recipe.stages))
@@ -118,8 +118,9 @@ def test_a_training_goes_on_from_included_weights(data: str, tmp_path: Path) -> 
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(RECIPES, "fine_tune", lambda: short)
         assert main(flags) == ALL_DONE
+        assert main(replace(flags, start=None)) == WRONG_INPUT
     files = read_weights(open_weights("default"))
-    assert json.loads((output / "run.json").read_text())["start"] == fingerprint(files)
+    assert json.loads((output / "run.json").read_text())["recipe"]["start"] == fingerprint(files)
     before, after = (
         dict(from_files(one).generators["color"].named_parameters())
         for one in (files, read_weights(open_weights(f"{output}/weights")))
