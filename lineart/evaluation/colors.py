@@ -19,6 +19,7 @@ from lineart.evaluation.methods import (
     extract_xdog,
     make_case,
     methods_at,
+    name_finishes,
     open_colorizers,
     run_trial,
 )
@@ -42,8 +43,9 @@ from lineart.evaluation.types import (
 )
 from lineart.image import Frame, Line, fit_short_side, resize
 from lineart.imaging.cels import PAPER_FROM
+from lineart.imaging.finish import soften
 from lineart.imaging.frequency import compose, compose_as_drawn
-from lineart.imaging.hints import no_hints
+from lineart.imaging.hints import drop_ink_hints, find_hints, no_hints
 from lineart.metrics import ciede2000, leakage, psnr, ssim
 
 MOST_DB = 60.0
@@ -103,7 +105,7 @@ def plan_colors(request: ColorsRequest) -> EvaluationPlan:
     scores = pick(["psnr_composed", "ssim_composed", *below, "de_hints", "leakage"])
     evaluate = partial(evaluate_colors, request, session)
     plan = plan_coloring(request, session, evaluate, scores=scores, about=ABOUT)
-    return replace(plan, missing=missing)
+    return replace(plan, ours=name_finishes(plan.ours)[0], missing=missing)
 
 
 def evaluate_colors(request: ColorsRequest, session: Session, unit: EvaluationUnit) -> Finding:
@@ -116,7 +118,7 @@ def evaluate_colors(request: ColorsRequest, session: Session, unit: EvaluationUn
         if count == request.num_hints[0]:
             # Composed, the painted truth bounds all methods.
             ways[PAINTED_TRUTH] = lambda *_: case.painted
-        trial = run_trial(case, count, ways, request.seed)
+        trial = soften_networks(run_trial(case, count, ways, request.seed), session, request)
         for way, color in trial.colors.items():
             values = score(color, trial)
             if request.lpips:
@@ -125,6 +127,15 @@ def evaluate_colors(request: ColorsRequest, session: Session, unit: EvaluationUn
         if unit.is_shown:
             sheets[f"{count} hints"] = sheet_row(trial, compose_as_drawn)
     return Finding(rows, sheets=sheets)
+
+
+def soften_networks(trial: Trial, session: Session, request: ColorsRequest) -> Trial:
+    """Add the networks' colours with the finish `soft`, as `lineart colorize` makes them."""
+    line = trial.case.line
+    hints = drop_ink_hints(find_hints(trial.hint), line)
+    networks = {way: trial.colors[way] for way in session.open(open_colorizers, request.weights)}
+    soft = {name_finishes(way)[0]: soften(line, hints, one) for way, one in networks.items()}
+    return replace(trial, colors={**networks, **soft, **trial.colors})
 
 
 def read_case(

@@ -84,9 +84,15 @@ def open_colorizers(weights: tuple[str, ...]) -> dict[str, NetworkMethod]:
     """Open the networks of `--weights` as methods to colour.
 
     Raises:
-        ValueError: `weights` is empty, one translates photographs, or a file is broken.
+        ValueError: `weights` is empty, one translates photographs, a file is broken, or a name is
+            that of other weights with a finish.
         OSError: weights cannot be read.
     """
+    named = name_weights(weights)
+    if taken := [name for way in named for name in name_finishes(way) if name in named]:
+        raise ValueError(
+            f"weights cannot be called {taken[0]!r}, as another way is; give NAME=ADDRESS"
+        )
     ways = {}
     for way, files in read_all(weights):
         task = open_colorize_task(files, network_size_px=DEFAULT_PX)
@@ -94,6 +100,11 @@ def open_colorizers(weights: tuple[str, ...]) -> dict[str, NetworkMethod]:
         fill = network_fill(run, task.draft_scale)
         ways[way] = NetworkMethod(fill, describe(files), partial(color_frame, task, run))
     return ways
+
+
+def name_finishes(way: str) -> tuple[str, str]:
+    """Return the names of a network's methods with the finishes `soft` and `paint`."""
+    return f"{way} soft", f"{way} paint"
 
 
 def open_translators(weights: tuple[str, ...], size_px: int) -> dict[str, NetworkMethod]:

@@ -14,7 +14,7 @@ import numpy as np
 from lineart.datasets.samples import Picture
 from lineart.evaluation.colors import MOST_DB, SOURCE, plan_coloring
 from lineart.evaluation.inputs import EvaluationUnit, read_unit, source_of
-from lineart.evaluation.methods import ColorFrame, open_colorizers
+from lineart.evaluation.methods import ColorFrame, name_finishes, open_colorizers
 from lineart.evaluation.page import show_hints, strip
 from lineart.evaluation.request import RegionsRequest
 from lineart.evaluation.session import Session
@@ -65,7 +65,7 @@ ORDERS = {"largest": "the largest regions first", "random": "random regions"}
 
 
 def plan_regions(request: RegionsRequest) -> EvaluationPlan:
-    """Build the plan of the protocol `regions`; raises as `plan_coloring`, and for equal names."""
+    """Build the plan of the protocol `regions`; raises as `plan_coloring`."""
     session = Session()
     plan = plan_coloring(
         request,
@@ -74,17 +74,7 @@ def plan_regions(request: RegionsRequest) -> EvaluationPlan:
         scores=pick([*SCORES, *AREAS]),
         about=ABOUT.format(order=ORDERS[request.order]),
     )
-    names = plan.facts["weights"]
-    if taken := [name for way in names for name in finishes(way) if name in names]:
-        raise ValueError(
-            f"weights cannot be called {taken[0]!r}, as another way is; give NAME=ADDRESS"
-        )
-    return replace(plan, ours=finishes(plan.ours)[1], hints_heading="hints, %")
-
-
-def finishes(way: str) -> tuple[str, str]:
-    """Return the names of a network's methods with the finishes `soft` and `paint`."""
-    return f"{way} soft", f"{way} paint"
+    return replace(plan, ours=name_finishes(plan.ours)[1], hints_heading="hints, %")
 
 
 class Painting(NamedTuple):
@@ -172,7 +162,7 @@ def finish_network(
         size_px: Short side of the network's input.
     """
     color, hints = color_frame(line, find_hints(hint), size_px)
-    soft, paint = finishes(way)
+    soft, paint = name_finishes(way)
     return {
         way: low_band(color, (line.shape[0], line.shape[1]), sigma=DEFAULT_SIGMA),
         soft: finish_colors(line, hints, color, "soft"),

@@ -111,12 +111,13 @@ def test_everything_is_left(
     assert (result["judged"], result["failed"], result["missing"]) == (4, 0, [])
     out = tmp_path / "out"
     rows = read_scores(out)
-    assert len(rows) == result["scores"] == 4 * (2 + 1 + 1 + len(BASELINES))
-    assert {row["way"] for row in rows} == {"tiny", "white paper", "painted truth", *BASELINES}
+    assert len(rows) == result["scores"] == 4 * (2 * 2 + 1 + 1 + len(BASELINES))
+    ways = {"tiny", "tiny soft", "white paper", "painted truth", *BASELINES}
+    assert {row["way"] for row in rows} == ways
     assert all(float(row["psnr"]) > 0 for row in rows)
     assert sum(row["psnr_composed"] == "" for row in rows) == len(rows) // 4
     summary = read_summary(out)
-    assert summary["ours"] == "tiny"
+    assert summary["ours"] == "tiny soft"
     assert len(summary["weights"]["tiny"]["sha256"]) == 64  # type: ignore[index]
     sets = {"film", "film, drawn lines", "film, full size", "source film/s"}
     assert {one["set"] for one in summary["summaries"]} == sets  # type: ignore[attr-defined]
@@ -127,6 +128,24 @@ def test_everything_is_left(
     assert page.count("<img") == 4
     assert "film, drawn lines" in page
     assert not (out / ".partial").exists()
+
+
+def test_networks_are_scored_as_they_are_finished(flags: Evaluate, tmp_path: Path) -> None:
+    """The finish `soft` brings colours nearer to the hints; without hints the network's stay."""
+    assert main(change(flags, num_hints=(0, 5), num_sheet_samples=0, baselines=())) == 0
+    rows = read_scores(tmp_path / "out")
+    raw, soft = (
+        {(row["picture"], row["hints"]): row for row in rows if row["way"] == way}
+        for way in ("tiny", "tiny soft")
+    )
+    assert raw.keys() == soft.keys()
+    bare = [key for key in raw if key[1] == "0"]
+    assert [float(soft[key]["psnr"]) for key in bare] == pytest.approx(
+        [float(raw[key]["psnr"]) for key in bare], abs=0.01
+    )
+    hinted = [key for key in raw if raw[key]["de_hints"]]
+    assert hinted
+    assert sum(float(soft[key]["de_hints"]) - float(raw[key]["de_hints"]) for key in hinted) < 0
 
 
 def test_the_same_command_gives_the_same_scores(flags: Evaluate, tmp_path: Path) -> None:
@@ -147,9 +166,10 @@ def test_two_weights(flags: Evaluate, tmp_path: Path, tiny_weights: Path) -> Non
     """The first are ours, the others are compared with; equal ones draw."""
     weights = (f"new={tiny_weights}", str(tiny_weights))
     assert main(change(flags, weights=weights, **PLAIN)) == 0
-    ours, other = read_summary(tmp_path / "out")["summaries"][:2]  # type: ignore[index]
-    assert (ours["way"], ours["margins"], other["way"]) == ("new", {}, tiny_weights.name)
-    margin = other["margins"]["psnr"]
+    summaries = read_summary(tmp_path / "out")["summaries"]
+    margins = {one["way"]: one["margins"] for one in summaries}  # type: ignore[attr-defined]
+    assert margins["new soft"] == {}
+    margin = margins[f"{tiny_weights.name} soft"]["psnr"]
     assert (margin["won"], margin["gain"]["mean"], margin["gain"]["number"]) == (0, 0, 4)
 
 
@@ -238,7 +258,7 @@ def test_relative_addresses_are_those_of_the_caller(
 
     monkeypatch.setattr("lineart.evaluation.run.run_plan", run_elsewhere)
     assert main(near) == 0
-    assert len(read_scores(tmp_path / "out")) == 4 * 2
+    assert len(read_scores(tmp_path / "out")) == 4 * 3
 
 
 def test_remarks_are_printed_and_stand_in_the_table(
