@@ -10,11 +10,12 @@ from jaxtyping import Float32, Int32
 from lineart.keys.contacts import Contacts
 from lineart.keys.drawing import Drawing
 from lineart.keys.flow import Flow, land
+from lineart.keys.patches import compare_turned
 from lineart.keys.runs import SmallMap, count_pairs, find_row_runs
 
 CANDIDATES = 32
 """Most regions of a key that a region is compared with."""
-FEATURES = 44
+FEATURES = 48
 """Features of a region and a candidate; see `_features`."""
 BLOCK = 4_000_000
 """Most pairs of regions that are compared at once, so that memory is bounded."""
@@ -33,7 +34,7 @@ class PairFeatures(NamedTuple):
 
     candidates: Int32[np.ndarray, "T C"]
     """The likeliest regions of the key, by row of its arrays, in rising order."""
-    features: Float32[np.ndarray, "T C 44"]
+    features: Float32[np.ndarray, "T C 48"]
     displacement: Float32[np.ndarray, "T C 2"]
     """From the centre of each region to that of the candidate, by the diagonal; 0 for a sheet."""
     area: Float32[np.ndarray, " T"]
@@ -151,11 +152,13 @@ def _vote(labels: SmallMap, other: SmallMap, count: int) -> _Votes:
 
 def _compare_block(
     pairs: _Pairs, rows: np.ndarray
-) -> tuple[Int32[np.ndarray, "B C"], Float32[np.ndarray, "B C 44"]]:
+) -> tuple[Int32[np.ndarray, "B C"], Float32[np.ndarray, "B C 48"]]:
     """Choose the candidates of some regions and compute the features of each."""
     looks = [
         one[rows] @ other.T
-        for one, other in zip(pairs.drawing.patches, pairs.key.patches, strict=True)
+        for one, other in zip(
+            pairs.drawing.patches.upright(), pairs.key.patches.upright(), strict=True
+        )
     ]
     votes = own = None
     if pairs.motion is not None:
@@ -166,7 +169,8 @@ def _compare_block(
         still = pairs.motion.still.dense(rows, pairs.key.total)
         own = _Own(votes[at, chosen], still[at, chosen], votes.max(axis=1, initial=0))
     features = _features(pairs, rows, chosen, own)
-    for number, look in enumerate(looks):
+    turned = compare_turned(pairs.drawing.patches, rows, pairs.key.patches)
+    for number, look in enumerate((*looks, *turned)):
         best = look.max(axis=1, keepdims=True, initial=-1)
         features[..., LOOKS + 2 * number] = look[at, chosen]
         features[..., LOOKS + 2 * number + 1] = (look - best)[at, chosen]
@@ -234,7 +238,7 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
 
 def _features(
     pairs: _Pairs, rows: np.ndarray, chosen: Int32[np.ndarray, "B C"], own: _Own | None
-) -> Float32[np.ndarray, "B C 44"]:
+) -> Float32[np.ndarray, "B C 48"]:
     """Compute the features of each region and each of its candidates.
 
     0..9 motion, 0 for a sheet: share of the region's pixels that the flow carries into the
@@ -244,8 +248,9 @@ def _features(
     11..19: differences of the shape; 20, 21: those of the area and the largest depth with sign.
     22..26: the region's area, depth, elongation and background, the candidate's area. 27, 28: the
     highest share that the flow carries anywhere, and whether it is here. 29..37: differences of the
-    neighbours' mean shapes. The caller adds 38..43: similarity of the patches, mask, near and wide,
-    each followed by the same less the highest of any region of the key.
+    neighbours' mean shapes. The caller adds 38..47: similarity of the patches, mask, near, wide,
+    turned mask and turned near, each followed by the same less the highest of any region of the
+    key.
     """
     drawing, key = pairs.drawing, pairs.key
     out = np.zeros((*chosen.shape, FEATURES), np.float32)

@@ -20,10 +20,12 @@ BLOCK = 2000
 
 Patch = Float32[np.ndarray, "N 144"]
 """Patches of norm 1, so that the product of two is their similarity, or 0 for empty ones."""
+Angles = Float32[np.ndarray, " N"]
+"""Angles in radians, from the x axis towards the y axis."""
 
 
 class Patches(NamedTuple):
-    """Patches around the centre of each region, all upright."""
+    """Patches around the centre of each region."""
 
     mask: Patch
     """The region's pixels, scaled to its spread."""
@@ -31,6 +33,38 @@ class Patches(NamedTuple):
     """Ink close to it, without its mean."""
     wide: Patch
     """Ink in a wider window."""
+    turned_mask: Patch
+    """As `mask`, but turned so that the region's main axis is level; the others are upright."""
+    turned_near: Patch
+    """As `near`, turned as `turned_mask`."""
+
+    def upright(self) -> tuple[Patch, Patch, Patch]:
+        """Return the patches that are not turned."""
+        return self.mask, self.near, self.wide
+
+
+def compare_turned(
+    one: Patches, rows: np.ndarray, other: Patches
+) -> tuple[Float32[np.ndarray, "B K"], Float32[np.ndarray, "B K"]]:
+    """Return how alike the turned patches of some regions are to those of all others.
+
+    A main axis has no direction, and a figure that turns round is mirrored: of the four ways to lay
+    one patch on another, the one that fits best counts.
+
+    Returns:
+        Similarity of the masks, and of the ink, laid in the same way.
+    """
+    samples = np.arange(SIDE * SIDE).reshape(SIDE, SIDE)
+    ways = samples, samples[::-1, ::-1], samples[::-1], samples[:, ::-1]
+    shape = len(rows), len(other.mask)
+    best_mask, best_near = np.full(shape, -1, np.float32), np.full(shape, -1, np.float32)
+    for way in ways:
+        mask = one.turned_mask[rows] @ other.turned_mask[:, way.ravel()].T
+        near = one.turned_near[rows] @ other.turned_near[:, way.ravel()].T
+        is_better = mask + near > best_mask + best_near
+        np.copyto(best_mask, mask, where=is_better)
+        np.copyto(best_near, near, where=is_better)
+    return best_mask, best_near
 
 
 def take_patches(labels: SmallMap, ink: SoftInk, moments: Moments, diagonal: float) -> Patches:
@@ -54,23 +88,38 @@ def _take_block(
 ) -> Patches:
     center = moments.center[rows].astype(np.float32)
     spread = np.sqrt(moments.long[rows] + moments.short[rows]).astype(np.float32)
+    level, turned = np.zeros(len(center), np.float32), moments.angle[rows].astype(np.float32)
     numbers = np.arange(len(moments.long), dtype=np.int32)[rows] + 1
-    places = _grid(center, REACH * spread)
-    found = _sample(labels.astype(np.float32), places, cv2.INTER_NEAREST)
-    mask = (found == numbers[:, np.newaxis]).astype(np.float32)
-    looks = []
-    for picture, share in ((ink.fine, NEAR), (ink.coarse, WIDE)):
+    regions = labels.astype(np.float32)
+
+    def mask(angle: Angles) -> Patch:
+        places = _grid(center, REACH * spread, angle)
+        found = _sample(regions, places, cv2.INTER_NEAREST)
+        return _unit((found == numbers[:, np.newaxis]).astype(np.float32))
+
+    def look(picture: np.ndarray, share: float, angle: Angles) -> Patch:
         reach = np.full(len(center), share * diagonal, np.float32)
-        seen = _sample(picture, _grid(center, reach), cv2.INTER_LINEAR).astype(np.float32)
-        looks.append(_unit(seen - seen.mean(axis=1, keepdims=True)))
-    return Patches(_unit(mask), *looks)
+        seen = _sample(picture, _grid(center, reach, angle), cv2.INTER_LINEAR).astype(np.float32)
+        return _unit(seen - seen.mean(axis=1, keepdims=True))
+
+    return Patches(
+        mask(level),
+        look(ink.fine, NEAR, level),
+        look(ink.coarse, WIDE, level),
+        mask(turned),
+        look(ink.fine, NEAR, turned),
+    )
 
 
-def _grid(center: Float32[np.ndarray, "N 2"], reach: Float32[np.ndarray, " N"]) -> np.ndarray:
-    """Return the places, x and y, of the samples of each patch."""
+def _grid(
+    center: Float32[np.ndarray, "N 2"], reach: Float32[np.ndarray, " N"], angle: Angles
+) -> np.ndarray:
+    """Return the places, x and y, of the samples of each patch; its rows have this angle."""
     steps = (np.arange(SIDE, dtype=np.float32) + 0.5) * (2 / SIDE) - 1
-    offsets = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(1, -1, 2)
-    places: np.ndarray = center[:, np.newaxis] + reach[:, np.newaxis, np.newaxis] * offsets
+    x, y = (one.reshape(1, -1) for one in np.meshgrid(steps, steps))
+    cosine, sine = (reach * np.cos(angle))[:, np.newaxis], (reach * np.sin(angle))[:, np.newaxis]
+    offsets = np.stack((cosine * x - sine * y, sine * x + cosine * y), axis=-1)
+    places: np.ndarray = center[:, np.newaxis] + offsets
     return places
 
 

@@ -13,7 +13,7 @@ from torch.nn.functional import normalize, one_hot, silu
 
 from lineart.models.pair import Matching, Pair, Small
 
-FEATURES = 44
+FEATURES = 48
 """Number of features of a region and a candidate, as `keys.pairs.PairFeatures` has them."""
 VOTE, OVERLAP = 0, 2
 """Features: share of the region that the flow carries into the candidate; the same of the union."""
