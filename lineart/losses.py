@@ -32,7 +32,7 @@ def l1_on_paper(fake: ColorBatch, real: ColorBatch, line: LineBatch) -> Float[Te
 
 
 def l2_where_hinted(
-    fake: ColorBatch, real: ColorBatch, line: LineBatch, hint: Float[Tensor, "B 4 H W"]
+    fake: ColorBatch, real: ColorBatch, line: LineBatch, hint: Float[Tensor, "B C H W"]
 ) -> Float[Tensor, ""]:
     """Compute the mean squared difference on paper that has a hint, weighted as `l1_on_paper`.
 
@@ -44,7 +44,14 @@ def l2_where_hinted(
         line: Drawings, which hide what lies below them.
         hint: Maps of hints, whose last channel is above 0 where the paper has one
             (`models.hint_maps.spread_hints`).
+
+    Raises:
+        ValueError: The maps have no fourth channel, such as those of `additive_unet`.
     """
+    if hint.shape[1] < 4:
+        raise ValueError(
+            "this model's hint maps do not say where hints are; leave out the loss term hinted"
+        )
     weight = see_through(line) * (hint[:, 3:] > 0)
     error = (fake.float() - real.float()).square().mean(dim=1, keepdim=True) * weight
     return error.sum() / weight.sum().clamp(min=1)

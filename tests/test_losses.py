@@ -333,6 +333,8 @@ def test_squared_error_counts_only_paper_that_has_a_hint() -> None:
     fake[0, ..., :4], fake[0, ..., 4:], fake[1] = 0.5, 0.9, 0.9
     assert float(l2_where_hinted(fake, real, line, hint)) == pytest.approx(0.25)
     assert float(l2_where_hinted(fake, real, line, hint.clamp(max=-1))) == 0
+    with pytest.raises(ValueError, match="leave out the loss term hinted"):
+        l2_where_hinted(fake, real, line, hint[:, :3])
 
 
 def test_clouds_cost_more_than_shifted_colours() -> None:

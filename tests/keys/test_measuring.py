@@ -8,6 +8,7 @@ from lineart.keys.colors import split_by_color
 from lineart.keys.contacts import find_borders
 from lineart.keys.drawing import find_paper, measure, shrink_regions
 from lineart.keys.flow import find_flow, find_move, soften
+from lineart.keys.patches import compare_turned
 from lineart.keys.runs import count_pairs, find_moments, find_row_runs
 from tests.keys.figures import PAINT, draw_figure
 
@@ -129,3 +130,28 @@ def test_a_gradient_is_one_color_and_a_border_makes_two() -> None:
     colored = split_by_color(labels, soft, find_paper(line, (200, 300)))
     assert {tuple(color) for color in colored.palette.tolist()} == {PAINT["coat"], PAINT["hat"]}
     assert colored.parent.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("way", [cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_180, "mirrored"])
+def test_turned_patches_stay_when_a_drawing_turns(way: int | str) -> None:
+    """Each region is most alike to itself, turned or mirrored, and more so than upright."""
+    paper = np.full((240, 240), 255, np.uint8)
+    cv2.polylines(
+        paper, [np.array([(50, 30), (190, 60), (150, 110), (170, 190), (40, 150)])], True, 0, 2
+    )
+    cv2.line(paper, (50, 100), (160, 120), 0, 2)
+    cv2.circle(paper, (120, 75), 12, 0, 2)
+    other = paper[:, ::-1] if isinstance(way, str) else cv2.rotate(paper, way)
+    drawings = [measure(one, find_regions(one)) for one in (paper, np.ascontiguousarray(other))]
+    one, turned = drawings
+    inside = np.flatnonzero(one.area < 10_000)
+    assert len(inside) == 3
+    mask, near = compare_turned(one.patches, inside, turned.patches)
+    own = mask.argmax(axis=1)
+    assert_allclose(turned.area[own], one.area[inside], rtol=0.05)
+    assert mask.max(axis=1).min() > 0.95
+    assert np.take_along_axis(near, own[:, np.newaxis], axis=1).min() > 0.8
+    upright = (one.patches.near[inside] * turned.patches.near[own]).sum(axis=1)
+    is_circle = upright > 0.99
+    assert is_circle.sum() == 1
+    assert upright[~is_circle].max() < 0.8
