@@ -83,8 +83,8 @@ def color_loss(logits: Logits, one: MatchingPair) -> Float[Tensor, ""]:
 def keys() -> Recipe:
     """Return the recipe of the weights `keys`, which match the regions of two drawings.
 
-    It takes 10 minutes on one CPU core. 90.2 % of the regions of six held-out characters are right
-    (lineart/weights/keys/MODEL_CARD.md).
+    It takes 10 minutes on one CPU core. Of the seeds 0, 1 and 2, 1 has the most right regions on
+    the validation pairs (lineart/weights/keys/MODEL_CARD.md).
     """
     stage = TrainingStage(
         name="matching",
@@ -98,6 +98,7 @@ def keys() -> Recipe:
     )
     return Recipe(
         model="matching",
+        seed=1,
         arguments={"width": 32, "rounds": 3},
         stages=(stage,),
         warmup_images=400,
