@@ -18,7 +18,7 @@ from lineart.keys import Key, prepare_key
 from lineart.keys.align import align
 from lineart.keys.contacts import Contacts
 from lineart.keys.drawing import Drawing
-from lineart.keys.pairs import PairFeatures
+from lineart.keys.pairs import FEATURES, PairFeatures
 from lineart.metrics import ciede2000
 
 DISTANCES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
@@ -174,8 +174,17 @@ def to_bytes(pair: KeyPair) -> bytes:
 
 
 def from_bytes(data: bytes) -> KeyPair:
-    """Decode what `to_bytes` has encoded."""
+    """Decode what `to_bytes` has encoded.
+
+    Raises:
+        ValueError: The pair has the features of another version.
+    """
     arrays = load(data)
+    if (count := arrays["seen.features"].shape[-1]) != FEATURES:
+        raise ValueError(
+            f"a pair of {count} features, this version has {FEATURES}; write the pairs again by "
+            "lineart prepare_data keys"
+        )
     seen: dict[str, Any] = _part(arrays, "seen")
     for name in CONTACTS:
         part = _part(seen, name)

@@ -70,6 +70,7 @@ class PairShards:
         Raises:
             IndexError: the index is out of range.
             FileNotFoundError: the set has been replaced since it was opened.
+            ValueError: the pair is of another version.
         """
         data = self._rows.read(index)["pair"]
         assert data is not None, "the column is not nullable"

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from safetensors.numpy import load, save
 
 from lineart.datasets.key_augmentation import FlatDrawing, Pair, augment, break_lines, melt
 from lineart.datasets.key_pairs import from_bytes, make_pair, make_pairs, pick_drawings, to_bytes
@@ -76,6 +77,15 @@ def test_pairs_are_drawings_of_the_sequence_both_ways() -> None:
     assert all(0 <= number < 5 for ends in picked for number in ends)
     single = draw_sequence(count=1)
     assert not list(make_pairs(single, 4, 0, is_training=True))
+
+
+def test_pairs_of_another_version_are_refused() -> None:
+    """Pairs with fewer features say so, and how to mend it."""
+    pair = list_pairs().pairs[0]
+    arrays = load(to_bytes(pair))
+    arrays["seen.features"] = np.ascontiguousarray(arrays["seen.features"][..., :44])
+    with pytest.raises(ValueError, match=r"a pair of 44 features, .*; write the pairs again"):
+        from_bytes(save(arrays))
 
 
 def test_stored_pairs_are_read_back() -> None:
