@@ -79,7 +79,10 @@ class GroupedRequest(PictureRequest):
 
 @dataclass(frozen=True, kw_only=True)
 class ColorsRequest(GroupedRequest):
-    """PSNR, SSIM and LPIPS of colours, CIEDE2000 at the hints, and leakage across lines."""
+    """PSNR, SSIM and LPIPS of colours, CIEDE2000 at the hints, and leakage across lines.
+
+    Networks are scored as they are, and with the finish soft.
+    """
 
     protocol: ClassVar[str] = "colors"
     min_network_size: ClassVar[int] = 0

@@ -87,9 +87,9 @@ def read_scores(output: Path) -> list[dict[str, str]]:
     return list(csv.DictReader((output / "scores.csv").read_text().splitlines()))
 
 
-def read_summary(output: Path) -> dict[str, object]:
+def read_summary(output: Path) -> dict[str, Any]:
     """Read what is left for programs."""
-    summary: dict[str, object] = json.loads((output / "summary.json").read_text())
+    summary: dict[str, Any] = json.loads((output / "summary.json").read_text())
     return summary
 
 
@@ -118,9 +118,9 @@ def test_everything_is_left(
     assert sum(row["psnr_composed"] == "" for row in rows) == len(rows) // 4
     summary = read_summary(out)
     assert summary["ours"] == "tiny soft"
-    assert len(summary["weights"]["tiny"]["sha256"]) == 64  # type: ignore[index]
+    assert len(summary["weights"]["tiny"]["sha256"]) == 64
     sets = {"film", "film, drawn lines", "film, full size", "source film/s"}
-    assert {one["set"] for one in summary["summaries"]} == sets  # type: ignore[attr-defined]
+    assert {one["set"] for one in summary["summaries"]} == sets
     assert "## film, drawn lines: 3" in (out / "table.md").read_text()
     for count in (0, 5):
         assert cv2.imread(str(out / f"sheet_{count}_hints.png")).shape[0] % 2 == 0
@@ -167,7 +167,7 @@ def test_two_weights(flags: Evaluate, tmp_path: Path, tiny_weights: Path) -> Non
     weights = (f"new={tiny_weights}", str(tiny_weights))
     assert main(change(flags, weights=weights, **PLAIN)) == 0
     summaries = read_summary(tmp_path / "out")["summaries"]
-    margins = {one["way"]: one["margins"] for one in summaries}  # type: ignore[attr-defined]
+    margins = {one["way"]: one["margins"] for one in summaries}
     assert margins["new soft"] == {}
     margin = margins[f"{tiny_weights.name} soft"]["psnr"]
     assert (margin["won"], margin["gain"]["mean"], margin["gain"]["number"]) == (0, 0, 4)
@@ -182,7 +182,7 @@ def test_broken_picture_exits_3(
     assert main(flags) == 3
     assert (result := last_line(capsys))["failed"] == 1
     assert result["judged"] == 3
-    (failure,) = read_summary(tmp_path / "out")["failures"]  # type: ignore[misc]
+    (failure,) = read_summary(tmp_path / "out")["failures"]
     assert failure["picture"] == "film/s/color/1.png"
     assert "PNG" in failure["message"]
     assert "film/s/color/1.png" in (tmp_path / "out/report.html").read_text()
@@ -354,7 +354,7 @@ def test_regions(cels: Path, tiny_weights: Path, tmp_path: Path) -> None:
     assert area["psnr_composed"] == ""
     summary = read_summary(out)
     assert summary["ours"] == "tiny paint"
-    margins = {one["way"]: one["margins"] for one in summary["summaries"] if one["hints"] == 100}  # type: ignore[attr-defined]
+    margins = {one["way"]: one["margins"] for one in summary["summaries"] if one["hints"] == 100}
     assert margins["nearest"]["psnr_composed"]["gain"]["low"] > 0
     table = (out / "table.md").read_text()
     assert "| hints, % | way | PSNR composed | SSIM composed | Acc hinted |" in table
@@ -414,7 +414,7 @@ def test_regions_names_what_it_cannot_score(
     )
     out = tmp_path / "out"
     assert main(Evaluate(request=asked, output=str(out))) == 3
-    failures = {one["picture"]: one["message"] for one in read_summary(out)["failures"]}  # type: ignore[attr-defined]
+    failures = {one["picture"]: one["message"] for one in read_summary(out)["failures"]}
     assert "it has no drawn lines" in failures["cels/color/0.png"]
     assert "no area of one colour" in failures["cels/color/1.png"]
     assert len({row["picture"] for row in read_scores(out)}) == 4
@@ -453,7 +453,7 @@ def test_paper_001(small: dict[str, Any], folder: Path, means: Path, tmp_path: P
     (scored,) = [row for row in read_scores(out) if row["psnr_full"] and row["way"] == "tiny"]
     assert scored["picture"] == "film/s/color/large.png"
     summary = read_summary(out)
-    notes = dict(summary["notes"])  # type: ignore[call-overload]
+    notes = dict(summary["notes"])
     assert notes["short side below 100 px: without PSNR and SSIM"] == 4
     assert any("below 2,048" in note for note in notes)
     assert "Frechet distance on means.pt" in (out / "table.md").read_text()
@@ -501,7 +501,7 @@ def test_paper_002(small: dict[str, Any], tmp_path: Path, means: Path) -> None:
     }
     assert len(drawn) == 6
     assert table["film, drawn lines", "nearest", "de_hints"] < 1
-    models = {way: one["model"] for way, one in read_summary(tmp_path / "out")["weights"].items()}  # type: ignore[attr-defined]
+    models = {way: one["model"] for way, one in read_summary(tmp_path / "out")["weights"].items()}
     assert models == {"tiny": "additive_unet", "concat": "concat_unet"}
 
 
@@ -669,7 +669,7 @@ def test_film(
     (color / "frames/still/4.png").unlink()
     shutil.copy(folder / "s/color/0.png", color / "frames/flash/2.png")
     assert main(Evaluate(request=request, output=str(out))) == 3
-    failures = {one["picture"]: one["message"] for one in read_summary(out)["failures"]}  # type: ignore[attr-defined]
+    failures = {one["picture"]: one["message"] for one in read_summary(out)["failures"]}
     assert failures.keys() == {"still/4.png", "flash/2.png"}
     assert "made of another drawing" in failures["flash/2.png"]
     assert len(read_scores(out)) == 10
