@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float32, Int32
+from jaxtyping import Bool, Float32, Float64, Int32, Int64
 
 from lineart.imaging.region_maps import fill_from_neighbours, look_up
 from lineart.keys.colors import UNKNOWN
@@ -100,12 +100,29 @@ def cut_regions(
 
 def _are_even(found: PairCounts, key: PreparedKey, total: int) -> Bool[np.ndarray, " N"]:
     """Return which regions have one colour by what is carried from the key."""
-    count = len(key.palette) + 1
-    color = np.append(0, key.index + 1)[found.columns]
-    pixels = np.bincount(found.rows * count + color, found.counts, (total + 1) * count)
-    pixels = pixels.reshape(total + 1, count)
-    is_even: Bool[np.ndarray, " N"] = pixels[:, 1:].max(axis=1) >= LEAST_EVEN * pixels.sum(axis=1)
+    color = np.append(UNKNOWN, key.index)[found.columns]
+    is_known = color != UNKNOWN
+    _, most = _find_largest(
+        found.rows[is_known], color[is_known], found.counts[is_known], total + 1
+    )
+    area = np.bincount(found.rows, found.counts, total + 1)
+    is_even: Bool[np.ndarray, " N"] = most >= LEAST_EVEN * area
     return is_even
+
+
+def _find_largest(
+    region: np.ndarray, kind: np.ndarray, pixels: np.ndarray, count: int
+) -> tuple[Int64[np.ndarray, " N"], Float64[np.ndarray, " N"]]:
+    """Return the kind with the most pixels in each region, the first of several, and its pixels."""
+    columns = int(kind.max(initial=0)) + 1
+    pairs, inverse = np.unique(region * columns + kind, return_inverse=True)
+    sums = np.bincount(inverse, pixels, len(pairs))
+    rows, kinds = np.divmod(pairs, columns)
+    # The last write to a region remains.
+    order = np.lexsort((-kinds, sums))
+    largest, most = np.zeros(count, np.int64), np.zeros(count)
+    largest[rows[order]], most[rows[order]] = kinds[order], sums[order]
+    return largest, most
 
 
 def _find_parts(labels: SmallMap, key: PreparedKey, found: PairCounts, marks: SmallMap) -> _Parts:
@@ -172,11 +189,8 @@ def _find_main(
     region: np.ndarray, part: np.ndarray, pixels: np.ndarray, origin: np.ndarray, area: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the key's whole region and the part that most of each region comes from, or 0."""
-    columns = int(origin.max()) + 1
-    of_whole = np.bincount(region * columns + origin[part], pixels, len(area) * columns)
-    of_whole = of_whole.reshape(len(area), columns)
-    main = of_whole.argmax(axis=1)
-    main[of_whole.max(axis=1) <= 0.5 * area] = 0
+    main, most = _find_largest(region, origin[part], pixels, len(area))
+    main[most <= 0.5 * area] = 0
     main_part = np.zeros(len(area), np.int64)
     order = np.argsort(pixels, kind="stable")
     main_part[region[order]] = part[order]

@@ -1,6 +1,6 @@
 """What matching sees of a drawing's regions and a key's: candidates, features, neighbours."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import cv2
@@ -10,7 +10,7 @@ from jaxtyping import Float32, Int32
 from lineart.keys.contacts import Contacts
 from lineart.keys.drawing import Drawing
 from lineart.keys.flow import Flow, land
-from lineart.keys.patches import compare_turned
+from lineart.keys.patches import Patches, compare_turned
 from lineart.keys.runs import SmallMap, count_pairs, find_row_runs
 
 CANDIDATES = 32
@@ -19,6 +19,11 @@ FEATURES = 48
 """Features of a region and a candidate; see `_features`."""
 BLOCK = 4_000_000
 """Most pairs of regions that are compared at once, so that memory is bounded."""
+MOST_COMPARED, LARGEST = 2048, 512
+"""Most regions of a key among which the candidates of a region are chosen, so that time is bounded:
+so many of the largest, and the nearest to where the flow leads."""
+TOGETHER = 256
+"""Regions beside each other that are compared with the same ones of a key with more regions."""
 SHAPE_WEIGHTS = np.array([1.0, 0.6, 0.6, 0.5, 0.4, 0.3, 0.5, 1.0, 1.5], np.float32)
 """Weight of each property of the shape in the costs that choose candidates."""
 
@@ -70,12 +75,13 @@ def compare(
         key_neighbours.times(key.shape),
         None if flow is None else _find_motion(drawing, key, flow),
     )
-    step = max(1, BLOCK // max(key.total, 1))
     blocks = [
-        _compare_block(pairs, np.arange(first, min(first + step, drawing.total)))
-        for first in range(0, drawing.total, step)
-    ] or [_compare_block(pairs, np.arange(0))]
-    candidates, features = (np.concatenate(arrays) for arrays in zip(*blocks, strict=True))
+        (rows, *_compare_block(pairs, rows, columns)) for rows, columns in _find_blocks(pairs)
+    ]
+    order, candidates, features = (np.concatenate(arrays) for arrays in zip(*blocks, strict=True))
+    if len(blocks) > 1:
+        place = np.argsort(order)
+        candidates, features = candidates[place], features[place]
     displacement = np.zeros((*candidates.shape, 2), np.float32)
     if flow is not None:
         scale = np.float32(0.5 * (drawing.diagonal + key.diagonal))
@@ -100,13 +106,16 @@ class _Votes(NamedTuple):
     columns: np.ndarray
     pixels: np.ndarray
 
-    def dense(self, rows: np.ndarray, count: int) -> Float32[np.ndarray, "B K"]:
-        """Return a block of rows, which follow each other."""
-        block = np.zeros((len(rows), count), np.float32)
-        if len(rows):
-            first, last = np.searchsorted(self.rows, (rows[0], rows[-1] + 1))
-            own = slice(first, last)
-            block[self.rows[own] - rows[0], self.columns[own]] = self.pixels[own]
+    def dense(self, rows: np.ndarray, columns: np.ndarray) -> Float32[np.ndarray, "B K"]:
+        """Return some rows and columns; columns are in rising order, without gaps or few."""
+        first, last = np.searchsorted(self.rows, (rows, rows + 1))
+        number = last - first
+        entry = np.arange(number.sum()) + np.repeat(last - np.cumsum(number), number)
+        place = np.searchsorted(columns, self.columns[entry])
+        is_there = columns[place.clip(max=len(columns) - 1)] == self.columns[entry]
+        block = np.zeros((len(rows), len(columns)), np.float32)
+        row = np.repeat(np.arange(len(rows)), number)
+        block[row[is_there], place[is_there]] = self.pixels[entry[is_there]]
         return block
 
 
@@ -126,6 +135,53 @@ class _Pairs(NamedTuple):
     """Mean shape of each region's neighbours."""
     key_beside: Float32[np.ndarray, "K 9"]
     motion: _Motion | None
+
+    def take(self, columns: np.ndarray) -> "_Pairs":
+        """Return the same with only some of the key's regions; votes keep all."""
+        if len(columns) == self.key.total:
+            return self
+        key = self.key
+        few = key._replace(
+            area=key.area[columns],
+            center=key.center[columns],
+            place=key.place[columns],
+            shape=key.shape[columns],
+            direction=key.direction[columns],
+            patches=Patches(*(patch[columns] for patch in key.patches)),
+        )
+        return self._replace(key=few, key_beside=self.key_beside[columns])
+
+
+def _find_blocks(pairs: _Pairs) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield regions of the drawing and those of the key to compare them with, in rising order."""
+    drawing, key = pairs.drawing, pairs.key
+    count = min(key.total, MOST_COMPARED)
+    rows = np.arange(drawing.total)
+    by_area = np.argsort(-key.area, kind="stable")
+    if pairs.motion is None or count == key.total:
+        step = max(1, BLOCK // max(count, 1))
+        for first in range(0, max(len(rows), 1), step):
+            yield rows[first : first + step], np.sort(by_area[:count])
+        return
+    largest, others = by_area[:LARGEST], by_area[LARGEST:]
+    for block in _split(rows, pairs.motion.landing):
+        low, high = (side(pairs.motion.landing[block], axis=0) for side in (np.min, np.max))
+        center = key.center[others]
+        away = np.maximum(np.maximum(low - center, center - high), 0)
+        nearest = np.argpartition((away**2).sum(axis=1), count - LARGEST)[: count - LARGEST]
+        yield block, np.sort(np.concatenate((largest, others[nearest])))
+
+
+def _split(rows: np.ndarray, places: Float32[np.ndarray, "N 2"]) -> Iterator[np.ndarray]:
+    """Yield regions in groups of at most `TOGETHER`, halved across the longer side of their box."""
+    if len(rows) <= TOGETHER:
+        yield rows
+        return
+    axis = int(np.ptp(places[rows], axis=0).argmax())
+    half = len(rows) // 2
+    order = rows[np.argpartition(places[rows, axis], half)]
+    yield from _split(order[:half], places)
+    yield from _split(order[half:], places)
 
 
 def _find_motion(drawing: Drawing, key: Drawing, flow: Flow) -> _Motion:
@@ -151,9 +207,10 @@ def _vote(labels: SmallMap, other: SmallMap, count: int) -> _Votes:
 
 
 def _compare_block(
-    pairs: _Pairs, rows: np.ndarray
+    pairs: _Pairs, rows: np.ndarray, columns: np.ndarray
 ) -> tuple[Int32[np.ndarray, "B C"], Float32[np.ndarray, "B C 48"]]:
-    """Choose the candidates of some regions and compute the features of each."""
+    """Choose the candidates of some regions among some of the key's, and compute their features."""
+    pairs = pairs.take(columns)
     looks = [
         one[rows] @ other.T
         for one, other in zip(
@@ -162,11 +219,11 @@ def _compare_block(
     ]
     votes = own = None
     if pairs.motion is not None:
-        votes = pairs.motion.carried.dense(rows, pairs.key.total)
+        votes = pairs.motion.carried.dense(rows, columns)
     chosen = _choose(pairs, rows, votes, looks)
     at = np.arange(len(rows))[:, np.newaxis]
     if pairs.motion is not None and votes is not None:
-        still = pairs.motion.still.dense(rows, pairs.key.total)
+        still = pairs.motion.still.dense(rows, columns)
         own = _Own(votes[at, chosen], still[at, chosen], votes.max(axis=1, initial=0))
     features = _features(pairs, rows, chosen, own)
     turned = compare_turned(pairs.drawing.patches, rows, pairs.key.patches)
@@ -174,7 +231,7 @@ def _compare_block(
         best = look.max(axis=1, keepdims=True, initial=-1)
         features[..., LOOKS + 2 * number] = look[at, chosen]
         features[..., LOOKS + 2 * number + 1] = (look - best)[at, chosen]
-    return chosen, features
+    return columns[chosen].astype(np.int32), features
 
 
 class _Own(NamedTuple):

@@ -4,8 +4,9 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from lineart.imaging.regions import find_regions
-from lineart.keys import CarriedColors, Key, carry, prepare_key
+from lineart.keys import CarriedColors, Key, carry, pairs, prepare_key
 from lineart.keys.drawing import measure
+from lineart.keys.patches import Patches, compare_turned
 from tests.keys.figures import PAINT, Figure, draw_figure
 
 
@@ -127,21 +128,42 @@ def test_drawings_in_color_on_gray_paper() -> None:
     assert share_right(carried, split) > 0.99
 
 
-def test_thousands_of_regions() -> None:
-    """A dense drawing is coloured in blocks, whose number of pairs is bounded."""
+def draw_grid(cells: int) -> Figure:
+    """Draw a grid of cells of uneven sizes, in six colours at random."""
     rng = np.random.default_rng(3)
     colors = rng.integers(0, 256, (6, 3), np.uint8)
-    edges = np.cumsum(rng.integers(7, 14, (2, 60)), axis=1)
+    edges = np.cumsum(rng.integers(7, 14, (2, cells - 1)), axis=1)
     line = np.full((int(edges[0, -1]) + 9, int(edges[1, -1]) + 9), 255, np.uint8)
     line[edges[0]], line[:, edges[1]] = 0, 0
-    cells = rng.integers(0, 6, (61, 61))
+    numbers = rng.integers(0, 6, (cells, cells))
     rows = np.searchsorted(edges[0], np.arange(line.shape[0]))
     columns = np.searchsorted(edges[1], np.arange(line.shape[1]))
-    paint = colors[cells[rows[:, np.newaxis], columns]]
-    target = Figure(np.roll(line, 3, axis=1), np.roll(paint, 3, axis=1))
-    carried = carry(target.line, [(line, paint)])
+    return Figure(line, colors[numbers[rows[:, np.newaxis], columns]])
+
+
+def test_thousands_of_regions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dense drawings are coloured right, and each region costs as much as in smaller ones."""
+    compared: list[tuple[int, int]] = []
+
+    def count(one: Patches, rows: np.ndarray, other: Patches) -> tuple[np.ndarray, np.ndarray]:
+        compared.append((len(rows), len(other.mask)))
+        return compare_turned(one, rows, other)
+
+    monkeypatch.setattr(pairs, "compare_turned", count)
+    key = draw_grid(61)
+    target = Figure(np.roll(key.line, 3, axis=1), np.roll(key.paint, 3, axis=1))
+    carried = carry(target.line, [Key(*key)])
     assert len(carried.index) > 3000
     assert share_right(carried, target) > 0.9
+    assert sum(rows for rows, _ in compared) == len(carried.index) - 1
+    assert max(columns for _, columns in compared) == pairs.MOST_COMPARED
+
+
+def test_thousands_of_regions_of_a_sheet() -> None:
+    """Without motion, regions are compared with the largest ones of a sheet."""
+    sheet = draw_grid(61)
+    carried = carry(draw_figure().line, [Key(*sheet, motion=False), Key(*draw_figure())])
+    assert share_right(carried, draw_figure()) == 1
 
 
 def test_open_outline_is_cut() -> None:

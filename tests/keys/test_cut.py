@@ -1,5 +1,7 @@
 """Regions that a key shows to be several, cut where no line is."""
 
+import tracemalloc
+
 import cv2
 import numpy as np
 import pytest
@@ -8,8 +10,9 @@ from lineart.imaging.regions import find_regions
 from lineart.keys import Key, carry, prepare_key
 from lineart.keys.align import align
 from lineart.keys.cut import cut_regions
+from lineart.keys.drawing import measure
 from tests.keys.figures import PAINT, Figure
-from tests.keys.test_carry import fill, share_right
+from tests.keys.test_carry import draw_grid, fill, share_right
 
 SKY, DUSK = PAINT["eye"], PAINT["pocket"]
 
@@ -130,3 +133,17 @@ def test_a_key_that_fits_better_keeps_regions_whole() -> None:
     whole = find_regions(line).max()
     assert align(line, keys[:1]).labels.max() > whole
     assert align(line, keys).labels.max() == whole
+
+
+def test_memory_grows_with_the_regions_alone() -> None:
+    """Thousands of regions of a drawing and of a key take no table of both."""
+    key, target = draw_grid(80), draw_grid(80)
+    prepared, drawn = prepare_key(Key(*key)), measure(target.line, find_regions(target.line))
+    flow = np.zeros((*drawn.size, 2), np.float32)
+    settled = np.zeros(drawn.total + 1, bool)
+    tracemalloc.start()
+    cut_regions(drawn.labels, drawn.depth, prepared, flow, settled)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert drawn.total > 6000
+    assert peak_bytes < 8 * drawn.total**2 / 2
