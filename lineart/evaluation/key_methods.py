@@ -12,7 +12,7 @@ from lineart.evaluation.key_scores import NONE, Guess
 from lineart.image import Line
 from lineart.imaging.region_maps import RegionMap
 from lineart.imaging.regions import find_regions
-from lineart.keys import CarriedColors, PreparedKey, carry
+from lineart.keys import CarriedColors, Matched, PreparedKey, carry
 from lineart.keys.align import fit_key
 from lineart.keys.drawing import Drawing, measure
 from lineart.keys.flow import find_flow, land
@@ -27,9 +27,14 @@ def number_colors(
     return numbers
 
 
-def carry_keys(line: Line, keys: Sequence[PreparedKey], palette: UInt8[np.ndarray, "K 3"]) -> Guess:
+def carry_keys(
+    line: Line,
+    keys: Sequence[PreparedKey],
+    palette: UInt8[np.ndarray, "K 3"],
+    adjacent: Sequence[Matched] = (),
+) -> Guess:
     """Carry the colours as `lineart colorize --keys` does."""
-    return guess_of(carry(line, keys), palette)
+    return guess_of(carry(line, keys, adjacent=adjacent), palette)
 
 
 def guess_of(carried: CarriedColors, palette: UInt8[np.ndarray, "K 3"]) -> Guess:

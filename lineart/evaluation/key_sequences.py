@@ -1,7 +1,7 @@
 """Sequences that keys are scored on: where they are, and what their drawings need once."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from lineart.datasets.sequences import (
 from lineart.evaluation.inputs import name_places
 from lineart.evaluation.key_scores import Segments, find_same, find_segments
 from lineart.evaluation.request import KeysRequest
-from lineart.keys import Key, PreparedKey, prepare_key
+from lineart.keys import Key, Matched, PreparedKey, match, prepare_key
 from lineart.sample_film.scenes import FRAMES_PER_SECOND, SHOTS
 from lineart.storage import Storage
 
@@ -26,6 +26,10 @@ SAMPLE_SIZE = (432, 768)
 SAMPLE_DRAWINGS = 17
 SAMPLE_STEP = 2
 """Frames from a drawing of the sample film to the next."""
+
+
+MOST_MATCHED = 16
+"""Matched drawings that are kept, so that memory is bounded."""
 
 
 class SequenceUnit(NamedTuple):
@@ -65,9 +69,14 @@ class Exercise:
     """A sequence, and what its drawings and keys need once."""
 
     sequence: TrueSequence
-    prepared: dict[int, PreparedKey]
+    reach: int = 0
+    """Drawings before a drawing, and as many after it, that vote on its colours."""
+    prepared: dict[int, PreparedKey] = field(default_factory=dict)
     """Keys that have been prepared, by drawing."""
-    found: dict[int, Segments]
+    found: dict[int, Segments] = field(default_factory=dict)
+    """Segments that have been found, by drawing."""
+    matched: dict[tuple[int, ...], Matched | None] = field(default_factory=dict)
+    """Drawings that have been matched, by their number and those of the keys."""
 
     @cached_property
     def same(self) -> Bool[np.ndarray, "K K"]:
@@ -82,6 +91,20 @@ class Exercise:
                 Key(sequence.lines[number], sequence.colors(number))
             )
         return self.prepared[number]
+
+    def adjacent(self, number: int, keys: Sequence[int]) -> list[Matched]:
+        """Return the drawings that vote on the colours of a drawing, matched with some keys."""
+        lines, found = self.sequence.lines, []
+        for other in range(number - self.reach, number + self.reach + 1):
+            if other != number and 0 <= other < len(lines):
+                place = other, *keys
+                if place not in self.matched:
+                    prepared = [self.key(key) for key in keys]
+                    self.matched[place] = match(lines[other], prepared)
+                found.append(self.matched[place])
+        while len(self.matched) > MOST_MATCHED:
+            del self.matched[next(iter(self.matched))]
+        return [one for one in found if one is not None]
 
     def segments(self, number: int) -> Segments:
         """Return the segments of a drawing."""

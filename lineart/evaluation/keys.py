@@ -132,7 +132,7 @@ class Results:
 
 def evaluate_sequence(request: KeysRequest, unit: SequenceUnit) -> Finding:
     """Carry the colours of keys through a sequence by every method, and score them."""
-    exercise = Exercise(open_unit(unit), {}, {})
+    exercise = Exercise(open_unit(unit), request.adjacent)
     results = Results(exercise, [], [])
     sheets: dict[str, Frame] = {}
     for key, target in find_pairs(len(exercise.sequence.lines)):
@@ -160,7 +160,7 @@ def compare_pair(
     line, palette = exercise.sequence.lines[target], exercise.sequence.palette
     prepared = exercise.key(key)
     return {
-        OURS: carry_keys(line, [prepared], palette),
+        OURS: carry_keys(line, [prepared], palette, exercise.adjacent(target, [key])),
         **run_baselines(request.baselines, line, prepared, palette),
     }
 
@@ -284,7 +284,8 @@ def _carry_set(
         if target in keys:
             continue
         line = sequence.lines[target]
-        guesses = {OURS: carry_keys(line, prepared, sequence.palette)}
+        beside = exercise.adjacent(target, keys)
+        guesses = {OURS: carry_keys(line, prepared, sequence.palette, beside)}
         if table == "even keys":
             nearest = min(keys, key=lambda one: (abs(one - target), one))
             some = [one for one in request.baselines if one == FLOW_VOTE]

@@ -233,6 +233,8 @@ class KeysRequest:
     """Other methods; may be empty."""
     num_keys: int = 4
     """Largest number of keys that serve a sequence together; 0 leaves several keys out."""
+    adjacent: int = 0
+    """Drawings before a drawing, and as many after it, that vote on its colours."""
     num_drawings: int = 18
     """Drawings of a sequence to which several keys are carried, evenly spaced."""
     num_sheet_samples: int = 6
@@ -256,6 +258,7 @@ class KeysRequest:
         for seed in self.sample_seeds:
             check_minimum("--sample-seeds", seed, 0)
         check_minimum("--num-keys", self.num_keys, 0)
+        check_minimum("--adjacent", self.adjacent, 0)
         check_minimum("--num-drawings", self.num_drawings, 2)
         check_minimum("--num-sheet-samples", self.num_sheet_samples, 0)
         check_minimum("--ray-workers", self.ray_workers, 1)

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from lineart.film.adjacent import Adjacent, AdjacentDrawings
 from lineart.film.frames import FilmFrame, KeySource, SheetSource, Source
 from lineart.film.records import Failure, HashedFile, HashedHint, HashedSheet, Input
 from lineart.film.tasks import SharedRules
 from lineart.film.tasks.key_rules import (
+    ADJACENT,
     COLORED,
     HINT_KEY,
     KEY,
@@ -40,12 +42,16 @@ class FilmFiles(NamedTuple):
     sheets: Sequence[SheetSource]
 
 
-def files_of(frames: Sequence[FilmFrame]) -> FilmFiles:
-    """Return the files of frames, hints, keys and sheets."""
+def files_of(frames: Sequence[FilmFrame], voters: Sequence[FilmFrame] = ()) -> FilmFiles:
+    """Return the files of frames, hints, keys and sheets; of voters, the pictures."""
     hints = {one for held in {frame.hints for frame in frames} for one in held}
     keys = {one for held in {frame.keys for frame in frames} for one in held}
     origins = {one for held in {frame.origins for frame in frames} for one in held}
-    named = (*(frame.source for frame in frames), *(key.drawing for key in keys), *origins)
+    named = (
+        *(frame.source for frame in (*frames, *voters)),
+        *(key.drawing for key in keys),
+        *origins,
+    )
     pictures = {one.name: one for one in named}
     colors = _in_order(key.colors for key in keys)
     sheets = dict.fromkeys(one for held in {frame.sheets for frame in frames} for one in held)
@@ -66,9 +72,11 @@ class HeldColors(NamedTuple):
     file_sha256: str | None = None
     """Hash of the file of a single hint, which older manifests have in place of that of pixels."""
     keys: tuple[Input, ...] = ()
-    """Files of the keys, line drawing and colours of each, then those of the sheets."""
+    """Files of the keys, line drawing and colours of each, then those of the sheets, then adjacent
+    drawings."""
     key_sha256: str | None = None
-    """Hash over the pixels of keys and sheets and of their drawings; None without any."""
+    """Hash over the pixels of keys and sheets, of their drawings and of adjacent ones; None without
+    keys and sheets."""
     warnings: tuple[str, ...] = ()
     """Sentences on what a person should look at, with the names of the files."""
 
@@ -95,6 +103,13 @@ class HeldColors(NamedTuple):
         hints = {"hint_sha256": self.sha256, "hints": self.hint_names}
         return hints | {"key_sha256": self.key_sha256, "keys": self.key_names}
 
+    def with_adjacent(self, adjacent: Adjacent) -> "HeldColors":
+        """Return the same with adjacent drawings, which vote if there are keys."""
+        if not self.keys or not adjacent.files:
+            return self
+        digests = [self.key_sha256 or "", *(f"{ADJACENT} {one}" for one in adjacent.pixels)]
+        return self._replace(keys=self.keys + adjacent.files, key_sha256=_join(digests))
+
     def has_hints(self, sha256: str | None) -> bool:
         """Return whether a manifest's `hint_sha256` is of these hints."""
         return sha256 == self.sha256 or (sha256 is not None and sha256 == self.file_sha256)
@@ -112,6 +127,8 @@ class HashedColors:
     """Name of a drawing -> its hashes, or why it cannot be read."""
     sheets: Mapping[str, HashedSheet | Failure] = field(default_factory=dict)
     """Name of a sheet -> its hashes, or why it cannot be used."""
+    adjacent: AdjacentDrawings = field(default_factory=dict)
+    """Drawings that vote on the colours of others."""
     version: str = field(default_factory=read_version)
     """What else determines the colours that are carried."""
     _known: dict[Any, HeldColors | Failure] = field(default_factory=dict)
@@ -127,7 +144,10 @@ class HashedColors:
                 self._known[key] = self._collect(frame, size, carried)
             except _UnusableError as error:
                 self._known[key] = error.failure
-        return self._known[key]
+        found, near = self._known[key], self.adjacent.get((frame.shot, picture.pixels_sha256))
+        if isinstance(found, Failure) or near is None:
+            return found
+        return self._known.setdefault((*key, near), found.with_adjacent(near))
 
     def _is_carried(self, origin: Source, picture: HashedFile) -> bool:
         """Return whether a hint that was set in `origin` is carried to another drawing."""

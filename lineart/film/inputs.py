@@ -56,6 +56,8 @@ class FilmConfig:
     keys: str | None = None
     sheets: str | None = None
     shots: tuple[str, ...] = ()
+    adjacent: int = 0
+    """Drawings before a drawing, and as many after it, that vote on its colours by keys."""
     ask: int | None = None
     """Number of drawings to name at the end that should become keys; see `asking`."""
     numbers: str | None = None

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lineart import manifest
+from lineart.film.adjacent import find_adjacent, find_voters
 from lineart.film.frame_logs import FrameLogs
 from lineart.film.held import HashedColors, files_of
 from lineart.film.inputs import PreparedRun
@@ -235,7 +236,9 @@ def _plan(opened: PreparedRun, previous: pa.Table, runner: FilmRunner) -> FilmPl
     readable = [frame for frame in opened.frames if frame.refusal is None]
     # A file whose hash is in the manifest is not decoded again.
     known = known_pictures(previous, job.fingerprint.settings)
-    files = files_of(readable)
+    reach = opened.film.adjacent
+    voters = find_voters(opened.film_frames, readable, reach)
+    files = files_of(readable, voters)
     # A file on S3 whose ETag and size are there is not even read.
     unchanged = {} if opened.film.force else find_unchanged(files.pictures, known, previous)
     pictures = unchanged | _hash(
@@ -249,6 +252,7 @@ def _plan(opened: PreparedRun, previous: pa.Table, runner: FilmRunner) -> FilmPl
         _hash(runner, partial(hash_keys, job), files.keys),
         pictures,
         _hash(runner, partial(hash_sheets, job), files.sheets),
+        find_adjacent(voters, pictures, reach),
     )
     return make_plan(
         mark_frames(opened.frames, find_verdicts(read_marks(job.output), previous)),

@@ -24,6 +24,7 @@ from lineart.film.records import (
 )
 from lineart.film.tasks import SharedRules, Shrink
 from lineart.film.tasks.key_rules import (
+    ADJACENT,
     HINT_KEY,
     KEY,
     KEY_LINE,
@@ -56,6 +57,7 @@ class Worker:
             job.task.hint_rules.role: job.hints,
             KEY: job.keys,
             KEY_LINE: job.pictures,
+            ADJACENT: job.pictures,
             HINT_KEY: job.hints,
             **dict.fromkeys((SHEET, LINED_SHEET, SHEET_LINE), job.sheets),
         }

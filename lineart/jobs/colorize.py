@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from lineart.imaging.palette import Palette
 
 
+MOST_ADJACENT = 4
+"""Largest number of adjacent drawings on one side."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Colorize:
     """Colour all line drawings of a film, each at its own size."""
@@ -62,6 +66,10 @@ class Colorize:
     ask: int | None = None
     """With --keys, --sheets or --hints, number of drawings to name at the end that should be
     coloured next and become keys."""
+    adjacent: int = 0
+    """With --keys, --sheets or --hints, drawings before a drawing, and as many after it, 0 to 4,
+    that vote on its colours: more regions are right and fewer flicker, and it takes longer. A
+    changed drawing then also makes these anew."""
     hint_paper: bool = False
     """Hints are painted on white paper: in hint images without transparency, white (251 to 255) is
     no hint."""
@@ -140,6 +148,7 @@ def read_film(flags: Colorize) -> tuple[FilmConfig, TaskFactory]:
         keys=flags.keys,
         sheets=flags.sheets,
         ask=flags.ask,
+        adjacent=flags.adjacent,
         carries_hints=flags.hints is not None and not flags.hints_stay,
     )
     return film, partial(
@@ -167,6 +176,12 @@ def _check(flags: Colorize) -> None:
         )
     if flags.ask is not None and flags.ask < 1:
         raise ValueError(f"--ask {flags.ask} names no drawing; give 1 or more")
+    if not 0 <= flags.adjacent <= MOST_ADJACENT:
+        raise ValueError(f"--adjacent {flags.adjacent} is not within 0 and {MOST_ADJACENT}")
+    if flags.adjacent and not _carries(flags):
+        raise ValueError(
+            "--adjacent is for colours that follow regions; add --keys, --sheets or --hints"
+        )
     if flags.ask is not None and not _carries(flags):
         raise ValueError("--ask is for colours that follow regions; add --keys, or --hints alone")
 

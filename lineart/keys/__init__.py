@@ -1,6 +1,7 @@
 """Colour keys: the colours of one or more drawings of a shot, carried to its other drawings."""
 
-from lineart.keys.carry import CarriedColors, carry
+from lineart.keys.adjacent import Matched
+from lineart.keys.carry import CarriedColors, carry, match
 from lineart.keys.key import Key, PreparedKey, prepare_key
 
-__all__ = ["CarriedColors", "Key", "PreparedKey", "carry", "prepare_key"]
+__all__ = ["CarriedColors", "Key", "Matched", "PreparedKey", "carry", "match", "prepare_key"]

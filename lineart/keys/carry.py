@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from operator import attrgetter
 
 import numpy as np
@@ -12,6 +11,7 @@ from lineart.image import Frame, Line
 from lineart.imaging.ink import darken_lines
 from lineart.imaging.region_maps import RegionMap
 from lineart.imaging.regions import GAP
+from lineart.keys.adjacent import Matched, Shares, join_adjacent
 from lineart.keys.align import align
 from lineart.keys.colors import UNKNOWN, RegionColors, pack, unpack
 from lineart.keys.key import Key, PreparedKey, prepare_key
@@ -37,8 +37,6 @@ class CarriedColors:
 
 AnyKey = Key | PreparedKey | tuple[Line | Frame, UInt8[np.ndarray, "H W C"]]
 
-Shares = Float32[np.ndarray, "T P"]
-"""Probability of each colour of the palette for each region; the last column stands for none."""
 Scores = Float32[np.ndarray, "T P"]
 """Logarithm of the weight of each colour; the last column stands for none."""
 
@@ -47,6 +45,8 @@ def carry(
     drawing: Line | Frame,
     keys: Sequence[AnyKey],
     *,
+    adjacent: Sequence[Line | Frame | Matched] = (),
+    matched: Matched | None = None,
     gap: float = GAP,
     network: Network | None = None,
 ) -> CarriedColors:
@@ -59,6 +59,9 @@ def carry(
     Args:
         drawing: Drawing to colour, on white paper.
         keys: Keys, at least one; their order matters for the numbers of colours alone.
+        adjacent: Drawings of the shot just before and after this one, whose regions vote, or what
+            `match` makes of them with the same keys, so that each is matched once.
+        matched: What `match` makes of the drawing itself, if that is known.
         gap: Largest gap in the drawing's lines that is closed, in pixels of 1080 lines; keys have
             their own.
         network: Matching network; default: the included one.
@@ -68,43 +71,55 @@ def carry(
     """
     if not keys:
         raise ValueError("no key; carry needs at least one coloured drawing")
-    prepared = [one if isinstance(one, PreparedKey) else prepare_key(Key(*one)) for one in keys]
-    palette, numbers = _join_palettes([one.palette for one in prepared])
-    is_same = [is_own(drawing, one.key) for one in prepared]
-    others = [
-        pair
-        for pair, skip in zip(zip(prepared, numbers, strict=True), is_same, strict=True)
-        if not skip
-    ]
-    own = [one.key for one, is_it in zip(prepared, is_same, strict=True) if is_it]
-    match = partial(_match, drawing, others, palette, gap, network)
-    if not own:
-        return match()
-    # The first key, or else the first sheet.
-    colors = own_colors(max(own, key=attrgetter("motion")))
-    repeated = _repeat(colors, palette)
-    if not others or (colors.index != UNKNOWN).all():
-        return repeated
-    return _fill_open(repeated, match())
-
-
-def _match(
-    drawing: Line | Frame,
-    keys: Sequence[tuple[PreparedKey, Int32[np.ndarray, " _"]]],
-    palette: UInt8[np.ndarray, "K 3"],
-    gap: float,
-    network: Network | None,
-) -> CarriedColors:
-    """Carry the colours of other drawings; each key has the numbers of its colours beside it."""
     network = network or included_network()
-    aligned = align(darken_lines(drawing), [key for key, _ in keys], gap)
-    scores = []
-    for place, (key, numbers) in enumerate(keys):
-        found = color_scores(aligned.compare(place), network, key.parent)
-        scores.append(_widen(found, numbers, len(palette)))
-    return _decide(
-        aligned.labels, palette, _join_all(scores, [not key.key.motion for key, _ in keys])
+    prepared = [one if isinstance(one, PreparedKey) else prepare_key(Key(*one)) for one in keys]
+    own = [one.key for one in prepared if is_own(drawing, one.key)]
+    repeated = None
+    if own:
+        # The first key, or else the first sheet.
+        colors = own_colors(max(own, key=attrgetter("motion")))
+        palette, _ = _join_palettes([one.palette for one in prepared])
+        repeated = _repeat(colors, palette)
+        if len(own) == len(prepared) or (colors.index != UNKNOWN).all():
+            return repeated
+    matched = matched or match(drawing, prepared, gap=gap, network=network)
+    assert matched is not None
+    beside = (
+        one if isinstance(one, Matched) else match(one, prepared, gap=gap, network=network)
+        for one in adjacent
     )
+    shares = join_adjacent(matched, [one for one in beside if one is not None], network)
+    carried = _decide(matched.labels, matched.palette, shares)
+    return carried if repeated is None else _fill_open(repeated, carried)
+
+
+def match(
+    drawing: Line | Frame,
+    keys: Sequence[PreparedKey],
+    *,
+    gap: float = GAP,
+    network: Network | None = None,
+) -> Matched | None:
+    """Match a drawing with the keys of other drawings; None if there are no others.
+
+    Arguments are as for `carry`.
+    """
+    network = network or included_network()
+    palette, numbers = _join_palettes([one.palette for one in keys])
+    others = [
+        (key, number)
+        for key, number in zip(keys, numbers, strict=True)
+        if not is_own(drawing, key.key)
+    ]
+    if not others:
+        return None
+    aligned = align(darken_lines(drawing), [key for key, _ in others], gap)
+    scores = []
+    for place, (key, number) in enumerate(others):
+        found = color_scores(aligned.compare(place), network, key.parent)
+        scores.append(_widen(found, number, len(palette)))
+    shares = _join_all(scores, [not key.key.motion for key, _ in others])
+    return Matched(aligned.labels, aligned.drawing, palette, shares)
 
 
 def _fill_open(own: CarriedColors, others: CarriedColors) -> CarriedColors:

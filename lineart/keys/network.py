@@ -91,6 +91,11 @@ def color_shares(pairs: PairFeatures, network: Network) -> Float32[np.ndarray, "
     return _softmax(color_scores(pairs, network))
 
 
+def candidate_shares(pairs: PairFeatures, network: Network) -> Logits:
+    """Return the probability of each candidate of each region, then of none of them."""
+    return _softmax(compute_logits(pairs, network)[-1] / np.float32(network.temperature))
+
+
 def color_scores(
     pairs: PairFeatures, network: Network, parent: Int32[np.ndarray, " R"] | None = None
 ) -> Float32[np.ndarray, "T K"]:

@@ -79,7 +79,7 @@ def test_segments_and_scores(sequence: TrueSequence) -> None:
     assert scores["pix_f_acc"] == pytest.approx((colors == truth)[foreground].mean())
     assert scores["pix_acc"] == pytest.approx((colors == truth)[paper].mean())
     assert scores["pix_b_iou"] == 1
-    exercise = Exercise(sequence, {}, {})
+    exercise = Exercise(sequence)
     shown = show_errors(exercise, 0, guess._replace(confidence=np.ones(SIZE, np.float32)))
     assert tuple(shown[60, 56]) == WRONG
     doubted = show_errors(exercise, 0, Guess(truth.astype(np.int32), sure))
@@ -100,7 +100,7 @@ def test_thin_segments_of_open_drawings() -> None:
 def test_methods(sequence: TrueSequence) -> None:
     """Every method repeats its key; ours and the flow follow the figure, a static copy does not."""
     assert tuple(KEY_BASELINES) == KEY_BASELINE_NAMES
-    exercise = Exercise(sequence, {}, {})
+    exercise = Exercise(sequence)
     for target, expected in ((0, dict.fromkeys((OURS, *KEY_BASELINE_NAMES), 1.0)), (3, {})):
         line = sequence.lines[target]
         guesses = {

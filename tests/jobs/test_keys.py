@@ -181,6 +181,31 @@ def test_what_changes_in_a_key_makes_its_shot_anew(film: Film) -> None:
     assert film.rows()["roll/f0004.png"]["retake"] == "picture, key"
 
 
+def test_adjacent_drawings_vote(film: Film) -> None:
+    """A changed drawing makes its neighbours anew, too; held and equal drawings stay equal."""
+    film.write("lines/roll/f0007.png", draw_shot(0, moves_px=3).line)
+    assert film.color(adjacent=1).failed == 0
+    rows = film.rows()
+    of_shot = [f"roll/f{number:04}.png" for number in range(1, 8)]
+    for step in (0, 2, 3, 4, 5):
+        drawn, made = draw_shot(step, moves_px=3), film.frame(f"roll/f{step + 1:04}")
+        np.testing.assert_array_equal(made[inside(drawn.line)], drawn.paint[inside(drawn.line)])
+    digests = [rows[name]["key_sha256"] for name in of_shot]
+    assert len(set(digests)) == 5
+    assert digests[0] == digests[1] == digests[6]
+    assert [rows[name]["held_by"] for name in (of_shot[1], of_shot[6])] == [of_shot[0]] * 2
+    assert {tuple(rows[name]["keys"]) for name in of_shot} == {("roll/4.png",)}
+    assert rows["slide/f0003.png"]["key_sha256"] is None
+    assert film.made_anew(adjacent=1) == []
+    film.write("lines/roll/f0006.png", draw_shot(7, moves_px=3).line)
+    assert film.made_anew(adjacent=1) == of_shot[4:6]
+    rows = film.rows()
+    assert [rows[name]["retake"] for name in of_shot[4:6]] == ["key", "picture"]
+    # Frames that are chosen see the same neighbours as in the whole film.
+    assert film.made_anew(adjacent=1, numbers="5") == []
+    assert film.made_anew() == of_shot
+
+
 def test_regions_that_no_key_knows(film: Film) -> None:
     """They are magenta, white, or the network's, and doubts; without the network none is opened."""
     film.write("keys/roll/4.png", without_door(draw_shot(3, moves_px=3).paint))
@@ -220,6 +245,8 @@ def test_regions_that_no_key_knows(film: Film) -> None:
         ),
         ({"ask": 0}, "--ask 0 names no drawing"),
         ({"keys": None, "ask": 1}, "--ask is for colours that follow regions"),
+        ({"adjacent": 5}, "--adjacent 5 is not within 0 and 4"),
+        ({"keys": None, "adjacent": 1}, "--adjacent is for colours that follow regions"),
         ({"output": "{root}/keys/color"}, "lie in one another"),
         ({"keys": "{root}/nothing"}, "nothing"),
         ({"sheets": "{root}/nothing"}, "nothing"),
@@ -291,7 +318,7 @@ def test_hints_follow_their_regions(film: Film) -> None:
 def test_keys_on_s3_and_ray(film: Film, bucket: Path) -> None:
     """A run that was stopped and resumed here makes what Ray makes from bucket to bucket.
 
-    One shot has a key and sheets, the other sheets alone.
+    One shot has a key and sheets, the other sheets alone; adjacent drawings vote.
     """
     sheet = draw_shot(8, moves_px=3)
     film.write("sheets/things/front.png", sheet.picture)
@@ -300,7 +327,8 @@ def test_keys_on_s3_and_ray(film: Film, bucket: Path) -> None:
     blue[(blue == BALL).all(axis=2)] = (40, 60, 200)
     film.write("sheets/blue.png", blue)
     given: dict[str, Any] = {
-        "unknown": "placeholder", "weights": None, "sheets": str(film.root / "sheets")
+        "unknown": "placeholder", "weights": None, "sheets": str(film.root / "sheets"),
+        "adjacent": 1,
     }  # fmt: skip
 
     def stop(summary: FilmSummary) -> None:
@@ -321,7 +349,11 @@ def test_keys_on_s3_and_ray(film: Film, bucket: Path) -> None:
     folders = ("lines", "keys", "sheets")
     addresses: dict[str, Any] = {name: place.child(name).uri for name in folders}
     command = Colorize(
-        **addresses, output=place.child("color").uri, finish="paint", unknown="placeholder"
+        **addresses,
+        output=place.child("color").uri,
+        finish="paint",
+        unknown="placeholder",
+        adjacent=1,
     )
     assert main(command) == 0
     output = bucket / "episode" / "color"

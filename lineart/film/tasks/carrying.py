@@ -16,7 +16,7 @@ from lineart.imaging.carried_paint import KnownColors, know_nothing
 from lineart.imaging.ink import darken_lines
 from lineart.imaging.paint import Source
 from lineart.imaging.regions import find_regions, scale_gap
-from lineart.keys import PreparedKey, carry
+from lineart.keys import Matched, PreparedKey, carry, match
 
 KEPT_KEYS = 8
 """Prepared keys that a worker keeps, unless a drawing has more."""
@@ -74,18 +74,55 @@ def has_keys(files: Files) -> bool:
     return not files.keys().isdisjoint((KEY, HINT_KEY, SHEET, LINED_SHEET))
 
 
-def carry_colors(drawing: Line | Frame, keys: Sequence[PreparedKey], gap: float) -> KnownColors:
+class KeptMatches:
+    """Drawings matched with their keys, by the content of their files; keeps the last ones.
+
+    Args:
+        decode: Decodes a drawing, on white paper.
+        gap: Largest gap in lines that is closed, in pixels of a drawing with 1080 lines.
+    """
+
+    def __init__(self, decode: Callable[[bytes], Line | Frame], gap: float) -> None:
+        self._decode, self._gap = decode, gap
+        self._known: dict[bytes, tuple[Sequence[PreparedKey], Matched | None]] = {}
+
+    def of(self, files: Sequence[bytes], keys: Sequence[PreparedKey]) -> list[Matched | None]:
+        """Return drawings, matched with the same keys; None for one whose keys are all its own."""
+        found = [self._match(file, keys) for file in files]
+        while len(self._known) > len(files):
+            del self._known[next(iter(self._known))]
+        return found
+
+    def _match(self, file: bytes, keys: Sequence[PreparedKey]) -> Matched | None:
+        digest = sha256(file).digest()
+        known, matched = self._known.pop(digest, ((), None))
+        if list(map(id, known)) != list(map(id, keys)):
+            matched = match(self._decode(file), keys, gap=self._gap)
+        # What is put in again is the newest.
+        self._known[digest] = keys, matched
+        return matched
+
+
+def carry_colors(
+    drawing: Line | Frame,
+    keys: Sequence[PreparedKey],
+    gap: float,
+    matches: Sequence[Matched | None] = (),
+) -> KnownColors:
     """Return the colours of a drawing's regions that its keys have.
 
     Args:
         drawing: The drawing.
         keys: Its keys.
         gap: Largest gap in lines that is closed, in pixels of a drawing with 1080 lines.
+        matches: The drawing and adjacent ones, matched with the keys; empty: it is matched alone.
     """
     if not keys:
         gap_px = scale_gap(gap, (drawing.shape[0], drawing.shape[1]))
         return know_nothing(find_regions(darken_lines(drawing), gap_px=gap_px))
-    carried = carry(drawing, keys, gap=gap)
+    adjacent = [one for one in matches[1:] if one is not None]
+    own = matches[0] if matches else None
+    carried = carry(drawing, keys, adjacent=adjacent, matched=own, gap=gap)
     count = int(carried.labels.max()) + 1
     index, second = carried.index[:count], carried.second[:count]
     is_known = index >= 0

@@ -12,11 +12,26 @@ from jaxtyping import UInt8
 from lineart.codec import decode_line_art
 from lineart.codec.encode import FileFormat
 from lineart.film.tasks import ComposedFrame, Files, NetworkInputs, RunNetwork, Shrink
-from lineart.film.tasks.carrying import KeptKeys, KeyFiles, carry_colors, has_keys, pack, unpack
+from lineart.film.tasks.carrying import (
+    KeptKeys,
+    KeptMatches,
+    KeyFiles,
+    carry_colors,
+    has_keys,
+    pack,
+    unpack,
+)
 from lineart.film.tasks.cels import KeptDrawing, find_paper_matte
 from lineart.film.tasks.colorize import ColorizeTask, count_hints, open_colorize_task
 from lineart.film.tasks.composing import Coloring, Look, open_drawing
-from lineart.film.tasks.key_rules import COLORED, HINT_KEY, KEY_RULES, LINED_SHEET, read_threshold
+from lineart.film.tasks.key_rules import (
+    ADJACENT,
+    COLORED,
+    HINT_KEY,
+    KEY_RULES,
+    LINED_SHEET,
+    read_threshold,
+)
 from lineart.film.tasks.sheets import read_sheet
 from lineart.film.tasks.upscaling import Upscaling
 from lineart.image import Frame, Line, Size
@@ -93,6 +108,7 @@ class KeysTask:
         """
         plain, read_hint = self.base.open_shrink(), self.base.open_hints()
         keys = KeptKeys(partial(self._prepare, read_hint))
+        matches = KeptMatches(lambda file: split_cel(self.decode(file))[0], self.base.gap)
 
         def shrink(picture: UInt8[np.ndarray, "H W *C"], files: Files) -> NetworkInputs:
             if self.unknown == "soft" and not has_keys(files):
@@ -101,7 +117,9 @@ class KeysTask:
             drawing, _ = split_cel(picture)
             size = drawing.shape[0], drawing.shape[1]
             started = time.perf_counter()
-            known = carry_colors(drawing, keys.of(files), self.base.gap)
+            prepared, near = keys.of(files), files.get(ADJACENT, ())
+            found = matches.of([files["line"][0], *near], prepared) if prepared and near else ()
+            known = carry_colors(drawing, prepared, self.base.gap, found)
             seconds = {"keys": time.perf_counter() - started} if has_keys(files) else {}
             hints = [read_hint(data, size) for data in files.get("hint", ())]
             counting = join_hints(count_hints(drawing, hints), size)

@@ -1,0 +1,79 @@
+"""What the drawings just before and after a drawing say about the colours of its regions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from lineart.imaging.region_maps import RegionMap
+from lineart.keys.colors import UNKNOWN
+from lineart.keys.drawing import Drawing
+from lineart.keys.flow import find_flow
+from lineart.keys.network import Network, candidate_shares
+from lineart.keys.pairs import compare
+
+Shares = Float32[np.ndarray, "T P"]
+"""Probability of each colour of the palette for each region; the last column stands for none."""
+
+WEIGHT = 0.5
+"""Weight of the logarithm of an adjacent drawing's probability, beside 1 for the drawing's own."""
+ALIKE = 0.8
+"""How alike the errors of the drawings are, 0 to 1: logarithms are divided by this power of the sum
+of the weights. On held-out drawings with two votes, of the colours that are surer than the
+threshold of the weights, as many are then right as without votes: 99.0 % of cycles."""
+LEAST_SHARE = 1e-4
+"""Probabilities below this count as this, so that none rules a colour out."""
+
+
+@dataclass(frozen=True)
+class Matched:
+    """A drawing that was matched with its keys."""
+
+    labels: RegionMap
+    """Regions at full size; one that a key shows to be several is several."""
+    drawing: Drawing
+    """The same regions, measured."""
+    palette: UInt8[np.ndarray, "K 3"]
+    """The keys' colours."""
+    shares: Shares
+    """Probability of each colour for each region, by the keys alone."""
+
+
+def join_adjacent(matched: Matched, adjacent: Sequence[Matched], network: Network) -> Shares:
+    """Return the probabilities of a drawing's colours by its keys and by adjacent drawings.
+
+    A region matches those of an adjacent drawing, which move little, and their colours by the keys
+    vote for its own: keys that are far away give the two drawings unlike errors. What matches none
+    has its own colour. Drawings of another size do not vote.
+
+    Args:
+        matched: The drawing.
+        adjacent: Drawings of the shot near it, matched with the same keys.
+        network: Matching network.
+    """
+    voting = [
+        one for one in adjacent if one.drawing.size == matched.drawing.size and one.drawing.total
+    ]
+    if not voting:
+        return matched.shares
+    total = np.log(matched.shares + LEAST_SHARE)
+    for one in voting:
+        total += WEIGHT * np.log(_vote(matched, one, network) + LEAST_SHARE)
+    total /= np.float32((1 + WEIGHT * len(voting)) ** ALIKE)
+    powers = np.exp(total - total.max(axis=1, keepdims=True))
+    shares: Shares = powers / powers.sum(axis=1, keepdims=True)
+    return shares
+
+
+def _vote(matched: Matched, other: Matched, network: Network) -> Shares:
+    """Return the probabilities of a drawing's colours by those of another drawing's regions."""
+    best = other.shares.argmax(axis=1).astype(np.int32)
+    colors = np.where(best == len(other.palette), np.int32(UNKNOWN), best)
+    flow, _ = find_flow(matched.drawing.ink, other.drawing.ink)
+    pairs = compare(matched.drawing, other.drawing, colors, flow)
+    likely = candidate_shares(pairs, network)
+    votes: Shares = likely[:, -1:] * matched.shares
+    for place in range(pairs.candidates.shape[1]):
+        votes += likely[:, place : place + 1] * other.shares[pairs.candidates[:, place]]
+    return votes
