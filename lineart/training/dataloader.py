@@ -1,10 +1,12 @@
 """Batches of a training: their order, and the loaders that make them locally or on Ray."""
 
 import math
+import multiprocessing
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -100,8 +102,6 @@ class LocalLoader:
         if not processes:
             yield from map(collator, batches)
             return
-        # OpenCV's threads do not survive the fork of the loader's processes.
-        cv2.setNumThreads(0)
         # DataLoader accepts any sequence, but its annotation demands torch's Dataset.
         packed: DataLoader[Any] = DataLoader(
             _Batches(collator, batches),  # type: ignore[arg-type]
@@ -111,10 +111,26 @@ class LocalLoader:
             # DataLoader draws a seed; it must not advance the global random state of the run.
             generator=torch.Generator(),
             collate_fn=partial(pack, processes=processes),  # It gets one item: batch_size=None.
+            # Networks have threads, and a fork of a process with threads crashes now and then.
+            multiprocessing_context=_fork_server(),
+            worker_init_fn=_start_process,
             # A GPU copies from pinned memory several times as fast; a thread fills it.
             pin_memory=has_gpu,
         )
         yield from map(unpack, packed)
+
+
+def _fork_server() -> BaseContext:
+    """Return what starts processes as forks of one that has this module and computes nothing."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
+
+
+def _start_process(number: int) -> None:
+    del number
+    # Each process has a core.
+    cv2.setNumThreads(0)
 
 
 Kind = tuple[str, str, tuple[int, ...]]

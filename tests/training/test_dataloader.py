@@ -1,3 +1,4 @@
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -95,6 +96,28 @@ def test_strings_reach_another_process() -> None:
     here, there = (list(LocalLoader(processes)(Strings(), order, 0)) for processes in (0, 2))
     assert_same(here, there)
     assert there[3]["pair"].tolist() == [bytes(6), bytes(7)]
+
+
+class Parents:
+    """Batches of the process that makes them."""
+
+    samples = ()
+
+    def __call__(self, numbers: Sequence[int]) -> Arrays:
+        """Give the parent of this process."""
+        return {"parent": np.full(len(numbers), os.getppid())}
+
+    def stack(self, samples: Sequence[Any]) -> Arrays:
+        """Give nothing."""
+        del samples
+        return {}
+
+
+def test_processes_are_no_forks_of_this_one() -> None:
+    """Networks have threads: a fork may get a heap that one was changing, and crash."""
+    (batch,) = LocalLoader(1)(Parents(), SampleRange(start=0, stop=2, size=2), 0)
+    assert batch["parent"][0] != os.getpid()
+    assert batch["parent"][0] != os.getppid()
 
 
 @pytest.mark.parametrize(("kind", "is_pinned"), [("cuda", True), ("cuda", False), ("cpu", True)])
