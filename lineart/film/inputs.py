@@ -32,6 +32,7 @@ from lineart.film.sequence import describe_gaps, describe_versions
 from lineart.film.sheets import find_sheets, hold_sheets
 from lineart.film.tasks import FilmTask
 from lineart.runtime.device import PRECISIONS, Precision
+from lineart.runtime.sandbox import hold_signals
 from lineart.storage import LIMITS, S3Limits, Storage
 from lineart.weights import fingerprint, is_included, open_weights, read_weights
 from lineart.weights.onnx_file import MODEL
@@ -299,6 +300,8 @@ def _check_networks(files: Mapping[str, bytes]) -> None:
 
         open_session(files[MODEL])
         return
-    from lineart.models import from_files
+    with hold_signals():
+        # An exception in the start of its C++ code, as Ctrl-C is, ends torch with an abort.
+        from lineart.models import from_files
 
     from_files(files)

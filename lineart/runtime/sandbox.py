@@ -140,7 +140,7 @@ class Sandbox:
         # Neither by fork, which copies locks in their locked state, nor by multiprocessing's spawn,
         # which runs the main module again.
         command = [sys.executable, "-c", _CHILD, *map(str, files)]
-        with _hold_signals():
+        with hold_signals():
             self._process = subprocess.Popen(command, pass_fds=files, stdin=subprocess.DEVNULL)
         self._channel = Channel(ours, memory)
         theirs.close()
@@ -179,11 +179,12 @@ class Sandbox:
 
 
 @contextmanager
-def _hold_signals() -> Iterator[None]:
-    """Let a process that is started in the block begin with Ctrl-C and SIGTERM held back.
+def hold_signals() -> Iterator[None]:
+    """Hold Ctrl-C and SIGTERM back to the end of the block, in this thread.
 
-    They reach the whole process group. The process ignores them later, see `sandbox_process.serve`;
-    one that came before would end it with a traceback.
+    A process that is started in the block begins with them held back. They reach the whole process
+    group. The process ignores them later, see `sandbox_process.serve`; one that came before would
+    end it with a traceback.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
