@@ -15,9 +15,9 @@ from tests.keys.test_carry import share_right
 KEY = prepare_key(Key(*draw_figure(hat=True)))
 
 
-def match_figure(**change: object) -> Matched:
+def match_figure(move: tuple[int, int] = (0, 0), size: tuple[int, int] = (360, 480)) -> Matched:
     """Match a figure with the key."""
-    matched = match(draw_figure(**change).line, [KEY])  # type: ignore[arg-type]
+    matched = match(draw_figure(hat=True, move=move, size=size).line, [KEY])
     assert matched is not None
     return matched
 
@@ -25,7 +25,7 @@ def match_figure(**change: object) -> Matched:
 @pytest.fixture
 def matched() -> Matched:
     """Match a figure that has moved."""
-    return match_figure(hat=True, move=(30, 5))
+    return match_figure(move=(30, 5))
 
 
 def confuse(matched: Matched) -> tuple[Matched, int, int]:
@@ -43,7 +43,7 @@ def test_they_outvote_a_doubtful_match(matched: Matched) -> None:
     """What a region is in the drawings before and after decides where the keys leave a doubt."""
     network = included_network()
     confused, row, coat = confuse(matched)
-    adjacent = [match_figure(hat=True, move=(x, 5)) for x in (24, 36)]
+    adjacent = [match_figure(move=(x, 5)) for x in (24, 36)]
     shares = join_adjacent(confused, adjacent, network)
     assert_allclose(shares.sum(axis=1), 1, rtol=1e-5)
     assert shares[row].argmax() == coat
@@ -54,7 +54,7 @@ def test_they_outvote_a_doubtful_match(matched: Matched) -> None:
 
 def test_without_votes_the_keys_decide(matched: Matched) -> None:
     """No adjacent drawing, or one of another size, changes nothing."""
-    small = match_figure(hat=True, size=(360, 440))
+    small = match_figure(size=(360, 440))
     for adjacent in ([], [small]):
         shares = join_adjacent(matched, adjacent, included_network())
         assert_array_equal(shares, matched.shares)
@@ -64,9 +64,7 @@ def test_drawings_and_their_matches_vote_alike(matched: Matched) -> None:
     """`carry` matches drawings that are not matched yet; the key's own drawing equals the key."""
     target, near = (draw_figure(hat=True, move=(x, 5)) for x in (30, 36))
     by_drawing = carry(target.line, [KEY], adjacent=[near.line])
-    by_match = carry(
-        target.line, [KEY], adjacent=[match_figure(hat=True, move=(36, 5))], matched=matched
-    )
+    by_match = carry(target.line, [KEY], adjacent=[match_figure(move=(36, 5))], matched=matched)
     assert_array_equal(by_drawing.index, by_match.index)
     assert_array_equal(by_drawing.confidence, by_match.confidence)
     assert share_right(by_drawing, target) == 1
