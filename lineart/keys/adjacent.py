@@ -9,7 +9,7 @@ from jaxtyping import Float32, UInt8
 from lineart.imaging.region_maps import RegionMap
 from lineart.keys.colors import UNKNOWN
 from lineart.keys.drawing import Drawing
-from lineart.keys.flow import find_flow
+from lineart.keys.flow import Flow, SoftInk, find_flow, resize_flow, resize_ink
 from lineart.keys.network import Network, candidate_shares
 from lineart.keys.pairs import compare
 
@@ -24,6 +24,10 @@ of the weights. On held-out drawings with two votes, of the colours that are sur
 threshold of the weights, as many are then right as without votes: 99.0 % of cycles."""
 LEAST_SHARE = 1e-4
 """Probabilities below this count as this, so that none rules a colour out."""
+FLOW_SHRINK = 2
+"""Factor by which drawings are shrunk for the flow between them."""
+CANDIDATES = 16
+"""Most regions of an adjacent drawing that a region is compared with."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +74,17 @@ def _vote(matched: Matched, other: Matched, network: Network) -> Shares:
     """Return the probabilities of a drawing's colours by those of another drawing's regions."""
     best = other.shares.argmax(axis=1).astype(np.int32)
     colors = np.where(best == len(other.palette), np.int32(UNKNOWN), best)
-    flow, _ = find_flow(matched.drawing.ink, other.drawing.ink)
-    pairs = compare(matched.drawing, other.drawing, colors, flow)
+    flow = _find_flow(matched.drawing.ink, other.drawing.ink)
+    pairs = compare(matched.drawing, other.drawing, colors, flow, CANDIDATES)
     likely = candidate_shares(pairs, network)
     votes: Shares = likely[:, -1:] * matched.shares
     for place in range(pairs.candidates.shape[1]):
         votes += likely[:, place : place + 1] * other.shares[pairs.candidates[:, place]]
     return votes
+
+
+def _find_flow(ink: SoftInk, other: SoftInk) -> Flow:
+    height, width = ink.fine.shape
+    size = -(-height // FLOW_SHRINK), -(-width // FLOW_SHRINK)
+    flow, _ = find_flow(resize_ink(ink, size), resize_ink(other, size))
+    return resize_flow(flow, (height, width))

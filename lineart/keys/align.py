@@ -8,12 +8,20 @@ import cv2
 import numpy as np
 
 from lineart.image import Frame, Line, Size
-from lineart.imaging.region_maps import RegionMap, count_pixels, find_runs
+from lineart.imaging.region_maps import RegionMap
 from lineart.imaging.regions import GAP, find_regions, scale_gap
 from lineart.keys.cut import cut_regions
-from lineart.keys.drawing import Drawing, measure, measure_small
+from lineart.keys.drawing import (
+    Drawing,
+    find_areas,
+    find_depth,
+    find_paper,
+    measure_small,
+    shrink_regions,
+    work_size,
+)
 from lineart.keys.enlarge import enlarge_cut
-from lineart.keys.flow import Flow, find_flow, resize_ink
+from lineart.keys.flow import Flow, find_flow, resize_ink, soften
 from lineart.keys.key import PreparedKey
 from lineart.keys.pairs import PairFeatures, compare
 
@@ -51,30 +59,27 @@ def align(line: Line | Frame, keys: Sequence[PreparedKey], gap: float = GAP) -> 
         gap: Largest gap in lines that is closed, in pixels of a drawing with 1080 lines.
     """
     labels = find_regions(line, gap_px=scale_gap(gap, (line.shape[0], line.shape[1])))
-    drawing = measure(line, labels)
-    fitted = tuple(fit_key(one, drawing.size) for one in keys)
+    paper = find_paper(line, work_size((line.shape[0], line.shape[1])))
+    ink, depth, small = soften(paper), find_depth(paper), shrink_regions(labels, paper)
+    fitted = tuple(fit_key(one, (paper.shape[0], paper.shape[1])) for one in keys)
     found = [
-        find_flow(drawing.ink, one.drawing.ink) if _can_move(one, drawing) else None
+        find_flow(ink, one.drawing.ink)
+        if one.key.motion and one.drawing.size == paper.shape
+        else None
         for one in fitted
     ]
     misfits = [(one[1], number) for number, one in enumerate(found) if one is not None]
     flows = tuple(None if one is None else one[0] for one in found)
-    cut, is_settled = drawing.labels, np.zeros(drawing.total + 1, bool)
+    total = int(labels.max(initial=0))
+    cut, is_settled = small, np.zeros(total + 1, bool)
     for _, number in sorted(misfits):
         flow = flows[number]
         assert flow is not None
-        cut, is_settled = cut_regions(cut, drawing.depth, fitted[number], flow, is_settled)
-    total = int(cut.max(initial=0))
-    if total > drawing.total:
-        labels = enlarge_cut(labels, drawing.labels, cut)
-        areas = count_pixels(find_runs(labels), total + 1)[1:] * (cut.size / labels.size)
-        paper = (drawing.depth > 0).view(np.uint8)
-        drawing = measure_small(paper, cut, areas, drawing.ink)
-    return Aligned(labels, drawing, fitted, flows)
-
-
-def _can_move(key: PreparedKey, drawing: Drawing) -> bool:
-    return key.key.motion and key.drawing.size == drawing.size
+        cut, is_settled = cut_regions(cut, depth, fitted[number], flow, is_settled)
+    if cut.max(initial=0) > total:
+        labels = enlarge_cut(labels, small, cut)
+    areas = find_areas(labels) * (cut.size / labels.size)
+    return Aligned(labels, measure_small(paper, cut, areas, ink), fitted, flows)
 
 
 def fit_key(prepared: PreparedKey, size: Size) -> PreparedKey:

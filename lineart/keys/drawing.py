@@ -88,6 +88,15 @@ def find_paper(line: Line | Frame, size: Size) -> UInt8[np.ndarray, "h w"]:
     return paper
 
 
+def find_depth(paper: UInt8[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
+    """Return the distance to ink; the border of the picture is none."""
+    walled = cv2.copyMakeBorder(paper, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+    if walled.all():
+        return np.full(paper.shape, float(max(paper.shape)), np.float32)
+    distance: Float32[np.ndarray, "h w"] = cv2.distanceTransform(walled, cv2.DIST_L2, 3)
+    return np.ascontiguousarray(distance[1:-1, 1:-1])
+
+
 def find_areas(labels: RegionMap) -> Int64[np.ndarray, " N"]:
     """Return the number of pixels of each region; entry r is region r + 1."""
     return count_pixels(find_runs(labels), int(labels.max(initial=0)) + 1)[1:]
@@ -139,7 +148,7 @@ def measure_small(
         areas: Area of each region in pixels of this size.
         ink: Soft ink of the drawing; default: made of `paper`.
     """
-    depth = _distance(paper)
+    depth = find_depth(paper)
     spread = spread_regions(labels)
     count = len(areas)
     borders = find_borders(spread, count)
@@ -183,15 +192,6 @@ def measure_small(
         borders,
         find_borders(labels, count),
     )
-
-
-def _distance(paper: UInt8[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
-    """Return the distance to ink; the border of the picture is none."""
-    walled = cv2.copyMakeBorder(paper, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
-    if walled.all():
-        return np.full(paper.shape, float(max(paper.shape)), np.float32)
-    distance: Float32[np.ndarray, "h w"] = cv2.distanceTransform(walled, cv2.DIST_L2, 3)
-    return np.ascontiguousarray(distance[1:-1, 1:-1])
 
 
 def _ink_box(paper: UInt8[np.ndarray, "h w"]) -> np.ndarray:

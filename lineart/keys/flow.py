@@ -65,6 +65,15 @@ def resize_ink(ink: SoftInk, size: Size) -> SoftInk:
     return SoftInk(coarse, fine, _spectrum(fine))
 
 
+def resize_flow(flow: Flow, size: Size) -> Float32[np.ndarray, "h w 2"]:
+    """Return a flow at another size, in pixels of that."""
+    height, width = flow.shape[:2]
+    resized: Float32[np.ndarray, "h w 2"]
+    resized = cv2.resize(flow, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
+    resized *= np.array([size[1] / width, size[0] / height], np.float32)
+    return resized
+
+
 def find_flow(drawing: SoftInk, key: SoftInk) -> tuple[Flow, float]:
     """Find for each pixel of a drawing the place in the key that shows the same.
 

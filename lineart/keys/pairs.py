@@ -57,7 +57,11 @@ class PairFeatures(NamedTuple):
 
 
 def compare(
-    drawing: Drawing, key: Drawing, colors: Int32[np.ndarray, " K"], flow: Flow | None
+    drawing: Drawing,
+    key: Drawing,
+    colors: Int32[np.ndarray, " K"],
+    flow: Flow | None,
+    most_candidates: int = CANDIDATES,
 ) -> PairFeatures:
     """Compare the regions of a drawing with those of a key.
 
@@ -66,6 +70,7 @@ def compare(
         key: The key, of the same size if there is a flow.
         colors: Number of the colour of each of the key's regions.
         flow: Flow from the drawing to the key; None for a sheet: positions say nothing.
+        most_candidates: Most regions of the key that a region is compared with.
     """
     neighbours, key_neighbours = drawing.borders.shares(), key.borders.shares()
     pairs = _Pairs(
@@ -74,6 +79,7 @@ def compare(
         neighbours.times(drawing.shape),
         key_neighbours.times(key.shape),
         None if flow is None else _find_motion(drawing, key, flow),
+        most_candidates,
     )
     blocks = [
         (rows, *_compare_block(pairs, rows, columns)) for rows, columns in _find_blocks(pairs)
@@ -135,6 +141,7 @@ class _Pairs(NamedTuple):
     """Mean shape of each region's neighbours."""
     key_beside: Float32[np.ndarray, "K 9"]
     motion: _Motion | None
+    most_candidates: int
 
     def take(self, columns: np.ndarray) -> "_Pairs":
         """Return the same with only some of the key's regions; votes keep all."""
@@ -248,7 +255,7 @@ def _choose(
 ) -> Int32[np.ndarray, "B C"]:
     """Choose the candidates by two costs: with the flow, and by shape and place alone."""
     drawing, key = pairs.drawing, pairs.key
-    size = min(CANDIDATES, key.total)
+    size = min(pairs.most_candidates, key.total)
     cost = np.zeros((len(rows), key.total), np.float32)
     for one in range(len(SHAPE_WEIGHTS)):
         difference = np.abs(drawing.shape[rows, one][:, np.newaxis] - key.shape[:, one])
