@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from lineart.film import inputs
+from lineart.jobs.command import BLAS_THREADS
 from lineart.runtime.sandbox import stop_sandboxes
 from lineart.storage import Storage
 from tests.drills.film import make_weights
@@ -17,6 +18,7 @@ from tests.ray_head import LOOPBACK, Head, run_head
 
 # Each test process shares two cores with Ray's workers.
 cv2.setNumThreads(1)
+os.environ.setdefault(BLAS_THREADS, "1")
 os.environ.update(LOOPBACK)
 os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 

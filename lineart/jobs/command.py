@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,6 +22,11 @@ UNFINISHED = ("failed", "missing", "objections")
 
 DryRun = Annotated[bool, tyro.conf.arg(help="Print the configuration as JSON and exit.")]
 
+
+BLAS_THREADS = "OPENBLAS_NUM_THREADS"
+"""Variable that NumPy's and SciPy's matrix products read when they are imported. Each process on a
+core may not have a thread for each core: with two processes on two cores, small products took
+three to eight times as long."""
 
 Flags = TypeVar("Flags")
 """Dataclass of a command's flags."""
@@ -70,6 +76,7 @@ def run_command(
         configuration: Returns what a dry run prints; raises ValueError if a flag is invalid.
     """
     started = time.perf_counter()
+    os.environ.setdefault(BLAS_THREADS, "1")
     try:
         with (
             raise_on_signals(f"{name}: {if_stopped}") as interrupts,

@@ -4,6 +4,8 @@ import json
 import logging
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -113,3 +115,26 @@ def test_an_interrupt_that_a_library_catches_still_ends_the_command(
     assert run(work) == INTERRUPTED
     printed = capsys.readouterr()
     assert (printed.out, printed.err) == ("", "job: stopped; nothing is left\n")
+
+
+COUNT_THREADS = """
+import psutil
+from lineart.jobs.command import run_command
+from tests.jobs.test_command import Nothing
+
+def multiply(flags):
+    import numpy as np
+    np.ones((600, 600)) @ np.ones((600, 600))
+    return {"threads": psutil.Process().num_threads()}
+
+run_command("job", Nothing(), multiply, if_stopped="stopped")
+"""
+
+
+def test_matrix_products_have_one_thread() -> None:
+    """As many processes as cores compute at once; a thread for each core in each slows all."""
+    others = {name: value for name, value in os.environ.items() if not name.endswith("_THREADS")}
+    ended = subprocess.run(
+        [sys.executable, "-c", COUNT_THREADS], env=others, capture_output=True, check=True
+    )
+    assert json.loads(ended.stdout) == {"threads": 1}
