@@ -9,6 +9,7 @@ from itertools import islice
 from queue import LifoQueue
 
 from lineart.film import stages
+from lineart.film.dealing import Dealer
 from lineart.film.pipeline import RayRunner
 from lineart.film.records import FilmJob, FrameData, FrameResult, WorkItem
 from lineart.film.stages import OpenStage, Stage
@@ -42,7 +43,7 @@ class LocalRunner:
 
         Args:
             job: The run.
-            work: Pictures; one is taken only when a worker is free for it.
+            work: Pictures; they are taken only when a worker is free for them.
             pictures: Most pictures that `work` yields; None: it is turned into a list and counted.
         """
         if pictures is None:
@@ -58,7 +59,9 @@ class LocalRunner:
         def make(item: WorkItem) -> Sequence[FrameData]:
             return stages.run_stages(opened, [FrameData(item)])
 
-        for _, (frame,) in self.executor.spread(make, work, workers):
+        dealer = Dealer(work)
+        for item, (frame,) in self.executor.spread(make, dealer, workers):
+            dealer.end(item)
             yield from frame.results()
 
     def count(self, status: str, result: FrameResult) -> None:

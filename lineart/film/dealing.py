@@ -1,0 +1,48 @@
+"""Pictures of a film, dealt to the workers of one machine."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from lineart.film.records import WorkItem
+from lineart.film.tasks.key_rules import ADJACENT
+
+RUN = 16
+"""Most drawings that are dealt to a worker at once."""
+
+
+class Dealer(Iterator[WorkItem]):
+    """Deals pictures to workers; those that adjacent drawings vote on in runs that follow on.
+
+    Each drawing votes on those beside it. A worker that makes a run of them finds its colours by
+    the keys once, where several workers would each find them again. When all is dealt, half of the
+    longest run goes to a worker without any. Other pictures are dealt one by one.
+
+    Args:
+        work: Pictures in film order; taken only as workers become free.
+    """
+
+    def __init__(self, work: Iterable[WorkItem]) -> None:
+        self._work = iter(work)
+        self._rest: dict[tuple[str, ...], deque[WorkItem]] = {}
+        self._own: deque[WorkItem] = deque()
+
+    def end(self, item: WorkItem) -> None:
+        """Say that a picture is made: the next one is for the worker that made it."""
+        self._own = self._rest.pop(item.outputs)
+
+    def __next__(self) -> WorkItem:
+        """Return the picture for a worker that is free."""
+        run, self._own = self._own or self._begin(), deque()
+        item = run.popleft()
+        self._rest[item.outputs] = run
+        return item
+
+    def _begin(self) -> deque[WorkItem]:
+        for item in self._work:
+            has_votes = any(one.role == ADJACENT for one in item.inputs)
+            return deque([item, *(islice(self._work, RUN - 1) if has_votes else ())])
+        longest = max(self._rest.values(), key=len, default=deque())
+        if not longest:
+            raise StopIteration
+        return deque([longest.pop() for _ in range((len(longest) + 1) // 2)][::-1])
