@@ -18,6 +18,7 @@ from lineart.datasets.sequences import (
 from lineart.evaluation.inputs import name_places
 from lineart.evaluation.key_scores import Segments, find_same, find_segments
 from lineart.evaluation.request import KeysRequest
+from lineart.image import Line
 from lineart.keys import Key, Matched, PreparedKey, match, prepare_key
 from lineart.sample_film.scenes import FRAMES_PER_SECOND, SHOTS
 from lineart.storage import Storage
@@ -92,16 +93,21 @@ class Exercise:
             )
         return self.prepared[number]
 
-    def adjacent(self, number: int, keys: Sequence[int]) -> list[Matched]:
-        """Return the drawings that vote on the colours of a drawing, matched with some keys."""
-        lines, found = self.sequence.lines, []
+    def near(self, number: int) -> Iterator[tuple[int, Line]]:
+        """Yield the drawings that vote on the colours of a drawing, with their numbers."""
+        lines = self.sequence.lines
         for other in range(number - self.reach, number + self.reach + 1):
             if other != number and 0 <= other < len(lines):
-                place = other, *keys
-                if place not in self.matched:
-                    prepared = [self.key(key) for key in keys]
-                    self.matched[place] = match(lines[other], prepared)
-                found.append(self.matched[place])
+                yield other, lines[other]
+
+    def adjacent(self, number: int, keys: Sequence[int]) -> list[Matched]:
+        """Return the drawings that vote on the colours of a drawing, matched with some keys."""
+        found = []
+        for other, line in self.near(number):
+            place = other, *keys
+            if place not in self.matched:
+                self.matched[place] = match(line, [self.key(key) for key in keys])
+            found.append(self.matched[place])
         while len(self.matched) > MOST_MATCHED:
             del self.matched[next(iter(self.matched))]
         return [one for one in found if one is not None]

@@ -233,7 +233,7 @@ class KeysRequest:
     """Other methods; may be empty."""
     num_keys: int = 4
     """Largest number of keys that serve a sequence together; 0 leaves several keys out."""
-    adjacent: int = 0
+    adjacent: int = 1
     """Drawings before a drawing, and as many after it, that vote on its colours."""
     num_drawings: int = 18
     """Drawings of a sequence to which several keys are carried, evenly spaced."""

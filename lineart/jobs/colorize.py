@@ -66,10 +66,10 @@ class Colorize:
     ask: int | None = None
     """With --keys, --sheets or --hints, number of drawings to name at the end that should be
     coloured next and become keys."""
-    adjacent: int = 0
+    adjacent: int = 1
     """With --keys, --sheets or --hints, drawings before a drawing, and as many after it, 0 to 4,
     that vote on its colours: more regions are right and fewer flicker, and it takes longer. A
-    changed drawing then also makes these anew."""
+    changed drawing also makes these anew."""
     hint_paper: bool = False
     """Hints are painted on white paper: in hint images without transparency, white (251 to 255) is
     no hint."""
@@ -178,10 +178,6 @@ def _check(flags: Colorize) -> None:
         raise ValueError(f"--ask {flags.ask} names no drawing; give 1 or more")
     if not 0 <= flags.adjacent <= MOST_ADJACENT:
         raise ValueError(f"--adjacent {flags.adjacent} is not within 0 and {MOST_ADJACENT}")
-    if flags.adjacent and not _carries(flags):
-        raise ValueError(
-            "--adjacent is for colours that follow regions; add --keys, --sheets or --hints"
-        )
     if flags.ask is not None and not _carries(flags):
         raise ValueError("--ask is for colours that follow regions; add --keys, or --hints alone")
 

@@ -246,7 +246,6 @@ def test_regions_that_no_key_knows(film: Film) -> None:
         ({"ask": 0}, "--ask 0 names no drawing"),
         ({"keys": None, "ask": 1}, "--ask is for colours that follow regions"),
         ({"adjacent": 5}, "--adjacent 5 is not within 0 and 4"),
-        ({"keys": None, "adjacent": 1}, "--adjacent is for colours that follow regions"),
         ({"output": "{root}/keys/color"}, "lie in one another"),
         ({"keys": "{root}/nothing"}, "nothing"),
         ({"sheets": "{root}/nothing"}, "nothing"),
