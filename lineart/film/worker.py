@@ -41,6 +41,8 @@ T = TypeVar("T")
 
 SHARED_BYTES = 2**27
 """Size of the files that frames share, as a shot's hint or its keys, which a worker keeps."""
+KEPT_DRAWINGS = 9
+"""Drawings among them: those that vote on a frame, and its own."""
 AGAIN = "the same command takes up what it is now"
 
 
@@ -81,12 +83,14 @@ class Worker:
             yield noted
 
     def read(self, file: Input) -> bytes:
-        """Read a file of a frame.
+        """Read a file of a frame; a drawing that has voted on another is still there.
 
         Raises:
             OSError: it cannot be read.
             ValueError: it is not what it was when the run began.
         """
+        if (voted := self._kept.get(file._replace(role=ADJACENT))) is not None:
+            return voted
         data = self.readers[file.role].read(file.source)
         if hashlib.sha256(data).hexdigest() != file.sha256:
             what = f"the {file.role} {file.source.name}"
@@ -99,6 +103,9 @@ class Worker:
         self._kept[file] = self._kept.pop(file) if file in self._kept else self.read(file)
         while len(self._kept) > 1 and sum(map(len, self._kept.values())) > SHARED_BYTES:
             del self._kept[next(iter(self._kept))]
+        drawings = [one for one in self._kept if one.role == ADJACENT]
+        for one in drawings[:-KEPT_DRAWINGS]:
+            del self._kept[one]
         return self._kept[file]
 
     def files_of(self, output: str) -> list[str]:

@@ -13,7 +13,8 @@ from lineart.film.frames import Source
 from lineart.film.records import FilmJob, FrameData, Input, WorkItem
 from lineart.film.stages import shrink
 from lineart.film.tasks.colorize import ColorizeTask
-from lineart.film.worker import Worker
+from lineart.film.tasks.key_rules import ADJACENT
+from lineart.film.worker import KEPT_DRAWINGS, Worker
 from lineart.storage import Storage
 
 
@@ -29,6 +30,23 @@ def test_what_frames_share_is_read_once(tmp_path: Path) -> None:
     for role in ("hint", "line"):
         with pytest.raises(ValueError, match=rf"the {role} s\.png was changed while the film"):
             worker.read(hint._replace(role=role))
+
+
+def test_a_drawing_that_has_voted_is_read_once(tmp_path: Path) -> None:
+    """It is there when its own frame is made; the last few are kept."""
+    place = Storage.at(str(tmp_path))
+    worker = Worker(FilmJob(place, place, None, ColorizeTask(64, 2), place))
+    drawings = []
+    for number in range(KEPT_DRAWINGS + 1):
+        name, data = f"{number}.png", str(number).encode()
+        place.write(name, data)
+        drawings.append(Input(ADJACENT, Source(name, name), hashlib.sha256(data).hexdigest()))
+        assert worker.read_shared(drawings[-1]) == data
+        place.write(name, b"another")
+    own = [one._replace(role="line") for one in drawings]
+    assert worker.read(own[1]) == b"1"
+    with pytest.raises(ValueError, match=r"the line 0\.png was changed"):
+        worker.read(own[0])
 
 
 def test_a_warning_of_decoding_is_one_of_the_frame(tmp_path: Path) -> None:
