@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -87,8 +88,15 @@ class KeptMatches:
         self._known: dict[bytes, tuple[Sequence[PreparedKey], Matched | None]] = {}
 
     def of(self, files: Sequence[bytes], keys: Sequence[PreparedKey]) -> list[Matched | None]:
-        """Return drawings, matched with the same keys; None for one whose keys are all its own."""
-        found = [self._match(file, keys) for file in files]
+        """Return drawings, matched with the same keys; None for one whose keys are all its own.
+
+        The first is that of the frame. Another one that cannot be matched is left out: its own
+        frame fails, with the reason.
+        """
+        found = [self._match(file, keys) for file in files[:1]]
+        for file in files[1:]:
+            with suppress(Exception):
+                found.append(self._match(file, keys))
         while len(self._known) > len(files):
             del self._known[next(iter(self._known))]
         return found

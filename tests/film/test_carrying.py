@@ -1,0 +1,43 @@
+"""What a worker keeps of the drawings that it has matched with their keys."""
+
+import pytest
+
+from lineart.film.tasks.carrying import KeptMatches
+from lineart.image import Line
+from lineart.imaging.regions import GAP
+from lineart.keys import Key, prepare_key
+from tests.keys.figures import draw_figure
+
+KEY = prepare_key(Key(*draw_figure(hat=True)))
+
+
+def test_a_drawing_is_matched_once() -> None:
+    """It is matched for the frame that it votes on, and is there for its own and the next one."""
+    decoded = []
+
+    def decode(file: bytes) -> Line:
+        decoded.append(file)
+        return draw_figure(hat=True, move=(int(file), 5)).line
+
+    kept = KeptMatches(decode, GAP)
+    first = kept.of([b"12", b"6", b"18"], [KEY])
+    second = kept.of([b"18", b"12", b"24"], [KEY])
+    assert decoded == [b"12", b"6", b"18", b"24"]
+    assert second[:2] == [first[2], first[0]]
+    # Other keys, as those of another shot.
+    kept.of([b"18"], [prepare_key(Key(*draw_figure(hat=True)))])
+    assert decoded[4:] == [b"18"]
+
+
+def test_a_drawing_that_cannot_be_matched_does_not_vote() -> None:
+    """The frames beside it are made; its own fails with the reason."""
+
+    def decode(file: bytes) -> Line:
+        if file == b"broken":
+            raise ValueError("it is no picture")
+        return draw_figure(hat=True, move=(int(file), 5)).line
+
+    kept = KeptMatches(decode, GAP)
+    assert len(kept.of([b"12", b"broken", b"18"], [KEY])) == 2
+    with pytest.raises(ValueError, match="it is no picture"):
+        kept.of([b"broken", b"12"], [KEY])
