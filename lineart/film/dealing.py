@@ -12,11 +12,11 @@ RUN = 16
 
 
 class Dealer(Iterator[WorkItem]):
-    """Deals pictures to workers; those that adjacent drawings vote on in runs that follow on.
+    """Deals pictures to workers: those that adjacent drawings vote on in runs, others one by one.
 
-    Each drawing votes on those beside it. A worker that makes a run of them finds its colours by
-    the keys once, where several workers would each find them again. When all is dealt, half of the
-    longest run goes to a worker without any. Other pictures are dealt one by one.
+    A drawing that votes on those beside it is matched with its keys for each of them. A worker that
+    makes drawings that follow each other matches each once. When all pictures are dealt, half of
+    the longest run goes to a worker without any.
 
     Args:
         work: Pictures in film order; taken only as workers become free.
