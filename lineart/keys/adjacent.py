@@ -42,6 +42,8 @@ class Matched:
     """The keys' colours."""
     shares: Shares
     """Probability of each colour for each region, by the keys alone."""
+    is_key: bool = False
+    """It is the drawing of a key, and matched with the others: it says less than that key does."""
 
 
 def join_adjacent(matched: Matched, adjacent: Sequence[Matched], network: Network) -> Shares:
@@ -49,7 +51,7 @@ def join_adjacent(matched: Matched, adjacent: Sequence[Matched], network: Networ
 
     A region matches those of an adjacent drawing, which move little, and their colours by the keys
     vote for its own: keys that are far away give the two drawings unlike errors. What matches none
-    has its own colour. Drawings of another size do not vote.
+    has its own colour. Drawings of another size do not vote, nor do those of keys.
 
     Args:
         matched: The drawing.
@@ -57,7 +59,9 @@ def join_adjacent(matched: Matched, adjacent: Sequence[Matched], network: Networ
         network: Matching network.
     """
     voting = [
-        one for one in adjacent if one.drawing.size == matched.drawing.size and one.drawing.total
+        one
+        for one in adjacent
+        if one.drawing.size == matched.drawing.size and one.drawing.total and not one.is_key
     ]
     if not voting:
         return matched.shares

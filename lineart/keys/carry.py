@@ -119,7 +119,8 @@ def match(
         found = color_scores(aligned.compare(place), network, key.parent)
         scores.append(_widen(found, number, len(palette)))
     shares = _join_all(scores, [not key.key.motion for key, _ in others])
-    return Matched(aligned.labels, aligned.drawing, palette, shares)
+    is_key = len(others) < len(keys)
+    return Matched(aligned.labels, aligned.drawing, palette, shares, is_key)
 
 
 def _fill_open(own: CarriedColors, others: CarriedColors) -> CarriedColors:
