@@ -31,7 +31,7 @@ def carry_keys(
     line: Line,
     keys: Sequence[PreparedKey],
     palette: UInt8[np.ndarray, "K 3"],
-    adjacent: Sequence[Matched] = (),
+    adjacent: Sequence[Line | Matched] = (),
 ) -> Guess:
     """Carry the colours as `lineart colorize --keys` does."""
     return guess_of(carry(line, keys, adjacent=adjacent), palette)

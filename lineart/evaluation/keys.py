@@ -29,7 +29,7 @@ from lineart.evaluation.request import KeysRequest
 from lineart.evaluation.types import EvaluationPlan, Finding, ScoreRow, pick
 from lineart.image import Frame
 from lineart.imaging.regions import INK_LEVEL
-from lineart.keys import Key, PreparedKey, match, prepare_key
+from lineart.keys import Key, PreparedKey, prepare_key
 
 SCORES = ("acc", "acc_thres", "pix_acc", "pix_f_acc", "pix_b_iou")
 NONE_SCORES = ("none_found", "none_false")
@@ -211,8 +211,7 @@ def leave_out_colors(results: Results) -> None:
             key = leave_out(sequence, 0, exercise.same[color])
             if key is None:
                 continue
-            found = (match(line, [key]) for _, line in exercise.near(target))
-            adjacent = [one for one in found if one is not None]
+            adjacent = [line for _, line in exercise.near(target)]
             guess = carry_keys(sequence.lines[target], [key], sequence.palette, adjacent)
             segments = exercise.segments(target)
             verdicts = judge(segments, guess, exercise.same)

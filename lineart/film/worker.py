@@ -42,7 +42,7 @@ T = TypeVar("T")
 SHARED_BYTES = 2**27
 """Size of the files that frames share, as a shot's hint or its keys, which a worker keeps."""
 KEPT_DRAWINGS = 9
-"""Drawings among them: those that vote on a frame, and its own."""
+"""Drawings among them: four on each side of a frame, the most that vote on it, and its own."""
 AGAIN = "the same command takes up what it is now"
 
 
