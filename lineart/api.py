@@ -15,6 +15,7 @@ from lineart.image import Frame, Hint, Line
 from lineart.imaging.finish import Finish, finish_colors
 from lineart.imaging.frequency import DEFAULT_SIGMA, compose_as_drawn
 from lineart.imaging.hint_pictures import DEFAULT_RULES
+from lineart.imaging.paint import Guess
 from lineart.runtime.device import Precision
 from lineart.storage import Storage, read_file
 from lineart.weights import open_weights, read_weights
@@ -126,5 +127,6 @@ class Colorizer:
         size = line.shape[0], line.shape[1]
         hints = self._task.place_hints([] if hint is None else [hint], size)
         inputs, counting = self._task.network_inputs(line, hints)
-        (colors,) = self._network(*(array[np.newaxis] for array in inputs))
-        return finish_colors(line, counting, colors[0], self._task.finish)
+        answers = self._network(*(array[np.newaxis] for array in inputs))
+        guess = Guess(*(answer[0] for answer in answers))
+        return finish_colors(line, counting, guess, self._task.finish)

@@ -7,6 +7,7 @@ import torch
 from lineart.image import resize
 from lineart.imaging.hints import pool_hints, resize_hints
 from lineart.inference import (
+    BorderFinder,
     Colorizer,
     Translator,
     color_to_tensor,
@@ -46,6 +47,20 @@ def test_any_size_comes_back(colorizer: Colorizer, height: int, width: int) -> N
     colors = colorizer(lines[:, :height, :width], hints)
     assert colors.shape == (1, height, width, 3)
     assert colors.dtype == np.uint8
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_borders_have_the_size_of_the_drawings_and_grouping_changes_no_bit(batch_size: int) -> None:
+    """Of any size, alone and among others; a network that colours finds none."""
+    finder = BorderFinder(build("border_unet"), batch_size=batch_size)
+    lines, paints = drawings(4, 70, 90, 1)
+    together = finder(lines, paints)
+    assert together.shape == lines.shape
+    assert together.dtype == np.uint8
+    alone = [finder(lines[i : i + 1], paints[i : i + 1]) for i in range(4)]
+    np.testing.assert_array_equal(together, np.concatenate(alone))
+    with pytest.raises(ValueError, match="to find borders it is no use"):
+        BorderFinder(build("hint_unet"))
 
 
 @pytest.mark.parametrize("batch_size", [1, 3])

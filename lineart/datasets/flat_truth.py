@@ -185,11 +185,8 @@ def flatten_drawn(lines: Sequence[Line], colors: Sequence[Frame]) -> FlatTruth:
     background and never joins. Color 0 is white.
     """
     palette = find_palette(lines, colors)
-    parts = []
-    for line, color in zip(lines, colors, strict=True):
-        is_far = cv2.erode((line >= PAPER_LEVEL).view(np.uint8), NEIGHBOURHOOD) > 0
-        some = fill_from_nearest(_nearest_entries(color, palette), is_far)
-        parts.append(drop_small_parts(cv2.medianBlur(some, 3), SMALLEST_DRAWN))
+    some = [number_pixels(*one, palette) for one in zip(lines, colors, strict=True)]
+    parts = [drop_small_parts(cv2.medianBlur(one, 3), SMALLEST_DRAWN) for one in some]
     bases = _find_bases(lines, parts, palette)
     parts = [bases[some] for some in parts]
     areas = count_colors(parts, len(palette))
@@ -251,8 +248,7 @@ def find_palette(lines: Sequence[Line], colors: Sequence[Frame]) -> Colors:
     """
     counts: dict[int, int] = {}
     for line, color in zip(lines, colors, strict=True):
-        is_far = cv2.erode((line >= PAPER_LEVEL).view(np.uint8), NEIGHBOURHOOD) > 0
-        codes = _to_codes(color[is_far & _find_flat(color, FLAT_LEVELS)])
+        codes = _to_codes(color[_is_far(line) & _find_flat(color, FLAT_LEVELS)])
         for code, count in zip(*np.unique(codes, return_counts=True), strict=True):
             counts[int(code)] = counts.get(int(code), 0) + int(count)
     codes = np.array(sorted(counts, key=lambda one: (-counts[one], one)), np.int64)
@@ -268,6 +264,17 @@ def find_palette(lines: Sequence[Line], colors: Sequence[Frame]) -> Colors:
             palette.append(first)
         is_left &= ~is_near
     return np.array(palette, np.uint8)
+
+
+def number_pixels(line: Line, color: Frame, palette: Colors) -> Truth:
+    """Return the number of the nearest colour of each pixel; lines have the colours beside them."""
+    return fill_from_nearest(_nearest_entries(color, palette), _is_far(line))
+
+
+def _is_far(line: Line) -> Mask:
+    """Return which pixels are paper without a line beside it."""
+    is_far: Mask = cv2.erode((line >= PAPER_LEVEL).view(np.uint8), NEIGHBOURHOOD) > 0
+    return is_far
 
 
 def _find_flat(color: Frame, levels: int) -> Mask:

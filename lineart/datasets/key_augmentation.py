@@ -146,12 +146,26 @@ GAP_SHARE = (0.006, 0.016)
 
 def break_lines(line: Line, rng: np.random.Generator) -> Line:
     """Erase gaps from lines at random places."""
+    count = int(np.count_nonzero(line < 128) / rng.uniform(*INK_PER_GAP))
+    return erase_discs(line, count, GAP_SHARE, rng)
+
+
+def erase_discs(
+    line: Line, count: int, share: tuple[float, float], rng: np.random.Generator
+) -> Line:
+    """Erase discs from a drawing, around random pixels of lines.
+
+    Args:
+        line: Drawing.
+        count: Number of discs.
+        share: Range of their radius, as a share of the longer side.
+        rng: Source of all randomness.
+    """
     rows, columns = np.nonzero(line < 128)
-    broken = line.copy()
+    erased = line.copy()
     if not len(rows):
-        return broken
-    count = int(len(rows) / rng.uniform(*INK_PER_GAP))
+        return erased
     for place in rng.integers(0, len(rows), count):
-        radius = max(2, round(rng.uniform(*GAP_SHARE) * max(line.shape)))
-        cv2.circle(broken, (int(columns[place]), int(rows[place])), radius, 255, cv2.FILLED)
-    return broken
+        radius = max(2, round(rng.uniform(*share) * max(line.shape)))
+        cv2.circle(erased, (int(columns[place]), int(rows[place])), radius, 255, cv2.FILLED)
+    return erased

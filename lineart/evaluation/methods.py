@@ -21,6 +21,7 @@ from lineart.imaging.cels import remove_lines
 from lineart.imaging.extraction import dilate_abs_sub, xdog
 from lineart.imaging.hints import HintPixels, drop_ink_hints, find_hints, sample_hints
 from lineart.imaging.ink import darken_lines
+from lineart.imaging.paint import Guess
 from lineart.runtime.device import pick_device
 from lineart.weights import fingerprint, open_weights, read_config, read_weights
 
@@ -39,10 +40,10 @@ Translate = Callable[[Frame], AnySize]
 """Translates a photograph to a picture or drawing with three channels."""
 
 
-ColorFrame = Callable[[Line, HintPixels, int], tuple[AnySize, HintPixels]]
+ColorFrame = Callable[[Line, HintPixels, int], tuple[Guess, HintPixels]]
 """Colours a drawing and hints at full size by a network whose input has the given short side.
 
-It returns the colours at the size of that input, and the hints that count."""
+It returns what the networks say, and the hints that count."""
 
 
 class NetworkMethod(NamedTuple):
@@ -95,7 +96,7 @@ def open_colorizers(weights: tuple[str, ...]) -> dict[str, NetworkMethod]:
         )
     ways = {}
     for way, files in read_all(weights):
-        task = open_colorize_task(files, network_size_px=DEFAULT_PX)
+        task = open_colorize_task(files, network_size_px=DEFAULT_PX, finish="paint")
         run = task.open_network(files, device=pick_device().type, batch_size=1)
         fill = network_fill(run, task.draft_scale)
         ways[way] = NetworkMethod(fill, describe(files), partial(color_frame, task, run))
@@ -151,11 +152,11 @@ def network_fill(run: RunNetwork, draft_scale: int) -> Fill:
 
 def color_frame(
     task: ColorizeTask, run: RunNetwork, line: Line, hints: HintPixels, size_px: int
-) -> tuple[AnySize, HintPixels]:
+) -> tuple[Guess, HintPixels]:
     """Colour a drawing as a film does; see `ColorFrame`."""
     inputs, counting = replace(task, network_size_px=size_px).network_inputs(line, [hints])
-    small, pooled = (one[np.newaxis] for one in inputs)
-    return run(small, pooled)[0][0], counting
+    answers = run(*(one[np.newaxis] for one in inputs))
+    return Guess(*(one[0] for one in answers)), counting
 
 
 def network_translate(run: RunNetwork, task: TranslateTask) -> Translate:

@@ -161,12 +161,12 @@ def finish_network(
         hint: Hints at the same size.
         size_px: Short side of the network's input.
     """
-    color, hints = color_frame(line, find_hints(hint), size_px)
+    guess, hints = color_frame(line, find_hints(hint), size_px)
     soft, paint = name_finishes(way)
     return {
-        way: low_band(color, (line.shape[0], line.shape[1]), sigma=DEFAULT_SIGMA),
-        soft: finish_colors(line, hints, color, "soft"),
-        paint: finish_colors(line, hints, color, "paint"),
+        way: low_band(guess.colors, (line.shape[0], line.shape[1]), sigma=DEFAULT_SIGMA),
+        soft: finish_colors(line, hints, guess, "soft"),
+        paint: finish_colors(line, hints, guess, "paint"),
     }
 
 

@@ -12,7 +12,6 @@ from lineart.imaging.frequency import DEFAULT_SIGMA, Color, low_band
 from lineart.imaging.hints import HintPixels
 from lineart.imaging.paint import (
     CONFIDENCE,
-    Guess,
     Paint,
     Source,
     fill_open,
@@ -84,7 +83,7 @@ def apply_hints(known: KnownColors, hints: HintPixels) -> KnownColors:
 
 
 def fill_unknown(
-    paint: Paint, unknown: Unknown, guess: Guess | None, *, asks_neighbours: bool
+    paint: Paint, unknown: Unknown, guess: Color | None, *, asks_neighbours: bool
 ) -> None:
     """Choose the colours of the regions that have neither a carried colour nor a hint.
 

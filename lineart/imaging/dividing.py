@@ -17,7 +17,10 @@ from lineart.imaging.region_maps import (
     shorten,
 )
 from lineart.imaging.regions import close_gaps
-from lineart.imaging.spreading import Paper, spread_marks
+from lineart.imaging.spreading import LATE_STEPS, Paper, spread_marks
+
+Borders = UInt8[np.ndarray, "BorderH BorderW"]
+"""Probability that colours meet at a pixel where no line is, 0..255, at a size of its own."""
 
 DIVIDE_SIDE_PX = 180
 """Short side at which the regions of larger drawings are divided; twice, four times as much ...
@@ -30,15 +33,24 @@ MOST_LOST_PX = 24
 """Parts of a region that are lost at the smaller size are divided up to this distance from it."""
 WIDE_GAP_SHARE = 32 / 1080
 """Largest gap of a line that parts the colours of a region, as a share of the short side."""
+BORDER_STEPS = 100
+"""Steps more to a pixel that surely is a border of colours."""
 DEEP_SHARE = 0.5
 """Hints at least so deep in the paper, as a share of the deepest of their region, are deep."""
 
 
-def divide_regions(labels: RegionMap, hints: RegionHints) -> tuple[RegionMap, Colors]:
+def divide_regions(
+    labels: RegionMap, hints: RegionHints, borders: Borders | None = None
+) -> tuple[RegionMap, Colors]:
     """Divide each region with hints of several colours into one region for each colour.
 
-    Hints spread along the paper, see `spread_marks`, and late through gaps of lines that are too
-    wide to be closed.
+    Hints spread along the paper, see `spread_marks`, late through gaps of lines that are too wide
+    to be closed, and later the more probable a border is.
+
+    Args:
+        labels: Regions of a drawing.
+        hints: Hints in them.
+        borders: Where colours may meet on bare paper; None: no pixel is likelier than another.
 
     Returns:
         Regions, the new ones with numbers above the others, and the colour of each region with
@@ -59,7 +71,7 @@ def divide_regions(labels: RegionMap, hints: RegionHints) -> tuple[RegionMap, Co
     inside = look_up(
         np.where(is_shared, np.arange(hints.highest + 1), 0).astype(short.dtype), short
     )
-    found = _flood(short, inside, (pixels, seeds), owners)
+    found = _flood(short, inside, (pixels, seeds), owners, borders)
     # Their numbers are above those that they replace.
     numbers = np.concatenate(([0], hints.highest + np.arange(1, len(parts) + 1))).astype(np.int32)
     divided = np.maximum(labels, look_up(numbers, found))
@@ -71,6 +83,7 @@ def _flood(
     inside: Numbers,
     marked: tuple[Pixels, Int32[np.ndarray, " P"]],
     owners: Int32[np.ndarray, " N"],
+    borders: Borders | None,
 ) -> Numbers:
     """Return the part to which each pixel of the shared regions belongs; elsewhere 0.
 
@@ -79,6 +92,7 @@ def _flood(
         inside: The same without regions that are not shared.
         marked: Hints in shared regions, and the part of each, from 1.
         owners: Region of each part.
+        borders: As for `divide_regions`.
     """
     pixels, seeds = marked
     size = _small_size(labels, pixels, seeds)
@@ -87,6 +101,8 @@ def _flood(
     marks = np.zeros(size, np.int32)
     marks.ravel()[places] = seeds
     paper = _shrink_paper(labels, inside, marks > 0)
+    if borders is not None:
+        paper = paper._replace(delays=paper.delays + _delay_at(borders, size))
     small = spread_marks(marks, _find_reach(paper, places, owners[seeds]), paper)
     parts = _enlarge(small.astype(kind), (labels.shape[0], labels.shape[1]))
     # Along lines the small map may have another region, or none.
@@ -162,7 +178,15 @@ def _shrink_paper(labels: Numbers, inside: Numbers, is_marked: Bool[np.ndarray, 
     depth = cv2.distanceTransform(is_paper, cv2.DIST_L2, 5)
     is_shared = cv2.resize(inside, area, interpolation=cv2.INTER_NEAREST) > 0
     is_open = is_paper.view(bool) & is_shared | is_marked
-    return Paper(is_open, depth, _find_barriers(labels, size))
+    return Paper(is_open, depth, _find_barriers(labels, size) * np.int32(LATE_STEPS))
+
+
+def _delay_at(borders: Borders, size: Size) -> Int32[np.ndarray, "h w"]:
+    """Return the steps by which borders delay hints, in a map of another size."""
+    share = cv2.resize(borders, (size[1], size[0]), interpolation=cv2.INTER_AREA)
+    delays: Int32[np.ndarray, "h w"]
+    delays = np.rint(share * np.float32(BORDER_STEPS / 255)).astype(np.int32)
+    return delays
 
 
 def _shrink_to_paper(labels: Numbers, size: Size) -> UInt8[np.ndarray, "h w"]:

@@ -10,7 +10,7 @@ from lineart.image import Frame, Line
 from lineart.imaging.frequency import DEFAULT_SIGMA, Color, low_band
 from lineart.imaging.hints import HintPixels
 from lineart.imaging.ink import darken_lines
-from lineart.imaging.paint import Paint, border_regions, paint_regions, region_medians
+from lineart.imaging.paint import Guess, Paint, border_regions, paint_regions, region_medians
 from lineart.imaging.region_hints import agreed_colors, collect_hints
 from lineart.imaging.region_maps import RegionMap, look_up, search_factor, spread_regions
 from lineart.imaging.regions import GAP, find_regions, scale_gap, shrink_ink
@@ -21,18 +21,18 @@ colour for each region without hints. `paint`: one colour for each region, witho
 
 
 def paint_drawing(
-    drawing: Line | Frame, hints: HintPixels, color: Color, gap: float = GAP
+    drawing: Line | Frame, hints: HintPixels, guess: Guess, gap: float = GAP
 ) -> Paint:
     """Choose a colour for each region of a drawing; see `paint_regions`.
 
     Args:
         drawing: Drawing at full size; its paper may be that of a scan, its lines pencil.
         hints: Hints at the size of the drawing.
-        color: The network's colours at a size of their own.
+        guess: What networks say of the drawing.
         gap: Largest gap in a line that is closed, in pixels of a drawing with 1080 lines.
     """
     gap_px = scale_gap(gap, (drawing.shape[0], drawing.shape[1]))
-    return paint_regions(find_regions(darken_lines(drawing), gap_px=gap_px), hints, color)
+    return paint_regions(find_regions(darken_lines(drawing), gap_px=gap_px), hints, guess)
 
 
 def soften(drawing: Line | Frame, hints: HintPixels, color: Color, gap: float = GAP) -> Frame:
@@ -88,8 +88,8 @@ def _find_background(labels: RegionMap, is_open: Bool[np.ndarray, " N"]) -> Bool
     return is_background
 
 
-def finish_colors(drawing: Line | Frame, hints: HintPixels, color: Color, finish: Finish) -> Frame:
+def finish_colors(drawing: Line | Frame, hints: HintPixels, guess: Guess, finish: Finish) -> Frame:
     """Return the colours below the lines of a drawing, at its size; arguments as above."""
     if finish == "paint":
-        return paint_drawing(drawing, hints, color).fill()
-    return soften(drawing, hints, color)
+        return paint_drawing(drawing, hints, guess).fill()
+    return soften(drawing, hints, guess.colors)

@@ -135,6 +135,8 @@ def resize_hints(hint: Hint, size: Size) -> UInt8[np.ndarray, "NewH NewW 4"]:
     return find_hints(hint).resize(size).picture()
 
 
+GROUND = np.uint8(238)
+"""Grey level on which hints are shown."""
 DARKER_BY = 32
 """A hint on ink belongs to it if it is not lighter than the ink by more than this."""
 INK_DAB_PX = 16
@@ -156,6 +158,11 @@ def drop_ink_hints(hints: HintPixels, line: Line) -> HintPixels:
     luminance = hints.values[:, :3] @ np.array([0.299, 0.587, 0.114])
     is_dark = (luminance <= level + DARKER_BY) & (pixels[hints.dabs] <= INK_DAB_PX)
     return hints.select(~(is_ink & ((on_paper[hints.dabs] > 0) | is_dark)))
+
+
+def lay_on_gray(hint: Hint) -> Frame:
+    """Return hints on light grey, to be looked at."""
+    return np.where(hint[..., 3:] > 0, hint[..., :3], GROUND)
 
 
 def is_opaque(hint: Hint) -> bool:

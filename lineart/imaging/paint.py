@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int32, Int64, UInt8
 
 from lineart.image import Frame, fit_short_side
-from lineart.imaging.dividing import divide_regions
+from lineart.imaging.dividing import Borders, divide_regions
+from lineart.imaging.frequency import Color
 from lineart.imaging.hints import HintPixels
 from lineart.imaging.paint_map import color_numbers
 from lineart.imaging.region_hints import Colors, collect_hints
@@ -21,8 +22,14 @@ from lineart.imaging.region_maps import (
     spread_regions,
 )
 
-Guess = UInt8[np.ndarray, "GuessH GuessW 3"]
-"""sRGB picture of the whole drawing at a size of its own."""
+
+class Guess(NamedTuple):
+    """What networks say of a drawing."""
+
+    colors: Color
+    """At a size of their own."""
+    borders: Borders | None = None
+    """Where colours meet on bare paper; None: unknown."""
 
 
 class Source(IntEnum):
@@ -121,10 +128,10 @@ def paint_regions(labels: RegionMap, hints: HintPixels, guess: Guess) -> Paint:
     Args:
         labels: Regions of the drawing.
         hints: Hints at the drawing's size. Those on ink count for no region.
-        guess: Picture of any size.
+        guess: What networks say of the drawing.
     """
     given = collect_hints(labels, hints)
-    labels, colors = divide_regions(labels, given)
+    labels, colors = divide_regions(labels, given, guess.borders)
     spread = spread_regions(labels)
     sources = np.full(len(colors), Source.GUESS, np.uint8)
     sources[given.owners] = Source.HINT
@@ -133,12 +140,12 @@ def paint_regions(labels: RegionMap, hints: HintPixels, guess: Guess) -> Paint:
     is_open[0] = False
     confidence = np.array([0, *CONFIDENCE.values()], np.float32)[sources]
     paint = Paint(labels, spread, colors, sources, confidence)
-    fill_open(paint, is_open, guess, asks_neighbours=bool(given.owners.size))
+    fill_open(paint, is_open, guess.colors, asks_neighbours=bool(given.owners.size))
     return paint
 
 
 def fill_open(
-    paint: Paint, is_open: Bool[np.ndarray, " N"], guess: Guess, *, asks_neighbours: bool
+    paint: Paint, is_open: Bool[np.ndarray, " N"], guess: Color, *, asks_neighbours: bool
 ) -> None:
     """Give open regions the colour of the guess or of a neighbour, as `paint_regions` says."""
     if not is_open.any():
@@ -286,7 +293,7 @@ BINS, BIN_BITS = 64, 2
 """Medians are exact to a bin of four levels, of whose pixels they are the mean."""
 
 
-def region_medians(labels: RegionMap, picture: Guess, is_asked: Bool[np.ndarray, " N"]) -> Colors:
+def region_medians(labels: RegionMap, picture: Color, is_asked: Bool[np.ndarray, " N"]) -> Colors:
     """Return the median of a picture's channels in the asked regions; the others are white.
 
     The regions are sampled at the size of the picture, and the small ones that this loses, at

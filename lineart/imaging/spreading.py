@@ -15,7 +15,7 @@ CLASSES = 2
 DEEPER = 3
 """Classes by which the paper is much deeper: it is 2.8 times as deep."""
 LATE_STEPS = 2**20
-"""Steps that a barrier takes: more than any way across a drawing."""
+"""Steps that a barrier delays: more than any way across a drawing."""
 
 
 class Paper(NamedTuple):
@@ -25,8 +25,9 @@ class Paper(NamedTuple):
     """Where marks are and spread."""
     depth: Float32[np.ndarray, "H W"]
     """Distance to the nearest line in pixels."""
-    barriers: UInt8[np.ndarray, "H W"]
-    """1 = a barrier, which is passed when nothing else is left; 0 = none."""
+    delays: Int32[np.ndarray, "H W"]
+    """Steps more that a mark takes to a pixel. `LATE_STEPS` are a barrier, which is passed when
+    nothing else is left."""
 
 
 # Marks on their way are single numbers, of which NumPy moves one where it would move three: the
@@ -44,10 +45,10 @@ def spread_marks(
 ) -> Int32[np.ndarray, "H W"]:
     """Give each pixel of the paper the number of the mark that reaches it first.
 
-    A mark takes one step to each of the four pixels beside it. It is slow, `SLOW_STEPS` a pixel,
-    where the paper is much deeper than it reaches, and when it has spread to `SPAN` times its
-    reach. So a mark beside a line, as of a shadow, keeps its surroundings, and a deep one fills the
-    rest.
+    A mark takes one step to each of the four pixels beside it, and the delay of that pixel. It is
+    slow, `SLOW_STEPS` a pixel, where the paper is much deeper than it reaches, and when it has
+    spread to `SPAN` times its reach. So a mark beside a line, as of a shadow, keeps its
+    surroundings, and a deep one fills the rest.
 
     Args:
         marks: Numbers from 1; 0 = no mark.
@@ -60,7 +61,7 @@ def spread_marks(
     height, width = marks.shape
     owner = _wall(np.where(paper.is_open, marks, np.int32(-1)), -1)
     depth, reach = (_wall(_classify(one), 0).astype(np.int64) for one in (paper.depth, reach))
-    late = _wall(paper.barriers, 0) * np.int64(LATE_STEPS)
+    delays = _wall(paper.delays, 0)
     offsets = np.array([[-width - 2], [-1], [1], [width + 2]])
     index = np.zeros(owner.size, np.int64)
     span = SPAN * 2.0 ** (np.arange(_CLASS + 1) / CLASSES)
@@ -78,7 +79,7 @@ def spread_marks(
             beside, places = beside.take(free), places.take(free)
             own = beside >> _REACH_BIT & _CLASS
             is_slow = (depth.take(places) >= own + DEEPER) | (now >= span.take(own))
-            steps = np.where(is_slow, SLOW_STEPS, 1) + late.take(places)
+            steps = np.where(is_slow, SLOW_STEPS, 1) + delays.take(places)
             _queue_steps(queue, beside, now + steps)
     spread: Int32[np.ndarray, "H W"]
     spread = np.maximum(owner, 0).reshape(height + 2, width + 2)[1:-1, 1:-1]

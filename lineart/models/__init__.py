@@ -12,6 +12,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from lineart.models.families.additive_unet import additive_unet, concat_unet
+from lineart.models.families.border_unet import border_unet
 from lineart.models.families.hint_unet import hint_unet
 from lineart.models.families.line_drawing import line_drawing
 from lineart.models.families.two_stage import two_stage
@@ -19,10 +20,18 @@ from lineart.models.families.ugatit import ugatit, ugatit_light
 from lineart.models.families.ugatit.public import ugatit_public, ugatit_public_light
 from lineart.models.layers import count_parameters, empty_tensors
 from lineart.models.matching import matching
-from lineart.models.pair import Colorization, Matching, Pair, Translated, Translation
+from lineart.models.pair import (
+    BorderSearch,
+    Colorization,
+    Matching,
+    Pair,
+    Translated,
+    Translation,
+)
 
 __all__ = [
     "MODELS",
+    "BorderSearch",
     "Colorization",
     "Matching",
     "Pair",
@@ -39,6 +48,7 @@ MODELS: Final[dict[str, Callable[..., Pair]]] = {
     "additive_unet": additive_unet,
     "concat_unet": concat_unet,
     "hint_unet": hint_unet,
+    "border_unet": border_unet,
     "line_drawing": line_drawing,
     "ugatit": ugatit,
     "ugatit_light": ugatit_light,
@@ -54,6 +64,7 @@ MOST = 100.0
 TASK_FIELDS: Final = {
     Colorization: ("draft_scale",),
     Translation: ("channels", "size_px"),
+    BorderSearch: (),
     Matching: ("temperature", "threshold"),
 }
 """Fields of a task that `config.json` repeats, for processes that build no networks."""

@@ -47,6 +47,16 @@ class Translation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BorderSearch:
+    """Task of a network that finds where colours meet on bare paper.
+
+    `generators["borders"](line, paint)` returns logits; paint is that of `imaging.borders`.
+    """
+
+    does: ClassVar = "finds borders of colours"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Matching:
     """Task of a network that matches the regions of two drawings.
 
@@ -83,7 +93,7 @@ class Translated(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """Generators that were trained together: two, or one that matches regions."""
+    """Generators that were trained together: one or two."""
 
     model: str
     """Name in `models.MODELS`."""
@@ -93,7 +103,7 @@ class Pair:
     multiple: int
     """Height and width at network size must be multiples of this."""
     small: Small
-    task: Colorization | Translation | Matching
+    task: Colorization | Translation | BorderSearch | Matching
     """Task of the pair, which defines how its generators are called."""
 
     @property
@@ -106,6 +116,17 @@ class Pair:
         if not isinstance(self.task, Colorization):
             raise ValueError(f"{self.model} {self.task.does}; to colour drawings it is no use")
         return self.task
+
+    @property
+    def border_network(self) -> nn.Module:
+        """Return the network that finds borders.
+
+        Raises:
+            ValueError: This is a pair of another task.
+        """
+        if not isinstance(self.task, BorderSearch):
+            raise ValueError(f"{self.model} {self.task.does}; to find borders it is no use")
+        return self.generators["borders"]
 
     @property
     def translation(self) -> Translation:

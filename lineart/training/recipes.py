@@ -402,5 +402,6 @@ RECIPES: Final[dict[str, Callable[[], Recipe]]] = {
     "ugatit_light": ugatit_light,
     "small_ugatit": small_ugatit,
     "keys": recipe_in("lineart.training.objectives.matching:keys"),
+    "borders": recipe_in("lineart.training.objectives.borders:borders"),
 }
 """Recipe name -> function that returns the recipe."""

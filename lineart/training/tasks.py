@@ -22,20 +22,19 @@ from lineart.datasets.samples import (
 )
 from lineart.datasets.shards import Shards
 from lineart.image import resize
+from lineart.imaging.hints import lay_on_gray
 from lineart.inference import color_to_tensor, line_to_tensor
 from lineart.losses import l1
-from lineart.models import Colorization, Matching, Pair, Translation
+from lineart.models import BorderSearch, Colorization, Matching, Pair, Translation
 from lineart.models.layers import ColorBatch, HintBatch, HintPixels, LineBatch, LinePixels
 from lineart.storage import Storage
+from lineart.training.borders import BorderTraining
 from lineart.training.dataloader import Arrays, Collator, to_device
 from lineart.training.matching import MatchingTraining
 from lineart.training.recipes import Recipe
 
 Cell = UInt8[np.ndarray, "_ _ 3"]
 """RGB picture of any size."""
-
-HINT_GROUND = 238
-"""Grey level on which hints are shown."""
 
 
 @runtime_checkable
@@ -195,7 +194,7 @@ class ColorizationTraining:
     def show(self, sample: Sample, made: Mapping[str, Cell]) -> dict[str, Cell]:
         """Return line drawing, hints, results and true colours."""
         line = cv2.cvtColor(sample.line, cv2.COLOR_GRAY2RGB)
-        hints = np.where(sample.hint[..., 3:] > 0, sample.hint[..., :3], np.uint8(HINT_GROUND))
+        hints = lay_on_gray(sample.hint)
         return {"line": line, "hints": hints, **made, "truth": sample.color}
 
     def distance(self, made: Mapping[str, Tensor], batch: ColorizationBatch) -> Float[Tensor, ""]:
@@ -320,9 +319,10 @@ class TranslationTraining:
         return pair
 
 
-TASKS: Final[dict[type[Colorization | Translation | Matching], TrainingTask]] = {
+TASKS: Final[dict[type[Colorization | Translation | BorderSearch | Matching], TrainingTask]] = {
     Colorization: ColorizationTraining(),
     Translation: TranslationTraining(),
+    BorderSearch: BorderTraining(),
     Matching: MatchingTraining(),
 }
 """Type of a pair's task -> how it is trained."""

@@ -17,6 +17,7 @@ from lineart.film.tasks.colorize import open_colorize_task
 from lineart.imaging.finish import finish_colors
 from lineart.imaging.frequency import lost_ink
 from lineart.imaging.hints import find_hints
+from lineart.imaging.paint import Guess
 from lineart.manifest import read_manifest
 from lineart.storage import Storage
 
@@ -108,16 +109,16 @@ def test_soft_colours_are_even_where_no_hint_is() -> None:
     hint[58:62, 53:57] = (201, 32, 43, 255)
     ramp = np.linspace(0, 250, 200, dtype=np.uint8)
     color = np.broadcast_to(ramp[np.newaxis, :, np.newaxis], (120, 200, 3)).copy()
-    soft = finish_colors(drawing, find_hints(hint), color, "soft")
+    soft = finish_colors(drawing, find_hints(hint), Guess(color), "soft")
     assert (soft[40:80, 40:70] == (201, 32, 43)).all()
     assert np.ptp(soft[40:80, 125:165].reshape(-1, 3), axis=0).max() == 0
     assert abs(int(soft[60, 145, 0]) - int(ramp[145])) <= 8
     assert (soft[:12] == 255).all()
     # A hint on the ground says that it is painted; without any hint nothing is even.
     hint[3:6, 3:6] = (10, 20, 30, 255)
-    soft = finish_colors(drawing, find_hints(hint), color, "soft")
+    soft = finish_colors(drawing, find_hints(hint), Guess(color), "soft")
     assert (soft[:12] == (10, 20, 30)).all()
-    plain = finish_colors(drawing, find_hints(np.zeros_like(hint)), color, "soft")
+    plain = finish_colors(drawing, find_hints(np.zeros_like(hint)), Guess(color), "soft")
     assert np.ptp(plain[60, 125:165, 0]) > 30
 
 

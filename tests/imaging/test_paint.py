@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lineart.imaging.hints import find_hints
-from lineart.imaging.paint import CONFIDENCE, Source, paint_regions, region_medians
+from lineart.imaging.paint import CONFIDENCE, Guess, Source, paint_regions, region_medians
 from lineart.imaging.regions import find_regions
 
 RED, BLUE = (200, 30, 40), (10, 60, 220)
@@ -31,7 +31,7 @@ def paint(
     line: np.ndarray, hint: np.ndarray, guess: np.ndarray = WHITE
 ) -> tuple[np.ndarray, np.ndarray]:
     """Paint a drawing; return the colour and the source of each pixel's region."""
-    found = paint_regions(find_regions(line, gap_px=0.0), find_hints(hint), guess)
+    found = paint_regions(find_regions(line, gap_px=0.0), find_hints(hint), Guess(guess))
     is_paper = found.labels > 0
     assert (found.fill()[is_paper] == found.colors[found.labels][is_paper]).all()
     return found.fill(), found.sources[found.labels]
@@ -57,7 +57,7 @@ def test_the_deepest_hint_of_a_region_fills_it_and_others_their_surroundings() -
     hint = np.zeros((200, 300, 4), np.uint8)
     hint[1, 298], hint[60, 120] = (255, 255, 255, 255), (*RED, 255)
     hint[105, 154] = hint[105, 146] = hint[174, 150] = (*BLUE, 255)
-    found = paint_regions(find_regions(line), find_hints(hint), WHITE).fill()
+    found = paint_regions(find_regions(line), find_hints(hint), Guess(WHITE)).fill()
     inside = cv2.circle(np.zeros((200, 300), np.uint8), (150, 100), 76, 1, -1) > 0
     outside = cv2.circle(np.ones((200, 300), np.uint8), (150, 100), 110, 0, -1) > 0
     assert (found[105, 154] == BLUE).all()
@@ -79,7 +79,7 @@ def test_regions_without_hints_are_white_or_take_a_colour_beside_them() -> None:
     assert (colors[50, 45:55] == BLUE).all()
     assert (colors[3] == 255).all()
     assert sources[28, 50] == sources[3, 3] == Source.NEIGHBOUR
-    found = paint_regions(find_regions(line, gap_px=0.0), find_hints(hint), guess)
+    found = paint_regions(find_regions(line, gap_px=0.0), find_hints(hint), Guess(guess))
     trust = [float(found.confidence[found.labels[place]]) for place in ((15, 50), (28, 50), (3, 3))]
     assert trust[0] == pytest.approx(CONFIDENCE[Source.HINT])
     assert trust[1] < 0.6
@@ -124,17 +124,17 @@ def test_a_part_behind_a_closed_gap_has_the_colour_of_the_larger_region() -> Non
     white = np.full((50, 100, 3), 255, np.uint8)
     hint = np.zeros((200, 400, 4), np.uint8)
     hint[60, 100] = (*RED, 255)
-    found = paint_regions(labels, find_hints(hint), white)
+    found = paint_regions(labels, find_hints(hint), Guess(white))
     assert (found.fill()[24:177, 24:377] == RED).all()
     assert (found.sources[[middle, small, last]] == Source.NEIGHBOUR).all()
     assert found.confidence[[middle, small, last]] == pytest.approx(0.77)
     assert (found.fill()[5] == 255).all()
     hint[60, 100], hint[60, 250] = 0, (*BLUE, 255)
-    found = paint_regions(labels, find_hints(hint), white)
+    found = paint_regions(labels, find_hints(hint), Guess(white))
     assert (found.colors[[middle, small, last]] == BLUE).all()
     assert (found.colors[large] == 255).all()
     hint[60, 360] = (*RED, 255)
-    found = paint_regions(labels, find_hints(hint), white)
+    found = paint_regions(labels, find_hints(hint), Guess(white))
     assert (found.colors[small] == 255).all()
 
 
@@ -151,14 +151,14 @@ def test_confidence_falls_with_the_distance_to_the_guess() -> None:
     box = labels[30, 70]
     for level in (0, 20, 60):
         guess = np.full((60, 100, 3), np.array(RED, np.uint8) + np.uint8(level), np.uint8)
-        found = paint_regions(labels, find_hints(hint), guess)
+        found = paint_regions(labels, find_hints(hint), Guess(guess))
         assert found.sources[box] == Source.NEIGHBOUR
         assert tuple(found.colors[box]) == RED
         sure.append(float(found.confidence[box]))
     assert sure == sorted(sure, reverse=True)
     assert len({*sure}) == 3
     hint[5, 5] = 255
-    alone = paint_regions(labels, find_hints(hint), WHITE)
+    alone = paint_regions(labels, find_hints(hint), Guess(WHITE))
     assert tuple(alone.colors[box]) == (255, 255, 255)
     assert max(sure) < float(alone.confidence[box]) < 1
 

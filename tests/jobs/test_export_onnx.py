@@ -14,6 +14,7 @@ from lineart.image import resize
 from lineart.imaging.finish import finish_colors
 from lineart.imaging.frequency import compose_as_drawn
 from lineart.imaging.hints import drop_ink_hints, find_hints
+from lineart.imaging.paint import Guess
 from lineart.jobs.colorize import Colorize
 from lineart.jobs.colorize import main as colorize
 from lineart.jobs.export_onnx import ExportOnnx, main
@@ -97,7 +98,7 @@ def test_a_film_is_coloured_through_onnx(
         hints = drop_ink_hints(find_hints(hint), line)
         small, small_hint = resize(line, NETWORK_SIZE), hints.resize(NETWORK_SIZE).picture()
         (color,) = model(small[np.newaxis], small_hint[np.newaxis])
-        below = finish_colors(line, hints, color, "soft")
+        below = finish_colors(line, hints, Guess(color), "soft")
         frame = decode_color((film / "color" / "frames" / "s1" / f"f{number}.png").read_bytes())
         assert np.array_equal(frame, compose_as_drawn(below, line, sigma=0.0))
         assert frame.std(axis=(0, 1)).max() > 0

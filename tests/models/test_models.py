@@ -6,7 +6,7 @@ import torch
 
 from lineart.models import MODELS, build_empty, count_parameters, from_files, hint_maps, to_files
 from lineart.models.layers import fold_batch_norm
-from lineart.models.pair import Matching, Pair, Translation
+from lineart.models.pair import BorderSearch, Matching, Pair, Translation
 
 PICTURES = [n for n in MODELS if not isinstance(build_empty(n, {}).task, Matching)]
 """Models whose generators take and give pictures."""
@@ -40,6 +40,9 @@ def run(pair: Pair, chosen: slice = slice(None)) -> dict[str, torch.Tensor]:
         photo = (torch.rand(2, 3, height, width, generator=random) * 2 - 1)[chosen]
         picture = pair.generators["target"](photo).picture
         return {"target": picture, "source": pair.generators["source"](picture).picture}
+    if isinstance(pair.task, BorderSearch):
+        both = torch.rand(2, 5, height, width, generator=random)[chosen] * 2 - 1
+        return {"borders": pair.border_network(both[:, :1], both[:, 1:])}
     scale = pair.task.draft_scale
     line = (torch.rand(2, 1, height, width, generator=random) * 2 - 1)[chosen]
     hint = np.zeros((len(line), height // scale, width // scale, 4), np.uint8)
@@ -62,6 +65,8 @@ def test_outputs_have_the_size_of_their_inputs(name: str) -> None:
     if isinstance(pair.task, Translation):
         assert out["target"].shape == (2, pair.task.channels, height, width)
         assert out["source"].shape == (2, 3, height, width)
+    elif isinstance(pair.task, BorderSearch):
+        assert out.pop("borders").shape == (2, 1, height, width)
     else:
         scale = pair.task.draft_scale
         if "draft" in out:

@@ -178,7 +178,7 @@ def test_one_batch_is_learned_by_heart(name: str, number: int, pictures: Any, cp
     batch = make_batch(recipe, number, pair, pictures)
     trainer = StageTrainer(recipe, number, pair, cpu, {})
     terms = recipe.stages[number].losses
-    term = next(name for name in ("l1", "paper", "cycle", "match") if name in terms)
+    term = next(name for name in ("l1", "paper", "cycle", "match", "borders") if name in terms)
     first, *_, last = (trainer.step([batch], 100)[term] for _ in range(150))
     assert last < first / 2
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -25,9 +25,10 @@ from lineart.film.tasks.composing import PICTURE_VERSIONS, Coloring, Look, open_
 from lineart.film.tasks.layers import PAINT, LinesAs
 from lineart.film.tasks.upscaling import Upscaling
 from lineart.image import Frame, Hint, Line, Size, resize, to_gray
+from lineart.imaging.borders import BORDER_SIDE_PX, border_inputs
 from lineart.imaging.doubts import Doubt, find_doubts
 from lineart.imaging.finish import Finish, paint_drawing, soften
-from lineart.imaging.frequency import Color, lost_ink, whiten_paper
+from lineart.imaging.frequency import lost_ink, whiten_paper
 from lineart.imaging.hint_pictures import DEFAULT_RULES, HintRules
 from lineart.imaging.hints import (
     HintPixels,
@@ -40,15 +41,17 @@ from lineart.imaging.hints import (
 )
 from lineart.imaging.ink import darken_lines
 from lineart.imaging.matte import Opacity, split_cel
-from lineart.imaging.paint import Paint
+from lineart.imaging.paint import Guess, Paint
 from lineart.imaging.paint_map import MOST_INDEXED, number_colors
 from lineart.imaging.palette import Palette, PaletteMatch, keep_to_palette
 from lineart.imaging.regions import GAP, MOST_GAP
 from lineart.imaging.trace_lines import darken_trace_lines, fill_trace_lines
 from lineart.runtime.device import Precision
-from lineart.weights import read_config
+from lineart.weights import open_weights, read_config, read_weights
 from lineart.weights.onnx_file import COLORS, MODEL
 
+BORDERS = "borders"
+"""Name of the included weights that find borders on bare paper."""
 MOST_LOST_INK = 0.1
 """Share of the ink that may be lost without a warning."""
 
@@ -132,7 +135,10 @@ class ColorizeTask:
     def network_inputs(
         self, drawing: Line | Frame, hints: Sequence[HintPixels]
     ) -> tuple[list[np.ndarray], HintPixels]:
-        """Return the network's inputs, resized drawing and pooled hints, and the hints that count.
+        """Return the networks' inputs, and the hints that count.
+
+        Inputs are the resized drawing and pooled hints and, for paint that needs them, those of
+        `imaging.borders`.
 
         Args:
             drawing: Drawing at full size.
@@ -146,7 +152,11 @@ class ColorizeTask:
         # Stacked at the draft's size, so that the upper hint counts in each of its pixels.
         pooled = [one.resize(small).pool(self.draft_scale).picture() for one in counting]
         nothing = no_hints(pooled_size(small, self.draft_scale))
-        return [resize(line, small), stack_hints([nothing, *pooled])], join_hints(counting, size)
+        joined = join_hints(counting, size)
+        inputs = [resize(line, small), stack_hints([nothing, *pooled])]
+        if self.finish == "paint":
+            inputs += border_inputs(line, joined, network_size(size, BORDER_SIDE_PX))
+        return inputs, joined
 
     def warn_of(self, drawing: Line | Frame) -> tuple[str, ...]:
         """Return a warning if much of the ink will not show in the frame."""
@@ -181,38 +191,63 @@ class ColorizeTask:
         batch_size: int,
         precision: Precision | None = None,
     ) -> RunNetwork:
-        """Build the networks: resized line drawings, pooled hints -> colours of that size."""
+        """Build the networks: resized line drawings, pooled hints -> colours of that size.
+
+        With the inputs of `imaging.borders` after them, borders, too.
+        """
+        colorize = self._open_colorizer(files, device, batch_size, precision)
+
+        @cache
+        def open_borders() -> Callable[..., np.ndarray]:
+            from lineart.inference import BorderFinder
+            from lineart.models import from_files
+
+            pair = from_files(read_weights(open_weights(BORDERS)))
+            return BorderFinder(pair, device=device, batch_size=batch_size, precision=precision)
+
+        def run(
+            lines: np.ndarray, hints: np.ndarray, *of_borders: np.ndarray
+        ) -> Sequence[np.ndarray]:
+            colors = colorize(lines, hints)
+            return [colors, open_borders()(*of_borders)] if of_borders else [colors]
+
+        return run
+
+    def _open_colorizer(
+        self,
+        files: Mapping[str, bytes],
+        device: str,
+        batch_size: int,
+        precision: Precision | None,
+    ) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
         if MODEL in files:
             from lineart.onnx.inference import OnnxModel
 
-            model = OnnxModel(files[MODEL], *COLORS)
-            return lambda lines, hints: [model(lines, hints)]
+            return OnnxModel(files[MODEL], *COLORS)
         from lineart.inference import Colorizer
         from lineart.models import from_files
 
-        colorizer = Colorizer(
-            from_files(files), device=device, batch_size=batch_size, precision=precision
-        )
-        return lambda lines, hints: [colorizer(lines, hints)]
+        pair = from_files(files)
+        return Colorizer(pair, device=device, batch_size=batch_size, precision=precision)
 
     def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> ComposedFrame:
         """Compose the enlarged colours with the full-size drawing."""
-        (color,), (hints, file) = answers, KeptDrawing.unpack(kept)
+        guess, (hints, file) = Guess(*answers), KeptDrawing.unpack(kept)
         opened = open_drawing(file)
         matte = find_paper_matte(self.paper, opened.drawing, opened.alpha, hints, self.gap)
         if self.trace_lines:
-            color = fill_trace_lines(color, opened.drawing)
-        coloring, warnings, doubts = self._finish(opened.drawing, hints, color, matte)
+            guess = guess._replace(colors=fill_trace_lines(guess.colors, opened.drawing))
+        coloring, warnings, doubts = self._finish(opened.drawing, hints, guess, matte)
         look = Look(self.lines_as, self.trace_lines, self.form, self.extras)
         return ComposedFrame(look.compose(opened, coloring), warnings, doubts)
 
     def _finish(
-        self, drawing: Line | Frame, hints: HintPixels, color: Color, matte: Opacity | None
+        self, drawing: Line | Frame, hints: HintPixels, guess: Guess, matte: Opacity | None
     ) -> tuple[Coloring, tuple[str, ...], tuple[Doubt, ...]]:
         """Return the colours below the lines, warnings and doubts; raises as `finish_paint`."""
         if self.finish == "soft":
-            return Coloring(soften(drawing, hints, color, self.gap), matte), (), ()
-        return self.finish_paint(paint_drawing(drawing, hints, color, self.gap), matte)
+            return Coloring(soften(drawing, hints, guess.colors, self.gap), matte), (), ()
+        return self.finish_paint(paint_drawing(drawing, hints, guess, self.gap), matte)
 
     def finish_paint(
         self, paint: Paint, matte: Opacity | None

@@ -155,7 +155,7 @@ class KeysTask:
         is_needed = known.is_open.any() or (is_soft and Source.SPLIT in known.sources)
         if not self.needs_network or not is_needed:
             return []
-        (line, pooled), _ = self.base.network_inputs(drawing, hints)
+        (line, pooled, *_), _ = self.base.network_inputs(drawing, hints)
         carried = sample_colors(known, (pooled.shape[0], pooled.shape[1]))
         return [line, stack_hints([carried, pooled])]
 

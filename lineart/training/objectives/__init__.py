@@ -5,6 +5,7 @@ from pkgutil import resolve_name
 from typing import Final
 
 from lineart.training.objective import Objective
+from lineart.training.objectives.borders import BorderObjective
 from lineart.training.objectives.colorization import ColorObjective, DraftObjective, HintedObjective
 from lineart.training.objectives.line_drawing import LineDrawingObjective
 from lineart.training.objectives.matching import MatchingObjective
@@ -17,6 +18,7 @@ OBJECTIVES: Final[dict[str, Callable[..., Objective]]] = {
     "line_drawing": LineDrawingObjective,
     "ugatit": UgatitObjective,
     "matching": MatchingObjective,
+    "borders": BorderObjective,
 }
 """Name in `TrainingStage.objective` -> class."""
 
