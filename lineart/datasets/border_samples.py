@@ -61,8 +61,8 @@ class BorderSample(NamedTuple):
     """Flat colours below the lines."""
 
 
-class FlatDrawing(NamedTuple):
-    """Drawing with flat colours."""
+class FlatPicture(NamedTuple):
+    """Drawing and its flat colours."""
 
     line: Line
     truth: Truth
@@ -83,7 +83,7 @@ class BorderSamples:
     def __init__(self, pictures: Pictures, side: int, balance: float, seed: int) -> None:
         self.pictures, self.side, self.seed = pictures, side, seed
         self.cumulative = cumulate(pictures.sources, balance)
-        self._drawn = Cache[FlatDrawing](CACHE_BYTES)
+        self._drawn = Cache[FlatPicture](CACHE_BYTES)
 
     def __getitem__(self, index: int) -> BorderSample:
         """Make the sample with this index."""
@@ -98,7 +98,7 @@ class BorderSamples:
         return make_border_sample(flat, self.side, rng)
 
 
-def make_border_sample(flat: FlatDrawing, side: int, rng: np.random.Generator) -> BorderSample:
+def make_border_sample(flat: FlatPicture, side: int, rng: np.random.Generator) -> BorderSample:
     """Make a sample: a crop, lines with gaps, other colours, dabs of hints."""
     flat = _crop(flat, rng)
     if rng.random() < ERASED:
@@ -120,18 +120,18 @@ def find_borders(line: Line, truth: Truth) -> UInt8[np.ndarray, "H W"]:
     return found
 
 
-def flatten_drawn(line: Line, color: Frame) -> FlatDrawing:
+def flatten_drawn(line: Line, color: Frame) -> FlatPicture:
     """Return a drawing with its finished colours flat; shades stay."""
     palette = find_palette([line], [color])
     truth = drop_small_parts(number_pixels(line, color, palette), SMALLEST_PART)
-    return FlatDrawing(darken_lines(line), truth, palette)
+    return FlatPicture(darken_lines(line), truth, palette)
 
 
-def _with_bytes(flat: FlatDrawing) -> tuple[FlatDrawing, int]:
+def _with_bytes(flat: FlatPicture) -> tuple[FlatPicture, int]:
     return flat, sum(part.nbytes for part in flat)
 
 
-def flatten_painted(color: Frame, rng: np.random.Generator) -> FlatDrawing:
+def flatten_painted(color: Frame, rng: np.random.Generator) -> FlatPicture:
     """Return a painted picture in few colours, with lines where they meet.
 
     Some lines are missing: all between two colours.
@@ -147,10 +147,10 @@ def flatten_painted(color: Frame, rng: np.random.Generator) -> FlatDrawing:
             merged[merged == merged[first]] = merged[second]
     line = draw_borders(merged[truth])
     thickness = int(rng.integers(1, 4))
-    return FlatDrawing(cv2.erode(line, np.ones((thickness, thickness), np.uint8)), truth, palette)
+    return FlatPicture(cv2.erode(line, np.ones((thickness, thickness), np.uint8)), truth, palette)
 
 
-def _crop(flat: FlatDrawing, rng: np.random.Generator) -> FlatDrawing:
+def _crop(flat: FlatPicture, rng: np.random.Generator) -> FlatPicture:
     """Crop at random, by `SCALES`, and mirror half of the samples."""
     height, width = flat.line.shape
     scale = np.exp(rng.uniform(*np.log(SCALES)))
@@ -160,16 +160,16 @@ def _crop(flat: FlatDrawing, rng: np.random.Generator) -> FlatDrawing:
     line, truth = (one[y : y + cut, x : x + cut][:, ::step] for one in flat[:2])
     # Beside a whole drawing, its paper goes on.
     more = [(0, cut - length) for length in line.shape]
-    return FlatDrawing(
+    return FlatPicture(
         np.pad(line, more, mode="edge"), np.pad(truth, more, mode="edge"), flat.palette
     )
 
 
-def _fit(flat: FlatDrawing, side: int) -> FlatDrawing:
+def _fit(flat: FlatPicture, side: int) -> FlatPicture:
     way = cv2.INTER_AREA if flat.line.shape[0] > side else cv2.INTER_LINEAR
     line = cv2.resize(flat.line, (side, side), interpolation=way)
     truth = cv2.resize(flat.truth, (side, side), interpolation=cv2.INTER_NEAREST)
-    return FlatDrawing(line, truth, flat.palette)
+    return FlatPicture(line, truth, flat.palette)
 
 
 def _recolor(palette: Colors, rng: np.random.Generator) -> Colors:
@@ -185,7 +185,7 @@ def _recolor(palette: Colors, rng: np.random.Generator) -> Colors:
     return palette
 
 
-def _dab(flat: FlatDrawing, rng: np.random.Generator) -> Hint:
+def _dab(flat: FlatPicture, rng: np.random.Generator) -> Hint:
     """Dab the areas of one colour between lines: all of them in half of the samples."""
     areas = _number_areas(flat)
     leaves_white = rng.random() < LEFT_WHITE
@@ -211,7 +211,7 @@ def _dab(flat: FlatDrawing, rng: np.random.Generator) -> Hint:
     return hint
 
 
-def _number_areas(flat: FlatDrawing) -> UInt16[np.ndarray, "H W"]:
+def _number_areas(flat: FlatPicture) -> UInt16[np.ndarray, "H W"]:
     """Number the connected areas of one colour between lines, from 1; ink is 0."""
     areas = np.zeros(flat.line.shape, np.uint16)
     is_paper = flat.line >= INK_LEVEL

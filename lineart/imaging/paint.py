@@ -116,8 +116,8 @@ def paint_regions(labels: RegionMap, hints: HintPixels, guess: Guess) -> Paint:
     """Choose one colour for each region.
 
     - Hints that agree give their colour, exactly.
-    - A region whose hints disagree is divided among them: at a gap of a line, or where they meet
-      along the paper; see `divide_regions`.
+    - A region whose hints disagree is divided among them: at a gap of a line, at a border on bare
+      paper, or where they meet along the paper; see `divide_regions`.
     - If a drawing has hints, a region without any takes the colour of a hinted region beside it or
       white, whichever is nearest to the guess; in a painted scene, such colours pass on from region
       to region. On white paper, which most of the border shows, a region is white where no hinted

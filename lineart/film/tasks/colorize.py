@@ -47,7 +47,7 @@ from lineart.imaging.palette import Palette, PaletteMatch, keep_to_palette
 from lineart.imaging.regions import GAP, MOST_GAP
 from lineart.imaging.trace_lines import darken_trace_lines, fill_trace_lines
 from lineart.runtime.device import Precision
-from lineart.weights import open_weights, read_config, read_weights
+from lineart.weights import fingerprint, open_weights, read_config, read_weights
 from lineart.weights.onnx_file import COLORS, MODEL
 
 BORDERS = "borders"
@@ -96,7 +96,8 @@ class ColorizeTask:
             "network_size_px": self.network_size_px,
             "version": PICTURE_VERSIONS[self.lines_as],
         }
-        finish = {} if self.finish == "soft" else {"finish": self.finish}
+        is_soft = self.finish == "soft"
+        finish = {} if is_soft else {"finish": self.finish, "borders": borders_digest()}
         fail_below = {"fail_below": self.fail_below} if self.fail_below else {}
         palette = {"palette": self.palette.digest} if self.palette else {}
         trace_lines = {"trace_lines": True} if self.trace_lines else {}
@@ -283,6 +284,12 @@ class ColorizeTask:
     def show(self, picture: UInt8[np.ndarray, "H W *C"]) -> Line | Frame:
         """Return the drawing on white paper."""
         return split_cel(picture)[0]
+
+
+@cache
+def borders_digest() -> str:
+    """Return what tells the included weights that find borders from others."""
+    return fingerprint(read_weights(open_weights(BORDERS)))[:8]
 
 
 def count_hints(drawing: Line | Frame, hints: Sequence[HintPixels]) -> list[HintPixels]:
