@@ -33,9 +33,8 @@ MOST_LOST_PX = 24
 """Parts of a region that are lost at the smaller size are divided up to this distance from it."""
 WIDE_GAP_SHARE = 32 / 1080
 """Largest gap of a line that parts the colours of a region, as a share of the short side."""
-BORDER_STEPS = 30
-"""Steps more to a pixel that surely is a border of colours. With 60 and 100, more pixels of small
-regions go to a neighbour, with 20 fewer borders are kept."""
+BORDER_STEPS = 24
+"""Steps more to a pixel that surely is a border of colours."""
 DEEP_SHARE = 0.5
 """Hints at least so deep in the paper, as a share of the deepest of their region, are deep."""
 

@@ -31,10 +31,12 @@ class Paper(NamedTuple):
 
 
 # Marks on their way are single numbers, of which NumPy moves one where it would move three: the
-# place in the flat picture with a wall around it, the class of the mark's reach, and the mark's own
-# number.
-_REACH_BIT, _NUMBER_BIT = 32, 40
-_PLACE, _CLASS = (1 << _REACH_BIT) - 1, (1 << _NUMBER_BIT - _REACH_BIT) - 1
+# place in the flat picture with a wall around it, the class of the mark's reach, the delays on its
+# way, and the mark's own number.
+_REACH_BIT, _DELAY_BIT, _NUMBER_BIT = 28, 34, 43
+_PLACE, _CLASS = (1 << _REACH_BIT) - 1, (1 << _DELAY_BIT - _REACH_BIT) - 1
+_MOST_DELAY = (1 << _NUMBER_BIT - _DELAY_BIT) - 1
+"""Largest sum of delays that is known; more are as many."""
 
 Front = Int64[np.ndarray, " _"]
 """Marks that are about to enter a pixel."""
@@ -47,8 +49,8 @@ def spread_marks(
 
     A mark takes one step to each of the four pixels beside it, and the delay of that pixel. It is
     slow, `SLOW_STEPS` a pixel, where the paper is much deeper than it reaches, and when it has
-    spread to `SPAN` times its reach. So a mark beside a line, as of a shadow, keeps its
-    surroundings, and a deep one fills the rest.
+    spread to `SPAN` times its reach, delays not counted. So a mark beside a line, as of a shadow,
+    keeps its surroundings, and a deep one fills the rest.
 
     Args:
         marks: Numbers from 1; 0 = no mark.
@@ -61,7 +63,7 @@ def spread_marks(
     height, width = marks.shape
     owner = _wall(np.where(paper.is_open, marks, np.int32(-1)), -1)
     depth, reach = (_wall(_classify(one), 0).astype(np.int64) for one in (paper.depth, reach))
-    delays = _wall(paper.delays, 0)
+    delays = _wall(paper.delays, 0).astype(np.int64)
     offsets = np.array([[-width - 2], [-1], [1], [width + 2]])
     index = np.zeros(owner.size, np.int64)
     span = SPAN * 2.0 ** (np.arange(_CLASS + 1) / CLASSES)
@@ -77,9 +79,11 @@ def spread_marks(
         free = np.flatnonzero(owner.take(places) == 0)
         if free.size:
             beside, places = beside.take(free), places.take(free)
-            own = beside >> _REACH_BIT & _CLASS
-            is_slow = (depth.take(places) >= own + DEEPER) | (now >= span.take(own))
-            steps = np.where(is_slow, SLOW_STEPS, 1) + delays.take(places)
+            own, waited = beside >> _REACH_BIT & _CLASS, beside >> _DELAY_BIT & _MOST_DELAY
+            is_slow = (depth.take(places) >= own + DEEPER) | (now - waited >= span.take(own))
+            delay = delays.take(places)
+            beside += np.minimum(delay, _MOST_DELAY - waited) << _DELAY_BIT
+            steps = np.where(is_slow, SLOW_STEPS, 1) + delay
             _queue_steps(queue, beside, now + steps)
     spread: Int32[np.ndarray, "H W"]
     spread = np.maximum(owner, 0).reshape(height + 2, width + 2)[1:-1, 1:-1]

@@ -29,6 +29,10 @@ def test_marks_spread_evenly_and_shallow_ones_keep_their_surroundings() -> None:
     for deep, own, length in ((16, 8, 20), (16, 4, 2), (2, 2, 10), (3, 2, 10), (1, 1, 6)):
         depth[:], reach[2, 0] = deep, own
         assert abs(np.count_nonzero(spread_marks(marks, reach, paper)[2] == 1) - length) <= 1
+    # Delays everywhere leave it no less: its steps are counted without them.
+    depth[:], reach[2, 0], delays[:] = 2, 2, 3
+    assert np.count_nonzero(spread_marks(marks, reach, paper)[2] == 1) >= 9
+    depth[:], reach[2, 0], delays[:] = 1, 1, 0
     delays[:, 30] = LATE_STEPS
     found = spread_marks(marks, reach, paper)
     assert (found[1:, :30] == 1).all()

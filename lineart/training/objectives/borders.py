@@ -66,7 +66,7 @@ def borders() -> Recipe:
         name="borders",
         objective="borders",
         losses={"borders": 1.0},
-        images=20_000,
+        images=16_000,
         batch_size=8,
         crop=224,
         learning_rate=2e-3,
@@ -77,4 +77,5 @@ def borders() -> Recipe:
         arguments={"width": 12},
         stages=(stage,),
         warmup_images=400,
+        balance=1.0,
     )
