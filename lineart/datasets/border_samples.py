@@ -186,7 +186,7 @@ def _recolor(palette: Colors, rng: np.random.Generator) -> Colors:
 
 
 def _dab(flat: FlatPicture, rng: np.random.Generator) -> Hint:
-    """Dab the areas of one colour between lines: all of them in half of the samples."""
+    """Dab the areas of one colour between lines, all or a share of them."""
     areas = _number_areas(flat)
     leaves_white = rng.random() < LEFT_WHITE
     share = 1.0 if rng.random() < DABBED else rng.uniform(0.3, 1.0)
