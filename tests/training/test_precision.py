@@ -63,6 +63,7 @@ NETWORKS: dict[str, dict[str, dict[str, torch.dtype]]] = {
     },
     "ugatit": TRANSLATION,
     "ugatit_light": TRANSLATION,
+    "border_unet": {"generators.borders": HALF},
     "matching": {"generators.matching": FULL},
 }  # fmt: skip
 """Results of the networks of every pair, by field if there are several."""
