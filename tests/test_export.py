@@ -17,7 +17,7 @@ from scipy.sparse.csgraph import dijkstra
 from lineart.image import resize
 from lineart.imaging.hints import pool_hints
 from lineart.inference import Colorizer, Translator
-from lineart.models import Pair, Translation, hint_maps
+from lineart.models import BorderSearch, Pair, Translation, build_empty, hint_maps
 from lineart.onnx import verify
 from lineart.onnx.export import export_pair, shrink
 from lineart.onnx.graph import Value, start_graph, to_model
@@ -29,6 +29,8 @@ from lineart.weights.onnx_file import read_contract
 from tests.models.test_models import PICTURES, build
 
 FACTS = {"model": "tiny", "licence": "CC0"}
+PAIRS = [n for n in PICTURES if not isinstance(build_empty(n, {}).task, BorderSearch)]
+"""Models whose pictures other programs want."""
 
 
 def trained(name: str) -> Pair:
@@ -67,7 +69,7 @@ def facts_of(data: bytes) -> dict[str, str]:
     return {entry.key: entry.value for entry in onnx.load_from_string(data).metadata_props}
 
 
-@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize("name", PAIRS)
 def test_networks_answer_as_in_pytorch(name: str) -> None:
     """Each network gives PyTorch's values, attention's included, in two sizes and batches."""
     pair = trained(name)
@@ -150,7 +152,7 @@ def test_half_precision(name: str) -> None:
         assert difference <= (verify.LEVELS if part == "model.onnx" else verify.BOUNDS)[True]
 
 
-@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize("name", PAIRS)
 def test_files_keep_the_contract(name: str) -> None:
     """What is exported can be brought back: it colours, or translates at its size."""
     pair = trained(name)
@@ -162,7 +164,7 @@ def test_files_keep_the_contract(name: str) -> None:
         assert config == {"model": "tiny", "draft_scale": 1}
 
 
-@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize("name", PAIRS)
 def test_files_say_what_they_are(name: str) -> None:
     """Each file names its inputs and outputs, its exactness, and its facts; no place on a disk."""
     for data in exported(name).values():
@@ -177,12 +179,18 @@ def test_files_say_what_they_are(name: str) -> None:
 
 def test_files_say_at_which_sizes_they_were_checked() -> None:
     """What takes one size alone was checked at that one, all else at two."""
-    for name in PICTURES:
+    for name in PAIRS:
         pair = trained(name)
         size_px = pair.task.size_px if isinstance(pair.task, Translation) else None
         sizes = f"{size_px} x {size_px} alone and two batch" if size_px else "two sizes and two"
         for data in exported(name).values():
             assert f"at {sizes}" in facts_of(data)["checked"]
+
+
+def test_a_network_that_finds_borders_is_not_exported() -> None:
+    """It serves flat paint alone; the error says what it does."""
+    with pytest.raises(ValueError, match="border_unet finds borders of colours"):
+        export_pair(trained("border_unet"), FACTS)
 
 
 def test_what_stands_beside_a_picture_is_compared() -> None:
