@@ -10,7 +10,14 @@ import numpy as np
 from jaxtyping import Int64, UInt8, UInt16
 
 from lineart.datasets.flat_parts import Truth, drop_small_parts
-from lineart.datasets.flat_truth import Colors, draw_borders, find_palette, number_pixels
+from lineart.datasets.flat_truth import (
+    Colors,
+    draw_borders,
+    find_palette,
+    from_codes,
+    number_pixels,
+    to_codes,
+)
 from lineart.datasets.key_augmentation import erase_discs
 from lineart.datasets.samples import Pictures, cumulate, pick
 from lineart.datasets.shard_rows import Cache
@@ -137,10 +144,9 @@ def flatten_painted(color: Frame, rng: np.random.Generator) -> FlatPicture:
     Some lines are missing: all between two colours.
     """
     count = int(rng.integers(FEWEST_COLORS, MOST_COLORS + 1))
-    codes = flatten(color, count, rng) @ np.array([1 << 16, 1 << 8, 1])
-    found, numbers = np.unique(codes, return_inverse=True)
-    truth = drop_small_parts(numbers.reshape(codes.shape).astype(np.uint8), SMALLEST_PART)
-    palette = np.stack((found >> 16, found >> 8 & 255, found & 255), axis=1).astype(np.uint8)
+    codes, numbers = np.unique(to_codes(flatten(color, count, rng)), return_inverse=True)
+    truth = drop_small_parts(numbers.reshape(color.shape[:2]).astype(np.uint8), SMALLEST_PART)
+    palette = from_codes(codes)
     merged = np.arange(len(palette), dtype=np.uint8)
     if rng.random() < MERGED:
         for first, second in rng.integers(0, len(palette), (int(rng.integers(1, 4)), 2)):

@@ -248,12 +248,12 @@ def find_palette(lines: Sequence[Line], colors: Sequence[Frame]) -> Colors:
     """
     counts: dict[int, int] = {}
     for line, color in zip(lines, colors, strict=True):
-        codes = _to_codes(color[_is_far(line) & _find_flat(color, FLAT_LEVELS)])
+        codes = to_codes(color[_is_far(line) & _find_flat(color, FLAT_LEVELS)])
         for code, count in zip(*np.unique(codes, return_counts=True), strict=True):
             counts[int(code)] = counts.get(int(code), 0) + int(count)
     codes = np.array(sorted(counts, key=lambda one: (-counts[one], one)), np.int64)
     areas = np.array([counts[int(one)] for one in codes], np.int64)
-    colors_found = _from_codes(codes)
+    colors_found = from_codes(codes)
     palette = [np.array(WHITE, np.uint8)]
     is_left = _differences(colors_found, palette[0]) >= MERGED_DE
     while is_left.any() and len(palette) < MOST_COLORS:
@@ -284,18 +284,20 @@ def _find_flat(color: Frame, levels: int) -> Mask:
     return is_flat
 
 
-def _to_codes(colors: UInt8[np.ndarray, "*N 3"]) -> Int64[np.ndarray, "*N"]:
+def to_codes(colors: UInt8[np.ndarray, "*N 3"]) -> Int64[np.ndarray, "*N"]:
+    """Return colours as numbers of 24 bits."""
     codes: Int64[np.ndarray, "*N"] = colors.astype(np.int64) @ np.array([65536, 256, 1])
     return codes
 
 
-def _from_codes(codes: Int64[np.ndarray, " N"]) -> UInt8[np.ndarray, "N 3"]:
+def from_codes(codes: Int64[np.ndarray, " N"]) -> UInt8[np.ndarray, "N 3"]:
+    """Return the colours of such numbers."""
     return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=1).astype(np.uint8)
 
 
 def _nearest_entries(color: Frame, palette: Colors) -> Truth:
-    codes, places = np.unique(_to_codes(color), return_inverse=True)
-    labs = [_to_lab(one[np.newaxis])[0] for one in (_from_codes(codes), palette)]
+    codes, places = np.unique(to_codes(color), return_inverse=True)
+    labs = [_to_lab(one[np.newaxis])[0] for one in (from_codes(codes), palette)]
     distances = [((labs[0] - one) ** 2).sum(axis=1) for one in labs[1]]
     nearest: Truth = np.argmin(distances, axis=0).astype(np.uint8)[places].reshape(color.shape[:2])
     return nearest
@@ -338,7 +340,7 @@ def flatten_exact(
             False: `flats` are the truth as they are.
     """
     inside = [
-        _to_codes(flat[(ink >= INK_LEVEL) & _find_flat(flat, 0)])
+        to_codes(flat[(ink >= INK_LEVEL) & _find_flat(flat, 0)])
         for ink, flat in zip(inks, flats, strict=True)
     ]
     codes, counts = np.unique(np.concatenate(inside), return_counts=True)
@@ -346,10 +348,10 @@ def flatten_exact(
     codes = np.sort(codes[order][counts[order] >= FEWEST_EXACT])
     parts = []
     for flat in flats:
-        found = _to_codes(flat)
+        found = to_codes(flat)
         places = np.searchsorted(codes, found).clip(0, len(codes) - 1)
         parts.append(fill_from_nearest(places.astype(np.uint8), codes[places] == found))
     areas = count_colors(parts, len(codes))
     if shaded:
         parts = [merge_unlined(one, ink, areas) for ink, one in zip(inks, parts, strict=True)]
-    return drop_unused(FlatTruth(np.stack(inks), np.stack(parts), _from_codes(codes)))
+    return drop_unused(FlatTruth(np.stack(inks), np.stack(parts), from_codes(codes)))

@@ -146,18 +146,29 @@ class ColorizeTask:
             hints: Hint pictures of its size, bottom to top.
         """
         size = drawing.shape[0], drawing.shape[1]
-        small = network_size(size, self.network_size_px)
-        line = darken_trace_lines(drawing) if self.trace_lines else to_gray(drawing)
-        line = darken_lines(drawing, line)
-        counting = count_hints(drawing, hints)
-        # Stacked at the draft's size, so that the upper hint counts in each of its pixels.
-        pooled = [one.resize(small).pool(self.draft_scale).picture() for one in counting]
-        nothing = no_hints(pooled_size(small, self.draft_scale))
-        joined = join_hints(counting, size)
-        inputs = [resize(line, small), stack_hints([nothing, *pooled])]
+        line, counting = self.darken(drawing), count_hints(drawing, hints)
+        inputs, joined = self.color_inputs(line, counting), join_hints(counting, size)
         if self.finish == "paint":
             inputs += border_inputs(line, joined, network_size(size, BORDER_SIDE_PX))
         return inputs, joined
+
+    def darken(self, drawing: Line | Frame) -> Line:
+        """Return a drawing as networks see it: grey, with dark lines."""
+        line = darken_trace_lines(drawing) if self.trace_lines else to_gray(drawing)
+        return darken_lines(drawing, line)
+
+    def color_inputs(self, line: Line, counting: Sequence[HintPixels]) -> list[np.ndarray]:
+        """Return the resized drawing and the pooled hints, inputs of the network that colours.
+
+        Args:
+            line: What `darken` returns.
+            counting: What `count_hints` returns.
+        """
+        small = network_size((line.shape[0], line.shape[1]), self.network_size_px)
+        # Stacked at the draft's size, so that the upper hint counts in each of its pixels.
+        pooled = [one.resize(small).pool(self.draft_scale).picture() for one in counting]
+        nothing = no_hints(pooled_size(small, self.draft_scale))
+        return [resize(line, small), stack_hints([nothing, *pooled])]
 
     def warn_of(self, drawing: Line | Frame) -> tuple[str, ...]:
         """Return a warning if much of the ink will not show in the frame."""

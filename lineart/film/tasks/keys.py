@@ -122,10 +122,11 @@ class KeysTask:
             known = carry_colors(drawing, prepared, self.base.gap, found)
             seconds = {"keys": time.perf_counter() - started} if has_keys(files) else {}
             hints = [read_hint(data, size) for data in files.get("hint", ())]
-            counting = join_hints(count_hints(drawing, hints), size)
-            known = apply_hints(known, counting)
-            kept = pack(known, _flag(files) + KeptDrawing(counting, files["line"][0]).pack())
-            inputs = self._network_inputs(drawing, hints, known)
+            counting = count_hints(drawing, hints)
+            joined = join_hints(counting, size)
+            known = apply_hints(known, joined)
+            kept = pack(known, _flag(files) + KeptDrawing(joined, files["line"][0]).pack())
+            inputs = self._network_inputs(drawing, counting, known)
             return NetworkInputs(inputs, kept, self.base.warn_of(drawing), seconds)
 
         return shrink
@@ -148,14 +149,14 @@ class KeysTask:
             return None
 
     def _network_inputs(
-        self, drawing: Line | Frame, hints: Sequence[HintPixels], known: KnownColors
+        self, drawing: Line | Frame, counting: Sequence[HintPixels], known: KnownColors
     ) -> list[np.ndarray]:
         """Return the inputs of the network, for which carried colours are hints, if needed."""
         is_soft = self.base.finish == "soft"
         is_needed = known.is_open.any() or (is_soft and Source.SPLIT in known.sources)
         if not self.needs_network or not is_needed:
             return []
-        (line, pooled, *_), _ = self.base.network_inputs(drawing, hints)
+        line, pooled = self.base.color_inputs(self.base.darken(drawing), counting)
         carried = sample_colors(known, (pooled.shape[0], pooled.shape[1]))
         return [line, stack_hints([carried, pooled])]
 

@@ -61,7 +61,11 @@ class BorderObjective:
 
 
 def borders() -> Recipe:
-    """Return the recipe of the weights `borders`, which find borders on bare paper."""
+    """Return the recipe of the weights `borders`, which find borders on bare paper.
+
+    It takes 22 minutes on two cores of an AMD EPYC (Zen 4, bfloat16). The weights had a training of
+    20,000 samples before it (lineart/weights/borders/MODEL_CARD.md).
+    """
     stage = TrainingStage(
         name="borders",
         objective="borders",
