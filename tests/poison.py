@@ -15,6 +15,7 @@ from lineart.codec import decode_line
 from lineart.film.tasks import ComposedFrame, Files, FilmTask, NetworkInputs, RunNetwork, Shrink
 from lineart.film.tasks.cels import KeptDrawing
 from lineart.film.tasks.colorize import ColorizeTask
+from lineart.film.tasks.keys import KeysTask, open_keys_task
 from lineart.jobs.colorize import Colorize, read_film
 from lineart.jobs.command import parse, run_command
 from lineart.jobs.films import STOPPED, make_film
@@ -57,6 +58,28 @@ def decode(data: bytes) -> np.ndarray:
     return decode_line(data)
 
 
+class PoisonedKeys(KeysTask):
+    """Colours drawings by keys as ever, but for those that are poison when they are matched."""
+
+    def open_shrink(self) -> Shrink:
+        """Build the function that carries the keys' colours."""
+        whole = _PoisonedMatching(**vars(self)).open_shrink()
+
+        def shrink(picture: np.ndarray, files: Files) -> NetworkInputs:
+            act(files["line"][0], "keys")
+            return whole(picture, files)
+
+        return shrink
+
+
+class _PoisonedMatching(KeysTask):
+    @staticmethod
+    def decode(data: bytes) -> np.ndarray:
+        """Read a drawing that votes on another."""
+        act(data, "keys")
+        return decode_line(data)
+
+
 class PoisonedColoring(ColorizeTask):
     """Colours drawings as ever, but for those that are poison."""
 
@@ -92,6 +115,12 @@ class PoisonedColoring(ColorizeTask):
 def open_poisoned(open_task: Any, files: Mapping[str, bytes]) -> FilmTask:
     """Give the task."""
     return PoisonedColoring(**vars(open_task(files)))
+
+
+def open_poisoned_keys(files: Mapping[str, bytes]) -> FilmTask:
+    """Give the task with keys, without a network."""
+    task = open_keys_task(files, unknown="paper", network_size_px=64, finish="paint")
+    return PoisonedKeys(**vars(task))
 
 
 def color_film(flags: Colorize) -> dict[str, Any]:

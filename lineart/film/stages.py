@@ -22,6 +22,7 @@ import numpy as np
 from lineart.codec import count_pages
 from lineart.film.records import Failure, FilmJob, FrameData, Input, pack, unpack
 from lineart.film.tasks import ComposedFrame, Drawn, FilmTask, RunNetwork
+from lineart.film.tasks.key_rules import ADJACENT
 from lineart.film.worker import Worker, run_in_worker
 from lineart.runtime.device import (
     Precision,
@@ -94,18 +95,31 @@ class PixelStage:
         return [frame if frame.failure else self._process(frame) for frame in frames]
 
     def _process(self, frame: FrameData) -> FrameData:
-        started, stage, before = time.perf_counter(), self._stage, frame.seconds
+        started, before, made = time.perf_counter(), frame.seconds, self._run(frame)
+        if made.failure is not None and made.failure.stage == ADJACENT:
+            made = self._run(_without_votes(frame, made.failure))
+        # The stage may have given the times of its parts.
+        parts = sum(made.seconds.values(), 0.0) - sum(before.values(), 0.0)
+        seconds = {**made.seconds, self._stage.name: time.perf_counter() - started - parts}
+        return made._replace(seconds=seconds)
+
+    def _run(self, frame: FrameData) -> FrameData:
+        function: Callable[..., FrameData] = self._stage.function
         try:
             if self._worker is None:
-                frame = run_in_worker(self._job, stage.function, frame)
-            else:
-                frame = stage.function(self._worker, frame)
+                return run_in_worker(self._job, function, frame)
+            return function(self._worker, frame)
         except Exception as error:  # noqa: BLE001 - any error fails this frame alone
-            frame = frame.failed(Failure.of(stage.name, error))
-        # The stage may have given the times of its parts.
-        parts = sum(frame.seconds.values(), 0.0) - sum(before.values(), 0.0)
-        seconds = {**frame.seconds, stage.name: time.perf_counter() - started - parts}
-        return frame._replace(seconds=seconds)
+            return frame.failed(Failure.of(self._stage.name, error))
+
+
+def _without_votes(frame: FrameData, failure: Failure) -> FrameData:
+    """Return a frame without the drawings that vote on it: one of them fails, for its own frame."""
+    inputs = tuple(one for one in frame.item.inputs if one.role != ADJACENT)
+    warning = f"adjacent drawings did not vote on its colours: {failure.message}"
+    return frame._replace(
+        item=frame.item._replace(inputs=inputs), warnings=(*frame.warnings, warning)
+    )
 
 
 class NetworkStage:
@@ -192,7 +206,7 @@ def shrink(worker: Worker, frame: FrameData) -> FrameData:
         suspects = [one.source.name for one in shared if one.role == stage]
         is_named = any(name in failure.message for name in suspects)
         return frame.failed(failure if is_named else failure.about(", ".join(suspects)))
-    warnings = (*noted, *_left_out_pages(worker, picture, data), *warnings)
+    warnings = (*frame.warnings, *noted, *_left_out_pages(worker, picture, data), *warnings)
     seconds = {**frame.seconds, **seconds}
     return frame._replace(arrays=tuple(inputs), kept=kept, warnings=warnings, seconds=seconds)
 

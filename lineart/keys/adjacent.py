@@ -42,8 +42,6 @@ class Matched:
     """The keys' colours."""
     shares: Shares
     """Probability of each colour for each region, by the keys alone."""
-    is_key: bool = False
-    """It is the drawing of a key, and matched with the others: it says less than that key does."""
 
 
 def join_adjacent(matched: Matched, adjacent: Sequence[Matched], network: Network) -> Shares:
@@ -51,18 +49,15 @@ def join_adjacent(matched: Matched, adjacent: Sequence[Matched], network: Networ
 
     A region matches those of an adjacent drawing, which move little, and their colours by the keys
     vote for its own: keys that are far away give the two drawings unlike errors. What matches none
-    has its own colour. Drawings of another size do not vote, nor do those of keys.
+    has its own colour. Drawings of another size do not vote.
 
     Args:
         matched: The drawing.
         adjacent: Drawings of the shot near it, matched with the same keys.
         network: Matching network.
     """
-    voting = [
-        one
-        for one in adjacent
-        if one.drawing.size == matched.drawing.size and one.drawing.total and not one.is_key
-    ]
+    size = matched.drawing.size
+    voting = [one for one in adjacent if one.drawing.size == size and one.drawing.total]
     if not voting:
         return matched.shares
     total = np.log(matched.shares + LEAST_SHARE)

@@ -82,8 +82,7 @@ def carry(
         repeated = _repeat(colors, palette)
         if len(own) == len(prepared) or (colors.index != UNKNOWN).all():
             return repeated
-    matched = matched or match(drawing, prepared, gap=gap, network=network)
-    assert matched is not None
+    matched = matched or _match_with_others(drawing, prepared, gap, network)
     beside = (
         one if isinstance(one, Matched) else match(one, prepared, gap=gap, network=network)
         for one in adjacent
@@ -100,27 +99,32 @@ def match(
     gap: float = GAP,
     network: Network | None = None,
 ) -> Matched | None:
-    """Match a drawing with the keys of other drawings; None if there are no others.
+    """Match a drawing with its keys; None if it is the drawing of one, which knows its colours.
 
     Arguments are as for `carry`.
     """
-    network = network or included_network()
+    if any(is_own(drawing, one.key) for one in keys):
+        return None
+    return _match_with_others(drawing, keys, gap, network or included_network())
+
+
+def _match_with_others(
+    drawing: Line | Frame, keys: Sequence[PreparedKey], gap: float, network: Network
+) -> Matched:
+    """Match a drawing with the keys of other drawings, at least one."""
     palette, numbers = _join_palettes([one.palette for one in keys])
     others = [
         (key, number)
         for key, number in zip(keys, numbers, strict=True)
         if not is_own(drawing, key.key)
     ]
-    if not others:
-        return None
     aligned = align(darken_lines(drawing), [key for key, _ in others], gap)
     scores = []
     for place, (key, number) in enumerate(others):
         found = color_scores(aligned.compare(place), network, key.parent)
         scores.append(_widen(found, number, len(palette)))
     shares = _join_all(scores, [not key.key.motion for key, _ in others])
-    is_key = len(others) < len(keys)
-    return Matched(aligned.labels, aligned.drawing, palette, shares, is_key)
+    return Matched(aligned.labels, aligned.drawing, palette, shares)
 
 
 def _fill_open(own: CarriedColors, others: CarriedColors) -> CarriedColors:

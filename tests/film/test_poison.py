@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from lineart.film.runners import LocalRunner
 from lineart.film.tasks.colorize import open_colorize_task
 from lineart.storage import Storage
 from tests.conftest import DrawLine
-from tests.poison import MARK, open_poisoned, poison
+from tests.keys.figures import draw_figure
+from tests.poison import MARK, open_poisoned, open_poisoned_keys, poison
 
 LIMIT_S = 10.0
 """Far above what a step takes on a busy machine."""
@@ -90,3 +92,20 @@ def test_poison_fails_by_name_on_ray(film: FilmConfig, draw_line: DrawLine) -> N
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 3, done.stderr
     check(film, ON_RAY)
+
+
+def test_a_poisoned_drawing_does_not_vote(film: FilmConfig) -> None:
+    """It fails when it is matched; the frames beside it are made without its vote, and say so."""
+    lines, keys = Storage.at(film.pictures), Storage.at(f"{film.output} keys")
+    for number in range(4):
+        figure = draw_figure(hat=True, move=(4 * number, 0))
+        drawing = encode_png(figure.line)
+        lines.write(f"s/{number}.png", poison(drawing, "kill", "keys") if number == 2 else drawing)
+        keys.write("s/0.png", encode_png(draw_figure(hat=True).paint))
+    film = replace(film, weights=None, keys=keys.uri, adjacent=1)
+    run_film(prepare_run(film, open_poisoned_keys), LocalRunner(), lambda _: None)
+    rows = parquet.read_table(f"{film.output}/manifest").sort_by("frame").to_pylist()
+    assert [row["status"] for row in rows] == ["done", "done", "failed", "done"]
+    assert "was ended by SIGKILL, each of 3 times" in rows[2]["message"]
+    said = "adjacent drawings did not vote on its colours: its process was ended by SIGKILL"
+    assert [said in str(row["warnings"]) for row in rows] == [False, True, False, True]

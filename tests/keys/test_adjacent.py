@@ -60,17 +60,16 @@ def test_without_votes_the_keys_decide(matched: Matched) -> None:
         assert_array_equal(shares, matched.shares)
 
 
-def test_the_drawing_of_a_key_does_not_vote() -> None:
-    """Other keys say less of its regions than its own key, which is matched, too."""
+def test_the_drawing_of_a_key_is_matched_with_no_other() -> None:
+    """Its own key says more; what that key leaves open has the colours of the others."""
     own, target = (draw_figure(hat=True, move=(x, 5)) for x in (24, 30))
     open_colors = np.dstack((own.paint, np.full(own.line.shape, 255, np.uint8)))
     open_colors[(own.paint == PAINT["coat"]).all(axis=2)] = 0
     keys = [KEY, prepare_key(Key(own.line, open_colors))]
-    matched, adjacent = match(target.line, keys), match(own.line, keys)
-    assert matched is not None
-    assert adjacent is not None
-    shares = join_adjacent(matched, [adjacent], included_network())
-    assert_array_equal(shares, matched.shares)
+    assert match(own.line, keys) is None
+    assert share_right(carry(own.line, keys), own) == 1
+    alone, voted = (carry(target.line, keys, adjacent=one) for one in ([], [own.line]))
+    assert_array_equal(voted.confidence, alone.confidence)
 
 
 def test_drawings_and_their_matches_vote_alike(matched: Matched) -> None:

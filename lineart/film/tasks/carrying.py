@@ -11,13 +11,22 @@ from typing import NamedTuple
 import numpy as np
 
 from lineart.film.tasks import Files
-from lineart.film.tasks.key_rules import HINT_KEY, KEY, KEY_LINE, LINED_SHEET, SHEET, SHEET_LINE
+from lineart.film.tasks.key_rules import (
+    ADJACENT,
+    HINT_KEY,
+    KEY,
+    KEY_LINE,
+    LINED_SHEET,
+    SHEET,
+    SHEET_LINE,
+)
 from lineart.image import Frame, Line
 from lineart.imaging.carried_paint import KnownColors, know_nothing
 from lineart.imaging.ink import darken_lines
 from lineart.imaging.paint import Source
 from lineart.imaging.regions import find_regions, scale_gap
 from lineart.keys import Matched, PreparedKey, carry, match
+from lineart.runtime.sandbox_process import step
 
 KEPT_KEYS = 8
 """Prepared keys that a worker keeps, unless a drawing has more."""
@@ -88,13 +97,14 @@ class KeptMatches:
         self._known: dict[bytes, tuple[Sequence[PreparedKey], Matched | None]] = {}
 
     def of(self, files: Sequence[bytes], keys: Sequence[PreparedKey]) -> list[Matched | None]:
-        """Return drawings, matched with the same keys; None for one whose keys are all its own.
+        """Return drawings, matched with the same keys; None for that of a key.
 
         The first is that of the frame. Another one that cannot be matched is left out: its own
         frame fails, with the reason.
         """
         found = [self._match(file, keys) for file in files[:1]]
         for file in files[1:]:
+            step(ADJACENT)
             with suppress(Exception):
                 found.append(self._match(file, keys))
         while len(self._known) > len(files):

@@ -52,6 +52,7 @@ from lineart.imaging.paint import Source
 from lineart.imaging.trace_lines import fill_trace_lines
 from lineart.keys import Key, PreparedKey, prepare_key
 from lineart.runtime.device import Precision
+from lineart.runtime.sandbox_process import step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +120,7 @@ class KeysTask:
             started = time.perf_counter()
             prepared, near = keys.of(files), files.get(ADJACENT, ())
             found = matches.of([files["line"][0], *near], prepared) if prepared and near else ()
+            step(self.shrink_stage)
             known = carry_colors(drawing, prepared, self.base.gap, found)
             seconds = {"keys": time.perf_counter() - started} if has_keys(files) else {}
             hints = [read_hint(data, size) for data in files.get("hint", ())]
