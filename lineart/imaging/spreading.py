@@ -1,5 +1,6 @@
 """Spreading of numbered marks along the paper of a drawing, as paint runs."""
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import cv2
@@ -76,7 +77,7 @@ def spread_marks(
         front = _settle(queue.pop(now), owner, index) if now else queue.pop(now)[0]
         beside = (front + offsets).ravel()
         places = beside & _PLACE
-        free = np.flatnonzero(owner.take(places) == 0)
+        free = (owner.take(places) == 0).nonzero()[0]
         if free.size:
             beside, places = beside.take(free), places.take(free)
             own, waited = beside >> _REACH_BIT & _CLASS, beside >> _DELAY_BIT & _MOST_DELAY
@@ -105,11 +106,11 @@ def _wall(picture: Integer[np.ndarray, "H W"], level: int) -> Integer[np.ndarray
 
 def _settle(fronts: list[Front], owner: np.ndarray, index: np.ndarray) -> Front:
     """Enter the pixels that are still free, each once, and return the marks there."""
-    front = np.concatenate(fronts)
+    front: Front = np.concatenate(fronts)
     places = front & _PLACE
     order = np.arange(front.size)
     index[places] = order
-    new = np.flatnonzero((index.take(places) == order) & (owner.take(places) == 0))
+    new = ((index.take(places) == order) & (owner.take(places) == 0)).nonzero()[0]
     front = front.take(new)
     owner[places.take(new)] = front >> _NUMBER_BIT
     return front
@@ -118,8 +119,8 @@ def _settle(fronts: list[Front], owner: np.ndarray, index: np.ndarray) -> Front:
 def _queue_steps(
     queue: dict[int, list[Front]], front: Front, times: Int64[np.ndarray, " _"]
 ) -> None:
-    if times.min() == times.max():
-        queue.setdefault(int(times[0]), []).append(front)
-        return
-    for time in np.unique(times).tolist():
-        queue.setdefault(time, []).append(front.compress(times == time))
+    order = times.argsort(kind="stable")
+    times, front = times.take(order), front.take(order)
+    stops = ((times[1:] != times[:-1]).nonzero()[0] + 1).tolist()
+    for start, stop in pairwise((0, *stops, times.size)):
+        queue.setdefault(int(times[start]), []).append(front[start:stop])
