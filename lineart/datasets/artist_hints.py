@@ -4,10 +4,10 @@ import numpy as np
 
 from lineart.image import Frame, Hint, Line
 from lineart.imaging.cels import PAPER_FROM
+from lineart.imaging.hint_cleaning import drop_ink_hints
 from lineart.imaging.hints import (
     STROKE_TOLERANCE,
     Stroke,
-    drop_ink_hints,
     find_hints,
     no_hints,
     sample_hints,

@@ -45,7 +45,8 @@ from lineart.image import Frame, Line, fit_short_side, resize
 from lineart.imaging.cels import PAPER_FROM
 from lineart.imaging.finish import soften
 from lineart.imaging.frequency import compose, compose_as_drawn
-from lineart.imaging.hints import drop_ink_hints, find_hints, no_hints
+from lineart.imaging.hint_cleaning import drop_ink_hints
+from lineart.imaging.hints import find_hints, no_hints
 from lineart.metrics import ciede2000, leakage, psnr, ssim
 
 MOST_DB = 60.0

@@ -19,7 +19,8 @@ from lineart.image import Frame, Hint, Line, fit_short_side, resize
 from lineart.imaging.baselines import BASELINES, Fill
 from lineart.imaging.cels import remove_lines
 from lineart.imaging.extraction import dilate_abs_sub, xdog
-from lineart.imaging.hints import HintPixels, drop_ink_hints, find_hints, sample_hints
+from lineart.imaging.hint_cleaning import drop_ink_hints
+from lineart.imaging.hints import HintPixels, find_hints, sample_hints
 from lineart.imaging.ink import darken_lines
 from lineart.imaging.paint import Guess
 from lineart.runtime.device import pick_device

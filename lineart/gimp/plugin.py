@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import socket
@@ -329,8 +330,8 @@ def one_undo(image: Gimp.Image) -> Iterator[None]:
 
 
 def is_hints(layer: Gimp.Item) -> bool:
-    """Return whether a layer has hints, by its name."""
-    return "hint" in layer.get_name().lower()
+    """Return whether a layer has hints, by a word in its name, which "Hintergrund" is not."""
+    return re.search(r"(?<![a-z])hints?(?![a-z])", layer.get_name().lower()) is not None
 
 
 def all_layers(layers: list[Gimp.Layer]) -> Iterator[Gimp.Layer]:

@@ -1,5 +1,6 @@
 """Hints in documents with layers: which layers are hints, and which are paper or drawing."""
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,8 +9,8 @@ from lineart.codec.layers import DocumentLayer
 from lineart.image import Hint
 from lineart.imaging.hints import FAINT_ALPHA, is_opaque, stack_hints
 
-NAMES = ("hint", "hints", "ヒント")
-"""Names of layers, or of groups, of hints, in any case."""
+NAMED_HINT = re.compile(r"(?<![a-z])hints?(?![a-z])|ヒント", re.IGNORECASE)
+"""Word in the names of layers, or of groups, of hints; "Hintergrund" is none."""
 GRAY_TOLERANCE = 12
 """Largest difference of two channels of a grey pixel."""
 
@@ -17,10 +18,11 @@ GRAY_TOLERANCE = 12
 def flatten_hint_layers(layers: Sequence[DocumentLayer]) -> Hint:
     """Return the hints of a document.
 
-    They are in the layers that are called `hints`, or are in such a group; hidden ones count only
-    if all are hidden. Without such names, they are in the visible layers above the topmost opaque
-    one, which is paper or drawing. The lowest of these is left out if it is a drawing, too: if all
-    its pixels are grey, and there are others. If the topmost layer is opaque, it is returned.
+    They are in the layers whose name has the word `hint`, or are in such a group; hidden ones count
+    only if all are hidden. Without such names, they are in the visible layers above the topmost
+    opaque one, which is paper or drawing. The lowest of these is left out if it is a drawing, too:
+    if all its pixels are grey, and there are others. If the topmost layer is opaque, it is
+    returned.
 
     Args:
         layers: Layers of the document, from bottom to top.
@@ -50,7 +52,7 @@ def _shown(layers: Sequence[DocumentLayer]) -> list[DocumentLayer]:
 
 
 def _is_hints(name: str) -> bool:
-    return name.strip().lower() in NAMES
+    return NAMED_HINT.search(name) is not None
 
 
 def _is_gray(hint: Hint) -> bool:

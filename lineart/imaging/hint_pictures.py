@@ -8,11 +8,14 @@ from jaxtyping import Bool, UInt8
 from lineart.codec import decode_hint
 from lineart.codec.layers import is_document, read_layers
 from lineart.image import Hint, Size
+from lineart.imaging.hint_cleaning import WHITE_FROM, find_painted, flatten_jpeg
 from lineart.imaging.hint_layers import flatten_hint_layers
 from lineart.imaging.hints import FAINT_ALPHA, is_opaque, no_hints
 
-WHITE_FROM = 251
-"""Least value of all channels of white paper; a hint of 250 is a white that an artist chose."""
+JPEG = b"\xff\xd8\xff"
+"""First bytes of JPEG files."""
+LEAST_PAPER = 0.9
+"""A picture with hints on white paper is white and opaque in this share of its pixels."""
 ASPECT_TOLERANCE = 0.02
 """Largest relative difference of aspect ratios, beside half a pixel, of a hint and its drawing."""
 
@@ -47,24 +50,30 @@ class HintRules(NamedTuple):
             ValueError: `data` is no picture, or as for `clean`.
         """
         layers = read_layers(data) if is_document(data) else []
-        return self.clean(flatten_hint_layers(layers) if layers else decode_hint(data))
+        hint = flatten_hint_layers(layers) if layers else decode_hint(data)
+        return self.clean(flatten_jpeg(hint) if data.startswith(JPEG) else hint)
 
     def clean(self, hint: Hint) -> Hint:
         """Return a decoded hint picture in which all that is no hint is transparent black.
 
         Raises:
-            ValueError: it is opaque everywhere, so that no pixel is known as none.
+            ValueError: it is opaque everywhere, or nearly everywhere and white, so that it is not
+                known which pixels are hints.
         """
-        if not is_opaque(hint):
-            return _keep(hint, hint[:, :, 3] >= FAINT_ALPHA)
+        is_hint = hint[:, :, 3] >= FAINT_ALPHA
+        if not has_paper(hint):
+            return _keep(hint, is_hint)
         if not self.on_paper:
+            has = "no transparency: it is opaque everywhere"
+            if not is_hint.all():
+                has = "an opaque white paper"
             raise ValueError(
-                "the hint picture has no transparency: it is opaque everywhere, so it is not clear "
-                "which pixels are hints; save it as RGBA, transparent where there is no hint, or "
-                "give --hint-paper if its paper is white"
+                f"the hint picture has {has}, so it is not clear which pixels are hints; save it "
+                "as RGBA, transparent where there is no hint, or give --hint-paper if its paper is "
+                "white"
             )
-        is_painted = hint[:, :, :3].min(axis=2) < WHITE_FROM
-        if is_painted.all():
+        is_painted = is_hint & find_painted(hint[:, :, :3])
+        if (hint[:, :, :3].min(axis=2) < WHITE_FROM).all():
             raise ValueError("the hint picture has no white paper, so all of it would be one hint")
         return _keep(hint, is_painted)
 
@@ -112,6 +121,14 @@ class HintRules(NamedTuple):
 
 
 DEFAULT_RULES = HintRules()
+
+
+def has_paper(hint: Hint) -> bool:
+    """Return whether a hint picture is opaque everywhere, or nearly everywhere and white."""
+    if is_opaque(hint):
+        return True
+    is_white = (hint[:, :, :3].min(axis=2) >= WHITE_FROM) & (hint[:, :, 3] >= FAINT_ALPHA)
+    return bool(is_white.mean() >= LEAST_PAPER)
 
 
 def _is_multiple(large: Size, small: Size) -> bool:

@@ -7,8 +7,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float64, Int32, Int64, UInt8
 
-from lineart.image import Frame, Hint, Line, Size
-from lineart.imaging.cels import PAPER_FROM
+from lineart.image import Frame, Hint, Size
 
 FAINT_ALPHA = 32
 """Alpha below it is no hint of an artist, but what an eraser or a soft brush has left."""
@@ -137,27 +136,6 @@ def resize_hints(hint: Hint, size: Size) -> UInt8[np.ndarray, "NewH NewW 4"]:
 
 GROUND = np.uint8(238)
 """Grey level on which hints are shown."""
-DARKER_BY = 32
-"""A hint on ink belongs to it if it is not lighter than the ink by more than this."""
-INK_DAB_PX = 16
-"""Larger dabs that lie on ink alone are for an area of ink."""
-
-
-def drop_ink_hints(hints: HintPixels, line: Line) -> HintPixels:
-    """Return the hints without those that belong to the ink of a drawing of the same size.
-
-    Dropped are the pixels on ink of dabs that are on paper, too, and small dabs on ink that are
-    about as dark as it. If a drawing has no other hints, all are kept.
-    """
-    level = line[hints.rows, hints.columns]
-    is_ink = level < PAPER_FROM
-    if not is_ink.any() or is_ink.all():
-        return hints
-    pixels = np.bincount(hints.dabs)
-    on_paper = np.bincount(hints.dabs, weights=~is_ink)
-    luminance = hints.values[:, :3] @ np.array([0.299, 0.587, 0.114])
-    is_dark = (luminance <= level + DARKER_BY) & (pixels[hints.dabs] <= INK_DAB_PX)
-    return hints.select(~(is_ink & ((on_paper[hints.dabs] > 0) | is_dark)))
 
 
 def lay_on_gray(hint: Hint) -> Frame:

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Int32, Int64, UInt8
 
 from lineart.imaging.hints import HintPixels
 from lineart.imaging.region_maps import Pixels, RegionMap, find_runs
+from lineart.imaging.regions import shrink_ink
 
 Colors = UInt8[np.ndarray, "N 3"]
 
@@ -46,9 +47,10 @@ def collect_hints(labels: RegionMap, hints: HintPixels) -> RegionHints:
     colors = _pack(hints.values)
     kept = np.flatnonzero(regions)
     if kept.size:
-        deep = find_depths(labels).ravel()[pixels[kept]]
-        is_left = _is_spill(dabs[kept], regions[kept], deep) | _is_edge(regions[kept], deep)
-        kept = kept[~is_left]
+        depths = find_depths(labels)
+        deep = depths.at(hints)[kept]
+        is_left = _is_spill(dabs[kept], regions[kept], deep, depths.deepest)
+        kept = kept[~(is_left | _is_edge(regions[kept], deep))]
     pixels, regions = pixels[kept], regions[kept]
     # Region and colour as one number, which sorts several times as fast as a pair.
     pairs, index, counts = _unique(regions.astype(np.int64) << 24 | colors[kept])
@@ -68,55 +70,85 @@ def agreed_colors(given: RegionHints) -> UInt8[np.ndarray, "N 4"]:
     return colors
 
 
-# Depth: distance to the nearest ink, in steps.
+# Depth: distance to the nearest ink, in classes.
 
+UNIT_SHARE = 1 / 540
+"""Unit of depths as a share of the short side; at least a pixel."""
 DEPTHS: tuple[tuple[tuple[int, int], ...], ...] = (
     ((3, 3),),
     ((5, 5), (7, 1), (1, 7)),
     ((13, 1), (11, 5), (9, 9), (5, 11), (1, 13)),
 )
-"""Boxes that together have the pixels nearer than 1.5, 3 and 6 px, by OpenCV's 3 x 3 distances."""
-OUTSIDE_EDGE = 1
-"""Hints of a lower depth, 1.5 px, may be mixed with the colour of a line."""
-OUTSIDE_SPILL = 2
-"""A dab that reaches less deep than this, 3 px, over a line into a region was not meant for it."""
-DEEP = 3
-"""Depth, 6 px, of dabs that were meant for another region."""
+"""Boxes that together have the pixels nearer than 1.5, 3 and 6 units, by OpenCV's 3 x 3 distances.
+"""
+EDGE_CLASS = 1
+"""Hints of a lower class, nearer than 1.5 units, may be mixed with the colour of a line."""
+SPILL_CLASS = 2
+"""A dab that reaches no deeper than 3 units over a line into a region was not meant for it."""
+DEEP_CLASS = 3
+"""Class, 6 units, of dabs that were meant for another region."""
 
 
-def find_depths(labels: RegionMap) -> UInt8[np.ndarray, "H W"]:
-    """Return for each pixel how many of the distances of `DEPTHS` are free of ink around it."""
-    paper = (labels > 0).view(np.uint8)
-    depths = np.zeros_like(paper)
+class Depths(NamedTuple):
+    """How deep the paper of a drawing is."""
+
+    classes: UInt8[np.ndarray, "h w"]
+    """How many of `DEPTHS` have no ink around each pixel of a map in units, 0..3."""
+    deepest: UInt8[np.ndarray, " N"]
+    """Highest class of each region."""
+    unit: int
+    """Side of a pixel of the map in pixels of the drawing."""
+
+    def at(self, hints: HintPixels) -> UInt8[np.ndarray, " P"]:
+        """Return the class of each hint."""
+        classes: UInt8[np.ndarray, " P"]
+        classes = self.classes[hints.rows // self.unit, hints.columns // self.unit]
+        return classes
+
+
+def find_depths(labels: RegionMap) -> Depths:
+    """Find how deep the paper of a drawing is, from its regions; cells with any ink are ink."""
+    unit = max(1, round(min(labels.shape) * UNIT_SHARE))
+    is_paper = shrink_ink((labels > 0).view(np.uint8), unit)
+    classes = np.zeros_like(is_paper)
     for boxes in DEPTHS:
-        is_free = cv2.erode(paper, np.ones(boxes[0], np.uint8))
+        is_free = cv2.erode(is_paper, np.ones(boxes[0], np.uint8))
         for box in boxes[1:]:
-            is_free &= cv2.erode(paper, np.ones(box, np.uint8))
-        depths += is_free
-    return depths
+            is_free &= cv2.erode(is_paper, np.ones(box, np.uint8))
+        classes += is_free
+    deepest = np.zeros(int(labels.max(initial=0)) + 1, np.uint8)
+    np.maximum.at(deepest, labels[::unit, ::unit].ravel(), classes.ravel())
+    return Depths(classes, deepest, unit)
 
 
 def _is_spill(
-    dabs: Int32[np.ndarray, " P"], regions: Int32[np.ndarray, " P"], deep: UInt8[np.ndarray, " P"]
+    dabs: Int32[np.ndarray, " P"],
+    regions: Int32[np.ndarray, " P"],
+    deep: UInt8[np.ndarray, " P"],
+    deepest: UInt8[np.ndarray, " N"],
 ) -> Bool[np.ndarray, " P"]:
-    """Return which pixels of dabs lie in a region that their dab barely reaches."""
-    runs = find_runs(dabs.astype(np.int64) * (int(regions.max()) + 1) + regions)
+    """Return which pixels of dabs lie in a region that their dab barely reaches.
+
+    The dab was meant for another region, in which it lies deep, or whose deepest paper it covers.
+    """
+    runs = find_runs(dabs.astype(np.int64) * len(deepest) + regions)
     parts, part = np.unique(runs.numbers, return_inverse=True)
-    deep_of_run = np.maximum.reduceat(deep, runs.starts)
-    deepest = np.zeros(len(parts), np.uint8)
-    np.maximum.at(deepest, part, deep_of_run)
-    dab = dabs[runs.starts]
-    of_dab = np.zeros(int(dabs.max()) + 1, np.uint8)
-    np.maximum.at(of_dab, dab, deep_of_run)
-    spills = (deepest[part] < OUTSIDE_SPILL) & (of_dab[dab] >= DEEP)
-    return np.repeat(spills, runs.stops - runs.starts)
+    reach = np.zeros(len(parts), np.uint8)
+    np.maximum.at(reach, part, np.maximum.reduceat(deep, runs.starts))
+    dab, region = np.divmod(parts, len(deepest))
+    is_filled = reach >= np.minimum(deepest[region], DEEP_CLASS)
+    filled = np.zeros(int(dabs.max()) + 1, np.uint8)
+    np.maximum.at(filled, dab[is_filled], reach[is_filled])
+    is_meant_elsewhere = filled[dab] >= np.where(is_filled, DEEP_CLASS, reach + 1)
+    spills = (reach < SPILL_CLASS) & is_meant_elsewhere
+    return np.repeat(spills[part], runs.stops - runs.starts)
 
 
 def _is_edge(
     regions: Int32[np.ndarray, " P"], deep: UInt8[np.ndarray, " P"]
 ) -> Bool[np.ndarray, " P"]:
     """Return which hints lie at the soft edge of a line, in regions that have deeper ones."""
-    is_shallow = deep < OUTSIDE_EDGE
+    is_shallow = deep < EDGE_CLASS
     has_deep = np.zeros(int(regions.max()) + 1, bool)
     has_deep[regions[~is_shallow]] = True
     edges: Bool[np.ndarray, " P"] = is_shallow & has_deep[regions]

@@ -71,8 +71,8 @@ class Colorize:
     that vote on its colours: more regions are right and fewer flicker, and it takes longer. A
     changed drawing also makes these anew."""
     hint_paper: bool = False
-    """Hints are painted on white paper: in hint images without transparency, white (251 to 255) is
-    no hint."""
+    """Hints are painted on white paper: in hint images that are opaque, or nearly everywhere, white
+    (251 to 255) and the soft edges of strokes on it are no hints."""
     hint_canvas: Literal["refuse", "stretch", "center"] = "refuse"
     """Hints of another aspect ratio than the drawing's: refuse; stretch them; or center, which
     scales no hints and lays their middle on the drawing's."""

@@ -7,8 +7,10 @@ import cv2
 import numpy as np
 from jaxtyping import Int32, UInt8
 
-from lineart.image import Frame, Hint, Line
+from lineart.image import Frame, Line, to_gray
 from lineart.imaging.dividing import divide_regions
+from lineart.imaging.frequency import whiten_paper
+from lineart.imaging.hint_cleaning import drop_ink_hints
 from lineart.imaging.hints import FAINT_ALPHA, find_hints
 from lineart.imaging.ink import darken_lines
 from lineart.imaging.paint import outside
@@ -71,7 +73,7 @@ def prepare_key(key: Key) -> PreparedKey:
     line = darken_lines(key.drawing)
     labels = find_regions(line, gap_px=key.gap_px)
     paper = find_paper(line, work_size((line.shape[0], line.shape[1])))
-    colored = _find_colors(labels, key.colors, paper)
+    colored = _find_colors(labels, key, paper)
     if not (colored.index != UNKNOWN).any():
         raise ValueError(
             "a key gives no region of its drawing a colour; colour an area between its lines, or "
@@ -85,23 +87,26 @@ def prepare_key(key: Key) -> PreparedKey:
     return PreparedKey(key, drawing, colored.parent, colored.index, colored.palette)
 
 
-def _find_colors(
-    labels: RegionMap, colors: UInt8[np.ndarray, "H W C"], paper: UInt8[np.ndarray, "h w"]
-) -> RegionColors:
+def _find_colors(labels: RegionMap, key: Key, paper: UInt8[np.ndarray, "h w"]) -> RegionColors:
     """Find the colours that a picture or hints give the regions of a drawing."""
+    colors = key.colors
     if colors.shape[2] == 3:
         return split_by_color(labels, colors, paper)
     if colors[:, :, 3].min(initial=255) >= FAINT_ALPHA:
         return split_by_color(labels, cv2.cvtColor(colors, cv2.COLOR_RGBA2RGB), paper)
-    flooded = flood_hints(labels, colors)
+    flooded = flood_hints(labels, key)
     return replace(flooded, labels=shrink_regions(flooded.labels, paper))
 
 
-def flood_hints(labels: RegionMap, hint: Hint) -> RegionColors:
-    """Give regions the colours of the hints in them, each part of a region that of its own."""
-    hint = hint.copy()
+def flood_hints(labels: RegionMap, key: Key) -> RegionColors:
+    """Give regions the colours of the hints in them, each part of a region that of its own.
+
+    Lines that the hints include, as a finished cel does, are none.
+    """
+    hint = key.colors.copy()
     hint[hint[:, :, 3] < FAINT_ALPHA] = 0
-    given = collect_hints(labels, find_hints(hint))
+    hints = drop_ink_hints(find_hints(hint), to_gray(whiten_paper(key.drawing)))
+    given = collect_hints(labels, hints)
     divided, colors = divide_regions(labels, given)
     is_known = np.zeros(len(colors), bool)
     is_known[given.owners] = True

@@ -36,7 +36,7 @@ def own_colors(key: Key) -> RegionColors:
     labels, given = find_regions(line, gap_px=key.gap_px), key.colors
     if given.shape[2] == 4:
         if given[:, :, 3].min(initial=255) < FAINT_ALPHA:
-            return flood_hints(labels, given)
+            return flood_hints(labels, key)
         given = cv2.cvtColor(given, cv2.COLOR_RGBA2RGB)
     colors = _without_edges(whiten_paper(key.drawing), line < INK_LEVEL, labels, given)
     flat = np.where(labels.ravel() > 0, labels.ravel().astype(np.int64) << 24, -1)

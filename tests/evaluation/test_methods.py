@@ -35,7 +35,8 @@ from lineart.imaging.baselines import BASELINES, nearest_fill
 from lineart.imaging.cels import remove_lines
 from lineart.imaging.extraction import dilate_abs_sub, xdog
 from lineart.imaging.frequency import compose_as_drawn
-from lineart.imaging.hints import drop_ink_hints, find_hints, no_hints
+from lineart.imaging.hint_cleaning import drop_ink_hints
+from lineart.imaging.hints import find_hints, no_hints
 from lineart.inference import Colorizer, Translator
 from lineart.models import from_files
 from lineart.storage import Storage

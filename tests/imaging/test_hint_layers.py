@@ -49,6 +49,8 @@ OVER = patch(BLUE, 3)
         ([("1", PAPER), ("2", REDS), ("-3", BLUES)], {"x2": RED}),
         ([("1", REDS), ("2", BLUES), ("-Hints ", OVER)], {"x3": BLUE}),
         ([("1", REDS), ("hint", LINES), ("-HINTS", OVER), ("4", PAPER)], {"x0": INK}),
+        ([("1", LINES), ("Hint layer", REDS), ("3", BLUES)], {"x2": RED}),
+        ([("Hintergrund", LINES), ("2", REDS), ("hint_2", BLUES)], {"x4": BLUE}),
         ([("1", REDS), ("a in Hints", LINES), ("b in hints", BLUES)], {"x0": INK, "x4": BLUE}),
     ],
 )

@@ -28,19 +28,19 @@ def test_faint_hints_are_none() -> None:
 
 def test_an_opaque_hint_is_refused_unless_its_paper_is_white() -> None:
     """Where all is opaque, paper is told from hints by the flag alone: 251 to 255 is paper."""
-    hint = np.full((4, 6, 3), 255, np.uint8)
-    hint[0, 0], hint[1, 1], hint[2, 2] = (251, 251, 251), (250, 250, 250), RED[:3]
+    hint = np.full((4, 12, 3), 255, np.uint8)
+    hint[0, 0], hint[1, 1], hint[2, 8] = (251, 251, 251), (250, 250, 250), RED[:3]
     jpeg = io.BytesIO()
     Image.fromarray(hint).save(jpeg, "JPEG", quality=100, subsampling=0)
-    opaque = np.dstack((hint, np.full((4, 6), 255, np.uint8)))
+    opaque = np.dstack((hint, np.full((4, 12), 255, np.uint8)))
     for data in (encode_png(hint), encode_png(opaque), jpeg.getvalue()):
         with pytest.raises(ValueError, match=r"has no transparency: it is opaque .* --hint-paper"):
             DEFAULT_RULES.read(data)
     on_paper = HintRules(on_paper=True)
     for data in (encode_png(hint), encode_png(opaque)):
         read = on_paper.read(data)
-        assert np.argwhere(read[:, :, 3]).tolist() == [[1, 1], [2, 2]]
-        assert read[2, 2].tolist() == list(RED)
+        assert np.argwhere(read[:, :, 3]).tolist() == [[1, 1], [2, 8]]
+        assert read[2, 8].tolist() == list(RED)
         assert read[1, 1].tolist() == [250, 250, 250, 255]
     with pytest.raises(ValueError, match="has no white paper"):
         on_paper.read(encode_png(np.zeros((4, 6), np.uint8)))

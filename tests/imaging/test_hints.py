@@ -6,7 +6,6 @@ from numpy.testing import assert_array_equal
 
 from lineart.imaging.hints import (
     Stroke,
-    drop_ink_hints,
     find_hints,
     join_hints,
     no_hints,
@@ -153,24 +152,6 @@ def test_the_upper_hint_counts() -> None:
     stacked = stack_hints([no_hints((1, 4)), below, above])
     assert stacked[0].tolist() == [[200, 0, 0, 255], [0, 0, 200, 40], [0, 0, 200, 40], [0, 0, 0, 0]]
     assert below[0, 1].tolist() == [200, 0, 0, 255]
-
-
-def test_hints_on_ink_belong_to_it() -> None:
-    """A dab loses its pixels on a line; small dark dabs on lines go; those for black areas stay."""
-    line = np.full((60, 80), 255, np.uint8)
-    line[20:23], line[40:] = 0, 0
-    hint = no_hints((60, 80))
-    hint[15:25, 10:20] = (200, 30, 40, 255)
-    hint[21, 40] = (20, 20, 20, 255)
-    hint[21, 60] = (250, 220, 90, 255)
-    hint[45:55, 10:20] = (30, 30, 60, 255)
-    kept = drop_ink_hints(find_hints(hint), line).picture()
-    expected = hint.copy()
-    expected[20:23, 10:20], expected[21, 40] = 0, 0
-    assert_array_equal(kept, expected)
-    only = no_hints((60, 80))
-    only[21, 40] = (20, 20, 20, 255)
-    assert_array_equal(drop_ink_hints(find_hints(only), line).picture(), only)
 
 
 def test_joined_hints_lie_over_one_another() -> None:

@@ -244,6 +244,31 @@ def test_what_belongs_to_lines_colours_no_region() -> None:
     assert (sources[12:49, 12:44] == Source.HINT).all()
 
 
+@pytest.mark.parametrize("scale", [1, 2, 4])
+def test_a_dab_larger_than_a_small_region_is_for_it(scale: int) -> None:
+    """What spills from a button over its line does not colour the coat, at any size."""
+    line = np.full((480, 480), 255, np.uint8)
+    cv2.rectangle(line, (40, 40), (440, 440), 0, 2)
+    cv2.circle(line, (240, 240), 6, 0, 2)
+    hint = np.zeros((480, 480, 4), np.uint8)
+    cv2.circle(hint, (240, 240), 8, (*RED, 255), -1)
+    line, hint = (
+        cv2.resize(one, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST)
+        for one in (line, hint)
+    )
+    colors, sources = paint(line, hint)
+    middle, coat = (240 * scale, 240 * scale), (100 * scale, 100 * scale)
+    assert colors[middle].tolist() == list(RED)
+    assert sources[middle] == Source.HINT
+    assert sources[coat] == Source.NEIGHBOUR
+    # The coat's own colour fills all of it.
+    hint[coat] = (*BLUE, 255)
+    colors, sources = paint(line, hint)
+    assert set(sources[line == 255].tolist()) <= {Source.HINT, Source.NEIGHBOUR}
+    assert colors[coat].tolist() == list(BLUE)
+    assert colors[middle].tolist() == list(RED)
+
+
 def test_nearly_equal_hints_are_one_colour() -> None:
     """Of colours a few levels apart the most frequent is the region's, exactly; or the darkest."""
     hint = no_hint()

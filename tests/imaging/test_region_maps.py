@@ -135,4 +135,16 @@ def test_depths_are_steps_of_the_distance_to_ink(paper: np.ndarray) -> None:
     """A depth says how many of 1.5, 3 and 6 px are free of ink, by OpenCV's 3 x 3 distance."""
     distance = cv2.distanceTransform(paper, cv2.DIST_L2, 3)
     steps = sum((distance >= px).astype(int) for px in (1.5, 3.0, 6.0))
-    assert_array_equal(find_depths(paper.astype(np.int32)), steps)
+    depths = find_depths(paper.astype(np.int32))
+    assert_array_equal(depths.classes, steps)
+    assert depths.deepest[1:].tolist() == [steps.max()][: paper.max()]
+
+
+def test_depths_grow_with_the_drawing() -> None:
+    """A drawing of twice the size has the same depths, in units of twice as many pixels."""
+    labels = np.zeros((540, 600), np.int32)
+    labels[40:200, 50:90], labels[300:310, 40:500] = 1, 2
+    small, large = find_depths(labels), find_depths(np.kron(labels, np.ones((2, 2), np.int32)))
+    assert (small.unit, large.unit) == (1, 2)
+    assert_array_equal(large.classes, small.classes)
+    assert large.deepest.tolist() == small.deepest.tolist() == [0, 3, 2]

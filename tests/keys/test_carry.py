@@ -215,6 +215,27 @@ def test_hints_are_a_key() -> None:
     assert (filled[2, 2] == 255).all()
 
 
+def test_a_finished_cel_is_a_key() -> None:
+    """Lines on transparency are no hints of black: what is not painted is unknown, or white."""
+    key, target = draw_figure(), draw_figure(move=(8, 2))
+    strokes = key.line.copy()
+    for one in (strokes, target.line):
+        cv2.line(one, (20, 30), (50, 40), 0, 3, cv2.LINE_AA)
+    is_painted = (key.paint != PAINT["background"]).any(axis=2)
+    is_painted &= (key.paint != PAINT["coat"]).any(axis=2)
+    alpha = np.where(is_painted, 255, 255 - strokes).astype(np.uint8)
+    cel = np.dstack((np.where((strokes < 255)[:, :, None], 0, key.paint), alpha))
+    prepared = prepare_key(Key(strokes, cel))
+    for line, paint in ((strokes, key.paint), (target.line, target.paint)):
+        carried = carry(line, [prepared])
+        filled = fill(carried)
+        assert filled[30, 400].tolist() == [255, 255, 255]
+        is_coat = (paint == PAINT["coat"]).all(axis=2) & (line == 255)
+        assert (carried.index[carried.labels[is_coat]] < 0).all()
+        is_head = (paint == PAINT["head"]).all(axis=2) & (line == 255)
+        assert (filled[is_head] == PAINT["head"]).all(axis=1).mean() > 0.99
+
+
 def test_noise_makes_no_new_colors() -> None:
     """A JPEG of the paint has no more colours than the paint, and near ones."""
     key, target = draw_figure(), draw_figure(move=(20, 5))

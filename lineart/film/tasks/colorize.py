@@ -24,15 +24,15 @@ from lineart.film.tasks.cels import KeptDrawing, Paper, find_paper_matte
 from lineart.film.tasks.composing import PICTURE_VERSIONS, Coloring, Look, open_drawing
 from lineart.film.tasks.layers import PAINT, LinesAs
 from lineart.film.tasks.upscaling import Upscaling
-from lineart.image import Frame, Hint, Line, Size, resize, to_gray
+from lineart.image import Frame, Hint, Line, Size, darkest_channel, resize, to_gray
 from lineart.imaging.borders import BORDER_SIDE_PX, border_inputs
 from lineart.imaging.doubts import Doubt, find_doubts
 from lineart.imaging.finish import Finish, paint_drawing, soften
 from lineart.imaging.frequency import lost_ink, whiten_paper
+from lineart.imaging.hint_cleaning import drop_ink_hints, drop_mixtures
 from lineart.imaging.hint_pictures import DEFAULT_RULES, HintRules
 from lineart.imaging.hints import (
     HintPixels,
-    drop_ink_hints,
     find_hints,
     join_hints,
     no_hints,
@@ -44,7 +44,7 @@ from lineart.imaging.matte import Opacity, split_cel
 from lineart.imaging.paint import Guess, Paint
 from lineart.imaging.paint_map import MOST_INDEXED, number_colors
 from lineart.imaging.palette import Palette, PaletteMatch, keep_to_palette
-from lineart.imaging.regions import GAP, MOST_GAP
+from lineart.imaging.regions import GAP, INK_LEVEL, MOST_GAP
 from lineart.imaging.trace_lines import darken_trace_lines, fill_trace_lines
 from lineart.runtime.device import Precision
 from lineart.weights import fingerprint, open_weights, read_config, read_weights
@@ -54,6 +54,10 @@ BORDERS = "borders"
 """Name of the included weights that find borders on bare paper."""
 MOST_LOST_INK = 0.1
 """Share of the ink that may be lost without a warning."""
+LIGHTEST_INK = 240
+"""Level of lines that are not seen on white paper."""
+MOST_INK = 0.9
+"""Share of ink in a drawing from which its paper may be black."""
 
 
 @dataclass(frozen=True)
@@ -115,12 +119,12 @@ class ColorizeTask:
         read_hint = self.open_hints()
 
         def shrink(picture: UInt8[np.ndarray, "H W *C"], files: Files) -> NetworkInputs:
-            drawing, _ = split_cel(picture)
+            drawing, alpha = split_cel(picture)
             size = drawing.shape[0], drawing.shape[1]
             hints = [read_hint(data, size) for data in files.get("hint", ())]
             inputs, counting = self.network_inputs(drawing, hints)
             kept = KeptDrawing(counting, files["line"][0])
-            return NetworkInputs(inputs, kept.pack(), self.warn_of(drawing))
+            return NetworkInputs(inputs, kept.pack(), self.warn_of(drawing, alpha))
 
         return shrink
 
@@ -170,15 +174,24 @@ class ColorizeTask:
         nothing = no_hints(pooled_size(small, self.draft_scale))
         return [resize(line, small), stack_hints([nothing, *pooled])]
 
-    def warn_of(self, drawing: Line | Frame) -> tuple[str, ...]:
-        """Return a warning if much of the ink will not show in the frame."""
+    def warn_of(self, drawing: Line | Frame, alpha: Opacity | None) -> tuple[str, ...]:
+        """Return warnings of a drawing whose lines are hardly seen, or are all but its lines."""
+        warnings = []
         lost = lost_ink(to_gray(drawing)) if self.lines_as == "paper" else 0.0
-        if lost <= MOST_LOST_INK:
-            return ()
-        return (
-            f"{lost:.0%} of the ink is lighter than mid-grey and does not show; "
-            "--lines-as drawn shows it",
-        )
+        if lost > MOST_LOST_INK:
+            warnings.append(
+                f"{lost:.0%} of the ink is lighter than mid-grey and does not show; "
+                "--lines-as drawn shows it"
+            )
+        darkest = darkest_channel(drawing)
+        if alpha is not None and alpha.max() > 127 > alpha.min() and darkest.min() >= LIGHTEST_INK:
+            warnings.append("its lines are as light as paper and do not show; make them dark")
+        dark = np.count_nonzero(darkest < INK_LEVEL)
+        if MOST_INK * darkest.size <= dark < darkest.size:
+            warnings.append(
+                f"{dark / darkest.size:.0%} of it is ink; invert it if its lines are white"
+            )
+        return tuple(warnings)
 
     def place_hints(self, hints: Sequence[Hint], size: Size) -> list[HintPixels]:
         """Return hints at the size of a drawing.
@@ -304,11 +317,11 @@ def borders_digest() -> str:
 
 
 def count_hints(drawing: Line | Frame, hints: Sequence[HintPixels]) -> list[HintPixels]:
-    """Return hints without those that belong to the ink of a drawing of their size."""
+    """Return hints without mixtures and those that belong to the ink of a drawing of their size."""
     if not hints:
         return []
     paper = to_gray(whiten_paper(drawing))
-    return [drop_ink_hints(one, paper) for one in hints]
+    return [drop_mixtures(drop_ink_hints(one, paper)) for one in hints]
 
 
 def open_colorize_task(

@@ -115,7 +115,7 @@ class KeysTask:
             if self.unknown == "soft" and not has_keys(files):
                 without = plain(picture, files)
                 return without._replace(kept=pack(None, without.kept))
-            drawing, _ = split_cel(picture)
+            drawing, alpha = split_cel(picture)
             size = drawing.shape[0], drawing.shape[1]
             started = time.perf_counter()
             prepared, near = keys.of(files), files.get(ADJACENT, ())
@@ -129,7 +129,7 @@ class KeysTask:
             known = apply_hints(known, joined)
             kept = pack(known, _flag(files) + KeptDrawing(joined, files["line"][0]).pack())
             inputs = self._network_inputs(drawing, counting, known)
-            return NetworkInputs(inputs, kept, self.base.warn_of(drawing), seconds)
+            return NetworkInputs(inputs, kept, self.base.warn_of(drawing, alpha), seconds)
 
         return shrink
 
@@ -145,8 +145,8 @@ class KeysTask:
             return prepare_key(Key(drawing, KEY_RULES.read(files.colors), gap=self.base.gap))
         size = drawing.shape[0], drawing.shape[1]
         try:
-            hint = read_hint(files.colors, size).picture()
-            return prepare_key(Key(drawing, hint, gap=self.base.gap))
+            (hint,) = count_hints(drawing, [read_hint(files.colors, size)])
+            return prepare_key(Key(drawing, hint.picture(), gap=self.base.gap))
         except ValueError:
             return None
 

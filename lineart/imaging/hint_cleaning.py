@@ -1,0 +1,153 @@
+"""Pixels of hint pictures that are no hints: lines, mixtures of two colours, traces on paper."""
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Int32, UInt8
+
+from lineart.image import Frame, Hint, Line
+from lineart.imaging.cels import PAPER_FROM
+from lineart.imaging.hints import HintPixels, find_hints
+
+DARKER_BY = 32
+"""A hint on ink belongs to it if it is not lighter than the ink by more than this."""
+INK_DAB_PX = 16
+"""Larger dabs that lie on ink alone are for an area of ink."""
+LEAST_COPIED = 0.5
+"""Hints that are as dark as this share of the ink below them include the lines of the drawing."""
+WHITE_PAPER = 250
+"""Levels of a drawing from which its paper shows no soft edge of a line."""
+
+
+def drop_ink_hints(hints: HintPixels, line: Line) -> HintPixels:
+    """Return the hints without those that belong to the ink of a drawing of the same size.
+
+    Dropped are the pixels on ink of dabs that are on paper, too, and small dabs on ink that are
+    about as dark as it. If a drawing has no other hints, all are kept. Where the hint picture
+    includes the drawing's lines, these are dropped with their soft edges.
+    """
+    level = line[hints.rows, hints.columns]
+    is_ink = level < PAPER_FROM
+    if not is_ink.any():
+        return hints
+    luminance = hints.values[:, :3] @ np.array([0.299, 0.587, 0.114])
+    is_dark = luminance <= level + DARKER_BY
+    copied = np.count_nonzero(is_dark & is_ink)
+    if copied >= LEAST_COPIED * np.count_nonzero(line < PAPER_FROM):
+        rest = hints.select(~(is_dark & (level < WHITE_PAPER)))
+        return drop_ink_hints(find_hints(rest.picture()), line)
+    if is_ink.all():
+        return hints
+    pixels = np.bincount(hints.dabs)
+    on_paper = np.bincount(hints.dabs, weights=~is_ink)
+    is_small = pixels[hints.dabs] <= INK_DAB_PX
+    return hints.select(~(is_ink & ((on_paper[hints.dabs] > 0) | (is_dark & is_small))))
+
+
+REACHES = (1, 2)
+"""Distances in pixels at which the colours on both sides of a mixture are compared."""
+DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
+LEAST_STEP = 4
+"""Levels by which a mixture differs, at least, from the colours on both sides in some channel."""
+
+
+def drop_mixtures(hints: HintPixels) -> HintPixels:
+    """Return the hints without pixels whose colour is between those on both sides of them.
+
+    A brush with a soft edge leaves them where it passes over another colour.
+    """
+    height, width = hints.size
+    padded = np.zeros((height + 2 * max(REACHES), width + 2 * max(REACHES)), np.int32)
+    places = (hints.rows + max(REACHES)) * padded.shape[1] + hints.columns + max(REACHES)
+    colors = hints.values[:, :3].astype(np.int32)
+    codes = (colors @ np.array([1 << 16, 1 << 8, 1], np.int32)) + 1
+    flat = padded.ravel()
+    flat[places] = codes
+    suspects = np.flatnonzero(_differ_beside(flat, places, padded.shape[1]))
+    if not suspects.size:
+        return hints
+    own, at = colors[suspects], places[suspects]
+    is_mixture = np.zeros(suspects.size, bool)
+    for down, right in DIRECTIONS:
+        for reach in REACHES:
+            step = reach * (down * padded.shape[1] + right)
+            is_mixture |= _is_between(own, flat[at - step], flat[at + step])
+    is_kept = np.ones(len(places), bool)
+    is_kept[suspects[is_mixture]] = False
+    return hints.select(is_kept)
+
+
+def _differ_beside(
+    flat: Int32[np.ndarray, " A"], places: np.ndarray, width: int
+) -> Bool[np.ndarray, " P"]:
+    """Return which places have a hint of another colour beside them."""
+    own = flat[places]
+    differ = np.zeros(len(places), bool)
+    for step in (-width, -1, 1, width):
+        beside = flat[places + step]
+        differ |= (beside != own) & (beside > 0)
+    return differ
+
+
+def _is_between(
+    own: Int32[np.ndarray, "P 3"], first: Int32[np.ndarray, " P"], second: Int32[np.ndarray, " P"]
+) -> Bool[np.ndarray, " P"]:
+    """Return which colours are between two others, given as numbers from 1; 0 = no colour."""
+    one, other = (_unpack(codes - 1) for codes in (first, second))
+    low, high = np.minimum(one, other), np.maximum(one, other)
+    is_inside = ((own >= low - LEAST_STEP) & (own <= high + LEAST_STEP)).all(axis=1)
+    differs = [np.abs(own - color).max(axis=1) >= LEAST_STEP for color in (one, other)]
+    between: Bool[np.ndarray, " P"]
+    between = is_inside & differs[0] & differs[1] & (first > 0) & (second > 0)
+    return between
+
+
+def _unpack(codes: Int32[np.ndarray, " P"]) -> Int32[np.ndarray, "P 3"]:
+    return np.stack((codes >> 16 & 255, codes >> 8 & 255, codes & 255), axis=1)
+
+
+WHITE_FROM = 251
+"""Least value of all channels of white paper; a hint of 250 is a white that an artist chose."""
+EDGE_PX = 3
+"""Distance up to which a stroke on paper has a soft edge."""
+FULL_SHARE = 0.97
+"""Share of the strength of the strongest pixel near it that a pixel of a stroke has at least."""
+TINT_TOLERANCE = 24
+"""Largest difference in a channel of a soft edge from a mixture of white with the stroke."""
+JPEG_PX, JPEG_LEVELS = 8, 32
+"""JPEG changes colours in its blocks of 8 pixels, by up to about so many levels."""
+JPEG_SHARE = 0.85
+"""What has less than this share of the strength of what is in such a block may be its trace."""
+
+
+def flatten_jpeg(hint: Hint) -> Hint:
+    """Return a hint picture from a JPEG file with one colour in each stroke, and white paper.
+
+    Source:
+        Comaniciu, Meer, "Mean shift: a robust approach toward feature space analysis", TPAMI 2002.
+    """
+    smooth = cv2.medianBlur(np.ascontiguousarray(hint[:, :, :3]), 3)
+    flat = cv2.pyrMeanShiftFiltering(smooth, JPEG_PX, JPEG_LEVELS, maxLevel=0)
+    depth = 255 - flat.min(axis=2)
+    strongest = cv2.dilate(depth, np.ones((2 * JPEG_PX + 1,) * 2, np.uint8))
+    flat[depth < JPEG_SHARE * strongest] = 255
+    return np.dstack((flat, hint[:, :, 3]))
+
+
+def find_painted(picture: Frame) -> Bool[np.ndarray, "H W"]:
+    """Return where white paper is painted, without the soft edges of strokes."""
+    depth = 255 - picture.min(axis=2)
+    strongest = _strongest_near(picture, depth)
+    reach = strongest.min(axis=2)
+    share = depth / np.maximum(255.0 - reach, 1)
+    tint = 255 - share[:, :, np.newaxis] * (255.0 - strongest)
+    is_edge = (share < FULL_SHARE) & (np.abs(tint - picture).max(axis=2) <= TINT_TOLERANCE)
+    painted: Bool[np.ndarray, "H W"] = (depth > 255 - WHITE_FROM) & ~is_edge
+    return painted
+
+
+def _strongest_near(picture: Frame, depth: UInt8[np.ndarray, "H W"]) -> Frame:
+    """Return the colour that is farthest from white up to `EDGE_PX` from each pixel."""
+    channels = cv2.split(np.dstack((picture, depth)).astype(np.float64))
+    code = (channels[3] * 256 + channels[0]) * 65536 + channels[1] * 256 + channels[2]
+    code = cv2.dilate(code, np.ones((2 * EDGE_PX + 1,) * 2, np.uint8)).astype(np.int64)
+    return np.stack((code >> 16 & 255, code >> 8 & 255, code & 255), axis=2).astype(np.uint8)

@@ -1,0 +1,139 @@
+"""Which pixels of hint pictures are no hints."""
+
+import io
+
+import cv2
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from PIL import Image
+
+from lineart.codec import encode_png
+from lineart.imaging.hint_cleaning import drop_ink_hints, drop_mixtures
+from lineart.imaging.hint_pictures import DEFAULT_RULES, HintRules
+from lineart.imaging.hints import find_hints, no_hints
+
+SKIN, BLUE, WHITE = (240, 190, 160), (40, 90, 200), (255, 255, 255)
+SIZE = (120, 160)
+
+
+def draw_circle() -> np.ndarray:
+    """Draw a circle with a soft line."""
+    line = np.full(SIZE, 255, np.uint8)
+    cv2.circle(line, (80, 60), 40, 0, 3, cv2.LINE_AA)
+    return line
+
+
+def paint_dabs(paper: np.ndarray) -> np.ndarray:
+    """Paint two dabs with soft edges on a picture, inside the circle and beside it."""
+    dabs = paper.copy()
+    cv2.circle(dabs, (70, 60), 9, SKIN, -1, cv2.LINE_AA)
+    cv2.circle(dabs, (20, 20), 7, BLUE, -1, cv2.LINE_AA)
+    return dabs
+
+
+def colors_of(hint: np.ndarray) -> set[tuple[int, ...]]:
+    """Return the colours of hints."""
+    return {*map(tuple, hint[hint[:, :, 3] > 0][:, :3].tolist())}
+
+
+def test_hints_on_ink_belong_to_it() -> None:
+    """A dab loses its pixels on a line; small dark dabs on lines go; those for black areas stay."""
+    line = np.full((60, 80), 255, np.uint8)
+    line[20:23], line[40:] = 0, 0
+    hint = no_hints((60, 80))
+    hint[15:25, 10:20] = (200, 30, 40, 255)
+    hint[21, 40] = (20, 20, 20, 255)
+    hint[21, 60] = (250, 220, 90, 255)
+    hint[45:55, 10:20] = (30, 30, 60, 255)
+    kept = drop_ink_hints(find_hints(hint), line).picture()
+    expected = hint.copy()
+    expected[20:23, 10:20], expected[21, 40] = 0, 0
+    assert_array_equal(kept, expected)
+    only = no_hints((60, 80))
+    only[21, 40] = (20, 20, 20, 255)
+    assert_array_equal(drop_ink_hints(find_hints(only), line).picture(), only)
+
+
+@pytest.mark.parametrize("has_paper", [False, True])
+def test_lines_in_a_hint_picture_are_no_hints(has_paper: bool) -> None:
+    """A copy of the drawing below the dabs, on paper or without, goes with its soft edges."""
+    line = draw_circle()
+    if has_paper:
+        picture = paint_dabs(np.repeat(line[:, :, np.newaxis], 3, axis=2))
+        hint = HintRules(on_paper=True).read(encode_png(picture))
+    else:
+        hint = np.dstack((np.zeros((*SIZE, 3), np.uint8), 255 - line))
+        hint[55:65, 60:70], hint[15:25, 15:25] = (*SKIN, 255), (*BLUE, 255)
+        hint = DEFAULT_RULES.read(encode_png(hint))
+    assert len(colors_of(hint)) > 2
+    kept = drop_mixtures(drop_ink_hints(find_hints(hint), line))
+    assert colors_of(kept.picture()) == {SKIN, BLUE}
+    # What the lines joined is apart.
+    assert len(np.unique(kept.dabs)) == 2
+
+
+def test_a_dark_dab_is_no_copy_of_the_lines() -> None:
+    """Black hair over a line stays, up to the soft edge of the line."""
+    line, hint = draw_circle(), no_hints(SIZE)
+    hint[10:50, 60:100] = (20, 16, 16, 255)
+    kept = drop_ink_hints(find_hints(hint), line).picture()
+    assert (kept[:, :, 3] > 0).sum() > 0.8 * (hint[:, :, 3] > 0).sum()
+    assert kept[15, 80].tolist() == kept[40, 80].tolist() == [20, 16, 16, 255]
+
+
+@pytest.mark.parametrize("blur_px", [1.0, 4.0])
+def test_mixtures_are_no_hints(blur_px: float) -> None:
+    """Where a soft brush passes from one colour to another, what lies between is neither."""
+    hint = no_hints(SIZE)
+    hint[40:80, 20:140] = (*SKIN, 255)
+    hint[60:80, 20:140] = (*BLUE, 255)
+    blurred = cv2.GaussianBlur(hint[:, :, :3], (0, 0), blur_px)
+    hint[50:70, 20:140, :3] = blurred[50:70, 20:140]
+    hint[50:70, 20:30, :3] = hint[50:70, 30:31, :3]
+    hint[50:70, 130:140, :3] = hint[50:70, 129:130, :3]
+    assert len(colors_of(hint)) > 5
+    found = colors_of(drop_mixtures(find_hints(hint)).picture())
+    distances = [
+        min(np.abs(np.subtract(color, pure)).max() for pure in (SKIN, BLUE)) for color in found
+    ]
+    assert {SKIN, BLUE} <= found
+    assert max(distances) <= 6
+
+
+def test_thin_strokes_are_no_mixtures() -> None:
+    """A stroke of a pixel over another colour stays, and so does a tone of three between two."""
+    hint = no_hints(SIZE)
+    hint[20:60, 20:60] = (*SKIN, 255)
+    hint[40, 20:60] = (*BLUE, 255)
+    for place, level in enumerate((60, 120, 180)):
+        hint[80:100, 20 + 8 * place : 28 + 8 * place] = (level, level, level, 255)
+    assert colors_of(drop_mixtures(find_hints(hint)).picture()) == colors_of(hint)
+    assert_array_equal(drop_mixtures(find_hints(hint)).picture()[40], hint[40])
+
+
+@pytest.mark.parametrize(("form", "quality"), [("PNG", 0), ("JPEG", 92), ("JPEG", 60)])
+def test_dabs_on_paper_have_their_colour_alone(form: str, quality: int) -> None:
+    """Soft edges on white paper are no hints, nor are the traces of JPEG."""
+    sink = io.BytesIO()
+    paper = np.full((*SIZE, 3), 255, np.uint8)
+    Image.fromarray(paint_dabs(paper)).save(sink, form, quality=quality)
+    hint = HintRules(on_paper=True).read(sink.getvalue())
+    tolerance = 12 if form == "JPEG" else 0
+    for (row, column), color in {(60, 70): SKIN, (20, 20): BLUE}.items():
+        assert np.abs(hint[row, column, :3].astype(int) - color).max() <= tolerance
+    for color in colors_of(hint):
+        assert min(np.abs(np.subtract(color, one)).max() for one in (SKIN, BLUE)) <= tolerance
+
+
+def test_white_paper_with_a_hole_is_paper() -> None:
+    """A picture that is white but for its dabs is no hint of white, whatever an eraser took."""
+    hint = np.dstack((paint_dabs(np.full((*SIZE, 3), 255, np.uint8)), np.full(SIZE, 255, np.uint8)))
+    hint[0, 0] = 0
+    with pytest.raises(ValueError, match=r"has an opaque white paper, .* give --hint-paper"):
+        DEFAULT_RULES.clean(hint)
+    assert colors_of(HintRules(on_paper=True).clean(hint)) == {SKIN, BLUE}
+    # A picture that is painted all over may have much white.
+    painted = hint.copy()
+    painted[:, :40, :3] = SKIN
+    assert DEFAULT_RULES.clean(painted)[0, 1].tolist() == [*SKIN, 255]
