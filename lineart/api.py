@@ -1,7 +1,8 @@
 """Python API for notebooks and front ends: read, colour, compose, write; exported by `lineart`."""
 
+import os
 import posixpath
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import numpy as np
 from jaxtyping import UInt8
@@ -11,7 +12,7 @@ from lineart.codec.encode import FileFormat, FormatName
 from lineart.film.stages import open_task_network
 from lineart.film.tasks import RunNetwork
 from lineart.film.tasks.colorize import ColorizeTask, open_colorize_task
-from lineart.image import Frame, Hint, Line
+from lineart.image import Frame, Hint, Line, check_picture
 from lineart.imaging.finish import Finish, finish_colors
 from lineart.imaging.frequency import DEFAULT_SIGMA, compose_as_drawn
 from lineart.imaging.hint_pictures import DEFAULT_RULES
@@ -35,7 +36,7 @@ _FORMATS: Final[dict[str, FormatName]] = {
 _DECODERS: Final = {"line": decode_drawing, "hint": DEFAULT_RULES.read, "color": decode_color}
 
 
-def read(uri: str, kind: Kind = "line") -> UInt8[np.ndarray, "H W *C"]:
+def read(uri: str | os.PathLike[str], kind: Kind = "line") -> UInt8[np.ndarray, "H W *C"]:
     """Read a picture from a file or an s3:// address.
 
     Args:
@@ -45,13 +46,15 @@ def read(uri: str, kind: Kind = "line") -> UInt8[np.ndarray, "H W *C"]:
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it is no picture, or a hint picture without transparency.
+        ValueError: it is no picture, or a hint picture without transparency, or `kind` is none.
     """
-    picture: UInt8[np.ndarray, "H W *C"] = _DECODERS[kind](read_file(uri))
+    if kind not in _DECODERS:
+        raise ValueError(f"{kind!r} is no kind of picture; give {', '.join(_DECODERS)}")
+    picture: UInt8[np.ndarray, "H W *C"] = _DECODERS[kind](read_file(os.fspath(uri)))
     return picture
 
 
-def write(uri: str, picture: UInt8[np.ndarray, "H W *C"]) -> None:
+def write(uri: str | os.PathLike[str], picture: UInt8[np.ndarray, "H W *C"]) -> None:
     """Write a grey, RGB or RGBA picture to a file or an s3:// address, in the format of its suffix.
 
     Raises:
@@ -59,7 +62,7 @@ def write(uri: str, picture: UInt8[np.ndarray, "H W *C"]) -> None:
         ValueError: the suffix is of none of the formats that are written, or the array is no
             picture.
     """
-    folder, name = posixpath.split(uri)
+    folder, name = posixpath.split(os.fspath(uri))
     form = _FORMATS.get(posixpath.splitext(name)[1].lower())
     if form is None:
         raise ValueError(
@@ -107,8 +110,11 @@ class Colorizer:
 
         Raises:
             OSError: there are no such weights.
-            ValueError: the weights do not colour drawings, or the size is out of bounds.
+            ValueError: the weights do not colour drawings, the size is out of bounds, or `finish`
+                is none.
         """
+        if finish not in get_args(Finish):
+            raise ValueError(f"{finish!r} is no finish; give {' or '.join(get_args(Finish))}")
         files = read_weights(open_weights(weights))
         task = open_colorize_task(files, network_size_px=network_size_px, finish=finish)
         network, _ = open_task_network(task, files, gpu_batch=1, precision=precision)
@@ -122,8 +128,12 @@ class Colorizer:
             hint: Colour hints of any size with the aspect ratio of the drawing. None: no hints.
 
         Raises:
-            ValueError: the hints have another aspect ratio, or are opaque everywhere.
+            ValueError: an array is no such picture, or the hints have another aspect ratio or are
+                opaque everywhere.
         """
+        check_picture(line, "the drawing", 1, 3)
+        if hint is not None:
+            check_picture(hint, "the hint picture", 4)
         size = line.shape[0], line.shape[1]
         hints = self._task.place_hints([] if hint is None else [hint], size)
         inputs, counting = self._task.network_inputs(line, hints)

@@ -27,6 +27,26 @@ Size = tuple[int, int]
 """Height and width in pixels, as in `array.shape[:2]`."""
 
 
+def check_picture(picture: np.ndarray, what: str, *channels: int) -> None:
+    """Check an argument of a public function.
+
+    Args:
+        picture: The argument.
+        what: What it should be, for the error.
+        channels: Numbers of channels that it may have; 1 stands for H x W.
+
+    Raises:
+        ValueError: it is no uint8 array of such a shape, or is empty.
+    """
+    found = 1 if picture.ndim == 2 else picture.shape[2] if picture.ndim == 3 else 0
+    if picture.dtype != np.uint8 or found not in channels or not picture.size:
+        shapes = " or ".join("H x W" if one == 1 else f"H x W x {one}" for one in channels)
+        raise ValueError(
+            f"{what} is an array of {picture.dtype}, {' x '.join(map(str, picture.shape))}; it "
+            f"must be uint8, 0 to 255, {shapes}"
+        )
+
+
 def fit_short_side(size: Size, short_side_px: int) -> Size:
     """Return the size with the short side `short_side_px` and the same aspect ratio.
 

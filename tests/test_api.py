@@ -79,6 +79,35 @@ def test_importing_lineart_imports_no_library() -> None:
     assert "AttributeError: module 'lineart' has no attribute 'nothing'" in run.stderr
 
 
+def test_wrong_arguments_are_said() -> None:
+    """Where types are not checked, as in a notebook, the error is a sentence all the same."""
+    code = """
+import pathlib
+import numpy as np
+import lineart
+from lineart.imaging.regions import find_regions
+calls = [
+    lambda: find_regions(np.ones((9, 9), bool)),
+    lambda: lineart.Colorizer.load(finish="matte"),
+    lambda: lineart.Colorizer.load()(np.ones((9, 9, 4), np.uint8)),
+    lambda: lineart.read("picture.png", "hints"),
+    lambda: lineart.read(pathlib.Path("nothing.png")),
+]
+for call in calls:
+    try:
+        call()
+    except (ValueError, OSError) as error:
+        print(error)
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    said = run.stdout.splitlines()
+    assert said[0].startswith("the drawing is an array of bool, 9 x 9; it must be uint8")
+    assert said[1] == "'matte' is no finish; give soft or paint"
+    assert said[2].startswith("the drawing is an array of uint8, 9 x 9 x 4; it must be uint8")
+    assert said[3] == "'hints' is no kind of picture; give line, hint, color"
+    assert "nothing.png" in said[4]
+
+
 @pytest.mark.parametrize("suffix", [".png", ".tga", ".tif", ".TIFF", ".webp"])
 def test_the_suffix_is_the_format(tmp_path: Path, suffix: str) -> None:
     """A cel written in any format is what Pillow calls by that suffix, with equal pixels."""

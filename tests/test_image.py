@@ -5,9 +5,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from lineart.image import fit_short_side, pad_to_multiple, resize
+from lineart.image import check_picture, fit_short_side, pad_to_multiple, resize
 
 RNG = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize(
+    ("picture", "found"),
+    [
+        (np.ones((4, 6), bool), "bool, 4 x 6"),
+        (np.ones((4, 6, 4), np.uint8), "uint8, 4 x 6 x 4"),
+        (np.ones((4, 6), np.float32), "float32, 4 x 6"),
+        (np.ones(4, np.uint8), "uint8, 4"),
+        (np.ones((0, 6), np.uint8), "uint8, 0 x 6"),
+    ],
+)
+def test_what_is_no_picture_is_refused(picture: np.ndarray, found: str) -> None:
+    """The error says what an array is and what it must be."""
+    needed = f"the drawing is an array of {found}; it must be uint8, 0 to 255, H x W or H x W x 3"
+    with pytest.raises(ValueError, match=f"^{needed}$"):
+        check_picture(picture, "the drawing", 1, 3)
+    check_picture(np.ones((4, 6, 3), np.uint8), "the drawing", 1, 3)
 
 
 @given(st.integers(1, 9000), st.integers(1, 9000), st.integers(1, 2000))

@@ -37,6 +37,9 @@ from lineart.storage import LIMITS, S3Limits, Storage
 from lineart.weights import fingerprint, is_included, open_weights, read_weights
 from lineart.weights.onnx_file import MODEL
 
+MOST_NAMED = 10
+"""Most hints that are named in a sentence."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class FilmConfig:
@@ -216,7 +219,7 @@ def _hold_hints(
         sentences.append(f"the hint {unused[0]} is named after no frame; alone, it holds on all")
         return folder, hold_everywhere(frames, hints[0]), sentences
     if unused:
-        named = unused[0] if len(unused) == 1 else f"{unused[0]}, ..."
+        named = ", ".join(unused[:MOST_NAMED]) + (", ..." if unused[MOST_NAMED:] else "")
         what = "a hint belongs" if len(unused) == 1 else f"{len(unused)} hints belong"
         sentences.append(f"{what} to no shot or frame: {named}")
     return folder, held, sentences

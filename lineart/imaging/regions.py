@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from lineart.image import Frame, Line, Size, darkest_channel
+from lineart.image import Frame, Line, Size, check_picture, darkest_channel
 from lineart.imaging.region_maps import (
     Numbers,
     RegionMap,
@@ -40,12 +40,13 @@ def find_regions(line: Line | Frame, *, gap_px: float | None = None) -> RegionMa
             Default: `GAP`, scaled to the short side.
 
     Raises:
-        ValueError: `gap_px` is negative.
+        ValueError: `gap_px` is negative, or the drawing is no uint8 array.
     """
+    check_picture(line, "the drawing", 1, 3)
     if gap_px is None:
         gap_px = scale_gap(GAP, (line.shape[0], line.shape[1]))
-    if gap_px < 0:
-        raise ValueError(f"gap_px {gap_px} is negative; 0 closes no gap")
+    if not gap_px >= 0:
+        raise ValueError(f"gap_px {gap_px} is not 0 or more; 0 closes no gap")
     paper = (darkest_channel(line) >= INK_LEVEL).view(np.uint8)
     closed, count = _find_closed(paper, gap_px)
     rest = np.flatnonzero((closed == 0) & paper.view(bool))

@@ -37,7 +37,16 @@ class BrokenOffError(RuntimeError):
 
 
 def parse(flags: type[Flags], name: str, arguments: Sequence[str] | None = None) -> Flags:
-    """Parse the command line of this process, or `arguments`; exit with `WRONG_INPUT` on errors."""
+    """Parse the command line of this process, or `arguments`; exit with `WRONG_INPUT` on errors.
+
+    A flag that is given twice is one: the second would replace the first.
+    """
+    words = sys.argv[1:] if arguments is None else arguments
+    names = [word.partition("=")[0] for word in words if word.startswith("--")]
+    twice = next((one for one in names if names.count(one) > 1), None)
+    if twice is not None:
+        say(name, f"{twice} is given twice; write all of its values after one {twice}")
+        raise SystemExit(WRONG_INPUT)
     return tyro.cli(
         flags,
         prog=f"lineart {name}",

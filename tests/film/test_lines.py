@@ -78,6 +78,30 @@ def test_ink_that_does_not_show_is_a_warning(film: FilmConfig) -> None:
     ]
 
 
+def test_lines_that_cannot_be_seen_are_a_warning(film: FilmConfig) -> None:
+    """White lines on transparency or on black are told; blank and black frames are not."""
+    soft = np.full((128, 192), 255, np.uint8)
+    cv2.circle(soft, (90, 60), 40, 0, 2, cv2.LINE_AA)
+    white = np.dstack((np.full((128, 192, 3), 255, np.uint8), 255 - soft))
+    drawings = [soft, white, 255 - soft, np.full_like(soft, 255), np.zeros_like(soft)]
+    for number, drawing in enumerate(drawings):
+        Path(film.pictures, f"s1/f{number}.png").write_bytes(encode_png(drawing))
+    assert run(film).warned == 2
+    warnings = read_manifest(Storage.at(film.output)).sort_by("frame")["warnings"].to_pylist()
+    assert warnings[1] == ["its lines are as light as paper and do not show; make them dark"]
+    assert warnings[2] == ["96% of it is ink; invert it if its lines are white"]
+
+
+def test_hints_of_no_frame_are_named(film: FilmConfig, tmp_path: Path) -> None:
+    """Each of a few is named, so that none has to be searched for."""
+    Path(film.pictures, "s1/f1.png").write_bytes(encode_png(np.full((40, 60), 255, np.uint8)))
+    for name in ("s1/f1.png", "s1/f9.png", "s8/f1.png", "s9.png"):
+        Storage.at(str(tmp_path / "hints")).write(name, encode_png(np.zeros((40, 60, 4), np.uint8)))
+    film = replace(film, hints=str(tmp_path / "hints"))
+    warnings = prepare_run(film, partial(open_colorize_task, network_size_px=64)).warnings
+    assert "3 hints belong to no shot or frame: s1/f9.png, s8/f1.png, s9.png" in warnings
+
+
 def test_paint_is_flat_and_exact(film: FilmConfig, tmp_path: Path) -> None:
     """A hint colours its region exactly, and all other regions are flat; soft finish is not."""
     drawing = np.full((128, 192), 255, np.uint8)

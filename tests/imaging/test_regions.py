@@ -75,8 +75,10 @@ def test_gaps_at_the_sizes_of_films(scale: int) -> None:
 def test_no_gap_is_closed_with_size_0() -> None:
     """A size of 0 closes no gap, and a negative one is refused."""
     assert not is_closed(draw_ring(3), 0.0)
-    with pytest.raises(ValueError, match=r"gap_px -1\.0 is negative"):
+    with pytest.raises(ValueError, match=r"gap_px -1\.0 is not 0 or more"):
         find_regions(draw_ring(3), gap_px=-1.0)
+    with pytest.raises(ValueError, match="gap_px nan is not 0 or more"):
+        find_regions(draw_ring(3), gap_px=float("nan"))
 
 
 def test_open_strokes_close_nothing() -> None:

@@ -19,6 +19,7 @@ from lineart.jobs.command import (
     SOME_FAILED,
     WRONG_INPUT,
     BrokenOffError,
+    parse,
     run_command,
 )
 from lineart.jobs.interrupts import INTERRUPTED
@@ -29,6 +30,24 @@ class Nothing:
     """Flags of a command without flags."""
 
     dry_run: bool = False
+
+
+@dataclass(frozen=True)
+class Swaps:
+    """Flags of a command with a list."""
+
+    swap: tuple[str, ...] = ()
+
+
+def test_a_flag_that_is_given_twice_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """The values of the first would be lost."""
+    assert parse(Swaps, "recolor", ["--swap", "a=b", "c=d"]).swap == ("a=b", "c=d")
+    with pytest.raises(SystemExit) as ended:
+        parse(Swaps, "recolor", ["--swap", "a=b", "--swap=c=d"])
+    assert ended.value.code == WRONG_INPUT
+    assert capsys.readouterr().err == (
+        "recolor: --swap is given twice; write all of its values after one --swap\n"
+    )
 
 
 def run(work: Callable[[Nothing], dict[str, Any]], **more: Any) -> int:
