@@ -13,9 +13,9 @@ from lineart.image import Line
 from lineart.imaging.region_maps import RegionMap
 from lineart.imaging.regions import find_regions
 from lineart.keys import CarriedColors, Matched, PreparedKey, carry
-from lineart.keys.align import fit_key
+from lineart.keys.align import resize_key
 from lineart.keys.drawing import Drawing, measure
-from lineart.keys.flow import find_flow, land
+from lineart.keys.flow import find_flow, target_positions
 
 
 def number_colors(
@@ -56,7 +56,7 @@ def _flow_vote(drawing: Drawing, key: PreparedKey) -> Int64[np.ndarray, " N"]:
     flow, _ = find_flow(drawing.ink, key.drawing.ink)
     spread = key.drawing.spread.astype(np.float32)
     mode = cv2.BORDER_REPLICATE
-    carried = cv2.remap(spread, land(flow), None, cv2.INTER_NEAREST, borderMode=mode)
+    carried = cv2.remap(spread, target_positions(flow), None, cv2.INTER_NEAREST, borderMode=mode)
     return _vote(drawing, key, carried.astype(np.int32))
 
 
@@ -159,7 +159,7 @@ def run_baselines(
     """Give the regions of a drawing a key's colours by each baseline; all are sure."""
     labels = find_regions(line)
     drawing = measure(line, labels)
-    fitted = fit_key(key, drawing.size)
+    fitted = resize_key(key, drawing.size)
     numbers = number_colors(key.palette, palette)
     sure = np.ones(line.shape, np.float32)
     guesses = {}

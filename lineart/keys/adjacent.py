@@ -13,15 +13,15 @@ from lineart.keys.flow import Flow, SoftInk, find_flow, resize_flow, resize_ink
 from lineart.keys.network import Network, candidate_shares
 from lineart.keys.pairs import compare
 
-Shares = Float32[np.ndarray, "T P"]
+ColorShares = Float32[np.ndarray, "T P"]
 """Probability of each colour of the palette for each region; the last column stands for none."""
 
-WEIGHT = 0.5
+VOTE_WEIGHT = 0.5
 """Weight of the logarithm of an adjacent drawing's probability, beside 1 for the drawing's own."""
-ALIKE = 0.8
-"""How alike the errors of the drawings are, 0 to 1: logarithms are divided by this power of the sum
-of the weights. On held-out drawings with two votes, of the colours that are surer than the
-threshold of the weights, as many are then right as without votes: 99.0 % of cycles."""
+ERROR_CORRELATION = 0.8
+"""Assumed correlation of the drawings' errors, 0 to 1: the sum of the logarithms is divided by this
+power of the sum of the weights. On held-out drawings with two votes, of the colours that are surer
+than the threshold of the weights, as many are then right as without votes: 99.0 % of cycles."""
 LEAST_SHARE = 1e-4
 """Probabilities below this count as this, so that none rules a colour out."""
 FLOW_SHRINK = 2
@@ -40,11 +40,11 @@ class Matched:
     """The same regions, measured."""
     palette: UInt8[np.ndarray, "K 3"]
     """The keys' colours."""
-    shares: Shares
+    shares: ColorShares
     """Probability of each colour for each region, by the keys alone."""
 
 
-def join_adjacent(matched: Matched, adjacent: Sequence[Matched], network: Network) -> Shares:
+def join_adjacent(matched: Matched, adjacent: Sequence[Matched], network: Network) -> ColorShares:
     """Return the probabilities of a drawing's colours by its keys and by adjacent drawings.
 
     A region matches those of an adjacent drawing, which move little, and their colours by the keys
@@ -62,21 +62,21 @@ def join_adjacent(matched: Matched, adjacent: Sequence[Matched], network: Networ
         return matched.shares
     total = np.log(matched.shares + LEAST_SHARE)
     for one in voting:
-        total += WEIGHT * np.log(_vote(matched, one, network) + LEAST_SHARE)
-    total /= np.float32((1 + WEIGHT * len(voting)) ** ALIKE)
+        total += VOTE_WEIGHT * np.log(_vote(matched, one, network) + LEAST_SHARE)
+    total /= np.float32((1 + VOTE_WEIGHT * len(voting)) ** ERROR_CORRELATION)
     powers = np.exp(total - total.max(axis=1, keepdims=True))
-    shares: Shares = powers / powers.sum(axis=1, keepdims=True)
+    shares: ColorShares = powers / powers.sum(axis=1, keepdims=True)
     return shares
 
 
-def _vote(matched: Matched, other: Matched, network: Network) -> Shares:
+def _vote(matched: Matched, other: Matched, network: Network) -> ColorShares:
     """Return the probabilities of a drawing's colours by those of another drawing's regions."""
     best = other.shares.argmax(axis=1).astype(np.int32)
     colors = np.where(best == len(other.palette), np.int32(UNKNOWN), best)
     flow = _find_flow(matched.drawing.ink, other.drawing.ink)
     pairs = compare(matched.drawing, other.drawing, colors, flow, CANDIDATES)
     likely = candidate_shares(pairs, network)
-    votes: Shares = likely[:, -1:] * matched.shares
+    votes: ColorShares = likely[:, -1:] * matched.shares
     for place in range(pairs.candidates.shape[1]):
         votes += likely[:, place : place + 1] * other.shares[pairs.candidates[:, place]]
     return votes

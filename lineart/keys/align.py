@@ -21,7 +21,7 @@ from lineart.keys.drawing import (
     work_size,
 )
 from lineart.keys.enlarge import enlarge_cut
-from lineart.keys.flow import Flow, find_flow, resize_ink, soften
+from lineart.keys.flow import Flow, find_flow, make_soft_ink, resize_ink
 from lineart.keys.key import PreparedKey
 from lineart.keys.pairs import PairFeatures, compare
 
@@ -60,8 +60,8 @@ def align(line: Line | Frame, keys: Sequence[PreparedKey], gap: float = GAP) -> 
     """
     labels = find_regions(line, gap_px=scale_gap(gap, (line.shape[0], line.shape[1])))
     paper = find_paper(line, work_size((line.shape[0], line.shape[1])))
-    ink, depth, small = soften(paper), find_depth(paper), shrink_regions(labels, paper)
-    fitted = tuple(fit_key(one, (paper.shape[0], paper.shape[1])) for one in keys)
+    ink, depth, small = make_soft_ink(paper), find_depth(paper), shrink_regions(labels, paper)
+    fitted = tuple(resize_key(one, (paper.shape[0], paper.shape[1])) for one in keys)
     found = [
         find_flow(ink, one.drawing.ink)
         if one.key.motion and one.drawing.size == paper.shape
@@ -82,7 +82,7 @@ def align(line: Line | Frame, keys: Sequence[PreparedKey], gap: float = GAP) -> 
     return Aligned(labels, measure_small(paper, cut, areas, ink), fitted, flows)
 
 
-def fit_key(prepared: PreparedKey, size: Size) -> PreparedKey:
+def resize_key(prepared: PreparedKey, size: Size) -> PreparedKey:
     """Return a key at another size, if the aspect ratio is the same; else as it is."""
     drawing = prepared.drawing
     down, right = size[0] / drawing.size[0], size[1] / drawing.size[1]

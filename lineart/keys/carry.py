@@ -11,12 +11,12 @@ from lineart.image import Frame, Line
 from lineart.imaging.ink import darken_lines
 from lineart.imaging.region_maps import RegionMap
 from lineart.imaging.regions import GAP
-from lineart.keys.adjacent import Matched, Shares, join_adjacent
+from lineart.keys.adjacent import ColorShares, Matched, join_adjacent
 from lineart.keys.align import align
 from lineart.keys.colors import UNKNOWN, RegionColors, pack, unpack
 from lineart.keys.key import Key, PreparedKey, prepare_key
+from lineart.keys.key_drawing import is_key_drawing, key_drawing_colors
 from lineart.keys.network import Network, color_scores, included_network
-from lineart.keys.own import is_own, own_colors
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,11 @@ def carry(
         raise ValueError("no key; carry needs at least one coloured drawing")
     network = network or included_network()
     prepared = [one if isinstance(one, PreparedKey) else prepare_key(Key(*one)) for one in keys]
-    own = [one.key for one in prepared if is_own(drawing, one.key)]
+    own = [one.key for one in prepared if is_key_drawing(drawing, one.key)]
     repeated = None
     if own:
         # The first key, or else the first sheet.
-        colors = own_colors(max(own, key=attrgetter("motion")))
+        colors = key_drawing_colors(max(own, key=attrgetter("motion")))
         palette, _ = _join_palettes([one.palette for one in prepared])
         repeated = _repeat(colors, palette)
         if len(own) == len(prepared) or (colors.index != UNKNOWN).all():
@@ -103,7 +103,7 @@ def match(
 
     Arguments are as for `carry`.
     """
-    if any(is_own(drawing, one.key) for one in keys):
+    if any(is_key_drawing(drawing, one.key) for one in keys):
         return None
     return _match_with_others(drawing, keys, gap, network or included_network())
 
@@ -116,7 +116,7 @@ def _match_with_others(
     others = [
         (key, number)
         for key, number in zip(keys, numbers, strict=True)
-        if not is_own(drawing, key.key)
+        if not is_key_drawing(drawing, key.key)
     ]
     aligned = align(darken_lines(drawing), [key for key, _ in others], gap)
     scores = []
@@ -174,7 +174,7 @@ def _widen(
     return whole
 
 
-def join_scores(scores: Sequence[Scores]) -> Shares:
+def join_scores(scores: Sequence[Scores]) -> ColorShares:
     """Return the probabilities of colours from the scores of all keys, in one softmax.
 
     A colour weighs as much as all candidates of all keys that have it, "none" as much as in the
@@ -183,11 +183,11 @@ def join_scores(scores: Sequence[Scores]) -> Shares:
     total = np.logaddexp.reduce(scores, axis=0)
     total[:, -1] -= np.float32(np.log(len(scores)))
     powers = np.exp(total - total.max(axis=1, keepdims=True))
-    shares: Shares = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+    shares: ColorShares = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
     return shares
 
 
-def _join_all(scores: Sequence[Scores], is_sheet: Sequence[bool]) -> Shares:
+def _join_all(scores: Sequence[Scores], is_sheet: Sequence[bool]) -> ColorShares:
     """Return the probabilities of colours from the scores of keys and sheets.
 
     Sheets give colours to what no key of the shot has, as far as no key has it: without motion they
@@ -198,12 +198,14 @@ def _join_all(scores: Sequence[Scores], is_sheet: Sequence[bool]) -> Shares:
     if not of_keys or not of_sheets:
         return join_scores(scores)
     known, more = join_scores(of_keys), join_scores(of_sheets)
-    shares: Shares = known[:, -1:] * more
+    shares: ColorShares = known[:, -1:] * more
     shares[:, :-1] += known[:, :-1]
     return shares
 
 
-def _decide(labels: RegionMap, palette: UInt8[np.ndarray, "K 3"], shares: Shares) -> CarriedColors:
+def _decide(
+    labels: RegionMap, palette: UInt8[np.ndarray, "K 3"], shares: ColorShares
+) -> CarriedColors:
     """Choose the most probable colour of each region."""
     order = np.argsort(-shares, axis=1, kind="stable")[:, :2]
     best = np.where(order == len(palette), UNKNOWN, order).astype(np.int32)

@@ -9,10 +9,10 @@ from jaxtyping import Bool, Float32, Float64, Int32, Int64
 from lineart.imaging.region_maps import fill_from_neighbours, look_up
 from lineart.keys.colors import UNKNOWN
 from lineart.keys.contacts import find_borders, find_outlines
-from lineart.keys.flow import Flow, land
+from lineart.keys.flow import Flow, target_positions
 from lineart.keys.key import PreparedKey
+from lineart.keys.region_motion import carry_parts
 from lineart.keys.runs import PairCounts, SmallMap, count_pairs
-from lineart.keys.steady import steady_parts
 
 WINDOW_PX = 7
 """A mark is a pixel around which a window of this size lies in one part of the key."""
@@ -70,11 +70,11 @@ def cut_regions(
     """
     total = int(labels.max(initial=0))
     carried = cv2.remap(
-        key.drawing.labels.astype(np.float32), land(flow), None, cv2.INTER_NEAREST,
+        key.drawing.labels.astype(np.float32), target_positions(flow), None, cv2.INTER_NEAREST,
         borderMode=cv2.BORDER_REPLICATE,
     )  # fmt: skip
     window = np.ones((WINDOW_PX, WINDOW_PX), np.uint8)
-    carried_parts = steady_parts(labels, depth, key, flow, carried.astype(np.int32))
+    carried_parts = carry_parts(labels, depth, key, flow, carried.astype(np.int32))
     carried = carried_parts.astype(np.float32)
     is_inside = cv2.erode(carried, window) == cv2.dilate(carried, window)
     marks = np.where(is_inside & look_up(~is_settled, labels), carried_parts, 0)

@@ -16,7 +16,7 @@ from lineart.imaging.region_maps import (
 )
 from lineart.imaging.regions import INK_LEVEL
 from lineart.keys.contacts import Contacts, find_borders
-from lineart.keys.flow import SoftInk, soften
+from lineart.keys.flow import SoftInk, make_soft_ink
 from lineart.keys.patches import Patches, take_patches
 from lineart.keys.runs import SmallMap, find_moments, find_row_runs
 
@@ -24,8 +24,6 @@ WORK_SIDE_PX = 540
 """Short side at which larger drawings are measured."""
 BACKGROUND_SHARE = 0.15
 """A region that has more than this share of the picture's border is background."""
-SHAPES = 9
-"""Number of properties of a region's shape."""
 
 
 class Drawing(NamedTuple):
@@ -176,7 +174,7 @@ def measure_small(
         beside / outline,
     )
     angle = np.stack((np.cos(2 * moments.angle), np.sin(2 * moments.angle)), axis=1)
-    soft = soften(paper) if ink is None else ink
+    soft = make_soft_ink(paper) if ink is None else ink
     return Drawing(
         labels,
         spread,

@@ -37,7 +37,7 @@ class SoftInk(NamedTuple):
     """Fourier transform of the fine ink, shrunk and padded to twice the size."""
 
 
-def soften(paper: UInt8[np.ndarray, "H W"]) -> SoftInk:
+def make_soft_ink(paper: UInt8[np.ndarray, "H W"]) -> SoftInk:
     """Make the soft ink of a mask of paper."""
     distance = cv2.distanceTransform(paper, cv2.DIST_L2, 5) if not paper.all() else None
     coarse, fine = (_fade(distance, paper, share) for share in REACHES)
@@ -116,11 +116,6 @@ def _choose(
     return chosen, np.where(is_better, other_misfit, misfit)
 
 
-def find_move(drawing: SoftInk, key: SoftInk) -> Float32[np.ndarray, " 2"]:
-    """Find the move, x and y, by which all of a drawing fits the key best."""
-    return _peak(drawing.spectrum, key.spectrum)
-
-
 def _peak(spectrum: np.ndarray, other: np.ndarray) -> Float32[np.ndarray, " 2"]:
     height, width = spectrum.shape[0], (spectrum.shape[1] - 1) * 2
     match = np.fft.irfft2(spectrum.conj() * other, (height, width))
@@ -146,7 +141,7 @@ def _refine(drawing: SoftInk, key: SoftInk, flow: Flow) -> Flow:
 
 def _misfit(drawing: SoftInk, key: SoftInk, flow: Flow) -> Float32[np.ndarray, "H W"]:
     """Return the difference of the soft ink around each place, in levels of 255."""
-    carried = cv2.remap(key.fine, land(flow), None, cv2.INTER_LINEAR, borderValue=0)
+    carried = cv2.remap(key.fine, target_positions(flow), None, cv2.INTER_LINEAR, borderValue=0)
     size = max(3, round(AROUND * max(carried.shape)) // 2 * 2 + 1)
     difference = cv2.absdiff(drawing.fine, carried)
     _, is_seen = cv2.threshold(cv2.max(drawing.fine, carried), SEEN, 1, cv2.THRESH_BINARY)
@@ -155,7 +150,7 @@ def _misfit(drawing: SoftInk, key: SoftInk, flow: Flow) -> Float32[np.ndarray, "
     return misfit
 
 
-def land(flow: Flow) -> Flow:
+def target_positions(flow: Flow) -> Flow:
     """Return the place in the key, x and y, of each pixel."""
     height, width = flow.shape[:2]
     places = flow.copy()

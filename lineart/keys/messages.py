@@ -7,25 +7,25 @@ from jaxtyping import Float32, Int32
 
 from lineart.keys.pairs import BLOCK, PairFeatures
 
-Shares = Float32[np.ndarray, "T C"]
+CandidateShares = Float32[np.ndarray, "T C"]
 """Probability of each candidate of each region."""
 
 
-class Colors(NamedTuple):
+class CandidateColors(NamedTuple):
     """Colours of the candidates; the last number stands for unknown colours."""
 
     number: Int32[np.ndarray, "T C"]
     total: int
 
 
-def candidate_colors(pairs: PairFeatures) -> Colors:
+def candidate_colors(pairs: PairFeatures) -> CandidateColors:
     """Return the colour of each candidate, numbers without gaps in rising order."""
     count = int(pairs.colors.max(initial=-1)) + 1
     number = np.where(pairs.colors < 0, count, pairs.colors).astype(np.int32)
-    return Colors(number[pairs.candidates], count + 1)
+    return CandidateColors(number[pairs.candidates], count + 1)
 
 
-def whole_colors(pairs: PairFeatures, parent: Int32[np.ndarray, " K"]) -> Colors:
+def whole_colors(pairs: PairFeatures, parent: Int32[np.ndarray, " K"]) -> CandidateColors:
     """Return the colour of each candidate for a region that may be all of what it is a part of.
 
     Where the key shows parts without lines between them, the drawing may have a region that is too
@@ -51,7 +51,7 @@ def whole_colors(pairs: PairFeatures, parent: Int32[np.ndarray, " K"]) -> Colors
     return colors._replace(number=number)
 
 
-def sum_by_color(shares: Shares, colors: Colors) -> Float32[np.ndarray, "T K"]:
+def sum_by_color(shares: CandidateShares, colors: CandidateColors) -> Float32[np.ndarray, "T K"]:
     """Return the probability of each colour: the sum over candidates of that colour."""
     rows = len(shares)
     places = np.arange(rows)[:, np.newaxis] * colors.total + colors.number
@@ -59,7 +59,9 @@ def sum_by_color(shares: Shares, colors: Colors) -> Float32[np.ndarray, "T K"]:
     return sums.reshape(rows, colors.total).astype(np.float32)
 
 
-def agree(pairs: PairFeatures, shares: Shares) -> tuple[Shares, Shares]:
+def neighbour_matches(
+    pairs: PairFeatures, shares: CandidateShares
+) -> tuple[CandidateShares, CandidateShares]:
     """Return how far the neighbours of a region match those of the candidate.
 
     Returns:
@@ -84,7 +86,7 @@ def agree(pairs: PairFeatures, shares: Shares) -> tuple[Shares, Shares]:
 
 
 def _neighbour_matches(
-    pairs: PairFeatures, shares: Shares, rows: np.ndarray, count: int
+    pairs: PairFeatures, shares: CandidateShares, rows: np.ndarray, count: int
 ) -> Float32[np.ndarray, "B K"]:
     """Return what the neighbours of some regions, which follow each other, match in the key."""
     near = pairs.neighbours
@@ -97,7 +99,7 @@ def _neighbour_matches(
     return sums.reshape(len(rows), count).astype(np.float32)
 
 
-def stray(pairs: PairFeatures, shares: Shares) -> Shares:
+def deviations(pairs: PairFeatures, shares: CandidateShares) -> CandidateShares:
     """Return how far each match would move against the neighbours, by the diagonal, up to 0.5.
 
     Neighbours count by their area's root and by how sure their match is.
@@ -108,36 +110,38 @@ def stray(pairs: PairFeatures, shares: Shares) -> Shares:
     sums = pairs.neighbours.times(weighted.astype(np.float32))
     mean = sums[:, :2] / np.maximum(sums[:, 2:], 1e-6)
     apart = np.linalg.norm(pairs.displacement - mean[:, np.newaxis], axis=2)
-    strays: Shares = np.minimum(apart, 0.5).astype(np.float32)
-    return strays
+    found: CandidateShares = np.minimum(apart, 0.5).astype(np.float32)
+    return found
 
 
-def claim_regions(pairs: PairFeatures, shares: Shares) -> Shares:
-    """Return by how much the drawing claims each candidate: see `_claim`."""
+def claim_regions(pairs: PairFeatures, shares: CandidateShares) -> CandidateShares:
+    """Return by how much the drawing claims each candidate: see `claims`."""
     weights = shares * pairs.area[:, np.newaxis]
     sums = np.bincount(pairs.candidates.ravel(), weights.ravel(), len(pairs.key_area))
-    claims: Shares = _claim(sums, pairs.key_area)[pairs.candidates]
-    return claims
+    values: CandidateShares = claims(sums, pairs.key_area)[pairs.candidates]
+    return values
 
 
 def claim_colors(
     pairs: PairFeatures, sums: Float32[np.ndarray, "T K"]
 ) -> Float32[np.ndarray, " K"]:
-    """Return by how much the drawing claims each colour; see `_claim`."""
+    """Return by how much the drawing claims each colour; see `claims`."""
     count = sums.shape[1]
     number = np.where(pairs.colors < 0, count - 1, pairs.colors)
     there = np.bincount(number, pairs.key_area, count)
-    return _claim(pairs.area @ sums, there)
+    return claims(pairs.area @ sums, there)
 
 
-def _claim(claimed: np.ndarray, there: np.ndarray) -> Float32[np.ndarray, " n"]:
+def claims(claimed: np.ndarray, there: np.ndarray) -> Float32[np.ndarray, " n"]:
     """Return the logarithm of the area claimed over the area in the key, -2 to 2."""
-    claims: Float32[np.ndarray, " n"]
-    claims = np.clip(np.log((claimed + 1) / (there + 1)), -2, 2).astype(np.float32)
-    return claims
+    values: Float32[np.ndarray, " n"]
+    values = np.clip(np.log((claimed + 1) / (there + 1)), -2, 2).astype(np.float32)
+    return values
 
 
-def surround(pairs: PairFeatures, sums: Float32[np.ndarray, "T K"]) -> tuple[Shares, Shares]:
+def color_similarities(
+    pairs: PairFeatures, sums: Float32[np.ndarray, "T K"]
+) -> tuple[CandidateShares, CandidateShares]:
     """Return how alike the colours around each region and around each candidate are, 0 to 1.
 
     Args:
@@ -162,7 +166,7 @@ def _cosines(
     candidates: Int32[np.ndarray, "T C"],
     one: Float32[np.ndarray, "T K"],
     other: Float32[np.ndarray, "_ K"],
-) -> Shares:
+) -> CandidateShares:
     one, other = (
         rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
         for rows in (one, other)

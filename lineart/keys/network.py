@@ -11,14 +11,14 @@ from jaxtyping import Float32, Int32
 from safetensors.numpy import load
 
 from lineart.keys.messages import (
-    Colors,
-    agree,
+    CandidateColors,
     candidate_colors,
     claim_colors,
     claim_regions,
-    stray,
+    color_similarities,
+    deviations,
+    neighbour_matches,
     sum_by_color,
-    surround,
     whole_colors,
 )
 from lineart.keys.pairs import FEATURES, PairFeatures
@@ -27,7 +27,7 @@ INCLUDED = Path(__file__).parent.parent / "weights" / "keys"
 """Folder of the included weights."""
 CONFIG, TENSORS = "config.json", "matching.safetensors"
 """Files of a folder of weights."""
-VOTE, OVERLAP = 0, 2
+CARRIED, OVERLAP = 0, 2
 """Features: share of the region that the flow carries into the candidate; the same of the union."""
 LEAST_WEIGHT = 1e-30
 """Weight of a colour that no candidate has, beside 1 for the likeliest candidate."""
@@ -36,6 +36,8 @@ OWN = slice(22, 26)
 
 Logits = Float32[np.ndarray, "T M"]
 """Logits of the candidates, then of none of them."""
+Options = Float32[np.ndarray, "T M"]
+"""Probabilities of the candidates, then of none of them."""
 
 
 @dataclass(frozen=True)
@@ -83,15 +85,7 @@ def included_network() -> Network:
     return read_network({name: (INCLUDED / name).read_bytes() for name in (CONFIG, TENSORS)})
 
 
-def color_shares(pairs: PairFeatures, network: Network) -> Float32[np.ndarray, "T K"]:
-    """Return the probability of each colour of a key for each region of a drawing.
-
-    The last column stands for "none": the key has no such region, or its colour is unknown.
-    """
-    return _softmax(color_scores(pairs, network))
-
-
-def candidate_shares(pairs: PairFeatures, network: Network) -> Logits:
+def candidate_shares(pairs: PairFeatures, network: Network) -> Options:
     """Return the probability of each candidate of each region, then of none of them."""
     return _softmax(compute_logits(pairs, network)[-1] / np.float32(network.temperature))
 
@@ -99,9 +93,10 @@ def candidate_shares(pairs: PairFeatures, network: Network) -> Logits:
 def color_scores(
     pairs: PairFeatures, network: Network, parent: Int32[np.ndarray, " R"] | None = None
 ) -> Float32[np.ndarray, "T K"]:
-    """Return the logarithm of the weight of each colour; the softmax of a row is `color_shares`.
+    """Return the logarithm of the weight of each colour of a key for each region of a drawing.
 
-    Weights of several keys can be added, as if all candidates were those of one key.
+    The last column stands for "none": the key has no such region, or its colour is unknown. Weights
+    of several keys can be added, as if all candidates were those of one key.
 
     Args:
         pairs: A drawing and a key.
@@ -131,11 +126,11 @@ def compute_logits(pairs: PairFeatures, network: Network) -> list[Logits]:
     own_fixed = weights.partial("none_message.0", own, 0)
     logits = [base]
     for _ in range(network.rounds):
-        told, told_none = _messages(pairs, logits[-1])
-        hidden = _silu(fixed + weights.partial("message.0", told, code.shape[-1], bias=True))
+        messages, none_messages = _messages(pairs, logits[-1])
+        hidden = _silu(fixed + weights.partial("message.0", messages, code.shape[-1], bias=True))
         change = weights.linear("message.2", hidden)[..., 0]
         hidden = _silu(
-            own_fixed + weights.partial("none_message.0", told_none, own.shape[-1], bias=True)
+            own_fixed + weights.partial("none_message.0", none_messages, own.shape[-1], bias=True)
         )
         none_change = weights.linear("none_message.2", hidden)
         logits.append(base + np.concatenate((change, none_change), axis=1))
@@ -165,7 +160,7 @@ class _Weights:
 
 
 def _own_code(pairs: PairFeatures, weights: _Weights) -> np.ndarray:
-    best = pairs.features[..., [VOTE, OVERLAP]].max(axis=1)
+    best = pairs.features[..., [CARRIED, OVERLAP]].max(axis=1)
     own = np.concatenate((pairs.features[:, 0, OWN], best), axis=1)
     return weights.two_layers("none", own, is_code=True)
 
@@ -177,15 +172,15 @@ def _messages(pairs: PairFeatures, logits: Logits) -> tuple[np.ndarray, np.ndarr
     colors = candidate_colors(pairs)
     sums = _color_sums(colors, whole)
     rows = np.arange(len(shares))[:, np.newaxis]
-    across, through = agree(pairs, shares)
-    around, beyond = surround(pairs, sums)
-    told = (
+    across, through = neighbour_matches(pairs, shares)
+    around, beyond = color_similarities(pairs, sums)
+    messages = (
         shares,
         2 * across,
         through,
         sums[rows, colors.number],
         pairs.neighbours.times(sums)[rows, colors.number],
-        4 * stray(pairs, shares),
+        4 * deviations(pairs, shares),
         claim_regions(pairs, shares),
         claim_colors(pairs, sums)[colors.number],
         around,
@@ -193,17 +188,17 @@ def _messages(pairs: PairFeatures, logits: Logits) -> tuple[np.ndarray, np.ndarr
     )
     highest = logits[:, :-1].max(axis=1, keepdims=True)
     total = highest[:, 0] + np.log(np.exp(logits[:, :-1] - highest).sum(axis=1))
-    told_none = (
+    none_messages = (
         none[:, 0],
         pairs.neighbours.times(none)[:, 0],
         np.float32(0.2) * highest[:, 0],
         np.float32(0.2) * total,
         sums[:, :-1].max(axis=1, initial=0),
     )
-    return np.stack(told, axis=-1), np.stack(told_none, axis=-1)
+    return np.stack(messages, axis=-1), np.stack(none_messages, axis=-1)
 
 
-def _color_sums(colors: Colors, whole: Logits) -> Float32[np.ndarray, "T K"]:
+def _color_sums(colors: CandidateColors, whole: Logits) -> Float32[np.ndarray, "T K"]:
     sums = sum_by_color(whole[:, :-1], colors)
     sums[:, -1] += whole[:, -1]
     return sums
@@ -216,7 +211,7 @@ def _silu(values: np.ndarray) -> np.ndarray:
     return result
 
 
-def _softmax(logits: Logits) -> Logits:
+def _softmax(logits: Logits) -> Options:
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    shares: Logits = powers / powers.sum(axis=1, keepdims=True)
+    shares: Options = powers / powers.sum(axis=1, keepdims=True)
     return shares

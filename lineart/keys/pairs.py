@@ -9,7 +9,7 @@ from jaxtyping import Float32, Int32
 
 from lineart.keys.contacts import Contacts
 from lineart.keys.drawing import Drawing
-from lineart.keys.flow import Flow, land
+from lineart.keys.flow import Flow, target_positions
 from lineart.keys.patches import Patches, compare_turned
 from lineart.keys.runs import SmallMap, count_pairs, find_row_runs
 
@@ -105,7 +105,7 @@ def compare(
     )
 
 
-class _Votes(NamedTuple):
+class _Overlaps(NamedTuple):
     """How many pixels of the drawing's regions lie in the key's; sorted pairs of rows."""
 
     rows: np.ndarray
@@ -126,9 +126,9 @@ class _Votes(NamedTuple):
 
 
 class _Motion(NamedTuple):
-    carried: _Votes
+    carried: _Overlaps
     """Pixels along the flow."""
-    still: _Votes
+    still: _Overlaps
     """Pixels where they are."""
     landing: Float32[np.ndarray, "T 2"]
     """Mean place, x and y, to which the flow carries each region."""
@@ -192,7 +192,7 @@ def _split(rows: np.ndarray, places: Float32[np.ndarray, "N 2"]) -> Iterator[np.
 
 
 def _find_motion(drawing: Drawing, key: Drawing, flow: Flow) -> _Motion:
-    places = land(flow)
+    places = target_positions(flow)
     carried = cv2.remap(
         key.spread.astype(np.float32), places, None, cv2.INTER_NEAREST,
         borderMode=cv2.BORDER_REPLICATE,
@@ -201,16 +201,16 @@ def _find_motion(drawing: Drawing, key: Drawing, flow: Flow) -> _Motion:
     sums = [runs.sum_pixels(np.ascontiguousarray(places[:, :, axis])) for axis in (0, 1)]
     landing = np.stack(sums, axis=1) / np.maximum(runs.sum(runs.lengths), 1)[:, np.newaxis]
     return _Motion(
-        _vote(drawing.labels, carried.astype(np.int32), key.total),
-        _vote(drawing.labels, key.spread, key.total),
+        _count_overlaps(drawing.labels, carried.astype(np.int32), key.total),
+        _count_overlaps(drawing.labels, key.spread, key.total),
         landing.astype(np.float32),
     )
 
 
-def _vote(labels: SmallMap, other: SmallMap, count: int) -> _Votes:
+def _count_overlaps(labels: SmallMap, other: SmallMap, count: int) -> _Overlaps:
     found = count_pairs(labels, other, count + 1)
     is_both = (found.rows > 0) & (found.columns > 0)
-    return _Votes(found.rows[is_both] - 1, found.columns[is_both] - 1, found.counts[is_both])
+    return _Overlaps(found.rows[is_both] - 1, found.columns[is_both] - 1, found.counts[is_both])
 
 
 def _compare_block(
@@ -231,7 +231,7 @@ def _compare_block(
     at = np.arange(len(rows))[:, np.newaxis]
     if pairs.motion is not None and votes is not None:
         still = pairs.motion.still.dense(rows, columns)
-        own = _Own(votes[at, chosen], still[at, chosen], votes.max(axis=1, initial=0))
+        own = _CandidateOverlaps(votes[at, chosen], still[at, chosen], votes.max(axis=1, initial=0))
     features = _features(pairs, rows, chosen, own)
     turned = compare_turned(pairs.drawing.patches, rows, pairs.key.patches)
     for number, look in enumerate((*looks, *turned)):
@@ -241,7 +241,7 @@ def _compare_block(
     return columns[chosen].astype(np.int32), features
 
 
-class _Own(NamedTuple):
+class _CandidateOverlaps(NamedTuple):
     """Votes for the candidates."""
 
     carried: Float32[np.ndarray, "B C"]
@@ -301,7 +301,10 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def _features(
-    pairs: _Pairs, rows: np.ndarray, chosen: Int32[np.ndarray, "B C"], own: _Own | None
+    pairs: _Pairs,
+    rows: np.ndarray,
+    chosen: Int32[np.ndarray, "B C"],
+    own: _CandidateOverlaps | None,
 ) -> Float32[np.ndarray, "B C 48"]:
     """Compute the features of each region and each of its candidates.
 

@@ -1,4 +1,4 @@
-"""RowRuns: the pixels of one region that follow each other in a row; sums over regions by runs."""
+"""Runs: pixels of one region that follow each other in a row; sums over regions by runs."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ SmallMap = Int32[np.ndarray, "h w"]
 
 
 class RowRuns(NamedTuple):
-    """RowRuns of a map of regions in reading order, those of ink included."""
+    """Runs of a map of regions in reading order, those of ink included."""
 
     region: Int32[np.ndarray, " R"]
     starts: Int64[np.ndarray, " R"]

@@ -15,7 +15,7 @@ from lineart.models.pair import Matching, Pair, Small
 
 FEATURES = 48
 """Number of features of a region and a candidate, as `keys.pairs.PairFeatures` has them."""
-VOTE, OVERLAP = 0, 2
+CARRIED, OVERLAP = 0, 2
 """Features: share of the region that the flow carries into the candidate; the same of the union."""
 OWN = slice(22, 26)
 """Features of the region alone, equal for all of its candidates."""
@@ -81,7 +81,7 @@ class MatchingNetwork(nn.Module):
         # Features.
         features = pair.features
         code = silu(self.pair(features))
-        best = features[..., [VOTE, OVERLAP]].amax(1)
+        best = features[..., [CARRIED, OVERLAP]].amax(1)
         own_code = silu(self.none(torch.cat((features[:, 0, OWN], best), -1)))
         base = torch.cat((self.pair_logit(code)[..., 0], self.none_logit(own_code)), -1)
         # Rounds.

@@ -14,7 +14,7 @@ from lineart.imaging.paint import outside
 from lineart.imaging.region_maps import RegionMap, count_pixels, find_boxes, find_runs, look_up
 from lineart.imaging.regions import GAP
 from lineart.keys import Key
-from lineart.keys.own import own_colors
+from lineart.keys.key_drawing import key_drawing_colors
 
 MOST_COLORS = 12
 """A region of more colours is a gradient, and stays whole."""
@@ -89,7 +89,7 @@ def find_frame_regions(
             f"the frame is {picture.shape[1]}x{picture.shape[0]} and its drawing "
             f"{drawing.shape[1]}x{drawing.shape[0]}; the drawing has changed since, colour it again"
         )
-    own = own_colors(Key(drawing, np.ascontiguousarray(picture[:, :, :3]), gap=gap))
+    own = key_drawing_colors(Key(drawing, np.ascontiguousarray(picture[:, :, :3]), gap=gap))
     parent = np.concatenate(([0], own.parent)).astype(np.int32)
     labels = _number(look_up(_join_parts(own.labels, parent), own.labels))
     labels, doubted = _find_doubted(labels, picture, doubts)

@@ -5,11 +5,12 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 from safetensors.torch import save
+from scipy.special import softmax
 
 from lineart.keys.flow import find_flow
 from lineart.keys.key import Key, prepare_key
 from lineart.keys.messages import whole_colors
-from lineart.keys.network import color_shares, compute_logits, read_network
+from lineart.keys.network import color_scores, compute_logits, read_network
 from lineart.keys.pairs import PairFeatures, compare
 from lineart.models.matching import MatchingNetwork, RegionPair, color_probabilities
 from tests.keys.figures import draw_figure
@@ -60,7 +61,7 @@ def test_equals_torch(motion: bool) -> None:
         shares = color_probabilities(to_torch(pairs), expected[-1] / 1.7)
     for one, other in zip(compute_logits(pairs, network), expected, strict=True):
         assert_allclose(one, other.numpy(), atol=1e-5)
-    assert_allclose(color_shares(pairs, network), shares.numpy(), atol=1e-5)
+    assert_allclose(softmax(color_scores(pairs, network), axis=1), shares.numpy(), atol=1e-5)
 
 
 def test_what_is_too_small_to_cut_has_the_largest_colour() -> None:

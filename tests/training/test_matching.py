@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scipy.special import softmax
 
-from lineart.keys.network import color_shares, read_network
+from lineart.keys.network import color_scores, read_network
 from lineart.models import from_files
 from lineart.models.matching import color_probabilities
 from lineart.storage import Storage
@@ -37,7 +38,9 @@ def test_training_learns_to_match(start_run: StartRun) -> None:
         given = to_pair(sample, torch.device("cpu")).pair
         logits = pair.generators["matching"](given)[-1] / network.temperature
         shares = color_probabilities(given, logits)
-        np.testing.assert_allclose(color_shares(sample.seen, network), shares, atol=1e-5)
+        np.testing.assert_allclose(
+            softmax(color_scores(sample.seen, network), axis=1), shares, atol=1e-5
+        )
         right += int(sample.right[np.arange(len(sample.truth)), shares.argmax(1)].sum())
         total += len(sample.truth)
     assert right / total > 0.9

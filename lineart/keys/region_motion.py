@@ -1,4 +1,4 @@
-"""Steady motion: the parts of a region without lines between them move as the whole region does."""
+"""Motion of regions: parts without lines between them move as the whole region does."""
 
 import cv2
 import numpy as np
@@ -30,7 +30,7 @@ LEAST_AGREEING = 0.5
 """A motion serves if this share of the weight is within `APART_PX` of it."""
 
 
-def steady_parts(
+def carry_parts(
     labels: SmallMap,
     depth: Float32[np.ndarray, "h w"],
     key: PreparedKey,
@@ -50,21 +50,21 @@ def steady_parts(
         carried: The key's regions, carried along the flow.
 
     Returns:
-        The key's regions, carried by steady motions but for other parts that the flow carries into
-        a region, such as what is closed in the key and open here.
+        The key's regions, carried by the motions of whole regions, but for other parts that the
+        flow carries into a region, such as what is closed in the key and open here.
     """
     origin = np.concatenate((np.zeros(1, np.int32), key.parent))
     whole = look_up(origin, carried)
     runs = find_runs(labels)
     count = int(labels.max(initial=0)) + 1
-    main = _find_main(labels, whole, origin)
-    main[count_pixels(runs, count) < LEAST_AREA_PX] = 0
-    several = np.where(main > 0, np.arange(count), 0).astype(np.int32)
+    main_part = _find_main_parts(labels, whole, origin)
+    main_part[count_pixels(runs, count) < LEAST_AREA_PX] = 0
+    several = np.where(main_part > 0, np.arange(count), 0).astype(np.int32)
     motions, is_fit = fit_motions(flow, look_up(several, labels), depth, count)
-    home = _find_homes(labels, carried, len(origin))
-    steady, key_labels = carried.copy(), key.drawing.labels.astype(np.float32)
+    main_region = _find_main_regions(labels, carried, len(origin))
+    parts, key_labels = carried.copy(), key.drawing.labels.astype(np.float32)
     boxes = find_boxes(runs, labels.shape[1], count)
-    for region in np.flatnonzero(is_fit & (main > 0)):
+    for region in np.flatnonzero(is_fit & (main_part > 0)):
         left, top, right, bottom = (int(side) for side in boxes[region])
         box = slice(top, bottom), slice(left, right)
         slope = motions[region, 1:].T + np.eye(2)
@@ -73,13 +73,13 @@ def steady_parts(
             key_labels, np.column_stack((slope, start)), (right - left, bottom - top),
             flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE,
         ).astype(np.int32)  # fmt: skip
-        is_own = (labels[box] == region) & (origin[moved] == main[region])
-        is_own &= (home[carried[box]] != region) | (whole[box] == main[region])
-        np.copyto(steady[box], moved, where=is_own)
-    return steady
+        is_taken = (labels[box] == region) & (origin[moved] == main_part[region])
+        is_taken &= (main_region[carried[box]] != region) | (whole[box] == main_part[region])
+        np.copyto(parts[box], moved, where=is_taken)
+    return parts
 
 
-def _find_main(
+def _find_main_parts(
     labels: SmallMap, whole: SmallMap, origin: Int32[np.ndarray, " K"]
 ) -> Int32[np.ndarray, " N"]:
     """Return the key's region of several parts that most of each region comes from, or 0."""
@@ -93,14 +93,14 @@ def _find_main(
     return main
 
 
-def _find_homes(labels: SmallMap, carried: SmallMap, count: int) -> Int32[np.ndarray, " K"]:
+def _find_main_regions(labels: SmallMap, carried: SmallMap, count: int) -> Int32[np.ndarray, " K"]:
     """Return the region in which most of each carried part lies; 0 if there is none."""
     found = count_pairs(labels, carried, count)
     everywhere = np.bincount(found.columns, found.counts, count)
-    home = np.zeros(count, np.int32)
-    is_home = found.counts >= LEAST_INSIDE * everywhere[found.columns]
-    home[found.columns[is_home]] = found.rows[is_home]
-    return home
+    main_region = np.zeros(count, np.int32)
+    is_inside = found.counts >= LEAST_INSIDE * everywhere[found.columns]
+    main_region[found.columns[is_inside]] = found.rows[is_inside]
+    return main_region
 
 
 def fit_motions(

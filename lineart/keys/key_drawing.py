@@ -19,14 +19,14 @@ LINE_LEVELS = 48
 """A picture has its lines if most of the ink's levels differ by at most this from the drawing's."""
 
 
-def is_own(drawing: Line | Frame, key: Key) -> bool:
+def is_key_drawing(drawing: Line | Frame, key: Key) -> bool:
     """Return whether a drawing is that of a key."""
     return drawing.shape[:2] == key.drawing.shape[:2] and np.array_equal(
         darkest_channel(drawing), darkest_channel(key.drawing)
     )
 
 
-def own_colors(key: Key) -> RegionColors:
+def key_drawing_colors(key: Key) -> RegionColors:
     """Return the regions of a key's drawing, one for each colour of each region.
 
     Every pixel has the key's colour, in gradients, too. Only if the picture has its lines, their
