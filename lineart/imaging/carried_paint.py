@@ -72,7 +72,7 @@ def apply_hints(known: KnownColors, hints: HintPixels) -> KnownColors:
     labels, colors, sources, confidence, second = known
     given = collect_hints(labels, hints)
     labels, hinted = divide_regions(labels, given)
-    count, parts, owners = len(colors), len(hinted) - len(colors), given.owners
+    count, parts, owners = len(colors), len(hinted) - len(colors), given.color_regions
     colors = np.concatenate((colors, hinted[count:]))
     sources = np.pad(sources, (0, parts), constant_values=Source.SPLIT)
     confidence = np.pad(confidence, (0, parts), constant_values=CONFIDENCE[Source.SPLIT])
@@ -83,7 +83,7 @@ def apply_hints(known: KnownColors, hints: HintPixels) -> KnownColors:
 
 
 def fill_unknown(
-    paint: Paint, unknown: Unknown, guess: Color | None, *, asks_neighbours: bool
+    paint: Paint, unknown: Unknown, guess: Color | None, *, uses_neighbours: bool
 ) -> None:
     """Choose the colours of the regions that have neither a carried colour nor a hint.
 
@@ -91,7 +91,7 @@ def fill_unknown(
         paint: Is changed.
         unknown: Where the colours are from.
         guess: The network's colours, for `soft`; None if no region is open.
-        asks_neighbours: Whether `soft` takes white, or the colour of a region beside it, as
+        uses_neighbours: Whether `soft` takes white, or the colour of a region beside it, as
             `paint_regions` does for drawings with hints.
     """
     opened = paint.sources == Source.BLANK
@@ -104,7 +104,7 @@ def fill_unknown(
     assert guess is not None
     paint.sources[opened] = Source.NETWORK
     paint.confidence[opened] = CONFIDENCE[Source.GUESS]
-    fill_open(paint, opened, guess, asks_neighbours=asks_neighbours)
+    fill_open(paint, opened, guess, uses_neighbours=uses_neighbours)
 
 
 def soften_unknown(paint: Paint, color: Color) -> Frame:

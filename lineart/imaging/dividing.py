@@ -56,24 +56,26 @@ def divide_regions(
         Regions, the new ones with numbers above the others, and the colour of each region with
         hints; the others are white.
     """
-    colors = np.full((hints.highest + 1, 3), 255, np.uint8)
-    colors[hints.owners] = hints.colors
-    is_shared = np.bincount(hints.owners, minlength=hints.highest + 1) > 1
+    colors = np.full((hints.highest_region + 1, 3), 255, np.uint8)
+    colors[hints.color_regions] = hints.colors
+    is_shared = np.bincount(hints.color_regions, minlength=hints.highest_region + 1) > 1
     if not is_shared.any():
         return labels, colors
-    parts = np.flatnonzero(is_shared[hints.owners])
-    number = np.zeros(len(hints.owners), np.int32)
+    parts = np.flatnonzero(is_shared[hints.color_regions])
+    number = np.zeros(len(hints.color_regions), np.int32)
     number[parts] = np.arange(1, len(parts) + 1, dtype=np.int32)
     is_seed = is_shared[hints.regions]
-    pixels, seeds = hints.pixels[is_seed], number[hints.seeds[is_seed]]
-    owners = np.concatenate((np.zeros(1, np.int32), hints.owners[parts]))
-    short = shorten(labels, hints.highest)
+    pixels, seeds = hints.pixels[is_seed], number[hints.color_index[is_seed]]
+    owners = np.concatenate((np.zeros(1, np.int32), hints.color_regions[parts]))
+    short = shorten(labels, hints.highest_region)
     inside = look_up(
-        np.where(is_shared, np.arange(hints.highest + 1), 0).astype(short.dtype), short
+        np.where(is_shared, np.arange(hints.highest_region + 1), 0).astype(short.dtype), short
     )
     found = _flood(short, inside, (pixels, seeds), owners, borders)
     # Their numbers are above those that they replace.
-    numbers = np.concatenate(([0], hints.highest + np.arange(1, len(parts) + 1))).astype(np.int32)
+    numbers = np.concatenate(([0], hints.highest_region + np.arange(1, len(parts) + 1))).astype(
+        np.int32
+    )
     divided = np.maximum(labels, look_up(numbers, found))
     return divided, np.concatenate((colors, hints.colors[parts]))
 

@@ -12,7 +12,7 @@ from lineart.imaging.region_maps import Runs, count_pixels, find_boxes, find_run
 MOST_DOUBTS = 20
 """Maximum number of doubts of a drawing."""
 SURE = 0.9
-"""Colours of at least this confidence are no doubt; for those of keys see `Paint.sure_key`."""
+"""Colours of at least this confidence are no doubt; for those of keys see `Paint.key_threshold`."""
 LEAST_AREA = 10
 """Area of a region in pixels below which nobody sees it."""
 
@@ -35,7 +35,7 @@ class Doubt(NamedTuple):
     top: int
     right: int
     bottom: int
-    """Box in pixels; right and bottom are outside."""
+    """Box in pixels; right and bottom are exclusive."""
     area: int
     """Number of pixels."""
     color: str
@@ -103,7 +103,7 @@ def _areas(paint: Paint, runs: Runs) -> Int64[np.ndarray, " N"]:
 
 
 def _is_doubt(paint: Paint) -> Bool[np.ndarray, " N"]:
-    sure = np.where(paint.sources == Source.KEY, paint.sure_key, SURE)
+    sure = np.where(paint.sources == Source.KEY, paint.key_threshold, SURE)
     is_doubt: Bool[np.ndarray, " N"] = paint.confidence < sure
     return is_doubt
 

@@ -36,12 +36,12 @@ def paint_drawing(
 
 
 def soften(drawing: Line | Frame, hints: HintPixels, color: Color, gap: float = GAP) -> Frame:
-    """Return the network's colours at the size of a drawing, without what no hint asks for.
+    """Return the network's colours at the size of a drawing, exact where hints agree.
 
     - A region whose hints agree has exactly their colour.
     - A region without hints, in a drawing that has some, has one colour: the median of the
-      network's, whose changes inside it are clouds. It is white if it has most of the picture's
-      border: the network would give the background colours of the figure.
+      network's, whose variation inside a region is noise. It is white if it has most of the
+      picture's border: the network would give the background colours of the figure.
     - In a region whose hints differ, and in a drawing without hints, the network's colours stay.
 
     Args:
@@ -74,7 +74,7 @@ def _even_colors(labels: RegionMap, hints: HintPixels, color: Color) -> UInt8[np
     given = collect_hints(labels, hints)
     colors = agreed_colors(given)
     is_open = np.ones(len(colors), bool)
-    is_open[0] = is_open[given.owners] = False
+    is_open[0] = is_open[given.color_regions] = False
     colors[is_open, :3] = region_medians(labels, color, is_open)[is_open]
     colors[_find_background(labels, is_open), :3] = 255
     colors[is_open, 3] = 255

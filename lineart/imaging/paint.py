@@ -52,21 +52,21 @@ class Source(IntEnum):
 
 
 CONFIDENCE = {Source.HINT: 0.97, Source.SPLIT: 0.59, Source.NEIGHBOUR: 0.53, Source.GUESS: 0.25}
-"""Share of regions that are right; that of `NEIGHBOUR` is their mean, see `NeighbourTrust`.
+"""Share of regions that are right; that of `NEIGHBOUR` is their mean, see `NeighbourWeights`.
 
 Measured on 48 drawn pairs and 6 Synfig frames with flat colours, in which 10, 30, 50 or 80 % of the
 true regions had a dab, the largest or random ones; that of `GUESS` without any dab. A region of a
 drawing is right if at least half of its pixels have their true colour within 8 levels; it may hold
 several true colours.
 """
-OUTSIDE = 0.92
+BACKGROUND_CONFIDENCE = 0.92
 """The same for white at a border of the picture without hints, on other pictures measured before;
 of 110 such regions of these, 0.87 are right."""
 THROUGH_GAP = 0.77
 """The same for the colour of a larger region, through a closed gap."""
 
 
-class NeighbourTrust(NamedTuple):
+class NeighbourWeights(NamedTuple):
     """Weights of a logistic regression: is a region with a colour beside it, or white, right?
 
     Fitted to 3,100 regions of the pictures of `CONFIDENCE`; a picture has the weight of the root of
@@ -80,7 +80,7 @@ class NeighbourTrust(NamedTuple):
     distance: float = -0.51
     """For the logarithm of 1 + the distance of colour and guess, in levels of sRGB."""
     alone: float = 0.86
-    """For regions without a hinted region beside them, except white ones."""
+    """For regions whose hinted neighbours, if any, are white."""
     beside_white: float = -0.21
     """For regions with a hinted white region beside them."""
 
@@ -104,7 +104,7 @@ class Paint(NamedTuple):
     """Probability that each colour is right, 0..1; see `CONFIDENCE`."""
     second: UInt8[np.ndarray, "N 4"] | None = None
     """Second best colour of each region, of alpha 0 if there is none; None: of no region."""
-    sure_key: float = 1.0
+    key_threshold: float = 1.0
     """Confidence from which colours of keys are no doubt."""
 
     def fill(self) -> Frame:
@@ -120,9 +120,10 @@ def paint_regions(labels: RegionMap, hints: HintPixels, guess: Guess) -> Paint:
       paper, or where they meet along the paper; see `divide_regions`.
     - If a drawing has hints, a region without any takes the colour of a hinted region beside it or
       white, whichever is nearest to the guess; in a painted scene, such colours pass on from region
-      to region. On white paper, which most of the border shows, a region is white where no hinted
-      region beside it is. A part that a closed gap cuts off has the colour of the larger region
-      behind the gap. At the border of the picture all is white, if most of the border has no hints.
+      to region. On white paper, which most of the border shows, only a region beside a hinted white
+      one takes a colour beside it; the others are white. A part that a closed gap cuts off has the
+      colour of the larger region behind the gap. At the border of the picture all is white, if most
+      of the border has no hints.
     - If a drawing has no hints, the guess decides.
 
     Args:
@@ -134,18 +135,18 @@ def paint_regions(labels: RegionMap, hints: HintPixels, guess: Guess) -> Paint:
     labels, colors = divide_regions(labels, given, guess.borders)
     spread = spread_regions(labels)
     sources = np.full(len(colors), Source.GUESS, np.uint8)
-    sources[given.owners] = Source.HINT
-    sources[given.highest + 1 :] = Source.SPLIT
+    sources[given.color_regions] = Source.HINT
+    sources[given.highest_region + 1 :] = Source.SPLIT
     is_open = sources == Source.GUESS
     is_open[0] = False
     confidence = np.array([0, *CONFIDENCE.values()], np.float32)[sources]
     paint = Paint(labels, spread, colors, sources, confidence)
-    fill_open(paint, is_open, guess.colors, asks_neighbours=bool(given.owners.size))
+    fill_open(paint, is_open, guess.colors, uses_neighbours=bool(given.color_regions.size))
     return paint
 
 
 def fill_open(
-    paint: Paint, is_open: Bool[np.ndarray, " N"], guess: Color, *, asks_neighbours: bool
+    paint: Paint, is_open: Bool[np.ndarray, " N"], guess: Color, *, uses_neighbours: bool
 ) -> None:
     """Give open regions the colour of the guess or of a neighbour, as `paint_regions` says."""
     if not is_open.any():
@@ -153,33 +154,33 @@ def fill_open(
     labels, spread, colors, sources, confidence = paint[:5]
     guessed = region_medians(labels, guess, is_open)
     colors[is_open] = guessed[is_open]
-    if asks_neighbours:
+    if uses_neighbours:
         contacts = find_contacts(labels, spread)
         on_paper = _is_on_paper(labels, colors, is_open)
-        beside = _ask_neighbours(contacts, colors, is_open, on_paper=on_paper)
+        beside = _take_neighbour_colors(contacts, colors, is_open, on_paper=on_paper)
         sources[is_open] = Source.NEIGHBOUR
         distance = np.linalg.norm(guessed.astype(np.float32) - colors, axis=1)
-        trust = _trust_neighbours(colors, distance, beside)
-        trust[_ask_through_gaps(labels, contacts, colors, is_open)] = THROUGH_GAP
-        around = outside(labels, is_open)
-        colors[around], trust[around] = 255, OUTSIDE
-        confidence[is_open] = trust[is_open]
+        values = _neighbour_confidence(colors, distance, beside)
+        values[_copy_through_gaps(labels, contacts, colors, is_open)] = THROUGH_GAP
+        around = find_background(labels, is_open)
+        colors[around], values[around] = 255, BACKGROUND_CONFIDENCE
+        confidence[is_open] = values[is_open]
 
 
-class _Beside(NamedTuple):
-    """What known colours lie beside each region."""
+class _NeighbourColors(NamedTuple):
+    """Colours of the neighbours of each region."""
 
     is_alone: Bool[np.ndarray, " N"]
-    """White ones or none."""
+    """No hinted neighbour has a colour other than white."""
     is_white: Bool[np.ndarray, " N"]
-    """White among others."""
+    """A hinted neighbour is white."""
 
 
-def _trust_neighbours(
-    colors: Colors, distance: Float32[np.ndarray, " N"], beside: _Beside
+def _neighbour_confidence(
+    colors: Colors, distance: Float32[np.ndarray, " N"], beside: _NeighbourColors
 ) -> Float32[np.ndarray, " N"]:
     """Return the confidence of regions whose colour is that of a neighbour, or white."""
-    weights = NeighbourTrust()
+    weights = NeighbourWeights()
     score = (
         weights.constant
         + weights.white * (colors == 255).all(axis=1)
@@ -187,12 +188,12 @@ def _trust_neighbours(
         + weights.alone * beside.is_alone
         + weights.beside_white * beside.is_white
     )
-    trust: Float32[np.ndarray, " N"] = (1 / (1 + np.exp(-score))).astype(np.float32)
-    return trust
+    values: Float32[np.ndarray, " N"] = (1 / (1 + np.exp(-score))).astype(np.float32)
+    return values
 
 
-def outside(labels: RegionMap, is_open: Bool[np.ndarray, " N"]) -> Int32[np.ndarray, " R"]:
-    """Return the open regions at the border of the picture, if most of the border is theirs."""
+def find_background(labels: RegionMap, is_open: Bool[np.ndarray, " N"]) -> Int32[np.ndarray, " R"]:
+    """Return the regions without a colour at the picture's border, if they have most of it."""
     rim = border_regions(labels)
     if not rim.size or is_open[rim].mean() < 0.5:
         return np.zeros(0, np.int32)
@@ -212,16 +213,16 @@ def border_regions(labels: RegionMap) -> Int32[np.ndarray, " P"]:
     return rim[rim > 0]
 
 
-def _ask_neighbours(
+def _take_neighbour_colors(
     contacts: Contacts, colors: Colors, is_open: Bool[np.ndarray, " N"], *, on_paper: bool
-) -> _Beside:
+) -> _NeighbourColors:
     """Replace the guess of each open region by a colour beside it, or white.
 
-    In a painted scene regions ask again until no colour beside one is nearer to its guess.
+    In a painted scene this repeats until no colour changes.
     """
-    asks = is_open[contacts.first] & ~is_open[contacts.second]
-    first, second = contacts.first[asks], contacts.second[asks]
-    beside = _Beside(np.ones(len(colors), bool), np.zeros(len(colors), bool))
+    is_pair = is_open[contacts.first] & ~is_open[contacts.second]
+    first, second = contacts.first[is_pair], contacts.second[is_pair]
+    beside = _NeighbourColors(np.ones(len(colors), bool), np.zeros(len(colors), bool))
     beside.is_alone[first[(colors[second] != 255).any(axis=1)]] = False
     beside.is_white[first[(colors[second] >= NEARLY_WHITE).all(axis=1)]] = True
     guess = colors.astype(np.int64)
@@ -229,8 +230,8 @@ def _ask_neighbours(
     if on_paper:
         _take_nearest(colors, guess, first[beside.is_white[first]], second[beside.is_white[first]])
         return beside
-    asks = is_open[contacts.first]
-    first, second = contacts.first[asks], contacts.second[asks]
+    is_pair = is_open[contacts.first]
+    first, second = contacts.first[is_pair], contacts.second[is_pair]
     while _take_nearest(colors, guess, first, second):
         continue
     return beside
@@ -255,7 +256,7 @@ def _take_nearest(
     return bool(order.size)
 
 
-def _ask_through_gaps(
+def _copy_through_gaps(
     labels: RegionMap, contacts: Contacts, colors: Colors, is_open: Bool[np.ndarray, " N"]
 ) -> Bool[np.ndarray, " N"]:
     """Give open regions the only colour of the larger regions behind their closed gaps.
@@ -266,22 +267,22 @@ def _ask_through_gaps(
     areas = count_pixels(find_runs(labels), len(colors))
     # Of parts in a row, each counts with the area of the region that gives them its colour.
     sizes = areas.copy()
-    first, second = contacts.first[contacts.is_open], contacts.second[contacts.is_open]
-    asks, found = is_open.copy(), np.zeros(len(colors), bool)
+    first, second = contacts.first[contacts.is_gap], contacts.second[contacts.is_gap]
+    is_waiting, found = is_open.copy(), np.zeros(len(colors), bool)
     packed = colors.astype(np.int64) @ np.array([1 << 16, 1 << 8, 1])
     while True:
-        tells = asks[first] & ~asks[second] & (areas[first] <= sizes[second])
+        is_pair = is_waiting[first] & ~is_waiting[second] & (areas[first] <= sizes[second])
         least, most = np.full(len(colors), 1 << 24), np.full(len(colors), -1)
-        np.minimum.at(least, first[tells], packed[second[tells]])
-        np.maximum.at(most, first[tells], packed[second[tells]])
+        np.minimum.at(least, first[is_pair], packed[second[is_pair]])
+        np.maximum.at(most, first[is_pair], packed[second[is_pair]])
         one = least == most
         if not one.any():
             return found
         packed[one] = least[one]
-        np.maximum.at(sizes, first[tells], sizes[second[tells]])
+        np.maximum.at(sizes, first[is_pair], sizes[second[is_pair]])
         colors[one] = np.stack((least >> 16, least >> 8 & 255, least & 255), axis=1)[one]
         found |= one
-        asks &= ~one
+        is_waiting &= ~one
 
 
 # Regions without hints.

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float64, Int32, Int64
 
 from lineart.image import to_hex
-from lineart.imaging.paint import Paint, Source, outside
+from lineart.imaging.paint import Paint, Source, find_background
 from lineart.imaging.region_hints import Colors
 
 FAR_DE = 3.0
@@ -85,10 +85,10 @@ class PaletteMatch(NamedTuple):
 def keep_to_palette(paint: Paint, palette: Palette) -> PaletteMatch:
     """Replace the colour of each region by the nearest one of a palette.
 
-    White paper around the figures, see `outside`, that no hint or key has coloured stays white if
-    the palette has no colour within `FAR_DE` of white: a palette of a character lists its paints,
-    of which none is meant for the paper. Hints and keys whose colour differs by more than `FAR_DE`
-    from all of the palette are a warning.
+    White paper around the figures, see `find_background`, that no hint or key has coloured stays
+    white if the palette has no colour within `FAR_DE` of white: a palette of a character lists its
+    paints, of which none is meant for the paper. Hints and keys whose colour differs by more than
+    `FAR_DE` from all of the palette are a warning.
     """
     colors, places = np.unique(paint.colors, axis=0, return_inverse=True)
     index, distance = palette.find_nearest(colors)
@@ -107,7 +107,7 @@ def keep_to_palette(paint: Paint, palette: Palette) -> PaletteMatch:
 
 def _find_paper(paint: Paint) -> Int32[np.ndarray, " R"]:
     """Return the regions around the figures that no hint has coloured and that look white."""
-    around = outside(paint.labels, ~np.isin(paint.sources, GIVEN))
+    around = find_background(paint.labels, ~np.isin(paint.sources, GIVEN))
     _, distance = Palette.of(WHITE).find_nearest(paint.colors[around])
     paper: Int32[np.ndarray, " R"] = around[distance <= FAR_DE]
     return paper

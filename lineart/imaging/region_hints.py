@@ -24,14 +24,14 @@ class RegionHints(NamedTuple):
     pixels: Pixels
     """Places of hints."""
     regions: Int32[np.ndarray, " P"]
-    """Region of each of them."""
-    seeds: Int32[np.ndarray, " P"]
-    """Index of each one's colour, among all colours of all regions."""
+    """Region of each hint."""
+    color_index: Int32[np.ndarray, " P"]
+    """Row in `colors` of each hint."""
     colors: Colors
-    """Colours, sorted by region."""
-    owners: Int32[np.ndarray, " N"]
+    """Colours of all regions, sorted by region."""
+    color_regions: Int32[np.ndarray, " N"]
     """Region of each colour."""
-    highest: int
+    highest_region: int
     """Highest number of a region of the drawing."""
 
 
@@ -55,18 +55,26 @@ def collect_hints(labels: RegionMap, hints: HintPixels) -> RegionHints:
     # Region and colour as one number, which sorts several times as fast as a pair.
     pairs, index, counts = _unique(regions.astype(np.int64) << 24 | colors[kept])
     owners, shades = (pairs >> 24).astype(np.int32), _unpack((pairs & 0xFFFFFF).astype(np.int32))
-    chiefs, seed_of = np.unique(_merge_similar(owners, shades, counts), return_inverse=True)
-    seeds = seed_of.astype(np.int32)[index]
-    highest = int(labels.max(initial=0))
-    return RegionHints(pixels, regions, seeds, shades[chiefs], owners[chiefs], highest)
+    kept_shades, number = np.unique(_merge_similar(owners, shades, counts), return_inverse=True)
+    return RegionHints(
+        pixels=pixels,
+        regions=regions,
+        color_index=number.astype(np.int32)[index],
+        colors=shades[kept_shades],
+        color_regions=owners[kept_shades],
+        highest_region=int(labels.max(initial=0)),
+    )
 
 
 def agreed_colors(given: RegionHints) -> UInt8[np.ndarray, "N 4"]:
     """Return the colour of each region whose hints agree, with alpha 255; others have alpha 0."""
-    colors = np.zeros((given.highest + 1, 4), np.uint8)
-    is_agreed = np.bincount(given.owners, minlength=given.highest + 1)[given.owners] == 1
-    colors[given.owners[is_agreed], :3] = given.colors[is_agreed]
-    colors[given.owners[is_agreed], 3] = 255
+    colors = np.zeros((given.highest_region + 1, 4), np.uint8)
+    is_agreed = (
+        np.bincount(given.color_regions, minlength=given.highest_region + 1)[given.color_regions]
+        == 1
+    )
+    colors[given.color_regions[is_agreed], :3] = given.colors[is_agreed]
+    colors[given.color_regions[is_agreed], 3] = 255
     return colors
 
 
@@ -178,7 +186,7 @@ def _merge_similar(
     counts: Int64[np.ndarray, " K"],
 ) -> Int64[np.ndarray, " K"]:
     """Return for each colour of a region the index of the colour that stands for it."""
-    chief = np.arange(len(regions))
+    representative = np.arange(len(regions))
     starts = np.flatnonzero(np.diff(regions, prepend=-1))
     for start, stop in pairwise([*starts, len(regions)]):
         if stop - start < 2:
@@ -188,10 +196,10 @@ def _merge_similar(
             distance = np.abs(colors[found].astype(np.int16) - colors[place]).max(axis=1)
             near = np.flatnonzero(distance <= TOLERANCE)
             if near.size:
-                chief[place] = found[near[0]]
+                representative[place] = found[near[0]]
             else:
                 found.append(int(place))
-    return chief
+    return representative
 
 
 def _pack(colors: UInt8[np.ndarray, "P 4"]) -> Int64[np.ndarray, " P"]:

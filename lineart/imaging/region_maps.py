@@ -15,7 +15,7 @@ Numbers = Integer[np.ndarray, "H W"]
 """The same of any integer type; none is negative."""
 
 Pixels = Int64[np.ndarray, " P"]
-"""Places of pixels in reading order: row times width plus column."""
+"""Flat indices of pixels: row times width plus column."""
 
 MIN_PIXELS = 4
 """Smaller areas of paper are specks: they join a region that they touch, or count as ink."""
@@ -63,7 +63,7 @@ def count_pixels(runs: Runs, count: int) -> Int64[np.ndarray, " N"]:
 
 
 def find_boxes(runs: Runs, width: int, count: int) -> Int64[np.ndarray, "N 4"]:
-    """Return left, top, right and bottom of each number below `count`; the last two are outside."""
+    """Return left, top, right and bottom of each number below `count`; these two are exclusive."""
     first_row, first_column = np.divmod(runs.starts, width)
     last_row, last_column = np.divmod(runs.stops - 1, width)
     is_wrapped = last_row > first_row
@@ -94,9 +94,9 @@ def number_areas(paper: UInt8[np.ndarray, "H W"]) -> RegionMap:
 
 
 def number_pixels(pixels: Pixels, width: int) -> Int32[np.ndarray, " P"]:
-    """Return the same numbers of some sorted pixels alone, 0 for those of smaller areas.
+    """Number the areas of some sorted pixels, as `number_areas` does; 0 for those of specks.
 
-    For few pixels it is quicker.
+    For few pixels it is faster.
     """
     # Imported here: SciPy would take longer to import than all else in a worker without paint.
     from scipy.sparse import coo_array
@@ -204,7 +204,7 @@ class Contacts(NamedTuple):
 
     first: Int32[np.ndarray, " C"]
     second: Int32[np.ndarray, " C"]
-    is_open: Bool[np.ndarray, " C"]
+    is_gap: Bool[np.ndarray, " C"]
     """Whether they meet on paper, as at a closed gap; pairs that do both are there twice."""
 
 
@@ -227,5 +227,5 @@ def find_contacts(labels: RegionMap, spread: RegionMap) -> Contacts:
     kinds = pairs * 2 + on_paper
     kinds = np.unique(kinds[find_runs(kinds).starts])
     first, second = (side.astype(np.int32) for side in np.divmod(kinds // 2, count))
-    is_open = np.tile(kinds % 2 > 0, 2)
-    return Contacts(np.concatenate((first, second)), np.concatenate((second, first)), is_open)
+    is_gap = np.tile(kinds % 2 > 0, 2)
+    return Contacts(np.concatenate((first, second)), np.concatenate((second, first)), is_gap)

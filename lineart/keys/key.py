@@ -13,7 +13,7 @@ from lineart.imaging.frequency import whiten_paper
 from lineart.imaging.hint_cleaning import drop_ink_hints
 from lineart.imaging.hints import FAINT_ALPHA, find_hints
 from lineart.imaging.ink import darken_lines
-from lineart.imaging.paint import outside
+from lineart.imaging.paint import find_background
 from lineart.imaging.region_hints import collect_hints
 from lineart.imaging.region_maps import RegionMap
 from lineart.imaging.regions import GAP, find_regions, scale_gap
@@ -109,9 +109,9 @@ def flood_hints(labels: RegionMap, key: Key) -> RegionColors:
     given = collect_hints(labels, hints)
     divided, colors = divide_regions(labels, given)
     is_known = np.zeros(len(colors), bool)
-    is_known[given.owners] = True
-    is_known[given.highest + 1 :] = True
-    is_known[outside(labels, ~is_known[: given.highest + 1])] = True
+    is_known[given.color_regions] = True
+    is_known[given.highest_region + 1 :] = True
+    is_known[find_background(labels, ~is_known[: given.highest_region + 1])] = True
     parent = np.arange(len(colors))
     parent[divided] = labels
     used = np.flatnonzero(np.bincount(divided.ravel(), minlength=len(colors)) > 0)

@@ -10,7 +10,7 @@ from lineart.codec import decode_cel, decode_line_art
 from lineart.image import Hint
 from lineart.imaging.doubts import LEAST_AREA, Doubt
 from lineart.imaging.matte import split_cel
-from lineart.imaging.paint import outside
+from lineart.imaging.paint import find_background
 from lineart.imaging.region_maps import RegionMap, count_pixels, find_boxes, find_runs, look_up
 from lineart.imaging.regions import GAP
 from lineart.keys import Key
@@ -34,7 +34,7 @@ class FrameRegions:
     parents: Int32[np.ndarray, " N"]
     """The drawing's region that each is a part of."""
     boxes: Int64[np.ndarray, "N 4"]
-    """Left, top, right and bottom in pixels; the last two are outside."""
+    """Left, top, right and bottom in pixels; the last two are exclusive."""
     areas: Int64[np.ndarray, " N"]
     """Number of pixels."""
     colors: UInt8[np.ndarray, "N 3"]
@@ -61,7 +61,7 @@ class FrameRegions:
     def at_border(self, is_open: Bool[np.ndarray, " N"]) -> Bool[np.ndarray, " N"]:
         """Return which open regions count as white if a key leaves them open."""
         found = np.zeros(len(self.areas), bool)
-        found[outside(self.labels, is_open)] = True
+        found[find_background(self.labels, is_open)] = True
         return found
 
 

@@ -121,13 +121,13 @@ def test_ink_takes_the_nearest_region(paper: np.ndarray) -> None:
     found = {*zip(contacts.first.tolist(), contacts.second.tolist(), strict=True)}
     assert found == meets | {(b, a) for a, b in meets}
     # 4-connected areas never meet on paper; parts of one do.
-    assert not contacts.is_open.any()
+    assert not contacts.is_gap.any()
     halves = np.where(np.arange(labels.shape[1]) % 2, labels, labels + count * (labels > 0))
     halves = halves.astype(np.int32)
     contacts = find_contacts(halves, spread_regions(halves))
     is_beside = (labels[:, 1:] > 0) & (labels[:, :-1] > 0)
     parts = {*halves[:, 1:][is_beside].tolist(), *halves[:, :-1][is_beside].tolist()}
-    assert {*contacts.first[contacts.is_open].tolist()} == parts
+    assert {*contacts.first[contacts.is_gap].tolist()} == parts
 
 
 @given(paper=NOISE)

@@ -187,8 +187,8 @@ class KeysTask:
         color = answers[0] if answers else None
         if color is not None and base.trace_lines:
             color = fill_trace_lines(color, opened.drawing)
-        paint = known.paint()._replace(sure_key=read_threshold())
-        fill_unknown(paint, self.unknown, color, asks_neighbours=rest[:1] == CARRIES_HINTS)
+        paint = known.paint()._replace(key_threshold=read_threshold())
+        fill_unknown(paint, self.unknown, color, uses_neighbours=rest[:1] == CARRIES_HINTS)
         certainty = find_certainty(paint)
         if base.finish == "paint":
             coloring, warnings, doubts = base.finish_paint(paint, matte)
