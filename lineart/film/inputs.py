@@ -75,7 +75,7 @@ class FilmConfig:
     keep_removed: bool = False
     """Leave the frames of removed drawings in place; see `removed`."""
     strict: bool = False
-    """Warnings and stale frames leave the film unfinished; see `verdict`."""
+    """Warnings and stale frames leave the film unfinished; see `standing`."""
     log_folder: str | None = None
     """Folder or S3 prefix for a log of each frame; see `frame_logs`."""
     parquet_frames: bool = False

@@ -73,7 +73,8 @@ class FilmFlags:
     video: bool = False
     """Also write MP4 videos of each shot and of the film, below video/."""
     fps: float | None = None
-    """With --video, frames per second, 1 to 240; default: those of the clips, else 24."""
+    """With --video, frames per second, 1 to 240; default: the rate of most video
+    frames of the input, else 24."""
     log_folder: str | None = None
     """Folder or s3:// address for a log of each frame, <shot>/<frame>.log."""
     parquet_frames: bool = False

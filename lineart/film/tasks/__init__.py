@@ -1,4 +1,4 @@
-"""Interface of film tasks, which `colorize` and `translate` implement, and shared helpers."""
+"""Interface of film tasks, and shared helpers."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -79,7 +79,7 @@ class SharedRules(Protocol):
 
     @property
     def role(self) -> str:
-        """Role of these files among the inputs of a frame: `hint`, `paint`."""
+        """Role of these files among the inputs of a frame: `hint`, `key`, `paint`."""
 
     def read(self, data: bytes) -> np.ndarray:
         """Decode a file; H x W x 4, and 0 everywhere if it says nothing."""
