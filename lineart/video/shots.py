@@ -20,7 +20,7 @@ MOST_LETTERS = 60
 """Maximum number of characters of a shot's name in its file name, which then stays below 255 bytes
 in any script."""
 
-KEY_COLUMNS = ("pixels_sha256", "hint_sha256", "weights", "settings")
+KEY_COLUMNS = ("pixels_sha256", "hint_sha256", "key_sha256", "weights", "settings")
 """Columns that are equal for frames with equal pixels."""
 COLUMNS = ("frame", "shot", "number", "status", "output", "stage", "message", *KEY_COLUMNS)
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from lineart.codec import encode_png
-from lineart.manifest import append_part, make_row, make_table, replace_manifest
+from lineart.manifest import append_part, make_row, make_table, read_manifest, replace_manifest
 from lineart.storage import Storage
 from lineart.video import write_videos
 from lineart.video.pictures import video_size
@@ -168,6 +168,17 @@ def test_a_hold_is_read_where_it_can_be(tmp_path: Path) -> None:
     pictures = decode(tmp_path / "video/film.mp4")
     assert colors(pictures) == [0, 0, None, None]
     assert np.abs(pictures[2].astype(int) - pictures[3]).max() > 60
+
+
+def test_a_drawing_with_other_keys_is_no_hold(tmp_path: Path) -> None:
+    """Two frames of one drawing are shown as they are, if a carried hint ends on the second."""
+    film = make_film(tmp_path, [Drawn("s1/f1.png", 0), Drawn("s1/f2.png", 1)])
+    rows = read_manifest(film).to_pylist()
+    for row, key in zip(rows, ("of the hint", None), strict=True):
+        row |= {"pixels_sha256": "equal", "key_sha256": key}
+    replace_manifest(film, make_table(rows))
+    write_videos(film, Storage.at(str(tmp_path / "video")))
+    assert colors(decode(tmp_path / "video/film.mp4")) == [0, 1]
 
 
 def test_sizes(tmp_path: Path) -> None:
