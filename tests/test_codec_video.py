@@ -196,6 +196,22 @@ def test_a_file_that_is_cut_off(tmp_path: Path, suffix: str) -> None:
     assert all(is_like(*pair) for pair in zip(read_all(path), pictures, strict=False))
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_frames_lost_among_the_last_ones(tmp_path: Path, suffix: str) -> None:
+    """A frame behind one that the end of the file lacks does not get its number."""
+    pictures = [draw(number) for number in range(24)]
+    path = write_clip(tmp_path / f"a.{suffix}", pictures, options={"crf": "14"})
+    if suffix == "mp4":
+        _put_index_first(path)
+    data, counts = path.read_bytes(), set()
+    for percent in range(40, 96, 2):
+        path.write_bytes(data[: len(data) * percent // 100])
+        read = read_all(path)
+        assert all(is_like(*pair) for pair in zip(read, pictures, strict=False)), percent
+        counts.add(len(read))
+    assert len(counts) > 10
+
+
 def test_a_damaged_place(tmp_path: Path) -> None:
     """Frames fail from there to the next key frame; those before and after it are as they were."""
     pictures = [draw(number) for number in range(36)]

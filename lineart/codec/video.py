@@ -3,7 +3,9 @@
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -54,12 +56,12 @@ def find_frames(file: Any) -> FoundFrames:
         OSError: it cannot be read.
     """
     with _opened(file) as (container, stream):
-        found: list[int] = []
+        found = _Packets()
         damage = _find_times(container, stream, found)
         expected = stream.frames
-    times = sorted(set(found))
-    if damage is None and len(found) < expected:
+    if damage is None and found.count < expected:
         damage = f"it should have {expected} frames; the file is cut off"
+    times = found.times() if damage is None else found.times_before_hole()
     starts = times[::GROUP]
     return FoundFrames(
         [FrameTime(starts[place // GROUP], time) for place, time in enumerate(times)], damage
@@ -82,7 +84,38 @@ class Decoded(NamedTuple):
     is_damaged: bool
 
 
-def _find_times(container: Any, stream: Any, found: list[int]) -> str | None:
+@dataclass
+class _Packets:
+    """Frames of a video, which are stored in the order in which they are decoded."""
+
+    ends: dict[int, float] = field(default_factory=dict)
+    """Time of each frame -> its end."""
+    count: int = 0
+    decoded: float = -math.inf
+    """Time at which the last one is decoded; all frames that are shown up to then are there."""
+
+    def add(self, packet: Any) -> None:
+        """Add the frame of a packet, unless the file says that it is not shown."""
+        self.decoded = self.decoded if packet.dts is None else packet.dts
+        if not packet.is_discard:
+            self.ends[packet.pts] = packet.pts + (packet.duration or 0)
+            self.count += 1
+
+    def times(self) -> list[int]:
+        """Return the times of the frames in order."""
+        return sorted(self.ends)
+
+    def times_before_hole(self) -> list[int]:
+        """Return those before the first frame that the end of a damaged file lacks."""
+        times = self.times()
+        for place, (before, time) in enumerate(pairwise(times), 1):
+            # Times are rounded.
+            if time > self.decoded and time > self.ends[before] + 1:
+                return times[:place]
+        return times
+
+
+def _find_times(container: Any, stream: Any, found: _Packets) -> str | None:
     """Add the times of the frames to `found`; return why there are no further ones, or None."""
     end_s = 0.0
     try:
@@ -91,13 +124,14 @@ def _find_times(container: Any, stream: Any, found: list[int]) -> str | None:
                 return CUT_OFF
             if packet.pts is not None:
                 end_s = max(end_s, float((packet.pts + (packet.duration or 0)) * packet.time_base))
-            if packet.stream_index != stream.index or not packet.size or packet.is_discard:
+            if packet.stream_index != stream.index or not packet.size:
                 continue
             if packet.pts is None or container.format.name == "avi":
-                found[:] = _decode_times(container, stream)
+                found.ends = dict.fromkeys(_decode_times(container, stream), math.inf)
+                found.count = len(found.ends)
                 return None
-            found.append(packet.pts)
-            if len(found) > MAX_FRAMES:
+            found.add(packet)
+            if found.count > MAX_FRAMES:
                 return f"{MAX_FRAMES} frames are the most"
     except av.FFmpegError as error:
         return f"the file is damaged ({error.strerror})"
