@@ -28,6 +28,9 @@ T = TypeVar("T")
 THREADS = 8
 """Maximum number of frames decoded at once."""
 FOLDER = "parquet"
+VERSION = ["frame", "written_at"]
+"""Columns of a frame that differ when it was made again."""
+IMAGE = pa.field("image", pa.binary())
 FRAMES_A_FILE = 256
 FRAMES_A_GROUP = 16
 """Rows per row group, which a reader holds in memory at once."""
@@ -163,15 +166,13 @@ def read_previews(
         yield from (made for made in pool.map(look, frames) if made is not None)
 
 
-def export_parquet(output: Storage, rows: pa.Table, changed: Sequence[pa.Table]) -> None:
-    """Write the stored frames to Parquet files, in film order; keep files without changed frames.
+def export_parquet(output: Storage, rows: pa.Table) -> None:
+    """Write the stored frames to Parquet files, in film order; keep files that have them already.
 
     Args:
         output: Output with the frames; the files go below `parquet/`.
         rows: The manifest.
-        changed: Rows of frames that this run wrote.
     """
-    new = {name for part in changed for name in part["frame"].to_pylist()}
     # Frames that this run did not process may have been deleted.
     stored = pa.array([entry.path for entry in output.entries("frames")], pa.string())
     standing = rows.filter(pc.is_in(rows["output"], stored))
@@ -181,26 +182,27 @@ def export_parquet(output: Storage, rows: pa.Table, changed: Sequence[pa.Table])
         chunk = standing.slice(start, FRAMES_A_FILE)
         path = f"{FOLDER}/frames-{start // FRAMES_A_FILE:06}.parquet"
         wanted.add(path)
-        names = chunk["frame"].to_pylist()
-        if path in present and new.isdisjoint(names) and _names(output, path) == names:
-            continue
-        output.write(path, _pack(output, chunk))
+        if path not in present or not _has_frames(output, path, chunk):
+            output.write(path, _pack(output, chunk))
     for path in present - wanted:
         output.delete(path)
 
 
-def _names(output: Storage, path: str) -> list[str]:
+def _has_frames(output: Storage, path: str, rows: pa.Table) -> bool:
+    """Return whether a file has the frames of these rows, as they were last made."""
     with output.open_file(path) as file:
-        return list(parquet.read_table(file, columns=["frame"]).column("frame").to_pylist())
+        packed = parquet.read_table(file, columns=VERSION)
+    return bool(packed.equals(rows.select(VERSION)))
 
 
 def _pack(output: Storage, rows: pa.Table) -> bytes:
     sink = io.BytesIO()
-    schema = pa.schema({"frame": pa.string(), "shot": pa.string(), "image": pa.binary()})
+    schema = pa.schema([*map(rows.schema.field, ("frame", "shot", "written_at")), IMAGE])
     # PNG is compressed already.
     with parquet.ParquetWriter(sink, schema, compression="none") as writer:
         for start in range(0, rows.num_rows, FRAMES_A_GROUP):
             group = rows.slice(start, FRAMES_A_GROUP)
             images = pa.array(map(output.read, group["output"].to_pylist()), pa.binary())
-            writer.write_table(pa.table([group["frame"], group["shot"], images], schema=schema))
+            named = group.select(schema.names[:-1])
+            writer.write_table(named.append_column(IMAGE, images))
     return sink.getvalue()

@@ -182,7 +182,7 @@ def run_film(
         manifest.replace_manifest(output, rows)
     summary.warned = _count_warned(rows, record.parts)
     if opened.film.parquet_frames:
-        export_parquet(output, rows, record.parts)
+        export_parquet(output, rows)
     summary.seconds = round(time.monotonic() - started, 3)
     return summary, rows
 

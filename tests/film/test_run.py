@@ -386,6 +386,21 @@ def test_parquet_in_and_out(film: FilmConfig) -> None:
     assert pictures(film)["s1/f1.png"] == hashlib.sha256(first).hexdigest()
 
 
+def test_packed_frames_are_the_finished_ones(film: FilmConfig, draw_line: DrawLine) -> None:
+    """A frame that a run without packing has made again is packed by the next run that packs."""
+    packed = replace(film, parquet_frames=True)
+    run(packed)
+    (path,) = Path(film.output, "parquet").glob("*.parquet")
+    before = path.stat().st_mtime_ns
+    run(packed)
+    assert path.stat().st_mtime_ns == before
+    save(Path(film.pictures, "s1/f11.png"), draw_line(9))
+    run(film)
+    run(packed)
+    for row in parquet.read_table(path).to_pylist():
+        assert row["image"] == Path(film.output, "frames", row["frame"]).read_bytes()
+
+
 def test_leftovers_are_swept(film: FilmConfig) -> None:
     """What a killed writer left half-written is gone after the next run."""
     partial = Path(film.output, ".partial")
