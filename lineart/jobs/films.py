@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from lineart.film.run_json import FilmSummary
     from lineart.film.tasks.upscaling import Upscaling
     from lineart.runtime.lease import Lease
+    from lineart.storage import Storage
 
 STOPPED = "stopped; the same command goes on from here"
 
@@ -218,7 +219,7 @@ def make_film(name: str, flags: Any, film: FilmConfig, open_task: TaskFactory) -
             opened = choose_again(opened, previous)
             new = count_missing(opened, previous)
             with start_runner(opened, missing=new) as runner:
-                summary = _make_held(flags, opened, cuts, runner, lease)
+                summary = _make_held(flags, opened, previous, cuts, runner, lease)
             if flags.film.video:
                 write_video(opened, sheets, fps)
     except HeldError as error:
@@ -231,11 +232,15 @@ def make_film(name: str, flags: Any, film: FilmConfig, open_task: TaskFactory) -
 def _make_held(
     flags: Any,
     opened: PreparedRun,
+    previous: pa.Table,
     cuts: Sequence[ExposedCut],
     runner: FilmRunner,
     lease: Lease,
 ) -> FilmSummary:
-    """Make the frames while this process holds the lease on the output."""
+    """Make the frames while this process holds the lease on the output.
+
+    The page is left as it is if it shows the same frames and warnings.
+    """
     from lineart.film.asking import choose_next
     from lineart.film.run import run_film
     from lineart.film.run_json import write_run
@@ -246,6 +251,7 @@ def _make_held(
     film = opened.film
     try:
         output.delete(SUCCESS)
+        shown = _read_shown(output)
         write_run(given, opened, started_at, None)
         summary, rows = run_film(opened, runner, make_printer(), lease.check)
         stale = summary.removed + summary.kept
@@ -253,8 +259,12 @@ def _make_held(
             summary.ask = choose_next(rows, film.ask)
         summary.objections = find_objections(opened, rows, stale)
         lease.check()
+        is_shown = shown == opened.warnings and rows.equals(previous) and not cuts
+        if not is_shown:
+            # If the run is killed before it is written, the next one writes it.
+            output.delete(PAGE)
         write_run(given, opened, started_at, (summary, rows))
-        if summary.skipped < summary.frames or stale or cuts or not output.exists(PAGE):
+        if not is_shown:
             write_page(opened, rows, cuts)
         lease.check()
         if is_complete(opened, rows) and not summary.objections:
@@ -262,6 +272,17 @@ def _make_held(
     except (OSError, ValueError) as error:
         raise BrokenOffError(f"broke off: {error}; the same command goes on from here") from error
     return summary
+
+
+def _read_shown(output: Storage) -> Any:
+    """Return the run's warnings on the page; None if there is no page of the manifest as it is."""
+    from lineart.report.film_folder import PAGE, RUN
+
+    try:
+        run = json.loads(output.read(RUN)) if output.exists(PAGE) else {}
+        return run["warnings"] if run["ended_at"] else None
+    except (FileNotFoundError, ValueError, LookupError, TypeError):
+        return None
 
 
 def _describe(summary: FilmSummary) -> Iterator[str]:

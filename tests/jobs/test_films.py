@@ -13,7 +13,8 @@ from pathlib import Path
 import cv2
 import pytest
 
-from lineart.jobs import colorize, report
+from lineart.film import standing
+from lineart.jobs import colorize, films, report
 from lineart.jobs.colorize import Colorize
 from lineart.jobs.command import parse
 from lineart.jobs.report import Report
@@ -171,3 +172,35 @@ def test_storage_that_breaks_off(command: list[str], run: Run, tmp_path: Path) -
     (tmp_path / "out/manifest/manifest.parquet/in the way").unlink()
     (tmp_path / "out/manifest/manifest.parquet").rmdir()
     assert run(command).returncode == 0
+
+
+def test_the_page_is_that_of_the_manifest(
+    command: list[str], run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that makes no frame writes the page if it does not show these frames and warnings."""
+    page, lines, hints = tmp_path / "out/report.html", tmp_path / "lines", tmp_path / "hints"
+    run(command)
+
+    def is_written_by(*flags: str) -> bool:
+        before = page.stat().st_mtime_ns if page.exists() else None
+        assert json.loads(run(command, *flags).stdout.splitlines()[-1])["done"] == 0
+        return page.stat().st_mtime_ns != before
+
+    assert not is_written_by()
+    for module, function in ((standing, "find_objections"), (films, "write_page")):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, function, _break_off)
+            assert run(command, "--force").returncode == 1
+        assert is_written_by()
+        assert not is_written_by()
+    (lines / "s0/f0.png").unlink()
+    assert is_written_by("--shots", "s1")
+    hints.mkdir()
+    (hints / "stray.png").write_bytes(b"")
+    assert is_written_by("--shots", "s1", "--hints", str(hints))
+    assert "stray.png" in page.read_text()
+    assert not is_written_by("--shots", "s1", "--hints", str(hints))
+
+
+def _break_off(*_: object) -> None:
+    raise OSError("the disk is full")
