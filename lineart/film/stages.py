@@ -21,7 +21,7 @@ import numpy as np
 
 from lineart.codec import count_pages
 from lineart.film.records import Failure, FilmJob, FrameData, Input, pack, unpack
-from lineart.film.tasks import ComposedFrame, Drawn, FilmTask, RunNetwork
+from lineart.film.tasks import ComposedFrame, DoubtfulError, Drawn, FilmTask, RunNetwork
 from lineart.film.tasks.key_rules import ADJACENT
 from lineart.film.worker import Worker, run_in_worker
 from lineart.runtime.device import (
@@ -324,7 +324,8 @@ def compose_and_write(worker: Worker, frame: FrameData) -> FrameData:
             composed = worker.job.task.compose(frame.arrays, frame.kept)
             files = composed.files
     except Exception as error:  # noqa: BLE001 - any error fails this frame alone
-        return frame.failed(Failure.of("compose", error))
+        certainty = error.certainty if isinstance(error, DoubtfulError) else None
+        return frame.failed(Failure.of("compose", error))._replace(certainty=certainty)
     return _write(worker, _composed(frame, composed), files)
 
 

@@ -151,6 +151,22 @@ def test_by_the_command(film: Film, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(replace(again, film=FilmFlags())) == 0
 
 
+def test_a_frame_that_is_too_doubtful_is_asked_for(
+    film: Film, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What to colour next is the same with frames that fail as they are not sure enough."""
+    film.write("keys/roll/4.png", without_door(draw_shot(3, moves_px=3).paint))
+    places: dict[str, Any] = {name: str(film.root / name) for name in ("lines", "keys", "output")}
+    plain = Colorize(**places, finish="paint", unknown="paper", weights="no", ask=2)
+    summaries = []
+    for flags in (plain, replace(plain, fail_below=0.5)):
+        main(flags)
+        summaries.append(json.loads(capfd.readouterr().out.splitlines()[-1]))
+    sure, doubtful = summaries
+    assert (sure["failed"], doubtful["failed"] > 0) == (0, True)
+    assert doubtful["ask"] == sure["ask"]
+
+
 def test_what_changes_in_a_key_makes_its_shot_anew(film: Film) -> None:
     """So do a further key and the drawing of one; other shots stand."""
     film.write("keys/slide/1.png", draw_shot(0, moves_px=5).paint)

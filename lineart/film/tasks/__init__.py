@@ -103,6 +103,13 @@ class Labels:
     """Input and frame side by side: `line and colour`."""
 
 
+class DoubtfulError(ValueError):
+    """A region's colour is less sure than it must be."""
+
+    certainty: Certainty | None = None
+    """How sure carried colours are; None without."""
+
+
 @runtime_checkable
 class Upscales(Protocol):
     """Enlarges finished frames, see `upscaling.Upscaling`."""

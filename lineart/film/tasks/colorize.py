@@ -12,6 +12,7 @@ from lineart.codec import decode_line_art
 from lineart.codec.encode import PNG, FileFormat
 from lineart.film.tasks import (
     ComposedFrame,
+    DoubtfulError,
     Files,
     Labels,
     NetworkInputs,
@@ -280,7 +281,7 @@ class ColorizeTask:
         """Return the colours below the lines, warnings and doubts of flat paint.
 
         Raises:
-            ValueError: a region's colour has a confidence below `fail_below`.
+            DoubtfulError: a region's colour has a confidence below `fail_below`.
         """
         paint, warnings = PaletteMatch(paint, ())
         if self.palette is not None:
@@ -298,7 +299,7 @@ class ColorizeTask:
         doubts = find_doubts(paint)
         if doubts and doubts[0].confidence < self.fail_below:
             worst = doubts[0]
-            raise ValueError(
+            raise DoubtfulError(
                 f"region {worst.region} at {worst.left}, {worst.top} ({worst.color}, {worst.area} "
                 f"pixels) has a confidence of {worst.confidence:g}, below --fail-below "
                 f"{self.fail_below:g}: {worst.why}; set a hint in it"

@@ -11,7 +11,14 @@ from jaxtyping import UInt8
 
 from lineart.codec import decode_line_art
 from lineart.codec.encode import FileFormat
-from lineart.film.tasks import ComposedFrame, Files, NetworkInputs, RunNetwork, Shrink
+from lineart.film.tasks import (
+    ComposedFrame,
+    DoubtfulError,
+    Files,
+    NetworkInputs,
+    RunNetwork,
+    Shrink,
+)
 from lineart.film.tasks.carrying import (
     KeptKeys,
     KeptMatches,
@@ -191,7 +198,11 @@ class KeysTask:
         fill_unknown(paint, self.unknown, color, uses_neighbours=rest[:1] == CARRIES_HINTS)
         certainty = find_certainty(paint)
         if base.finish == "paint":
-            coloring, warnings, doubts = base.finish_paint(paint, matte)
+            try:
+                coloring, warnings, doubts = base.finish_paint(paint, matte)
+            except DoubtfulError as error:
+                error.certainty = certainty
+                raise
         else:
             below = paint.fill() if color is None else soften_unknown(paint, color)
             coloring = Coloring(below, matte)
