@@ -4,6 +4,7 @@ import posixpath
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from operator import attrgetter
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -38,7 +39,8 @@ def settle_removed(
     """Move frames whose drawing was removed to `removed/`, and back if the drawing has returned.
 
     Nothing is deleted. A run over a part of the film moves no frame away, and neither does one that
-    could not list all drawings. Each step may be repeated, so that a killed run goes on.
+    could not list all drawings; they keep the rows that the manifest drops. Each step may be
+    repeated, so that a killed run goes on.
 
     Args:
         opened: Inputs of the run.
@@ -53,6 +55,7 @@ def settle_removed(
     """
     output = opened.job.output
     previous = _bring_back(opened, previous, check)
+    _keep_rows(opened, previous, check)
     if not _knows_all_drawings(opened):
         return previous, Stale()
     folders = ("frames", *_extra_folders(opened, previous))
@@ -63,7 +66,6 @@ def settle_removed(
         return previous, Stale(kept=frames)
     if files:
         check()
-        _keep_rows(opened, previous)
         _move(output, ((path, f"{FOLDER}/{path}") for path in files))
     return previous, Stale(removed=frames)
 
@@ -110,12 +112,17 @@ def _strangers(output: Storage, folder: str, present: set[str]) -> Iterator[str]
             yield entry.path
 
 
-def _keep_rows(opened: PreparedRun, previous: pa.Table) -> None:
+def _keep_rows(opened: PreparedRun, previous: pa.Table, check: Callable[[], None]) -> None:
     """Keep the rows of removed frames that are made; the manifest of this run drops them."""
-    names = pa.array((frame.name for frame in opened.film_frames), pa.string())
-    is_made = pc.is_in(previous["status"], value_set=pa.array(["done", "held"]))
-    is_gone = pc.invert(pc.is_in(previous["frame"], value_set=names))
-    rows = [previous.filter(pc.and_(is_made, is_gone)), *_kept_rows(opened.job.output)]
+    gone = previous.filter(pc.is_in(previous["status"], value_set=pa.array(["done", "held"])))
+    for column, name in (("frame", "name"), ("output", "output")):
+        # Another drawing may have taken the place of its frame.
+        known = pa.array(map(attrgetter(name), opened.film_frames), pa.string())
+        gone = gone.filter(pc.invert(pc.is_in(gone[column], value_set=known)))
+    if not gone.num_rows:
+        return
+    check()
+    rows = [gone, *_kept_rows(opened.job.output)]
     unique = pa.concat_tables([one.select(["frame"]) for one in rows])["frame"].unique()
     kept = manifest.first_rows(rows, unique.to_pylist())
     manifest.write_rows(opened.job.output, ROWS, kept)

@@ -284,6 +284,21 @@ def test_frames_of_removed_drawings(colorize: Colorizing, lines: Path, place: St
     assert place.read("frames/s1/f5.png") == frame
 
 
+def test_frames_of_removed_drawings_after_a_part(colorize: Colorizing, lines: Path) -> None:
+    """They come back likewise if a run over a part of the film was the first without them."""
+    for name in ("s0/f1.png", "s1/f4.png"):
+        (lines / name).unlink()
+    colorize()
+    path = lines / "s1/f5.png"
+    drawing = path.read_bytes()
+    for removed in ([], [1]):
+        path.unlink()
+        colorize("--shots", "s0")
+        assert [colorize().counts["removed"] for _ in removed] == removed
+        path.write_bytes(drawing)
+        assert counts(colorize()) == (0, 0, 4, 0)
+
+
 def test_frames_of_removed_drawings_are_kept(
     colorize: Colorizing, lines: Path, tmp_path: Path
 ) -> None:
