@@ -136,7 +136,9 @@ class HashedColors:
 
     def on(self, frame: FilmFrame, picture: HashedFile) -> HeldColors | Failure:
         """Return the hints and keys on a frame, or why one cannot be used."""
-        carried = tuple(self._is_carried(origin, picture) for origin in frame.origins)
+        carried = tuple(
+            origin if self._is_carried(origin, picture) else None for origin in frame.origins
+        )
         size = picture.height, picture.width
         key = frame.hints, frame.frame_hint, size, carried, frame.keys, frame.sheets
         if key not in self._known:
@@ -154,9 +156,12 @@ class HashedColors:
         found = self.pictures.get(origin.name)
         return isinstance(found, HashedFile) and found.pixels_sha256 != picture.pixels_sha256
 
-    def _collect(self, frame: FilmFrame, size: Size, carried: Sequence[bool]) -> HeldColors:
-        origins = zip(frame.hints, frame.origins, carried, strict=False)
-        moved = {hint: origin for hint, origin, is_moved in origins if is_moved}
+    def _collect(
+        self, frame: FilmFrame, size: Size, carried: Sequence[Source | None]
+    ) -> HeldColors:
+        """Collect the hints and keys; those hints are carried that have a drawing in `carried`."""
+        origins = zip(frame.hints, carried, strict=False)
+        moved = {hint: origin for hint, origin in origins if origin is not None}
         sizes = {hint: self._size(moved[hint]) if hint in moved else size for hint in frame.hints}
         found = {hint: _read(hint, self.hints, self.rules, sizes[hint]) for hint in frame.hints}
         held = _without_blank(frame, {hint for hint, one in found.items() if one.is_blank})

@@ -4,7 +4,7 @@ import pytest
 
 from lineart.film.frames import FilmFrame, Source, assemble
 from lineart.film.held import HashedColors, HeldColors
-from lineart.film.hints import find_origins, hold_hints
+from lineart.film.hints import find_origins, hold_everywhere, hold_hints
 from lineart.film.keys import describe_keyless, hold_keys
 from lineart.film.records import Failure, HashedFile, HashedHint, HashedSheet
 from lineart.film.sheets import find_sheets, hold_sheets
@@ -157,6 +157,21 @@ def test_hints_are_keys_for_other_drawings() -> None:
     last = hashed.on(frames[3], drawing("line4"))
     assert isinstance(last, HeldColors)
     assert [hint.source.name for hint in last.hints] == ["s.png"]
+
+
+def test_a_hint_of_several_shots_follows_each_one() -> None:
+    """In each shot it is a key with the drawing that it was set in there."""
+    frames = find_origins(
+        hold_everywhere(assemble(listed("s/1 s/2 t/1 t/2"), "film"), listed("h")[0])
+    )
+    pictures: dict[str, HashedFile | Failure]
+    pictures = {frame.name: drawing(frame.name) for frame in frames}
+    found = on(frames, HashedColors({"h.png": colors("red")}, DEFAULT_RULES, {}, pictures))
+    keys = [one.keys for one in found if isinstance(one, HeldColors)]
+    assert [[key.source.name for key in of_frame] for of_frame in keys] == [
+        *([], ["s/1.png", "h.png"]),
+        *([], ["t/1.png", "h.png"]),
+    ]
 
 
 def test_sheets_and_their_line_drawings() -> None:
