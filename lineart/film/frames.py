@@ -135,6 +135,11 @@ def stem(name: str) -> str:
     return posixpath.splitext(name)[0]
 
 
+def holds_others(path: str) -> bool:
+    """Return whether what cannot be read is no picture: a folder or file that holds other names."""
+    return posixpath.splitext(path)[1].lower() not in IMAGE_SUFFIXES | UNREAD_SUFFIXES
+
+
 def list_pictures(
     storage: Storage,
     *,

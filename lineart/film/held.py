@@ -153,8 +153,8 @@ class HashedColors:
 
     def _is_carried(self, origin: Source, picture: HashedFile) -> bool:
         """Return whether a hint that was set in `origin` is carried to another drawing."""
-        found = self.pictures.get(origin.name)
-        return isinstance(found, HashedFile) and found.pixels_sha256 != picture.pixels_sha256
+        found = self.pictures[origin.name]
+        return isinstance(found, Failure) or found.pixels_sha256 != picture.pixels_sha256
 
     def _collect(
         self, frame: FilmFrame, size: Size, carried: Sequence[Source | None]
@@ -162,7 +162,10 @@ class HashedColors:
         """Collect the hints and keys; those hints are carried that have a drawing in `carried`."""
         origins = zip(frame.hints, carried, strict=False)
         moved = {hint: origin for hint, origin in origins if origin is not None}
-        sizes = {hint: self._size(moved[hint]) if hint in moved else size for hint in frame.hints}
+        role = self.rules.role
+        sizes = {
+            hint: self._size(moved[hint], role) if hint in moved else size for hint in frame.hints
+        }
         found = {hint: _read(hint, self.hints, self.rules, sizes[hint]) for hint in frame.hints}
         held = _without_blank(frame, {hint for hint, one in found.items() if one.is_blank})
         stays = [hint for hint in held if hint not in moved]
@@ -212,16 +215,20 @@ class HashedColors:
         )
         return _Key(files, f"{role} {drawing.pixels_sha256} {colors.pixels_sha256}")
 
-    def _size(self, source: Source) -> Size:
-        drawing = self._drawing(source)
+    def _size(self, source: Source, role: str = KEY) -> Size:
+        drawing = self._drawing(source, role)
         return drawing.height, drawing.width
 
-    def _drawing(self, source: Source) -> HashedFile:
-        """Return the hashes of a key's drawing; raises `_UnusableError` if it cannot be read."""
+    def _drawing(self, source: Source, role: str = KEY) -> HashedFile:
+        """Return the hashes of the drawing of a key or hint.
+
+        Raises:
+            _UnusableError: it cannot be read.
+        """
         found = self.pictures[source.name]
         if isinstance(found, Failure):
-            why = f"{source.name}, the drawing of a key, cannot be read: {found.message}"
-            raise _UnusableError(Failure(KEY, found.error, why))
+            why = f"{source.name}, the drawing of a {role}, cannot be read: {found.message}"
+            raise _UnusableError(Failure(role, found.error, why))
         return found
 
 

@@ -14,7 +14,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import NamedTuple
 
-from lineart.film.frames import FilmFrame, Source, refuse_twins, stem
+from lineart.film.frames import FilmFrame, Source, holds_others, refuse_twins, stem
 from lineart.film.listing import caseless, printable
 from lineart.film.names import NameParts, read_name
 
@@ -99,15 +99,19 @@ def hold_everywhere(frames: Iterable[FilmFrame], hint: Source) -> list[FilmFrame
 def find_origins(frames: Iterable[FilmFrame]) -> list[FilmFrame]:
     """Return the frames of a film with the drawing that each of their hints was set in.
 
-    It is the first one of its shot on which the hint holds.
+    It is the first one of its shot on which the hint holds, also if it cannot be read.
     """
     first: dict[tuple[str, Source], Source] = {}
     unique: dict[tuple[Source, ...], tuple[Source, ...]] = {}
     found: list[FilmFrame] = []
     for frame in frames:
-        if frame.refusal is None and frame.hints:
+        source = frame.source
+        is_drawing = (
+            source.refusal is None or source.row is not None or not holds_others(source.path)
+        )
+        if frame.hints and is_drawing:
             named = ((frame.shot, hint) for hint in frame.hints)
-            origins = tuple(first.setdefault(name, frame.source) for name in named)
+            origins = tuple(first.setdefault(name, source) for name in named)
             # Equal tuples share one object, to save memory.
             frame = replace(frame, origins=unique.setdefault(origins, origins))
         found.append(frame)

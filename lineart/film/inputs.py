@@ -1,17 +1,16 @@
 """Flags and inputs of a run, validated before any work is done."""
 
-import posixpath
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from lineart.codec.formats import IMAGE_SUFFIXES, UNREAD_SUFFIXES
 from lineart.film.frames import (
     FilmFrame,
     Source,
     assemble,
+    holds_others,
     stem,
 )
 from lineart.film.hints import (
@@ -288,11 +287,7 @@ def _check_log_folder(log_folder: str | None, others: Sequence[Storage]) -> None
 def _check_hints(hints: Sequence[Source], what: str) -> None:
     """Raise if a folder or Parquet file of hints is unreadable: they could be for any frame."""
     for hint in hints:
-        if (
-            hint.refusal
-            and hint.row is None
-            and posixpath.splitext(hint.path)[1].lower() not in IMAGE_SUFFIXES | UNREAD_SUFFIXES
-        ):
+        if hint.refusal and hint.row is None and holds_others(hint.path):
             raise ValueError(f"the {what} in {hint.name} cannot be known: {hint.refusal}")
 
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from lineart import manifest
 from lineart.codec.formats import IMAGE_SUFFIXES, UNREAD_SUFFIXES
-from lineart.film.frames import FilmFrame, beside, stem
+from lineart.film.frames import FilmFrame, beside, holds_others, stem
 from lineart.film.inputs import PreparedRun
 from lineart.storage import Storage
 
@@ -78,15 +78,10 @@ def _knows_all_drawings(opened: PreparedRun) -> bool:
         is_folder
         and is_whole
         and not any(
-            frame.refusal is not None and _holds_others(frame.source.path)
+            frame.refusal is not None and holds_others(frame.source.path)
             for frame in opened.film_frames
         )
     )
-
-
-def _holds_others(path: str) -> bool:
-    """Return whether what cannot be read is a folder or Parquet file, and so holds other names."""
-    return posixpath.splitext(path)[1].lower() not in IMAGE_SUFFIXES | UNREAD_SUFFIXES
 
 
 def _extra_folders(opened: PreparedRun, rows: pa.Table) -> list[str]:

@@ -145,7 +145,7 @@ def test_hints_are_keys_for_other_drawings() -> None:
     assert [one.hint_names for one in found] == [*[["s.png"]] * 2, *[["s.png", "s/3.png"]] * 2]
     assert [one.sha256 for one in found] == ["of shot", "of shot", "own", None]
     assert found[0].key_sha256 is None
-    # Without origins hints stay; a drawing that cannot be read leaves its hint where it is.
+    # Without origins hints stay.
     stay = [one for one in on(held, hashed) if isinstance(one, HeldColors)]
     assert [len(one.keys) for one in stay] == [0] * 4
     hashed = HashedColors(
@@ -155,8 +155,18 @@ def test_hints_are_keys_for_other_drawings() -> None:
         pictures | {"s/1.png": Failure("decode", "ValueError", "no picture")},
     )
     last = hashed.on(frames[3], drawing("line4"))
-    assert isinstance(last, HeldColors)
-    assert [hint.source.name for hint in last.hints] == ["s.png"]
+    assert isinstance(last, Failure)
+    assert (last.stage, last.message) == (
+        *("hint", "s/1.png, the drawing of a hint, cannot be read: no picture"),
+    )
+
+
+def test_a_drawing_that_is_refused_has_its_hint() -> None:
+    """What is no drawing has none, such as a folder or a Parquet file."""
+    refused = [Source(name, name, refusal="no") for name in ("s/0.parquet", "s/1.xcf")]
+    held = hold_hints(assemble([*refused, *listed("s/2 s/3")], "film"), listed("s s/3"))
+    origins = [[one.name for one in frame.origins] for frame in find_origins(held)]
+    assert origins == [[], *[["s/1.xcf"]] * 2, ["s/1.xcf", "s/3.png"]]
 
 
 def test_a_hint_of_several_shots_follows_each_one() -> None:
