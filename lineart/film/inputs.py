@@ -106,7 +106,8 @@ class PreparedRun:
     frames: list[FilmFrame]
     """Frames that this run processes."""
     warnings: list[str]
-    """Sentences on what a person should look at in the film's files, such as unused hints."""
+    """Sentences on what a person should look at in the film's files, such as unused hints; a run
+    adds those on what it reads."""
     accepted: frozenset[str] = frozenset()
     """Names of failed frames that this run takes as they are; see `retries.choose_again`."""
 

@@ -12,8 +12,10 @@ from itertools import groupby
 from typing import NamedTuple
 
 from lineart.film.frames import FilmFrame, KeySource, Source, stem
+from lineart.film.held import HashedColors
 from lineart.film.listing import caseless, printable
 from lineart.film.names import NameParts, read_name
+from lineart.film.records import HashedHint
 
 
 class HeldKeys(NamedTuple):
@@ -58,6 +60,25 @@ def describe_keyless(frames: Iterable[FilmFrame]) -> list[str]:
     keyed = {frame.shot for frame in frames if frame.keys or frame.sheets}
     rest = "its colours are from hints, or as --unknown says"
     return [f"shot {printable(shot)} has no key; {rest}" for shot in shots if shot not in keyed]
+
+
+def describe_empty(frames: Iterable[FilmFrame], colors: HashedColors) -> list[str]:
+    """Return a sentence for each key that is fully transparent, and for shots that have no other.
+
+    Args:
+        frames: Frames with the keys of their shots.
+        colors: The keys, after they were read.
+    """
+    empty: dict[Source, None] = {}
+    keyless: list[FilmFrame] = []
+    for keys, frame in {frame.keys: frame for frame in frames if frame.keys}.items():
+        found = [(key.colors, colors.keys[key.colors.name]) for key in keys]
+        blank = [key for key, one in found if isinstance(one, HashedHint) and one.is_blank]
+        empty.update(dict.fromkeys(blank))
+        if len(blank) == len(keys):
+            keyless.append(replace(frame, keys=()))
+    named = [f"the key {printable(key.name)} is empty: it is fully transparent" for key in empty]
+    return [*named, *describe_keyless(keyless)]
 
 
 def _folder(frame: FilmFrame) -> str:

@@ -206,6 +206,7 @@ def make_film(name: str, flags: Any, film: FilmConfig, open_task: TaskFactory) -
     missing = [describe_missing(cut) for cut in cuts if cut.missing]
     opened = replace(opened, warnings=[*opened.warnings, *missing])
     fps = choose_rate(flags.film, opened)
+    said = len(opened.warnings)
     for warning in opened.warnings:
         say(name, warning)
     log_to_stderr(
@@ -224,7 +225,7 @@ def make_film(name: str, flags: Any, film: FilmConfig, open_task: TaskFactory) -
                 write_video(opened, sheets, fps)
     except HeldError as error:
         raise ValueError(f"{error}") from error
-    for sentence in _describe(summary):
+    for sentence in (*opened.warnings[said:], *_describe(summary)):
         say(name, sentence)
     return asdict(summary)
 

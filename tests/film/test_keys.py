@@ -5,7 +5,7 @@ import pytest
 from lineart.film.frames import FilmFrame, Source, assemble
 from lineart.film.held import HashedColors, HeldColors
 from lineart.film.hints import find_origins, hold_everywhere, hold_hints
-from lineart.film.keys import describe_keyless, hold_keys
+from lineart.film.keys import describe_empty, describe_keyless, hold_keys
 from lineart.film.records import Failure, HashedFile, HashedHint, HashedSheet
 from lineart.film.sheets import find_sheets, hold_sheets
 from lineart.imaging.hint_pictures import DEFAULT_RULES
@@ -117,6 +117,20 @@ def test_what_decides_pixels_is_the_set_of_keys() -> None:
     lost = HashedColors({}, DEFAULT_RULES, keys, broken).on(frames[0], drawing("line1"))
     assert isinstance(lost, Failure)
     assert "s/3.png, the drawing of a key, cannot be read: no picture" in lost.message
+
+
+def test_empty_keys_are_named() -> None:
+    """So is a shot whose keys all are empty, unless it has sheets."""
+    frames = hold_keys(assemble(listed("s/1 s/2 t/1 u/1"), "film"), listed("s/1 s/2 t/1")).frames
+    keys: dict[str, HashedHint | Failure] = {"s/1.png": colors("red"), "s/2.png": colors("")}
+    hashed = HashedColors({}, DEFAULT_RULES, keys | {"t/1.png": colors("")})
+    empty = [f"the key {name}.png is empty: it is fully transparent" for name in ("s/2", "t/1")]
+    *named, keyless = describe_empty(frames, hashed)
+    assert named == empty
+    assert keyless.startswith("shot t has no key; ")
+    assert describe_empty(hold_sheets(frames, find_sheets(listed("a"))[0]), hashed) == empty
+    hashed.keys = {name: Failure("key", "ValueError", "no picture") for name in hashed.keys}
+    assert describe_empty(frames, hashed) == []
 
 
 def test_hints_are_keys_for_other_drawings() -> None:

@@ -167,6 +167,23 @@ def test_a_frame_that_is_too_doubtful_is_asked_for(
     assert doubtful["ask"] == sure["ask"]
 
 
+def test_an_empty_key_is_a_warning(film: Film, capfd: pytest.CaptureFixture[str]) -> None:
+    """Also in a run that makes nothing; a shot that has no other is one without a key."""
+    places: dict[str, Any] = {name: str(film.root / name) for name in ("lines", "keys", "output")}
+    again = Colorize(**places, finish="paint", unknown="paper", film=FilmFlags(strict=True))
+    film.write("keys/slide/1.png", draw_shot(0, moves_px=5).picture)
+    assert main(again) == 0
+    film.write("keys/slide/1.png", np.zeros((*SIZE, 4), np.uint8))
+    for _ in range(2):
+        assert main(again) == 3
+        out, err = capfd.readouterr()
+        assert "colorize: the key slide/1.png is empty: it is fully transparent" in err
+        assert "colorize: shot slide has no key; " in err
+    summary = json.loads(out.splitlines()[-1])
+    assert (summary["skipped"], len(summary["objections"])) == (2 * STEPS, 2)
+    assert len(json.loads((film.root / "output/run.json").read_text())["warnings"]) == 2
+
+
 def test_what_changes_in_a_key_makes_its_shot_anew(film: Film) -> None:
     """So do a further key and the drawing of one; other shots stand."""
     film.write("keys/slide/1.png", draw_shot(0, moves_px=5).paint)
