@@ -15,7 +15,7 @@ from lineart.film.frames import FilmFrame, KeySource, Source, stem
 from lineart.film.held import HashedColors
 from lineart.film.listing import caseless, printable
 from lineart.film.names import NameParts, read_name
-from lineart.film.records import HashedHint
+from lineart.film.records import Failure, HashedHint
 
 
 class HeldKeys(NamedTuple):
@@ -79,6 +79,28 @@ def describe_empty(frames: Iterable[FilmFrame], colors: HashedColors) -> list[st
             keyless.append(replace(frame, keys=()))
     named = [f"the key {printable(key.name)} is empty: it is fully transparent" for key in empty]
     return [*named, *describe_keyless(keyless)]
+
+
+def describe_twins(frames: Iterable[FilmFrame], colors: HashedColors) -> list[str]:
+    """Return a sentence for each key that differs from one before it of an equal drawing.
+
+    Arguments are as for `describe_empty`.
+    """
+    sentences: list[str] = []
+    for keys in dict.fromkeys(frame.keys for frame in frames):
+        first: dict[str, tuple[str, str]] = {}
+        for key in keys:
+            drawing, found = colors.pictures[key.drawing.name], colors.keys[key.colors.name]
+            if isinstance(drawing, Failure) or isinstance(found, Failure) or found.is_blank:
+                continue
+            one = printable(key.colors.name), found.pixels_sha256
+            other = first.setdefault(drawing.pixels_sha256, one)
+            if other[1] != one[1]:
+                sentences.append(
+                    f"{other[0]} and {one[0]} are different keys of equal drawings, "
+                    "for which the first alone counts; leave one out"
+                )
+    return sentences
 
 
 def _folder(frame: FilmFrame) -> str:

@@ -17,7 +17,7 @@ from lineart.film.adjacent import find_adjacent, find_voters
 from lineart.film.frame_logs import FrameLogs
 from lineart.film.held import HashedColors, files_of
 from lineart.film.inputs import PreparedRun
-from lineart.film.keys import describe_empty
+from lineart.film.keys import describe_empty, describe_twins
 from lineart.film.marks import find_verdicts, mark_frames, read_marks
 from lineart.film.odd_sizes import warn_of_odd_sizes
 from lineart.film.outputs import export_parquet
@@ -257,7 +257,7 @@ def _plan(opened: PreparedRun, previous: pa.Table, runner: FilmRunner) -> FilmPl
         _hash(runner, partial(hash_sheets, job), files.sheets),
         find_adjacent(voters, pictures, reach),
     )
-    opened.warnings.extend(describe_empty(readable, colors))
+    opened.warnings.extend(describe_empty(readable, colors) + describe_twins(readable, colors))
     return make_plan(
         mark_frames(opened.frames, find_verdicts(read_marks(job.output), previous)),
         pictures,

@@ -5,7 +5,7 @@ import pytest
 from lineart.film.frames import FilmFrame, Source, assemble
 from lineart.film.held import HashedColors, HeldColors
 from lineart.film.hints import find_origins, hold_everywhere, hold_hints
-from lineart.film.keys import describe_empty, describe_keyless, hold_keys
+from lineart.film.keys import describe_empty, describe_keyless, describe_twins, hold_keys
 from lineart.film.records import Failure, HashedFile, HashedHint, HashedSheet
 from lineart.film.sheets import find_sheets, hold_sheets
 from lineart.imaging.hint_pictures import DEFAULT_RULES
@@ -131,6 +131,21 @@ def test_empty_keys_are_named() -> None:
     assert describe_empty(hold_sheets(frames, find_sheets(listed("a"))[0]), hashed) == empty
     hashed.keys = {name: Failure("key", "ValueError", "no picture") for name in hashed.keys}
     assert describe_empty(frames, hashed) == []
+
+
+def test_different_keys_of_equal_drawings_are_named() -> None:
+    """The same key twice is none, nor is an empty one; what cannot be read fails its shot."""
+    names = "s/1 s/2 s/3 s/4 s/5 s/6"
+    frames = hold_keys(assemble(listed(names), "film"), listed(names)).frames
+    pictures: dict[str, HashedFile | Failure]
+    pictures = {f"s/{n}.png": drawing("line") for n in (1, 2, 3, 4)} | {"s/5.png": drawing("other")}
+    pictures["s/6.png"] = Failure("decode", "ValueError", "no picture")
+    given = {1: "red", 2: "red", 3: "blue", 4: "", 5: "green", 6: "blue"}
+    keys: dict[str, HashedHint | Failure] = {f"s/{n}.png": colors(one) for n, one in given.items()}
+    (sentence,) = describe_twins(frames, HashedColors({}, DEFAULT_RULES, keys, pictures))
+    assert sentence.startswith("s/1.png and s/3.png are different keys of equal drawings, ")
+    keys["s/3.png"] = Failure("key", "ValueError", "no picture")
+    assert describe_twins(frames, HashedColors({}, DEFAULT_RULES, keys, pictures)) == []
 
 
 def test_hints_are_keys_for_other_drawings() -> None:
