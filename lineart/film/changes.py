@@ -1,8 +1,8 @@
 """What has changed in a film since its frames were made, by its manifest."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from sys import intern
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,6 +15,8 @@ CHANGES = ("picture", "hint", "key", "weights", "settings", "precision", "redo",
 """Words for what may have changed since a frame was made, in the order of `FrameState.retake`; the
 last two are what a person had said of it."""
 
+FOUND = ("doubts", "asked", "lowest_confidence", "mean_confidence")
+"""Columns of what was found when a frame was made; null for its copies."""
 
 PixelsKey = tuple[str, str | None, str | None]
 """Hashes of the pixels of a picture, of its hints and of its keys."""
@@ -29,6 +31,10 @@ class FrameState(NamedTuple):
     """Hints and keys that hold on it."""
     held_by: str | None
     """Name of the first frame with equal pixels, hints and keys; None if it is this one."""
+    found_in: str | None = None
+    """Frame whose row has the `FOUND` of this one, if anything was found and it is the first."""
+    found: Mapping[str, Any] | None = None
+    """These columns, if it is copied."""
     retake: str | None = None
     """What has changed since this frame was last made, comma-separated; None if nothing."""
     precision: str | None = None
@@ -71,6 +77,33 @@ def find_standing(
     written = previous["extras"].take(places).fill_null("")
     enough = [text for text in written.unique().to_pylist() if {*look.extras} <= {*text.split()}]
     return list(pc.and_(stands, pc.is_in(written, value_set=text_array(enough))).to_pylist())
+
+
+def find_makers(
+    finished: Sequence[FrameState], previous: pa.Table, others: Container[str]
+) -> dict[PixelsKey, str]:
+    """Return for finished frames, by their `pixels`, the name of the frame that they were made as.
+
+    It is one of `others`, if there is one, or else the first whose row has anything of `FOUND`.
+    """
+    names = text_array(one.frame.name for one in finished)
+    own = pc.index_in(names, value_set=previous["frame"])
+    leaders = previous["held_by"].take(own)
+    led = pc.index_in(leaders, value_set=previous["frame"])
+    is_led = pc.equal(previous["status"].take(led), "done").fill_null(False)
+    for name in ("pixels_sha256", "hint_sha256", "key_sha256", "weights", "settings"):
+        column = previous[name]
+        is_same = pc.equal(column.take(own).fill_null(""), column.take(led).fill_null(""))
+        is_led = pc.and_(is_led, is_same)
+    makers = pc.if_else(is_led, leaders, names)
+    rows = pc.index_in(makers, value_set=previous["frame"])
+    has_found = pc.or_(*(pc.is_valid(previous[name].take(rows)) for name in ("doubts", "asked")))
+    chosen: dict[PixelsKey, str] = {}
+    each = zip(finished, makers.to_pylist(), has_found.to_pylist(), strict=True)
+    for one, maker, has_any in each:
+        if maker in others or (has_any and one.pixels not in chosen):
+            chosen[one.pixels] = maker
+    return chosen
 
 
 def _has_same_hints(

@@ -1,16 +1,19 @@
 """Plan of a run: compares a film with its manifest and lists the remaining work."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from lineart.film.changes import (
+    FOUND,
     FrameState,
     PixelsKey,
     find_again,
+    find_makers,
     find_standing,
     mark_retakes,
     text_array,
@@ -37,7 +40,8 @@ class FilmPlan:
     """Difference between a film and its manifest."""
 
     rows: pa.Table
-    """The manifest, with current shot, number, hints, status and `held_by` of frames that stand."""
+    """The manifest, with current shot, number, hints, status and `held_by` of frames that stand,
+    and with doubts on the first of equal ones."""
     skipped: int
     """Number of frames that are finished already."""
     accepted: int = 0
@@ -53,21 +57,22 @@ class FilmPlan:
 
 def make_plan(
     frames: Iterable[FilmFrame],
-    pictures: Mapping[str, HashedFile | Failure],
     colors: HashedColors,
     previous: pa.Table,
     stored: Mapping[str, int],
     look: Fingerprint,
+    others: Container[str] = frozenset(),
 ) -> FilmPlan:
     """Decide for every frame whether it is finished, copied, made or failed.
 
     Args:
         frames: Frames in film order.
-        pictures: Frame name -> hashes of its picture, or why it cannot be read.
-        colors: Hints and keys of the film.
+        colors: Pictures, hints and keys of the film.
         previous: The manifest, with the newest row of each frame.
         stored: Output -> size in bytes, for stored frames whose extra files are stored, too.
         look: Weights and settings of this run.
+        others: Names of the frames of the film that are not in this run; finished frames that hold
+            one of them still do.
     """
     shown: list[FrameState] = []
     failures: list[tuple[FilmFrame, Failure]] = []
@@ -75,7 +80,7 @@ def make_plan(
     tried = accepted_rows(previous)
     leaders: dict[PixelsKey, str] = {}
     for frame in frames:
-        found = _found(frame, pictures, colors)
+        found = _found(frame, colors)
         if frame.name in tried and is_unchanged(tried[frame.name], found, look):
             accepted.append(frame)
         elif isinstance(found, Failure):
@@ -86,22 +91,34 @@ def make_plan(
             shown.append(one if leader == frame.name else one._replace(held_by=leader))
     stands, again = find_standing(shown, previous, stored, look), find_again(shown)
     stands = [is_it and one.pixels not in again for one, is_it in zip(shown, stands, strict=True)]
-    finished = [one for one, is_finished in zip(shown, stands, strict=True) if is_finished]
+    makers = find_makers([*compress(shown, stands)], previous, others)
+    shown = [_show(one, makers.get(one.pixels), others) for one in shown]
+    finished = [*compress(shown, stands)]
     labels = [_label_finished(one) for one in finished]
     labels += [_label_accepted(frame, tried[frame.name]) for frame in accepted]
     plan = FilmPlan(_relabel(previous, labels), len(finished), len(accepted), failures)
     remaining = [one for one, is_finished in zip(shown, stands, strict=True) if not is_finished]
-    _plan_work(plan, mark_retakes(remaining, previous, look), finished)
+    _plan_work(plan, mark_retakes(remaining, previous, look), finished, previous)
     return plan
 
 
-def _found(
-    frame: FilmFrame, pictures: Mapping[str, HashedFile | Failure], colors: HashedColors
-) -> tuple[HashedFile, HeldColors] | Failure:
+def _show(one: FrameState, maker: str | None, others: Container[str]) -> FrameState:
+    """Return a frame that shows what `maker`, if it is known, was made as.
+
+    It holds one that is not in the run; else the first such frame has what was found in it.
+    """
+    if maker is None:
+        return one
+    if maker in others:
+        return one._replace(held_by=maker)
+    return one if one.held_by else one._replace(found_in=maker)
+
+
+def _found(frame: FilmFrame, colors: HashedColors) -> tuple[HashedFile, HeldColors] | Failure:
     """Return the hashed picture, its hints and its keys, or why the frame cannot be read."""
     if frame.refusal is not None:
         return Failure("name", "ValueError", frame.refusal)
-    picture = pictures[frame.name]
+    picture = colors.pictures[frame.name]
     if isinstance(picture, Failure):
         return picture
     if frame.source_sha256 not in (None, picture.source_sha256):
@@ -115,6 +132,9 @@ def _found(
 
 class Label(NamedTuple):
     """Columns of a frame that stands, which depend on the film's other files."""
+
+    found_in: str | None
+    """Frame whose row has those of `FOUND`."""
 
     frame: str
     shot: str
@@ -131,23 +151,27 @@ class Label(NamedTuple):
 def _label_finished(one: FrameState) -> Label:
     frame, status = one.frame, "held" if one.held_by else "done"
     files = *one.colors.columns().values(), frame.source.stamp
-    return Label(frame.name, frame.shot, frame.number, status, one.held_by, *files)
+    return Label(one.found_in, frame.name, frame.shot, frame.number, status, one.held_by, *files)
 
 
 def _label_accepted(frame: FilmFrame, row: ManifestRow) -> Label:
     files = *(row[name] for name in HeldColors().columns()), None
-    return Label(frame.name, frame.shot, frame.number, "accepted", None, *files)
+    return Label(frame.name, frame.name, frame.shot, frame.number, "accepted", None, *files)
 
 
 def _relabel(previous: pa.Table, labels: Sequence[Label]) -> pa.Table:
-    """Update the columns of `Label` in the rows of frames that stand."""
+    """Update the columns of `Label` and `FOUND` in the rows of frames that stand."""
     values = dict(zip(Label._fields, zip(*labels, strict=True), strict=True)) if labels else {}
     names = text_array(values.get("frame", ()))
-    rows = previous.take(pc.index_in(names, value_set=previous["frame"]))
+    found_in = text_array(values.get("found_in", ()))
+    rows, found = (
+        previous.take(pc.index_in(frames, value_set=previous["frame"]))
+        for frames in (names, found_in)
+    )
     columns = [
         pa.array(values.get(field.name, ()), field.type)
         if field.name in Label._fields
-        else rows[field.name]
+        else (found if field.name in FOUND else rows)[field.name]
         for field in SCHEMA
     ]
     others = previous.filter(pc.invert(pc.is_in(previous["frame"], value_set=names)))
@@ -155,7 +179,10 @@ def _relabel(previous: pa.Table, labels: Sequence[Label]) -> pa.Table:
 
 
 def _plan_work(
-    plan: FilmPlan, remaining: Sequence[FrameState], finished: Sequence[FrameState]
+    plan: FilmPlan,
+    remaining: Sequence[FrameState],
+    finished: Sequence[FrameState],
+    previous: pa.Table,
 ) -> None:
     """Add the unfinished frames to the plan; those with equal `pixels` share an item."""
     finished_of = {one.pixels: one.frame.output for one in reversed(finished)}
@@ -163,6 +190,9 @@ def _plan_work(
     columns = ("output", "precision", "device", "warnings") if needs_rows else ()
     known = zip(*(plan.rows[name].to_pylist() for name in columns), strict=True)
     copied = {output: (*made, tuple(warned or ())) for output, *made, warned in known}
+    leading = text_array(one.found_in for one in remaining if one.found_in)
+    rows = previous.filter(pc.is_in(previous["frame"], value_set=leading))
+    found = {row.pop("frame"): row for row in rows.select(["frame", *FOUND]).to_pylist()}
     copies: dict[PixelsKey, Copying] = {}
     work: dict[PixelsKey, tuple[FrameState, list[str]]] = {}
     for one in remaining:
@@ -171,7 +201,10 @@ def _plan_work(
         if pixels in finished_of:
             precision, device, warnings = copied[finished_of[pixels]]
             plan.remaining[output] = one._replace(
-                precision=precision, device=device, warnings=warnings
+                precision=precision,
+                device=device,
+                warnings=warnings,
+                found=found.get(one.found_in or ""),
             )
             copies.setdefault(pixels, (finished_of[pixels], []))[1].append(output)
         else:
@@ -209,6 +242,7 @@ def result_row(one: FrameState, look: Fingerprint, result: FrameResult) -> Manif
             "warnings": list(warnings) or None,
             "doubts": [one._asdict() for one in result.doubts] or None,
             **(result.certainty._asdict() if result.certainty else {}),
+            **(one.found or {}),
             "weights": look.weights,
             "settings": look.settings,
             "extras": " ".join(look.extras),

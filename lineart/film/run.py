@@ -260,11 +260,11 @@ def _plan(opened: PreparedRun, previous: pa.Table, runner: FilmRunner) -> FilmPl
     opened.warnings.extend(describe_empty(readable, colors) + describe_twins(readable, colors))
     return make_plan(
         mark_frames(opened.frames, find_verdicts(read_marks(job.output), previous)),
-        pictures,
         colors,
         previous,
         {} if opened.film.force or opened.film.retry_failed is not None else stored_frames(job),
         job.fingerprint,
+        {one.name for one in opened.film_frames} - {one.name for one in opened.frames},
     )
 
 

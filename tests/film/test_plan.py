@@ -2,18 +2,18 @@
 
 import gc
 import tracemalloc
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import replace
 
 import pyarrow as pa
 
+from lineart.film import plan as film_plan
 from lineart.film.changes import FrameState
 from lineart.film.frames import FilmFrame, Source
 from lineart.film.held import HashedColors
 from lineart.film.plan import (
     FilmPlan,
     known_pictures,
-    make_plan,
     result_row,
     unread_row,
 )
@@ -25,6 +25,7 @@ from lineart.film.records import (
     HashedHint,
     Input,
 )
+from lineart.imaging.doubts import Doubt
 from lineart.imaging.hint_pictures import DEFAULT_RULES
 from lineart.manifest import SCHEMA, ManifestRow, first_rows, make_table
 
@@ -42,6 +43,20 @@ LINES = {
 
 NOTHING = SCHEMA.empty_table()
 NO_HINTS = HashedColors({}, DEFAULT_RULES)
+
+
+def make_plan(
+    frames: list[FilmFrame],
+    pictures: Mapping[str, HashedFile | Failure],
+    colors: HashedColors,
+    previous: pa.Table,
+    stored: Mapping[str, int],
+    look: Fingerprint,
+    others: Container[str] = (),
+) -> FilmPlan:
+    """Plan a film of these pictures."""
+    colors = replace(colors, pictures=pictures)
+    return film_plan.make_plan(frames, colors, previous, stored, look, others)
 
 
 def hashed_hints(**hints: str | Failure) -> HashedColors:
@@ -226,6 +241,65 @@ def test_labels_do_not_depend_on_history() -> None:
     standing = by_frame(make_plan(FRAMES, LINES, NO_HINTS, known_rows, stored, LOOK).rows)
     assert standing["s/3.png"]["status"] == "held"
     assert standing["s/3.png"]["held_by"] == "s/1.png"
+
+
+DOUBT = Doubt(1, 0, 0, 8, 6, 48, "#ff0000", 0.25, "why")
+FOUND = {"asked": 0.5, "lowest_confidence": 0.25, "mean_confidence": 0.75}
+
+
+def with_findings(rows: pa.Table, name: str) -> pa.Table:
+    """Give the manifest with a doubt of a frame, and how sure its colours are."""
+    found = FOUND | {"doubts": [DOUBT._asdict()]}
+    return make_table([row | (found if row["frame"] == name else {}) for row in rows.to_pylist()])
+
+
+def leads(row: ManifestRow) -> bool:
+    """Whether a frame is the first of equal ones, and has what was found in them all."""
+    has_all = row["doubts"] == [DOUBT._asdict()] and FOUND.items() <= row.items()
+    has_none = row["doubts"] is None and all(row[name] is None for name in FOUND)
+    assert has_all != has_none
+    assert has_all == (row["status"] == "done")
+    return has_all
+
+
+def test_the_first_of_equal_frames_has_their_doubts() -> None:
+    """Also if another one was the first when they were made, which is now gone or holds it."""
+    known_rows, stored = finish(make_plan(FRAMES, LINES, NO_HINTS, NOTHING, {}, LOOK))
+    known_rows = with_findings(known_rows, "s/1.png")
+    gone = make_plan(FRAMES[1:], LINES, NO_HINTS, known_rows, stored, LOOK)
+    rows = by_frame(gone.rows)
+    assert gone.skipped == 3
+    assert leads(rows["s/3.png"])
+    # It is back, with its row or without, whether or not its file is there.
+    back = by_frame(make_plan(FRAMES, LINES, NO_HINTS, gone.rows, stored, LOOK).rows)
+    assert [leads(back[name]) for name in ("s/1.png", "s/3.png")] == [True, False]
+    alone = make_table([rows[f"s/{n}.png"] for n in (2, 3, 4)])
+    for known in (alone, gone.rows):
+        rest = {path: size for path, size in stored.items() if path != FRAMES[0].output}
+        plan = make_plan(FRAMES, LINES, NO_HINTS, known, rest, LOOK)
+        assert plan.copies == [("frames/s/3.png", ["frames/s/1.png"])]
+        copied = by_frame(finish(plan)[0])
+        assert [leads(copied[name]) for name in ("s/1.png", "s/3.png")] == [True, False]
+
+
+def test_a_part_of_a_film_changes_no_frame_that_it_skips() -> None:
+    """A frame still holds the first of equal ones, which is not in the run; so does a copy."""
+    frames = [*FRAMES, FilmFrame(Source("s/5.png", "s/5.png"), "s", 5)]
+    lines = LINES | {"s/5.png": LINES["s/3.png"]}
+    made = make_plan(FRAMES, LINES, NO_HINTS, NOTHING, {}, LOOK)
+    known_rows, stored = finish(made)
+    known_rows = with_findings(known_rows, "s/1.png")
+    others = {frame.name for frame in FRAMES[:2]}
+    part = make_plan(frames[2:], lines, NO_HINTS, known_rows, stored, LOOK, others)
+    rows = by_frame(part.rows)
+    assert rows == by_frame(known_rows)
+    (copy,) = part.remaining.values()
+    assert (copy.frame.name, copy.held_by, copy.found) == ("s/5.png", "s/1.png", None)
+    # A frame that was made as another one has its own.
+    other = make_table([row | {"pixels_sha256": "else"} for row in known_rows.to_pylist()[:1]])
+    known_rows = pa.concat_tables([other, known_rows.slice(1)])
+    part = make_plan(FRAMES[2:], LINES, NO_HINTS, known_rows, stored, LOOK, others)
+    assert by_frame(part.rows)["s/3.png"]["status"] == "done"
 
 
 def test_unreadable_frames_are_failures() -> None:

@@ -127,7 +127,10 @@ def test_a_key_colours_its_shot(film: Film) -> None:
     assert (without["keys"], without["key_sha256"], without["asked"]) == (None, None, None)
     assert "network" in dict(without["stage_seconds"])
     assert film.made_anew() == []
-    # A part of the film needs the drawings of its keys all the same.
+    # A part of the film leaves a frame as it is that holds one of another part.
+    assert film.color(numbers="2").skipped == 2
+    assert film.rows() == rows
+    # It needs the drawings of its keys all the same.
     assert film.color(numbers="6", force=True).done == 2
 
 
