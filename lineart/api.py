@@ -136,7 +136,7 @@ class Colorizer:
             check_picture(hint, "the hint picture", 4)
         size = line.shape[0], line.shape[1]
         hints = self._task.place_hints([] if hint is None else [hint], size)
-        inputs, counting = self._task.network_inputs(line, hints)
+        inputs, valid_hints = self._task.network_inputs(line, hints)
         answers = self._network(*(array[np.newaxis] for array in inputs))
         guess = Guess(*(answer[0] for answer in answers))
-        return finish_colors(line, counting, guess, self._task.finish)
+        return finish_colors(line, valid_hints, guess, self._task.finish)

@@ -12,8 +12,15 @@ from typing import Any
 import numpy as np
 
 from lineart.codec import decode_line
-from lineart.film.tasks import ComposedFrame, Files, FilmTask, NetworkInputs, RunNetwork, Shrink
-from lineart.film.tasks.cels import KeptDrawing
+from lineart.film.tasks import (
+    ComposedFrame,
+    Files,
+    FilmTask,
+    NetworkInputs,
+    PrepareInputs,
+    RunNetwork,
+)
+from lineart.film.tasks.cels import ComposeInputs
 from lineart.film.tasks.colorize import ColorizeTask
 from lineart.film.tasks.keys import KeysTask, open_keys_task
 from lineart.jobs.colorize import Colorize, read_film
@@ -61,15 +68,15 @@ def decode(data: bytes) -> np.ndarray:
 class PoisonedKeys(KeysTask):
     """Colours drawings by keys as ever, but for those that are poison when they are matched."""
 
-    def open_shrink(self) -> Shrink:
+    def open_prepare(self) -> PrepareInputs:
         """Build the function that carries the keys' colours."""
-        whole = _PoisonedMatching(**vars(self)).open_shrink()
+        whole = _PoisonedMatching(**vars(self)).open_prepare()
 
-        def shrink(picture: np.ndarray, files: Files) -> NetworkInputs:
+        def prepare(picture: np.ndarray, files: Files) -> NetworkInputs:
             act(files["line"][0], "keys")
             return whole(picture, files)
 
-        return shrink
+        return prepare
 
 
 class _PoisonedMatching(KeysTask):
@@ -85,15 +92,15 @@ class PoisonedColoring(ColorizeTask):
 
     decode = staticmethod(decode)
 
-    def open_shrink(self) -> Shrink:
+    def open_prepare(self) -> PrepareInputs:
         """Build the function that computes the network's inputs."""
-        whole = super().open_shrink()
+        whole = super().open_prepare()
 
-        def shrink(picture: np.ndarray, files: Files) -> NetworkInputs:
+        def prepare(picture: np.ndarray, files: Files) -> NetworkInputs:
             act(files["line"][0], "hint")
             return whole(picture, files)
 
-        return shrink
+        return prepare
 
     def open_network(self, files: Mapping[str, bytes], **settings: Any) -> RunNetwork:
         """Build the network."""
@@ -108,7 +115,7 @@ class PoisonedColoring(ColorizeTask):
 
     def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> ComposedFrame:
         """Make the frame."""
-        act(KeptDrawing.unpack(kept).file, "compose")
+        act(ComposeInputs.unpack(kept).file, "compose")
         return super().compose(answers, kept)
 
 

@@ -155,14 +155,14 @@ def color_frame(
     task: ColorizeTask, run: RunNetwork, line: Line, hints: HintPixels, size_px: int
 ) -> tuple[Guess, HintPixels]:
     """Colour a drawing as a film does; see `ColorFrame`."""
-    inputs, counting = replace(task, network_size_px=size_px).network_inputs(line, [hints])
+    inputs, valid_hints = replace(task, network_size_px=size_px).network_inputs(line, [hints])
     answers = run(*(one[np.newaxis] for one in inputs))
-    return Guess(*(one[0] for one in answers)), counting
+    return Guess(*(one[0] for one in answers)), valid_hints
 
 
 def network_translate(run: RunNetwork, task: TranslateTask) -> Translate:
     """Return a network as a `Translate`: the output of `lineart translate` before enlargement."""
-    shrink = task.open_shrink()
+    shrink = task.open_prepare()
 
     def translate(photo: Frame) -> AnySize:
         small = shrink(photo, {}).inputs[0]

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lineart.film.frame_colors import FrameColors
 from lineart.film.frames import FilmFrame
-from lineart.film.held import HeldColors
 from lineart.film.records import Fingerprint, HashedFile
 
 CHANGES = ("picture", "hint", "key", "weights", "settings", "precision", "redo", "was accepted")
@@ -27,7 +27,7 @@ class FrameState(NamedTuple):
 
     frame: FilmFrame
     picture: HashedFile
-    colors: HeldColors
+    colors: FrameColors
     """Hints and keys that hold on it."""
     held_by: str | None
     """Name of the first frame with equal pixels, hints and keys; None if it is this one."""
@@ -50,8 +50,11 @@ class FrameState(NamedTuple):
         return self.picture.pixels_sha256, self.colors.sha256, self.colors.key_sha256
 
 
-def find_standing(
-    shown: Sequence[FrameState], previous: pa.Table, stored: Mapping[str, int], look: Fingerprint
+def find_finished(
+    shown: Sequence[FrameState],
+    previous: pa.Table,
+    stored: Mapping[str, int],
+    fingerprint: Fingerprint,
 ) -> list[bool]:
     """Return for each frame whether it is finished.
 
@@ -62,21 +65,23 @@ def find_standing(
         "source_sha256": text_array(one.picture.source_sha256 for one in shown),
         "output": text_array(one.frame.output for one in shown),
         "output_bytes": _sizes(stored.get(one.frame.output, -1) for one in shown),
-        "weights": look.weights,
-        "settings": look.settings,
+        "weights": fingerprint.weights,
+        "settings": fingerprint.settings,
     }
     places = pc.index_in(text_array(one.frame.name for one in shown), value_set=previous["frame"])
-    stands = pc.is_in(previous["status"].take(places), value_set=text_array(["done", "held"]))
-    stands = pc.and_(stands, _has_same_hints(shown, previous, places))
-    stands = pc.and_(stands, _has_same_keys(shown, previous, places))
-    stands = pc.and_(stands, _has_precision(previous, places, look))
+    is_finished = pc.is_in(previous["status"].take(places), value_set=text_array(["done", "held"]))
+    is_finished = pc.and_(is_finished, _has_same_hints(shown, previous, places))
+    is_finished = pc.and_(is_finished, _has_same_keys(shown, previous, places))
+    is_finished = pc.and_(is_finished, _has_precision(previous, places, fingerprint))
     for name, values in same.items():
         # One column at a time: all columns at once would be a copy of the whole manifest.
         recorded = previous[name].take(places).fill_null(-2 if name == "output_bytes" else "")
-        stands = pc.and_(stands, pc.equal(recorded, values))
+        is_finished = pc.and_(is_finished, pc.equal(recorded, values))
     written = previous["extras"].take(places).fill_null("")
-    enough = [text for text in written.unique().to_pylist() if {*look.extras} <= {*text.split()}]
-    return list(pc.and_(stands, pc.is_in(written, value_set=text_array(enough))).to_pylist())
+    enough = [
+        text for text in written.unique().to_pylist() if {*fingerprint.extras} <= {*text.split()}
+    ]
+    return list(pc.and_(is_finished, pc.is_in(written, value_set=text_array(enough))).to_pylist())
 
 
 def find_makers(
@@ -125,16 +130,18 @@ def _has_same_keys(
     return pc.equal(recorded, text_array(one.colors.key_sha256 or "" for one in shown))
 
 
-def _has_precision(previous: pa.Table, places: pa.Array, look: Fingerprint) -> pa.ChunkedArray:
+def _has_precision(
+    previous: pa.Table, places: pa.Array, fingerprint: Fingerprint
+) -> pa.ChunkedArray:
     """Return whether rows, at their places, have the number format that the user requires.
 
     Frames whose colours all were carried needed no network, and have none.
     """
     recorded = previous["precision"].take(places)
-    if look.precision is None:
+    if fingerprint.precision is None:
         return pc.true_unless_null(pc.fill_null(recorded, ""))
     needs_none = pc.and_(pc.is_null(recorded), pc.is_valid(previous["key_sha256"].take(places)))
-    return pc.or_(pc.equal(recorded.fill_null(""), look.precision), needs_none)
+    return pc.or_(pc.equal(recorded.fill_null(""), fingerprint.precision), needs_none)
 
 
 def find_again(shown: Iterable[FrameState]) -> set[PixelsKey]:
@@ -143,7 +150,7 @@ def find_again(shown: Iterable[FrameState]) -> set[PixelsKey]:
 
 
 def mark_retakes(
-    remaining: Sequence[FrameState], previous: pa.Table, look: Fingerprint
+    remaining: Sequence[FrameState], previous: pa.Table, fingerprint: Fingerprint
 ) -> list[FrameState]:
     """Set `retake` of frames that were made before to what has changed since."""
     places = pc.index_in(
@@ -152,15 +159,15 @@ def mark_retakes(
     was_made = pc.is_in(previous["status"].take(places), value_set=text_array(["done", "held"]))
     now = {
         "picture": ("pixels_sha256", text_array(one.picture.pixels_sha256 for one in remaining)),
-        "weights": ("weights", look.weights),
-        "settings": ("settings", look.settings),
+        "weights": ("weights", fingerprint.weights),
+        "settings": ("settings", fingerprint.settings),
     }
     differs = {
         word: pc.not_equal(previous[name].take(places).fill_null(""), values)
         for word, (name, values) in now.items()
     }
     differs["hint"] = pc.invert(_has_same_hints(remaining, previous, places))
-    differs["precision"] = pc.invert(_has_precision(previous, places, look))
+    differs["precision"] = pc.invert(_has_precision(previous, places, fingerprint))
     differs["key"] = pc.invert(_has_same_keys(remaining, previous, places))
     again = find_again(remaining)
     differs["redo"] = pa.array((one.pixels in again for one in remaining), pa.bool_())

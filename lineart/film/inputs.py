@@ -55,14 +55,14 @@ class FilmConfig:
     """Film whose paint is recoloured, in place of hints."""
     hints: str | None = None
     carries_hints: bool = False
-    """Hints are keys for the drawings after the one that they were set in; see `held`."""
+    """Hints are keys for the drawings after the one that they were set in; see `frame_colors`."""
     keys: str | None = None
     sheets: str | None = None
     shots: tuple[str, ...] = ()
     adjacent: int = 0
     """Drawings before a drawing, and as many after it, that vote on its colours by keys."""
     ask: int | None = None
-    """Number of drawings to name at the end that should become keys; see `asking`."""
+    """Number of drawings to name at the end that should become keys; see `next_keys`."""
     numbers: str | None = None
     limit: int | None = None
     pages: Pages = "all"
@@ -74,7 +74,7 @@ class FilmConfig:
     keep_removed: bool = False
     """Leave the frames of removed drawings in place; see `removed`."""
     strict: bool = False
-    """Warnings and stale frames leave the film unfinished; see `standing`."""
+    """Warnings and stale frames leave the film unfinished; see `completeness`."""
     log_folder: str | None = None
     """Folder or S3 prefix for a log of each frame; see `frame_logs`."""
     parquet_frames: bool = False

@@ -11,8 +11,8 @@ from dataclasses import replace
 from itertools import groupby
 from typing import NamedTuple
 
+from lineart.film.frame_colors import HashedColors
 from lineart.film.frames import FilmFrame, KeySource, Source, stem
-from lineart.film.held import HashedColors
 from lineart.film.listing import caseless, printable
 from lineart.film.names import NameParts, read_name
 from lineart.film.records import Failure, HashedHint

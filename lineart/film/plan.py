@@ -13,13 +13,13 @@ from lineart.film.changes import (
     FrameState,
     PixelsKey,
     find_again,
+    find_finished,
     find_makers,
-    find_standing,
     mark_retakes,
     text_array,
 )
+from lineart.film.frame_colors import FrameColors, HashedColors
 from lineart.film.frames import FilmFrame, Source
-from lineart.film.held import HashedColors, HeldColors
 from lineart.film.records import (
     Failure,
     Fingerprint,
@@ -60,7 +60,7 @@ def make_plan(
     colors: HashedColors,
     previous: pa.Table,
     stored: Mapping[str, int],
-    look: Fingerprint,
+    fingerprint: Fingerprint,
     others: Container[str] = frozenset(),
 ) -> FilmPlan:
     """Decide for every frame whether it is finished, copied, made or failed.
@@ -70,7 +70,7 @@ def make_plan(
         colors: Pictures, hints and keys of the film.
         previous: The manifest, with the newest row of each frame.
         stored: Output -> size in bytes, for stored frames whose extra files are stored, too.
-        look: Weights and settings of this run.
+        fingerprint: Weights and settings of this run.
         others: Names of the frames of the film that are not in this run; finished frames that hold
             one of them still do.
     """
@@ -81,7 +81,7 @@ def make_plan(
     leaders: dict[PixelsKey, str] = {}
     for frame in frames:
         found = _found(frame, colors)
-        if frame.name in tried and is_unchanged(tried[frame.name], found, look):
+        if frame.name in tried and is_unchanged(tried[frame.name], found, fingerprint):
             accepted.append(frame)
         elif isinstance(found, Failure):
             failures.append((frame, found))
@@ -89,16 +89,18 @@ def make_plan(
             one = FrameState(frame, *found, None)
             leader = leaders.setdefault(one.pixels, frame.name)
             shown.append(one if leader == frame.name else one._replace(held_by=leader))
-    stands, again = find_standing(shown, previous, stored, look), find_again(shown)
-    stands = [is_it and one.pixels not in again for one, is_it in zip(shown, stands, strict=True)]
-    makers = find_makers([*compress(shown, stands)], previous, others)
+    is_finished, again = find_finished(shown, previous, stored, fingerprint), find_again(shown)
+    is_finished = [
+        is_it and one.pixels not in again for one, is_it in zip(shown, is_finished, strict=True)
+    ]
+    makers = find_makers([*compress(shown, is_finished)], previous, others)
     shown = [_show(one, makers.get(one.pixels), others) for one in shown]
-    finished = [*compress(shown, stands)]
+    finished = [*compress(shown, is_finished)]
     labels = [_label_finished(one) for one in finished]
     labels += [_label_accepted(frame, tried[frame.name]) for frame in accepted]
     plan = FilmPlan(_relabel(previous, labels), len(finished), len(accepted), failures)
-    remaining = [one for one, is_finished in zip(shown, stands, strict=True) if not is_finished]
-    _plan_work(plan, mark_retakes(remaining, previous, look), finished, previous)
+    remaining = [one for one, is_it in zip(shown, is_finished, strict=True) if not is_it]
+    _plan_work(plan, mark_retakes(remaining, previous, fingerprint), finished, previous)
     return plan
 
 
@@ -114,7 +116,7 @@ def _show(one: FrameState, maker: str | None, others: Container[str]) -> FrameSt
     return one if one.held_by else one._replace(found_in=maker)
 
 
-def _found(frame: FilmFrame, colors: HashedColors) -> tuple[HashedFile, HeldColors] | Failure:
+def _found(frame: FilmFrame, colors: HashedColors) -> tuple[HashedFile, FrameColors] | Failure:
     """Return the hashed picture, its hints and its keys, or why the frame cannot be read."""
     if frame.refusal is not None:
         return Failure("name", "ValueError", frame.refusal)
@@ -131,7 +133,7 @@ def _found(frame: FilmFrame, colors: HashedColors) -> tuple[HashedFile, HeldColo
 
 
 class Label(NamedTuple):
-    """Columns of a frame that stands, which depend on the film's other files."""
+    """Columns of a finished frame, which depend on the film's other files."""
 
     found_in: str | None
     """Frame whose row has those of `FOUND`."""
@@ -155,7 +157,7 @@ def _label_finished(one: FrameState) -> Label:
 
 
 def _label_accepted(frame: FilmFrame, row: ManifestRow) -> Label:
-    files = *(row[name] for name in HeldColors().columns()), None
+    files = *(row[name] for name in FrameColors().columns()), None
     return Label(frame.name, frame.name, frame.shot, frame.number, "accepted", None, *files)
 
 
@@ -219,7 +221,7 @@ def _work(one: FrameState, outputs: Iterable[str]) -> WorkItem:
     return WorkItem((picture, *one.colors.inputs), tuple(outputs), frame.shot)
 
 
-def result_row(one: FrameState, look: Fingerprint, result: FrameResult) -> ManifestRow:
+def result_row(one: FrameState, fingerprint: Fingerprint, result: FrameResult) -> ManifestRow:
     """Build the row of a frame that is stored, or failed after its picture was read."""
     warnings = dict.fromkeys((*one.colors.warnings, *(result.warnings or one.warnings)))
     ended = {
@@ -243,9 +245,9 @@ def result_row(one: FrameState, look: Fingerprint, result: FrameResult) -> Manif
             "doubts": [one._asdict() for one in result.doubts] or None,
             **(result.certainty._asdict() if result.certainty else {}),
             **(one.found or {}),
-            "weights": look.weights,
-            "settings": look.settings,
-            "extras": " ".join(look.extras),
+            "weights": fingerprint.weights,
+            "settings": fingerprint.settings,
+            "extras": " ".join(fingerprint.extras),
             "retake": one.retake,
             "seconds": sum(result.stages.values(), 0.0),
             "stage_seconds": list(result.stages.items()) or None,

@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lineart.film.frame_colors import FrameColors
 from lineart.film.frames import FilmFrame
-from lineart.film.held import HeldColors
 from lineart.film.inputs import PreparedRun
 from lineart.film.records import Failure, Fingerprint, HashedFile
 from lineart.manifest import SCHEMA, ManifestRow
@@ -109,14 +109,14 @@ def accepted_rows(previous: pa.Table) -> dict[str, ManifestRow]:
 
 
 def is_unchanged(
-    row: ManifestRow, found: tuple[HashedFile, HeldColors] | Failure, look: Fingerprint
+    row: ManifestRow, found: tuple[HashedFile, FrameColors] | Failure, fingerprint: Fingerprint
 ) -> bool:
     """Return whether an accepted frame would be tried with the inputs with which it failed.
 
     Args:
         row: Its row in the manifest.
         found: Its picture, hints and keys, or why one of them cannot be read.
-        look: Weights and settings of the run.
+        fingerprint: Weights and settings of the run.
     """
     now: dict[str, Any] = {}
     if isinstance(found, Failure):
@@ -128,5 +128,5 @@ def is_unchanged(
         if not colors.has_hints(row["hint_sha256"]):
             return False
         now = {"source_sha256": picture.source_sha256, "key_sha256": colors.key_sha256}
-        now |= {"weights": look.weights, "settings": look.settings}
+        now |= {"weights": fingerprint.weights, "settings": fingerprint.settings}
     return all(row[name] == value for name, value in now.items())

@@ -14,8 +14,9 @@ import pyarrow.compute as pc
 
 from lineart import manifest
 from lineart.film.adjacent import find_adjacent, find_voters
+from lineart.film.completeness import stored_frames
+from lineart.film.frame_colors import HashedColors, files_of
 from lineart.film.frame_logs import FrameLogs
-from lineart.film.held import HashedColors, files_of
 from lineart.film.inputs import PreparedRun
 from lineart.film.keys import describe_empty, describe_twins
 from lineart.film.marks import find_verdicts, mark_frames, read_marks
@@ -34,7 +35,6 @@ from lineart.film.removed import settle_removed
 from lineart.film.retries import mark_accepted
 from lineart.film.run_json import FilmSummary
 from lineart.film.stages import choose_batch
-from lineart.film.standing import stored_frames
 from lineart.film.worker import (
     copy_finished,
     hash_hints,

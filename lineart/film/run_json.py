@@ -14,9 +14,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lineart.film.completeness import MADE
 from lineart.film.inputs import PreparedRun
 from lineart.film.records import FilmJob
-from lineart.film.standing import MADE
 from lineart.storage import Storage
 
 
@@ -45,7 +45,7 @@ class FilmSummary:
     objections: list[str] = field(default_factory=list)
     """What `--strict` objects to."""
     ask: list[dict[str, Any]] = field(default_factory=list)
-    """Drawings to colour next, if they were asked for; see `asking.choose_next`."""
+    """Drawings to colour next, if they were asked for; see `next_keys.choose_next`."""
     seconds: float = 0.0
     frames_per_second: float = 0.0
 

@@ -9,10 +9,10 @@ from itertools import islice
 from queue import LifoQueue
 
 from lineart.film import stages
-from lineart.film.dealing import Dealer
 from lineart.film.pipeline import RayRunner
 from lineart.film.records import FilmJob, FrameData, FrameResult, WorkItem
 from lineart.film.stages import OpenStage, Stage
+from lineart.film.work_queue import WorkQueue
 from lineart.runtime.device import has_cuda_driver
 from lineart.runtime.executor import HybridExecutor, LocalExecutor, RayExecutor
 
@@ -59,7 +59,7 @@ class LocalRunner:
         def make(item: WorkItem) -> Sequence[FrameData]:
             return stages.run_stages(opened, [FrameData(item)])
 
-        dealer = Dealer(work)
+        dealer = WorkQueue(work)
         for item, (frame,) in self.executor.spread(make, dealer, workers):
             dealer.end(item)
             yield from frame.results()

@@ -200,7 +200,7 @@ def shrink(worker: Worker, frame: FrameData) -> FrameData:
             files.setdefault(one.role, []).append(worker.read_shared(one))
         stage = step(task.shrink_stage)
         with worker.decoding():
-            inputs, kept, warnings, seconds = worker.shrink(pixels, files)
+            inputs, kept, warnings, seconds = worker.prepare(pixels, files)
     except Exception as error:  # noqa: BLE001 - any error fails this frame alone
         failure = Failure.of(stage, error)
         suspects = [one.source.name for one in shared if one.role == stage]

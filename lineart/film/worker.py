@@ -22,7 +22,7 @@ from lineart.film.records import (
     Input,
     WorkItem,
 )
-from lineart.film.tasks import SharedRules, Shrink
+from lineart.film.tasks import PrepareInputs, SharedRules
 from lineart.film.tasks.key_rules import (
     ADJACENT,
     HINT_KEY,
@@ -68,9 +68,9 @@ class Worker:
         self._kept: dict[Input, bytes] = {}
 
     @cached_property
-    def shrink(self) -> Shrink:
+    def prepare(self) -> PrepareInputs:
         """Function that computes network inputs."""
-        return self.job.task.open_shrink()
+        return self.job.task.open_prepare()
 
     @contextmanager
     def decoding(self) -> Iterator[list[str]]:

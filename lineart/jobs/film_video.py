@@ -43,7 +43,7 @@ def write_video(opened: PreparedRun, sheets: Sheets, fps: float) -> None:
     Raises:
         BrokenOffError: they cannot be written.
     """
-    from lineart.film.standing import MADE
+    from lineart.film.completeness import MADE
     from lineart.manifest import read_manifest
     from lineart.video import write_videos
 

@@ -242,10 +242,10 @@ def _make_held(
 
     The page is left as it is if it shows the same frames and warnings.
     """
-    from lineart.film.asking import choose_next
+    from lineart.film.completeness import find_objections, is_complete
+    from lineart.film.next_keys import choose_next
     from lineart.film.run import run_film
     from lineart.film.run_json import write_run
-    from lineart.film.standing import find_objections, is_complete
     from lineart.report.film_folder import PAGE
 
     started_at, output, given = datetime.now(UTC), opened.job.output, asdict(flags)

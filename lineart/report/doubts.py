@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Int, UInt8
 
-from lineart.film.asking import choose_next
 from lineart.film.doubt_list import DoubtList
+from lineart.film.next_keys import choose_next
 from lineart.film.outputs import count_doubts
 from lineart.image import Frame, resize
 from lineart.imaging.doubts import MOST_DOUBTS, Doubt

@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from lineart.codec import encode_png
+from lineart.film.frame_colors import HashedColors
 from lineart.film.frames import FilmFrame, Source, stem
-from lineart.film.held import HashedColors
 from lineart.film.keys import hold_keys
 from lineart.film.pages import find_pictures
 from lineart.film.records import Failure, HashedHint

@@ -13,7 +13,7 @@ from lineart.codec import decode_hint, encode_png
 from lineart.codec.errors import noting_warnings
 from lineart.codec.palettes import read_palette
 from lineart.film.stages import open_task_network
-from lineart.film.tasks import Files, FilmTask, RunNetwork, Shrink
+from lineart.film.tasks import Files, FilmTask, PrepareInputs, RunNetwork
 from lineart.film.tasks.key_rules import KEY, KEY_LINE, SHEET
 from lineart.film.tasks.keys import open_keys_task
 from lineart.film.tasks.layers import LAYERS, LINES
@@ -41,7 +41,7 @@ class Session:
 
     def __init__(self) -> None:
         self._networks: dict[str, RunNetwork] = {}
-        self._last: tuple[FilmTask, Shrink] | None = None
+        self._last: tuple[FilmTask, PrepareInputs] | None = None
         self._lock = Lock()
 
     def answer(self, message: Message, report: Report) -> Message:
@@ -138,10 +138,10 @@ class Session:
         self._networks[name] = self._networks.pop(name)
         return self._networks[name]
 
-    def _open_shrink(self, task: FilmTask) -> Shrink:
+    def _open_shrink(self, task: FilmTask) -> PrepareInputs:
         """Return the function of the task, which keeps the last keys."""
         if self._last is None or self._last[0] != task:
-            self._last = task, task.open_shrink()
+            self._last = task, task.open_prepare()
         return self._last[1]
 
 

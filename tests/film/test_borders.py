@@ -35,7 +35,7 @@ def hint() -> np.ndarray:
 def shrink(task: ColorizeTask, line: np.ndarray, hint: np.ndarray) -> NetworkInputs:
     """Return the inputs of the networks, as a film computes them."""
     files = {"line": (encode_png(line),), "hint": (encode_png(hint),)}
-    return task.open_shrink()(line, files)
+    return task.open_prepare()(line, files)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lineart.film.tasks.carrying import KeptMatches
+from lineart.film.tasks.carrying import MatchCache
 from lineart.image import Line
 from lineart.imaging.regions import GAP
 from lineart.keys import Key, prepare_key
@@ -19,7 +19,7 @@ def test_a_drawing_is_matched_once() -> None:
         decoded.append(file)
         return draw_figure(hat=True, move=(int(file), 5)).line
 
-    kept = KeptMatches(decode, GAP)
+    kept = MatchCache(decode, GAP)
     first = kept.of([b"12", b"6", b"18"], [KEY])
     second = kept.of([b"18", b"12", b"24"], [KEY])
     assert decoded == [b"12", b"6", b"18", b"24"]
@@ -37,7 +37,7 @@ def test_a_drawing_that_cannot_be_matched_does_not_vote() -> None:
             raise ValueError("it is no picture")
         return draw_figure(hat=True, move=(int(file), 5)).line
 
-    kept = KeptMatches(decode, GAP)
+    kept = MatchCache(decode, GAP)
     assert len(kept.of([b"12", b"broken", b"18"], [KEY])) == 2
     with pytest.raises(ValueError, match="it is no picture"):
         kept.of([b"broken", b"12"], [KEY])

@@ -16,7 +16,7 @@ from psd_tools import PSDImage
 from lineart.codec import encode_png
 from lineart.codec.encode import FileFormat, FormatName
 from lineart.film.frames import OPENRASTER, PSD
-from lineart.film.tasks.cels import KeptDrawing
+from lineart.film.tasks.cels import ComposeInputs
 from lineart.film.tasks.colorize import ColorizeTask
 from lineart.film.tasks.layers import LAYERS, LINES, LinesAs
 from lineart.imaging.hints import HintPixels, find_hints, no_hints
@@ -53,7 +53,7 @@ def color_cel(
 ) -> list[bytes]:
     """Colour a drawing with paint that is the same everywhere."""
     paint = np.full((60, 80, 3), PAINT, np.uint8)
-    return task.compose([paint], KeptDrawing(hints, drawing).pack()).files
+    return task.compose([paint], ComposeInputs(hints, drawing).pack()).files
 
 
 def read(data: bytes) -> np.ndarray:
@@ -180,8 +180,8 @@ def test_what_is_kept_is_what_was_packed() -> None:
     for share in (0.0, 0.01, 0.9):
         hint = no_hints((37, 53))
         hint[np.random.default_rng(0).random((37, 53)) < share] = (200, 30, 40, 255)
-        kept = KeptDrawing(find_hints(hint), b"file")
-        again = KeptDrawing.unpack(kept.pack())
+        kept = ComposeInputs(find_hints(hint), b"file")
+        again = ComposeInputs.unpack(kept.pack())
         assert (again.file, again.hints.size) == (b"file", (37, 53))
         for one, other in zip(again.hints[1:], kept.hints[1:], strict=True):
             assert_array_equal(one, other)
@@ -213,7 +213,7 @@ def test_a_psd_is_the_frame(kind: str, lines_as: LinesAs) -> None:
         drawing = np.dstack((drawing, np.roll(drawing, 3, 1), np.full_like(drawing, 255)))
     paint = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
     task = replace(TASK, extras=(PSD, LINES, LAYERS), lines_as=lines_as)
-    kept = KeptDrawing(NO_HINT, encode_png(drawing, dpi=(300.0, 300.0))).pack()
+    kept = ComposeInputs(NO_HINT, encode_png(drawing, dpi=(300.0, 300.0))).pack()
     frame_file, psd, lines, layers = task.compose([paint], kept).files
     frame = read(frame_file)
     assert_array_equal(flatten(psd)[..., :3], frame)

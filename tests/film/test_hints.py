@@ -4,8 +4,8 @@ import unicodedata
 
 import pytest
 
+from lineart.film.frame_colors import FrameColors, HashedColors
 from lineart.film.frames import FilmFrame, Source, assemble
-from lineart.film.held import HashedColors, HeldColors
 from lineart.film.hints import (
     FrameRange,
     hold_hints,
@@ -111,14 +111,14 @@ def test_blank_hints_end_what_frames_before_said() -> None:
         for name in ["s", "s/0001", "s/0003-0004", "s/0005"]
     }
     held = [HashedColors(hashes, DEFAULT_RULES).on(frame, PICTURE) for frame in frames]
-    assert all(isinstance(one, HeldColors) for one in held)
-    shown = [one.hint_names for one in held if isinstance(one, HeldColors)]
+    assert all(isinstance(one, FrameColors) for one in held)
+    shown = [one.hint_names for one in held if isinstance(one, FrameColors)]
     assert shown == [*[["s.png", "s/0001.png"]] * 2, *[["s.png"]] * 3]
     alone = hold("s/1 s/2", "s/1 s/2")
     blank = {f"s/{n}.png": HashedHint("file", "none", 8, 6, n == 2) for n in (1, 2)}
     first, second = (HashedColors(blank, DEFAULT_RULES).on(frame, PICTURE) for frame in alone)
-    assert isinstance(first, HeldColors)
-    assert isinstance(second, HeldColors)
+    assert isinstance(first, FrameColors)
+    assert isinstance(second, FrameColors)
     assert (first.sha256, second.hint_names, second.sha256) == ("none", None, None)
 
 
@@ -135,4 +135,6 @@ def test_a_hint_that_cannot_be_used_fails_by_name() -> None:
     assert isinstance(wrong, Failure)
     assert (wrong.stage, wrong.error) == ("hint", "ValueError")
     assert wrong.message.startswith("s/1.png: the hint picture is 8x8 and the drawing has another")
-    assert isinstance(HashedColors(both, HintRules(canvas="center")).on(frame, PICTURE), HeldColors)
+    assert isinstance(
+        HashedColors(both, HintRules(canvas="center")).on(frame, PICTURE), FrameColors
+    )

@@ -2,8 +2,8 @@
 
 import pytest
 
+from lineart.film.frame_colors import FrameColors, HashedColors
 from lineart.film.frames import FilmFrame, Source, assemble
-from lineart.film.held import HashedColors, HeldColors
 from lineart.film.hints import find_origins, hold_everywhere, hold_hints
 from lineart.film.keys import describe_empty, describe_keyless, describe_twins, hold_keys
 from lineart.film.records import Failure, HashedFile, HashedHint, HashedSheet
@@ -73,7 +73,7 @@ def colors(pixels: str, width: int = 8) -> HashedHint:
     return HashedHint(f"{pixels} file", pixels, width, 6, not pixels)
 
 
-def on(frames: list[FilmFrame], hashed: HashedColors) -> list[HeldColors | Failure]:
+def on(frames: list[FilmFrame], hashed: HashedColors) -> list[FrameColors | Failure]:
     """Give the hints and keys on each frame."""
     found = []
     for frame in frames:
@@ -90,7 +90,7 @@ def test_what_decides_pixels_is_the_set_of_keys() -> None:
     keys = {"s/1.png": colors("red"), "s/2.png": colors(""), "s/3.png": colors("blue")}
     held = on(frames, HashedColors({}, DEFAULT_RULES, keys, pictures))
     assert held[0] is held[1] is held[2]
-    assert isinstance(held[0], HeldColors)
+    assert isinstance(held[0], FrameColors)
     files = [(one.role, one.source.name, one.sha256) for one in held[0].keys]
     assert files == [
         ("key_line", "s/1.png", "line1 file"),
@@ -105,7 +105,7 @@ def test_what_decides_pixels_is_the_set_of_keys() -> None:
         HashedColors({}, DEFAULT_RULES, keys, pictures | {"s/3.png": drawing("other")}),
     ):
         other = on(frames, changed)[0]
-        assert isinstance(other, HeldColors)
+        assert isinstance(other, FrameColors)
         assert other.key_sha256 not in (None, held[0].key_sha256)
     # A size that does not fit, and a drawing that cannot be read, are failures by name.
     wide = on(frames, HashedColors({}, DEFAULT_RULES, keys | {"s/3.png": colors("r", 9)}, pictures))
@@ -161,7 +161,7 @@ def test_hints_are_keys_for_other_drawings() -> None:
     pictures = {f"s/{n}.png": drawing(f"line{max(2, n)}") for n in (1, 2, 3, 4)}
     hashed = HashedColors({"s.png": colors("of shot"), "s/3.png": colors("own")}, DEFAULT_RULES)
     hashed.pictures = pictures
-    found = [one for one in on(frames, hashed) if isinstance(one, HeldColors)]
+    found = [one for one in on(frames, hashed) if isinstance(one, FrameColors)]
     assert [[hint.source.name for hint in one.hints] for one in found] == [
         *[["s.png"]] * 2,
         *(["s/3.png"], []),
@@ -175,7 +175,7 @@ def test_hints_are_keys_for_other_drawings() -> None:
     assert [one.sha256 for one in found] == ["of shot", "of shot", "own", None]
     assert found[0].key_sha256 is None
     # Without origins hints stay.
-    stay = [one for one in on(held, hashed) if isinstance(one, HeldColors)]
+    stay = [one for one in on(held, hashed) if isinstance(one, FrameColors)]
     assert [len(one.keys) for one in stay] == [0] * 4
     hashed = HashedColors(
         hashed.hints,
@@ -206,7 +206,7 @@ def test_a_hint_of_several_shots_follows_each_one() -> None:
     pictures: dict[str, HashedFile | Failure]
     pictures = {frame.name: drawing(frame.name) for frame in frames}
     found = on(frames, HashedColors({"h.png": colors("red")}, DEFAULT_RULES, {}, pictures))
-    keys = [one.keys for one in found if isinstance(one, HeldColors)]
+    keys = [one.keys for one in found if isinstance(one, FrameColors)]
     assert [[key.source.name for key in of_frame] for of_frame in keys] == [
         *([], ["s/1.png", "h.png"]),
         *([], ["t/1.png", "h.png"]),
@@ -244,8 +244,8 @@ def test_sheets_serve_all_shots_after_the_keys() -> None:
         "b.png": HashedSheet("b file", "line file", "b pixels"),
     }
     keyed, other = on(frames, hashed)
-    assert isinstance(keyed, HeldColors)
-    assert isinstance(other, HeldColors)
+    assert isinstance(keyed, FrameColors)
+    assert isinstance(other, FrameColors)
     files = [(one.role, one.source.name, one.sha256) for one in other.keys]
     assert files == [
         ("sheet", "a.png", "a file"),
@@ -255,7 +255,7 @@ def test_sheets_serve_all_shots_after_the_keys() -> None:
     assert (keyed.key_names, other.key_names) == (["s/1.png", "a.png", "b.png"], ["a.png", "b.png"])
     changed = HashedColors({}, DEFAULT_RULES, hashed.keys, pictures)
     changed.sheets = {**hashed.sheets, "b.png": HashedSheet("b file", "line file", "others")}
-    digests = [one.key_sha256 for one in on(frames, changed) if isinstance(one, HeldColors)]
+    digests = [one.key_sha256 for one in on(frames, changed) if isinstance(one, FrameColors)]
     assert len({None, keyed.key_sha256, other.key_sha256, *digests}) == 5
     changed.sheets = {**hashed.sheets, "a.png": Failure("key", "ValueError", "a.png: no line")}
     lost = HashedColors({}, DEFAULT_RULES, hashed.keys, pictures, changed.sheets)

@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from lineart.film import plan as film_plan
 from lineart.film.changes import FrameState
+from lineart.film.frame_colors import HashedColors
 from lineart.film.frames import FilmFrame, Source
-from lineart.film.held import HashedColors
 from lineart.film.plan import (
     FilmPlan,
     known_pictures,

@@ -267,9 +267,9 @@ def test_contrast_is_raised_for_faces_alone() -> None:
     """What the network sees is the photograph; with a face model, one of more contrast."""
     photo = draw_photo(1, 64, 64)
     task = TranslateTask(size_px=64, is_square=False, makes_drawings=False)
-    assert_array_equal(task.open_shrink()(photo, {"photo": [b""]}).inputs[0], photo)
+    assert_array_equal(task.open_prepare()(photo, {"photo": [b""]}).inputs[0], photo)
     faces = replace(task, face_model=b"model")
-    assert_array_equal(faces.open_shrink()(photo, {}).inputs[0], raise_contrast(photo))
+    assert_array_equal(faces.open_prepare()(photo, {}).inputs[0], raise_contrast(photo))
 
 
 @pytest.mark.skipif(not (YUNET.exists() and FACE.exists()), reason="YuNet is not here")

@@ -69,7 +69,7 @@ class ComposedFrame(NamedTuple):
         return self.drawn.write()
 
 
-Shrink = Callable[[np.ndarray, Files], NetworkInputs]
+PrepareInputs = Callable[[np.ndarray, Files], NetworkInputs]
 """Computes the network inputs from the decoded picture and all files of a frame."""
 
 
@@ -148,7 +148,7 @@ class FilmTask(Protocol):
 
     @property
     def shrink_stage(self) -> str:
-        """Name of the stage recorded for failures of the function of `open_shrink`."""
+        """Name of the stage recorded for failures of the function of `open_prepare`."""
 
     @property
     def decode(self) -> Callable[[bytes], np.ndarray]:
@@ -158,7 +158,7 @@ class FilmTask(Protocol):
     def hint_rules(self) -> SharedRules:
         """Rules by which hints, or what the task has in their place, are read."""
 
-    def open_shrink(self) -> Shrink:
+    def open_prepare(self) -> PrepareInputs:
         """Build the function that computes network inputs; it keeps what frames share."""
 
     def open_network(

@@ -48,7 +48,7 @@ class KeyFiles(NamedTuple):
         return *(sha256(file).digest() for file in files), self.role.encode()
 
 
-class KeptKeys:
+class KeyCache:
     """Prepared keys by the content of their files; keeps those of the last drawings.
 
     Args:
@@ -84,7 +84,7 @@ def has_keys(files: Files) -> bool:
     return not files.keys().isdisjoint((KEY, HINT_KEY, SHEET, LINED_SHEET))
 
 
-class KeptMatches:
+class MatchCache:
     """Drawings matched with their keys, by the content of their files; keeps the last ones.
 
     Args:

@@ -40,7 +40,7 @@ def find_paper_matte(
     return None
 
 
-class KeptDrawing(NamedTuple):
+class ComposeInputs(NamedTuple):
     """What a frame is composed from, besides its colours."""
 
     hints: HintPixels
@@ -56,7 +56,7 @@ class KeptDrawing(NamedTuple):
         return b"".join((head, places.tobytes(), self.hints.values.tobytes(), self.file))
 
     @classmethod
-    def unpack(cls, data: bytes) -> "KeptDrawing":
+    def unpack(cls, data: bytes) -> "ComposeInputs":
         """Return what `pack` has packed."""
         height, width, count = _HEAD.unpack_from(data)
         start, middle, end = np.cumsum([_HEAD.size, 12 * count, 4 * count])

@@ -16,13 +16,13 @@ from lineart.film.tasks import (
     Files,
     Labels,
     NetworkInputs,
+    PrepareInputs,
     RunNetwork,
-    Shrink,
     check_size,
     network_size,
 )
-from lineart.film.tasks.cels import KeptDrawing, Paper, find_paper_matte
-from lineart.film.tasks.composing import PICTURE_VERSIONS, Coloring, Look, open_drawing
+from lineart.film.tasks.cels import ComposeInputs, Paper, find_paper_matte
+from lineart.film.tasks.composing import PICTURE_VERSIONS, Coloring, Composer, open_drawing
 from lineart.film.tasks.layers import PAINT, LinesAs
 from lineart.film.tasks.upscaling import Upscaling
 from lineart.image import Frame, Hint, Line, Size, darkest_channel, resize, to_gray
@@ -112,22 +112,22 @@ class ColorizeTask:
         chosen = gap | finish | fail_below | palette | trace_lines | paper | upscaling
         return settings | chosen | self.form.settings | self.hint_rules.settings
 
-    def open_shrink(self) -> Shrink:
+    def open_prepare(self) -> PrepareInputs:
         """Build the function that computes the resized drawing and the pooled hints.
 
-        It keeps the last hints, and a `KeptDrawing` for `compose`.
+        It keeps the last hints, and a `ComposeInputs` for `compose`.
         """
         read_hint = self.open_hints()
 
-        def shrink(picture: UInt8[np.ndarray, "H W *C"], files: Files) -> NetworkInputs:
+        def prepare(picture: UInt8[np.ndarray, "H W *C"], files: Files) -> NetworkInputs:
             drawing, alpha = split_cel(picture)
             size = drawing.shape[0], drawing.shape[1]
             hints = [read_hint(data, size) for data in files.get("hint", ())]
-            inputs, counting = self.network_inputs(drawing, hints)
-            kept = KeptDrawing(counting, files["line"][0])
+            inputs, valid_hints = self.network_inputs(drawing, hints)
+            kept = ComposeInputs(valid_hints, files["line"][0])
             return NetworkInputs(inputs, kept.pack(), self.warn_of(drawing, alpha))
 
-        return shrink
+        return prepare
 
     def open_hints(self) -> Callable[[bytes, Size], HintPixels]:
         """Build the function that reads hints at the size of a drawing; it keeps the last ones."""
@@ -151,8 +151,8 @@ class ColorizeTask:
             hints: Hint pictures of its size, bottom to top.
         """
         size = drawing.shape[0], drawing.shape[1]
-        line, counting = self.darken(drawing), count_hints(drawing, hints)
-        inputs, joined = self.color_inputs(line, counting), join_hints(counting, size)
+        line, valid_hints = self.darken(drawing), clean_hints(drawing, hints)
+        inputs, joined = self.color_inputs(line, valid_hints), join_hints(valid_hints, size)
         if self.finish == "paint":
             inputs += border_inputs(line, joined, network_size(size, BORDER_SIDE_PX))
         return inputs, joined
@@ -162,16 +162,16 @@ class ColorizeTask:
         line = darken_trace_lines(drawing) if self.trace_lines else to_gray(drawing)
         return darken_lines(drawing, line)
 
-    def color_inputs(self, line: Line, counting: Sequence[HintPixels]) -> list[np.ndarray]:
+    def color_inputs(self, line: Line, valid_hints: Sequence[HintPixels]) -> list[np.ndarray]:
         """Return the resized drawing and the pooled hints, inputs of the network that colours.
 
         Args:
             line: What `darken` returns.
-            counting: What `count_hints` returns.
+            valid_hints: What `clean_hints` returns.
         """
         small = network_size((line.shape[0], line.shape[1]), self.network_size_px)
         # Stacked at the draft's size, so that the upper hint counts in each of its pixels.
-        pooled = [one.resize(small).pool(self.draft_scale).picture() for one in counting]
+        pooled = [one.resize(small).pool(self.draft_scale).picture() for one in valid_hints]
         nothing = no_hints(pooled_size(small, self.draft_scale))
         return [resize(line, small), stack_hints([nothing, *pooled])]
 
@@ -258,14 +258,14 @@ class ColorizeTask:
 
     def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> ComposedFrame:
         """Compose the enlarged colours with the full-size drawing."""
-        guess, (hints, file) = Guess(*answers), KeptDrawing.unpack(kept)
+        guess, (hints, file) = Guess(*answers), ComposeInputs.unpack(kept)
         opened = open_drawing(file)
         matte = find_paper_matte(self.paper, opened.drawing, opened.alpha, hints, self.gap)
         if self.trace_lines:
             guess = guess._replace(colors=fill_trace_lines(guess.colors, opened.drawing))
         coloring, warnings, doubts = self._finish(opened.drawing, hints, guess, matte)
-        look = Look(self.lines_as, self.trace_lines, self.form, self.extras)
-        return ComposedFrame(look.compose(opened, coloring), warnings, doubts)
+        composer = Composer(self.lines_as, self.trace_lines, self.form, self.extras)
+        return ComposedFrame(composer.compose(opened, coloring), warnings, doubts)
 
     def _finish(
         self, drawing: Line | Frame, hints: HintPixels, guess: Guess, matte: Opacity | None
@@ -317,7 +317,7 @@ def borders_digest() -> str:
     return fingerprint(read_weights(open_weights(BORDERS)))[:8]
 
 
-def count_hints(drawing: Line | Frame, hints: Sequence[HintPixels]) -> list[HintPixels]:
+def clean_hints(drawing: Line | Frame, hints: Sequence[HintPixels]) -> list[HintPixels]:
     """Return hints without mixtures and those that belong to the ink of a drawing of their size."""
     if not hints:
         return []

@@ -47,7 +47,7 @@ class Coloring(NamedTuple):
     """The same as numbers of colours, for the folder `PAINT`."""
 
 
-class Look(NamedTuple):
+class Composer(NamedTuple):
     """How frames are composed and written."""
 
     lines_as: LinesAs

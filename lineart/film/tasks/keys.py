@@ -16,21 +16,21 @@ from lineart.film.tasks import (
     DoubtfulError,
     Files,
     NetworkInputs,
+    PrepareInputs,
     RunNetwork,
-    Shrink,
 )
 from lineart.film.tasks.carrying import (
-    KeptKeys,
-    KeptMatches,
+    KeyCache,
     KeyFiles,
+    MatchCache,
     carry_colors,
     has_keys,
     pack,
     unpack,
 )
-from lineart.film.tasks.cels import KeptDrawing, find_paper_matte
-from lineart.film.tasks.colorize import ColorizeTask, count_hints, open_colorize_task
-from lineart.film.tasks.composing import Coloring, Look, open_drawing
+from lineart.film.tasks.cels import ComposeInputs, find_paper_matte
+from lineart.film.tasks.colorize import ColorizeTask, clean_hints, open_colorize_task
+from lineart.film.tasks.composing import Coloring, Composer, open_drawing
 from lineart.film.tasks.key_rules import (
     ADJACENT,
     COLORED,
@@ -109,16 +109,16 @@ class KeysTask:
         """Whether some frames need the network."""
         return self.unknown == "soft" or self.base.finish == "soft"
 
-    def open_shrink(self) -> Shrink:
+    def open_prepare(self) -> PrepareInputs:
         """Build the function that carries the keys' colours and computes network inputs.
 
         It keeps the last hints and prepared keys.
         """
-        plain, read_hint = self.base.open_shrink(), self.base.open_hints()
-        keys = KeptKeys(partial(self._prepare, read_hint))
-        matches = KeptMatches(lambda file: split_cel(self.decode(file))[0], self.base.gap)
+        plain, read_hint = self.base.open_prepare(), self.base.open_hints()
+        keys = KeyCache(partial(self._prepare, read_hint))
+        matches = MatchCache(lambda file: split_cel(self.decode(file))[0], self.base.gap)
 
-        def shrink(picture: UInt8[np.ndarray, "H W *C"], files: Files) -> NetworkInputs:
+        def prepare(picture: UInt8[np.ndarray, "H W *C"], files: Files) -> NetworkInputs:
             if self.unknown == "soft" and not has_keys(files):
                 without = plain(picture, files)
                 return without._replace(kept=pack(None, without.kept))
@@ -131,14 +131,14 @@ class KeysTask:
             known = carry_colors(drawing, prepared, self.base.gap, found)
             seconds = {"keys": time.perf_counter() - started} if has_keys(files) else {}
             hints = [read_hint(data, size) for data in files.get("hint", ())]
-            counting = count_hints(drawing, hints)
-            joined = join_hints(counting, size)
+            valid_hints = clean_hints(drawing, hints)
+            joined = join_hints(valid_hints, size)
             known = apply_hints(known, joined)
-            kept = pack(known, _flag(files) + KeptDrawing(joined, files["line"][0]).pack())
-            inputs = self._network_inputs(drawing, counting, known)
+            kept = pack(known, _flag(files) + ComposeInputs(joined, files["line"][0]).pack())
+            inputs = self._network_inputs(drawing, valid_hints, known)
             return NetworkInputs(inputs, kept, self.base.warn_of(drawing, alpha), seconds)
 
-        return shrink
+        return prepare
 
     def _prepare(
         self, read_hint: Callable[[bytes, Size], HintPixels], files: KeyFiles
@@ -152,20 +152,20 @@ class KeysTask:
             return prepare_key(Key(drawing, KEY_RULES.read(files.colors), gap=self.base.gap))
         size = drawing.shape[0], drawing.shape[1]
         try:
-            (hint,) = count_hints(drawing, [read_hint(files.colors, size)])
+            (hint,) = clean_hints(drawing, [read_hint(files.colors, size)])
             return prepare_key(Key(drawing, hint.picture(), gap=self.base.gap))
         except ValueError:
             return None
 
     def _network_inputs(
-        self, drawing: Line | Frame, counting: Sequence[HintPixels], known: KnownColors
+        self, drawing: Line | Frame, valid_hints: Sequence[HintPixels], known: KnownColors
     ) -> list[np.ndarray]:
         """Return the inputs of the network, for which carried colours are hints, if needed."""
         is_soft = self.base.finish == "soft"
         is_needed = known.is_open.any() or (is_soft and Source.SPLIT in known.sources)
         if not self.needs_network or not is_needed:
             return []
-        line, pooled = self.base.color_inputs(self.base.darken(drawing), counting)
+        line, pooled = self.base.color_inputs(self.base.darken(drawing), valid_hints)
         carried = sample_colors(known, (pooled.shape[0], pooled.shape[1]))
         return [line, stack_hints([carried, pooled])]
 
@@ -187,7 +187,7 @@ class KeysTask:
         known, rest = unpack(kept)
         if known is None:
             return self.base.compose(answers, rest)
-        base, (hints, file) = self.base, KeptDrawing.unpack(rest[1:])
+        base, (hints, file) = self.base, ComposeInputs.unpack(rest[1:])
         opened = open_drawing(file)
         around = join_hints([sample_painted(known), hints], hints.size)
         matte = find_paper_matte(base.paper, opened.drawing, opened.alpha, around, base.gap)
@@ -207,8 +207,8 @@ class KeysTask:
             below = paint.fill() if color is None else soften_unknown(paint, color)
             coloring = Coloring(below, matte)
             warnings, doubts = (), find_doubts(paint)
-        look = Look(base.lines_as, base.trace_lines, base.form, base.extras)
-        return ComposedFrame(look.compose(opened, coloring), warnings, doubts, certainty)
+        composer = Composer(base.lines_as, base.trace_lines, base.form, base.extras)
+        return ComposedFrame(composer.compose(opened, coloring), warnings, doubts, certainty)
 
     def show(self, picture: UInt8[np.ndarray, "H W *C"]) -> Line | Frame:
         """Return the drawing on white paper."""

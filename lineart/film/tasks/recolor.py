@@ -14,11 +14,11 @@ from lineart.codec import decode_line_art
 from lineart.codec.encode import PNG, FileFormat
 from lineart.codec.indexed import decode_indexed
 from lineart.codec.palettes import Colors
-from lineart.film.tasks import ComposedFrame, Files, Labels, NetworkInputs, Shrink
+from lineart.film.tasks import ComposedFrame, Files, Labels, NetworkInputs, PrepareInputs
 from lineart.film.tasks.composing import (
     PICTURE_VERSIONS,
     Coloring,
-    Look,
+    Composer,
     OpenedDrawing,
     open_drawing,
 )
@@ -97,14 +97,14 @@ class RecolorTask:
             **self.form.settings,
         }
 
-    def open_shrink(self) -> Shrink:
+    def open_prepare(self) -> PrepareInputs:
         """Build the function that keeps drawing and paint for `compose`."""
 
-        def shrink(picture: np.ndarray, files: Files) -> NetworkInputs:  # noqa: ARG001 - see Shrink
+        def prepare(picture: np.ndarray, files: Files) -> NetworkInputs:  # noqa: ARG001 - as the type
             drawing, paint = files["line"][0], files["paint"][0]
             return NetworkInputs([], _LENGTH.pack(len(drawing)) + drawing + paint)
 
-        return shrink
+        return prepare
 
     def open_network(self, files: Mapping[str, bytes], **settings: Any) -> NoReturn:
         """Raise: a task without weights has no network, and its frames no such stage."""
@@ -115,9 +115,9 @@ class RecolorTask:
         end = _LENGTH.size + _LENGTH.unpack_from(kept)[0]
         opened = open_drawing(kept[_LENGTH.size : end])
         paint = PaintMap(*decode_indexed(kept[end:])).swap(dict(self.swaps))
-        look = Look(self.lines_as, self.trace_lines, self.form, self.extras)
+        composer = Composer(self.lines_as, self.trace_lines, self.form, self.extras)
         coloring = Coloring(paint.fill(), _matte(opened, paint), paint.settle())
-        return ComposedFrame(look.compose(opened, coloring))
+        return ComposedFrame(composer.compose(opened, coloring))
 
     def show(self, picture: UInt8[np.ndarray, "H W *C"]) -> Line | Frame:
         """Return the drawing on white paper."""

@@ -20,8 +20,8 @@ from lineart.film.tasks import (
     Files,
     Labels,
     NetworkInputs,
+    PrepareInputs,
     RunNetwork,
-    Shrink,
     check_size,
     network_size,
 )
@@ -109,7 +109,7 @@ class TranslateTask:
         """Folders of the extra files that are written with each frame."""
         return (ATTENTION,) if self.has_attention else ()
 
-    def open_shrink(self) -> Shrink:
+    def open_prepare(self) -> PrepareInputs:
         """Build the function that computes the resized photograph or aligned face.
 
         It keeps height, width and resolution of the frame for `compose`. A face has no
@@ -117,14 +117,14 @@ class TranslateTask:
         """
         show = self._open_show()
 
-        def shrink(picture: Frame, files: Files) -> NetworkInputs:
+        def prepare(picture: Frame, files: Files) -> NetworkInputs:
             photo = show(picture)
             has_dpi = self.face_model is None and "photo" in files
             dpi = read_dpi(files["photo"][0]) if has_dpi else None
             size = (self.size_px, self.size_px) if self.is_square else self.fit(photo.shape[:2])
             return NetworkInputs([resize(photo, size)], json.dumps([photo.shape[:2], dpi]).encode())
 
-        return shrink
+        return prepare
 
     def fit(self, size: Size) -> Size:
         """Return the size of the network input, at most that of the photograph.

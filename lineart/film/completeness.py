@@ -40,10 +40,12 @@ def is_complete(opened: PreparedRun, rows: pa.Table) -> bool:
 
 def _are_stored(job: FilmJob, rows: pa.Table) -> bool:
     """Return whether finished frames have the run's weights and settings and the stored sizes."""
-    look, stored = job.fingerprint, stored_frames(job)
+    fingerprint, stored = job.fingerprint, stored_frames(job)
     made = rows.filter(pc.is_in(rows["status"], value_set=MADE))
     looks = made.select(["weights", "settings"]).group_by(["weights", "settings"]).aggregate([])
-    if not {*map(tuple, map(dict.values, looks.to_pylist()))} <= {(look.weights, look.settings)}:
+    if not {*map(tuple, map(dict.values, looks.to_pylist()))} <= {
+        (fingerprint.weights, fingerprint.settings)
+    }:
         return False
     sizes = zip(made["output"].to_pylist(), made["output_bytes"].to_pylist(), strict=True)
     return all(stored.get(output) == size for output, size in sizes)

@@ -62,7 +62,7 @@ def _in_order(sources: Iterable[Source]) -> list[Source]:
     return sorted(sources, key=attrgetter("name"))
 
 
-class HeldColors(NamedTuple):
+class FrameColors(NamedTuple):
     """Hints and keys that hold on a frame, without those that are fully transparent."""
 
     hints: tuple[Input, ...] = ()
@@ -103,7 +103,7 @@ class HeldColors(NamedTuple):
         hints = {"hint_sha256": self.sha256, "hints": self.hint_names}
         return hints | {"key_sha256": self.key_sha256, "keys": self.key_names}
 
-    def with_adjacent(self, adjacent: Adjacent) -> "HeldColors":
+    def with_adjacent(self, adjacent: Adjacent) -> "FrameColors":
         """Return the same with adjacent drawings, which vote if there are keys."""
         if not self.keys or not adjacent.files:
             return self
@@ -131,10 +131,10 @@ class HashedColors:
     """Drawings that vote on the colours of others."""
     version: str = field(default_factory=read_version)
     """What else determines the colours that are carried."""
-    _known: dict[Any, HeldColors | Failure] = field(default_factory=dict)
+    _known: dict[Any, FrameColors | Failure] = field(default_factory=dict)
     """Frames with the same hints and keys share one object, to save memory."""
 
-    def on(self, frame: FilmFrame, picture: HashedFile) -> HeldColors | Failure:
+    def on(self, frame: FilmFrame, picture: HashedFile) -> FrameColors | Failure:
         """Return the hints and keys on a frame, or why one cannot be used."""
         carried = tuple(
             origin if self._is_carried(origin, picture) else None for origin in frame.origins
@@ -158,7 +158,7 @@ class HashedColors:
 
     def _collect(
         self, frame: FilmFrame, size: Size, carried: Sequence[Source | None]
-    ) -> HeldColors:
+    ) -> FrameColors:
         """Collect the hints and keys; those hints are carried that have a drawing in `carried`."""
         origins = zip(frame.hints, carried, strict=False)
         moved = {hint: origin for hint, origin in origins if origin is not None}
@@ -177,7 +177,7 @@ class HashedColors:
         ]
         pixels = [found[hint].pixels_sha256 for hint in stays]
         files = [found[hint].source_sha256 for hint in frame.hints if hint not in moved]
-        return HeldColors(
+        return FrameColors(
             tuple(Input(self.rules.role, hint, found[hint].source_sha256) for hint in stays),
             pixels[0] if len(pixels) == 1 else _join(pixels),
             files[0] if len(files) == 1 else None,

@@ -11,7 +11,7 @@ RUN = 16
 """Most drawings that are dealt to a worker at once."""
 
 
-class Dealer(Iterator[WorkItem]):
+class WorkQueue(Iterator[WorkItem]):
     """Deals pictures to workers: those that adjacent drawings vote on in runs, others one by one.
 
     A drawing that votes on those beside it is matched with its keys for each of them. A worker that

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from lineart.film.dealing import RUN, Dealer
 from lineart.film.frames import Source
 from lineart.film.records import Input, WorkItem
 from lineart.film.tasks.key_rules import ADJACENT
+from lineart.film.work_queue import RUN, WorkQueue
 
 
 def picture(number: int, *, has_votes: bool = True) -> WorkItem:
@@ -20,7 +20,7 @@ def picture(number: int, *, has_votes: bool = True) -> WorkItem:
 
 def deal(work: list[WorkItem], workers: int) -> list[list[WorkItem]]:
     """Let workers that are equally fast make pictures; give what each has made."""
-    dealer, made = Dealer(work), [list[WorkItem]() for _ in range(workers)]
+    dealer, made = WorkQueue(work), [list[WorkItem]() for _ in range(workers)]
     in_hand = [next(dealer) for _ in range(workers)]
     while any(one is not None for one in in_hand):
         for worker, item in enumerate(in_hand):
@@ -56,7 +56,7 @@ def test_others_are_dealt_one_by_one() -> None:
             taken.append(number)
             yield picture(number, has_votes=False)
 
-    dealer = Dealer(give())
+    dealer = WorkQueue(give())
     first, second = next(dealer), next(dealer)
     assert taken == [0, 1]
     dealer.end(second)
