@@ -67,9 +67,9 @@ class Colorize:
     """With --keys, --sheets or --hints, number of drawings to name at the end that should be
     coloured next and become keys."""
     adjacent: int = 1
-    """With --keys, --sheets or --hints, drawings before a drawing, and as many after it, 0 to 4,
-    that vote on its colours: more regions are right and fewer flicker, and it takes longer. A
-    changed drawing also makes these anew."""
+    """With --keys, --sheets or --hints, number of drawings on each side, 0 to 4, that vote on a
+    drawing's colours: more regions are right, fewer flicker, it takes longer. A changed drawing
+    also makes those anew that it votes on."""
     hint_paper: bool = False
     """Hints are painted on white paper: in hint images that are opaque, or nearly everywhere, white
     (251 to 255) and the soft edges of strokes on it are no hints."""

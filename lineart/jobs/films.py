@@ -56,8 +56,8 @@ class FilmFlags:
     force: bool = False
     """Make all frames anew, including finished and accepted ones."""
     retry_failed: Annotated[tuple[str, ...] | None, conf.arg(metavar="[FRAME [FRAME ...]]")] = None
-    """Only try the frames again whose last result is a failure, or of those and the accepted ones
-    only these: name in the manifest, or shot and number, as s1/3. Other files are not read."""
+    """Try only failed frames again; with names, only these failed or accepted ones. A name is that
+    in the manifest, or shot and number, as s1/3. Other files are not read."""
     accept: Annotated[tuple[str, ...], conf.arg(metavar="FRAME [FRAME ...]")] = ()
     """Failed frames, named likewise, that count as accepted, although they are not made, until
     their drawing or what they are made with changes."""

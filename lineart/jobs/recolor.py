@@ -51,10 +51,13 @@ class Recolor:
     """Folder or s3:// address of the line drawings; default: where they were when they were
     coloured."""
     layers: bool = False
-    """As for lineart colorize, and so are the next three."""
+    """As for lineart colorize."""
     openraster: bool = False
+    """As for lineart colorize."""
     psd: bool = False
+    """As for lineart colorize."""
     indexed_paint: bool = False
+    """As for lineart colorize."""
     film: FilmFlags = field(default_factory=FilmFlags)
     dry_run: DryRun = False
 
