@@ -1,5 +1,6 @@
 """Frames of video files: by number, held, turned, in their colours, and damaged."""
 
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
@@ -179,6 +180,21 @@ def _put_index_first(path: Path) -> None:
                 packet.stream = stream
                 container.mux(packet)
     target.replace(path)
+
+
+def test_an_edit_list_that_ends_early(tmp_path: Path) -> None:
+    """A clip that was trimmed without being encoded again is complete: it is what is shown."""
+    path = write_clip(tmp_path / "trimmed.mp4", [draw(number) for number in range(24)])
+    data = bytearray(path.read_bytes())
+    place = data.find(b"elst") + 12
+    (duration,) = struct.unpack_from(">I", data, place)
+    struct.pack_into(">I", data, place, duration // 2)
+    path.write_bytes(data)
+    found = find_frames(str(path))
+    assert found.damage is None
+    read = read_all(path)
+    assert len(read) == 12
+    assert all(is_like(one, draw(number)) for number, one in enumerate(read))
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])

@@ -91,15 +91,16 @@ class _Packets:
     ends: dict[int, float] = field(default_factory=dict)
     """Time of each frame -> its end."""
     count: int = 0
+    """Number of packets, also of frames that an edit list leaves out."""
     decoded: float = -math.inf
     """Time at which the last one is decoded; all frames that are shown up to then are there."""
 
     def add(self, packet: Any) -> None:
         """Add the frame of a packet, unless the file says that it is not shown."""
         self.decoded = self.decoded if packet.dts is None else packet.dts
+        self.count += 1
         if not packet.is_discard:
             self.ends[packet.pts] = packet.pts + (packet.duration or 0)
-            self.count += 1
 
     def times(self) -> list[int]:
         """Return the times of the frames in order."""
