@@ -23,7 +23,7 @@ from lineart.film.hints import (
 from lineart.film.keys import describe_keyless, hold_keys
 from lineart.film.output_names import Names, name_outputs
 from lineart.film.pages import Pages, find_pictures
-from lineart.film.painted import PaintedFilm, hold_paint
+from lineart.film.painted import PaintedFilm, describe_unused, hold_paint
 from lineart.film.pools import WorkerBounds
 from lineart.film.records import FilmJob
 from lineart.film.selection import Selection
@@ -161,6 +161,7 @@ def prepare_run(
     if film.painted is not None:
         folders = folders._replace(hints=film.painted.place)
         frames = hold_paint(frames, film.painted)
+        of_colors += describe_unused(film.painted)
     frames = name_outputs(frames, task.form.suffix, film.names)
     job = FilmJob(
         folder,

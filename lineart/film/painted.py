@@ -3,15 +3,21 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from lineart.codec.indexed import decode_indexed
 from lineart.film.frames import FilmFrame, Source, beside
 from lineart.film.tasks.composing import PICTURE_VERSIONS
 from lineart.film.tasks.layers import PAINT, LinesAs
+from lineart.image import to_hex
+from lineart.imaging.paint_map import Color
 from lineart.manifest import ManifestRow, read_manifest
 from lineart.storage import Storage
 
+MOST_SEARCHED = 64
+"""Most frames that are searched for colours."""
 COLOUR_AGAIN = "run lineart colorize with --finish paint --indexed-paint again"
 
 
@@ -41,6 +47,8 @@ class PaintedFilm:
     """Address of its drawings."""
     frames: Mapping[str, PaintedFrame]
     """Name of a finished frame with paint -> where that is."""
+    swapped: tuple[Color, ...] = ()
+    """Colours of the paint that a person named, to become others."""
 
     @property
     def look(self) -> PaintedLook:
@@ -78,6 +86,25 @@ def _painted_frames(rows: Sequence[ManifestRow]) -> Iterator[tuple[str, PaintedF
             look = PaintedLook(lines_as[settings["version"]], "trace_lines" in settings)
             paint = beside(row["output"], PAINT)
             yield row["frame"], PaintedFrame(paint, row["source_sha256"], look)
+
+
+def describe_unused(film: PaintedFilm) -> list[str]:
+    """Return a sentence on each colour that a person named and that no frame has.
+
+    In a film of more frames than `MOST_SEARCHED`, so many are searched, evenly spaced.
+    """
+    if not film.swapped:
+        return []
+    frames = list(film.frames.values())
+    step = -(-len(frames) // MOST_SEARCHED)
+    found: set[Color] = set()
+    for frame in frames[::step]:
+        # A frame whose paint cannot be read fails by name.
+        with suppress(OSError, ValueError):
+            _, palette = decode_indexed(film.place.read(frame.paint))
+            found |= {(int(red), int(green), int(blue)) for red, green, blue in palette[:, :3]}
+    where = "no frame" if step == 1 else f"none of {len(frames[::step])} frames that were searched"
+    return [f"{where} has the colour {to_hex(one)}" for one in film.swapped if one not in found]
 
 
 def hold_paint(frames: Sequence[FilmFrame], film: PaintedFilm) -> list[FilmFrame]:

@@ -75,10 +75,11 @@ def recolor_film(flags: Recolor) -> dict[str, Any]:
 def read_film(flags: Recolor) -> tuple[FilmConfig, TaskFactory]:
     """Build the film's configuration and its task factory from the flags."""
     from lineart.film.painted import open_painted
-    from lineart.film.tasks.recolor import RecolorTask
+    from lineart.film.tasks.recolor import RecolorTask, parse_swaps
 
     swaps = read_swaps(flags)
-    painted = open_painted(flags.painted)
+    named = tuple(old for old, _ in parse_swaps(flags.swap))
+    painted = replace(open_painted(flags.painted), swapped=named)
     film = choose_film(flags.film, pictures=flags.lines or painted.pictures, output=flags.output)
     task = RecolorTask(
         swaps=swaps,

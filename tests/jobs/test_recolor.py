@@ -280,6 +280,17 @@ def test_wrong_flags_say_why(
     assert not Path(film.output).exists()
 
 
+def test_a_colour_that_no_frame_has_is_told(
+    film: Recolor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A digit may be wrong; colours of a palette may be unused."""
+    (tmp_path / "odd.gpl").write_text("GIMP Palette\n1 2 3\n")
+    palettes = {"from_palette": str(tmp_path / "odd.gpl"), "to_palette": str(tmp_path / "odd.gpl")}
+    assert main(replace(film, swap=(*film.swap, "#f0bea1=#000000"), **palettes)) == 0
+    told = [line for line in capsys.readouterr().err.splitlines() if "has the colour" in line]
+    assert told == ["recolor: no frame has the colour #f0bea1"]
+
+
 def test_buckets(film: Recolor, bucket: Path) -> None:
     """From bucket to bucket the frames are the same as from folder to folder."""
     assert main(film) == 0
