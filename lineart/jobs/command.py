@@ -7,8 +7,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
-from typing import Annotated, Any, TypeVar
+from dataclasses import asdict, is_dataclass
+from typing import Annotated, Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import tyro
 
@@ -39,14 +39,15 @@ class BrokenOffError(RuntimeError):
 def parse(flags: type[Flags], name: str, arguments: Sequence[str] | None = None) -> Flags:
     """Parse the command line of this process, or `arguments`; exit with `WRONG_INPUT` on errors.
 
-    A flag that is given twice is one: the second would replace the first.
+    A flag with a list of values that is given twice is one: the second list would replace the
+    first. Of other flags, the last one counts, so that scripts may override them.
     """
     words = sys.argv[1:] if arguments is None else arguments
-    names = [word.partition("=")[0] for word in words if word.startswith("--")]
-    twice = next((one for one in names if names.count(one) > 1), None)
-    if twice is not None:
-        say(name, f"{twice} is given twice; write all of its values after one {twice}")
-        raise SystemExit(WRONG_INPUT)
+    names = [word.partition("=")[0].replace("_", "-") for word in words if word.startswith("--")]
+    for one in _list_flags(flags):
+        if names.count(one) > 1:
+            say(name, f"{one} is given twice; write all of its values after one {one}")
+            raise SystemExit(WRONG_INPUT)
     return tyro.cli(
         flags,
         prog=f"lineart {name}",
@@ -58,6 +59,16 @@ def parse(flags: type[Flags], name: str, arguments: Sequence[str] | None = None)
             tyro.conf.OmitSubcommandPrefixes,
         ),
     )
+
+
+def _list_flags(flags: type[Any]) -> Iterator[str]:
+    """Yield the flags of a dataclass, and of those in it, that take several values."""
+    for name, kind in get_type_hints(flags).items():
+        for one in (kind, *get_args(kind)):
+            if is_dataclass(one):
+                yield from _list_flags(cast("type[Any]", one))
+            elif get_origin(one) is tuple:
+                yield f"--{name.replace('_', '-')}"
 
 
 def run_command(

@@ -37,10 +37,12 @@ class Swaps:
     """Flags of a command with a list."""
 
     swap: tuple[str, ...] = ()
+    size: int = 1
 
 
-def test_a_flag_that_is_given_twice_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    """The values of the first would be lost."""
+def test_a_list_that_is_given_twice_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """The values of the first would be lost; of other flags, the last one counts."""
+    assert parse(Swaps, "recolor", ["--size", "1", "--size", "2"]).size == 2
     assert parse(Swaps, "recolor", ["--swap", "a=b", "c=d"]).swap == ("a=b", "c=d")
     with pytest.raises(SystemExit) as ended:
         parse(Swaps, "recolor", ["--swap", "a=b", "--swap=c=d"])
