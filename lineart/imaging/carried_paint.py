@@ -12,6 +12,7 @@ from lineart.imaging.frequency import DEFAULT_SIGMA, Color, low_band
 from lineart.imaging.hints import HintPixels
 from lineart.imaging.paint import (
     CONFIDENCE,
+    NEARLY_WHITE,
     Paint,
     Source,
     fill_open,
@@ -138,9 +139,9 @@ def sample_colors(known: KnownColors, size: Size) -> UInt8[np.ndarray, "GridH Gr
 
 
 def sample_painted(known: KnownColors, step: int = 8) -> HintPixels:
-    """Return carried colours other than white as hints on every `step`-th pixel."""
+    """Return carried colours other than white paper as hints on every `step`-th pixel."""
     small = known.labels[::step, ::step]
-    is_painted = (known.sources == Source.KEY) & (known.colors != 255).any(axis=1)
+    is_painted = (known.sources == Source.KEY) & (known.colors < NEARLY_WHITE).any(axis=1)
     rows, columns = np.nonzero(is_painted[small])
     values = np.full((len(rows), 4), 255, np.uint8)
     values[:, :3] = known.colors[small[rows, columns]]

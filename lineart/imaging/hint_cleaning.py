@@ -2,7 +2,7 @@
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Int32, UInt8
+from jaxtyping import Bool, Float64, Int32, UInt8
 
 from lineart.image import Frame, Hint, Line
 from lineart.imaging.cels import PAPER_FROM
@@ -16,6 +16,9 @@ LEAST_COPIED = 0.5
 """Hints that are as dark as this share of the ink below them include the lines of the drawing."""
 WHITE_PAPER = 250
 """Levels of a drawing from which its paper shows no soft edge of a line."""
+LINE_EXCESS = 1 / 270
+"""Distance from ink, as a share of the short side, up to which copied lines are wider than those of
+the drawing, or beside them."""
 
 
 def drop_ink_hints(hints: HintPixels, line: Line) -> HintPixels:
@@ -33,7 +36,8 @@ def drop_ink_hints(hints: HintPixels, line: Line) -> HintPixels:
     is_dark = luminance <= level + DARKER_BY
     copied = np.count_nonzero(is_dark & is_ink)
     if copied >= LEAST_COPIED * np.count_nonzero(line < PAPER_FROM):
-        rest = hints.select(~(is_dark & (level < WHITE_PAPER)))
+        is_line = is_dark & (level < WHITE_PAPER)
+        rest = hints.select(~(is_line | _is_excess(hints, line, luminance, is_line)))
         return drop_ink_hints(find_hints(rest.picture()), line)
     if is_ink.all():
         return hints
@@ -41,6 +45,35 @@ def drop_ink_hints(hints: HintPixels, line: Line) -> HintPixels:
     on_paper = np.bincount(hints.dabs, weights=~is_ink)
     is_small = pixels[hints.dabs] <= INK_DAB_PX
     return hints.select(~(is_ink & ((on_paper[hints.dabs] > 0) | (is_dark & is_small))))
+
+
+def _is_excess(
+    hints: HintPixels,
+    line: Line,
+    luminance: Float64[np.ndarray, " P"],
+    is_line: Bool[np.ndarray, " P"],
+) -> Bool[np.ndarray, " P"]:
+    """Return which hints are parts of copied lines that lie beside those of the drawing.
+
+    They are as dark as the ink near them, and beside paper without such hints: an area that is
+    painted as dark, up to its lines, is not.
+    """
+    reach = max(1, round(LINE_EXCESS * min(line.shape)))
+    darkest = cv2.erode(line, np.ones((2 * reach + 1,) * 2, np.uint8))
+    is_dark = luminance <= darkest[hints.rows, hints.columns] + DARKER_BY
+    is_beside = is_dark & ~is_line & (darkest[hints.rows, hints.columns] < PAPER_FROM)
+    is_paper = (line >= WHITE_PAPER).view(np.uint8)
+    is_far_dark = ~is_beside & (luminance <= DARKER_BY)
+    for chosen in (is_line, is_beside, is_far_dark):
+        is_paper[hints.rows[chosen], hints.columns[chosen]] = 0
+    beside = np.zeros_like(is_paper)
+    beside[hints.rows[is_beside], hints.columns[is_beside]] = 1
+    count, parts = cv2.connectedComponents(beside, connectivity=8)
+    is_excess = np.zeros(count, bool)
+    is_excess[parts[cv2.dilate(is_paper, np.ones((3, 3), np.uint8)) > 0]] = True
+    is_excess[0] = False
+    excess: Bool[np.ndarray, " P"] = is_excess[parts[hints.rows, hints.columns]]
+    return excess
 
 
 REACHES = (1, 2)

@@ -10,8 +10,9 @@ import numpy as np
 from jaxtyping import Float64, Int32, Int64
 
 from lineart.image import to_hex
-from lineart.imaging.paint import Paint, Source, find_background
+from lineart.imaging.paint import NEARLY_WHITE, Paint, Source, find_background
 from lineart.imaging.region_hints import Colors
+from lineart.imaging.region_maps import count_pixels, find_runs
 
 FAR_DE = 3.0
 """CIEDE2000 from which a hint is visibly another colour than the entry that it becomes."""
@@ -88,26 +89,34 @@ def keep_to_palette(paint: Paint, palette: Palette) -> PaletteMatch:
     White paper around the figures, see `find_background`, that no hint or key has coloured stays
     white if the palette has no colour within `FAR_DE` of white: a palette of a character lists its
     paints, of which none is meant for the paper. Hints and keys whose colour differs by more than
-    `FAR_DE` from all of the palette are a warning.
+    `FAR_DE` from all of the palette are a warning, the largest areas first.
     """
     colors, places = np.unique(paint.colors, axis=0, return_inverse=True)
     index, distance = palette.find_nearest(colors)
     nearest = palette.colors[index]
     is_hint = np.isin(paint.sources, GIVEN)
     is_hint[0] = False
-    hinted = np.unique(places.ravel()[is_hint])
-    far = hinted[distance[hinted] > FAR_DE]
-    named = [*_describe(colors[far], nearest[far], distance[far])]
     kept = paint._replace(colors=nearest[places.ravel()])
     if palette.find_nearest(WHITE)[1][0] > FAR_DE:
-        kept.colors[_find_paper(paint)] = WHITE
+        paper = _find_paper(paint)
+        kept.colors[paper], is_hint[paper] = WHITE, False
+    areas = count_pixels(find_runs(paint.labels), len(paint.colors)) * is_hint
+    shown = np.bincount(places.ravel(), areas, len(colors))
+    far = np.flatnonzero((shown > 0) & (distance > FAR_DE))
+    far = far[np.argsort(-shown[far], kind="stable")]
+    named = [*_describe(colors[far], nearest[far], distance[far])]
     what = "keys" if Source.KEY in paint.sources else "hints"
     return PaletteMatch(kept, _warn(what, named) if named else ())
 
 
 def _find_paper(paint: Paint) -> Int32[np.ndarray, " R"]:
-    """Return the regions around the figures that no hint has coloured and that look white."""
-    around = find_background(paint.labels, ~np.isin(paint.sources, GIVEN))
+    """Return the regions around the figures that no hint has coloured and that look white.
+
+    A key that is a finished picture has white paper around them, too.
+    """
+    is_open = ~np.isin(paint.sources, GIVEN)
+    is_open |= (paint.sources == Source.KEY) & (paint.colors >= NEARLY_WHITE).all(axis=1)
+    around = find_background(paint.labels, is_open)
     _, distance = Palette.of(WHITE).find_nearest(paint.colors[around])
     paper: Int32[np.ndarray, " R"] = around[distance <= FAR_DE]
     return paper

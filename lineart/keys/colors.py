@@ -86,7 +86,7 @@ class _Parts(NamedTuple):
 def _even_parts(labels: SmallMap, colors: Frame) -> _Parts:
     """Find the connected even places of each region at the working size."""
     height, width = labels.shape
-    is_even, shades = _is_even(colors), colors
+    is_even, shades = _is_even(colors, labels), colors
     if colors.shape[:2] != labels.shape:
         is_even, shades = (
             cv2.resize(one, (width, height), interpolation=cv2.INTER_NEAREST)
@@ -109,12 +109,19 @@ def _even_parts(labels: SmallMap, colors: Frame) -> _Parts:
     return _Parts(found, region, area, shade, is_pure)
 
 
-def _is_even(colors: Frame) -> UInt8[np.ndarray, "H W"]:
-    """Return 1 where the pixels of a window of 3 x 3 are alike."""
+def _is_even(colors: Frame, labels: SmallMap) -> UInt8[np.ndarray, "H W"]:
+    """Return 1 where the pixels of a window of 3 x 3 are alike, but for the noise of the picture.
+
+    Noise is the median difference on paper: that of JPEG, or of grain.
+    """
     window = np.ones((3, 3), np.uint8)
     ranges = cv2.split(cv2.subtract(cv2.dilate(colors, window), cv2.erode(colors, window)))
     widest = cv2.max(cv2.max(ranges[0], ranges[1]), ranges[2])
-    is_even: UInt8[np.ndarray, "H W"] = (widest <= TOLERANCE).view(np.uint8)
+    height, width = labels.shape
+    small = cv2.resize(widest, (width, height), interpolation=cv2.INTER_NEAREST)
+    on_paper = small[labels > 0]
+    noise = float(np.median(on_paper)) if on_paper.size else 0.0
+    is_even: UInt8[np.ndarray, "H W"] = (widest <= TOLERANCE + noise).view(np.uint8)
     return is_even
 
 

@@ -5,16 +5,16 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Int32, UInt8
+from jaxtyping import Bool, Int32, UInt8
 
 from lineart.image import Frame, Line, to_gray
 from lineart.imaging.dividing import divide_regions
 from lineart.imaging.frequency import whiten_paper
-from lineart.imaging.hint_cleaning import drop_ink_hints
+from lineart.imaging.hint_cleaning import WHITE_PAPER, drop_ink_hints
 from lineart.imaging.hints import FAINT_ALPHA, find_hints
 from lineart.imaging.ink import darken_lines
 from lineart.imaging.paint import find_background
-from lineart.imaging.region_hints import collect_hints
+from lineart.imaging.region_hints import RegionHints, collect_hints
 from lineart.imaging.region_maps import RegionMap
 from lineart.imaging.regions import GAP, find_regions, scale_gap
 from lineart.keys.colors import UNKNOWN, RegionColors, pack, split_by_color, unpack
@@ -26,6 +26,9 @@ from lineart.keys.drawing import (
     shrink_regions,
     work_size,
 )
+
+COVERED = 0.9
+"""Least share of a region's paper that a finished cel covers."""
 
 
 class Key(NamedTuple):
@@ -89,24 +92,59 @@ def prepare_key(key: Key) -> PreparedKey:
 
 def _find_colors(labels: RegionMap, key: Key, paper: UInt8[np.ndarray, "h w"]) -> RegionColors:
     """Find the colours that a picture or hints give the regions of a drawing."""
-    colors = key.colors
-    if colors.shape[2] == 3:
-        return split_by_color(labels, colors, paper)
-    if colors[:, :, 3].min(initial=255) >= FAINT_ALPHA:
-        return split_by_color(labels, cv2.cvtColor(colors, cv2.COLOR_RGBA2RGB), paper)
-    flooded = flood_hints(labels, key)
+    found = read_key(labels, key)
+    if isinstance(found, Picture):
+        return found.leave_open(split_by_color(labels, found.colors, paper))
+    flooded = flood_hints(labels, found)
     return replace(flooded, labels=shrink_regions(flooded.labels, paper))
 
 
-def flood_hints(labels: RegionMap, key: Key) -> RegionColors:
-    """Give regions the colours of the hints in them, each part of a region that of its own.
+class Picture(NamedTuple):
+    """The finished picture of a key."""
 
-    Lines that the hints include, as a finished cel does, are none.
+    colors: Frame
+    """On white paper."""
+    is_open: Bool[np.ndarray, " N"]
+    """Which regions of the drawing it leaves unknown: transparent ones inside a cel."""
+
+    def leave_open(self, colored: RegionColors) -> RegionColors:
+        """Return the colours of regions without those of the regions that are unknown."""
+        is_open = self.is_open[colored.parent]
+        return replace(colored, index=np.where(is_open, np.int32(UNKNOWN), colored.index))
+
+
+def read_key(labels: RegionMap, key: Key) -> Picture | RegionHints:
+    """Return what the colours of a key are: a finished picture, or hints in regions.
+
+    A picture with transparency is a finished cel if it covers each region that it colours. Lines
+    that it includes are no hints.
     """
-    hint = key.colors.copy()
+    colors, count = key.colors, int(labels.max(initial=0)) + 1
+    if colors.shape[2] == 3:
+        return Picture(colors, np.zeros(count, bool))
+    if colors[:, :, 3].min(initial=255) >= FAINT_ALPHA:
+        return Picture(cv2.cvtColor(colors, cv2.COLOR_RGBA2RGB), np.zeros(count, bool))
+    hint = colors.copy()
     hint[hint[:, :, 3] < FAINT_ALPHA] = 0
-    hints = drop_ink_hints(find_hints(hint), to_gray(whiten_paper(key.drawing)))
+    drawing = to_gray(whiten_paper(key.drawing))
+    hints = drop_ink_hints(find_hints(hint), drawing)
     given = collect_hints(labels, hints)
+    on_paper = np.where(drawing >= WHITE_PAPER, labels, 0)
+    areas = np.bincount(on_paper.ravel(), minlength=count)
+    covered = np.bincount(on_paper[hints.rows, hints.columns], minlength=count)
+    is_open = np.ones(count, bool)
+    is_open[given.color_regions] = False
+    if (covered < COVERED * areas)[~is_open].any() or is_open[1:].all():
+        return given
+    is_open[0] = False
+    is_open[find_background(labels, is_open)] = False
+    below = cv2.cvtColor(hint[:, :, 3], cv2.COLOR_GRAY2RGB)
+    white = 255 - cv2.multiply(255 - hint[:, :, :3], below, scale=1 / 255)
+    return Picture(white, is_open)
+
+
+def flood_hints(labels: RegionMap, given: RegionHints) -> RegionColors:
+    """Give regions the colours of the hints in them, each part of a region that of its own."""
     divided, colors = divide_regions(labels, given)
     is_known = np.zeros(len(colors), bool)
     is_known[given.color_regions] = True

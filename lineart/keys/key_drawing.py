@@ -4,19 +4,19 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from lineart.image import Frame, Line, darkest_channel
+from lineart.image import Frame, Line, darkest_channel, to_rgb
 from lineart.imaging.frequency import whiten_paper
-from lineart.imaging.hints import FAINT_ALPHA
 from lineart.imaging.ink import darken_lines
 from lineart.imaging.region_maps import RegionMap, fill_from_neighbours
 from lineart.imaging.regions import INK_LEVEL, find_regions
 from lineart.keys.colors import RegionColors, pack, unpack
-from lineart.keys.key import Key, flood_hints
+from lineart.keys.key import Key, Picture, flood_hints, read_key
 
 EDGE_PX = 3
 """Paper that is not white is the soft edge of a line up to this distance from ink."""
-LINE_LEVELS = 48
-"""A picture has its lines if most of the ink's levels differ by at most this from the drawing's."""
+LINE_LEVELS, PENCIL_LEVELS = 48, 32
+"""A picture has its lines if most of the ink's levels differ by at most the first number from the
+drawing's, or by the second from those of the drawing over paint."""
 
 
 def is_key_drawing(drawing: Line | Frame, key: Key) -> bool:
@@ -33,12 +33,11 @@ def key_drawing_colors(key: Key) -> RegionColors:
     soft edges have the colour beside them: the lines are laid over it again.
     """
     line = darken_lines(key.drawing)
-    labels, given = find_regions(line, gap_px=key.gap_px), key.colors
-    if given.shape[2] == 4:
-        if given[:, :, 3].min(initial=255) < FAINT_ALPHA:
-            return flood_hints(labels, key)
-        given = cv2.cvtColor(given, cv2.COLOR_RGBA2RGB)
-    colors = _without_edges(whiten_paper(key.drawing), line < INK_LEVEL, labels, given)
+    labels = find_regions(line, gap_px=key.gap_px)
+    found = read_key(labels, key)
+    if not isinstance(found, Picture):
+        return flood_hints(labels, found)
+    colors = _without_edges(whiten_paper(key.drawing), line < INK_LEVEL, labels, found.colors)
     flat = np.where(labels.ravel() > 0, labels.ravel().astype(np.int64) << 24, -1)
     flat = np.where(flat < 0, -1, flat | pack(colors.reshape(-1, 3)))
     pairs, number = np.unique(flat, return_inverse=True)
@@ -46,7 +45,17 @@ def key_drawing_colors(key: Key) -> RegionColors:
     split = (number.reshape(labels.shape) + (1 - first)).astype(np.int32)
     values, index = np.unique(pairs[first:] & 0xFFFFFF, return_inverse=True)
     parent = (pairs[first:] >> 24).astype(np.int32)
-    return RegionColors(split, parent, index.astype(np.int32), unpack(values))
+    return found.leave_open(RegionColors(split, parent, index.astype(np.int32), unpack(values)))
+
+
+def _has_lines(line: Frame, is_ink: Bool[np.ndarray, "H W"], colors: Frame) -> bool:
+    """Return whether a picture shows the lines of its drawing, opaque or, as pencil, over paint."""
+    paint = cv2.morphologyEx(colors, cv2.MORPH_CLOSE, np.ones((2 * EDGE_PX + 1,) * 2, np.uint8))
+    over_paint = cv2.multiply(paint, line, scale=1 / 255)
+    return any(
+        np.median(cv2.absdiff(shown, colors).max(axis=2)[is_ink]) <= levels
+        for shown, levels in ((line, LINE_LEVELS), (over_paint, PENCIL_LEVELS))
+    )
 
 
 def _without_edges(
@@ -54,9 +63,7 @@ def _without_edges(
 ) -> UInt8[np.ndarray, "H W 3"]:
     """Give the soft edges of lines the colour of the nearest paper of their region."""
     level = darkest_channel(line)
-    ink = cv2.cvtColor(line, cv2.COLOR_GRAY2RGB) if line.ndim == 2 else line
-    difference = cv2.absdiff(ink, colors).max(axis=2)[is_ink]
-    if not difference.size or np.median(difference) > LINE_LEVELS:
+    if not is_ink.any() or not _has_lines(to_rgb(line), is_ink, colors):
         return colors
     source = np.arange(1, labels.size + 1, dtype=np.int32).reshape(labels.shape)
     near = cv2.dilate(is_ink.view(np.uint8), np.ones((2 * EDGE_PX + 1,) * 2, np.uint8))

@@ -86,6 +86,15 @@ def test_white_paper_stays_white_unless_the_palette_has_its_colour() -> None:
     assert warnings == (
         "its hints have a colour not in the palette: #ffffff became #fad6be (16 dE)",
     )
+    # A key that is a finished picture has paper, too.
+    of_key = paint._replace(
+        sources=np.array([4, Source.KEY, Source.KEY], np.uint8),
+        colors=np.array([[255] * 3, [252] * 3, [60, 90, 200]], np.uint8),
+    )
+    kept, (warning,) = keep_to_palette(of_key, skins)
+    assert tuple(kept.colors[1]) == (255, 255, 255)
+    assert "#3c5ac8 became" in warning
+    assert "#fcfcfc" not in warning
 
 
 @pytest.fixture

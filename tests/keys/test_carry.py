@@ -236,6 +236,69 @@ def test_a_finished_cel_is_a_key() -> None:
         assert (filled[is_head] == PAINT["head"]).all(axis=1).mean() > 0.99
 
 
+def cut_out(figure: Figure, line: np.ndarray) -> np.ndarray:
+    """Return a finished cel: paint and lines, transparent around the figure."""
+    is_figure = (figure.paint != PAINT["background"]).any(axis=2)
+    colors = figure.paint * (line[:, :, np.newaxis] / 255)
+    return np.dstack((colors.astype(np.uint8), np.where(is_figure, 255, 255 - line)))
+
+
+@pytest.mark.parametrize("change", ["wider", "beside"])
+def test_lines_of_a_cel_that_differ_are_lines(change: str) -> None:
+    """Lines a pixel wider than the drawing's, or a pixel beside them, are no black background."""
+    key, target = draw_figure(), draw_figure(move=(8, 2))
+    if change == "wider":
+        cel = cut_out(key, cv2.erode(key.line, np.ones((3, 3), np.uint8)))
+    else:
+        cel = np.roll(cut_out(key, key.line), 1, axis=1)
+    prepared = prepare_key(Key(key.line, cel))
+    for figure in (key, target):
+        carried = carry(figure.line, [prepared])
+        filled = fill(carried)
+        assert filled[5, 5].tolist() == [255, 255, 255]
+        inside = (figure.paint != PAINT["background"]).any(axis=2) & (figure.line == 255)
+        assert (filled[inside] == figure.paint[inside]).all(axis=1).mean() > 0.9
+
+
+def test_a_shaded_cel_is_its_own_drawing() -> None:
+    """A gradient of a finished cel stays as it is, as that of a picture without transparency."""
+    key = draw_figure()
+    shade = np.linspace(0.5, 1, key.paint.shape[1])[np.newaxis, :, np.newaxis]
+    is_figure = (key.paint != PAINT["background"]).any(axis=2)
+    paint = np.where(is_figure[:, :, np.newaxis], key.paint * shade, key.paint).astype(np.uint8)
+    cel = cut_out(key._replace(paint=paint), key.line)
+    cel[~is_figure & (key.line == 255)] = 0
+    carried = carry(key.line, [prepare_key(Key(key.line, cel))])
+    inside = is_figure & (cv2.erode(key.line, np.ones((9, 9), np.uint8)) == 255)
+    assert_array_equal(fill(carried)[inside], paint[inside])
+
+
+def test_grain_leaves_a_region_its_main_colour() -> None:
+    """Where noise is clipped, as on white, there is none, but the rest of the region counts."""
+    key, target = (draw_figure(move=move) for move in ((0, 0), (8, 2)))
+    for figure, left in ((key, 205), (target, 213)):
+        figure.paint[280:310, left : left + 40] = 255
+    picture = key.paint * (key.line[:, :, np.newaxis] / 255)
+    noise = np.random.default_rng(1).normal(0, 3, picture.shape)
+    picture = (picture + noise).clip(0, 255).astype(np.uint8)
+    carried = carry(target.line, [prepare_key(Key(key.line, picture))])
+    is_coat = (target.paint == PAINT["coat"]).all(axis=2) & (target.line == 255)
+    distance = np.abs(fill(carried).astype(int) - PAINT["coat"]).max(axis=2)
+    assert (distance[is_coat] <= 8).mean() > 0.95
+
+
+def test_pencil_over_paint_is_not_laid_twice() -> None:
+    """The finished picture of a pencil drawing has its lines, mixed with the paint."""
+    key = draw_figure()
+    soft = cv2.GaussianBlur(key.line, (0, 0), 1.0)
+    pencil = (255 - (255 - soft.astype(int)) * 0.45).astype(np.uint8)
+    picture = (key.paint * (pencil[:, :, np.newaxis] / 255)).astype(np.uint8)
+    carried = carry(pencil, [prepare_key(Key(pencil, picture))])
+    is_edge = (carried.labels > 0) & (pencil < 235)
+    darker = key.paint.astype(int) - fill(carried)
+    assert darker.max(axis=2)[is_edge].mean() < 6
+
+
 def test_noise_makes_no_new_colors() -> None:
     """A JPEG of the paint has no more colours than the paint, and near ones."""
     key, target = draw_figure(), draw_figure(move=(20, 5))
