@@ -108,7 +108,9 @@ class ShardRows:
                 return [group.num_rows for group in groups]
         except (pa.ArrowException, KeyError) as error:
             where = posixpath.join(self.storage.uri, path)
-            raise ValueError(f"{where} is no shard of lineart prepare_data: {error}") from error
+            raise ValueError(
+                f"{where} is no shard of lineart prepare_data for this task: {error}"
+            ) from error
 
 
 def choose_cache(memory: int, cpus: int) -> int:
@@ -165,8 +167,9 @@ def _read_index(storage: Storage) -> list[str]:
         return [str(path) for path in index["shards"]]
     except FileNotFoundError as error:
         raise FileNotFoundError(
-            f"{storage.uri} holds no finished set of shards; make one with lineart prepare_data "
-            "and give its folder train or validation"
+            f"{storage.uri} holds no finished set of shards; make one with lineart prepare_data, "
+            "for the same task. lineart train takes the folder that has train and validation, "
+            "other commands one of these two"
         ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{storage.uri}/{INDEX} cannot be read: {error}") from error

@@ -236,7 +236,8 @@ def to_markdown(judgement: Judgement) -> str:
         f"# {judgement.question}",
         "",
         f"`{judgement.second}` was preferred to `{judgement.first}` in "
-        f"{_percent(judgement.preferred)} of {judgement.preferred.number} answers. "
+        f"{_percent(judgement.preferred)} of a participant's answers on average; there are "
+        f"{judgement.preferred.number} answers. "
         f"{_method(judgement)}",
         "",
         "| participant | answers | second preferred | left chosen | seconds an answer |",

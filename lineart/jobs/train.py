@@ -17,7 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lineart.jobs.command import BrokenOffError, DryRun, parse, run_command, say
-from lineart.training.recipes import RECIPES, Recipe, tiny
+from lineart.training.recipes import FINE_TUNE, RECIPES, Recipe, tiny
 
 if TYPE_CHECKING:
     from lineart.storage import Storage
@@ -77,9 +77,11 @@ def main(flags: Train) -> int:
 def train_pair(flags: Train) -> dict[str, Any]:
     """Train, write run.json, sheets and the page; return where the weights are, and the seconds."""
     from lineart.runtime.cluster import start_ray
+    from lineart.training.checkpoint import check_data
     from lineart.training.job import worker_resources
 
     job = open_job(flags)
+    check_data(job.output, job.data)
     share = worker_resources(flags.ray_workers, start_ray()) if flags.ray_workers else {}
     started = time.monotonic()
     try:
@@ -136,6 +138,8 @@ def open_job(flags: Train) -> TrainingJob:
     from lineart.weights import fingerprint, open_weights, read_weights
 
     recipe, start = read_recipe(flags), None
+    if flags.start is None and flags.recipe == FINE_TUNE:
+        raise ValueError(f"--recipe {FINE_TUNE} trains weights further; name them by --start")
     if flags.start is not None:
         start = read_weights(open_weights(flags.start))
         recipe = replace(recipe, start=fingerprint(start))

@@ -1,5 +1,6 @@
 """Checkpoints: the full training state in a safetensors file; the last few and best are kept."""
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,6 +16,8 @@ from lineart.storage import Storage
 from lineart.training.recipes import Recipe
 
 FOLDER = "checkpoints"
+DATA = "shards.sha256"
+"""Hash of the names and sizes of the shards that a run learns from."""
 NAME = re.compile(rf"{FOLDER}/(\d+)-(\d+)/state\.safetensors")
 KEEP_LAST = 3
 
@@ -123,6 +126,19 @@ def check(output: Storage, recipe: Recipe) -> None:
         json.dumps(asdict(recipe))
     ):
         raise ValueError(f"{output.uri} holds a run of another recipe; give another --output")
+
+
+def check_data(output: Storage, data: Storage) -> None:
+    """Record the shards that a run learns from; raise if its checkpoints are of others.
+
+    Raises:
+        ValueError: the folder holds a run on other shards.
+    """
+    files = sorted((entry.path, entry.size) for entry in data.entries())
+    digest = hashlib.sha256(json.dumps(files).encode()).hexdigest().encode()
+    if places(output) and output.exists(DATA) and output.read(DATA) != digest:
+        raise ValueError(f"{output.uri} holds a run on other shards; give another --output")
+    output.write(DATA, digest)
 
 
 def _read_record(output: Storage, place: CheckpointId) -> dict[str, Any]:

@@ -204,6 +204,9 @@ def hint_unet() -> Recipe:
     )
 
 
+FINE_TUNE = "fine_tune"
+
+
 def fine_tune() -> Recipe:
     """Return the recipe that trains weights of `hint_unet` further (`--start`).
 
@@ -392,7 +395,7 @@ RECIPES: Final[dict[str, Callable[[], Recipe]]] = {
     "additive_unet": additive_unet,
     "small": small,
     "hint_unet": hint_unet,
-    "fine_tune": fine_tune,
+    FINE_TUNE: fine_tune,
     "plain_unet": plain_unet,
     "line_drawing": line_drawing,
     "line_drawing_baseline": line_drawing_baseline,

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -89,6 +90,7 @@ def test_a_training_leaves_weights_and_a_page(
         ({"disable_loss": ("hue",)}, "--disable-loss names hue; small knows hint, l1, l2 there"),
         ({"start": "default"}, "the recipe's model is additive_unet"),
         ({"start": "nowhere"}, "no weights at"),
+        ({"recipe": "fine_tune"}, "--recipe fine_tune trains weights further; name them by --star"),
         ({"features": {"content": "vgg16"}}, "--features names content; small knows none there"),
     ],
 )
@@ -107,6 +109,21 @@ def test_wrong_input_is_one_sentence(
     error = capsys.readouterr().err
     assert message in error
     assert "Traceback" not in error
+
+
+def test_a_run_is_not_continued_on_other_shards(
+    data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its scores would be of other pictures, some of which it may have learned from."""
+    output = tmp_path / "run"
+    flags = Train(recipe="small", data=data, output=str(output), tiny=True, num_workers=0)
+    assert main(flags) == ALL_DONE
+    other = shutil.copytree(data, tmp_path / "other")
+    shard = next((other / "train").rglob("*.parquet"))
+    assert main(replace(flags, data=str(other))) == ALL_DONE
+    shutil.copy(shard, shard.with_name("another.parquet"))
+    assert main(replace(flags, data=str(other))) == WRONG_INPUT
+    assert "holds a run on other shards; give another --output" in capsys.readouterr().err
 
 
 def test_a_training_goes_on_from_included_weights(data: str, tmp_path: Path) -> None:

@@ -212,5 +212,6 @@ def test_what_is_written() -> None:
     assert len(rows) == 10
     assert rows[9]["preferred"] == "first"
     table = to_markdown(judged)
-    assert "`new` was preferred to `old` in 90.0 % (59.6 to 98.2) of 10 answers" in table
+    assert "`new` was preferred to `old` in 90.0 % (59.6 to 98.2) of a participant's" in table
+    assert "there are 10 answers." in table
     assert "Refused: b|.json: these are no answers to a study." in table
