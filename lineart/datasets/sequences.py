@@ -7,6 +7,7 @@ Three kinds, told by their folders:
 """
 
 import posixpath
+import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Final, Literal, NamedTuple
@@ -30,6 +31,18 @@ HELD_OUT = frozenset(
     ("cactus", "chicken", "forehorseman", "headmaster", "piggy", "smuggler", "m_head-45-left")
 )
 """Names of sequences for validation, never for training."""
+
+LEARNED = frozenset(
+    (
+        *("bureaucrat", "craftybot", "deimaginator", "firebog_spirit", "food_vendor", "frog_red"),
+        *("hell_bartender", "ix_spirit", "juju_red", "ranger", "shopkeeper", "zutto_spirit"),
+        *("m_head-0", "m_head-90-left"),
+    )
+)
+"""Names of the sequences that the included weights have learned from, besides the sample film."""
+
+OF_FILM = re.compile(r"[st]0\d_[a-z]+-(\d+)")
+"""Name of a sequence of the sample film, with its seed."""
 
 FIRST_HELD_OUT_SEED = 4
 """Seeds of the sample film from this one on are for validation."""
@@ -68,10 +81,21 @@ def is_held_out(name: str) -> bool:
 
     Sequences of the sample film are named by shot or study and seed, such as `s01_walk-4`.
     """
-    last = posixpath.basename(name)
-    shot, _, seed = last.rpartition("-")
-    is_late = seed.isdecimal() and int(seed) >= FIRST_HELD_OUT_SEED
-    return last in HELD_OUT or (shot.startswith(("s0", "t0")) and is_late)
+    seed = _find_seed(name)
+    return posixpath.basename(name) in HELD_OUT or (seed or 0) >= FIRST_HELD_OUT_SEED
+
+
+def is_learned(name: str) -> bool:
+    """Return whether the included weights have learned from a sequence, by its path or name."""
+    seed = _find_seed(name)
+    is_film = seed is not None and seed < FIRST_HELD_OUT_SEED
+    return posixpath.basename(name) in LEARNED or is_film
+
+
+def _find_seed(name: str) -> int | None:
+    """Return the seed of a sequence of the sample film; None for others."""
+    found = OF_FILM.fullmatch(posixpath.basename(name))
+    return None if found is None else int(found[1])
 
 
 def find_sequences(storage: Storage) -> list[SequencePlace]:

@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from lineart.datasets.sequences import Kind, TrueSequence, is_held_out
+from lineart.datasets.sequences import Kind, TrueSequence, is_learned
 from lineart.evaluation.confidence import Judged, draw_calibration, summarize_confidence
 from lineart.evaluation.key_methods import FLOW_VOTE, OURS, carry_keys, run_baselines
 from lineart.evaluation.key_scores import (
@@ -68,14 +68,17 @@ def plan_keys(request: KeysRequest) -> EvaluationPlan:
     """Build the plan of the protocol.
 
     Raises:
-        ValueError: there is no sequence, or none is held out.
+        ValueError: there is no sequence, or none that the weights have not learned from.
         OSError: a folder cannot be read.
     """
     units = list(find_units(request))
     if request.held_out_only:
-        units = [unit for unit in units if is_held_out(unit.name)]
+        units = [unit for unit in units if not is_learned(unit.name)]
     if not units:
-        raise ValueError("no sequence is held out by its name; leave out --held-out-only")
+        raise ValueError(
+            "the included weights have learned from each sequence, by its name; leave out "
+            "--held-out-only"
+        )
     return EvaluationPlan(
         units=[
             unit._replace(is_shown=place < request.num_sheet_samples)

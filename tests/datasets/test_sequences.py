@@ -7,7 +7,7 @@ from numpy.testing import assert_array_equal
 
 from lineart.codec import encode_png
 from lineart.datasets.flat_truth import flatten_exact
-from lineart.datasets.sequences import find_sequences, is_held_out, read_sequence
+from lineart.datasets.sequences import find_sequences, is_held_out, is_learned, read_sequence
 from lineart.image import Frame, Hint, Line
 from lineart.storage import Storage
 
@@ -161,7 +161,11 @@ def test_held_out() -> None:
         "s03_flight-12",
         "t01_turn-4",
     )
+    own = ("studio/s01-012", "s01_c003-7", "t002-10", "c012")
     assert all(map(is_held_out, kept))
+    assert not any(map(is_held_out, own))
+    assert not any(map(is_learned, (*kept, *own)))
+    assert all(map(is_learned, ("chars/ranger", "m_head-0", "s01_walk-3", "t04_entering-0")))
     assert not any(
         map(is_held_out, ("ranger", "m_head-0", "m_head-90-left", "s01_walk-3", "t04_entering-0"))
     )
