@@ -185,6 +185,11 @@ class ReviewedFilm:
             raise ValueError(
                 f"{self.output.uri} is no output of lineart colorize, whose frames have keys"
             )
+        if configuration.get("upscale", 1) != 1:
+            raise ValueError(
+                f"{self.output.uri} was coloured with --upscale, and its frames are larger than "
+                "the drawings; review it as coloured without"
+            )
         return FilmState(stamp, in_film_order(read_manifest(self.output)), run)
 
     def read_frame(self, row: Mapping[str, Any]) -> bytes:

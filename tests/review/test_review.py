@@ -5,8 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
+import pytest
 
 from lineart.codec import decode_cel, decode_color, encode_png
+from lineart.review.film import ReviewedFilm
 from tests.review.conftest import STEPS, Client, Reviewed
 from tests.shots import BALL, BOX, DOOR, SKY, draw_shot
 
@@ -310,3 +312,13 @@ def test_answers_that_are_none(reviewed: Reviewed) -> None:
         assert client.send("PUT", "mark", name, mark, "none").status_code == 400
     assert not reviewed.root.exists("keys/roll/f0003.png")
     assert [*reviewed.root.entries("output/review")] == []
+
+
+def test_enlarged_frames_are_refused(reviewed: Reviewed) -> None:
+    """Their regions are not those of the drawings; the film is refused, with the reason."""
+    output = reviewed.root.child("output")
+    run = json.loads(output.read("run.json"))
+    run["configuration"]["upscale"] = 2
+    output.write("run.json", json.dumps(run).encode())
+    with pytest.raises(ValueError, match="was coloured with --upscale"):
+        ReviewedFilm(output, None)
