@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from lineart.film import standing
+from lineart.film import completeness
 from lineart.jobs import colorize, films, report
 from lineart.jobs.colorize import Colorize
 from lineart.jobs.command import parse
@@ -187,7 +187,7 @@ def test_the_page_is_that_of_the_manifest(
         return page.stat().st_mtime_ns != before
 
     assert not is_written_by()
-    for module, function in ((standing, "find_objections"), (films, "write_page")):
+    for module, function in ((completeness, "find_objections"), (films, "write_page")):
         with monkeypatch.context() as patch:
             patch.setattr(module, function, _break_off)
             assert run(command, "--force").returncode == 1

@@ -212,7 +212,7 @@ def test_a_page_does_not_hide_how_a_training_ended(
         raise TypeError("no picture")
 
     output = Storage.at(str(tmp_path))
-    monkeypatch.setattr(train, "open_job", lambda *_: SimpleNamespace(output=output))
+    monkeypatch.setattr(train, "open_job", lambda *_: SimpleNamespace(output=output, data=output))
     monkeypatch.setattr(train, "run", diverge)
     monkeypatch.setattr(train, "write_run", lambda *_: {"seconds": 1.0})
     monkeypatch.setattr("lineart.report.training.show_training", break_off)
