@@ -16,6 +16,8 @@ LEAST_COPIED = 0.5
 """Hints that are as dark as this share of the ink below them include the lines of the drawing."""
 WHITE_PAPER = 250
 """Levels of a drawing from which its paper shows no soft edge of a line."""
+MOSTLY = 0.5
+"""Share of an area of paper."""
 LINE_EXCESS = 1 / 270
 """Distance from ink, as a share of the short side, up to which copied lines are wider than those of
 the drawing, or beside them."""
@@ -55,24 +57,18 @@ def _is_excess(
 ) -> Bool[np.ndarray, " P"]:
     """Return which hints are parts of copied lines that lie beside those of the drawing.
 
-    They are as dark as the ink near them, and beside paper without such hints: an area that is
-    painted as dark, up to its lines, is not.
+    They are as dark as the ink near them, in areas of paper that are mostly not so: an area that is
+    painted as dark, as a strand of black hair, is meant.
     """
     reach = max(1, round(LINE_EXCESS * min(line.shape)))
-    darkest = cv2.erode(line, np.ones((2 * reach + 1,) * 2, np.uint8))
-    is_dark = luminance <= darkest[hints.rows, hints.columns] + DARKER_BY
-    is_beside = is_dark & ~is_line & (darkest[hints.rows, hints.columns] < PAPER_FROM)
-    is_paper = (line >= WHITE_PAPER).view(np.uint8)
-    is_far_dark = ~is_beside & (luminance <= DARKER_BY)
-    for chosen in (is_line, is_beside, is_far_dark):
-        is_paper[hints.rows[chosen], hints.columns[chosen]] = 0
-    beside = np.zeros_like(is_paper)
-    beside[hints.rows[is_beside], hints.columns[is_beside]] = 1
-    count, parts = cv2.connectedComponents(beside, connectivity=8)
-    is_excess = np.zeros(count, bool)
-    is_excess[parts[cv2.dilate(is_paper, np.ones((3, 3), np.uint8)) > 0]] = True
-    is_excess[0] = False
-    excess: Bool[np.ndarray, " P"] = is_excess[parts[hints.rows, hints.columns]]
+    darkest = cv2.erode(line, np.ones((2 * reach + 1,) * 2, np.uint8))[hints.rows, hints.columns]
+    is_beside = (luminance <= darkest + DARKER_BY) & (darkest < PAPER_FROM) & ~is_line
+    paper = cv2.compare(line, PAPER_FROM, cv2.CMP_GE)
+    _, areas = cv2.connectedComponents(paper, connectivity=4, ltype=cv2.CV_32S)
+    own = areas[hints.rows, hints.columns]
+    pixels = np.bincount(areas.ravel())
+    dark = np.bincount(own[is_beside], minlength=len(pixels))
+    excess: Bool[np.ndarray, " P"] = is_beside & (dark < MOSTLY * pixels)[own]
     return excess
 
 

@@ -82,6 +82,20 @@ def test_a_dark_dab_is_no_copy_of_the_lines() -> None:
     assert kept[15, 80].tolist() == kept[40, 80].tolist() == [20, 16, 16, 255]
 
 
+def test_black_paint_over_most_of_the_lines_is_meant() -> None:
+    """Thin strands of hair that are painted black keep it; beside them, nothing is black."""
+    line, hint = np.full(SIZE, 255, np.uint8), no_hints(SIZE)
+    line[20:22, 20:82] = line[100:102, 20:82] = 0
+    for left in range(20, 86, 6):
+        line[20:102, left : left + 2] = 0
+    hint[19:103, 19:83] = (10, 10, 10, 255)
+    hint[60:66, 120:126] = (*SKIN, 255)
+    kept = drop_ink_hints(find_hints(hint), line).picture()
+    assert (kept[22:100, 20:82, 3] > 0)[line[22:100, 20:82] == 255].all()
+    assert colors_of(kept) == {SKIN, (10, 10, 10)}
+    assert not kept[19, 19:83].any()
+
+
 @pytest.mark.parametrize("blur_px", [1.0, 4.0])
 def test_mixtures_are_no_hints(blur_px: float) -> None:
     """Where a soft brush passes from one colour to another, what lies between is neither."""
