@@ -59,7 +59,7 @@ def test_borders_have_the_size_of_the_drawings_and_grouping_changes_no_bit(batch
     assert together.dtype == np.uint8
     alone = [finder(lines[i : i + 1], paints[i : i + 1]) for i in range(4)]
     np.testing.assert_array_equal(together, np.concatenate(alone))
-    with pytest.raises(ValueError, match="to find borders it is no use"):
+    with pytest.raises(ValueError, match="it does not find borders"):
         BorderFinder(build("hint_unet"))
 
 

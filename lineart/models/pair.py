@@ -114,7 +114,7 @@ class Pair:
             ValueError: This is a pair of another task.
         """
         if not isinstance(self.task, Colorization):
-            raise ValueError(f"{self.model} {self.task.does}; to colour drawings it is no use")
+            raise ValueError(f"{self.model} {self.task.does}; it does not colour drawings")
         return self.task
 
     @property
@@ -125,7 +125,7 @@ class Pair:
             ValueError: This is a pair of another task.
         """
         if not isinstance(self.task, BorderSearch):
-            raise ValueError(f"{self.model} {self.task.does}; to find borders it is no use")
+            raise ValueError(f"{self.model} {self.task.does}; it does not find borders")
         return self.generators["borders"]
 
     @property
@@ -136,5 +136,5 @@ class Pair:
             ValueError: This is a pair of another task.
         """
         if not isinstance(self.task, Translation):
-            raise ValueError(f"{self.model} {self.task.does}; to translate pictures it is no use")
+            raise ValueError(f"{self.model} {self.task.does}; it does not translate pictures")
         return self.task

@@ -123,7 +123,7 @@ def open_start(files: Mapping[str, bytes], recipe: Recipe) -> Pair:
     if (pair.model, pair.arguments) != (wanted.model, wanted.arguments):
         raise ValueError(
             f"the weights to start from are of {pair.model} {pair.arguments}, the recipe's model "
-            f"is {wanted.model} {wanted.arguments}"
+            f"is {wanted.model} {wanted.arguments}; without --tiny it has its full size"
         )
     return pair
 
