@@ -6,7 +6,7 @@ network never import torch.
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, Int64, UInt8
 
 Frame = UInt8[np.ndarray, "H W 3"]
 """Colour picture: sRGB, 0..255, as in the PNG."""
@@ -82,6 +82,17 @@ def pad_to_multiple(
         return image
     widths = ((0, below), (0, right)) + ((0, 0),) * (image.ndim - 2)
     return np.pad(image, widths, constant_values=value)
+
+
+def pack_colors(colors: UInt8[np.ndarray, "*N 3"]) -> Int64[np.ndarray, "*N"]:
+    """Return colours as numbers of 24 bits, red first."""
+    packed: Int64[np.ndarray, "*N"] = colors.astype(np.int64) @ np.array([1 << 16, 1 << 8, 1])
+    return packed
+
+
+def unpack_colors(packed: Int64[np.ndarray, "*N"]) -> UInt8[np.ndarray, "*N 3"]:
+    """Return the colours of numbers as `pack_colors` returns them; higher bits do not count."""
+    return np.stack((packed >> 16 & 255, packed >> 8 & 255, packed & 255), axis=-1).astype(np.uint8)
 
 
 def to_hex(color: UInt8[np.ndarray, " 3"] | tuple[int, int, int]) -> str:

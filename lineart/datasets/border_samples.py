@@ -14,14 +14,12 @@ from lineart.datasets.flat_truth import (
     Colors,
     draw_borders,
     find_palette,
-    from_codes,
     number_pixels,
-    to_codes,
 )
 from lineart.datasets.key_augmentation import erase_discs
 from lineart.datasets.samples import Pictures, cumulate, pick
 from lineart.datasets.shard_rows import Cache
-from lineart.image import Frame, Hint, Line
+from lineart.image import Frame, Hint, Line, pack_colors, unpack_colors
 from lineart.imaging.cels import flatten, turn_hue
 from lineart.imaging.hints import no_hints
 from lineart.imaging.ink import darken_lines
@@ -144,9 +142,9 @@ def flatten_painted(color: Frame, rng: np.random.Generator) -> FlatPicture:
     Some lines are missing: all between two colours.
     """
     count = int(rng.integers(FEWEST_COLORS, MOST_COLORS + 1))
-    codes, numbers = np.unique(to_codes(flatten(color, count, rng)), return_inverse=True)
+    codes, numbers = np.unique(pack_colors(flatten(color, count, rng)), return_inverse=True)
     truth = drop_small_parts(numbers.reshape(color.shape[:2]).astype(np.uint8), SMALLEST_PART)
-    palette = from_codes(codes)
+    palette = unpack_colors(codes)
     merged = np.arange(len(palette), dtype=np.uint8)
     if rng.random() < MERGED:
         for first, second in rng.integers(0, len(palette), (int(rng.integers(1, 4)), 2)):

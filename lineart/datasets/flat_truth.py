@@ -21,7 +21,7 @@ from lineart.datasets.flat_parts import (
     merge_unlined,
     neighbours,
 )
-from lineart.image import Frame, Line, Size
+from lineart.image import Frame, Line, Size, pack_colors, unpack_colors
 from lineart.imaging.regions import INK_LEVEL, find_regions
 
 Colors = UInt8[np.ndarray, "K 3"]
@@ -248,12 +248,12 @@ def find_palette(lines: Sequence[Line], colors: Sequence[Frame]) -> Colors:
     """
     counts: dict[int, int] = {}
     for line, color in zip(lines, colors, strict=True):
-        codes = to_codes(color[_is_far(line) & _find_flat(color, FLAT_LEVELS)])
+        codes = pack_colors(color[_is_far(line) & _find_flat(color, FLAT_LEVELS)])
         for code, count in zip(*np.unique(codes, return_counts=True), strict=True):
             counts[int(code)] = counts.get(int(code), 0) + int(count)
     codes = np.array(sorted(counts, key=lambda one: (-counts[one], one)), np.int64)
     areas = np.array([counts[int(one)] for one in codes], np.int64)
-    colors_found = from_codes(codes)
+    colors_found = unpack_colors(codes)
     palette = [np.array(WHITE, np.uint8)]
     is_left = _differences(colors_found, palette[0]) >= MERGED_DE
     while is_left.any() and len(palette) < MOST_COLORS:
@@ -284,20 +284,9 @@ def _find_flat(color: Frame, levels: int) -> Mask:
     return is_flat
 
 
-def to_codes(colors: UInt8[np.ndarray, "*N 3"]) -> Int64[np.ndarray, "*N"]:
-    """Return colours as numbers of 24 bits."""
-    codes: Int64[np.ndarray, "*N"] = colors.astype(np.int64) @ np.array([65536, 256, 1])
-    return codes
-
-
-def from_codes(codes: Int64[np.ndarray, " N"]) -> UInt8[np.ndarray, "N 3"]:
-    """Return the colours of such numbers."""
-    return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=1).astype(np.uint8)
-
-
 def _nearest_entries(color: Frame, palette: Colors) -> Truth:
-    codes, places = np.unique(to_codes(color), return_inverse=True)
-    labs = [_to_lab(one[np.newaxis])[0] for one in (from_codes(codes), palette)]
+    codes, places = np.unique(pack_colors(color), return_inverse=True)
+    labs = [_to_lab(one[np.newaxis])[0] for one in (unpack_colors(codes), palette)]
     distances = [((labs[0] - one) ** 2).sum(axis=1) for one in labs[1]]
     nearest: Truth = np.argmin(distances, axis=0).astype(np.uint8)[places].reshape(color.shape[:2])
     return nearest
@@ -340,7 +329,7 @@ def flatten_exact(
             False: `flats` are the truth as they are.
     """
     inside = [
-        to_codes(flat[(ink >= INK_LEVEL) & _find_flat(flat, 0)])
+        pack_colors(flat[(ink >= INK_LEVEL) & _find_flat(flat, 0)])
         for ink, flat in zip(inks, flats, strict=True)
     ]
     codes, counts = np.unique(np.concatenate(inside), return_counts=True)
@@ -348,10 +337,10 @@ def flatten_exact(
     codes = np.sort(codes[order][counts[order] >= FEWEST_EXACT])
     parts = []
     for flat in flats:
-        found = to_codes(flat)
+        found = pack_colors(flat)
         places = np.searchsorted(codes, found).clip(0, len(codes) - 1)
         parts.append(fill_from_nearest(places.astype(np.uint8), codes[places] == found))
     areas = count_colors(parts, len(codes))
     if shaded:
         parts = [merge_unlined(one, ink, areas) for ink, one in zip(inks, parts, strict=True)]
-    return drop_unused(FlatTruth(np.stack(inks), np.stack(parts), from_codes(codes)))
+    return drop_unused(FlatTruth(np.stack(inks), np.stack(parts), unpack_colors(codes)))

@@ -162,10 +162,10 @@ def color_frame(
 
 def network_translate(run: RunNetwork, task: TranslateTask) -> Translate:
     """Return a network as a `Translate`: the output of `lineart translate` before enlargement."""
-    shrink = task.open_prepare()
+    prepare = task.open_prepare()
 
     def translate(photo: Frame) -> AnySize:
-        small = shrink(photo, {}).inputs[0]
+        small = prepare(photo, {}).inputs[0]
         picture = run(small[np.newaxis])[0][0]
         return picture if picture.ndim == 3 else np.dstack([picture] * 3)
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from lineart.image import Line, Size, resize
+from lineart.image import Line, Size, pack_colors, resize
 from lineart.imaging.cels import PAPER_FROM
 from lineart.imaging.finish import paint_drawing
 from lineart.imaging.hints import HintPixels
@@ -49,7 +49,7 @@ def _share_paper(line: Line, hints: HintPixels) -> bool:
     paper = cv2.compare(line, PAPER_FROM, cv2.CMP_GE)
     _, areas = cv2.connectedComponents(paper, connectivity=4, ltype=cv2.CV_32S)
     own = areas[hints.rows, hints.columns]
-    codes = hints.values[:, :3].astype(np.int64) @ np.array([1 << 16, 1 << 8, 1])
+    codes = pack_colors(hints.values[:, :3])
     least, most = np.full(areas.max() + 1, 1 << 24), np.full(areas.max() + 1, -1)
     np.minimum.at(least, own, codes)
     np.maximum.at(most, own, codes)

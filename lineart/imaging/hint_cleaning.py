@@ -2,9 +2,9 @@
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float64, Int32, UInt8
+from jaxtyping import Bool, Float64, Int16, Int64, UInt8
 
-from lineart.image import Frame, Hint, Line
+from lineart.image import Frame, Hint, Line, pack_colors, unpack_colors
 from lineart.imaging.cels import PAPER_FROM
 from lineart.imaging.hints import HintPixels, find_hints
 
@@ -13,11 +13,11 @@ DARKER_BY = 32
 INK_DAB_PX = 16
 """Larger dabs that lie on ink alone are for an area of ink."""
 LEAST_COPIED = 0.5
-"""Hints that are as dark as this share of the ink below them include the lines of the drawing."""
+"""Hints include the lines of the drawing if this share of its ink lies below hints as dark."""
 WHITE_PAPER = 250
 """Levels of a drawing from which its paper shows no soft edge of a line."""
 MOSTLY = 0.5
-"""Share of an area of paper."""
+"""An area of paper of which dark hints beside lines have this share is painted dark."""
 LINE_EXCESS = 1 / 270
 """Distance from ink, as a share of the short side, up to which copied lines are wider than those of
 the drawing, or beside them."""
@@ -85,16 +85,15 @@ def drop_mixtures(hints: HintPixels) -> HintPixels:
     A brush with a soft edge leaves them where it passes over another colour.
     """
     height, width = hints.size
-    padded = np.zeros((height + 2 * max(REACHES), width + 2 * max(REACHES)), np.int32)
+    padded = np.zeros((height + 2 * max(REACHES), width + 2 * max(REACHES)), np.int64)
     places = (hints.rows + max(REACHES)) * padded.shape[1] + hints.columns + max(REACHES)
-    colors = hints.values[:, :3].astype(np.int32)
-    codes = (colors @ np.array([1 << 16, 1 << 8, 1], np.int32)) + 1
+    colors = hints.values[:, :3]
     flat = padded.ravel()
-    flat[places] = codes
+    flat[places] = pack_colors(colors) + 1
     suspects = np.flatnonzero(_differ_beside(flat, places, padded.shape[1]))
     if not suspects.size:
         return hints
-    own, at = colors[suspects], places[suspects]
+    own, at = colors[suspects].astype(np.int16), places[suspects]
     is_mixture = np.zeros(suspects.size, bool)
     for down, right in DIRECTIONS:
         for reach in REACHES:
@@ -106,7 +105,7 @@ def drop_mixtures(hints: HintPixels) -> HintPixels:
 
 
 def _differ_beside(
-    flat: Int32[np.ndarray, " A"], places: np.ndarray, width: int
+    flat: Int64[np.ndarray, " A"], places: np.ndarray, width: int
 ) -> Bool[np.ndarray, " P"]:
     """Return which places have a hint of another colour beside them."""
     own = flat[places]
@@ -118,20 +117,16 @@ def _differ_beside(
 
 
 def _is_between(
-    own: Int32[np.ndarray, "P 3"], first: Int32[np.ndarray, " P"], second: Int32[np.ndarray, " P"]
+    own: Int16[np.ndarray, "P 3"], first: Int64[np.ndarray, " P"], second: Int64[np.ndarray, " P"]
 ) -> Bool[np.ndarray, " P"]:
     """Return which colours are between two others, given as numbers from 1; 0 = no colour."""
-    one, other = (_unpack(codes - 1) for codes in (first, second))
+    one, other = (unpack_colors(codes - 1).astype(np.int16) for codes in (first, second))
     low, high = np.minimum(one, other), np.maximum(one, other)
     is_inside = ((own >= low - LEAST_STEP) & (own <= high + LEAST_STEP)).all(axis=1)
     differs = [np.abs(own - color).max(axis=1) >= LEAST_STEP for color in (one, other)]
     between: Bool[np.ndarray, " P"]
     between = is_inside & differs[0] & differs[1] & (first > 0) & (second > 0)
     return between
-
-
-def _unpack(codes: Int32[np.ndarray, " P"]) -> Int32[np.ndarray, "P 3"]:
-    return np.stack((codes >> 16 & 255, codes >> 8 & 255, codes & 255), axis=1)
 
 
 WHITE_FROM = 251
@@ -176,7 +171,6 @@ def find_painted(picture: Frame) -> Bool[np.ndarray, "H W"]:
 
 def _strongest_near(picture: Frame, depth: UInt8[np.ndarray, "H W"]) -> Frame:
     """Return the colour that is farthest from white up to `EDGE_PX` from each pixel."""
-    channels = cv2.split(np.dstack((picture, depth)).astype(np.float64))
-    code = (channels[3] * 256 + channels[0]) * 65536 + channels[1] * 256 + channels[2]
+    code = (pack_colors(picture) | depth.astype(np.int64) << 24).astype(np.float64)
     code = cv2.dilate(code, np.ones((2 * EDGE_PX + 1,) * 2, np.uint8)).astype(np.int64)
-    return np.stack((code >> 16 & 255, code >> 8 & 255, code & 255), axis=2).astype(np.uint8)
+    return unpack_colors(code)

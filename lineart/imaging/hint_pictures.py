@@ -127,7 +127,10 @@ def has_paper(hint: Hint) -> bool:
     """Return whether a hint picture is opaque everywhere, or nearly everywhere and white."""
     if is_opaque(hint):
         return True
-    is_white = (hint[:, :, :3].min(axis=2) >= WHITE_FROM) & (hint[:, :, 3] >= FAINT_ALPHA)
+    is_hint = hint[:, :, 3] >= FAINT_ALPHA
+    if is_hint.mean() < LEAST_PAPER:
+        return False
+    is_white = (hint[:, :, :3].min(axis=2) >= WHITE_FROM) & is_hint
     return bool(is_white.mean() >= LEAST_PAPER)
 
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, Int32, Int64, UInt8
 
-from lineart.image import Frame, fit_short_side
+from lineart.image import Frame, fit_short_side, pack_colors, unpack_colors
 from lineart.imaging.dividing import Borders, divide_regions
 from lineart.imaging.frequency import Color
 from lineart.imaging.hints import HintPixels
@@ -269,7 +269,7 @@ def _copy_through_gaps(
     sizes = areas.copy()
     first, second = contacts.first[contacts.is_gap], contacts.second[contacts.is_gap]
     is_waiting, found = is_open.copy(), np.zeros(len(colors), bool)
-    packed = colors.astype(np.int64) @ np.array([1 << 16, 1 << 8, 1])
+    packed = pack_colors(colors)
     while True:
         is_pair = is_waiting[first] & ~is_waiting[second] & (areas[first] <= sizes[second])
         least, most = np.full(len(colors), 1 << 24), np.full(len(colors), -1)
@@ -280,7 +280,7 @@ def _copy_through_gaps(
             return found
         packed[one] = least[one]
         np.maximum.at(sizes, first[is_pair], sizes[second[is_pair]])
-        colors[one] = np.stack((least >> 16, least >> 8 & 255, least & 255), axis=1)[one]
+        colors[one] = unpack_colors(least[one])
         found |= one
         is_waiting &= ~one
 

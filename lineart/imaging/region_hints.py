@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Int32, Int64, UInt8
 
+from lineart.image import unpack_colors
 from lineart.imaging.hints import HintPixels
 from lineart.imaging.region_maps import Pixels, RegionMap, find_runs
 from lineart.imaging.regions import shrink_ink
@@ -54,7 +55,7 @@ def collect_hints(labels: RegionMap, hints: HintPixels) -> RegionHints:
     pixels, regions = pixels[kept], regions[kept]
     # Region and colour as one number, which sorts several times as fast as a pair.
     pairs, index, counts = _unique(regions.astype(np.int64) << 24 | colors[kept])
-    owners, shades = (pairs >> 24).astype(np.int32), _unpack((pairs & 0xFFFFFF).astype(np.int32))
+    owners, shades = (pairs >> 24).astype(np.int32), unpack_colors(pairs)
     kept_shades, number = np.unique(_merge_similar(owners, shades, counts), return_inverse=True)
     return RegionHints(
         pixels=pixels,
@@ -205,7 +206,3 @@ def _merge_similar(
 def _pack(colors: UInt8[np.ndarray, "P 4"]) -> Int64[np.ndarray, " P"]:
     """Return colours without their alpha as one number each, red first."""
     return np.ascontiguousarray(colors).view(">u4").ravel().astype(np.int64) >> 8
-
-
-def _unpack(packed: Int32[np.ndarray, " P"]) -> UInt8[np.ndarray, "P 3"]:
-    return np.stack((packed >> 16, packed >> 8 & 255, packed & 255), axis=1).astype(np.uint8)

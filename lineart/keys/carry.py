@@ -7,13 +7,13 @@ from operator import attrgetter
 import numpy as np
 from jaxtyping import Float32, Int32, UInt8
 
-from lineart.image import Frame, Line
+from lineart.image import Frame, Line, pack_colors, unpack_colors
 from lineart.imaging.ink import darken_lines
 from lineart.imaging.region_maps import RegionMap
 from lineart.imaging.regions import GAP
 from lineart.keys.adjacent import ColorShares, Matched, join_adjacent
 from lineart.keys.align import align
-from lineart.keys.colors import UNKNOWN, RegionColors, pack, unpack
+from lineart.keys.colors import UNKNOWN, RegionColors
 from lineart.keys.key import Key, PreparedKey, prepare_key
 from lineart.keys.key_drawing import is_key_drawing, key_drawing_colors
 from lineart.keys.network import Network, color_scores, included_network
@@ -153,7 +153,7 @@ def _join_palettes(
     palettes: Sequence[UInt8[np.ndarray, "_ 3"]],
 ) -> tuple[UInt8[np.ndarray, "K 3"], list[Int32[np.ndarray, " _"]]]:
     """Return all colours once, in order of appearance, and the number of each one's colours."""
-    packed = [pack(one) for one in palettes]
+    packed = [pack_colors(one) for one in palettes]
     values, first, inverse = np.unique(
         np.concatenate(packed), return_index=True, return_inverse=True
     )
@@ -161,7 +161,7 @@ def _join_palettes(
     rank = np.empty(len(order), np.int32)
     rank[order] = np.arange(len(order), dtype=np.int32)
     numbers = np.split(rank[inverse], np.cumsum([len(one) for one in packed])[:-1])
-    return unpack(values[order]), numbers
+    return unpack_colors(values[order]), numbers
 
 
 def _widen(

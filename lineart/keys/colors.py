@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Int32, Int64, UInt8
 
-from lineart.image import Frame
+from lineart.image import Frame, pack_colors, unpack_colors
 from lineart.imaging.region_maps import RegionMap, fill_from_neighbours
 from lineart.keys.drawing import shrink_regions
 from lineart.keys.runs import SmallMap
@@ -68,7 +68,7 @@ def split_by_color(
     number[order] = np.arange(1, len(order) + 1, dtype=np.int32)
     split = _number_parts(small, parts, chief, number, region)
     values, index = np.unique(shade[order], return_inverse=True)
-    return RegionColors(split, region[order], index.astype(np.int32), unpack(values))
+    return RegionColors(split, region[order], index.astype(np.int32), unpack_colors(values))
 
 
 class _Parts(NamedTuple):
@@ -133,9 +133,9 @@ def _find_shades(
     Returns:
         The colours, and whether nearly all pixels of a part have its colour.
     """
-    pairs, counts = np.unique(part.astype(np.int64) << 24 | pack(colors), return_counts=True)
+    pairs, counts = np.unique(part.astype(np.int64) << 24 | pack_colors(colors), return_counts=True)
     owner, shade = pairs >> 24, pairs & 0xFFFFFF
-    values = unpack(shade).astype(np.float64)
+    values = unpack_colors(shade).astype(np.float64)
     sums = [np.bincount(owner, counts * values[:, axis], len(area)) for axis in range(3)]
     mean = np.stack(sums, axis=1) / np.maximum(area, 1)[:, np.newaxis]
     apart = np.abs(values - mean[owner]).max(axis=1)
@@ -176,7 +176,7 @@ def _choose_colors(parts: _Parts, count: int) -> tuple[np.ndarray, np.ndarray, n
 
 def _group(shades: np.ndarray, areas: np.ndarray) -> np.ndarray:
     """Number the groups of parts whose colours are alike, by the largest part of each."""
-    values = unpack(shades).astype(np.int16)
+    values = unpack_colors(shades).astype(np.int16)
     groups = np.zeros(len(shades), np.int64)
     leaders: list[int] = []
     for part in np.argsort(-areas, kind="stable"):
@@ -194,7 +194,7 @@ def _merge_noise(shades: np.ndarray, areas: np.ndarray, is_pure: np.ndarray) -> 
     values, number = np.unique(shades, return_inverse=True)
     area = np.bincount(number, areas, len(values))
     pure = np.bincount(number, is_pure, len(values)) > 0
-    levels = unpack(values).astype(np.int16)
+    levels = unpack_colors(values).astype(np.int16)
     chief = np.arange(len(values))
     leaders: list[int] = []
     for one in np.lexsort((-area, ~pure)):
@@ -218,7 +218,7 @@ def _deepest_colors(labels: RegionMap, colors: Frame, regions: np.ndarray) -> np
     depth = cv2.distanceTransform((labels > 0).view(np.uint8), cv2.DIST_L2, 3)[rows, columns]
     order = np.argsort(depth, kind="stable")
     found = np.zeros(len(is_wanted), np.int64)
-    found[labels[rows, columns][order]] = pack(colors[rows, columns][order])
+    found[labels[rows, columns][order]] = pack_colors(colors[rows, columns][order])
     shades[:] = found[regions]
     return shades
 
@@ -239,14 +239,3 @@ def _number_parts(
         missing = np.flatnonzero(open_ & (split == 0))
         fill_from_neighbours(split, missing, within=labels)
     return split
-
-
-def pack(colors: UInt8[np.ndarray, "P 3"]) -> np.ndarray:
-    """Return colours as single numbers."""
-    packed: np.ndarray = colors.astype(np.int64) @ np.array([65536, 256, 1])
-    return packed
-
-
-def unpack(packed: np.ndarray) -> UInt8[np.ndarray, "P 3"]:
-    """Return the colours of single numbers."""
-    return np.stack((packed >> 16, packed >> 8 & 255, packed & 255), axis=1).astype(np.uint8)

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Int32, UInt8
 
-from lineart.image import Frame, Line, to_gray
+from lineart.image import Frame, Line, pack_colors, to_gray, unpack_colors
 from lineart.imaging.dividing import divide_regions
 from lineart.imaging.frequency import whiten_paper
 from lineart.imaging.hint_cleaning import WHITE_PAPER, drop_ink_hints
@@ -17,7 +17,7 @@ from lineart.imaging.paint import find_background
 from lineart.imaging.region_hints import RegionHints, collect_hints
 from lineart.imaging.region_maps import RegionMap
 from lineart.imaging.regions import GAP, find_regions, scale_gap
-from lineart.keys.colors import UNKNOWN, RegionColors, pack, split_by_color, unpack
+from lineart.keys.colors import UNKNOWN, RegionColors, split_by_color
 from lineart.keys.drawing import (
     Drawing,
     find_areas,
@@ -156,9 +156,11 @@ def flood_hints(labels: RegionMap, given: RegionHints) -> RegionColors:
     used = used[used > 0]
     number = np.zeros(len(colors), np.int32)
     number[used] = np.arange(1, len(used) + 1)
-    values, index = np.unique(pack(colors[used]), return_inverse=True)
+    values, index = np.unique(pack_colors(colors[used]), return_inverse=True)
     index = np.where(is_known[used], index, UNKNOWN).astype(np.int32)
-    return RegionColors(number[divided], parent[used].astype(np.int32), index, unpack(values))
+    return RegionColors(
+        number[divided], parent[used].astype(np.int32), index, unpack_colors(values)
+    )
 
 
 def _check(key: Key) -> None:

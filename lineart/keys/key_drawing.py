@@ -4,12 +4,12 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from lineart.image import Frame, Line, darkest_channel, to_rgb
+from lineart.image import Frame, Line, darkest_channel, pack_colors, to_rgb, unpack_colors
 from lineart.imaging.frequency import whiten_paper
 from lineart.imaging.ink import darken_lines
 from lineart.imaging.region_maps import RegionMap, fill_from_neighbours
 from lineart.imaging.regions import INK_LEVEL, find_regions
-from lineart.keys.colors import RegionColors, pack, unpack
+from lineart.keys.colors import RegionColors
 from lineart.keys.key import Key, Picture, flood_hints, read_key
 
 EDGE_PX = 3
@@ -39,13 +39,15 @@ def key_drawing_colors(key: Key) -> RegionColors:
         return flood_hints(labels, found)
     colors = _without_edges(whiten_paper(key.drawing), line < INK_LEVEL, labels, found.colors)
     flat = np.where(labels.ravel() > 0, labels.ravel().astype(np.int64) << 24, -1)
-    flat = np.where(flat < 0, -1, flat | pack(colors.reshape(-1, 3)))
+    flat = np.where(flat < 0, -1, flat | pack_colors(colors.reshape(-1, 3)))
     pairs, number = np.unique(flat, return_inverse=True)
     first = int((pairs < 0).any())
     split = (number.reshape(labels.shape) + (1 - first)).astype(np.int32)
     values, index = np.unique(pairs[first:] & 0xFFFFFF, return_inverse=True)
     parent = (pairs[first:] >> 24).astype(np.int32)
-    return found.leave_open(RegionColors(split, parent, index.astype(np.int32), unpack(values)))
+    return found.leave_open(
+        RegionColors(split, parent, index.astype(np.int32), unpack_colors(values))
+    )
 
 
 def _has_lines(line: Frame, is_ink: Bool[np.ndarray, "H W"], colors: Frame) -> bool:

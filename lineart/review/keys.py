@@ -17,7 +17,7 @@ from lineart.film.pages import find_pictures
 from lineart.film.records import Failure, HashedHint
 from lineart.film.tasks.key_rules import KEY, KEY_RULES
 from lineart.film.worker import hash_colors
-from lineart.image import Hint
+from lineart.image import Hint, pack_colors
 from lineart.imaging.hint_pictures import DEFAULT_RULES
 from lineart.review.errors import RefusedError
 from lineart.review.film import FilmState, Shot
@@ -184,7 +184,7 @@ def _find_colors(data: bytes) -> list[tuple[int, int]]:
         return []
     window = np.ones((3, 3), np.uint8)
     is_even = (cv2.erode(key, window) == cv2.dilate(key, window)).all(axis=2) & (key[:, :, 3] > 0)
-    values = key[is_even][:, :3].astype(np.int64) @ np.array([65536, 256, 1])
+    values = pack_colors(key[is_even][:, :3])
     colors, counts = np.unique(values, return_counts=True)
     kept = counts >= LEAST_SWATCH_PX
     return list(zip(colors[kept].tolist(), counts[kept].tolist(), strict=True))

@@ -115,7 +115,7 @@ class Session:
         network = self._open_network(task, weights, report)
         report("colouring" if task.role == "line" else "translating")
         with noting_warnings() as noted:
-            inputs = self._open_shrink(task)(task.decode(files[task.role][0]), files)
+            inputs = self._open_prepare(task)(task.decode(files[task.role][0]), files)
             answers = network(*(one[np.newaxis] for one in inputs.inputs)) if inputs.inputs else []
             made = task.compose([answer[0] for answer in answers], inputs.kept)
         fields = {
@@ -138,7 +138,7 @@ class Session:
         self._networks[name] = self._networks.pop(name)
         return self._networks[name]
 
-    def _open_shrink(self, task: FilmTask) -> PrepareInputs:
+    def _open_prepare(self, task: FilmTask) -> PrepareInputs:
         """Return the function of the task, which keeps the last keys."""
         if self._last is None or self._last[0] != task:
             self._last = task, task.open_prepare()

@@ -100,7 +100,7 @@ class RecolorTask:
     def open_prepare(self) -> PrepareInputs:
         """Build the function that keeps drawing and paint for `compose`."""
 
-        def prepare(picture: np.ndarray, files: Files) -> NetworkInputs:  # noqa: ARG001 - as the type
+        def prepare(_picture: np.ndarray, files: Files) -> NetworkInputs:
             drawing, paint = files["line"][0], files["paint"][0]
             return NetworkInputs([], _LENGTH.pack(len(drawing)) + drawing + paint)
 
