@@ -46,7 +46,8 @@ def read(uri: str | os.PathLike[str], kind: Kind = "line") -> UInt8[np.ndarray, 
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it is no picture, or a hint picture without transparency, or `kind` is none.
+        ValueError: it is no picture, or a hint picture without transparency, or `kind` is
+            not one of these.
     """
     if kind not in _DECODERS:
         raise ValueError(f"{kind!r} is no kind of picture; give {', '.join(_DECODERS)}")
@@ -81,7 +82,7 @@ class Colorizer:
     """Colours line drawings of any size, one at a time, with the pixels of `lineart colorize`.
 
     Args:
-        task: Sizes of the network's inputs.
+        task: Finish, sizes of the network's inputs, and how hints are read.
         network: The task's network; `load` opens it.
     """
 
@@ -102,7 +103,8 @@ class Colorizer:
 
         Args:
             weights: Name of included weights, or address of a folder of weights or of an ONNX file.
-            network_size_px: Short side of the network's input, 64 to 4096 pixels.
+            network_size_px: Short side of the network's input, 64 to 4096 pixels; `paint` takes
+                half of it.
             precision: Number format of the networks; None: bfloat16 if the device multiplies it in
                 hardware, else float32. An ONNX file has its own.
             finish: `soft`: the network's colours, with exactly the hints' where all hints of a
@@ -111,7 +113,7 @@ class Colorizer:
         Raises:
             OSError: there are no such weights.
             ValueError: the weights do not colour drawings, the size is out of bounds, or `finish`
-                is none.
+                is not one of the two.
         """
         if finish not in get_args(Finish):
             raise ValueError(f"{finish!r} is no finish; give {' or '.join(get_args(Finish))}")

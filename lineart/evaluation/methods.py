@@ -19,6 +19,7 @@ from lineart.image import Frame, Hint, Line, fit_short_side, resize
 from lineart.imaging.baselines import BASELINES, Fill
 from lineart.imaging.cels import remove_lines
 from lineart.imaging.extraction import dilate_abs_sub, xdog
+from lineart.imaging.finish import Finish
 from lineart.imaging.hint_cleaning import drop_ink_hints
 from lineart.imaging.hints import HintPixels, find_hints, sample_hints
 from lineart.imaging.ink import darken_lines
@@ -41,8 +42,9 @@ Translate = Callable[[Frame], AnySize]
 """Translates a photograph to a picture or drawing with three channels."""
 
 
-ColorFrame = Callable[[Line, HintPixels, int], tuple[Guess, HintPixels]]
-"""Colours a drawing and hints at full size by a network whose input has the given short side.
+ColorFrame = Callable[[Line, HintPixels, Finish, int], tuple[Guess, HintPixels]]
+"""Colours a drawing and hints at full size for a finish, as `lineart colorize` with a
+`--network-size` does.
 
 It returns what the networks say, and the hints that count."""
 
@@ -97,7 +99,7 @@ def open_colorizers(weights: tuple[str, ...]) -> dict[str, NetworkMethod]:
         )
     ways = {}
     for way, files in read_all(weights):
-        task = open_colorize_task(files, network_size_px=DEFAULT_PX, finish="paint")
+        task = open_colorize_task(files, network_size_px=DEFAULT_PX)
         run = task.open_network(files, device=pick_device().type, batch_size=1)
         fill = network_fill(run, task.draft_scale)
         ways[way] = NetworkMethod(fill, describe(files), partial(color_frame, task, run))
@@ -152,10 +154,16 @@ def network_fill(run: RunNetwork, draft_scale: int) -> Fill:
 
 
 def color_frame(
-    task: ColorizeTask, run: RunNetwork, line: Line, hints: HintPixels, size_px: int
+    task: ColorizeTask,
+    run: RunNetwork,
+    line: Line,
+    hints: HintPixels,
+    finish: Finish,
+    size_px: int,
 ) -> tuple[Guess, HintPixels]:
     """Colour a drawing as a film does; see `ColorFrame`."""
-    inputs, valid_hints = replace(task, network_size_px=size_px).network_inputs(line, [hints])
+    task = replace(task, network_size_px=size_px, finish=finish)
+    inputs, valid_hints = task.network_inputs(line, [hints])
     answers = run(*(one[np.newaxis] for one in inputs))
     return Guess(*(one[0] for one in answers)), valid_hints
 

@@ -159,14 +159,15 @@ def finish_network(
         color_frame: The network.
         line: Drawing at full size.
         hint: Hints at the same size.
-        size_px: Short side of the network's input.
+        size_px: Short side of the network's input; paint takes half of it.
     """
-    guess, hints = color_frame(line, find_hints(hint), size_px)
+    given = find_hints(hint)
+    guess, hints = color_frame(line, given, "soft", size_px)
     soft, paint = name_finishes(way)
     return {
         way: low_band(guess.colors, (line.shape[0], line.shape[1]), sigma=DEFAULT_SIGMA),
         soft: finish_colors(line, hints, guess, "soft"),
-        paint: finish_colors(line, hints, guess, "paint"),
+        paint: finish_colors(line, hints, color_frame(line, given, "paint", size_px)[0], "paint"),
     }
 
 

@@ -32,7 +32,7 @@ class PictureRequest:
     limit_per_source: int | None = None
     """Maximum number of pictures of each source, evenly spaced; default: all."""
     network_size: int = 512
-    """Short side of the network input in pixels."""
+    """Short side of the network input in pixels; flat paint takes half of it."""
     num_sheet_samples: int = 6
     """Number of pictures on each contact sheet."""
     seed: int = 0

@@ -79,7 +79,7 @@ class Colorize:
     weights: str = "default"
     """Name of included weights, or address of a folder of weights or of an ONNX file NAME.onnx."""
     network_size: int = 512
-    """Short side of the network input in pixels, 64 to 4096."""
+    """Short side of the network input in pixels, 64 to 4096; --finish paint takes half of it."""
     lines_as: Literal["drawn", "paper"] = "drawn"
     """How lines are laid over the colours: drawn, in their strength and colour; or paper, by paper
     001's formula, which leaves out what is lighter than mid-grey, such as pencil."""

@@ -55,6 +55,17 @@ def test_borders_are_asked_for_where_they_decide(
     assert len(shrink(task, line, hint).inputs) == 2
 
 
+def test_flat_paint_takes_half_of_the_network_size(
+    task: ColorizeTask, line: np.ndarray, hint: np.ndarray
+) -> None:
+    """Which its settings say, so that frames of another size are made anew."""
+    for finish, side in (("soft", 64), ("paint", 32)):
+        of_finish = replace(task, finish=finish)
+        drawing, dabs = shrink(of_finish, line, hint).inputs[:2]
+        assert drawing.shape == dabs.shape[:2] == (side, side * 3 // 2)
+        assert of_finish.settings["network_size_px"] == side
+
+
 def test_networks_answer_what_they_are_asked(
     task: ColorizeTask, line: np.ndarray, hint: np.ndarray
 ) -> None:

