@@ -29,7 +29,7 @@ class Train:
     """Train a pair of generators."""
 
     recipe: str
-    """Name of a recipe of lineart/training/recipes.py, such as small or two_stage."""
+    """Name of a recipe, such as small or two_stage; an unknown name lists all of them."""
     data: str
     """Shards written by lineart prepare_data: a folder or s3://bucket/prefix."""
     output: str

@@ -38,7 +38,9 @@ __all__ = [
     "Translated",
     "Translation",
     "build_empty",
+    "check_config",
     "count_parameters",
+    "describe",
     "from_files",
     "to_files",
 ]
@@ -154,7 +156,7 @@ def read(files: Mapping[str, bytes], name: str) -> bytes:
     """Return one file of a weights folder; raise ValueError if it is missing."""
     if name not in files:
         raise ValueError(
-            f"the weights lack {name}; a weights folder holds {CONFIG} and two networks"
+            f"the weights lack {name}; a weights folder holds {CONFIG} and a file for each network"
         )
     return files[name]
 
@@ -162,9 +164,15 @@ def read(files: Mapping[str, bytes], name: str) -> bytes:
 def parse_config(data: bytes) -> dict[str, Any]:
     """Parse and validate config.json."""
     try:
-        config = json.loads(data)
+        config: dict[str, Any] = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{CONFIG} is not JSON: {error}") from error
+    check_config(config)
+    return config
+
+
+def check_config(config: Any) -> None:
+    """Raise ValueError unless config.json, as parsed, names a model and whole arguments of it."""
     if not isinstance(config, dict) or config.get("model") not in [*MODELS]:
         raise ValueError(f"{CONFIG} must name a model, one of {', '.join(MODELS)}; got {config!r}")
     arguments = config.get("arguments")
@@ -173,4 +181,3 @@ def parse_config(data: bytes) -> dict[str, Any]:
         raise ValueError(f"{CONFIG} must give the arguments {', '.join(known)}; got {arguments!r}")
     if any(type(value) is not int or not 0 < value <= 1024 for value in arguments.values()):
         raise ValueError(f"the arguments in {CONFIG} must be whole, 1 to 1024; got {arguments!r}")
-    return config

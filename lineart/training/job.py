@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import torch
 from torch import nn
 
-from lineart.models import build_empty
+from lineart.models import Pair, build_empty, check_config, describe
 from lineart.runtime.machines import MachineRequest
 from lineart.storage import Storage, fetch_file
 from lineart.training import checkpoint
@@ -25,6 +25,7 @@ from lineart.training.loop import (
     open_start,
     train,
 )
+from lineart.training.objectives import find_objective
 from lineart.training.recipes import Recipe
 from lineart.training.tasks import TASKS, TrainingTask
 
@@ -80,8 +81,12 @@ class TrainingJob:
 
         Raises:
             FileNotFoundError: as `open`.
-            ValueError: as `open`; or a batch cannot be divided, or the output holds another run.
+            ValueError: as `open`; or a batch cannot be divided, the output holds another run, or
+                the recipe's objectives or arguments are not valid.
         """
+        check_config(describe(self._pair))
+        for stage in self.recipe.stages:
+            find_objective(stage.objective)
         for side in ("train", "validation"):
             self.task.open(self.data, side, self.recipe)
         check_batches(self.recipe, workers, self.accumulate)
@@ -94,7 +99,11 @@ class TrainingJob:
     @property
     def task(self) -> TrainingTask:
         """Training task of the recipe's pair."""
-        return TASKS[type(build_empty(self.recipe.model, self.recipe.arguments).task)]
+        return TASKS[type(self._pair.task)]
+
+    @property
+    def _pair(self) -> Pair:
+        return build_empty(self.recipe.model, self.recipe.arguments)
 
     def open_features(self, device: Device) -> dict[str, nn.Module]:
         """Load the feature networks of the recipe's losses on a device."""

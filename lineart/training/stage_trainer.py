@@ -82,6 +82,7 @@ class StageTrainer:
         Raises:
             FloatingPointError: a term or gradient is not finite; parameters and buffers are
                 unchanged.
+            ValueError: the objective does not compute a loss term of the stage.
         """
         # Forward passes change buffers, such as BatchNorm's statistics.
         buffers = [
@@ -95,6 +96,7 @@ class StageTrainer:
             with self.adding_up(is_last=index == len(batches) - 1):
                 for name, value in self.add_gradients(batch, len(batches)).items():
                     values[name] = values.get(name, 0.0) + value
+        self.check_terms(values)
         if not self.are_finite(values):
             with self.adding_up(is_last=False):
                 wrong = self.find_wrong(batches)
@@ -113,6 +115,14 @@ class StageTrainer:
             layer.constrain()
         self.update_averages(seen // self.stage.batch_size)
         return values
+
+    def check_terms(self, values: Mapping[str, float]) -> None:
+        """Raise ValueError if a loss term of the stage was not computed."""
+        if missing := self.stage.losses.keys() - values.keys():
+            raise ValueError(
+                f"stage {self.stage.name}: the objective {self.stage.objective} does not compute "
+                f"{', '.join(sorted(missing))}, but {', '.join(values)}"
+            )
 
     def add_gradients(self, batch: Any, batches: int) -> dict[str, float]:
         """Accumulate the gradients of one of `batches` batches; return its share of the terms."""

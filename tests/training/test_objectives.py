@@ -1,5 +1,6 @@
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,10 @@ from lineart.datasets.samples import Samples, SampleSettings
 from lineart.imaging.artifacts import apply_artifacts
 from lineart.inference import color_to_tensor, tensor_to_colors
 from lineart.models import MODELS, Colorization, Pair
+from lineart.storage import Storage
+from lineart.training.job import TrainingJob
 from lineart.training.objective import Objective
-from lineart.training.objectives import OBJECTIVES
+from lineart.training.objectives import OBJECTIVES, find_objective
 from lineart.training.objectives.colorization import damage_draft
 from lineart.training.recipes import RECIPES, Recipe, tiny
 from lineart.training.stage_trainer import StageTrainer
@@ -58,7 +61,7 @@ def case(request: pytest.FixtureRequest, pictures: Any, cpu: Any) -> Case:
     recipe = tiny(RECIPES[name]())
     pair = MODELS[recipe.model](**recipe.arguments)
     stage = recipe.stages[number]
-    objective = OBJECTIVES[stage.objective](pair, recipe, stage, cpu, STAND_INS)
+    objective = find_objective(stage.objective)(pair, recipe, stage, cpu, STAND_INS)
     return objective, make_batch(recipe, number, pair, pictures), set(stage.losses)
 
 
@@ -178,9 +181,36 @@ def test_one_batch_is_learned_by_heart(name: str, number: int, pictures: Any, cp
     batch = make_batch(recipe, number, pair, pictures)
     trainer = StageTrainer(recipe, number, pair, cpu, {})
     terms = recipe.stages[number].losses
-    term = next(name for name in ("l1", "paper", "cycle", "match", "borders") if name in terms)
+    known = [name for name in ("l1", "paper", "cycle", "match", "borders") if name in terms]
+    term = (known or [*terms])[0]
     first, *_, last = (trainer.step([batch], 100)[term] for _ in range(150))
     assert last < first / 2
+
+
+def test_a_misspelt_loss_term_stops_the_training(pictures: Any, cpu: Any) -> None:
+    """At the first step, with the terms that the objective computes."""
+    recipe = tiny(RECIPES["small"]())
+    stages = tuple(replace(stage, losses={"l1": 1.0, "egdes": 0.5}) for stage in recipe.stages)
+    recipe, pair = replace(recipe, stages=stages), MODELS[recipe.model](**recipe.arguments)
+    trainer = StageTrainer(recipe, 0, pair, cpu, {})
+    with pytest.raises(ValueError, match="draft does not compute egdes, but l1"):
+        trainer.step([make_batch(recipe, 0, pair, pictures)], 0)
+
+
+@pytest.mark.parametrize("name", ["hintd", "lineart.nowhere:Loss", "lineart.losses:Nothing"])
+def test_a_misspelt_objective_lists_the_names(name: str) -> None:
+    """So does a class that is not there."""
+    with pytest.raises(ValueError, match=f"no objective '{name}'; give one of draft, color, hinte"):
+        find_objective(name)
+
+
+def test_arguments_that_weights_cannot_have_stop_before_the_training(tmp_path: Path) -> None:
+    """Weights with them would be written, and could not be read."""
+    recipe = tiny(RECIPES["two_stage"]())
+    recipe = replace(recipe, arguments={**recipe.arguments, "blocks": 0})
+    place = Storage.at(str(tmp_path))
+    with pytest.raises(ValueError, match="must be whole, 1 to 1024"):
+        TrainingJob(recipe=recipe, data=place, output=place).check(1)
 
 
 def test_damage_is_that_of_the_artifacts(pictures: Any) -> None:

@@ -24,6 +24,17 @@ OBJECTIVES: Final[dict[str, Callable[..., Objective]]] = {
 
 
 def find_objective(name: str) -> Callable[..., Objective]:
-    """Return an objective by its name in `OBJECTIVES`, or by "MODULE:CLASS"."""
-    found: Callable[..., Objective] = OBJECTIVES.get(name) or resolve_name(name)
+    """Return an objective by its name in `OBJECTIVES`, or by "MODULE:CLASS".
+
+    Raises:
+        ValueError: there is no such objective.
+    """
+    if name in OBJECTIVES:
+        return OBJECTIVES[name]
+    try:
+        found: Callable[..., Objective] = resolve_name(name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(
+            f"there is no objective {name!r}; give one of {', '.join(OBJECTIVES)}, or MODULE:CLASS"
+        ) from error
     return found
