@@ -64,7 +64,7 @@ def align(line: Line | Frame, keys: Sequence[PreparedKey], gap: float = GAP) -> 
     fitted = tuple(resize_key(one, (paper.shape[0], paper.shape[1])) for one in keys)
     found = [
         find_flow(ink, one.drawing.ink)
-        if one.key.motion and one.drawing.size == paper.shape
+        if one.key.same_shot and one.drawing.size == paper.shape
         else None
         for one in fitted
     ]

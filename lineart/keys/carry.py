@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 
 import numpy as np
 from jaxtyping import Float32, Int32, UInt8
@@ -53,8 +52,8 @@ def carry(
     """Carry the colours of coloured drawings to another drawing of the shot.
 
     A drawing equal to a key's has the colours of that key, pixel by pixel; regions that this key
-    leaves open have those of the other keys. Sheets, which are keys without motion, count only as
-    far as no other key has the colour of a region.
+    leaves open have those of the other keys. Sheets, which are keys of no shot, count only as far
+    as no other key has the colour of a region.
 
     Args:
         drawing: Drawing to colour, on white paper.
@@ -76,8 +75,9 @@ def carry(
     own = [one.key for one in prepared if is_key_drawing(drawing, one.key)]
     repeated = None
     if own:
-        # The first key, or else the first sheet.
-        colors = key_drawing_colors(max(own, key=attrgetter("motion")))
+        # The first key of the shot, or else the first sheet.
+        first = next((key for key in own if key.same_shot), own[0])
+        colors = key_drawing_colors(first)
         palette, _ = _join_palettes([one.palette for one in prepared])
         repeated = _repeat(colors, palette)
         if len(own) == len(prepared) or (colors.index != UNKNOWN).all():
@@ -123,7 +123,7 @@ def _match_with_others(
     for place, (key, number) in enumerate(others):
         found = color_scores(aligned.compare(place), network, key.parent)
         scores.append(_widen(found, number, len(palette)))
-    shares = _join_all(scores, [not key.key.motion for key, _ in others])
+    shares = _join_all(scores, [not key.key.same_shot for key, _ in others])
     return Matched(aligned.labels, aligned.drawing, palette, shares)
 
 

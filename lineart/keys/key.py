@@ -40,8 +40,9 @@ class Key(NamedTuple):
     """Its colours, at the same size: RGB, the finished picture with or without its lines, or paint
     alone; or RGBA, hints: regions that no hint reaches are unknown, those at the border of the
     picture white, as `paint_regions` says. Alpha below 32 is no hint."""
-    motion: bool = True
-    """Whether the drawing is of the same shot. A sheet is not: positions on it say nothing."""
+    same_shot: bool = True
+    """Whether it is of the shot of the drawings that it colours. A sheet is not: positions on it
+    say nothing, and no motion is looked for."""
     gap: float = GAP
     """Largest gap in lines that is closed, in pixels of a drawing with 1080 lines."""
 

@@ -1,4 +1,4 @@
-"""Colour sheets: finished drawings of characters, as keys without motion."""
+"""Colour sheets: finished drawings of characters, as keys of no shot."""
 
 import cv2
 import numpy as np
@@ -45,4 +45,4 @@ def make_sheet(picture: Frame, drawing: UInt8[np.ndarray, "h w *C"] | None = Non
             "the sheet has no colour: all paint between its lines is white; colour it, or leave "
             "it out"
         )
-    return Key(line, picture, motion=False)
+    return Key(line, picture, same_shot=False)

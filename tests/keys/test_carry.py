@@ -112,7 +112,7 @@ def test_sheets_serve_wherever_the_figure_is() -> None:
     """A sheet gives its colours to a figure elsewhere, at another size, and to no flow."""
     sheet = draw_figure(move=(-100, 0), scale=0.8)
     target = draw_figure(move=(120, 20), scale=1.1)
-    carried = carry(target.line, [Key(*sheet, motion=False)])
+    carried = carry(target.line, [Key(*sheet, same_shot=False)])
     assert share_right(carried, target) > 0.97
 
 
@@ -162,7 +162,7 @@ def test_thousands_of_regions(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_thousands_of_regions_of_a_sheet() -> None:
     """Without motion, regions are compared with the largest ones of a sheet."""
     sheet = draw_grid(61)
-    carried = carry(draw_figure().line, [Key(*sheet, motion=False), Key(*draw_figure())])
+    carried = carry(draw_figure().line, [Key(*sheet, same_shot=False), Key(*draw_figure())])
     assert share_right(carried, draw_figure()) == 1
 
 

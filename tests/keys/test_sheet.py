@@ -1,4 +1,4 @@
-"""Colour sheets: finished drawings as keys without motion, alone and beside keys."""
+"""Colour sheets: finished drawings as keys of no shot, alone and beside keys."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def test_a_sheet_serves_other_drawings(*, has_line: bool) -> None:
     """Its colours are found elsewhere, at another size, with lines of a file or the picture."""
     drawn = draw_figure(move=(-60, 0), scale=0.9, hat=True)
     sheet = make_sheet(finish(drawn), drawn.line if has_line else None)
-    assert not sheet.motion
+    assert not sheet.same_shot
     target = draw_figure(move=(90, 20), scale=1.1, hat=True, size=(380, 520))
     assert share_right(carry(target.line, [sheet]), target) > 0.97
 
@@ -43,7 +43,7 @@ def test_a_key_counts_before_sheets() -> None:
     # The order is of no account.
     np.testing.assert_array_equal(fill(carry(target.line, [sheet, key, sheet])), fill(both))
     # So it is on the drawing of both.
-    own = carry(drawn.line, [Key(drawn.line, drawn.paint // 2, motion=False), Key(*drawn)])
+    own = carry(drawn.line, [Key(drawn.line, drawn.paint // 2, same_shot=False), Key(*drawn)])
     assert share_right(own, drawn) == 1
 
 

@@ -1,4 +1,4 @@
-"""Colour sheets, from their files to keys without motion."""
+"""Colour sheets, from their files to keys of no shot."""
 
 from lineart.codec import decode_color, decode_line_art
 from lineart.imaging.matte import split_cel
