@@ -13,8 +13,8 @@ from lineart.imaging.hints import HintPixels
 from lineart.imaging.paint import (
     CONFIDENCE,
     NEARLY_WHITE,
+    ColorSource,
     Paint,
-    Source,
     fill_open,
 )
 from lineart.imaging.region_hints import Colors, collect_hints
@@ -33,7 +33,7 @@ class KnownColors(NamedTuple):
     """Regions; numbered from 1, the last number is there."""
     colors: Colors
     sources: UInt8[np.ndarray, " N"]
-    """`Source` of each colour; `BLANK` if there is none, and of ink."""
+    """`ColorSource` of each colour; `BLANK` if there is none, and of ink."""
     confidence: Float32[np.ndarray, " N"]
     """Probability that it is right, 0..1."""
     second: UInt8[np.ndarray, "N 4"]
@@ -42,7 +42,7 @@ class KnownColors(NamedTuple):
     @property
     def is_open(self) -> Bool[np.ndarray, " N"]:
         """Which regions have no colour."""
-        found: Bool[np.ndarray, " N"] = self.sources == Source.BLANK
+        found: Bool[np.ndarray, " N"] = self.sources == ColorSource.BLANK
         found[0] = False
         return found
 
@@ -57,7 +57,7 @@ def know_nothing(labels: RegionMap) -> KnownColors:
     """Return the regions of a drawing without keys."""
     count = int(labels.max()) + 1
     colors = np.full((count, 3), 255, np.uint8)
-    sources, confidence = np.full(count, Source.BLANK, np.uint8), np.zeros(count, np.float32)
+    sources, confidence = np.full(count, ColorSource.BLANK, np.uint8), np.zeros(count, np.float32)
     return KnownColors(labels, colors, sources, confidence, np.zeros((count, 4), np.uint8))
 
 
@@ -75,11 +75,11 @@ def apply_hints(known: KnownColors, hints: HintPixels) -> KnownColors:
     labels, hinted = divide_regions(labels, given)
     count, parts, owners = len(colors), len(hinted) - len(colors), given.color_regions
     colors = np.concatenate((colors, hinted[count:]))
-    sources = np.pad(sources, (0, parts), constant_values=Source.SPLIT)
-    confidence = np.pad(confidence, (0, parts), constant_values=CONFIDENCE[Source.SPLIT])
+    sources = np.pad(sources, (0, parts), constant_values=ColorSource.SPLIT)
+    confidence = np.pad(confidence, (0, parts), constant_values=CONFIDENCE[ColorSource.SPLIT])
     second = np.pad(second, ((0, parts), (0, 0)))
-    colors[owners], sources[owners], second[owners] = hinted[owners], Source.HINT, 0
-    confidence[owners] = CONFIDENCE[Source.HINT]
+    colors[owners], sources[owners], second[owners] = hinted[owners], ColorSource.HINT, 0
+    confidence[owners] = CONFIDENCE[ColorSource.HINT]
     return KnownColors(labels, colors, sources, confidence, second)
 
 
@@ -95,7 +95,7 @@ def fill_unknown(
         uses_neighbours: Whether `soft` takes white, or the colour of a region beside it, as
             `paint_regions` does for drawings with hints.
     """
-    opened = paint.sources == Source.BLANK
+    opened = paint.sources == ColorSource.BLANK
     opened[0] = False
     if not opened.any():
         return
@@ -103,8 +103,8 @@ def fill_unknown(
         paint.colors[opened] = PLACEHOLDER if unknown == "placeholder" else 255
         return
     assert guess is not None
-    paint.sources[opened] = Source.NETWORK
-    paint.confidence[opened] = CONFIDENCE[Source.GUESS]
+    paint.sources[opened] = ColorSource.NETWORK
+    paint.confidence[opened] = CONFIDENCE[ColorSource.GUESS]
     fill_open(paint, opened, guess, uses_neighbours=uses_neighbours)
 
 
@@ -115,7 +115,7 @@ def soften_unknown(paint: Paint, color: Color) -> Frame:
     """
     size = paint.labels.shape[0], paint.labels.shape[1]
     soft = low_band(color, size, sigma=DEFAULT_SIGMA)
-    exact = (Source.HINT, Source.KEY, Source.BLANK)
+    exact = (ColorSource.HINT, ColorSource.KEY, ColorSource.BLANK)
     mask = look_up(np.isin(paint.sources, exact).view(np.uint8), paint.spread)
     cv2.copyTo(paint.fill(), mask, soft)
     return soft
@@ -132,7 +132,7 @@ def sample_colors(known: KnownColors, size: Size) -> UInt8[np.ndarray, "GridH Gr
     rows = (2 * np.arange(size[0]) + 1) * height // (2 * size[0])
     columns = (2 * np.arange(size[1]) + 1) * width // (2 * size[1])
     hints = np.column_stack((known.colors, np.full(len(known.colors), 255, np.uint8)))
-    hints[known.sources != Source.KEY] = 0
+    hints[known.sources != ColorSource.KEY] = 0
     grid: UInt8[np.ndarray, "GridH GridW 4"]
     grid = hints[known.labels[rows[:, np.newaxis], columns]]
     return grid
@@ -141,7 +141,7 @@ def sample_colors(known: KnownColors, size: Size) -> UInt8[np.ndarray, "GridH Gr
 def sample_painted(known: KnownColors, step: int = 8) -> HintPixels:
     """Return carried colours other than white paper as hints on every `step`-th pixel."""
     small = known.labels[::step, ::step]
-    is_painted = (known.sources == Source.KEY) & (known.colors < NEARLY_WHITE).any(axis=1)
+    is_painted = (known.sources == ColorSource.KEY) & (known.colors < NEARLY_WHITE).any(axis=1)
     rows, columns = np.nonzero(is_painted[small])
     values = np.full((len(rows), 4), 255, np.uint8)
     values[:, :3] = known.colors[small[rows, columns]]

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Int64
 
 from lineart.image import to_hex
-from lineart.imaging.paint import Paint, Source
+from lineart.imaging.paint import ColorSource, Paint
 from lineart.imaging.region_maps import Runs, count_pixels, find_boxes, find_runs
 
 MOST_DOUBTS = 20
@@ -17,12 +17,14 @@ LEAST_AREA = 10
 """Area of a region in pixels below which nobody sees it."""
 
 REASONS = {
-    Source.SPLIT: "its hints have several colours, and it was divided among them",
-    Source.NEIGHBOUR: "there is no hint in it; it is white or has the colour of a region beside it",
-    Source.GUESS: "there is no hint in the drawing; the colour is the network's",
-    Source.KEY: "the keys leave its colour in doubt",
-    Source.NETWORK: "no key has its colour; the colour is the network's",
-    Source.BLANK: "no key has its colour, and it was left open",
+    ColorSource.SPLIT: "its hints have several colours, and it was divided among them",
+    ColorSource.NEIGHBOUR: (
+        "there is no hint in it; it is white or has the colour of a region beside it"
+    ),
+    ColorSource.GUESS: "there is no hint in the drawing; the colour is the network's",
+    ColorSource.KEY: "the keys leave its colour in doubt",
+    ColorSource.NETWORK: "no key has its colour; the colour is the network's",
+    ColorSource.BLANK: "no key has its colour, and it was left open",
 }
 
 
@@ -87,7 +89,7 @@ def find_doubts(paint: Paint, *, most: int = MOST_DOUBTS) -> tuple[Doubt, ...]:
             int(areas[number]),
             to_hex(paint.colors[number]),
             round(float(paint.confidence[number]), 3),
-            REASONS[Source(paint.sources[number])],
+            REASONS[ColorSource(paint.sources[number])],
             _second(paint, int(number)),
         )
         for number in chosen
@@ -103,7 +105,7 @@ def _areas(paint: Paint, runs: Runs) -> Int64[np.ndarray, " N"]:
 
 
 def _is_doubt(paint: Paint) -> Bool[np.ndarray, " N"]:
-    sure = np.where(paint.sources == Source.KEY, paint.key_threshold, SURE)
+    sure = np.where(paint.sources == ColorSource.KEY, paint.key_threshold, SURE)
     is_doubt: Bool[np.ndarray, " N"] = paint.confidence < sure
     return is_doubt
 
@@ -121,7 +123,7 @@ def find_certainty(paint: Paint) -> Certainty:
     seen = areas > 0
     if not seen.any():
         return Certainty(0.0, 1.0, 1.0)
-    is_unknown = np.isin(paint.sources, (Source.NETWORK, Source.BLANK))
+    is_unknown = np.isin(paint.sources, (ColorSource.NETWORK, ColorSource.BLANK))
     confidence = np.where(is_unknown, np.float32(0), paint.confidence)[seen]
     return Certainty(
         round(float(_is_doubt(paint)[seen].mean()), 4),

@@ -32,7 +32,7 @@ class Guess(NamedTuple):
     """Where colours meet on bare paper; None: unknown."""
 
 
-class Source(IntEnum):
+class ColorSource(IntEnum):
     """Where the colour of a region is from, best first."""
 
     HINT = 1
@@ -51,7 +51,12 @@ class Source(IntEnum):
     """None: no key has the colour of the region, and it is left to a person."""
 
 
-CONFIDENCE = {Source.HINT: 0.97, Source.SPLIT: 0.59, Source.NEIGHBOUR: 0.53, Source.GUESS: 0.25}
+CONFIDENCE = {
+    ColorSource.HINT: 0.97,
+    ColorSource.SPLIT: 0.59,
+    ColorSource.NEIGHBOUR: 0.53,
+    ColorSource.GUESS: 0.25,
+}
 """Share of regions that are right; that of `NEIGHBOUR` is their mean, see `NeighbourWeights`.
 
 Measured on 48 drawn pairs and 6 Synfig frames with flat colours, in which 10, 30, 50 or 80 % of the
@@ -99,7 +104,7 @@ class Paint(NamedTuple):
     colors: Colors
     """Colour of each region number; that of number 0, ink, is not used."""
     sources: UInt8[np.ndarray, " N"]
-    """`Source` of each colour."""
+    """`ColorSource` of each colour."""
     confidence: Float32[np.ndarray, " N"]
     """Probability that each colour is right, 0..1; see `CONFIDENCE`."""
     second: UInt8[np.ndarray, "N 4"] | None = None
@@ -134,10 +139,10 @@ def paint_regions(labels: RegionMap, hints: HintPixels, guess: Guess) -> Paint:
     given = collect_hints(labels, hints)
     labels, colors = divide_regions(labels, given, guess.borders)
     spread = spread_regions(labels)
-    sources = np.full(len(colors), Source.GUESS, np.uint8)
-    sources[given.color_regions] = Source.HINT
-    sources[given.highest_region + 1 :] = Source.SPLIT
-    is_open = sources == Source.GUESS
+    sources = np.full(len(colors), ColorSource.GUESS, np.uint8)
+    sources[given.color_regions] = ColorSource.HINT
+    sources[given.highest_region + 1 :] = ColorSource.SPLIT
+    is_open = sources == ColorSource.GUESS
     is_open[0] = False
     confidence = np.array([0, *CONFIDENCE.values()], np.float32)[sources]
     paint = Paint(labels, spread, colors, sources, confidence)
@@ -158,7 +163,7 @@ def fill_open(
         contacts = find_contacts(labels, spread)
         on_paper = _is_on_paper(labels, colors, is_open)
         beside = _take_neighbour_colors(contacts, colors, is_open, on_paper=on_paper)
-        sources[is_open] = Source.NEIGHBOUR
+        sources[is_open] = ColorSource.NEIGHBOUR
         distance = np.linalg.norm(guessed.astype(np.float32) - colors, axis=1)
         values = _neighbour_confidence(colors, distance, beside)
         values[_copy_through_gaps(labels, contacts, colors, is_open)] = THROUGH_GAP

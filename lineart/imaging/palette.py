@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float64, Int32, Int64
 
 from lineart.image import to_hex
-from lineart.imaging.paint import NEARLY_WHITE, Paint, Source, find_background
+from lineart.imaging.paint import NEARLY_WHITE, ColorSource, Paint, find_background
 from lineart.imaging.region_hints import Colors
 from lineart.imaging.region_maps import count_pixels, find_runs
 
@@ -18,7 +18,7 @@ FAR_DE = 3.0
 """CIEDE2000 from which a hint is visibly another colour than the entry that it becomes."""
 MOST_NAMED = 3
 """Most colours that a warning names."""
-GIVEN = (Source.HINT, Source.SPLIT, Source.KEY)
+GIVEN = (ColorSource.HINT, ColorSource.SPLIT, ColorSource.KEY)
 """Sources of colours that an artist has chosen."""
 WHITE = np.full((1, 3), 255, np.uint8)
 CHUNK = 64
@@ -105,7 +105,7 @@ def keep_to_palette(paint: Paint, palette: Palette) -> PaletteMatch:
     far = np.flatnonzero((shown > 0) & (distance > FAR_DE))
     far = far[np.argsort(-shown[far], kind="stable")]
     named = [*_describe(colors[far], nearest[far], distance[far])]
-    what = "keys" if Source.KEY in paint.sources else "hints"
+    what = "keys" if ColorSource.KEY in paint.sources else "hints"
     return PaletteMatch(kept, _warn(what, named) if named else ())
 
 
@@ -115,7 +115,7 @@ def _find_paper(paint: Paint) -> Int32[np.ndarray, " R"]:
     A key that is a finished picture has white paper around them, too.
     """
     is_open = ~np.isin(paint.sources, GIVEN)
-    is_open |= (paint.sources == Source.KEY) & (paint.colors >= NEARLY_WHITE).all(axis=1)
+    is_open |= (paint.sources == ColorSource.KEY) & (paint.colors >= NEARLY_WHITE).all(axis=1)
     around = find_background(paint.labels, is_open)
     _, distance = Palette.of(WHITE).find_nearest(paint.colors[around])
     paper: Int32[np.ndarray, " R"] = around[distance <= FAR_DE]

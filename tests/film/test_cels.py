@@ -21,7 +21,7 @@ from lineart.film.tasks.colorize import ColorizeTask
 from lineart.film.tasks.layers import LAYERS, LINES, LinesAs
 from lineart.imaging.carried_paint import KnownColors, sample_painted
 from lineart.imaging.hints import HintPixels, find_hints, no_hints
-from lineart.imaging.paint import Source
+from lineart.imaging.paint import ColorSource
 from lineart.jobs.colorize import Colorize, color_film
 from lineart.manifest import read_manifest
 from lineart.storage import Storage
@@ -294,7 +294,7 @@ def test_nearly_white_paper_of_a_key_is_not_painted() -> None:
     """The paper of a JPEG leaves the frame of a cel transparent there; other colours do not."""
     labels = np.ones((16, 16), np.int32)
     labels[:, 8:] = 2
-    sources = np.array([Source.BLANK, Source.KEY, Source.KEY], np.uint8)
+    sources = np.array([ColorSource.BLANK, ColorSource.KEY, ColorSource.KEY], np.uint8)
     colors = np.array([[255] * 3, [250, 253, 255], [240, 245, 240]], np.uint8)
     known = KnownColors(labels, colors, sources, np.ones(3, np.float32), np.zeros((3, 4), np.uint8))
     assert {*sample_painted(known).columns.tolist()} == {8}

@@ -15,7 +15,7 @@ from lineart.film.run import run_film
 from lineart.film.run_json import FilmSummary
 from lineart.film.runners import LocalRunner
 from lineart.film.tasks.colorize import open_colorize_task
-from lineart.imaging.paint import Paint, Source
+from lineart.imaging.paint import ColorSource, Paint
 from lineart.imaging.palette import Palette, keep_to_palette
 from lineart.jobs.colorize import Colorize, open_palette, read_film
 from lineart.manifest import read_manifest
@@ -59,7 +59,7 @@ def test_hints_that_are_not_in_the_palette_are_named() -> None:
     (warning,) = warnings
     assert warning.startswith("its hints have a colour not in the palette: #5ac85a became #")
     many = np.repeat(np.arange(40, 240, 40, dtype=np.uint8), 3).reshape(-1, 3)
-    all_hints = paint._replace(colors=many, sources=np.full(5, Source.HINT, np.uint8))
+    all_hints = paint._replace(colors=many, sources=np.full(5, ColorSource.HINT, np.uint8))
     (warning,) = keep_to_palette(all_hints, Palette.of(np.array([RED], np.uint8))).warnings
     assert warning.startswith("its hints have 4 colours not in the palette")
     assert warning.count("became") == 3
@@ -71,7 +71,7 @@ def test_white_paper_stays_white_unless_the_palette_has_its_colour() -> None:
     labels = np.ones((9, 9), np.int32)
     labels[2:7, 2:7] = 2
     white = np.full((3, 3), 255, np.uint8)
-    sources = np.array([4, Source.NEIGHBOUR, Source.NEIGHBOUR], np.uint8)
+    sources = np.array([4, ColorSource.NEIGHBOUR, ColorSource.NEIGHBOUR], np.uint8)
     paint = Paint(labels, labels, white, sources, np.ones(3, np.float32))
     skins, paper = (Palette.of(np.array([SKIN, one], np.uint8)) for one in (RED, PAPER))
     assert keep_to_palette(paint, skins).paint.colors[1:].tolist() == [[255] * 3, [*SKIN]]
@@ -80,7 +80,9 @@ def test_white_paper_stays_white_unless_the_palette_has_its_colour() -> None:
     for level, made in ((252, (255, 255, 255)), (230, SKIN)):
         guessed = paint._replace(sources=np.full(3, 4, np.uint8), colors=white - (255 - level))
         assert tuple(keep_to_palette(guessed, skins).paint.colors[1]) == made
-    hinted = paint._replace(sources=np.array([4, Source.HINT, Source.NEIGHBOUR], np.uint8))
+    hinted = paint._replace(
+        sources=np.array([4, ColorSource.HINT, ColorSource.NEIGHBOUR], np.uint8)
+    )
     kept, warnings = keep_to_palette(hinted, skins)
     assert tuple(kept.colors[1]) == SKIN
     assert warnings == (
@@ -88,7 +90,7 @@ def test_white_paper_stays_white_unless_the_palette_has_its_colour() -> None:
     )
     # A key that is a finished picture has paper, too.
     of_key = paint._replace(
-        sources=np.array([4, Source.KEY, Source.KEY], np.uint8),
+        sources=np.array([4, ColorSource.KEY, ColorSource.KEY], np.uint8),
         colors=np.array([[255] * 3, [252] * 3, [60, 90, 200]], np.uint8),
     )
     kept, (warning,) = keep_to_palette(of_key, skins)

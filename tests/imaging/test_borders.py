@@ -6,7 +6,7 @@ import pytest
 
 from lineart.imaging.borders import border_inputs
 from lineart.imaging.hints import find_hints
-from lineart.imaging.paint import Guess, Source, paint_regions
+from lineart.imaging.paint import ColorSource, Guess, paint_regions
 from lineart.imaging.regions import find_regions
 
 RED, BLUE = (200, 30, 40), (10, 60, 220)
@@ -40,7 +40,7 @@ def test_hints_of_a_region_part_at_a_border(scale: int) -> None:
         colors = found.fill()[14:47]
         assert (colors[:, 14 : middle - 3] == RED).all()
         assert (colors[:, middle + 3 : 87] == BLUE).all()
-        assert (found.sources[found.labels[14:47, 14:87]] == Source.SPLIT).all()
+        assert (found.sources[found.labels[14:47, 14:87]] == ColorSource.SPLIT).all()
 
 
 def test_a_region_with_one_colour_ignores_borders() -> None:

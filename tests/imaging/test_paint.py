@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lineart.imaging.hints import find_hints
-from lineart.imaging.paint import CONFIDENCE, Guess, Source, paint_regions, region_medians
+from lineart.imaging.paint import CONFIDENCE, ColorSource, Guess, paint_regions, region_medians
 from lineart.imaging.regions import find_regions
 
 RED, BLUE = (200, 30, 40), (10, 60, 220)
@@ -43,9 +43,9 @@ def test_a_hint_is_the_colour_of_its_whole_region() -> None:
     hint[30, 20], hint[5, 5] = (*RED, 255), (255, 255, 255, 255)
     colors, sources = paint(draw_boxes(), hint)
     assert (colors[12:49, 12:44] == RED).all()
-    assert (sources[12:49, 12:44] == Source.HINT).all()
+    assert (sources[12:49, 12:44] == ColorSource.HINT).all()
     assert (colors[12:49, 57:88] == 255).all()
-    assert (sources[12:49, 57:88] == Source.NEIGHBOUR).all()
+    assert (sources[12:49, 57:88] == ColorSource.NEIGHBOUR).all()
 
 
 def test_the_deepest_hint_of_a_region_fills_it_and_others_their_surroundings() -> None:
@@ -78,10 +78,10 @@ def test_regions_without_hints_are_white_or_take_a_colour_beside_them() -> None:
     assert (colors[28, 30:70] == 255).all()
     assert (colors[50, 45:55] == BLUE).all()
     assert (colors[3] == 255).all()
-    assert sources[28, 50] == sources[3, 3] == Source.NEIGHBOUR
+    assert sources[28, 50] == sources[3, 3] == ColorSource.NEIGHBOUR
     found = paint_regions(find_regions(line, gap_px=0.0), find_hints(hint), Guess(guess))
     trust = [float(found.confidence[found.labels[place]]) for place in ((15, 50), (28, 50), (3, 3))]
-    assert trust[0] == pytest.approx(CONFIDENCE[Source.HINT])
+    assert trust[0] == pytest.approx(CONFIDENCE[ColorSource.HINT])
     assert trust[1] < 0.6
     assert trust[2] == pytest.approx(0.92)
     for level in (255, 248):
@@ -126,7 +126,7 @@ def test_a_part_behind_a_closed_gap_has_the_colour_of_the_larger_region() -> Non
     hint[60, 100] = (*RED, 255)
     found = paint_regions(labels, find_hints(hint), Guess(white))
     assert (found.fill()[24:177, 24:377] == RED).all()
-    assert (found.sources[[middle, small, last]] == Source.NEIGHBOUR).all()
+    assert (found.sources[[middle, small, last]] == ColorSource.NEIGHBOUR).all()
     assert found.confidence[[middle, small, last]] == pytest.approx(0.77)
     assert (found.fill()[5] == 255).all()
     hint[60, 100], hint[60, 250] = 0, (*BLUE, 255)
@@ -152,7 +152,7 @@ def test_confidence_falls_with_the_distance_to_the_guess() -> None:
     for level in (0, 20, 60):
         guess = np.full((60, 100, 3), np.array(RED, np.uint8) + np.uint8(level), np.uint8)
         found = paint_regions(labels, find_hints(hint), Guess(guess))
-        assert found.sources[box] == Source.NEIGHBOUR
+        assert found.sources[box] == ColorSource.NEIGHBOUR
         assert tuple(found.colors[box]) == RED
         sure.append(float(found.confidence[box]))
     assert sure == sorted(sure, reverse=True)
@@ -171,7 +171,7 @@ def test_without_hints_the_guess_decides() -> None:
     colors, sources = paint(draw_boxes(), no_hint(), guess)
     assert (colors[12:49, 12:44] == 255).all()
     assert (colors[12:49, 57:88] == (150, 60, 60)).all()
-    assert (sources[12:49, 12:88][colors[12:49, 12:88, 0] == 150] == Source.GUESS).all()
+    assert (sources[12:49, 12:88][colors[12:49, 12:88, 0] == 150] == ColorSource.GUESS).all()
 
 
 def test_two_colours_divide_a_region() -> None:
@@ -181,7 +181,7 @@ def test_two_colours_divide_a_region() -> None:
     colors, sources = paint(draw_boxes(), hint)
     assert (colors[12:49, 12:26] == RED).all()
     assert (colors[12:49, 30:44] == BLUE).all()
-    assert (sources[12:49, 12:44] == Source.SPLIT).all()
+    assert (sources[12:49, 12:44] == ColorSource.SPLIT).all()
 
 
 def test_regions_are_divided_where_they_are_narrow() -> None:
@@ -233,15 +233,15 @@ def test_what_belongs_to_lines_colours_no_region() -> None:
     line = draw_boxes()
     hint = no_hint()
     hint[10, 30] = (*BLUE, 255)
-    assert (paint(line, hint)[1][line == 255] == Source.GUESS).all()
+    assert (paint(line, hint)[1][line == 255] == ColorSource.GUESS).all()
     hint[20:40, 35:48] = (*RED, 255)
     colors, sources = paint(line, hint)
     assert (colors[12:49, 12:44] == RED).all()
-    assert sources[5, 5] == Source.NEIGHBOUR
+    assert sources[5, 5] == ColorSource.NEIGHBOUR
     hint[30, 20], hint[49, 20] = (*RED, 255), (90, 20, 20, 255)
     colors, sources = paint(line, hint)
     assert (colors[12:49, 12:44] == RED).all()
-    assert (sources[12:49, 12:44] == Source.HINT).all()
+    assert (sources[12:49, 12:44] == ColorSource.HINT).all()
 
 
 @pytest.mark.parametrize("scale", [1, 2, 4])
@@ -259,12 +259,12 @@ def test_a_dab_larger_than_a_small_region_is_for_it(scale: int) -> None:
     colors, sources = paint(line, hint)
     middle, coat = (240 * scale, 240 * scale), (100 * scale, 100 * scale)
     assert colors[middle].tolist() == list(RED)
-    assert sources[middle] == Source.HINT
-    assert sources[coat] == Source.NEIGHBOUR
+    assert sources[middle] == ColorSource.HINT
+    assert sources[coat] == ColorSource.NEIGHBOUR
     # The coat's own colour fills all of it.
     hint[coat] = (*BLUE, 255)
     colors, sources = paint(line, hint)
-    assert set(sources[line == 255].tolist()) <= {Source.HINT, Source.NEIGHBOUR}
+    assert set(sources[line == 255].tolist()) <= {ColorSource.HINT, ColorSource.NEIGHBOUR}
     assert colors[coat].tolist() == list(BLUE)
     assert colors[middle].tolist() == list(RED)
 
@@ -275,7 +275,7 @@ def test_nearly_equal_hints_are_one_colour() -> None:
     hint[30, 15:20], hint[30, 30:40] = (200, 30, 40, 255), (203, 33, 38, 255)
     colors, sources = paint(draw_boxes(), hint)
     assert (colors[12:49, 12:44] == (203, 33, 38)).all()
-    assert (sources[12:49, 12:44] == Source.HINT).all()
+    assert (sources[12:49, 12:44] == ColorSource.HINT).all()
     hint[30, 20:25] = (200, 30, 40, 255)
     assert (paint(draw_boxes(), hint)[0][12:49, 12:44] == RED).all()
 

@@ -23,7 +23,7 @@ from lineart.film.tasks.key_rules import (
 from lineart.image import Frame, Line
 from lineart.imaging.carried_paint import KnownColors, know_nothing
 from lineart.imaging.ink import darken_lines
-from lineart.imaging.paint import Source
+from lineart.imaging.paint import ColorSource
 from lineart.imaging.regions import find_regions, scale_gap
 from lineart.keys import Matched, PreparedKey, carry, match
 from lineart.runtime.sandbox_process import step
@@ -150,7 +150,7 @@ def carry_colors(
     return KnownColors(
         carried.labels,
         colors[index],
-        np.where(is_known, Source.KEY, Source.BLANK).astype(np.uint8),
+        np.where(is_known, ColorSource.KEY, ColorSource.BLANK).astype(np.uint8),
         np.where(is_known, carried.confidence[:count], np.float32(0)),
         np.column_stack((colors[second], opacity)),
     )

@@ -55,7 +55,7 @@ from lineart.imaging.doubts import find_certainty, find_doubts
 from lineart.imaging.hint_pictures import HintRules
 from lineart.imaging.hints import HintPixels, join_hints, stack_hints
 from lineart.imaging.matte import split_cel
-from lineart.imaging.paint import Source
+from lineart.imaging.paint import ColorSource
 from lineart.imaging.trace_lines import fill_trace_lines
 from lineart.keys import Key, PreparedKey, prepare_key
 from lineart.runtime.device import Precision
@@ -162,7 +162,7 @@ class KeysTask:
     ) -> list[np.ndarray]:
         """Return the inputs of the network, for which carried colours are hints, if needed."""
         is_soft = self.base.finish == "soft"
-        is_needed = known.is_open.any() or (is_soft and Source.SPLIT in known.sources)
+        is_needed = known.is_open.any() or (is_soft and ColorSource.SPLIT in known.sources)
         if not self.needs_network or not is_needed:
             return []
         line, pooled = self.base.color_inputs(self.base.darken(drawing), valid_hints)
