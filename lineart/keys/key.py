@@ -96,7 +96,7 @@ def _find_colors(labels: RegionMap, key: Key, paper: UInt8[np.ndarray, "h w"]) -
     found = read_key(labels, key)
     if isinstance(found, Picture):
         return found.leave_open(split_by_color(labels, found.colors, paper))
-    flooded = flood_hints(labels, found)
+    flooded = color_regions_by_hints(labels, found)
     return replace(flooded, labels=shrink_regions(flooded.labels, paper))
 
 
@@ -144,7 +144,7 @@ def read_key(labels: RegionMap, key: Key) -> Picture | RegionHints:
     return Picture(white, is_open)
 
 
-def flood_hints(labels: RegionMap, given: RegionHints) -> RegionColors:
+def color_regions_by_hints(labels: RegionMap, given: RegionHints) -> RegionColors:
     """Give regions the colours of the hints in them, each part of a region that of its own."""
     divided, colors = divide_regions(labels, given)
     is_known = np.zeros(len(colors), bool)

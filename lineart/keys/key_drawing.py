@@ -10,7 +10,7 @@ from lineart.imaging.ink import darken_lines
 from lineart.imaging.region_maps import RegionMap, fill_from_neighbours
 from lineart.imaging.regions import INK_LEVEL, find_regions
 from lineart.keys.colors import RegionColors
-from lineart.keys.key import Key, Picture, flood_hints, read_key
+from lineart.keys.key import Key, Picture, color_regions_by_hints, read_key
 
 EDGE_PX = 3
 """Paper that is not white is the soft edge of a line up to this distance from ink."""
@@ -36,7 +36,7 @@ def key_drawing_colors(key: Key) -> RegionColors:
     labels = find_regions(line, gap_px=key.gap_px)
     found = read_key(labels, key)
     if not isinstance(found, Picture):
-        return flood_hints(labels, found)
+        return color_regions_by_hints(labels, found)
     colors = _without_edges(whiten_paper(key.drawing), line < INK_LEVEL, labels, found.colors)
     flat = np.where(labels.ravel() > 0, labels.ravel().astype(np.int64) << 24, -1)
     flat = np.where(flat < 0, -1, flat | pack_colors(colors.reshape(-1, 3)))
