@@ -16,7 +16,7 @@ from lineart.image import Frame
 from lineart.imaging.region_maps import RegionMap
 from lineart.keys import Key, prepare_key
 from lineart.keys.align import align
-from lineart.keys.contacts import Contacts
+from lineart.keys.border_matrix import BorderMatrix
 from lineart.keys.drawing import Drawing
 from lineart.keys.pairs import FEATURES, PairFeatures
 from lineart.metrics import ciede2000
@@ -153,17 +153,17 @@ def show(target: Drawing, key: Frame, truth: Frame) -> Shown:
 
 HALVES = ("features", "displacement")
 """Arrays that are stored as 16-bit floats."""
-CONTACTS = ("neighbours", "openings", "key_neighbours")
+BORDERS = ("neighbours", "openings", "key_neighbours")
 
 
 def to_bytes(pair: KeyPair) -> bytes:
     """Encode a pair as a safetensors file."""
     seen = pair.seen._asdict()
-    for name in CONTACTS:
-        contacts = seen.pop(name)
-        seen |= {f"{name}.{part}": getattr(contacts, part) for part in ("rows", "columns")}
-        seen[f"{name}.lengths"] = contacts.lengths
-        seen[f"{name}.size"] = np.array(contacts.size)
+    for name in BORDERS:
+        borders = seen.pop(name)
+        seen |= {f"{name}.{part}": getattr(borders, part) for part in ("rows", "columns")}
+        seen[f"{name}.lengths"] = borders.lengths
+        seen[f"{name}.size"] = np.array(borders.size)
     for name in HALVES:
         seen[name] = seen[name].astype(np.float16)
     arrays = {f"seen.{name}": array for name, array in seen.items()}
@@ -186,9 +186,11 @@ def from_bytes(data: bytes) -> KeyPair:
             "lineart prepare_data keys"
         )
     seen: dict[str, Any] = _part(arrays, "seen")
-    for name in CONTACTS:
+    for name in BORDERS:
         part = _part(seen, name)
-        seen[name] = Contacts(part["rows"], part["columns"], part["lengths"], part["size"].item())
+        seen[name] = BorderMatrix(
+            part["rows"], part["columns"], part["lengths"], part["size"].item()
+        )
     for name in HALVES:
         seen[name] = seen[name].astype(np.float32)
     shown = _part(arrays, "shown")

@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int32, Int64
 
 from lineart.imaging.region_maps import fill_from_neighbours, look_up
+from lineart.keys.border_matrix import find_borders, find_outlines
 from lineart.keys.colors import UNKNOWN
-from lineart.keys.contacts import find_borders, find_outlines
 from lineart.keys.flow import Flow, target_positions
 from lineart.keys.key import PreparedKey
 from lineart.keys.region_motion import carry_parts

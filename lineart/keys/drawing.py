@@ -15,7 +15,7 @@ from lineart.imaging.region_maps import (
     spread_regions,
 )
 from lineart.imaging.regions import INK_LEVEL
-from lineart.keys.contacts import Contacts, find_borders
+from lineart.keys.border_matrix import BorderMatrix, find_borders
 from lineart.keys.flow import SoftInk, make_soft_ink
 from lineart.keys.patches import Patches, take_patches
 from lineart.keys.runs import SmallMap, find_moments, find_row_runs
@@ -56,9 +56,9 @@ class Drawing(NamedTuple):
     """Main axis as cosine and sine of twice its angle, shorter for round regions."""
     patches: Patches
     """What each looks like."""
-    borders: Contacts
+    borders: BorderMatrix
     """Borders between regions, across lines and where there is none."""
-    openings: Contacts
+    openings: BorderMatrix
     """Borders without a line."""
 
     @property

@@ -14,7 +14,7 @@ from lineart.imaging.region_maps import (
     find_runs,
     look_up,
 )
-from lineart.keys.contacts import find_outlines
+from lineart.keys.border_matrix import find_outlines
 from lineart.keys.runs import SmallMap
 
 SMOOTH, LEAST_SIGMA, MOST_SIGMA = 0.7, 1.0, 4.0

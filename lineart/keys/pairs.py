@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, Int32
 
-from lineart.keys.contacts import Contacts
+from lineart.keys.border_matrix import BorderMatrix
 from lineart.keys.drawing import Drawing
 from lineart.keys.flow import Flow, target_positions
 from lineart.keys.patches import Patches, compare_turned
@@ -46,11 +46,11 @@ class PairFeatures(NamedTuple):
     """Area of each region in pixels of the working size."""
     key_area: Float32[np.ndarray, " K"]
     """The same of the key's regions."""
-    neighbours: Contacts
+    neighbours: BorderMatrix
     """Shares of each region's outline that lie beside others of the drawing."""
-    openings: Contacts
+    openings: BorderMatrix
     """Shares of the outline without a line beside others."""
-    key_neighbours: Contacts
+    key_neighbours: BorderMatrix
     """Shares of the outlines of the key's regions."""
     colors: Int32[np.ndarray, " K"]
     """Number of the colour of each region of the key, or -1 if it is unknown."""

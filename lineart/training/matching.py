@@ -15,7 +15,7 @@ from lineart.datasets.key_samples import KeyPairs, KeySamples
 from lineart.datasets.pair_shards import PairShards
 from lineart.image import Frame
 from lineart.inference import color_to_tensor
-from lineart.keys.contacts import Contacts
+from lineart.keys.border_matrix import BorderMatrix
 from lineart.models import Pair
 from lineart.models.matching import RegionPair, option_colors
 from lineart.storage import Storage
@@ -79,11 +79,11 @@ def to_pair(sample: KeyPair, device: torch.device) -> MatchingPair:
     return MatchingPair(pair, is_right, weight, _to_pictures(sample, device))
 
 
-def dense(contacts: Contacts) -> Float[Tensor, "N N"]:
-    """Return contacts as a matrix."""
-    matrix = torch.zeros((contacts.size, contacts.size))
-    matrix[contacts.rows.astype(np.int64), contacts.columns.astype(np.int64)] = torch.from_numpy(
-        contacts.lengths
+def dense(borders: BorderMatrix) -> Float[Tensor, "N N"]:
+    """Return borders as a dense matrix, of as many rows and columns as regions."""
+    matrix = torch.zeros((borders.size, borders.size))
+    matrix[borders.rows.astype(np.int64), borders.columns.astype(np.int64)] = torch.from_numpy(
+        borders.lengths
     )
     return matrix
 

@@ -4,8 +4,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from lineart.imaging.regions import find_regions
+from lineart.keys.border_matrix import find_borders
 from lineart.keys.colors import split_by_color
-from lineart.keys.contacts import find_borders
 from lineart.keys.drawing import find_paper, measure, shrink_regions
 from lineart.keys.flow import find_flow, make_soft_ink
 from lineart.keys.patches import compare_turned

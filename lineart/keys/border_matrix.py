@@ -1,4 +1,4 @@
-"""Contacts between the regions of a drawing, as a sparse matrix in NumPy."""
+"""Borders between the regions of a drawing, as a sparse matrix in NumPy."""
 
 from typing import NamedTuple
 
@@ -11,11 +11,17 @@ BLOCK = 4_000_000
 """Most terms that are summed at once, so that memory is bounded."""
 
 
-class Contacts(NamedTuple):
-    """How long the borders between regions are; entries are sorted by row, each pair once."""
+class BorderMatrix(NamedTuple):
+    """How long the borders between regions are, as a sparse matrix of N rows and C entries.
+
+    Entries are sorted by row, each pair of row and column once. A border is there twice, once for
+    each of its regions.
+    """
 
     rows: Int32[np.ndarray, " C"]
+    """Row of each entry: a region's number less 1."""
     columns: Int32[np.ndarray, " C"]
+    """The region beside it, likewise."""
     lengths: Float32[np.ndarray, " C"]
     """Length of the border in pixels, or the share of it after `shares`; above 0."""
     size: int
@@ -25,7 +31,7 @@ class Contacts(NamedTuple):
         """Return the sum of each row."""
         return np.bincount(self.rows, self.lengths, self.size).astype(np.float32)
 
-    def shares(self) -> "Contacts":
+    def shares(self) -> "BorderMatrix":
         """Return the same with each row divided by its sum."""
         return self._replace(lengths=self.lengths / self.totals()[self.rows])
 
@@ -65,7 +71,7 @@ class Contacts(NamedTuple):
         return matrix
 
 
-def find_borders(labels: RegionMap, count: int) -> Contacts:
+def find_borders(labels: RegionMap, count: int) -> BorderMatrix:
     """Measure the borders between regions that touch, in pixels; row r is region r + 1.
 
     Args:
@@ -79,7 +85,7 @@ def find_borders(labels: RegionMap, count: int) -> Contacts:
         found += [first * count + second, second * count + first]
     pairs, lengths = np.unique(np.concatenate(found), return_counts=True)
     rows, columns = np.divmod(pairs, max(count, 1))
-    return Contacts(
+    return BorderMatrix(
         rows.astype(np.int32), columns.astype(np.int32), lengths.astype(np.float32), count
     )
 
