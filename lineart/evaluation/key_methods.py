@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float32, Int64, UInt8
 from scipy.optimize import linear_sum_assignment
 
-from lineart.evaluation.key_scores import NONE, Guess
+from lineart.evaluation.key_scores import NONE, Prediction
 from lineart.image import Line
 from lineart.imaging.region_maps import RegionMap
 from lineart.imaging.regions import find_regions
@@ -32,15 +32,15 @@ def carry_keys(
     keys: Sequence[PreparedKey],
     palette: UInt8[np.ndarray, "K 3"],
     adjacent: Sequence[Line | Matched] = (),
-) -> Guess:
+) -> Prediction:
     """Carry the colours as `lineart colorize --keys` does."""
-    return guess_of(carry(line, keys, adjacent=adjacent), palette)
+    return prediction_of(carry(line, keys, adjacent=adjacent), palette)
 
 
-def guess_of(carried: CarriedColors, palette: UInt8[np.ndarray, "K 3"]) -> Guess:
-    """Return carried colours as a guess, pixel by pixel."""
+def prediction_of(carried: CarriedColors, palette: UInt8[np.ndarray, "K 3"]) -> Prediction:
+    """Return carried colours as a prediction, pixel by pixel."""
     colors = np.append(number_colors(carried.palette, palette), NONE)[carried.index]
-    return Guess(colors[carried.labels].astype(np.int32), carried.confidence[carried.labels])
+    return Prediction(colors[carried.labels].astype(np.int32), carried.confidence[carried.labels])
 
 
 # Baselines: each gives the regions of a drawing the colours of a single key.
@@ -155,15 +155,15 @@ KEY_BASELINES: Final[Mapping[str, Callable[[Drawing, PreparedKey], Int64[np.ndar
 
 def run_baselines(
     names: Sequence[str], line: Line, key: PreparedKey, palette: UInt8[np.ndarray, "K 3"]
-) -> dict[str, Guess]:
+) -> dict[str, Prediction]:
     """Give the regions of a drawing a key's colours by each baseline; all are sure."""
     labels = find_regions(line)
     drawing = measure(line, labels)
     fitted = resize_key(key, drawing.size)
     numbers = number_colors(key.palette, palette)
     sure = np.ones(line.shape, np.float32)
-    guesses = {}
+    predictions = {}
     for name in names:
         colors = numbers[KEY_BASELINES[name](drawing, fitted)]
-        guesses[name] = Guess(np.append(0, colors)[labels].astype(np.int32), sure)
-    return guesses
+        predictions[name] = Prediction(np.append(0, colors)[labels].astype(np.int32), sure)
+    return predictions

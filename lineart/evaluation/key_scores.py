@@ -44,7 +44,7 @@ class Segments(NamedTuple):
         return self.areas >= COUNTED_PX
 
 
-class Guess(NamedTuple):
+class Prediction(NamedTuple):
     """Colours that a method gives a drawing."""
 
     colors: Int32[np.ndarray, "H W"]
@@ -100,38 +100,40 @@ def find_same(palette: UInt8[np.ndarray, "K 3"]) -> Bool[np.ndarray, "K K"]:
     return ciede2000(one, other).reshape(count, count) < SAME_DE
 
 
-def judge(segments: Segments, guess: Guess, same: Bool[np.ndarray, "K K"]) -> Verdicts:
+def judge(segments: Segments, prediction: Prediction, same: Bool[np.ndarray, "K K"]) -> Verdicts:
     """Judge what a method gave each segment."""
     count, num_colors = len(segments.colors), len(same)
     where = segments.labels > 0
     labels = segments.labels[where].astype(np.int64) - 1
     # The last column counts the pixels without a colour.
-    codes = labels * (num_colors + 1) + guess.colors[where] % (num_colors + 1)
+    codes = labels * (num_colors + 1) + prediction.colors[where] % (num_colors + 1)
     votes = np.bincount(codes, minlength=count * (num_colors + 1)).reshape(count, -1)
     best = votes.argmax(axis=1)
     is_none = best == num_colors
     is_right = ~is_none & same[best % num_colors, segments.colors]
-    confidence = np.bincount(labels, guess.confidence[where], count) / np.maximum(segments.areas, 1)
+    confidence = np.bincount(labels, prediction.confidence[where], count) / np.maximum(
+        segments.areas, 1
+    )
     return Verdicts(is_right, is_none, confidence.astype(np.float32))
 
 
-def score_guess(
+def score_prediction(
     sequence: TrueSequence,
     number: int,
-    guess: Guess,
+    prediction: Prediction,
     segments: Segments,
     same: Bool[np.ndarray, "K K"],
 ) -> dict[str, float]:
     """Compute the scores of a drawing; undefined ones are left out."""
-    verdicts = judge(segments, guess, same)
+    verdicts = judge(segments, prediction, same)
     truth = sequence.truth[number]
     is_paper = sequence.lines[number] >= INK_LEVEL
     background = find_background(truth)
-    given = guess.colors.clip(0)
-    is_right = (guess.colors != NONE) & same[given, truth]
+    given = prediction.colors.clip(0)
+    is_right = (prediction.colors != NONE) & same[given, truth]
     is_back, is_given_back = (
         same[background, truth],
-        (guess.colors != NONE) & same[background, given],
+        (prediction.colors != NONE) & same[background, given],
     )
     found = {
         "acc": _mean(verdicts.is_right),

@@ -6,7 +6,7 @@ import numpy as np
 
 from lineart.datasets.sequences import TrueSequence
 from lineart.evaluation.key_methods import FLOW_VOTE, OURS
-from lineart.evaluation.key_scores import Guess, judge
+from lineart.evaluation.key_scores import Prediction, judge
 from lineart.evaluation.key_sequences import Exercise
 from lineart.evaluation.page import strip
 from lineart.image import Frame
@@ -24,7 +24,9 @@ RIGHT, WRONG, WRONG_ASKED, RIGHT_ASKED = (
 )
 
 
-def sheet_row(exercise: Exercise, key: int, target: int, guesses: Mapping[str, Guess]) -> Frame:
+def sheet_row(
+    exercise: Exercise, key: int, target: int, predictions: Mapping[str, Prediction]
+) -> Frame:
     """Build a row: key, drawing, flow vote, ours, truth, errors."""
     sequence = exercise.sequence
     line = sequence.lines[target]
@@ -32,20 +34,20 @@ def sheet_row(exercise: Exercise, key: int, target: int, guesses: Mapping[str, G
         f"key {key}": _ink(sequence.colors(key), sequence.lines[key]),
         f"drawing {target}": line,
         **{
-            way: _ink(paint_guess(sequence, guess), line)
-            for way, guess in guesses.items()
+            way: _ink(paint_prediction(sequence, prediction), line)
+            for way, prediction in predictions.items()
             if way in (FLOW_VOTE, OURS)
         },
         "truth": _ink(sequence.colors(target), line),
-        "errors": show_errors(exercise, target, guesses[OURS]),
+        "errors": show_errors(exercise, target, predictions[OURS]),
     }
     return strip(sequence.name, shown)
 
 
-def paint_guess(sequence: TrueSequence, guess: Guess) -> Frame:
-    """Return the colours of a guess; pixels without one are magenta."""
+def paint_prediction(sequence: TrueSequence, prediction: Prediction) -> Frame:
+    """Return the colours of a prediction; pixels without one are magenta."""
     palette = np.concatenate((sequence.palette, np.array([[255, 0, 255]], np.uint8)))
-    painted: Frame = palette[guess.colors]
+    painted: Frame = palette[prediction.colors]
     return painted
 
 
@@ -55,10 +57,10 @@ def _ink(color: Frame, line: np.ndarray) -> Frame:
     return inked
 
 
-def show_errors(exercise: Exercise, number: int, guess: Guess) -> Frame:
+def show_errors(exercise: Exercise, number: int, prediction: Prediction) -> Frame:
     """Colour segments: red wrong and sure, orange wrong and asked, blue right and asked."""
     segments = exercise.segments(number)
-    verdicts = judge(segments, guess, exercise.same)
+    verdicts = judge(segments, prediction, exercise.same)
     is_sure = (verdicts.confidence >= SURE) & ~verdicts.is_none
     kinds = np.where(verdicts.is_right, np.where(is_sure, 0, 3), np.where(is_sure, 1, 2))
     palette = np.array([RIGHT, WRONG, WRONG_ASKED, RIGHT_ASKED], np.uint8)

@@ -16,11 +16,11 @@ from lineart.evaluation.confidence import Judged, draw_calibration, summarize_co
 from lineart.evaluation.key_methods import FLOW_VOTE, OURS, carry_keys, run_baselines
 from lineart.evaluation.key_scores import (
     SAME_DE,
-    Guess,
+    Prediction,
     Segments,
     Verdicts,
     judge,
-    score_guess,
+    score_prediction,
     score_sizes,
 )
 from lineart.evaluation.key_sequences import Exercise, SequenceUnit, find_units, open_unit
@@ -139,10 +139,12 @@ def evaluate_sequence(request: KeysRequest, unit: SequenceUnit) -> Finding:
     results = Results(exercise, [], [])
     sheets: dict[str, Frame] = {}
     for key, target in find_pairs(len(exercise.sequence.lines)):
-        guesses = compare_pair(request, exercise, key, target)
-        score_pair(results, (key, target), guesses)
+        predictions = compare_pair(request, exercise, key, target)
+        score_pair(results, (key, target), predictions)
         if unit.is_shown and key == 0 and target in SHOWN:
-            sheets[f"{target} drawings from the key"] = sheet_row(exercise, key, target, guesses)
+            sheets[f"{target} drawings from the key"] = sheet_row(
+                exercise, key, target, predictions
+            )
     leave_out_colors(results)
     carry_several(request, results)
     return Finding(results.rows, sheets=sheets, judged=results.judged)
@@ -158,7 +160,7 @@ def find_pairs(count: int) -> list[tuple[int, int]]:
 
 def compare_pair(
     request: KeysRequest, exercise: Exercise, key: int, target: int
-) -> dict[str, Guess]:
+) -> dict[str, Prediction]:
     """Colour a drawing from one key by every method."""
     line, palette = exercise.sequence.lines[target], exercise.sequence.palette
     prepared = exercise.key(key)
@@ -168,15 +170,19 @@ def compare_pair(
     }
 
 
-def score_pair(results: Results, pair: tuple[int, int], guesses: Mapping[str, Guess]) -> None:
+def score_pair(
+    results: Results, pair: tuple[int, int], predictions: Mapping[str, Prediction]
+) -> None:
     """Score a drawing coloured from one key: in all, by distance, by size, by confidence."""
     exercise, (key, target) = results.exercise, pair
     segments = exercise.segments(target)
     values = {
-        way: score_guess(exercise.sequence, target, guess, segments, exercise.same)
-        for way, guess in guesses.items()
+        way: score_prediction(exercise.sequence, target, prediction, segments, exercise.same)
+        for way, prediction in predictions.items()
     }
-    verdicts = {way: judge(segments, guess, exercise.same) for way, guess in guesses.items()}
+    verdicts = {
+        way: judge(segments, prediction, exercise.same) for way, prediction in predictions.items()
+    }
     results.add("one key", f"{target} from {key}", None, values)
     results.add("by distance", f"{target} from {key}, apart", target - key, values)
     sizes = {way: score_sizes(segments, one, SIZES) for way, one in verdicts.items()}
@@ -215,9 +221,9 @@ def leave_out_colors(results: Results) -> None:
             if key is None:
                 continue
             adjacent = [line for _, line in exercise.near(target)]
-            guess = carry_keys(sequence.lines[target], [key], sequence.palette, adjacent)
+            prediction = carry_keys(sequence.lines[target], [key], sequence.palette, adjacent)
             segments = exercise.segments(target)
-            verdicts = judge(segments, guess, exercise.same)
+            verdicts = judge(segments, prediction, exercise.same)
             is_there = exercise.is_reachable(target, [0]) & ~exercise.same[color][segments.colors]
             scores = score_none(segments, verdicts, is_there)
             picture = f"{target} without {color}"
@@ -289,18 +295,18 @@ def _carry_set(
             continue
         line = sequence.lines[target]
         beside = exercise.adjacent(target, keys)
-        guesses = {OURS: carry_keys(line, prepared, sequence.palette, beside)}
+        predictions = {OURS: carry_keys(line, prepared, sequence.palette, beside)}
         if table == "even keys":
             nearest = min(keys, key=lambda one: (abs(one - target), one))
             some = [one for one in request.baselines if one == FLOW_VOTE]
-            guesses |= run_baselines(some, line, exercise.key(nearest), sequence.palette)
+            predictions |= run_baselines(some, line, exercise.key(nearest), sequence.palette)
         segments = exercise.segments(target)
         values = {
-            way: score_guess(sequence, target, guess, segments, exercise.same)
-            for way, guess in guesses.items()
+            way: score_prediction(sequence, target, prediction, segments, exercise.same)
+            for way, prediction in predictions.items()
         }
         results.add(table, f"{target}, {len(keys)} {table}", len(keys), values)
-        doubt = weigh_confidence(segments, judge(segments, guesses[OURS], exercise.same))
+        doubt = weigh_confidence(segments, judge(segments, predictions[OURS], exercise.same))
         lowest = min(lowest or (doubt, target), (doubt, target))
     return None if lowest is None else lowest[1]
 

@@ -11,7 +11,13 @@ from lineart.datasets.sequences import TrueSequence
 from lineart.evaluation.confidence import Judged, find_auroc, find_curve, find_ece
 from lineart.evaluation.confidence import summarize_confidence as summarize
 from lineart.evaluation.key_methods import KEY_BASELINES, OURS, carry_keys, run_baselines
-from lineart.evaluation.key_scores import Guess, find_same, find_segments, judge, score_guess
+from lineart.evaluation.key_scores import (
+    Prediction,
+    find_same,
+    find_segments,
+    judge,
+    score_prediction,
+)
 from lineart.evaluation.key_sequences import Exercise
 from lineart.evaluation.key_sheets import RIGHT_ASKED, WRONG, show_errors
 from lineart.evaluation.keys import find_pairs, leave_out
@@ -60,8 +66,8 @@ def test_segments_and_scores(sequence: TrueSequence) -> None:
     colors[truth == 2] = 1
     colors[truth == 3] = -1
     sure = np.where(truth == 2, 0.5, 1.0).astype(np.float32)
-    guess = Guess(colors, sure)
-    verdicts = judge(segments, guess, same)
+    prediction = Prediction(colors, sure)
+    verdicts = judge(segments, prediction, same)
     by_color = {int(c): n for n, c in enumerate(segments.colors)}
     assert [bool(verdicts.is_right[by_color[c]]) for c in range(5)] == [
         True,
@@ -72,7 +78,7 @@ def test_segments_and_scores(sequence: TrueSequence) -> None:
     ]
     assert [bool(verdicts.is_none[by_color[c]]) for c in range(5)] == [False] * 3 + [True, False]
     assert verdicts.confidence[by_color[2]] == pytest.approx(0.5)
-    scores = score_guess(sequence, 0, guess, segments, same)
+    scores = score_prediction(sequence, 0, prediction, segments, same)
     paper = line >= 150
     foreground = paper & (truth > 0)
     assert scores["acc"] == scores["acc_thres"] == pytest.approx(3 / 5)
@@ -80,9 +86,9 @@ def test_segments_and_scores(sequence: TrueSequence) -> None:
     assert scores["pix_acc"] == pytest.approx((colors == truth)[paper].mean())
     assert scores["pix_b_iou"] == 1
     exercise = Exercise(sequence)
-    shown = show_errors(exercise, 0, guess._replace(confidence=np.ones(SIZE, np.float32)))
+    shown = show_errors(exercise, 0, prediction._replace(confidence=np.ones(SIZE, np.float32)))
     assert tuple(shown[60, 56]) == WRONG
-    doubted = show_errors(exercise, 0, Guess(truth.astype(np.int32), sure))
+    doubted = show_errors(exercise, 0, Prediction(truth.astype(np.int32), sure))
     assert tuple(doubted[60, 56]) == RIGHT_ASKED
 
 
@@ -103,14 +109,16 @@ def test_methods(sequence: TrueSequence) -> None:
     exercise = Exercise(sequence)
     for target, expected in ((0, dict.fromkeys((OURS, *KEY_BASELINE_NAMES), 1.0)), (3, {})):
         line = sequence.lines[target]
-        guesses = {
+        predictions = {
             OURS: carry_keys(line, [exercise.key(0)], PALETTE),
             **run_baselines(KEY_BASELINE_NAMES, line, exercise.key(0), PALETTE),
         }
-        found = {
-            way: score_guess(sequence, target, one, exercise.segments(target), exercise.same)["acc"]
-            for way, one in guesses.items()
+        segments = exercise.segments(target)
+        scores = {
+            way: score_prediction(sequence, target, one, segments, exercise.same)
+            for way, one in predictions.items()
         }
+        found = {way: one["acc"] for way, one in scores.items()}
         if expected:
             assert found == expected
         else:
@@ -121,10 +129,10 @@ def test_left_out_colors(sequence: TrueSequence) -> None:
     """A key without a colour gives it to no region of its own drawing."""
     key = leave_out(sequence, 0, np.arange(5) == 2)
     assert key is not None
-    guess = carry_keys(sequence.lines[0], [key], PALETTE)
+    prediction = carry_keys(sequence.lines[0], [key], PALETTE)
     truth, paper = sequence.truth[0], sequence.lines[0] >= 150
-    assert (guess.colors[paper & (truth == 2)] == -1).mean() > 0.9
-    assert (guess.colors == truth)[paper & (truth != 2)].mean() > 0.99
+    assert (prediction.colors[paper & (truth == 2)] == -1).mean() > 0.9
+    assert (prediction.colors == truth)[paper & (truth != 2)].mean() > 0.99
     assert leave_out(sequence, 0, np.ones(5, bool)) is None
 
 
