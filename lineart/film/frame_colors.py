@@ -42,7 +42,7 @@ class FilmFiles(NamedTuple):
     sheets: Sequence[SheetSource]
 
 
-def files_of(frames: Sequence[FilmFrame], voters: Sequence[FilmFrame] = ()) -> FilmFiles:
+def files_to_hash(frames: Sequence[FilmFrame], voters: Sequence[FilmFrame] = ()) -> FilmFiles:
     """Return the files of frames, hints, keys and sheets; of voters, the pictures."""
     hints = {one for held in {frame.hints for frame in frames} for one in held}
     keys = {one for held in {frame.keys for frame in frames} for one in held}

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from lineart import manifest
 from lineart.film.adjacent import find_adjacent, find_voters
 from lineart.film.completeness import stored_frames
-from lineart.film.frame_colors import HashedColors, files_of
+from lineart.film.frame_colors import HashedColors, files_to_hash
 from lineart.film.frame_logs import FrameLogs
 from lineart.film.inputs import PreparedRun
 from lineart.film.keys import describe_empty, describe_twins
@@ -241,7 +241,7 @@ def _plan(opened: PreparedRun, previous: pa.Table, runner: FilmRunner) -> FilmPl
     known = known_pictures(previous, job.fingerprint.settings)
     reach = opened.film.adjacent
     voters = find_voters(opened.film_frames, readable, reach)
-    files = files_of(readable, voters)
+    files = files_to_hash(readable, voters)
     # A file on S3 whose ETag and size are there is not even read.
     unchanged = {} if opened.film.force else find_unchanged(files.pictures, known, previous)
     pictures = unchanged | _hash(

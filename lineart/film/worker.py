@@ -108,7 +108,7 @@ class Worker:
             del self._kept[one]
         return self._kept[file]
 
-    def files_of(self, output: str) -> list[str]:
+    def output_paths(self, output: str) -> list[str]:
         """Return the paths of a frame and of its extra files."""
         return [output, *(beside(output, folder) for folder in self.job.task.extras)]
 
@@ -119,7 +119,7 @@ class Worker:
         """
         step("write")
         try:
-            for path, data in reversed(list(zip(self.files_of(output), files, strict=True))):
+            for path, data in reversed(list(zip(self.output_paths(output), files, strict=True))):
                 self.job.output.write(path, data)
         except OSError as error:
             return Failure.of("write", error)
@@ -272,5 +272,5 @@ def copy_finished(job: FilmJob, items: Sequence[tuple[str, list[str]]]) -> list[
 
 def _copy(worker: Worker, finished: str, outputs: list[str]) -> list[int | Failure]:
     step("copy")
-    files = [worker.job.output.read(path) for path in worker.files_of(finished)]
+    files = [worker.job.output.read(path) for path in worker.output_paths(finished)]
     return [worker.write(output, files) for output in outputs]
