@@ -76,13 +76,18 @@ def _even_colors(labels: RegionMap, hints: HintPixels, color: Color) -> UInt8[np
     is_open = np.ones(len(colors), bool)
     is_open[0] = is_open[given.color_regions] = False
     colors[is_open, :3] = region_medians(labels, color, is_open)[is_open]
-    colors[_find_background(labels, is_open), :3] = 255
+    colors[_has_most_of_border(labels, is_open), :3] = 255
     colors[is_open, 3] = 255
     return colors
 
 
-def _find_background(labels: RegionMap, is_open: Bool[np.ndarray, " N"]) -> Bool[np.ndarray, " N"]:
-    """Return which open region has most of the picture's border, if one has."""
+def _has_most_of_border(
+    labels: RegionMap, is_open: Bool[np.ndarray, " N"]
+) -> Bool[np.ndarray, " N"]:
+    """Return which open region has more than half of the picture's border, if one has.
+
+    `paint.find_open_border_regions` has another rule: there, all open regions count together.
+    """
     on_border = np.bincount(border_regions(labels), minlength=len(is_open))
     is_background: Bool[np.ndarray, " N"] = is_open & (2 * on_border > on_border.sum())
     return is_background

@@ -167,7 +167,7 @@ def fill_open(
         distance = np.linalg.norm(guessed.astype(np.float32) - colors, axis=1)
         values = _neighbour_confidence(colors, distance, beside)
         values[_copy_through_gaps(labels, contacts, colors, is_open)] = THROUGH_GAP
-        around = find_background(labels, is_open)
+        around = find_open_border_regions(labels, is_open)
         colors[around], values[around] = 255, BACKGROUND_CONFIDENCE
         confidence[is_open] = values[is_open]
 
@@ -197,8 +197,20 @@ def _neighbour_confidence(
     return values
 
 
-def find_background(labels: RegionMap, is_open: Bool[np.ndarray, " N"]) -> Int32[np.ndarray, " R"]:
-    """Return the regions without a colour at the picture's border, if they have most of it."""
+def find_open_border_regions(
+    labels: RegionMap, is_open: Bool[np.ndarray, " N"]
+) -> Int32[np.ndarray, " R"]:
+    """Return the open regions at the picture's border, if together they have at least half of it.
+
+    `finish.soften` has another rule: there, a single region must have more than half of it.
+
+    Args:
+        labels: Regions.
+        is_open: Which of the N region numbers have no colour; entry 0, ink, is not used.
+
+    Returns:
+        Numbers of R regions, sorted; none if the border is ink or less than half of it is open.
+    """
     rim = border_regions(labels)
     if not rim.size or is_open[rim].mean() < 0.5:
         return np.zeros(0, np.int32)

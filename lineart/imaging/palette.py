@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float64, Int32, Int64
 
 from lineart.image import to_hex
-from lineart.imaging.paint import NEARLY_WHITE, ColorSource, Paint, find_background
+from lineart.imaging.paint import NEARLY_WHITE, ColorSource, Paint, find_open_border_regions
 from lineart.imaging.region_hints import Colors
 from lineart.imaging.region_maps import count_pixels, find_runs
 
@@ -86,10 +86,10 @@ class PaletteMatch(NamedTuple):
 def keep_to_palette(paint: Paint, palette: Palette) -> PaletteMatch:
     """Replace the colour of each region by the nearest one of a palette.
 
-    White paper around the figures, see `find_background`, that no hint or key has coloured stays
-    white if the palette has no colour within `FAR_DE` of white: a palette of a character lists its
-    paints, of which none is meant for the paper. Hints and keys whose colour differs by more than
-    `FAR_DE` from all of the palette are a warning, the largest areas first.
+    White paper around the figures, see `find_open_border_regions`, that no hint or key has coloured
+    stays white if the palette has no colour within `FAR_DE` of white: a palette of a character
+    lists its paints, of which none is meant for the paper. Hints and keys whose colour differs by
+    more than `FAR_DE` from all of the palette are a warning, the largest areas first.
     """
     colors, places = np.unique(paint.colors, axis=0, return_inverse=True)
     index, distance = palette.find_nearest(colors)
@@ -116,7 +116,7 @@ def _find_paper(paint: Paint) -> Int32[np.ndarray, " R"]:
     """
     is_open = ~np.isin(paint.sources, GIVEN)
     is_open |= (paint.sources == ColorSource.KEY) & (paint.colors >= NEARLY_WHITE).all(axis=1)
-    around = find_background(paint.labels, is_open)
+    around = find_open_border_regions(paint.labels, is_open)
     _, distance = Palette.of(WHITE).find_nearest(paint.colors[around])
     paper: Int32[np.ndarray, " R"] = around[distance <= FAR_DE]
     return paper

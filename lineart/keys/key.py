@@ -13,7 +13,7 @@ from lineart.imaging.frequency import whiten_paper
 from lineart.imaging.hint_cleaning import WHITE_PAPER, drop_ink_hints
 from lineart.imaging.hints import FAINT_ALPHA, find_hints
 from lineart.imaging.ink import darken_lines
-from lineart.imaging.paint import find_background
+from lineart.imaging.paint import find_open_border_regions
 from lineart.imaging.region_hints import RegionHints, collect_hints
 from lineart.imaging.region_maps import RegionMap
 from lineart.imaging.regions import GAP, find_regions, scale_gap
@@ -138,7 +138,7 @@ def read_key(labels: RegionMap, key: Key) -> Picture | RegionHints:
     if (covered < COVERED * areas)[~is_open].any() or is_open[1:].all():
         return given
     is_open[0] = False
-    is_open[find_background(labels, is_open)] = False
+    is_open[find_open_border_regions(labels, is_open)] = False
     below = cv2.cvtColor(hint[:, :, 3], cv2.COLOR_GRAY2RGB)
     white = 255 - cv2.multiply(255 - hint[:, :, :3], below, scale=1 / 255)
     return Picture(white, is_open)
@@ -150,7 +150,7 @@ def color_regions_by_hints(labels: RegionMap, given: RegionHints) -> RegionColor
     is_known = np.zeros(len(colors), bool)
     is_known[given.color_regions] = True
     is_known[given.highest_region + 1 :] = True
-    is_known[find_background(labels, ~is_known[: given.highest_region + 1])] = True
+    is_known[find_open_border_regions(labels, ~is_known[: given.highest_region + 1])] = True
     parent = np.arange(len(colors))
     parent[divided] = labels
     used = np.flatnonzero(np.bincount(divided.ravel(), minlength=len(colors)) > 0)

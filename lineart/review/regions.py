@@ -10,7 +10,7 @@ from lineart.codec import decode_cel, decode_line_art
 from lineart.image import Hint
 from lineart.imaging.doubts import LEAST_AREA, Doubt
 from lineart.imaging.matte import split_cel
-from lineart.imaging.paint import find_background
+from lineart.imaging.paint import find_open_border_regions
 from lineart.imaging.region_maps import RegionMap, count_pixels, find_boxes, find_runs, look_up
 from lineart.imaging.regions import GAP
 from lineart.keys import Key
@@ -61,7 +61,7 @@ class FrameRegions:
     def at_border(self, is_open: Bool[np.ndarray, " N"]) -> Bool[np.ndarray, " N"]:
         """Return which open regions count as white if a key leaves them open."""
         found = np.zeros(len(self.areas), bool)
-        found[find_background(self.labels, is_open)] = True
+        found[find_open_border_regions(self.labels, is_open)] = True
         return found
 
 
