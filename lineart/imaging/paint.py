@@ -144,8 +144,10 @@ def paint_regions(labels: RegionMap, hints: HintPixels, guess: Guess) -> Paint:
     sources[given.highest_region + 1 :] = ColorSource.SPLIT
     is_open = sources == ColorSource.GUESS
     is_open[0] = False
-    confidence = np.array([0, *CONFIDENCE.values()], np.float32)[sources]
-    paint = Paint(labels, spread, colors, sources, confidence)
+    by_source = np.zeros(max(ColorSource) + 1, np.float32)
+    for source, share in CONFIDENCE.items():
+        by_source[source] = share
+    paint = Paint(labels, spread, colors, sources, by_source[sources])
     fill_open(paint, is_open, guess.colors, uses_neighbours=bool(given.color_regions.size))
     return paint
 
@@ -153,23 +155,31 @@ def paint_regions(labels: RegionMap, hints: HintPixels, guess: Guess) -> Paint:
 def fill_open(
     paint: Paint, is_open: Bool[np.ndarray, " N"], guess: Color, *, uses_neighbours: bool
 ) -> None:
-    """Give open regions the colour of the guess or of a neighbour, as `paint_regions` says."""
+    """Give open regions the colour of the guess or of a neighbour, as `paint_regions` says.
+
+    Args:
+        paint: Changed in place: the `colors` of open regions and, if neighbours are used, their
+            `sources` and `confidence`, which otherwise stay as the caller has set them.
+        is_open: Which of the N regions are open.
+        guess: The network's colours, at a size of their own.
+        uses_neighbours: Whether open regions take white or the colour of a region beside them.
+    """
     if not is_open.any():
         return
-    labels, spread, colors, sources, confidence = paint[:5]
+    labels, colors = paint.labels, paint.colors
     guessed = region_medians(labels, guess, is_open)
     colors[is_open] = guessed[is_open]
     if uses_neighbours:
-        contacts = find_contacts(labels, spread)
+        contacts = find_contacts(labels, paint.spread)
         on_paper = _is_on_paper(labels, colors, is_open)
         beside = _take_neighbour_colors(contacts, colors, is_open, on_paper=on_paper)
-        sources[is_open] = ColorSource.NEIGHBOUR
+        paint.sources[is_open] = ColorSource.NEIGHBOUR
         distance = np.linalg.norm(guessed.astype(np.float32) - colors, axis=1)
         values = _neighbour_confidence(colors, distance, beside)
         values[_copy_through_gaps(labels, contacts, colors, is_open)] = THROUGH_GAP
         around = find_open_border_regions(labels, is_open)
         colors[around], values[around] = 255, BACKGROUND_CONFIDENCE
-        confidence[is_open] = values[is_open]
+        paint.confidence[is_open] = values[is_open]
 
 
 class _NeighbourColors(NamedTuple):
