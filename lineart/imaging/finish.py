@@ -57,9 +57,10 @@ def soften(drawing: Line | Frame, hints: HintPixels, color: Color, gap: float = 
         gap_px = scale_gap(gap, (small.shape[0], small.shape[1]))
         labels = find_regions(small, gap_px=gap_px)
         even = _even_colors(labels, hints.resize((small.shape[0], small.shape[1])), color)
-        # Their borders lie below lines, so that the smaller map is enough.
-        # Four channels as one number.
-        packed = look_up(even.view(np.int32).ravel(), spread_regions(labels))
+        # Regions meet below lines, so that the smaller map is enough.
+        spread = spread_regions(labels)
+        # The four channels are looked up as one number.
+        packed = look_up(even.view(np.int32).ravel(), spread)
         fill = packed.view(np.uint8).reshape(*packed.shape, 4)
         exact, mask = (
             cv2.resize(one, (soft.shape[1], soft.shape[0]), interpolation=cv2.INTER_NEAREST)
@@ -94,7 +95,14 @@ def _has_most_of_border(
 
 
 def finish_colors(drawing: Line | Frame, hints: HintPixels, guess: Guess, finish: Finish) -> Frame:
-    """Return the colours below the lines of a drawing, at its size; arguments as above."""
+    """Return the colours below the lines of a drawing, at its size.
+
+    Args:
+        drawing: Drawing at full size; its paper may be that of a scan, its lines pencil.
+        hints: Hints at the size of the drawing.
+        guess: What networks say of the drawing.
+        finish: `paint` for `paint_drawing`, `soft` for `soften`, both with the default gap.
+    """
     if finish == "paint":
         return paint_drawing(drawing, hints, guess).fill()
     return soften(drawing, hints, guess.colors)
