@@ -58,7 +58,7 @@ def range_of(name: str) -> FrameRange | None:
     return None
 
 
-def hold_hints(frames: Sequence[FilmFrame], hints: Sequence[Source]) -> list[FilmFrame]:
+def attach_hints(frames: Sequence[FilmFrame], hints: Sequence[Source]) -> list[FilmFrame]:
     """Return the frames of a film with the hints that hold on them.
 
     Names match in any case and any normal form of Unicode. A hint named after a shot or a frame is
@@ -77,7 +77,7 @@ def hold_hints(frames: Sequence[FilmFrame], hints: Sequence[Source]) -> list[Fil
         found = None if key in named else range_of(hint.name)
         if found is not None:
             ranges[posixpath.dirname(key)].append((found, hint))
-    held: list[FilmFrame] = []
+    attached: list[FilmFrame] = []
     # Equal tuples share one object, to save memory.
     unique: dict[tuple[Source, ...], tuple[Source, ...]] = {}
     for (folder, _), group in groupby(frames, lambda one: (posixpath.dirname(one.name), one.shot)):
@@ -87,11 +87,11 @@ def hold_hints(frames: Sequence[FilmFrame], hints: Sequence[Source]) -> list[Fil
         for frame, (stack, own) in zip(shot, stacks, strict=True):
             holding = tuple(dict.fromkeys((*below, *stack)))
             holding = unique.setdefault(holding, holding)
-            held.append(replace(frame, hints=holding, frame_hint=own))
-    return held
+            attached.append(replace(frame, hints=holding, frame_hint=own))
+    return attached
 
 
-def hold_everywhere(frames: Iterable[FilmFrame], hint: Source) -> list[FilmFrame]:
+def attach_everywhere(frames: Iterable[FilmFrame], hint: Source) -> list[FilmFrame]:
     """Return the frames of a film with a hint that holds on all of them."""
     return [replace(frame, hints=(hint,)) for frame in frames]
 

@@ -14,21 +14,21 @@ from lineart.film.frames import (
     stem,
 )
 from lineart.film.hints import (
+    attach_everywhere,
+    attach_hints,
     find_origins,
-    hold_everywhere,
-    hold_hints,
     take_first_pages,
     unused_hints,
 )
-from lineart.film.keys import describe_keyless, hold_keys
+from lineart.film.keys import attach_keys, describe_keyless
 from lineart.film.output_names import Names, name_outputs
 from lineart.film.pages import Pages, find_pictures
-from lineart.film.painted import PaintedFilm, describe_unused, hold_paint
+from lineart.film.painted import PaintedFilm, attach_paint, describe_unused
 from lineart.film.pools import WorkerBounds
 from lineart.film.records import FilmJob
 from lineart.film.selection import Selection
 from lineart.film.sequence import describe_gaps, describe_versions
-from lineart.film.sheets import find_sheets, hold_sheets
+from lineart.film.sheets import attach_sheets, find_sheets
 from lineart.film.tasks import FilmTask
 from lineart.runtime.device import PRECISIONS, Precision
 from lineart.runtime.sandbox import hold_signals
@@ -44,29 +44,39 @@ MOST_NAMED = 10
 class FilmConfig:
     """Flags that all film tasks share; addresses are folders or `s3://bucket/prefix`.
 
-    Pictures and hints may also be one file.
+    Pictures, hints, keys and sheets may also be one file.
     """
 
     pictures: str
+    """Address of the drawings or photographs, or of video or Parquet files with them."""
     output: str
+    """Address that frames, manifest and page are written to; it lies in no input."""
     weights: str | None = None
     """Name or address of the weights; None for tasks without a network."""
     painted: PaintedFilm | None = None
     """Film whose paint is recoloured, in place of hints."""
     hints: str | None = None
+    """Address of the hint pictures; None: no hints."""
     carries_hints: bool = False
     """Hints are keys for the drawings after the one that they were set in; see `frame_colors`."""
     keys: str | None = None
+    """Address of the coloured drawings, below folders named as the shots; None: no keys."""
     sheets: str | None = None
+    """Address of the colour sheets; None: no sheets."""
     shots: tuple[str, ...] = ()
+    """Names of the shots to process; empty: all."""
     adjacent: int = 0
     """Drawings before a drawing, and as many after it, that vote on its colours by keys."""
     ask: int | None = None
     """Number of drawings to name at the end that should become keys; see `next_keys`."""
     numbers: str | None = None
+    """Numbers of the frames to process, as in `1-100x2,150`; None: all."""
     limit: int | None = None
+    """Maximum number of frames to process, 1 or more; None: all."""
     pages: Pages = "all"
+    """Which pages of a file are frames."""
     force: bool = False
+    """Make all frames anew, including finished and accepted ones."""
     retry_failed: tuple[str, ...] | None = None
     """Failed frames to try again, empty for all; None processes all frames. See `retries`."""
     accept: tuple[str, ...] = ()
@@ -78,12 +88,17 @@ class FilmConfig:
     log_folder: str | None = None
     """Folder or S3 prefix for a log of each frame; see `frame_logs`."""
     parquet_frames: bool = False
+    """Also write the finished frames as Parquet files; see `outputs.export_parquet`."""
     names: Names = "as-input"
+    """How the files of frames are called."""
     gpu_workers: WorkerBounds | None = None
+    """Number of network workers on Ray; None: chosen by the cluster's size."""
     cpu_workers: WorkerBounds | None = None
+    """Number of tasks on Ray that read, compose and write frames beside GPUs; None: likewise."""
     limit_s: float | None = None
+    """Timeout of one step of one frame in seconds, above 0; None: no timeout."""
     precision: Precision | None = None
-    """`limit_s` and `precision` are those of `FilmJob`."""
+    """Number format of the networks; None: each machine takes its fastest."""
 
     @property
     def selection(self) -> Selection:
@@ -129,144 +144,185 @@ def prepare_run(
         ValueError: a flag or an input is invalid.
         OSError: a folder, a bucket or the weights cannot be read.
     """
-    film.selection.check()
-    if film.limit_s is not None and not film.limit_s > 0:
-        raise ValueError(f"--time-limit {film.limit_s:g} leaves no time; give seconds above 0")
-    if film.precision not in (None, *PRECISIONS):
-        raise ValueError(f"--precision {film.precision}: choose one of {', '.join(PRECISIONS)}")
+    _check_flags(film)
     at = partial(Storage.at, limits=limits)
     pictures, output = at(film.pictures), at(film.output)
-    places = _Colors(
+    color_addresses = ColorFolders(
         *(None if one is None else at(one) for one in (film.hints, film.keys, film.sheets))
     )
-    painted = film.painted.place if film.painted is not None else None
-    given = {"pictures": pictures, "coloured film": painted, **places._asdict()}
-    _check_places(output, given)
-    others = [pictures, output.child("frames"), *filter(None, places)]
-    _check_log_folder(film.log_folder, others)
+    _check_addresses(film, pictures, output, color_addresses)
     weights = None if film.weights is None else open_weights(film.weights)
     files = {} if weights is None else read_weights(weights)
-    if film.precision and weights is None:
-        raise ValueError("--precision is for networks, and this run has none; leave it out")
-    if film.precision and MODEL in files:
-        raise ValueError("--precision is for networks of PyTorch; an ONNX model has its own")
+    _check_precision(film, files)
     task = open_task(files)
     if weights is not None and not is_included(weights):
         _check_networks(files)
-    folder, sources = find_pictures(pictures, pages=film.pages, has_videos=True)
-    frames = assemble(sources, folder.name or stem(pictures.name), role=task.role)
-    if not frames:
-        raise ValueError(f"there is no image, video or Parquet file below {pictures.uri}")
-    folders, frames, of_colors = _hold_colors(film, frames, places)
-    if film.painted is not None:
-        folders = folders._replace(hints=film.painted.place)
-        frames = hold_paint(frames, film.painted)
-        of_colors += describe_unused(film.painted)
+    folder, frames = _list_frames(pictures, film.pages, task.role)
+    color_folders, frames, color_warnings = _attach_colors(film, frames, color_addresses)
     frames = name_outputs(frames, task.form.suffix, film.names)
     job = FilmJob(
         folder,
         output,
-        folders.hints,
+        color_folders.hints,
         task,
         weights,
         weights_sha256=fingerprint(files) if files else "",
         limit_s=film.limit_s,
         precision=film.precision,
         pages=film.pages,
-        keys=folders.keys,
-        sheets=folders.sheets,
+        keys=color_folders.keys,
+        sheets=color_folders.sheets,
     )
     chosen, absent = film.selection.choose(frames)
     keyless = describe_keyless(chosen) if film.keys is not None else []
-    warnings = [*of_colors, *keyless, *describe_versions(frames), *describe_gaps(frames), *absent]
-    return PreparedRun(film, job, frames, chosen, warnings)
+    named = [*describe_versions(frames), *describe_gaps(frames)]
+    return PreparedRun(film, job, frames, chosen, [*color_warnings, *keyless, *named, *absent])
 
 
-class _Colors(NamedTuple):
-    """Where hints, keys and sheets are."""
+class ColorFolders(NamedTuple):
+    """Where hints, keys and sheets are: their addresses, or the folders that these mean.
+
+    The folder of an address that is one file is the one that the file is in.
+    """
 
     hints: Storage | None
+    """None without hints; of a run that recolours, the coloured film."""
     keys: Storage | None
     sheets: Storage | None
 
 
-def _hold_colors(
-    film: FilmConfig, frames: list[FilmFrame], places: _Colors
-) -> tuple[_Colors, list[FilmFrame], list[str]]:
-    """Return the folders of hints, keys and sheets, the frames with them, and sentences on them."""
-    hint_folder, frames, of_hints = _hold_hints(places.hints, frames, film.pages)
+def _check_flags(film: FilmConfig) -> None:
+    """Raise ValueError if a flag is invalid whatever the inputs are."""
+    film.selection.check()
+    if film.limit_s is not None and not film.limit_s > 0:
+        raise ValueError(f"--time-limit {film.limit_s:g} leaves no time; give seconds above 0")
+    if film.precision not in (None, *PRECISIONS):
+        raise ValueError(f"--precision {film.precision}: choose one of {', '.join(PRECISIONS)}")
+
+
+def _check_addresses(
+    film: FilmConfig, pictures: Storage, output: Storage, color_addresses: ColorFolders
+) -> None:
+    """Raise ValueError if inputs, output and logs lie in one another or cannot be what they are."""
+    painted = film.painted.place if film.painted is not None else None
+    inputs = {"pictures": pictures, "coloured film": painted, **color_addresses._asdict()}
+    _check_output(output, inputs)
+    picture_places = [pictures, output.child("frames"), *filter(None, color_addresses)]
+    _check_log_folder(film.log_folder, picture_places)
+
+
+def _check_precision(film: FilmConfig, files: Mapping[str, bytes]) -> None:
+    """Raise ValueError if a number format is wanted and the weights' files leave no choice."""
+    if film.precision and film.weights is None:
+        raise ValueError("--precision is for networks, and this run has none; leave it out")
+    if film.precision and MODEL in files:
+        raise ValueError("--precision is for networks of PyTorch; an ONNX model has its own")
+
+
+def _list_frames(pictures: Storage, pages: Pages, role: str) -> tuple[Storage, list[FilmFrame]]:
+    """Return the folder of the pictures and the frames that they are.
+
+    Raises:
+        ValueError: there is none.
+        OSError: the folder cannot be read.
+    """
+    folder, sources = find_pictures(pictures, pages=pages, has_videos=True)
+    frames = assemble(sources, folder.name or stem(pictures.name), role=role)
+    if not frames:
+        raise ValueError(f"there is no image, video or Parquet file below {pictures.uri}")
+    return folder, frames
+
+
+def _attach_colors(
+    film: FilmConfig, frames: list[FilmFrame], addresses: ColorFolders
+) -> tuple[ColorFolders, list[FilmFrame], list[str]]:
+    """Return the folders of hints, keys and sheets, the frames with them, and warnings on them.
+
+    Of a film that is recoloured, its paint takes the place of hints.
+    """
+    hint_folder, frames, hint_warnings = _attach_hints(addresses.hints, frames, film.pages)
     if film.carries_hints:
         frames = find_origins(frames)
-    key_folder, frames, of_keys = _hold_keys(places.keys, frames)
-    sheet_folder, frames, of_sheets = _hold_sheets(places.sheets, frames)
-    folders = _Colors(hint_folder, key_folder, sheet_folder)
-    return folders, frames, [*of_hints, *of_keys, *of_sheets]
+    key_folder, frames, key_warnings = _attach_keys(addresses.keys, frames)
+    sheet_folder, frames, sheet_warnings = _attach_sheets(addresses.sheets, frames)
+    warnings = [*hint_warnings, *key_warnings, *sheet_warnings]
+    if film.painted is not None:
+        hint_folder = film.painted.place
+        frames = attach_paint(frames, film.painted)
+        warnings += describe_unused(film.painted)
+    return ColorFolders(hint_folder, key_folder, sheet_folder), frames, warnings
 
 
-def _hold_hints(
-    place: Storage | None, frames: list[FilmFrame], pages: Pages
+def _attach_hints(
+    address: Storage | None, frames: list[FilmFrame], pages: Pages
 ) -> tuple[Storage | None, list[FilmFrame], list[str]]:
-    """Return the folder of the hints, the frames with their hints, and sentences on hints."""
-    if place is None:
+    """Return the folder of the hints, the frames with their hints, and warnings on hints."""
+    if address is None:
         return None, frames, []
-    folder, hints = find_pictures(place, pages=pages)
+    folder, hints = find_pictures(address, pages=pages)
     if not hints:
-        raise ValueError(f"there is no hint picture below {place.uri}; leave out --hints")
-    _check_hints(hints, "hints")
-    hints, sentences = take_first_pages(frames, hints)
-    held, is_one_file = hold_hints(frames, hints), folder != place
-    unused = unused_hints(held, hints)
+        raise ValueError(f"there is no hint picture below {address.uri}; leave out --hints")
+    _check_readable(hints, "hints")
+    hints, warnings = take_first_pages(frames, hints)
+    hinted, is_one_file = attach_hints(frames, hints), folder != address
+    unused = unused_hints(hinted, hints)
     if is_one_file and len(unused) == len(hints) == 1 and hints[0].row is None:
-        sentences.append(f"the hint {unused[0]} is named after no frame; alone, it holds on all")
-        return folder, hold_everywhere(frames, hints[0]), sentences
+        warnings.append(f"the hint {unused[0]} is named after no frame; alone, it holds on all")
+        return folder, attach_everywhere(frames, hints[0]), warnings
     if unused:
         named = ", ".join(unused[:MOST_NAMED]) + (", ..." if unused[MOST_NAMED:] else "")
         what = "a hint belongs" if len(unused) == 1 else f"{len(unused)} hints belong"
-        sentences.append(f"{what} to no shot or frame: {named}")
-    return folder, held, sentences
+        warnings.append(f"{what} to no shot or frame: {named}")
+    return folder, hinted, warnings
 
 
-def _hold_keys(
-    place: Storage | None, frames: list[FilmFrame]
+def _attach_keys(
+    address: Storage | None, frames: list[FilmFrame]
 ) -> tuple[Storage | None, list[FilmFrame], list[str]]:
-    """Return the folder of the keys, the frames with their keys, and sentences on keys."""
-    if place is None:
+    """Return the folder of the keys, the frames with their keys, and warnings on keys."""
+    if address is None:
         return None, frames, []
-    folder, keys = _list_colors(place, "keys")
-    return folder, *hold_keys(frames, keys)
+    folder, keys = _list_colors(address, "keys")
+    return folder, *attach_keys(frames, keys)
 
 
-def _hold_sheets(
-    place: Storage | None, frames: list[FilmFrame]
+def _attach_sheets(
+    address: Storage | None, frames: list[FilmFrame]
 ) -> tuple[Storage | None, list[FilmFrame], list[str]]:
-    """Return the folder of the sheets, the frames with them, and sentences on sheets."""
-    if place is None:
+    """Return the folder of the sheets, the frames with them, and warnings on sheets."""
+    if address is None:
         return None, frames, []
-    folder, pictures = _list_colors(place, "sheets")
-    sheets, sentences = find_sheets(pictures)
+    folder, pictures = _list_colors(address, "sheets")
+    sheets, warnings = find_sheets(pictures)
     if not sheets:
-        raise ValueError(f"there are line drawings alone below {place.uri}; add the sheets")
-    return folder, hold_sheets(frames, sheets), sentences
+        raise ValueError(f"there are line drawings alone below {address.uri}; add the sheets")
+    return folder, attach_sheets(frames, sheets), warnings
 
 
-def _list_colors(place: Storage, what: str) -> tuple[Storage, list[Source]]:
+def _list_colors(address: Storage, what: str) -> tuple[Storage, list[Source]]:
     """Return the folder of keys or sheets and its pictures."""
-    folder, pictures = find_pictures(place, pages="first")
+    folder, pictures = find_pictures(address, pages="first")
     if not pictures:
-        raise ValueError(f"there is no picture below {place.uri}; leave out --{what}")
-    _check_hints(pictures, what)
+        raise ValueError(f"there is no picture below {address.uri}; leave out --{what}")
+    _check_readable(pictures, what)
     return folder, pictures
 
 
-def _check_places(output: Storage, places: Mapping[str, Storage | None]) -> None:
-    for what, place in places.items():
-        if place is None:
+def _check_output(output: Storage, inputs: Mapping[str, Storage | None]) -> None:
+    """Raise if the output is a file or lies in an input, or an input lies in it.
+
+    Args:
+        output: Where frames are written.
+        inputs: Word for each input -> its address, which must exist; None if it is not given.
+    """
+    for what, address in inputs.items():
+        if address is None:
             continue
-        if place.as_file() is None:
-            place.check()
-        if place.contains(output) or output.contains(place):
+        if address.as_file() is None:
+            address.check()
+        if address.contains(output) or output.contains(address):
             raise ValueError(
-                f"--output {output.uri} and the {what} {place.uri} lie in one another; "
+                f"--output {output.uri} and the {what} {address.uri} lie in one another; "
                 "keep them apart"
             )
     if output.is_s3:
@@ -275,22 +331,25 @@ def _check_places(output: Storage, places: Mapping[str, Storage | None]) -> None
         raise ValueError(f"--output {output.root} is a file; give a folder")
 
 
-def _check_log_folder(log_folder: str | None, others: Sequence[Storage]) -> None:
+def _check_log_folder(log_folder: str | None, picture_places: Sequence[Storage]) -> None:
     """Raise if logs would lie among pictures, where they could be taken for the film's files."""
-    for other in others if log_folder is not None else ():
-        if other.contains(Storage.at(str(log_folder))):
+    for place in picture_places if log_folder is not None else ():
+        if place.contains(Storage.at(str(log_folder))):
             raise ValueError(
-                f"--log-folder {log_folder} lies in {other.uri}; give a folder of its own"
+                f"--log-folder {log_folder} lies in {place.uri}; give a folder of its own"
             )
     if log_folder is not None and Path(log_folder).is_file():
         raise ValueError(f"--log-folder {log_folder} is a file; give a folder")
 
 
-def _check_hints(hints: Sequence[Source], what: str) -> None:
-    """Raise if a folder or Parquet file of hints is unreadable: they could be for any frame."""
-    for hint in hints:
-        if hint.refusal and hint.row is None and holds_others(hint.path):
-            raise ValueError(f"the {what} in {hint.name} cannot be known: {hint.refusal}")
+def _check_readable(pictures: Sequence[Source], what: str) -> None:
+    """Raise if a folder or Parquet file of hints, keys or sheets is unreadable.
+
+    What is in it could be for any frame.
+    """
+    for one in pictures:
+        if one.refusal and one.row is None and holds_others(one.path):
+            raise ValueError(f"the {what} in {one.name} cannot be known: {one.refusal}")
 
 
 def _check_networks(files: Mapping[str, bytes]) -> None:

@@ -18,7 +18,7 @@ from lineart.film.names import NameParts, read_name
 from lineart.film.records import Failure, HashedHint
 
 
-class HeldKeys(NamedTuple):
+class FramesWithKeys(NamedTuple):
     """Frames of a film with their keys."""
 
     frames: list[FilmFrame]
@@ -26,7 +26,7 @@ class HeldKeys(NamedTuple):
     """Sentences on keys that name no drawing."""
 
 
-def hold_keys(frames: Sequence[FilmFrame], keys: Sequence[Source]) -> HeldKeys:
+def attach_keys(frames: Sequence[FilmFrame], keys: Sequence[Source]) -> FramesWithKeys:
     """Return the frames of a film with the keys of their shots.
 
     Several keys of one drawing are refused.
@@ -39,7 +39,7 @@ def hold_keys(frames: Sequence[FilmFrame], keys: Sequence[Source]) -> HeldKeys:
     for key in keys:
         folders[caseless(posixpath.dirname(key.name))].append(key)
     used: set[Source] = set()
-    held: list[FilmFrame] = []
+    attached: list[FilmFrame] = []
     for _, group in groupby(frames, lambda one: (_folder(one), one.shot)):
         drawings = [*group]
         of_shot: tuple[KeySource, ...] = ()
@@ -49,9 +49,9 @@ def hold_keys(frames: Sequence[FilmFrame], keys: Sequence[Source]) -> HeldKeys:
             matched = [(found, key) for key in below if (found := find(key)) is not None]
             used.update(key for _, key in matched)
             of_shot = tuple(_pair(matched, drawings))
-        held += [replace(frame, keys=of_shot) for frame in drawings] if of_shot else drawings
+        attached += [replace(frame, keys=of_shot) for frame in drawings] if of_shot else drawings
     unused = [key for of_folder in folders.values() for key in of_folder if key not in used]
-    return HeldKeys(held, _describe(unused))
+    return FramesWithKeys(attached, _describe(unused))
 
 
 def describe_keyless(frames: Iterable[FilmFrame]) -> list[str]:

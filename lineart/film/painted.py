@@ -107,7 +107,7 @@ def describe_unused(film: PaintedFilm) -> list[str]:
     return [f"{where} has the colour {to_hex(one)}" for one in film.swapped if one not in found]
 
 
-def hold_paint(frames: Sequence[FilmFrame], film: PaintedFilm) -> list[FilmFrame]:
+def attach_paint(frames: Sequence[FilmFrame], film: PaintedFilm) -> list[FilmFrame]:
     """Return the frames of a film with their paint; those without are refused.
 
     Args:

@@ -45,7 +45,7 @@ def find_sheets(pictures: Iterable[Source]) -> tuple[tuple[SheetSource, ...], li
     return tuple(sheets), [f"{printable(one.name)} is the line drawing of no sheet" for one in lost]
 
 
-def hold_sheets(frames: Iterable[FilmFrame], sheets: tuple[SheetSource, ...]) -> list[FilmFrame]:
+def attach_sheets(frames: Iterable[FilmFrame], sheets: tuple[SheetSource, ...]) -> list[FilmFrame]:
     """Return the frames of a film with its sheets, which serve them all."""
     return [replace(frame, sheets=sheets) for frame in frames]
 

@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 from lineart.codec import encode_png
 from lineart.film.frame_colors import HashedColors
 from lineart.film.frames import FilmFrame, Source, stem
-from lineart.film.keys import hold_keys
+from lineart.film.keys import attach_keys
 from lineart.film.pages import find_pictures
 from lineart.film.records import Failure, HashedHint
 from lineart.film.tasks.key_rules import KEY, KEY_RULES
@@ -68,7 +68,7 @@ class FilmKeys:
 
     def names_in(self, state: FilmState, shot: Shot) -> dict[str, str]:
         """Return frame -> name of its key, for the frames of a shot that have one."""
-        held = hold_keys(state.frames_of(shot), self.pictures()).frames
+        held = attach_keys(state.frames_of(shot), self.pictures()).frames
         return {key.drawing.name: key.colors.name for key in held[0].keys} if held else {}
 
     def find(self, state: FilmState, place: int) -> FrameKey:
@@ -80,7 +80,7 @@ class FilmKeys:
         shot = state.shots[state.shot_of(place)]
         frames = state.frames_of(shot)
         frame = frames[place - shot.start]
-        for key in hold_keys(frames, self.pictures()).frames[0].keys:
+        for key in attach_keys(frames, self.pictures()).frames[0].keys:
             if key.drawing.name == frame.name:
                 return FrameKey(key.colors.name, self._read(key.colors))
         return FrameKey(f"{stem(frame.name)}.png", self.files.read(f"{stem(frame.name)}.png"))
@@ -99,7 +99,7 @@ class FilmKeys:
 
     def palette(self, state: FilmState, shot: Shot) -> list[str]:
         """Return the colours of a shot's keys as `#rrggbb`, that of the largest areas first."""
-        held = hold_keys(state.frames_of(shot), self.pictures()).frames
+        held = attach_keys(state.frames_of(shot), self.pictures()).frames
         total: dict[int, int] = {}
         for key in held[0].keys if held else ():
             if key.colors.refusal is None and key.colors.row is None:
@@ -126,7 +126,7 @@ class FilmKeys:
         before = self.pictures()
         others = [one for one in before if one.name != key.name]
         after = [*others, Source(key.name, key.name)]
-        held = [hold_keys(frames, keys).frames for keys in (before, after)]
+        held = [attach_keys(frames, keys).frames for keys in (before, after)]
         _check_held(held[1], state.row(place)["frame"], key.name)
         new = {key.name: self._hash(key.data or b"")}
         digests = [self._digests(state, *one) for one in zip(held, ({}, new), strict=True)]

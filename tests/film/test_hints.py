@@ -8,7 +8,7 @@ from lineart.film.frame_colors import FrameColors, HashedColors
 from lineart.film.frames import FilmFrame, Source, assemble
 from lineart.film.hints import (
     FrameRange,
-    hold_hints,
+    attach_hints,
     range_of,
     unused_hints,
 )
@@ -21,7 +21,7 @@ def hold(lines: str, hints: str) -> list[FilmFrame]:
     """Give the frames of a film, called `film`, with their hints, from names without suffix."""
     pictures = [Source(f"{name}.png", f"{name}.png") for name in lines.split()]
     files = [Source(f"{name}.png", f"{name}.png") for name in hints.split()]
-    return hold_hints(assemble(pictures, "film"), files)
+    return attach_hints(assemble(pictures, "film"), files)
 
 
 def names(frames: list[FilmFrame]) -> list[str]:
@@ -86,7 +86,7 @@ def test_hints_that_belong_nowhere() -> None:
         Source(f"{n}.psd", f"{n}.psd") for n in ("s", "s/1", "film", "s/7", "S2", "s/3-5", "s/2-1")
     ]
     lines = [Source(name, name) for name in ("s/1.png", "s/2.png", "top.png")]
-    frames = hold_hints(assemble(lines, "film"), hints)
+    frames = attach_hints(assemble(lines, "film"), hints)
     assert unused_hints(frames, hints) == ["S2.psd", "s/2-1.psd", "s/3-5.psd", "s/7.psd"]
 
 

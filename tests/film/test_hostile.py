@@ -19,7 +19,7 @@ from lineart.film.frames import (
     assemble,
     list_pictures,
 )
-from lineart.film.hints import hold_hints
+from lineart.film.hints import attach_hints
 from lineart.film.records import Failure, FilmJob
 from lineart.film.tasks.colorize import ColorizeTask
 from lineart.film.worker import hash_hints
@@ -284,7 +284,7 @@ def test_hints_that_are_twins(folder: Path) -> None:
     """Frames for which a hint of two is meant fail by name of the hints; others do not."""
     lines = [Source(name, name) for name in ("s/1.png", "s/2.png", "s/3.png", "t/1.png")]
     hints = [Source(name, name) for name in ("s/2.png", "s/2.webp", "s/3.png", "t.png")]
-    film = hold_hints(assemble(lines, "film"), hints)
+    film = attach_hints(assemble(lines, "film"), hints)
     is_refused = [[hint.refusal is not None for hint in frame.hints] for frame in film]
     assert is_refused == [[], [True], [False], [False]]
     assert not refusals(film)
@@ -308,7 +308,7 @@ NAMES = st.text(st.characters(codec=None), max_size=12) | st.sampled_from(
 @given(st.lists(NAMES, max_size=12), st.lists(NAMES, max_size=4))
 def test_each_name_once_and_no_output_twice(names: list[str], hints: list[str]) -> None:
     """From any names: each frame once, no two frames for one output, and none that leads out."""
-    film = hold_hints(
+    film = attach_hints(
         assemble(
             [
                 frames._row(name, frames.Found("film.parquet"), row)

@@ -4,10 +4,10 @@ import pytest
 
 from lineart.film.frame_colors import FrameColors, HashedColors
 from lineart.film.frames import FilmFrame, Source, assemble
-from lineart.film.hints import find_origins, hold_everywhere, hold_hints
-from lineart.film.keys import describe_empty, describe_keyless, describe_twins, hold_keys
+from lineart.film.hints import attach_everywhere, attach_hints, find_origins
+from lineart.film.keys import attach_keys, describe_empty, describe_keyless, describe_twins
 from lineart.film.records import Failure, HashedFile, HashedHint, HashedSheet
-from lineart.film.sheets import find_sheets, hold_sheets
+from lineart.film.sheets import attach_sheets, find_sheets
 from lineart.imaging.hint_pictures import DEFAULT_RULES
 
 
@@ -18,7 +18,7 @@ def listed(names: str) -> list[Source]:
 
 def hold(lines: str, keys: str) -> tuple[list[str], list[str]]:
     """Give for each frame its keys as `drawing<key`, and the sentences on keys."""
-    held = hold_keys(assemble(listed(lines), "film"), listed(keys))
+    held = attach_keys(assemble(listed(lines), "film"), listed(keys))
     texts = [
         " ".join(f"{key.drawing.name[:-4]}<{key.colors.name[:-4]}" for key in frame.keys)
         for frame in held.frames
@@ -54,7 +54,7 @@ def test_keys_hold(lines: str, keys: str, expected: list[str], unused: list[str]
 def test_two_keys_of_one_drawing_are_refused() -> None:
     """By names that say the same, and by suffix; a shot without a key is told once."""
     keys = [*listed("s/1 s/f1"), Source("t/1.tif", "t/1.tif"), *listed("t/1")]
-    frames = hold_keys(assemble(listed("s/f1 t/1 u/1 u/2"), "film"), keys).frames
+    frames = attach_keys(assemble(listed("s/f1 t/1 u/1 u/2"), "film"), keys).frames
     refused = [[key.colors.refusal for key in frame.keys] for frame in frames]
     why = "{!r} is a key of the same drawing; leave one out"
     assert refused[:2] == [[why.format("s/f1.png")], [why.format("t/1.tif")]]
@@ -85,7 +85,7 @@ def on(frames: list[FilmFrame], hashed: HashedColors) -> list[FrameColors | Fail
 
 def test_what_decides_pixels_is_the_set_of_keys() -> None:
     """All drawings of a shot have the files and the digest of its keys; blank ones say nothing."""
-    frames = hold_keys(assemble(listed("s/1 s/2 s/3"), "film"), listed("s/1 s/2 s/3")).frames
+    frames = attach_keys(assemble(listed("s/1 s/2 s/3"), "film"), listed("s/1 s/2 s/3")).frames
     pictures: dict[str, HashedFile | Failure] = {f"s/{n}.png": drawing(f"line{n}") for n in "123"}
     keys = {"s/1.png": colors("red"), "s/2.png": colors(""), "s/3.png": colors("blue")}
     held = on(frames, HashedColors({}, DEFAULT_RULES, keys, pictures))
@@ -121,14 +121,14 @@ def test_what_decides_pixels_is_the_set_of_keys() -> None:
 
 def test_empty_keys_are_named() -> None:
     """So is a shot whose keys all are empty, unless it has sheets."""
-    frames = hold_keys(assemble(listed("s/1 s/2 t/1 u/1"), "film"), listed("s/1 s/2 t/1")).frames
+    frames = attach_keys(assemble(listed("s/1 s/2 t/1 u/1"), "film"), listed("s/1 s/2 t/1")).frames
     keys: dict[str, HashedHint | Failure] = {"s/1.png": colors("red"), "s/2.png": colors("")}
     hashed = HashedColors({}, DEFAULT_RULES, keys | {"t/1.png": colors("")})
     empty = [f"the key {name}.png is empty: it is fully transparent" for name in ("s/2", "t/1")]
     *named, keyless = describe_empty(frames, hashed)
     assert named == empty
     assert keyless.startswith("shot t has no key; ")
-    assert describe_empty(hold_sheets(frames, find_sheets(listed("a"))[0]), hashed) == empty
+    assert describe_empty(attach_sheets(frames, find_sheets(listed("a"))[0]), hashed) == empty
     hashed.keys = {name: Failure("key", "ValueError", "no picture") for name in hashed.keys}
     assert describe_empty(frames, hashed) == []
 
@@ -136,7 +136,7 @@ def test_empty_keys_are_named() -> None:
 def test_different_keys_of_equal_drawings_are_named() -> None:
     """The same key twice is none, nor is an empty one; what cannot be read fails its shot."""
     names = "s/1 s/2 s/3 s/4 s/5 s/6"
-    frames = hold_keys(assemble(listed(names), "film"), listed(names)).frames
+    frames = attach_keys(assemble(listed(names), "film"), listed(names)).frames
     pictures: dict[str, HashedFile | Failure]
     pictures = {f"s/{n}.png": drawing("line") for n in (1, 2, 3, 4)} | {"s/5.png": drawing("other")}
     pictures["s/6.png"] = Failure("decode", "ValueError", "no picture")
@@ -150,7 +150,7 @@ def test_different_keys_of_equal_drawings_are_named() -> None:
 
 def test_hints_are_keys_for_other_drawings() -> None:
     """On its own drawing and on equal ones a hint counts at its pixels; elsewhere it is a key."""
-    held = hold_hints(assemble(listed("s/1 s/2 s/3 s/4"), "film"), listed("s s/3"))
+    held = attach_hints(assemble(listed("s/1 s/2 s/3 s/4"), "film"), listed("s s/3"))
     frames = find_origins(held)
     assert [[one.name for one in frame.origins] for frame in frames] == [
         *[["s/1.png"]] * 2,
@@ -193,7 +193,7 @@ def test_hints_are_keys_for_other_drawings() -> None:
 def test_a_drawing_that_is_refused_has_its_hint() -> None:
     """What is no drawing has none, such as a folder or a Parquet file."""
     refused = [Source(name, name, refusal="no") for name in ("s/0.parquet", "s/1.xcf")]
-    held = hold_hints(assemble([*refused, *listed("s/2 s/3")], "film"), listed("s s/3"))
+    held = attach_hints(assemble([*refused, *listed("s/2 s/3")], "film"), listed("s s/3"))
     origins = [[one.name for one in frame.origins] for frame in find_origins(held)]
     assert origins == [[], *[["s/1.xcf"]] * 2, ["s/1.xcf", "s/3.png"]]
 
@@ -201,7 +201,7 @@ def test_a_drawing_that_is_refused_has_its_hint() -> None:
 def test_a_hint_of_several_shots_follows_each_one() -> None:
     """In each shot it is a key with the drawing that it was set in there."""
     frames = find_origins(
-        hold_everywhere(assemble(listed("s/1 s/2 t/1 t/2"), "film"), listed("h")[0])
+        attach_everywhere(assemble(listed("s/1 s/2 t/1 t/2"), "film"), listed("h")[0])
     )
     pictures: dict[str, HashedFile | Failure]
     pictures = {frame.name: drawing(frame.name) for frame in frames}
@@ -233,9 +233,9 @@ def test_sheets_and_their_line_drawings() -> None:
 
 def test_sheets_serve_all_shots_after_the_keys() -> None:
     """They are part of the digest; one that cannot be used fails all that it serves, by name."""
-    frames = hold_keys(assemble(listed("s/1 t/1"), "film"), listed("s/1")).frames
+    frames = attach_keys(assemble(listed("s/1 t/1"), "film"), listed("s/1")).frames
     sheets, _ = find_sheets(listed("a b b.line"))
-    frames = hold_sheets(frames, sheets)
+    frames = attach_sheets(frames, sheets)
     assert describe_keyless(frames) == []
     pictures: dict[str, HashedFile | Failure] = {f"{n}/1.png": drawing(n) for n in "st"}
     hashed = HashedColors({}, DEFAULT_RULES, {"s/1.png": colors("red")}, pictures)

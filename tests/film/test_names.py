@@ -5,7 +5,7 @@ import random
 import pytest
 
 from lineart.film.frames import FilmFrame, Source, assemble
-from lineart.film.hints import hold_hints
+from lineart.film.hints import attach_hints
 from lineart.film.names import folder_key, read_name
 from lineart.film.selection import Selection, read_numbers
 from lineart.film.sequence import MOST_SHOTS, describe_gaps, describe_versions
@@ -88,7 +88,7 @@ def test_versions_are_shots() -> None:
     frames = film("cut_v001.0001.png", "cut_v001.0002.png", "cut_v002.0001.png")
     assert [frame.shot for frame in frames] == ["film_v001", "film_v001", "film_v002"]
     hint = Source("film.png", "film.png")
-    assert [frame.hints for frame in hold_hints(frames, [hint])] == [(hint,)] * 3
+    assert [frame.hints for frame in attach_hints(frames, [hint])] == [(hint,)] * 3
 
 
 @pytest.mark.parametrize(
