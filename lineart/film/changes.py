@@ -15,8 +15,12 @@ CHANGES = ("picture", "hint", "key", "weights", "settings", "precision", "redo",
 """Words for what may have changed since a frame was made, in the order of `FrameState.retake`; the
 last two are what a person had said of it."""
 
-FOUND = ("doubts", "asked", "lowest_confidence", "mean_confidence")
-"""Columns of what was found when a frame was made; null for its copies."""
+FINDING_COLUMNS = ("doubts", "asked", "lowest_confidence", "mean_confidence")
+"""Columns of the manifest with what was found when a frame was made; null for its copies."""
+
+UNRECORDED_BYTES, NOT_STORED_BYTES = -2, -1
+"""Stand for the size of an output that has no row, and of one that is not stored; as they differ
+from each other and from every size, such a frame is never finished."""
 
 PixelsKey = tuple[str, str | None, str | None]
 """Hashes of the pixels of a picture, of its hints and of its keys."""
@@ -31,10 +35,11 @@ class FrameState(NamedTuple):
     """Hints and keys that hold on it."""
     held_by: str | None
     """Name of the first frame with equal pixels, hints and keys; None if it is this one."""
-    found_in: str | None = None
-    """Frame whose row has the `FOUND` of this one, if anything was found and it is the first."""
-    found: Mapping[str, Any] | None = None
-    """These columns, if it is copied."""
+    findings_from: str | None = None
+    """Name of the frame whose row has the findings of this one. None if nothing was found, or if
+    this one is a copy: the findings are in the row of the first of equal frames."""
+    findings: Mapping[str, Any] | None = None
+    """Each of `FINDING_COLUMNS` -> its value, if the frame is copied from a finished one."""
     retake: str | None = None
     """What has changed since this frame was last made, comma-separated; None if nothing."""
     precision: str | None = None
@@ -64,7 +69,7 @@ def find_finished(
     same = {
         "source_sha256": text_array(one.picture.source_sha256 for one in shown),
         "output": text_array(one.frame.output for one in shown),
-        "output_bytes": _sizes(stored.get(one.frame.output, -1) for one in shown),
+        "output_bytes": _sizes(stored.get(one.frame.output, NOT_STORED_BYTES) for one in shown),
         "weights": fingerprint.weights,
         "settings": fingerprint.settings,
     }
@@ -75,7 +80,8 @@ def find_finished(
     is_finished = pc.and_(is_finished, _has_precision(previous, places, fingerprint))
     for name, values in same.items():
         # One column at a time: all columns at once would be a copy of the whole manifest.
-        recorded = previous[name].take(places).fill_null(-2 if name == "output_bytes" else "")
+        missing = UNRECORDED_BYTES if name == "output_bytes" else ""
+        recorded = previous[name].take(places).fill_null(missing)
         is_finished = pc.and_(is_finished, pc.equal(recorded, values))
     written = previous["extras"].take(places).fill_null("")
     enough = [
@@ -84,30 +90,40 @@ def find_finished(
     return list(pc.and_(is_finished, pc.is_in(written, value_set=text_array(enough))).to_pylist())
 
 
-def find_makers(
-    finished: Sequence[FrameState], previous: pa.Table, others: Container[str]
+def find_originals(
+    finished: Sequence[FrameState], previous: pa.Table, not_in_run: Container[str]
 ) -> dict[PixelsKey, str]:
-    """Return for finished frames, by their `pixels`, the name of the frame that they were made as.
+    """Return for finished frames, by their `pixels`, the name of the frame that was computed.
 
-    It is one of `others`, if there is one, or else the first whose row has anything of `FOUND`.
+    The others of equal pixels are copies of it. Of several that were computed, it is one that is
+    not in this run, if there is one, or else the first whose row has findings. Frames without
+    either have no entry.
+
+    Args:
+        finished: Finished frames of this run, in film order.
+        previous: The manifest, with a row for each of them.
+        not_in_run: Names of the frames of the film that are not in this run.
     """
+    # The row of each frame, and the row of the frame that it is recorded as a copy of.
     names = text_array(one.frame.name for one in finished)
-    own = pc.index_in(names, value_set=previous["frame"])
-    leaders = previous["held_by"].take(own)
-    led = pc.index_in(leaders, value_set=previous["frame"])
-    is_led = pc.equal(previous["status"].take(led), "done").fill_null(False)
+    own_rows = pc.index_in(names, value_set=previous["frame"])
+    holders = previous["held_by"].take(own_rows)
+    holder_rows = pc.index_in(holders, value_set=previous["frame"])
+    # It still is a copy if that frame was made and is equal in all that its pixels depend on.
+    is_copy = pc.equal(previous["status"].take(holder_rows), "done").fill_null(False)
     for name in ("pixels_sha256", "hint_sha256", "key_sha256", "weights", "settings"):
-        column = previous[name]
-        is_same = pc.equal(column.take(own).fill_null(""), column.take(led).fill_null(""))
-        is_led = pc.and_(is_led, is_same)
-    makers = pc.if_else(is_led, leaders, names)
-    rows = pc.index_in(makers, value_set=previous["frame"])
-    has_found = pc.or_(*(pc.is_valid(previous[name].take(rows)) for name in ("doubts", "asked")))
+        own, holder = (previous[name].take(rows).fill_null("") for rows in (own_rows, holder_rows))
+        is_copy = pc.and_(is_copy, pc.equal(own, holder))
+    originals = pc.if_else(is_copy, holders, names)
+    # Frames of equal pixels may have several originals, of which one is chosen.
+    rows = pc.index_in(originals, value_set=previous["frame"])
+    has_findings = pc.or_(*(pc.is_valid(previous[name].take(rows)) for name in ("doubts", "asked")))
     chosen: dict[PixelsKey, str] = {}
-    each = zip(finished, makers.to_pylist(), has_found.to_pylist(), strict=True)
-    for one, maker, has_any in each:
-        if maker in others or (has_any and one.pixels not in chosen):
-            chosen[one.pixels] = maker
+    for one, original, has_any in zip(
+        finished, originals.to_pylist(), has_findings.to_pylist(), strict=True
+    ):
+        if original in not_in_run or (has_any and one.pixels not in chosen):
+            chosen[one.pixels] = original
     return chosen
 
 

@@ -9,12 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lineart.film.changes import (
-    FOUND,
+    FINDING_COLUMNS,
     FrameState,
     PixelsKey,
     find_again,
     find_finished,
-    find_makers,
+    find_originals,
     mark_retakes,
     text_array,
 )
@@ -61,7 +61,7 @@ def make_plan(
     previous: pa.Table,
     stored: Mapping[str, int],
     fingerprint: Fingerprint,
-    others: Container[str] = frozenset(),
+    not_in_run: Container[str] = frozenset(),
 ) -> FilmPlan:
     """Decide for every frame whether it is finished, copied, made or failed.
 
@@ -71,8 +71,8 @@ def make_plan(
         previous: The manifest, with the newest row of each frame.
         stored: Output -> size in bytes, for stored frames whose extra files are stored, too.
         fingerprint: Weights and settings of this run.
-        others: Names of the frames of the film that are not in this run; finished frames that hold
-            one of them still do.
+        not_in_run: Names of the frames of the film that are not in this run; finished frames that
+            hold one of them still do.
     """
     shown: list[FrameState] = []
     failures: list[tuple[FilmFrame, Failure]] = []
@@ -93,8 +93,8 @@ def make_plan(
     is_finished = [
         is_it and one.pixels not in again for one, is_it in zip(shown, is_finished, strict=True)
     ]
-    makers = find_makers([*compress(shown, is_finished)], previous, others)
-    shown = [_show(one, makers.get(one.pixels), others) for one in shown]
+    originals = find_originals([*compress(shown, is_finished)], previous, not_in_run)
+    shown = [_refer(one, originals.get(one.pixels), not_in_run) for one in shown]
     finished = [*compress(shown, is_finished)]
     labels = [_label_finished(one) for one in finished]
     labels += [_label_accepted(frame, tried[frame.name]) for frame in accepted]
@@ -104,16 +104,17 @@ def make_plan(
     return plan
 
 
-def _show(one: FrameState, maker: str | None, others: Container[str]) -> FrameState:
-    """Return a frame that shows what `maker`, if it is known, was made as.
+def _refer(one: FrameState, original: str | None, not_in_run: Container[str]) -> FrameState:
+    """Return a frame that refers to the frame that was computed for its pixels, if it is known.
 
-    It holds one that is not in the run; else the first such frame has what was found in it.
+    If that one is not in this run, the frame is held by it. Else the first frame of equal pixels,
+    which no other holds, takes over the findings of the original.
     """
-    if maker is None:
+    if original is None:
         return one
-    if maker in others:
-        return one._replace(held_by=maker)
-    return one if one.held_by else one._replace(found_in=maker)
+    if original in not_in_run:
+        return one._replace(held_by=original)
+    return one if one.held_by else one._replace(findings_from=original)
 
 
 def _found(frame: FilmFrame, colors: HashedColors) -> tuple[HashedFile, FrameColors] | Failure:
@@ -135,9 +136,8 @@ def _found(frame: FilmFrame, colors: HashedColors) -> tuple[HashedFile, FrameCol
 class Label(NamedTuple):
     """Columns of a finished frame, which depend on the film's other files."""
 
-    found_in: str | None
-    """Frame whose row has those of `FOUND`."""
-
+    findings_from: str | None
+    """Frame whose row has its findings; no column of its own."""
     frame: str
     shot: str
     number: int
@@ -153,7 +153,9 @@ class Label(NamedTuple):
 def _label_finished(one: FrameState) -> Label:
     frame, status = one.frame, "held" if one.held_by else "done"
     files = *one.colors.columns().values(), frame.source.stamp
-    return Label(one.found_in, frame.name, frame.shot, frame.number, status, one.held_by, *files)
+    return Label(
+        one.findings_from, frame.name, frame.shot, frame.number, status, one.held_by, *files
+    )
 
 
 def _label_accepted(frame: FilmFrame, row: ManifestRow) -> Label:
@@ -162,18 +164,18 @@ def _label_accepted(frame: FilmFrame, row: ManifestRow) -> Label:
 
 
 def _relabel(previous: pa.Table, labels: Sequence[Label]) -> pa.Table:
-    """Update the columns of `Label` and `FOUND` in the rows of frames that stand."""
+    """Update the columns of `Label` and the findings in the rows of frames that stand."""
     values = dict(zip(Label._fields, zip(*labels, strict=True), strict=True)) if labels else {}
     names = text_array(values.get("frame", ()))
-    found_in = text_array(values.get("found_in", ()))
-    rows, found = (
+    findings_from = text_array(values.get("findings_from", ()))
+    rows, findings = (
         previous.take(pc.index_in(frames, value_set=previous["frame"]))
-        for frames in (names, found_in)
+        for frames in (names, findings_from)
     )
     columns = [
         pa.array(values.get(field.name, ()), field.type)
         if field.name in Label._fields
-        else (found if field.name in FOUND else rows)[field.name]
+        else (findings if field.name in FINDING_COLUMNS else rows)[field.name]
         for field in SCHEMA
     ]
     others = previous.filter(pc.invert(pc.is_in(previous["frame"], value_set=names)))
@@ -192,9 +194,10 @@ def _plan_work(
     columns = ("output", "precision", "device", "warnings") if needs_rows else ()
     known = zip(*(plan.rows[name].to_pylist() for name in columns), strict=True)
     copied = {output: (*made, tuple(warned or ())) for output, *made, warned in known}
-    leading = text_array(one.found_in for one in remaining if one.found_in)
-    rows = previous.filter(pc.is_in(previous["frame"], value_set=leading))
-    found = {row.pop("frame"): row for row in rows.select(["frame", *FOUND]).to_pylist()}
+    sources = text_array(one.findings_from for one in remaining if one.findings_from)
+    rows = previous.filter(pc.is_in(previous["frame"], value_set=sources))
+    rows = rows.select(["frame", *FINDING_COLUMNS])
+    findings = {row.pop("frame"): row for row in rows.to_pylist()}
     copies: dict[PixelsKey, Copying] = {}
     work: dict[PixelsKey, tuple[FrameState, list[str]]] = {}
     for one in remaining:
@@ -206,7 +209,7 @@ def _plan_work(
                 precision=precision,
                 device=device,
                 warnings=warnings,
-                found=found.get(one.found_in or ""),
+                findings=findings.get(one.findings_from or ""),
             )
             copies.setdefault(pixels, (finished_of[pixels], []))[1].append(output)
         else:
@@ -244,7 +247,7 @@ def result_row(one: FrameState, fingerprint: Fingerprint, result: FrameResult) -
             "warnings": list(warnings) or None,
             "doubts": [one._asdict() for one in result.doubts] or None,
             **(result.certainty._asdict() if result.certainty else {}),
-            **(one.found or {}),
+            **(one.findings or {}),
             "weights": fingerprint.weights,
             "settings": fingerprint.settings,
             "extras": " ".join(fingerprint.extras),

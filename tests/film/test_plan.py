@@ -294,7 +294,7 @@ def test_a_part_of_a_film_changes_no_frame_that_it_skips() -> None:
     rows = by_frame(part.rows)
     assert rows == by_frame(known_rows)
     (copy,) = part.remaining.values()
-    assert (copy.frame.name, copy.held_by, copy.found) == ("s/5.png", "s/1.png", None)
+    assert (copy.frame.name, copy.held_by, copy.findings) == ("s/5.png", "s/1.png", None)
     # A frame that was made as another one has its own.
     other = make_table([row | {"pixels_sha256": "else"} for row in known_rows.to_pylist()[:1]])
     known_rows = pa.concat_tables([other, known_rows.slice(1)])
