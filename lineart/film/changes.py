@@ -52,7 +52,7 @@ class FrameState(NamedTuple):
     @property
     def pixels(self) -> PixelsKey:
         """Hashes that are equal for frames with equal pixels, hints and keys."""
-        return self.picture.pixels_sha256, self.colors.sha256, self.colors.key_sha256
+        return self.picture.pixels_sha256, self.colors.hint_sha256, self.colors.key_sha256
 
 
 def find_finished(

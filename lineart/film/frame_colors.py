@@ -67,9 +67,9 @@ class FrameColors(NamedTuple):
 
     hints: tuple[Input, ...] = ()
     """Files of the hints that count at their pixels, bottom to top."""
-    sha256: str | None = None
+    hint_sha256: str | None = None
     """Hash of their pixels: that of the one, or a hash over all hashes; None without hints."""
-    file_sha256: str | None = None
+    hint_file_sha256: str | None = None
     """Hash of the file of a single hint, which older manifests have in place of that of pixels."""
     keys: tuple[Input, ...] = ()
     """Files of the keys, line drawing and colours of each, then those of the sheets, then adjacent
@@ -100,7 +100,7 @@ class FrameColors(NamedTuple):
 
     def columns(self) -> dict[str, Any]:
         """Return the columns of the manifest that say what held on a frame."""
-        hints = {"hint_sha256": self.sha256, "hints": self.hint_names}
+        hints = {"hint_sha256": self.hint_sha256, "hints": self.hint_names}
         return hints | {"key_sha256": self.key_sha256, "keys": self.key_names}
 
     def with_adjacent(self, adjacent: Adjacent) -> "FrameColors":
@@ -112,7 +112,9 @@ class FrameColors(NamedTuple):
 
     def has_hints(self, sha256: str | None) -> bool:
         """Return whether a manifest's `hint_sha256` is of these hints."""
-        return sha256 == self.sha256 or (sha256 is not None and sha256 == self.file_sha256)
+        return sha256 == self.hint_sha256 or (
+            sha256 is not None and sha256 == self.hint_file_sha256
+        )
 
 
 @dataclass
@@ -134,22 +136,28 @@ class HashedColors:
     _known: dict[Any, FrameColors | Failure] = field(default_factory=dict)
     """Frames with the same hints and keys share one object, to save memory."""
 
-    def on(self, frame: FilmFrame, picture: HashedFile) -> FrameColors | Failure:
-        """Return the hints and keys on a frame, or why one cannot be used."""
+    def colors_of(self, frame: FilmFrame, picture: HashedFile) -> FrameColors | Failure:
+        """Return the hints and keys that hold on a frame, or why one cannot be used.
+
+        Args:
+            frame: The frame.
+            picture: Hashes of its picture.
+        """
         carried = tuple(
             origin if self._is_carried(origin, picture) else None for origin in frame.origins
         )
         size = picture.height, picture.width
-        key = frame.hints, frame.frame_hint, size, carried, frame.keys, frame.sheets
-        if key not in self._known:
+        cache_key = frame.hints, frame.frame_hint, size, carried, frame.keys, frame.sheets
+        if cache_key not in self._known:
             try:
-                self._known[key] = self._collect(frame, size, carried)
+                self._known[cache_key] = self._collect(frame, size, carried)
             except _UnusableError as error:
-                self._known[key] = error.failure
-        found, near = self._known[key], self.adjacent.get((frame.shot, picture.pixels_sha256))
-        if isinstance(found, Failure) or near is None:
+                self._known[cache_key] = error.failure
+        found = self._known[cache_key]
+        adjacent = self.adjacent.get((frame.shot, picture.pixels_sha256))
+        if isinstance(found, Failure) or adjacent is None:
             return found
-        return self._known.setdefault((*key, near), found.with_adjacent(near))
+        return self._known.setdefault((*cache_key, adjacent), found.with_adjacent(adjacent))
 
     def _is_carried(self, origin: Source, picture: HashedFile) -> bool:
         """Return whether a hint that was set in `origin` is carried to another drawing."""
@@ -159,31 +167,40 @@ class HashedColors:
     def _collect(
         self, frame: FilmFrame, size: Size, carried: Sequence[Source | None]
     ) -> FrameColors:
-        """Collect the hints and keys; those hints are carried that have a drawing in `carried`."""
+        """Collect the hints and keys that hold on a frame.
+
+        Args:
+            frame: The frame.
+            size: Height and width of its picture.
+            carried: For each hint the drawing that it was set in and is carried from, or None if
+                it counts at its pixels; empty if no hint is carried.
+        """
+        # Not strict: `carried` may be empty.
         origins = zip(frame.hints, carried, strict=False)
-        moved = {hint: origin for hint, origin in origins if origin is not None}
+        carried_from = {hint: origin for hint, origin in origins if origin is not None}
         role = self.rules.role
         sizes = {
-            hint: self._size(moved[hint], role) if hint in moved else size for hint in frame.hints
+            hint: self._size(carried_from[hint], role) if hint in carried_from else size
+            for hint in frame.hints
         }
         found = {hint: _read(hint, self.hints, self.rules, sizes[hint]) for hint in frame.hints}
         held = _without_blank(frame, {hint for hint, one in found.items() if one.is_blank})
-        stays = [hint for hint in held if hint not in moved]
+        fixed_hints = [hint for hint in held if hint not in carried_from]
         keys = [*self._keys(frame), *map(self._sheet, frame.sheets)]
         keys += [
-            self._key(HINT_KEY, KeySource(moved[one], one), found[one])
+            self._key(HINT_KEY, KeySource(carried_from[one], one), found[one])
             for one in held
-            if one in moved
+            if one in carried_from
         ]
-        pixels = [found[hint].pixels_sha256 for hint in stays]
-        files = [found[hint].source_sha256 for hint in frame.hints if hint not in moved]
+        pixels = [found[hint].pixels_sha256 for hint in fixed_hints]
+        files = [found[hint].source_sha256 for hint in frame.hints if hint not in carried_from]
         return FrameColors(
-            tuple(Input(self.rules.role, hint, found[hint].source_sha256) for hint in stays),
-            pixels[0] if len(pixels) == 1 else _join(pixels),
-            files[0] if len(files) == 1 else None,
-            tuple(file for key in keys for file in key.files),
-            _join([self.version, *(key.digest for key in keys)]) if keys else None,
-            tuple(
+            hints=tuple(Input(role, hint, found[hint].source_sha256) for hint in fixed_hints),
+            hint_sha256=pixels[0] if len(pixels) == 1 else _join(pixels),
+            hint_file_sha256=files[0] if len(files) == 1 else None,
+            keys=tuple(file for key in keys for file in key.files),
+            key_sha256=_join([self.version, *(key.digest for key in keys)]) if keys else None,
+            warnings=tuple(
                 f"{hint.name}: {sentence}"
                 for hint in held
                 for sentence in _describe(found[hint], self.rules, sizes[hint])
@@ -272,13 +289,14 @@ def _describe(hint: HashedHint, rules: SharedRules, size: Size) -> Iterator[str]
 def _without_blank(frame: FilmFrame, blank: Container[Source]) -> list[Source]:
     """Return the hints of a frame that are not fully transparent.
 
-    On the frames of a range whose hint is, the hint of a frame before the range does not hold.
+    A fully transparent hint of a range also switches off, on the frames of the range, the hint
+    that is named after a frame before the range and would hold there, below it.
     """
-    last = max((n for n, hint in enumerate(frame.hints) if hint in blank), default=-1)
+    highest_blank = max((n for n, hint in enumerate(frame.hints) if hint in blank), default=-1)
     return [
         hint
         for place, hint in enumerate(frame.hints)
-        if hint not in blank and (hint != frame.frame_hint or place > last)
+        if hint not in blank and (hint != frame.frame_hint or place > highest_blank)
     ]
 
 

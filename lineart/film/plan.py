@@ -127,7 +127,7 @@ def _found(frame: FilmFrame, colors: HashedColors) -> tuple[HashedFile, FrameCol
     if frame.source_sha256 not in (None, picture.source_sha256):
         changed = "its drawing has changed since it was coloured; colour it again first"
         return Failure("read", "ValueError", changed, picture.source_sha256)
-    held = colors.on(frame, picture)
+    held = colors.colors_of(frame, picture)
     if isinstance(held, Failure):
         return held._replace(source_sha256=picture.source_sha256)
     return picture, held

@@ -147,7 +147,7 @@ class FilmKeys:
         digests: list[str | None] = []
         for frame in frames:
             picture = pictures[frame.name]
-            held = None if isinstance(picture, Failure) else colors.on(frame, picture)
+            held = None if isinstance(picture, Failure) else colors.colors_of(frame, picture)
             digests.append(held.message if isinstance(held, Failure) else held and held.key_sha256)
         return digests
 

@@ -110,16 +110,18 @@ def test_blank_hints_end_what_frames_before_said() -> None:
         f"{name}.png": HashedHint(f"file of {name}", name, 8, 6, name in ("s/0003-0004", "s/0005"))
         for name in ["s", "s/0001", "s/0003-0004", "s/0005"]
     }
-    held = [HashedColors(hashes, DEFAULT_RULES).on(frame, PICTURE) for frame in frames]
+    held = [HashedColors(hashes, DEFAULT_RULES).colors_of(frame, PICTURE) for frame in frames]
     assert all(isinstance(one, FrameColors) for one in held)
     shown = [one.hint_names for one in held if isinstance(one, FrameColors)]
     assert shown == [*[["s.png", "s/0001.png"]] * 2, *[["s.png"]] * 3]
     alone = hold("s/1 s/2", "s/1 s/2")
     blank = {f"s/{n}.png": HashedHint("file", "none", 8, 6, n == 2) for n in (1, 2)}
-    first, second = (HashedColors(blank, DEFAULT_RULES).on(frame, PICTURE) for frame in alone)
+    first, second = (
+        HashedColors(blank, DEFAULT_RULES).colors_of(frame, PICTURE) for frame in alone
+    )
     assert isinstance(first, FrameColors)
     assert isinstance(second, FrameColors)
-    assert (first.sha256, second.hint_names, second.sha256) == ("none", None, None)
+    assert (first.hint_sha256, second.hint_names, second.hint_sha256) == ("none", None, None)
 
 
 def test_a_hint_that_cannot_be_used_fails_by_name() -> None:
@@ -128,13 +130,14 @@ def test_a_hint_that_cannot_be_used_fails_by_name() -> None:
     good = HashedHint("file", "pixels", 8, 6, is_blank=False)
     broken = Failure("hint", "ValueError", "s/1.png: no picture")
     assert (
-        HashedColors({"s.png": good, "s/1.png": broken}, DEFAULT_RULES).on(frame, PICTURE) == broken
+        HashedColors({"s.png": good, "s/1.png": broken}, DEFAULT_RULES).colors_of(frame, PICTURE)
+        == broken
     )
     both = {"s.png": good, "s/1.png": good._replace(height=8)}
-    wrong = HashedColors(both, DEFAULT_RULES).on(frame, PICTURE)
+    wrong = HashedColors(both, DEFAULT_RULES).colors_of(frame, PICTURE)
     assert isinstance(wrong, Failure)
     assert (wrong.stage, wrong.error) == ("hint", "ValueError")
     assert wrong.message.startswith("s/1.png: the hint picture is 8x8 and the drawing has another")
     assert isinstance(
-        HashedColors(both, HintRules(canvas="center")).on(frame, PICTURE), FrameColors
+        HashedColors(both, HintRules(canvas="center")).colors_of(frame, PICTURE), FrameColors
     )

@@ -79,7 +79,7 @@ def on(frames: list[FilmFrame], hashed: HashedColors) -> list[FrameColors | Fail
     for frame in frames:
         picture = hashed.pictures[frame.name]
         assert isinstance(picture, HashedFile)
-        found.append(hashed.on(frame, picture))
+        found.append(hashed.colors_of(frame, picture))
     return found
 
 
@@ -98,7 +98,7 @@ def test_what_decides_pixels_is_the_set_of_keys() -> None:
         ("key_line", "s/3.png", "line3 file"),
         ("key", "s/3.png", "blue file"),
     ]
-    assert (held[0].key_names, held[0].sha256) == (["s/1.png", "s/3.png"], None)
+    assert (held[0].key_names, held[0].hint_sha256) == (["s/1.png", "s/3.png"], None)
     # Another colour, or another line of a key's drawing, is another set.
     for changed in (
         HashedColors({}, DEFAULT_RULES, keys | {"s/3.png": colors("green")}, pictures),
@@ -114,7 +114,7 @@ def test_what_decides_pixels_is_the_set_of_keys() -> None:
         *("key", "s/3.png: the key is 9x6 and its drawing 8x6; "),
     )
     broken = pictures | {"s/3.png": Failure("decode", "ValueError", "no picture")}
-    lost = HashedColors({}, DEFAULT_RULES, keys, broken).on(frames[0], drawing("line1"))
+    lost = HashedColors({}, DEFAULT_RULES, keys, broken).colors_of(frames[0], drawing("line1"))
     assert isinstance(lost, Failure)
     assert "s/3.png, the drawing of a key, cannot be read: no picture" in lost.message
 
@@ -172,7 +172,7 @@ def test_hints_are_keys_for_other_drawings() -> None:
         ["s/1.png", "s.png", "s/3.png", "s/3.png"],
     ]
     assert [one.hint_names for one in found] == [*[["s.png"]] * 2, *[["s.png", "s/3.png"]] * 2]
-    assert [one.sha256 for one in found] == ["of shot", "of shot", "own", None]
+    assert [one.hint_sha256 for one in found] == ["of shot", "of shot", "own", None]
     assert found[0].key_sha256 is None
     # Without origins hints stay.
     stay = [one for one in on(held, hashed) if isinstance(one, FrameColors)]
@@ -183,7 +183,7 @@ def test_hints_are_keys_for_other_drawings() -> None:
         {},
         pictures | {"s/1.png": Failure("decode", "ValueError", "no picture")},
     )
-    last = hashed.on(frames[3], drawing("line4"))
+    last = hashed.colors_of(frames[3], drawing("line4"))
     assert isinstance(last, Failure)
     assert (last.stage, last.message) == (
         *("hint", "s/1.png, the drawing of a hint, cannot be read: no picture"),
