@@ -1,11 +1,11 @@
 """Stages of a frame, which the local and the Ray runner execute one after another.
 
-A stage maps frames to frames, so that tests, notebooks and loops without Ray can call it; a further
-pass is a further entry, as the second network of `ENLARGING` is. Stages read, verify and write
-files; the `FilmTask` computes the pixels. torch is imported only when a network is opened, which
-keeps the memory of pixel workers small. A frame that fails gets a `Failure` and does not stop
-others. With a time limit, the work on it runs in sandbox processes, so that this also holds for
-crashes and hangs.
+A stage maps frames to frames, so that tests, notebooks and loops without Ray can call it. The
+stages are listed in `STAGES` and, for frames that a second network enlarges, `ENLARGING`; a new
+stage is a new entry there. Stages read, verify and write files; the `FilmTask` computes the pixels.
+torch is imported only when a network is opened, which keeps the memory of pixel workers small. A
+frame that fails gets a `Failure` and does not stop others. With a time limit, the work on it runs
+in sandbox processes, so that crashes and hangs do not stop others either.
 """
 
 import logging
@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import cv2
 import numpy as np
@@ -41,6 +41,8 @@ from lineart.weights.onnx_file import MODEL
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 # One thread per frame: the pipeline processes as many frames at once as there are cores.
 cv2.setNumThreads(1)
 
@@ -60,8 +62,9 @@ ONNX = "onnx"
 
 RENAME = "for all, name it by its format: .apng, .gif, .tif or .webp"
 
-Answer = Callable[..., tuple[Sequence[np.ndarray], str]]
-"""Maps batches of inputs to batches of outputs and the number format of the computation."""
+BatchNetwork = Callable[..., tuple[Sequence[np.ndarray], str]]
+"""A network: batches of inputs, N x ... each -> batches of outputs, and the number format of the
+computation."""
 
 OpenStage = Callable[[Sequence[FrameData]], list[FrameData]]
 """A stage, opened in a worker: frames -> the same frames, in order."""
@@ -73,7 +76,7 @@ class Stage(NamedTuple):
     name: str
     """Name under which its time is recorded, and failures that have no stage of their own."""
     function: Callable[..., Any]
-    """For resources `cpu`: worker and frame -> frame. For `network`: job -> `Answer`."""
+    """For resources `cpu`: worker and frame -> frame. For `network`: job -> `BatchNetwork`."""
     resources: Literal["cpu", "network"]
     """`cpu`: one core. `network`: a GPU if there is one, for batches of frames; else one core."""
 
@@ -137,7 +140,7 @@ class NetworkStage:
         self._sandbox = None if limit_s is None else Sandbox(open_network, limit_s)
         if self._sandbox is not None:
             self._sandbox.open()
-        self._network: Answer = self._sandbox or open_network()
+        self._network: BatchNetwork = self._sandbox or open_network()
         is_onnx_model = job.weights is not None and is_onnx(job.weights)
         self._device = name_device(uses_gpu=not is_onnx_model)
 
@@ -150,20 +153,20 @@ class NetworkStage:
         for place, frame in enumerate(frames):
             if frame.failure is None and frame.arrays:
                 batches[tuple(array.shape for array in frame.arrays)].append(place)
-        answered = list(frames)
+        computed = list(frames)
         for places in batches.values():
-            batch = self._answer([frames[place] for place in places])
+            batch = self._run_batch([frames[place] for place in places])
             for place, frame in zip(places, batch, strict=True):
-                answered[place] = frame
-        return answered
+                computed[place] = frame
+        return computed
 
-    def _answer(self, frames: list[FrameData]) -> list[FrameData]:
+    def _run_batch(self, frames: list[FrameData]) -> list[FrameData]:
         """Run a batch; if it fails, run its frames one by one, to find the failing one."""
         started = time.perf_counter()
         try:
             inputs = zip(*(frame.arrays for frame in frames), strict=True)
             stacks, precision = self._network(*map(np.stack, inputs))
-            answers = list(zip(*stacks, strict=True))
+            outputs = list(zip(*stacks, strict=True))
             seconds = (time.perf_counter() - started) / len(frames)
             return [
                 frame._replace(
@@ -173,14 +176,14 @@ class NetworkStage:
                     device=frame.device or self._device,
                     seconds={**frame.seconds, self._name: seconds},
                 )
-                for frame, arrays in zip(frames, answers, strict=True)
+                for frame, arrays in zip(frames, outputs, strict=True)
             ]
         except Exception as error:  # noqa: BLE001 - any error fails this frame alone
             # Restart the process: after an error, a device may fail for all later frames.
             if self._sandbox is not None:
                 self._sandbox.close()
             if len(frames) > 1:
-                return [one for frame in frames for one in self._answer([frame])]
+                return [one for frame in frames for one in self._run_batch([frame])]
             return [frames[0].failed(Failure.of(self._name, error))]
 
 
@@ -221,7 +224,7 @@ def _left_out_pages(worker: Worker, picture: Input, data: bytes) -> list[str]:
     return []
 
 
-def open_network(job: FilmJob) -> Answer:
+def open_network(job: FilmJob) -> BatchNetwork:
     """Open the task's network.
 
     Raises:
@@ -237,7 +240,7 @@ def open_network(job: FilmJob) -> Answer:
         )
     if MODEL not in files and not has_gpu():
         use_one_thread()
-    return FittingNetwork(job, files)
+    return MemoryAdaptiveNetwork(job, files)
 
 
 def choose_batch(pictures: int) -> int:
@@ -248,7 +251,7 @@ def choose_batch(pictures: int) -> int:
     return 1 if pictures <= FEW_PICTURES else GPU_BATCH
 
 
-class FittingNetwork:
+class MemoryAdaptiveNetwork:
     """A task's network, whose batches become smaller when the memory of its GPU is exhausted."""
 
     def __init__(self, job: FilmJob, files: Mapping[str, bytes]) -> None:
@@ -305,7 +308,7 @@ def open_task_network(
     return network, chosen
 
 
-def open_upscaler(job: FilmJob) -> Answer:
+def open_upscaler(job: FilmJob) -> BatchNetwork:
     """Open the network that enlarges the task's frames; raises as `Upscales.open`."""
     assert job.task.upscaling is not None
     if not has_gpu():
@@ -318,24 +321,45 @@ def open_upscaler(job: FilmJob) -> Answer:
 
 def compose_and_write(worker: Worker, frame: FrameData) -> FrameData:
     """Compose the frame at full size and write it to every output."""
-    step("compose")
-    try:
-        with worker.decoding():
-            composed = worker.job.task.compose(frame.arrays, frame.kept)
-            files = composed.files
-    except Exception as error:  # noqa: BLE001 - any error fails this frame alone
-        certainty = error.certainty if isinstance(error, DoubtfulError) else None
-        return frame.failed(Failure.of("compose", error))._replace(certainty=certainty)
-    return _write(worker, _composed(frame, composed), files)
+    made, files = _compose(worker, frame, lambda composed: composed.files)
+    return made if files is None else _write(worker, made, files)
 
 
 def compose(worker: Worker, frame: FrameData) -> FrameData:
     """Compose the frame at full size, for a stage that changes its pictures."""
+    made, drawn = _compose(worker, frame, lambda composed: composed.drawn)
+    if drawn is None:
+        return made
+    return made._replace(arrays=tuple(drawn.pictures), kept=pack(drawn))
+
+
+def _compose(
+    worker: Worker, frame: FrameData, use: Callable[[ComposedFrame], T]
+) -> tuple[FrameData, T | None]:
+    """Compose a frame at full size.
+
+    Args:
+        worker: Worker of the frame.
+        frame: Frame with the outputs of the network.
+        use: Computes from the composed frame what the stage goes on with.
+
+    Returns:
+        The frame and the result of `use`; the failed frame and None if either fails.
+    """
     step("compose")
-    with worker.decoding():
-        composed = worker.job.task.compose(frame.arrays, frame.kept)
-    kept = pack(composed.drawn)
-    return _composed(frame, composed)._replace(arrays=tuple(composed.drawn.pictures), kept=kept)
+    try:
+        with worker.decoding():
+            composed = worker.job.task.compose(frame.arrays, frame.kept)
+            used = use(composed)
+    except Exception as error:  # noqa: BLE001 - any error fails this frame alone
+        certainty = error.certainty if isinstance(error, DoubtfulError) else None
+        return frame.failed(Failure.of("compose", error))._replace(certainty=certainty), None
+    made = frame._replace(
+        warnings=(*frame.warnings, *composed.warnings),
+        doubts=composed.doubts,
+        certainty=composed.certainty,
+    )
+    return made, used
 
 
 def write_enlarged(worker: Worker, frame: FrameData) -> FrameData:
@@ -343,14 +367,6 @@ def write_enlarged(worker: Worker, frame: FrameData) -> FrameData:
     step("write")
     drawn: Drawn = unpack(frame.kept)
     return _write(worker, frame, drawn.enlarge(frame.arrays).write())
-
-
-def _composed(frame: FrameData, composed: ComposedFrame) -> FrameData:
-    return frame._replace(
-        warnings=(*frame.warnings, *composed.warnings),
-        doubts=composed.doubts,
-        certainty=composed.certainty,
-    )
 
 
 def _write(worker: Worker, frame: FrameData, files: Sequence[bytes]) -> FrameData:
