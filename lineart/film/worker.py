@@ -30,6 +30,7 @@ from lineart.film.tasks.key_rules import (
     KEY_LINE,
     KEY_RULES,
     LINED_SHEET,
+    MOST_ADJACENT,
     SHEET,
     SHEET_LINE,
 )
@@ -40,9 +41,10 @@ from lineart.runtime.sandbox_process import step
 T = TypeVar("T")
 
 SHARED_BYTES = 2**27
-"""Size of the files that frames share, as a shot's hint or its keys, which a worker keeps."""
-KEPT_DRAWINGS = 9
-"""Drawings among them: four on each side of a frame, the most that vote on it, and its own."""
+"""Maximum total size, in bytes, of the shared files that a worker keeps, as a shot's hint or its
+keys; the newest one is kept whatever its size."""
+KEPT_DRAWINGS = 2 * MOST_ADJACENT + 1
+"""Maximum number of drawings among them: those that vote on a frame, and the frame's own."""
 AGAIN = "the same command takes up what it is now"
 
 

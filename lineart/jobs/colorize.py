@@ -32,10 +32,6 @@ if TYPE_CHECKING:
     from lineart.imaging.palette import Palette
 
 
-MOST_ADJACENT = 4
-"""Largest number of adjacent drawings on one side."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Colorize:
     """Colour all line drawings of a film, each at its own size."""
@@ -170,6 +166,8 @@ def read_film(flags: Colorize) -> tuple[FilmConfig, TaskFactory]:
 
 def _check(flags: Colorize) -> None:
     """Raise ValueError if flags for keys conflict."""
+    from lineart.film.tasks.key_rules import MOST_ADJACENT
+
     if flags.unknown != "soft" and flags.keys is None and flags.sheets is None:
         raise ValueError(
             f"--unknown {flags.unknown} is for colours of keys; add --keys or --sheets"
