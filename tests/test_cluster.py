@@ -93,7 +93,7 @@ def test_machines_are_asked_for_at_the_start(
     pools = plan_workers({"CPU": 272.0, "GPU": 4.0}, pictures=170_000)
     bundles = pools.bundles(1500)
     assert bundles == [{"CPU": 1.0, "GPU": 0.5}] * 3 + [{"CPU": 1.0}] * 188
-    with MachineRequest(bundles, pools.least, renew_s=0.01, say_s=0.01) as request:
+    with MachineRequest(bundles, pools.minimum, renew_s=0.01, say_s=0.01) as request:
         while len(asked) < 4 or not caplog.messages:
             time.sleep(0.01)
         request.meet()

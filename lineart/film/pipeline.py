@@ -9,7 +9,6 @@ from functools import partial
 
 import pyarrow as pa
 
-from lineart.film import stages
 from lineart.film.pools import (
     BLOCK_ROWS,
     PIXEL_CPUS,
@@ -27,7 +26,7 @@ from lineart.film.records import (
     to_table,
     unpack,
 )
-from lineart.film.stages import Stage, run_stages
+from lineart.film.stages import Stage, run_stages, stages_of
 from lineart.runtime.executor import RayExecutor, ray_errors
 from lineart.runtime.machines import MachineRequest, find_shortage
 from lineart.storage import Storage
@@ -93,8 +92,9 @@ class RayRunner:
         pixels: WorkerBounds | None = None,
     ) -> None:
         self.executor = executor
-        self._pools = partial(plan_workers, networks=networks, pixels=pixels)
-        self._pools(executor.resources, pictures=1)
+        self._plan_workers = partial(plan_workers, networks=networks, pixels=pixels)
+        # Only to raise at once if the minimum does not fit; each run plans its own workers.
+        self._plan_workers(executor.resources, pictures=1)
         self._metrics = Metrics()
         self._request: MachineRequest | None = None
 
@@ -108,8 +108,8 @@ class RayRunner:
         """
         pools = self._pools_of(job, pictures)
         bundles = pools.bundles(pictures) if pictures else []
-        least = pools.least if pictures else {"CPU": 1.0}
-        with MachineRequest(bundles, least) as self._request:
+        minimum = pools.minimum if pictures else {"CPU": 1.0}
+        with MachineRequest(bundles, minimum) as self._request:
             yield
         self._request = None
 
@@ -132,20 +132,20 @@ class RayRunner:
                 yield result
 
     def _pools_of(self, job: FilmJob, pictures: int) -> WorkerPools:
-        resources = self.executor.resources | ({"GPU": 0.0} if _wants_no_gpu(job.weights) else {})
+        resources = self.executor.resources | ({} if _uses_gpu(job.weights) else {"GPU": 0.0})
         pixel_cpus = S3_PIXEL_CPUS if job.pictures.is_s3 or job.output.is_s3 else PIXEL_CPUS
-        return self._pools(resources, pictures, pixel_cpus=pixel_cpus)
+        return self._plan_workers(resources, pictures, pixel_cpus=pixel_cpus)
 
 
-def _wants_no_gpu(weights: Storage | None) -> bool:
-    """Return whether there is no network, or one of ONNX and ONNX Runtime cannot use CUDA."""
+def _uses_gpu(weights: Storage | None) -> bool:
+    """Return whether there is a network, and it is of PyTorch or ONNX Runtime can use CUDA."""
     if weights is None:
-        return True
-    if not is_onnx(weights):
         return False
+    if not is_onnx(weights):
+        return True
     import onnxruntime
 
-    return "CUDAExecutionProvider" not in onnxruntime.get_available_providers()
+    return "CUDAExecutionProvider" in onnxruntime.get_available_providers()
 
 
 def make_frames(
@@ -178,7 +178,7 @@ def make_frames(
             return
         except ExecutionTimeoutError as error:
             time.sleep(SETTLE_S)
-            shortage = find_shortage(pools.least)
+            shortage = find_shortage(pools.minimum)
             if shortage is None:
                 raise ConnectionError(
                     f"no frame ended for a long time, {len(remaining)} remain, and the cluster has "
@@ -203,9 +203,9 @@ def _stream(
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.max_consecutive_actor_init_deaths = 3
-    bounds, opening = pools.networks, stages.stages_of(job)
+    bounds, stages = pools.networks, stages_of(job)
     networks = {
-        "compute": ray.data.ActorPoolStrategy(min_size=bounds.least, max_size=bounds.most),
+        "compute": ray.data.ActorPoolStrategy(min_size=bounds.minimum, max_size=bounds.maximum),
         "num_cpus": 1,
         "batch_format": "pyarrow",
     }
@@ -214,13 +214,13 @@ def _stream(
     if pools.pixels is None:
         # All stages of a frame in one worker: no large data is passed between workers.
         dataset = dataset.map_batches(
-            _Frames, fn_constructor_args=(opening, job), batch_size=CPU_BATCH, **networks
+            _FrameByFrame, fn_constructor_args=(stages, job), batch_size=CPU_BATCH, **networks
         )
     else:
         # Networks, and what is between them, on GPUs; the rest on the more numerous CPUs.
-        before, on_gpu, after = _split(opening)
+        before, on_gpu, after = _split(stages)
         pixels = {
-            "compute": ray.data.TaskPoolStrategy(size=pools.pixels.most),
+            "compute": ray.data.TaskPoolStrategy(size=pools.pixels.maximum),
             "num_cpus": pools.pixel_cpus,
             "batch_format": "pyarrow",
             "batch_size": None,
@@ -240,33 +240,33 @@ def _stream(
         yield unpack(row["record"])
 
 
-def _split(opening: Sequence[Stage]) -> tuple[Sequence[Stage], Sequence[Stage], Sequence[Stage]]:
+def _split(stages: Sequence[Stage]) -> tuple[Sequence[Stage], Sequence[Stage], Sequence[Stage]]:
     """Return the stages before the first network, those up to the last network, and the others."""
-    places = [place for place, stage in enumerate(opening) if stage.resources == "network"]
+    places = [place for place, stage in enumerate(stages) if stage.resources == "network"]
     first, end = places[0], places[-1] + 1
-    return opening[:first], opening[first:end], opening[end:]
+    return stages[:first], stages[first:end], stages[end:]
 
 
 class _StageBatches:
     """Stages, opened in one worker, that run on tables of frames."""
 
-    def __init__(self, opening: Sequence[Stage], job: FilmJob) -> None:
-        self._stages = [stage.open(job) for stage in opening]
+    def __init__(self, stages: Sequence[Stage], job: FilmJob) -> None:
+        self._stages = [stage.open(job) for stage in stages]
 
     def __call__(self, table: pa.Table) -> pa.Table:
         return to_table(run_stages(self._stages, from_table(table)))
 
 
-class _Frames(_StageBatches):
-    """The same, one frame after another."""
+class _FrameByFrame(_StageBatches):
+    """The same, frame by frame: each passes through all stages before the next one begins."""
 
     def __call__(self, table: pa.Table) -> pa.Table:
         frames = from_table(table)
         return to_table(one for frame in frames for one in run_stages(self._stages, [frame]))
 
 
-def _run_stages(table: pa.Table, opening: Sequence[Stage], job: FilmJob) -> pa.Table:
-    return _StageBatches(opening, job)(table)
+def _run_stages(table: pa.Table, stages: Sequence[Stage], job: FilmJob) -> pa.Table:
+    return _StageBatches(stages, job)(table)
 
 
 def blocks(work: Sequence[WorkItem]) -> Iterator[Sequence[WorkItem]]:

@@ -24,8 +24,8 @@ make a thousand in less time than such a machine takes to start."""
 class WorkerBounds:
     """Minimum and maximum number of workers in a pool."""
 
-    least: int
-    most: int
+    minimum: int
+    maximum: int
 
     @classmethod
     def parse(cls, text: str) -> "WorkerBounds":
@@ -36,9 +36,9 @@ class WorkerBounds:
         """
         match = re.fullmatch(r"(\d+)(?::(\d+))?", text)
         if match:
-            least, most = int(match[1]), int(match[2] or match[1])
-            if 1 <= least <= most:
-                return cls(least, most)
+            minimum, maximum = int(match[1]), int(match[2] or match[1])
+            if 1 <= minimum <= maximum:
+                return cls(minimum, maximum)
         raise ValueError(f"{text!r} is not MIN:MAX with 1 <= MIN <= MAX, such as 1:8")
 
 
@@ -56,22 +56,22 @@ class WorkerPools:
     """CPUs that a pixel task reserves, above 0."""
 
     @property
-    def least(self) -> dict[str, float]:
+    def minimum(self) -> dict[str, float]:
         """CPUs and GPUs without which a run cannot go on."""
-        networks = float(self.networks.least)
+        networks = float(self.networks.minimum)
         if self.pixels is None:
             return {"CPU": networks}
-        pixels = self.pixels.least * self.pixel_cpus
+        pixels = self.pixels.minimum * self.pixel_cpus
         return {"CPU": networks + pixels, "GPU": networks * self.network_gpus}
 
     def bundles(self, pictures: int) -> list[dict[str, float]]:
         """Return the resources of each worker that a run over so many pictures keeps busy."""
         tasks = math.ceil(pictures / BLOCK_ROWS)
         if self.pixels is None:
-            return [{"CPU": 1.0}] * max(self.networks.least, min(self.networks.most, tasks))
-        on_gpu = min(self.networks.most, math.ceil(pictures / PICTURES_A_NETWORK))
-        on_cpu = max(self.pixels.least, min(self.pixels.most, tasks))
-        networks = [{"CPU": 1.0, "GPU": self.network_gpus}] * max(self.networks.least, on_gpu)
+            return [{"CPU": 1.0}] * max(self.networks.minimum, min(self.networks.maximum, tasks))
+        on_gpu = min(self.networks.maximum, math.ceil(pictures / PICTURES_A_NETWORK))
+        on_cpu = max(self.pixels.minimum, min(self.pixels.maximum, tasks))
+        networks = [{"CPU": 1.0, "GPU": self.network_gpus}] * max(self.networks.minimum, on_gpu)
         return networks + [{"CPU": self.pixel_cpus}] * on_cpu
 
 
@@ -102,10 +102,10 @@ def plan_workers(
         # At least one, not all at once: the first frame waits for one network to start, and not for
         # GPUs that an autoscaling cluster has yet to add.
         networks = WorkerBounds(1, max(1, min(room, math.ceil(pictures / 4))))
-    if networks.least > room:
+    if networks.minimum > room:
         what = f"{gpus} GPUs and {cpus} CPUs" if gpus else f"{cpus} CPUs and no GPU"
         raise ValueError(
-            f"{networks.least} networks cannot be placed on {what}: "
+            f"{networks.minimum} networks cannot be placed on {what}: "
             f"there is room for {max(room, 0)}; lower --gpu-workers or join a larger cluster"
         )
     if not gpus:
@@ -115,13 +115,13 @@ def plan_workers(
                 "network's own worker does the pixels, too; --gpu-workers says how many"
             )
         return WorkerPools(networks, None)
-    left = cpus - networks.least
-    pixels = pixels or WorkerBounds(1, max(1, int((cpus - networks.most) / pixel_cpus)))
-    if pixels.least * pixel_cpus > left:
+    left = cpus - networks.minimum
+    pixels = pixels or WorkerBounds(1, max(1, int((cpus - networks.maximum) / pixel_cpus)))
+    if pixels.minimum * pixel_cpus > left:
         raise ValueError(
-            f"{pixels.least} workers on pixels cannot be placed beside {networks.least} "
+            f"{pixels.minimum} workers on pixels cannot be placed beside {networks.minimum} "
             f"networks on {cpus} CPUs: there is room for {max(int(left / pixel_cpus), 0)}; "
             "lower --cpu-workers or --gpu-workers"
         )
-    network_gpus = NETWORK_GPUS if networks.most > gpus else 1.0
+    network_gpus = NETWORK_GPUS if networks.maximum > gpus else 1.0
     return WorkerPools(networks, pixels, network_gpus, pixel_cpus)

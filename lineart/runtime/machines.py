@@ -19,34 +19,34 @@ END_S = 5.0
 UNITS = {"CPU": "CPUs", "GPU": "GPUs"}
 
 
-def find_shortage(least: Mapping[str, float], *, is_begun: bool = False) -> str | None:
+def find_shortage(minimum: Mapping[str, float], *, is_begun: bool = False) -> str | None:
     """Return a sentence on what a run waits for; None if the cluster has it.
 
     Args:
-        least: CPUs and GPUs without which the run cannot go on.
+        minimum: CPUs and GPUs without which the run cannot go on.
         is_begun: Whether the run has machines: then those count that it uses, else only free ones.
     """
     import ray
 
     has, free = ray.cluster_resources(), ray.available_resources()
     there = has if is_begun else free
-    if all(there.get(name, 0.0) >= amount for name, amount in least.items()):
+    if all(there.get(name, 0.0) >= amount for name, amount in minimum.items()):
         return None
     return (
-        f"waits for machines: it needs at least {_amounts(least)}; "
+        f"waits for machines: it needs at least {_amounts(minimum)}; "
         f"the cluster has {_amounts(has)}, of which {_amounts(free)} are free"
     )
 
 
 def wait_for_one(
-    references: Sequence[Any], least: Mapping[str, float], *, say_s: float = SAY_S
+    references: Sequence[Any], minimum: Mapping[str, float], *, say_s: float = SAY_S
 ) -> Any:
     """Return a reference to a result of Ray that is there; wait as long as it takes.
 
     Args:
         references: References to results.
-        least: CPUs and GPUs that each call needs; while the cluster lacks them, a warning is logged
-            every `say_s`.
+        minimum: CPUs and GPUs that each call needs; while the cluster lacks them, a warning is
+            logged every `say_s`.
         say_s: Interval in seconds above 0.
     """
     import ray
@@ -55,7 +55,7 @@ def wait_for_one(
         ready, _ = ray.wait(references, timeout=say_s)
         if ready:
             return ready[0]
-        if shortage := find_shortage(least, is_begun=True):
+        if shortage := find_shortage(minimum, is_begun=True):
             logger.warning(shortage)
 
 
@@ -74,7 +74,7 @@ class MachineRequest:
 
     Args:
         bundles: Resources of each worker, "CPU" and "GPU"; none: nothing is asked for.
-        least: CPUs and GPUs without which the run cannot go on.
+        minimum: CPUs and GPUs without which the run cannot go on.
         is_repeated: Whether the request is repeated until `meet`; not where Ray asks, too.
         renew_s: Interval at which it is repeated, in seconds above 0.
         say_s: Interval at which a run that waits says so, in seconds above 0.
@@ -83,13 +83,13 @@ class MachineRequest:
     def __init__(
         self,
         bundles: Sequence[Mapping[str, float]],
-        least: Mapping[str, float],
+        minimum: Mapping[str, float],
         *,
         is_repeated: bool = True,
         renew_s: float = RENEW_S,
         say_s: float = SAY_S,
     ) -> None:
-        self._bundles, self._least = [dict(bundle) for bundle in bundles], least
+        self._bundles, self._minimum = [dict(bundle) for bundle in bundles], minimum
         self._is_repeated, self._renew_s, self._say_s = is_repeated, renew_s, say_s
         self._is_met, self._ended = threading.Event(), threading.Event()
         self._watch = threading.Thread(target=self._repeat, daemon=True)
@@ -128,7 +128,7 @@ class MachineRequest:
 
     def _say(self) -> None:
         try:
-            shortage = find_shortage(self._least, is_begun=self._is_met.is_set())
+            shortage = find_shortage(self._minimum, is_begun=self._is_met.is_set())
         except Exception as error:  # noqa: BLE001 - the run itself meets it, too
             shortage = f"cannot see which machines there are: {error}"
         if shortage and not self._ended.is_set():

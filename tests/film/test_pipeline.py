@@ -23,22 +23,22 @@ def test_two_networks_a_gpu() -> None:
     pools = plan_workers({"CPU": 3.0, "GPU": 4.0}, pictures=1000)
     assert pools == WorkerPools(WorkerBounds(1, 2), WorkerBounds(1, 1), 1.0)
     pools = plan_workers({"CPU": 16.0, "GPU": 4.0}, 1000, networks=WorkerBounds(4, 4))
-    assert (pools.network_gpus, pools.least) == (1.0, {"CPU": 5.0, "GPU": 4.0})
+    assert (pools.network_gpus, pools.minimum) == (1.0, {"CPU": 5.0, "GPU": 4.0})
     pools = plan_workers({"CPU": 16.0, "GPU": 4.0}, 1000, networks=WorkerBounds(5, 5))
-    assert (pools.network_gpus, pools.least) == (0.5, {"CPU": 6.0, "GPU": 2.5})
+    assert (pools.network_gpus, pools.minimum) == (0.5, {"CPU": 6.0, "GPU": 2.5})
 
 
 def test_tasks_that_wait_for_s3_share_a_cpu() -> None:
     """Twice as many tasks as CPUs are left, and room for half a CPU is room for one."""
     pools = plan_workers({"CPU": 16.0, "GPU": 4.0}, pictures=1000, pixel_cpus=0.5)
-    assert (pools.pixels, pools.least) == (WorkerBounds(1, 16), {"CPU": 1.5, "GPU": 0.5})
+    assert (pools.pixels, pools.minimum) == (WorkerBounds(1, 16), {"CPU": 1.5, "GPU": 0.5})
     pools = plan_workers({"CPU": 2.0, "GPU": 1.0}, 100, pixels=WorkerBounds(2, 2), pixel_cpus=0.5)
-    assert pools.least == {"CPU": 2.0, "GPU": 1.0}
+    assert pools.minimum == {"CPU": 2.0, "GPU": 1.0}
 
 
 def test_few_drawings_need_few_networks() -> None:
     """A network is not started for a handful of drawings."""
-    assert plan_workers({"CPU": 96.0}, pictures=5).networks.most == 2
+    assert plan_workers({"CPU": 96.0}, pictures=5).networks.maximum == 2
 
 
 @pytest.mark.parametrize(
