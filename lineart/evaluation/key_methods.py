@@ -93,8 +93,10 @@ PLACE_WEIGHT = 4.0
 
 def _hungarian(drawing: Drawing, key: PreparedKey) -> Int64[np.ndarray, " N"]:
     """Assign regions by shape and place, one to one; those left over take the most similar."""
-    shape = np.minimum(_differences(drawing.shape, key.drawing.shape), MOST_DIFFERENT)
-    place = _differences(drawing.place, key.drawing.place)
+    shape = np.minimum(
+        _differences(drawing.shape_features, key.drawing.shape_features), MOST_DIFFERENT
+    )
+    place = _differences(drawing.relative_center, key.drawing.relative_center)
     cost = shape.sum(axis=2) + PLACE_WEIGHT * place.sum(axis=2)
     colors = _nearest(cost, key)
     rows, columns = linear_sum_assignment(cost)
@@ -132,7 +134,9 @@ def _describe(drawing: Drawing) -> Float32[np.ndarray, "N D"]:
     means = [
         np.bincount(flat[is_inside], one.ravel()[is_inside], drawing.total) / area for one in maps
     ]
-    return np.concatenate((np.stack(means, axis=1), drawing.shape), axis=1).astype(np.float32)
+    return np.concatenate((np.stack(means, axis=1), drawing.shape_features), axis=1).astype(
+        np.float32
+    )
 
 
 def _unit(values: np.ndarray) -> Float32[np.ndarray, "N D"]:

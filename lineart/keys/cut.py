@@ -244,7 +244,7 @@ def _are_open(total: int, key: PreparedKey, cut: SmallMap, parts: _Parts) -> Boo
     is_closed, first, group = _find_groups(total, key, parts)
     whole = np.arange(count + 1, dtype=np.int32)
     whole[parts.number[is_closed]] = parts.number[first[group[is_closed]]]
-    in_key = key.drawing.openings.totals() / np.maximum(key.drawing.borders.totals(), 1)
+    in_key = key.drawing.open_borders.totals() / np.maximum(key.drawing.borders.totals(), 1)
     share = _open_shares(look_up(whole, cut), count)[whole[parts.number] - 1]
     is_open: Bool[np.ndarray, " P"] = (
         share > np.where(is_closed, 0, in_key[parts.part - 1]) + MOST_OPEN

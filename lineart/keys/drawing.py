@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, Int64, UInt8
+from jaxtyping import Float32, Float64, Int64, UInt8
 
 from lineart.image import Frame, Line, Size, darkest_channel, fit_short_side
+from lineart.imaging.paint import border_regions
 from lineart.imaging.region_maps import (
     RegionMap,
     count_pixels,
@@ -24,6 +25,18 @@ WORK_SIDE_PX = 540
 """Short side at which larger drawings are measured."""
 BACKGROUND_SHARE = 0.15
 """A region that has more than this share of the picture's border is background."""
+LEAST_AREA = 0.25
+"""Area, in pixels of the working size, that smaller regions count as having."""
+LEAST_EXTENT, LEAST_DIAGONAL = 8, 32
+"""Least side and least diagonal, in pixels, of the box around the ink, by which lengths are
+divided."""
+AREA_FLOOR, DEPTH_FLOOR = 1e-6, 1e-4
+"""Added to areas and depths by the diagonal, so that they have logarithms."""
+LEAST_NEIGHBOUR_BORDER = 2
+"""Regions with a longer common border, in pixels, count as neighbours in `shape_features`."""
+INK_TAIL, FEW_INK_PIXELS = 0.01, 10
+"""Share of the ink that the box around it leaves out at each side; with at most so many pixels of
+ink, the box is the whole picture."""
 
 
 class Drawing(NamedTuple):
@@ -41,13 +54,14 @@ class Drawing(NamedTuple):
     ink: SoftInk
     """What the optical flow sees."""
     area: Float32[np.ndarray, " N"]
+    """At least `LEAST_AREA`."""
     center: Float32[np.ndarray, "N 2"]
     """Centre of mass, x and y."""
-    place: Float32[np.ndarray, "N 2"]
+    relative_center: Float32[np.ndarray, "N 2"]
     """Centre within the box around the ink, 0..1 in it."""
     diagonal: float
-    """Diagonal of the box around the ink, at least 32."""
-    shape: Float32[np.ndarray, "N 9"]
+    """Diagonal of the box around the ink, at least `LEAST_DIAGONAL`."""
+    shape_features: Float32[np.ndarray, "N 9"]
     """Properties that a move, a turn and a scaling leave: logarithm of the area, of the mean and of
     the largest depth (all by the diagonal), of spread, of elongation and of compactness, logarithm
     of the number of neighbours, share of the outline on the picture's border, and beside the
@@ -58,7 +72,7 @@ class Drawing(NamedTuple):
     """What each looks like."""
     borders: BorderMatrix
     """Borders between regions, across lines and where there is none."""
-    openings: BorderMatrix
+    open_borders: BorderMatrix
     """Borders without a line."""
 
     @property
@@ -135,14 +149,14 @@ def measure(line: Line | Frame, labels: RegionMap) -> Drawing:
 def measure_small(
     paper: UInt8[np.ndarray, "h w"],
     labels: SmallMap,
-    areas: np.ndarray,
+    areas: Float64[np.ndarray, " N"],
     ink: SoftInk | None = None,
 ) -> Drawing:
     """Measure regions at the working size.
 
     Args:
         paper: 1 = paper, 0 = ink.
-        labels: Regions, numbered from 1 without gaps, at the same size.
+        labels: Regions, numbered from 1 to N without gaps, at the same size.
         areas: Area of each region in pixels of this size.
         ink: Soft ink of the drawing; default: made of `paper`.
     """
@@ -150,64 +164,62 @@ def measure_small(
     spread = spread_regions(labels)
     count = len(areas)
     borders = find_borders(spread, count)
-    area = np.maximum(areas, 0.25).astype(np.float32)
+    area = np.maximum(areas, LEAST_AREA).astype(np.float32)
     runs = find_row_runs(labels, count)
     moments = find_moments(runs, (labels.shape[1] / 2, labels.shape[0] / 2))
     box = _ink_box(paper)
-    extent = np.maximum(box[1] - box[0], 8)
-    diagonal = float(max(np.hypot(*(box[1] - box[0])), 32))
-    outer = _rim(labels, count)
-    is_background = outer > BACKGROUND_SHARE * 2 * sum(labels.shape)
-    outline = np.maximum(borders.totals() + outer, 1)
-    beside = borders.times(is_background.astype(np.float32)[:, np.newaxis])[:, 0]
+    extent = np.maximum(box[1] - box[0], LEAST_EXTENT)
+    diagonal = float(max(np.hypot(*(box[1] - box[0])), LEAST_DIAGONAL))
+    on_picture_border = np.bincount(border_regions(labels), minlength=count + 1)[1:]
+    is_background = on_picture_border > BACKGROUND_SHARE * 2 * sum(labels.shape)
+    outline = np.maximum(borders.totals() + on_picture_border, 1)
+    beside_background = borders.times(is_background.astype(np.float32)[:, np.newaxis])[:, 0]
+    is_neighbour = borders.lengths > LEAST_NEIGHBOUR_BORDER
     elongation = np.log(moments.long / moments.short)
     mean_depth = runs.sum_pixels(depth) / np.maximum(runs.sum(runs.lengths), 1)
-    shape = (
-        np.log(area / diagonal**2 + 1e-6),
-        np.log(mean_depth / diagonal + 1e-4),
-        np.log(runs.highest(depth) / diagonal + 1e-4),
+    shape_features = (
+        np.log(area / diagonal**2 + AREA_FLOOR),
+        np.log(mean_depth / diagonal + DEPTH_FLOOR),
+        np.log(runs.highest(depth) / diagonal + DEPTH_FLOOR),
         np.log((moments.long + moments.short) / area),
         elongation,
         np.log(outline**2 / area),
-        np.log1p(np.bincount(borders.rows[borders.lengths > 2], minlength=count)),
-        outer / outline,
-        beside / outline,
+        np.log1p(np.bincount(borders.rows[is_neighbour], minlength=count)),
+        on_picture_border / outline,
+        beside_background / outline,
     )
-    angle = np.stack((np.cos(2 * moments.angle), np.sin(2 * moments.angle)), axis=1)
+    axis = np.stack((np.cos(2 * moments.angle), np.sin(2 * moments.angle)), axis=1)
     soft = make_soft_ink(paper) if ink is None else ink
     return Drawing(
-        labels,
-        spread,
-        depth,
-        soft,
-        area,
-        moments.center.astype(np.float32),
-        ((moments.center - box[0]) / extent).astype(np.float32),
-        diagonal,
-        np.stack(shape, axis=1).astype(np.float32),
-        (angle * (1 - np.exp(-elongation))[:, np.newaxis]).astype(np.float32),
-        take_patches(labels, soft, moments, diagonal),
-        borders,
-        find_borders(labels, count),
+        labels=labels,
+        spread=spread,
+        depth=depth,
+        ink=soft,
+        area=area,
+        center=moments.center.astype(np.float32),
+        relative_center=((moments.center - box[0]) / extent).astype(np.float32),
+        diagonal=diagonal,
+        shape_features=np.stack(shape_features, axis=1).astype(np.float32),
+        direction=(axis * (1 - np.exp(-elongation))[:, np.newaxis]).astype(np.float32),
+        patches=take_patches(labels, soft, moments, diagonal),
+        borders=borders,
+        open_borders=find_borders(labels, count),
     )
 
 
-def _ink_box(paper: UInt8[np.ndarray, "h w"]) -> np.ndarray:
-    """Return the corners, x and y, of the box around the ink without its outermost percent."""
+def _ink_box(paper: UInt8[np.ndarray, "h w"]) -> Float64[np.ndarray, "2 2"]:
+    """Return the corners of the box around the ink without its outermost percent.
+
+    The first row is the left upper corner, x and y, the second the right lower one.
+    """
     height, width = paper.shape
     corners = []
     for axis, side in ((0, width), (1, height)):
         ink = paper.shape[axis] - paper.sum(axis=axis, dtype=np.int64)
         total = int(ink.sum())
-        if total <= 10:
+        if total <= FEW_INK_PIXELS:
             return np.array([[0, 0], [width - 1, height - 1]], np.float64)
         passed = np.cumsum(ink) / total
-        low, high = np.searchsorted(passed, 0.01), np.searchsorted(passed, 0.99)
+        low, high = (np.searchsorted(passed, share) for share in (INK_TAIL, 1 - INK_TAIL))
         corners.append((min(low, side - 1), min(high, side - 1)))
     return np.array(corners, np.float64).T
-
-
-def _rim(labels: SmallMap, count: int) -> np.ndarray:
-    """Return how many pixels of each region are at the border of the picture."""
-    rim = np.concatenate((labels[0], labels[-1], labels[:, 0], labels[:, -1]))
-    return np.bincount(rim, minlength=count + 1)[1:]

@@ -76,8 +76,8 @@ def compare(
     pairs = _Pairs(
         drawing,
         key,
-        neighbours.times(drawing.shape),
-        key_neighbours.times(key.shape),
+        neighbours.times(drawing.shape_features),
+        key_neighbours.times(key.shape_features),
         None if flow is None else _find_motion(drawing, key, flow),
         most_candidates,
     )
@@ -99,7 +99,7 @@ def compare(
         drawing.area,
         key.area,
         neighbours,
-        drawing.openings.shares(),
+        drawing.open_borders.shares(),
         key_neighbours,
         colors,
     )
@@ -151,8 +151,8 @@ class _Pairs(NamedTuple):
         few = key._replace(
             area=key.area[columns],
             center=key.center[columns],
-            place=key.place[columns],
-            shape=key.shape[columns],
+            relative_center=key.relative_center[columns],
+            shape_features=key.shape_features[columns],
             direction=key.direction[columns],
             patches=Patches(*(patch[columns] for patch in key.patches)),
         )
@@ -258,7 +258,9 @@ def _choose(
     size = min(pairs.most_candidates, key.total)
     cost = np.zeros((len(rows), key.total), np.float32)
     for one in range(len(SHAPE_WEIGHTS)):
-        difference = np.abs(drawing.shape[rows, one][:, np.newaxis] - key.shape[:, one])
+        difference = np.abs(
+            drawing.shape_features[rows, one][:, np.newaxis] - key.shape_features[:, one]
+        )
         cost += np.minimum(difference, 3) * SHAPE_WEIGHTS[one]
     for axis in (0, 1):
         cost += np.abs(drawing.direction[rows, axis][:, np.newaxis] - key.direction[:, axis]) / 3
@@ -268,7 +270,9 @@ def _choose(
         return _least(cost, size)
     place = np.zeros_like(cost)
     for axis in (0, 1):
-        place += np.abs(drawing.place[rows, axis][:, np.newaxis] - key.place[:, axis])
+        place += np.abs(
+            drawing.relative_center[rows, axis][:, np.newaxis] - key.relative_center[:, axis]
+        )
     landing = pairs.motion.landing[rows]
     distance = np.hypot(key.center[:, 0] - landing[:, :1], key.center[:, 1] - landing[:, 1:])
     diagonal = 0.5 * (drawing.diagonal + key.diagonal)
@@ -311,7 +315,7 @@ def _features(
     0..9 motion, 0 for a sheet: share of the region's pixels that the flow carries into the
     candidate; the same as a share of the candidate; over the union; share and union without the
     flow; distance from the landing place to the candidate by the diagonal and by size; distance
-    from the region; differences of the places in the box, x and y. 10: difference of direction.
+    from the region; differences of the centres in the box, x and y. 10: difference of direction.
     11..19: differences of the shape; 20, 21: those of the area and the largest depth with sign.
     22..26: the region's area, depth, elongation and background, the candidate's area. 27, 28: the
     highest share that the flow carries anywhere, and whether it is here. 29..37: differences of the
@@ -337,17 +341,20 @@ def _features(
         out[..., 5] = np.minimum(distance / diagonal, 1) * 4
         out[..., 6] = _by_size(distance, area, key_area)
         out[..., 7] = np.minimum(raw / diagonal, 1) * 4
-        out[..., 8:10] = np.abs(key.place[chosen] - drawing.place[rows][:, np.newaxis])
+        out[..., 8:10] = np.abs(
+            key.relative_center[chosen] - drawing.relative_center[rows][:, np.newaxis]
+        )
         best = own.best[:, np.newaxis]
         out[..., 27] = np.minimum(best / area, 1)
         out[..., 28] = own.carried >= best
     turn = key.direction[chosen] - drawing.direction[rows][:, np.newaxis]
     out[..., 10] = np.linalg.norm(turn, axis=2)
-    difference = drawing.shape[rows][:, np.newaxis] - key.shape[chosen]
+    difference = drawing.shape_features[rows][:, np.newaxis] - key.shape_features[chosen]
     out[..., 11:20] = np.minimum(np.abs(difference), 3)
     out[..., 20:22] = np.clip(difference[..., [0, 2]], -2, 2)
-    out[..., 22:26] = (drawing.shape[rows][:, [0, 2, 4, 8]] * [0.2, 0.3, 0.3, 1])[:, np.newaxis]
-    out[..., 26] = key.shape[chosen, 0] * 0.2
+    few = drawing.shape_features[rows][:, np.newaxis, [0, 2, 4, 8]]
+    out[..., 22:26] = few * [0.2, 0.3, 0.3, 1]
+    out[..., 26] = key.shape_features[chosen, 0] * 0.2
     beside = pairs.beside[rows][:, np.newaxis] - pairs.key_beside[chosen]
     out[..., 29:38] = np.minimum(np.abs(beside), 2)
     return out

@@ -59,7 +59,9 @@ def test_borders_multiply_like_the_matrix() -> None:
 def test_shapes_stay_when_a_figure_moves() -> None:
     """The shape of all regions but the background stays when a figure moves and grows."""
     one, other = draw_figure(), draw_figure(move=(30, -10), scale=1.15)
-    shapes = [measure(figure.line, find_regions(figure.line)).shape for figure in (one, other)]
+    shapes = [
+        measure(figure.line, find_regions(figure.line)).shape_features for figure in (one, other)
+    ]
     assert shapes[0].shape == shapes[1].shape
     assert np.abs(shapes[0] - shapes[1])[1:, :6].max() < 0.25
 
