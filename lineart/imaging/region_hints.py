@@ -1,4 +1,9 @@
-"""Hints by region: which colours an artist gave to each region of a drawing."""
+"""Hints by region: which colours an artist gave to each region of a drawing.
+
+In the shapes of arrays, P is the number of hints, each a pixel, and N that of the region numbers,
+of which 0 is ink. S is the number of shades, which are the different pairs of a region and a colour
+of its hints, and K that of the colours, which remain of the shades when similar ones are one.
+"""
 
 from itertools import pairwise
 from typing import NamedTuple
@@ -13,6 +18,7 @@ from lineart.imaging.region_maps import Pixels, RegionMap, find_runs
 from lineart.imaging.regions import shrink_ink
 
 Colors = UInt8[np.ndarray, "N 3"]
+"""Colour of each region number."""
 
 TOLERANCE = 6
 """Hints of a region whose channels differ by at most this are one colour: the most frequent, and of
@@ -23,14 +29,14 @@ class RegionHints(NamedTuple):
     """Hints by region."""
 
     pixels: Pixels
-    """Places of hints."""
+    """Places of the hints."""
     regions: Int32[np.ndarray, " P"]
     """Region of each hint."""
     color_index: Int32[np.ndarray, " P"]
     """Row in `colors` of each hint."""
-    colors: Colors
-    """Colours of all regions, sorted by region."""
-    color_regions: Int32[np.ndarray, " N"]
+    colors: UInt8[np.ndarray, "K 3"]
+    """Colours of all regions, sorted by region; one that several regions have is there for each."""
+    color_regions: Int32[np.ndarray, " K"]
     """Region of each colour."""
     highest_region: int
     """Highest number of a region of the drawing."""
@@ -49,20 +55,22 @@ def collect_hints(labels: RegionMap, hints: HintPixels) -> RegionHints:
     kept = np.flatnonzero(regions)
     if kept.size:
         depths = find_depths(labels)
-        deep = depths.at(hints)[kept]
-        is_left = _is_spill(dabs[kept], regions[kept], deep, depths.deepest)
-        kept = kept[~(is_left | _is_edge(regions[kept], deep))]
+        depth_class = depths.at(hints)[kept]
+        is_spill = _is_spill(dabs[kept], regions[kept], depth_class, depths.deepest)
+        kept = kept[~(is_spill | _is_edge(regions[kept], depth_class))]
     pixels, regions = pixels[kept], regions[kept]
-    # Region and colour as one number, which sorts several times as fast as a pair.
-    pairs, index, counts = _unique(regions.astype(np.int64) << 24 | colors[kept])
-    owners, shades = (pairs >> 24).astype(np.int32), unpack_colors(pairs)
-    kept_shades, number = np.unique(_merge_similar(owners, shades, counts), return_inverse=True)
+    # A shade is a region and a colour as one number, which sorts several times as fast as a pair.
+    packed, shade_of_hint, counts = _unique(regions.astype(np.int64) << 24 | colors[kept])
+    shade_regions, shades = (packed >> 24).astype(np.int32), unpack_colors(packed)
+    # Of similar shades of a region one is kept; it is the colour of them all.
+    representatives = _merge_similar(shade_regions, shades, counts)
+    kept_shades, color_of_shade = np.unique(representatives, return_inverse=True)
     return RegionHints(
         pixels=pixels,
         regions=regions,
-        color_index=number.astype(np.int32)[index],
+        color_index=color_of_shade.astype(np.int32)[shade_of_hint],
         colors=shades[kept_shades],
-        color_regions=owners[kept_shades],
+        color_regions=shade_regions[kept_shades],
         highest_region=int(labels.max(initial=0)),
     )
 
@@ -95,7 +103,7 @@ EDGE_CLASS = 1
 SPILL_CLASS = 2
 """A dab that reaches no deeper than 3 units over a line into a region was not meant for it."""
 DEEP_CLASS = 3
-"""Class, 6 units, of dabs that were meant for another region."""
+"""Class, from 6 units, that a dab reaches in a region that it was meant for."""
 
 
 class Depths(NamedTuple):
@@ -133,17 +141,23 @@ def find_depths(labels: RegionMap) -> Depths:
 def _is_spill(
     dabs: Int32[np.ndarray, " P"],
     regions: Int32[np.ndarray, " P"],
-    deep: UInt8[np.ndarray, " P"],
+    depth_class: UInt8[np.ndarray, " P"],
     deepest: UInt8[np.ndarray, " N"],
 ) -> Bool[np.ndarray, " P"]:
     """Return which pixels of dabs lie in a region that their dab barely reaches.
 
     The dab was meant for another region, in which it lies deep, or whose deepest paper it covers.
+
+    Args:
+        dabs: Dab of each hint.
+        regions: Region of each hint, none of them ink.
+        depth_class: Class of the depth of each hint, 0..3; see `Depths`.
+        deepest: Highest class of each region.
     """
     runs = find_runs(dabs.astype(np.int64) * len(deepest) + regions)
     parts, part = np.unique(runs.numbers, return_inverse=True)
     reach = np.zeros(len(parts), np.uint8)
-    np.maximum.at(reach, part, np.maximum.reduceat(deep, runs.starts))
+    np.maximum.at(reach, part, np.maximum.reduceat(depth_class, runs.starts))
     dab, region = np.divmod(parts, len(deepest))
     is_filled = reach >= np.minimum(deepest[region], DEEP_CLASS)
     filled = np.zeros(int(dabs.max()) + 1, np.uint8)
@@ -154,10 +168,10 @@ def _is_spill(
 
 
 def _is_edge(
-    regions: Int32[np.ndarray, " P"], deep: UInt8[np.ndarray, " P"]
+    regions: Int32[np.ndarray, " P"], depth_class: UInt8[np.ndarray, " P"]
 ) -> Bool[np.ndarray, " P"]:
     """Return which hints lie at the soft edge of a line, in regions that have deeper ones."""
-    is_shallow = deep < EDGE_CLASS
+    is_shallow = depth_class < EDGE_CLASS
     has_deep = np.zeros(int(regions.max()) + 1, bool)
     has_deep[regions[~is_shallow]] = True
     edges: Bool[np.ndarray, " P"] = is_shallow & has_deep[regions]
@@ -169,7 +183,7 @@ def _is_edge(
 
 def _unique(
     values: Int64[np.ndarray, " P"],
-) -> tuple[Int64[np.ndarray, " K"], Int64[np.ndarray, " P"], Int64[np.ndarray, " K"]]:
+) -> tuple[Int64[np.ndarray, " S"], Int64[np.ndarray, " P"], Int64[np.ndarray, " S"]]:
     """Return sorted values, the index of each among them, and how often each is there.
 
     It sorts runs of equal values, which are long where an artist has painted.
@@ -182,11 +196,17 @@ def _unique(
 
 
 def _merge_similar(
-    regions: Int32[np.ndarray, " K"],
-    colors: UInt8[np.ndarray, "K 3"],
-    counts: Int64[np.ndarray, " K"],
-) -> Int64[np.ndarray, " K"]:
-    """Return for each colour of a region the index of the colour that stands for it."""
+    regions: Int32[np.ndarray, " S"],
+    colors: UInt8[np.ndarray, "S 3"],
+    counts: Int64[np.ndarray, " S"],
+) -> Int64[np.ndarray, " S"]:
+    """Return for each shade the index of the shade of its region that stands for it.
+
+    Args:
+        regions: Region of each shade, in rising order.
+        colors: Colour of each shade.
+        counts: Number of its hints.
+    """
     representative = np.arange(len(regions))
     starts = np.flatnonzero(np.diff(regions, prepend=-1))
     for start, stop in pairwise([*starts, len(regions)]):
