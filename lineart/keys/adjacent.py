@@ -35,7 +35,7 @@ class Matched:
     """A drawing that was matched with its keys."""
 
     labels: RegionMap
-    """Regions at full size; one that a key shows to be several is several."""
+    """Regions at full size. One that a key shows to be several is divided."""
     drawing: Drawing
     """The same regions, measured."""
     palette: UInt8[np.ndarray, "K 3"]

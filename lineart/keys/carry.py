@@ -20,10 +20,10 @@ from lineart.keys.network import Network, color_scores, included_network
 
 @dataclass(frozen=True)
 class CarriedColors:
-    """Colours of the regions of a drawing; entry r of the arrays is region r, entry 0 ink."""
+    """Colours of the N - 1 regions of a drawing: entry r of an array is that of region r, 0 ink."""
 
     labels: RegionMap
-    """Regions; one that a key shows to be several is several."""
+    """Regions, from 1. A region of the drawing that a key shows to be several is divided."""
     palette: UInt8[np.ndarray, "K 3"]
     """The keys' colours, each once, in order of first appearance."""
     index: Int32[np.ndarray, " N"]
@@ -35,9 +35,14 @@ class CarriedColors:
 
 
 AnyKey = Key | PreparedKey | tuple[Line | Frame, UInt8[np.ndarray, "H W C"]]
+"""A key, as it is, prepared, or as a pair of its drawing and its colours; see `Key` for these."""
 
 Scores = Float32[np.ndarray, "T P"]
-"""Logarithm of the weight of each colour; the last column stands for none."""
+"""Logarithm of the weight of each colour for each region of a drawing.
+
+T is the number of regions: row r is region r + 1. P is that of the palette's colours and one more:
+the last column stands for none of them.
+"""
 
 
 def carry(
@@ -72,24 +77,25 @@ def carry(
         raise ValueError("no key; carry needs at least one coloured drawing")
     network = network or included_network()
     prepared = [one if isinstance(one, PreparedKey) else prepare_key(Key(*one)) for one in keys]
-    own = [one.key for one in prepared if is_key_drawing(drawing, one.key)]
-    repeated = None
-    if own:
+    keys_of_drawing = [one.key for one in prepared if is_key_drawing(drawing, one.key)]
+    exact = None
+    if keys_of_drawing:
         # The first key of the shot, or else the first sheet.
-        first = next((key for key in own if key.same_shot), own[0])
+        first = next((key for key in keys_of_drawing if key.same_shot), keys_of_drawing[0])
         colors = key_drawing_colors(first)
         palette, _ = _join_palettes([one.palette for one in prepared])
-        repeated = _repeat(colors, palette)
-        if len(own) == len(prepared) or (colors.index != UNKNOWN).all():
-            return repeated
+        exact = _take_exactly(colors, palette)
+        if len(keys_of_drawing) == len(prepared) or (colors.index != UNKNOWN).all():
+            return exact
     matched = matched or _match_with_others(drawing, prepared, gap, network)
-    beside = (
+    matched_adjacent = (
         one if isinstance(one, Matched) else match(one, prepared, gap=gap, network=network)
         for one in adjacent
     )
-    shares = join_adjacent(matched, [one for one in beside if one is not None], network)
-    carried = _decide(matched.labels, matched.palette, shares)
-    return carried if repeated is None else _fill_open(repeated, carried)
+    voters = [one for one in matched_adjacent if one is not None]
+    shares = join_adjacent(matched, voters, network)
+    carried = _choose_most_probable(matched.labels, matched.palette, shares)
+    return carried if exact is None else _fill_open(exact, carried)
 
 
 def match(
@@ -122,31 +128,31 @@ def _match_with_others(
     scores = []
     for place, (key, number) in enumerate(others):
         found = color_scores(aligned.compare(place), network, key.parent)
-        scores.append(_widen(found, number, len(palette)))
+        scores.append(_score_whole_palette(found, number, len(palette)))
     shares = _join_all(scores, [not key.key.same_shot for key, _ in others])
     return Matched(aligned.labels, aligned.drawing, palette, shares)
 
 
-def _fill_open(own: CarriedColors, others: CarriedColors) -> CarriedColors:
-    """Return a key's colours for its own drawing, with those of other keys where it has none."""
-    is_open = own.index == UNKNOWN
+def _fill_open(exact: CarriedColors, carried: CarriedColors) -> CarriedColors:
+    """Return a key's colours for its own drawing, with carried ones where it has none."""
+    is_open = exact.index == UNKNOWN
     is_open[0] = False
-    count = len(own.index)
+    count = len(exact.index)
     labels = np.where(
-        is_open[own.labels] & (others.labels > 0), others.labels + count - 1, own.labels
+        is_open[exact.labels] & (carried.labels > 0), carried.labels + count - 1, exact.labels
     )
-    is_used = np.bincount(labels.ravel(), minlength=count + len(others.index) - 1) > 0
+    is_used = np.bincount(labels.ravel(), minlength=count + len(carried.index) - 1) > 0
     is_used[0] = True
     number = np.cumsum(is_used, dtype=np.int32) - 1
     index, confidence, second = (
-        np.concatenate((mine, theirs[1:]))[is_used]
-        for mine, theirs in (
-            (own.index, others.index),
-            (own.confidence, others.confidence),
-            (own.second, others.second),
+        np.concatenate((of_key, of_others[1:]))[is_used]
+        for of_key, of_others in (
+            (exact.index, carried.index),
+            (exact.confidence, carried.confidence),
+            (exact.second, carried.second),
         )
     )
-    return CarriedColors(number[labels], own.palette, index, confidence, second)
+    return CarriedColors(number[labels], exact.palette, index, confidence, second)
 
 
 def _join_palettes(
@@ -164,10 +170,16 @@ def _join_palettes(
     return unpack_colors(values[order]), numbers
 
 
-def _widen(
+def _score_whole_palette(
     scores: Float32[np.ndarray, "T K"], numbers: Int32[np.ndarray, " _"], count: int
 ) -> Scores:
-    """Return the scores of a key's colours as those of the whole palette."""
+    """Return the scores of a key's colours as those of the whole palette.
+
+    Args:
+        scores: Scores of the key's colours, and of none in the last column.
+        numbers: Number of each of the key's colours in the palette.
+        count: Number of the palette's colours; those that the key lacks weigh nothing.
+    """
     whole = np.full((len(scores), count + 1), -np.inf, np.float32)
     whole[:, numbers[: scores.shape[1] - 1]] = scores[:, :-1]
     whole[:, -1] = scores[:, -1]
@@ -203,7 +215,7 @@ def _join_all(scores: Sequence[Scores], is_sheet: Sequence[bool]) -> ColorShares
     return shares
 
 
-def _decide(
+def _choose_most_probable(
     labels: RegionMap, palette: UInt8[np.ndarray, "K 3"], shares: ColorShares
 ) -> CarriedColors:
     """Choose the most probable colour of each region."""
@@ -219,13 +231,13 @@ def _decide(
     )
 
 
-def _repeat(own: RegionColors, palette: UInt8[np.ndarray, "K 3"]) -> CarriedColors:
+def _take_exactly(colors: RegionColors, palette: UInt8[np.ndarray, "K 3"]) -> CarriedColors:
     """Return the colours of a key for its own drawing; its finest shades join the palette."""
-    joined, (_, numbers) = _join_palettes([palette, own.palette])
-    index = np.where(own.index == UNKNOWN, UNKNOWN, numbers[own.index])
+    joined, (_, numbers) = _join_palettes([palette, colors.palette])
+    index = np.where(colors.index == UNKNOWN, UNKNOWN, numbers[colors.index])
     index = _after_ink(index.astype(np.int32), UNKNOWN)
     confidence = _after_ink(np.ones(len(index) - 1, np.float32), 0)
-    return CarriedColors(own.labels, joined, index, confidence, np.full_like(index, UNKNOWN))
+    return CarriedColors(colors.labels, joined, index, confidence, np.full_like(index, UNKNOWN))
 
 
 def _after_ink(values: np.ndarray, ink: int) -> np.ndarray:
