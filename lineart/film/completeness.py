@@ -21,21 +21,21 @@ def stored_frames(job: FilmJob) -> dict[str, int]:
     }
 
 
-def is_complete(opened: PreparedRun, rows: pa.Table) -> bool:
+def is_complete(prepared: PreparedRun, rows: pa.Table) -> bool:
     """Return whether every frame of the film is finished or accepted.
 
     A run over all frames has looked at each drawing. One with `--retry-failed` trusts the manifest
     and the stored sizes of the others; any other run over a part of the film is not complete.
 
     Args:
-        opened: Inputs of the run.
+        prepared: Inputs of the run.
         rows: The manifest after the run.
     """
-    frames = len(opened.film_frames)
+    frames = len(prepared.film_frames)
     if rows.num_rows != frames or "failed" in rows["status"].unique().to_pylist():
         return False
-    is_retry = opened.film.retry_failed is not None
-    return len(opened.frames) == frames or (is_retry and _are_stored(opened.job, rows))
+    is_retry = prepared.film.retry_failed is not None
+    return len(prepared.frames) == frames or (is_retry and _are_stored(prepared.job, rows))
 
 
 def _are_stored(job: FilmJob, rows: pa.Table) -> bool:
@@ -51,21 +51,21 @@ def _are_stored(job: FilmJob, rows: pa.Table) -> bool:
     return all(stored.get(output) == size for output, size in sizes)
 
 
-def find_objections(opened: PreparedRun, rows: pa.Table, stale: int) -> list[str]:
+def find_objections(prepared: PreparedRun, rows: pa.Table, stale: int) -> list[str]:
     """Return what `--strict` objects to, as sentences; nothing without it.
 
     Args:
-        opened: Inputs of the run.
+        prepared: Inputs of the run.
         rows: The manifest after the run.
         stale: Number of frames without a drawing that the run found.
     """
-    if not opened.film.strict:
+    if not prepared.film.strict:
         return []
     # A run with `--retry-failed` speaks for the whole film.
-    frames = opened.frames if opened.film.retry_failed is None else opened.film_frames
+    frames = prepared.frames if prepared.film.retry_failed is None else prepared.film_frames
     names = pa.array((frame.name for frame in frames), pa.string())
     warned = rows.filter(pc.and_(pc.is_valid(rows["warnings"]), pc.is_in(rows["frame"], names)))
-    found = [f"a warning on the film's files: {warning}" for warning in opened.warnings]
+    found = [f"a warning on the film's files: {warning}" for warning in prepared.warnings]
     if warned.num_rows:
         first = warned.slice(0, 1).to_pylist()[0]
         found.append(

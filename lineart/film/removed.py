@@ -34,7 +34,7 @@ class Stale(NamedTuple):
 
 
 def settle_removed(
-    opened: PreparedRun, previous: pa.Table, check: Callable[[], None] = lambda: None
+    prepared: PreparedRun, previous: pa.Table, check: Callable[[], None] = lambda: None
 ) -> tuple[pa.Table, Stale]:
     """Move frames whose drawing was removed to `removed/`, and back if the drawing has returned.
 
@@ -43,7 +43,7 @@ def settle_removed(
     repeated, so that a killed run goes on.
 
     Args:
-        opened: Inputs of the run.
+        prepared: Inputs of the run.
         previous: The manifest.
         check: Called before files are moved; raises if another run has taken over the output.
 
@@ -53,16 +53,16 @@ def settle_removed(
     Raises:
         OSError: storage fails.
     """
-    output = opened.job.output
-    previous = _bring_back(opened, previous, check)
-    _keep_rows(opened, previous, check)
-    if not _knows_all_drawings(opened):
+    output = prepared.job.output
+    previous = _bring_back(prepared, previous, check)
+    _keep_rows(prepared, previous, check)
+    if not _knows_all_drawings(prepared):
         return previous, Stale()
-    folders = ("frames", *_extra_folders(opened, previous))
-    present = _present(opened.film_frames)
+    folders = ("frames", *_extra_folders(prepared, previous))
+    present = _present(prepared.film_frames)
     files = [path for folder in folders for path in _strangers(output, folder, present)]
     frames = sum(1 for path in files if path.startswith("frames/"))
-    if opened.film.keep_removed:
+    if prepared.film.keep_removed:
         return previous, Stale(kept=frames)
     if files:
         check()
@@ -70,24 +70,24 @@ def settle_removed(
     return previous, Stale(removed=frames)
 
 
-def _knows_all_drawings(opened: PreparedRun) -> bool:
+def _knows_all_drawings(prepared: PreparedRun) -> bool:
     """Return whether a drawing that the run does not know is no drawing of the film."""
-    is_folder = Storage.at(opened.film.pictures).uri == opened.job.pictures.uri
-    is_whole = len(opened.frames) == len(opened.film_frames)
+    is_folder = Storage.at(prepared.film.pictures).uri == prepared.job.pictures.uri
+    is_whole = len(prepared.frames) == len(prepared.film_frames)
     return (
         is_folder
         and is_whole
         and not any(
             frame.refusal is not None and holds_others(frame.source.path)
-            for frame in opened.film_frames
+            for frame in prepared.film_frames
         )
     )
 
 
-def _extra_folders(opened: PreparedRun, rows: pa.Table) -> list[str]:
+def _extra_folders(prepared: PreparedRun, rows: pa.Table) -> list[str]:
     """Return the folders of extra files that this or an earlier run has written."""
     written = rows["extras"].drop_null().unique().to_pylist()
-    return sorted({*opened.job.task.extras, *(name for text in written for name in text.split())})
+    return sorted({*prepared.job.task.extras, *(name for text in written for name in text.split())})
 
 
 def _present(frames: Iterable[FilmFrame]) -> set[str]:
@@ -107,31 +107,31 @@ def _strangers(output: Storage, folder: str, present: set[str]) -> Iterator[str]
             yield entry.path
 
 
-def _keep_rows(opened: PreparedRun, previous: pa.Table, check: Callable[[], None]) -> None:
+def _keep_rows(prepared: PreparedRun, previous: pa.Table, check: Callable[[], None]) -> None:
     """Keep the rows of removed frames that are made; the manifest of this run drops them."""
     gone = previous.filter(pc.is_in(previous["status"], value_set=pa.array(["done", "held"])))
     for column, name in (("frame", "name"), ("output", "output")):
         # Another drawing may have taken the place of its frame.
-        known = pa.array(map(attrgetter(name), opened.film_frames), pa.string())
+        known = pa.array(map(attrgetter(name), prepared.film_frames), pa.string())
         gone = gone.filter(pc.invert(pc.is_in(gone[column], value_set=known)))
     if not gone.num_rows:
         return
     check()
-    rows = [gone, *_kept_rows(opened.job.output)]
+    rows = [gone, *_kept_rows(prepared.job.output)]
     unique = pa.concat_tables([one.select(["frame"]) for one in rows])["frame"].unique()
     kept = manifest.first_rows(rows, unique.to_pylist())
-    manifest.write_rows(opened.job.output, ROWS, kept)
+    manifest.write_rows(prepared.job.output, ROWS, kept)
 
 
 def _kept_rows(output: Storage) -> list[pa.Table]:
     return [manifest.read_rows(output, ROWS)] if output.exists(ROWS) else []
 
 
-def _bring_back(opened: PreparedRun, previous: pa.Table, check: Callable[[], None]) -> pa.Table:
+def _bring_back(prepared: PreparedRun, previous: pa.Table, check: Callable[[], None]) -> pa.Table:
     """Move frames back whose drawing has returned; return the manifest with their rows."""
-    output = opened.job.output
+    output = prepared.job.output
     for kept in _kept_rows(output):
-        names = pa.array((frame.name for frame in opened.film_frames), pa.string())
+        names = pa.array((frame.name for frame in prepared.film_frames), pa.string())
         is_back = pc.and_(
             pc.is_in(kept["frame"], value_set=names),
             pc.invert(pc.is_in(kept["frame"], value_set=previous["frame"])),
@@ -140,7 +140,7 @@ def _bring_back(opened: PreparedRun, previous: pa.Table, check: Callable[[], Non
         if not rows.num_rows:
             continue
         check()
-        extras = _extra_folders(opened, rows)
+        extras = _extra_folders(prepared, rows)
         paths = rows["output"].to_pylist()
         wanted = {*paths, *(beside(path, folder) for path in paths for folder in extras)}
         moved = {entry.path.removeprefix(f"{FOLDER}/") for entry in output.entries(FOLDER)}

@@ -17,11 +17,11 @@ NOT_MADE = ("failed", "accepted")
 """Statuses of frames that were tried and are not made."""
 
 
-def choose_again(opened: PreparedRun, previous: pa.Table) -> PreparedRun:
+def choose_again(prepared: PreparedRun, previous: pa.Table) -> PreparedRun:
     """Narrow a run by `--retry-failed` and `--accept`.
 
     Args:
-        opened: Inputs of the run; `film.retry_failed` and `film.accept` name frames as the
+        prepared: Inputs of the run; `film.retry_failed` and `film.accept` name frames as the
             manifest does, or by shot and number: `s1/3`.
         previous: The manifest.
 
@@ -31,30 +31,30 @@ def choose_again(opened: PreparedRun, previous: pa.Table) -> PreparedRun:
     Raises:
         ValueError: a name is unknown, or its frame was never tried.
     """
-    film, statuses = opened.film, _statuses(previous)
-    accepted = _resolve("--accept", film.accept, opened.film_frames, statuses)
-    opened = replace(opened, accepted=frozenset(accepted))
+    film, statuses = prepared.film, _statuses(previous)
+    accepted = _resolve("--accept", film.accept, prepared.film_frames, statuses)
+    prepared = replace(prepared, accepted=frozenset(accepted))
     if film.retry_failed is None:
-        return opened
-    named = _resolve("--retry-failed", film.retry_failed, opened.film_frames, statuses)
+        return prepared
+    named = _resolve("--retry-failed", film.retry_failed, prepared.film_frames, statuses)
     wanted = NOT_MADE if named else ("failed",)
     again = [
         frame
-        for frame in opened.frames
+        for frame in prepared.frames
         if statuses.get(frame.name) in wanted and (frame.name in named or not named)
     ]
-    return replace(opened, frames=again)
+    return replace(prepared, frames=again)
 
 
-def count_missing(opened: PreparedRun, previous: pa.Table) -> int:
+def count_missing(prepared: PreparedRun, previous: pa.Table) -> int:
     """Return the number of a run's frames that have no finished row in the manifest.
 
     Others may have to be made anew, which is known when all pictures are hashed.
     """
-    film, statuses = opened.film, _statuses(previous)
+    film, statuses = prepared.film, _statuses(previous)
     if film.force or film.retry_failed is not None:
-        return len(opened.frames)
-    return sum(statuses.get(frame.name) in (None, "failed") for frame in opened.frames)
+        return len(prepared.frames)
+    return sum(statuses.get(frame.name) in (None, "failed") for frame in prepared.frames)
 
 
 def _statuses(previous: pa.Table) -> dict[str, str]:
@@ -85,16 +85,19 @@ def _resolve(
     return {known[name] for name in names}
 
 
-def mark_accepted(previous: pa.Table, opened: PreparedRun) -> pa.Table:
+def mark_accepted(previous: pa.Table, prepared: PreparedRun) -> pa.Table:
     """Set the status of rows that this run accepts, and of those that it tries again.
 
     `--force` and `--retry-failed` try the frames of the run again that an earlier run accepted.
     """
-    film = opened.film
+    film = prepared.film
     is_tried_again = film.force or film.retry_failed is not None
-    again = [frame.name for frame in opened.frames] if is_tried_again else []
+    again = [frame.name for frame in prepared.frames] if is_tried_again else []
     status = previous["status"]
-    for names, old, new in ((again, "accepted", "failed"), (opened.accepted, "failed", "accepted")):
+    for names, old, new in (
+        (again, "accepted", "failed"),
+        (prepared.accepted, "failed", "accepted"),
+    ):
         is_named = pc.is_in(previous["frame"], value_set=pa.array(names, pa.string()))
         changes = pc.and_(is_named, pc.equal(status, old))
         status = pc.if_else(changes, pa.scalar(new), status)

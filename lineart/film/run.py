@@ -121,7 +121,7 @@ class Record:
 
 
 def run_film(
-    opened: PreparedRun,
+    prepared: PreparedRun,
     runner: FilmRunner,
     on_progress: OnProgress,
     check: Callable[[], None] = lambda: None,
@@ -129,10 +129,10 @@ def run_film(
 ) -> tuple[FilmSummary, pa.Table]:
     """Make missing and outdated frames, and write a manifest with one row per frame.
 
-    Sentences on keys that are known once they were read are added to `opened.warnings`.
+    Sentences on keys that are known once they were read are added to `prepared.warnings`.
 
     Args:
-        opened: Result of `inputs.prepare_run`, and of `retries.choose_again`.
+        prepared: Result of `inputs.prepare_run`, and of `retries.choose_again`.
         runner: Executes the work: `LocalRunner`, `RayRunner` or `HybridRunner`.
         on_progress: Called with the summary so far when a frame is finished or has failed.
         check: Called before rows are recorded; raises if another run has taken over the output.
@@ -146,18 +146,18 @@ def run_film(
         OSError: storage or Ray failed; finished frames are recorded if storage allows.
         KeyboardInterrupt: the run was interrupted; finished frames are recorded.
     """
-    started, output = time.monotonic(), opened.job.output
+    started, output = time.monotonic(), prepared.job.output
     output.sweep()
-    previous, stale = settle_removed(opened, manifest.read_manifest(output), check)
-    plan = _plan(opened, mark_accepted(previous, opened), runner)
+    previous, stale = settle_removed(prepared, manifest.read_manifest(output), check)
+    plan = _plan(prepared, mark_accepted(previous, prepared), runner)
     record = Record(output, check, pace)
     summary = FilmSummary(
-        len(opened.frames), skipped=plan.skipped, accepted=plan.accepted, **stale._asdict()
+        len(prepared.frames), skipped=plan.skipped, accepted=plan.accepted, **stale._asdict()
     )
-    logs, log = FrameLogs(opened.film.log_folder, opened.job), _Log()
+    logs, log = FrameLogs(prepared.film.log_folder, prepared.job), _Log()
     try:
         # Closed on any exception, because running work must end before the lease is released.
-        with logs, closing(_ended(opened.job, plan, runner)) as ended:
+        with logs, closing(_ended(prepared.job, plan, runner)) as ended:
             for row, result in ended:
                 record.add(row)
                 logs.add(row)
@@ -180,11 +180,11 @@ def run_film(
     finally:
         log.flush()
         record.flush()
-        names = [frame.name for frame in opened.film_frames]
+        names = [frame.name for frame in prepared.film_frames]
         rows = warn_of_odd_sizes(manifest.first_rows([*record.parts, plan.rows], names))
         manifest.replace_manifest(output, rows)
     summary.warned = _count_warned(rows, record.parts)
-    if opened.film.parquet_frames:
+    if prepared.film.parquet_frames:
         export_parquet(output, rows)
     summary.seconds = round(time.monotonic() - started, 3)
     return summary, rows
@@ -233,17 +233,17 @@ def _reason(row: ManifestRow) -> dict[str, str]:
     return {"stage": row["stage"], "error": row["error"], "reason": row["message"]}
 
 
-def _plan(opened: PreparedRun, previous: pa.Table, runner: FilmRunner) -> FilmPlan:
+def _plan(prepared: PreparedRun, previous: pa.Table, runner: FilmRunner) -> FilmPlan:
     """Hash the film's files and compare them with the manifest."""
-    job = opened.job
-    readable = [frame for frame in opened.frames if frame.refusal is None]
+    job = prepared.job
+    readable = [frame for frame in prepared.frames if frame.refusal is None]
     # A file whose hash is in the manifest is not decoded again.
     known = known_pictures(previous, job.fingerprint.settings)
-    reach = opened.film.adjacent
-    voters = find_voters(opened.film_frames, readable, reach)
+    reach = prepared.film.adjacent
+    voters = find_voters(prepared.film_frames, readable, reach)
     files = files_to_hash(readable, voters)
     # A file on S3 whose ETag and size are there is not even read.
-    unchanged = {} if opened.film.force else find_unchanged(files.pictures, known, previous)
+    unchanged = {} if prepared.film.force else find_unchanged(files.pictures, known, previous)
     pictures = unchanged | _hash(
         runner,
         partial(hash_pictures, job),
@@ -257,14 +257,14 @@ def _plan(opened: PreparedRun, previous: pa.Table, runner: FilmRunner) -> FilmPl
         _hash(runner, partial(hash_sheets, job), files.sheets),
         find_adjacent(voters, pictures, reach),
     )
-    opened.warnings.extend(describe_empty(readable, colors) + describe_twins(readable, colors))
+    prepared.warnings.extend(describe_empty(readable, colors) + describe_twins(readable, colors))
     return make_plan(
-        mark_frames(opened.frames, find_verdicts(read_marks(job.output), previous)),
+        mark_frames(prepared.frames, find_verdicts(read_marks(job.output), previous)),
         colors,
         previous,
-        {} if opened.film.force or opened.film.retry_failed is not None else stored_frames(job),
+        {} if prepared.film.force or prepared.film.retry_failed is not None else stored_frames(job),
         job.fingerprint,
-        {one.name for one in opened.film_frames} - {one.name for one in opened.frames},
+        {one.name for one in prepared.film_frames} - {one.name for one in prepared.frames},
     )
 
 

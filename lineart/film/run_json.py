@@ -52,7 +52,7 @@ class FilmSummary:
 
 def write_run(
     flags: Mapping[str, Any],
-    opened: PreparedRun,
+    prepared: PreparedRun,
     started_at: datetime,
     ended: tuple[FilmSummary, pa.Table] | None,
 ) -> None:
@@ -60,15 +60,15 @@ def write_run(
 
     Args:
         flags: Flags of the command.
-        opened: Inputs of the run.
+        prepared: Inputs of the run.
         started_at: Start of the run.
         ended: Result of `run_film`; None at the start of the run.
     """
     run: dict[str, Any] = {
         "configuration": flags,
-        "pictures": Storage.at(opened.film.pictures).uri,
-        "words": asdict(opened.job.task.words),
-        "weights": _weights(opened.job),
+        "pictures": Storage.at(prepared.film.pictures).uri,
+        "words": asdict(prepared.job.task.words),
+        "weights": _weights(prepared.job),
         "versions": {name: _version(name) for name in ("lineart", "ray", "torch", "numpy")},
         "python": platform.python_version(),
         "commit": _commit(),
@@ -76,13 +76,13 @@ def write_run(
         "started_at": started_at.isoformat(timespec="seconds"),
         "ended_at": datetime.now(UTC).isoformat(timespec="seconds") if ended else None,
         "summary": asdict(ended[0]) if ended else None,
-        "warnings": opened.warnings,
+        "warnings": prepared.warnings,
         "precisions": count_values(ended[1], "precision") if ended else None,
         "devices": count_values(ended[1], "device") if ended else None,
     }
     if len(run["devices"] or ()) > 1:
         run["mixed"] = "the frames' last bits may differ between these devices; see the manifest"
-    opened.job.output.write("run.json", json.dumps(run, indent=2).encode())
+    prepared.job.output.write("run.json", json.dumps(run, indent=2).encode())
 
 
 def _weights(job: FilmJob) -> dict[str, str] | None:

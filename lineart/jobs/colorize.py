@@ -18,9 +18,9 @@ from lineart.jobs.command import DryRun, parse, run_command
 from lineart.jobs.films import (
     STOPPED,
     FilmFlags,
+    build_film_config,
+    build_format,
     choose_extras,
-    choose_film,
-    choose_format,
     choose_upscaling,
     make_film,
     read_colors,
@@ -132,7 +132,7 @@ def read_film(flags: Colorize) -> tuple[FilmConfig, TaskFactory]:
 
     _check(flags)
     is_flat = flags.finish == "paint" and flags.unknown != "soft"
-    film = choose_film(
+    film = build_film_config(
         flags.film,
         pictures=flags.lines,
         output=flags.output,
@@ -151,9 +151,14 @@ def read_film(flags: Colorize) -> tuple[FilmConfig, TaskFactory]:
         _choose_task(flags),
         hint_rules=HintRules(on_paper=flags.hint_paper, canvas=flags.hint_canvas),
         network_size_px=flags.network_size,
-        extras=choose_extras(flags),
-        form=choose_format(flags.film),
-        upscaling=choose_upscaling(flags),
+        extras=choose_extras(
+            layers=flags.layers,
+            openraster=flags.openraster,
+            psd=flags.psd,
+            indexed_paint=flags.indexed_paint,
+        ),
+        form=build_format(flags.film),
+        upscaling=choose_upscaling(flags.upscale, flags.denoise),
         paper=flags.paper,
         lines_as=flags.lines_as,
         finish=flags.finish,

@@ -15,7 +15,7 @@ USUAL_FPS = 24.0
 """Frames per second of a film without clips."""
 
 
-def choose_rate(flags: FilmFlags, opened: PreparedRun) -> float:
+def choose_rate(flags: FilmFlags, prepared: PreparedRun) -> float:
     """Return the frames per second of a run's videos: as given, else as of most of its clips.
 
     Raises:
@@ -31,13 +31,13 @@ def choose_rate(flags: FilmFlags, opened: PreparedRun) -> float:
 
     fps = flags.fps
     if fps is None:
-        found = find_rate(opened.job.pictures, (frame.source for frame in opened.frames))
+        found = find_rate(prepared.job.pictures, (frame.source for frame in prepared.frames))
         fps = USUAL_FPS if found is None else float(found)
     frame_rate(fps)
     return fps
 
 
-def write_video(opened: PreparedRun, sheets: Sheets, fps: float) -> None:
+def write_video(prepared: PreparedRun, sheets: Sheets, fps: float) -> None:
     """Write the videos of the frames that are finished, below video/; none without any.
 
     Raises:
@@ -47,7 +47,7 @@ def write_video(opened: PreparedRun, sheets: Sheets, fps: float) -> None:
     from lineart.manifest import read_manifest
     from lineart.video import write_videos
 
-    output = opened.job.output
+    output = prepared.job.output
     try:
         if {*MADE.to_pylist()}.isdisjoint(read_manifest(output)["status"].to_pylist()):
             return

@@ -9,10 +9,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import Field, asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    Literal,
+    Protocol,
+    runtime_checkable,
+)
 
 from tyro import conf
 
@@ -29,9 +37,10 @@ if TYPE_CHECKING:
     from lineart.film.inputs import FilmConfig, PreparedRun, TaskFactory
     from lineart.film.run import FilmRunner
     from lineart.film.run_json import FilmSummary
-    from lineart.film.tasks.upscaling import Upscaling
+    from lineart.film.tasks.upscaling import Factor, Upscaling
     from lineart.runtime.lease import Lease
     from lineart.storage import Storage
+    from lineart.weights.waifu2x import Denoise
 
 STOPPED = "stopped; the same command goes on from here"
 
@@ -102,7 +111,7 @@ class FilmFlags:
     """Log every frame as a line of JSON, not only failed ones."""
 
 
-def choose_film(
+def build_film_config(
     flags: FilmFlags,
     *,
     pictures: str,
@@ -138,31 +147,33 @@ def choose_film(
     )
 
 
-def choose_format(flags: FilmFlags) -> FileFormat:
+def build_format(flags: FilmFlags) -> FileFormat:
     """Build the format of the frames from flags; raises ValueError if there is no such format."""
     from lineart.codec.encode import FileFormat
 
     return FileFormat(flags.output_format, flags.bits)
 
 
-def choose_upscaling(flags: Any) -> Upscaling | None:
-    """Return how frames are enlarged, from the flags of a command that has them."""
+def choose_upscaling(upscale: Factor, denoise: Denoise | None) -> Upscaling | None:
+    """Return how frames are enlarged, from the flags `upscale` and `denoise`."""
     from lineart.film.tasks.upscaling import choose_upscaling
 
-    return choose_upscaling(flags.upscale, flags.denoise)
+    return choose_upscaling(upscale, denoise)
 
 
-def choose_extras(flags: Any) -> tuple[str, ...]:
-    """Return the folders of extra files from the flags of a command that colours drawings."""
+def choose_extras(
+    *, layers: bool, openraster: bool, psd: bool, indexed_paint: bool
+) -> tuple[str, ...]:
+    """Return the folders of extra files from the flags of these names."""
     from lineart.film.frames import OPENRASTER, PSD
     from lineart.film.tasks.layers import LAYERS, LINES, PAINT
 
     wanted = {
-        LAYERS: flags.layers,
-        LINES: flags.layers,
-        OPENRASTER: flags.openraster,
-        PSD: flags.psd,
-        PAINT: flags.indexed_paint,
+        LAYERS: layers,
+        LINES: layers,
+        OPENRASTER: openraster,
+        PSD: psd,
+        PAINT: indexed_paint,
     }
     return tuple(name for name, is_wanted in wanted.items() if is_wanted)
 
@@ -183,12 +194,25 @@ def read_colors(flag: str, address: str) -> Colors:
         raise ValueError(f"{flag} {address}: {error}") from error
 
 
-def make_film(name: str, flags: Any, film: FilmConfig, open_task: TaskFactory) -> dict[str, Any]:
+@runtime_checkable
+class FilmCommand(Protocol):
+    """Flags of a command that makes a film, as a dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+    @property
+    def film(self) -> FilmFlags:
+        """Flags that all these commands share."""
+
+
+def make_film(
+    name: str, flags: FilmCommand, film: FilmConfig, open_task: TaskFactory
+) -> dict[str, Any]:
     """Make the frames of a film, print progress, write run.json and page, and return the counts.
 
     Args:
         name: Name of the command, which begins each message.
-        flags: Its flags, with `film`, for run.json.
+        flags: Its flags, for run.json.
         film: Configuration of the film.
         open_task: Returns the task for the weights.
     """
@@ -200,47 +224,51 @@ def make_film(name: str, flags: Any, film: FilmConfig, open_task: TaskFactory) -
     from lineart.manifest import read_manifest
     from lineart.runtime.lease import HeldError, hold_lease
 
-    opened = prepare_run(film, open_task)
+    prepared = prepare_run(film, open_task)
     sheets = Sheets(flags.film.xdts, flags.film.levels)
-    cuts = sheets.expose({frame.name: frame.shot for frame in opened.film_frames})
-    missing = [describe_missing(cut) for cut in cuts if cut.missing]
-    opened = replace(opened, warnings=[*opened.warnings, *missing])
-    fps = choose_rate(flags.film, opened)
-    said = len(opened.warnings)
-    for warning in opened.warnings:
+    cuts = sheets.expose({frame.name: frame.shot for frame in prepared.film_frames})
+    missing_drawings = [describe_missing(cut) for cut in cuts if cut.missing]
+    prepared = replace(prepared, warnings=[*prepared.warnings, *missing_drawings])
+    fps = choose_rate(flags.film, prepared)
+    for warning in prepared.warnings:
         say(name, warning)
     log_to_stderr(
         JsonFormatter("%(levelname)s %(message)s", timestamp="time"),
         logging.INFO if flags.film.log_frames else logging.WARNING,
     )
     try:
-        with hold_lease(opened.job.output, partial(say, name)) as lease:
+        with hold_lease(prepared.job.output, partial(say, name)) as lease:
             # Raises if the manifest is invalid, before anything in the output is changed.
-            previous = read_manifest(opened.job.output)
-            opened = choose_again(opened, previous)
-            new = count_missing(opened, previous)
-            with start_runner(opened, missing=new) as runner:
-                summary = _make_held(flags, opened, previous, cuts, runner, lease)
+            previous = read_manifest(prepared.job.output)
+            prepared = choose_again(prepared, previous)
+            missing_frames = count_missing(prepared, previous)
+            with start_runner(prepared, missing=missing_frames) as runner:
+                summary, new_warnings = _make_with_lease(
+                    flags, prepared, previous, cuts, runner, lease
+                )
             if flags.film.video:
-                write_video(opened, sheets, fps)
+                write_video(prepared, sheets, fps)
     except HeldError as error:
         raise ValueError(f"{error}") from error
-    for sentence in (*opened.warnings[said:], *_describe(summary)):
+    for sentence in (*new_warnings, *_describe(summary)):
         say(name, sentence)
     return asdict(summary)
 
 
-def _make_held(
-    flags: Any,
-    opened: PreparedRun,
+def _make_with_lease(
+    flags: FilmCommand,
+    prepared: PreparedRun,
     previous: pa.Table,
     cuts: Sequence[ExposedCut],
     runner: FilmRunner,
     lease: Lease,
-) -> FilmSummary:
+) -> tuple[FilmSummary, list[str]]:
     """Make the frames while this process holds the lease on the output.
 
     The page is left as it is if it shows the same frames and warnings.
+
+    Returns:
+        The summary, and the warnings on the film's files that the run has added to `prepared`.
     """
     from lineart.film.completeness import find_objections, is_complete
     from lineart.film.next_keys import choose_next
@@ -248,31 +276,31 @@ def _make_held(
     from lineart.film.run_json import write_run
     from lineart.report.film_folder import PAGE
 
-    started_at, output, given = datetime.now(UTC), opened.job.output, asdict(flags)
-    film = opened.film
+    started_at, output, given = datetime.now(UTC), prepared.job.output, asdict(flags)
+    film, known_warnings = prepared.film, len(prepared.warnings)
     try:
         output.delete(SUCCESS)
         shown = _read_shown(output)
-        write_run(given, opened, started_at, None)
-        summary, rows = run_film(opened, runner, make_printer(), lease.check)
+        write_run(given, prepared, started_at, None)
+        summary, rows = run_film(prepared, runner, make_printer(), lease.check)
         stale = summary.removed + summary.kept
         if film.ask is not None:
             summary.ask = choose_next(rows, film.ask)
-        summary.objections = find_objections(opened, rows, stale)
+        summary.objections = find_objections(prepared, rows, stale)
         lease.check()
-        is_shown = shown == opened.warnings and rows.equals(previous) and not cuts
+        is_shown = shown == prepared.warnings and rows.equals(previous) and not cuts
         if not is_shown:
             # If the run is killed before it is written, the next one writes it.
             output.delete(PAGE)
-        write_run(given, opened, started_at, (summary, rows))
+        write_run(given, prepared, started_at, (summary, rows))
         if not is_shown:
-            write_page(opened, rows, cuts)
+            write_page(prepared, rows, cuts)
         lease.check()
-        if is_complete(opened, rows) and not summary.objections:
+        if is_complete(prepared, rows) and not summary.objections:
             output.write(SUCCESS, json.dumps(asdict(summary)).encode())
     except (OSError, ValueError) as error:
         raise BrokenOffError(f"broke off: {error}; the same command goes on from here") from error
-    return summary
+    return summary, prepared.warnings[known_warnings:]
 
 
 def _read_shown(output: Storage) -> Any:
@@ -309,7 +337,7 @@ def _ask(drawing: dict[str, Any]) -> str:
 
 @contextmanager
 def start_runner(
-    opened: PreparedRun, few_frames: int | None = None, missing: int = 0
+    prepared: PreparedRun, few_frames: int | None = None, missing: int = 0
 ) -> Iterator[FilmRunner]:
     """Yield the runner of a run, and stop Ray, if it was started, after the block.
 
@@ -319,9 +347,9 @@ def start_runner(
     """
     from lineart.film.runners import FEW_FRAMES, LocalRunner
 
-    film, few_frames = opened.film, FEW_FRAMES if few_frames is None else few_frames
+    film, few_frames = prepared.film, FEW_FRAMES if few_frames is None else few_frames
     wants_ray = "RAY_ADDRESS" in os.environ or film.gpu_workers or film.cpu_workers
-    if len(opened.frames) <= few_frames and not wants_ray:
+    if len(prepared.frames) <= few_frames and not wants_ray:
         yield LocalRunner()
         return
     from lineart.film.pipeline import RayRunner
@@ -335,7 +363,7 @@ def start_runner(
     if wants_ray:
         try:
             on_ray = RayRunner(start(), film.gpu_workers, film.cpu_workers)
-            with on_ray.asking(opened.job, missing):
+            with on_ray.asking(prepared.job, missing):
                 yield on_ray
         finally:
             stop_ray()
@@ -345,15 +373,15 @@ def start_runner(
             yield runner
 
 
-def write_page(opened: PreparedRun, rows: pa.Table, cuts: Sequence[ExposedCut] = ()) -> None:
+def write_page(prepared: PreparedRun, rows: pa.Table, cuts: Sequence[ExposedCut] = ()) -> None:
     """Write the HTML page of the film, whose shots have the times of the cuts' exposure sheets."""
     from lineart.film.outputs import ThumbnailGallery, outputs_of
     from lineart.report.film_folder import PAGE, RUN, show_film
 
-    job = opened.job
+    job = prepared.job
     gallery = ThumbnailGallery(
         job.pictures,
-        {frame.name: frame.source for frame in opened.film_frames},
+        {frame.name: frame.source for frame in prepared.film_frames},
         job.output,
         lambda data: job.task.show(job.task.decode(data)),
         outputs_of(rows),

@@ -17,9 +17,9 @@ from lineart.jobs.command import DryRun, parse, run_command
 from lineart.jobs.films import (
     STOPPED,
     FilmFlags,
+    build_film_config,
+    build_format,
     choose_extras,
-    choose_film,
-    choose_format,
     make_film,
     read_colors,
 )
@@ -80,11 +80,18 @@ def read_film(flags: Recolor) -> tuple[FilmConfig, TaskFactory]:
     swaps = read_swaps(flags)
     named = tuple(old for old, _ in parse_swaps(flags.swap))
     painted = replace(open_painted(flags.painted), swapped=named)
-    film = choose_film(flags.film, pictures=flags.lines or painted.pictures, output=flags.output)
+    film = build_film_config(
+        flags.film, pictures=flags.lines or painted.pictures, output=flags.output
+    )
     task = RecolorTask(
         swaps=swaps,
-        extras=choose_extras(flags),
-        form=choose_format(flags.film),
+        extras=choose_extras(
+            layers=flags.layers,
+            openraster=flags.openraster,
+            psd=flags.psd,
+            indexed_paint=flags.indexed_paint,
+        ),
+        form=build_format(flags.film),
         **painted.look._asdict(),
     )
     return replace(film, painted=painted), partial(_give, task)

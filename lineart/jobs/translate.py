@@ -16,8 +16,8 @@ from lineart.jobs.command import DryRun, parse, run_command
 from lineart.jobs.films import (
     STOPPED,
     FilmFlags,
-    choose_film,
-    choose_format,
+    build_film_config,
+    build_format,
     choose_upscaling,
     make_film,
 )
@@ -70,7 +70,7 @@ def read_film(flags: Translate) -> tuple[FilmConfig, TaskFactory]:
     from lineart.film.tasks.translate import open_translate_task
     from lineart.storage import read_file
 
-    film = choose_film(
+    film = build_film_config(
         flags.film, pictures=flags.images, output=flags.output, weights=flags.weights
     )
     return film, partial(
@@ -78,8 +78,8 @@ def read_film(flags: Translate) -> tuple[FilmConfig, TaskFactory]:
         size_px=flags.network_size,
         face_model=None if flags.align_faces is None else read_file(flags.align_faces),
         has_attention=flags.attention,
-        form=choose_format(flags.film),
-        upscaling=choose_upscaling(flags),
+        form=build_format(flags.film),
+        upscaling=choose_upscaling(flags.upscale, flags.denoise),
     )
 
 
