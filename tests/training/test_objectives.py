@@ -190,10 +190,10 @@ def test_one_batch_is_learned_by_heart(name: str, number: int, pictures: Any, cp
 def test_a_misspelt_loss_term_stops_the_training(pictures: Any, cpu: Any) -> None:
     """At the first step, with the terms that the objective computes."""
     recipe = tiny(RECIPES["small"]())
-    stages = tuple(replace(stage, losses={"l1": 1.0, "egdes": 0.5}) for stage in recipe.stages)
+    stages = tuple(replace(stage, losses={"l1": 1.0, "edgez": 0.5}) for stage in recipe.stages)
     recipe, pair = replace(recipe, stages=stages), MODELS[recipe.model](**recipe.arguments)
     trainer = StageTrainer(recipe, 0, pair, cpu, {})
-    with pytest.raises(ValueError, match="draft does not compute egdes, but l1"):
+    with pytest.raises(ValueError, match="draft does not compute edgez, but l1"):
         trainer.step([make_batch(recipe, 0, pair, pictures)], 0)
 
 
