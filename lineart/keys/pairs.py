@@ -49,7 +49,8 @@ class PairFeatures(NamedTuple):
     neighbours: BorderMatrix
     """Shares of each region's outline that lie beside others of the drawing."""
     openings: BorderMatrix
-    """Shares of the outline without a line beside others."""
+    """Shares of the outline without a line beside others, of `Drawing.open_borders`; shards of
+    pairs have this name."""
     key_neighbours: BorderMatrix
     """Shares of the outlines of the key's regions."""
     colors: Int32[np.ndarray, " K"]
