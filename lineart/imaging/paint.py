@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float32, Int32, Int64, UInt8
+from jaxtyping import Bool, Float32, Float64, Int32, Int64, UInt8
 
 from lineart.image import Frame, fit_short_side, pack_colors, unpack_colors
 from lineart.imaging.dividing import Borders, divide_regions
@@ -275,12 +275,27 @@ def _take_nearest(
     Returns:
         Whether any colour has changed.
     """
-    own, other = (((guess[first] - colors[one]) ** 2).sum(axis=1) for one in (first, second))
+    own, other = (_difference(guess[first], colors[one]) for one in (first, second))
     # The last write to a region remains, so write its nearest colour last.
     order = np.argsort(-other, kind="stable")
     order = order[other[order] < own[order]]
     colors[first[order]] = colors[second[order]]
     return bool(order.size)
+
+
+def _difference(guess: Int64[np.ndarray, "C 3"], colors: Colors) -> Float64[np.ndarray, " C"]:
+    """Return how far guesses are from colours: by the colour itself, and by its hue.
+
+    It is the squared distance to the colour plus that to the nearest mixture of it with white: in a
+    region without a hint, the network mixes the colours of hints with white.
+    """
+    from_white, color = guess - 255.0, colors - 255.0
+    length = (color**2).sum(axis=1)
+    share = ((from_white * color).sum(axis=1) / np.maximum(length, 1)).clip(0, 1)
+    mixture = share[:, np.newaxis] * color
+    squares = (from_white - color) ** 2 + (from_white - mixture) ** 2
+    difference: Float64[np.ndarray, " C"] = squares.sum(axis=1)
+    return difference
 
 
 def _copy_through_gaps(

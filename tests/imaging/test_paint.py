@@ -111,6 +111,18 @@ def test_in_a_painted_scene_colours_pass_from_region_to_region() -> None:
     assert (paint(line, hint, guess)[0][12:49, 142:179] == 255).all()
 
 
+def test_a_pale_guess_is_of_the_colour_of_its_hue() -> None:
+    """A pale teal is nearer to skin than to dark teal, and is meant for the teal."""
+    teal, skin, pale_teal = (21, 160, 133), (236, 172, 128), (130, 205, 178)
+    line = np.full((70, 140), 255, np.uint8)
+    for x in (10, 50, 90):
+        cv2.rectangle(line, (x, 10), (x + 39, 59), 0, 1)
+    hint = np.zeros((70, 140, 4), np.uint8)
+    hint[30, 20], hint[30, 100], hint[3, 3] = (*teal, 255), (*skin, 255), (30, 30, 60, 255)
+    guess = np.full((70, 140, 3), pale_teal, np.uint8)
+    assert (paint(line, hint, guess)[0][12:58, 52:88] == teal).all()
+
+
 def test_a_part_behind_a_closed_gap_has_the_colour_of_the_larger_region() -> None:
     """Hints colour what gaps cut off from their region, in a row, too; no small region a large."""
     line = np.full((200, 400), 255, np.uint8)
