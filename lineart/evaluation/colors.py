@@ -45,7 +45,6 @@ from lineart.image import Frame, Line, fit_short_side, resize
 from lineart.imaging.cels import PAPER_FROM
 from lineart.imaging.finish import soften
 from lineart.imaging.frequency import compose, compose_as_drawn
-from lineart.imaging.hint_cleaning import drop_ink_hints
 from lineart.imaging.hints import find_hints, no_hints
 from lineart.metrics import ciede2000, leakage, psnr, ssim
 
@@ -132,11 +131,14 @@ def evaluate_colors(request: ColorsRequest, session: Session, unit: EvaluationUn
 
 def soften_networks(trial: Trial, session: Session, request: ColorsRequest) -> Trial:
     """Add the networks' colours with the finish `soft`, as `lineart colorize` makes them."""
-    line = trial.case.line
-    hints = drop_ink_hints(find_hints(trial.hint), line)
-    networks = {way: trial.colors[way] for way in session.open(open_colorizers, request.weights)}
-    soft = {name_finishes(way)[0]: soften(line, hints, one) for way, one in networks.items()}
-    return replace(trial, colors={**networks, **soft, **trial.colors})
+    line, given = trial.case.line, find_hints(trial.hint)
+    colors: dict[str, Frame] = {}
+    for way, network in session.open(open_colorizers, request.weights).items():
+        assert network.run_frame is not None
+        guess, hints = network.run_frame(line, given, "soft", min(line.shape))
+        soft, _ = name_finishes(way)
+        colors |= {way: trial.colors[way], soft: soften(line, hints, guess.colors)}
+    return replace(trial, colors={**colors, **trial.colors})
 
 
 def read_case(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import cv2
 import numpy as np
@@ -100,9 +100,14 @@ def open_colorizers(weights: tuple[str, ...]) -> dict[str, NetworkMethod]:
     ways = {}
     for way, files in read_all(weights):
         task = open_colorize_task(files, network_size_px=DEFAULT_PX)
-        run = task.open_network(files, device=pick_device().type, batch_size=1)
-        fill = network_fill(run, task.draft_scale)
-        ways[way] = NetworkMethod(fill, describe(files), partial(color_frame, task, run))
+        tasks = {finish: replace(task, finish=finish) for finish in get_args(Finish)}
+        runs = {
+            finish: one.open_network(files, device=pick_device().type, batch_size=1)
+            for finish, one in tasks.items()
+        }
+        # That of flat paint gives the network's colours as they are.
+        fill = network_fill(runs["paint"], task.draft_scale)
+        ways[way] = NetworkMethod(fill, describe(files), partial(color_frame, tasks, runs))
     return ways
 
 
@@ -154,17 +159,17 @@ def network_fill(run: RunNetwork, draft_scale: int) -> Fill:
 
 
 def color_frame(
-    task: ColorizeTask,
-    run: RunNetwork,
+    tasks: Mapping[Finish, ColorizeTask],
+    runs: Mapping[Finish, RunNetwork],
     line: Line,
     hints: HintPixels,
     finish: Finish,
     size_px: int,
 ) -> tuple[Guess, HintPixels]:
     """Colour a drawing as a film does; see `ColorFrame`."""
-    task = replace(task, network_size_px=size_px, finish=finish)
+    task = replace(tasks[finish], network_size_px=size_px)
     inputs, valid_hints = task.network_inputs(line, [hints])
-    answers = run(*(one[np.newaxis] for one in inputs))
+    answers = runs[finish](*(one[np.newaxis] for one in inputs))
     return Guess(*(one[0] for one in answers)), valid_hints
 
 

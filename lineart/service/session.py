@@ -40,7 +40,7 @@ class Session:
     """Answers requests one at a time, from any thread, with the pixels of `lineart colorize`."""
 
     def __init__(self) -> None:
-        self._networks: dict[str, RunNetwork] = {}
+        self._networks: dict[tuple[str, str], RunNetwork] = {}
         self._last: tuple[FilmTask, PrepareInputs] | None = None
         self._lock = Lock()
 
@@ -128,7 +128,8 @@ class Session:
     def _open_network(
         self, task: FilmTask, weights: Mapping[str, bytes], report: Report
     ) -> RunNetwork:
-        name = fingerprint(weights)
+        # Each finish has its own sizes of the network's inputs.
+        name = fingerprint(weights), str(task.settings.get("finish"))
         if name not in self._networks:
             report("opening the network")
             while len(self._networks) >= KEPT_NETWORKS:
