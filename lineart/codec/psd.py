@@ -11,7 +11,8 @@ from PIL import Image, ImageChops
 from psd_tools import PSDImage
 from psd_tools.api.layers import Layer
 from psd_tools.compression import PSDDecompressionWarning
-from psd_tools.constants import ColorMode, Resource
+from psd_tools.constants import ColorMode, Resource, Tag
+from psd_tools.psd.image_resources import ImageResource
 
 from lineart.codec.limits import check_size
 
@@ -32,7 +33,7 @@ def read_psd(data: bytes, max_pixels: int) -> Image.Image:
         document = _open(data, max_pixels)
         if document.has_preview():
             _check_merged(data)
-            picture = _to_image(document, document)
+            picture = _to_image(document, document, _mark_transparency(document))
         else:
             picture = document.composite(force=True)
     if picture is None:
@@ -125,17 +126,69 @@ def _check_merged(data: bytes) -> None:
         raise ValueError("the file is cut off")
 
 
-def _to_image(part: PSDImage | Layer, document: PSDImage) -> Image.Image | None:
-    """Return the pixels of a document, or of a layer of it, at 8 bits a channel."""
+_COLORS = {ColorMode.GRAYSCALE: 1, ColorMode.RGB: 3, ColorMode.CMYK: 4, ColorMode.LAB: 3}
+"""Modes -> number of channels with colours; a merged picture may have further ones."""
+_TRANSPARENT = Tag.SAVING_MERGED_TRANSPARENCY, Tag.SAVING_MERGED_TRANSPARENCY16
+"""Tags of documents whose first further channel is transparency."""
+
+
+def _mark_transparency(document: PSDImage) -> int | None:
+    """Return which channel of the merged picture is transparency; others are saved selections.
+
+    psd-tools, which looks for layers only where files of 8 bits have them, is told by identifiers.
+    """
+    colors = _COLORS.get(document.color_mode, document.channels)
+    further = document.channels - colors
+    if further <= 0:
+        return None
+    place = _place_of_transparency(document, further)
+    identifiers = bytes(number != place for number in range(further))
+    key = Resource.ALPHA_IDENTIFIERS
+    document.image_resources[key] = ImageResource(key=key, data=identifiers)
+    return None if place is None else colors + place
+
+
+def _place_of_transparency(document: PSDImage, further: int) -> int | None:
+    """Return which of the further channels is transparency, from 0.
+
+    Source:
+        "Adobe Photoshop File Formats Specification", 2019: layer count, resources 1006, 1053.
+    """
+    identifiers = list(document.image_resources.get_data(Resource.ALPHA_IDENTIFIERS, ()))
+    layers = document._record._get_layer_info()
+    count = 0 if layers is None else layers.layer_count
+    if 0 in identifiers:
+        return max(0, further - len(identifiers) + identifiers.index(0))
+    if count < 0 or any(tag in (document.tagged_blocks or ()) for tag in _TRANSPARENT):
+        return 0
+    if identifiers or count > 0:
+        return None
+    # Written by other programs, without layers.
+    names = document.image_resources.get_data(Resource.ALPHA_NAMES_PASCAL, ())
+    return 0 if not names or "Transparency" in map(str, names) else None
+
+
+def _to_image(
+    part: PSDImage | Layer, document: PSDImage, alpha: int | None = None
+) -> Image.Image | None:
+    """Return the pixels of a document, or of a layer of it, at 8 bits a channel.
+
+    Args:
+        part: The document, or a layer.
+        document: The document.
+        alpha: Which channel of the document is transparency.
+    """
     if document.depth != 16 or document.color_mode not in (ColorMode.RGB, ColorMode.GRAYSCALE):
         return part.topil(apply_icc=False)
     # `topil` cuts 16 bits off; this rounds.
     values = part.numpy()
     if values is None:
         return None
-    colors = 3 if document.color_mode == ColorMode.RGB else 1
-    samples = np.rint(values[:, :, : colors + 1] * 255).astype(np.uint8)
-    return Image.fromarray(samples[:, :, 0] if samples.shape[2] == 1 else samples)
+    channels = list(range(values.shape[2]))
+    if part is document:
+        channels = [*range(_COLORS[document.color_mode]), *([] if alpha is None else [alpha])]
+    planes = [np.rint(values[:, :, one] * 255).astype(np.uint8) for one in channels]
+    return Image.fromarray(planes[0] if len(planes) == 1 else np.dstack(planes))
 
 
 def _alpha(picture: Image.Image, layer: Layer) -> Image.Image:
