@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
 from lineart.codec import decode_color, decode_hint, decode_line
+from tests.icc import gray_profile
 
 RNG = np.random.default_rng(0)
 RGBA = RNG.integers(0, 256, (9, 7, 4), dtype=np.uint8)
@@ -58,6 +59,41 @@ def test_fourth_channel_of_a_tiff(order: str, is_deep: bool, compression: str | 
         seen = hint[..., 3] > 0
         assert (np.abs(found - hint)[seen] <= tolerance[seen]).all()
         assert_array_equal(found[..., 3], hint[..., 3])
+
+
+def test_gray_alpha_of_16_bits_is_turned_and_has_its_profile() -> None:
+    """As in all other TIFFs, orientation and ICC profile count, and empty alpha is none."""
+    stored, profile = GRAY_ALPHA.astype(np.uint16) * 257, gray_profile(1.0)
+    for turned, orientation in (
+        (stored[::-1, ::-1], 3),
+        (stored[:, ::-1], 2),
+        (np.rot90(stored), 6),
+    ):
+        tags = [(274, "H", 1, orientation, True)]
+        data = tiff(np.ascontiguousarray(turned), ["unassalpha"], extratags=tags)
+        assert_array_equal(decode_hint(data), GRAY_HINT, err_msg=str(orientation))
+    found = decode_hint(tiff(stored, ["unassalpha"], iccprofile=profile))
+    of_8_bits = decode_hint(tiff(GRAY_ALPHA, ["unassalpha"], iccprofile=profile))
+    assert (of_8_bits[..., 0] > GRAY_HINT[..., 0]).mean() > 0.9
+    assert_array_equal(found, of_8_bits)
+    stored[..., 1] = 0
+    assert (decode_hint(tiff(stored, ["unspecified"]))[..., 3] == 255).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"tile": (16, 16)}, "in tiles; save it in strips"),
+        ({"tile": (16, 16), "compression": "zlib"}, "in tiles; save it in strips"),
+        ({"bigtiff": True}, "is a BigTIFF .*; save it as TIFF"),
+    ],
+)
+def test_kinds_of_gray_alpha_of_16_bits_that_are_refused(
+    options: dict[str, object], why: str
+) -> None:
+    """FFmpeg would return an empty picture of tiles."""
+    with pytest.raises(ValueError, match=why):
+        decode_hint(tiff(GRAY_ALPHA.astype(np.uint16), ["unassalpha"], **options))
 
 
 def test_big_endian_bigtiff_is_refused() -> None:

@@ -31,7 +31,7 @@ from lineart.codec.limits import check_size
 from lineart.codec.png_reading import read_png_color, rewrap_png
 from lineart.codec.samples import STRIP_PIXELS, Finish, Samples, to_rgba, to_samples
 from lineart.codec.tga import is_tga, read_tga
-from lineart.codec.tiff import tiff_page
+from lineart.codec.tiff import TiffPage, first_directory, tiff_page
 from lineart.image import Hint
 
 _MOST_RLE_BYTES = 2**23
@@ -46,6 +46,9 @@ def _check_bmp(data: bytes) -> bytes:
         raise ValueError("it is compressed and above 8 MiB; save it without compression, or as PNG")
     return data
 
+
+_ORIENTATION = 274
+"""Tag of TIFF and EXIF."""
 
 Read = Callable[[bytes, int, int], Image]
 """Decodes one page of a file: content, number of the page from 0, maximum number of pixels."""
@@ -71,12 +74,30 @@ def _read_tiff(data: bytes, page: int, max_pixels: int) -> Image:
         raise ValueError("it is a big-endian BigTIFF; save it as TIFF")
     found = tiff_page(data, page)
     if found.is_deep_gray_alpha:
-        from lineart.codec.ffmpeg import read_deep_gray_alpha
-
         check_size(found.size, max_pixels)
-        return read_deep_gray_alpha(found.data, is_premultiplied=found.is_premultiplied)
-    image = _load(TiffImagePlugin.TiffImageFile, found.data, max_pixels)
+        image = _read_deep_gray_alpha(found)
+    else:
+        image = _load(TiffImagePlugin.TiffImageFile, found.data, max_pixels)
     return image if found.is_alpha_sure else drop_empty_alpha(image)
+
+
+def _read_deep_gray_alpha(page: TiffPage) -> Image:
+    """Decode grey and alpha with 16 bits by FFmpeg, which leaves all other tags out."""
+    from lineart.codec.ffmpeg import read_deep_gray_alpha
+
+    if b"+" in page.data[2:4]:
+        raise ValueError("it is a BigTIFF of grey and alpha with 16 bits; save it as TIFF")
+    file = io.BytesIO(page.data)
+    tags = TiffImagePlugin.ImageFileDirectory_v2(file.read(8))
+    file.seek(first_directory(page.data))
+    tags.load(file)
+    if TiffImagePlugin.TILEWIDTH in tags:
+        raise ValueError("it has grey and alpha with 16 bits in tiles; save it in strips")
+    image = read_deep_gray_alpha(page.data, is_premultiplied=page.is_premultiplied)
+    image.info["icc_profile"] = tags.get(TiffImagePlugin.ICCPROFILE)
+    image.getexif()[_ORIENTATION] = tags.get(_ORIENTATION, 1)
+    ImageOps.exif_transpose(image, in_place=True)
+    return image
 
 
 def _read_jpeg(data: bytes, page: int, max_pixels: int) -> Image:
