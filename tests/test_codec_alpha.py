@@ -96,6 +96,42 @@ def test_kinds_of_gray_alpha_of_16_bits_that_are_refused(
         decode_hint(tiff(GRAY_ALPHA.astype(np.uint16), ["unassalpha"], **options))
 
 
+@pytest.mark.parametrize("is_deep", [False, True])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize(
+    ("samples", "photometric", "planes", "kind"),
+    [
+        (GRAY_ALPHA, "minisblack", "separate", r"2 channels of \d+ bits \(grey, each apart\)"),
+        (GRAY_ALPHA, "miniswhite", "contig", r"2 channels of \d+ bits \(grey, white is zero\)"),
+        (
+            RGBA[..., [0, 1, 2, 3, 3]],
+            "rgb",
+            "separate",
+            r"5 channels of \d+ bits \(RGB, each apart",
+        ),
+        (RGBA[..., [0, 1, 2, 3, 3]], "separated", "contig", r"5 channels of \d+ bits \(CMYK\)"),
+    ],
+)
+def test_channels_that_are_refused(
+    is_deep: bool,
+    compression: str | None,
+    samples: np.ndarray,
+    photometric: str,
+    planes: str,
+    kind: str,
+) -> None:
+    """What Pillow does not read, or reads as an empty picture, is named, with a way out."""
+    stored = samples.astype(np.uint16) * 257 if is_deep else samples
+    if planes == "separate":
+        stored = np.ascontiguousarray(np.moveaxis(stored, 2, 0))
+    extra = ["unassalpha", "unspecified"][: 2 if photometric == "rgb" else 1]
+    sink = io.BytesIO()
+    options = {"photometric": photometric, "planarconfig": planes, "compression": compression}
+    tifffile.imwrite(sink, stored, extrasamples=extra, **options)
+    with pytest.raises(ValueError, match=f"its {kind}.* cannot be read; save it as grey, RGB or"):
+        decode_hint(sink.getvalue())
+
+
 def test_big_endian_bigtiff_is_refused() -> None:
     """Pillow does not read it; a sentence says so."""
     with pytest.raises(ValueError, match="big-endian BigTIFF"):

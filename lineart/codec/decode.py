@@ -77,7 +77,12 @@ def _read_tiff(data: bytes, page: int, max_pixels: int) -> Image:
         check_size(found.size, max_pixels)
         image = _read_deep_gray_alpha(found)
     else:
-        image = _load(TiffImagePlugin.TiffImageFile, found.data, max_pixels)
+        try:
+            image = _load(TiffImagePlugin.TiffImageFile, found.data, max_pixels)
+        except (SyntaxError, ValueError) as error:
+            if " mode" not in str(error):
+                raise
+            raise ValueError(found.refusal) from error
     return image if found.is_alpha_sure else drop_empty_alpha(image)
 
 

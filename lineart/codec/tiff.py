@@ -19,7 +19,7 @@ _MOST_VALUES = 100_000
 _BYTES = (1, 2, 6, 7)
 """Tag types whose values Pillow keeps together as bytes."""
 _SUBFILE_TYPE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION = 254, 256, 257, 258, 259
-_MEANING, _SAMPLES = 262, 277
+_MEANING, _SAMPLES, _PLANES = 262, 277, 284
 _UNREAD_COMPRESSIONS = {
     **dict.fromkeys((33003, 33004, 33005, 34712), "JPEG 2000"),
     **dict.fromkeys((22610, 34934), "JPEG XR"),
@@ -34,6 +34,12 @@ _UNSPECIFIED, _PREMULTIPLIED, _STRAIGHT = 0, 1, 2
 """Values of ExtraSamples."""
 _BLACK_IS_ZERO = 1
 """Value of the photometric interpretation."""
+_MEANINGS = {0: "grey, white is zero", 1: "grey", 2: "RGB", 3: "palette", 5: "CMYK", 8: "Lab"}
+_APART = 2
+"""Value of the planar configuration: each channel has strips of its own."""
+_READ_APART = 1, 3, 4
+"""Numbers of such channels that Pillow reads; of compressed grey and alpha it makes zeros."""
+_WAY_OUT = "save it as grey, RGB or RGBA with interleaved channels of 8 or 16 bits"
 _THUMBNAIL_OR_MASK = 1 | 4
 """Bits of the subfile type of directories that are no pages: smaller copies, and masks."""
 _INTEGERS = {3: ("H", 2), 4: ("I", 4)}
@@ -69,6 +75,8 @@ class TiffPage(NamedTuple):
     is_premultiplied: bool
     is_deep_gray_alpha: bool
     """Whether it holds grey and alpha with 16 bits, which Pillow does not decode."""
+    refusal: str
+    """Sentence for a kind that Pillow does not decode."""
 
 
 def tiff_page(data: bytes, page: int) -> TiffPage:
@@ -81,7 +89,8 @@ def tiff_page(data: bytes, page: int) -> TiffPage:
         page: Number of the page, from 0.
 
     Raises:
-        ValueError: it has fewer pages, or too many tags or values.
+        ValueError: it has fewer pages, too many tags or values, or is of a kind that Pillow
+            misreads.
         struct.error: the file is truncated.
     """
     layout = tiff_layout(data)
@@ -95,13 +104,24 @@ def tiff_page(data: bytes, page: int) -> TiffPage:
         data = with_first_directory(data, start)
     _check_compression(tags.get(_COMPRESSION, 1))
     kind = tags.get(_BITS), tags.get(_SAMPLES), tags.get(_MEANING)
+    refusal = _refusal(tags)
+    if tags.get(_PLANES) == _APART and tags.get(_SAMPLES, 1) not in _READ_APART:
+        raise ValueError(refusal)
     return TiffPage(
         data,
         (tags.get(_WIDTH, 0), tags.get(_HEIGHT, 0)),
         alpha != _UNSPECIFIED,
         alpha == _PREMULTIPLIED,
         kind == (16, 2, _BLACK_IS_ZERO),
+        refusal,
     )
+
+
+def _refusal(tags: dict[int, int]) -> str:
+    meaning = _MEANINGS.get(tags.get(_MEANING, -1), "unknown colours")
+    apart = ", each apart" if tags.get(_PLANES) == _APART else ""
+    samples, bits = tags.get(_SAMPLES, 1), tags.get(_BITS, 1)
+    return f"its {samples} channels of {bits} bits ({meaning}{apart}) cannot be read; {_WAY_OUT}"
 
 
 def first_directory(data: bytes) -> int:
