@@ -169,6 +169,41 @@ def test_transparency(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read[30, 30], cel[30, 30])
 
 
+@pytest.mark.parametrize(
+    ("name", "codec", "pixels"),
+    [
+        ("a.mov", "qtrle", "argb"),
+        ("vp9.webm", "libvpx-vp9", "yuva420p"),
+        ("vp8.webm", "libvpx", "yuva420p"),
+    ],
+)
+def test_moving_ink_on_transparency(tmp_path: Path, name: str, codec: str, pixels: str) -> None:
+    """Black lines are seen by their alpha alone, also that of WebM, and a hold is still one."""
+    cels = np.zeros((4, 96, 160, 4), np.uint8)
+    for number, cel in enumerate(cels):
+        cel[20:60, 20 + 30 * (number // 2) : 24 + 30 * (number // 2), 3] = 255
+    options = {} if codec == "qtrle" else {"crf": "10", "b": "4M", "auto-alt-ref": "0"}
+    path = write_clip(tmp_path / name, list(cels), codec=codec, options=options, pixels=pixels)
+    reader = VideoReader(str(path))
+    read = [decode_cel(reader.read(time)) for time in find_frames(str(path)).times]
+    for found, cel in zip(read, cels, strict=True):
+        assert np.abs(found[..., 3].astype(int) - cel[..., 3]).mean() < 1
+    assert (read[0] == read[1]).all()
+    assert (read[2] == read[3]).all()
+
+
+def test_webm_with_alpha_whose_decoder_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file fails with a way out; FFmpeg's other decoder would leave alpha out."""
+    cel = np.zeros((96, 160, 4), np.uint8)
+    path = write_clip(tmp_path / "a.webm", [cel], codec="libvpx-vp9", options={}, pixels="yuva420p")
+    (time,) = find_frames(str(path)).times
+    monkeypatch.setattr("lineart.codec.video._WITH_ALPHA", {"vp9": "missing"})
+    with pytest.raises(ValueError, match="its transparency cannot be read; convert it to MOV"):
+        VideoReader(str(path)).read(time)
+
+
 def _put_index_first(path: Path) -> None:
     """Write a MP4 again with its index before its frames."""
     target = path.with_stem("index_first")

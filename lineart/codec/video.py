@@ -1,7 +1,7 @@
 """Video files: their frames by number, and decoding from a container to frames of FFmpeg."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -25,6 +25,10 @@ BUFFER_BYTES = 2**20
 CUT_OFF = "the file is cut off"
 LEAST_CUT_S = 0.25
 """Seconds by which a file must end before the end that its header says, to be taken as cut off."""
+
+
+_WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+"""Decoders that leave alpha out -> those that do not."""
 
 
 class FrameTime(NamedTuple):
@@ -165,10 +169,11 @@ def decode_frames(container: Any, stream: Any, max_pixels: int = MAX_PIXELS) -> 
         ValueError: a frame is too large or has no time.
     """
     check_size((stream.codec_context.width, stream.codec_context.height), max_pixels)
+    decode = _find_decoder(stream)
     bad_from: float = math.inf
     for packet in container.demux(stream):
         try:
-            frames = packet.decode()
+            frames = decode(packet)
         except av.FFmpegError:
             bad_from = min(bad_from, -math.inf if packet.pts is None else packet.pts)
             continue
@@ -179,6 +184,22 @@ def decode_frames(container: Any, stream: Any, max_pixels: int = MAX_PIXELS) -> 
             if frame.is_corrupt:
                 bad_from = min(bad_from, time)
             yield Decoded(frame, time, time >= bad_from)
+
+
+def _find_decoder(stream: Any) -> Callable[[Any], list[av.VideoFrame]]:
+    """Return what decodes the packets of a stream, the last of which is empty.
+
+    FFmpeg's own decoders of VP8 and VP9 leave alpha out, which WebM holds beside each frame.
+    """
+    name = _WITH_ALPHA.get(stream.codec_context.name)
+    if name is None or stream.metadata.get("alpha_mode") != "1":
+        return lambda packet: packet.decode()
+    try:
+        context: Any = av.CodecContext.create(name, "r")
+    except ValueError as error:
+        raise ValueError("its transparency cannot be read; convert it to MOV, or PNG") from error
+    context.thread_count = 1
+    return lambda packet: context.decode(packet if packet.size else None)
 
 
 def _time_of(frame: av.VideoFrame) -> int:

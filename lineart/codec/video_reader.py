@@ -23,7 +23,7 @@ from PIL import Image
 from lineart.codec.errors import PictureWarning
 from lineart.codec.limits import MAX_PIXELS
 from lineart.codec.video import Decoded, FrameTime, decode_frames, explaining, open_container
-from lineart.image import Line, resize
+from lineart.image import resize
 
 NOISE = 12
 """Mean difference of luminance in a window of 5 x 5 pixels, in levels, from which two frames show
@@ -49,6 +49,8 @@ _BACK_S = (0, 5, 60)
 
 VideoPicture = UInt8[np.ndarray, "H W C"]
 """RGB, or RGBA where the video has transparency."""
+Levels = UInt8[np.ndarray, "H W *C"]
+"""What is compared of two frames."""
 Shown = UInt8[np.ndarray, "ShownH ShownW C"]
 """The same, turned and with square pixels."""
 
@@ -72,7 +74,7 @@ class VideoReader:
         self._at: FrameTime | None = None
         self._frames: Iterator[Decoded] = iter(())
         self._first: Decoded
-        self._luminance: Line
+        self._levels: Levels
 
     def read(self, at: FrameTime) -> bytes:
         """Return a frame as a PPM file, or as a PNG if the video has transparency.
@@ -109,16 +111,16 @@ class VideoReader:
         return self._first
 
     def _hold(self, one: Decoded) -> None:
-        self._first, self._luminance = one, _luminance(one.frame)
+        self._first, self._levels = one, _levels(one.frame)
 
     def _is_held(self, one: Decoded) -> bool:
         """Return whether a frame differs from the first by no more than noise of compression."""
         if self._first.is_damaged or one.is_damaged:
             return False
-        luminance = _luminance(one.frame)
-        if luminance.shape != self._luminance.shape:
+        levels = _levels(one.frame)
+        if levels.shape != self._levels.shape:
             return False
-        difference = cv2.blur(cv2.absdiff(luminance, self._luminance), (WINDOW_PX, WINDOW_PX))
+        difference = cv2.blur(cv2.absdiff(levels, self._levels), (WINDOW_PX, WINDOW_PX))
         return bool(difference.max() <= NOISE)
 
     def _seek(self, time: int) -> Decoded:
@@ -151,10 +153,9 @@ class VideoReader:
                 PictureWarning,
                 stacklevel=2,
             )
-        has_alpha = any(component.is_alpha for component in frame.format.components)
         shown = self._reformatter.reformat(
             frame,
-            format="rgba" if has_alpha else "rgb24",
+            format="rgba" if _has_alpha(frame) else "rgb24",
             src_colorspace=_matrix(frame),
             interpolation=_EXACT,
             threads=1,
@@ -162,9 +163,19 @@ class VideoReader:
         return _turn(_make_square(shown.to_ndarray(), self._stream.sample_aspect_ratio), frame)
 
 
-def _luminance(frame: av.VideoFrame) -> Line:
-    levels: Line = frame.reformat(format="gray", threads=1).to_ndarray()
-    return levels
+def _has_alpha(frame: av.VideoFrame) -> bool:
+    return any(component.is_alpha for component in frame.format.components)
+
+
+def _levels(frame: av.VideoFrame) -> Levels:
+    """Return the luminance of a frame, and beside it its alpha if it has one."""
+    if not _has_alpha(frame):
+        levels: Levels = frame.reformat(format="gray", threads=1).to_ndarray()
+        return levels
+    cel = frame.reformat(format="rgba", threads=1).to_ndarray()
+    alpha = np.ascontiguousarray(cel[:, :, 3])
+    luminance = cv2.multiply(cv2.cvtColor(cel, cv2.COLOR_RGBA2GRAY), alpha, scale=1 / 255)
+    return np.dstack((luminance, alpha))
 
 
 def _matrix(frame: av.VideoFrame) -> Colorspace:
