@@ -5,15 +5,19 @@ import struct
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from PIL import Image, ImageCms
 
 from lineart.codec import decode_hint
-from tests.documents import PsdPart, photoshop, resource
+from lineart.codec.layers import read_layers
+from tests.documents import CMYK, LAB, PsdPart, photoshop, resource
 
 RNG = np.random.default_rng(0)
 RGB = RNG.integers(0, 256, (6, 8, 3), dtype=np.uint8)
 MASK = np.zeros((6, 8, 1), np.uint8)
 MASK[2:4, 2:5] = 255
 OPAQUE = np.dstack((RGB, np.full((6, 8), 255, np.uint8)))
+NO_INK = np.full((6, 8, 1), 255, np.uint8)
+"""Black ink as it is stored, inverted."""
 NAMES = resource(1006, b"\7Alpha 1")
 """What Photoshop calls a saved selection."""
 TRANSPARENT_NAME = resource(1006, b"\x0cTransparency")
@@ -58,3 +62,33 @@ def test_transparency_beside_a_saved_selection(depth: int, kind: str) -> None:
         parts = [PsdPart("lines", OPAQUE)]
     data = photoshop(merged, parts, depth=depth, resources=resources, is_transparent=True)
     assert_array_equal(decode_hint(data), np.concatenate((stored, MASK), axis=2))
+
+
+def to_lab(rgb: np.ndarray) -> np.ndarray:
+    """Convert sRGB to Lab as Photoshop stores it."""
+    spaces = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+    transform = ImageCms.buildTransform(*spaces, "RGB", "LAB")
+    converted = ImageCms.applyTransform(Image.fromarray(rgb), transform)
+    assert converted is not None
+    # Pillow's bytes are signed.
+    return np.asarray(converted) ^ np.array((0, 128, 128), np.uint8)
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize("mode", [CMYK, LAB])
+def test_transparency_of_cmyk_and_lab(depth: int, mode: int) -> None:
+    """Layers and the merged picture keep it, although Pillow has no such pixels."""
+    rgb = RGB // 2 + 64
+    colors = np.dstack((rgb, NO_INK)) if mode == CMYK else to_lab(rgb)
+    cel = np.concatenate((colors, MASK), axis=2)
+    data = photoshop(
+        cel, [PsdPart("hint", cel[1:, 2:], 2, 1)], mode=mode, depth=depth, is_transparent=True
+    )
+    (layer,) = read_layers(data)
+    expected = np.concatenate((rgb, MASK), axis=2).astype(int)
+    # Lab of 8 bits is coarse.
+    tolerance = 0 if mode == CMYK else 6
+    for found in (decode_hint(data), layer.read()):
+        seen = expected[..., 3] > 0
+        assert_array_equal(found[..., 3], expected[..., 3])
+        assert np.abs(found - expected)[seen].max() <= tolerance

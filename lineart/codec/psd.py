@@ -11,10 +11,11 @@ from PIL import Image, ImageChops
 from psd_tools import PSDImage
 from psd_tools.api.layers import Layer
 from psd_tools.compression import PSDDecompressionWarning
-from psd_tools.constants import ColorMode, Resource, Tag
+from psd_tools.constants import ChannelID, ColorMode, Resource, Tag
 from psd_tools.psd.image_resources import ImageResource
 
 from lineart.codec.limits import check_size
+from lineart.codec.samples import to_samples
 
 _HEADER = struct.Struct(">4sH6xHIIHH")
 _MOST_CHANNELS = 56
@@ -29,16 +30,21 @@ def read_psd(data: bytes, max_pixels: int) -> Image.Image:
         ValueError: the document is damaged, too large, or of 32 bits a channel.
         Exception: as psd-tools raises for damaged files.
     """
+    alpha = None
     with _strict():
         document = _open(data, max_pixels)
         if document.has_preview():
             _check_merged(data)
-            picture = _to_image(document, document, _mark_transparency(document))
+            channel = _mark_transparency(document)
+            picture = _to_image(document, document, channel)
+            if channel is not None and picture is not None and picture.mode in _WITHOUT_ALPHA:
+                alpha = document.topil(channel=channel)
         else:
             picture = document.composite(force=True)
     if picture is None:
         raise ValueError("it has no merged picture; save it with maximized compatibility")
-    return _with_profile(picture, document)
+    picture = _with_profile(picture, document)
+    return picture if alpha is None else _with_alpha(picture, alpha)
 
 
 class PsdLayer:
@@ -60,9 +66,7 @@ class PsdLayer:
             picture = _to_image(self._layer, self._document)
             assert picture is not None, "a layer with pixels"
             alpha = _alpha(picture, self._layer)
-        picture = _with_profile(picture, self._document)
-        picture.putalpha(alpha)
-        return picture, self._layer.offset
+        return _with_alpha(_with_profile(picture, self._document), alpha), self._layer.offset
 
 
 def read_psd_layers(data: bytes, max_pixels: int) -> tuple[tuple[int, int], list[PsdLayer]]:
@@ -128,6 +132,8 @@ def _check_merged(data: bytes) -> None:
 
 _COLORS = {ColorMode.GRAYSCALE: 1, ColorMode.RGB: 3, ColorMode.CMYK: 4, ColorMode.LAB: 3}
 """Modes -> number of channels with colours; a merged picture may have further ones."""
+_WITHOUT_ALPHA = "CMYK", "LAB"
+"""Pillow's modes that have no variant with alpha."""
 _TRANSPARENT = Tag.SAVING_MERGED_TRANSPARENCY, Tag.SAVING_MERGED_TRANSPARENCY16
 """Tags of documents whose first further channel is transparency."""
 
@@ -193,8 +199,11 @@ def _to_image(
 
 def _alpha(picture: Image.Image, layer: Layer) -> Image.Image:
     """Return the alpha of a layer's picture, with the layer's opacity and mask."""
-    opaque = Image.new("L", picture.size, 255)
-    alpha = picture.getchannel("A") if picture.mode in ("RGBA", "LA") else opaque
+    if picture.mode in ("RGBA", "LA"):
+        alpha = picture.getchannel("A")
+    else:
+        transparency = layer.topil(ChannelID.TRANSPARENCY_MASK)
+        alpha = transparency or Image.new("L", picture.size, 255)
     strength = layer.opacity * layer.fill_opacity // 255
     alpha = ImageChops.multiply(alpha, Image.new("L", alpha.size, strength))
     mask = layer.mask
@@ -205,6 +214,14 @@ def _alpha(picture: Image.Image, layer: Layer) -> Image.Image:
     if pixels is not None:
         shown.paste(pixels, (mask.left - layer.left, mask.top - layer.top))
     return ImageChops.multiply(alpha, shown)
+
+
+def _with_alpha(picture: Image.Image, alpha: Image.Image) -> Image.Image:
+    """Return a picture with alpha; one of CMYK or Lab, for which Pillow has none, as sRGB."""
+    if picture.mode in _WITHOUT_ALPHA:
+        picture = Image.fromarray(to_samples(picture, lambda strip: strip))
+    picture.putalpha(alpha)
+    return picture
 
 
 def _groups(layer: Layer) -> Iterator[str]:
