@@ -23,6 +23,8 @@ class PsdPart(NamedTuple):
     is_visible: bool = True
     mask: np.ndarray | None = None
     """H x W from the corner of the canvas, 0..255; outside it is 0."""
+    blocks: bytes = b""
+    """Further blocks of the record."""
     section: int | None = None
     """Of a group: 1 is its own record, above its layers, 3 its end, below them."""
 
@@ -103,6 +105,7 @@ def _part(part: PsdPart, depth: int) -> tuple[bytes, bytes]:
     name = part.name.encode()
     extra = struct.pack(">I", len(mask)) + mask + struct.pack(">I", 0)
     extra += (bytes([len(name)]) + name).ljust((len(name) + 4) // 4 * 4, b"\0")
+    extra += part.blocks
     if part.section is not None:
         extra += b"8BIMlsct" + struct.pack(">II", 4, part.section)
     box = part.top, part.left, part.top + height, part.left + width

@@ -7,9 +7,9 @@ import pytest
 from numpy.testing import assert_array_equal
 from PIL import Image, ImageCms
 
-from lineart.codec import decode_hint
+from lineart.codec import PictureWarning, decode_hint
 from lineart.codec.layers import read_layers
-from tests.documents import CMYK, LAB, PsdPart, photoshop, resource
+from tests.documents import CMYK, LAB, PsdPart, group, photoshop, resource
 
 RNG = np.random.default_rng(0)
 RGB = RNG.integers(0, 256, (6, 8, 3), dtype=np.uint8)
@@ -92,3 +92,56 @@ def test_transparency_of_cmyk_and_lab(depth: int, mode: int) -> None:
         seen = expected[..., 3] > 0
         assert_array_equal(found[..., 3], expected[..., 3])
         assert np.abs(found - expected)[seen].max() <= tolerance
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize(
+    ("around", "expected"),
+    [
+        ({"opacity": 0}, np.zeros((6, 8))),
+        ({"opacity": 128}, np.full((6, 8), 128)),
+        ({"mask": MASK[..., 0]}, MASK[..., 0]),
+        ({"mask": MASK[..., 0], "opacity": 128}, MASK[..., 0] // 255 * 128),
+    ],
+)
+def test_what_groups_hide(depth: int, around: dict[str, object], expected: np.ndarray) -> None:
+    """Opacity and mask of the groups around a layer are in its alpha."""
+    inner = PsdPart("hint", OPAQUE[1:, 2:], 2, 1)
+    parts = group("outer", group("inner", [inner]), **around)
+    (layer,) = read_layers(photoshop(RGB, parts, depth=depth))
+    expected[:1], expected[:, :2] = 0, 0
+    assert_array_equal(layer.read()[..., 3], expected)
+    assert layer.groups == ("inner", "outer")
+
+
+def test_clipped_layers() -> None:
+    """They show where the next layer below that is not clipped does, with its mask and opacity."""
+    base = PsdPart("base", OPAQUE[:5, :6], mask=MASK[..., 0], opacity=128)
+    clipped = [PsdPart(name, OPAQUE[1:, 2:], 2, 1, is_clipped=True) for name in "ab"]
+    parts = [PsdPart("below", OPAQUE), base, *clipped, PsdPart("above", OPAQUE)]
+    below, _, first, second, above = read_layers(photoshop(RGB, parts))
+    for one in (first, second):
+        assert_array_equal(one.read()[..., 3], np.where(MASK[..., 0], 128, 0) * (np.arange(8) >= 2))
+        assert one.is_visible
+    assert (below.read()[..., 3] == 255).all()
+    assert (above.read()[..., 3] == 255).all()
+    parts[1] = base._replace(is_visible=False)
+    assert [one.is_visible for one in read_layers(photoshop(RGB, parts))] == [
+        True, False, False, False, True
+    ]  # fmt: skip
+
+
+def test_what_hides_and_is_left_out() -> None:
+    """Clipping to a group, and of a group, is a warning, and so is a vector mask."""
+    vector = b"8BIMvmsk" + struct.pack(">III", 8, 3, 0)
+    ink = PsdPart("ink", OPAQUE)
+    to_group = [*group("folder", [ink]), PsdPart("hint", OPAQUE, is_clipped=True)]
+    of_group = [ink, *group("folder", [PsdPart("hint", OPAQUE)], is_clipped=True)]
+    for parts, name, what in (
+        (to_group, "hint", "is clipped to the group 'folder'"),
+        (of_group, "folder", "is a clipped group"),
+        ([PsdPart("hint", OPAQUE, blocks=vector)], "hint", "has a vector mask"),
+    ):
+        layer = read_layers(photoshop(RGB, parts))[-1]
+        with pytest.warns(PictureWarning, match=f"its layer '{name}' {what}"):
+            assert (layer.read()[..., 3] == 255).all()

@@ -36,9 +36,11 @@ class DocumentLayer:
     _read: Callable[[], Hint]
 
     def read(self) -> Hint:
-        """Decode the layer: sRGB at the size of the canvas, with its opacity in the alpha.
+        """Decode the layer: sRGB at the size of the canvas.
 
-        What lies outside the canvas is cut off; blending modes and clipping are left out.
+        In the alpha are its opacity and its masks, and those of the groups around it; what it is
+        clipped to in a PSD; and layers of erasers above. What lies outside the canvas is cut off;
+        blending modes are left out.
 
         Raises:
             ValueError: the layer is damaged or too large.

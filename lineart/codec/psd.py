@@ -14,6 +14,7 @@ from psd_tools.compression import PSDDecompressionWarning
 from psd_tools.constants import ChannelID, ColorMode, Resource, Tag
 from psd_tools.psd.image_resources import ImageResource
 
+from lineart.codec.errors import PictureWarning
 from lineart.codec.limits import check_size
 from lineart.codec.samples import to_samples
 
@@ -50,23 +51,47 @@ def read_psd(data: bytes, max_pixels: int) -> Image.Image:
 class PsdLayer:
     """Layer of an open document."""
 
-    def __init__(self, document: PSDImage, layer: Layer, max_pixels: int) -> None:
+    def __init__(
+        self, document: PSDImage, layer: Layer, base: Layer | None, max_pixels: int
+    ) -> None:
         self._document, self._layer, self._max_pixels = document, layer, max_pixels
         self.name = layer.name
-        self.groups = tuple(_groups(layer))
-        self.is_visible = layer.is_visible()
+        self.groups = tuple(group.name for group in _groups(layer))
+        self._base = base
+        self.is_visible = layer.is_visible() and (self._base is None or self._base.visible)
 
     def read(self) -> tuple[Image.Image, tuple[int, int]]:
         """Return its pixels and their left and top on the canvas.
 
-        Its opacity and its mask are in the alpha.
+        Its opacity and its masks, also those of the groups around it, and the layer that it is
+        clipped to are in the alpha.
         """
-        check_size(self._layer.size, self._max_pixels)
+        parts = [self._layer] if self._base is None else [self._layer, self._base]
+        for part in parts:
+            check_size(part.size, self._max_pixels)
         with _strict():
             picture = _to_image(self._layer, self._document)
             assert picture is not None, "a layer with pixels"
             alpha = _alpha(picture, self._layer)
+            for group in _groups(self._layer):
+                alpha = ImageChops.multiply(alpha, _shown_by(group, self._layer))
+                # psd-tools says that groups of Photoshop are not.
+                if group._record.clipping:
+                    _warn(group, "is a clipped group, which is taken as it is; merge it")
+            if self._base is not None:
+                alpha = ImageChops.multiply(alpha, self._shown_by_base(self._base))
         return _with_alpha(_with_profile(picture, self._document), alpha), self._layer.offset
+
+    def _shown_by_base(self, base: Layer) -> Image.Image:
+        """Return the alpha of the layer that this one is clipped to, where this one lies."""
+        picture = _to_image(base, self._document) if base.has_pixels() else None
+        if picture is None:
+            if base.is_group():
+                _warn(self._layer, f"is clipped to the group {base.name!r}, which is left out")
+            return _shown_by(base, self._layer)
+        shown = Image.new("L", self._layer.size)
+        shown.paste(_alpha(picture, base), _from(self._layer, base.left, base.top))
+        return shown
 
 
 def read_psd_layers(data: bytes, max_pixels: int) -> tuple[tuple[int, int], list[PsdLayer]]:
@@ -81,7 +106,10 @@ def read_psd_layers(data: bytes, max_pixels: int) -> tuple[tuple[int, int], list
         layers = [layer for layer in document.descendants() if layer.has_pixels()]
         if len(layers) > _MOST_LAYERS:
             raise ValueError(f"it has {len(layers)} layers and {_MOST_LAYERS} are the most")
-        return document.size, [PsdLayer(document, layer, max_pixels) for layer in layers]
+        bases = _find_bases(document)
+        return document.size, [
+            PsdLayer(document, layer, bases.get(id(layer)), max_pixels) for layer in layers
+        ]
 
 
 @contextmanager
@@ -204,16 +232,46 @@ def _alpha(picture: Image.Image, layer: Layer) -> Image.Image:
     else:
         transparency = layer.topil(ChannelID.TRANSPARENCY_MASK)
         alpha = transparency or Image.new("L", picture.size, 255)
-    strength = layer.opacity * layer.fill_opacity // 255
-    alpha = ImageChops.multiply(alpha, Image.new("L", alpha.size, strength))
-    mask = layer.mask
+    return ImageChops.multiply(alpha, _shown_by(layer, layer))
+
+
+def _shown_by(part: Layer, layer: Layer) -> Image.Image:
+    """Return what opacity and mask of a layer, or of a group around it, show where it lies."""
+    strength = part.opacity * part.fill_opacity // 255
+    opacity = Image.new("L", layer.size, strength)
+    mask, vector = part.mask, part.vector_mask
+    is_pixels = mask is not None and mask.has_real()
+    if vector is not None and not (vector.disabled or is_pixels or part.kind == "shape"):
+        _warn(part, "has a vector mask, which is left out; rasterize it")
     if mask is None or mask.disabled:
-        return alpha
-    shown = Image.new("L", alpha.size, mask.background_color)
+        return opacity
+    shown = Image.new("L", layer.size, mask.background_color)
     pixels = mask.topil()
     if pixels is not None:
-        shown.paste(pixels, (mask.left - layer.left, mask.top - layer.top))
-    return ImageChops.multiply(alpha, shown)
+        shown.paste(pixels, _from(layer, mask.left, mask.top))
+    return ImageChops.multiply(opacity, shown)
+
+
+def _from(layer: Layer, left: int, top: int) -> tuple[int, int]:
+    return left - layer.left, top - layer.top
+
+
+def _warn(layer: Layer, what: str) -> None:
+    warnings.warn(f"its layer {layer.name!r} {what}", PictureWarning, stacklevel=2)
+
+
+def _find_bases(document: PSDImage) -> dict[int, Layer]:
+    """Return the layer that each clipped one is clipped to, by the `id` of the clipped one.
+
+    It is the next one below in the same group that is not clipped itself.
+    """
+    bases, below = dict[int, Layer](), dict[int, Layer]()
+    for layer in document.descendants():
+        if not layer.clipping:
+            below[id(layer.parent)] = layer
+        elif id(layer.parent) in below:
+            bases[id(layer)] = below[id(layer.parent)]
+    return bases
 
 
 def _with_alpha(picture: Image.Image, alpha: Image.Image) -> Image.Image:
@@ -224,11 +282,11 @@ def _with_alpha(picture: Image.Image, alpha: Image.Image) -> Image.Image:
     return picture
 
 
-def _groups(layer: Layer) -> Iterator[str]:
-    """Yield the names of the groups around a layer, the innermost first."""
+def _groups(layer: Layer) -> Iterator[Layer]:
+    """Yield the groups around a layer, the innermost first."""
     parent = layer.parent
     while isinstance(parent, Layer):
-        yield parent.name
+        yield parent
         parent = parent.parent
 
 
