@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+from lineart.codec import PictureWarning
 from lineart.codec.layers import DocumentLayer, read_layers
 from lineart.imaging.hint_pictures import DEFAULT_RULES
 
@@ -167,3 +168,49 @@ def test_layers_without_pixels_are_refused() -> None:
     assert_array_equal(below.read(), swapped(NOISE))
     with pytest.raises(ValueError, match="its layer 'shapes' is a shapelayer"):
         shapes.read()
+
+
+def with_mask(element: ElementTree.Element, **values: str) -> ElementTree.Element:
+    """Give a layer or a group a mask."""
+    mask = {"name": "m", "filename": "mask1", "nodetype": "transparencymask", "visible": "1"}
+    ElementTree.SubElement(ElementTree.SubElement(element, "masks"), "mask", mask | values)
+    return element
+
+
+def test_masks_hide() -> None:
+    """Transparency masks of a layer and of its groups count, and others are a warning."""
+    half = np.full((64, 128, 1), 128, np.uint8)
+    members = {
+        "layer2": tiles(swapped(NOISE)),
+        "mask1.pixelselection": tiles(half, (-64, 0)),
+        "mask1.pixelselection.defaultpixel": b"\xff",
+        "mask2.pixelselection": tiles(np.zeros((0, 0, 1), np.uint8)),
+    }
+    plain = layer("hint", "layer2")
+    masked = with_mask(layer("hint", "layer2"), x="64", y="-14")
+    group = with_mask(layer("g", "", nodetype="grouplayer"), filename="mask2")
+    ElementTree.SubElement(group, "layers").append(with_mask(plain, visible="0"))
+    inner, own = read_layers(kra([masked, group], members))
+    expected = NOISE[..., 3].astype(float)
+    expected[:50] *= 128 / 255
+    assert np.abs(own.read()[..., 3] - expected).max() <= 0.5
+    assert not inner.read()[..., 3].any()
+    for kind, values in (("transparencymask", {"filename": "vector"}), ("colorizemask", {})):
+        odd = with_mask(layer("hint", "layer2"), nodetype=kind, **values)
+        (found,) = read_layers(kra([odd], members))
+        with pytest.warns(PictureWarning, match=f"'hint' has the {kind} 'm', which is left out"):
+            assert_array_equal(found.read(), NOISE)
+
+
+def test_a_layer_erases_what_is_below_it() -> None:
+    """Only in its own group, and only if it is shown."""
+    members = {"layer2": tiles(swapped(NOISE))}
+    eraser = layer("away", "layer2", compositeop="erase")
+    group = layer("g", "", nodetype="grouplayer")
+    ElementTree.SubElement(group, "layers").extend([eraser, layer("inside", "layer2")])
+    outside, inside = read_layers(kra([group, layer("outside", "layer2")], members))
+    alpha = NOISE[..., 3] / 255
+    assert_array_equal(outside.read(), NOISE)
+    assert np.abs(inside.read()[..., 3] / 255 - alpha * (1 - alpha)).max() < 0.002
+    eraser.set("visible", "0")
+    assert_array_equal(read_layers(kra([group], members))[0].read(), NOISE)

@@ -95,6 +95,19 @@ def test_mask_of_a_psd_layer() -> None:
     assert_array_equal(found.read()[..., 3], expected[..., 3])
 
 
+def test_an_openraster_layer_erases_what_is_below_it() -> None:
+    """What an artist erased without changing the layer is no hint."""
+    stack = b"""<image w="8" h="6"><stack>
+        <layer name="above" src="data/a.png"/>
+        <layer name="away" src="data/b.png" x="2" y="1" composite-op="svg:dst-out"/>
+        <layer name="below" src="data/a.png"/></stack></image>"""
+    below, above = read_layers(ora({"stack.xml": stack}))
+    assert_array_equal(above.read(), at(RED, 0, 0))
+    erased = at(RED, 0, 0)
+    erased[1:, 2:, 3] = 0
+    assert_array_equal(below.read(), erased)
+
+
 def test_a_krita_file_is_its_merged_picture() -> None:
     """A Krita file gives its merged picture as one layer."""
     merged = np.array(at(RED, 1, 1))

@@ -1,15 +1,19 @@
 """Layers of Krita documents, whose pixels are in tiles that are compressed by LZF."""
 
 import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 from xml.etree import ElementTree
 
+import cv2
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
 from lineart.codec.archive import Archive
+from lineart.codec.errors import PictureWarning
 from lineart.codec.limits import check_size
 from lineart.codec.samples import to_rgba
 from lineart.image import Hint
@@ -25,6 +29,18 @@ _PIXEL_BYTES = {"RGBA": 4, "RGBA16": 8, "GRAYA": 2, "GRAYA16": 4}
 _MOST_BYTES_A_PIXEL = 16
 _WITHOUT_PIXELS = ("adjustmentlayer", "referenceimages")
 """Kinds of layers that show nothing of their own."""
+
+
+_TRANSPARENCY, _SELECTION = "transparencymask", "selectionmask"
+"""Kinds of masks: one that hides, and one that shows nothing of its own."""
+
+
+class _Mask(NamedTuple):
+    name: str
+    kind: str
+    member: str
+    """Member with its tiles."""
+    offset: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +60,13 @@ class KritaLayer:
     """Member with its tiles."""
     offset: tuple[int, int] = (0, 0)
     """Left and top of its tiles' origin on the canvas."""
+    masks: tuple[_Mask, ...] = ()
+    """Visible masks of the layer, and of the groups around it."""
+    is_eraser: bool = False
+    """Whether it erases what is below."""
 
     def read(self) -> Hint:
-        """Decode the layer at the size of the canvas, with its opacity in the alpha.
+        """Decode the layer at the size of the canvas, with its opacity and masks in the alpha.
 
         Raises:
             ValueError: it is no layer of pixels, or of unusual colours, or damaged.
@@ -56,24 +76,36 @@ class KritaLayer:
                 f"its layer {self.name!r} is a {self.kind} of the colours {self.colors}; convert "
                 "it to a paint layer of RGBA with 8 or 16 bits"
             )
-        width, height = self.size
-        data = self.archive.read(self.member, width * height * _MOST_BYTES_A_PIXEL + 2**24)
-        image = Image.fromarray(self._in_8_bits(self._draw(data)))
+        canvas = self._draw(self.member, self.offset, _PIXEL_BYTES[self.colors])
+        image = Image.fromarray(self._in_8_bits(canvas))
         if f"{self.member}.icc" in self.archive.names:
             image.info["icc_profile"] = self.archive.read(f"{self.member}.icc")
         pixels = to_rgba(image)
         if self.opacity < 1:
             pixels[:, :, 3] = np.rint(pixels[:, :, 3] * self.opacity)
+        for mask in self.masks:
+            if mask.member in self.archive.names and mask.kind == _TRANSPARENCY:
+                shown = self._draw(mask.member, mask.offset, 1)[:, :, 0]
+                pixels[:, :, 3] = cv2.multiply(pixels[:, :, 3], shown, scale=1 / 255)
+            else:
+                warnings.warn(
+                    f"its layer {self.name!r} has the {mask.kind} {mask.name!r}, which is left "
+                    "out; flatten the layer",
+                    PictureWarning,
+                    stacklevel=2,
+                )
         return pixels
 
-    def _draw(self, data: bytes) -> UInt8[np.ndarray, "H W _"]:
-        """Return the canvas with the layer's tiles, with all bytes of a pixel."""
-        (width, height), (left, top) = self.size, self.offset
+    def _draw(
+        self, member: str, offset: tuple[int, int], num_bytes: int
+    ) -> UInt8[np.ndarray, "H W _"]:
+        """Return the canvas with the tiles of a member, with all bytes of a pixel."""
+        (width, height), (left, top) = self.size, offset
+        data = self.archive.read(member, width * height * _MOST_BYTES_A_PIXEL + 2**24)
         header = _HEADER.match(data)
-        num_bytes = _PIXEL_BYTES[self.colors]
         if header is None or int(header[3]) != num_bytes:
             raise ValueError(f"the pixels of its layer {self.name!r} are damaged")
-        default = f"{self.member}.defaultpixel"
+        default = f"{member}.defaultpixel"
         pixel = self.archive.read(default) if default in self.archive.names else bytes(num_bytes)
         canvas = np.empty((height, width, num_bytes), np.uint8)
         canvas[:] = np.frombuffer(pixel, np.uint8)
@@ -122,12 +154,27 @@ def _layers_in(parent: ElementTree.Element, around: KritaLayer) -> Iterator[Krit
             opacity=around.opacity * int(element.get("opacity", "255")) / 255,
             kind=element.get("nodetype", ""),
             colors=element.get("colorspacename", ""),
-            offset=(int(element.get("x", "0")), int(element.get("y", "0"))),
+            offset=_offset(element),
+            masks=(*around.masks, *_masks_of(element, around.member)),
+            is_eraser=element.get("compositeop") == "erase",
         )
         if layer.kind == "grouplayer":
             yield from _layers_in(element, replace(layer, groups=(layer.name, *around.groups)))
         elif _tag(element) == "layer" and layer.kind not in _WITHOUT_PIXELS:
             yield replace(layer, member=around.member + element.get("filename", ""))
+
+
+def _masks_of(element: ElementTree.Element, folder: str) -> Iterator[_Mask]:
+    """Yield the visible masks of a layer that change what it shows."""
+    for mask in (one for masks in element if _tag(masks) == "masks" for one in masks):
+        kind = mask.get("nodetype", "")
+        if mask.get("visible") != "0" and kind != _SELECTION:
+            member = f"{folder}{mask.get('filename', '')}.pixelselection"
+            yield _Mask(mask.get("name", ""), kind, member, _offset(mask))
+
+
+def _offset(element: ElementTree.Element) -> tuple[int, int]:
+    return int(element.get("x", "0")), int(element.get("y", "0"))
 
 
 def _tag(element: ElementTree.Element) -> str:

@@ -1,11 +1,12 @@
 """Layers of documents: Photoshop (PSD, PSB), OpenRaster and Krita files."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 from xml.etree import ElementTree
 
+import cv2
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
@@ -97,6 +98,10 @@ def _read_krita(layer: KritaLayer) -> Hint:
 # OpenRaster baseline 0.0.6, freedesktop.org; Krita's files have the merged picture in common.
 
 
+_ERASER = "svg:dst-out"
+"""Compositing operator of layers that erase what is below."""
+
+
 class _Place(NamedTuple):
     """Attributes of a layer, or of a group around it."""
 
@@ -110,16 +115,20 @@ class _Place(NamedTuple):
 def _of_archive(archive: Archive, max_pixels: int) -> list[DocumentLayer]:
     of_krita = read_krita_layers(archive, max_pixels) if DOCUMENT in archive.names else []
     if of_krita:
-        return [
+        found = [
             DocumentLayer(one.name, one.groups, one.is_visible, partial(_read_krita, one))
             for one in of_krita
         ]
+        return _erase(found, [one.is_eraser for one in of_krita])
     if "stack.xml" not in archive.names:
         read = partial(_read_member, archive, MERGED, max_pixels)
         return [DocumentLayer("", (), True, read)]
     root = archive.read_xml("stack.xml")
     size = int(root.get("w", "0")), int(root.get("h", "0"))
     check_size(size, max_pixels)
+    elements = [pair for stack in root.findall("stack") for pair in _flatten(stack, _Place())]
+    if len(elements) > _MOST_LAYERS:
+        raise ValueError(f"it has {len(elements)} layers and {_MOST_LAYERS} are the most")
     layers = [
         DocumentLayer(
             element.get("name", ""),
@@ -127,12 +136,37 @@ def _of_archive(archive: Archive, max_pixels: int) -> list[DocumentLayer]:
             place.is_visible,
             partial(_read_placed, archive, element.get("src", ""), max_pixels, place, size),
         )
-        for stack in root.findall("stack")
-        for element, place in _flatten(stack, _Place())
+        for element, place in reversed(elements)
     ]
-    if len(layers) > _MOST_LAYERS:
-        raise ValueError(f"it has {len(layers)} layers and {_MOST_LAYERS} are the most")
-    return layers[::-1]
+    erases = [element.get("composite-op") == _ERASER for element, _ in reversed(elements)]
+    return _erase(layers, erases)
+
+
+def _erase(layers: list[DocumentLayer], erases: list[bool]) -> list[DocumentLayer]:
+    """Return the layers, from bottom to top, less what layers of erasers above them erase.
+
+    An eraser in a group erases in this group only.
+    """
+    rest: list[DocumentLayer] = []
+    erasers: list[DocumentLayer] = []
+    for layer, is_eraser in zip(reversed(layers), reversed(erases), strict=True):
+        if is_eraser:
+            erasers += [layer] if layer.is_visible else []
+            continue
+        above = [one for one in erasers if _is_in(layer.groups, one.groups)]
+        rest.append(replace(layer, _read=partial(_read_erased, layer, above)) if above else layer)
+    return rest[::-1]
+
+
+def _is_in(groups: tuple[str, ...], outer: tuple[str, ...]) -> bool:
+    return groups[max(0, len(groups) - len(outer)) :] == outer
+
+
+def _read_erased(layer: DocumentLayer, erasers: list[DocumentLayer]) -> Hint:
+    pixels = layer.read()
+    for eraser in erasers:
+        pixels[:, :, 3] = cv2.multiply(pixels[:, :, 3], 255 - eraser.read()[:, :, 3], scale=1 / 255)
+    return pixels
 
 
 def _flatten(
