@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from lineart.codec import PictureWarning
+from lineart.codec import PictureWarning, decode_hint, encode_png
 from lineart.codec.layers import DocumentLayer, read_layers
 from lineart.imaging.hint_pictures import DEFAULT_RULES
 
@@ -75,6 +75,7 @@ def kra(elements: list[ElementTree.Element], members: dict[str, bytes]) -> bytes
     ElementTree.SubElement(image, "layers").extend(elements)
     content = {"mimetype": b"application/x-krita", "maindoc.xml": ElementTree.tostring(root)}
     content |= {f"cut 1/layers/{name}": data for name, data in members.items()}
+    content["mergedimage.png"] = encode_png(NOISE)
     sink = io.BytesIO()
     with zipfile.ZipFile(sink, "w") as archive:
         for name, data in content.items():
@@ -214,3 +215,26 @@ def test_a_layer_erases_what_is_below_it() -> None:
     assert np.abs(inside.read()[..., 3] / 255 - alpha * (1 - alpha)).max() < 0.002
     eraser.set("visible", "0")
     assert_array_equal(read_layers(kra([group], members))[0].read(), NOISE)
+
+
+def keyframes(*members: str) -> bytes:
+    """List the frames of a layer, as Krita does."""
+    root = ElementTree.Element("keyframes")
+    channel = ElementTree.SubElement(root, "channel", name="content")
+    for time, member in enumerate(members):
+        ElementTree.SubElement(channel, "keyframe", time=str(time), frame=member)
+    return ElementTree.tostring(root)
+
+
+def test_animated_documents() -> None:
+    """Of lines one frame is read, with a warning; animated hints are refused, unless of one."""
+    animated = layer("ink", "layer2", keyframes="layer2.keyframes.xml")
+    members = {"layer2": tiles(255 - NOISE), "layer2.f1": tiles(swapped(NOISE))}
+    several = kra([animated], members | {"layer2.keyframes.xml": keyframes("layer2", "layer2.f1")})
+    with pytest.warns(PictureWarning, match="it is animated, .*; render the animation to pictures"):
+        assert_array_equal(decode_hint(several), NOISE)
+    with pytest.raises(ValueError, match="its layer 'ink' is animated; save the hints of each"):
+        read_layers(several)[0].read()
+    one = kra([animated], members | {"layer2.keyframes.xml": keyframes("layer2.f1")})
+    assert_array_equal(decode_hint(one), NOISE)
+    assert_array_equal(read_layers(one)[0].read(), NOISE)

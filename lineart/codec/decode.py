@@ -27,6 +27,7 @@ from lineart.codec.archive import MERGED, Archive
 from lineart.codec.errors import reading
 from lineart.codec.formats import WAY_OUT, find_format
 from lineart.codec.jpeg import trim_jpeg
+from lineart.codec.krita import warn_of_animation
 from lineart.codec.limits import check_size
 from lineart.codec.png_reading import read_png_color, rewrap_png
 from lineart.codec.samples import STRIP_PIXELS, Finish, Samples, to_rgba, to_samples
@@ -163,6 +164,7 @@ def _read_merged(data: bytes, page: int, max_pixels: int) -> Image:
     archive = Archive(data)
     if MERGED not in archive.names:
         raise ValueError("it holds no merged picture; save it again in Krita, or as PNG")
+    warn_of_animation(archive)
     return _read_png(archive.read_png(MERGED, max_pixels), 0, max_pixels)
 
 

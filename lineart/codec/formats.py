@@ -70,7 +70,7 @@ FORMATS = (
         (".kra",),
         _ZIP + rb".{26}mimetypeapplication/x-kr",
         True,
-        "the merged picture",
+        "the merged picture; of animations one frame, with a warning",
         is_document=True,
     ),
     Format("OpenRaster", (".ora",), _ZIP, True, "the merged picture", is_document=True),

@@ -20,6 +20,10 @@ from lineart.image import Hint
 
 DOCUMENT = "maindoc.xml"
 """Member that lists the layers."""
+_FRAMES = ".keyframes.xml"
+"""End of the names of members with the frames of an animated layer."""
+_FRAME = re.compile(rb"<keyframe\s[^>]*?\bframe=[\"']([^\"']+)")
+"""A frame, and the member with its tiles."""
 _HEADER = re.compile(
     rb"VERSION 2\nTILEWIDTH (\d{1,4})\nTILEHEIGHT (\d{1,4})\nPIXELSIZE (\d{1,2})\nDATA (\d{1,7})\n"
 )
@@ -64,13 +68,20 @@ class KritaLayer:
     """Visible masks of the layer, and of the groups around it."""
     is_eraser: bool = False
     """Whether it erases what is below."""
+    is_animated: bool = False
+    """Whether it has several frames."""
 
     def read(self) -> Hint:
         """Decode the layer at the size of the canvas, with its opacity and masks in the alpha.
 
         Raises:
-            ValueError: it is no layer of pixels, or of unusual colours, or damaged.
+            ValueError: it is no layer of pixels, is animated, of unusual colours, or damaged.
         """
+        if self.is_animated:
+            raise ValueError(
+                f"its layer {self.name!r} is animated; save the hints of each drawing as a "
+                "picture, or put hints into a layer called 'hint' that is not animated"
+            )
         if self.kind != "paintlayer" or self.colors not in _PIXEL_BYTES:
             raise ValueError(
                 f"its layer {self.name!r} is a {self.kind} of the colours {self.colors}; convert "
@@ -161,7 +172,28 @@ def _layers_in(parent: ElementTree.Element, around: KritaLayer) -> Iterator[Krit
         if layer.kind == "grouplayer":
             yield from _layers_in(element, replace(layer, groups=(layer.name, *around.groups)))
         elif _tag(element) == "layer" and layer.kind not in _WITHOUT_PIXELS:
-            yield replace(layer, member=around.member + element.get("filename", ""))
+            frames = _frames(around.archive, around.member + element.get("keyframes", ""))
+            member = frames[0] if len(frames) == 1 else element.get("filename", "")
+            yield replace(layer, member=around.member + member, is_animated=len(frames) > 1)
+
+
+def warn_of_animation(archive: Archive) -> None:
+    """Warn if a document, of which the merged picture is read, has further frames."""
+    members = (name for name in archive.names if name.endswith(_FRAMES))
+    if any(len(_frames(archive, name)) > 1 for name in members):
+        warnings.warn(
+            "it is animated, and only the frame that Krita showed when it was saved is read; "
+            "render the animation to pictures",
+            PictureWarning,
+            stacklevel=2,
+        )
+
+
+def _frames(archive: Archive, member: str) -> list[str]:
+    """Return the members with the frames of a layer; none if it is not animated."""
+    if member not in archive.names or not member.endswith(_FRAMES):
+        return []
+    return list(dict.fromkeys(found.decode() for found in _FRAME.findall(archive.read(member))))
 
 
 def _masks_of(element: ElementTree.Element, folder: str) -> Iterator[_Mask]:
