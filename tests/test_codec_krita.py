@@ -161,14 +161,44 @@ def test_damaged_tiles_are_refused(data: bytes, sentence: str) -> None:
         damaged.read()
 
 
-def test_layers_without_pixels_are_refused() -> None:
-    """A vector layer is named when it is asked for; the others are read."""
-    vector = layer("shapes", "layer3", nodetype="shapelayer")
-    below, shapes = read_layers(kra([vector, layer("a", "layer2")], {"layer2": tiles(NOISE)}))
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"nodetype": "shapelayer"}, "is a vector layer; convert it to a paint layer, hide it, or"),
+        ({"nodetype": "clonelayer"}, "is a clone layer; convert"),
+        (
+            {"nodetype": "generatorlayer", "opacity": "128"},
+            "is a fill layer that does not cover all; convert",
+        ),
+        ({"nodetype": "generatorlayer"}, "is a fill layer that does not cover all; convert"),
+        ({"colorspacename": "CMYKA"}, "has the colours CMYKA; convert it to RGBA with 8 or 16"),
+    ],
+)
+def test_layers_without_pixels_are_refused(values: dict[str, str], sentence: str) -> None:
+    """They are named when they are asked for; the others are read."""
+    members = {
+        "layer2": tiles(NOISE),
+        "layer3.pixelselection": tiles(np.full((64, 64, 1), 255, np.uint8)),
+    }
+    odd = layer("shapes", "layer3", **values)
+    below, shapes = read_layers(kra([odd, layer("a", "layer2")], members))
     assert isinstance(below, DocumentLayer)
     assert_array_equal(below.read(), swapped(NOISE))
-    with pytest.raises(ValueError, match="its layer 'shapes' is a shapelayer"):
+    with pytest.raises(ValueError, match=f"its layer 'shapes' {sentence}"):
         shapes.read()
+
+
+def test_a_fill_layer_is_paper() -> None:
+    """Hints lie above it, as above paper that was painted."""
+    hints = np.zeros((*SIZE, 4), np.uint8)
+    hints[40:50, 60:70] = (40, 60, 220, 255)
+    paper = layer("paper", "layer2", nodetype="generatorlayer")
+    everywhere = tiles(np.zeros((0, 0, 1), np.uint8))
+    for selection in ({}, {"layer2.pixelselection": everywhere}):
+        members = {"layer3": tiles(swapped(hints)), **selection}
+        members["layer2.pixelselection.defaultpixel"] = b"\xff"
+        document = kra([layer("dabs", "layer3"), paper], members)
+        assert_array_equal(DEFAULT_RULES.read(document), hints)
 
 
 def with_mask(element: ElementTree.Element, **values: str) -> ElementTree.Element:

@@ -48,7 +48,7 @@ def ora(members: dict[str, bytes] | None = None) -> bytes:
             <layer name="Ebene 3" src="data/c.png"/>
         </stack>
         <layer name="line" src="data/b.png" x="1" y="1" visibility="hidden"/>
-        <layer name="paint" src="data/a.png" x="-2" y="-1"/></stack></image>"""
+        <layer name="paint" src="data/a.png" x="-2.0" y="-1"/></stack></image>"""
     content = {"mimetype": b"image/openraster", "stack.xml": stack}
     for name, color in (("a", RED), ("b", BLUE), ("c", HALF)):
         content[f"data/{name}.png"] = encode_png(np.array(patch(color)))
@@ -134,6 +134,14 @@ REFUSED = {
         "are the most",
     ),
     "ORA, large canvas": (ora({"stack.xml": b'<image w="90000" h="90000"/>'}), "90000x90000"),
+    "ORA, odd place": (
+        ora({"stack.xml": b'<image w="8" h="6"><stack><layer name="a" x="left"/></stack></image>'}),
+        "the x of its layer 'a' is 'left', which is no number; save it again",
+    ),
+    "ORA, odd opacity": (
+        ora({"stack.xml": b'<image w="8" h="6"><stack><layer opacity="nan"/></stack></image>'}),
+        "the opacity of its layer '' is 'nan'",
+    ),
     "ORA, large XML": (ora({"stack.xml": b" " * 10**8}), "are the most"),
 }  # fmt: skip
 

@@ -35,6 +35,13 @@ _WITHOUT_PIXELS = ("adjustmentlayer", "referenceimages")
 """Kinds of layers that show nothing of their own."""
 
 
+_FILL = "generatorlayer"
+_KINDS = {
+    _FILL: "fill layer that does not cover all",
+    "shapelayer": "vector layer",
+    "clonelayer": "clone layer",
+}
+"""Kinds of layers without pixels of their own -> what Krita calls them."""
 _TRANSPARENCY, _SELECTION = "transparencymask", "selectionmask"
 """Kinds of masks: one that hides, and one that shows nothing of its own."""
 
@@ -74,19 +81,14 @@ class KritaLayer:
     def read(self) -> Hint:
         """Decode the layer at the size of the canvas, with its opacity and masks in the alpha.
 
+        A fill layer that covers all is white paper.
+
         Raises:
             ValueError: it is no layer of pixels, is animated, of unusual colours, or damaged.
         """
-        if self.is_animated:
-            raise ValueError(
-                f"its layer {self.name!r} is animated; save the hints of each drawing as a "
-                "picture, or put hints into a layer called 'hint' that is not animated"
-            )
-        if self.kind != "paintlayer" or self.colors not in _PIXEL_BYTES:
-            raise ValueError(
-                f"its layer {self.name!r} is a {self.kind} of the colours {self.colors}; convert "
-                "it to a paint layer of RGBA with 8 or 16 bits"
-            )
+        if self.kind == _FILL and self._covers_all():
+            return np.full((self.size[1], self.size[0], 4), 255, np.uint8)
+        self._check()
         canvas = self._draw(self.member, self.offset, _PIXEL_BYTES[self.colors])
         image = Image.fromarray(self._in_8_bits(canvas))
         if f"{self.member}.icc" in self.archive.names:
@@ -106,6 +108,32 @@ class KritaLayer:
                     stacklevel=2,
                 )
         return pixels
+
+    def _covers_all(self) -> bool:
+        """Return whether a fill layer is paper; its pixels are not in the document."""
+        selection = f"{self.member}.pixelselection"
+        is_everywhere = selection not in self.archive.names or bool(
+            self._draw(selection, self.offset, 1).min() == 255
+        )
+        return is_everywhere and self.opacity == 1 and not self.masks
+
+    def _check(self) -> None:
+        """Raise ValueError if it has no pixels, several pictures, or unusual colours."""
+        if self.is_animated:
+            raise ValueError(
+                f"its layer {self.name!r} is animated; save the hints of each drawing as a "
+                "picture, or put hints into a layer called 'hint' that is not animated"
+            )
+        if self.kind != "paintlayer":
+            raise ValueError(
+                f"its layer {self.name!r} is a {_KINDS.get(self.kind, self.kind)}; convert it to "
+                "a paint layer, hide it, or give the layers of hints the name 'hint'"
+            )
+        if self.colors not in _PIXEL_BYTES:
+            raise ValueError(
+                f"its layer {self.name!r} has the colours {self.colors}; convert it to RGBA with "
+                "8 or 16 bits"
+            )
 
     def _draw(
         self, member: str, offset: tuple[int, int], num_bytes: int

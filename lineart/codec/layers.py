@@ -1,5 +1,6 @@
 """Layers of documents: Photoshop (PSD, PSB), OpenRaster and Krita files."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -175,9 +176,9 @@ def _flatten(
     """Yield the layers of a stack and of the stacks in it, the topmost first."""
     for element in stack:
         place = _Place(
-            around.left + int(element.get("x", "0")),
-            around.top + int(element.get("y", "0")),
-            around.opacity * min(1.0, max(0.0, float(element.get("opacity", "1")))),
+            around.left + round(_number(element, "x", 0.0)),
+            around.top + round(_number(element, "y", 0.0)),
+            around.opacity * min(1.0, max(0.0, _number(element, "opacity", 1.0))),
             around.is_visible and element.get("visibility", "visible") == "visible",
             around.groups,
         )
@@ -186,6 +187,20 @@ def _flatten(
         elif element.tag == "stack":
             groups = (element.get("name", ""), *around.groups)
             yield from _flatten(element, place._replace(groups=groups))
+
+
+def _number(element: ElementTree.Element, key: str, default: float) -> float:
+    said = element.get(key)
+    try:
+        number = default if said is None else float(said)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(
+            f"the {key} of its layer {element.get('name', '')!r} is {said!r}, which is no number; "
+            "save it again"
+        )
+    return number
 
 
 def _read_member(archive: Archive, name: str, max_pixels: int) -> Hint:
