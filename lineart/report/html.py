@@ -22,8 +22,14 @@ CONTROL_BUT_NEWLINE = {code: mark for code, mark in CONTROL.items() if code != o
 """Code points of control characters -> visible marks; of bidirectional ones -> U+FFFD."""
 
 
+WIDEST = 16
+"""Maximum width of a thumbnail, in its maximum heights."""
+_WEBP_SIDE_PX = 16_383
+"""Longest side of a WebP."""
+
+
 def encode_thumbnail(image: Frame | Line, height_px: int = 135) -> bytes:
-    """Encode a picture as WebP, reduced to at most `height_px` in height.
+    """Encode a picture as WebP, reduced to at most `height_px` in height, 16 times that in width.
 
     Raises:
         ValueError: `height_px` is not positive.
@@ -31,13 +37,20 @@ def encode_thumbnail(image: Frame | Line, height_px: int = 135) -> bytes:
     if height_px < 1:
         raise ValueError(f"a thumbnail needs height_px >= 1, got {height_px}")
     height, width = image.shape[:2]
-    if height > height_px:
-        image = resize(image, (height_px, max(1, round(width * height_px / height))))
+    scale = min(height_px / height, min(WIDEST * height_px, _WEBP_SIDE_PX) / width)
+    if scale < 1:
+        image = resize(image, (max(1, round(height * scale)), max(1, round(width * scale))))
     return encode_webp(image, 82)
 
 
 def encode_webp(image: Frame | Line, quality: int) -> bytes:
-    """Encode a picture as lossy WebP, quality 0..100."""
+    """Encode a picture as lossy WebP, quality 0..100.
+
+    Raises:
+        ValueError: a side is longer than WebP allows.
+    """
+    if max(image.shape) > _WEBP_SIDE_PX:
+        raise ValueError(f"{image.shape[1]}x{image.shape[0]} pixels are too long for WebP")
     bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image
     _, encoded = cv2.imencode(".webp", bgr, [cv2.IMWRITE_WEBP_QUALITY, quality])
     return bytes(encoded)

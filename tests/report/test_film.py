@@ -14,7 +14,7 @@ from lineart.film.exposure import expose_film
 from lineart.film.tasks import Labels
 from lineart.manifest import LATER, ManifestRow, make_row, make_table
 from lineart.report.film import Content, film_page, format_time, layout_timing
-from lineart.report.html import encode_thumbnail
+from lineart.report.html import encode_thumbnail, encode_webp
 from lineart.report.shots import THUMBNAIL_BYTES, Thumbnail, named_shot
 from tests.sheets import write_sheet
 
@@ -354,6 +354,22 @@ def test_thumbnail_keeps_aspect_and_color(shape: tuple[int, ...]) -> None:
     assert decoded.shape[:2] == (height, max(1, round(shape[1] * height / shape[0])))
     if image.ndim == 3:
         assert np.abs(decoded.mean((0, 1)) - [200, 0, 0]).max() < 8
+
+
+@pytest.mark.parametrize("size", [(40, 20_000), (1, 60_000), (20_000, 40)])
+def test_thumbnail_of_a_long_picture(size: tuple[int, int]) -> None:
+    """A pan is reduced to 16 heights in width; WebP has no longer sides than 16,383 pixels."""
+    found = encode_thumbnail(np.full(size, 90, np.uint8))
+    decoded = cv2.imdecode(np.frombuffer(found, np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert decoded is not None
+    scale = min(135 / size[0], 16 * 135 / size[1])
+    assert decoded.shape == tuple(max(1, round(side * scale)) for side in size)
+
+
+def test_webp_refuses_longer_sides() -> None:
+    """In place of an empty file."""
+    with pytest.raises(ValueError, match="16384x2 pixels are too long for WebP"):
+        encode_webp(np.zeros((2, 16_384), np.uint8), 80)
 
 
 def test_thumbnail_refuses_no_height() -> None:
