@@ -6,7 +6,7 @@ from jaxtyping import Bool, Float64, Int16, Int64, UInt8
 
 from lineart.image import Frame, Hint, Line, pack_colors, unpack_colors
 from lineart.imaging.cels import PAPER_FROM
-from lineart.imaging.hints import HintPixels, find_hints
+from lineart.imaging.hints import FAINT_ALPHA, HintPixels, find_hints
 
 DARKER_BY = 32
 """A hint on ink belongs to it if it is not lighter than the ink by more than this."""
@@ -137,24 +137,61 @@ FULL_SHARE = 0.97
 """Share of the strength of the strongest pixel near it that a pixel of a stroke has at least."""
 TINT_TOLERANCE = 24
 """Largest difference in a channel of a soft edge from a mixture of white with the stroke."""
-JPEG_PX, JPEG_LEVELS = 8, 32
-"""JPEG changes colours in its blocks of 8 pixels, by up to about so many levels."""
-JPEG_SHARE = 0.85
+LOSSY_PX, LOSSY_LEVELS = 8, 32
+"""Lossy compression changes colours in blocks of 8 pixels, by up to about so many levels."""
+LOSSY_SHARE = 0.85
 """What has less than this share of the strength of what is in such a block may be its trace."""
+MIDDLE_PX = 6
+"""Distance from the edge of a dab from which its colours are its own; 2 pixels of a block of colour
+are one pixel, and its filter reaches two more of these."""
+MIDDLE_SHARE = 0.75
+"""Share of the greatest distance near it that a pixel in the middle of a thin stroke has."""
 
 
-def flatten_jpeg(hint: Hint) -> Hint:
-    """Return a hint picture from a JPEG file with one colour in each stroke, and white paper.
+def flatten_lossy(hint: Hint) -> Hint:
+    """Return a hint picture from a lossy file with one colour in each stroke.
+
+    Without transparency, its paper becomes white. With it, the colours at the edge of a dab, which
+    are mixed with those of transparent pixels, become those of its middle.
 
     Source:
         Comaniciu, Meer, "Mean shift: a robust approach toward feature space analysis", TPAMI 2002.
     """
-    smooth = cv2.medianBlur(np.ascontiguousarray(hint[:, :, :3]), 3)
-    flat = cv2.pyrMeanShiftFiltering(smooth, JPEG_PX, JPEG_LEVELS, maxLevel=0)
+    alpha = hint[:, :, 3]
+    is_hint = alpha >= FAINT_ALPHA
+    colors = np.ascontiguousarray(hint[:, :, :3])
+    if not is_hint.all():
+        return np.dstack((_flatten(_spread_middles(colors, is_hint)), alpha))
+    flat = _flatten(colors)
     depth = 255 - flat.min(axis=2)
-    strongest = cv2.dilate(depth, np.ones((2 * JPEG_PX + 1,) * 2, np.uint8))
-    flat[depth < JPEG_SHARE * strongest] = 255
-    return np.dstack((flat, hint[:, :, 3]))
+    strongest = cv2.dilate(depth, np.ones((2 * LOSSY_PX + 1,) * 2, np.uint8))
+    flat[depth < LOSSY_SHARE * strongest] = 255
+    return np.dstack((flat, alpha))
+
+
+def _flatten(colors: Frame) -> Frame:
+    smooth = cv2.medianBlur(colors, 3)
+    flat: Frame = cv2.pyrMeanShiftFiltering(smooth, LOSSY_PX, LOSSY_LEVELS, maxLevel=0)
+    return flat
+
+
+def _spread_middles(colors: Frame, is_hint: Bool[np.ndarray, "H W"]) -> Frame:
+    """Return for each pixel the colour of the nearest one in the middle of a dab."""
+    depth = cv2.distanceTransform(is_hint.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    deepest = cv2.dilate(depth, np.ones((5, 5), np.uint8))
+    is_middle = is_hint & (depth >= np.minimum(MIDDLE_PX, MIDDLE_SHARE * deepest))
+    if not is_middle.any():
+        return colors
+    _, nearest = cv2.distanceTransformWithLabels(
+        (~is_middle).view(np.uint8),
+        cv2.DIST_L2,
+        cv2.DIST_MASK_5,
+        labelType=cv2.DIST_LABEL_PIXEL,
+    )
+    of_label = np.zeros((int(nearest.max()) + 1, 3), np.uint8)
+    of_label[nearest[is_middle]] = colors[is_middle]
+    spread: Frame = of_label[nearest]
+    return spread
 
 
 def find_painted(picture: Frame) -> Bool[np.ndarray, "H W"]:

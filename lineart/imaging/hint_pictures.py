@@ -7,13 +7,12 @@ from jaxtyping import Bool, UInt8
 
 from lineart.codec import decode_hint
 from lineart.codec.layers import is_document, read_layers
+from lineart.codec.lossy import is_lossy
 from lineart.image import Hint, Size
-from lineart.imaging.hint_cleaning import WHITE_FROM, find_painted, flatten_jpeg
+from lineart.imaging.hint_cleaning import WHITE_FROM, find_painted, flatten_lossy
 from lineart.imaging.hint_layers import flatten_hint_layers
 from lineart.imaging.hints import FAINT_ALPHA, is_opaque, no_hints
 
-JPEG = b"\xff\xd8\xff"
-"""First bytes of JPEG files."""
 LEAST_PAPER = 0.9
 """A picture with hints on white paper is white and opaque in this share of its pixels."""
 ASPECT_TOLERANCE = 0.02
@@ -51,7 +50,7 @@ class HintRules(NamedTuple):
         """
         layers = read_layers(data) if is_document(data) else []
         hint = flatten_hint_layers(layers) if layers else decode_hint(data)
-        return self.clean(flatten_jpeg(hint) if data.startswith(JPEG) else hint)
+        return self.clean(flatten_lossy(hint) if is_lossy(data) else hint)
 
     def clean(self, hint: Hint) -> Hint:
         """Return a decoded hint picture in which all that is no hint is transparent black.

@@ -126,18 +126,43 @@ def test_thin_strokes_are_no_mixtures() -> None:
     assert_array_equal(drop_mixtures(find_hints(hint)).picture()[40], hint[40])
 
 
-@pytest.mark.parametrize(("form", "quality"), [("PNG", 0), ("JPEG", 92), ("JPEG", 60)])
+@pytest.mark.parametrize(
+    ("form", "quality"), [("PNG", 0), ("JPEG", 92), ("JPEG", 60), ("WEBP", 80), ("AVIF", 75)]
+)
 def test_dabs_on_paper_have_their_colour_alone(form: str, quality: int) -> None:
-    """Soft edges on white paper are no hints, nor are the traces of JPEG."""
+    """Soft edges on white paper are no hints, nor are the traces of compression."""
     sink = io.BytesIO()
     paper = np.full((*SIZE, 3), 255, np.uint8)
     Image.fromarray(paint_dabs(paper)).save(sink, form, quality=quality)
     hint = HintRules(on_paper=True).read(sink.getvalue())
-    tolerance = 12 if form == "JPEG" else 0
+    tolerance = 0 if form == "PNG" else 12
     for (row, column), color in {(60, 70): SKIN, (20, 20): BLUE}.items():
         assert np.abs(hint[row, column, :3].astype(int) - color).max() <= tolerance
     for color in colors_of(hint):
         assert min(np.abs(np.subtract(color, one)).max() for one in (SKIN, BLUE)) <= tolerance
+
+
+@pytest.mark.parametrize(("form", "quality"), [("WEBP", 60), ("WEBP", 90), ("AVIF", 60)])
+def test_lossy_dabs_have_the_colour_of_their_middle(form: str, quality: int) -> None:
+    """Transparent pixels, whose colour is black, do not darken the dabs beside them."""
+    hint = no_hints(SIZE)
+    cv2.circle(hint, (70, 60), 9, (*SKIN, 255), -1)
+    hint[20:40, 20:30], hint[20:40, 30:40] = (*BLUE, 255), (200, 40, 40, 255)
+    cv2.line(hint, (20, 100), (140, 90), (60, 170, 80, 255), 3)
+    sink = io.BytesIO()
+    Image.fromarray(hint).save(sink, form, quality=quality)
+    read = DEFAULT_RULES.read(sink.getvalue())
+    is_hint = (hint[:, :, 3] > 0) & (read[:, :, 3] > 0)
+    assert is_hint.sum() > 0.95 * (hint[:, :, 3] > 0).sum()
+    # What two colours beside one another share may be mixed.
+    is_hint[20:40, 27:33] = False
+    difference = np.abs(read[is_hint][:, :3].astype(int) - hint[is_hint][:, :3]).max(axis=1)
+    assert np.quantile(difference, 0.98) <= 12
+    assert difference.max() <= 24
+    # A lossless one stays as it is.
+    sink = io.BytesIO()
+    Image.fromarray(hint).save(sink, "WEBP", lossless=True)
+    assert_array_equal(DEFAULT_RULES.read(sink.getvalue()), hint)
 
 
 def test_white_paper_with_a_hole_is_paper() -> None:
