@@ -162,11 +162,16 @@ def flatten_lossy(hint: Hint) -> Hint:
     colors = np.ascontiguousarray(hint[:, :, :3])
     if not is_hint.all():
         return np.dstack((_flatten(_spread_middles(colors, is_hint)), alpha))
-    flat = _flatten(colors)
+    return np.dstack((flatten_paper(colors), alpha))
+
+
+def flatten_paper(picture: Frame) -> Frame:
+    """Return a picture on white paper with one colour in each stroke, without grain or traces."""
+    flat = _flatten(picture)
     depth = 255 - flat.min(axis=2)
     strongest = cv2.dilate(depth, np.ones((2 * LOSSY_PX + 1,) * 2, np.uint8))
     flat[depth < LOSSY_SHARE * strongest] = 255
-    return np.dstack((flat, alpha))
+    return flat
 
 
 def _flatten(colors: Frame) -> Frame:

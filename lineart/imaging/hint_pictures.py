@@ -1,20 +1,25 @@
 """Hint pictures of artists: which of their pixels are hints, and where those lie on a drawing."""
 
+import warnings
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, UInt8
 
 from lineart.codec import decode_hint
+from lineart.codec.errors import PictureWarning
 from lineart.codec.layers import is_document, read_layers
 from lineart.codec.lossy import is_lossy
 from lineart.image import Hint, Size
 from lineart.imaging.hint_cleaning import WHITE_FROM, find_painted, flatten_lossy
 from lineart.imaging.hint_layers import flatten_hint_layers
+from lineart.imaging.hint_paper import even_paper
 from lineart.imaging.hints import FAINT_ALPHA, is_opaque, no_hints
 
 LEAST_PAPER = 0.9
 """A picture with hints on white paper is white and opaque in this share of its pixels."""
+MOSTLY_PAINTED = 0.5
+"""Share of a page from which what is painted may be uneven paper."""
 ASPECT_TOLERANCE = 0.02
 """Largest relative difference of aspect ratios, beside half a pixel, of a hint and its drawing."""
 
@@ -71,10 +76,12 @@ class HintRules(NamedTuple):
                 "as RGBA, transparent where there is no hint, or give --hint-paper if its paper is "
                 "white"
             )
-        is_painted = is_hint & find_painted(hint[:, :, :3])
-        if (hint[:, :, :3].min(axis=2) < WHITE_FROM).all():
+        picture = even_paper(np.ascontiguousarray(hint[:, :, :3]))
+        if (picture.min(axis=2) < WHITE_FROM).all():
             raise ValueError("the hint picture has no white paper, so all of it would be one hint")
-        return _keep(hint, is_painted)
+        is_painted = is_hint & find_painted(picture)
+        _warn_of_share(is_painted)
+        return _keep(np.dstack((picture, hint[:, :, 3])), is_painted)
 
     def check(self, hint_size: Size, size: Size) -> None:
         """Check that a hint picture fits a drawing of `size`.
@@ -131,6 +138,15 @@ def has_paper(hint: Hint) -> bool:
         return False
     is_white = (hint[:, :, :3].min(axis=2) >= WHITE_FROM) & is_hint
     return bool(is_white.mean() >= LEAST_PAPER)
+
+
+def _warn_of_share(is_painted: Bool[np.ndarray, "H W"]) -> None:
+    share = is_painted.mean()
+    if share > MOSTLY_PAINTED:
+        sentence = (
+            f"{share:.0%} of the hint picture counts as painted; if it is paper, make it white"
+        )
+        warnings.warn(sentence, PictureWarning, stacklevel=2)
 
 
 def _is_multiple(large: Size, small: Size) -> bool:

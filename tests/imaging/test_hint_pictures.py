@@ -2,11 +2,13 @@
 
 import io
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 from lineart.codec import encode_png
+from lineart.codec.errors import noting_warnings
 from lineart.imaging.hint_pictures import (
     DEFAULT_RULES,
     HintRules,
@@ -48,6 +50,33 @@ def test_an_opaque_hint_is_refused_unless_its_paper_is_white() -> None:
     white = no_hints((4, 6))
     white[1, 1] = 255
     np.testing.assert_array_equal(on_paper.read(encode_png(white)), white)
+
+
+@pytest.mark.parametrize(("level", "grain"), [(255, 2), (255, 6), (252, 2), (243, 3), (243, 0)])
+def test_paper_of_a_scan_is_no_hint(level: int, grain: int) -> None:
+    """Grain and the paper's level are taken away; dabs have one colour each."""
+    colors = {(40, 40): (200, 40, 40), (40, 120): (40, 120, 220), (90, 80): (240, 225, 190)}
+    page = np.full((120, 160, 3), 255, np.uint8)
+    for (row, column), color in colors.items():
+        page[row - 12 : row + 12, column - 12 : column + 12] = color
+    noise = np.random.default_rng(1).normal(0, grain, page.shape)
+    scan = np.clip(page * (level / 255) + noise, 0, 255).astype(np.uint8)
+    with noting_warnings() as noted:
+        hint = HintRules(on_paper=True).read(encode_png(scan))
+    assert not noted
+    assert cv2.connectedComponents((hint[:, :, 3] > 0).view(np.uint8))[0] == 4
+    for place, color in colors.items():
+        assert np.abs(hint[place][:3].astype(int) - color).max() <= 4
+        assert hint[place][3] == 255
+
+
+def test_a_page_that_counts_as_painted_is_told() -> None:
+    """Uneven paper may be what is taken for paint; one with white paper is not told."""
+    page = np.full((40, 60, 3), 255, np.uint8)
+    page[:, :36] = (255, 240, 200)
+    with noting_warnings() as noted:
+        HintRules(on_paper=True).read(encode_png(page))
+    assert noted == ["60% of the hint picture counts as painted; if it is paper, make it white"]
 
 
 def test_hints_of_another_canvas_are_refused() -> None:
