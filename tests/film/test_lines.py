@@ -79,17 +79,20 @@ def test_ink_that_does_not_show_is_a_warning(film: FilmConfig) -> None:
 
 
 def test_lines_that_cannot_be_seen_are_a_warning(film: FilmConfig) -> None:
-    """White lines on transparency or on black are told; blank and black frames are not."""
+    """White lines on transparency or on black are told, and frames that are empty or all black."""
     soft = np.full((128, 192), 255, np.uint8)
     cv2.circle(soft, (90, 60), 40, 0, 2, cv2.LINE_AA)
     white = np.dstack((np.full((128, 192, 3), 255, np.uint8), 255 - soft))
-    drawings = [soft, white, 255 - soft, np.full_like(soft, 255), np.zeros_like(soft)]
+    clear, blank = np.zeros_like(white), np.full_like(soft, 255)
+    drawings = [soft, white, 255 - soft, blank, np.zeros_like(soft), clear, blank - 12]
     for number, drawing in enumerate(drawings):
         Path(film.pictures, f"s1/f{number}.png").write_bytes(encode_png(drawing))
-    assert run(film).warned == 2
+    assert run(film).warned == 6
     warnings = read_manifest(Storage.at(film.output)).sort_by("frame")["warnings"].to_pylist()
     assert warnings[1] == ["its lines are as light as paper and do not show; make them dark"]
     assert warnings[2] == ["96% of it is ink; invert it if its lines are white"]
+    assert warnings[4] == ["it is black all over, so it has no areas"]
+    assert warnings[3] == warnings[5] == warnings[6] == ["it is empty: no line is seen"]
 
 
 def test_hints_of_no_frame_are_named(film: FilmConfig, tmp_path: Path) -> None:

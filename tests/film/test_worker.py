@@ -60,7 +60,8 @@ def test_a_warning_of_decoding_is_one_of_the_frame(tmp_path: Path) -> None:
     worker = Worker(FilmJob(place, place, None, ColorizeTask(64, 2), place))
     frame = shrink(worker, FrameData(WorkItem((drawing,), ("frames/a.png",), "")))
     assert frame.failure is None
-    (warning,) = frame.warnings
+    warning, empty = frame.warnings
+    assert empty == "it is empty: no line is seen"
     assert warning.startswith("its colour profile cannot be used")
 
 

@@ -192,7 +192,7 @@ class ColorizeTask:
         return [resize(line, small), stack_hints([nothing, *pooled])]
 
     def warn_of(self, drawing: Line | Frame, alpha: Opacity | None) -> tuple[str, ...]:
-        """Return warnings of a drawing whose lines are hardly seen, or are all but its lines."""
+        """Return warnings of a drawing that is empty, hardly seen, or all but its lines."""
         warnings = []
         lost = lost_ink(to_gray(drawing)) if self.lines_as == "paper" else 0.0
         if lost > MOST_LOST_INK:
@@ -201,10 +201,14 @@ class ColorizeTask:
                 "--lines-as drawn shows it"
             )
         darkest = darkest_channel(drawing)
-        if alpha is not None and alpha.max() > 127 > alpha.min() and darkest.min() >= LIGHTEST_INK:
-            warnings.append("its lines are as light as paper and do not show; make them dark")
+        if whiten_paper(darkest).min() >= LIGHTEST_INK:
+            is_drawn = alpha is not None and alpha.max() > 127 > alpha.min()
+            light = "its lines are as light as paper and do not show; make them dark"
+            warnings.append(light if is_drawn else "it is empty: no line is seen")
         dark = np.count_nonzero(darkest < INK_LEVEL)
-        if MOST_INK * darkest.size <= dark < darkest.size:
+        if dark == darkest.size:
+            warnings.append("it is black all over, so it has no areas")
+        elif dark >= MOST_INK * darkest.size:
             warnings.append(
                 f"{dark / darkest.size:.0%} of it is ink; invert it if its lines are white"
             )
