@@ -17,6 +17,7 @@ from typing import NamedTuple
 from lineart.film.frames import FilmFrame, Source, holds_others, refuse_twins, stem
 from lineart.film.listing import caseless, printable
 from lineart.film.names import NameParts, read_name
+from lineart.film.records import Failure, HashedHint
 
 
 class FrameRange(NamedTuple):
@@ -197,3 +198,24 @@ def unused_hints(frames: Iterable[FilmFrame], hints: Iterable[Source]) -> list[s
     """Return the names of hints that hold on no frame, sorted, as printable text."""
     used = {_key(hint.name) for held in {frame.hints for frame in frames} for hint in held}
     return sorted(printable(hint.name) for hint in hints if _key(hint.name) not in used)
+
+
+def describe_empty_hints(
+    frames: Iterable[FilmFrame], hashed: Mapping[str, HashedHint | Failure]
+) -> list[str]:
+    """Return a sentence for each hint of a shot in which nothing is a hint.
+
+    An empty hint of a frame or of a range says where others end.
+
+    Args:
+        frames: Frames with the hints that hold on them.
+        hashed: The hints, after they were read.
+    """
+    held = {(hint, hint == frame.frame_hint): None for frame in frames for hint in frame.hints}
+    of_shots = [hint for hint, is_own in held if not is_own and range_of(hint.name) is None]
+    found = [(hint, hashed[hint.name]) for hint in of_shots]
+    return [
+        f"the hint {printable(hint.name)} is empty: nothing in it is a hint"
+        for hint, one in found
+        if isinstance(one, HashedHint) and one.is_blank
+    ]

@@ -17,6 +17,7 @@ from lineart.film.adjacent import find_adjacent, find_voters
 from lineart.film.completeness import stored_frames
 from lineart.film.frame_colors import HashedColors, files_to_hash
 from lineart.film.frame_logs import FrameLogs
+from lineart.film.hints import describe_empty_hints
 from lineart.film.inputs import PreparedRun
 from lineart.film.keys import describe_empty, describe_twins
 from lineart.film.marks import find_verdicts, mark_frames, read_marks
@@ -129,7 +130,7 @@ def run_film(
 ) -> tuple[FilmSummary, pa.Table]:
     """Make missing and outdated frames, and write a manifest with one row per frame.
 
-    Sentences on keys that are known once they were read are added to `prepared.warnings`.
+    Sentences on hints and keys that are known once they were read are added to `prepared.warnings`.
 
     Args:
         prepared: Result of `inputs.prepare_run`, and of `retries.choose_again`.
@@ -257,6 +258,7 @@ def _plan(prepared: PreparedRun, previous: pa.Table, runner: FilmRunner) -> Film
         _hash(runner, partial(hash_sheets, job), files.sheets),
         find_adjacent(voters, pictures, reach),
     )
+    prepared.warnings.extend(describe_empty_hints(readable, colors.hints))
     prepared.warnings.extend(describe_empty(readable, colors) + describe_twins(readable, colors))
     return make_plan(
         mark_frames(prepared.frames, find_verdicts(read_marks(job.output), previous)),

@@ -14,6 +14,7 @@ from lineart.film.run import run_film
 from lineart.film.run_json import FilmSummary
 from lineart.film.runners import LocalRunner
 from lineart.film.tasks.colorize import open_colorize_task
+from lineart.film.tasks.keys import open_keys_task
 from lineart.imaging.finish import finish_colors
 from lineart.imaging.frequency import lost_ink
 from lineart.imaging.hints import find_hints
@@ -103,6 +104,33 @@ def test_hints_of_no_frame_are_named(film: FilmConfig, tmp_path: Path) -> None:
     film = replace(film, hints=str(tmp_path / "hints"))
     warnings = prepare_run(film, partial(open_colorize_task, network_size_px=64)).warnings
     assert "3 hints belong to no shot or frame: s1/f9.png, s8/f1.png, s9.png" in warnings
+
+
+@pytest.mark.parametrize("carries", [False, True])
+def test_hints_of_which_nothing_is_left_are_named(
+    film: FilmConfig, tmp_path: Path, carries: bool
+) -> None:
+    """The drawing exported as its hint, and an empty hint of a shot, colour nothing."""
+    line = np.full((128, 192), 255, np.uint8)
+    cv2.circle(line, (90, 60), 40, 0, 2, cv2.LINE_AA)
+    ink = np.dstack((np.zeros((128, 192, 3), np.uint8), 255 - line))
+    hints = Storage.at(str(tmp_path / "hints"))
+    for shot, hint in (("s1", ink), ("s2", np.zeros_like(ink))):
+        for number in range(2):
+            path = Path(film.pictures, f"{shot}/f{number}.png")
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(encode_png(np.roll(line, number, 1)))
+        hints.write(f"{shot}.png", encode_png(hint))
+    # An empty hint of a frame says that others end.
+    hints.write("s2/f1.png", encode_png(np.zeros_like(ink)))
+    film = replace(film, hints=str(tmp_path / "hints"), carries_hints=carries)
+    open_task = partial(open_keys_task, unknown="soft", network_size_px=64)
+    opened = prepare_run(film, open_task)
+    run_film(opened, LocalRunner(), lambda _: None)
+    assert opened.warnings == ["the hint s2.png is empty: nothing in it is a hint"]
+    rows = read_manifest(Storage.at(film.output)).sort_by("frame")["warnings"].to_pylist()
+    lost = ["nothing of its hints is left: they are its own lines; paint dabs in another layer"]
+    assert [rows[0], *rows[2:]] == [lost, None, None]
 
 
 def test_paint_is_flat_and_exact(film: FilmConfig, tmp_path: Path) -> None:

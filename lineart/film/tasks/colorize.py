@@ -141,7 +141,8 @@ class ColorizeTask:
             hints = [read_hint(data, size) for data in files.get("hint", ())]
             inputs, valid_hints = self.network_inputs(drawing, hints)
             kept = ComposeInputs(valid_hints, files["line"][0])
-            return NetworkInputs(inputs, kept.pack(), self.warn_of(drawing, alpha))
+            warnings = self.warn_of(drawing, alpha) + warn_of_lost(hints, valid_hints)
+            return NetworkInputs(inputs, kept.pack(), warnings)
 
         return prepare
 
@@ -365,6 +366,13 @@ def clean_hints(drawing: Line | Frame, hints: Sequence[HintPixels]) -> list[Hint
         return []
     paper = to_gray(whiten_paper(drawing))
     return [drop_mixtures(drop_ink_hints(one, paper)) for one in hints]
+
+
+def warn_of_lost(hints: Sequence[HintPixels], left: HintPixels) -> tuple[str, ...]:
+    """Return a warning if nothing is left of a drawing's hints after `clean_hints`."""
+    if left.rows.size or not any(one.rows.size for one in hints):
+        return ()
+    return ("nothing of its hints is left: they are its own lines; paint dabs in another layer",)
 
 
 def open_colorize_task(

@@ -29,7 +29,12 @@ from lineart.film.tasks.carrying import (
     unpack,
 )
 from lineart.film.tasks.cels import ComposeInputs, find_paper_matte
-from lineart.film.tasks.colorize import ColorizeTask, clean_hints, open_colorize_task
+from lineart.film.tasks.colorize import (
+    ColorizeTask,
+    clean_hints,
+    open_colorize_task,
+    warn_of_lost,
+)
 from lineart.film.tasks.composing import Coloring, Composer, open_drawing
 from lineart.film.tasks.key_rules import (
     ADJACENT,
@@ -136,7 +141,8 @@ class KeysTask:
             known = apply_hints(known, joined)
             kept = pack(known, _flag(files) + ComposeInputs(joined, files["line"][0]).pack())
             inputs = self._network_inputs(drawing, valid_hints, known)
-            return NetworkInputs(inputs, kept, self.base.warn_of(drawing, alpha), seconds)
+            warnings = self.base.warn_of(drawing, alpha) + warn_of_lost(hints, joined)
+            return NetworkInputs(inputs, kept, warnings, seconds)
 
         return prepare
 
