@@ -2,11 +2,13 @@
 
 import io
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 from psd_tools import PSDImage
 
+from lineart.codec.errors import noting_warnings
 from lineart.codec.layers import DocumentLayer
 from lineart.imaging.hint_layers import flatten_hint_layers
 from lineart.imaging.hint_pictures import DEFAULT_RULES, HintRules
@@ -68,6 +70,47 @@ def test_hints_of_a_document(
         for name, image in layers
     ]
     np.testing.assert_array_equal(flatten_hint_layers(document), expected(**shown))
+
+
+def test_a_sketch_in_colour_is_no_hint() -> None:
+    """It follows the drawing above it; strokes of hints do not, and lines alone are told."""
+
+    def draw(color: tuple[int, ...], width: int) -> np.ndarray:
+        canvas = np.zeros((180, 240, 4), np.uint8)
+        for radius in (20, 40, 60, 80):
+            cv2.circle(canvas, (120, 90), radius, color, width)
+        return canvas
+
+    def read(**layers: np.ndarray) -> tuple[set[tuple[int, ...]], list[str]]:
+        document = [
+            DocumentLayer(name, (), True, lambda image=image: image)
+            for name, image in layers.items()
+        ]
+        with noting_warnings() as noted:
+            hint = flatten_hint_layers(document)
+        return {*map(tuple, hint[hint[:, :, 3] > 0].tolist())}, noted
+
+    paper, dabs = np.full((180, 240, 4), 255, np.uint8), np.zeros((180, 240, 4), np.uint8)
+    dabs[80:100, 110:130] = RED
+    sketch = np.roll(draw(BLUE, 5), 2, axis=1)
+    strokes = np.zeros_like(dabs)
+    for row in (20, 60, 120):
+        cv2.line(strokes, (100, row), (140, row), BLUE, 2)
+    found, noted = read(paper=paper, rough=sketch, ink=draw(INK, 2), dabs=dabs)
+    assert found == {RED}
+    assert noted == [
+        "the layer 'rough' has lines alone and is taken for a sketch; "
+        'if it is one of hints, give it the name "hint"'
+    ]
+    found, noted = read(paper=paper, strokes=strokes, ink=draw(INK, 2), dabs=dabs)
+    assert (found, noted) == ({RED, BLUE, INK}, [])
+    found, noted = read(paper=paper, rough=sketch, dabs=dabs)
+    assert found == {RED, BLUE}
+    assert noted == [
+        "the layer 'rough' has lines alone and counts; "
+        'if it is a sketch, give the layers of hints the name "hint"'
+    ]
+    assert read(paper=paper, hint=sketch, ink=draw(INK, 2), dabs=dabs) == ({BLUE}, [])
 
 
 def psd(*layers: tuple[str, Image.Image]) -> bytes:
