@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float64, UInt8
 
 from lineart.image import Frame, Line, Size, resize, to_gray
+from lineart.imaging.paper import whiten_paper
 
 Color = UInt8[np.ndarray, "h w 3"]
 """Network output: a `Frame` that may differ in size from the `Line` and the result."""
@@ -106,34 +107,6 @@ def lost_ink(line: Line) -> float:
     is_shown = cv2.erode(line, np.ones((3, 3), np.uint8)) < 128
     total = float(ink.sum())
     return 1 - float(ink[is_shown].sum()) / total if total else 0.0
-
-
-LEAST_PAPER = 192
-"""Levels of paper below it are shading."""
-
-
-def whiten_paper(drawing: Line | Frame) -> Line | Frame:
-    """Scale the levels of each channel so that the paper is white.
-
-    The paper is the most frequent level from `LEAST_PAPER` on. In a drawing made on a computer it
-    is white, and nothing changes.
-    """
-    count = 1 if drawing.ndim == 2 else 3
-    papers = [_paper_level(drawing, channel) for channel in range(count)]
-    if min(papers) == 255:
-        return drawing
-    levels = np.arange(256)[:, np.newaxis]
-    table = np.minimum(levels * 255 / np.array(papers), 255).round().astype(np.uint8)
-    white: Line | Frame = cv2.LUT(drawing, table.reshape(256, 1, count))
-    return white.reshape(drawing.shape)
-
-
-def _paper_level(drawing: Line | Frame, channel: int) -> int:
-    """Return the most frequent level from `LEAST_PAPER` on, or 255 if there is none."""
-    if drawing.ndim == 2 and 2 * cv2.countNonZero(cv2.bitwise_not(drawing)) < drawing.size:
-        return 255
-    counts = cv2.calcHist([drawing], [channel], None, [256], [0, 256]).ravel()[LEAST_PAPER:]
-    return LEAST_PAPER + int(counts.argmax()) if counts.any() else 255
 
 
 def low_band(color: Color, size: Size, *, sigma: float) -> Frame:

@@ -5,8 +5,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from lineart.image import Frame
-from lineart.imaging.frequency import LEAST_PAPER
 from lineart.imaging.hint_cleaning import WHITE_FROM, flatten_paper
+from lineart.imaging.paper import LEAST_PAPER
 
 LEAST_GRAIN = 0.25
 """Paper has grain if this share of its pixels differs from the pixel beside it."""

@@ -9,11 +9,11 @@ from jaxtyping import Bool, Int32, UInt8
 
 from lineart.image import Frame, Line, pack_colors, to_gray, unpack_colors
 from lineart.imaging.dividing import divide_regions
-from lineart.imaging.frequency import whiten_paper
 from lineart.imaging.hint_cleaning import WHITE_PAPER, drop_ink_hints
 from lineart.imaging.hints import FAINT_ALPHA, find_hints
 from lineart.imaging.ink import darken_lines
 from lineart.imaging.paint import find_open_border_regions
+from lineart.imaging.paper import whiten_paper
 from lineart.imaging.region_hints import RegionHints, collect_hints
 from lineart.imaging.region_maps import RegionMap
 from lineart.imaging.regions import GAP, find_regions, scale_gap

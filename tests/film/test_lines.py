@@ -86,14 +86,16 @@ def test_lines_that_cannot_be_seen_are_a_warning(film: FilmConfig) -> None:
     white = np.dstack((np.full((128, 192, 3), 255, np.uint8), 255 - soft))
     clear, blank = np.zeros_like(white), np.full_like(soft, 255)
     drawings = [soft, white, 255 - soft, blank, np.zeros_like(soft), clear, blank - 12]
+    drawings.append(cv2.min(soft, 120.0))
     for number, drawing in enumerate(drawings):
         Path(film.pictures, f"s1/f{number}.png").write_bytes(encode_png(drawing))
-    assert run(film).warned == 6
+    assert run(film).warned == 7
     warnings = read_manifest(Storage.at(film.output)).sort_by("frame")["warnings"].to_pylist()
     assert warnings[1] == ["its lines are as light as paper and do not show; make them dark"]
     assert warnings[2] == ["96% of it is ink; invert it if its lines are white"]
     assert warnings[4] == ["it is black all over, so it has no areas"]
     assert warnings[3] == warnings[5] == warnings[6] == ["it is empty: no line is seen"]
+    assert warnings[7] == ["most of it has the tone 120, which dims colours; make paper white"]
 
 
 def test_hints_of_no_frame_are_named(film: FilmConfig, tmp_path: Path) -> None:

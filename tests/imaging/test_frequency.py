@@ -16,8 +16,8 @@ from lineart.imaging.frequency import (
     ink_layer,
     line_layer,
     low_band,
-    whiten_paper,
 )
+from lineart.imaging.paper import whiten_paper
 from lineart.metrics import psnr
 from tests.conftest import DrawLine
 

@@ -6,9 +6,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from lineart.image import Frame, Line
-from lineart.imaging.frequency import whiten_paper
 from lineart.imaging.hints import HintPixels
 from lineart.imaging.matte import Opacity, find_matte, ink_opacity
+from lineart.imaging.paper import whiten_paper
 from lineart.imaging.regions import GAP
 
 Paper = Literal["auto", "transparent", "white"]

@@ -30,7 +30,7 @@ from lineart.image import Frame, Hint, Line, Size, darkest_channel, resize, to_g
 from lineart.imaging.borders import BORDER_SIDE_PX, border_inputs
 from lineart.imaging.doubts import Doubt, find_doubts
 from lineart.imaging.finish import Finish, paint_drawing, soften
-from lineart.imaging.frequency import lost_ink, whiten_paper
+from lineart.imaging.frequency import lost_ink
 from lineart.imaging.hint_cleaning import drop_ink_hints, drop_mixtures
 from lineart.imaging.hint_pictures import DEFAULT_RULES, HintRules
 from lineart.imaging.hints import (
@@ -46,6 +46,7 @@ from lineart.imaging.matte import Opacity, split_cel
 from lineart.imaging.paint import Guess, Paint
 from lineart.imaging.paint_map import MOST_INDEXED, number_colors
 from lineart.imaging.palette import Palette, PaletteMatch, keep_to_palette
+from lineart.imaging.paper import LEAST_PAPER, LEAST_TONED, find_tone, whiten_paper
 from lineart.imaging.regions import GAP, INK_LEVEL, MOST_GAP
 from lineart.imaging.trace_lines import darken_trace_lines, fill_trace_lines
 from lineart.runtime.device import Precision
@@ -60,6 +61,8 @@ LIGHTEST_INK = 240
 """Level of lines that are not seen on white paper."""
 HALF_SIZE_SHARE = 1 / 3
 """Share of the colours at half of the network size in those of the finish `soft`."""
+MOST_SHADE = 0.5
+"""Share of a drawing that may be neither ink nor paper without a warning."""
 MOST_INK = 0.9
 """Share of ink in a drawing from which its paper may be black."""
 
@@ -193,7 +196,7 @@ class ColorizeTask:
         return [resize(line, small), stack_hints([nothing, *pooled])]
 
     def warn_of(self, drawing: Line | Frame, alpha: Opacity | None) -> tuple[str, ...]:
-        """Return warnings of a drawing that is empty, hardly seen, or all but its lines."""
+        """Return warnings of a drawing that is empty, hardly seen, toned, or all but its lines."""
         warnings = []
         lost = lost_ink(to_gray(drawing)) if self.lines_as == "paper" else 0.0
         if lost > MOST_LOST_INK:
@@ -201,8 +204,17 @@ class ColorizeTask:
                 f"{lost:.0%} of the ink is lighter than mid-grey and does not show; "
                 "--lines-as drawn shows it"
             )
-        darkest = darkest_channel(drawing)
-        if whiten_paper(darkest).min() >= LIGHTEST_INK:
+        tone = find_tone(drawing)
+        if tone is not None:
+            of = " ".join(map(str, tone))
+            warnings.append(f"most of it has the tone {of}, which dims colours; make paper white")
+            return tuple(warnings)
+        white = whiten_paper(drawing)
+        shade = float(np.mean(cv2.inRange(to_gray(white), LEAST_TONED, LEAST_PAPER - 1) > 0))
+        if shade > MOST_SHADE:
+            warnings.append(f"{shade:.0%} of it is darker than paper and dims colours")
+        darkest = darkest_channel(white)
+        if darkest.min() >= LIGHTEST_INK:
             is_drawn = alpha is not None and alpha.max() > 127 > alpha.min()
             light = "its lines are as light as paper and do not show; make them dark"
             warnings.append(light if is_drawn else "it is empty: no line is seen")

@@ -13,10 +13,11 @@ from lineart.codec.openraster import MULTIPLY, Layer, encode_openraster
 from lineart.codec.png import Dpi, encode_indexed_png
 from lineart.film.frames import OPENRASTER, PSD
 from lineart.image import Frame, Line, resize, to_gray
-from lineart.imaging.frequency import ink_layer, line_layer, whiten_paper
+from lineart.imaging.frequency import ink_layer, line_layer
 from lineart.imaging.layers import Ink, ink_between, settle_layers
 from lineart.imaging.matte import Opacity, cut_out
 from lineart.imaging.paint_map import MOST_INDEXED, PaintMap
+from lineart.imaging.paper import whiten_paper
 
 LAYERS, LINES, PAINT = "layers", "lines", "paint"
 """Folders of the colours without lines, of the lines alone, and of paint as numbers of colours."""
