@@ -84,24 +84,32 @@ def drop_mixtures(hints: HintPixels) -> HintPixels:
 
     A brush with a soft edge leaves them where it passes over another colour.
     """
-    height, width = hints.size
-    padded = np.zeros((height + 2 * max(REACHES), width + 2 * max(REACHES)), np.int64)
-    places = (hints.rows + max(REACHES)) * padded.shape[1] + hints.columns + max(REACHES)
+    flat, places, width = _lay_out(hints)
     colors = hints.values[:, :3]
-    flat = padded.ravel()
-    flat[places] = pack_colors(colors) + 1
-    suspects = np.flatnonzero(_differ_beside(flat, places, padded.shape[1]))
+    suspects = np.flatnonzero(_differ_beside(flat, places, width))
     if not suspects.size:
         return hints
     own, at = colors[suspects].astype(np.int16), places[suspects]
     is_mixture = np.zeros(suspects.size, bool)
     for down, right in DIRECTIONS:
         for reach in REACHES:
-            step = reach * (down * padded.shape[1] + right)
+            step = reach * (down * width + right)
             is_mixture |= _is_between(own, flat[at - step], flat[at + step])
     is_kept = np.ones(len(places), bool)
     is_kept[suspects[is_mixture]] = False
     return hints.select(is_kept)
+
+
+def _lay_out(
+    hints: HintPixels,
+) -> tuple[Int64[np.ndarray, " A"], Int64[np.ndarray, " P"], int]:
+    """Return colours as numbers from 1 on a canvas with a margin, the hints' places, its width."""
+    margin = max(REACHES)
+    height, width = hints.size[0] + 2 * margin, hints.size[1] + 2 * margin
+    places = (hints.rows + margin) * width + hints.columns + margin
+    flat = np.zeros(height * width, np.int64)
+    flat[places] = pack_colors(hints.values[:, :3]) + 1
+    return flat, places, width
 
 
 def _differ_beside(
@@ -127,6 +135,58 @@ def _is_between(
     between: Bool[np.ndarray, " P"]
     between = is_inside & differs[0] & differs[1] & (first > 0) & (second > 0)
     return between
+
+
+LEAST_TEXTURE_PX = 16
+"""Pixels of a dab from which it may have a texture."""
+LEAST_UNLIKE = 0.5
+"""Share of the pixels of a textured dab that differ from one beside them."""
+TEXTURE_LEVELS = 48
+"""Levels around the median that most pixels of a textured dab have."""
+LEAST_ROUGH = 0.4
+"""Mean square difference of neighbours in a texture, as a share of that of any two pixels; a soft
+gradient, and two colours side by side, have less."""
+CLEAR_SHARE = 0.5
+"""Share of the two most frequent colours from which a dab has clear colours."""
+
+
+def even_textures(hints: HintPixels) -> HintPixels:
+    """Return hints in which a dab of a textured brush has one colour, the mean of its pixels."""
+    flat, places, width = _lay_out(hints)
+    unlike = _differ_beside(flat, places, width)
+    if not unlike.any():
+        return hints
+    pixels = np.bincount(hints.dabs)
+    is_rough = np.bincount(hints.dabs, unlike) >= LEAST_UNLIKE * np.maximum(pixels, 1)
+    chosen = np.flatnonzero((is_rough & (pixels >= LEAST_TEXTURE_PX))[hints.dabs])
+    if not chosen.size:
+        return hints
+    chosen = chosen[np.argsort(hints.dabs[chosen], kind="stable")]
+    starts = np.flatnonzero(np.diff(hints.dabs[chosen], prepend=-1))[1:]
+    values = hints.values.copy()
+    for dab in np.split(chosen, starts):
+        codes = flat[places[dab]]
+        if _is_texture(codes, flat[places[dab] + 1], flat[places[dab] + width]):
+            values[dab, :3] = np.rint(unpack_colors(codes - 1).mean(axis=0))
+    return hints._replace(values=values)
+
+
+def _is_texture(
+    codes: Int64[np.ndarray, " P"], right: Int64[np.ndarray, " P"], below: Int64[np.ndarray, " P"]
+) -> bool:
+    """Return whether the colours of a dab differ by a texture; of colours as numbers, 0 is none."""
+    counts = np.sort(np.unique(codes, return_counts=True)[1])
+    if counts[-2:].sum() >= CLEAR_SHARE * codes.size:
+        return False
+    colors = unpack_colors(codes - 1).astype(np.float64)
+    distance = np.abs(colors - np.median(colors, axis=0)).max(axis=1)
+    if np.quantile(distance, 0.9) > TEXTURE_LEVELS:
+        return False
+    own, beside = np.concatenate((codes, codes)), np.concatenate((right, below))
+    own, beside = own[beside > 0], beside[beside > 0]
+    steps = unpack_colors(own - 1).astype(np.float64) - unpack_colors(beside - 1)
+    rough = (steps**2).sum(axis=1).mean() if own.size else 0.0
+    return bool(rough >= LEAST_ROUGH * 2 * colors.var(axis=0).sum())
 
 
 WHITE_FROM = 251

@@ -9,7 +9,7 @@ from numpy.testing import assert_array_equal
 from PIL import Image
 
 from lineart.codec import encode_png
-from lineart.imaging.hint_cleaning import drop_ink_hints, drop_mixtures
+from lineart.imaging.hint_cleaning import drop_ink_hints, drop_mixtures, even_textures
 from lineart.imaging.hint_pictures import DEFAULT_RULES, HintRules
 from lineart.imaging.hints import find_hints, no_hints
 
@@ -124,6 +124,27 @@ def test_thin_strokes_are_no_mixtures() -> None:
         hint[80:100, 20 + 8 * place : 28 + 8 * place] = (level, level, level, 255)
     assert colors_of(drop_mixtures(find_hints(hint)).picture()) == colors_of(hint)
     assert_array_equal(drop_mixtures(find_hints(hint)).picture()[40], hint[40])
+
+
+@pytest.mark.parametrize(("levels", "channels"), [(12, 3), (30, 1)])
+@pytest.mark.parametrize("radius", [5, 20])
+def test_a_textured_dab_has_one_colour(levels: int, channels: int, radius: int) -> None:
+    """Jitter of a brush is no colours of their own; gradients and clear colours stay."""
+    rng, hint = np.random.default_rng(2), no_hints(SIZE)
+    cv2.circle(hint, (40, 60), radius, (180, 120, 90, 255), -1)
+    is_hint = hint[:, :, 3] > 0
+    jitter = rng.integers(-levels, levels + 1, (*SIZE, channels))
+    hint[is_hint, :3] = (hint[:, :, :3] + jitter)[is_hint]
+    (found,) = colors_of(even_textures(find_hints(hint)).picture())
+    assert np.abs(np.subtract(found, (180, 120, 90))).max() <= levels / 4
+    clear = no_hints(SIZE)
+    clear[40:60, 20:26], clear[40:60, 26:32] = (*SKIN, 255), (225, 160, 130, 255)
+    clear[80:100, 20:60, :3] = (np.arange(40)[:, np.newaxis] + (120, 90, 60)).astype(np.uint8)
+    clear[80:100, 20:60, 3] = 255
+    # A brush that sets pixels of two colours at random.
+    coin = rng.integers(0, 2, (20, 20, 1)).astype(bool)
+    clear[40:60, 80:100, :3], clear[40:60, 80:100, 3] = np.where(coin, SKIN, BLUE), 255
+    assert_array_equal(even_textures(find_hints(clear)).picture(), clear)
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ from lineart.imaging.borders import BORDER_SIDE_PX, border_inputs
 from lineart.imaging.doubts import Doubt, find_doubts
 from lineart.imaging.finish import Finish, paint_drawing, soften
 from lineart.imaging.frequency import lost_ink
-from lineart.imaging.hint_cleaning import drop_ink_hints, drop_mixtures
+from lineart.imaging.hint_cleaning import drop_ink_hints, drop_mixtures, even_textures
 from lineart.imaging.hint_pictures import DEFAULT_RULES, HintRules
 from lineart.imaging.hints import (
     HintPixels,
@@ -373,11 +373,14 @@ def borders_digest() -> str:
 
 
 def clean_hints(drawing: Line | Frame, hints: Sequence[HintPixels]) -> list[HintPixels]:
-    """Return hints without mixtures and those that belong to the ink of a drawing of their size."""
+    """Return hints of even dabs without mixtures and those that belong to a drawing's ink.
+
+    The drawing has their size.
+    """
     if not hints:
         return []
     paper = to_gray(whiten_paper(drawing))
-    return [drop_mixtures(drop_ink_hints(one, paper)) for one in hints]
+    return [drop_mixtures(even_textures(drop_ink_hints(one, paper))) for one in hints]
 
 
 def warn_of_lost(hints: Sequence[HintPixels], left: HintPixels) -> tuple[str, ...]:
