@@ -12,6 +12,10 @@ _SEPARATORS = r" ._#-"
 _NUMBER = re.compile(r"((?:(?<=[._#])|^)-)?\d+")
 """A number; a minus sign begins the name, or follows a point, an underscore or the sign #."""
 _VERSION = re.compile(rf"[{_SEPARATORS}](v(\d+))(?=$|[{_SEPARATORS}])", re.IGNORECASE)
+_RESOLUTION = re.compile(
+    rf"(?:@[1-9]x|[{_SEPARATORS}](?:480|540|720|1080|1440|2160|4320)p)$", re.IGNORECASE
+)
+"""A resolution at the end of a name, as in `A0001@2x` and `A0001_1080p`."""
 _RUN = re.compile(rf"[{_SEPARATORS}]+")
 _compare = natsort_keygen(alg=ns.IGNORECASE | ns.SIGNED)
 
@@ -22,9 +26,10 @@ class NameParts(NamedTuple):
     prefix: str
     """Text before the number."""
     digits: str
-    """Last number of the name with its sign, as `0012` in `s1/A_0012b.png`; empty without one."""
+    """Last number of the name with its sign, as `0012` in `s1/A_0012b.png`; empty without one. That
+    of a resolution at the end counts if there is no other."""
     suffix: str
-    """Text behind the number."""
+    """Text behind the number, without a resolution."""
     version: str
     """Version, as `v002` in `A0012_v002.png`, in lower case; empty if it has none."""
 
@@ -48,6 +53,10 @@ def read_name(name: str) -> NameParts:
     """Take the name of a picture apart, without its folders and its suffix."""
     base, version = _split_version(_base(name))
     numbers = [*_NUMBER.finditer(base)]
+    resolution = _RESOLUTION.search(base)
+    if resolution and numbers[0].start() < resolution.start():
+        base = base[: resolution.start()]
+        numbers = [*_NUMBER.finditer(base)]
     if not numbers:
         return NameParts(base, "", "", version)
     last = numbers[-1]

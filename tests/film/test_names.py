@@ -59,10 +59,22 @@ def test_folders_are_in_natural_order() -> None:
         ),
         *(("-0012.png", -12), ("A.-0012.png", -12), ("a-12.png", 12), ("a7#0012.tif", 12)),
         *(("walk.gif", None), ("s12/walk.gif", None), ("walk_v002.png", None), ("v012.png", 12)),
+        *(
+            ("A0007_1080p.png", 7),
+            ("A0007@2x.png", 7),
+            ("A0007_v2_720p.png", 7),
+            ("A1_0012p.png", 12),
+        ),
+        *(
+            ("1080p.png", 1080),
+            ("A_1080p.png", 1080),
+            ("A1_1080.png", 1080),
+            ("A0007_take2.png", 2),
+        ),
     ],
 )
 def test_number(name: str, number: int | None) -> None:
-    """A frame's number is the last in its name; folders, suffix and version are no part of it."""
+    """A frame's number is the last in its name, without folders, version and resolution."""
     assert read_name(name).number == number
 
 
