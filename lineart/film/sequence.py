@@ -71,7 +71,9 @@ def _gaps(numbers: Sequence[int]) -> Iterator[tuple[int, int, int]]:
 def _like(parts: NameParts, number: int) -> str:
     """Return a name with another number, which is padded as its own."""
     width = len(parts.digits.removeprefix("-")) if parts.digits.lstrip("-").startswith("0") else 0
-    return f"{parts.prefix}{'-' if number < 0 else ''}{abs(number):0{width}}"
+    # A bracket, but no letter: the next number need not have that.
+    end = parts.suffix.strip() if not any(map(str.isalnum, parts.suffix)) else ""
+    return f"{parts.prefix}{'-' if number < 0 else ''}{abs(number):0{width}}{end}"
 
 
 def describe_versions(frames: Iterable[FilmFrame]) -> list[str]:

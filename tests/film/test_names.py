@@ -127,9 +127,12 @@ def test_gaps(numbers: list[int], sentence: str | None) -> None:
 
 
 def test_a_gap_is_named_as_its_neighbours_are() -> None:
-    """The missing name has the separator and the width of the one before."""
+    """The missing name has the separator, the width and the bracket of the one before."""
     (sentence,) = describe_gaps(film("b_0000.tif", "b.0001.bmp", "b0003.png"))
     assert sentence == "shot film has no b.0002: its numbers go up by 1"
+    names = [f"Frame ({number}).png" for number in (1, 2, 3, 6, 7)]
+    (sentence,) = describe_gaps(film(*names, "Frame (8)a.png"))
+    assert sentence == "shot film has no Frame (4)-Frame (5): its numbers go up by 1"
 
 
 def test_gaps_of_a_long_film_are_few_sentences() -> None:
