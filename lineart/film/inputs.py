@@ -21,8 +21,9 @@ from lineart.film.hints import (
     unused_hints,
 )
 from lineart.film.keys import attach_keys, describe_keyless
+from lineart.film.listing import printable
 from lineart.film.output_names import Names, name_outputs
-from lineart.film.pages import Pages, find_pictures
+from lineart.film.pages import Pages, find_pictures, split_pages
 from lineart.film.painted import PaintedFilm, attach_paint, describe_unused
 from lineart.film.pools import WorkerBounds
 from lineart.film.records import FilmJob
@@ -37,7 +38,7 @@ from lineart.weights import fingerprint, is_included, open_weights, read_weights
 from lineart.weights.onnx_file import MODEL
 
 MOST_NAMED = 10
-"""Most hints that are named in a sentence."""
+"""Most files that are named in a sentence."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,9 +271,8 @@ def _attach_hints(
         warnings.append(f"the hint {unused[0]} is named after no frame; alone, it holds on all")
         return folder, attach_everywhere(frames, hints[0]), warnings
     if unused:
-        named = ", ".join(unused[:MOST_NAMED]) + (", ..." if unused[MOST_NAMED:] else "")
         what = "a hint belongs" if len(unused) == 1 else f"{len(unused)} hints belong"
-        warnings.append(f"{what} to no shot or frame: {named}")
+        warnings.append(f"{what} to no shot or frame: {_name_some(unused)}")
     return folder, hinted, warnings
 
 
@@ -283,7 +283,8 @@ def _attach_keys(
     if address is None:
         return None, frames, []
     folder, keys = _list_colors(address, "keys")
-    return folder, *attach_keys(frames, keys)
+    frames, warnings = attach_keys(frames, keys)
+    return folder, frames, _describe_pages(folder, keys, "key") + warnings
 
 
 def _attach_sheets(
@@ -296,6 +297,7 @@ def _attach_sheets(
     sheets, warnings = find_sheets(pictures)
     if not sheets:
         raise ValueError(f"there are line drawings alone below {address.uri}; add the sheets")
+    warnings += _describe_pages(folder, pictures, "sheet")
     return folder, attach_sheets(frames, sheets), warnings
 
 
@@ -306,6 +308,21 @@ def _list_colors(address: Storage, what: str) -> tuple[Storage, list[Source]]:
         raise ValueError(f"there is no picture below {address.uri}; leave out --{what}")
     _check_readable(pictures, what)
     return folder, pictures
+
+
+def _describe_pages(folder: Storage, pictures: Sequence[Source], what: str) -> list[str]:
+    """Return a warning of the keys or sheets that have pages besides the first."""
+    pages = split_pages(folder, pictures)
+    first = {(page.path, page.row) for page in pages if page.page == 0}
+    paged = sorted(printable(one.name) for one in pictures if (one.path, one.row) in first)
+    if not paged:
+        return []
+    whose = f"a {what} has pages" if len(paged) == 1 else f"{len(paged)} {what}s have pages"
+    return [f"{whose}, of which the first alone counts: {_name_some(paged)}"]
+
+
+def _name_some(names: Sequence[str]) -> str:
+    return ", ".join(names[:MOST_NAMED]) + (", ..." if names[MOST_NAMED:] else "")
 
 
 def _check_output(output: Storage, inputs: Mapping[str, Storage | None]) -> None:

@@ -299,3 +299,17 @@ def test_hints_for_pages(film: FilmConfig, draw_line: DrawLine, tmp_path: Path) 
     first, warnings = held("s2.tif")
     assert first == [[], [], [], ["s2.tif"]]
     assert warnings == ["the hint s2.tif has pages; only its first holds"]
+
+
+def test_pages_of_keys_and_sheets_are_told(
+    film: FilmConfig, draw_line: DrawLine, tmp_path: Path
+) -> None:
+    """Only the first page is a key or a sheet, which is said as it is of hints."""
+    save_pages(Path(film.pictures, "s1/1.png"), [draw_line(1)])
+    for name, colors in (("s1/1.tif", (RED, BLUE)), ("b.tif", (RED, BLUE)), ("c.tif", (RED,))):
+        save_hint(tmp_path / "colors" / name, *colors)
+    colors = str(tmp_path / "colors")
+    of_keys = opened(replace(film, keys=colors)).warnings
+    assert "2 keys have pages, of which the first alone counts: b.tif, s1/1.tif" in of_keys
+    of_sheets = opened(replace(film, sheets=str(tmp_path / "colors/b.tif"))).warnings
+    assert of_sheets == ["a sheet has pages, of which the first alone counts: b.tif"]
