@@ -23,7 +23,7 @@ from lineart.film.hints import (
 from lineart.film.keys import attach_keys, describe_keyless
 from lineart.film.listing import printable
 from lineart.film.output_names import Names, name_outputs
-from lineart.film.pages import Pages, find_pictures, split_pages
+from lineart.film.pages import Pages, find_pictures, list_videos, split_pages
 from lineart.film.painted import PaintedFilm, attach_paint, describe_unused
 from lineart.film.pools import WorkerBounds
 from lineart.film.records import FilmJob
@@ -246,12 +246,24 @@ def _attach_colors(
         frames = find_origins(frames)
     key_folder, frames, key_warnings = _attach_keys(addresses.keys, frames)
     sheet_folder, frames, sheet_warnings = _attach_sheets(addresses.sheets, frames)
+    folders = ColorFolders(hint_folder, key_folder, sheet_folder)
     warnings = [*hint_warnings, *key_warnings, *sheet_warnings]
+    warnings += _describe_videos(folders, addresses)
     if film.painted is not None:
-        hint_folder = film.painted.place
+        folders = folders._replace(hints=film.painted.place)
         frames = attach_paint(frames, film.painted)
         warnings += describe_unused(film.painted)
-    return ColorFolders(hint_folder, key_folder, sheet_folder), frames, warnings
+    return folders, frames, warnings
+
+
+def _describe_videos(folders: ColorFolders, addresses: ColorFolders) -> list[str]:
+    """Return a warning for each folder of hints, keys or sheets that has videos."""
+    warnings = []
+    for what, folder in folders._asdict().items():
+        # An address of one file has another folder.
+        if folder is not None and folder in addresses and (names := list_videos(folder)):
+            warnings.append(f"videos are no {what}: {_name_some(names)}; export their pictures")
+    return warnings
 
 
 def _attach_hints(

@@ -10,9 +10,10 @@ from itertools import chain, islice
 from typing import Literal
 
 from lineart.codec import count_pages, may_have_pages
+from lineart.codec.video import VIDEO_SUFFIXES
 from lineart.film.clips import split_videos
 from lineart.film.frames import PictureReader, Source, list_pictures
-from lineart.film.listing import refusal_of
+from lineart.film.listing import find_files, printable, refusal_of
 from lineart.storage import Storage
 
 Pages = Literal["all", "first"]
@@ -60,6 +61,17 @@ def find_sources(place: Storage) -> tuple[Storage, dict[str, Source]]:
     """
     folder, files = find_pictures(place, pages="first", has_videos=True)
     return folder, {one.name: one for one in (*files, *split_pages(folder, files))}
+
+
+def list_videos(place: Storage) -> list[str]:
+    """Return the names of the videos below a folder or S3 prefix, sorted, as printable text.
+
+    Raises:
+        OSError: as for `find_pictures`.
+    """
+    paths = (found.path for found in find_files(place))
+    suffix_of = posixpath.splitext
+    return sorted(printable(one) for one in paths if suffix_of(one)[1].lower() in VIDEO_SUFFIXES)
 
 
 def split_pages(folder: Storage, pictures: Sequence[Source]) -> list[Source]:

@@ -313,3 +313,15 @@ def test_pages_of_keys_and_sheets_are_told(
     assert "2 keys have pages, of which the first alone counts: b.tif, s1/1.tif" in of_keys
     of_sheets = opened(replace(film, sheets=str(tmp_path / "colors/b.tif"))).warnings
     assert of_sheets == ["a sheet has pages, of which the first alone counts: b.tif"]
+
+
+def test_videos_among_hints_are_named(
+    film: FilmConfig, draw_line: DrawLine, tmp_path: Path
+) -> None:
+    """A film of hints is not read, which is said."""
+    save_pages(Path(film.pictures, "s1/1.png"), [draw_line(1)])
+    save_hint(tmp_path / "hints/s1.png", RED)
+    (tmp_path / "hints/s2.MOV").write_bytes(b"video")
+    hinted = replace(film, hints=str(tmp_path / "hints"))
+    assert opened(hinted).warnings == ["videos are no hints: s2.MOV; export their pictures"]
+    assert opened(replace(film, hints=str(tmp_path / "hints/s1.png"))).warnings == []
