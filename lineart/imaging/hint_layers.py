@@ -67,6 +67,20 @@ def flatten_hint_layers(layers: Sequence[DocumentLayer]) -> Hint:
     return stack_hints([one.pixels for one in above])
 
 
+def find_covered(layers: Sequence[DocumentLayer]) -> str | None:
+    """Return the topmost visible layer with transparency if an opaque one lies above all of them.
+
+    None if the name of a layer says that it has hints.
+    """
+    if any(_is_hints(name) for one in layers for name in (one.name, *one.groups)):
+        return None
+    pictures = ((one.name, one.read()) for one in reversed(_shown(layers)))
+    opaque = [(name, is_opaque(pixels), _drawn(pixels).any()) for name, pixels in pictures]
+    if not opaque or not opaque[0][1]:
+        return None
+    return next((name for name, covers, is_drawn in opaque if is_drawn and not covers), None)
+
+
 class _Layer(NamedTuple):
     name: str
     pixels: Hint

@@ -1,6 +1,7 @@
 """Hint pictures of artists: which of their pixels are hints, and where those lie on a drawing."""
 
 import warnings
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -8,11 +9,11 @@ from jaxtyping import Bool, UInt8
 
 from lineart.codec import decode_hint
 from lineart.codec.errors import PictureWarning
-from lineart.codec.layers import is_document, read_layers
+from lineart.codec.layers import DocumentLayer, is_document, read_layers
 from lineart.codec.lossy import is_lossy
 from lineart.image import Hint, Size
 from lineart.imaging.hint_cleaning import WHITE_FROM, find_painted, flatten_lossy
-from lineart.imaging.hint_layers import flatten_hint_layers
+from lineart.imaging.hint_layers import find_covered, flatten_hint_layers
 from lineart.imaging.hint_paper import even_paper
 from lineart.imaging.hints import FAINT_ALPHA, is_opaque, no_hints
 
@@ -55,6 +56,8 @@ class HintRules(NamedTuple):
         """
         layers = read_layers(data) if is_document(data) else []
         hint = flatten_hint_layers(layers) if layers else decode_hint(data)
+        if layers and not self.on_paper and is_opaque(hint):
+            _refuse_covered(layers)
         return self.clean(flatten_lossy(hint) if is_lossy(data) else hint)
 
     def clean(self, hint: Hint) -> Hint:
@@ -147,6 +150,17 @@ def _warn_of_share(is_painted: Bool[np.ndarray, "H W"]) -> None:
             f"{share:.0%} of the hint picture counts as painted; if it is paper, make it white"
         )
         warnings.warn(sentence, PictureWarning, stacklevel=2)
+
+
+def _refuse_covered(layers: Sequence[DocumentLayer]) -> None:
+    """Raise ValueError if an opaque layer lies above one that may have hints."""
+    covered = find_covered(layers)
+    if covered is not None:
+        raise ValueError(
+            "the topmost layer of the document is opaque, so it is not clear which layer has the "
+            f'hints; if they are in {covered!r}, give it the name "hint", or give --hint-paper if '
+            "they are on the white paper of the topmost one"
+        )
 
 
 def _is_multiple(large: Size, small: Size) -> bool:

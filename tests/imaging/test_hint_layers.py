@@ -130,8 +130,11 @@ def test_documents_are_hint_pictures() -> None:
     painted = PAPER.copy()
     painted.alpha_composite(REDS)
     opaque = psd(("drawing", LINES), ("painted", painted))
-    with pytest.raises(ValueError, match="has no transparency"):
+    with pytest.raises(ValueError, match="in 'drawing', give it the name \"hint\""):
         DEFAULT_RULES.read(opaque)
+    for alone in (psd(("painted", painted)), psd(("hint", painted), ("2", REDS))):
+        with pytest.raises(ValueError, match="has no transparency"):
+            DEFAULT_RULES.read(alone)
     np.testing.assert_array_equal(HintRules(on_paper=True).read(opaque), expected(x2=RED))
     with pytest.raises(ValueError, match="no visible layer"):
         flatten_hint_layers([DocumentLayer("1", (), False, lambda: np.array(REDS))])
