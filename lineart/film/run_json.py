@@ -67,6 +67,8 @@ def write_run(
     run: dict[str, Any] = {
         "configuration": flags,
         "pictures": Storage.at(prepared.film.pictures).uri,
+        # Absolute, for commands that are started in another folder.
+        "keys": Storage.at(prepared.film.keys).uri if prepared.film.keys else None,
         "words": asdict(prepared.job.task.words),
         "weights": _weights(prepared.job),
         "versions": {name: _version(name) for name in ("lineart", "ray", "torch", "numpy")},

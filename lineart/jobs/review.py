@@ -53,6 +53,7 @@ def serve_page(flags: ReviewFilm) -> dict[str, Any]:
     review = open_review(flags)
     listener = Listener(review, flags.port)
     print(listener.address, flush=True)
+    say("review", f"answers are saved as keys in {review.keys.place.uri}")
     say("review", "the page is open to this machine alone; Ctrl-C ends it")
     if flags.open:
         import webbrowser
@@ -79,7 +80,7 @@ def open_review(flags: ReviewFilm) -> Review:
         raise ValueError(f"--port {flags.port} is no port; give 1024 to 65535, or 0 for a free one")
     output = Storage.at(flags.film)
     film = ReviewedFilm(output, Storage.at(flags.sources) if flags.sources else None)
-    keys = FilmKeys(choose_keys(flags.keys or film.configuration.get("keys"), output))
+    keys = FilmKeys(choose_keys(flags.keys or film.keys_address, output))
     return Review(film, keys, Marks(output), flags.name or name_of_account())
 
 

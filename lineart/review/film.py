@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pyarrow as pa
@@ -171,6 +171,20 @@ class ReviewedFilm:
         """Flags of the film's last run."""
         found: Mapping[str, Any] = self.state.run["configuration"]
         return found
+
+    @property
+    def keys_address(self) -> str | None:
+        """Address of the keys of the film's last run; None if it had none.
+
+        Raises:
+            ValueError: an older run gave a path that is not found from this folder.
+        """
+        if "keys" in self.state.run:
+            return cast("str | None", self.state.run["keys"])
+        address: str | None = self.configuration.get("keys")
+        if address is not None and next(Storage.at(address).entries(), None) is None:
+            raise ValueError(f"the film's keys are not in {address} of this folder; give --keys")
+        return address
 
     def refresh(self) -> FilmState:
         """Return the film, read again if there was a run since."""

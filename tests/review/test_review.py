@@ -2,12 +2,14 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from lineart.codec import decode_cel, decode_color, encode_png
+from lineart.jobs.review import ReviewFilm, open_review
 from lineart.review.film import ReviewedFilm
 from tests.review.conftest import STEPS, Client, Reviewed
 from tests.shots import BALL, BOX, DOOR, SKY, draw_shot
@@ -238,6 +240,23 @@ def test_lists(reviewed: Reviewed) -> None:
     entry = whole["entries"][0]
     where = {"frame": entry["frame"], "doubt": entry["doubt"]}
     assert client.http.get("/picture/crop", params=where).content[8:12] == b"WEBP"
+
+
+def test_keys_of_a_relative_path_are_found_from_any_folder(
+    reviewed: Reviewed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The film's run says where they are; a run that does not is refused unless they are there."""
+    run = json.loads(reviewed.root.read("output/run.json"))
+    run["configuration"]["keys"] = "keys"
+    reviewed.root.write("output/run.json", json.dumps(run).encode())
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    flags = ReviewFilm(film=reviewed.root.child("output").uri)
+    assert open_review(flags).keys.place.uri == run.pop("keys")
+    reviewed.root.write("output/run.json", json.dumps(run).encode())
+    with pytest.raises(ValueError, match="keys are not in keys of this folder; give --keys"):
+        open_review(flags)
 
 
 def test_marks_and_the_next_run(stored: Reviewed) -> None:
