@@ -42,6 +42,7 @@ def write_video(prepared: PreparedRun, sheets: Sheets, fps: float) -> None:
 
     Raises:
         BrokenOffError: they cannot be written.
+        ValueError: the frames cannot be shown as the sheets say.
     """
     from lineart.film.completeness import MADE
     from lineart.manifest import read_manifest
@@ -52,7 +53,9 @@ def write_video(prepared: PreparedRun, sheets: Sheets, fps: float) -> None:
         if {*MADE.to_pylist()}.isdisjoint(read_manifest(output)["status"].to_pylist()):
             return
         write_videos(output, output.child("video"), fps=fps, sheets=sheets)
-    except (OSError, ValueError) as error:
+    except ValueError as error:
+        raise ValueError(f"the frames are finished, their video is not: {error}") from error
+    except OSError as error:
         raise BrokenOffError(
             f"the frames are finished, their video is not: {error}; the same command writes it"
         ) from error

@@ -243,11 +243,12 @@ def make_film(
             prepared = choose_again(prepared, previous)
             missing_frames = count_missing(prepared, previous)
             with start_runner(prepared, missing=missing_frames) as runner:
-                summary, new_warnings = _make_with_lease(
+                summary, rows, new_warnings = _make_with_lease(
                     flags, prepared, previous, cuts, runner, lease
                 )
             if flags.film.video:
                 write_video(prepared, sheets, fps)
+            _mark_success(prepared, rows, summary, lease)
     except HeldError as error:
         raise ValueError(f"{error}") from error
     for sentence in (*new_warnings, *_describe(summary)):
@@ -262,15 +263,16 @@ def _make_with_lease(
     cuts: Sequence[ExposedCut],
     runner: FilmRunner,
     lease: Lease,
-) -> tuple[FilmSummary, list[str]]:
+) -> tuple[FilmSummary, pa.Table, list[str]]:
     """Make the frames while this process holds the lease on the output.
 
     The page is left as it is if it shows the same frames and warnings.
 
     Returns:
-        The summary, and the warnings on the film's files that the run has added to `prepared`.
+        The summary, the manifest, and the warnings on the film's files that the run has added to
+        `prepared`.
     """
-    from lineart.film.completeness import find_objections, is_complete
+    from lineart.film.completeness import find_objections
     from lineart.film.next_keys import choose_next
     from lineart.film.run import run_film
     from lineart.film.run_json import write_run
@@ -295,12 +297,23 @@ def _make_with_lease(
         write_run(given, prepared, started_at, (summary, rows))
         if not is_shown:
             write_page(prepared, rows, cuts)
-        lease.check()
-        if is_complete(prepared, rows) and not summary.objections:
-            output.write(SUCCESS, json.dumps(asdict(summary)).encode())
     except (OSError, ValueError) as error:
         raise BrokenOffError(f"broke off: {error}; the same command goes on from here") from error
-    return summary, prepared.warnings[known_warnings:]
+    return summary, rows, prepared.warnings[known_warnings:]
+
+
+def _mark_success(
+    prepared: PreparedRun, rows: pa.Table, summary: FilmSummary, lease: Lease
+) -> None:
+    """Write `_SUCCESS`, after all other files, if the whole film is finished without objections."""
+    from lineart.film.completeness import is_complete
+
+    try:
+        lease.check()
+        if is_complete(prepared, rows) and not summary.objections:
+            prepared.job.output.write(SUCCESS, json.dumps(asdict(summary)).encode())
+    except (OSError, ValueError) as error:
+        raise BrokenOffError(f"broke off: {error}; the same command goes on from here") from error
 
 
 def _read_shown(output: Storage) -> Any:

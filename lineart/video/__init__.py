@@ -26,7 +26,7 @@ from lineart.storage import Storage
 from lineart.video.encoding import Joiner, encoding, frame_rate, joining
 from lineart.video.pictures import FrameReader, SourcePictures, video_size
 from lineart.video.sheets import check_transparency, expose_shots
-from lineart.video.shots import VideoShot, read_shots, write_index
+from lineart.video.shots import VideoShot, delete_others, read_shots, write_index
 
 __all__ = ["write_videos"]
 
@@ -96,6 +96,8 @@ def write_videos(
 ) -> dict[str, Any]:
     """Write an MP4 of each shot, and one of the film unless `shots` is given.
 
+    Videos of shots that the whole film no longer has are deleted.
+
     Each row of the manifest is a frame of the video; frames that no run has reached have no row. A
     shot's video has the size of its first readable frame, the film's video that shot size
     which covers most frames. Frames of other sizes are fitted with black bars.
@@ -139,6 +141,8 @@ def write_videos(
             for shot, size in zip(chosen, sizes, strict=True)
         }
     write_index(target, rate, shown.shots, shown.film, failed)
+    if shots is None:
+        delete_others(target, shown.shots)
     if target != film:
         # In the film's own folder, a run may be writing, whose temporary files must stay.
         target.sweep()

@@ -2,6 +2,7 @@
 
 import json
 import posixpath
+import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
@@ -19,6 +20,9 @@ FOLDER = "shots"
 MOST_LETTERS = 60
 """Maximum number of characters of a shot's name in its file name, which then stays below 255 bytes
 in any script."""
+
+_WRITTEN = re.compile(rf"{FOLDER}/\d{{4,}}_[^/]*\.mp4")
+"""Path of the video of a shot."""
 
 KEY_COLUMNS = ("pixels_sha256", "hint_sha256", "key_sha256", "weights", "settings")
 """Columns that are equal for frames with equal pixels."""
@@ -75,6 +79,14 @@ def _to_frame(
         # A unique key: it equals that of no finished frame.
         return VideoFrame(frame, f"\\{frame}", (), f"{stage}: {message}", (frame,))
     return VideoFrame(frame, " ".join(map(str, key)), (output or "",), "", (frame,))
+
+
+def delete_others(target: Storage, shots: Sequence[VideoShot]) -> None:
+    """Delete the videos of shots that the film no longer has, or has at another place."""
+    kept = {shot.file for shot in shots}
+    for path in [entry.path for entry in target.entries(FOLDER)]:
+        if path not in kept and _WRITTEN.fullmatch(path):
+            target.delete(path)
 
 
 def write_index(

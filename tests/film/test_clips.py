@@ -1,6 +1,7 @@
 """Videos as shots of a film."""
 
 import re
+import shutil
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -174,3 +175,10 @@ def test_a_clip_becomes_a_video(
     assert "add --video" in said
     assert "--fps 1000" in said
     assert parquet.read_table(tmp_path / "out/manifest").num_rows == 4
+    # What says that all is there is written after the video.
+    assert (tmp_path / "out/_SUCCESS").exists()
+    shutil.rmtree(tmp_path / "out/video")
+    (tmp_path / "out/video").write_bytes(b"no folder")
+    assert translate(video=True) == 1
+    assert "their video is not" in capsys.readouterr().err
+    assert not (tmp_path / "out/_SUCCESS").exists()

@@ -181,6 +181,20 @@ def test_a_drawing_with_other_keys_is_no_hold(tmp_path: Path) -> None:
     assert colors(decode(tmp_path / "video/film.mp4")) == [0, 1]
 
 
+def test_videos_of_shots_that_the_film_no_longer_has_are_deleted(tmp_path: Path) -> None:
+    """A new shot moves the places of others; other files, and runs over some shots, delete none."""
+    target = Storage.at(str(tmp_path / "video"))
+    write_videos(make_film(tmp_path, [Drawn("s1/f1.png", 0), Drawn("s2/f1.png", 1)]), target)
+    target.write("shots/cut.mp4", b"mine")
+    film = make_film(tmp_path, [Drawn("s0/f1.png", 2), Drawn("s1/f1.png", 0)])
+    write_videos(film, target, shots=["s1"])
+    names = {entry.path for entry in target.entries("shots")}
+    assert names == {f"shots/{one}.mp4" for one in ("0001_s1", "0002_s1", "0002_s2", "cut")}
+    write_videos(film, target)
+    names = {entry.path for entry in target.entries("shots")}
+    assert names == {f"shots/{one}.mp4" for one in ("0001_s0", "0002_s1", "cut")}
+
+
 def test_sizes(tmp_path: Path) -> None:
     """Odd sizes grow by one pixel; frames of another size are fitted, with bars."""
     film = make_film(
