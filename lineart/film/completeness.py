@@ -6,6 +6,7 @@ import pyarrow.compute as pc
 from lineart.film.frames import beside
 from lineart.film.inputs import PreparedRun
 from lineart.film.records import FilmJob
+from lineart.film.tasks import EMPTY
 
 MADE = pa.array(["done", "held"])
 """Statuses of finished frames."""
@@ -66,11 +67,11 @@ def find_objections(prepared: PreparedRun, rows: pa.Table, stale: int) -> list[s
     names = pa.array((frame.name for frame in frames), pa.string())
     warned = rows.filter(pc.and_(pc.is_valid(rows["warnings"]), pc.is_in(rows["frame"], names)))
     found = [f"a warning on the film's files: {warning}" for warning in prepared.warnings]
-    if warned.num_rows:
-        first = warned.slice(0, 1).to_pylist()[0]
-        found.append(
-            f"{warned.num_rows} frames with warnings: {first['frame']}: {first['warnings'][0]}"
-        )
+    pairs = zip(warned["frame"].to_pylist(), warned["warnings"].to_pylist(), strict=True)
+    objected = [(name, [one for one in told if one != EMPTY]) for name, told in pairs]
+    if objected := [(name, told) for name, told in objected if told]:
+        name, told = objected[0]
+        found.append(f"{len(objected)} frames with warnings: {name}: {told[0]}")
     if stale:
         found.append(f"{stale} frames without a drawing")
     return found

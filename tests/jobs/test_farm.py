@@ -15,6 +15,7 @@ from pyarrow import parquet
 
 from lineart.film import run as film_run
 from lineart.film import worker
+from lineart.film.tasks import EMPTY
 from lineart.jobs.colorize import Colorize, main
 from lineart.jobs.command import parse
 from lineart.manifest import append_part, read_manifest
@@ -181,7 +182,10 @@ def test_strict(colorize: Colorizing, lines: Path, tmp_path: Path) -> None:
     output, hints = tmp_path / "out", tmp_path / "hints"
     for name in ("s0/f1.png", "s1/f4.png"):
         (lines / name).unlink()
+    place = Storage.at(str(output))
     assert colorize("--strict").status == 0
+    _warn(place, EMPTY)
+    assert colorize("--strict").status == 0, "films have empty drawings"
     hints.mkdir()
     (hints / "s9.png").write_bytes((lines / "s0/f0.png").read_bytes())
     unused = colorize("--strict", "--hints", str(hints))
@@ -189,14 +193,19 @@ def test_strict(colorize: Colorizing, lines: Path, tmp_path: Path) -> None:
     assert "--strict: a warning on the film's files: a hint belongs to no" in unused.errors
     assert not (output / "_SUCCESS").exists()
     assert colorize("--hints", str(hints)).status == 0
-    place = Storage.at(str(output))
-    row = read_manifest(place).slice(0, 1).to_pylist()[0] | {"warnings": ["much ink is lost"]}
-    append_part(place, read_manifest(place).from_pylist([row], read_manifest(place).schema))
+    _warn(place, "much ink is lost")
     warned = colorize("--strict")
     assert (warned.status, warned.counts["skipped"]) == (3, 4)
     assert "1 frames with warnings: s0/f0.png: much ink is lost" in warned.errors
     assert colorize("--strict", "--shots", "s1").status == 0
     assert colorize().status == 0
+
+
+def _warn(film: Storage, warning: str) -> None:
+    """Give the film's first frame a warning."""
+    rows = read_manifest(film)
+    row = rows.slice(0, 1).to_pylist()[0] | {"warnings": [warning]}
+    append_part(film, rows.from_pylist([row], rows.schema))
 
 
 @pytest.mark.parametrize("is_s3", [False, True])

@@ -178,6 +178,10 @@ class FilmTask(Protocol):
         """Return the input image that the page shows beside its frame."""
 
 
+EMPTY = "it is empty: no line is seen"
+"""Warning of a drawing, which films have where nothing is seen; `--strict` does not object."""
+
+
 def network_size(size: Size, short_side_px: int) -> Size:
     """Return height and width of the network input for a picture of `size`."""
     height, width = size

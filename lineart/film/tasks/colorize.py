@@ -12,6 +12,7 @@ from jaxtyping import UInt8
 from lineart.codec import decode_line_art
 from lineart.codec.encode import PNG, FileFormat
 from lineart.film.tasks import (
+    EMPTY,
     ComposedFrame,
     DoubtfulError,
     Files,
@@ -217,7 +218,7 @@ class ColorizeTask:
         if darkest.min() >= LIGHTEST_INK:
             is_drawn = alpha is not None and alpha.max() > 127 > alpha.min()
             light = "its lines are as light as paper and do not show; make them dark"
-            warnings.append(light if is_drawn else "it is empty: no line is seen")
+            warnings.append(light if is_drawn else EMPTY)
         dark = np.count_nonzero(darkest < INK_LEVEL)
         if dark == darkest.size:
             warnings.append("it is black all over, so it has no areas")
