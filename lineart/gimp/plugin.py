@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -334,38 +335,68 @@ def is_hints(layer: Gimp.Item) -> bool:
     return re.search(r"(?<![a-z])hints?(?![a-z])", layer.get_name().lower()) is not None
 
 
-def all_layers(layers: list[Gimp.Layer]) -> Iterator[Gimp.Layer]:
-    """Yield layers and those in groups, from top to bottom."""
+def is_shown(layer: Gimp.Item | None) -> bool:
+    """Return whether a layer and the groups that it is in are visible."""
+    return layer is None or (layer.get_visible() and is_shown(layer.get_parent()))
+
+
+def is_replaced(drawing: Gimp.Layer) -> bool:
+    """Return whether the plug-in's lines are shown in the place of a drawing."""
+    return f"lines {drawing.get_tattoo()}" in map(mark_of, siblings(drawing))
+
+
+def find_hints(layers: list[Gimp.Layer]) -> Iterator[Gimp.Layer]:
+    """Yield the layers with hints, from top to bottom; of a group with that name, the group."""
     for layer in layers:
-        yield layer
-        if layer.is_group():
-            yield from all_layers(list(layer.get_children()))
+        if is_hints(layer):
+            yield layer
+        elif layer.is_group():
+            yield from find_hints(list(layer.get_children()))
+
+
+def find_under(hints: Gimp.Layer) -> Gimp.Layer:
+    """Return the drawing below hints: a visible layer, or a hidden one if there is no other."""
+    stack = siblings(hints)
+    ids = [one.get_id() for one in stack]
+    under = stack[ids.index(hints.get_id()) + 1 :]
+    found = [one for one in under if not mark_of(one) and not is_hints(one)]
+    if not found:
+        raise Refused("There is no drawing below the hints; choose the layer of the drawing.")
+    return next((one for one in found if one.get_visible() or is_replaced(one)), found[0])
+
+
+def hints_beside(chosen: Gimp.Layer) -> list[Gimp.Layer]:
+    """Return the chosen hints, with the visible ones next to them, from top to bottom."""
+    number = chosen.get_id()
+    stack = [
+        one
+        for one in siblings(chosen)
+        if one.get_id() == number or (one.get_visible() and not mark_of(one))
+    ]
+    runs = [list(run) for are_hints, run in groupby(stack, is_hints) if are_hints]
+    return next(run for run in runs if number in [one.get_id() for one in run])
 
 
 def choose_layers(
     image: Gimp.Image, chosen: list[Gimp.Drawable], hints: Gimp.Drawable | None
-) -> tuple[Gimp.Layer, Gimp.Drawable | None]:
-    """Return the drawing and the hints: those given, or by the chosen layer and by names.
+) -> tuple[Gimp.Layer, list[Gimp.Drawable]]:
+    """Return the drawing and the hints, from top to bottom: those given, or by names.
 
-    If the hints are chosen, as while an artist paints them, the drawing is the layer below them.
+    Hidden hints count only if all are hidden. If hints are chosen, as while an artist paints them,
+    the drawing is the layer below them, and other hints count only next to them.
     """
     layers = [one for one in chosen if isinstance(one, Gimp.Layer)]
     if len(layers) != 1:
         raise Refused(f"Choose the layer of the drawing: one layer, and not {len(chosen)}.")
-    drawing = layers[0]
+    drawing, found = layers[0], [] if hints is None else [hints]
     if is_hints(drawing):
-        hints, stack = hints or drawing, siblings(drawing)
-        ids = [one.get_id() for one in stack]
-        under = stack[ids.index(drawing.get_id()) + 1 :]
-        found = [one for one in under if not mark_of(one) and not is_hints(one)]
-        if not found:
-            raise Refused("There is no drawing below the hints; choose the layer of the drawing.")
-        drawing = found[0]
+        found, drawing = found or hints_beside(drawing), find_under(drawing)
     if mark_of(drawing):
         raise Refused("This layer was made by lineart; choose the layer of the drawing.")
-    if hints is None:
-        hints = next(filter(is_hints, all_layers(image.get_layers())), None)
-    return drawing, hints
+    if not found:
+        named = list(find_hints(image.get_layers()))
+        found = list(filter(is_shown, named)) or named
+    return drawing, found
 
 
 # Commands.
@@ -385,7 +416,8 @@ def color(image: Gimp.Image, chosen: list[Gimp.Drawable], config: Any, *, by_key
         asked["palette"] = settings["palette"]
     asked["lines"] = settings["result"] == "separate"
     parts = read_layer("line", drawing)
-    parts += read_layer("hint", hints) if hints is not None else []
+    for number, layer in enumerate(reversed(hints), 1):
+        parts += read_layer("hint" if number == 1 else f"hint{number}", layer)
     parts += read_key(config, asked) if by_key else []
     fields, pictures = ask(asked, parts)
     with one_undo(image):

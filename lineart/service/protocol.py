@@ -25,7 +25,7 @@ VERSION = 1
 """Value of `lineart` in every message; raise it when messages change."""
 MOST_HEADER_BYTES = 64 * 1024
 """Longest line of JSON."""
-MOST_PARTS = 12
+MOST_PARTS = 32
 """Most pictures of a message."""
 
 Pixels = UInt8[np.ndarray, "H W C"]

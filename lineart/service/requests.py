@@ -22,8 +22,9 @@ class Open(_Request):
 class Color(_Request):
     """Colour the drawing `line`, with the hints `hint` or by the coloured drawing `key`.
 
-    Pictures: `line`, `hint`, `key`, and `key_line`, the line drawing of the key. With a picture
-    NAME_mask, grey, that of NAME is transparent where the mask is 0.
+    Pictures: `line`, `hint`, `key`, and `key_line`, the line drawing of the key. Further hints lie
+    on `hint`: `hint2`, and on that `hint3`, and so on. With a picture NAME_mask, grey, that of NAME
+    is transparent where the mask is 0.
     """
 
     command: Literal["color"]

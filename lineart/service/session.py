@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from itertools import count, takewhile
 from threading import Lock
 from typing import Any
 
@@ -19,6 +20,7 @@ from lineart.film.tasks.keys import open_keys_task
 from lineart.film.tasks.layers import LAYERS, LINES
 from lineart.film.tasks.translate import open_translate_task
 from lineart.image import Frame, Hint, Line
+from lineart.imaging.hints import stack_hints
 from lineart.imaging.palette import Palette
 from lineart.service.protocol import Message, Part
 from lineart.service.requests import Color, Open, Translate, read_request
@@ -196,7 +198,8 @@ def _mask(name: str, pixels: Hint, mask: UInt8[np.ndarray, "maskH maskW maskC"])
 
 def _color_files(asked: Color, parts: Mapping[str, Hint]) -> Files:
     """Return the files of hints and key by their roles."""
-    files = {"hint": (encode_png(parts["hint"]),)} if "hint" in parts else {}
+    hints = _stack_hints(parts)
+    files = {} if hints is None else {"hint": (encode_png(hints),)}
     key = _file(parts.get("key"), asked.key_file)
     line = _file(parts.get("key_line"), asked.key_line_file)
     if key is None:
@@ -204,6 +207,17 @@ def _color_files(asked: Color, parts: Mapping[str, Hint]) -> Files:
             raise ValueError("the request has the line drawing of a key, and no key")
         return files
     return files | ({SHEET: (key,)} if line is None else {KEY: (key,), KEY_LINE: (line,)})
+
+
+def _stack_hints(parts: Mapping[str, Hint]) -> Hint | None:
+    """Return `hint` with `hint2`, `hint3`, ... on it; None without hints."""
+    if "hint" not in parts:
+        return None
+    names = takewhile(parts.__contains__, map("hint{}".format, count(2)))
+    hints = [parts["hint"], *map(parts.__getitem__, names)]
+    if len({hint.shape for hint in hints}) > 1:
+        raise ValueError("the hints have canvases of several sizes")
+    return stack_hints(hints)
 
 
 def _file(picture: UInt8[np.ndarray, "H W 4"] | None, path: str | None) -> bytes | None:

@@ -95,7 +95,7 @@ LINE = {"name": "line", "width": 2, "height": 2, "channels": 4}
         (head(parts=[LINE | {"width": 2**18, "height": 2**18}]), "the limit is 200000000"),
         (head(parts=[LINE | {"canvas": [2**18, 2**18]}]), "the limit is 200000000"),
         (head(parts=[LINE, LINE]), "each with its own name"),
-        (head(parts=[LINE | {"name": str(n)} for n in range(13)]), "at most 12 parts"),
+        (head(parts=[LINE | {"name": str(n)} for n in range(33)]), "at most 32 parts"),
     ],
     ids=range(18),
 )

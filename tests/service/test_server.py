@@ -194,6 +194,27 @@ def test_pixels_are_those_of_the_colorizer(
         assert bool(got.fields["doubts"]) is (finish == "paint")
 
 
+def test_hints_lie_on_one_another(
+    session: Session, tiny_weights: Path, draw_line: DrawLine
+) -> None:
+    """The highest number is on top; what there is below it counts where it has nothing."""
+    fields = {"command": "color", "weights": str(tiny_weights), "network_size": 64}
+    below, above = (np.zeros((90, 160, 4), np.uint8) for _ in range(2))
+    below[40:46, 60:80] = 200, 30, 60, 255
+    above[40:46, 60:70] = 30, 60, 200, 255
+    both = np.where(above[:, :, 3:], above, below)
+    line = Part(rgba(draw_line(3, 90, 160)))
+    joined = answer(session, fields, line=line, hint=Part(below), hint2=Part(above))
+    as_one = answer(session, fields, line=line, hint=Part(both))
+    alone = answer(session, fields, line=line, hint=Part(below))
+    pixels = [one.parts["color"].pixels for one in (joined, as_one, alone)]
+    assert np.array_equal(pixels[0], pixels[1])
+    assert not np.array_equal(pixels[0], pixels[2])
+    parts = {"line": line, "hint": Part(below), "hint2": Part(above[:50])}
+    refused = session.answer(Message(fields, parts), lambda _: None)
+    assert "several sizes" in refused.fields["sentence"]
+
+
 def test_a_drawing_beside_its_canvas(
     session: Session, tiny_weights: Path, draw_line: DrawLine
 ) -> None:
