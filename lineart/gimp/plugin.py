@@ -294,15 +294,29 @@ def siblings(layer: Gimp.Item) -> list[Gimp.Layer]:
     return list(parent.get_children() if parent else layer.get_image().get_layers())
 
 
+def find_made(name: str, drawing: Gimp.Layer, *, mark: str) -> Gimp.Layer | None:
+    """Return the last result of a kind beside a drawing, if it has its name yet."""
+    mark = f"{mark} {drawing.get_tattoo()}"
+    made = [one for one in siblings(drawing) if mark_of(one) == mark]
+    return next((one for one in made if one.get_name().split(" #")[0] == name), None)
+
+
+def put_drawing_back(drawing: Gimp.Layer) -> None:
+    """Show a drawing in whose place the plug-in has put its lines, and remove these."""
+    lines = find_made("Lines", drawing, mark="lines")
+    if lines is not None:
+        drawing.get_image().remove_layer(lines)
+        drawing.set_visible(True)
+
+
 def put_layer(layer: Gimp.Layer, drawing: Gimp.Layer, *, mark: str, below: int) -> None:
     """Put a result below (1) or above (0) a drawing, in the place of the last one of its kind.
 
     What the artist has changed of the last one's opacity, mode and visibility stays. A layer that
     the artist has given another name stays, too.
     """
-    image, name, mark = drawing.get_image(), layer.get_name(), f"{mark} {drawing.get_tattoo()}"
-    made = [one for one in siblings(drawing) if mark_of(one) == mark]
-    last = next((one for one in made if one.get_name().split(" #")[0] == name), None)
+    image, name = drawing.get_image(), layer.get_name()
+    last, mark = find_made(name, drawing, mark=mark), f"{mark} {drawing.get_tattoo()}"
     place = image.get_item_position(last or drawing) + (0 if last else below)
     image.insert_layer(layer, drawing.get_parent(), place)
     flags = Gimp.PARASITE_PERSISTENT | Gimp.PARASITE_UNDOABLE
@@ -426,8 +440,10 @@ def color(image: Gimp.Image, chosen: list[Gimp.Drawable], config: Any, *, by_key
             lines = make_layer(image, "Lines", pictures["lines"])
             put_layer(lines, drawing, mark="lines", below=0)
             drawing.set_visible(False)
-        elif fields["is_opaque"] and drawing.get_mode() in NORMAL:
-            drawing.set_mode(Gimp.LayerMode.MULTIPLY)
+        else:
+            put_drawing_back(drawing)
+            if fields["is_opaque"] and drawing.get_mode() in NORMAL:
+                drawing.set_mode(Gimp.LayerMode.MULTIPLY)
     for warning in fields["warnings"]:
         Gimp.message(f"lineart: {warning}")
 

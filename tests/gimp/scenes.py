@@ -183,6 +183,8 @@ def transparent_and_separate():
     lines = named(image, "Lines")
     facts["lines"] = [color_at(lines, x, y) for x, y in ((11, 45), (80, 45))]
     error += run("lineart-settings", None, [])
+    error += run("lineart-color-hints", image, [drawing])
+    facts["back"] = stack(image.get_layers())
     tell("transparent_and_separate", error=error, **facts)
 
 

@@ -42,6 +42,10 @@ class Layer:
         """Return the name."""
         return self.name
 
+    def set_name(self, name: str) -> None:
+        """Change the name."""
+        self.name = name
+
     def get_visible(self) -> bool:
         """Return whether it is shown."""
         return self.shown
@@ -208,3 +212,23 @@ def test_hints_are_sent_from_bottom_to_top(plugin: Any) -> None:
     ink = Layer("Ink")
     image = Image(Layer("hints A"), Layer("hints B"), ink)
     assert run(plugin, image, ink, "below") == ["line=Ink", "hint=hints B", "hint2=hints A"]
+
+
+def test_the_drawing_comes_back_after_layers_of_their_own(plugin: Any) -> None:
+    """The plug-in's lines go; those with another name stay, and what the artist has hidden."""
+    ink = Layer("Ink")
+    image = Image(Layer("hints"), ink)
+    run(plugin, image, ink, "separate")
+    assert image.stack() == ["hints", "Lines", "(Ink)", "Colour"]
+    run(plugin, image, ink, "separate")
+    assert image.stack() == ["hints", "Lines", "(Ink)", "Colour"]
+    run(plugin, image, ink, "below")
+    assert image.stack() == ["hints", "Ink", "Colour"]
+    assert ink.mode == "multiply"
+    ink.set_visible(False)
+    run(plugin, image, ink, "below")
+    assert image.stack() == ["hints", "(Ink)", "Colour"]
+    run(plugin, image, ink, "separate")
+    image.layers[1].name = "My lines"
+    run(plugin, image, ink, "below")
+    assert image.stack() == ["hints", "My lines", "(Ink)", "Colour"]

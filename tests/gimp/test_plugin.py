@@ -161,6 +161,7 @@ def test_lines_without_paper_and_layers_apart(told: Callable[[str], Facts]) -> N
         f"Colour {whole} normal",
     ]
     assert facts["lines"] == ["000000ff", "00000000"]
+    assert facts["back"] == facts["below"]
 
 
 def test_the_largest_gap(told: Callable[[str], Facts]) -> None:
