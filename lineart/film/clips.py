@@ -7,8 +7,9 @@ from dataclasses import replace
 from fractions import Fraction
 
 from lineart.codec.video import VIDEO_SUFFIXES, find_frames, read_rate
-from lineart.film.frames import Source, stem
+from lineart.film.frames import Source
 from lineart.film.listing import open_video, refusal_of
+from lineart.film.names import stem
 from lineart.storage import Storage
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from lineart.film.listing import caseless
-from lineart.film.names import NameParts, read_name
+from lineart.film.names import NameParts, read_name, stem
 from lineart.film.xdts import ExposureSheet, Level, parse_xdts
 from lineart.storage import Storage
 
@@ -224,7 +224,7 @@ def _by_drawing(level: str, frames: Iterable[str]) -> dict[Key | str, str]:
     known: dict[Key | str, str] = {}
     versions: dict[Key, int] = {}
     for frame in frames:
-        known[caseless(posixpath.splitext(posixpath.basename(frame))[0])] = frame
+        known[caseless(stem(posixpath.basename(frame)))] = frame
         parts = read_name(frame)
         if parts.number is None:
             continue

@@ -10,8 +10,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from urllib.parse import quote
 
-from lineart.film.frames import stem
 from lineart.film.listing import refusal_of
+from lineart.film.names import stem
 from lineart.film.records import FilmJob
 from lineart.manifest import ManifestRow
 from lineart.storage import Storage

@@ -30,7 +30,7 @@ from lineart.film.listing import (
     printable,
     refusal_of,
 )
-from lineart.film.names import file_key, folder_key, read_name
+from lineart.film.names import file_key, folder_key, read_name, stem
 from lineart.storage import Storage
 
 PARQUET_SUFFIX = ".parquet"
@@ -128,11 +128,6 @@ def beside(output: str, folder: str) -> str:
     """Return the path of a frame's extra file in `folder`, relative to the output root."""
     name = stem(output.removeprefix("frames/"))
     return f"{folder}/{name}{_SUFFIXES.get(folder, '.png')}"
-
-
-def stem(name: str) -> str:
-    """Return a path without its suffix."""
-    return posixpath.splitext(name)[0]
 
 
 def holds_others(path: str) -> bool:

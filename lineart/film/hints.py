@@ -14,9 +14,9 @@ from itertools import groupby
 from operator import itemgetter
 from typing import NamedTuple
 
-from lineart.film.frames import FilmFrame, Source, holds_others, refuse_twins, stem
+from lineart.film.frames import FilmFrame, Source, holds_others, refuse_twins
 from lineart.film.listing import caseless, printable
-from lineart.film.names import NameParts, read_name
+from lineart.film.names import NameParts, read_name, stem
 from lineart.film.records import Failure, HashedHint
 
 

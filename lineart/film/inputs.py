@@ -11,7 +11,6 @@ from lineart.film.frames import (
     Source,
     assemble,
     holds_others,
-    stem,
 )
 from lineart.film.hints import (
     attach_everywhere,
@@ -22,6 +21,7 @@ from lineart.film.hints import (
 )
 from lineart.film.keys import attach_keys, describe_keyless
 from lineart.film.listing import printable
+from lineart.film.names import stem
 from lineart.film.output_names import Names, name_outputs
 from lineart.film.pages import Pages, find_pictures, list_videos, split_pages
 from lineart.film.painted import PaintedFilm, attach_paint, describe_unused

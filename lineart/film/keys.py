@@ -12,9 +12,9 @@ from itertools import groupby
 from typing import NamedTuple
 
 from lineart.film.frame_colors import HashedColors
-from lineart.film.frames import FilmFrame, KeySource, Source, stem
+from lineart.film.frames import FilmFrame, KeySource, Source
 from lineart.film.listing import caseless, printable
-from lineart.film.names import NameParts, read_name
+from lineart.film.names import NameParts, read_name, stem
 from lineart.film.records import Failure, HashedHint
 
 

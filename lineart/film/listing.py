@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from lineart.film.names import stem
 from lineart.storage import Storage
 
 MAX_NAME_BYTES = 1024
@@ -43,7 +44,7 @@ def refusal_of(name: Any) -> str | None:
         length = len(name.encode())
     except UnicodeEncodeError:
         return "its name is no UTF-8; rename it"
-    longest = max(map(len, f"{posixpath.splitext(name)[0]}.png".encode().split(b"/")))
+    longest = max(map(len, f"{stem(name)}.png".encode().split(b"/")))
     if length > MAX_NAME_BYTES or longest > MAX_PART_BYTES:
         return (
             f"its name is too long: {length} bytes, {longest} of them without a slash; "

@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 
 from natsort import natsort_keygen, ns
 
+from lineart.codec.formats import FORMAT_NAMES
+from lineart.codec.video import VIDEO_SUFFIXES
+
 _SEPARATORS = r" ._#-"
 _NUMBER = re.compile(r"((?:(?<=[._#])|^)-)?\d+")
 """A number; a minus sign begins the name, or follows a point, an underscore or the sign #."""
@@ -17,6 +20,7 @@ _RESOLUTION = re.compile(
 )
 """A resolution at the end of a name, as in `A0001@2x` and `A0001_1080p`."""
 _RUN = re.compile(rf"[{_SEPARATORS}]+")
+_KNOWN_SUFFIXES = FORMAT_NAMES.keys() | VIDEO_SUFFIXES
 _compare = natsort_keygen(alg=ns.IGNORECASE | ns.SIGNED)
 
 
@@ -47,6 +51,16 @@ class NameParts(NamedTuple):
     def version_number(self) -> int:
         """Number of the version; -1 without a version."""
         return int(self.version[1:] or -1)
+
+
+def stem(name: str) -> str:
+    """Return a path without its suffix: `s1/a` for `s1/a.png`, and `s1/a.0001` for itself.
+
+    Digits behind a point are no suffix, unless it is that of a format of pictures or videos.
+    """
+    base, suffix = posixpath.splitext(name)
+    is_suffix = suffix.lower() in _KNOWN_SUFFIXES or not any(map(str.isdecimal, suffix))
+    return base if is_suffix else name
 
 
 def read_name(name: str) -> NameParts:
@@ -93,7 +107,7 @@ def same_text(name: str) -> str:
 
 
 def _base(name: str) -> str:
-    return posixpath.splitext(posixpath.basename(name))[0]
+    return stem(posixpath.basename(name))
 
 
 def _split_version(base: str) -> tuple[str, str]:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from lineart.film.frames import FilmFrame, stem
+from lineart.film.frames import FilmFrame
 from lineart.film.listing import MAX_PART_BYTES, caseless, printable
-from lineart.film.names import read_name
+from lineart.film.names import read_name, stem
 
 Names = Literal["as-input", "A0001"]
 """Names of frames: those of their drawings, or RETAS's, level and number without separator."""

@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 
 from lineart import manifest
 from lineart.codec.formats import IMAGE_SUFFIXES, UNREAD_SUFFIXES
-from lineart.film.frames import FilmFrame, beside, holds_others, stem
+from lineart.film.frames import FilmFrame, beside, holds_others
 from lineart.film.inputs import PreparedRun
+from lineart.film.names import stem
 from lineart.storage import Storage
 
 FOLDER = "removed"

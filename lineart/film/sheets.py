@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from operator import attrgetter
 
-from lineart.film.frames import FilmFrame, SheetSource, Source, refuse_twins, stem
+from lineart.film.frames import FilmFrame, SheetSource, Source, refuse_twins
 from lineart.film.listing import caseless, printable
+from lineart.film.names import stem
 
 LINE_ENDINGS = (".line", "_line")
 """Ends of the names of line drawings, before the suffix."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from lineart.film.frames import stem
+from lineart.film.names import stem
 from lineart.film.outputs import count_doubts, spread
 from lineart.report.frames import NOTHING, Cell, FrameEntry, columns, count, file_name, stack_hints
 from lineart.report.html import as_text, data_uri

@@ -11,8 +11,9 @@ from jaxtyping import UInt8
 
 from lineart.codec import encode_png
 from lineart.film.frame_colors import HashedColors
-from lineart.film.frames import FilmFrame, Source, stem
+from lineart.film.frames import FilmFrame, Source
 from lineart.film.keys import attach_keys
+from lineart.film.names import stem
 from lineart.film.pages import find_pictures
 from lineart.film.records import Failure, HashedHint
 from lineart.film.tasks.key_rules import KEY, KEY_RULES

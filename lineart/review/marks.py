@@ -6,8 +6,8 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from lineart.film.frames import stem
 from lineart.film.marks import FOLDER, LEASE, Mark, read_mark, read_marks
+from lineart.film.names import stem
 from lineart.review.shared_files import ChangedError, SharedFiles, tag_of
 from lineart.storage import Storage
 

@@ -12,6 +12,7 @@ from lineart.film.frames import (
     assemble,
     list_pictures,
 )
+from lineart.film.names import stem
 from lineart.storage import Storage
 
 
@@ -37,6 +38,19 @@ def test_output_is_png() -> None:
     """A frame goes to the same relative path, as PNG."""
     (frame,) = assemble(sources("s1/f.v2.tif"), "film")
     assert frame.output == "frames/s1/f.v2.png"
+
+
+def test_digits_behind_a_point_are_no_suffix() -> None:
+    """Rows of Parquet files need no suffix; a number or version is the frame's own."""
+    names = ["s1/f.v2", "s1/f.0002", "s1/f.0010", "s1/F.0011a", "s1/f.0012.png"]
+    frames = assemble(sources(*names), "film")
+    assert [frame.refusal for frame in frames] == [None] * 5
+    assert {frame.output for frame in frames} == {
+        f"frames/{name.removesuffix('.png')}.png" for name in names
+    }
+    assert [frame.name for frame in frames if frame.shot == "s1"][-4:] == names[1:]
+    for name in ("f.JP2", "f.dat", "f.parquet", "f.m2ts"):
+        assert stem(f"s.1/{name}") == "s.1/f"
 
 
 @pytest.mark.parametrize("twin", ["s/f.tif", "s/F.png"])

@@ -58,6 +58,7 @@ def test_folders_are_in_natural_order() -> None:
             ("c_v02.0012.tif", 12),
         ),
         *(("-0012.png", -12), ("A.-0012.png", -12), ("a-12.png", 12), ("a7#0012.tif", 12)),
+        *(("s1/f.0012", 12), ("f.0012.jp2", 12), ("f7.jp2", 7), ("A.0012_v003", 12)),
         *(("walk.gif", None), ("s12/walk.gif", None), ("walk_v002.png", None), ("v012.png", 12)),
         *(
             ("A0007_1080p.png", 7),
