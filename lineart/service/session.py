@@ -24,6 +24,7 @@ from lineart.imaging.hints import stack_hints
 from lineart.imaging.palette import Palette
 from lineart.service.protocol import Message, Part
 from lineart.service.requests import Color, Open, Translate, read_request
+from lineart.service.sentences import describe_error, without_flags
 from lineart.storage import read_file
 from lineart.weights import fingerprint, open_weights, read_config, read_weights
 
@@ -60,7 +61,7 @@ class Session:
             try:
                 return self._answer(message, report)
             except (ValueError, OSError) as error:
-                return _refuse(str(error))
+                return _refuse(describe_error(error))
             except Exception as error:
                 log.exception("a request failed")
                 return _refuse(f"lineart failed: {type(error).__name__}: {error}")
@@ -120,9 +121,10 @@ class Session:
             inputs = self._open_prepare(task)(task.decode(files[task.role][0]), files)
             answers = network(*(one[np.newaxis] for one in inputs.inputs)) if inputs.inputs else []
             made = task.compose([answer[0] for answer in answers], inputs.kept)
+        warnings = map(without_flags, (*noted, *inputs.warnings, *made.warnings))
         fields = {
             "status": "done",
-            "warnings": list(dict.fromkeys((*noted, *inputs.warnings, *made.warnings))),
+            "warnings": list(dict.fromkeys(warnings)),
             "doubts": [doubt._asdict() for doubt in made.doubts],
         }
         return fields, [decode_hint(file) for file in made.files]

@@ -270,10 +270,10 @@ def test_a_photograph_becomes_a_drawing(session: Session) -> None:
         ({"command": "color", "weights": "drawing"}, ["line"], "turn photographs into drawings"),
         ({"command": "translate", "weights": "default"}, ["photo"], "colour line drawings"),
         ({"command": "color", "network_size": 9}, ["line"], "not within 64 and 4096"),
-        ({"command": "color", "gap": -1}, ["line"], "--gap -1 is no gap"),
-        ({"command": "color", "palette": "/none.gpl"}, ["line"], "/none.gpl"),
+        ({"command": "color", "gap": -1}, ["line"], "gap -1 is no gap"),
+        ({"command": "color", "palette": "/none.gpl"}, ["line"], "there is no file /none.gpl"),
         ({"command": "color"}, ["line", "key_line"], "and no key"),
-        ({"command": "color", "key_file": "/none.png"}, ["line"], "/none.png"),
+        ({"command": "color", "key_file": "/none.png"}, ["line"], "there is no file /none.png"),
         ({"command": "color"}, ["line", "hint"], "no transparency"),
         ({"command": "color"}, ["line", "line_mask"], "another size"),
     ],
@@ -288,6 +288,7 @@ def test_an_error_is_a_sentence_and_the_session_goes_on(
     got = session.answer(Message(fields, parts), lambda _: None)
     assert got.fields["status"] == "error"
     assert said in got.fields["sentence"]
+    assert "--" not in got.fields["sentence"]
     assert got.parts == {}
 
 
