@@ -93,9 +93,13 @@ class Worker:
         """
         if (voted := self._kept.get(file._replace(role=ADJACENT))) is not None:
             return voted
-        data = self.readers[file.role].read(file.source)
+        what = f"the {file.role} {file.source.name}"
+        try:
+            data = self.readers[file.role].read(file.source)
+        except FileNotFoundError as error:
+            gone = f"{what} was removed while the film was running"
+            raise FileNotFoundError(f"{gone}; the same command goes on without it") from error
         if hashlib.sha256(data).hexdigest() != file.sha256:
-            what = f"the {file.role} {file.source.name}"
             raise ValueError(f"{what} was changed while the film was running; {AGAIN}")
         return data
 
@@ -174,7 +178,12 @@ def _hash_pictures(
 def _hash_picture(worker: Worker, source: Source, known: HashedFile | None) -> HashedFile | Failure:
     stage, digest = step("read"), None
     try:
-        data = worker.readers[worker.job.task.role].read(source)
+        try:
+            data = worker.readers[worker.job.task.role].read(source)
+        except FileNotFoundError as error:
+            # It was removed since, or is a link to nothing.
+            what = f"the {worker.job.task.role} {source.name}"
+            raise FileNotFoundError(f"{what} was listed, and is not there now") from error
         digest = hashlib.sha256(data).hexdigest()
         if known is not None and known.source_sha256 == digest:
             return known

@@ -305,17 +305,34 @@ def test_broken_hint(film: FilmConfig) -> None:
 def test_frame_changed_while_running(
     film: FilmConfig, draw_line: DrawLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A drawing replaced between index and read fails by name: no row lies about its pixels."""
+    """A drawing replaced or removed between index and read fails by name: no row lies about it."""
     index_pictures = film_run.hash_pictures
 
     def hash_then_change(*arguments: Any) -> Any:
         results = index_pictures(*arguments)
         save(Path(film.pictures, "s1/f11.png"), draw_line(9))
+        Path(film.pictures, "s2/f1.png").unlink(missing_ok=True)
         return results
 
     monkeypatch.setattr(film_run, "hash_pictures", hash_then_change)
+    assert run(film).failed == 2
+    rows = manifest_rows(film)
+    assert "changed while" in rows["s1/f11.png"]["message"]
+    assert "the line s2/f1.png was removed while" in rows["s2/f1.png"]["message"]
+
+
+def test_frame_removed_before_it_is_read(film: FilmConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A drawing that is listed, and then gone, fails by name."""
+    index_pictures = film_run.hash_pictures
+
+    def remove_then_hash(*arguments: Any) -> Any:
+        Path(film.pictures, "s1/f10.png").unlink(missing_ok=True)
+        return index_pictures(*arguments)
+
+    monkeypatch.setattr(film_run, "hash_pictures", remove_then_hash)
     assert run(film).failed == 1
-    assert "changed while" in manifest_rows(film)["s1/f11.png"]["message"]
+    said = manifest_rows(film)["s1/f10.png"]["message"]
+    assert said == "the line s1/f10.png was listed, and is not there now"
 
 
 def test_interrupted_run_goes_on(film: FilmConfig, colored: list[str]) -> None:

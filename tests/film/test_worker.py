@@ -30,6 +30,10 @@ def test_what_frames_share_is_read_once(tmp_path: Path) -> None:
     for role in ("hint", "line"):
         with pytest.raises(ValueError, match=rf"the {role} s\.png was changed while the film"):
             worker.read(hint._replace(role=role))
+    place.delete("s.png")
+    for role in ("hint", "line"):
+        with pytest.raises(FileNotFoundError, match=rf"^the {role} s\.png was removed while"):
+            worker.read(hint._replace(role=role))
 
 
 def test_a_drawing_that_has_voted_is_read_once(tmp_path: Path) -> None:
