@@ -71,7 +71,11 @@ def find_objections(prepared: PreparedRun, rows: pa.Table, stale: int) -> list[s
     objected = [(name, [one for one in told if one != EMPTY]) for name, told in pairs]
     if objected := [(name, told) for name, told in objected if told]:
         name, told = objected[0]
-        found.append(f"{len(objected)} frames with warnings: {name}: {told[0]}")
+        found.append(f"{_frames(len(objected))} with warnings: {name}: {told[0]}")
     if stale:
-        found.append(f"{stale} frames without a drawing")
+        found.append(f"{_frames(stale)} without a drawing")
     return found
+
+
+def _frames(number: int) -> str:
+    return "1 frame" if number == 1 else f"{number} frames"

@@ -329,16 +329,35 @@ def _read_shown(output: Storage) -> Any:
 
 def _describe(summary: FilmSummary) -> Iterator[str]:
     """Yield what a person should know of the end of a run, besides the counts."""
-    if summary.accepted:
-        yield f"{summary.accepted} failed frames are accepted, which are not made"
-    if summary.redone:
-        yield f"{summary.redone} frames were made again, as they were marked in the review"
-    if summary.lapsed:
-        yield f"{summary.lapsed} frames that were accepted in the review were made again"
-    if summary.removed:
-        yield f"{summary.removed} frames have no drawing any more and were moved to removed/"
-    if summary.kept:
-        yield f"{summary.kept} frames have no drawing any more and stay in frames/"
+    for number, of_one, of_several in (
+        (
+            summary.accepted,
+            "failed frame is accepted, which is not made",
+            "failed frames are accepted, which are not made",
+        ),
+        (
+            summary.redone,
+            "frame was made again, as it was marked in the review",
+            "frames were made again, as they were marked in the review",
+        ),
+        (
+            summary.lapsed,
+            "frame that was accepted in the review was made again",
+            "frames that were accepted in the review were made again",
+        ),
+        (
+            summary.removed,
+            "frame has no drawing any more and was moved to removed/",
+            "frames have no drawing any more and were moved to removed/",
+        ),
+        (
+            summary.kept,
+            "frame has no drawing any more and stays in frames/",
+            "frames have no drawing any more and stay in frames/",
+        ),
+    ):
+        if number:
+            yield f"{number} {of_one if number == 1 else of_several}"
     yield from map(_ask, summary.ask)
     yield from (f"--strict: {objection}" for objection in summary.objections)
 

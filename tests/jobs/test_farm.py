@@ -196,7 +196,7 @@ def test_strict(colorize: Colorizing, lines: Path, tmp_path: Path) -> None:
     _warn(place, "much ink is lost")
     warned = colorize("--strict")
     assert (warned.status, warned.counts["skipped"]) == (3, 4)
-    assert "1 frames with warnings: s0/f0.png: much ink is lost" in warned.errors
+    assert "1 frame with warnings: s0/f0.png: much ink is lost" in warned.errors
     assert colorize("--strict", "--shots", "s1").status == 0
     assert colorize().status == 0
 
@@ -276,7 +276,7 @@ def test_frames_of_removed_drawings(colorize: Colorizing, lines: Path, place: St
     (lines / "s1/f5.png").unlink()
     gone = colorize(output=place.uri)
     assert (gone.status, gone.counts["frames"], gone.counts["removed"]) == (0, 3, 1)
-    assert "1 frames have no drawing any more and were moved to removed/" in gone.errors
+    assert "1 frame has no drawing any more and was moved to removed/" in gone.errors
     assert json.loads(place.read("_SUCCESS"))["removed"] == 1
     away = {"frames/s1/f5.png", "layers/s1/f5.png", "openraster/s1/f5.ora"}
     assert away.isdisjoint(stored(place))

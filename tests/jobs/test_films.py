@@ -14,6 +14,7 @@ import cv2
 import pytest
 
 from lineart.film import completeness
+from lineart.film.run_json import FilmSummary
 from lineart.jobs import colorize, films, report
 from lineart.jobs.colorize import Colorize
 from lineart.jobs.command import parse
@@ -204,3 +205,20 @@ def test_the_page_is_that_of_the_manifest(
 
 def _break_off(*_: object) -> None:
     raise OSError("the disk is full")
+
+
+def test_the_end_of_a_run_in_singular_and_plural() -> None:
+    """One frame has a verb of its own; what there is none of is not said."""
+    kinds = ("accepted", "redone", "lapsed", "removed", "kept")
+    one, several = (
+        [*films._describe(FilmSummary(9, **dict.fromkeys(kinds, number)))] for number in (1, 2)
+    )
+    assert one[3:] == [
+        "1 frame has no drawing any more and was moved to removed/",
+        "1 frame has no drawing any more and stays in frames/",
+    ]
+    assert several[0] == "2 failed frames are accepted, which are not made"
+    for singular, plural in zip(one, several, strict=True):
+        assert not {"frames", "are", "were", "have"} & set(singular.split())
+        assert "frames" in plural.split()
+    assert [*films._describe(FilmSummary(9))] == []
