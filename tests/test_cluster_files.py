@@ -238,7 +238,7 @@ def test_networks_and_training_fit_a_gpu_machine(types: Callable[[], Config]) ->
     gpu = types()["gpu"]["resources"]
     pools = plan_workers(total, 170_000)
     networks = int(gpu["GPU"] / NETWORK_GPUS)
-    assert pools.networks.most == networks * total["GPU"]
+    assert pools.networks.maximum == networks * total["GPU"]
     # A CPU for each network, and one for pixels.
     assert gpu["CPU"] >= networks + PIXEL_CPUS
     share = worker_resources(int(total["GPU"]), total)
