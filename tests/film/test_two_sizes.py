@@ -11,25 +11,26 @@ from lineart.weights import open_weights, read_weights
 
 
 def test_a_third_is_from_half_of_the_size() -> None:
-    """Also of odd sizes; the small drawing and its hints are those of the large one."""
+    """Rounded to steps of 64 pixels; the small drawing and its hints are those of the large one."""
     seen = []
 
     def colorize(lines: np.ndarray, hints: np.ndarray) -> np.ndarray:
         seen.append((lines, hints))
-        return np.full((*lines.shape, 3), 30 if lines.shape[1] == 33 else 240, np.uint8)
+        return np.full((*lines.shape, 3), 30 if lines.shape[1] == 64 else 240, np.uint8)
 
-    lines = np.full((2, 65, 96), 255, np.uint8)
-    lines[:, :, 48:] = 0
-    hints = np.zeros((2, 65, 96, 4), np.uint8)
-    hints[1, 10:14, 20:24] = (9, 8, 7, 255)
+    lines = np.full((2, 130, 256), 255, np.uint8)
+    lines[:, :, 128:] = 0
+    hints = np.zeros((2, 130, 256, 4), np.uint8)
+    hints[1, 20:28, 40:48] = (9, 8, 7, 255)
     colors = color_at_two_sizes(colorize, lines, hints)
-    assert colors.shape == (2, 65, 96, 3)
+    assert colors.shape == (2, 130, 256, 3)
     assert (colors == 170).all()
     small_lines, small_hints = min(seen, key=lambda pair: pair[0].size)
-    assert (small_lines[:, :, :24] == 255).all()
-    assert (small_lines[:, :, 24:] == 0).all()
-    assert (small_hints[1, 5:7, 10:12] == (9, 8, 7, 255)).all()
-    assert np.count_nonzero(small_hints[..., 3]) == 4
+    assert small_lines.shape == (2, 64, 128)
+    assert (small_lines[:, :, :64] == 255).all()
+    assert (small_lines[:, :, 64:] == 0).all()
+    assert (small_hints[1, 10:13, 20:24] == (9, 8, 7, 255)).all()
+    assert np.count_nonzero(small_hints[..., 3]) <= 20
 
 
 def test_only_soft_colours_of_networks_without_a_draft_are_means() -> None:

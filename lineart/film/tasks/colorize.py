@@ -62,6 +62,8 @@ LIGHTEST_INK = 240
 """Level of lines that are not seen on white paper."""
 HALF_SIZE_SHARE = 1 / 3
 """Share of the colours at half of the network size in those of the finish `soft`."""
+HALF_SIZE_STEP_PX = 64
+"""Sides at half of the network size are rounded to multiples of it, to which networks pad them."""
 MOST_SHADE = 0.5
 """Share of a drawing that may be neither ink nor paper without a warning."""
 MOST_INK = 0.9
@@ -357,7 +359,8 @@ def color_at_two_sizes(
     true colours than either (`weights/default/MODEL_CARD.md`).
     """
     height, width = lines.shape[1:]
-    half = -(-height // 2), -(-width // 2)
+    step = HALF_SIZE_STEP_PX
+    half = max(step, step * round(height / (2 * step))), max(step, step * round(width / (2 * step)))
     small_hints = [find_hints(one).resize(half).picture() for one in hints]
     small = colorize(np.stack([resize(one, half) for one in lines]), np.stack(small_hints))
     enlarged = [cv2.resize(one, (width, height), interpolation=cv2.INTER_LINEAR) for one in small]
