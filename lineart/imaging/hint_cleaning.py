@@ -139,6 +139,8 @@ def _is_between(
 
 LEAST_TEXTURE_PX = 16
 """Pixels of a dab from which it may have a texture."""
+MOST_COVERED = 0.5
+"""Share of a picture from which hints are painted areas, whose textures stay."""
 LEAST_UNLIKE = 0.5
 """Share of the pixels of a textured dab that differ from one beside them."""
 TEXTURE_LEVELS = 48
@@ -152,6 +154,8 @@ CLEAR_SHARE = 0.5
 
 def even_textures(hints: HintPixels) -> HintPixels:
     """Return hints in which a dab of a textured brush has one colour, the mean of its pixels."""
+    if hints.rows.size > MOST_COVERED * hints.size[0] * hints.size[1]:
+        return hints
     flat, places, width = _lay_out(hints)
     unlike = _differ_beside(flat, places, width)
     if not unlike.any():
