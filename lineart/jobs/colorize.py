@@ -151,12 +151,7 @@ def read_film(flags: Colorize) -> tuple[FilmConfig, TaskFactory]:
         _choose_task(flags),
         hint_rules=HintRules(on_paper=flags.hint_paper, canvas=flags.hint_canvas),
         network_size_px=flags.network_size,
-        extras=choose_extras(
-            layers=flags.layers,
-            openraster=flags.openraster,
-            psd=flags.psd,
-            indexed_paint=flags.indexed_paint,
-        ),
+        extras=choose_extras(flags),
         form=build_format(flags.film),
         upscaling=choose_upscaling(flags.upscale, flags.denoise),
         paper=flags.paper,

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from lineart.film.run import FilmRunner
     from lineart.film.run_json import FilmSummary
     from lineart.film.tasks.upscaling import Factor, Upscaling
+    from lineart.jobs.colorize import Colorize
+    from lineart.jobs.recolor import Recolor
     from lineart.runtime.lease import Lease
     from lineart.storage import Storage
     from lineart.weights.waifu2x import Denoise
@@ -161,19 +163,17 @@ def choose_upscaling(upscale: Factor, denoise: Denoise | None) -> Upscaling | No
     return choose_upscaling(upscale, denoise)
 
 
-def choose_extras(
-    *, layers: bool, openraster: bool, psd: bool, indexed_paint: bool
-) -> tuple[str, ...]:
-    """Return the folders of extra files from the flags of these names."""
+def choose_extras(flags: Colorize | Recolor) -> tuple[str, ...]:
+    """Return the folders of extra files."""
     from lineart.film.frames import OPENRASTER, PSD
     from lineart.film.tasks.layers import LAYERS, LINES, PAINT
 
     wanted = {
-        LAYERS: layers,
-        LINES: layers,
-        OPENRASTER: openraster,
-        PSD: psd,
-        PAINT: indexed_paint,
+        LAYERS: flags.layers,
+        LINES: flags.layers,
+        OPENRASTER: flags.openraster,
+        PSD: flags.psd,
+        PAINT: flags.indexed_paint,
     }
     return tuple(name for name, is_wanted in wanted.items() if is_wanted)
 

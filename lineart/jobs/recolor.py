@@ -85,12 +85,7 @@ def read_film(flags: Recolor) -> tuple[FilmConfig, TaskFactory]:
     )
     task = RecolorTask(
         swaps=swaps,
-        extras=choose_extras(
-            layers=flags.layers,
-            openraster=flags.openraster,
-            psd=flags.psd,
-            indexed_paint=flags.indexed_paint,
-        ),
+        extras=choose_extras(flags),
         form=build_format(flags.film),
         **painted.look._asdict(),
     )
