@@ -1,6 +1,5 @@
 """Spreading of numbered marks along the paper of a drawing, as paint runs."""
 
-from itertools import pairwise
 from typing import NamedTuple
 
 import cv2
@@ -31,16 +30,22 @@ class Paper(NamedTuple):
     nothing else is left."""
 
 
-# Marks on their way are single numbers, of which NumPy moves one where it would move three: the
-# place in the flat picture with a wall around it, the class of the mark's reach, the delays on its
-# way, and the mark's own number.
-_REACH_BIT, _DELAY_BIT, _NUMBER_BIT = 28, 34, 43
-_PLACE, _CLASS = (1 << _REACH_BIT) - 1, (1 << _DELAY_BIT - _REACH_BIT) - 1
-_MOST_DELAY = (1 << _NUMBER_BIT - _DELAY_BIT) - 1
+# The arrival of a mark at a pixel is a single number, of which NumPy compares one where it would
+# compare three: the steps of its way, those of them that were delays, and the class of its reach.
+_DELAY_BIT, _STEP_BIT = 6, 15
+_CLASS = (1 << _DELAY_BIT) - 1
+_MOST_DELAY = (1 << _STEP_BIT - _DELAY_BIT) - 1
 """Largest sum of delays that is known; more are as many."""
+_NEVER, _WALL = 1 << 62, -1
+_SPANS = SPAN * 2.0 ** (np.arange(_CLASS + 1) / CLASSES)
+"""Steps from which on a mark of each class is slow."""
+_TOGETHER = 16 << _STEP_BIT
+"""Arrivals within so many steps are found together, in half of the time of one by one. With more
+at a time, a mark that is late and fast passes one that was there first more often."""
 
-Front = Int64[np.ndarray, " _"]
-"""Marks that are about to enter a pixel."""
+Arrivals = Int64[np.ndarray, " _"]
+Places = Int64[np.ndarray, " _"]
+"""Places in the flat picture with a wall around it."""
 
 
 def spread_marks(
@@ -64,31 +69,76 @@ def spread_marks(
     height, width = marks.shape
     owner = _wall(np.where(paper.is_open, marks, np.int32(-1)), -1)
     depth, reach = (_wall(_classify(one), 0).astype(np.int64) for one in (paper.depth, reach))
-    delays = _wall(paper.delays, 0).astype(np.int64)
-    offsets = np.array([[-width - 2], [-1], [1], [width + 2]])
-    index = np.zeros(owner.size, np.int64)
-    span = SPAN * 2.0 ** (np.arange(_CLASS + 1) / CLASSES)
+    arrivals = np.where(owner > 0, reach, np.where(owner == 0, _NEVER, _WALL))
+    ground = _Ground(
+        arrivals, depth, _wall(paper.delays, 0).astype(np.int64), np.zeros_like(arrivals)
+    )
+    sides = np.array([[-width - 2], [-1], [1], [width + 2]])
     is_rim = cv2.dilate((paper.is_open & (marks == 0)).view(np.uint8), np.ones((3, 3), np.uint8))
-    places = np.flatnonzero((owner > 0) & (_wall(is_rim, 0) > 0))
-    numbers = owner[places].astype(np.int64)
-    queue = {0: [places | reach[places] << _REACH_BIT | numbers << _NUMBER_BIT]}
-    while queue:
-        now = min(queue)
-        front = _settle(queue.pop(now), owner, index) if now else queue.pop(now)[0]
-        beside = (front + offsets).ravel()
-        places = beside & _PLACE
-        free = (owner.take(places) == 0).nonzero()[0]
-        if free.size:
-            beside, places = beside.take(free), places.take(free)
-            own, waited = beside >> _REACH_BIT & _CLASS, beside >> _DELAY_BIT & _MOST_DELAY
-            is_slow = (depth.take(places) >= own + DEEPER) | (now - waited >= span.take(own))
-            delay = delays.take(places)
-            beside += np.minimum(delay, _MOST_DELAY - waited) << _DELAY_BIT
-            steps = np.where(is_slow, SLOW_STEPS, 1) + delay
-            _queue_steps(queue, beside, now + steps)
+    front = np.flatnonzero((owner > 0) & (_wall(is_rim, 0) > 0))
+    # This search is delta-stepping: https://doi.org/10.1016/S0196-6774(03)00076-2.
+    waiting, limit = np.zeros(0, np.int64), _TOGETHER
+    later: list[Places] = []
+    while front.size:
+        places, sources = _enter(ground, *_step(ground, front, sides))
+        owner[places] = owner.take(sources)
+        is_next = arrivals.take(places) < limit
+        front = places[is_next]
+        later.append(places[~is_next])
+        if not front.size:
+            waiting = np.concatenate((waiting, *later))
+            later.clear()
+            waiting = waiting[arrivals.take(waiting) >= limit]
+            limit = int(arrivals.take(waiting).min(initial=_NEVER)) + _TOGETHER
+            is_next = arrivals.take(waiting) < limit
+            front, waiting = np.unique(waiting[is_next]), waiting[~is_next]
     spread: Int32[np.ndarray, "H W"]
     spread = np.maximum(owner, 0).reshape(height + 2, width + 2)[1:-1, 1:-1]
     return spread
+
+
+class _Ground(NamedTuple):
+    """Flat pictures of the paper, with a wall."""
+
+    arrivals: Arrivals
+    """The earliest ones that are found."""
+    depth: Int64[np.ndarray, " P"]
+    """Class of the depth."""
+    delays: Int64[np.ndarray, " P"]
+    order: Int64[np.ndarray, " P"]
+    """Space for `_enter`."""
+
+
+def _step(
+    ground: _Ground, front: Places, sides: Int64[np.ndarray, "4 1"]
+) -> tuple[Places, Places, Arrivals]:
+    """Step from the pixels of the front to those beside them that have no earlier arrival.
+
+    Returns:
+        Pixels that are reached, those that they are reached from, and the arrivals.
+    """
+    arrivals, places = ground.arrivals.take(front), front + sides
+    reach, waited = arrivals & _CLASS, arrivals >> _DELAY_BIT & _MOST_DELAY
+    is_far = (arrivals >> _STEP_BIT) - waited >= _SPANS.take(reach)
+    is_slow = is_far | (ground.depth.take(places) >= reach + DEEPER)
+    delay = ground.delays.take(places)
+    arrivals = arrivals + (np.where(is_slow, SLOW_STEPS, 1) + delay << _STEP_BIT)
+    arrivals += np.minimum(delay, _MOST_DELAY - waited) << _DELAY_BIT
+    earlier = np.flatnonzero(arrivals < ground.arrivals.take(places))
+    return places.take(earlier), front.take(earlier, mode="wrap"), arrivals.take(earlier)
+
+
+def _enter(
+    ground: _Ground, places: Places, sources: Places, arrivals: Arrivals
+) -> tuple[Places, Places]:
+    """Enter each of the pixels once, by the earliest of its arrivals."""
+    np.minimum.at(ground.arrivals, places, arrivals)
+    first = (ground.arrivals.take(places) == arrivals).nonzero()[0]
+    places, sources = places.take(first), sources.take(first)
+    order = np.arange(places.size)
+    ground.order[places] = order
+    once = (ground.order.take(places) == order).nonzero()[0]
+    return places.take(once), sources.take(once)
 
 
 def _classify(depth: Float32[np.ndarray, "H W"]) -> UInt8[np.ndarray, "H W"]:
@@ -102,25 +152,3 @@ def _wall(picture: Integer[np.ndarray, "H W"], level: int) -> Integer[np.ndarray
     walled: Integer[np.ndarray, "h w"]
     walled = cv2.copyMakeBorder(picture, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=level)
     return walled.ravel()
-
-
-def _settle(fronts: list[Front], owner: np.ndarray, index: np.ndarray) -> Front:
-    """Enter the pixels that are still free, each once, and return the marks there."""
-    front: Front = np.concatenate(fronts)
-    places = front & _PLACE
-    order = np.arange(front.size)
-    index[places] = order
-    new = ((index.take(places) == order) & (owner.take(places) == 0)).nonzero()[0]
-    front = front.take(new)
-    owner[places.take(new)] = front >> _NUMBER_BIT
-    return front
-
-
-def _queue_steps(
-    queue: dict[int, list[Front]], front: Front, times: Int64[np.ndarray, " _"]
-) -> None:
-    order = times.argsort(kind="stable")
-    times, front = times.take(order), front.take(order)
-    stops = ((times[1:] != times[:-1]).nonzero()[0] + 1).tolist()
-    for start, stop in pairwise((0, *stops, times.size)):
-        queue.setdefault(int(times[start]), []).append(front[start:stop])
