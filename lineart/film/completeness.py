@@ -32,11 +32,27 @@ def is_complete(prepared: PreparedRun, rows: pa.Table) -> bool:
         prepared: Inputs of the run.
         rows: The manifest after the run.
     """
-    frames = len(prepared.film_frames)
-    if rows.num_rows != frames or "failed" in rows["status"].unique().to_pylist():
+    if not _has_all(prepared, rows):
         return False
     is_retry = prepared.film.retry_failed is not None
-    return len(prepared.frames) == frames or (is_retry and _are_stored(prepared.job, rows))
+    return not is_part(prepared) or (is_retry and _are_stored(prepared.job, rows))
+
+
+def is_unconfirmed(prepared: PreparedRun, rows: pa.Table) -> bool:
+    """Return whether every frame has a result, but the run has looked at a part of them alone."""
+    is_retry = prepared.film.retry_failed is not None
+    return _has_all(prepared, rows) and is_part(prepared) and not is_retry
+
+
+def is_part(prepared: PreparedRun) -> bool:
+    """Return whether a run is over a part of the film."""
+    return len(prepared.frames) < len(prepared.film_frames)
+
+
+def _has_all(prepared: PreparedRun, rows: pa.Table) -> bool:
+    """Return whether the manifest has a row of each frame, and no failure."""
+    statuses = rows["status"].unique().to_pylist()
+    return rows.num_rows == len(prepared.film_frames) and "failed" not in statuses
 
 
 def _are_stored(job: FilmJob, rows: pa.Table) -> bool:

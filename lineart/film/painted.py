@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from lineart.codec.indexed import decode_indexed
 from lineart.film.frames import FilmFrame, Source, beside
+from lineart.film.records import RUN
 from lineart.film.tasks.composing import PICTURE_VERSIONS
 from lineart.film.tasks.layers import PAINT, LinesAs
 from lineart.image import to_hex
@@ -67,12 +68,12 @@ def open_painted(address: str) -> PaintedFilm:
     place = Storage.at(address)
     place.check()
     rows = read_manifest(place)
-    if not rows.num_rows or not place.exists("run.json"):
+    if not rows.num_rows or not place.exists(RUN):
         raise ValueError(f"--film {place.uri} is no output of lineart colorize: it has no manifest")
     frames = dict(_painted_frames(rows.to_pylist()))
     if not frames:
         raise ValueError(f"no finished frame in {place.uri} has paint beside it; {COLOUR_AGAIN}")
-    return PaintedFilm(place, json.loads(place.read("run.json"))["pictures"], frames)
+    return PaintedFilm(place, json.loads(place.read(RUN))["pictures"], frames)
 
 
 def _painted_frames(rows: Sequence[ManifestRow]) -> Iterator[tuple[str, PaintedFrame]]:

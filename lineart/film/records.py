@@ -18,6 +18,9 @@ from lineart.runtime.device import Precision
 from lineart.runtime.sandbox import CallEndedError
 from lineart.storage import Storage
 
+RUN = "run.json"
+"""File in the output with the flags, versions and counts of the last run."""
+
 
 class Failure(NamedTuple):
     """Stage, exception type and message of a failed frame."""

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from lineart.film.frame_colors import FrameColors
 from lineart.film.frames import FilmFrame
 from lineart.film.inputs import PreparedRun
+from lineart.film.names import read_name
 from lineart.film.records import Failure, Fingerprint, HashedFile
 from lineart.manifest import SCHEMA, ManifestRow
 
@@ -22,14 +23,14 @@ def choose_again(prepared: PreparedRun, previous: pa.Table) -> PreparedRun:
 
     Args:
         prepared: Inputs of the run; `film.retry_failed` and `film.accept` name frames as the
-            manifest does, or by shot and number: `s1/3`.
+            manifest does, or by shot and the number in their name: `s1/3`.
         previous: The manifest.
 
     Returns:
         The run, with the frames to try in `frames` and those to accept in `accepted`.
 
     Raises:
-        ValueError: a name is unknown, or its frame was never tried.
+        ValueError: a name is unknown or that of several frames, or its frame was never tried.
     """
     film, statuses = prepared.film, _statuses(previous)
     accepted = _resolve("--accept", film.accept, prepared.film_frames, statuses)
@@ -68,21 +69,24 @@ def _resolve(
     """Return the frames with these names, which must have been tried."""
     if not names:
         return set()
-    known: dict[str, str] = {}
+    known: dict[str, list[str]] = {}
     for frame in frames:
-        known.setdefault(f"{frame.shot}/{frame.number}", frame.name)
-    known |= {name: name for name in known.values()}
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise ValueError(
-            f"{flag} {unknown[0]}: there is no such frame; write its name in the manifest, such as "
-            f"{next(iter(known.values()), 's1/f1.png')}, or its shot and number, such as "
-            f"{next(iter(known), 's1/1')}"
-        )
-    untried = [name for name in names if known[name] not in statuses]
+        known.setdefault(f"{frame.shot}/{read_name(frame.name).number}", []).append(frame.name)
+    known |= {name: [name] for found in known.values() for name in found}
+    for name in names:
+        found = known.get(name, ())
+        if len(found) != 1:
+            fault = "there is no such frame"
+            if found:
+                fault = f"{len(found)} frames have this number"
+            raise ValueError(
+                f"{flag} {name}: {fault}; write its name in the manifest, such as "
+                f"{next(iter(found or known.values()))}"
+            )
+    untried = [name for name in names if known[name][0] not in statuses]
     if untried:
         raise ValueError(f"{flag} {untried[0]}: it was never tried; run without {flag} first")
-    return {known[name] for name in names}
+    return {known[name][0] for name in names}
 
 
 def mark_accepted(previous: pa.Table, prepared: PreparedRun) -> pa.Table:

@@ -5,7 +5,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from lineart.film.completeness import MADE
 from lineart.film.inputs import PreparedRun
-from lineart.film.records import FilmJob
+from lineart.film.records import RUN, FilmJob
 from lineart.storage import Storage
 
 
@@ -48,6 +48,18 @@ class FilmSummary:
     """Drawings to colour next, if they were asked for; see `next_keys.choose_next`."""
     seconds: float = 0.0
     frames_per_second: float = 0.0
+
+
+def of_whole_film(summary: FilmSummary, rows: pa.Table) -> FilmSummary:
+    """Return the summary of a run over a part of a film with the numbers of the whole film.
+
+    Args:
+        summary: Summary of the run.
+        rows: The manifest after it, without failures.
+    """
+    accepted = pc.sum(pc.equal(rows["status"], "accepted")).as_py() or 0
+    skipped = rows.num_rows - accepted - summary.done - summary.held
+    return replace(summary, frames=rows.num_rows, skipped=skipped, accepted=accepted)
 
 
 def write_run(
@@ -84,7 +96,7 @@ def write_run(
     }
     if len(run["devices"] or ()) > 1:
         run["mixed"] = "the frames' last bits may differ between these devices; see the manifest"
-    prepared.job.output.write("run.json", json.dumps(run, indent=2).encode())
+    prepared.job.output.write(RUN, json.dumps(run, indent=2).encode())
 
 
 def _weights(job: FilmJob) -> dict[str, str] | None:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from lineart.film.inputs import PreparedRun
     from lineart.jobs.films import FilmFlags
 
+VIDEO = "video"
+"""Folder of the videos below the output."""
 USUAL_FPS = 24.0
 """Frames per second of a film without clips."""
 
@@ -52,7 +54,7 @@ def write_video(prepared: PreparedRun, sheets: Sheets, fps: float) -> None:
     try:
         if {*MADE.to_pylist()}.isdisjoint(read_manifest(output)["status"].to_pylist()):
             return
-        write_videos(output, output.child("video"), fps=fps, sheets=sheets)
+        write_videos(output, output.child(VIDEO), fps=fps, sheets=sheets)
     except ValueError as error:
         raise ValueError(f"the frames are finished, their video is not: {error}") from error
     except OSError as error:

@@ -65,10 +65,12 @@ class FilmFlags:
     """Which pages of multi-page TIFF and animated GIF, PNG and WebP files are frames: all, as
     NAME#0001, ...; or the first, as NAME."""
     force: bool = False
-    """Make all frames anew, including finished and accepted ones."""
+    """Make all frames anew, including finished and accepted ones; in an output that holds another
+    film, too."""
     retry_failed: Annotated[tuple[str, ...] | None, conf.arg(metavar="[FRAME [FRAME ...]]")] = None
     """Try only failed frames again; with names, only these failed or accepted ones. A name is that
-    in the manifest, or shot and number, as s1/3. Other files are not read."""
+    in the manifest, or the shot and the last number in the name, as s1/3 for s1/f0003.png. Other
+    files are not read."""
     accept: Annotated[tuple[str, ...], conf.arg(metavar="FRAME [FRAME ...]")] = ()
     """Failed frames, named likewise, that count as accepted, although they are not made, until
     their drawing or what they are made with changes."""
@@ -218,8 +220,10 @@ def make_film(
     """
     from pythonjsonlogger.json import JsonFormatter
 
+    from lineart.film.completeness import is_unconfirmed
     from lineart.film.exposure import Sheets, describe_missing
     from lineart.film.inputs import prepare_run
+    from lineart.film.other_film import refuse_other_film
     from lineart.film.retries import choose_again, count_missing
     from lineart.manifest import read_manifest
     from lineart.runtime.lease import HeldError, hold_lease
@@ -240,6 +244,7 @@ def make_film(
         with hold_lease(prepared.job.output, partial(say, name)) as lease:
             # Raises if the manifest is invalid, before anything in the output is changed.
             previous = read_manifest(prepared.job.output)
+            refuse_other_film(prepared, previous)
             prepared = choose_again(prepared, previous)
             missing_frames = count_missing(prepared, previous)
             with start_runner(prepared, missing=missing_frames) as runner:
@@ -253,6 +258,14 @@ def make_film(
         raise ValueError(f"{error}") from error
     for sentence in (*new_warnings, *_describe(summary)):
         say(name, sentence)
+    if is_unconfirmed(prepared, rows):
+        part = f"{len(prepared.frames)} of {len(prepared.film_frames)} frames"
+        say(
+            name, f"no {SUCCESS}, as this run looked at {part}; a run over the whole film writes it"
+        )
+    if summary.done or summary.held or summary.removed:
+        for sentence in _describe_stale(prepared.job.output, flags.film):
+            say(name, sentence)
     return asdict(summary)
 
 
@@ -307,18 +320,21 @@ def _mark_success(
 ) -> None:
     """Write `_SUCCESS`, after all other files, if the whole film is finished without objections."""
     from lineart.film.completeness import is_complete
+    from lineart.film.run_json import of_whole_film
 
     try:
         lease.check()
         if is_complete(prepared, rows) and not summary.objections:
-            prepared.job.output.write(SUCCESS, json.dumps(asdict(summary)).encode())
+            counts = asdict(of_whole_film(summary, rows))
+            prepared.job.output.write(SUCCESS, json.dumps(counts).encode())
     except (OSError, ValueError) as error:
         raise BrokenOffError(f"broke off: {error}; the same command goes on from here") from error
 
 
 def _read_shown(output: Storage) -> Any:
     """Return the run's warnings on the page; None if there is no page of the manifest as it is."""
-    from lineart.report.film_folder import PAGE, RUN
+    from lineart.film.records import RUN
+    from lineart.report.film_folder import PAGE
 
     try:
         run = json.loads(output.read(RUN)) if output.exists(PAGE) else {}
@@ -360,6 +376,19 @@ def _describe(summary: FilmSummary) -> Iterator[str]:
             yield f"{number} {of_one if number == 1 else of_several}"
     yield from map(_ask, summary.ask)
     yield from (f"--strict: {objection}" for objection in summary.objections)
+
+
+def _describe_stale(output: Storage, flags: FilmFlags) -> Iterator[str]:
+    """Yield which folders show the frames of an earlier run."""
+    from lineart.film.outputs import FOLDER
+    from lineart.jobs.film_video import VIDEO
+
+    for folder, flag, is_new in (
+        (VIDEO, "--video", flags.video),
+        (FOLDER, "--parquet-frames", flags.parquet_frames),
+    ):
+        if not is_new and any(output.entries(folder)):
+            yield f"{folder}/ is of an earlier run; the same command with {flag} writes it anew"
 
 
 def _ask(drawing: dict[str, Any]) -> str:
@@ -408,7 +437,8 @@ def start_runner(
 def write_page(prepared: PreparedRun, rows: pa.Table, cuts: Sequence[ExposedCut] = ()) -> None:
     """Write the HTML page of the film, whose shots have the times of the cuts' exposure sheets."""
     from lineart.film.outputs import ThumbnailGallery, outputs_of
-    from lineart.report.film_folder import PAGE, RUN, show_film
+    from lineart.film.records import RUN
+    from lineart.report.film_folder import PAGE, show_film
 
     job = prepared.job
     gallery = ThumbnailGallery(

@@ -25,6 +25,7 @@ from lineart.film.outputs import (
     show_as_is,
 )
 from lineart.film.pages import find_sources
+from lineart.film.records import RUN
 from lineart.film.tasks import Labels
 from lineart.film.tasks.colorize import ColorizeTask
 from lineart.manifest import read_manifest
@@ -36,7 +37,7 @@ from lineart.report.shots import Thumbnail
 from lineart.report.tables import part_of
 from lineart.storage import Storage
 
-PAGE, RUN = "report.html", "run.json"
+PAGE = "report.html"
 
 HEIGHTS = ((180, 270), (360, 180), (600, 135))
 """Pairs: maximum number of thumbnails on the page, and their height in pixels."""

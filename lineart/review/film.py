@@ -18,10 +18,10 @@ from lineart.film.frames import FilmFrame, PictureReader, Source
 from lineart.film.keys import key_folders
 from lineart.film.outputs import count_doubts
 from lineart.film.pages import find_sources
-from lineart.film.records import Failure, HashedFile
+from lineart.film.records import RUN, Failure, HashedFile
 from lineart.imaging.doubts import Doubt
 from lineart.manifest import read_manifest
-from lineart.report.film_folder import RUN, in_film_order
+from lineart.report.film_folder import in_film_order
 from lineart.report.html import read_job_json
 from lineart.review.errors import RefusedError
 from lineart.storage import Storage

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 from lineart.film.exposure import NO_SHEETS, Sheets, name_missing
 from lineart.film.pages import find_sources
+from lineart.film.records import RUN
 from lineart.image import Size
 from lineart.storage import Storage
 from lineart.video.encoding import Joiner, encoding, frame_rate, joining
@@ -169,7 +170,7 @@ def _open_sources(film: Storage, given: Storage | bool) -> SourcePictures:
 def _read_address(film: Storage) -> str:
     """Read the address of the source pictures from `run.json`."""
     try:
-        run = json.loads(film.read("run.json"))
+        run = json.loads(film.read(RUN))
         # `pictures` is absolute; runs without it have only flags, which may be relative paths.
         address = run.get("pictures")
         if not address:

@@ -110,6 +110,11 @@ def test_failed_frames_are_tried_again_alone(
     assert (output / "_SUCCESS").exists()
     nothing = colorize("--retry-failed")
     assert (nothing.status, nothing.counts["frames"]) == (0, 0)
+    success = json.loads((output / "_SUCCESS").read_text())
+    assert (success["frames"], success["skipped"]) == (6, 6)
+    part = colorize("--shots", "s0", "--force")
+    assert not (output / "_SUCCESS").exists()
+    assert "no _SUCCESS, as this run looked at 3 of 6 frames" in part.errors
     # A frame that is lost, or of another size of the network, is not passed over.
     assert colorize("--retry-failed", "--network-size", "96").status == 0
     assert not (output / "_SUCCESS").exists()
@@ -125,7 +130,7 @@ def test_a_failed_frame_is_accepted(
     """An accepted frame is said to be so until its drawing changes or it is tried on demand."""
     output = tmp_path / "out"
     colorize()
-    done = colorize("--accept", "s0/f1.png", "s1/2")
+    done = colorize("--accept", "s0/f1.png", "s1/4")
     assert (done.status, counts(done)) == (0, (0, 0, 4, 2))
     assert json.loads((output / "_SUCCESS").read_text())["accepted"] == 2
     assert "2 failed frames are accepted, which are not made" in done.errors
@@ -141,7 +146,7 @@ def test_a_failed_frame_is_accepted(
         assert statuses(output)["s0/f1.png"] == "accepted"
     (lines / "s0/f1.png").write_bytes(b"broken in another way")
     assert counts(colorize()) == (0, 1, 4, 1)
-    assert counts(colorize("--accept", "s0/2")) == (0, 0, 4, 2)
+    assert counts(colorize("--accept", "s0/1")) == (0, 0, 4, 2)
     assert counts(colorize("--retry-failed", "s1/f4.png")) == (0, 1, 0, 0)
     assert counts(colorize("--accept", "s1/f4.png")) == (0, 0, 4, 2)
     assert counts(colorize("--force")) == (4, 2, 0, 0)
@@ -154,6 +159,7 @@ def test_a_failed_frame_is_accepted(
     [
         (["--accept", "s0/f9.png"], "--accept s0/f9.png: there is no such frame"),
         (["--retry-failed", "s0/9"], "--retry-failed s0/9: there is no such frame"),
+        (["--accept", "s0/3"], "--accept s0/3: there is no such frame"),
         (["--accept", "s1/f5.png"], "s1/f5.png: it was never tried; run without --accept"),
         (["--log-folder", "{lines}/s0"], "give a folder of its own"),
         (["--log-folder", "{out}/frames"], "give a folder of its own"),
@@ -477,3 +483,41 @@ def test_the_template_of_open_job_description(
         }
         assert keys["s0/f0.png"] == ["s0/f2.png", "one.png"]
         assert keys["s1/f4.png"] == ["one.png"]
+
+
+def test_an_output_of_another_film_is_refused(
+    colorize: Colorizing, lines: Path, tmp_path: Path, draw_line: DrawLine
+) -> None:
+    """Other drawings of the same names are refused, and so are other names; moved ones are not."""
+    output, other = tmp_path / "out", tmp_path / "other"
+    colorize()
+    made = hash_frames(output)
+    other.mkdir()
+    for folder in ("s0", "s9"):
+        (other / folder).mkdir()
+        assert cv2.imwrite(f"{other / folder / 'f0.png'}", draw_line(50))
+        for more in ([], ["--shots", folder], ["--retry-failed"]):
+            refused = colorize("--lines", f"{other}", *more)
+            assert refused.status == 2
+            assert f"holds the film of {lines}, whose drawings are others" in refused.errors
+        assert hash_frames(output) == made
+        assert not (output / "removed").exists()
+        (other / folder).rename(tmp_path / folder)
+    lines.rename(other / "moved")
+    assert counts(colorize("--lines", f"{other / 'moved'}")) == (0, 2, 4, 0)
+    (tmp_path / "s9").rename(other / "s9")
+    forced = colorize("--lines", f"{other}", "--shots", "s9", "--force")
+    assert (forced.status, forced.counts["done"]) == (0, 1)
+
+
+def test_folders_of_an_earlier_run_are_named(
+    colorize: Colorizing, lines: Path, draw_line: DrawLine
+) -> None:
+    """Videos and Parquet files that this run does not write anew are said to be old."""
+    first = colorize("--video", "--parquet-frames")
+    assert "earlier run" not in first.errors
+    assert "earlier run" not in colorize().errors
+    assert cv2.imwrite(f"{lines / 's0/f1.png'}", draw_line(11))
+    changed = colorize()
+    assert "video/ is of an earlier run; the same command with --video" in changed.errors
+    assert "parquet/ is of an earlier run; the same command with --parquet" in changed.errors
