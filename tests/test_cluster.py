@@ -109,6 +109,16 @@ def test_machines_are_asked_for_at_the_start(
         "the cluster has 4 CPUs and 0 GPUs, of which 1 CPUs and 0 GPUs are free"
     }
     assert asked == [bundles] * (repeated - 1) + [[]]
+    # Before its first frame, its own workers may be what is not free.
+    caplog.clear()
+    set_cluster(monkeypatch, {"CPU": 4.0, "GPU": 1.0}, [], gone={})
+    monkeypatch.setattr(ray, "available_resources", dict)
+    with MachineRequest(bundles, pools.minimum, renew_s=0.01, say_s=0.01):
+        while not caplog.messages:
+            time.sleep(0.01)
+    assert caplog.messages[0].endswith(
+        "are free; this run itself may use the others: its first frame is not finished"
+    )
 
 
 def test_a_head_that_is_gone_ends_no_run_by_its_request(

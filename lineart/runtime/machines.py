@@ -129,6 +129,9 @@ class MachineRequest:
     def _say(self) -> None:
         try:
             shortage = find_shortage(self._minimum, is_begun=self._is_met.is_set())
+            if shortage and find_shortage(self._minimum, is_begun=True) is None:
+                # Ray does not tell which of its jobs uses a machine.
+                shortage += "; this run itself may use the others: its first frame is not finished"
         except Exception as error:  # noqa: BLE001 - the run itself meets it, too
             shortage = f"cannot see which machines there are: {error}"
         if shortage and not self._ended.is_set():

@@ -18,6 +18,7 @@ from lineart.film.run_json import FilmSummary
 from lineart.film.runners import LocalRunner
 from lineart.film.tasks.colorize import open_colorize_task
 from lineart.film.tasks.layers import LAYERS, PAINT
+from lineart.film.tasks.recolor import RecolorTask
 from lineart.imaging.paint_map import PaintMap, number_colors
 from lineart.jobs.colorize import Colorize, read_film
 from lineart.manifest import read_manifest
@@ -112,13 +113,19 @@ def test_paint_of_more_colors_than_an_index_holds_is_exact(film: FilmConfig) -> 
     rows = read_manifest(Storage.at(film.output))
     (warning,) = rows["warnings"].to_pylist()[0]
     assert warning.startswith("its paint has ")
-    assert warning.endswith("colours, so paint/ has no palette")
+    assert warning.endswith("soft edges, so paint/ has no palette")
     layer = read(Path(film.output, "layers/s1/f1.png"))
     # RGB, not numbers of colours.
     np.testing.assert_array_equal(read(Path(film.output, "paint/s1/f1.png")), layer)
     paint = PaintMap(*decode_indexed(Path(film.output, "paint/s1/f1.png").read_bytes()))
     np.testing.assert_array_equal(paint.fill(), layer)
     assert len(paint.palette) == len(np.unique(layer.reshape(-1, 3), axis=0)) > 256
+    # A swap of exact colours leaves mixtures, and says so.
+    task = RecolorTask()
+    painted = Path(film.output, "paint/s1/f1.png").read_bytes()
+    inputs = task.open_prepare()(drawing, {"line": (encode_png(drawing),), "paint": (painted,)})
+    (warning,) = task.compose([], inputs.kept).warnings
+    assert warning.startswith(f"its paint has {len(paint.palette)} colours, as of a key with soft")
 
 
 @pytest.mark.parametrize("channels", [3, 4])

@@ -333,7 +333,8 @@ class ColorizeTask:
         numbered = number_colors(paint.spread, paint.colors, matte)
         if len(numbered.palette) > MOST_INDEXED:
             count = len(numbered.palette)
-            warnings = (*warnings, f"its paint has {count} colours, so paint/ has no palette")
+            many = f"its paint has {count} colours, as of a key with soft edges"
+            warnings = (*warnings, f"{many}, so paint/ has no palette")
         return Coloring(paint.fill(), matte, numbered), warnings, doubts
 
     def _find_doubts(self, paint: Paint) -> tuple[Doubt, ...]:

@@ -25,7 +25,7 @@ from lineart.film.tasks.composing import (
 from lineart.film.tasks.layers import LinesAs
 from lineart.image import Frame, Line, Size, to_hex
 from lineart.imaging.matte import Opacity, ink_opacity, split_cel
-from lineart.imaging.paint_map import Color, PaintMap
+from lineart.imaging.paint_map import MOST_INDEXED, Color, PaintMap
 from lineart.imaging.paper import whiten_paper
 
 Swaps = tuple[tuple[Color, Color], ...]
@@ -114,14 +114,23 @@ class RecolorTask:
         """Swap the colours and lay the lines over them."""
         end = _LENGTH.size + _LENGTH.unpack_from(kept)[0]
         opened = open_drawing(kept[_LENGTH.size : end])
-        paint = PaintMap(*decode_indexed(kept[end:])).swap(dict(self.swaps))
+        paint = PaintMap(*decode_indexed(kept[end:])).swap(dict(self.swaps)).settle()
         composer = Composer(self.lines_as, self.trace_lines, self.form, self.extras)
-        coloring = Coloring(paint.fill(), _matte(opened, paint), paint.settle())
-        return ComposedFrame(composer.compose(opened, coloring))
+        coloring = Coloring(paint.fill(), _matte(opened, paint), paint)
+        return ComposedFrame(composer.compose(opened, coloring), _warn_of_rims(paint))
 
     def show(self, picture: UInt8[np.ndarray, "H W *C"]) -> Line | Frame:
         """Return the drawing on white paper."""
         return split_cel(picture)[0]
+
+
+def _warn_of_rims(paint: PaintMap) -> tuple[str, ...]:
+    """Return a warning if the paint has mixtures of colours, which a swap does not change."""
+    count = len(paint.palette)
+    if count <= MOST_INDEXED:
+        return ()
+    many = f"its paint has {count} colours, as of a key with soft edges"
+    return (f"{many}, whose mixtures stay as they were; give the key without soft edges",)
 
 
 _LENGTH = struct.Struct("<Q")
