@@ -12,7 +12,14 @@ from typing import Any, NamedTuple
 
 from lineart.film.adjacent import Adjacent, AdjacentDrawings
 from lineart.film.frames import FilmFrame, KeySource, SheetSource, Source
-from lineart.film.records import Failure, HashedFile, HashedHint, HashedSheet, Input
+from lineart.film.records import (
+    Failure,
+    HashedFile,
+    HashedHint,
+    HashedSheet,
+    Input,
+    name_file,
+)
 from lineart.film.tasks import SharedRules
 from lineart.film.tasks.key_rules import (
     ADJACENT,
@@ -27,6 +34,7 @@ from lineart.film.tasks.key_rules import (
     read_version,
 )
 from lineart.image import Size
+from lineart.storage import Storage
 
 Hashed = Mapping[str, HashedHint | Failure]
 """Name of a hint or key -> its hashes, or why it cannot be read."""
@@ -131,6 +139,8 @@ class HashedColors:
     """Name of a sheet -> its hashes, or why it cannot be used."""
     adjacent: AdjacentDrawings = field(default_factory=dict)
     """Drawings that vote on the colours of others."""
+    places: Mapping[str, Storage | None] = field(default_factory=dict)
+    """Role of a file -> where such files are, see `FilmJob.places`."""
     version: str = field(default_factory=read_version)
     """What else determines the colours that are carried."""
     _known: dict[Any, FrameColors | Failure] = field(default_factory=dict)
@@ -183,7 +193,9 @@ class HashedColors:
             hint: self._size(carried_from[hint], role) if hint in carried_from else size
             for hint in frame.hints
         }
-        found = {hint: _read(hint, self.hints, self.rules, sizes[hint]) for hint in frame.hints}
+        found = {
+            hint: self._read(hint, self.hints, self.rules, sizes[hint]) for hint in frame.hints
+        }
         held = _without_blank(frame, {hint for hint, one in found.items() if one.is_blank})
         fixed_hints = [hint for hint in held if hint not in carried_from]
         keys = [*self._keys(frame), *map(self._sheet, frame.sheets)]
@@ -210,9 +222,25 @@ class HashedColors:
     def _keys(self, frame: FilmFrame) -> Iterator["_Key"]:
         """Yield the keys of a frame's shot; those that say nothing are left out."""
         for key in frame.keys:
-            found = _read(key.colors, self.keys, KEY_RULES, self._size(key.drawing))
+            found = self._read(key.colors, self.keys, KEY_RULES, self._size(key.drawing))
             if not found.is_blank:
                 yield self._key(KEY, key, found)
+
+    def _read(self, source: Source, hashed: Hashed, rules: SharedRules, size: Size) -> HashedHint:
+        """Return the hashes of a hint or key.
+
+        Raises:
+            _UnusableError: it cannot be read, or does not fit a drawing of `size`.
+        """
+        one = hashed[source.name]
+        if isinstance(one, Failure):
+            raise _UnusableError(one)
+        try:
+            rules.check((one.height, one.width), size)
+        except ValueError as error:
+            what = name_file(rules.role, source, self.places.get(rules.role))
+            raise _UnusableError(Failure.of(rules.role, error).about(what)) from error
+        return one
 
     def _sheet(self, sheet: SheetSource) -> "_Key":
         found = self.sheets[sheet.colors.name]
@@ -244,8 +272,9 @@ class HashedColors:
         """
         found = self.pictures[source.name]
         if isinstance(found, Failure):
-            why = f"{source.name}, the drawing of a {role}, cannot be read: {found.message}"
-            raise _UnusableError(Failure(role, found.error, why))
+            what = name_file(KEY_LINE, source, self.places.get(KEY_LINE))
+            why = f"{what}, which has a {role}, cannot be read: {found.message}"
+            raise _UnusableError(Failure(KEY_LINE, found.error, why))
         return found
 
 
@@ -264,18 +293,6 @@ class _UnusableError(Exception):
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message)
         self.failure = failure
-
-
-def _read(source: Source, hashed: Hashed, rules: SharedRules, size: Size) -> HashedHint:
-    """Return the hashes of a hint or key; raises `_UnusableError` if it does not fit a drawing."""
-    one = hashed[source.name]
-    if isinstance(one, Failure):
-        raise _UnusableError(one)
-    try:
-        rules.check((one.height, one.width), size)
-    except ValueError as error:
-        raise _UnusableError(Failure.of(rules.role, error).about(source.name)) from error
-    return one
 
 
 def _describe(hint: HashedHint, rules: SharedRules, size: Size) -> Iterator[str]:

@@ -11,12 +11,49 @@ import numpy as np
 import pyarrow as pa
 
 from lineart.film.frames import Source
+from lineart.film.listing import printable
 from lineart.film.pages import Pages
 from lineart.film.tasks import FilmTask
+from lineart.film.tasks.key_rules import (
+    ADJACENT,
+    HINT_KEY,
+    KEY,
+    KEY_LINE,
+    LINED_SHEET,
+    SHEET,
+    SHEET_LINE,
+)
 from lineart.imaging.doubts import Certainty, Doubt
 from lineart.runtime.device import Precision
 from lineart.runtime.sandbox import CallEndedError
-from lineart.storage import Storage
+from lineart.storage import Storage, reason_of
+
+FILES = {
+    "line": "line drawing",
+    KEY_LINE: "line drawing",
+    ADJACENT: "line drawing",
+    "photo": "photograph",
+    HINT_KEY: "hint",
+    LINED_SHEET: "sheet",
+    SHEET_LINE: "line drawing",
+}
+"""Role of a file among the inputs of a frame -> what people call it; other roles are words."""
+
+
+def name_file(role: str, source: Source, place: Storage | None) -> str:
+    """Return what a file is and where: `the key s3://studio/keys/s1/f0001.png`.
+
+    Args:
+        role: Role of the file.
+        source: The file, or a row or page in one.
+        place: Folder or prefix that it was listed in; None: its name alone is returned.
+    """
+    name = printable(source.name)
+    if place is not None:
+        file = printable(f"{place.uri}/{source.path}")
+        is_whole = source.name == source.path or source.refusal is not None
+        name = file if is_whole else f"{name} in {file}"
+    return f"the {FILES.get(role, role)} {name}"
 
 RUN = "run.json"
 """File in the output with the flags, versions and counts of the last run."""
@@ -36,11 +73,16 @@ class Failure(NamedTuple):
         """Build a failure from an exception; the step of a `CallEndedError` replaces `stage`."""
         if isinstance(error, CallEndedError):
             stage = error.step or stage
-        return cls(stage, type(error).__name__, str(error) or repr(error))
+        why = reason_of(error) if isinstance(error, OSError) else str(error)
+        return cls(stage, type(error).__name__, why or repr(error))
 
-    def about(self, name: str) -> "Failure":
-        """Return the failure with the name of the file at fault, unless the message has it."""
-        return self if name in self.message else self._replace(message=f"{name}: {self.message}")
+    def about(self, file: str) -> "Failure":
+        """Return the failure with the file at fault, unless the message has it.
+
+        Args:
+            file: What the file is and where, see `name_file`.
+        """
+        return self if file in self.message else self._replace(message=f"{file}: {self.message}")
 
     def columns(self) -> dict[str, str]:
         """Return the columns of the manifest that say that and why a frame failed."""
@@ -126,6 +168,23 @@ class FilmJob:
         """What the frames of this job are made with."""
         settings = json.dumps(self.task.settings)
         return Fingerprint(self.weights_sha256, settings, tuple(self.task.extras), self.precision)
+
+    @cached_property
+    def places(self) -> Mapping[str, Storage | None]:
+        """Role of a file among the inputs of a frame -> where such files are; None: nowhere."""
+        return {
+            self.task.role: self.pictures,
+            self.task.hint_rules.role: self.hints,
+            KEY: self.keys,
+            KEY_LINE: self.pictures,
+            ADJACENT: self.pictures,
+            HINT_KEY: self.hints,
+            **dict.fromkeys((SHEET, LINED_SHEET, SHEET_LINE), self.sheets),
+        }
+
+    def name_file(self, role: str, source: Source) -> str:
+        """Return what a file of this job is and where, see `name_file`."""
+        return name_file(role, source, self.places[role])
 
 
 class Input(NamedTuple):

@@ -31,11 +31,12 @@ from lineart.film.plan import (
     result_row,
     unread_row,
 )
-from lineart.film.records import FilmJob, FrameResult, StageSeconds, WorkItem
+from lineart.film.records import FILES, FilmJob, FrameResult, StageSeconds, WorkItem
 from lineart.film.removed import settle_removed
 from lineart.film.retries import mark_accepted
 from lineart.film.run_json import FilmSummary
 from lineart.film.stages import choose_batch
+from lineart.film.tasks.key_rules import KEY, KEY_LINE, SHEET
 from lineart.film.worker import (
     copy_finished,
     hash_hints,
@@ -198,15 +199,19 @@ def _count_warned(rows: pa.Table, parts: Sequence[pa.Table]) -> int:
     return int(pc.sum(warned).as_py() or 0)
 
 
+SHARED_STAGES = ("hint", KEY, KEY_LINE, SHEET)
+"""Stages in which several frames fail because of one file."""
+
+
 class _Log:
-    """Logs the results of frames; equal failures of hints or keys in a row are one line."""
+    """Logs the results of frames; equal failures by a file that they share are one line."""
 
     def __init__(self) -> None:
         self._rows: dict[str, list[ManifestRow]] = {}
 
     def add(self, row: ManifestRow, stages: StageSeconds) -> None:
         """Log the result of a frame: a failure at level WARNING, otherwise INFO."""
-        if row["status"] == "failed" and row["stage"] in ("hint", "key"):
+        if row["status"] == "failed" and row["stage"] in SHARED_STAGES:
             self._rows.setdefault(row["message"], []).append(row)
             return
         self.flush()
@@ -218,10 +223,11 @@ class _Log:
             logger.info("frame done", extra=fields)
 
     def flush(self) -> None:
-        """Log the failures of hints and keys with the first of their frames and their number."""
+        """Log the failures by shared files with the first of their frames and their number."""
         for row, *others in self._rows.values():
             count = {"frames": 1 + len(others)}
-            logger.warning("%s failed", row["stage"], extra=_fields(row) | _reason(row) | count)
+            what = FILES.get(row["stage"], row["stage"])
+            logger.warning("%s failed", what, extra=_fields(row) | _reason(row) | count)
         self._rows = {}
 
 
@@ -257,6 +263,7 @@ def _plan(prepared: PreparedRun, previous: pa.Table, runner: FilmRunner) -> Film
         pictures,
         _hash(runner, partial(hash_sheets, job), files.sheets),
         find_adjacent(voters, pictures, reach),
+        job.places,
     )
     prepared.warnings.extend(describe_empty_hints(readable, colors.hints))
     prepared.warnings.extend(describe_empty(readable, colors) + describe_twins(readable, colors))

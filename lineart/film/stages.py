@@ -206,8 +206,8 @@ def shrink(worker: Worker, frame: FrameData) -> FrameData:
             inputs, kept, warnings, seconds = worker.prepare(pixels, files)
     except Exception as error:  # noqa: BLE001 - any error fails this frame alone
         failure = Failure.of(stage, error)
-        suspects = [one.source.name for one in shared if one.role == stage]
-        is_named = any(name in failure.message for name in suspects)
+        suspects = [worker.job.name_file(stage, one.source) for one in shared if one.role == stage]
+        is_named = any(file in failure.message for file in suspects)
         return frame.failed(failure if is_named else failure.about(", ".join(suspects)))
     warnings = (*frame.warnings, *noted, *_left_out_pages(worker, picture, data), *warnings)
     seconds = {**frame.seconds, **seconds}

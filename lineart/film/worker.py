@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from lineart.codec import decode_line_art
 from lineart.codec.chatter import joined_chatter
 from lineart.codec.errors import noting_warnings
 from lineart.film.frames import PictureReader, SheetSource, Source, beside
@@ -25,11 +26,7 @@ from lineart.film.records import (
 from lineart.film.tasks import PrepareInputs, SharedRules
 from lineart.film.tasks.key_rules import (
     ADJACENT,
-    HINT_KEY,
-    KEY,
-    KEY_LINE,
     KEY_RULES,
-    LINED_SHEET,
     MOST_ADJACENT,
     SHEET,
     SHEET_LINE,
@@ -56,16 +53,7 @@ class Worker:
 
     def __init__(self, job: FilmJob) -> None:
         self.job = job
-        places = {
-            job.task.role: job.pictures,
-            job.task.hint_rules.role: job.hints,
-            KEY: job.keys,
-            KEY_LINE: job.pictures,
-            ADJACENT: job.pictures,
-            HINT_KEY: job.hints,
-            **dict.fromkeys((SHEET, LINED_SHEET, SHEET_LINE), job.sheets),
-        }
-        self.readers = {role: PictureReader(place) for role, place in places.items() if place}
+        self.readers = {role: PictureReader(place) for role, place in job.places.items() if place}
         """Reader of the files of each role."""
         self._kept: dict[Input, bytes] = {}
 
@@ -93,7 +81,7 @@ class Worker:
         """
         if (voted := self._kept.get(file._replace(role=ADJACENT))) is not None:
             return voted
-        what = f"the {file.role} {file.source.name}"
+        what = self.job.name_file(file.role, file.source)
         try:
             data = self.readers[file.role].read(file.source)
         except FileNotFoundError as error:
@@ -182,7 +170,7 @@ def _hash_picture(worker: Worker, source: Source, known: HashedFile | None) -> H
             data = worker.readers[worker.job.task.role].read(source)
         except FileNotFoundError as error:
             # It was removed since, or is a link to nothing.
-            what = f"the {worker.job.task.role} {source.name}"
+            what = worker.job.name_file(worker.job.task.role, source)
             raise FileNotFoundError(f"{what} was listed, and is not there now") from error
         digest = hashlib.sha256(data).hexdigest()
         if known is not None and known.source_sha256 == digest:
@@ -222,7 +210,8 @@ def _hash_shared(
         try:
             found[source.name] = run_in_worker(job, _hash_hint, source, rules)
         except Exception as error:  # noqa: BLE001 - as above
-            found[source.name] = Failure.of(rules.role, error).about(source.name)
+            what = job.name_file(rules.role, source)
+            found[source.name] = Failure.of(rules.role, error).about(what)
     return found
 
 
@@ -249,7 +238,7 @@ def hash_sheets(job: FilmJob, sheets: Sequence[SheetSource]) -> dict[str, Hashed
         try:
             found[name] = run_in_worker(job, _hash_sheet, sheet)
         except Exception as error:  # noqa: BLE001 - as above
-            found[name] = Failure.of(KEY, error).about(name)
+            found[name] = Failure.of(SHEET, error).about(job.name_file(SHEET, sheet.colors))
     return found
 
 
@@ -257,15 +246,29 @@ def _hash_sheet(worker: Worker, sheet: SheetSource) -> HashedSheet:
     # Imported here: it imports the code that carries colours.
     from lineart.film.tasks.sheets import read_sheet
 
-    step(KEY)
-    data, line = worker.readers[SHEET].read(sheet.colors), None
-    if sheet.drawing is not None:
-        line = worker.readers[SHEET_LINE].read(sheet.drawing)
+    step(SHEET)
+    data = worker.readers[SHEET].read(sheet.colors)
     with worker.decoding():
+        line = None if sheet.drawing is None else _read_sheet_line(worker, sheet.drawing)
         key = read_sheet(data, line)
     digests = [None if one is None else hashlib.sha256(one).hexdigest() for one in (data, line)]
     pixels = f"{_hash_pixels(key.colors)} {_hash_pixels(key.drawing)}"
     return HashedSheet(str(digests[0]), digests[1], hashlib.sha256(pixels.encode()).hexdigest())
+
+
+def _read_sheet_line(worker: Worker, source: Source) -> bytes:
+    """Read the line drawing of a sheet.
+
+    Raises:
+        ValueError: it is no picture; the sentence names it.
+    """
+    try:
+        data = worker.readers[SHEET_LINE].read(source)
+        decode_line_art(data)
+    except (OSError, ValueError) as error:
+        why = Failure.of(SHEET, error).about(worker.job.name_file(SHEET_LINE, source))
+        raise ValueError(why.message) from error
+    return data
 
 
 def copy_finished(job: FilmJob, items: Sequence[tuple[str, list[str]]]) -> list[FrameResult]:

@@ -8,7 +8,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lineart.film.records import FILES
 from lineart.film.tasks import Labels
+from lineart.film.tasks.key_rules import (
+    HINT_KEY,
+    KEY,
+    KEY_LINE,
+    LINED_SHEET,
+    SHEET,
+    SHEET_LINE,
+)
 from lineart.report.frames import columns, file_name
 from lineart.report.html import CONTROL_BUT_NEWLINE, as_text
 from lineart.report.notes import name_ranges
@@ -29,33 +38,89 @@ PLACES_NAMED = 4
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 """Numbers in warnings: sentences that differ in nothing else are of one kind."""
 CAUSES_LISTED = 8
+FILE_STAGES = {
+    "hint": "hint",
+    HINT_KEY: "hint",
+    KEY: "key",
+    **dict.fromkeys((SHEET, LINED_SHEET, SHEET_LINE), "sheet"),
+    "paint": "file of paint",
+}
+"""Stage in which a frame fails because of a file beside its drawing -> what that is."""
+SAYS_AGAIN = re.compile(r"\bagain\b|the same command")
+"""Found in messages on files that need no repair."""
+SAYS_NAME = re.compile(r"\brename\b|^--names|^its name ")
+"""Found in messages on names."""
 
 
 def list_failures(
-    rows: pa.Table, inputs: Mapping[str, str], status: str = "failed"
+    rows: pa.Table, inputs: Mapping[str, str], source: str, status: str = "failed"
 ) -> dict[str, Any]:
     """Return the frames of a status to list, the number of the others, and the frequent causes.
 
     Args:
         rows: The manifest.
         inputs: Frame -> address of its source picture.
+        source: Word for a source picture.
         status: `failed`, or `accepted`.
     """
     failed = rows.filter(pc.equal(rows["status"], status))
-    causes = Counter(
-        (as_text(stage), as_text(error)) for stage, error in columns(failed, "stage", "error")
-    )
+    failures = [*columns(failed, "stage", "error", "message")]
+    causes = Counter((_stage(stage), as_text(error)) for stage, error, _ in failures)
     # One cause, such as a hint of a whole shot, is named once; the other rows point to it.
     first: dict[tuple[str | None, ...], str] = {}
     listed = [_failure(row, inputs, first) for row in failed.slice(0, FAILURES_LISTED).to_pylist()]
     return {
         "listed": len(listed),
+        "advice": advise(((stage, message) for stage, _, message in failures), source),
         "open": listed[:FAILURES_OPEN],
         "folded": listed[FAILURES_OPEN:],
         "unlisted": failed.num_rows - len(listed),
         "causes": causes.most_common(CAUSES_LISTED) if len(causes) > 1 else [],
         "other_causes": max(0, len(causes) - CAUSES_LISTED),
     }
+
+
+def advise(failures: Iterable[tuple[str | None, str | None]], source: str) -> str:
+    """Return what to do before the same command, as the start of a sentence, by what failed.
+
+    Args:
+        failures: Stage and message of each failed frame.
+        source: Word for a source picture, such as `line drawing`.
+    """
+    found = {_cause(stage or "", message or "", source) for stage, message in failures}
+    files = [f"{one}s" for one in (source, *dict.fromkeys(FILE_STAGES.values())) if one in found]
+    advice = []
+    if files:
+        names = " and ".join(filter(None, (", ".join(files[:-1]), files[-1])))
+        names = names.replace("file of paints", "files of paint")
+        advice.append(f"repair or replace the {names} in this list")
+    if NAMES in found:
+        advice.append("rename files as their messages say")
+    if OTHERS in found:
+        advice.append("see what the other messages say" if advice else "see what the messages say")
+    return ", ".join(advice).capitalize()
+
+
+NAMES, OTHERS = "names", "others"
+"""Causes of failures that are no kind of file."""
+
+
+def _cause(stage: str, message: str, source: str) -> str:
+    """Return the kind of file that a frame failed because of, `NAMES` or `OTHERS`."""
+    if SAYS_AGAIN.search(message):
+        return OTHERS
+    if stage == "name":
+        return NAMES if SAYS_NAME.search(message) else source
+    if stage in ("read", "decode", KEY_LINE):
+        return source
+    kind = FILE_STAGES.get(stage, OTHERS)
+    # The stage in which hints are looked at is also that of frames without any.
+    return kind if stage != "hint" or "hint" in message else OTHERS
+
+
+def _stage(stage: str | None) -> str:
+    """Return the stage of a failure in words."""
+    return as_text(FILES.get(stage or "", stage))
 
 
 def _failure(
@@ -73,7 +138,8 @@ def _failure(
     address = inputs.get(row["frame"], "")
     is_link = address.startswith(("./", "../"))
     return {
-        **{key: as_text(row[key]) for key in ("frame", "stage", "error")},
+        **{key: as_text(row[key]) for key in ("frame", "error")},
+        "stage": _stage(row["stage"]),
         "message": as_text(message, CONTROL_BUT_NEWLINE),
         "link": address if is_link else "",
         "address": "" if is_link else as_text(address),

@@ -15,7 +15,7 @@ from lineart.film.frames import FilmFrame, Source
 from lineart.film.keys import attach_keys
 from lineart.film.names import stem
 from lineart.film.pages import find_pictures
-from lineart.film.records import Failure, HashedHint
+from lineart.film.records import Failure, HashedHint, name_file
 from lineart.film.tasks.key_rules import KEY, KEY_RULES
 from lineart.film.worker import hash_colors
 from lineart.image import Hint, pack_colors
@@ -144,7 +144,7 @@ class FilmKeys:
             for name, source in sources.items()
         }
         pictures = state.pictures_of(frames)
-        colors = HashedColors({}, DEFAULT_RULES, hashed, pictures)
+        colors = HashedColors({}, DEFAULT_RULES, hashed, pictures, places={KEY: self.place})
         digests: list[str | None] = []
         for frame in frames:
             picture = pictures[frame.name]
@@ -158,7 +158,7 @@ class FilmKeys:
         try:
             return self._hash(self.place.read(source.path))
         except OSError as error:
-            return Failure.of(KEY, error).about(source.name)
+            return Failure.of(KEY, error).about(name_file(KEY, source, self.place))
 
 
 def _check_held(frames: Sequence[FilmFrame], frame: str, key: str) -> None:

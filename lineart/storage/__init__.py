@@ -286,6 +286,16 @@ def _plain(path: str) -> str:
     return path
 
 
+def reason_of(error: OSError) -> str:
+    """Return why a file cannot be read or written, in words, without the number of the error.
+
+    The path is left out that is in an error of the operating system.
+    """
+    if error.filename is None or not error.strerror:
+        return str(error)
+    return "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror
+
+
 def read_file(uri: str) -> bytes:
     """Read one file, given its path or `s3://bucket/key`.
 

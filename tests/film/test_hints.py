@@ -137,7 +137,7 @@ def test_a_hint_that_cannot_be_used_fails_by_name() -> None:
     wrong = HashedColors(both, DEFAULT_RULES).colors_of(frame, PICTURE)
     assert isinstance(wrong, Failure)
     assert (wrong.stage, wrong.error) == ("hint", "ValueError")
-    assert wrong.message.startswith("s/1.png: the hint picture is 8x8 and the drawing has another")
+    assert wrong.message.startswith("the hint s/1.png: the hint picture is 8x8 and the drawing has")
     assert isinstance(
         HashedColors(both, HintRules(canvas="center")).colors_of(frame, PICTURE), FrameColors
     )

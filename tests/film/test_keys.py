@@ -111,12 +111,13 @@ def test_what_decides_pixels_is_the_set_of_keys() -> None:
     wide = on(frames, HashedColors({}, DEFAULT_RULES, keys | {"s/3.png": colors("r", 9)}, pictures))
     assert isinstance(wide[0], Failure)
     assert (wide[0].stage, wide[0].message[:45]) == (
-        *("key", "s/3.png: the key is 9x6 and its drawing 8x6; "),
+        *("key", "the key s/3.png: the key is 9x6 and its drawi"),
     )
     broken = pictures | {"s/3.png": Failure("decode", "ValueError", "no picture")}
     lost = HashedColors({}, DEFAULT_RULES, keys, broken).colors_of(frames[0], drawing("line1"))
     assert isinstance(lost, Failure)
-    assert "s/3.png, the drawing of a key, cannot be read: no picture" in lost.message
+    what = "the line drawing s/3.png, which has a key, cannot be read: no picture"
+    assert (lost.stage, lost.message) == ("key_line", what)
 
 
 def test_empty_keys_are_named() -> None:
@@ -186,7 +187,7 @@ def test_hints_are_keys_for_other_drawings() -> None:
     last = hashed.colors_of(frames[3], drawing("line4"))
     assert isinstance(last, Failure)
     assert (last.stage, last.message) == (
-        *("hint", "s/1.png, the drawing of a hint, cannot be read: no picture"),
+        *("key_line", "the line drawing s/1.png, which has a hint, cannot be read: no picture"),
     )
 
 

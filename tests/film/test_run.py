@@ -271,7 +271,7 @@ def test_a_hint_that_cannot_be_meant(
     assert counts(run(replace(film, hints=str(folder)))) == (3, 2, 2, 0)
     row = manifest_rows(film)["s2/f1.png"]
     assert row["stage"] == "hint"
-    assert row["message"].startswith("s2.png: ")
+    assert row["message"].startswith(f"the hint {folder}/s2.png: ")
     assert sentence in row["message"]
 
 
@@ -318,7 +318,8 @@ def test_frame_changed_while_running(
     assert run(film).failed == 2
     rows = manifest_rows(film)
     assert "changed while" in rows["s1/f11.png"]["message"]
-    assert "the line s2/f1.png was removed while" in rows["s2/f1.png"]["message"]
+    gone = f"the line drawing {film.pictures}/s2/f1.png was removed while"
+    assert gone in rows["s2/f1.png"]["message"]
 
 
 def test_frame_removed_before_it_is_read(film: FilmConfig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -332,7 +333,7 @@ def test_frame_removed_before_it_is_read(film: FilmConfig, monkeypatch: pytest.M
     monkeypatch.setattr(film_run, "hash_pictures", remove_then_hash)
     assert run(film).failed == 1
     said = manifest_rows(film)["s1/f10.png"]["message"]
-    assert said == "the line s1/f10.png was listed, and is not there now"
+    assert said == f"the line drawing {film.pictures}/s1/f10.png was listed, and is not there now"
 
 
 def test_interrupted_run_goes_on(film: FilmConfig, colored: list[str]) -> None:

@@ -310,12 +310,17 @@ def test_a_key_that_cannot_be_used(film: Film) -> None:
     for name, row in film.rows().items():
         if row["shot"] == "roll":
             assert (row["status"], row["stage"]) == ("failed", "key")
-            assert row["message"].startswith("roll/4.png: the key is 50x50 and its drawing 160x96")
+            said = f"the key {film.root}/keys/roll/4.png: the key is 50x50 and its drawing 160x96"
+            assert row["message"].startswith(said)
         else:
             assert row["status"] in ("done", "held"), name
     (film.root / "keys/roll/4.png").write_bytes(b"no picture")
     assert film.color().failed == 6
-    assert film.rows()["roll/f0001.png"]["message"].startswith("roll/4.png: ")
+    # The key of a drawing of its name is told from the drawing.
+    (film.root / "keys/roll/4.png").rename(film.root / "keys/roll/f0004.png")
+    assert film.color().failed == 6
+    said = film.rows()["roll/f0001.png"]["message"]
+    assert said.startswith(f"the key {film.root}/keys/roll/f0004.png: ")
 
 
 def test_hints_follow_their_regions(film: Film) -> None:
@@ -467,9 +472,13 @@ def test_a_sheet_that_cannot_be_used(film: Film) -> None:
         wrong.write_bytes(data)
         assert film.color(**given).failed == 2 * STEPS
         row = film.rows()["slide/f0001.png"]
-        assert (row["status"], row["stage"]) == ("failed", "key")
-        assert row["message"].startswith(f"wrong.png: {why}")
+        assert (row["status"], row["stage"]) == ("failed", "sheet")
+        assert row["message"].startswith(f"the sheet {wrong}: {why}")
     film.write("sheets/wrong.png", draw_shot(0).picture)
     film.write("sheets/wrong_line.png", draw_shot(0).line[:, 2:])
     assert film.color(**given).failed == 2 * STEPS
     assert "158x96; save both" in film.rows()["slide/f0001.png"]["message"]
+    (film.root / "sheets/wrong_line.png").write_bytes(b"no picture")
+    assert film.color(**given).failed == 2 * STEPS
+    at_fault = f"the sheet {wrong}: the line drawing {film.root}/sheets/wrong_line.png: "
+    assert film.rows()["slide/f0001.png"]["message"].startswith(at_fault)

@@ -14,6 +14,7 @@ from lineart.film.exposure import expose_film
 from lineart.film.tasks import Labels
 from lineart.manifest import LATER, ManifestRow, make_row, make_table
 from lineart.report.film import Content, film_page, format_time, layout_timing
+from lineart.report.findings import advise
 from lineart.report.html import encode_thumbnail, encode_webp
 from lineart.report.shots import THUMBNAIL_BYTES, Thumbnail, named_shot
 from tests.sheets import write_sheet
@@ -97,6 +98,7 @@ def test_failures_are_named_first(film: list[dict[str, Any]]) -> None:
     assert "1 of 4 frames failed, listed below. The other 3 are coloured." in seen
     assert "s02_rain/f3.png decode ValueError the PNG ends early" in seen
     assert seen.index("s02_rain/f3.png") < seen.index("Shots")
+    assert "Repair or replace the line drawings in this list, then run the same command" in seen
 
 
 def test_equal_failures_point_to_the_first(film: list[dict[str, Any]]) -> None:
@@ -107,6 +109,26 @@ def test_equal_failures_point_to_the_first(film: list[dict[str, Any]]) -> None:
     assert seen.count(reason) == 1
     assert f"s03/f0.png decode ValueError {reason}" in seen
     assert seen.count("decode ValueError the same as for s03/f0.png") == 19
+
+
+def test_advice_follows_what_failed() -> None:
+    """It names the kinds of files at fault, what is to be renamed, and that there is more."""
+    twins = "'s/1.png' and 's/1.tif' would be written to one output; rename one"
+    line, key, sheet = ("decode", "cut off"), ("key", "the key a.png: b"), ("lined_sheet", "c")
+    crash = "hint", "its process was ended by SIGKILL"
+    repair = "Repair or replace the {} in this list"
+    for failures, advice in (
+        ([line], repair.format("drawings")),
+        ([("key_line", "the drawing a.png, which has a key, ...")], repair.format("drawings")),
+        ([key, sheet, line], repair.format("drawings, keys and sheets")),
+        ([("hint", "the hint a.png: opaque")], repair.format("hints")),
+        ([("name", twins)], "Rename files as their messages say"),
+        ([("name", ".csp files cannot be read")], repair.format("drawings")),
+        ([("read", "a.png was changed; the same command ...")], "See what the messages say"),
+        ([crash], "See what the messages say"),
+        ([("compose", "a"), key], f"{repair.format('keys')}, see what the other messages say"),
+    ):
+        assert advise(failures, "drawing") == advice
 
 
 def test_every_shot_stands_with_its_counts(film: list[dict[str, Any]]) -> None:
