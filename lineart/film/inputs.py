@@ -20,7 +20,7 @@ from lineart.film.hints import (
     unused_hints,
 )
 from lineart.film.keys import attach_keys, describe_keyless
-from lineart.film.listing import printable
+from lineart.film.listing import name_some, printable
 from lineart.film.names import stem
 from lineart.film.output_names import Names, name_outputs
 from lineart.film.pages import Pages, find_pictures, list_videos, split_pages
@@ -36,9 +36,6 @@ from lineart.runtime.sandbox import hold_signals
 from lineart.storage import LIMITS, S3Limits, Storage
 from lineart.weights import fingerprint, is_included, open_weights, read_weights
 from lineart.weights.onnx_file import MODEL
-
-MOST_NAMED = 10
-"""Most files that are named in a sentence."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -262,7 +259,7 @@ def _describe_videos(folders: ColorFolders, addresses: ColorFolders) -> list[str
     for what, folder in folders._asdict().items():
         # An address of one file has another folder.
         if folder is not None and folder in addresses and (names := list_videos(folder)):
-            warnings.append(f"videos are no {what}: {_name_some(names)}; export their pictures")
+            warnings.append(f"videos are no {what}: {name_some(names)}; export their pictures")
     return warnings
 
 
@@ -284,7 +281,7 @@ def _attach_hints(
         return folder, attach_everywhere(frames, hints[0]), warnings
     if unused:
         what = "a hint belongs" if len(unused) == 1 else f"{len(unused)} hints belong"
-        warnings.append(f"{what} to no shot or frame: {_name_some(unused)}")
+        warnings.append(f"{what} to no shot or frame: {name_some(unused)}")
     return folder, hinted, warnings
 
 
@@ -330,11 +327,7 @@ def _describe_pages(folder: Storage, pictures: Sequence[Source], what: str) -> l
     if not paged:
         return []
     whose = f"a {what} has pages" if len(paged) == 1 else f"{len(paged)} {what}s have pages"
-    return [f"{whose}, of which the first alone counts: {_name_some(paged)}"]
-
-
-def _name_some(names: Sequence[str]) -> str:
-    return ", ".join(names[:MOST_NAMED]) + (", ..." if names[MOST_NAMED:] else "")
+    return [f"{whose}, of which the first alone counts: {name_some(paged)}"]
 
 
 def _check_output(output: Storage, inputs: Mapping[str, Storage | None]) -> None:

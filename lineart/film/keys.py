@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from lineart.film.frame_colors import HashedColors
 from lineart.film.frames import FilmFrame, KeySource, Source
-from lineart.film.listing import caseless, printable
+from lineart.film.listing import caseless, name_some, printable
 from lineart.film.names import NameParts, read_name, stem
 from lineart.film.records import Failure, HashedHint
 
@@ -174,6 +174,5 @@ def _describe(unused: Sequence[Source]) -> list[str]:
     if not unused:
         return []
     what = "a key names" if len(unused) == 1 else f"{len(unused)} keys name"
-    more = "" if len(unused) == 1 else ", ..."
-    first = min(printable(key.name) for key in unused)
-    return [f"{what} no drawing, or several: {first}{more}"]
+    names = sorted(printable(key.name) for key in unused)
+    return [f"{what} no drawing, or several: {name_some(names)}"]

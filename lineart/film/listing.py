@@ -3,13 +3,15 @@
 import os
 import posixpath
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from lineart.film.names import stem
 from lineart.storage import Storage
 
+MOST_NAMED = 10
+"""Most files that are named in a sentence."""
 MAX_NAME_BYTES = 1024
 """Maximum length of a name with its folders, in bytes: the limit of S3 keys."""
 MAX_PART_BYTES = 255
@@ -65,6 +67,11 @@ def printable(name: Any) -> str:
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()
         for letter in text
     )
+
+
+def name_some(names: Sequence[str]) -> str:
+    """Return the first names, up to `MOST_NAMED`, for a sentence."""
+    return ", ".join(names[:MOST_NAMED]) + (", ..." if names[MOST_NAMED:] else "")
 
 
 class Found(NamedTuple):

@@ -11,7 +11,7 @@ from dataclasses import replace
 from operator import attrgetter
 
 from lineart.film.frames import FilmFrame, SheetSource, Source, refuse_twins
-from lineart.film.listing import caseless, printable
+from lineart.film.listing import caseless, name_some, printable
 from lineart.film.names import stem
 
 LINE_ENDINGS = (".line", "_line")
@@ -26,7 +26,7 @@ def find_sheets(pictures: Iterable[Source]) -> tuple[tuple[SheetSource, ...], li
 
     Returns:
         Sheets in the order of their names; those with colliding names or with several line drawings
-        are refused. And sentences on line drawings of which there is no sheet.
+        are refused. And a sentence on line drawings of which there is no sheet, if there are any.
     """
     drawings: dict[str, list[Source]] = defaultdict(list)
     colored: list[Source] = []
@@ -42,8 +42,9 @@ def find_sheets(pictures: Iterable[Source]) -> tuple[tuple[SheetSource, ...], li
         base = caseless(stem(one.name))
         used.add(base)
         sheets.append(_pair(one, drawings.get(base, [])))
-    lost = [of_one[0] for base, of_one in drawings.items() if base not in used]
-    return tuple(sheets), [f"{printable(one.name)} is the line drawing of no sheet" for one in lost]
+    lost = [printable(ones[0].name) for base, ones in drawings.items() if base not in used]
+    what = "a line drawing is" if len(lost) == 1 else f"{len(lost)} line drawings are"
+    return tuple(sheets), [f"{what} of no sheet: {name_some(lost)}"] if lost else []
 
 
 def attach_sheets(frames: Iterable[FilmFrame], sheets: tuple[SheetSource, ...]) -> list[FilmFrame]:

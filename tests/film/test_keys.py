@@ -26,6 +26,9 @@ def hold(lines: str, keys: str) -> tuple[list[str], list[str]]:
     return texts, held.warnings
 
 
+UNUSED = [f"u/{number}.png" for number in range(10, 20)]
+
+
 @pytest.mark.parametrize(
     ("lines", "keys", "expected", "unused"),
     [
@@ -40,7 +43,13 @@ def hold(lines: str, keys: str) -> tuple[list[str], list[str]]:
         ("1 2", "2 film/1", ["1<film/1 2<2"] * 2, []),
         # Composed and decomposed letters.
         ("\u304c/1 \u304c/2", "\u304b\u3099/2", ["\u304c/2<\u304b\u3099/2"] * 2, []),
-        ("s/1", "s/2 u/1", [""], ["2 keys name no drawing, or several: s/2.png, ..."]),
+        ("s/1", "s/2 u/1", [""], ["2 keys name no drawing, or several: s/2.png, u/1.png"]),
+        (
+            "s/1",
+            " ".join(f"u/{n}" for n in range(10, 21)),
+            [""],
+            [f"11 keys name no drawing, or several: {', '.join(UNUSED)}, ..."],
+        ),
     ],
 )
 def test_keys_hold(lines: str, keys: str, expected: list[str], unused: list[str]) -> None:
@@ -225,7 +234,10 @@ def test_sheets_and_their_line_drawings() -> None:
         ("villain/front.png", "villain/front.line.png"),
         ("villain/side.png", "villain/side_LINE.png"),
     ]
-    assert sentences == ["lost_line.png is the line drawing of no sheet"]
+    assert sentences == ["a line drawing is of no sheet: lost_line.png"]
+    assert find_sheets(listed("a_line b_line"))[1] == [
+        "2 line drawings are of no sheet: a_line.png, b_line.png"
+    ]
     twins, _ = find_sheets([*listed("a a.line a_line b"), Source("b.tif", "b.tif")])
     assert twins[0].colors.refusal is not None
     assert twins[0].colors.refusal.endswith("both the line drawing of this sheet; leave one out")
