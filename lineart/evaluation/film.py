@@ -20,7 +20,7 @@ from lineart.film.pages import find_sources
 from lineart.image import Frame, Line, fit_short_side, resize
 from lineart.manifest import read_manifest
 from lineart.metrics import flicker, leakage
-from lineart.storage import Storage
+from lineart.storage import Storage, check_given
 
 TOGETHER = 16
 """Maximum number of frames in one unit of work."""
@@ -71,8 +71,8 @@ def plan_film(request: FilmRequest) -> EvaluationPlan:
         OSError: the film or its drawings cannot be read.
     """
     lines, film = Storage.at(request.lines), Storage.at(request.film)
-    lines.check()
-    film.check()
+    check_given("--lines", lines)
+    check_given("--film", film)
     _, sources = find_sources(lines)
     rows = read_manifest(film).select(COLUMNS)
     rows = rows.sort_by([("shot", "ascending"), ("number", "ascending")])

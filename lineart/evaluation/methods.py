@@ -25,6 +25,7 @@ from lineart.imaging.hints import HintPixels, find_hints, sample_hints
 from lineart.imaging.ink import darken_lines
 from lineart.imaging.paint import Guess
 from lineart.runtime.device import pick_device
+from lineart.storage import for_flag
 from lineart.weights import fingerprint, open_weights, read_config, read_weights
 
 WHITE_PAPER = "white paper"
@@ -139,7 +140,9 @@ def open_translators(weights: tuple[str, ...], size_px: int) -> dict[str, Networ
 def read_all(weights: Sequence[str]) -> Iterator[tuple[str, dict[str, bytes]]]:
     """Yield method name and files of each of the weights, read one after another."""
     for way, address in name_weights(weights).items():
-        yield way, read_weights(open_weights(address))
+        with for_flag("--weights", advice=""):
+            files = read_weights(open_weights(address))
+        yield way, files
 
 
 def describe(files: Mapping[str, bytes]) -> dict[str, str]:

@@ -33,7 +33,7 @@ from lineart.film.sheets import attach_sheets, find_sheets
 from lineart.film.tasks import FilmTask
 from lineart.runtime.device import PRECISIONS, Precision
 from lineart.runtime.sandbox import hold_signals
-from lineart.storage import LIMITS, S3Limits, Storage
+from lineart.storage import CHECK, LIMITS, S3Limits, Storage, check_given, for_flag
 from lineart.weights import fingerprint, is_included, open_weights, read_weights
 from lineart.weights.onnx_file import MODEL
 
@@ -49,6 +49,8 @@ class FilmConfig:
     """Address of the drawings or photographs, or of video or Parquet files with them."""
     output: str
     """Address that frames, manifest and page are written to; it lies in no input."""
+    pictures_flag: str = "--lines"
+    """Flag that gives `pictures`, for sentences."""
     weights: str | None = None
     """Name or address of the weights; None for tasks without a network."""
     painted: PaintedFilm | None = None
@@ -150,12 +152,13 @@ def prepare_run(
     )
     _check_addresses(film, pictures, output, color_addresses)
     weights = None if film.weights is None else open_weights(film.weights)
-    files = {} if weights is None else read_weights(weights)
+    with for_flag("--weights", advice=""):
+        files = {} if weights is None else read_weights(weights)
     _check_precision(film, files)
     task = open_task(files)
     if weights is not None and not is_included(weights):
         _check_networks(files)
-    folder, frames = _list_frames(pictures, film.pages, task.role)
+    folder, frames = _list_frames(film, pictures, task.role)
     color_folders, frames, color_warnings = _attach_colors(film, frames, color_addresses)
     frames = name_outputs(frames, task.form.suffix, film.names)
     job = FilmJob(
@@ -203,7 +206,8 @@ def _check_addresses(
 ) -> None:
     """Raise ValueError if inputs, output and logs lie in one another or cannot be what they are."""
     painted = film.painted.place if film.painted is not None else None
-    inputs = {"pictures": pictures, "coloured film": painted, **color_addresses._asdict()}
+    colors = {f"--{name}": place for name, place in color_addresses._asdict().items()}
+    inputs = {film.pictures_flag: pictures, "--film": painted, **colors}
     _check_output(output, inputs)
     picture_places = [pictures, output.child("frames"), *filter(None, color_addresses)]
     _check_log_folder(film.log_folder, picture_places)
@@ -217,17 +221,18 @@ def _check_precision(film: FilmConfig, files: Mapping[str, bytes]) -> None:
         raise ValueError("--precision is for networks of PyTorch; an ONNX model has its own")
 
 
-def _list_frames(pictures: Storage, pages: Pages, role: str) -> tuple[Storage, list[FilmFrame]]:
+def _list_frames(film: FilmConfig, pictures: Storage, role: str) -> tuple[Storage, list[FilmFrame]]:
     """Return the folder of the pictures and the frames that they are.
 
     Raises:
         ValueError: there is none.
         OSError: the folder cannot be read.
     """
-    folder, sources = find_pictures(pictures, pages=pages, has_videos=True)
+    folder, sources = find_pictures(pictures, pages=film.pages, has_videos=True)
     frames = assemble(sources, folder.name or stem(pictures.name), role=role)
     if not frames:
-        raise ValueError(f"there is no image, video or Parquet file below {pictures.uri}")
+        nothing = f"there is no image, video or Parquet file below {pictures.uri}"
+        raise ValueError(f"{film.pictures_flag}: {nothing}; {CHECK}")
     return folder, frames
 
 
@@ -271,7 +276,7 @@ def _attach_hints(
         return None, frames, []
     folder, hints = find_pictures(address, pages=pages)
     if not hints:
-        raise ValueError(f"there is no hint picture below {address.uri}; leave out --hints")
+        raise ValueError(f"--hints: there is no hint picture below {address.uri}; {CHECK}")
     _check_readable(hints, "hints")
     hints, warnings = take_first_pages(frames, hints)
     hinted, is_one_file = attach_hints(frames, hints), folder != address
@@ -305,7 +310,7 @@ def _attach_sheets(
     folder, pictures = _list_colors(address, "sheets")
     sheets, warnings = find_sheets(pictures)
     if not sheets:
-        raise ValueError(f"there are line drawings alone below {address.uri}; add the sheets")
+        raise ValueError(f"--sheets: below {address.uri} are line drawings alone; add the sheets")
     warnings += _describe_pages(folder, pictures, "sheet")
     return folder, attach_sheets(frames, sheets), warnings
 
@@ -314,7 +319,7 @@ def _list_colors(address: Storage, what: str) -> tuple[Storage, list[Source]]:
     """Return the folder of keys or sheets and its pictures."""
     folder, pictures = find_pictures(address, pages="first")
     if not pictures:
-        raise ValueError(f"there is no picture below {address.uri}; leave out --{what}")
+        raise ValueError(f"--{what}: there is no picture below {address.uri}; {CHECK}")
     _check_readable(pictures, what)
     return folder, pictures
 
@@ -335,20 +340,19 @@ def _check_output(output: Storage, inputs: Mapping[str, Storage | None]) -> None
 
     Args:
         output: Where frames are written.
-        inputs: Word for each input -> its address, which must exist; None if it is not given.
+        inputs: Flag of each input -> its address, which must exist; None if it is not given.
     """
-    for what, address in inputs.items():
+    for flag, address in inputs.items():
         if address is None:
             continue
-        if address.as_file() is None:
-            address.check()
+        check_given(flag, address)
         if address.contains(output) or output.contains(address):
             raise ValueError(
-                f"--output {output.uri} and the {what} {address.uri} lie in one another; "
+                f"--output {output.uri} and {flag} {address.uri} lie in one another; "
                 "keep them apart"
             )
     if output.is_s3:
-        output.check()
+        check_given("--output", output)
     elif Path(output.root).exists() and not Path(output.root).is_dir():
         raise ValueError(f"--output {output.root} is a file; give a folder")
 

@@ -15,7 +15,7 @@ from lineart.film.tasks.layers import PAINT, LinesAs
 from lineart.image import to_hex
 from lineart.imaging.paint_map import Color
 from lineart.manifest import ManifestRow, read_manifest
-from lineart.storage import Storage
+from lineart.storage import Storage, check_given
 
 MOST_SEARCHED = 64
 """Most frames that are searched for colours."""
@@ -66,7 +66,7 @@ def open_painted(address: str) -> PaintedFilm:
         OSError: it cannot be read.
     """
     place = Storage.at(address)
-    place.check()
+    check_given("--film", place)
     rows = read_manifest(place)
     if not rows.num_rows or not place.exists(RUN):
         raise ValueError(f"--film {place.uri} is no output of lineart colorize: it has no manifest")

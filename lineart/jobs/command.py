@@ -108,7 +108,7 @@ def run_command(
                 return ALL_DONE
             result = dict(work(flags))
     except (ValueError, OSError) as error:
-        say(name, error)
+        say(name, _sentence_of(error))
         return WRONG_INPUT
     except BrokenOffError as error:
         say(name, error)
@@ -121,6 +121,13 @@ def run_command(
         result["seconds"] = round(time.perf_counter() - started, 1)
     print(json.dumps(result, default=str), flush=True)
     return SOME_FAILED if any(map(result.get, UNFINISHED)) else ALL_DONE
+
+
+def _sentence_of(error: ValueError | OSError) -> str:
+    # Imported here: parsing flags does not need it.
+    from lineart.storage import describe_error
+
+    return describe_error(error) if isinstance(error, OSError) else str(error)
 
 
 @contextmanager

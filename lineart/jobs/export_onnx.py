@@ -41,12 +41,13 @@ def export_onnx(flags: ExportOnnx) -> dict[str, Any]:
     from lineart.models import from_files
     from lineart.onnx.export import export_pair
     from lineart.onnx.metadata import common_facts
-    from lineart.storage import Storage
+    from lineart.storage import Storage, for_flag
     from lineart.weights import fingerprint, open_weights, read_weights
     from lineart.weights.onnx_file import MODEL
 
     folder, output = open_weights(flags.weights), Storage.at(flags.output)
-    files = read_weights(folder)
+    with for_flag("--weights", advice=""):
+        files = read_weights(folder)
     if MODEL in files:
         raise ValueError(f"{folder.uri} is ONNX already; give the folder of weights it was made of")
     pair = from_files(files)

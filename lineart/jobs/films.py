@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import Field, asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -185,13 +185,15 @@ def read_colors(flag: str, address: str) -> Colors:
 
     Raises:
         ValueError: it is no palette; the sentence names the flag.
-        OSError: it cannot be read.
+        OSError: it cannot be read; likewise.
     """
     from lineart.codec.palettes import read_palette
-    from lineart.storage import read_file
+    from lineart.storage import for_flag, read_file
 
+    with for_flag(flag, "give a palette, such as a GPL file or a PNG of swatches"):
+        data = read_file(address)
     try:
-        return read_palette(read_file(address))
+        return read_palette(data)
     except ValueError as error:
         raise ValueError(f"{flag} {address}: {error}") from error
 
@@ -227,6 +229,7 @@ def make_film(
     from lineart.film.retries import choose_again, count_missing
     from lineart.manifest import read_manifest
     from lineart.runtime.lease import HeldError, hold_lease
+    from lineart.storage import for_flag
 
     prepared = prepare_run(film, open_task)
     sheets = Sheets(flags.film.xdts, flags.film.levels)
@@ -241,7 +244,9 @@ def make_film(
         logging.INFO if flags.film.log_frames else logging.WARNING,
     )
     try:
-        with hold_lease(prepared.job.output, partial(say, name)) as lease:
+        with ExitStack() as stack:
+            with for_flag("--output", advice=""):
+                lease = stack.enter_context(hold_lease(prepared.job.output, partial(say, name)))
             # Raises if the manifest is invalid, before anything in the output is changed.
             previous = read_manifest(prepared.job.output)
             refuse_other_film(prepared, previous)

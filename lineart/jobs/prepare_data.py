@@ -185,12 +185,13 @@ def prepare_data(flags: PrepareData) -> dict[str, Any]:
 def prepare_keys(flags: PrepareData, task: KeysData, output: Storage) -> Make:
     """Find the sequences that the flags include; return what makes their pairs."""
     from lineart.datasets.items import check_pattern
-    from lineart.storage import Storage
+    from lineart.storage import Storage, check_given
 
     settings = task.settings(flags.licence)
     if flags.licence is not None:
         check_pattern(flags.licence)
     images = Storage.at(flags.images)
+    check_given("--images", images)
     check_apart(images, output)
     provenance = read_origins(flags, images)
     if flags.licence is not None and provenance is None:
@@ -246,9 +247,10 @@ def make_printer(name: str) -> Callable[[str, int, int], None]:
 
 def read_sets(flags: PrepareData, output: Storage) -> list[PictureSet]:
     """Build the sets from the flags: list their pictures and test that the models load."""
-    from lineart.storage import Storage
+    from lineart.storage import Storage, check_given
 
     settings, images, task = read_settings(flags), Storage.at(flags.images), flags.task
+    check_given("--images", images)
     if isinstance(task, ColorizationData):
         items = list_items(flags, images, output, find_colored)
         return [PictureSet("", images, items, settings)]
@@ -264,6 +266,7 @@ def read_sets(flags: PrepareData, output: Storage) -> list[PictureSet]:
     include, exclude = task.target_include, task.target_exclude
     of_style = replace(flags, include=include, exclude=exclude, provenance=None, boxes=None)
     styles = Storage.at(task.targets)
+    check_given("--targets", styles)
     style_items = list_items(of_style, styles, output, find_styles)
     plain = replace(settings.preparing, faces=None, depth_model=None)
     return [
@@ -275,12 +278,12 @@ def read_sets(flags: PrepareData, output: Storage) -> list[PictureSet]:
 def list_items(flags: PrepareData, images: Storage, output: Storage, find: Finder) -> list[Item]:
     """List the items that the flags include."""
     from lineart.datasets.items import Query, list_items, read_boxes
-    from lineart.storage import read_file
+    from lineart.storage import for_flag, read_file
 
     check_apart(images, output)
-    images.check()
     provenance = read_origins(flags, images)
-    boxes = None if flags.boxes is None else read_boxes(read_file(flags.boxes))
+    with for_flag("--boxes"):
+        boxes = None if flags.boxes is None else read_boxes(read_file(flags.boxes))
     items = list_items(images, Query(flags.include, flags.exclude, boxes, provenance, find))
     if flags.licence is not None and not any(item.licence for item in items):
         raise ValueError("--licence needs licences: a --provenance, or a column of Parquet files")
@@ -298,10 +301,11 @@ def read_origins(
 ) -> dict[str, tuple[str | None, str | None]] | None:
     """Return licence and author of each picture; None without a table of them."""
     from lineart.datasets.items import read_provenance
-    from lineart.storage import read_file
+    from lineart.storage import for_flag, read_file
 
     if flags.provenance is not None:
-        return read_provenance(read_file(flags.provenance))
+        with for_flag("--provenance"):
+            return read_provenance(read_file(flags.provenance))
     return read_provenance(images.read(PROVENANCE)) if images.exists(PROVENANCE) else None
 
 
@@ -332,14 +336,15 @@ def read_settings(flags: PrepareData) -> PreparationSettings:
 def read_transform(flags: PrepareData) -> Transform:
     """Build what is done to each picture; raises as `read_settings`."""
     from lineart.datasets.steps import FaceAlignment, Shrinking, Transform
-    from lineart.storage import read_file
+    from lineart.storage import for_flag, read_file
 
     shrinking = None if flags.short_side is None else Shrinking(flags.short_side, flags.quality)
     match flags.task:
         case DrawingData(depth_model=depth_model):
             return Transform(shrinking, depth_model=depth_model)
         case StylizationData(align_faces=str(model), no_face=no_face):
-            faces = FaceAlignment(read_file(model), crop_others=no_face == "crop")
+            with for_flag("--align-faces"):
+                faces = FaceAlignment(read_file(model), crop_others=no_face == "crop")
             return Transform(shrinking, faces)
         case StylizationData(no_face="crop"):
             raise ValueError("--no-face crop needs --align-faces, the model that looks for faces")

@@ -123,6 +123,7 @@ def write_report(flags: Report) -> dict[str, Any]:
     def storage(address: str | None) -> Storage | None:
         return Storage.at(address) if address else None
 
+    check_inputs(flags.page)
     match flags.page:
         case FilmPage(film=film, output=output, sources=sources, xdts=xdts, levels=levels):
             from lineart.film.exposure import Sheets
@@ -148,6 +149,15 @@ def write_report(flags: Report) -> dict[str, Any]:
 
             first, second = map(Storage.at, drawings)
             return write_study(first, second, storage(photos), Storage.at(output))
+
+
+def check_inputs(page: Any) -> None:
+    """Raise OSError, with the flag, if an address that is read does not exist."""
+    from lineart.storage import Storage, check_given
+
+    for flag in ("film", "run", "sources", "data", "photos"):
+        if address := getattr(page, flag, None):
+            check_given(f"--{flag}", Storage.at(address))
 
 
 def write_film_videos(flags: FilmVideos) -> dict[str, Any]:

@@ -74,12 +74,17 @@ def open_review(flags: ReviewFilm) -> Review:
     from lineart.review.keys import FilmKeys
     from lineart.review.marks import Marks
     from lineart.review.review import Review
-    from lineart.storage import Storage
+    from lineart.storage import Storage, check_given, for_flag
 
     if not 0 <= flags.port < 2**16:
         raise ValueError(f"--port {flags.port} is no port; give 1024 to 65535, or 0 for a free one")
-    output = Storage.at(flags.film)
-    film = ReviewedFilm(output, Storage.at(flags.sources) if flags.sources else None)
+    output, sources = Storage.at(flags.film), None
+    with for_flag("the film", "give the output of lineart colorize"):
+        output.check()
+    if flags.sources:
+        sources = Storage.at(flags.sources)
+        check_given("--sources", sources)
+    film = ReviewedFilm(output, sources)
     keys = FilmKeys(choose_keys(flags.keys or film.keys_address, output))
     return Review(film, keys, Marks(output), flags.name or name_of_account())
 

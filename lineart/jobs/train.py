@@ -133,7 +133,7 @@ def _check_numbers(flags: Train) -> None:
 
 def open_job(flags: Train) -> TrainingJob:
     """Build the training job from the flags and validate it."""
-    from lineart.storage import Storage
+    from lineart.storage import Storage, for_flag
     from lineart.training.job import TrainingJob
     from lineart.weights import fingerprint, open_weights, read_weights
 
@@ -141,7 +141,8 @@ def open_job(flags: Train) -> TrainingJob:
     if flags.start is None and flags.recipe == FINE_TUNE:
         raise ValueError(f"--recipe {FINE_TUNE} trains weights further; name them by --start")
     if flags.start is not None:
-        start = read_weights(open_weights(flags.start))
+        with for_flag("--start", advice=""):
+            start = read_weights(open_weights(flags.start))
         recipe = replace(recipe, start=fingerprint(start))
     job = TrainingJob(
         recipe=recipe,

@@ -8,7 +8,7 @@ lineart translate --images photos --output webtoon --weights runs/ugatit/weights
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -68,15 +68,17 @@ def translate_photos(flags: Translate) -> dict[str, Any]:
 def read_film(flags: Translate) -> tuple[FilmConfig, TaskFactory]:
     """Build the film's configuration and its task factory from the flags."""
     from lineart.film.tasks.translate import open_translate_task
-    from lineart.storage import read_file
+    from lineart.storage import for_flag, read_file
 
     film = build_film_config(
         flags.film, pictures=flags.images, output=flags.output, weights=flags.weights
     )
-    return film, partial(
+    with for_flag("--align-faces"):
+        face_model = None if flags.align_faces is None else read_file(flags.align_faces)
+    return replace(film, pictures_flag="--images"), partial(
         open_translate_task,
         size_px=flags.network_size,
-        face_model=None if flags.align_faces is None else read_file(flags.align_faces),
+        face_model=face_model,
         has_attention=flags.attention,
         form=build_format(flags.film),
         upscaling=choose_upscaling(flags.upscale, flags.denoise),

@@ -182,7 +182,15 @@ def hold_lease(
         OSError: the lease cannot be read or written.
     """
     lease = Lease(output, times)
-    lease.take(on_wait)
+    try:
+        lease.take(on_wait)
+    except OSError as error:
+        cause = error.__cause__
+        if output.is_s3 or not isinstance(cause, OSError):
+            raise
+        # Nobody knows the file that could not be written.
+        why = f"{output.uri} cannot be written: {cause.strerror or cause}"
+        raise type(error)(f"{why}; give a folder that this account may write to") from error
     try:
         yield lease
     finally:

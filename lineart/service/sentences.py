@@ -2,6 +2,7 @@
 
 import re
 
+from lineart import storage
 from lineart.service.requests import Color
 
 _FLAG = r"(?<![\w-])--[a-z][a-z-]*"
@@ -26,7 +27,5 @@ def without_flags(sentence: str) -> str:
 def describe_error(error: ValueError | OSError) -> str:
     """Return the sentence on an error for a front end."""
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
-        if isinstance(error, FileNotFoundError):
-            return f"there is no file {error.filename}"
-        return f"{error.filename} cannot be read: {error.strerror}"
+        return storage.describe_error(error)
     return without_flags(str(error))

@@ -3,7 +3,7 @@
 import hashlib
 import posixpath
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -294,6 +294,49 @@ def reason_of(error: OSError) -> str:
     if error.filename is None or not error.strerror:
         return str(error)
     return "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror
+
+
+def describe_error(error: OSError) -> str:
+    """Return an error as a sentence that has the path and no number."""
+    if error.filename is None or not error.strerror:
+        return str(error)
+    if isinstance(error, FileNotFoundError):
+        return f"there is no file {error.filename}"
+    return f"{error.filename} cannot be read: {error.strerror}"
+
+
+CHECK = "check the address"
+
+
+@contextmanager
+def for_flag(flag: str, advice: str = CHECK) -> Iterator[None]:
+    """Raise errors of the block as a sentence that begins with the flag that gave an address.
+
+    Args:
+        flag: The flag, such as `--keys`.
+        advice: What to do if there is nothing at the address; empty if the error says so.
+    """
+    try:
+        yield
+    except OSError as error:
+        then = f"; {advice}" if advice and isinstance(error, FileNotFoundError) else ""
+        raise type(error)(f"{flag}: {describe_error(error)}{then}") from error
+
+
+def check_given(flag: str, place: Storage) -> None:
+    """Raise unless a folder, a bucket or one file is there.
+
+    Args:
+        flag: The flag that gave its address.
+        place: Its address.
+
+    Raises:
+        FileNotFoundError: it does not exist; the sentence begins with the flag.
+        OSError: as for `Storage.check`, likewise.
+    """
+    with for_flag(flag):
+        if place.as_file() is None:
+            place.check()
 
 
 def read_file(uri: str) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lineart.storage import Storage, read_file
+from lineart.storage import Storage, read_file, reason_of
 from lineart.weights.onnx_file import MODEL, read_contract
 
 INCLUDED = Path(__file__).parent
@@ -42,23 +42,34 @@ def read_weights(folder: Storage) -> dict[str, bytes]:
         File name -> content; an ONNX file is `model.onnx`.
 
     Raises:
-        FileNotFoundError: `config.json` cannot be read.
+        FileNotFoundError: `config.json`, or the ONNX file, cannot be read.
         OSError: Another file cannot be read.
     """
-    if is_onnx(folder):
-        return {MODEL: read_file(folder.uri)}
+    first = MODEL if is_onnx(folder) else "config.json"
     try:
-        files = {"config.json": folder.read("config.json")}
+        files = {first: read_file(folder.uri) if first == MODEL else folder.read(first)}
     except OSError as error:
         names = ", ".join(sorted(path.parent.name for path in INCLUDED.glob("*/config.json")))
         raise FileNotFoundError(
-            f"no weights at {folder.uri}: config.json cannot be read ({error}); give a folder that "
-            f"holds it, a file NAME.onnx, or one of the included names: {names}"
+            f"there are no weights at {folder.uri}: {_why_unread(folder, error)}; give a folder "
+            f"that holds config.json, a file NAME.onnx, or one of the included names: {names}"
         ) from error
+    if first == MODEL:
+        return files
     for entry in folder.entries():
         if entry.path.endswith(".safetensors"):
             files[entry.path] = folder.read(entry.path)
     return files
+
+
+def _why_unread(folder: Storage, error: OSError) -> str:
+    """Return why the first file of weights cannot be read."""
+    if not isinstance(error, FileNotFoundError):
+        return reason_of(error)
+    if is_onnx(folder):
+        return "there is no such file"
+    has_folder = folder.is_s3 or Path(folder.root).is_dir()
+    return "config.json is not there" if has_folder else "there is no such folder"
 
 
 def fingerprint(files: Mapping[str, bytes]) -> str:

@@ -443,13 +443,13 @@ def test_parts_of_a_killed_run_count(film: FilmConfig) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"pictures": "{root}/none"}, "there is no folder"),
+        ({"pictures": "{root}/none"}, "--lines: there is no folder"),
         ({"pictures": "gs://bucket/x"}, "is not supported; give a folder or s3://"),
         ({"pictures": "s3:///x"}, "names no bucket"),
         ({"output": "{root}/lines/out"}, "keep them apart"),
         ({"output": "{root}"}, "keep them apart"),
         ({"pictures": "{root}/empty"}, "no image"),
-        ({"weights": "{root}/empty"}, "no weights at"),
+        ({"weights": "{root}/empty"}, "no weights at .*/empty: config.json is not there"),
         ({"weights": "nothing-so-called"}, "no weights at"),
         ({"limit": 0}, "--limit"),
     ],

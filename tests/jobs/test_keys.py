@@ -1,6 +1,7 @@
 """Colour keys, from their files to the frames of their shots."""
 
 import json
+import re
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -283,8 +284,16 @@ def test_regions_that_no_key_knows(film: Film) -> None:
         ({"keys": None, "ask": 1}, "--ask is for colours that follow regions"),
         ({"adjacent": 5}, "--adjacent 5 is not within 0 and 4"),
         ({"output": "{root}/keys/color"}, "lie in one another"),
-        ({"keys": "{root}/nothing"}, "nothing"),
-        ({"sheets": "{root}/nothing"}, "nothing"),
+        ({"keys": "{root}/none"}, "--keys: there is no folder {root}/none; check the address"),
+        ({"sheets": "{root}/none"}, "--sheets: there is no folder {root}/none; check the address"),
+        ({"hints": "{root}/none"}, "--hints: there is no folder {root}/none; check the address"),
+        ({"lines": "{root}/none"}, "--lines: there is no folder {root}/none; check the address"),
+        ({"hints": "{root}/empty"}, "--hints: there is no hint picture below {root}/empty; check"),
+        ({"sheets": "{root}/empty"}, "--sheets: there is no picture below {root}/empty; check"),
+        ({"palette": "{root}/none.gpl"}, "--palette: there is no file {root}/none.gpl; give a"),
+        ({"weights": "{root}/none"}, "--weights: there are no weights at {root}/none: there is no"),
+        ({"weights": "{root}/none.onnx"}, "there are no weights at {root}/none.onnx: there is no"),
+        ({"output": "/dev/null/out"}, "--output: /dev/null/out cannot be written: Not a directory"),
         ({"sheets": "{root}/keys", "output": "{root}/keys/color"}, "lie in one another"),
     ],
 )
@@ -296,9 +305,12 @@ def test_flags_that_conflict(
         name: value.format(root=film.root) if isinstance(value, str) else value
         for name, value in flags.items()
     }
+    (film.root / "empty").mkdir()
     places: dict[str, Any] = {name: str(film.root / name) for name in ("lines", "keys", "output")}
-    assert main(Colorize(**(places | given))) == 2
-    assert sentence in capfd.readouterr().err
+    assert main(Colorize(**({"finish": "paint"} | places | given))) == 2
+    said = capfd.readouterr().err.splitlines()[-1]
+    assert sentence.format(root=film.root) in said
+    assert not re.search(r"Errno|_LEASE|leave out", said)
     assert not (film.root / "output").exists()
 
 

@@ -269,9 +269,11 @@ def test_wrong_flags_say_why(
         ({"from_palette": str(day), "to_palette": str(short)}, "--from has 2 colours and --to 1"),
         ({"painted": str(tmp_path / "lines")}, "is no output of lineart colorize"),
         ({"painted": str(plain)}, "has paint beside it; run lineart colorize with --finish paint"),
-        ({"painted": str(tmp_path / "none")}, "none"),
-        ({"output": f"{film.painted}/out"}, "and the coloured film"),
-        ({"lines": str(tmp_path / "none")}, "none"),
+        ({"painted": str(tmp_path / "none")}, "--film: there is no folder"),
+        ({"from_palette": "none.gpl", "to_palette": str(day)}, "--from: there is no file"),
+        ({"from_palette": str(day), "to_palette": "none.gpl"}, "--to: there is no file"),
+        ({"output": f"{film.painted}/out"}, "and --film"),
+        ({"lines": str(tmp_path / "none")}, "--lines: there is no folder"),
         ({"film": FilmFlags(precision="float32")}, "--precision is for networks"),
     ]
     for flags, sentence in wrong:

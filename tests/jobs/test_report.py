@@ -138,7 +138,8 @@ def test_nothing_readable_is_said(
 @pytest.mark.parametrize(
     ("page", "why"),
     [
-        (FilmPage(film="nowhere"), "there is no folder"),
+        (FilmPage(film="nowhere"), "report: --film: there is no folder"),
+        (FilmPage(film=".", sources="nowhere"), "report: --sources: there is no folder"),
         (FilmPage(film="."), "has no run.json"),
         (TrainingPage(run="."), "has no run.json"),
         (StudyPage(drawings=("nowhere", "."), output="out"), "there is no folder"),

@@ -158,8 +158,8 @@ def test_weights_of_the_other_command(
     [
         ({"network_size": 8}, "--network-size 8 is not within"),
         ({"attention": True}, "leave out --attention"),
-        ({"align_faces": "none.onnx"}, "none.onnx"),
-        ({"images": "nowhere"}, "there is no folder"),
+        ({"align_faces": "none.onnx"}, "--align-faces: there is no file"),
+        ({"images": "nowhere"}, "--images: there is no folder"),
     ],
 )
 def test_wrong_input(
