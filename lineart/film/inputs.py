@@ -20,7 +20,7 @@ from lineart.film.hints import (
     unused_hints,
 )
 from lineart.film.keys import attach_keys, describe_keyless
-from lineart.film.listing import name_some, printable
+from lineart.film.listing import is_empty, name_some, printable
 from lineart.film.names import stem
 from lineart.film.output_names import Names, name_outputs
 from lineart.film.pages import Pages, find_pictures, list_videos, split_pages
@@ -175,7 +175,7 @@ def prepare_run(
         sheets=color_folders.sheets,
     )
     chosen, absent = film.selection.choose(frames)
-    keyless = describe_keyless(chosen) if film.keys is not None else []
+    keyless = describe_keyless(chosen) if color_folders.keys is not None else []
     named = [*describe_versions(frames), *describe_gaps(frames)]
     return PreparedRun(film, job, frames, chosen, [*color_warnings, *keyless, *named, *absent])
 
@@ -293,9 +293,14 @@ def _attach_hints(
 def _attach_keys(
     address: Storage | None, frames: list[FilmFrame]
 ) -> tuple[Storage | None, list[FilmFrame], list[str]]:
-    """Return the folder of the keys, the frames with their keys, and warnings on keys."""
+    """Return the folder of the keys, the frames with their keys, and warnings on keys.
+
+    An empty folder is none: the keys are still to be made.
+    """
     if address is None:
         return None, frames, []
+    if is_empty(address):
+        return None, frames, [f"--keys: {address.uri} is empty; no shot has a key"]
     folder, keys = _list_colors(address, "keys")
     frames, warnings = attach_keys(frames, keys)
     return folder, frames, _describe_pages(folder, keys, "key") + warnings

@@ -140,6 +140,19 @@ def _look_at(place: Storage, path: str, entry: os.DirEntry[str]) -> Found:
     return Found(path, None if target.is_file() else "it is no file")
 
 
+def is_empty(place: Storage) -> bool:
+    """Return whether a folder exists and holds no file but hidden ones; always False on S3.
+
+    There, nothing tells an empty prefix from one that is written wrongly.
+
+    Raises:
+        OSError: the folder cannot be listed.
+    """
+    return (
+        not place.is_s3 and Path(place.root).is_dir() and not any(True for _ in find_files(place))
+    )
+
+
 def leads_out(place: Storage, path: str) -> bool:
     """Return whether a path leads out of the root through a link; always False on S3."""
     if place.is_s3:

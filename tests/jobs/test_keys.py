@@ -188,6 +188,25 @@ def test_an_empty_key_is_a_warning(film: Film, capfd: pytest.CaptureFixture[str]
     assert len(json.loads((film.root / "output/run.json").read_text())["warnings"]) == 2
 
 
+def test_a_folder_of_keys_may_be_empty(film: Film, bucket: Path) -> None:
+    """The film is coloured as without keys, with a warning; a wrong address is an error."""
+    (film.root / "keys/roll/4.png").rename(film.root / "4.png")
+    (film.root / "keys/.review").write_bytes(b"a lease")
+    assert film.color().failed == 0
+    assert film.open().warnings == [f"--keys: {film.root}/keys is empty; no shot has a key"]
+    first = film.frame("roll/f0001")
+    (film.root / "keys/notes.txt").write_text("no key")
+    nothing = f"--keys: there is no picture below {film.root}/keys; check the address"
+    with pytest.raises(ValueError, match=nothing):
+        film.open()
+    (film.root / "4.png").rename(film.root / "keys/roll/4.png")
+    assert set(film.made_anew()) == {f"roll/f{step + 1:04}.png" for step in range(STEPS)}
+    assert (film.frame("roll/f0001") != first).any()
+    typo = f"s3://{bucket.name}/kyes"
+    with pytest.raises(ValueError, match=f"--keys: there is no picture below {typo}; check the"):
+        film.open(keys=typo)
+
+
 def test_what_changes_in_a_key_makes_its_shot_anew(film: Film) -> None:
     """So do a further key and the drawing of one; other shots stand."""
     film.write("keys/slide/1.png", draw_shot(0, moves_px=5).paint)
