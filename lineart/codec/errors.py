@@ -4,8 +4,9 @@ import re
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 from zipfile import BadZipFile
 
 from PIL.Image import DecompressionBombError
@@ -30,6 +31,29 @@ def noting_warnings() -> Iterator[list[str]]:
         warnings.simplefilter("always", PictureWarning)
         yield noted
     noted.extend(dict.fromkeys(str(one.message) for one in caught if _is_ours(one)))
+
+
+@contextmanager
+def passing_warnings(tell: Callable[[str], object]) -> Iterator[None]:
+    """Pass the sentence of each `PictureWarning` on that nothing in the block collects.
+
+    Without this, Python writes it to standard error with a line of code. Threads that start in the
+    block may decode.
+
+    Args:
+        tell: Called with each sentence.
+    """
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def pass_on(message: Warning | str, category: type[Warning], *rest: Any) -> None:
+            if issubclass(category, PictureWarning):
+                tell(str(message))
+            else:
+                show(message, category, *rest)
+
+        warnings.showwarning = pass_on  # type: ignore[assignment]
+        yield
 
 
 def _is_ours(caught: warnings.WarningMessage) -> bool:

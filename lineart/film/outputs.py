@@ -2,7 +2,6 @@
 
 import io
 import os
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from jaxtyping import UInt8
 from pyarrow import parquet
 
 from lineart.codec import decode_color
+from lineart.codec.errors import passing_warnings
 from lineart.film.frames import PictureReader, Source
 from lineart.image import Frame, Line
 from lineart.storage import Storage
@@ -161,8 +161,10 @@ def read_previews(
         preview = gallery.look(frame)
         return None if preview is None else encode(preview)
 
-    # Decoders change warning filters temporarily, which is not thread-safe: restore them here.
-    with warnings.catch_warnings(), ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as pool:
+    # Decoders change warning filters temporarily, which is not thread-safe: they are restored here.
+    # What they warn of is in the manifest.
+    threads = min(THREADS, os.cpu_count() or 1)
+    with passing_warnings(lambda _: None), ThreadPoolExecutor(threads) as pool:
         yield from (made for made in pool.map(look, frames) if made is not None)
 
 

@@ -106,7 +106,8 @@ def run_command(
             if flags.dry_run:
                 print(json.dumps(configuration(flags), indent=2, default=str), flush=True)
                 return ALL_DONE
-            result = dict(work(flags))
+            with _telling_of_pictures(name):
+                result = dict(work(flags))
     except (ValueError, OSError) as error:
         say(name, _sentence_of(error))
         return WRONG_INPUT
@@ -128,6 +129,23 @@ def _sentence_of(error: ValueError | OSError) -> str:
     from lineart.storage import describe_error
 
     return describe_error(error) if isinstance(error, OSError) else str(error)
+
+
+@contextmanager
+def _telling_of_pictures(name: str) -> Iterator[None]:
+    """Say each different warning on a picture once that nothing in the block collects."""
+    # Imported here: a dry run does not need it.
+    from lineart.codec.errors import passing_warnings
+
+    told: set[str] = set()
+
+    def tell(sentence: str) -> None:
+        if sentence not in told:
+            told.add(sentence)
+            say(name, f"a picture has a warning: {sentence}")
+
+    with passing_warnings(tell):
+        yield
 
 
 @contextmanager

@@ -1,10 +1,13 @@
 """Which frames of a film are shown, and how they are read."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from lineart.codec import encode_png
+from lineart.codec.errors import PictureWarning, reading
 from lineart.film.frames import Source
 from lineart.film.outputs import ThumbnailGallery, choose, read_previews, show_as_is, spread
 from lineart.manifest import make_row, make_table
@@ -55,6 +58,23 @@ def test_pictures_are_read_with_what_was_made_of_them(tmp_path: Path) -> None:
     np.testing.assert_array_equal(first.result, color)
     assert [preview.frame for preview in others] == ["gone.tif", "tall.tif", "broken.tif"]
     assert [preview.source for preview in others] == [None] * 3
+
+
+def test_previews_do_not_warn(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    """What pictures warn of is in the manifest, and is not printed again."""
+    place = Storage.at(str(tmp_path))
+    place.write("a.png", encode_png(np.zeros((4, 6), np.uint8)))
+
+    def show(data: bytes) -> np.ndarray:
+        with reading("DPX"):
+            warnings.warn("it is logarithmic", PictureWarning, stacklevel=1)
+            return show_as_is(data)
+
+    sources = {"a": Source("a.png", "a.png")}
+    gallery = ThumbnailGallery(place, sources, place, show, {"a": "a.png"})
+    (preview,) = read_previews(gallery, ["a"], lambda preview: preview)
+    assert preview.source is not None
+    assert not recwarn.list
 
 
 def test_a_coloured_picture_keeps_its_colours() -> None:

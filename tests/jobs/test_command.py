@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -95,6 +96,22 @@ def test_an_error_is_one_sentence(
     assert run(work) == status
     printed = capsys.readouterr()
     assert (printed.out, printed.err) == ("", f"job: {sentence}\n")
+
+
+def test_a_warning_on_pictures_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    """It has no line of code, and is said once."""
+    # Imported here: a test below starts a process that imports this file, and NumPy later.
+    from lineart.codec.errors import PictureWarning, reading
+
+    def decode(_: Nothing) -> dict[str, Any]:
+        for sentence in ("it is logarithmic", "it is logarithmic", "it has a profile"):
+            with reading("DPX"):
+                warnings.warn(sentence, PictureWarning, stacklevel=1)
+        return {}
+
+    assert run(decode) == ALL_DONE
+    told = "job: a picture has a warning: it"
+    assert capsys.readouterr().err == f"{told} is logarithmic\n{told} has a profile\n"
 
 
 def test_a_bug_is_not_hidden() -> None:
