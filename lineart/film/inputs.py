@@ -28,7 +28,7 @@ from lineart.film.painted import PaintedFilm, attach_paint, describe_unused
 from lineart.film.pools import WorkerBounds
 from lineart.film.records import FilmJob
 from lineart.film.selection import Selection
-from lineart.film.sequence import describe_gaps, describe_versions
+from lineart.film.sequence import describe_doubles, describe_gaps, describe_versions
 from lineart.film.sheets import attach_sheets, find_sheets
 from lineart.film.tasks import FilmTask
 from lineart.runtime.device import PRECISIONS, Precision
@@ -176,7 +176,7 @@ def prepare_run(
     )
     chosen, absent = film.selection.choose(frames)
     keyless = describe_keyless(chosen) if color_folders.keys is not None else []
-    named = [*describe_versions(frames), *describe_gaps(frames)]
+    named = [*describe_versions(frames), *describe_gaps(frames), *describe_doubles(frames)]
     return PreparedRun(film, job, frames, chosen, [*color_warnings, *keyless, *named, *absent])
 
 

@@ -11,15 +11,16 @@ from natsort import natsort_keygen, ns
 from lineart.codec.formats import FORMAT_NAMES
 from lineart.codec.video import VIDEO_SUFFIXES
 
-_SEPARATORS = r" ._#-"
+SEPARATORS = r" ._#-"
+"""Characters between the parts of a name."""
 _NUMBER = re.compile(r"((?:(?<=[._#])|^)-)?\d+")
 """A number; a minus sign begins the name, or follows a point, an underscore or the sign #."""
-_VERSION = re.compile(rf"[{_SEPARATORS}](v(\d+))(?=$|[{_SEPARATORS}])", re.IGNORECASE)
+_VERSION = re.compile(rf"[{SEPARATORS}](v(\d+))(?=$|[{SEPARATORS}])", re.IGNORECASE)
 _RESOLUTION = re.compile(
-    rf"(?:@[1-9]x|[{_SEPARATORS}](?:480|540|720|1080|1440|2160|4320)p)$", re.IGNORECASE
+    rf"(?:@[1-9]x|[{SEPARATORS}](?:480|540|720|1080|1440|2160|4320)p)$", re.IGNORECASE
 )
 """A resolution at the end of a name, as in `A0001@2x` and `A0001_1080p`."""
-_RUN = re.compile(rf"[{_SEPARATORS}]+")
+_RUN = re.compile(rf"[{SEPARATORS}]+")
 _KNOWN_SUFFIXES = FORMAT_NAMES.keys() | VIDEO_SUFFIXES
 _compare = natsort_keygen(alg=ns.IGNORECASE | ns.SIGNED)
 
@@ -45,7 +46,7 @@ class NameParts(NamedTuple):
     @property
     def series(self) -> str:
         """Text before the number, without separators at its end: equal for `A_0001` and `A0002`."""
-        return self.prefix.rstrip(_SEPARATORS)
+        return self.prefix.rstrip(SEPARATORS)
 
     @property
     def version_number(self) -> int:
@@ -75,6 +76,16 @@ def read_name(name: str) -> NameParts:
         return NameParts(base, "", "", version)
     last = numbers[-1]
     return NameParts(base[: last.start()], last[0], base[last.end() :], version)
+
+
+def read_resolution(name: str) -> str:
+    """Return the resolution at the end of a name, as `@2x`; empty without, or if it is the number.
+
+    That is so where there is no other number.
+    """
+    base, _ = _split_version(_base(name))
+    found, first = _RESOLUTION.search(base), _NUMBER.search(base)
+    return found[0] if found and first and first.start() < found.start() else ""
 
 
 def natural_key(text: str) -> Any:

@@ -1,4 +1,4 @@
-"""What is unusual in the numbers of a film's pictures: gaps, and versions in one folder."""
+"""What is unusual in the numbers of a film's pictures: gaps, doubles, versions in one folder."""
 
 import posixpath
 from collections import Counter, defaultdict
@@ -7,8 +7,8 @@ from itertools import groupby, islice, pairwise
 from operator import attrgetter
 
 from lineart.film.frames import FilmFrame
-from lineart.film.listing import caseless
-from lineart.film.names import NameParts, read_name
+from lineart.film.listing import caseless, printable
+from lineart.film.names import SEPARATORS, NameParts, read_name, read_resolution
 
 MOST_SHOTS = 10
 """Maximum number of shots that have a sentence of their own; the others are counted."""
@@ -66,6 +66,34 @@ def _gaps(numbers: Sequence[int]) -> Iterator[tuple[int, int, int]]:
     for before, after in pairwise(numbers):
         if after - before > step:
             yield before + step, before + (after - before - 1) // step * step, step
+
+
+def describe_doubles(frames: Iterable[FilmFrame]) -> list[str]:
+    """Return a sentence for each of the first shots in which frames have one number.
+
+    Their names differ in zeros or separators alone, as `1.png` and `001.png` do. Levels, letters
+    behind the number, versions and resolutions tell frames apart.
+    """
+    found: list[str] = []
+    for shot, group in groupby(frames, attrgetter("shot")):
+        of_number: dict[tuple[object, ...], list[str]] = defaultdict(list)
+        for frame in group:
+            if frame.refusal is None and (key := _double_key(frame.name)) is not None:
+                of_number[key].append(printable(posixpath.basename(frame.name)))
+        doubles = [" = ".join(names) for names in of_number.values() if len(names) > 1]
+        if doubles:
+            some = ", ".join(doubles[:MOST_GAPS]) + (", ..." if doubles[MOST_GAPS:] else "")
+            found.append(f"shot {shot} has frames of one number: {some}; each is made as a frame")
+    return _first(found, "more shots have frames of one number")
+
+
+def _double_key(name: str) -> tuple[object, ...] | None:
+    """Return what is equal for pictures that may be the same frame; None without a number."""
+    parts = read_name(name)
+    if parts.number is None:
+        return None
+    texts = parts.series, parts.suffix.strip(SEPARATORS), parts.version, read_resolution(name)
+    return (parts.number, *map(caseless, texts))
 
 
 def _like(parts: NameParts, number: int) -> str:

@@ -1,6 +1,7 @@
 """Order and numbers of frames, from their names alone."""
 
 import random
+import re
 
 import pytest
 
@@ -8,7 +9,7 @@ from lineart.film.frames import FilmFrame, Source, assemble
 from lineart.film.hints import attach_hints
 from lineart.film.names import folder_key, read_name
 from lineart.film.selection import Selection, read_numbers
-from lineart.film.sequence import MOST_SHOTS, describe_gaps, describe_versions
+from lineart.film.sequence import MOST_SHOTS, describe_doubles, describe_gaps, describe_versions
 
 
 def film(*names: str) -> list[FilmFrame]:
@@ -125,6 +126,35 @@ def test_gaps(numbers: list[int], sentence: str | None) -> None:
     frames = film(*(f"s/A_{number:04}.png" for number in numbers), "s/b100.png", "s/c.png")
     expected = [] if sentence is None else [sentence]
     assert describe_gaps(frames) == expected
+
+
+@pytest.mark.parametrize(
+    ("names", "doubles"),
+    [
+        ("g/001.png g/01.png g/1.png g/2.png", "001.png = 01.png = 1.png"),
+        ("g/A_1.png g/A0001.tga g/B1.png", "A0001.tga = A_1.png"),
+        ("g/1a.png g/01_A.png g/1.png g/2.png g/02.png", "1a.png = 01_A.png, 02.png = 2.png"),
+        ("g/-1.png g/-001.png g/1.png", "-001.png = -1.png"),
+        # Levels, inserts, versions and resolutions; another shot; names without a number.
+        ("g/A0001.png g/B1.png g/1.png", None),
+        ("g/A1.png g/A1a.png g/A01b.png", None),
+        ("g/A1_v001.png g/A01_v002.png", None),
+        ("g/A1.png g/A01@2x.png g/A001_1080p.png", None),
+        ("g/1.png h/01.png g/title.png g/walk.png", None),
+        ("g/1080p.png g/720p.png", None),
+    ],
+)
+def test_doubles(names: str, doubles: str | None) -> None:
+    """Frames whose names say one number are named, unless something else tells them apart."""
+    found = describe_doubles(film(*names.split()))
+    if doubles is None:
+        assert found == []
+    else:
+        told = [part for one in found for part in re.split(": |; ", one)]
+        assert told[0] == "shot g has frames of one number"
+        assert [sorted(one.split(" = ")) for one in told[1].split(", ")] == [
+            sorted(one.split(" = ")) for one in doubles.split(", ")
+        ]
 
 
 def test_a_gap_is_named_as_its_neighbours_are() -> None:
