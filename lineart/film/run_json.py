@@ -3,12 +3,9 @@
 import json
 import os
 import platform
-import subprocess
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -17,6 +14,7 @@ import pyarrow.compute as pc
 from lineart.film.completeness import MADE
 from lineart.film.inputs import PreparedRun
 from lineart.film.records import RUN, FilmJob
+from lineart.film.versions import find_commit, find_version
 from lineart.storage import Storage
 
 
@@ -83,9 +81,9 @@ def write_run(
         "keys": Storage.at(prepared.film.keys).uri if prepared.film.keys else None,
         "words": asdict(prepared.job.task.words),
         "weights": _weights(prepared.job),
-        "versions": {name: _version(name) for name in ("lineart", "ray", "torch", "numpy")},
+        "versions": {name: find_version(name) for name in ("lineart", "ray", "torch", "numpy")},
         "python": platform.python_version(),
-        "commit": _commit(),
+        "commit": find_commit(),
         "machine": {"system": platform.platform(), "cpus": os.cpu_count()},
         "started_at": started_at.isoformat(timespec="seconds"),
         "ended_at": datetime.now(UTC).isoformat(timespec="seconds") if ended else None,
@@ -109,21 +107,3 @@ def count_values(rows: pa.Table, column: str) -> dict[str, int]:
     """Count the finished frames by the value of a column, without those that have none."""
     made = rows.filter(pc.is_in(rows["status"], value_set=MADE))[column].drop_null()
     return {count["values"]: count["counts"] for count in made.value_counts().to_pylist()}
-
-
-def _version(name: str) -> str | None:
-    """Return the version of a package; None for a checkout that is run without installation."""
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
-
-
-def _commit() -> str | None:
-    """Return the commit of a checkout; None for an installed package."""
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()

@@ -1,6 +1,7 @@
 """The program `lineart`: starts the command that the first argument names.
 
 lineart --help
+lineart --version
 lineart colorize --lines episode/lines --output episode/color
 """
 
@@ -35,6 +36,12 @@ def main() -> int:
         print("usage: lineart COMMAND [OPTIONS]\n\ncommands:")
         print(*(f"  {name:14}{sentence}" for name, sentence in COMMANDS.items()), sep="\n")
         print("\n`lineart COMMAND --help` lists the options of a command.")
+        print("`lineart --version` says which version this is.")
+        return ALL_DONE
+    if name in ("--version", "-V"):
+        from lineart.film.versions import describe_version
+
+        print(describe_version())
         return ALL_DONE
     if name not in COMMANDS:
         known = ", ".join(COMMANDS)

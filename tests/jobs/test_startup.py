@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from lineart.film.versions import find_commit
 from lineart.jobs.command import WRONG_INPUT
 from lineart.jobs.main import COMMANDS, main
 
@@ -131,6 +132,26 @@ def test_the_program_starts_commands() -> None:
     printed, told = start("main", "demo", "--dry-run", "--seed", "3")
     assert json.loads(printed)["seed"] == 3
     assert "lineart.jobs.train" not in told["modules"]
+
+
+def test_the_program_says_its_version() -> None:
+    """Name and version of the package, with the commit of a checkout; quickly."""
+    printed = check("main", "--version")
+    assert re.fullmatch(r"lineart (\d+\.\d+\.\d+|of a checkout)( \([0-9a-f]{40}\))?\n", printed)
+
+
+def test_a_commit_is_that_of_the_package(tmp_path: Path) -> None:
+    """A package that is installed inside of another checkout has none."""
+    own, other = tmp_path / "own.py", tmp_path / "site-packages/other.py"
+    other.parent.mkdir()
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"]
+    for file in (own, other):
+        file.write_text("")
+    for command in (["init", "-q"], ["add", "own.py"], ["commit", "-q", "-m", "x"]):
+        subprocess.run([*git, *command], check=True)
+    assert re.fullmatch("[0-9a-f]{40}", find_commit(own) or "")
+    assert find_commit(other) is None
+    assert find_commit(Path("/dev/null")) is None
 
 
 def test_the_program_refuses_other_commands(
