@@ -171,9 +171,7 @@ def run_film(
                 summary.lapsed += "was accepted" in changes
                 summary.warned += row["warnings"] is not None
                 summary.seconds = round(time.monotonic() - started, 3)
-                summary.frames_per_second = round(
-                    (summary.done + summary.held) / max(summary.seconds, 1e-3), 3
-                )
+                summary.frames_per_second = round(summary.done / max(summary.seconds, 1e-3), 3)
                 on_progress(summary)
         if plan.remaining:
             raise ConnectionError(

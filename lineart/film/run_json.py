@@ -46,6 +46,7 @@ class FilmSummary:
     """Drawings to colour next, if they were asked for; see `next_keys.choose_next`."""
     seconds: float = 0.0
     frames_per_second: float = 0.0
+    """Frames that were made, without held ones, in a second of the run."""
 
 
 def of_whole_film(summary: FilmSummary, rows: pa.Table) -> FilmSummary:

@@ -28,6 +28,19 @@ pytestmark = pytest.mark.usefixtures("no_sandbox")
 
 FRAMES = 6
 
+
+def test_speed_is_that_of_made_frames() -> None:
+    """Failures, copies and frames that end together are none; the time left is of all frames."""
+    speed = films.Speed()
+    # Nothing made: frames that fail before they are tried.
+    assert speed.measure(0, 0, 5.0) is None
+    # The first one, with four that hold it; then two more, with eight.
+    assert speed.measure(1, 5, 10.0) is None
+    assert speed.measure(1, 5, 12.0) is None
+    assert speed.measure(2, 6, 10.5) is None
+    assert speed.measure(3, 15, 14.0) == (0.5, 0.4)
+
+
 Done = subprocess.CompletedProcess[str]
 Run = Callable[..., Done]
 
