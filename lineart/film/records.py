@@ -51,8 +51,7 @@ def name_file(role: str, source: Source, place: Storage | None) -> str:
     name = printable(source.name)
     if place is not None:
         file = printable(f"{place.uri}/{source.path}")
-        is_whole = source.name == source.path or source.refusal is not None
-        name = file if is_whole else f"{name} in {file}"
+        name = file if name == printable(source.path) else f"{name} in {file}"
     return f"the {FILES.get(role, role)} {name}"
 
 RUN = "run.json"

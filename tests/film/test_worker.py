@@ -11,12 +11,29 @@ from PIL import Image
 
 from lineart.codec import encode_png
 from lineart.film.frames import Source
-from lineart.film.records import FilmJob, FrameData, Input, WorkItem
+from lineart.film.listing import printable
+from lineart.film.records import FilmJob, FrameData, Input, WorkItem, name_file
 from lineart.film.stages import shrink
 from lineart.film.tasks.colorize import ColorizeTask
 from lineart.film.tasks.key_rules import ADJACENT
 from lineart.film.worker import KEPT_DRAWINGS, Worker
 from lineart.storage import Storage
+
+
+@pytest.mark.parametrize(
+    ("role", "source", "named"),
+    [
+        ("key", Source("s/1.png", "s/1.png"), "the key s3://studio/ep/s/1.png"),
+        ("key_line", Source("s/1.png", "s/1.png"), "the line drawing s3://studio/ep/s/1.png"),
+        ("hint_key", Source("s", "a.parquet", row=3), "the hint s in s3://studio/ep/a.parquet"),
+        ("sheet", Source("a#0002.tif", "a.tif", page=1), "the sheet a#0002.tif in s3://studio/ep/"),
+        ("photo", Source("a\\n.png", "a\n.png"), "the photograph s3://studio/ep/a\\n.png"),
+    ],
+)
+def test_a_file_is_named_by_what_it_is_and_where(role: str, source: Source, named: str) -> None:
+    """Each role has a word that people know; what is in a file is named with it."""
+    assert name_file(role, source, Storage.at("s3://studio/ep")).startswith(named)
+    assert name_file(role, source, None).endswith(f" {printable(source.name)}")
 
 
 def test_what_frames_share_is_read_once(tmp_path: Path) -> None:
