@@ -28,6 +28,8 @@ from lineart.runtime.device import Precision
 from lineart.runtime.sandbox import CallEndedError
 from lineart.storage import Storage, reason_of
 
+RUN = "run.json"
+"""File in the output with the flags, versions and counts of the last run."""
 FILES = {
     "line": "line drawing",
     KEY_LINE: "line drawing",
@@ -53,9 +55,6 @@ def name_file(role: str, source: Source, place: Storage | None) -> str:
         file = printable(f"{place.uri}/{source.path}")
         name = file if name == printable(source.path) else f"{name} in {file}"
     return f"the {FILES.get(role, role)} {name}"
-
-RUN = "run.json"
-"""File in the output with the flags, versions and counts of the last run."""
 
 
 class Failure(NamedTuple):
