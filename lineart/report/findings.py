@@ -43,7 +43,7 @@ FILE_STAGES = {
     HINT_KEY: "hint",
     KEY: "key",
     **dict.fromkeys((SHEET, LINED_SHEET, SHEET_LINE), "sheet"),
-    "paint": "file of paint",
+    "paint": "paint file",
 }
 """Stage in which a frame fails because of a file beside its drawing -> what that is."""
 SAYS_AGAIN = re.compile(r"\bagain\b|the same command")
@@ -92,7 +92,6 @@ def advise(failures: Iterable[tuple[str | None, str | None]], source: str) -> st
     advice = []
     if files:
         names = " and ".join(filter(None, (", ".join(files[:-1]), files[-1])))
-        names = names.replace("file of paints", "files of paint")
         advice.append(f"repair or replace the {names} in this list")
     if NAMES in found:
         advice.append("rename files as their messages say")
