@@ -178,7 +178,7 @@ def small() -> Recipe:
 
 
 def hint_unet() -> Recipe:
-    """Return the recipe of the default weights.
+    """Return the first recipe of the default weights; `fine_tune` is the second.
 
     It took 99 minutes on two cores of an AMD EPYC (Zen 4, bfloat16), beside other work.
 
@@ -212,7 +212,8 @@ def fine_tune() -> Recipe:
 
     Half the learning rate, more weight of edges, squared error on paper that has a hint, and
     pictures of large sources more often. It takes 63 minutes on two cores of an AMD EPYC (Zen 4).
-    The default weights are not its result: see lineart/weights/default/MODEL_CARD.md.
+    The default weights are a mean of its result and of those that it started from: see
+    lineart/weights/default/MODEL_CARD.md.
     """
     recipe = hint_unet()
     losses = {"paper": 1.0, "hinted": 1.0, "edges": 1.0, "ssim": 0.5, "hint": 0.1}
