@@ -91,6 +91,21 @@ class ShardRows:
         place = row - self._groups[file][group]
         return {name: table[name][place].as_py() for name in table.column_names}
 
+    def read_column(self, name: str) -> list[str]:
+        """Return a column of short texts, of all rows.
+
+        Raises:
+            FileNotFoundError: the set has been replaced since it was opened.
+        """
+        values: list[str] = []
+        for path in self._paths:
+            with (
+                closing(self.storage.open_file(path)) as stream,
+                closing(_open(stream, self.schema)) as file,
+            ):
+                values += file.read(columns=[name])[name].to_pylist()
+        return values
+
     def _read_light(self, path: str) -> list[int]:
         """Append names and sources of a file; return the number of rows of each row group."""
         try:

@@ -171,6 +171,17 @@ class Shards:
             return self._decode(index)
         return self._decoded.get(index, lambda: self._freeze(index))
 
+    def read_hashes(self) -> list[set[str]]:
+        """Return the hashes of each picture: of its pixels, and its group, by default its file's.
+
+        Boxes and aligned faces are other pixels than their file's.
+
+        Raises:
+            FileNotFoundError: the set has been replaced since it was opened.
+        """
+        columns = (self._rows.read_column(name) for name in ("sha256", "group"))
+        return [set(hashes) for hashes in zip(*columns, strict=True)]
+
     def _decode(self, index: int) -> Picture:
         row = self._rows.read(index)
 

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from lineart.codec import decode_color, decode_line
 from lineart.codec.formats import DOCUMENT_SUFFIXES, IMAGE_SUFFIXES
+from lineart.datasets.items import sha256
 from lineart.datasets.samples import Picture, Pictures
 from lineart.datasets.shard_rows import INDEX
 from lineart.datasets.shards import Shards
@@ -81,26 +82,55 @@ def open_pictures(uri: str) -> NamedPictures:
     return Shards(storage) if storage.exists(INDEX) else PictureFolder(storage)
 
 
-def choose(pictures: NamedPictures, limit: int | None, only: Iterable[str] | None) -> Iterator[int]:
+class HeldOut:
+    """Pictures of shards, told by their pixels: two folders may have pictures of one name.
+
+    Raises as `Shards`.
+    """
+
+    def __init__(self, shards: Shards) -> None:
+        self.hashes: dict[str, set[str]] = {}
+        for name, hashes in zip(shards.names, shards.read_hashes(), strict=True):
+            self.hashes.setdefault(posixpath.basename(name), set()).update(hashes)
+
+    def has(self, folder: PictureFolder, index: int) -> bool:
+        """Return whether a picture of a folder is one of them: by its file name and its pixels.
+
+        Raises:
+            OSError: a file whose name one of them has cannot be read.
+        """
+        name = folder.names[index]
+        hashes = self.hashes.get(posixpath.basename(name))
+        if hashes is None:
+            return False
+        try:
+            return sha256(decode_color(folder.storage.read(name))) in hashes
+        except ValueError:
+            # No shard holds a picture that cannot be decoded.
+            return False
+
+
+def choose(
+    pictures: NamedPictures, limit: int | None, held_out: HeldOut | None = None
+) -> Iterator[int]:
     """Yield the indices of at most `limit` pictures of each source, evenly spaced.
 
     Args:
         pictures: Pictures to choose from.
         limit: Maximum number of pictures of a source; None for all.
-        only: Names of the allowed pictures, possibly with more leading folders; None for all.
+        held_out: The allowed pictures of a folder; None for all. Shards are taken as they are.
+
+    Raises:
+        OSError: a file cannot be read.
     """
-    tails = None if only is None else {tail for name in only for tail in _tails(name)}
-    by_source = sorted(range(len(pictures.names)), key=lambda i: (pictures.sources[i], i))
+    numbers: Iterable[int] = range(len(pictures.names))
+    if held_out is not None and isinstance(pictures, PictureFolder):
+        numbers = [i for i in numbers if held_out.has(pictures, i)]
+    by_source = sorted(numbers, key=lambda i: (pictures.sources[i], i))
     for _, group in groupby(by_source, key=lambda i: pictures.sources[i]):
-        numbers = [i for i in group if tails is None or pictures.names[i] in tails]
-        count = len(numbers) if limit is None else min(limit, len(numbers))
-        yield from (numbers[place * len(numbers) // count] for place in range(count))
-
-
-def _tails(name: str) -> Iterator[str]:
-    """Yield a name, then the name without its first folder, and so on to the file name."""
-    parts = name.split("/")
-    yield from ("/".join(parts[start:]) for start in range(len(parts)))
+        of_source = list(group)
+        count = len(of_source) if limit is None else min(limit, len(of_source))
+        yield from (of_source[place * len(of_source) // count] for place in range(count))
 
 
 class EvaluationUnit(NamedTuple):
@@ -124,7 +154,7 @@ def find_units(
     """Choose the pictures of every place, and which of them are shown.
 
     Args:
-        request: Holds the limit, the allowed names (for folders only) and the number to show.
+        request: Holds the limit, the held-out pictures (for folders only) and the number to show.
         session: Opens the places.
         places: Addresses.
 
@@ -132,17 +162,17 @@ def find_units(
         ValueError: there is no picture, or a place is named twice.
         OSError: a place cannot be read.
     """
-    only = None if request.held_out is None else Shards(Storage.at(request.held_out)).names
+    held_out = None if request.held_out is None else HeldOut(Shards(Storage.at(request.held_out)))
     units = []
     for uri, place in name_places(places).items():
         pictures = session.open(open_pictures, uri)
-        allowed = only if isinstance(pictures, PictureFolder) else None
         units += [
             EvaluationUnit(uri, place, number, posixpath.join(place, pictures.names[number]))
-            for number in choose(pictures, request.limit_per_source, allowed)
+            for number in choose(pictures, request.limit_per_source, held_out)
         ]
     if not units:
-        raise ValueError(f"there is no picture to judge in {', '.join(places)}")
+        of = "" if request.held_out is None else f" of those that {request.held_out} holds"
+        raise ValueError(f"there is no picture to judge in {', '.join(places)}{of}")
     count = request.num_sheet_samples
     shown = {place * len(units) // max(count, 1) for place in range(count)}
     return [unit._replace(is_shown=number in shown) for number, unit in enumerate(units)]

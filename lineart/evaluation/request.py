@@ -28,7 +28,8 @@ class PictureRequest:
     weights: tuple[str, ...] = ("default",)
     """Names or addresses of weights, or NAME=ADDRESS; the others are compared with the first."""
     held_out: str | None = None
-    """Shards of held-out pictures; pictures in folders are evaluated only if these name them."""
+    """Shards of held-out pictures; pictures in folders are evaluated only if these hold the same
+    pixels under the same file name."""
     limit_per_source: int | None = None
     """Maximum number of pictures of each source, evenly spaced; default: all."""
     network_size: int = 512

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lineart.codec import encode_png
+from lineart.datasets.items import sha256
 from lineart.datasets.samples import Picture
 from lineart.datasets.shards import ShardRow, Shards, finish, write_shard
 from lineart.evaluation.inputs import (
@@ -75,7 +76,7 @@ def test_shards_are_taken_as_they_are(tmp_path: Path, pair: Picture) -> None:
     shards = open_pictures(storage.uri)
     assert isinstance(shards, Shards)
     assert list(shards.names) == ["s/color/1.png", "s/color/2.png"]
-    assert list(choose(shards, 1, None)) == [0]
+    assert list(choose(shards, 1)) == [0]
     np.testing.assert_array_equal(shards.read(1).color, pair.color)
 
 
@@ -85,7 +86,8 @@ def shard_row(name: str, pair: Picture) -> ShardRow:
     height, width = pair.line.shape
     gray = cv2.imencode(".png", pair.line)[1].tobytes()
     image = encode_png(pair.color)
-    return ShardRow(name, image, gray, width, height, "0", "0", name, "s", None, None)
+    digest = sha256(pair.color)
+    return ShardRow(name, image, gray, width, height, digest, "0", name, "s", None, None)
 
 
 def test_a_folder_of_pairs_may_be_the_root(folder: Path) -> None:
@@ -109,12 +111,26 @@ def test_what_is_wrong_is_refused(folder: Path) -> None:
 
 
 def test_choice_is_spread_and_may_be_bounded(folder: Path) -> None:
-    """At most so many of each source, evenly spread, and only those that have a name elsewhere."""
+    """At most so many of each source, evenly spread."""
     pictures = PictureFolder(Storage.at(str(folder)))
-    assert list(choose(pictures, None, None)) == list(range(9))
-    assert list(choose(pictures, 2, None)) == [0, 2, 4, 6, 8]
-    only = ["lineart_pairs/a/color/2.png", "b/color/4.png", "color/1.png"]
-    assert list(choose(pictures, None, only)) == [1, 7]
+    assert list(choose(pictures, None)) == list(range(9))
+    assert list(choose(pictures, 2)) == [0, 2, 4, 6, 8]
+
+
+def test_held_out_is_what_has_the_pixels(folder: Path, pair: Picture) -> None:
+    """Another picture of the name, even below the same folders, and a broken one are not."""
+    rows = [shard_row(f"pairs/a/color/{name}.png", pair) for name in "12"]
+    face = shard_row("3.png", pair)._replace(sha256="of the face", group=sha256(pair.color))
+    storage = Storage.at(str(folder / "held_out"))
+    finish(storage, [write_shard(storage, 0, [*rows, face])])
+    other = 255 - pair.color
+    for name in ("a/color/2.png", "b/color/1.png", "b/color/3.png"):
+        write(folder / name, other)
+    (folder / "b/color/2.png").write_bytes(b"broken")
+    images = (str(folder / "a"), str(folder / "b"))
+    request = PictureRequest(images=images, held_out=storage.uri)
+    units = find_units(request, Session(), images)
+    assert [unit.name for unit in units] == ["a/color/1.png", "a/color/3.png"]
 
 
 def test_units_name_their_pictures(folder: Path) -> None:
@@ -128,7 +144,7 @@ def test_units_name_their_pictures(folder: Path) -> None:
     assert [unit.is_shown for unit in units] == [True, False, True, False]
     assert read_unit(session, units[3]).name == "color/3.png"
     assert source_of(session, units[3]) == "b"
-    with pytest.raises(ValueError, match="no picture"):
+    with pytest.raises(ValueError, match="of those that"):
         find_units(replace(request, held_out=make_shards(folder)), session, images[:1])
 
 

@@ -13,6 +13,7 @@ import torch
 from skimage import metrics
 
 from lineart.codec import decode_color, decode_line
+from lineart.datasets.items import sha256
 from lineart.datasets.shards import ShardRow, finish, write_shard
 from lineart.evaluation.request import (
     ClipScoreRequest,
@@ -189,10 +190,11 @@ def test_broken_picture_exits_3(
 
 
 def test_only_held_out_pictures(flags: Evaluate, folder: Path, tmp_path: Path) -> None:
-    """Of a folder only those pictures are judged whose names the shards hold."""
+    """Of a folder only those pictures are judged that the shards hold."""
     held_out = Storage.at(str(tmp_path / "validation"))
     image, line = ((folder / f"s/{kind}/2.png").read_bytes() for kind in ("color", "line"))
-    row = ShardRow("film/s/color/2.png", image, line, 128, 72, "0", "0", "g", "film/s", None, None)
+    name, own = "film/s/color/2.png", sha256(decode_color(image))
+    row = ShardRow(name, image, line, 128, 72, own, "0", "g", "film/s", None, None)
     finish(held_out, [write_shard(held_out, 0, [row])])
     images = (str(folder), held_out.uri)
     chosen = change(flags, images=images, held_out=held_out.uri, num_sheet_samples=0)
