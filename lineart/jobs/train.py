@@ -87,7 +87,7 @@ def train_pair(flags: Train) -> dict[str, Any]:
     try:
         run(job, flags, share)
     except FloatingPointError as error:
-        raise BrokenOffError(f"{error}; the state before it is saved") from error
+        raise BrokenOffError(f"{error}; {_advise(job.output)}") from error
     except (RuntimeError, ValueError, OSError) as error:
         raise BrokenOffError(f"{error}") from error
     finally:
@@ -95,6 +95,18 @@ def train_pair(flags: Train) -> dict[str, Any]:
         write_progress(job.output, record)
         job.output.sweep()
     return {"weights": job.output.child("weights").uri, "seconds": round(record["seconds"], 1)}
+
+
+def _advise(output: Storage) -> str:
+    """Return what to do after a number that is not finite."""
+    from lineart.training.checkpoint import places
+
+    if not places(output):
+        return "there is no checkpoint yet; train with a lower learning rate in the recipe"
+    return (
+        "the same command goes on from the last good checkpoint; if it stops again, train with a "
+        f"lower learning rate in the recipe, another --output and --start {output.uri}/weights"
+    )
 
 
 def read_recipe(flags: Train) -> Recipe:

@@ -41,6 +41,7 @@ __all__ = [
     "check_config",
     "count_parameters",
     "describe",
+    "find_not_finite",
     "from_files",
     "to_files",
 ]
@@ -84,10 +85,17 @@ def to_files(pair: Pair, *, half: bool = False) -> dict[str, bytes]:
     Args:
         pair: Pair whose generators are stored.
         half: Store 16-bit floats: half the size, about three significant decimal digits.
+
+    Raises:
+        FloatingPointError: a number is not finite as it is stored; 16-bit floats end at 65,504.
     """
     files = {CONFIG: (json.dumps(describe(pair), indent=2) + "\n").encode()}
     for name, generator in pair.generators.items():
-        files[f"{name}.safetensors"] = save(stored_tensors(generator, half))
+        tensors = stored_tensors(generator, half)
+        if wrong := find_not_finite(tensors):
+            kind = "16-bit weights" if half else "weights"
+            raise FloatingPointError(f"{wrong} of the {kind} {name}")
+        files[f"{name}.safetensors"] = save(tensors)
     return files
 
 
@@ -131,6 +139,12 @@ def stored_tensors(generator: nn.Module, half: bool) -> dict[str, Tensor]:
         kind = torch.float16 if half and tensor.is_floating_point() else tensor.dtype
         tensors[name] = tensor.detach().to("cpu", kind).contiguous()
     return tensors
+
+
+def find_not_finite(tensors: Mapping[str, Tensor]) -> str | None:
+    """Return the name of the first tensor with a number that is not finite, if there is one."""
+    wrong = (n for n, t in tensors.items() if t.is_floating_point() and not t.isfinite().all())
+    return next(wrong, None)
 
 
 def load_tensors(generator: nn.Module, data: bytes, name: str) -> None:

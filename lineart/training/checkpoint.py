@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from lineart.models import find_not_finite
 from lineart.storage import Storage
 from lineart.training.recipes import Recipe
 
@@ -86,10 +87,15 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Te
 def write(
     output: Storage, recipe: Recipe, checkpoint: Checkpoint, best: Iterable[CheckpointId] = ()
 ) -> None:
-    """Write a checkpoint atomically, then delete all but the last `KEEP_LAST` and the best."""
+    """Write a checkpoint atomically, then delete all but the last `KEEP_LAST` and the best.
+
+    Later ones are of a training that did not go on from them; they are deleted, too.
+    """
     record = json.dumps({"recipe": asdict(recipe), "place": asdict(checkpoint.place)})
     output.write(checkpoint.place.path, save(dict(checkpoint.tensors), {"record": record}))
-    for place in set(places(output)[:-KEEP_LAST]) - set(best):
+    there = places(output)
+    last = [place for place in there if place <= checkpoint.place][-KEEP_LAST:]
+    for place in set(there) - {*last, *best}:
         output.delete(place.path)
 
 
@@ -100,14 +106,17 @@ def places(output: Storage) -> list[CheckpointId]:
 
 
 def read(output: Storage, recipe: Recipe) -> Checkpoint | None:
-    """Read the newest checkpoint of a run; return None if there is none.
+    """Read the newest checkpoint of a run whose numbers are finite; return None if there is none.
 
     Raises:
         ValueError: the folder holds a run of another recipe.
     """
     check(output, recipe)
-    there = places(output)
-    return read_at(output, there[-1]) if there else None
+    for place in reversed(places(output)):
+        found = read_at(output, place)
+        if find_not_finite(found.tensors) is None:
+            return found
+    return None
 
 
 def read_at(output: Storage, place: CheckpointId) -> Checkpoint:

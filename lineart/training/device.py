@@ -72,6 +72,13 @@ class Device:
         ids = [self.device] if self.device.type == "cuda" else None
         return DistributedDataParallel(compiled, device_ids=ids)
 
+    def tell_all(self, text: str) -> str:
+        """Return the text of rank 0 in all processes, each of which makes this call."""
+        texts = [text]
+        if self.world > 1:
+            distributed.broadcast_object_list(texts, 0)
+        return texts[0]
+
     def autocast(self) -> torch.autocast:
         """Return the autocast context for networks and losses."""
         return torch.autocast(

@@ -4,6 +4,7 @@ To train in several processes, each process of a torch process group makes the s
 """
 
 import logging
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -14,7 +15,7 @@ from typing import Any
 
 import torch
 
-from lineart.models import MODELS, Pair, build_empty, from_files, to_files
+from lineart.models import MODELS, Pair, build_empty, find_not_finite, from_files, to_files
 from lineart.storage import Storage
 from lineart.training import checkpoint
 from lineart.training.checkpoint import Checkpoint, CheckpointId
@@ -70,7 +71,8 @@ def train(run: TrainingRun) -> Pair:
 
     Raises:
         ValueError: the folder holds another run, or a batch cannot be divided by the workers.
-        FloatingPointError: a loss or gradient is not finite; the state before it has been saved.
+        FloatingPointError: a loss or gradient, or the state to save, is not finite. Weights and the
+            last checkpoint are from before.
     """
     recipe = run.recipe
     check_batches(recipe, run.device.world, run.accumulate)
@@ -174,7 +176,8 @@ class StageRun:
             try:
                 self.sums.update(self.trainer.step(batches, self.seen))
             except FloatingPointError:
-                self.save(preview)
+                if self.log:
+                    self.log.write()
                 raise
             self.steps += 1
             self.seen += batch_size
@@ -232,27 +235,58 @@ class StageRun:
         )
 
     def save(self, preview: ValidationPreview | None) -> None:
-        """Write checkpoint, weights, scalars and a grid, in rank 0; then call `on_save`."""
+        """Write checkpoint, weights, scalars and a grid, in rank 0; then call `on_save`.
+
+        Raises:
+            FloatingPointError: in all processes: the state, its result in validation or a weight as
+                it is stored is not finite; scalars alone are written.
+        """
         place = CheckpointId(self.number, self.seen)
         if place == self.saved:
             return
         self.saved = place
         scalars: dict[str, float] = {}
+        wrong = ""
         if preview and self.log:
-            stage, output = self.stage.name, self.settings.output
-            # Validation.
-            result = preview.run(self.trainer.averages)
-            scalars = {VALIDATION: result.distance}
-            self.log.add(stage, self.seen, scalars)
-            self.log.add_grid(stage, self.seen, result.grid, result.columns)
-            self.log.write()
-            logger.info("%s: %d images, validation l1 %.4f", stage, self.seen, result.distance)
-            # Weights and checkpoint.
-            averages = {**self.pair.generators, **self.trainer.averages}
-            pair = replace(self.pair, generators=averages)
-            pair = self.task.calibrate(pair, self.settings.validation)
-            for name, data in to_files(pair, half=True).items():
-                output.write(f"{WEIGHTS}/{name}", data)
-            state = Checkpoint(place, self.trainer.tensors(self.pair))
-            checkpoint.write(output, self.settings.recipe, state, self.log.best())
+            try:
+                scalars = self.write(place, preview, self.log)
+            except FloatingPointError as error:
+                wrong = str(error)
+                self.log.write()
+        if wrong := self.settings.device.tell_all(wrong):
+            raise FloatingPointError(
+                f"stage {self.stage.name}, after {self.seen} images: not finite: {wrong}"
+            )
         self.settings.on_save(place, scalars)
+
+    def write(
+        self, place: CheckpointId, preview: ValidationPreview, log: RunLog
+    ) -> dict[str, float]:
+        """Write the files of a checkpoint; return its scalars.
+
+        Raises:
+            FloatingPointError: see `save`; nothing is written.
+        """
+        stage, output = self.stage.name, self.settings.output
+        # Checks.
+        state = Checkpoint(place, self.trainer.tensors(self.pair))
+        if wrong := find_not_finite(state.tensors):
+            raise FloatingPointError(wrong)
+        result = preview.run(self.trainer.averages)
+        if not math.isfinite(result.distance):
+            raise FloatingPointError(f"{VALIDATION} is {result.distance}")
+        averages = {**self.pair.generators, **self.trainer.averages}
+        pair = replace(self.pair, generators=averages)
+        pair = self.task.calibrate(pair, self.settings.validation)
+        weights = to_files(pair, half=True)
+        # Scalars and grid.
+        scalars = {VALIDATION: result.distance}
+        log.add(stage, self.seen, scalars)
+        log.add_grid(stage, self.seen, result.grid, result.columns)
+        log.write()
+        logger.info("%s: %d images, validation l1 %.4f", stage, self.seen, result.distance)
+        # Weights and checkpoint.
+        for name, data in weights.items():
+            output.write(f"{WEIGHTS}/{name}", data)
+        checkpoint.write(output, self.settings.recipe, state, log.best())
+        return scalars

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -99,7 +100,7 @@ class RunLog:
 
     def best(self) -> list[CheckpointId]:
         """Return the checkpoint with the lowest validation distance of each stage."""
-        looks = [row for row in self.scalars if row.name == VALIDATION]
+        looks = [r for r in self.scalars if r.name == VALIDATION and math.isfinite(r.value)]
         stages = dict.fromkeys(row.stage for row in looks)
         best = [min((r for r in looks if r.stage == s), key=lambda r: r.value) for s in stages]
         return [CheckpointId(self.names.index(row.stage), row.images) for row in best]

@@ -1,5 +1,6 @@
 import csv
 import io
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -11,11 +12,12 @@ from torch import nn
 from lineart.codec import decode_color
 from lineart.models import MODELS, Colorization, from_files, to_files
 from lineart.training import checkpoint
-from lineart.training.checkpoint import CheckpointId
+from lineart.training.checkpoint import Checkpoint, CheckpointId
 from lineart.training.dataloader import LocalLoader
 from lineart.training.loop import StageRun, check_batches, train
+from lineart.training.preview import ValidationPreview
 from lineart.training.recipes import RECIPES, Recipe, tiny
-from lineart.training.run_log import SCALARS, read_scalars
+from lineart.training.run_log import SCALARS, RunLog, read_scalars
 from lineart.training.stage_trainer import StageTrainer
 from lineart.training.tasks import TASKS
 
@@ -222,17 +224,20 @@ def test_another_recipe_does_not_continue_a_run(start_run: Any) -> None:
         train(start_run(replace(recipe, seed=5)))
 
 
-def test_the_last_checkpoints_and_the_best_are_kept(start_run: Any) -> None:
+def test_the_last_checkpoints_and_the_best_are_kept(
+    start_run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of many checkpoints three remain, and the best of validation besides."""
+    look, distances = ValidationPreview.run, iter((3.0, 1.0, *[2.0] * 8))
+
+    def look_and_say(self: ValidationPreview, generators: Any) -> Any:
+        return look(self, generators)._replace(distance=next(distances))
+
+    monkeypatch.setattr(ValidationPreview, "run", look_and_say)
     recipe = tiny(RECIPES["small"]())
-    stage = replace(recipe.stages[0], images=40, learning_rate=10.0)
-    run = start_run(replace(recipe, stages=(stage,)))
+    run = start_run(replace(recipe, stages=(replace(recipe.stages[0], images=40),)))
     train(run)
-    kept = {place.images for place in checkpoint.places(run.output)}
-    looks = {r.images: r.value for r in read_scalars(run.output) if r.name == "validation/l1"}
-    best = min(looks, key=lambda images: looks[images])
-    assert best < 32  # A rate of 10 learns nothing, so that the best is an early one.
-    assert kept == {32, 36, 40, best}
+    assert {place.images for place in checkpoint.places(run.output)} == {8, 32, 36, 40}
 
 
 def test_scalars_and_grids_are_left(start_run: Any, caplog: pytest.LogCaptureFixture) -> None:
@@ -260,7 +265,7 @@ def test_scalars_and_grids_are_left(start_run: Any, caplog: pytest.LogCaptureFix
 def test_a_loss_that_is_not_a_number_stops_the_run(
     start_run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The error names step and term; the checkpoint holds the state before the bad step."""
+    """The error names step and term; the last checkpoint is from before the bad step."""
     recipe = tiny(RECIPES["small"]())
     run = start_run(recipe)
     train_until(start_run(recipe, "good"), 1, monkeypatch)
@@ -282,6 +287,72 @@ def test_a_loss_that_is_not_a_number_stops_the_run(
     assert good
     assert found.place == good.place == CheckpointId(0, 4)
     assert_equal_state(dict(found.tensors), dict(good.tensors))
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (torch.nan, "after 8 images: not finite: draft"),
+        (1e5, "not finite: .* of the 16-bit weights draft"),
+        (None, "not finite: validation/l1 is nan"),
+    ],
+)
+def test_a_broken_state_replaces_no_good_one(
+    value: float | None, message: str, start_run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Weights and checkpoint stay those of before, from which the same call goes on."""
+    run = start_run(tiny(RECIPES["small"]()))
+    update, look = StageTrainer.update_averages, ValidationPreview.run
+
+    def update_or_break(self: StageTrainer, step: int) -> None:
+        update(self, step)
+        if step == 1 and value is not None:
+            next(self.averages["draft"].parameters()).fill_(value)
+
+    def look_or_break(self: ValidationPreview, generators: Any) -> Any:
+        result, is_broken = look(self, generators), bool(checkpoint.places(run.output))
+        return result._replace(distance=torch.nan) if is_broken and value is None else result
+
+    def weights() -> dict[str, bytes]:
+        return {e.path: run.output.read(e.path) for e in run.output.entries("weights")}
+
+    train_until(run, 1, monkeypatch)
+    before = weights()
+    with monkeypatch.context() as patch:
+        patch.setattr(StageTrainer, "update_averages", update_or_break)
+        patch.setattr(ValidationPreview, "run", look_or_break)
+        for _ in range(2):
+            with pytest.raises(FloatingPointError, match=message):
+                train(run)
+    assert checkpoint.places(run.output) == [CheckpointId(0, 4)]
+    assert before == weights()
+    train(run)
+    rows = [row[:3] for row in read_scalars(run.output)]
+    assert len(rows) == len(set(rows))
+
+
+def test_a_stored_state_that_is_not_finite_is_passed_over(start_run: Any) -> None:
+    """A run of before goes on from its last good checkpoint; later ones are deleted."""
+    run = start_run(tiny(RECIPES["small"]()))
+    train(run)
+    *_, good, last = checkpoint.places(run.output)
+    tensors = dict(checkpoint.read_at(run.output, last).tensors)
+    tensors["draft.broken"] = torch.tensor([torch.inf])
+    checkpoint.write(run.output, run.recipe, Checkpoint(last, tensors), [good])
+    found = checkpoint.read(run.output, run.recipe)
+    assert found
+    assert found.place == good
+    checkpoint.write(run.output, run.recipe, found)
+    assert checkpoint.places(run.output)[-1] == good
+
+
+def test_the_best_is_a_number(start_run: Any) -> None:
+    """A validation that is not a number is not the lowest."""
+    run = start_run(tiny(RECIPES["small"]()))
+    with closing(RunLog(run.output, run.recipe, None)) as log:
+        for images, value in ((4, torch.nan), (8, 0.5), (12, 0.4)):
+            log.add("draft", images, {"validation/l1": value})
+        assert log.best() == [CheckpointId(0, 12)]
 
 
 def test_a_gradient_that_is_not_finite_stops_the_run(
