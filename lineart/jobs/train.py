@@ -77,11 +77,12 @@ def main(flags: Train) -> int:
 def train_pair(flags: Train) -> dict[str, Any]:
     """Train, write run.json, sheets and the page; return where the weights are, and the seconds."""
     from lineart.runtime.cluster import start_ray
-    from lineart.training.checkpoint import check_data
+    from lineart.training.checkpoint import check_data, check_features
     from lineart.training.job import worker_resources
 
     job = open_job(flags)
     check_data(job.output, job.data)
+    check_features(job.output, job.describe_features())
     share = worker_resources(flags.ray_workers, start_ray()) if flags.ray_workers else {}
     started = time.monotonic()
     try:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
@@ -12,6 +13,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from lineart.datasets.shard_rows import INDEX
 from lineart.models import find_not_finite
 from lineart.storage import Storage
 from lineart.training.recipes import Recipe
@@ -19,6 +21,8 @@ from lineart.training.recipes import Recipe
 FOLDER = "checkpoints"
 DATA = "shards.sha256"
 """Hash of the names and sizes of the shards that a run learns from."""
+FEATURES = "features.json"
+"""Names and SHA-256 of the feature networks of a run's losses."""
 NAME = re.compile(rf"{FOLDER}/(\d+)-(\d+)/state\.safetensors")
 KEEP_LAST = 3
 
@@ -143,11 +147,43 @@ def check_data(output: Storage, data: Storage) -> None:
     Raises:
         ValueError: the folder holds a run on other shards.
     """
-    files = sorted((entry.path, entry.size) for entry in data.entries())
-    digest = hashlib.sha256(json.dumps(files).encode()).hexdigest().encode()
-    if places(output) and output.exists(DATA) and output.read(DATA) != digest:
+    entries = sorted((entry.path, entry.size) for entry in data.entries())
+    folders = {posixpath.dirname(path) for path, _ in entries if posixpath.basename(path) == INDEX}
+    shards = [
+        (path, size)
+        for path, size in entries
+        if path.endswith(".parquet") and posixpath.dirname(path) in folders
+    ]
+    # Runs of before have the hash of all files in the folder.
+    digest, of_all = (
+        hashlib.sha256(json.dumps(files).encode()).hexdigest().encode()
+        for files in (shards, entries)
+    )
+    if places(output) and output.exists(DATA) and output.read(DATA) not in (digest, of_all):
         raise ValueError(f"{output.uri} holds a run on other shards; give another --output")
     output.write(DATA, digest)
+
+
+def check_features(output: Storage, features: Mapping[str, Mapping[str, str]]) -> None:
+    """Record the feature networks of a run's losses; raise if its checkpoints are of others.
+
+    Args:
+        output: Folder of the run; runs of before have no such record and take any.
+        features: Loss term -> name and SHA-256, see `TrainingJob.describe_features`.
+
+    Raises:
+        ValueError: the folder holds a run with another network, or other weights of it.
+    """
+    known = json.loads(output.read(FEATURES)) if output.exists(FEATURES) else features
+    if places(output) and (
+        other := [term for term in features if known.get(term) != features[term]]
+    ):
+        raise ValueError(
+            f"{output.uri} holds a run with other weights of the feature network of {other[0]}; "
+            "give those by --feature-weights, or another --output"
+        )
+    if features:
+        output.write(FEATURES, json.dumps(features, indent=1).encode())
 
 
 def _read_record(output: Storage, place: CheckpointId) -> dict[str, Any]:

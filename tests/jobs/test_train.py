@@ -121,6 +121,14 @@ def test_a_run_is_not_continued_on_other_shards(
     other = shutil.copytree(data, tmp_path / "other")
     shard = next((other / "train").rglob("*.parquet"))
     assert main(replace(flags, data=str(other))) == ALL_DONE
+    (other / "notes.txt").write_text("no shard")
+    assert main(replace(flags, data=str(other))) == ALL_DONE
+    # A run of before has the hash of all files.
+    files = sorted((entry.path, entry.size) for entry in Storage.at(str(other)).entries())
+    digest = hashlib.sha256(json.dumps(files).encode()).hexdigest()
+    (output / "shards.sha256").write_text(digest)
+    assert main(replace(flags, data=str(other))) == ALL_DONE
+    assert (output / "shards.sha256").read_text() != digest
     shutil.copy(shard, shard.with_name("another.parquet"))
     assert main(replace(flags, data=str(other))) == WRONG_INPUT
     assert "holds a run on other shards; give another --output" in capsys.readouterr().err
@@ -203,3 +211,10 @@ def test_feature_weights_are_fetched_from_s3(
     assert {copy.stat().st_mtime_ns for copy in copies} == times
     record = json.loads((tmp_path / "run/run.json").read_text())
     assert record["features"]["content"]["sha256"] == hashes[-1]
+    # Other weights.
+    other = replace(flags, feature_weights={"content": str(tmp_path / "other.pth")})
+    torch.save(random_state("vgg16"), tmp_path / "other.pth")
+    assert main(other) == WRONG_INPUT
+    assert "other weights of the feature network of content" in capsys.readouterr().err
+    (tmp_path / "run/features.json").unlink()
+    assert main(other) == ALL_DONE
