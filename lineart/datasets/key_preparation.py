@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
+from lineart.datasets.filters import Refusal
 from lineart.datasets.flat_truth import flatten_exact
 from lineart.datasets.key_pairs import make_pairs, to_bytes
 from lineart.datasets.pair_shards import PairRow, to_shard
+from lineart.datasets.preparation import REFUSED, refusals_to_parquet
 from lineart.datasets.sequences import (
     SequencePlace,
     TrueSequence,
@@ -76,11 +78,12 @@ class PairOrder(NamedTuple):
 
 
 class WrittenPairs(NamedTuple):
-    """Shard of pairs."""
+    """Shard of pairs; an empty path if the sequence is refused."""
 
     path: str
     num_pairs: int
     num_bytes: int
+    refusal: Refusal | None = None
 
 
 @dataclass(frozen=True)
@@ -107,19 +110,23 @@ def prepare_pairs(
 ) -> KeySummary:
     """Make pairs of sequences and of the sample film; they replace an existing set at the end.
 
-    Sequences are for training or for validation by their names (`sequences.is_held_out`).
+    Sequences are for training or for validation by their names (`sequences.is_held_out`). One with
+    a picture that cannot be decoded, or of another size, is refused.
 
     Raises:
         OSError: a picture cannot be read.
-        ValueError: a picture cannot be decoded, or there are no pairs for one of the sides.
+        ValueError: there are no pairs for one of the sides; `refused.parquet` is written.
     """
     started = time.monotonic()
-    orders, refused = order_pairs(sources, settings)
+    orders, refusals = order_pairs(sources, settings)
     write = partial(write_pairs, images=sources.images, output=output, settings=settings)
     written: dict[PairOrder, WrittenPairs] = {}
     for order, shard in executor.map(write, orders):
         written[order] = shard
         tell("sequences", len(written), len(orders))
+    orders = [order for order in orders if written[order].refusal is None]
+    refusals += [shard.refusal for shard in written.values() if shard.refusal is not None]
+    output.write(REFUSED, refusals_to_parquet(refusals))
     counts: dict[str, dict[str, int]] = {side: {} for side in SIDES}
     for order in orders:
         counts[order.side][order.name] = written[order].num_pairs
@@ -127,23 +134,25 @@ def prepare_pairs(
         if not sum(counts[side].values()):
             raise ValueError(
                 f"no sequence gives pairs for {side}; sequences are for validation by their names "
-                "(lineart/datasets/sequences.py), and --drawn-films 5 or more adds some"
+                "(lineart/datasets/sequences.py), and --drawn-films 5 or more adds some; "
+                f"{len(refusals)} are refused, {output.uri}/{REFUSED} says why"
             )
     for side in SIDES:
         paths = [written[one].path for one in orders if one.side == side and written[one].num_pairs]
         finish(output.child(side), paths)
     train, validation = (sum(counts[side].values()) for side in SIDES)
     size = sum(one.num_bytes for one in written.values())
+    refused = {refusal.name: refusal.message for refusal in refusals}
     seconds = round(time.monotonic() - started, 1)
     return KeySummary(train, validation, counts, refused, size, seconds)
 
 
 def order_pairs(
     sources: KeySources, settings: KeyPreparation
-) -> tuple[list[PairOrder], dict[str, str]]:
+) -> tuple[list[PairOrder], list[Refusal]]:
     """Return what to make, and why sequences are left out."""
     orders: list[PairOrder] = []
-    refused: dict[str, str] = {}
+    refusals: list[Refusal] = []
     for place in sources.places:
         known = [
             sources.provenance.get(path, (None, None)) for path in (*place.lines, *place.colors)
@@ -151,24 +160,29 @@ def order_pairs(
         licences = Counter(licence or "unknown" for licence, _ in known)
         wrong = [one for one in licences if not re.search(settings.licence or "", one)]
         if wrong:
-            refused[place.name] = f"the licence of some of its pictures is {wrong[0]}"
+            text = f"the licence of some of its pictures is {wrong[0]}"
+            refusals.append(Refusal(place.name, "licence", None, None, text))
             continue
         licence, author = known[0]
         orders.append(PairOrder(len(orders), place.name, place, licence, author))
     for seed in range(settings.drawn_films):
         for name in SCENES:
             orders.append(PairOrder(len(orders), f"{name}-{seed}", None, "drawn by code", None))
-    return orders, refused
+    return orders, refusals
 
 
 def write_pairs(
     order: PairOrder, *, images: Storage, output: Storage, settings: KeyPreparation
 ) -> WrittenPairs:
-    """Make the pairs of one sequence and write them as a shard."""
+    """Make the pairs of one sequence and write them as a shard; raise OSError if none is read."""
     if order.place is None:
         sequence = draw_sequence(order.name)
     else:
-        sequence = read_sequence(images, order.place)
+        try:
+            sequence = read_sequence(images, order.place)
+        except ValueError as error:
+            refusal = Refusal(order.name, "unreadable", None, None, str(error))
+            return WrittenPairs("", 0, 0, refusal)
     count = round(settings.pairs_per_drawing * len(sequence.lines))
     is_training = order.side == TRAIN
     pairs = make_pairs(sequence, count, settings.seed, is_training=is_training)

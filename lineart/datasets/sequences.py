@@ -8,9 +8,9 @@ Three kinds, told by their folders:
 
 import posixpath
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeVar
 
 import numpy as np
 from jaxtyping import UInt8
@@ -21,6 +21,8 @@ from lineart.codec.formats import DOCUMENT_SUFFIXES, IMAGE_SUFFIXES
 from lineart.datasets.flat_truth import flatten_cycle, flatten_drawn, flatten_exact
 from lineart.image import Frame, Size
 from lineart.storage import Storage
+
+T = TypeVar("T")
 
 Kind = Literal["cycle", "drawn", "sample"]
 
@@ -155,16 +157,28 @@ def read_sequence(storage: Storage, place: SequencePlace) -> TrueSequence:
 
     Raises:
         OSError: a file cannot be read.
-        ValueError: a picture cannot be decoded, or sizes differ within the sequence.
+        ValueError: a picture cannot be decoded, and which, or sizes differ within the sequence.
     """
     if place.kind == "cycle":
-        cels = [decode_cel(storage.read(path)) for path in place.colors]
+        cels = _read_all(storage, place.colors, decode_cel)
         return TrueSequence(place.name, place.kind, *flatten_cycle(cels))
-    lines = [decode_line(storage.read(path)) for path in place.lines]
-    colors = [decode_color(storage.read(path)) for path in place.colors]
+    lines = _read_all(storage, place.lines, decode_line)
+    colors = _read_all(storage, place.colors, decode_color)
     _check_sizes(place, [(one.shape[0], one.shape[1]) for one in (*lines, *colors)])
     flatten = flatten_drawn if place.kind == "drawn" else flatten_exact
     return TrueSequence(place.name, place.kind, *flatten(lines, colors))
+
+
+def _read_all(storage: Storage, paths: Sequence[str], decode: Callable[[bytes], T]) -> list[T]:
+    """Decode files; raise ValueError with the path of one that cannot be decoded."""
+    pictures = []
+    for path in paths:
+        data = storage.read(path)
+        try:
+            pictures.append(decode(data))
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+    return pictures
 
 
 def _check_sizes(place: SequencePlace, sizes: Sequence[Size]) -> None:

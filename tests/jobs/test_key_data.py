@@ -1,10 +1,12 @@
 """Training pairs of colour keys from folders of pictures, and a training on them."""
 
+import io
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pyarrow import parquet
 
 from lineart.codec import encode_png
 from lineart.datasets.pair_shards import PairShards
@@ -64,6 +66,19 @@ def test_sequences_become_pairs_to_train_on(images: Path, tmp_path: Path) -> Non
     assert config["model"] == "matching"
     assert (run / "report.html").exists()
     assert list((run / "sheets").iterdir())
+
+
+def test_a_damaged_picture_refuses_its_sequence(images: Path) -> None:
+    """The table of refusals names the file; the others become pairs."""
+    (images / "troll/0002.png").write_bytes(b"damaged")
+    flags = flags_of(images)
+    assert isinstance(flags.task, KeysData)
+    output = Storage.at(flags.output)
+    summary = prepare_keys(flags, flags.task, output)(LocalExecutor(1))
+    assert summary["sequences"] == {"train": {"ranger": 4}, "validation": {"piggy": 4}}
+    assert summary["refused"]["troll"].startswith("troll/0002.png: ")
+    (row,) = parquet.read_table(io.BytesIO(output.read("refused.parquet"))).to_pylist()
+    assert (row["name"], row["reason"]) == ("troll", "unreadable")
 
 
 def test_wrong_flags_are_explained(images: Path) -> None:
