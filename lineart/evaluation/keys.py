@@ -72,6 +72,7 @@ def plan_keys(request: KeysRequest) -> EvaluationPlan:
         OSError: a folder cannot be read.
     """
     units = list(find_units(request))
+    learned = sum(is_learned(unit.name) for unit in units)
     if request.held_out_only:
         units = [unit for unit in units if not is_learned(unit.name)]
     if not units:
@@ -88,10 +89,19 @@ def plan_keys(request: KeysRequest) -> EvaluationPlan:
         scores=pick([*SCORES, *NONE_SCORES, *CONFIDENCE_SCORES]),
         ours=OURS,
         about=ABOUT,
+        notes=[note_learned(learned, len(units))] if learned and not request.held_out_only else [],
         hints_heading="distance, size, keys or confidence",
         uses_network=False,
         pooled=summarize_confidence,
         charts=partial(draw_calibration, way=OURS),
+    )
+
+
+def note_learned(learned: int, count: int) -> str:
+    """Return the note on sequences from which the weights have learned."""
+    return (
+        f"{learned} of {count} sequences, by their names, were learned by the included weights: "
+        "scores of others are lower; give --held-out-only"
     )
 
 

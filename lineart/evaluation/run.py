@@ -96,6 +96,7 @@ def run_plan(
         result.summaries += plan.pooled(judged, seed)
     if plan.charts is not None:
         result.charts = plan.charts(judged)
+    result.notes.update(plan.notes)
     result.notes.update(distances.too_small)
     note_few_for_fid(plan, result)
     note_no_interval(per_picture, result)

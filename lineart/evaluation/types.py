@@ -169,6 +169,8 @@ class EvaluationPlan:
     """Facts for the outputs, such as models and SHA-256 of the weights."""
     missing: Mapping[str, str] = field(default_factory=dict)
     """Score that cannot be computed -> reason."""
+    notes: Sequence[str] = ()
+    """Sentences for the outputs."""
     hints_heading: str = "hints"
     """Heading of the column of `ScoreRow.hints`."""
     uses_network: bool = True

@@ -177,7 +177,7 @@ def test_command(sequence: TrueSequence, tmp_path: Path) -> None:
             ("line", sequence.lines[number]),
             ("flat", sequence.colors(number)),
         ):
-            path = tmp_path / "figures" / "one" / kind / f"{number}.png"
+            path = tmp_path / "figures" / "ranger" / kind / f"{number}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(encode_png(picture))
     asked = KeysRequest(
@@ -185,6 +185,9 @@ def test_command(sequence: TrueSequence, tmp_path: Path) -> None:
     )
     out = tmp_path / "out"
     assert main(Evaluate(request=asked, output=str(out))) == 0
+    (note, *_) = [one for one in read_summary(out)["notes"] if "learned" in one]
+    assert note.startswith("1 of 1 sequences, by their names, were learned by the included weights")
+    assert note in (out / "table.md").read_text()
     summaries: Any = read_summary(out)["summaries"]
     cells = {(one["set"], one["hints"], one["way"]): one for one in summaries}
     first = cells["sample film: by distance", 1, "keys"]["scores"]["acc_thres"]
