@@ -115,7 +115,8 @@ class RegionsRequest(GroupedRequest):
     """Pairs of flat-coloured pictures and their lines: folders with color/ beside line/, or
     shards."""
     shares: tuple[int, ...] = (0, 1, 3, 5, 10, 25, 50, 100)
-    """Shares of the regions that have a hint, in percent, rising from 0 to 100."""
+    """Shares of the regions that have a hint, in percent, rising from 0 to 100; the number of
+    regions is rounded down."""
     order: Literal["largest", "random"] = "largest"
     """Regions that have a hint at each share: the largest ones, or random ones."""
     baselines: tuple[BaselineName, ...] = ("watershed", "levin", "nearest")

@@ -121,7 +121,8 @@ class PrepareData:
     """CSV file with columns file, licence and author; default: provenance.csv in --images, if any.
     For --targets, always their own provenance.csv."""
     licence: str | None = None
-    """Regular expression; use only pictures whose licence matches it."""
+    """Regular expression; use only pictures in whose licence it is found. CC-BY alone also finds
+    CC-BY-NC; '(?i)CC0|public domain|CC-BY-[0-9]' does not."""
     boxes: str | None = None
     """For --images: JSON file {file name: [[x0, y0, x1, y1], ...]} with boxes in pixels; each box
     becomes a picture, in place of the file."""
