@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
-from lineart.datasets.filters import Refusal
+from lineart.datasets.filters import Refusal, refusals_to_parquet
 from lineart.datasets.flat_truth import flatten_exact
 from lineart.datasets.key_pairs import make_pairs, to_bytes
 from lineart.datasets.pair_shards import PairRow, to_shard
-from lineart.datasets.preparation import REFUSED, refusals_to_parquet
+from lineart.datasets.preparation import REFUSED
 from lineart.datasets.sequences import (
     SequencePlace,
     TrueSequence,

@@ -239,7 +239,9 @@ def _uris(addresses: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(map(_uri, addresses))
 
 
-def _weights(parts: tuple[str, ...]) -> tuple[str, ...]:
+def _weights(parts: tuple[str, ...] | str) -> tuple[str, ...] | str:
+    if isinstance(parts, str):
+        return parts if is_included(open_weights(parts)) else _uri(parts)
     return tuple(map(_one_weights, parts))
 
 

@@ -16,6 +16,7 @@ from lineart.keys import CarriedColors, Matched, PreparedKey, carry
 from lineart.keys.align import resize_key
 from lineart.keys.drawing import Drawing, measure
 from lineart.keys.flow import find_flow, target_positions
+from lineart.keys.network import Network
 
 
 def number_colors(
@@ -32,9 +33,10 @@ def carry_keys(
     keys: Sequence[PreparedKey],
     palette: UInt8[np.ndarray, "K 3"],
     adjacent: Sequence[Line | Matched] = (),
+    network: Network | None = None,
 ) -> Prediction:
-    """Carry the colours as `lineart colorize --keys` does."""
-    return prediction_of(carry(line, keys, adjacent=adjacent), palette)
+    """Carry the colours as `lineart colorize --keys` does; by default with the included network."""
+    return prediction_of(carry(line, keys, adjacent=adjacent, network=network), palette)
 
 
 def prediction_of(carried: CarriedColors, palette: UInt8[np.ndarray, "K 3"]) -> Prediction:

@@ -20,6 +20,7 @@ from lineart.evaluation.key_scores import Segments, find_same, find_segments
 from lineart.evaluation.request import KeysRequest
 from lineart.image import Line
 from lineart.keys import Key, Matched, PreparedKey, match, prepare_key
+from lineart.keys.network import Network
 from lineart.sample_film.scenes import FRAMES_PER_SECOND, SHOTS
 from lineart.storage import Storage
 
@@ -72,6 +73,8 @@ class Exercise:
     sequence: TrueSequence
     reach: int = 0
     """Drawings before a drawing, and as many after it, that vote on its colours."""
+    network: Network | None = None
+    """Network that matches; None: the included one."""
     prepared: dict[int, PreparedKey] = field(default_factory=dict)
     """Keys that have been prepared, by drawing."""
     found: dict[int, Segments] = field(default_factory=dict)
@@ -106,7 +109,9 @@ class Exercise:
         for other, line in self.near(number):
             place = other, *keys
             if place not in self.matched:
-                self.matched[place] = match(line, [self.key(key) for key in keys])
+                self.matched[place] = match(
+                    line, [self.key(key) for key in keys], network=self.network
+                )
             found.append(self.matched[place])
         while len(self.matched) > MOST_MATCHED:
             del self.matched[next(iter(self.matched))]

@@ -6,12 +6,12 @@ scored by segments, connected paper of one true colour, and by pixels.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from lineart.datasets.sequences import Kind, TrueSequence, is_learned
+from lineart.datasets.sequences import Kind, TrueSequence, is_held_out, is_learned
 from lineart.evaluation.confidence import Judged, draw_calibration, summarize_confidence
 from lineart.evaluation.key_methods import FLOW_VOTE, OURS, carry_keys, run_baselines
 from lineart.evaluation.key_scores import (
@@ -30,6 +30,8 @@ from lineart.evaluation.types import EvaluationPlan, Finding, ScoreRow, pick
 from lineart.image import Frame
 from lineart.imaging.regions import INK_LEVEL
 from lineart.keys import Key, PreparedKey, prepare_key
+from lineart.keys.network import Network, read_network
+from lineart.weights import fingerprint, is_included, open_weights, read_weights
 
 SCORES = ("acc", "acc_thres", "pix_acc", "pix_f_acc", "pix_b_iou")
 NONE_SCORES = ("none_found", "none_false")
@@ -68,17 +70,22 @@ def plan_keys(request: KeysRequest) -> EvaluationPlan:
     """Build the plan of the protocol.
 
     Raises:
-        ValueError: there is no sequence, or none that the weights have not learned from.
-        OSError: a folder cannot be read.
+        ValueError: there is no sequence, or none that the weights have not learned from; or they
+            are of another network.
+        OSError: a folder, or the weights, cannot be read.
     """
     units = list(find_units(request))
-    learned = sum(is_learned(unit.name) for unit in units)
+    open_network(request.weights)
+    files = read_weights(open_weights(request.weights))
+    is_own = not is_included(open_weights(request.weights))
+    # Of other weights it is only known what is never for their training.
+    is_seen = [not is_held_out(unit.name) if is_own else is_learned(unit.name) for unit in units]
+    learned, count = sum(is_seen), len(units)
     if request.held_out_only:
-        units = [unit for unit in units if not is_learned(unit.name)]
+        units = [unit for unit, seen in zip(units, is_seen, strict=True) if not seen]
     if not units:
         raise ValueError(
-            "the included weights have learned from each sequence, by its name; leave out "
-            "--held-out-only"
+            "the weights have learned from each sequence, by its name; leave out --held-out-only"
         )
     return EvaluationPlan(
         units=[
@@ -89,7 +96,8 @@ def plan_keys(request: KeysRequest) -> EvaluationPlan:
         scores=pick([*SCORES, *NONE_SCORES, *CONFIDENCE_SCORES]),
         ours=OURS,
         about=ABOUT,
-        notes=[note_learned(learned, len(units))] if learned and not request.held_out_only else [],
+        facts={"weights": {OURS: {"model": "matching", "sha256": fingerprint(files)}}},
+        notes=[note_learned(learned, count, is_own)] if learned and len(units) == count else [],
         hints_heading="distance, size, keys or confidence",
         uses_network=False,
         pooled=summarize_confidence,
@@ -97,12 +105,24 @@ def plan_keys(request: KeysRequest) -> EvaluationPlan:
     )
 
 
-def note_learned(learned: int, count: int) -> str:
-    """Return the note on sequences from which the weights have learned."""
+def note_learned(learned: int, count: int, is_own: bool) -> str:
+    """Return the note on sequences from which the weights have, or may have, learned."""
+    what = "may have been learned by the" if is_own else "were learned by the included"
     return (
-        f"{learned} of {count} sequences, by their names, were learned by the included weights: "
+        f"{learned} of {count} sequences, by their names, {what} weights: "
         "scores of others are lower; give --held-out-only"
     )
+
+
+@cache
+def open_network(name_or_uri: str) -> Network:
+    """Read a matching network, once in each process.
+
+    Raises:
+        ValueError: the weights are not those of a matching network.
+        OSError: they cannot be read.
+    """
+    return read_network(read_weights(open_weights(name_or_uri)))
 
 
 @dataclass
@@ -145,7 +165,7 @@ class Results:
 
 def evaluate_sequence(request: KeysRequest, unit: SequenceUnit) -> Finding:
     """Carry the colours of keys through a sequence by every method, and score them."""
-    exercise = Exercise(open_unit(unit), request.adjacent)
+    exercise = Exercise(open_unit(unit), request.adjacent, open_network(request.weights))
     results = Results(exercise, [], [])
     sheets: dict[str, Frame] = {}
     for key, target in find_pairs(len(exercise.sequence.lines)):
@@ -173,9 +193,9 @@ def compare_pair(
 ) -> dict[str, Prediction]:
     """Colour a drawing from one key by every method."""
     line, palette = exercise.sequence.lines[target], exercise.sequence.palette
-    prepared = exercise.key(key)
+    prepared, beside = exercise.key(key), exercise.adjacent(target, [key])
     return {
-        OURS: carry_keys(line, [prepared], palette, exercise.adjacent(target, [key])),
+        OURS: carry_keys(line, [prepared], palette, beside, exercise.network),
         **run_baselines(request.baselines, line, prepared, palette),
     }
 
@@ -231,7 +251,9 @@ def leave_out_colors(results: Results) -> None:
             if key is None:
                 continue
             adjacent = [line for _, line in exercise.near(target)]
-            prediction = carry_keys(sequence.lines[target], [key], sequence.palette, adjacent)
+            prediction = carry_keys(
+                sequence.lines[target], [key], sequence.palette, adjacent, exercise.network
+            )
             segments = exercise.segments(target)
             verdicts = judge(segments, prediction, exercise.same)
             is_there = exercise.is_reachable(target, [0]) & ~exercise.same[color][segments.colors]
@@ -305,7 +327,7 @@ def _carry_set(
             continue
         line = sequence.lines[target]
         beside = exercise.adjacent(target, keys)
-        predictions = {OURS: carry_keys(line, prepared, sequence.palette, beside)}
+        predictions = {OURS: carry_keys(line, prepared, sequence.palette, beside, exercise.network)}
         if table == "even keys":
             nearest = min(keys, key=lambda one: (abs(one - target), one))
             some = [one for one in request.baselines if one == FLOW_VOTE]

@@ -229,8 +229,11 @@ class KeysRequest:
     beside exact flat/."""
     sample_seeds: tuple[int, ...] = ()
     """Seeds of the sample film, whose shots are sequences, too."""
+    weights: str = "keys"
+    """Name or address of weights of the recipe keys."""
     held_out_only: bool = False
-    """Score only the sequences that no training of the included weights has seen."""
+    """Score only the sequences that no training of the included weights has seen; with other
+    weights, those whose names are for validation."""
     baselines: tuple[KeyBaselineName, ...] = KEY_BASELINE_NAMES
     """Other methods; may be empty."""
     num_keys: int = 4

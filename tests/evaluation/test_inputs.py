@@ -24,6 +24,7 @@ from lineart.evaluation.request import (
     ClipScoreRequest,
     ColorsRequest,
     FilmRequest,
+    KeysRequest,
     KidRequest,
     PictureRequest,
     Request,
@@ -207,6 +208,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             ClipScoreRequest(images=("a",), classes="c.json", clip="ViT-B-32=w.pth"),
             ClipScoreRequest(images=("HERE/a",), classes="HERE/c.json", clip="ViT-B-32=HERE/w.pth"),
         ),
+        (KeysRequest(sequences=("s",)), KeysRequest(sequences=("HERE/s",))),
+        (KeysRequest(weights="r/weights"), KeysRequest(weights="HERE/r/weights")),
         (FilmRequest(film="f", lines="l"), FilmRequest(film="HERE/f", lines="HERE/l")),
         (
             StudyRequest(study="s", answers=("p/1.json", "q")),

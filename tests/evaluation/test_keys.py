@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from safetensors.numpy import load, save
 
 from lineart.codec import encode_png
 from lineart.datasets.sequences import TrueSequence
@@ -20,9 +21,10 @@ from lineart.evaluation.key_scores import (
 )
 from lineart.evaluation.key_sequences import Exercise
 from lineart.evaluation.key_sheets import RIGHT_ASKED, WRONG, show_errors
-from lineart.evaluation.keys import find_pairs, leave_out
+from lineart.evaluation.keys import find_pairs, leave_out, open_network, plan_keys
 from lineart.evaluation.request import KEY_BASELINE_NAMES, KeysRequest
 from lineart.jobs.evaluate import Evaluate, main
+from lineart.weights import fingerprint, open_weights, read_weights
 from tests.jobs.test_evaluate import read_scores, read_summary
 
 SIZE = (150, 200)
@@ -207,11 +209,35 @@ def test_command(sequence: TrueSequence, tmp_path: Path) -> None:
     assert {row["way"] for row in read_scores(out)} == {"keys", "static copy"}
 
 
+def test_own_weights(sequence: TrueSequence, tmp_path: Path) -> None:
+    """Weights of a folder match: with other numbers they give other shares."""
+    files = read_weights(open_weights("keys"))
+    tensors = {name: value * 0 for name, value in load(files["matching.safetensors"]).items()}
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "config.json").write_bytes(files["config.json"])
+    (own / "matching.safetensors").write_bytes(save(tensors))
+    included, other = (Exercise(sequence, 1, open_network(name)) for name in ("keys", str(own)))
+    one, two = (
+        carry_keys(sequence.lines[2], [each.key(0)], PALETTE, each.adjacent(2, [0]), each.network)
+        for each in (included, other)
+    )
+    assert one.confidence.max() > two.confidence.max()
+    plan = plan_keys(KeysRequest(sample_seeds=(4, 5, 0), weights=str(own)))
+    assert plan.facts["weights"][OURS]["sha256"] != fingerprint(files)
+    assert plan.notes[0].startswith("3 of 9 sequences, by their names, may have been learned")
+    plan = plan_keys(KeysRequest(sample_seeds=(4, 0), weights=str(own), held_out_only=True))
+    assert [unit.name[-1] for unit in plan.units] == ["4"] * 3
+
+
 def test_refusals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Without sequences, or without held-out ones that are asked for, the command says so."""
     out = str(tmp_path / "out")
     assert main(Evaluate(request=KeysRequest(), output=out)) == 2
     assert "in --sequences, or a seed in --sample-seeds" in capsys.readouterr().err
+    asked = KeysRequest(sample_seeds=(1,), weights="default")
+    assert main(Evaluate(request=asked, output=out)) == 2
+    assert "no weights of a matching network" in capsys.readouterr().err
     asked = KeysRequest(sample_seeds=(1,), held_out_only=True)
     assert main(Evaluate(request=asked, output=out)) == 2
     assert "leave out --held-out-only" in capsys.readouterr().err
