@@ -269,9 +269,9 @@ class StageRun:
         """
         stage, output = self.stage.name, self.settings.output
         # Checks.
-        state = Checkpoint(place, self.trainer.tensors(self.pair))
-        if wrong := find_not_finite(state.tensors):
-            raise FloatingPointError(wrong)
+        for name, average in self.trainer.averages.items():
+            if wrong := find_not_finite(average.state_dict()):
+                raise FloatingPointError(f"{wrong} of the weights {name}")
         result = preview.run(self.trainer.averages)
         if not math.isfinite(result.distance):
             raise FloatingPointError(f"{VALIDATION} is {result.distance}")
@@ -279,6 +279,9 @@ class StageRun:
         pair = replace(self.pair, generators=averages)
         pair = self.task.calibrate(pair, self.settings.validation)
         weights = to_files(pair, half=True)
+        state = Checkpoint(place, self.trainer.tensors(self.pair))
+        if wrong := find_not_finite(state.tensors):
+            raise FloatingPointError(wrong)
         # Scalars and grid.
         scalars = {VALIDATION: result.distance}
         log.add(stage, self.seen, scalars)

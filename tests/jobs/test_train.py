@@ -11,11 +11,12 @@ import torch
 from lineart.codec import encode_png
 from lineart.datasets.shards import ShardRow, finish, write_shard
 from lineart.inference import Colorizer, Translator
-from lineart.jobs.command import ALL_DONE, WRONG_INPUT
+from lineart.jobs.command import ALL_DONE, BROKE_OFF, WRONG_INPUT
 from lineart.jobs.train import Train, main, open_job
 from lineart.models import from_files
 from lineart.storage import Storage
 from lineart.training.recipes import RECIPES
+from lineart.training.stage_trainer import StageTrainer
 from lineart.weights import fingerprint, open_weights, read_weights
 from tests.models.test_pretrained import random_state
 
@@ -132,6 +133,23 @@ def test_a_run_is_not_continued_on_other_shards(
     shutil.copy(shard, shard.with_name("another.parquet"))
     assert main(replace(flags, data=str(other))) == WRONG_INPUT
     assert "holds a run on other shards; give another --output" in capsys.readouterr().err
+
+
+def test_a_stop_says_how_to_go_on(
+    data: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One sentence, with or without a checkpoint; the same command then ends well."""
+    flags = Train(recipe="small", data=data, output=str(tmp_path / "run"), num_workers=0, tiny=True)
+    answers = iter([False, True, False])
+    with monkeypatch.context() as patch:
+        patch.setattr(StageTrainer, "are_finite", lambda *_: next(answers))
+        for says in ("there is no checkpoint yet", "goes on from the last good checkpoint"):
+            assert main(flags) == BROKE_OFF
+            assert says in capsys.readouterr().err
+    assert main(flags) == ALL_DONE
 
 
 def test_a_training_goes_on_from_included_weights(data: str, tmp_path: Path) -> None:

@@ -292,7 +292,7 @@ def test_a_loss_that_is_not_a_number_stops_the_run(
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (torch.nan, "after 8 images: not finite: draft"),
+        (torch.nan, "after 8 images: not finite: .* of the weights draft"),
         (1e5, "not finite: .* of the 16-bit weights draft"),
         (None, "not finite: validation/l1 is nan"),
     ],
