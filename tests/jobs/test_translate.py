@@ -73,7 +73,7 @@ def test_a_folder_with_a_broken_photograph(
     page = (tmp_path / "out/report.html").read_text()
     assert "trip/f1.png" in page
     assert "Photograph and drawing" in page
-    assert "Repair or replace these photographs" in page
+    assert "Repair or replace the photographs in this list" in page
     assert "coloured" not in page
     run = json.loads((tmp_path / "out/run.json").read_text())
     assert run["configuration"]["images"] == flags.images
