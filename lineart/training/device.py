@@ -76,7 +76,7 @@ class Device:
         """Return the text of rank 0 in all processes, each of which makes this call."""
         texts = [text]
         if self.world > 1:
-            distributed.broadcast_object_list(texts, 0)
+            distributed.broadcast_object_list(texts, 0, device=self.device)
         return texts[0]
 
     def autocast(self) -> torch.autocast:
