@@ -212,7 +212,8 @@ def test_a_page_does_not_hide_how_a_training_ended(
         raise TypeError("no picture")
 
     output = Storage.at(str(tmp_path))
-    monkeypatch.setattr(train, "open_job", lambda *_: SimpleNamespace(output=output, data=output))
+    job = SimpleNamespace(output=output, data=output, describe_features=dict)
+    monkeypatch.setattr(train, "open_job", lambda *_: job)
     monkeypatch.setattr(train, "run", diverge)
     monkeypatch.setattr(train, "write_run", lambda *_: {"seconds": 1.0})
     monkeypatch.setattr("lineart.report.training.show_training", break_off)
@@ -222,7 +223,8 @@ def test_a_page_does_not_hide_how_a_training_ended(
     assert capsys.readouterr().err.splitlines() == [
         "train: sheets could not be made: no picture",
         "train: the page could not be made: no picture",
-        "train: the loss is nan; the state before it is saved",
+        "train: the loss is nan; there is no checkpoint yet; train with a lower learning rate in "
+        "the recipe",
     ]
 
 
