@@ -52,6 +52,7 @@ def passing_warnings(tell: Callable[[str], object]) -> Iterator[None]:
             else:
                 show(message, category, *rest)
 
+        # Python documents this assignment; type checkers take functions as constants.
         warnings.showwarning = pass_on  # type: ignore[assignment]
         yield
 

@@ -35,16 +35,16 @@ def is_complete(prepared: PreparedRun, rows: pa.Table) -> bool:
     if not _has_all(prepared, rows):
         return False
     is_retry = prepared.film.retry_failed is not None
-    return not is_part(prepared) or (is_retry and _are_stored(prepared.job, rows))
+    return not _is_part(prepared) or (is_retry and _are_stored(prepared.job, rows))
 
 
 def is_unconfirmed(prepared: PreparedRun, rows: pa.Table) -> bool:
     """Return whether every frame has a result, but the run has looked at a part of them alone."""
     is_retry = prepared.film.retry_failed is not None
-    return _has_all(prepared, rows) and is_part(prepared) and not is_retry
+    return _has_all(prepared, rows) and _is_part(prepared) and not is_retry
 
 
-def is_part(prepared: PreparedRun) -> bool:
+def _is_part(prepared: PreparedRun) -> bool:
     """Return whether a run is over a part of the film."""
     return len(prepared.frames) < len(prepared.film_frames)
 
