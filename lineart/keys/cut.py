@@ -68,13 +68,15 @@ def cut_regions(
         The drawing's regions at the working size; new ones have numbers above the others. And which
         of them are settled: also those that were cut, and those that have one colour in the key.
     """
+    if is_settled[1:].all():
+        return labels, is_settled
     total = int(labels.max(initial=0))
     carried = cv2.remap(
         key.drawing.labels.astype(np.float32), target_positions(flow), None, cv2.INTER_NEAREST,
         borderMode=cv2.BORDER_REPLICATE,
     )  # fmt: skip
     window = np.ones((WINDOW_PX, WINDOW_PX), np.uint8)
-    carried_parts = carry_parts(labels, depth, key, flow, carried.astype(np.int32))
+    carried_parts = carry_parts(labels, depth, key, flow, carried.astype(np.int32), is_settled)
     carried = carried_parts.astype(np.float32)
     is_inside = cv2.erode(carried, window) == cv2.dilate(carried, window)
     marks = np.where(is_inside & look_up(~is_settled, labels), carried_parts, 0)
@@ -220,8 +222,14 @@ def _flood(
     # The flood starts at the rims of the marks; all but them is done.
     inner = cv2.erode((seeds > 0).view(np.uint8), np.ones((3, 3), np.uint8)) > 0
     band = look_up(is_open, labels) & ~inner
-    flooded = watershed(-np.minimum(depth, MOST_DEPTH), np.where(band, seeds, 0), mask=band)
-    result: SmallMap = np.where(band & (flooded > 0), flooded, labels).astype(np.int32)
+    left, top, width, height = cv2.boundingRect(band.view(np.uint8))
+    box = slice(top, top + height), slice(left, left + width)
+    flooded = np.zeros_like(labels)
+    if width:
+        flooded[box] = watershed(
+            -np.minimum(depth[box], MOST_DEPTH), np.where(band, seeds, 0)[box], mask=band[box]
+        )
+    result: SmallMap = np.where(flooded > 0, flooded, labels)
     np.copyto(result, seeds, where=inner)
     # Where a gap between two regions is closed, they touch, and a part floods the other one, too.
     owner = np.arange(max(int(parts.number.max()), int(labels.max())) + 1, dtype=np.int32)

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float32, Float64, Int32
 from lineart.imaging.region_maps import count_pixels, find_boxes, find_runs, look_up
 from lineart.keys.flow import Flow
 from lineart.keys.key import PreparedKey
-from lineart.keys.runs import SmallMap, count_pairs
+from lineart.keys.runs import PairCounts, SmallMap, count_pairs
 
 FADE_PX = 6.0
 """Distance from lines over which a flow loses a factor of e of its weight."""
@@ -36,6 +36,7 @@ def carry_parts(
     key: PreparedKey,
     flow: Flow,
     carried: SmallMap,
+    is_settled: Bool[np.ndarray, " N"],
 ) -> SmallMap:
     """Carry the parts of each region of the key by the motion of the whole region.
 
@@ -48,20 +49,24 @@ def carry_parts(
         key: The key, at the same size.
         flow: Flow from the drawing to the key.
         carried: The key's regions, carried along the flow.
+        is_settled: Regions whose parts do not matter any more; the flow carries them.
 
     Returns:
         The key's regions, carried by the motions of whole regions, but for other parts that the
         flow carries into a region, such as what is closed in the key and open here.
     """
     origin = np.concatenate((np.zeros(1, np.int32), key.parent))
-    whole = look_up(origin, carried)
+    found = count_pairs(labels, carried, len(origin))
+    count = len(is_settled)
     runs = find_runs(labels)
-    count = int(labels.max(initial=0)) + 1
-    main_part = _find_main_parts(labels, whole, origin)
-    main_part[count_pixels(runs, count) < LEAST_AREA_PX] = 0
+    main_part = _find_main_parts(found, origin, count)
+    main_part[is_settled | (count_pixels(runs, count) < LEAST_AREA_PX)] = 0
+    if not main_part.any():
+        return carried
     several = np.where(main_part > 0, np.arange(count), 0).astype(np.int32)
     motions, is_fit = fit_motions(flow, look_up(several, labels), depth, count)
-    main_region = _find_main_regions(labels, carried, len(origin))
+    main_region = _find_main_regions(found, len(origin))
+    whole = look_up(origin, carried)
     parts, key_labels = carried.copy(), key.drawing.labels.astype(np.float32)
     boxes = find_boxes(runs, labels.shape[1], count)
     for region in np.flatnonzero(is_fit & (main_part > 0)):
@@ -80,22 +85,30 @@ def carry_parts(
 
 
 def _find_main_parts(
-    labels: SmallMap, whole: SmallMap, origin: Int32[np.ndarray, " K"]
+    found: PairCounts, origin: Int32[np.ndarray, " K"], count: int
 ) -> Int32[np.ndarray, " N"]:
-    """Return the key's region of several parts that most of each region comes from, or 0."""
+    """Return the key's region of several parts that most of each region comes from, or 0.
+
+    Args:
+        found: How many pixels of each region are carried from each part.
+        origin: The key's region of each part.
+        count: Number of regions, with 0.
+    """
     is_several = np.bincount(origin) > 1
     is_several[0] = False
-    found = count_pairs(labels, whole, len(is_several))
-    area = np.bincount(found.rows, found.counts)
-    is_main = (found.counts > 0.5 * area[found.rows]) & is_several[found.columns] & (found.rows > 0)
-    main = np.zeros(len(area), np.int32)
-    main[found.rows[is_main]] = found.columns[is_main]
+    columns = len(is_several)
+    pairs, place = np.unique(found.rows * columns + origin[found.columns], return_inverse=True)
+    pixels = np.bincount(place, found.counts)
+    rows, whole = np.divmod(pairs, columns)
+    area = np.bincount(found.rows, found.counts, count)
+    is_main = (pixels > 0.5 * area[rows]) & is_several[whole] & (rows > 0)
+    main = np.zeros(count, np.int32)
+    main[rows[is_main]] = whole[is_main]
     return main
 
 
-def _find_main_regions(labels: SmallMap, carried: SmallMap, count: int) -> Int32[np.ndarray, " K"]:
+def _find_main_regions(found: PairCounts, count: int) -> Int32[np.ndarray, " K"]:
     """Return the region in which most of each carried part lies; 0 if there is none."""
-    found = count_pairs(labels, carried, count)
     everywhere = np.bincount(found.columns, found.counts, count)
     main_region = np.zeros(count, np.int32)
     is_inside = found.counts >= LEAST_INSIDE * everywhere[found.columns]
