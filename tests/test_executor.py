@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lineart.runtime.executor import RayExecutor
+from lineart.runtime.executor import MOST_DEATHS, RayExecutor
 
 
 def where(_: int) -> str:
@@ -65,3 +65,23 @@ def test_a_call_whose_actor_dies_is_made_again(
     )
     assert dict(calls) == {number: number for number in range(8)}
     assert (tmp_path / "died").exists()
+
+
+def die(number: int, folder: Path) -> int:
+    """End the process without a word at each call for 1; note that it was called."""
+    if number == 1:
+        (folder / f"{time.monotonic_ns()}").touch()
+        os._exit(1)
+    return number
+
+
+def test_a_call_that_ends_each_actor_ends_the_run(
+    ray_resources: dict[str, float], tmp_path: Path
+) -> None:
+    """It is not made again for ever."""
+    calls = RayExecutor(ray_resources).map(
+        partial(die, folder=tmp_path), range(3), uses_network=True
+    )
+    with pytest.raises(ConnectionError, match="Ray cannot go on"):
+        list(calls)
+    assert len(list(tmp_path.iterdir())) == MOST_DEATHS

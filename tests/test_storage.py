@@ -84,6 +84,43 @@ def test_failed_write_leaves_nothing(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
 
+def test_an_address_is_taken_as_it_is(each_storage: Storage) -> None:
+    """Signs that end the path of a web page's address are part of a folder's name."""
+    for number, name in enumerate(("ep#1", "ep#2", "ep?x=1", "ep%202")):
+        Storage.at(f"{each_storage.uri}/{name}").write("a", bytes([number]))
+    names = [entry.path for entry in each_storage.entries()]
+    assert sorted(names) == ["ep#1/a", "ep#2/a", "ep%202/a", "ep?x=1/a"]
+
+
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [
+        ("file:///a/b%20c#d", "/a/b c#d"),
+        ("file://localhost/a", "/a"),
+        ("FILE:///a", "/a"),
+        ("/a/b%20c", "/a/b%20c"),
+    ],
+)
+def test_the_address_of_a_folder(uri: str, path: str) -> None:
+    """Only the address of a file is written with percent signs."""
+    assert Storage.at(uri).root == path
+
+
+def test_the_folder_of_another_machine() -> None:
+    """An address with a host is refused; its path would be another folder here."""
+    with pytest.raises(ValueError, match="is not on this machine; write file:///folder"):
+        Storage.at("file://server/films")
+
+
+@pytest.mark.parametrize(
+    ("above", "below", "is_below"),
+    [("/", "/x", True), ("/x", "/x", True), ("/x", "/xy", False), ("/x/y", "/x", False)],
+)
+def test_what_lies_below_a_folder(above: str, below: str, *, is_below: bool) -> None:
+    """A folder lies below itself and below the root of the file system."""
+    assert Storage.at(above).contains(Storage.at(below)) is is_below
+
+
 @pytest.mark.parametrize("address", ["{root}/a/b.txt", "{root}/b.txt", "a/b.txt", "b.txt"])
 def test_a_file_is_read_by_its_address(
     address: str, each_storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

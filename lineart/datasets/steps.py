@@ -20,6 +20,7 @@ from lineart.datasets.shards import ShardRow, decode, decode_gray
 from lineart.image import Frame, Line, Size, fit_short_side, resize
 from lineart.imaging.faces import FaceAligner, center_crop
 from lineart.imaging.quality import measure, perceptual_hash
+from lineart.runtime.sandbox import run_isolated
 from lineart.storage import Storage
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ LOSSLESS = 101
 """OpenCV's quality value for lossless WebP."""
 WEBP_SIDE_PX = 16383
 """Maximum side of a WebP picture."""
+MEASURE_S = 600.0
+"""Time limit of measuring the pictures of an item, in seconds."""
 COMPACT = (b"RIFF", b"\xff\xd8\xff")
 """Signatures of file formats that are compact already: WebP, JPEG."""
 
@@ -210,15 +213,26 @@ class WrittenShard(NamedTuple):
 def measure_item(
     task: tuple[int, Item], *, images: Storage, bounds: Filter, preparing: Transform
 ) -> list[MeasuredPicture | Refusal]:
-    """Measure the pictures of an item and apply the filter; `task` is its index and the item."""
-    number, item = task
+    """Measure the pictures of an item and apply the filter; `task` is its index and the item.
+
+    A process of its own does so: a picture that ends it, or takes too long, is refused.
+    """
     try:
-        return [
-            _measure_picture(crop, (number, box), bounds, preparing)
-            for box, crop in enumerate(read_item(images, item))
-        ]
+        found: list[MeasuredPicture | Refusal]
+        found = run_isolated(MEASURE_S, _measure_here, task, images, bounds, preparing)
     except Exception as error:  # noqa: BLE001 - any error refuses its item alone
-        return [_unreadable(item.name, error)]
+        return [_unreadable(task[1].name, error)]
+    return found
+
+
+def _measure_here(
+    task: tuple[int, Item], images: Storage, bounds: Filter, preparing: Transform
+) -> list[MeasuredPicture | Refusal]:
+    number, item = task
+    return [
+        _measure_picture(crop, (number, box), bounds, preparing)
+        for box, crop in enumerate(read_item(images, item))
+    ]
 
 
 def write_shard(

@@ -81,7 +81,7 @@ def _resolve(
                 fault = f"{len(found)} frames have this number"
             raise ValueError(
                 f"{flag} {name}: {fault}; write its name in the manifest, such as "
-                f"{next(iter(found or known.values()))}"
+                f"{(found or next(iter(known.values())))[0]}"
             )
     untried = [name for name in names if known[name][0] not in statuses]
     if untried:

@@ -1,7 +1,7 @@
 """Executors: call one function on many arguments, in this process or on a Ray cluster."""
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -15,6 +15,10 @@ from lineart.runtime.sandbox import stop_sandboxes
 T = TypeVar("T")
 U = TypeVar("U")
 
+MOST_DEATHS = 5
+"""A call that ends so many processes is not made again: it ends the run, as it would locally.
+
+Ray does not tell a call that crashes from a machine that is lost."""
 SOON_S = 2.0
 """Seconds of work after which `HybridExecutor` starts Ray."""
 
@@ -111,10 +115,10 @@ class RayExecutor:
     def map(
         self, function: Callable[[T], U], arguments: Iterable[T], *, uses_network: bool = False
     ) -> Iterator[tuple[T, U]]:
-        """Yield arguments and results; calls on a machine that is lost are made again.
+        """Yield arguments and results; calls whose process or machine is lost are made again.
 
         Raises:
-            ConnectionError: Ray cannot go on.
+            ConnectionError: Ray cannot go on, or a call was lost `MOST_DEATHS` times.
         """
         with ray_errors():
             yield from self._map(function, arguments, uses_network)
@@ -146,12 +150,12 @@ class RayExecutor:
 
 
 class _Tasks:
-    """Calls of one function in Ray tasks; Ray repeats those of lost machines."""
+    """Calls of one function in Ray tasks; Ray repeats those whose process or machine is lost."""
 
     def __init__(self, function: Callable[[Any], Any]) -> None:
         import ray
 
-        self._task = ray.remote(num_cpus=1, max_retries=-1)(call_function)
+        self._task = ray.remote(num_cpus=1, max_retries=MOST_DEATHS - 1)(call_function)
         self._function = ray.put(function)
         self._numbers: dict[Any, int] = {}
 
@@ -173,7 +177,8 @@ class _Actors:
     Each process unpickles the function once.
 
     An actor gets a call only once it has started: a cluster may never have room for all of them.
-    One that dies is replaced, and its call goes to the next that is free.
+    One that dies is replaced, and its call goes to the next that is free, `MOST_DEATHS` times at
+    most.
     """
 
     def __init__(self, function: Callable[[Any], Any], workers: int, *, on_gpu: bool) -> None:
@@ -187,6 +192,8 @@ class _Actors:
         self._free: list[Any] = []
         self._busy: dict[Any, tuple[Any, tuple[int, Any] | None]] = {}
         """Reference -> actor, and the number and argument of its call; None while it starts."""
+        self._deaths: Counter[int | None] = Counter()
+        """Number of a call -> actors that died in it; None: while they started, one by one."""
         for _ in range(workers):
             self._start()
 
@@ -212,10 +219,15 @@ class _Actors:
             try:
                 result = ray.get(reference)
             except RayActorError:
+                number = ended[0] if ended else None
+                self._deaths[number] += 1
+                if self._deaths[number] == MOST_DEATHS:
+                    raise
                 self._queue.extendleft([ended] if ended else [])
                 self._start()
                 continue
             self._free.append(actor)
+            self._deaths.pop(ended[0] if ended else None, None)
             if ended:
                 return ended[0], result
 

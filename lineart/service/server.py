@@ -25,8 +25,8 @@ from lineart.service.protocol import (
 Answer = Callable[[Message, Callable[[str], None]], Message]
 """`Session.answer`."""
 
-HEAD_S = 20.0
-"""Seconds within which a program that has connected shows the token."""
+SILENCE_S = 20.0
+"""Seconds without a byte of a request after which a connection ends."""
 LOOK_S = 1.0
 """Interval in which a server looks whether it is still needed, in seconds."""
 
@@ -68,7 +68,10 @@ def serve_stream(
 
 
 def _check_token(given: object, token: str) -> None:
-    if not isinstance(given, str) or not hmac.compare_digest(given.encode(), token.encode()):
+    is_right = isinstance(given, str) and hmac.compare_digest(
+        given.encode("utf-8", "replace"), token.encode()
+    )
+    if not is_right:
         raise ProtocolError("the token of the request is not that of this server")
 
 
@@ -112,6 +115,8 @@ class LoopbackServer:
             while self._open or time.monotonic() - self._used_at < idle_s:
                 with suppress(TimeoutError):
                     connection, _ = self._socket.accept()
+                    # Before the thread runs: the loop looks at once whether it is needed.
+                    self._count(1)
                     Thread(target=self._serve_one, args=[connection], daemon=True).start()
         finally:
             self._socket.close()
@@ -123,9 +128,8 @@ class LoopbackServer:
                 self._announce.unlink()
 
     def _serve_one(self, connection: socket.socket) -> None:
-        self._count(1)
         try:
-            connection.settimeout(HEAD_S)
+            connection.settimeout(SILENCE_S)
             with (
                 connection,
                 connection.makefile("rb") as source,

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote
 
 from pyarrow import fs
 
@@ -80,18 +80,22 @@ class Storage:
         Raises:
             ValueError: `uri` has another scheme, names no bucket, or is empty.
         """
-        parts = urlsplit(uri)
-        if parts.scheme == "s3":
-            if not parts.netloc:
+        scheme, has_scheme, rest = uri.partition("://")
+        scheme = scheme.lower() if has_scheme else ""
+        if scheme == "s3":
+            # All of it is the key, `#` and `?` too.
+            if not rest.partition("/")[0]:
                 raise ValueError(f"{uri!r} names no bucket; write s3://bucket/prefix")
-            return cls(f"{parts.netloc}{parts.path}".strip("/"), is_s3=True, limits=limits)
-        if "://" in uri and parts.scheme != "file":
+            return cls(rest.strip("/"), is_s3=True, limits=limits)
+        if scheme not in ("", "file"):
             raise ValueError(
-                f"{uri!r}: {parts.scheme}:// is not supported; give a folder or s3://bucket/prefix"
+                f"{uri!r}: {scheme}:// is not supported; give a folder or s3://bucket/prefix"
             )
-        path = parts.path if parts.scheme == "file" else uri
+        path = unquote(rest.removeprefix("localhost")) if scheme else uri
         if not path:
             raise ValueError("the address is empty; give a folder or s3://bucket/prefix")
+        if scheme and not path.startswith("/"):
+            raise ValueError(f"{uri!r} is not on this machine; write file:///folder")
         return cls(str(Path(path).expanduser().resolve()), is_s3=False, limits=limits)
 
     @property
@@ -129,7 +133,8 @@ class Storage:
 
     def contains(self, other: "Storage") -> bool:
         """Return whether the root of `other` is this root or lies below it."""
-        return self.is_s3 == other.is_s3 and f"{other.root}/".startswith(f"{self.root}/")
+        above = self.root.rstrip("/")  # The root of the file system, too.
+        return self.is_s3 == other.is_s3 and f"{other.root}/".startswith(f"{above}/")
 
     def check(self) -> None:
         """Raise if the folder or bucket does not exist, or access to the bucket is denied.

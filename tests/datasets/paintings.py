@@ -1,5 +1,6 @@
 """Pictures that the tests of prepared data are made of."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,3 +51,13 @@ def read_all(folder: Path, query: Query | None = None) -> list[Crop]:
     storage = Storage.at(str(folder))
     items = list_items(storage, query or Query())
     return [crop for item in items for crop in read_item(storage, item)]
+
+
+class DeadlyFolder(Storage):
+    """A folder in which one picture ends the process that reads it, as a faulty decoder does."""
+
+    def read(self, path: str) -> bytes:
+        """Read a file."""
+        if path == "deadly.png":
+            os._exit(1)
+        return super().read(path)

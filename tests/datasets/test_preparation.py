@@ -35,7 +35,7 @@ from lineart.datasets.steps import (
 from lineart.imaging.faces import FaceAligner, center_crop
 from lineart.runtime.executor import LocalExecutor
 from lineart.storage import Storage
-from tests.datasets.paintings import paint, save
+from tests.datasets.paintings import DeadlyFolder, paint, save
 from tests.datasets.test_depth import save_mean
 
 SMALL = Filter(min_short_side=30)
@@ -124,6 +124,21 @@ def test_everything_is_taken_or_refused_with_a_reason(tmp_path: Path) -> None:
     assert summary.pictures == len(names) == 12
     assert summary.train + summary.validation == 6
     assert summary.refused == {"duplicate": 2, "licence": 1, "small": 1, "unreadable": 2}
+
+
+def test_a_picture_that_ends_its_process_is_refused(tmp_path: Path) -> None:
+    """The others are taken."""
+    for name in ("deadly", "a", "b"):
+        save(tmp_path / f"in/{name}.png", paint(len(name) + ord(name[0])))
+    images = DeadlyFolder.at(str(tmp_path / "in"))
+    settings = PreparationSettings(bounds=SMALL, validation=0.5)
+    output, executor = Storage.at(str(tmp_path / "out")), LocalExecutor(workers=1)
+    items = list_items(images, Query())
+    summary = prepare(images, output, items, settings, executor, tell=lambda *_: None)
+    assert summary.train + summary.validation == 2
+    no = refused(tmp_path / "out")
+    assert {name: row["reason"] for name, row in no.items()} == {"deadly.png": "unreadable"}
+    assert "its process ended with status 1" in str(no["deadly.png"]["message"])
 
 
 def test_the_columns_say_what_a_picture_is(tmp_path: Path) -> None:
@@ -246,6 +261,8 @@ def test_photographs_are_cropped_to_their_faces(
 ) -> None:
     """The face is stored; a photograph without one is refused, or its centre is stored."""
     monkeypatch.setattr(steps, "FaceAligner", CornerFaces)
+    # Another process would have the real one.
+    monkeypatch.setattr(steps, "run_isolated", lambda _, function, *given: function(*given))
     face, none = paint(1, 300, 400), paint(2, 300, 400)
     none[:256, :256] = 255
     save(tmp_path / "in/images/face.png", face)

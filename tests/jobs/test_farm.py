@@ -159,7 +159,10 @@ def test_a_failed_frame_is_accepted(
     [
         (["--accept", "s0/f9.png"], "--accept s0/f9.png: there is no such frame"),
         (["--retry-failed", "s0/9"], "--retry-failed s0/9: there is no such frame"),
-        (["--accept", "s0/3"], "--accept s0/3: there is no such frame"),
+        (
+            ["--accept", "s0/3"],
+            "--accept s0/3: there is no such frame; write its name in the manifest, such as s0/f",
+        ),
         (["--accept", "s1/f5.png"], "s1/f5.png: it was never tried; run without --accept"),
         (["--log-folder", "{lines}/s0"], "give a folder of its own"),
         (["--log-folder", "{out}/frames"], "give a folder of its own"),

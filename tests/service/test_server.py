@@ -105,7 +105,7 @@ def test_others_are_refused_before_their_pictures_are_read(
     large = {"name": "line", "width": 10_000, "height": 10_000, "channels": 4}
     lines = [
         json.dumps({"lineart": 1, "token": token, "parts": [large]}).encode()
-        for token in ("0" * 32, None, 5, "ä")
+        for token in ("0" * 32, None, 5, "ä", "\ud800")
     ]
     for line in (*lines, b"POST / HTTP/1.1"):
         with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
