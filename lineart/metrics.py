@@ -1,12 +1,12 @@
 """Quality metrics of coloured pictures, on 8-bit sRGB.
 
 With ground truth: PSNR, SSIM and CIEDE2000, by scikit-image. Without: leakage across lines,
-flicker between frames.
+flicker between frames. Of a confidence: calibration (ECE) and order (AUROC).
 """
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, UInt8
+from jaxtyping import Bool, Float, Float32, Float64, UInt8
 from skimage.color import deltaE_ciede2000, rgb2lab
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
@@ -32,6 +32,9 @@ LOW_BAND_PX = 128
 
 LINE_TOLERANCE = 8
 """Largest difference in grey levels that counts as unchanged, to allow for codec noise."""
+
+BINS = 10
+"""Number of bins of the confidence in the expected calibration error."""
 
 
 def psnr(image: UInt8[np.ndarray, "*N"], truth: UInt8[np.ndarray, "*N"]) -> float:
@@ -172,3 +175,47 @@ def _still(first: Line, second: Line, size: tuple[int, int]) -> Bool[np.ndarray,
     is_still: Bool[np.ndarray, "SmallH SmallW"]
     is_still = cv2.dilate(share, np.ones((3, 3), np.uint8)) == 0
     return is_still
+
+
+def ece(
+    confidence: Float[np.ndarray, " N"],
+    is_right: Bool[np.ndarray, " N"],
+    weight: Float[np.ndarray, " N"] | None = None,
+) -> float:
+    """Return the expected calibration error: mean distance of confidence and share right, 0..1.
+
+    Args:
+        confidence: Confidences, 0..1, in `BINS` bins of equal width.
+        is_right: Which answers are right.
+        weight: Weight of each answer; None: all count the same.
+
+    Source:
+        Guo, Pleiss, Sun, Weinberger, "On Calibration of Modern Neural Networks", ICML 2017.
+    """
+    weight = np.ones(len(confidence)) if weight is None else weight
+    bins = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
+    gaps = np.bincount(bins, weight * (confidence - is_right), BINS)
+    return float(np.abs(gaps).sum() / weight.sum())
+
+
+def auroc(
+    confidence: Float[np.ndarray, " N"],
+    is_right: Bool[np.ndarray, " N"],
+    weight: Float[np.ndarray, " N"] | None = None,
+) -> float | None:
+    """Return the area below the ROC curve, 0..1; equal confidences count half.
+
+    Args:
+        confidence: Confidences of the answers.
+        is_right: Which answers are right.
+        weight: Weight of each answer; None: all count the same.
+
+    Returns:
+        None if all answers are right, or all wrong.
+    """
+    weight = np.ones(len(confidence)) if weight is None else weight
+    levels, place = np.unique(confidence, return_inverse=True)
+    right = np.bincount(place, weight * is_right, len(levels))
+    wrong = np.bincount(place, weight * ~is_right, len(levels))
+    pairs = right.sum() * wrong.sum()
+    return float((right * (np.cumsum(wrong) - wrong / 2)).sum() / pairs) if pairs else None

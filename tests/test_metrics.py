@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lineart.metrics import ciede2000, flicker, leakage, psnr, ssim
+from lineart.metrics import auroc, ciede2000, ece, flicker, leakage, psnr, ssim
 
 
 @pytest.fixture
@@ -188,3 +188,24 @@ def test_without_a_still_place_there_is_no_flicker() -> None:
     color = np.zeros((128, 128, 3), np.uint8)
     black, white = np.zeros((128, 128), np.uint8), np.full((128, 128), 255, np.uint8)
     assert flicker((black, color), (white, color)) is None
+
+
+def test_scores_of_a_confidence() -> None:
+    """ECE and AUROC have their closed forms; a weight counts as so many answers."""
+    confidence = np.array([0.95, 0.95, 0.75, 0.55, 0.15])
+    is_right = np.array([True, True, True, False, False])
+    assert ece(confidence, is_right) == pytest.approx((2 * 0.05 + 0.25 + 0.55 + 0.15) / 5)
+    assert auroc(confidence, is_right) == 1
+    assert auroc(confidence, np.ones(5, bool)) is None
+    numbers, right = np.array([3, 1, 2, 1, 4]), np.array([True, False, True, False, True])
+    many = np.repeat(confidence, numbers), np.repeat(right, numbers)
+    for metric in (ece, auroc):
+        assert metric(confidence, right, numbers / 8) == pytest.approx(metric(*many))
+
+
+def test_auroc_of_equal_confidences_is_half() -> None:
+    """The order of equal confidences says nothing; beside others, each of their pairs is half."""
+    for rights in ([0, 1], [2, 3], [0, 3]):
+        assert auroc(np.full(4, 0.5), np.isin(np.arange(4), rights)) == 0.5
+    is_right = np.array([True, False, True])
+    assert auroc(np.array([0.9, 0.5, 0.5]), is_right) == 0.75

@@ -5,18 +5,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64
-from scipy.stats import rankdata
 
 from lineart.evaluation.statistics import Bootstrap
 from lineart.evaluation.types import Estimate, ScoreSummary
+from lineart.metrics import BINS, auroc, ece
 
 THRESHOLDS = (50, 60, 70, 80, 90, 95, 98)
 """Confidences, in percent, at which precision and coverage are measured."""
 
 PRECISION = 0.98
 """Precision at which the most coverage is given."""
-
-BINS = 10
 
 
 class Judged(NamedTuple):
@@ -69,8 +67,8 @@ def summarize_confidence(judged: Sequence[Judged], seed: int) -> list[ScoreSumma
         if not pool.is_right.size:
             continue
         scores = {
-            "ece": find_ece(pool.confidence, pool.is_right),
-            "auroc": find_auroc(pool.confidence, pool.is_right),
+            "ece": ece(pool.confidence, pool.is_right),
+            "auroc": auroc(pool.confidence, pool.is_right),
             "coverage_98": _find_coverage(pool),
         }
         known = {
@@ -94,29 +92,6 @@ def _at_threshold(pool: _Pool, threshold: float, bootstrap: Bootstrap) -> dict[s
         right = pool.is_right[is_given].astype(np.float64)
         scores["precision"] = bootstrap.estimate(right, groups)
     return scores
-
-
-def find_ece(confidence: Float64[np.ndarray, " N"], is_right: Bool[np.ndarray, " N"]) -> float:
-    """Return the expected calibration error: mean distance of confidence and share right, 0..1.
-
-    Source:
-        Guo, Pleiss, Sun, Weinberger, "On Calibration of Modern Neural Networks", ICML 2017.
-    """
-    bins = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
-    gaps = np.bincount(bins, confidence - is_right, BINS)
-    return float(np.abs(gaps).sum() / len(confidence))
-
-
-def find_auroc(
-    confidence: Float64[np.ndarray, " N"], is_right: Bool[np.ndarray, " N"]
-) -> float | None:
-    """Return the area below the ROC curve; None if all are right, or all wrong."""
-    rights = int(is_right.sum())
-    wrongs = len(is_right) - rights
-    if not rights or not wrongs:
-        return None
-    ranks = rankdata(confidence)[is_right].sum()
-    return float((ranks - rights * (rights + 1) / 2) / (rights * wrongs))
 
 
 def _find_coverage(pool: _Pool) -> float:

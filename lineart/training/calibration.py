@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from lineart.datasets.key_pairs import KeyPair
+from lineart.metrics import auroc, ece
 from lineart.models import Matching
 from lineart.models.matching import Logits, RegionPair, color_probabilities
 
@@ -21,8 +22,6 @@ LEAST_PX = 10
 PRECISION = 0.98
 """Share of right colours among those with a confidence from the threshold on."""
 TEMPERATURES = np.geomspace(0.4, 2.5, 75)
-BINS = 10
-"""Number of bins of the confidence in the expected calibration error."""
 
 
 class Vote(NamedTuple):
@@ -40,8 +39,8 @@ class Scores(NamedTuple):
 
     right: float
     """Share of the regions whose most probable colour, or "none", is right."""
-    auroc: float
-    """Probability that a right colour is more confident than a wrong one."""
+    auroc: float | None
+    """Probability that a right colour is more confident than a wrong one; None if all are alike."""
     ece: float
     """Expected calibration error: mean difference of confidence and share of right colours."""
     coverage: float
@@ -112,11 +111,12 @@ def collect(votes: Sequence[Vote], temperature: float) -> Found:
 
 def score(found: Found, threshold: float) -> Scores:
     """Compute the scores of answers."""
+    answers = found.confidence, found.is_right, found.weight
     alone = found.is_colored & (found.confidence >= threshold)
     return Scores(
         right=_share(found.is_right, found.weight),
-        auroc=auroc(found),
-        ece=ece(found),
+        auroc=auroc(*answers),
+        ece=ece(*answers),
         coverage=_share(alone, found.weight),
         precision=_share(found.is_right[alone], found.weight[alone]),
         missing_found=_share(~found.is_colored[found.is_missing], found.weight[found.is_missing]),
@@ -125,19 +125,3 @@ def score(found: Found, threshold: float) -> Scores:
 
 def _share(is_so: Bool[np.ndarray, " R"], weight: Float[np.ndarray, " R"]) -> float:
     return float((is_so * weight).sum() / weight.sum()) if weight.sum() else 1.0
-
-
-def auroc(found: Found) -> float:
-    """Return the area under the curve of right colours found against wrong ones."""
-    order = np.argsort(found.confidence, kind="stable")
-    right, weight = found.is_right[order], found.weight[order]
-    below = np.cumsum(weight * ~right)
-    total = (weight * right).sum() * (weight * ~right).sum()
-    return float((weight * right * below).sum() / total) if total else 1.0
-
-
-def ece(found: Found) -> float:
-    """Return the expected calibration error over `BINS` bins of equal width."""
-    bins = np.minimum((found.confidence * BINS).astype(int), BINS - 1)
-    gaps = np.bincount(bins, found.weight * (found.confidence - found.is_right), BINS)
-    return float(np.abs(gaps).sum() / found.weight.sum())

@@ -12,7 +12,7 @@ from lineart.keys.network import color_scores, read_network
 from lineart.models import from_files
 from lineart.models.matching import color_probabilities
 from lineart.storage import Storage
-from lineart.training.calibration import Found, Vote, auroc, calibrate, collect, ece, score
+from lineart.training.calibration import Found, Vote, calibrate, collect, score
 from lineart.training.loop import train
 from lineart.training.matching import MatchingTraining, to_pair
 from lineart.training.recipes import RECIPES, tiny
@@ -76,8 +76,7 @@ def test_calibration_finds_the_temperature() -> None:
     assert 0 < scores.coverage < scores.right
     found = collect(votes, task.temperature)
     assert score(found, 0.0).coverage == pytest.approx(float(found.is_colored.mean()), abs=0.05)
-    unsure = collect(votes, 1.0)
-    assert ece(unsure) > 1.5 * scores.ece
+    assert score(collect(votes, 1.0), 0.0).ece > 1.5 * scores.ece
 
 
 def test_scores_of_known_answers() -> None:
@@ -85,8 +84,8 @@ def test_scores_of_known_answers() -> None:
     yes, no = np.ones(3, bool), np.zeros(3, bool)
     right = np.array([True, True, False])
     found = Found(np.array([0.95, 0.85, 0.25]), right, yes, no, np.full(3, 1 / 3))
-    assert auroc(found) == 1
-    assert ece(found) == pytest.approx((0.05 + 0.15 + 0.25) / 3)
     scores = score(found, 0.5)
+    assert scores.auroc == 1
+    assert scores.ece == pytest.approx((0.05 + 0.15 + 0.25) / 3)
     assert scores.right == pytest.approx(2 / 3)
     assert (scores.coverage, scores.precision) == (pytest.approx(2 / 3), 1.0)
