@@ -1,8 +1,10 @@
-"""Image array types with their value ranges; resizing and padding.
+"""Image array types with their value ranges; hashing, resizing and padding.
 
 All arrays are NumPy. Tensor types are in `lineart.models.layers`, so that processes without a
 network never import torch.
 """
+
+import hashlib
 
 import cv2
 import numpy as np
@@ -45,6 +47,14 @@ def check_picture(picture: np.ndarray, what: str, *channels: int) -> None:
             f"{what} is an array of {picture.dtype}, {' x '.join(map(str, picture.shape))}; it "
             f"must be uint8, 0 to 255, {shapes}"
         )
+
+
+def hash_pixels(picture: UInt8[np.ndarray, "H W *C"]) -> str:
+    """Return the SHA-256 hash of a picture's size and pixels, in hexadecimal."""
+    height, width = picture.shape[:2]
+    pixels = hashlib.sha256(f"{height}x{width}:".encode())
+    pixels.update(np.ascontiguousarray(picture).data)
+    return pixels.hexdigest()
 
 
 def fit_short_side(size: Size, short_side_px: int) -> Size:

@@ -1,7 +1,6 @@
 """Items of a folder: picture files and rows of Parquet files, with their listing and decoding."""
 
 import csv
-import hashlib
 import io
 import json
 import posixpath
@@ -23,7 +22,7 @@ from pyarrow import parquet
 from lineart.codec import decode_color, decode_line
 from lineart.datasets.layouts import Files, Finder, Half, find_colored
 from lineart.datasets.maps import DEPTHS, LABELS, Kind, fit
-from lineart.image import Depth, Frame, Labels, Line
+from lineart.image import Depth, Frame, Labels, Line, hash_pixels
 from lineart.storage import Storage
 
 Box = tuple[int, int, int, int]
@@ -138,7 +137,7 @@ def read_item(images: Storage, item: Item) -> list[Crop]:
         line=None if line_data is None else _line(files, line_data, color),
         data=data if files.half is None else None,
         line_data=line_data,
-        item_sha256=sha256(color),
+        item_sha256=hash_pixels(color),
         segmentation=_map(images, files.segmentation, LABELS, color),
         depth=_map(images, files.depth, DEPTHS[files.depth_kind], color),
     )
@@ -177,14 +176,6 @@ def source(path: str) -> str:
     """Return the source of a picture: its folders, without a final `color`."""
     folders = PurePosixPath(path).parts[:-1]
     return "/".join(folders[:-1] if folders[-1:] == ("color",) else folders)
-
-
-def sha256(image: Frame | Line) -> str:
-    """Return the SHA-256 hash of a picture's size and pixels, in hexadecimal."""
-    height, width = image.shape[:2]
-    pixels = hashlib.sha256(f"{height}x{width}:".encode())
-    pixels.update(np.ascontiguousarray(image).data)
-    return pixels.hexdigest()
 
 
 def check_pattern(pattern: str) -> None:

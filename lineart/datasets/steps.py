@@ -14,10 +14,10 @@ from lineart.codec import encode_png
 from lineart.datasets import shards
 from lineart.datasets.filter_bounds import Filter
 from lineart.datasets.filters import Refusal, blank, refusal
-from lineart.datasets.items import Crop, Item, read_item, sha256, source
+from lineart.datasets.items import Crop, Item, read_item, source
 from lineart.datasets.maps import encode_depth, resize_depth, resize_labels
 from lineart.datasets.shards import ShardRow, decode, decode_gray
-from lineart.image import Frame, Line, Size, fit_short_side, resize
+from lineart.image import Frame, Line, Size, fit_short_side, hash_pixels, resize
 from lineart.imaging.faces import FaceAligner, center_crop
 from lineart.imaging.quality import measure, perceptual_hash
 from lineart.runtime.sandbox import run_isolated
@@ -275,7 +275,7 @@ def _measure_picture(
     return MeasuredPicture(
         *place,
         name=crop.name,
-        sha256=sha256(aligned.color),
+        sha256=hash_pixels(aligned.color),
         perceptual_hash=perceptual_hash(aligned.color),
         item_sha256=crop.item_sha256,
         bytes=estimate(aligned, preparing.shrinking),

@@ -9,12 +9,12 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from lineart.codec import decode_color, decode_line
 from lineart.codec.formats import DOCUMENT_SUFFIXES, IMAGE_SUFFIXES
-from lineart.datasets.items import sha256
 from lineart.datasets.samples import Picture, Pictures
 from lineart.datasets.shard_rows import INDEX
 from lineart.datasets.shards import Shards
 from lineart.evaluation.request import PictureRequest, Request, split_name
 from lineart.evaluation.session import Session
+from lineart.image import hash_pixels
 from lineart.storage import Storage
 from lineart.weights import is_included, open_weights
 
@@ -104,7 +104,7 @@ class HeldOut:
         if hashes is None:
             return False
         try:
-            return sha256(decode_color(folder.storage.read(name))) in hashes
+            return hash_pixels(decode_color(folder.storage.read(name))) in hashes
         except ValueError:
             # No shard holds a picture that cannot be decoded.
             return False

@@ -6,8 +6,6 @@ from contextlib import contextmanager, nullcontext
 from functools import cached_property, lru_cache
 from typing import Any, TypeVar
 
-import numpy as np
-
 from lineart.codec import decode_line_art
 from lineart.codec.chatter import joined_chatter
 from lineart.codec.errors import noting_warnings
@@ -31,7 +29,7 @@ from lineart.film.tasks.key_rules import (
     SHEET,
     SHEET_LINE,
 )
-from lineart.image import Hint
+from lineart.image import Hint, hash_pixels
 from lineart.runtime.sandbox import run_isolated
 from lineart.runtime.sandbox_process import step
 
@@ -181,15 +179,7 @@ def _hash_picture(worker: Worker, source: Source, known: HashedFile | None) -> H
     except Exception as error:  # noqa: BLE001 - any error fails its frame alone
         return Failure.of(stage, error)._replace(source_sha256=digest)
     height, width = picture.shape[:2]
-    return HashedFile(digest, _hash_pixels(picture), width, height)
-
-
-def _hash_pixels(picture: np.ndarray) -> str:
-    """Return the SHA-256 of a picture's size and pixels."""
-    height, width = picture.shape[:2]
-    pixels = hashlib.sha256(f"{height}x{width}:".encode())
-    pixels.update(np.ascontiguousarray(picture).data)
-    return pixels.hexdigest()
+    return HashedFile(digest, hash_pixels(picture), width, height)
 
 
 def hash_hints(job: FilmJob, sources: Sequence[Source]) -> dict[str, HashedHint | Failure]:
@@ -227,7 +217,7 @@ def hash_colors(data: bytes, colors: Hint) -> HashedHint:
     """Return the hashes of a hint or key from its file and what its rules read there."""
     height, width = colors.shape[:2]
     digest = hashlib.sha256(data).hexdigest()
-    return HashedHint(digest, _hash_pixels(colors), width, height, not colors.any())
+    return HashedHint(digest, hash_pixels(colors), width, height, not colors.any())
 
 
 def hash_sheets(job: FilmJob, sheets: Sequence[SheetSource]) -> dict[str, HashedSheet | Failure]:
@@ -252,7 +242,7 @@ def _hash_sheet(worker: Worker, sheet: SheetSource) -> HashedSheet:
         line = None if sheet.drawing is None else _read_sheet_line(worker, sheet.drawing)
         key = read_sheet(data, line)
     digests = [None if one is None else hashlib.sha256(one).hexdigest() for one in (data, line)]
-    pixels = f"{_hash_pixels(key.colors)} {_hash_pixels(key.drawing)}"
+    pixels = f"{hash_pixels(key.colors)} {hash_pixels(key.drawing)}"
     return HashedSheet(str(digests[0]), digests[1], hashlib.sha256(pixels.encode()).hexdigest())
 
 

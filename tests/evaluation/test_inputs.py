@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from lineart.codec import encode_png
-from lineart.datasets.items import sha256
 from lineart.datasets.samples import Picture
 from lineart.datasets.shards import ShardRow, Shards, finish, write_shard
 from lineart.evaluation.inputs import (
@@ -31,6 +30,7 @@ from lineart.evaluation.request import (
     StudyRequest,
 )
 from lineart.evaluation.session import Session
+from lineart.image import hash_pixels
 from lineart.storage import Storage
 
 
@@ -87,7 +87,7 @@ def shard_row(name: str, pair: Picture) -> ShardRow:
     height, width = pair.line.shape
     gray = cv2.imencode(".png", pair.line)[1].tobytes()
     image = encode_png(pair.color)
-    digest = sha256(pair.color)
+    digest = hash_pixels(pair.color)
     return ShardRow(name, image, gray, width, height, digest, "0", name, "s", None, None)
 
 
@@ -121,7 +121,7 @@ def test_choice_is_spread_and_may_be_bounded(folder: Path) -> None:
 def test_held_out_is_what_has_the_pixels(folder: Path, pair: Picture) -> None:
     """Another picture of the name, even below the same folders, and a broken one are not."""
     rows = [shard_row(f"pairs/a/color/{name}.png", pair) for name in "12"]
-    face = shard_row("3.png", pair)._replace(sha256="of the face", group=sha256(pair.color))
+    face = shard_row("3.png", pair)._replace(sha256="of the face", group=hash_pixels(pair.color))
     storage = Storage.at(str(folder / "held_out"))
     finish(storage, [write_shard(storage, 0, [*rows, face])])
     other = 255 - pair.color

@@ -13,7 +13,6 @@ import torch
 from skimage import metrics
 
 from lineart.codec import decode_color, decode_line
-from lineart.datasets.items import sha256
 from lineart.datasets.shards import ShardRow, finish, write_shard
 from lineart.evaluation.request import (
     ClipScoreRequest,
@@ -29,6 +28,7 @@ from lineart.evaluation.run import run_plan
 from lineart.evaluation.study import read_answers
 from lineart.evaluation.true_regions import choose_regions, find_true_regions, place_hints
 from lineart.evaluation.types import EvaluationPlan, EvaluationResult
+from lineart.image import hash_pixels
 from lineart.imaging.baselines import BASELINES
 from lineart.jobs.colorize import Colorize
 from lineart.jobs.colorize import main as colorize
@@ -193,7 +193,7 @@ def test_only_held_out_pictures(flags: Evaluate, folder: Path, tmp_path: Path) -
     """Of a folder only those pictures are judged that the shards hold."""
     held_out = Storage.at(str(tmp_path / "validation"))
     image, line = ((folder / f"s/{kind}/2.png").read_bytes() for kind in ("color", "line"))
-    name, own = "film/s/color/2.png", sha256(decode_color(image))
+    name, own = "film/s/color/2.png", hash_pixels(decode_color(image))
     row = ShardRow(name, image, line, 128, 72, own, "0", "g", "film/s", None, None)
     finish(held_out, [write_shard(held_out, 0, [row])])
     images = (str(folder), held_out.uri)
