@@ -110,6 +110,12 @@ def to_hex(color: UInt8[np.ndarray, " 3"] | tuple[int, int, int]) -> str:
     return f"#{bytes(color).hex()}"
 
 
+def is_gray(picture: UInt8[np.ndarray, "H W C"]) -> bool:
+    """Return whether the first three channels of each pixel are equal."""
+    red, green, blue = cv2.split(picture)[:3]
+    return not cv2.norm(red, green, cv2.NORM_INF) and not cv2.norm(green, blue, cv2.NORM_INF)
+
+
 def darkest_channel(picture: Line | Frame) -> Line:
     """Return the lowest channel of each pixel; a grey picture is returned unchanged."""
     if picture.ndim == 2:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from lineart.image import check_picture, fit_short_side, pad_to_multiple, resize
+from lineart.image import check_picture, fit_short_side, is_gray, pad_to_multiple, resize
 
 RNG = np.random.default_rng(0)
 
@@ -65,6 +65,18 @@ def test_resize_enlarges_bicubic() -> None:
     image = RNG.integers(0, 256, (16, 24, 3), dtype=np.uint8)
     expected = cv2.resize(image, (50, 40), interpolation=cv2.INTER_CUBIC)
     assert_array_equal(resize(image, (40, 50)), expected)
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_one_pixel_makes_a_picture_colored(channels: int) -> None:
+    """Equal first channels are grey, whatever alpha is; one level in one pixel is a colour."""
+    picture = np.dstack([RNG.integers(0, 255, (5, 7), dtype=np.uint8)] * 3 + [np.eye(5, 7)])
+    picture = picture[..., :channels].astype(np.uint8)
+    assert is_gray(picture)
+    for channel in range(3):
+        colored = picture.copy()
+        colored[4, 3, channel] += 1
+        assert not is_gray(colored)
 
 
 @given(

@@ -10,7 +10,7 @@ from lineart.codec.limits import MAX_PIXELS
 from lineart.codec.pages import count_pages, extract_page, may_have_pages
 from lineart.codec.png import encode_png
 from lineart.codec.samples import Samples
-from lineart.image import Frame, Hint, Line
+from lineart.image import Frame, Hint, Line, is_gray
 
 __all__ = [
     "MAX_PIXELS",
@@ -114,9 +114,7 @@ def _to_drawing(samples: Samples) -> Samples:
     samples = _on_white(samples)
     if samples.shape[2] == 1:
         return samples
-    red, green, blue = cv2.split(samples)
-    is_gray = not cv2.norm(red, green, cv2.NORM_INF) and not cv2.norm(green, blue, cv2.NORM_INF)
-    return red[:, :, np.newaxis] if is_gray else samples
+    return cv2.extractChannel(samples, 0)[:, :, np.newaxis] if is_gray(samples) else samples
 
 
 def _to_line_art(samples: Samples) -> Samples:

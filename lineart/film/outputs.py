@@ -20,7 +20,7 @@ from pyarrow import parquet
 from lineart.codec import decode_color
 from lineart.codec.errors import passing_warnings
 from lineart.film.frames import PictureReader, Source
-from lineart.image import Frame, Line
+from lineart.image import Frame, Line, is_gray
 from lineart.storage import Storage
 
 T = TypeVar("T")
@@ -103,10 +103,7 @@ def _fit(size: tuple[int, ...], other: tuple[int, ...]) -> bool:
 def show_as_is(data: bytes) -> Frame | Line:
     """Decode a picture; return a single channel if it has no colour."""
     image = decode_color(data)
-    gray = image[..., 0]
-    if np.array_equal(gray, image[..., 1]) and np.array_equal(gray, image[..., 2]):
-        return gray
-    return image
+    return image[..., 0] if is_gray(image) else image
 
 
 def choose(rows: pa.Table, most: int) -> list[str]:

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from lineart.image import Frame, Line, darkest_channel
+from lineart.image import Frame, Line, darkest_channel, is_gray
 from lineart.imaging.hints import HintPixels
 from lineart.imaging.regions import GAP, find_regions, scale_gap
 
@@ -28,9 +28,7 @@ def split_cel(picture: UInt8[np.ndarray, "H W *C"]) -> tuple[Line | Frame, Opaci
     if picture.ndim == 2 or picture.shape[2] == 3:
         return picture, None
     red, green, blue, alpha = cv2.split(picture)
-    if cv2.norm(red, green, cv2.NORM_INF) or cv2.norm(green, blue, cv2.NORM_INF):
-        return cv2.merge((red, green, blue)), alpha
-    return red, alpha
+    return red if is_gray(picture) else cv2.merge((red, green, blue)), alpha
 
 
 def ink_opacity(drawing: Line | Frame) -> Opacity:

@@ -19,7 +19,7 @@ from lineart.film.tasks.key_rules import KEY, KEY_LINE, SHEET
 from lineart.film.tasks.keys import open_keys_task
 from lineart.film.tasks.layers import LAYERS, LINES
 from lineart.film.tasks.translate import open_translate_task
-from lineart.image import Frame, Hint, Line
+from lineart.image import Hint, is_gray
 from lineart.imaging.hints import stack_hints
 from lineart.imaging.palette import Palette
 from lineart.service.protocol import Message, Part
@@ -98,8 +98,11 @@ class Session:
             extras=(LAYERS, LINES) if asked.lines else (LAYERS,),
         )
         is_opaque = bool(line[:, :, 3].min() == 255)
-        file = encode_png(_one_channel(line[:, :, :3]) if is_opaque else line)
-        files = {"line": (file,), **_color_files(asked, parts)}
+        drawing = line
+        if is_opaque:
+            # A file of one channel is quicker.
+            drawing = line[:, :, 0] if is_gray(line) else line[:, :, :3]
+        files = {"line": (encode_png(np.ascontiguousarray(drawing)),), **_color_files(asked, parts)}
         fields, (_, *made) = self._make(task, weights, files, report)
         fields["is_opaque"] = is_opaque
         return Message(fields, dict(zip(("color", "lines"), map(Part, made), strict=False)))
@@ -148,15 +151,6 @@ class Session:
         if self._last is None or self._last[0] != task:
             self._last = task, task.open_prepare()
         return self._last[1]
-
-
-def _one_channel(picture: Frame) -> Line | Frame:
-    """Return one channel of a picture whose channels are equal; such a file is quicker."""
-    red, green, blue = cv2.split(picture)
-    if cv2.norm(red, green, cv2.NORM_INF) or cv2.norm(green, blue, cv2.NORM_INF):
-        return np.ascontiguousarray(picture)
-    gray: Line = red
-    return gray
 
 
 def _refuse(sentence: str) -> Message:
