@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
-from typing import Literal
+from typing import Literal, TypeVar
 
 from lineart.codec import count_pages, may_have_pages
 from lineart.codec.video import VIDEO_SUFFIXES
@@ -15,6 +15,8 @@ from lineart.film.clips import split_videos
 from lineart.film.frames import PictureReader, Source, list_pictures
 from lineart.film.listing import find_files, printable, refusal_of
 from lineart.storage import Storage
+
+T = TypeVar("T")
 
 Pages = Literal["all", "first"]
 """Which pages of a file are pictures."""
@@ -84,7 +86,7 @@ def split_pages(folder: Storage, pictures: Sequence[Source]) -> list[Source]:
     rows = [one for one in pictures if one.row is not None and _suffix(one) in PAGED_SUFFIXES]
     files = [one for one in pictures if one.row is None and _suffix(one) in suffixes]
     with ThreadPoolExecutor(THREADS) as pool:
-        in_files = pool.map(partial(_count_all, reader), _chunks(files))
+        in_files = pool.map(partial(_count_all, reader), chunks(files, CHUNK))
         counts = dict(zip(files, chain.from_iterable(in_files), strict=True))
     # Row after row, so that each group of rows is read once.
     counts.update(zip(rows, _count_all(reader, rows), strict=True))
@@ -95,9 +97,10 @@ def _suffix(picture: Source) -> str:
     return "" if picture.refusal else posixpath.splitext(picture.name)[1].lower()
 
 
-def _chunks(files: Iterable[Source]) -> Iterator[Sequence[Source]]:
-    rest = iter(files)
-    while chunk := [*islice(rest, CHUNK)]:
+def chunks(items: Iterable[T], size: int) -> Iterator[Sequence[T]]:
+    """Yield items in lists of `size`; the last one may be shorter."""
+    rest = iter(items)
+    while chunk := [*islice(rest, size)]:
         yield chunk
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import islice
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import pyarrow as pa
@@ -23,6 +22,7 @@ from lineart.film.keys import describe_empty, describe_twins
 from lineart.film.marks import find_verdicts, mark_frames, read_marks
 from lineart.film.odd_sizes import warn_of_odd_sizes
 from lineart.film.outputs import export_parquet
+from lineart.film.pages import chunks
 from lineart.film.plan import (
     FilmPlan,
     find_unchanged,
@@ -282,15 +282,9 @@ def _hash(
     found: dict[str, U] = {}
     # Equal results share one object, to save memory.
     unique: dict[U, U] = {}
-    for _, part in runner.executor.map(function, _chunks(items)):
+    for _, part in runner.executor.map(function, chunks(items, CHUNK)):
         found.update((name, unique.setdefault(value, value)) for name, value in part.items())
     return found
-
-
-def _chunks(items: Iterable[T]) -> Iterator[Sequence[T]]:
-    rest = iter(items)
-    while chunk := [*islice(rest, CHUNK)]:
-        yield chunk
 
 
 def _ended(
@@ -305,7 +299,7 @@ def _ended(
 
 
 def _work(job: FilmJob, plan: FilmPlan, runner: FilmRunner) -> Iterator[FrameResult]:
-    for _, results in runner.executor.map(partial(copy_finished, job), _chunks(plan.copies)):
+    for _, results in runner.executor.map(partial(copy_finished, job), chunks(plan.copies, CHUNK)):
         yield from results
     if plan.work:
         job = replace(job, gpu_batch=choose_batch(len(plan.work)))
