@@ -18,6 +18,8 @@ from lineart.image import hash_pixels
 from lineart.storage import Storage
 from lineart.weights import is_included, open_weights
 
+T = TypeVar("T")
+
 
 class NamedPictures(Pictures, Protocol):
     """Pictures with names, such as `PictureFolder` and `datasets.shards.Shards`."""
@@ -129,8 +131,13 @@ def choose(
     by_source = sorted(numbers, key=lambda i: (pictures.sources[i], i))
     for _, group in groupby(by_source, key=lambda i: pictures.sources[i]):
         of_source = list(group)
-        count = len(of_source) if limit is None else min(limit, len(of_source))
-        yield from (of_source[place * len(of_source) // count] for place in range(count))
+        yield from of_source if limit is None else spread_evenly(of_source, limit)
+
+
+def spread_evenly(items: Sequence[T], count: int) -> list[T]:
+    """Return `count` evenly spaced items, with the first but not the last; all of fewer."""
+    count = min(count, len(items))
+    return [items[place * len(items) // count] for place in range(count)]
 
 
 class EvaluationUnit(NamedTuple):
@@ -173,8 +180,7 @@ def find_units(
     if not units:
         of = "" if request.held_out is None else f" of those that {request.held_out} holds"
         raise ValueError(f"there is no picture to judge in {', '.join(places)}{of}")
-    count = request.num_sheet_samples
-    shown = {place * len(units) // max(count, 1) for place in range(count)}
+    shown = set(spread_evenly(range(len(units)), request.num_sheet_samples))
     return [unit._replace(is_shown=number in shown) for number, unit in enumerate(units)]
 
 

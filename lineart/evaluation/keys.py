@@ -13,6 +13,7 @@ from jaxtyping import Bool, UInt8
 
 from lineart.datasets.sequences import Kind, TrueSequence, is_held_out, is_learned
 from lineart.evaluation.confidence import Judged, draw_calibration, summarize_confidence
+from lineart.evaluation.inputs import spread_evenly
 from lineart.evaluation.key_methods import FLOW_VOTE, OURS, carry_keys, run_baselines
 from lineart.evaluation.key_scores import (
     SAME_DE,
@@ -302,7 +303,7 @@ def carry_several(request: KeysRequest, results: Results) -> None:
     targets = range(0, count, step)
     asked = [0]
     for number in range(1, request.num_keys + 1):
-        even = sorted({targets[one * len(targets) // number] for one in range(number)})
+        even = spread_evenly(targets, number)
         if len(even) < number or len(asked) < number:
             return
         _carry_set(request, results, "even keys", even, targets)

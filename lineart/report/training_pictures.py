@@ -3,10 +3,9 @@
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import cv2
-import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
@@ -17,8 +16,7 @@ from lineart.image import Frame
 from lineart.report.html import as_text, data_uri, encode_thumbnail, read_job_json
 from lineart.report.tables import part_of
 from lineart.storage import Storage
-
-Item = TypeVar("Item")
+from lineart.training.preview import choose_evenly
 
 GRIDS_SHOWN = 48
 """Maximum number of grids on a page, divided equally among stages; each gets at least one."""
@@ -96,7 +94,7 @@ def prepare_grids(
         stages.setdefault(grid.stage, {})[grid.images] = grid
     few = max(1, GRIDS_SHOWN // max(1, len(stages)))
     chosen = {
-        name: _choose([by_images[images] for images in sorted(by_images)], few)
+        name: choose_evenly([by_images[images] for images in sorted(by_images)], few)
         for name, by_images in stages.items()
     }
     fits = sum(len(grid.picture) for part in chosen.values() for grid in part) <= limit_bytes
@@ -113,15 +111,6 @@ def prepare_grids(
         ]
         for name, part in _thin(encoded, limit_bytes).items()
     }
-
-
-def _choose(items: Sequence[Item], count: int) -> list[Item]:
-    """Choose evenly spaced items, with the first and the last; of one, only the last."""
-    if len(items) <= count:
-        return list(items)
-    if count <= 1:
-        return list(items[-1:]) if count else []
-    return [items[place] for place in np.linspace(0, len(items) - 1, count).round().astype(int)]
 
 
 def _encode_all(grids: Sequence[Grid], *, smaller: bool) -> Iterator[EncodedGrid]:
@@ -148,7 +137,7 @@ def _thin(
 ) -> dict[str, list[EncodedGrid]]:
     """Choose evenly spaced grids, as many per stage as fit into `limit_bytes`."""
     for count in range(GRIDS_SHOWN, 0, -1):
-        fitting = {name: _choose(part, count) for name, part in stages.items()}
+        fitting = {name: choose_evenly(part, count) for name, part in stages.items()}
         if sum(len(grid.data) for part in fitting.values() for grid in part) <= limit_bytes:
             return fitting
     return {name: [] for name in stages}

@@ -4,7 +4,7 @@ A progress sheet shows one stage, as figure 3 of paper 000 does.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import cv2
 import numpy as np
@@ -21,6 +21,8 @@ from lineart.training.device import Device
 from lineart.training.objective import Objective
 from lineart.training.run_log import GRIDS, read_columns
 from lineart.training.tasks import Cell, TrainingTask
+
+Item = TypeVar("Item")
 
 NUM_SAMPLES = 32
 """Number of samples in the distance."""
@@ -114,7 +116,7 @@ def write_sheets(output: Storage) -> None:
         result = next((name for name in RESULTS if name in names), None)
         if result is None:
             continue
-        moments = _spread(sorted(grids), MAX_GRIDS)
+        moments = choose_evenly(sorted(grids), MAX_GRIDS)
         pictures = {images: decode_color(output.read(grids[images])) for images in moments}
         sheet = progress_sheet(pictures, names, result)
         output.write(f"{SHEETS}/{stage}.png", encode_png(sheet))
@@ -158,8 +160,10 @@ def caption(strip: Strip, text: str) -> Strip:
     return np.concatenate((head, strip))
 
 
-def _spread(items: Sequence[int], most: int) -> list[int]:
-    """Return up to `most` evenly spaced items, including the first and the last."""
-    if len(items) <= most:
+def choose_evenly(items: Sequence[Item], count: int) -> list[Item]:
+    """Return `count` evenly spaced items, with the first and the last; of one, only the last."""
+    if len(items) <= count:
         return list(items)
-    return [items[index] for index in np.linspace(0, len(items) - 1, most).round().astype(int)]
+    if count <= 1:
+        return list(items[-1:]) if count else []
+    return [items[place] for place in np.linspace(0, len(items) - 1, count).round().astype(int)]

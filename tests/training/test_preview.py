@@ -7,7 +7,7 @@ from lineart.training.loop import train
 from lineart.training.preview import (
     CAPTION_PX,
     MAX_GRIDS,
-    _spread,
+    choose_evenly,
     progress_sheet,
     write_sheets,
 )
@@ -28,7 +28,7 @@ def test_a_sheet_follows_one_column_through_time() -> None:
 
 def test_many_moments_are_thinned_to_the_first_the_last_and_some_between() -> None:
     """Of a hundred moments a sheet shows a few, evenly spread."""
-    chosen = _spread(range(100), MAX_GRIDS)
+    chosen = choose_evenly(range(100), MAX_GRIDS)
     assert (len(chosen), chosen[0], chosen[-1]) == (MAX_GRIDS, 0, 99)
     assert set(np.diff(chosen)) <= {14, 15}
 
