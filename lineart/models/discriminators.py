@@ -3,7 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from lineart.models.layers import ColorBatch, convolution
+from lineart.models.layers import ColorBatch, convolution, draw_weights
 
 LEVELS = 4
 MULTIPLE = 1 << LEVELS
@@ -92,15 +92,7 @@ class PatchDiscriminator(nn.Module):
             self.body.append(nn.LeakyReLU(0.2, inplace=True))
             outer = inner
         self.body.append(nn.Conv2d(outer, 1, 4, 1, 1))
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Initialize the weights with N(0, 0.02) and the biases with 0."""
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.normal_(module.weight, std=0.02)
-                assert module.bias is not None
-                nn.init.zeros_(module.bias)
+        draw_weights(self)
 
     def forward(self, picture: Float[Tensor, "B C H W"]) -> Float[Tensor, "B 1 PatchH PatchW"]:
         """Return one score per patch, without a sigmoid, for least-squares losses."""

@@ -113,3 +113,12 @@ def fold_batch_norm(module: nn.Module) -> None:
             is_transposed = isinstance(conv, nn.ConvTranspose2d)
             module[index - 1] = fuse_conv_bn_eval(conv, norm, transpose=is_transposed)
             module[index] = nn.Identity()
+
+
+def draw_weights(network: nn.Module) -> None:
+    """Initialize layer after layer: weights N(0, 0.02), biases 0."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.normal_(module.weight, std=0.02)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from lineart.models.layers import LineBatch
+from lineart.models.layers import LineBatch, draw_weights
 from lineart.models.pair import Pair, Small, Translated, Translation
 
 DOWNSAMPLING = 4
@@ -86,15 +86,7 @@ class DrawingGenerator(nn.Module):
             norm_relu(upsample_conv(4 * width, 2 * width), upsample_conv(2 * width, width)),
             reflect_conv(width, outputs, 7),
         )
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Initialize the weights with N(0, 0.02) and the biases with 0."""
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-                nn.init.normal_(module.weight, std=0.02)
-                assert module.bias is not None
-                nn.init.zeros_(module.bias)
+        draw_weights(self)
 
     def forward(self, picture: Float[Tensor, "B C H W"]) -> Translated:
         """Translate to the other domain; height and width must be multiples of 4."""

@@ -24,12 +24,11 @@ from lineart.models.families.ugatit.blocks import (
     Mixing,
     ResBlock,
     convolution,
-    draw_weights,
     normal_relu,
     patch_convolution,
     upsampling,
 )
-from lineart.models.layers import ColorBatch
+from lineart.models.layers import ColorBatch, draw_weights
 from lineart.models.pair import Pair, Small, Translated, Translation
 
 MULTIPLE = 4

@@ -171,12 +171,3 @@ def patch_convolution(inputs: int, outputs: int, stride: int) -> list[nn.Module]
     behind = 3 - stride
     pad = nn.ReflectionPad2d((1, behind, 1, behind))
     return [pad, nn.Conv2d(inputs, outputs, 4, stride), nn.LeakyReLU(0.2, inplace=True)]
-
-
-def draw_weights(network: nn.Module) -> None:
-    """Initialize as the authors' code does: weights N(0, 0.02), biases 0."""
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            nn.init.normal_(module.weight, std=0.02)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
