@@ -7,13 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from lineart.film.listing import caseless
+from lineart.film.listing import caseless, name_some
 from lineart.film.names import NameParts, read_name, stem
 from lineart.film.xdts import ExposureSheet, Level, parse_xdts
 from lineart.storage import Storage
-
-NAMED = 10
-"""Maximum number of names in a sentence."""
 
 
 class Exposure(NamedTuple):
@@ -86,7 +83,7 @@ NO_SHEETS = Sheets()
 
 def describe_missing(cut: ExposedCut) -> str:
     """Return a sentence on the drawings of a cut that the film lacks; there must be some."""
-    return f"the film lacks drawings on the sheet of {cut.name}: {_some(cut.missing)}"
+    return f"the film lacks drawings on the sheet of {cut.name}: {name_some(cut.missing)}"
 
 
 def name_missing(cuts: Iterable[ExposedCut]) -> dict[str, list[str]]:
@@ -137,7 +134,7 @@ def _read_sheet(address: str) -> tuple[ExposureSheet, str]:
 def _choose(sheet: ExposureSheet, names: Sequence[str]) -> list[Level]:
     present = [*dict.fromkeys(level.name for level in sheet.levels)]
     if missing := [name for name in names if name not in present]:
-        raise ValueError(f"it has no level {missing[0]}; its levels are {_some(present)}")
+        raise ValueError(f"it has no level {missing[0]}; its levels are {name_some(present)}")
     return [level for level in sheet.levels if not names or level.name in names]
 
 
@@ -182,11 +179,11 @@ class _Finder:
         if not found:
             raise ValueError(
                 f"the film has no level {level}: no shot is called so; there are "
-                f"{_some([*self._sizes])}; choose levels that the film has (--levels)"
+                f"{name_some([*self._sizes])}; choose levels that the film has (--levels)"
             )
         if len(found) > 1:
             raise ValueError(
-                f"level {level} could be {_some([*found])}; "
+                f"level {level} could be {name_some([*found])}; "
                 "name the folder of the cut after the cut of the sheet"
             )
         return next(iter(found.values()))
@@ -247,8 +244,3 @@ def _look_up(known: Mapping[Key | str, str], level: str, drawing: str) -> str | 
         return by_name
     is_of_level = caseless(parts.series) in ("", caseless(level))
     return known.get((parts.number, caseless(parts.suffix))) if is_of_level else None
-
-
-def _some(names: Sequence[str]) -> str:
-    more = ", ..." if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
