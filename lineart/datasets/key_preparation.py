@@ -3,7 +3,7 @@
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from lineart.datasets.filters import Refusal, refusals_to_parquet
 from lineart.datasets.flat_truth import flatten_exact
 from lineart.datasets.key_pairs import make_pairs, to_bytes
 from lineart.datasets.pair_shards import PairRow, to_shard
-from lineart.datasets.preparation import REFUSED
+from lineart.datasets.preparation import REFUSED, SIDES, TRAIN, VALIDATION, Tell
 from lineart.datasets.sequences import (
     SequencePlace,
     TrueSequence,
@@ -26,8 +26,6 @@ from lineart.sample_film.scenes import FRAMES_PER_SECOND, SHOTS
 from lineart.sample_film.studies import STUDIES
 from lineart.storage import Storage
 
-TRAIN, VALIDATION = SIDES = "train", "validation"
-
 SCENES = {scene.name: scene for scene in (*SHOTS, *STUDIES)}
 DRAWN_SIZE: Size = (432, 768)
 """Height and width of the sample film's drawings."""
@@ -36,7 +34,6 @@ DRAWINGS, HOLD = 24, 2
 
 Provenance = Mapping[str, tuple[str | None, str | None]]
 """Path of a picture -> licence and author."""
-Tell = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
