@@ -70,6 +70,12 @@ def fit_short_side(size: Size, short_side_px: int) -> Size:
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
+def limit_long_side(size: Size, long_side_px: int) -> Size:
+    """Return the size, or if a side is longer, one of this longest side and the same aspect."""
+    scale = min(1.0, long_side_px / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
 def resize(image: UInt8[np.ndarray, "H W *C"], size: Size) -> UInt8[np.ndarray, "NewH NewW *C"]:
     """Resize to `size`: area interpolation to fewer pixels, else bicubic."""
     height, width = size

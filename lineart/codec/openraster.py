@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from lineart.codec.png import Dpi, encode_png
-from lineart.image import resize
+from lineart.image import limit_long_side, resize
 
 Picture = UInt8[np.ndarray, "H W C"]
 """RGB, or RGBA of straight alpha, 0..255."""
@@ -80,6 +80,4 @@ def _stack(layers: Sequence[Layer], width: int, height: int, dpi: Dpi | None) ->
 
 
 def _thumbnail(merged: Picture) -> UInt8[np.ndarray, "SmallH SmallW C"]:
-    height, width = merged.shape[:2]
-    scale = min(1.0, THUMBNAIL_PX / max(height, width))
-    return resize(merged, (max(1, round(height * scale)), max(1, round(width * scale))))
+    return resize(merged, limit_long_side(merged.shape[:2], THUMBNAIL_PX))

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from lineart.codec import decode_color
-from lineart.image import Frame, resize
+from lineart.image import Frame, limit_long_side, resize
 from lineart.report.difference import Drawings, open_drawings
 from lineart.report.html import data_uri, encode_webp, template
 from lineart.storage import Storage
@@ -192,7 +192,5 @@ def _read_pair(places: StudyFolders, name: str, rng: np.random.Generator) -> Stu
 
 def _encode(data: bytes, quality: int) -> str:
     picture: Frame = decode_color(data)
-    height, width = picture.shape[:2]
-    scale = min(1.0, LONGEST_SIDE_PX / max(height, width))
-    small = resize(picture, (max(1, round(height * scale)), max(1, round(width * scale))))
+    small = resize(picture, limit_long_side(picture.shape[:2], LONGEST_SIDE_PX))
     return data_uri(encode_webp(small, quality))
