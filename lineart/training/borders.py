@@ -21,7 +21,7 @@ from lineart.losses import l1
 from lineart.models import Pair
 from lineart.models.layers import LineBatch
 from lineart.storage import Storage
-from lineart.training.dataloader import Arrays, to_device
+from lineart.training.dataloader import Arrays, Collator, to_device
 from lineart.training.recipes import Recipe
 
 
@@ -35,27 +35,13 @@ class BorderBatch(NamedTuple):
     """1 = a border, 0 = none."""
 
 
-@dataclass(frozen=True)
-class BorderCollator:
-    """Makes batches of samples given by number, in any process.
-
-    Args:
-        samples: Samples, indexed by number.
-    """
-
-    samples: BorderSamples
-
-    def __call__(self, numbers: Sequence[int]) -> Arrays:
-        """Make the samples of these numbers and stack them to a batch."""
-        return self.stack([self.samples[int(number)] for number in numbers])
-
-    def stack(self, samples: Sequence[BorderSample]) -> Arrays:
-        """Stack samples to a batch."""
-        return {
-            "line": np.stack([sample.line for sample in samples]),
-            "paint": np.stack([mark_paint(one.line, find_hints(one.hint)) for one in samples]),
-            "borders": np.stack([sample.borders for sample in samples]),
-        }
+def stack_borders(samples: Sequence[BorderSample]) -> Arrays:
+    """Stack samples to a batch."""
+    return {
+        "line": np.stack([sample.line for sample in samples]),
+        "paint": np.stack([mark_paint(one.line, find_hints(one.hint)) for one in samples]),
+        "borders": np.stack([sample.borders for sample in samples]),
+    }
 
 
 @dataclass(frozen=True)
@@ -69,11 +55,11 @@ class BorderTraining:
 
     def collator(
         self, pictures: Pictures, recipe: Recipe, number: int, pair: Pair, *, is_training: bool
-    ) -> BorderCollator:
+    ) -> Collator:
         """See `TrainingTask`."""
         del pair
         seed, side = recipe.seed_of(number, is_training), recipe.stages[number].crop
-        return BorderCollator(BorderSamples(pictures, side, recipe.balance, seed))
+        return Collator(BorderSamples(pictures, side, recipe.balance, seed), stack_borders)
 
     def to_batch(self, arrays: Arrays, device: torch.device) -> BorderBatch:
         """See `TrainingTask`."""

@@ -3,7 +3,7 @@
 import math
 import multiprocessing
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from multiprocessing.context import BaseContext
@@ -34,22 +34,18 @@ Arrays = dict[str, Shaped[np.ndarray, "B ..."]]
 """Batch as sent between processes: 8-bit pixels take a quarter of float32's bytes."""
 
 
-@runtime_checkable
-class Collator(Protocol):
-    """Makes batches of samples given by number, in any process."""
+@dataclass(frozen=True)
+class Collator:
+    """Makes batches of samples given by number, in any process to which it is pickled."""
 
-    @property
-    def samples(self) -> Any:
-        """Samples, indexed by number."""
-        ...
+    samples: Any
+    """Samples, indexed by number."""
+    stack: Callable[[Sequence[Any]], Arrays]
+    """Stacks samples to a batch."""
 
     def __call__(self, numbers: Sequence[int]) -> Arrays:
         """Make the samples of these numbers and stack them to a batch."""
-        ...
-
-    def stack(self, samples: Sequence[Any]) -> Arrays:
-        """Stack samples to a batch."""
-        ...
+        return self.stack([self.samples[int(number)] for number in numbers])
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from lineart.models import Pair
 from lineart.models.matching import RegionPair, option_colors
 from lineart.storage import Storage
 from lineart.training.calibration import calibrate, vote
-from lineart.training.dataloader import Arrays
+from lineart.training.dataloader import Arrays, Collator
 from lineart.training.recipes import Recipe
 
 MOST_WEIGHT, LEAST_WEIGHT = 20.0, 10.0
@@ -106,21 +106,11 @@ def paint(pictures: Pictures, colors: Int64[Tensor, " N"]) -> Float[Tensor, "1 3
     return table[pictures.labels].permute(2, 0, 1)[None]
 
 
-@dataclass(frozen=True)
-class MatchingCollator:
-    """Makes batches of samples given by number, in any process; a pair is a string of bytes."""
-
-    samples: KeySamples
-
-    def __call__(self, numbers: Sequence[int]) -> Arrays:
-        """Make the samples of these numbers and stack them to a batch."""
-        return self.stack([self.samples[int(number)] for number in numbers])
-
-    def stack(self, samples: Sequence[KeyPair]) -> Arrays:
-        """Stack samples to a batch."""
-        stacked = np.empty(len(samples), object)
-        stacked[:] = [to_bytes(sample) for sample in samples]
-        return {"pair": stacked}
+def stack_pairs(samples: Sequence[KeyPair]) -> Arrays:
+    """Stack samples to a batch, in which a pair is a string of bytes."""
+    stacked = np.empty(len(samples), object)
+    stacked[:] = [to_bytes(sample) for sample in samples]
+    return {"pair": stacked}
 
 
 @dataclass(frozen=True)
@@ -134,11 +124,11 @@ class MatchingTraining:
 
     def collator(
         self, pictures: KeyPairs, recipe: Recipe, number: int, pair: Pair, *, is_training: bool
-    ) -> MatchingCollator:
+    ) -> Collator:
         """See `TrainingTask`."""
         del pair
         seed = recipe.seed_of(number, is_training)
-        return MatchingCollator(KeySamples(pictures, seed, is_training=is_training))
+        return Collator(KeySamples(pictures, seed, is_training=is_training), stack_pairs)
 
     def to_batch(self, arrays: Arrays, device: torch.device) -> MatchingBatch:
         """See `TrainingTask`."""

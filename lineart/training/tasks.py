@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Protocol, runtime_checkable
 
 import cv2
@@ -94,39 +95,32 @@ class ColorizationBatch:
     """Samples whose draft is the shrunk truth, not the draft generator's output."""
 
 
-@dataclass(frozen=True)
-class ColorizationCollator:
-    """Makes batches of samples given by number, in any process.
+def stack_drawings(
+    samples: Sequence[Sample],
+    *,
+    encode_hint: Callable[[HintPixels, LinePixels], HintBatch],
+    small: bool,
+) -> Arrays:
+    """Stack samples to a batch.
 
     Args:
-        samples: Samples, indexed by number.
+        samples: Samples of one size.
         encode_hint: `Colorization.encode_hint` of the trained pair.
         small: For the draft generator: lines and colours at the draft's size, no artifacts.
     """
-
-    samples: Samples
-    encode_hint: Callable[[HintPixels, LinePixels], HintBatch]
-    small: bool
-
-    def __call__(self, numbers: Sequence[int]) -> Arrays:
-        """Make the samples of these numbers and stack them to a batch."""
-        return self.stack([self.samples[int(number)] for number in numbers])
-
-    def stack(self, samples: Sequence[Sample]) -> Arrays:
-        """Stack samples to a batch."""
-        size = samples[0].hint.shape[:2]
-        hints = np.stack([sample.hint for sample in samples])
-        small_lines = np.stack([resize(sample.line, size) for sample in samples])
-        with torch.inference_mode():
-            encoded = self.encode_hint(torch.from_numpy(hints), torch.from_numpy(small_lines))
-        colors = [resize(s.color, size) if self.small else s.color for s in samples]
-        arrays = {
-            "line": small_lines if self.small else np.stack([s.line for s in samples]),
-            "hint": encoded.numpy(),
-            "hint_mask": hints[:, np.newaxis, :, :, 3] > 0,
-            "color": np.stack(colors),
-        }
-        return arrays if self.small else arrays | second_stage(samples, small_lines)
+    size = samples[0].hint.shape[:2]
+    hints = np.stack([sample.hint for sample in samples])
+    small_lines = np.stack([resize(sample.line, size) for sample in samples])
+    with torch.inference_mode():
+        encoded = encode_hint(torch.from_numpy(hints), torch.from_numpy(small_lines))
+    colors = [resize(s.color, size) if small else s.color for s in samples]
+    arrays = {
+        "line": small_lines if small else np.stack([s.line for s in samples]),
+        "hint": encoded.numpy(),
+        "hint_mask": hints[:, np.newaxis, :, :, 3] > 0,
+        "color": np.stack(colors),
+    }
+    return arrays if small else arrays | second_stage(samples, small_lines)
 
 
 def second_stage(
@@ -153,7 +147,7 @@ class ColorizationTraining:
 
     def collator(
         self, pictures: Pictures, recipe: Recipe, number: int, pair: Pair, *, is_training: bool
-    ) -> ColorizationCollator:
+    ) -> Collator:
         """See `TrainingTask`."""
         stage, task = recipe.stages[number], pair.colorization
         # Imported here, because objectives import this module.
@@ -168,7 +162,8 @@ class ColorizationTraining:
             balance=recipe.balance,
         )
         samples = Samples(pictures, settings, recipe.seed_of(number, is_training))
-        return ColorizationCollator(samples, task.encode_hint, small=not second_stage)
+        stack = partial(stack_drawings, encode_hint=task.encode_hint, small=not second_stage)
+        return Collator(samples, stack)
 
     def to_batch(self, arrays: Arrays, device: torch.device) -> ColorizationBatch:
         """See `TrainingTask`."""
@@ -227,34 +222,17 @@ class UnpairedBatch:
     """Depth of `source`, 0..1, near = 1; NaN where unknown."""
 
 
-@dataclass(frozen=True)
-class UnpairedCollator:
-    """Makes batches of samples given by number, in any process.
-
-    Args:
-        samples: Samples, indexed by number.
-        channels: Channels of the target pictures; 1 converts them to grey.
-    """
-
-    samples: UnpairedSamples
-    channels: int
-
-    def __call__(self, numbers: Sequence[int]) -> Arrays:
-        """Make the samples of these numbers and stack them to a batch."""
-        return self.stack([self.samples[int(number)] for number in numbers])
-
-    def stack(self, samples: Sequence[UnpairedSample]) -> Arrays:
-        """Stack samples to a batch."""
-        targets = [
-            cv2.cvtColor(s.target, cv2.COLOR_RGB2GRAY) if self.channels == 1 else s.target
-            for s in samples
-        ]
-        return {
-            "source": np.stack([sample.source for sample in samples]),
-            "target": np.stack(targets),
-            "segmentation": np.stack([sample.segmentation for sample in samples]),
-            "depth": np.stack([sample.depth for sample in samples]).astype(np.float16),
-        }
+def stack_unpaired(samples: Sequence[UnpairedSample], *, channels: int) -> Arrays:
+    """Stack samples to a batch, whose target pictures are grey for one channel."""
+    targets = [
+        cv2.cvtColor(s.target, cv2.COLOR_RGB2GRAY) if channels == 1 else s.target for s in samples
+    ]
+    return {
+        "source": np.stack([sample.source for sample in samples]),
+        "target": np.stack(targets),
+        "segmentation": np.stack([sample.segmentation for sample in samples]),
+        "depth": np.stack([sample.depth for sample in samples]).astype(np.float16),
+    }
 
 
 @dataclass(frozen=True)
@@ -278,7 +256,7 @@ class TranslationTraining:
 
     def collator(
         self, pictures: Unpaired, recipe: Recipe, number: int, pair: Pair, *, is_training: bool
-    ) -> UnpairedCollator:
+    ) -> Collator:
         """See `TrainingTask`."""
         stage = recipe.stages[number]
         settings = UnpairedSettings(
@@ -288,7 +266,7 @@ class TranslationTraining:
             balance=recipe.balance,
         )
         samples = UnpairedSamples(pictures, settings, recipe.seed_of(number, is_training))
-        return UnpairedCollator(samples, pair.translation.channels)
+        return Collator(samples, partial(stack_unpaired, channels=pair.translation.channels))
 
     def to_batch(self, arrays: Arrays, device: torch.device) -> UnpairedBatch:
         """See `TrainingTask`."""

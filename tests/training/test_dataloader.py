@@ -1,6 +1,7 @@
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from lineart.models import MODELS
 from lineart.training import dataloader
 from lineart.training.dataloader import (
     Arrays,
+    Collator,
     LocalLoader,
     SampleRange,
     pack,
@@ -21,15 +23,16 @@ from lineart.training.dataloader import (
     unpack,
 )
 from lineart.training.job import worker_resources
-from lineart.training.tasks import ColorizationCollator
+from lineart.training.tasks import stack_drawings
 
 
 @pytest.fixture
-def collator(pictures: Any) -> ColorizationCollator:
+def collator(pictures: Any) -> Collator:
     """Give what makes small samples."""
     settings = SampleSettings(crop=32, draft_scale=2, second_stage=True, true_drafts=0.5)
     encode_hint = MODELS["two_stage"](width=4, blocks=1).colorization.encode_hint
-    return ColorizationCollator(Samples(pictures, settings, seed=0), encode_hint, small=False)
+    stack = partial(stack_drawings, encode_hint=encode_hint, small=False)
+    return Collator(Samples(pictures, settings, seed=0), stack)
 
 
 def assert_same(one: list[Arrays], other: list[Arrays]) -> None:
@@ -52,7 +55,7 @@ def test_workers_share_the_numbers_in_order() -> None:
 
 @pytest.mark.parametrize("has_shared_memory", [True, False])
 def test_batches_do_not_depend_on_who_makes_them(
-    collator: ColorizationCollator,
+    collator: Collator,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     *,
@@ -73,49 +76,32 @@ def test_batches_do_not_depend_on_who_makes_them(
     assert_same(here, there)
 
 
-class Strings:
-    """Makes batches of strings of bytes, as those of the network that matches regions, and sums."""
-
-    samples = ()
-
-    def __call__(self, numbers: Sequence[int]) -> Arrays:
-        """Make a batch of strings of these lengths."""
-        strings = np.empty(len(numbers), object)
-        strings[:] = [bytes(number) for number in numbers]
-        return {"pair": strings, "sum": np.array([sum(numbers)])}
-
-    def stack(self, samples: Sequence[Any]) -> Arrays:
-        """Return nothing; a loader does not ask."""
-        del samples
-        return {}
+def stack_strings(lengths: Sequence[int]) -> Arrays:
+    """Make a batch of strings of these lengths."""
+    strings = np.empty(len(lengths), object)
+    strings[:] = [bytes(length) for length in lengths]
+    return {"pair": strings, "sum": np.array([sum(lengths)])}
 
 
 def test_strings_reach_another_process() -> None:
     """Batches of Python objects, of which no memory is shared, arrive beside arrays of numbers."""
     order = SampleRange(start=0, stop=8, size=2)
-    here, there = (list(LocalLoader(processes)(Strings(), order, 0)) for processes in (0, 2))
+    strings = Collator(range(8), stack_strings)
+    here, there = (list(LocalLoader(processes)(strings, order, 0)) for processes in (0, 2))
     assert_same(here, there)
     assert there[3]["pair"].tolist() == [bytes(6), bytes(7)]
 
 
-class Parents:
-    """Batches of the process that makes them."""
-
-    samples = ()
-
-    def __call__(self, numbers: Sequence[int]) -> Arrays:
-        """Give the parent of this process."""
-        return {"parent": np.full(len(numbers), os.getppid())}
-
-    def stack(self, samples: Sequence[Any]) -> Arrays:
-        """Give nothing."""
-        del samples
-        return {}
+def stack_parents(samples: Sequence[int]) -> Arrays:
+    """Give the parent of the process that makes the batch."""
+    return {"parent": np.full(len(samples), os.getppid())}
 
 
 def test_processes_are_no_forks_of_this_one() -> None:
     """Networks have threads: a fork may get a heap that one was changing, and crash."""
-    (batch,) = LocalLoader(1)(Parents(), SampleRange(start=0, stop=2, size=2), 0)
+    (batch,) = LocalLoader(1)(
+        Collator(range(2), stack_parents), SampleRange(start=0, stop=2, size=2), 0
+    )
     assert batch["parent"][0] != os.getpid()
     assert batch["parent"][0] != os.getppid()
 
@@ -139,7 +125,7 @@ def test_a_gpu_copies_pinned_arrays_without_waiting(
 
 
 @pytest.mark.usefixtures("ray_resources")
-def test_ray_gives_each_worker_its_batches(collator: ColorizationCollator) -> None:
+def test_ray_gives_each_worker_its_batches(collator: Collator) -> None:
     """The streaming split deals batches as `SampleRange` says, with the bits that are made here."""
     order = SampleRange(start=2, stop=34, size=2, world=2)
     iterators = split(collator, order)

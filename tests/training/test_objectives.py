@@ -1,5 +1,6 @@
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,14 @@ from lineart.imaging.artifacts import apply_artifacts
 from lineart.inference import color_to_tensor, tensor_to_colors
 from lineart.models import MODELS, Colorization, Pair
 from lineart.storage import Storage
+from lineart.training.dataloader import Collator
 from lineart.training.job import TrainingJob
 from lineart.training.objective import Objective
 from lineart.training.objectives import OBJECTIVES, find_objective
 from lineart.training.objectives.colorization import damage_draft
 from lineart.training.recipes import RECIPES, Recipe, tiny
 from lineart.training.stage_trainer import StageTrainer
-from lineart.training.tasks import TASKS, ColorizationCollator
+from lineart.training.tasks import TASKS, stack_drawings
 from tests.painted import STAND_INS
 from tests.training.conftest import as_data
 
@@ -218,7 +220,8 @@ def test_damage_is_that_of_the_artifacts(pictures: Any) -> None:
     settings = SampleSettings(crop=128, draft_scale=2, second_stage=True)
     samples = Samples(pictures, settings, seed=0)
     pair = MODELS["two_stage"](width=4, blocks=1)
-    collator = ColorizationCollator(samples, pair.colorization.encode_hint, small=False)
+    encode_hint = pair.colorization.encode_hint
+    collator = Collator(samples, partial(stack_drawings, encode_hint=encode_hint, small=False))
     batch = TASKS[Colorization].to_batch(collator(range(8)), torch.device("cpu"))
     y, x = np.mgrid[:64, :64]
     smooth = np.stack((2 * x + 60, 2 * y + 60, x + y), -1).astype(np.uint8)

@@ -13,9 +13,9 @@ from torch import Tensor
 from lineart.datasets.key_samples import KeySamples
 from lineart.models import MODELS, Colorization, Matching, Pair, Translation
 from lineart.training.checkpoint import Checkpoint, CheckpointId
-from lineart.training.dataloader import Arrays
+from lineart.training.dataloader import Arrays, Collator
 from lineart.training.device import Device
-from lineart.training.matching import MatchingCollator
+from lineart.training.matching import stack_pairs
 from lineart.training.recipes import RECIPES, Recipe, tiny
 from lineart.training.stage_trainer import StageTrainer
 from lineart.training.tasks import TASKS, TrainingTask
@@ -139,7 +139,7 @@ def random_arrays(recipe: Recipe, number: int, count: int) -> Arrays:
         return rng.integers(0, 256, (count, *shape), dtype=np.uint8)
 
     if isinstance(task, Matching):
-        return MatchingCollator(KeySamples(list_pairs(), 0, is_training=True))(range(count))
+        return Collator(KeySamples(list_pairs(), 0, is_training=True), stack_pairs)(range(count))
     if isinstance(task, Translation):
         classes = max(recipe.classes, 1)
         return {
