@@ -80,8 +80,3 @@ class BorderTraining:
     def distance(self, made: Mapping[str, Tensor], batch: BorderBatch) -> Float[Tensor, ""]:
         """Compute the mean absolute difference of the probability of borders, times 2."""
         return l1(made["borders"], batch.borders * 2 - 1)
-
-    def calibrate(self, pair: Pair, pictures: Pictures) -> Pair:
-        """Return the pair; see `TrainingTask`."""
-        del pictures
-        return pair

@@ -21,6 +21,7 @@ from lineart.training import checkpoint
 from lineart.training.checkpoint import Checkpoint, CheckpointId
 from lineart.training.dataloader import Collator, Loader, SampleRange
 from lineart.training.device import Device
+from lineart.training.matching import MatchingTraining
 from lineart.training.objective import Features
 from lineart.training.preview import ValidationPreview
 from lineart.training.recipes import Recipe, TrainingStage
@@ -277,7 +278,8 @@ class StageRun:
             raise FloatingPointError(f"{VALIDATION} is {result.distance}")
         averages = {**self.pair.generators, **self.trainer.averages}
         pair = replace(self.pair, generators=averages)
-        pair = self.task.calibrate(pair, self.settings.validation)
+        if isinstance(self.task, MatchingTraining):
+            pair = self.task.calibrate(pair, self.settings.validation)
         weights = to_files(pair, half=True)
         state = Checkpoint(place, self.trainer.tensors(self.pair))
         if wrong := find_not_finite(state.tensors):

@@ -72,10 +72,6 @@ class TrainingTask(Protocol):
         """Compute the validation score: a mean absolute difference of colours in -1..1."""
         ...
 
-    def calibrate(self, pair: Pair, pictures: Any) -> Pair:
-        """Return the pair with what validation pictures tell about it; most tasks return it."""
-        ...
-
 
 @dataclass(frozen=True)
 class ColorizationBatch:
@@ -196,11 +192,6 @@ class ColorizationTraining:
         """Compute the L1 distance of the last result to the true colours."""
         return l1(list(made.values())[-1], batch.color)
 
-    def calibrate(self, pair: Pair, pictures: Any) -> Pair:
-        """Return the pair; see `TrainingTask`."""
-        del pictures
-        return pair
-
 
 MAPS = {
     "segmentation": ("segmentation", "prepare_data takes maps that lie beside the photographs"),
@@ -290,11 +281,6 @@ class TranslationTraining:
         It replaces a distance of the results, for which there is no truth.
         """
         return l1(made["back"], batch.source)
-
-    def calibrate(self, pair: Pair, pictures: Any) -> Pair:
-        """Return the pair; see `TrainingTask`."""
-        del pictures
-        return pair
 
 
 TASKS: Final[dict[type[Colorization | Translation | BorderSearch | Matching], TrainingTask]] = {
