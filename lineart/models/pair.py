@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, TypeVar
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from lineart.models.layers import HintBatch, HintPixels, LinePixels
+
+Task = TypeVar("Task")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,33 +110,22 @@ class Pair:
 
     @property
     def colorization(self) -> Colorization:
-        """Return the task of a colorizing pair.
-
-        Raises:
-            ValueError: This is a pair of another task.
-        """
-        if not isinstance(self.task, Colorization):
-            raise ValueError(f"{self.model} {self.task.does}; it does not colour drawings")
-        return self.task
+        """Task of a colorizing pair; raises ValueError for another one."""
+        return self._expect(Colorization, "colour drawings")
 
     @property
     def border_network(self) -> nn.Module:
-        """Return the network that finds borders.
-
-        Raises:
-            ValueError: This is a pair of another task.
-        """
-        if not isinstance(self.task, BorderSearch):
-            raise ValueError(f"{self.model} {self.task.does}; it does not find borders")
+        """Network that finds borders; raises ValueError for a pair of another task."""
+        self._expect(BorderSearch, "find borders")
         return self.generators["borders"]
 
     @property
     def translation(self) -> Translation:
-        """Return the task of a translating pair.
+        """Task of a translating pair; raises ValueError for another one."""
+        return self._expect(Translation, "translate pictures")
 
-        Raises:
-            ValueError: This is a pair of another task.
-        """
-        if not isinstance(self.task, Translation):
-            raise ValueError(f"{self.model} {self.task.does}; it does not translate pictures")
+    def _expect(self, kind: type[Task], deed: str) -> Task:
+        """Return the task; raise ValueError if it is of another kind."""
+        if not isinstance(self.task, kind):
+            raise ValueError(f"{self.model} {self.task.does}; it does not {deed}")
         return self.task
