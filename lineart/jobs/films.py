@@ -254,7 +254,7 @@ def make_film(
             refuse_other_film(prepared, previous)
             prepared = choose_again(prepared, previous)
             missing_frames = count_missing(prepared, previous)
-            with start_runner(prepared, missing=missing_frames) as runner:
+            with start_runner(prepared, missing_frames) as runner:
                 summary, rows, new_warnings = _make_with_lease(
                     flags, prepared, previous, cuts, runner, lease
                 )
@@ -404,20 +404,18 @@ def _ask(drawing: dict[str, Any]) -> str:
 
 
 @contextmanager
-def start_runner(
-    prepared: PreparedRun, few_frames: int | None = None, missing: int = 0
-) -> Iterator[FilmRunner]:
+def start_runner(prepared: PreparedRun, missing: int) -> Iterator[FilmRunner]:
     """Yield the runner of a run, and stop Ray, if it was started, after the block.
 
-    It is local for up to `few_frames` frames (`FEW_FRAMES` by default), on Ray if `RAY_ADDRESS` or
-    a number of workers is given, and otherwise local until Ray has started. A cluster is asked for
-    the machines that the `missing` frames need.
+    It is local for up to `FEW_FRAMES` frames, on Ray if `RAY_ADDRESS` or a number of workers is
+    given, and otherwise local until Ray has started. A cluster is asked for the machines that the
+    `missing` frames need.
     """
     from lineart.film.runners import FEW_FRAMES, LocalRunner
 
-    film, few_frames = prepared.film, FEW_FRAMES if few_frames is None else few_frames
+    film = prepared.film
     wants_ray = "RAY_ADDRESS" in os.environ or film.gpu_workers or film.cpu_workers
-    if len(prepared.frames) <= few_frames and not wants_ray:
+    if len(prepared.frames) <= FEW_FRAMES and not wants_ray:
         yield LocalRunner()
         return
     from lineart.film.pipeline import RayRunner
@@ -437,7 +435,7 @@ def start_runner(
             stop_ray()
     else:
         executor = HybridExecutor(start, stop_ray)
-        with closing(HybridRunner(executor, few_frames=few_frames)) as runner:
+        with closing(HybridRunner(executor)) as runner:
             yield runner
 
 

@@ -46,9 +46,9 @@ SECOND_REQUESTS, SECOND_FRAMES = 100, 100
 """A run with nothing to do makes at most this many requests, and one for each of these frames."""
 
 ALONE = """import sys
-from functools import partial
-from lineart.jobs import colorize, command, films
-films.start_runner = partial(films.start_runner, few_frames=sys.maxsize)
+from lineart.film import runners
+from lineart.jobs import colorize, command
+runners.FEW_FRAMES = sys.maxsize
 sys.exit(colorize.main(command.parse(colorize.Colorize, "colorize")))"""
 
 
