@@ -9,14 +9,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lineart.jobs.colorize import Colorize, color_film
 from lineart.jobs.command import DryRun, parse, run_command
 from lineart.jobs.films import STOPPED
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, kw_only=True)
