@@ -108,17 +108,6 @@ def draw_artifacts(
     return Artifacts(np.clip(source, -1, 1, out=source), spray)
 
 
-def apply_artifacts(color: Frame, artifacts: Artifacts) -> Frame:
-    """Sample the draft bilinearly at `source` and blend the spray over it."""
-    height, width = color.shape[:2]
-    places = ((artifacts.source + 1) * np.array((width, height), np.float32) - 1) / 2
-    moved = cv2.remap(color, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    opacity = artifacts.spray[..., 3:] / np.float32(255)
-    blend = moved + opacity * (artifacts.spray[..., :3] - moved.astype(np.float32))
-    damaged: Frame = np.rint(blend).astype(np.uint8)
-    return damaged
-
-
 def identity(size: Size) -> Field:
     """Return the sampling coordinates that leave a picture unchanged."""
     height, width = size

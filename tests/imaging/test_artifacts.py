@@ -11,7 +11,6 @@ from lineart.imaging.artifacts import (
     SPRAY_CELLS,
     Artifacts,
     Chances,
-    apply_artifacts,
     distance_to_stroke,
     distort,
     draw_artifacts,
@@ -21,6 +20,7 @@ from lineart.imaging.artifacts import (
     identity,
     transplant,
 )
+from tests.artifacts import apply_artifacts
 
 NEVER = Chances(0, 0, 0, 0)
 ALWAYS = Chances(1, 1, 1, 1)

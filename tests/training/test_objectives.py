@@ -10,7 +10,6 @@ import torch
 from torch import nn
 
 from lineart.datasets.samples import Samples, SampleSettings
-from lineart.imaging.artifacts import apply_artifacts
 from lineart.inference import color_to_tensor, tensor_to_colors
 from lineart.models import MODELS, Colorization, Pair
 from lineart.storage import Storage
@@ -22,6 +21,7 @@ from lineart.training.objectives.colorization import damage_draft
 from lineart.training.recipes import RECIPES, Recipe, tiny
 from lineart.training.stage_trainer import StageTrainer
 from lineart.training.tasks import TASKS, stack_drawings
+from tests.artifacts import apply_artifacts
 from tests.painted import STAND_INS
 from tests.training.conftest import as_data
 

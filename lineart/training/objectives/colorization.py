@@ -177,7 +177,7 @@ class HintedObjective(DraftObjective):
 
 
 def damage_draft(draft: ColorBatch, batch: ColorizationBatch) -> ColorBatch:
-    """Apply each sample's artifacts to its draft, as `imaging.artifacts.apply_artifacts` does."""
+    """Sample each draft bilinearly at its `source`, and blend the spray over it."""
     moved = F.grid_sample(draft, batch.source.float(), padding_mode="border", align_corners=False)
     color, opacity = batch.spray[:, :3], batch.spray[:, 3:]
     return moved + opacity * (color - moved)
