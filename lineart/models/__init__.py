@@ -18,7 +18,7 @@ from lineart.models.families.line_drawing import line_drawing
 from lineart.models.families.two_stage import two_stage
 from lineart.models.families.ugatit import ugatit, ugatit_light
 from lineart.models.families.ugatit.public import ugatit_public, ugatit_public_light
-from lineart.models.layers import count_parameters, empty_tensors
+from lineart.models.layers import empty_tensors
 from lineart.models.matching import matching
 from lineart.models.pair import (
     BorderSearch,
@@ -39,7 +39,6 @@ __all__ = [
     "Translation",
     "build_empty",
     "check_config",
-    "count_parameters",
     "describe",
     "find_not_finite",
     "from_files",

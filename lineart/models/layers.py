@@ -1,4 +1,4 @@
-"""Tensor types, convolution blocks, skip connections, parameter count, BatchNorm folding."""
+"""Tensor types, convolution blocks, skip connections, initial weights, BatchNorm folding."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -92,12 +92,6 @@ def empty_tensors() -> Iterator[None]:
     """Build networks without memory and values: for their shapes, or to load their tensors."""
     with torch.device("meta"), _SkipDraws():
         yield
-
-
-def count_parameters(module: nn.Module) -> int:
-    """Count parameters as paper 002 does, including BatchNorm's running mean and variance."""
-    tensors = [*module.parameters(), *(b for b in module.buffers() if b.is_floating_point())]
-    return sum(tensor.numel() for tensor in tensors)
 
 
 def fold_batch_norm(module: nn.Module) -> None:

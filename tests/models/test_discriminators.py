@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from lineart.models import count_parameters
 from lineart.models.discriminators import ColorDiscriminator, PatchDiscriminator
+from tests.models.parameters import count_parameters
 
 
 def pictures(count: int, size_px: int) -> torch.Tensor:

@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lineart.models import count_parameters
 from lineart.models.families.line_drawing import (
     DepthHead,
     DrawingGenerator,
     SegmentationUNet,
     line_drawing,
 )
+from tests.models.parameters import count_parameters
 
 
 def noise(channels: int, height: int, width: int, count: int = 1) -> Tensor:

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from lineart.models import MODELS, build_empty, count_parameters, from_files, hint_maps, to_files
+from lineart.models import MODELS, build_empty, from_files, hint_maps, to_files
 from lineart.models.layers import fold_batch_norm
 from lineart.models.pair import BorderSearch, Matching, Pair, Translation
+from tests.models.parameters import count_parameters
 
 PICTURES = [n for n in MODELS if not isinstance(build_empty(n, {}).task, Matching)]
 """Models whose generators take and give pictures."""

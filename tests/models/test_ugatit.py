@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrize import is_parametrized, register_parametrization
 
-from lineart.models import Pair, count_parameters
+from lineart.models import Pair
 from lineart.models.families.ugatit import Discriminator, UgatitGenerator, ugatit, ugatit_light
 from lineart.models.families.ugatit.blocks import (
     AUTHORS,
@@ -16,6 +16,7 @@ from lineart.models.families.ugatit.blocks import (
     Mixing,
 )
 from lineart.models.layers import Constrained
+from tests.models.parameters import count_parameters
 
 PLAIN = Mixing(rho=1.0, smoothing=0.0, correction=0)
 

@@ -7,12 +7,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lineart.models import Translation, count_parameters
+from lineart.models import Translation
 from lineart.models.families.ugatit.public import (
     read_public_generators,
     ugatit_public,
     ugatit_public_light,
 )
+from tests.models.parameters import count_parameters
 
 
 def padded(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> list[nn.Module]:
