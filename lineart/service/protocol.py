@@ -182,12 +182,6 @@ def read_parts(stream: Source, heads: Sequence[PartHead]) -> dict[str, Part]:
     return parts
 
 
-def read_message(stream: Source) -> Message | None:
-    """Read a message; None at the end of the stream; raises as `read_head` and `read_parts`."""
-    head = read_head(stream)
-    return None if head is None else Message(head.fields, read_parts(stream, head.parts))
-
-
 def write_message(stream: Target, message: Message) -> None:
     """Write a message, and flush; raises OSError if nobody reads it."""
     heads = [

@@ -13,10 +13,10 @@ from lineart.service.protocol import (
     Message,
     Part,
     ProtocolError,
-    read_message,
     write_message,
 )
 from lineart.service.requests import read_request
+from tests.service.messages import read_message
 
 ROOM = np.random.default_rng(0).integers(0, 256, (5, 7, 4), np.uint8)
 

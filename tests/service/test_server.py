@@ -21,10 +21,11 @@ from lineart.codec import encode_png
 from lineart.jobs.command import WRONG_INPUT
 from lineart.jobs.serve import Serve
 from lineart.jobs.serve import main as serve
-from lineart.service.protocol import Message, Part, read_message, write_message
+from lineart.service.protocol import Message, Part, write_message
 from lineart.service.server import LoopbackServer, serve_stream
 from lineart.service.session import Session
 from tests.conftest import DrawLine
+from tests.service.messages import read_message
 
 ROOT = Path(__file__).parents[2]
 
