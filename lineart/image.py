@@ -89,15 +89,15 @@ def resize(image: UInt8[np.ndarray, "H W *C"], size: Size) -> UInt8[np.ndarray, 
 
 
 def pad_to_multiple(
-    image: UInt8[np.ndarray, "H W *C"], multiple: int, value: int
+    image: UInt8[np.ndarray, "H W *C"], multiple: int
 ) -> UInt8[np.ndarray, "PH PW *C"]:
-    """Pad with `value` at the bottom and right until both sides are multiples of `multiple`."""
+    """Pad with white at the bottom and right until both sides are multiples of `multiple`."""
     height, width = image.shape[:2]
     below, right = -height % multiple, -width % multiple
     if not below and not right:
         return image
     widths = ((0, below), (0, right)) + ((0, 0),) * (image.ndim - 2)
-    return np.pad(image, widths, constant_values=value)
+    return np.pad(image, widths, constant_values=255)
 
 
 def pack_colors(colors: UInt8[np.ndarray, "*N 3"]) -> Int64[np.ndarray, "*N"]:

@@ -83,9 +83,9 @@ def test_one_pixel_makes_a_picture_colored(channels: int) -> None:
     st.integers(1, 40), st.integers(1, 40), st.integers(1, 16), st.sampled_from([(), (3,), (4,)])
 )
 def test_padding(height: int, width: int, multiple: int, tail: tuple[int, ...]) -> None:
-    """Padding reaches the next multiple, keeps the picture at the top left and adds the value."""
+    """Padding reaches the next multiple, keeps the picture at the top left and adds white."""
     image = RNG.integers(0, 200, (height, width, *tail), dtype=np.uint8)
-    padded = pad_to_multiple(image, multiple, 255)
+    padded = pad_to_multiple(image, multiple)
     assert padded.shape[0] % multiple == padded.shape[1] % multiple == 0
     assert 0 <= padded.shape[0] - height < multiple
     assert 0 <= padded.shape[1] - width < multiple

@@ -169,7 +169,7 @@ def crop(picture: Picture, side: int, rng: np.random.Generator) -> tuple[Frame, 
 
     def take(image: UInt8[np.ndarray, "H W *C"]) -> UInt8[np.ndarray, "Cut Cut *C"]:
         part = image[y : y + cut, x : x + cut]
-        part = pad_to_multiple(part, cut, 255)[:cut, :cut]
+        part = pad_to_multiple(part, cut)[:cut, :cut]
         return cv2.flip(part, 1) if mirrored else np.ascontiguousarray(part)
 
     return take(picture.color), None if picture.line is None else take(picture.line)

@@ -248,7 +248,7 @@ def leave_out_colors(results: Results) -> None:
     sequence = exercise.sequence
     for target in (one for one in DISTANCES[2:] if one < len(sequence.lines)):
         for color in find_left_out(exercise, target):
-            key = leave_out(sequence, 0, exercise.same[color])
+            key = leave_out(sequence, exercise.same[color])
             if key is None:
                 continue
             adjacent = [line for _, line in exercise.near(target)]
@@ -280,16 +280,14 @@ def find_left_out(exercise: Exercise, target: int) -> list[int]:
     return [int(one) for one in order[:LEFT_OUT] if counts[one]]
 
 
-def leave_out(
-    sequence: TrueSequence, number: int, is_out: Bool[np.ndarray, " K"]
-) -> PreparedKey | None:
-    """Return a key without some colours: their regions are unknown; None if nothing is left."""
-    line, truth = sequence.lines[number], sequence.truth[number]
+def leave_out(sequence: TrueSequence, is_out: Bool[np.ndarray, " K"]) -> PreparedKey | None:
+    """Return the first key without some colours, as unknown regions; None if nothing is left."""
+    line, truth = sequence.lines[0], sequence.truth[0]
     alpha = np.where(is_out[truth], np.uint8(0), np.uint8(255))
     alpha[line < INK_LEVEL] = 0
     if not alpha.any():
         return None
-    hints: UInt8[np.ndarray, "H W 4"] = np.dstack((sequence.colors(number), alpha))
+    hints: UInt8[np.ndarray, "H W 4"] = np.dstack((sequence.colors(0), alpha))
     return prepare_key(Key(line, hints))
 
 

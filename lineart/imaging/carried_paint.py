@@ -138,8 +138,9 @@ def sample_colors(known: KnownColors, size: Size) -> UInt8[np.ndarray, "GridH Gr
     return grid
 
 
-def sample_painted(known: KnownColors, step: int = 8) -> HintPixels:
-    """Return carried colours other than white paper as hints on every `step`-th pixel."""
+def sample_painted(known: KnownColors) -> HintPixels:
+    """Return carried colours other than white paper as hints on every eighth pixel."""
+    step = 8
     small = known.labels[::step, ::step]
     is_painted = (known.sources == ColorSource.KEY) & (known.colors < NEARLY_WHITE).any(axis=1)
     rows, columns = np.nonzero(is_painted[small])

@@ -55,7 +55,7 @@ def list_shots(review: Review, first: int, most: int, text: str, kind: str) -> d
     fits = [n for n in np.flatnonzero(chosen).tolist() if wanted in state.shots[n].name.casefold()]
     page = fits[first : first + _check_page(first, most)]
     doubts = _sum(state, state.doubt_counts)
-    failed = _sum(state, _is_status(state, "failed"))
+    failed = _sum(state, _is_failed(state))
     marked = {verdict: _sum(state, _is_marked(review, state, verdict)) for verdict in VERDICTS}
     return {
         "stamp": state.stamp,
@@ -80,14 +80,14 @@ def _of_kind(review: Review, state: FilmState, kind: str) -> Bool[np.ndarray, " 
     if kind == "doubt":
         return _sum(state, state.doubt_counts) > 0
     if kind == "failed":
-        return _sum(state, _is_status(state, "failed")) > 0
+        return _sum(state, _is_failed(state)) > 0
     if kind == "redo":
         return _sum(state, _is_marked(review, state, "redo")) > 0
     return _sum(state, 1 - _is_marked(review, state, "accepted")) > 0
 
 
-def _is_status(state: FilmState, status: str) -> Int64[np.ndarray, " N"]:
-    return np.asarray(pc.equal(state.rows["status"], status)).astype(np.int64)
+def _is_failed(state: FilmState) -> Int64[np.ndarray, " N"]:
+    return np.asarray(pc.equal(state.rows["status"], "failed")).astype(np.int64)
 
 
 def _is_marked(review: Review, state: FilmState, verdict: str) -> Int64[np.ndarray, " N"]:

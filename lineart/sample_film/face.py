@@ -216,17 +216,17 @@ def _draw_iris(
 ) -> None:
     """Draw iris, pupil and highlights of an eye."""
 
-    def oval(x: Number, y: Number, radius_x: Number, radius_y: Number) -> Points:
-        return at(ellipse(gaze + x, y, radius_x, radius_y))
+    def oval(y: Number, radius_x: Number, radius_y: Number) -> Points:
+        return at(ellipse(gaze, y, radius_x, radius_y))
 
     canvas.tone(at([(-0.4, -0.4), (0.4, -0.4), (0.4, -0.10), (-0.4, -0.06)]), paint(0xCFC4D6))
-    canvas.fill(oval(0, 0.01, 0.150, 0.215), look.iris)
-    with canvas.inside(oval(0, 0.01, 0.150, 0.215)) as part:
-        part.tone(oval(0, -0.16, 0.20, 0.17), shadow_of(look.iris, 1.7))
+    canvas.fill(oval(0.01, 0.150, 0.215), look.iris)
+    with canvas.inside(oval(0.01, 0.150, 0.215)) as part:
+        part.tone(oval(-0.16, 0.20, 0.17), shadow_of(look.iris, 1.7))
         bright = mixed(look.iris, paint(0xFFFFFF), 0.5)
-        part.tone(oval(0, 0.17, 0.10, 0.075), bright)
-    canvas.outline(oval(0, 0.01, 0.150, 0.215), head.width(3.0))
-    canvas.blacken(oval(0, 0.0, 0.062, 0.095))
+        part.tone(oval(0.17, 0.10, 0.075), bright)
+    canvas.outline(oval(0.01, 0.150, 0.215), head.width(3.0))
+    canvas.blacken(oval(0.0, 0.062, 0.095))
     white = paint(0xFFFFFF)
     canvas.fill(at(ellipse(gaze * 0.7 - 0.055, -0.095, 0.055, 0.065)), white)
     canvas.fill(at(ellipse(gaze * 0.7 + 0.07, 0.10, 0.026, 0.032)), white)

@@ -96,7 +96,7 @@ BATCH = 64
 """Batch size of paper 001; paper 002 states none."""
 
 
-def paper_stages(*, crop: int) -> tuple[TrainingStage, TrainingStage]:
+def paper_stages() -> tuple[TrainingStage, TrainingStage]:
     """Return both stages of paper 001: 280k steps each, learning rate x0.1 at step 112k."""
     draft = TrainingStage(
         name="draft",
@@ -104,7 +104,7 @@ def paper_stages(*, crop: int) -> tuple[TrainingStage, TrainingStage]:
         losses={"l1": 1.0, "adversarial": 0.05, "content": 0.1},
         images=280_000 * BATCH,
         batch_size=BATCH,
-        crop=crop,
+        crop=512,
         learning_rate=1e-4,
         schedule="step",
         falls_at=0.4,
@@ -124,7 +124,7 @@ def two_stage() -> Recipe:
     return Recipe(
         model="two_stage",
         arguments={"width": 32, "blocks": 10},
-        stages=paper_stages(crop=512),
+        stages=paper_stages(),
         betas=(0.5, 0.9),
         ema_decay=0.999,
         features={"content": "vgg16"},

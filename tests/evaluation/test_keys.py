@@ -129,13 +129,13 @@ def test_methods(sequence: TrueSequence) -> None:
 
 def test_left_out_colors(sequence: TrueSequence) -> None:
     """A key without a colour gives it to no region of its own drawing."""
-    key = leave_out(sequence, 0, np.arange(5) == 2)
+    key = leave_out(sequence, np.arange(5) == 2)
     assert key is not None
     prediction = carry_keys(sequence.lines[0], [key], PALETTE)
     truth, paper = sequence.truth[0], sequence.lines[0] >= 150
     assert (prediction.colors[paper & (truth == 2)] == -1).mean() > 0.9
     assert (prediction.colors == truth)[paper & (truth != 2)].mean() > 0.99
-    assert leave_out(sequence, 0, np.ones(5, bool)) is None
+    assert leave_out(sequence, np.ones(5, bool)) is None
 
 
 def test_pairs() -> None:
