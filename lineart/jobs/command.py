@@ -106,7 +106,7 @@ def run_command(
             if flags.dry_run:
                 print(json.dumps(configuration(flags), indent=2, default=str), flush=True)
                 return ALL_DONE
-            with _telling_of_pictures(name):
+            with _print_picture_warnings(name):
                 result = dict(work(flags))
     except (ValueError, OSError) as error:
         say(name, _sentence_of(error))
@@ -132,7 +132,7 @@ def _sentence_of(error: ValueError | OSError) -> str:
 
 
 @contextmanager
-def _telling_of_pictures(name: str) -> Iterator[None]:
+def _print_picture_warnings(name: str) -> Iterator[None]:
     """Say each different warning on a picture once that nothing in the block collects."""
     # Imported here: a dry run does not need it.
     from lineart.codec.errors import passing_warnings
