@@ -101,7 +101,7 @@ def run_command(
         with (
             raise_on_signals(f"{name}: {if_stopped}") as interrupts,
             _log(),
-            _no_interrupt_lost(interrupts),
+            _reraise_interrupt(interrupts),
         ):
             if flags.dry_run:
                 print(json.dumps(configuration(flags), indent=2, default=str), flush=True)
@@ -149,7 +149,7 @@ def _print_picture_warnings(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def _no_interrupt_lost(interrupts: Interrupts) -> Iterator[None]:
+def _reraise_interrupt(interrupts: Interrupts) -> Iterator[None]:
     """Raise KeyboardInterrupt at the end of the block if one came.
 
     An import or a library may catch it, or turn it into another error; Ray exits.
