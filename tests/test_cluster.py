@@ -96,7 +96,7 @@ def test_machines_are_asked_for_at_the_start(
     with MachineRequest(bundles, pools.minimum, renew_s=0.01, say_s=0.01) as request:
         while len(asked) < 4 or not caplog.messages:
             time.sleep(0.01)
-        request.meet()
+        request.withdraw()
         repeated = len(asked)
         set_cluster(monkeypatch, {"CPU": 4.0, "GPU": 1.0}, [], gone={})
         time.sleep(0.1)

@@ -128,7 +128,7 @@ class RayRunner:
         with ray_errors():
             for result in make_frames(job, work, self._pools_of(job, len(work))):
                 if self._request is not None:
-                    self._request.meet()
+                    self._request.withdraw()
                 yield result
 
     def _pools_of(self, job: FilmJob, pictures: int) -> WorkerPools:

@@ -69,13 +69,13 @@ class MachineRequest:
     Otherwise, each kind of machine would be started when its first work is there: those with GPUs
     after the others have read and hashed the film. What a run waits for is logged as a warning.
 
-    The request ends with the block, or before by `meet`. That of a process that was killed stays
+    The request ends with the block, or before by `withdraw`. That of a killed process stays
     until the next run on the cluster replaces it.
 
     Args:
         bundles: Resources of each worker, "CPU" and "GPU"; none: nothing is asked for.
         minimum: CPUs and GPUs without which the run cannot go on.
-        is_repeated: Whether the request is repeated until `meet`; not where Ray asks, too.
+        is_repeated: Whether the request is repeated until `withdraw`; not where Ray asks, too.
         renew_s: Interval at which it is repeated, in seconds above 0.
         say_s: Interval at which a run that waits says so, in seconds above 0.
     """
@@ -91,14 +91,14 @@ class MachineRequest:
     ) -> None:
         self._bundles, self._minimum = [dict(bundle) for bundle in bundles], minimum
         self._is_repeated, self._renew_s, self._say_s = is_repeated, renew_s, say_s
-        self._is_met, self._ended = threading.Event(), threading.Event()
+        self._is_withdrawn, self._ended = threading.Event(), threading.Event()
         self._watch = threading.Thread(target=self._repeat, daemon=True)
 
     def __enter__(self) -> "MachineRequest":
         if self._bundles:
             self._send(self._bundles)
         else:
-            self._is_met.set()
+            self._is_withdrawn.set()
         self._watch.start()
         return self
 
@@ -106,20 +106,20 @@ class MachineRequest:
         self._ended.set()
         # A call to a cluster that is lost may hang; the thread ends with the process.
         self._watch.join(END_S)
-        self.meet()
+        self.withdraw()
 
-    def meet(self) -> None:
+    def withdraw(self) -> None:
         """Withdraw the request: the work has begun, and Ray asks for what else it needs."""
-        if not self._is_met.is_set():
-            self._is_met.set()
+        if not self._is_withdrawn.is_set():
+            self._is_withdrawn.set()
             self._send([])
 
     def _repeat(self) -> None:
         said_at = time.monotonic()
         while not self._ended.wait(self._renew_s):
-            if self._is_repeated and not self._is_met.is_set():
+            if self._is_repeated and not self._is_withdrawn.is_set():
                 self._send(self._bundles)
-                if self._is_met.is_set():  # Meanwhile.
+                if self._is_withdrawn.is_set():  # Meanwhile.
                     self._send([])
             if time.monotonic() - said_at < self._say_s:
                 continue
@@ -128,7 +128,7 @@ class MachineRequest:
 
     def _say(self) -> None:
         try:
-            shortage = find_shortage(self._minimum, is_begun=self._is_met.is_set())
+            shortage = find_shortage(self._minimum, is_begun=self._is_withdrawn.is_set())
             if shortage and find_shortage(self._minimum, is_begun=True) is None:
                 # Ray does not tell which of its jobs uses a machine.
                 shortage += "; this run itself may use the others: its first frame is not finished"
