@@ -99,7 +99,7 @@ class RayRunner:
         self._request: MachineRequest | None = None
 
     @contextmanager
-    def asking(self, job: FilmJob, pictures: int) -> Iterator[None]:
+    def request_machines(self, job: FilmJob, pictures: int) -> Iterator[None]:
         """Ask the cluster for the machines of a run, until its first frame is made.
 
         Args:

@@ -429,7 +429,7 @@ def start_runner(prepared: PreparedRun, missing: int) -> Iterator[FilmRunner]:
     if wants_ray:
         try:
             on_ray = RayRunner(start(), film.gpu_workers, film.cpu_workers)
-            with on_ray.asking(prepared.job, missing):
+            with on_ray.request_machines(prepared.job, missing):
                 yield on_ray
         finally:
             stop_ray()
