@@ -26,7 +26,7 @@ class Objective(Protocol):
     and the frozen feature networks. Batches come from the task's `to_batch`.
     """
 
-    reaches: ClassVar[Mapping[str, str]]
+    trained_parameters: ClassVar[Mapping[str, str]]
     """Loss term -> regular expression of the parameters "GENERATOR.NAME" that it trains; terms that
     are not listed train all parameters of all generators."""
     generators: dict[str, nn.Module]

@@ -16,7 +16,7 @@ from lineart.training.tasks import ColorizationBatch
 class ToyObjective:
     """Objective of the draft generator: a smooth L1."""
 
-    reaches: ClassVar[Mapping[str, str]] = {}
+    trained_parameters: ClassVar[Mapping[str, str]] = {}
 
     def __init__(
         self, pair: Pair, recipe: Recipe, stage: TrainingStage, device: Device, features: Features

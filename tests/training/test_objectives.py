@@ -104,7 +104,7 @@ def test_each_term_alone_trains_what_it_should(case: Case) -> None:
         for module in objective.generators.values():
             module.zero_grad(set_to_none=True)
         objective.generator_loss(batch)[term].backward()
-        pattern = re.compile(objective.reaches.get(term, ""))
+        pattern = re.compile(objective.trained_parameters.get(term, ""))
         for name, size in gradients(objective.generators).items():
             assert bool(size) == bool(pattern.match(name)), (term, name)
         assert not any(gradients(objective.discriminators).values())

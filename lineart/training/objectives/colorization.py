@@ -71,7 +71,7 @@ class DraftObjective:
         Paper 001, eqs. (1) and (2).
     """
 
-    reaches: ClassVar[Mapping[str, str]] = {}
+    trained_parameters: ClassVar[Mapping[str, str]] = {}
     generator: ClassVar[str] = "draft"
     """Name of the generator that is trained."""
 
@@ -127,7 +127,7 @@ class ColorObjective:
         Paper 001, which uses L1 only.
     """
 
-    reaches: ClassVar[Mapping[str, str]] = {}
+    trained_parameters: ClassVar[Mapping[str, str]] = {}
     second_stage: ClassVar[bool] = True
     """Batches have pictures at network size, and damage for the drafts."""
 

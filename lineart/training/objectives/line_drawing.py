@@ -34,7 +34,7 @@ class LineDrawingObjective:
         Paper 000, eqs. (1) to (5).
     """
 
-    reaches: ClassVar[Mapping[str, str]] = dict.fromkeys(
+    trained_parameters: ClassVar[Mapping[str, str]] = dict.fromkeys(
         ("semantics", "geometry", "segmentation"), r"target\."
     )
 

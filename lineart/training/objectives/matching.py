@@ -29,7 +29,7 @@ class MatchingObjective:
         features: Unused.
     """
 
-    reaches: ClassVar[Mapping[str, str]] = {}
+    trained_parameters: ClassVar[Mapping[str, str]] = {}
 
     def __init__(
         self, pair: Pair, recipe: Recipe, stage: TrainingStage, device: Device, features: Features

@@ -35,7 +35,9 @@ class UgatitObjective:
         Paper 004, the pages on its training code.
     """
 
-    reaches: ClassVar[Mapping[str, str]] = {"cam": r"\w+\.(encoder\.|attention\.classifier)"}
+    trained_parameters: ClassVar[Mapping[str, str]] = {
+        "cam": r"\w+\.(encoder\.|attention\.classifier)"
+    }
 
     def __init__(
         self, pair: Pair, recipe: Recipe, stage: TrainingStage, device: Device, features: Features
