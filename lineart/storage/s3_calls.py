@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-PASSING_CODES = {
+TRANSIENT_CODES = {
     # The body was damaged or cut off in transit.
     *("BadDigest", "IncompleteBody", "XAmzContentSHA256Mismatch", "RequestTimeout"),
     # Too many concurrent requests.
@@ -42,7 +42,7 @@ class DamagedError(Exception):
     """The server stored other data than it was sent."""
 
 
-PASSING_ERRORS = (
+TRANSIENT_ERRORS = (
     exceptions.HTTPClientError,
     exceptions.ConnectionError,
     exceptions.IncompleteReadError,
@@ -52,7 +52,7 @@ PASSING_ERRORS = (
     HTTPError,
 )
 """Errors without a valid response that are retried."""
-ERRORS = (BotoCoreError, ClientError, DamagedError, *PASSING_ERRORS)
+ERRORS = (BotoCoreError, ClientError, DamagedError, *TRANSIENT_ERRORS)
 
 
 def call(limits: S3Limits, what: str, request: Callable[..., T], **keywords: Any) -> T:
@@ -90,19 +90,19 @@ def _try(limits: S3Limits, what: str, request: Callable[[], T], watch: AnswerWat
             if isinstance(error, ClientError):
                 watch.hear()
             is_late = time.monotonic() + pause_s > started + limits.patience_s
-            if attempt >= limits.attempts or is_late or not _may_pass(error):
+            if attempt >= limits.attempts or is_late or not _is_transient(error):
                 raise _as_os_error(error, what, attempt, watch.endpoint) from error
             logger.info("%s: %s in try %d; trying again", what, _reason(error), attempt)
         time.sleep(pause_s)
     raise AssertionError
 
 
-def _may_pass(error: Exception) -> bool:
+def _is_transient(error: Exception) -> bool:
     if not isinstance(error, ClientError):
-        return isinstance(error, (DamagedError, *PASSING_ERRORS))
+        return isinstance(error, (DamagedError, *TRANSIENT_ERRORS))
     status, code = _status(error)
     # 501: the server does not implement this request.
-    return status == 429 or (status >= 500 and status != 501) or code in PASSING_CODES
+    return status == 429 or (status >= 500 and status != 501) or code in TRANSIENT_CODES
 
 
 def _as_os_error(error: Exception, what: str, attempts: int, endpoint: str) -> OSError:
@@ -112,7 +112,7 @@ def _as_os_error(error: Exception, what: str, attempts: int, endpoint: str) -> O
         return _refusal(*_status(error), what, reason)
     if isinstance(error, DamagedError):
         return OSError(f"{what}: S3 stored other data than it was sent: {reason}")
-    if isinstance(error, PASSING_ERRORS):
+    if isinstance(error, TRANSIENT_ERRORS):
         return ConnectionError(
             f"{what}: no complete answer from S3 at {endpoint}: {reason}; check the network and "
             "AWS_ENDPOINT_URL"
