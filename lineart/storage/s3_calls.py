@@ -84,11 +84,11 @@ def _try(limits: S3Limits, what: str, request: Callable[[], T], watch: AnswerWat
         pause_s = random.uniform(0, min(limits.longest_pause_s, growing_s))
         try:
             answer = request()
-            watch.hear()
+            watch.note_answer()
             return answer
         except ERRORS as error:
             if isinstance(error, ClientError):
-                watch.hear()
+                watch.note_answer()
             is_late = time.monotonic() + pause_s > started + limits.patience_s
             if attempt >= limits.attempts or is_late or not _is_transient(error):
                 raise _as_os_error(error, what, attempt, watch.endpoint) from error

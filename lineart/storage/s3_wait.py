@@ -50,7 +50,7 @@ class AnswerWatch:
             with self._lock:
                 del self._deadlines[number]
 
-    def hear(self) -> None:
+    def note_answer(self) -> None:
         """Take note of an answer, which may be an error."""
         self._heard_at = time.monotonic()
 
