@@ -160,7 +160,7 @@ def _has_precision(
     return pc.or_(pc.equal(recorded.fill_null(""), fingerprint.precision), needs_none)
 
 
-def find_again(shown: Iterable[FrameState]) -> set[PixelsKey]:
+def find_redo(shown: Iterable[FrameState]) -> set[PixelsKey]:
     """Return the hashes of the frames that a person wants made again; copies of them have these."""
     return {one.pixels for one in shown if one.frame.verdict == "redo"}
 
@@ -185,8 +185,8 @@ def mark_retakes(
     differs["hint"] = pc.invert(_has_same_hints(remaining, previous, places))
     differs["precision"] = pc.invert(_has_precision(previous, places, fingerprint))
     differs["key"] = pc.invert(_has_same_keys(remaining, previous, places))
-    again = find_again(remaining)
-    differs["redo"] = pa.array((one.pixels in again for one in remaining), pa.bool_())
+    redo = find_redo(remaining)
+    differs["redo"] = pa.array((one.pixels in redo for one in remaining), pa.bool_())
     accepted = (one.frame.verdict == "accepted" for one in remaining)
     differs["was accepted"] = pa.array(accepted, pa.bool_())
     changes = [""] * len(remaining)

@@ -12,9 +12,9 @@ from lineart.film.changes import (
     FINDING_COLUMNS,
     FrameState,
     PixelsKey,
-    find_again,
     find_finished,
     find_originals,
+    find_redo,
     mark_retakes,
     text_array,
 )
@@ -89,9 +89,9 @@ def make_plan(
             one = FrameState(frame, *found, None)
             leader = leaders.setdefault(one.pixels, frame.name)
             shown.append(one if leader == frame.name else one._replace(held_by=leader))
-    is_finished, again = find_finished(shown, previous, stored, fingerprint), find_again(shown)
+    is_finished, redo = find_finished(shown, previous, stored, fingerprint), find_redo(shown)
     is_finished = [
-        is_it and one.pixels not in again for one, is_it in zip(shown, is_finished, strict=True)
+        is_it and one.pixels not in redo for one, is_it in zip(shown, is_finished, strict=True)
     ]
     originals = find_originals([*compress(shown, is_finished)], previous, not_in_run)
     shown = [_refer(one, originals.get(one.pixels), not_in_run) for one in shown]
