@@ -124,7 +124,7 @@ class PreparedRun:
     """Sentences on what a person should look at in the film's files, such as unused hints; a run
     adds those on what it reads."""
     accepted: frozenset[str] = frozenset()
-    """Names of failed frames that this run takes as they are; see `retries.choose_again`."""
+    """Names of failed frames that this run takes as they are; see `retries.apply_retry_flags`."""
 
 
 def prepare_run(

@@ -18,7 +18,7 @@ NOT_MADE = ("failed", "accepted")
 """Statuses of frames that were tried and are not made."""
 
 
-def choose_again(prepared: PreparedRun, previous: pa.Table) -> PreparedRun:
+def apply_retry_flags(prepared: PreparedRun, previous: pa.Table) -> PreparedRun:
     """Narrow a run by `--retry-failed` and `--accept`.
 
     Args:

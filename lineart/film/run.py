@@ -134,7 +134,7 @@ def run_film(
     Sentences on hints and keys that are known once they were read are added to `prepared.warnings`.
 
     Args:
-        prepared: Result of `inputs.prepare_run`, and of `retries.choose_again`.
+        prepared: Result of `inputs.prepare_run`, and of `retries.apply_retry_flags`.
         runner: Executes the work: `LocalRunner`, `RayRunner` or `HybridRunner`.
         on_progress: Called with the summary so far when a frame is finished or has failed.
         check: Called before rows are recorded; raises if another run has taken over the output.

@@ -228,7 +228,7 @@ def make_film(
     from lineart.film.exposure import Sheets, describe_missing
     from lineart.film.inputs import prepare_run
     from lineart.film.other_film import refuse_other_film
-    from lineart.film.retries import choose_again, count_missing
+    from lineart.film.retries import apply_retry_flags, count_missing
     from lineart.manifest import read_manifest
     from lineart.runtime.lease import HeldError, hold_lease
     from lineart.storage import for_flag
@@ -252,7 +252,7 @@ def make_film(
             # Raises if the manifest is invalid, before anything in the output is changed.
             previous = read_manifest(prepared.job.output)
             refuse_other_film(prepared, previous)
-            prepared = choose_again(prepared, previous)
+            prepared = apply_retry_flags(prepared, previous)
             missing_frames = count_missing(prepared, previous)
             with start_runner(prepared, missing_frames) as runner:
                 summary, rows, new_warnings = _make_with_lease(
