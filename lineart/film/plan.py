@@ -94,7 +94,7 @@ def make_plan(
         is_it and one.pixels not in redo for one, is_it in zip(shown, is_finished, strict=True)
     ]
     originals = find_originals([*compress(shown, is_finished)], previous, not_in_run)
-    shown = [_refer(one, originals.get(one.pixels), not_in_run) for one in shown]
+    shown = [_set_original(one, originals.get(one.pixels), not_in_run) for one in shown]
     finished = [*compress(shown, is_finished)]
     labels = [_label_finished(one) for one in finished]
     labels += [_label_accepted(frame, tried[frame.name]) for frame in accepted]
@@ -104,7 +104,7 @@ def make_plan(
     return plan
 
 
-def _refer(one: FrameState, original: str | None, not_in_run: Container[str]) -> FrameState:
+def _set_original(one: FrameState, original: str | None, not_in_run: Container[str]) -> FrameState:
     """Return a frame that refers to the frame that was computed for its pixels, if it is known.
 
     If that one is not in this run, the frame is held by it. Else the first frame of equal pixels,
