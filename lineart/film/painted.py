@@ -116,10 +116,10 @@ def attach_paint(frames: Sequence[FilmFrame], film: PaintedFilm) -> list[FilmFra
         film: The film when it was coloured.
     """
     look = film.look
-    return [_hold(frame, film, look) for frame in frames]
+    return [_attach_paint(frame, film, look) for frame in frames]
 
 
-def _hold(frame: FilmFrame, film: PaintedFilm, look: PaintedLook) -> FilmFrame:
+def _attach_paint(frame: FilmFrame, film: PaintedFilm, look: PaintedLook) -> FilmFrame:
     if frame.refusal is not None:
         return frame
     painted = film.frames.get(frame.name)
