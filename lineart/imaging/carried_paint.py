@@ -53,7 +53,7 @@ class KnownColors(NamedTuple):
         return Paint(labels, spread, colors.copy(), sources.copy(), confidence.copy(), second)
 
 
-def know_nothing(labels: RegionMap) -> KnownColors:
+def without_colors(labels: RegionMap) -> KnownColors:
     """Return the regions of a drawing without keys."""
     count = int(labels.max()) + 1
     colors = np.full((count, 3), 255, np.uint8)

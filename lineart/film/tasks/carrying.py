@@ -21,7 +21,7 @@ from lineart.film.tasks.key_rules import (
     SHEET_LINE,
 )
 from lineart.image import Frame, Line
-from lineart.imaging.carried_paint import KnownColors, know_nothing
+from lineart.imaging.carried_paint import KnownColors, without_colors
 from lineart.imaging.ink import darken_lines
 from lineart.imaging.paint import ColorSource
 from lineart.imaging.regions import find_regions, scale_gap
@@ -137,7 +137,7 @@ def carry_colors(
     """
     if not keys:
         gap_px = scale_gap(gap, (drawing.shape[0], drawing.shape[1]))
-        return know_nothing(find_regions(darken_lines(drawing), gap_px=gap_px))
+        return without_colors(find_regions(darken_lines(drawing), gap_px=gap_px))
     adjacent = [one for one in matches[1:] if one is not None]
     own = matches[0] if matches else None
     carried = carry(drawing, keys, adjacent=adjacent, matched=own, gap=gap)
