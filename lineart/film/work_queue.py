@@ -7,16 +7,16 @@ from itertools import islice
 from lineart.film.records import WorkItem
 from lineart.film.tasks.key_rules import ADJACENT
 
-RUN = 16
+BATCH = 16
 """Most drawings that are dealt to a worker at once."""
 
 
 class WorkQueue(Iterator[WorkItem]):
-    """Deals pictures to workers: those that adjacent drawings vote on in runs, others one by one.
+    """Deals pictures to workers: one by one, or in batches if adjacent drawings vote.
 
     A drawing that votes on those beside it is matched with its keys for each of them. A worker that
     makes drawings that follow each other matches each once. When all pictures are dealt, half of
-    the longest run goes to a worker without any.
+    the longest batch goes to a worker without any.
 
     Args:
         work: Pictures in film order; taken only as workers become free.
@@ -33,15 +33,15 @@ class WorkQueue(Iterator[WorkItem]):
 
     def __next__(self) -> WorkItem:
         """Return the picture for a worker that is free."""
-        run, self._own = self._own or self._begin(), deque()
-        item = run.popleft()
-        self._rest[item.outputs] = run
+        batch, self._own = self._own or self._begin(), deque()
+        item = batch.popleft()
+        self._rest[item.outputs] = batch
         return item
 
     def _begin(self) -> deque[WorkItem]:
         for item in self._work:
             has_votes = any(one.role == ADJACENT for one in item.inputs)
-            return deque([item, *(islice(self._work, RUN - 1) if has_votes else ())])
+            return deque([item, *(islice(self._work, BATCH - 1) if has_votes else ())])
         longest = max(self._rest.values(), key=len, default=deque())
         if not longest:
             raise StopIteration

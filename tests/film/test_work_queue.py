@@ -7,7 +7,7 @@ import pytest
 from lineart.film.frames import Source
 from lineart.film.records import Input, WorkItem
 from lineart.film.tasks.key_rules import ADJACENT
-from lineart.film.work_queue import RUN, WorkQueue
+from lineart.film.work_queue import BATCH, WorkQueue
 
 
 def picture(number: int, *, has_votes: bool = True) -> WorkItem:
@@ -31,9 +31,11 @@ def deal(work: list[WorkItem], workers: int) -> list[list[WorkItem]]:
     return made
 
 
-@pytest.mark.parametrize(("count", "workers"), [(4 * RUN, 2), (3 * RUN, 3), (RUN + 3, 2), (5, 5)])
+@pytest.mark.parametrize(
+    ("count", "workers"), [(4 * BATCH, 2), (3 * BATCH, 3), (BATCH + 3, 2), (5, 5)]
+)
 def test_a_worker_makes_pictures_that_follow_each_other(count: int, workers: int) -> None:
-    """Every picture is made once, all workers have as many, and few begin a run."""
+    """Every picture is made once, all workers have as many, and few begin a batch."""
     work = [picture(number) for number in range(count)]
     made = deal(work, workers)
     assert sorted((item for one in made for item in one), key=work.index) == work
@@ -44,7 +46,7 @@ def test_a_worker_makes_pictures_that_follow_each_other(count: int, workers: int
         for numbers in ([work.index(item) for item in one] for one in made)
         for one, other in zip(numbers[1:], numbers, strict=False)
     )
-    assert begun <= count // RUN + workers
+    assert begun <= count // BATCH + workers
 
 
 def test_others_are_dealt_one_by_one() -> None:
