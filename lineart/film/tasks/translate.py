@@ -166,8 +166,8 @@ class TranslateTask:
         """Return the picture at full size, with the attention over the network input if wanted."""
         picture, *attention = answers
         (height, width), dpi = json.loads(kept)
-        bring = enlarge_drawing if self.makes_drawings else resize
-        frame = bring(picture, (height, width))
+        enlarge = enlarge_drawing if self.makes_drawings else resize
+        frame = enlarge(picture, (height, width))
         heat = [encode_png(show_heat(*attention))] if attention else []
         return ComposedFrame(TranslatedFrame(frame, self.form, dpi and (dpi[0], dpi[1]), heat))
 
