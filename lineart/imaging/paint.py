@@ -24,7 +24,7 @@ from lineart.imaging.region_maps import (
 
 
 class Guess(NamedTuple):
-    """What networks say of a drawing."""
+    """Colours and borders of a drawing, as networks predict them."""
 
     colors: Color
     """At a size of their own."""

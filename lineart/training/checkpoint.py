@@ -154,7 +154,7 @@ def check_data(output: Storage, data: Storage) -> None:
         for path, size in entries
         if path.endswith(".parquet") and posixpath.dirname(path) in folders
     ]
-    # Runs of before have the hash of all files in the folder.
+    # Earlier runs have the hash of all files in the folder.
     digest, of_all = (
         hashlib.sha256(json.dumps(files).encode()).hexdigest().encode()
         for files in (shards, entries)
