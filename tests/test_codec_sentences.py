@@ -14,7 +14,7 @@ import tifffile
 from PIL import Image
 
 from lineart.codec import decode_line, encode_png
-from lineart.codec.chatter import joined_chatter
+from lineart.codec.chatter import attach_decoder_output
 from lineart.film.frames import list_pictures
 from lineart.film.records import Failure, FilmJob
 from lineart.film.tasks.colorize import ColorizeTask
@@ -87,12 +87,12 @@ def print_below(text: str) -> None:
 
 def test_chatter_is_joined_to_the_error(capfd: pytest.CaptureFixture[str]) -> None:
     """What is printed belongs to the error of the block, once; without an error it is dropped."""
-    with joined_chatter():
+    with attach_decoder_output():
         print_below("nothing of interest\n")
     print_below("before and after are shown\n")
 
     def fail() -> None:
-        with joined_chatter():
+        with attach_decoder_output():
             print_below("strip 3 is bad\nstrip 3 is bad\n")
             raise ValueError("its pixels are damaged")
 

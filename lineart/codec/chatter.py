@@ -12,7 +12,7 @@ _MOST_LINES, _MOST_CHARACTERS = 3, 300
 
 
 @contextmanager
-def joined_chatter() -> Iterator[None]:
+def attach_decoder_output() -> Iterator[None]:
     """Join what is printed on standard error in the block to the ValueError that it raises.
 
     If it raises none, that is dropped. It concerns the whole process: only for processes in which

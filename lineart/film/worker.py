@@ -7,7 +7,7 @@ from functools import cached_property, lru_cache
 from typing import Any, TypeVar
 
 from lineart.codec import decode_line_art
-from lineart.codec.chatter import joined_chatter
+from lineart.codec.chatter import attach_decoder_output
 from lineart.codec.errors import noting_warnings
 from lineart.film.frames import PictureReader, SheetSource, Source, beside
 from lineart.film.records import (
@@ -67,7 +67,7 @@ class Worker:
         In a sandbox process, what C libraries print is joined to errors and else dropped.
         """
         is_alone = self.job.limit_s is not None
-        with noting_warnings() as noted, joined_chatter() if is_alone else nullcontext():
+        with noting_warnings() as noted, attach_decoder_output() if is_alone else nullcontext():
             yield noted
 
     def read(self, file: Input) -> bytes:
