@@ -37,7 +37,7 @@ Photos = UInt8[np.ndarray, "B H W 3"]
 """Photographs of one size, sRGB."""
 
 
-class Colorizer:
+class PairColorizer:
     """Colours line drawings with a trained pair.
 
     The colours of a drawing are bit-identical whichever drawings are passed with it, because the
@@ -138,7 +138,7 @@ class BorderFinder:
         device: Device on which it runs.
         batch_size: Its batch size; the last batch is filled with black drawings. 1 is best on the
             CPU.
-        precision: Its number format; None as for `Colorizer`.
+        precision: Its number format; None as for `PairColorizer`.
     """
 
     def __init__(
@@ -199,7 +199,7 @@ class Translator:
         device: Device on which the network runs.
         batch_size: Batch size of the network; the last batch is filled with black photographs. 1 is
             best on the CPU.
-        precision: Number format of the network; None as for `Colorizer`.
+        precision: Number format of the network; None as for `PairColorizer`.
     """
 
     def __init__(

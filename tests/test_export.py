@@ -16,7 +16,7 @@ from scipy.sparse.csgraph import dijkstra
 
 from lineart.image import resize
 from lineart.imaging.hints import pool_hints
-from lineart.inference import Colorizer, Translator
+from lineart.inference import PairColorizer, Translator
 from lineart.models import BorderSearch, Pair, Translation, build_empty, hint_maps
 from lineart.onnx import verify
 from lineart.onnx.export import export_pair, shrink
@@ -89,7 +89,7 @@ def test_networks_answer_as_in_pytorch(name: str) -> None:
 def test_the_whole_colours_as_the_colorizer(name: str) -> None:
     """From bytes to bytes, any size, many hints: no level of 255 is more than one off."""
     session = open_session(exported(name)["model.onnx"])
-    colorizer = Colorizer(trained(name), precision="float32")
+    colorizer = PairColorizer(trained(name), precision="float32")
     for count, size in ((2, (37, 70)), (1, (64, 64))):
         lines, hints = verify.draw_cases(count, size, 40)
         hints[..., 3] = np.minimum(hints[..., 3], np.arange(size[1]) % 5 * 60)
@@ -105,7 +105,7 @@ def test_the_whole_colours_as_the_colorizer(name: str) -> None:
 def test_flooded_hints_colour_as_the_colorizer(name: str) -> None:
     """One hint, or none, is the same flood; two rooms with a hint each are all but the same."""
     session = open_session(exported(name)["model.onnx"])
-    colorizer = Colorizer(trained(name), precision="float32")
+    colorizer = PairColorizer(trained(name), precision="float32")
     line = np.full((3, 90, 130), 255, np.uint8)
     cv2.line(line[2], (60, 0), (75, 89), 0, 5)
     hint = np.zeros((*line.shape, 4), np.uint8)

@@ -8,7 +8,7 @@ from lineart.image import resize
 from lineart.imaging.hints import pool_hints, resize_hints
 from lineart.inference import (
     BorderFinder,
-    Colorizer,
+    PairColorizer,
     Translator,
     color_to_tensor,
     enlarge,
@@ -25,9 +25,9 @@ from tests.models.test_models import build
 
 
 @pytest.fixture(params=["two_stage", "additive_unet", "concat_unet"])
-def colorizer(request: pytest.FixtureRequest) -> Colorizer:
+def colorizer(request: pytest.FixtureRequest) -> PairColorizer:
     """Return a small pair of each colorizing model, ready to run."""
-    return Colorizer(build(request.param))
+    return PairColorizer(build(request.param))
 
 
 def drawings(count: int, height: int, width: int, scale: int) -> tuple[np.ndarray, np.ndarray]:
@@ -40,7 +40,7 @@ def drawings(count: int, height: int, width: int, scale: int) -> tuple[np.ndarra
 
 
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (61, 97), (130, 33), (1, 1)])
-def test_any_size_comes_back(colorizer: Colorizer, height: int, width: int) -> None:
+def test_any_size_comes_back(colorizer: PairColorizer, height: int, width: int) -> None:
     """Colours have the size of the drawings, whatever it is."""
     lines, hints = drawings(1, max(height, 20), max(width, 20), colorizer.draft_scale)
     hints = hints[:, : -(-height // colorizer.draft_scale), : -(-width // colorizer.draft_scale)]
@@ -67,20 +67,20 @@ def test_borders_have_the_size_of_the_drawings_and_grouping_changes_no_bit(batch
 def test_grouping_changes_no_bit(batch_size: int) -> None:
     """A drawing's colours are the same alone and among others."""
     torch.manual_seed(0)
-    colorizer = Colorizer(MODELS["additive_unet"](width=8), batch_size=batch_size)
+    colorizer = PairColorizer(MODELS["additive_unet"](width=8), batch_size=batch_size)
     lines, hints = drawings(4, 70, 90, colorizer.draft_scale)
     together = colorizer(lines, hints)
     alone = [colorizer(lines[i : i + 1], hints[i : i + 1]) for i in range(4)]
     np.testing.assert_array_equal(together, np.concatenate(alone))
 
 
-def test_no_drawings_give_no_colors(colorizer: Colorizer) -> None:
+def test_no_drawings_give_no_colors(colorizer: PairColorizer) -> None:
     """An empty batch is an empty answer."""
     lines, hints = drawings(0, 64, 64, colorizer.draft_scale)
     assert colorizer(lines, hints).shape == (0, 64, 64, 3)
 
 
-def test_hints_of_another_size_are_refused(colorizer: Colorizer) -> None:
+def test_hints_of_another_size_are_refused(colorizer: PairColorizer) -> None:
     """Hints that were not pooled are a ValueError that says what to call."""
     lines, _ = drawings(1, 64, 64, colorizer.draft_scale)
     with pytest.raises(ValueError, match="pool_hints"):
@@ -90,7 +90,7 @@ def test_hints_of_another_size_are_refused(colorizer: Colorizer) -> None:
 def test_bfloat16_moves_no_color_visibly() -> None:
     """The included weights give the same picture in half precision, to 45 dB and more."""
     pair = from_files(read_weights(open_weights("default")))
-    half, full = (Colorizer(pair, precision=precision) for precision in PRECISIONS)
+    half, full = (PairColorizer(pair, precision=precision) for precision in PRECISIONS)
     for frame in sample_film(size=(540, 960), frames_per_shot=1):
         assert frame.hint is not None
         line, hint = resize(frame.line, (128, 228)), resize_hints(frame.hint, (128, 228))
@@ -101,13 +101,13 @@ def test_bfloat16_moves_no_color_visibly() -> None:
 def test_the_chosen_format_is_quick() -> None:
     """What is chosen here takes no longer than float32: emulated bfloat16 takes twenty times that.
 
-    A film, an evaluation and the demo all choose as `Colorizer` does.
+    A film, an evaluation and the demo all choose as `PairColorizer` does.
     """
     use_one_thread()
     pair = from_files(read_weights(open_weights("default")))
     lines, hints = drawings(1, 128, 192, pair.colorization.draft_scale)
     seconds = []
-    for colorizer in (Colorizer(pair), Colorizer(pair, precision="float32")):
+    for colorizer in (PairColorizer(pair), PairColorizer(pair, precision="float32")):
         colorizer(lines, hints)
         tries = []
         for _ in range(3):
@@ -195,6 +195,6 @@ def test_a_welded_network_names_its_size() -> None:
 def test_each_task_refuses_the_other_pairs() -> None:
     """A pair that translates colours nothing, and the other way round."""
     with pytest.raises(ValueError, match="translates pictures"):
-        Colorizer(MODELS["line_drawing"](width=2, blocks=1))
+        PairColorizer(MODELS["line_drawing"](width=2, blocks=1))
     with pytest.raises(ValueError, match="colours drawings"):
         Translator(MODELS["additive_unet"](width=2))

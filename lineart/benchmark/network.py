@@ -17,7 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from lineart.benchmark.timing import Figure, Run, compare
 from lineart.image import Size, resize
 from lineart.imaging.hints import no_hints, pool_hints, resize_hints
-from lineart.inference import Colorizer, Hints, Lines
+from lineart.inference import Hints, Lines, PairColorizer
 from lineart.metrics import psnr
 from lineart.models import MODELS, Pair, from_files
 from lineart.runtime.device import (
@@ -87,7 +87,8 @@ def measure_pair(case: str, pair: Pair, size: Size, repeats: int, peak: float) -
     if not emulates or case.startswith(DEFAULT):
         formats += [one for one in PRECISIONS if one not in formats]
     colorizers = {
-        one: Colorizer(pair, device=device.type, batch_size=batch, precision=one) for one in formats
+        one: PairColorizer(pair, device=device.type, batch_size=batch, precision=one)
+        for one in formats
     }
     ways: dict[str, Run] = {
         one: partial(_color, colorizer, lines, hints) for one, colorizer in colorizers.items()
@@ -108,13 +109,13 @@ def measure_pair(case: str, pair: Pair, size: Size, repeats: int, peak: float) -
     return [replace(first, note=note), *rest]
 
 
-def _color(colorizer: Colorizer, lines: Lines, hints: Hints) -> list[np.ndarray]:
+def _color(colorizer: PairColorizer, lines: Lines, hints: Hints) -> list[np.ndarray]:
     return list(colorizer(lines, hints))
 
 
 def _as_built(pair: Pair, lines: Lines, hints: Hints) -> Run:
     """Return a run without folding, channels-last and bfloat16, as in a simple script."""
-    plain = Colorizer(pair, precision="float32")
+    plain = PairColorizer(pair, precision="float32")
     for generator in pair.generators.values():
         generator.eval()
     plain.draft, plain.color = pair.generators.get("draft"), pair.generators["color"]
@@ -131,7 +132,7 @@ def draw(size: Size, draft_scale: int, count: int) -> tuple[Lines, Hints]:
 
 def count_flops(pair: Pair, size: Size) -> int:
     """Count the multiplications and additions of both networks for one padded drawing."""
-    colorizer = Colorizer(pair, precision="float32")
+    colorizer = PairColorizer(pair, precision="float32")
     lines, hints = draw(size, colorizer.draft_scale, 1)
     with FlopCounterMode(display=False) as counter:
         colorizer(lines, hints)

@@ -16,7 +16,7 @@ from lineart.codec import decode_color, decode_line, encode_png
 from lineart.image import Frame, Line, Size, fit_short_side, resize
 from lineart.imaging.frequency import compose, compose_literal
 from lineart.imaging.hints import pool_hints, resize_hints
-from lineart.inference import Colorizer
+from lineart.inference import PairColorizer
 from lineart.metrics import psnr
 from lineart.models import from_files
 from lineart.sample_film import SampleFrame, sample_film
@@ -81,7 +81,7 @@ def load_work(folder: Path | None, heights_px: Sequence[int]) -> dict[str, list[
     if folder is None:
         painted = {f"{name} painted": _draw(size, colorizer=None) for name, size in sizes.items()}
         pair = from_files(read_weights(open_weights("default")))
-        return painted | {name: _draw(size, Colorizer(pair)) for name, size in sizes.items()}
+        return painted | {name: _draw(size, PairColorizer(pair)) for name, size in sizes.items()}
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES)
     if not paths:
         raise ValueError(f"there is no picture in {folder}")
@@ -92,7 +92,7 @@ def load_work(folder: Path | None, heights_px: Sequence[int]) -> dict[str, list[
     }
 
 
-def _draw(size: Size, colorizer: Colorizer | None) -> list[FrameParts]:
+def _draw(size: Size, colorizer: PairColorizer | None) -> list[FrameParts]:
     """Draw a frame of each shot of the sample film; None uses the film's own colours."""
     return [
         FrameParts(_color(frame, colorizer), frame.line)
@@ -100,7 +100,7 @@ def _draw(size: Size, colorizer: Colorizer | None) -> list[FrameParts]:
     ]
 
 
-def _color(frame: SampleFrame, colorizer: Colorizer | None) -> Frame:
+def _color(frame: SampleFrame, colorizer: PairColorizer | None) -> Frame:
     """Return a frame's colours at network size: the film's own, or the network's."""
     size = fit_short_side((frame.line.shape[0], frame.line.shape[1]), NETWORK_SIZE_PX)
     if colorizer is None:

@@ -166,7 +166,7 @@ def _quiet() -> Iterator[None]:
 
 
 def join_colorizer(pair: Pair, networks: Mapping[str, onnx.ModelProto]) -> onnx.ModelProto:
-    """Build the model of `inference.Colorizer` and hint pooling: line, hint -> color."""
+    """Build the model of `inference.PairColorizer` and hint pooling: line, hint -> color."""
     builder, task = start_graph(), pair.colorization
     op = builder.op
     line, hint = add_input(builder, "line", []), add_input(builder, "hint", [4])

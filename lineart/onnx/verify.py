@@ -10,7 +10,7 @@ from onnxruntime import InferenceSession
 from torch import Tensor, nn
 
 from lineart.imaging.hints import pool_hints, sample_hints
-from lineart.inference import Colorizer, Translator
+from lineart.inference import PairColorizer, Translator
 from lineart.metrics import psnr
 from lineart.models import Pair
 from lineart.onnx.inference import open_session
@@ -79,7 +79,7 @@ def compare_colorizer(data: bytes, pair: Pair, *, half: bool) -> PictureError:
     Raises:
         ValueError: The difference is above its bound.
     """
-    session, colorizer = open_session(data), Colorizer(pair, precision="float32")
+    session, colorizer = open_session(data), PairColorizer(pair, precision="float32")
     is_flooded = pair.colorization.floods_hints
     levels, flooded_db = 0, {}
     for count, size in SIZES:
@@ -129,7 +129,7 @@ def draw_cases(
 
 
 def _color(
-    session: InferenceSession, colorizer: Colorizer, lines: Pictures, hints: Pictures
+    session: InferenceSession, colorizer: PairColorizer, lines: Pictures, hints: Pictures
 ) -> tuple[Pictures, Pictures]:
     """Return the colours of ONNX Runtime and of PyTorch."""
     answer = session.run(None, {"line": lines, "hint": hints})[0]

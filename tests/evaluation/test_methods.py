@@ -37,7 +37,7 @@ from lineart.imaging.extraction import dilate_abs_sub, xdog
 from lineart.imaging.frequency import compose_as_drawn
 from lineart.imaging.hint_cleaning import drop_ink_hints
 from lineart.imaging.hints import find_hints, no_hints
-from lineart.inference import Colorizer, Translator
+from lineart.inference import PairColorizer, Translator
 from lineart.models import from_files
 from lineart.storage import Storage
 from lineart.weights import fingerprint, read_weights
@@ -56,7 +56,7 @@ def test_network_is_a_way(pair: Picture, tiny_weights: Path) -> None:
     (network,) = open_colorizers((str(tiny_weights),)).values()
     case = make_case(pair, 0)
     trial = run_trial(case, 9, {"net": network.run}, 0)
-    colorizer = Colorizer(from_files(files))
+    colorizer = PairColorizer(from_files(files))
     hints = drop_ink_hints(find_hints(trial.hint), case.line)
     pooled = hints.pool(colorizer.draft_scale).picture()
     np.testing.assert_array_equal(trial.colors["net"], colorizer(case.line[None], pooled[None])[0])

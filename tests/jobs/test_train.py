@@ -10,7 +10,7 @@ import torch
 
 from lineart.codec import encode_png
 from lineart.datasets.shards import ShardRow, finish, write_shard
-from lineart.inference import Colorizer, Translator
+from lineart.inference import PairColorizer, Translator
 from lineart.jobs.command import ALL_DONE, BROKE_OFF, WRONG_INPUT
 from lineart.jobs.train import Train, main, open_job
 from lineart.models import from_files
@@ -59,7 +59,7 @@ def test_a_training_leaves_weights_and_a_page(
     assert main(flags) == ALL_DONE
     last = json.loads(capsys.readouterr().out.splitlines()[-1])
     files = {path.name: path.read_bytes() for path in Path(last["weights"]).iterdir()}
-    color = Colorizer(from_files(files))
+    color = PairColorizer(from_files(files))
     drawing = np.full((1, 64, 64), 255, np.uint8)
     assert color(drawing, np.zeros((1, 16, 16, 4), np.uint8)).shape == (1, 64, 64, 3)
     assert json.loads((output / "run.json").read_text())["recipe"]["model"] == "additive_unet"

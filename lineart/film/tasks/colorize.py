@@ -291,11 +291,11 @@ class ColorizeTask:
             from lineart.onnx.inference import OnnxModel
 
             return OnnxModel(files[MODEL], *COLORS)
-        from lineart.inference import Colorizer
+        from lineart.inference import PairColorizer
         from lineart.models import from_files
 
         pair = from_files(files)
-        return Colorizer(pair, device=device, batch_size=batch_size, precision=precision)
+        return PairColorizer(pair, device=device, batch_size=batch_size, precision=precision)
 
     def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> ComposedFrame:
         """Compose the enlarged colours with the full-size drawing."""

@@ -13,7 +13,7 @@ from jaxtyping import UInt8
 from torch import nn
 
 from lineart.image import Size
-from lineart.inference import Colorizer, Hints, Lines, Translator
+from lineart.inference import Hints, Lines, PairColorizer, Translator
 from lineart.metrics import psnr
 from lineart.models import MODELS, Pair, from_files
 from lineart.runtime.device import Precision
@@ -34,9 +34,9 @@ SIDE_PX = 128
 
 def open_colorizer(
     pair: Pair, device: torch.device, precision: Precision, batch_size: int = 1
-) -> Colorizer:
+) -> PairColorizer:
     """Open a pair that colours."""
-    return Colorizer(pair, device=device.type, batch_size=batch_size, precision=precision)
+    return PairColorizer(pair, device=device.type, batch_size=batch_size, precision=precision)
 
 
 def coloring_pairs(*, small: bool) -> Iterator[tuple[str, Pair]]:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from lineart.image import Size, resize
-from lineart.inference import Colorizer, enlarge
+from lineart.inference import PairColorizer, enlarge
 from lineart.models import Pair
 from tests.drills.gpu.networks import coloring_pairs, draw, open_colorizer
 from tests.drills.gpu.parts import Cases, Setting, Values
@@ -76,7 +76,7 @@ class Networks:
     draft_scale: int
 
     @classmethod
-    def of(cls, colorizer: Colorizer) -> "Networks":
+    def of(cls, colorizer: PairColorizer) -> "Networks":
         """Return the networks that a colorizer holds."""
         return cls(colorizer.draft, colorizer.color, colorizer.draft_scale)
 
