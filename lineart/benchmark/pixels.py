@@ -30,7 +30,7 @@ HEIGHTS_PX = (1080, 2160)
 PICTURES = {".png", ".webp", ".jpg", ".jpeg", ".tif", ".tiff", ".tga", ".bmp"}
 
 
-class FrameParts(NamedTuple):
+class CompositingInputs(NamedTuple):
     """Inputs of compositing: colours at network size, and the line drawing at full size."""
 
     color: Frame
@@ -64,7 +64,7 @@ def measure_compose(
     return figures
 
 
-def load_work(folder: Path | None, heights_px: Sequence[int]) -> dict[str, list[FrameParts]]:
+def load_work(folder: Path | None, heights_px: Sequence[int]) -> dict[str, list[CompositingInputs]]:
     """Return the frames of each case, for each height.
 
     Frames of the sample film come in its own flat colours ("painted") and as coloured with the
@@ -92,10 +92,10 @@ def load_work(folder: Path | None, heights_px: Sequence[int]) -> dict[str, list[
     }
 
 
-def _draw(size: Size, colorizer: PairColorizer | None) -> list[FrameParts]:
+def _draw(size: Size, colorizer: PairColorizer | None) -> list[CompositingInputs]:
     """Draw a frame of each shot of the sample film; None uses the film's own colours."""
     return [
-        FrameParts(_color(frame, colorizer), frame.line)
+        CompositingInputs(_color(frame, colorizer), frame.line)
         for frame in sample_film(size=size, frames_per_shot=1, hold=1)
     ]
 
@@ -111,14 +111,14 @@ def _color(frame: SampleFrame, colorizer: PairColorizer | None) -> Frame:
     return color
 
 
-def _work_of(picture: Frame, short_side_px: int) -> FrameParts:
+def _work_of(picture: Frame, short_side_px: int) -> CompositingInputs:
     """Make frame parts of a picture: its colours as network output, its dark edges as lines."""
     size = picture.shape[0], picture.shape[1]
     large = resize(picture, fit_short_side(size, short_side_px))
     gray = cv2.GaussianBlur(cv2.cvtColor(large, cv2.COLOR_RGB2GRAY), (0, 0), 1.0)
     edges = cv2.subtract(cv2.GaussianBlur(gray, (0, 0), 4.0), gray)
     line = cv2.bitwise_not(cv2.multiply(cv2.subtract(edges, 8.0), 12.0))
-    return FrameParts(resize(picture, fit_short_side(size, NETWORK_SIZE_PX)), line)
+    return CompositingInputs(resize(picture, fit_short_side(size, NETWORK_SIZE_PX)), line)
 
 
 def _opencv_png(frame: Frame, options: Sequence[int] = ()) -> bytes:
@@ -143,11 +143,11 @@ READERS: dict[str, Callable[[bytes], object]] = {
     "OpenCV": lambda data: cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE),
     "Pillow": lambda data: np.asarray(Image.open(BytesIO(data))),
 }
-COMPOSERS: dict[str, Callable[[FrameParts], Frame]] = {
+COMPOSERS: dict[str, Callable[[CompositingInputs], Frame]] = {
     "compose": lambda parts: compose(*parts),
     "to the letter": lambda parts: compose_literal(*parts),
 }
-FINISHERS: dict[str, Callable[[FrameParts], bytes]] = {
+FINISHERS: dict[str, Callable[[CompositingInputs], bytes]] = {
     "compose + encode_png": lambda parts: encode_png(compose(*parts)),
     "to the letter + OpenCV": lambda parts: _opencv_png(compose_literal(*parts)),
 }
