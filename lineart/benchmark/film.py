@@ -43,7 +43,7 @@ def measure_pipeline(frames: int) -> list[Figure]:
         ray = _figure("Ray Data", lambda: _run_ray(job, work))
     ratio = loop.median_ms / ray.median_ms
     note = f"{ratio:.2f} of the loop's speed; {ray.note}"
-    return [Figure(ray.case, ray.way, ray.median_ms, ray.spread_ms, note=note), loop]
+    return [Figure(ray.case, ray.method, ray.median_ms, ray.spread_ms, note=note), loop]
 
 
 def _work(job: FilmJob) -> list[WorkItem]:
@@ -57,7 +57,7 @@ def _work(job: FilmJob) -> list[WorkItem]:
     ]
 
 
-def _figure(way: str, run: Callable[[], Iterable[object]]) -> Figure:
+def _figure(method: str, run: Callable[[], Iterable[object]]) -> Figure:
     """Run, and measure the time between completed frames in the steady phase."""
     start = time.perf_counter()
     ends = [time.perf_counter() - start for _ in run()]
@@ -68,7 +68,11 @@ def _figure(way: str, run: Callable[[], Iterable[object]]) -> Figure:
     ]
     note = f"first frame after {ends[0]:.1f} s, {len(ends)} frames in {ends[-1]:.1f} s"
     return Figure(
-        "film 1080p, wall time", way, statistics.mean(halves), max(halves) - min(halves), note=note
+        "film 1080p, wall time",
+        method,
+        statistics.mean(halves),
+        max(halves) - min(halves),
+        note=note,
     )
 
 

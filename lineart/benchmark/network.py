@@ -62,8 +62,8 @@ def measure_network(repeats: int) -> list[Figure]:
     side = PEAK_SIDE[device]
     note = f"{peak:.0f} GFLOP/s on {'a GPU' if device == 'cuda' else 'one thread'}"
     product = 1000 * 2 * side**3 / (peak * 1e9)
-    way = pick_precision(torch.device(device))
-    return [*figures, Figure(f"product of {side}x{side}", way, product, 0.0, note=note)]
+    method = pick_precision(torch.device(device))
+    return [*figures, Figure(f"product of {side}x{side}", method, product, 0.0, note=note)]
 
 
 def measure_pair(case: str, pair: Pair, size: Size, repeats: int, peak: float) -> list[Figure]:
@@ -90,15 +90,15 @@ def measure_pair(case: str, pair: Pair, size: Size, repeats: int, peak: float) -
         one: PairColorizer(pair, device=device.type, batch_size=batch, precision=one)
         for one in formats
     }
-    ways: dict[str, Run] = {
+    methods: dict[str, Run] = {
         one: partial(_color, colorizer, lines, hints) for one, colorizer in colorizers.items()
     }
     if device.type == "cpu":
-        ways[AS_BUILT] = _as_built(pair, lines, hints)
+        methods[AS_BUILT] = _as_built(pair, lines, hints)
     clock = time.process_time if device.type == "cpu" else _gpu_clock
-    if emulates and "bfloat16" in ways:
+    if emulates and "bfloat16" in methods:
         repeats = min(repeats, SLOW_REPEATS)
-    first, *rest = compare(case, ways, repeats, clock)
+    first, *rest = compare(case, methods, repeats, clock)
     share = count_flops(pair, size) / (first.median_ms / 1000) / (peak * 1e9)
     # The pipeline runs a network on each core; how they slow each other down is not measured.
     cores = "" if device.type == "cuda" else f" x {os.cpu_count() or 1} cores"

@@ -154,11 +154,11 @@ FINISHERS: dict[str, Callable[[CompositingInputs], bytes]] = {
 
 
 def _compare(
-    case: str, items: Sequence[T], ways: Mapping[str, Callable[[T], object]], repeats: int
+    case: str, items: Sequence[T], methods: Mapping[str, Callable[[T], object]], repeats: int
 ) -> list[Figure]:
     """Time each function on all items."""
 
     def run(function: Callable[[T], object]) -> list[object]:
         return [function(item) for item in items]
 
-    return compare(case, {name: partial(run, way) for name, way in ways.items()}, repeats)
+    return compare(case, {name: partial(run, method) for name, method in methods.items()}, repeats)

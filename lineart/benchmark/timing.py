@@ -10,10 +10,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Figure:
-    """Measured time of one implementation ("way"), per frame."""
+    """Measured time of one method, an implementation, per frame."""
 
     case: str
-    way: str
+    method: str
     median_ms: float
     spread_ms: float
     """Interquartile range of the repeats."""
@@ -33,25 +33,25 @@ Clock = Callable[[], float]
 
 
 def compare(
-    case: str, ways: Mapping[str, Run], repeats: int, clock: Clock = time.process_time
+    case: str, methods: Mapping[str, Run], repeats: int, clock: Clock = time.process_time
 ) -> list[Figure]:
-    """Time all ways in turn in each repeat, so that other load on the machine affects all alike.
+    """Time all methods in turn in each repeat, so that other load on the machine affects all alike.
 
     Args:
         case: Name of the case in the figures.
-        ways: Name -> implementation; the first is ours, with which the others are compared.
+        methods: Name -> implementation; the first is ours, with which the others are compared.
         repeats: Number of measurements after one warm-up, above 0.
         clock: Returns seconds; by default CPU time of this process, which other processes affect
             little.
     """
-    results = {way: run() for way, run in ways.items()}  # warm up
-    seconds: dict[str, list[float]] = {way: [] for way in ways}
+    results = {method: run() for method, run in methods.items()}  # warm up
+    seconds: dict[str, list[float]] = {method: [] for method in methods}
     for _ in range(repeats):
-        for way, run in ways.items():
+        for method, run in methods.items():
             start = clock()
             run()
-            seconds[way].append(clock() - start)
-    figures = [_figure(case, way, seconds[way], results[way]) for way in ways]
+            seconds[method].append(clock() - start)
+    figures = [_figure(case, method, seconds[method], results[method]) for method in methods]
     ours = figures[0].median_ms
     rest = [replace(figure, times_as_fast=figure.median_ms / ours) for figure in figures[1:]]
     return [figures[0], *rest]
@@ -63,16 +63,16 @@ def summarize(values: Sequence[float]) -> tuple[float, float]:
     return median, high - low
 
 
-def _figure(case: str, way: str, seconds: list[float], results: Sequence[object]) -> Figure:
-    """Summarize the repeats of one way; times and sizes are per frame."""
+def _figure(case: str, method: str, seconds: list[float], results: Sequence[object]) -> Figure:
+    """Summarize the repeats of one method; times and sizes are per frame."""
     median, spread = summarize([1000 * value / len(results) for value in seconds])
     lengths = [len(result) for result in results if isinstance(result, bytes)]
     size = statistics.mean(lengths) / 1000 if lengths else None
-    return Figure(case, way, median, spread, size)
+    return Figure(case, method, median, spread, size)
 
 
 Figures = dict[tuple[str, str, str], float]
-"""Part, case and way -> median time per frame in milliseconds."""
+"""Part, case and method -> median time per frame in milliseconds."""
 
 
 def read_earlier(text: str) -> dict[str, Any]:
@@ -96,13 +96,14 @@ def compare_runs(earlier: Mapping[str, Any], parts: Mapping[str, Sequence[Figure
     """Format a table with the speed-up of each figure, and list figures that only one run has."""
     before = _times(earlier["parts"])
     now = _times({part: [asdict(figure) for figure in figures] for part, figures in parts.items()})
-    lines = [f"{'part':10} {'case':28} {'way':24} {'before':>9} {'now':>9}"]
+    lines = [f"{'part':10} {'case':28} {'method':24} {'before':>9} {'now':>9}"]
     for key, milliseconds in now.items():
         if before.get(key):
-            part, case, way = key
+            part, case, method = key
             ratio = before[key] / milliseconds
             lines.append(
-                f"{part:10} {case:28} {way:24} {before[key]:9.2f} {milliseconds:9.2f}  {ratio:.2f}x"
+                f"{part:10} {case:28} {method:24} {before[key]:9.2f} {milliseconds:9.2f}"
+                f"  {ratio:.2f}x"
             )
     return [*lines, *_alone(before, now, "before"), *_alone(now, before, "now")]
 
@@ -126,7 +127,7 @@ def differences(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]
 def _times(parts: Mapping[str, Any]) -> Figures:
     try:
         return {
-            (part, figure["case"], figure["way"]): float(figure["median_ms"])
+            (part, figure["case"], figure["method"]): float(figure["median_ms"])
             for part, figures in parts.items()
             for figure in figures
         }

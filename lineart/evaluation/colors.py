@@ -78,7 +78,7 @@ def plan_coloring(
         scores=scores,
         ours=next(iter(colorizers)),
         about=about,
-        facts={"weights": {way: one.facts for way, one in colorizers.items()}},
+        facts={"weights": {method: one.facts for method, one in colorizers.items()}},
         session=session,
     )
 
@@ -114,16 +114,16 @@ def evaluate_colors(request: ColorsRequest, session: Session, unit: EvaluationUn
     sets, group = sets_of(case, unit.place), request.group_of(unit.name)
     rows, sheets = [], {}
     for count in request.num_hints:
-        ways = dict(methods_at(count, session, request.weights, request.baselines))
+        methods = dict(methods_at(count, session, request.weights, request.baselines))
         if count == request.num_hints[0]:
             # Composed, the painted truth bounds all methods.
-            ways[PAINTED_TRUTH] = lambda *_: case.painted
-        trial = soften_networks(run_trial(case, count, ways, request.seed), session, request)
-        for way, color in trial.colors.items():
+            methods[PAINTED_TRUTH] = lambda *_: case.painted
+        trial = soften_networks(run_trial(case, count, methods, request.seed), session, request)
+        for method, color in trial.colors.items():
             values = score(color, trial)
             if request.lpips:
                 values["lpips"] = session.open(load_lpips, request.lpips)(color, case.painted)
-            rows.append(ScoreRow(sets, unit.name, group, way, values, count))
+            rows.append(ScoreRow(sets, unit.name, group, method, values, count))
         if unit.is_shown:
             sheets[f"{count} hints"] = sheet_row(trial, compose_as_drawn)
     return Finding(rows, sheets=sheets)
@@ -133,11 +133,11 @@ def soften_networks(trial: Trial, session: Session, request: ColorsRequest) -> T
     """Add the networks' colours with the finish `soft`, as `lineart colorize` makes them."""
     line, given = trial.case.line, find_hints(trial.hint)
     colors: dict[str, Frame] = {}
-    for way, network in session.open(open_colorizers, request.weights).items():
+    for method, network in session.open(open_colorizers, request.weights).items():
         assert network.run_frame is not None
         guess, hints = network.run_frame(line, given, "soft", min(line.shape))
-        soft, _ = name_finishes(way)
-        colors |= {way: trial.colors[way], soft: soften(line, hints, guess.colors)}
+        soft, _ = name_finishes(method)
+        colors |= {method: trial.colors[method], soft: soften(line, hints, guess.colors)}
     return replace(trial, colors={**colors, **trial.colors})
 
 
@@ -203,7 +203,7 @@ def sheet_row(trial: Trial, lay_lines: Callable[[Frame, Line], Frame]) -> Frame:
     pictures = {
         "drawing": line,
         "hints": show_hints(line, trial.hint),
-        **{way: lay_lines(color, line) for way, color in trial.colors.items()},
+        **{method: lay_lines(color, line) for method, color in trial.colors.items()},
         "truth": trial.case.color,
     }
     return strip(trial.case.name, pictures)
@@ -261,10 +261,10 @@ def evaluate_fid_no_hints(
     if short_side_px >= request.full_size:
         full = compare_full(request, session, case)
     finding = find_features(request, session, unit, trial, 0)
-    rows = [replace(row, values={**full.get(row.way, {}), **row.values}) for row in finding.rows]
+    rows = [replace(row, values={**full.get(row.method, {}), **row.values}) for row in finding.rows]
     sheets = {}
     if unit.is_shown:
-        made = {way: compose(one, case.line) for way, one in trial.colors.items()}
+        made = {method: compose(one, case.line) for method, one in trial.colors.items()}
         row = strip(case.name, {"drawing": case.line, **made, "picture": case.color})
         sheets = {name_set(unit, case): row}
     return replace(finding, rows=rows, sheets=sheets, notes=notes_on_size(request, short_side_px))
@@ -276,12 +276,12 @@ def find_features(
     """Return features of composed pictures and of the original; difference at hints, leakage."""
     case, set_name = trial.case, name_set(unit, trial.case)
     made: dict[str, Frame]
-    made = {way: compose(one, case.line) for way, one in trial.colors.items()}
+    made = {method: compose(one, case.line) for method, one in trial.colors.items()}
     group = request.group_of(unit.name)
     return Finding(
         [
-            ScoreRow((set_name,), unit.name, group, way, score_hints(one, trial), hints)
-            for way, one in trial.colors.items()
+            ScoreRow((set_name,), unit.name, group, method, score_hints(one, trial), hints)
+            for method, one in trial.colors.items()
         ],
         extract_features(session, request.fid_features, set_name, case.color, made, hints),
     )
@@ -300,9 +300,9 @@ def compare_full(
     line = extract_xdog(picture.color, case.number) if picture.line is None else picture.line
     small = resize(line, fit_short_side(line.shape, request.network_size))
     found = {}
-    for way, fill in methods_at(0, session, request.weights).items():
+    for method, fill in methods_at(0, session, request.weights).items():
         made = compose(fill(small, no_hints(small.shape)), line)
-        found[way] = {
+        found[method] = {
             "psnr_full": min(MOST_DB, psnr(made, picture.color)),
             "ssim_full": ssim(made, picture.color),
         }
@@ -339,7 +339,7 @@ def plan_fid_hints(request: FidHintsRequest) -> EvaluationPlan:
 def evaluate_fid_hints(request: FidHintsRequest, session: Session, unit: EvaluationUnit) -> Finding:
     """Colour a picture with hints by every method; return features and scores."""
     case = read_case(session, unit, request.network_size, extract_xdog)
-    ways = methods_at(FIXED_HINTS, session, request.weights, request.baselines)
-    trial = run_trial(case, FIXED_HINTS, ways, request.seed)
+    methods = methods_at(FIXED_HINTS, session, request.weights, request.baselines)
+    trial = run_trial(case, FIXED_HINTS, methods, request.seed)
     sheets = {name_set(unit, case): sheet_row(trial, compose)} if unit.is_shown else {}
     return replace(find_features(request, session, unit, trial, FIXED_HINTS), sheets=sheets)

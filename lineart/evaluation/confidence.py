@@ -21,7 +21,7 @@ class Judged(NamedTuple):
     """Confidences of a method on the segments of one drawing."""
 
     set: str
-    way: str
+    method: str
     group: str
     confidence: Float32[np.ndarray, " N"]
     is_right: Bool[np.ndarray, " N"]
@@ -41,7 +41,7 @@ def _pool(judged: Sequence[Judged]) -> dict[tuple[str, str], _Pool]:
     """Join all drawings of each set and method."""
     parts: dict[tuple[str, str], list[Judged]] = {}
     for one in judged:
-        parts.setdefault((one.set, one.way), []).append(one)
+        parts.setdefault((one.set, one.method), []).append(one)
     return {
         name: _Pool(
             np.concatenate([one.confidence for one in some]).astype(np.float64),
@@ -63,7 +63,7 @@ def summarize_confidence(judged: Sequence[Judged], seed: int) -> list[ScoreSumma
     """
     bootstrap = Bootstrap(seed)
     summaries = []
-    for (name, way), pool in _pool(judged).items():
+    for (name, method), pool in _pool(judged).items():
         if not pool.is_right.size:
             continue
         scores = {
@@ -76,9 +76,9 @@ def summarize_confidence(judged: Sequence[Judged], seed: int) -> list[ScoreSumma
             for score, value in scores.items()
             if value is not None
         }
-        summaries.append(ScoreSummary(name, None, way, known, {}))
+        summaries.append(ScoreSummary(name, None, method, known, {}))
         summaries += [
-            ScoreSummary(name, one, way, _at_threshold(pool, one / 100, bootstrap), {})
+            ScoreSummary(name, one, method, _at_threshold(pool, one / 100, bootstrap), {})
             for one in THRESHOLDS
         ]
     return summaries
@@ -105,13 +105,13 @@ def _find_coverage(pool: _Pool) -> float:
     return float((precise[-1] + 1) / len(pool.is_right)) if precise.size else 0.0
 
 
-def draw_calibration(judged: Sequence[Judged], way: str) -> list[dict[str, Any]]:
+def draw_calibration(judged: Sequence[Judged], method: str) -> list[dict[str, Any]]:
     """Draw the share of right segments over the confidence of each set, for the page."""
     from lineart.report.charts import ChartStyle, Curve, draw_chart
 
     charts = []
     for (name, one), pool in _pool(judged).items():
-        if one != way or not pool.is_right.size:
+        if one != method or not pool.is_right.size:
             continue
         curve = find_curve(pool.confidence, pool.is_right)
         middles = np.array([*curve], np.float64)

@@ -180,7 +180,7 @@ def extract_features(
         return []
     extract = session.open(load_features, features)
     seen = [] if truth is None else [Feature(set_name, extract(truth), None, hints)]
-    return seen + [Feature(set_name, extract(one), way, hints) for way, one in made.items()]
+    return seen + [Feature(set_name, extract(one), method, hints) for method, one in made.items()]
 
 
 class Distances:
@@ -205,9 +205,9 @@ class Distances:
         """Add features."""
         for one in features if self._kinds else ():
             if not np.isfinite(one.vector).all():
-                self._broken.add((one.set, one.hints, one.way))
+                self._broken.add((one.set, one.hints, one.method))
             self._file.write(one.vector.tobytes())
-            self._sets.setdefault((one.set, one.hints), {}).setdefault(one.way, []).append(
+            self._sets.setdefault((one.set, one.hints), {}).setdefault(one.method, []).append(
                 self._number
             )
             self._number, self._length = self._number + 1, len(one.vector)
@@ -215,32 +215,35 @@ class Distances:
     def results(self) -> Iterator[tuple[TableCell, str, Estimate]]:
         """Yield table cell, score name and distance; afterwards `too_small` lists what has none."""
         for name, kind in self._kinds.items():
-            for (set_name, hints), ways in self._sets.items():
-                for way, found in self._measure(kind, (set_name, hints), ways):
+            for (set_name, hints), methods in self._sets.items():
+                for method, found in self._measure(kind, (set_name, hints), methods):
                     if isinstance(found, str):
                         self.too_small.add(f"{set_name}: {found}")
                     else:
-                        yield TableCell(set_name, hints, way), name, found
+                        yield TableCell(set_name, hints, method), name, found
 
     def _measure(
-        self, kind: str, key: tuple[str, int | None], ways: Mapping[str | None, Sequence[int]]
+        self, kind: str, key: tuple[str, int | None], methods: Mapping[str | None, Sequence[int]]
     ) -> Iterator[tuple[str, Estimate | str]]:
-        broken = {way for way in ways if (*key, way) in self._broken}
+        broken = {method for method in methods if (*key, method) in self._broken}
         made = {}
-        for way, places in ways.items():
-            if way is None:
+        for method, places in methods.items():
+            if method is None:
                 continue
-            if None not in ways:
-                yield way, "there is no readable truth"
-            elif broken & {None, way}:
-                yield way, f"features of {'the truth' if None in broken else way} are not finite"
+            if None not in methods:
+                yield method, "there is no readable truth"
+            elif broken & {None, method}:
+                yield (
+                    method,
+                    f"features of {'the truth' if None in broken else method} are not finite",
+                )
             else:
-                made[way] = places
+                made[method] = places
         if not made:
             return
         self._file.flush()
         vectors = np.memmap(self._file, np.float32, "r").reshape(-1, self._length)
-        truth = ways[None]
+        truth = methods[None]
         if kind == "frechet":
             yield from frechet(vectors, truth, made)
         else:

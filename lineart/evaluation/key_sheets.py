@@ -34,9 +34,9 @@ def sheet_row(
         f"key {key}": _ink(sequence.colors(key), sequence.lines[key]),
         f"drawing {target}": line,
         **{
-            way: _ink(paint_prediction(sequence, prediction), line)
-            for way, prediction in predictions.items()
-            if way in (FLOW_VOTE, OURS)
+            method: _ink(paint_prediction(sequence, prediction), line)
+            for method, prediction in predictions.items()
+            if method in (FLOW_VOTE, OURS)
         },
         "truth": _ink(sequence.colors(target), line),
         "errors": show_errors(exercise, target, predictions[OURS]),

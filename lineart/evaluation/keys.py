@@ -102,7 +102,7 @@ def plan_keys(request: KeysRequest) -> EvaluationPlan:
         hints_heading="distance, size, keys or confidence",
         uses_network=False,
         pooled=summarize_confidence,
-        charts=partial(draw_calibration, way=OURS),
+        charts=partial(draw_calibration, method=OURS),
     )
 
 
@@ -141,8 +141,8 @@ class Results:
         sequence = self.exercise.sequence
         name = f"{LABELS[sequence.kind]}: {table}"
         self.rows += [
-            ScoreRow((name,), f"{sequence.name} {picture}", sequence.name, way, scores, hints)
-            for way, scores in values.items()
+            ScoreRow((name,), f"{sequence.name} {picture}", sequence.name, method, scores, hints)
+            for method, scores in values.items()
             if scores
         ]
 
@@ -208,17 +208,18 @@ def score_pair(
     exercise, (key, target) = results.exercise, pair
     segments = exercise.segments(target)
     values = {
-        way: score_prediction(exercise.sequence, target, prediction, segments, exercise.same)
-        for way, prediction in predictions.items()
+        method: score_prediction(exercise.sequence, target, prediction, segments, exercise.same)
+        for method, prediction in predictions.items()
     }
     verdicts = {
-        way: judge(segments, prediction, exercise.same) for way, prediction in predictions.items()
+        method: judge(segments, prediction, exercise.same)
+        for method, prediction in predictions.items()
     }
     results.add("one key", f"{target} from {key}", None, values)
     results.add("by distance", f"{target} from {key}, apart", target - key, values)
-    sizes = {way: score_sizes(segments, one, SIZES) for way, one in verdicts.items()}
+    sizes = {method: score_sizes(segments, one, SIZES) for method, one in verdicts.items()}
     for size in SIZES:
-        some = {way: {"acc_thres": one[size]} for way, one in sizes.items() if size in one}
+        some = {method: {"acc_thres": one[size]} for method, one in sizes.items() if size in one}
         results.add("by size", f"{target} from {key}, size", size, some)
     results.add_confidence(target, [key], verdicts[OURS])
     is_reachable = exercise.is_reachable(target, [key])
@@ -333,8 +334,8 @@ def _carry_set(
             predictions |= run_baselines(some, line, exercise.key(nearest), sequence.palette)
         segments = exercise.segments(target)
         values = {
-            way: score_prediction(sequence, target, prediction, segments, exercise.same)
-            for way, prediction in predictions.items()
+            method: score_prediction(sequence, target, prediction, segments, exercise.same)
+            for method, prediction in predictions.items()
         }
         results.add(table, f"{target}, {len(keys)} {table}", len(keys), values)
         doubt = weigh_confidence(segments, judge(segments, predictions[OURS], exercise.same))

@@ -77,7 +77,7 @@ def name_weights(weights: Sequence[str]) -> dict[str, str]:
             name = above[-1] if name == "weights" and above else name
         if name in TAKEN:
             raise ValueError(
-                f"weights cannot be called {name!r}, as another way is; give NAME={address}"
+                f"weights cannot be called {name!r}, as another method is; give NAME={address}"
             )
         named[name if name not in named else f"{name} {len(named) + 1}"] = address
     if not named:
@@ -94,12 +94,12 @@ def open_colorizers(weights: tuple[str, ...]) -> dict[str, NetworkMethod]:
         OSError: weights cannot be read.
     """
     named = name_weights(weights)
-    if taken := [name for way in named for name in name_finishes(way) if name in named]:
+    if taken := [name for method in named for name in name_finishes(method) if name in named]:
         raise ValueError(
-            f"weights cannot be called {taken[0]!r}, as another way is; give NAME=ADDRESS"
+            f"weights cannot be called {taken[0]!r}, as another method is; give NAME=ADDRESS"
         )
-    ways = {}
-    for way, files in read_all(weights):
+    methods = {}
+    for method, files in read_all(weights):
         task = open_colorize_task(files, network_size_px=DEFAULT_PX)
         tasks = {finish: replace(task, finish=finish) for finish in get_args(Finish)}
         runs = {
@@ -108,13 +108,13 @@ def open_colorizers(weights: tuple[str, ...]) -> dict[str, NetworkMethod]:
         }
         # That of flat paint gives the network's colours as they are.
         fill = network_fill(runs["paint"], task.draft_scale)
-        ways[way] = NetworkMethod(fill, describe(files), partial(color_frame, tasks, runs))
-    return ways
+        methods[method] = NetworkMethod(fill, describe(files), partial(color_frame, tasks, runs))
+    return methods
 
 
-def name_finishes(way: str) -> tuple[str, str]:
+def name_finishes(method: str) -> tuple[str, str]:
     """Return the names of a network's methods with the finishes `soft` and `paint`."""
-    return f"{way} soft", f"{way} paint"
+    return f"{method} soft", f"{method} paint"
 
 
 def open_translators(weights: tuple[str, ...], size_px: int) -> dict[str, NetworkMethod]:
@@ -128,21 +128,21 @@ def open_translators(weights: tuple[str, ...], size_px: int) -> dict[str, Networ
         ValueError: `weights` is empty, one colours drawings, or a file is broken.
         OSError: weights cannot be read.
     """
-    ways = {}
-    for way, files in read_all(weights):
+    methods = {}
+    for method, files in read_all(weights):
         has_size = read_config(files).get("size_px") is not None
         task = open_translate_task(files, size_px=None if has_size else size_px)
         run = task.open_network(files, device=pick_device().type, batch_size=1)
-        ways[way] = NetworkMethod(network_translate(run, task), describe(files))
-    return ways
+        methods[method] = NetworkMethod(network_translate(run, task), describe(files))
+    return methods
 
 
 def read_all(weights: Sequence[str]) -> Iterator[tuple[str, dict[str, bytes]]]:
     """Yield method name and files of each of the weights, read one after another."""
-    for way, address in name_weights(weights).items():
+    for method, address in name_weights(weights).items():
         with for_flag("--weights", advice=""):
             files = read_weights(open_weights(address))
-        yield way, files
+        yield method, files
 
 
 def describe(files: Mapping[str, bytes]) -> dict[str, str]:
@@ -197,7 +197,7 @@ def methods_at(
     count: int, session: Session, weights: tuple[str, ...], baselines: Sequence[str] = ()
 ) -> Mapping[str, Fill]:
     """Return networks and baselines; at 0 hints all baselines are white paper, listed once."""
-    networks = {way: one.run for way, one in session.open(open_colorizers, weights).items()}
+    networks = {method: one.run for method, one in session.open(open_colorizers, weights).items()}
     if not count:
         return {**networks, WHITE_PAPER: white_fill}
     return {**networks, **{name: BASELINES[name] for name in baselines}}
@@ -273,10 +273,10 @@ def make_case(
     return Case(picture.name, source, number, picture, color, line)
 
 
-def run_trial(case: Case, count: int, ways: Mapping[str, Fill], seed: int) -> Trial:
+def run_trial(case: Case, count: int, methods: Mapping[str, Fill], seed: int) -> Trial:
     """Sample `count` hints and colour the line drawing by every method.
 
     The positions of hints depend on (seed, number of the picture, count).
     """
     hint = sample_hints(case.color, count, np.random.default_rng((seed, case.number, count)))
-    return Trial(case, hint, {name: fill(case.line, hint) for name, fill in ways.items()})
+    return Trial(case, hint, {name: fill(case.line, hint) for name, fill in methods.items()})

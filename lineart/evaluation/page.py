@@ -54,7 +54,7 @@ def scores_page(plan: EvaluationPlan, result: EvaluationResult, run: Mapping[str
     return template("scores.html").render(
         protocol=as_text(run["flags"]["protocol"]),
         ours=as_text(plan.ours),
-        ways=sorted({as_text(one.way) for one in result.summaries} - {as_text(plan.ours)}),
+        methods=sorted({as_text(one.method) for one in result.summaries} - {as_text(plan.ours)}),
         about=plan.about,
         hints_heading=plan.hints_heading.capitalize(),
         judged=result.num_judged,
@@ -89,13 +89,13 @@ def show_set(name: str, rows: Sequence[ScoreSummary], plan: EvaluationPlan) -> d
         "columns": [plan.scores[one] for one in names],
         "rows": [
             {
-                "way": as_text(row.way),
+                "method": as_text(row.method),
                 "hints": row.hints,
                 "starts": place == 0 or rows[place - 1].hints != row.hints,
-                "is_ours": row.way == plan.ours,
+                "is_ours": row.method == plan.ours,
                 "cells": [
                     show_cell(row, one, plan.scores[one], ranges[one])
-                    | {"is_best": row.way == best[one, row.hints]}
+                    | {"is_best": row.method == best[one, row.hints]}
                     for one in names
                 ],
             }
@@ -121,7 +121,7 @@ def show_cell(
         return {"text": ""}
     estimate = row.scores[name]
     text, deviation, bounds = write_parts(estimate, score.decimals)
-    is_compared = row.way not in LIMITS
+    is_compared = row.method not in LIMITS
     return {
         "text": text,
         "deviation": deviation,
@@ -152,7 +152,7 @@ def place_bar(estimate: Estimate, ends: tuple[float, float]) -> dict[str, float]
 
 def span_of(name: str, rows: Sequence[ScoreSummary]) -> tuple[float, float] | None:
     """Return the range of a column's intervals; None for a single method or an empty range."""
-    found = [row.scores[name] for row in rows if name in row.scores and row.way not in LIMITS]
+    found = [row.scores[name] for row in rows if name in row.scores and row.method not in LIMITS]
     ends = [end for one in found for end in (one.low, one.mean, one.high) if end is not None]
     return (min(ends), max(ends)) if len(found) > 1 and min(ends) < max(ends) else None
 
@@ -164,11 +164,11 @@ def pick_best(name: str, hints: int | None, rows: Sequence[ScoreSummary], sign: 
     not count.
     """
     means = {
-        row.way: sign * row.scores[name].mean
+        row.method: sign * row.scores[name].mean
         for row in rows
-        if row.hints == hints and name in row.scores and row.way not in LIMITS
+        if row.hints == hints and name in row.scores and row.method not in LIMITS
     }
-    return max(means, key=lambda way: means[way]) if sign and len(means) > 1 else None
+    return max(means, key=lambda method: means[method]) if sign and len(means) > 1 else None
 
 
 def show_sheet(rows: Sequence[Any]) -> list[dict[str, Any]]:

@@ -106,13 +106,15 @@ def evaluate_regions(request: RegionsRequest, session: Session, unit: Evaluation
         key = is_hinted.tobytes()
         if key not in painted:
             painted[key] = paint_picture(request, session, picture, (truth, is_hinted))
-        for way, values in painted[key].values.items():
-            rows.append(replace(row, way=way, values=values, hints=share))
-            curves.setdefault(way, {})[share] = values
+        for method, values in painted[key].values.items():
+            rows.append(replace(row, method=method, values=values, hints=share))
+            curves.setdefault(method, {})[share] = values
         if unit.is_shown:
             sheets[f"{share} % of the regions"] = sheet_row(picture, painted[key])
     areas = replace(row, sets=tuple(f"{name}, Hint-AUC" for name in sets))
-    rows += [replace(areas, way=way, values=find_areas(one)) for way, one in curves.items()]
+    rows += [
+        replace(areas, method=method, values=find_areas(one)) for method, one in curves.items()
+    ]
     return Finding(rows, sheets=sheets)
 
 
@@ -141,21 +143,23 @@ def paint_picture(
     assert picture.line is not None
     hint = place_hints(*hinted)
     colors: dict[str, Frame] = {}
-    for way, network in session.open(open_colorizers, request.weights).items():
+    for method, network in session.open(open_colorizers, request.weights).items():
         assert network.run_frame is not None
-        colors |= finish_network(way, network.run_frame, picture.line, hint, request.network_size)
+        colors |= finish_network(
+            method, network.run_frame, picture.line, hint, request.network_size
+        )
     colors |= {name: BASELINES[name](picture.line, hint) for name in request.baselines}
-    values = {way: score(color, picture, hinted) for way, color in colors.items()}
+    values = {method: score(color, picture, hinted) for method, color in colors.items()}
     return Painting(hint, colors, values)
 
 
 def finish_network(
-    way: str, color_frame: ColorFrame, line: Line, hint: Hint, size_px: int
+    method: str, color_frame: ColorFrame, line: Line, hint: Hint, size_px: int
 ) -> dict[str, Frame]:
     """Colour a drawing by a network; return its colours as they are, and with each finish.
 
     Args:
-        way: Name of the network.
+        method: Name of the network.
         color_frame: The network.
         line: Drawing at full size.
         hint: Hints at the same size.
@@ -163,9 +167,9 @@ def finish_network(
     """
     given = find_hints(hint)
     guess, hints = color_frame(line, given, "soft", size_px)
-    soft, paint = name_finishes(way)
+    soft, paint = name_finishes(method)
     return {
-        way: low_band(guess.colors, (line.shape[0], line.shape[1]), sigma=DEFAULT_SIGMA),
+        method: low_band(guess.colors, (line.shape[0], line.shape[1]), sigma=DEFAULT_SIGMA),
         soft: finish_colors(line, hints, guess, "soft"),
         paint: finish_colors(line, hints, color_frame(line, given, "paint", size_px)[0], "paint"),
     }
@@ -188,6 +192,9 @@ def sheet_row(picture: Picture, painting: Painting) -> Frame:
     """Build the sheet row: drawing, hints, composed picture of each method, truth."""
     line = picture.line
     assert line is not None
-    made = {way: compose_as_drawn(color, line, sigma=0.0) for way, color in painting.colors.items()}
+    made = {
+        method: compose_as_drawn(color, line, sigma=0.0)
+        for method, color in painting.colors.items()
+    }
     shown = {"drawing": line, "hints": show_hints(line, painting.hint), **made}
     return strip(picture.name, shown | {"truth": picture.color})

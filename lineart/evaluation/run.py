@@ -111,7 +111,7 @@ def evaluate_unit(evaluate: Callable[[Any], Finding], unit: Any) -> Finding:
         for row in finding.rows:
             for name, value in row.values.items():
                 if not math.isfinite(value):
-                    raise ValueError(f"{name} of {row.way} is {value}")
+                    raise ValueError(f"{name} of {row.method} is {value}")
     except Exception as error:  # noqa: BLE001 - any error fails this unit alone
         return Finding(failures=[(unit.name, str(error) or repr(error))])
     return finding
@@ -137,7 +137,7 @@ def note_few_for_fid(plan: EvaluationPlan, result: EvaluationResult) -> None:
         if kind == "frechet" and min(numbers, default=FEW_FOR_FID) < FEW_FOR_FID:
             result.notes[
                 f"{plan.scores[name].heading} of only {min(numbers):,} pictures: below "
-                f"{FEW_FOR_FID:,} it is too high, and compares only ways on the same pictures"
+                f"{FEW_FOR_FID:,} it is too high, and compares only methods on the same pictures"
             ] += 1
 
 

@@ -30,8 +30,8 @@ GAIN = "gain in "
 
 def to_frame(rows: Sequence[ScoreRow], scores: Iterable[str]) -> Any:
     """Return a data frame with a line for each row; scores that a row lacks are NaN."""
-    columns = ["picture", "group", "sets", "hints", "way"]
-    texts = [[row.picture, row.group, row.sets, row.hints, row.way] for row in rows]
+    columns = ["picture", "group", "sets", "hints", "method"]
+    texts = [[row.picture, row.group, row.sets, row.hints, row.method] for row in rows]
     # Objects, because Arrow's texts cannot hold file names that are not UTF-8.
     frame = pd.DataFrame(texts, columns=columns, dtype=object)
     for name in scores:
@@ -65,10 +65,10 @@ def summarize(
     bootstrap = Bootstrap(seed)
     cells: dict[TableCell, tuple[dict[str, Estimate], dict[str, Margin]]] = {}
     by_set = add_gains(frame, scores, ours).explode("sets")
-    for (name, hints, way), rows in by_set.groupby(
-        ["sets", "hints", "way"], sort=False, dropna=False
+    for (name, hints, method), rows in by_set.groupby(
+        ["sets", "hints", "method"], sort=False, dropna=False
     ):
-        cell = TableCell(name, None if pd.isna(hints) else int(hints), way)
+        cell = TableCell(name, None if pd.isna(hints) else int(hints), method)
         cells[cell] = {}, {}
         for score in (one for one in scores if one in frame):
             known = rows[rows[score].notna()]
@@ -101,11 +101,11 @@ def _estimate(bootstrap: Bootstrap, rows: Any, column: str) -> Estimate:
 def add_gains(frame: Any, scores: Mapping[str, Score], ours: str) -> Any:
     """Add our gain over each row's method on the same picture; NaN where there is none."""
     key = ["picture", "hints"]
-    mine = frame[frame["way"] == ours].drop(columns=["group", "sets", "way"])
+    mine = frame[frame["method"] == ours].drop(columns=["group", "sets", "method"])
     theirs = frame[key].merge(mine, on=key, how="left")
     gains = {
         GAIN + name: (score.sign or np.nan)
-        * (theirs[name] - frame[name]).where(frame["way"] != ours)
+        * (theirs[name] - frame[name]).where(frame["method"] != ours)
         for name, score in scores.items()
         if name in frame
     }
@@ -125,7 +125,7 @@ def distinct(summaries: Sequence[ScoreSummary]) -> Iterator[tuple[str, list[Scor
     for summary in summaries:
         sets.setdefault(summary.set, []).append(summary)
     if len(sets) == len(summaries) > 1:
-        sets = {summaries[0].set: [replace(one, way=one.set) for one in summaries]}
+        sets = {summaries[0].set: [replace(one, method=one.set) for one in summaries]}
     shown: list[list[ScoreSummary]] = []
     for name, rows in sets.items():
         contents = [replace(row, set="") for row in rows]
@@ -171,11 +171,16 @@ def to_markdown(
     for name, rows in distinct(summaries):
         names = columns(rows, scores)
         titles = " | ".join(scores[one].heading for one in names)
-        text += ["", f"## {name}: {pictures_in(rows)}", "", f"| {hints_heading} | way | {titles} |"]
+        text += [
+            "",
+            f"## {name}: {pictures_in(rows)}",
+            "",
+            f"| {hints_heading} | method | {titles} |",
+        ]
         text.append("|---" * (2 + len(names)) + "|")
         for row in rows:
             cells = " | ".join(write_cell(row, one, scores[one].decimals) for one in names)
-            text.append(f"| {'' if row.hints is None else row.hints} | {row.way} | {cells} |")
+            text.append(f"| {'' if row.hints is None else row.hints} | {row.method} | {cells} |")
     return "\n".join(text) + "\n"
 
 
@@ -184,7 +189,7 @@ def write_cell(summary: ScoreSummary, name: str, decimals: int) -> str:
     if name not in summary.scores:
         return ""
     text = write_estimate(summary.scores[name], decimals)
-    if name not in summary.margins or summary.way in LIMITS:
+    if name not in summary.margins or summary.method in LIMITS:
         return text
     margin = summary.margins[name]
     return f"{text} ({write_gain(margin, decimals)}, {margin.won}/{margin.gain.number})"
@@ -214,11 +219,11 @@ def write_parts(estimate: Estimate, decimals: int) -> tuple[str, str, str]:
 def to_csv(summaries: Sequence[ScoreSummary]) -> str:
     """Return CSV with a row for each estimate."""
     rows = [
-        (one.set, one.hints, one.way, score, *astuple(estimate))
+        (one.set, one.hints, one.method, score, *astuple(estimate))
         for one in summaries
         for score, estimate in one.scores.items()
     ]
-    columns = ["set", "hints", "way", "score", *Estimate.__dataclass_fields__]
+    columns = ["set", "hints", "method", "score", *Estimate.__dataclass_fields__]
     text: str = pd.DataFrame(rows, columns=columns, dtype=object).to_csv(
         index=False, lineterminator="\n"
     )

@@ -33,7 +33,7 @@ def open_methods(request: PictureRequest, session: Session) -> Mapping[str, Netw
 
 def translate(request: PictureRequest, session: Session, photo: Frame) -> dict[str, AnySize]:
     """Translate a photograph by every method; the photograph itself is the last."""
-    made = {way: one.run(photo) for way, one in open_methods(request, session).items()}
+    made = {method: one.run(photo) for method, one in open_methods(request, session).items()}
     size = fit_short_side(photo.shape[:2], min(request.network_size, *photo.shape[:2]))
     made[PHOTOGRAPH] = resize(photo, size)
     return made
@@ -77,7 +77,7 @@ def plan_clip_score(request: ClipScoreRequest) -> EvaluationPlan:
         ours=next(iter(translators)),
         about=f"CLIP chooses among {len(names)} prompts, such as {asked[0]!r}.",
         facts={
-            "weights": {way: one.facts for way, one in translators.items()},
+            "weights": {method: one.facts for method, one in translators.items()},
             "classes": list(names),
         },
         missing={"CLIP score": why} if why else {},
@@ -96,11 +96,11 @@ def evaluate_clip_score(
     classify = session.open(load_clip, request.clip, prompts(request, names))
     right = names.index(class_of(request, session, unit))
     rows = []
-    for way, picture in made.items():
+    for method, picture in made.items():
         probabilities = classify(picture)
         is_first = float(probabilities.argmax() == right)
         values = {"clip": float(probabilities[right]), "clip_first": is_first}
-        rows.append(ScoreRow((unit.place,), unit.name, request.group_of(unit.name), way, values))
+        rows.append(ScoreRow((unit.place,), unit.name, request.group_of(unit.name), method, values))
     return Finding(rows, sheets=sheets)
 
 
@@ -198,7 +198,7 @@ def plan_kid(request: KidRequest) -> EvaluationPlan:
         ours=next(iter(translators)),
         about=ABOUT,
         distances=distances.kinds,
-        facts={"weights": {way: one.facts for way, one in translators.items()}},
+        facts={"weights": {method: one.facts for method, one in translators.items()}},
         missing=distances.missing,
         session=session,
     )

@@ -112,7 +112,7 @@ class ScoreRow:
     picture: str
     group: str
     """Group of pictures that the bootstrap draws together."""
-    way: str
+    method: str
     values: Mapping[str, float]
     """Score name -> value; scores that the picture lacks are missing."""
     hints: int | None = None
@@ -125,7 +125,7 @@ class Feature:
 
     set: str
     vector: Float32[np.ndarray, " D"]
-    way: str | None = None
+    method: str | None = None
     """Method that made the picture; None for the truth or target of the distance."""
     hints: int | None = None
 
@@ -188,7 +188,7 @@ class TableCell(NamedTuple):
 
     set: str
     hints: int | None
-    way: str
+    method: str
 
 
 @dataclass(frozen=True)
@@ -223,7 +223,7 @@ class ScoreSummary:
 
     set: str
     hints: int | None
-    way: str
+    method: str
     scores: Mapping[str, Estimate]
     """Score name -> estimate; scores that the set lacks are missing."""
     margins: Mapping[str, Margin]

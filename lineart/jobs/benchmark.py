@@ -93,12 +93,14 @@ def measure(part: Part, flags: Benchmark) -> list[Figure]:
 
 def print_table(part: str, figures: list[Figure]) -> None:
     """Print the figures of a part as a table."""
-    print(f"\n{part}\n{'case':30} {'way':24} {'ms a frame':>11} {'spread':>7} {'KB':>7}  ours is")
+    print(
+        f"\n{part}\n{'case':30} {'method':24} {'ms a frame':>11} {'spread':>7} {'KB':>7}  ours is"
+    )
     for figure in figures:
         size = f"{figure.kilobytes:.0f}" if figure.kilobytes else ""
         ratio = f"{figure.times_as_fast:.1f}x as fast" if figure.times_as_fast else figure.note
         print(
-            f"{figure.case:30} {figure.way:24} {figure.median_ms:11.2f} "
+            f"{figure.case:30} {figure.method:24} {figure.median_ms:11.2f} "
             f"{figure.spread_ms:7.2f} {size:>7}  {ratio}"
         )
 

@@ -15,7 +15,7 @@ def test_ways_and_share() -> None:
     first, *rest = measure_pair(case, MODELS["additive_unet"](4, 4), (64, 64), 2, peak)
     chosen = pick_precision(torch.device("cpu"))
     (other,) = set(PRECISIONS) - {chosen}
-    assert [figure.way for figure in (first, *rest)] == [chosen, other, "float32, as built"]
+    assert [figure.method for figure in (first, *rest)] == [chosen, other, "float32, as built"]
     # One thread was measured, and the note does not say more.
     one = f"chosen here: {1000 / first.median_ms:.1f} frames/s x {os.cpu_count()} cores, "
     assert first.note.startswith(one)

@@ -101,11 +101,11 @@ def test_of_many_pictures_the_kernel_distance_takes_some(monkeypatch: pytest.Mon
 
 
 def test_every_way_is_compared_with_the_truth_of_its_set(file: BinaryIO) -> None:
-    """Sets and ways stay apart, and a set that is too small is named."""
+    """Sets and methods stay apart, and a set that is too small is named."""
     collected = Distances({"fid": "frechet", "kid": "kernel"}, 0, file)
     truth, near, far = draw(0, 40), draw(1, 40), draw(0, 40, shift=3.0)
-    for vectors, way in ((truth, None), (near, "near"), (far, "far")):
-        collected.add([Feature("a", vector, way) for vector in vectors])
+    for vectors, method in ((truth, None), (near, "near"), (far, "far")):
+        collected.add([Feature("a", vector, method) for vector in vectors])
     collected.add([Feature("small", truth[0]), Feature("small", near[0], "near")])
     found = {(place, name): estimate.mean for place, name, estimate in collected.results()}
     assert len(found) == 4
@@ -123,12 +123,12 @@ def test_every_way_is_compared_with_the_truth_of_its_set(file: BinaryIO) -> None
 def test_a_distance_of_what_is_no_number_is_none(broken: str | None, file: BinaryIO) -> None:
     """One picture whose features are not finite takes its set out, and a note says why."""
     collected = Distances({"fid": "frechet", "kid": "kernel"}, 0, file)
-    for way in (None, "ours", "other"):
+    for method in (None, "ours", "other"):
         vectors = draw(0, 9)
-        if way == broken:
+        if method == broken:
             vectors[3, 2] = np.nan
-        collected.add([Feature("a", vector, way) for vector in vectors])
-    found = {place.way for place, _, _ in collected.results()}
+        collected.add([Feature("a", vector, method) for vector in vectors])
+    found = {place.method for place, _, _ in collected.results()}
     assert found == (set() if broken is None else {"other"})
     assert collected.too_small == {f"a: features of {broken or 'the truth'} are not finite"}
 

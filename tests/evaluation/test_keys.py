@@ -117,10 +117,10 @@ def test_methods(sequence: TrueSequence) -> None:
         }
         segments = exercise.segments(target)
         scores = {
-            way: score_prediction(sequence, target, one, segments, exercise.same)
-            for way, one in predictions.items()
+            method: score_prediction(sequence, target, one, segments, exercise.same)
+            for method, one in predictions.items()
         }
-        found = {way: one["acc"] for way, one in scores.items()}
+        found = {method: one["acc"] for method, one in scores.items()}
         if expected:
             assert found == expected
         else:
@@ -185,7 +185,7 @@ def test_command(sequence: TrueSequence, tmp_path: Path) -> None:
     assert note.startswith("1 of 1 sequences, by their names, were learned by the included weights")
     assert note in (out / "table.md").read_text()
     summaries: Any = read_summary(out)["summaries"]
-    cells = {(one["set"], one["hints"], one["way"]): one for one in summaries}
+    cells = {(one["set"], one["hints"], one["method"]): one for one in summaries}
     first = cells["sample film: by distance", 1, "keys"]["scores"]["acc_thres"]
     assert first["mean"] == 1
     assert first["number"] == len([1 for pair in find_pairs(6) if pair[1] - pair[0] == 1])
@@ -200,7 +200,7 @@ def test_command(sequence: TrueSequence, tmp_path: Path) -> None:
     page = (out / "report.html").read_text()
     assert "Share right by confidence" in page
     assert "<svg" in page
-    assert {row["way"] for row in read_scores(out)} == {"keys", "static copy"}
+    assert {row["method"] for row in read_scores(out)} == {"keys", "static copy"}
 
 
 def test_own_weights(sequence: TrueSequence, tmp_path: Path) -> None:

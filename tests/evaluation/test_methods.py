@@ -227,7 +227,7 @@ def test_difference_counts_hints_on_paper_alone(pair: Picture) -> None:
 
 
 def test_a_trial_is_shown_with_all_that_belongs_to_it(pair: Picture) -> None:
-    """Drawing, hints, each way and the truth stand side by side; equal ways look alike."""
+    """Drawing, hints, each method and the truth stand side by side; equal methods look alike."""
     trial = run_trial(make_case(pair, 0), 3, {"a": nearest_fill, "b": nearest_fill}, 0)
     row = sheet_row(trial, compose_as_drawn)
     assert row.shape[1] % 5 == 0

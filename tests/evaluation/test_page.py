@@ -36,7 +36,7 @@ RUN = {"flags": {"protocol": "colors", "output": HOSTILE}, "machine": {"cores": 
 
 @pytest.fixture
 def plan() -> EvaluationPlan:
-    """A plan of two ways whose scores are known."""
+    """A plan of two methods whose scores are known."""
     return EvaluationPlan([], lambda _: None, pick(("psnr", "de_hints")), "ours", "about")  # type: ignore[arg-type, return-value]
 
 
@@ -47,9 +47,10 @@ def result_of(rows: list[ScoreRow], plan: EvaluationPlan) -> EvaluationResult:
 
 
 def test_page_holds_every_table_and_shows_names_as_text(plan: EvaluationPlan) -> None:
-    """Sets, ways, failures and settings are there, and none of their names is code."""
+    """Sets, methods, failures and settings are there, and none of their names is code."""
     rows = [
-        ScoreRow((f"set {HOSTILE}",), "a", "a", way, {"psnr": 20.0}, 3) for way in ("ours", HOSTILE)
+        ScoreRow((f"set {HOSTILE}",), "a", "a", method, {"psnr": 20.0}, 3)
+        for method in ("ours", HOSTILE)
     ]
     result = result_of(rows, plan)
     result.failures = [(HOSTILE, HOSTILE)]
@@ -76,14 +77,14 @@ def test_cells_lie_in_the_range_of_their_column() -> None:
     """An interval begins and ends where it does between the column's least and most."""
     low, high = Estimate(10.0, 4, 1.0, 8.0, 12.0), Estimate(16.0, 4, 1.0, 14.0, 18.0)
     margins = {"psnr": Margin(Estimate(-6.0, 4, 1.0, -7.0, -5.0), 1)}
-    way, other = (
+    method, other = (
         ScoreSummary("s", 3, "a", {"psnr": low}, margins),
         ScoreSummary("s", 3, "b", {"psnr": high}, {}),
     )
     limit = ScoreSummary("s", 3, "painted truth", {"psnr": Estimate(60.0, 4)}, margins)
-    ends = span_of("psnr", [way, other, limit])
+    ends = span_of("psnr", [method, other, limit])
     assert ends == (8, 18)
-    cell = show_cell(way, "psnr", SCORES["psnr"], ends)
+    cell = show_cell(method, "psnr", SCORES["psnr"], ends)
     assert cell["bar"] == {"left": 0, "middle": 20, "width": 40}
     assert [cell[part] for part in ("text", "deviation", "bounds")] == [
         "10.0",
@@ -93,15 +94,16 @@ def test_cells_lie_in_the_range_of_their_column() -> None:
     assert cell["gain"] == "-6.0 [-7.0, -5.0], better on 1 of 4"
     shown = show_cell(limit, "psnr", SCORES["psnr"], ends)
     assert (shown["text"], shown["gain"], shown["bar"]) == ("60.0", "", None)
-    assert show_cell(way, "ssim", SCORES["ssim"], ends) == {"text": ""}
-    assert span_of("psnr", [way, limit]) is None
+    assert show_cell(method, "ssim", SCORES["ssim"], ends) == {"text": ""}
+    assert span_of("psnr", [method, limit]) is None
 
 
 def test_best_is_of_the_same_hints_and_no_limit() -> None:
-    """More is better or less is; the painted truth is out of the contest, and one way has none."""
+    """More is better or less is; the painted truth is no rival, and one method has none."""
     means = {"a": 3.0, "b": 5.0, "painted truth": 9.0}
     rows = [
-        ScoreSummary("s", 3, way, {"psnr": Estimate(mean, 1)}, {}) for way, mean in means.items()
+        ScoreSummary("s", 3, method, {"psnr": Estimate(mean, 1)}, {})
+        for method, mean in means.items()
     ]
     rows.append(ScoreSummary("s", 7, "a", {"psnr": Estimate(99.0, 1)}, {}))
     assert pick_best("psnr", 3, rows, 1) == "b"
@@ -121,11 +123,11 @@ def test_page_in_a_browser(
     plan: EvaluationPlan, new_page: NewPage, tmp_path: Path, options: dict[str, object]
 ) -> None:
     """On desktop and phone wide tables scroll by themselves, and intervals lie in their columns."""
-    ways = ["ours", HOSTILE, *(f"way {number}" for number in range(3))]
+    methods = ["ours", HOSTILE, *(f"method {number}" for number in range(3))]
     rows = [
-        ScoreRow(("a",), f"{picture}", f"{picture}", way, {"psnr": 20.0 + picture * place}, 3)
+        ScoreRow(("a",), f"{picture}", f"{picture}", method, {"psnr": 20.0 + picture * place}, 3)
         for picture in range(9)
-        for place, way in enumerate(ways)
+        for place, method in enumerate(methods)
     ]
     result = result_of(rows, plan)
     result.sheets = {"a": [np.zeros((276, 2400, 3), np.uint8)]}
@@ -135,13 +137,13 @@ def test_page_in_a_browser(
     page = new_page(**options)
     page.goto(address.as_uri())
     assert not scrolls_sideways(page)
-    assert page.locator("tr.ours .way").first.inner_text() == "ours"
+    assert page.locator("tr.ours .method").first.inner_text() == "ours"
     assert page.locator(".best:visible").count() == 1
     page.locator("summary").click()
     assert page.locator(".best:visible").count() == 2
     boxes = [one.bounding_box() for one in page.locator(".range").all()]
     bars = [one.bounding_box() for one in page.locator(".range i").all()]
-    assert len(bars) == len(ways) + 2
+    assert len(bars) == len(methods) + 2
     for box, bar in zip(boxes, bars, strict=True):
         assert box is not None
         assert bar is not None

@@ -39,7 +39,9 @@ def evaluate(unit: Unit) -> Finding:
     if unit.number % 10 == 9:
         raise ValueError(f"no {unit.number}")
     rng = np.random.default_rng(unit.number)
-    features = [Feature("s", rng.random(512).astype(np.float32), way) for way in (None, "ours")]
+    features = [
+        Feature("s", rng.random(512).astype(np.float32), method) for method in (None, "ours")
+    ]
     row = ScoreRow(("s",), unit.name, unit.name, "ours", {"psnr": float(unit.number)})
     return Finding([row], features, notes=["seen"])
 
@@ -170,7 +172,7 @@ def test_few_pictures_are_told() -> None:
 
     def evaluate_ways(unit: Unit) -> Finding:
         found = evaluate(unit)
-        kept = [one for one in found.features if one.way or unit.number < 3]
+        kept = [one for one in found.features if one.method or unit.number < 3]
         return Finding(found.rows, kept)
 
     notes = run_plan(plan(6, evaluate_ways), LocalExecutor(workers=1), 0, lambda *_: None).notes

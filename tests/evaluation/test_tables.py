@@ -48,13 +48,13 @@ def test_summary_is_arithmetic(row: ScoreRow) -> None:
     ours, other = (20.0, 24.0, 28.0), (19.0, 25.0, 22.0)
     rows = []
     for number, values in enumerate(zip(ours, other, strict=True)):
-        for way, db in zip(("ours", "b"), values, strict=True):
-            scores = {"psnr": db, "de_hints": 3.0 if (number, way) == (0, "b") else 1.0}
+        for method, db in zip(("ours", "b"), values, strict=True):
+            scores = {"psnr": db, "de_hints": 3.0 if (number, method) == (0, "b") else 1.0}
             rows.append(
-                replace(row, picture=f"{number}", group=f"{number}", way=way, values=scores)
+                replace(row, picture=f"{number}", group=f"{number}", method=method, values=scores)
             )
     first, second = [one for one in summaries_of(rows) if one.set == "here"]
-    assert (first.way, second.way, first.margins) == ("ours", "b", {})
+    assert (first.method, second.method, first.margins) == ("ours", "b", {})
     psnr = first.scores["psnr"]
     assert (psnr.mean, psnr.number, psnr.deviation) == (24, 3, 4)
     assert psnr.low is None
@@ -80,9 +80,11 @@ def test_hints_and_sets_stand_in_order(row: ScoreRow) -> None:
 
 def test_a_score_that_is_neither_good_nor_bad_has_no_winner(row: ScoreRow) -> None:
     """The share of held frames is no contest, and pictures that ours lacks are not compared."""
-    rows = [replace(row, way=way, values={"held": 1.0, "psnr": 3.0}) for way in ("ours", "b")]
-    rows.append(replace(row, picture="z", way="b"))
-    (other,) = [one for one in summaries_of(rows) if (one.set, one.way) == ("here", "b")]
+    rows = [
+        replace(row, method=method, values={"held": 1.0, "psnr": 3.0}) for method in ("ours", "b")
+    ]
+    rows.append(replace(row, picture="z", method="b"))
+    (other,) = [one for one in summaries_of(rows) if (one.set, one.method) == ("here", "b")]
     assert list(other.margins) == ["psnr"]
     assert (other.margins["psnr"].gain.number, other.scores["psnr"].number) == (1, 2)
 
@@ -102,18 +104,18 @@ def test_distances_stand_beside_the_scores_of_their_way(row: ScoreRow) -> None:
 def test_a_set_like_another_is_left_out(row: ScoreRow) -> None:
     """The source holds the same pictures as the place, and is shown once."""
     other = replace(row, sets=("here",), picture="b", values={"psnr": 1.0})
-    theirs = [replace(one, way="b") for one in (row, other)]
+    theirs = [replace(one, method="b") for one in (row, other)]
     assert [name for name, _ in distinct(summaries_of([row, theirs[0]]))] == ["here"]
     every = summaries_of([row, other, *theirs])
     assert [name for name, _ in distinct(every)] == ["here", "source s"]
 
 
 def test_sets_of_one_row_are_one_table(row: ScoreRow) -> None:
-    """A film and its shots, each with one way, stand below each other."""
+    """A film and its shots, each with one method, stand below each other."""
     rows = [replace(row, sets=("film", f"shot {name}"), picture=name) for name in "ab"]
     ((name, shown),) = distinct(summaries_of([replace(one, values={"psnr": 2.0}) for one in rows]))
     assert name == "film"
-    assert [one.way for one in shown] == ["film", "shot a", "shot b"]
+    assert [one.method for one in shown] == ["film", "shot a", "shot b"]
     assert [one.scores["psnr"].number for one in shown] == [2, 1, 1]
 
 
@@ -121,9 +123,9 @@ def test_table_is_markdown(row: ScoreRow) -> None:
     """Every row has as many cells as its heading; what is known stands beside the mean."""
     rows = []
     for number in range(9):
-        for way, less in (("ours", 0.0), ("b", 1.5), (PAINTED_TRUTH, -9.0)):
+        for method, less in (("ours", 0.0), ("b", 1.5), (PAINTED_TRUTH, -9.0)):
             name, values = f"{number}", {"psnr": 20.0 + number - less}
-            rows.append(replace(row, picture=name, group=name, way=way, values=values))
+            rows.append(replace(row, picture=name, group=name, method=method, values=values))
     table = to_markdown(summaries_of(rows), SCORES, "about", ["FID is left out: why"])
     assert re.search(
         r"\| 16 \| b \| 22\.5 ± 2\.7 \[2\d\.\d, 2\d\.\d\] \(\+1\.5 \[1\.5, 1\.5\], 9/9\) \|", table

@@ -11,7 +11,7 @@ from lineart.jobs import benchmark
 
 
 def test_last_line_is_json(capsys: pytest.CaptureFixture[str]) -> None:
-    """The last line holds machine, versions, commit and, part by part, both ways side by side."""
+    """The last line holds machine, versions, commit and, part by part, both methods."""
     flags = benchmark.Benchmark(parts=("codec", "compose"), repeats=2, heights=(54,))
     assert benchmark.main(flags) == 0
     result = json.loads(capsys.readouterr().out.splitlines()[-1])
@@ -55,14 +55,14 @@ def test_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr().out.splitlines()
     ratios = [line for line in printed if line.endswith("x") and line.startswith("compose ")]
     assert len(ratios) == len(json.loads(printed[-1])["parts"]["compose"]) - 1
-    assert f"only before: compose  gone  {figure['way']}" in printed
-    assert f"only now: compose  compose 54p  {figure['way']}" in printed
+    assert f"only before: compose  gone  {figure['method']}" in printed
+    assert f"only now: compose  compose 54p  {figure['method']}" in printed
     assert "machine" not in "".join(printed[:-1])
 
 
 def test_times_as_fast() -> None:
     """Half the time is twice as fast; what only one run has, and what else differs, is named."""
-    before = [{"case": case, "way": "ours", "median_ms": 8.0} for case in ("write", "gone")]
+    before = [{"case": case, "method": "ours", "median_ms": 8.0} for case in ("write", "gone")]
     earlier = {"parts": {"codec": before, "film": before}}
     figures = {"codec": [Figure("write", "ours", 4.0, 0.0), Figure("read", "ours", 1.0, 0.0)]}
     _, line, *alone = compare_runs(earlier, figures)

@@ -95,9 +95,9 @@ def read_summary(output: Path) -> dict[str, Any]:
 
 
 def table_of(output: Path) -> dict[tuple[str, str, str], float]:
-    """Read the means: set, way and score -> mean."""
+    """Read the means: set, method and score -> mean."""
     rows = csv.DictReader((output / "table.csv").read_text().splitlines())
-    return {(row["set"], row["way"], row["score"]): float(row["mean"]) for row in rows}
+    return {(row["set"], row["method"], row["score"]): float(row["mean"]) for row in rows}
 
 
 # Colours below lines.
@@ -113,8 +113,8 @@ def test_everything_is_left(
     out = tmp_path / "out"
     rows = read_scores(out)
     assert len(rows) == result["scores"] == 4 * (2 * 2 + 1 + 1 + len(BASELINES))
-    ways = {"tiny", "tiny soft", "white paper", "painted truth", *BASELINES}
-    assert {row["way"] for row in rows} == ways
+    methods = {"tiny", "tiny soft", "white paper", "painted truth", *BASELINES}
+    assert {row["method"] for row in rows} == methods
     assert all(float(row["psnr"]) > 0 for row in rows)
     assert sum(row["psnr_composed"] == "" for row in rows) == len(rows) // 4
     summary = read_summary(out)
@@ -136,8 +136,8 @@ def test_networks_are_scored_as_they_are_finished(flags: Evaluate, tmp_path: Pat
     assert main(change(flags, num_hints=(0, 5), num_sheet_samples=0, baselines=())) == 0
     rows = read_scores(tmp_path / "out")
     raw, soft = (
-        {(row["picture"], row["hints"]): row for row in rows if row["way"] == way}
-        for way in ("tiny", "tiny soft")
+        {(row["picture"], row["hints"]): row for row in rows if row["method"] == method}
+        for method in ("tiny", "tiny soft")
     )
     assert raw.keys() == soft.keys()
     bare = [key for key in raw if key[1] == "0"]
@@ -168,7 +168,7 @@ def test_two_weights(flags: Evaluate, tmp_path: Path, tiny_weights: Path) -> Non
     weights = (f"new={tiny_weights}", str(tiny_weights))
     assert main(change(flags, weights=weights, **PLAIN)) == 0
     summaries = read_summary(tmp_path / "out")["summaries"]
-    margins = {one["way"]: one["margins"] for one in summaries}
+    margins = {one["method"]: one["margins"] for one in summaries}
     assert margins["new soft"] == {}
     margin = margins[f"{tiny_weights.name} soft"]["psnr"]
     assert (margin["won"], margin["gain"]["mean"], margin["gain"]["number"]) == (0, 0, 4)
@@ -332,13 +332,13 @@ def test_regions(cels: Path, tiny_weights: Path, tmp_path: Path) -> None:
     )
     out = tmp_path / "out"
     assert main(Evaluate(request=asked, output=str(out))) == 0
-    ways = ["tiny", "tiny soft", "tiny paint", "watershed", "levin", "nearest"]
+    methods = ["tiny", "tiny soft", "tiny paint", "watershed", "levin", "nearest"]
     rows = read_scores(out)
-    assert len(rows) == 6 * len(ways) * (3 + 1)
-    assert [row["way"] for row in rows[: len(ways)]] == ways
-    by = {(row["picture"], row["way"], row["hints"]): row for row in rows}
-    for way in ("tiny soft", "tiny paint", "watershed"):
-        full = by["cels/color/3.png", way, "100"]
+    assert len(rows) == 6 * len(methods) * (3 + 1)
+    assert [row["method"] for row in rows[: len(methods)]] == methods
+    by = {(row["picture"], row["method"], row["hints"]): row for row in rows}
+    for method in ("tiny soft", "tiny paint", "watershed"):
+        full = by["cels/color/3.png", method, "100"]
         assert [float(full[name]) for name in ("acc_closed", "acc", "pix_f_acc")] == [1, 1, 1]
         assert full["acc_unhinted"] == ""
     # Two of four regions have a hint, the paper and the highest box; the colours stay apart.
@@ -356,10 +356,10 @@ def test_regions(cels: Path, tiny_weights: Path, tmp_path: Path) -> None:
     assert area["psnr_composed"] == ""
     summary = read_summary(out)
     assert summary["ours"] == "tiny paint"
-    margins = {one["way"]: one["margins"] for one in summary["summaries"] if one["hints"] == 100}
+    margins = {one["method"]: one["margins"] for one in summary["summaries"] if one["hints"] == 100}
     assert margins["nearest"]["psnr_composed"]["gain"]["low"] > 0
     table = (out / "table.md").read_text()
-    assert "| hints, % | way | PSNR composed | SSIM composed | Acc hinted |" in table
+    assert "| hints, % | method | PSNR composed | SSIM composed | Acc hinted |" in table
     assert "## cels, Hint-AUC: 6" in table
     assert "Hints, %" in (out / "report.html").read_text()
     assert (out / "sheet_50_of_the_regions.png").exists()
@@ -377,7 +377,7 @@ def test_regions_scores_what_the_film_makes(cels: Path, tiny_weights: Path, tmp_
         baselines=(),
     )
     assert main(Evaluate(request=asked, output=str(tmp_path / "out"))) == 0
-    rows = {row["way"]: row for row in read_scores(tmp_path / "out") if row["hints"] == "50"}
+    rows = {row["method"]: row for row in read_scores(tmp_path / "out") if row["hints"] == "50"}
     files = [(cels / kind / "0.png").read_bytes() for kind in ("color", "line")]
     truth = find_true_regions(decode_color(files[0]), decode_line(files[1]))
     hint = place_hints(truth, choose_regions(truth, 50))
@@ -449,10 +449,10 @@ def test_paper_001(small: dict[str, Any], folder: Path, means: Path, tmp_path: P
     assert main(Evaluate(request=asked, output=str(out))) == 0
     table = table_of(out)
     assert {name for name, _, _ in table} == {"film, XDoG lines", "film, drawn lines"}
-    assert {way for _, way, _ in table} == {"tiny", "white paper"}
+    assert {method for _, method, _ in table} == {"tiny", "white paper"}
     assert table["film, drawn lines", "tiny", "frechet_means.pt"] > 0
     assert ("film, drawn lines", "tiny", "psnr_full") not in table
-    (scored,) = [row for row in read_scores(out) if row["psnr_full"] and row["way"] == "tiny"]
+    (scored,) = [row for row in read_scores(out) if row["psnr_full"] and row["method"] == "tiny"]
     assert scored["picture"] == "film/s/color/large.png"
     summary = read_summary(out)
     notes = dict(summary["notes"])
@@ -477,7 +477,7 @@ def test_paper_001_at_full_size_is_what_the_film_makes(
     assert colorize(made) == 0
     asked = FidNoHintsRequest(**small, fid_features="none", full_size=72, num_sheet_samples=0)
     assert main(Evaluate(request=asked, output=str(out))) == 3
-    rows = {row["picture"]: row for row in read_scores(out) if row["way"] == "tiny"}
+    rows = {row["picture"]: row for row in read_scores(out) if row["method"] == "tiny"}
     for number in range(3):
         truth = decode_color((folder / f"s/color/{number}.png").read_bytes())
         frame = decode_color((color / f"frames/{number}.png").read_bytes())
@@ -495,15 +495,17 @@ def test_paper_002(small: dict[str, Any], tmp_path: Path, means: Path) -> None:
     asked = FidHintsRequest(**small, fid_features=str(means))
     assert main(Evaluate(request=asked, output=str(tmp_path / "out"))) == 0
     table = table_of(tmp_path / "out")
-    assert {way for _, way, _ in table} == {"tiny", "concat", *BASELINES}
+    assert {method for _, method, _ in table} == {"tiny", "concat", *BASELINES}
     drawn = {
-        way: value
-        for (name, way, score), value in table.items()
+        method: value
+        for (name, method, score), value in table.items()
         if (name, score) == ("film, drawn lines", "frechet_means.pt")
     }
     assert len(drawn) == 6
     assert table["film, drawn lines", "nearest", "de_hints"] < 1
-    models = {way: one["model"] for way, one in read_summary(tmp_path / "out")["weights"].items()}
+    models = {
+        method: one["model"] for method, one in read_summary(tmp_path / "out")["weights"].items()
+    }
     assert models == {"tiny": "additive_unet", "concat": "concat_unet"}
 
 
@@ -559,7 +561,7 @@ def test_paper_000(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     usual = "ViT-B-32-quickgelu=openai"
     assert set(asked) == {(usual, "a drawing of cat", "a drawing of red house")}
     table = table_of(out)
-    assert {way for _, way, _ in table} == {"with", "without", "photograph"}
+    assert {method for _, method, _ in table} == {"with", "without", "photograph"}
     grey = [draw_photo(number).mean() / 255 for number in range(8)]
     expected = np.mean([1 - value if number % 2 else value for number, value in enumerate(grey)])
     assert table["photos", "photograph", "clip"] == pytest.approx(expected, abs=0.01)
