@@ -1,13 +1,11 @@
-"""Shared by the film commands: flags, the run with its progress, run.json and the page."""
+"""Shared by the film commands: flags, the run, run.json and the page."""
 
 from __future__ import annotations
 
 import json
 import logging
 import os
-import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import Field, asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -24,7 +22,8 @@ from typing import (
 
 from tyro import conf
 
-from lineart.jobs.command import BrokenOffError, ProgressClock, log_to_stderr, say
+from lineart.jobs.command import BrokenOffError, log_to_stderr, say
+from lineart.jobs.film_progress import make_printer
 from lineart.jobs.film_video import choose_rate, write_video
 from lineart.runtime.device import Precision
 
@@ -46,8 +45,6 @@ if TYPE_CHECKING:
 
 STOPPED = "stopped; the same command goes on from here"
 
-LEAST_MEASURED_S = 1.0
-"""Shortest time of which a speed is told: a GPU makes a batch of frames at once."""
 SUCCESS = "_SUCCESS"
 """File written last, if every frame of the film is finished; deleted at the start of a run."""
 
@@ -456,60 +453,3 @@ def write_page(prepared: PreparedRun, rows: pa.Table, cuts: Sequence[ExposedCut]
     run = json.loads(job.output.read(RUN))
     page = show_film(gallery, rows, run, page_at=job.output, cuts=cuts)
     job.output.write(PAGE, page.encode())
-
-
-def make_printer() -> Callable[[FilmSummary], None]:
-    """Return a function that prints progress: each second on a terminal, else every ten seconds."""
-    every_s, end = (1.0, "\r") if sys.stderr.isatty() else (10.0, "\n")
-    clock, speed = ProgressClock(every_s, is_due_at_once=True), Speed()
-
-    def show(summary: FilmSummary) -> None:
-        made = summary.done + summary.held
-        ended = made + summary.skipped + summary.failed + summary.accepted
-        measured = speed.measure(summary.done, made, time.monotonic())
-        if not clock.is_due(ended, summary.frames):
-            return
-        line = f"{ended} of {summary.frames} frames, {summary.failed} failed"
-        if measured is not None:
-            rate, seconds = measured
-            line += f", {rate:.1f} frames/s, {_clock((summary.frames - ended) * seconds)} left"
-        # Wide enough to cover the line before on a terminal.
-        last = "\n" if ended == summary.frames else end
-        print(line.ljust(70 if end == "\r" else 0), end=last, file=sys.stderr, flush=True)
-
-    return show
-
-
-class Speed:
-    """Speed of a run since the first frame was made, without the time before that.
-
-    Frames that fail before they are tried, or that are copied, come at once: they are no speed.
-    """
-
-    def __init__(self) -> None:
-        self._first: tuple[int, int, float] | None = None
-
-    def measure(self, done: int, made: int, now: float) -> tuple[float, float] | None:
-        """Return made frames per second, without copies, and seconds per frame with copies.
-
-        Args:
-            done: Number of frames that were made, without copies.
-            made: The same with copies.
-            now: Time in seconds, which never decreases.
-
-        Returns:
-            None before a second frame was made, and in the second after the first.
-        """
-        if self._first is None:
-            self._first = (done, made, now) if done else None
-            return None
-        seconds = now - self._first[2]
-        if done == self._first[0] or seconds < LEAST_MEASURED_S:
-            return None
-        return (done - self._first[0]) / seconds, seconds / (made - self._first[1])
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}"

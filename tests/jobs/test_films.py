@@ -18,6 +18,7 @@ from lineart.film.run_json import FilmSummary
 from lineart.jobs import colorize, films, report
 from lineart.jobs.colorize import Colorize
 from lineart.jobs.command import parse
+from lineart.jobs.film_progress import Speed
 from lineart.jobs.report import Report
 from lineart.runtime.lease import hold_lease
 from lineart.storage import Storage
@@ -31,7 +32,7 @@ FRAMES = 6
 
 def test_speed_is_that_of_made_frames() -> None:
     """Failures, copies and frames that end together are none; the time left is of all frames."""
-    speed = films.Speed()
+    speed = Speed()
     # Nothing made: frames that fail before they are tried.
     assert speed.measure(0, 0, 5.0) is None
     # The first one, with four that hold it; then two more, with eight.
