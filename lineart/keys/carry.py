@@ -77,17 +77,20 @@ def carry(
         raise ValueError("no key; carry needs at least one coloured drawing")
     network = network or included_network()
     prepared = [one if isinstance(one, PreparedKey) else prepare_key(Key(*one)) for one in keys]
-    keys_of_drawing = [one.key for one in prepared if is_key_drawing(drawing, one.key)]
+    settled = _settle_paper(prepared)
+    own = [n for n, one in enumerate(prepared) if is_key_drawing(drawing, one.key)]
     exact = None
-    if keys_of_drawing:
+    if own:
         # The first key of the shot, or else the first sheet.
-        first = next((key for key in keys_of_drawing if key.same_shot), keys_of_drawing[0])
-        colors = key_drawing_colors(first)
+        first = next((n for n in own if prepared[n].key.same_shot), own[0])
+        colors = key_drawing_colors(prepared[first].key)
+        if settled[first] is not prepared[first]:
+            colors = colors.without_paper()
         palette, _ = _join_palettes([one.palette for one in prepared])
         exact = _take_exactly(colors, palette)
-        if len(keys_of_drawing) == len(prepared) or (colors.index != UNKNOWN).all():
+        if len(own) == len(prepared) or (colors.index != UNKNOWN).all():
             return exact
-    matched = matched or _match_with_others(drawing, prepared, gap, network)
+    matched = matched or _match_with_others(drawing, settled, gap, network)
     matched_adjacent = (
         one if isinstance(one, Matched) else match(one, prepared, gap=gap, network=network)
         for one in adjacent
@@ -111,7 +114,17 @@ def match(
     """
     if any(is_key_drawing(drawing, one.key) for one in keys):
         return None
-    return _match_with_others(drawing, keys, gap, network or included_network())
+    return _match_with_others(drawing, _settle_paper(keys), gap, network or included_network())
+
+
+def _settle_paper(keys: Sequence[PreparedKey]) -> list[PreparedKey]:
+    """Return the keys, of which only those that leave least open have white paper at the border.
+
+    A dab that corrects one colour of a drawing does not say that all around it is white, where
+    another key of the shot shows what is there.
+    """
+    least = min((one.paper_share for one in keys if one.key.same_shot), default=1.0)
+    return [one.without_paper() if one.paper_share > least else one for one in keys]
 
 
 def _match_with_others(

@@ -1,6 +1,6 @@
 """Colours of a key: which parts of its regions have which colour."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import cv2
@@ -37,6 +37,12 @@ class RegionColors:
     index: Int32[np.ndarray, " N"]
     """Number of the colour of each, or `UNKNOWN`."""
     palette: UInt8[np.ndarray, "K 3"]
+    is_paper: Bool[np.ndarray, " N"]
+    """Which nobody has coloured: they are white, as paper around a figure at the border."""
+
+    def without_paper(self) -> "RegionColors":
+        """Return the same with these regions unknown."""
+        return replace(self, index=np.where(self.is_paper, np.int32(UNKNOWN), self.index))
 
 
 def split_by_color(
@@ -68,7 +74,13 @@ def split_by_color(
     number[order] = np.arange(1, len(order) + 1, dtype=np.int32)
     split = _number_parts(small, parts, chief, number, region)
     values, index = np.unique(shade[order], return_inverse=True)
-    return RegionColors(split, region[order], index.astype(np.int32), unpack_colors(values))
+    return RegionColors(
+        split,
+        region[order],
+        index.astype(np.int32),
+        unpack_colors(values),
+        np.zeros(len(order), bool),
+    )
 
 
 class _Parts(NamedTuple):

@@ -39,7 +39,8 @@ class Key(NamedTuple):
     colors: UInt8[np.ndarray, "H W C"]
     """Its colours, at the same size: RGB, the finished picture with or without its lines, or paint
     alone; or RGBA, hints: regions that no hint reaches are unknown, those at the border of the
-    picture white, as `paint_regions` says. Alpha below 32 is no hint."""
+    picture white, as `paint_regions` says, unless another key of the shot shows more of what is
+    there. Alpha below 32 is no hint."""
     same_shot: bool = True
     """Whether it is of the shot of the drawings that it colours. A sheet is not: positions on it
     say nothing, and no motion is looked for."""
@@ -64,6 +65,17 @@ class PreparedKey:
     index: Int32[np.ndarray, " N"]
     """Number of the colour of each region, or -1, if it is unknown."""
     palette: UInt8[np.ndarray, "K 3"]
+    is_paper: Bool[np.ndarray, " N"]
+    """Which are white because nobody has coloured them, see `RegionColors`."""
+
+    @property
+    def paper_share(self) -> float:
+        """Share of the drawing's regions, by area, that are white as nobody has coloured them."""
+        return float(self.drawing.area @ self.is_paper / self.drawing.area.sum())
+
+    def without_paper(self) -> "PreparedKey":
+        """Return the same with these regions unknown."""
+        return replace(self, index=np.where(self.is_paper, np.int32(UNKNOWN), self.index))
 
 
 def prepare_key(key: Key) -> PreparedKey:
@@ -88,7 +100,9 @@ def prepare_key(key: Key) -> PreparedKey:
     whole = find_areas(labels)[colored.parent - 1] * (paper.size / labels.size)
     is_whole = np.bincount(colored.parent)[colored.parent] == 1
     drawing = measure_small(paper, colored.labels, np.where(is_whole, whole, areas))
-    return PreparedKey(key, drawing, colored.parent, colored.index, colored.palette)
+    return PreparedKey(
+        key, drawing, colored.parent, colored.index, colored.palette, colored.is_paper
+    )
 
 
 def _find_colors(labels: RegionMap, key: Key, paper: UInt8[np.ndarray, "h w"]) -> RegionColors:
@@ -107,11 +121,17 @@ class Picture(NamedTuple):
     """On white paper."""
     is_open: Bool[np.ndarray, " N"]
     """Which regions of the drawing it leaves unknown: transparent ones inside a cel."""
+    is_paper: Bool[np.ndarray, " N"]
+    """Which regions around a cel are transparent, and so white."""
 
     def leave_open(self, colored: RegionColors) -> RegionColors:
         """Return the colours of regions without those of the regions that are unknown."""
         is_open = self.is_open[colored.parent]
-        return replace(colored, index=np.where(is_open, np.int32(UNKNOWN), colored.index))
+        return replace(
+            colored,
+            index=np.where(is_open, np.int32(UNKNOWN), colored.index),
+            is_paper=self.is_paper[colored.parent],
+        )
 
 
 def read_key(labels: RegionMap, key: Key) -> Picture | RegionHints:
@@ -121,10 +141,11 @@ def read_key(labels: RegionMap, key: Key) -> Picture | RegionHints:
     that it includes are no hints.
     """
     colors, count = key.colors, int(labels.max(initial=0)) + 1
+    none = np.zeros(count, bool)
     if colors.shape[2] == 3:
-        return Picture(colors, np.zeros(count, bool))
+        return Picture(colors, none, none)
     if colors[:, :, 3].min(initial=255) >= FAINT_ALPHA:
-        return Picture(cv2.cvtColor(colors, cv2.COLOR_RGBA2RGB), np.zeros(count, bool))
+        return Picture(cv2.cvtColor(colors, cv2.COLOR_RGBA2RGB), none, none)
     hint = colors.copy()
     hint[hint[:, :, 3] < FAINT_ALPHA] = 0
     drawing = to_gray(whiten_paper(key.drawing))
@@ -138,10 +159,11 @@ def read_key(labels: RegionMap, key: Key) -> Picture | RegionHints:
     if (covered < COVERED * areas)[~is_open].any() or is_open[1:].all():
         return given
     is_open[0] = False
-    is_open[find_open_border_regions(labels, is_open)] = False
+    is_paper = none.copy()
+    is_paper[find_open_border_regions(labels, is_open)] = True
     below = cv2.cvtColor(hint[:, :, 3], cv2.COLOR_GRAY2RGB)
     white = 255 - cv2.multiply(255 - hint[:, :, :3], below, scale=1 / 255)
-    return Picture(white, is_open)
+    return Picture(white, is_open & ~is_paper, is_paper)
 
 
 def color_regions_by_hints(labels: RegionMap, given: RegionHints) -> RegionColors:
@@ -150,7 +172,8 @@ def color_regions_by_hints(labels: RegionMap, given: RegionHints) -> RegionColor
     is_known = np.zeros(len(colors), bool)
     is_known[given.color_regions] = True
     is_known[given.highest_region + 1 :] = True
-    is_known[find_open_border_regions(labels, ~is_known[: given.highest_region + 1])] = True
+    is_paper = np.zeros(len(colors), bool)
+    is_paper[find_open_border_regions(labels, ~is_known[: given.highest_region + 1])] = True
     parent = np.arange(len(colors))
     parent[divided] = labels
     used = np.flatnonzero(np.bincount(divided.ravel(), minlength=len(colors)) > 0)
@@ -158,9 +181,9 @@ def color_regions_by_hints(labels: RegionMap, given: RegionHints) -> RegionColor
     number = np.zeros(len(colors), np.int32)
     number[used] = np.arange(1, len(used) + 1)
     values, index = np.unique(pack_colors(colors[used]), return_inverse=True)
-    index = np.where(is_known[used], index, UNKNOWN).astype(np.int32)
+    index = np.where((is_known | is_paper)[used], index, UNKNOWN).astype(np.int32)
     return RegionColors(
-        number[divided], parent[used].astype(np.int32), index, unpack_colors(values)
+        number[divided], parent[used].astype(np.int32), index, unpack_colors(values), is_paper[used]
     )
 
 

@@ -46,7 +46,13 @@ def key_drawing_colors(key: Key) -> RegionColors:
     values, index = np.unique(pairs[first:] & 0xFFFFFF, return_inverse=True)
     parent = (pairs[first:] >> 24).astype(np.int32)
     return found.leave_open(
-        RegionColors(split, parent, index.astype(np.int32), unpack_colors(values))
+        RegionColors(
+            split,
+            parent,
+            index.astype(np.int32),
+            unpack_colors(values),
+            np.zeros(len(parent), bool),
+        )
     )
 
 

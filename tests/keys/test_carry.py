@@ -215,6 +215,25 @@ def test_hints_are_a_key() -> None:
     assert (filled[2, 2] == 255).all()
 
 
+def test_a_dab_does_not_say_what_is_around() -> None:
+    """A key that corrects one colour leaves the background to the key that shows it."""
+    first, later, target = (draw_figure(move=(x, 0)) for x in (0, 10, 20))
+    dab = np.zeros((*later.line.shape, 4), np.uint8)
+    place = np.argwhere((later.paint == PAINT["pocket"]).all(axis=2) & (later.line == 255))
+    y, x = np.median(place, axis=0).astype(int)
+    dab[y - 3 : y + 3, x - 3 : x + 3] = (0, 200, 0, 255)
+    keys = [Key(*first), Key(later.line, dab)]
+    for line, paint in (later, target):
+        filled = fill(carry(line, keys))
+        for name in ("background", "head", "coat"):
+            is_part = (paint == PAINT[name]).all(axis=2) & (line == 255)
+            assert (filled[is_part] == PAINT[name]).all(axis=1).mean() > 0.99, name
+    assert fill(carry(later.line, keys))[y, x].tolist() == [0, 200, 0]
+    # Where no key shows what is around, it is white.
+    filled = fill(carry(target.line, [Key(later.line, dab)]))
+    assert filled[2, 2].tolist() == [255, 255, 255]
+
+
 def test_a_finished_cel_is_a_key() -> None:
     """Lines on transparency are no hints of black: what is not painted is unknown, or white."""
     key, target = draw_figure(), draw_figure(move=(8, 2))
