@@ -147,4 +147,6 @@ def sample_painted(known: KnownColors) -> HintPixels:
     values = np.full((len(rows), 4), 255, np.uint8)
     values[:, :3] = known.colors[small[rows, columns]]
     size = known.labels.shape[0], known.labels.shape[1]
-    return HintPixels(size, rows * step, columns * step, values, np.zeros(len(rows), np.int32))
+    count = len(rows)
+    dabs, is_on_line = np.zeros(count, np.int32), np.zeros(count, bool)
+    return HintPixels(size, rows * step, columns * step, values, dabs, is_on_line)

@@ -46,7 +46,9 @@ def drop_ink_hints(hints: HintPixels, line: Line) -> HintPixels:
     pixels = np.bincount(hints.dabs)
     on_paper = np.bincount(hints.dabs, weights=~is_ink)
     is_small = pixels[hints.dabs] <= INK_DAB_PX
-    return hints.select(~(is_ink & ((on_paper[hints.dabs] > 0) | (is_dark & is_small))))
+    is_on_line = hints.is_on_line | (2 * on_paper < pixels)[hints.dabs]
+    marked = hints._replace(is_on_line=is_on_line)
+    return marked.select(~(is_ink & ((on_paper[hints.dabs] > 0) | (is_dark & is_small))))
 
 
 def _is_excess(
@@ -280,3 +282,36 @@ def _strongest_near(picture: Frame, depth: UInt8[np.ndarray, "H W"]) -> Frame:
     code = (pack_colors(picture) | depth.astype(np.int64) << 24).astype(np.float64)
     code = cv2.dilate(code, np.ones((2 * EDGE_PX + 1,) * 2, np.uint8)).astype(np.int64)
     return unpack_colors(code)
+
+
+FAINT_SHARE = 0.5
+"""A soft brush fades; what is below this share of the highest alpha of its dab is its rim."""
+RIM_LEVELS = 24
+"""Largest difference in a channel between a rim and the strongest paint of its dab."""
+
+
+def find_rims(hint: Hint) -> Bool[np.ndarray, "H W"]:
+    """Return where hints are the faint rim of a soft brush, with the colour of its strongest paint.
+
+    A brush reaches farther than an artist sees, over a line into a region that is not meant.
+
+    Args:
+        hint: Hints, transparent elsewhere.
+    """
+    alpha = np.ascontiguousarray(hint[:, :, 3])
+    is_rim = np.zeros(alpha.shape, bool)
+    if not cv2.inRange(alpha, FAINT_ALPHA, 254).any():
+        return is_rim
+    is_hint = cv2.compare(alpha, FAINT_ALPHA, cv2.CMP_GE)
+    count, dabs = cv2.connectedComponents(is_hint, connectivity=8, ltype=cv2.CV_32S)
+    places = np.flatnonzero(is_hint)
+    dab, strength = dabs.ravel()[places], alpha.ravel()[places]
+    # The strongest pixel of each dab: its alpha, then its place.
+    strongest = np.zeros(count, np.int64)
+    np.maximum.at(strongest, dab, strength.astype(np.int64) << 32 | places)
+    is_faint = strength < FAINT_SHARE * (strongest[dab] >> 32)
+    faint, core = places[is_faint], strongest[dab[is_faint]] & 0xFFFFFFFF
+    colors = hint.reshape(-1, 4)
+    apart = colors[faint, :3].astype(np.int16) - colors[core, :3]
+    is_rim.ravel()[faint] = np.abs(apart).max(axis=1, initial=0) <= RIM_LEVELS
+    return is_rim

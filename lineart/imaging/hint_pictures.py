@@ -12,7 +12,7 @@ from lineart.codec.errors import PictureWarning
 from lineart.codec.layers import DocumentLayer, is_document, read_layers
 from lineart.codec.lossy import is_lossy
 from lineart.image import Hint, Size
-from lineart.imaging.hint_cleaning import WHITE_FROM, find_painted, flatten_lossy
+from lineart.imaging.hint_cleaning import WHITE_FROM, find_painted, find_rims, flatten_lossy
 from lineart.imaging.hint_layers import find_covered, flatten_hint_layers
 from lineart.imaging.hint_paper import even_paper
 from lineart.imaging.hints import FAINT_ALPHA, is_opaque, no_hints
@@ -69,7 +69,7 @@ class HintRules(NamedTuple):
         """
         is_hint = hint[:, :, 3] >= FAINT_ALPHA
         if not has_paper(hint):
-            return _keep(hint, is_hint)
+            return _keep(hint, is_hint & ~find_rims(hint))
         if not self.on_paper:
             has = "no transparency: it is opaque everywhere"
             if not is_hint.all():

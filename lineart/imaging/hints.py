@@ -51,6 +51,8 @@ class HintPixels(NamedTuple):
     """sRGB and alpha."""
     dabs: Int32[np.ndarray, " P"]
     """Number of the connected area of hints that each pixel is in."""
+    is_on_line: Bool[np.ndarray, " P"]
+    """Whether most of that area lay on ink, and was dropped; see `hint_cleaning.drop_ink_hints`."""
 
     def select(self, chosen: np.ndarray) -> "HintPixels":
         """Return the pixels of a mask or of indices."""
@@ -85,7 +87,9 @@ class HintPixels(NamedTuple):
         rows, columns = y.astype(np.int64), x.astype(np.int64)
         distance = (y - rows - 0.5) ** 2 + (x - columns - 0.5) ** 2
         best = _choose_best(rows * size[1] + columns, self.values[:, 3], distance)
-        return HintPixels(size, rows[best], columns[best], values[best], self.dabs[best])
+        return self.select(best)._replace(
+            size=size, rows=rows[best], columns=columns[best], values=values[best]
+        )
 
 
 def _choose_best(
@@ -112,7 +116,8 @@ def find_hints(hint: Hint) -> HintPixels:
     rows, columns = np.nonzero(is_hint)
     _, dabs = cv2.connectedComponents(is_hint, connectivity=8, ltype=cv2.CV_32S)
     size = hint.shape[0], hint.shape[1]
-    return HintPixels(size, rows, columns, hint[rows, columns], dabs[rows, columns])
+    is_on_line = np.zeros(len(rows), bool)
+    return HintPixels(size, rows, columns, hint[rows, columns], dabs[rows, columns], is_on_line)
 
 
 def join_hints(hints: Sequence[HintPixels], size: Size) -> HintPixels:

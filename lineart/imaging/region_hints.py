@@ -49,14 +49,14 @@ def collect_hints(labels: RegionMap, hints: HintPixels) -> RegionHints:
         labels: Regions.
         hints: Hints at the drawing's size.
     """
-    pixels, dabs = hints.rows * labels.shape[1] + hints.columns, hints.dabs
+    pixels = hints.rows * labels.shape[1] + hints.columns
     regions = labels.ravel()[pixels]
     colors = _pack(hints.values)
     kept = np.flatnonzero(regions)
     if kept.size:
         depths = find_depths(labels)
         depth_class = depths.at(hints)[kept]
-        is_spill = _is_spill(dabs[kept], regions[kept], depth_class, depths.deepest)
+        is_spill = _is_spill(hints.select(kept), regions[kept], depth_class, depths.deepest)
         kept = kept[~(is_spill | _is_edge(regions[kept], depth_class))]
     pixels, regions = pixels[kept], regions[kept]
     # A shade is a region and a colour as one number, which sorts several times as fast as a pair.
@@ -139,21 +139,23 @@ def find_depths(labels: RegionMap) -> Depths:
 
 
 def _is_spill(
-    dabs: Int32[np.ndarray, " P"],
+    hints: HintPixels,
     regions: Int32[np.ndarray, " P"],
     depth_class: UInt8[np.ndarray, " P"],
     deepest: UInt8[np.ndarray, " N"],
 ) -> Bool[np.ndarray, " P"]:
     """Return which pixels of dabs lie in a region that their dab barely reaches.
 
-    The dab was meant for another region, in which it lies deep, or whose deepest paper it covers.
+    The dab was meant for another region, in which it lies deep, or whose deepest paper it covers;
+    or for none, as most of it lies on a line.
 
     Args:
-        dabs: Dab of each hint.
+        hints: Hints on paper.
         regions: Region of each hint, none of them ink.
         depth_class: Class of the depth of each hint, 0..3; see `Depths`.
         deepest: Highest class of each region.
     """
+    dabs = hints.dabs
     runs = find_runs(dabs.astype(np.int64) * len(deepest) + regions)
     parts, part = np.unique(runs.numbers, return_inverse=True)
     reach = np.zeros(len(parts), np.uint8)
@@ -163,7 +165,9 @@ def _is_spill(
     filled = np.zeros(int(dabs.max()) + 1, np.uint8)
     np.maximum.at(filled, dab[is_filled], reach[is_filled])
     is_meant_elsewhere = filled[dab] >= np.where(is_filled, DEEP_CLASS, reach + 1)
-    spills = (reach < SPILL_CLASS) & is_meant_elsewhere
+    is_on_line = np.zeros(len(parts), bool)
+    is_on_line[part] = hints.is_on_line[runs.starts]
+    spills = (reach < SPILL_CLASS) & (is_meant_elsewhere | (is_on_line & ~is_filled))
     return np.repeat(spills[part], runs.stops - runs.starts)
 
 

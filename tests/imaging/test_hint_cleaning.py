@@ -55,6 +55,24 @@ def test_hints_on_ink_belong_to_it() -> None:
     assert_array_equal(drop_ink_hints(find_hints(only), line).picture(), only)
 
 
+def test_the_rim_of_a_soft_brush_is_no_hint() -> None:
+    """It reaches over a line; a faint stroke, and one that touches another, stay."""
+    hint = no_hints(SIZE)
+    alpha = np.zeros(SIZE, np.float32)
+    cv2.circle(alpha, (60, 60), 14, 200, -1)
+    alpha = cv2.GaussianBlur(alpha, (0, 0), 6)
+    hint[alpha > 0] = (*SKIN, 0)
+    hint[:, :, 3] = alpha
+    hint[90:96, 50:70] = (*BLUE, 70)
+    hint[100:104, 50:70], hint[104:108, 50:70] = (*BLUE, 255), (*SKIN, 90)
+    kept = DEFAULT_RULES.clean(hint)
+    is_core = alpha >= alpha.max() / 2
+    assert (kept[is_core] == hint[is_core]).all()
+    assert not kept[20:86][~is_core[20:86]].any()
+    for rows in (slice(90, 96), slice(100, 108)):
+        assert_array_equal(kept[rows, 50:70], hint[rows, 50:70])
+
+
 @pytest.mark.parametrize("has_paper", [False, True])
 def test_lines_in_a_hint_picture_are_no_hints(has_paper: bool) -> None:
     """A copy of the drawing below the dabs, on paper or without, goes with its soft edges."""

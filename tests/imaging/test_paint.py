@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from lineart.imaging.hint_cleaning import drop_ink_hints
 from lineart.imaging.hints import find_hints
 from lineart.imaging.paint import CONFIDENCE, ColorSource, Guess, paint_regions, region_medians
 from lineart.imaging.regions import find_regions
@@ -254,6 +255,31 @@ def test_what_belongs_to_lines_colours_no_region() -> None:
     colors, sources = paint(line, hint)
     assert (colors[12:49, 12:44] == RED).all()
     assert (sources[12:49, 12:44] == ColorSource.HINT).all()
+
+
+def test_a_dab_on_a_line_colours_nothing() -> None:
+    """One most of which lies on an outline is for neither side; one in a thin strand is for it."""
+    line = np.full((480, 480), 255, np.uint8)
+    cv2.rectangle(line, (40, 40), (440, 440), 0, 5)
+    cv2.line(line, (100, 100), (380, 100), 0, 5)
+    cv2.line(line, (100, 108), (380, 108), 0, 5)
+    hint = np.zeros((480, 480, 4), np.uint8)
+    cv2.circle(hint, (240, 300), 9, (*BLUE, 255), -1)
+    cv2.circle(hint, (40, 240), 4, (*RED, 255), -1)
+    found = find_regions(line, gap_px=0.0)
+
+    def color_at(place: tuple[int, int]) -> list[int]:
+        hints = drop_ink_hints(find_hints(hint), line)
+        return paint_regions(found, hints, Guess(WHITE)).fill()[place].tolist()
+
+    assert color_at((5, 5)) == [255, 255, 255]
+    assert color_at((200, 60)) == list(BLUE)
+    cv2.line(line, (100, 104), (100, 106), 0, 5)
+    cv2.line(line, (380, 104), (380, 106), 0, 5)
+    cv2.circle(hint, (240, 104), 5, (*RED, 255), -1)
+    found = find_regions(line, gap_px=0.0)
+    assert color_at((104, 300)) == list(RED)
+    assert color_at((200, 60)) == list(BLUE)
 
 
 @pytest.mark.parametrize("scale", [1, 2, 4])

@@ -50,20 +50,22 @@ class ComposeInputs(NamedTuple):
 
     def pack(self) -> bytes:
         """Return it as bytes."""
-        height, width = self.hints.size
-        places = np.stack((self.hints.rows, self.hints.columns, self.hints.dabs)).astype("<i4")
-        head = _HEAD.pack(height, width, len(self.hints.rows))
-        return b"".join((head, places.tobytes(), self.hints.values.tobytes(), self.file))
+        hints = self.hints
+        places = np.stack((hints.rows, hints.columns, hints.dabs, hints.is_on_line)).astype("<i4")
+        head = _HEAD.pack(*hints.size, len(hints.rows))
+        return b"".join((head, places.tobytes(), hints.values.tobytes(), self.file))
 
     @classmethod
     def unpack(cls, data: bytes) -> "ComposeInputs":
         """Return what `pack` has packed."""
         height, width, count = _HEAD.unpack_from(data)
-        start, middle, end = np.cumsum([_HEAD.size, 12 * count, 4 * count])
-        places = np.frombuffer(data[start:middle], "<i4").reshape(3, count)
+        start, middle, end = np.cumsum([_HEAD.size, 16 * count, 4 * count])
+        places = np.frombuffer(data[start:middle], "<i4").reshape(4, count)
         values = np.frombuffer(data[middle:end], np.uint8).reshape(count, 4)
-        rows, columns, dabs = places[0].astype(np.int64), places[1].astype(np.int64), places[2]
-        return cls(HintPixels((height, width), rows, columns, values, dabs), data[end:])
+        rows, columns = places[:2].astype(np.int64)
+        dabs, is_on_line = places[2], places[3] > 0
+        hints = HintPixels((height, width), rows, columns, values, dabs, is_on_line)
+        return cls(hints, data[end:])
 
 
 _HEAD = struct.Struct("<III")
