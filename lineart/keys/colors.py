@@ -17,10 +17,15 @@ TOLERANCE = 6
 JPEG, or a gradient."""
 LEAST_PART_PX = 24
 """Colours with fewer pixels in a region, at the working size, give way to its main colour."""
+LEAST_EVEN = 0.15
+"""Fewer even places than this share of a region are no more than a highlight."""
 LEAST_MODE = 0.1
 """A colour with a smaller share of its part is one of a gradient."""
 PURE = 0.9
 """A colour with at least this share of its part is exact; others may be a near one with noise."""
+
+BESIDE_PX = 1.3
+"""Pixels nearer to ink, at full size, may be mixed with a line."""
 
 UNKNOWN = -1
 """Number of the colour of a region whose colour nobody has given."""
@@ -61,11 +66,11 @@ def split_by_color(
     count = int(labels.max(initial=0))
     small = shrink_regions(labels, paper)
     parts = _even_parts(small, colors)
-    region, chief, leader = _choose_colors(parts, count)
+    region, chief, leader = _choose_colors(parts, np.bincount(small.ravel(), minlength=count + 1))
     missing = np.setdiff1d(np.arange(1, count + 1), region)
     region = np.concatenate((region, missing)).astype(np.int32)
     shade = _merge_noise(
-        np.concatenate((parts.shade[leader], _deepest_colors(labels, colors, missing))),
+        np.concatenate((parts.shade[leader], _median_colors(labels, colors, missing))),
         np.concatenate((parts.area[leader], np.zeros(len(missing), np.int64))),
         np.concatenate((parts.is_pure[leader], np.zeros(len(missing), bool))),
     )
@@ -161,8 +166,14 @@ def _find_shades(
     return best, share >= PURE * area
 
 
-def _choose_colors(parts: _Parts, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Choose the colours of each region.
+def _choose_colors(
+    parts: _Parts, areas: Int64[np.ndarray, " _"]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Choose the colours of each region, of those that have places of even colour.
+
+    Args:
+        parts: Even places.
+        areas: Pixels of each region, entry 0 of ink.
 
     Returns:
         For each colour of each region the region; for each part the index of its colour in that
@@ -172,9 +183,11 @@ def _choose_colors(parts: _Parts, count: int) -> tuple[np.ndarray, np.ndarray, n
     regions: list[int] = []
     leaders: list[int] = []
     order = np.argsort(parts.region, kind="stable")
-    bounds = np.searchsorted(parts.region[order], np.arange(1, count + 2))
-    for region in range(1, count + 1):
+    bounds = np.searchsorted(parts.region[order], np.arange(1, len(areas) + 1))
+    for region in range(1, len(areas)):
         own = order[bounds[region - 1] : bounds[region]]
+        if parts.area[own].sum() < min(LEAST_PART_PX, LEAST_EVEN * areas[region]):
+            continue
         groups = _group(parts.shade[own], parts.area[own])
         sizes = np.bincount(groups, parts.area[own])
         for group in range(len(sizes)):
@@ -219,19 +232,31 @@ def _merge_noise(shades: np.ndarray, areas: np.ndarray, is_pure: np.ndarray) -> 
     return merged
 
 
-def _deepest_colors(labels: RegionMap, colors: Frame, regions: np.ndarray) -> np.ndarray:
-    """Return the colour in the middle of regions that are too thin for even places."""
+def _median_colors(labels: RegionMap, colors: Frame, regions: np.ndarray) -> np.ndarray:
+    """Return the colour of regions that are too thin or too shaded for even places.
+
+    It is that of the pixel nearest to the median of those away from lines: in a shaded iris not
+    that of its highlight.
+    """
     shades = np.zeros(len(regions), np.int64)
     if not len(regions):
         return shades
     is_wanted = np.zeros(int(labels.max()) + 1, bool)
     is_wanted[regions] = True
-    rows, columns = np.nonzero(is_wanted[labels])
-    depth = cv2.distanceTransform((labels > 0).view(np.uint8), cv2.DIST_L2, 3)[rows, columns]
-    order = np.argsort(depth, kind="stable")
-    found = np.zeros(len(is_wanted), np.int64)
-    found[labels[rows, columns][order]] = pack_colors(colors[rows, columns][order])
-    shades[:] = found[regions]
+    places = np.flatnonzero(is_wanted[labels])
+    depth = cv2.distanceTransform((labels > 0).view(np.uint8), cv2.DIST_L2, 3).ravel()[places]
+    own = labels.ravel()[places]
+    deepest = np.zeros(len(is_wanted), np.float32)
+    np.maximum.at(deepest, own, depth)
+    is_inner = depth >= np.minimum(deepest[own], BESIDE_PX)
+    places, own = places[is_inner], own[is_inner]
+    order = np.argsort(own, kind="stable")
+    seen = colors.reshape(-1, 3)[places[order]].astype(np.int16)
+    bounds = np.searchsorted(own[order], regions), np.searchsorted(own[order], regions, "right")
+    for place, (first, last) in enumerate(zip(*bounds, strict=True)):
+        inside = seen[first:last]
+        apart = np.abs(inside - np.median(inside, axis=0)).sum(axis=1)
+        shades[place] = pack_colors(inside[[apart.argmin()]].astype(np.uint8))[0]
     return shades
 
 

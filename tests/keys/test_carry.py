@@ -215,6 +215,24 @@ def test_hints_are_a_key() -> None:
     assert (filled[2, 2] == 255).all()
 
 
+def test_a_shaded_iris_does_not_have_the_colour_of_its_highlight() -> None:
+    """A small region without an even place takes its median, not the pixel in its middle."""
+    line = np.full((200, 200), 255, np.uint8)
+    cv2.circle(line, (100, 100), 8, 0, 2)
+    paint = np.full((200, 200, 3), (240, 190, 160), np.uint8)
+    rows, columns = np.mgrid[:200, :200]
+    shade = 20 * (np.hypot(rows - 100, columns - 100) - 4)
+    iris = np.hypot(rows - 100, columns - 100) < 9
+    paint[iris] = np.clip(shade[iris, np.newaxis] + (80, 50, 30), 0, 255).astype(np.uint8)
+    paint[99:102, 99:102] = 255
+    prepared = prepare_key(Key(line, paint))
+    ((color,),) = (
+        prepared.palette[prepared.index[prepared.parent == region]]
+        for region in np.unique(find_regions(line)[97:104, 97:104])
+    )
+    assert color.max() < 160
+
+
 def test_a_dab_does_not_say_what_is_around() -> None:
     """A key that corrects one colour leaves the background to the key that shows it."""
     first, later, target = (draw_figure(move=(x, 0)) for x in (0, 10, 20))
