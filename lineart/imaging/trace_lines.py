@@ -3,11 +3,12 @@
 They are instructions to the painter: each side takes its own paint, and the line vanishes.
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Int64, UInt8
 
 from lineart.image import Frame, Line, to_gray
 from lineart.imaging.frequency import Color
@@ -21,6 +22,10 @@ MOST_BLACK = 1 / 3
 """Largest share of black in a line; darker lines in colour are outlines."""
 WIDTH_SHARE = 6 / 1080
 """Largest width of a line with its anti-aliased edges, as a share of the drawing's short side."""
+INK = 170
+"""Highest level of ink that goes on below a trace line; the edges of that ink may be lighter."""
+DIRECTIONS = 8
+"""Number of slopes along which ink is looked for on both sides of a trace line."""
 
 
 class _Channels(NamedTuple):
@@ -43,7 +48,7 @@ def _find(channels: _Channels) -> Bool[np.ndarray, "H W"]:
     # The share of black is the same at the edges of a line, which are mixed with paper.
     is_bright = cv2.bitwise_not(most) <= cv2.multiply(cv2.bitwise_not(least), 1, scale=MOST_BLACK)
     strong = (is_pure & is_bright & (chroma >= CHROMA)).view(np.uint8)
-    width = max(6, round(WIDTH_SHARE * min(most.shape)))
+    width = _most_width(most.shape)
     # Opening keeps what is wider than a line, such as a red scarf.
     wide = cv2.morphologyEx(strong, cv2.MORPH_OPEN, np.ones((width + 1, width + 1), np.uint8))
     wide = cv2.dilate(wide, np.ones((3, 3), np.uint8))
@@ -51,6 +56,10 @@ def _find(channels: _Channels) -> Bool[np.ndarray, "H W"]:
     found: Bool[np.ndarray, "H W"]
     found = (near != 0) & is_pure & (chroma >= FAINT_CHROMA) & (wide == 0)
     return found
+
+
+def _most_width(shape: tuple[int, ...]) -> int:
+    return max(6, round(WIDTH_SHARE * min(shape)))
 
 
 def _channels(drawing: Frame) -> _Channels:
@@ -77,7 +86,8 @@ def erase_trace_lines(drawing: Line | Frame) -> Line | Frame:
     """Return the drawing without its trace lines.
 
     A pixel of a trace line is a mixture of white paper, pure colour and black ink. Its highest
-    channel is the share of paper and colour, and remains as grey: ink that a line touches stays.
+    channel is the share of paper and colour, and remains as grey. Where an outline goes on below a
+    trace line, the pixel is ink; a trace line that ends at an outline leaves none.
     """
     if drawing.ndim == 2:
         return drawing
@@ -87,7 +97,90 @@ def erase_trace_lines(drawing: Line | Frame) -> Line | Frame:
         return drawing
     erased = drawing.copy()
     erased[found] = channels.most[found][:, np.newaxis]
+    _mend_ink(erased, channels.most, found)
     return erased
+
+
+def _mend_ink(
+    erased: Frame, level: UInt8[np.ndarray, "H W"], found: Bool[np.ndarray, "H W"]
+) -> None:
+    """Fill the ink that trace lines have covered: what has ink beside them on opposite sides.
+
+    From each pixel of a trace line, straight ways lead out of it in opposite directions. The
+    lighter of both ends is the pixel's ink, on the way where that is darkest.
+
+    Args:
+        erased: The drawing without trace lines; is changed.
+        level: Its highest channel.
+        found: The pixels of trace lines.
+    """
+    # An outline that crosses a line at 40 degrees or more leaves it within 1.5 times its width.
+    reach = round(1.5 * _most_width(found.shape))
+    margin = reach + 1
+    left, top, across, down = cv2.boundingRect(found.view(np.uint8))
+    rows = slice(max(0, top - margin), top + down + margin)
+    columns = slice(max(0, left - margin), left + across + margin)
+    erased, level, found = (one[rows, columns] for one in (erased, level, found))
+    inside, levels = np.pad(found, margin), np.pad(level, margin, constant_values=255)
+    near = cv2.dilate(inside.view(np.uint8), np.ones((3, 3), np.uint8))
+    beside = levels | cv2.compare(near, 0, cv2.CMP_EQ)
+    around = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
+    starts = np.flatnonzero(inside & (cv2.erode(beside, around) <= INK))
+    if not starts.size:
+        return
+    width = inside.shape[1]
+    ways = _Ways(inside.ravel(), levels.ravel(), _steps(width, reach))
+    pixels = np.repeat(starts, DIRECTIONS)
+    slopes = np.tile(np.arange(DIRECTIONS), len(starts))
+    ends = ways.follow(pixels, slopes)
+    is_inked = ways.level[ends] < ways.level[pixels]
+    pixels, slopes, ends = pixels[is_inked], slopes[is_inked], ends[is_inked]
+    others = ways.follow(pixels, slopes + DIRECTIONS)
+    ends = np.where(ways.level[others] > ways.level[ends], others, ends)
+    is_inked = ways.level[ends] < ways.level[pixels]
+    pixels, ends = pixels[is_inked], ends[is_inked]
+    # The last one of several values of a pixel is assigned.
+    order = np.argsort(-ways.level[ends].astype(np.int16), kind="stable")
+    y, x = np.divmod(ends[order], width)
+    ink = erased[y - margin, x - margin]
+    y, x = np.divmod(pixels[order], width)
+    erased[y - margin, x - margin] = ink
+
+
+def _steps(width: int, reach: int) -> Int64[np.ndarray, "directions steps"]:
+    """Return how far the pixels of each way are from its start, in a flat picture."""
+    angles = np.arange(2 * DIRECTIONS)[:, np.newaxis] * (np.pi / DIRECTIONS)
+    steps = np.arange(1, reach + 2)
+    down, right = np.rint(np.sin(angles) * steps), np.rint(np.cos(angles) * steps)
+    found: Int64[np.ndarray, "directions steps"] = (down * width + right).astype(np.int64)
+    return found
+
+
+class _Ways(NamedTuple):
+    """Straight ways out of trace lines, in flat pictures with a margin."""
+
+    is_inside: Bool[np.ndarray, " P"]
+    level: UInt8[np.ndarray, " P"]
+    """Highest channel; 255 in the margin."""
+    steps: Int64[np.ndarray, "directions steps"]
+
+    def follow(
+        self, starts: Int64[np.ndarray, " N"], directions: Int64[np.ndarray, " N"]
+    ) -> Int64[np.ndarray, " N"]:
+        """Return where ways leave their trace line; a place in the margin if they do not.
+
+        It is the darker one of two pixels, because a way may miss a line of one pixel.
+        """
+        ends = np.zeros_like(starts)
+        left = np.arange(len(starts))
+        for step, further in pairwise(self.steps.T):
+            here = starts[left] + step[directions[left]]
+            is_out = ~self.is_inside[here]
+            out, here = left[is_out], here[is_out]
+            beyond = starts[out] + further[directions[out]]
+            ends[out] = np.where(self.level[beyond] < self.level[here], beyond, here)
+            left = left[~is_out]
+        return ends
 
 
 def fill_trace_lines(color: Color, drawing: Line | Frame) -> Color:

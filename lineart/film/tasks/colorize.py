@@ -24,7 +24,13 @@ from lineart.film.tasks import (
     network_size,
 )
 from lineart.film.tasks.cels import ComposeInputs, Paper, find_paper_matte
-from lineart.film.tasks.composing import PICTURE_VERSIONS, Coloring, Composer, open_drawing
+from lineart.film.tasks.composing import (
+    PICTURE_VERSIONS,
+    TRACE_LINES_VERSION,
+    Coloring,
+    Composer,
+    open_drawing,
+)
 from lineart.film.tasks.layers import PAINT, LinesAs
 from lineart.film.tasks.upscaling import Upscaling
 from lineart.image import Frame, Hint, Line, Size, darkest_channel, resize, to_gray
@@ -128,7 +134,7 @@ class ColorizeTask:
         finish = {} if is_soft else {"finish": self.finish, "borders": borders_digest()}
         fail_below = {"fail_below": self.fail_below} if self.fail_below else {}
         palette = {"palette": self.palette.digest} if self.palette else {}
-        trace_lines = {"trace_lines": True} if self.trace_lines else {}
+        trace_lines = {"trace_lines": TRACE_LINES_VERSION} if self.trace_lines else {}
         paper = {} if self.paper == "auto" else {"paper": self.paper}
         upscaling = self.upscaling.settings if self.upscaling else {}
         gap = {} if self.gap == GAP else {"gap": self.gap}

@@ -19,6 +19,8 @@ from lineart.imaging.trace_lines import erase_trace_lines
 
 PICTURE_VERSIONS: Final[dict[LinesAs, int]] = {"drawn": 15, "paper": 16}
 """Raise one when equal drawings, hints and weights give other pixels: films are then made anew."""
+TRACE_LINES_VERSION = 2
+"""The same for drawings whose trace lines are left out."""
 
 
 class OpenedDrawing(NamedTuple):

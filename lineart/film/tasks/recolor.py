@@ -17,6 +17,7 @@ from lineart.codec.palettes import Colors
 from lineart.film.tasks import ComposedFrame, Files, Labels, NetworkInputs, PrepareInputs
 from lineart.film.tasks.composing import (
     PICTURE_VERSIONS,
+    TRACE_LINES_VERSION,
     Coloring,
     Composer,
     OpenedDrawing,
@@ -89,7 +90,7 @@ class RecolorTask:
     @property
     def settings(self) -> dict[str, Any]:
         """Settings that determine a frame's pixels, besides drawing and paint."""
-        trace_lines = {"trace_lines": True} if self.trace_lines else {}
+        trace_lines = {"trace_lines": TRACE_LINES_VERSION} if self.trace_lines else {}
         return {
             "version": PICTURE_VERSIONS[self.lines_as],
             "swaps": {to_hex(old): to_hex(new) for old, new in self.swaps},
