@@ -4,10 +4,11 @@ import io
 import struct
 import zipfile
 
+import cv2
 import numpy as np
 import pytest
 
-from lineart.codec import encode_png
+from lineart.codec import PictureWarning, encode_png
 from lineart.codec.palettes import MAX_COLORS, read_palette
 
 RED, SKIN, DEEP = (255, 0, 0), (250, 214, 190), (18, 52, 86)
@@ -54,6 +55,20 @@ def test_swatches_are_the_opaque_colors_in_reading_order() -> None:
     picture[5:, 6:] = (*SKIN, 255)
     assert read_palette(encode_png(picture)).tolist() == [[*DEEP], [*RED], [*SKIN]]
     assert read_palette(encode_png(picture[:, :3, :3])).tolist() == [[*DEEP]]
+
+
+def test_pictures_that_change_colors_are_a_warning() -> None:
+    """JPEG and WebP change colours, unless the WebP is lossless."""
+    picture = np.full((16, 16, 3), SKIN, np.uint8)
+    for suffix, options, name in (
+        (".jpg", [], "JPEG"),
+        (".webp", [cv2.IMWRITE_WEBP_QUALITY, 90], "WebP"),
+    ):
+        _, file = cv2.imencode(suffix, picture, options)
+        with pytest.warns(PictureWarning, match=f"colours of a {name} are not exact"):
+            read_palette(file.tobytes())
+    _, file = cv2.imencode(".webp", picture[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, 101])
+    assert read_palette(file.tobytes()).tolist() == [[*SKIN]]
 
 
 def test_gimp_palettes() -> None:

@@ -133,6 +133,13 @@ def test_a_file_is_read_by_its_address(
     assert address.endswith(read_file(address.format(root=storage.uri)).decode())
 
 
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    """It is said of its address with a slash at the end as of that without one."""
+    for address in (str(tmp_path), f"{tmp_path}/", f"{tmp_path}//"):
+        with pytest.raises(IsADirectoryError):
+            read_file(address)
+
+
 def test_parts_of_an_object(each_storage: Storage) -> None:
     """A range is read without the rest; what lies behind the end is empty."""
     each_storage.write("x/a.tif", b"0123456789")

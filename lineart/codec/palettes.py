@@ -3,6 +3,7 @@
 import colorsys
 import re
 import struct
+import warnings
 from collections.abc import Callable, Iterator
 from xml.etree import ElementTree
 
@@ -11,7 +12,7 @@ from jaxtyping import UInt8
 
 from lineart.codec import decode_cel
 from lineart.codec.archive import Archive
-from lineart.codec.errors import reading
+from lineart.codec.errors import PictureWarning, reading
 from lineart.codec.formats import find_format
 
 Colors = UInt8[np.ndarray, "N 3"]
@@ -19,6 +20,9 @@ Colors = UInt8[np.ndarray, "N 3"]
 
 MAX_COLORS = 4096
 """Most colours of a palette."""
+LOSSY = ("JPEG", "JPEG 2000", "AVIF")
+"""Formats that mostly do not keep colours exactly."""
+_LOSSY_WEBP = re.compile(rb"RIFF.{4}WEBP(?:VP8 |VP8X.{14}(?:ALPH.*?)?VP8 )", re.DOTALL)
 READ_FORMATS = "PNG and other pictures of swatches, GPL, ACO and KPL"
 
 
@@ -27,7 +31,8 @@ def read_palette(data: bytes) -> Colors:
 
     The colours of a picture are those of its opaque pixels, each once, in the order in which they
     appear row by row. Other files have an entry a colour, and may have one twice. The file's
-    content decides what it is, not its name.
+    content decides what it is, not its name. Of a picture whose format changes colours, such as
+    JPEG, a `PictureWarning` is issued.
 
     Raises:
         ValueError: it is no palette, has no colour, more than `MAX_COLORS`, or one of a colour
@@ -43,6 +48,12 @@ def read_palette(data: bytes) -> Colors:
                 f"it has {len(colors)} colours and {MAX_COLORS} are the most; swatches of a "
                 "picture must be flat, without soft edges"
             )
+    if name in LOSSY or _LOSSY_WEBP.match(data):
+        warnings.warn(
+            f"the colours of a {name} are not exact, those of PNG, GPL, ACO and KPL are",
+            PictureWarning,
+            stacklevel=2,
+        )
     return colors
 
 

@@ -21,17 +21,35 @@ def choose_next(rows: pa.Table, most: int) -> list[dict[str, Any]]:
         most: Maximum number of drawings.
 
     Returns:
-        `shot`, `frame` and `confidence` of each, the mean confidence of its regions by their area;
-        in the order in which they were chosen. Drawings without a doubt are left out.
+        `shot`, `frame`, `doubtful` and `confidence` of each: the share of its regions that are in
+        doubt, and the mean confidence of all by their area; in the order in which they were chosen.
+        Drawings without a doubt are left out.
     """
     found = rows.filter(pc.greater(pc.fill_null(rows["asked"], 0), 0))
     shots, frames = (found[name].to_pylist() for name in ("shot", "frame"))
     numbers = np.asarray(found["number"], np.float64)
-    confidence = np.asarray(found["mean_confidence"], np.float64)
+    doubtful, confidence = (
+        np.asarray(found[name], np.float64) for name in ("asked", "mean_confidence")
+    )
     return [
-        {"shot": shots[n], "frame": frames[n], "confidence": round(float(confidence[n]), 3)}
+        {
+            "shot": shots[n],
+            "frame": frames[n],
+            "doubtful": round(float(doubtful[n]), 3),
+            "confidence": round(float(confidence[n]), 3),
+        }
         for n in _choose(np.array(shots, object), numbers, confidence, most)
     ]
+
+
+def describe_doubt(chosen: dict[str, Any]) -> str:
+    """Return in words how much of a chosen drawing is in doubt, and how sure its colours are.
+
+    Neither is rounded to all or nothing that is not.
+    """
+    doubtful = max(1, round(100 * chosen["doubtful"]))
+    sure = min(99, round(100 * chosen["confidence"]))
+    return f"{doubtful}% of its regions are in doubt; by area its colours are {sure}% sure"
 
 
 def _choose(

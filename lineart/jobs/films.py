@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import Field, asdict, dataclass, replace
@@ -186,15 +187,20 @@ def read_colors(flag: str, address: str) -> Colors:
         ValueError: it is no palette; the sentence names the flag.
         OSError: it cannot be read; likewise.
     """
+    from lineart.codec.errors import PictureWarning, noting_warnings
     from lineart.codec.palettes import read_palette
     from lineart.storage import for_flag, read_file
 
     with for_flag(flag, "give a palette, such as a GPL file or a PNG of swatches"):
         data = read_file(address)
     try:
-        return read_palette(data)
+        with noting_warnings() as noted:
+            colors = read_palette(data)
     except ValueError as error:
         raise ValueError(f"{flag} {address}: {error}") from error
+    for sentence in noted:
+        warnings.warn(f"{flag} {address}: {sentence}", PictureWarning, stacklevel=2)
+    return colors
 
 
 @runtime_checkable
@@ -396,8 +402,11 @@ def _describe_stale(output: Storage, flags: FilmFlags) -> Iterator[str]:
 
 
 def _ask(drawing: dict[str, Any]) -> str:
-    sure = f"its colours are {drawing['confidence']:.0%} sure"
-    return f"--ask: colour {drawing['frame']} next ({sure}), and put it into --keys"
+    from lineart.film.next_keys import describe_doubt
+
+    return (
+        f"--ask: colour {drawing['frame']} next, and put it into --keys: {describe_doubt(drawing)}"
+    )
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from jaxtyping import Int, UInt8
 
 from lineart.film.doubt_list import DoubtList
-from lineart.film.next_keys import choose_next
+from lineart.film.next_keys import choose_next, describe_doubt
 from lineart.film.outputs import count_doubts
 from lineart.image import Frame, resize
 from lineart.imaging.doubts import MOST_DOUBTS, Doubt
@@ -167,7 +167,7 @@ def list_next(rows: pa.Table, shots: Iterable[ShotSummary]) -> list[dict[str, An
         {
             "frame": as_text(one["frame"]),
             "number": numbers[one["shot"]],
-            "sure": f"{100 * one['confidence']:.0f} %",
+            "doubt": describe_doubt(one),
         }
         for one in choose_next(rows, ASKED_LISTED)
     ]

@@ -88,13 +88,15 @@ class Session:
     def _color(self, asked: Color, parts: Mapping[str, Hint], report: Report) -> Message:
         line = _picture(parts, "line")
         weights = read_weights(open_weights(asked.weights))
+        with noting_warnings() as of_palette:
+            palette = None if asked.palette is None else _open_palette(asked.palette)
         task = open_keys_task(
             weights,
             unknown="soft",
             network_size_px=asked.network_size,
             finish=asked.finish,
             gap=asked.gap,
-            palette=None if asked.palette is None else _open_palette(asked.palette),
+            palette=palette,
             extras=(LAYERS, LINES) if asked.lines else (LAYERS,),
         )
         is_opaque = bool(line[:, :, 3].min() == 255)
@@ -105,6 +107,7 @@ class Session:
         files = {"line": (encode_png(np.ascontiguousarray(drawing)),), **_color_files(asked, parts)}
         fields, (_, *made) = self._make(task, weights, files, report)
         fields["is_opaque"] = is_opaque
+        fields["warnings"] += [f"the palette {asked.palette}: {one}" for one in of_palette]
         return Message(fields, dict(zip(("color", "lines"), map(Part, made), strict=False)))
 
     def _translate(self, address: str, photo: Hint, report: Report) -> Message:

@@ -369,6 +369,6 @@ def fetch_file(uri: str, folder: Path) -> str:
 
 
 def _split(uri: str) -> tuple[Storage, str]:
-    """Return the storage of a file's folder, and the file's name."""
-    folder, _, name = uri.rpartition("/")
+    """Return the storage of a file's folder, and the file's name, without slashes at its end."""
+    folder, _, name = (uri.rstrip("/") or uri).rpartition("/")
     return Storage.at(folder or ("/" if uri.startswith("/") else ".")), name

@@ -146,7 +146,7 @@ def test_by_the_command(film: Film, capfd: pytest.CaptureFixture[str]) -> None:
     summary = json.loads(out.splitlines()[-1])
     first, second = (one["frame"] for one in summary["ask"])
     assert first != second
-    assert err.count(f"--ask: colour {first} next (its colours are ") == 1
+    assert err.count(f"--ask: colour {first} next, and put it into --keys: ") == 1
     assert json.loads((film.root / "output/run.json").read_text())["summary"] == summary
     page = (film.root / "output/report.html").read_text()
     assert "To colour next" in page
