@@ -9,13 +9,13 @@ from functools import partial
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from lineart import manifest
 from lineart.film.adjacent import find_adjacent, find_voters
 from lineart.film.completeness import stored_frames
 from lineart.film.frame_colors import HashedColors, files_to_hash
 from lineart.film.frame_logs import FrameLogs
+from lineart.film.frame_warnings import list_warnings
 from lineart.film.hints import describe_empty_hints
 from lineart.film.inputs import PreparedRun
 from lineart.film.keys import describe_empty, describe_twins
@@ -183,18 +183,14 @@ def run_film(
         names = [frame.name for frame in prepared.film_frames]
         rows = warn_of_odd_sizes(manifest.first_rows([*record.parts, plan.rows], names))
         manifest.replace_manifest(output, rows)
-    summary.warned = _count_warned(rows, record.parts)
+    made = pa.array(
+        [name for part in record.parts for name in part["frame"].to_pylist()], pa.string()
+    )
+    summary.warned, summary.warnings, summary.unlisted_warnings = list_warnings(rows, made)
     if prepared.film.parquet_frames:
         export_parquet(output, rows)
     summary.seconds = round(time.monotonic() - started, 3)
     return summary, rows
-
-
-def _count_warned(rows: pa.Table, parts: Sequence[pa.Table]) -> int:
-    """Count the frames of a run that have warnings, given the rows that it wrote."""
-    made = pa.array([name for part in parts for name in part["frame"].to_pylist()], pa.string())
-    warned = pc.and_(pc.is_in(rows["frame"], made), pc.is_valid(rows["warnings"]))
-    return int(pc.sum(warned).as_py() or 0)
 
 
 SHARED_STAGES = ("hint", KEY, KEY_LINE, SHEET)

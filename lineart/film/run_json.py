@@ -36,6 +36,10 @@ class FilmSummary:
     """Frames made again that a person had accepted."""
     warned: int = 0
     """Frames of this run with warnings."""
+    warnings: list[dict[str, Any]] = field(default_factory=list)
+    """The first different ones of these warnings; see `frame_warnings.FrameWarnings`."""
+    unlisted_warnings: int = 0
+    """Number of further different ones."""
     removed: int = 0
     """Frames without a drawing that this run moved to `removed/`; not in `frames`."""
     kept: int = 0

@@ -355,6 +355,11 @@ def _read_shown(output: Storage) -> Any:
 
 def _describe(summary: FilmSummary) -> Iterator[str]:
     """Yield what a person should know of the end of a run, besides the counts."""
+    from lineart.film.frame_warnings import describe_warning
+
+    yield from map(describe_warning, summary.warnings)
+    if summary.unlisted_warnings:
+        yield f"the frames have {summary.unlisted_warnings} more warnings; report.html names all"
     for number, of_one, of_several in (
         (
             summary.accepted,

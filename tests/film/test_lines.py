@@ -89,7 +89,10 @@ def test_lines_that_cannot_be_seen_are_a_warning(film: FilmConfig) -> None:
     drawings.append(cv2.min(soft, 120.0))
     for number, drawing in enumerate(drawings):
         Path(film.pictures, f"s1/f{number}.png").write_bytes(encode_png(drawing))
-    assert run(film).warned == 7
+    summary = run(film)
+    assert summary.warned == 7
+    empty = {"warning": "it is empty: no line is seen", "frame": "s1/f3.png", "frames": 3}
+    assert (summary.warnings[2], len(summary.warnings), summary.unlisted_warnings) == (empty, 5, 0)
     warnings = read_manifest(Storage.at(film.output)).sort_by("frame")["warnings"].to_pylist()
     assert warnings[1] == ["its lines are as light as paper and do not show; make them dark"]
     assert warnings[2] == ["96% of it is ink; invert it if its lines are white"]

@@ -134,7 +134,7 @@ def test_a_bad_hint_is_one_line_of_the_log(film: Film, capsys: pytest.CaptureFix
     assert film.hints() == [""] * 5
 
 
-def test_the_canvas_of_a_hint(film: Film) -> None:
+def test_the_canvas_of_a_hint(film: Film, capfd: pytest.CaptureFixture[str]) -> None:
     """One of another aspect ratio is refused, one of another size is named; both by flags."""
     film.hint(f"{SHOT}.png", (55, 200), size=(120, 160))
     assert film.color() == 3
@@ -143,6 +143,8 @@ def test_the_canvas_of_a_hint(film: Film) -> None:
     assert film.color() == 0
     (warning,) = film.rows()[0]["warnings"]
     assert "is 213x120 and the drawing 160x90, so the hints were scaled" in warning
+    said = f"colorize: {film.rows()[0]['frame']} and 4 more frames: {warning}"
+    assert capfd.readouterr().err.splitlines().count(said) == 1
     centred = film.hint("none.png", (40, 200))
     assert film.color(hint_canvas="center") == 0
     assert film.rows()[0]["warnings"] is None
