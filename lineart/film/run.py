@@ -18,7 +18,7 @@ from lineart.film.frame_logs import FrameLogs
 from lineart.film.frame_warnings import list_warnings
 from lineart.film.hints import describe_empty_hints
 from lineart.film.inputs import PreparedRun
-from lineart.film.keys import describe_empty, describe_twins
+from lineart.film.keys import describe_empty, describe_twins, describe_uncolored
 from lineart.film.marks import find_verdicts, mark_frames, read_marks
 from lineart.film.odd_sizes import warn_of_odd_sizes
 from lineart.film.outputs import export_parquet
@@ -260,7 +260,8 @@ def _plan(prepared: PreparedRun, previous: pa.Table, runner: FilmRunner) -> Film
         job.places,
     )
     prepared.warnings.extend(describe_empty_hints(readable, colors.hints))
-    prepared.warnings.extend(describe_empty(readable, colors) + describe_twins(readable, colors))
+    for describe in (describe_empty, describe_uncolored, describe_twins):
+        prepared.warnings.extend(describe(readable, colors))
     return make_plan(
         mark_frames(prepared.frames, find_verdicts(read_marks(job.output), previous)),
         colors,

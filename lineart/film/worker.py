@@ -24,12 +24,14 @@ from lineart.film.records import (
 from lineart.film.tasks import PrepareInputs, SharedRules
 from lineart.film.tasks.key_rules import (
     ADJACENT,
+    KEY,
     KEY_RULES,
     MOST_ADJACENT,
     SHEET,
     SHEET_LINE,
 )
 from lineart.image import Hint, hash_pixels
+from lineart.imaging.uncolored import is_uncolored
 from lineart.runtime.sandbox import run_isolated
 from lineart.runtime.sandbox_process import step
 
@@ -210,7 +212,8 @@ def _hash_hint(worker: Worker, source: Source, rules: SharedRules) -> HashedHint
     data = worker.readers[rules.role].read(source)
     with worker.decoding() as noted:
         hint = rules.read(data)
-    return hash_colors(data, hint)._replace(warnings=tuple(noted))
+    found = hash_colors(data, hint)._replace(warnings=tuple(noted))
+    return found._replace(is_uncolored=is_uncolored(hint)) if rules.role == KEY else found
 
 
 def hash_colors(data: bytes, colors: Hint) -> HashedHint:

@@ -333,6 +333,15 @@ def test_flags_that_conflict(
     assert not (film.root / "output").exists()
 
 
+def test_a_key_that_was_not_coloured_is_named(film: Film) -> None:
+    """Its line drawing in its place makes all of the shot white."""
+    film.write("keys/slide/1.png", np.minimum(draw_shot(0, moves_px=5).line, 225))
+    opened = film.open()
+    run_film(opened, LocalRunner(), lambda _: None)
+    (named,) = (one for one in opened.warnings if "has no colours" in one)
+    assert named.startswith("the key slide/1.png has no colours: it is black on white")
+
+
 def test_a_key_that_cannot_be_used(film: Film) -> None:
     """Its shot fails by its name, in the stage of keys; the other shot is made."""
     film.write("keys/slide/1.png", draw_shot(0, moves_px=5).picture)
