@@ -89,8 +89,8 @@ def describe_uncolored(frames: Iterable[FilmFrame], colors: HashedColors) -> lis
     keys = dict.fromkeys(key.colors for held in {one.keys: None for one in frames} for key in held)
     found = [(key, colors.keys[key.name]) for key in keys]
     return [
-        f"the key {printable(key.name)} has no colours: it is black on white, as a line drawing; "
-        "its shot stays white"
+        f"the key {printable(key.name)} has no colours: it is black on white, as a line drawing, "
+        "and makes regions white"
         for key, one in found
         if isinstance(one, HashedHint) and one.is_uncolored
     ]
