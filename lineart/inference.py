@@ -15,7 +15,7 @@ from lineart.models.layers import ColorBatch, LineBatch, fold_batch_norm
 from lineart.runtime.device import Precision, dtype_of, pick_precision
 
 PAPER = 255
-LEAST_PX = 16
+MIN_PX = 16
 """Least side of a translating network's input; it reflects edges of maps of a quarter of it."""
 
 Lines = UInt8[np.ndarray, "B H W"]
@@ -247,7 +247,7 @@ class Translator:
         photo = color_to_tensor(torch.from_numpy(photos).to(self.device))
         height, width = photo.shape[2:]
         # Replicate edges: reflection would need pictures larger than the padding.
-        below, right = (max(-side % self.multiple, LEAST_PX - side) for side in (height, width))
+        below, right = (max(-side % self.multiple, MIN_PX - side) for side in (height, width))
         padding = (0, right, 0, below)
         photo = F.pad(photo, padding, mode="replicate").to(self.dtype)
         translated = self.generator(photo)

@@ -25,7 +25,7 @@ from ray.autoscaler._private.util import prepare_config, validate_config
 
 from lineart.film.pools import NETWORK_GPUS, PIXEL_CPUS, plan_workers
 from lineart.jobs.main import COMMANDS
-from lineart.runtime.cluster import MOST_LABELS
+from lineart.runtime.cluster import MAX_LABELS
 from lineart.runtime.device import has_cuda_driver
 from lineart.training.job import worker_resources
 
@@ -194,7 +194,7 @@ def test_ray_start_obeys_the_resources(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_head_says_what_the_cluster_may_grow_to(types: Callable[[], Config]) -> None:
     """The head's labels are the sums over all workers: a job on an empty cluster plans by them."""
     head, *workers = sorted(types().items(), key=lambda item: item[0] != "head")
-    for resource, label in MOST_LABELS.items():
+    for resource, label in MAX_LABELS.items():
         most = sum(node["resources"].get(resource, 0) * node["max_workers"] for _, node in workers)
         assert head[1]["labels"][label] == str(int(most))
 

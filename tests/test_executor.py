@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lineart.runtime.executor import MOST_DEATHS, RayExecutor
+from lineart.runtime.executor import MAX_DEATHS, RayExecutor
 
 
 def where(_: int) -> str:
@@ -84,4 +84,4 @@ def test_a_call_that_ends_each_actor_ends_the_run(
     )
     with pytest.raises(ConnectionError, match="Ray cannot go on"):
         list(calls)
-    assert len(list(tmp_path.iterdir())) == MOST_DEATHS
+    assert len(list(tmp_path.iterdir())) == MAX_DEATHS

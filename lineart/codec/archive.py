@@ -11,8 +11,8 @@ from lineart.codec.png_reading import read_png_header
 MERGED = "mergedimage.png"
 """Member with the merged picture, of OpenRaster and Krita files."""
 
-_MOST_MEMBERS = 20_000
-_MOST_BYTES = 16 << 20
+_MAX_MEMBERS = 20_000
+_MAX_BYTES = 16 << 20
 """Most bytes of an XML member, and of a PNG member beyond its pixels."""
 
 
@@ -27,10 +27,10 @@ class Archive:
     def __init__(self, data: bytes) -> None:
         self._zip = zipfile.ZipFile(io.BytesIO(data))
         self.names = frozenset(self._zip.namelist())
-        if len(self._zip.namelist()) > _MOST_MEMBERS:
-            raise ValueError(f"it has more than {_MOST_MEMBERS} members")
+        if len(self._zip.namelist()) > _MAX_MEMBERS:
+            raise ValueError(f"it has more than {_MAX_MEMBERS} members")
 
-    def read(self, name: str, max_bytes: int = _MOST_BYTES) -> bytes:
+    def read(self, name: str, max_bytes: int = _MAX_BYTES) -> bytes:
         """Return an unpacked member, whose checksum is verified.
 
         Raises:
@@ -58,7 +58,7 @@ class Archive:
             raise ValueError(f"its member {name} is no PNG")
         header = read_png_header(start[16:])
         check_size((header.width, header.height), max_pixels)
-        return self.read(name, header.scan_lines_length + _MOST_BYTES)
+        return self.read(name, header.scan_lines_length + _MAX_BYTES)
 
     def read_xml(self, name: str) -> ElementTree.Element:
         """Return an XML member.

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import IO
 
 _STDERR = 2
-_MOST_LINES, _MOST_CHARACTERS = 3, 300
+_MAX_LINES, _MAX_CHARACTERS = 3, 300
 
 
 @contextmanager
@@ -42,4 +42,4 @@ def _lines(sink: IO[bytes]) -> str:
     sink.seek(0)
     lines = sink.read(1 << 16).decode(errors="replace").splitlines()
     unique = dict.fromkeys(line.strip() for line in lines if line.strip())
-    return "; ".join(list(unique)[:_MOST_LINES])[:_MOST_CHARACTERS]
+    return "; ".join(list(unique)[:_MAX_LINES])[:_MAX_CHARACTERS]

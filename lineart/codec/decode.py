@@ -35,7 +35,7 @@ from lineart.codec.tga import is_tga, read_tga
 from lineart.codec.tiff import TiffPage, first_directory, tiff_page
 from lineart.image import Hint
 
-_MOST_RLE_BYTES = 2**23
+_MAX_RLE_BYTES = 2**23
 """Maximum size of a run-length encoded BMP; Pillow decodes those in Python, at 4 MB/s."""
 
 
@@ -43,7 +43,7 @@ def _check_bmp(data: bytes) -> bytes:
     """Return a BMP unchanged; raise ValueError if it is large and run-length encoded."""
     header, compression = data[14:18], data[30:34]
     has_runs = header != b"\x0c\0\0\0" and compression in (b"\1\0\0\0", b"\2\0\0\0")
-    if has_runs and len(data) > _MOST_RLE_BYTES:
+    if has_runs and len(data) > _MAX_RLE_BYTES:
         raise ValueError("it is compressed and above 8 MiB; save it without compression, or as PNG")
     return data
 

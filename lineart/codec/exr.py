@@ -14,7 +14,7 @@ from lineart.codec.profiles import SRGB_PRIMARIES, encode_srgb, matrix_to_srgb
 _LAYOUTS = (("R", "G", "B", "A"), ("R", "G", "B"), ("Y", "A"), ("Y",))
 """Channels of a picture, in order of preference."""
 _CHROMA = "RY"
-_MOST_SAMPLES = 16
+_MAX_SAMPLES = 16
 """Maximum number of samples, of all channels, for each pixel that is allowed."""
 
 
@@ -35,7 +35,7 @@ def read_exr(data: bytes, max_pixels: int) -> Image.Image:
     check_size(_size(shown), max_pixels)
     check_size(_size(stored), max_pixels)
     names = [channel.name for channel in header["channels"]]
-    if len(names) * np.prod(_size(stored), dtype=np.int64) > _MOST_SAMPLES * max_pixels:
+    if len(names) * np.prod(_size(stored), dtype=np.int64) > _MAX_SAMPLES * max_pixels:
         raise ValueError(f"its {len(names)} channels are too many for its size; save fewer")
     layout = next((one for one in _LAYOUTS if set(one) <= set(names)), None)
     if layout is None or _CHROMA in names or "deep" in str(header["type"]):

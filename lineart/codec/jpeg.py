@@ -11,7 +11,7 @@ from lineart.codec.limits import MAX_PROFILE_BYTES
 _SCAN, _END = b"\xda", b"\xd9"
 _MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])", re.DOTALL)
 """Marker that ends the data of a scan: neither a stuffed byte nor a restart marker."""
-_MOST_SCANS = 100
+_MAX_SCANS = 100
 """Maximum number of scans; encoders write about ten, and each costs a pass over all pixels."""
 
 _NEXT_PART = re.compile(rb"\xff+([^\x00\xff])", re.DOTALL)
@@ -21,7 +21,7 @@ _STAND_ALONE = {b"\x01", *(bytes([kind]) for kind in range(0xD0, 0xDA))}
 _PROFILE = b"ICC_PROFILE\0"
 """Start of a segment with a part of the colour profile; there are up to 255."""
 
-_MOST_PARTS = 100
+_MAX_PARTS = 100
 """Maximum number of kept segments before the first scan; encoders write about ten."""
 
 
@@ -49,8 +49,8 @@ def trim_jpeg(data: bytes) -> bytes:
             profile.append(b"\xff" + data[marker.start(1) : position])
         elif _is_needed(marker[1], content):
             kept.append(b"\xff" + data[marker.start(1) : position])
-        if len(kept) >= _MOST_PARTS:
-            raise ValueError(f"it has more than {_MOST_PARTS} parts before its pixels")
+        if len(kept) >= _MAX_PARTS:
+            raise ValueError(f"it has more than {_MAX_PARTS} parts before its pixels")
     raise ValueError("its header is damaged")
 
 
@@ -66,7 +66,7 @@ def _check_scans(data: bytes, position: int) -> None:
     scans = 0
     while (marker := _MARKER.search(data, position)) and marker[1] != _END:
         scans += marker[1] == _SCAN
-        if scans > _MOST_SCANS:
-            raise ValueError(f"it has more than {_MOST_SCANS} scans")
+        if scans > _MAX_SCANS:
+            raise ValueError(f"it has more than {_MAX_SCANS} scans")
         length = int.from_bytes(data[marker.end() : marker.end() + 2])
         position = marker.end() + max(2, length)

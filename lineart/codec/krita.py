@@ -30,7 +30,7 @@ _HEADER = re.compile(
 _TILE = re.compile(rb"(-?\d{1,8}),(-?\d{1,8}),LZF,(\d{1,8})\n")
 _PIXEL_BYTES = {"RGBA": 4, "RGBA16": 8, "GRAYA": 2, "GRAYA16": 4}
 """Colour spaces that are read -> bytes of a pixel."""
-_MOST_BYTES_A_PIXEL = 16
+_MAX_BYTES_A_PIXEL = 16
 _WITHOUT_PIXELS = ("adjustmentlayer", "referenceimages")
 """Kinds of layers that show nothing of their own."""
 
@@ -140,7 +140,7 @@ class KritaLayer:
     ) -> UInt8[np.ndarray, "H W _"]:
         """Return the canvas with the tiles of a member, with all bytes of a pixel."""
         (width, height), (left, top) = self.size, offset
-        data = self.archive.read(member, width * height * _MOST_BYTES_A_PIXEL + 2**24)
+        data = self.archive.read(member, width * height * _MAX_BYTES_A_PIXEL + 2**24)
         header = _HEADER.match(data)
         if header is None or int(header[3]) != num_bytes:
             raise ValueError(f"the pixels of its layer {self.name!r} are damaged")

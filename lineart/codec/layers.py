@@ -23,7 +23,7 @@ from lineart.image import Hint
 if TYPE_CHECKING:
     from lineart.codec.psd import PsdLayer
 
-_MOST_LAYERS = 8_000
+_MAX_LAYERS = 8_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +128,8 @@ def _of_archive(archive: Archive, max_pixels: int) -> list[DocumentLayer]:
     size = int(root.get("w", "0")), int(root.get("h", "0"))
     check_size(size, max_pixels)
     elements = [pair for stack in root.findall("stack") for pair in _flatten(stack, _Place())]
-    if len(elements) > _MOST_LAYERS:
-        raise ValueError(f"it has {len(elements)} layers and {_MOST_LAYERS} are the most")
+    if len(elements) > _MAX_LAYERS:
+        raise ValueError(f"it has {len(elements)} layers and {_MAX_LAYERS} are the most")
     layers = [
         DocumentLayer(
             element.get("name", ""),

@@ -115,7 +115,7 @@ _PNG_PARTS = (b"IHDR", b"PLTE", b"tRNS", b"eXIf", b"IDAT")
 
 _CHECKED_PARTS = frozenset(_PNG_PARTS)
 
-_MOST_PARTS = 300_000
+_MAX_PARTS = 300_000
 """Maximum number of chunks; the largest pictures have half as many, of 8 KiB each."""
 
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -153,7 +153,7 @@ def png_chunks(data: bytes, checked: Container[bytes]) -> Iterator[tuple[bytes, 
         ValueError: the file is truncated, or one of those chunks is damaged.
     """
     view, position = memoryview(data), len(PNG_SIGNATURE)
-    for _ in range(_MOST_PARTS):
+    for _ in range(_MAX_PARTS):
         if position + 12 > len(data):
             raise ValueError("the file is cut off")
         length, kind = struct.unpack_from(">I4s", data, position)
@@ -167,7 +167,7 @@ def png_chunks(data: bytes, checked: Container[bytes]) -> Iterator[tuple[bytes, 
             return
         yield kind, view[position + 8 : end]
         position = end + 4
-    raise ValueError(f"it has more than {_MOST_PARTS} parts")
+    raise ValueError(f"it has more than {_MAX_PARTS} parts")
 
 
 def _scan_lines_length(width: int, height: int, bits: int, *, interlaced: bool) -> int:

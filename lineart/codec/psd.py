@@ -19,8 +19,8 @@ from lineart.codec.limits import check_size
 from lineart.codec.samples import to_samples
 
 _HEADER = struct.Struct(">4sH6xHIIHH")
-_MOST_CHANNELS = 56
-_MOST_LAYERS = 8_000
+_MAX_CHANNELS = 56
+_MAX_LAYERS = 8_000
 """Maximum number of layers: that of Photoshop."""
 
 
@@ -104,8 +104,8 @@ def read_psd_layers(data: bytes, max_pixels: int) -> tuple[tuple[int, int], list
     with _strict():
         document = _open(data, max_pixels)
         layers = [layer for layer in document.descendants() if layer.has_pixels()]
-        if len(layers) > _MOST_LAYERS:
-            raise ValueError(f"it has {len(layers)} layers and {_MOST_LAYERS} are the most")
+        if len(layers) > _MAX_LAYERS:
+            raise ValueError(f"it has {len(layers)} layers and {_MAX_LAYERS} are the most")
         bases = _find_bases(document)
         return document.size, [
             PsdLayer(document, layer, bases.get(id(layer)), max_pixels) for layer in layers
@@ -126,8 +126,8 @@ def _open(data: bytes, max_pixels: int) -> PSDImage:
     check_size((width, height), max_pixels)
     if depth == 32:
         raise ValueError("it has 32 bits a channel; save it with 8 or 16 bits")
-    if channels > _MOST_CHANNELS:
-        raise ValueError(f"it has {channels} channels and {_MOST_CHANNELS} are the most")
+    if channels > _MAX_CHANNELS:
+        raise ValueError(f"it has {channels} channels and {_MAX_CHANNELS} are the most")
     return PSDImage.open(io.BytesIO(data))
 
 

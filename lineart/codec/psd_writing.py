@@ -32,7 +32,7 @@ from lineart.codec.png import Dpi
 Picture = UInt8[np.ndarray, "H W *C"]
 """Grey, RGB, or RGBA of straight alpha, 0..255."""
 
-MOST_SIDE_PX = 30_000
+MAX_SIDE_PX = 30_000
 """Largest side of a PSD file."""
 
 
@@ -54,14 +54,14 @@ def encode_psd(layers: Sequence[PsdLayer], merged: Picture, dpi: Dpi | None = No
         dpi: Resolution that is noted in the file.
 
     Raises:
-        ValueError: a side is longer than `MOST_SIDE_PX`.
+        ValueError: a side is longer than `MAX_SIDE_PX`.
 
     Source:
         Adobe Photoshop File Formats Specification, 2019.
     """
     height, width, channels = merged.shape
-    if max(height, width) > MOST_SIDE_PX:
-        raise ValueError(f"{width}x{height} pixels are too long for PSD, {MOST_SIDE_PX} the most")
+    if max(height, width) > MAX_SIDE_PX:
+        raise ValueError(f"{width}x{height} pixels are too long for PSD, {MAX_SIDE_PX} the most")
     records, planes = zip(*(_layer(layer) for layer in reversed(layers)), strict=True)
     # Negative if the fourth channel of the merged picture is its opacity.
     count = -len(layers) if channels == 4 else len(layers)

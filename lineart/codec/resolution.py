@@ -11,7 +11,7 @@ from PIL.PsdImagePlugin import PsdImageFile
 from lineart.codec.png import IN_METRES, METRES_PER_INCH, PNG_SIGNATURE, Dpi
 from lineart.codec.png_reading import png_chunks
 
-_LEAST_DPI, _MOST_DPI = 0.1, 100_000.0
+_MIN_DPI, _MAX_DPI = 0.1, 100_000.0
 """Values outside are mistakes, and do not fit in every format."""
 
 _X_RESOLUTION, _Y_RESOLUTION, _UNIT = 282, 283, 296
@@ -42,14 +42,14 @@ def read_dpi(data: bytes) -> Dpi | None:
         dpi = _noted(data)
     except _BROKEN:
         return None
-    if dpi is None or not all(_LEAST_DPI <= one <= _MOST_DPI for one in dpi):
+    if dpi is None or not all(_MIN_DPI <= one <= _MAX_DPI for one in dpi):
         return None
     return dpi
 
 
 def scale_dpi(dpi: Dpi | None, factor: float) -> Dpi | None:
     """Return the resolution of a picture of `factor` times the size that is as large on paper."""
-    if dpi is None or not all(_LEAST_DPI <= one * factor <= _MOST_DPI for one in dpi):
+    if dpi is None or not all(_MIN_DPI <= one * factor <= _MAX_DPI for one in dpi):
         return None
     return dpi[0] * factor, dpi[1] * factor
 

@@ -13,8 +13,8 @@ from lineart.codec.limits import MAX_PAGES
 
 TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """First bytes of a TIFF, of either byte order; + is a BigTIFF."""
-_MOST_TAGS = 4096
-_MOST_VALUES = 100_000
+_MAX_TAGS = 4096
+_MAX_VALUES = 100_000
 """Maximum number of values of a tag; the longest list strips or tiles, one value for each."""
 _BYTES = (1, 2, 6, 7)
 """Tag types whose values Pillow keeps together as bytes."""
@@ -203,8 +203,8 @@ def page_positions(data: bytes) -> Iterator[int]:
 
 def _count_tags(data: bytes, start: int, layout: TiffLayout) -> int:
     (count,) = struct.unpack_from(layout.counter, data, start)
-    if count > _MOST_TAGS:
-        raise ValueError(f"it has {count} tags and {_MOST_TAGS} are the most")
+    if count > _MAX_TAGS:
+        raise ValueError(f"it has {count} tags and {_MAX_TAGS} are the most")
     return int(count)
 
 
@@ -226,7 +226,7 @@ def next_directory(start: bytes, read: Callable[[int, int], bytes]) -> int:
     # Most directories have fewer than a hundred tags.
     part = start[at:] if at + 8 < len(start) else read(at, 2048)
     (count,) = struct.unpack_from(layout.counter, part)
-    end = struct.calcsize(layout.counter) + min(count, _MOST_TAGS) * entry
+    end = struct.calcsize(layout.counter) + min(count, _MAX_TAGS) * entry
     if end + pointer > len(part):
         part = read(at, end + pointer)
     (following,) = struct.unpack_from(layout.pointer, part, end)
@@ -252,8 +252,8 @@ def _numbers(data: bytes, start: int, layout: TiffLayout) -> Iterator[tuple[int,
     for index in range(count):
         at = entries + index * struct.calcsize(layout.entry)
         tag, kind, values, _ = struct.unpack_from(layout.entry, data, at)
-        if values > _MOST_VALUES and kind not in _BYTES:
-            raise ValueError(f"its tag {tag} has {values} values and {_MOST_VALUES} are the most")
+        if values > _MAX_VALUES and kind not in _BYTES:
+            raise ValueError(f"its tag {tag} has {values} values and {_MAX_VALUES} are the most")
         if kind not in _INTEGERS or not values:
             continue
         form, size = _INTEGERS[kind]

@@ -23,7 +23,7 @@ MAX_FRAMES = 10_000_000
 BUFFER_BYTES = 2**20
 """Bytes that are read at once from a file that is no path, such as an object on S3."""
 CUT_OFF = "the file is cut off"
-LEAST_CUT_S = 0.25
+MIN_CUT_S = 0.25
 """Seconds by which a file must end before the end that its header says, to be taken as cut off."""
 
 
@@ -141,7 +141,7 @@ def _find_times(container: Any, stream: Any, found: _Packets) -> str | None:
     except av.FFmpegError as error:
         return f"the file is damaged ({error.strerror})"
     start_s, length_s = ((one or 0) / av.time_base for one in _extent(container))
-    return CUT_OFF if end_s - start_s < length_s - LEAST_CUT_S else None
+    return CUT_OFF if end_s - start_s < length_s - MIN_CUT_S else None
 
 
 def _extent(container: Any) -> tuple[int | None, int | None]:

@@ -29,7 +29,7 @@ SCALES = (0.95, 1.5)
 """Range of the short side of a whole drawing divided by the sample's side."""
 SMALLEST_PART = 30
 """Smaller areas of one colour join their neighbours."""
-FEWEST_COLORS, MOST_COLORS = 4, 9
+MIN_COLORS, MAX_COLORS = 4, 9
 """Range of the colours of a picture without drawn lines."""
 MERGED = 0.4
 """Share of the pictures without drawn lines in which lines between some colours are missing."""
@@ -39,7 +39,7 @@ GAP_SHARE = (0.02, 0.12)
 """Range of the radius of a gap, as a share of the longer side."""
 BARE_PAPER = 225
 """Least grey level of paper around which no line is, at the sample's size."""
-LEAST_DABBED_PX = 8
+MIN_DABBED_PX = 8
 """Smallest area that gets a dab."""
 DABBED = 0.7
 """Share of the samples with a dab in each area; in the others, in 30 to 100 % of them."""
@@ -141,7 +141,7 @@ def flatten_painted(color: Frame, rng: np.random.Generator) -> FlatPicture:
 
     Some lines are missing: all between two colours.
     """
-    count = int(rng.integers(FEWEST_COLORS, MOST_COLORS + 1))
+    count = int(rng.integers(MIN_COLORS, MAX_COLORS + 1))
     codes, numbers = np.unique(pack_colors(flatten(color, count, rng)), return_inverse=True)
     truth = drop_small_parts(numbers.reshape(color.shape[:2]).astype(np.uint8), SMALLEST_PART)
     palette = unpack_colors(codes)
@@ -231,4 +231,4 @@ def _split(areas: UInt16[np.ndarray, "H W"]) -> list[Int64[np.ndarray, " _"]]:
     order = np.argsort(areas.ravel(), kind="stable")
     counts = np.bincount(areas.ravel())
     parts = np.split(order, np.cumsum(counts)[:-1])
-    return [part for part in parts[1:] if len(part) >= LEAST_DABBED_PX]
+    return [part for part in parts[1:] if len(part) >= MIN_DABBED_PX]

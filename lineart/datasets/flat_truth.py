@@ -26,7 +26,7 @@ from lineart.imaging.regions import INK_LEVEL, find_regions
 
 Colors = UInt8[np.ndarray, "K 3"]
 
-MOST_COLORS = 250
+MAX_COLORS = 250
 MERGED_DE = 9.0
 """Clusters nearer than this, by CIEDE2000, are one colour."""
 WHITE = (255, 255, 255)
@@ -256,7 +256,7 @@ def find_palette(lines: Sequence[Line], colors: Sequence[Frame]) -> Colors:
     colors_found = unpack_colors(codes)
     palette = [np.array(WHITE, np.uint8)]
     is_left = _differences(colors_found, palette[0]) >= MERGED_DE
-    while is_left.any() and len(palette) < MOST_COLORS:
+    while is_left.any() and len(palette) < MAX_COLORS:
         # The commonest single level stands for its cluster.
         first = colors_found[is_left.argmax()]
         is_near = _differences(colors_found, first) < MERGED_DE
@@ -311,7 +311,7 @@ def _purify(truth: Truth, line: Line) -> Truth:
 
 # Drawings whose flat colours are known.
 
-FEWEST_EXACT = 4
+MIN_EXACT = 4
 """Pixels, in all pictures, that an exact colour of the palette has away from edges of colours."""
 
 
@@ -333,8 +333,8 @@ def flatten_exact(
         for ink, flat in zip(inks, flats, strict=True)
     ]
     codes, counts = np.unique(np.concatenate(inside), return_counts=True)
-    order = np.lexsort((codes, -counts))[:MOST_COLORS]
-    codes = np.sort(codes[order][counts[order] >= FEWEST_EXACT])
+    order = np.lexsort((codes, -counts))[:MAX_COLORS]
+    codes = np.sort(codes[order][counts[order] >= MIN_EXACT])
     parts = []
     for flat in flats:
         found = pack_colors(flat)

@@ -29,7 +29,7 @@ SAME_DE = 5.0
 """Colours nearer than this, by CIEDE2000, are the same."""
 PURE_SHARE = 0.8
 """Least share of one true colour in a region that a loss looks at."""
-LEAST_REGIONS = 3
+MIN_REGIONS = 3
 SHOWN_PX = 256
 """Side of the pictures of a pair that is shown."""
 
@@ -101,7 +101,7 @@ def make_pair(
     key = prepare_key(Key(pair.key.line, picture))
     aligned = align(pair.target.line, [key])
     target = aligned.drawing
-    if min(target.total, key.drawing.total) < LEAST_REGIONS:
+    if min(target.total, key.drawing.total) < MIN_REGIONS:
         return None
     number, share = find_truth(target, pair.target.truth, len(palette))
     apart = ciede2000_table(palette, key.palette)

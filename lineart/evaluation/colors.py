@@ -48,7 +48,7 @@ from lineart.imaging.frequency import compose, compose_as_drawn
 from lineart.imaging.hints import find_hints, no_hints
 from lineart.metrics import ciede2000, leakage, psnr, ssim
 
-MOST_DB = 60.0
+MAX_DB = 60.0
 """Cap of PSNR in dB: equal pictures would make means infinite; one level everywhere is 48 dB."""
 
 SOURCE = "source "
@@ -158,13 +158,13 @@ def score(color: Frame, trial: Trial) -> dict[str, float]:
     """Compute the scores of the colours that one method made; undefined scores are left out."""
     case, drawn = trial.case, trial.case.original.line
     found = {
-        "psnr": min(MOST_DB, psnr(color, case.painted)),
+        "psnr": min(MAX_DB, psnr(color, case.painted)),
         "ssim": ssim(color, case.painted),
         **score_hints(color, trial),
     }
     if drawn is not None:
         whole = compose_as_drawn(color, drawn)
-        found["psnr_composed"] = min(MOST_DB, psnr(whole, case.original.color))
+        found["psnr_composed"] = min(MAX_DB, psnr(whole, case.original.color))
         found["ssim_composed"] = ssim(whole, case.original.color)
     return found
 
@@ -303,7 +303,7 @@ def compare_full(
     for method, fill in methods_at(0, session, request.weights).items():
         made = compose(fill(small, no_hints(small.shape)), line)
         found[method] = {
-            "psnr_full": min(MOST_DB, psnr(made, picture.color)),
+            "psnr_full": min(MAX_DB, psnr(made, picture.color)),
             "ssim_full": ssim(made, picture.color),
         }
     return found

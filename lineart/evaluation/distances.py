@@ -27,7 +27,7 @@ from lineart.evaluation.types import (
 TOGETHER = 256
 """Pictures in one matrix product."""
 
-MOST_FOR_KERNEL = 10_000
+MAX_FOR_KERNEL = 10_000
 """Maximum number of pictures of a set for the kernel distance; of more, a random choice."""
 
 SUBSETS, SUBSET_SIZE = 100, 1000
@@ -109,7 +109,7 @@ def kernel(
             yield name, "a kernel distance needs four pictures at least"
             continue
         with warnings.catch_warnings():
-            # torchmetrics warns that it stores all features; here at most `MOST_FOR_KERNEL`.
+            # torchmetrics warns that it stores all features; here at most `MAX_FOR_KERNEL`.
             warnings.simplefilter("ignore", UserWarning)
             metric = KernelInceptionDistance(nn.Identity(), subsets=SUBSETS, subset_size=size)
         metric.update(real, real=True)
@@ -126,11 +126,11 @@ def take(vectors: Vectors, places: Places) -> Tensor:
 
 
 def choose(places: Places, seed: int) -> Places:
-    """Return a uniform random choice of at most `MOST_FOR_KERNEL`."""
-    if len(places) <= MOST_FOR_KERNEL:
+    """Return a uniform random choice of at most `MAX_FOR_KERNEL`."""
+    if len(places) <= MAX_FOR_KERNEL:
         return places
     rng = np.random.default_rng((seed, len(places)))
-    return sorted(rng.choice(places, MOST_FOR_KERNEL, replace=False).tolist())
+    return sorted(rng.choice(places, MAX_FOR_KERNEL, replace=False).tolist())
 
 
 class RequestedDistances(NamedTuple):

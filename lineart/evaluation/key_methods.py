@@ -89,14 +89,14 @@ def _nearest(cost: Float32[np.ndarray, "T K"], key: PreparedKey) -> Int64[np.nda
     return colors
 
 
-MOST_DIFFERENT = 3.0
+MAX_DIFFERENT = 3.0
 PLACE_WEIGHT = 4.0
 
 
 def _hungarian(drawing: Drawing, key: PreparedKey) -> Int64[np.ndarray, " N"]:
     """Assign regions by shape and place, one to one; those left over take the most similar."""
     shape = np.minimum(
-        _differences(drawing.shape_features, key.drawing.shape_features), MOST_DIFFERENT
+        _differences(drawing.shape_features, key.drawing.shape_features), MAX_DIFFERENT
     )
     place = _differences(drawing.relative_center, key.drawing.relative_center)
     cost = shape.sum(axis=2) + PLACE_WEIGHT * place.sum(axis=2)

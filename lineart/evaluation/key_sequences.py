@@ -30,7 +30,7 @@ SAMPLE_STEP = 2
 """Frames from a drawing of the sample film to the next."""
 
 
-MOST_MATCHED = 16
+MAX_MATCHED = 16
 """Matched drawings that are kept, so that memory is bounded."""
 
 
@@ -113,7 +113,7 @@ class Exercise:
                     line, [self.key(key) for key in keys], network=self.network
                 )
             found.append(self.matched[place])
-        while len(self.matched) > MOST_MATCHED:
+        while len(self.matched) > MAX_MATCHED:
             del self.matched[next(iter(self.matched))]
         return [one for one in found if one is not None]
 

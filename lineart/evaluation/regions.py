@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lineart.datasets.samples import Picture
-from lineart.evaluation.colors import MOST_DB, SOURCE, plan_coloring
+from lineart.evaluation.colors import MAX_DB, SOURCE, plan_coloring
 from lineart.evaluation.inputs import EvaluationUnit, read_unit, source_of
 from lineart.evaluation.methods import ColorFrame, name_finishes, open_colorizers
 from lineart.evaluation.page import show_hints, strip
@@ -181,7 +181,7 @@ def score(color: Frame, picture: Picture, hinted: tuple[TrueRegions, Any]) -> di
     whole = compose_as_drawn(color, picture.line, sigma=0.0)
     leaks = leakage(color, picture.line)
     return {
-        "psnr_composed": min(MOST_DB, psnr(whole, picture.color)),
+        "psnr_composed": min(MAX_DB, psnr(whole, picture.color)),
         "ssim_composed": ssim(whole, picture.color),
         **score_regions(color, *hinted),
         **({} if leaks is None else {"leakage": leaks}),

@@ -13,7 +13,7 @@ from typing import Any
 from lineart.codec import encode_png
 from lineart.evaluation.distances import Distances
 from lineart.evaluation.page import scores_page, stack_rows
-from lineart.evaluation.statistics import FEWEST_GROUPS
+from lineart.evaluation.statistics import MIN_GROUPS
 from lineart.evaluation.tables import rows_to_csv, summarize, to_csv, to_frame, to_markdown
 from lineart.evaluation.types import EvaluationPlan, EvaluationResult, Finding, ScoreRow
 from lineart.runtime.device import use_one_thread
@@ -148,7 +148,7 @@ def note_no_interval(per_picture: Sequence[str], result: EvaluationResult) -> No
     )
     if any(estimate.low is None for estimate in estimates):
         result.notes[
-            f"means of fewer than {FEWEST_GROUPS} pictures, or groups of them (in a film: shots), "
+            f"means of fewer than {MIN_GROUPS} pictures, or groups of them (in a film: shots), "
             "have no interval: it would be their least and greatest"
         ] += 1
 

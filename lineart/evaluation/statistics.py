@@ -14,7 +14,7 @@ from lineart.evaluation.types import Estimate
 
 REPLICATES = 1000
 CONFIDENCE = 0.95
-FEWEST_GROUPS = 5
+MIN_GROUPS = 5
 """Minimum number of groups for an interval; of fewer it would be their minimum and maximum."""
 
 TOGETHER = 256
@@ -46,7 +46,7 @@ class Bootstrap:
         return self._drawn[group]
 
     def estimate(self, values: Float64[np.ndarray, " N"], groups: Sequence[str]) -> Estimate:
-        """Return mean and deviation, and a percentile interval from `FEWEST_GROUPS` groups.
+        """Return mean and deviation, and a percentile interval from `MIN_GROUPS` groups.
 
         Args:
             values: At least one value.
@@ -55,7 +55,7 @@ class Bootstrap:
         deviation = float(values.std(ddof=1)) if len(values) > 1 else None
         low = high = None
         names = sorted(set(groups))
-        if len(names) >= FEWEST_GROUPS:
+        if len(names) >= MIN_GROUPS:
             number = {name: index for index, name in enumerate(names)}
             index = [number[group] for group in groups]
             pairs = np.stack((np.bincount(index, values), np.bincount(index)))

@@ -17,11 +17,11 @@ from lineart.storage import Storage, read_file
 
 STUDY_FILE = "study.json"
 FORMAT, ANSWERS_FORMAT = "lineart study 1", "lineart answers 1"
-MOST_BYTES = 16 * 2**20
+MAX_BYTES = 16 * 2**20
 """Maximum size of one file of answers, far above real ones."""
 FEW_PARTICIPANTS = 8
 """Below this number, the text says that the interval is wide."""
-MOST_MS = 10**10
+MAX_MS = 10**10
 """Maximum time of one answer in milliseconds: a page may stay open for months."""
 PARTICIPANT = re.compile(r"[0-9a-f]{32}")
 
@@ -168,8 +168,8 @@ def _read_answers(
     Raises:
         ValueError: it does not hold valid answers to this study.
     """
-    if len(data) > MOST_BYTES:
-        raise ValueError(f"{len(data)} bytes are too many; {MOST_BYTES} are the most")
+    if len(data) > MAX_BYTES:
+        raise ValueError(f"{len(data)} bytes are too many; {MAX_BYTES} are the most")
     try:
         content = json.loads(data)
     except (ValueError, RecursionError) as error:
@@ -206,7 +206,7 @@ def _read_choice(
         raise ValueError(f"the sides of the pair {pair['id']} were changed: they contradict")
     milliseconds: Any = answer.get("ms")
     is_number = isinstance(milliseconds, int | float) and not isinstance(milliseconds, bool)
-    if not is_number or not 0 <= milliseconds <= MOST_MS:
+    if not is_number or not 0 <= milliseconds <= MAX_MS:
         raise ValueError(f"the time of the pair {pair['id']} makes no sense")
     is_first = (pair["a"] == "first") == (picture == "a")
     preferred = "first" if is_first else "second"

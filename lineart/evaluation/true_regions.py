@@ -25,7 +25,7 @@ SAME_LEVELS = 12
 TOLERANCE = 8
 """Largest difference in a channel, of 255, between a right pixel and the region's true colour."""
 
-FEWEST_PIXELS = 4
+MIN_PIXELS = 4
 """Smaller areas are specks of soft edges and of compression."""
 
 TINY_PIXELS = 10
@@ -66,7 +66,7 @@ def find_true_regions(color: Frame, line: Line) -> TrueRegions:
 
     A region is a 4-connected area of pixels around which, in 3 x 3 pixels, is paper of one colour.
     So a dab of 3 x 3 pixels fits into each, and the soft edges of lines and colours are in none.
-    Areas of less than `FEWEST_PIXELS` do not count, nor do those of which less than half have
+    Areas of less than `MIN_PIXELS` do not count, nor do those of which less than half have
     their median colour, such as shading.
 
     Args:
@@ -107,7 +107,7 @@ def _number_areas(is_flat: UInt8[np.ndarray, "H W"], color: Frame) -> RegionMap:
     areas = np.bincount(labels.ravel(), minlength=count)
     areas[0] = 0
     colors = _medians(color, _pixels_by_region(labels, areas))
-    is_kept = (areas >= FEWEST_PIXELS) & (2 * _count_near(color, labels, colors) >= areas)
+    is_kept = (areas >= MIN_PIXELS) & (2 * _count_near(color, labels, colors) >= areas)
     is_kept[0] = False
     numbers: RegionMap = np.where(is_kept, np.cumsum(is_kept), 0).astype(np.int32)[labels]
     return numbers

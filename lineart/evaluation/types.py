@@ -202,7 +202,7 @@ class Estimate:
     """Standard deviation of the values; None for a single value."""
     low: float | None = None
     high: float | None = None
-    """Ends of the 95 % interval; None for fewer than `statistics.FEWEST_GROUPS` groups."""
+    """Ends of the 95 % interval; None for fewer than `statistics.MIN_GROUPS` groups."""
     over_subsets: float | None = None
     """Standard deviation over random subsets, for kernel distances only."""
 

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 THREADS = 8
 """Logs that are written at once."""
-MOST_WAITING = 1024
+MAX_WAITING = 1024
 """Logs that wait to be written; then the run waits, too."""
 
 
@@ -57,7 +57,7 @@ class FrameLogs:
         if self._folder is not None:
             data = format_log(row, self._job).encode()
             self._waiting.append(self._pool.submit(self._folder.write, log_path(row), data))
-            self._settle(MOST_WAITING)
+            self._settle(MAX_WAITING)
 
     def _settle(self, most: int) -> None:
         """Wait until at most so many logs are not written."""

@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 
 from lineart.film.listing import printable
 
-MOST_LISTED = 10
+MAX_LISTED = 10
 """Most different warnings that are listed."""
 
 
@@ -38,7 +38,7 @@ def list_warnings(rows: pa.Table, made: pa.Array) -> FrameWarnings:
         }
     )
     of_each = each.group_by("warning").aggregate([("place", "min"), ("place", "count")])
-    found = of_each.sort_by("place_min").slice(0, MOST_LISTED).to_pylist()
+    found = of_each.sort_by("place_min").slice(0, MAX_LISTED).to_pylist()
     listed = [
         {
             "warning": one["warning"],

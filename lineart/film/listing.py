@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from lineart.film.names import stem
 from lineart.storage import Storage
 
-MOST_NAMED = 10
+MAX_NAMED = 10
 """Most files that are named in a sentence."""
 MAX_NAME_BYTES = 1024
 """Maximum length of a name with its folders, in bytes: the limit of S3 keys."""
@@ -70,8 +70,8 @@ def printable(name: Any) -> str:
 
 
 def name_some(names: Sequence[str]) -> str:
-    """Return the first names, up to `MOST_NAMED`, for a sentence."""
-    return ", ".join(names[:MOST_NAMED]) + (", ..." if names[MOST_NAMED:] else "")
+    """Return the first names, up to `MAX_NAMED`, for a sentence."""
+    return ", ".join(names[:MAX_NAMED]) + (", ..." if names[MAX_NAMED:] else "")
 
 
 class Found(NamedTuple):

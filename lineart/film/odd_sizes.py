@@ -9,7 +9,7 @@ from lineart.manifest import SCHEMA
 
 START = "odd size: "
 """Beginning of these warnings, by which those of an earlier run are replaced."""
-LEAST_FRAMES = 3
+MIN_FRAMES = 3
 """Minimum number of frames of a shot that has a usual size."""
 
 Size = tuple[int, int]
@@ -47,7 +47,7 @@ def _find_odd_sizes(rows: pa.Table) -> dict[tuple[str, Size], list[str]]:
     found: dict[tuple[str, Size], list[str]] = {}
     for shot, of_shot in sizes.items():
         (usual, most), total = of_shot.most_common(1)[0], of_shot.total()
-        if total < LEAST_FRAMES or 2 * most <= total:
+        if total < MIN_FRAMES or 2 * most <= total:
             continue
         for width, height in of_shot.keys() - {usual}:
             found[shot, (width, height)] = [

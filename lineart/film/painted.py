@@ -17,7 +17,7 @@ from lineart.imaging.paint_map import Color
 from lineart.manifest import ManifestRow, read_manifest
 from lineart.storage import Storage, check_given
 
-MOST_SEARCHED = 64
+MAX_SEARCHED = 64
 """Most frames that are searched for colours."""
 COLOUR_AGAIN = "run lineart colorize with --finish paint --indexed-paint again"
 
@@ -92,12 +92,12 @@ def _painted_frames(rows: Sequence[ManifestRow]) -> Iterator[tuple[str, PaintedF
 def describe_unused(film: PaintedFilm) -> list[str]:
     """Return a sentence on each colour that a person named and that no frame has.
 
-    In a film of more frames than `MOST_SEARCHED`, so many are searched, evenly spaced.
+    In a film of more frames than `MAX_SEARCHED`, so many are searched, evenly spaced.
     """
     if not film.swapped:
         return []
     frames = list(film.frames.values())
-    step = -(-len(frames) // MOST_SEARCHED)
+    step = -(-len(frames) // MAX_SEARCHED)
     found: set[Color] = set()
     for frame in frames[::step]:
         # A frame whose paint cannot be read fails by name.

@@ -10,9 +10,9 @@ from lineart.film.frames import FilmFrame
 from lineart.film.listing import caseless, printable
 from lineart.film.names import SEPARATORS, NameParts, read_name, read_resolution
 
-MOST_SHOTS = 10
+MAX_SHOTS = 10
 """Maximum number of shots that have a sentence of their own; the others are counted."""
-MOST_GAPS = 6
+MAX_GAPS = 6
 """Maximum number of gaps that are named in a shot."""
 RARE = 10
 """One difference of so many may be a gap if a shot is numbered in steps above 1."""
@@ -30,7 +30,7 @@ def describe_gaps(frames: Iterable[FilmFrame]) -> list[str]:
     for shot, group in groupby(frames, attrgetter("shot")):
         missing, step = _missing(group)
         if missing:
-            some = ", ".join(missing[:MOST_GAPS]) + (", ..." if missing[MOST_GAPS:] else "")
+            some = ", ".join(missing[:MAX_GAPS]) + (", ..." if missing[MAX_GAPS:] else "")
             found.append(f"shot {shot} has no {some}: its numbers go up by {step}")
     return _first(found, "more shots have gaps in their numbers")
 
@@ -82,7 +82,7 @@ def describe_doubles(frames: Iterable[FilmFrame]) -> list[str]:
                 of_number[key].append(printable(posixpath.basename(frame.name)))
         doubles = [" = ".join(names) for names in of_number.values() if len(names) > 1]
         if doubles:
-            some = ", ".join(doubles[:MOST_GAPS]) + (", ..." if doubles[MOST_GAPS:] else "")
+            some = ", ".join(doubles[:MAX_GAPS]) + (", ..." if doubles[MAX_GAPS:] else "")
             found.append(f"shot {shot} has frames of one number: {some}; each is made as a frame")
     return _first(found, "more shots have frames of one number")
 
@@ -120,5 +120,5 @@ def describe_versions(frames: Iterable[FilmFrame]) -> list[str]:
 
 
 def _first(sentences: list[str], others: str) -> list[str]:
-    left = len(sentences) - MOST_SHOTS
-    return [*sentences[:MOST_SHOTS], *([f"{left} {others}"] if left > 0 else [])]
+    left = len(sentences) - MAX_SHOTS
+    return [*sentences[:MAX_SHOTS], *([f"{left} {others}"] if left > 0 else [])]

@@ -26,7 +26,7 @@ from lineart.film.tasks.key_rules import (
     ADJACENT,
     KEY,
     KEY_RULES,
-    MOST_ADJACENT,
+    MAX_ADJACENT,
     SHEET,
     SHEET_LINE,
 )
@@ -40,7 +40,7 @@ T = TypeVar("T")
 SHARED_BYTES = 2**27
 """Maximum total size, in bytes, of the shared files that a worker keeps, as a shot's hint or its
 keys; the newest one is kept whatever its size."""
-KEPT_DRAWINGS = 2 * MOST_ADJACENT + 1
+KEPT_DRAWINGS = 2 * MAX_ADJACENT + 1
 """Maximum number of drawings among them: those that vote on a frame, and the frame's own."""
 AGAIN = "the same command takes up what it is now"
 

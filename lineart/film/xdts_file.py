@@ -9,12 +9,12 @@ IDENTIFIER = "exchangeDigitalTimeSheet Save Data"
 """First line of a file; JSON follows."""
 TDTS = "toeiDigitalTimeSheet Save Data"
 """First line of a file in the related format TDTS, which is not read."""
-MOST_FRAMES = 86_400
+MAX_FRAMES = 86_400
 """Maximum duration of a sheet: an hour at 24 frames per second."""
-MOST_TRACKS = 200
+MAX_TRACKS = 200
 """Maximum number of tracks of a field."""
 
-FrameNumber = Annotated[int, Field(ge=-MOST_FRAMES, le=MOST_FRAMES)]
+FrameNumber = Annotated[int, Field(ge=-MAX_FRAMES, le=MAX_FRAMES)]
 
 
 class Part(BaseModel):
@@ -54,7 +54,7 @@ class TrackField(Part):
     """Tracks of a field."""
 
     field: Annotated[int, Field(alias="fieldId")]
-    tracks: Annotated[list[Track], Field(max_length=MOST_TRACKS)] = []
+    tracks: Annotated[list[Track], Field(max_length=MAX_TRACKS)] = []
 
 
 class NameField(Part):
@@ -67,7 +67,7 @@ class NameField(Part):
 class TimeTable(Part):
     """Time table."""
 
-    duration: Annotated[int, Field(ge=1, le=MOST_FRAMES)]
+    duration: Annotated[int, Field(ge=1, le=MAX_FRAMES)]
     fields_: Annotated[list[TrackField], Field(alias="fields")] = []
     names: Annotated[list[NameField], Field(alias="timeTableHeaders")] = []
 

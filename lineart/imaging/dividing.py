@@ -27,9 +27,9 @@ DIVIDE_SIDE_PX = 180
 where that loses a colour."""
 GAP_SIDE_PX = 360
 """Short side, at least, at which gaps of larger drawings are searched."""
-LEAST_PAPER = 192
+MIN_PAPER = 192
 """Share of paper, of 255, from which a pixel of the smaller size is paper."""
-MOST_LOST_PX = 24
+MAX_LOST_PX = 24
 """Parts of a region that are lost at the smaller size are divided up to this distance from it."""
 WIDE_GAP_SHARE = 32 / 1080
 """Largest gap of a line that parts the colours of a region, as a share of the short side."""
@@ -112,7 +112,7 @@ def _flood(
     is_right = look_up(owners, parts) == inside
     parts *= is_right
     wrong = np.flatnonzero(~is_right & (inside > 0))
-    wrong = fill_from_neighbours(parts, wrong, within=inside, most=MOST_LOST_PX)
+    wrong = fill_from_neighbours(parts, wrong, within=inside, most=MAX_LOST_PX)
     # Parts too thin for the small map, far from all that it shows.
     any_part = np.zeros(int(owners.max()) + 1, np.int32)
     any_part[owners[seeds]] = seeds
@@ -195,7 +195,7 @@ def _shrink_to_paper(labels: Numbers, size: Size) -> UInt8[np.ndarray, "h w"]:
     """Return 1 where enough of a pixel of a smaller map is paper, else 0."""
     share = cv2.compare(labels, 0, cv2.CMP_GT)
     share = cv2.resize(share, (size[1], size[0]), interpolation=cv2.INTER_AREA)
-    is_paper: UInt8[np.ndarray, "h w"] = cv2.compare(share, LEAST_PAPER, cv2.CMP_GT)
+    is_paper: UInt8[np.ndarray, "h w"] = cv2.compare(share, MIN_PAPER, cv2.CMP_GT)
     return is_paper & np.uint8(1)
 
 

@@ -9,11 +9,11 @@ from lineart.image import to_hex
 from lineart.imaging.paint import ColorSource, Paint
 from lineart.imaging.region_maps import Runs, count_pixels, find_boxes, find_runs
 
-MOST_DOUBTS = 20
+MAX_DOUBTS = 20
 """Maximum number of doubts of a drawing."""
 SURE = 0.9
 """Colours of at least this confidence are no doubt; for those of keys see `Paint.key_threshold`."""
-LEAST_AREA = 10
+MIN_AREA = 10
 """Area of a region in pixels below which nobody sees it."""
 
 REASONS = {
@@ -66,7 +66,7 @@ class Certainty(NamedTuple):
     """Mean of the regions' confidence by their area."""
 
 
-def find_doubts(paint: Paint, *, most: int = MOST_DOUBTS) -> tuple[Doubt, ...]:
+def find_doubts(paint: Paint, *, most: int = MAX_DOUBTS) -> tuple[Doubt, ...]:
     """Return the doubts of a painted drawing, worst first: by confidence, then by area.
 
     Args:
@@ -100,7 +100,7 @@ def _areas(paint: Paint, runs: Runs) -> Int64[np.ndarray, " N"]:
     """Return the areas of regions; 0 for ink, and for those that nobody sees."""
     areas = count_pixels(runs, len(paint.colors))
     areas[0] = 0
-    seen: Int64[np.ndarray, " N"] = np.where(areas < LEAST_AREA, 0, areas)
+    seen: Int64[np.ndarray, " N"] = np.where(areas < MIN_AREA, 0, areas)
     return seen
 
 

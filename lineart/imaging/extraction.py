@@ -71,9 +71,9 @@ def dilate_abs_sub(image: Frame, kernel_px: int = 4) -> Line:
 LINE_SHARE, JOINT_SHARE = 1 / 48, 1 / 20
 """Width of the widest lines that `find_drawn_lines` finds, as a share of the short side: of any
 lines, and where they are as dark as most."""
-LEAST_LINE_PX = 5
+MIN_LINE_PX = 5
 """The same in pixels, of small pictures."""
-LEAST_DARKER = 32
+MIN_DARKER = 32
 """Levels by which a line is darker than the paint beside it, at least."""
 SAME_INK = 24
 """Levels by which what is as dark as most lines is lighter at most."""
@@ -106,9 +106,9 @@ def find_drawn_lines(picture: Frame) -> Line:
 
 def _find_thin(bright: UInt8[np.ndarray, "H W"], share: float) -> Line:
     """Return the level of what is darker than all around and no wider than a share of the size."""
-    width_px = max(LEAST_LINE_PX, round(min(bright.shape) * share)) | 1
+    width_px = max(MIN_LINE_PX, round(min(bright.shape) * share)) | 1
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width_px, width_px))
     paint = cv2.morphologyEx(bright, cv2.MORPH_CLOSE, disc)
     line: Line = cv2.divide(bright, paint, scale=255)
-    line[cv2.subtract(paint, bright) < LEAST_DARKER] = 255
+    line[cv2.subtract(paint, bright) < MIN_DARKER] = 255
     return line

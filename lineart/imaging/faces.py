@@ -19,7 +19,7 @@ were 9.5 pixels of 256 from the unrotated one's, 5.0 with one repetition and 2.8
 CLOSER_SIDE_PX, CLOSER_PADDING = 256, 0.65
 """Side in pixels and padding of the aligned face on which detection is repeated."""
 
-LEAST_SCORE = 0.7
+MIN_SCORE = 0.7
 """Least confidence of a detected face, 0..1."""
 
 TEMPLATE = np.array(
@@ -72,7 +72,7 @@ class FaceAligner:
                 bufferModel=np.frombuffer(model, np.uint8),
                 bufferConfig=np.empty(0, np.uint8),
                 input_size=(64, 64),
-                score_threshold=LEAST_SCORE,
+                score_threshold=MIN_SCORE,
             )
             # OpenCV also loads other networks and fails only when it runs them.
             self.detector.detect(np.zeros((64, 64, 3), np.uint8))

@@ -12,7 +12,7 @@ DARKER_BY = 32
 """A hint on ink belongs to it if it is not lighter than the ink by more than this."""
 INK_DAB_PX = 16
 """Larger dabs that lie on ink alone are for an area of ink."""
-LEAST_COPIED = 0.5
+MIN_COPIED = 0.5
 """Hints include the lines of the drawing if this share of its ink lies below hints as dark."""
 WHITE_PAPER = 250
 """Levels of a drawing from which its paper shows no soft edge of a line."""
@@ -37,7 +37,7 @@ def drop_ink_hints(hints: HintPixels, line: Line) -> HintPixels:
     luminance = hints.values[:, :3] @ np.array([0.299, 0.587, 0.114])
     is_dark = luminance <= level + DARKER_BY
     copied = np.count_nonzero(is_dark & is_ink)
-    if copied >= LEAST_COPIED * np.count_nonzero(line < PAPER_FROM):
+    if copied >= MIN_COPIED * np.count_nonzero(line < PAPER_FROM):
         is_line = is_dark & (level < WHITE_PAPER)
         rest = hints.select(~(is_line | _is_excess(hints, line, luminance, is_line)))
         return drop_ink_hints(find_hints(rest.picture()), line)
@@ -77,7 +77,7 @@ def _is_excess(
 REACHES = (1, 2)
 """Distances in pixels at which the colours on both sides of a mixture are compared."""
 DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
-LEAST_STEP = 4
+MIN_STEP = 4
 """Levels by which a mixture differs, at least, from the colours on both sides in some channel."""
 
 
@@ -132,22 +132,22 @@ def _is_between(
     """Return which colours are between two others, given as numbers from 1; 0 = no colour."""
     one, other = (unpack_colors(codes - 1).astype(np.int16) for codes in (first, second))
     low, high = np.minimum(one, other), np.maximum(one, other)
-    is_inside = ((own >= low - LEAST_STEP) & (own <= high + LEAST_STEP)).all(axis=1)
-    differs = [np.abs(own - color).max(axis=1) >= LEAST_STEP for color in (one, other)]
+    is_inside = ((own >= low - MIN_STEP) & (own <= high + MIN_STEP)).all(axis=1)
+    differs = [np.abs(own - color).max(axis=1) >= MIN_STEP for color in (one, other)]
     between: Bool[np.ndarray, " P"]
     between = is_inside & differs[0] & differs[1] & (first > 0) & (second > 0)
     return between
 
 
-LEAST_TEXTURE_PX = 16
+MIN_TEXTURE_PX = 16
 """Pixels of a dab from which it may have a texture."""
-MOST_COVERED = 0.5
+MAX_COVERED = 0.5
 """Share of a picture from which hints are painted areas, whose textures stay."""
-LEAST_UNLIKE = 0.5
+MIN_UNLIKE = 0.5
 """Share of the pixels of a textured dab that differ from one beside them."""
 TEXTURE_LEVELS = 48
 """Levels around the median that most pixels of a textured dab have."""
-LEAST_ROUGH = 0.4
+MIN_ROUGH = 0.4
 """Mean square difference of neighbours in a texture, as a share of that of any two pixels; a soft
 gradient, and two colours side by side, have less."""
 CLEAR_SHARE = 0.5
@@ -156,15 +156,15 @@ CLEAR_SHARE = 0.5
 
 def even_textures(hints: HintPixels) -> HintPixels:
     """Return hints in which a dab of a textured brush has one colour, the mean of its pixels."""
-    if hints.rows.size > MOST_COVERED * hints.size[0] * hints.size[1]:
+    if hints.rows.size > MAX_COVERED * hints.size[0] * hints.size[1]:
         return hints
     flat, places, width = _lay_out(hints)
     unlike = _differ_beside(flat, places, width)
     if not unlike.any():
         return hints
     pixels = np.bincount(hints.dabs)
-    is_rough = np.bincount(hints.dabs, unlike) >= LEAST_UNLIKE * np.maximum(pixels, 1)
-    chosen = np.flatnonzero((is_rough & (pixels >= LEAST_TEXTURE_PX))[hints.dabs])
+    is_rough = np.bincount(hints.dabs, unlike) >= MIN_UNLIKE * np.maximum(pixels, 1)
+    chosen = np.flatnonzero((is_rough & (pixels >= MIN_TEXTURE_PX))[hints.dabs])
     if not chosen.size:
         return hints
     chosen = chosen[np.argsort(hints.dabs[chosen], kind="stable")]
@@ -192,7 +192,7 @@ def _is_texture(
     own, beside = own[beside > 0], beside[beside > 0]
     steps = unpack_colors(own - 1).astype(np.float64) - unpack_colors(beside - 1)
     rough = (steps**2).sum(axis=1).mean() if own.size else 0.0
-    return bool(rough >= LEAST_ROUGH * 2 * colors.var(axis=0).sum())
+    return bool(rough >= MIN_ROUGH * 2 * colors.var(axis=0).sum())
 
 
 WHITE_FROM = 251

@@ -20,9 +20,9 @@ NAMED_HINT = re.compile(r"(?<![a-z])hints?(?![a-z])|ヒント", re.IGNORECASE)
 GRAY_TOLERANCE = 12
 """Largest difference of two channels of a grey pixel."""
 
-LEAST_LENGTH = 100
+MIN_LENGTH = 100
 """Area of lines as a multiple of the square of half their width, at least."""
-LEAST_TURNS = 1.5
+MIN_TURNS = 1.5
 """Length of lines that may be a drawing, as a multiple of both sides of the picture together."""
 SAME_SHARE = 0.9
 """Share of a layer's pixels that have about one colour if it is drawn in one."""
@@ -106,7 +106,7 @@ def _without_sketches(layers: Sequence[_Layer], ground: Sequence[Hint]) -> list[
             _tell(one.name, 'is taken for a sketch; if it is one of hints, give it the name "hint"')
             continue
         kept.append(one)
-        if follows or (is_one_color and _has_lines(drawn, LEAST_TURNS * sum(drawn.shape))):
+        if follows or (is_one_color and _has_lines(drawn, MIN_TURNS * sum(drawn.shape))):
             _tell(one.name, 'counts; if it is a sketch, give the layers of hints the name "hint"')
     return kept
 
@@ -132,7 +132,7 @@ def _has_lines(drawn: Mask, least_px: float = 0.0) -> bool:
         return False
     depth = cv2.distanceTransform(drawn.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_3)[drawn]
     half = np.quantile(depth, 0.95)
-    return bool(depth.size >= max(LEAST_LENGTH * half**2, least_px * 2 * half))
+    return bool(depth.size >= max(MIN_LENGTH * half**2, least_px * 2 * half))
 
 
 def _is_one_color(colors: UInt8[np.ndarray, "P 3"]) -> bool:

@@ -6,11 +6,11 @@ from jaxtyping import UInt8
 
 from lineart.image import Frame
 from lineart.imaging.hint_cleaning import WHITE_FROM, flatten_paper
-from lineart.imaging.paper import LEAST_PAPER
+from lineart.imaging.paper import MIN_PAPER
 
-LEAST_GRAIN = 0.25
+MIN_GRAIN = 0.25
 """Paper has grain if this share of its pixels differs from the pixel beside it."""
-LEAST_WHITE = 0.1
+MIN_WHITE = 0.1
 """A picture of which this share is white has white paper."""
 SCANNED_FROM = 240
 """Level of all channels from which the most frequent colour of a picture with grain is paper."""
@@ -18,7 +18,7 @@ PAPER_TINT = 32
 """Largest difference of two channels of paper."""
 PAPER_RANGE = 12
 """Levels around the paper's that are paper, too."""
-LEAST_SHARE = 0.3
+MIN_SHARE = 0.3
 """Share of a picture that its paper covers."""
 
 
@@ -29,11 +29,11 @@ def even_paper(picture: Frame) -> Frame:
         picture = flatten_paper(picture)
     paper = _find_paper(picture)
     is_scanned = has_grain and paper.min() >= SCANNED_FROM
-    is_white = (picture.min(axis=2) >= WHITE_FROM).mean() >= LEAST_WHITE
+    is_white = (picture.min(axis=2) >= WHITE_FROM).mean() >= MIN_WHITE
     if is_white and not is_scanned:
         return picture
     is_paper = np.abs(picture.astype(np.int16) - paper).max(axis=2) <= PAPER_RANGE
-    if paper.min() < LEAST_PAPER or np.ptp(paper) > PAPER_TINT or is_paper.mean() < LEAST_SHARE:
+    if paper.min() < MIN_PAPER or np.ptp(paper) > PAPER_TINT or is_paper.mean() < MIN_SHARE:
         return picture
     white: Frame = np.minimum(picture * (255 / paper), 255).round().astype(np.uint8)
     white[is_paper] = 255
@@ -42,10 +42,10 @@ def even_paper(picture: Frame) -> Frame:
 
 def _has_grain(picture: Frame) -> bool:
     """Return whether the light pixels of a picture mostly differ from one another."""
-    is_light = picture.min(axis=2) >= LEAST_PAPER
+    is_light = picture.min(axis=2) >= MIN_PAPER
     both = is_light[:, 1:] & is_light[:, :-1]
     differs = (picture[:, 1:] != picture[:, :-1]).any(axis=2)
-    return bool(both.any() and differs[both].mean() > LEAST_GRAIN)
+    return bool(both.any() and differs[both].mean() > MIN_GRAIN)
 
 
 def _find_paper(picture: Frame) -> UInt8[np.ndarray, " 3"]:

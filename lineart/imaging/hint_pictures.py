@@ -17,7 +17,7 @@ from lineart.imaging.hint_layers import find_covered, flatten_hint_layers
 from lineart.imaging.hint_paper import even_paper
 from lineart.imaging.hints import FAINT_ALPHA, is_opaque, no_hints
 
-LEAST_PAPER = 0.9
+MIN_PAPER = 0.9
 """A picture with hints on white paper is white and opaque in this share of its pixels."""
 MOSTLY_PAINTED = 0.5
 """Share of a page from which what is painted may be uneven paper."""
@@ -137,10 +137,10 @@ def has_paper(hint: Hint) -> bool:
     if is_opaque(hint):
         return True
     is_hint = hint[:, :, 3] >= FAINT_ALPHA
-    if is_hint.mean() < LEAST_PAPER:
+    if is_hint.mean() < MIN_PAPER:
         return False
     is_white = (hint[:, :, :3].min(axis=2) >= WHITE_FROM) & is_hint
-    return bool(is_white.mean() >= LEAST_PAPER)
+    return bool(is_white.mean() >= MIN_PAPER)
 
 
 def _warn_of_share(is_painted: Bool[np.ndarray, "H W"]) -> None:

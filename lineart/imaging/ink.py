@@ -11,7 +11,7 @@ CELL_PX = 4
 """Side of the cells whose darkest pixels are the levels of a drawing's strokes."""
 WIDEST_CELLS = 5
 """What is as wide as so many cells is an area in grey, and no stroke."""
-LEAST_DEPTH = 24
+MIN_DEPTH = 24
 """Levels by which a stroke is darker than the paper beside it; less is the grain of paper."""
 DARKEST, MOST = 0.05, 0.75
 """Shares of the cells with strokes, the darkest first, whose levels tell pencil from ink."""
@@ -19,7 +19,7 @@ BLACK, GRAY = 32, 96
 """Where the darkest strokes are up to `BLACK`, a drawing is ink; from `GRAY` on, pencil."""
 DARK = 64
 """Level that most strokes of a drawing in pencil get."""
-LEAST_CONTRAST = 79
+MIN_CONTRAST = 79
 """Levels between black and white, at least, before the drawing is darkened."""
 
 
@@ -50,9 +50,9 @@ def _find_black(line: Line) -> float:
     cells = shrink_ink(line, CELL_PX)
     paper = cv2.morphologyEx(cells, cv2.MORPH_CLOSE, np.ones((WIDEST_CELLS,) * 2, np.uint8))
     # No OpenCV here, which takes a picture of one pixel for a number.
-    is_stroke = paper - cells >= LEAST_DEPTH
+    is_stroke = paper - cells >= MIN_DEPTH
     strokes = cv2.calcHist([cells], [0], is_stroke.view(np.uint8), [256], [0, 256]).ravel().cumsum()
     darkest, most = (int(np.searchsorted(strokes, part * strokes[-1])) for part in (DARKEST, MOST))
     pencil = min(1.0, max(0.0, (darkest - BLACK) / (GRAY - BLACK)))
     black = max(0.0, pencil * (most - DARK) * 255 / (255 - DARK))
-    return min(black, 255 - LEAST_CONTRAST)
+    return min(black, 255 - MIN_CONTRAST)

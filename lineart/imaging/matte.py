@@ -13,7 +13,7 @@ Opacity = UInt8[np.ndarray, "H W"]
 Cel = UInt8[np.ndarray, "H W 4"]
 """Colour picture of straight alpha; colours below alpha 0 are 0."""
 
-LEAST_INK = 32
+MIN_INK = 32
 """Opacity below it is no ink: what an eraser has left, or the grain of paper."""
 _RIM_PX = 5
 """Hints that are so near to a line may belong to its other side."""
@@ -51,7 +51,7 @@ def find_matte(cover: Opacity, hints: HintPixels, gap: float = GAP) -> Opacity:
         gap: Largest gap that is closed, in pixels of a drawing with 1080 lines.
     """
     outside = _find_outside(cover, hints, gap)
-    is_free = cover < LEAST_INK
+    is_free = cover < MIN_INK
     to_outside = cv2.distanceTransform((~outside).view(np.uint8), cv2.DIST_L2, 3)
     to_inside = cv2.distanceTransform((~is_free | outside).view(np.uint8), cv2.DIST_L2, 3)
     matte: Opacity = np.where(outside | ~is_free & (to_outside < to_inside), cover, np.uint8(255))
@@ -61,7 +61,7 @@ def find_matte(cover: Opacity, hints: HintPixels, gap: float = GAP) -> Opacity:
 def _find_outside(cover: Opacity, hints: HintPixels, gap: float) -> Bool[np.ndarray, "H W"]:
     """Return which pixels belong to regions that touch the border and hold no hint."""
     gap_px = scale_gap(gap, (cover.shape[0], cover.shape[1]))
-    paper = np.where(cover < LEAST_INK, np.uint8(255), np.uint8(0))
+    paper = np.where(cover < MIN_INK, np.uint8(255), np.uint8(0))
     regions = find_regions(paper, gap_px=gap_px)
     is_outside = np.zeros(regions.max() + 1, bool)
     for edge in (regions[0], regions[-1], regions[:, 0], regions[:, -1]):

@@ -10,7 +10,7 @@ from jaxtyping import Bool, UInt8
 from lineart.image import Frame
 from lineart.imaging.region_maps import Numbers, look_up
 
-MOST_INDEXED = 256
+MAX_INDEXED = 256
 """Most colours that an indexed PNG holds."""
 
 Color = tuple[int, int, int]
@@ -49,7 +49,7 @@ class PaintMap(NamedTuple):
         """Return the same paint with each colour once, sorted, and without unused ones."""
         is_used = np.bincount(self.numbers.ravel(), minlength=len(self.palette)) > 0
         kept, places = np.unique(self.palette[is_used], axis=0, return_inverse=True)
-        number = np.zeros(len(self.palette), np.uint8 if len(kept) <= MOST_INDEXED else np.int32)
+        number = np.zeros(len(self.palette), np.uint8 if len(kept) <= MAX_INDEXED else np.int32)
         number[is_used] = places.ravel()
         return PaintMap(number.take(self.numbers), kept)
 

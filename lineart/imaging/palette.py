@@ -16,7 +16,7 @@ from lineart.imaging.region_maps import count_pixels, find_runs
 
 FAR_DE = 3.0
 """CIEDE2000 from which a hint is visibly another colour than the entry that it becomes."""
-MOST_NAMED = 3
+MAX_NAMED = 3
 """Most colours that a warning names."""
 GIVEN = (ColorSource.HINT, ColorSource.SPLIT, ColorSource.KEY)
 """Sources of colours that an artist has chosen."""
@@ -131,5 +131,5 @@ def _describe(
 
 def _warn(what: str, named: list[str]) -> tuple[str]:
     count = "a colour" if len(named) == 1 else f"{len(named)} colours"
-    more = ", ..." if len(named) > MOST_NAMED else ""
-    return (f"its {what} have {count} not in the palette: {', '.join(named[:MOST_NAMED])}{more}",)
+    more = ", ..." if len(named) > MAX_NAMED else ""
+    return (f"its {what} have {count} not in the palette: {', '.join(named[:MAX_NAMED])}{more}",)

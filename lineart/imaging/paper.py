@@ -8,21 +8,21 @@ from jaxtyping import Float32, Int64
 
 from lineart.image import Frame, Line
 
-LEAST_PAPER = 192
+MIN_PAPER = 192
 """Levels of paper below it are shading, unless all else says that they are paper."""
-LEAST_TONED = 96
+MIN_TONED = 96
 """Level of its lightest channel that toned paper has at least."""
 SPREAD = 12
 """Levels on both sides of the paper's that its grain has."""
 LIGHTER = 24
 """A colour lighter by more than this is not of the same paper."""
-MOST_LIGHTER = 0.01
+MAX_LIGHTER = 0.01
 """Share of a drawing on toned paper that may be lighter than it."""
-LEAST_WHITE = 0.1
+MIN_WHITE = 0.1
 """Share of white from which an even tint is paint."""
 EVEN_SHARE = 0.5
 """Share of exactly one colour among those near it from which it was made on a computer."""
-ALONE_SHARE, LEAST_EVEN = 0.85, 130
+ALONE_SHARE, MIN_EVEN = 0.85, 130
 """Share of a drawing, and mean level, that an even tone has at least if it is paper."""
 TONED_SHARE, WARNED_SHARE = 0.6, 0.5
 """Share of a drawing that toned paper covers, and from which a tone is named."""
@@ -42,7 +42,7 @@ class _Tint(NamedTuple):
 def whiten_paper(drawing: Line | Frame) -> Line | Frame:
     """Scale the levels of all channels so that the paper is white.
 
-    The paper is the most frequent level of each channel from `LEAST_PAPER` on, if these are one
+    The paper is the most frequent level of each channel from `MIN_PAPER` on, if these are one
     colour. Darker paper covers most of the drawing and is its lightest colour; it has grain, or
     there is nothing but lines on it. In a drawing made on a computer, paper is white, and nothing
     changes.
@@ -79,10 +79,10 @@ def _paper_levels(drawing: Line | Frame) -> Int64[np.ndarray, " C"] | None:
     toned = _find_tone(drawing, counts, TONED_SHARE)
     if toned is not None:
         return toned.levels if _is_toned_paper(drawing, toned) else None
-    light = counts[:, LEAST_PAPER:]
+    light = counts[:, MIN_PAPER:]
     if not light.any(axis=1).all():
         return None
-    levels = LEAST_PAPER + light.argmax(axis=1)
+    levels = MIN_PAPER + light.argmax(axis=1)
     if levels.min() == 255:
         return None
     paper = _measure(drawing, levels)
@@ -109,9 +109,9 @@ def _near_share(
 def _find_tone(
     drawing: Line | Frame, counts: Float32[np.ndarray, "C 256"], least: float
 ) -> _Tint | None:
-    """Return the most frequent colour if it is a tone below `LEAST_PAPER` that covers much."""
+    """Return the most frequent colour if it is a tone below `MIN_PAPER` that covers much."""
     levels = counts.argmax(axis=1)
-    if not (levels.max() >= LEAST_TONED and levels.min() < LEAST_PAPER):
+    if not (levels.max() >= MIN_TONED and levels.min() < MIN_PAPER):
         return None
     if _near_share(counts, levels).min() < least:
         return None
@@ -139,7 +139,7 @@ def _is_paint(drawing: Line | Frame, tint: _Tint) -> bool:
         return False
     white = np.full_like(tint.levels, 255)
     count = cv2.countNonZero(_in_range(drawing, white, white))
-    return bool(count >= LEAST_WHITE * drawing.shape[0] * drawing.shape[1])
+    return bool(count >= MIN_WHITE * drawing.shape[0] * drawing.shape[1])
 
 
 def _is_toned_paper(drawing: Line | Frame, tone: _Tint) -> bool:
@@ -148,8 +148,8 @@ def _is_toned_paper(drawing: Line | Frame, tone: _Tint) -> bool:
     An even tone may be a night scene if it is dark, and paint if other colours are beside it.
     """
     is_even = tone.even_share >= EVEN_SHARE
-    if is_even and (tone.share < ALONE_SHARE or tone.levels.mean() < LEAST_EVEN):
+    if is_even and (tone.share < ALONE_SHARE or tone.levels.mean() < MIN_EVEN):
         return False
     most = tone.levels + (SPREAD if is_even else LIGHTER)
     darker = cv2.countNonZero(_in_range(drawing, np.zeros_like(most), most))
-    return bool(darker >= (1 - MOST_LIGHTER) * drawing.shape[0] * drawing.shape[1])
+    return bool(darker >= (1 - MAX_LIGHTER) * drawing.shape[0] * drawing.shape[1])

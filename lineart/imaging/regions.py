@@ -23,7 +23,7 @@ INK_LEVEL = 150
 
 GAP = 8.0
 """Default largest closed gap, in pixels of a drawing with 1080 lines."""
-MOST_GAP = 64.0
+MAX_GAP = 64.0
 
 
 def scale_gap(gap: float, size: Size) -> float:

@@ -34,7 +34,7 @@ class Paper(NamedTuple):
 # compare three: the steps of its way, those of them that were delays, and the class of its reach.
 _DELAY_BIT, _STEP_BIT = 6, 15
 _CLASS = (1 << _DELAY_BIT) - 1
-_MOST_DELAY = (1 << _STEP_BIT - _DELAY_BIT) - 1
+_MAX_DELAY = (1 << _STEP_BIT - _DELAY_BIT) - 1
 """Largest sum of delays that is known; more are as many."""
 _NEVER, _WALL = 1 << 62, -1
 _SPANS = SPAN * 2.0 ** (np.arange(_CLASS + 1) / CLASSES)
@@ -118,12 +118,12 @@ def _step(
         Pixels that are reached, those that they are reached from, and the arrivals.
     """
     arrivals, places = ground.arrivals.take(front), front + sides
-    reach, waited = arrivals & _CLASS, arrivals >> _DELAY_BIT & _MOST_DELAY
+    reach, waited = arrivals & _CLASS, arrivals >> _DELAY_BIT & _MAX_DELAY
     is_far = (arrivals >> _STEP_BIT) - waited >= _SPANS.take(reach)
     is_slow = is_far | (ground.depth.take(places) >= reach + DEEPER)
     delay = ground.delays.take(places)
     arrivals = arrivals + (np.where(is_slow, SLOW_STEPS, 1) + delay << _STEP_BIT)
-    arrivals += np.minimum(delay, _MOST_DELAY - waited) << _DELAY_BIT
+    arrivals += np.minimum(delay, _MAX_DELAY - waited) << _DELAY_BIT
     earlier = np.flatnonzero(arrivals < ground.arrivals.take(places))
     return places.take(earlier), front.take(earlier, mode="wrap"), arrivals.take(earlier)
 

@@ -18,7 +18,7 @@ CHROMA, FAINT_CHROMA = 48, 12
 anti-aliased edges."""
 DEGREES = 20
 """Largest distance of the hue from pure red, green or blue."""
-MOST_BLACK = 1 / 3
+MAX_BLACK = 1 / 3
 """Largest share of black in a line; darker lines in colour are outlines."""
 WIDTH_SHARE = 6 / 1080
 """Largest width of a line with its anti-aliased edges, as a share of the drawing's short side."""
@@ -46,7 +46,7 @@ def _find(channels: _Channels) -> Bool[np.ndarray, "H W"]:
     most, least, is_pure = channels
     chroma = cv2.subtract(most, least)
     # The share of black is the same at the edges of a line, which are mixed with paper.
-    is_bright = cv2.bitwise_not(most) <= cv2.multiply(cv2.bitwise_not(least), 1, scale=MOST_BLACK)
+    is_bright = cv2.bitwise_not(most) <= cv2.multiply(cv2.bitwise_not(least), 1, scale=MAX_BLACK)
     strong = (is_pure & is_bright & (chroma >= CHROMA)).view(np.uint8)
     width = _most_width(most.shape)
     # Opening keeps what is wider than a line, such as a red scarf.

@@ -166,7 +166,7 @@ def read_film(flags: Colorize) -> tuple[FilmConfig, TaskFactory]:
 
 def _check(flags: Colorize) -> None:
     """Raise ValueError if flags for keys conflict."""
-    from lineart.film.tasks.key_rules import MOST_ADJACENT
+    from lineart.film.tasks.key_rules import MAX_ADJACENT
 
     if flags.unknown != "soft" and flags.keys is None and flags.sheets is None:
         raise ValueError(
@@ -174,8 +174,8 @@ def _check(flags: Colorize) -> None:
         )
     if flags.ask is not None and flags.ask < 1:
         raise ValueError(f"--ask {flags.ask} names no drawing; give 1 or more")
-    if not 0 <= flags.adjacent <= MOST_ADJACENT:
-        raise ValueError(f"--adjacent {flags.adjacent} is not within 0 and {MOST_ADJACENT}")
+    if not 0 <= flags.adjacent <= MAX_ADJACENT:
+        raise ValueError(f"--adjacent {flags.adjacent} is not within 0 and {MAX_ADJACENT}")
     if flags.ask is not None and not _carries(flags):
         raise ValueError("--ask is for colours that follow regions; add --keys, or --hints alone")
 

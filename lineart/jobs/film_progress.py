@@ -12,7 +12,7 @@ from lineart.jobs.command import ProgressClock
 if TYPE_CHECKING:
     from lineart.film.run_json import FilmSummary
 
-LEAST_MEASURED_S = 1.0
+MIN_MEASURED_S = 1.0
 """Shortest time of which a speed is told: a GPU makes a batch of frames at once."""
 
 
@@ -62,7 +62,7 @@ class Speed:
             self._first = (done, made, now) if done else None
             return None
         seconds = now - self._first[2]
-        if done == self._first[0] or seconds < LEAST_MEASURED_S:
+        if done == self._first[0] or seconds < MIN_MEASURED_S:
             return None
         return (done - self._first[0]) / seconds, seconds / (made - self._first[1])
 

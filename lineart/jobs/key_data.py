@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from lineart.runtime.executor import Executor
     from lineart.storage import Storage
 
-MOST_PAIRS = 100
+MAX_PAIRS = 100
 """Largest --pairs-per-drawing."""
 
 
@@ -42,9 +42,9 @@ class KeysData:
         """
         from lineart.datasets.key_preparation import KeyPreparation
 
-        if not 0 < self.pairs_per_drawing <= MOST_PAIRS or self.drawn_films < 0:
+        if not 0 < self.pairs_per_drawing <= MAX_PAIRS or self.drawn_films < 0:
             raise ValueError(
-                f"--pairs-per-drawing is above 0 and at most {MOST_PAIRS}, --drawn-films is 0 or "
+                f"--pairs-per-drawing is above 0 and at most {MAX_PAIRS}, --drawn-films is 0 or "
                 f"more; got {self.pairs_per_drawing} and {self.drawn_films}"
             )
         return KeyPreparation(

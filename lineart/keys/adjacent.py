@@ -22,7 +22,7 @@ ERROR_CORRELATION = 0.8
 """Assumed correlation of the drawings' errors, 0 to 1: the sum of the logarithms is divided by this
 power of the sum of the weights. On held-out drawings with two votes, of the colours that are surer
 than the threshold of the weights, as many are then right as without votes: 99.0 % of cycles."""
-LEAST_SHARE = 1e-4
+MIN_SHARE = 1e-4
 """Probabilities below this count as this, so that none rules a colour out."""
 FLOW_SHRINK = 2
 """Factor by which drawings are shrunk for the flow between them."""
@@ -60,9 +60,9 @@ def join_adjacent(matched: Matched, adjacent: Sequence[Matched], network: Networ
     voting = [one for one in adjacent if one.drawing.size == size and one.drawing.total]
     if not voting:
         return matched.shares
-    total = np.log(matched.shares + LEAST_SHARE)
+    total = np.log(matched.shares + MIN_SHARE)
     for one in voting:
-        total += VOTE_WEIGHT * np.log(_vote(matched, one, network) + LEAST_SHARE)
+        total += VOTE_WEIGHT * np.log(_vote(matched, one, network) + MIN_SHARE)
     total /= np.float32((1 + VOTE_WEIGHT * len(voting)) ** ERROR_CORRELATION)
     powers = np.exp(total - total.max(axis=1, keepdims=True))
     shares: ColorShares = powers / powers.sum(axis=1, keepdims=True)

@@ -15,11 +15,11 @@ from lineart.keys.runs import SmallMap
 TOLERANCE = 6
 """Levels by which neighbouring pixels of one colour differ at most, in any channel: noise of a
 JPEG, or a gradient."""
-LEAST_PART_PX = 24
+MIN_PART_PX = 24
 """Colours with fewer pixels in a region, at the working size, give way to its main colour."""
-LEAST_EVEN = 0.15
+MIN_EVEN = 0.15
 """Fewer even places than this share of a region are no more than a highlight."""
-LEAST_MODE = 0.1
+MIN_MODE = 0.1
 """A colour with a smaller share of its part is one of a gradient."""
 PURE = 0.9
 """A colour with at least this share of its part is exact; others may be a near one with noise."""
@@ -156,7 +156,7 @@ def _find_shades(
     sums = [np.bincount(owner, counts * values[:, axis], len(area)) for axis in range(3)]
     mean = np.stack(sums, axis=1) / np.maximum(area, 1)[:, np.newaxis]
     apart = np.abs(values - mean[owner]).max(axis=1)
-    is_common = counts >= LEAST_MODE * area[owner]
+    is_common = counts >= MIN_MODE * area[owner]
     best = np.zeros(len(area), np.int64)
     # The last write to a part remains: the most common colour, or else that nearest to the mean.
     order = np.lexsort((np.where(is_common, counts, -apart), is_common))
@@ -186,12 +186,12 @@ def _choose_colors(
     bounds = np.searchsorted(parts.region[order], np.arange(1, len(areas) + 1))
     for region in range(1, len(areas)):
         own = order[bounds[region - 1] : bounds[region]]
-        if parts.area[own].sum() < min(LEAST_PART_PX, LEAST_EVEN * areas[region]):
+        if parts.area[own].sum() < min(MIN_PART_PX, MIN_EVEN * areas[region]):
             continue
         groups = _group(parts.shade[own], parts.area[own])
         sizes = np.bincount(groups, parts.area[own])
         for group in range(len(sizes)):
-            if sizes[group] >= LEAST_PART_PX or sizes[group] == sizes.max():
+            if sizes[group] >= MIN_PART_PX or sizes[group] == sizes.max():
                 members = own[groups == group]
                 chief[members] = len(regions)
                 regions.append(region)

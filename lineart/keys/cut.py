@@ -16,21 +16,21 @@ from lineart.keys.runs import PairCounts, SmallMap, count_pairs
 
 WINDOW_PX = 7
 """A mark is a pixel around which a window of this size lies in one part of the key."""
-LEAST_MARKS = 24
+MIN_MARKS = 24
 """Parts with fewer marks in a region are not cut off."""
-LEAST_INSIDE, LEAST_CARRIED = 0.8, 0.5
+MIN_INSIDE, MIN_CARRIED = 0.8, 0.5
 """A region of the key that is closed there is a part of a region here if this share of it is
 carried into that region, and if what is carried anywhere has this share of its area."""
-MOST_OPEN = 0.3
+MAX_OPEN = 0.3
 """Parts are cut off if the share of their outline without a line is at most by this above that in
 the key."""
-MOST_GROWN = 1.6
+MAX_GROWN = 1.6
 """What is closed in the key is not cut off if its area would be larger by more than this: what was
 behind it has appeared, and the lines around it are those of other things."""
-LEAST_EVEN = 0.9
+MIN_EVEN = 0.9
 """A region to which a key gives this share in one colour is of that colour: no key that fits less
 cuts it."""
-MOST_DEPTH = 3.0
+MAX_DEPTH = 3.0
 """Paper that is farther from lines, in pixels, is as wide as any: marks meet midway in it."""
 
 
@@ -108,7 +108,7 @@ def _are_even(found: PairCounts, key: PreparedKey, total: int) -> Bool[np.ndarra
         found.rows[is_known], color[is_known], found.counts[is_known], total + 1
     )
     area = np.bincount(found.rows, found.counts, total + 1)
-    is_even: Bool[np.ndarray, " N"] = most >= LEAST_EVEN * area
+    is_even: Bool[np.ndarray, " N"] = most >= MIN_EVEN * area
     return is_even
 
 
@@ -145,8 +145,8 @@ def _find_parts(labels: SmallMap, key: PreparedKey, found: PairCounts, marks: Sm
     main, main_part = _find_main(region, part, pixels, origin, area)
     is_own = origin[part] == main[region]
     is_closed = (
-        (pixels >= LEAST_INSIDE * everywhere[part])
-        & (everywhere[part] >= LEAST_CARRIED * np.append(0, key.drawing.area)[part])
+        (pixels >= MIN_INSIDE * everywhere[part])
+        & (everywhere[part] >= MIN_CARRIED * np.append(0, key.drawing.area)[part])
         & (color[part] != color[main_part[region]])
     )
     marked = count_pairs(labels, marks, total)
@@ -155,7 +155,7 @@ def _find_parts(labels: SmallMap, key: PreparedKey, found: PairCounts, marks: Sm
     number[place.clip(0, len(region))] = np.where(
         (marked.rows > 0) & (marked.columns > 0), marked.counts, 0
     )
-    is_part = (main[region] > 0) & (is_own | is_closed) & (number[:-1] >= LEAST_MARKS)
+    is_part = (main[region] > 0) & (is_own | is_closed) & (number[:-1] >= MIN_MARKS)
     order = np.flatnonzero(is_part)
     order = order[np.lexsort((-pixels[order], region[order]))]
     return _number_parts(region[order].astype(np.int32), part[order].astype(np.int32), count)
@@ -227,7 +227,7 @@ def _flood(
     flooded = np.zeros_like(labels)
     if width:
         flooded[box] = watershed(
-            -np.minimum(depth[box], MOST_DEPTH), np.where(band, seeds, 0)[box], mask=band[box]
+            -np.minimum(depth[box], MAX_DEPTH), np.where(band, seeds, 0)[box], mask=band[box]
         )
     result: SmallMap = np.where(flooded > 0, flooded, labels)
     np.copyto(result, seeds, where=inner)
@@ -255,7 +255,7 @@ def _are_open(total: int, key: PreparedKey, cut: SmallMap, parts: _Parts) -> Boo
     in_key = key.drawing.open_borders.totals() / np.maximum(key.drawing.borders.totals(), 1)
     share = _open_shares(look_up(whole, cut), count)[whole[parts.number] - 1]
     is_open: Bool[np.ndarray, " P"] = (
-        share > np.where(is_closed, 0, in_key[parts.part - 1]) + MOST_OPEN
+        share > np.where(is_closed, 0, in_key[parts.part - 1]) + MAX_OPEN
     )
     return is_open & (parts.number > total)
 
@@ -270,7 +270,7 @@ def _are_grown(
     sizes = np.bincount(cut.ravel(), minlength=int(parts.number.max()) + 1)[parts.number]
     area = np.bincount(group, sizes)[group]
     in_key = np.bincount(key.parent, key.drawing.area)[key.parent[parts.part - 1]]
-    is_grown: Bool[np.ndarray, " P"] = is_closed & (area > MOST_GROWN * in_key)
+    is_grown: Bool[np.ndarray, " P"] = is_closed & (area > MAX_GROWN * in_key)
     return is_grown & (parts.number > total)
 
 

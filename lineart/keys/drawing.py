@@ -25,14 +25,14 @@ WORK_SIDE_PX = 540
 """Short side at which larger drawings are measured."""
 BACKGROUND_SHARE = 0.15
 """A region that has more than this share of the picture's border is background."""
-LEAST_AREA = 0.25
+MIN_AREA = 0.25
 """Area, in pixels of the working size, that smaller regions count as having."""
-LEAST_EXTENT, LEAST_DIAGONAL = 8, 32
+MIN_EXTENT, MIN_DIAGONAL = 8, 32
 """Least side and least diagonal, in pixels, of the box around the ink, by which lengths are
 divided."""
 AREA_FLOOR, DEPTH_FLOOR = 1e-6, 1e-4
 """Added to areas and depths by the diagonal, so that they have logarithms."""
-LEAST_NEIGHBOUR_BORDER = 2
+MIN_NEIGHBOUR_BORDER = 2
 """Regions with a longer common border, in pixels, count as neighbours in `shape_features`."""
 INK_TAIL, FEW_INK_PIXELS = 0.01, 10
 """Share of the ink that the box around it leaves out at each side; with at most so many pixels of
@@ -54,13 +54,13 @@ class Drawing(NamedTuple):
     ink: SoftInk
     """What the optical flow sees."""
     area: Float32[np.ndarray, " N"]
-    """At least `LEAST_AREA`."""
+    """At least `MIN_AREA`."""
     center: Float32[np.ndarray, "N 2"]
     """Centre of mass, x and y."""
     relative_center: Float32[np.ndarray, "N 2"]
     """Centre within the box around the ink, 0..1 in it."""
     diagonal: float
-    """Diagonal of the box around the ink, at least `LEAST_DIAGONAL`."""
+    """Diagonal of the box around the ink, at least `MIN_DIAGONAL`."""
     shape_features: Float32[np.ndarray, "N 9"]
     """Properties that a move, a turn and a scaling leave: logarithm of the area, of the mean and of
     the largest depth (all by the diagonal), of spread, of elongation and of compactness, logarithm
@@ -164,17 +164,17 @@ def measure_small(
     spread = spread_regions(labels)
     count = len(areas)
     borders = find_borders(spread, count)
-    area = np.maximum(areas, LEAST_AREA).astype(np.float32)
+    area = np.maximum(areas, MIN_AREA).astype(np.float32)
     runs = find_row_runs(labels, count)
     moments = find_moments(runs, (labels.shape[1] / 2, labels.shape[0] / 2))
     box = _ink_box(paper)
-    extent = np.maximum(box[1] - box[0], LEAST_EXTENT)
-    diagonal = float(max(np.hypot(*(box[1] - box[0])), LEAST_DIAGONAL))
+    extent = np.maximum(box[1] - box[0], MIN_EXTENT)
+    diagonal = float(max(np.hypot(*(box[1] - box[0])), MIN_DIAGONAL))
     on_picture_border = np.bincount(border_regions(labels), minlength=count + 1)[1:]
     is_background = on_picture_border > BACKGROUND_SHARE * 2 * sum(labels.shape)
     outline = np.maximum(borders.totals() + on_picture_border, 1)
     beside_background = borders.times(is_background.astype(np.float32)[:, np.newaxis])[:, 0]
-    is_neighbour = borders.lengths > LEAST_NEIGHBOUR_BORDER
+    is_neighbour = borders.lengths > MIN_NEIGHBOUR_BORDER
     elongation = np.log(moments.long / moments.short)
     mean_depth = runs.sum_pixels(depth) / np.maximum(runs.sum(runs.lengths), 1)
     shape_features = (

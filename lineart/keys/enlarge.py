@@ -17,7 +17,7 @@ from lineart.imaging.region_maps import (
 from lineart.keys.border_matrix import find_outlines
 from lineart.keys.runs import SmallMap
 
-SMOOTH, LEAST_SIGMA, MOST_SIGMA = 0.7, 1.0, 4.0
+SMOOTH, MIN_SIGMA, MAX_SIGMA = 0.7, 1.0, 4.0
 """Radius of the smoothing of cuts, in half widths of the part, and its bounds in pixels."""
 
 
@@ -38,7 +38,7 @@ def enlarge_cut(labels: RegionMap, small: SmallMap, cut: SmallMap) -> RegionMap:
     is_cut = np.isin(owner, owner[count + 1 :])
     runs = find_runs(cut)
     half_width = count_pixels(runs, total + 1)[1:] / np.maximum(find_outlines(cut, total), 1)
-    sigma = np.clip(SMOOTH * half_width, LEAST_SIGMA, MOST_SIGMA)
+    sigma = np.clip(SMOOTH * half_width, MIN_SIGMA, MAX_SIGMA)
     boxes = find_boxes(runs, cut.shape[1], total + 1)
     divided = labels.copy()
     np.copyto(divided, 0, where=look_up(is_cut[: count + 1], labels))

@@ -16,15 +16,15 @@ REACHES = (1 / 24, 1 / 64)
 the coarse one, then that of the fine one, which starts from it."""
 MOVE_SHRINK = 4
 """Factor by which ink is shrunk to find the global move."""
-LEAST_MOVE = 0.01
+MIN_MOVE = 0.01
 """Smaller global moves, as a share of the longer side, need no start of their own."""
-MOST_MOVES = 2
+MAX_MOVES = 2
 """Most global moves that the flow starts from, besides rest."""
 SEEN = 20
 """Level of soft ink from which a pixel counts in the misfit of a flow."""
 AROUND = 1 / 16
 """Side of the window in which flows are compared, as a share of the longer side."""
-UNEXPLAINED, MOST_LEFT = 25, 0.1
+UNEXPLAINED, MAX_LEFT = 25, 0.1
 """Ink with a larger misfit fits nowhere yet; a larger share of such ink has a move of its own."""
 
 
@@ -88,19 +88,19 @@ def find_flow(drawing: SoftInk, key: SoftInk) -> tuple[Flow, float]:
     Source:
         Kroeger, Timofte, Dai, Van Gool, "Fast Optical Flow using Dense Inverse Search", ECCV 2016.
     """
-    least = LEAST_MOVE * max(drawing.fine.shape)
+    least = MIN_MOVE * max(drawing.fine.shape)
     flow = _refine(drawing, key, np.zeros((*drawing.fine.shape, 2), np.float32))
     misfit = _misfit(drawing, key, flow)
     moves = [np.zeros(2, np.float32)]
     spectrum = drawing.spectrum
-    for _ in range(MOST_MOVES):
+    for _ in range(MAX_MOVES):
         move = _peak(spectrum, key.spectrum)
         if all(np.abs(move - other).max() > least for other in moves):
             moved = _refine(drawing, key, np.broadcast_to(move, flow.shape).copy())
             flow, misfit = _choose(flow, misfit, moved, _misfit(drawing, key, moved))
             moves.append(move)
         is_left = (misfit > UNEXPLAINED) & (drawing.fine > SEEN)
-        if is_left.mean() <= MOST_LEFT * (drawing.fine > SEEN).mean():
+        if is_left.mean() <= MAX_LEFT * (drawing.fine > SEEN).mean():
             break
         spectrum = _spectrum(np.where(is_left, drawing.fine, 0))
     is_seen = (drawing.fine > SEEN) | (misfit > SEEN)

@@ -29,7 +29,7 @@ CONFIG, TENSORS = "config.json", "matching.safetensors"
 """Files of a folder of weights."""
 CARRIED, OVERLAP = 0, 2
 """Features: share of the region that the flow carries into the candidate; the same of the union."""
-LEAST_WEIGHT = 1e-30
+MIN_WEIGHT = 1e-30
 """Weight of a colour that no candidate has, beside 1 for the likeliest candidate."""
 OWN = slice(22, 26)
 """Features of the region alone, equal for all of its candidates."""
@@ -107,7 +107,7 @@ def color_scores(
     highest = logits.max(axis=1, keepdims=True)
     colors = candidate_colors(pairs) if parent is None else whole_colors(pairs, parent)
     sums = _color_sums(colors, np.exp(logits - highest))
-    scores: Float32[np.ndarray, "T K"] = np.log(np.maximum(sums, LEAST_WEIGHT)) + highest
+    scores: Float32[np.ndarray, "T K"] = np.log(np.maximum(sums, MIN_WEIGHT)) + highest
     return scores
 
 

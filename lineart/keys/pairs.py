@@ -19,7 +19,7 @@ FEATURES = 48
 """Features of a region and a candidate; see `_features`."""
 BLOCK = 4_000_000
 """Most pairs of regions that are compared at once, so that memory is bounded."""
-MOST_COMPARED, LARGEST = 2048, 512
+MAX_COMPARED, LARGEST = 2048, 512
 """Most regions of a key among which the candidates of a region are chosen, so that time is bounded:
 so many of the largest, and the nearest to where the flow leads."""
 TOGETHER = 256
@@ -163,7 +163,7 @@ class _Pairs(NamedTuple):
 def _find_blocks(pairs: _Pairs) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield regions of the drawing and those of the key to compare them with, in rising order."""
     drawing, key = pairs.drawing, pairs.key
-    count = min(key.total, MOST_COMPARED)
+    count = min(key.total, MAX_COMPARED)
     rows = np.arange(drawing.total)
     by_area = np.argsort(-key.area, kind="stable")
     if pairs.motion is None or count == key.total:

@@ -15,7 +15,7 @@ FAR_PX = 18.0
 """Farther pixels have no weight."""
 SAMPLE_PX = 4
 """Motions are fitted to every pixel of this number in both directions."""
-LEAST_AREA_PX = 150
+MIN_AREA_PX = 150
 """Smaller regions have the flow's motion."""
 SCALES_PX = (12.0, 6.0, 3.0, 2.0)
 """A flow that differs by so much from the motion of its region has half of its weight; step by
@@ -24,9 +24,9 @@ APART_PX = 2.0
 """A motion explains a flow that differs from it by up to this."""
 STIFF, SPAN_PX = 5.0, 100.0
 """Weight, as that of so many samples, of no change of the flow over the span."""
-LEAST_INSIDE = 0.8
+MIN_INSIDE = 0.8
 """A part lies in the region that has this share of it."""
-LEAST_AGREEING = 0.5
+MIN_AGREEING = 0.5
 """A motion serves if this share of the weight is within `APART_PX` of it."""
 
 
@@ -60,7 +60,7 @@ def carry_parts(
     count = len(is_settled)
     runs = find_runs(labels)
     main_part = _find_main_parts(found, origin, count)
-    main_part[is_settled | (count_pixels(runs, count) < LEAST_AREA_PX)] = 0
+    main_part[is_settled | (count_pixels(runs, count) < MIN_AREA_PX)] = 0
     if not main_part.any():
         return carried
     several = np.where(main_part > 0, np.arange(count), 0).astype(np.int32)
@@ -111,7 +111,7 @@ def _find_main_regions(found: PairCounts, count: int) -> Int32[np.ndarray, " K"]
     """Return the region in which most of each carried part lies; 0 if there is none."""
     everywhere = np.bincount(found.columns, found.counts, count)
     main_region = np.zeros(count, np.int32)
-    is_inside = found.counts >= LEAST_INSIDE * everywhere[found.columns]
+    is_inside = found.counts >= MIN_INSIDE * everywhere[found.columns]
     main_region[found.columns[is_inside]] = found.rows[is_inside]
     return main_region
 
@@ -150,7 +150,7 @@ def fit_motions(
         left = seen - np.einsum("pt,ptv->pv", terms, found[own])
         apart = (left**2).sum(axis=1)
         counting = weights / (1 + apart / scale**2)
-    is_fit = np.bincount(own, weights * (apart <= APART_PX**2), count) >= LEAST_AGREEING * total
+    is_fit = np.bincount(own, weights * (apart <= APART_PX**2), count) >= MIN_AGREEING * total
     found[:, 1:] /= SPAN_PX
     found[:, 0] -= np.einsum("nt,ntv->nv", middle / total[:, np.newaxis] * SPAN_PX, found[:, 1:])
     return found, is_fit

@@ -85,7 +85,7 @@ def _sum_squares(last: Float64[np.ndarray, " R"]) -> Float64[np.ndarray, " R"]:
     return total
 
 
-MOST_COUNTERS = 4_000_000
+MAX_COUNTERS = 4_000_000
 """Pairs are counted by one counter each up to this number, else by sorting."""
 
 
@@ -103,7 +103,7 @@ def count_pairs(
     """Count the pairs of two arrays of the same shape; those of `other` are below `columns`."""
     pairs = (one.astype(np.int64) * columns + other).ravel()
     total = (int(one.max(initial=0)) + 1) * columns
-    if total <= MOST_COUNTERS:
+    if total <= MAX_COUNTERS:
         counts = np.bincount(pairs, minlength=total)
         pairs = np.flatnonzero(counts)
         counts = counts[pairs]

@@ -13,7 +13,7 @@ import torch
 from onnxscript import GraphBuilder, OpBuilder, ir
 from torch import Tensor, nn
 
-from lineart.inference import LEAST_PX
+from lineart.inference import MIN_PX
 from lineart.models import Colorization, Pair
 from lineart.models.layers import fold_batch_norm
 from lineart.onnx.graph import (
@@ -205,7 +205,7 @@ def join_translator(pair: Pair, generator: onnx.ModelProto) -> onnx.ModelProto:
     photo = add_input(builder, "photo", [3], task.size_px)
     size = op.Shape(photo, start=1, end=3)
     more = op.Mod(op.Neg(size), [pair.multiple] * 2)
-    more = op.Max(more, op.Sub([LEAST_PX] * 2, size))
+    more = op.Max(more, op.Sub([MIN_PX] * 2, size))
     padded = op.Pad(photo, pads(op, more, after=1), mode="edge")
     planes = op.Cast(op.Transpose(padded, perm=[0, 3, 1, 2]), to=FLOAT)
     result, *_ = embed(op, generator, "target", photo=to_unit(op, planes))

@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 import torch
 from torch import Tensor
 
-from lineart.inference import LEAST_PX
+from lineart.inference import MIN_PX
 from lineart.models import Colorization, Pair
 
 TRANSLATED: Final = ("heat", "logits")
@@ -25,7 +25,7 @@ class IOSpec(NamedTuple):
 
     def draw_inputs(self, count: int, scale: tuple[int, int], seed: int = 0) -> list[Tensor]:
         """Draw random inputs of `count` pictures, `scale` times the least height and width."""
-        least = max(self.multiple, LEAST_PX)
+        least = max(self.multiple, MIN_PX)
         height, width = (self.size_px or least * factor for factor in scale)
         random = torch.Generator().manual_seed(seed)
         return [

@@ -14,7 +14,7 @@ from lineart.film.doubt_list import DoubtList
 from lineart.film.next_keys import choose_next, describe_doubt
 from lineart.film.outputs import count_doubts
 from lineart.image import Frame, resize
-from lineart.imaging.doubts import MOST_DOUBTS, Doubt
+from lineart.imaging.doubts import MAX_DOUBTS, Doubt
 from lineart.report.frames import file_name
 from lineart.report.html import as_text, data_uri, encode_webp
 from lineart.report.shots import ShotSummary
@@ -151,7 +151,7 @@ def list_doubts(
         "open": listed[:DOUBTS_OPEN],
         "folded": listed[DOUBTS_OPEN:],
         "unlisted": regions - sum(1 + len(one.alike) for one in worst),
-        "most": MOST_DOUBTS,
+        "most": MAX_DOUBTS,
     }
 
 

@@ -28,7 +28,7 @@ PAGE, KEY = "study.html", "study.json"
 
 PAGE_BYTES = 20 * 2**20
 """Maximum size of all pictures on a page, in bytes of Base64."""
-MOST_PAIRS = 200
+MAX_PAIRS = 200
 """Maximum number of pairs on a page; answering takes an hour."""
 LONGEST_SIDE_PX = 1100
 """Maximum side of a picture on the page in pixels; a desktop screen shows it in this size."""
@@ -154,12 +154,12 @@ def make_key(facts: Mapping[str, Any], pairs: Sequence[StudyPair]) -> dict[str, 
 def _fill_page(
     places: StudyFolders, names: Sequence[str], seed: int, page_bytes: int
 ) -> list[StudyPair]:
-    """Read pairs in random order until there are `MOST_PAIRS`, or `page_bytes` of pictures."""
+    """Read pairs in random order until there are `MAX_PAIRS`, or `page_bytes` of pictures."""
     rng = np.random.default_rng(seed)
     pairs: list[StudyPair] = []
     num_bytes = 0
     for name in rng.permutation(np.array(names, dtype=object)).tolist():
-        if len(pairs) == MOST_PAIRS:
+        if len(pairs) == MAX_PAIRS:
             break
         try:
             pair = _read_pair(places, name, rng)

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lineart.review.errors import RefusedError
 
-MOST_BODY_BYTES = 2**20
+MAX_BODY_BYTES = 2**20
 """Maximum size of a request's body: an answer for each of 10,000 regions."""
 HEADERS = {
     "content-security-policy": (
@@ -99,12 +99,12 @@ class Guard:
 
 
 async def _read_body(request: Request) -> bytes:
-    """Read a body of at most `MOST_BODY_BYTES`."""
+    """Read a body of at most `MAX_BODY_BYTES`."""
     body = bytearray()
     async for part in request.stream():
         body += part
-        if len(body) > MOST_BODY_BYTES:
-            raise RefusedError(413, f"a change has at most {MOST_BODY_BYTES} bytes")
+        if len(body) > MAX_BODY_BYTES:
+            raise RefusedError(413, f"a change has at most {MAX_BODY_BYTES} bytes")
     return bytes(body)
 
 

@@ -27,9 +27,9 @@ from lineart.storage import Storage
 
 LEASE = ".review"
 """Folder of the lease below that of the keys; hidden, so that no run takes it for keys."""
-LEAST_SWATCH_PX = 9
+MIN_SWATCH_PX = 9
 """Number of even pixels of a colour in a key, at least, for the palette."""
-MOST_COLORS = 40
+MAX_COLORS = 40
 KEPT = 64
 """Number of keys whose hashes and colours are kept."""
 
@@ -107,7 +107,7 @@ class FilmKeys:
                 for color, count in self._colors(self.place.read(key.colors.path)):
                     total[color] = total.get(color, 0) + count
         largest = sorted(total, key=lambda color: (-total[color], color))
-        return [f"#{color:06x}" for color in largest[:MOST_COLORS]]
+        return [f"#{color:06x}" for color in largest[:MAX_COLORS]]
 
     def find_touched(self, state: FilmState, place: int, key: FrameKey) -> list[str]:
         """Return the frames that the next run makes again because of a changed or new key.
@@ -187,7 +187,7 @@ def _find_colors(data: bytes) -> list[tuple[int, int]]:
     is_even = (cv2.erode(key, window) == cv2.dilate(key, window)).all(axis=2) & (key[:, :, 3] > 0)
     values = pack_colors(key[is_even][:, :3])
     colors, counts = np.unique(values, return_counts=True)
-    kept = counts >= LEAST_SWATCH_PX
+    kept = counts >= MIN_SWATCH_PX
     return list(zip(colors[kept].tolist(), counts[kept].tolist(), strict=True))
 
 

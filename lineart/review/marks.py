@@ -13,7 +13,7 @@ from lineart.storage import Storage
 
 REPLACED = "replaced"
 """Folder beside the marks of keys as they were before the page wrote over them."""
-MOST_NOTE = 500
+MAX_NOTE = 500
 """Maximum length of a note in characters."""
 
 

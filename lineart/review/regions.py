@@ -8,7 +8,7 @@ from jaxtyping import Bool, Int32, Int64, UInt8
 
 from lineart.codec import decode_cel, decode_line_art
 from lineart.image import Hint
-from lineart.imaging.doubts import LEAST_AREA, Doubt
+from lineart.imaging.doubts import MIN_AREA, Doubt
 from lineart.imaging.matte import split_cel
 from lineart.imaging.paint import find_open_border_regions
 from lineart.imaging.region_maps import RegionMap, count_pixels, find_boxes, find_runs, look_up
@@ -16,7 +16,7 @@ from lineart.imaging.regions import GAP
 from lineart.keys import Key
 from lineart.keys.key_drawing import key_drawing_colors
 
-MOST_COLORS = 12
+MAX_COLORS = 12
 """A region of more colours is a gradient, and stays whole."""
 FLAT_SHARE = 0.5
 """Share of a region's pixels that have its main colour, at least, if it has one."""
@@ -107,8 +107,8 @@ def _join_parts(labels: RegionMap, parent: np.ndarray) -> np.ndarray:
     order = np.argsort(areas, kind="stable")
     largest = np.zeros(int(parent.max(initial=0)) + 1, np.int32)
     largest[parent[order]] = order
-    is_seen = areas >= LEAST_AREA
-    many = np.bincount(parent[is_seen], minlength=len(largest)) > MOST_COLORS
+    is_seen = areas >= MIN_AREA
+    many = np.bincount(parent[is_seen], minlength=len(largest)) > MAX_COLORS
     joined = np.where(is_seen & ~many[parent], np.arange(len(parent)), largest[parent])
     joined[0] = 0
     return joined.astype(np.int32)

@@ -15,7 +15,7 @@ from lineart.review.answers import build_key, read_answers
 from lineart.review.errors import RefusedError
 from lineart.review.film import FilmState, ReviewedFilm
 from lineart.review.keys import FilmKeys, FrameKey, encode_key
-from lineart.review.marks import MOST_NOTE, Marks
+from lineart.review.marks import MAX_NOTE, Marks
 from lineart.review.regions import FrameRegions, find_frame_regions
 from lineart.review.shared_files import ChangedError
 
@@ -198,10 +198,10 @@ class Review:
         verdict, note = (
             (asked.get("mark"), asked.get("note", "")) if isinstance(asked, dict) else (0, 0)
         )
-        if verdict not in (None, *VERDICTS) or not isinstance(note, str) or len(note) > MOST_NOTE:
+        if verdict not in (None, *VERDICTS) or not isinstance(note, str) or len(note) > MAX_NOTE:
             raise RefusedError(
                 400,
-                f"a mark is accepted, redo or null, with a note of at most {MOST_NOTE} characters",
+                f"a mark is accepted, redo or null, with a note of at most {MAX_NOTE} characters",
             )
         made = made_at(row)
         try:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 JOIN_S = 30.0
 """Default timeout for an answer of the cluster, in seconds."""
 
-MOST_LABELS = {"CPU": "most-cpus", "GPU": "most-gpus"}
+MAX_LABELS = {"CPU": "most-cpus", "GPU": "most-gpus"}
 """Labels on the head of an autoscaling cluster: most CPUs and GPUs that its workers can have."""
 
 
@@ -23,7 +23,7 @@ def start_ray(*, join_s: float = JOIN_S) -> dict[str, float]:
     """Join the cluster at `RAY_ADDRESS`, or start Ray on this machine; return its resources.
 
     An autoscaling cluster may have no worker yet, and Ray does not report to what it may grow;
-    `MOST_LABELS` does.
+    `MAX_LABELS` does.
 
     Args:
         join_s: Timeout for an answer of the cluster at `RAY_ADDRESS`, in seconds above 0.
@@ -33,7 +33,7 @@ def start_ray(*, join_s: float = JOIN_S) -> dict[str, float]:
 
     Raises:
         ConnectionError: the cluster does not answer or has no CPUs, or Ray does not start here.
-        ValueError: a label of `MOST_LABELS` is not a whole number.
+        ValueError: a label of `MAX_LABELS` is not a whole number.
     """
     # Run workers at normal priority, because they do all the work. Keep idle ones while a network
     # starts, because starting a worker again takes seconds.
@@ -117,13 +117,13 @@ def read_resources() -> dict[str, float]:
 
     Raises:
         ConnectionError: it has no CPUs, and no label announces any.
-        ValueError: a label of `MOST_LABELS` is not a whole number.
+        ValueError: a label of `MAX_LABELS` is not a whole number.
     """
     import ray
 
     resources = dict(ray.cluster_resources())
     for labels in (node["Labels"] for node in ray.nodes() if node["Alive"]):
-        for name, label in MOST_LABELS.items():
+        for name, label in MAX_LABELS.items():
             if label in labels:
                 if not labels[label].isdecimal():
                     raise ValueError(f"the label {label}={labels[label]} is no whole number")
@@ -131,7 +131,7 @@ def read_resources() -> dict[str, float]:
     if not resources.get("CPU"):
         raise ConnectionError(
             "the Ray cluster has no CPUs now; if it grows, give its head the labels "
-            f"{' and '.join(MOST_LABELS.values())}, the most that its workers have together"
+            f"{' and '.join(MAX_LABELS.values())}, the most that its workers have together"
         )
     return resources
 

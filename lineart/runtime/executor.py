@@ -15,7 +15,7 @@ from lineart.runtime.sandbox import stop_sandboxes
 T = TypeVar("T")
 U = TypeVar("U")
 
-MOST_DEATHS = 5
+MAX_DEATHS = 5
 """A call that ends so many processes is not made again: it ends the run, as it would locally.
 
 Ray does not tell a call that crashes from a machine that is lost."""
@@ -118,7 +118,7 @@ class RayExecutor:
         """Yield arguments and results; calls whose process or machine is lost are made again.
 
         Raises:
-            ConnectionError: Ray cannot go on, or a call was lost `MOST_DEATHS` times.
+            ConnectionError: Ray cannot go on, or a call was lost `MAX_DEATHS` times.
         """
         with ray_errors():
             yield from self._map(function, arguments, uses_network)
@@ -155,7 +155,7 @@ class _Tasks:
     def __init__(self, function: Callable[[Any], Any]) -> None:
         import ray
 
-        self._task = ray.remote(num_cpus=1, max_retries=MOST_DEATHS - 1)(call_function)
+        self._task = ray.remote(num_cpus=1, max_retries=MAX_DEATHS - 1)(call_function)
         self._function = ray.put(function)
         self._numbers: dict[Any, int] = {}
 
@@ -177,7 +177,7 @@ class _Actors:
     Each process unpickles the function once.
 
     An actor gets a call only once it has started: a cluster may never have room for all of them.
-    One that dies is replaced, and its call goes to the next that is free, `MOST_DEATHS` times at
+    One that dies is replaced, and its call goes to the next that is free, `MAX_DEATHS` times at
     most.
     """
 
@@ -221,7 +221,7 @@ class _Actors:
             except RayActorError:
                 number = ended[0] if ended else None
                 self._deaths[number] += 1
-                if self._deaths[number] == MOST_DEATHS:
+                if self._deaths[number] == MAX_DEATHS:
                     raise
                 self._queue.extendleft([ended] if ended else [])
                 self._start()

@@ -27,7 +27,7 @@ EXTRA_DABS = 60
 LENGTHS = (40, 30, 30, 20, 20, 12, 12, 6, 6, 3)
 """Stroke lengths to try in turn, in half widths of the stroke."""
 
-_LEAST_PIXELS = 3
+_MIN_PIXELS = 3
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def _find_regions(steady: Line, step: int) -> _Regions:
 def _choose(regions: _Regions, drawing: Canvas) -> tuple[list[int], list[int]]:
     """Return the regions to dab and the number of dabs for each."""
     areas = regions.boxes[:, cv2.CC_STAT_AREA]
-    by_area = [int(k) for k in np.argsort(-areas, kind="stable") if k and areas[k] >= _LEAST_PIXELS]
+    by_area = [int(k) for k in np.argsort(-areas, kind="stable") if k and areas[k] >= _MIN_PIXELS]
     paint = drawing.flat[:: regions.step, :: regions.step]
     seen: dict[bytes, int] = {}
     ranks = []

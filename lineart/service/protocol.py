@@ -23,9 +23,9 @@ from lineart.codec.limits import MAX_PIXELS, MAX_SIDE, check_size
 
 VERSION = 1
 """Value of `lineart` in every message; raise it when messages change."""
-MOST_HEADER_BYTES = 64 * 1024
+MAX_HEADER_BYTES = 64 * 1024
 """Longest line of JSON."""
-MOST_PARTS = 32
+MAX_PARTS = 32
 """Most pictures of a message."""
 
 Pixels = UInt8[np.ndarray, "H W C"]
@@ -122,11 +122,11 @@ def read_head(stream: Source) -> Head | None:
         ProtocolError: it is no such line.
         OSError: the stream breaks off.
     """
-    line = stream.readline(MOST_HEADER_BYTES + 1)
+    line = stream.readline(MAX_HEADER_BYTES + 1)
     if not line:
         return None
-    if len(line) > MOST_HEADER_BYTES:
-        raise ProtocolError(f"the line of a message is longer than {MOST_HEADER_BYTES} bytes")
+    if len(line) > MAX_HEADER_BYTES:
+        raise ProtocolError(f"the line of a message is longer than {MAX_HEADER_BYTES} bytes")
     if not line.endswith(b"\n"):
         raise ProtocolError("the stream ended within the line of a message")
     try:
@@ -155,8 +155,8 @@ def _read_part_heads(given: object) -> list[PartHead]:
     except ValueError as error:
         raise ProtocolError(str(error)) from error
     names = [head.name for head in heads]
-    if len(names) > MOST_PARTS or len(set(names)) < len(names):
-        raise ProtocolError(f"a message has at most {MOST_PARTS} parts, each with its own name")
+    if len(names) > MAX_PARTS or len(set(names)) < len(names):
+        raise ProtocolError(f"a message has at most {MAX_PARTS} parts, each with its own name")
     return heads
 
 

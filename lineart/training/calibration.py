@@ -17,7 +17,7 @@ from lineart.metrics import auroc, ece
 from lineart.models import Matching
 from lineart.models.matching import Logits, RegionPair, color_probabilities
 
-LEAST_PX = 10
+MIN_PX = 10
 """Area of the smallest region that counts."""
 PRECISION = 0.98
 """Share of right colours among those with a confidence from the threshold on."""
@@ -56,7 +56,7 @@ def vote(network: nn.Module, pair: RegionPair, sample: KeyPair) -> Vote:
     """Run a network on a pair."""
     logits = network(pair)[-1].cpu()
     pair = pair.to(torch.device("cpu"))
-    counts = torch.from_numpy(sample.is_pure) & (pair.area >= LEAST_PX)
+    counts = torch.from_numpy(sample.is_pure) & (pair.area >= MIN_PX)
     return Vote(pair, logits, torch.from_numpy(sample.right), counts)
 
 

@@ -23,7 +23,7 @@ from lineart.training.calibration import calibrate, vote
 from lineart.training.dataloader import Arrays, Collator
 from lineart.training.recipes import Recipe
 
-MOST_WEIGHT, LEAST_WEIGHT = 20.0, 10.0
+MAX_WEIGHT, MIN_WEIGHT = 20.0, 10.0
 """A region weighs as much as the root of its area in pixels, up to the first, plus the second."""
 
 
@@ -50,7 +50,7 @@ class Pictures(NamedTuple):
     truth: Float[Tensor, "1 3 Side Side"]
 
 
-MOST_CALIBRATED = 600
+MAX_CALIBRATED = 600
 """Most validation pairs by which the network is calibrated, evenly spaced."""
 
 MatchingBatch = list[MatchingPair]
@@ -75,7 +75,7 @@ def to_pair(sample: KeyPair, device: torch.device) -> MatchingPair:
     right = torch.from_numpy(sample.right).to(device)
     is_right = right.gather(1, option_colors(pair))
     is_used = torch.from_numpy(sample.is_pure).to(device) & is_right.any(1)
-    weight = (pair.area.sqrt().clamp(max=MOST_WEIGHT) + LEAST_WEIGHT) * is_used
+    weight = (pair.area.sqrt().clamp(max=MAX_WEIGHT) + MIN_WEIGHT) * is_used
     return MatchingPair(pair, is_right, weight, _to_pictures(sample, device))
 
 
@@ -156,7 +156,7 @@ class MatchingTraining:
         """Return the pair with the temperature and threshold that validation pairs give."""
         network = pair.generators["matching"]
         device = next(network.parameters()).device
-        step = -(-len(pictures.sources) // MOST_CALIBRATED)
+        step = -(-len(pictures.sources) // MAX_CALIBRATED)
         votes = [
             vote(network, to_pair(sample, device).pair, sample)
             for sample in map(pictures.read, range(0, len(pictures.sources), step))

@@ -13,7 +13,7 @@ from lineart.image import Frame, Size
 
 NTSC = (24, 30, 48, 60, 120)
 """Frame rates that are also used divided by 1.001: 23.976 is 24000/1001."""
-LEAST_RATE, MOST_RATE = 1, 240
+MIN_RATE, MAX_RATE = 1, 240
 """Bounds of the frame rate, in frames per second."""
 SEEK_S = 2
 """Interval of key frames, at which players can start, in seconds."""
@@ -31,12 +31,10 @@ def frame_rate(fps: float) -> Fraction:
     """Return the exact frame rate for a rounded one: 24000/1001 for 23.976.
 
     Raises:
-        ValueError: it is not within `LEAST_RATE` and `MOST_RATE`.
+        ValueError: it is not within `MIN_RATE` and `MAX_RATE`.
     """
-    if not LEAST_RATE <= fps <= MOST_RATE:
-        raise ValueError(
-            f"--fps {fps:g} is not within {LEAST_RATE} and {MOST_RATE} frames per second"
-        )
+    if not MIN_RATE <= fps <= MAX_RATE:
+        raise ValueError(f"--fps {fps:g} is not within {MIN_RATE} and {MAX_RATE} frames per second")
     for whole in NTSC:
         rate = Fraction(whole * 1000, 1001)
         if abs(fps - rate) < 0.005:

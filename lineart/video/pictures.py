@@ -18,7 +18,7 @@ from lineart.storage import Storage
 
 T = TypeVar("T")
 
-MOST_SIDE_PX = 4096
+MAX_SIDE_PX = 4096
 """Maximum side of a video in pixels, which hardware decoders support; larger frames are reduced."""
 CARD_GREY, CARD_TEXT = 96, 255
 """Grey values of a card and its text, 0..255."""
@@ -169,8 +169,8 @@ def stack_cels(files: Sequence[bytes]) -> Frame:
 
 
 def video_size(size: Size, num_sides: int) -> Size:
-    """Return the video size for frames of `size`: even for H.264, at most `MOST_SIDE_PX`."""
-    scale = min(1.0, MOST_SIDE_PX / size[0], MOST_SIDE_PX / (size[1] * num_sides))
+    """Return the video size for frames of `size`: even for H.264, at most `MAX_SIDE_PX`."""
+    scale = min(1.0, MAX_SIDE_PX / size[0], MAX_SIDE_PX / (size[1] * num_sides))
     height, width = (max(1, round(side * scale)) for side in size)
     return height + height % 2, (width + width % 2) * num_sides
 

@@ -17,7 +17,7 @@ from lineart.video.pictures import VideoFrame
 
 INDEX = "video.json"
 FOLDER = "shots"
-MOST_LETTERS = 60
+MAX_LETTERS = 60
 """Maximum number of characters of a shot's name in its file name, which then stays below 255 bytes
 in any script."""
 
@@ -41,7 +41,7 @@ class VideoShot(NamedTuple):
     @property
     def file(self) -> str:
         """Path of its video: unique, and valid on every file system for any name of the shot."""
-        letters = unicodedata.normalize("NFC", self.name)[:MOST_LETTERS]
+        letters = unicodedata.normalize("NFC", self.name)[:MAX_LETTERS]
         plain = "".join(one if one.isalnum() or one in "-_" else "_" for one in letters)
         return f"{FOLDER}/{self.place:04}_{plain}.mp4"
 

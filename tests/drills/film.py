@@ -32,7 +32,7 @@ from tests.faults import Faults, serve_faults
 from tests.local_s3 import serve_s3
 
 HEIGHT_PX, WIDTH_PX = 36, 64
-LEAST_SHOT, LONGEST_SHOT = 80, 150
+MIN_SHOT, LONGEST_SHOT = 80, 150
 HOLDS, CHANCES = (1, 2, 3, 12), (0.15, 0.5, 0.3, 0.05)
 """For how many frames a drawing stands; about two in five frames are new drawings."""
 
@@ -70,7 +70,7 @@ def draw_film(folder: Path, frames: int, seed: int = 0, keys: Path | None = None
     shot = folder
     while frame < frames:
         if left == 0:
-            left = int(rng.integers(LEAST_SHOT, LONGEST_SHOT))
+            left = int(rng.integers(MIN_SHOT, LONGEST_SHOT))
             shot = folder / f"s{frame:06}"
             shot.mkdir(parents=True)
         is_key, png = not any(shot.iterdir()), _draw(next(drawings), rng)

@@ -34,7 +34,7 @@ from lineart.film.inputs import FilmConfig, prepare_run
 from lineart.film.run import run_film
 from lineart.film.runners import LocalRunner
 from lineart.film.tasks.colorize import open_colorize_task
-from lineart.runtime.cluster import MOST_LABELS
+from lineart.runtime.cluster import MAX_LABELS
 from tests.drills.film import hash_frames, make_weights
 from tests.ray_head import LOOPBACK, Head, free_ports, run_head
 
@@ -112,7 +112,7 @@ def grow(folder: Path) -> Iterator[Head]:
     (folder / "cluster.yaml").write_text(yaml.safe_dump(describe(port)))
     most = ",".join(
         f"{label}={sum(m['max_workers'] * m['resources'].get(name, 0) for m in MACHINES.values())}"
-        for name, label in MOST_LABELS.items()
+        for name, label in MAX_LABELS.items()
     )
     environment = {
         "RAY_FAKE_CLUSTER": "1",

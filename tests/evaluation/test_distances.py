@@ -91,7 +91,7 @@ def test_kernel_distance_leaves_the_random_state_alone() -> None:
 
 def test_of_many_pictures_the_kernel_distance_takes_some(monkeypatch: pytest.MonkeyPatch) -> None:
     """The choice is even, repeatable and no larger than allowed."""
-    monkeypatch.setattr(distances, "MOST_FOR_KERNEL", 100)
+    monkeypatch.setattr(distances, "MAX_FOR_KERNEL", 100)
     vectors = np.arange(1000, dtype=np.float32)[:, None]
     chosen = choose(range(1000), 0)
     assert chosen == choose(range(1000), 0)

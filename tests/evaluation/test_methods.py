@@ -7,7 +7,7 @@ import pytest
 
 from lineart.datasets.samples import Picture
 from lineart.evaluation.colors import (
-    MOST_DB,
+    MAX_DB,
     hint_difference,
     score,
     sets_of,
@@ -150,9 +150,9 @@ def test_truth_is_perfect(pair: Picture) -> None:
     case = make_case(pair, 0)
     trial = run_trial(case, 20, {"truth": lambda *_: case.painted}, 0)
     found = score(trial.colors["truth"], trial)
-    assert (found["psnr"], found["de_hints"]) == (MOST_DB, 0)
+    assert (found["psnr"], found["de_hints"]) == (MAX_DB, 0)
     assert found["ssim"] == pytest.approx(1)
-    assert 20 < found["psnr_composed"] < MOST_DB
+    assert 20 < found["psnr_composed"] < MAX_DB
     assert 0 <= found["leakage"] < 0.5
 
 
@@ -178,8 +178,8 @@ def test_composed_at_full_size(pair: Picture) -> None:
     assert case.color.shape == (36, 64, 3)
     trial = run_trial(case, 0, {"truth": lambda *_: case.painted}, 0)
     found = score(trial.colors["truth"], trial)
-    assert found["psnr"] == MOST_DB
-    assert 15 < found["psnr_composed"] < MOST_DB
+    assert found["psnr"] == MAX_DB
+    assert 15 < found["psnr_composed"] < MAX_DB
     assert sets_of(case, "a") == ("a", "a, drawn lines", "a, full size", "source s")
     grown = make_case(pair, 0, source="s", network_size_px=144)
     assert sets_of(grown, "a") == ("a", "a, drawn lines", "source s")
@@ -194,7 +194,7 @@ def test_composed_scores_lay_lines_as_drawn() -> None:
     picture = Picture("p", inked, line)
     trial = run_trial(make_case(picture, 0), 0, {"flat": lambda *_: flat}, 0)
     found = score(flat, trial)
-    assert (found["psnr_composed"], found["ssim_composed"]) == (MOST_DB, pytest.approx(1))
+    assert (found["psnr_composed"], found["ssim_composed"]) == (MAX_DB, pytest.approx(1))
     np.testing.assert_array_equal(compose_as_drawn(flat, line), picture.color)
 
 

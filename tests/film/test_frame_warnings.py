@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from lineart.film.frame_warnings import MOST_LISTED, describe_warning, list_warnings
+from lineart.film.frame_warnings import MAX_LISTED, describe_warning, list_warnings
 from lineart.manifest import make_row, make_table
 
 
@@ -34,5 +34,5 @@ def test_each_warning_is_named_once() -> None:
 def test_many_different_warnings_are_counted() -> None:
     """The first ten are named."""
     found = list_warnings(rows([[f"pale {n}"] for n in range(40)]), names(40))
-    assert [one["frame"] for one in found.listed] == names(MOST_LISTED).to_pylist()
-    assert found.unlisted == 40 - MOST_LISTED
+    assert [one["frame"] for one in found.listed] == names(MAX_LISTED).to_pylist()
+    assert found.unlisted == 40 - MAX_LISTED

@@ -9,7 +9,7 @@ from lineart.film.frames import FilmFrame, Source, assemble
 from lineart.film.hints import attach_hints
 from lineart.film.names import folder_key, read_name
 from lineart.film.selection import Selection, read_numbers
-from lineart.film.sequence import MOST_SHOTS, describe_doubles, describe_gaps, describe_versions
+from lineart.film.sequence import MAX_SHOTS, describe_doubles, describe_gaps, describe_versions
 
 
 def film(*names: str) -> list[FilmFrame]:
@@ -173,7 +173,7 @@ def test_gaps_of_a_long_film_are_few_sentences() -> None:
     assert len(one) == 1
     assert len(one[0]) < 200
     many = describe_gaps(film(*(f"s{shot}/{n}.png" for shot in range(50) for n in (1, 2, 4))))
-    assert len(many) == MOST_SHOTS + 1
+    assert len(many) == MAX_SHOTS + 1
     assert many[-1] == "40 more shots have gaps in their numbers"
 
 

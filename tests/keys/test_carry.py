@@ -156,7 +156,7 @@ def test_thousands_of_regions(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(carried.index) > 3000
     assert share_right(carried, target) > 0.9
     assert sum(rows for rows, _ in compared) == len(carried.index) - 1
-    assert max(columns for _, columns in compared) == pairs.MOST_COMPARED
+    assert max(columns for _, columns in compared) == pairs.MAX_COMPARED
 
 
 def test_thousands_of_regions_of_a_sheet() -> None:

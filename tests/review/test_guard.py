@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from lineart.review.guard import MOST_BODY_BYTES
+from lineart.review.guard import MAX_BODY_BYTES
 from tests.review.conftest import HOST, PORT, TOKEN, WHO, Reviewed
 
 EVERYTHING = (
@@ -129,10 +129,10 @@ def test_bodies(http: TestClient) -> None:
     where = {"frame": "roll/f0001.png"}
 
     def parts() -> Iterator[bytes]:
-        for _ in range(MOST_BODY_BYTES // 1000 + 2):
+        for _ in range(MAX_BODY_BYTES // 1000 + 2):
             yield bytes(1000)
 
-    for content in (bytes(MOST_BODY_BYTES + 1), parts()):
+    for content in (bytes(MAX_BODY_BYTES + 1), parts()):
         answer = http.put("/api/mark", params=where, content=content, headers=headers)
         assert answer.status_code == 413
     for content in (b"", b"{", b"[" * 100_000, b"\xff"):

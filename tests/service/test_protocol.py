@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lineart.service.protocol import (
-    MOST_HEADER_BYTES,
+    MAX_HEADER_BYTES,
     Message,
     Part,
     ProtocolError,
@@ -81,7 +81,7 @@ LINE = {"name": "line", "width": 2, "height": 2, "channels": 4}
         (b"GET / HTTP/1.1\r\n\r\n", "which is no JSON"),
         (b"\xff\xfe\n", "which is no JSON"),
         (b"[" * 20_000 + b"\n", "which is no JSON"),
-        (b" " * MOST_HEADER_BYTES + b"{}\n", "longer than 65536 bytes"),
+        (b" " * MAX_HEADER_BYTES + b"{}\n", "longer than 65536 bytes"),
         (b"[1]\n", "is an object"),
         (b'{"lineart": 2}\n', "another version of lineart"),
         (head(parts={"line": LINE}), "parts.: Input should be a valid list"),

@@ -51,10 +51,10 @@ from lineart.imaging.hints import (
 from lineart.imaging.ink import darken_lines
 from lineart.imaging.matte import Opacity, split_cel
 from lineart.imaging.paint import Guess, Paint
-from lineart.imaging.paint_map import MOST_INDEXED, number_colors
+from lineart.imaging.paint_map import MAX_INDEXED, number_colors
 from lineart.imaging.palette import Palette, PaletteMatch, keep_to_palette
-from lineart.imaging.paper import LEAST_PAPER, LEAST_TONED, find_tone, whiten_paper
-from lineart.imaging.regions import GAP, INK_LEVEL, MOST_GAP
+from lineart.imaging.paper import MIN_PAPER, MIN_TONED, find_tone, whiten_paper
+from lineart.imaging.regions import GAP, INK_LEVEL, MAX_GAP
 from lineart.imaging.trace_lines import darken_trace_lines, fill_trace_lines
 from lineart.runtime.device import Precision
 from lineart.weights import fingerprint, open_weights, read_config, read_weights
@@ -62,7 +62,7 @@ from lineart.weights.onnx_file import COLORS, MODEL
 
 BORDERS = "borders"
 """Name of the included weights that find borders on bare paper."""
-MOST_LOST_INK = 0.1
+MAX_LOST_INK = 0.1
 """Share of the ink that may be lost without a warning."""
 LIGHTEST_INK = 240
 """Level of lines that are not seen on white paper."""
@@ -70,9 +70,9 @@ HALF_SIZE_SHARE = 1 / 3
 """Share of the colours at half of the network size in those of the finish `soft`."""
 HALF_SIZE_STEP_PX = 64
 """Sides at half of the network size are rounded to multiples of it, to which networks pad them."""
-MOST_SHADE = 0.5
+MAX_SHADE = 0.5
 """Share of a drawing that may be neither ink nor paper without a warning."""
-MOST_INK = 0.9
+MAX_INK = 0.9
 """Share of ink in a drawing from which its paper may be black."""
 
 
@@ -209,7 +209,7 @@ class ColorizeTask:
         """Return warnings of a drawing that is empty, hardly seen, toned, or all but its lines."""
         warnings = []
         lost = lost_ink(to_gray(drawing)) if self.lines_as == "paper" else 0.0
-        if lost > MOST_LOST_INK:
+        if lost > MAX_LOST_INK:
             warnings.append(
                 f"{lost:.0%} of the ink is lighter than mid-grey and does not show; "
                 "--lines-as drawn shows it"
@@ -221,8 +221,8 @@ class ColorizeTask:
             warnings.append(f"most of it has the tone {of}, which dims colours; make paper white")
             return tuple(warnings)
         gray = to_gray(white)
-        shade = cv2.countNonZero(cv2.inRange(gray, LEAST_TONED, LEAST_PAPER - 1)) / gray.size
-        if shade > MOST_SHADE:
+        shade = cv2.countNonZero(cv2.inRange(gray, MIN_TONED, MIN_PAPER - 1)) / gray.size
+        if shade > MAX_SHADE:
             warnings.append(f"{shade:.0%} of it is darker than paper and dims colours")
         darkest = darkest_channel(white)
         if darkest.min() >= LIGHTEST_INK:
@@ -232,7 +232,7 @@ class ColorizeTask:
         dark = np.count_nonzero(darkest < INK_LEVEL)
         if dark == darkest.size:
             warnings.append("it is black all over, so it has no areas")
-        elif dark >= MOST_INK * darkest.size:
+        elif dark >= MAX_INK * darkest.size:
             warnings.append(
                 f"{dark / darkest.size:.0%} of it is ink; invert it if its lines are white"
             )
@@ -337,7 +337,7 @@ class ColorizeTask:
         if PAINT not in self.extras:
             return Coloring(paint.fill(), matte), warnings, doubts
         numbered = number_colors(paint.spread, paint.colors, matte)
-        if len(numbered.palette) > MOST_INDEXED:
+        if len(numbered.palette) > MAX_INDEXED:
             count = len(numbered.palette)
             many = f"its paint has {count} colours, as of a key with soft edges"
             warnings = (*warnings, f"{many}, so paint/ has no palette")
@@ -419,9 +419,9 @@ def open_colorize_task(
     """
     check_size("--network-size", network_size_px)
     gap = choices.get("gap", GAP)
-    if not 0 <= gap <= MOST_GAP:
+    if not 0 <= gap <= MAX_GAP:
         raise ValueError(
-            f"--gap {gap:g} is no gap of lines; give 0 to {MOST_GAP:g} pixels of a drawing with "
+            f"--gap {gap:g} is no gap of lines; give 0 to {MAX_GAP:g} pixels of a drawing with "
             "1080 lines"
         )
     fail_below = choices.get("fail_below", 0)

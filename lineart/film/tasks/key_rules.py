@@ -18,7 +18,7 @@ SHEET, LINED_SHEET, SHEET_LINE = "sheet", "lined_sheet", "sheet_line"
 """Roles of a colour sheet: one without a line drawing, one with it, and that drawing."""
 ADJACENT = "adjacent"
 """Role of a drawing just before or after, which votes on the colours."""
-MOST_ADJACENT = 4
+MAX_ADJACENT = 4
 """Maximum number of such drawings on each side."""
 COLORED = (KEY, SHEET, LINED_SHEET)
 """Roles of pictures that give colours to whole drawings."""

@@ -16,7 +16,7 @@ from lineart.image import Frame, Line, resize, to_gray
 from lineart.imaging.frequency import ink_layer, line_layer
 from lineart.imaging.layers import Ink, ink_between, settle_layers
 from lineart.imaging.matte import Opacity, cut_out
-from lineart.imaging.paint_map import MOST_INDEXED, PaintMap
+from lineart.imaging.paint_map import MAX_INDEXED, PaintMap
 from lineart.imaging.paper import whiten_paper
 
 LAYERS, LINES, PAINT = "layers", "lines", "paint"
@@ -146,7 +146,7 @@ class _Stack:
         """Write an indexed PNG or, of more colours than that holds, one of RGB or RGBA."""
         paint = self._parts.paint
         assert paint is not None
-        if len(paint.palette) <= MOST_INDEXED:
+        if len(paint.palette) <= MAX_INDEXED:
             return encode_indexed_png(paint.numbers, paint.palette, dpi=self._dpi)
         return encode_png(paint.palette[paint.numbers], dpi=self._dpi)
 

@@ -26,7 +26,7 @@ from lineart.film.tasks.composing import (
 from lineart.film.tasks.layers import LinesAs
 from lineart.image import Frame, Line, Size, to_hex
 from lineart.imaging.matte import Opacity, ink_opacity, split_cel
-from lineart.imaging.paint_map import MOST_INDEXED, Color, PaintMap
+from lineart.imaging.paint_map import MAX_INDEXED, Color, PaintMap
 from lineart.imaging.paper import whiten_paper
 
 Swaps = tuple[tuple[Color, Color], ...]
@@ -128,7 +128,7 @@ class RecolorTask:
 def _warn_of_rims(paint: PaintMap) -> tuple[str, ...]:
     """Return a warning if the paint has mixtures of colours, which a swap does not change."""
     count = len(paint.palette)
-    if count <= MOST_INDEXED:
+    if count <= MAX_INDEXED:
         return ()
     many = f"its paint has {count} colours, as of a key with soft edges"
     return (f"{many}, whose mixtures stay as they were; give the key without soft edges",)

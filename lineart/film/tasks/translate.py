@@ -15,7 +15,7 @@ from lineart.codec.encode import PNG, FileFormat
 from lineart.codec.png import Dpi
 from lineart.codec.resolution import read_dpi, scale_dpi
 from lineart.film.tasks import (
-    LEAST_SIZE_PX,
+    MIN_SIZE_PX,
     ComposedFrame,
     Files,
     Labels,
@@ -41,7 +41,7 @@ DEFAULT_SIZE_PX, FACE_SIZE_PX, DRAWING_SIZE_PX = 512, 256, 768
 004), and of photographs to be drawn, in which faces need it for eyes and mouths."""
 LARGEST_ENLARGEMENT = 1.5
 """How many times larger than itself a photograph to be drawn may enter the network."""
-LEAST_SIDE_PX = 16
+MIN_SIDE_PX = 16
 """Minimum side of the network input: below it, the networks' reflection padding fails."""
 MARGIN_PX = 16
 """Width of the border around a photograph to be drawn, reflected from within, that the network gets
@@ -134,9 +134,9 @@ class TranslateTask:
         room.
         """
         scale = LARGEST_ENLARGEMENT if self.makes_drawings else 1
-        short_side_px = min(self.size_px, max(LEAST_SIZE_PX, round(scale * min(size))))
+        short_side_px = min(self.size_px, max(MIN_SIZE_PX, round(scale * min(size))))
         height, width = network_size(size, short_side_px)
-        return max(LEAST_SIDE_PX, height), max(LEAST_SIDE_PX, width)
+        return max(MIN_SIDE_PX, height), max(MIN_SIDE_PX, width)
 
     def open_network(
         self,
@@ -259,7 +259,7 @@ def open_translate_task(
             f"--network-size {size_px}, but these weights take {only_px} alone; leave the flag out"
         )
     if has_attention:
-        _check_attention(files, only_px or LEAST_SIZE_PX)
+        _check_attention(files, only_px or MIN_SIZE_PX)
     if face_model is not None:
         FaceAligner(face_model)
     return TranslateTask(

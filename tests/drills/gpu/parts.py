@@ -102,7 +102,7 @@ Cases = Generator[tuple[str, Callable[[], Values]], None, None]
 GRACE_S = 15.0
 """Seconds after the end of its budget in which a part's last case is broken off."""
 
-LEAST_SHARE = 0.25
+MIN_SHARE = 0.25
 """Of its budget: with less time left, a part is not begun."""
 
 LEAST: Final = {"float32_db": 50.0, "bfloat16_db": 38.0}
@@ -189,7 +189,7 @@ def run_part(part: Part, setting: Setting, record: Record, stops_at: float) -> N
     """
     begun = time.monotonic()
     ends_at = min(begun + part.budget_s, stops_at)
-    if ends_at - begun < LEAST_SHARE * part.budget_s:
+    if ends_at - begun < MIN_SHARE * part.budget_s:
         record.leave_out(part.name, f"{max(ends_at - begun, 0):.0f} s left")
         return
     try:

@@ -27,7 +27,7 @@ from tests.drills.gpu.steps import open_pair, open_task
 
 CHUNK, SMALL_CHUNK = 32, 4
 """Samples in a file."""
-LEAST_FREE_BYTES = 12e9
+MIN_FREE_BYTES = 12e9
 """Space that stays free on the disk: samples of a color generator take 0.4 MB each."""
 LIST_S = 2.0
 """How old the list of files may be."""
@@ -130,7 +130,7 @@ def make_samples(factory: Factory, chunks: range) -> None:
         first = index * factory.chunk
         for number, maker in enumerate(makers):
             while (
-                shutil.disk_usage(factory.folder).free < LEAST_FREE_BYTES and os.getppid() == parent
+                shutil.disk_usage(factory.folder).free < MIN_FREE_BYTES and os.getppid() == parent
             ):
                 time.sleep(1)
             if os.getppid() != parent:

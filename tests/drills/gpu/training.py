@@ -36,7 +36,7 @@ LEAVING_S = 8.0
 
 PART_BYTES = 14 * 2**20
 """Size of a file of weights: some ways back allow no file above 15 MiB."""
-MOST_PARTS = 6
+MAX_PARTS = 6
 """Of all, so that with results and a log there are no more than eight files."""
 TAR = "run.tar"
 
@@ -136,7 +136,7 @@ def leaving(run_folder: Path, out: Path, values: Values) -> Iterator[None]:
 def leave(run_folder: Path, out: Path) -> list[str]:
     """Put a run's weights, scalars and last grids into `out`: one tar, in parts.
 
-    `cat run.tar.* | tar x` unpacks them. Weights that are too large for `MOST_PARTS` are left out.
+    `cat run.tar.* | tar x` unpacks them. Weights that are too large for `MAX_PARTS` are left out.
 
     Returns:
         Names of the files; nothing where there is no checkpoint yet.
@@ -145,7 +145,7 @@ def leave(run_folder: Path, out: Path) -> list[str]:
     grids = sorted(run_folder.glob(f"{GRIDS}/*.png"), key=lambda path: path.stat().st_mtime)
     others = [*run_folder.glob(SCALARS), *grids[-2:]]
     size = sum(path.stat().st_size for path in weights + others)
-    chosen = others if size > (MOST_PARTS - 1) * PART_BYTES else weights + others
+    chosen = others if size > (MAX_PARTS - 1) * PART_BYTES else weights + others
     if not weights:
         return []
     sink = io.BytesIO()
