@@ -2,7 +2,7 @@
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float64, Int16, Int64, UInt8
+from jaxtyping import Bool, Float64, Int16, Int64
 
 from lineart.image import Frame, Hint, Line, pack_colors, unpack_colors
 from lineart.imaging.cels import PAPER_FROM
@@ -30,7 +30,7 @@ def drop_ink_hints(hints: HintPixels, line: Line) -> HintPixels:
     about as dark as it. If a drawing has no other hints, all are kept. Where the hint picture
     includes the drawing's lines, these are dropped with their soft edges.
     """
-    level = line[hints.rows, hints.columns]
+    level = line[hints.rows, hints.columns].astype(np.int16)
     is_ink = level < PAPER_FROM
     if not is_ink.any():
         return hints
@@ -197,12 +197,6 @@ def _is_texture(
 
 WHITE_FROM = 251
 """Least value of all channels of white paper; a hint of 250 is a white that an artist chose."""
-EDGE_PX = 3
-"""Distance up to which a stroke on paper has a soft edge."""
-FULL_SHARE = 0.97
-"""Share of the strength of the strongest pixel near it that a pixel of a stroke has at least."""
-TINT_TOLERANCE = 24
-"""Largest difference in a channel of a soft edge from a mixture of white with the stroke."""
 LOSSY_PX, LOSSY_LEVELS = 8, 32
 """Lossy compression changes colours in blocks of 8 pixels, by up to about so many levels."""
 LOSSY_SHARE = 0.85
@@ -263,55 +257,3 @@ def _spread_middles(colors: Frame, is_hint: Bool[np.ndarray, "H W"]) -> Frame:
     of_label[nearest[is_middle]] = colors[is_middle]
     spread: Frame = of_label[nearest]
     return spread
-
-
-def find_painted(picture: Frame) -> Bool[np.ndarray, "H W"]:
-    """Return where white paper is painted, without the soft edges of strokes."""
-    depth = 255 - picture.min(axis=2)
-    strongest = _strongest_near(picture, depth)
-    reach = strongest.min(axis=2)
-    share = depth / np.maximum(255.0 - reach, 1)
-    tint = 255 - share[:, :, np.newaxis] * (255.0 - strongest)
-    is_edge = (share < FULL_SHARE) & (np.abs(tint - picture).max(axis=2) <= TINT_TOLERANCE)
-    painted: Bool[np.ndarray, "H W"] = (depth > 255 - WHITE_FROM) & ~is_edge
-    return painted
-
-
-def _strongest_near(picture: Frame, depth: UInt8[np.ndarray, "H W"]) -> Frame:
-    """Return the colour that is farthest from white up to `EDGE_PX` from each pixel."""
-    code = (pack_colors(picture) | depth.astype(np.int64) << 24).astype(np.float64)
-    code = cv2.dilate(code, np.ones((2 * EDGE_PX + 1,) * 2, np.uint8)).astype(np.int64)
-    return unpack_colors(code)
-
-
-FAINT_SHARE = 0.5
-"""A soft brush fades; what is below this share of the highest alpha of its dab is its rim."""
-RIM_LEVELS = 24
-"""Largest difference in a channel between a rim and the strongest paint of its dab."""
-
-
-def find_rims(hint: Hint) -> Bool[np.ndarray, "H W"]:
-    """Return where hints are the faint rim of a soft brush, with the colour of its strongest paint.
-
-    A brush reaches farther than an artist sees, over a line into a region that is not meant.
-
-    Args:
-        hint: Hints, transparent elsewhere.
-    """
-    alpha = np.ascontiguousarray(hint[:, :, 3])
-    is_rim = np.zeros(alpha.shape, bool)
-    if not cv2.inRange(alpha, FAINT_ALPHA, 254).any():
-        return is_rim
-    is_hint = cv2.compare(alpha, FAINT_ALPHA, cv2.CMP_GE)
-    count, dabs = cv2.connectedComponents(is_hint, connectivity=8, ltype=cv2.CV_32S)
-    places = np.flatnonzero(is_hint)
-    dab, strength = dabs.ravel()[places], alpha.ravel()[places]
-    # The strongest pixel of each dab: its alpha, then its place.
-    strongest = np.zeros(count, np.int64)
-    np.maximum.at(strongest, dab, strength.astype(np.int64) << 32 | places)
-    is_faint = strength < FAINT_SHARE * (strongest[dab] >> 32)
-    faint, core = places[is_faint], strongest[dab[is_faint]] & 0xFFFFFFFF
-    colors = hint.reshape(-1, 4)
-    apart = colors[faint, :3].astype(np.int16) - colors[core, :3]
-    is_rim.ravel()[faint] = np.abs(apart).max(axis=1, initial=0) <= RIM_LEVELS
-    return is_rim

@@ -12,7 +12,8 @@ from lineart.codec.errors import PictureWarning
 from lineart.codec.layers import DocumentLayer, is_document, read_layers
 from lineart.codec.lossy import is_lossy
 from lineart.image import Hint, Size
-from lineart.imaging.hint_cleaning import WHITE_FROM, find_painted, find_rims, flatten_lossy
+from lineart.imaging.hint_cleaning import WHITE_FROM, flatten_lossy
+from lineart.imaging.hint_edges import find_painted, find_rims
 from lineart.imaging.hint_layers import find_covered, flatten_hint_layers
 from lineart.imaging.hint_paper import even_paper
 from lineart.imaging.hints import FAINT_ALPHA, is_opaque, no_hints

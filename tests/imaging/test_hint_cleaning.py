@@ -215,3 +215,13 @@ def test_white_paper_with_a_hole_is_paper() -> None:
     painted = hint.copy()
     painted[:, :40, :3] = SKIN
     assert DEFAULT_RULES.clean(painted)[0, 1].tolist() == [*SKIN, 255]
+
+
+def test_the_palest_edge_of_a_copied_line_is_no_hint() -> None:
+    """Where the drawing is nearly white, a copy of it is a line as well."""
+    line, hint = np.full(SIZE, 255, np.uint8), no_hints(SIZE)
+    line[40:44, 20:140], line[44, 20:140] = 0, 230
+    hint[line < 255] = (0, 0, 0, 255)
+    hint[44, 20:140] = (*(round(0.9 * level) for level in SKIN), 255)
+    hint[50:60, 20:140] = (*SKIN, 255)
+    assert colors_of(drop_ink_hints(find_hints(hint), line).picture()) == {SKIN}
