@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from lineart.runtime.executor import MAX_DEATHS, RayExecutor
+from lineart.runtime import executor
+from lineart.runtime.executor import RayExecutor
 
 
 def where(_: int) -> str:
@@ -76,12 +77,13 @@ def die(number: int, folder: Path) -> int:
 
 
 def test_a_call_that_ends_each_actor_ends_the_run(
-    ray_resources: dict[str, float], tmp_path: Path
+    ray_resources: dict[str, float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is not made again for ever."""
+    monkeypatch.setattr(executor, "MAX_DEATHS", 2)
     calls = RayExecutor(ray_resources).map(
         partial(die, folder=tmp_path), range(3), uses_network=True
     )
     with pytest.raises(ConnectionError, match="Ray cannot go on"):
         list(calls)
-    assert len(list(tmp_path.iterdir())) == MAX_DEATHS
+    assert len(list(tmp_path.iterdir())) == 2
