@@ -48,7 +48,7 @@ def _find(channels: _Channels) -> Bool[np.ndarray, "H W"]:
     # The share of black is the same at the edges of a line, which are mixed with paper.
     is_bright = cv2.bitwise_not(most) <= cv2.multiply(cv2.bitwise_not(least), 1, scale=MAX_BLACK)
     strong = (is_pure & is_bright & (chroma >= CHROMA)).view(np.uint8)
-    width = _most_width(most.shape)
+    width = _max_width(most.shape)
     # Opening keeps what is wider than a line, such as a red scarf.
     wide = cv2.morphologyEx(strong, cv2.MORPH_OPEN, np.ones((width + 1, width + 1), np.uint8))
     wide = cv2.dilate(wide, np.ones((3, 3), np.uint8))
@@ -58,7 +58,7 @@ def _find(channels: _Channels) -> Bool[np.ndarray, "H W"]:
     return found
 
 
-def _most_width(shape: tuple[int, ...]) -> int:
+def _max_width(shape: tuple[int, ...]) -> int:
     return max(6, round(WIDTH_SHARE * min(shape)))
 
 
@@ -106,8 +106,8 @@ def _mend_ink(
 ) -> None:
     """Fill the ink that trace lines have covered: what has ink beside them on opposite sides.
 
-    From each pixel of a trace line, straight ways lead out of it in opposite directions. The
-    lighter of both ends is the pixel's ink, on the way where that is darkest.
+    From each pixel of a trace line, rays lead out of it in opposite directions. The lighter of both
+    ends is the pixel's ink, on the pair of rays where that is darkest.
 
     Args:
         erased: The drawing without trace lines; is changed.
@@ -115,7 +115,7 @@ def _mend_ink(
         found: The pixels of trace lines.
     """
     # An outline that crosses a line at 40 degrees or more leaves it within 1.5 times its width.
-    reach = round(1.5 * _most_width(found.shape))
+    reach = round(1.5 * _max_width(found.shape))
     margin = reach + 1
     left, top, across, down = cv2.boundingRect(found.view(np.uint8))
     rows = slice(max(0, top - margin), top + down + margin)
@@ -129,18 +129,18 @@ def _mend_ink(
     if not starts.size:
         return
     width = inside.shape[1]
-    ways = _Ways(inside.ravel(), levels.ravel(), _steps(width, reach))
+    rays = _Rays(inside.ravel(), levels.ravel(), _steps(width, reach))
     pixels = np.repeat(starts, DIRECTIONS)
     slopes = np.tile(np.arange(DIRECTIONS), len(starts))
-    ends = ways.follow(pixels, slopes)
-    is_inked = ways.level[ends] < ways.level[pixels]
+    ends = rays.follow(pixels, slopes)
+    is_inked = rays.level[ends] < rays.level[pixels]
     pixels, slopes, ends = pixels[is_inked], slopes[is_inked], ends[is_inked]
-    others = ways.follow(pixels, slopes + DIRECTIONS)
-    ends = np.where(ways.level[others] > ways.level[ends], others, ends)
-    is_inked = ways.level[ends] < ways.level[pixels]
+    others = rays.follow(pixels, slopes + DIRECTIONS)
+    ends = np.where(rays.level[others] > rays.level[ends], others, ends)
+    is_inked = rays.level[ends] < rays.level[pixels]
     pixels, ends = pixels[is_inked], ends[is_inked]
     # The last one of several values of a pixel is assigned.
-    order = np.argsort(-ways.level[ends].astype(np.int16), kind="stable")
+    order = np.argsort(-rays.level[ends].astype(np.int16), kind="stable")
     y, x = np.divmod(ends[order], width)
     ink = erased[y - margin, x - margin]
     y, x = np.divmod(pixels[order], width)
@@ -148,7 +148,7 @@ def _mend_ink(
 
 
 def _steps(width: int, reach: int) -> Int64[np.ndarray, "directions steps"]:
-    """Return how far the pixels of each way are from its start, in a flat picture."""
+    """Return how far the pixels of each ray are from its start, in a flat picture."""
     angles = np.arange(2 * DIRECTIONS)[:, np.newaxis] * (np.pi / DIRECTIONS)
     steps = np.arange(1, reach + 2)
     down, right = np.rint(np.sin(angles) * steps), np.rint(np.cos(angles) * steps)
@@ -156,8 +156,8 @@ def _steps(width: int, reach: int) -> Int64[np.ndarray, "directions steps"]:
     return found
 
 
-class _Ways(NamedTuple):
-    """Straight ways out of trace lines, in flat pictures with a margin."""
+class _Rays(NamedTuple):
+    """Rays out of trace lines, in flat pictures with a margin."""
 
     is_inside: Bool[np.ndarray, " P"]
     level: UInt8[np.ndarray, " P"]
@@ -167,9 +167,9 @@ class _Ways(NamedTuple):
     def follow(
         self, starts: Int64[np.ndarray, " N"], directions: Int64[np.ndarray, " N"]
     ) -> Int64[np.ndarray, " N"]:
-        """Return where ways leave their trace line; a place in the margin if they do not.
+        """Return where rays leave their trace line; a place in the margin if they do not.
 
-        It is the darker one of two pixels, because a way may miss a line of one pixel.
+        It is the darker one of two pixels, because a ray may miss a line of one pixel.
         """
         ends = np.zeros_like(starts)
         left = np.arange(len(starts))

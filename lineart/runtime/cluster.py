@@ -43,7 +43,7 @@ def start_ray(*, join_s: float = JOIN_S) -> dict[str, float]:
     os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     # Objects left over after `stop_ray` would otherwise start Ray again.
     os.environ.setdefault("RAY_ENABLE_AUTO_CONNECT", "0")
-    # Frames that crash a process do so in a sandbox: what is lost is lost with its machine.
+    # Retry without limit: frames crash in sandboxes, so a task is lost only with its machine.
     os.environ.setdefault("RAY_TASK_MAX_RETRIES", "-1")
     address = os.environ.get("RAY_ADDRESS")
     if not address:

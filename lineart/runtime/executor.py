@@ -193,7 +193,7 @@ class _Actors:
         self._busy: dict[Any, tuple[Any, tuple[int, Any] | None]] = {}
         """Reference -> actor, and the number and argument of its call; None while it starts."""
         self._deaths: Counter[int | None] = Counter()
-        """Number of a call -> actors that died in it; None: while they started, one by one."""
+        """Number of a call -> actors that died in it; None -> in a row, at their start."""
         for _ in range(workers):
             self._start()
 

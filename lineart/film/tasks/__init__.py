@@ -14,7 +14,7 @@ from lineart.runtime.device import Precision
 MAX_ASPECT = 8
 """Aspect ratio above which pictures are scaled by their long side, which shrinks them further."""
 
-MIN_SIZE_PX, LARGEST_SIZE_PX = 64, 4096
+MIN_SIZE_PX, MAX_SIZE_PX = 64, 4096
 """Bounds of the flags for the short side of the network input, in pixels."""
 
 Files = Mapping[str, Sequence[bytes]]
@@ -196,9 +196,7 @@ def check_size(flag: str, size_px: int) -> None:
     """Validate a flag for the short side of the network input.
 
     Raises:
-        ValueError: it is not within `MIN_SIZE_PX` and `LARGEST_SIZE_PX`.
+        ValueError: it is not within `MIN_SIZE_PX` and `MAX_SIZE_PX`.
     """
-    if not MIN_SIZE_PX <= size_px <= LARGEST_SIZE_PX:
-        raise ValueError(
-            f"{flag} {size_px} is not within {MIN_SIZE_PX} and {LARGEST_SIZE_PX} pixels"
-        )
+    if not MIN_SIZE_PX <= size_px <= MAX_SIZE_PX:
+        raise ValueError(f"{flag} {size_px} is not within {MIN_SIZE_PX} and {MAX_SIZE_PX} pixels")
