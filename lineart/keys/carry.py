@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float32, Int32, UInt8
+from scipy.special import softmax
 
 from lineart.image import Frame, Line, pack_colors, unpack_colors
 from lineart.imaging.ink import darken_lines
@@ -200,16 +201,15 @@ def _score_whole_palette(
 
 
 def join_scores(scores: Sequence[Scores]) -> ColorShares:
-    """Return the probabilities of colours from the scores of all keys, in one softmax.
+    """Return the probabilities of colours from the scores of all keys.
 
-    A colour weighs as much as all candidates of all keys that have it, "none" as much as in the
-    mean of the keys: that one lacks a region says little against another one that has it.
+    A region has none of the colours if it has none of any key: these probabilities are multiplied,
+    so that a key that leaves a region open says nothing against another that shows its colour. A
+    colour weighs as much as all candidates of all keys that have it.
     """
-    total = np.logaddexp.reduce(scores, axis=0)
-    total[:, -1] -= np.float32(np.log(len(scores)))
-    powers = np.exp(total - total.max(axis=1, keepdims=True))
-    shares: ColorShares = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
-    return shares
+    is_none = np.prod([softmax(one, axis=1)[:, -1:] for one in scores], axis=0)
+    weights = np.logaddexp.reduce([one[:, :-1] for one in scores], axis=0)
+    return np.concatenate(((1 - is_none) * softmax(weights, axis=1), is_none), axis=1)
 
 
 def _join_all(scores: Sequence[Scores], is_sheet: Sequence[bool]) -> ColorShares:

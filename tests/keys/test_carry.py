@@ -5,6 +5,7 @@ from numpy.testing import assert_array_equal
 
 from lineart.imaging.regions import find_regions
 from lineart.keys import CarriedColors, Key, carry, pairs, prepare_key
+from lineart.keys.carry import join_scores
 from lineart.keys.drawing import measure
 from lineart.keys.patches import Patches, compare_turned
 from tests.keys.figures import PAINT, Figure, draw_figure
@@ -89,6 +90,34 @@ def test_all_keys_together() -> None:
     carried = carry(target.line, [Key(*bare), Key(*hatted)])
     assert share_right(carried, target) > 0.995
     assert len(np.unique(carried.palette, axis=0)) == len(carried.palette) == len(PAINT)
+
+
+def test_keys_with_open_regions_complete_each_other() -> None:
+    """What a key leaves open, another key shows, whatever the first is sure to leave open."""
+    keys = []
+    for move, names in ((-20, ("head", "coat", "eye")), (20, ("hair", "mouth", "pocket"))):
+        line, paint = draw_figure(move=(move, 0))
+        is_given = np.any([(paint == PAINT[one]).all(axis=2) for one in names], axis=0)
+        alpha = np.where(is_given, np.uint8(255), np.uint8(0))
+        keys.append(Key(line, np.dstack((paint, alpha))))
+    line, paint = draw_figure()
+    filled = fill(carry(line, keys))
+    for name in PAINT.keys() - {"background", "hat"}:
+        is_part = (paint == PAINT[name]).all(axis=2) & (line == 255)
+        assert (filled[is_part] == PAINT[name]).all(axis=1).mean() > 0.99, name
+
+
+def test_an_open_region_of_one_key_does_not_outvote_another_key() -> None:
+    """However sure a match with an open region is, it says nothing about the colour."""
+    first = np.array([[5.0, -2.0, 0.0]], np.float32)
+    dab = np.array([[-np.inf, -4.0, 9.0]], np.float32)
+    red, _, none = join_scores([first, dab])[0]
+    assert red > 0.98
+    assert none < 0.02
+    # What no key shows is none, and one sure correction counts.
+    assert join_scores([dab, dab])[0, 2] > 0.99
+    correction = np.array([[-np.inf, 9.0, 0.0]], np.float32)
+    assert join_scores([first, correction])[0, 1] > 0.95
 
 
 @pytest.mark.parametrize("points", [50, 10])
@@ -243,7 +272,7 @@ def test_a_dab_does_not_say_what_is_around() -> None:
     keys = [Key(*first), Key(later.line, dab)]
     for line, paint in (later, target):
         filled = fill(carry(line, keys))
-        for name in ("background", "head", "coat"):
+        for name in ("background", "head", "hair", "eye", "mouth", "coat"):
             is_part = (paint == PAINT[name]).all(axis=2) & (line == 255)
             assert (filled[is_part] == PAINT[name]).all(axis=1).mean() > 0.99, name
     assert fill(carry(later.line, keys))[y, x].tolist() == [0, 200, 0]
