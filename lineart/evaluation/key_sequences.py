@@ -19,7 +19,7 @@ from lineart.evaluation.inputs import name_places
 from lineart.evaluation.key_scores import Segments, find_same, find_segments
 from lineart.evaluation.request import KeysRequest
 from lineart.image import Line
-from lineart.keys import Key, Matched, PreparedKey, match, prepare_key
+from lineart.keys import Key, Matched, PreparedKey, match, prepare_key, prepare_keys
 from lineart.keys.network import Network
 from lineart.sample_film.scenes import FRAMES_PER_SECOND, SHOTS
 from lineart.storage import Storage
@@ -109,9 +109,8 @@ class Exercise:
         for other, line in self.near(number):
             place = other, *keys
             if place not in self.matched:
-                self.matched[place] = match(
-                    line, [self.key(key) for key in keys], network=self.network
-                )
+                shot = prepare_keys([self.key(key) for key in keys])
+                self.matched[place] = match(line, shot, network=self.network)
             found.append(self.matched[place])
         while len(self.matched) > MAX_MATCHED:
             del self.matched[next(iter(self.matched))]

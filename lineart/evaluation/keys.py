@@ -177,6 +177,7 @@ def evaluate_sequence(request: KeysRequest, unit: SequenceUnit) -> Finding:
                 exercise, key, target, predictions
             )
     leave_out_colors(results)
+    correct_regions(results)
     carry_several(request, results)
     return Finding(results.rows, sheets=sheets, judged=results.judged)
 
@@ -292,6 +293,53 @@ def leave_out(sequence: TrueSequence, is_out: Bool[np.ndarray, " K"]) -> Prepare
     return prepare_key(Key(line, hints))
 
 
+# A corrected region.
+
+
+def correct_regions(results: Results) -> None:
+    """Score drawings beside one whose largest wrong region a dab corrects, without and with it.
+
+    The dab is a key of one region, beside the first drawing as a key.
+    """
+    exercise, count = results.exercise, len(results.exercise.sequence.lines)
+    for number in spread_evenly(range(1, count - 1), STARTS):
+        dab = correct_region(exercise, number)
+        if dab is None:
+            continue
+        for target in (number - 1, number + 1):
+            if target > 0:
+                _score_corrected(results, target, number, dab)
+
+
+def correct_region(exercise: Exercise, number: int) -> PreparedKey | None:
+    """Return a key of the largest region that one key gets wrong; None if all are right."""
+    sequence, segments = exercise.sequence, exercise.segments(number)
+    line, network = sequence.lines[number], exercise.network
+    carried = carry_keys(line, [exercise.key(0)], sequence.palette, network=network)
+    is_right = judge(segments, carried, exercise.same).is_right
+    areas = np.where(is_right, 0, segments.areas)
+    if areas.max(initial=0) < CORRECTED_PX:
+        return None
+    is_dab = segments.labels == areas.argmax() + 1
+    alpha = np.where(is_dab, np.uint8(255), np.uint8(0))
+    return prepare_key(Key(line, np.dstack((sequence.colors(number), alpha))))
+
+
+CORRECTED_PX = 50
+"""Smallest region that is corrected, in pixels."""
+
+
+def _score_corrected(results: Results, target: int, number: int, dab: PreparedKey) -> None:
+    exercise, sequence = results.exercise, results.exercise.sequence
+    segments, line = exercise.segments(target), sequence.lines[target]
+    for dabs in ([], [dab]):
+        keys = [*dabs, exercise.key(0)]
+        found = carry_keys(line, keys, sequence.palette, network=exercise.network)
+        scores = score_prediction(sequence, target, found, segments, exercise.same)
+        picture = f"{target} beside {number}, {len(dabs)} dabs"
+        results.add("a corrected region beside", picture, len(dabs), {OURS: scores})
+
+
 # Several keys.
 
 
@@ -319,19 +367,17 @@ def _carry_set(
     targets: range,
 ) -> int | None:
     """Score the drawings that are no keys; return the one with the lowest confidence."""
-    exercise = results.exercise
-    sequence, prepared = exercise.sequence, [exercise.key(one) for one in keys]
+    exercise, sequence = results.exercise, results.exercise.sequence
     lowest: tuple[float, int] | None = None
     for target in targets:
         if target in keys:
             continue
-        line = sequence.lines[target]
-        beside = exercise.adjacent(target, keys)
+        line, near = sequence.lines[target], sorted(keys, key=lambda one: (abs(one - target), one))
+        prepared, beside = [exercise.key(one) for one in near], exercise.adjacent(target, near)
         predictions = {OURS: carry_keys(line, prepared, sequence.palette, beside, exercise.network)}
         if table == "even keys":
-            nearest = min(keys, key=lambda one: (abs(one - target), one))
             some = [one for one in request.baselines if one == FLOW_VOTE]
-            predictions |= run_baselines(some, line, exercise.key(nearest), sequence.palette)
+            predictions |= run_baselines(some, line, prepared[0], sequence.palette)
         segments = exercise.segments(target)
         values = {
             method: score_prediction(sequence, target, prediction, segments, exercise.same)

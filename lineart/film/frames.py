@@ -94,7 +94,7 @@ class FilmFrame:
     origins: tuple[Source, ...] = ()
     """Drawing that each of `hints` was set in; empty: hints stay at their pixels."""
     keys: tuple[KeySource, ...] = ()
-    """Keys of its shot, in the order of their drawings."""
+    """Keys of its shot, the nearest first."""
     sheets: tuple[SheetSource, ...] = ()
     """Colour sheets of the film."""
     refusal: str | None = None

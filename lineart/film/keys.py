@@ -6,7 +6,7 @@ match as those of hints do, or else by number: `0012` is the key of `f0012`.
 
 import posixpath
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import NamedTuple
@@ -42,14 +42,14 @@ def attach_keys(frames: Sequence[FilmFrame], keys: Sequence[Source]) -> FramesWi
     attached: list[FilmFrame] = []
     for _, group in groupby(frames, lambda one: (_folder(one), one.shot)):
         drawings = [*group]
-        of_shot: tuple[KeySource, ...] = ()
+        of_shot: dict[int, KeySource] = {}
         places = key_folders(drawings[0])
         if below := [key for name in places for key in folders.get(name, ())]:
             find = _Drawings(drawings).find
             matched = [(found, key) for key in below if (found := find(key)) is not None]
             used.update(key for _, key in matched)
-            of_shot = tuple(_pair(matched, drawings))
-        attached += [replace(frame, keys=of_shot) for frame in drawings] if of_shot else drawings
+            of_shot = _pair(matched, drawings)
+        attached += _sort_keys(drawings, of_shot) if of_shot else drawings
     unused = [key for of_folder in folders.values() for key in of_folder if key not in used]
     return FramesWithKeys(attached, _describe(unused))
 
@@ -102,7 +102,7 @@ def describe_twins(frames: Iterable[FilmFrame], colors: HashedColors) -> list[st
     Arguments are as for `describe_empty`.
     """
     sentences: list[str] = []
-    for keys in dict.fromkeys(frame.keys for frame in frames):
+    for keys in dict.fromkeys(tuple(sorted(frame.keys, key=_key_name)) for frame in frames):
         first: dict[str, tuple[str, str]] = {}
         for key in keys:
             drawing, found = colors.pictures[key.drawing.name], colors.keys[key.colors.name]
@@ -113,9 +113,13 @@ def describe_twins(frames: Iterable[FilmFrame], colors: HashedColors) -> list[st
             if other[1] != one[1]:
                 sentences.append(
                     f"{other[0]} and {one[0]} are different keys of equal drawings, "
-                    "for which the first alone counts; leave one out"
+                    "for which the nearer alone counts; leave one out"
                 )
     return sentences
+
+
+def _key_name(key: KeySource) -> str:
+    return key.colors.name
 
 
 def _folder(frame: FilmFrame) -> str:
@@ -172,17 +176,30 @@ def _is_alike(key: NameParts, frame: NameParts) -> bool:
 
 def _pair(
     matched: Iterable[tuple[int, Source]], drawings: Sequence[FilmFrame]
-) -> Iterator[KeySource]:
-    """Yield the keys of a shot in the order of their drawings."""
+) -> dict[int, KeySource]:
+    """Return the keys of a shot by the places of their drawings."""
     of_place: dict[int, list[Source]] = defaultdict(list)
     for place, key in matched:
         of_place[place].append(key)
-    for place, keys in sorted(of_place.items()):
+    paired = {}
+    for place, keys in of_place.items():
         first, *others = sorted(keys, key=lambda key: key.name)
         if others:
             why = f"{others[0].name!r} is a key of the same drawing; leave one out"
             first = replace(first, refusal=why)
-        yield KeySource(drawings[place].source, first)
+        paired[place] = KeySource(drawings[place].source, first)
+    return paired
+
+
+def _sort_keys(drawings: Sequence[FilmFrame], keys: Mapping[int, KeySource]) -> Iterator[FilmFrame]:
+    """Yield the drawings of a shot with its keys, the nearest first."""
+    unique: dict[tuple[int, ...], tuple[KeySource, ...]] = {}
+    for place, frame in enumerate(drawings):
+        order = tuple(sorted(keys, key=lambda one: (abs(one - place), one)))
+        # Equal tuples share one object, to save memory.
+        if order not in unique:
+            unique[order] = tuple(keys[one] for one in order)
+        yield replace(frame, keys=unique[order])
 
 
 def _describe(unused: Sequence[Source]) -> list[str]:

@@ -3,5 +3,16 @@
 from lineart.keys.adjacent import Matched
 from lineart.keys.carry import CarriedColors, carry, match
 from lineart.keys.key import Key, PreparedKey, prepare_key
+from lineart.keys.shot import ShotKeys, prepare_keys
 
-__all__ = ["CarriedColors", "Key", "Matched", "PreparedKey", "carry", "match", "prepare_key"]
+__all__ = [
+    "CarriedColors",
+    "Key",
+    "Matched",
+    "PreparedKey",
+    "ShotKeys",
+    "carry",
+    "match",
+    "prepare_key",
+    "prepare_keys",
+]

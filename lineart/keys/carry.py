@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 from jaxtyping import Float32, Int32, UInt8
@@ -13,10 +14,11 @@ from lineart.imaging.region_maps import RegionMap
 from lineart.imaging.regions import GAP
 from lineart.keys.adjacent import ColorShares, Matched, join_adjacent
 from lineart.keys.align import align
-from lineart.keys.colors import UNKNOWN, RegionColors
-from lineart.keys.key import Key, PreparedKey, prepare_key
+from lineart.keys.colors import UNKNOWN
+from lineart.keys.key import PreparedKey
 from lineart.keys.key_drawing import is_key_drawing, key_drawing_colors
 from lineart.keys.network import Network, color_scores, included_network
+from lineart.keys.shot import AnyKey, ShotKeys, find_pictures, prepare_keys
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,6 @@ class CarriedColors:
     """Number of the second best colour; -1: none."""
 
 
-AnyKey = Key | PreparedKey | tuple[Line | Frame, UInt8[np.ndarray, "H W C"]]
-"""A key, as it is, prepared, or as a pair of its drawing and its colours; see `Key` for these."""
-
 Scores = Float32[np.ndarray, "T P"]
 """Logarithm of the weight of each colour for each region of a drawing.
 
@@ -48,7 +47,7 @@ the last column stands for none of them.
 
 def carry(
     drawing: Line | Frame,
-    keys: Sequence[AnyKey],
+    keys: Sequence[AnyKey] | ShotKeys,
     *,
     adjacent: Sequence[Line | Frame | Matched] = (),
     matched: Matched | None = None,
@@ -63,7 +62,8 @@ def carry(
 
     Args:
         drawing: Drawing to colour, on white paper.
-        keys: Keys, at least one; their order matters for the numbers of colours alone.
+        keys: Keys, at least one, the nearest in time first: where two match a region equally well,
+            the nearer one counts more.
         adjacent: Drawings of the shot just before and after this one, whose regions vote, or what
             `match` makes of them with the same keys, so that each is matched once.
         matched: What `match` makes of the drawing itself, if that is known.
@@ -72,28 +72,25 @@ def carry(
         network: Matching network; default: the included one.
 
     Raises:
-        ValueError: There is no key, or `prepare_key` refuses one.
+        ValueError: as for `prepare_keys`.
     """
-    if not keys:
-        raise ValueError("no key; carry needs at least one coloured drawing")
+    if not isinstance(keys, ShotKeys):
+        keys = prepare_keys(keys)
     network = network or included_network()
-    prepared = [one if isinstance(one, PreparedKey) else prepare_key(Key(*one)) for one in keys]
-    settled = _settle_paper(prepared)
-    own = [n for n, one in enumerate(prepared) if is_key_drawing(drawing, one.key)]
+    is_own = [is_key_drawing(drawing, one.key) for one in keys.keys]
     exact = None
-    if own:
+    if any(is_own):
+        others = [one for one, skip in zip(keys.keys, is_own, strict=True) if not skip]
         # The first key of the shot, or else the first sheet.
-        first = next((n for n in own if prepared[n].key.same_shot), own[0])
-        colors = key_drawing_colors(prepared[first].key)
-        if settled[first] is not prepared[first]:
-            colors = colors.without_paper()
-        palette, _ = _join_palettes([one.palette for one in prepared])
-        exact = _take_exactly(colors, palette)
-        if len(own) == len(prepared) or (colors.index != UNKNOWN).all():
+        own = min(compress(keys.keys, is_own), key=lambda one: not one.key.same_shot)
+        if own.is_hints and find_pictures(others):
+            matched = _match_with_others(drawing, keys, gap, network)
+        exact = _take_exactly(own, keys, None if matched is None else matched.labels)
+        if not others or (exact.index[1:] != UNKNOWN).all():
             return exact
-    matched = matched or _match_with_others(drawing, settled, gap, network)
+    matched = matched or _match_with_others(drawing, keys, gap, network)
     matched_adjacent = (
-        one if isinstance(one, Matched) else match(one, prepared, gap=gap, network=network)
+        one if isinstance(one, Matched) else match(one, keys, gap=gap, network=network)
         for one in adjacent
     )
     voters = [one for one in matched_adjacent if one is not None]
@@ -104,7 +101,7 @@ def carry(
 
 def match(
     drawing: Line | Frame,
-    keys: Sequence[PreparedKey],
+    keys: ShotKeys,
     *,
     gap: float = GAP,
     network: Network | None = None,
@@ -113,29 +110,19 @@ def match(
 
     Arguments are as for `carry`.
     """
-    if any(is_key_drawing(drawing, one.key) for one in keys):
+    if any(is_key_drawing(drawing, one.key) for one in keys.keys):
         return None
-    return _match_with_others(drawing, _settle_paper(keys), gap, network or included_network())
-
-
-def _settle_paper(keys: Sequence[PreparedKey]) -> list[PreparedKey]:
-    """Return the keys, of which only those that leave least open have white paper at the border.
-
-    A dab that corrects one colour of a drawing does not say that all around it is white, where
-    another key of the shot shows what is there.
-    """
-    least = min((one.paper_share for one in keys if one.key.same_shot), default=1.0)
-    return [one.without_paper() if one.paper_share > least else one for one in keys]
+    return _match_with_others(drawing, keys, gap, network or included_network())
 
 
 def _match_with_others(
-    drawing: Line | Frame, keys: Sequence[PreparedKey], gap: float, network: Network
+    drawing: Line | Frame, keys: ShotKeys, gap: float, network: Network
 ) -> Matched:
     """Match a drawing with the keys of other drawings, at least one."""
-    palette, numbers = _join_palettes([one.palette for one in keys])
+    palette, numbers = _join_palettes([one.palette for one in keys.keys])
     others = [
         (key, number)
-        for key, number in zip(keys, numbers, strict=True)
+        for key, number in zip(keys.keys, numbers, strict=True)
         if not is_key_drawing(drawing, key.key)
     ]
     aligned = align(darken_lines(drawing), [key for key, _ in others], gap)
@@ -200,15 +187,23 @@ def _score_whole_palette(
     return whole
 
 
-def join_scores(scores: Sequence[Scores]) -> ColorShares:
+def join_scores(scores: Sequence[Scores], *, nearest_first: bool = True) -> ColorShares:
     """Return the probabilities of colours from the scores of all keys.
 
     A region has none of the colours if it has none of any key: these probabilities are multiplied,
     so that a key that leaves a region open says nothing against another that shows its colour. A
     colour weighs as much as all candidates of all keys that have it.
+
+    Args:
+        scores: Scores by each key.
+        nearest_first: Whether the candidates of the n-th key, from 1, weigh 1 / n.
     """
     is_none = np.prod([softmax(one, axis=1)[:, -1:] for one in scores], axis=0)
-    weights = np.logaddexp.reduce([one[:, :-1] for one in scores], axis=0)
+    number = np.arange(1, len(scores) + 1, dtype=np.float32)
+    penalties = np.log(number) if nearest_first else np.zeros_like(number)
+    weights = np.logaddexp.reduce(
+        [one[:, :-1] - penalty for one, penalty in zip(scores, penalties, strict=True)], axis=0
+    )
     return np.concatenate(((1 - is_none) * softmax(weights, axis=1), is_none), axis=1)
 
 
@@ -220,9 +215,12 @@ def _join_all(scores: Sequence[Scores], is_sheet: Sequence[bool]) -> ColorShares
     """
     of_keys = [one for one, skip in zip(scores, is_sheet, strict=True) if not skip]
     of_sheets = [one for one, skip in zip(scores, is_sheet, strict=True) if skip]
-    if not of_keys or not of_sheets:
-        return join_scores(scores)
-    known, more = join_scores(of_keys), join_scores(of_sheets)
+    if not of_sheets:
+        return join_scores(of_keys)
+    more = join_scores(of_sheets, nearest_first=False)
+    if not of_keys:
+        return more
+    known = join_scores(of_keys)
     shares: ColorShares = known[:, -1:] * more
     shares[:, :-1] += known[:, :-1]
     return shares
@@ -244,9 +242,19 @@ def _choose_most_probable(
     )
 
 
-def _take_exactly(colors: RegionColors, palette: UInt8[np.ndarray, "K 3"]) -> CarriedColors:
-    """Return the colours of a key for its own drawing; its finest shades join the palette."""
-    joined, (_, numbers) = _join_palettes([palette, colors.palette])
+def _take_exactly(own: PreparedKey, keys: ShotKeys, labels: RegionMap | None) -> CarriedColors:
+    """Return the colours of a key for its own drawing; its finest shades join the palette.
+
+    Args:
+        own: The key.
+        keys: All keys of the shot.
+        labels: Regions of the drawing; None: those between its lines.
+    """
+    colors = key_drawing_colors(own.key, labels)
+    if own.has_open_paper:
+        colors = colors.without_paper()
+    palettes = [*(one.palette for one in keys.keys), colors.palette]
+    joined, (*_, numbers) = _join_palettes(palettes)
     index = np.where(colors.index == UNKNOWN, UNKNOWN, numbers[colors.index])
     index = _after_ink(index.astype(np.int32), UNKNOWN)
     confidence = _after_ink(np.ones(len(index) - 1, np.float32), 0)

@@ -67,6 +67,13 @@ class PreparedKey:
     palette: UInt8[np.ndarray, "K 3"]
     is_paper: Bool[np.ndarray, " N"]
     """Which are white because nobody has coloured them, see `RegionColors`."""
+    is_hints: bool = False
+    """Whether its colours are hints, not a finished picture."""
+
+    @property
+    def has_open_paper(self) -> bool:
+        """Whether such regions are unknown, see `without_paper`."""
+        return bool((self.index[self.is_paper] == UNKNOWN).any())
 
     @property
     def paper_share(self) -> float:
@@ -78,8 +85,12 @@ class PreparedKey:
         return replace(self, index=np.where(self.is_paper, np.int32(UNKNOWN), self.index))
 
 
-def prepare_key(key: Key) -> PreparedKey:
+def prepare_key(key: Key, labels: RegionMap | None = None) -> PreparedKey:
     """Find and measure the regions of a key and their colours.
+
+    Args:
+        key: The key.
+        labels: Regions of its drawing; default: those between its lines.
 
     Raises:
         ValueError: The colours have another size than the drawing, or neither 3 nor 4 channels, or
@@ -87,9 +98,11 @@ def prepare_key(key: Key) -> PreparedKey:
     """
     _check(key)
     line = darken_lines(key.drawing)
-    labels = find_regions(line, gap_px=key.gap_px)
+    if labels is None:
+        labels = find_regions(line, gap_px=key.gap_px)
     paper = find_paper(line, work_size((line.shape[0], line.shape[1])))
-    colored = _find_colors(labels, key, paper)
+    found = read_key(labels, key)
+    colored = _find_colors(labels, found, paper)
     if not (colored.index != UNKNOWN).any():
         raise ValueError(
             "a key gives no region of its drawing a colour; colour an area between its lines, or "
@@ -101,13 +114,20 @@ def prepare_key(key: Key) -> PreparedKey:
     is_whole = np.bincount(colored.parent)[colored.parent] == 1
     drawing = measure_small(paper, colored.labels, np.where(is_whole, whole, areas))
     return PreparedKey(
-        key, drawing, colored.parent, colored.index, colored.palette, colored.is_paper
+        key,
+        drawing,
+        colored.parent,
+        colored.index,
+        colored.palette,
+        colored.is_paper,
+        is_hints=not isinstance(found, Picture),
     )
 
 
-def _find_colors(labels: RegionMap, key: Key, paper: UInt8[np.ndarray, "h w"]) -> RegionColors:
+def _find_colors(
+    labels: RegionMap, found: "Picture | RegionHints", paper: UInt8[np.ndarray, "h w"]
+) -> RegionColors:
     """Find the colours that a picture or hints give the regions of a drawing."""
-    found = read_key(labels, key)
     if isinstance(found, Picture):
         return found.leave_open(split_by_color(labels, found.colors, paper))
     flooded = color_regions_by_hints(labels, found)

@@ -26,14 +26,19 @@ def is_key_drawing(drawing: Line | Frame, key: Key) -> bool:
     )
 
 
-def key_drawing_colors(key: Key) -> RegionColors:
+def key_drawing_colors(key: Key, labels: RegionMap | None = None) -> RegionColors:
     """Return the regions of a key's drawing, one for each colour of each region.
 
     Every pixel has the key's colour, in gradients, too. Only if the picture has its lines, their
     soft edges have the colour beside them: the lines are laid over it again.
+
+    Args:
+        key: The key.
+        labels: Regions of its drawing; default: those between its lines.
     """
     line = darken_lines(key.drawing)
-    labels = find_regions(line, gap_px=key.gap_px)
+    if labels is None:
+        labels = find_regions(line, gap_px=key.gap_px)
     found = read_key(labels, key)
     if not isinstance(found, Picture):
         return color_regions_by_hints(labels, found)

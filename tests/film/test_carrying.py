@@ -5,10 +5,10 @@ import pytest
 from lineart.film.tasks.carrying import MatchCache
 from lineart.image import Line
 from lineart.imaging.regions import GAP
-from lineart.keys import Key, prepare_key
+from lineart.keys import Key, prepare_keys
 from tests.keys.figures import draw_figure
 
-KEY = prepare_key(Key(*draw_figure(hat=True)))
+KEYS = prepare_keys([Key(*draw_figure(hat=True))])
 
 
 def test_a_drawing_is_matched_once() -> None:
@@ -20,12 +20,12 @@ def test_a_drawing_is_matched_once() -> None:
         return draw_figure(hat=True, move=(int(file), 5)).line
 
     kept = MatchCache(decode, GAP)
-    first = kept.of([b"12", b"6", b"18"], [KEY])
-    second = kept.of([b"18", b"12", b"24"], [KEY])
+    first = kept.of([b"12", b"6", b"18"], KEYS)
+    second = kept.of([b"18", b"12", b"24"], KEYS)
     assert decoded == [b"12", b"6", b"18", b"24"]
     assert second[:2] == [first[2], first[0]]
     # Other keys, as those of another shot.
-    kept.of([b"18"], [prepare_key(Key(*draw_figure(hat=True)))])
+    kept.of([b"18"], prepare_keys([Key(*draw_figure(hat=True))]))
     assert decoded[4:] == [b"18"]
 
 
@@ -38,6 +38,6 @@ def test_a_drawing_that_cannot_be_matched_does_not_vote() -> None:
         return draw_figure(hat=True, move=(int(file), 5)).line
 
     kept = MatchCache(decode, GAP)
-    assert len(kept.of([b"12", b"broken", b"18"], [KEY])) == 2
+    assert len(kept.of([b"12", b"broken", b"18"], KEYS)) == 2
     with pytest.raises(ValueError, match="it is no picture"):
-        kept.of([b"broken", b"12"], [KEY])
+        kept.of([b"broken", b"12"], KEYS)

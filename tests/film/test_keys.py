@@ -32,15 +32,19 @@ UNUSED = [f"u/{number}.png" for number in range(10, 20)]
 @pytest.mark.parametrize(
     ("lines", "keys", "expected", "unused"),
     [
-        # All keys of a shot serve all its drawings, in the order of these.
-        ("s/1 s/2 s/3 t/1", "s/3 s/1", [*["s/1<s/1 s/3<s/3"] * 3, ""], []),
+        # All keys of a shot serve all its drawings; the nearest, or earlier one, is the first.
+        (
+            *("s/1 s/2 s/3 t/1", "s/3 s/1"),
+            [*["s/1<s/1 s/3<s/3"] * 2, "s/3<s/3 s/1<s/1", ""],
+            [],
+        ),
         # By number, whatever is left out: zeros, the level, the version; never by position.
         ("s/f0010 s/f0012", "s/12", ["s/f0012<s/12"] * 2, []),
         ("s/A_1 s/B_1", "s/1 s/a0001", ["s/A_1<s/a0001"] * 2, ["s/1"]),
         ("s/A1a s/A1b", "s/A1 s/a1B", ["s/A1b<s/a1B"] * 2, ["s/A1"]),
         ("s/A1_v1 s/A1_v2", "s/A1 s/A1_v3", ["s/A1_v1<s/A1", "s/A1_v2<s/A1"], ["s/A1_v3"]),
         # At the root, also in a folder called as the film.
-        ("1 2", "2 film/1", ["1<film/1 2<2"] * 2, []),
+        ("1 2", "2 film/1", ["1<film/1 2<2", "2<2 1<film/1"], []),
         # Composed and decomposed letters.
         ("\u304c/1 \u304c/2", "\u304b\u3099/2", ["\u304c/2<\u304b\u3099/2"] * 2, []),
         ("s/1", "s/2 u/1", [""], ["2 keys name no drawing, or several: s/2.png, u/1.png"]),
@@ -93,13 +97,15 @@ def on(frames: list[FilmFrame], hashed: HashedColors) -> list[FrameColors | Fail
 
 
 def test_what_decides_pixels_is_the_set_of_keys() -> None:
-    """All drawings of a shot have the files and the digest of its keys; blank ones say nothing."""
+    """Drawings of a shot have its keys, the nearest first; blank ones say nothing."""
     frames = attach_keys(assemble(listed("s/1 s/2 s/3"), "film"), listed("s/1 s/2 s/3")).frames
     pictures: dict[str, HashedFile | Failure] = {f"s/{n}.png": drawing(f"line{n}") for n in "123"}
     keys = {"s/1.png": colors("red"), "s/2.png": colors(""), "s/3.png": colors("blue")}
     held = on(frames, HashedColors({}, DEFAULT_RULES, keys, pictures))
-    assert held[0] is held[1] is held[2]
+    assert held[0] == held[1]
     assert isinstance(held[0], FrameColors)
+    assert isinstance(held[2], FrameColors)
+    assert held[2].key_names == ["s/3.png", "s/1.png"]
     files = [(one.role, one.source.name, one.sha256) for one in held[0].keys]
     assert files == [
         ("key_line", "s/1.png", "line1 file"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from lineart.keys import Key, Matched, carry, match, prepare_key
+from lineart.keys import Key, Matched, carry, match, prepare_key, prepare_keys
 from lineart.keys.adjacent import join_adjacent
 from lineart.keys.network import included_network
 from tests.keys.figures import PAINT, draw_figure
@@ -17,7 +17,7 @@ KEY = prepare_key(Key(*draw_figure(hat=True)))
 
 def match_figure(move: tuple[int, int] = (0, 0), size: tuple[int, int] = (360, 480)) -> Matched:
     """Match a figure with the key."""
-    matched = match(draw_figure(hat=True, move=move, size=size).line, [KEY])
+    matched = match(draw_figure(hat=True, move=move, size=size).line, prepare_keys([KEY]))
     assert matched is not None
     return matched
 
@@ -66,7 +66,7 @@ def test_the_drawing_of_a_key_is_matched_with_no_other() -> None:
     open_colors = np.dstack((own.paint, np.full(own.line.shape, 255, np.uint8)))
     open_colors[(own.paint == PAINT["coat"]).all(axis=2)] = 0
     keys = [KEY, prepare_key(Key(own.line, open_colors))]
-    assert match(own.line, keys) is None
+    assert match(own.line, prepare_keys(keys)) is None
     assert share_right(carry(own.line, keys), own) == 1
     alone, voted = (carry(target.line, keys, adjacent=one) for one in ([], [own.line]))
     assert_array_equal(voted.confidence, alone.confidence)
@@ -82,6 +82,6 @@ def test_drawings_and_their_matches_vote_alike(matched: Matched) -> None:
     assert share_right(by_drawing, target) == 1
     assert (by_drawing.confidence != carry(target.line, [KEY]).confidence).any()
     own = draw_figure(hat=True)
-    assert match(own.line, [KEY]) is None
+    assert match(own.line, prepare_keys([KEY])) is None
     assert share_right(carry(own.line, [KEY], adjacent=[near.line]), own) == 1
     assert carry(target.line, [KEY], adjacent=[own.line]).confidence.min() >= 0

@@ -120,6 +120,19 @@ def test_an_open_region_of_one_key_does_not_outvote_another_key() -> None:
     assert join_scores([first, correction])[0, 1] > 0.95
 
 
+def test_of_keys_that_disagree_the_nearer_one_counts() -> None:
+    """Hair of another colour from some drawing on follows the key nearer in time."""
+    line, paint = draw_figure()
+    other, later = draw_figure(move=(2, 0))
+    is_hair = (later == PAINT["hair"]).all(axis=2)
+    later[is_hair] = (150, 0, 0)
+    target = draw_figure(move=(1, 0))
+    place = tuple(np.argwhere((target.paint == PAINT["hair"]).all(axis=2))[200])
+    keys = [Key(line, paint), Key(other, later)]
+    assert tuple(fill(carry(target.line, keys))[place]) == PAINT["hair"]
+    assert tuple(fill(carry(target.line, keys[::-1]))[place]) == (150, 0, 0)
+
+
 @pytest.mark.parametrize("points", [50, 10])
 def test_what_enters_is_doubted(points: int) -> None:
     """A ball or a star that no key has is none, or unsure; all else keeps its colours."""
@@ -279,6 +292,19 @@ def test_a_dab_does_not_say_what_is_around() -> None:
     # Where no key shows what is around, it is white.
     filled = fill(carry(target.line, [Key(later.line, dab)]))
     assert filled[2, 2].tolist() == [255, 255, 255]
+
+
+def test_a_dab_stays_in_what_another_key_shows_as_one() -> None:
+    """Where the outline is open, a dab on the coat does not colour the paper around."""
+    first, later, target = (draw_figure(move=(x, 0), gap=True) for x in (0, 10, 20))
+    dab = np.zeros((*later.line.shape, 4), np.uint8)
+    cv2.circle(dab, (220, 230), 5, (0, 200, 0, 255), -1)
+    keys = [Key(later.line, dab), Key(*first)]
+    for line, paint in (later, target):
+        filled = fill(carry(line, keys))
+        for name, color in (("background", PAINT["background"]), ("coat", (0, 200, 0))):
+            is_part = (paint == PAINT[name]).all(axis=2) & (line == 255)
+            assert (filled[is_part] == color).all(axis=1).mean() > 0.97, name
 
 
 def test_a_finished_cel_is_a_key() -> None:

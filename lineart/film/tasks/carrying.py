@@ -25,11 +25,15 @@ from lineart.imaging.carried_paint import KnownColors, without_colors
 from lineart.imaging.ink import darken_lines
 from lineart.imaging.paint import ColorSource
 from lineart.imaging.regions import find_regions, scale_gap
-from lineart.keys import Matched, PreparedKey, carry, match
+from lineart.keys import Matched, PreparedKey, ShotKeys, carry, match, prepare_keys
 from lineart.runtime.sandbox_process import step
 
 KEPT_KEYS = 8
 """Prepared keys that a worker keeps, unless a drawing has more."""
+
+
+Digest = tuple[bytes, ...]
+"""What tells a key from others; small."""
 
 
 class KeyFiles(NamedTuple):
@@ -42,8 +46,8 @@ class KeyFiles(NamedTuple):
     """What its colours are, see `key_rules`."""
 
     @property
-    def digest(self) -> tuple[bytes, ...]:
-        """What tells it from others; small."""
+    def digest(self) -> Digest:
+        """What tells it from others."""
         files = (self.drawing or b"", self.colors)
         return *(sha256(file).digest() for file in files), self.role.encode()
 
@@ -57,10 +61,12 @@ class KeyCache:
 
     def __init__(self, prepare: Callable[[KeyFiles], PreparedKey | None]) -> None:
         self._prepare = prepare
-        self._known: dict[tuple[bytes, ...], PreparedKey | None] = {}
+        self._known: dict[Digest, PreparedKey | None] = {}
+        self._together: dict[Digest, PreparedKey] = {}
+        """The keys of the last drawing, prepared together."""
 
-    def of(self, files: Files) -> list[PreparedKey]:
-        """Return the keys of a drawing."""
+    def of(self, files: Files) -> ShotKeys | None:
+        """Return the keys of a drawing, the nearest first; None if none says anything."""
         keys = {key.digest: key for key in _pair(files)}
         for digest, key in keys.items():
             # What is put in again is the newest.
@@ -68,15 +74,22 @@ class KeyCache:
             self._known[digest] = self._known.pop(digest) if is_known else self._prepare(key)
         while len(self._known) > max(KEPT_KEYS, len(keys)):
             del self._known[next(iter(self._known))]
-        return [found for digest in keys if (found := self._known[digest]) is not None]
+        alone = {one: found for one in keys if (found := self._known[one]) is not None}
+        if not alone:
+            return None
+        if self._together.keys() != alone.keys():
+            self._together = dict(zip(alone, prepare_keys([*alone.values()]).keys, strict=True))
+        return ShotKeys(tuple(self._together[digest] for digest in alone))
 
 
 def _pair(files: Files) -> list[KeyFiles]:
+    """Return the keys of a drawing, hints before pictures, then its sheets."""
     colors = [(one, role) for role in (KEY, HINT_KEY) for one in files.get(role, ())]
     lined = [(one, LINED_SHEET) for one in files.get(LINED_SHEET, ())]
     drawings = (*files.get(KEY_LINE, ()), *files.get(SHEET_LINE, ()))
     keys = [KeyFiles(line, *one) for line, one in zip(drawings, colors + lined, strict=True)]
-    return keys + [KeyFiles(None, one, SHEET) for one in files.get(SHEET, ())]
+    sheets = [KeyFiles(None, one, SHEET) for one in files.get(SHEET, ())]
+    return sorted(keys, key=lambda one: one.role != HINT_KEY) + sheets
 
 
 def has_keys(files: Files) -> bool:
@@ -94,9 +107,9 @@ class MatchCache:
 
     def __init__(self, decode: Callable[[bytes], Line | Frame], gap: float) -> None:
         self._decode, self._gap = decode, gap
-        self._known: dict[bytes, tuple[Sequence[PreparedKey], Matched | None]] = {}
+        self._known: dict[bytes, tuple[ShotKeys | None, Matched | None]] = {}
 
-    def of(self, files: Sequence[bytes], keys: Sequence[PreparedKey]) -> list[Matched | None]:
+    def of(self, files: Sequence[bytes], keys: ShotKeys) -> list[Matched | None]:
         """Return drawings, matched with the same keys; None for that of a key.
 
         The first is that of the frame. Another one that cannot be matched is left out: its own
@@ -111,10 +124,10 @@ class MatchCache:
             del self._known[next(iter(self._known))]
         return found
 
-    def _match(self, file: bytes, keys: Sequence[PreparedKey]) -> Matched | None:
+    def _match(self, file: bytes, keys: ShotKeys) -> Matched | None:
         digest = sha256(file).digest()
-        known, matched = self._known.pop(digest, ((), None))
-        if list(map(id, known)) != list(map(id, keys)):
+        known, matched = self._known.pop(digest, (None, None))
+        if known is None or list(map(id, known.keys)) != list(map(id, keys.keys)):
             matched = match(self._decode(file), keys, gap=self._gap)
         # What is put in again is the newest.
         self._known[digest] = keys, matched
@@ -123,7 +136,7 @@ class MatchCache:
 
 def carry_colors(
     drawing: Line | Frame,
-    keys: Sequence[PreparedKey],
+    keys: ShotKeys | None,
     gap: float,
     matches: Sequence[Matched | None] = (),
 ) -> KnownColors:
@@ -131,7 +144,7 @@ def carry_colors(
 
     Args:
         drawing: The drawing.
-        keys: Its keys.
+        keys: Its keys, if there are any.
         gap: Largest gap in lines that is closed, in pixels of a drawing with 1080 lines.
         matches: The drawing and adjacent ones, matched with the keys; empty: it is matched alone.
     """

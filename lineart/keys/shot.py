@@ -1,0 +1,68 @@
+"""Keys of a shot, prepared together: what one shows says more about another."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import UInt8
+
+from lineart.image import Frame, Line
+from lineart.imaging.ink import darken_lines
+from lineart.keys.align import align
+from lineart.keys.key import Key, PreparedKey, prepare_key
+
+AnyKey = Key | PreparedKey | tuple[Line | Frame, UInt8[np.ndarray, "H W C"]]
+"""A key, as it is, prepared, or as a pair of its drawing and its colours; see `Key` for these."""
+
+
+class ShotKeys(NamedTuple):
+    """All keys of a shot, prepared together; see `prepare_keys`."""
+
+    keys: tuple[PreparedKey, ...]
+    """Keys, the nearest in time to the drawing that they colour first."""
+
+
+def prepare_keys(keys: Sequence[AnyKey]) -> ShotKeys:
+    """Prepare the keys of a shot together.
+
+    Hints on a drawing with open lines stay in the parts that a finished picture of another drawing
+    shows. And a dab that corrects one colour of a drawing does not say that all around it is white:
+    only the keys that leave least open say that the paper at the border is.
+
+    Args:
+        keys: Keys, prepared alone or not yet.
+
+    Raises:
+        ValueError: There is no key, or `prepare_key` refuses one.
+    """
+    if not keys:
+        raise ValueError("no key; carry needs at least one coloured drawing")
+    alone = [one if isinstance(one, PreparedKey) else prepare_key(Key(*one)) for one in keys]
+    return ShotKeys(tuple(_settle_paper([*_divide_hints(alone)])))
+
+
+def find_pictures(keys: Sequence[PreparedKey]) -> list[PreparedKey]:
+    """Return the keys of the shot that are finished pictures."""
+    return [one for one in keys if one.key.same_shot and not one.is_hints]
+
+
+def _divide_hints(keys: Sequence[PreparedKey]) -> Iterator[PreparedKey]:
+    """Yield the keys; hints in regions that finished pictures of the shot show to be several."""
+    pictures = find_pictures(keys)
+    for one in keys:
+        if not pictures or not one.is_hints or not one.key.same_shot:
+            yield one
+            continue
+        aligned = align(darken_lines(one.key.drawing), pictures, one.key.gap)
+        try:
+            yield prepare_key(one.key, aligned.labels)
+        except ValueError:
+            # Hints on cuts alone.
+            yield one
+
+
+def _settle_paper(keys: Sequence[PreparedKey]) -> Iterator[PreparedKey]:
+    """Yield the keys, of which only those that leave least open have white paper at the border."""
+    least = min((one.paper_share for one in keys if one.key.same_shot), default=1.0)
+    for one in keys:
+        yield one.without_paper() if one.paper_share > least else one
