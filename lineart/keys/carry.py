@@ -37,6 +37,9 @@ class CarriedColors:
     """Number of the second best colour; -1: none."""
 
 
+SURE = 0.98
+"""Probability from which a key is sure of the colour of a region."""
+
 Scores = Float32[np.ndarray, "T P"]
 """Logarithm of the weight of each colour for each region of a drawing.
 
@@ -62,8 +65,8 @@ def carry(
 
     Args:
         drawing: Drawing to colour, on white paper.
-        keys: Keys, at least one, the nearest in time first: where two match a region equally well,
-            the nearer one counts more.
+        keys: Keys, at least one, the nearest in time first: of those that are sure of the colour of
+            a region, the first one counts alone.
         adjacent: Drawings of the shot just before and after this one, whose regions vote, or what
             `match` makes of them with the same keys, so that each is matched once.
         matched: What `match` makes of the drawing itself, if that is known.
@@ -196,15 +199,16 @@ def join_scores(scores: Sequence[Scores], *, nearest_first: bool = True) -> Colo
 
     Args:
         scores: Scores by each key.
-        nearest_first: Whether the candidates of the n-th key, from 1, weigh 1 / n.
+        nearest_first: Whether the first key that is sure of a region's colour counts alone.
     """
-    is_none = np.prod([softmax(one, axis=1)[:, -1:] for one in scores], axis=0)
-    number = np.arange(1, len(scores) + 1, dtype=np.float32)
-    penalties = np.log(number) if nearest_first else np.zeros_like(number)
-    weights = np.logaddexp.reduce(
-        [one[:, :-1] - penalty for one, penalty in zip(scores, penalties, strict=True)], axis=0
-    )
-    return np.concatenate(((1 - is_none) * softmax(weights, axis=1), is_none), axis=1)
+    of_keys = [softmax(one, axis=1) for one in scores]
+    is_none = np.prod([one[:, -1:] for one in of_keys], axis=0)
+    weights = np.logaddexp.reduce([one[:, :-1] for one in scores], axis=0)
+    shares = np.concatenate(((1 - is_none) * softmax(weights, axis=1), is_none), axis=1)
+    for one in reversed(of_keys) if nearest_first else ():
+        is_sure = one[:, :-1].max(axis=1) >= SURE
+        shares[is_sure] = one[is_sure]
+    return shares
 
 
 def _join_all(scores: Sequence[Scores], is_sheet: Sequence[bool]) -> ColorShares:

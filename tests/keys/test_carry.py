@@ -109,15 +109,25 @@ def test_keys_with_open_regions_complete_each_other() -> None:
 
 def test_an_open_region_of_one_key_does_not_outvote_another_key() -> None:
     """However sure a match with an open region is, it says nothing about the colour."""
-    first = np.array([[5.0, -2.0, 0.0]], np.float32)
+    first = np.array([[3.0, -2.0, 0.0]], np.float32)
     dab = np.array([[-np.inf, -4.0, 9.0]], np.float32)
     red, _, none = join_scores([first, dab])[0]
-    assert red > 0.98
-    assert none < 0.02
+    assert red > 0.94
+    assert none < 0.06
     # What no key shows is none, and one sure correction counts.
     assert join_scores([dab, dab])[0, 2] > 0.99
     correction = np.array([[-np.inf, 9.0, 0.0]], np.float32)
     assert join_scores([first, correction])[0, 1] > 0.95
+
+
+def test_the_first_key_that_is_sure_counts_alone() -> None:
+    """However high the score of a later one; what no key is sure of, all say together."""
+    scores = [
+        np.array([[5.0, 0.0, 0.0], [1.0, 0.0, 0.0]], np.float32),
+        np.array([[0.0, 9.0, 0.0], [0.0, 2.0, 0.0]], np.float32),
+    ]
+    assert join_scores(scores).argmax(axis=1).tolist() == [0, 1]
+    assert join_scores(scores[::-1]).argmax(axis=1).tolist() == [1, 1]
 
 
 def test_of_keys_that_disagree_the_nearer_one_counts() -> None:
