@@ -63,6 +63,8 @@ class FilmConfig:
     """Address of the coloured drawings, below folders named as the shots; None: no keys."""
     sheets: str | None = None
     """Address of the colour sheets; None: no sheets."""
+    warnings: tuple[str, ...] = ()
+    """Sentences on what the flags name besides the film's pictures."""
     shots: tuple[str, ...] = ()
     """Names of the shots to process; empty: all."""
     adjacent: int = 0
@@ -177,7 +179,8 @@ def prepare_run(
     chosen, absent = film.selection.choose(frames)
     keyless = describe_keyless(chosen) if color_folders.keys is not None else []
     named = [*describe_versions(frames), *describe_gaps(frames), *describe_doubles(frames)]
-    return PreparedRun(film, job, frames, chosen, [*color_warnings, *keyless, *named, *absent])
+    warnings = [*film.warnings, *color_warnings, *keyless, *named, *absent]
+    return PreparedRun(film, job, frames, chosen, warnings)
 
 
 class ColorFolders(NamedTuple):

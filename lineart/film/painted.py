@@ -50,6 +50,8 @@ class PaintedFilm:
     """Name of a finished frame with paint -> where that is."""
     swapped: tuple[Color, ...] = ()
     """Colours of the paint that a person named, to become others."""
+    replaced: tuple[Color, ...] = ()
+    """The same of the palette `--from`, without those that stay."""
 
     @property
     def look(self) -> PaintedLook:
@@ -92,9 +94,11 @@ def _painted_frames(rows: Sequence[ManifestRow]) -> Iterator[tuple[str, PaintedF
 def describe_unused(film: PaintedFilm) -> list[str]:
     """Return a sentence on each colour that a person named and that no frame has.
 
+    Of a palette it is one sentence, if no frame has any of its colours.
+
     In a film of more frames than `MAX_SEARCHED`, so many are searched, evenly spaced.
     """
-    if not film.swapped:
+    if not film.swapped and not film.replaced:
         return []
     frames = list(film.frames.values())
     step = -(-len(frames) // MAX_SEARCHED)
@@ -105,7 +109,10 @@ def describe_unused(film: PaintedFilm) -> list[str]:
             _, palette = decode_indexed(film.place.read(frame.paint))
             found |= {(int(red), int(green), int(blue)) for red, green, blue in palette[:, :3]}
     where = "no frame" if step == 1 else f"none of {len(frames[::step])} frames that were searched"
-    return [f"{where} has the colour {to_hex(one)}" for one in film.swapped if one not in found]
+    unused = [f"{where} has the colour {to_hex(one)}" for one in film.swapped if one not in found]
+    if film.replaced and found.isdisjoint(film.replaced):
+        unused.append(f"{where} has a colour of --from; give the palette that the film has now")
+    return unused
 
 
 def attach_paint(frames: Sequence[FilmFrame], film: PaintedFilm) -> list[FilmFrame]:

@@ -147,6 +147,10 @@ def read_film(flags: Colorize) -> tuple[FilmConfig, TaskFactory]:
         adjacent=flags.adjacent,
         carries_hints=flags.hints is not None and not flags.hints_stay,
     )
+    palette = None
+    if flags.palette is not None:
+        palette, warnings = open_palette(flags.palette)
+        film = replace(film, warnings=tuple(warnings))
     return film, partial(
         _choose_task(flags),
         hint_rules=HintRules(on_paper=flags.hint_paper, canvas=flags.hint_canvas),
@@ -158,7 +162,7 @@ def read_film(flags: Colorize) -> tuple[FilmConfig, TaskFactory]:
         lines_as=flags.lines_as,
         finish=flags.finish,
         fail_below=flags.fail_below,
-        palette=None if flags.palette is None else open_palette(flags.palette),
+        palette=palette,
         trace_lines=flags.trace_lines,
         gap=flags.gap,
     )
@@ -197,11 +201,12 @@ def _choose_task(flags: Colorize) -> Callable[..., FilmTask]:
     return partial(open_keys_task, unknown=flags.unknown)
 
 
-def open_palette(address: str) -> Palette:
-    """Read the palette at a path or s3:// address; raises ValueError or OSError."""
+def open_palette(address: str) -> tuple[Palette, list[str]]:
+    """Read the palette at a path or s3:// address; returns and raises as `read_colors`."""
     from lineart.imaging.palette import Palette
 
-    return Palette.of(read_colors("--palette", address))
+    colors, warnings = read_colors("--palette", address)
+    return Palette.of(colors), warnings
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import Field, asdict, dataclass, replace
@@ -180,14 +179,14 @@ def choose_extras(flags: Colorize | Recolor) -> tuple[str, ...]:
     return tuple(name for name, is_wanted in wanted.items() if is_wanted)
 
 
-def read_colors(flag: str, address: str) -> Colors:
-    """Read the palette at a path or s3:// address.
+def read_colors(flag: str, address: str) -> tuple[Colors, list[str]]:
+    """Read the palette at a path or s3:// address; return it, and sentences that warn of it.
 
     Raises:
         ValueError: it is no palette; the sentence names the flag.
         OSError: it cannot be read; likewise.
     """
-    from lineart.codec.errors import PictureWarning, noting_warnings
+    from lineart.codec.errors import noting_warnings
     from lineart.codec.palettes import read_palette
     from lineart.storage import for_flag, read_file
 
@@ -198,9 +197,7 @@ def read_colors(flag: str, address: str) -> Colors:
             colors = read_palette(data)
     except ValueError as error:
         raise ValueError(f"{flag} {address}: {error}") from error
-    for sentence in noted:
-        warnings.warn(f"{flag} {address}: {sentence}", PictureWarning, stacklevel=2)
-    return colors
+    return colors, [f"{flag} {address}: {sentence}" for sentence in noted]
 
 
 @runtime_checkable

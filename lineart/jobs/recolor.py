@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lineart.film.inputs import FilmConfig, TaskFactory
-    from lineart.film.tasks.recolor import RecolorTask, Swaps
+    from lineart.film.tasks.recolor import RecolorTask
+    from lineart.imaging.paint_map import Color
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,11 +76,16 @@ def recolor_film(flags: Recolor) -> dict[str, Any]:
 def read_film(flags: Recolor) -> tuple[FilmConfig, TaskFactory]:
     """Build the film's configuration and its task factory from the flags."""
     from lineart.film.painted import open_painted
-    from lineart.film.tasks.recolor import RecolorTask, parse_swaps
+    from lineart.film.tasks.recolor import RecolorTask, join_swaps, parse_swaps
 
-    swaps = read_swaps(flags)
-    named = tuple(old for old, _ in parse_swaps(flags.swap))
-    painted = replace(open_painted(flags.painted), swapped=named)
+    named = parse_swaps(flags.swap)
+    paired, warnings = read_palettes(flags)
+    swaps = join_swaps([*named, *paired])
+    painted = replace(
+        open_painted(flags.painted),
+        swapped=tuple(old for old, _ in named),
+        replaced=tuple(old for old, new in paired if old != new),
+    )
     film = build_film_config(
         flags.film, pictures=flags.lines or painted.pictures, output=flags.output
     )
@@ -89,24 +95,24 @@ def read_film(flags: Recolor) -> tuple[FilmConfig, TaskFactory]:
         form=build_format(flags.film),
         **painted.look._asdict(),
     )
-    return replace(film, painted=painted), partial(_give, task)
+    return replace(film, painted=painted, warnings=tuple(warnings)), partial(_give, task)
 
 
 def _give(task: RecolorTask, files: Mapping[str, bytes]) -> RecolorTask:  # noqa: ARG001 - no weights
     return task
 
 
-def read_swaps(flags: Recolor) -> Swaps:
-    """Read the colours to change from the flags and their palettes."""
-    from lineart.film.tasks.recolor import join_swaps, pair_palettes, parse_swaps
+def read_palettes(flags: Recolor) -> tuple[list[tuple[Color, Color]], list[str]]:
+    """Read the pairs of colours of the flags' palettes, and sentences that warn of these."""
+    from lineart.film.tasks.recolor import pair_palettes
 
-    pairs = parse_swaps(flags.swap)
     if (flags.from_palette is None) != (flags.to_palette is None):
         raise ValueError("--from and --to belong together; give both or none")
-    if flags.from_palette is not None and flags.to_palette is not None:
-        old = read_colors("--from", flags.from_palette)
-        pairs += pair_palettes(old, read_colors("--to", flags.to_palette))
-    return join_swaps(pairs)
+    if flags.from_palette is None or flags.to_palette is None:
+        return [], []
+    old, old_warnings = read_colors("--from", flags.from_palette)
+    new, new_warnings = read_colors("--to", flags.to_palette)
+    return pair_palettes(old, new), old_warnings + new_warnings
 
 
 if __name__ == "__main__":

@@ -124,7 +124,7 @@ def color(film: FilmConfig, palette: Path | None, **flags: object) -> FilmSummar
     """Colour the film with a palette."""
     chosen = {"finish": "paint", **flags}
     if palette is not None:
-        chosen["palette"] = open_palette(str(palette))
+        chosen["palette"], _ = open_palette(str(palette))
     opened = prepare_run(film, partial(open_colorize_task, network_size_px=64, **chosen))
     return run_film(opened, LocalRunner(), lambda _: None)[0]
 
@@ -163,3 +163,16 @@ def test_flags_of_the_palette_are_checked(film: FilmConfig, tmp_path: Path) -> N
         read_film(flags)
     with pytest.raises(FileNotFoundError):
         read_film(replace(flags, palette=str(tmp_path / "none.gpl")))
+
+
+def test_a_palette_in_a_jpeg_is_a_warning_of_the_film(film: FilmConfig, tmp_path: Path) -> None:
+    """It counts as other warnings on the film's files, so that --strict objects."""
+    path = tmp_path / "cut.jpg"
+    assert cv2.imwrite(str(path), np.full((32, 32, 3), (30, 40, 200), np.uint8))
+    flags = Colorize(lines=film.pictures, output=film.output, finish="paint", palette=str(path))
+    (warning,) = read_film(flags)[0].warnings
+    assert warning.startswith(f"--palette {path}: ")
+    opened = prepare_run(
+        replace(film, warnings=(warning,)), partial(open_colorize_task, network_size_px=64)
+    )
+    assert opened.warnings == [warning]

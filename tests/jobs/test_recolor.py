@@ -291,6 +291,11 @@ def test_a_colour_that_no_frame_has_is_told(
     assert main(replace(film, swap=(*film.swap, "#f0bea1=#000000"), **palettes)) == 0
     told = [line for line in capsys.readouterr().err.splitlines() if "has the colour" in line]
     assert told == ["recolor: no frame has the colour #f0bea1"]
+    (tmp_path / "other.gpl").write_text("GIMP Palette\n3 2 1\n")
+    swapped = palettes | {"to_palette": str(tmp_path / "other.gpl")}
+    assert main(replace(film, **swapped)) == 0
+    sentence = "recolor: no frame has a colour of --from; give the palette that the film has now"
+    assert sentence in capsys.readouterr().err.splitlines()
 
 
 def test_buckets(film: Recolor, bucket: Path) -> None:
