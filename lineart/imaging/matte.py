@@ -6,6 +6,7 @@ from jaxtyping import Bool, UInt8
 
 from lineart.image import Frame, Line, darkest_channel, is_gray
 from lineart.imaging.hints import HintPixels
+from lineart.imaging.region_maps import RegionMap, count_pixels, find_contacts, find_runs
 from lineart.imaging.regions import GAP, find_regions, scale_gap
 
 Opacity = UInt8[np.ndarray, "H W"]
@@ -15,6 +16,8 @@ Cel = UInt8[np.ndarray, "H W 4"]
 
 MIN_INK = 32
 """Opacity below it is no ink: what an eraser has left, or the grain of paper."""
+MAX_CUT_OFF = 4
+"""Largest area of a part that a closed gap cuts off from the outside, in squares of the gap."""
 _RIM_PX = 5
 """Hints that are so near to a line may belong to its other side."""
 
@@ -41,7 +44,8 @@ def find_matte(cover: Opacity, hints: HintPixels, gap: float = GAP) -> Opacity:
     """Return the opacity of a cel: all but the regions outside of the character is opaque.
 
     Outside are the regions that touch the border of the picture, unless an artist gave a hint
-    there. Gaps in lines are closed, as for `find_regions`. Pixels of a soft line that are nearer to
+    there, and small parts that closed gaps cut off from them. Gaps in lines are closed, as for
+    `find_regions`. Pixels of a soft line that are nearer to
     an outside region than to an inside one have the opacity of the line, so that the cel has no
     halo on any background; the colour of the inside reaches to the middle of the line.
 
@@ -66,13 +70,31 @@ def _find_outside(cover: Opacity, hints: HintPixels, gap: float) -> Bool[np.ndar
     is_outside = np.zeros(regions.max() + 1, bool)
     for edge in (regions[0], regions[-1], regions[:, 0], regions[:, -1]):
         is_outside[edge] = True
+    is_hinted = np.zeros(len(is_outside), bool)
     if hints.rows.size:
         to_ink = cv2.distanceTransform((regions > 0).view(np.uint8), cv2.DIST_L2, 3)
         is_deep = to_ink[hints.rows, hints.columns] > _RIM_PX
-        is_outside[regions[hints.rows[is_deep], hints.columns[is_deep]]] = False
+        is_hinted[regions[hints.rows[is_deep], hints.columns[is_deep]]] = True
+    is_outside &= ~is_hinted
     is_outside[0] = False
+    _add_cut_off(is_outside, regions, ~is_hinted, MAX_CUT_OFF * gap_px**2)
     outside: Bool[np.ndarray, "H W"] = is_outside[regions]
     return outside
+
+
+def _add_cut_off(
+    is_outside: Bool[np.ndarray, " N"],
+    regions: RegionMap,
+    may_be: Bool[np.ndarray, " N"],
+    max_area: float,
+) -> None:
+    """Add the small regions that meet the outside on paper, as a wedge below an arm."""
+    areas = count_pixels(find_runs(regions), len(is_outside))
+    contacts = find_contacts(regions, regions)
+    is_met = contacts.is_gap & (may_be & (areas <= max_area))[contacts.first]
+    first, second = contacts.first[is_met], contacts.second[is_met]
+    while (found := first[is_outside[second] & ~is_outside[first]]).size:
+        is_outside[found] = True
 
 
 def cut_out(frame: Frame, below: Frame, matte: Opacity) -> Cel:

@@ -21,6 +21,7 @@ from lineart.film.tasks.colorize import ColorizeTask
 from lineart.film.tasks.layers import LAYERS, LINES, LinesAs
 from lineart.imaging.carried_paint import KnownColors, sample_painted
 from lineart.imaging.hints import HintPixels, find_hints, no_hints
+from lineart.imaging.matte import find_matte
 from lineart.imaging.paint import ColorSource
 from lineart.jobs.colorize import Colorize, color_film
 from lineart.manifest import read_manifest
@@ -149,6 +150,21 @@ def test_small_gaps_do_not_let_the_outside_in() -> None:
     distance = from_center()
     assert (cel[distance < RADIUS - 4][:, 3] == 255).all()
     assert not cel[distance > RADIUS + 4].any()
+
+
+def test_a_wedge_that_a_closed_gap_cuts_off_is_outside() -> None:
+    """Between a hand and a body; the body, which is not small, stays in."""
+    line = np.full((540, 540), 255, np.uint8)
+    cv2.rectangle(line, (150, 150), (350, 450), 0, 3)
+    cv2.line(line, (350, 200), (387, 303), 0, 3)
+    cv2.circle(line, (387, 303), 20, 0, 3)
+    cv2.circle(line, (387, 303), 18, 255, -1)
+    # The outline of the body is open.
+    line[148:153, 250:253] = 255
+    matte = find_matte(cv2.bitwise_not(line), find_hints(no_hints((540, 540))), 30.0)
+    between = np.s_[190:345, 353:366]
+    assert (matte[between][line[between] == 255] == 0).all()
+    assert (matte[160:440, 160:340] == 255).all()
 
 
 def test_filled_line_art_is_opaque_where_it_is_filled() -> None:
