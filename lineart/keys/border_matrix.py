@@ -1,14 +1,12 @@
-"""Borders between the regions of a drawing, as a sparse matrix in NumPy."""
+"""Borders between the regions of a drawing, as a sparse matrix."""
 
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float32, Int32
+from scipy.sparse import csr_array
 
 from lineart.imaging.region_maps import RegionMap
-
-BLOCK = 4_000_000
-"""Most terms that are summed at once, so that memory is bounded."""
 
 
 class BorderMatrix(NamedTuple):
@@ -37,15 +35,9 @@ class BorderMatrix(NamedTuple):
 
     def times(self, values: Float32[np.ndarray, "N V"]) -> Float32[np.ndarray, "N V"]:
         """Return the product of the matrix with a dense one."""
-        product = np.zeros((self.size, values.shape[1]), np.float32)
-        if not self.rows.size:
-            return product
-        filled, starts = np.unique(self.rows, return_index=True)
-        step = max(1, BLOCK // len(self.rows))
-        for first in range(0, values.shape[1], step):
-            columns = slice(first, first + step)
-            terms = self.lengths[:, np.newaxis] * values[self.columns, columns]
-            product[filled, columns] = np.add.reduceat(terms, starts, axis=0)
+        starts = np.searchsorted(self.rows, np.arange(self.size + 1))
+        matrix = csr_array((self.lengths, self.columns, starts), shape=(self.size, self.size))
+        product: Float32[np.ndarray, "N V"] = matrix @ values
         return product
 
     def gather(
