@@ -83,8 +83,6 @@ SCHEMA = pa.schema(
 )
 LATER = set(SCHEMA.names[SCHEMA.get_field_index("stage_seconds") :])
 """Columns that older manifests lack; read as null."""
-OLD_STAGES = ("shrink", "network", "compose")
-"""Stages whose times older manifests have in a column each, as `shrink_seconds`."""
 
 MANIFEST = "manifest/manifest.parquet"
 PARTS = "manifest/_parts"
@@ -165,10 +163,6 @@ def read_rows(output: Storage, path: str) -> pa.Table:
     """
     try:
         table = parquet.read_table(io.BytesIO(output.read(path)))
-        # The column's name from when all sources were line drawings.
-        names = {"line_sha256": "source_sha256"}
-        table = table.rename_columns([names.get(name, name) for name in table.column_names])
-        table = _join_stages(table)
         for name in LATER.difference(table.column_names):
             nothing = pa.nulls(table.num_rows, SCHEMA.field(name).type)
             table = table.append_column(name, nothing)
@@ -177,18 +171,3 @@ def read_rows(output: Storage, path: str) -> pa.Table:
         raise ValueError(
             f"{output.uri}/{path} is not a manifest of this program: {error}"
         ) from error
-
-
-def _join_stages(table: pa.Table) -> pa.Table:
-    """Join the columns of the stages' times, as older manifests have them, to one."""
-    stages = [stage for stage in OLD_STAGES if f"{stage}_seconds" in table.column_names]
-    if not stages:
-        return table
-    columns = (table[f"{stage}_seconds"].to_pylist() for stage in stages)
-    rows = [
-        [(stage, taken) for stage, taken in zip(stages, row, strict=True) if taken is not None]
-        for row in zip(*columns, strict=True)
-    ]
-    kind = SCHEMA.field("stage_seconds").type
-    joined = pa.array((row or None for row in rows), kind)
-    return table.append_column("stage_seconds", joined)

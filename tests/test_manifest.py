@@ -59,16 +59,6 @@ def test_foreign_manifest_is_refused(tmp_path: Path) -> None:
         read_manifest(storage)
 
 
-def test_an_older_manifest_is_read(tmp_path: Path) -> None:
-    """When all sources were line drawings, their hash was called after them."""
-    storage = Storage.at(str(tmp_path))
-    row = make_row({"frame": "s/1.png", "status": "done", "source_sha256": "ab"})
-    table = make_table([row])
-    names = {"source_sha256": "line_sha256"}
-    write_old(storage, table.rename_columns([names.get(n, n) for n in table.column_names]))
-    assert read_manifest(storage).to_pylist() == [row]
-
-
 def test_a_manifest_without_the_later_columns_is_read(tmp_path: Path) -> None:
     """Of frames that were made before stages and retakes were recorded, they are not known."""
     storage = Storage.at(str(tmp_path))
@@ -76,25 +66,6 @@ def test_a_manifest_without_the_later_columns_is_read(tmp_path: Path) -> None:
     table = make_table([row, row | {"stage_seconds": [("shrink", 0.5)]}])
     write_old(storage, table.drop_columns(sorted(LATER)))
     assert read_manifest(storage).to_pylist() == [row | dict.fromkeys(LATER)] * 2
-
-
-def test_a_manifest_with_a_column_for_each_stage_is_read(tmp_path: Path) -> None:
-    """Times of stages that stand in columns of their own are read as those in the map."""
-    storage = Storage.at(str(tmp_path))
-    made, copied = (make_row({"frame": frame, "status": "done"}) for frame in "ab")
-    table = make_table([made, copied]).drop_columns("stage_seconds")
-    for stage, seconds in (("shrink", 0.25), ("network", 0.5), ("compose", 0.125)):
-        column = pa.array([seconds, None], pa.float32())
-        table = table.append_column(f"{stage}_seconds", column)
-    write_old(storage, table)
-    spent = [("shrink", 0.25), ("network", 0.5), ("compose", 0.125)]
-    rows = read_manifest(storage)
-    assert rows.to_pylist() == [made | {"stage_seconds": spent}, copied]
-    assert {stage: [*times] for stage, times in stage_seconds(rows).items()} == {
-        stage: [seconds] for stage, seconds in spent
-    }
-    append_part(storage, make_table([copied | {"stage_seconds": [("network", 3.0)]}]))
-    assert sorted(stage_seconds(read_manifest(storage))["network"]) == [0.5, 3.0]
 
 
 def test_times_of_stages() -> None:

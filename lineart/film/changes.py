@@ -133,7 +133,7 @@ def _has_same_hints(
     """Return for each frame whether its row, at its place, has the same hints."""
     recorded = previous["hint_sha256"].take(places).to_pylist()
     return pa.array(
-        (one.colors.has_hints(sha256) for one, sha256 in zip(shown, recorded, strict=True)),
+        (one.colors.hint_sha256 == was for one, was in zip(shown, recorded, strict=True)),
         pa.bool_(),
     )
 

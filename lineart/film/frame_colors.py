@@ -77,8 +77,6 @@ class FrameColors(NamedTuple):
     """Files of the hints that count at their pixels, bottom to top."""
     hint_sha256: str | None = None
     """Hash of their pixels: that of the one, or a hash over all hashes; None without hints."""
-    hint_file_sha256: str | None = None
-    """Hash of the file of a single hint, which older manifests have in place of that of pixels."""
     keys: tuple[Input, ...] = ()
     """Files of the keys, line drawing and colours of each, then those of the sheets, then adjacent
     drawings."""
@@ -117,12 +115,6 @@ class FrameColors(NamedTuple):
             return self
         digests = [self.key_sha256 or "", *(f"{ADJACENT} {one}" for one in adjacent.pixels)]
         return self._replace(keys=self.keys + adjacent.files, key_sha256=_join(digests))
-
-    def has_hints(self, sha256: str | None) -> bool:
-        """Return whether a manifest's `hint_sha256` is of these hints."""
-        return sha256 == self.hint_sha256 or (
-            sha256 is not None and sha256 == self.hint_file_sha256
-        )
 
 
 @dataclass
@@ -205,11 +197,9 @@ class HashedColors:
             if one in carried_from
         ]
         pixels = [found[hint].pixels_sha256 for hint in fixed_hints]
-        files = [found[hint].source_sha256 for hint in frame.hints if hint not in carried_from]
         return FrameColors(
             hints=tuple(Input(role, hint, found[hint].source_sha256) for hint in fixed_hints),
             hint_sha256=pixels[0] if len(pixels) == 1 else _join(pixels),
-            hint_file_sha256=files[0] if len(files) == 1 else None,
             keys=tuple(file for key in keys for file in key.files),
             key_sha256=_join([self.version, *(key.digest for key in keys)]) if keys else None,
             warnings=tuple(

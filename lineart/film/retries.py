@@ -132,8 +132,7 @@ def is_unchanged(
             now["source_sha256"] = found.source_sha256
     else:
         picture, colors = found
-        if not colors.has_hints(row["hint_sha256"]):
-            return False
-        now = {"source_sha256": picture.source_sha256, "key_sha256": colors.key_sha256}
+        now = {"source_sha256": picture.source_sha256}
+        now |= {"hint_sha256": colors.hint_sha256, "key_sha256": colors.key_sha256}
         now |= {"weights": fingerprint.weights, "settings": fingerprint.settings}
     return all(row[name] == value for name, value in now.items())
