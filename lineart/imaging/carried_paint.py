@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float32, UInt8
 
 from lineart.image import Frame, Size
 from lineart.imaging.dividing import divide_regions
+from lineart.imaging.fills import cut_fills
 from lineart.imaging.frequency import DEFAULT_SIGMA, Color, low_band
 from lineart.imaging.hints import HintPixels
 from lineart.imaging.paint import (
@@ -70,7 +71,7 @@ def apply_hints(known: KnownColors, hints: HintPixels) -> KnownColors:
     """
     if not hints.rows.size:
         return known
-    labels, colors, sources, confidence, second = known
+    labels, colors, sources, confidence, second = _cut_fills(known, hints)
     given = collect_hints(labels, hints)
     labels, hinted = divide_regions(labels, given)
     count, parts, owners = len(colors), len(hinted) - len(colors), given.color_regions
@@ -81,6 +82,19 @@ def apply_hints(known: KnownColors, hints: HintPixels) -> KnownColors:
     colors[owners], sources[owners], second[owners] = hinted[owners], ColorSource.HINT, 0
     confidence[owners] = CONFIDENCE[ColorSource.HINT]
     return KnownColors(labels, colors, sources, confidence, second)
+
+
+def _cut_fills(known: KnownColors, hints: HintPixels) -> KnownColors:
+    """Return carried colours with fills as regions of their own; see `fills.cut_fills`."""
+    labels = cut_fills(known.labels, hints)
+    count = int(labels.max(initial=0)) + 1 - len(known.colors)
+    return KnownColors(
+        labels,
+        np.pad(known.colors, ((0, count), (0, 0)), constant_values=255),
+        np.pad(known.sources, (0, count), constant_values=ColorSource.BLANK),
+        np.pad(known.confidence, (0, count)),
+        np.pad(known.second, ((0, count), (0, 0))),
+    )
 
 
 def fill_unknown(

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from lineart.image import Frame, Line
+from lineart.imaging.fills import cut_fills
 from lineart.imaging.frequency import DEFAULT_SIGMA, Color, low_band
 from lineart.imaging.hints import HintPixels
 from lineart.imaging.ink import darken_lines
@@ -56,7 +57,9 @@ def soften(drawing: Line | Frame, hints: HintPixels, color: Color, gap: float = 
         small = shrink_ink(line, search_factor((line.shape[0], line.shape[1])))
         gap_px = scale_gap(gap, (small.shape[0], small.shape[1]))
         labels = find_regions(small, gap_px=gap_px)
-        even = _even_colors(labels, hints.resize((small.shape[0], small.shape[1])), color)
+        small_hints = hints.resize((small.shape[0], small.shape[1]))
+        labels = cut_fills(labels, small_hints)
+        even = _even_colors(labels, small_hints, color)
         # Regions meet below lines, so that the smaller map is enough.
         spread = spread_regions(labels)
         # The four channels are looked up as one number.

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float32, Float64, Int32, Int64, UInt8
 
 from lineart.image import Frame, fit_short_side, pack_colors, unpack_colors
 from lineart.imaging.dividing import Borders, divide_regions
+from lineart.imaging.fills import cut_fills
 from lineart.imaging.frequency import Color
 from lineart.imaging.hints import HintPixels
 from lineart.imaging.paint_map import color_numbers
@@ -121,6 +122,7 @@ def paint_regions(labels: RegionMap, hints: HintPixels, guess: Guess) -> Paint:
     """Choose one colour for each region.
 
     - Hints that agree give their colour, exactly.
+    - A fill that ends where a line is open is a region of its own; see `cut_fills`.
     - A region whose hints disagree is divided among them: at a gap of a line, at a border on bare
       paper, or where they meet along the paper; see `divide_regions`.
     - If a drawing has hints, a region without any takes the colour of a hinted region beside it or
@@ -136,6 +138,7 @@ def paint_regions(labels: RegionMap, hints: HintPixels, guess: Guess) -> Paint:
         hints: Hints at the drawing's size. Those on ink count for no region.
         guess: What networks say of the drawing.
     """
+    labels = cut_fills(labels, hints)
     given = collect_hints(labels, hints)
     labels, colors = divide_regions(labels, given, guess.borders)
     spread = spread_regions(labels)

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Int32, UInt8
 
 from lineart.image import Frame, Line, pack_colors, to_gray, unpack_colors
 from lineart.imaging.dividing import divide_regions
+from lineart.imaging.fills import cut_fills
 from lineart.imaging.hint_cleaning import WHITE_PAPER, drop_ink_hints
 from lineart.imaging.hints import FAINT_ALPHA, find_hints
 from lineart.imaging.ink import darken_lines
@@ -98,10 +99,8 @@ def prepare_key(key: Key, labels: RegionMap | None = None) -> PreparedKey:
     """
     _check(key)
     line = darken_lines(key.drawing)
-    if labels is None:
-        labels = find_regions(line, gap_px=key.gap_px)
     paper = find_paper(line, work_size((line.shape[0], line.shape[1])))
-    found = read_key(labels, key)
+    labels, found = read_key(key, line, labels)
     colored = _find_colors(labels, found, paper)
     if not (colored.index != UNKNOWN).any():
         raise ValueError(
@@ -154,22 +153,36 @@ class Picture(NamedTuple):
         )
 
 
-def read_key(labels: RegionMap, key: Key) -> Picture | RegionHints:
+def read_key(
+    key: Key, line: Line, labels: RegionMap | None = None
+) -> tuple[RegionMap, Picture | RegionHints]:
     """Return what the colours of a key are: a finished picture, or hints in regions.
 
     A picture with transparency is a finished cel if it covers each region that it colours. Lines
     that it includes are no hints.
+
+    Args:
+        key: The key.
+        line: Its drawing with dark lines.
+        labels: Regions of its drawing; default: those between its lines.
+
+    Returns:
+        The regions, fills as regions of their own, and the colours.
     """
-    colors, count = key.colors, int(labels.max(initial=0)) + 1
-    none = np.zeros(count, bool)
+    if labels is None:
+        labels = find_regions(line, gap_px=key.gap_px)
+    colors = key.colors
+    none = np.zeros(int(labels.max(initial=0)) + 1, bool)
     if colors.shape[2] == 3:
-        return Picture(colors, none, none)
+        return labels, Picture(colors, none, none)
     if colors[:, :, 3].min(initial=255) >= FAINT_ALPHA:
-        return Picture(cv2.cvtColor(colors, cv2.COLOR_RGBA2RGB), none, none)
+        return labels, Picture(cv2.cvtColor(colors, cv2.COLOR_RGBA2RGB), none, none)
     hint = colors.copy()
     hint[hint[:, :, 3] < FAINT_ALPHA] = 0
     drawing = to_gray(whiten_paper(key.drawing))
     hints = drop_ink_hints(find_hints(hint), drawing)
+    labels = cut_fills(labels, hints)
+    count = int(labels.max(initial=0)) + 1
     given = collect_hints(labels, hints)
     on_paper = np.where(drawing >= WHITE_PAPER, labels, 0)
     areas = np.bincount(on_paper.ravel(), minlength=count)
@@ -177,13 +190,13 @@ def read_key(labels: RegionMap, key: Key) -> Picture | RegionHints:
     is_open = np.ones(count, bool)
     is_open[given.color_regions] = False
     if (covered < COVERED * areas)[~is_open].any() or is_open[1:].all():
-        return given
+        return labels, given
     is_open[0] = False
-    is_paper = none.copy()
+    is_paper = np.zeros(count, bool)
     is_paper[find_open_border_regions(labels, is_open)] = True
     below = cv2.cvtColor(hint[:, :, 3], cv2.COLOR_GRAY2RGB)
     white = 255 - cv2.multiply(255 - hint[:, :, :3], below, scale=1 / 255)
-    return Picture(white, is_open & ~is_paper, is_paper)
+    return labels, Picture(white, is_open & ~is_paper, is_paper)
 
 
 def color_regions_by_hints(labels: RegionMap, given: RegionHints) -> RegionColors:

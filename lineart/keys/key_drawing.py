@@ -8,7 +8,7 @@ from lineart.image import Frame, Line, darkest_channel, pack_colors, to_rgb, unp
 from lineart.imaging.ink import darken_lines
 from lineart.imaging.paper import whiten_paper
 from lineart.imaging.region_maps import RegionMap, fill_from_neighbours
-from lineart.imaging.regions import INK_LEVEL, find_regions
+from lineart.imaging.regions import INK_LEVEL
 from lineart.keys.colors import RegionColors
 from lineart.keys.key import Key, Picture, color_regions_by_hints, read_key
 
@@ -37,9 +37,7 @@ def key_drawing_colors(key: Key, labels: RegionMap | None = None) -> RegionColor
         labels: Regions of its drawing; default: those between its lines.
     """
     line = darken_lines(key.drawing)
-    if labels is None:
-        labels = find_regions(line, gap_px=key.gap_px)
-    found = read_key(labels, key)
+    labels, found = read_key(key, line, labels)
     if not isinstance(found, Picture):
         return color_regions_by_hints(labels, found)
     colors = _without_edges(whiten_paper(key.drawing), line < INK_LEVEL, labels, found.colors)
