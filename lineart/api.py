@@ -2,6 +2,7 @@
 
 import os
 import posixpath
+from collections.abc import Callable
 from typing import Final, Literal, get_args
 
 import numpy as np
@@ -33,7 +34,11 @@ _FORMATS: Final[dict[str, FormatName]] = {
     ".tiff": "tiff",
     ".webp": "webp",
 }
-_DECODERS: Final = {"line": decode_drawing, "hint": DEFAULT_RULES.read, "color": decode_color}
+_DECODERS: Final[dict[str, Callable[[bytes], np.ndarray]]] = {
+    "line": decode_drawing,
+    "hint": DEFAULT_RULES.read,
+    "color": decode_color,
+}
 
 
 def read(uri: str | os.PathLike[str], kind: Kind = "line") -> UInt8[np.ndarray, "H W *C"]:

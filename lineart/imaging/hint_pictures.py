@@ -16,6 +16,7 @@ from lineart.imaging.hint_cleaning import WHITE_FROM, flatten_lossy
 from lineart.imaging.hint_edges import find_painted, find_rims
 from lineart.imaging.hint_layers import find_covered, flatten_hint_layers
 from lineart.imaging.hint_paper import even_paper
+from lineart.imaging.hint_scaling import even_overshoot
 from lineart.imaging.hints import FAINT_ALPHA, is_opaque, no_hints
 
 MIN_PAPER = 0.9
@@ -49,8 +50,12 @@ class HintRules(NamedTuple):
         paper = {"hint_paper": True} if self.on_paper else {}
         return paper | ({} if self.canvas == "refuse" else {"hint_canvas": self.canvas})
 
-    def read(self, data: bytes) -> Hint:
+    def read(self, data: bytes, size: Size | None = None) -> Hint:
         """Decode a hint picture, or the hints of a document; what is no hint is transparent black.
+
+        Args:
+            data: Content of the file.
+            size: Height and width of the drawing, as for `clean`.
 
         Raises:
             ValueError: `data` is no picture, or as for `clean`.
@@ -59,10 +64,15 @@ class HintRules(NamedTuple):
         hint = flatten_hint_layers(layers) if layers else decode_hint(data)
         if layers and not self.on_paper and is_opaque(hint):
             _refuse_covered(layers)
-        return self.clean(flatten_lossy(hint) if is_lossy(data) else hint)
+        return self.clean(flatten_lossy(hint) if is_lossy(data) else hint, size)
 
-    def clean(self, hint: Hint) -> Hint:
+    def clean(self, hint: Hint, size: Size | None = None) -> Hint:
         """Return a decoded hint picture in which all that is no hint is transparent black.
+
+        Args:
+            hint: Hint picture.
+            size: Height and width of the drawing, if they are known. An editor has scaled hints of
+                another size: the edges of their strokes become even.
 
         Raises:
             ValueError: it is opaque everywhere, or nearly everywhere and white, so that it is not
@@ -70,7 +80,9 @@ class HintRules(NamedTuple):
         """
         is_hint = hint[:, :, 3] >= FAINT_ALPHA
         if not has_paper(hint):
-            return _keep(hint, is_hint & ~find_rims(hint))
+            kept = _keep(hint, is_hint & ~find_rims(hint))
+            scale = self._scale(hint, size)
+            return kept if scale is None else even_overshoot(kept, scale)
         if not self.on_paper:
             has = "no transparency: it is opaque everywhere"
             if not is_hint.all():
@@ -81,11 +93,23 @@ class HintRules(NamedTuple):
                 "white"
             )
         picture = even_paper(np.ascontiguousarray(hint[:, :, :3]))
-        if (picture.min(axis=2) < WHITE_FROM).all():
+        is_colored = picture.min(axis=2) < WHITE_FROM
+        if is_colored.all():
             raise ValueError("the hint picture has no white paper, so all of it would be one hint")
+        scale = self._scale(hint, size)
+        if scale is not None:
+            colored = np.dstack((picture, is_colored.view(np.uint8)))
+            colored = even_overshoot(colored, scale, on_paper=True)
+            picture = np.ascontiguousarray(colored[:, :, :3])
         is_painted = is_hint & find_painted(picture)
         _warn_of_share(is_painted)
         return _keep(np.dstack((picture, hint[:, :, 3])), is_painted)
+
+    def _scale(self, hint: Hint, size: Size | None) -> float | None:
+        """Return the size of a hint picture as a multiple of its drawing's if it is another one."""
+        if size is None or hint.shape[:2] == size or self.canvas == "center":
+            return None
+        return float(max(hint.shape[:2]) / max(size))
 
     def check(self, hint_size: Size, size: Size) -> None:
         """Check that a hint picture fits a drawing of `size`.

@@ -164,7 +164,7 @@ class ColorizeTask:
 
         @lru_cache(maxsize=8)
         def read_hint(data: bytes, size: Size) -> HintPixels:
-            return self._place_hint(self.hint_rules.read(data), size)
+            return self._place_hint(self.hint_rules.read(data, size), size)
 
         return read_hint
 
@@ -248,7 +248,7 @@ class ColorizeTask:
         Raises:
             ValueError: a hint picture has another aspect ratio, or no transparency.
         """
-        return [self._place_hint(self.hint_rules.clean(one), size) for one in hints]
+        return [self._place_hint(self.hint_rules.clean(one, size), size) for one in hints]
 
     def _place_hint(self, hint: Hint, size: Size) -> HintPixels:
         return find_hints(self.hint_rules.place(hint, size)).resize(size)

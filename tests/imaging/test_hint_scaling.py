@@ -1,0 +1,88 @@
+"""Hint pictures that an editor has scaled."""
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from lineart.codec import encode_png
+from lineart.imaging.hint_cleaning import drop_mixtures
+from lineart.imaging.hint_pictures import HintRules
+from lineart.imaging.hints import find_hints, no_hints
+
+SKY, SKIN, SHADE, IRIS = (150, 200, 245), (250, 214, 190), (228, 190, 170), (40, 120, 200)
+SIZE = (120, 160)
+FILTERS = {
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+    "bilinear": Image.Resampling.BILINEAR,
+    "box": Image.Resampling.BOX,
+}
+
+
+def draw_dabs() -> np.ndarray:
+    """Paint a dab at the border, one of two colours that touch, and a small one."""
+    hint = no_hints(SIZE)
+    dabs = ((0, 40, 12, SKY), (60, 60, 16, SKIN), (84, 60, 10, SHADE), (130, 90, 4, IRIS))
+    for x, y, radius, color in dabs:
+        share = np.zeros(SIZE, np.uint8)
+        cv2.circle(share, (x, y), radius, 255, -1, cv2.LINE_AA)
+        hint[share > 0, :3] = color
+        hint[:, :, 3] = np.maximum(hint[:, :, 3], share)
+    return hint
+
+
+def scale(picture: np.ndarray, factor: float, name: str) -> np.ndarray:
+    """Scale a picture as editors do."""
+    size = round(SIZE[1] * factor), round(SIZE[0] * factor)
+    return np.array(Image.fromarray(picture).resize(size, FILTERS[name]))
+
+
+def count_far(hint: np.ndarray, tolerance: int = 6) -> int:
+    """Return how many hints at the drawing's size are no colour of the dabs."""
+    hints = drop_mixtures(find_hints(hint).resize(SIZE))
+    found = hints.values[:, np.newaxis, :3].astype(int)
+    apart = np.abs(found - np.array((SKY, SKIN, SHADE, IRIS))).max(axis=2)
+    assert (apart.min(axis=0) <= tolerance).all()
+    return int((apart.min(axis=1) > tolerance).sum())
+
+
+@pytest.mark.parametrize("name", FILTERS)
+@pytest.mark.parametrize("factor", [0.5, 1.5, 2, 3])
+def test_a_scaled_dab_has_one_colour(name: str, factor: float) -> None:
+    """Filters brighten the rims of dabs; two strokes that touch stay two colours."""
+    scaled = scale(draw_dabs(), factor, name)
+    found = HintRules().read(encode_png(scaled), SIZE)
+    assert count_far(found, 8 if factor < 1 else 6) <= 15
+    # One that was painted at its size stays.
+    have = scaled.shape[0], scaled.shape[1]
+    plain = HintRules().clean(scaled)
+    np.testing.assert_array_equal(HintRules().clean(scaled, have), plain)
+    np.testing.assert_array_equal(HintRules(canvas="center").clean(scaled, SIZE), plain)
+
+
+@pytest.mark.parametrize("name", ["bicubic", "lanczos", "bilinear"])
+@pytest.mark.parametrize("factor", [1.5, 2])
+def test_a_scaled_stroke_on_paper_has_one_colour(name: str, factor: float) -> None:
+    """Filters darken the rims of strokes on paper."""
+    hint = draw_dabs()
+    alpha = hint[:, :, 3:] / 255
+    page = (hint[:, :, :3] * alpha + 255 * (1 - alpha)).round().astype(np.uint8)
+    data = encode_png(scale(page, factor, name))
+    found = HintRules(on_paper=True).read(data, SIZE)
+    assert count_far(found) <= 15
+    assert (found[:, :, 3] > 0).sum() > 0.8 * factor**2 * (hint[:, :, 3] > 127).sum()
+
+
+def test_even_strokes_at_another_size_stay() -> None:
+    """Hard strokes and thin lines of other colours stay, and so does a gradient, to a level."""
+    hint = no_hints(SIZE)
+    hint[20:40, 20:80], hint[60:62, 20:40], hint[80:100, 20:40] = [(*SKIN, 255)] * 3
+    hint[29:31, 40:60] = (*IRIS, 255)
+    hint[88:92, 25:35] = (*SHADE, 255)
+    double = np.kron(hint, np.ones((2, 2, 1), np.uint8))
+    np.testing.assert_array_equal(HintRules().clean(double, SIZE), double)
+    hint[20:40, 90:120] = (*SKY, 255)
+    hint[20:40, 90:120, 0] = np.arange(100, 130)
+    double = np.kron(hint, np.ones((2, 2, 1), np.uint8))
+    np.testing.assert_allclose(HintRules().clean(double, SIZE).astype(int), double, atol=1)
