@@ -14,6 +14,8 @@ INK_DAB_PX = 16
 """Larger dabs that lie on ink alone are for an area of ink."""
 MIN_COPIED = 0.5
 """Hints include the lines of the drawing if this share of its ink lies below hints as dark."""
+MIN_DARK = 0.1
+"""Share of all ink below which dark hints on it are no such copy."""
 WHITE_PAPER = 250
 """Levels of a drawing from which its paper shows no soft edge of a line."""
 MOSTLY = 0.5
@@ -36,8 +38,7 @@ def drop_ink_hints(hints: HintPixels, line: Line) -> HintPixels:
         return hints
     luminance = hints.values[:, :3] @ np.array([0.299, 0.587, 0.114])
     is_dark = luminance <= level + DARKER_BY
-    copied = np.count_nonzero(is_dark & is_ink)
-    if copied >= MIN_COPIED * np.count_nonzero(line < PAPER_FROM):
+    if _has_copied_lines(hints.select(is_dark & is_ink), line):
         is_line = is_dark & (level < WHITE_PAPER)
         rest = hints.select(~(is_line | _is_excess(hints, line, luminance, is_line)))
         return drop_ink_hints(find_hints(rest.picture()), line)
@@ -49,6 +50,23 @@ def drop_ink_hints(hints: HintPixels, line: Line) -> HintPixels:
     is_on_line = hints.is_on_line | (2 * on_paper < pixels)[hints.dabs]
     marked = hints._replace(is_on_line=is_on_line)
     return marked.select(~(is_ink & ((on_paper[hints.dabs] > 0) | (is_dark & is_small))))
+
+
+def _has_copied_lines(dark: HintPixels, line: Line) -> bool:
+    """Return whether dark hints on ink, which are given, are a copy of a drawing's lines.
+
+    In a small copy most of the ink is soft edges of lines, which are no hints on paper. So the
+    darkest ink near each pixel counts, too.
+    """
+    ink = np.count_nonzero(line < PAPER_FROM)
+    count = dark.rows.size
+    if count >= MIN_COPIED * ink or count < MIN_DARK * ink:
+        return bool(count >= MIN_COPIED * ink)
+    darkest = cv2.erode(line, np.ones((3, 3), np.uint8))
+    core = cv2.compare(line, cv2.add(darkest, np.full_like(line, DARKER_BY)), cv2.CMP_LE)
+    core &= cv2.compare(line, PAPER_FROM, cv2.CMP_LT)
+    copied = np.count_nonzero(core[dark.rows, dark.columns])
+    return bool(copied >= MIN_COPIED * np.count_nonzero(core))
 
 
 def _is_excess(

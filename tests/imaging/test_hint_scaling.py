@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from lineart.codec import encode_png
+from lineart.film.tasks.colorize import clean_hints
 from lineart.imaging.hint_cleaning import drop_mixtures
 from lineart.imaging.hint_pictures import HintRules
 from lineart.imaging.hints import find_hints, no_hints
@@ -17,6 +18,7 @@ FILTERS = {
     "lanczos": Image.Resampling.LANCZOS,
     "bilinear": Image.Resampling.BILINEAR,
     "box": Image.Resampling.BOX,
+    "nearest": Image.Resampling.NEAREST,
 }
 
 
@@ -47,7 +49,7 @@ def count_far(hint: np.ndarray, tolerance: int = 6) -> int:
     return int((apart.min(axis=1) > tolerance).sum())
 
 
-@pytest.mark.parametrize("name", FILTERS)
+@pytest.mark.parametrize("name", ["bicubic", "lanczos", "bilinear", "box"])
 @pytest.mark.parametrize("factor", [0.5, 1.5, 2, 3])
 def test_a_scaled_dab_has_one_colour(name: str, factor: float) -> None:
     """Filters brighten the rims of dabs; two strokes that touch stay two colours."""
@@ -72,6 +74,22 @@ def test_a_scaled_stroke_on_paper_has_one_colour(name: str, factor: float) -> No
     found = HintRules(on_paper=True).read(data, SIZE)
     assert count_far(found) <= 15
     assert (found[:, :, 3] > 0).sum() > 0.8 * factor**2 * (hint[:, :, 3] > 127).sum()
+
+
+@pytest.mark.parametrize("name", ["nearest", "box", "bicubic"])
+def test_lines_of_a_small_copy_are_no_hints(name: str) -> None:
+    """A copy of the drawing of half its size goes, and the dabs on it stay."""
+    line = np.full(SIZE, 255, np.uint8)
+    cv2.circle(line, (60, 60), 45, 0, 3, cv2.LINE_AA)
+    cv2.line(line, (10, 21), (150, 5), 0, 3, cv2.LINE_AA)
+    page = np.repeat(line[:, :, np.newaxis], 3, axis=2)
+    page[40:60, 40:70], page[80:100, 120:140] = SKIN, SKY
+    hint = HintRules(on_paper=True).read(encode_png(scale(page, 0.5, name)), SIZE)
+    (kept,) = clean_hints(line, [find_hints(hint)])
+    assert kept.size == SIZE
+    far = np.abs(kept.values[:, np.newaxis, :3].astype(int) - np.array((SKIN, SKY))).max(axis=2)
+    assert (far.min(axis=1) > 12).sum() <= 4
+    assert (far.min(axis=0) <= 2).all()
 
 
 def test_even_strokes_at_another_size_stay() -> None:

@@ -160,7 +160,10 @@ class ColorizeTask:
         return prepare
 
     def open_hints(self) -> Callable[[bytes, Size], HintPixels]:
-        """Build the function that reads hints at the size of a drawing; it keeps the last ones."""
+        """Build the function that reads hints for a drawing of a size; it keeps the last ones.
+
+        Smaller ones keep their size; `clean_hints` needs it.
+        """
 
         @lru_cache(maxsize=8)
         def read_hint(data: bytes, size: Size) -> HintPixels:
@@ -178,7 +181,7 @@ class ColorizeTask:
 
         Args:
             drawing: Drawing at full size.
-            hints: Hint pictures of its size, bottom to top.
+            hints: Hint pictures of its size or smaller, bottom to top.
         """
         size = drawing.shape[0], drawing.shape[1]
         line, valid_hints = self.darken(drawing), clean_hints(drawing, hints)
@@ -239,7 +242,7 @@ class ColorizeTask:
         return tuple(warnings)
 
     def place_hints(self, hints: Sequence[Hint], size: Size) -> list[HintPixels]:
-        """Return hints at the size of a drawing.
+        """Return hints for a drawing, at its size or smaller.
 
         Args:
             hints: Hint pictures, bottom to top, of any sizes.
@@ -251,7 +254,8 @@ class ColorizeTask:
         return [self._place_hint(self.hint_rules.clean(one, size), size) for one in hints]
 
     def _place_hint(self, hint: Hint, size: Size) -> HintPixels:
-        return find_hints(self.hint_rules.place(hint, size)).resize(size)
+        placed = find_hints(self.hint_rules.place(hint, size))
+        return placed if placed.size < size else placed.resize(size)
 
     def open_network(
         self,
@@ -388,12 +392,15 @@ def borders_digest() -> str:
 def clean_hints(drawing: Line | Frame, hints: Sequence[HintPixels]) -> list[HintPixels]:
     """Return hints of even dabs without mixtures and those that belong to a drawing's ink.
 
-    The drawing has their size.
+    They are at the drawing's size. Smaller ones are compared with the drawing at their own size: at
+    its size, lines that they include would have gaps.
     """
     if not hints:
         return []
     paper = to_gray(whiten_paper(drawing))
-    return [drop_mixtures(even_textures(drop_ink_hints(one, paper))) for one in hints]
+    size = paper.shape[0], paper.shape[1]
+    own = (drop_ink_hints(one, resize(paper, one.size)) for one in hints)
+    return [drop_mixtures(even_textures(one)).resize(size) for one in own]
 
 
 def warn_of_lost(hints: Sequence[HintPixels], left: HintPixels) -> tuple[str, ...]:
