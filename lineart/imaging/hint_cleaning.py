@@ -219,6 +219,9 @@ LOSSY_PX, LOSSY_LEVELS = 8, 32
 """Lossy compression changes colours in blocks of 8 pixels, by up to about so many levels."""
 LOSSY_SHARE = 0.85
 """What has less than this share of the strength of what is in such a block may be its trace."""
+MIN_CHROMA, CHROMA_SHARE = 48, 0.8
+"""A colour is a stroke's own beside a black line if its channels differ by so many levels, and by
+this share of those of the most colourful pixel in such a block."""
 MIDDLE_PX = 6
 """Distance from the edge of a dab from which its colours are its own; 2 pixels of a block of colour
 are one pixel, and its filter reaches two more of these."""
@@ -247,8 +250,13 @@ def flatten_paper(picture: Frame) -> Frame:
     """Return a picture on white paper with one colour in each stroke, without grain or traces."""
     flat = _flatten(picture)
     depth = 255 - flat.min(axis=2)
-    strongest = cv2.dilate(depth, np.ones((2 * LOSSY_PX + 1,) * 2, np.uint8))
-    flat[depth < LOSSY_SHARE * strongest] = 255
+    block = np.ones((2 * LOSSY_PX + 1,) * 2, np.uint8)
+    is_trace = depth < LOSSY_SHARE * cv2.dilate(depth, block)
+    # A trace of a grey line is grey, and one of a stroke has less colour than the stroke.
+    red, green, blue = cv2.split(flat)
+    chroma = cv2.max(cv2.max(red, green), blue) - cv2.min(cv2.min(red, green), blue)
+    is_trace &= (chroma < MIN_CHROMA) | (chroma < CHROMA_SHARE * cv2.dilate(chroma, block))
+    flat[is_trace] = 255
     return flat
 
 

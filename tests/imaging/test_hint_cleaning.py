@@ -204,6 +204,18 @@ def test_lossy_dabs_have_the_colour_of_their_middle(form: str, quality: int) -> 
     assert_array_equal(DEFAULT_RULES.read(sink.getvalue()), hint)
 
 
+@pytest.mark.parametrize("quality", [95, 90])
+def test_a_small_dab_beside_a_line_of_a_jpeg_stays(quality: int) -> None:
+    """Black lines near a blue dab do not make it a trace of compression."""
+    sink, page = io.BytesIO(), np.full((*SIZE, 3), 255, np.uint8)
+    cv2.circle(page, (70, 60), 12, (0, 0, 0), 3, cv2.LINE_AA)
+    cv2.circle(page, (70, 60), 4, BLUE, -1, cv2.LINE_AA)
+    Image.fromarray(page).save(sink, "JPEG", quality=quality)
+    hint = HintRules(on_paper=True).read(sink.getvalue())
+    assert hint[60, 70, 3] == 255
+    assert np.abs(hint[60, 70, :3].astype(int) - BLUE).max() <= 24
+
+
 def test_white_paper_with_a_hole_is_paper() -> None:
     """A picture that is white but for its dabs is no hint of white, whatever an eraser took."""
     hint = np.dstack((paint_dabs(np.full((*SIZE, 3), 255, np.uint8)), np.full(SIZE, 255, np.uint8)))
