@@ -1,5 +1,7 @@
 """Soft edges of strokes: mixtures of white paper, a stroke and a line; faint rims of brushes."""
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, Int64, UInt8
@@ -145,6 +147,55 @@ FAINT_SHARE = 0.5
 """A soft brush fades; what is below this share of the highest alpha of its dab is its rim."""
 RIM_LEVELS = 24
 """Largest difference in a channel between a rim and the strongest paint of its dab."""
+MATTE_LEVELS = 6
+"""The same between a rim and its mixture of paint with black or white."""
+
+
+class _Cores(NamedTuple):
+    """Pixels of hints, and the strongest pixel of the dab of each."""
+
+    places: Int64[np.ndarray, " P"]
+    cores: Int64[np.ndarray, " P"]
+
+
+def _find_cores(alpha: UInt8[np.ndarray, "H W"]) -> _Cores | None:
+    """Find the strongest pixels of dabs; None if all hints are opaque."""
+    if not cv2.inRange(alpha, FAINT_ALPHA, 254).any():
+        return None
+    is_hint = cv2.compare(alpha, FAINT_ALPHA, cv2.CMP_GE)
+    count, dabs = cv2.connectedComponents(is_hint, connectivity=8, ltype=cv2.CV_32S)
+    places = np.flatnonzero(is_hint)
+    dab, strength = dabs.ravel()[places], alpha.ravel()[places]
+    # The strongest pixel of each dab: its alpha, then its place.
+    strongest = np.zeros(count, np.int64)
+    np.maximum.at(strongest, dab, strength.astype(np.int64) << 32 | places)
+    return _Cores(places, strongest[dab] & 0xFFFFFFFF)
+
+
+def restore_rims(hint: Hint) -> Hint:
+    """Return hints in which rims that were mixed with black or white have the colour of their dab.
+
+    Editors mix them where a layer was saved with premultiplied alpha, or was cut out of white
+    paper.
+
+    Args:
+        hint: Hints, transparent elsewhere.
+    """
+    found = _find_cores(np.ascontiguousarray(hint[:, :, 3]))
+    if found is None:
+        return hint
+    colors = hint.reshape(-1, 4)
+    is_partial = colors[found.places, 3] < colors[found.cores, 3]
+    places, cores = found.places[is_partial], found.cores[is_partial]
+    own, core = colors[places, :3].astype(np.float32), colors[cores, :3].astype(np.float32)
+    share = colors[places, 3:].astype(np.float32) / colors[cores, 3:]
+    is_mixed = np.zeros(len(places), bool)
+    for matte in (0, 255):
+        mixture = core * share + matte * (1 - share)
+        is_mixed |= np.abs(own - mixture).max(axis=1, initial=0) <= MATTE_LEVELS
+    restored = colors.copy()
+    restored[places[is_mixed], :3] = colors[cores[is_mixed], :3]
+    return restored.reshape(hint.shape)
 
 
 def find_rims(hint: Hint) -> Bool[np.ndarray, "H W"]:
@@ -155,20 +206,13 @@ def find_rims(hint: Hint) -> Bool[np.ndarray, "H W"]:
     Args:
         hint: Hints, transparent elsewhere.
     """
-    alpha = np.ascontiguousarray(hint[:, :, 3])
-    is_rim = np.zeros(alpha.shape, bool)
-    if not cv2.inRange(alpha, FAINT_ALPHA, 254).any():
+    is_rim = np.zeros(hint.shape[:2], bool)
+    found = _find_cores(np.ascontiguousarray(hint[:, :, 3]))
+    if found is None:
         return is_rim
-    is_hint = cv2.compare(alpha, FAINT_ALPHA, cv2.CMP_GE)
-    count, dabs = cv2.connectedComponents(is_hint, connectivity=8, ltype=cv2.CV_32S)
-    places = np.flatnonzero(is_hint)
-    dab, strength = dabs.ravel()[places], alpha.ravel()[places]
-    # The strongest pixel of each dab: its alpha, then its place.
-    strongest = np.zeros(count, np.int64)
-    np.maximum.at(strongest, dab, strength.astype(np.int64) << 32 | places)
-    is_faint = strength < FAINT_SHARE * (strongest[dab] >> 32)
-    faint, core = places[is_faint], strongest[dab[is_faint]] & 0xFFFFFFFF
     colors = hint.reshape(-1, 4)
-    apart = colors[faint, :3].astype(np.int16) - colors[core, :3]
+    is_faint = colors[found.places, 3] < FAINT_SHARE * colors[found.cores, 3]
+    faint, cores = found.places[is_faint], found.cores[is_faint]
+    apart = colors[faint, :3].astype(np.int16) - colors[cores, :3]
     is_rim.ravel()[faint] = np.abs(apart).max(axis=1, initial=0) <= RIM_LEVELS
     return is_rim

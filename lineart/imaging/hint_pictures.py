@@ -13,7 +13,7 @@ from lineart.codec.layers import DocumentLayer, is_document, read_layers
 from lineart.codec.lossy import is_lossy
 from lineart.image import Hint, Size
 from lineart.imaging.hint_cleaning import WHITE_FROM, flatten_lossy
-from lineart.imaging.hint_edges import find_painted, find_rims
+from lineart.imaging.hint_edges import find_painted, find_rims, restore_rims
 from lineart.imaging.hint_layers import find_covered, flatten_hint_layers
 from lineart.imaging.hint_paper import even_paper
 from lineart.imaging.hint_scaling import even_overshoot
@@ -80,6 +80,7 @@ class HintRules(NamedTuple):
         """
         is_hint = hint[:, :, 3] >= FAINT_ALPHA
         if not has_paper(hint):
+            hint = restore_rims(hint)
             kept = _keep(hint, is_hint & ~find_rims(hint))
             scale = self._scale(hint, size)
             return kept if scale is None else even_overshoot(kept, scale)

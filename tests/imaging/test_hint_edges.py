@@ -7,7 +7,7 @@ import pytest
 from lineart.codec import encode_png
 from lineart.imaging.cels import PAPER_FROM
 from lineart.imaging.hint_cleaning import drop_ink_hints, drop_mixtures
-from lineart.imaging.hint_edges import find_painted
+from lineart.imaging.hint_edges import find_painted, restore_rims
 from lineart.imaging.hint_pictures import HintRules
 from lineart.imaging.hints import find_hints
 
@@ -85,3 +85,29 @@ def test_small_pictures_are_read() -> None:
         picture = np.full((*size, 3), 255, np.uint8)
         picture[0, 0] = RED
         assert find_painted(picture).sum() == 1
+
+
+@pytest.mark.parametrize("matte", [0, 255])
+@pytest.mark.parametrize("softness", [0, 9])
+def test_rims_mixed_with_black_or_white_have_the_colour_of_their_dab(
+    matte: int, softness: int
+) -> None:
+    """As premultiplied alpha and layers cut out of paper have them; other strokes stay."""
+    alpha = np.zeros((120, 120), np.uint8)
+    cv2.circle(alpha, (60, 60), 25, 255, -1, cv2.LINE_AA)
+    if softness:
+        alpha = cv2.GaussianBlur(alpha, (0, 0), softness)
+    share = alpha[:, :, np.newaxis] / 255
+    color = (200, 90, 40)
+    mixed = np.rint(np.array(color) * share + matte * (1 - share)).astype(np.uint8)
+    other = np.full((120, 20, 4), (30, 60, 200, 140), np.uint8)
+    hint = np.hstack((np.dstack((mixed, alpha)), other))
+    restored = restore_rims(hint)
+    is_hint = alpha >= 32
+    apart = np.abs(restored[:, :120, :3].astype(int) - color).max(axis=2)[is_hint]
+    assert apart.max() <= 6
+    assert (restored[:, 120:] == other).all()
+    # Straight alpha stays as it is.
+    straight = hint.copy()
+    straight[:, :120, :3] = color
+    assert (restore_rims(straight) == straight).all()
