@@ -13,6 +13,12 @@ from jaxtyping import Float32, Int64, UInt8
 Frame = UInt8[np.ndarray, "H W 3"]
 """Colour picture: sRGB, 0..255, as in the PNG."""
 
+Picture = UInt8[np.ndarray, "H W *C"]
+"""Picture of any kind: grey, RGB, or RGBA of straight alpha, 0..255."""
+
+Color = tuple[int, int, int]
+"""One sRGB colour, 0..255."""
+
 Line = UInt8[np.ndarray, "H W"]
 """Line drawing: 0 = ink, 255 = paper."""
 

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from lineart.codec import encode_png
 from lineart.datasets.maps import encode_depth
-from lineart.datasets.samples import Picture
+from lineart.datasets.samples import NamedPicture
 from lineart.datasets.shards import ShardRow, finish, write_shard
 from lineart.storage import Storage
 
@@ -20,10 +20,10 @@ SHARDS = (*SIDES, *(f"{domain}/{side}" for domain in ("source", "target") for si
 """Folders of a prepared set: of pairs that colour, then of both domains of those that translate."""
 
 
-def painted(seed: int) -> Picture:
+def painted(seed: int) -> NamedPicture:
     """Paint 16 squares; a class for each row of them, and a depth that grows to the right."""
     blocks = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), dtype=np.uint8)
-    return Picture(
+    return NamedPicture(
         f"painted {seed}",
         np.kron(blocks, np.ones((24, 24, 1), np.uint8)),
         None,
@@ -32,7 +32,7 @@ def painted(seed: int) -> Picture:
     )
 
 
-def write_shards(there: Storage, pictures: Iterable[Picture]) -> Storage:
+def write_shards(there: Storage, pictures: Iterable[NamedPicture]) -> Storage:
     """Write painted pictures as a prepared set for either task; the same for all sides."""
     rows = [_row(picture) for picture in pictures]
     for side in SHARDS:
@@ -40,7 +40,7 @@ def write_shards(there: Storage, pictures: Iterable[Picture]) -> Storage:
     return there
 
 
-def _row(picture: Picture) -> ShardRow:
+def _row(picture: NamedPicture) -> ShardRow:
     height, width = picture.color.shape[:2]
     assert picture.segmentation is not None
     assert picture.depth is not None

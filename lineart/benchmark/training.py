@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from lineart.benchmark.timing import Figure, summarize
-from lineart.datasets.samples import Picture
+from lineart.datasets.samples import NamedPicture
 from lineart.models import MODELS
 from lineart.sample_film import sample_film
 from lineart.storage import Storage
@@ -24,17 +24,17 @@ class DrawnPictures:
     """Frames of the sample film as training pictures."""
 
     @cached_property
-    def pictures(self) -> list[Picture]:
+    def pictures(self) -> list[NamedPicture]:
         """Frames, drawn on first access."""
         frames = sample_film(size=(640, 1138), frames_per_shot=2)
-        return [Picture(frame.shot, frame.color, frame.line) for frame in frames]
+        return [NamedPicture(frame.shot, frame.color, frame.line) for frame in frames]
 
     @property
     def sources(self) -> list[str]:
         """Shot of each frame."""
         return [picture.name for picture in self.pictures]
 
-    def read(self, index: int) -> Picture:
+    def read(self, index: int) -> NamedPicture:
         """Return the frame with this index."""
         return self.pictures[index]
 

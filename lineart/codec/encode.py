@@ -10,12 +10,10 @@ from jaxtyping import UInt8, UInt16
 from PIL import Image, ImageCms
 
 from lineart.codec.png import Dpi, deflate, encode_png
+from lineart.image import Picture
 
 FormatName = Literal["png", "tga", "tiff", "webp"]
 Bits = Literal[8, 16]
-
-Picture = UInt8[np.ndarray, "H W *C"]
-"""Grey (H x W), RGB, or RGBA of straight alpha, 0..255."""
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from lineart.codec.png import Dpi, encode_png
-from lineart.image import limit_long_side, resize
-
-Picture = UInt8[np.ndarray, "H W C"]
-"""RGB, or RGBA of straight alpha, 0..255."""
+from lineart.image import Picture, limit_long_side, resize
 
 THUMBNAIL_PX = 256
 """Longest side of the thumbnail in pixels, as the format requires."""

@@ -28,9 +28,7 @@ from psd_tools.psd.tagged_blocks import TaggedBlocks
 
 from lineart.codec.encode import srgb_profile
 from lineart.codec.png import Dpi
-
-Picture = UInt8[np.ndarray, "H W *C"]
-"""Grey, RGB, or RGBA of straight alpha, 0..255."""
+from lineart.image import Picture
 
 MAX_SIDE_PX = 30_000
 """Largest side of a PSD file."""

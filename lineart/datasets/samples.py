@@ -28,7 +28,7 @@ SCALES = (0.6, 1.3)
 
 
 @dataclass(frozen=True)
-class Picture:
+class NamedPicture:
     """Colour picture, with its line drawing and maps if there are any."""
 
     name: str
@@ -49,7 +49,7 @@ class Pictures(Protocol):
         """Source of each picture: its folder, for example."""
         ...
 
-    def read(self, index: int) -> Picture:
+    def read(self, index: int) -> NamedPicture:
         """Return the picture with this index."""
         ...
 
@@ -127,7 +127,9 @@ def pick(cumulative: Float64[np.ndarray, " pictures"], rng: np.random.Generator)
     return min(chosen, len(cumulative) - 1)
 
 
-def make_sample(picture: Picture, settings: SampleSettings, rng: np.random.Generator) -> Sample:
+def make_sample(
+    picture: NamedPicture, settings: SampleSettings, rng: np.random.Generator
+) -> Sample:
     """Make a sample of a picture: crop, recolour, extract lines if it has none, sample hints."""
     color, drawn = crop(picture, settings.crop, rng)
     # Without a draft, hints are given at the sample's own size, as artists give them.
@@ -156,7 +158,7 @@ def make_sample(picture: Picture, settings: SampleSettings, rng: np.random.Gener
     return Sample(line, hint, painted, artifacts, bool(rng.random() < settings.true_drafts))
 
 
-def crop(picture: Picture, side: int, rng: np.random.Generator) -> tuple[Frame, Line | None]:
+def crop(picture: NamedPicture, side: int, rng: np.random.Generator) -> tuple[Frame, Line | None]:
     """Crop a random square, perhaps mirrored; pad drawings on paper with white."""
     height, width = picture.color.shape[:2]
     wanted = int(side * rng.uniform(*SCALES))
@@ -304,7 +306,7 @@ class UnpairedSamples:
             depth=np.full((crop, crop), np.nan, np.float32) if photo.depth is None else photo.depth,
         )
 
-    def check(self, photo: Picture) -> None:
+    def check(self, photo: NamedPicture) -> None:
         """Raise ValueError if a label, other than 255, is not below the number of classes."""
         if not self.settings.classes or photo.segmentation is None:
             return
@@ -315,7 +317,7 @@ class UnpairedSamples:
                 f"{self.settings.classes} classes, which count from 0; 255 is for unknown ones"
             )
 
-    def read(self, side: str, index: int, rng: np.random.Generator) -> Picture:
+    def read(self, side: str, index: int, rng: np.random.Generator) -> NamedPicture:
         """Read a sample's picture: a random one, or else the next of a fixed shuffled order."""
         pictures, cumulative = self.sides[side], self.cumulative[side]
         if self.settings.is_random:
@@ -324,7 +326,7 @@ class UnpairedSamples:
         return pictures.read(int(order[index % len(order)]))
 
 
-def cut(picture: Picture, side: int, rng: np.random.Generator | None) -> Picture:
+def cut(picture: NamedPicture, side: int, rng: np.random.Generator | None) -> NamedPicture:
     """Resize a picture and its maps and crop a square of `side` pixels.
 
     With `rng`, the short side becomes `ROOM * side`, and position and mirroring of the crop are

@@ -18,7 +18,7 @@ from jaxtyping import UInt8
 from pyarrow import parquet
 
 from lineart.datasets.maps import decode_depth
-from lineart.datasets.samples import Picture
+from lineart.datasets.samples import NamedPicture
 from lineart.datasets.shard_rows import INDEX, OPEN_FILES, Cache, ShardRows
 from lineart.image import Frame, Line
 from lineart.storage import Storage
@@ -153,14 +153,14 @@ class Shards:
             storage, SCHEMA, heavy, cache_bytes=cache_bytes, open_files=open_files
         )
         keeps = decoded_bytes != 0
-        self._decoded = Cache[Picture](decoded_bytes, self._rows.nbytes) if keeps else None
+        self._decoded = Cache[NamedPicture](decoded_bytes, self._rows.nbytes) if keeps else None
         self.sources, self.names = self._rows.sources, self._rows.names
         self.maps = set(MAP_NAMES) & self._rows.columns
 
     def __len__(self) -> int:
         return len(self.names)
 
-    def read(self, index: int) -> Picture:
+    def read(self, index: int) -> NamedPicture:
         """Decode a picture, with its line drawing and maps if there are any.
 
         Raises:
@@ -182,14 +182,14 @@ class Shards:
         columns = (self._rows.read_column(name) for name in ("sha256", "group"))
         return [set(hashes) for hashes in zip(*columns, strict=True)]
 
-    def _decode(self, index: int) -> Picture:
+    def _decode(self, index: int) -> NamedPicture:
         row = self._rows.read(index)
 
         def cell(column: str, decode: Callable[[bytes], Any]) -> Any:
             data = row.get(column)
             return None if data is None else decode(data)
 
-        return Picture(
+        return NamedPicture(
             name=self.names[index],
             color=cell("image", decode),
             line=cell("line", decode_gray),
@@ -197,7 +197,7 @@ class Shards:
             depth=cell("depth", decode_depth),
         )
 
-    def _freeze(self, index: int) -> tuple[Picture, int]:
+    def _freeze(self, index: int) -> tuple[NamedPicture, int]:
         """Decode a picture that several readers share; return it and its bytes."""
         picture = self._decode(index)
         pixels = (picture.color, picture.line, picture.segmentation, picture.depth)

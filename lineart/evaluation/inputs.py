@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from lineart.codec import decode_color, decode_line
 from lineart.codec.formats import DOCUMENT_SUFFIXES, IMAGE_SUFFIXES
-from lineart.datasets.samples import Picture, Pictures
+from lineart.datasets.samples import NamedPicture, Pictures
 from lineart.datasets.shard_rows import INDEX
 from lineart.datasets.shards import Shards
 from lineart.evaluation.request import PictureRequest, Request, split_name
@@ -54,7 +54,7 @@ class PictureFolder:
         if not self.names:
             raise ValueError(f"there is no picture in {storage.uri}")
 
-    def read(self, index: int) -> Picture:
+    def read(self, index: int) -> NamedPicture:
         """Read a picture at the size of its file.
 
         Raises:
@@ -65,11 +65,11 @@ class PictureFolder:
         color = decode_color(self.storage.read(name))
         line_name = self.lines.get(path.parent.parent / "line" / path.stem)
         if path.parent.name != "color" or line_name is None:
-            return Picture(name, color, None)
+            return NamedPicture(name, color, None)
         line = decode_line(self.storage.read(line_name))
         if line.shape != color.shape[:2]:
             raise ValueError(f"{line_name} is {line.shape}, but its colours are {color.shape[:2]}")
-        return Picture(name, color, line)
+        return NamedPicture(name, color, line)
 
 
 def open_pictures(uri: str) -> NamedPictures:
@@ -203,7 +203,7 @@ def name_places(uris: Sequence[str]) -> dict[str, str]:
     return {uri: storage.uri for uri, storage in zip(uris, storages, strict=True)}
 
 
-def read_unit(session: Session, unit: EvaluationUnit) -> Picture:
+def read_unit(session: Session, unit: EvaluationUnit) -> NamedPicture:
     """Read a picture; raises as `Pictures.read`."""
     return session.open(open_pictures, unit.uri).read(unit.number)
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, get_args
 import cv2
 import numpy as np
 
-from lineart.datasets.samples import Picture
+from lineart.datasets.samples import NamedPicture
 from lineart.evaluation.request import split_name
 from lineart.evaluation.session import Session
 from lineart.evaluation.types import LIMITS, AnySize
@@ -214,7 +214,7 @@ class Case:
     source: str
     number: int
     """Index of the picture; determines line extractor and hints."""
-    original: Picture
+    original: NamedPicture
     """The picture at its own size."""
     color: Frame
     """Colours at the network's size, as are `line` and `painted`."""
@@ -250,7 +250,7 @@ def extract_mixed(color: Frame, number: int) -> Line:
 
 
 def make_case(
-    picture: Picture,
+    picture: NamedPicture,
     number: int,
     *,
     source: str = "",

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lineart.datasets.samples import Picture
+from lineart.datasets.samples import NamedPicture
 from lineart.evaluation.colors import MAX_DB, SOURCE, plan_coloring
 from lineart.evaluation.inputs import EvaluationUnit, read_unit, source_of
 from lineart.evaluation.methods import ColorFrame, name_finishes, open_colorizers
@@ -136,7 +136,7 @@ def find_areas(curve: Mapping[int, Mapping[str, float]]) -> dict[str, float]:
 def paint_picture(
     request: RegionsRequest,
     session: Session,
-    picture: Picture,
+    picture: NamedPicture,
     hinted: tuple[TrueRegions, Any],
 ) -> Painting:
     """Paint a picture by every method from hints in the chosen regions, and score it."""
@@ -175,7 +175,7 @@ def finish_network(
     }
 
 
-def score(color: Frame, picture: Picture, hinted: tuple[TrueRegions, Any]) -> dict[str, float]:
+def score(color: Frame, picture: NamedPicture, hinted: tuple[TrueRegions, Any]) -> dict[str, float]:
     """Compute the scores of colours below the lines; undefined scores are left out."""
     assert picture.line is not None
     whole = compose_as_drawn(color, picture.line, sigma=0.0)
@@ -188,7 +188,7 @@ def score(color: Frame, picture: Picture, hinted: tuple[TrueRegions, Any]) -> di
     }
 
 
-def sheet_row(picture: Picture, painting: Painting) -> Frame:
+def sheet_row(picture: NamedPicture, painting: Painting) -> Frame:
     """Build the sheet row: drawing, hints, composed picture of each method, truth."""
     line = picture.line
     assert line is not None

@@ -12,8 +12,7 @@ from lineart.film.frames import FilmFrame, Source, beside
 from lineart.film.records import RUN
 from lineart.film.tasks.composing import PICTURE_VERSIONS
 from lineart.film.tasks.layers import PAINT, LinesAs
-from lineart.image import to_hex
-from lineart.imaging.paint_map import Color
+from lineart.image import Color, to_hex
 from lineart.manifest import ManifestRow, read_manifest
 from lineart.storage import Storage, check_given
 

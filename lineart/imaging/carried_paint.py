@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float32, UInt8
 from lineart.image import Frame, Size
 from lineart.imaging.dividing import divide_regions
 from lineart.imaging.fills import cut_fills
-from lineart.imaging.frequency import DEFAULT_SIGMA, Color, low_band
+from lineart.imaging.frequency import DEFAULT_SIGMA, ColorMap, low_band
 from lineart.imaging.hints import HintPixels
 from lineart.imaging.paint import (
     CONFIDENCE,
@@ -98,7 +98,7 @@ def _cut_fills(known: KnownColors, hints: HintPixels) -> KnownColors:
 
 
 def fill_unknown(
-    paint: Paint, unknown: Unknown, guess: Color | None, *, uses_neighbours: bool
+    paint: Paint, unknown: Unknown, guess: ColorMap | None, *, uses_neighbours: bool
 ) -> None:
     """Choose the colours of the regions that have neither a carried colour nor a hint.
 
@@ -122,7 +122,7 @@ def fill_unknown(
     fill_open(paint, opened, guess, uses_neighbours=uses_neighbours)
 
 
-def soften_unknown(paint: Paint, color: Color) -> Frame:
+def soften_unknown(paint: Paint, color: ColorMap) -> Frame:
     """Return the network's colours at the size of a drawing, exact where they are known.
 
     Those of the network stay where hints of a region disagree, and where no key has a colour.

@@ -8,7 +8,7 @@ from jaxtyping import Bool, UInt8
 
 from lineart.image import Frame, Line
 from lineart.imaging.fills import cut_fills
-from lineart.imaging.frequency import DEFAULT_SIGMA, Color, low_band
+from lineart.imaging.frequency import DEFAULT_SIGMA, ColorMap, low_band
 from lineart.imaging.hints import HintPixels
 from lineart.imaging.ink import darken_lines
 from lineart.imaging.paint import Guess, Paint, border_regions, paint_regions, region_medians
@@ -36,7 +36,7 @@ def paint_drawing(
     return paint_regions(find_regions(darken_lines(drawing), gap_px=gap_px), hints, guess)
 
 
-def soften(drawing: Line | Frame, hints: HintPixels, color: Color, gap: float = GAP) -> Frame:
+def soften(drawing: Line | Frame, hints: HintPixels, color: ColorMap, gap: float = GAP) -> Frame:
     """Return the network's colours at the size of a drawing, exact where hints agree.
 
     - A region whose hints agree has exactly their colour.
@@ -73,7 +73,7 @@ def soften(drawing: Line | Frame, hints: HintPixels, color: Color, gap: float = 
     return soft
 
 
-def _even_colors(labels: RegionMap, hints: HintPixels, color: Color) -> UInt8[np.ndarray, "N 4"]:
+def _even_colors(labels: RegionMap, hints: HintPixels, color: ColorMap) -> UInt8[np.ndarray, "N 4"]:
     """Return the colours of regions that have one, with alpha 255; others have alpha 0."""
     given = collect_hints(labels, hints)
     colors = agreed_colors(given)

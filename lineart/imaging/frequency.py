@@ -10,7 +10,7 @@ from jaxtyping import Float64, UInt8
 from lineart.image import Frame, Line, Size, resize, to_gray
 from lineart.imaging.paper import whiten_paper
 
-Color = UInt8[np.ndarray, "h w 3"]
+ColorMap = UInt8[np.ndarray, "h w 3"]
 """Network output: a `Frame` that may differ in size from the `Line` and the result."""
 
 DEFAULT_SIGMA = 0.45
@@ -24,7 +24,7 @@ illustrations were shrunk and composed again. At x2.1, for sigma 0 / 0.45 / 0.7:
 
 
 def compose(
-    color: Color, line: Line, *, sigma: float = DEFAULT_SIGMA, paper_level: int | None = None
+    color: ColorMap, line: Line, *, sigma: float = DEFAULT_SIGMA, paper_level: int | None = None
 ) -> Frame:
     """Compose the blurred colours of `color` with the sharp lines of `line`, at the size of `line`.
 
@@ -63,7 +63,9 @@ def compose(
     return composed
 
 
-def compose_as_drawn(color: Color, drawing: Line | Frame, *, sigma: float = DEFAULT_SIGMA) -> Frame:
+def compose_as_drawn(
+    color: ColorMap, drawing: Line | Frame, *, sigma: float = DEFAULT_SIGMA
+) -> Frame:
     """Compose the blurred colours of `color` with the lines of `drawing`, in their own strength.
 
     `compose` leaves out lines that are lighter than mid-grey, such as pencil. Here each pixel of
@@ -109,7 +111,7 @@ def lost_ink(line: Line) -> float:
     return 1 - float(ink[is_shown].sum()) / total if total else 0.0
 
 
-def low_band(color: Color, size: Size, *, sigma: float) -> Frame:
+def low_band(color: ColorMap, size: Size, *, sigma: float) -> Frame:
     """Blur `color` and resize it to `size`.
 
     The blur runs on the small picture, with taps whose frequency response is the Gaussian's: it
@@ -151,7 +153,7 @@ def gaussian_taps(sigma: float) -> Float64[np.ndarray, " taps"]:
 
 
 def compose_literal(
-    color: Color, line: Line, *, sigma: float = DEFAULT_SIGMA, paper_level: float = 127.5
+    color: ColorMap, line: Line, *, sigma: float = DEFAULT_SIGMA, paper_level: float = 127.5
 ) -> Frame:
     """Compose by Algorithm 2 literally: enlarge, blur at full size, clamp, blend in float.
 

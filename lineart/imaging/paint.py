@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float32, Float64, Int32, Int64, UInt8
 from lineart.image import Frame, fit_short_side, pack_colors, unpack_colors
 from lineart.imaging.dividing import Borders, divide_regions
 from lineart.imaging.fills import cut_fills
-from lineart.imaging.frequency import Color
+from lineart.imaging.frequency import ColorMap
 from lineart.imaging.hints import HintPixels
 from lineart.imaging.paint_map import color_numbers
 from lineart.imaging.region_hints import Colors, collect_hints
@@ -27,7 +27,7 @@ from lineart.imaging.region_maps import (
 class Guess(NamedTuple):
     """Colours and borders of a drawing, as networks predict them."""
 
-    colors: Color
+    colors: ColorMap
     """At a size of their own."""
     borders: Borders | None = None
     """Where colours meet on bare paper; None: unknown."""
@@ -156,7 +156,7 @@ def paint_regions(labels: RegionMap, hints: HintPixels, guess: Guess) -> Paint:
 
 
 def fill_open(
-    paint: Paint, is_open: Bool[np.ndarray, " N"], guess: Color, *, uses_neighbours: bool
+    paint: Paint, is_open: Bool[np.ndarray, " N"], guess: ColorMap, *, uses_neighbours: bool
 ) -> None:
     """Give open regions the colour of the guess or of a neighbour, as `paint_regions` says.
 
@@ -339,7 +339,9 @@ BINS, BIN_BITS = 64, 2
 """Medians are exact to a bin of four levels, of whose pixels they are the mean."""
 
 
-def region_medians(labels: RegionMap, picture: Color, is_asked: Bool[np.ndarray, " N"]) -> Colors:
+def region_medians(
+    labels: RegionMap, picture: ColorMap, is_asked: Bool[np.ndarray, " N"]
+) -> Colors:
     """Return the median of a picture's channels in the asked regions; the others are white.
 
     The regions are sampled at the size of the picture, and the small ones that this loses, at

@@ -7,13 +7,11 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from lineart.image import Frame
+from lineart.image import Color, Frame
 from lineart.imaging.region_maps import Numbers, look_up
 
 MAX_INDEXED = 256
 """Most colours that an indexed PNG holds."""
-
-Color = tuple[int, int, int]
 
 
 class PaintMap(NamedTuple):

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Int64, UInt8
 
 from lineart.image import Frame, Line, to_gray
-from lineart.imaging.frequency import Color
+from lineart.imaging.frequency import ColorMap
 
 CHROMA, FAINT_CHROMA = 48, 12
 """Least difference of the highest and the lowest channel in the middle of a line, and at its
@@ -183,7 +183,7 @@ class _Rays(NamedTuple):
         return ends
 
 
-def fill_trace_lines(color: Color, drawing: Line | Frame) -> Color:
+def fill_trace_lines(color: ColorMap, drawing: Line | Frame) -> ColorMap:
     """Replace the colours below trace lines by the nearest colour beside them.
 
     Args:

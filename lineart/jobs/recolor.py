@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from lineart.film.inputs import FilmConfig, TaskFactory
     from lineart.film.tasks.recolor import RecolorTask
-    from lineart.imaging.paint_map import Color
+    from lineart.image import Color
 
 
 @dataclass(frozen=True, kw_only=True)

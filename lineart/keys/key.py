@@ -119,21 +119,21 @@ def prepare_key(key: Key, labels: RegionMap | None = None) -> PreparedKey:
         colored.index,
         colored.palette,
         colored.is_paper,
-        is_hints=not isinstance(found, Picture),
+        is_hints=not isinstance(found, FinishedPicture),
     )
 
 
 def _find_colors(
-    labels: RegionMap, found: "Picture | RegionHints", paper: UInt8[np.ndarray, "h w"]
+    labels: RegionMap, found: "FinishedPicture | RegionHints", paper: UInt8[np.ndarray, "h w"]
 ) -> RegionColors:
     """Find the colours that a picture or hints give the regions of a drawing."""
-    if isinstance(found, Picture):
+    if isinstance(found, FinishedPicture):
         return found.leave_open(split_by_color(labels, found.colors, paper))
     flooded = color_regions_by_hints(labels, found)
     return replace(flooded, labels=shrink_regions(flooded.labels, paper))
 
 
-class Picture(NamedTuple):
+class FinishedPicture(NamedTuple):
     """The finished picture of a key."""
 
     colors: Frame
@@ -155,7 +155,7 @@ class Picture(NamedTuple):
 
 def read_key(
     key: Key, line: Line, labels: RegionMap | None = None
-) -> tuple[RegionMap, Picture | RegionHints]:
+) -> tuple[RegionMap, FinishedPicture | RegionHints]:
     """Return what the colours of a key are: a finished picture, or hints in regions.
 
     A picture with transparency is a finished cel if it covers each region that it colours. Lines
@@ -174,9 +174,9 @@ def read_key(
     colors = key.colors
     none = np.zeros(int(labels.max(initial=0)) + 1, bool)
     if colors.shape[2] == 3:
-        return labels, Picture(colors, none, none)
+        return labels, FinishedPicture(colors, none, none)
     if colors[:, :, 3].min(initial=255) >= FAINT_ALPHA:
-        return labels, Picture(cv2.cvtColor(colors, cv2.COLOR_RGBA2RGB), none, none)
+        return labels, FinishedPicture(cv2.cvtColor(colors, cv2.COLOR_RGBA2RGB), none, none)
     hint = colors.copy()
     hint[hint[:, :, 3] < FAINT_ALPHA] = 0
     drawing = to_gray(whiten_paper(key.drawing))
@@ -196,7 +196,7 @@ def read_key(
     is_paper[find_open_border_regions(labels, is_open)] = True
     below = cv2.cvtColor(hint[:, :, 3], cv2.COLOR_GRAY2RGB)
     white = 255 - cv2.multiply(255 - hint[:, :, :3], below, scale=1 / 255)
-    return labels, Picture(white, is_open & ~is_paper, is_paper)
+    return labels, FinishedPicture(white, is_open & ~is_paper, is_paper)
 
 
 def color_regions_by_hints(labels: RegionMap, given: RegionHints) -> RegionColors:

@@ -10,7 +10,7 @@ from lineart.imaging.paper import whiten_paper
 from lineart.imaging.region_maps import RegionMap, fill_from_neighbours
 from lineart.imaging.regions import INK_LEVEL
 from lineart.keys.colors import RegionColors
-from lineart.keys.key import Key, Picture, color_regions_by_hints, read_key
+from lineart.keys.key import FinishedPicture, Key, color_regions_by_hints, read_key
 
 EDGE_PX = 3
 """Paper that is not white is the soft edge of a line up to this distance from ink."""
@@ -38,7 +38,7 @@ def key_drawing_colors(key: Key, labels: RegionMap | None = None) -> RegionColor
     """
     line = darken_lines(key.drawing)
     labels, found = read_key(key, line, labels)
-    if not isinstance(found, Picture):
+    if not isinstance(found, FinishedPicture):
         return color_regions_by_hints(labels, found)
     colors = _without_edges(whiten_paper(key.drawing), line < INK_LEVEL, labels, found.colors)
     flat = np.where(labels.ravel() > 0, labels.ravel().astype(np.int64) << 24, -1)

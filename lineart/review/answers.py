@@ -5,13 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from lineart.image import Hint
+from lineart.image import Color, Hint
 from lineart.imaging.carried_paint import PLACEHOLDER
 from lineart.imaging.hints import no_hints
 from lineart.review.errors import RefusedError
 from lineart.review.regions import FrameRegions
 
-Color = tuple[int, int, int]
 Answers = Mapping[int, Color]
 """Number of a region -> its colour."""
 

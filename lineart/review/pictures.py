@@ -19,11 +19,11 @@ from lineart.review.review import Review
 THUMBNAIL_PX = 96
 """Height of a thumbnail."""
 PNG, WEBP = "image/png", "image/webp"
-Picture = tuple[bytes, str]
+EncodedPicture = tuple[bytes, str]
 """File, and its type."""
 
 
-def show_picture(review: Review, kind: str, frame: str, doubt: int) -> Picture:
+def show_picture(review: Review, kind: str, frame: str, doubt: int) -> EncodedPicture:
     """Return a picture of a frame.
 
     Args:
@@ -58,7 +58,7 @@ def show_picture(review: Review, kind: str, frame: str, doubt: int) -> Picture:
     raise RefusedError(404, f"there is no picture called {kind[:50]!r}")
 
 
-def _as_png(data: bytes) -> Picture:
+def _as_png(data: bytes) -> EncodedPicture:
     """Return a frame's file as it is if browsers know its format."""
     if data.startswith(b"\x89PNG"):
         return data, PNG

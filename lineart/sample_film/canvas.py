@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float64, UInt8
 
-from lineart.image import Frame, Line, Size
+from lineart.image import Color, Frame, Line, Size
 
 Number = int | float
 
@@ -128,9 +128,6 @@ class Placement:
         at = self([(x, y)])[0]
         return Placement(float(at[0]), float(at[1]), self.scale, self.turn + turn)
 
-
-Color = tuple[int, int, int]
-"""Red, green and blue in sRGB, 0..255."""
 
 INK: Color = (44, 30, 42)
 WHITE: Color = (0xFF, 0xF8, 0xEE)

@@ -5,10 +5,10 @@ from itertools import pairwise
 
 import numpy as np
 
+from lineart.image import Color
 from lineart.sample_film.canvas import (
     WHITE,
     Canvas,
-    Color,
     Number,
     Placement,
     Points,

@@ -9,9 +9,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from lineart.image import Color
 from lineart.sample_film.canvas import (
     Canvas,
-    Color,
     Controls,
     Number,
     Placement,

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lineart.image import Color
 from lineart.sample_film.canvas import (
     SAMPLES,
     STAGE_HEIGHT,
     STAGE_WIDTH,
     Canvas,
-    Color,
     Controls,
     Number,
     Placement,

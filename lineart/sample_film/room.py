@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from lineart.image import Color
 from lineart.sample_film.canvas import (
     STAGE_WIDTH,
     WHITE,
     Canvas,
-    Color,
     Number,
     Placement,
     box,

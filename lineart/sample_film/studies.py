@@ -6,12 +6,11 @@ has none of them.
 
 import numpy as np
 
-from lineart.image import Size
+from lineart.image import Color, Size
 from lineart.sample_film.canvas import (
     STAGE_HEIGHT,
     STAGE_WIDTH,
     Canvas,
-    Color,
     Number,
     Placement,
     Points,

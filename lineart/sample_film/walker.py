@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lineart.image import Color
 from lineart.sample_film.canvas import (
     SAMPLES,
     Canvas,
-    Color,
     Number,
     Placement,
     Points,

@@ -11,7 +11,7 @@ class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class Open(_Request):
+class OpenRequest(_Request):
     """Open a network ahead of its first use."""
 
     command: Literal["open"]
@@ -19,7 +19,7 @@ class Open(_Request):
     """Name of included weights, or address of a folder of weights or of an ONNX file."""
 
 
-class Color(_Request):
+class ColorRequest(_Request):
     """Colour the drawing `line`, with the hints `hint` or by the coloured drawing `key`.
 
     Pictures: `line`, `hint`, `key`, and `key_line`, the line drawing of the key. Further hints lie
@@ -45,18 +45,18 @@ class Color(_Request):
     """Path of the key's line drawing, instead of a picture."""
 
 
-class Translate(_Request):
+class TranslateRequest(_Request):
     """Translate the photograph `photo`."""
 
     command: Literal["translate"]
     weights: Text = "drawing"
 
 
-Request = Annotated[Open | Color | Translate, Field(discriminator="command")]
-_REQUEST: TypeAdapter[Open | Color | Translate] = TypeAdapter(Request)
+Request = Annotated[OpenRequest | ColorRequest | TranslateRequest, Field(discriminator="command")]
+_REQUEST: TypeAdapter[OpenRequest | ColorRequest | TranslateRequest] = TypeAdapter(Request)
 
 
-def read_request(fields: Any) -> Open | Color | Translate:
+def read_request(fields: Any) -> OpenRequest | ColorRequest | TranslateRequest:
     """Check the fields of a message.
 
     Raises:

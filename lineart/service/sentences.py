@@ -3,10 +3,10 @@
 import re
 
 from lineart import storage
-from lineart.service.requests import Color
+from lineart.service.requests import ColorRequest
 
 _FLAG = r"(?<![\w-])--[a-z][a-z-]*"
-_FIELDS = {f"--{name.replace('_', '-')}": name for name in Color.model_fields}
+_FIELDS = {f"--{name.replace('_', '-')}": name for name in ColorRequest.model_fields}
 """Flags -> the fields of a request that are the same."""
 _OTHER = rf"(?!(?:{'|'.join(_FIELDS)})(?![a-z-])){_FLAG}"
 _CHOICE = re.compile(rf",? or give {_OTHER}[^;]*")

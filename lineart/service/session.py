@@ -23,7 +23,7 @@ from lineart.image import Hint, is_gray
 from lineart.imaging.hints import stack_hints
 from lineart.imaging.palette import Palette
 from lineart.service.protocol import Message, Part
-from lineart.service.requests import Color, Open, Translate, read_request
+from lineart.service.requests import ColorRequest, OpenRequest, TranslateRequest, read_request
 from lineart.service.sentences import describe_error, without_flags
 from lineart.storage import read_file
 from lineart.weights import fingerprint, open_weights, read_config, read_weights
@@ -70,22 +70,22 @@ class Session:
         asked = read_request(message.fields)
         names = [name for name in message.parts if not name.endswith("_mask")]
         parts = {name: _clean(name, message.parts) for name in names}
-        if isinstance(asked, Color):
+        if isinstance(asked, ColorRequest):
             return self._color(asked, parts, report)
-        if isinstance(asked, Translate):
+        if isinstance(asked, TranslateRequest):
             return self._translate(asked.weights, _picture(parts, "photo"), report)
         return self._open(asked, report)
 
-    def _open(self, asked: Open, report: Report) -> Message:
+    def _open(self, asked: OpenRequest, report: Report) -> Message:
         files = read_weights(open_weights(asked.weights))
         blank = np.full((*WARM_SIZE, 4), 255, np.uint8)
         if "draft_scale" in read_config(files):
             return self._color(
-                Color(command="color", weights=asked.weights), {"line": blank}, report
+                ColorRequest(command="color", weights=asked.weights), {"line": blank}, report
             )
         return self._translate(asked.weights, blank, report)
 
-    def _color(self, asked: Color, parts: Mapping[str, Hint], report: Report) -> Message:
+    def _color(self, asked: ColorRequest, parts: Mapping[str, Hint], report: Report) -> Message:
         line = _picture(parts, "line")
         weights = read_weights(open_weights(asked.weights))
         with noting_warnings() as of_palette:
@@ -195,7 +195,7 @@ def _mask(name: str, pixels: Hint, mask: UInt8[np.ndarray, "maskH maskW maskC"])
     return masked
 
 
-def _color_files(asked: Color, parts: Mapping[str, Hint]) -> Files:
+def _color_files(asked: ColorRequest, parts: Mapping[str, Hint]) -> Files:
     """Return the files of hints and key by their roles."""
     hints = _stack_hints(parts)
     files = {} if hints is None else {"hint": (encode_png(hints),)}

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from lineart.datasets.items import Crop, Query, list_items, read_item
-from lineart.datasets.samples import Picture
+from lineart.datasets.samples import NamedPicture
 from lineart.storage import Storage
 
 
@@ -16,14 +16,14 @@ from lineart.storage import Storage
 class Listed:
     """Training pictures in memory; each is its own source."""
 
-    pictures: tuple[Picture, ...]
+    pictures: tuple[NamedPicture, ...]
 
     @property
     def sources(self) -> list[str]:
         """Names of the pictures."""
         return [picture.name for picture in self.pictures]
 
-    def read(self, index: int) -> Picture:
+    def read(self, index: int) -> NamedPicture:
         """Return a picture."""
         return self.pictures[index]
 

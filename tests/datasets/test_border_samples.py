@@ -4,26 +4,26 @@ import cv2
 import numpy as np
 
 from lineart.datasets.border_samples import BorderSamples, find_borders, flatten_painted
-from lineart.datasets.samples import Picture
+from lineart.datasets.samples import NamedPicture
 from tests.datasets.paintings import Listed
 
 WHITE, SKIN, HAIR = (255, 255, 255), (250, 200, 160), (90, 60, 200)
 
 
-def draw_head() -> Picture:
+def draw_head() -> NamedPicture:
     """Return a head whose hair has a line to the paper, and none to the face."""
     line, color = np.full((120, 100), 255, np.uint8), np.full((120, 100, 3), 255, np.uint8)
     cv2.circle(color, (50, 60), 35, SKIN, cv2.FILLED)
     color[:50][(color[:50] != 255).any(axis=2)] = HAIR
     cv2.circle(line, (50, 60), 35, 0, 3)
     cv2.circle(color, (50, 60), 35, (0, 0, 0), 3)
-    return Picture("heads/1", color, line)
+    return NamedPicture("heads/1", color, line)
 
 
 def samples() -> BorderSamples:
     """Return samples of the head, and of the same picture without its drawing."""
     head = draw_head()
-    return BorderSamples(Listed((head, Picture("heads/2", head.color, None))), 64, 0.5, seed=3)
+    return BorderSamples(Listed((head, NamedPicture("heads/2", head.color, None))), 64, 0.5, seed=3)
 
 
 def test_borders_are_where_colours_meet_without_a_line() -> None:

@@ -21,7 +21,7 @@ from lineart.datasets.filter_bounds import BOUNDS, Filter
 from lineart.datasets.items import Item, Query, list_items, read_item
 from lineart.datasets.layouts import LAYOUTS, Files
 from lineart.datasets.preparation import PreparationSettings, PreparationSummary, group_of, prepare
-from lineart.datasets.samples import Picture
+from lineart.datasets.samples import NamedPicture
 from lineart.datasets.shards import Shards
 from lineart.datasets.steps import (
     ChosenPicture,
@@ -176,7 +176,7 @@ def test_a_line_drawing_needs_its_licence(tmp_path: Path) -> None:
 PHOTOGRAPHS = Query(find=LAYOUTS["folder"].source)
 
 
-def read_sides(output: Path) -> dict[str, Picture]:
+def read_sides(output: Path) -> dict[str, NamedPicture]:
     """Read the pictures of both sides by name."""
     sides = [Storage.at(str(output / side)) for side in ("train", "validation")]
     shards = [Shards(side) for side in sides if json.loads(side.read("shards.json"))["shards"]]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lineart.datasets.samples import (
-    Picture,
+    NamedPicture,
     Samples,
     SampleSettings,
     Unpaired,
@@ -27,7 +27,7 @@ def pictures() -> Listed:
     drawn[40:44, 10:80] = 0
     cel = np.full((96, 96, 3), 255, np.uint8)
     cel[44:, 10:80] = 90, 160, 220
-    return Listed((Picture("painted", painted, None), Picture("pair", cel, drawn)))
+    return Listed((NamedPicture("painted", painted, None), NamedPicture("pair", cel, drawn)))
 
 
 @pytest.mark.parametrize("second_stage", [False, True])
@@ -129,13 +129,13 @@ def test_hints_have_the_colors_of_the_sample(pictures: Listed) -> None:
         assert np.abs(difference).max() <= 24
 
 
-def photograph(seed: int = 0, size: tuple[int, int] = (48, 64)) -> Picture:
+def photograph(seed: int = 0, size: tuple[int, int] = (48, 64)) -> NamedPicture:
     """Draw blocks whose class and depth follow from their colour."""
     height, width = size
     blocks = np.random.default_rng(seed).integers(0, 8, (height // 8, width // 8), dtype=np.uint8)
     labels = np.kron(blocks, np.ones((8, 8), np.uint8))
     color = np.stack([labels * 30] * 3, axis=-1)
-    return Picture(f"{seed}", color, None, labels, labels.astype(np.float32) / 7)
+    return NamedPicture(f"{seed}", color, None, labels, labels.astype(np.float32) / 7)
 
 
 def samples(is_random: bool, **more: int) -> UnpairedSamples:
@@ -171,7 +171,7 @@ def test_maps_stay_with_their_photograph(number: int) -> None:
 def test_mirroring_is_drawn_for_each_sample() -> None:
     """About half of many samples of one picture are mirrored, and places differ."""
     ramp = np.tile(np.arange(64, dtype=np.uint8) * 4, (48, 1))
-    picture = Picture("ramp", np.stack([ramp] * 3, axis=-1), None)
+    picture = NamedPicture("ramp", np.stack([ramp] * 3, axis=-1), None)
     rng = np.random.default_rng(0)
     cuts = [cut(picture, 32, rng).color[0, :, 0].astype(int) for _ in range(200)]
     mirrored = sum(row[0] > row[-1] for row in cuts)
@@ -189,7 +189,7 @@ def test_samples_without_randomness() -> None:
 
 def test_missing_maps_are_unknown() -> None:
     """Without maps all classes are 255 and no depth is a number."""
-    plain = Listed((Picture("plain", photograph().color, None),))
+    plain = Listed((NamedPicture("plain", photograph().color, None),))
     sample = UnpairedSamples(Unpaired(plain, plain), UnpairedSettings(crop=32), seed=0)[0]
     assert (sample.segmentation == 255).all()
     assert np.isnan(sample.depth).all()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lineart.codec import encode_png
-from lineart.datasets.samples import Picture
+from lineart.datasets.samples import NamedPicture
 from lineart.datasets.shards import ShardRow, Shards, finish, write_shard
 from lineart.evaluation.inputs import (
     PictureFolder,
@@ -35,7 +35,7 @@ from lineart.storage import Storage
 
 
 @pytest.fixture
-def folder(tmp_path: Path, pair: Picture) -> Path:
+def folder(tmp_path: Path, pair: NamedPicture) -> Path:
     """Two sources of pairs, one of pictures without lines, and one colour without its line."""
     for source in ("a", "b"):
         for name in ("1", "2", "3", "4"):
@@ -54,7 +54,7 @@ def write(path: Path, picture: np.ndarray) -> None:
     assert cv2.imwrite(str(path), picture[..., ::-1])
 
 
-def test_folder_finds_pairs(folder: Path, pair: Picture) -> None:
+def test_folder_finds_pairs(folder: Path, pair: NamedPicture) -> None:
     """Colours get the lines of the same name, whatever the format; lines are no pictures."""
     pictures = PictureFolder(Storage.at(str(folder)))
     pairs = [f"{source}/color/{name}.png" for source in "ab" for name in "1234"]
@@ -69,7 +69,7 @@ def test_folder_finds_pairs(folder: Path, pair: Picture) -> None:
     assert pictures.read(8).line is None
 
 
-def test_shards_are_taken_as_they_are(tmp_path: Path, pair: Picture) -> None:
+def test_shards_are_taken_as_they_are(tmp_path: Path, pair: NamedPicture) -> None:
     """A folder of shards gives the pictures, names and sources that were put in."""
     storage = Storage.at(str(tmp_path / "validation"))
     rows = [shard_row(f"s/color/{name}.png", pair) for name in "12"]
@@ -81,7 +81,7 @@ def test_shards_are_taken_as_they_are(tmp_path: Path, pair: Picture) -> None:
     np.testing.assert_array_equal(shards.read(1).color, pair.color)
 
 
-def shard_row(name: str, pair: Picture) -> ShardRow:
+def shard_row(name: str, pair: NamedPicture) -> ShardRow:
     """Give a picture as shards hold it."""
     assert pair.line is not None
     height, width = pair.line.shape
@@ -118,7 +118,7 @@ def test_choice_is_spread_and_may_be_bounded(folder: Path) -> None:
     assert list(choose(pictures, 2)) == [0, 2, 4, 6, 8]
 
 
-def test_held_out_is_what_has_the_pixels(folder: Path, pair: Picture) -> None:
+def test_held_out_is_what_has_the_pixels(folder: Path, pair: NamedPicture) -> None:
     """Another picture of the name, even below the same folders, and a broken one are not."""
     rows = [shard_row(f"pairs/a/color/{name}.png", pair) for name in "12"]
     face = shard_row("3.png", pair)._replace(sha256="of the face", group=hash_pixels(pair.color))
@@ -152,7 +152,7 @@ def test_units_name_their_pictures(folder: Path) -> None:
 def make_shards(folder: Path) -> str:
     """Make shards with a picture of a name of its own."""
     storage = Storage.at(str(folder / "held_out"))
-    black = Picture("x", np.zeros((9, 9, 3), np.uint8), np.zeros((9, 9), np.uint8))
+    black = NamedPicture("x", np.zeros((9, 9, 3), np.uint8), np.zeros((9, 9), np.uint8))
     finish(storage, [write_shard(storage, 0, [shard_row("nowhere/else.png", black)])])
     return storage.uri
 

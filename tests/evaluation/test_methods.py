@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lineart.datasets.samples import Picture
+from lineart.datasets.samples import NamedPicture
 from lineart.evaluation.colors import (
     MAX_DB,
     hint_difference,
@@ -50,7 +50,7 @@ def drawing(tmp_path: Path) -> Path:
     return write_weights(tmp_path / "drawing", "line_drawing", width=2, blocks=1)
 
 
-def test_network_is_a_way(pair: Picture, tiny_weights: Path) -> None:
+def test_network_is_a_way(pair: NamedPicture, tiny_weights: Path) -> None:
     """A network gets pooled hints, gives what it gives by itself, and says which it is."""
     files = read_weights(Storage.at(str(tiny_weights)))
     (network,) = open_colorizers((str(tiny_weights),)).values()
@@ -145,7 +145,7 @@ def test_weights_must_do_what_is_asked(drawing: Path, tiny_weights: Path) -> Non
 # Trials.
 
 
-def test_truth_is_perfect(pair: Picture) -> None:
+def test_truth_is_perfect(pair: NamedPicture) -> None:
     """The painted truth gets the highest score; composed it is the picture, but for soft rims."""
     case = make_case(pair, 0)
     trial = run_trial(case, 20, {"truth": lambda *_: case.painted}, 0)
@@ -156,7 +156,7 @@ def test_truth_is_perfect(pair: Picture) -> None:
     assert 0 <= found["leakage"] < 0.5
 
 
-def test_line_is_drawn_or_extracted(pair: Picture) -> None:
+def test_line_is_drawn_or_extracted(pair: NamedPicture) -> None:
     """Drawn lines are used; without them even numbers get soft lines, odd ones XDoG's."""
     color = pair.color
     np.testing.assert_array_equal(make_case(pair, 0).line, pair.line)
@@ -172,7 +172,7 @@ def test_line_is_drawn_or_extracted(pair: Picture) -> None:
     assert sets_of(trial.case, "here") == ("here", "source ")
 
 
-def test_composed_at_full_size(pair: Picture) -> None:
+def test_composed_at_full_size(pair: NamedPicture) -> None:
     """Coloured at half the size, composed at its own: colours and lines fit, edges are soft."""
     case = make_case(pair, 0, source="s", network_size_px=36)
     assert case.color.shape == (36, 64, 3)
@@ -191,14 +191,14 @@ def test_composed_scores_lay_lines_as_drawn() -> None:
     line[10:13] = 170
     flat = np.full((40, 60, 3), (90, 150, 240), np.uint8)
     inked = np.where((line < 255)[..., None], (60, 100, 160), flat).astype(np.uint8)
-    picture = Picture("p", inked, line)
+    picture = NamedPicture("p", inked, line)
     trial = run_trial(make_case(picture, 0), 0, {"flat": lambda *_: flat}, 0)
     found = score(flat, trial)
     assert (found["psnr_composed"], found["ssim_composed"]) == (MAX_DB, pytest.approx(1))
     np.testing.assert_array_equal(compose_as_drawn(flat, line), picture.color)
 
 
-def test_all_ways_see_the_same_hints(pair: Picture) -> None:
+def test_all_ways_see_the_same_hints(pair: NamedPicture) -> None:
     """Hints depend on seed, number and count alone, have the picture's colours, and are as many."""
     case = make_case(pair, 4)
     first = run_trial(case, 16, {"a": nearest_fill}, 7)
@@ -212,7 +212,7 @@ def test_all_ways_see_the_same_hints(pair: Picture) -> None:
         assert (other.hint != first.hint).any()
 
 
-def test_difference_counts_hints_on_paper_alone(pair: Picture) -> None:
+def test_difference_counts_hints_on_paper_alone(pair: NamedPicture) -> None:
     """Wrong colours below ink and without a hint do not count; at a hint on paper they do."""
     case = make_case(pair, 0)
     trial = run_trial(case, 200, {}, 0)
@@ -226,7 +226,7 @@ def test_difference_counts_hints_on_paper_alone(pair: Picture) -> None:
     assert hint_difference(wrong, ink) is None
 
 
-def test_a_trial_is_shown_with_all_that_belongs_to_it(pair: Picture) -> None:
+def test_a_trial_is_shown_with_all_that_belongs_to_it(pair: NamedPicture) -> None:
     """Drawing, hints, each method and the truth stand side by side; equal methods look alike."""
     trial = run_trial(make_case(pair, 0), 3, {"a": nearest_fill, "b": nearest_fill}, 0)
     row = sheet_row(trial, compose_as_drawn)

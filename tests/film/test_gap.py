@@ -18,7 +18,7 @@ from lineart.film.tasks.colorize import open_colorize_task
 from lineart.film.tasks.keys import open_keys_task
 from lineart.imaging.regions import GAP
 from lineart.jobs.colorize import Colorize
-from lineart.service.requests import Color
+from lineart.service.requests import ColorRequest
 
 SIZE = (360, 640)
 RED = (200, 30, 60)
@@ -96,4 +96,4 @@ def test_all_front_ends_close_the_same_gaps() -> None:
     """They state the default as a number, so that they start without OpenCV."""
     plugin = (Path(__file__).parents[2] / "lineart" / "gimp" / "plugin.py").read_text()
     (in_gimp,) = re.findall(r'^    "gap": "([0-9.]+)",$', plugin, re.MULTILINE)
-    assert Colorize.gap == Color.model_fields["gap"].default == float(in_gimp) == GAP
+    assert Colorize.gap == ColorRequest.model_fields["gap"].default == float(in_gimp) == GAP

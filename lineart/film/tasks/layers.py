@@ -6,13 +6,12 @@ from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import UInt8
 
 from lineart.codec import encode_png
 from lineart.codec.openraster import MULTIPLY, Layer, encode_openraster
 from lineart.codec.png import Dpi, encode_indexed_png
 from lineart.film.frames import OPENRASTER, PSD
-from lineart.image import Frame, Line, resize, to_gray
+from lineart.image import Frame, Line, Picture, resize, to_gray
 from lineart.imaging.frequency import ink_layer, line_layer
 from lineart.imaging.layers import Ink, ink_between, settle_layers
 from lineart.imaging.matte import Opacity, cut_out
@@ -24,8 +23,6 @@ LAYERS, LINES, PAINT = "layers", "lines", "paint"
 
 LinesAs = Literal["drawn", "paper"]
 """How lines are laid over colours: by `compose_as_drawn`, or by paper 001's `compose`."""
-
-Picture = UInt8[np.ndarray, "H W *C"]
 
 
 class FrameParts(NamedTuple):

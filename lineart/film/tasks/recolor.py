@@ -24,9 +24,9 @@ from lineart.film.tasks.composing import (
     open_drawing,
 )
 from lineart.film.tasks.layers import LinesAs
-from lineart.image import Frame, Line, Size, to_hex
+from lineart.image import Color, Frame, Line, Size, to_hex
 from lineart.imaging.matte import Opacity, ink_opacity, split_cel
-from lineart.imaging.paint_map import MAX_INDEXED, Color, PaintMap
+from lineart.imaging.paint_map import MAX_INDEXED, PaintMap
 from lineart.imaging.paper import whiten_paper
 
 Swaps = tuple[tuple[Color, Color], ...]
