@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final, Literal, NamedTuple
 
-PICTURES = {".png", ".tif", ".tiff", ".tga", ".bmp", ".webp", ".jpg", ".jpeg"}
+from lineart.codec.formats import DOCUMENT_SUFFIXES, IMAGE_SUFFIXES
+
+PICTURES = IMAGE_SUFFIXES - DOCUMENT_SUFFIXES
+"""Suffixes of pictures. Documents with layers are none: most have their picture beside them."""
 
 SEGMENTATION, DEPTH = "segmentation", "depth"
 

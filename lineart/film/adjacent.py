@@ -29,7 +29,7 @@ def find_voters(
 
     They are the readable ones of the same shots, as far as these have keys; none for a reach of 0.
     """
-    shots = {one.shot for one in chosen if one.keys or one.sheets or one.origins}
+    shots = {one.shot for one in chosen if one.carries}
     return [one for one in frames if reach and one.shot in shots and one.refusal is None]
 
 

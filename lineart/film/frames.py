@@ -109,6 +109,11 @@ class FilmFrame:
     """Path of the finished frame below the output root; None: that of the picture, as PNG."""
 
     @property
+    def carries(self) -> bool:
+        """Whether colours may be carried to it: by keys, sheets or hints of its shot."""
+        return bool(self.keys or self.sheets or self.origins)
+
+    @property
     def name(self) -> str:
         """Relative path of the picture; the frame's key in the plan and the manifest."""
         return self.source.name

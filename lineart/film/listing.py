@@ -40,6 +40,8 @@ def is_plain_path(name: Any) -> bool:
 
 def refusal_of(name: Any) -> str | None:
     """Return why a picture cannot have this name, or None if it can."""
+    if name is None:
+        return "its row has no name in the column frame; give it one"
     if not is_plain_path(name):
         return f"{printable(name)!r} is no plain relative path below the film; rename it"
     try:

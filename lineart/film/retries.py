@@ -39,12 +39,20 @@ def apply_retry_flags(prepared: PreparedRun, previous: pa.Table) -> PreparedRun:
         return prepared
     named = _resolve("--retry-failed", film.retry_failed, prepared.film_frames, statuses)
     wanted = NOT_MADE if named else ("failed",)
-    again = [
-        frame
+    again = {
+        frame.name: frame
         for frame in prepared.frames
         if statuses.get(frame.name) in wanted and (frame.name in named or not named)
+    }
+    # A drawing that can be read now votes on those around it, which are made anew if it counts.
+    shots = {one.shot for one in again.values() if one.carries} if film.adjacent else set()
+    chosen = [
+        frame
+        for frame in prepared.frames
+        if frame.name in again
+        or (frame.shot in shots and statuses.get(frame.name) in ("done", "held"))
     ]
-    return replace(prepared, frames=again)
+    return replace(prepared, frames=chosen)
 
 
 def count_missing(prepared: PreparedRun, previous: pa.Table) -> int:
@@ -53,9 +61,10 @@ def count_missing(prepared: PreparedRun, previous: pa.Table) -> int:
     Others may have to be made anew, which is known when all pictures are hashed.
     """
     film, statuses = prepared.film, _statuses(previous)
-    if film.force or film.retry_failed is not None:
+    if film.force:
         return len(prepared.frames)
-    return sum(statuses.get(frame.name) in (None, "failed") for frame in prepared.frames)
+    missing = (None, *NOT_MADE) if film.retry_failed is not None else (None, "failed")
+    return sum(statuses.get(frame.name) in missing for frame in prepared.frames)
 
 
 def _statuses(previous: pa.Table) -> dict[str, str]:

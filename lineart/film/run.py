@@ -260,13 +260,15 @@ def _plan(prepared: PreparedRun, previous: pa.Table, runner: FilmRunner) -> Film
         job.places,
     )
     prepared.warnings.extend(describe_empty_hints(readable, colors.hints))
+    # With frames on which those that failed vote, finished ones are among the frames.
+    is_retry = prepared.film.retry_failed is not None and not reach
     for describe in (describe_empty, describe_uncolored, describe_twins):
         prepared.warnings.extend(describe(readable, colors))
     return make_plan(
         mark_frames(prepared.frames, find_verdicts(read_marks(job.output), previous)),
         colors,
         previous,
-        {} if prepared.film.force or prepared.film.retry_failed is not None else stored_frames(job),
+        {} if prepared.film.force or is_retry else stored_frames(job),
         job.fingerprint,
         {one.name for one in prepared.film_frames} - {one.name for one in prepared.frames},
     )

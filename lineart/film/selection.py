@@ -50,6 +50,11 @@ def read_numbers(text: str) -> frozenset[int]:
     try:
         # fileseq has further signs, which other programs read in other ways.
         if re.fullmatch(r"[\d\s,x-]*\d[\d\s,x-]*", text):
+            for first, last in re.findall(r"(-?\d+)\s*-\s*(-?\d+)", text):
+                if int(last) < int(first):
+                    raise ValueError(
+                        f"--frames {first}-{last} goes backwards; write {last}-{first}"
+                    )
             return frozenset(map(int, FrameSet(text)))
     except MaxSizeException as error:
         raise ValueError(f"--frames {text} has too many numbers: {error}") from error

@@ -202,6 +202,13 @@ def test_numbers_that_are_none(text: str) -> None:
         read_numbers(text)
 
 
+def test_a_range_that_goes_backwards_is_refused() -> None:
+    """It is a typing error, as `100-20` for `10-20`; numbers below 0 are none."""
+    with pytest.raises(ValueError, match="--frames 100-20 goes backwards; write 20-100"):
+        read_numbers("1-5, 100-20")
+    assert read_numbers("-5--3") == {-5, -4, -3}
+
+
 def test_too_many_numbers() -> None:
     """A range without sense is refused rather than listed."""
     with pytest.raises(ValueError, match="too many numbers"):

@@ -14,6 +14,7 @@ from pyarrow import parquet
 
 from lineart.codec import decode_cel, decode_color, encode_png
 from lineart.film.inputs import FilmConfig, PreparedRun, prepare_run
+from lineart.film.retries import apply_retry_flags
 from lineart.film.run import FilmRunner, run_film
 from lineart.film.run_json import FilmSummary
 from lineart.film.runners import LocalRunner
@@ -22,6 +23,7 @@ from lineart.imaging.carried_paint import Unknown
 from lineart.imaging.finish import Finish
 from lineart.jobs.colorize import Colorize, main
 from lineart.jobs.films import FilmFlags
+from lineart.manifest import read_manifest
 from lineart.storage import Storage
 from tests.drills.film import hash_frames
 from tests.shots import BALL, BOX, DOOR, SIZE, SKY, draw_shot
@@ -228,7 +230,7 @@ def test_what_changes_in_a_key_makes_its_shot_anew(film: Film) -> None:
     hints[48:52, 22:28] = (40, 160, 60, 255)
     film.write("keys/roll/f0001.png", hints)
     assert film.made_anew() == of_shot
-    assert film.rows()["roll/f0003.png"]["keys"] == ["roll/f0001.png", "roll/4.png"]
+    assert film.rows()["roll/f0003.png"]["keys"] == ["roll/4.png", "roll/f0001.png"]
     # The drawing of a key.
     moved = draw_shot(7, moves_px=3)
     film.write("lines/roll/f0004.png", moved.line)
@@ -260,6 +262,23 @@ def test_adjacent_drawings_vote(film: Film) -> None:
     # Frames that are chosen see the same neighbours as in the whole film.
     assert film.made_anew(adjacent=1, numbers="5") == []
     assert film.made_anew() == of_shot
+
+
+def test_a_drawing_that_was_repaired_votes(film: Film) -> None:
+    """Failed frames that are tried again make those around them anew, and nothing is left to do."""
+    broken = film.root / "lines/roll/f0006.png"
+    data = broken.read_bytes()
+    broken.write_bytes(data[:50])
+    assert film.color(adjacent=1).failed == 1
+    broken.write_bytes(data)
+    before = {name: row["written_at"] for name, row in film.rows().items()}
+    opened = film.open(adjacent=1, retry_failed=())
+    again = apply_retry_flags(opened, read_manifest(opened.job.output))
+    assert {frame.shot for frame in again.frames} == {"roll"}
+    assert run_film(again, LocalRunner(), lambda _: None)[0].failed == 0
+    made = [name for name, row in film.rows().items() if row["written_at"] != before[name]]
+    assert made == [f"roll/f{number:04}.png" for number in (5, 6)]
+    assert film.made_anew(adjacent=1) == []
 
 
 def test_regions_that_no_key_knows(film: Film) -> None:
