@@ -48,17 +48,22 @@ def parse(flags: type[Flags], name: str, arguments: Sequence[str] | None = None)
         if names.count(one) > 1:
             say(name, f"{one} is given twice; write all of its values after one {one}")
             raise SystemExit(WRONG_INPUT)
-    return tyro.cli(
-        flags,
-        prog=f"lineart {name}",
-        args=arguments,
-        config=(
-            tyro.conf.CascadeSubcommandArgs,
-            tyro.conf.FlagCreatePairsOff,
-            tyro.conf.OmitArgPrefixes,
-            tyro.conf.OmitSubcommandPrefixes,
-        ),
-    )
+    try:
+        return tyro.cli(
+            flags,
+            prog=f"lineart {name}",
+            args=arguments,
+            config=(
+                tyro.conf.CascadeSubcommandArgs,
+                tyro.conf.FlagCreatePairsOff,
+                tyro.conf.OmitArgPrefixes,
+                tyro.conf.OmitSubcommandPrefixes,
+            ),
+        )
+    except BrokenPipeError:
+        # The reader of --help has seen enough; nothing more is written at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None
 
 
 def _list_flags(flags: type[Any]) -> Iterator[str]:

@@ -117,6 +117,16 @@ def test_help(job: str) -> None:
     assert COMMANDS[job] in " ".join(printed.split())
 
 
+def test_help_that_nobody_reads_to_its_end() -> None:
+    """As by `lineart colorize --help | head`: no traceback."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "jobs.recolor", "--help"]
+    done = subprocess.run(command, cwd=ROOT, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 @pytest.mark.parametrize("line", COMMAND_LINES)
 def test_dry_run(line: str, tmp_path: Path) -> None:
     """A command prints its configuration quickly, as JSON, and writes nothing."""
