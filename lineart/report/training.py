@@ -34,20 +34,37 @@ def write_training(
         URI of the `page` and its size in `bytes`.
 
     Raises:
-        ValueError: a file of the run or of `data` is invalid.
+        ValueError: `place` is no training, or a file of the run or of `data` is invalid.
         OSError: `place`, its `run.json` or `data` does not exist, or storage fails.
     """
     place.check()
+    run = read_training(place)
+    if data is not None:
+        data.check()
+    page = show_training(place, run, data)
+    output.write(PAGE, page.encode())
+    output.sweep()
+    return {"page": f"{output.uri}/{PAGE}", "bytes": len(page.encode())}
+
+
+def read_training(place: Storage) -> dict[str, Any]:
+    """Return the `run.json` of a training; a film has a file of this name, too.
+
+    Raises:
+        ValueError: the file is invalid, or that of another job.
+        OSError: there is no such file, or storage fails.
+    """
     if not place.exists(RUN):
         raise FileNotFoundError(
             f"{place.uri} has no {RUN}, which lineart train writes; give the output of a training"
         )
-    if data is not None:
-        data.check()
-    page = show_training(place, read_job_json(place, RUN), data)
-    output.write(PAGE, page.encode())
-    output.sweep()
-    return {"page": f"{output.uri}/{PAGE}", "bytes": len(page.encode())}
+    run = read_job_json(place, RUN)
+    if "recipe" not in run and "recipe" not in part_of(run, "flags"):
+        raise ValueError(
+            f"{place.uri} is no run of lineart train: its {RUN} names no recipe; give the output "
+            "of a training. lineart report film shows a film"
+        )
+    return run
 
 
 def show_training(place: Storage, run: Mapping[str, Any], data: Storage | None = None) -> str:

@@ -200,6 +200,16 @@ def test_a_training_of_no_run(tmp_path: Path) -> None:
         write_training(place, place)
 
 
+def test_a_film_is_no_training(tmp_path: Path) -> None:
+    """A film has a run.json, too; its page is not overwritten by that of a training."""
+    place = Storage.at(str(tmp_path))
+    place.write("run.json", json.dumps({"configuration": {}, "summary": {}}).encode())
+    place.write("report.html", b"page of the film")
+    with pytest.raises(ValueError, match=r"no run of lineart train.*names no recipe"):
+        write_training(place, place)
+    assert place.read("report.html") == b"page of the film"
+
+
 def test_a_page_does_not_hide_how_a_training_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
