@@ -15,7 +15,7 @@ from lineart.datasets.shards import Shards
 from lineart.evaluation.request import PictureRequest, Request, split_name
 from lineart.evaluation.session import Session
 from lineart.image import hash_pixels
-from lineart.storage import Storage
+from lineart.storage import Storage, check_apart
 from lineart.weights import is_included, open_weights
 
 T = TypeVar("T")
@@ -215,6 +215,23 @@ def source_of(session: Session, unit: EvaluationUnit) -> str:
     if isinstance(pictures, PictureFolder):
         return unit.place + source.removeprefix(pictures.storage.name)
     return source
+
+
+# The output.
+
+READ = ("images", "targets", "held_out", "sequences", "film", "lines", "study", "answers")
+"""Fields of requests with addresses of what is scored."""
+
+
+def check_output(request: Request, output: Storage) -> None:
+    """Raise ValueError if the output and an input lie in one another.
+
+    The page would overwrite that of the input, and contact sheets would count as pictures.
+    """
+    for name in READ:
+        given = getattr(request, name, None) or ()
+        for address in (given,) if isinstance(given, str) else given:
+            check_apart(output, f"--{name.replace('_', '-')}", Storage.at(address))
 
 
 # Absolute addresses, valid on every machine of a cluster.

@@ -33,7 +33,7 @@ from lineart.film.sheets import attach_sheets, find_sheets
 from lineart.film.tasks import FilmTask
 from lineart.runtime.device import PRECISIONS, Precision
 from lineart.runtime.sandbox import hold_signals
-from lineart.storage import CHECK, LIMITS, S3Limits, Storage, check_given, for_flag
+from lineart.storage import CHECK, LIMITS, S3Limits, Storage, check_apart, check_given, for_flag
 from lineart.weights import fingerprint, is_included, open_weights, read_weights
 from lineart.weights.onnx_file import MODEL
 
@@ -354,11 +354,7 @@ def _check_output(output: Storage, inputs: Mapping[str, Storage | None]) -> None
         if address is None:
             continue
         check_given(flag, address)
-        if address.contains(output) or output.contains(address):
-            raise ValueError(
-                f"--output {output.uri} and {flag} {address.uri} lie in one another; "
-                "keep them apart"
-            )
+        check_apart(output, flag, address)
     if output.is_s3:
         check_given("--output", output)
     elif Path(output.root).exists() and not Path(output.root).is_dir():

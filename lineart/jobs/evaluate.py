@@ -78,12 +78,13 @@ def describe_flags(flags: Evaluate) -> dict[str, Any]:
 
 def evaluate(flags: Evaluate) -> dict[str, Any]:
     """Evaluate, write scores and the page, and return counts."""
-    from lineart.evaluation.inputs import make_absolute
+    from lineart.evaluation.inputs import check_output, make_absolute
     from lineart.storage import Storage
 
     output = Storage.at(flags.output)
     flags.request.check()
     request = make_absolute(flags.request)
+    check_output(request, output)
     if isinstance(request, StudyRequest):
         counts = score_study(request, output)
     else:

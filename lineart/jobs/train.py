@@ -146,7 +146,7 @@ def _check_numbers(flags: Train) -> None:
 
 def open_job(flags: Train) -> TrainingJob:
     """Build the training job from the flags and validate it."""
-    from lineart.storage import Storage, for_flag
+    from lineart.storage import Storage, check_apart, for_flag
     from lineart.training.job import TrainingJob
     from lineart.weights import fingerprint, open_weights, read_weights
 
@@ -166,6 +166,8 @@ def open_job(flags: Train) -> TrainingJob:
         start=start,
         features=flags.feature_weights,
     )
+    # Grids and sheets would count as pictures of the data.
+    check_apart(job.output, "--data", job.data)
     job.check(flags.ray_workers or 1)
     return job
 

@@ -344,6 +344,20 @@ def check_given(flag: str, place: Storage) -> None:
             place.check()
 
 
+def check_apart(output: Storage, flag: str, place: Storage) -> None:
+    """Raise ValueError if the output is an input, lies in one, or an input lies in it.
+
+    Args:
+        output: Where a command writes.
+        flag: The flag that gave the input.
+        place: Address of the input.
+    """
+    if place.contains(output) or output.contains(place):
+        raise ValueError(
+            f"--output {output.uri} and {flag} {place.uri} lie in one another; keep them apart"
+        )
+
+
 def read_file(uri: str) -> bytes:
     """Read one file, given its path or `s3://bucket/key`.
 

@@ -20,6 +20,7 @@ from lineart.evaluation.request import (
     FidHintsRequest,
     FidNoHintsRequest,
     FilmRequest,
+    KeysRequest,
     KidRequest,
     RegionsRequest,
     StudyRequest,
@@ -243,6 +244,43 @@ def test_wrong_flags_exit_2(
     assert main(change(flags, **changed)) == 2
     assert message in capsys.readouterr().err
     assert not Path(flags.output).exists()
+
+
+@pytest.mark.parametrize("place", ["film", "film/scores", "."])
+def test_output_and_inputs_lie_apart(
+    flags: Evaluate, tmp_path: Path, place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The page overwrites none of an input, and contact sheets are no pictures of the next run."""
+    before = sorted(tmp_path.rglob("*"))
+    assert main(replace(flags, output=str(tmp_path / place))) == 2
+    told = capsys.readouterr().err
+    assert f"and --images {tmp_path / 'film'} lie in one another; keep them apart" in told
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("request_", "flag"),
+    [
+        (FilmRequest(film="color", lines="lines"), "--film"),
+        (FilmRequest(film="other", lines="color"), "--lines"),
+        (KeysRequest(sequences=("other", "color")), "--sequences"),
+        (StudyRequest(study="color", answers=("answers",)), "--study"),
+        (StudyRequest(study="other", answers=("color/answers.json",)), "--answers"),
+        (KidRequest(images=("other",), targets=("color",)), "--targets"),
+        (ColorsRequest(images=("other",), held_out="color"), "--held-out"),
+    ],
+)
+def test_each_input_lies_apart(
+    request_: Any,
+    flag: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """No protocol writes into what it reads."""
+    monkeypatch.chdir(tmp_path)
+    assert main(Evaluate(request=request_, output="color")) == 2
+    assert f" and {flag} {tmp_path / 'color'}" in capsys.readouterr().err
 
 
 def test_relative_addresses_are_those_of_the_caller(

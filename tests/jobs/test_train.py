@@ -112,6 +112,16 @@ def test_wrong_input_is_one_sentence(
     assert "Traceback" not in error
 
 
+@pytest.mark.parametrize("place", ["shards", "shards/run", "."])
+def test_run_and_data_lie_apart(
+    data: str, tmp_path: Path, place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Grids and sheets of a training are no pictures of its data."""
+    flags = Train(recipe="small", data=data, output=str(tmp_path / place), num_workers=0, tiny=True)
+    assert main(flags) == WRONG_INPUT
+    assert f"and --data {data} lie in one another; keep them apart" in capsys.readouterr().err
+
+
 def test_a_run_is_not_continued_on_other_shards(
     data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
