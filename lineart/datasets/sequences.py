@@ -19,7 +19,7 @@ from natsort import natsorted
 from lineart.codec import decode_cel, decode_color, decode_line
 from lineart.codec.formats import DOCUMENT_SUFFIXES, IMAGE_SUFFIXES
 from lineart.datasets.flat_truth import flatten_cycle, flatten_drawn, flatten_exact
-from lineart.image import Frame, Size
+from lineart.image import Frame, Hint, Size
 from lineart.storage import Storage
 
 T = TypeVar("T")
@@ -157,10 +157,12 @@ def read_sequence(storage: Storage, place: SequencePlace) -> TrueSequence:
 
     Raises:
         OSError: a file cannot be read.
-        ValueError: a picture cannot be decoded, and which, or sizes differ within the sequence.
+        ValueError: a picture cannot be decoded, and which; sizes differ within the sequence; or
+            the pictures of a cycle have no alpha.
     """
     if place.kind == "cycle":
         cels = _read_all(storage, place.colors, decode_cel)
+        _check_cycle(place, cels)
         return TrueSequence(place.name, place.kind, *flatten_cycle(cels))
     lines = _read_all(storage, place.lines, decode_line)
     colors = _read_all(storage, place.colors, decode_color)
@@ -179,6 +181,15 @@ def _read_all(storage: Storage, paths: Sequence[str], decode: Callable[[bytes], 
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
     return pictures
+
+
+def _check_cycle(place: SequencePlace, cels: Sequence[Hint]) -> None:
+    """Raise ValueError if all pictures are opaque, such as line drawings without their colours."""
+    if all((cel[:, :, 3] == 255).all() for cel in cels):
+        raise ValueError(
+            f"{place.colors[0]} and the pictures beside it have no alpha; give painted cut-outs "
+            "with alpha, or drawings in line/ and their colours in color/ or flat/ beside it"
+        )
 
 
 def _check_sizes(place: SequencePlace, sizes: Sequence[Size]) -> None:

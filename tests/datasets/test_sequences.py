@@ -151,6 +151,19 @@ def test_broken_folders(tmp_path: Path) -> None:
         read_sequence(storage, find_sequences(storage)[0])
 
 
+def test_opaque_cycle(tmp_path: Path) -> None:
+    """Drawings without alpha and colours are no cycle; one cel may fill its picture."""
+    storage = Storage.at(str(tmp_path))
+    line, shaded, _ = head(150)
+    write(tmp_path, "drawings", line, shaded)
+    with pytest.raises(ValueError, match=r"drawings/8\.png and the pictures beside .* no alpha"):
+        read_sequence(storage, find_sequences(storage)[0])
+    full = cel(100)
+    full[:, :, 3] = 255
+    write(tmp_path, "drawings", cel(100), full)
+    assert read_sequence(storage, find_sequences(storage)[0]).kind == "cycle"
+
+
 def test_held_out() -> None:
     """Sequences are for training or for validation by name alone, wherever they are."""
     kept = (
