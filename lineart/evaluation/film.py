@@ -67,7 +67,7 @@ def plan_film(request: FilmRequest) -> EvaluationPlan:
     """Build the plan of the protocol.
 
     Raises:
-        ValueError: no frame of the drawings was coloured.
+        ValueError: there is no manifest, or no frame of the drawings was coloured.
         OSError: the film or its drawings cannot be read.
     """
     lines, film = Storage.at(request.lines), Storage.at(request.film)
@@ -75,6 +75,8 @@ def plan_film(request: FilmRequest) -> EvaluationPlan:
     check_given("--film", film)
     _, sources = find_sources(lines)
     rows = read_manifest(film).select(COLUMNS)
+    if not rows.num_rows:
+        raise ValueError(f"--film {film.uri} has no manifest; give the output of lineart colorize")
     rows = rows.sort_by([("shot", "ascending"), ("number", "ascending")])
     units = list(find_segments(rows.to_pylist(), sources))
     if not units:
@@ -86,8 +88,15 @@ def plan_film(request: FilmRequest) -> EvaluationPlan:
         ours=film.name,
         about=ABOUT,
         facts={"frames": sum(len(unit.frames) for unit in units)},
+        notes=note_failed(rows["output"].null_count, rows.num_rows),
         uses_network=False,
     )
+
+
+def note_failed(failed: int, count: int) -> list[str]:
+    """Return the note on the frames of a film that could not be made."""
+    were = "was" if failed == 1 else "were"
+    return [f"{failed} of {count} frames failed and {were} not scored"] if failed else []
 
 
 def find_segments(rows: list[dict[str, Any]], sources: Mapping[str, Source]) -> Iterator[Segment]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from skimage import metrics
@@ -34,6 +35,7 @@ from lineart.imaging.baselines import BASELINES
 from lineart.jobs.colorize import Colorize
 from lineart.jobs.colorize import main as colorize
 from lineart.jobs.evaluate import Evaluate, main, make_printer
+from lineart.manifest import PARTS, append_part, read_manifest
 from lineart.storage import Storage
 from tests.conftest import DrawLine
 from tests.evaluation.stand_ins import save_means
@@ -677,6 +679,14 @@ def test_paper_004(photos: Path, means: Path, tmp_path: Path) -> None:
 # A film.
 
 
+def fail(film: Storage, frame: str) -> None:
+    """Let a frame have failed."""
+    rows = read_manifest(film)
+    (row,) = [one for one in rows.to_pylist() if one["frame"] == frame]
+    failed = row | {"status": "failed", "output": None}
+    append_part(film, pa.Table.from_pylist([failed], rows.schema))
+
+
 def test_film(
     folder: Path,
     tiny_weights: Path,
@@ -707,6 +717,15 @@ def test_film(
     rows = read_scores(out)
     assert len(rows) == 12
     assert sum(row["flicker"] != "" for row in rows) == 4
+    assert not any("failed" in note for note in read_summary(out)["notes"])
+    # What colorize could not make is told.
+    fail(Storage.at(str(color)), "still/0.png")
+    assert main(Evaluate(request=request, output=str(out))) == 0
+    assert "1 of 12 frames failed and was not scored" in read_summary(out)["notes"]
+    fail(Storage.at(str(color)), "still/1.png")
+    assert main(Evaluate(request=request, output=str(out))) == 0
+    assert "- 2 of 12 frames failed and were not scored" in (out / "table.md").read_text()
+    shutil.rmtree(color / PARTS)
     # What is gone or of another size is a failure; the others are judged.
     (color / "frames/still/4.png").unlink()
     shutil.copy(folder / "s/color/0.png", color / "frames/flash/2.png")
@@ -715,6 +734,9 @@ def test_film(
     assert failures.keys() == {"still/4.png", "flash/2.png"}
     assert "made of another drawing" in failures["flash/2.png"]
     assert len(read_scores(out)) == 10
+    other = replace(request, lines=str(folder))
+    assert main(Evaluate(request=other, output=str(out))) == 2
+    assert "no coloured frame of the drawings" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -723,7 +745,7 @@ def test_film(
         ({"lines": "missing"}, "no folder"),
         ({"film": "missing"}, "no folder"),
         ({"ray_workers": 0}, "--ray-workers 0 must be 1 or more"),
-        ({}, "no coloured frame"),
+        ({}, "color has no manifest; give the output of lineart colorize"),
     ],
 )
 def test_film_says_what_is_wrong(
