@@ -33,6 +33,7 @@ from lineart.evaluation.request import (
     PictureRequest,
 )
 from lineart.evaluation.session import Session
+from lineart.evaluation.tables import SOURCE
 from lineart.evaluation.types import (
     PAINTED_TRUTH,
     EvaluationPlan,
@@ -50,9 +51,6 @@ from lineart.metrics import ciede2000, leakage, psnr, ssim
 
 MAX_DB = 60.0
 """Cap of PSNR in dB: equal pictures would make means infinite; one level everywhere is 48 dB."""
-
-SOURCE = "source "
-"""Prefix of the names of sets that are sources."""
 
 AnyFidRequest = TypeVar("AnyFidRequest", bound=FidRequest)
 

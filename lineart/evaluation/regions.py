@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lineart.datasets.samples import NamedPicture
-from lineart.evaluation.colors import MAX_DB, SOURCE, plan_coloring
+from lineart.evaluation.colors import MAX_DB, plan_coloring
 from lineart.evaluation.inputs import EvaluationUnit, read_unit, source_of
 from lineart.evaluation.methods import ColorFrame, name_finishes, open_colorizers
 from lineart.evaluation.page import show_hints, strip
 from lineart.evaluation.request import RegionsRequest
 from lineart.evaluation.session import Session
+from lineart.evaluation.tables import SOURCE
 from lineart.evaluation.true_regions import (
     TINY_PIXELS,
     TOLERANCE,

@@ -189,7 +189,8 @@ def write_outputs(
         "summaries": [asdict(one) for one in result.summaries],
     }
     output.write("scores.csv", result.rows)
-    output.write("table.csv", to_csv(result.summaries).encode())
+    flat = to_csv(result.summaries, hints_heading=plan.hints_heading)
+    output.write("table.csv", flat.encode())
     output.write("table.md", table.encode("utf-8", "replace"))
     output.write("summary.json", json.dumps(summary, indent=2).encode())
     for name, rows in result.sheets.items():

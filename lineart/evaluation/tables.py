@@ -18,7 +18,10 @@ from lineart.evaluation.types import (
     TableCell,
 )
 
-PARTS = ("source ", "shot ")
+SOURCE = "source "
+"""Prefix of the names of sets that are sources."""
+
+PARTS = (SOURCE, "shot ")
 """Name prefixes of sets that are parts of other sets; they are listed last."""
 
 GAIN = "gain in "
@@ -121,9 +124,7 @@ def distinct(summaries: Sequence[ScoreSummary]) -> Iterator[tuple[str, list[Scor
     For example, if all pictures have drawn lines, "drawn lines" equals the whole place. If every
     set has a single row, as the shots of a film, all are rows of one table.
     """
-    sets: dict[str, list[ScoreSummary]] = {}
-    for summary in summaries:
-        sets.setdefault(summary.set, []).append(summary)
+    sets = _group_sets(summaries)
     if len(sets) == len(summaries) > 1:
         sets = {summaries[0].set: [replace(one, method=one.set) for one in summaries]}
     shown: list[list[ScoreSummary]] = []
@@ -132,6 +133,18 @@ def distinct(summaries: Sequence[ScoreSummary]) -> Iterator[tuple[str, list[Scor
         if contents not in shown:
             shown.append(contents)
             yield name, rows
+
+
+def _group_sets(summaries: Sequence[ScoreSummary]) -> dict[str, list[ScoreSummary]]:
+    sets: dict[str, list[ScoreSummary]] = {}
+    for summary in summaries:
+        sets.setdefault(summary.set, []).append(summary)
+    return sets
+
+
+def is_compared(summary: ScoreSummary, name: str) -> bool:
+    """Return whether ours is compared with a row's method in a score."""
+    return name in summary.margins and summary.method not in LIMITS
 
 
 def columns(rows: Sequence[ScoreSummary], scores: Mapping[str, Score]) -> list[str]:
@@ -189,7 +202,7 @@ def write_cell(summary: ScoreSummary, name: str, decimals: int) -> str:
     if name not in summary.scores:
         return ""
     text = write_estimate(summary.scores[name], decimals)
-    if name not in summary.margins or summary.method in LIMITS:
+    if not is_compared(summary, name):
         return text
     margin = summary.margins[name]
     return f"{text} ({write_gain(margin, decimals)}, {margin.won}/{margin.gain.number})"
@@ -216,15 +229,44 @@ def write_parts(estimate: Estimate, decimals: int) -> tuple[str, str, str]:
     return f"{estimate.mean:.{decimals}f}", deviation, interval
 
 
-def to_csv(summaries: Sequence[ScoreSummary]) -> str:
-    """Return CSV with a row for each estimate."""
+MARGIN = ("gain", "gain_low", "gain_high", "wins", "pairs")
+"""Columns of a comparison: our mean gain, its interval, wins of ours among pairs of pictures."""
+
+
+def to_csv(summaries: Sequence[ScoreSummary], *, hints_heading: str = "hints") -> str:
+    """Return CSV with a row for each estimate, and how much better ours is.
+
+    A source that is all of a place is left out. `hints_heading` is as for `to_markdown`.
+    """
+    kept = _drop_whole_sources(summaries)
     rows = [
-        (one.set, one.hints, one.method, score, *astuple(estimate))
-        for one in summaries
+        (one.set, one.hints, one.method, score, *astuple(estimate), *_compare(one, score))
+        for one in kept
         for score, estimate in one.scores.items()
     ]
-    columns = ["set", "hints", "method", "score", *Estimate.__dataclass_fields__]
+    columns = ["set", hints_heading, "method", "score", *Estimate.__dataclass_fields__, *MARGIN]
     text: str = pd.DataFrame(rows, columns=columns, dtype=object).to_csv(
         index=False, lineterminator="\n"
     )
     return text
+
+
+def _drop_whole_sources(summaries: Sequence[ScoreSummary]) -> list[ScoreSummary]:
+    """Leave out the sources that are equal to another set."""
+    sets = _group_sets(summaries)
+    contents = {name: [replace(row, set="") for row in rows] for name, rows in sets.items()}
+    places = [rows for name, rows in contents.items() if not name.startswith(SOURCE)]
+    return [
+        one
+        for one in summaries
+        if not one.set.startswith(SOURCE) or contents[one.set] not in places
+    ]
+
+
+def _compare(summary: ScoreSummary, name: str) -> tuple[float | int | None, ...]:
+    """Return the values of `MARGIN`; None if a method is not compared."""
+    if not is_compared(summary, name):
+        return (None,) * len(MARGIN)
+    margin = summary.margins[name]
+    gain = margin.gain
+    return gain.mean, gain.low, gain.high, margin.won, gain.number

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from lineart.evaluation.tables import (
+    MARGIN,
     distinct,
     rows_to_csv,
     summarize,
@@ -155,5 +156,25 @@ def test_csv_holds_everything(row: ScoreRow) -> None:
     assert (read[1]["psnr"], read[1]["de_hints"], read[1]["hints"]) == ("0.33333", "", "16")
     assert read[0]["sets"] == "here; source s"
     table = list(csv.DictReader(io.StringIO(to_csv(summaries_of([row])))))
-    assert len(table) == 4
+    assert len(table) == 2
     assert (table[0]["score"], table[0]["mean"], table[0]["low"]) == ("psnr", "20.0", "")
+
+
+def test_csv_has_what_the_table_has(row: ScoreRow) -> None:
+    """The comparison stands in it, under the same heading; a source that is all is left out."""
+    rows = []
+    for number in range(9):
+        for method, less in (("ours", 0.0), ("b", number / 2), (PAINTED_TRUTH, -9.0)):
+            name, values = f"{number}", {"psnr": 20.0 - less}
+            rows.append(replace(row, picture=name, group=name, method=method, values=values))
+    text = to_csv(summaries_of(rows), hints_heading="distance, size")
+    ours, other, limit = csv.DictReader(io.StringIO(text))
+    assert [one["distance, size"] for one in (ours, other, limit)] == ["16"] * 3
+    assert {one["set"] for one in (ours, other, limit)} == {"here"}
+    assert (float(other["gain"]), other["wins"], other["pairs"]) == (2, "8", "9")
+    assert float(other["gain_low"]) < 2 < float(other["gain_high"])
+    for one in (ours, limit):
+        assert {one[name] for name in MARGIN} == {""}
+    rows.append(replace(row, sets=("here", "source t"), picture="c"))
+    names = [one["set"] for one in csv.DictReader(io.StringIO(to_csv(summaries_of(rows))))]
+    assert set(names) == {"here", "source s", "source t"}
