@@ -86,10 +86,12 @@ def plan_coloring(
 # composed picture is also compared with the original, at its full size.
 
 ABOUT = (
+    "PSNR, SSIM, LPIPS and leakage: colours below the lines, also where lines hide them; all but "
+    "leakage against the painted truth."
+)
+ABOUT_COMPOSED = (
     "Composed: with the drawn lines in their own strength, at the picture's size, against the "
-    f"picture; the {PAINTED_TRUTH} is the most possible there. PSNR, SSIM, LPIPS and leakage: "
-    "colours below the lines, also where lines hide them; all but leakage against the painted "
-    "truth."
+    f"picture; the {PAINTED_TRUTH} is the most possible there."
 )
 
 
@@ -103,7 +105,12 @@ def plan_colors(request: ColorsRequest) -> EvaluationPlan:
     scores = pick(["psnr_composed", "ssim_composed", *below, "de_hints", "leakage"])
     evaluate = partial(evaluate_colors, request, session)
     plan = plan_coloring(request, session, evaluate, scores=scores, about=ABOUT)
-    return replace(plan, ours=name_finishes(plan.ours)[0], missing=missing)
+    return replace(
+        plan,
+        ours=name_finishes(plan.ours)[0],
+        missing=missing,
+        about_scores={"psnr_composed": ABOUT_COMPOSED},
+    )
 
 
 def evaluate_colors(request: ColorsRequest, session: Session, unit: EvaluationUnit) -> Finding:

@@ -8,7 +8,15 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from lineart.evaluation.tables import PARTS, columns, distinct, pictures_in, write_gain, write_parts
+from lineart.evaluation.tables import (
+    PARTS,
+    columns,
+    distinct,
+    explain,
+    pictures_in,
+    write_gain,
+    write_parts,
+)
 from lineart.evaluation.types import (
     LIMITS,
     AnySize,
@@ -55,7 +63,7 @@ def scores_page(plan: EvaluationPlan, result: EvaluationResult, run: Mapping[str
         protocol=as_text(run["flags"]["protocol"]),
         ours=as_text(plan.ours),
         methods=sorted({as_text(one.method) for one in result.summaries} - {as_text(plan.ours)}),
-        about=plan.about,
+        about=explain(plan, result.summaries),
         hints_heading=plan.hints_heading.capitalize(),
         judged=result.num_judged,
         sets=[one for one in sets if not one["is_part"]],

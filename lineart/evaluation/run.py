@@ -14,7 +14,7 @@ from lineart.codec import encode_png
 from lineart.evaluation.distances import Distances
 from lineart.evaluation.page import scores_page, stack_rows
 from lineart.evaluation.statistics import MIN_GROUPS
-from lineart.evaluation.tables import rows_to_csv, summarize, to_csv, to_frame, to_markdown
+from lineart.evaluation.tables import explain, rows_to_csv, summarize, to_csv, to_frame, to_markdown
 from lineart.evaluation.types import EvaluationPlan, EvaluationResult, Finding, ScoreRow
 from lineart.runtime.device import use_one_thread
 from lineart.runtime.executor import Executor, LocalExecutor, RayExecutor, ray_errors
@@ -173,7 +173,7 @@ def write_outputs(
     table = to_markdown(
         result.summaries,
         plan.scores,
-        plan.about,
+        explain(plan, result.summaries),
         list_remarks(plan, result),
         hints_heading=plan.hints_heading,
     )

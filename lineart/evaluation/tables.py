@@ -11,6 +11,7 @@ from lineart.evaluation.statistics import Bootstrap
 from lineart.evaluation.types import (
     LIMITS,
     Estimate,
+    EvaluationPlan,
     Margin,
     Score,
     ScoreRow,
@@ -157,6 +158,28 @@ def pictures_in(rows: Sequence[ScoreSummary]) -> int:
     return max((one.number for row in rows for one in row.scores.values()), default=0)
 
 
+ABOUT_MEANS = (
+    "Mean ± standard deviation over pictures (of a kernel distance: over subsets), in brackets the "
+    "95 % interval of the mean (bootstrap over pictures or their groups)."
+)
+ABOUT_GAINS = (
+    "Then how much better ours is on the same pictures, with the interval of that, and on how many "
+    "of them; equal results count as not better."
+)
+
+
+def has_comparison(summaries: Sequence[ScoreSummary]) -> bool:
+    """Return whether ours is compared with another method anywhere."""
+    return any(is_compared(one, name) for one in summaries for name in one.margins)
+
+
+def explain(plan: EvaluationPlan, summaries: Sequence[ScoreSummary]) -> str:
+    """Return the plan's explanation of the scores that the summaries have."""
+    known = {name for one in summaries for name in one.scores}
+    some = (about for name, about in plan.about_scores.items() if name in known)
+    return " ".join((*some, plan.about))
+
+
 def to_markdown(
     summaries: Sequence[ScoreSummary],
     scores: Mapping[str, Score],
@@ -176,9 +199,7 @@ def to_markdown(
     """
     text = [
         about,
-        "Mean ± standard deviation over pictures (of a kernel distance: over subsets), in brackets "
-        "the 95 % interval of the mean (bootstrap over pictures or their groups). Then how much "
-        "better ours is on the same pictures, with the interval of that, and on how many.",
+        " ".join((ABOUT_MEANS, *([ABOUT_GAINS] if has_comparison(summaries) else []))),
         *(["", *(f"- {one}" for one in remarks)] if remarks else []),
     ]
     for name, rows in distinct(summaries):
@@ -210,8 +231,9 @@ def write_cell(summary: ScoreSummary, name: str, decimals: int) -> str:
 
 def write_gain(margin: Margin, decimals: int) -> str:
     """Return the text of our mean gain, with its interval if it has one."""
-    interval = write_parts(margin.gain, decimals)[2]
-    return " ".join(part for part in (f"{margin.gain.mean:+.{decimals}f}", interval) if part)
+    mean, _, interval = write_parts(margin.gain, decimals)
+    plus = "+" if round(margin.gain.mean, decimals) > 0 else ""
+    return " ".join(part for part in (plus + mean, interval) if part)
 
 
 def write_estimate(estimate: Estimate, decimals: int) -> str:
@@ -220,13 +242,16 @@ def write_estimate(estimate: Estimate, decimals: int) -> str:
 
 
 def write_parts(estimate: Estimate, decimals: int) -> tuple[str, str, str]:
-    """Return texts of mean, deviation over pictures or subsets, and interval; empty if missing."""
+    """Return texts of mean, deviation over pictures or subsets, and interval; empty if missing.
+
+    Zero has no sign, also where a small number is rounded to it.
+    """
     spread = estimate.over_subsets if estimate.deviation is None else estimate.deviation
     deviation = "" if spread is None else f"± {spread:.{decimals}f}"
     interval = ""
     if estimate.low is not None and estimate.high is not None:
-        interval = f"[{estimate.low:.{decimals}f}, {estimate.high:.{decimals}f}]"
-    return f"{estimate.mean:.{decimals}f}", deviation, interval
+        interval = f"[{estimate.low:z.{decimals}f}, {estimate.high:z.{decimals}f}]"
+    return f"{estimate.mean:z.{decimals}f}", deviation, interval
 
 
 MARGIN = ("gain", "gain_low", "gain_high", "wins", "pairs")

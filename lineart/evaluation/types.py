@@ -165,6 +165,8 @@ class EvaluationPlan:
     """Explanation of the scores in a few sentences."""
     distances: Mapping[str, str] = field(default_factory=dict)
     """Name of a distance between sets -> "frechet" or "kernel"."""
+    about_scores: Mapping[str, str] = field(default_factory=dict)
+    """Score name -> explanation that is shown only where a picture has the score."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """Facts for the outputs, such as models and SHA-256 of the weights."""
     missing: Mapping[str, str] = field(default_factory=dict)

@@ -10,16 +10,21 @@ import pytest
 from lineart.evaluation.tables import (
     MARGIN,
     distinct,
+    explain,
     rows_to_csv,
     summarize,
     to_csv,
     to_frame,
     to_markdown,
     write_estimate,
+    write_gain,
 )
 from lineart.evaluation.types import (
     PAINTED_TRUTH,
     Estimate,
+    EvaluationPlan,
+    Finding,
+    Margin,
     ScoreRow,
     ScoreSummary,
     TableCell,
@@ -133,10 +138,32 @@ def test_table_is_markdown(row: ScoreRow) -> None:
     )
     assert re.search(rf"\| 16 \| {PAINTED_TRUTH} \| 33\.0 ± 2\.7 \[[^(]*\] \|", table)
     assert "\n- FID is left out: why\n" in table
+    assert "equal results count as not better" in table
     assert "dE at hints" not in table
     lines = [line for line in table.splitlines() if line.startswith("|")]
     assert {line.count("|") for line in lines} == {4}
     assert [line for line in table.splitlines() if line.startswith("##")] == ["## here: 9"]
+
+
+def test_table_explains_what_it_has(row: ScoreRow) -> None:
+    """Without a second method there is no comparison; without a score no sentence on it."""
+    found = summaries_of([row])
+    assert "better" not in to_markdown(found, SCORES, "about", [])
+    limit = replace(row, method=PAINTED_TRUTH)
+    assert "better" not in to_markdown(summaries_of([row, limit]), SCORES, "about", [])
+    told = {"psnr": "PSNR: so.", "held": "Held: so."}
+    plan = EvaluationPlan([], lambda _: Finding(), SCORES, "ours", "About.", about_scores=told)
+    assert explain(plan, found) == "PSNR: so. About."
+
+
+def test_zero_has_no_sign() -> None:
+    """Numbers that are rounded to zero from below are written as zero."""
+    small = Estimate(-0.0004, 9, 1.0, -0.0002, 0.0003)
+    assert write_estimate(small, 3) == "0.000 ± 1.000 [0.000, 0.000]"
+    assert write_gain(Margin(small, 4), 3) == "0.000 [0.000, 0.000]"
+    assert write_gain(Margin(replace(small, mean=0.0004), 4), 3) == "0.000 [0.000, 0.000]"
+    assert write_gain(Margin(small, 4), 4) == "-0.0004 [-0.0002, 0.0003]"
+    assert write_gain(Margin(replace(small, mean=0.0006), 4), 3) == "+0.001 [0.000, 0.000]"
 
 
 def test_estimates_are_written_with_what_they_have() -> None:
