@@ -121,7 +121,7 @@ class ShardRows:
                 groups = [meta.row_group(i) for i in range(meta.num_row_groups)]
                 self.nbytes += sum(group.total_byte_size for group in groups)
                 return [group.num_rows for group in groups]
-        except (pa.ArrowException, KeyError) as error:
+        except (pa.ArrowException, ValueError) as error:
             where = posixpath.join(self.storage.uri, path)
             raise ValueError(
                 f"{where} is no shard of lineart prepare_data for this task: {error}"
@@ -191,12 +191,27 @@ def _read_index(storage: Storage) -> list[str]:
 
 
 def _open(stream: Any, schema: pa.Schema) -> parquet.ParquetFile:
-    """Open a shard; raise `KeyError` if columns are missing."""
+    """Open a shard; raise ValueError if columns are missing."""
     file = parquet.ParquetFile(stream, pre_buffer=True)
-    missing = set(schema.names) - set(file.schema_arrow.names)
+    names = file.schema_arrow.names
+    missing = set(schema.names) - set(names)
     if missing:
-        raise KeyError(f"no columns {', '.join(sorted(missing))}")
+        given, needed = _describe(names), _describe(schema.names)
+        if given != needed:
+            raise ValueError(f"it holds {given}; give shards of {needed}")
+        raise ValueError(f"it has no column {' and '.join(sorted(missing))}")
     return file
+
+
+CONTENTS = {
+    "pair": "pairs of colour keys, as lineart prepare_data keys makes them",
+    "image": "pictures, as the other tasks of lineart prepare_data make them",
+}
+"""Column of a shard -> what a shard with it holds."""
+
+
+def _describe(columns: Collection[str]) -> str:
+    return next((what for name, what in CONTENTS.items() if name in columns), "other rows")
 
 
 class _Reader:

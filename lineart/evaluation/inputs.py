@@ -72,16 +72,30 @@ class PictureFolder:
         return NamedPicture(name, color, line)
 
 
+SIDES = tuple(
+    f"{part}{side}" for part in ("", "source/", "target/") for side in ("validation", "train")
+)
+"""Paths of shards in a prepared set, of one or of two sets of pictures."""
+
+
 def open_pictures(uri: str) -> NamedPictures:
     """Open prepared shards if there is an index, else a folder of pictures.
 
     Raises:
         FileNotFoundError: there is no such folder.
-        ValueError: there is no picture, or the shards cannot be read.
+        ValueError: there is no picture, or the shards cannot be read; or it is a whole prepared
+            set, of which one side must be given.
     """
     storage = Storage.at(uri)
     storage.check()
-    return Shards(storage) if storage.exists(INDEX) else PictureFolder(storage)
+    if storage.exists(INDEX):
+        return Shards(storage)
+    if sides := [side for side in SIDES if storage.exists(f"{side}/{INDEX}")]:
+        raise ValueError(
+            f"{storage.uri} is a whole prepared set; give one side of it, "
+            f"{' or '.join(f'{storage.uri}/{side}' for side in sides)}"
+        )
+    return PictureFolder(storage)
 
 
 class HeldOut:

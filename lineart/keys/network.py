@@ -57,6 +57,11 @@ def read_network(files: Mapping[str, bytes]) -> Network:
     Raises:
         ValueError: The files are not those of a matching network of this version.
     """
+    if TENSORS not in files:
+        raise ValueError(
+            f"no weights of a matching network: {_describe(files)}; give the included keys, or a "
+            f"folder with {CONFIG} and {TENSORS}, as the recipe keys writes it"
+        )
     try:
         config = json.loads(files[CONFIG])
         tensors = load(files[TENSORS])
@@ -77,6 +82,14 @@ def read_network(files: Mapping[str, bytes]) -> Network:
             "train them again, or use the included ones"
         )
     return network
+
+
+def _describe(files: Mapping[str, bytes]) -> str:
+    """Return of which model the files are that have no matching network."""
+    try:
+        return f"they are of the model {json.loads(files[CONFIG])['model']!r}"
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return f"there is no {TENSORS}"
 
 
 @cache

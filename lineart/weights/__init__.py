@@ -98,8 +98,20 @@ def read_config(files: Mapping[str, bytes]) -> dict[str, Any]:
         raise ValueError(f"config.json of the weights is not JSON: {error}") from error
     says = isinstance(config, dict) and [config.get(name) for name in ("draft_scale", "channels")]
     if not says or sum(type(value) is int and 0 < value <= MOST for value in says) != 1:
-        raise ValueError(
-            "config.json of the weights says neither draft_scale, as of those that colour, nor "
-            "channels, as of those that translate"
-        )
+        raise ValueError(f"config.json of the weights {_describe_config(config)}")
     return dict(config)
+
+
+def _describe_config(config: Any) -> str:
+    """Return what a configuration says that is neither of weights that colour nor translate."""
+    values = config if isinstance(config, dict) else {}
+    model = values.get("model")
+    if isinstance(model, str) and {"draft_scale", "channels"}.isdisjoint(values):
+        return (
+            f"names the model {model!r}, which neither colours drawings nor translates "
+            "photographs; give weights that do, such as the included default or drawing"
+        )
+    return (
+        "says neither draft_scale, as of those that colour, nor channels, as of those that "
+        "translate"
+    )

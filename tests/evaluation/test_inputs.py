@@ -111,6 +111,18 @@ def test_what_is_wrong_is_refused(folder: Path) -> None:
         PictureFolder(Storage.at(str(folder / "empty")))
 
 
+def test_a_whole_prepared_set_is_refused(tmp_path: Path, pair: NamedPicture) -> None:
+    """Of its sides one is to be given, as elsewhere: the training is not for evaluation."""
+    for side in ("train", "validation"):
+        storage = Storage.at(str(tmp_path / "set" / side))
+        finish(storage, [write_shard(storage, 0, [shard_row("a/0.png", pair)])])
+    with pytest.raises(ValueError, match=r"give one side of it, .*set/validation or .*set/train"):
+        open_pictures(str(tmp_path / "set"))
+    (tmp_path / "set").rename(tmp_path / "source")
+    with pytest.raises(ValueError, match=r"give one side of it, .*source/validation or "):
+        open_pictures(str(tmp_path))
+
+
 def test_choice_is_spread_and_may_be_bounded(folder: Path) -> None:
     """At most so many of each source, evenly spread."""
     pictures = PictureFolder(Storage.at(str(folder)))

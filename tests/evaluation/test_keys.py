@@ -231,7 +231,8 @@ def test_refusals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "in --sequences, or a seed in --sample-seeds" in capsys.readouterr().err
     asked = KeysRequest(sample_seeds=(1,), weights="default")
     assert main(Evaluate(request=asked, output=out)) == 2
-    assert "no weights of a matching network" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "no weights of a matching network: they are of the model 'hint_unet'; give the" in told
     asked = KeysRequest(sample_seeds=(1,), held_out_only=True)
     assert main(Evaluate(request=asked, output=out)) == 2
     assert "leave out --held-out-only" in capsys.readouterr().err

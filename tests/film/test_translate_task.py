@@ -324,3 +324,10 @@ def test_weights_that_say_nothing(config: bytes) -> None:
     """A config.json that is none, or that says neither or both, is refused."""
     with pytest.raises(ValueError, match=r"config\.json of the weights"):
         open_translate_task({"config.json": config})
+
+
+@pytest.mark.parametrize(("name", "model"), [("keys", "matching"), ("borders", "border_unet")])
+def test_weights_of_another_task(name: str, model: str) -> None:
+    """Included weights that neither colour nor translate are named, and those that do."""
+    with pytest.raises(ValueError, match=f"model '{model}', which neither .*default or drawing"):
+        open_translate_task(read_weights(open_weights(name)))

@@ -91,6 +91,10 @@ def test_a_training_leaves_weights_and_a_page(
         ({"disable_loss": ("hue",)}, "--disable-loss names hue; small knows hint, l1, l2 there"),
         ({"start": "default"}, "the recipe's model is additive_unet"),
         ({"start": "nowhere"}, "no weights at"),
+        (
+            {"recipe": "keys"},
+            "it holds pictures, as the other tasks of lineart prepare_data make t",
+        ),
         ({"recipe": "fine_tune"}, "--recipe fine_tune trains weights further; name them by --star"),
         ({"features": {"content": "vgg16"}}, "--features names content; small knows none there"),
     ],
