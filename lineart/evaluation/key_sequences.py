@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
@@ -43,6 +44,12 @@ class SequenceUnit(NamedTuple):
     place: SequencePlace | tuple[int, int]
     """Its files; or number of the shot, and seed, of the sample film."""
     is_shown: bool = False
+
+    def label(self, number: int) -> str:
+        """Return the name of a drawing's file without suffix; of the sample film, its number."""
+        if not isinstance(self.place, SequencePlace):
+            return str(number)
+        return PurePosixPath((self.place.lines or self.place.colors)[number]).stem
 
 
 def find_units(request: KeysRequest) -> Iterator[SequenceUnit]:

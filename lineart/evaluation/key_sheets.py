@@ -7,7 +7,7 @@ import numpy as np
 from lineart.datasets.sequences import TrueSequence
 from lineart.evaluation.key_methods import FLOW_VOTE, OURS
 from lineart.evaluation.key_scores import Prediction, judge
-from lineart.evaluation.key_sequences import Exercise
+from lineart.evaluation.key_sequences import Exercise, SequenceUnit
 from lineart.evaluation.page import strip
 from lineart.image import Frame
 from lineart.imaging.regions import INK_LEVEL
@@ -25,14 +25,18 @@ RIGHT, WRONG, WRONG_ASKED, RIGHT_ASKED = (
 
 
 def sheet_row(
-    exercise: Exercise, key: int, target: int, predictions: Mapping[str, Prediction]
+    exercise: Exercise,
+    unit: SequenceUnit,
+    pair: tuple[int, int],
+    predictions: Mapping[str, Prediction],
 ) -> Frame:
-    """Build a row: key, drawing, flow vote, ours, truth, errors."""
+    """Build a row of a key and a drawing: both, flow vote, ours, truth, errors."""
+    key, target = pair
     sequence = exercise.sequence
     line = sequence.lines[target]
     shown = {
-        f"key {key}": _ink(sequence.colors(key), sequence.lines[key]),
-        f"drawing {target}": line,
+        f"key {unit.label(key)}": _ink(sequence.colors(key), sequence.lines[key]),
+        f"drawing {unit.label(target)}": line,
         **{
             method: _ink(paint_prediction(sequence, prediction), line)
             for method, prediction in predictions.items()

@@ -174,7 +174,7 @@ def evaluate_sequence(request: KeysRequest, unit: SequenceUnit) -> Finding:
         score_pair(results, (key, target), predictions)
         if unit.is_shown and key == 0 and target in SHOWN:
             sheets[f"{target} drawings from the key"] = sheet_row(
-                exercise, key, target, predictions
+                exercise, unit, (key, target), predictions
             )
     leave_out_colors(results)
     correct_regions(results)

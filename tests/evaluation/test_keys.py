@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from safetensors.numpy import load, save
 
 from lineart.codec import encode_png
-from lineart.datasets.sequences import TrueSequence
+from lineart.datasets.sequences import SequencePlace, TrueSequence
 from lineart.evaluation.confidence import Judged, find_curve
 from lineart.evaluation.confidence import summarize_confidence as summarize
 from lineart.evaluation.key_methods import KEY_BASELINES, OURS, carry_keys, run_baselines
@@ -19,8 +19,8 @@ from lineart.evaluation.key_scores import (
     judge,
     score_prediction,
 )
-from lineart.evaluation.key_sequences import Exercise
-from lineart.evaluation.key_sheets import RIGHT_ASKED, WRONG, show_errors
+from lineart.evaluation.key_sequences import Exercise, SequenceUnit
+from lineart.evaluation.key_sheets import RIGHT_ASKED, WRONG, sheet_row, show_errors
 from lineart.evaluation.keys import find_pairs, leave_out, open_network, plan_keys
 from lineart.evaluation.request import KEY_BASELINE_NAMES, KeysRequest
 from lineart.jobs.evaluate import Evaluate, main
@@ -125,6 +125,28 @@ def test_methods(sequence: TrueSequence) -> None:
             assert found == expected
         else:
             assert min(found[OURS], found["flow vote"]) == 1 > found["static copy"]
+
+
+def test_sheets_name_drawings_by_their_files(
+    sequence: TrueSequence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A drawing has the name of its file on sheets; one of the sample film has its number."""
+    exercise = Exercise(sequence)
+    carried = carry_keys(sequence.lines[2], [exercise.key(0)], PALETTE)
+    shown: list[str] = []
+
+    def record(_: str, pictures: dict[str, np.ndarray]) -> np.ndarray:
+        shown[:] = [*pictures][:2]
+        return np.zeros((1, 1, 3), np.uint8)
+
+    monkeypatch.setattr("lineart.evaluation.key_sheets.strip", record)
+    cels = tuple(f"hero/{number:04}.png" for number in range(0, 90, 15))
+    for place, titles in (
+        (SequencePlace("hero", "cycle", (), cels), ["key 0000", "drawing 0030"]),
+        ((0, 4), ["key 0", "drawing 2"]),
+    ):
+        sheet_row(exercise, SequenceUnit("hero", "", place), (0, 2), {OURS: carried})
+        assert shown == titles
 
 
 def test_left_out_colors(sequence: TrueSequence) -> None:
