@@ -16,8 +16,11 @@ MAX_SHARE = 0.5
 """A fill has at most this share of its region: what a larger one left out belongs to it."""
 MAX_COVERED = 0.95
 """Regions with more hints than this share of their pixels are not searched."""
-RIM_SHARE = 1 / 216
+RIM_SHARE = 1 / 108
 """Paper so near to a line that a fill may leave it out, as a share of the short side."""
+MIN_RADIUS = 1.5
+"""Radius of the largest disc in a fill, at least, as a multiple of that distance: a stroke along a
+line is none."""
 
 
 class _Fill(NamedTuple):
@@ -50,7 +53,8 @@ def cut_fills(labels: RegionMap, hints: HintPixels) -> RegionMap:
         is_region = near == fill.region
         is_rim = cv2.dilate((near == 0).view(np.uint8), np.ones((2 * rim + 1,) * 2, np.uint8)) > 0
         is_rest = is_region & ~fill.is_filled & ~is_rim
-        if not 0 < _opening(fill.is_filled, is_rest) <= _radius(fill.is_filled):
+        radius = _radius(fill.is_filled)
+        if radius < MIN_RADIUS * rim or _opening(fill.is_filled, is_rest) > radius:
             continue
         if divided is labels:
             divided = labels.copy()
@@ -90,7 +94,19 @@ def _find_fills(labels: RegionMap, hints: HintPixels, rim: int) -> Iterator[_Fil
         below = labels[rows, columns][is_filled]
         region = int(below[0])
         if area <= MAX_SHARE * sizes[region] and (below == region).all():
-            yield _Fill((rows, columns), region, is_filled)
+            is_bare = (labels[rows, columns] == region) & ~is_filled
+            yield _Fill((rows, columns), region, is_filled | _find_holes(is_bare))
+
+
+def _find_holes(is_bare: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+    """Return the paper that a fill encloses: what does not go on beyond its window."""
+    count, parts = cv2.connectedComponents(is_bare.view(np.uint8), connectivity=4)
+    is_hole = np.ones(count, bool)
+    for edge in (parts[0], parts[-1], parts[:, 0], parts[:, -1]):
+        is_hole[edge] = False
+    is_hole[0] = False
+    holes: Bool[np.ndarray, "h w"] = is_hole[parts]
+    return holes
 
 
 def _opening(is_filled: Bool[np.ndarray, "h w"], is_rest: Bool[np.ndarray, "h w"]) -> int:

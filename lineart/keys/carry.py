@@ -37,8 +37,8 @@ class CarriedColors:
     """Number of the second best colour; -1: none."""
 
 
-SURE = 0.98
-"""Probability from which a key is sure of the colour of a region."""
+SURE, ABOUT_SURE = 0.98, 0.6
+"""Probabilities from which a key is sure of the colour of a region, and about sure."""
 
 Scores = Float32[np.ndarray, "T P"]
 """Logarithm of the weight of each colour for each region of a drawing.
@@ -86,7 +86,7 @@ def carry(
         others = [one for one, skip in zip(keys.keys, is_own, strict=True) if not skip]
         # The first key of the shot, or else the first sheet.
         own = min(compress(keys.keys, is_own), key=lambda one: not one.key.same_shot)
-        if own.is_hints and find_pictures(others):
+        if (own.index == UNKNOWN).any() and find_pictures(others):
             matched = _match_with_others(drawing, keys, gap, network)
         exact = _take_exactly(own, keys, None if matched is None else matched.labels)
         if not others or (exact.index[1:] != UNKNOWN).all():
@@ -133,7 +133,7 @@ def _match_with_others(
     for place, (key, number) in enumerate(others):
         found = color_scores(aligned.compare(place), network, key.parent)
         scores.append(_score_whole_palette(found, number, len(palette)))
-    shares = _join_all(scores, [not key.key.same_shot for key, _ in others])
+    shares = _join_all(scores, [key for key, _ in others])
     return Matched(aligned.labels, aligned.drawing, palette, shares)
 
 
@@ -190,42 +190,54 @@ def _score_whole_palette(
     return whole
 
 
-def join_scores(scores: Sequence[Scores], *, nearest_first: bool = True) -> ColorShares:
-    """Return the probabilities of colours from the scores of all keys.
+def join_scores(scores: Sequence[Scores], *, is_correction: Sequence[bool] = ()) -> ColorShares:
+    """Return the probabilities of colours from the scores of all keys of the shot.
 
     A region has none of the colours if it has none of any key: these probabilities are multiplied,
     so that a key that leaves a region open says nothing against another that shows its colour. A
-    colour weighs as much as all candidates of all keys that have it.
+    colour weighs as much as all candidates of all keys that have it. But of keys that are sure of
+    the colour of a region, the first one counts alone.
 
     Args:
-        scores: Scores by each key.
-        nearest_first: Whether the first key that is sure of a region's colour counts alone.
+        scores: Scores by each key, the nearest in time first.
+        is_correction: Whether each key corrects what another shows; a region that one corrects has
+            the colour of the nearest key that is about sure of it. Default: none does.
     """
     of_keys = [softmax(one, axis=1) for one in scores]
-    is_none = np.prod([one[:, -1:] for one in of_keys], axis=0)
-    weights = np.logaddexp.reduce([one[:, :-1] for one in scores], axis=0)
-    shares = np.concatenate(((1 - is_none) * softmax(weights, axis=1), is_none), axis=1)
-    for one in reversed(of_keys) if nearest_first else ():
-        is_sure = one[:, :-1].max(axis=1) >= SURE
+    shares = _join_evenly(scores)
+    least = np.full(len(shares), SURE, np.float32)
+    for one in compress(of_keys, is_correction):
+        least[one[:, -1] <= 0.5] = ABOUT_SURE
+    for one in reversed(of_keys):
+        is_sure = one[:, :-1].max(axis=1) >= least
         shares[is_sure] = one[is_sure]
     return shares
 
 
-def _join_all(scores: Sequence[Scores], is_sheet: Sequence[bool]) -> ColorShares:
+def _join_evenly(scores: Sequence[Scores]) -> ColorShares:
+    """Return the probabilities of colours from the scores of keys, none of which counts alone."""
+    is_none = np.prod([softmax(one, axis=1)[:, -1:] for one in scores], axis=0)
+    weights = np.logaddexp.reduce([one[:, :-1] for one in scores], axis=0)
+    return np.concatenate(((1 - is_none) * softmax(weights, axis=1), is_none), axis=1)
+
+
+def _join_all(scores: Sequence[Scores], keys: Sequence[PreparedKey]) -> ColorShares:
     """Return the probabilities of colours from the scores of keys and sheets.
 
     Sheets give colours to what no key of the shot has, as far as no key has it: without motion they
     know less, and in one softmax many alike would outvote a key.
     """
-    of_keys = [one for one, skip in zip(scores, is_sheet, strict=True) if not skip]
-    of_sheets = [one for one, skip in zip(scores, is_sheet, strict=True) if skip]
-    if not of_sheets:
-        return join_scores(of_keys)
-    more = join_scores(of_sheets, nearest_first=False)
+    of_keys, of_sheets = (
+        [one for one, key in zip(scores, keys, strict=True) if key.key.same_shot == is_key]
+        for is_key in (True, False)
+    )
     if not of_keys:
-        return more
-    known = join_scores(of_keys)
-    shares: ColorShares = known[:, -1:] * more
+        return _join_evenly(of_sheets)
+    is_partial = [key.is_partial for key in keys if key.key.same_shot]
+    known = join_scores(of_keys, is_correction=() if all(is_partial) else is_partial)
+    if not of_sheets:
+        return known
+    shares: ColorShares = known[:, -1:] * _join_evenly(of_sheets)
     shares[:, :-1] += known[:, :-1]
     return shares
 

@@ -9,14 +9,14 @@ from jaxtyping import Bool, Int32, UInt8
 
 from lineart.image import Frame, Line, pack_colors, to_gray, unpack_colors
 from lineart.imaging.dividing import divide_regions
-from lineart.imaging.fills import cut_fills
+from lineart.imaging.fills import RIM_SHARE, cut_fills
 from lineart.imaging.hint_cleaning import WHITE_PAPER, drop_ink_hints
-from lineart.imaging.hints import FAINT_ALPHA, find_hints
+from lineart.imaging.hints import FAINT_ALPHA, HintPixels, find_hints
 from lineart.imaging.ink import darken_lines
 from lineart.imaging.paint import find_open_border_regions
 from lineart.imaging.paper import whiten_paper
 from lineart.imaging.region_hints import RegionHints, collect_hints
-from lineart.imaging.region_maps import RegionMap
+from lineart.imaging.region_maps import RegionMap, fill_from_neighbours, look_up
 from lineart.imaging.regions import GAP, find_regions, scale_gap
 from lineart.keys.colors import UNKNOWN, RegionColors, split_by_color
 from lineart.keys.drawing import (
@@ -28,6 +28,10 @@ from lineart.keys.drawing import (
     work_size,
 )
 
+MAX_OPEN = 0.1
+"""Share of a drawing, by area, that a finished picture leaves open at most."""
+MIN_BEYOND = 0.1
+"""Hints of a dab beyond a cut count if they are at least this share of those in its region."""
 COVERED = 0.9
 """Least share of a region's paper that a finished cel covers."""
 
@@ -70,6 +74,12 @@ class PreparedKey:
     """Which are white because nobody has coloured them, see `RegionColors`."""
     is_hints: bool = False
     """Whether its colours are hints, not a finished picture."""
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether it leaves much of its drawing open, as one that corrects others."""
+        is_open = self.index == UNKNOWN
+        return bool(self.drawing.area @ is_open > MAX_OPEN * self.drawing.area.sum())
 
     @property
     def has_open_paper(self) -> bool:
@@ -169,6 +179,7 @@ def read_key(
     Returns:
         The regions, fills as regions of their own, and the colours.
     """
+    by_lines = None if labels is None else find_regions(line, gap_px=key.gap_px)
     if labels is None:
         labels = find_regions(line, gap_px=key.gap_px)
     colors = key.colors
@@ -181,6 +192,8 @@ def read_key(
     hint[hint[:, :, 3] < FAINT_ALPHA] = 0
     drawing = to_gray(whiten_paper(key.drawing))
     hints = drop_ink_hints(find_hints(hint), drawing)
+    if by_lines is not None:
+        hints = _drop_cut_spills(hints, labels, by_lines)
     labels = cut_fills(labels, hints)
     count = int(labels.max(initial=0)) + 1
     given = collect_hints(labels, hints)
@@ -196,7 +209,45 @@ def read_key(
     is_paper[find_open_border_regions(labels, is_open)] = True
     below = cv2.cvtColor(hint[:, :, 3], cv2.COLOR_GRAY2RGB)
     white = 255 - cv2.multiply(255 - hint[:, :, :3], below, scale=1 / 255)
+    white = _fill_rims(white, hint[:, :, 3], np.where(look_up(is_open, labels), 0, labels))
     return labels, FinishedPicture(white, is_open & ~is_paper, is_paper)
+
+
+def _drop_cut_spills(hints: HintPixels, labels: RegionMap, by_lines: RegionMap) -> HintPixels:
+    """Return hints without the few of each dab beyond a cut: where that is, nobody has drawn.
+
+    Args:
+        hints: Hints.
+        labels: Regions, also cut where no line is.
+        by_lines: Regions between lines.
+    """
+    places = hints.rows * labels.shape[1] + hints.columns
+    part, region = labels.ravel()[places].astype(np.int64), by_lines.ravel()[places]
+    dab = hints.dabs.astype(np.int64)
+    _, whole, of_region = np.unique(dab << 32 | region, return_inverse=True, return_counts=True)
+    _, some, of_part = np.unique(dab << 32 | part, return_inverse=True, return_counts=True)
+    return hints.select(of_part[some] >= MIN_BEYOND * of_region[whole])
+
+
+def _fill_rims(colors: Frame, alpha: UInt8[np.ndarray, "H W"], labels: RegionMap) -> Frame:
+    """Give paper beside lines that a cel leaves out the nearest colour of its region.
+
+    Args:
+        colors: Colours of the cel on white.
+        alpha: Its alpha.
+        labels: Regions that it colours; 0 elsewhere.
+    """
+    rim = max(1, round(min(labels.shape) * RIM_SHARE))
+    near = cv2.dilate((labels == 0).view(np.uint8), np.ones((2 * rim + 1,) * 2, np.uint8))
+    bare = np.flatnonzero((alpha == 0) & (labels > 0) & (near > 0))
+    if not bare.size:
+        return colors
+    source = np.arange(1, labels.size + 1, dtype=np.int32).reshape(labels.shape)
+    source[alpha == 0] = 0
+    fill_from_neighbours(source, bare, within=labels)
+    source = np.where(source > 0, source - 1, np.arange(labels.size).reshape(labels.shape))
+    filled: Frame = colors.reshape(-1, 3)[source]
+    return filled
 
 
 def color_regions_by_hints(labels: RegionMap, given: RegionHints) -> RegionColors:

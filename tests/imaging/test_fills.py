@@ -28,7 +28,7 @@ def fill_circle(radius: int) -> HintPixels:
     return find_hints(hint)
 
 
-@pytest.mark.parametrize("left_out", [0, 2])
+@pytest.mark.parametrize("left_out", [0, 2, 4])
 def test_a_fill_ends_where_the_line_is_open(left_out: int) -> None:
     """What is outside is another region, and the rim that a fill left out is inside."""
     line = draw_open_circle(40)
@@ -40,6 +40,16 @@ def test_a_fill_ends_where_the_line_is_open(left_out: int) -> None:
     inside = cv2.circle(np.zeros(SIZE, np.uint8), CENTER, RADIUS - 3, 1, -1) > 0
     assert (divided[inside & (line == 255)] == divided[200, 200]).mean() > 0.99
     assert ((divided > 0) == (labels > 0)).all()
+
+
+def test_holes_belong_to_a_fill() -> None:
+    """An eraser has left some; they are no opening."""
+    labels = find_regions(draw_open_circle(40))
+    hints = fill_circle(RADIUS - 2)
+    is_hole = np.hypot(hints.rows - 180, hints.columns - 190) < 25
+    divided = cut_fills(labels, hints.select(~is_hole))
+    assert divided[180, 190] == divided[200, 240] == labels.max() + 1
+    assert divided[200, 400] == labels[200, 400]
 
 
 @pytest.mark.parametrize(

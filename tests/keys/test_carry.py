@@ -130,6 +130,15 @@ def test_the_first_key_that_is_sure_counts_alone() -> None:
     assert join_scores(scores[::-1]).argmax(axis=1).tolist() == [1, 1]
 
 
+def test_a_region_that_is_corrected_has_the_colour_of_the_nearest_key() -> None:
+    """It need only be about sure; a farther key that is surer does not count there."""
+    near = np.array([[0.0, 4.0, 2.0], [0.0, 0.0, 4.0]], np.float32)
+    far = np.array([[9.0, 0.0, 0.0], [9.0, 0.0, 0.0]], np.float32)
+    joined = join_scores([near, far], is_correction=[True, False])
+    assert joined.argmax(axis=1).tolist() == [1, 0]
+    assert join_scores([near, far]).argmax(axis=1).tolist() == [0, 0]
+
+
 def test_of_keys_that_disagree_the_nearer_one_counts() -> None:
     """Hair of another colour from some drawing on follows the key nearer in time."""
     line, paint = draw_figure()
@@ -315,6 +324,29 @@ def test_a_dab_stays_in_what_another_key_shows_as_one() -> None:
         for name, color in (("background", PAINT["background"]), ("coat", (0, 200, 0))):
             is_part = (paint == PAINT[name]).all(axis=2) & (line == 255)
             assert (filled[is_part] == color).all(axis=1).mean() > 0.97, name
+
+
+def test_what_a_fill_spills_over_a_cut_does_not_count() -> None:
+    """A fill of the coat runs a little over its open outline; the paper there stays."""
+    first, later, target = (draw_figure(move=(x, 0), gap=True) for x in (0, 10, 20))
+    is_coat = (later.paint == PAINT["coat"]).all(axis=2).astype(np.uint8)
+    is_filled = (cv2.dilate(is_coat, np.ones((5, 5), np.uint8)) > 0) & (later.line == 255)
+    fill_key = np.zeros((*later.line.shape, 4), np.uint8)
+    fill_key[is_filled] = (0, 200, 0, 255)
+    for line, paint in (later, target):
+        filled = fill(carry(line, [Key(later.line, fill_key), Key(*first)]))
+        is_back = (paint == PAINT["background"]).all(axis=2) & (line == 255)
+        assert (filled[is_back] == PAINT["background"]).all(axis=1).mean() > 0.97
+
+
+def test_a_cel_that_stops_short_of_lines_has_no_white_rim() -> None:
+    """What it leaves out beside lines has the colour of its region."""
+    line, paint = draw_figure()
+    is_coat = (paint == PAINT["coat"]).all(axis=2) & (line == 255)
+    alpha = cv2.erode(is_coat.astype(np.uint8), np.ones((5, 5), np.uint8))
+    cel = np.dstack((paint, 255 * alpha))
+    filled = fill(carry(line, [Key(line, cel)]))
+    assert (filled[is_coat] == PAINT["coat"]).all(axis=1).mean() > 0.99
 
 
 def test_a_finished_cel_is_a_key() -> None:
