@@ -7,11 +7,6 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final, Literal, NamedTuple
 
-from lineart.codec.formats import DOCUMENT_SUFFIXES, IMAGE_SUFFIXES
-
-PICTURES = IMAGE_SUFFIXES - DOCUMENT_SUFFIXES
-"""Suffixes of pictures. Documents with layers are none: most have their picture beside them."""
-
 SEGMENTATION, DEPTH = "segmentation", "depth"
 
 TRAIN_IDS = "_labelTrainIds"
@@ -201,8 +196,14 @@ LAYOUTS: Final[dict[LayoutName, Layout]] = {
 
 
 def is_picture(path: str) -> bool:
-    """Return whether the extension of a path is that of a picture."""
-    return PurePosixPath(path).suffix.lower() in PICTURES
+    """Return whether the extension of a path is that of a picture.
+
+    Documents with layers are none: most have their picture beside them.
+    """
+    # Imported here, so that the command shows its help quickly.
+    from lineart.codec.formats import DOCUMENT_SUFFIXES, IMAGE_SUFFIXES
+
+    return PurePosixPath(path).suffix.lower() in IMAGE_SUFFIXES - DOCUMENT_SUFFIXES
 
 
 def _offers(path: str) -> bool:
