@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from lineart.film import inputs
 from lineart.jobs.command import BLAS_THREADS
@@ -21,6 +22,9 @@ cv2.setNumThreads(1)
 os.environ.setdefault(BLAS_THREADS, "1")
 os.environ.update(LOOPBACK)
 os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+# How long an example takes depends on what else the machine does.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 DrawLine = Callable[..., np.ndarray]
 Golden = Callable[..., None]

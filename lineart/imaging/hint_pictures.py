@@ -80,9 +80,9 @@ class HintRules(NamedTuple):
         """
         is_hint = hint[:, :, 3] >= FAINT_ALPHA
         if not has_paper(hint):
-            hint = restore_rims(hint)
-            kept = _keep(hint, is_hint & ~find_rims(hint))
             scale = self._scale(hint, size)
+            hint = restore_rims(hint) if scale is None else hint
+            kept = _keep(hint, is_hint & ~find_rims(hint))
             return kept if scale is None else even_overshoot(kept, scale)
         if not self.on_paper:
             has = "no transparency: it is opaque everywhere"
