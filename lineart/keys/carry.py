@@ -77,8 +77,7 @@ def carry(
     Raises:
         ValueError: as for `prepare_keys`.
     """
-    if not isinstance(keys, ShotKeys):
-        keys = prepare_keys(keys)
+    keys = prepare_keys(keys)
     network = network or included_network()
     is_own = [is_key_drawing(drawing, one.key) for one in keys.keys]
     exact = None
@@ -104,7 +103,7 @@ def carry(
 
 def match(
     drawing: Line | Frame,
-    keys: ShotKeys,
+    keys: Sequence[AnyKey] | ShotKeys,
     *,
     gap: float = GAP,
     network: Network | None = None,
@@ -113,6 +112,7 @@ def match(
 
     Arguments are as for `carry`.
     """
+    keys = prepare_keys(keys)
     if any(is_key_drawing(drawing, one.key) for one in keys.keys):
         return None
     return _match_with_others(drawing, keys, gap, network or included_network())

@@ -22,7 +22,7 @@ class ShotKeys(NamedTuple):
     """Keys, the nearest in time to the drawing that they colour first."""
 
 
-def prepare_keys(keys: Sequence[AnyKey]) -> ShotKeys:
+def prepare_keys(keys: Sequence[AnyKey] | ShotKeys) -> ShotKeys:
     """Prepare the keys of a shot together.
 
     Hints on a drawing with open lines stay in the parts that a finished picture of another drawing
@@ -30,11 +30,13 @@ def prepare_keys(keys: Sequence[AnyKey]) -> ShotKeys:
     only the keys that leave least open say that the paper at the border is.
 
     Args:
-        keys: Keys, prepared alone or not yet.
+        keys: Keys, prepared alone or not yet; or together, and so returned as they are.
 
     Raises:
         ValueError: There is no key, or `prepare_key` refuses one.
     """
+    if isinstance(keys, ShotKeys):
+        return keys
     if not keys:
         raise ValueError("no key; carry needs at least one coloured drawing")
     alone = [one if isinstance(one, PreparedKey) else prepare_key(Key(*one)) for one in keys]
