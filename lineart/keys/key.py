@@ -179,7 +179,7 @@ def read_key(
     Returns:
         The regions, fills as regions of their own, and the colours.
     """
-    by_lines = None if labels is None else find_regions(line, gap_px=key.gap_px)
+    is_cut = labels is not None
     if labels is None:
         labels = find_regions(line, gap_px=key.gap_px)
     colors = key.colors
@@ -192,8 +192,8 @@ def read_key(
     hint[hint[:, :, 3] < FAINT_ALPHA] = 0
     drawing = to_gray(whiten_paper(key.drawing))
     hints = drop_ink_hints(find_hints(hint), drawing)
-    if by_lines is not None:
-        hints = _drop_cut_spills(hints, labels, by_lines)
+    if is_cut:
+        hints = _drop_cut_spills(hints, labels, find_regions(line, gap_px=key.gap_px))
     labels = cut_fills(labels, hints)
     count = int(labels.max(initial=0)) + 1
     given = collect_hints(labels, hints)
@@ -239,15 +239,30 @@ def _fill_rims(colors: Frame, alpha: UInt8[np.ndarray, "H W"], labels: RegionMap
     """
     rim = max(1, round(min(labels.shape) * RIM_SHARE))
     near = cv2.dilate((labels == 0).view(np.uint8), np.ones((2 * rim + 1,) * 2, np.uint8))
-    bare = np.flatnonzero((alpha == 0) & (labels > 0) & (near > 0))
-    if not bare.size:
-        return colors
+    is_bare = (alpha == 0) & (labels > 0) & (near > 0)
+    return take_nearest(colors, is_bare, alpha == 0, labels) if is_bare.any() else colors
+
+
+def take_nearest(
+    colors: Frame,
+    is_asked: Bool[np.ndarray, "H W"],
+    is_unknown: Bool[np.ndarray, "H W"],
+    labels: RegionMap,
+) -> Frame:
+    """Give some pixels the colour of the nearest one of their region whose colour is known.
+
+    Args:
+        colors: Colours; pixels that find none keep theirs.
+        is_asked: Which pixels are given one.
+        is_unknown: Which pixels have no colour to give, those that are asked among them.
+        labels: Regions.
+    """
     source = np.arange(1, labels.size + 1, dtype=np.int32).reshape(labels.shape)
-    source[alpha == 0] = 0
-    fill_from_neighbours(source, bare, within=labels)
+    source[is_unknown] = 0
+    fill_from_neighbours(source, np.flatnonzero(is_asked), within=labels)
     source = np.where(source > 0, source - 1, np.arange(labels.size).reshape(labels.shape))
-    filled: Frame = colors.reshape(-1, 3)[source]
-    return filled
+    taken: Frame = colors.reshape(-1, 3)[source]
+    return taken
 
 
 def color_regions_by_hints(labels: RegionMap, given: RegionHints) -> RegionColors:

@@ -7,10 +7,10 @@ from jaxtyping import Bool, UInt8
 from lineart.image import Frame, Line, darkest_channel, pack_colors, to_rgb, unpack_colors
 from lineart.imaging.ink import darken_lines
 from lineart.imaging.paper import whiten_paper
-from lineart.imaging.region_maps import RegionMap, fill_from_neighbours
+from lineart.imaging.region_maps import RegionMap
 from lineart.imaging.regions import INK_LEVEL
 from lineart.keys.colors import RegionColors
-from lineart.keys.key import FinishedPicture, Key, color_regions_by_hints, read_key
+from lineart.keys.key import FinishedPicture, Key, color_regions_by_hints, read_key, take_nearest
 
 EDGE_PX = 3
 """Paper that is not white is the soft edge of a line up to this distance from ink."""
@@ -76,11 +76,6 @@ def _without_edges(
     level = darkest_channel(line)
     if not is_ink.any() or not _has_lines(to_rgb(line), is_ink, colors):
         return colors
-    source = np.arange(1, labels.size + 1, dtype=np.int32).reshape(labels.shape)
     near = cv2.dilate(is_ink.view(np.uint8), np.ones((2 * EDGE_PX + 1,) * 2, np.uint8))
     is_edge = (labels > 0) & (level < 255) & (near > 0)
-    source[is_edge | is_ink] = 0
-    fill_from_neighbours(source, np.flatnonzero(is_edge), within=labels)
-    source = np.where(source > 0, source - 1, np.arange(labels.size).reshape(labels.shape))
-    clean: UInt8[np.ndarray, "H W 3"] = colors.reshape(-1, 3)[source]
-    return clean
+    return take_nearest(colors, is_edge, is_edge | is_ink, labels)
