@@ -93,8 +93,8 @@ class FrameColors(NamedTuple):
 
     @property
     def hint_names(self) -> list[str] | None:
-        """Names of the hints, those first that are carried; None without hints, as of paint."""
-        roles = ((self.keys, HINT_KEY), (self.hints, "hint"))
+        """Names of the hints, bottom to top, those first that are carried; None without any."""
+        roles = ((self.keys[::-1], HINT_KEY), (self.hints, "hint"))
         return [
             one.source.name for files, role in roles for one in files if one.role == role
         ] or None
@@ -193,7 +193,8 @@ class HashedColors:
         keys = [*self._keys(frame), *map(self._sheet, frame.sheets)]
         keys += [
             self._key(HINT_KEY, KeySource(carried_from[one], one), found[one])
-            for one in held
+            # The one that begins last is the nearest in time, and counts first.
+            for one in reversed(held)
             if one in carried_from
         ]
         pixels = [found[hint].pixels_sha256 for hint in fixed_hints]

@@ -122,14 +122,22 @@ def fill_unknown(
     fill_open(paint, opened, guess, uses_neighbours=uses_neighbours)
 
 
-def soften_unknown(paint: Paint, color: ColorMap) -> Frame:
+def soften_unknown(paint: Paint, color: ColorMap, *, is_hinted: bool) -> Frame:
     """Return the network's colours at the size of a drawing, exact where they are known.
 
     Those of the network stay where hints of a region disagree, and where no key has a colour.
+
+    Args:
+        paint: After `fill_unknown`.
+        color: The network's colours.
+        is_hinted: Whether a region whose colour is not known has one all the same, as
+            `finish.soften` gives it to drawings with hints.
     """
     size = paint.labels.shape[0], paint.labels.shape[1]
     soft = low_band(color, size, sigma=DEFAULT_SIGMA)
-    exact = (ColorSource.HINT, ColorSource.KEY, ColorSource.BLANK)
+    exact = [ColorSource.HINT, ColorSource.KEY, ColorSource.BLANK]
+    if is_hinted:
+        exact.append(ColorSource.NETWORK)
     mask = look_up(np.isin(paint.sources, exact).view(np.uint8), paint.spread)
     cv2.copyTo(paint.fill(), mask, soft)
     return soft

@@ -111,10 +111,11 @@ def _is_doubt(paint: Paint) -> Bool[np.ndarray, " N"]:
 
 
 def _second(paint: Paint, number: int) -> str | None:
-    """Return the second best colour of a region whose colour is carried."""
+    """Return the second best colour of a region whose colour is carried, unless it has that one."""
     if paint.second is None or not paint.second[number, 3]:
         return None
-    return to_hex(paint.second[number, :3])
+    second = paint.second[number, :3]
+    return None if (second == paint.colors[number]).all() else to_hex(second)
 
 
 def find_certainty(paint: Paint) -> Certainty:

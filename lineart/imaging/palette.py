@@ -105,7 +105,7 @@ def keep_to_palette(paint: Paint, palette: Palette) -> PaletteMatch:
     far = np.flatnonzero((shown > 0) & (distance > FAR_DE))
     far = far[np.argsort(-shown[far], kind="stable")]
     named = [*_describe(colors[far], nearest[far], distance[far])]
-    what = "keys" if ColorSource.KEY in paint.sources else "hints"
+    what = "keys or hints" if ColorSource.KEY in paint.sources else "hints"
     return PaletteMatch(kept, _warn(what, named) if named else ())
 
 

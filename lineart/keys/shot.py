@@ -21,6 +21,15 @@ class ShotKeys(NamedTuple):
     keys: tuple[PreparedKey, ...]
     """Keys, the nearest in time to the drawing that they colour first."""
 
+    @property
+    def is_hints(self) -> bool:
+        """Whether no finished picture, and no sheet, is among them."""
+        return all(one.is_hints and one.key.same_shot for one in self.keys)
+
+    def without_paper(self) -> "ShotKeys":
+        """Return the same with paper that nobody has coloured unknown."""
+        return ShotKeys(tuple(one.without_paper() for one in self.keys))
+
 
 def prepare_keys(keys: Sequence[AnyKey] | ShotKeys) -> ShotKeys:
     """Prepare the keys of a shot together.

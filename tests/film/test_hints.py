@@ -9,6 +9,7 @@ from lineart.film.frames import FilmFrame, Source, assemble
 from lineart.film.hints import (
     FrameRange,
     attach_hints,
+    describe_hintless,
     range_of,
     unused_hints,
 )
@@ -88,6 +89,14 @@ def test_hints_that_belong_nowhere() -> None:
     lines = [Source(name, name) for name in ("s/1.png", "s/2.png", "top.png")]
     frames = attach_hints(assemble(lines, "film"), hints)
     assert unused_hints(frames, hints) == ["S2.psd", "s/2-1.psd", "s/3-5.psd", "s/7.psd"]
+
+
+def test_shots_without_hints_are_told() -> None:
+    """Once, of the shots that are coloured; a hint on any frame of a shot is one."""
+    frames = hold("a/1 b/1 b/2 c/1 d/1", "a b/2")
+    assert describe_hintless(frames, frames) == ["2 shots have no hint: c, d"]
+    assert describe_hintless(frames[1:4], frames) == ["a shot has no hint: c"]
+    assert describe_hintless(frames[1:2], frames) == []
 
 
 def test_ranges_in_names() -> None:

@@ -165,7 +165,10 @@ def test_different_keys_of_equal_drawings_are_named() -> None:
 
 
 def test_hints_are_keys_for_other_drawings() -> None:
-    """On its own drawing and on equal ones a hint counts at its pixels; elsewhere it is a key."""
+    """On its own drawing and on equal ones a hint counts at its pixels; elsewhere it is a key.
+
+    That which begins last is the first key, as the nearest in time.
+    """
     held = attach_hints(assemble(listed("s/1 s/2 s/3 s/4"), "film"), listed("s s/3"))
     frames = find_origins(held)
     assert [[one.name for one in frame.origins] for frame in frames] == [
@@ -185,7 +188,7 @@ def test_hints_are_keys_for_other_drawings() -> None:
     assert [[key.source.name for key in one.keys] for one in found] == [
         *([], []),
         ["s/1.png", "s.png"],
-        ["s/1.png", "s.png", "s/3.png", "s/3.png"],
+        ["s/3.png", "s/3.png", "s/1.png", "s.png"],
     ]
     assert [one.hint_names for one in found] == [*[["s.png"]] * 2, *[["s.png", "s/3.png"]] * 2]
     assert [one.hint_sha256 for one in found] == ["of shot", "of shot", "own", None]

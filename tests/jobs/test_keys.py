@@ -413,6 +413,59 @@ def test_hints_follow_their_regions(film: Film) -> None:
     assert (film.frame("slide/f0005")[50, 106] == (1, 2, 3)).all()
 
 
+def test_a_later_hint_corrects_from_there_on(film: Film) -> None:
+    """A dab of another colour on a later drawing counts on the drawings after it, too."""
+    hint = np.zeros((*SIZE, 4), np.uint8)
+    for row, column, color in ((50, 24, BALL), (40, 105, BOX), (66, 119, DOOR), (8, 80, SKY)):
+        hint[row - 2 : row + 3, column - 2 : column + 3] = (*color, 255)
+    film.write("hints/slide.png", hint)
+    dab, green = np.zeros_like(hint), (20, 160, 60)
+    dab[48:53, 37:42] = (*green, 255)
+    film.write("hints/slide/f0004.png", dab)
+    given: dict[str, Any] = {"keys": None, "hints": str(film.root / "hints")}
+    assert film.color(**given, carries_hints=True, numbers="1-6").failed == 0
+    for step in range(2, STEPS):
+        made = film.frame(f"slide/f{step + 1:04}")
+        drawn = draw_shot(step, moves_px=5)
+        is_ball = inside(drawn.line) & (drawn.paint == BALL).all(axis=2)
+        assert (made[is_ball] == (BALL if step < 3 else green)).all(), step
+
+
+@pytest.mark.parametrize("finish", ["paint", "soft"])
+def test_a_region_without_a_hint_is_flat_in_the_whole_shot(film: Film, finish: Finish) -> None:
+    """Paint leaves it white on all drawings, as paper that none has coloured is no white hint.
+
+    A dab of another thing, as a key, changes nothing of it.
+    """
+    hint = np.zeros((*SIZE, 4), np.uint8)
+    for row, column, color in ((50, 24, BALL), (40, 105, BOX)):
+        hint[row - 2 : row + 3, column - 2 : column + 3] = (*color, 255)
+    film.write("hints/slide.png", hint)
+    given: dict[str, Any] = {"keys": None, "hints": str(film.root / "hints"), "finish": finish}
+    assert film.color(**given, carries_hints=True, numbers="1-6").failed == 0
+    drawn = [draw_shot(step, moves_px=5) for step in range(STEPS)]
+    drawn[1] = drawn[0]
+    doors = [inside(one.line) & (one.paint == DOOR).all(axis=2) for one in drawn]
+
+    def door(number: int) -> np.ndarray:
+        made = film.frame(f"slide/f{number:04}")[doors[number - 1]]
+        assert (made == made[0]).all(), number
+        return made[0]
+
+    shown = [door(number) for number in range(1, STEPS + 1)]
+    if finish == "paint":
+        assert (np.array(shown) == 255).all()
+    dab = np.zeros_like(hint)
+    dab[48:53, 42:47] = (20, 160, 60, 255)
+    film.write("keys/slide/f0005.png", dab)
+    given["keys"] = str(film.root / "keys")
+    assert film.color(**given, carries_hints=True, numbers="1-6").failed == 0
+    assert (film.frame("slide/f0005")[50, 44] == (20, 160, 60)).all()
+    again = [door(number) for number in range(1, STEPS + 1)]
+    if finish == "paint":
+        assert (np.array(again) == 255).all()
+
+
 @pytest.mark.usefixtures("joined_ray")
 def test_keys_on_s3_and_ray(film: Film, bucket: Path) -> None:
     """A run that was stopped and resumed here makes what Ray makes from bucket to bucket.

@@ -57,13 +57,17 @@ class KeyCache:
 
     Args:
         prepare: Decodes and prepares a key; None if it says nothing.
+        opens_paper: Whether keys that are hints alone leave paper unknown that none has coloured,
+            as it is on the drawings that they were set in: it is no white that a person has chosen.
     """
 
-    def __init__(self, prepare: Callable[[KeyFiles], PreparedKey | None]) -> None:
-        self._prepare = prepare
+    def __init__(
+        self, prepare: Callable[[KeyFiles], PreparedKey | None], *, opens_paper: bool = False
+    ) -> None:
+        self._prepare, self._opens_paper = prepare, opens_paper
         self._known: dict[Digest, PreparedKey | None] = {}
-        self._together: dict[Digest, PreparedKey] = {}
-        """The keys of the last drawing, prepared together."""
+        self._together: tuple[bool, dict[Digest, PreparedKey]] = False, {}
+        """The keys of the last drawing, prepared together; whether it has hints."""
 
     def of(self, files: Files) -> ShotKeys | None:
         """Return the keys of a drawing, the nearest first; None if none says anything."""
@@ -77,9 +81,15 @@ class KeyCache:
         alone = {one: found for one in keys if (found := self._known[one]) is not None}
         if not alone:
             return None
-        if self._together.keys() != alone.keys():
-            self._together = dict(zip(alone, prepare_keys([*alone.values()]).keys, strict=True))
-        return ShotKeys(tuple(self._together[digest] for digest in alone))
+        is_hinted, together = self._together
+        if is_hinted != has_hints(files) or together.keys() != alone.keys():
+            is_hinted = has_hints(files)
+            shot = prepare_keys([*alone.values()])
+            if self._opens_paper and is_hinted and shot.is_hints:
+                shot = shot.without_paper()
+            together = dict(zip(alone, shot.keys, strict=True))
+            self._together = is_hinted, together
+        return ShotKeys(tuple(together[digest] for digest in alone))
 
 
 def _pair(files: Files) -> list[KeyFiles]:
@@ -95,6 +105,11 @@ def _pair(files: Files) -> list[KeyFiles]:
 def has_keys(files: Files) -> bool:
     """Return whether a drawing has keys, hints that are carried, or sheets."""
     return not files.keys().isdisjoint((KEY, HINT_KEY, SHEET, LINED_SHEET))
+
+
+def has_hints(files: Files) -> bool:
+    """Return whether a drawing has hints, at their pixels or carried."""
+    return not files.keys().isdisjoint(("hint", HINT_KEY))
 
 
 class MatchCache:

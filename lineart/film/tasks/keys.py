@@ -24,6 +24,7 @@ from lineart.film.tasks.carrying import (
     KeyFiles,
     MatchCache,
     carry_colors,
+    has_hints,
     has_keys,
     pack,
     unpack,
@@ -38,7 +39,6 @@ from lineart.film.tasks.colorize import (
 from lineart.film.tasks.composing import Coloring, Composer, open_drawing
 from lineart.film.tasks.key_rules import (
     ADJACENT,
-    COLORED,
     HINT_KEY,
     KEY_RULES,
     LINED_SHEET,
@@ -120,7 +120,8 @@ class KeysTask:
         It keeps the last hints and prepared keys.
         """
         plain, read_hint = self.base.open_prepare(), self.base.open_hints()
-        keys = KeyCache(partial(self._prepare, read_hint))
+        is_paint = self.base.finish == "paint"
+        keys = KeyCache(partial(self._prepare, read_hint), opens_paper=is_paint)
         matches = MatchCache(lambda file: split_cel(self.decode(file))[0], self.base.gap)
 
         def prepare(picture: UInt8[np.ndarray, "H W *C"], files: Files) -> NetworkInputs:
@@ -139,7 +140,9 @@ class KeysTask:
             valid_hints = clean_hints(drawing, hints)
             joined = join_hints(valid_hints, size)
             known = apply_hints(known, joined)
-            kept = pack(known, _flag(files) + ComposeInputs(joined, files["line"][0]).pack())
+            is_hinted = has_hints(files) and (prepared is None or prepared.is_hints)
+            flag = HINTED if is_hinted else KEYED
+            kept = pack(known, flag + ComposeInputs(joined, files["line"][0]).pack())
             inputs = self._network_inputs(drawing, valid_hints, known)
             warnings = self.base.warn_of(drawing, alpha) + warn_of_lost(hints, joined)
             return NetworkInputs(inputs, kept, warnings, seconds)
@@ -201,16 +204,20 @@ class KeysTask:
         if color is not None and base.trace_lines:
             color = fill_trace_lines(color, opened.drawing)
         paint = known.paint()._replace(key_threshold=read_threshold())
-        fill_unknown(paint, self.unknown, color, uses_neighbours=rest[:1] == CARRIES_HINTS)
+        is_hinted, is_paint = rest[:1] == HINTED, base.finish == "paint"
+        fill_unknown(paint, self.unknown, color, uses_neighbours=is_hinted and is_paint)
         certainty = find_certainty(paint)
-        if base.finish == "paint":
+        if is_paint:
             try:
                 coloring, warnings, doubts = base.finish_paint(paint, matte)
             except DoubtfulError as error:
                 error.certainty = certainty
                 raise
         else:
-            below = paint.fill() if color is None else soften_unknown(paint, color)
+            if color is None:
+                below = paint.fill()
+            else:
+                below = soften_unknown(paint, color, is_hinted=is_hinted)
             coloring = Coloring(below, matte)
             warnings, doubts = (), find_doubts(paint)
         composer = Composer(base.lines_as, base.trace_lines, base.form, base.extras)
@@ -221,12 +228,8 @@ class KeysTask:
         return self.base.show(picture)
 
 
-CARRIES_HINTS, CARRIES_KEYS = b"h", b"k"
-"""Whether the carried colours of a drawing are those of hints alone."""
-
-
-def _flag(files: Files) -> bytes:
-    return CARRIES_HINTS if files.keys().isdisjoint(COLORED) else CARRIES_KEYS
+HINTED, KEYED = b"h", b"k"
+"""Whether the colours of a drawing are those of hints, and of no finished picture, or of keys."""
 
 
 def open_keys_task(
