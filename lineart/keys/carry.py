@@ -200,8 +200,8 @@ def join_scores(scores: Sequence[Scores], *, is_correction: Sequence[bool] = ())
 
     Args:
         scores: Scores by each key, the nearest in time first.
-        is_correction: Whether each key corrects what another shows; a region that one corrects has
-            the colour of the nearest key that is about sure of it. Default: none does.
+        is_correction: Whether each key may correct what another shows; a region that one corrects
+            has the colour of the nearest key that is about sure of it. Default: none does.
     """
     of_keys = [softmax(one, axis=1) for one in scores]
     shares = _join_evenly(scores)
@@ -234,7 +234,7 @@ def _join_all(scores: Sequence[Scores], keys: Sequence[PreparedKey]) -> ColorSha
     if not of_keys:
         return _join_evenly(of_sheets)
     is_partial = [key.is_partial for key in keys if key.key.same_shot]
-    known = join_scores(of_keys, is_correction=() if all(is_partial) else is_partial)
+    known = join_scores(of_keys, is_correction=is_partial)
     if not of_sheets:
         return known
     shares: ColorShares = known[:, -1:] * _join_evenly(of_sheets)
