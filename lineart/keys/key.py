@@ -29,7 +29,7 @@ from lineart.keys.drawing import (
 )
 
 MAX_OPEN = 0.1
-"""Share of a drawing, by area, that a finished picture leaves open at most."""
+"""Share of what is drawn, by area, that a finished picture leaves open at most."""
 MIN_BEYOND = 0.1
 """Hints of a dab beyond a cut count if they are at least this share of those in its region."""
 COVERED = 0.9
@@ -77,9 +77,14 @@ class PreparedKey:
 
     @property
     def is_partial(self) -> bool:
-        """Whether it leaves much of its drawing open, as one that corrects others."""
-        is_open = self.index == UNKNOWN
-        return bool(self.drawing.area @ is_open > MAX_OPEN * self.drawing.area.sum())
+        """Whether it colours parts, as one that corrects others.
+
+        It has hints, or it leaves much of what is drawn open; the paper around that does not count.
+        """
+        is_drawn = ~self.is_paper
+        is_open = is_drawn & (self.index == UNKNOWN)
+        area = self.drawing.area
+        return self.is_hints or bool(area @ is_open > MAX_OPEN * (area @ is_drawn))
 
     @property
     def has_open_paper(self) -> bool:

@@ -22,9 +22,9 @@ class ShotKeys(NamedTuple):
     """Keys, the nearest in time to the drawing that they colour first."""
 
     @property
-    def is_hints(self) -> bool:
-        """Whether no finished picture, and no sheet, is among them."""
-        return all(one.is_hints and one.key.same_shot for one in self.keys)
+    def is_partial(self) -> bool:
+        """Whether no sheet, and no picture of all of a drawing, is among them."""
+        return all(one.is_partial and one.key.same_shot for one in self.keys)
 
     def without_paper(self) -> "ShotKeys":
         """Return the same with paper that nobody has coloured unknown."""

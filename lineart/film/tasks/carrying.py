@@ -57,8 +57,9 @@ class KeyCache:
 
     Args:
         prepare: Decodes and prepares a key; None if it says nothing.
-        opens_paper: Whether keys that are hints alone leave paper unknown that none has coloured,
-            as it is on the drawings that they were set in: it is no white that a person has chosen.
+        opens_paper: Whether paper that none has coloured is unknown for drawings with hints and
+            without a key of a whole drawing, as it is where hints were set: it is no white that a
+            person has chosen.
     """
 
     def __init__(
@@ -85,7 +86,7 @@ class KeyCache:
         if is_hinted != has_hints(files) or together.keys() != alone.keys():
             is_hinted = has_hints(files)
             shot = prepare_keys([*alone.values()])
-            if self._opens_paper and is_hinted and shot.is_hints:
+            if self._opens_paper and is_hinted and shot.is_partial:
                 shot = shot.without_paper()
             together = dict(zip(alone, shot.keys, strict=True))
             self._together = is_hinted, together

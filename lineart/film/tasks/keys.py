@@ -140,8 +140,7 @@ class KeysTask:
             valid_hints = clean_hints(drawing, hints)
             joined = join_hints(valid_hints, size)
             known = apply_hints(known, joined)
-            is_hinted = has_hints(files) and (prepared is None or prepared.is_hints)
-            flag = HINTED if is_hinted else KEYED
+            flag = HINTED if has_hints(files) else KEYED
             kept = pack(known, flag + ComposeInputs(joined, files["line"][0]).pack())
             inputs = self._network_inputs(drawing, valid_hints, known)
             warnings = self.base.warn_of(drawing, alpha) + warn_of_lost(hints, joined)
@@ -229,7 +228,7 @@ class KeysTask:
 
 
 HINTED, KEYED = b"h", b"k"
-"""Whether the colours of a drawing are those of hints, and of no finished picture, or of keys."""
+"""Whether a drawing has hints, at their pixels or carried, or the colours of keys alone."""
 
 
 def open_keys_task(
