@@ -46,3 +46,12 @@ def test_white_on_transparency_is_paint(line: np.ndarray) -> None:
     line[..., 3] = 0
     assert not is_uncolored(line)
     assert not is_uncolored(fill(line, (255, 255, 255)))
+
+
+@pytest.mark.parametrize("radius", [1, 2, 5])
+def test_tiny_dabs_on_transparency_are_paint(line: np.ndarray, radius: int) -> None:
+    """With the lines or without; specks of less than 3 x 3 px are none."""
+    line[line[..., :3].min(axis=2) > 200] = 0
+    assert is_uncolored(fill(line, (200, 40, 50), radius)) == (radius == 1)
+    line[:] = 0
+    assert is_uncolored(fill(line, (200, 40, 50), radius)) == (radius == 1)
