@@ -81,9 +81,11 @@ class HintRules(NamedTuple):
         is_hint = hint[:, :, 3] >= FAINT_ALPHA
         if not has_paper(hint):
             scale = self._scale(hint, size)
-            hint = restore_rims(hint) if scale is None else hint
-            kept = _keep(hint, is_hint & ~find_rims(hint))
-            return kept if scale is None else even_overshoot(kept, scale)
+            if scale is None:
+                hint = restore_rims(hint)
+            else:
+                hint = even_overshoot(_keep(hint, is_hint), scale)
+            return _keep(hint, is_hint & ~find_rims(hint))
         if not self.on_paper:
             has = "no transparency: it is opaque everywhere"
             if not is_hint.all():

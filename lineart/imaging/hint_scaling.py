@@ -1,7 +1,8 @@
 """Hint pictures that an editor has scaled: the colours that its filter has left at edges.
 
 Sharp filters, such as bicubic and Lanczos, go beyond a colour where another one, or nothing, is
-beside it. In the shapes of arrays, P is the number of pixels, and N that of dabs.
+beside it. Where alpha is straight, filters mix it with the colour of what is transparent. In the
+shapes of arrays, P and A are numbers of pixels.
 """
 
 import math
@@ -12,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Int16, Int32, Int64, UInt8
 
 from lineart.image import Frame, Hint
+from lineart.imaging.hint_edges import FAINT_SHARE, MATTE_LEVELS
 
 EVEN_LEVELS = 2
 """Most levels by which the pixels in a stroke, away from its edges, differ in a channel."""
@@ -19,7 +21,9 @@ OVERSHOOT = 0.15
 """Share of the step of a channel at an edge by which a filter goes beyond it, at most."""
 FILTER_PX = 3
 """Distance from an edge, in pixels of the smaller picture, up to which a filter does so."""
-DIRECTIONS = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if y or x]
+MOST_STRENGTH = (1 + OVERSHOOT) ** 2
+"""Strength of a colour at the corner of a dab, where a filter goes beyond it in both directions, as
+a multiple of its own."""
 
 Mask = UInt8[np.ndarray, "H W"]
 Places = Int64[np.ndarray, " P"]
@@ -29,9 +33,10 @@ Colors = UInt8[np.ndarray, "P 3"]
 def even_overshoot(hint: Hint, scale: float, *, on_paper: bool = False) -> Hint:
     """Return hints in which the edges of strokes have the colour of the stroke.
 
-    A pixel that is not even with those around it takes the colour of the nearest one that is, and,
-    in a dab without such pixels, the middle one of its colours, if the step beside it explains the
-    difference. So two colours that touch stay two, and mixtures of them stay as they are.
+    A pixel that is not even with those around it takes the colour of the nearest one of its dab
+    that is or, in a dab without such pixels, the middle one of its colours, if the step beside it
+    explains the difference. So two colours that touch stay two, and mixtures of them stay as they
+    are.
 
     Args:
         hint: Hints, transparent elsewhere.
@@ -39,26 +44,31 @@ def even_overshoot(hint: Hint, scale: float, *, on_paper: bool = False) -> Hint:
         on_paper: Whether they are on white paper.
     """
     narrow, reach = math.ceil(scale), math.ceil(FILTER_PX * max(1.0, scale))
-    # A margin, so that a step away from a hint is a step in the flat arrays.
+    # A margin, so that what is beside a hint at the border is a hint, too.
     framed = cv2.copyMakeBorder(hint, reach, reach, reach, reach, cv2.BORDER_REPLICATE)
     box = _find_box(framed, margin=reach)
-    colors, is_hint = cv2.cvtColor(framed[box], cv2.COLOR_RGBA2RGB), _is_hint(framed[box])
+    pixels = np.ascontiguousarray(framed[box])
+    colors, is_hint = cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB), _is_hint(pixels)
     near = _Around.look(colors, is_hint, narrow)
     is_even, differs = near.find_even()
     places = np.flatnonzero(_clear_border(cv2.bitwise_and(differs, is_hint), reach))
     if not places.size:
         return hint
-    meant = _find_meant(colors, is_hint, is_even, places, reach)
-    flat = colors.reshape(-1, 3)
+    flat = pixels.reshape(-1, 4)
+    meant = flat[_find_sources(flat, is_hint, is_even, places)]
+    around = _Around.look(colors, is_hint, reach)
+    is_edge = np.zeros(len(places), bool)
+    if not on_paper:
+        rim = np.flatnonzero(around.is_within.ravel()[places] == 0)
+        is_edge[rim] = _are_parts(flat[places[rim]], meant[rim])
+    own, meant = flat[places, :3], meant[:, :3]
     # Most pixels of copied lines are far from any even colour.
-    is_near = _differ(flat[places], meant).max(axis=1) <= OVERSHOOT * 255
-    places, meant = places[is_near], meant[is_near]
-    apart, own = _differ(flat[places], meant), flat[places]
-    allowed = OVERSHOOT * _Around.look(colors, is_hint, reach).steps(places)
-    room = near.room(places, own, meant, on_paper)
-    is_edge = ((apart <= allowed) & ((room <= allowed) | (apart == 0))).all(axis=1)
-    flat[places[is_edge]] = meant[is_edge]
-    framed[box][:, :, :3] = colors
+    left = np.flatnonzero(~is_edge & (_differ(own, meant).max(axis=1) <= OVERSHOOT * 255))
+    apart, allowed = _differ(own, meant)[left], OVERSHOOT * around.steps(places[left])
+    room = near.room(places[left], own[left], meant[left], on_paper)
+    is_edge[left] = ((apart <= allowed) & ((room <= allowed) | (apart == 0))).all(axis=1)
+    flat[places[is_edge], :3] = meant[is_edge]
+    framed[box] = pixels
     return np.ascontiguousarray(framed[reach:-reach, reach:-reach])
 
 
@@ -138,47 +148,64 @@ class _Around(NamedTuple):
         return room
 
 
-def _find_meant(colors: Frame, is_hint: Mask, is_even: Mask, places: Places, reach: int) -> Colors:
-    """Return the colours of the strokes whose edges some places may be; else their own."""
-    flat, even = colors.reshape(-1, 3), is_even.ravel() > 0
-    meant: Colors = flat[places]
-    left = np.arange(len(places))
-    for down, right in _near_first(reach):
-        at = places[left] + down * is_hint.shape[1] + right
-        is_found = even[at]
-        meant[left[is_found]] = flat[at[is_found]]
-        left = left[~is_found]
-        if not left.size:
-            return meant
-    count, dabs = cv2.connectedComponents(is_hint, connectivity=8, ltype=cv2.CV_32S)
-    has_even = np.bincount(dabs[is_even > 0], minlength=count) > 0
-    left = left[~has_even[dabs.ravel()[places[left]]]]
-    dab = dabs.ravel()[places[left]]
-    meant[left] = _middle_colors(meant[left], dab, count)[dab]
-    return meant
+def _find_sources(
+    pixels: UInt8[np.ndarray, "A 4"], is_hint: Mask, is_even: Mask, places: Places
+) -> Places:
+    """Return for each place the pixel that has the colour of its stroke.
+
+    It is the nearest even one or, where that is in another dab, the middle one of its own.
+    """
+    _, dabs = cv2.connectedComponents(is_hint, connectivity=8, ltype=cv2.CV_32S)
+    _, nearest = cv2.distanceTransformWithLabels(
+        cv2.bitwise_not(is_even), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    dab, label, even = dabs.ravel(), nearest.ravel(), np.flatnonzero(is_even)
+    of_label = np.zeros(int(label.max()) + 1, np.int64)
+    of_label[label[even]] = even
+    sources: Places = of_label[label[places]]
+    is_other = (dab[sources] != dab[places]) | (is_even.ravel()[sources] == 0)
+    others = places[is_other]
+    if others.size:
+        sources[is_other] = _find_middles(pixels[others], others, dab[others])
+    return sources
 
 
-def _near_first(reach: int) -> list[tuple[int, int]]:
-    """Return the steps to the pixels up to `reach` away, the nearest first."""
-    span = range(-reach, reach + 1)
-    steps = [(y, x) for y in span for x in span if 0 < math.hypot(y, x) <= reach]
-    return sorted(steps, key=lambda step: math.hypot(*step))
-
-
-def _middle_colors(
-    colors: Colors, dabs: Int32[np.ndarray, " P"], count: int
-) -> UInt8[np.ndarray, "N 3"]:
-    """Return of the colours of each dab that of the middle lightness; 0 if it has none.
+def _find_middles(
+    own: UInt8[np.ndarray, "P 4"], places: Places, dabs: Int32[np.ndarray, " P"]
+) -> Places:
+    """Return for each place, of those of its dab, the one of the middle lightness.
 
     Args:
-        colors: Colours of pixels.
+        own: Colour and alpha of each place; faint ones have lost too many levels to count.
+        places: Places of pixels.
         dabs: Number of the dab of each.
-        count: Number of dabs.
     """
-    lightness = colors.sum(axis=1, dtype=np.int64)
-    order = np.argsort(dabs.astype(np.int64) << 16 | lightness)
-    pixels = np.bincount(dabs, minlength=count)
-    middles = np.cumsum(pixels) - pixels + pixels // 2
-    found = np.zeros((count, 3), np.uint8)
-    found[pixels > 0] = colors[order[middles[pixels > 0]]]
-    return found
+    highest = np.zeros(int(dabs.max()) + 1, np.uint8)
+    np.maximum.at(highest, dabs, own[:, 3])
+    is_strong = own[:, 3] >= FAINT_SHARE * highest[dabs]
+    lightness = own[is_strong, :3].sum(axis=1, dtype=np.int64)
+    order = np.argsort(dabs[is_strong].astype(np.int64) << 16 | lightness)
+    count = np.bincount(dabs[is_strong])
+    middle = np.cumsum(count) - count + count // 2
+    middles: Places = places[is_strong][order[middle[dabs]]]
+    return middles
+
+
+def _are_parts(
+    own: UInt8[np.ndarray, "P 4"], meant: UInt8[np.ndarray, "P 4"]
+) -> Bool[np.ndarray, " P"]:
+    """Return which pixels are the colour that is meant, weaker or stronger, on black or white.
+
+    Alpha that was not premultiplied makes it weaker, by no more than alpha itself became less.
+    """
+    are_parts = np.zeros(len(own), bool)
+    least = np.minimum(own[:, 3] / meant[:, 3].astype(np.float32), 1)
+    for matte in (0, 255):
+        part, full = (one[:, :3].astype(np.float32) - matte for one in (own, meant))
+        # A level at the other end may have been beyond it.
+        free = np.where(own[:, :3] == 255 - matte, 0, full)
+        strength = (part * free).sum(axis=1) / np.maximum((full * free).sum(axis=1), 1)
+        strength = np.clip(strength, least, MOST_STRENGTH)
+        mixture = np.clip(strength[:, np.newaxis] * full + matte, 0, 255)
+        are_parts |= np.abs(own[:, :3] - mixture).max(axis=1, initial=0) <= MATTE_LEVELS
+    return are_parts

@@ -63,6 +63,43 @@ def test_a_scaled_dab_has_one_colour(name: str, factor: float) -> None:
     np.testing.assert_array_equal(HintRules(canvas="center").clean(scaled, SIZE), plain)
 
 
+def draw_hard_dabs() -> np.ndarray:
+    """Paint dabs without soft edges that lie apart: round ones, a square and a stroke."""
+    hint = no_hints(SIZE)
+    for x, y, radius, color in ((30, 30, 9, SKIN), (80, 40, 6, SKY), (120, 40, 9, IRIS)):
+        cv2.circle(hint, (x, y), radius, (*color, 255), -1)
+    hint[80:100, 20:40] = (*SKIN, 255)
+    hint[86:98, 60:140] = (*SHADE, 255)
+    return hint
+
+
+@pytest.mark.parametrize("name", ["bicubic", "lanczos", "bilinear", "box"])
+@pytest.mark.parametrize("factor", [0.5, 0.75, 1.5, 2, 3])
+def test_a_scaled_hard_dab_has_no_rim(name: str, factor: float) -> None:
+    """Where alpha ends at 255, sharp filters leave opaque pixels that are far too bright."""
+    data = encode_png(scale(draw_hard_dabs(), factor, name))
+    assert count_far(HintRules().read(data, SIZE)) == 0
+
+
+@pytest.mark.parametrize("matte", [0, 255])
+@pytest.mark.parametrize("name", ["linear", "cubic", "lanczos4", "area"])
+@pytest.mark.parametrize("factor", [0.5, 0.75, 1.5, 2, 3])
+def test_straight_alpha_leaves_no_rim(matte: int, name: str, factor: float) -> None:
+    """Filters mix a dab with the black or white of transparent pixels."""
+    hint = draw_hard_dabs()
+    hint[hint[:, :, 3] == 0, :3] = matte
+    filters = {
+        "linear": cv2.INTER_LINEAR,
+        "cubic": cv2.INTER_CUBIC,
+        "lanczos4": cv2.INTER_LANCZOS4,
+        "area": cv2.INTER_AREA,
+    }
+    scaled = cv2.resize(hint, None, fx=factor, fy=factor, interpolation=filters[name])
+    found = HintRules().read(encode_png(scaled), SIZE)
+    assert count_far(found) == 0
+    assert (found[:, :, 3] > 0).sum() > 0.8 * factor**2 * (hint[:, :, 3] > 0).sum()
+
+
 @pytest.mark.parametrize("name", ["bicubic", "lanczos", "bilinear"])
 @pytest.mark.parametrize("factor", [1.5, 2])
 def test_a_scaled_stroke_on_paper_has_one_colour(name: str, factor: float) -> None:
