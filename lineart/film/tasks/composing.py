@@ -17,7 +17,7 @@ from lineart.imaging.matte import Opacity, split_cel
 from lineart.imaging.paint_map import PaintMap
 from lineart.imaging.trace_lines import erase_trace_lines
 
-PICTURE_VERSIONS: Final[dict[LinesAs, int]] = {"drawn": 17, "paper": 18}
+PICTURE_VERSIONS: Final[dict[LinesAs, int]] = {"drawn": 19, "paper": 20}
 """Raise one when equal drawings, hints and weights give other pixels: films are then made anew."""
 TRACE_LINES_VERSION = 2
 """The same for drawings whose trace lines are left out."""
