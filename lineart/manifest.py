@@ -169,5 +169,6 @@ def read_rows(output: Storage, path: str) -> pa.Table:
         return table.select(SCHEMA.names).cast(SCHEMA)
     except (pa.ArrowException, KeyError, ValueError) as error:
         raise ValueError(
-            f"{output.uri}/{path} is not a manifest of this program: {error}"
+            f"{output.uri}/{path} is not a manifest of this program: {error}; if it is damaged, "
+            "delete it: the frames that it lists are then made anew"
         ) from error

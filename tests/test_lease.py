@@ -143,3 +143,13 @@ def test_who_lost_it_is_told(tmp_path: Path, checked_every_s: float, wait_s: flo
         with pytest.raises(LostError, match="taken over by another run"):
             held.check()
     assert output.exists(LEASE)
+
+
+def test_a_lease_that_is_deleted_was_not_taken_over(tmp_path: Path) -> None:
+    """Somebody has cleared the folder; no other run writes to it."""
+    output = Storage.at(str(tmp_path))
+    with hold_lease(output, ignore, times=FAST) as held:
+        output.delete(LEASE)
+        time.sleep(FAST.expires_after_s)
+        with pytest.raises(LostError, match=r"somebody has deleted files of .*; run again"):
+            held.check()

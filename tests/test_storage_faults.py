@@ -23,9 +23,11 @@ import numpy as np
 import pytest
 
 from lineart.codec import encode_png
+from lineart.film.run import MAX_UNWRITTEN
 from lineart.film.run_json import FilmSummary
 from lineart.manifest import MANIFEST, read_manifest, write_rows
-from lineart.storage import LIMITS, Entry, Storage
+from lineart.runtime.lease import hold_lease
+from lineart.storage import LIMITS, Entry, Storage, describe_error
 from lineart.storage.s3_calls import connect
 from lineart.storage.s3_wait import SAID_AFTER_S
 from tests.drills.film import draw_film, make_weights
@@ -452,6 +454,17 @@ def test_create_without_links_on_a_full_disk(
     assert files(small_disk) == []
 
 
+def test_what_is_said_of_a_full_disk(small_disk: Path) -> None:
+    """It cannot be written, whatever was done, and the way out is space."""
+    full = OSError(errno.ENOSPC, "No space left on device", "video.mp4")
+    assert describe_error(full) == "video.mp4 cannot be written: No space left on device"
+    (small_disk / "filler").write_bytes(bytes(os.statvfs(small_disk).f_bavail * 4096))
+    output = Storage.at(str(small_disk / "out"))
+    said = "No space left on device; give a folder with space, or free some"
+    with pytest.raises(OSError, match=said), hold_lease(output, lambda _: None):
+        pass
+
+
 # Films.
 
 
@@ -550,6 +563,29 @@ def test_a_film_on_a_disk_that_fills_up(small_disk: Path, tmp_path: Path) -> Non
     second = color(place, tmp_path / "weights", "disk/out")
     assert (second.skipped, second.done, second.failed) == (first.done, first.failed, 0)
     assert len(outcome(place.child("disk/out"))[0]) == 6
+
+
+def test_a_disk_that_refuses_frame_after_frame_ends_the_run(
+    small_disk: Path, tmp_path: Path
+) -> None:
+    """No run computes a film that cannot be stored."""
+    rng, count = np.random.default_rng(0), MAX_UNWRITTEN + 20
+    (tmp_path / "lines").mkdir()
+    for number in range(count):
+        noise = rng.integers(0, 256, (150, 200, 3), dtype=np.uint8)
+        (tmp_path / f"lines/{number:02}.png").write_bytes(encode_png(noise))
+    make_weights(tmp_path / "weights")
+    place = Storage.at(str(tmp_path))
+    said = rf"{MAX_UNWRITTEN} frames in a row were refused: .*/disk/out/frames/.*: No space left"
+    with pytest.raises(OSError, match=said):
+        color(place, tmp_path / "weights", "disk/out")
+    made, rows = outcome(place.child("disk/out"))
+    failed = [row for row in rows if row["status"] == "failed"]
+    assert (len(failed), len(rows)) == (MAX_UNWRITTEN, len(made) + MAX_UNWRITTEN)
+    assert len(rows) < count
+    assert mount("-o", "remount,size=16m", str(small_disk)) == 0
+    assert color(place, tmp_path / "weights", "disk/out").failed == 0
+    assert len(outcome(place.child("disk/out"))[0]) == count
 
 
 def test_a_film_on_a_full_disk(small_disk: Path, tmp_path: Path) -> None:

@@ -186,7 +186,8 @@ class HashedColors:
             for hint in frame.hints
         }
         found = {
-            hint: self._read(hint, self.hints, self.rules, sizes[hint]) for hint in frame.hints
+            hint: _fit(self._read(hint, self.hints, self.rules, sizes[hint]), sizes[hint])
+            for hint in frame.hints
         }
         held = _without_blank(frame, {hint for hint, one in found.items() if one.is_blank})
         fixed_hints = [hint for hint in held if hint not in carried_from]
@@ -284,6 +285,15 @@ class _UnusableError(Exception):
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message)
         self.failure = failure
+
+
+def _fit(hint: HashedHint, size: Size) -> HashedHint:
+    """Return a hint as it counts on a drawing of `size`; of another size, by its file.
+
+    What of it is read then depends on the size, and its pixels were hashed without one.
+    """
+    is_scaled = (hint.height, hint.width) != size
+    return hint._replace(pixels_sha256=hint.source_sha256) if is_scaled else hint
 
 
 def _describe(hint: HashedHint, rules: SharedRules, size: Size) -> Iterator[str]:

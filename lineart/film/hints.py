@@ -15,7 +15,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from lineart.film.frames import FilmFrame, Source, holds_others, refuse_twins
-from lineart.film.listing import caseless, name_some, printable
+from lineart.film.listing import caseless, printable
 from lineart.film.names import NameParts, read_name, stem
 from lineart.film.records import Failure, HashedHint
 
@@ -198,22 +198,6 @@ def unused_hints(frames: Iterable[FilmFrame], hints: Iterable[Source]) -> list[s
     """Return the names of hints that hold on no frame, sorted, as printable text."""
     used = {_key(hint.name) for held in {frame.hints for frame in frames} for hint in held}
     return sorted(printable(hint.name) for hint in hints if _key(hint.name) not in used)
-
-
-def describe_hintless(chosen: Iterable[FilmFrame], frames: Iterable[FilmFrame]) -> list[str]:
-    """Return a sentence on the shots of which no frame has a hint or sheet, if there are any.
-
-    Args:
-        chosen: Frames that are coloured.
-        frames: All frames of the film.
-    """
-    shots = dict.fromkeys(frame.shot for frame in chosen if frame.refusal is None)
-    hinted = {frame.shot for frame in frames if frame.hints or frame.sheets}
-    bare = [printable(shot) for shot in shots if shot not in hinted]
-    if not bare:
-        return []
-    what = "a shot has no hint" if len(bare) == 1 else f"{len(bare)} shots have no hint"
-    return [f"{what}: {name_some(bare)}"]
 
 
 def describe_empty_hints(

@@ -15,7 +15,6 @@ from lineart.film.frames import (
 from lineart.film.hints import (
     attach_everywhere,
     attach_hints,
-    describe_hintless,
     find_origins,
     take_first_pages,
     unused_hints,
@@ -178,13 +177,9 @@ def prepare_run(
         sheets=color_folders.sheets,
     )
     chosen, absent = film.selection.choose(frames)
-    bare = []
-    if color_folders.keys is not None:
-        bare = describe_keyless(chosen)
-    elif color_addresses.hints is not None:
-        bare = describe_hintless(chosen, frames)
+    keyless = describe_keyless(chosen) if color_folders.keys is not None else []
     named = [*describe_versions(frames), *describe_gaps(frames), *describe_doubles(frames)]
-    warnings = [*film.warnings, *color_warnings, *bare, *named, *absent]
+    warnings = [*film.warnings, *color_warnings, *keyless, *named, *absent]
     return PreparedRun(film, job, frames, chosen, warnings)
 
 

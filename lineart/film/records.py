@@ -30,6 +30,8 @@ from lineart.storage import Storage, reason_of
 
 RUN = "run.json"
 """File in the output with the flags, versions and counts of the last run."""
+WRITE = "write"
+"""Stage that writes a frame."""
 FILES = {
     "line": "line drawing",
     KEY_LINE: "line drawing",

@@ -31,7 +31,7 @@ from lineart.film.plan import (
     result_row,
     unread_row,
 )
-from lineart.film.records import FILES, FilmJob, FrameResult, StageSeconds, WorkItem
+from lineart.film.records import FILES, WRITE, FilmJob, FrameResult, StageSeconds, WorkItem
 from lineart.film.removed import settle_removed
 from lineart.film.retries import mark_accepted
 from lineart.film.run_json import FilmSummary
@@ -71,6 +71,8 @@ U = TypeVar("U")
 
 CHUNK = 32
 """Number of items that one task hashes or copies."""
+MAX_UNWRITTEN = 32
+"""Number of frames in a row that the storage refuses after which a run breaks off."""
 
 
 @runtime_checkable
@@ -157,6 +159,7 @@ def run_film(
         len(prepared.frames), skipped=plan.skipped, accepted=plan.accepted, **stale._asdict()
     )
     logs, log = FrameLogs(prepared.film.log_folder, prepared.job), _Log()
+    unwritten = 0
     try:
         # Closed on any exception, because running work must end before the lease is released.
         with logs, closing(_ended(prepared.job, plan, runner)) as ended:
@@ -173,6 +176,9 @@ def run_film(
                 summary.seconds = round(time.monotonic() - started, 3)
                 summary.frames_per_second = round(summary.done / max(summary.seconds, 1e-3), 3)
                 on_progress(summary)
+                unwritten = unwritten + 1 if row["stage"] == WRITE else 0
+                if unwritten == MAX_UNWRITTEN:
+                    raise OSError(f"{unwritten} frames in a row were refused: {row['message']}")
         if plan.remaining:
             raise ConnectionError(
                 f"{len(plan.remaining)} frames never ended: {next(iter(plan.remaining))}"

@@ -69,16 +69,21 @@ def write_run(
     flags: Mapping[str, Any],
     prepared: PreparedRun,
     started_at: datetime,
-    ended: tuple[FilmSummary, pa.Table] | None,
+    ended: tuple[FilmSummary, pa.Table] | str | None,
 ) -> None:
     """Write `run.json`: flags, versions, machine and, at the end of the run, its summary.
+
+    The `state` is `running`, `ended` or why the run broke off; a run that was killed stays
+    `running`.
 
     Args:
         flags: Flags of the command.
         prepared: Inputs of the run.
         started_at: Start of the run.
-        ended: Result of `run_film`; None at the start of the run.
+        ended: Result of `run_film`, or why it broke off; None at the start of the run.
     """
+    result = None if isinstance(ended, str) else ended
+    state = ended if isinstance(ended, str) else "ended" if ended else "running"
     run: dict[str, Any] = {
         "configuration": flags,
         "pictures": Storage.at(prepared.film.pictures).uri,
@@ -91,11 +96,13 @@ def write_run(
         "commit": find_commit(),
         "machine": {"system": platform.platform(), "cpus": os.cpu_count()},
         "started_at": started_at.isoformat(timespec="seconds"),
+        "state": state,
         "ended_at": datetime.now(UTC).isoformat(timespec="seconds") if ended else None,
-        "summary": asdict(ended[0]) if ended else None,
+        "frames": len(prepared.film_frames),
+        "summary": asdict(result[0]) if result else None,
         "warnings": prepared.warnings,
-        "precisions": count_values(ended[1], "precision") if ended else None,
-        "devices": count_values(ended[1], "device") if ended else None,
+        "precisions": count_values(result[1], "precision") if result else None,
+        "devices": count_values(result[1], "device") if result else None,
     }
     if len(run["devices"] or ()) > 1:
         run["mixed"] = "the frames' last bits may differ between these devices; see the manifest"

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 
 from lineart.codec import count_pages
-from lineart.film.records import Failure, FilmJob, FrameData, Input, pack, unpack
+from lineart.film.records import WRITE, Failure, FilmJob, FrameData, Input, pack, unpack
 from lineart.film.tasks import ComposedFrame, DoubtfulError, Drawn, FilmTask, RunNetwork
 from lineart.film.tasks.key_rules import ADJACENT
 from lineart.film.worker import Worker, run_in_worker
@@ -364,7 +364,7 @@ def _compose(
 
 def write_enlarged(worker: Worker, frame: FrameData) -> FrameData:
     """Write a composed frame, whose pictures are now others, to every output."""
-    step("write")
+    step(WRITE)
     drawn: Drawn = unpack(frame.kept)
     return _write(worker, frame, drawn.enlarge(frame.arrays).write())
 
@@ -383,7 +383,7 @@ STAGES = (
 ENLARGING = (
     Stage("compose", compose, "cpu"),
     Stage("upscale", open_upscaler, "network"),
-    Stage("write", write_enlarged, "cpu"),
+    Stage(WRITE, write_enlarged, "cpu"),
 )
 """Stages in place of the last one for frames that are enlarged."""
 

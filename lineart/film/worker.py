@@ -11,6 +11,7 @@ from lineart.codec.chatter import attach_decoder_output
 from lineart.codec.errors import noting_warnings
 from lineart.film.frames import PictureReader, SheetSource, Source, beside
 from lineart.film.records import (
+    WRITE,
     Failure,
     FilmJob,
     FrameData,
@@ -111,12 +112,12 @@ class Worker:
 
         The frame is written last, so that its presence implies the others.
         """
-        step("write")
+        step(WRITE)
         try:
             for path, data in reversed(list(zip(self.output_paths(output), files, strict=True))):
                 self.job.output.write(path, data)
         except OSError as error:
-            return Failure.of("write", error)
+            return Failure.of(WRITE, error)
         return len(files[0])
 
 

@@ -114,7 +114,7 @@ def run_command(
             with _print_picture_warnings(name):
                 result = dict(work(flags))
     except (ValueError, OSError) as error:
-        say(name, _sentence_of(error))
+        say(name, as_sentence(error))
         return WRONG_INPUT
     except BrokenOffError as error:
         say(name, error)
@@ -129,7 +129,8 @@ def run_command(
     return SOME_FAILED if any(map(result.get, UNFINISHED)) else ALL_DONE
 
 
-def _sentence_of(error: ValueError | OSError) -> str:
+def as_sentence(error: ValueError | OSError) -> str:
+    """Return an error as a sentence without the number of the operating system."""
     # Imported here: parsing flags does not need it.
     from lineart.storage import describe_error
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lineart.jobs.command import BrokenOffError
+from lineart.jobs.command import BrokenOffError, as_sentence
 
 if TYPE_CHECKING:
     from lineart.film.exposure import Sheets
@@ -59,5 +59,6 @@ def write_video(prepared: PreparedRun, sheets: Sheets, fps: float) -> None:
         raise ValueError(f"the frames are finished, their video is not: {error}") from error
     except OSError as error:
         raise BrokenOffError(
-            f"the frames are finished, their video is not: {error}; the same command writes it"
+            f"the frames are finished, their video is not: {as_sentence(error)}; the same command "
+            "writes it"
         ) from error

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import Field, asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -22,7 +22,7 @@ from typing import (
 
 from tyro import conf
 
-from lineart.jobs.command import BrokenOffError, log_to_stderr, say
+from lineart.jobs.command import BrokenOffError, as_sentence, log_to_stderr, say
 from lineart.jobs.film_progress import make_printer
 from lineart.jobs.film_video import choose_rate, write_video
 from lineart.runtime.device import Precision
@@ -292,34 +292,78 @@ def _make_with_lease(
         The summary, the manifest, and the warnings on the film's files that the run has added to
         `prepared`.
     """
+    from lineart.film.run_json import write_run
+
+    write_state = partial(write_run, asdict(flags), prepared, datetime.now(UTC))
+    known_warnings = len(prepared.warnings)
+    try:
+        summary, rows = _make_and_show(prepared, previous, cuts, runner, lease, write_state)
+    except (OSError, ValueError) as error:
+        why = f"broke off: {as_sentence(error)}"
+        _write_if_owned(write_state, why, lease)
+        raise BrokenOffError(f"{why}; the same command goes on from here") from error
+    except KeyboardInterrupt:
+        _write_if_owned(write_state, "was stopped", lease)
+        raise
+    return summary, rows, prepared.warnings[known_warnings:]
+
+
+def _write_if_owned(write_state: Callable[[str], None], why: str, lease: Lease) -> None:
+    """Write why a run breaks off, if storage allows and no other run owns the output."""
+    with suppress(OSError):
+        lease.check()
+        write_state(why)
+
+
+def _make_and_show(
+    prepared: PreparedRun,
+    previous: pa.Table,
+    cuts: Sequence[ExposedCut],
+    runner: FilmRunner,
+    lease: Lease,
+    write_state: Callable[[tuple[FilmSummary, pa.Table] | None], None],
+) -> tuple[FilmSummary, pa.Table]:
+    """Make the frames and write the page; `write_state` writes `run.json`."""
     from lineart.film.completeness import find_objections
     from lineart.film.next_keys import choose_next
     from lineart.film.run import run_film
-    from lineart.film.run_json import write_run
     from lineart.report.film_folder import PAGE
 
-    started_at, output, given = datetime.now(UTC), prepared.job.output, asdict(flags)
-    film, known_warnings = prepared.film, len(prepared.warnings)
-    try:
-        output.delete(SUCCESS)
-        shown = _read_shown(output)
-        write_run(given, prepared, started_at, None)
-        summary, rows = run_film(prepared, runner, make_printer(), lease.check)
-        stale = summary.removed + summary.kept
-        if film.ask is not None:
-            summary.ask = choose_next(rows, film.ask)
-        summary.objections = find_objections(prepared, rows, stale)
-        lease.check()
-        is_shown = shown == prepared.warnings and rows.equals(previous) and not cuts
-        if not is_shown:
-            # If the run is killed before it is written, the next one writes it.
+    output, film = prepared.job.output, prepared.film
+    output.delete(SUCCESS)
+    shown = _read_shown(output)
+    write_state(None)
+    summary, rows = run_film(prepared, runner, _open_progress(output), lease.check)
+    stale = summary.removed + summary.kept
+    if film.ask is not None:
+        summary.ask = choose_next(rows, film.ask)
+    summary.objections = find_objections(prepared, rows, stale)
+    lease.check()
+    is_shown = shown == prepared.warnings and rows.equals(previous) and not cuts
+    if not is_shown:
+        # If the run is killed before it is written, the next one writes it.
+        output.delete(PAGE)
+    write_state((summary, rows))
+    if not is_shown:
+        write_page(prepared, rows, cuts)
+    return summary, rows
+
+
+def _open_progress(output: Storage) -> Callable[[FilmSummary], None]:
+    """Return a function that prints progress; with the first frame it deletes the page.
+
+    From then on, the page of an earlier run is no longer true.
+    """
+    from lineart.report.film_folder import PAGE
+
+    print_progress = make_printer()
+
+    def show(summary: FilmSummary) -> None:
+        if summary.done + summary.held + summary.failed == 1:
             output.delete(PAGE)
-        write_run(given, prepared, started_at, (summary, rows))
-        if not is_shown:
-            write_page(prepared, rows, cuts)
-    except (OSError, ValueError) as error:
-        raise BrokenOffError(f"broke off: {error}; the same command goes on from here") from error
-    return summary, rows, prepared.warnings[known_warnings:]
+        print_progress(summary)
+
+    return show
 
 
 def _mark_success(
@@ -335,7 +379,8 @@ def _mark_success(
             counts = asdict(of_whole_film(summary, rows))
             prepared.job.output.write(SUCCESS, json.dumps(counts).encode())
     except (OSError, ValueError) as error:
-        raise BrokenOffError(f"broke off: {error}; the same command goes on from here") from error
+        why = f"broke off: {as_sentence(error)}"
+        raise BrokenOffError(f"{why}; the same command goes on from here") from error
 
 
 def _read_shown(output: Storage) -> Any:
@@ -345,7 +390,7 @@ def _read_shown(output: Storage) -> Any:
 
     try:
         run = json.loads(output.read(RUN)) if output.exists(PAGE) else {}
-        return run["warnings"] if run["ended_at"] else None
+        return run["warnings"] if run["summary"] else None
     except (FileNotFoundError, ValueError, LookupError, TypeError):
         return None
 

@@ -62,6 +62,8 @@ class Content:
     """Crops of doubtful regions, encoded as WebP."""
     cuts: Sequence[ExposedCut] = ()
     """Exposure sheets, whose times their shots get."""
+    missing: int = 0
+    """Number of finished frames whose files are gone."""
 
 
 def film_page(
@@ -96,6 +98,8 @@ def film_page(
         words=content.words,
         statuses=STATUSES,
         counts=count(rows["status"].to_pylist()),
+        broken_off=_describe_broken_off(rows, run),
+        missing=content.missing,
         sizes=Counter(size for size in columns(rows, "width", "height") if size[0]).most_common(),
         summary={"seconds": None, "frames_per_second": None, "skipped": None, **summary},
         failures=list_failures(rows, content.inputs, content.words.source),
@@ -117,6 +121,17 @@ def film_page(
         configuration=_configuration(rows, run),
         written=as_text(datetime.now(UTC)),
     )
+
+
+def _describe_broken_off(rows: pa.Table, run: Mapping[str, Any]) -> str:
+    """Return a sentence if the last run did not end; empty if it did, or is too old to say."""
+    state, frames = run.get("state", "ended"), run.get("frames")
+    if state == "ended":
+        return ""
+    why = "is running, or was killed" if state == "running" else state
+    missing = frames - rows.num_rows if isinstance(frames, int) else 0
+    without = f"; {missing:,} of {frames:,} frames have no result" if missing > 0 else ""
+    return as_text(f"The last run {why}{without}.")
 
 
 def _of_last_run(rows: pa.Table, run: Mapping[str, Any]) -> pa.Table:

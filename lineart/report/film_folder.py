@@ -81,8 +81,9 @@ def write_film(
         sheets: Exposure sheets, whose times the shots get.
 
     Returns:
-        Numbers of `frames` and `failed_frames`; URI of the `page` and its size in `bytes`; drawings
-        of the sheets that the film lacks as `missing`.
+        Numbers of `frames` and `failed_frames`, and of finished frames whose files are gone, if
+        any, as `missing_frames`; URI of the `page` and its size in `bytes`; drawings of the sheets
+        that the film lacks as `missing`.
 
     Raises:
         ValueError: `run.json` or the manifest is invalid, or a sheet is, or does not match them.
@@ -97,7 +98,9 @@ def write_film(
     rows = in_film_order(read_manifest(place))
     names = (rows[name].to_pylist() for name in ("frame", "shot"))
     cuts = sheets.expose(dict(zip(*names, strict=True)))
-    gallery = _open_gallery(run, place, pictures, outputs_of(rows))
+    stored = {entry.path for entry in place.entries("frames")}
+    outputs = {frame: path for frame, path in outputs_of(rows).items() if path in stored}
+    gallery = _open_gallery(run, place, pictures, outputs)
     page = show_film(gallery, rows, run, page_at=output, extent=FULL, cuts=cuts)
     output.write(PAGE, page.encode())
     output.sweep()
@@ -105,6 +108,7 @@ def write_film(
     return {
         "frames": rows.num_rows,
         "failed_frames": failed,
+        **({"missing_frames": missing} if (missing := _count_missing(gallery, rows)) else {}),
         "page": f"{output.uri}/{PAGE}",
         "bytes": len(page.encode()),
         **name_missing(cuts),
@@ -152,8 +156,14 @@ def show_film(
         inputs=_inputs(gallery, rows, page_at),
         crops=_read_crops(gallery, rows, find_worst(rows, CROPS), extent.cut),
         cuts=cuts,
+        missing=_count_missing(gallery, rows),
     )
     return film_page(rows, run, part_of(run, "summary"), content)
+
+
+def _count_missing(gallery: ThumbnailGallery, rows: pa.Table) -> int:
+    """Return the number of finished frames whose files are gone."""
+    return len(outputs_of(rows)) - len(gallery.outputs)
 
 
 def _make_small(preview: ThumbnailPair, height_px: int) -> Thumbnail:

@@ -11,6 +11,7 @@ that keeps versions, it leaves one version and one deletion. Rewriting it every 
 owner is alive would leave 17,280 versions a day.
 """
 
+import errno
 import json
 import os
 import socket
@@ -54,7 +55,7 @@ class HeldError(RuntimeError):
 
 
 class LostError(ConnectionError):
-    """Another process took over the output because this one did not answer in time."""
+    """Another process took over the output, as this one did not answer in time; or it is gone."""
 
 
 class Lease:
@@ -79,11 +80,13 @@ class Lease:
         """Raise if this process has lost the lease.
 
         Raises:
-            LostError: another process has taken over the output.
+            LostError: another process has taken over the output, or the lease was deleted.
             OSError: the lease could not be read within its expiry time, and cannot be now.
         """
         is_late = time.monotonic() - self._seen_at > self._times.expires_after_s
         if self._is_lost or (is_late and not self._is_mine()):
+            if _read(self._output) is None:
+                raise LostError(f"somebody has deleted files of {self._output.uri}; run again")
             raise LostError(
                 f"{self._output.uri} was taken over by another run while this one could not "
                 "answer; wait for that run, then run again"
@@ -190,7 +193,9 @@ def hold_lease(
             raise
         # Nobody knows the file that could not be written.
         why = f"{output.uri} cannot be written: {cause.strerror or cause}"
-        raise type(error)(f"{why}; give a folder that this account may write to") from error
+        is_denied = cause.errno in (errno.EACCES, errno.EPERM)
+        whose = "that this account may write to" if is_denied else "with space, or free some"
+        raise type(error)(f"{why}; give a folder {whose}") from error
     try:
         yield lease
     finally:

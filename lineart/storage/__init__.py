@@ -1,5 +1,6 @@
 """Storage in a folder or below an S3 prefix; a write is visible only when it is complete."""
 
+import errno
 import hashlib
 import posixpath
 from collections.abc import Iterator
@@ -307,9 +308,12 @@ def describe_error(error: OSError) -> str:
         return str(error)
     if isinstance(error, FileNotFoundError):
         return f"there is no file {error.filename}"
-    return f"{error.filename} cannot be read: {error.strerror}"
+    what = "written" if error.errno in UNWRITABLE else "read"
+    return f"{error.filename} cannot be {what}: {error.strerror}"
 
 
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""Error numbers of file systems that are full, or may only be read."""
 CHECK = "check the address"
 
 

@@ -2,10 +2,12 @@
 
 import pytest
 
-from lineart.film.tasks.carrying import MatchCache
+from lineart.film.tasks import carrying
+from lineart.film.tasks.carrying import KeyCache, MatchCache
+from lineart.film.tasks.key_rules import KEY, KEY_LINE
 from lineart.image import Line
 from lineart.imaging.regions import GAP
-from lineart.keys import Key, prepare_keys
+from lineart.keys import Key, PreparedKey, ShotKeys, prepare_key, prepare_keys
 from tests.keys.figures import draw_figure
 
 KEYS = prepare_keys([Key(*draw_figure(hat=True))])
@@ -41,3 +43,25 @@ def test_a_drawing_that_cannot_be_matched_does_not_vote() -> None:
     assert len(kept.of([b"12", b"broken", b"18"], KEYS)) == 2
     with pytest.raises(ValueError, match="it is no picture"):
         kept.of([b"broken", b"12"], KEYS)
+
+
+def test_keys_are_prepared_in_an_order_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes of them does not depend on the frame that a worker made before."""
+    known = {b"a": prepare_key(Key(*draw_figure(hat=True))), b"b": prepare_key(Key(*draw_figure()))}
+    orders: list[list[PreparedKey]] = []
+
+    def note(keys: list[PreparedKey]) -> ShotKeys:
+        orders.append(keys)
+        return prepare_keys(keys)
+
+    monkeypatch.setattr(carrying, "prepare_keys", note)
+    found = [
+        KeyCache(lambda file: known[file.colors]).of({KEY: given, KEY_LINE: [b"", b""]})
+        for given in ([b"a", b"b"], [b"b", b"a"])
+    ]
+    assert [[one is known[b"a"] for one in order] for order in orders] in (
+        [[True, False]] * 2,
+        [[False, True]] * 2,
+    )
+    one, other = (keys.keys for keys in found if keys is not None)
+    assert [key.key for key in one] == [key.key for key in reversed(other)]

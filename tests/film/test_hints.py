@@ -9,7 +9,6 @@ from lineart.film.frames import FilmFrame, Source, assemble
 from lineart.film.hints import (
     FrameRange,
     attach_hints,
-    describe_hintless,
     range_of,
     unused_hints,
 )
@@ -91,14 +90,6 @@ def test_hints_that_belong_nowhere() -> None:
     assert unused_hints(frames, hints) == ["S2.psd", "s/2-1.psd", "s/3-5.psd", "s/7.psd"]
 
 
-def test_shots_without_hints_are_told() -> None:
-    """Once, of the shots that are coloured; a hint on any frame of a shot is one."""
-    frames = hold("a/1 b/1 b/2 c/1 d/1", "a b/2")
-    assert describe_hintless(frames, frames) == ["2 shots have no hint: c, d"]
-    assert describe_hintless(frames[1:4], frames) == ["a shot has no hint: c"]
-    assert describe_hintless(frames[1:2], frames) == []
-
-
 def test_ranges_in_names() -> None:
     """Two numbers, the first at most the second, are a range; letters before both are equal."""
     ranges = {
@@ -131,6 +122,18 @@ def test_blank_hints_end_what_frames_before_said() -> None:
     assert isinstance(first, FrameColors)
     assert isinstance(second, FrameColors)
     assert (first.hint_sha256, second.hint_names, second.hint_sha256) == ("none", None, None)
+
+
+def test_a_scaled_hint_counts_by_its_file() -> None:
+    """What is read of it depends on the drawing's size, which its hashed pixels do not know."""
+    (frame,) = hold("s/1", "s")
+    same = HashedHint("file", "pixels", 8, 6, is_blank=False)
+    found = [
+        HashedColors({"s.png": hint}, DEFAULT_RULES).colors_of(frame, PICTURE)
+        for hint in (same, same._replace(width=16, height=12))
+    ]
+    hashes = [one.hint_sha256 for one in found if isinstance(one, FrameColors)]
+    assert hashes == ["pixels", "file"]
 
 
 def test_a_hint_that_cannot_be_used_fails_by_name() -> None:

@@ -158,6 +158,8 @@ def test_interrupt(lines: Path, tiny_weights: Path, tmp_path: Path) -> None:
     rows = parquet.read_table(output / "manifest").to_pylist()
     assert 0 < len(rows) < FRAMES
     assert all((output / row["output"]).stat().st_size == row["output_bytes"] for row in rows)
+    said = json.loads((output / "run.json").read_text())
+    assert (said["state"], said["frames"], said["summary"]) == ("was stopped", FRAMES, None)
 
 
 @pytest.mark.usefixtures("joined_ray")

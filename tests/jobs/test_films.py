@@ -184,9 +184,40 @@ def test_storage_that_breaks_off(command: list[str], run: Run, tmp_path: Path) -
     assert done.returncode == 1
     assert "colorize: broke off:" in done.stderr
     assert "Traceback" not in done.stderr
+    said = json.loads((tmp_path / "out/run.json").read_text())
+    assert (said["state"].partition(":")[0], said["summary"]) == ("broke off", None)
+    assert said["ended_at"] is not None
     (tmp_path / "out/manifest/manifest.parquet/in the way").unlink()
     (tmp_path / "out/manifest/manifest.parquet").rmdir()
     assert run(command).returncode == 0
+    assert json.loads((tmp_path / "out/run.json").read_text())["state"] == "ended"
+
+
+def test_a_page_of_frames_that_are_made_anew_is_deleted(
+    command: list[str], run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the first frame on it is no longer true; a run that makes none leaves it."""
+    page, seen = tmp_path / "out/report.html", []
+    assert run(command).returncode == 0
+    make = films.make_printer
+
+    def make_printer() -> Callable[[FilmSummary], None]:
+        show = make()
+
+        def note(summary: FilmSummary) -> None:
+            seen.append(page.exists())
+            show(summary)
+
+        return note
+
+    monkeypatch.setattr(films, "make_printer", make_printer)
+    assert run(command).returncode == 0
+    assert seen == []
+    assert page.exists()
+    assert run(command, "--force").returncode == 0
+    assert seen
+    assert not any(seen)
+    assert page.exists()
 
 
 def test_the_page_is_that_of_the_manifest(

@@ -18,6 +18,7 @@ from lineart.film.retries import apply_retry_flags
 from lineart.film.run import FilmRunner, run_film
 from lineart.film.run_json import FilmSummary
 from lineart.film.runners import LocalRunner
+from lineart.film.tasks.key_rules import KEY, KEY_LINE
 from lineart.film.tasks.keys import open_keys_task
 from lineart.imaging.carried_paint import Unknown
 from lineart.imaging.finish import Finish
@@ -464,6 +465,20 @@ def test_a_region_without_a_hint_is_flat_in_the_whole_shot(film: Film, finish: F
     again = [door(number) for number in range(1, STEPS + 1)]
     if finish == "paint":
         assert (np.array(again) == 255).all()
+
+
+@pytest.mark.parametrize(("unknown", "count"), [("soft", 2), ("paper", 0), ("placeholder", 0)])
+def test_the_network_sees_what_it_colours(unknown: Unknown, count: int) -> None:
+    """Where open regions are left white or magenta it has nothing to do, whatever the finish."""
+    first, drawn = draw_shot(0), draw_shot(2)
+    key = np.dstack((first.picture, np.where((first.paint == BALL).all(axis=2), 0, 255)))
+    files = {
+        "line": [encode_png(drawn.line)],
+        KEY: [encode_png(key.astype(np.uint8))],
+        KEY_LINE: [encode_png(first.line)],
+    }
+    task = open_keys_task({}, unknown=unknown, network_size_px=64, finish="soft")
+    assert len(task.open_prepare()(drawn.line, files).inputs) == count
 
 
 @pytest.mark.usefixtures("joined_ray")

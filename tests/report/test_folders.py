@@ -64,6 +64,34 @@ def test_a_film_is_shown_from_its_folder(film: Storage) -> None:
     assert 'alt="s/f1.png, line drawing"' in page
 
 
+def test_a_run_that_did_not_end_and_files_that_are_gone(film: Storage) -> None:
+    """The page says so, and of how many frames nothing is known."""
+
+    def verdict(**more: object) -> str:
+        run = json.loads(film.read("run.json")) | more
+        film.write("run.json", json.dumps(run).encode())
+        write_film(film, film)
+        (found,) = re.findall(
+            r'<p class="verdict">(.*?)</p>', film.read("report.html").decode(), re.S
+        )
+        return " ".join(re.sub(r"<.*?>", "", found).split())
+
+    assert verdict().startswith("1 of 12 frames failed, listed below.")
+    assert verdict(state="ended", frames=12).startswith("1 of 12 frames failed, listed below.")
+    assert verdict(state="running", frames=20).startswith(
+        "The last run is running, or was killed; 8 of 20 frames have no result. 1 of 12 frames fai"
+    )
+    assert verdict(state="broke off: <disk full>").startswith(
+        "The last run broke off: &lt;disk full&gt;; 8 of 20 frames have no result. 1 of 12"
+    )
+    film.delete("frames/s/f7.png")
+    assert verdict(state="ended").startswith(
+        "The file of 1 frame is gone; the same command makes it anew. 1 of 12 frames failed"
+    )
+    film.delete("frames/s/f8.png")
+    assert write_film(film, film)["missing_frames"] == 2
+
+
 def test_doubts_are_cut_out_of_their_frames(film: Storage) -> None:
     """The crop of a doubtful region is made from the stored frame, also without its drawing."""
     pixels = np.full((72, 128, 3), 250, np.uint8)

@@ -85,10 +85,12 @@ class KeyCache:
         is_hinted, together = self._together
         if is_hinted != has_hints(files) or together.keys() != alone.keys():
             is_hinted = has_hints(files)
-            shot = prepare_keys([*alone.values()])
+            # In an order of their own: what a worker keeps must not depend on the frame before.
+            digests = sorted(alone)
+            shot = prepare_keys([alone[digest] for digest in digests])
             if self._opens_paper and is_hinted and shot.is_partial:
                 shot = shot.without_paper()
-            together = dict(zip(alone, shot.keys, strict=True))
+            together = dict(zip(digests, shot.keys, strict=True))
             self._together = is_hinted, together
         return ShotKeys(tuple(together[digest] for digest in alone))
 

@@ -109,11 +109,6 @@ class KeysTask:
         """Settings that determine a frame's pixels, besides drawing, hints, keys and weights."""
         return self.base.settings | ({} if self.unknown == "soft" else {"unknown": self.unknown})
 
-    @property
-    def needs_network(self) -> bool:
-        """Whether some frames need the network."""
-        return self.unknown == "soft" or self.base.finish == "soft"
-
     def open_prepare(self) -> PrepareInputs:
         """Build the function that carries the keys' colours and computes network inputs.
 
@@ -169,9 +164,10 @@ class KeysTask:
         self, drawing: Line | Frame, valid_hints: Sequence[HintPixels], known: KnownColors
     ) -> list[np.ndarray]:
         """Return the inputs of the network, for which carried colours are hints, if needed."""
-        is_soft = self.base.finish == "soft"
-        is_needed = known.is_open.any() or (is_soft and ColorSource.SPLIT in known.sources)
-        if not self.needs_network or not is_needed:
+        is_guessed = self.unknown == "soft" and known.is_open.any()
+        if not is_guessed and (
+            self.base.finish != "soft" or ColorSource.SPLIT not in known.sources
+        ):
             return []
         line, pooled = self.base.color_inputs(self.base.darken(drawing), valid_hints)
         carried = sample_colors(known, (pooled.shape[0], pooled.shape[1]))
