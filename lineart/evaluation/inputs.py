@@ -238,14 +238,18 @@ READ = ("images", "targets", "held_out", "sequences", "film", "lines", "study", 
 
 
 def check_output(request: Request, output: Storage) -> None:
-    """Raise ValueError if the output and an input lie in one another.
+    """Raise ValueError if the output and an input lie in one another, or weights in the output.
 
-    The page would overwrite that of the input, and contact sheets would count as pictures.
+    The page would overwrite that of the input or of the training, and contact sheets would count as
+    pictures.
     """
-    for name in READ:
+    for name in (*READ, "weights"):
         given = getattr(request, name, None) or ()
         for address in (given,) if isinstance(given, str) else given:
-            check_apart(output, f"--{name.replace('_', '-')}", Storage.at(address))
+            place = (
+                open_weights(split_name(address)[1]) if name == "weights" else Storage.at(address)
+            )
+            check_apart(output, f"--{name.replace('_', '-')}", place)
 
 
 # Absolute addresses, valid on every machine of a cluster.

@@ -248,6 +248,18 @@ def test_wrong_flags_exit_2(
     assert not Path(flags.output).exists()
 
 
+def test_output_and_weights_lie_apart(
+    flags: Evaluate, tmp_path: Path, tiny_weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The page overwrites none of a training, which has its weights below its folder."""
+    shutil.copytree(tiny_weights, tmp_path / "run/weights")
+    (tmp_path / "run/report.html").write_text("of the training")
+    weights = (f"mine={tmp_path / 'run/weights'}",)
+    assert main(change(replace(flags, output=str(tmp_path / "run")), weights=weights)) == 2
+    assert f"and --weights {tmp_path / 'run/weights'} lie in one another" in capsys.readouterr().err
+    assert (tmp_path / "run/report.html").read_text() == "of the training"
+
+
 @pytest.mark.parametrize("place", ["film", "film/scores", "."])
 def test_output_and_inputs_lie_apart(
     flags: Evaluate, tmp_path: Path, place: str, capsys: pytest.CaptureFixture[str]
