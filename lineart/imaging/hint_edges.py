@@ -172,7 +172,7 @@ def _find_cores(alpha: UInt8[np.ndarray, "H W"]) -> _Cores | None:
     return _Cores(places, strongest[dab] & 0xFFFFFFFF)
 
 
-def restore_rims(hint: Hint) -> Hint:
+def restore_rims(hint: Hint, *, is_scaled: bool = False) -> Hint:
     """Return hints in which rims that were mixed with black or white have the colour of their dab.
 
     Editors mix them where a layer was saved with premultiplied alpha, or was cut out of white
@@ -180,6 +180,8 @@ def restore_rims(hint: Hint) -> Hint:
 
     Args:
         hint: Hints, transparent elsewhere.
+        is_scaled: Whether a filter has scaled them. It leaves single pixels that look like such a
+            mixture, so a rim is restored if at least half of it does.
     """
     found = _find_cores(np.ascontiguousarray(hint[:, :, 3]))
     if found is None:
@@ -192,7 +194,10 @@ def restore_rims(hint: Hint) -> Hint:
     is_mixed = np.zeros(len(places), bool)
     for matte in (0, 255):
         mixture = core * share + matte * (1 - share)
-        is_mixed |= np.abs(own - mixture).max(axis=1, initial=0) <= MATTE_LEVELS
+        is_part = np.abs(own - mixture).max(axis=1, initial=0) <= MATTE_LEVELS
+        if is_scaled:
+            is_part &= (2 * np.bincount(cores, is_part) >= np.bincount(cores))[cores]
+        is_mixed |= is_part
     restored = colors.copy()
     restored[places[is_mixed], :3] = colors[cores[is_mixed], :3]
     return restored.reshape(hint.shape)

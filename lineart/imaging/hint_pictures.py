@@ -81,9 +81,8 @@ class HintRules(NamedTuple):
         is_hint = hint[:, :, 3] >= FAINT_ALPHA
         if not has_paper(hint):
             scale = self._scale(hint, size)
-            if scale is None:
-                hint = restore_rims(hint)
-            else:
+            hint = restore_rims(hint, is_scaled=scale is not None)
+            if scale is not None:
                 hint = even_overshoot(_keep(hint, is_hint), scale)
             return _keep(hint, is_hint & ~find_rims(hint))
         if not self.on_paper:

@@ -100,6 +100,22 @@ def test_straight_alpha_leaves_no_rim(matte: int, name: str, factor: float) -> N
     assert (found[:, :, 3] > 0).sum() > 0.8 * factor**2 * (hint[:, :, 3] > 0).sum()
 
 
+@pytest.mark.parametrize("matte", [0, 255])
+@pytest.mark.parametrize("factor", [1, 1.5, 2])
+def test_a_scaled_soft_brush_has_one_colour(matte: int, factor: float) -> None:
+    """The wide rim of a brush that was mixed with black or white has the colour of its middle."""
+    rows, columns = np.mgrid[: SIZE[0], : SIZE[1]]
+    share = np.clip(1 - np.hypot(rows - 60, columns - 80) / 55, 0, 1)[:, :, np.newaxis]
+    colors = (share * SKIN + (1 - share) * matte).round().astype(np.uint8)
+    hint = np.dstack((colors, (255 * share).round().astype(np.uint8)))
+    hint[hint[:, :, 3] == 0] = 0
+    found = HintRules().read(encode_png(scale(hint, factor, "box")), SIZE)
+    kept = found[:, :, 3] > 0
+    assert kept.sum() > 0.9 * factor**2 * (share >= 0.5).sum()
+    is_far = np.abs(found[:, :, :3].astype(int) - SKIN).max(axis=2) > 8
+    assert is_far[kept].mean() < 0.05
+
+
 @pytest.mark.parametrize("name", ["bicubic", "lanczos", "bilinear"])
 @pytest.mark.parametrize("factor", [1.5, 2])
 def test_a_scaled_stroke_on_paper_has_one_colour(name: str, factor: float) -> None:
