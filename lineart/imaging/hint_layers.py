@@ -37,10 +37,10 @@ def flatten_hint_layers(layers: Sequence[DocumentLayer]) -> Hint:
 
     They are in the layers whose name has the word `hint`, or are in such a group; hidden ones count
     only if all are hidden. Without such names, they are in the visible layers above the topmost
-    opaque one, which is paper or drawing. The lowest of these is left out if it is a drawing, too:
-    if all its pixels are grey, and there are others. So are rough sketches, with a warning: layers
-    of strokes in one colour that follow the lines of a grey layer. If the topmost layer is opaque,
-    it is returned.
+    opaque one, which is paper or drawing. The lowest of these that is not empty is left out if it
+    is a drawing, too: if all its pixels are grey, and there are others above it. So are rough
+    sketches, with a warning: layers of strokes in one colour that follow the lines of a grey layer.
+    If the topmost layer is opaque, it is returned.
 
     Args:
         layers: Layers of the document, from bottom to top.
@@ -62,6 +62,8 @@ def flatten_hint_layers(layers: Sequence[DocumentLayer]) -> Hint:
     above = _without_sketches(above, ground) or [_Layer("", one) for one in ground]
     if not above:
         raise ValueError("the document has no visible layer; show the layer of hints")
+    while len(above) > 1 and not _drawn(above[0].pixels).any():
+        del above[0]
     if len(above) > 1 and _is_gray(above[0].pixels):
         del above[0]
     return stack_hints([one.pixels for one in above])

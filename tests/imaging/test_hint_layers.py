@@ -34,7 +34,7 @@ def expected(**patches: tuple[int, ...]) -> np.ndarray:
 
 
 LINES, REDS, BLUES = patch(INK, 0), patch(RED, 2), patch(BLUE, 4)
-OVER = patch(BLUE, 3)
+OVER, EMPTY = patch(BLUE, 3), Image.new("RGBA", SIZE)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,12 @@ OVER = patch(BLUE, 3)
         ([("1", PAPER), ("2", REDS)], {"x2": RED}),
         ([("1", PAPER), ("2", LINES), ("3", REDS), ("4", BLUES)], {"x2": RED, "x4": BLUE}),
         ([("1", LINES), ("2", REDS)], {"x2": RED}),
+        # Empty layers below a drawing change nothing; one above it is that of the hints.
+        ([("1", EMPTY), ("2", LINES), ("3", REDS)], {"x2": RED}),
+        ([("1", PAPER), ("2", EMPTY), ("3", EMPTY), ("4", LINES), ("5", REDS)], {"x2": RED}),
+        ([("1", EMPTY), ("2", REDS), ("3", EMPTY)], {"x2": RED}),
+        ([("1", PAPER), ("2", LINES), ("3", EMPTY)], {}),
+        ([("1", EMPTY), ("2", EMPTY)], {}),
         # The upper one counts; a document of ink alone is hints.
         ([("1", REDS), ("2", OVER)], {"x2": RED, "x3": BLUE}),
         ([("1", PAPER), ("2", LINES)], {"x0": INK}),
