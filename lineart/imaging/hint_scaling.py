@@ -184,7 +184,7 @@ def _find_middles(
     np.maximum.at(highest, dabs, own[:, 3])
     is_strong = own[:, 3] >= FAINT_SHARE * highest[dabs]
     lightness = own[is_strong, :3].sum(axis=1, dtype=np.int64)
-    order = np.argsort(dabs[is_strong].astype(np.int64) << 16 | lightness)
+    order = np.argsort(dabs[is_strong].astype(np.int64) << 16 | lightness, kind="stable")
     count = np.bincount(dabs[is_strong])
     middle = np.cumsum(count) - count + count // 2
     middles: Places = places[is_strong][order[middle[dabs]]]

@@ -176,7 +176,7 @@ def _find_blocks(pairs: _Pairs) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         low, high = (side(pairs.motion.landing[block], axis=0) for side in (np.min, np.max))
         center = key.center[others]
         away = np.maximum(np.maximum(low - center, center - high), 0)
-        nearest = np.argpartition((away**2).sum(axis=1), count - LARGEST)[: count - LARGEST]
+        nearest = np.argsort((away**2).sum(axis=1), kind="stable")[: count - LARGEST]
         yield block, np.sort(np.concatenate((largest, others[nearest])))
 
 
@@ -187,7 +187,7 @@ def _split(rows: np.ndarray, places: Float32[np.ndarray, "N 2"]) -> Iterator[np.
         return
     axis = int(np.ptp(places[rows], axis=0).argmax())
     half = len(rows) // 2
-    order = rows[np.argpartition(places[rows, axis], half)]
+    order = rows[np.argsort(places[rows, axis], kind="stable")]
     yield from _split(order[:half], places)
     yield from _split(order[half:], places)
 
@@ -292,11 +292,17 @@ def _by_size(distance: np.ndarray, area: np.ndarray, key_area: np.ndarray) -> np
 
 
 def _least(cost: Float32[np.ndarray, "B K"], size: int) -> Int32[np.ndarray, "B C"]:
-    """Return the columns of the least costs of each row, in rising order."""
+    """Return the columns of the least costs of each row, in rising order; of equal ones the first.
+
+    `argpartition` takes others of equal ones on other processors.
+    """
     if size == cost.shape[1]:
         return np.broadcast_to(np.arange(size, dtype=np.int32), cost.shape).copy()
-    chosen = np.argpartition(cost, size - 1, axis=1)[:, :size]
-    return np.sort(chosen, axis=1).astype(np.int32)
+    most = np.partition(cost, size - 1, axis=1)[:, size - 1 : size]
+    is_less, is_equal = cost < most, cost == most
+    left = size - is_less.sum(axis=1, keepdims=True)
+    is_chosen = is_less | (is_equal & (np.cumsum(is_equal, axis=1, dtype=np.int32) <= left))
+    return np.nonzero(is_chosen)[1].reshape(len(cost), size).astype(np.int32)
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:

@@ -3,10 +3,12 @@
 import cv2
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 from PIL import Image
 
 from lineart.codec import encode_png
 from lineart.film.tasks.colorize import clean_hints
+from lineart.imaging import hint_scaling
 from lineart.imaging.hint_cleaning import drop_mixtures
 from lineart.imaging.hint_pictures import HintRules
 from lineart.imaging.hints import find_hints, no_hints
@@ -59,8 +61,8 @@ def test_a_scaled_dab_has_one_colour(name: str, factor: float) -> None:
     # One that was painted at its size stays.
     have = scaled.shape[0], scaled.shape[1]
     plain = HintRules().clean(scaled)
-    np.testing.assert_array_equal(HintRules().clean(scaled, have), plain)
-    np.testing.assert_array_equal(HintRules(canvas="center").clean(scaled, SIZE), plain)
+    assert_array_equal(HintRules().clean(scaled, have), plain)
+    assert_array_equal(HintRules(canvas="center").clean(scaled, SIZE), plain)
 
 
 def draw_hard_dabs() -> np.ndarray:
@@ -152,8 +154,18 @@ def test_even_strokes_at_another_size_stay() -> None:
     hint[29:31, 40:60] = (*IRIS, 255)
     hint[88:92, 25:35] = (*SHADE, 255)
     double = np.kron(hint, np.ones((2, 2, 1), np.uint8))
-    np.testing.assert_array_equal(HintRules().clean(double, SIZE), double)
+    assert_array_equal(HintRules().clean(double, SIZE), double)
     hint[20:40, 90:120] = (*SKY, 255)
     hint[20:40, 90:120, 0] = np.arange(100, 130)
     double = np.kron(hint, np.ones((2, 2, 1), np.uint8))
     np.testing.assert_allclose(HintRules().clean(double, SIZE).astype(int), double, atol=1)
+
+
+def test_of_equal_pixels_the_middle_one_counts() -> None:
+    """Where pixels of a dab are as light as each other, it is the same one on each processor."""
+    places, count = np.arange(1001), 143
+    dabs = (places % 7 + 1).astype(np.int32)
+    own = np.full((len(places), 4), 255, np.uint8)
+    own[places, places % 3] = 100
+    middles = hint_scaling._find_middles(own, places, dabs)
+    assert_array_equal(middles, (dabs - 1) + 7 * (count // 2))

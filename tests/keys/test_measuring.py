@@ -4,6 +4,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from lineart.imaging.regions import find_regions
+from lineart.keys import pairs
 from lineart.keys.border_matrix import find_borders
 from lineart.keys.colors import split_by_color
 from lineart.keys.drawing import find_paper, measure, shrink_regions
@@ -156,3 +157,11 @@ def test_turned_patches_stay_when_a_drawing_turns(way: int | str) -> None:
     is_circle = upright > 0.99
     assert is_circle.sum() == 1
     assert upright[~is_circle].max() < 0.8
+
+
+def test_of_equal_costs_the_first_columns_count() -> None:
+    """So it is the same ones on each processor."""
+    cost = np.random.default_rng(0).integers(0, 5, (64, 300)).astype(np.float32)
+    least = np.sort(np.argsort(cost, axis=1, kind="stable")[:, :32], axis=1)
+    assert_array_equal(pairs._least(cost, 32), least)
+    assert_array_equal(pairs._least(cost[:0], 32), least[:0])
