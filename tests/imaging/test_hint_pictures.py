@@ -9,6 +9,7 @@ from PIL import Image
 
 from lineart.codec import encode_png
 from lineart.codec.errors import noting_warnings
+from lineart.film.tasks.colorize import ColorizeTask
 from lineart.imaging.hint_pictures import (
     DEFAULT_RULES,
     HintRules,
@@ -119,3 +120,14 @@ def test_only_rules_that_were_asked_for_are_settings() -> None:
         "hint_paper": True,
         "hint_canvas": "center",
     }
+
+
+@pytest.mark.parametrize("size", [(10, 400), (400, 10), (40, 40), (20, 20)])
+def test_stretched_hints_are_no_larger_than_the_drawing(size: tuple[int, int]) -> None:
+    """Smaller ones keep their size; one that is longer on one side has that of the drawing."""
+    hint = no_hints(size)
+    hint[2:-2, 2:5] = RED
+    task = ColorizeTask(64, 1, hint_rules=HintRules(canvas="stretch"))
+    (placed,) = task.place_hints([hint], (40, 40))
+    assert placed.size == ((20, 20) if size == (20, 20) else (40, 40))
+    assert len(placed.rows)

@@ -255,7 +255,8 @@ class ColorizeTask:
 
     def _place_hint(self, hint: Hint, size: Size) -> HintPixels:
         placed = find_hints(self.hint_rules.place(hint, size))
-        return placed if placed.size < size else placed.resize(size)
+        is_smaller = placed.size[0] < size[0] and placed.size[1] < size[1]
+        return placed if is_smaller else placed.resize(size)
 
     def open_network(
         self,
