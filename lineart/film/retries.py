@@ -79,9 +79,13 @@ def _resolve(
     if not names:
         return set()
     known: dict[str, list[str]] = {}
+    by_name: dict[str, list[str]] = {}
     for frame in frames:
-        known.setdefault(f"{frame.shot}/{read_name(frame.name).number}", []).append(frame.name)
-    known |= {name: [name] for found in known.values() for name in found}
+        by_name[frame.name] = [frame.name]
+        number = read_name(frame.name).number
+        if number is not None:
+            known.setdefault(f"{frame.shot}/{number}", []).append(frame.name)
+    known |= by_name
     for name in names:
         found = known.get(name, ())
         if len(found) != 1:
