@@ -59,7 +59,7 @@ def split_by_color(
     counts as one colour.
 
     Args:
-        labels: Regions of the drawing, numbered from 1 without gaps.
+        labels: Regions of the drawing, numbered from 1; a number without pixels has no colour.
         colors: Picture of the same size, with or without lines.
         paper: 1 = paper, at the working size, which is that of the result.
     """
@@ -68,6 +68,7 @@ def split_by_color(
     parts = _even_parts(small, colors)
     region, chief, leader = _choose_colors(parts, np.bincount(small.ravel(), minlength=count + 1))
     missing = np.setdiff1d(np.arange(1, count + 1), region)
+    missing = missing[np.bincount(labels.ravel(), minlength=count + 1)[missing] > 0]
     region = np.concatenate((region, missing)).astype(np.int32)
     shade = _merge_noise(
         np.concatenate((parts.shade[leader], _median_colors(labels, colors, missing))),

@@ -101,6 +101,10 @@ class PreparedKey:
         return replace(self, index=np.where(self.is_paper, np.int32(UNKNOWN), self.index))
 
 
+class NoColorError(ValueError):
+    """A key gives no region of its drawing a colour."""
+
+
 def prepare_key(key: Key, labels: RegionMap | None = None) -> PreparedKey:
     """Find and measure the regions of a key and their colours.
 
@@ -109,8 +113,8 @@ def prepare_key(key: Key, labels: RegionMap | None = None) -> PreparedKey:
         labels: Regions of its drawing; default: those between its lines.
 
     Raises:
-        ValueError: The colours have another size than the drawing, or neither 3 nor 4 channels, or
-            give no region of the drawing a colour.
+        NoColorError: The colours give no region of the drawing a colour.
+        ValueError: They have another size than the drawing, or neither 3 nor 4 channels.
     """
     _check(key)
     line = darken_lines(key.drawing)
@@ -118,7 +122,7 @@ def prepare_key(key: Key, labels: RegionMap | None = None) -> PreparedKey:
     labels, found = read_key(key, line, labels)
     colored = _find_colors(labels, found, paper)
     if not (colored.index != UNKNOWN).any():
-        raise ValueError(
+        raise NoColorError(
             "a key gives no region of its drawing a colour; colour an area between its lines, or "
             "leave the key out"
         )

@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 from lineart.image import Frame, Line
 from lineart.imaging.ink import darken_lines
 from lineart.keys.align import align
-from lineart.keys.key import Key, PreparedKey, prepare_key
+from lineart.keys.key import Key, NoColorError, PreparedKey, prepare_key
 
 AnyKey = Key | PreparedKey | tuple[Line | Frame, UInt8[np.ndarray, "H W C"]]
 """A key, as it is, prepared, or as a pair of its drawing and its colours; see `Key` for these."""
@@ -67,7 +67,7 @@ def _divide_hints(keys: Sequence[PreparedKey]) -> Iterator[PreparedKey]:
         aligned = align(darken_lines(one.key.drawing), pictures, one.key.gap)
         try:
             yield prepare_key(one.key, aligned.labels)
-        except ValueError:
+        except NoColorError:
             # Hints on cuts alone.
             yield one
 

@@ -4,9 +4,10 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from lineart.imaging.regions import find_regions
-from lineart.keys import CarriedColors, Key, carry, pairs, prepare_key
+from lineart.keys import CarriedColors, Key, carry, pairs, prepare_key, prepare_keys, shot
 from lineart.keys.carry import join_scores
 from lineart.keys.drawing import measure
+from lineart.keys.key import NoColorError
 from lineart.keys.patches import Patches, compare_turned
 from tests.keys.figures import PAINT, Figure, draw_figure
 
@@ -513,3 +514,22 @@ def test_refusals() -> None:
         prepare_key(Key(key.line, key.paint[:, :, :1]))
     with pytest.raises(ValueError, match="no region of its drawing a colour"):
         prepare_key(Key(np.zeros_like(key.line), key.paint))
+
+
+def test_hints_that_colour_no_part_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any other fault of a key is one."""
+    key = draw_figure()
+    dab = np.zeros((*key.line.shape, 4), np.uint8)
+    dab[250:260, 230:240] = (*PAINT["hat"], 255)
+    hints, picture = prepare_key(Key(key.line, dab)), prepare_key(Key(key.line, key.paint))
+    faults: list[type[ValueError]] = [NoColorError, ValueError]
+
+    def refuse(*_: object) -> None:
+        raise faults.pop(0)("no colours")
+
+    monkeypatch.setattr(shot, "prepare_key", refuse)
+    prepared = prepare_keys([hints, picture])
+    assert prepared.keys[0].drawing is hints.drawing
+    with pytest.raises(ValueError, match="no colours"):
+        prepare_keys([hints, picture])
+    assert not faults

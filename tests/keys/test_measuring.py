@@ -159,6 +159,18 @@ def test_turned_patches_stay_when_a_drawing_turns(way: int | str) -> None:
     assert upright[~is_circle].max() < 0.8
 
 
+def test_a_number_without_pixels_is_no_region() -> None:
+    """It has no colour, and the others have theirs."""
+    labels = np.ones((40, 40), np.int32)
+    labels[:, 20:] = 3
+    paint = np.full((40, 40, 3), PAINT["coat"], np.uint8)
+    paint[:, 20:] = PAINT["hat"]
+    colored = split_by_color(labels, paint, np.ones((40, 40), np.uint8))
+    assert colored.parent.tolist() == [1, 3]
+    assert_array_equal(colored.palette[colored.index], [PAINT["coat"], PAINT["hat"]])
+    assert_array_equal(np.unique(colored.labels), [1, 2])
+
+
 def test_of_equal_costs_the_first_columns_count() -> None:
     """So it is the same ones on each processor."""
     cost = np.random.default_rng(0).integers(0, 5, (64, 300)).astype(np.float32)
