@@ -78,11 +78,11 @@ class FrameColors(NamedTuple):
     hint_sha256: str | None = None
     """Hash of their pixels: that of the one, or a hash over all hashes; None without hints."""
     keys: tuple[Input, ...] = ()
-    """Files of the keys, line drawing and colours of each, then those of the sheets, then adjacent
-    drawings."""
+    """Files of the keys, line drawing and colours of each, then those of the sheets, then those of
+    hints that are carried, then adjacent drawings."""
     key_sha256: str | None = None
-    """Hash over the pixels of keys and sheets, of their drawings and of adjacent ones; None without
-    keys and sheets."""
+    """Hash over the pixels of keys, sheets and hints that are carried, of their drawings and of
+    adjacent ones; None without keys, sheets and such hints."""
     warnings: tuple[str, ...] = ()
     """Sentences on what a person should look at, with the names of the files."""
 
@@ -159,7 +159,10 @@ class HashedColors:
         adjacent = self.adjacent.get((frame.shot, picture.pixels_sha256))
         if isinstance(found, Failure) or adjacent is None:
             return found
-        return self._known.setdefault((*cache_key, adjacent), found.with_adjacent(adjacent))
+        voted_key = *cache_key, adjacent
+        if voted_key not in self._known:
+            self._known[voted_key] = found.with_adjacent(adjacent)
+        return self._known[voted_key]
 
     def _is_carried(self, origin: Source, picture: HashedFile) -> bool:
         """Return whether a hint that was set in `origin` is carried to another drawing."""

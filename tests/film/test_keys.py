@@ -2,6 +2,7 @@
 
 import pytest
 
+from lineart.film.adjacent import Adjacent
 from lineart.film.frame_colors import FrameColors, HashedColors
 from lineart.film.frames import FilmFrame, Source, assemble
 from lineart.film.hints import attach_everywhere, attach_hints, find_origins
@@ -94,6 +95,24 @@ def on(frames: list[FilmFrame], hashed: HashedColors) -> list[FrameColors | Fail
         assert isinstance(picture, HashedFile)
         found.append(hashed.colors_of(frame, picture))
     return found
+
+
+def test_frames_with_the_same_votes_share_one_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is computed once."""
+    frames = attach_keys(assemble(listed("s/1 s/2"), "film"), listed("s/1")).frames
+    pictures: dict[str, HashedFile | Failure] = dict.fromkeys(("s/1.png", "s/2.png"), drawing("x"))
+    votes = {("s", "x"): Adjacent((), ("near",))}
+    hashed = HashedColors({}, DEFAULT_RULES, {"s/1.png": colors("red")}, pictures, adjacent=votes)
+    asked: list[Adjacent] = []
+
+    def vote(colors: FrameColors, adjacent: Adjacent) -> FrameColors:
+        asked.append(adjacent)
+        return colors._replace(key_sha256="voted")
+
+    monkeypatch.setattr(FrameColors, "with_adjacent", vote)
+    held = on(frames, hashed)
+    assert held[0] is held[1]
+    assert len(asked) == 1
 
 
 def test_what_decides_pixels_is_the_set_of_keys() -> None:
