@@ -13,7 +13,7 @@ MIN_GRAIN = 0.25
 MIN_WHITE = 0.1
 """A picture of which this share is white has white paper."""
 SCANNED_FROM = 240
-"""Level of all channels from which the most frequent colour of a picture with grain is paper."""
+"""Level from which the most frequent one of each channel of a picture with grain is paper's."""
 PAPER_TINT = 32
 """Largest difference of two channels of paper."""
 PAPER_RANGE = 12

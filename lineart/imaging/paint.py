@@ -34,7 +34,7 @@ class Guess(NamedTuple):
 
 
 class ColorSource(IntEnum):
-    """Where the colour of a region is from, best first."""
+    """Where the colour of a region is from."""
 
     HINT = 1
     """Hints inside it, which agree."""

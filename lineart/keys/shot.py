@@ -19,7 +19,8 @@ class ShotKeys(NamedTuple):
     """All keys of a shot, prepared together; see `prepare_keys`."""
 
     keys: tuple[PreparedKey, ...]
-    """Keys, the nearest in time to the drawing that they colour first."""
+    """Keys, in the order in which they count: in a film hints, whatever their time, then pictures,
+    then sheets; of each the nearest in time to the drawing that they colour first."""
 
     @property
     def is_partial(self) -> bool:

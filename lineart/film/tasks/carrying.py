@@ -71,7 +71,11 @@ class KeyCache:
         """The keys of the last drawing, prepared together; whether it has hints."""
 
     def of(self, files: Files) -> ShotKeys | None:
-        """Return the keys of a drawing, the nearest first; None if none says anything."""
+        """Return the keys of a drawing; None if none says anything.
+
+        Hints that are carried are first, whatever their time, then pictures, then sheets; the
+        nearest in time is the first of each.
+        """
         keys = {key.digest: key for key in _pair(files)}
         for digest, key in keys.items():
             # What is put in again is the newest.
