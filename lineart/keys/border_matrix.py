@@ -56,12 +56,6 @@ class BorderMatrix(NamedTuple):
         sums = np.bincount(place, terms, chosen.size)
         return sums.reshape(chosen.shape).astype(np.float32)
 
-    def dense(self) -> Float32[np.ndarray, "N N"]:
-        """Return the matrix, for drawings of few regions."""
-        matrix = np.zeros((self.size, self.size), np.float32)
-        matrix[self.rows, self.columns] = self.lengths
-        return matrix
-
 
 def find_borders(labels: RegionMap, count: int) -> BorderMatrix:
     """Measure the borders between regions that touch, in pixels; row r is region r + 1.

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from lineart.keys.border_matrix import BorderMatrix
+
 PAINT = {
     "background": (250, 250, 250), "head": (240, 200, 170), "hair": (90, 50, 30),
     "eye": (30, 90, 200), "mouth": (200, 40, 60), "coat": (40, 120, 60), "pocket": (220, 190, 40),
@@ -71,3 +73,10 @@ def draw_figure(
         opening = outline([(210, 325), (270, 325), (270, 340), (210, 340)])
         cv2.fillPoly(line, opening, 255)
     return Figure(line, paint)
+
+
+def make_dense(borders: BorderMatrix) -> np.ndarray:
+    """Give a sparse matrix of borders in full."""
+    matrix = np.zeros((borders.size, borders.size), np.float32)
+    matrix[borders.rows, borders.columns] = borders.lengths
+    return matrix

@@ -11,7 +11,7 @@ from lineart.keys.drawing import find_paper, measure, shrink_regions
 from lineart.keys.flow import find_flow, make_soft_ink
 from lineart.keys.patches import compare_turned
 from lineart.keys.runs import count_pairs, find_moments, find_row_runs
-from tests.keys.figures import PAINT, draw_figure
+from tests.keys.figures import PAINT, draw_figure, make_dense
 
 
 def test_sums_over_runs_are_those_over_pixels() -> None:
@@ -49,10 +49,10 @@ def test_borders_multiply_like_the_matrix() -> None:
     labels = cv2.resize(rng.integers(0, 30, (9, 9), np.int32), (90, 60), interpolation=0)
     shares = find_borders(labels, 32).shares()
     values = rng.random((32, 5), np.float32)
-    assert_allclose(shares.times(values), shares.dense() @ values, rtol=1e-5)
+    assert_allclose(shares.times(values), make_dense(shares) @ values, rtol=1e-5)
     chosen = rng.integers(0, 32, (6, 3), np.int32)
     rows = rng.random((6, 32), np.float32)
-    product = rows @ shares.dense().T
+    product = rows @ make_dense(shares).T
     expected = np.take_along_axis(product, chosen.astype(np.int64), axis=1)
     assert_allclose(shares.gather(rows, chosen), expected, rtol=1e-5)
 

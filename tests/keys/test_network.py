@@ -13,7 +13,7 @@ from lineart.keys.messages import whole_colors
 from lineart.keys.network import color_scores, compute_logits, read_network
 from lineart.keys.pairs import PairFeatures, compare
 from lineart.models.matching import MatchingNetwork, RegionPair, color_probabilities
-from tests.keys.figures import draw_figure
+from tests.keys.figures import draw_figure, make_dense
 
 
 def make_pairs(*, motion: bool = True) -> PairFeatures:
@@ -35,9 +35,9 @@ def to_torch(pairs: PairFeatures) -> RegionPair:
         displacement=torch.from_numpy(pairs.displacement),
         area=torch.from_numpy(pairs.area),
         key_area=torch.from_numpy(pairs.key_area),
-        neighbours=torch.from_numpy(pairs.neighbours.dense()),
-        openings=torch.from_numpy(pairs.openings.dense()),
-        key_neighbours=torch.from_numpy(pairs.key_neighbours.dense()),
+        neighbours=torch.from_numpy(make_dense(pairs.neighbours)),
+        openings=torch.from_numpy(make_dense(pairs.openings)),
+        key_neighbours=torch.from_numpy(make_dense(pairs.key_neighbours)),
         colors=torch.from_numpy(colors.astype(np.int64)),
         num_colors=count,
     )
