@@ -201,7 +201,7 @@ def shrink(worker: Worker, frame: FrameData) -> FrameData:
         for one in shared:
             stage = step(one.role)
             files.setdefault(one.role, []).append(worker.read_shared(one))
-        stage = step(task.shrink_stage)
+        stage = step(task.prepare_stage)
         with worker.decoding():
             inputs, kept, warnings, seconds = worker.prepare(pixels, files)
     except Exception as error:  # noqa: BLE001 - any error fails this frame alone

@@ -147,7 +147,7 @@ class FilmTask(Protocol):
         """Role of the pictures among the inputs of a frame: `line`, `photo`."""
 
     @property
-    def shrink_stage(self) -> str:
+    def prepare_stage(self) -> str:
         """Name of the stage recorded for failures of the function of `open_prepare`."""
 
     @property

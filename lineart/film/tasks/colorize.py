@@ -110,7 +110,7 @@ class ColorizeTask:
 
     words = Labels(source="line drawing", made="coloured", pair="line and colour")
     role = "line"
-    shrink_stage = "hint"
+    prepare_stage = "hint"
     decode = staticmethod(decode_line_art)
 
     @property

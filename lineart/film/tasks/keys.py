@@ -81,7 +81,7 @@ class KeysTask:
 
     words = ColorizeTask.words
     role = ColorizeTask.role
-    shrink_stage = ColorizeTask.shrink_stage
+    prepare_stage = ColorizeTask.prepare_stage
     decode = staticmethod(decode_line_art)
 
     @property
@@ -128,7 +128,7 @@ class KeysTask:
             started = time.perf_counter()
             prepared, near = keys.of(files), files.get(ADJACENT, ())
             found = matches.of([files["line"][0], *near], prepared) if prepared and near else ()
-            step(self.shrink_stage)
+            step(self.prepare_stage)
             known = carry_colors(drawing, prepared, self.base.gap, found)
             seconds = {"keys": time.perf_counter() - started} if has_keys(files) else {}
             hints = [read_hint(data, size) for data in files.get("hint", ())]

@@ -82,7 +82,7 @@ class RecolorTask:
 
     words = Labels(source="line drawing", made="recoloured", pair="line and colour")
     role = "line"
-    shrink_stage = "paint"
+    prepare_stage = "paint"
     decode = staticmethod(decode_line_art)
     hint_rules = PAINT_RULES
     upscaling = None

@@ -87,7 +87,7 @@ class TranslateTask:
         return Labels(source="photograph", made=made, pair=f"photograph and {result}")
 
     @property
-    def shrink_stage(self) -> str:
+    def prepare_stage(self) -> str:
         """Name of the stage recorded for failures in `shrink`."""
         return "shrink" if self.face_model is None else "align"
 
