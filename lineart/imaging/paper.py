@@ -111,12 +111,22 @@ def _find_tone(
 ) -> _Tint | None:
     """Return the most frequent colour if it is a tone below `MIN_PAPER` that covers much."""
     levels = counts.argmax(axis=1)
+    if _near_share(counts, levels).min() < least:
+        # Ink of exactly one level may be more frequent than each of the levels of uneven paper.
+        levels = _densest_levels(counts)
     if not (levels.max() >= MIN_TONED and levels.min() < MIN_PAPER):
         return None
     if _near_share(counts, levels).min() < least:
         return None
     tone = _measure(drawing, levels)
     return tone if tone.share >= least else None
+
+
+def _densest_levels(counts: Float32[np.ndarray, "C 256"]) -> Int64[np.ndarray, " C"]:
+    """Return for each channel the level that most of a drawing is near."""
+    near = np.abs(np.arange(256) - np.arange(256)[:, np.newaxis]) <= SPREAD
+    levels: Int64[np.ndarray, " C"] = (counts @ near).argmax(axis=1)
+    return levels
 
 
 def _measure(drawing: Line | Frame, levels: Int64[np.ndarray, " C"]) -> _Tint:

@@ -80,14 +80,15 @@ def carry(
     keys = prepare_keys(keys)
     network = network or included_network()
     is_own = [is_key_drawing(drawing, one.key) for one in keys.keys]
-    exact = None
+    exact = labels = None
     if any(is_own):
         others = [one for one, skip in zip(keys.keys, is_own, strict=True) if not skip]
         # The first key of the shot, or else the first sheet.
         own = min(compress(keys.keys, is_own), key=lambda one: not one.key.same_shot)
         if (own.index == UNKNOWN).any() and find_pictures(others):
-            matched = _match_with_others(drawing, keys, gap, network)
-        exact = _take_exactly(own, keys, None if matched is None else matched.labels)
+            matched = matched or _match_with_others(drawing, keys, gap, network)
+            labels = matched.labels
+        exact = _take_exactly(own, keys, labels)
         if not others or (exact.index[1:] != UNKNOWN).all():
             return exact
     matched = matched or _match_with_others(drawing, keys, gap, network)
@@ -108,12 +109,14 @@ def match(
     gap: float = GAP,
     network: Network | None = None,
 ) -> Matched | None:
-    """Match a drawing with its keys; None if it is the drawing of one, which knows its colours.
+    """Match a drawing with its keys; None if it is the drawing of one that colours all of it.
 
+    The drawing of a key that colours parts is matched with the other keys, if there are any.
     Arguments are as for `carry`.
     """
     keys = prepare_keys(keys)
-    if any(is_key_drawing(drawing, one.key) for one in keys.keys):
+    own = [one for one in keys.keys if is_key_drawing(drawing, one.key)]
+    if len(own) == len(keys.keys) or not all(one.is_partial for one in own):
         return None
     return _match_with_others(drawing, keys, gap, network or included_network())
 

@@ -32,6 +32,21 @@ def test_paper_of_any_tone_becomes_white(paper: tuple[int, ...], grain: float) -
     assert find_tone(draw(*paper, grain=grain)) is None
 
 
+def test_uneven_paper_below_ink_of_one_level_becomes_white() -> None:
+    """The ink may be more frequent than each single level of the paper."""
+    shade = np.linspace(-10, 10, SIZE[1])[np.newaxis, :, np.newaxis]
+    paper = np.array((214, 196, 163)) + shade + np.random.default_rng(0).normal(0, 2, (*SIZE, 1))
+    drawing = paper.round().astype(np.uint8)
+    ink = draw(255)[:, :, np.newaxis]
+    cv2.rectangle(ink, (20, 140), (90, 170), (0,), -1)
+    drawing = np.where(ink < 128, np.uint8(40), drawing)
+    assert np.bincount(drawing[:, :, 0].ravel()).argmax() == 40
+    white = whiten_paper(drawing)
+    assert (np.median(white[ink[:, :, 0] > 128], axis=0) >= 245).all()
+    assert white[150, 50].max() < 80
+    assert find_tone(drawing) is None
+
+
 def test_paint_and_night_are_no_paper() -> None:
     """Even tints beside other colours, or on white paper, stay, and so does a dark scene."""
     face = draw(240, 190, 160)

@@ -72,6 +72,24 @@ def test_the_drawing_of_a_key_is_matched_with_no_other() -> None:
     assert_array_equal(voted.confidence, alone.confidence)
 
 
+def test_a_dab_takes_no_vote_away() -> None:
+    """The drawing of a key of parts votes as it would without that key."""
+    own, target = (draw_figure(hat=True, move=(x, 5)) for x in (24, 30))
+    dab = np.zeros((*own.line.shape, 4), np.uint8)
+    rows, columns = np.nonzero((own.paint == PAINT["coat"]).all(axis=2) & (own.line > 200))
+    middle = len(rows) // 2
+    dab[rows[middle], columns[middle]] = (*PAINT["coat"], 255)
+    keys = [KEY, prepare_key(Key(own.line, dab))]
+    assert match(own.line, prepare_keys(keys[1:])) is None
+    matched = match(own.line, prepare_keys(keys))
+    assert matched is not None
+    by_key = match_figure(move=(24, 5))
+    found, expected = (one.palette[one.shares.argmax(axis=1)] for one in (matched, by_key))
+    assert_array_equal(found, expected)
+    alone, voted = (carry(target.line, keys, adjacent=one) for one in ([], [own.line]))
+    assert (voted.confidence != alone.confidence).any()
+
+
 def test_drawings_and_their_matches_vote_alike(matched: Matched) -> None:
     """`carry` matches drawings that are not matched yet; the key's own drawing equals the key."""
     target, near = (draw_figure(hat=True, move=(x, 5)) for x in (30, 36))
