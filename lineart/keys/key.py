@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Int32, UInt8
+from jaxtyping import Bool, Int32, Int64, UInt8
 
 from lineart.image import Frame, Line, pack_colors, to_gray, unpack_colors
 from lineart.imaging.dividing import divide_regions
@@ -32,6 +32,9 @@ MAX_OPEN = 0.1
 """Share of what is drawn, by area, that a finished picture leaves open at most."""
 MIN_BEYOND = 0.1
 """Hints of a dab beyond a cut count if they are at least this share of those in its region."""
+MAX_SPILLED = 0.25
+"""Paint spills into a region of which it covers less than this share, and less than this share of
+what it fills."""
 COVERED = 0.9
 """Least share of a region's paper that a finished cel covers."""
 
@@ -204,22 +207,53 @@ def read_key(
     if is_cut:
         hints = _drop_cut_spills(hints, labels, find_regions(line, gap_px=key.gap_px))
     labels = cut_fills(labels, hints)
-    count = int(labels.max(initial=0)) + 1
-    given = collect_hints(labels, hints)
     on_paper = np.where(drawing >= WHITE_PAPER, labels, 0)
-    areas = np.bincount(on_paper.ravel(), minlength=count)
-    covered = np.bincount(on_paper[hints.rows, hints.columns], minlength=count)
-    is_open = np.ones(count, bool)
+    areas = np.bincount(on_paper.ravel(), minlength=int(labels.max(initial=0)) + 1)
+    is_spill = _find_spills(hints, on_paper, areas)
+    hint[hints.rows[is_spill], hints.columns[is_spill]] = 0
+    hints = hints.select(~is_spill)
+    given = collect_hints(labels, hints)
+    covered = _count(hints, on_paper, len(areas))
+    is_open = np.ones(len(areas), bool)
     is_open[given.color_regions] = False
     if (covered < COVERED * areas)[~is_open].any() or is_open[1:].all():
         return labels, given
     is_open[0] = False
-    is_paper = np.zeros(count, bool)
+    is_paper = np.zeros(len(areas), bool)
     is_paper[find_open_border_regions(labels, is_open)] = True
     below = cv2.cvtColor(hint[:, :, 3], cv2.COLOR_GRAY2RGB)
     white = 255 - cv2.multiply(255 - hint[:, :, :3], below, scale=1 / 255)
     white = _fill_rims(white, hint[:, :, 3], np.where(look_up(is_open, labels), 0, labels))
     return labels, FinishedPicture(white, is_open & ~is_paper, is_paper)
+
+
+def _count(hints: HintPixels, labels: RegionMap, count: int) -> Int64[np.ndarray, " N"]:
+    """Return the number of hints in each of N regions."""
+    found: Int64[np.ndarray, " N"] = np.bincount(labels[hints.rows, hints.columns], minlength=count)
+    return found
+
+
+def _find_spills(
+    hints: HintPixels, labels: RegionMap, areas: Int64[np.ndarray, " N"]
+) -> Bool[np.ndarray, " P"]:
+    """Return which hints are paint that goes over the outline of what it fills.
+
+    It covers little of the region beyond, and far less than what it fills: a dab of its own, and a
+    brush stroke over a line, remain.
+
+    Args:
+        hints: Hints.
+        labels: Regions, 0 where the drawing has no bare paper.
+        areas: Pixels of each.
+    """
+    covered = _count(hints, labels, len(areas))
+    is_filled, is_grazed = covered >= COVERED * areas, covered < MAX_SPILLED * areas
+    is_filled[0] = is_grazed[0] = False
+    region = labels[hints.rows, hints.columns]
+    filling, beyond = (np.bincount(hints.dabs, chosen[region]) for chosen in (is_filled, is_grazed))
+    is_spill: Bool[np.ndarray, " P"]
+    is_spill = is_grazed[region] & (beyond < MAX_SPILLED * filling)[hints.dabs]
+    return is_spill
 
 
 def _drop_cut_spills(hints: HintPixels, labels: RegionMap, by_lines: RegionMap) -> HintPixels:
