@@ -12,11 +12,13 @@ from lineart.imaging.fills import cut_fills
 from lineart.imaging.frequency import DEFAULT_SIGMA, ColorMap, low_band
 from lineart.imaging.hints import HintPixels
 from lineart.imaging.paint import (
+    BACKGROUND_CONFIDENCE,
     CONFIDENCE,
     NEARLY_WHITE,
     ColorSource,
     Paint,
     fill_open,
+    find_open_border_regions,
 )
 from lineart.imaging.region_hints import Colors, collect_hints
 from lineart.imaging.region_maps import RegionMap, look_up, spread_regions
@@ -95,6 +97,21 @@ def _cut_fills(known: KnownColors, hints: HintPixels) -> KnownColors:
         np.pad(known.confidence, (0, count)),
         np.pad(known.second, ((0, count), (0, 0))),
     )
+
+
+def whiten_background(known: KnownColors) -> KnownColors:
+    """Return carried colours with a white background, if no other region is open.
+
+    It is what `fill_unknown` does for drawings with hints, without a guess.
+    """
+    is_open = known.is_open
+    around = find_open_border_regions(known.labels, is_open)
+    if not around.size or np.count_nonzero(is_open) > around.size:
+        return known
+    colors, sources, confidence = (one.copy() for one in known[1:4])
+    colors[around], sources[around] = 255, ColorSource.NEIGHBOUR
+    confidence[around] = BACKGROUND_CONFIDENCE
+    return known._replace(colors=colors, sources=sources, confidence=confidence)
 
 
 def fill_unknown(

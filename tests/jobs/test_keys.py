@@ -18,7 +18,7 @@ from lineart.film.retries import apply_retry_flags
 from lineart.film.run import FilmRunner, run_film
 from lineart.film.run_json import FilmSummary
 from lineart.film.runners import LocalRunner
-from lineart.film.tasks.key_rules import KEY, KEY_LINE
+from lineart.film.tasks.key_rules import HINT_KEY, KEY, KEY_LINE
 from lineart.film.tasks.keys import open_keys_task
 from lineart.imaging.carried_paint import Unknown
 from lineart.imaging.finish import Finish
@@ -479,6 +479,28 @@ def test_the_network_sees_what_it_colours(unknown: Unknown, count: int) -> None:
     }
     task = open_keys_task({}, unknown=unknown, network_size_px=64, finish="soft")
     assert len(task.open_prepare()(drawn.line, files).inputs) == count
+
+
+@pytest.mark.parametrize(("things", "count"), [((BALL, BOX, DOOR), 0), ((BALL, BOX), 2)])
+def test_the_network_sees_no_figure_whose_regions_all_have_hints(
+    things: tuple[tuple[int, int, int], ...], count: int
+) -> None:
+    """The paper around it is white, with the confidence that it has where hints were set."""
+    first, drawn = draw_shot(0), draw_shot(2)
+    is_thing = np.any([(first.paint == color).all(axis=2) for color in things], axis=0)
+    hint = np.dstack((first.paint, np.where(is_thing, 255, 0))).astype(np.uint8)
+    files = {
+        "line": [encode_png(drawn.line)],
+        HINT_KEY: [encode_png(hint)],
+        KEY_LINE: [encode_png(first.line)],
+    }
+    task = open_keys_task({}, unknown="soft", network_size_px=64, finish="paint")
+    found = task.open_prepare()(drawn.line, files)
+    assert len(found.inputs) == count
+    if count == 0:
+        made = decode_color(task.compose([], found.kept).files[0])
+        assert (made[8, 80] == 255).all()
+        assert (made[50, 32] == BALL).all()
 
 
 @pytest.mark.usefixtures("joined_ray")

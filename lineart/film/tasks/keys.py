@@ -55,6 +55,7 @@ from lineart.imaging.carried_paint import (
     sample_colors,
     sample_painted,
     soften_unknown,
+    whiten_background,
 )
 from lineart.imaging.doubts import find_certainty, find_doubts
 from lineart.imaging.hint_pictures import HintRules
@@ -135,6 +136,8 @@ class KeysTask:
             valid_hints = clean_hints(drawing, hints)
             joined = join_hints(valid_hints, size)
             known = apply_hints(known, joined)
+            if is_paint and self.unknown == "soft" and has_hints(files):
+                known = whiten_background(known)
             flag = HINTED if has_hints(files) else KEYED
             kept = pack(known, flag + ComposeInputs(joined, files["line"][0]).pack())
             inputs = self._network_inputs(drawing, valid_hints, known)
