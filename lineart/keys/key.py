@@ -35,6 +35,8 @@ MIN_BEYOND = 0.1
 MAX_SPILLED = 0.25
 """Paint spills into a region of which it covers less than this share, and less than this share of
 what it fills."""
+MAX_BARE = 0.25
+"""Share of the edge of painted figures that is at bare paper, not at a line, at most."""
 COVERED = 0.9
 """Least share of a region's paper that a finished cel covers."""
 
@@ -216,7 +218,8 @@ def read_key(
     covered = _count(hints, on_paper, len(areas))
     is_open = np.ones(len(areas), bool)
     is_open[given.color_regions] = False
-    if (covered < COVERED * areas)[~is_open].any() or is_open[1:].all():
+    is_partial = (covered < COVERED * areas) & ~is_open
+    if is_open[1:].all() or (is_partial.any() and not _is_cut_out(hints, on_paper)):
         return labels, given
     is_open[0] = False
     is_paper = np.zeros(len(areas), bool)
@@ -231,6 +234,26 @@ def _count(hints: HintPixels, labels: RegionMap, count: int) -> Int64[np.ndarray
     """Return the number of hints in each of N regions."""
     found: Int64[np.ndarray, " N"] = np.bincount(labels[hints.rows, hints.columns], minlength=count)
     return found
+
+
+def _is_cut_out(hints: HintPixels, labels: RegionMap) -> bool:
+    """Return whether paint is that of figures on bare paper, which their outlines may not close.
+
+    It leaves most of the picture's border open, and each of its areas ends at lines nearly all
+    around, which a dab does not.
+
+    Args:
+        hints: Hints.
+        labels: Regions, 0 where the drawing has no bare paper.
+    """
+    dabs = np.zeros(labels.shape, np.float32)
+    dabs[hints.rows, hints.columns] = hints.dabs + 1
+    rim = np.concatenate((dabs[0], dabs[-1], dabs[:, 0], dabs[:, -1]))
+    if 2 * np.count_nonzero(rim) > rim.size:
+        return False
+    around = np.where(dabs > 0, 0, cv2.dilate(dabs, np.ones((3, 3), np.uint8))).astype(np.int32)
+    edge, bare = (np.bincount(one[one > 0]) for one in (around, np.where(labels > 0, around, 0)))
+    return bool((bare <= MAX_BARE * edge[: len(bare)]).all())
 
 
 def _find_spills(

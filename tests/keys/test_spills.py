@@ -26,9 +26,7 @@ def test_a_cel_that_goes_over_its_outline_leaves_the_paper_white(over_px: int) -
     assert not key.is_hints
     for move in ((0, 0), (20, 4)):
         line, paint = draw_figure(move=move)
-        is_paper = (paint == PAINT["background"]).all(axis=2)
-        white = np.where(is_paper[:, :, np.newaxis], np.uint8(255), paint)
-        assert share_right(carry(line, [key]), Figure(line, white)) > 0.995
+        assert share_right(carry(line, [key]), Figure(line, on_white(paint))) > 0.995
 
 
 def test_a_dab_beside_a_cel_is_a_hint() -> None:
@@ -41,3 +39,48 @@ def test_a_dab_beside_a_cel_is_a_hint() -> None:
     key = prepare_key(Key(draw_figure().line, hint))
     assert key.is_hints
     assert share_right(carry(line, [key]), Figure(line, blue)) > 0.995
+
+
+def open_below(figure: Figure) -> Figure:
+    """Take away the lowest line of the coat, which is longer than the coat is deep."""
+    line = figure.line.copy()
+    bottom = int(np.nonzero((line < 128).any(axis=1))[0].max())
+    line[bottom - 6 :] = 255
+    return Figure(line, figure.paint)
+
+
+def on_white(paint: np.ndarray) -> np.ndarray:
+    """Return paint with a white background."""
+    is_paper = (paint == PAINT["background"]).all(axis=2)
+    return np.where(is_paper[:, :, np.newaxis], np.uint8(255), paint)
+
+
+def test_a_cel_without_a_line_below_leaves_the_paper_white() -> None:
+    """Most of its edge lies at lines, and most of the picture's border is bare."""
+    key, target = (open_below(draw_figure(move=move)) for move in ((0, 0), (20, 4)))
+    prepared = prepare_key(Key(key.line, make_cel(0)))
+    assert not prepared.is_hints
+    share = share_right(
+        carry(target.line, [prepared]), target._replace(paint=on_white(target.paint))
+    )
+    assert share > 0.99
+
+
+def test_paint_of_a_whole_scene_that_leaves_a_corner_out_has_hints() -> None:
+    """What is open there is of the region's colour: no figure stands on bare paper."""
+    drawn = draw_figure()
+    alpha = np.full(drawn.line.shape, 255, np.uint8)
+    alpha[:160, :150] = 0
+    key = prepare_key(Key(drawn.line, np.dstack((drawn.paint, alpha))))
+    assert key.is_hints
+    assert (
+        share_right(carry(draw_figure(move=(20, 4)).line, [key]), draw_figure(move=(20, 4))) > 0.995
+    )
+
+
+def test_brush_strokes_on_an_open_drawing_are_hints() -> None:
+    """They end where the hand stopped, not at lines."""
+    drawn = open_below(draw_figure())
+    hint = np.zeros((*drawn.line.shape, 4), np.uint8)
+    cv2.line(hint, (200, 260), (250, 310), (*PAINT["coat"], 255), 12)
+    assert prepare_key(Key(drawn.line, hint)).is_hints
