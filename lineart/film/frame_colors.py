@@ -189,8 +189,7 @@ class HashedColors:
             for hint in frame.hints
         }
         found = {
-            hint: _fit(self._read(hint, self.hints, self.rules, sizes[hint]), sizes[hint])
-            for hint in frame.hints
+            hint: self._read(hint, self.hints, self.rules, sizes[hint]) for hint in frame.hints
         }
         held = _without_blank(frame, {hint for hint, one in found.items() if one.is_blank})
         fixed_hints = [hint for hint in held if hint not in carried_from]
@@ -222,7 +221,7 @@ class HashedColors:
                 yield self._key(KEY, key, found)
 
     def _read(self, source: Source, hashed: Hashed, rules: SharedRules, size: Size) -> HashedHint:
-        """Return the hashes of a hint or key.
+        """Return the hashes of a hint or key; one of another size than `size` counts by its file.
 
         Raises:
             _UnusableError: it cannot be read, or does not fit a drawing of `size`.
@@ -235,7 +234,9 @@ class HashedColors:
         except ValueError as error:
             what = name_file(rules.role, source, self.places.get(rules.role))
             raise _UnusableError(Failure.of(rules.role, error).about(what)) from error
-        return one
+        # What is read of a scaled one depends on the size, without which its pixels were hashed.
+        is_scaled = (one.height, one.width) != size
+        return one._replace(pixels_sha256=one.source_sha256) if is_scaled else one
 
     def _sheet(self, sheet: SheetSource) -> "_Key":
         found = self.sheets[sheet.colors.name]
@@ -288,15 +289,6 @@ class _UnusableError(Exception):
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message)
         self.failure = failure
-
-
-def _fit(hint: HashedHint, size: Size) -> HashedHint:
-    """Return a hint as it counts on a drawing of `size`; of another size, by its file.
-
-    What of it is read then depends on the size, and its pixels were hashed without one.
-    """
-    is_scaled = (hint.height, hint.width) != size
-    return hint._replace(pixels_sha256=hint.source_sha256) if is_scaled else hint
 
 
 def _describe(hint: HashedHint, rules: SharedRules, size: Size) -> Iterator[str]:

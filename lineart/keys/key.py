@@ -182,8 +182,9 @@ def read_key(
 ) -> tuple[RegionMap, FinishedPicture | RegionHints]:
     """Return what the colours of a key are: a finished picture, or hints in regions.
 
-    A picture with transparency is a finished cel if it covers each region that it colours. Lines
-    that it includes are no hints.
+    A picture with transparency is a finished cel if it covers each region that it colours, or if it
+    is of figures on bare paper. Lines that it includes are no hints, nor is paint that goes over
+    the outline of what it fills.
 
     Args:
         key: The key.

@@ -136,9 +136,10 @@ class KeysTask:
             valid_hints = clean_hints(drawing, hints)
             joined = join_hints(valid_hints, size)
             known = apply_hints(known, joined)
-            if is_paint and self.unknown == "soft" and has_hints(files):
+            is_hinted = has_hints(files)
+            if is_hinted and is_paint and self.unknown == "soft":
                 known = whiten_background(known)
-            flag = HINTED if has_hints(files) else KEYED
+            flag = HINTED if is_hinted else KEYED
             kept = pack(known, flag + ComposeInputs(joined, files["line"][0]).pack())
             inputs = self._network_inputs(drawing, valid_hints, known)
             warnings = self.base.warn_of(drawing, alpha) + warn_of_lost(hints, joined)
