@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float32, UInt8
+from scipy.special import softmax
 
 from lineart.imaging.region_maps import RegionMap
 from lineart.keys.colors import UNKNOWN
@@ -64,8 +65,7 @@ def join_adjacent(matched: Matched, adjacent: Sequence[Matched], network: Networ
     for one in voting:
         total += VOTE_WEIGHT * np.log(_vote(matched, one, network) + MIN_SHARE)
     total /= np.float32((1 + VOTE_WEIGHT * len(voting)) ** ERROR_CORRELATION)
-    powers = np.exp(total - total.max(axis=1, keepdims=True))
-    shares: ColorShares = powers / powers.sum(axis=1, keepdims=True)
+    shares: ColorShares = softmax(total, axis=1)
     return shares
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32, Int32
 from safetensors.numpy import load
+from scipy.special import softmax
 
 from lineart.keys.messages import (
     CandidateColors,
@@ -100,7 +101,9 @@ def included_network() -> Network:
 
 def candidate_shares(pairs: PairFeatures, network: Network) -> Options:
     """Return the probability of each candidate of each region, then of none of them."""
-    return _softmax(compute_logits(pairs, network)[-1] / np.float32(network.temperature))
+    logits = compute_logits(pairs, network)[-1] / np.float32(network.temperature)
+    shares: Options = softmax(logits, axis=1)
+    return shares
 
 
 def color_scores(
@@ -180,7 +183,7 @@ def _own_code(pairs: PairFeatures, weights: _Weights) -> np.ndarray:
 
 def _messages(pairs: PairFeatures, logits: Logits) -> tuple[np.ndarray, np.ndarray]:
     """Return what neighbours and areas tell about each candidate, and about none of them."""
-    whole = _softmax(logits)
+    whole = softmax(logits, axis=1)
     shares, none = whole[:, :-1], whole[:, -1:]
     colors = candidate_colors(pairs)
     sums = _color_sums(colors, whole)
@@ -222,9 +225,3 @@ def _silu(values: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):
         result: np.ndarray = values / (1 + np.exp(-values))
     return result
-
-
-def _softmax(logits: Logits) -> Options:
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    shares: Options = powers / powers.sum(axis=1, keepdims=True)
-    return shares

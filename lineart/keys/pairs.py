@@ -6,6 +6,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 from jaxtyping import Float32, Int32
+from scipy.special import softmax
 
 from lineart.keys.border_matrix import BorderMatrix
 from lineart.keys.drawing import Drawing
@@ -257,6 +258,8 @@ def _choose(
     """Choose the candidates by two costs: with the flow, and by shape and place alone."""
     drawing, key = pairs.drawing, pairs.key
     size = min(pairs.most_candidates, key.total)
+    if size == key.total:
+        return np.broadcast_to(np.arange(size, dtype=np.int32), (len(rows), size)).copy()
     cost = np.zeros((len(rows), key.total), np.float32)
     for one in range(len(SHAPE_WEIGHTS)):
         difference = np.abs(
@@ -282,8 +285,9 @@ def _choose(
     )
     moved -= 4 * votes / drawing.area[rows][:, np.newaxis]
     # Probabilities, so that the two costs are comparable.
-    likely = np.maximum(_softmax(-1.5 * (cost + moved)), _softmax(-1.5 * (cost + 4 * place)))
-    return _least(-likely, size)
+    with_flow = softmax(-1.5 * (cost + moved), axis=1)
+    without = softmax(-1.5 * (cost + 4 * place), axis=1)
+    return _least(-np.maximum(with_flow, without), size)
 
 
 def _by_size(distance: np.ndarray, area: np.ndarray, key_area: np.ndarray) -> np.ndarray:
@@ -296,19 +300,11 @@ def _least(cost: Float32[np.ndarray, "B K"], size: int) -> Int32[np.ndarray, "B 
 
     `argpartition` takes others of equal ones on other processors.
     """
-    if size == cost.shape[1]:
-        return np.broadcast_to(np.arange(size, dtype=np.int32), cost.shape).copy()
     most = np.partition(cost, size - 1, axis=1)[:, size - 1 : size]
     is_less, is_equal = cost < most, cost == most
     left = size - is_less.sum(axis=1, keepdims=True)
     is_chosen = is_less | (is_equal & (np.cumsum(is_equal, axis=1, dtype=np.int32) <= left))
     return np.nonzero(is_chosen)[1].reshape(len(cost), size).astype(np.int32)
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-1e30))
-    shares: np.ndarray = powers / np.maximum(powers.sum(axis=1, keepdims=True), 1e-30)
-    return shares
 
 
 def _features(
