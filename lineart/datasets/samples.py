@@ -229,7 +229,7 @@ def take_hints(color: Frame, line: Line, count: int, rng: np.random.Generator) -
 
 ROOM = 286 / 256
 """Short side of the resized picture divided by the side of a random crop."""
-UNKNOWN = 255
+UNKNOWN_CLASS = 255
 """Label of pixels of unknown class."""
 
 
@@ -298,7 +298,7 @@ class UnpairedSamples:
             cut(picture, crop, rng if self.settings.is_random else None)
             for picture in (photo, other)
         )
-        unknown = np.full((crop, crop), UNKNOWN, np.uint8)
+        unknown = np.full((crop, crop), UNKNOWN_CLASS, np.uint8)
         return UnpairedSample(
             source=photo.color,
             target=other.color,
@@ -310,7 +310,7 @@ class UnpairedSamples:
         """Raise ValueError if a label, other than 255, is not below the number of classes."""
         if not self.settings.classes or photo.segmentation is None:
             return
-        known = photo.segmentation[photo.segmentation != UNKNOWN]
+        known = photo.segmentation[photo.segmentation != UNKNOWN_CLASS]
         if known.size and known.max() >= self.settings.classes:
             raise ValueError(
                 f"the regions of {photo.name} go up to class {known.max()}, but the recipe has "

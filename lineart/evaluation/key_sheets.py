@@ -12,8 +12,8 @@ from lineart.evaluation.page import strip
 from lineart.image import Frame
 from lineart.imaging.regions import INK_LEVEL
 
-SURE = 0.8
-"""Confidence from which the contact sheets take a colour as sure."""
+ASKED_BELOW = 0.8
+"""Confidence below which the contact sheets take a colour as one to ask about."""
 
 INK_COLOR = 0
 RIGHT, WRONG, WRONG_ASKED, RIGHT_ASKED = (
@@ -65,7 +65,7 @@ def show_errors(exercise: Exercise, number: int, prediction: Prediction) -> Fram
     """Colour segments: red wrong and sure, orange wrong and asked, blue right and asked."""
     segments = exercise.segments(number)
     verdicts = judge(segments, prediction, exercise.same)
-    is_sure = (verdicts.confidence >= SURE) & ~verdicts.is_none
+    is_sure = (verdicts.confidence >= ASKED_BELOW) & ~verdicts.is_none
     kinds = np.where(verdicts.is_right, np.where(is_sure, 0, 3), np.where(is_sure, 1, 2))
     palette = np.array([RIGHT, WRONG, WRONG_ASKED, RIGHT_ASKED], np.uint8)
     colors = np.concatenate((np.zeros((1, 3), np.uint8), palette[kinds]))

@@ -28,8 +28,8 @@ from lineart.runtime.device import pick_device
 from lineart.storage import for_flag
 from lineart.weights import fingerprint, open_weights, read_config, read_weights
 
-WHITE_PAPER = "white paper"
-TAKEN = {*BASELINES, WHITE_PAPER, *LIMITS}
+WHITE_FILL = "white paper"
+TAKEN = {*BASELINES, WHITE_FILL, *LIMITS}
 """Reserved names, which weights cannot have."""
 
 DEFAULT_PX = 512
@@ -199,7 +199,7 @@ def methods_at(
     """Return networks and baselines; at 0 hints all baselines are white paper, listed once."""
     networks = {method: one.run for method, one in session.open(open_colorizers, weights).items()}
     if not count:
-        return {**networks, WHITE_PAPER: white_fill}
+        return {**networks, WHITE_FILL: white_fill}
     return {**networks, **{name: BASELINES[name] for name in baselines}}
 
 

@@ -27,7 +27,7 @@ DIVIDE_SIDE_PX = 180
 where that loses a colour."""
 GAP_SIDE_PX = 360
 """Short side, at least, at which gaps of larger drawings are searched."""
-MIN_PAPER = 192
+SHRUNK_PAPER = 192
 """Share of paper, of 255, from which a pixel of the smaller size is paper."""
 MAX_LOST_PX = 24
 """Parts of a region that are lost at the smaller size are divided up to this distance from it."""
@@ -195,7 +195,7 @@ def _shrink_to_paper(labels: Numbers, size: Size) -> UInt8[np.ndarray, "h w"]:
     """Return 1 where enough of a pixel of a smaller map is paper, else 0."""
     share = cv2.compare(labels, 0, cv2.CMP_GT)
     share = cv2.resize(share, (size[1], size[0]), interpolation=cv2.INTER_AREA)
-    is_paper: UInt8[np.ndarray, "h w"] = cv2.compare(share, MIN_PAPER, cv2.CMP_GT)
+    is_paper: UInt8[np.ndarray, "h w"] = cv2.compare(share, SHRUNK_PAPER, cv2.CMP_GT)
     return is_paper & np.uint8(1)
 
 

@@ -11,7 +11,7 @@ from lineart.imaging.region_maps import Runs, count_pixels, find_boxes, find_run
 
 MAX_DOUBTS = 20
 """Maximum number of doubts of a drawing."""
-SURE = 0.9
+NO_DOUBT = 0.9
 """Colours of at least this confidence are no doubt; for those of keys see `Paint.key_threshold`."""
 MIN_AREA = 10
 """Area of a region in pixels below which nobody sees it."""
@@ -105,7 +105,7 @@ def _areas(paint: Paint, runs: Runs) -> Int64[np.ndarray, " N"]:
 
 
 def _is_doubt(paint: Paint) -> Bool[np.ndarray, " N"]:
-    sure = np.where(paint.sources == ColorSource.KEY, paint.key_threshold, SURE)
+    sure = np.where(paint.sources == ColorSource.KEY, paint.key_threshold, NO_DOUBT)
     is_doubt: Bool[np.ndarray, " N"] = paint.confidence < sure
     return is_doubt
 

@@ -18,7 +18,7 @@ PAPER_TINT = 32
 """Largest difference of two channels of paper."""
 PAPER_RANGE = 12
 """Levels around the paper's that are paper, too."""
-MIN_SHARE = 0.3
+PAPER_SHARE = 0.3
 """Share of a picture that its paper covers."""
 
 
@@ -33,7 +33,7 @@ def even_paper(picture: Frame) -> Frame:
     if is_white and not is_scanned:
         return picture
     is_paper = np.abs(picture.astype(np.int16) - paper).max(axis=2) <= PAPER_RANGE
-    if paper.min() < MIN_PAPER or np.ptp(paper) > PAPER_TINT or is_paper.mean() < MIN_SHARE:
+    if paper.min() < MIN_PAPER or np.ptp(paper) > PAPER_TINT or is_paper.mean() < PAPER_SHARE:
         return picture
     white: Frame = np.minimum(picture * (255 / paper), 255).round().astype(np.uint8)
     white[is_paper] = 255

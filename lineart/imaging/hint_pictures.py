@@ -19,7 +19,7 @@ from lineart.imaging.hint_paper import even_paper
 from lineart.imaging.hint_scaling import even_overshoot
 from lineart.imaging.hints import FAINT_ALPHA, is_opaque, no_hints
 
-MIN_PAPER = 0.9
+WHITE_SHARE = 0.9
 """A picture with hints on white paper is white and opaque in this share of its pixels."""
 MOSTLY_PAINTED = 0.5
 """Share of a page from which what is painted may be uneven paper."""
@@ -164,10 +164,10 @@ def has_paper(hint: Hint) -> bool:
     if is_opaque(hint):
         return True
     is_hint = hint[:, :, 3] >= FAINT_ALPHA
-    if is_hint.mean() < MIN_PAPER:
+    if is_hint.mean() < WHITE_SHARE:
         return False
     is_white = (hint[:, :, :3].min(axis=2) >= WHITE_FROM) & is_hint
-    return bool(is_white.mean() >= MIN_PAPER)
+    return bool(is_white.mean() >= WHITE_SHARE)
 
 
 def _warn_of_share(is_painted: Bool[np.ndarray, "H W"]) -> None:

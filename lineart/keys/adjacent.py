@@ -23,11 +23,11 @@ ERROR_CORRELATION = 0.8
 """Assumed correlation of the drawings' errors, 0 to 1: the sum of the logarithms is divided by this
 power of the sum of the weights. On held-out drawings with two votes, of the colours that are surer
 than the threshold of the weights, as many are then right as without votes: 99.0 % of cycles."""
-MIN_SHARE = 1e-4
+LEAST_PROBABILITY = 1e-4
 """Probabilities below this count as this, so that none rules a colour out."""
 FLOW_SHRINK = 2
 """Factor by which drawings are shrunk for the flow between them."""
-CANDIDATES = 16
+ADJACENT_CANDIDATES = 16
 """Most regions of an adjacent drawing that a region is compared with."""
 
 
@@ -61,9 +61,9 @@ def join_adjacent(matched: Matched, adjacent: Sequence[Matched], network: Networ
     voting = [one for one in adjacent if one.drawing.size == size and one.drawing.total]
     if not voting:
         return matched.shares
-    total = np.log(matched.shares + MIN_SHARE)
+    total = np.log(matched.shares + LEAST_PROBABILITY)
     for one in voting:
-        total += VOTE_WEIGHT * np.log(_vote(matched, one, network) + MIN_SHARE)
+        total += VOTE_WEIGHT * np.log(_vote(matched, one, network) + LEAST_PROBABILITY)
     total /= np.float32((1 + VOTE_WEIGHT * len(voting)) ** ERROR_CORRELATION)
     shares: ColorShares = softmax(total, axis=1)
     return shares
@@ -74,7 +74,7 @@ def _vote(matched: Matched, other: Matched, network: Network) -> ColorShares:
     best = other.shares.argmax(axis=1).astype(np.int32)
     colors = np.where(best == len(other.palette), np.int32(UNKNOWN), best)
     flow = _find_flow(matched.drawing.ink, other.drawing.ink)
-    pairs = compare(matched.drawing, other.drawing, colors, flow, CANDIDATES)
+    pairs = compare(matched.drawing, other.drawing, colors, flow, ADJACENT_CANDIDATES)
     likely = candidate_shares(pairs, network)
     votes: ColorShares = likely[:, -1:] * matched.shares
     for place in range(pairs.candidates.shape[1]):

@@ -12,7 +12,7 @@ from lineart.keys.key import Key
 
 WHITE_LEVEL = 240
 """Paint whose darkest channel is at least as bright is paper."""
-MIN_SHARE = 5e-4
+EMPTY_SHARE = 5e-4
 """A picture with a smaller share of ink has no line, and one with a smaller share of paint none."""
 
 
@@ -34,13 +34,13 @@ def make_sheet(picture: Frame, drawing: UInt8[np.ndarray, "h w *C"] | None = Non
         )
     line = find_drawn_lines(picture) if drawing is None else drawing
     is_ink = darken_lines(line) < INK_LEVEL
-    if is_ink.mean() < MIN_SHARE:
+    if is_ink.mean() < EMPTY_SHARE:
         raise ValueError(
             "the sheet has no line: nothing in it is thin and dark; draw the lines of the "
             "character, or put its line drawing beside it as NAME.line.png"
         )
     beside = cv2.dilate(is_ink.view(np.uint8), np.ones((5, 5), np.uint8)) == 0
-    if (beside & (darkest_channel(picture) < WHITE_LEVEL)).mean() < MIN_SHARE:
+    if (beside & (darkest_channel(picture) < WHITE_LEVEL)).mean() < EMPTY_SHARE:
         raise ValueError(
             "the sheet has no colour: all paint between its lines is white; colour it, or leave "
             "it out"

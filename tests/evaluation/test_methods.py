@@ -14,7 +14,7 @@ from lineart.evaluation.colors import (
     sheet_row,
 )
 from lineart.evaluation.methods import (
-    WHITE_PAPER,
+    WHITE_FILL,
     make_case,
     methods_at,
     name_weights,
@@ -89,9 +89,9 @@ def test_without_hints_there_is_one_baseline(tiny_weights: Path) -> None:
     """White paper stands for all baselines; with hints it does not appear."""
     weights = (f"net={tiny_weights}",)
     session = Session()
-    assert list(methods_at(0, session, weights, tuple(BASELINES))) == ["net", WHITE_PAPER]
+    assert list(methods_at(0, session, weights, tuple(BASELINES))) == ["net", WHITE_FILL]
     assert list(methods_at(1, session, weights, tuple(BASELINES))) == ["net", *BASELINES]
-    white = methods_at(0, session, weights)[WHITE_PAPER]
+    white = methods_at(0, session, weights)[WHITE_FILL]
     assert (white(np.zeros((4, 5), np.uint8), no_hints((4, 5))) == 255).all()
 
 
@@ -108,7 +108,7 @@ def test_weights_have_names() -> None:
         name_weights(())
 
 
-@pytest.mark.parametrize("name", [*BASELINES, WHITE_PAPER, "painted truth", "photograph"])
+@pytest.mark.parametrize("name", [*BASELINES, WHITE_FILL, "painted truth", "photograph"])
 def test_weights_are_not_called_as_another_way(name: str) -> None:
     """A name that would be replaced by a baseline is refused, whoever gave it."""
     for weights in (f"{name}=default", f"runs/{name}/weights"):
