@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from lineart.jobs.command import DryRun, parse, run_command, say
 
 if TYPE_CHECKING:
+    from lineart.service.answerer import Answerer
     from lineart.service.protocol import Message
-    from lineart.service.session import Session
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +70,7 @@ def serve(flags: Serve) -> dict[str, Any]:
 
 
 class Service:
-    """Answers requests by a session that is opened meanwhile, in a thread.
+    """Answers requests by an `Answerer` that is built meanwhile, in a thread.
 
     Args:
         weights: Weights to open ahead.
@@ -78,7 +78,7 @@ class Service:
 
     def __init__(self, weights: str) -> None:
         self.answered = 0
-        self._session: Session | None = None
+        self._answerer: Answerer | None = None
         self._has_request = False
         self._opening = Thread(target=self._open, args=[weights], daemon=True)
         self._opening.start()
@@ -87,33 +87,33 @@ class Service:
         # These import torch, which takes seconds.
         import cv2
 
+        from lineart.service.answerer import Answerer
         from lineart.service.protocol import Message
-        from lineart.service.session import Session
 
         # In a film each of many frames has one thread; here one picture has them all.
         cv2.setNumThreads(os.cpu_count() or 1)
-        self._session = Session()
+        self._answerer = Answerer()
         if self._has_request:
             # It opens the weights that it needs.
             return
-        opened = self._session.answer(Message({"command": "open", "weights": weights}, {}), _log)
+        opened = self._answerer.answer(Message({"command": "open", "weights": weights}, {}), _log)
         if opened.fields["status"] == "error":
             _log(str(opened.fields["sentence"]))
 
     def answer(self, message: Message, report: Callable[[str], None]) -> Message:
-        """Answer a request; see `Session.answer`."""
+        """Answer a request; see `Answerer.answer`."""
         self._has_request = True
-        if self._session is None:
+        if self._answerer is None:
             report("starting")
-        while self._session is None and self._opening.is_alive():
+        while self._answerer is None and self._opening.is_alive():
             self._opening.join(0.05)
-        if self._session is None:
+        if self._answerer is None:
             from lineart.service.protocol import Message
 
             sentence = "lineart could not start; its log says why"
             return Message({"status": "error", "sentence": sentence}, {})
         self.answered += 1
-        return self._session.answer(message, report)
+        return self._answerer.answer(message, report)
 
 
 def _log(sentence: str) -> None:

@@ -39,7 +39,7 @@ Report = Callable[[str], None]
 """Gets a sentence on what is being done."""
 
 
-class Session:
+class Answerer:
     """Answers requests one at a time, from any thread, with the pixels of `lineart colorize`."""
 
     def __init__(self) -> None:

@@ -23,7 +23,7 @@ from lineart.service.protocol import (
 )
 
 Answer = Callable[[Message, Callable[[str], None]], Message]
-"""`Session.answer`."""
+"""`Answerer.answer`."""
 
 SILENCE_S = 20.0
 """Seconds without a byte of a request after which a connection ends."""

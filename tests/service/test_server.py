@@ -21,9 +21,9 @@ from lineart.codec import encode_png
 from lineart.jobs.command import WRONG_INPUT
 from lineart.jobs.serve import Serve
 from lineart.jobs.serve import main as serve
+from lineart.service.answerer import Answerer
 from lineart.service.protocol import Message, Part, write_message
 from lineart.service.server import LoopbackServer, serve_stream
-from lineart.service.session import Session
 from tests.conftest import DrawLine
 from tests.service.messages import read_message
 
@@ -163,20 +163,20 @@ def test_a_stream_ends_at_what_is_no_message() -> None:
 
 
 @pytest.fixture(scope="module")
-def session() -> Session:
-    """Give a session."""
-    return Session()
+def answerer() -> Answerer:
+    """Give an answerer."""
+    return Answerer()
 
 
-def answer(session: Session, fields: dict[str, Any], **parts: Part) -> Message:
-    """Return the answer of a session to a request, which is no error."""
-    got = session.answer(Message(fields, parts), lambda _: None)
+def answer(answerer: Answerer, fields: dict[str, Any], **parts: Part) -> Message:
+    """Return the answer of an answerer to a request, which is no error."""
+    got = answerer.answer(Message(fields, parts), lambda _: None)
     assert got.fields["status"] == "done", got.fields
     return got
 
 
 def test_pixels_are_those_of_the_colorizer(
-    session: Session, tiny_weights: Path, draw_line: DrawLine
+    answerer: Answerer, tiny_weights: Path, draw_line: DrawLine
 ) -> None:
     """Hints on a layer of its own, smaller than the image, and each finish."""
     line = draw_line(3, 90, 160)
@@ -187,7 +187,7 @@ def test_pixels_are_those_of_the_colorizer(
         colorizer = lineart.Colorizer.load(str(tiny_weights), network_size_px=64, finish=finish)
         fields = {"command": "color", "weights": str(tiny_weights), "network_size": 64}
         asked = fields | {"finish": finish, "lines": finish == "paint"}
-        got = answer(session, asked, line=Part(rgba(line)), hint=layer)
+        got = answer(answerer, asked, line=Part(rgba(line)), hint=layer)
         assert np.array_equal(got.parts["color"].pixels[:, :, :3], colorizer(line, hints))
         assert got.parts["color"].pixels[:, :, 3].min() == 255
         assert list(got.parts) == (["color", "lines"] if finish == "paint" else ["color"])
@@ -196,7 +196,7 @@ def test_pixels_are_those_of_the_colorizer(
 
 
 def test_hints_lie_on_one_another(
-    session: Session, tiny_weights: Path, draw_line: DrawLine
+    answerer: Answerer, tiny_weights: Path, draw_line: DrawLine
 ) -> None:
     """The highest number is on top; what there is below it counts where it has nothing."""
     fields = {"command": "color", "weights": str(tiny_weights), "network_size": 64}
@@ -205,35 +205,35 @@ def test_hints_lie_on_one_another(
     above[40:46, 60:70] = 30, 60, 200, 255
     both = np.where(above[:, :, 3:], above, below)
     line = Part(rgba(draw_line(3, 90, 160)))
-    joined = answer(session, fields, line=line, hint=Part(below), hint2=Part(above))
-    as_one = answer(session, fields, line=line, hint=Part(both))
-    alone = answer(session, fields, line=line, hint=Part(below))
+    joined = answer(answerer, fields, line=line, hint=Part(below), hint2=Part(above))
+    as_one = answer(answerer, fields, line=line, hint=Part(both))
+    alone = answer(answerer, fields, line=line, hint=Part(below))
     pixels = [one.parts["color"].pixels for one in (joined, as_one, alone)]
     assert np.array_equal(pixels[0], pixels[1])
     assert not np.array_equal(pixels[0], pixels[2])
     parts = {"line": line, "hint": Part(below), "hint2": Part(above[:50])}
-    refused = session.answer(Message(fields, parts), lambda _: None)
+    refused = answerer.answer(Message(fields, parts), lambda _: None)
     assert "several sizes" in refused.fields["sentence"]
 
 
 def test_a_drawing_beside_its_canvas(
-    session: Session, tiny_weights: Path, draw_line: DrawLine
+    answerer: Answerer, tiny_weights: Path, draw_line: DrawLine
 ) -> None:
     """Around a drawing on paper is paper; where a mask is 0, there is nothing."""
     fields = {"command": "color", "weights": str(tiny_weights), "network_size": 64, "lines": True}
     small, whole = draw_line(4, 60, 100), np.full((90, 160), 255, np.uint8)
     whole[20:80, 40:140] = small
-    placed = answer(session, fields, line=Part(rgba(small), 40, 20, (160, 90)))
-    direct = answer(session, fields, line=Part(rgba(whole)))
+    placed = answer(answerer, fields, line=Part(rgba(small), 40, 20, (160, 90)))
+    direct = answer(answerer, fields, line=Part(rgba(whole)))
     for name in ("color", "lines"):
         assert np.array_equal(placed.parts[name].pixels, direct.parts[name].pixels)
     mask = np.zeros((90, 160, 1), np.uint8)
-    masked = answer(session, fields, line=Part(rgba(whole)), line_mask=Part(mask))
+    masked = answer(answerer, fields, line=Part(rgba(whole)), line_mask=Part(mask))
     assert masked.fields["is_opaque"] is False
     assert masked.parts["color"].pixels[:, :, 3].max() == 0
 
 
-def test_a_key_gives_its_colours(session: Session, tiny_weights: Path, tmp_path: Path) -> None:
+def test_a_key_gives_its_colours(answerer: Answerer, tiny_weights: Path, tmp_path: Path) -> None:
     """As a layer and as a file, with its line drawing, and with the lines found in it."""
     line = np.full((180, 320), 255, np.uint8)
     line[30:150, [40, 41, 42, 260, 261, 262]] = line[[30, 31, 32, 147, 148, 149], 40:263] = 0
@@ -250,14 +250,14 @@ def test_a_key_gives_its_colours(session: Session, tiny_weights: Path, tmp_path:
         ({"key_file": str(path)}, {}),
     ]
     for more, parts in ways:
-        got = answer(session, fields | more, line=Part(rgba(moved)), **parts)
+        got = answer(answerer, fields | more, line=Part(rgba(moved)), **parts)
         assert tuple(got.parts["color"].pixels[90, 160]) == (40, 160, 90, 255)
 
 
-def test_a_photograph_becomes_a_drawing(session: Session) -> None:
+def test_a_photograph_becomes_a_drawing(answerer: Answerer) -> None:
     """At its own size, by the included weights."""
     photo = np.random.default_rng(0).integers(0, 256, (70, 100, 3), np.uint8)
-    got = answer(session, {"command": "translate"}, photo=Part(photo))
+    got = answer(answerer, {"command": "translate"}, photo=Part(photo))
     assert got.parts["picture"].pixels.shape == (70, 100, 4)
 
 
@@ -280,13 +280,13 @@ def test_a_photograph_becomes_a_drawing(session: Session) -> None:
     ],
 )
 def test_an_error_is_a_sentence_and_the_session_goes_on(
-    fields: dict[str, Any], names: list[str], said: str, session: Session
+    fields: dict[str, Any], names: list[str], said: str, answerer: Answerer
 ) -> None:
     """Each input that is missing or wrong."""
     parts = {name: Part(rgba(np.full((64, 80), 250, np.uint8))) for name in names}
     if "line_mask" in parts:
         parts["line_mask"] = Part(np.zeros((4, 4, 1), np.uint8))
-    got = session.answer(Message(fields, parts), lambda _: None)
+    got = answerer.answer(Message(fields, parts), lambda _: None)
     assert got.fields["status"] == "error"
     assert said in got.fields["sentence"]
     assert "--" not in got.fields["sentence"]
