@@ -8,7 +8,7 @@ import hashlib
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, Int64, UInt8
+from jaxtyping import Bool, Float32, Int64, UInt8
 
 Frame = UInt8[np.ndarray, "H W 3"]
 """Colour picture: sRGB, 0..255, as in the PNG."""
@@ -24,6 +24,9 @@ Line = UInt8[np.ndarray, "H W"]
 
 Hint = UInt8[np.ndarray, "H W 4"]
 """Colour hints: sRGB and alpha, 0..255; alpha 255 = hint of this colour, 0 = no hint."""
+
+Mask = Bool[np.ndarray, "H W"]
+"""Whether something holds at each pixel."""
 
 Labels = UInt8[np.ndarray, "H W"]
 """Region labels: class number of each pixel; 255 = unknown."""

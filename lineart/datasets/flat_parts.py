@@ -8,13 +8,11 @@ from jaxtyping import Bool, Int64, Integer, UInt8
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from lineart.image import Line
+from lineart.image import Line, Mask
 from lineart.imaging.regions import INK_LEVEL
 
 Truth = UInt8[np.ndarray, "H W"]
 """Number of the true colour of each pixel, also below lines."""
-
-Mask = Bool[np.ndarray, "H W"]
 
 
 def count_colors(parts: Sequence[Truth], num_colors: int) -> Int64[np.ndarray, " K"]:

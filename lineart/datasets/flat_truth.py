@@ -13,7 +13,6 @@ from jaxtyping import Float32, Float64, Int64, UInt8
 from scipy.cluster.vq import kmeans2
 
 from lineart.datasets.flat_parts import (
-    Mask,
     Truth,
     count_colors,
     drop_small_parts,
@@ -21,7 +20,7 @@ from lineart.datasets.flat_parts import (
     merge_unlined,
     neighbours,
 )
-from lineart.image import Frame, Line, Size, pack_colors, unpack_colors
+from lineart.image import Frame, Line, Mask, Size, pack_colors, unpack_colors
 from lineart.imaging.regions import INK_LEVEL, find_regions
 
 Colors = UInt8[np.ndarray, "K 3"]

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import UInt8
 
 from lineart.codec.errors import PictureWarning
 from lineart.codec.layers import DocumentLayer
-from lineart.image import Hint
+from lineart.image import Hint, Mask
 from lineart.imaging.cels import PAPER_FROM
 from lineart.imaging.hints import FAINT_ALPHA, STROKE_TOLERANCE, is_opaque, stack_hints
 
@@ -86,9 +86,6 @@ def find_covered(layers: Sequence[DocumentLayer]) -> str | None:
 class _Layer(NamedTuple):
     name: str
     pixels: Hint
-
-
-Mask = Bool[np.ndarray, "H W"]
 
 
 def _without_sketches(layers: Sequence[_Layer], ground: Sequence[Hint]) -> list[_Layer]:

@@ -25,7 +25,7 @@ MOST_STRENGTH = (1 + OVERSHOOT) ** 2
 """Strength of a colour at the corner of a dab, where a filter goes beyond it in both directions, as
 a multiple of its own."""
 
-Mask = UInt8[np.ndarray, "H W"]
+ByteMask = UInt8[np.ndarray, "H W"]
 Places = Int64[np.ndarray, " P"]
 Colors = UInt8[np.ndarray, "P 3"]
 
@@ -72,7 +72,7 @@ def even_overshoot(hint: Hint, scale: float, *, on_paper: bool = False) -> Hint:
     return np.ascontiguousarray(framed[reach:-reach, reach:-reach])
 
 
-def _clear_border(mask: Mask, width: int) -> Mask:
+def _clear_border(mask: ByteMask, width: int) -> ByteMask:
     mask[:width], mask[-width:], mask[:, :width], mask[:, -width:] = 0, 0, 0, 0
     return mask
 
@@ -89,9 +89,9 @@ def _find_box(framed: Hint, margin: int) -> tuple[slice, slice]:
     return slice(top, top + height + 2 * margin), slice(left, left + width + 2 * margin)
 
 
-def _is_hint(hint: Hint) -> Mask:
+def _is_hint(hint: Hint) -> ByteMask:
     """Return 255 where hints are, 0 elsewhere."""
-    mask: Mask = cv2.compare(cv2.extractChannel(hint, 3), 0, cv2.CMP_GT)
+    mask: ByteMask = cv2.compare(cv2.extractChannel(hint, 3), 0, cv2.CMP_GT)
     return mask
 
 
@@ -101,11 +101,11 @@ class _Around(NamedTuple):
     low: Frame
     high: Frame
     """Lowest and highest level of each channel."""
-    is_within: Mask
+    is_within: ByteMask
     """255 where all around are hints, 0 elsewhere."""
 
     @classmethod
-    def look(cls, colors: Frame, is_hint: Mask, reach: int) -> "_Around":
+    def look(cls, colors: Frame, is_hint: ByteMask, reach: int) -> "_Around":
         """Look at the square that reaches so many pixels in each direction."""
         square = np.ones((2 * reach + 1,) * 2, np.uint8)
         mask = cv2.merge([is_hint] * 3)
@@ -115,7 +115,7 @@ class _Around(NamedTuple):
             is_within=cv2.erode(is_hint, square),
         )
 
-    def find_even(self) -> tuple[Mask, Mask]:
+    def find_even(self) -> tuple[ByteMask, ByteMask]:
         """Return 255 where all around are hints of about one colour, and where hints differ."""
         red, green, blue = cv2.split(cv2.subtract(self.high, self.low))
         step = cv2.max(cv2.max(red, green), blue)
@@ -149,7 +149,7 @@ class _Around(NamedTuple):
 
 
 def _find_sources(
-    pixels: UInt8[np.ndarray, "A 4"], is_hint: Mask, is_even: Mask, places: Places
+    pixels: UInt8[np.ndarray, "A 4"], is_hint: ByteMask, is_even: ByteMask, places: Places
 ) -> Places:
     """Return for each place the pixel that has the colour of its stroke.
 
