@@ -13,7 +13,7 @@ from lineart.imaging.hints import pool_hints, sample_hints
 from lineart.inference import PairColorizer, Translator
 from lineart.metrics import psnr
 from lineart.models import Pair
-from lineart.onnx.inference import open_session
+from lineart.onnx.inference import Pictures, open_session
 from lineart.onnx.spec import IOSpec, tensors_of
 
 BOUNDS: Final = {False: 1e-3, True: 0.05}
@@ -29,8 +29,6 @@ SIZES: Final = ((1, (70, 97)), (3, (64, 130)))
 HINTS: Final = (16, 140)
 """Numbers of hints."""
 FLOODED_SIZE: Final = (256, 384)
-
-Pictures = UInt8[np.ndarray, "B H W ..."]
 
 
 def compare_network(data: bytes, generator: nn.Module, spec: IOSpec, *, half: bool) -> float:
