@@ -34,7 +34,7 @@ MAX_SIDE_PX = 30_000
 """Largest side of a PSD file."""
 
 
-class PsdLayer(NamedTuple):
+class NewPsdLayer(NamedTuple):
     """Layer of the size of the picture."""
 
     name: str
@@ -43,7 +43,7 @@ class PsdLayer(NamedTuple):
     """Whether it is multiplied with the layers below instead of covering them."""
 
 
-def encode_psd(layers: Sequence[PsdLayer], merged: Picture, dpi: Dpi | None = None) -> bytes:
+def encode_psd(layers: Sequence[NewPsdLayer], merged: Picture, dpi: Dpi | None = None) -> bytes:
     """Encode layers and their merged picture as a PSD file of sRGB, 8 bits a channel.
 
     Args:
@@ -78,7 +78,7 @@ def encode_psd(layers: Sequence[PsdLayer], merged: Picture, dpi: Dpi | None = No
     return sink.getvalue()
 
 
-def _layer(layer: PsdLayer) -> tuple[LayerRecord, ChannelDataList]:
+def _layer(layer: NewPsdLayer) -> tuple[LayerRecord, ChannelDataList]:
     """Return the record of a layer, and its channels: opacity, red, green, blue."""
     *colors, opacity = cv2.split(_to_rgba(layer.picture))
     height, width = opacity.shape

@@ -212,14 +212,14 @@ def _read_plain(name: str) -> NameParts:
     return read_name(f"{name}.png")
 
 
-Key = tuple[int, str]
+DrawingNumber = tuple[int, str]
 """Number of a drawing, and the text behind it: 12 and `a`."""
 
 
-def _by_drawing(level: str, frames: Iterable[str]) -> dict[Key | str, str]:
+def _by_drawing(level: str, frames: Iterable[str]) -> dict[DrawingNumber | str, str]:
     """Return the frames of a level by number, and by name; of several versions the last."""
-    known: dict[Key | str, str] = {}
-    versions: dict[Key, int] = {}
+    known: dict[DrawingNumber | str, str] = {}
+    versions: dict[DrawingNumber, int] = {}
     for frame in frames:
         known[caseless(stem(posixpath.basename(frame)))] = frame
         parts = read_name(frame)
@@ -236,7 +236,7 @@ def _by_drawing(level: str, frames: Iterable[str]) -> dict[Key | str, str]:
     return known
 
 
-def _look_up(known: Mapping[Key | str, str], level: str, drawing: str) -> str | None:
+def _look_up(known: Mapping[DrawingNumber | str, str], level: str, drawing: str) -> str | None:
     """Return the frame of a drawing, which the sheet names `12`, `12a`, `A12` or by its file."""
     parts = _read_plain(drawing)
     by_name = known.get(caseless(drawing))

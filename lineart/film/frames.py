@@ -22,7 +22,7 @@ from lineart.codec.formats import (
 from lineart.codec.video import VIDEO_SUFFIXES, FrameTime
 from lineart.codec.video_reader import VideoReader
 from lineart.film.listing import (
-    Found,
+    Listed,
     caseless,
     find_files,
     leads_out,
@@ -169,7 +169,7 @@ def list_pictures(
     documents: list[Source] = []
     unread: list[Source] = []
     listed = {*IMAGE_SUFFIXES, PARQUET_SUFFIX, *(VIDEO_SUFFIXES if has_videos else ())}
-    files = find_files(storage) if only is None else [Found(only, stamp=storage.stamp(only))]
+    files = find_files(storage) if only is None else [Listed(only, stamp=storage.stamp(only))]
     for found in files:
         suffix = posixpath.splitext(found.path)[1].lower()
         refusal = found.refusal or refusal_of(found.path)
@@ -191,7 +191,7 @@ def list_pictures(
     return pictures
 
 
-def _parquet_pictures(storage: Storage, found: Found, max_rows: int) -> Iterator[Source]:
+def _parquet_pictures(storage: Storage, found: Listed, max_rows: int) -> Iterator[Source]:
     """Yield the rows of a Parquet file, and a last refusal if it cannot be read to the end."""
     path, row = found.path, 0
     try:
@@ -208,7 +208,7 @@ def _parquet_pictures(storage: Storage, found: Found, max_rows: int) -> Iterator
         )
 
 
-def _row(name: str | None, found: Found, row: int) -> Source:
+def _row(name: str | None, found: Listed, row: int) -> Source:
     path, refusal = found.path, refusal_of(name)
     if refusal is None:
         return Source(str(name), path, row, stamp=found.stamp)

@@ -76,7 +76,7 @@ def name_some(names: Sequence[str]) -> str:
     return ", ".join(names[:MAX_NAMED]) + (", ..." if names[MAX_NAMED:] else "")
 
 
-class Found(NamedTuple):
+class Listed(NamedTuple):
     """A listed file, or an entry that cannot be read."""
 
     path: str
@@ -89,7 +89,7 @@ class Found(NamedTuple):
     """On S3: ETag and size, see `storage.Entry`."""
 
 
-def find_files(place: Storage) -> Iterator[Found]:
+def find_files(place: Storage) -> Iterator[Listed]:
     """Yield the files below a folder or an S3 prefix, except hidden ones.
 
     Links to folders are not followed, because they may lead out of the root or form a loop. Such
@@ -100,7 +100,7 @@ def find_files(place: Storage) -> Iterator[Found]:
     """
     if place.is_s3:
         yield from (
-            Found(entry.path, stamp=entry.stamp)
+            Listed(entry.path, stamp=entry.stamp)
             for entry in place.entries()
             if not any(map(_is_hidden, entry.path.split("/")))
         )
@@ -113,7 +113,7 @@ def find_files(place: Storage) -> Iterator[Found]:
         except OSError as error:
             if not folder:
                 raise
-            yield Found(folder, f"this folder cannot be listed: {error.strerror}", is_folder=True)
+            yield Listed(folder, f"this folder cannot be listed: {error.strerror}", is_folder=True)
             continue
         for entry in inside:
             path = f"{folder}/{entry.name}" if folder else entry.name
@@ -131,15 +131,15 @@ def _scan(folder: Path) -> list[os.DirEntry[str]]:
         return []
 
 
-def _look_at(place: Storage, path: str, entry: os.DirEntry[str]) -> Found:
+def _look_at(place: Storage, path: str, entry: os.DirEntry[str]) -> Listed:
     if entry.is_file(follow_symlinks=False):
-        return Found(path)
+        return Listed(path)
     target = Path(entry.path)
     if target.is_dir():
-        return Found(path, "it is a link to a folder; put the folder itself there", is_folder=True)
+        return Listed(path, "it is a link to a folder; put the folder itself there", is_folder=True)
     if leads_out(place, path):
-        return Found(path, "it is a link that leads out of the film's folder; put the file there")
-    return Found(path, None if target.is_file() else "it is no file")
+        return Listed(path, "it is a link that leads out of the film's folder; put the file there")
+    return Listed(path, None if target.is_file() else "it is no file")
 
 
 def is_empty(place: Storage) -> bool:

@@ -12,7 +12,7 @@ START = "odd size: "
 MIN_FRAMES = 3
 """Minimum number of frames of a shot that has a usual size."""
 
-Size = tuple[int, int]
+WidthHeight = tuple[int, int]
 """Width and height in pixels."""
 
 
@@ -37,14 +37,14 @@ def warn_of_odd_sizes(rows: pa.Table) -> pa.Table:
     return rows.set_column(rows.column_names.index(field.name), field, column)
 
 
-def _find_odd_sizes(rows: pa.Table) -> dict[tuple[str, Size], list[str]]:
+def _find_odd_sizes(rows: pa.Table) -> dict[tuple[str, WidthHeight], list[str]]:
     """Return shot and unusual size -> the warning."""
     counts = rows.group_by(["shot", "width", "height"]).aggregate([([], "count_all")])
-    sizes: dict[str, Counter[Size]] = defaultdict(Counter)
+    sizes: dict[str, Counter[WidthHeight]] = defaultdict(Counter)
     for row in counts.to_pylist():
         if row["width"] is not None:
             sizes[row["shot"]][row["width"], row["height"]] = row["count_all"]
-    found: dict[tuple[str, Size], list[str]] = {}
+    found: dict[tuple[str, WidthHeight], list[str]] = {}
     for shot, of_shot in sizes.items():
         (usual, most), total = of_shot.most_common(1)[0], of_shot.total()
         if total < MIN_FRAMES or 2 * most <= total:

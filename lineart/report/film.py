@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from jaxtyping import Float64
 
 from lineart.film.exposure import ExposedCut
-from lineart.film.tasks import Labels
+from lineart.film.tasks import PageWords
 from lineart.manifest import stage_seconds
 from lineart.report.charts import ChartStyle, Curve, draw_chart
 from lineart.report.doubts import Place, list_doubts, list_next
@@ -50,7 +50,7 @@ SPEED = ChartStyle(heading="Speed", unit="frames/s", from_zero=True, x_label="se
 class Content:
     """Content of a film's page besides the manifest."""
 
-    words: Labels
+    words: PageWords
     """Words for the task of the film."""
     thumbnails: Sequence[Thumbnail] = ()
     """Thumbnails in film order; those of frames without a row in the manifest are left out."""

@@ -26,7 +26,7 @@ from lineart.film.outputs import (
 )
 from lineart.film.pages import find_sources
 from lineart.film.records import RUN
-from lineart.film.tasks import Labels
+from lineart.film.tasks import PageWords
 from lineart.film.tasks.colorize import ColorizeTask
 from lineart.manifest import read_manifest
 from lineart.report.doubts import DoubtEntry, Place, crop_region, find_worst
@@ -115,14 +115,14 @@ def write_film(
     }
 
 
-def _read_words(place: Storage, run: Mapping[str, Any]) -> Labels:
+def _read_words(place: Storage, run: Mapping[str, Any]) -> PageWords:
     """Read the words for the page; those missing in older runs are those of `ColorizeTask`."""
     given, defaults = run.get("words", {}), asdict(ColorizeTask.words)
     if not isinstance(given, dict) or not given.keys() <= defaults.keys():
         raise ValueError(f"{place.uri}/{RUN}: `words` may only have {', '.join(defaults)}")
     if not all(isinstance(word, str) for word in given.values()):
         raise ValueError(f"{place.uri}/{RUN}: a value of `words` is not text")
-    return Labels(**defaults | given)
+    return PageWords(**defaults | given)
 
 
 def show_film(

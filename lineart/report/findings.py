@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lineart.film.records import FILES
-from lineart.film.tasks import Labels
+from lineart.film.tasks import PageWords
 from lineart.film.tasks.key_rules import (
     HINT_KEY,
     KEY,
@@ -214,7 +214,7 @@ def _warning(
     }
 
 
-def list_retakes(shots: Iterable[ShotSummary], words: Labels) -> dict[str, Any]:
+def list_retakes(shots: Iterable[ShotSummary], words: PageWords) -> dict[str, Any]:
     """Return the retakes, with one entry for all frames of a shot that have the same change."""
     listed = []
     for number, shot in enumerate(shots, 1):

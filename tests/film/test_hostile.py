@@ -311,12 +311,12 @@ def test_each_name_once_and_no_output_twice(names: list[str], hints: list[str]) 
     film = attach_hints(
         assemble(
             [
-                frames._row(name, frames.Found("film.parquet"), row)
+                frames._row(name, frames.Listed("film.parquet"), row)
                 for row, name in enumerate(names)
             ],
             "film",
         ),
-        [frames._row(name, frames.Found("hints.parquet"), row) for row, name in enumerate(hints)],
+        [frames._row(name, frames.Listed("hints.parquet"), row) for row, name in enumerate(hints)],
     )
     assert len({frame.name for frame in film}) == len(film)
     good = [frame.output for frame in film if frame.refusal is None]

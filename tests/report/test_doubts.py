@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lineart.film.tasks import Labels
+from lineart.film.tasks import PageWords
 from lineart.image import Frame
 from lineart.imaging.doubts import Doubt
 from lineart.manifest import make_row, make_table
@@ -15,7 +15,7 @@ from lineart.report.doubts import CROP_PX, DOUBTS_LISTED, crop_region, find_wors
 from lineart.report.film import Content, film_page
 from tests.report.test_film import HOSTILE, text
 
-WORDS = Labels(source="line drawing", made="coloured", pair="line and colour")
+WORDS = PageWords(source="line drawing", made="coloured", pair="line and colour")
 BLUE, RED = (30, 60, 200), (210, 40, 30)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lineart.film.exposure import expose_film
-from lineart.film.tasks import Labels
+from lineart.film.tasks import PageWords
 from lineart.manifest import LATER, ManifestRow, make_row, make_table
 from lineart.report.film import Content, film_page, format_time, layout_timing
 from lineart.report.findings import advise
@@ -20,7 +20,7 @@ from lineart.report.shots import THUMBNAIL_BYTES, Thumbnail, named_shot
 from tests.sheets import write_sheet
 
 HOSTILE = "s/<script>alert('1')</script>\"><img src=x onerror=alert(2)>\n\x00\u202e名.png"
-WORDS = Labels(source="line drawing", made="coloured", pair="line and colour")
+WORDS = PageWords(source="line drawing", made="coloured", pair="line and colour")
 SUMMARY = {"frames": 4, "done": 2, "held": 1, "failed": 1, "skipped": 1, "seconds": 8.0} | {
     "frames_per_second": 0.5
 }
@@ -83,7 +83,7 @@ def test_verdict_of_a_coloured_film(film: list[dict[str, Any]]) -> None:
 
 def test_words_follow_the_task(film: list[dict[str, Any]]) -> None:
     """A page of photographs has their words, and is named after `images`."""
-    words = Labels(source="photograph", made="drawn", pair="photograph and drawing")
+    words = PageWords(source="photograph", made="drawn", pair="photograph and drawing")
     thumbnails = [make_thumbnail("s01_walk/f1.png")]
     page = make_page(film[:3], thumbnails, {"images": "trip/photos"}, SUMMARY, words=words)
     assert text(page).startswith("trip All 3 frames are drawn.")

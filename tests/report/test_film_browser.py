@@ -10,7 +10,7 @@ from playwright.sync_api import Page
 
 from lineart.codec import decode_color
 from lineart.film.exposure import expose_film
-from lineart.film.tasks import Labels
+from lineart.film.tasks import PageWords
 from lineart.manifest import make_row, make_table
 from lineart.report.film import Content, film_page
 from lineart.report.html import encode_thumbnail
@@ -19,7 +19,7 @@ from tests.browser import PHONE, NewPage, scrolls_sideways
 from tests.sheets import write_sheet
 
 HOSTILE = "s3_x/<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\n\u202e名.png"
-WORDS = Labels(source="line drawing", made="coloured", pair="line and colour")
+WORDS = PageWords(source="line drawing", made="coloured", pair="line and colour")
 WIDTH, HEIGHT = 96, 54
 GREYS = {"s1_walk/f1.png": 40, "s1_walk/f3.png": 120, "s2_rain/f1.png": 200, HOSTILE: 230}
 """The frames with pictures: paper-white drawings, and frames of one grey each."""

@@ -92,7 +92,7 @@ class SharedRules(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Labels:
+class PageWords:
     """Words for a task on the HTML page."""
 
     source: str
@@ -123,7 +123,7 @@ class FilmTask(Protocol):
     """Makes frames from pictures. Small, hashable, picklable; only `open_network` imports torch."""
 
     @property
-    def words(self) -> Labels:
+    def words(self) -> PageWords:
         """Words for the task on the HTML page."""
 
     @property

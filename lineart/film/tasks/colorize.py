@@ -16,8 +16,8 @@ from lineart.film.tasks import (
     ComposedFrame,
     DoubtfulError,
     Files,
-    Labels,
     NetworkInputs,
+    PageWords,
     PrepareInputs,
     RunNetwork,
     check_size,
@@ -108,7 +108,7 @@ class ColorizeTask:
     upscaling: Upscaling | None = None
     """How finished frames are enlarged; None: they are not."""
 
-    words = Labels(source="line drawing", made="coloured", pair="line and colour")
+    words = PageWords(source="line drawing", made="coloured", pair="line and colour")
     role = "line"
     prepare_stage = "hint"
     decode = staticmethod(decode_line_art)

@@ -133,10 +133,10 @@ class _Stack:
 
     def write_psd(self) -> bytes:
         """Write a PSD file."""
-        from lineart.codec.psd_writing import PsdLayer, encode_psd
+        from lineart.codec.psd_writing import NewPsdLayer, encode_psd
 
         ink, colors = self._exact
-        layers = [PsdLayer("lines", ink), PsdLayer("colour", colors)]
+        layers = [NewPsdLayer("lines", ink), NewPsdLayer("colour", colors)]
         return encode_psd(layers, self._parts.picture, self._dpi)
 
     def write_paint(self) -> bytes:

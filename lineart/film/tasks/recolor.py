@@ -14,7 +14,7 @@ from lineart.codec import decode_line_art
 from lineart.codec.encode import PNG, FileFormat
 from lineart.codec.indexed import decode_indexed
 from lineart.codec.palettes import Colors
-from lineart.film.tasks import ComposedFrame, Files, Labels, NetworkInputs, PrepareInputs
+from lineart.film.tasks import ComposedFrame, Files, NetworkInputs, PageWords, PrepareInputs
 from lineart.film.tasks.composing import (
     PICTURE_VERSIONS,
     TRACE_LINES_VERSION,
@@ -80,7 +80,7 @@ class RecolorTask:
     form: FileFormat = PNG
     """Format of the frames."""
 
-    words = Labels(source="line drawing", made="recoloured", pair="line and colour")
+    words = PageWords(source="line drawing", made="recoloured", pair="line and colour")
     role = "line"
     prepare_stage = "paint"
     decode = staticmethod(decode_line_art)

@@ -18,8 +18,8 @@ from lineart.film.tasks import (
     MIN_SIZE_PX,
     ComposedFrame,
     Files,
-    Labels,
     NetworkInputs,
+    PageWords,
     PrepareInputs,
     RunNetwork,
     check_size,
@@ -81,10 +81,10 @@ class TranslateTask:
     decode = staticmethod(decode_color)
 
     @property
-    def words(self) -> Labels:
+    def words(self) -> PageWords:
         """Words for the task on the HTML page."""
         made, result = ("drawn", "drawing") if self.makes_drawings else ("translated", "picture")
-        return Labels(source="photograph", made=made, pair=f"photograph and {result}")
+        return PageWords(source="photograph", made=made, pair=f"photograph and {result}")
 
     @property
     def prepare_stage(self) -> str:
