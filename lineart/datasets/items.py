@@ -21,7 +21,7 @@ from pyarrow import parquet
 
 from lineart.codec import decode_color, decode_line
 from lineart.datasets.layouts import Files, Finder, Half, find_colored
-from lineart.datasets.maps import DEPTHS, LABELS, Kind, fit
+from lineart.datasets.maps import DEPTHS, LABELS, MapKind, fit
 from lineart.image import Depth, Frame, Labels, Line, hash_pixels
 from lineart.storage import Storage
 
@@ -248,7 +248,7 @@ def _line(files: Files, data: bytes, color: Frame) -> Line:
     return line
 
 
-def _map(images: Storage, path: str | None, kind: Kind, color: Frame) -> Any:
+def _map(images: Storage, path: str | None, kind: MapKind, color: Frame) -> Any:
     """Read a map and resize it to the size of its picture."""
     try:
         return None if path is None else fit(kind, images.read(path), color.shape[:2])

@@ -143,22 +143,22 @@ def resize_depth(depth: Depth, size: Size) -> Float32[np.ndarray, "NewH NewW"]:
 
 
 @dataclass(frozen=True)
-class Kind:
+class MapKind:
     """Functions that read and resize one kind of map."""
 
     read: Callable[[bytes], Any]
     resize: Callable[[Any, Size], Any]
 
 
-LABELS: Final = Kind(read_labels, resize_labels)
+LABELS: Final = MapKind(read_labels, resize_labels)
 
 DEPTHS: Final = {
-    "nearness": Kind(read_nearness, resize_depth),
-    "metres": Kind(read_metres, resize_depth),
+    "nearness": MapKind(read_nearness, resize_depth),
+    "metres": MapKind(read_metres, resize_depth),
 }
 
 
-def fit(kind: Kind, data: bytes, size: Size) -> Any:
+def fit(kind: MapKind, data: bytes, size: Size) -> Any:
     """Read a map and resize it to the size of its photograph.
 
     Raises:

@@ -24,9 +24,9 @@ from lineart.storage import Storage
 
 T = TypeVar("T")
 
-Kind = Literal["cycle", "drawn", "sample"]
+SequenceKind = Literal["cycle", "drawn", "sample"]
 
-COLORS: Final[dict[str, Kind]] = {"color": "drawn", "flat": "sample"}
+COLORS: Final[dict[str, SequenceKind]] = {"color": "drawn", "flat": "sample"}
 """Folder beside `line` -> kind of the sequence."""
 
 HELD_OUT = frozenset(
@@ -54,7 +54,7 @@ class TrueSequence(NamedTuple):
     """Drawings of one shot in order, and the exact colour of each of their pixels."""
 
     name: str
-    kind: Kind
+    kind: SequenceKind
     lines: UInt8[np.ndarray, "T H W"]
     """0 = ink, 255 = paper."""
     truth: UInt8[np.ndarray, "T H W"]
@@ -72,7 +72,7 @@ class SequencePlace(NamedTuple):
 
     name: str
     """Path of its folder; the folder's own name if it is the whole address."""
-    kind: Kind
+    kind: SequenceKind
     lines: tuple[str, ...]
     """Paths of the drawings; none for a cycle."""
     colors: tuple[str, ...]

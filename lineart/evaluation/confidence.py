@@ -17,7 +17,7 @@ PRECISION = 0.98
 """Precision at which the most coverage is given."""
 
 
-class Judged(NamedTuple):
+class Confidences(NamedTuple):
     """Confidences of a method on the segments of one drawing."""
 
     set: str
@@ -37,9 +37,9 @@ class _Pool(NamedTuple):
     groups: list[str]
 
 
-def _pool(judged: Sequence[Judged]) -> dict[tuple[str, str], _Pool]:
+def _pool(judged: Sequence[Confidences]) -> dict[tuple[str, str], _Pool]:
     """Join all drawings of each set and method."""
-    parts: dict[tuple[str, str], list[Judged]] = {}
+    parts: dict[tuple[str, str], list[Confidences]] = {}
     for one in judged:
         parts.setdefault((one.set, one.method), []).append(one)
     return {
@@ -53,7 +53,7 @@ def _pool(judged: Sequence[Judged]) -> dict[tuple[str, str], _Pool]:
     }
 
 
-def summarize_confidence(judged: Sequence[Judged], seed: int) -> list[ScoreSummary]:
+def summarize_confidence(judged: Sequence[Confidences], seed: int) -> list[ScoreSummary]:
     """Return precision and coverage at each threshold, and the scores of the confidence itself.
 
     All segments of a set count together; intervals draw groups. Scores: `coverage`, share of
@@ -105,7 +105,7 @@ def _find_coverage(pool: _Pool) -> float:
     return float((precise[-1] + 1) / len(pool.is_right)) if precise.size else 0.0
 
 
-def draw_calibration(judged: Sequence[Judged], method: str) -> list[dict[str, Any]]:
+def draw_calibration(judged: Sequence[Confidences], method: str) -> list[dict[str, Any]]:
     """Draw the share of right segments over the confidence of each set, for the page."""
     from lineart.report.charts import ChartStyle, Curve, draw_chart
 

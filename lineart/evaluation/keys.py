@@ -11,8 +11,8 @@ from functools import cache, partial
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from lineart.datasets.sequences import Kind, TrueSequence, is_held_out, is_learned
-from lineart.evaluation.confidence import Judged, draw_calibration, summarize_confidence
+from lineart.datasets.sequences import SequenceKind, TrueSequence, is_held_out, is_learned
+from lineart.evaluation.confidence import Confidences, draw_calibration, summarize_confidence
 from lineart.evaluation.inputs import spread_evenly
 from lineart.evaluation.key_methods import FLOW_VOTE, OURS, carry_keys, run_baselines
 from lineart.evaluation.key_scores import (
@@ -38,7 +38,7 @@ SCORES = ("acc", "acc_thres", "pix_acc", "pix_f_acc", "pix_b_iou")
 NONE_SCORES = ("none_found", "none_false")
 CONFIDENCE_SCORES = ("coverage", "precision", "coverage_98", "ece", "auroc")
 
-LABELS: Mapping[Kind, str] = {
+LABELS: Mapping[SequenceKind, str] = {
     "cycle": "cycles",
     "drawn": "open drawings",
     "sample": "sample film",
@@ -132,7 +132,7 @@ class Results:
 
     exercise: Exercise
     rows: list[ScoreRow]
-    judged: list[Judged]
+    judged: list[Confidences]
 
     def add(
         self, table: str, picture: str, hints: int | None, values: Mapping[str, Mapping[str, float]]
@@ -153,7 +153,7 @@ class Results:
         counted = segments.is_counted
         is_right = np.where(verdicts.is_none, ~is_reachable, verdicts.is_right)
         self.judged.append(
-            Judged(
+            Confidences(
                 f"{LABELS[sequence.kind]}: confidence",
                 OURS,
                 sequence.name,

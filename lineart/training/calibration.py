@@ -84,7 +84,7 @@ def _loss(one: Vote, temperature: float) -> float:
     return float(losses.mean()) if len(losses) else 0.0
 
 
-class Found(NamedTuple):
+class Answers(NamedTuple):
     """Answers for the regions of all pairs."""
 
     confidence: Float[np.ndarray, " R"]
@@ -97,19 +97,19 @@ class Found(NamedTuple):
     """Sums to 1 over each pair."""
 
 
-def collect(votes: Sequence[Vote], temperature: float) -> Found:
+def collect(votes: Sequence[Vote], temperature: float) -> Answers:
     """Return the answers for all regions that count."""
-    parts: list[Found] = []
+    parts: list[Answers] = []
     for one in votes:
         confidence, best = color_probabilities(one.pair, one.logits / temperature).max(1)
         is_right = one.right.gather(1, best[:, None])[:, 0]
         weight = torch.full_like(confidence, 1 / max(1, int(one.counts.sum())))
         answers = confidence, is_right, best < one.pair.num_colors, one.right[:, -1], weight
-        parts.append(Found(*(answer[one.counts].numpy() for answer in answers)))
-    return Found(*(np.concatenate(same) for same in zip(*parts, strict=True)))
+        parts.append(Answers(*(answer[one.counts].numpy() for answer in answers)))
+    return Answers(*(np.concatenate(same) for same in zip(*parts, strict=True)))
 
 
-def score(found: Found, threshold: float) -> Scores:
+def score(found: Answers, threshold: float) -> Scores:
     """Compute the scores of answers."""
     answers = found.confidence, found.is_right, found.weight
     alone = found.is_colored & (found.confidence >= threshold)

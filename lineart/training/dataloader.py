@@ -129,7 +129,7 @@ def _start_process(number: int) -> None:
     cv2.setNumThreads(0)
 
 
-Kind = tuple[str, str, tuple[int, ...]]
+ArrayKind = tuple[str, str, tuple[int, ...]]
 """Name, type and shape of an array of a batch."""
 
 
@@ -138,7 +138,7 @@ class Packed(NamedTuple):
 
     joined: Tensor | UInt8[np.ndarray, " bytes"]
     """All arrays of numbers."""
-    kinds: list[Kind]
+    kinds: list[ArrayKind]
     objects: Arrays
     """Arrays of Python objects, which no memory is shared for."""
 

@@ -9,7 +9,7 @@ from safetensors.numpy import load, save
 
 from lineart.codec import encode_png
 from lineart.datasets.sequences import SequencePlace, TrueSequence
-from lineart.evaluation.confidence import Judged, find_curve
+from lineart.evaluation.confidence import Confidences, find_curve
 from lineart.evaluation.confidence import summarize_confidence as summarize
 from lineart.evaluation.key_methods import KEY_BASELINES, OURS, carry_keys, run_baselines
 from lineart.evaluation.key_scores import (
@@ -178,7 +178,7 @@ def test_confidence() -> None:
     assert_allclose([*curve], [15, 55, 75, 95], atol=1e-4)
     assert [*curve.values()] == [0, 0, 100, 100]
     is_colored = np.array([True, False, True, True, True])
-    judged = [Judged("s", "keys", f"{n}", confidence, is_right, is_colored) for n in range(5)]
+    judged = [Confidences("s", "keys", f"{n}", confidence, is_right, is_colored) for n in range(5)]
     found = {one.hints: one.scores for one in summarize(judged, 0)}
     assert found[None]["coverage_98"].mean == pytest.approx(2 / 5)
     assert found[70]["coverage"].mean == pytest.approx(2 / 5)

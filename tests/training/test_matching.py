@@ -12,7 +12,7 @@ from lineart.keys.network import color_scores, read_network
 from lineart.models import from_files
 from lineart.models.matching import color_probabilities
 from lineart.storage import Storage
-from lineart.training.calibration import Found, Vote, calibrate, collect, score
+from lineart.training.calibration import Answers, Vote, calibrate, collect, score
 from lineart.training.loop import train
 from lineart.training.matching import MatchingTraining, to_pair
 from lineart.training.recipes import RECIPES, tiny
@@ -83,7 +83,7 @@ def test_scores_of_known_answers() -> None:
     """One of three is wrong and the least sure: the order is perfect, the calibration is not."""
     yes, no = np.ones(3, bool), np.zeros(3, bool)
     right = np.array([True, True, False])
-    found = Found(np.array([0.95, 0.85, 0.25]), right, yes, no, np.full(3, 1 / 3))
+    found = Answers(np.array([0.95, 0.85, 0.25]), right, yes, no, np.full(3, 1 / 3))
     scores = score(found, 0.5)
     assert scores.auroc == 1
     assert scores.ece == pytest.approx((0.05 + 0.15 + 0.25) / 3)

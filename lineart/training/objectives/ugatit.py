@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from lineart.inference import scale_heat
 from lineart.losses import cam_loss, l1
 from lineart.models import Pair
-from lineart.models.families.ugatit import Discriminator, Judged
+from lineart.models.families.ugatit import Discriminator, DiscriminatorOutput
 from lineart.models.layers import ColorBatch
 from lineart.training.device import Device
 from lineart.training.objective import Discriminators, Features, Terms, copy_to_train
@@ -106,7 +106,7 @@ def distance(made: Mapping[str, ColorBatch], real: Mapping[str, ColorBatch]) -> 
     return torch.stack([l1(made[domain], real[domain]) for domain in made]).sum()
 
 
-def all_logits(judged: Judged) -> list[Tensor]:
+def all_logits(judged: DiscriminatorOutput) -> list[Tensor]:
     """Return the local and global logits of the patches, and those of the attention classifiers."""
     return [*judged.logits, *judged.cam_logits]
 

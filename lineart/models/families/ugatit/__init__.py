@@ -145,7 +145,7 @@ class UgatitGenerator(nn.Module):
         return Translated(self.decoder(features), heat, logits)
 
 
-class Judged(NamedTuple):
+class DiscriminatorOutput(NamedTuple):
     """Output of the discriminator; each pair holds the local part's, then the global part's."""
 
     logits: tuple[Tensor, Tensor]
@@ -218,7 +218,7 @@ class Discriminator(nn.Module):
         self.local_part = UgatitPatchDiscriminator(width, layers - 3)
         self.global_part = UgatitPatchDiscriminator(width, layers - 1)
 
-    def forward(self, picture: ColorBatch) -> Judged:
+    def forward(self, picture: ColorBatch) -> DiscriminatorOutput:
         """Return the output of both parts.
 
         Raises:
@@ -231,7 +231,7 @@ class Discriminator(nn.Module):
                 f" {self.least_px}; give larger ones, or build discriminators with fewer layers"
             )
         near, far = self.local_part(picture), self.global_part(picture)
-        return Judged((near[0], far[0]), (near[1], far[1]), (near[2], far[2]))
+        return DiscriminatorOutput((near[0], far[0]), (near[1], far[1]), (near[2], far[2]))
 
 
 def build_pair(
