@@ -98,7 +98,6 @@ def _flood(
     """
     pixels, seeds = marked
     size = _small_size(labels, pixels, seeds)
-    kind = np.uint8 if len(owners) <= 256 else shorten(seeds, len(owners)).dtype
     places = _shrink(pixels, labels, size)
     marks = np.zeros(size, np.int32)
     marks.ravel()[places] = seeds
@@ -106,7 +105,8 @@ def _flood(
     if borders is not None:
         paper = paper._replace(delays=paper.delays + _delay_at(borders, size))
     small = spread_marks(marks, _find_reach(paper, places, owners[seeds]), paper)
-    parts = _enlarge(small.astype(kind), (labels.shape[0], labels.shape[1]))
+    short = small.astype(np.uint8) if len(owners) <= 256 else shorten(small, len(owners))
+    parts = _enlarge(short, (labels.shape[0], labels.shape[1]))
     # Along lines the small map may have another region, or none.
     parts.ravel()[pixels] = seeds
     is_right = look_up(owners, parts) == inside
