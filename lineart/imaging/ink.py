@@ -55,4 +55,4 @@ def _find_black(line: Line) -> float:
     darkest, most = (int(np.searchsorted(strokes, part * strokes[-1])) for part in (DARKEST, MOST))
     pencil = min(1.0, max(0.0, (darkest - BLACK) / (GRAY - BLACK)))
     black = max(0.0, pencil * (most - DARK) * 255 / (255 - DARK))
-    return min(black, 255 - MIN_CONTRAST)
+    return min(black, 255.0 - MIN_CONTRAST)
