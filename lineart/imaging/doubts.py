@@ -66,18 +66,13 @@ class Certainty(NamedTuple):
     """Mean of the regions' confidence by their area."""
 
 
-def find_doubts(paint: Paint, *, most: int = MAX_DOUBTS) -> tuple[Doubt, ...]:
-    """Return the doubts of a painted drawing, worst first: by confidence, then by area.
-
-    Args:
-        paint: Colours of the regions.
-        most: Maximum number of doubts.
-    """
+def find_doubts(paint: Paint) -> tuple[Doubt, ...]:
+    """Return the doubts of a painted drawing, worst first: by confidence, then by area."""
     runs = find_runs(paint.labels)
     areas = _areas(paint, runs)
     numbers = np.flatnonzero(_is_doubt(paint) & (areas > 0))
     order = np.lexsort((-areas[numbers], paint.confidence[numbers]))
-    chosen = numbers[order[:most]]
+    chosen = numbers[order[:MAX_DOUBTS]]
     boxes = find_boxes(runs, paint.labels.shape[1], len(areas)).tolist()
     return tuple(
         Doubt(

@@ -90,13 +90,14 @@ def name_ranges(ranges: Sequence[range], name: Callable[[int], str]) -> str:
     return f"{named} and {more:,} more range{'s'[: more > 1]}" if more else named
 
 
-def limit_notes(lists: Sequence[NoteList], limit_bytes: int = NOTES_BYTES) -> None:
-    """Keep the notes that fit into a limit: the first of every list, then the second, ..."""
+def limit_notes(lists: Sequence[NoteList]) -> None:
+    """Keep the notes that fit into `NOTES_BYTES`: the first of every list, then the second, ..."""
     kept: list[list[Note]] = [[] for _ in lists]
+    left = NOTES_BYTES
     for place, note in _in_turn([one.notes for one in lists]):
         size = note.size if kept[place] else note.size + LIST_BYTES
-        if size <= limit_bytes:
-            limit_bytes -= size
+        if size <= left:
+            left -= size
             kept[place].append(note)
     for one, notes in zip(lists, kept, strict=True):
         one.unlisted += len(one.notes) - len(notes)

@@ -38,21 +38,18 @@ def find_shortage(minimum: Mapping[str, float], *, is_begun: bool = False) -> st
     )
 
 
-def wait_for_one(
-    references: Sequence[Any], minimum: Mapping[str, float], *, say_s: float = SAY_S
-) -> Any:
+def wait_for_one(references: Sequence[Any], minimum: Mapping[str, float]) -> Any:
     """Return a reference to a result of Ray that is there; wait as long as it takes.
 
     Args:
         references: References to results.
         minimum: CPUs and GPUs that each call needs; while the cluster lacks them, a warning is
-            logged every `say_s`.
-        say_s: Interval in seconds above 0.
+            logged every `SAY_S`.
     """
     import ray
 
     while True:
-        ready, _ = ray.wait(references, timeout=say_s)
+        ready, _ = ray.wait(references, timeout=SAY_S)
         if ready:
             return ready[0]
         if shortage := find_shortage(minimum, is_begun=True):
