@@ -15,6 +15,7 @@ from lineart.imaging.regions import GAP
 from lineart.keys.adjacent import ColorShares, Matched, join_adjacent
 from lineart.keys.align import align
 from lineart.keys.colors import UNKNOWN
+from lineart.keys.contacts import find_contacts, join_contacts
 from lineart.keys.key import PreparedKey
 from lineart.keys.key_drawing import is_key_drawing, key_drawing_colors
 from lineart.keys.network import Network, color_scores, included_network
@@ -97,7 +98,8 @@ def carry(
         for one in adjacent
     )
     voters = [one for one in matched_adjacent if one is not None]
-    shares = join_adjacent(matched, voters, network)
+    contacts = find_contacts(keys.keys, matched.palette)
+    shares = join_contacts(join_adjacent(matched, voters, network), matched.drawing, contacts)
     carried = _choose_most_probable(matched.labels, matched.palette, shares)
     return carried if exact is None else _fill_open(exact, carried)
 
