@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Int64
 
-from lineart.imaging.doubts import Doubt
+from lineart.imaging.doubts import Doubt, weigh_doubts
 
 
 class ListedDoubt(NamedTuple):
@@ -21,7 +21,7 @@ class ListedDoubt(NamedTuple):
 
 
 class DoubtList:
-    """The doubts of a manifest: by confidence, then by area, then in film order.
+    """The doubts of a manifest, those that weigh most first; of equal ones, in film order.
 
     Alike are, in each frame of a shot, the worst, or the second, ... of a colour and reason. They
     are one entry, whose place is that of the worst of them.
@@ -36,7 +36,7 @@ class DoubtList:
             self._doubts = self._doubts.combine_chunks()
         self._rows = np.asarray(pc.list_parent_indices(rows["doubts"]), np.int64)
         confidence, area = (self._column(name) for name in ("confidence", "area"))
-        order = np.lexsort((-area.astype(np.int64), confidence))
+        order = np.argsort(-weigh_doubts(confidence, area.astype(np.int64)), kind="stable")
         looks = _number(*(_codes(pc.struct_field(self._doubts, one)) for one in ("color", "why")))
         turns = _count_before(_number(self._rows, looks)[order])
         groups = _number(_codes(rows["shot"])[self._rows], looks)[order]

@@ -53,7 +53,7 @@ class DoubtEntry(NamedTuple):
 
 
 def find_worst(rows: pa.Table, most: int) -> list[DoubtEntry]:
-    """Return the doubts of least confidence; of equal ones, the largest come first.
+    """Return the doubts that weigh most, in that order.
 
     The doubts of a shot that are alike are one entry, see `DoubtList`.
 

@@ -114,7 +114,7 @@ def list_doubts(
         first: Number of entries before the page.
         most: Number of entries of the page.
         shot: Number of the shot whose doubts these are; None: all.
-        order: Empty: the least sure come first; `area`: the largest do.
+        order: Empty: the worst come first; `area`: the largest do.
 
     Raises:
         RefusedError: there is no such page.

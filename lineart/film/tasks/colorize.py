@@ -35,7 +35,7 @@ from lineart.film.tasks.layers import PAINT, LinesAs
 from lineart.film.tasks.upscaling import Upscaling
 from lineart.image import Frame, Hint, Line, Size, darkest_channel, resize, to_gray
 from lineart.imaging.borders import BORDER_SIDE_PX, border_inputs
-from lineart.imaging.doubts import Doubt, find_doubts
+from lineart.imaging.doubts import Doubt, find_doubts, find_least_sure
 from lineart.imaging.finish import Finish, paint_drawing, soften
 from lineart.imaging.frequency import lost_ink
 from lineart.imaging.hint_cleaning import drop_ink_hints, drop_mixtures, even_textures
@@ -349,15 +349,14 @@ class ColorizeTask:
         return Coloring(paint.fill(), matte, numbered), warnings, doubts
 
     def _find_doubts(self, paint: Paint) -> tuple[Doubt, ...]:
-        doubts = find_doubts(paint)
-        if doubts and doubts[0].confidence < self.fail_below:
-            worst = doubts[0]
+        least = find_least_sure(paint) if self.fail_below else None
+        if least is not None and least.confidence < self.fail_below:
             raise DoubtfulError(
-                f"region {worst.region} at {worst.left}, {worst.top} ({worst.color}, {worst.area} "
-                f"pixels) has a confidence of {worst.confidence:g}, below --fail-below "
-                f"{self.fail_below:g}: {worst.why}; set a hint in it"
+                f"region {least.region} at {least.left}, {least.top} ({least.color}, {least.area} "
+                f"pixels) has a confidence of {least.confidence:g}, below --fail-below "
+                f"{self.fail_below:g}: {least.why}; set a hint in it"
             )
-        return doubts
+        return find_doubts(paint)
 
     def show(self, picture: UInt8[np.ndarray, "H W *C"]) -> Line | Frame:
         """Return the drawing on white paper."""
