@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int32, Int64
 
-from lineart.imaging.region_maps import fill_from_neighbours, look_up
+from lineart.imaging.region_maps import fill_from_neighbours, look_up, spread_regions
 from lineart.keys.border_matrix import find_borders, find_outlines
 from lineart.keys.colors import UNKNOWN
 from lineart.keys.flow import Flow, target_positions
@@ -15,7 +15,7 @@ from lineart.keys.region_motion import carry_parts
 from lineart.keys.runs import PairCounts, SmallMap, count_pairs
 
 WINDOW_PX = 7
-"""A mark is a pixel around which a window of this size lies in one part of the key."""
+"""A mark is a pixel around which a window of this size lies in one region of the key."""
 MIN_MARKS = 24
 """Parts with fewer marks in a region are not cut off."""
 MIN_INSIDE, MIN_CARRIED = 0.8, 0.5
@@ -53,9 +53,10 @@ def cut_regions(
     """Cut regions of a drawing into the parts that the key shows there.
 
     Parts are those of a region of the key by its colours, and regions that are closed in the key
-    and open here. They are carried along the flow; what lies well inside one of them marks it, and
-    the marks are flooded from the depth of the paper to the lines: the cut is where the paper is
-    narrowest. A part whose outline has fewer lines than the key's is not cut off.
+    and open here. They are carried along the flow. Those of one region meet where they are carried.
+    Of different regions, what lies well inside one marks it, and the marks are flooded from the
+    depth of the paper to the lines: the cut is where the paper is narrowest. A part whose outline
+    has fewer lines than the key's is not cut off.
 
     Args:
         labels: Regions of the drawing at the working size.
@@ -75,11 +76,10 @@ def cut_regions(
         key.drawing.labels.astype(np.float32), target_positions(flow), None, cv2.INTER_NEAREST,
         borderMode=cv2.BORDER_REPLICATE,
     )  # fmt: skip
-    window = np.ones((WINDOW_PX, WINDOW_PX), np.uint8)
     carried_parts = carry_parts(labels, depth, key, flow, carried.astype(np.int32), is_settled)
-    carried = carried_parts.astype(np.float32)
-    is_inside = cv2.erode(carried, window) == cv2.dilate(carried, window)
-    marks = np.where(is_inside & look_up(~is_settled, labels), carried_parts, 0)
+    marks = spread_regions(carried_parts)
+    origin = np.append(np.zeros(1, np.int32), key.parent)
+    marks[~_are_inside(look_up(origin, marks)) | look_up(is_settled, labels)] = 0
     found = count_pairs(labels, carried_parts, key.drawing.total + 1)
     parts = _find_parts(labels, key, found, marks)
     cut = _flood(labels, depth, marks, parts)
@@ -98,6 +98,14 @@ def cut_regions(
     settled[: total + 1] = is_settled | _are_even(found, key, total)
     settled[parts.region] = True
     return cut, settled
+
+
+def _are_inside(regions: SmallMap) -> Bool[np.ndarray, "h w"]:
+    """Return around which pixels a window lies in one region."""
+    window, values = np.ones((WINDOW_PX, WINDOW_PX), np.uint8), regions.astype(np.float32)
+    is_inside: Bool[np.ndarray, "h w"]
+    is_inside = cv2.erode(values, window) == cv2.dilate(values, window)
+    return is_inside
 
 
 def _are_even(found: PairCounts, key: PreparedKey, total: int) -> Bool[np.ndarray, " N"]:
@@ -248,7 +256,7 @@ def _are_open(total: int, key: PreparedKey, cut: SmallMap, parts: _Parts) -> Boo
     """
     if not parts.region.size:
         return np.zeros(0, bool)
-    count = max(int(cut.max()), total)
+    count = max(int(cut.max()), int(parts.number.max()), total)
     is_closed, first, group = _find_groups(total, key, parts)
     whole = np.arange(count + 1, dtype=np.int32)
     whole[parts.number[is_closed]] = parts.number[first[group[is_closed]]]

@@ -147,3 +147,31 @@ def test_memory_grows_with_the_regions_alone() -> None:
     tracemalloc.stop()
     assert drawn.total > 6000
     assert peak_bytes < 8 * drawn.total**2 / 2
+
+
+def draw_cat(x: int) -> Figure:
+    """Draw a head with a muzzle and ears of other colours, without lines but for the nose."""
+    line = np.full((540, 960), 255, np.uint8)
+    paint = np.full((540, 960, 3), PAINT["background"], np.uint8)
+    for center, axes, name in (
+        ((x, 270), (110, 90), "hair"),
+        ((x, 310), (22, 15), "head"),
+        ((x - 70, 230), (7, 7), "mouth"),
+        ((x + 70, 230), (7, 7), "mouth"),
+    ):
+        cv2.ellipse(paint, center, axes, 0, 0, 360, PAINT[name], cv2.FILLED)
+    cv2.ellipse(line, (x, 270), (110, 90), 0, 0, 360, 0, 2)
+    for points in ([(x - 8, 300), (x + 8, 300), (x, 308)], [(x, 308), (x, 318), (x - 12, 322)]):
+        cv2.polylines(line, [np.array(points, np.int32)], isClosed=False, color=0, thickness=2)
+    return Figure(line, paint)
+
+
+def test_small_parts_without_lines_are_kept() -> None:
+    """A muzzle with the lines of a nose in it, and the pink of ears, move with the head."""
+    key, target = draw_cat(460), draw_cat(475)
+    carried = carry(target.line, [Key(*key)])
+    found = fill(carried)
+    for name in ("head", "mouth"):
+        is_part = (target.paint == PAINT[name]).all(axis=2) & (carried.labels > 0)
+        assert (found == target.paint).all(axis=2)[is_part].mean() > 0.8, name
+    assert share_right(carried, target) > 0.995
