@@ -1,8 +1,9 @@
 """Hints of a film: which hint pictures hold on which frames, by their names.
 
 `<shot>.png` holds on a shot, `<shot>/0010-0020.png` on the frames with these numbers, and
-`<shot>/<frame>.png` from that frame until the next such hint of the shot. All that hold on a frame
-add up. Where two of them have a hint, the one that begins later counts.
+`<shot>/<frame>.png` from that frame until the next such hint of the shot; `<frame>` is its name, or
+its number as in a key. All that hold on a frame add up. Where two of them have a hint, the one that
+begins later counts.
 """
 
 import posixpath
@@ -16,6 +17,7 @@ from typing import NamedTuple
 
 from lineart.film.frames import FilmFrame, Source, holds_others, refuse_twins
 from lineart.film.listing import caseless, printable
+from lineart.film.named_after import Drawings, folders_of_shot
 from lineart.film.names import NameParts, read_name, stem
 from lineart.film.records import Failure, HashedHint
 
@@ -47,27 +49,35 @@ def range_of(name: str) -> FrameRange | None:
 
     The first number is at most the second; both belong to the range.
     """
+    for first, last in _number_pairs(name):
+        series, begin, end = caseless(first.series), int(first.digits), int(last.digits)
+        if caseless(last.series) in ("", series) and begin <= end:
+            return FrameRange(series, begin, end)
+    return None
+
+
+def _number_pairs(name: str) -> Iterator[tuple[NameParts, NameParts]]:
+    """Yield the two halves of a name at each hyphen where both end in a number."""
     base = posixpath.basename(stem(name))
     for dash in re.finditer("-", base):
         # The suffix keeps points in the name.
         first, last = (read_name(f"{end}.x") for end in (base[: dash.start()], base[dash.end() :]))
-        if first.number is None or last.number is None or any((*first[2:], *last[2:])):
-            continue
-        series = caseless(first.series)
-        if caseless(last.series) in ("", series) and first.number <= last.number:
-            return FrameRange(series, first.number, last.number)
-    return None
+        if first.digits and last.digits and not any((*first[2:], *last[2:])):
+            yield first, last
 
 
-def attach_hints(frames: Sequence[FilmFrame], hints: Sequence[Source]) -> list[FilmFrame]:
+def attach_hints(
+    frames: Sequence[FilmFrame], hints: Sequence[Source], *, by_number: bool = True
+) -> list[FilmFrame]:
     """Return the frames of a film with the hints that hold on them.
 
     Names match in any case and any normal form of Unicode. A hint named after a shot or a frame is
-    no range. Hints with equal names are refused.
+    no range. Several hints of one frame are refused.
 
     Args:
         frames: Frames in film order.
         hints: Listed hint pictures.
+        by_number: Whether the number of a frame is a name of it, as `Drawings.find` has it.
     """
     if not hints:
         return list(frames)
@@ -78,13 +88,13 @@ def attach_hints(frames: Sequence[FilmFrame], hints: Sequence[Source]) -> list[F
         found = None if key in named else range_of(hint.name)
         if found is not None:
             ranges[posixpath.dirname(key)].append((found, hint))
+    of_frame = _hints_of_frames(frames, by_name, _find_numbered(frames, hints) if by_number else {})
     attached: list[FilmFrame] = []
     # Equal tuples share one object, to save memory.
     unique: dict[tuple[Source, ...], tuple[Source, ...]] = {}
-    for (folder, _), group in groupby(frames, lambda one: (posixpath.dirname(one.name), one.shot)):
-        shot = list(group)
+    for folder, shot in _shots(frames):
         below = [by_name[key] for key in _shot_keys(shot[0]) if key in by_name]
-        stacks = _stacks(shot, by_name, ranges[caseless(folder)])
+        stacks = _stacks(shot, of_frame, ranges[caseless(folder)])
         for frame, (stack, own) in zip(shot, stacks, strict=True):
             holding = tuple(dict.fromkeys((*below, *stack)))
             holding = unique.setdefault(holding, holding)
@@ -120,7 +130,7 @@ def find_origins(frames: Iterable[FilmFrame]) -> list[FilmFrame]:
 
 
 def take_first_pages(
-    frames: Iterable[FilmFrame], hints: Iterable[Source]
+    frames: Sequence[FilmFrame], hints: Sequence[Source]
 ) -> tuple[list[Source], list[str]]:
     """Return the first page of those hint files that are named after a shot, frame or range.
 
@@ -134,15 +144,23 @@ def take_first_pages(
         The hints, and a sentence for each file whose other pages are left out.
     """
     named, kept, sentences = _names(frames), list[Source](), list[str]()
+    first = [_whole_file(hint) for hint in hints if hint.page == 0]
+    named.update(*_find_numbered(frames, first).values())
     for hint in hints:
         file = _file_of(hint)
-        if hint.page is None or not (caseless(file) in named or range_of(f"{file}.x")):
+        is_named = caseless(file) in named or range_of(f"{file}.x") is not None
+        if hint.page is None or not is_named:
             kept.append(hint)
         elif hint.page == 0:
-            suffix = posixpath.splitext(hint.name)[1]
-            kept.append(replace(hint, name=file + suffix))
-            sentences.append(f"the hint {printable(file + suffix)} has pages; only its first holds")
+            whole = _whole_file(hint)
+            kept.append(whole)
+            sentences.append(f"the hint {printable(whole.name)} has pages; only its first holds")
     return kept, sentences
+
+
+def _whole_file(page: Source) -> Source:
+    """Return a page under the name of its file."""
+    return replace(page, name=_file_of(page) + posixpath.splitext(page.name)[1])
 
 
 def _file_of(picture: Source) -> str:
@@ -167,8 +185,60 @@ def _shot_keys(frame: FilmFrame) -> tuple[str, ...]:
     return tuple(dict.fromkeys((shot.removesuffix(f"_{version}"), shot))) if version else (shot,)
 
 
+def _shots(frames: Iterable[FilmFrame]) -> Iterator[tuple[str, list[FilmFrame]]]:
+    """Yield the folder and the frames of each shot."""
+    for (folder, _), group in groupby(frames, lambda one: (posixpath.dirname(one.name), one.shot)):
+        yield folder, [*group]
+
+
+def _find_numbered(
+    frames: Sequence[FilmFrame], hints: Iterable[Source]
+) -> Mapping[str, Sequence[str]]:
+    """Return name of a frame -> keys of the hints that say its number and are no other name."""
+    other_names = _names(frames) | {caseless(_file_of(frame.source)) for frame in frames}
+    folders: dict[str, list[str]] = defaultdict(list)
+    for hint in hints:
+        key = _key(hint.name)
+        # The pages of a file have numbers of their own.
+        is_page = hint.page is not None and key.endswith(f"#{hint.page + 1:04}")
+        if not is_page and key not in other_names and not any(_number_pairs(hint.name)):
+            folders[posixpath.dirname(key)].append(key)
+    found: dict[str, list[str]] = defaultdict(list)
+    for _, shot in _shots(frames):
+        below = [key for folder in folders_of_shot(shot[0]) for key in folders.get(folder, ())]
+        find = Drawings(shot if below else ()).find
+        for key in below:
+            place = find(f"{key}.x")
+            if place is not None:
+                found[shot[place].name].append(key)
+    return found
+
+
+def _hints_of_frames(
+    frames: Iterable[FilmFrame],
+    by_name: Mapping[str, Source],
+    numbered: Mapping[str, Sequence[str]],
+) -> dict[str, list[Source]]:
+    """Return name of a frame -> the hint that is named after it; several are refused."""
+    found: dict[str, list[Source]] = {}
+    for frame in frames:
+        keys = [_key(frame.name)]
+        if frame.source.page == 0 and keys[0] not in by_name:
+            keys = [caseless(_file_of(frame.source))]
+        own = [by_name[key] for key in (*keys, *numbered.get(frame.name, ())) if key in by_name]
+        if len(own) > 1:
+            names = " and ".join(repr(hint.name) for hint in own[:2])
+            why = f"{names} are hints for one frame; leave one out"
+            own = [replace(hint, refusal=hint.refusal or why) for hint in own]
+        if own:
+            found[frame.name] = own
+    return found
+
+
 def _stacks(
-    shot: Sequence[FilmFrame], by_name: Mapping[str, Source], ranges: Sequence[_Range]
+    shot: Sequence[FilmFrame],
+    of_frame: Mapping[str, Sequence[Source]],
+    ranges: Sequence[_Range],
 ) -> Iterator[tuple[list[Source], Source | None]]:
     """Yield for each frame of a shot the hints of ranges and frames, bottom to top, and the latter.
 
@@ -181,17 +251,14 @@ def _stacks(
         places = [place for place, name in enumerate(names) if reach.includes(name)]
         for place in places:
             covering[place].append((places[0], -len(places), hint.name, hint))
-    own: Source | None = None
+    own: Sequence[Source] = ()
     begins = 0
     for place, (frame, layers) in enumerate(zip(shot, covering, strict=True)):
-        named_after_it = by_name.get(_key(frame.name))
-        if frame.source.page == 0 and named_after_it is None:
-            named_after_it = by_name.get(caseless(_file_of(frame.source)))
-        if named_after_it is not None:
-            own, begins = named_after_it, place
-        if own is not None:
-            layers.append((begins, 0, own.name, own))
-        yield [layer[-1] for layer in sorted(layers, key=itemgetter(0, 1, 2))], own
+        if frame.name in of_frame:
+            own, begins = of_frame[frame.name], place
+        layers.extend((begins, 0, hint.name, hint) for hint in own)
+        stack = [layer[-1] for layer in sorted(layers, key=itemgetter(0, 1, 2))]
+        yield stack, own[0] if own else None
 
 
 def unused_hints(frames: Iterable[FilmFrame], hints: Iterable[Source]) -> list[str]:

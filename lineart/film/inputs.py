@@ -282,14 +282,16 @@ def _attach_hints(
         raise ValueError(f"--hints: there is no hint picture below {address.uri}; {CHECK}")
     _check_readable(hints, "hints")
     hints, warnings = take_first_pages(frames, hints)
-    hinted, is_one_file = attach_hints(frames, hints), folder != address
+    is_one_file = folder != address
+    # A file that is meant for all frames may have some number.
+    hinted = attach_hints(frames, hints, by_number=not is_one_file)
     unused = unused_hints(hinted, hints)
     if is_one_file and len(unused) == len(hints) == 1 and hints[0].row is None:
         warnings.append(f"the hint {unused[0]} is named after no frame; alone, it holds on all")
         return folder, attach_everywhere(frames, hints[0]), warnings
     if unused:
         what = "a hint belongs" if len(unused) == 1 else f"{len(unused)} hints belong"
-        warnings.append(f"{what} to no shot or frame: {name_some(unused)}")
+        warnings.append(f"{what} to no shot or frame, or to several: {name_some(unused)}")
     return folder, hinted, warnings
 
 

@@ -1,7 +1,6 @@
 """Keys of a film: which coloured drawings serve which shots, by their names.
 
-`<shot>/<frame>.png` is the coloured drawing `<frame>`, and serves all drawings of the shot. Names
-match as those of hints do, or else by number: `0012` is the key of `f0012`.
+`<shot>/<frame>.png` is the coloured drawing `<frame>`, and serves all drawings of the shot.
 """
 
 import posixpath
@@ -14,7 +13,7 @@ from typing import NamedTuple
 from lineart.film.frame_colors import HashedColors
 from lineart.film.frames import FilmFrame, KeySource, Source
 from lineart.film.listing import caseless, name_some, printable
-from lineart.film.names import NameParts, read_name, stem
+from lineart.film.named_after import Drawings, folders_of_shot
 from lineart.film.records import Failure, HashedHint
 
 
@@ -40,13 +39,13 @@ def attach_keys(frames: Sequence[FilmFrame], keys: Sequence[Source]) -> FramesWi
         folders[caseless(posixpath.dirname(key.name))].append(key)
     used: set[Source] = set()
     attached: list[FilmFrame] = []
-    for _, group in groupby(frames, lambda one: (_folder(one), one.shot)):
+    for _, group in groupby(frames, lambda one: (posixpath.dirname(one.name), one.shot)):
         drawings = [*group]
         of_shot: dict[int, KeySource] = {}
-        places = key_folders(drawings[0])
+        places = folders_of_shot(drawings[0])
         if below := [key for name in places for key in folders.get(name, ())]:
-            find = _Drawings(drawings).find
-            matched = [(found, key) for key in below if (found := find(key)) is not None]
+            find = Drawings(drawings).find
+            matched = [(found, key) for key in below if (found := find(key.name)) is not None]
             used.update(key for _, key in matched)
             of_shot = _pair(matched, drawings)
         attached += _sort_keys(drawings, of_shot) if of_shot else drawings
@@ -120,58 +119,6 @@ def describe_twins(frames: Iterable[FilmFrame], colors: HashedColors) -> list[st
 
 def _key_name(key: KeySource) -> str:
     return key.colors.name
-
-
-def _folder(frame: FilmFrame) -> str:
-    return posixpath.dirname(frame.name)
-
-
-def key_folders(frame: FilmFrame) -> tuple[str, ...]:
-    """Return the folders in which keys of a frame's shot may be: its own, or called after the shot.
-
-    Names are as `caseless` has them.
-    """
-    version = read_name(frame.name).version
-    shot = frame.shot.removesuffix(f"_{version}") if version else frame.shot
-    return tuple(dict.fromkeys(map(caseless, (_folder(frame), frame.shot, shot))))
-
-
-class _Drawings:
-    """Drawings of a shot by the names that their keys may have."""
-
-    def __init__(self, frames: Sequence[FilmFrame]) -> None:
-        self._places = {_base(frame.name): place for place, frame in enumerate(frames)}
-        self._numbered: dict[int | None, list[tuple[int, NameParts]]] = defaultdict(list)
-        for place, frame in enumerate(frames):
-            parts = read_name(frame.name)
-            self._numbered[parts.number].append((place, parts))
-
-    def find(self, key: Source) -> int | None:
-        """Return the place of the drawing that a key is named after, or None.
-
-        It is the one of the same name, else the only one of the same number whose name differs in
-        nothing that both say: text before the number, letter behind it, version.
-        """
-        exact = self._places.get(_base(key.name))
-        if exact is not None:
-            return exact
-        parts = read_name(key.name)
-        numbered = self._numbered.get(parts.number, ()) if parts.digits else ()
-        alike = [place for place, drawing in numbered if _is_alike(parts, drawing)]
-        return alike[0] if len(alike) == 1 else None
-
-
-def _base(name: str) -> str:
-    return caseless(posixpath.basename(stem(name)))
-
-
-def _is_alike(key: NameParts, frame: NameParts) -> bool:
-    said = (
-        (key.series, frame.series),
-        (key.suffix, frame.suffix),
-        (key.version, frame.version),
-    )
-    return all("" in (one, other) or caseless(one) == caseless(other) for one, other in said)
 
 
 def _pair(

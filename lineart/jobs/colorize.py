@@ -44,8 +44,8 @@ class Colorize:
     hints: str | None = None
     """Folder or s3:// address of colour hints, RGBA images: <shot>.png for a shot,
     <shot>/0010-0020.png for these frames of it, and <shot>/<frame>.png from that frame until the
-    next one; all that hold on a frame add up. Or one such file: a picture named after none of
-    them holds on all frames."""
+    next one, where <frame> is its name or number; all that hold on a frame add up. Or one such
+    file: a picture with the name of none of them holds on all frames."""
     hints_stay: bool = False
     """Hints count at their pixels on all drawings that they hold on. Default: on other drawings
     than the one that they were set in, their colours follow the regions."""

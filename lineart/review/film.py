@@ -15,7 +15,7 @@ from jaxtyping import Int64
 
 from lineart.film.doubt_list import DoubtList
 from lineart.film.frames import FilmFrame, PictureReader, Source
-from lineart.film.keys import key_folders
+from lineart.film.named_after import folders_of_shot
 from lineart.film.outputs import count_doubts
 from lineart.film.pages import find_sources
 from lineart.film.records import RUN, Failure, HashedFile
@@ -105,7 +105,7 @@ class FilmState:
 
     def frames_near(self, frame: FilmFrame) -> list[FilmFrame]:
         """Return the frames of all shots whose keys may be where those of a frame's shot are."""
-        wanted = {*key_folders(frame)}
+        wanted = {*folders_of_shot(frame)}
         near = (
             shot
             for shot, folders in zip(self.shots, self._folders, strict=True)
@@ -121,7 +121,7 @@ class FilmState:
             FilmFrame(Source(first, first), shot.name, 1)
             for shot, first in zip(self.shots, firsts, strict=True)
         )
-        return [key_folders(frame) for frame in frames]
+        return [folders_of_shot(frame) for frame in frames]
 
     def frames_of(self, shot: Shot) -> list[FilmFrame]:
         """Return the frames of a shot, as a run would list them."""

@@ -66,6 +66,35 @@ def test_hints_hold(lines: str, hints: str, expected: list[str]) -> None:
     assert names(hold(lines, hints)) == expected
 
 
+@pytest.mark.parametrize(
+    ("lines", "hints", "expected"),
+    [
+        # By number, as keys: whatever is left out, and never by position.
+        ("s/0001 s/0002 s/0003", "s/2", ["", "s/2", "s/2"]),
+        ("s/A_0001 s/A_0002", "s/A1 s/0002", ["s/A1", "s/0002"]),
+        ("s/A1_v1 s/A1_v2 s/A2_v2", "s/01", ["s/01"] * 3),
+        # Two drawings have the number, a drawing or shot has the name, a range does not begin.
+        ("s/1 s/01 s/2", "s/001", ["", "", ""]),
+        ("s/0001 s/1 s/2", "s/1", ["", "s/1", "s/1"]),
+        ("0001 0002 1/A", "1", ["", "", "1"]),
+        ("s/1 s/2 s/3", "s/3-1 s/A1-B2", ["", "", ""]),
+        # At the root, a folder called after the film does, too.
+        ("0001 0002", "film/2", ["", "film/2"]),
+    ],
+)
+def test_hints_by_number(lines: str, hints: str, expected: list[str]) -> None:
+    """A hint of a frame may say its number alone."""
+    assert names(hold(lines, hints)) == expected
+
+
+def test_two_hints_of_one_frame_are_refused() -> None:
+    """Neither counts, from this frame on, and both are told with their names."""
+    first, second = hold("s/0001 s/0002", "s/0001 s/1 s/02")
+    why = "'s/0001.png' and 's/1.png' are hints for one frame; leave one out"
+    assert [hint.refusal for hint in first.hints] == [why, why]
+    assert [(hint.name, hint.refusal) for hint in second.hints] == [("s/02.png", None)]
+
+
 def test_names_match_in_any_form() -> None:
     """Composed and decomposed letters are equal, and so are cases, in shots, frames and ranges."""
     shot = "Épée/が"

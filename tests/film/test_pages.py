@@ -272,6 +272,9 @@ def test_one_hint(film: FilmConfig, draw_line: DrawLine, tmp_path: Path) -> None
     assert [frame.hints[0].name for frame in opened(everywhere).frames] == ["model.png"] * 2
     (sentence,) = opened(everywhere).warnings
     assert "model.png is named after no frame; alone, it holds on all" in sentence
+    save_hint(tmp_path / "hints/model01.png", RED)
+    of_none = opened(replace(film, hints=str(tmp_path / "hints/model01.png")))
+    assert of_none.warnings == [sentence.replace("model.", "model01.")]
     assert counts(run(everywhere)) == (1, 1, 0, 0)
     assert {(*row["hints"],) for row in manifest_rows(film).values()} == {("model.png",)}
     with pytest.raises(FileNotFoundError, match="there is no folder"):
@@ -299,6 +302,10 @@ def test_hints_for_pages(film: FilmConfig, draw_line: DrawLine, tmp_path: Path) 
     first, warnings = held("s2.tif")
     assert first == [[], [], [], ["s2.tif"]]
     assert warnings == ["the hint s2.tif has pages; only its first holds"]
+    save_pages(Path(film.pictures, "s2/0007.png"), [draw_line(8)])
+    first, warnings = held("s2/7.tif")
+    assert first == [[], [], [], *([["s2/7.tif"]] * 2)]
+    assert warnings == ["the hint s2/7.tif has pages; only its first holds"]
 
 
 def test_pages_of_keys_and_sheets_are_told(

@@ -167,11 +167,13 @@ def test_equal_warnings_stand_once(film: list[dict[str, Any]]) -> None:
     film[1]["warnings"] = ["30 % of the ink is lost", "no closed line"]
     film[2]["warnings"] = ["30 % of the ink is lost"]
     gap = "s02_rain: numbers 4-7 are missing"
-    run = {"warnings": [gap, "2 hints belong to no shot or frame: x.png, ...", 3]}
+    run = {"warnings": [gap, "2 hints belong to no shot or frame, or to several: x.png, ...", 3]}
     page = make_page(film, [make_thumbnail("s02_rain/f2.png")], run, {})
     seen, _, shots = text(page).partition("Shots")
     assert "3 frames have warnings." in seen
-    assert f"{gap} to the shot 2 hints belong to no shot or frame: x.png, ..." in seen
+    assert (
+        f"{gap} to the shot 2 hints belong to no shot or frame, or to several: x.png, ..." in seen
+    )
     assert "3 … % of the ink is lost 1 no closed line" in seen
     assert "30 % of the ink is lost 2 frames s02_rain f1-f2" in seen
     assert "12 % of the ink is lost 1 frame s01_walk f1" in seen
@@ -190,7 +192,7 @@ def test_equal_warnings_stand_once(film: list[dict[str, Any]]) -> None:
         ("'s 1/0002.png' is of another size", "s 1"),
         ("frame c05/A/0002.png, and others, are of another size", "c05/A"),
         ("shot c05/B has no 0003: its numbers go up by 1", None),
-        ("2 hints belong to no shot or frame: x.png, ...", None),
+        ("2 hints belong to no shot or frame, or to several: x.png, ...", None),
         ("a film of cut A has a few of them", None),
     ],
 )
