@@ -27,7 +27,7 @@ from lineart.film.run import MAX_UNWRITTEN
 from lineart.film.run_json import FilmSummary
 from lineart.manifest import MANIFEST, read_manifest, write_rows
 from lineart.runtime.lease import hold_lease
-from lineart.storage import LIMITS, Entry, Storage, describe_error
+from lineart.storage import LIMITS, Entry, Storage, describe_error, is_full
 from lineart.storage.s3_calls import connect
 from lineart.storage.s3_wait import SAID_AFTER_S
 from tests.drills.film import draw_film, make_weights
@@ -461,8 +461,11 @@ def test_what_is_said_of_a_full_disk(small_disk: Path) -> None:
     (small_disk / "filler").write_bytes(bytes(os.statvfs(small_disk).f_bavail * 4096))
     output = Storage.at(str(small_disk / "out"))
     said = "No space left on device; give a folder with space, or free some"
-    with pytest.raises(OSError, match=said), hold_lease(output, lambda _: None):
+    with pytest.raises(OSError, match=said) as refused, hold_lease(output, lambda _: None):
         pass
+    assert is_full(full)
+    assert is_full(refused.value)
+    assert not is_full(OSError(errno.EROFS, "Read-only file system"))
 
 
 # Films.

@@ -95,7 +95,7 @@ def run_command(
         flags: Its flags, a dataclass with `dry_run`.
         work: Does the work and returns the last line; `failed`, `missing` or `objections` in it
             mean `SOME_FAILED`. It raises ValueError or OSError if a flag or an input is wrong, and
-            BrokenOffError if the work fails on the way.
+            BrokenOffError, or OSError of a full disk, if the work fails on the way.
         if_stopped: Error after Ctrl-C or SIGTERM: what became of the output.
         is_timed: Add `seconds` to the last line.
         configuration: Returns what a dry run prints; raises ValueError if a flag is invalid.
@@ -114,8 +114,10 @@ def run_command(
             with _print_picture_warnings(name):
                 result = dict(work(flags))
     except (ValueError, OSError) as error:
+        from lineart.storage import is_full
+
         say(name, as_sentence(error))
-        return WRONG_INPUT
+        return BROKE_OFF if is_full(error) else WRONG_INPUT
     except BrokenOffError as error:
         say(name, error)
         return BROKE_OFF

@@ -312,7 +312,18 @@ def describe_error(error: OSError) -> str:
     return f"{error.filename} cannot be {what}: {error.strerror}"
 
 
-UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+def is_full(error: BaseException | None) -> bool:
+    """Return whether an error comes from a full disk, or from one that a user has filled."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in FULL:
+            return True
+        error = error.__cause__
+    return False
+
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""Error numbers of file systems that are full."""
+UNWRITABLE = (*FULL, errno.EROFS)
 """Error numbers of file systems that are full, or may only be read."""
 CHECK = "check the address"
 

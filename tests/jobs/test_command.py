@@ -1,5 +1,6 @@
 """What all commands share: their last line, exit statuses, error sentences and signals."""
 
+import errno
 import json
 import logging
 import os
@@ -82,6 +83,7 @@ def test_the_last_line_decides_the_status(
         (ValueError("--x is 3"), WRONG_INPUT, "--x is 3"),
         (FileNotFoundError("there is no x"), WRONG_INPUT, "there is no x"),
         (BrokenOffError("broke off: no space"), BROKE_OFF, "broke off: no space"),
+        (OSError(errno.EDQUOT, "Quota", "x.mp4"), BROKE_OFF, "x.mp4 cannot be written: Quota"),
         (KeyboardInterrupt(), INTERRUPTED, "stopped; nothing is left"),
     ],
 )
