@@ -48,6 +48,7 @@ def make_demo(flags: Demo) -> dict[str, Any]:
     print(f"drawing the sample film below {root.uri}", file=sys.stderr)
     for path, picture in draw_files(flags):
         root.write(path, picture)
+    root.sweep()
     lines, keys, color = (root.child(name).uri for name in ("lines", "keys", "color"))
     counts = color_film(Colorize(lines=lines, keys=keys, output=color, finish="paint"))
     print(f"look at {color}/report.html", file=sys.stderr)
