@@ -132,6 +132,20 @@ def test_channels_that_are_refused(
         decode_hint(sink.getvalue())
 
 
+@pytest.mark.parametrize("channels", [3, 4])
+def test_channels_of_16_bits_apart_are_refused(channels: int) -> None:
+    """Their layout is named, not their depth; with 8 bits they are read."""
+    planes = np.ascontiguousarray(np.moveaxis(RGBA[..., :channels], 2, 0))
+    options = {"photometric": "rgb", "planarconfig": "separate"}
+    shallow, deep = io.BytesIO(), io.BytesIO()
+    tifffile.imwrite(shallow, planes, **options)
+    tifffile.imwrite(deep, planes.astype(np.uint16) * 257, **options)
+    assert_array_equal(decode_hint(shallow.getvalue())[..., :channels], RGBA[..., :channels])
+    said = rf"its {channels} channels of 16 bits \(RGB, each apart\) .* with interleaved channels "
+    with pytest.raises(ValueError, match=said):
+        decode_hint(deep.getvalue())
+
+
 def test_big_endian_bigtiff_is_refused() -> None:
     """Pillow does not read it; a sentence says so."""
     with pytest.raises(ValueError, match="big-endian BigTIFF"):

@@ -25,8 +25,8 @@ _MODES |= dict.fromkeys(("RGBA", "RGBa", "PA"), "RGBA")
 _MODES |= dict.fromkeys(("L", "1"), "L") | dict.fromkeys(("LA", "La"), "LA")
 """Pillow's pixel modes -> the 8-bit mode that holds the same."""
 
-_TIFF_BITS, _TIFF_MEANING, _TIFF_PLANAR, _TIFF_NUMBERS = 258, 262, 284, 339
-"""TIFF tags: bits per sample, photometric (0: white is zero), planar layout, sample format."""
+_TIFF_BITS, _TIFF_MEANING, _TIFF_NUMBERS = 258, 262, 339
+"""TIFF tags: bits per sample, photometric (0: white is zero), sample format."""
 
 
 STRIP_PIXELS = 2**20
@@ -116,9 +116,8 @@ def _samples_16_bit(image: Image, is_inverted: bool) -> Samples:
 def _is_inverted(image: TiffImageFile) -> bool:
     """Return whether 16-bit samples must be inverted; raise for samples that Pillow misreads."""
     bits = image.tag_v2.get(_TIFF_BITS, (1,))
-    is_planar = image.tag_v2.get(_TIFF_PLANAR, 1) == 2
     is_unsigned = set(image.tag_v2.get(_TIFF_NUMBERS, (1,))) == {1}
-    if set(bits) - {1, 2, 4, 8, 16} or not is_unsigned or (is_planar and 16 in bits):
+    if set(bits) - {1, 2, 4, 8, 16} or not is_unsigned:
         raise ValueError("its samples are of an unusual kind; save it with 8 bits a channel")
     # Pillow inverts "white is zero" for 8 bits but not for 16.
     return bool(image.tag_v2.get(_TIFF_MEANING) == 0)

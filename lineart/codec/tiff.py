@@ -38,7 +38,8 @@ _MEANINGS = {0: "grey, white is zero", 1: "grey", 2: "RGB", 3: "palette", 5: "CM
 _APART = 2
 """Value of the planar configuration: each channel has strips of its own."""
 _READ_APART = 1, 3, 4
-"""Numbers of such channels that Pillow reads; of compressed grey and alpha it makes zeros."""
+"""Numbers of such channels that Pillow reads, up to 8 bits; of compressed grey and alpha it makes
+zeros."""
 _WAY_OUT = "save it as grey, RGB or RGBA with interleaved channels of 8 or 16 bits"
 _THUMBNAIL_OR_MASK = 1 | 4
 """Bits of the subfile type of directories that are no pages: smaller copies, and masks."""
@@ -105,7 +106,8 @@ def tiff_page(data: bytes, page: int) -> TiffPage:
     _check_compression(tags.get(_COMPRESSION, 1))
     kind = tags.get(_BITS), tags.get(_SAMPLES), tags.get(_MEANING)
     refusal = _refusal(tags)
-    if tags.get(_PLANES) == _APART and tags.get(_SAMPLES, 1) not in _READ_APART:
+    is_read_apart = tags.get(_SAMPLES, 1) in _READ_APART and tags.get(_BITS, 1) <= 8
+    if tags.get(_PLANES) == _APART and not is_read_apart:
         raise ValueError(refusal)
     return TiffPage(
         data,
@@ -121,7 +123,8 @@ def _refusal(tags: dict[int, int]) -> str:
     meaning = _MEANINGS.get(tags.get(_MEANING, -1), "unknown colours")
     apart = ", each apart" if tags.get(_PLANES) == _APART else ""
     samples, bits = tags.get(_SAMPLES, 1), tags.get(_BITS, 1)
-    return f"its {samples} channels of {bits} bits ({meaning}{apart}) cannot be read; {_WAY_OUT}"
+    channels = "channel" if samples == 1 else f"{samples} channels"
+    return f"its {channels} of {bits} bits ({meaning}{apart}) cannot be read; {_WAY_OUT}"
 
 
 def first_directory(data: bytes) -> int:
