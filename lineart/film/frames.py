@@ -315,13 +315,15 @@ def _open_parquet(storage: Storage, path: str) -> parquet.ParquetFile:
 def assemble(pictures: Sequence[Source], root_name: str, *, role: str = "line") -> list[FilmFrame]:
     """Sort pictures into film order and return them as frames with shot and number.
 
-    The shot of a picture is its folder; pictures at the root belong to a shot called `root_name`.
+    The shot of a picture is its folder; pictures at the root belong to a shot called `root_name`. A
+    folder that cannot be read is a shot with one refused frame.
     Versions of pictures in one folder are shots of their own, see `split_versions`. Pictures with
     the same output path are refused.
     """
     shots: dict[str, list[Source]] = defaultdict(list)
     for picture in refuse_twins(pictures, "would be written to one output"):
-        shots[posixpath.dirname(picture.name)].append(picture)
+        shot = picture.name if _is_unread_folder(picture) else posixpath.dirname(picture.name)
+        shots[shot].append(picture)
     frames: list[FilmFrame] = []
     for folder in sorted(shots, key=folder_key):
         above = folder or root_name
@@ -329,6 +331,12 @@ def assemble(pictures: Sequence[Source], root_name: str, *, role: str = "line") 
             for number, picture in enumerate(versions, 1):
                 frames.append(FilmFrame(picture, shot, number, refusal=picture.refusal, role=role))
     return frames
+
+
+def _is_unread_folder(picture: Source) -> bool:
+    suffix = posixpath.splitext(picture.path)[1].lower()
+    is_file = picture.row is not None or suffix == PARQUET_SUFFIX or suffix in VIDEO_SUFFIXES
+    return picture.refusal is not None and not is_file and holds_others(picture.path)
 
 
 def split_versions(folder: str, pictures: Iterable[Source]) -> list[tuple[str, list[Source]]]:

@@ -113,7 +113,8 @@ def find_files(place: Storage) -> Iterator[Listed]:
         except OSError as error:
             if not folder:
                 raise
-            yield Listed(folder, f"this folder cannot be listed: {error.strerror}", is_folder=True)
+            why = f"this folder cannot be listed: {error.strerror}; none of its pictures is made"
+            yield Listed(folder, why, is_folder=True)
             continue
         for entry in inside:
             path = f"{folder}/{entry.name}" if folder else entry.name

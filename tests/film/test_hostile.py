@@ -127,7 +127,10 @@ def test_names_that_are_no_text(folder: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_listed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder that may not be listed is a refusal; the others are a film. No folder, no film."""
+    """A folder that may not be listed is a refused shot; the others are a film.
+
+    No folder, no film.
+    """
     (folder / "t").mkdir()
     scan, refused_names = os.scandir, {"t"}
 
@@ -138,8 +141,9 @@ def test_a_folder_that_cannot_be_listed(folder: Path, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(os, "scandir", refuse)
     film = list_film(folder)
-    assert [frame.name for frame in film] == ["t", "s/good.png"]
-    assert "Permission denied" in refusals(film)["t"]
+    assert [(frame.shot, frame.name) for frame in film] == [("s", "s/good.png"), ("t", "t")]
+    why = "this folder cannot be listed: Permission denied; none of its pictures is made"
+    assert refusals(film) == {"t": why}
     assert not list_film(folder / "nowhere")
     refused_names.add("in")
     with pytest.raises(PermissionError):
