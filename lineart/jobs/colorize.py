@@ -57,7 +57,7 @@ class Colorize:
     drawings, whose colours serve all shots, beside the keys or without any. <name>.line.png is the
     line drawing of <name>.png; without it, lines are found in the picture."""
     unknown: Literal["soft", "placeholder", "paper"] = "soft"
-    """With --keys or --sheets, colours of regions that neither these nor hints give one: soft, the
+    """With --keys, --sheets or --hints, colours of regions that none of these gives one: soft, the
     network's; placeholder, magenta; or paper, white."""
     ask: int | None = None
     """With --keys, --sheets or --hints, number of drawings to name at the end that should be
@@ -172,9 +172,10 @@ def _check(flags: Colorize) -> None:
     """Raise ValueError if flags for keys conflict."""
     from lineart.film.tasks.key_rules import MAX_ADJACENT
 
-    if flags.unknown != "soft" and flags.keys is None and flags.sheets is None:
+    if flags.unknown != "soft" and not _carries(flags):
         raise ValueError(
-            f"--unknown {flags.unknown} is for colours of keys; add --keys or --sheets"
+            f"--unknown {flags.unknown} is for colours that follow regions; add --keys, --sheets, "
+            "or --hints without --hints-stay"
         )
     if flags.ask is not None and flags.ask < 1:
         raise ValueError(f"--ask {flags.ask} names no drawing; give 1 or more")

@@ -312,12 +312,30 @@ def test_regions_that_no_key_knows(film: Film) -> None:
     assert (sky == SKY).all()
 
 
+def test_regions_that_no_hint_knows(film: Film) -> None:
+    """With hints alone they are left open as with keys, on the hinted drawing and on the others."""
+    hint = np.zeros((*SIZE, 4), np.uint8)
+    hint[64:68, 116:122] = (*DOOR, 255)
+    film.write("hints/roll/4.png", hint)
+    places: dict[str, Any] = {name: str(film.root / name) for name in ("lines", "hints", "output")}
+    flags = Colorize(**places, finish="paint", unknown="placeholder", weights="no")
+    assert main(flags) == 0
+    for number in (4, 5):
+        frame = film.frame(f"roll/f{number:04}")
+        assert (frame[66, 119] == DOOR).all()
+        assert (frame[10, 50] == (255, 0, 255)).all()
+
+
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
         (
             {"keys": None, "unknown": "paper"},
-            "--unknown paper is for colours of keys; add --keys or --sheets",
+            "--unknown paper is for colours that follow regions; add --keys, --sheets, or --hints",
+        ),
+        (
+            {"keys": None, "unknown": "paper", "hints": "{root}/keys", "hints_stay": True},
+            "--unknown paper is for colours that follow regions; add --keys, --sheets, or --hints",
         ),
         ({"ask": 0}, "--ask 0 names no drawing"),
         ({"keys": None, "ask": 1}, "--ask is for colours that follow regions"),
