@@ -77,6 +77,7 @@ def main(flags: Train) -> int:
 def train_pair(flags: Train) -> dict[str, Any]:
     """Train, write run.json, sheets and the page; return where the weights are, and the seconds."""
     from lineart.runtime.cluster import start_ray
+    from lineart.storage import describe_error, is_full
     from lineart.training.checkpoint import check_data, check_features
     from lineart.training.job import worker_resources
 
@@ -89,7 +90,10 @@ def train_pair(flags: Train) -> dict[str, Any]:
         run(job, flags, share)
     except FloatingPointError as error:
         raise BrokenOffError(f"{error}; {_advise(job.output)}") from error
-    except (RuntimeError, ValueError, OSError) as error:
+    except OSError as error:
+        advice = "; free some space, and the same command goes on" if is_full(error) else ""
+        raise BrokenOffError(f"{describe_error(error)}{advice}") from error
+    except (RuntimeError, ValueError) as error:
         raise BrokenOffError(f"{error}") from error
     finally:
         record = write_run(job, flags, time.monotonic() - started)

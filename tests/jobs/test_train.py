@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import json
 import shutil
@@ -157,6 +158,37 @@ def test_a_stop_says_how_to_go_on(
         for says in ("there is no checkpoint yet", "goes on from the last good checkpoint"):
             assert main(flags) == BROKE_OFF
             assert says in capsys.readouterr().err
+    assert main(flags) == ALL_DONE
+
+
+@pytest.mark.parametrize("takes_run_json", [True, False])
+def test_a_full_disk_breaks_a_training_off(
+    data: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    takes_run_json: bool,
+) -> None:
+    """A sentence, status 1, also where run.json does not fit; with space the training goes on."""
+    flags = Train(recipe="small", data=data, output=str(tmp_path / "run"), num_workers=0, tiny=True)
+    write = Storage.write
+
+    def refuse(place: Storage, path: str, content: bytes) -> None:
+        if path.startswith("grids/") or (path == "run.json" and not takes_run_json):
+            raise OSError(errno.ENOSPC, "No space left on device", path)
+        write(place, path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Storage, "write", refuse)
+        assert main(flags) == BROKE_OFF
+    said = capsys.readouterr().err.splitlines()[-1]
+    if takes_run_json:
+        assert said.endswith(
+            "No space left on device; free some space, and the same command goes on"
+        )
+    else:
+        assert said == "train: run.json cannot be written: No space left on device"
     assert main(flags) == ALL_DONE
 
 
