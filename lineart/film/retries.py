@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from lineart.film.frame_colors import FrameColors
 from lineart.film.frames import FilmFrame
 from lineart.film.inputs import PreparedRun
+from lineart.film.listing import printable
 from lineart.film.names import read_name
 from lineart.film.records import Failure, Fingerprint, HashedFile
 from lineart.manifest import SCHEMA, ManifestRow
@@ -53,6 +54,16 @@ def apply_retry_flags(prepared: PreparedRun, previous: pa.Table) -> PreparedRun:
         or (frame.shot in shots and statuses.get(frame.name) in ("done", "held"))
     ]
     return replace(prepared, frames=chosen)
+
+
+def describe_finished(prepared: PreparedRun, previous: pa.Table) -> list[str]:
+    """Return a sentence for each frame that is to be accepted and did not fail."""
+    statuses = _statuses(previous)
+    return [
+        f"--accept {printable(name)}: it did not fail, so there is nothing to accept"
+        for name in sorted(prepared.accepted)
+        if statuses[name] not in NOT_MADE
+    ]
 
 
 def count_missing(prepared: PreparedRun, previous: pa.Table) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import Field, asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -228,7 +228,7 @@ def make_film(
     from lineart.film.exposure import Sheets, describe_missing
     from lineart.film.inputs import prepare_run
     from lineart.film.other_film import refuse_other_film
-    from lineart.film.retries import apply_retry_flags, count_missing
+    from lineart.film.retries import apply_retry_flags, count_missing, describe_finished
     from lineart.manifest import read_manifest
     from lineart.runtime.lease import HeldError, hold_lease
     from lineart.storage import for_flag
@@ -239,8 +239,7 @@ def make_film(
     missing_drawings = [describe_missing(cut) for cut in cuts if cut.missing]
     prepared = replace(prepared, warnings=[*prepared.warnings, *missing_drawings])
     fps = choose_rate(flags.film, prepared)
-    for warning in prepared.warnings:
-        say(name, warning)
+    _say_all(name, prepared.warnings)
     log_to_stderr(
         JsonFormatter("%(levelname)s %(message)s", timestamp="time"),
         logging.INFO if flags.film.log_frames else logging.WARNING,
@@ -253,6 +252,7 @@ def make_film(
             previous = read_manifest(prepared.job.output)
             refuse_other_film(prepared, previous)
             prepared = apply_retry_flags(prepared, previous)
+            _say_all(name, describe_finished(prepared, previous))
             missing_frames = count_missing(prepared, previous)
             with start_runner(prepared, missing_frames) as runner:
                 summary, rows, new_warnings = _make_with_lease(
@@ -263,17 +263,20 @@ def make_film(
             _mark_success(prepared, rows, summary, lease)
     except HeldError as error:
         raise ValueError(f"{error}") from error
-    for sentence in (*new_warnings, *_describe(summary)):
-        say(name, sentence)
+    _say_all(name, (*new_warnings, *_describe(summary)))
     if is_unconfirmed(prepared, rows):
         part = f"{len(prepared.frames)} of {len(prepared.film_frames)} frames"
         say(
             name, f"no {SUCCESS}, as this run looked at {part}; a run over the whole film writes it"
         )
     if summary.done or summary.held or summary.removed:
-        for sentence in _describe_stale(prepared.job.output, flags.film):
-            say(name, sentence)
+        _say_all(name, _describe_stale(prepared.job.output, flags.film))
     return asdict(summary)
+
+
+def _say_all(name: str, sentences: Iterable[str]) -> None:
+    for sentence in sentences:
+        say(name, sentence)
 
 
 def _make_with_lease(

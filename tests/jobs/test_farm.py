@@ -144,6 +144,9 @@ def test_a_failed_frame_is_accepted(
         again = colorize(*more)
         assert (again.status, again.counts["done"], again.counts["failed"]) == (0, 0, 0)
         assert statuses(output)["s0/f1.png"] == "accepted"
+        needless = "--accept s0/f0.png: it did not fail, so there is nothing to accept"
+        assert (needless in again.errors) == ("s0/f0.png" in more)
+        assert "--accept s0/f1.png" not in again.errors
     (lines / "s0/f1.png").write_bytes(b"broken in another way")
     assert counts(colorize()) == (0, 1, 4, 1)
     assert counts(colorize("--accept", "s0/1")) == (0, 0, 4, 2)
