@@ -14,7 +14,7 @@ from lineart.film.frame_colors import HashedColors
 from lineart.film.frames import FilmFrame, KeySource, Source
 from lineart.film.listing import caseless, name_some, printable
 from lineart.film.named_after import Drawings, folders_of_shot
-from lineart.film.records import Failure, HashedHint
+from lineart.film.records import Failure, HashedFile, HashedHint
 
 
 class FramesWithKeys(NamedTuple):
@@ -51,6 +51,33 @@ def attach_keys(frames: Sequence[FilmFrame], keys: Sequence[Source]) -> FramesWi
         attached += _sort_keys(drawings, of_shot) if of_shot else drawings
     unused = [key for of_folder in folders.values() for key in of_folder if key not in used]
     return FramesWithKeys(attached, _describe(unused))
+
+
+def keep_holds(
+    frames: Iterable[FilmFrame],
+    shown: Iterable[FilmFrame],
+    pictures: Mapping[str, HashedFile | Failure],
+) -> list[FilmFrame]:
+    """Return frames, of which those that hold a drawing have its keys in the order of the first.
+
+    Halfway between two keys, a held drawing would change its colours.
+
+    Args:
+        frames: Frames with the keys of their shots.
+        shown: All readable frames of these shots, in film order.
+        pictures: Hashes of the pictures of the frames shown.
+    """
+
+    def shows(frame: FilmFrame) -> tuple[str, str]:
+        picture = pictures[frame.name]
+        drawing = picture.pixels_sha256 if isinstance(picture, HashedFile) else frame.name
+        return frame.shot, drawing
+
+    held: dict[str, tuple[KeySource, ...]] = {}
+    for _, group in groupby(shown, shows):
+        first, *others = group
+        held.update((one.name, first.keys) for one in others if one.keys != first.keys)
+    return [replace(one, keys=held[one.name]) if one.name in held else one for one in frames]
 
 
 def describe_keyless(frames: Iterable[FilmFrame]) -> list[str]:

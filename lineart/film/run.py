@@ -18,7 +18,7 @@ from lineart.film.frame_logs import FrameLogs
 from lineart.film.frame_warnings import list_warnings
 from lineart.film.hints import describe_empty_hints
 from lineart.film.inputs import PreparedRun
-from lineart.film.keys import describe_empty, describe_twins, describe_uncolored
+from lineart.film.keys import describe_empty, describe_twins, describe_uncolored, keep_holds
 from lineart.film.marks import find_verdicts, mark_frames, read_marks
 from lineart.film.odd_sizes import warn_of_odd_sizes
 from lineart.film.outputs import export_parquet
@@ -270,8 +270,9 @@ def _plan(prepared: PreparedRun, previous: pa.Table, runner: FilmRunner) -> Film
     is_retry = prepared.film.retry_failed is not None and not reach
     for describe in (describe_empty, describe_uncolored, describe_twins):
         prepared.warnings.extend(describe(readable, colors))
+    frames = keep_holds(prepared.frames, voters or readable, pictures)
     return make_plan(
-        mark_frames(prepared.frames, find_verdicts(read_marks(job.output), previous)),
+        mark_frames(frames, find_verdicts(read_marks(job.output), previous)),
         colors,
         previous,
         {} if prepared.film.force or is_retry else stored_frames(job),

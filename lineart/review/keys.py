@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 from lineart.codec import encode_png
 from lineart.film.frame_colors import HashedColors
 from lineart.film.frames import FilmFrame, Source
-from lineart.film.keys import attach_keys
+from lineart.film.keys import attach_keys, keep_holds
 from lineart.film.names import stem
 from lineart.film.pages import find_pictures
 from lineart.film.records import Failure, HashedHint, name_file
@@ -146,7 +146,7 @@ class FilmKeys:
         pictures = state.pictures_of(frames)
         colors = HashedColors({}, DEFAULT_RULES, hashed, pictures, places={KEY: self.place})
         digests: list[str | None] = []
-        for frame in frames:
+        for frame in keep_holds(frames, frames, pictures):
             picture = pictures[frame.name]
             held = None if isinstance(picture, Failure) else colors.colors_of(frame, picture)
             digests.append(held.message if isinstance(held, Failure) else held and held.key_sha256)

@@ -6,7 +6,13 @@ from lineart.film.adjacent import Adjacent
 from lineart.film.frame_colors import FrameColors, HashedColors
 from lineart.film.frames import FilmFrame, Source, assemble
 from lineart.film.hints import attach_everywhere, attach_hints, find_origins
-from lineart.film.keys import attach_keys, describe_empty, describe_keyless, describe_twins
+from lineart.film.keys import (
+    attach_keys,
+    describe_empty,
+    describe_keyless,
+    describe_twins,
+    keep_holds,
+)
 from lineart.film.records import Failure, HashedFile, HashedHint, HashedSheet
 from lineart.film.sheets import attach_sheets, find_sheets
 from lineart.imaging.hint_pictures import DEFAULT_RULES
@@ -181,6 +187,20 @@ def test_different_keys_of_equal_drawings_are_named() -> None:
     assert sentence.startswith("s/1.png and s/3.png are different keys of equal drawings, ")
     keys["s/3.png"] = Failure("key", "ValueError", "no picture")
     assert describe_twins(frames, HashedColors({}, DEFAULT_RULES, keys, pictures)) == []
+
+
+def test_a_held_drawing_has_one_order_of_keys() -> None:
+    """On twos, both frames halfway between two keys have the nearer key of the first."""
+    lines = listed("s/1 s/2 s/3 s/4 s/5 s/6 t/1")
+    frames = attach_keys(assemble(lines, "film"), listed("s/1 s/6")).frames
+    pictures: dict[str, HashedFile | Failure]
+    pictures = {f"s/{n}.png": drawing(f"line {(n + 1) // 2}") for n in range(1, 7)}
+    pictures["t/1.png"] = Failure("decode", "ValueError", "no picture")
+    kept = keep_holds(frames, frames, pictures)
+    nearest = [one.keys[0].colors.name if one.keys else "" for one in kept]
+    assert nearest == ["s/1.png"] * 4 + ["s/6.png"] * 2 + [""]
+    alone = keep_holds(frames[3:4], frames, pictures)
+    assert alone[0].keys == kept[2].keys
 
 
 def test_hints_are_keys_for_other_drawings() -> None:
