@@ -78,7 +78,8 @@ def align(line: Line | Frame, keys: Sequence[PreparedKey], gap: float = GAP) -> 
         cut, is_settled = cut_regions(cut, depth, fitted[number], flow, is_settled)
     if cut.max(initial=0) > total:
         labels = enlarge_cut(labels, small, cut)
-    areas = find_areas(labels) * (cut.size / labels.size)
+    # Parts of a few pixels may be lost at full size.
+    areas = find_areas(labels, int(cut.max(initial=0))) * (cut.size / labels.size)
     return Aligned(labels, measure_small(paper, cut, areas, ink), fitted, flows)
 
 

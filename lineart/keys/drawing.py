@@ -109,9 +109,15 @@ def find_depth(paper: UInt8[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
     return np.ascontiguousarray(distance[1:-1, 1:-1])
 
 
-def find_areas(labels: RegionMap) -> Int64[np.ndarray, " N"]:
-    """Return the number of pixels of each region; entry r is region r + 1."""
-    return count_pixels(find_runs(labels), int(labels.max(initial=0)) + 1)[1:]
+def find_areas(labels: RegionMap, total: int | None = None) -> Int64[np.ndarray, " N"]:
+    """Return the number of pixels of each region; entry r is region r + 1.
+
+    Args:
+        labels: Regions.
+        total: Number of regions, of which the last may have no pixels; default: those that have.
+    """
+    total = int(labels.max(initial=0)) if total is None else total
+    return count_pixels(find_runs(labels), total + 1)[1:]
 
 
 def shrink_regions(labels: RegionMap, paper: UInt8[np.ndarray, "h w"]) -> SmallMap:

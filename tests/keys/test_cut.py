@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+import lineart.keys.align
 from lineart.imaging.regions import find_regions
 from lineart.keys import Key, carry, prepare_key
 from lineart.keys.align import align
@@ -175,3 +176,11 @@ def test_small_parts_without_lines_are_kept() -> None:
         is_part = (target.paint == PAINT[name]).all(axis=2) & (carried.labels > 0)
         assert (found == target.paint).all(axis=2)[is_part].mean() > 0.8, name
     assert share_right(carried, target) > 0.995
+
+
+def test_a_part_may_be_lost_at_full_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is cut off at the working size alone, as a speck, is a region without pixels."""
+    key, target = draw_cat(460), draw_cat(475)
+    monkeypatch.setattr(lineart.keys.align, "enlarge_cut", lambda *maps: maps[0])
+    carried = carry(target.line, [Key(*key)])
+    assert carried.labels.max() < len(carried.index) - 1
