@@ -7,15 +7,15 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Int32, Int64, UInt8
 
-from lineart.image import Frame, Line, pack_colors, to_gray, unpack_colors
+from lineart.image import Frame, Hint, Line, pack_colors, to_gray, unpack_colors
 from lineart.imaging.dividing import divide_regions
 from lineart.imaging.fills import RIM_SHARE, cut_fills
-from lineart.imaging.hint_cleaning import WHITE_PAPER, drop_ink_hints
+from lineart.imaging.hint_cleaning import DARKER_BY, WHITE_PAPER, drop_ink_hints
 from lineart.imaging.hints import FAINT_ALPHA, HintPixels, find_hints
 from lineart.imaging.ink import darken_lines
-from lineart.imaging.paint import find_open_border_regions
+from lineart.imaging.paint import border_regions, find_open_border_regions
 from lineart.imaging.paper import whiten_paper
-from lineart.imaging.region_hints import RegionHints, collect_hints
+from lineart.imaging.region_hints import DEEP_CLASS, RegionHints, collect_hints, find_depths
 from lineart.imaging.region_maps import RegionMap, fill_from_neighbours, look_up
 from lineart.imaging.regions import GAP, find_regions, scale_gap
 from lineart.keys.colors import UNKNOWN, RegionColors, split_by_color
@@ -39,6 +39,8 @@ MAX_BARE = 0.25
 """Share of the edge of painted figures that is at bare paper, not at a line, at most."""
 COVERED = 0.9
 """Least share of a region's paper that a finished cel covers."""
+LINE_ALPHA = 16
+"""Lines without paint below are more opaque than those of the drawing by at most this."""
 
 
 class Key(NamedTuple):
@@ -206,29 +208,65 @@ def read_key(
     hint = colors.copy()
     hint[hint[:, :, 3] < FAINT_ALPHA] = 0
     drawing = to_gray(whiten_paper(key.drawing))
-    hints = drop_ink_hints(find_hints(hint), drawing)
-    if is_cut:
-        hints = _drop_cut_spills(hints, labels, find_regions(line, gap_px=key.gap_px))
+    by_lines = find_regions(line, gap_px=key.gap_px) if is_cut else labels
+    cel = _read_cel(hint, drawing, labels, by_lines)
+    if cel:
+        return cel
+    hints = _drop_cut_spills(drop_ink_hints(find_hints(hint), drawing), labels, by_lines)
     labels = cut_fills(labels, hints)
+    is_spill = _find_spills(hints, labels, drawing)
+    return labels, collect_hints(labels, hints.select(~is_spill))
+
+
+def _read_cel(
+    hint: Hint, drawing: Line, labels: RegionMap, by_lines: RegionMap
+) -> tuple[RegionMap, FinishedPicture] | None:
+    """Return the regions and the picture that a finished cel is; None of hints.
+
+    Its alpha alone decides: its lines and what is dark beside them count as paint where it covers
+    more than the lines of the drawing do.
+
+    Args:
+        hint: Picture without faint alpha.
+        drawing: Drawing on white paper.
+        labels: Regions of the drawing, also cut where no line is.
+        by_lines: Regions between lines.
+    """
+    hints = find_hints(hint)
+    hints = _drop_cut_spills(hints.select(~_is_line(hints, drawing)), labels, by_lines)
+    labels = cut_fills(labels, hints)
+    is_spill = _find_spills(hints, labels, drawing)
+    is_spill &= find_depths(labels).at(hints) < DEEP_CLASS
+    spilled, hints = hints.select(is_spill), hints.select(~is_spill)
+    sizes = np.bincount(labels.ravel())
+    # Of thin regions, hints alone would seem to spill from elsewhere.
+    is_open = _count(hints, labels, len(sizes)) < COVERED * sizes
+    is_open[collect_hints(labels, hints).color_regions] = False
     on_paper = np.where(drawing >= WHITE_PAPER, labels, 0)
-    areas = np.bincount(on_paper.ravel(), minlength=int(labels.max(initial=0)) + 1)
-    is_spill = _find_spills(hints, on_paper, areas)
-    hint[hints.rows[is_spill], hints.columns[is_spill]] = 0
-    hints = hints.select(~is_spill)
-    given = collect_hints(labels, hints)
-    covered = _count(hints, on_paper, len(areas))
-    is_open = np.ones(len(areas), bool)
-    is_open[given.color_regions] = False
-    is_partial = (covered < COVERED * areas) & ~is_open
+    areas = np.bincount(on_paper.ravel(), minlength=len(sizes))
+    is_partial = (_count(hints, on_paper, len(sizes)) < COVERED * areas) & ~is_open
     if is_open[1:].all() or (is_partial.any() and not _is_cut_out(hints, on_paper)):
-        return labels, given
+        return None
     is_open[0] = False
-    is_paper = np.zeros(len(areas), bool)
+    is_paper = np.zeros(len(sizes), bool)
     is_paper[find_open_border_regions(labels, is_open)] = True
+    hint = hint.copy()
+    hint[spilled.rows, spilled.columns] = 0
+    outside = np.zeros(len(sizes), bool)
+    outside[border_regions(labels)] = True
+    is_whole = ~is_open & ~(is_partial & outside)
     below = cv2.cvtColor(hint[:, :, 3], cv2.COLOR_GRAY2RGB)
     white = 255 - cv2.multiply(255 - hint[:, :, :3], below, scale=1 / 255)
-    white = _fill_rims(white, hint[:, :, 3], np.where(look_up(is_open, labels), 0, labels))
+    white = _fill_rims(white, hint[:, :, 3], np.where(look_up(is_whole, labels), labels, 0))
     return labels, FinishedPicture(white, is_open & ~is_paper, is_paper)
+
+
+def _is_line(hints: HintPixels, drawing: Line) -> Bool[np.ndarray, " P"]:
+    """Return which pixels are lines without paint: dark, and as opaque as those of a drawing."""
+    level = drawing[hints.rows, hints.columns].astype(np.int16)
+    is_dark = hints.values[:, :3].max(axis=1) <= level + DARKER_BY
+    own: Bool[np.ndarray, " P"] = is_dark & (hints.values[:, 3] <= 255 - level + LINE_ALPHA)
+    return own
 
 
 def _count(hints: HintPixels, labels: RegionMap, count: int) -> Int64[np.ndarray, " N"]:
@@ -241,12 +279,14 @@ def _is_cut_out(hints: HintPixels, labels: RegionMap) -> bool:
     """Return whether paint is that of figures on bare paper, which their outlines may not close.
 
     It leaves most of the picture's border open, and each of its areas ends at lines nearly all
-    around, which a dab does not.
+    around, those inside it, too, which a dab does not.
 
     Args:
         hints: Hints.
         labels: Regions, 0 where the drawing has no bare paper.
     """
+    hints = find_hints(hints.picture())
+    hints = hints.select(labels[hints.rows, hints.columns] > 0)
     dabs = np.zeros(labels.shape, np.float32)
     dabs[hints.rows, hints.columns] = hints.dabs + 1
     rim = np.concatenate((dabs[0], dabs[-1], dabs[:, 0], dabs[:, -1]))
@@ -257,9 +297,7 @@ def _is_cut_out(hints: HintPixels, labels: RegionMap) -> bool:
     return bool((bare <= MAX_BARE * edge[: len(bare)]).all())
 
 
-def _find_spills(
-    hints: HintPixels, labels: RegionMap, areas: Int64[np.ndarray, " N"]
-) -> Bool[np.ndarray, " P"]:
+def _find_spills(hints: HintPixels, labels: RegionMap, drawing: Line) -> Bool[np.ndarray, " P"]:
     """Return which hints are paint that goes over the outline of what it fills.
 
     It covers little of the region beyond, and far less than what it fills: a dab of its own, and a
@@ -267,14 +305,16 @@ def _find_spills(
 
     Args:
         hints: Hints.
-        labels: Regions, 0 where the drawing has no bare paper.
-        areas: Pixels of each.
+        labels: Regions.
+        drawing: Drawing on white paper.
     """
-    covered = _count(hints, labels, len(areas))
+    on_paper = np.where(drawing >= WHITE_PAPER, labels, 0)
+    areas = np.bincount(on_paper.ravel(), minlength=int(labels.max(initial=0)) + 1)
+    covered = _count(hints, on_paper, len(areas))
     is_filled, is_grazed = covered >= COVERED * areas, covered < MAX_SPILLED * areas
     is_filled[0] = is_grazed[0] = False
-    region = labels[hints.rows, hints.columns]
-    filling, beyond = (np.bincount(hints.dabs, chosen[region]) for chosen in (is_filled, is_grazed))
+    region, white = (one[hints.rows, hints.columns] for one in (labels, on_paper))
+    filling, beyond = (np.bincount(hints.dabs, chosen[white]) for chosen in (is_filled, is_grazed))
     is_spill: Bool[np.ndarray, " P"]
     is_spill = is_grazed[region] & (beyond < MAX_SPILLED * filling)[hints.dabs]
     return is_spill
@@ -288,6 +328,8 @@ def _drop_cut_spills(hints: HintPixels, labels: RegionMap, by_lines: RegionMap) 
         labels: Regions, also cut where no line is.
         by_lines: Regions between lines.
     """
+    if labels is by_lines:
+        return hints
     places = hints.rows * labels.shape[1] + hints.columns
     part, region = labels.ravel()[places].astype(np.int64), by_lines.ravel()[places]
     dab = hints.dabs.astype(np.int64)
