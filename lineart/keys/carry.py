@@ -271,7 +271,7 @@ def _take_exactly(own: PreparedKey, keys: ShotKeys, labels: RegionMap | None) ->
         keys: All keys of the shot.
         labels: Regions of the drawing; None: those between its lines.
     """
-    colors = key_drawing_colors(own.key, labels)
+    colors = key_drawing_colors(own.key, labels, own.palette)
     if own.has_open_paper:
         colors = colors.without_paper()
     palettes = [*(one.palette for one in keys.keys), colors.palette]

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Int32, Int64, UInt8
+from jaxtyping import Bool, Int16, Int32, Int64, UInt8
 
 from lineart.image import Frame, pack_colors, unpack_colors
 from lineart.imaging.region_maps import RegionMap, fill_from_neighbours
@@ -24,8 +24,16 @@ MIN_MODE = 0.1
 PURE = 0.9
 """A colour with at least this share of its part is exact; others may be a near one with noise."""
 
+EDGE_PX = 3
+"""Paper that is not white is the soft edge of a line up to this distance from ink."""
+LINE_LEVELS, PENCIL_LEVELS = 48, 32
+"""A picture has its lines if most of the ink's levels differ by at most the first number from the
+drawing's, or by the second from those of the drawing over paint."""
+
 BESIDE_PX = 1.3
 """Pixels nearer to ink, at full size, may be mixed with a line."""
+SAMPLE = 256
+"""Pixels of a region, about, by which the colour below its lines is found."""
 
 UNKNOWN = -1
 """Number of the colour of a region whose colour nobody has given."""
@@ -51,7 +59,10 @@ class RegionColors:
 
 
 def split_by_color(
-    labels: RegionMap, colors: Frame, paper: UInt8[np.ndarray, "h w"]
+    labels: RegionMap,
+    colors: Frame,
+    paper: UInt8[np.ndarray, "h w"],
+    line: Frame | None = None,
 ) -> RegionColors:
     """Split the regions of a drawing by the colours of its finished picture.
 
@@ -62,6 +73,8 @@ def split_by_color(
         labels: Regions of the drawing, numbered from 1; a number without pixels has no colour.
         colors: Picture of the same size, with or without lines.
         paper: 1 = paper, at the working size, which is that of the result.
+        line: The drawing on white paper, if its lines are in the picture: what they darken in thin
+            regions is lightened again.
     """
     count = int(labels.max(initial=0))
     small = shrink_regions(labels, paper)
@@ -70,8 +83,11 @@ def split_by_color(
     missing = np.setdiff1d(np.arange(1, count + 1), region)
     missing = missing[np.bincount(labels.ravel(), minlength=count + 1)[missing] > 0]
     region = np.concatenate((region, missing)).astype(np.int32)
+    thin = median_colors(
+        labels, colors, missing, line, unpack_colors(np.unique(parts.shade[leader]))
+    )
     shade = _merge_noise(
-        np.concatenate((parts.shade[leader], _median_colors(labels, colors, missing))),
+        np.concatenate((parts.shade[leader], thin)),
         np.concatenate((parts.area[leader], np.zeros(len(missing), np.int64))),
         np.concatenate((parts.is_pure[leader], np.zeros(len(missing), bool))),
     )
@@ -233,11 +249,25 @@ def _merge_noise(shades: np.ndarray, areas: np.ndarray, is_pure: np.ndarray) -> 
     return merged
 
 
-def _median_colors(labels: RegionMap, colors: Frame, regions: np.ndarray) -> np.ndarray:
+def median_colors(
+    labels: RegionMap,
+    colors: Frame,
+    regions: np.ndarray,
+    line: Frame | None,
+    palette: UInt8[np.ndarray, "K 3"],
+) -> np.ndarray:
     """Return the colour of regions that are too thin or too shaded for even places.
 
     It is that of the pixel nearest to the median of those away from lines: in a shaded iris not
-    that of its highlight.
+    that of its highlight. Where lines darken these pixels, it is that of the paint below, see
+    `_below_lines`.
+
+    Args:
+        labels: Regions.
+        colors: The picture.
+        regions: Numbers of these regions.
+        line: The drawing on white paper, if its lines are in the picture.
+        palette: Colours of places without lines.
     """
     shades = np.zeros(len(regions), np.int64)
     if not len(regions):
@@ -253,12 +283,58 @@ def _median_colors(labels: RegionMap, colors: Frame, regions: np.ndarray) -> np.
     places, own = places[is_inner], own[is_inner]
     order = np.argsort(own, kind="stable")
     seen = colors.reshape(-1, 3)[places[order]].astype(np.int16)
+    over = None if line is None else line.reshape(-1, 3)[places[order]]
     bounds = np.searchsorted(own[order], regions), np.searchsorted(own[order], regions, "right")
     for place, (first, last) in enumerate(zip(*bounds, strict=True)):
         inside = seen[first:last]
         apart = np.abs(inside - np.median(inside, axis=0)).sum(axis=1)
-        shades[place] = pack_colors(inside[[apart.argmin()]].astype(np.uint8))[0]
+        color = inside[apart.argmin()]
+        if over is not None and over[first:last].min() < 255:
+            step = max(1, len(inside) // SAMPLE)
+            color = _below_lines(inside[::step], over[first:last:step], color, palette)
+        shades[place] = pack_colors(color[np.newaxis].astype(np.uint8))[0]
     return shades
+
+
+def _below_lines(
+    shown: Int16[np.ndarray, "P 3"],
+    line: UInt8[np.ndarray, "P 3"],
+    color: np.ndarray,
+    palette: UInt8[np.ndarray, "K 3"],
+) -> np.ndarray:
+    """Return the paint that shows these colours below the soft edges of lines.
+
+    It is the colour of the palette that explains them but for noise, or else the median of what
+    they are without the line, if that explains them as well as one colour without lines does.
+
+    Args:
+        shown: Colours of the pixels of a region.
+        line: Levels of the lines over them.
+        color: Their colour, taken as it is.
+        palette: Colours of places without lines.
+    """
+    share = np.maximum(line, 1) / 255
+    lightened = np.median(np.minimum(shown / share, 255), axis=0).round()
+    paints = np.concatenate((palette, [lightened]))
+    errors = np.median(np.abs(paints[:, np.newaxis] * share - shown).max(axis=2), axis=1)
+    if len(palette) and errors[:-1].min() <= TOLERANCE:
+        best: np.ndarray = palette[errors[:-1].argmin()]
+        return best
+    # Rounding makes a difference of up to a level.
+    as_it_is = np.median(np.abs(color - shown).max(axis=1)) + 1
+    return lightened if errors[-1] <= as_it_is else color
+
+
+def has_lines(line: Frame, is_ink: Bool[np.ndarray, "H W"], colors: Frame) -> bool:
+    """Return whether a picture shows the lines of its drawing, opaque or, as pencil, over paint."""
+    if not is_ink.any():
+        return False
+    paint = cv2.morphologyEx(colors, cv2.MORPH_CLOSE, np.ones((2 * EDGE_PX + 1,) * 2, np.uint8))
+    over_paint = cv2.multiply(paint, line, scale=1 / 255)
+    return any(
+        np.median(cv2.absdiff(shown, colors).max(axis=2)[is_ink]) <= levels
+        for shown, levels in ((line, LINE_LEVELS), (over_paint, PENCIL_LEVELS))
+    )
 
 
 def _number_parts(

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Int32, Int64, UInt8
 
-from lineart.image import Frame, Hint, Line, pack_colors, to_gray, unpack_colors
+from lineart.image import Frame, Hint, Line, pack_colors, to_gray, to_rgb, unpack_colors
 from lineart.imaging.dividing import divide_regions
 from lineart.imaging.fills import RIM_SHARE, cut_fills
 from lineart.imaging.hint_cleaning import DARKER_BY, WHITE_PAPER, drop_ink_hints
@@ -17,8 +17,8 @@ from lineart.imaging.paint import border_regions, find_open_border_regions
 from lineart.imaging.paper import whiten_paper
 from lineart.imaging.region_hints import DEEP_CLASS, RegionHints, collect_hints, find_depths
 from lineart.imaging.region_maps import RegionMap, fill_from_neighbours, look_up
-from lineart.imaging.regions import GAP, find_regions, scale_gap
-from lineart.keys.colors import UNKNOWN, RegionColors, split_by_color
+from lineart.imaging.regions import GAP, INK_LEVEL, find_regions, scale_gap
+from lineart.keys.colors import UNKNOWN, RegionColors, has_lines, split_by_color
 from lineart.keys.drawing import (
     Drawing,
     find_areas,
@@ -127,7 +127,7 @@ def prepare_key(key: Key, labels: RegionMap | None = None) -> PreparedKey:
     line = darken_lines(key.drawing)
     paper = find_paper(line, work_size((line.shape[0], line.shape[1])))
     labels, found = read_key(key, line, labels)
-    colored = _find_colors(labels, found, paper)
+    colored = _find_colors(labels, found, paper, key.drawing, line < INK_LEVEL)
     if not (colored.index != UNKNOWN).any():
         raise NoColorError(
             "a key gives no region of its drawing a colour; colour an area between its lines, or "
@@ -150,11 +150,17 @@ def prepare_key(key: Key, labels: RegionMap | None = None) -> PreparedKey:
 
 
 def _find_colors(
-    labels: RegionMap, found: "FinishedPicture | RegionHints", paper: UInt8[np.ndarray, "h w"]
+    labels: RegionMap,
+    found: "FinishedPicture | RegionHints",
+    paper: UInt8[np.ndarray, "h w"],
+    drawing: Line | Frame,
+    is_ink: Bool[np.ndarray, "H W"],
 ) -> RegionColors:
     """Find the colours that a picture or hints give the regions of a drawing."""
     if isinstance(found, FinishedPicture):
-        return found.leave_open(split_by_color(labels, found.colors, paper))
+        line = to_rgb(whiten_paper(drawing))
+        shown = line if has_lines(line, is_ink, found.colors) else None
+        return found.leave_open(split_by_color(labels, found.colors, paper, shown))
     flooded = color_regions_by_hints(labels, found)
     return replace(flooded, labels=shrink_regions(flooded.labels, paper))
 

@@ -9,14 +9,16 @@ from lineart.imaging.ink import darken_lines
 from lineart.imaging.paper import whiten_paper
 from lineart.imaging.region_maps import RegionMap
 from lineart.imaging.regions import INK_LEVEL
-from lineart.keys.colors import RegionColors
-from lineart.keys.key import FinishedPicture, Key, color_regions_by_hints, read_key, take_nearest
+from lineart.keys.colors import EDGE_PX, RegionColors, has_lines, median_colors
+from lineart.keys.key import (
+    FinishedPicture,
+    Key,
+    color_regions_by_hints,
+    read_key,
+    take_nearest,
+)
 
-EDGE_PX = 3
-"""Paper that is not white is the soft edge of a line up to this distance from ink."""
-LINE_LEVELS, PENCIL_LEVELS = 48, 32
-"""A picture has its lines if most of the ink's levels differ by at most the first number from the
-drawing's, or by the second from those of the drawing over paint."""
+NO_COLORS = np.zeros((0, 3), np.uint8)
 
 
 def is_key_drawing(drawing: Line | Frame, key: Key) -> bool:
@@ -26,7 +28,9 @@ def is_key_drawing(drawing: Line | Frame, key: Key) -> bool:
     )
 
 
-def key_drawing_colors(key: Key, labels: RegionMap | None = None) -> RegionColors:
+def key_drawing_colors(
+    key: Key, labels: RegionMap | None = None, palette: UInt8[np.ndarray, "K 3"] = NO_COLORS
+) -> RegionColors:
     """Return the regions of a key's drawing, one for each colour of each region.
 
     Every pixel has the key's colour, in gradients, too. Only if the picture has its lines, their
@@ -35,12 +39,16 @@ def key_drawing_colors(key: Key, labels: RegionMap | None = None) -> RegionColor
     Args:
         key: The key.
         labels: Regions of its drawing; default: those between its lines.
+        palette: Colours that its paint may have where it is no wider than the soft edges of lines.
     """
     line = darken_lines(key.drawing)
     labels, found = read_key(key, line, labels)
     if not isinstance(found, FinishedPicture):
         return color_regions_by_hints(labels, found)
-    colors = _without_edges(whiten_paper(key.drawing), line < INK_LEVEL, labels, found.colors)
+    shown = to_rgb(whiten_paper(key.drawing))
+    colors = found.colors
+    if has_lines(shown, line < INK_LEVEL, colors):
+        colors = _without_edges(shown, line < INK_LEVEL, labels, colors, palette)
     flat = np.where(labels.ravel() > 0, labels.ravel().astype(np.int64) << 24, -1)
     flat = np.where(flat < 0, -1, flat | pack_colors(colors.reshape(-1, 3)))
     pairs, number = np.unique(flat, return_inverse=True)
@@ -59,23 +67,28 @@ def key_drawing_colors(key: Key, labels: RegionMap | None = None) -> RegionColor
     )
 
 
-def _has_lines(line: Frame, is_ink: Bool[np.ndarray, "H W"], colors: Frame) -> bool:
-    """Return whether a picture shows the lines of its drawing, opaque or, as pencil, over paint."""
-    paint = cv2.morphologyEx(colors, cv2.MORPH_CLOSE, np.ones((2 * EDGE_PX + 1,) * 2, np.uint8))
-    over_paint = cv2.multiply(paint, line, scale=1 / 255)
-    return any(
-        np.median(cv2.absdiff(shown, colors).max(axis=2)[is_ink]) <= levels
-        for shown, levels in ((line, LINE_LEVELS), (over_paint, PENCIL_LEVELS))
-    )
-
-
 def _without_edges(
-    line: Line | Frame, is_ink: Bool[np.ndarray, "H W"], labels: RegionMap, colors: Frame
-) -> UInt8[np.ndarray, "H W 3"]:
-    """Give the soft edges of lines the colour of the nearest paper of their region."""
-    level = darkest_channel(line)
-    if not is_ink.any() or not _has_lines(to_rgb(line), is_ink, colors):
-        return colors
+    line: Frame,
+    is_ink: Bool[np.ndarray, "H W"],
+    labels: RegionMap,
+    colors: Frame,
+    palette: UInt8[np.ndarray, "K 3"],
+) -> Frame:
+    """Give the soft edges of lines the colour of the nearest paper of their region, or its paint.
+
+    Args:
+        line: The drawing on white paper.
+        is_ink: Where it has ink.
+        labels: Its regions.
+        colors: Picture with its lines.
+        palette: Colours of the picture.
+    """
     near = cv2.dilate(is_ink.view(np.uint8), np.ones((2 * EDGE_PX + 1,) * 2, np.uint8))
-    is_edge = (labels > 0) & (level < 255) & (near > 0)
-    return take_nearest(colors, is_edge, is_edge | is_ink, labels)
+    is_edge = (labels > 0) & (darkest_channel(line) < 255) & (near > 0)
+    cleaned = take_nearest(colors, is_edge, is_edge | is_ink, labels)
+    is_thin = np.ones(int(labels.max(initial=0)) + 1, bool)
+    is_thin[labels[~is_edge]] = False
+    thin = np.unique(labels[is_thin[labels] & is_edge])
+    paint = np.zeros(len(is_thin), np.int64)
+    paint[thin] = median_colors(labels, colors, thin, line, palette)
+    return np.where(is_thin[labels][:, :, np.newaxis], unpack_colors(paint)[labels], cleaned)

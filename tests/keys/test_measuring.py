@@ -4,7 +4,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from lineart.imaging.regions import find_regions
-from lineart.keys import pairs
+from lineart.keys import Key, carry, pairs, prepare_key
 from lineart.keys.border_matrix import find_borders
 from lineart.keys.colors import split_by_color
 from lineart.keys.drawing import find_paper, measure, shrink_regions
@@ -177,3 +177,27 @@ def test_of_equal_costs_the_first_columns_count() -> None:
     least = np.sort(np.argsort(cost, axis=1, kind="stable")[:, :32], axis=1)
     assert_array_equal(pairs._least(cost, 32), least)
     assert_array_equal(pairs._least(cost[:0], 32), least[:0])
+
+
+def test_the_paint_of_a_thin_region_is_that_below_its_lines() -> None:
+    """Soft edges darken a part; a colour of the palette explains it, or it is lightened."""
+    line, paint = np.full((200, 300), 255, np.uint8), np.full((200, 300, 3), 250, np.uint8)
+    paint[20:180, 20:140] = PAINT["coat"]
+    for top, color in ((40, PAINT["coat"]), (90, PAINT["eye"])):
+        paint[top : top + 6, 160:280] = color
+        cv2.rectangle(line, (160, top), (280, top + 6), 0, 2)
+    cv2.rectangle(line, (20, 20), (140, 180), 0, 2)
+    line = cv2.GaussianBlur(line, (0, 0), 1.2)
+    shown = np.rint(paint * (line[:, :, np.newaxis] / 255)).astype(np.uint8)
+    labels = find_regions(line, gap_px=0.0)
+    thin = labels[[43, 93], [220, 220]]
+    assert thin.all()
+    assert line[(labels == thin[0]) | (labels == thin[1])].max() < 250
+    for picture in (shown, paint):
+        key = prepare_key(Key(line, picture, gap=0.0))
+        found = key.palette[key.index[np.searchsorted(key.parent, thin)]].astype(int)
+        assert_array_equal(found[0], PAINT["coat"])
+        assert_allclose(found[1], PAINT["eye"], atol=2)
+    own = carry(line, [Key(line, shown, gap=0.0)], gap=0.0)
+    is_thin = (labels == thin[0]) & (own.labels > 0)
+    assert (own.palette[own.index[own.labels[is_thin]]] == PAINT["coat"]).all()
