@@ -62,14 +62,20 @@ def find_units(request: KeysRequest) -> Iterator[SequenceUnit]:
             yield SequenceUnit(f"{shot.name}-{seed}", "", (number, seed))
 
 
-def open_unit(unit: SequenceUnit) -> TrueSequence:
-    """Read or draw a sequence; raise as `read_sequence`."""
+def open_unit(unit: SequenceUnit, *, shades: bool = False) -> TrueSequence:
+    """Read or draw a sequence; raise as `read_sequence`.
+
+    Args:
+        unit: The sequence.
+        shades: Whether colours of the sample film that no line parts are true, not joined.
+    """
     if isinstance(unit.place, SequencePlace):
         return read_sequence(Storage.at(unit.uri), unit.place)._replace(name=unit.name)
     number, seed = unit.place
     times = [SAMPLE_STEP * one / FRAMES_PER_SECOND for one in range(SAMPLE_DRAWINGS)]
     drawings = [SHOTS[number].draw(SAMPLE_SIZE, one, seed) for one in times]
-    found = flatten_exact([one.ink for one in drawings], [one.flat for one in drawings])
+    inks, flats = [one.ink for one in drawings], [one.flat for one in drawings]
+    found = flatten_exact(inks, flats, shaded=not shades)
     return TrueSequence(unit.name, "sample", *found)
 
 

@@ -166,7 +166,9 @@ class Results:
 
 def evaluate_sequence(request: KeysRequest, unit: SequenceUnit) -> Finding:
     """Carry the colours of keys through a sequence by every method, and score them."""
-    exercise = Exercise(open_unit(unit), request.adjacent, open_network(request.weights))
+    exercise = Exercise(
+        open_unit(unit, shades=request.shades), request.adjacent, open_network(request.weights)
+    )
     results = Results(exercise, [], [])
     sheets: dict[str, Frame] = {}
     for key, target in find_pairs(len(exercise.sequence.lines)):

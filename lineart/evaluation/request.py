@@ -229,6 +229,9 @@ class KeysRequest:
     beside exact flat/."""
     sample_seeds: tuple[int, ...] = ()
     """Seeds of the sample film, whose shots are sequences, too."""
+    shades: bool = False
+    """Score colours of the sample film that no line parts, such as shade and the lights of eyes, as
+    what they are; default: they count as the colour around them."""
     weights: str = "keys"
     """Name or address of weights of the recipe keys."""
     held_out_only: bool = False

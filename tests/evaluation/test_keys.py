@@ -19,7 +19,7 @@ from lineart.evaluation.key_scores import (
     judge,
     score_prediction,
 )
-from lineart.evaluation.key_sequences import Exercise, SequenceUnit
+from lineart.evaluation.key_sequences import Exercise, SequenceUnit, open_unit
 from lineart.evaluation.key_sheets import RIGHT_ASKED, WRONG, sheet_row, show_errors
 from lineart.evaluation.keys import find_pairs, leave_out, open_network, plan_keys
 from lineart.evaluation.request import KEY_BASELINE_NAMES, KeysRequest
@@ -125,6 +125,16 @@ def test_methods(sequence: TrueSequence) -> None:
             assert found == expected
         else:
             assert min(found[OURS], found["flow vote"]) == 1 > found["static copy"]
+
+
+def test_shades_are_colours_by_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What no line parts from its surroundings counts as these, or as what it is."""
+    monkeypatch.setattr("lineart.evaluation.key_sequences.SAMPLE_DRAWINGS", 1)
+    unit = SequenceUnit("window", "", (1, 4))
+    joined, apart = (open_unit(unit, shades=shades) for shades in (False, True))
+    assert_array_equal(joined.lines[0], apart.lines[0])
+    segments = [len(Exercise(one).segments(0).areas) for one in (joined, apart)]
+    assert segments[1] > 1.2 * segments[0]
 
 
 def test_sheets_name_drawings_by_their_files(
