@@ -67,7 +67,7 @@ def cut_regions(
 
     Returns:
         The drawing's regions at the working size; new ones have numbers above the others. And which
-        of them are settled: also those that were cut, and those that have one colour in the key.
+        of them are settled: also those cut off whose colour the key has, and those of one colour in it.
     """
     if is_settled[1:].all():
         return labels, is_settled
@@ -96,7 +96,8 @@ def cut_regions(
     cut, parts = _close_numbers(cut, parts, total)
     settled = np.ones(int(cut.max(initial=0)) + 1, bool)
     settled[: total + 1] = is_settled | _are_even(found, key, total)
-    settled[parts.region] = True
+    # What this key leaves open may still be several parts by another.
+    settled[parts.number] = np.append(UNKNOWN, key.index)[parts.part] != UNKNOWN
     return cut, settled
 
 

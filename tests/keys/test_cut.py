@@ -184,3 +184,22 @@ def test_a_part_may_be_lost_at_full_size(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(lineart.keys.align, "enlarge_cut", lambda *maps: maps[0])
     carried = carry(target.line, [Key(*key)])
     assert carried.labels.max() < len(carried.index) - 1
+
+
+def test_a_dab_leaves_the_rest_to_other_keys() -> None:
+    """A part of known colour is settled; what the key leaves open, another key may cut."""
+    line = np.full((200, 300), 255, np.uint8)
+    cv2.rectangle(line, (100, 60), (200, 140), 0, 2)
+    dab = np.zeros((*line.shape, 4), np.uint8)
+    dab[65:136, 105:196] = (*PAINT["coat"], 255)
+    key = prepare_key(Key(line, dab)).without_paper()
+    open_line = line.copy()
+    open_line[95:105, 95:105] = 255
+    labels = (open_line > 0).astype(np.int32)
+    depth = cv2.distanceTransform(labels.astype(np.uint8), cv2.DIST_L2, 3)
+    still = np.zeros((*line.shape, 2), np.float32)
+    cut, is_settled = cut_regions(labels, depth, key, still, np.zeros(2, bool))
+    page, part = cut[5, 5], cut[100, 150]
+    assert page != part
+    assert not is_settled[page]
+    assert is_settled[part]
