@@ -67,7 +67,7 @@ def cut_regions(
 
     Returns:
         The drawing's regions at the working size; new ones have numbers above the others. And which
-        of them are settled: also those cut off whose colour the key has, and those of one colour in it.
+        of them are settled: also parts whose colour the key has, and regions of one colour in it.
     """
     if is_settled[1:].all():
         return labels, is_settled
