@@ -80,20 +80,25 @@ def weigh_doubts(
 
 def find_doubts(paint: Paint) -> tuple[Doubt, ...]:
     """Return the doubts of a painted drawing that weigh most, in that order."""
-    runs = find_runs(paint.labels)
-    areas = _areas(paint, runs)
-    numbers = np.flatnonzero(_is_doubt(paint) & (areas > 0))
+    runs, areas, numbers = _find_doubtful(paint)
     order = np.argsort(-weigh_doubts(paint.confidence[numbers], areas[numbers]), kind="stable")
     return _describe(paint, runs, areas, numbers[order[:MAX_DOUBTS]])
 
 
 def find_least_sure(paint: Paint) -> Doubt | None:
     """Return the doubt of the lowest confidence; of several, the largest."""
-    runs = find_runs(paint.labels)
-    areas = _areas(paint, runs)
-    numbers = np.flatnonzero(_is_doubt(paint) & (areas > 0))
+    runs, areas, numbers = _find_doubtful(paint)
     order = np.lexsort((-areas[numbers], paint.confidence[numbers]))
     return next(iter(_describe(paint, runs, areas, numbers[order[:1]])), None)
+
+
+def _find_doubtful(
+    paint: Paint,
+) -> tuple[Runs, Int64[np.ndarray, " N"], Int64[np.ndarray, " D"]]:
+    """Return the runs and areas of all regions, and the numbers of doubtful ones that are seen."""
+    runs = find_runs(paint.labels)
+    areas = _areas(paint, runs)
+    return runs, areas, np.flatnonzero(_is_doubt(paint) & (areas > 0))
 
 
 def _describe(

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lineart.imaging.finish import finish_colors, paint_drawing, soften
+from lineart.imaging.finish import Finish, finish_colors, paint_drawing, soften
 from lineart.imaging.hints import HintPixels, find_hints
 from lineart.imaging.paint import ColorSource, Guess
 
@@ -78,10 +78,10 @@ def test_a_region_is_background_with_most_of_the_border_and_without_hints() -> N
 
 @pytest.mark.parametrize("finish", ["soft", "paint"])
 @pytest.mark.parametrize("line", [draw_boxes(gap=3), draw_boxes(215), draw_boxes(150, 235)])
-def test_lines_part_colours_if_thin_light_or_open(line: np.ndarray, finish: str) -> None:
+def test_lines_part_colours_if_thin_light_or_open(line: np.ndarray, finish: Finish) -> None:
     """Gaps are closed, and pencil and the paper of scans are seen as ink on white."""
     hints = dab((100, 90, RED), (20, 20, BLUE))
-    colors = finish_colors(line, hints, Guess(guess_colors()), finish)  # type: ignore[arg-type]
+    colors = finish_colors(line, hints, Guess(guess_colors()), finish)
     assert (colors[LEFT] == RED).all()
     assert (colors[:32] == BLUE).all()
 
