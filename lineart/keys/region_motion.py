@@ -1,14 +1,21 @@
-"""Motion of regions: parts without lines between them move as the whole region does."""
+"""Motion of regions: parts without lines between them move as what they are parts of does."""
+
+from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int32
+from jaxtyping import Bool, Float32, Float64, Int32, Int64
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
-from lineart.imaging.region_maps import count_pixels, find_boxes, find_runs, look_up
+from lineart.imaging.region_maps import find_boxes, find_runs, look_up
+from lineart.keys.border_matrix import BorderMatrix
 from lineart.keys.flow import Flow
 from lineart.keys.key import PreparedKey
 from lineart.keys.runs import PairCounts, SmallMap, count_pairs
 
+MIN_OPEN = 0.5
+"""Parts of a key are of one group if this share of the border between them has no line."""
 FADE_PX = 6.0
 """Distance from lines over which a flow loses a factor of e of its weight."""
 FAR_PX = 18.0
@@ -16,18 +23,34 @@ FAR_PX = 18.0
 SAMPLE_PX = 4
 """Motions are fitted to every pixel of this number in both directions."""
 MIN_AREA_PX = 150
-"""Smaller regions have the flow's motion."""
+"""Smaller groups have the flow's motion."""
 SCALES_PX = (12.0, 6.0, 3.0, 2.0)
-"""A flow that differs by so much from the motion of its region has half of its weight; step by
+"""A flow that differs by so much from the motion of its group has half of its weight; step by
 step."""
 APART_PX = 2.0
-"""A motion explains a flow that differs from it by up to this."""
+"""A motion explains a flow that differs from it by up to this; such a flow carries its pixel."""
 STIFF, SPAN_PX = 5.0, 100.0
 """Weight, as that of so many samples, of no change of the flow over the span."""
 MIN_INSIDE = 0.8
 """A part lies in the region that has this share of it."""
-MIN_AGREEING = 0.5
+MIN_AGREEING = 0.1
 """A motion serves if this share of the weight is within `APART_PX` of it."""
+FEW_AGREEING, FAR_APART_PX = 0.5, 8.0
+"""A motion with a smaller share of the weight serves where the flow differs from it by more than
+this: what moves otherwise is near, but most of the group may move so, too."""
+
+
+class _Groups(NamedTuple):
+    """Groups of a key as they are carried into regions; groups of one part are left out."""
+
+    region: Int32[np.ndarray, " G"]
+    group: Int32[np.ndarray, " G"]
+    is_main: Bool[np.ndarray, " G"]
+    """Whether most of the region comes from the group."""
+    boxes: Int64[np.ndarray, "G 4"]
+    """Box around the region: left, top, right, bottom."""
+    labels: SmallMap
+    """Number of the entry, from 1, that each pixel is of; 0: none."""
 
 
 def carry_parts(
@@ -38,10 +61,11 @@ def carry_parts(
     carried: SmallMap,
     is_settled: Bool[np.ndarray, " N"],
 ) -> SmallMap:
-    """Carry the parts of each region of the key by the motion of the whole region.
+    """Carry the parts of a key by the motion of their group.
 
-    Far from lines the flow is that of the nearest lines, which may be of something before the
-    region: a band of the sky would follow a wing.
+    Parts without lines between them are a group: bands of a sky, or hair and its lights, but not
+    hair and the sky that meet in a gap of a line. Far from lines the flow is that of the nearest
+    lines, which may be of something before the group: a band of the sky would follow a wing.
 
     Args:
         labels: Regions of the drawing at the working size.
@@ -52,59 +76,103 @@ def carry_parts(
         is_settled: Regions whose parts do not matter any more; the flow carries them.
 
     Returns:
-        The key's regions, carried by the motions of whole regions, but for other parts that the
-        flow carries into a region, such as what is closed in the key and open here.
+        The key's regions, carried by the motions of their groups where the flow differs from these.
+        In a region, the group that has most of it takes also what the flow carries into it from
+        other regions of the key, but for parts that lie in it, such as what is closed in the key
+        and open here.
     """
-    origin = np.concatenate((np.zeros(1, np.int32), key.parent))
-    found = count_pairs(labels, carried, len(origin))
-    count = len(is_settled)
-    runs = find_runs(labels)
-    main_part = _find_main_parts(found, origin, count)
-    main_part[is_settled | (count_pixels(runs, count) < MIN_AREA_PX)] = 0
-    if not main_part.any():
+    origin, group_of = (np.append(np.int32(0), one) for one in (key.parent, find_groups(key)))
+    carried_groups = look_up(group_of, carried)
+    is_several = np.bincount(group_of) > 1
+    is_several[0] = False
+    found = count_pairs(labels, carried_groups, len(is_several))
+    groups = _find_carried_groups(labels, carried_groups, found, is_several, is_settled)
+    if not groups.region.size:
         return carried
-    several = np.where(main_part > 0, np.arange(count), 0).astype(np.int32)
-    motions, is_fit = fit_motions(flow, look_up(several, labels), depth, count)
-    main_region = _find_main_regions(found, len(origin))
-    whole = look_up(origin, carried)
+    motions, agreeing = fit_motions(flow, groups.labels, depth, len(groups.region) + 1)
+    main_region = _find_main_regions(count_pairs(labels, carried, len(origin)), len(origin))
+    origin_of = np.zeros(len(is_several), np.int32)
+    origin_of[group_of] = origin
     parts, key_labels = carried.copy(), key.drawing.labels.astype(np.float32)
-    boxes = find_boxes(runs, labels.shape[1], count)
-    for region in np.flatnonzero(is_fit & (main_part > 0)):
-        left, top, right, bottom = (int(side) for side in boxes[region])
+    for one in np.flatnonzero(agreeing[1:] >= MIN_AGREEING):
+        region, group = groups.region[one], groups.group[one]
+        left, top, right, bottom = (int(side) for side in groups.boxes[one])
         box = slice(top, bottom), slice(left, right)
-        slope = motions[region, 1:].T + np.eye(2)
-        start = motions[region, 0] + slope @ (left, top)
+        slope = motions[one + 1, 1:].T
+        start = motions[one + 1, 0] + slope @ (left, top)
+        map_back = np.column_stack((slope + np.eye(2), start + np.array((left, top))))
+        size = right - left, bottom - top
         moved = cv2.warpAffine(
-            key_labels, np.column_stack((slope, start)), (right - left, bottom - top),
+            key_labels, map_back, size,
             flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE,
         ).astype(np.int32)  # fmt: skip
-        is_taken = (labels[box] == region) & (origin[moved] == main_part[region])
-        is_taken &= (main_region[carried[box]] != region) | (whole[box] == main_part[region])
+        is_taken = groups.labels[box] == one + 1
+        if groups.is_main[one]:
+            is_strange = origin[carried[box]] != origin_of[group]
+            is_taken |= is_strange & (main_region[carried[box]] != region)
+        is_taken &= (labels[box] == region) & (group_of[moved] == group)
+        apart = FAR_APART_PX if agreeing[one + 1] < FEW_AGREEING else APART_PX
+        is_taken &= _find_apart(flow[box], slope, start) > apart**2
         np.copyto(parts[box], moved, where=is_taken)
     return parts
 
 
-def _find_main_parts(
-    found: PairCounts, origin: Int32[np.ndarray, " K"], count: int
-) -> Int32[np.ndarray, " N"]:
-    """Return the key's region of several parts that most of each region comes from, or 0.
+def find_groups(key: PreparedKey) -> Int32[np.ndarray, " N"]:
+    """Return the group of each part of a key, from 1: parts without lines between them."""
+    borders, open_ = _to_sparse(key.drawing.borders), _to_sparse(key.drawing.open_borders)
+    rows, columns = key.drawing.open_borders.rows, key.drawing.open_borders.columns
+    is_one = open_[rows, columns] >= MIN_OPEN * borders[rows, columns]
+    is_one &= key.parent[rows] == key.parent[columns]
+    pairs = csr_array((is_one[is_one], (rows[is_one], columns[is_one])), shape=borders.shape)
+    groups: Int32[np.ndarray, " N"] = connected_components(pairs, directed=False)[1]
+    return groups + 1
+
+
+def _to_sparse(borders: BorderMatrix) -> csr_array:
+    entries = borders.lengths, (borders.rows, borders.columns)
+    return csr_array(entries, shape=(borders.size, borders.size))
+
+
+def _find_carried_groups(
+    labels: SmallMap,
+    carried_groups: SmallMap,
+    found: PairCounts,
+    is_several: Bool[np.ndarray, " K"],
+    is_settled: Bool[np.ndarray, " N"],
+) -> _Groups:
+    """Find the groups of several parts in each region that is not settled.
 
     Args:
-        found: How many pixels of each region are carried from each part.
-        origin: The key's region of each part.
-        count: Number of regions, with 0.
+        labels: Regions of the drawing.
+        carried_groups: The key's groups, carried along the flow.
+        found: How many pixels of each region are carried from each group.
+        is_several: Which groups have several parts.
+        is_settled: Which regions are settled.
     """
-    is_several = np.bincount(origin) > 1
-    is_several[0] = False
-    columns = len(is_several)
-    pairs, place = np.unique(found.rows * columns + origin[found.columns], return_inverse=True)
-    pixels = np.bincount(place, found.counts)
-    rows, whole = np.divmod(pairs, columns)
-    area = np.bincount(found.rows, found.counts, count)
-    is_main = (pixels > 0.5 * area[rows]) & is_several[whole] & (rows > 0)
-    main = np.zeros(count, np.int32)
-    main[rows[is_main]] = whole[is_main]
-    return main
+    is_chosen = is_several[found.columns] & (found.counts >= MIN_AREA_PX)
+    is_chosen &= (found.rows > 0) & ~is_settled[found.rows]
+    region, group, pixels = (one[is_chosen] for one in found)
+    area = np.bincount(found.rows, found.counts, len(is_settled))
+    numbers = np.zeros_like(labels)
+    boxes = find_boxes(find_runs(labels), labels.shape[1], len(is_settled))[region]
+    for number, (left, top, right, bottom) in enumerate(boxes, 1):
+        box = slice(top, bottom), slice(left, right)
+        is_own = (labels[box] == region[number - 1]) & (carried_groups[box] == group[number - 1])
+        numbers[box][is_own] = number
+    return _Groups(region, group, pixels > 0.5 * area[region], boxes, numbers)
+
+
+def _find_apart(
+    flow: Flow, slope: Float64[np.ndarray, "2 2"], start: Float64[np.ndarray, " 2"]
+) -> Float32[np.ndarray, "h w"]:
+    """Return the square of the distance between a flow and a motion, from its left upper corner."""
+    height, width = flow.shape[:2]
+    x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, np.newaxis]
+    apart = np.zeros((height, width), np.float32)
+    for axis in range(2):
+        right, down = slope[axis].astype(np.float32)
+        apart += (flow[:, :, axis] - (right * x + down * y + np.float32(start[axis]))) ** 2
+    return apart
 
 
 def _find_main_regions(found: PairCounts, count: int) -> Int32[np.ndarray, " K"]:
@@ -118,7 +186,7 @@ def _find_main_regions(found: PairCounts, count: int) -> Int32[np.ndarray, " K"]
 
 def fit_motions(
     flow: Flow, labels: SmallMap, depth: Float32[np.ndarray, "h w"], count: int
-) -> tuple[Float64[np.ndarray, "N 3 2"], Bool[np.ndarray, " N"]]:
+) -> tuple[Float64[np.ndarray, "N 3 2"], Float64[np.ndarray, " N"]]:
     """Fit an affine motion to the flow of each region; what differs much from it counts little.
 
     Args:
@@ -129,7 +197,7 @@ def fit_motions(
 
     Returns:
         For each region the motion, x and y, at the corner of the picture, and its change over a
-        pixel to the right and down; and whether that explains most of the flow.
+        pixel to the right and down; and the share of the flow, by weight, that it explains.
 
     Source:
         Weights of Cauchy's function: Holland, Welsch, "Robust regression using iteratively
@@ -150,10 +218,10 @@ def fit_motions(
         left = seen - np.einsum("pt,ptv->pv", terms, found[own])
         apart = (left**2).sum(axis=1)
         counting = weights / (1 + apart / scale**2)
-    is_fit = np.bincount(own, weights * (apart <= APART_PX**2), count) >= MIN_AGREEING * total
+    explained = np.bincount(own, weights * (apart <= APART_PX**2), count) / total
     found[:, 1:] /= SPAN_PX
     found[:, 0] -= np.einsum("nt,ntv->nv", middle / total[:, np.newaxis] * SPAN_PX, found[:, 1:])
-    return found, is_fit
+    return found, explained
 
 
 def _solve(
