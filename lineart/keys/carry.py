@@ -14,6 +14,7 @@ from lineart.imaging.region_maps import RegionMap
 from lineart.imaging.regions import GAP
 from lineart.keys.adjacent import ColorShares, Matched, join_adjacent
 from lineart.keys.align import align
+from lineart.keys.background import color_background
 from lineart.keys.colors import UNKNOWN
 from lineart.keys.contacts import find_contacts, join_contacts
 from lineart.keys.key import PreparedKey
@@ -139,6 +140,8 @@ def _match_with_others(
         found = color_scores(aligned.compare(place), network, key.parent)
         scores.append(_score_whole_palette(found, number, len(palette)))
     shares = _join_all(scores, [key for key, _ in others])
+    of_shot = [(key, number) for key, number in others if key.key.same_shot]
+    shares = color_background(shares, aligned.drawing, of_shot)
     return Matched(aligned.labels, aligned.drawing, palette, shares)
 
 
