@@ -107,18 +107,18 @@ def describe_empty(frames: Iterable[FilmFrame], colors: HashedColors) -> list[st
     return [*named, *describe_keyless(keyless)]
 
 
-def describe_uncolored(frames: Iterable[FilmFrame], colors: HashedColors) -> list[str]:
-    """Return a sentence for each key that has no colours.
+def describe_warned(frames: Iterable[FilmFrame], colors: HashedColors) -> list[str]:
+    """Return the warnings of keys, such as one that has no colours.
 
     Arguments are as for `describe_empty`.
     """
     keys = dict.fromkeys(key.colors for held in {one.keys: None for one in frames} for key in held)
     found = [(key, colors.keys[key.name]) for key in keys]
     return [
-        f"the key {printable(key.name)} has no colours: it is black on white, as a line drawing, "
-        "and makes regions white"
+        f"the key {printable(key.name)}: {warning}"
         for key, one in found
-        if isinstance(one, HashedHint) and one.is_uncolored
+        if isinstance(one, HashedHint)
+        for warning in one.warnings
     ]
 
 

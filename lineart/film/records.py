@@ -123,8 +123,6 @@ class HashedHint(NamedTuple):
     """Whether it is fully transparent."""
     warnings: tuple[str, ...] = ()
     """Sentences on what a person should look at."""
-    is_uncolored: bool = False
-    """Of a key: whether it has no colours, see `imaging.uncolored`."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from lineart.film.frame_logs import FrameLogs
 from lineart.film.frame_warnings import list_warnings
 from lineart.film.hints import describe_empty_hints
 from lineart.film.inputs import PreparedRun
-from lineart.film.keys import describe_empty, describe_twins, describe_uncolored, keep_holds
+from lineart.film.keys import describe_empty, describe_twins, describe_warned, keep_holds
 from lineart.film.marks import find_verdicts, mark_frames, read_marks
 from lineart.film.odd_sizes import warn_of_odd_sizes
 from lineart.film.outputs import export_parquet
@@ -268,7 +268,7 @@ def _plan(prepared: PreparedRun, previous: pa.Table, runner: FilmRunner) -> Film
     prepared.warnings.extend(describe_empty_hints(readable, colors.hints))
     # With frames on which those that failed vote, finished ones are among the frames.
     is_retry = prepared.film.retry_failed is not None and not reach
-    for describe in (describe_empty, describe_uncolored, describe_twins):
+    for describe in (describe_empty, describe_warned, describe_twins):
         prepared.warnings.extend(describe(readable, colors))
     frames = keep_holds(prepared.frames, voters or readable, pictures)
     return make_plan(

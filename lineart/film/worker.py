@@ -32,7 +32,6 @@ from lineart.film.tasks.key_rules import (
     SHEET_LINE,
 )
 from lineart.image import Hint, hash_pixels
-from lineart.imaging.uncolored import is_uncolored
 from lineart.runtime.sandbox import run_isolated
 from lineart.runtime.sandbox_process import step
 
@@ -213,8 +212,8 @@ def _hash_hint(worker: Worker, source: Source, rules: SharedRules) -> HashedHint
     data = worker.readers[rules.role].read(source)
     with worker.decoding() as noted:
         hint = rules.read(data)
-    found = hash_colors(data, hint)._replace(warnings=tuple(noted))
-    return found._replace(is_uncolored=is_uncolored(hint)) if rules.role == KEY else found
+    warnings = (*noted, *(KEY_RULES.warn_of(data, hint) if rules.role == KEY else ()))
+    return hash_colors(data, hint)._replace(warnings=warnings)
 
 
 def hash_colors(data: bytes, colors: Hint) -> HashedHint:

@@ -119,18 +119,21 @@ def carry_parts(
 
 def find_groups(key: PreparedKey) -> Int32[np.ndarray, " N"]:
     """Return the group of each part of a key, from 1: parts without lines between them."""
-    borders, open_ = _to_sparse(key.drawing.borders), _to_sparse(key.drawing.open_borders)
-    rows, columns = key.drawing.open_borders.rows, key.drawing.open_borders.columns
-    is_one = open_[rows, columns] >= MIN_OPEN * borders[rows, columns]
-    is_one &= key.parent[rows] == key.parent[columns]
-    pairs = csr_array((is_one[is_one], (rows[is_one], columns[is_one])), shape=borders.shape)
-    groups: Int32[np.ndarray, " N"] = connected_components(pairs, directed=False)[1]
+    borders, open_ = key.drawing.borders, key.drawing.open_borders
+    # What touches on paper is a border there, too.
+    place = np.searchsorted(_number_pairs(borders), _number_pairs(open_))
+    is_one = open_.lengths >= MIN_OPEN * borders.lengths[place]
+    is_one &= key.parent[open_.rows] == key.parent[open_.columns]
+    pairs = is_one[is_one], (open_.rows[is_one], open_.columns[is_one])
+    graph = csr_array(pairs, shape=(open_.size, open_.size))
+    groups: Int32[np.ndarray, " N"] = connected_components(graph, directed=False)[1]
     return groups + 1
 
 
-def _to_sparse(borders: BorderMatrix) -> csr_array:
-    entries = borders.lengths, (borders.rows, borders.columns)
-    return csr_array(entries, shape=(borders.size, borders.size))
+def _number_pairs(borders: BorderMatrix) -> Int64[np.ndarray, " C"]:
+    numbers: Int64[np.ndarray, " C"]
+    numbers = borders.rows.astype(np.int64) * borders.size + borders.columns
+    return numbers
 
 
 def _find_carried_groups(

@@ -377,7 +377,27 @@ def test_a_key_that_was_not_coloured_is_named(film: Film) -> None:
     opened = film.open()
     run_film(opened, LocalRunner(), lambda _: None)
     (named,) = (one for one in opened.warnings if "has no colours" in one)
-    assert named.startswith("the key slide/1.png has no colours: it is black on white")
+    assert named.startswith("the key slide/1.png: it has no colours: it is black on white")
+
+
+def test_a_jpeg_key_is_named_and_has_its_flat_colors(film: Film) -> None:
+    """What compression has mixed would be colours of their own, in all of the shot."""
+    picture = cv2.cvtColor(draw_shot(0, moves_px=5).picture, cv2.COLOR_RGB2BGR)
+    (film.root / "keys/slide").mkdir()
+    (film.root / "keys/slide/1.jpg").write_bytes(
+        cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
+    )
+    opened = film.open()
+    run_film(opened, LocalRunner(), lambda _: None)
+    (named,) = (one for one in opened.warnings if "JPEG" in one)
+    assert named.startswith("the key slide/1.jpg: it is a JPEG")
+    carried, own = draw_shot(2, moves_px=5), draw_shot(0, moves_px=5)
+    paint = film.frame("slide/f0003")[carried.line == 255]
+    right = np.abs(paint.astype(np.int16) - carried.paint[carried.line == 255]).max(axis=1) <= 3
+    assert right.mean() > 0.98
+    paint = film.frame("slide/f0001")[own.line == 255]
+    _, counts = np.unique(paint, axis=0, return_counts=True)
+    assert np.sort(counts)[-4:].sum() > 0.9 * len(paint)
 
 
 def test_a_key_that_cannot_be_used(film: Film) -> None:

@@ -52,6 +52,24 @@ def test_what_is_behind_does_not_follow() -> None:
     assert share_right(carried, target) > 0.995
 
 
+def draw_head(y: int) -> Figure:
+    """Draw an open head with a light, before a sky of two colours whose clouds stay."""
+    drawn = draw_sky((480, 900))
+    head = (480, y), (90, 100)
+    cv2.ellipse(drawn.paint, *head, 0, 0, 360, PAINT["hair"], -1)
+    cv2.ellipse(drawn.line, *head, 0, 0, 360, 255, -1)
+    cv2.ellipse(drawn.line, *head, 0, -80, 260, 0, 3)
+    cv2.ellipse(drawn.paint, (470, y - 40), (40, 14), 0, 0, 360, PAINT["head"], -1)
+    return drawn
+
+
+def test_an_open_head_moves_before_the_sky() -> None:
+    """The sky, which it meets in the gap of its outline, stays; its light moves with it."""
+    carried, target = carry(draw_head(268).line, [Key(*draw_head(260))]), draw_head(268)
+    wrong = (fill(carried) != target.paint).any(axis=2) & (carried.labels > 0)
+    assert np.count_nonzero(wrong[150:390, 370:590]) <= 400
+
+
 def test_parts_stay_in_their_regions() -> None:
     """Regions that touch without ink between them, as in a closed gap, keep their own parts."""
     line = np.full((200, 300), 255, np.uint8)

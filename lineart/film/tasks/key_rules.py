@@ -4,13 +4,16 @@ import json
 from typing import Final
 
 from lineart.codec import decode_hint
+from lineart.codec.lossy import is_lossy
 from lineart.image import Hint, Size
+from lineart.imaging.flat_colors import restore_flat_colors
 from lineart.imaging.hints import FAINT_ALPHA
+from lineart.imaging.uncolored import is_uncolored
 from lineart.weights import fingerprint, open_weights, read_weights
 
 KEYS = "keys"
 """Name of the included weights of the matching network."""
-VERSION = "keys 10"
+VERSION = "keys 11"
 """Raise it when equal keys and weights give other pixels."""
 KEY, KEY_LINE, HINT_KEY = "key", "key_line", "hint_key"
 """Roles among the inputs of a frame: a key, the drawing of a key, and a hint that is carried."""
@@ -32,12 +35,28 @@ class KeyRules:
     def read(self, data: bytes) -> Hint:
         """Decode a key; what is nearly transparent is transparent black.
 
+        One from a lossy file has the flat colours that it had before.
+
         Raises:
             ValueError: `data` is no picture.
         """
         key = decode_hint(data)
+        if is_lossy(data):
+            key[:, :, :3] = restore_flat_colors(key[:, :, :3])
         key[key[:, :, 3] < FAINT_ALPHA] = 0
         return key
+
+    def warn_of(self, data: bytes, read: Hint) -> tuple[str, ...]:
+        """Return warnings of a key that has no colours, or no exact ones."""
+        warnings = []
+        if is_uncolored(read):
+            warnings.append(
+                "it has no colours: it is black on white, as a line drawing, and makes regions "
+                "white"
+            )
+        if is_lossy(data):
+            warnings.append("it is a JPEG, or the like: its colours are not exact; save it as PNG")
+        return tuple(warnings)
 
     def check(self, hint_size: Size, size: Size) -> None:
         """Raise ValueError if a key of `hint_size` is not of a drawing of `size`."""

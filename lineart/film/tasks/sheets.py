@@ -1,6 +1,8 @@
 """Colour sheets, from their files to keys of no shot."""
 
 from lineart.codec import decode_color, decode_line_art
+from lineart.codec.lossy import is_lossy
+from lineart.imaging.flat_colors import restore_flat_colors
 from lineart.imaging.matte import split_cel
 from lineart.keys import Key
 from lineart.keys.sheet import make_sheet
@@ -17,4 +19,5 @@ def read_sheet(colors: bytes, line: bytes | None) -> Key:
         ValueError: A file is no picture, or `make_sheet` refuses them.
     """
     drawing = None if line is None else split_cel(decode_line_art(line))[0]
-    return make_sheet(decode_color(colors), drawing)
+    picture = decode_color(colors)
+    return make_sheet(restore_flat_colors(picture) if is_lossy(colors) else picture, drawing)
