@@ -152,6 +152,7 @@ def list_doubts(
         "folded": listed[DOUBTS_OPEN:],
         "unlisted": regions - sum(1 + len(one.alike) for one in worst),
         "most": MAX_DOUBTS,
+        "is_cut_off": bool(pc.any(pc.greater_equal(counts, MAX_DOUBTS)).as_py()),
     }
 
 

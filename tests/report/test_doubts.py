@@ -91,6 +91,7 @@ def test_doubts_are_listed(film: list[dict[str, Any]]) -> None:
     page = make_page(film, crops={("s1/1.png", 10, 20, 40, 60): b"picture"})
     seen = text(page)
     assert "5 regions are doubtful." in seen
+    assert "At least" not in seen
     assert "Doubtful regions 5 in 2 frames" in seen
     listed = seen.partition("Doubts")[2].partition("Shots")[0]
     assert (
@@ -131,6 +132,7 @@ def test_many_doubts_are_counted() -> None:
     page = make_page(rows)
     section = page.partition('id="doubts"')[2].partition("</section>")[0]
     assert section.count("<li>") == DOUBTS_LISTED
+    assert "At least 4,000 regions are doubtful." in text(page)
     assert "3,900 more doubtful regions are not listed here" in section
     assert "4,000" in text(page).partition("Doubtful regions")[2][:10]
     assert len(section) < 300_000
