@@ -27,11 +27,21 @@ the key."""
 MAX_GROWN = 1.6
 """What is closed in the key is not cut off if its area would be larger by more than this: what was
 behind it has appeared, and the lines around it are those of other things."""
-MIN_EVEN = 0.9
-"""A region to which a key gives this share in one colour is of that colour: no key that fits less
-cuts it."""
+MIN_KNOWN = 0.9
+"""A region of which a key knows this share is not cut by others."""
 MAX_DEPTH = 3.0
 """Paper that is farther from lines, in pixels, is as wide as any: marks meet midway in it."""
+
+
+class Cut(NamedTuple):
+    """Regions of a drawing after a cut."""
+
+    labels: SmallMap
+    """At the working size; new regions have numbers above the others."""
+    whole: Int32[np.ndarray, " M"]
+    """The region that each new one was cut from."""
+    is_settled: Bool[np.ndarray, " N"]
+    """Which of those that were asked for, and of the new ones, have colours that the key knows."""
 
 
 class _Parts(NamedTuple):
@@ -48,8 +58,8 @@ def cut_regions(
     depth: Float32[np.ndarray, "h w"],
     key: PreparedKey,
     flow: Flow,
-    is_settled: Bool[np.ndarray, " N"],
-) -> tuple[SmallMap, Bool[np.ndarray, " M"]]:
+    is_asked: Bool[np.ndarray, " N"],
+) -> Cut:
     """Cut regions of a drawing into the parts that the key shows there.
 
     Parts are those of a region of the key by its colours, and regions that are closed in the key
@@ -63,23 +73,19 @@ def cut_regions(
         depth: Distance to the nearest ink.
         key: The key, at the same size.
         flow: Flow from the drawing to the key.
-        is_settled: Which regions stay as they are; entry r is region r.
-
-    Returns:
-        The drawing's regions at the working size; new ones have numbers above the others. And which
-        of them are settled: also parts whose colour the key has, and regions of one colour in it.
+        is_asked: Which regions may be cut; entry r is region r. Others stay as they are.
     """
-    if is_settled[1:].all():
-        return labels, is_settled
+    if not is_asked[1:].any():
+        return Cut(labels, np.zeros(0, np.int32), np.zeros_like(is_asked))
     total = int(labels.max(initial=0))
     carried = cv2.remap(
         key.drawing.labels.astype(np.float32), target_positions(flow), None, cv2.INTER_NEAREST,
         borderMode=cv2.BORDER_REPLICATE,
     )  # fmt: skip
-    carried_parts = carry_parts(labels, depth, key, flow, carried.astype(np.int32), is_settled)
+    carried_parts = carry_parts(labels, depth, key, flow, carried.astype(np.int32), is_asked)
     marks = spread_regions(carried_parts)
     origin = np.append(np.zeros(1, np.int32), key.parent)
-    marks[~_are_inside(look_up(origin, marks)) | look_up(is_settled, labels)] = 0
+    marks[~(_are_inside(look_up(origin, marks)) & look_up(is_asked, labels))] = 0
     found = count_pairs(labels, carried_parts, key.drawing.total + 1)
     parts = _find_parts(labels, key, found, marks)
     cut = _flood(labels, depth, marks, parts)
@@ -94,11 +100,11 @@ def cut_regions(
         cut = np.where(look_up(is_changed, labels), redone, cut)
         is_wrong = _are_grown(total, key, cut, parts)
     cut, parts = _close_numbers(cut, parts, total)
-    settled = np.ones(int(cut.max(initial=0)) + 1, bool)
-    settled[: total + 1] = is_settled | _are_even(found, key, total)
+    whole = parts.region[parts.number > total]
+    is_settled = np.append(is_asked & _are_known(found, key, total), np.zeros(len(whole), bool))
     # What this key leaves open may still be several parts by another.
-    settled[parts.number] = np.append(UNKNOWN, key.index)[parts.part] != UNKNOWN
-    return cut, settled
+    is_settled[parts.number] = np.append(UNKNOWN, key.index)[parts.part] != UNKNOWN
+    return Cut(cut, whole, is_settled)
 
 
 def _are_inside(regions: SmallMap) -> Bool[np.ndarray, "h w"]:
@@ -109,16 +115,14 @@ def _are_inside(regions: SmallMap) -> Bool[np.ndarray, "h w"]:
     return is_inside
 
 
-def _are_even(found: PairCounts, key: PreparedKey, total: int) -> Bool[np.ndarray, " N"]:
-    """Return which regions have one colour by what is carried from the key."""
-    color = np.append(UNKNOWN, key.index)[found.columns]
-    is_known = color != UNKNOWN
-    _, most = _find_largest(
-        found.rows[is_known], color[is_known], found.counts[is_known], total + 1
-    )
-    area = np.bincount(found.rows, found.counts, total + 1)
-    is_even: Bool[np.ndarray, " N"] = most >= MIN_EVEN * area
-    return is_even
+def _are_known(found: PairCounts, key: PreparedKey, total: int) -> Bool[np.ndarray, " N"]:
+    """Return which regions the key knows the colours of, by what is carried from it."""
+    is_part = found.columns > 0
+    row, count = found.rows[is_part], found.counts[is_part]
+    is_known = key.index[found.columns[is_part] - 1] != UNKNOWN
+    known, area = (np.bincount(row, one, total + 1) for one in (count * is_known, count))
+    are_known: Bool[np.ndarray, " N"] = known >= MIN_KNOWN * area
+    return are_known
 
 
 def _find_largest(

@@ -11,6 +11,9 @@ from lineart.image import Line, Size
 Flow = Float32[np.ndarray, "H W 2"]
 """x and y to add to a pixel of one drawing to find the same place in the other."""
 
+Misfit = Float32[np.ndarray, "H W"]
+"""Difference of the soft ink around each place, in levels of 255."""
+
 REACHES = (1 / 24, 1 / 64)
 """Distances over which ink fades by a factor of e, as shares of the longer side: first the flow of
 the coarse one, then that of the fine one, which starts from it."""
@@ -74,7 +77,7 @@ def resize_flow(flow: Flow, size: Size) -> Float32[np.ndarray, "h w 2"]:
     return resized
 
 
-def find_flow(drawing: SoftInk, key: SoftInk) -> tuple[Flow, float]:
+def find_flow(drawing: SoftInk, key: SoftInk) -> tuple[Flow, Misfit]:
     """Find for each pixel of a drawing the place in the key that shows the same.
 
     Dense inverse search starts from rest; if the drawings fit best after a global move, it starts
@@ -83,7 +86,7 @@ def find_flow(drawing: SoftInk, key: SoftInk) -> tuple[Flow, float]:
     around it.
 
     Returns:
-        The flow and its misfit, the mean difference of the soft ink in levels of 255.
+        The flow and its misfit.
 
     Source:
         Kroeger, Timofte, Dai, Van Gool, "Fast Optical Flow using Dense Inverse Search", ECCV 2016.
@@ -103,13 +106,10 @@ def find_flow(drawing: SoftInk, key: SoftInk) -> tuple[Flow, float]:
         if is_left.mean() <= MAX_LEFT * (drawing.fine > SEEN).mean():
             break
         spectrum = _spectrum(np.where(is_left, drawing.fine, 0))
-    is_seen = (drawing.fine > SEEN) | (misfit > SEEN)
-    return flow, float(misfit[is_seen].mean()) if is_seen.any() else 0.0
+    return flow, misfit
 
 
-def _choose(
-    flow: Flow, misfit: Float32[np.ndarray, "H W"], other: Flow, other_misfit: np.ndarray
-) -> tuple[Flow, Float32[np.ndarray, "H W"]]:
+def _choose(flow: Flow, misfit: Misfit, other: Flow, other_misfit: Misfit) -> tuple[Flow, Misfit]:
     """Take at each place the flow that fits best around it."""
     is_better = other_misfit < misfit
     chosen: Flow = np.where(is_better[:, :, np.newaxis], other, flow)
@@ -139,14 +139,13 @@ def _refine(drawing: SoftInk, key: SoftInk, flow: Flow) -> Flow:
     return flow
 
 
-def _misfit(drawing: SoftInk, key: SoftInk, flow: Flow) -> Float32[np.ndarray, "H W"]:
-    """Return the difference of the soft ink around each place, in levels of 255."""
+def _misfit(drawing: SoftInk, key: SoftInk, flow: Flow) -> Misfit:
     carried = cv2.remap(key.fine, target_positions(flow), None, cv2.INTER_LINEAR, borderValue=0)
     size = max(3, round(AROUND * max(carried.shape)) // 2 * 2 + 1)
     difference = cv2.absdiff(drawing.fine, carried)
     _, is_seen = cv2.threshold(cv2.max(drawing.fine, carried), SEEN, 1, cv2.THRESH_BINARY)
     around, seen = (cv2.boxFilter(one, cv2.CV_32F, (size, size)) for one in (difference, is_seen))
-    misfit: Float32[np.ndarray, "H W"] = around / np.maximum(seen, 0.02)
+    misfit: Misfit = around / np.maximum(seen, 0.02)
     return misfit
 
 

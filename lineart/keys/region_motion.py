@@ -51,6 +51,8 @@ class _Groups(NamedTuple):
     """Box around the region: left, top, right, bottom."""
     labels: SmallMap
     """Number of the entry, from 1, that each pixel is of; 0: none."""
+    is_inside: Bool[np.ndarray, "h w"]
+    """Whether the part at a pixel lies in the region there, by most of its pixels."""
 
 
 def carry_parts(
@@ -59,7 +61,7 @@ def carry_parts(
     key: PreparedKey,
     flow: Flow,
     carried: SmallMap,
-    is_settled: Bool[np.ndarray, " N"],
+    is_asked: Bool[np.ndarray, " N"],
 ) -> SmallMap:
     """Carry the parts of a key by the motion of their group.
 
@@ -73,7 +75,7 @@ def carry_parts(
         key: The key, at the same size.
         flow: Flow from the drawing to the key.
         carried: The key's regions, carried along the flow.
-        is_settled: Regions whose parts do not matter any more; the flow carries them.
+        is_asked: Regions whose parts matter; the flow carries the others.
 
     Returns:
         The key's regions, carried by the motions of their groups where the flow differs from these.
@@ -82,17 +84,13 @@ def carry_parts(
         and open here.
     """
     origin, group_of = (np.append(np.int32(0), one) for one in (key.parent, find_groups(key)))
-    carried_groups = look_up(group_of, carried)
-    is_several = np.bincount(group_of) > 1
-    is_several[0] = False
-    found = count_pairs(labels, carried_groups, len(is_several))
-    groups = _find_carried_groups(labels, carried_groups, found, is_several, is_settled)
+    groups = _find_carried_groups(labels, carried, group_of, is_asked)
     if not groups.region.size:
         return carried
     motions, agreeing = fit_motions(flow, groups.labels, depth, len(groups.region) + 1)
-    main_region = _find_main_regions(count_pairs(labels, carried, len(origin)), len(origin))
-    origin_of = np.zeros(len(is_several), np.int32)
+    origin_of = np.zeros(len(origin), np.int32)
     origin_of[group_of] = origin
+    whole = look_up(origin, carried)
     parts, key_labels = carried.copy(), key.drawing.labels.astype(np.float32)
     for one in np.flatnonzero(agreeing[1:] >= MIN_AGREEING):
         region, group = groups.region[one], groups.group[one]
@@ -100,19 +98,21 @@ def carry_parts(
         box = slice(top, bottom), slice(left, right)
         slope = motions[one + 1, 1:].T
         start = motions[one + 1, 0] + slope @ (left, top)
+        apart = FAR_APART_PX if agreeing[one + 1] < FEW_AGREEING else APART_PX
+        is_taken = labels[box] == region
+        is_own = groups.labels[box] == one + 1
+        if groups.is_main[one]:
+            is_own |= (whole[box] != origin_of[group]) & ~groups.is_inside[box]
+        is_taken &= is_own
+        is_taken &= _find_apart(flow[box], slope, start) > apart**2
+        if not is_taken.any():
+            continue
         map_back = np.column_stack((slope + np.eye(2), start + np.array((left, top))))
-        size = right - left, bottom - top
         moved = cv2.warpAffine(
-            key_labels, map_back, size,
+            key_labels, map_back, (right - left, bottom - top),
             flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE,
         ).astype(np.int32)  # fmt: skip
-        is_taken = groups.labels[box] == one + 1
-        if groups.is_main[one]:
-            is_strange = origin[carried[box]] != origin_of[group]
-            is_taken |= is_strange & (main_region[carried[box]] != region)
-        is_taken &= (labels[box] == region) & (group_of[moved] == group)
-        apart = FAR_APART_PX if agreeing[one + 1] < FEW_AGREEING else APART_PX
-        is_taken &= _find_apart(flow[box], slope, start) > apart**2
+        is_taken &= look_up(group_of == group, moved)
         np.copyto(parts[box], moved, where=is_taken)
     return parts
 
@@ -138,31 +138,38 @@ def _number_pairs(borders: BorderMatrix) -> Int64[np.ndarray, " C"]:
 
 def _find_carried_groups(
     labels: SmallMap,
-    carried_groups: SmallMap,
-    found: PairCounts,
-    is_several: Bool[np.ndarray, " K"],
-    is_settled: Bool[np.ndarray, " N"],
+    carried: SmallMap,
+    group_of: Int32[np.ndarray, " K"],
+    is_asked: Bool[np.ndarray, " N"],
 ) -> _Groups:
-    """Find the groups of several parts in each region that is not settled.
+    """Find the groups of several parts in each region that is asked for.
 
     Args:
         labels: Regions of the drawing.
-        carried_groups: The key's groups, carried along the flow.
-        found: How many pixels of each region are carried from each group.
-        is_several: Which groups have several parts.
-        is_settled: Which regions are settled.
+        carried: The key's parts, carried along the flow.
+        group_of: Group of each part.
+        is_asked: Which regions are asked for.
     """
-    is_chosen = is_several[found.columns] & (found.counts >= MIN_AREA_PX)
-    is_chosen &= (found.rows > 0) & ~is_settled[found.rows]
-    region, group, pixels = (one[is_chosen] for one in found)
-    area = np.bincount(found.rows, found.counts, len(is_settled))
-    numbers = np.zeros_like(labels)
-    boxes = find_boxes(find_runs(labels), labels.shape[1], len(is_settled))[region]
+    found, count = count_pairs(labels, carried, len(group_of)), len(is_asked)
+    columns = int(group_of.max()) + 1
+    pairs, place = np.unique(found.rows * columns + group_of[found.columns], return_inverse=True)
+    pixels = np.bincount(place, found.counts)
+    region, group = np.divmod(pairs, columns)
+    area = np.bincount(region, pixels, count)
+    is_chosen = (np.bincount(group_of)[group] > 1) & (pixels >= MIN_AREA_PX)
+    is_chosen &= (region > 0) & (group > 0) & is_asked[region]
+    region, group, pixels = region[is_chosen], group[is_chosen], pixels[is_chosen]
+    carried_groups, numbers = look_up(group_of, carried), np.zeros_like(labels)
+    boxes = find_boxes(find_runs(labels), labels.shape[1], count)[region]
     for number, (left, top, right, bottom) in enumerate(boxes, 1):
         box = slice(top, bottom), slice(left, right)
         is_own = (labels[box] == region[number - 1]) & (carried_groups[box] == group[number - 1])
         numbers[box][is_own] = number
-    return _Groups(region, group, pixels > 0.5 * area[region], boxes, numbers)
+    is_inside = look_up(_find_main_regions(found, len(group_of)), carried) == labels
+    is_main = pixels > 0.5 * area[region]
+    return _Groups(
+        region.astype(np.int32), group.astype(np.int32), is_main, boxes, numbers, is_inside
+    )
 
 
 def _find_apart(

@@ -76,7 +76,7 @@ def test_flow_follows_a_pan(move: tuple[float, float]) -> None:
     flow, misfit = find_flow(*inks)
     apart = np.abs(flow - np.array(move)).max(axis=2)
     assert np.median(apart[one.line == 0]) < 1
-    assert misfit < 12
+    assert misfit[inks[0].fine > 200].mean() < 12
 
 
 def test_flow_of_a_figure_before_a_panning_background() -> None:
