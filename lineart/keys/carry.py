@@ -1,11 +1,11 @@
 """The colours of keys, carried to another drawing region by region."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import compress
 
 import numpy as np
-from jaxtyping import Float32, Int32, UInt8
+from jaxtyping import Bool, Float32, Int32, UInt8
 from scipy.special import softmax
 
 from lineart.image import Frame, Line, pack_colors, unpack_colors
@@ -62,8 +62,8 @@ def carry(
     """Carry the colours of coloured drawings to another drawing of the shot.
 
     A drawing equal to a key's has the colours of that key, pixel by pixel; regions that this key
-    leaves open have those of the other keys. Sheets, which are keys of no shot, count only as far
-    as no other key has the colour of a region.
+    leaves open have those of the other keys, of its own drawing first. Sheets, which are keys of no
+    shot, count only as far as no other key has the colour of a region.
 
     Args:
         drawing: Drawing to colour, on white paper.
@@ -85,13 +85,15 @@ def carry(
     exact = labels = None
     if any(is_own):
         others = [one for one, skip in zip(keys.keys, is_own, strict=True) if not skip]
-        # The first key of the shot, or else the first sheet.
-        own = min(compress(keys.keys, is_own), key=lambda one: not one.key.same_shot)
-        if (own.index == UNKNOWN).any() and find_pictures(others):
+        # Keys of the shot, then sheets.
+        first, *more = sorted(compress(keys.keys, is_own), key=lambda one: not one.key.same_shot)
+        if (first.index == UNKNOWN).any() and find_pictures(others):
             matched = matched or _match_with_others(drawing, keys, gap, network)
             labels = matched.labels
-        exact = _take_exactly(own, keys, labels)
-        if not others or (exact.index[1:] != UNKNOWN).all():
+        exact = _take_exactly(first, keys, labels)
+        while more and _is_open(exact).any():
+            exact = _fill_open(exact, _take_exactly(more.pop(0), keys, labels))
+        if not others or not _is_open(exact).any():
             return exact
     matched = matched or _match_with_others(drawing, keys, gap, network)
     matched_adjacent = (
@@ -145,17 +147,25 @@ def _match_with_others(
     return Matched(aligned.labels, aligned.drawing, palette, shares)
 
 
-def _fill_open(exact: CarriedColors, carried: CarriedColors) -> CarriedColors:
-    """Return a key's colours for its own drawing, with carried ones where it has none."""
-    is_open = exact.index == UNKNOWN
+def _is_open(carried: CarriedColors) -> Bool[np.ndarray, " N"]:
+    """Return which regions have no colour; entry 0 is ink, which is none."""
+    is_open: Bool[np.ndarray, " N"] = carried.index == UNKNOWN
     is_open[0] = False
-    count = len(exact.index)
+    return is_open
+
+
+def _fill_open(exact: CarriedColors, carried: CarriedColors) -> CarriedColors:
+    """Return a key's colours for its own drawing, with others where it has none."""
+    is_open, count = _is_open(exact), len(exact.index)
+    palette, (_, number) = _join_palettes((exact.palette, carried.palette))
+    number = np.append(number, np.int32(UNKNOWN))
+    carried = replace(carried, index=number[carried.index], second=number[carried.second])
     labels = np.where(
         is_open[exact.labels] & (carried.labels > 0), carried.labels + count - 1, exact.labels
     )
     is_used = np.bincount(labels.ravel(), minlength=count + len(carried.index) - 1) > 0
     is_used[0] = True
-    number = np.cumsum(is_used, dtype=np.int32) - 1
+    closed = np.cumsum(is_used, dtype=np.int32) - 1
     index, confidence, second = (
         np.concatenate((of_key, of_others[1:]))[is_used]
         for of_key, of_others in (
@@ -164,7 +174,7 @@ def _fill_open(exact: CarriedColors, carried: CarriedColors) -> CarriedColors:
             (exact.second, carried.second),
         )
     )
-    return CarriedColors(number[labels], exact.palette, index, confidence, second)
+    return CarriedColors(closed[labels], palette, index, confidence, second)
 
 
 def _join_palettes(

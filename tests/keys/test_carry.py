@@ -75,6 +75,24 @@ def test_own_drawing_of_a_key_with_open_regions() -> None:
     assert (alone.index[np.unique(alone.labels[is_region & is_open])] == -1).all()
 
 
+def test_own_drawing_of_a_dab_and_of_a_finished_picture() -> None:
+    """What the dab leaves open has the picture's colours, pixel by pixel, not another drawing's."""
+    line, paint = draw_figure()
+    paint[:, :, 1] = np.linspace(0, 255, paint.shape[1]).astype(np.uint8)
+    dab = np.zeros((*line.shape, 4), np.uint8)
+    dab[265:275, 275:285] = (10, 20, 30, 255)
+    is_pocket = np.zeros(line.shape, bool)
+    is_pocket[252:289, 262:299] = True
+    keys = [Key(line, dab), Key(line, paint)]
+    other = draw_figure(move=(30, 0))._replace(paint=np.full_like(paint, 90))
+    for carried in (carry(line, keys), carry(line, [*keys, Key(*other)])):
+        is_region = carried.labels > 0
+        filled = fill(carried)
+        assert (filled[is_region & is_pocket] == (10, 20, 30)).all()
+        assert_array_equal(filled[is_region & ~is_pocket], paint[is_region & ~is_pocket])
+        assert (carried.confidence[1:] == 1).all()
+
+
 def test_key_and_drawing_have_the_same_areas() -> None:
     """A key's regions are measured as the same regions of a grey drawing are."""
     line = np.full((120, 200), 255, np.uint8)
