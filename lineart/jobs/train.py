@@ -82,6 +82,7 @@ def train_pair(flags: Train) -> dict[str, Any]:
     from lineart.training.job import worker_resources
 
     job = open_job(flags)
+    before = read_seconds(job.output)
     check_data(job.output, job.data)
     check_features(job.output, job.describe_features())
     share = worker_resources(flags.ray_workers, start_ray()) if flags.ray_workers else {}
@@ -96,7 +97,7 @@ def train_pair(flags: Train) -> dict[str, Any]:
     except (RuntimeError, ValueError) as error:
         raise BrokenOffError(f"{error}") from error
     finally:
-        record = write_run(job, flags, time.monotonic() - started)
+        record = write_run(job, flags, before + time.monotonic() - started)
         write_progress(job.output, record)
         job.output.sweep()
     return {"weights": job.output.child("weights").uri, "seconds": round(record["seconds"], 1)}
@@ -193,6 +194,27 @@ def run(job: TrainingJob, flags: Train, share: Mapping[str, float]) -> None:
         stop_ray()
 
 
+def read_seconds(output: Storage) -> float:
+    """Return the seconds that the training in an output has taken so far, 0 before its start.
+
+    Raises:
+        ValueError: `run.json` is damaged, or another command has written it.
+        OSError: storage fails.
+    """
+    from lineart.report.html import read_job_json
+    from lineart.report.training import RUN
+
+    if not output.exists(RUN):
+        return 0.0
+    seconds = read_job_json(output, RUN).get("seconds")
+    if not isinstance(seconds, float):
+        raise ValueError(
+            f"{output.uri} holds no training: another command has written its {RUN}; give another "
+            "--output"
+        )
+    return seconds
+
+
 def write_run(job: TrainingJob, flags: Train, seconds: float) -> dict[str, Any]:
     """Write run.json and return its content: recipe, flags, data, machine and total seconds."""
     from lineart.jobs.machine import describe
@@ -200,12 +222,11 @@ def write_run(job: TrainingJob, flags: Train, seconds: float) -> dict[str, Any]:
     from lineart.training.run_log import read_columns
 
     data = job.data.read("summary.json") if job.data.exists("summary.json") else b"{}"
-    before = json.loads(job.output.read(RUN))["seconds"] if job.output.exists(RUN) else 0.0
     record = {
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "recipe": asdict(job.recipe),
         "flags": asdict(flags),
-        "seconds": before + seconds,
+        "seconds": seconds,
         "images": sum(stage.images for stage in job.recipe.stages),
         "data": json.loads(data),
         "features": job.describe_features(),

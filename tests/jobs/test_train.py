@@ -144,6 +144,19 @@ def test_a_run_is_not_continued_on_other_shards(
     assert "holds a run on other shards; give another --output" in capsys.readouterr().err
 
 
+def test_the_output_of_another_command_is_refused(
+    data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A film has a run.json, too; it stays, and nothing is trained beside it."""
+    run = tmp_path / "film" / "run.json"
+    run.parent.mkdir()
+    run.write_text(json.dumps({"state": "ended", "summary": {"seconds": 3.0}}))
+    flags = Train(recipe="small", data=data, output=str(run.parent), tiny=True, num_workers=0)
+    assert main(flags) == WRONG_INPUT
+    assert "film holds no training: another command has written" in capsys.readouterr().err
+    assert [*run.parent.iterdir()] == [run]
+
+
 def test_a_stop_says_how_to_go_on(
     data: str,
     tmp_path: Path,
