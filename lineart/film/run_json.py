@@ -1,8 +1,6 @@
 """`run.json`: flags, versions, machine and the summary of a run."""
 
 import json
-import os
-import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -14,7 +12,7 @@ import pyarrow.compute as pc
 from lineart.film.completeness import MADE
 from lineart.film.inputs import PreparedRun
 from lineart.film.records import RUN, FilmJob
-from lineart.film.versions import find_commit, find_version
+from lineart.runtime.environment import describe_environment
 from lineart.storage import Storage
 
 
@@ -91,10 +89,7 @@ def write_run(
         "keys": Storage.at(prepared.film.keys).uri if prepared.film.keys else None,
         "words": asdict(prepared.job.task.words),
         "weights": _weights(prepared.job),
-        "versions": {name: find_version(name) for name in ("lineart", "ray", "torch", "numpy")},
-        "python": platform.python_version(),
-        "commit": find_commit(),
-        "machine": {"system": platform.platform(), "cpus": os.cpu_count()},
+        **describe_environment(),
         "started_at": started_at.isoformat(timespec="seconds"),
         "state": state,
         "ended_at": datetime.now(UTC).isoformat(timespec="seconds") if ended else None,

@@ -51,8 +51,8 @@ def main(flags: Benchmark) -> int:
 def benchmark(flags: Benchmark) -> dict[str, Any]:
     """Measure the parts, print each as a table when it is done, and return all figures."""
     from lineart.benchmark.timing import compare_runs, differences, read_earlier
-    from lineart.jobs.machine import describe
     from lineart.runtime.device import use_one_thread
+    from lineart.runtime.environment import describe_environment
 
     if flags.repeats < 1:
         raise ValueError(f"--repeats {flags.repeats} must be above 0")
@@ -65,7 +65,7 @@ def benchmark(flags: Benchmark) -> dict[str, Any]:
         parts[part] = measure(part, flags)
         print_table(part, parts[part])
     figures = {part: [asdict(figure) for figure in one] for part, one in parts.items()}
-    result = describe() | {"flags": asdict(flags), "parts": figures}
+    result = describe_environment() | {"flags": asdict(flags), "parts": figures}
     if earlier is not None:
         print("", *compare_runs(earlier, parts), *differences(earlier, result), sep="\n")
     return result

@@ -110,7 +110,7 @@ def score_pictures(
     """Score pictures or a film, locally or on Ray; return counts, and raise as `evaluate`."""
     from lineart.evaluation.protocols import open_plan
     from lineart.evaluation.run import list_remarks, run_plan, start_executor, write_outputs
-    from lineart.jobs.machine import describe
+    from lineart.runtime.environment import describe_environment
 
     plan = open_plan(request)
     wants_ray = "RAY_ADDRESS" in os.environ
@@ -118,7 +118,7 @@ def score_pictures(
         result = run_plan(plan, executor, request.seed, make_printer())
     for remark in list_remarks(plan, result):
         say("evaluate", remark)
-    print(write_outputs(output, plan, result, describe() | {"flags": flags}))
+    print(write_outputs(output, plan, result, describe_environment() | {"flags": flags}))
     return {
         "judged": result.num_judged,
         "failed": result.num_failed,

@@ -39,7 +39,7 @@ def main() -> int:
         print("`lineart --version` says which version this is.")
         return ALL_DONE
     if name in ("--version", "-V"):
-        from lineart.film.versions import describe_version
+        from lineart.runtime.environment import describe_version
 
         print(describe_version())
         return ALL_DONE

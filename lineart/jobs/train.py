@@ -217,8 +217,8 @@ def read_seconds(output: Storage) -> float:
 
 def write_run(job: TrainingJob, flags: Train, seconds: float) -> dict[str, Any]:
     """Write run.json and return its content: recipe, flags, data, machine and total seconds."""
-    from lineart.jobs.machine import describe
     from lineart.report.training import RUN
+    from lineart.runtime.environment import describe_environment
     from lineart.training.run_log import read_columns
 
     data = job.data.read("summary.json") if job.data.exists("summary.json") else b"{}"
@@ -231,7 +231,7 @@ def write_run(job: TrainingJob, flags: Train, seconds: float) -> dict[str, Any]:
         "data": json.loads(data),
         "features": job.describe_features(),
         "columns": read_columns(job.output),
-        **describe(),
+        **describe_environment(),
     }
     text = json.dumps(record, indent=2, default=str)
     job.output.write(RUN, text.encode())

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from lineart.film.versions import find_commit
 from lineart.jobs.command import WRONG_INPUT
 from lineart.jobs.main import COMMANDS, main
+from lineart.runtime.environment import describe_environment, find_commit
 
 ROOT = Path(__file__).parents[2]
 
@@ -162,6 +162,13 @@ def test_a_commit_is_that_of_the_package(tmp_path: Path) -> None:
     assert re.fullmatch("[0-9a-f]{40}", find_commit(own) or "")
     assert find_commit(other) is None
     assert find_commit(Path("/dev/null")) is None
+
+
+def test_without_git_nothing_is_said_of_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither that the files are those of a commit, nor that they are not."""
+    monkeypatch.setenv("PATH", "")
+    found = describe_environment()
+    assert (found["commit"], found["uncommitted"]) == (None, None)
 
 
 def test_the_program_refuses_other_commands(
