@@ -250,6 +250,48 @@ def test_the_pages_of_a_tiff_of_any_kind() -> None:
     assert [decode_color(extract_page(previews, page)).item(0) for page in range(2)] == [20, 40]
 
 
+def write_strips(places: list[tuple[int, int]], content: bytes) -> bytes:
+    """Return a TIFF with a row of 8 pixels a strip; its strips are at these places in it."""
+    head = 8 + len(content)
+    tables = [struct.pack(f"<{len(places)}I", *one) for one in zip(*places, strict=True)]
+    at = head + sum(len(one) for one in tables)
+    entries = [
+        *((256, 1, 8), (257, 1, len(places)), (258, 1, 8), (259, 1, 1), (262, 1, 1)),
+        *((273, len(places), head), (277, 1, 1), (278, 1, 1)),
+        (279, len(places), head + len(tables[0])),
+    ]
+    table = b"".join(struct.pack("<HHII", tag, 4, *rest) for tag, *rest in entries)
+    directory = struct.pack("<H", len(entries)) + table + bytes(4)
+    return b"II*\0" + struct.pack("<I", at) + content + b"".join(tables) + directory
+
+
+def test_strips_of_a_tiff_may_be_one_place() -> None:
+    """Equal rows are stored once; strips that overlap do not make a page longer than the file."""
+    shared = write_strips([(8, 8), (16, 8), (8, 8)] * 400, bytes(range(16)))
+    page = extract_page(shared, 0)
+    assert len(page) <= len(shared)
+    assert_array_equal(decode_color(page), decode_color(shared))
+    overlapping = write_strips([(8 + at, 1000) for at in range(400)], bytes(2000))
+    with pytest.raises(ValueError, match="strips overlap"):
+        extract_page(overlapping, 0)
+
+
+def test_tags_of_a_tiff_do_not_overlap() -> None:
+    """Many tags of one long value, or one of very many values, do not fill the memory."""
+    data = write_strips([(8, 8)], bytes(5000))
+    start = struct.unpack_from("<I", data, 4)[0]
+    (count,) = struct.unpack_from("<H", data, start)
+    table = data[start + 2 : start + 2 + 12 * count]
+    for further, message in (
+        ([struct.pack("<HHII", 50000 + tag, 1, 4000, 8) for tag in range(9)], "tags overlap"),
+        ([struct.pack("<HHII", 50000, 4, 200_000, 8)], "has 200000 values"),
+    ):
+        entries = table + b"".join(further)
+        head = struct.pack("<H", len(entries) // 12)
+        with pytest.raises(ValueError, match=message):
+            extract_page(data[:start] + head + entries + bytes(4), 0)
+
+
 def test_few_bytes_tell_whether_there_are_pages() -> None:
     """One page or more is known from the start of a file and the end of a TIFF's first tags."""
     large = RNG.integers(0, 256, (300, 300, 3), dtype=np.uint8)

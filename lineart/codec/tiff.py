@@ -255,8 +255,7 @@ def _numbers(data: bytes, start: int, layout: TiffLayout) -> Iterator[tuple[int,
     for index in range(count):
         at = entries + index * struct.calcsize(layout.entry)
         tag, kind, values, _ = struct.unpack_from(layout.entry, data, at)
-        if values > _MAX_VALUES and kind not in _BYTES:
-            raise ValueError(f"its tag {tag} has {values} values and {_MAX_VALUES} are the most")
+        check_values(tag, kind, values)
         if kind not in _INTEGERS or not values:
             continue
         form, size = _INTEGERS[kind]
@@ -265,6 +264,12 @@ def _numbers(data: bytes, start: int, layout: TiffLayout) -> Iterator[tuple[int,
             (value_at,) = struct.unpack_from(layout.pointer, data, value_at)
         if value_at + size <= len(data):
             yield tag, *struct.unpack_from(layout.order + form, data, value_at), value_at
+
+
+def check_values(tag: int, kind: int, values: int) -> None:
+    """Raise a ValueError if a tag of a type has more values than any needs."""
+    if values > _MAX_VALUES and kind not in _BYTES:
+        raise ValueError(f"its tag {tag} has {values} values and {_MAX_VALUES} are the most")
 
 
 def _write(data: bytes, at: int, value: bytes) -> bytes:

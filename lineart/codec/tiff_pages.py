@@ -3,7 +3,13 @@
 import struct
 from typing import NamedTuple
 
-from lineart.codec.tiff import TiffLayout, find_directory, tiff_layout, with_first_directory
+from lineart.codec.tiff import (
+    TiffLayout,
+    check_values,
+    find_directory,
+    tiff_layout,
+    with_first_directory,
+)
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 16: 8, 17: 8}
 """Tag types -> size of a value in bytes."""
@@ -26,6 +32,8 @@ class _Tag(NamedTuple):
 
 def extract_tiff_page(data: bytes, page: int) -> bytes:
     """Return a TIFF of one page, with its tags and encoded pixels.
+
+    It is at most about twice as long as the file: strips at one place there are at one place here.
 
     Args:
         data: Content of the file.
@@ -51,40 +59,56 @@ def _tags(data: bytes, start: int, layout: TiffLayout) -> list[_Tag]:
     """Return the tags of a directory, except those that point elsewhere or are of unknown types."""
     (count,) = struct.unpack_from(layout.counter, data, start)
     first, size = start + struct.calcsize(layout.counter), struct.calcsize(layout.entry)
-    tags: list[_Tag] = []
+    tags, room = list[_Tag](), len(data)
     for index in range(count):
         number, kind, values, inline = struct.unpack_from(layout.entry, data, first + index * size)
         if number in _OTHER_DIRECTORIES or kind not in _SIZES:
             continue
+        check_values(number, kind, values)
         length = _SIZES[kind] * values
         if length > len(inline):
             (at,) = struct.unpack(layout.pointer, inline)
             inline = data[at : at + length]
+            room -= len(inline)
+            if room < 0:
+                raise ValueError("its tags overlap: together they are longer than the file")
         tags.append(_Tag(number, kind, values, inline[:length]))
     return tags
 
 
-def _blocks(data: bytes, positions: _Tag, lengths: _Tag, layout: TiffLayout) -> list[bytes]:
+def _blocks(
+    data: bytes, positions: _Tag, lengths: _Tag, layout: TiffLayout
+) -> list[tuple[int, int]]:
+    """Return position and length of each strip or tile; several may be one place in the file."""
     at, sizes = (
         struct.unpack(f"{layout.pointer[0]}{tag.values}{_INTEGERS[tag.kind]}", tag.content)
         for tag in (positions, lengths)
     )
     if len(at) != len(sizes):
         raise KeyError(positions.number)
-    return [data[start : start + size] for start, size in zip(at, sizes, strict=True)]
+    blocks = [*zip(at, sizes, strict=True)]
+    if sum(max(0, min(size, len(data) - start)) for start, size in {*blocks}) > len(data):
+        raise ValueError("its strips overlap: together they are longer than the file")
+    return blocks
 
 
 def _write(
-    data: bytes, tags: dict[int, _Tag], positions: int, blocks: list[bytes], layout: TiffLayout
+    data: bytes,
+    tags: dict[int, _Tag],
+    positions: int,
+    blocks: list[tuple[int, int]],
+    layout: TiffLayout,
 ) -> bytes:
     """Write header, blocks, values of tags and, at the end, the only directory."""
     pointer = layout.pointer
-    start = layout.first_at + struct.calcsize(pointer)
-    parts, at, starts = list[bytes](), start, list[int]()
-    for block in blocks:
+    parts, at = list[bytes](), layout.first_at + struct.calcsize(pointer)
+    places = dict.fromkeys(blocks, 0)
+    for start, size in places:
+        block = data[start : start + size]
         parts.append(block + b"\0" * (-len(block) % 8))
-        starts.append(at)
+        places[start, size] = at
         at += len(parts[-1])
+    starts = [places[block] for block in blocks]
     kind, form = (16, "Q") if pointer.endswith("Q") else (4, "I")
     content = struct.pack(f"{pointer[0]}{len(starts)}{form}", *starts)
     tags = {**tags, positions: _Tag(positions, kind, len(starts), content)}
