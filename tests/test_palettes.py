@@ -7,9 +7,11 @@ import zipfile
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from lineart.codec import PictureWarning, encode_png
 from lineart.codec.palettes import MAX_COLORS, read_palette
+from tests.icc import SRGB, rgb_profile
 
 RED, SKIN, DEEP = (255, 0, 0), (250, 214, 190), (18, 52, 86)
 
@@ -58,17 +60,20 @@ def test_swatches_are_the_opaque_colors_in_reading_order() -> None:
 
 
 def test_pictures_that_change_colors_are_a_warning() -> None:
-    """JPEG and WebP change colours, unless the WebP is lossless."""
+    """JPEG and WebP change colours, unless the WebP is lossless; a profile changes nothing."""
     picture = np.full((16, 16, 3), SKIN, np.uint8)
-    for suffix, options, name in (
-        (".jpg", [], "JPEG"),
-        (".webp", [cv2.IMWRITE_WEBP_QUALITY, 90], "WebP"),
+    for form, options, name in (
+        ("JPEG", {}, "JPEG"),
+        ("JPEG2000", {}, "JPEG 2000"),
+        ("WEBP", {"quality": 90}, "WebP"),
+        ("WEBP", {"quality": 90, "icc_profile": rgb_profile(SRGB, None)}, "WebP"),
     ):
-        _, file = cv2.imencode(suffix, picture, options)
+        file = io.BytesIO()
+        Image.fromarray(picture).save(file, form, **options)
         with pytest.warns(PictureWarning, match=f"colours of a {name} are not exact"):
-            read_palette(file.tobytes())
-    _, file = cv2.imencode(".webp", picture[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, 101])
-    assert read_palette(file.tobytes()).tolist() == [[*SKIN]]
+            read_palette(file.getvalue())
+    _, encoded = cv2.imencode(".webp", picture[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, 101])
+    assert read_palette(encoded.tobytes()).tolist() == [[*SKIN]]
 
 
 def test_gimp_palettes() -> None:

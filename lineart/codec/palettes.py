@@ -14,15 +14,13 @@ from lineart.codec import decode_cel
 from lineart.codec.archive import Archive
 from lineart.codec.errors import PictureWarning, reading
 from lineart.codec.formats import find_format
+from lineart.codec.lossy import is_lossy
 
 Colors = UInt8[np.ndarray, "N 3"]
 """sRGB colours, 0..255."""
 
 MAX_COLORS = 4096
 """Most colours of a palette."""
-LOSSY = ("JPEG", "JPEG 2000", "AVIF")
-"""Formats that mostly do not keep colours exactly."""
-_LOSSY_WEBP = re.compile(rb"RIFF.{4}WEBP(?:VP8 |VP8X.{14}(?:ALPH.*?)?VP8 )", re.DOTALL)
 READ_FORMATS = "PNG and other pictures of swatches, GPL, ACO and KPL"
 
 
@@ -48,7 +46,7 @@ def read_palette(data: bytes) -> Colors:
                 f"it has {len(colors)} colours and {MAX_COLORS} are the most; swatches of a "
                 "picture must be flat, without soft edges"
             )
-    if name in LOSSY or _LOSSY_WEBP.match(data):
+    if name == "JPEG 2000" or is_lossy(data):
         warnings.warn(
             f"the colours of a {name} are not exact, those of PNG, GPL, ACO and KPL are",
             PictureWarning,
