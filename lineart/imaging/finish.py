@@ -42,7 +42,7 @@ def soften(drawing: Line | Frame, hints: HintPixels, color: ColorMap, gap: float
     - A region whose hints agree has exactly their colour.
     - A region without hints, in a drawing that has some, has one colour: the median of the
       network's, whose variation inside a region is noise. It is white if it has most of the
-      picture's border: the network would give the background colours of the figure.
+      picture's border without ink: the network would give the background colours of the figure.
     - In a region whose hints differ, and in a drawing without hints, the network's colours stay.
 
     Args:
@@ -88,7 +88,7 @@ def _even_colors(labels: RegionMap, hints: HintPixels, color: ColorMap) -> UInt8
 def _has_most_of_border(
     labels: RegionMap, is_open: Bool[np.ndarray, " N"]
 ) -> Bool[np.ndarray, " N"]:
-    """Return which open region has more than half of the picture's border, if one has.
+    """Return which open region has more than half of the border's pixels without ink, if one has.
 
     `paint.find_open_border_regions` has another rule: there, all open regions count together.
     """

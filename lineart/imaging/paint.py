@@ -213,7 +213,9 @@ def _neighbour_confidence(
 def find_open_border_regions(
     labels: RegionMap, is_open: Bool[np.ndarray, " N"]
 ) -> Int32[np.ndarray, " R"]:
-    """Return the open regions at the picture's border, if together they have at least half of it.
+    """Return the open regions at the picture's border, if together they have half of it or more.
+
+    Half is of the border's pixels without ink.
 
     `finish.soften` has another rule: there, a single region must have more than half of it.
 
@@ -222,7 +224,8 @@ def find_open_border_regions(
         is_open: Which of the N region numbers have no colour; entry 0, ink, is not used.
 
     Returns:
-        Numbers of R regions, sorted; none if the border is ink or less than half of it is open.
+        Numbers of R regions, sorted; none if the border is ink or less than half of the rest is
+        open.
     """
     rim = border_regions(labels)
     if not rim.size or is_open[rim].mean() < 0.5:
@@ -231,7 +234,7 @@ def find_open_border_regions(
 
 
 def _is_on_paper(labels: RegionMap, colors: Colors, is_open: Bool[np.ndarray, " N"]) -> bool:
-    """Return whether most of the border is white or has no hints: no painted scene."""
+    """Return whether most of the border without ink is white or has no hints: no painted scene."""
     rim = border_regions(labels)
     is_paper = is_open | (colors >= NEARLY_WHITE).all(axis=1)
     return bool(is_paper[rim].mean() >= 0.5) if rim.size else True
