@@ -109,9 +109,11 @@ class RayRunner:
         pools = self._pools_of(job, pictures)
         bundles = pools.bundles(pictures) if pictures else []
         minimum = pools.minimum if pictures else {"CPU": 1.0}
-        with MachineRequest(bundles, minimum) as self._request:
-            yield
-        self._request = None
+        try:
+            with MachineRequest(bundles, minimum) as self._request:
+                yield
+        finally:
+            self._request = None
 
     def count(self, status: str, result: FrameResult) -> None:
         """Count a frame in Ray's metrics."""

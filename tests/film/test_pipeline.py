@@ -1,12 +1,18 @@
 """Workers from what a cluster has, and how frames travel between them."""
 
+from contextlib import nullcontext, suppress
+
 import numpy as np
 import pytest
 
+from lineart.film import pipeline
 from lineart.film.frames import Source
 from lineart.film.pipeline import blocks
 from lineart.film.pools import WorkerBounds, WorkerPools, plan_workers
-from lineart.film.records import Failure, FrameData, Input, WorkItem, from_table, to_table
+from lineart.film.records import Failure, FilmJob, FrameData, Input, WorkItem, from_table, to_table
+from lineart.film.tasks.colorize import ColorizeTask
+from lineart.runtime.executor import RayExecutor
+from lineart.storage import Storage
 
 
 @pytest.mark.parametrize("cpus", [1, 2, 3, 4, 16, 96])
@@ -34,6 +40,20 @@ def test_tasks_that_wait_for_s3_share_a_cpu() -> None:
     assert (pools.pixels, pools.minimum) == (WorkerBounds(1, 16), {"CPU": 1.5, "GPU": 0.5})
     pools = plan_workers({"CPU": 2.0, "GPU": 1.0}, 100, pixels=WorkerBounds(2, 2), pixel_cpus=0.5)
     assert pools.minimum == {"CPU": 2.0, "GPU": 1.0}
+
+
+def test_a_run_that_breaks_off_leaves_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next run of the same runner withdraws its own request alone."""
+    monkeypatch.setattr(pipeline, "MachineRequest", lambda *_: nullcontext("a request"))
+    monkeypatch.setattr(RayExecutor, "resources", {"CPU": 2.0}, raising=False)
+    runner = pipeline.RayRunner(RayExecutor.__new__(RayExecutor))
+    place = Storage.at("film")
+    job = FilmJob(place, place, None, ColorizeTask(64, 2), None)
+    requests = []
+    with suppress(OSError), runner.request_machines(job, 3):
+        requests.append(runner._request)
+        raise OSError("full")
+    assert [*requests, runner._request] == ["a request", None]
 
 
 def test_few_drawings_need_few_networks() -> None:
