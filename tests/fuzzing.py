@@ -11,11 +11,11 @@ import numpy as np
 from PIL import Image
 from psd_tools import PSDImage
 
-from lineart.codec import decode_color, decode_hint, decode_line, encode_png
+from lineart.codec import decode_cel, decode_color, decode_line, encode_png
 
 MAX_PIXELS = 2**18
 """Limit for fuzzed pictures, so that each is decoded in milliseconds."""
-DECODERS = {1: decode_line, 3: decode_color, 4: decode_hint}
+DECODERS = {1: decode_line, 3: decode_color, 4: decode_cel}
 """Channels that a decoder gives -> the decoder."""
 
 Chunk = tuple[bytes, bytes]

@@ -15,9 +15,9 @@ from PIL import Image, ImageFile
 from lineart import codec
 from lineart.codec import (
     MAX_PIXELS,
+    decode_cel,
     decode_color,
     decode_drawing,
-    decode_hint,
     decode_line,
     encode_png,
 )
@@ -148,7 +148,7 @@ def test_palette_png(depth: int) -> None:
     clear = palette + write_part(b"tRNS", alphas.tobytes())
     data = write_png(values, depth, 3, extra=clear)
     assert_array_equal(decode_color(data), on_white(colors[values], alphas[values]))
-    assert_array_equal(decode_hint(data), np.dstack((colors[values], alphas[values])))
+    assert_array_equal(decode_cel(data), np.dstack((colors[values], alphas[values])))
 
 
 @pytest.mark.parametrize("depth", [1, 2, 4, 8, 16])
@@ -158,7 +158,7 @@ def test_transparent_gray(depth: int) -> None:
     values = np.array([[0, top, 0], [top, 0, 1]])
     data = write_png(values, depth, 0, extra=write_part(b"tRNS", struct.pack(">H", 0)))
     assert_array_equal(decode_line(data) == 255, values != 1 if depth > 1 else np.ones((2, 3)))
-    assert_array_equal(decode_hint(data)[:, :, 3], np.where(values == 0, 0, 255))
+    assert_array_equal(decode_cel(data)[:, :, 3], np.where(values == 0, 0, 255))
 
 
 @pytest.mark.parametrize("depth", [8, 16])
@@ -167,7 +167,7 @@ def test_transparent_color(depth: int) -> None:
     key = np.array([1, 2, 3]) * (257 if depth == 16 else 1)
     values = np.array([[key, key[::-1]], [key[::-1], key]])
     data = write_png(values, depth, 2, extra=write_part(b"tRNS", struct.pack(">3H", *key)))
-    assert_array_equal(decode_hint(data)[:, :, 3], [[0, 255], [255, 0]])
+    assert_array_equal(decode_cel(data)[:, :, 3], [[0, 255], [255, 0]])
 
 
 def test_black_lines_on_transparency() -> None:
@@ -218,7 +218,7 @@ def test_lossless_formats(kind: str, options: dict[str, object]) -> None:
     """BMP, TGA, WebP and TIFF of RGB and RGBA are read to the bit."""
     assert_array_equal(decode_color(save(RGB, kind, **options)), RGB)
     if kind != "BMP":
-        assert_array_equal(decode_hint(save(RGBA, kind, **options)), RGBA)
+        assert_array_equal(decode_cel(save(RGBA, kind, **options)), RGBA)
         assert_array_equal(
             decode_color(save(RGBA, kind, **options)), on_white(RGBA[..., :3], RGBA[..., 3])
         )
@@ -388,10 +388,10 @@ def test_no_warning_is_raised() -> None:
 def test_hints_are_rgba() -> None:
     """A hint picture without transparency is opaque, and grey ones have three equal channels."""
     opaque = np.full_like(GRAY, 255)
-    assert_array_equal(decode_hint(save(RGB, "PNG")), np.dstack((RGB, opaque)))
-    assert_array_equal(decode_hint(save(GRAY, "PNG")), np.dstack((GRAY, GRAY, GRAY, opaque)))
+    assert_array_equal(decode_cel(save(RGB, "PNG")), np.dstack((RGB, opaque)))
+    assert_array_equal(decode_cel(save(GRAY, "PNG")), np.dstack((GRAY, GRAY, GRAY, opaque)))
     gray_hint = Image.fromarray(np.dstack((GRAY, GRAY)), "LA")
-    assert_array_equal(decode_hint(save(gray_hint, "PNG")), np.dstack([GRAY] * 4))
+    assert_array_equal(decode_cel(save(gray_hint, "PNG")), np.dstack([GRAY] * 4))
 
 
 # Files that are made to cost much.

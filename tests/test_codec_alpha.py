@@ -9,7 +9,7 @@ import tifffile
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
-from lineart.codec import decode_color, decode_hint, decode_line
+from lineart.codec import decode_cel, decode_color, decode_line
 from tests.icc import gray_profile
 
 RNG = np.random.default_rng(0)
@@ -50,10 +50,10 @@ def test_fourth_channel_of_a_tiff(order: str, is_deep: bool, compression: str | 
         stored = samples.astype(np.uint16) * 257 if is_deep else samples
         options = {"byteorder": order, "compression": compression}
         if order == "<" and not (is_deep and samples is GRAY_ALPHA):
-            assert_array_equal(decode_hint(tiff(stored, ["unspecified"], bigtiff=True)), hint)
+            assert_array_equal(decode_cel(tiff(stored, ["unspecified"], bigtiff=True)), hint)
         for extra in ("unspecified", "unassalpha"):
-            assert_array_equal(decode_hint(tiff(stored, [extra], **options)), hint, err_msg=extra)
-        found = decode_hint(tiff(premultiply(stored), ["assocalpha"], **options)).astype(int)
+            assert_array_equal(decode_cel(tiff(stored, [extra], **options)), hint, err_msg=extra)
+        found = decode_cel(tiff(premultiply(stored), ["assocalpha"], **options)).astype(int)
         # Colours under little alpha were rounded before, those of 16 bits to 8 bits.
         tolerance = 1 + (300 if is_deep else 128) / np.maximum(hint[..., 3:], 1)
         seen = hint[..., 3] > 0
@@ -71,13 +71,13 @@ def test_gray_alpha_of_16_bits_is_turned_and_has_its_profile() -> None:
     ):
         tags = [(274, "H", 1, orientation, True)]
         data = tiff(np.ascontiguousarray(turned), ["unassalpha"], extratags=tags)
-        assert_array_equal(decode_hint(data), GRAY_HINT, err_msg=str(orientation))
-    found = decode_hint(tiff(stored, ["unassalpha"], iccprofile=profile))
-    of_8_bits = decode_hint(tiff(GRAY_ALPHA, ["unassalpha"], iccprofile=profile))
+        assert_array_equal(decode_cel(data), GRAY_HINT, err_msg=str(orientation))
+    found = decode_cel(tiff(stored, ["unassalpha"], iccprofile=profile))
+    of_8_bits = decode_cel(tiff(GRAY_ALPHA, ["unassalpha"], iccprofile=profile))
     assert (of_8_bits[..., 0] > GRAY_HINT[..., 0]).mean() > 0.9
     assert_array_equal(found, of_8_bits)
     stored[..., 1] = 0
-    assert (decode_hint(tiff(stored, ["unspecified"]))[..., 3] == 255).all()
+    assert (decode_cel(tiff(stored, ["unspecified"]))[..., 3] == 255).all()
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_kinds_of_gray_alpha_of_16_bits_that_are_refused(
 ) -> None:
     """FFmpeg would return an empty picture of tiles."""
     with pytest.raises(ValueError, match=why):
-        decode_hint(tiff(GRAY_ALPHA.astype(np.uint16), ["unassalpha"], **options))
+        decode_cel(tiff(GRAY_ALPHA.astype(np.uint16), ["unassalpha"], **options))
 
 
 @pytest.mark.parametrize("is_deep", [False, True])
@@ -129,7 +129,7 @@ def test_channels_that_are_refused(
     options = {"photometric": photometric, "planarconfig": planes, "compression": compression}
     tifffile.imwrite(sink, stored, extrasamples=extra, **options)
     with pytest.raises(ValueError, match=f"its {kind}.* cannot be read; save it as grey, RGB or"):
-        decode_hint(sink.getvalue())
+        decode_cel(sink.getvalue())
 
 
 @pytest.mark.parametrize("channels", [3, 4])
@@ -140,16 +140,16 @@ def test_channels_of_16_bits_apart_are_refused(channels: int) -> None:
     shallow, deep = io.BytesIO(), io.BytesIO()
     tifffile.imwrite(shallow, planes, **options)
     tifffile.imwrite(deep, planes.astype(np.uint16) * 257, **options)
-    assert_array_equal(decode_hint(shallow.getvalue())[..., :channels], RGBA[..., :channels])
+    assert_array_equal(decode_cel(shallow.getvalue())[..., :channels], RGBA[..., :channels])
     said = rf"its {channels} channels of 16 bits \(RGB, each apart\) .* with interleaved channels "
     with pytest.raises(ValueError, match=said):
-        decode_hint(deep.getvalue())
+        decode_cel(deep.getvalue())
 
 
 def test_big_endian_bigtiff_is_refused() -> None:
     """Pillow does not read it; a sentence says so."""
     with pytest.raises(ValueError, match="big-endian BigTIFF"):
-        decode_hint(tiff(RGBA, ["unassalpha"], bigtiff=True, byteorder=">"))
+        decode_cel(tiff(RGBA, ["unassalpha"], bigtiff=True, byteorder=">"))
 
 
 def test_further_channels_of_a_tiff() -> None:
@@ -157,10 +157,10 @@ def test_further_channels_of_a_tiff() -> None:
     mask = RNG.integers(0, 256, (9, 7, 1), dtype=np.uint8)
     five = np.concatenate((RGBA, mask), axis=2)
     for extra in (["unspecified"] * 2, ["unassalpha", "unspecified"]):
-        assert_array_equal(decode_hint(tiff(five, extra)), RGBA)
+        assert_array_equal(decode_cel(tiff(five, extra)), RGBA)
     data = tiff(RGBA, ["unassalpha"])
     entry = data.index(struct.pack("<HH", 338, 3))
-    assert_array_equal(decode_hint(data[:entry] + b"\xff\xff" + data[entry + 2 :]), RGBA)
+    assert_array_equal(decode_cel(data[:entry] + b"\xff\xff" + data[entry + 2 :]), RGBA)
 
 
 def test_lines_on_transparency() -> None:
@@ -206,18 +206,18 @@ def test_formats_that_say_what_is_alpha() -> None:
     for kind, options in (("PNG", {}), ("TIFF", {}), ("WEBP", {"lossless": True, "exact": True})):
         sink = io.BytesIO()
         Image.fromarray(EMPTY).save(sink, kind, **options)
-        assert_array_equal(decode_hint(sink.getvalue()), EMPTY, err_msg=kind)
+        assert_array_equal(decode_cel(sink.getvalue()), EMPTY, err_msg=kind)
 
 
 @pytest.mark.parametrize("attribute_bits", [0, 8])
 def test_kinds_of_alpha_of_a_tga(attribute_bits: int) -> None:
     """Alpha counts as the extension area says; without, as in OpenToonz, whatever its bits."""
-    assert_array_equal(decode_hint(tga(RGBA, attribute_bits=attribute_bits)), RGBA)
-    assert_array_equal(decode_hint(tga(RGBA, attribute_bits=attribute_bits, kind=3)), RGBA)
+    assert_array_equal(decode_cel(tga(RGBA, attribute_bits=attribute_bits)), RGBA)
+    assert_array_equal(decode_cel(tga(RGBA, attribute_bits=attribute_bits, kind=3)), RGBA)
     for kind in (0, 1, 2):
         data = tga(RGBA, attribute_bits=attribute_bits, kind=kind)
         assert_array_equal(decode_color(data), RGBA[..., :3])
-    divided = decode_hint(tga(premultiply(RGBA), attribute_bits=attribute_bits, kind=4))
+    divided = decode_cel(tga(premultiply(RGBA), attribute_bits=attribute_bits, kind=4))
     solid = RGBA[..., 3] > 127
     assert_allclose(divided[solid], RGBA[solid], atol=2)
 
@@ -244,10 +244,10 @@ def test_tga_with_a_palette_of_32_bits(alpha: int) -> None:
     if alpha in (0, 255):
         assert_array_equal(decode_color(data), palette[values][..., :3])
     else:
-        assert_array_equal(decode_hint(data), palette[values])
+        assert_array_equal(decode_cel(data), palette[values])
 
 
 def test_tga_of_one_pixel() -> None:
     """A file that is shorter than the footer of version 2 is read."""
     pixel = np.array([[[1, 2, 3, 200]]], np.uint8)
-    assert_array_equal(decode_hint(tga(pixel)), pixel)
+    assert_array_equal(decode_cel(tga(pixel)), pixel)

@@ -14,7 +14,7 @@ from psd_tools import PSDImage
 from psd_tools.constants import Resource
 from psd_tools.psd.image_resources import ImageResource
 
-from lineart.codec import PictureWarning, decode_color, decode_hint, decode_line, encode_png
+from lineart.codec import PictureWarning, decode_cel, decode_color, decode_line, encode_png
 from lineart.codec.encode import srgb_profile
 from tests.fuzzing import write_part
 from tests.icc import ADOBE, D50, P3, SRGB, cmyk_profile, gray_profile, rgb_profile
@@ -68,7 +68,7 @@ def test_profiles_of_displays(kind: str, case: str) -> None:
     """Wide colours are those of sRGB to a level; alpha is kept to the bit; so in small strips."""
     profile, formula = CASES[case]
     options = {"lossless": True, "exact": True} if kind == "WEBP" else {}
-    hint = decode_hint(save(RGBA, kind, icc_profile=profile, **options))
+    hint = decode_cel(save(RGBA, kind, icc_profile=profile, **options))
     assert_allclose(hint[..., :3], formula(RGBA[..., :3]), atol=1)
     assert_array_equal(hint[..., 3], RGBA[..., 3])
     assert_allclose(
@@ -119,7 +119,7 @@ def test_palette_with_a_profile() -> None:
     """Colours of a palette are brought to sRGB; its clear entries stay clear."""
     palette = Image.fromarray(RGB).quantize(16)
     colors = np.asarray(palette.convert("RGB"))
-    hint = decode_hint(save(palette, "PNG", icc_profile=P3_PROFILE, transparency=bytes([0, 255])))
+    hint = decode_cel(save(palette, "PNG", icc_profile=P3_PROFILE, transparency=bytes([0, 255])))
     assert_allclose(hint[..., :3], from_p3(colors), atol=1)
     assert_array_equal(hint[..., 3] == 0, np.asarray(palette) == 0)
 
@@ -196,7 +196,7 @@ def test_gamma_and_primaries(name: str) -> None:
         assert_array_equal(color, RGB)
     else:
         assert_allclose(color, formula(RGB), atol=1)
-    assert_array_equal(decode_hint(png_with(*parts, image=RGBA))[..., 3], RGBA[..., 3])
+    assert_array_equal(decode_cel(png_with(*parts, image=RGBA))[..., 3], RGBA[..., 3])
 
 
 def test_white_stays_white() -> None:

@@ -20,7 +20,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image, ImageFile
 from psd_tools import PSDImage
 
-from lineart.codec import PictureWarning, decode_color, decode_hint, decode_line, encode_png
+from lineart.codec import PictureWarning, decode_cel, decode_color, decode_line, encode_png
 from lineart.codec.decode import _READERS
 from lineart.codec.formats import FORMATS, find_format
 
@@ -227,7 +227,7 @@ def test_every_kind_is_read(files: dict[str, tuple[bytes, np.ndarray, float]]) -
     """Files of every kind have the pixels that were written, laid on white, and as hints."""
     for name, (data, pixels, tolerance) in files.items():
         if pixels.shape[2] == 4:
-            assert_array_equal(decode_hint(data), pixels, err_msg=name)
+            assert_array_equal(decode_cel(data), pixels, err_msg=name)
         if pixels.shape[2] == 4 and pixels[..., 3].min() == 0:
             pixels = ON_WHITE
         assert_allclose(decode_color(data), pixels[..., :3], atol=tolerance, err_msg=name)
@@ -251,9 +251,7 @@ def test_exr_windows_and_primaries(tmp_path: Path) -> None:
     stored, shown = (
         np.array(corners, np.int32) for corners in ([(2, 1), (25, 21)], [(0, 0), (29, 25)])
     )
-    hint = decode_hint(
-        exr(RGBA, "RGBA", path, dataWindow=tuple(stored), displayWindow=tuple(shown))
-    )
+    hint = decode_cel(exr(RGBA, "RGBA", path, dataWindow=tuple(stored), displayWindow=tuple(shown)))
     assert hint.shape == (26, 30, 4)
     assert_array_equal(hint[1:22, 2:26], RGBA)
     bright = np.full((4, 4, 3), 255, np.uint8)

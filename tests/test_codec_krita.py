@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from lineart.codec import PictureWarning, decode_hint, encode_png
+from lineart.codec import PictureWarning, decode_cel, encode_png
 from lineart.codec.layers import DocumentLayer, read_layers
 from lineart.imaging.hint_pictures import DEFAULT_RULES
 
@@ -262,9 +262,9 @@ def test_animated_documents() -> None:
     members = {"layer2": tiles(255 - NOISE), "layer2.f1": tiles(swapped(NOISE))}
     several = kra([animated], members | {"layer2.keyframes.xml": keyframes("layer2", "layer2.f1")})
     with pytest.warns(PictureWarning, match="it is animated, .*; render the animation to pictures"):
-        assert_array_equal(decode_hint(several), NOISE)
+        assert_array_equal(decode_cel(several), NOISE)
     with pytest.raises(ValueError, match="its layer 'ink' is animated; save the hints of each"):
         read_layers(several)[0].read()
     one = kra([animated], members | {"layer2.keyframes.xml": keyframes("layer2.f1")})
-    assert_array_equal(decode_hint(one), NOISE)
+    assert_array_equal(decode_cel(one), NOISE)
     assert_array_equal(read_layers(one)[0].read(), NOISE)

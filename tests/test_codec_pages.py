@@ -17,9 +17,9 @@ from PIL.PngImagePlugin import PngInfo
 
 from lineart.codec import (
     count_pages,
+    decode_cel,
     decode_color,
     decode_drawing,
-    decode_hint,
     decode_line_art,
     encode_png,
     extract_page,
@@ -171,7 +171,7 @@ def test_frames_of_an_apng_are_composited() -> None:
     for hidden in (False, True):
         data = animation(frames, hidden=hidden)
         assert count_pages(data) == 5
-        shown = [decode_hint(data, page=page) for page in range(5)]
+        shown = [decode_cel(data, page=page) for page in range(5)]
         expected = [red.copy() for _ in range(5)]
         expected[1][1, 1:3] = blue[0, 0]
         expected[2][:2, 0] = blue[0, 0]

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from PIL import Image, ImageCms
 
-from lineart.codec import PictureWarning, decode_hint
+from lineart.codec import PictureWarning, decode_cel
 from lineart.codec.layers import read_layers
 from tests.documents import CMYK, LAB, PsdPart, group, photoshop, resource
 
@@ -41,7 +41,7 @@ def test_a_saved_selection_is_no_transparency(
     """A further channel that the file calls a selection, or that layers lie beside, is left out."""
     merged = np.concatenate((RGB[..., :colors], MASK), axis=2)
     parts = [PsdPart("Background", OPAQUE[..., [*range(colors), 3]])] * layers
-    found = decode_hint(photoshop(merged, parts, depth=depth, resources=resources))
+    found = decode_cel(photoshop(merged, parts, depth=depth, resources=resources))
     assert_array_equal(found, OPAQUE if colors == 3 else OPAQUE[..., [0, 0, 0, 3]])
 
 
@@ -61,7 +61,7 @@ def test_transparency_beside_a_saved_selection(depth: int, kind: str) -> None:
     if kind == "layers":
         parts = [PsdPart("lines", OPAQUE)]
     data = photoshop(merged, parts, depth=depth, resources=resources, is_transparent=True)
-    assert_array_equal(decode_hint(data), np.concatenate((stored, MASK), axis=2))
+    assert_array_equal(decode_cel(data), np.concatenate((stored, MASK), axis=2))
 
 
 def to_lab(rgb: np.ndarray) -> np.ndarray:
@@ -88,7 +88,7 @@ def test_transparency_of_cmyk_and_lab(depth: int, mode: int) -> None:
     expected = np.concatenate((rgb, MASK), axis=2).astype(int)
     # Lab of 8 bits is coarse.
     tolerance = 0 if mode == CMYK else 6
-    for found in (decode_hint(data), layer.read()):
+    for found in (decode_cel(data), layer.read()):
         seen = expected[..., 3] > 0
         assert_array_equal(found[..., 3], expected[..., 3])
         assert np.abs(found - expected)[seen].max() <= tolerance

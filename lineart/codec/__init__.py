@@ -19,7 +19,6 @@ __all__ = [
     "decode_cel",
     "decode_color",
     "decode_drawing",
-    "decode_hint",
     "decode_line",
     "decode_line_art",
     "encode_png",
@@ -72,15 +71,6 @@ def decode_line_art(
     return samples[:, :, 0] if samples.shape[2] == 1 else samples
 
 
-def decode_hint(data: bytes, *, page: int = 0, max_pixels: int = MAX_PIXELS) -> Hint:
-    """Decode a hint picture; its alpha is the opacity of the hints, 255 without transparency.
-
-    Raises:
-        ValueError: as for `decode_line`.
-    """
-    return read_samples(data, max_pixels, _to_hint, page=page)
-
-
 def decode_color(data: bytes, *, page: int = 0, max_pixels: int = MAX_PIXELS) -> Frame:
     """Decode a colour picture; transparency becomes white.
 
@@ -91,7 +81,7 @@ def decode_color(data: bytes, *, page: int = 0, max_pixels: int = MAX_PIXELS) ->
 
 
 def decode_cel(data: bytes, *, page: int = 0, max_pixels: int = MAX_PIXELS) -> Hint:
-    """Decode a colour picture with its alpha, which is 255 if it has none.
+    """Decode a cel, or a hint picture: colours with their alpha, which is 255 if it has none.
 
     Returns:
         H x W x 4.
@@ -124,22 +114,13 @@ def _to_line_art(samples: Samples) -> Samples:
     return cel
 
 
-def _to_hint(samples: Samples) -> Samples:
+def _to_cel(samples: Samples) -> Samples:
     channels = samples.shape[2]
     if channels == 4:
         return samples
     alpha = samples[:, :, 1:] if channels == 2 else np.full_like(samples[:, :, :1], 255)
     color = samples if channels == 3 else np.repeat(samples[:, :, :1], 3, axis=2)
     return np.dstack((color, alpha))
-
-
-def _to_cel(samples: Samples) -> Samples:
-    samples = _to_hint(samples)
-    if samples.shape[2] == 4:
-        return samples
-    to_rgba = cv2.COLOR_GRAY2RGBA if samples.shape[2] == 1 else cv2.COLOR_RGB2RGBA
-    cel: Samples = cv2.cvtColor(samples, to_rgba)
-    return cel
 
 
 def _to_color(samples: Samples) -> Samples:

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from lineart.codec import decode_hint
+from lineart.codec import decode_cel
 from lineart.codec.errors import PictureWarning
 from lineart.codec.layers import DocumentLayer, is_document, read_layers
 from lineart.codec.lossy import is_lossy
@@ -61,7 +61,7 @@ class HintRules(NamedTuple):
             ValueError: `data` is no picture, or as for `clean`.
         """
         layers = read_layers(data) if is_document(data) else []
-        hint = flatten_hint_layers(layers) if layers else decode_hint(data)
+        hint = flatten_hint_layers(layers) if layers else decode_cel(data)
         if layers and not self.on_paper and is_opaque(hint):
             _refuse_covered(layers)
         return self.clean(flatten_lossy(hint) if is_lossy(data) else hint, size)

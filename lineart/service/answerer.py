@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from lineart.codec import decode_hint, encode_png
+from lineart.codec import decode_cel, encode_png
 from lineart.codec.errors import noting_warnings
 from lineart.codec.palettes import read_palette
 from lineart.film.stages import open_task_network
@@ -133,7 +133,7 @@ class Answerer:
             "warnings": list(dict.fromkeys(warnings)),
             "doubts": [doubt._asdict() for doubt in made.doubts],
         }
-        return fields, [decode_hint(file) for file in made.files]
+        return fields, [decode_cel(file) for file in made.files]
 
     def _open_network(
         self, task: FilmTask, weights: Mapping[str, bytes], report: Report

@@ -3,7 +3,7 @@
 import json
 from typing import Final
 
-from lineart.codec import decode_hint
+from lineart.codec import decode_cel
 from lineart.codec.lossy import is_lossy
 from lineart.image import Hint, Size
 from lineart.imaging.flat_colors import restore_flat_colors
@@ -40,7 +40,7 @@ class KeyRules:
         Raises:
             ValueError: `data` is no picture.
         """
-        key = decode_hint(data)
+        key = decode_cel(data)
         if is_lossy(data):
             key[:, :, :3] = restore_flat_colors(key[:, :, :3])
         key[key[:, :, 3] < FAINT_ALPHA] = 0
