@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 
 from PIL import (
     AvifImagePlugin,
@@ -31,7 +32,7 @@ from lineart.codec.krita import warn_of_animation
 from lineart.codec.limits import check_size
 from lineart.codec.png_reading import read_png_color, rewrap_png
 from lineart.codec.samples import STRIP_PIXELS, Finish, Samples, to_rgba, to_samples
-from lineart.codec.tga import is_tga, read_tga
+from lineart.codec.tga import is_tga
 from lineart.codec.tiff import TiffPage, first_directory, tiff_page
 from lineart.image import Hint
 
@@ -138,24 +139,23 @@ def _load(
     return image
 
 
-def _read_tga(data: bytes, page: int, max_pixels: int) -> Image:
-    _check_page(page)
-    return read_tga(data, max_pixels)
-
-
 def _check_page(page: int) -> None:
     if page:
         raise ValueError(f"it has no page {page + 1}")
 
 
-# These import their libraries when they are needed: each takes as long as all others here together.
+def _single(module: str, name: str) -> Read:
+    """Return a decoder of files of one page, imported with its libraries when it is needed.
 
+    Each takes as long to import as all others here together.
+    """
 
-def _read_psd(data: bytes, page: int, max_pixels: int) -> Image:
-    from lineart.codec.psd import read_psd
+    def read(data: bytes, page: int, max_pixels: int) -> Image:
+        _check_page(page)
+        image: Image = getattr(import_module(f"lineart.codec.{module}"), name)(data, max_pixels)
+        return image
 
-    _check_page(page)
-    return read_psd(data, max_pixels)
+    return read
 
 
 def _read_merged(data: bytes, page: int, max_pixels: int) -> Image:
@@ -176,20 +176,6 @@ def _read_clip(data: bytes, page: int, max_pixels: int) -> Image:
     return _read_png(picture, 0, max_pixels) if isinstance(picture, bytes) else picture
 
 
-def _read_dpx(data: bytes, page: int, max_pixels: int) -> Image:
-    from lineart.codec.dpx import read_dpx
-
-    _check_page(page)
-    return read_dpx(data, max_pixels)
-
-
-def _read_exr(data: bytes, page: int, max_pixels: int) -> Image:
-    from lineart.codec.exr import read_exr
-
-    _check_page(page)
-    return read_exr(data, max_pixels)
-
-
 # Pillow's classes instead of `Image.open`, whose global limit of 179 megapixels is below ours
 # (for TIFF and WebP it applies in any case).
 _READERS: dict[str, Read] = {
@@ -198,16 +184,16 @@ _READERS: dict[str, Read] = {
     "TIFF": _read_tiff,
     "WebP": _by_pillow(WebPImagePlugin.WebPImageFile),
     "BMP": _read_bmp,
-    "TGA": _read_tga,
+    "TGA": _single("tga", "read_tga"),
     "GIF": _by_pillow(GifImagePlugin.GifImageFile),
     "AVIF": _by_pillow(AvifImagePlugin.AvifImageFile),
     "JPEG 2000": _by_pillow(Jpeg2KImagePlugin.Jpeg2KImageFile),
     "SGI": _by_pillow(SgiImagePlugin.SgiImageFile),
     "PCX": _by_pillow(PcxImagePlugin.PcxImageFile),
     "PNM": _by_pillow(PpmImagePlugin.PpmImageFile),
-    "DPX": _read_dpx,
-    "OpenEXR": _read_exr,
-    "Photoshop": _read_psd,
+    "DPX": _single("dpx", "read_dpx"),
+    "OpenEXR": _single("exr", "read_exr"),
+    "Photoshop": _single("psd", "read_psd"),
     "Krita": _read_merged,
     "OpenRaster": _read_merged,
     "Clip Studio Paint": _read_clip,
@@ -275,4 +261,4 @@ def _decoder(data: bytes) -> tuple[str, Read]:
     # TGA has no signature.
     if not is_tga(data):
         raise ValueError(f"unknown picture format, the file begins with {data[:8]!r}; {WAY_OUT}")
-    return "TGA", _read_tga
+    return "TGA", _READERS["TGA"]
