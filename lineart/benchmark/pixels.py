@@ -1,5 +1,6 @@
 """Benchmark of codec and compositing, on one thread as in the pipeline's workers."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -14,7 +15,7 @@ from PIL import Image
 from lineart.benchmark.timing import Figure, compare
 from lineart.codec import decode_color, decode_line, encode_png
 from lineart.image import Frame, Line, Size, fit_short_side, resize
-from lineart.imaging.frequency import compose, compose_literal
+from lineart.imaging.frequency import DEFAULT_SIGMA, ColorMap, compose
 from lineart.imaging.hints import pool_hints, resize_hints
 from lineart.inference import PairColorizer
 from lineart.metrics import psnr
@@ -62,6 +63,23 @@ def measure_compose(
         figures += [replace(first, note=f"{lowest:.1f} dB against the letter"), *rest]
         figures += _compare(f"compose + write {case}", work, FINISHERS, repeats)
     return figures
+
+
+def compose_literal(color: ColorMap, line: Line, *, sigma: float = DEFAULT_SIGMA) -> Frame:
+    """Compose by Algorithm 2 literally: enlarge, blur at full size, clamp, blend in float.
+
+    It is the reference for tests and timings of `compose`, and clamps at the same exact mid-grey.
+    """
+    height, width = line.shape
+    colored = cv2.resize(color, (width, height), interpolation=cv2.INTER_CUBIC)
+    # Mean scale factor of the two sides.
+    full_sigma = sigma * math.sqrt(height * width / (color.shape[0] * color.shape[1]))
+    if full_sigma > 0:
+        colored = cv2.GaussianBlur(colored, (0, 0), full_sigma)
+    high = np.minimum(line.astype(np.float32), np.float32(127.5))
+    blended = colored.astype(np.float32) + 2 * high[:, :, np.newaxis] - 255
+    composed: Frame = np.clip(blended, 0, 255).astype(np.uint8)
+    return composed
 
 
 def load_work(folder: Path | None, heights_px: Sequence[int]) -> dict[str, list[CompositingInputs]]:

@@ -23,9 +23,7 @@ illustrations were shrunk and composed again. At x2.1, for sigma 0 / 0.45 / 0.7:
 """
 
 
-def compose(
-    color: ColorMap, line: Line, *, sigma: float = DEFAULT_SIGMA, paper_level: int | None = None
-) -> Frame:
+def compose(color: ColorMap, line: Line, *, sigma: float = DEFAULT_SIGMA) -> Frame:
     """Compose the blurred colours of `color` with the sharp lines of `line`, at the size of `line`.
 
     The result is `clip(low + min(2 * high, 255) - 255, 0, 255)`, where `low` is the enlarged and
@@ -41,24 +39,19 @@ def compose(
         line: Drawing at full size; defines the size of the result.
         sigma: Standard deviation of the blur in pixels of `color`, at least 0; at full size it is
             multiplied by the enlargement.
-        paper_level: Level 0..127 to which the drawing is clamped. 127 is the paper's value, with
-            which white paper darkens every colour by one level. None clamps at 127.5, which leaves
-            colours under paper unchanged.
 
     Raises:
-        ValueError: `sigma` is negative or `paper_level` is outside 0..127.
+        ValueError: `sigma` is negative.
 
     Source:
-        Paper 001, 3.4, Algorithm 2. `compose_literal` implements it literally.
+        Paper 001, 3.4, Algorithm 2, which clamps at 127: white paper darkens every colour by one
+        level. `lineart.benchmark.pixels.compose_literal` implements it literally.
     """
     if not sigma >= 0:
         raise ValueError(f"sigma {sigma} is negative; 0 leaves the blur out")
-    if paper_level is not None and not 0 <= paper_level <= 127:
-        raise ValueError(f"paper_level {paper_level} is outside 0..127; 127 is the paper's value")
     low = low_band(color, (line.shape[0], line.shape[1]), sigma=sigma)
-    high = line if paper_level is None else cv2.min(line, float(paper_level))
     # 255 - min(2 * high, 255) by saturating addition: the levels that the line subtracts.
-    ink = cv2.bitwise_not(cv2.add(high, high))
+    ink = cv2.bitwise_not(cv2.add(line, line))
     composed: Frame = cv2.subtract(low, cv2.merge((ink, ink, ink)), dst=low)
     return composed
 
@@ -150,26 +143,6 @@ def gaussian_taps(sigma: float) -> Float64[np.ndarray, " taps"]:
     wanted = np.exp(-0.5 * (sigma * frequency) ** 2) - 1
     side = np.linalg.lstsq(terms * weight[:, np.newaxis], wanted * weight, rcond=None)[0]
     return np.concatenate((side[::-1], [1 - 2 * side.sum()], side))
-
-
-def compose_literal(
-    color: ColorMap, line: Line, *, sigma: float = DEFAULT_SIGMA, paper_level: float = 127.5
-) -> Frame:
-    """Compose by Algorithm 2 literally: enlarge, blur at full size, clamp, blend in float.
-
-    It is the reference for tests and timings of `compose`. A `paper_level` of 127 is the paper's,
-    127.5 the exact mid-grey of `compose`.
-    """
-    height, width = line.shape
-    colored = cv2.resize(color, (width, height), interpolation=cv2.INTER_CUBIC)
-    # Mean scale factor of the two sides.
-    full_sigma = sigma * math.sqrt(height * width / (color.shape[0] * color.shape[1]))
-    if full_sigma > 0:
-        colored = cv2.GaussianBlur(colored, (0, 0), full_sigma)
-    high = np.minimum(line.astype(np.float32), np.float32(paper_level))
-    blended = colored.astype(np.float32) + 2 * high[:, :, np.newaxis] - 255
-    composed: Frame = np.clip(blended, 0, 255).astype(np.uint8)
-    return composed
 
 
 def line_layer(frame: Frame, color: Frame, line: Line) -> Frame:

@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
+from lineart.benchmark.pixels import compose_literal
 from lineart.image import Frame, Line, Size, fit_short_side, resize
 from lineart.imaging.frequency import (
     compose,
     compose_as_drawn,
-    compose_literal,
     enlarge_drawing,
     ink_layer,
     line_layer,
@@ -58,25 +58,14 @@ def test_compose_is_nearly_algorithm_2(
     assert psnr(composed, compose_literal(color, line, sigma=sigma)) > least_db
 
 
-def test_the_papers_level() -> None:
-    """`paper_level=127` is the algorithm with its clamp at 127: one level is lost under paper."""
-    color, line = draw((300, 400), 300)
-    composed = compose(color, line, sigma=0.0, paper_level=127)
-    assert_array_equal(composed, compose_literal(color, line, sigma=0.0, paper_level=127.0))
-    exact = compose(color, line, sigma=0.0)
-    paper = line >= 128
-    assert_array_equal(composed[paper], np.maximum(exact[paper], 1) - 1)
-
-
 @settings(max_examples=50, deadline=None)
-@given(st.integers(0, 255), st.integers(0, 255), st.sampled_from([None, 127, 100, 0]))
-def test_formula(color: int, line: int, paper_level: int | None) -> None:
-    """A pixel is `clip(color + 2 * high - 255)`, with `high` the line clamped at the level."""
+@given(st.integers(0, 255), st.integers(0, 255))
+def test_formula(color: int, line: int) -> None:
+    """A pixel is `clip(color + 2 * high - 255)`, with `high` the line clamped at mid-grey."""
     colors = np.full((3, 4, 3), color, np.uint8)
     lines = np.full((6, 8), line, np.uint8)
-    high = min(line, 127.5 if paper_level is None else paper_level)
-    expected = np.clip(color + 2 * high - 255, 0, 255)
-    assert (compose(colors, lines, paper_level=paper_level) == expected).all()
+    expected = np.clip(color + 2 * min(line, 127.5) - 255, 0, 255)
+    assert (compose(colors, lines) == expected).all()
 
 
 def test_paper_and_ink() -> None:
@@ -107,12 +96,11 @@ def test_any_size_and_aspect(color_size: Size, size: Size) -> None:
 
 
 def test_inputs_are_left_alone() -> None:
-    """`compose` changes neither input, with and without blur and paper level."""
+    """`compose` changes neither input, with and without blur."""
     color, line = draw((40, 60), 40)
     before = color.copy(), line.copy()
     for sigma in (0.0, 0.45):
         compose(color, line, sigma=sigma)
-        compose(color, line, sigma=sigma, paper_level=127)
     assert_array_equal(color, before[0])
     assert_array_equal(line, before[1])
 
@@ -146,14 +134,12 @@ def test_blur_grows_with_the_enlargement() -> None:
     assert_allclose(widths[0], 1.5, rtol=0.1)
 
 
-@pytest.mark.parametrize(
-    ("sigma", "paper_level"), [(-1.0, None), (float("nan"), None), (1.0, 128), (1.0, -1)]
-)
-def test_invalid_numbers_are_refused(sigma: float, paper_level: int | None) -> None:
-    """A negative blur and a level outside 0..127 are refused."""
+@pytest.mark.parametrize("sigma", [-1.0, float("nan")])
+def test_a_negative_blur_is_refused(sigma: float) -> None:
+    """It is a ValueError that names sigma."""
     color, line = draw((16, 16), 8)
-    with pytest.raises(ValueError, match=r"sigma|paper_level"):
-        compose(color, line, sigma=sigma, paper_level=paper_level)
+    with pytest.raises(ValueError, match="sigma"):
+        compose(color, line, sigma=sigma)
 
 
 def multiply(color: np.ndarray, lines: np.ndarray) -> np.ndarray:
