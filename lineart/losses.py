@@ -9,6 +9,8 @@ from lineart.models.layers import ColorBatch, LineBatch
 
 Pictures = Float[Tensor, "B C H W"]
 """Colour pictures or drawings, -1..1."""
+UNLABELLED = 255
+"""Label of pixels without a class."""
 
 
 def l1(fake: Pictures, real: Pictures) -> Float[Tensor, ""]:
@@ -267,7 +269,7 @@ def geometry_loss(
 
 
 def segmentation_loss(
-    logits: Float[Tensor, "B Classes H W"], labels: Integer[Tensor, "B H W"], ignore: int = 255
+    logits: Float[Tensor, "B Classes H W"], labels: Integer[Tensor, "B H W"]
 ) -> Float[Tensor, ""]:
     """Compute the cross-entropy of the photograph's labels and the drawing's segmentation.
 
@@ -276,15 +278,16 @@ def segmentation_loss(
 
     Args:
         logits: Output of `models.families.line_drawing.SegmentationUNet` for the drawing.
-        labels: True classes of the photograph.
-        ignore: Label of pixels to leave out.
+        labels: True classes of the photograph; `UNLABELLED` for those to leave out.
 
     Source:
         Paper 000, eq. (5).
     """
     # Eq. 5.
-    entropy = F.cross_entropy(logits.float(), labels.long(), ignore_index=ignore, reduction="sum")
-    return entropy / (labels != ignore).sum().clamp(min=1)
+    entropy = F.cross_entropy(
+        logits.float(), labels.long(), ignore_index=UNLABELLED, reduction="sum"
+    )
+    return entropy / (labels != UNLABELLED).sum().clamp(min=1)
 
 
 def as_color(drawing: LineBatch) -> ColorBatch:

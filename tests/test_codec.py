@@ -3,7 +3,6 @@ import struct
 import time
 import warnings
 import zlib
-from functools import partial
 
 import cv2
 import numpy as np
@@ -12,16 +11,14 @@ from isal import isal_zlib
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image, ImageFile
 
-from lineart import codec
 from lineart.codec import (
-    MAX_PIXELS,
     decode_cel,
     decode_color,
     decode_drawing,
     decode_line,
     encode_png,
+    samples,
 )
-from lineart.codec.decode import read_samples
 from tests.fuzzing import check_round_trip, write_part
 
 RNG = np.random.default_rng(0)
@@ -529,14 +526,14 @@ def test_bombs(kind: str) -> None:
 
 
 @pytest.mark.parametrize("image", [RGBA, RGBA[:1], RGBA[:, :1], RGBA[..., :3], GRAY])
-def test_pictures_of_many_strips(image: np.ndarray) -> None:
+def test_pictures_of_many_strips(image: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     """Strips of any number of rows give the same picture."""
     data = save(np.ascontiguousarray(image), "PNG")
     whole = decode_line(data), decode_color(data)
     for pixels in (1, 50, 100):
-        read = partial(read_samples, data, MAX_PIXELS, strip_pixels=pixels)
-        assert_array_equal(read(codec._to_line)[:, :, 0], whole[0])
-        assert_array_equal(read(codec._to_color), whole[1])
+        monkeypatch.setattr(samples, "STRIP_PIXELS", pixels)
+        assert_array_equal(decode_line(data), whole[0])
+        assert_array_equal(decode_color(data), whole[1])
 
 
 def test_equal_pixels_are_equal_bytes() -> None:

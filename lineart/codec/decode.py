@@ -31,7 +31,7 @@ from lineart.codec.jpeg import trim_jpeg
 from lineart.codec.krita import warn_of_animation
 from lineart.codec.limits import check_size
 from lineart.codec.png_reading import read_png_color, rewrap_png
-from lineart.codec.samples import STRIP_PIXELS, Finish, Samples, to_rgba, to_samples
+from lineart.codec.samples import Finish, Samples, to_rgba, to_samples
 from lineart.codec.tga import is_tga
 from lineart.codec.tiff import TiffPage, first_directory, tiff_page
 from lineart.image import Hint
@@ -207,7 +207,6 @@ def read_samples(
     finish: Finish,
     *,
     page: int = 0,
-    strip_pixels: int = STRIP_PIXELS,
 ) -> Samples:
     """Decode a picture of any supported format and convert it in strips of rows.
 
@@ -216,7 +215,6 @@ def read_samples(
         max_pixels: Maximum number of pixels of the picture.
         finish: Conversion applied to each strip.
         page: Number of the page of a TIFF, or of the frame of an animation, from 0.
-        strip_pixels: Maximum number of pixels of a strip, above 0; a strip has at least one row.
 
     Returns:
         The converted picture.
@@ -227,7 +225,7 @@ def read_samples(
     """
     name, read = _decoder(data)
     with reading(name):
-        return to_samples(read(data, page, max_pixels), finish, strip_pixels)
+        return to_samples(read(data, page, max_pixels), finish)
 
 
 def read_image(data: bytes, max_pixels: int, *, page: int = 0) -> Image:

@@ -44,11 +44,11 @@ def to_rgba(image: Image) -> Hint:
     return samples
 
 
-def to_samples(image: Image, finish: Finish, strip_pixels: int = STRIP_PIXELS) -> Samples:
+def to_samples(image: Image, finish: Finish) -> Samples:
     """Return the samples of a loaded picture in sRGB, converted in strips of rows."""
     is_inverted = isinstance(image, TiffImageFile) and _is_inverted(image)
     to_srgb = find_transform(image, _color_mode(image.mode))
-    rows = max(1, strip_pixels // image.width)
+    rows = max(1, STRIP_PIXELS // image.width)
     strips = (
         finish(
             _strip(

@@ -144,7 +144,6 @@ def list_pictures(
     storage: Storage,
     *,
     only: str | None = None,
-    max_rows: int = MAX_ROWS,
     has_videos: bool = False,
 ) -> list[Source]:
     """List all image files, and all rows of all Parquet files, below `storage`.
@@ -156,7 +155,6 @@ def list_pictures(
     Args:
         storage: Folder or S3 prefix.
         only: Name of the only file that is wanted; it is a picture whatever its suffix.
-        max_rows: Maximum number of rows of one Parquet file; a larger file is refused.
         has_videos: Whether video files are listed, too, each as one picture; see `clips`.
 
     Returns:
@@ -181,7 +179,7 @@ def list_pictures(
         elif refusal is not None:
             pictures.append(Source(printable(found.path), found.path, refusal=refusal))
         elif suffix == PARQUET_SUFFIX:
-            pictures += _parquet_pictures(storage, found, max_rows)
+            pictures += _parquet_pictures(storage, found)
         else:
             kind_of = documents if suffix in DOCUMENT_SUFFIXES else pictures
             kind_of.append(Source(found.path, found.path, stamp=found.stamp))
@@ -191,12 +189,12 @@ def list_pictures(
     return pictures
 
 
-def _parquet_pictures(storage: Storage, found: Listed, max_rows: int) -> Iterator[Source]:
+def _parquet_pictures(storage: Storage, found: Listed) -> Iterator[Source]:
     """Yield the rows of a Parquet file, and a last refusal if it cannot be read to the end."""
     path, row = found.path, 0
     try:
         file = _open_parquet(storage, path)
-        _check_columns(file, max_rows)
+        _check_columns(file)
         for batch in file.iter_batches(columns=["frame"]):
             for name in batch.column(0).to_pylist():
                 yield _row(name, found, row)
@@ -215,7 +213,7 @@ def _row(name: str | None, found: Listed, row: int) -> Source:
     return Source(printable(name) if name else f"{path}\\{row}", path, row, refusal=refusal)
 
 
-def _check_columns(file: parquet.ParquetFile, max_rows: int) -> None:
+def _check_columns(file: parquet.ParquetFile) -> None:
     kinds = {field.name: field.type for field in file.schema_arrow}
     missing = {"frame", "image"} - kinds.keys()
     if missing:
@@ -227,8 +225,8 @@ def _check_columns(file: parquet.ParquetFile, max_rows: int) -> None:
         raise ValueError(
             f"its columns frame and image are {text} and {data}, not string and binary"
         )
-    if file.metadata.num_rows > max_rows:
-        raise ValueError(f"it has {file.metadata.num_rows} rows and {max_rows} are the most")
+    if file.metadata.num_rows > MAX_ROWS:
+        raise ValueError(f"it has {file.metadata.num_rows} rows and {MAX_ROWS} are the most")
 
 
 class PictureReader:

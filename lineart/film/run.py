@@ -51,18 +51,11 @@ from lineart.storage import Storage
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class RecordInterval:
-    """How often finished frames are recorded in the manifest."""
-
-    every_s: float = 2.0
-    """Interval in seconds, from 0; later in a run, it is a fiftieth of the run's duration."""
-    rows: int = 4096
-    """Maximum number of unrecorded rows, above 0."""
-
-
-RECORD_INTERVAL = RecordInterval()
-
+RECORD_S = 2.0
+"""Interval at which finished frames are recorded in the manifest, in seconds; later in a run, it is
+a fiftieth of the run's duration."""
+RECORD_ROWS = 4096
+"""Maximum number of unrecorded rows."""
 
 OnProgress = Callable[[FilmSummary], None]
 
@@ -97,7 +90,6 @@ class Record:
     output: Storage
     check: Callable[[], None]
     """Raises if another run has taken over the output."""
-    pace: RecordInterval = RECORD_INTERVAL
     parts: list[pa.Table] = field(default_factory=list)
     """Rows that were written."""
     _fresh: list[ManifestRow] = field(default_factory=list)
@@ -110,8 +102,8 @@ class Record:
         now = time.monotonic()
         # A longer run records less often: a kill costs at most a fiftieth of its time, and a day
         # leaves 400 parts.
-        waited = now - self._recorded_at >= max(self.pace.every_s, (now - self._started) / 50)
-        if waited or len(self._fresh) >= self.pace.rows:
+        waited = now - self._recorded_at >= max(RECORD_S, (now - self._started) / 50)
+        if waited or len(self._fresh) >= RECORD_ROWS:
             self.flush()
 
     def flush(self) -> None:
@@ -129,7 +121,6 @@ def run_film(
     runner: FilmRunner,
     on_progress: OnProgress,
     check: Callable[[], None] = lambda: None,
-    pace: RecordInterval = RECORD_INTERVAL,
 ) -> tuple[FilmSummary, pa.Table]:
     """Make missing and outdated frames, and write a manifest with one row per frame.
 
@@ -140,7 +131,6 @@ def run_film(
         runner: Executes the work: `LocalRunner`, `RayRunner` or `HybridRunner`.
         on_progress: Called with the summary so far when a frame is finished or has failed.
         check: Called before rows are recorded; raises if another run has taken over the output.
-        pace: How often rows are recorded.
 
     Returns:
         The summary, and the manifest in film order.
@@ -154,7 +144,7 @@ def run_film(
     output.sweep()
     previous, stale = settle_removed(prepared, manifest.read_manifest(output), check)
     plan = _plan(prepared, mark_accepted(previous, prepared), runner)
-    record = Record(output, check, pace)
+    record = Record(output, check)
     summary = FilmSummary(
         len(prepared.frames), skipped=plan.skipped, accepted=plan.accepted, **stale._asdict()
     )

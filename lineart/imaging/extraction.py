@@ -7,47 +7,43 @@ from jaxtyping import UInt8
 from lineart.image import Frame, Line
 
 XDOG_SIGMAS = (0.3, 0.4, 0.5)
+"""Standard deviations of the inner Gaussian in pixels: alpha in paper 001."""
+RATIO = 4.5
+"""Outer sigma divided by inner sigma (k)."""
+SHARPNESS = 0.95
+"""Weight of the outer Gaussian (p)."""
+THRESHOLD = -0.1
+"""Difference in grey levels below which a pixel is ink (epsilon)."""
+STEEPNESS = 200.0
+"""Slope of the soft threshold (phi)."""
 
 
-def xdog(
-    image: Frame,
-    *,
-    sigma: float = 0.4,
-    ratio: float = 4.5,
-    sharpness: float = 0.95,
-    threshold: float = -0.1,
-    steepness: float = 200.0,
-) -> Line:
+def xdog(image: Frame, *, sigma: float = 0.4) -> Line:
     """Extract black lines on white with an extended difference of Gaussians.
 
     Args:
         image: Colour picture.
-        sigma: Standard deviation of the inner Gaussian in pixels, above 0 (alpha in paper 001, one
-            of 0.3, 0.4, 0.5).
-        ratio: Outer sigma divided by inner sigma, above 1 (k).
-        sharpness: Weight of the outer Gaussian (p).
-        threshold: Difference in grey levels below which a pixel is ink (epsilon).
-        steepness: Slope of the soft threshold (phi).
+        sigma: Standard deviation of the inner Gaussian in pixels, above 0, as in `XDOG_SIGMAS`.
 
     Raises:
-        ValueError: `sigma` is not positive or `ratio` is not above 1.
+        ValueError: `sigma` is not positive.
 
     Source:
         Paper 001, 3.1, after Winnemöller, Kyprianidis, Olsen, "XDoG", 2012. Its public code
         only adds 1 to the hyperbolic tangent, so that ink becomes grey 127, which frequency
         separation would erase. Here ink is black.
     """
-    if sigma <= 0 or ratio <= 1:
-        raise ValueError(f"xdog needs sigma > 0 and ratio > 1, got sigma={sigma}, ratio={ratio}")
+    if sigma <= 0:
+        raise ValueError(f"xdog needs sigma > 0, got {sigma}")
     gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
     fine = cv2.GaussianBlur(gray, (0, 0), sigma)
-    coarse = cv2.GaussianBlur(gray, (0, 0), sigma * ratio)
+    coarse = cv2.GaussianBlur(gray, (0, 0), sigma * RATIO)
     # In flat areas the difference is (1 - p) of the grey level, above the threshold: they become
     # paper, even black ones.
-    difference = fine - sharpness * coarse
+    difference = fine - SHARPNESS * coarse
     line: Line = np.full(gray.shape, 255, np.uint8)
-    is_ink = difference < threshold
-    soft = 1 + np.tanh(steepness * (difference[is_ink] - threshold))
+    is_ink = difference < THRESHOLD
+    soft = 1 + np.tanh(STEEPNESS * (difference[is_ink] - THRESHOLD))
     line[is_ink] = np.rint(soft * 255)
     return line
 

@@ -27,7 +27,9 @@ QUESTION_ALONE = "Which drawing shows its subject in more detail and more truly?
 PAGE, KEY = "study.html", "study.json"
 
 PAGE_BYTES = 20 * 2**20
-"""Maximum size of all pictures on a page, in bytes of Base64."""
+"""Maximum size of all pictures on a page, in bytes of Base64; the first pair is always there."""
+SEED = 0
+"""Seed for the choice and order of the pairs, and for which drawing of a pair is `a`."""
 MAX_PAIRS = 200
 """Maximum number of pairs on a page; answering takes an hour."""
 LONGEST_SIDE_PX = 1100
@@ -72,9 +74,6 @@ def write_study(
     second: Storage,
     photos: Storage | None,
     output: Storage,
-    *,
-    seed: int = 0,
-    page_bytes: int = PAGE_BYTES,
 ) -> dict[str, object]:
     """Write the page of a study and its answer key.
 
@@ -83,9 +82,6 @@ def write_study(
         second: The other drawings, likewise, with equal names.
         photos: Photographs of the drawings, with equal names; None shows the drawings alone.
         output: Folder for `study.html` and `study.json`.
-        seed: Seed for the choice and order of the pairs, and for which drawing of a pair is `a`.
-        page_bytes: Maximum size of all pictures on the page, in bytes of Base64; the first pair is
-            always included.
 
     Returns:
         Id of the `study`; numbers of `pairs`, of pairs `left_out` because the page is full, and of
@@ -107,7 +103,7 @@ def write_study(
             f"{first.uri} and {second.uri} have no drawing with the same name"
             f"{' and a photograph' if photos else ''}; give two sets of the same photographs"
         )
-    pairs = _fill_page(places, names, seed, page_bytes)
+    pairs = _fill_page(places, names)
     if not pairs:
         raise ValueError("no pair could be read: {}: {}".format(*places.failures[0]))
     question = QUESTION_ALONE if photos is None else QUESTION
@@ -116,7 +112,7 @@ def write_study(
             "question": question,
             "first": first.uri,
             "second": second.uri,
-            "seed": seed,
+            "seed": SEED,
             "failures": places.failures,
         },
         pairs,
@@ -151,11 +147,9 @@ def make_key(facts: Mapping[str, Any], pairs: Sequence[StudyPair]) -> dict[str, 
     return {"id": digest[:16], **key}
 
 
-def _fill_page(
-    places: StudyFolders, names: Sequence[str], seed: int, page_bytes: int
-) -> list[StudyPair]:
-    """Read pairs in random order until there are `MAX_PAIRS`, or `page_bytes` of pictures."""
-    rng = np.random.default_rng(seed)
+def _fill_page(places: StudyFolders, names: Sequence[str]) -> list[StudyPair]:
+    """Read pairs in random order until there are `MAX_PAIRS`, or `PAGE_BYTES` of pictures."""
+    rng = np.random.default_rng(SEED)
     pairs: list[StudyPair] = []
     num_bytes = 0
     for name in rng.permutation(np.array(names, dtype=object)).tolist():
@@ -167,7 +161,7 @@ def _fill_page(
             places.failures.append((name, str(error)))
             continue
         num_bytes += pair.num_bytes
-        if num_bytes > page_bytes and pairs:
+        if num_bytes > PAGE_BYTES and pairs:
             break
         pairs.append(pair)
     return pairs

@@ -274,10 +274,11 @@ def test_row_group_that_is_too_large(folder: Path) -> None:
         reader.read(large.source)
 
 
-def test_too_many_rows(folder: Path) -> None:
+def test_too_many_rows(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that claims more rows than any film has is refused without listing them."""
     write_rows(folder / "film.parquet", ["p/1.png", "p/2.png"])
-    film = assemble(list_pictures(Storage.at(str(folder)), max_rows=1), "film")
+    monkeypatch.setattr(frames, "MAX_ROWS", 1)
+    film = assemble(list_pictures(Storage.at(str(folder))), "film")
     assert "2 rows" in refusals(film)["film.parquet"]
 
 

@@ -29,7 +29,7 @@ from lineart.film import stages
 from lineart.film.frames import PictureReader
 from lineart.film.inputs import FilmConfig, PreparedRun, prepare_run
 from lineart.film.records import FilmJob, FrameData, FrameResult, WorkItem
-from lineart.film.run import RecordInterval, run_film
+from lineart.film.run import run_film
 from lineart.film.run_json import FilmSummary, write_run
 from lineart.film.runners import LocalRunner
 from lineart.film.tasks.colorize import ColorizeTask, open_colorize_task
@@ -524,19 +524,20 @@ def _copy_drawings(job: FilmJob, work: Sequence[WorkItem]) -> Iterator[FrameResu
             yield FrameResult(output, len(data), {}, None)
 
 
-def test_a_long_film(film: FilmConfig, tmp_path: Path) -> None:
+def test_a_long_film(film: FilmConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """5,000 frames: each has one row, and memory and manifest take a few bytes for each."""
-    pace = RecordInterval(every_s=3600.0, rows=256)
+    monkeypatch.setattr(film_run, "RECORD_S", 3600.0)
+    monkeypatch.setattr(film_run, "RECORD_ROWS", 256)
     drawn = draw_film(tmp_path / "long", 5000)
     film, runner = replace(film, pictures=str(tmp_path / "long")), Copies()
-    summary, _ = run_film(opened(film), runner, lambda _: None, pace=pace)
+    summary, _ = run_film(opened(film), runner, lambda _: None)
     assert counts(summary) == (drawn.drawings, drawn.frames - drawn.drawings, 0, 0)
     size = check_manifest(Path(film.output), drawn).stored
     assert size < 100 * drawn.frames
     assert runner.grown_bytes < 500 * drawn.frames
     # What was recorded is not recorded again: parts come one by one, and not too many.
     assert 0 < runner.parts[0] < runner.parts[1] <= drawn.frames // 256
-    again, _ = run_film(opened(film), Copies(), lambda _: None, pace=pace)
+    again, _ = run_film(opened(film), Copies(), lambda _: None)
     assert counts(again) == (0, 0, 0, drawn.frames)
     assert check_manifest(Path(film.output), drawn).stored == pytest.approx(size, rel=0.01)
 
