@@ -9,15 +9,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from lineart.codec import decode_line_art
-from lineart.codec.encode import FileFormat
 from lineart.film.tasks import (
     ComposedFrame,
     DoubtfulError,
     Files,
     NetworkInputs,
     PrepareInputs,
-    RunNetwork,
 )
 from lineart.film.tasks.carrying import (
     KeyCache,
@@ -45,7 +42,6 @@ from lineart.film.tasks.key_rules import (
     read_threshold,
 )
 from lineart.film.tasks.sheets import read_sheet
-from lineart.film.tasks.upscaling import Upscaling
 from lineart.image import Frame, Line, Size
 from lineart.imaging.carried_paint import (
     KnownColors,
@@ -58,67 +54,38 @@ from lineart.imaging.carried_paint import (
     whiten_background,
 )
 from lineart.imaging.doubts import find_certainty, find_doubts
-from lineart.imaging.hint_pictures import HintRules
 from lineart.imaging.hints import HintPixels, join_hints, stack_hints
 from lineart.imaging.matte import split_cel
 from lineart.imaging.paint import ColorSource
 from lineart.imaging.trace_lines import fill_trace_lines
 from lineart.keys import Key, PreparedKey, prepare_key
-from lineart.runtime.device import Precision
 from lineart.runtime.sandbox_process import step
 
 
 @dataclass(frozen=True, kw_only=True)
-class KeysTask:
+class KeysTask(ColorizeTask):
     """Task that colours drawings by keys; implements `film.tasks.FilmTask`.
 
-    A drawing without keys is coloured as by `base`, unless `unknown` says otherwise.
+    A drawing without keys is coloured as by `ColorizeTask`, unless `unknown` says otherwise.
     """
 
-    base: ColorizeTask
-    """Colours what no key has, and composes frames."""
     unknown: Unknown = "soft"
     """What colours regions have that neither keys nor hints give a colour."""
-
-    words = ColorizeTask.words
-    role = ColorizeTask.role
-    prepare_stage = ColorizeTask.prepare_stage
-    decode = staticmethod(decode_line_art)
-
-    @property
-    def hint_rules(self) -> HintRules:
-        """Rules by which hints are read."""
-        return self.base.hint_rules
-
-    @property
-    def form(self) -> FileFormat:
-        """Format of the frames."""
-        return self.base.form
-
-    @property
-    def upscaling(self) -> Upscaling | None:
-        """How finished frames are enlarged."""
-        return self.base.upscaling
-
-    @property
-    def extras(self) -> tuple[str, ...]:
-        """Folders of the extra files of each frame."""
-        return self.base.extras
 
     @property
     def settings(self) -> dict[str, Any]:
         """Settings that determine a frame's pixels, besides drawing, hints, keys and weights."""
-        return self.base.settings | ({} if self.unknown == "soft" else {"unknown": self.unknown})
+        return super().settings | ({} if self.unknown == "soft" else {"unknown": self.unknown})
 
     def open_prepare(self) -> PrepareInputs:
         """Build the function that carries the keys' colours and computes network inputs.
 
         It keeps the last hints and prepared keys.
         """
-        plain, read_hint = self.base.open_prepare(), self.base.open_hints()
-        is_paint = self.base.finish == "paint"
-        keys = KeyCache(partial(self._prepare, read_hint), opens_paper=is_paint)
-        matches = MatchCache(lambda file: split_cel(self.decode(file))[0], self.base.gap)
+        plain, read_hint = super().open_prepare(), self.open_hints()
+        is_paint = self.finish == "paint"
+        keys = KeyCache(partial(self._prepare_key, read_hint), opens_paper=is_paint)
+        matches = MatchCache(lambda file: split_cel(self.decode(file))[0], self.gap)
 
         def prepare(picture: UInt8[np.ndarray, "H W *C"], files: Files) -> NetworkInputs:
             if self.unknown == "soft" and not has_keys(files):
@@ -130,7 +97,7 @@ class KeysTask:
             prepared, near = keys.of(files), files.get(ADJACENT, ())
             found = matches.of([files["line"][0], *near], prepared) if prepared and near else ()
             step(self.prepare_stage)
-            known = carry_colors(drawing, prepared, self.base.gap, found)
+            known = carry_colors(drawing, prepared, self.gap, found)
             seconds = {"keys": time.perf_counter() - started} if has_keys(files) else {}
             hints = [read_hint(data, size) for data in files.get("hint", ())]
             valid_hints = clean_hints(drawing, hints)
@@ -141,74 +108,59 @@ class KeysTask:
                 known = whiten_background(known)
             flag = HINTED if is_hinted else KEYED
             kept = pack(known, flag + ComposeInputs(joined, files["line"][0]).pack())
-            inputs = self._network_inputs(drawing, valid_hints, known)
-            warnings = self.base.warn_of(drawing, alpha) + warn_of_lost(hints, joined)
+            inputs = self._guess_inputs(drawing, valid_hints, known)
+            warnings = self.warn_of(drawing, alpha) + warn_of_lost(hints, joined)
             return NetworkInputs(inputs, kept, warnings, seconds)
 
         return prepare
 
-    def _prepare(
+    def _prepare_key(
         self, read_hint: Callable[[bytes, Size], HintPixels], files: KeyFiles
     ) -> PreparedKey | None:
         """Decode and prepare a key or sheet; a hint that colours no region is None."""
         if files.drawing is None or files.role == LINED_SHEET:
             sheet = read_sheet(files.colors, files.drawing)
-            return prepare_key(sheet._replace(gap=self.base.gap))
+            return prepare_key(sheet._replace(gap=self.gap))
         drawing, _ = split_cel(self.decode(files.drawing))
         if files.role != HINT_KEY:
-            return prepare_key(Key(drawing, KEY_RULES.read(files.colors), gap=self.base.gap))
+            return prepare_key(Key(drawing, KEY_RULES.read(files.colors), gap=self.gap))
         size = drawing.shape[0], drawing.shape[1]
         try:
             (hint,) = clean_hints(drawing, [read_hint(files.colors, size)])
-            return prepare_key(Key(drawing, hint.picture(), gap=self.base.gap))
+            return prepare_key(Key(drawing, hint.picture(), gap=self.gap))
         except ValueError:
             return None
 
-    def _network_inputs(
+    def _guess_inputs(
         self, drawing: Line | Frame, valid_hints: Sequence[HintPixels], known: KnownColors
     ) -> list[np.ndarray]:
         """Return the inputs of the network, for which carried colours are hints, if needed."""
         is_guessed = self.unknown == "soft" and known.is_open.any()
-        if not is_guessed and (
-            self.base.finish != "soft" or ColorSource.SPLIT not in known.sources
-        ):
+        if not is_guessed and (self.finish != "soft" or ColorSource.SPLIT not in known.sources):
             return []
-        line, pooled = self.base.color_inputs(self.base.darken(drawing), valid_hints)
+        line, pooled = self.color_inputs(self.darken(drawing), valid_hints)
         carried = sample_colors(known, (pooled.shape[0], pooled.shape[1]))
         return [line, stack_hints([carried, pooled])]
-
-    def open_network(
-        self,
-        files: Mapping[str, bytes],
-        *,
-        device: str,
-        batch_size: int,
-        precision: Precision | None = None,
-    ) -> RunNetwork:
-        """Build the networks of `base`."""
-        return self.base.open_network(
-            files, device=device, batch_size=batch_size, precision=precision
-        )
 
     def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> ComposedFrame:
         """Compose the colours with the full-size drawing."""
         known, rest = unpack(kept)
         if known is None:
-            return self.base.compose(answers, rest)
-        base, (hints, file) = self.base, ComposeInputs.unpack(rest[1:])
+            return super().compose(answers, rest)
+        hints, file = ComposeInputs.unpack(rest[1:])
         opened = open_drawing(file)
         around = join_hints([sample_painted(known), hints], hints.size)
-        matte = find_paper_matte(base.paper, opened.drawing, opened.alpha, around, base.gap)
+        matte = find_paper_matte(self.paper, opened.drawing, opened.alpha, around, self.gap)
         color = answers[0] if answers else None
-        if color is not None and base.trace_lines:
+        if color is not None and self.trace_lines:
             color = fill_trace_lines(color, opened.drawing)
         paint = known.paint()._replace(key_threshold=read_threshold())
-        is_hinted, is_paint = rest[:1] == HINTED, base.finish == "paint"
+        is_hinted, is_paint = rest[:1] == HINTED, self.finish == "paint"
         fill_unknown(paint, self.unknown, color, uses_neighbours=is_hinted and is_paint)
         certainty = find_certainty(paint)
         if is_paint:
             try:
-                coloring, warnings, doubts = base.finish_paint(paint, matte)
+                coloring, warnings, doubts = self.finish_paint(paint, matte)
             except DoubtfulError as error:
                 error.certainty = certainty
                 raise
@@ -219,12 +171,8 @@ class KeysTask:
                 below = soften_unknown(paint, color, is_hinted=is_hinted)
             coloring = Coloring(below, matte)
             warnings, doubts = (), find_doubts(paint)
-        composer = Composer(base.lines_as, base.trace_lines, base.form, base.extras)
+        composer = Composer(self.lines_as, self.trace_lines, self.form, self.extras)
         return ComposedFrame(composer.compose(opened, coloring), warnings, doubts, certainty)
-
-    def show(self, picture: UInt8[np.ndarray, "H W *C"]) -> Line | Frame:
-        """Return the drawing on white paper."""
-        return self.base.show(picture)
 
 
 HINTED, KEYED = b"h", b"k"
@@ -250,4 +198,4 @@ def open_keys_task(
         ValueError: as for `open_colorize_task`.
     """
     base = open_colorize_task(files, network_size_px=network_size_px, **choices)
-    return KeysTask(base=base, unknown=unknown)
+    return KeysTask(**vars(base), unknown=unknown)
