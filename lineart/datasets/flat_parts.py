@@ -9,6 +9,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from lineart.image import Line, Mask
+from lineart.imaging.nearest import find_nearest
 from lineart.imaging.regions import INK_LEVEL
 
 Truth = UInt8[np.ndarray, "H W"]
@@ -47,11 +48,7 @@ def fill_from_nearest(truth: Truth, is_kept: Mask) -> Truth:
     """Give pixels that are not kept the colour of the nearest one that is."""
     if is_kept.all() or not is_kept.any():
         return truth
-    _, nearest = cv2.distanceTransformWithLabels(
-        (~is_kept).view(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    # Labels of kept pixels count from 1 in reading order.
-    filled: Truth = truth[is_kept][nearest - 1]
+    filled: Truth = truth[is_kept][find_nearest(is_kept)]
     return filled
 
 

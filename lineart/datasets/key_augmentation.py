@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from lineart.datasets.flat_parts import Truth
+from lineart.datasets.flat_parts import Truth, fill_from_nearest
 from lineart.datasets.flat_truth import draw_borders
 from lineart.image import Line
 
@@ -129,13 +129,7 @@ def _random_places(
 
 def melt(drawing: FlatDrawing, color: int) -> FlatDrawing:
     """Give the areas of a colour those of their surroundings; its lines are left as they are."""
-    is_hole = drawing.truth == color
-    if not is_hole.any() or is_hole.all():
-        return drawing
-    _, nearest = cv2.distanceTransformWithLabels(
-        is_hole.view(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    return drawing._replace(truth=drawing.truth[~is_hole][nearest - 1])
+    return drawing._replace(truth=fill_from_nearest(drawing.truth, drawing.truth != color))
 
 
 INK_PER_GAP = (250, 1200)

@@ -8,13 +8,14 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Int32, UInt8
+from jaxtyping import Bool, Int32
 from scipy import sparse
 from scipy.sparse import linalg
 
 from lineart.image import Frame, Hint, Line, fit_short_side, resize
 from lineart.imaging.cels import PAPER_FROM
 from lineart.imaging.hints import resize_hints
+from lineart.imaging.nearest import find_nearest
 
 Fill = Callable[[Line, Hint], Frame]
 """Function that colours a drawing from hints of the same size."""
@@ -43,8 +44,7 @@ def nearest_fill(line: Line, hint: Hint) -> Frame:
     is_source = hints_on_paper(line, hint)
     if not is_source.any():
         return _white(line)
-    palette = _palette(hint, is_source)
-    nearest: Frame = palette[_spread(_number(is_source))]
+    nearest: Frame = hint[is_source, :3][find_nearest(is_source)]
     return nearest
 
 
@@ -86,7 +86,9 @@ def watershed_fill(line: Line, hint: Hint) -> Frame:
     markers = np.pad(_number(is_source), 1)
     framed = cv2.cvtColor(np.pad(line, 1, mode="edge"), cv2.COLOR_GRAY2RGB)
     floods = np.ascontiguousarray(cv2.watershed(framed, markers)[1:-1, 1:-1])
-    flooded: Frame = _palette(hint, is_source)[_spread(np.maximum(floods, 0))]
+    is_flooded = floods > 0
+    source = floods[is_flooded][find_nearest(is_flooded)] - 1
+    flooded: Frame = hint[is_source, :3][source]
     return flooded
 
 
@@ -174,23 +176,3 @@ def _number(is_source: Bool[np.ndarray, "H W"]) -> Int32[np.ndarray, "H W"]:
     numbers = np.zeros(is_source.shape, np.int32)
     numbers[is_source] = np.arange(1, np.count_nonzero(is_source) + 1)
     return numbers
-
-
-def _palette(hint: Hint, is_source: Bool[np.ndarray, "H W"]) -> UInt8[np.ndarray, "N 3"]:
-    """Return the colour of each source number; entry 0 is unused."""
-    colors = hint[is_source, :3]
-    return np.concatenate((np.zeros((1, 3), np.uint8), colors))
-
-
-def _spread(numbers: Int32[np.ndarray, "H W"]) -> Int32[np.ndarray, "H W"]:
-    """Fill pixels of number 0 with the nearest other number."""
-    is_open = (numbers == 0).astype(np.uint8)
-    if not is_open.any():
-        return numbers
-    _, cell = cv2.distanceTransformWithLabels(
-        is_open, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    owner = np.zeros(int(cell.max()) + 1, np.int32)
-    owner[cell[is_open == 0]] = numbers[is_open == 0]
-    spread: Int32[np.ndarray, "H W"] = owner[cell]
-    return spread

@@ -5,6 +5,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from lineart.image import Frame, Line
+from lineart.imaging.nearest import find_nearest
 
 SMALLEST_REGION = 0.002
 """Fraction of the picture's area below which regions are not recoloured."""
@@ -104,17 +105,13 @@ def repaint_paper(color: Frame, rng: np.random.Generator) -> Frame:
 def remove_lines(color: Frame, line: Line) -> Frame:
     """Replace the colour of ink by that of the nearest paper pixel."""
     # Dilate the ink by one pixel to include its soft edge.
-    is_ink = (cv2.erode(line, np.ones((3, 3), np.uint8)) < PAPER_FROM).view(np.uint8)
+    is_ink = cv2.erode(line, np.ones((3, 3), np.uint8)) < PAPER_FROM
     if is_ink.all():
         return color
-    _, nearest = cv2.distanceTransformWithLabels(
-        is_ink, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    # OpenCV numbers the paper pixels in raster order, from 1.
-    paper, ink = np.flatnonzero(is_ink == 0), np.flatnonzero(is_ink.view(bool))
+    paper, ink, nearest = np.flatnonzero(~is_ink), np.flatnonzero(is_ink), find_nearest(~is_ink)
     # Pixels of four bytes are moved as numbers, several times as fast as those of three.
     pixels = cv2.cvtColor(color, cv2.COLOR_RGB2RGBA).view(np.uint32).reshape(-1)
-    pixels[ink] = pixels.take(paper.take(nearest.reshape(-1).take(ink) - 1))
+    pixels[ink] = pixels.take(paper.take(nearest.reshape(-1).take(ink)))
     painted: Frame = cv2.cvtColor(pixels.view(np.uint8).reshape(*line.shape, 4), cv2.COLOR_RGBA2RGB)
     return painted
 

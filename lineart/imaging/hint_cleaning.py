@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float64, Int16, Int64
 from lineart.image import Frame, Hint, Line, pack_colors, unpack_colors
 from lineart.imaging.cels import PAPER_FROM
 from lineart.imaging.hints import FAINT_ALPHA, HintPixels, find_hints
+from lineart.imaging.nearest import find_nearest
 
 DARKER_BY = 32
 """A hint on ink belongs to it if it is not lighter than the ink by more than this."""
@@ -273,13 +274,5 @@ def _spread_middles(colors: Frame, is_hint: Bool[np.ndarray, "H W"]) -> Frame:
     is_middle = is_hint & (depth >= np.minimum(MIDDLE_PX, MIDDLE_SHARE * deepest))
     if not is_middle.any():
         return colors
-    _, nearest = cv2.distanceTransformWithLabels(
-        (~is_middle).view(np.uint8),
-        cv2.DIST_L2,
-        cv2.DIST_MASK_5,
-        labelType=cv2.DIST_LABEL_PIXEL,
-    )
-    of_label = np.zeros((int(nearest.max()) + 1, 3), np.uint8)
-    of_label[nearest[is_middle]] = colors[is_middle]
-    spread: Frame = of_label[nearest]
+    spread: Frame = colors[is_middle][find_nearest(is_middle)]
     return spread

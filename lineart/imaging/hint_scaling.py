@@ -14,6 +14,7 @@ from jaxtyping import Bool, Int16, Int32, Int64, UInt8
 
 from lineart.image import Frame, Hint
 from lineart.imaging.hint_edges import FAINT_SHARE, MATTE_LEVELS
+from lineart.imaging.nearest import find_nearest
 
 EVEN_LEVELS = 2
 """Most levels by which the pixels in a stroke, away from its edges, differ in a channel."""
@@ -156,13 +157,9 @@ def _find_sources(
     It is the nearest even one or, where that is in another dab, the middle one of its own.
     """
     _, dabs = cv2.connectedComponents(is_hint, connectivity=8, ltype=cv2.CV_32S)
-    _, nearest = cv2.distanceTransformWithLabels(
-        cv2.bitwise_not(is_even), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    dab, label, even = dabs.ravel(), nearest.ravel(), np.flatnonzero(is_even)
-    of_label = np.zeros(int(label.max()) + 1, np.int64)
-    of_label[label[even]] = even
-    sources: Places = of_label[label[places]]
+    dab, even, sources = dabs.ravel(), np.flatnonzero(is_even), np.zeros_like(places)
+    if even.size:
+        sources = even[find_nearest(is_even > 0).ravel()[places]]
     is_other = (dab[sources] != dab[places]) | (is_even.ravel()[sources] == 0)
     others = places[is_other]
     if others.size:

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Int32, Int64, Integer, Shaped, UInt8
 
 from lineart.image import Size
+from lineart.imaging.nearest import find_nearest
 
 RegionMap = Int32[np.ndarray, "H W"]
 """Number of the region of each pixel, from 1; 0 = ink."""
@@ -188,14 +189,9 @@ def _spread(labels: RegionMap) -> RegionMap:
     is_region = labels > 0
     if not is_region.any():
         return labels
-    _, nearest = cv2.distanceTransformWithLabels(
-        (~is_region).view(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    # Its labels are numbers of the regions' pixels, from 1 in reading order.
-    region_of = np.concatenate((np.zeros(1, np.int32), labels[is_region]))
     spread = labels.copy()
     ink = np.flatnonzero(~is_region)
-    spread.ravel()[ink] = region_of[nearest.ravel()[ink]]
+    spread.ravel()[ink] = labels[is_region][find_nearest(is_region).ravel()[ink]]
     return spread
 
 

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Int64, UInt8
 
 from lineart.image import Frame, Line, to_gray
 from lineart.imaging.frequency import ColorMap
+from lineart.imaging.nearest import find_nearest
 
 CHROMA, FAINT_CHROMA = 48, 12
 """Least difference of the highest and the lowest channel in the middle of a line, and at its
@@ -198,12 +199,6 @@ def fill_trace_lines(color: ColorMap, drawing: Line | Frame) -> ColorMap:
     is_below = cv2.dilate(share, np.ones((3, 3), np.uint8)) > 0
     if is_below.all():
         return color
-    _, nearest = cv2.distanceTransformWithLabels(
-        is_below.view(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    places = np.zeros(nearest.max() + 1, np.int64)
-    beside = np.flatnonzero(~is_below)
-    places[nearest.ravel()[beside]] = beside
     filled = color.copy()
-    filled[is_below] = color.reshape(-1, 3)[places[nearest[is_below]]]
+    filled[is_below] = color[~is_below][find_nearest(~is_below)[is_below]]
     return filled
