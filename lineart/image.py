@@ -140,6 +140,15 @@ def darkest_channel(picture: Line | Frame) -> Line:
     return darkest
 
 
+def brightest_channel(picture: Line | Frame) -> Line:
+    """Return the highest channel of each pixel; a grey picture is returned unchanged."""
+    if picture.ndim == 2:
+        return picture
+    red, green, blue = cv2.split(picture)
+    brightest: Line = cv2.max(cv2.max(red, green), blue)
+    return brightest
+
+
 def to_gray(picture: Line | Frame) -> Line:
     """Return the luminance of a colour picture; a grey one is returned unchanged."""
     if picture.ndim == 2:

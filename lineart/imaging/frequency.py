@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float64, UInt8
 
-from lineart.image import Frame, Line, Size, resize, to_gray
+from lineart.image import Frame, Line, Size, darkest_channel, resize, to_gray
 from lineart.imaging.paper import whiten_paper
 
 ColorMap = UInt8[np.ndarray, "h w 3"]
@@ -81,9 +81,7 @@ def compose_as_drawn(
     if drawing.ndim == 2:
         composed: Frame = cv2.multiply(low, cv2.merge((drawing,) * 3), dst=low, scale=1 / 255)
         return composed
-    channels = cv2.split(drawing)
-    paper = cv2.min(cv2.min(channels[0], channels[1]), channels[2])
-    planes = cv2.split(low)
+    channels, paper, planes = cv2.split(drawing), darkest_channel(drawing), cv2.split(low)
     for below, channel in zip(planes, channels, strict=True):
         cv2.multiply(below, paper, dst=below, scale=1 / 255)
         cv2.add(below, cv2.subtract(channel, paper, dst=channel), dst=below)
@@ -169,8 +167,7 @@ def ink_layer(drawing: Frame) -> UInt8[np.ndarray, "H W 4"]:
 
     It is straight alpha, so that the result differs by at most one level where ink is thin.
     """
-    channels = cv2.split(drawing)
-    paper = cv2.min(cv2.min(channels[0], channels[1]), channels[2])
+    channels, paper = cv2.split(drawing), darkest_channel(drawing)
     opacity = cv2.bitwise_not(paper)
     ink = [cv2.divide(cv2.subtract(channel, paper), opacity, scale=255) for channel in channels]
     layer: UInt8[np.ndarray, "H W 4"] = cv2.merge((*ink, opacity))

@@ -4,7 +4,15 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float64, Int16, Int64
 
-from lineart.image import Frame, Hint, Line, pack_colors, unpack_colors
+from lineart.image import (
+    Frame,
+    Hint,
+    Line,
+    brightest_channel,
+    darkest_channel,
+    pack_colors,
+    unpack_colors,
+)
 from lineart.imaging.cels import PAPER_FROM
 from lineart.imaging.hints import FAINT_ALPHA, HintPixels, find_hints
 from lineart.imaging.nearest import find_nearest
@@ -250,12 +258,12 @@ def flatten_lossy(hint: Hint) -> Hint:
 def flatten_paper(picture: Frame) -> Frame:
     """Return a picture on white paper with one colour in each stroke, without grain or traces."""
     flat = _flatten(picture)
-    depth = 255 - flat.min(axis=2)
+    darkest = darkest_channel(flat)
+    depth = 255 - darkest
     block = np.ones((2 * LOSSY_PX + 1,) * 2, np.uint8)
     is_trace = depth < LOSSY_SHARE * cv2.dilate(depth, block)
     # A trace of a grey line is grey, and one of a stroke has less colour than the stroke.
-    red, green, blue = cv2.split(flat)
-    chroma = cv2.max(cv2.max(red, green), blue) - cv2.min(cv2.min(red, green), blue)
+    chroma = brightest_channel(flat) - darkest
     is_trace &= (chroma < MIN_CHROMA) | (chroma < CHROMA_SHARE * cv2.dilate(chroma, block))
     flat[is_trace] = 255
     return flat

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Int16, Int32, Int64, UInt8
 
-from lineart.image import Frame, Hint
+from lineart.image import Frame, Hint, brightest_channel
 from lineart.imaging.hint_edges import FAINT_SHARE, MATTE_LEVELS
 from lineart.imaging.nearest import find_nearest
 
@@ -118,8 +118,7 @@ class _Around(NamedTuple):
 
     def find_even(self) -> tuple[ByteMask, ByteMask]:
         """Return 255 where all around are hints of about one colour, and where hints differ."""
-        red, green, blue = cv2.split(cv2.subtract(self.high, self.low))
-        step = cv2.max(cv2.max(red, green), blue)
+        step = brightest_channel(cv2.subtract(self.high, self.low))
         differs = cv2.compare(step, EVEN_LEVELS, cv2.CMP_GT)
         return cv2.bitwise_and(self.is_within, cv2.bitwise_not(differs)), differs
 

@@ -65,9 +65,8 @@ def _max_width(shape: tuple[int, ...]) -> int:
 
 def _channels(drawing: Frame) -> _Channels:
     red, green, blue = cv2.split(drawing)
-    most = cv2.max(cv2.max(red, green), blue)
-    least = cv2.min(cv2.min(red, green), blue)
     low, high = cv2.min(red, green), cv2.max(red, green)
+    most, least = cv2.max(high, blue), cv2.min(low, blue)
     middle = cv2.max(low, cv2.min(high, blue))
     # At a pure hue the two lower channels are equal; at 60 degrees two channels are the highest.
     above = cv2.subtract(middle, least).astype(np.uint16) * np.uint16(60)

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from lineart.image import Hint, to_gray
+from lineart.image import Hint, brightest_channel, darkest_channel, to_gray
 from lineart.imaging.paper import whiten_paper
 
 CHROMA = 24
@@ -29,8 +29,7 @@ def is_uncolored(key: Hint) -> bool:
     picture = key[:, :, :3].copy()
     picture[is_clear] = 255
     picture = whiten_paper(picture)
-    red, green, blue = cv2.split(picture)
-    most, least = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
+    most, least = brightest_channel(picture), darkest_channel(picture)
     is_gray = cv2.inRange(to_gray(picture), BLACK, WHITE - 1)
     in_color = cv2.compare(cv2.subtract(most, least), CHROMA, cv2.CMP_GT)
     painted = is_gray | in_color

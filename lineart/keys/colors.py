@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Int16, Int32, Int64, UInt8
 
-from lineart.image import Frame, pack_colors, unpack_colors
+from lineart.image import Frame, brightest_channel, pack_colors, unpack_colors
 from lineart.imaging.region_maps import RegionMap, fill_from_neighbours
 from lineart.keys.drawing import shrink_regions
 from lineart.keys.runs import SmallMap
@@ -149,8 +149,8 @@ def _is_even(colors: Frame, labels: SmallMap) -> UInt8[np.ndarray, "H W"]:
     Noise is the median difference on paper: that of JPEG, or of grain.
     """
     window = np.ones((3, 3), np.uint8)
-    ranges = cv2.split(cv2.subtract(cv2.dilate(colors, window), cv2.erode(colors, window)))
-    widest = cv2.max(cv2.max(ranges[0], ranges[1]), ranges[2])
+    ranges = cv2.subtract(cv2.dilate(colors, window), cv2.erode(colors, window))
+    widest = brightest_channel(ranges)
     height, width = labels.shape
     small = cv2.resize(widest, (width, height), interpolation=cv2.INTER_NEAREST)
     on_paper = small[labels > 0]
