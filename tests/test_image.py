@@ -5,7 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from lineart.image import check_picture, fit_short_side, is_gray, pad_to_multiple, resize
+from lineart.image import (
+    brightest_channel,
+    check_picture,
+    darkest_channel,
+    fit_short_side,
+    is_gray,
+    pad_to_multiple,
+    resize,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -92,3 +100,12 @@ def test_padding(height: int, width: int, multiple: int, tail: tuple[int, ...]) 
     assert_array_equal(padded[:height, :width], image)
     assert (padded[height:] == 255).all()
     assert (padded[:, width:] == 255).all()
+
+
+def test_darkest_and_brightest_channel() -> None:
+    """The lowest and the highest level of each pixel; of a grey picture its own."""
+    picture = RNG.integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    assert_array_equal(darkest_channel(picture), picture.min(axis=2))
+    assert_array_equal(brightest_channel(picture), picture.max(axis=2))
+    gray = picture[..., 0]
+    assert darkest_channel(gray) is gray is brightest_channel(gray)

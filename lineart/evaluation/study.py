@@ -1,6 +1,5 @@
 """Protocol `study`: answers to a page of `lineart.report.study`, checked, summed up and written."""
 
-import hashlib
 import json
 import posixpath
 import re
@@ -13,10 +12,10 @@ import pandas as pd
 
 from lineart.evaluation.request import StudyRequest
 from lineart.evaluation.statistics import Proportion
+from lineart.report.study import FORMAT, KEY, compute_id
 from lineart.storage import Storage, read_file
 
-STUDY_FILE = "study.json"
-FORMAT, ANSWERS_FORMAT = "lineart study 1", "lineart answers 1"
+ANSWERS_FORMAT = "lineart answers 1"
 MAX_BYTES = 16 * 2**20
 """Maximum size of one file of answers, far above real ones."""
 FEW_PARTICIPANTS = 8
@@ -154,8 +153,7 @@ def _read_pairs(study: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     if study.get("format") != FORMAT:
         raise ValueError("this is no study; give the study.json that lineart report study wrote")
     content = {name: value for name, value in study.items() if name != "id"}
-    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-    if study.get("id") != digest[:16]:
+    if study.get("id") != compute_id(content):
         raise ValueError("the study was changed after it was written: its id is of something else")
     return {pair["id"]: pair for pair in study["pairs"]}
 
@@ -282,13 +280,13 @@ def judge_answers(request: StudyRequest) -> Judgement:
         ValueError: `study.json` is not a study, or no answers are valid.
         OSError: the study or its answers cannot be read.
     """
-    data = Storage.at(request.study).read(STUDY_FILE)
+    data = Storage.at(request.study).read(KEY)
     try:
         study = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{request.study}/{STUDY_FILE} is no JSON: {error}") from error
+        raise ValueError(f"{request.study}/{KEY} is no JSON: {error}") from error
     if not isinstance(study, dict):
-        raise ValueError(f"{request.study}/{STUDY_FILE} is no study")
+        raise ValueError(f"{request.study}/{KEY} is no study")
     return judge_study(study, dict(read_answers(request.answers)))
 
 
@@ -308,10 +306,7 @@ def read_answers(answers: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         folder = Storage.at(uri)
         folder.check()
         for entry in folder.entries():
-            if (
-                entry.path.lower().endswith(".json")
-                and posixpath.basename(entry.path) != STUDY_FILE
-            ):
+            if entry.path.lower().endswith(".json") and posixpath.basename(entry.path) != KEY:
                 # Participants download files of one name; each may lie in a folder of its own.
                 name = entry.path if len(answers) == 1 else f"{uri.rstrip('/')}/{entry.path}"
                 yield name, folder.read(entry.path)

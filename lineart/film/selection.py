@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from lineart.film.frames import FilmFrame
-from lineart.film.listing import printable
+from lineart.film.listing import name_some, printable
 from lineart.film.names import read_name, same_text
 
 
@@ -71,7 +71,7 @@ def _of_shots(frames: Sequence[FilmFrame], shots: Sequence[str]) -> list[FilmFra
     wanted = {same_text(shot): shot for shot in shots}
     missing = [shot for key, shot in wanted.items() if key not in present.values()]
     if missing:
-        some = ", ".join([*present][:10])
+        some = name_some([*present])
         raise ValueError(f"no shot is called {', '.join(missing)}; the first there are: {some}")
     return [frame for frame in frames if not shots or present[frame.shot] in wanted]
 

@@ -3,17 +3,15 @@
 import posixpath
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby, islice, pairwise
+from itertools import groupby, pairwise
 from operator import attrgetter
 
 from lineart.film.frames import FilmFrame
-from lineart.film.listing import caseless, printable
+from lineart.film.listing import caseless, name_some, printable
 from lineart.film.names import SEPARATORS, NameParts, read_name, read_resolution
 
 MAX_SHOTS = 10
 """Maximum number of shots that have a sentence of their own; the others are counted."""
-MAX_GAPS = 6
-"""Maximum number of gaps that are named in a shot."""
 RARE = 10
 """One difference of so many may be a gap if a shot is numbered in steps above 1."""
 
@@ -30,8 +28,7 @@ def describe_gaps(frames: Iterable[FilmFrame]) -> list[str]:
     for shot, group in groupby(frames, attrgetter("shot")):
         missing, step = _missing(group)
         if missing:
-            some = ", ".join(missing[:MAX_GAPS]) + (", ..." if missing[MAX_GAPS:] else "")
-            found.append(f"shot {shot} has no {some}: its numbers go up by {step}")
+            found.append(f"shot {shot} has no {name_some(missing)}: its numbers go up by {step}")
     return _first(found, "more shots have gaps in their numbers")
 
 
@@ -82,8 +79,10 @@ def describe_doubles(frames: Iterable[FilmFrame]) -> list[str]:
                 of_number[key].append(printable(posixpath.basename(frame.name)))
         doubles = [" = ".join(names) for names in of_number.values() if len(names) > 1]
         if doubles:
-            some = ", ".join(doubles[:MAX_GAPS]) + (", ..." if doubles[MAX_GAPS:] else "")
-            found.append(f"shot {shot} has frames of one number: {some}; each is made as a frame")
+            found.append(
+                f"shot {shot} has frames of one number: {name_some(doubles)}; each is made as a "
+                "frame"
+            )
     return _first(found, "more shots have frames of one number")
 
 
@@ -111,8 +110,7 @@ def describe_versions(frames: Iterable[FilmFrame]) -> list[str]:
         shots[posixpath.dirname(frame.name)][frame.shot] = None
     found = [
         f"{folder or 'the top folder'} holds several versions of its pictures; each is a shot of "
-        f"its own: {', '.join(islice(names, 6))}{', ...' if len(names) > 6 else ''}; "
-        "--shots chooses"
+        f"its own: {name_some([*names])}; --shots chooses"
         for folder, names in shots.items()
         if len(names) > 1
     ]

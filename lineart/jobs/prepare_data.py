@@ -186,14 +186,14 @@ def prepare_data(flags: PrepareData) -> dict[str, Any]:
 def prepare_keys(flags: PrepareData, task: KeysData, output: Storage) -> Make:
     """Find the sequences that the flags include; return what makes their pairs."""
     from lineart.datasets.items import check_pattern
-    from lineart.storage import Storage, check_given
+    from lineart.storage import Storage, check_apart, check_given
 
     settings = task.settings(flags.licence)
     if flags.licence is not None:
         check_pattern(flags.licence)
     images = Storage.at(flags.images)
     check_given("--images", images)
-    check_apart(images, output)
+    check_apart(output, "--images", images)
     provenance = read_origins(flags, images)
     if flags.licence is not None and provenance is None:
         raise ValueError("--licence needs licences: a --provenance")
@@ -248,12 +248,13 @@ def make_printer(name: str) -> Callable[[str, int, int], None]:
 
 def read_sets(flags: PrepareData, output: Storage) -> list[PictureSet]:
     """Build the sets from the flags: list their pictures and test that the models load."""
-    from lineart.storage import Storage, check_given
+    from lineart.storage import Storage, check_apart, check_given
 
     settings, images, task = read_settings(flags), Storage.at(flags.images), flags.task
     check_given("--images", images)
+    check_apart(output, "--images", images)
     if isinstance(task, ColorizationData):
-        items = list_items(flags, images, output, find_colored)
+        items = list_items(flags, images, find_colored)
         return [PictureSet("", images, items, settings)]
     assert isinstance(task, UnpairedData), "prepare_keys makes the others"
     find_styles = LAYOUTS[task.target_layout].target
@@ -262,13 +263,14 @@ def read_sets(flags: PrepareData, output: Storage) -> list[PictureSet]:
         raise ValueError(
             f"--target-layout {task.target_layout} holds photographs alone; give one of {have}"
         )
-    items = list_items(flags, images, output, LAYOUTS[task.layout].source)
+    items = list_items(flags, images, LAYOUTS[task.layout].source)
     settings.preparing.check()
     include, exclude = task.target_include, task.target_exclude
     of_style = replace(flags, include=include, exclude=exclude, provenance=None, boxes=None)
     styles = Storage.at(task.targets)
     check_given("--targets", styles)
-    style_items = list_items(of_style, styles, output, find_styles)
+    check_apart(output, "--targets", styles)
+    style_items = list_items(of_style, styles, find_styles)
     plain = replace(settings.preparing, faces=None, depth_model=None)
     return [
         PictureSet("source", images, items, settings),
@@ -276,12 +278,11 @@ def read_sets(flags: PrepareData, output: Storage) -> list[PictureSet]:
     ]
 
 
-def list_items(flags: PrepareData, images: Storage, output: Storage, find: Finder) -> list[Item]:
+def list_items(flags: PrepareData, images: Storage, find: Finder) -> list[Item]:
     """List the items that the flags include."""
     from lineart.datasets.items import Query, list_items, read_boxes
     from lineart.storage import for_flag, read_file
 
-    check_apart(images, output)
     provenance = read_origins(flags, images)
     with for_flag("--boxes"):
         boxes = None if flags.boxes is None else read_boxes(read_file(flags.boxes))
@@ -289,12 +290,6 @@ def list_items(flags: PrepareData, images: Storage, output: Storage, find: Finde
     if flags.licence is not None and not any(item.licence for item in items):
         raise ValueError("--licence needs licences: a --provenance, or a column of Parquet files")
     return items
-
-
-def check_apart(images: Storage, output: Storage) -> None:
-    """Raise ValueError if one of the folders is in the other."""
-    if images.contains(output) or output.contains(images):
-        raise ValueError(f"images and output must be apart: {images.uri}, {output.uri}")
 
 
 def read_origins(

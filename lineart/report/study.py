@@ -141,10 +141,14 @@ def study_page(study_id: str, question: str, pairs: Sequence[StudyPair]) -> str:
 
 
 def make_key(facts: Mapping[str, Any], pairs: Sequence[StudyPair]) -> dict[str, Any]:
-    """Build the content of `study.json`; its id is a hash of all other content."""
+    """Build the content of `study.json`."""
     key = {"format": FORMAT, **facts, "pairs": [pair.key for pair in pairs]}
-    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
-    return {"id": digest[:16], **key}
+    return {"id": compute_id(key), **key}
+
+
+def compute_id(content: Mapping[str, Any]) -> str:
+    """Return the id of a study: a hash of all other content of `study.json`."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _fill_page(places: StudyFolders, names: Sequence[str]) -> list[StudyPair]:

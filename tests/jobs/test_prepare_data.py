@@ -340,8 +340,8 @@ def test_faces_are_aligned_before_they_are_stored(tmp_path: Path) -> None:
     ("change", "sentence"),
     [
         ({"images": "nowhere"}, "--images: there is no folder"),
-        ({"output": "art/out"}, "must be apart"),
-        ({"output": "."}, "must be apart"),
+        ({"output": "art/out"}, "art lie in one another; keep them apart"),
+        ({"output": "."}, "art lie in one another; keep them apart"),
         ({"include": ("nothing",)}, "holds no pictures"),
         ({"exclude": ("(",)}, "is no regular expression"),
         ({"group": "["}, "is no regular expression"),
@@ -356,7 +356,10 @@ def test_faces_are_aligned_before_they_are_stored(tmp_path: Path) -> None:
         ({"task": DrawingData(targets="art", target_layout="kitti")}, "photographs alone"),
         ({"task": DrawingData(targets="art", layout="kitti")}, "holds no pictures"),
         ({"task": DrawingData(targets="art", depth_model="none.onnx")}, "no depth network"),
-        ({"task": DrawingData(targets="styles"), "output": "styles/x"}, "must be apart"),
+        (
+            {"task": DrawingData(targets="styles"), "output": "styles/x"},
+            "styles lie in one",
+        ),
         ({"task": StylizationData(targets="x", no_face="crop")}, "needs --align-faces"),
         ({"task": StylizationData(targets="art", align_faces="none.onnx")}, "none.onnx"),
         ({"task": StylizationData(targets="art", align_faces="art/1.png")}, "no YuNet"),
