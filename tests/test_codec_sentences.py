@@ -14,7 +14,7 @@ import tifffile
 from PIL import Image
 
 from lineart.codec import decode_line, encode_png
-from lineart.codec.chatter import attach_decoder_output
+from lineart.codec.decoder_output import attach_decoder_output
 from lineart.film.frames import list_pictures
 from lineart.film.records import Failure, FilmJob
 from lineart.film.tasks.colorize import ColorizeTask
@@ -85,7 +85,7 @@ def print_below(text: str) -> None:
     os.write(2, text.encode())
 
 
-def test_chatter_is_joined_to_the_error(capfd: pytest.CaptureFixture[str]) -> None:
+def test_decoder_output_is_joined_to_the_error(capfd: pytest.CaptureFixture[str]) -> None:
     """What is printed belongs to the error of the block, once; without an error it is dropped."""
     with attach_decoder_output():
         print_below("nothing of interest\n")
@@ -119,7 +119,7 @@ def hash_film(folder: str) -> dict[str, str]:
     return {name: one.message for name, one in found.items() if isinstance(one, Failure)}
 
 
-def test_chatter_of_a_film(tmp_path: Path) -> None:
+def test_decoder_output_of_a_film(tmp_path: Path) -> None:
     """Words of libtiff are in the row of the picture that failed, and nowhere else."""
     (tmp_path / "bad.tif").write_bytes(damaged_tiff())
     strange = io.BytesIO()

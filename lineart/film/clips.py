@@ -16,8 +16,8 @@ from lineart.storage import Storage
 def split_videos(folder: Storage, pictures: Sequence[Source]) -> list[Source]:
     """Replace each video by its frames: those of `s1/clip.mp4` are `s1/clip/0001`, ...
 
-    A video that cannot be read is refused; in place of what one lacks at its end stands a frame
-    that is.
+    A video that cannot be read is one refused picture. One that is cut off has the frames that it
+    still has, and after them a refused one that says so.
 
     Raises:
         OSError: S3 does not answer.

@@ -7,7 +7,7 @@ from functools import cached_property, lru_cache
 from typing import Any, TypeVar
 
 from lineart.codec import decode_line_art
-from lineart.codec.chatter import attach_decoder_output
+from lineart.codec.decoder_output import attach_decoder_output
 from lineart.codec.errors import noting_warnings
 from lineart.film.frames import PictureReader, SheetSource, Source, beside
 from lineart.film.records import (

@@ -19,7 +19,7 @@ class Difference(NamedTuple):
     """Mean of the common ink: black where both drawings are, grey where a line moved a little."""
 
 
-class Ink(NamedTuple):
+class InkAmounts(NamedTuple):
     """Ink of each part: mean darkness over the picture, 0 = white, 1 = black."""
 
     only_first: float
@@ -70,9 +70,9 @@ def separate_ink(
     )
 
 
-def measure(difference: Difference) -> Ink:
+def measure(difference: Difference) -> InkAmounts:
     """Return the mean darkness of each part, 0..1."""
-    return Ink(*(1 - float(part.mean()) / 255 for part in difference))
+    return InkAmounts(*(1 - float(part.mean()) / 255 for part in difference))
 
 
 def show_difference(difference: Difference) -> Frame:

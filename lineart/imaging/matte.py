@@ -6,7 +6,7 @@ from jaxtyping import Bool, UInt8
 
 from lineart.image import Frame, Line, darkest_channel, is_gray
 from lineart.imaging.hints import HintPixels
-from lineart.imaging.region_maps import RegionMap, count_pixels, find_contacts, find_runs
+from lineart.imaging.region_maps import RegionMap, count_pixels, find_region_contacts, find_runs
 from lineart.imaging.regions import GAP, find_regions, scale_gap
 
 Opacity = UInt8[np.ndarray, "H W"]
@@ -90,7 +90,7 @@ def _add_cut_off(
 ) -> None:
     """Add the small regions that meet the outside on paper, as a wedge below an arm."""
     areas = count_pixels(find_runs(regions), len(is_outside))
-    contacts = find_contacts(regions, regions)
+    contacts = find_region_contacts(regions, regions)
     is_met = contacts.is_gap & (may_be & (areas <= max_area))[contacts.first]
     first, second = contacts.first[is_met], contacts.second[is_met]
     while (found := first[is_outside[second] & ~is_outside[first]]).size:

@@ -15,10 +15,10 @@ from lineart.imaging.hints import HintPixels
 from lineart.imaging.paint_map import color_numbers
 from lineart.imaging.region_hints import Colors, collect_hints
 from lineart.imaging.region_maps import (
-    Contacts,
+    RegionContacts,
     RegionMap,
     count_pixels,
-    find_contacts,
+    find_region_contacts,
     find_runs,
     spread_regions,
 )
@@ -173,7 +173,7 @@ def fill_open(
     guessed = region_medians(labels, guess, is_open)
     colors[is_open] = guessed[is_open]
     if uses_neighbours:
-        contacts = find_contacts(labels, paint.spread)
+        contacts = find_region_contacts(labels, paint.spread)
         on_paper = _is_on_paper(labels, colors, is_open)
         beside = _take_neighbour_colors(contacts, colors, is_open, on_paper=on_paper)
         paint.sources[is_open] = ColorSource.NEIGHBOUR
@@ -247,7 +247,7 @@ def border_regions(labels: RegionMap) -> Int32[np.ndarray, " P"]:
 
 
 def _take_neighbour_colors(
-    contacts: Contacts, colors: Colors, is_open: Bool[np.ndarray, " N"], *, on_paper: bool
+    contacts: RegionContacts, colors: Colors, is_open: Bool[np.ndarray, " N"], *, on_paper: bool
 ) -> _NeighbourColors:
     """Replace the guess of each open region by a colour beside it, or white.
 
@@ -305,7 +305,7 @@ def _difference(guess: Int64[np.ndarray, "C 3"], colors: Colors) -> Float64[np.n
 
 
 def _copy_through_gaps(
-    labels: RegionMap, contacts: Contacts, colors: Colors, is_open: Bool[np.ndarray, " N"]
+    labels: RegionMap, contacts: RegionContacts, colors: Colors, is_open: Bool[np.ndarray, " N"]
 ) -> Bool[np.ndarray, " N"]:
     """Give open regions the only colour of the larger regions behind their closed gaps.
 

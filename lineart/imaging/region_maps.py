@@ -195,7 +195,7 @@ def _spread(labels: RegionMap) -> RegionMap:
     return spread
 
 
-class Contacts(NamedTuple):
+class RegionContacts(NamedTuple):
     """Pairs of regions that meet, each in both directions."""
 
     first: Int32[np.ndarray, " C"]
@@ -204,7 +204,7 @@ class Contacts(NamedTuple):
     """Whether they meet on paper, as at a closed gap; pairs that do both are there twice."""
 
 
-def find_contacts(labels: RegionMap, spread: RegionMap) -> Contacts:
+def find_region_contacts(labels: RegionMap, spread: RegionMap) -> RegionContacts:
     """Find the pairs of regions that meet below a line or on paper.
 
     Args:
@@ -224,4 +224,4 @@ def find_contacts(labels: RegionMap, spread: RegionMap) -> Contacts:
     kinds = np.unique(kinds[find_runs(kinds).starts])
     first, second = (side.astype(np.int32) for side in np.divmod(kinds // 2, count))
     is_gap = np.tile(kinds % 2 > 0, 2)
-    return Contacts(np.concatenate((first, second)), np.concatenate((second, first)), is_gap)
+    return RegionContacts(np.concatenate((first, second)), np.concatenate((second, first)), is_gap)

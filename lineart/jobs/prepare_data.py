@@ -169,7 +169,7 @@ def prepare_data(flags: PrepareData) -> dict[str, Any]:
 
     output = Storage.at(flags.output)
     if isinstance(flags.task, KeysData):
-        make: Make = prepare_keys(flags, flags.task, output)
+        make: Make = prepare_key_pairs(flags, flags.task, output)
     else:
         make = partial(prepare_sets, read_sets(flags, output), output)
     # Ray, started in another thread, leaves the handler of SIGTERM as it is.
@@ -183,7 +183,7 @@ def prepare_data(flags: PrepareData) -> dict[str, Any]:
     return summary
 
 
-def prepare_keys(flags: PrepareData, task: KeysData, output: Storage) -> Make:
+def prepare_key_pairs(flags: PrepareData, task: KeysData, output: Storage) -> Make:
     """Find the sequences that the flags include; return what makes their pairs."""
     from lineart.datasets.items import check_pattern
     from lineart.storage import Storage, check_apart, check_given
@@ -256,7 +256,7 @@ def read_sets(flags: PrepareData, output: Storage) -> list[PictureSet]:
     if isinstance(task, ColorizationData):
         items = list_items(flags, images, find_colored)
         return [PictureSet("", images, items, settings)]
-    assert isinstance(task, UnpairedData), "prepare_keys makes the others"
+    assert isinstance(task, UnpairedData), "prepare_key_pairs makes the others"
     find_styles = LAYOUTS[task.target_layout].target
     if find_styles is None:
         have = ", ".join(name for name, layout in LAYOUTS.items() if layout.target)

@@ -20,7 +20,7 @@ from lineart.keys.contacts import find_contacts, join_contacts
 from lineart.keys.key import PreparedKey
 from lineart.keys.key_drawing import is_key_drawing, key_drawing_colors
 from lineart.keys.network import Network, color_scores, included_network
-from lineart.keys.shot import AnyKey, ShotKeys, find_pictures, prepare_keys
+from lineart.keys.shot import AnyKey, ShotKeys, find_finished_keys, prepare_keys
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def carry(
         others = [one for one, skip in zip(keys.keys, is_own, strict=True) if not skip]
         # Keys of the shot, then sheets.
         first, *more = sorted(compress(keys.keys, is_own), key=lambda one: not one.key.same_shot)
-        if (first.index == UNKNOWN).any() and find_pictures(others):
+        if (first.index == UNKNOWN).any() and find_finished_keys(others):
             matched = matched or _match_with_others(drawing, keys, gap, network)
             labels = matched.labels
         exact = _take_exactly(first, keys, labels)

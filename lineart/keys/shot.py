@@ -53,14 +53,14 @@ def prepare_keys(keys: Sequence[AnyKey] | ShotKeys) -> ShotKeys:
     return ShotKeys(tuple(_settle_paper([*_divide_hints(alone)])))
 
 
-def find_pictures(keys: Sequence[PreparedKey]) -> list[PreparedKey]:
+def find_finished_keys(keys: Sequence[PreparedKey]) -> list[PreparedKey]:
     """Return the keys of the shot that are finished pictures."""
     return [one for one in keys if one.key.same_shot and not one.is_hints]
 
 
 def _divide_hints(keys: Sequence[PreparedKey]) -> Iterator[PreparedKey]:
     """Yield the keys; hints in regions that finished pictures of the shot show to be several."""
-    pictures = find_pictures(keys)
+    pictures = find_finished_keys(keys)
     for one in keys:
         if not pictures or not one.is_hints or not one.key.same_shot:
             yield one

@@ -12,7 +12,7 @@ from typing import Any
 from lineart.codec import decode_line, encode_png
 from lineart.film.frames import PictureReader, Source, list_pictures
 from lineart.film.names import stem
-from lineart.imaging.difference import Ink, measure, separate_ink, show_difference
+from lineart.imaging.difference import InkAmounts, measure, separate_ink, show_difference
 from lineart.report.html import as_text, data_uri, encode_thumbnail, list_settings, template
 from lineart.storage import Storage
 
@@ -49,7 +49,7 @@ class DrawingPair:
     """Two drawings of one photograph: their ink, and thumbnails of both and of their difference."""
 
     name: str
-    ink: Ink
+    ink: InkAmounts
     first: bytes
     second: bytes
     difference: bytes
@@ -76,14 +76,14 @@ class DrawingsComparison:
     output: Storage
     radius_px: float
     """As for `write_difference`."""
-    inks: dict[str, Ink] = field(default_factory=dict)
+    inks: dict[str, InkAmounts] = field(default_factory=dict)
     failures: list[tuple[str, str]] = field(default_factory=list)
     """Name and error message."""
 
     @property
-    def total(self) -> Ink:
+    def total(self) -> InkAmounts:
         """Ink of all drawings together."""
-        return Ink(*map(sum, zip(*self.inks.values(), strict=True)))
+        return InkAmounts(*map(sum, zip(*self.inks.values(), strict=True)))
 
     def compare_all(self, names: Sequence[str]) -> Iterator[DrawingPair]:
         """Compare and yield the pairs of these names; record ink, and failures of pairs."""
@@ -191,7 +191,7 @@ def write_results(
     page = difference_page(shown, comparison.total, len(comparison.inks), unmatched, run)
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(("name", *Ink._fields))
+    rows.writerow(("name", *InkAmounts._fields))
     rows.writerows(
         (name, *(f"{part:.6f}" for part in ink)) for name, ink in comparison.inks.items()
     )
@@ -202,7 +202,7 @@ def write_results(
 
 def difference_page(
     compared: Sequence[DrawingPair],
-    total: Ink,
+    total: InkAmounts,
     num_compared: int,
     unmatched: Unmatched,
     run: Mapping[str, Any],
@@ -242,7 +242,7 @@ def difference_page(
     )
 
 
-def shares(ink: Ink) -> dict[str, str]:
+def shares(ink: InkAmounts) -> dict[str, str]:
     """Format the shares of all ink that only the first, only the second and both drawings have."""
     whole = sum(ink)
     return {

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from lineart.image import Line
-from lineart.imaging.difference import Ink, measure, separate_ink, show_difference
+from lineart.imaging.difference import InkAmounts, measure, separate_ink, show_difference
 from tests.conftest import DrawLine
 
 RED, BLUE, BLACK, WHITE = (255, 0, 0), (0, 0, 255), (0, 0, 0), (255, 255, 255)
@@ -83,8 +83,8 @@ def test_ink_is_a_share_of_the_area() -> None:
 
 def test_without_ink_nothing_differs() -> None:
     """Two sheets of paper have no ink that only one of them has."""
-    assert measure(separate_ink(lines(), lines())) == Ink(0, 0, 0)
-    assert Ink(0.0, 0.0, 0.0).lone == 0
+    assert measure(separate_ink(lines(), lines())) == InkAmounts(0, 0, 0)
+    assert InkAmounts(0.0, 0.0, 0.0).lone == 0
 
 
 def test_other_sizes_and_radii_are_refused() -> None:

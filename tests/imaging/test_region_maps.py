@@ -14,7 +14,7 @@ from lineart.imaging.region_maps import (
     count_pixels,
     fill_from_neighbours,
     find_boxes,
-    find_contacts,
+    find_region_contacts,
     find_runs,
     look_up,
     number_areas,
@@ -117,14 +117,14 @@ def test_ink_takes_the_nearest_region(paper: np.ndarray) -> None:
         for one, other in zip(a.ravel(), b.ravel(), strict=True)
         if one != other
     }
-    contacts = find_contacts(labels, spread)
+    contacts = find_region_contacts(labels, spread)
     found = {*zip(contacts.first.tolist(), contacts.second.tolist(), strict=True)}
     assert found == meets | {(b, a) for a, b in meets}
     # 4-connected areas never meet on paper; parts of one do.
     assert not contacts.is_gap.any()
     halves = np.where(np.arange(labels.shape[1]) % 2, labels, labels + count * (labels > 0))
     halves = halves.astype(np.int32)
-    contacts = find_contacts(halves, spread_regions(halves))
+    contacts = find_region_contacts(halves, spread_regions(halves))
     is_beside = (labels[:, 1:] > 0) & (labels[:, :-1] > 0)
     parts = {*halves[:, 1:][is_beside].tolist(), *halves[:, :-1][is_beside].tolist()}
     assert {*contacts.first[contacts.is_gap].tolist()} == parts

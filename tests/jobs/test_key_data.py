@@ -11,7 +11,7 @@ from pyarrow import parquet
 from lineart.codec import encode_png
 from lineart.datasets.pair_shards import PairShards
 from lineart.jobs.key_data import KeysData
-from lineart.jobs.prepare_data import PrepareData, prepare_keys
+from lineart.jobs.prepare_data import PrepareData, prepare_key_pairs
 from lineart.jobs.train import Train
 from lineart.jobs.train import main as train
 from lineart.runtime.executor import LocalExecutor
@@ -51,7 +51,7 @@ def test_sequences_become_pairs_to_train_on(images: Path, tmp_path: Path) -> Non
     flags = flags_of(images, licence="CC0")
     assert isinstance(flags.task, KeysData)
     output = Storage.at(flags.output)
-    summary = prepare_keys(flags, flags.task, output)(LocalExecutor(1))
+    summary = prepare_key_pairs(flags, flags.task, output)(LocalExecutor(1))
     assert summary["sequences"] == {"train": {"ranger": 4}, "validation": {"piggy": 4}}
     assert summary["refused"].keys() == {"troll"}
     assert "CC-BY-SA" in summary["refused"]["troll"]
@@ -74,7 +74,7 @@ def test_a_damaged_picture_refuses_its_sequence(images: Path) -> None:
     flags = flags_of(images)
     assert isinstance(flags.task, KeysData)
     output = Storage.at(flags.output)
-    summary = prepare_keys(flags, flags.task, output)(LocalExecutor(1))
+    summary = prepare_key_pairs(flags, flags.task, output)(LocalExecutor(1))
     assert summary["sequences"] == {"train": {"ranger": 4}, "validation": {"piggy": 4}}
     assert summary["refused"]["troll"].startswith("troll/0002.png: ")
     (row,) = parquet.read_table(io.BytesIO(output.read("refused.parquet"))).to_pylist()
@@ -89,10 +89,10 @@ def test_wrong_flags_are_explained(images: Path) -> None:
         (KeysData(drawn_films=-1), "--drawn-films is 0 or more"),
     ):
         with pytest.raises(ValueError, match=says):
-            prepare_keys(flags_of(images, task), task, output)
+            prepare_key_pairs(flags_of(images, task), task, output)
     few = flags_of(images, exclude=("piggy",))
     assert isinstance(few.task, KeysData)
-    make = prepare_keys(few, few.task, output)
+    make = prepare_key_pairs(few, few.task, output)
     with pytest.raises(ValueError, match=r"for validation; .*--drawn-films"):
         make(LocalExecutor(1))
     assert not output.exists("train/shards.json")

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lineart.imaging.difference import Ink
+from lineart.imaging.difference import InkAmounts
 from lineart.jobs.report import DifferencePage, FilmPage, Report, StudyPage, TrainingPage, main
 from lineart.report.difference import DrawingPair, Unmatched, difference_page
 from tests.conftest import DrawLine
@@ -161,10 +161,10 @@ def test_missing_inputs_are_refused(
 def test_names_are_shown_as_text() -> None:
     """Names and messages with markup in them are escaped."""
     hostile = "<script>alert(1)</script>"
-    one = DrawingPair(hostile, Ink(0.0, 0.0, 0.0), b"RIFF", b"RIFF", b"RIFF")
+    one = DrawingPair(hostile, InkAmounts(0.0, 0.0, 0.0), b"RIFF", b"RIFF", b"RIFF")
     unmatched = Unmatched([hostile], [hostile], [(hostile, hostile)])
     run = {"first": hostile, "second": hostile}
-    page = difference_page([one], Ink(0.0, 0.0, 0.0), 1, unmatched, run)
+    page = difference_page([one], InkAmounts(0.0, 0.0, 0.0), 1, unmatched, run)
     assert "<script>" not in page
     assert page.count("alert(1)") >= 9
     assert "The drawings have no ink." in page
