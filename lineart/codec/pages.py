@@ -58,6 +58,7 @@ def may_have_pages(read: ReadRange) -> bool:
 
     Raises:
         struct.error: the file is cut off.
+        OverflowError: a position in it is larger than `read` takes.
     """
     start = read(0, _STARTS[0])
     if start.startswith(PNG_SIGNATURE):

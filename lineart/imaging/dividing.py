@@ -28,7 +28,7 @@ where that loses a colour."""
 GAP_SIDE_PX = 360
 """Short side, at least, at which gaps of larger drawings are searched."""
 SHRUNK_PAPER = 192
-"""Share of paper, of 255, from which a pixel of the smaller size is paper."""
+"""Share of paper, of 255, above which a pixel of the smaller size is paper."""
 MAX_LOST_PX = 24
 """Parts of a region that are lost at the smaller size are divided up to this distance from it."""
 WIDE_GAP_SHARE = 32 / 1080

@@ -45,9 +45,9 @@ def find_matte(cover: Opacity, hints: HintPixels, gap: float = GAP) -> Opacity:
 
     Outside are the regions that touch the border of the picture, unless an artist gave a hint
     there, and small parts that closed gaps cut off from them. Gaps in lines are closed, as for
-    `find_regions`. Pixels of a soft line that are nearer to
-    an outside region than to an inside one have the opacity of the line, so that the cel has no
-    halo on any background; the colour of the inside reaches to the middle of the line.
+    `find_regions`. Pixels of a soft line that are nearer to an outside region than to an inside one
+    have the opacity of the line, so that the cel has no halo on any background; the colour of the
+    inside reaches to the middle of the line.
 
     Args:
         cover: Opacity of the drawing.

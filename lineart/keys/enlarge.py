@@ -18,7 +18,7 @@ from lineart.keys.border_matrix import find_outlines
 from lineart.keys.runs import SmallMap
 
 SMOOTH, MIN_SIGMA, MAX_SIGMA = 0.7, 1.0, 4.0
-"""Radius of the smoothing of cuts, in half widths of the part, and its bounds in pixels."""
+"""Standard deviation of the blur of a cut, in half widths of the part, and its bounds in pixels."""
 
 
 def enlarge_cut(labels: RegionMap, small: SmallMap, cut: SmallMap) -> RegionMap:
@@ -38,15 +38,15 @@ def enlarge_cut(labels: RegionMap, small: SmallMap, cut: SmallMap) -> RegionMap:
     is_cut = np.isin(owner, owner[count + 1 :])
     runs = find_runs(cut)
     half_width = count_pixels(runs, total + 1)[1:] / np.maximum(find_outlines(cut, total), 1)
-    sigma = np.clip(SMOOTH * half_width, MIN_SIGMA, MAX_SIGMA)
+    sigmas = np.clip(SMOOTH * half_width, MIN_SIGMA, MAX_SIGMA)
     boxes = find_boxes(runs, cut.shape[1], total + 1)
     divided = labels.copy()
     np.copyto(divided, 0, where=look_up(is_cut[: count + 1], labels))
     highest = np.zeros(labels.shape, np.uint8)
     for part in np.flatnonzero(is_cut & (boxes[:, 2] > 0)):
-        radius = float(sigma[part - 1])
-        inner, outer = _windows(boxes[part], math.ceil(2 * radius), cut.shape, labels.shape)
-        share = _blur(cut[inner], int(part), radius, highest[outer].shape)
+        sigma = float(sigmas[part - 1])
+        inner, outer = _windows(boxes[part], math.ceil(2 * sigma), cut.shape, labels.shape)
+        share = _blur(cut[inner], int(part), sigma, highest[outer].shape)
         is_more = share > highest[outer]
         is_more &= labels[outer] == owner[part]
         np.copyto(divided[outer], part, where=is_more)

@@ -67,7 +67,7 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class PreparedKey:
-    """A key, its regions measured."""
+    """A key, its regions measured; entry r of an array is region r + 1."""
 
     key: Key
     drawing: Drawing
@@ -166,7 +166,7 @@ def _find_colors(
 
 
 class FinishedPicture(NamedTuple):
-    """The finished picture of a key."""
+    """The finished picture of a key; entry r of an array is region r of its drawing, 0 ink."""
 
     colors: Frame
     """On white paper."""
