@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 import torch
@@ -18,7 +16,7 @@ from lineart.inference import (
 )
 from lineart.metrics import psnr
 from lineart.models import MODELS, from_files
-from lineart.runtime.device import PRECISIONS, use_one_thread
+from lineart.runtime.device import PRECISIONS
 from lineart.sample_film import sample_film
 from lineart.weights import open_weights, read_weights
 from tests.models.test_models import build
@@ -98,24 +96,20 @@ def test_bfloat16_moves_no_color_visibly() -> None:
         assert psnr(half(*work)[0], full(*work)[0]) > 45
 
 
-def test_the_chosen_format_is_quick() -> None:
-    """What is chosen here takes no longer than float32: emulated bfloat16 takes twenty times that.
-
-    A film, an evaluation and the demo all choose as `PairColorizer` does.
-    """
-    use_one_thread()
-    pair = from_files(read_weights(open_weights("default")))
-    lines, hints = drawings(1, 128, 192, pair.colorization.draft_scale)
-    seconds = []
-    for colorizer in (PairColorizer(pair), PairColorizer(pair, precision="float32")):
-        colorizer(lines, hints)
-        tries = []
-        for _ in range(3):
-            started = time.process_time()
-            colorizer(lines, hints)
-            tries.append(time.process_time() - started)
-        seconds.append(min(tries))
-    assert seconds[0] <= 1.5 * seconds[1]
+@pytest.mark.parametrize(("feature", "chosen"), [("avx512_bf16", "bfloat16"), ("avx2", "float32")])
+def test_the_format_is_that_which_the_processor_multiplies(
+    feature: str, chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A film, an evaluation and the demo choose like this; emulated bfloat16 takes 20 times."""
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {feature: True})
+    users = (
+        (PairColorizer, "two_stage"),
+        (BorderFinder, "border_unet"),
+        (Translator, "line_drawing"),
+    )
+    for kind, model in users:
+        assert kind(build(model)).dtype == getattr(torch, chosen)
 
 
 def test_colors_survive_the_way_to_tensors_and_back() -> None:

@@ -30,6 +30,11 @@ def leave_a_lease(output: Storage, **changes: Any) -> None:
     output.write(LEASE, json.dumps(lease._describe_owner() | changes).encode())
 
 
+def read_owner(output: Storage) -> object:
+    """Return the process of the lease."""
+    return json.loads(output.read(LEASE))["process"]
+
+
 def test_the_second_is_refused(each_storage: Storage) -> None:
     """While one holds the lease another is told who does; afterwards it is free and gone."""
     heard: list[str] = []
@@ -68,7 +73,7 @@ def test_a_dead_owner_here_is_not_waited_for(
     """The lease of a process of this machine that is no more is taken over at once."""
     leave_a_lease(each_storage, **changes)
     with hold_lease(each_storage, pytest.fail, times=replace(FAST, expires_after_s=60.0)):
-        pass
+        assert read_owner(each_storage) == os.getpid()
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff", b'{"process": "x"}'])
@@ -78,6 +83,8 @@ def test_a_lease_that_is_none(content: bytes, tmp_path: Path) -> None:
     output.write(LEASE, content)
     with hold_lease(output, ignore, times=FAST) as held:
         held.check()
+        assert read_owner(output) == os.getpid()
+    assert not output.exists(LEASE)
 
 
 def test_only_one_of_many_gets_it(each_storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
