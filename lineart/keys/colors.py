@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Int16, Int32, Int64, UInt8
+from jaxtyping import Bool, Float64, Int16, Int32, Int64, UInt8
 
 from lineart.image import Frame, brightest_channel, pack_colors, unpack_colors
 from lineart.imaging.region_maps import RegionMap, fill_from_neighbours
@@ -15,8 +15,9 @@ from lineart.keys.runs import SmallMap
 TOLERANCE = 6
 """Levels by which neighbouring pixels of one colour differ at most, in any channel: noise of a
 JPEG, or a gradient."""
-MIN_PART_PX = 24
-"""Colours with fewer pixels in a region, at the working size, give way to its main colour."""
+MIN_PART_PX, MIN_PART_SHARE, FEW_PART_PX = 24, 0.03, 4
+"""Colours with fewer pixels in a region, at the working size, give way to its main colour; in small
+regions, such as an iris, with less than this share of it, and always with so few."""
 MIN_EVEN = 0.15
 """Fewer even places than this share of a region are no more than a highlight."""
 MIN_MODE = 0.1
@@ -103,6 +104,12 @@ def split_by_color(
         unpack_colors(values),
         np.zeros(len(order), bool),
     )
+
+
+def least_part(areas: np.ndarray) -> Float64[np.ndarray, " N"]:
+    """Return the least number of pixels of a part of regions of these areas, at working size."""
+    least: Float64[np.ndarray, " N"] = np.clip(MIN_PART_SHARE * areas, FEW_PART_PX, MIN_PART_PX)
+    return least
 
 
 class _Parts(NamedTuple):
@@ -199,6 +206,7 @@ def _choose_colors(
     chief = np.full(len(parts.area), -1, np.int64)
     regions: list[int] = []
     leaders: list[int] = []
+    least = least_part(areas)
     order = np.argsort(parts.region, kind="stable")
     bounds = np.searchsorted(parts.region[order], np.arange(1, len(areas) + 1))
     for region in range(1, len(areas)):
@@ -208,7 +216,7 @@ def _choose_colors(
         groups = _group(parts.shade[own], parts.area[own])
         sizes = np.bincount(groups, parts.area[own])
         for group in range(len(sizes)):
-            if sizes[group] >= MIN_PART_PX or sizes[group] == sizes.max():
+            if sizes[group] >= least[region] or sizes[group] == sizes.max():
                 members = own[groups == group]
                 chief[members] = len(regions)
                 regions.append(region)

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float32, Float64, Int32, Int64
 
 from lineart.imaging.region_maps import fill_from_neighbours, look_up, spread_regions
 from lineart.keys.border_matrix import find_borders, find_outlines
-from lineart.keys.colors import UNKNOWN
+from lineart.keys.colors import UNKNOWN, least_part
 from lineart.keys.flow import Flow, target_positions
 from lineart.keys.key import PreparedKey
 from lineart.keys.region_motion import carry_parts
@@ -16,8 +16,6 @@ from lineart.keys.runs import PairCounts, SmallMap, count_pairs
 
 WINDOW_PX = 7
 """A mark is a pixel around which a window of this size lies in one region of the key."""
-MIN_MARKS = 24
-"""Parts with fewer marks in a region are not cut off."""
 MIN_INSIDE, MIN_CARRIED = 0.8, 0.5
 """A region of the key that is closed there is a part of a region here if this share of it is
 carried into that region, and if what is carried anywhere has this share of its area."""
@@ -168,7 +166,7 @@ def _find_parts(labels: SmallMap, key: PreparedKey, found: PairCounts, marks: Sm
     number[place.clip(0, len(region))] = np.where(
         (marked.rows > 0) & (marked.columns > 0), marked.counts, 0
     )
-    is_part = (main[region] > 0) & (is_own | is_closed) & (number[:-1] >= MIN_MARKS)
+    is_part = (main[region] > 0) & (is_own | is_closed) & (number[:-1] >= least_part(area[region]))
     order = np.flatnonzero(is_part)
     order = order[np.lexsort((-pixels[order], region[order]))]
     return _number_parts(region[order].astype(np.int32), part[order].astype(np.int32), count)
