@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Float64, Int64
 
 from lineart.image import Frame, Line, Size
 from lineart.imaging.region_maps import RegionMap
@@ -42,6 +42,8 @@ class Aligned(NamedTuple):
     """The keys, at the working size of the drawing if their aspect ratio is the same."""
     flows: tuple[Flow | None, ...]
     """Flow from the drawing to each key; None for a sheet or another aspect ratio."""
+    misfits: Float64[np.ndarray, "K N"]
+    """Mean misfit of each flow in each region, in levels of 255; infinite without a flow."""
 
     def compare(self, number: int) -> PairFeatures:
         """Compare the regions with those of one key."""
@@ -80,31 +82,39 @@ def align(line: Line | Frame, keys: Sequence[PreparedKey], gap: float = GAP) -> 
             flow = flows[number]
             assert flow is not None
             is_asked = ~is_settled & ((best == number) == is_best)
-            found_parts = cut_regions(cut, depth, fitted[number], flow, is_asked)
-            cut, is_new = found_parts.labels, len(is_asked)
-            is_settled = np.append(is_settled, found_parts.is_settled[is_new:])
-            is_settled[:is_new] |= found_parts.is_settled[:is_new]
-            best = np.append(best, best[found_parts.whole])
+            cut, whole, is_known = cut_regions(cut, depth, fitted[number], flow, is_asked)
+            is_settled = np.append(is_settled, np.zeros(len(whole), bool)) | is_known
+            best = np.append(best, best[whole])
     if cut.max(initial=0) > total:
         labels = enlarge_cut(labels, small, cut)
     # Parts of a few pixels may be lost at full size.
     areas = find_areas(labels, int(cut.max(initial=0))) * (cut.size / labels.size)
-    return Aligned(labels, measure_small(paper, cut, areas, ink), fitted, flows)
+    around = np.full((len(keys), len(areas)), np.inf)
+    for number, misfit in misfits.items():
+        around[number] = _average(cut, len(areas), misfit)[1:]
+    return Aligned(labels, measure_small(paper, cut, areas, ink), fitted, flows, around)
 
 
 def _find_best(
     labels: SmallMap, total: int, misfits: Mapping[int, Misfit]
 ) -> Int64[np.ndarray, " N"]:
-    """Return the number of the key that fits best around each region; entry 0 is ink.
+    """Return the number of the key that fits best around each region; entry 0 is ink."""
+    numbers = np.array([*misfits], np.int64)
+    if not len(numbers):
+        return np.zeros(total + 1, np.int64)
+    best: Int64[np.ndarray, " N"]
+    best = numbers[np.argmin([_average(labels, total, one) for one in misfits.values()], axis=0)]
+    return best
 
-    The misfit is smooth; regions without a pixel in every fourth have the first key.
+
+def _average(labels: SmallMap, total: int, misfit: Misfit) -> Float64[np.ndarray, " N"]:
+    """Return the mean misfit in each region, by every second pixel in both directions.
+
+    The misfit is smooth; regions without such a pixel have 0.
     """
     sampled = labels[::2, ::2].ravel()
-    sums = [
-        np.bincount(sampled, misfit[::2, ::2].ravel(), total + 1) for misfit in misfits.values()
-    ]
-    numbers = np.array([*misfits], np.int64)
-    return numbers[np.argmin(sums, axis=0)] if sums else np.zeros(total + 1, np.int64)
+    sums = np.bincount(sampled, misfit[::2, ::2].ravel(), total + 1)
+    return sums / np.maximum(np.bincount(sampled, minlength=total + 1), 1)
 
 
 def resize_key(prepared: PreparedKey, size: Size) -> PreparedKey:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import compress
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int32, UInt8
+from jaxtyping import Bool, Float32, Float64, Int32, UInt8
 from scipy.special import softmax
 
 from lineart.image import Frame, Line, pack_colors, unpack_colors
@@ -41,6 +41,9 @@ class CarriedColors:
 
 SURE, ABOUT_SURE = 0.98, 0.6
 """Probabilities from which a key is sure of the colour of a region, and about sure."""
+FITS_TIMES, FITS_LEVELS = 2.0, 5.0
+"""A key fits around a region if its misfit there is at most so many times that of the best key, and
+so many levels more."""
 
 Scores = Float32[np.ndarray, "T P"]
 """Logarithm of the weight of each colour for each region of a drawing.
@@ -141,7 +144,7 @@ def _match_with_others(
     for place, (key, number) in enumerate(others):
         found = color_scores(aligned.compare(place), network, key.parent)
         scores.append(_score_whole_palette(found, number, len(palette)))
-    shares = _join_all(scores, [key for key, _ in others])
+    shares = _join_all(scores, [key for key, _ in others], aligned.misfits)
     of_shot = [(key, number) for key, number in others if key.key.same_shot]
     shares = color_background(shares, aligned.drawing, of_shot)
     return Matched(aligned.labels, aligned.drawing, palette, shares)
@@ -208,26 +211,34 @@ def _score_whole_palette(
     return whole
 
 
-def join_scores(scores: Sequence[Scores], *, is_correction: Sequence[bool] = ()) -> ColorShares:
+def join_scores(
+    scores: Sequence[Scores],
+    *,
+    is_correction: Sequence[bool] = (),
+    misfits: Float64[np.ndarray, "K T"] | None = None,
+) -> ColorShares:
     """Return the probabilities of colours from the scores of all keys of the shot.
 
     A region has none of the colours if it has none of any key: these probabilities are multiplied,
     so that a key that leaves a region open says nothing against another that shows its colour. A
     colour weighs as much as all candidates of all keys that have it. But of keys that are sure of
-    the colour of a region, the first one counts alone.
+    the colour of a region, the first one counts alone, unless another key fits far better there.
 
     Args:
         scores: Scores by each key, the nearest in time first.
         is_correction: Whether each key may correct what another shows; a region that one corrects
             has the colour of the nearest key that is about sure of it. Default: none does.
+        misfits: How badly each key fits around each region; default: all fit alike.
     """
     of_keys = [softmax(one, axis=1) for one in scores]
     shares = _join_evenly(scores)
     least = np.full(len(shares), SURE, np.float32)
     for one in compress(of_keys, is_correction):
         least[one[:, -1] <= 0.5] = ABOUT_SURE
-    for one in reversed(of_keys):
-        is_sure = one[:, :-1].max(axis=1) >= least
+    misfits = np.zeros((len(scores), len(shares))) if misfits is None else misfits
+    most = FITS_TIMES * misfits.min(axis=0) + FITS_LEVELS
+    for one, misfit in zip(reversed(of_keys), misfits[::-1], strict=True):
+        is_sure = (one[:, :-1].max(axis=1) >= least) & (misfit <= most)
         shares[is_sure] = one[is_sure]
     return shares
 
@@ -239,7 +250,9 @@ def _join_evenly(scores: Sequence[Scores]) -> ColorShares:
     return np.concatenate(((1 - is_none) * softmax(weights, axis=1), is_none), axis=1)
 
 
-def _join_all(scores: Sequence[Scores], keys: Sequence[PreparedKey]) -> ColorShares:
+def _join_all(
+    scores: Sequence[Scores], keys: Sequence[PreparedKey], misfits: Float64[np.ndarray, "K T"]
+) -> ColorShares:
     """Return the probabilities of colours from the scores of keys and sheets.
 
     Sheets give colours to what no key of the shot has, as far as no key has it: without motion they
@@ -252,7 +265,8 @@ def _join_all(scores: Sequence[Scores], keys: Sequence[PreparedKey]) -> ColorSha
     if not of_keys:
         return _join_evenly(of_sheets)
     is_partial = [key.is_partial for key in keys if key.key.same_shot]
-    known = join_scores(of_keys, is_correction=is_partial)
+    is_key = [key.key.same_shot for key in keys]
+    known = join_scores(of_keys, is_correction=is_partial, misfits=misfits[is_key])
     if not of_sheets:
         return known
     shares: ColorShares = known[:, -1:] * _join_evenly(of_sheets)

@@ -149,6 +149,15 @@ def test_the_first_key_that_is_sure_counts_alone() -> None:
     assert join_scores(scores[::-1]).argmax(axis=1).tolist() == [1, 1]
 
 
+def test_a_key_that_fits_far_worse_does_not_count_alone() -> None:
+    """Its drawing is of something else, however sure it is."""
+    near = np.array([[9.0, 0.0, 0.0]] * 2, np.float32)
+    far = np.array([[0.0, 9.0, 0.0]] * 2, np.float32)
+    misfits = np.array([[55.0, 12.0], [7.0, 7.0]])
+    assert join_scores([near, far], misfits=misfits).argmax(axis=1).tolist() == [1, 0]
+    assert join_scores([near, far]).argmax(axis=1).tolist() == [0, 0]
+
+
 def test_a_region_that_is_corrected_has_the_colour_of_the_nearest_key() -> None:
     """It need only be about sure; a farther key that is surer does not count there."""
     near = np.array([[0.0, 4.0, 2.0], [0.0, 0.0, 4.0]], np.float32)
