@@ -112,7 +112,8 @@ def carry_parts(
             key_labels, map_back, (right - left, bottom - top),
             flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE,
         ).astype(np.int32)  # fmt: skip
-        is_taken &= look_up(group_of == group, moved)
+        # What is hidden in the key has the part that is nearest.
+        moved[look_up(group_of != group, moved)] = 0
         np.copyto(parts[box], moved, where=is_taken)
     return parts
 

@@ -268,3 +268,17 @@ def test_an_iris_keeps_its_colors() -> None:
         143:157, 205:220
     ]
     assert np.count_nonzero(wrong) < 30
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "most"), [((480, 220), (480, 320), 6000), ((480, 240), (420, 200), 600)]
+)
+def test_what_the_key_hides_is_the_nearest_part(
+    before: tuple[int, int], after: tuple[int, int], most: int
+) -> None:
+    """Where a bird was before the sky, the flow follows it; the sky is not known there."""
+    key, target = draw_sky(before), draw_sky(after)
+    carried = carry(target.line, [Key(*key)])
+    is_sky = ((target.paint == SKY) | (target.paint == DUSK)).all(axis=2) & (carried.labels > 0)
+    wrong = (fill(carried) != target.paint).any(axis=2) & is_sky
+    assert np.count_nonzero(wrong) < most
