@@ -16,8 +16,9 @@ TOLERANCE = 6
 """Levels by which neighbouring pixels of one colour differ at most, in any channel: noise of a
 JPEG, or a gradient."""
 MIN_PART_PX, MIN_PART_SHARE, FEW_PART_PX = 24, 0.03, 4
-"""Colours with fewer pixels in a region, at the working size, give way to its main colour; in small
-regions, such as an iris, with less than this share of it, and always with so few."""
+"""Least pixels of a colour in a region, at the working size: with fewer, it gives way to the main
+colour. In small regions, such as an iris, it is this share of the region, and at least the third
+number."""
 MIN_EVEN = 0.15
 """Fewer even places than this share of a region are no more than a highlight."""
 MIN_MODE = 0.1

@@ -37,7 +37,7 @@ MIN_AGREEING = 0.1
 """A motion serves if this share of the weight is within `APART_PX` of it."""
 FEW_AGREEING, FAR_APART_PX = 0.5, 8.0
 """A motion with a smaller share of the weight serves where the flow differs from it by more than
-this: what moves otherwise is near, but most of the group may move so, too."""
+this: what is before the group moves otherwise, but parts of the group may, too."""
 
 
 class _Groups(NamedTuple):
@@ -78,12 +78,12 @@ def carry_parts(
         is_asked: Regions whose parts matter; the flow carries the others.
 
     Returns:
-        The key's regions, carried by the motions of their groups where the flow differs from these.
-        In a region, the group that has most of it takes also what the flow carries into it from
-        other regions of the key, but for parts that lie in it, such as what is closed in the key
-        and open here.
+        The key's regions, carried by the motions of their groups where the flow differs from these;
+        0 where the group is hidden in the key: the part nearest to it is there. In a region, the
+        group that has most of it takes also what the flow carries into it from other regions of the
+        key, but for parts that lie in it, such as what is closed in the key and open here.
     """
-    origin, group_of = (np.append(np.int32(0), one) for one in (key.parent, find_groups(key)))
+    origin, group_of = (np.append(np.int32(0), one) for one in (key.parent, _find_groups(key)))
     groups = _find_carried_groups(labels, carried, group_of, is_asked)
     if not groups.region.size:
         return carried
@@ -112,13 +112,13 @@ def carry_parts(
             key_labels, map_back, (right - left, bottom - top),
             flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE,
         ).astype(np.int32)  # fmt: skip
-        # What is hidden in the key has the part that is nearest.
+        # Something else hides the group there in the key.
         moved[look_up(group_of != group, moved)] = 0
         np.copyto(parts[box], moved, where=is_taken)
     return parts
 
 
-def find_groups(key: PreparedKey) -> Int32[np.ndarray, " N"]:
+def _find_groups(key: PreparedKey) -> Int32[np.ndarray, " N"]:
     """Return the group of each part of a key, from 1: parts without lines between them."""
     borders, open_ = key.drawing.borders, key.drawing.open_borders
     # What touches on paper is a border there, too.

@@ -390,7 +390,7 @@ def test_a_jpeg_key_is_named_and_has_its_flat_colors(film: Film) -> None:
     opened = film.open()
     run_film(opened, LocalRunner(), lambda _: None)
     (named,) = (one for one in opened.warnings if "JPEG" in one)
-    assert named.startswith("the key slide/1.jpg: it is a JPEG")
+    assert named.startswith("the key slide/1.jpg: the colours of a JPEG are not exact")
     carried, own = draw_shot(2, moves_px=5), draw_shot(0, moves_px=5)
     paint = film.frame("slide/f0003")[carried.line == 255]
     right = np.abs(paint.astype(np.int16) - carried.paint[carried.line == 255]).max(axis=1) <= 3

@@ -4,6 +4,7 @@ import json
 from typing import Final
 
 from lineart.codec import decode_cel
+from lineart.codec.formats import find_format
 from lineart.codec.lossy import is_lossy
 from lineart.image import Hint, Size
 from lineart.imaging.flat_colors import restore_flat_colors
@@ -54,8 +55,9 @@ class KeyRules:
                 "it has no colours: it is black on white, as a line drawing, and makes regions "
                 "white"
             )
-        if is_lossy(data):
-            warnings.append("it is a JPEG, or the like: its colours are not exact; save it as PNG")
+        form = find_format(data)
+        if form is not None and is_lossy(data):
+            warnings.append(f"the colours of a {form.name} are not exact; save it as PNG")
         return tuple(warnings)
 
     def check(self, hint_size: Size, size: Size) -> None:
