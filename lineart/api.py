@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 
 from lineart.codec import decode_color, decode_drawing
 from lineart.codec.encode import FileFormat, FormatName
-from lineart.film.stages import open_task_network
+from lineart.film.execution.stages import open_task_network
 from lineart.film.tasks import RunNetwork
 from lineart.film.tasks.colorize import ColorizeTask, open_colorize_task
 from lineart.image import Frame, Hint, Line, check_picture

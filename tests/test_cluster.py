@@ -6,7 +6,7 @@ import pytest
 import ray
 import ray.autoscaler.sdk
 
-from lineart.film.pools import plan_workers
+from lineart.film.execution.pools import plan_workers
 from lineart.runtime.cluster import read_resources, start_ray, wait_for
 from lineart.runtime.machines import MachineRequest
 

@@ -23,7 +23,7 @@ from ray.autoscaler._private.kuberay.autoscaling_config import (
 )
 from ray.autoscaler._private.util import prepare_config, validate_config
 
-from lineart.film.pools import NETWORK_GPUS, PIXEL_CPUS, plan_workers
+from lineart.film.execution.pools import NETWORK_GPUS, PIXEL_CPUS, plan_workers
 from lineart.jobs.main import COMMANDS
 from lineart.runtime.cluster import MAX_LABELS
 from lineart.runtime.device import has_cuda_driver

@@ -15,10 +15,10 @@ from PIL import Image
 
 from lineart.codec import decode_line, encode_png
 from lineart.codec.decoder_output import attach_decoder_output
-from lineart.film.frames import list_pictures
+from lineart.film.execution.worker import hash_pictures
+from lineart.film.pictures.frames import list_pictures
 from lineart.film.records import Failure, FilmJob
 from lineart.film.tasks.colorize import ColorizeTask
-from lineart.film.worker import hash_pictures
 from lineart.storage import Storage
 
 GRAY = np.random.default_rng(0).integers(0, 256, (40, 30), dtype=np.uint8)

@@ -23,8 +23,8 @@ import numpy as np
 import pytest
 
 from lineart.codec import encode_png
+from lineart.film.outcome.run_json import FilmSummary
 from lineart.film.run import MAX_UNWRITTEN
-from lineart.film.run_json import FilmSummary
 from lineart.manifest import MANIFEST, read_manifest, write_rows
 from lineart.runtime.lease import hold_lease
 from lineart.storage import LIMITS, Entry, Storage, describe_error, is_full

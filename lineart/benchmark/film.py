@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable
 
 from lineart.benchmark.timing import Figure
 from lineart.codec import encode_png
-from lineart.film.frames import list_pictures
-from lineart.film.pipeline import RayRunner
+from lineart.film.execution.pipeline import RayRunner
+from lineart.film.execution.stages import STAGES, OpenStage, run_stages
+from lineart.film.execution.worker import hash_pictures
+from lineart.film.pictures.frames import list_pictures
 from lineart.film.records import FilmJob, FrameData, HashedFile, Input, WorkItem
-from lineart.film.stages import STAGES, OpenStage, run_stages
 from lineart.film.tasks.colorize import open_colorize_task
-from lineart.film.worker import hash_pictures
 from lineart.runtime.cluster import start_ray, stop_ray
 from lineart.runtime.executor import RayExecutor
 from lineart.sample_film import sample_film

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from lineart.codec import decode_color, decode_line
 from lineart.evaluation.request import FilmRequest
 from lineart.evaluation.types import EvaluationPlan, Finding, ScoreRow, pick
-from lineart.film.frames import PictureReader, Source
-from lineart.film.pages import find_sources
+from lineart.film.pictures.frames import PictureReader, Source
+from lineart.film.pictures.pages import find_sources
 from lineart.image import Frame, Line, fit_short_side, resize
 from lineart.manifest import read_manifest
 from lineart.metrics import flicker, leakage

@@ -6,30 +6,30 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from lineart.film.frames import (
-    FilmFrame,
-    Source,
-    assemble,
-    holds_others,
-)
-from lineart.film.hints import (
+from lineart.film.colors.hints import (
     attach_everywhere,
     attach_hints,
     find_origins,
     take_first_pages,
     unused_hints,
 )
-from lineart.film.keys import attach_keys, describe_keyless
-from lineart.film.listing import is_empty, name_some, printable
-from lineart.film.names import stem
-from lineart.film.output_names import Names, name_outputs
-from lineart.film.pages import Pages, find_pictures, list_videos, split_pages
-from lineart.film.painted import PaintedFilm, attach_paint, describe_unused
-from lineart.film.pools import WorkerBounds
+from lineart.film.colors.keys import attach_keys, describe_keyless
+from lineart.film.colors.painted import PaintedFilm, attach_paint, describe_unused
+from lineart.film.colors.sheets import attach_sheets, find_sheets
+from lineart.film.execution.pools import WorkerBounds
+from lineart.film.pictures.frames import (
+    FilmFrame,
+    Source,
+    assemble,
+    holds_others,
+)
+from lineart.film.pictures.listing import is_empty, name_some, printable
+from lineart.film.pictures.names import stem
+from lineart.film.pictures.output_names import Names, name_outputs
+from lineart.film.pictures.pages import Pages, find_pictures, list_videos, split_pages
+from lineart.film.pictures.selection import Selection
+from lineart.film.pictures.sequence import describe_doubles, describe_gaps, describe_versions
 from lineart.film.records import FilmJob
-from lineart.film.selection import Selection
-from lineart.film.sequence import describe_doubles, describe_gaps, describe_versions
-from lineart.film.sheets import attach_sheets, find_sheets
 from lineart.film.tasks import FilmTask
 from lineart.runtime.device import PRECISIONS, Precision
 from lineart.runtime.sandbox import hold_signals

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from lineart.film.frames import Source
-from lineart.film.listing import printable
-from lineart.film.pages import Pages
+from lineart.film.pictures.frames import Source
+from lineart.film.pictures.listing import printable
+from lineart.film.pictures.pages import Pages
 from lineart.film.tasks import FilmTask
 from lineart.film.tasks.key_rules import (
     ADJACENT,

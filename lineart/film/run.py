@@ -11,19 +11,28 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import pyarrow as pa
 
 from lineart import manifest
-from lineart.film.adjacent import find_adjacent, find_voters
-from lineart.film.completeness import stored_frames
-from lineart.film.frame_colors import HashedColors, files_to_hash
-from lineart.film.frame_logs import FrameLogs
-from lineart.film.frame_warnings import list_warnings
-from lineart.film.hints import describe_empty_hints
+from lineart.film.colors.adjacent import find_adjacent, find_voters
+from lineart.film.colors.frame_colors import HashedColors, files_to_hash
+from lineart.film.colors.hints import describe_empty_hints
+from lineart.film.colors.keys import describe_empty, describe_twins, describe_warned, keep_holds
+from lineart.film.execution.stages import choose_batch
+from lineart.film.execution.worker import (
+    copy_finished,
+    hash_hints,
+    hash_keys,
+    hash_pictures,
+    hash_sheets,
+)
 from lineart.film.inputs import PreparedRun
-from lineart.film.keys import describe_empty, describe_twins, describe_warned, keep_holds
-from lineart.film.marks import find_verdicts, mark_frames, read_marks
-from lineart.film.odd_sizes import warn_of_odd_sizes
-from lineart.film.outputs import export_parquet
-from lineart.film.pages import chunks
-from lineart.film.plan import (
+from lineart.film.outcome.completeness import stored_frames
+from lineart.film.outcome.frame_logs import FrameLogs
+from lineart.film.outcome.frame_warnings import list_warnings
+from lineart.film.outcome.odd_sizes import warn_of_odd_sizes
+from lineart.film.outcome.outputs import export_parquet
+from lineart.film.outcome.run_json import FilmSummary
+from lineart.film.pictures.pages import chunks
+from lineart.film.planning.marks import find_verdicts, mark_frames, read_marks
+from lineart.film.planning.plan import (
     FilmPlan,
     find_unchanged,
     known_pictures,
@@ -31,19 +40,10 @@ from lineart.film.plan import (
     result_row,
     unread_row,
 )
+from lineart.film.planning.removed import settle_removed
+from lineart.film.planning.retries import mark_accepted
 from lineart.film.records import FILES, WRITE, FilmJob, FrameResult, StageSeconds, WorkItem
-from lineart.film.removed import settle_removed
-from lineart.film.retries import mark_accepted
-from lineart.film.run_json import FilmSummary
-from lineart.film.stages import choose_batch
 from lineart.film.tasks.key_rules import KEY, KEY_LINE, SHEET
-from lineart.film.worker import (
-    copy_finished,
-    hash_hints,
-    hash_keys,
-    hash_pictures,
-    hash_sheets,
-)
 from lineart.manifest import ManifestRow
 from lineart.runtime.executor import Executor
 from lineart.storage import Storage

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lineart.jobs.command import ProgressClock
 
 if TYPE_CHECKING:
-    from lineart.film.run_json import FilmSummary
+    from lineart.film.outcome.run_json import FilmSummary
 
 MIN_MEASURED_S = 1.0
 """Shortest time of which a speed is told: a GPU makes a batch of frames at once."""

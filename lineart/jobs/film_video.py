@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from lineart.jobs.command import BrokenOffError, as_sentence
 
 if TYPE_CHECKING:
-    from lineart.film.exposure import Sheets
+    from lineart.film.exposure.cuts import Sheets
     from lineart.film.inputs import PreparedRun
     from lineart.jobs.films import FilmFlags
 
@@ -28,7 +28,7 @@ def choose_rate(flags: FilmFlags, prepared: PreparedRun) -> float:
         if flags.fps is not None:
             raise ValueError(f"--fps {flags.fps:g} is for videos; add --video")
         return USUAL_FPS
-    from lineart.film.clips import find_rate
+    from lineart.film.pictures.clips import find_rate
     from lineart.video.encoding import frame_rate
 
     fps = flags.fps
@@ -46,7 +46,7 @@ def write_video(prepared: PreparedRun, sheets: Sheets, fps: float) -> None:
         BrokenOffError: they cannot be written.
         ValueError: the frames cannot be shown as the sheets say.
     """
-    from lineart.film.completeness import MADE
+    from lineart.film.outcome.completeness import MADE
     from lineart.manifest import read_manifest
     from lineart.video import write_videos
 

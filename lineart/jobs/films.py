@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
     from lineart.codec.encode import FileFormat
     from lineart.codec.palettes import Colors
-    from lineart.film.exposure import ExposedCut
+    from lineart.film.exposure.cuts import ExposedCut
     from lineart.film.inputs import FilmConfig, PreparedRun, TaskFactory
+    from lineart.film.outcome.run_json import FilmSummary
     from lineart.film.run import FilmRunner
-    from lineart.film.run_json import FilmSummary
     from lineart.film.tasks.upscaling import Factor, Upscaling
     from lineart.jobs.colorize import Colorize
     from lineart.jobs.recolor import Recolor
@@ -123,8 +123,8 @@ def build_film_config(
     hints: str | None = None,
 ) -> FilmConfig:
     """Build the film's configuration from addresses and flags."""
+    from lineart.film.execution.pools import WorkerBounds
     from lineart.film.inputs import FilmConfig
-    from lineart.film.pools import WorkerBounds
 
     return FilmConfig(
         pictures=pictures,
@@ -166,7 +166,7 @@ def choose_upscaling(upscale: Factor, denoise: Denoise | None) -> Upscaling | No
 
 def choose_extras(flags: Colorize | Recolor) -> tuple[str, ...]:
     """Return the folders of extra files."""
-    from lineart.film.frames import OPENRASTER, PSD
+    from lineart.film.pictures.frames import OPENRASTER, PSD
     from lineart.film.tasks.layers import LAYERS, LINES, PAINT
 
     wanted = {
@@ -224,11 +224,11 @@ def make_film(
     """
     from pythonjsonlogger.json import JsonFormatter
 
-    from lineart.film.completeness import is_unconfirmed
-    from lineart.film.exposure import Sheets, describe_missing
+    from lineart.film.exposure.cuts import Sheets, describe_missing
     from lineart.film.inputs import prepare_run
-    from lineart.film.other_film import refuse_other_film
-    from lineart.film.retries import apply_retry_flags, count_missing, describe_finished
+    from lineart.film.outcome.completeness import is_unconfirmed
+    from lineart.film.planning.other_film import refuse_other_film
+    from lineart.film.planning.retries import apply_retry_flags, count_missing, describe_finished
     from lineart.manifest import read_manifest
     from lineart.runtime.lease import HeldError, hold_lease
     from lineart.storage import for_flag
@@ -295,7 +295,7 @@ def _make_with_lease(
         The summary, the manifest, and the warnings on the film's files that the run has added to
         `prepared`.
     """
-    from lineart.film.run_json import write_run
+    from lineart.film.outcome.run_json import write_run
 
     write_state = partial(write_run, asdict(flags), prepared, datetime.now(UTC))
     known_warnings = len(prepared.warnings)
@@ -327,8 +327,8 @@ def _make_and_show(
     write_state: Callable[[tuple[FilmSummary, pa.Table] | None], None],
 ) -> tuple[FilmSummary, pa.Table]:
     """Make the frames and write the page; `write_state` writes `run.json`."""
-    from lineart.film.completeness import find_objections
-    from lineart.film.next_keys import choose_next
+    from lineart.film.outcome.completeness import find_objections
+    from lineart.film.outcome.next_keys import choose_next
     from lineart.film.run import run_film
     from lineart.report.film_folder import PAGE
 
@@ -373,8 +373,8 @@ def _mark_success(
     prepared: PreparedRun, rows: pa.Table, summary: FilmSummary, lease: Lease
 ) -> None:
     """Write `_SUCCESS`, after all other files, if the whole film is finished without objections."""
-    from lineart.film.completeness import is_complete
-    from lineart.film.run_json import of_whole_film
+    from lineart.film.outcome.completeness import is_complete
+    from lineart.film.outcome.run_json import of_whole_film
 
     try:
         lease.check()
@@ -400,7 +400,7 @@ def _read_shown(output: Storage) -> Any:
 
 def _describe(summary: FilmSummary) -> Iterator[str]:
     """Yield what a person should know of the end of a run, besides the counts."""
-    from lineart.film.frame_warnings import describe_warning
+    from lineart.film.outcome.frame_warnings import describe_warning
 
     yield from map(describe_warning, summary.warnings)
     if summary.unlisted_warnings:
@@ -440,7 +440,7 @@ def _describe(summary: FilmSummary) -> Iterator[str]:
 
 def _describe_stale(output: Storage, flags: FilmFlags) -> Iterator[str]:
     """Yield which folders show the frames of an earlier run."""
-    from lineart.film.outputs import FOLDER
+    from lineart.film.outcome.outputs import FOLDER
     from lineart.jobs.film_video import VIDEO
 
     for folder, flag, is_new in (
@@ -452,7 +452,7 @@ def _describe_stale(output: Storage, flags: FilmFlags) -> Iterator[str]:
 
 
 def _ask(drawing: dict[str, Any]) -> str:
-    from lineart.film.next_keys import describe_doubt
+    from lineart.film.outcome.next_keys import describe_doubt
 
     return (
         f"--ask: colour {drawing['frame']} next, and put it into --keys: {describe_doubt(drawing)}"
@@ -467,15 +467,15 @@ def start_runner(prepared: PreparedRun, missing: int) -> Iterator[FilmRunner]:
     given, and otherwise local until Ray has started. A cluster is asked for the machines that the
     `missing` frames need.
     """
-    from lineart.film.runners import FEW_FRAMES, LocalRunner
+    from lineart.film.execution.runners import FEW_FRAMES, LocalRunner
 
     film = prepared.film
     wants_ray = "RAY_ADDRESS" in os.environ or film.gpu_workers or film.cpu_workers
     if len(prepared.frames) <= FEW_FRAMES and not wants_ray:
         yield LocalRunner()
         return
-    from lineart.film.pipeline import RayRunner
-    from lineart.film.runners import HybridRunner
+    from lineart.film.execution.pipeline import RayRunner
+    from lineart.film.execution.runners import HybridRunner
     from lineart.runtime.cluster import start_ray, stop_ray
     from lineart.runtime.executor import HybridExecutor, RayExecutor
 
@@ -497,7 +497,7 @@ def start_runner(prepared: PreparedRun, missing: int) -> Iterator[FilmRunner]:
 
 def write_page(prepared: PreparedRun, rows: pa.Table, cuts: Sequence[ExposedCut] = ()) -> None:
     """Write the HTML page of the film, whose shots have the times of the cuts' exposure sheets."""
-    from lineart.film.outputs import ThumbnailGallery, outputs_of
+    from lineart.film.outcome.outputs import ThumbnailGallery, outputs_of
     from lineart.film.records import RUN
     from lineart.report.film_folder import PAGE, show_film
 

@@ -75,7 +75,7 @@ def recolor_film(flags: Recolor) -> dict[str, Any]:
 
 def read_film(flags: Recolor) -> tuple[FilmConfig, TaskFactory]:
     """Build the film's configuration and its task factory from the flags."""
-    from lineart.film.painted import open_painted
+    from lineart.film.colors.painted import open_painted
     from lineart.film.tasks.recolor import RecolorTask, join_swaps, parse_swaps
 
     named = parse_swaps(flags.swap)

@@ -126,7 +126,7 @@ def write_report(flags: Report) -> dict[str, Any]:
     check_inputs(flags.page)
     match flags.page:
         case FilmPage(film=film, output=output, sources=sources, xdts=xdts, levels=levels):
-            from lineart.film.exposure import Sheets
+            from lineart.film.exposure.cuts import Sheets
             from lineart.report.film_folder import write_film
 
             sheets = Sheets(xdts, levels)
@@ -162,7 +162,7 @@ def check_inputs(page: Any) -> None:
 
 def write_film_videos(flags: FilmVideos) -> dict[str, Any]:
     """Write the videos of a film, and return a summary; raises as `write_report`."""
-    from lineart.film.exposure import Sheets
+    from lineart.film.exposure.cuts import Sheets
     from lineart.storage import Storage
     from lineart.video import write_videos
 

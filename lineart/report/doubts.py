@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Int, UInt8
 
-from lineart.film.doubt_list import DoubtList
-from lineart.film.next_keys import choose_next, describe_doubt
-from lineart.film.outputs import count_doubts
+from lineart.film.outcome.doubt_list import DoubtList
+from lineart.film.outcome.next_keys import choose_next, describe_doubt
+from lineart.film.outcome.outputs import count_doubts
 from lineart.image import Frame, resize
 from lineart.imaging.doubts import MAX_DOUBTS, Doubt
 from lineart.report.frames import file_name

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Float64
 
-from lineart.film.exposure import ExposedCut
+from lineart.film.exposure.cuts import ExposedCut
 from lineart.film.tasks import PageWords
 from lineart.manifest import stage_seconds
 from lineart.report.charts import ChartStyle, Curve, draw_chart

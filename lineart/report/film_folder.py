@@ -13,10 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lineart.codec import encode_png
-from lineart.film.exposure import NO_SHEETS, ExposedCut, Sheets, name_missing
-from lineart.film.frames import Source
-from lineart.film.names import file_key, folder_key, natural_key
-from lineart.film.outputs import (
+from lineart.film.exposure.cuts import NO_SHEETS, ExposedCut, Sheets, name_missing
+from lineart.film.outcome.outputs import (
     ThumbnailGallery,
     ThumbnailPair,
     choose,
@@ -24,7 +22,9 @@ from lineart.film.outputs import (
     read_previews,
     show_as_is,
 )
-from lineart.film.pages import find_sources
+from lineart.film.pictures.frames import Source
+from lineart.film.pictures.names import file_key, folder_key, natural_key
+from lineart.film.pictures.pages import find_sources
 from lineart.film.records import RUN
 from lineart.film.tasks import PageWords
 from lineart.film.tasks.colorize import ColorizeTask

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from lineart.film.exposure import ExposedCut, ExposedLevel, Exposure
+from lineart.film.exposure.cuts import ExposedCut, ExposedLevel, Exposure
 from lineart.report.frames import MISSING, NOTHING
 from lineart.report.html import as_text
 from lineart.report.shots import ShotSummary

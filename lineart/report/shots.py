@@ -10,8 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from lineart.film.names import stem
-from lineart.film.outputs import count_doubts, spread
+from lineart.film.outcome.outputs import count_doubts, spread
+from lineart.film.pictures.names import stem
 from lineart.report.frames import NOTHING, Cell, FrameEntry, columns, count, file_name, stack_hints
 from lineart.report.html import as_text, data_uri
 from lineart.report.notes import Note, NoteList, gather, limit_notes, name_ranges

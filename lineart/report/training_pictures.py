@@ -11,7 +11,7 @@ from pyarrow import parquet
 
 from lineart.codec import decode_color
 from lineart.datasets.preparation import REFUSED
-from lineart.film.outputs import spread
+from lineart.film.outcome.outputs import spread
 from lineart.image import Frame
 from lineart.report.html import as_text, data_uri, encode_thumbnail, read_job_json
 from lineart.report.tables import part_of

@@ -13,11 +13,11 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Int64
 
-from lineart.film.doubt_list import DoubtList
-from lineart.film.frames import FilmFrame, PictureReader, Source
-from lineart.film.named_after import folders_of_shot
-from lineart.film.outputs import count_doubts
-from lineart.film.pages import find_sources
+from lineart.film.colors.named_after import folders_of_shot
+from lineart.film.outcome.doubt_list import DoubtList
+from lineart.film.outcome.outputs import count_doubts
+from lineart.film.pictures.frames import FilmFrame, PictureReader, Source
+from lineart.film.pictures.pages import find_sources
 from lineart.film.records import RUN, Failure, HashedFile
 from lineart.imaging.doubts import Doubt
 from lineart.manifest import read_manifest

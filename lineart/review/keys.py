@@ -10,14 +10,14 @@ import numpy as np
 from jaxtyping import UInt8
 
 from lineart.codec import encode_png
-from lineart.film.frame_colors import HashedColors
-from lineart.film.frames import FilmFrame, Source
-from lineart.film.keys import attach_keys, keep_holds
-from lineart.film.names import stem
-from lineart.film.pages import find_pictures
+from lineart.film.colors.frame_colors import HashedColors
+from lineart.film.colors.keys import attach_keys, keep_holds
+from lineart.film.execution.worker import hash_colors
+from lineart.film.pictures.frames import FilmFrame, Source
+from lineart.film.pictures.names import stem
+from lineart.film.pictures.pages import find_pictures
 from lineart.film.records import Failure, HashedHint, name_file
 from lineart.film.tasks.key_rules import KEY, KEY_RULES
-from lineart.film.worker import hash_colors
 from lineart.image import Hint, pack_colors
 from lineart.imaging.hint_pictures import DEFAULT_RULES
 from lineart.review.errors import RefusedError

@@ -1,4 +1,4 @@
-"""Marks of frames, as several people at the page set them; see `film.marks`."""
+"""Marks of frames, as several people at the page set them; see `film.planning.marks`."""
 
 import json
 from collections.abc import Mapping
@@ -6,8 +6,8 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from lineart.film.marks import FOLDER, LEASE, Mark, read_mark, read_marks
-from lineart.film.names import stem
+from lineart.film.pictures.names import stem
+from lineart.film.planning.marks import FOLDER, LEASE, Mark, read_mark, read_marks
 from lineart.review.shared_files import ChangedError, SharedFiles, tag_of
 from lineart.storage import Storage
 

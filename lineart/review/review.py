@@ -5,7 +5,7 @@ from functools import lru_cache, partial
 from hashlib import sha256
 from typing import Any
 
-from lineart.film.marks import VERDICTS, Mark, made_at
+from lineart.film.planning.marks import VERDICTS, Mark, made_at
 from lineart.film.tasks.key_rules import KEY_RULES
 from lineart.image import to_hex
 from lineart.imaging.doubts import Doubt

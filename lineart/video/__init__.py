@@ -19,8 +19,8 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
-from lineart.film.exposure import NO_SHEETS, Sheets, name_missing
-from lineart.film.pages import find_sources
+from lineart.film.exposure.cuts import NO_SHEETS, Sheets, name_missing
+from lineart.film.pictures.pages import find_sources
 from lineart.film.records import RUN
 from lineart.image import Size
 from lineart.storage import Storage

@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 
 from lineart.codec import decode_cel, decode_color
-from lineart.film.frames import PictureReader, Source
+from lineart.film.pictures.frames import PictureReader, Source
 from lineart.image import Frame, Hint, Size, resize
 from lineart.storage import Storage
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from lineart.film.exposure import ExposedCut, ExposedLevel
-from lineart.film.names import same_text
+from lineart.film.exposure.cuts import ExposedCut, ExposedLevel
+from lineart.film.pictures.names import same_text
 from lineart.video.pictures import BLANK, FrameReader, VideoFrame
 from lineart.video.shots import VideoShot
 

@@ -10,7 +10,7 @@ from itertools import accumulate, groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from lineart.film.names import folder_key, natural_key
+from lineart.film.pictures.names import folder_key, natural_key
 from lineart.manifest import read_manifest
 from lineart.storage import Storage
 from lineart.video.pictures import VideoFrame

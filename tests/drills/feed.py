@@ -22,13 +22,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lineart.film import stages
-from lineart.film.pipeline import make_frames
-from lineart.film.pools import WorkerBounds, WorkerPools
+from lineart.film.execution import stages
+from lineart.film.execution.pipeline import make_frames
+from lineart.film.execution.pools import WorkerBounds, WorkerPools
+from lineart.film.execution.stages import Stage
+from lineart.film.execution.worker import Worker
 from lineart.film.records import FilmJob, FrameData, WorkItem
-from lineart.film.stages import Stage
 from lineart.film.tasks.colorize import ColorizeTask
-from lineart.film.worker import Worker
 from lineart.runtime.cluster import start_ray, stop_ray
 from lineart.storage import Storage
 from tests.ray_head import LOOPBACK, run_head

@@ -46,7 +46,7 @@ SECOND_REQUESTS, SECOND_FRAMES = 100, 100
 """A run with nothing to do makes at most this many requests, and one for each of these frames."""
 
 ALONE = """import sys
-from lineart.film import runners
+from lineart.film.execution import runners
 from lineart.jobs import colorize, command
 runners.FEW_FRAMES = sys.maxsize
 sys.exit(colorize.main(command.parse(colorize.Colorize, "colorize")))"""

@@ -30,9 +30,9 @@ import psutil
 import yaml
 from pyarrow import parquet
 
+from lineart.film.execution.runners import LocalRunner
 from lineart.film.inputs import FilmConfig, prepare_run
 from lineart.film.run import run_film
-from lineart.film.runners import LocalRunner
 from lineart.film.tasks.colorize import open_colorize_task
 from lineart.runtime.cluster import MAX_LABELS
 from tests.drills.film import hash_frames, make_weights

@@ -16,10 +16,10 @@ from pathlib import Path
 
 from pyarrow import parquet
 
+from lineart.film.execution.runners import LocalRunner
 from lineart.film.inputs import FilmConfig, prepare_run
+from lineart.film.outcome.run_json import FilmSummary
 from lineart.film.run import run_film
-from lineart.film.run_json import FilmSummary
-from lineart.film.runners import LocalRunner
 from lineart.film.tasks.colorize import open_colorize_task
 from lineart.storage import LIMITS, Storage
 from tests.drills.film import draw_film, make_weights

@@ -23,7 +23,7 @@ from lineart.evaluation.types import (
     distance_score,
     pick,
 )
-from lineart.film.frames import Source
+from lineart.film.pictures.frames import Source
 from lineart.runtime.executor import LocalExecutor
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from lineart.api import Colorizer
 from lineart.codec import encode_png
-from lineart.film.stages import open_task_network
+from lineart.film.execution.stages import open_task_network
 from lineart.film.tasks import NetworkInputs
 from lineart.film.tasks.colorize import ColorizeTask, borders_digest, open_colorize_task
 from lineart.weights import open_weights, read_weights

@@ -15,7 +15,7 @@ from psd_tools import PSDImage
 
 from lineart.codec import encode_png
 from lineart.codec.encode import FileFormat, FormatName
-from lineart.film.frames import OPENRASTER, PSD
+from lineart.film.pictures.frames import OPENRASTER, PSD
 from lineart.film.tasks.cels import ComposeInputs
 from lineart.film.tasks.colorize import ColorizeTask
 from lineart.film.tasks.layers import LAYERS, LINES, LinesAs

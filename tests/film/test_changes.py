@@ -6,10 +6,10 @@ from typing import Any, Literal
 import pyarrow as pa
 import pytest
 
-from lineart.film.changes import FrameState, find_finished, find_originals, mark_retakes
-from lineart.film.frame_colors import FrameColors
-from lineart.film.frames import FilmFrame, Source
-from lineart.film.plan import result_row
+from lineart.film.colors.frame_colors import FrameColors
+from lineart.film.pictures.frames import FilmFrame, Source
+from lineart.film.planning.changes import FrameState, find_finished, find_originals, mark_retakes
+from lineart.film.planning.plan import result_row
 from lineart.film.records import Fingerprint, FrameResult, HashedFile
 from lineart.manifest import make_table
 

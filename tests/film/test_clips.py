@@ -13,11 +13,11 @@ import pytest
 from numpy.testing import assert_array_equal
 from pyarrow import parquet
 
+from lineart.film.execution.runners import LocalRunner
 from lineart.film.inputs import FilmConfig, PreparedRun, prepare_run
-from lineart.film.pages import find_sources
+from lineart.film.outcome.run_json import FilmSummary
+from lineart.film.pictures.pages import find_sources
 from lineart.film.run import run_film
-from lineart.film.run_json import FilmSummary
-from lineart.film.runners import LocalRunner
 from lineart.film.tasks.colorize import open_colorize_task
 from lineart.jobs.films import FilmFlags
 from lineart.jobs.translate import Translate, main

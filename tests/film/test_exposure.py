@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lineart.film.exposure import ExposedCut, Sheets, expose_film
-from lineart.film.xdts import parse_xdts
+from lineart.film.exposure.cuts import ExposedCut, Sheets, expose_film
+from lineart.film.exposure.xdts import parse_xdts
 from tests.sheets import IDENTIFIER, Entries, write_sheet
 
 NULL, HYPHEN, TICK, REVERSE = (

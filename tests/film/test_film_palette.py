@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from lineart.codec import decode_color, encode_png
+from lineart.film.execution.runners import LocalRunner
 from lineart.film.inputs import FilmConfig, prepare_run
+from lineart.film.outcome.run_json import FilmSummary
 from lineart.film.run import run_film
-from lineart.film.run_json import FilmSummary
-from lineart.film.runners import LocalRunner
 from lineart.film.tasks.colorize import open_colorize_task
 from lineart.imaging.paint import ColorSource, Paint
 from lineart.imaging.palette import Palette, keep_to_palette

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from lineart.film.frame_warnings import MAX_LISTED, describe_warning, list_warnings
+from lineart.film.outcome.frame_warnings import MAX_LISTED, describe_warning, list_warnings
 from lineart.manifest import make_row, make_table
 
 

@@ -6,13 +6,13 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from lineart.film.frames import (
+from lineart.film.pictures.frames import (
     PictureReader,
     Source,
     assemble,
     list_pictures,
 )
-from lineart.film.names import stem
+from lineart.film.pictures.names import stem
 from lineart.storage import Storage
 
 

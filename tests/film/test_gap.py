@@ -11,9 +11,9 @@ import pytest
 from pyarrow import parquet
 
 from lineart.codec import decode_cel, encode_png
+from lineart.film.execution.runners import LocalRunner
 from lineart.film.inputs import FilmConfig, TaskFactory, prepare_run
 from lineart.film.run import run_film
-from lineart.film.runners import LocalRunner
 from lineart.film.tasks.colorize import open_colorize_task
 from lineart.film.tasks.keys import open_keys_task
 from lineart.imaging.regions import GAP

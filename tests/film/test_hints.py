@@ -4,15 +4,15 @@ import unicodedata
 
 import pytest
 
-from lineart.film.frame_colors import FrameColors, HashedColors
-from lineart.film.frames import FilmFrame, Source, assemble
-from lineart.film.hints import (
+from lineart.film.colors.frame_colors import FrameColors, HashedColors
+from lineart.film.colors.hints import (
     FrameRange,
     attach_hints,
     range_of,
     unused_hints,
 )
-from lineart.film.names import read_name
+from lineart.film.pictures.frames import FilmFrame, Source, assemble
+from lineart.film.pictures.names import read_name
 from lineart.film.records import Failure, HashedFile, HashedHint
 from lineart.imaging.hint_pictures import DEFAULT_RULES, HintRules
 

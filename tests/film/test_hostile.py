@@ -11,18 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from lineart.film import frames
-from lineart.film.frames import (
+from lineart.film.colors.hints import attach_hints
+from lineart.film.execution.worker import hash_hints
+from lineart.film.pictures import frames
+from lineart.film.pictures.frames import (
     FilmFrame,
     PictureReader,
     Source,
     assemble,
     list_pictures,
 )
-from lineart.film.hints import attach_hints
 from lineart.film.records import Failure, FilmJob
 from lineart.film.tasks.colorize import ColorizeTask
-from lineart.film.worker import hash_hints
 from lineart.storage import Entry, Storage
 
 

@@ -12,13 +12,13 @@ import pytest
 import ray.data
 
 from lineart.codec import encode_png
-from lineart.film import pipeline, stages
+from lineart.film.execution import pipeline, stages
+from lineart.film.execution.pipeline import RayRunner, make_frames
+from lineart.film.execution.pools import WorkerBounds, WorkerPools
+from lineart.film.execution.runners import FEW_FRAMES, HybridRunner, LocalRunner
 from lineart.film.inputs import FilmConfig, PreparedRun, prepare_run
-from lineart.film.pipeline import RayRunner, make_frames
-from lineart.film.pools import WorkerBounds, WorkerPools
 from lineart.film.records import FilmJob, FrameResult, WorkItem
 from lineart.film.run import FilmRunner, run_film
-from lineart.film.runners import FEW_FRAMES, HybridRunner, LocalRunner
 from lineart.film.tasks.colorize import open_colorize_task
 from lineart.manifest import read_manifest
 from lineart.runtime.executor import HybridExecutor, RayExecutor

@@ -12,10 +12,10 @@ from PIL import Image
 from lineart.codec import decode_cel, encode_png
 from lineart.codec.indexed import decode_indexed
 from lineart.codec.png import encode_indexed_png
+from lineart.film.execution.runners import LocalRunner
 from lineart.film.inputs import FilmConfig, prepare_run
+from lineart.film.outcome.run_json import FilmSummary
 from lineart.film.run import run_film
-from lineart.film.run_json import FilmSummary
-from lineart.film.runners import LocalRunner
 from lineart.film.tasks.colorize import open_colorize_task
 from lineart.film.tasks.layers import LAYERS, PAINT
 from lineart.film.tasks.recolor import RecolorTask

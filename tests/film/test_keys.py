@@ -2,19 +2,19 @@
 
 import pytest
 
-from lineart.film.adjacent import Adjacent
-from lineart.film.frame_colors import FrameColors, HashedColors
-from lineart.film.frames import FilmFrame, Source, assemble
-from lineart.film.hints import attach_everywhere, attach_hints, find_origins
-from lineart.film.keys import (
+from lineart.film.colors.adjacent import Adjacent
+from lineart.film.colors.frame_colors import FrameColors, HashedColors
+from lineart.film.colors.hints import attach_everywhere, attach_hints, find_origins
+from lineart.film.colors.keys import (
     attach_keys,
     describe_empty,
     describe_keyless,
     describe_twins,
     keep_holds,
 )
+from lineart.film.colors.sheets import attach_sheets, find_sheets
+from lineart.film.pictures.frames import FilmFrame, Source, assemble
 from lineart.film.records import Failure, HashedFile, HashedHint, HashedSheet
-from lineart.film.sheets import attach_sheets, find_sheets
 from lineart.imaging.hint_pictures import DEFAULT_RULES
 
 

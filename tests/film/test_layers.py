@@ -15,11 +15,11 @@ from numpy.testing import assert_array_equal
 from PIL import Image
 
 from lineart.codec import encode_png
-from lineart.film.frames import OPENRASTER
+from lineart.film.execution.runners import LocalRunner
 from lineart.film.inputs import FilmConfig, prepare_run
+from lineart.film.outcome.run_json import FilmSummary
+from lineart.film.pictures.frames import OPENRASTER
 from lineart.film.run import run_film
-from lineart.film.run_json import FilmSummary
-from lineart.film.runners import LocalRunner
 from lineart.film.tasks.colorize import open_colorize_task
 from lineart.film.tasks.layers import LAYERS, LinesAs
 from lineart.jobs.colorize import Colorize, read_film

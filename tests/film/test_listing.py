@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lineart.film.listing import caseless, is_plain_path, printable, refusal_of
-from lineart.film.names import file_key
+from lineart.film.pictures.listing import caseless, is_plain_path, printable, refusal_of
+from lineart.film.pictures.names import file_key
 
 HOSTILE = ("", ".", "/a.png", "../a.png", "a/../../b", "a\\b", "a\0", "a//b", "./a", "a/", "..")
 

@@ -10,12 +10,12 @@ import psutil
 import pytest
 
 from lineart.codec import encode_png
-from lineart.film import stages
-from lineart.film.frames import Source
+from lineart.film.execution import stages
+from lineart.film.execution.runners import LocalRunner
+from lineart.film.execution.worker import hash_pictures
+from lineart.film.pictures.frames import Source
 from lineart.film.records import FilmJob, Input, WorkItem
-from lineart.film.runners import LocalRunner
 from lineart.film.tasks.colorize import ColorizeTask, open_colorize_task
-from lineart.film.worker import hash_pictures
 from lineart.runtime.executor import LocalExecutor
 from lineart.storage import Storage
 from lineart.weights import read_weights
@@ -78,7 +78,7 @@ def test_all_workers_are_at_work_at_once(
 
     monkeypatch.setattr(stages, "run_stages", meet)
     monkeypatch.setattr(stages, "NetworkStage", count)
-    monkeypatch.setattr("lineart.film.runners.has_cuda_driver", lambda: False)
+    monkeypatch.setattr("lineart.film.execution.runners.has_cuda_driver", lambda: False)
     written = list(LocalRunner(LocalExecutor(3)).make_frames(job, work))
     assert sorted(one.output for one in written) == sorted(one.outputs[0] for one in work)
     assert not any(one.failure for one in written)
@@ -97,7 +97,7 @@ def test_workers_share_the_network_of_a_gpu(
         return network(*arguments)  # type: ignore[arg-type]  # passed on as they came
 
     monkeypatch.setattr(stages, "NetworkStage", count)
-    monkeypatch.setattr("lineart.film.runners.has_cuda_driver", lambda: True)
+    monkeypatch.setattr("lineart.film.execution.runners.has_cuda_driver", lambda: True)
     assert len(list(LocalRunner(LocalExecutor(3)).make_frames(job, work))) == PICTURES
     assert len(opened) == 1
 

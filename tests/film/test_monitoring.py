@@ -5,7 +5,7 @@ from urllib.request import urlopen
 
 import ray
 
-from lineart.film.pipeline import RayRunner
+from lineart.film.execution.pipeline import RayRunner
 from lineart.film.records import Failure, FrameResult
 from lineart.runtime.executor import RayExecutor
 from tests.ray_head import Head

@@ -5,11 +5,16 @@ import re
 
 import pytest
 
-from lineart.film.frames import FilmFrame, Source, assemble
-from lineart.film.hints import attach_hints
-from lineart.film.names import folder_key, read_name
-from lineart.film.selection import Selection, read_numbers
-from lineart.film.sequence import MAX_SHOTS, describe_doubles, describe_gaps, describe_versions
+from lineart.film.colors.hints import attach_hints
+from lineart.film.pictures.frames import FilmFrame, Source, assemble
+from lineart.film.pictures.names import folder_key, read_name
+from lineart.film.pictures.selection import Selection, read_numbers
+from lineart.film.pictures.sequence import (
+    MAX_SHOTS,
+    describe_doubles,
+    describe_gaps,
+    describe_versions,
+)
 
 
 def film(*names: str) -> list[FilmFrame]:

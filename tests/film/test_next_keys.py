@@ -1,6 +1,6 @@
 """Which drawings to colour next."""
 
-from lineart.film.next_keys import choose_next, describe_doubt
+from lineart.film.outcome.next_keys import choose_next, describe_doubt
 from lineart.manifest import make_row, make_table
 
 

@@ -14,11 +14,11 @@ from pyarrow import parquet
 
 from lineart.codec import decode_color, encode_png
 from lineart.codec.encode import Bits, FileFormat, FormatName
-from lineart.film.frames import FilmFrame, Source
+from lineart.film.execution.runners import LocalRunner
 from lineart.film.inputs import FilmConfig, prepare_run
-from lineart.film.output_names import name_outputs, retas_name
+from lineart.film.pictures.frames import FilmFrame, Source
+from lineart.film.pictures.output_names import name_outputs, retas_name
 from lineart.film.run import FilmSummary, run_film
-from lineart.film.runners import LocalRunner
 from lineart.film.tasks.colorize import open_colorize_task
 from lineart.jobs.colorize import Colorize, color_film
 from lineart.jobs.films import FilmFlags

@@ -8,8 +8,8 @@ import pytest
 
 from lineart.codec import encode_png
 from lineart.codec.errors import PictureWarning, reading
-from lineart.film.frames import Source
-from lineart.film.outputs import ThumbnailGallery, choose, read_previews, show_as_is, spread
+from lineart.film.outcome.outputs import ThumbnailGallery, choose, read_previews, show_as_is, spread
+from lineart.film.pictures.frames import Source
 from lineart.manifest import make_row, make_table
 from lineart.storage import Storage
 

@@ -16,13 +16,13 @@ from PIL import Image
 from pyarrow import parquet
 
 from lineart.codec import encode_png
-from lineart.film.frames import PictureReader, Source
+from lineart.film.execution.runners import LocalRunner
 from lineart.film.inputs import FilmConfig, PreparedRun, prepare_run
-from lineart.film.odd_sizes import warn_of_odd_sizes
-from lineart.film.pages import find_pictures, find_sources
+from lineart.film.outcome.odd_sizes import warn_of_odd_sizes
+from lineart.film.outcome.run_json import FilmSummary
+from lineart.film.pictures.frames import PictureReader, Source
+from lineart.film.pictures.pages import find_pictures, find_sources
 from lineart.film.run import run_film
-from lineart.film.run_json import FilmSummary
-from lineart.film.runners import LocalRunner
 from lineart.film.tasks.colorize import open_colorize_task
 from lineart.manifest import make_row, make_table
 from lineart.storage import Storage

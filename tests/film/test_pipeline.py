@@ -5,10 +5,10 @@ from contextlib import nullcontext, suppress
 import numpy as np
 import pytest
 
-from lineart.film import pipeline
-from lineart.film.frames import Source
-from lineart.film.pipeline import blocks
-from lineart.film.pools import WorkerBounds, WorkerPools, plan_workers
+from lineart.film.execution import pipeline
+from lineart.film.execution.pipeline import blocks
+from lineart.film.execution.pools import WorkerBounds, WorkerPools, plan_workers
+from lineart.film.pictures.frames import Source
 from lineart.film.records import Failure, FilmJob, FrameData, Input, WorkItem, from_table, to_table
 from lineart.film.tasks.colorize import ColorizeTask
 from lineart.runtime.executor import RayExecutor

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from lineart.film import plan as film_plan
-from lineart.film.changes import FrameState
-from lineart.film.frame_colors import HashedColors
-from lineart.film.frames import FilmFrame, Source
-from lineart.film.plan import (
+from lineart.film.colors.frame_colors import HashedColors
+from lineart.film.pictures.frames import FilmFrame, Source
+from lineart.film.planning import plan as film_plan
+from lineart.film.planning.changes import FrameState
+from lineart.film.planning.plan import (
     FilmPlan,
     known_pictures,
     result_row,

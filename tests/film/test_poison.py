@@ -11,9 +11,9 @@ import pytest
 from pyarrow import parquet
 
 from lineart.codec import encode_png
+from lineart.film.execution.runners import LocalRunner
 from lineart.film.inputs import FilmConfig, prepare_run
 from lineart.film.run import run_film
-from lineart.film.runners import LocalRunner
 from lineart.film.tasks.colorize import open_colorize_task
 from lineart.storage import Storage
 from tests.conftest import DrawLine

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from lineart.film.frames import FilmFrame, Source
 from lineart.film.inputs import FilmConfig, PreparedRun
+from lineart.film.pictures.frames import FilmFrame, Source
+from lineart.film.planning.removed import ROWS, Stale, settle_removed
 from lineart.film.records import FilmJob
-from lineart.film.removed import ROWS, Stale, settle_removed
 from lineart.film.tasks.colorize import ColorizeTask
 from lineart.manifest import make_row, make_table, read_manifest, read_rows, replace_manifest
 from lineart.storage import Storage

@@ -2,8 +2,8 @@
 
 import pytest
 
-from lineart.film import retries
-from lineart.film.frames import FilmFrame, Source
+from lineart.film.pictures.frames import FilmFrame, Source
+from lineart.film.planning import retries
 
 NAMES = ("s1/cover.png", "s1/0003.png")
 

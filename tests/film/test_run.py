@@ -25,15 +25,15 @@ from pyarrow import parquet
 
 from lineart.codec import encode_png
 from lineart.film import run as film_run
-from lineart.film import stages
-from lineart.film.frames import PictureReader
+from lineart.film.execution import stages
+from lineart.film.execution.runners import LocalRunner
+from lineart.film.execution.worker import Worker
 from lineart.film.inputs import FilmConfig, PreparedRun, prepare_run
+from lineart.film.outcome.run_json import FilmSummary, write_run
+from lineart.film.pictures.frames import PictureReader
 from lineart.film.records import FilmJob, FrameData, FrameResult, WorkItem
 from lineart.film.run import run_film
-from lineart.film.run_json import FilmSummary, write_run
-from lineart.film.runners import LocalRunner
 from lineart.film.tasks.colorize import ColorizeTask, open_colorize_task
-from lineart.film.worker import Worker
 from lineart.manifest import PARTS, ManifestRow, append_part, read_manifest
 from lineart.runtime.device import name_processor
 from lineart.runtime.executor import LocalExecutor

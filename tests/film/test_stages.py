@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from lineart.codec import encode_png
-from lineart.film import stages
+from lineart.film.execution import stages
+from lineart.film.execution.stages import NetworkStage, Stage
 from lineart.film.records import FilmJob, FrameData, WorkItem
-from lineart.film.stages import NetworkStage, Stage
 from lineart.film.tasks import RunNetwork
 from lineart.film.tasks.colorize import ColorizeTask
 from lineart.storage import Storage
@@ -22,11 +22,11 @@ from tests.conftest import DrawLine
 
 MEASURE = """\
 import sys, time
-from lineart.film.frames import Source
+from lineart.film.pictures.frames import Source
 from lineart.film.records import FilmJob, FrameData, Input, WorkItem
-from lineart.film.stages import STAGES, run_stages
+from lineart.film.execution.stages import STAGES, run_stages
 from lineart.film.tasks.colorize import open_colorize_task
-from lineart.film.worker import hash_pictures
+from lineart.film.execution.worker import hash_pictures
 from lineart.storage import Storage
 from lineart.weights import open_weights, read_weights
 

@@ -18,10 +18,10 @@ from numpy.testing import assert_array_equal
 from PIL import Image
 
 from lineart.codec import decode_color
+from lineart.film.execution.runners import LocalRunner
 from lineart.film.inputs import FilmConfig, PreparedRun, prepare_run
+from lineart.film.outcome.run_json import FilmSummary
 from lineart.film.run import run_film
-from lineart.film.run_json import FilmSummary
-from lineart.film.runners import LocalRunner
 from lineart.film.tasks import translate
 from lineart.film.tasks.colorize import open_colorize_task
 from lineart.film.tasks.translate import TranslateTask, open_translate_task, show_heat

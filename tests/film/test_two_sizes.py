@@ -5,7 +5,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from lineart.film.stages import open_task_network
+from lineart.film.execution.stages import open_task_network
 from lineart.film.tasks.colorize import color_at_two_sizes, open_colorize_task
 from lineart.weights import open_weights, read_weights
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from lineart.film.frames import Source
+from lineart.film.execution.work_queue import BATCH, WorkQueue
+from lineart.film.pictures.frames import Source
 from lineart.film.records import Input, WorkItem
 from lineart.film.tasks.key_rules import ADJACENT
-from lineart.film.work_queue import BATCH, WorkQueue
 
 
 def picture(number: int, *, has_votes: bool = True) -> WorkItem:

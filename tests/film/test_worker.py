@@ -10,13 +10,13 @@ import pytest
 from PIL import Image
 
 from lineart.codec import encode_png
-from lineart.film.frames import Source
-from lineart.film.listing import printable
+from lineart.film.execution.stages import shrink
+from lineart.film.execution.worker import KEPT_DRAWINGS, Worker
+from lineart.film.pictures.frames import Source
+from lineart.film.pictures.listing import printable
 from lineart.film.records import FilmJob, FrameData, Input, WorkItem, name_file
-from lineart.film.stages import shrink
 from lineart.film.tasks.colorize import ColorizeTask
 from lineart.film.tasks.key_rules import ADJACENT
-from lineart.film.worker import KEPT_DRAWINGS, Worker
 from lineart.storage import Storage
 
 

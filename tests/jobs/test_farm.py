@@ -14,7 +14,7 @@ import pytest
 from pyarrow import parquet
 
 from lineart.film import run as film_run
-from lineart.film import worker
+from lineart.film.execution import worker
 from lineart.film.tasks import EMPTY
 from lineart.jobs.colorize import Colorize, main
 from lineart.jobs.command import parse

@@ -13,8 +13,8 @@ from pathlib import Path
 import cv2
 import pytest
 
-from lineart.film import completeness
-from lineart.film.run_json import FilmSummary
+from lineart.film.outcome import completeness
+from lineart.film.outcome.run_json import FilmSummary
 from lineart.jobs import colorize, films, report
 from lineart.jobs.colorize import Colorize
 from lineart.jobs.command import parse

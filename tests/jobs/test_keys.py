@@ -13,11 +13,11 @@ import pytest
 from pyarrow import parquet
 
 from lineart.codec import decode_cel, decode_color, encode_png
+from lineart.film.execution.runners import LocalRunner
 from lineart.film.inputs import FilmConfig, PreparedRun, prepare_run
-from lineart.film.retries import apply_retry_flags
+from lineart.film.outcome.run_json import FilmSummary
+from lineart.film.planning.retries import apply_retry_flags
 from lineart.film.run import FilmRunner, run_film
-from lineart.film.run_json import FilmSummary
-from lineart.film.runners import LocalRunner
 from lineart.film.tasks.key_rules import HINT_KEY, KEY, KEY_LINE
 from lineart.film.tasks.keys import open_keys_task
 from lineart.imaging.carried_paint import Unknown

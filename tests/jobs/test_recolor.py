@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 
 from lineart.codec import encode_png
+from lineart.film.execution.runners import LocalRunner
 from lineart.film.inputs import prepare_run
+from lineart.film.outcome.run_json import write_run
 from lineart.film.run import run_film
-from lineart.film.run_json import write_run
-from lineart.film.runners import LocalRunner
 from lineart.jobs.colorize import Colorize, read_film
 from lineart.jobs.films import FilmFlags
 from lineart.jobs.recolor import Recolor, main

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lineart.film.exposure import expose_film
+from lineart.film.exposure.cuts import expose_film
 from lineart.film.tasks import PageWords
 from lineart.manifest import LATER, ManifestRow, make_row, make_table
 from lineart.report.film import Content, film_page, format_time, layout_timing

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page
 
 from lineart.codec import decode_color
-from lineart.film.exposure import expose_film
+from lineart.film.exposure.cuts import expose_film
 from lineart.film.tasks import PageWords
 from lineart.manifest import make_row, make_table
 from lineart.report.film import Content, film_page

@@ -15,7 +15,7 @@ import pytest
 from pyarrow import parquet
 
 from lineart.codec import encode_png
-from lineart.film.frames import Source
+from lineart.film.pictures.frames import Source
 from lineart.jobs import train
 from lineart.jobs.command import BROKE_OFF
 from lineart.manifest import append_part, make_row, make_table

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lineart.film.exposure import Sheets
+from lineart.film.exposure.cuts import Sheets
 from lineart.storage import Storage
 from lineart.video import write_videos
 from lineart.video.pictures import stack_cels

@@ -10,7 +10,7 @@ import numpy as np
 from lineart.codec import encode_png
 from lineart.codec.openraster import MULTIPLY, Layer, encode_openraster
 from lineart.codec.png import Dpi, encode_indexed_png
-from lineart.film.frames import OPENRASTER, PSD
+from lineart.film.pictures.frames import OPENRASTER, PSD
 from lineart.image import Frame, Line, Picture, resize, to_gray
 from lineart.imaging.frequency import ink_layer, line_layer
 from lineart.imaging.layers import Ink, ink_between, settle_layers

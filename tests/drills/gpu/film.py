@@ -20,14 +20,14 @@ import numpy as np
 from pyarrow import parquet
 
 from lineart.codec import encode_png
-from lineart.film.frames import FilmFrame, assemble, list_pictures
+from lineart.film.execution.runners import LocalRunner
+from lineart.film.execution.stages import GPU_BATCH, STAGES
+from lineart.film.execution.worker import hash_pictures
 from lineart.film.inputs import FilmConfig, prepare_run
+from lineart.film.pictures.frames import FilmFrame, assemble, list_pictures
 from lineart.film.records import FilmJob, FrameData, HashedFile, Input, WorkItem
 from lineart.film.run import run_film
-from lineart.film.runners import LocalRunner
-from lineart.film.stages import GPU_BATCH, STAGES
 from lineart.film.tasks.colorize import open_colorize_task
-from lineart.film.worker import hash_pictures
 from lineart.sample_film import SampleFrame, sample_film
 from lineart.storage import Storage
 from lineart.weights import open_weights, read_weights

@@ -1,0 +1,1 @@
+"""Which colours hold on which frame: hints, keys, colour sheets, paint."""

@@ -1,0 +1,1 @@
+"""How frames are made, on one machine or on Ray."""

@@ -1,0 +1,1 @@
+"""Exposure sheets: which drawing stands at which time."""

@@ -1,0 +1,1 @@
+"""What a run says of its frames, and leaves beside them."""

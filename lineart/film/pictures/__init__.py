@@ -1,0 +1,1 @@
+"""Which pictures a film has: their files, names, shots and order."""
