@@ -31,7 +31,8 @@ Golden = Callable[..., None]
 
 SLOW = {"drills", "film", "jobs", "training"}
 """Folders whose tests start processes, and are begun early."""
-GOLDEN_FOLDER = Path(__file__).parent / "golden"
+TESTS = Path(__file__).parent
+GOLDEN_FOLDER = TESTS / "golden"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -61,7 +62,7 @@ def _turn(item: pytest.Item) -> int:
     """Give the place of a test in the suite."""
     if "ray_head" in getattr(item, "fixturenames", ()):
         return 0
-    return 1 if item.path.parent.name in SLOW else 2
+    return 1 if SLOW.intersection(item.path.relative_to(TESTS).parts) else 2
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

@@ -32,7 +32,7 @@ from lineart.storage import Storage
 from lineart.weights import open_weights, read_weights
 from tests.film.photographs import draw_photo, save, write_weights
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
+DATA = Path(__file__).parents[4] / "shared" / "data"
 YUNET = DATA / "weights" / "face" / "yunet_n_dynamic.onnx"
 FACE = DATA / "photos" / "faces_interfaces" / "001.webp"
 
