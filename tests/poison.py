@@ -113,9 +113,9 @@ class PoisonedColoring(ColorizeTask):
 
         return answer
 
-    def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> ComposedFrame:
+    def compose(self, answers: Sequence[np.ndarray], kept: ComposeInputs) -> ComposedFrame:
         """Make the frame."""
-        act(ComposeInputs.unpack(kept).file, "compose")
+        act(kept.file, "compose")
         return super().compose(answers, kept)
 
 

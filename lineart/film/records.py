@@ -238,8 +238,8 @@ class FrameData(NamedTuple):
     item: WorkItem
     arrays: tuple[np.ndarray, ...] = ()
     """Inputs of the next stage, uint8."""
-    kept: bytes = b""
-    """Data of the task for `FilmTask.compose`."""
+    kept: Any = None
+    """Picklable data of the task for `FilmTask.compose`, or the drawn frame for what follows."""
     seconds: StageSeconds = {}  # noqa: RUF012 - replaced, never changed
     failure: Failure | None = None
     """If set, the following stages pass the frame on unchanged."""
@@ -258,7 +258,7 @@ class FrameData(NamedTuple):
 
     def failed(self, failure: Failure) -> "FrameData":
         """Return the frame with a failure, without its data."""
-        return self._replace(failure=failure, arrays=(), kept=b"")
+        return self._replace(failure=failure, arrays=(), kept=None)
 
     def results(self) -> Iterator[FrameResult]:
         """Yield the result of each output; the first has the seconds of the shared work."""

@@ -21,7 +21,7 @@ import numpy as np
 
 from lineart.codec import count_pages
 from lineart.film.execution.worker import Worker, run_in_worker
-from lineart.film.records import WRITE, Failure, FilmJob, FrameData, Input, pack, unpack
+from lineart.film.records import WRITE, Failure, FilmJob, FrameData, Input
 from lineart.film.tasks import ComposedFrame, DoubtfulError, Drawn, FilmTask, RunNetwork
 from lineart.film.tasks.key_rules import ADJACENT
 from lineart.runtime.device import (
@@ -330,7 +330,7 @@ def compose(worker: Worker, frame: FrameData) -> FrameData:
     made, drawn = _compose(worker, frame, lambda composed: composed.drawn)
     if drawn is None:
         return made
-    return made._replace(arrays=tuple(drawn.pictures), kept=pack(drawn))
+    return made._replace(arrays=tuple(drawn.pictures), kept=drawn)
 
 
 def _compose(
@@ -365,13 +365,13 @@ def _compose(
 def write_enlarged(worker: Worker, frame: FrameData) -> FrameData:
     """Write a composed frame, whose pictures are now others, to every output."""
     step(WRITE)
-    drawn: Drawn = unpack(frame.kept)
+    drawn: Drawn = frame.kept
     return _write(worker, frame, drawn.enlarge(frame.arrays).write())
 
 
 def _write(worker: Worker, frame: FrameData, files: Sequence[bytes]) -> FrameData:
     written = tuple(worker.write(output, files) for output in frame.item.outputs)
-    return frame._replace(arrays=(), kept=b"", written=written)
+    return frame._replace(arrays=(), kept=None, written=written)
 
 
 STAGES = (

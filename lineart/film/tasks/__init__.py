@@ -29,8 +29,8 @@ class NetworkInputs(NamedTuple):
 
     inputs: list[np.ndarray]
     """Inputs of the network, uint8; empty if the frame needs no network."""
-    kept: bytes
-    """Data for `FilmTask.compose`, which gets it with the network outputs."""
+    kept: Any
+    """Picklable data for `FilmTask.compose`, which gets it with the network outputs."""
     warnings: tuple[str, ...] = ()
     """Sentences on what a person should look at, for the manifest."""
     seconds: Mapping[str, float] = {}
@@ -171,7 +171,7 @@ class FilmTask(Protocol):
     ) -> RunNetwork:
         """Build the network from the files of its weights."""
 
-    def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> ComposedFrame:
+    def compose(self, answers: Sequence[np.ndarray], kept: Any) -> ComposedFrame:
         """Return a frame from the network outputs."""
 
     def show(self, picture: np.ndarray) -> np.ndarray:

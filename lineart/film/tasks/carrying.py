@@ -1,7 +1,5 @@
-"""Carried colours of a drawing: from the files of its keys to bytes between stages."""
+"""Carried colours of a drawing: from the files of its keys to what is kept between stages."""
 
-import io
-import struct
 import zlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -20,7 +18,7 @@ from lineart.film.tasks.key_rules import (
     SHEET,
     SHEET_LINE,
 )
-from lineart.image import Frame, Line
+from lineart.image import Frame, Line, Size
 from lineart.imaging.carried_paint import KnownColors, without_colors
 from lineart.imaging.ink import darken_lines
 from lineart.imaging.paint import ColorSource
@@ -191,30 +189,22 @@ def carry_colors(
     )
 
 
-_HEAD = struct.Struct("<Q")
-"""Length of the colours, before them and what else is kept."""
+class SmallColors(NamedTuple):
+    """Colours of regions between stages: their map is compressed."""
 
+    labels: bytes
+    size: Size
+    others: tuple[np.ndarray, ...]
+    """The other fields of `KnownColors`."""
 
-def pack(known: KnownColors | None, rest: bytes) -> bytes:
-    """Return colours, or None, and other data as bytes."""
-    if known is None:
-        return _HEAD.pack(0) + rest
-    kind = np.uint16 if len(known.colors) < 2**16 else np.int32
-    labels = zlib.compress(known.labels.astype(kind).tobytes(), 1)
-    arrays = known._asdict() | {"labels": np.frombuffer(labels, np.uint8)}
-    file = io.BytesIO()
-    np.savez(file, shape=known.labels.shape, **arrays)
-    return b"".join((_HEAD.pack(file.tell()), file.getvalue(), rest))
+    @classmethod
+    def of(cls, known: KnownColors) -> "SmallColors":
+        """Compress the map of regions."""
+        labels, *others = known
+        size = labels.shape[0], labels.shape[1]
+        return cls(zlib.compress(labels.tobytes(), 1), size, tuple(others))
 
-
-def unpack(data: bytes) -> tuple[KnownColors | None, bytes]:
-    """Return what `pack` has packed."""
-    end = _HEAD.size + _HEAD.unpack_from(data)[0]
-    if end == _HEAD.size:
-        return None, data[end:]
-    with np.load(io.BytesIO(data[_HEAD.size : end]), allow_pickle=False) as file:
-        arrays = dict(file)
-    shape, labels = arrays.pop("shape"), zlib.decompress(arrays.pop("labels").tobytes())
-    kind = np.uint16 if len(arrays["colors"]) < 2**16 else np.int32
-    regions = np.frombuffer(labels, kind).reshape(shape).astype(np.int32)
-    return KnownColors(labels=regions, **arrays), data[end:]
+    def open(self) -> KnownColors:
+        """Return the colours as they were."""
+        labels = np.frombuffer(zlib.decompress(self.labels), np.int32)
+        return KnownColors(labels.reshape(self.size), *self.others)

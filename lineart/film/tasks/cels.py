@@ -1,9 +1,6 @@
 """Cels: whose frames are transparent, and what a frame is composed from."""
 
-import struct
 from typing import Literal, NamedTuple
-
-import numpy as np
 
 from lineart.image import Frame, Line
 from lineart.imaging.hints import HintPixels
@@ -47,26 +44,3 @@ class ComposeInputs(NamedTuple):
     """Hints at the size of the drawing."""
     file: bytes
     """File of the drawing."""
-
-    def pack(self) -> bytes:
-        """Return it as bytes."""
-        hints = self.hints
-        places = np.stack((hints.rows, hints.columns, hints.dabs, hints.is_on_line)).astype("<i4")
-        head = _HEAD.pack(*hints.size, len(hints.rows))
-        return b"".join((head, places.tobytes(), hints.values.tobytes(), self.file))
-
-    @classmethod
-    def unpack(cls, data: bytes) -> "ComposeInputs":
-        """Return what `pack` has packed."""
-        height, width, count = _HEAD.unpack_from(data)
-        start, middle, end = np.cumsum([_HEAD.size, 16 * count, 4 * count])
-        places = np.frombuffer(data[start:middle], "<i4").reshape(4, count)
-        values = np.frombuffer(data[middle:end], np.uint8).reshape(count, 4)
-        rows, columns = places[:2].astype(np.int64)
-        dabs, is_on_line = places[2], places[3] > 0
-        hints = HintPixels((height, width), rows, columns, values, dabs, is_on_line)
-        return cls(hints, data[end:])
-
-
-_HEAD = struct.Struct("<III")
-"""Height and width of the drawing, and the number of its hints' pixels."""

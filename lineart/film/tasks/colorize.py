@@ -155,7 +155,7 @@ class ColorizeTask:
             inputs, valid_hints = self.network_inputs(drawing, hints)
             kept = ComposeInputs(valid_hints, files["line"][0])
             warnings = self.warn_of(drawing, alpha) + warn_of_lost(hints, valid_hints)
-            return NetworkInputs(inputs, kept.pack(), warnings)
+            return NetworkInputs(inputs, kept, warnings)
 
         return prepare
 
@@ -308,9 +308,9 @@ class ColorizeTask:
         pair = from_files(files)
         return PairColorizer(pair, device=device, batch_size=batch_size, precision=precision)
 
-    def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> ComposedFrame:
+    def compose(self, answers: Sequence[np.ndarray], kept: ComposeInputs) -> ComposedFrame:
         """Compose the enlarged colours with the full-size drawing."""
-        guess, (hints, file) = Guess(*answers), ComposeInputs.unpack(kept)
+        guess, (hints, file) = Guess(*answers), kept
         opened = open_drawing(file)
         matte = find_paper_matte(self.paper, opened.drawing, opened.alpha, hints, self.gap)
         if self.trace_lines:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import UInt8
@@ -20,11 +20,10 @@ from lineart.film.tasks.carrying import (
     KeyCache,
     KeyFiles,
     MatchCache,
+    SmallColors,
     carry_colors,
     has_hints,
     has_keys,
-    pack,
-    unpack,
 )
 from lineart.film.tasks.cels import ComposeInputs, find_paper_matte
 from lineart.film.tasks.colorize import (
@@ -62,6 +61,15 @@ from lineart.keys import Key, PreparedKey, prepare_key
 from lineart.runtime.sandbox_process import step
 
 
+class CarriedInputs(NamedTuple):
+    """What a frame with carried colours is composed from."""
+
+    colors: SmallColors
+    is_hinted: bool
+    """Whether it has hints, at their pixels or carried, or the colours of keys alone."""
+    others: ComposeInputs
+
+
 @dataclass(frozen=True, kw_only=True)
 class KeysTask(ColorizeTask):
     """Task that colours drawings by keys; implements `film.tasks.FilmTask`.
@@ -89,8 +97,7 @@ class KeysTask(ColorizeTask):
 
         def prepare(picture: UInt8[np.ndarray, "H W *C"], files: Files) -> NetworkInputs:
             if self.unknown == "soft" and not has_keys(files):
-                without = plain(picture, files)
-                return without._replace(kept=pack(None, without.kept))
+                return plain(picture, files)
             drawing, alpha = split_cel(picture)
             size = drawing.shape[0], drawing.shape[1]
             started = time.perf_counter()
@@ -106,8 +113,8 @@ class KeysTask(ColorizeTask):
             is_hinted = has_hints(files)
             if is_hinted and is_paint and self.unknown == "soft":
                 known = whiten_background(known)
-            flag = HINTED if is_hinted else KEYED
-            kept = pack(known, flag + ComposeInputs(joined, files["line"][0]).pack())
+            others = ComposeInputs(joined, files["line"][0])
+            kept = CarriedInputs(SmallColors.of(known), is_hinted, others)
             inputs = self._guess_inputs(drawing, valid_hints, known)
             warnings = self.warn_of(drawing, alpha) + warn_of_lost(hints, joined)
             return NetworkInputs(inputs, kept, warnings, seconds)
@@ -142,12 +149,13 @@ class KeysTask(ColorizeTask):
         carried = sample_colors(known, (pooled.shape[0], pooled.shape[1]))
         return [line, stack_hints([carried, pooled])]
 
-    def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> ComposedFrame:
+    def compose(
+        self, answers: Sequence[np.ndarray], kept: ComposeInputs | CarriedInputs
+    ) -> ComposedFrame:
         """Compose the colours with the full-size drawing."""
-        known, rest = unpack(kept)
-        if known is None:
-            return super().compose(answers, rest)
-        hints, file = ComposeInputs.unpack(rest[1:])
+        if isinstance(kept, ComposeInputs):
+            return super().compose(answers, kept)
+        known, is_hinted, (hints, file) = kept.colors.open(), kept.is_hinted, kept.others
         opened = open_drawing(file)
         around = join_hints([sample_painted(known), hints], hints.size)
         matte = find_paper_matte(self.paper, opened.drawing, opened.alpha, around, self.gap)
@@ -155,7 +163,7 @@ class KeysTask(ColorizeTask):
         if color is not None and self.trace_lines:
             color = fill_trace_lines(color, opened.drawing)
         paint = known.paint()._replace(key_threshold=read_threshold())
-        is_hinted, is_paint = rest[:1] == HINTED, self.finish == "paint"
+        is_paint = self.finish == "paint"
         fill_unknown(paint, self.unknown, color, uses_neighbours=is_hinted and is_paint)
         certainty = find_certainty(paint)
         if is_paint:
@@ -173,10 +181,6 @@ class KeysTask(ColorizeTask):
             warnings, doubts = (), find_doubts(paint)
         composer = Composer(self.lines_as, self.trace_lines, self.form, self.extras)
         return ComposedFrame(composer.compose(opened, coloring), warnings, doubts, certainty)
-
-
-HINTED, KEYED = b"h", b"k"
-"""Whether a drawing has hints, at their pixels or carried, or the colours of keys alone."""
 
 
 def open_keys_task(

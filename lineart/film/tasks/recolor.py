@@ -1,7 +1,6 @@
 """Recolouring task: drawings and their paint -> frames in other colours, without a network."""
 
 import re
-import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
@@ -102,8 +101,7 @@ class RecolorTask:
         """Build the function that keeps drawing and paint for `compose`."""
 
         def prepare(_picture: np.ndarray, files: Files) -> NetworkInputs:
-            drawing, paint = files["line"][0], files["paint"][0]
-            return NetworkInputs([], _LENGTH.pack(len(drawing)) + drawing + paint)
+            return NetworkInputs([], (files["line"][0], files["paint"][0]))
 
         return prepare
 
@@ -111,11 +109,15 @@ class RecolorTask:
         """Raise: a task without weights has no network, and its frames no such stage."""
         raise AssertionError(f"no network is needed, {len(files)} files and {settings} are given")
 
-    def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> ComposedFrame:  # noqa: ARG002
+    def compose(
+        self,
+        answers: Sequence[np.ndarray],  # noqa: ARG002 - there is no network
+        kept: tuple[bytes, bytes],
+    ) -> ComposedFrame:
         """Swap the colours and lay the lines over them."""
-        end = _LENGTH.size + _LENGTH.unpack_from(kept)[0]
-        opened = open_drawing(kept[_LENGTH.size : end])
-        paint = PaintMap(*decode_indexed(kept[end:])).swap(dict(self.swaps)).settle()
+        drawing, painted = kept
+        opened = open_drawing(drawing)
+        paint = PaintMap(*decode_indexed(painted)).swap(dict(self.swaps)).settle()
         composer = Composer(self.lines_as, self.trace_lines, self.form, self.extras)
         coloring = Coloring(paint.fill(), _matte(opened, paint), paint)
         return ComposedFrame(composer.compose(opened, coloring), _warn_of_rims(paint))
@@ -132,10 +134,6 @@ def _warn_of_rims(paint: PaintMap) -> tuple[str, ...]:
         return ()
     many = f"its paint has {count} colours, as of a key with soft edges"
     return (f"{many}, whose mixtures stay as they were; give the key without soft edges",)
-
-
-_LENGTH = struct.Struct("<Q")
-"""Length of the drawing's file, before it and the paint's."""
 
 
 def _matte(opened: OpenedDrawing, paint: PaintMap) -> Opacity | None:

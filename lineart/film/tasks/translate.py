@@ -1,7 +1,6 @@
 """Translation task: photographs, or faces cropped from them -> drawings or another style."""
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -122,7 +121,7 @@ class TranslateTask:
             has_dpi = self.face_model is None and "photo" in files
             dpi = read_dpi(files["photo"][0]) if has_dpi else None
             size = (self.size_px, self.size_px) if self.is_square else self.fit(photo.shape[:2])
-            return NetworkInputs([resize(photo, size)], json.dumps([photo.shape[:2], dpi]).encode())
+            return NetworkInputs([resize(photo, size)], (photo.shape[:2], dpi))
 
         return prepare
 
@@ -162,14 +161,16 @@ class TranslateTask:
 
         return run
 
-    def compose(self, answers: Sequence[np.ndarray], kept: bytes) -> ComposedFrame:
+    def compose(
+        self, answers: Sequence[np.ndarray], kept: tuple[Size, Dpi | None]
+    ) -> ComposedFrame:
         """Return the picture at full size, with the attention over the network input if wanted."""
         picture, *attention = answers
-        (height, width), dpi = json.loads(kept)
+        size, dpi = kept
         enlarge = enlarge_drawing if self.makes_drawings else resize
-        frame = enlarge(picture, (height, width))
+        frame = enlarge(picture, size)
         heat = [encode_png(show_heat(*attention))] if attention else []
-        return ComposedFrame(TranslatedFrame(frame, self.form, dpi and (dpi[0], dpi[1]), heat))
+        return ComposedFrame(TranslatedFrame(frame, self.form, dpi, heat))
 
     def show(self, picture: Frame) -> Shown:
         """Return the photograph, or the face cropped from it.

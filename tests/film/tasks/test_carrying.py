@@ -1,9 +1,12 @@
-"""What a worker keeps of the drawings that it has matched with their keys."""
+"""What is kept of the drawings that a worker has matched with their keys."""
+
+import pickle
 
 import pytest
+from numpy.testing import assert_array_equal
 
 from lineart.film.tasks import carrying
-from lineart.film.tasks.carrying import KeyCache, MatchCache
+from lineart.film.tasks.carrying import KeyCache, MatchCache, SmallColors, carry_colors
 from lineart.film.tasks.key_rules import KEY, KEY_LINE
 from lineart.image import Line
 from lineart.imaging.regions import GAP
@@ -65,3 +68,12 @@ def test_keys_are_prepared_in_an_order_of_their_own(monkeypatch: pytest.MonkeyPa
     )
     one, other = (keys.keys for keys in found if keys is not None)
     assert [key.key for key in one] == [key.key for key in reversed(other)]
+
+
+def test_carried_colors_are_small_between_stages() -> None:
+    """They come back as they were; a pixel takes much less than a byte."""
+    known = carry_colors(draw_figure(hat=True).line, KEYS, GAP)
+    moved = pickle.dumps(SmallColors.of(known))
+    assert len(moved) < known.labels.size / 4
+    for one, other in zip(pickle.loads(moved).open(), known, strict=True):
+        assert_array_equal(one, other, strict=True)

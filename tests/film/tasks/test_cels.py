@@ -56,7 +56,7 @@ def color_cel(
 ) -> list[bytes]:
     """Colour a drawing with paint that is the same everywhere."""
     paint = np.full((60, 80, 3), PAINT, np.uint8)
-    return task.compose([paint], ComposeInputs(hints, drawing).pack()).files
+    return task.compose([paint], ComposeInputs(hints, drawing)).files
 
 
 def read(data: bytes) -> np.ndarray:
@@ -193,18 +193,6 @@ def test_a_hint_says_what_is_inside() -> None:
     assert not cel[distance > RADIUS + 4].any()
 
 
-def test_what_is_kept_is_what_was_packed() -> None:
-    """Any hints, none too, and any file come back as they were."""
-    for share in (0.0, 0.01, 0.9):
-        hint = no_hints((37, 53))
-        hint[np.random.default_rng(0).random((37, 53)) < share] = (200, 30, 40, 255)
-        kept = ComposeInputs(find_hints(hint), b"file")
-        again = ComposeInputs.unpack(kept.pack())
-        assert (again.file, again.hints.size) == (b"file", (37, 53))
-        for one, other in zip(again.hints[1:], kept.hints[1:], strict=True):
-            assert_array_equal(one, other)
-
-
 # Layers.
 
 
@@ -231,7 +219,7 @@ def test_a_psd_is_the_frame(kind: str, lines_as: LinesAs) -> None:
         drawing = np.dstack((drawing, np.roll(drawing, 3, 1), np.full_like(drawing, 255)))
     paint = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
     task = replace(TASK, extras=(PSD, LINES, LAYERS), lines_as=lines_as)
-    kept = ComposeInputs(NO_HINT, encode_png(drawing, dpi=(300.0, 300.0))).pack()
+    kept = ComposeInputs(NO_HINT, encode_png(drawing, dpi=(300.0, 300.0)))
     frame_file, psd, lines, layers = task.compose([paint], kept).files
     frame = read(frame_file)
     assert_array_equal(flatten(psd)[..., :3], frame)

@@ -133,7 +133,7 @@ def test_drawings_are_enlarged_as_drawings() -> None:
     small = np.full((16, 24), 255, np.uint8)
     cv2.line(small, (2, 3), (20, 12), 0, 1, cv2.LINE_AA)
     task = TranslateTask(size_px=64, is_square=False, makes_drawings=True)
-    (png,) = task.compose([small], b"[[48, 72], null]").files
+    (png,) = task.compose([small], ((48, 72), None)).files
     assert_array_equal(decode_color(png)[..., 0], enlarge_drawing(small, (48, 72)))
 
 
