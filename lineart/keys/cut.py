@@ -155,11 +155,13 @@ def _find_parts(labels: SmallMap, key: PreparedKey, found: PairCounts, marks: Sm
     color = np.concatenate(([UNKNOWN], key.index))
     main, main_part = _find_main(region, part, pixels, origin, area)
     is_own = origin[part] == main[region]
-    is_closed = (
-        (pixels >= MIN_INSIDE * everywhere[part])
-        & (everywhere[part] >= MIN_CARRIED * np.append(0, key.drawing.area)[part])
-        & (color[part] != color[main_part[region]])
+    is_closed = (pixels >= MIN_INSIDE * everywhere[part]) & (
+        everywhere[part] >= MIN_CARRIED * np.append(0, key.drawing.area)[part]
     )
+    # With one of its parts, all of a region of the key is a part.
+    _, whole = np.unique(region * total + origin[part], return_inverse=True)
+    is_closed = np.bincount(whole, is_closed)[whole] > 0
+    is_closed &= color[part] != color[main_part[region]]
     marked = count_pairs(labels, marks, total)
     place = np.searchsorted(region * total + part, marked.rows * total + marked.columns)
     number = np.zeros(len(region) + 1, np.int64)

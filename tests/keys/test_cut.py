@@ -107,6 +107,24 @@ def test_what_opens_keeps_its_colors() -> None:
     assert ((colors == SKY).all(axis=2)).mean() < 0.1
 
 
+def test_what_opens_keeps_the_part_that_is_half_hidden() -> None:
+    """A house stands before one of the two colours of a tree, which is closed in the key."""
+    line = np.full((200, 300), 255, np.uint8)
+    paint = np.full((200, 300, 3), SKY, np.uint8)
+    paint[60:140, 80:120], paint[60:140, 120:160] = PAINT["coat"], PAINT["pocket"]
+    cv2.rectangle(line, (80, 60), (159, 139), 0, 2)
+    key = prepare_key(Key(line.copy(), paint))
+    line[58:64, 95:125] = 255
+    cv2.rectangle(line, (142, 40), (240, 170), 0, 2)
+    line[42:168, 144:238] = 255
+    labels = find_regions(line)
+    depth = cv2.distanceTransform((labels > 0).astype(np.uint8), cv2.DIST_L2, 3)
+    assert labels[100, 100] == labels[20, 20] != labels[100, 200]
+    is_asked = np.ones(labels.max() + 1, bool)
+    cut = cut_regions(labels, depth, key, np.zeros((*line.shape, 2), np.float32), is_asked).labels
+    assert len({cut[100, 100], cut[100, 132], cut[20, 20], cut[100, 200]}) == 4
+
+
 @pytest.mark.parametrize(
     ("thing", "is_there"),
     [((190, 90, 276, 176), False), ((190, 90, 295, 195), True)],

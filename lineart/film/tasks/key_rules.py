@@ -14,7 +14,7 @@ from lineart.weights import fingerprint, open_weights, read_weights
 
 KEYS = "keys"
 """Name of the included weights of the matching network."""
-VERSION = "keys 11"
+VERSION = "keys 12"
 """Raise it when equal keys and weights give other pixels."""
 KEY, KEY_LINE, HINT_KEY = "key", "key_line", "hint_key"
 """Roles among the inputs of a frame: a key, the drawing of a key, and a hint that is carried."""
