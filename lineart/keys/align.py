@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float64, Int64
 
 from lineart.image import Frame, Line, Size
 from lineart.imaging.region_maps import RegionMap
@@ -42,6 +42,8 @@ class Aligned(NamedTuple):
     """The keys, at the working size of the drawing if their aspect ratio is the same."""
     flows: tuple[Flow | None, ...]
     """Flow from the drawing to each key; None for a sheet or another aspect ratio."""
+    is_part: Bool[np.ndarray, " N"]
+    """Which regions are one of several parts of a region of a key."""
     misfits: Float64[np.ndarray, "K N"]
     """Mean misfit of each flow in each region, in levels of 255; infinite without a flow."""
 
@@ -75,15 +77,19 @@ def align(line: Line | Frame, keys: Sequence[PreparedKey], gap: float = GAP) -> 
     misfits = {number: one[1] for number, one in enumerate(found) if one is not None}
     flows = tuple(None if one is None else one[0] for one in found)
     total = int(labels.max(initial=0))
-    cut, is_settled, best = small, np.zeros(total + 1, bool), _find_best(small, total, misfits)
+    cut, best = small, _find_best(small, total, misfits)
+    is_settled, is_part = np.zeros((2, total + 1), bool)
     order = sorted(misfits, key=lambda number: float(misfits[number].mean()))
     for is_best in (True, False):
         for number in order:
             flow = flows[number]
             assert flow is not None
             is_asked = ~is_settled & ((best == number) == is_best)
-            cut, whole, is_known = cut_regions(cut, depth, fitted[number], flow, is_asked)
-            is_settled = np.append(is_settled, np.zeros(len(whole), bool)) | is_known
+            found_cut = cut_regions(cut, depth, fitted[number], flow, is_asked)
+            cut, whole = found_cut.labels, found_cut.whole
+            is_new = np.zeros(len(whole), bool)
+            is_settled = np.append(is_settled, is_new) | found_cut.is_settled
+            is_part = np.append(is_part, is_new) | found_cut.is_part
             best = np.append(best, best[whole])
     if cut.max(initial=0) > total:
         labels = enlarge_cut(labels, small, cut)
@@ -92,7 +98,8 @@ def align(line: Line | Frame, keys: Sequence[PreparedKey], gap: float = GAP) -> 
     around = np.full((len(keys), len(areas)), np.inf)
     for number, misfit in misfits.items():
         around[number] = _average(cut, len(areas), misfit)[1:]
-    return Aligned(labels, measure_small(paper, cut, areas, ink), fitted, flows, around)
+    measured = measure_small(paper, cut, areas, ink)
+    return Aligned(labels, measured, fitted, flows, is_part[1 : len(areas) + 1], around)
 
 
 def _find_best(

@@ -19,6 +19,7 @@ from lineart.keys.colors import UNKNOWN
 from lineart.keys.contacts import find_contacts, join_contacts
 from lineart.keys.key import PreparedKey
 from lineart.keys.key_drawing import is_key_drawing, key_drawing_colors
+from lineart.keys.messages import whole_colors
 from lineart.keys.network import Network, color_scores, included_network
 from lineart.keys.shot import AnyKey, ShotKeys, find_finished_keys, prepare_keys
 
@@ -142,7 +143,9 @@ def _match_with_others(
     aligned = align(darken_lines(drawing), [key for key, _ in others], gap)
     scores = []
     for place, (key, number) in enumerate(others):
-        found = color_scores(aligned.compare(place), network, key.parent)
+        pairs = aligned.compare(place)
+        colors = whole_colors(pairs, key.parent, aligned.is_part)
+        found = color_scores(pairs, network, colors)
         scores.append(_score_whole_palette(found, number, len(palette)))
     shares = _join_all(scores, [key for key, _ in others], aligned.misfits)
     of_shot = [(key, number) for key, number in others if key.key.same_shot]

@@ -40,6 +40,8 @@ class Cut(NamedTuple):
     """The region that each new one was cut from."""
     is_settled: Bool[np.ndarray, " N"]
     """Which of those that were asked for, and of the new ones, have colours that the key knows."""
+    is_part: Bool[np.ndarray, " N"]
+    """Which of all regions are one of several parts of a region of the key."""
 
 
 class _Parts(NamedTuple):
@@ -74,7 +76,7 @@ def cut_regions(
         is_asked: Which regions may be cut; entry r is region r. Others stay as they are.
     """
     if not is_asked[1:].any():
-        return Cut(labels, np.zeros(0, np.int32), np.zeros_like(is_asked))
+        return Cut(labels, np.zeros(0, np.int32), *np.zeros((2, len(is_asked)), bool))
     total = int(labels.max(initial=0))
     carried = cv2.remap(
         key.drawing.labels.astype(np.float32), target_positions(flow), None, cv2.INTER_NEAREST,
@@ -102,7 +104,10 @@ def cut_regions(
     is_settled = np.append(is_asked & _are_known(found, key, total), np.zeros(len(whole), bool))
     # What this key leaves open may still be several parts by another.
     is_settled[parts.number] = np.append(UNKNOWN, key.index)[parts.part] != UNKNOWN
-    return Cut(cut, whole, is_settled)
+    is_part = np.zeros_like(is_settled)
+    _, _, group = _find_groups(total, key, parts)
+    is_part[parts.number] = np.bincount(group)[group] > 1
+    return Cut(cut, whole, is_settled, is_part)
 
 
 def _are_inside(regions: SmallMap) -> Bool[np.ndarray, "h w"]:
@@ -300,7 +305,7 @@ def _find_groups(
     largest = np.flatnonzero(parts.number <= total)
     main = np.zeros(total + 1, np.int32)
     main[parts.region[largest]] = origin[largest]
-    pairs = parts.region.astype(np.int64) * (int(origin.max()) + 1) + origin
+    pairs = parts.region.astype(np.int64) * (int(origin.max(initial=0)) + 1) + origin
     _, first, group = np.unique(pairs, return_index=True, return_inverse=True)
     return origin != main[parts.region], first, group
 

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float32, Int32
+from jaxtyping import Bool, Float32, Int32
 
 from lineart.keys.pairs import BLOCK, PairFeatures
 
@@ -25,7 +25,9 @@ def candidate_colors(pairs: PairFeatures) -> CandidateColors:
     return CandidateColors(number[pairs.candidates], count + 1)
 
 
-def whole_colors(pairs: PairFeatures, parent: Int32[np.ndarray, " K"]) -> CandidateColors:
+def whole_colors(
+    pairs: PairFeatures, parent: Int32[np.ndarray, " K"], is_part: Bool[np.ndarray, " T"]
+) -> CandidateColors:
     """Return the colour of each candidate for a region that may be all of what it is a part of.
 
     Where the key shows parts without lines between them, the drawing may have a region that is too
@@ -35,6 +37,7 @@ def whole_colors(pairs: PairFeatures, parent: Int32[np.ndarray, " K"]) -> Candid
     Args:
         pairs: A drawing and a key.
         parent: The region of the key's drawing that each region of the key is a part of.
+        is_part: Which regions of the drawing were cut off as parts: they are not all of it.
     """
     colors = candidate_colors(pairs)
     area = np.bincount(parent, pairs.key_area)
@@ -47,7 +50,8 @@ def whole_colors(pairs: PairFeatures, parent: Int32[np.ndarray, " K"]) -> Candid
     )
     chief = pairs.colors[largest[parent]][chosen]
     chief = np.where(chief < 0, colors.total - 1, chief)
-    number = np.where(to_whole < to_part, chief, colors.number).astype(np.int32)
+    is_whole = (to_whole < to_part) & ~is_part[:, np.newaxis]
+    number = np.where(is_whole, chief, colors.number).astype(np.int32)
     return colors._replace(number=number)
 
 

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32, Int32
+from jaxtyping import Float32
 from safetensors.numpy import load
 from scipy.special import softmax
 
@@ -20,7 +20,6 @@ from lineart.keys.messages import (
     deviations,
     neighbour_matches,
     sum_by_color,
-    whole_colors,
 )
 from lineart.keys.pairs import FEATURES, PairFeatures
 
@@ -107,7 +106,7 @@ def candidate_shares(pairs: PairFeatures, network: Network) -> Options:
 
 
 def color_scores(
-    pairs: PairFeatures, network: Network, parent: Int32[np.ndarray, " R"] | None = None
+    pairs: PairFeatures, network: Network, colors: CandidateColors | None = None
 ) -> Float32[np.ndarray, "T K"]:
     """Return the logarithm of the weight of each colour of a key for each region of a drawing.
 
@@ -117,12 +116,11 @@ def color_scores(
     Args:
         pairs: A drawing and a key.
         network: Matching network.
-        parent: See `whole_colors`; None: each candidate has its own colour.
+        colors: Colours of the candidates; None: their own.
     """
     logits = compute_logits(pairs, network)[-1] / np.float32(network.temperature)
     highest = logits.max(axis=1, keepdims=True)
-    colors = candidate_colors(pairs) if parent is None else whole_colors(pairs, parent)
-    sums = _color_sums(colors, np.exp(logits - highest))
+    sums = _color_sums(colors or candidate_colors(pairs), np.exp(logits - highest))
     scores: Float32[np.ndarray, "T K"] = np.log(np.maximum(sums, MIN_WEIGHT)) + highest
     return scores
 

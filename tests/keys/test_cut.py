@@ -121,8 +121,11 @@ def test_what_opens_keeps_the_part_that_is_half_hidden() -> None:
     depth = cv2.distanceTransform((labels > 0).astype(np.uint8), cv2.DIST_L2, 3)
     assert labels[100, 100] == labels[20, 20] != labels[100, 200]
     is_asked = np.ones(labels.max() + 1, bool)
-    cut = cut_regions(labels, depth, key, np.zeros((*line.shape, 2), np.float32), is_asked).labels
-    assert len({cut[100, 100], cut[100, 132], cut[20, 20], cut[100, 200]}) == 4
+    cut = cut_regions(labels, depth, key, np.zeros((*line.shape, 2), np.float32), is_asked)
+    places = ((100, 100), (100, 132), (20, 20), (100, 200))
+    numbers = [cut.labels[place] for place in places]
+    assert len(set(numbers)) == len(numbers)
+    assert cut.is_part[numbers].tolist() == [True, True, False, False]
 
 
 @pytest.mark.parametrize(
@@ -146,7 +149,7 @@ def test_what_was_before_it_is_no_part(thing: tuple[int, int, int, int], *, is_t
     steps = np.arange(110) / 110
     flow[90:, 190:, 0] = left + steps * (right - left) - np.arange(190, 300)
     flow[90:, 190:, 1] = (top + steps * (bottom - top) - np.arange(90, 200))[:, None]
-    cut, _, is_settled = cut_regions(labels, depth, key, flow, np.ones(2, bool))
+    cut, _, is_settled, _ = cut_regions(labels, depth, key, flow, np.ones(2, bool))
     assert (cut.max() > 1) == is_there
     assert is_settled[1:].all()
 
@@ -234,7 +237,7 @@ def test_a_dab_leaves_the_rest_to_other_keys() -> None:
     labels = (open_line > 0).astype(np.int32)
     depth = cv2.distanceTransform(labels.astype(np.uint8), cv2.DIST_L2, 3)
     still = np.zeros((*line.shape, 2), np.float32)
-    cut, _, is_settled = cut_regions(labels, depth, key, still, np.ones(2, bool))
+    cut, _, is_settled, _ = cut_regions(labels, depth, key, still, np.ones(2, bool))
     page, part = cut[5, 5], cut[100, 150]
     assert page != part
     assert not is_settled[page]

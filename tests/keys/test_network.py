@@ -64,17 +64,21 @@ def test_equals_torch(motion: bool) -> None:
     assert_allclose(softmax(color_scores(pairs, network), axis=1), shares.numpy(), atol=1e-5)
 
 
-def test_what_is_too_small_to_cut_has_the_largest_colour() -> None:
-    """A region as large as all parts has the colour of the largest; one like a part has its own."""
+@pytest.mark.parametrize(("is_part", "number"), [(False, 2), (True, 4)])
+def test_what_is_too_small_to_cut_has_the_largest_colour(*, is_part: bool, number: int) -> None:
+    """A region as large as all parts has the colour of the largest; one like a part has its own.
+
+    So has one that was cut off as a part, however large it is.
+    """
     pairs = make_pairs()._replace(
         candidates=np.array([[0, 1, 2], [0, 1, 2]], np.int32),
         area=np.array([110, 45], np.float32),
         key_area=np.array([40, 60, 95], np.float32),
         colors=np.array([4, 2, -1], np.int32),
     )
-    colors = whole_colors(pairs, np.array([1, 1, 2], np.int32))
+    colors = whole_colors(pairs, np.array([1, 1, 2], np.int32), np.array([is_part, False]))
     assert colors.total == 6
-    assert colors.number.tolist() == [[2, 2, 5], [4, 2, 5]]
+    assert colors.number.tolist() == [[number, 2, 5], [4, 2, 5]]
 
 
 @pytest.mark.parametrize(
