@@ -14,10 +14,10 @@ from lineart.film.execution.stages import open_task_network
 from lineart.film.tasks import RunNetwork
 from lineart.film.tasks.colorize import ColorizeTask, open_colorize_task
 from lineart.image import Frame, Hint, Line, check_picture
-from lineart.imaging.finish import Finish, finish_colors
-from lineart.imaging.frequency import DEFAULT_SIGMA, compose_as_drawn
-from lineart.imaging.hint_pictures import DEFAULT_RULES
-from lineart.imaging.paint import Guess
+from lineart.imaging.compositing.frequency import DEFAULT_SIGMA, compose_as_drawn
+from lineart.imaging.hints.pictures import DEFAULT_RULES
+from lineart.imaging.paint.finish import Finish, finish_colors
+from lineart.imaging.paint.region_colors import Guess
 from lineart.runtime.device import Precision
 from lineart.storage import Storage, read_file
 from lineart.weights import open_weights, read_weights

@@ -28,7 +28,7 @@ Colors = UInt8[np.ndarray, "B H W 3"]
 """Colours of the drawings, sRGB."""
 
 Paints = UInt8[np.ndarray, "B H W 4"]
-"""Paint of drawings of one size, see `imaging.borders`."""
+"""Paint of drawings of one size, see `imaging.paint.borders`."""
 
 Borders = UInt8[np.ndarray, "B H W"]
 """Probability of borders at each pixel, 0..255."""
@@ -73,7 +73,7 @@ class PairColorizer:
         self.color = prepare(pair.generators["color"], self.device, self.dtype)
 
     def __call__(self, lines: Lines, hints: Hints) -> Colors:
-        """Colour drawings of one size, with hints as `imaging.hints.pool_hints` returns them.
+        """Colour drawings of one size, with hints of `imaging.hints.pixels.pool_hints`.
 
         Raises:
             ValueError: Number or size of the hints does not match the drawings.

@@ -33,7 +33,7 @@ DOUBT = pa.struct(
         pa.field("second", pa.string()),  # second best colour; null: none
     ]
 )
-"""Region of a frame, see `imaging.doubts.Doubt`."""
+"""Region of a frame, see `imaging.paint.doubts.Doubt`."""
 
 SCHEMA = pa.schema(
     [
@@ -71,7 +71,7 @@ SCHEMA = pa.schema(
         pa.field("doubts", pa.list_(DOUBT)),
         pa.field("key_sha256", pa.string()),  # of the keys' pixels; null without keys
         pa.field("keys", pa.list_(pa.string())),  # names of the keys of its shot
-        # Of frames with keys, see `imaging.doubts.Certainty`; null for copies of another frame.
+        # Of frames with keys, see `imaging.paint.doubts.Certainty`; null for copies of another one.
         pa.field("asked", pa.float32()),
         pa.field("lowest_confidence", pa.float32()),
         pa.field("mean_confidence", pa.float32()),

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from lineart.image import Frame
-from lineart.imaging.artifacts import Artifacts
+from lineart.imaging.samples.artifacts import Artifacts
 
 
 def apply_artifacts(color: Frame, artifacts: Artifacts) -> Frame:

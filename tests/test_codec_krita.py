@@ -10,7 +10,7 @@ from numpy.testing import assert_array_equal
 
 from lineart.codec import PictureWarning, decode_cel, encode_png
 from lineart.codec.layers import DocumentLayer, read_layers
-from lineart.imaging.hint_pictures import DEFAULT_RULES
+from lineart.imaging.hints.pictures import DEFAULT_RULES
 
 SIZE = (70, 100)
 RNG = np.random.default_rng(0)

@@ -15,7 +15,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import dijkstra
 
 from lineart.image import resize
-from lineart.imaging.hints import pool_hints
+from lineart.imaging.hints.pixels import pool_hints
 from lineart.inference import PairColorizer, Translator
 from lineart.models import BorderSearch, Pair, Translation, build_empty, hint_maps
 from lineart.onnx import verify

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from lineart.image import resize
-from lineart.imaging.hints import pool_hints, resize_hints
+from lineart.imaging.hints.pixels import pool_hints, resize_hints
 from lineart.inference import (
     BorderFinder,
     PairColorizer,

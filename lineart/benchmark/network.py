@@ -16,7 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from lineart.benchmark.timing import Figure, Run, compare
 from lineart.image import Size, resize
-from lineart.imaging.hints import no_hints, pool_hints, resize_hints
+from lineart.imaging.hints.pixels import no_hints, pool_hints, resize_hints
 from lineart.inference import Hints, Lines, PairColorizer
 from lineart.metrics import psnr
 from lineart.models import MODELS, Pair, from_files

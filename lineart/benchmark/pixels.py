@@ -15,8 +15,8 @@ from PIL import Image
 from lineart.benchmark.timing import Figure, compare
 from lineart.codec import decode_color, decode_line, encode_png
 from lineart.image import Frame, Line, Size, fit_short_side, resize
-from lineart.imaging.frequency import DEFAULT_SIGMA, ColorMap, compose
-from lineart.imaging.hints import pool_hints, resize_hints
+from lineart.imaging.compositing.frequency import DEFAULT_SIGMA, ColorMap, compose
+from lineart.imaging.hints.pixels import pool_hints, resize_hints
 from lineart.inference import PairColorizer
 from lineart.metrics import psnr
 from lineart.models import from_files

@@ -3,9 +3,8 @@
 import numpy as np
 
 from lineart.image import Frame, Hint, Line
-from lineart.imaging.cels import PAPER_FROM
-from lineart.imaging.hint_cleaning import drop_ink_hints
-from lineart.imaging.hints import (
+from lineart.imaging.hints.cleaning import drop_ink_hints
+from lineart.imaging.hints.pixels import (
     STROKE_TOLERANCE,
     Stroke,
     find_hints,
@@ -13,6 +12,7 @@ from lineart.imaging.hints import (
     sample_hints,
     sample_strokes,
 )
+from lineart.imaging.lines.paper import PAPER_FROM
 from lineart.imaging.regions import find_regions
 
 MOST = 140

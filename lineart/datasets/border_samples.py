@@ -20,10 +20,10 @@ from lineart.datasets.key_augmentation import erase_discs
 from lineart.datasets.samples import Pictures, cumulate, pick
 from lineart.datasets.shard_rows import Cache
 from lineart.image import Frame, Hint, Line, pack_colors, unpack_colors
-from lineart.imaging.cels import flatten, turn_hue
-from lineart.imaging.hints import no_hints
-from lineart.imaging.ink import darken_lines
+from lineart.imaging.hints.pixels import no_hints
+from lineart.imaging.lines.ink import darken_lines
 from lineart.imaging.regions import INK_LEVEL
+from lineart.imaging.samples.cels import flatten, turn_hue
 
 SCALES = (0.95, 1.5)
 """Range of the short side of a whole drawing divided by the sample's side."""

@@ -14,7 +14,7 @@ from pyarrow import parquet
 
 from lineart.datasets.filter_bounds import Filter
 from lineart.image import Frame
-from lineart.imaging.quality import Measured, hamming
+from lineart.imaging.samples.quality import Measured, hamming
 
 HASH_BITS = 64
 

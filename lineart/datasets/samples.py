@@ -12,10 +12,10 @@ from jaxtyping import Float64, UInt8
 from lineart.datasets.artist_hints import draw_artist_hints, draw_way
 from lineart.datasets.maps import resize_depth, resize_labels
 from lineart.image import Depth, Frame, Hint, Labels, Line, fit_short_side, pad_to_multiple, resize
-from lineart.imaging.artifacts import Artifacts, draw_artifacts
-from lineart.imaging.cels import disguise, fade, flatten, jitter, remove_lines
-from lineart.imaging.extraction import XDOG_SIGMAS, dilate_abs_sub, xdog
-from lineart.imaging.hints import Stroke, sample_strokes
+from lineart.imaging.hints.pixels import Stroke, sample_strokes
+from lineart.imaging.lines.extraction import XDOG_SIGMAS, dilate_abs_sub, xdog
+from lineart.imaging.samples.artifacts import Artifacts, draw_artifacts
+from lineart.imaging.samples.cels import disguise, fade, flatten, jitter, remove_lines
 
 SOURCE_DEPTH = 2
 """Number of leading folders that identify a picture's source; deeper ones are parts of it."""

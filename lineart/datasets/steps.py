@@ -18,8 +18,8 @@ from lineart.datasets.items import Crop, Item, read_item, source
 from lineart.datasets.maps import encode_depth, resize_depth, resize_labels
 from lineart.datasets.shards import ShardRow, decode, decode_gray
 from lineart.image import Frame, Line, Size, fit_short_side, hash_pixels, resize
-from lineart.imaging.faces import FaceAligner, center_crop
-from lineart.imaging.quality import measure, perceptual_hash
+from lineart.imaging.samples.faces import FaceAligner, center_crop
+from lineart.imaging.samples.quality import measure, perceptual_hash
 from lineart.runtime.sandbox import run_isolated
 from lineart.storage import Storage
 

@@ -43,10 +43,10 @@ from lineart.evaluation.types import (
     pick,
 )
 from lineart.image import Frame, Line, fit_short_side, resize
-from lineart.imaging.cels import PAPER_FROM
-from lineart.imaging.finish import soften
-from lineart.imaging.frequency import compose, compose_as_drawn
-from lineart.imaging.hints import find_hints, no_hints
+from lineart.imaging.compositing.frequency import compose, compose_as_drawn
+from lineart.imaging.hints.pixels import find_hints, no_hints
+from lineart.imaging.lines.paper import PAPER_FROM
+from lineart.imaging.paint.finish import soften
 from lineart.metrics import ciede2000, leakage, psnr, ssim
 
 MAX_DB = 60.0

@@ -16,14 +16,14 @@ from lineart.film.tasks import RunNetwork
 from lineart.film.tasks.colorize import ColorizeTask, open_colorize_task
 from lineart.film.tasks.translate import TranslateTask, open_translate_task
 from lineart.image import Frame, Hint, Line, fit_short_side, resize
-from lineart.imaging.baselines import BASELINES, Fill
-from lineart.imaging.cels import remove_lines
-from lineart.imaging.extraction import dilate_abs_sub, xdog
-from lineart.imaging.finish import Finish
-from lineart.imaging.hint_cleaning import drop_ink_hints
-from lineart.imaging.hints import HintPixels, find_hints, sample_hints
-from lineart.imaging.ink import darken_lines
-from lineart.imaging.paint import Guess
+from lineart.imaging.hints.cleaning import drop_ink_hints
+from lineart.imaging.hints.pixels import HintPixels, find_hints, sample_hints
+from lineart.imaging.lines.extraction import dilate_abs_sub, xdog
+from lineart.imaging.lines.ink import darken_lines
+from lineart.imaging.paint.baselines import BASELINES, Fill
+from lineart.imaging.paint.finish import Finish
+from lineart.imaging.paint.region_colors import Guess
+from lineart.imaging.samples.cels import remove_lines
 from lineart.runtime.device import pick_device
 from lineart.storage import for_flag
 from lineart.weights import fingerprint, open_weights, read_config, read_weights

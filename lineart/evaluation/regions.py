@@ -31,10 +31,10 @@ from lineart.evaluation.true_regions import (
 )
 from lineart.evaluation.types import EvaluationPlan, Finding, ScoreRow, pick
 from lineart.image import Frame, Hint, Line
-from lineart.imaging.baselines import BASELINES
-from lineart.imaging.finish import finish_colors
-from lineart.imaging.frequency import DEFAULT_SIGMA, compose_as_drawn, low_band
-from lineart.imaging.hints import find_hints
+from lineart.imaging.compositing.frequency import DEFAULT_SIGMA, compose_as_drawn, low_band
+from lineart.imaging.hints.pixels import find_hints
+from lineart.imaging.paint.baselines import BASELINES
+from lineart.imaging.paint.finish import finish_colors
 from lineart.metrics import leakage, psnr, ssim
 
 SCORES = (

@@ -12,9 +12,8 @@ import numpy as np
 from jaxtyping import Bool, Int64, UInt8
 
 from lineart.image import Frame, Hint, Line
-from lineart.imaging.cels import PAPER_FROM
-from lineart.imaging.hints import no_hints
-from lineart.imaging.paper import whiten_paper
+from lineart.imaging.hints.pixels import no_hints
+from lineart.imaging.lines.paper import PAPER_FROM, whiten_paper
 from lineart.imaging.region_maps import RegionMap
 from lineart.imaging.regions import find_regions
 from lineart.metrics import ciede2000

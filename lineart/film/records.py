@@ -23,7 +23,7 @@ from lineart.film.tasks.key_rules import (
     SHEET,
     SHEET_LINE,
 )
-from lineart.imaging.doubts import Certainty, Doubt
+from lineart.imaging.paint.doubts import Certainty, Doubt
 from lineart.runtime.device import Precision
 from lineart.runtime.sandbox import CallEndedError
 from lineart.storage import Storage, reason_of

@@ -8,7 +8,7 @@ from typing import Final, Literal
 BaselineName = Literal["nearest", "inpaint", "watershed", "levin"]
 
 BASELINE_NAMES: Final[tuple[BaselineName, ...]] = ("nearest", "inpaint", "watershed", "levin")
-"""Names of the colouring methods without a network, in the order of `baselines.BASELINES`."""
+"""Names of the colouring methods without a network, in the order of `paint.baselines.BASELINES`."""
 
 REFERENCE_PX = 512
 """Short side of the drawings for which radii are given."""

@@ -29,7 +29,7 @@ from lineart.jobs.films import (
 if TYPE_CHECKING:
     from lineart.film.inputs import FilmConfig, TaskFactory
     from lineart.film.tasks import FilmTask
-    from lineart.imaging.palette import Palette
+    from lineart.imaging.paint.palette import Palette
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +128,7 @@ def color_film(flags: Colorize) -> dict[str, Any]:
 
 def read_film(flags: Colorize) -> tuple[FilmConfig, TaskFactory]:
     """Build the film's configuration and its task factory from the flags."""
-    from lineart.imaging.hint_pictures import HintRules
+    from lineart.imaging.hints.pictures import HintRules
 
     _check(flags)
     is_flat = flags.finish == "paint" and flags.unknown != "soft"
@@ -204,7 +204,7 @@ def _choose_task(flags: Colorize) -> Callable[..., FilmTask]:
 
 def open_palette(address: str) -> tuple[Palette, list[str]]:
     """Read the palette at a path or s3:// address; returns and raises as `read_colors`."""
-    from lineart.imaging.palette import Palette
+    from lineart.imaging.paint.palette import Palette
 
     colors, warnings = read_colors("--palette", address)
     return Palette.of(colors), warnings

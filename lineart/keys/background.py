@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Int32
 
-from lineart.imaging.paint import border_regions
+from lineart.imaging.paint.region_colors import border_regions
 from lineart.keys.adjacent import ColorShares
 from lineart.keys.colors import UNKNOWN
 from lineart.keys.drawing import Drawing

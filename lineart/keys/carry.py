@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float32, Float64, Int32, UInt8
 from scipy.special import softmax
 
 from lineart.image import Frame, Line, pack_colors, unpack_colors
-from lineart.imaging.ink import darken_lines
+from lineart.imaging.lines.ink import darken_lines
 from lineart.imaging.region_maps import RegionMap
 from lineart.imaging.regions import GAP
 from lineart.keys.adjacent import ColorShares, Matched, join_adjacent

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int64, UInt8
 
 from lineart.image import Frame, Line, Size, darkest_channel, fit_short_side
-from lineart.imaging.paint import border_regions
+from lineart.imaging.paint.region_colors import border_regions
 from lineart.imaging.region_maps import (
     RegionMap,
     count_pixels,

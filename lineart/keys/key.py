@@ -8,14 +8,14 @@ import numpy as np
 from jaxtyping import Bool, Int32, Int64, UInt8
 
 from lineart.image import Frame, Hint, Line, pack_colors, to_gray, to_rgb, unpack_colors
-from lineart.imaging.dividing import divide_regions
-from lineart.imaging.fills import RIM_SHARE, cut_fills
-from lineart.imaging.hint_cleaning import DARKER_BY, WHITE_PAPER, drop_ink_hints
-from lineart.imaging.hints import FAINT_ALPHA, HintPixels, find_hints
-from lineart.imaging.ink import darken_lines
-from lineart.imaging.paint import border_regions, find_open_border_regions
-from lineart.imaging.paper import whiten_paper
-from lineart.imaging.region_hints import DEEP_CLASS, RegionHints, collect_hints, find_depths
+from lineart.imaging.hints.by_region import DEEP_CLASS, RegionHints, collect_hints, find_depths
+from lineart.imaging.hints.cleaning import DARKER_BY, WHITE_PAPER, drop_ink_hints
+from lineart.imaging.hints.pixels import FAINT_ALPHA, HintPixels, find_hints
+from lineart.imaging.lines.ink import darken_lines
+from lineart.imaging.lines.paper import whiten_paper
+from lineart.imaging.paint.dividing import divide_regions
+from lineart.imaging.paint.fills import RIM_SHARE, cut_fills
+from lineart.imaging.paint.region_colors import border_regions, find_open_border_regions
 from lineart.imaging.region_maps import RegionMap, fill_from_neighbours, look_up
 from lineart.imaging.regions import GAP, INK_LEVEL, find_regions, scale_gap
 from lineart.keys.colors import UNKNOWN, RegionColors, has_lines, split_by_color

@@ -5,8 +5,8 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from lineart.image import Frame, Line, darkest_channel, pack_colors, to_rgb, unpack_colors
-from lineart.imaging.ink import darken_lines
-from lineart.imaging.paper import whiten_paper
+from lineart.imaging.lines.ink import darken_lines
+from lineart.imaging.lines.paper import whiten_paper
 from lineart.imaging.region_maps import RegionMap
 from lineart.imaging.regions import INK_LEVEL
 from lineart.keys.colors import EDGE_PX, RegionColors, has_lines, median_colors

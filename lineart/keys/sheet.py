@@ -5,8 +5,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from lineart.image import Frame, darkest_channel
-from lineart.imaging.extraction import find_drawn_lines
-from lineart.imaging.ink import darken_lines
+from lineart.imaging.lines.extraction import find_drawn_lines
+from lineart.imaging.lines.ink import darken_lines
 from lineart.imaging.regions import INK_LEVEL
 from lineart.keys.key import Key
 

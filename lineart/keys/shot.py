@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from lineart.image import Frame, Line
-from lineart.imaging.ink import darken_lines
+from lineart.imaging.lines.ink import darken_lines
 from lineart.keys.align import align
 from lineart.keys.key import Key, NoColorError, PreparedKey, prepare_key
 

@@ -52,7 +52,7 @@ class Translation:
 class BorderSearch:
     """Task of a network that finds where colours meet on bare paper.
 
-    `generators["borders"](line, paint)` returns logits; paint is that of `imaging.borders`.
+    `generators["borders"](line, paint)` returns logits; paint is that of `imaging.paint.borders`.
     """
 
     does: ClassVar = "finds borders of colours"

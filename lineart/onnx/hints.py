@@ -1,11 +1,11 @@
 """Pooling and flooding of hints as ONNX graphs.
 
-`pool` has the arithmetic of `imaging.hints.pool_hints`, `flow` that of `models.hint_maps`. `flood`
-differs: OpenCV's watershed needs a queue, which ONNX lacks. Instead, each pixel takes the hint with
-the cheapest path to it; a step between grey levels that differ by d costs 1 + d * d. Regions with a
-hint are filled alike; one without sometimes takes the colour of another neighbour. With the default
-weights, 15 real pictures and 16 / 140 hints, PSNR between the two methods is 35 / 34 dB, and to
-painted truth nearly the same: 19.0 / 24.2 here, 19.1 / 24.4 with the watershed.
+`pool` has the arithmetic of `imaging.hints.pixels.pool_hints`, `flow` that of `models.hint_maps`.
+`flood` differs: OpenCV's watershed needs a queue, which ONNX lacks. Instead, each pixel takes the
+hint with the cheapest path to it; a step between grey levels that differ by d costs 1 + d * d.
+Regions with a hint are filled alike; one without sometimes takes the colour of another neighbour.
+With the default weights, 15 real pictures and 16 / 140 hints, PSNR between the two methods is
+35 / 34 dB, and to painted truth nearly the same: 19.0 / 24.2 here, 19.1 / 24.4 with the watershed.
 """
 
 from typing import Final

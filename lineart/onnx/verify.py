@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 from onnxruntime import InferenceSession
 from torch import Tensor, nn
 
-from lineart.imaging.hints import pool_hints, sample_hints
+from lineart.imaging.hints.pixels import pool_hints, sample_hints
 from lineart.inference import PairColorizer, Translator
 from lineart.metrics import psnr
 from lineart.models import Pair

@@ -12,7 +12,7 @@ from typing import Any
 from lineart.codec import decode_line, encode_png
 from lineart.film.pictures.frames import PictureReader, Source, list_pictures
 from lineart.film.pictures.names import stem
-from lineart.imaging.difference import InkAmounts, measure, separate_ink, show_difference
+from lineart.imaging.lines.difference import InkAmounts, measure, separate_ink, show_difference
 from lineart.report.html import as_text, data_uri, encode_thumbnail, list_settings, template
 from lineart.storage import Storage
 

@@ -14,7 +14,7 @@ from lineart.film.outcome.doubt_list import DoubtList
 from lineart.film.outcome.next_keys import choose_next, describe_doubt
 from lineart.film.outcome.outputs import count_doubts
 from lineart.image import Frame, resize
-from lineart.imaging.doubts import MAX_DOUBTS, Doubt
+from lineart.imaging.paint.doubts import MAX_DOUBTS, Doubt
 from lineart.report.frames import file_name
 from lineart.report.html import as_text, data_uri, encode_webp
 from lineart.report.shots import ShotSummary

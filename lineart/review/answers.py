@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from lineart.image import Color, Hint
-from lineart.imaging.carried_paint import PLACEHOLDER
-from lineart.imaging.hints import no_hints
+from lineart.imaging.hints.pixels import no_hints
+from lineart.imaging.paint.carried import PLACEHOLDER
 from lineart.review.errors import RefusedError
 from lineart.review.regions import FrameRegions
 

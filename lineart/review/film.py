@@ -19,7 +19,7 @@ from lineart.film.outcome.outputs import count_doubts
 from lineart.film.pictures.frames import FilmFrame, PictureReader, Source
 from lineart.film.pictures.pages import find_sources
 from lineart.film.records import RUN, Failure, HashedFile
-from lineart.imaging.doubts import Doubt
+from lineart.imaging.paint.doubts import Doubt
 from lineart.manifest import read_manifest
 from lineart.report.film_folder import in_film_order
 from lineart.report.html import read_job_json

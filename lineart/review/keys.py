@@ -19,7 +19,7 @@ from lineart.film.pictures.pages import find_pictures
 from lineart.film.records import Failure, HashedHint, name_file
 from lineart.film.tasks.key_rules import KEY, KEY_RULES
 from lineart.image import Hint, pack_colors
-from lineart.imaging.hint_pictures import DEFAULT_RULES
+from lineart.imaging.hints.pictures import DEFAULT_RULES
 from lineart.review.errors import RefusedError
 from lineart.review.film import FilmState, Shot
 from lineart.review.shared_files import SharedFiles, tag_of

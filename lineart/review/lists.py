@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from jaxtyping import Bool, Int64
 
 from lineart.film.planning.marks import VERDICTS, find_verdicts, made_at
-from lineart.imaging.doubts import Doubt
+from lineart.imaging.paint.doubts import Doubt
 from lineart.report.frames import file_name
 from lineart.review.errors import RefusedError
 from lineart.review.film import FilmState

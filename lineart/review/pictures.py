@@ -8,8 +8,8 @@ from jaxtyping import UInt8
 
 from lineart.codec import decode_color, decode_line_art, encode_png
 from lineart.image import to_gray
-from lineart.imaging.matte import split_cel
-from lineart.imaging.paper import whiten_paper
+from lineart.imaging.compositing.matte import split_cel
+from lineart.imaging.lines.paper import whiten_paper
 from lineart.report.doubts import crop_region
 from lineart.report.html import encode_thumbnail, encode_webp
 from lineart.review.errors import RefusedError

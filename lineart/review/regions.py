@@ -8,9 +8,9 @@ from jaxtyping import Bool, Int32, Int64, UInt8
 
 from lineart.codec import decode_cel, decode_line_art
 from lineart.image import Hint
-from lineart.imaging.doubts import MIN_AREA, Doubt
-from lineart.imaging.matte import split_cel
-from lineart.imaging.paint import find_open_border_regions
+from lineart.imaging.compositing.matte import split_cel
+from lineart.imaging.paint.doubts import MIN_AREA, Doubt
+from lineart.imaging.paint.region_colors import find_open_border_regions
 from lineart.imaging.region_maps import RegionMap, count_pixels, find_boxes, find_runs, look_up
 from lineart.imaging.regions import GAP
 from lineart.keys import Key

@@ -8,7 +8,7 @@ from typing import Any
 from lineart.film.planning.marks import VERDICTS, Mark, made_at
 from lineart.film.tasks.key_rules import KEY_RULES
 from lineart.image import to_hex
-from lineart.imaging.doubts import Doubt
+from lineart.imaging.paint.doubts import Doubt
 from lineart.imaging.regions import GAP
 from lineart.report.frames import file_name
 from lineart.review.answers import build_key, read_answers

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float32, Int, Int32
 
 from lineart.image import Hint, Line, Size
-from lineart.imaging.hints import no_hints
+from lineart.imaging.hints.pixels import no_hints
 from lineart.sample_film.canvas import Canvas, Number, Placement, curve, paint, shadow_of
 from lineart.sample_film.dragon import DRAGONS, draw_dragon
 from lineart.sample_film.face import LOOKS, Head, draw_face

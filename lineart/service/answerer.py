@@ -20,8 +20,8 @@ from lineart.film.tasks.keys import open_keys_task
 from lineart.film.tasks.layers import LAYERS, LINES
 from lineart.film.tasks.translate import open_translate_task
 from lineart.image import Hint, is_gray
-from lineart.imaging.hints import stack_hints
-from lineart.imaging.palette import Palette
+from lineart.imaging.hints.pixels import stack_hints
+from lineart.imaging.paint.palette import Palette
 from lineart.service.protocol import Message, Part
 from lineart.service.requests import ColorRequest, OpenRequest, TranslateRequest, read_request
 from lineart.service.sentences import describe_error, without_flags

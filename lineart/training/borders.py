@@ -14,8 +14,8 @@ from lineart.datasets.border_samples import BorderSample, BorderSamples
 from lineart.datasets.samples import Pictures
 from lineart.datasets.shards import Shards
 from lineart.image import Frame
-from lineart.imaging.borders import mark_paint
-from lineart.imaging.hints import find_hints, lay_on_gray
+from lineart.imaging.hints.pixels import find_hints, lay_on_gray
+from lineart.imaging.paint.borders import mark_paint
 from lineart.inference import color_to_tensor, line_to_tensor
 from lineart.losses import l1
 from lineart.models import Pair
@@ -30,7 +30,7 @@ class BorderBatch(NamedTuple):
 
     line: LineBatch
     paint: Float[Tensor, "B 4 H W"]
-    """-1..1, see `imaging.borders.mark_paint`."""
+    """-1..1, see `imaging.paint.borders.mark_paint`."""
     borders: Float[Tensor, "B 1 H W"]
     """1 = a border, 0 = none."""
 

@@ -23,7 +23,7 @@ from lineart.datasets.samples import (
 )
 from lineart.datasets.shards import Shards
 from lineart.image import resize
-from lineart.imaging.hints import lay_on_gray
+from lineart.imaging.hints.pixels import lay_on_gray
 from lineart.inference import color_to_tensor, line_to_tensor
 from lineart.losses import l1
 from lineart.models import BorderSearch, Colorization, Matching, Pair, Translation
@@ -84,7 +84,8 @@ class ColorizationBatch:
     """Pixels with a given hint; `hint` may spread hints to other pixels."""
     color: ColorBatch
     source: Float[Tensor, "B HintH HintW 2"]
-    """Sampling position of each pixel of a damaged draft: x and y, -1..1 (`imaging.artifacts`)."""
+    """Sampling position of each pixel of a damaged draft: x and y, -1..1; see
+    `imaging.samples.artifacts`."""
     spray: Float[Tensor, "B 4 HintH HintW"]
     """Spray over the draft: colour -1..1 and opacity 0..1."""
     has_true_draft: Bool[Tensor, " B"]

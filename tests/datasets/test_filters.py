@@ -15,7 +15,7 @@ from lineart.datasets.filters import (
     find_twins,
     refusal,
 )
-from lineart.imaging.quality import hamming, measure
+from lineart.imaging.samples.quality import hamming, measure
 from tests.datasets.paintings import paint
 
 SMALL = Filter(min_short_side=30)

@@ -32,7 +32,7 @@ from lineart.datasets.steps import (
     Transform,
     write_shard,
 )
-from lineart.imaging.faces import FaceAligner, center_crop
+from lineart.imaging.samples.faces import FaceAligner, center_crop
 from lineart.runtime.executor import LocalExecutor
 from lineart.storage import Storage
 from tests.datasets.paintings import DeadlyFolder, paint, save

@@ -31,12 +31,12 @@ from lineart.film.tasks.translate import (
     reflect_margin,
 )
 from lineart.image import resize
-from lineart.imaging.baselines import BASELINES, nearest_fill
-from lineart.imaging.cels import remove_lines
-from lineart.imaging.extraction import dilate_abs_sub, xdog
-from lineart.imaging.frequency import compose_as_drawn
-from lineart.imaging.hint_cleaning import drop_ink_hints
-from lineart.imaging.hints import find_hints, no_hints
+from lineart.imaging.compositing.frequency import compose_as_drawn
+from lineart.imaging.hints.cleaning import drop_ink_hints
+from lineart.imaging.hints.pixels import find_hints, no_hints
+from lineart.imaging.lines.extraction import dilate_abs_sub, xdog
+from lineart.imaging.paint.baselines import BASELINES, nearest_fill
+from lineart.imaging.samples.cels import remove_lines
 from lineart.inference import PairColorizer, Translator
 from lineart.models import from_files
 from lineart.storage import Storage

@@ -27,7 +27,7 @@ from lineart.evaluation.types import (
     ScoreSummary,
     pick,
 )
-from lineart.imaging.hints import no_hints
+from lineart.imaging.hints.pixels import no_hints
 from tests.browser import PHONE, NewPage, scrolls_sideways
 
 HOSTILE = "<script>alert(1)</script>&\u202e"

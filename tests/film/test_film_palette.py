@@ -15,8 +15,8 @@ from lineart.film.inputs import FilmConfig, prepare_run
 from lineart.film.outcome.run_json import FilmSummary
 from lineart.film.run import run_film
 from lineart.film.tasks.colorize import open_colorize_task
-from lineart.imaging.paint import ColorSource, Paint
-from lineart.imaging.palette import Palette, keep_to_palette
+from lineart.imaging.paint.palette import Palette, keep_to_palette
+from lineart.imaging.paint.region_colors import ColorSource, Paint
 from lineart.jobs.colorize import Colorize, open_palette, read_film
 from lineart.manifest import read_manifest
 from lineart.metrics import ciede2000

@@ -19,7 +19,7 @@ from lineart.film.run import run_film
 from lineart.film.tasks.colorize import open_colorize_task
 from lineart.film.tasks.layers import LAYERS, PAINT
 from lineart.film.tasks.recolor import RecolorTask
-from lineart.imaging.paint_map import PaintMap, number_colors
+from lineart.imaging.paint.map import PaintMap, number_colors
 from lineart.jobs.colorize import Colorize, read_film
 from lineart.manifest import read_manifest
 from lineart.storage import Storage

@@ -15,10 +15,10 @@ from lineart.film.outcome.run_json import FilmSummary
 from lineart.film.run import run_film
 from lineart.film.tasks.colorize import open_colorize_task
 from lineart.film.tasks.keys import open_keys_task
-from lineart.imaging.finish import finish_colors
-from lineart.imaging.frequency import lost_ink
-from lineart.imaging.hints import find_hints
-from lineart.imaging.paint import Guess
+from lineart.imaging.compositing.frequency import lost_ink
+from lineart.imaging.hints.pixels import find_hints
+from lineart.imaging.paint.finish import finish_colors
+from lineart.imaging.paint.region_colors import Guess
 from lineart.manifest import read_manifest
 from lineart.storage import Storage
 

@@ -14,7 +14,7 @@ from psd_tools import PSDImage
 from lineart.codec import encode_png
 from lineart.codec.resolution import read_dpi
 from lineart.film.tasks.upscaling import choose_upscaling
-from lineart.imaging.doubts import Doubt
+from lineart.imaging.paint.doubts import Doubt
 from lineart.jobs.colorize import Colorize
 from lineart.jobs.colorize import main as colorize
 from lineart.jobs.films import FilmFlags

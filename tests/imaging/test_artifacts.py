@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from lineart.imaging.artifacts import (
+from lineart.imaging.samples.artifacts import (
     CHANCES,
     SPRAY_CELLS,
     Artifacts,
@@ -154,7 +154,7 @@ def test_spray_fades_smoothly(seed: int) -> None:
 def test_spray_fades_away_from_its_centre(monkeypatch: pytest.MonkeyPatch) -> None:
     """Around a single dab, opacity only falls with the distance."""
     distance = distance_to_stroke(np.array([[8.5, 8.5], [8.5, 8.5]]))
-    monkeypatch.setattr("lineart.imaging.artifacts.distance_to_stroke", lambda _: distance)
+    monkeypatch.setattr("lineart.imaging.samples.artifacts.distance_to_stroke", lambda _: distance)
     opacity = draw_spray((170, 170), np.random.default_rng(3))
     row = opacity[85, 85:]
     assert row[0] == opacity.max()

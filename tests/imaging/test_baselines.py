@@ -3,8 +3,10 @@ import numpy as np
 import pytest
 from scipy.sparse import linalg
 
-from lineart.imaging import BASELINE_NAMES, baselines
-from lineart.imaging.baselines import (
+from lineart.imaging import BASELINE_NAMES
+from lineart.imaging.hints.pixels import no_hints, sample_hints
+from lineart.imaging.paint import baselines
+from lineart.imaging.paint.baselines import (
     BASELINES,
     hints_on_paper,
     inpaint_fill,
@@ -12,7 +14,6 @@ from lineart.imaging.baselines import (
     nearest_fill,
     watershed_fill,
 )
-from lineart.imaging.hints import no_hints, sample_hints
 from tests.conftest import DrawLine
 
 RED, BLUE = (200, 30, 30, 255), (20, 40, 220, 255)

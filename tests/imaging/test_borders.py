@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from lineart.imaging.borders import border_inputs
-from lineart.imaging.hints import find_hints
-from lineart.imaging.paint import ColorSource, Guess, paint_regions
+from lineart.imaging.hints.pixels import find_hints
+from lineart.imaging.paint.borders import border_inputs
+from lineart.imaging.paint.region_colors import ColorSource, Guess, paint_regions
 from lineart.imaging.regions import find_regions
 
 RED, BLUE = (200, 30, 40), (10, 60, 220)

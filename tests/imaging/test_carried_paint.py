@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from lineart.imaging.carried_paint import (
+from lineart.imaging.hints.pixels import HintPixels, find_hints
+from lineart.imaging.paint.carried import (
     PLACEHOLDER,
     KnownColors,
     Unknown,
@@ -15,8 +16,7 @@ from lineart.imaging.carried_paint import (
     whiten_background,
     without_colors,
 )
-from lineart.imaging.hints import HintPixels, find_hints
-from lineart.imaging.paint import (
+from lineart.imaging.paint.region_colors import (
     BACKGROUND_CONFIDENCE,
     CONFIDENCE,
     THROUGH_GAP,

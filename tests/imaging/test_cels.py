@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lineart.imaging.cels import (
+from lineart.imaging.samples.cels import (
     SMALLEST_REGION,
     find_white,
     flatten,

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from lineart.image import Line
-from lineart.imaging.difference import InkAmounts, measure, separate_ink, show_difference
+from lineart.imaging.lines.difference import InkAmounts, measure, separate_ink, show_difference
 from tests.conftest import DrawLine
 
 RED, BLUE, BLACK, WHITE = (255, 0, 0), (0, 0, 255), (0, 0, 0), (255, 255, 255)

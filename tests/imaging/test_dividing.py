@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from lineart.imaging.dividing import divide_regions
-from lineart.imaging.hints import find_hints
-from lineart.imaging.region_hints import collect_hints
+from lineart.imaging.hints.by_region import collect_hints
+from lineart.imaging.hints.pixels import find_hints
+from lineart.imaging.paint.dividing import divide_regions
 from lineart.imaging.region_maps import RegionMap
 
 RED, BLUE, GREEN = (200, 30, 40), (10, 60, 220), (20, 160, 60)

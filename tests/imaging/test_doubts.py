@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from lineart.imaging.doubts import MAX_DOUBTS, find_doubts, find_least_sure
-from lineart.imaging.paint import ColorSource, Paint
+from lineart.imaging.paint.doubts import MAX_DOUBTS, find_doubts, find_least_sure
+from lineart.imaging.paint.region_colors import ColorSource, Paint
 
 
 def test_the_second_best_colour_is_another_one() -> None:

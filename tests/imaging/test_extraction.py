@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lineart.imaging.extraction import XDOG_SIGMAS, dilate_abs_sub, find_drawn_lines, xdog
+from lineart.imaging.lines.extraction import XDOG_SIGMAS, dilate_abs_sub, find_drawn_lines, xdog
 from lineart.imaging.regions import INK_LEVEL, find_regions
 
 

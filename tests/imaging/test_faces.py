@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lineart.imaging.faces import (
+from lineart.imaging.samples.faces import (
     TEMPLATE,
     FaceAligner,
     alignment,

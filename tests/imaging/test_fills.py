@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from lineart.imaging.fills import cut_fills
-from lineart.imaging.hints import HintPixels, find_hints, no_hints
+from lineart.imaging.hints.pixels import HintPixels, find_hints, no_hints
+from lineart.imaging.paint.fills import cut_fills
 from lineart.imaging.regions import find_regions
 
 SIZE = (400, 500)

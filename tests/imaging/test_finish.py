@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from lineart.imaging.finish import Finish, finish_colors, paint_drawing, soften
-from lineart.imaging.hints import HintPixels, find_hints
-from lineart.imaging.paint import ColorSource, Guess
+from lineart.imaging.hints.pixels import HintPixels, find_hints
+from lineart.imaging.paint.finish import Finish, finish_colors, paint_drawing, soften
+from lineart.imaging.paint.region_colors import ColorSource, Guess
 
 SIZE = HEIGHT, WIDTH = 200, 300
 RED, BLUE = (200, 30, 40), (10, 60, 220)

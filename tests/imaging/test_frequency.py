@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from lineart.benchmark.pixels import compose_literal
 from lineart.image import Frame, Line, Size, fit_short_side, resize
-from lineart.imaging.frequency import (
+from lineart.imaging.compositing.frequency import (
     compose,
     compose_as_drawn,
     enlarge_drawing,
@@ -17,7 +17,7 @@ from lineart.imaging.frequency import (
     line_layer,
     low_band,
 )
-from lineart.imaging.paper import whiten_paper
+from lineart.imaging.lines.paper import whiten_paper
 from lineart.metrics import psnr
 from tests.conftest import DrawLine
 

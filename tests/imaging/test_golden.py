@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
-from lineart.imaging.artifacts import Chances, draw_artifacts
-from lineart.imaging.cels import remove_lines
-from lineart.imaging.extraction import XDOG_SIGMAS, dilate_abs_sub, xdog
-from lineart.imaging.hints import Stroke, pool_hints, sample_hints, sample_strokes
+from lineart.imaging.hints.pixels import Stroke, pool_hints, sample_hints, sample_strokes
+from lineart.imaging.lines.extraction import XDOG_SIGMAS, dilate_abs_sub, xdog
+from lineart.imaging.samples.artifacts import Chances, draw_artifacts
+from lineart.imaging.samples.cels import remove_lines
 from tests.artifacts import apply_artifacts
 
 Golden = Callable[..., None]

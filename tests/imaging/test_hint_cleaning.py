@@ -9,9 +9,9 @@ from numpy.testing import assert_array_equal
 from PIL import Image
 
 from lineart.codec import encode_png
-from lineart.imaging.hint_cleaning import drop_ink_hints, drop_mixtures, even_textures
-from lineart.imaging.hint_pictures import DEFAULT_RULES, HintRules
-from lineart.imaging.hints import find_hints, no_hints
+from lineart.imaging.hints.cleaning import drop_ink_hints, drop_mixtures, even_textures
+from lineart.imaging.hints.pictures import DEFAULT_RULES, HintRules
+from lineart.imaging.hints.pixels import find_hints, no_hints
 
 SKIN, BLUE, WHITE = (240, 190, 160), (40, 90, 200), (255, 255, 255)
 SIZE = (120, 160)

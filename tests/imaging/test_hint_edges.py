@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from lineart.codec import encode_png
-from lineart.imaging.cels import PAPER_FROM
-from lineart.imaging.hint_cleaning import drop_ink_hints, drop_mixtures
-from lineart.imaging.hint_edges import find_painted, restore_rims
-from lineart.imaging.hint_pictures import HintRules
-from lineart.imaging.hints import find_hints
+from lineart.imaging.hints.cleaning import drop_ink_hints, drop_mixtures
+from lineart.imaging.hints.edges import find_painted, restore_rims
+from lineart.imaging.hints.pictures import HintRules
+from lineart.imaging.hints.pixels import find_hints
+from lineart.imaging.lines.paper import PAPER_FROM
 
 SKIN, HAIR, RED, PINK = (244, 190, 160), (150, 80, 40), (200, 60, 70), (250, 220, 222)
 SIZE = (120, 160)

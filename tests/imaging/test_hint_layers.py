@@ -10,8 +10,8 @@ from psd_tools import PSDImage
 
 from lineart.codec.errors import noting_warnings
 from lineart.codec.layers import DocumentLayer
-from lineart.imaging.hint_layers import flatten_hint_layers
-from lineart.imaging.hint_pictures import DEFAULT_RULES, HintRules
+from lineart.imaging.hints.layers import flatten_hint_layers
+from lineart.imaging.hints.pictures import DEFAULT_RULES, HintRules
 
 SIZE = (8, 6)
 PAPER = Image.new("RGBA", SIZE, "white")

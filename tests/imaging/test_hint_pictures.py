@@ -10,12 +10,12 @@ from PIL import Image
 from lineart.codec import encode_png
 from lineart.codec.errors import noting_warnings
 from lineart.film.tasks.colorize import ColorizeTask
-from lineart.imaging.hint_pictures import (
+from lineart.imaging.hints.pictures import (
     DEFAULT_RULES,
     HintRules,
     center_hints,
 )
-from lineart.imaging.hints import FAINT_ALPHA, no_hints
+from lineart.imaging.hints.pixels import FAINT_ALPHA, no_hints
 
 RED = (200, 0, 0, 255)
 

@@ -8,10 +8,10 @@ from PIL import Image
 
 from lineart.codec import encode_png
 from lineart.film.tasks.colorize import clean_hints
-from lineart.imaging import hint_scaling
-from lineart.imaging.hint_cleaning import drop_mixtures
-from lineart.imaging.hint_pictures import HintRules
-from lineart.imaging.hints import find_hints, no_hints
+from lineart.imaging.hints import scaling
+from lineart.imaging.hints.cleaning import drop_mixtures
+from lineart.imaging.hints.pictures import HintRules
+from lineart.imaging.hints.pixels import find_hints, no_hints
 
 SKY, SKIN, SHADE, IRIS = (150, 200, 245), (250, 214, 190), (228, 190, 170), (40, 120, 200)
 SIZE = (120, 160)
@@ -167,5 +167,5 @@ def test_of_equal_pixels_the_middle_one_counts() -> None:
     dabs = (places % 7 + 1).astype(np.int32)
     own = np.full((len(places), 4), 255, np.uint8)
     own[places, places % 3] = 100
-    middles = hint_scaling._find_middles(own, places, dabs)
+    middles = scaling._find_middles(own, places, dabs)
     assert_array_equal(middles, (dabs - 1) + 7 * (count // 2))

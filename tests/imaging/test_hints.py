@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from lineart.imaging.hints import (
+from lineart.imaging.hints.pixels import (
     Stroke,
     find_hints,
     join_hints,

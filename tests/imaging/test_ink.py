@@ -6,7 +6,7 @@ from numpy.testing import assert_array_equal
 
 from lineart.api import Colorizer
 from lineart.image import to_gray
-from lineart.imaging.ink import darken_lines
+from lineart.imaging.lines.ink import darken_lines
 from lineart.imaging.regions import INK_LEVEL, find_regions
 
 SKY, COAT = (150, 200, 240), (150, 50, 60)

@@ -4,9 +4,15 @@ import cv2
 import numpy as np
 import pytest
 
-from lineart.imaging.hint_cleaning import drop_ink_hints
-from lineart.imaging.hints import find_hints
-from lineart.imaging.paint import CONFIDENCE, ColorSource, Guess, paint_regions, region_medians
+from lineart.imaging.hints.cleaning import drop_ink_hints
+from lineart.imaging.hints.pixels import find_hints
+from lineart.imaging.paint.region_colors import (
+    CONFIDENCE,
+    ColorSource,
+    Guess,
+    paint_regions,
+    region_medians,
+)
 from lineart.imaging.regions import find_regions
 
 RED, BLUE = (200, 30, 40), (10, 60, 220)

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lineart.imaging.paper import find_tone, whiten_paper
+from lineart.imaging.lines.paper import find_tone, whiten_paper
 
 SIZE = (180, 240)
 

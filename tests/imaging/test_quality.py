@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lineart.imaging.quality import (
+from lineart.imaging.samples.quality import (
     hamming,
     hue_share,
     measure,

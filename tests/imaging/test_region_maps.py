@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from scipy import ndimage
 
-from lineart.imaging.region_hints import find_depths
+from lineart.imaging.hints.by_region import find_depths
 from lineart.imaging.region_maps import (
     MIN_PIXELS,
     count_pixels,

@@ -5,7 +5,7 @@ import heapq
 import numpy as np
 from jaxtyping import Bool, Float64, Int32
 
-from lineart.imaging.spreading import LATE_STEPS, Paper, spread_marks
+from lineart.imaging.paint.spreading import LATE_STEPS, Paper, spread_marks
 
 
 def test_marks_spread_evenly_and_shallow_ones_keep_their_surroundings() -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from lineart.imaging.trace_lines import (
+from lineart.imaging.lines.trace_lines import (
     darken_trace_lines,
     erase_trace_lines,
     fill_trace_lines,

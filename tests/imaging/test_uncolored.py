@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lineart.imaging.uncolored import is_uncolored
+from lineart.imaging.lines.uncolored import is_uncolored
 
 
 @pytest.fixture

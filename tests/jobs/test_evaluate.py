@@ -31,7 +31,7 @@ from lineart.evaluation.study import read_answers
 from lineart.evaluation.true_regions import choose_regions, find_true_regions, place_hints
 from lineart.evaluation.types import EvaluationPlan, EvaluationResult
 from lineart.image import hash_pixels
-from lineart.imaging.baselines import BASELINES
+from lineart.imaging.paint.baselines import BASELINES
 from lineart.jobs.colorize import Colorize
 from lineart.jobs.colorize import main as colorize
 from lineart.jobs.evaluate import Evaluate, main, make_printer

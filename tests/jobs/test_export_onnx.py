@@ -11,11 +11,11 @@ import pytest
 
 from lineart.codec import decode_color
 from lineart.image import resize
-from lineart.imaging.finish import finish_colors
-from lineart.imaging.frequency import compose_as_drawn
-from lineart.imaging.hint_cleaning import drop_ink_hints
-from lineart.imaging.hints import find_hints
-from lineart.imaging.paint import Guess
+from lineart.imaging.compositing.frequency import compose_as_drawn
+from lineart.imaging.hints.cleaning import drop_ink_hints
+from lineart.imaging.hints.pixels import find_hints
+from lineart.imaging.paint.finish import finish_colors
+from lineart.imaging.paint.region_colors import Guess
 from lineart.jobs.colorize import Colorize
 from lineart.jobs.colorize import main as colorize
 from lineart.jobs.export_onnx import ExportOnnx, main

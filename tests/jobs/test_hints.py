@@ -14,7 +14,7 @@ from pyarrow import parquet
 
 import lineart
 from lineart.codec import decode_color, encode_png
-from lineart.imaging.hints import stack_hints
+from lineart.imaging.hints.pixels import stack_hints
 from lineart.jobs.colorize import Colorize, main
 from tests.conftest import DrawLine
 

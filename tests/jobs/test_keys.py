@@ -20,8 +20,8 @@ from lineart.film.planning.retries import apply_retry_flags
 from lineart.film.run import FilmRunner, run_film
 from lineart.film.tasks.key_rules import HINT_KEY, KEY, KEY_LINE
 from lineart.film.tasks.keys import open_keys_task
-from lineart.imaging.carried_paint import Unknown
-from lineart.imaging.finish import Finish
+from lineart.imaging.paint.carried import Unknown
+from lineart.imaging.paint.finish import Finish
 from lineart.jobs.colorize import Colorize, main
 from lineart.jobs.films import FilmFlags
 from lineart.manifest import read_manifest

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lineart.imaging.difference import InkAmounts
+from lineart.imaging.lines.difference import InkAmounts
 from lineart.jobs.report import DifferencePage, FilmPage, Report, StudyPage, TrainingPage, main
 from lineart.report.difference import DrawingPair, Unmatched, difference_page
 from tests.conftest import DrawLine

@@ -9,7 +9,7 @@ import pytest
 
 from lineart.film.tasks import PageWords
 from lineart.image import Frame
-from lineart.imaging.doubts import Doubt
+from lineart.imaging.paint.doubts import Doubt
 from lineart.manifest import make_row, make_table
 from lineart.report.doubts import CROP_PX, DOUBTS_LISTED, crop_region, find_worst
 from lineart.report.film import Content, film_page

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lineart.codec import encode_png
-from lineart.imaging.doubts import Doubt
+from lineart.imaging.paint.doubts import Doubt
 from lineart.review.answers import build_key
 from lineart.review.regions import FrameRegions, find_frame_regions
 from tests.shots import BALL, BOX, DOOR, SIZE, SKY, draw_shot

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Int64
 
-from lineart.imaging.doubts import Doubt, weigh_doubts
+from lineart.imaging.paint.doubts import Doubt, weigh_doubts
 
 
 class ListedDoubt(NamedTuple):

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lineart.film.pictures.frames import FilmFrame
-from lineart.imaging.doubts import Doubt
+from lineart.imaging.paint.doubts import Doubt
 from lineart.storage import Storage
 
 FOLDER = "review"

@@ -8,7 +8,7 @@ import numpy as np
 
 from lineart.codec.encode import FileFormat
 from lineart.image import Frame, Size, fit_short_side
-from lineart.imaging.doubts import Certainty, Doubt
+from lineart.imaging.paint.doubts import Certainty, Doubt
 from lineart.runtime.device import Precision
 
 MAX_ASPECT = 8

@@ -19,9 +19,9 @@ from lineart.film.tasks.key_rules import (
     SHEET_LINE,
 )
 from lineart.image import Frame, Line, Size
-from lineart.imaging.carried_paint import KnownColors, without_colors
-from lineart.imaging.ink import darken_lines
-from lineart.imaging.paint import ColorSource
+from lineart.imaging.lines.ink import darken_lines
+from lineart.imaging.paint.carried import KnownColors, without_colors
+from lineart.imaging.paint.region_colors import ColorSource
 from lineart.imaging.regions import find_regions, scale_gap
 from lineart.keys import Matched, PreparedKey, ShotKeys, carry, match, prepare_keys
 from lineart.runtime.sandbox_process import step

@@ -3,9 +3,9 @@
 from typing import Literal, NamedTuple
 
 from lineart.image import Frame, Line
-from lineart.imaging.hints import HintPixels
-from lineart.imaging.matte import Opacity, find_matte, ink_opacity
-from lineart.imaging.paper import whiten_paper
+from lineart.imaging.compositing.matte import Opacity, find_matte, ink_opacity
+from lineart.imaging.hints.pixels import HintPixels
+from lineart.imaging.lines.paper import whiten_paper
 from lineart.imaging.regions import GAP
 
 Paper = Literal["auto", "transparent", "white"]

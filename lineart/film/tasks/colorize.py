@@ -34,13 +34,11 @@ from lineart.film.tasks.composing import (
 from lineart.film.tasks.layers import PAINT, LinesAs
 from lineart.film.tasks.upscaling import Upscaling
 from lineart.image import Frame, Hint, Line, Size, darkest_channel, resize, to_gray
-from lineart.imaging.borders import BORDER_SIDE_PX, border_inputs
-from lineart.imaging.doubts import Doubt, find_doubts, find_least_sure
-from lineart.imaging.finish import Finish, paint_drawing, soften
-from lineart.imaging.frequency import lost_ink
-from lineart.imaging.hint_cleaning import drop_ink_hints, drop_mixtures, even_textures
-from lineart.imaging.hint_pictures import DEFAULT_RULES, HintRules
-from lineart.imaging.hints import (
+from lineart.imaging.compositing.frequency import lost_ink
+from lineart.imaging.compositing.matte import Opacity, split_cel
+from lineart.imaging.hints.cleaning import drop_ink_hints, drop_mixtures, even_textures
+from lineart.imaging.hints.pictures import DEFAULT_RULES, HintRules
+from lineart.imaging.hints.pixels import (
     HintPixels,
     find_hints,
     join_hints,
@@ -48,14 +46,16 @@ from lineart.imaging.hints import (
     pooled_size,
     stack_hints,
 )
-from lineart.imaging.ink import darken_lines
-from lineart.imaging.matte import Opacity, split_cel
-from lineart.imaging.paint import Guess, Paint
-from lineart.imaging.paint_map import MAX_INDEXED, number_colors
-from lineart.imaging.palette import Palette, PaletteMatch, keep_to_palette
-from lineart.imaging.paper import MIN_PAPER, MIN_TONED, find_tone, whiten_paper
+from lineart.imaging.lines.ink import darken_lines
+from lineart.imaging.lines.paper import MIN_PAPER, MIN_TONED, find_tone, whiten_paper
+from lineart.imaging.lines.trace_lines import darken_trace_lines, fill_trace_lines
+from lineart.imaging.paint.borders import BORDER_SIDE_PX, border_inputs
+from lineart.imaging.paint.doubts import Doubt, find_doubts, find_least_sure
+from lineart.imaging.paint.finish import Finish, paint_drawing, soften
+from lineart.imaging.paint.map import MAX_INDEXED, number_colors
+from lineart.imaging.paint.palette import Palette, PaletteMatch, keep_to_palette
+from lineart.imaging.paint.region_colors import Guess, Paint
 from lineart.imaging.regions import GAP, INK_LEVEL, MAX_GAP
-from lineart.imaging.trace_lines import darken_trace_lines, fill_trace_lines
 from lineart.runtime.device import Precision
 from lineart.weights import fingerprint, open_weights, read_config, read_weights
 from lineart.weights.onnx_file import COLORS, MODEL
@@ -92,7 +92,7 @@ class ColorizeTask:
     """Folders of the extra files of each frame, see `write_layers`."""
     lines_as: LinesAs = "drawn"
     trace_lines: bool = False
-    """Whether thin red, green and blue lines only part colours, see `imaging.trace_lines`."""
+    """Whether thin red, green and blue lines only part colours, see `imaging.lines.trace_lines`."""
     gap: float = GAP
     """Largest gap in lines that is closed, in pixels of a drawing with 1080 lines."""
     finish: Finish = "soft"
@@ -177,7 +177,7 @@ class ColorizeTask:
         """Return the networks' inputs, and the hints that count.
 
         Inputs are the resized drawing and pooled hints and, for paint that needs them, those of
-        `imaging.borders`.
+        `imaging.paint.borders`.
 
         Args:
             drawing: Drawing at full size.
@@ -268,8 +268,8 @@ class ColorizeTask:
     ) -> RunNetwork:
         """Build the networks: resized line drawings, pooled hints -> colours of that size.
 
-        With the inputs of `imaging.borders` after them, borders, too. For the finish `soft`, a
-        network without a draft gives the mean of its colours at two sizes.
+        With the inputs of `imaging.paint.borders` after them, borders, too. For the finish `soft`,
+        a network without a draft gives the mean of its colours at two sizes.
         """
         colorize = self._open_colorizer(files, device, batch_size, precision)
         if self.finish == "soft" and self.draft_scale == 1:

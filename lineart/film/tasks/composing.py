@@ -12,10 +12,10 @@ from lineart.codec.png import Dpi
 from lineart.codec.resolution import read_dpi, scale_dpi
 from lineart.film.tasks.layers import FrameParts, LinesAs, write_layers
 from lineart.image import Frame, Line, to_gray, to_rgb
-from lineart.imaging.frequency import compose, compose_as_drawn
-from lineart.imaging.matte import Opacity, split_cel
-from lineart.imaging.paint_map import PaintMap
-from lineart.imaging.trace_lines import erase_trace_lines
+from lineart.imaging.compositing.frequency import compose, compose_as_drawn
+from lineart.imaging.compositing.matte import Opacity, split_cel
+from lineart.imaging.lines.trace_lines import erase_trace_lines
+from lineart.imaging.paint.map import PaintMap
 
 PICTURE_VERSIONS: Final[dict[LinesAs, int]] = {"drawn": 19, "paper": 20}
 """Raise one when equal drawings, hints and weights give other pixels: films are then made anew."""

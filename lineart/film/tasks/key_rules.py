@@ -7,9 +7,9 @@ from lineart.codec import decode_cel
 from lineart.codec.formats import find_format
 from lineart.codec.lossy import is_lossy
 from lineart.image import Hint, Size
-from lineart.imaging.flat_colors import restore_flat_colors
-from lineart.imaging.hints import FAINT_ALPHA
-from lineart.imaging.uncolored import is_uncolored
+from lineart.imaging.hints.pixels import FAINT_ALPHA
+from lineart.imaging.lines.uncolored import is_uncolored
+from lineart.imaging.paint.flat_colors import restore_flat_colors
 from lineart.weights import fingerprint, open_weights, read_weights
 
 KEYS = "keys"

@@ -42,7 +42,10 @@ from lineart.film.tasks.key_rules import (
 )
 from lineart.film.tasks.sheets import read_sheet
 from lineart.image import Frame, Line, Size
-from lineart.imaging.carried_paint import (
+from lineart.imaging.compositing.matte import split_cel
+from lineart.imaging.hints.pixels import HintPixels, join_hints, stack_hints
+from lineart.imaging.lines.trace_lines import fill_trace_lines
+from lineart.imaging.paint.carried import (
     KnownColors,
     Unknown,
     apply_hints,
@@ -52,11 +55,8 @@ from lineart.imaging.carried_paint import (
     soften_unknown,
     whiten_background,
 )
-from lineart.imaging.doubts import find_certainty, find_doubts
-from lineart.imaging.hints import HintPixels, join_hints, stack_hints
-from lineart.imaging.matte import split_cel
-from lineart.imaging.paint import ColorSource
-from lineart.imaging.trace_lines import fill_trace_lines
+from lineart.imaging.paint.doubts import find_certainty, find_doubts
+from lineart.imaging.paint.region_colors import ColorSource
 from lineart.keys import Key, PreparedKey, prepare_key
 from lineart.runtime.sandbox_process import step
 

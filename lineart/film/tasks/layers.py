@@ -12,11 +12,11 @@ from lineart.codec.openraster import MULTIPLY, Layer, encode_openraster
 from lineart.codec.png import Dpi, encode_indexed_png
 from lineart.film.pictures.frames import OPENRASTER, PSD
 from lineart.image import Frame, Line, Picture, resize, to_gray
-from lineart.imaging.frequency import ink_layer, line_layer
-from lineart.imaging.layers import Ink, ink_between, settle_layers
-from lineart.imaging.matte import Opacity, cut_out
-from lineart.imaging.paint_map import MAX_INDEXED, PaintMap
-from lineart.imaging.paper import whiten_paper
+from lineart.imaging.compositing.frequency import ink_layer, line_layer
+from lineart.imaging.compositing.layers import Ink, ink_between, settle_layers
+from lineart.imaging.compositing.matte import Opacity, cut_out
+from lineart.imaging.lines.paper import whiten_paper
+from lineart.imaging.paint.map import MAX_INDEXED, PaintMap
 
 LAYERS, LINES, PAINT = "layers", "lines", "paint"
 """Folders of the colours without lines, of the lines alone, and of paint as numbers of colours."""

@@ -24,9 +24,9 @@ from lineart.film.tasks.composing import (
 )
 from lineart.film.tasks.layers import LinesAs
 from lineart.image import Color, Frame, Line, Size, to_hex
-from lineart.imaging.matte import Opacity, ink_opacity, split_cel
-from lineart.imaging.paint_map import MAX_INDEXED, PaintMap
-from lineart.imaging.paper import whiten_paper
+from lineart.imaging.compositing.matte import Opacity, ink_opacity, split_cel
+from lineart.imaging.lines.paper import whiten_paper
+from lineart.imaging.paint.map import MAX_INDEXED, PaintMap
 
 Swaps = tuple[tuple[Color, Color], ...]
 """Pairs of a colour and the one that takes its place, sorted."""

@@ -2,8 +2,8 @@
 
 from lineart.codec import decode_color, decode_line_art
 from lineart.codec.lossy import is_lossy
-from lineart.imaging.flat_colors import restore_flat_colors
-from lineart.imaging.matte import split_cel
+from lineart.imaging.compositing.matte import split_cel
+from lineart.imaging.paint.flat_colors import restore_flat_colors
 from lineart.keys import Key
 from lineart.keys.sheet import make_sheet
 

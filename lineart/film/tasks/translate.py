@@ -26,9 +26,9 @@ from lineart.film.tasks import (
 )
 from lineart.film.tasks.upscaling import Upscaling
 from lineart.image import Frame, Line, Size, resize, to_gray, to_rgb
-from lineart.imaging.faces import FaceAligner, raise_contrast
-from lineart.imaging.frequency import enlarge_drawing
-from lineart.imaging.hint_pictures import DEFAULT_RULES
+from lineart.imaging.compositing.frequency import enlarge_drawing
+from lineart.imaging.hints.pictures import DEFAULT_RULES
+from lineart.imaging.samples.faces import FaceAligner, raise_contrast
 from lineart.runtime.device import Precision
 from lineart.weights import read_config
 from lineart.weights.onnx_file import MODEL, TRANSLATES

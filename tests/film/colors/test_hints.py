@@ -14,7 +14,7 @@ from lineart.film.colors.hints import (
 from lineart.film.pictures.frames import FilmFrame, Source, assemble
 from lineart.film.pictures.names import read_name
 from lineart.film.records import Failure, HashedFile, HashedHint
-from lineart.imaging.hint_pictures import DEFAULT_RULES, HintRules
+from lineart.imaging.hints.pictures import DEFAULT_RULES, HintRules
 
 
 def hold(lines: str, hints: str) -> list[FilmFrame]:

@@ -15,7 +15,7 @@ from lineart.film.colors.keys import (
 from lineart.film.colors.sheets import attach_sheets, find_sheets
 from lineart.film.pictures.frames import FilmFrame, Source, assemble
 from lineart.film.records import Failure, HashedFile, HashedHint, HashedSheet
-from lineart.imaging.hint_pictures import DEFAULT_RULES
+from lineart.imaging.hints.pictures import DEFAULT_RULES
 
 
 def listed(names: str) -> list[Source]:

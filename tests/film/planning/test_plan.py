@@ -25,8 +25,8 @@ from lineart.film.records import (
     HashedHint,
     Input,
 )
-from lineart.imaging.doubts import Doubt
-from lineart.imaging.hint_pictures import DEFAULT_RULES
+from lineart.imaging.hints.pictures import DEFAULT_RULES
+from lineart.imaging.paint.doubts import Doubt
 from lineart.manifest import SCHEMA, ManifestRow, first_rows, make_table
 
 LOOK = Fingerprint("weights", "settings")

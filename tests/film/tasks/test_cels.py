@@ -19,10 +19,10 @@ from lineart.film.pictures.frames import OPENRASTER, PSD
 from lineart.film.tasks.cels import ComposeInputs
 from lineart.film.tasks.colorize import ColorizeTask
 from lineart.film.tasks.layers import LAYERS, LINES, LinesAs
-from lineart.imaging.carried_paint import KnownColors, sample_painted
-from lineart.imaging.hints import HintPixels, find_hints, no_hints
-from lineart.imaging.matte import find_matte
-from lineart.imaging.paint import ColorSource
+from lineart.imaging.compositing.matte import find_matte
+from lineart.imaging.hints.pixels import HintPixels, find_hints, no_hints
+from lineart.imaging.paint.carried import KnownColors, sample_painted
+from lineart.imaging.paint.region_colors import ColorSource
 from lineart.jobs.colorize import Colorize, color_film
 from lineart.manifest import read_manifest
 from lineart.storage import Storage

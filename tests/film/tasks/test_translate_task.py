@@ -25,8 +25,8 @@ from lineart.film.run import run_film
 from lineart.film.tasks import translate
 from lineart.film.tasks.colorize import open_colorize_task
 from lineart.film.tasks.translate import TranslateTask, open_translate_task, show_heat
-from lineart.imaging.faces import raise_contrast
-from lineart.imaging.frequency import enlarge_drawing
+from lineart.imaging.compositing.frequency import enlarge_drawing
+from lineart.imaging.samples.faces import raise_contrast
 from lineart.manifest import ManifestRow, read_manifest
 from lineart.storage import Storage
 from lineart.weights import open_weights, read_weights

@@ -8,12 +8,12 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int32, Int64, UInt8
 
 from lineart.image import Frame, fit_short_side, pack_colors, unpack_colors
-from lineart.imaging.dividing import Borders, divide_regions
-from lineart.imaging.fills import cut_fills
-from lineart.imaging.frequency import ColorMap
-from lineart.imaging.hints import HintPixels
-from lineart.imaging.paint_map import color_numbers
-from lineart.imaging.region_hints import Colors, collect_hints
+from lineart.imaging.compositing.frequency import ColorMap
+from lineart.imaging.hints.by_region import Colors, collect_hints
+from lineart.imaging.hints.pixels import HintPixels
+from lineart.imaging.paint.dividing import Borders, divide_regions
+from lineart.imaging.paint.fills import cut_fills
+from lineart.imaging.paint.map import color_numbers
 from lineart.imaging.region_maps import (
     RegionContacts,
     RegionMap,

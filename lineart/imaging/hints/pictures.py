@@ -12,12 +12,12 @@ from lineart.codec.errors import PictureWarning
 from lineart.codec.layers import DocumentLayer, is_document, read_layers
 from lineart.codec.lossy import is_lossy
 from lineart.image import Hint, Size
-from lineart.imaging.hint_cleaning import WHITE_FROM, flatten_lossy
-from lineart.imaging.hint_edges import find_painted, find_rims, restore_rims
-from lineart.imaging.hint_layers import find_covered, flatten_hint_layers
-from lineart.imaging.hint_paper import even_paper
-from lineart.imaging.hint_scaling import even_overshoot
-from lineart.imaging.hints import FAINT_ALPHA, is_opaque, no_hints
+from lineart.imaging.hints.cleaning import WHITE_FROM, flatten_lossy
+from lineart.imaging.hints.edges import find_painted, find_rims, restore_rims
+from lineart.imaging.hints.layers import find_covered, flatten_hint_layers
+from lineart.imaging.hints.paper import even_paper
+from lineart.imaging.hints.pixels import FAINT_ALPHA, is_opaque, no_hints
+from lineart.imaging.hints.scaling import even_overshoot
 
 WHITE_SHARE = 0.9
 """A picture with hints on white paper is white and opaque in this share of its pixels."""

@@ -7,7 +7,8 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int32, Integer, UInt8
 
 from lineart.image import Size, fit_short_side
-from lineart.imaging.region_hints import Colors, RegionHints
+from lineart.imaging.hints.by_region import Colors, RegionHints
+from lineart.imaging.paint.spreading import LATE_STEPS, Paper, spread_marks
 from lineart.imaging.region_maps import (
     Numbers,
     Pixels,
@@ -17,7 +18,6 @@ from lineart.imaging.region_maps import (
     shorten,
 )
 from lineart.imaging.regions import close_gaps
-from lineart.imaging.spreading import LATE_STEPS, Paper, spread_marks
 
 Borders = UInt8[np.ndarray, "BorderH BorderW"]
 """How likely colours meet at a pixel where no line is, 0..255, at a size of its own."""

@@ -7,11 +7,12 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
 from lineart.image import Frame, Size
-from lineart.imaging.dividing import divide_regions
-from lineart.imaging.fills import cut_fills
-from lineart.imaging.frequency import DEFAULT_SIGMA, ColorMap, low_band
-from lineart.imaging.hints import HintPixels
-from lineart.imaging.paint import (
+from lineart.imaging.compositing.frequency import DEFAULT_SIGMA, ColorMap, low_band
+from lineart.imaging.hints.by_region import Colors, collect_hints
+from lineart.imaging.hints.pixels import HintPixels
+from lineart.imaging.paint.dividing import divide_regions
+from lineart.imaging.paint.fills import cut_fills
+from lineart.imaging.paint.region_colors import (
     BACKGROUND_CONFIDENCE,
     CONFIDENCE,
     NEARLY_WHITE,
@@ -20,7 +21,6 @@ from lineart.imaging.paint import (
     fill_open,
     find_open_border_regions,
 )
-from lineart.imaging.region_hints import Colors, collect_hints
 from lineart.imaging.region_maps import RegionMap, look_up, spread_regions
 
 Unknown = Literal["soft", "placeholder", "paper"]

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from lineart.imaging.hints import HintPixels
+from lineart.imaging.hints.pixels import HintPixels
 from lineart.imaging.region_maps import RegionMap, count_pixels, fill_from_neighbours, find_runs
 
 MIN_SIDE_SHARE = 1 / 27

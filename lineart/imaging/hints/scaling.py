@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Int16, Int32, Int64, UInt8
 
 from lineart.image import Frame, Hint, brightest_channel
-from lineart.imaging.hint_edges import FAINT_SHARE, MATTE_LEVELS
+from lineart.imaging.hints.edges import FAINT_SHARE, MATTE_LEVELS
 from lineart.imaging.nearest import find_nearest
 
 EVEN_LEVELS = 2

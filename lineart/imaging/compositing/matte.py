@@ -5,7 +5,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from lineart.image import Frame, Line, darkest_channel, is_gray
-from lineart.imaging.hints import HintPixels
+from lineart.imaging.hints.pixels import HintPixels
 from lineart.imaging.region_maps import RegionMap, count_pixels, find_region_contacts, find_runs
 from lineart.imaging.regions import GAP, find_regions, scale_gap
 

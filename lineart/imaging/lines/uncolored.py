@@ -5,7 +5,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from lineart.image import Hint, brightest_channel, darkest_channel, to_gray
-from lineart.imaging.paper import whiten_paper
+from lineart.imaging.lines.paper import whiten_paper
 
 CHROMA = 24
 """Difference of the highest and the lowest channel above which there is a colour."""

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from lineart.image import Frame, Line, darkest_channel, to_gray
-from lineart.imaging.paper import whiten_paper
+from lineart.imaging.lines.paper import whiten_paper
 from lineart.imaging.regions import shrink_ink
 
 CELL_PX = 4

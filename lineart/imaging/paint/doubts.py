@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64
 
 from lineart.image import to_hex
-from lineart.imaging.paint import ColorSource, Paint
+from lineart.imaging.paint.region_colors import ColorSource, Paint
 from lineart.imaging.region_maps import Runs, count_pixels, find_boxes, find_runs
 
 MAX_DOUBTS = 20

@@ -5,6 +5,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from lineart.image import Frame, Line
+from lineart.imaging.lines.paper import PAPER_FROM
 from lineart.imaging.nearest import find_nearest
 
 SMALLEST_REGION = 0.002
@@ -12,9 +13,6 @@ SMALLEST_REGION = 0.002
 
 GROWTH_PX = 2
 """Pixels by which recoloured regions reach below the lines."""
-
-PAPER_FROM = 190
-"""Least grey level of paper in a drawing."""
 
 TOUCHES = 128
 """Mark of white areas that touch the border; white is 255, all else 0."""

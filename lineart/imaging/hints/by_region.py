@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Int32, Int64, UInt8
 
 from lineart.image import unpack_colors
-from lineart.imaging.hints import HintPixels
+from lineart.imaging.hints.pixels import HintPixels
 from lineart.imaging.region_maps import Pixels, RegionMap, find_runs
 from lineart.imaging.regions import shrink_ink
 

@@ -12,8 +12,8 @@ from jaxtyping import UInt8
 from lineart.codec.errors import PictureWarning
 from lineart.codec.layers import DocumentLayer
 from lineart.image import Hint, Mask
-from lineart.imaging.cels import PAPER_FROM
-from lineart.imaging.hints import FAINT_ALPHA, STROKE_TOLERANCE, is_opaque, stack_hints
+from lineart.imaging.hints.pixels import FAINT_ALPHA, STROKE_TOLERANCE, is_opaque, stack_hints
+from lineart.imaging.lines.paper import PAPER_FROM
 
 NAMED_HINT = re.compile(r"(?<![a-z])hints?(?![a-z])|ヒント", re.IGNORECASE)
 """Word in the names of layers, or of groups, of hints; "Hintergrund" is none."""

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float64, UInt8
 
 from lineart.image import Frame, Line, Size, darkest_channel, resize, to_gray
-from lineart.imaging.paper import whiten_paper
+from lineart.imaging.lines.paper import whiten_paper
 
 ColorMap = UInt8[np.ndarray, "h w 3"]
 """Network output: a `Frame` that may differ in size from the `Line` and the result."""

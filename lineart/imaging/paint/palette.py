@@ -10,8 +10,13 @@ import numpy as np
 from jaxtyping import Float64, Int32, Int64
 
 from lineart.image import to_hex
-from lineart.imaging.paint import NEARLY_WHITE, ColorSource, Paint, find_open_border_regions
-from lineart.imaging.region_hints import Colors
+from lineart.imaging.hints.by_region import Colors
+from lineart.imaging.paint.region_colors import (
+    NEARLY_WHITE,
+    ColorSource,
+    Paint,
+    find_open_border_regions,
+)
 from lineart.imaging.region_maps import count_pixels, find_runs
 
 FAR_DE = 3.0

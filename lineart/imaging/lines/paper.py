@@ -8,6 +8,8 @@ from jaxtyping import Float32, Int64
 
 from lineart.image import Frame, Line
 
+PAPER_FROM = 190
+"""Least grey level of paper in a drawing."""
 MIN_PAPER = 192
 """Levels of paper below it are shading, unless all else says that they are paper."""
 MIN_TONED = 96

@@ -11,7 +11,6 @@ import numpy as np
 from jaxtyping import Bool, Int64, UInt8
 
 from lineart.image import Frame, Line, to_gray
-from lineart.imaging.frequency import ColorMap
 from lineart.imaging.nearest import find_nearest
 
 CHROMA, FAINT_CHROMA = 48, 12
@@ -27,6 +26,9 @@ INK = 170
 """Highest level of ink that goes on below a trace line; the edges of that ink may be lighter."""
 DIRECTIONS = 8
 """Number of slopes along which ink is looked for on both sides of a trace line."""
+
+Colors = UInt8[np.ndarray, "h w 3"]
+"""Colours below a drawing, at a size of their own."""
 
 
 class _Channels(NamedTuple):
@@ -183,7 +185,7 @@ class _Rays(NamedTuple):
         return ends
 
 
-def fill_trace_lines(color: ColorMap, drawing: Line | Frame) -> ColorMap:
+def fill_trace_lines(color: Colors, drawing: Line | Frame) -> Colors:
     """Replace the colours below trace lines by the nearest colour beside them.
 
     Args:

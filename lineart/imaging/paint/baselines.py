@@ -13,8 +13,8 @@ from scipy import sparse
 from scipy.sparse import linalg
 
 from lineart.image import Frame, Hint, Line, fit_short_side, resize
-from lineart.imaging.cels import PAPER_FROM
-from lineart.imaging.hints import resize_hints
+from lineart.imaging.hints.pixels import resize_hints
+from lineart.imaging.lines.paper import PAPER_FROM
 from lineart.imaging.nearest import find_nearest
 
 Fill = Callable[[Line, Hint], Frame]

@@ -5,8 +5,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from lineart.image import Frame
-from lineart.imaging.hint_cleaning import WHITE_FROM, flatten_paper
-from lineart.imaging.paper import MIN_PAPER
+from lineart.imaging.hints.cleaning import WHITE_FROM, flatten_paper
+from lineart.imaging.lines.paper import MIN_PAPER
 
 MIN_GRAIN = 0.25
 """Paper has grain if this share of its pixels differs from the pixel beside it."""

@@ -1,4 +1,4 @@
-"""Colour hints: sampling from a picture as points or strokes, and resizing without averaging."""
+"""Pixels that are colour hints: sampled as points or strokes, and resized without averaging."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -52,7 +52,7 @@ class HintPixels(NamedTuple):
     dabs: Int32[np.ndarray, " P"]
     """Number of the connected area of hints that each pixel is in."""
     is_on_line: Bool[np.ndarray, " P"]
-    """Whether most of that area lay on ink, and was dropped; see `hint_cleaning.drop_ink_hints`."""
+    """Whether most of that area lay on ink, and was dropped; see `cleaning.drop_ink_hints`."""
 
     def select(self, chosen: np.ndarray) -> "HintPixels":
         """Return the pixels of a mask or of indices."""

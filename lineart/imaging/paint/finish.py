@@ -7,12 +7,18 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from lineart.image import Frame, Line
-from lineart.imaging.fills import cut_fills
-from lineart.imaging.frequency import DEFAULT_SIGMA, ColorMap, low_band
-from lineart.imaging.hints import HintPixels
-from lineart.imaging.ink import darken_lines
-from lineart.imaging.paint import Guess, Paint, border_regions, paint_regions, region_medians
-from lineart.imaging.region_hints import agreed_colors, collect_hints
+from lineart.imaging.compositing.frequency import DEFAULT_SIGMA, ColorMap, low_band
+from lineart.imaging.hints.by_region import agreed_colors, collect_hints
+from lineart.imaging.hints.pixels import HintPixels
+from lineart.imaging.lines.ink import darken_lines
+from lineart.imaging.paint.fills import cut_fills
+from lineart.imaging.paint.region_colors import (
+    Guess,
+    Paint,
+    border_regions,
+    paint_regions,
+    region_medians,
+)
 from lineart.imaging.region_maps import RegionMap, look_up, search_factor, spread_regions
 from lineart.imaging.regions import GAP, find_regions, scale_gap, shrink_ink
 
@@ -90,7 +96,8 @@ def _has_most_of_border(
 ) -> Bool[np.ndarray, " N"]:
     """Return which open region has more than half of the border's pixels without ink, if one has.
 
-    `paint.find_open_border_regions` has another rule: there, all open regions count together.
+    `region_colors.find_open_border_regions` has another rule: there, all open regions count
+    together.
     """
     on_border = np.bincount(border_regions(labels), minlength=len(is_open))
     is_background: Bool[np.ndarray, " N"] = is_open & (2 * on_border > on_border.sum())

@@ -13,8 +13,8 @@ from lineart.image import (
     pack_colors,
     unpack_colors,
 )
-from lineart.imaging.cels import PAPER_FROM
-from lineart.imaging.hints import FAINT_ALPHA, HintPixels, find_hints
+from lineart.imaging.hints.pixels import FAINT_ALPHA, HintPixels, find_hints
+from lineart.imaging.lines.paper import PAPER_FROM
 from lineart.imaging.nearest import find_nearest
 
 DARKER_BY = 32

@@ -5,10 +5,10 @@ import numpy as np
 from jaxtyping import UInt8
 
 from lineart.image import Line, Size, pack_colors, resize
-from lineart.imaging.cels import PAPER_FROM
-from lineart.imaging.finish import paint_drawing
-from lineart.imaging.hints import HintPixels
-from lineart.imaging.paint import Guess
+from lineart.imaging.hints.pixels import HintPixels
+from lineart.imaging.lines.paper import PAPER_FROM
+from lineart.imaging.paint.finish import paint_drawing
+from lineart.imaging.paint.region_colors import Guess
 
 BORDER_SIDE_PX = 256
 """Short side of the network's inputs, in pixels."""

@@ -7,9 +7,9 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int64, UInt8
 
 from lineart.image import Frame, Hint, pack_colors, unpack_colors
-from lineart.imaging.cels import PAPER_FROM
-from lineart.imaging.hint_cleaning import WHITE_FROM
-from lineart.imaging.hints import FAINT_ALPHA
+from lineart.imaging.hints.cleaning import WHITE_FROM
+from lineart.imaging.hints.pixels import FAINT_ALPHA
+from lineart.imaging.lines.paper import PAPER_FROM
 
 EDGE_PX = 3
 """Distance up to which a stroke on paper has a soft edge."""

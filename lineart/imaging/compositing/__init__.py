@@ -1,0 +1,1 @@
+"""How lines and colours make a frame, its layers, or a cel."""

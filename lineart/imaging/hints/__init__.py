@@ -1,0 +1,1 @@
+"""Colour hints of artists: which pixels are hints, and of which colour."""

@@ -1,0 +1,1 @@
+"""What of a drawing is line, and what is paper."""

@@ -1,0 +1,1 @@
+"""Which colour each region of a drawing gets."""

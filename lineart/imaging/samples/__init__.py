@@ -1,0 +1,1 @@
+"""Pictures as samples for training: measured, cut out, and changed at random."""
