@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from lineart.codec import decode_color, decode_drawing
-from lineart.codec.encode import FileFormat, FormatName
+from lineart.codec.writing.encode import FileFormat, FormatName
 from lineart.film.execution.stages import open_task_network
 from lineart.film.tasks import RunNetwork
 from lineart.film.tasks.colorize import ColorizeTask, open_colorize_task

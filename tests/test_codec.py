@@ -11,14 +11,8 @@ from isal import isal_zlib
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image, ImageFile
 
-from lineart.codec import (
-    decode_cel,
-    decode_color,
-    decode_drawing,
-    decode_line,
-    encode_png,
-    samples,
-)
+from lineart.codec import decode_cel, decode_color, decode_drawing, decode_line, encode_png
+from lineart.codec.colors import samples
 from tests.fuzzing import check_round_trip, write_part
 
 RNG = np.random.default_rng(0)

@@ -15,7 +15,7 @@ from psd_tools.constants import Resource
 from psd_tools.psd.image_resources import ImageResource
 
 from lineart.codec import PictureWarning, decode_cel, decode_color, decode_line, encode_png
-from lineart.codec.encode import srgb_profile
+from lineart.codec.writing.encode import srgb_profile
 from tests.fuzzing import write_part
 from tests.icc import ADOBE, D50, P3, SRGB, cmyk_profile, gray_profile, rgb_profile
 

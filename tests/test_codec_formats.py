@@ -21,8 +21,8 @@ from PIL import Image, ImageFile
 from psd_tools import PSDImage
 
 from lineart.codec import PictureWarning, decode_cel, decode_color, decode_line, encode_png
-from lineart.codec.decode import _READERS
-from lineart.codec.formats import FORMATS, find_format
+from lineart.codec.formats.table import FORMATS, find_format
+from lineart.codec.reading.decode import _READERS
 
 RNG = np.random.default_rng(0)
 RGB = RNG.integers(0, 256, (21, 24, 3), dtype=np.uint8)

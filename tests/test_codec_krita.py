@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from lineart.codec import PictureWarning, decode_cel, encode_png
-from lineart.codec.layers import DocumentLayer, read_layers
+from lineart.codec.reading.layers import DocumentLayer, read_layers
 from lineart.imaging.hints.pictures import DEFAULT_RULES
 
 SIZE = (70, 100)

@@ -10,7 +10,7 @@ from PIL import Image
 from psd_tools import PSDImage
 
 from lineart.codec import encode_png
-from lineart.codec.layers import read_layers
+from lineart.codec.reading.layers import read_layers
 
 RED, BLUE, HALF = (255, 0, 0, 255), (0, 0, 255, 255), (0, 128, 0, 128)
 SIZE = (8, 6)

@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 from PIL import Image, ImageCms
 
 from lineart.codec import PictureWarning, decode_cel
-from lineart.codec.layers import read_layers
+from lineart.codec.reading.layers import read_layers
 from tests.documents import CMYK, LAB, PsdPart, group, photoshop, resource
 
 RNG = np.random.default_rng(0)

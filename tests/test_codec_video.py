@@ -14,8 +14,8 @@ import pytest
 
 from lineart.codec import decode_cel, decode_color
 from lineart.codec.errors import PictureWarning
-from lineart.codec.video import GROUP, find_frames, read_rate
-from lineart.codec.video_reader import VideoReader
+from lineart.codec.video.frames import GROUP, find_frames, read_rate
+from lineart.codec.video.reader import VideoReader
 from tests.clips import X264, write_clip
 
 HEVC = {"crf": "18", "x265-params": "log-level=none"}
@@ -199,7 +199,7 @@ def test_webm_with_alpha_whose_decoder_is_missing(
     cel = np.zeros((96, 160, 4), np.uint8)
     path = write_clip(tmp_path / "a.webm", [cel], codec="libvpx-vp9", options={}, pixels="yuva420p")
     (time,) = find_frames(str(path)).times
-    monkeypatch.setattr("lineart.codec.video._WITH_ALPHA", {"vp9": "missing"})
+    monkeypatch.setattr("lineart.codec.video.container._WITH_ALPHA", {"vp9": "missing"})
     with pytest.raises(ValueError, match="its transparency cannot be read; convert it to MOV"):
         VideoReader(str(path)).read(time)
 

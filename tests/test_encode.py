@@ -13,7 +13,8 @@ from PIL import Image, ImageCms
 from psd_tools import PSDImage
 
 from lineart.codec import decode_color, encode_png
-from lineart.codec.encode import (
+from lineart.codec.reading.resolution import read_dpi
+from lineart.codec.writing.encode import (
     Bits,
     FileFormat,
     FormatName,
@@ -22,7 +23,6 @@ from lineart.codec.encode import (
     encode_webp,
     srgb_profile,
 )
-from lineart.codec.resolution import read_dpi
 from lineart.sample_film import sample_film
 
 RNG = np.random.default_rng(0)

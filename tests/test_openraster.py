@@ -9,8 +9,8 @@ import pytest
 from numpy.testing import assert_array_equal
 from PIL import Image
 
-from lineart.codec.openraster import MULTIPLY, Layer, encode_openraster
-from lineart.codec.png import encode_png
+from lineart.codec.writing.openraster import MULTIPLY, Layer, encode_openraster
+from lineart.codec.writing.png import encode_png
 
 
 def draw(seed: int, height: int = 30, width: int = 40) -> np.ndarray:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from lineart.codec import PictureWarning, encode_png
-from lineart.codec.palettes import MAX_COLORS, read_palette
+from lineart.codec.reading.palettes import MAX_COLORS, read_palette
 from tests.icc import SRGB, rgb_profile
 
 RED, SKIN, DEEP = (255, 0, 0), (250, 214, 190), (18, 52, 86)

@@ -4,12 +4,12 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from lineart.codec.decode import read_samples
+from lineart.codec.colors.samples import Samples
 from lineart.codec.errors import PictureWarning
 from lineart.codec.limits import MAX_PIXELS
-from lineart.codec.pages import count_pages, extract_page, may_have_pages
-from lineart.codec.png import encode_png
-from lineart.codec.samples import Samples
+from lineart.codec.reading.decode import read_samples
+from lineart.codec.reading.pages import count_pages, extract_page, may_have_pages
+from lineart.codec.writing.png import encode_png
 from lineart.image import Frame, Hint, Line, is_gray
 
 __all__ = [

@@ -201,7 +201,7 @@ def is_picture(path: str) -> bool:
     Documents with layers are none: most have their picture beside them.
     """
     # Imported here, so that the command shows its help quickly.
-    from lineart.codec.formats import DOCUMENT_SUFFIXES, IMAGE_SUFFIXES
+    from lineart.codec.formats.table import DOCUMENT_SUFFIXES, IMAGE_SUFFIXES
 
     return PurePosixPath(path).suffix.lower() in IMAGE_SUFFIXES - DOCUMENT_SUFFIXES
 

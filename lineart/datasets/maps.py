@@ -12,8 +12,8 @@ from jaxtyping import Float32, UInt8, UInt16
 from PIL.PngImagePlugin import PngImageFile
 
 from lineart.codec import MAX_PIXELS
-from lineart.codec.png import PNG_SIGNATURE
-from lineart.codec.png_reading import rewrap_png
+from lineart.codec.formats.png import rewrap_png
+from lineart.codec.writing.png import PNG_SIGNATURE
 from lineart.image import Depth, Labels, Size
 
 GRAY, PALETTE = 0, 3

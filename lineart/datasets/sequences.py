@@ -17,7 +17,7 @@ from jaxtyping import UInt8
 from natsort import natsorted
 
 from lineart.codec import decode_cel, decode_color, decode_line
-from lineart.codec.formats import DOCUMENT_SUFFIXES, IMAGE_SUFFIXES
+from lineart.codec.formats.table import DOCUMENT_SUFFIXES, IMAGE_SUFFIXES
 from lineart.datasets.flat_truth import flatten_cycle, flatten_drawn, flatten_exact
 from lineart.image import Frame, Hint, Size
 from lineart.storage import Storage

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from lineart.codec import decode_color, decode_line
-from lineart.codec.formats import DOCUMENT_SUFFIXES, IMAGE_SUFFIXES
+from lineart.codec.formats.table import DOCUMENT_SUFFIXES, IMAGE_SUFFIXES
 from lineart.datasets.samples import NamedPicture, Pictures
 from lineart.datasets.shard_rows import INDEX
 from lineart.datasets.shards import Shards

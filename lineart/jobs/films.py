@@ -30,8 +30,8 @@ from lineart.runtime.device import Precision
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from lineart.codec.encode import FileFormat
-    from lineart.codec.palettes import Colors
+    from lineart.codec.reading.palettes import Colors
+    from lineart.codec.writing.encode import FileFormat
     from lineart.film.exposure.cuts import ExposedCut
     from lineart.film.inputs import FilmConfig, PreparedRun, TaskFactory
     from lineart.film.outcome.run_json import FilmSummary
@@ -152,7 +152,7 @@ def build_film_config(
 
 def build_format(flags: FilmFlags) -> FileFormat:
     """Build the format of the frames from flags; raises ValueError if there is no such format."""
-    from lineart.codec.encode import FileFormat
+    from lineart.codec.writing.encode import FileFormat
 
     return FileFormat(flags.output_format, flags.bits)
 
@@ -187,7 +187,7 @@ def read_colors(flag: str, address: str) -> tuple[Colors, list[str]]:
         OSError: it cannot be read; likewise.
     """
     from lineart.codec.errors import noting_warnings
-    from lineart.codec.palettes import read_palette
+    from lineart.codec.reading.palettes import read_palette
     from lineart.storage import for_flag, read_file
 
     with for_flag(flag, "give a palette, such as a GPL file or a PNG of swatches"):

@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 
 from lineart.codec import decode_cel, encode_png
 from lineart.codec.errors import noting_warnings
-from lineart.codec.palettes import read_palette
+from lineart.codec.reading.palettes import read_palette
 from lineart.film.execution.stages import open_task_network
 from lineart.film.tasks import Files, FilmTask, PrepareInputs, RunNetwork
 from lineart.film.tasks.key_rules import KEY, KEY_LINE, SHEET

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from lineart.codec import decode_cel, encode_png
-from lineart.codec.indexed import decode_indexed
-from lineart.codec.png import encode_indexed_png
+from lineart.codec.reading.indexed import decode_indexed
+from lineart.codec.writing.png import encode_indexed_png
 from lineart.film.execution.runners import LocalRunner
 from lineart.film.inputs import FilmConfig, prepare_run
 from lineart.film.outcome.run_json import FilmSummary

@@ -12,7 +12,7 @@ import pytest
 from psd_tools import PSDImage
 
 from lineart.codec import encode_png
-from lineart.codec.resolution import read_dpi
+from lineart.codec.reading.resolution import read_dpi
 from lineart.film.tasks.upscaling import choose_upscaling
 from lineart.imaging.paint.doubts import Doubt
 from lineart.jobs.colorize import Colorize

@@ -9,7 +9,7 @@ from PIL import Image
 from psd_tools import PSDImage
 
 from lineart.codec.errors import noting_warnings
-from lineart.codec.layers import DocumentLayer
+from lineart.codec.reading.layers import DocumentLayer
 from lineart.imaging.hints.layers import flatten_hint_layers
 from lineart.imaging.hints.pictures import DEFAULT_RULES, HintRules
 

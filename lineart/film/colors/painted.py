@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from lineart.codec.indexed import decode_indexed
+from lineart.codec.reading.indexed import decode_indexed
 from lineart.film.pictures.frames import FilmFrame, Source, beside
 from lineart.film.records import RUN
 from lineart.film.tasks.composing import PICTURE_VERSIONS

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from lineart.codec.video import VIDEO_SUFFIXES, find_frames, read_rate
+from lineart.codec.video.container import VIDEO_SUFFIXES
+from lineart.codec.video.frames import find_frames, read_rate
 from lineart.film.pictures.frames import Source
 from lineart.film.pictures.listing import open_video, refusal_of
 from lineart.film.pictures.names import stem

@@ -12,15 +12,16 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from lineart.codec import extract_page
-from lineart.codec.formats import (
+from lineart.codec.formats.table import (
     DOCUMENT_SUFFIXES,
     FORMAT_NAMES,
     IMAGE_SUFFIXES,
     UNREAD_SUFFIXES,
     WAY_OUT,
 )
-from lineart.codec.video import VIDEO_SUFFIXES, FrameTime
-from lineart.codec.video_reader import VideoReader
+from lineart.codec.video.container import VIDEO_SUFFIXES
+from lineart.codec.video.frames import FrameTime
+from lineart.codec.video.reader import VideoReader
 from lineart.film.pictures.listing import (
     Listed,
     caseless,

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from natsort import natsort_keygen, ns
 
-from lineart.codec.formats import FORMAT_NAMES
-from lineart.codec.video import VIDEO_SUFFIXES
+from lineart.codec.formats.table import FORMAT_NAMES
+from lineart.codec.video.container import VIDEO_SUFFIXES
 
 SEPARATORS = r" ._#-"
 """Characters between the parts of a name."""

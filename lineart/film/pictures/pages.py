@@ -10,7 +10,7 @@ from itertools import chain, islice
 from typing import Literal, TypeVar
 
 from lineart.codec import count_pages, may_have_pages
-from lineart.codec.video import VIDEO_SUFFIXES
+from lineart.codec.video.container import VIDEO_SUFFIXES
 from lineart.film.pictures.clips import split_videos
 from lineart.film.pictures.frames import PictureReader, Source, list_pictures
 from lineart.film.pictures.listing import find_files, printable, refusal_of

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lineart import manifest
-from lineart.codec.formats import IMAGE_SUFFIXES, UNREAD_SUFFIXES
+from lineart.codec.formats.table import IMAGE_SUFFIXES, UNREAD_SUFFIXES
 from lineart.film.inputs import PreparedRun
 from lineart.film.pictures.frames import FilmFrame, beside, holds_others
 from lineart.film.pictures.names import stem

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from lineart.codec.encode import FileFormat
+from lineart.codec.writing.encode import FileFormat
 from lineart.image import Frame, Size, fit_short_side
 from lineart.imaging.paint.doubts import Certainty, Doubt
 from lineart.runtime.device import Precision

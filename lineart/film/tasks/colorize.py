@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from lineart.codec import decode_line_art
-from lineart.codec.encode import PNG, FileFormat
+from lineart.codec.writing.encode import PNG, FileFormat
 from lineart.film.tasks import (
     EMPTY,
     ComposedFrame,

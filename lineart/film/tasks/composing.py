@@ -6,10 +6,10 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from lineart.codec import decode_line_art
-from lineart.codec.encode import FileFormat
 from lineart.codec.errors import noting_warnings
-from lineart.codec.png import Dpi
-from lineart.codec.resolution import read_dpi, scale_dpi
+from lineart.codec.reading.resolution import read_dpi, scale_dpi
+from lineart.codec.writing.encode import FileFormat
+from lineart.codec.writing.png import Dpi
 from lineart.film.tasks.layers import FrameParts, LinesAs, write_layers
 from lineart.image import Frame, Line, to_gray, to_rgb
 from lineart.imaging.compositing.frequency import compose, compose_as_drawn

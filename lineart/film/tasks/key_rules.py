@@ -4,8 +4,8 @@ import json
 from typing import Final
 
 from lineart.codec import decode_cel
-from lineart.codec.formats import find_format
-from lineart.codec.lossy import is_lossy
+from lineart.codec.formats.table import find_format
+from lineart.codec.reading.lossy import is_lossy
 from lineart.image import Hint, Size
 from lineart.imaging.hints.pixels import FAINT_ALPHA
 from lineart.imaging.lines.uncolored import is_uncolored

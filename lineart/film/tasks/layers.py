@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from lineart.codec import encode_png
-from lineart.codec.openraster import MULTIPLY, Layer, encode_openraster
-from lineart.codec.png import Dpi, encode_indexed_png
+from lineart.codec.writing.openraster import MULTIPLY, Layer, encode_openraster
+from lineart.codec.writing.png import Dpi, encode_indexed_png
 from lineart.film.pictures.frames import OPENRASTER, PSD
 from lineart.image import Frame, Line, Picture, resize, to_gray
 from lineart.imaging.compositing.frequency import ink_layer, line_layer
@@ -133,7 +133,7 @@ class _Stack:
 
     def write_psd(self) -> bytes:
         """Write a PSD file."""
-        from lineart.codec.psd_writing import NewPsdLayer, encode_psd
+        from lineart.codec.writing.psd import NewPsdLayer, encode_psd
 
         ink, colors = self._exact
         layers = [NewPsdLayer("lines", ink), NewPsdLayer("colour", colors)]

@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import UInt8
 
 from lineart.codec import decode_line_art
-from lineart.codec.encode import PNG, FileFormat
-from lineart.codec.indexed import decode_indexed
-from lineart.codec.palettes import Colors
+from lineart.codec.reading.indexed import decode_indexed
+from lineart.codec.reading.palettes import Colors
+from lineart.codec.writing.encode import PNG, FileFormat
 from lineart.film.tasks import ComposedFrame, Files, NetworkInputs, PageWords, PrepareInputs
 from lineart.film.tasks.composing import (
     PICTURE_VERSIONS,

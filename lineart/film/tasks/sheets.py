@@ -1,7 +1,7 @@
 """Colour sheets, from their files to keys of no shot."""
 
 from lineart.codec import decode_color, decode_line_art
-from lineart.codec.lossy import is_lossy
+from lineart.codec.reading.lossy import is_lossy
 from lineart.imaging.compositing.matte import split_cel
 from lineart.imaging.paint.flat_colors import restore_flat_colors
 from lineart.keys import Key

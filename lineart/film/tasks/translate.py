@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import UInt8
 
 from lineart.codec import decode_color, encode_png
-from lineart.codec.encode import PNG, FileFormat
-from lineart.codec.png import Dpi
-from lineart.codec.resolution import read_dpi, scale_dpi
+from lineart.codec.reading.resolution import read_dpi, scale_dpi
+from lineart.codec.writing.encode import PNG, FileFormat
+from lineart.codec.writing.png import Dpi
 from lineart.film.tasks import (
     MIN_SIZE_PX,
     ComposedFrame,

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from lineart.codec.errors import PictureWarning
-from lineart.codec.layers import DocumentLayer
+from lineart.codec.reading.layers import DocumentLayer
 from lineart.image import Hint, Mask
 from lineart.imaging.hints.pixels import FAINT_ALPHA, STROKE_TOLERANCE, is_opaque, stack_hints
 from lineart.imaging.lines.paper import PAPER_FROM

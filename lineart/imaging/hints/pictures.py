@@ -9,8 +9,8 @@ from jaxtyping import Bool, UInt8
 
 from lineart.codec import decode_cel
 from lineart.codec.errors import PictureWarning
-from lineart.codec.layers import DocumentLayer, is_document, read_layers
-from lineart.codec.lossy import is_lossy
+from lineart.codec.reading.layers import DocumentLayer, is_document, read_layers
+from lineart.codec.reading.lossy import is_lossy
 from lineart.image import Hint, Size
 from lineart.imaging.hints.cleaning import WHITE_FROM, flatten_lossy
 from lineart.imaging.hints.edges import find_painted, find_rims, restore_rims

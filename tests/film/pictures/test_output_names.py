@@ -13,7 +13,7 @@ from PIL import Image
 from pyarrow import parquet
 
 from lineart.codec import decode_color, encode_png
-from lineart.codec.encode import Bits, FileFormat, FormatName
+from lineart.codec.writing.encode import Bits, FileFormat, FormatName
 from lineart.film.execution.runners import LocalRunner
 from lineart.film.inputs import FilmConfig, prepare_run
 from lineart.film.pictures.frames import FilmFrame, Source

@@ -14,7 +14,7 @@ from PIL import Image
 from psd_tools import PSDImage
 
 from lineart.codec import encode_png
-from lineart.codec.encode import FileFormat, FormatName
+from lineart.codec.writing.encode import FileFormat, FormatName
 from lineart.film.pictures.frames import OPENRASTER, PSD
 from lineart.film.tasks.cels import ComposeInputs
 from lineart.film.tasks.colorize import ColorizeTask

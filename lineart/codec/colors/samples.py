@@ -8,7 +8,7 @@ from jaxtyping import Bool, UInt8
 from PIL.Image import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
-from lineart.codec.profiles import ToSrgb, find_transform
+from lineart.codec.colors.profiles import ToSrgb, find_transform
 from lineart.image import Hint
 
 Samples = UInt8[np.ndarray, "H W _"]

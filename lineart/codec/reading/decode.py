@@ -22,18 +22,18 @@ from PIL import (
 from PIL.Image import Image
 from PIL.ImageFile import ImageFile
 
-from lineart.codec.alpha import drop_empty_alpha
-from lineart.codec.apng import is_first_frame_hidden, png_frame
-from lineart.codec.archive import MERGED, Archive
+from lineart.codec.colors.alpha import drop_empty_alpha
+from lineart.codec.colors.samples import Finish, Samples, to_rgba, to_samples
+from lineart.codec.documents.archive import MERGED, Archive
+from lineart.codec.documents.krita import warn_of_animation
 from lineart.codec.errors import reading
-from lineart.codec.formats import WAY_OUT, find_format
-from lineart.codec.jpeg import trim_jpeg
-from lineart.codec.krita import warn_of_animation
+from lineart.codec.formats.apng import is_first_frame_hidden, png_frame
+from lineart.codec.formats.jpeg import trim_jpeg
+from lineart.codec.formats.png import read_png_color, rewrap_png
+from lineart.codec.formats.table import WAY_OUT, find_format
+from lineart.codec.formats.tga import is_tga
+from lineart.codec.formats.tiff import TiffPage, first_directory, tiff_page
 from lineart.codec.limits import check_size
-from lineart.codec.png_reading import read_png_color, rewrap_png
-from lineart.codec.samples import Finish, Samples, to_rgba, to_samples
-from lineart.codec.tga import is_tga
-from lineart.codec.tiff import TiffPage, first_directory, tiff_page
 from lineart.image import Hint
 
 _MAX_RLE_BYTES = 2**23
@@ -90,7 +90,7 @@ def _read_tiff(data: bytes, page: int, max_pixels: int) -> Image:
 
 def _read_deep_gray_alpha(page: TiffPage) -> Image:
     """Decode grey and alpha with 16 bits by FFmpeg, which leaves all other tags out."""
-    from lineart.codec.ffmpeg import read_deep_gray_alpha
+    from lineart.codec.formats.ffmpeg import read_deep_gray_alpha
 
     if b"+" in page.data[2:4]:
         raise ValueError("it is a BigTIFF of grey and alpha with 16 bits; save it as TIFF")
@@ -169,7 +169,7 @@ def _read_merged(data: bytes, page: int, max_pixels: int) -> Image:
 
 
 def _read_clip(data: bytes, page: int, max_pixels: int) -> Image:
-    from lineart.codec.clip import read_clip
+    from lineart.codec.documents.clip import read_clip
 
     _check_page(page)
     picture = read_clip(data, max_pixels)
@@ -184,16 +184,16 @@ _READERS: dict[str, Read] = {
     "TIFF": _read_tiff,
     "WebP": _by_pillow(WebPImagePlugin.WebPImageFile),
     "BMP": _read_bmp,
-    "TGA": _single("tga", "read_tga"),
+    "TGA": _single("formats.tga", "read_tga"),
     "GIF": _by_pillow(GifImagePlugin.GifImageFile),
     "AVIF": _by_pillow(AvifImagePlugin.AvifImageFile),
     "JPEG 2000": _by_pillow(Jpeg2KImagePlugin.Jpeg2KImageFile),
     "SGI": _by_pillow(SgiImagePlugin.SgiImageFile),
     "PCX": _by_pillow(PcxImagePlugin.PcxImageFile),
     "PNM": _by_pillow(PpmImagePlugin.PpmImageFile),
-    "DPX": _single("dpx", "read_dpx"),
-    "OpenEXR": _single("exr", "read_exr"),
-    "Photoshop": _single("psd", "read_psd"),
+    "DPX": _single("formats.dpx", "read_dpx"),
+    "OpenEXR": _single("formats.exr", "read_exr"),
+    "Photoshop": _single("documents.psd", "read_psd"),
     "Krita": _read_merged,
     "OpenRaster": _read_merged,
     "Clip Studio Paint": _read_clip,

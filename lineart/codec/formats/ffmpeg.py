@@ -5,7 +5,7 @@ import numpy as np
 from jaxtyping import UInt16
 from PIL import Image
 
-from lineart.codec.alpha import unassociate
+from lineart.codec.colors.alpha import unassociate
 
 
 def decode_frame(data: bytes, codec: str) -> av.VideoFrame:

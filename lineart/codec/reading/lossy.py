@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from lineart.codec.formats import find_format
+from lineart.codec.formats.table import find_format
 
 _RIFF_HEADER, _CHUNK_HEADER, _FRAME_HEADER = 12, 8, 16
 """Bytes before the chunks of a WebP, before the content of one, and before those of a frame."""

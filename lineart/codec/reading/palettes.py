@@ -11,10 +11,10 @@ import numpy as np
 from jaxtyping import UInt8
 
 from lineart.codec import decode_cel
-from lineart.codec.archive import Archive
+from lineart.codec.documents.archive import Archive
 from lineart.codec.errors import PictureWarning, reading
-from lineart.codec.formats import find_format
-from lineart.codec.lossy import is_lossy
+from lineart.codec.formats.table import find_format
+from lineart.codec.reading.lossy import is_lossy
 
 Colors = UInt8[np.ndarray, "N 3"]
 """sRGB colours, 0..255."""

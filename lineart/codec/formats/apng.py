@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from lineart.codec.formats.png import PngHeader, png_chunks, read_png_header
 from lineart.codec.limits import MAX_PAGES, check_size
-from lineart.codec.png import PNG_SIGNATURE, png_chunk
-from lineart.codec.png_reading import PngHeader, png_chunks, read_png_header
+from lineart.codec.writing.png import PNG_SIGNATURE, png_chunk
 
 _Canvas = UInt8[np.ndarray, "H W 4"]
 _Area = UInt8[np.ndarray, "FrameH FrameW 4"]

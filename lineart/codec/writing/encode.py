@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import UInt8, UInt16
 from PIL import Image, ImageCms
 
-from lineart.codec.png import Dpi, deflate, encode_png
+from lineart.codec.writing.png import Dpi, deflate, encode_png
 from lineart.image import Picture
 
 FormatName = Literal["png", "tga", "tiff", "webp"]

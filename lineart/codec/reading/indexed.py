@@ -4,8 +4,8 @@ import numpy as np
 from jaxtyping import Int32, UInt8
 from PIL.Image import Image
 
-from lineart.codec.decode import read_image
 from lineart.codec.limits import MAX_PIXELS
+from lineart.codec.reading.decode import read_image
 
 Numbers = UInt8[np.ndarray, "H W"] | Int32[np.ndarray, "H W"]
 Palette = UInt8[np.ndarray, "N C"]

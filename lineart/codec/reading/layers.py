@@ -12,16 +12,16 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from lineart.codec.archive import MERGED, Archive
-from lineart.codec.decode import read_image
+from lineart.codec.colors.samples import to_rgba
+from lineart.codec.documents.archive import MERGED, Archive
+from lineart.codec.documents.krita import DOCUMENT, KritaLayer, read_krita_layers
 from lineart.codec.errors import reading
-from lineart.codec.krita import DOCUMENT, KritaLayer, read_krita_layers
 from lineart.codec.limits import MAX_PIXELS, check_size
-from lineart.codec.samples import to_rgba
+from lineart.codec.reading.decode import read_image
 from lineart.image import Hint
 
 if TYPE_CHECKING:
-    from lineart.codec.psd import PsdLayer
+    from lineart.codec.documents.psd import PsdLayer
 
 _MAX_LAYERS = 8_000
 
@@ -69,7 +69,7 @@ def read_layers(data: bytes, *, max_pixels: int = MAX_PIXELS) -> list[DocumentLa
     """
     if data.startswith(b"8BPS"):
         # Its import takes as long as that of all other modules here together.
-        from lineart.codec.psd import read_psd_layers
+        from lineart.codec.documents.psd import read_psd_layers
 
         with reading("Photoshop"):
             size, layers = read_psd_layers(data, max_pixels)

@@ -8,7 +8,7 @@ from jaxtyping import UInt, UInt8
 from PIL import Image
 
 from lineart.codec.errors import PictureWarning
-from lineart.codec.ffmpeg import decode_frame
+from lineart.codec.formats.ffmpeg import decode_frame
 from lineart.codec.limits import check_size
 
 _SIZE_AT, _TRANSFER_AT, _DEPTH_AT = 772, 801, 803

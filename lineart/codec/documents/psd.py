@@ -14,9 +14,9 @@ from psd_tools.compression import PSDDecompressionWarning
 from psd_tools.constants import ChannelID, ColorMode, Resource, Tag
 from psd_tools.psd.image_resources import ImageResource
 
+from lineart.codec.colors.samples import to_samples
 from lineart.codec.errors import PictureWarning
 from lineart.codec.limits import check_size
-from lineart.codec.samples import to_samples
 
 _HEADER = struct.Struct(">4sH6xHIIHH")
 _MAX_CHANNELS = 56

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import numpy as np
 from jaxtyping import UInt8
 
-from lineart.codec.png import Dpi, encode_png
+from lineart.codec.writing.png import Dpi, encode_png
 from lineart.image import Picture, limit_long_side, resize
 
 THUMBNAIL_PX = 256

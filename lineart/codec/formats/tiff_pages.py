@@ -3,7 +3,7 @@
 import struct
 from typing import NamedTuple
 
-from lineart.codec.tiff import (
+from lineart.codec.formats.tiff import (
     TiffLayout,
     check_values,
     find_directory,

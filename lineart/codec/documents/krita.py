@@ -12,10 +12,10 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from lineart.codec.archive import Archive
+from lineart.codec.colors.samples import to_rgba
+from lineart.codec.documents.archive import Archive
 from lineart.codec.errors import PictureWarning
 from lineart.codec.limits import check_size
-from lineart.codec.samples import to_rgba
 from lineart.image import Hint
 
 DOCUMENT = "maindoc.xml"

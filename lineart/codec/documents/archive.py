@@ -4,9 +4,9 @@ import io
 import zipfile
 from xml.etree import ElementTree
 
+from lineart.codec.formats.png import read_png_header
 from lineart.codec.limits import check_size
-from lineart.codec.png import PNG_SIGNATURE
-from lineart.codec.png_reading import read_png_header
+from lineart.codec.writing.png import PNG_SIGNATURE
 
 MERGED = "mergedimage.png"
 """Member with the merged picture, of OpenRaster and Krita files."""

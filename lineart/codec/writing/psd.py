@@ -26,8 +26,8 @@ from psd_tools.psd.layer_and_mask import (
 )
 from psd_tools.psd.tagged_blocks import TaggedBlocks
 
-from lineart.codec.encode import srgb_profile
-from lineart.codec.png import Dpi
+from lineart.codec.writing.encode import srgb_profile
+from lineart.codec.writing.png import Dpi
 from lineart.image import Picture
 
 MAX_SIDE_PX = 30_000

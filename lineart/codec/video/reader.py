@@ -22,7 +22,8 @@ from PIL import Image
 
 from lineart.codec.errors import PictureWarning
 from lineart.codec.limits import MAX_PIXELS
-from lineart.codec.video import Decoded, FrameTime, decode_frames, explaining, open_container
+from lineart.codec.video.container import Decoded, decode_frames, explaining, open_container
+from lineart.codec.video.frames import FrameTime
 from lineart.image import resize
 
 NOISE = 12

@@ -8,8 +8,8 @@ import OpenEXR
 from jaxtyping import Float32, UInt8
 from PIL import Image
 
+from lineart.codec.colors.profiles import SRGB_PRIMARIES, encode_srgb, matrix_to_srgb
 from lineart.codec.limits import check_size
-from lineart.codec.profiles import SRGB_PRIMARIES, encode_srgb, matrix_to_srgb
 
 _LAYOUTS = (("R", "G", "B", "A"), ("R", "G", "B"), ("Y", "A"), ("Y",))
 """Channels of a picture, in order of preference."""

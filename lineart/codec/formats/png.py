@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from isal import igzip_lib, isal_zlib
 
 from lineart.codec.limits import MAX_PROFILE_BYTES, check_size
-from lineart.codec.png import PNG_SIGNATURE, png_chunk
+from lineart.codec.writing.png import PNG_SIGNATURE, png_chunk
 
 
 class PngHeader(NamedTuple):

@@ -8,8 +8,8 @@ from PIL import Image, UnidentifiedImageError
 from PIL.Image import DecompressionBombError
 from PIL.PsdImagePlugin import PsdImageFile
 
-from lineart.codec.png import IN_METRES, METRES_PER_INCH, PNG_SIGNATURE, Dpi
-from lineart.codec.png_reading import png_chunks
+from lineart.codec.formats.png import png_chunks
+from lineart.codec.writing.png import IN_METRES, METRES_PER_INCH, PNG_SIGNATURE, Dpi
 
 _MIN_DPI, _MAX_DPI = 0.1, 100_000.0
 """Values outside are mistakes, and do not fit in every format."""

@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 from PIL import AvifImagePlugin
 
-from lineart.codec.apng import count_png_frames
-from lineart.codec.decode import read_image
 from lineart.codec.errors import reading
+from lineart.codec.formats.apng import count_png_frames
+from lineart.codec.formats.tiff import TIFF_SIGNATURES, count_tiff_pages, next_directory
+from lineart.codec.formats.tiff_pages import extract_tiff_page
 from lineart.codec.limits import MAX_PAGES, MAX_PIXELS
-from lineart.codec.png import PNG_SIGNATURE
-from lineart.codec.tiff import TIFF_SIGNATURES, count_tiff_pages, next_directory
-from lineart.codec.tiff_pages import extract_tiff_page
+from lineart.codec.reading.decode import read_image
+from lineart.codec.writing.png import PNG_SIGNATURE
 
 _CUT_OFF = "the file is cut off: its last page is not complete"
 

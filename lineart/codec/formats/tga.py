@@ -4,7 +4,7 @@ import io
 
 from PIL import Image, TgaImagePlugin
 
-from lineart.codec.alpha import drop_empty_alpha, unassociate
+from lineart.codec.colors.alpha import drop_empty_alpha, unassociate
 from lineart.codec.limits import check_size
 
 _KINDS = {0: (2, 3, 10, 11), 1: (1, 9)}

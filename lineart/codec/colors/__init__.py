@@ -1,0 +1,1 @@
+"""Pixels of any kind brought to sRGB of 8 bits."""

@@ -1,0 +1,1 @@
+"""Documents of painting programs: what is in their files."""

@@ -1,0 +1,1 @@
+"""Files of each format: recognized, and checked before a library decodes them."""

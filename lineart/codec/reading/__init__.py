@@ -1,0 +1,1 @@
+"""What is read of a picture file: pixels, pages, layers, palettes."""

@@ -1,0 +1,1 @@
+"""How picture files are written."""
