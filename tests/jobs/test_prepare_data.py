@@ -33,7 +33,7 @@ from lineart.runtime.executor import Executor, LocalExecutor, RayExecutor
 from lineart.storage import Storage
 from tests.datasets.paintings import paint, save
 from tests.datasets.test_depth import save_mean
-from tests.imaging.test_faces import FACES, YUNET, needs_yunet
+from tests.imaging.samples.test_faces import FACES, YUNET, needs_yunet
 
 SMALL = Filter(min_short_side=30)
 

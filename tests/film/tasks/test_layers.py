@@ -27,7 +27,7 @@ from lineart.manifest import read_manifest
 from lineart.storage import Storage
 from lineart.weights import read_weights
 from tests.conftest import DrawLine
-from tests.imaging.test_frequency import multiply
+from tests.imaging.compositing.test_frequency import multiply
 
 BOTH = (LAYERS, OPENRASTER)
 

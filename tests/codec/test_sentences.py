@@ -105,7 +105,7 @@ def test_decoder_output_is_joined_to_the_error(capfd: pytest.CaptureFixture[str]
 
 FILM = """
 import sys
-from tests.test_codec_sentences import hash_film
+from tests.codec.test_sentences import hash_film
 for name, message in hash_film(sys.argv[1]).items():
     print(name, message)
 """

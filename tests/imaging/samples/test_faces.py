@@ -14,7 +14,7 @@ from lineart.imaging.samples.faces import (
 )
 from tests.datasets.test_depth import mean_onnx
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
+DATA = Path(__file__).parents[4] / "shared" / "data"
 YUNET = DATA / "weights" / "face" / "yunet_n_dynamic.onnx"
 FACES = DATA / "photos" / "faces_interfaces"
 

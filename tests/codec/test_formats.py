@@ -296,7 +296,7 @@ def test_the_table_is_complete() -> None:
     assert _READERS.keys() == {form.name for form in FORMATS if form.is_read}
     suffixes = [suffix for form in FORMATS for suffix in form.suffixes]
     assert len(set(suffixes)) == len(suffixes)
-    page = (Path(__file__).parents[1] / ".github/colorize.md").read_text()
+    page = (Path(__file__).parents[2] / ".github/colorize.md").read_text()
     for form in FORMATS:
         row = re.search(rf"^\| {re.escape(form.name)} \|(.*)$", page, re.MULTILINE)
         assert row is not None, form.name
