@@ -90,7 +90,9 @@ def cut_regions(
     parts = _find_parts(labels, key, found, marks)
     cut = _flood(labels, depth, marks, parts)
     is_wrong = _are_open(total, key, cut, parts) | _are_grown(total, key, cut, parts)
+    is_left_out = np.zeros(key.drawing.total + 1, bool)
     while is_wrong.any():
+        is_left_out[parts.part[is_wrong]] = True
         # What they would have taken goes to the other parts of their regions, which grow by it.
         is_changed = np.zeros(total + 1, bool)
         is_changed[parts.region[is_wrong]] = True
@@ -104,6 +106,7 @@ def cut_regions(
     is_settled = np.append(is_asked & _are_known(found, key, total), np.zeros(len(whole), bool))
     # What this key leaves open may still be several parts by another.
     is_settled[parts.number] = np.append(UNKNOWN, key.index)[parts.part] != UNKNOWN
+    is_settled &= ~_have_left_out(cut, marks, is_left_out, len(is_settled))
     is_part = np.zeros_like(is_settled)
     _, _, group = _find_groups(total, key, parts)
     is_part[parts.number] = np.bincount(group)[group] > 1
@@ -126,6 +129,16 @@ def _are_known(found: PairCounts, key: PreparedKey, total: int) -> Bool[np.ndarr
     known, area = (np.bincount(row, one, total + 1) for one in (count * is_known, count))
     are_known: Bool[np.ndarray, " N"] = known >= MIN_KNOWN * area
     return are_known
+
+
+def _have_left_out(
+    cut: SmallMap, marks: SmallMap, is_left_out: Bool[np.ndarray, " K"], count: int
+) -> Bool[np.ndarray, " N"]:
+    """Return which regions have marks of parts that were not cut off: another key may know them."""
+    marked = np.bincount(cut[look_up(is_left_out, marks)], minlength=count)
+    area = np.bincount(cut.ravel(), minlength=count)
+    have: Bool[np.ndarray, " N"] = marked > (1 - MIN_KNOWN) * area
+    return have
 
 
 def _find_largest(
