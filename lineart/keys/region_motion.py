@@ -48,7 +48,7 @@ class _Groups(NamedTuple):
     is_main: Bool[np.ndarray, " G"]
     """Whether most of the region comes from the group."""
     boxes: Int64[np.ndarray, "G 4"]
-    """Box around the region: left, top, right, bottom."""
+    """Box around it, that of the region if most of this is of it: left, top, right, bottom."""
     labels: SmallMap
     """Number of the entry, from 1, that each pixel is of; 0: none."""
     is_inside: Bool[np.ndarray, "h w"]
@@ -168,6 +168,8 @@ def _find_carried_groups(
         numbers[box][is_own] = number
     is_inside = look_up(_find_main_regions(found, len(group_of)), carried) == labels
     is_main = pixels > 0.5 * area[region]
+    own_boxes = find_boxes(find_runs(numbers), labels.shape[1], len(region) + 1)[1:]
+    boxes = np.where(is_main[:, np.newaxis], boxes, own_boxes)
     return _Groups(
         region.astype(np.int32), group.astype(np.int32), is_main, boxes, numbers, is_inside
     )
