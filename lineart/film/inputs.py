@@ -256,8 +256,8 @@ def _attach_colors(
     warnings += _describe_videos(folders, addresses)
     if film.painted is not None:
         folders = folders._replace(hints=film.painted.place)
-        frames = attach_paint(frames, film.painted)
-        warnings += describe_unused(film.painted)
+        frames, left_out = attach_paint(frames, film.painted)
+        warnings += [*left_out, *describe_unused(film.painted)]
     return folders, frames, warnings
 
 

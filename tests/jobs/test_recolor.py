@@ -221,6 +221,25 @@ def test_frames_without_paint_fail_by_name(
     assert main(replace(film, film=FilmFlags(accept=("s1/f0.png", "s1/f1.png", "s1/f2.png")))) == 3
 
 
+def test_shots_that_were_not_colored_are_left_out(
+    tmp_path: Path, tiny_weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A film of some shots is recoloured alone; of drawings of others alone it is refused."""
+    for shot in ("s1", "s2"):
+        save(tmp_path / f"lines/{shot}/f1.png", draw("ink"))
+    day = color(tmp_path, tiny_weights, film=FilmFlags(shots=("s2",)))
+    film = Recolor(painted=str(day), output=str(tmp_path / "out"), swap=SWAPS)
+    capsys.readouterr()
+    assert main(film) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out.splitlines()[-1])["done"] == 1
+    assert "has no frames of s1; left out" in said.err
+    assert read_manifest(Storage.at(film.output))["shot"].to_pylist() == ["s2"]
+    save(tmp_path / "other/s1/f1.png", draw("ink"))
+    assert main(replace(film, lines=str(tmp_path / "other"))) == 2
+    assert "has no frames of s1, and there are no other drawings" in capsys.readouterr().err
+
+
 def test_edited_paint_is_composed(film: Recolor, tmp_path: Path) -> None:
     """A palette that another program has changed counts, without a swap; so do palette files."""
     assert main(replace(film, film=FilmFlags(frames="3"))) == 0

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from lineart.codec.reading.indexed import decode_indexed
 from lineart.film.pictures.frames import FilmFrame, Source, beside
+from lineart.film.pictures.listing import name_some
 from lineart.film.records import RUN
 from lineart.film.tasks.composing import PICTURE_VERSIONS
 from lineart.film.tasks.layers import PAINT, LinesAs
@@ -47,6 +48,8 @@ class PaintedFilm:
     """Address of its drawings."""
     frames: Mapping[str, PaintedFrame]
     """Name of a finished frame with paint -> where that is."""
+    shots: frozenset[str]
+    """Shots that it has frames of."""
     swapped: tuple[Color, ...] = ()
     """Colours of the paint that a person named, to become others."""
     replaced: tuple[Color, ...] = ()
@@ -74,7 +77,8 @@ def open_painted(address: str) -> PaintedFilm:
     frames = dict(_painted_frames(rows.to_pylist()))
     if not frames:
         raise ValueError(f"no finished frame in {place.uri} has paint beside it; {COLOUR_AGAIN}")
-    return PaintedFilm(place, json.loads(place.read(RUN))["pictures"], frames)
+    pictures = json.loads(place.read(RUN))["pictures"]
+    return PaintedFilm(place, pictures, frames, frozenset(rows["shot"].to_pylist()))
 
 
 def _painted_frames(rows: Sequence[ManifestRow]) -> Iterator[tuple[str, PaintedFrame]]:
@@ -114,15 +118,29 @@ def describe_unused(film: PaintedFilm) -> list[str]:
     return unused
 
 
-def attach_paint(frames: Sequence[FilmFrame], film: PaintedFilm) -> list[FilmFrame]:
-    """Return the frames of a film with their paint; those without are refused.
+def attach_paint(
+    frames: Sequence[FilmFrame], film: PaintedFilm
+) -> tuple[list[FilmFrame], list[str]]:
+    """Return the frames of a film with their paint, and warnings; those without are refused.
+
+    Shots that the film does not have, as when only some were coloured, are left out.
 
     Args:
-        frames: Drawings of the film.
+        frames: Drawings of the film, and those of other shots beside them.
         film: The film when it was coloured.
+
+    Raises:
+        ValueError: the film has none of the shots.
     """
     look = film.look
-    return [_attach_paint(frame, film, look) for frame in frames]
+    known = [_attach_paint(frame, film, look) for frame in frames if frame.shot in film.shots]
+    others = sorted({frame.shot for frame in frames} - film.shots)
+    if not others:
+        return known, []
+    where = f"{film.place.uri} has no frames of {name_some(others)}"
+    if not known:
+        raise ValueError(f"{where}, and there are no other drawings; check --lines")
+    return known, [f"{where}; left out"]
 
 
 def _attach_paint(frame: FilmFrame, film: PaintedFilm, look: PaintedLook) -> FilmFrame:
