@@ -1,7 +1,8 @@
 """Quality metrics of coloured pictures, on 8-bit sRGB.
 
 With ground truth: PSNR, SSIM and CIEDE2000, by scikit-image. Without: leakage across lines,
-flicker between frames. Of a confidence: calibration (ECE) and order (AUROC).
+flicker between frames. Of a confidence: calibration (ECE) and order (AUROC). FID and KID are in
+`evaluation.distances`.
 """
 
 import cv2

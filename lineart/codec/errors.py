@@ -35,7 +35,7 @@ def noting_warnings() -> Iterator[list[str]]:
 
 @contextmanager
 def passing_warnings(tell: Callable[[str], object]) -> Iterator[None]:
-    """Pass the sentence of each `PictureWarning` on that nothing in the block collects.
+    """Forward to `tell` the sentence of each `PictureWarning` that the block does not collect.
 
     Without this, Python writes it to standard error with a line of code. Threads that start in the
     block may decode.

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from lineart.datasets.samples import NamedPicture
+from lineart.evaluation.baselines import BASELINES, Fill
 from lineart.evaluation.request import split_name
 from lineart.evaluation.session import Session
 from lineart.evaluation.types import LIMITS, AnySize
@@ -20,7 +21,6 @@ from lineart.imaging.hints.cleaning import drop_ink_hints
 from lineart.imaging.hints.pixels import HintPixels, find_hints, sample_hints
 from lineart.imaging.lines.extraction import dilate_abs_sub, xdog
 from lineart.imaging.lines.ink import darken_lines
-from lineart.imaging.paint.baselines import BASELINES, Fill
 from lineart.imaging.paint.finish import Finish
 from lineart.imaging.paint.region_colors import Guess
 from lineart.imaging.samples.cels import remove_lines

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lineart.datasets.samples import NamedPicture
+from lineart.evaluation.baselines import BASELINES
 from lineart.evaluation.colors import MAX_DB, plan_coloring
 from lineart.evaluation.inputs import EvaluationUnit, read_unit, source_of
 from lineart.evaluation.methods import ColorFrame, name_finishes, open_colorizers
@@ -33,7 +34,6 @@ from lineart.evaluation.types import EvaluationPlan, Finding, ScoreRow, pick
 from lineart.image import Frame, Hint, Line
 from lineart.imaging.compositing.frequency import DEFAULT_SIGMA, compose_as_drawn, low_band
 from lineart.imaging.hints.pixels import find_hints
-from lineart.imaging.paint.baselines import BASELINES
 from lineart.imaging.paint.finish import finish_colors
 from lineart.metrics import leakage, psnr, ssim
 
@@ -113,9 +113,7 @@ def evaluate_regions(request: RegionsRequest, session: Session, unit: Evaluation
         if unit.is_shown:
             sheets[f"{share} % of the regions"] = sheet_row(picture, painted[key])
     areas = replace(row, sets=tuple(f"{name}, Hint-AUC" for name in sets))
-    rows += [
-        replace(areas, method=method, values=find_areas(one)) for method, one in curves.items()
-    ]
+    rows += [replace(areas, method=method, values=hint_aucs(one)) for method, one in curves.items()]
     return Finding(rows, sheets=sheets)
 
 
@@ -126,7 +124,7 @@ def _order(request: RegionsRequest, unit: EvaluationUnit) -> np.random.Generator
     return np.random.default_rng((request.seed, unit.number))
 
 
-def find_areas(curve: Mapping[int, Mapping[str, float]]) -> dict[str, float]:
+def hint_aucs(curve: Mapping[int, Mapping[str, float]]) -> dict[str, float]:
     """Return the Hint-AUC of each score in `AREAS`; share in percent -> scores."""
     return {
         area: hint_auc({share: values[name] for share, values in curve.items()})

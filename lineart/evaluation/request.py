@@ -7,8 +7,9 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias, get_args
 
-from lineart.imaging import BASELINE_NAMES, BaselineName
-
+BaselineName: TypeAlias = Literal["nearest", "inpaint", "watershed", "levin"]
+BASELINE_NAMES: tuple[BaselineName, ...] = get_args(BaselineName)
+"""Names of `evaluation.baselines.BASELINES`, in their order."""
 KeyBaselineName: TypeAlias = Literal[
     "static copy", "flow vote", "nearest centroid", "Hungarian", "embedding"
 ]

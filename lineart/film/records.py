@@ -14,7 +14,7 @@ from lineart.film.pictures.frames import Source
 from lineart.film.pictures.listing import printable
 from lineart.film.pictures.pages import Pages
 from lineart.film.tasks import FilmTask
-from lineart.film.tasks.key_rules import (
+from lineart.film.tasks.roles import (
     ADJACENT,
     HINT_KEY,
     KEY,
@@ -192,7 +192,7 @@ class Input(NamedTuple):
 
     role: str
     """Role in the task: `line` or `photo` for the picture itself, or `hint`, or one of the roles in
-    `tasks.key_rules`."""
+    `tasks.roles`."""
     source: Source
     sha256: str
 

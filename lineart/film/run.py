@@ -14,7 +14,12 @@ from lineart import manifest
 from lineart.film.colors.adjacent import find_adjacent, find_voters
 from lineart.film.colors.frame_colors import HashedColors, files_to_hash
 from lineart.film.colors.hints import describe_empty_hints
-from lineart.film.colors.keys import describe_empty, describe_twins, describe_warned, keep_holds
+from lineart.film.colors.keys import (
+    describe_empty,
+    describe_twins,
+    describe_warned,
+    give_holds_one_order,
+)
 from lineart.film.execution.stages import choose_batch
 from lineart.film.execution.worker import (
     copy_finished,
@@ -43,7 +48,7 @@ from lineart.film.planning.plan import (
 from lineart.film.planning.removed import settle_removed
 from lineart.film.planning.retries import mark_accepted
 from lineart.film.records import FILES, WRITE, FilmJob, FrameResult, StageSeconds, WorkItem
-from lineart.film.tasks.key_rules import KEY, KEY_LINE, SHEET
+from lineart.film.tasks.roles import KEY, KEY_LINE, SHEET
 from lineart.manifest import ManifestRow
 from lineart.runtime.executor import Executor
 from lineart.storage import Storage
@@ -260,7 +265,7 @@ def _plan(prepared: PreparedRun, previous: pa.Table, runner: FilmRunner) -> Film
     is_retry = prepared.film.retry_failed is not None and not reach
     for describe in (describe_empty, describe_warned, describe_twins):
         prepared.warnings.extend(describe(readable, colors))
-    frames = keep_holds(prepared.frames, voters or readable, pictures)
+    frames = give_holds_one_order(prepared.frames, voters or readable, pictures)
     return make_plan(
         mark_frames(frames, find_verdicts(read_marks(job.output), previous)),
         colors,

@@ -95,7 +95,7 @@ def number_areas(paper: UInt8[np.ndarray, "H W"]) -> RegionMap:
 
 
 def number_pixels(pixels: Pixels, width: int) -> Int32[np.ndarray, " P"]:
-    """Number the areas of some sorted pixels, as `number_areas` does; 0 for those of specks.
+    """Number the connected areas of sorted pixels, as `number_areas` does; 0 in specks.
 
     For few pixels it is faster.
     """

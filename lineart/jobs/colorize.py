@@ -170,7 +170,7 @@ def read_film(flags: Colorize) -> tuple[FilmConfig, TaskFactory]:
 
 def _check(flags: Colorize) -> None:
     """Raise ValueError if flags for keys conflict."""
-    from lineart.film.tasks.key_rules import MAX_ADJACENT
+    from lineart.film.tasks.key_files import MAX_ADJACENT
 
     if flags.unknown != "soft" and not _carries(flags):
         raise ValueError(

@@ -1,4 +1,8 @@
-"""Colour keys: the colours of one or more drawings of a shot, carried to its other drawings."""
+"""Colour keys: the colours of one or more drawings of a shot, carried to its other drawings.
+
+The field calls it reference-based colorization, or colour propagation. `key` reads a coloured
+drawing, `shot` prepares those of a shot, `carry` colours a drawing; `network` scores its regions.
+"""
 
 from lineart.keys.adjacent import Matched
 from lineart.keys.carry import CarriedColors, carry, match

@@ -8,9 +8,9 @@ from jaxtyping import Float32, UInt8
 from scipy.special import softmax
 
 from lineart.imaging.region_maps import RegionMap
-from lineart.keys.colors import UNKNOWN
 from lineart.keys.drawing import Drawing
 from lineart.keys.flow import Flow, SoftInk, find_flow, resize_flow, resize_ink
+from lineart.keys.key_colors import UNKNOWN
 from lineart.keys.network import Network, candidate_shares
 from lineart.keys.pairs import compare
 

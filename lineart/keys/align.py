@@ -1,4 +1,4 @@
-"""A drawing beside the keys of its shot: its regions, and the flow to each key."""
+"""A drawing with its keys: its regions, cut as the keys show, and the optical flow to each key."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,7 +14,7 @@ from lineart.imaging.regions import GAP, find_regions, scale_gap
 from lineart.keys.cut import cut_regions
 from lineart.keys.drawing import (
     Drawing,
-    find_areas,
+    count_areas,
     find_depth,
     find_paper,
     measure_small,
@@ -94,7 +94,7 @@ def align(line: Line | Frame, keys: Sequence[PreparedKey], gap: float = GAP) -> 
     if cut.max(initial=0) > total:
         labels = enlarge_cut(labels, small, cut)
     # Parts of a few pixels may be lost at full size.
-    areas = find_areas(labels, int(cut.max(initial=0))) * (cut.size / labels.size)
+    areas = count_areas(labels, int(cut.max(initial=0))) * (cut.size / labels.size)
     around = np.full((len(keys), len(areas)), np.inf)
     for number, misfit in misfits.items():
         around[number] = _average(cut, len(areas), misfit)[1:]

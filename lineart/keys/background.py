@@ -1,4 +1,4 @@
-"""Background: what has nearly all of the picture's border has the colour that it has in a key."""
+"""Background: what has nearly all of the picture's border has the colour at a key's border."""
 
 from collections.abc import Sequence
 
@@ -7,9 +7,9 @@ from jaxtyping import Int32
 
 from lineart.imaging.paint.region_colors import border_regions
 from lineart.keys.adjacent import ColorShares
-from lineart.keys.colors import UNKNOWN
 from lineart.keys.drawing import Drawing
 from lineart.keys.key import PreparedKey
+from lineart.keys.key_colors import UNKNOWN
 from lineart.keys.runs import SmallMap
 
 MIN_SHARE = 0.9

@@ -15,9 +15,9 @@ from lineart.imaging.regions import GAP
 from lineart.keys.adjacent import ColorShares, Matched, join_adjacent
 from lineart.keys.align import align
 from lineart.keys.background import color_background
-from lineart.keys.colors import UNKNOWN
 from lineart.keys.contacts import find_contacts, join_contacts
 from lineart.keys.key import PreparedKey
+from lineart.keys.key_colors import UNKNOWN
 from lineart.keys.key_drawing import is_key_drawing, key_drawing_colors
 from lineart.keys.messages import whole_colors
 from lineart.keys.network import Network, color_scores, included_network

@@ -1,4 +1,4 @@
-"""Colours that meet on bare paper: two that do so in no key hardly ever do in a drawing.
+"""Contacts without a line: two colours that touch so in no key hardly ever do in a drawing.
 
 Where a region was cut, or a gap in a line was closed, regions touch without a line between them.
 They are parts of one thing, of a thing and its shadow, or of a sky: the keys show which colours
@@ -13,9 +13,9 @@ from scipy.special import softmax
 
 from lineart.image import pack_colors
 from lineart.keys.adjacent import ColorShares
-from lineart.keys.colors import UNKNOWN
 from lineart.keys.drawing import Drawing
 from lineart.keys.key import PreparedKey
+from lineart.keys.key_colors import UNKNOWN
 
 DECAY = 6.0
 """By how much the logarithm of the probability of a strange contact falls with the share of the

@@ -1,4 +1,4 @@
-"""Regions of a drawing cut where a key shows that they are several: lines may be open there."""
+"""Cuts: a region of a drawing is split where a key has several regions, as at a gap in a line."""
 
 from typing import NamedTuple
 
@@ -8,9 +8,9 @@ from jaxtyping import Bool, Float32, Float64, Int32, Int64
 
 from lineart.imaging.region_maps import fill_from_neighbours, look_up, spread_regions
 from lineart.keys.border_matrix import find_borders, find_outlines
-from lineart.keys.colors import UNKNOWN, least_part
 from lineart.keys.flow import Flow, target_positions
 from lineart.keys.key import PreparedKey
+from lineart.keys.key_colors import UNKNOWN, least_part_px
 from lineart.keys.region_motion import carry_parts
 from lineart.keys.runs import PairCounts, SmallMap, count_pairs
 
@@ -186,7 +186,9 @@ def _find_parts(labels: SmallMap, key: PreparedKey, found: PairCounts, marks: Sm
     number[place.clip(0, len(region))] = np.where(
         (marked.rows > 0) & (marked.columns > 0), marked.counts, 0
     )
-    is_part = (main[region] > 0) & (is_own | is_closed) & (number[:-1] >= least_part(area[region]))
+    is_part = (
+        (main[region] > 0) & (is_own | is_closed) & (number[:-1] >= least_part_px(area[region]))
+    )
     order = np.flatnonzero(is_part)
     order = order[np.lexsort((-pixels[order], region[order]))]
     return _number_parts(region[order].astype(np.int32), part[order].astype(np.int32), count)

@@ -109,7 +109,7 @@ def find_depth(paper: UInt8[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
     return np.ascontiguousarray(distance[1:-1, 1:-1])
 
 
-def find_areas(labels: RegionMap, total: int | None = None) -> Int64[np.ndarray, " N"]:
+def count_areas(labels: RegionMap, total: int | None = None) -> Int64[np.ndarray, " N"]:
     """Return the number of pixels of each region; entry r is region r + 1.
 
     Args:
@@ -148,7 +148,7 @@ def measure(line: Line | Frame, labels: RegionMap) -> Drawing:
         labels: Its regions, numbered without gaps, at its size.
     """
     paper = find_paper(line, work_size((line.shape[0], line.shape[1])))
-    areas = find_areas(labels)
+    areas = count_areas(labels)
     return measure_small(paper, shrink_regions(labels, paper), areas * (paper.size / labels.size))
 
 

@@ -18,15 +18,15 @@ from lineart.imaging.paint.fills import RIM_SHARE, cut_fills
 from lineart.imaging.paint.region_colors import border_regions, find_open_border_regions
 from lineart.imaging.region_maps import RegionMap, fill_from_neighbours, look_up
 from lineart.imaging.regions import GAP, INK_LEVEL, find_regions, scale_gap
-from lineart.keys.colors import UNKNOWN, RegionColors, has_lines, split_by_color
 from lineart.keys.drawing import (
     Drawing,
-    find_areas,
+    count_areas,
     find_paper,
     measure_small,
     shrink_regions,
     work_size,
 )
+from lineart.keys.key_colors import UNKNOWN, RegionColors, has_lines, split_by_color
 
 MAX_OPEN = 0.1
 """Share of what is drawn, by area, that a finished picture leaves open at most."""
@@ -135,7 +135,7 @@ def prepare_key(key: Key, labels: RegionMap | None = None) -> PreparedKey:
         )
     # The parts of a region have the pixels of the working size, whole regions those of full size.
     areas = np.bincount(colored.labels.ravel(), minlength=len(colored.index) + 1)[1:]
-    whole = find_areas(labels)[colored.parent - 1] * (paper.size / labels.size)
+    whole = count_areas(labels)[colored.parent - 1] * (paper.size / labels.size)
     is_whole = np.bincount(colored.parent)[colored.parent] == 1
     drawing = measure_small(paper, colored.labels, np.where(is_whole, whole, areas))
     return PreparedKey(

@@ -9,7 +9,6 @@ from lineart.imaging.lines.ink import darken_lines
 from lineart.imaging.lines.paper import whiten_paper
 from lineart.imaging.region_maps import RegionMap
 from lineart.imaging.regions import INK_LEVEL
-from lineart.keys.colors import EDGE_PX, RegionColors, has_lines, median_colors
 from lineart.keys.key import (
     FinishedPicture,
     Key,
@@ -17,6 +16,7 @@ from lineart.keys.key import (
     read_key,
     take_nearest,
 )
+from lineart.keys.key_colors import EDGE_PX, RegionColors, has_lines, median_colors
 
 NO_COLORS = np.zeros((0, 3), np.uint8)
 

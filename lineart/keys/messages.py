@@ -119,7 +119,7 @@ def deviations(pairs: PairFeatures, shares: CandidateShares) -> CandidateShares:
 
 
 def claim_regions(pairs: PairFeatures, shares: CandidateShares) -> CandidateShares:
-    """Return by how much the drawing claims each candidate: see `claims`."""
+    """Return how much more area each candidate is given than it has; see `claims`."""
     weights = shares * pairs.area[:, np.newaxis]
     sums = np.bincount(pairs.candidates.ravel(), weights.ravel(), len(pairs.key_area))
     values: CandidateShares = claims(sums, pairs.key_area)[pairs.candidates]
@@ -129,7 +129,7 @@ def claim_regions(pairs: PairFeatures, shares: CandidateShares) -> CandidateShar
 def claim_colors(
     pairs: PairFeatures, sums: Float32[np.ndarray, "T K"]
 ) -> Float32[np.ndarray, " K"]:
-    """Return by how much the drawing claims each colour; see `claims`."""
+    """Return how much more area each colour is given than it has in the key; see `claims`."""
     count = sums.shape[1]
     number = np.where(pairs.colors < 0, count - 1, pairs.colors)
     there = np.bincount(number, pairs.key_area, count)

@@ -1,4 +1,4 @@
-"""What matching sees of a drawing's regions and a key's: candidates, features, neighbours."""
+"""Candidate matches of each region among a key's regions, their features and neighbours."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Motion of regions: parts without lines between them move as what they are parts of does."""
+"""Motion of regions: parts that no line separates share one affine motion, fitted to the flow."""
 
 from typing import NamedTuple
 

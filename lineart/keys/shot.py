@@ -1,4 +1,4 @@
-"""Keys of a shot, prepared together: what one shows says more about another."""
+"""Keys of a shot, prepared together: the colours of one complete those of another."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple

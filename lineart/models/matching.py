@@ -1,7 +1,8 @@
 """Matching network: which region of a coloured drawing a region of another drawing is.
 
 A network of a few thousand parameters on the features of pairs of regions. It works on one target
-drawing and one key at a time; their regions are a graph, not a picture.
+drawing and one key at a time; their regions are a graph, not a picture. Films run it in NumPy, by
+`keys.network`.
 """
 
 from typing import Any, NamedTuple

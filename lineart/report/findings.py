@@ -10,14 +10,7 @@ import pyarrow.compute as pc
 
 from lineart.film.records import FILES
 from lineart.film.tasks import PageWords
-from lineart.film.tasks.key_rules import (
-    HINT_KEY,
-    KEY,
-    KEY_LINE,
-    LINED_SHEET,
-    SHEET,
-    SHEET_LINE,
-)
+from lineart.film.tasks.roles import HINT_KEY, KEY, KEY_LINE, LINED_SHEET, SHEET, SHEET_LINE
 from lineart.report.frames import columns, file_name
 from lineart.report.html import CONTROL_BUT_NEWLINE, as_text
 from lineart.report.notes import name_ranges

@@ -11,13 +11,14 @@ from jaxtyping import UInt8
 
 from lineart.codec import encode_png
 from lineart.film.colors.frame_colors import HashedColors
-from lineart.film.colors.keys import attach_keys, keep_holds
+from lineart.film.colors.keys import attach_keys, give_holds_one_order
 from lineart.film.execution.worker import hash_colors
 from lineart.film.pictures.frames import FilmFrame, Source
 from lineart.film.pictures.names import stem
 from lineart.film.pictures.pages import find_pictures
 from lineart.film.records import Failure, HashedHint, name_file
-from lineart.film.tasks.key_rules import KEY, KEY_RULES
+from lineart.film.tasks.key_files import KEY_RULES
+from lineart.film.tasks.roles import KEY
 from lineart.image import Hint, pack_colors
 from lineart.imaging.hints.pictures import DEFAULT_RULES
 from lineart.review.errors import RefusedError
@@ -146,7 +147,7 @@ class FilmKeys:
         pictures = state.pictures_of(frames)
         colors = HashedColors({}, DEFAULT_RULES, hashed, pictures, places={KEY: self.place})
         digests: list[str | None] = []
-        for frame in keep_holds(frames, frames, pictures):
+        for frame in give_holds_one_order(frames, frames, pictures):
             picture = pictures[frame.name]
             held = None if isinstance(picture, Failure) else colors.colors_of(frame, picture)
             digests.append(held.message if isinstance(held, Failure) else held and held.key_sha256)

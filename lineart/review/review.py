@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any
 
 from lineart.film.planning.marks import VERDICTS, Mark, made_at
-from lineart.film.tasks.key_rules import KEY_RULES
+from lineart.film.tasks.key_files import KEY_RULES
 from lineart.image import to_hex
 from lineart.imaging.paint.doubts import Doubt
 from lineart.imaging.regions import GAP

@@ -15,9 +15,9 @@ from lineart.codec.errors import noting_warnings
 from lineart.codec.reading.palettes import read_palette
 from lineart.film.execution.stages import open_task_network
 from lineart.film.tasks import Files, FilmTask, PrepareInputs, RunNetwork
-from lineart.film.tasks.key_rules import KEY, KEY_LINE, SHEET
 from lineart.film.tasks.keys import open_keys_task
 from lineart.film.tasks.layers import LAYERS, LINES
+from lineart.film.tasks.roles import KEY, KEY_LINE, SHEET
 from lineart.film.tasks.translate import open_translate_task
 from lineart.image import Hint, is_gray
 from lineart.imaging.hints.pixels import stack_hints

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lineart.datasets.samples import NamedPicture
+from lineart.evaluation.baselines import BASELINES, nearest_fill
 from lineart.evaluation.colors import (
     MAX_DB,
     hint_difference,
@@ -35,7 +36,6 @@ from lineart.imaging.compositing.frequency import compose_as_drawn
 from lineart.imaging.hints.cleaning import drop_ink_hints
 from lineart.imaging.hints.pixels import find_hints, no_hints
 from lineart.imaging.lines.extraction import dilate_abs_sub, xdog
-from lineart.imaging.paint.baselines import BASELINES, nearest_fill
 from lineart.imaging.samples.cels import remove_lines
 from lineart.inference import PairColorizer, Translator
 from lineart.models import from_files

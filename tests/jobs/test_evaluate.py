@@ -15,6 +15,7 @@ from skimage import metrics
 
 from lineart.codec import decode_color, decode_line
 from lineart.datasets.shards import ShardRow, finish, write_shard
+from lineart.evaluation.baselines import BASELINES
 from lineart.evaluation.request import (
     ClipScoreRequest,
     ColorsRequest,
@@ -31,7 +32,6 @@ from lineart.evaluation.study import read_answers
 from lineart.evaluation.true_regions import choose_regions, find_true_regions, place_hints
 from lineart.evaluation.types import EvaluationPlan, EvaluationResult
 from lineart.image import hash_pixels
-from lineart.imaging.paint.baselines import BASELINES
 from lineart.jobs.colorize import Colorize
 from lineart.jobs.colorize import main as colorize
 from lineart.jobs.evaluate import Evaluate, main, make_printer

@@ -18,8 +18,8 @@ from lineart.film.inputs import FilmConfig, PreparedRun, prepare_run
 from lineart.film.outcome.run_json import FilmSummary
 from lineart.film.planning.retries import apply_retry_flags
 from lineart.film.run import FilmRunner, run_film
-from lineart.film.tasks.key_rules import HINT_KEY, KEY, KEY_LINE
 from lineart.film.tasks.keys import open_keys_task
+from lineart.film.tasks.roles import HINT_KEY, KEY, KEY_LINE
 from lineart.imaging.paint.carried import Unknown
 from lineart.imaging.paint.finish import Finish
 from lineart.jobs.colorize import Colorize, main

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lineart.keys import CarriedColors, Key, carry
-from lineart.keys.colors import UNKNOWN
+from lineart.keys.key_colors import UNKNOWN
 from tests.keys.figures import PAINT, Figure, draw_figure
 
 SHEET = np.full((360, 480), 255, np.uint8)

@@ -5,7 +5,7 @@ import numpy as np
 from numpy.testing import assert_array_equal
 
 from lineart.keys import Key
-from lineart.keys.colors import UNKNOWN, RegionColors
+from lineart.keys.key_colors import UNKNOWN, RegionColors
 from lineart.keys.key_drawing import is_key_drawing, key_drawing_colors
 from tests.keys.figures import PAINT, draw_figure
 

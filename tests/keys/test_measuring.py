@@ -6,9 +6,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from lineart.imaging.regions import find_regions
 from lineart.keys import Key, carry, pairs, prepare_key
 from lineart.keys.border_matrix import find_borders
-from lineart.keys.colors import split_by_color
 from lineart.keys.drawing import find_paper, measure, shrink_regions
 from lineart.keys.flow import find_flow, make_soft_ink
+from lineart.keys.key_colors import split_by_color
 from lineart.keys.patches import compare_turned
 from lineart.keys.runs import count_pairs, find_moments, find_row_runs
 from tests.keys.figures import PAINT, draw_figure, make_dense

@@ -1,4 +1,4 @@
-"""Which picture files have lost details when they were compressed."""
+"""Whether a picture file lost details when it was compressed."""
 
 from collections.abc import Iterator
 

@@ -1,1 +1,1 @@
-"""Which colours hold on which frame: hints, keys, colour sheets, paint."""
+"""Which hints, keys, colour sheets and paint belong to which frame."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from lineart.film.pictures.frames import FilmFrame, Source
 from lineart.film.records import Failure, HashedFile, Input
-from lineart.film.tasks.key_rules import ADJACENT
+from lineart.film.tasks.roles import ADJACENT
 
 
 class Adjacent(NamedTuple):

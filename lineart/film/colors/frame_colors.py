@@ -1,4 +1,4 @@
-"""Hints and keys that hold on a frame, by the hashes of their files.
+"""Hints and keys of each frame, with the hashes of their files, which tell changed frames.
 
 A hint counts at its pixels on the drawing that it was set in, and on equal ones. On other drawings
 it is a key: its colours follow their regions.
@@ -21,17 +21,16 @@ from lineart.film.records import (
     name_file,
 )
 from lineart.film.tasks import SharedRules
-from lineart.film.tasks.key_rules import (
+from lineart.film.tasks.key_files import KEY_RULES, read_version
+from lineart.film.tasks.roles import (
     ADJACENT,
     COLORED,
     HINT_KEY,
     KEY,
     KEY_LINE,
-    KEY_RULES,
     LINED_SHEET,
     SHEET,
     SHEET_LINE,
-    read_version,
 )
 from lineart.image import Size
 from lineart.storage import Storage

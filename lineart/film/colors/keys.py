@@ -53,12 +53,12 @@ def attach_keys(frames: Sequence[FilmFrame], keys: Sequence[Source]) -> FramesWi
     return FramesWithKeys(attached, _describe(unused))
 
 
-def keep_holds(
+def give_holds_one_order(
     frames: Iterable[FilmFrame],
     shown: Iterable[FilmFrame],
     pictures: Mapping[str, HashedFile | Failure],
 ) -> list[FilmFrame]:
-    """Return frames, of which those that hold a drawing have its keys in the order of the first.
+    """Return frames; those that repeat a drawing have the keys of its first frame, in that order.
 
     Halfway between two keys, a held drawing would change its colours.
 

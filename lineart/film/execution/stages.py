@@ -23,7 +23,7 @@ from lineart.codec import count_pages
 from lineart.film.execution.worker import Worker, run_in_worker
 from lineart.film.records import WRITE, Failure, FilmJob, FrameData, Input
 from lineart.film.tasks import ComposedFrame, DoubtfulError, Drawn, FilmTask, RunNetwork
-from lineart.film.tasks.key_rules import ADJACENT
+from lineart.film.tasks.roles import ADJACENT
 from lineart.runtime.device import (
     Precision,
     free_gpu_memory,

@@ -1,11 +1,11 @@
-"""Pictures of a film, dealt to the workers of one machine."""
+"""Queue of pictures for the workers of one machine; in batches where adjacent drawings vote."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from lineart.film.records import WorkItem
-from lineart.film.tasks.key_rules import ADJACENT
+from lineart.film.tasks.roles import ADJACENT
 
 BATCH = 16
 """Most drawings that are dealt to a worker at once."""

@@ -23,14 +23,8 @@ from lineart.film.records import (
     WorkItem,
 )
 from lineart.film.tasks import PrepareInputs, SharedRules
-from lineart.film.tasks.key_rules import (
-    ADJACENT,
-    KEY,
-    KEY_RULES,
-    MAX_ADJACENT,
-    SHEET,
-    SHEET_LINE,
-)
+from lineart.film.tasks.key_files import KEY_RULES, MAX_ADJACENT
+from lineart.film.tasks.roles import ADJACENT, KEY, SHEET, SHEET_LINE
 from lineart.image import Hint, hash_pixels
 from lineart.runtime.sandbox import run_isolated
 from lineart.runtime.sandbox_process import step

@@ -46,7 +46,7 @@ def parse_xdts(data: bytes) -> ExposureSheet:
     Source:
         Celsys, "XDTS file format", version 1.0, 2022; OpenToonz, `xdtsio.cpp`.
     """
-    from lineart.film.exposure.xdts_file import read_file
+    from lineart.film.exposure.xdts_schema import read_file
 
     file = read_file(data)
     table = file.tables[0]

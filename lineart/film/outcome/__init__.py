@@ -1,1 +1,1 @@
-"""What a run says of its frames, and leaves beside them."""
+"""After the frames: completeness, warnings, doubts, `run.json`, logs, thumbnails, Parquet."""

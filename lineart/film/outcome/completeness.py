@@ -39,7 +39,7 @@ def is_complete(prepared: PreparedRun, rows: pa.Table) -> bool:
 
 
 def is_unconfirmed(prepared: PreparedRun, rows: pa.Table) -> bool:
-    """Return whether every frame has a result, but the run has looked at a part of them alone."""
+    """Return whether every frame has a result, but this run processed only some of them."""
     is_retry = prepared.film.retry_failed is not None
     return _has_all(prepared, rows) and _is_part(prepared) and not is_retry
 

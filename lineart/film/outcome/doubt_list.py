@@ -1,4 +1,4 @@
-"""All doubts of a film, worst first; those of a shot that are alike are one entry."""
+"""Reads all doubts of a film from its manifest, worst first; alike ones of a shot are one entry."""
 
 from typing import Any, NamedTuple
 

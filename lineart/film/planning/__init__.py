@@ -1,1 +1,1 @@
-"""What is to be made: a film compared with what stands in its output."""
+"""Which frames to make: a film compared with its output; retries, marks, removed drawings."""

@@ -1,4 +1,4 @@
-"""What has changed in a film since its frames were made, by its manifest."""
+"""Which frames are finished, by the manifest, and what has changed since they were made."""
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from sys import intern

@@ -1,4 +1,4 @@
-"""Interface of film tasks, and shared helpers."""
+"""Tasks, which compute the pixels: to colour, to recolour, to translate. Here: their interface."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -192,7 +192,7 @@ def network_size(size: Size, short_side_px: int) -> Size:
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def check_size(flag: str, size_px: int) -> None:
+def check_network_size(flag: str, size_px: int) -> None:
     """Validate a flag for the short side of the network input.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lineart.film.tasks import Files
-from lineart.film.tasks.key_rules import (
+from lineart.film.tasks.roles import (
     ADJACENT,
     HINT_KEY,
     KEY,
@@ -41,7 +41,7 @@ class KeyFiles(NamedTuple):
     """The line drawing; None: it is in the picture."""
     colors: bytes
     role: str
-    """What its colours are, see `key_rules`."""
+    """What its colours are, see `roles`."""
 
     @property
     def digest(self) -> Digest:

@@ -20,7 +20,7 @@ from lineart.film.tasks import (
     PageWords,
     PrepareInputs,
     RunNetwork,
-    check_size,
+    check_network_size,
     network_size,
 )
 from lineart.film.tasks.cels import ComposeInputs, Paper, find_paper_matte
@@ -385,7 +385,7 @@ def color_at_two_sizes(
 
 @cache
 def borders_digest() -> str:
-    """Return what tells the included weights that find borders from others."""
+    """Return a hash of the included weights that find borders."""
     return fingerprint(read_weights(open_weights(BORDERS)))[:8]
 
 
@@ -424,7 +424,7 @@ def open_colorize_task(
         ValueError: the size is out of bounds, the weights do not colour drawings, or flags
             conflict.
     """
-    check_size("--network-size", network_size_px)
+    check_network_size("--network-size", network_size_px)
     gap = choices.get("gap", GAP)
     if not 0 <= gap <= MAX_GAP:
         raise ValueError(

@@ -33,13 +33,8 @@ from lineart.film.tasks.colorize import (
     warn_of_lost,
 )
 from lineart.film.tasks.composing import Coloring, Composer, open_drawing
-from lineart.film.tasks.key_rules import (
-    ADJACENT,
-    HINT_KEY,
-    KEY_RULES,
-    LINED_SHEET,
-    read_threshold,
-)
+from lineart.film.tasks.key_files import KEY_RULES, read_threshold
+from lineart.film.tasks.roles import ADJACENT, HINT_KEY, LINED_SHEET
 from lineart.film.tasks.sheets import read_sheet
 from lineart.image import Frame, Line, Size
 from lineart.imaging.compositing.matte import split_cel

@@ -3,7 +3,7 @@
 from lineart.codec import decode_color, decode_line_art
 from lineart.codec.reading.lossy import is_lossy
 from lineart.imaging.compositing.matte import split_cel
-from lineart.imaging.paint.flat_colors import restore_flat_colors
+from lineart.imaging.paint.lossy_colors import restore_flat_colors
 from lineart.keys import Key
 from lineart.keys.sheet import make_sheet
 

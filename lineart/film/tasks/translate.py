@@ -21,7 +21,7 @@ from lineart.film.tasks import (
     PageWords,
     PrepareInputs,
     RunNetwork,
-    check_size,
+    check_network_size,
     network_size,
 )
 from lineart.film.tasks.upscaling import Upscaling
@@ -254,7 +254,7 @@ def open_translate_task(
     whole_px = DRAWING_SIZE_PX if makes_drawings else DEFAULT_SIZE_PX
     usual_px = whole_px if face_model is None else FACE_SIZE_PX
     size_px = size_px or only_px or usual_px
-    check_size("--network-size", size_px)
+    check_network_size("--network-size", size_px)
     if only_px not in (None, size_px):
         raise ValueError(
             f"--network-size {size_px}, but these weights take {only_px} alone; leave the flag out"

@@ -1,1 +1,1 @@
-"""What of a drawing is line, and what is paper."""
+"""What of a drawing is line, and what is paper; lines found in pictures, and compared."""

@@ -1,4 +1,4 @@
-"""Lines of a drawing as all decisions see them: on white paper, and as dark as ink."""
+"""A drawing with dark lines on white paper, which all later decisions are made on."""
 
 import cv2
 import numpy as np

@@ -1,1 +1,1 @@
-"""Which colour each region of a drawing gets."""
+"""Which colour each region of a drawing gets; palettes, indexed paint, doubts."""

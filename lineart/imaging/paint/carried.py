@@ -1,4 +1,4 @@
-"""Paint from carried colours: regions of a drawing whose colours keys have, and the others."""
+"""Paint from colours of keys, with hints; regions that no key colours are filled otherwise."""
 
 from typing import Literal, NamedTuple
 

@@ -1,4 +1,4 @@
-"""Fills of an artist that end where a line is open: regions of their own."""
+"""Fills: an area filled by an artist that ends at a gap in a line is a region of its own."""
 
 from collections.abc import Iterator
 from typing import NamedTuple

@@ -1,1 +1,1 @@
-"""Pictures as samples for training: measured, cut out, and changed at random."""
+"""Pictures as samples for training: measured, cut out, changed; films use `faces`, too."""

@@ -10,7 +10,7 @@ from lineart.film.colors.keys import (
     describe_empty,
     describe_keyless,
     describe_twins,
-    keep_holds,
+    give_holds_one_order,
 )
 from lineart.film.colors.sheets import attach_sheets, find_sheets
 from lineart.film.pictures.frames import FilmFrame, Source, assemble
@@ -196,10 +196,10 @@ def test_a_held_drawing_has_one_order_of_keys() -> None:
     pictures: dict[str, HashedFile | Failure]
     pictures = {f"s/{n}.png": drawing(f"line {(n + 1) // 2}") for n in range(1, 7)}
     pictures["t/1.png"] = Failure("decode", "ValueError", "no picture")
-    kept = keep_holds(frames, frames, pictures)
+    kept = give_holds_one_order(frames, frames, pictures)
     nearest = [one.keys[0].colors.name if one.keys else "" for one in kept]
     assert nearest == ["s/1.png"] * 4 + ["s/6.png"] * 2 + [""]
-    alone = keep_holds(frames[3:4], frames, pictures)
+    alone = give_holds_one_order(frames[3:4], frames, pictures)
     assert alone[0].keys == kept[2].keys
 
 

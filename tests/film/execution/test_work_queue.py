@@ -7,7 +7,7 @@ import pytest
 from lineart.film.execution.work_queue import BATCH, WorkQueue
 from lineart.film.pictures.frames import Source
 from lineart.film.records import Input, WorkItem
-from lineart.film.tasks.key_rules import ADJACENT
+from lineart.film.tasks.roles import ADJACENT
 
 
 def picture(number: int, *, has_votes: bool = True) -> WorkItem:

@@ -16,7 +16,7 @@ from lineart.film.pictures.frames import Source
 from lineart.film.pictures.listing import printable
 from lineart.film.records import FilmJob, FrameData, Input, WorkItem, name_file
 from lineart.film.tasks.colorize import ColorizeTask
-from lineart.film.tasks.key_rules import ADJACENT
+from lineart.film.tasks.roles import ADJACENT
 from lineart.storage import Storage
 
 

@@ -7,7 +7,7 @@ from numpy.testing import assert_array_equal
 
 from lineart.film.tasks import carrying
 from lineart.film.tasks.carrying import KeyCache, MatchCache, SmallColors, carry_colors
-from lineart.film.tasks.key_rules import KEY, KEY_LINE
+from lineart.film.tasks.roles import KEY, KEY_LINE
 from lineart.image import Line
 from lineart.imaging.regions import GAP
 from lineart.keys import Key, PreparedKey, ShotKeys, prepare_key, prepare_keys

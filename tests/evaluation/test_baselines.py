@@ -3,10 +3,8 @@ import numpy as np
 import pytest
 from scipy.sparse import linalg
 
-from lineart.imaging import BASELINE_NAMES
-from lineart.imaging.hints.pixels import no_hints, sample_hints
-from lineart.imaging.paint import baselines
-from lineart.imaging.paint.baselines import (
+from lineart.evaluation import baselines
+from lineart.evaluation.baselines import (
     BASELINES,
     hints_on_paper,
     inpaint_fill,
@@ -14,6 +12,8 @@ from lineart.imaging.paint.baselines import (
     nearest_fill,
     watershed_fill,
 )
+from lineart.evaluation.request import BASELINE_NAMES
+from lineart.imaging.hints.pixels import no_hints, sample_hints
 from tests.conftest import DrawLine
 
 RED, BLUE = (200, 30, 30, 255), (20, 40, 220, 255)

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lineart.imaging.paint.flat_colors import restore_flat_colors
+from lineart.imaging.paint.lossy_colors import restore_flat_colors
 from tests.keys.figures import draw_figure
 
 

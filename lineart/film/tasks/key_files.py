@@ -1,4 +1,4 @@
-"""Rules by which keys are read: coloured drawings, or hints on them."""
+"""Reading of keys from their files, and what identifies the code and weights that carry them."""
 
 import json
 from typing import Final
@@ -6,26 +6,19 @@ from typing import Final
 from lineart.codec import decode_cel
 from lineart.codec.formats.table import find_format
 from lineart.codec.reading.lossy import is_lossy
+from lineart.film.tasks.roles import KEY
 from lineart.image import Hint, Size
 from lineart.imaging.hints.pixels import FAINT_ALPHA
 from lineart.imaging.lines.uncolored import is_uncolored
-from lineart.imaging.paint.flat_colors import restore_flat_colors
+from lineart.imaging.paint.lossy_colors import restore_flat_colors
 from lineart.weights import fingerprint, open_weights, read_weights
 
 KEYS = "keys"
 """Name of the included weights of the matching network."""
 VERSION = "keys 12"
 """Raise it when equal keys and weights give other pixels."""
-KEY, KEY_LINE, HINT_KEY = "key", "key_line", "hint_key"
-"""Roles among the inputs of a frame: a key, the drawing of a key, and a hint that is carried."""
-SHEET, LINED_SHEET, SHEET_LINE = "sheet", "lined_sheet", "sheet_line"
-"""Roles of a colour sheet: one without a line drawing, one with it, and that drawing."""
-ADJACENT = "adjacent"
-"""Role of a drawing just before or after, which votes on the colours."""
 MAX_ADJACENT = 4
-"""Maximum number of such drawings on each side."""
-COLORED = (KEY, SHEET, LINED_SHEET)
-"""Roles of pictures that give colours to whole drawings."""
+"""Maximum number of drawings before, and after, that vote on the colours of one."""
 
 
 class KeyRules:
@@ -83,5 +76,5 @@ def read_threshold() -> float:
 
 
 def read_version() -> str:
-    """Return what besides keys and drawings determines carried colours: code and weights."""
+    """Return version of the code and hash of the weights that carry colours."""
     return f"{VERSION} {fingerprint(read_weights(open_weights(KEYS)))}"

@@ -1,4 +1,4 @@
-"""Flat colours of a picture that lossy compression has changed."""
+"""Gives pictures from lossy files, such as JPEG, their flat colours again."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Colours of a key: which parts of its regions have which colour."""
+"""Colours of a key: its regions split into parts of one colour."""
 
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -107,7 +107,7 @@ def split_by_color(
     )
 
 
-def least_part(areas: np.ndarray) -> Float64[np.ndarray, " N"]:
+def least_part_px(areas: np.ndarray) -> Float64[np.ndarray, " N"]:
     """Return the least number of pixels of a part of regions of these areas, at working size."""
     least: Float64[np.ndarray, " N"] = np.clip(MIN_PART_SHARE * areas, FEW_PART_PX, MIN_PART_PX)
     return least
@@ -207,7 +207,7 @@ def _choose_colors(
     chief = np.full(len(parts.area), -1, np.int64)
     regions: list[int] = []
     leaders: list[int] = []
-    least = least_part(areas)
+    least = least_part_px(areas)
     order = np.argsort(parts.region, kind="stable")
     bounds = np.searchsorted(parts.region[order], np.arange(1, len(areas) + 1))
     for region in range(1, len(areas)):
