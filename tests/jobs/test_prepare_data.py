@@ -227,8 +227,11 @@ def test_nothing_taken_is_wrong_input(
     assert stops == ["stopped"]
 
 
-def test_few_pictures_need_no_ray(tmp_path: Path, stops: list[str]) -> None:
-    """What is done within seconds is done in this process."""
+def test_few_pictures_need_no_ray(
+    tmp_path: Path, stops: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is done before Ray would be started is done in this process."""
+    monkeypatch.setattr("lineart.runtime.executor.SOON_S", 60)
     draw_images(tmp_path / "art")
     assert main(flags(tmp_path / "art", tmp_path / "out")) == ALL_DONE
     assert stops == []
