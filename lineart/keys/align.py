@@ -30,6 +30,9 @@ from lineart.keys.runs import SmallMap
 SAME_ASPECT = 0.02
 """Largest difference of two aspect ratios that are the same, as a share."""
 
+MAX_MISFIT = 80.0
+"""A key that fits worse around a region, in levels of 255, does not cut what the best one left."""
+
 
 class Aligned(NamedTuple):
     """A drawing and its keys."""
@@ -57,7 +60,7 @@ def align(line: Line | Frame, keys: Sequence[PreparedKey], gap: float = GAP) -> 
     """Find the regions of a drawing and the flow from it to each key.
 
     A region is cut by the key whose flow fits best around it. What this key leaves open is cut by
-    the others, the best for the whole drawing first.
+    the others, the best for the whole drawing first, if they are at all alike around it.
 
     Args:
         line: Drawing on white paper.
@@ -85,6 +88,8 @@ def align(line: Line | Frame, keys: Sequence[PreparedKey], gap: float = GAP) -> 
             flow = flows[number]
             assert flow is not None
             is_asked = ~is_settled & ((best == number) == is_best)
+            if not is_best and is_asked[1:].any():
+                is_asked &= _average(cut, len(best) - 1, misfits[number]) <= MAX_MISFIT
             found_cut = cut_regions(cut, depth, fitted[number], flow, is_asked)
             cut, whole = found_cut.labels, found_cut.whole
             is_new = np.zeros(len(whole), bool)
