@@ -81,7 +81,7 @@ class BorderSamples:
     Args:
         pictures: Flat-coloured pictures, with drawn lines or without.
         side: Side of a sample in pixels.
-        balance: See `samples.cumulate`.
+        balance: See `datasets.samples.cumulate`.
         seed: Seed of all randomness.
     """
 

@@ -157,7 +157,7 @@ class FilmJob:
     """Number format of the networks; None: each machine takes its fastest, see `pick_precision`."""
 
     gpu_batch: int = 16
-    """Batch size of the network on a GPU, see `stages.choose_batch`."""
+    """Batch size of the network on a GPU, see `execution.stages.choose_batch`."""
     pages: Pages = "all"
     """Which pages of a file are frames."""
     keys: Storage | None = None

@@ -168,7 +168,7 @@ def leads_out(place: Storage, path: str) -> bool:
 
 
 def open_video(place: Storage, path: str) -> Any:
-    """Return a video as `codec.video` takes it: the path of a file, or a file object on S3.
+    """Return a video for `codec.video.container`: the path of a file, or a file object on S3.
 
     Raises:
         OSError: it cannot be opened on S3.
