@@ -12,10 +12,12 @@ from lineart.keys.flow import Flow, target_positions
 from lineart.keys.key import PreparedKey
 from lineart.keys.key_colors import UNKNOWN, least_part_px
 from lineart.keys.region_motion import carry_parts
-from lineart.keys.runs import PairCounts, SmallMap, count_pairs
+from lineart.keys.runs import SmallMap, count_pairs
 
 WINDOW_PX = 7
 """A mark is a pixel around which a window of this size lies in one region of the key."""
+OWN_WINDOW_PX = 3
+"""The size for marks of the region of the key that most of a region comes from, which is there."""
 MIN_INSIDE, MIN_CARRIED = 0.8, 0.5
 """A region of the key that is closed there is a part of a region here if this share of it is
 carried into that region, and if what is carried anywhere has this share of its area."""
@@ -42,6 +44,18 @@ class Cut(NamedTuple):
     """Which of those that were asked for, and of the new ones, have colours that the key knows."""
     is_part: Bool[np.ndarray, " N"]
     """Which of all regions are one of several parts of a region of the key."""
+
+
+class _CarriedCounts(NamedTuple):
+    """How many pixels of each region of the drawing are carried from each part of the key."""
+
+    region: Int64[np.ndarray, " P"]
+    part: Int64[np.ndarray, " P"]
+    pixels: Int64[np.ndarray, " P"]
+    main: Int32[np.ndarray, " N"]
+    """The whole region of the key that most of each region comes from, or 0."""
+    main_part: Int64[np.ndarray, " N"]
+    """The part that most of each region comes from, or 0."""
 
 
 class _Parts(NamedTuple):
@@ -83,10 +97,12 @@ def cut_regions(
         borderMode=cv2.BORDER_REPLICATE,
     )  # fmt: skip
     carried_parts = carry_parts(labels, depth, key, flow, carried.astype(np.int32), is_asked)
+    found = _count_carried(labels, key, carried_parts)
     marks = spread_regions(carried_parts)
-    origin = np.append(np.zeros(1, np.int32), key.parent)
-    marks[~(_are_inside(look_up(origin, marks)) & look_up(is_asked, labels))] = 0
-    found = count_pairs(labels, carried_parts, key.drawing.total + 1)
+    origin = look_up(np.append(np.int32(0), key.parent), marks)
+    is_mark = _are_inside(origin, WINDOW_PX)
+    is_mark |= _are_inside(origin, OWN_WINDOW_PX) & (origin == look_up(found.main, labels))
+    marks[~(is_mark & look_up(is_asked, labels))] = 0
     parts = _find_parts(labels, key, found, marks)
     cut = _flood(labels, depth, marks, parts)
     is_wrong = _are_open(total, key, cut, parts) | _are_grown(total, key, cut, parts)
@@ -103,7 +119,7 @@ def cut_regions(
         is_wrong = _are_grown(total, key, cut, parts)
     cut, parts = _close_numbers(cut, parts, total)
     whole = parts.region[parts.number > total]
-    is_settled = np.append(is_asked & _are_known(found, key, total), np.zeros(len(whole), bool))
+    is_settled = np.append(is_asked & _are_known(found, key), np.zeros(len(whole), bool))
     # What this key leaves open may still be several parts by another.
     is_settled[parts.number] = np.append(UNKNOWN, key.index)[parts.part] != UNKNOWN
     is_settled &= ~_have_left_out(cut, marks, is_left_out, len(is_settled))
@@ -113,20 +129,21 @@ def cut_regions(
     return Cut(cut, whole, is_settled, is_part)
 
 
-def _are_inside(regions: SmallMap) -> Bool[np.ndarray, "h w"]:
-    """Return around which pixels a window lies in one region."""
-    window, values = np.ones((WINDOW_PX, WINDOW_PX), np.uint8), regions.astype(np.float32)
+def _are_inside(regions: SmallMap, window_px: int) -> Bool[np.ndarray, "h w"]:
+    """Return around which pixels a window of a size lies in one region."""
+    window, values = np.ones((window_px, window_px), np.uint8), regions.astype(np.float32)
     is_inside: Bool[np.ndarray, "h w"]
     is_inside = cv2.erode(values, window) == cv2.dilate(values, window)
     return is_inside
 
 
-def _are_known(found: PairCounts, key: PreparedKey, total: int) -> Bool[np.ndarray, " N"]:
+def _are_known(found: _CarriedCounts, key: PreparedKey) -> Bool[np.ndarray, " N"]:
     """Return which regions the key knows the colours of, by what is carried from it."""
-    is_part = found.columns > 0
-    row, count = found.rows[is_part], found.counts[is_part]
-    is_known = key.index[found.columns[is_part] - 1] != UNKNOWN
-    known, area = (np.bincount(row, one, total + 1) for one in (count * is_known, count))
+    is_known = key.index[found.part - 1] != UNKNOWN
+    known, area = (
+        np.bincount(found.region, one, len(found.main))
+        for one in (found.pixels * is_known, found.pixels)
+    )
     are_known: Bool[np.ndarray, " N"] = known >= MIN_KNOWN * area
     return are_known
 
@@ -156,7 +173,22 @@ def _find_largest(
     return largest, most
 
 
-def _find_parts(labels: SmallMap, key: PreparedKey, found: PairCounts, marks: SmallMap) -> _Parts:
+def _count_carried(labels: SmallMap, key: PreparedKey, carried: SmallMap) -> _CarriedCounts:
+    """Count what is carried from the key's parts into the regions of a drawing; neither is ink."""
+    found, count = count_pairs(labels, carried, key.drawing.total + 1), int(labels.max(initial=0))
+    region, part, pixels = (one[(found.rows > 0) & (found.columns > 0)] for one in found)
+    area = np.bincount(region, pixels, count + 1)
+    main, most = _find_largest(region, key.parent[part - 1], pixels, count + 1)
+    main[most <= 0.5 * area] = 0
+    main_part = np.zeros(count + 1, np.int64)
+    order = np.argsort(pixels, kind="stable")
+    main_part[region[order]] = part[order]
+    return _CarriedCounts(region, part, pixels, main.astype(np.int32), main_part)
+
+
+def _find_parts(
+    labels: SmallMap, key: PreparedKey, found: _CarriedCounts, marks: SmallMap
+) -> _Parts:
     """Find which parts of the key lie in each region that has several.
 
     Args:
@@ -165,13 +197,12 @@ def _find_parts(labels: SmallMap, key: PreparedKey, found: PairCounts, marks: Sm
         found: How many pixels of each region are carried from each part.
         marks: The parts where they mark the regions.
     """
-    total, count = key.drawing.total + 1, int(labels.max(initial=0))
-    region, part, pixels = (one[(found.rows > 0) & (found.columns > 0)] for one in found)
-    area = np.bincount(region, pixels, count + 1)
+    total = key.drawing.total + 1
+    region, part, pixels, main, main_part = found
+    area = np.bincount(region, pixels, len(main))
     everywhere = np.bincount(part, pixels, total)
     origin = np.concatenate(([0], key.parent))
     color = np.concatenate(([UNKNOWN], key.index))
-    main, main_part = _find_main(region, part, pixels, origin, area)
     is_own = origin[part] == main[region]
     is_closed = (pixels >= MIN_INSIDE * everywhere[part]) & (
         everywhere[part] >= MIN_CARRIED * np.append(0, key.drawing.area)[part]
@@ -191,7 +222,8 @@ def _find_parts(labels: SmallMap, key: PreparedKey, found: PairCounts, marks: Sm
     )
     order = np.flatnonzero(is_part)
     order = order[np.lexsort((-pixels[order], region[order]))]
-    return _number_parts(region[order].astype(np.int32), part[order].astype(np.int32), count)
+    region, part = (one[order].astype(np.int32) for one in (region, part))
+    return _number_parts(region, part, len(main) - 1)
 
 
 def _number_parts(
@@ -218,18 +250,6 @@ def _close_numbers(cut: SmallMap, parts: _Parts, total: int) -> tuple[SmallMap, 
     number = np.arange(max(int(cut.max(initial=0)), total) + 1, dtype=np.int32)
     number[parts.number] = closed.number
     return look_up(number, cut), closed
-
-
-def _find_main(
-    region: np.ndarray, part: np.ndarray, pixels: np.ndarray, origin: np.ndarray, area: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the key's whole region and the part that most of each region comes from, or 0."""
-    main, most = _find_largest(region, origin[part], pixels, len(area))
-    main[most <= 0.5 * area] = 0
-    main_part = np.zeros(len(area), np.int64)
-    order = np.argsort(pixels, kind="stable")
-    main_part[region[order]] = part[order]
-    return main, main_part
 
 
 def _flood(

@@ -294,6 +294,20 @@ def test_an_iris_keeps_its_colors() -> None:
     assert np.count_nonzero(wrong) < 30
 
 
+def test_what_is_thin_has_its_parts() -> None:
+    """A strip of 4 px in two colours, in which no window of marks has room, is two parts."""
+    line = np.full((200, 300), 255, np.uint8)
+    paint = np.full((200, 300, 3), PAINT["background"], np.uint8)
+    cv2.rectangle(line, (100, 60), (105, 139), 0, 1)
+    paint[60:100, 100:106], paint[100:140, 100:106] = PAINT["coat"], PAINT["hair"]
+    key = prepare_key(Key(line, paint))
+    labels = find_regions(line)
+    depth = cv2.distanceTransform((labels > 0).astype(np.uint8), cv2.DIST_L2, 3)
+    still = np.zeros((*line.shape, 2), np.float32)
+    cut = cut_regions(labels, depth, key, still, np.ones(labels.max() + 1, bool))
+    assert len(np.unique(cut.labels[61:139, 101:105])) == 2
+
+
 @pytest.mark.parametrize(
     ("before", "after", "most"), [((480, 220), (480, 320), 6000), ((480, 240), (420, 200), 600)]
 )
