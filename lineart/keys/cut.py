@@ -13,6 +13,7 @@ from lineart.keys.key import PreparedKey
 from lineart.keys.key_colors import UNKNOWN, least_part_px
 from lineart.keys.region_motion import carry_parts
 from lineart.keys.runs import SmallMap, count_pairs
+from lineart.keys.same_shape import carry_same_shapes
 
 WINDOW_PX = 7
 """A mark is a pixel around which a window of this size lies in one region of the key."""
@@ -96,7 +97,9 @@ def cut_regions(
         key.drawing.labels.astype(np.float32), target_positions(flow), None, cv2.INTER_NEAREST,
         borderMode=cv2.BORDER_REPLICATE,
     )  # fmt: skip
-    carried_parts = carry_parts(labels, depth, key, flow, carried.astype(np.int32), is_asked)
+    carried = carried.astype(np.int32)
+    carried_parts = carry_parts(labels, depth, key, flow, carried, is_asked)
+    carried_parts = carry_same_shapes(labels, key, carried, carried_parts, is_asked)
     found = _count_carried(labels, key, carried_parts)
     marks = spread_regions(carried_parts)
     origin = look_up(np.append(np.int32(0), key.parent), marks)
