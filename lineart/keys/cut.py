@@ -60,12 +60,15 @@ class _CarriedCounts(NamedTuple):
 
 
 class _Parts(NamedTuple):
-    """Parts of the key in regions of the drawing; sorted by region, the largest part first."""
+    """Parts of the key in regions of the drawing, sorted by region.
+
+    The first one of each region is the largest part of what most of the region comes from.
+    """
 
     region: Int32[np.ndarray, " P"]
     part: Int32[np.ndarray, " P"]
     number: Int32[np.ndarray, " P"]
-    """Number that the part has after the cut; the largest one keeps that of the region."""
+    """Number that the part has after the cut; the first one keeps that of the region."""
 
 
 def cut_regions(
@@ -210,10 +213,10 @@ def _find_parts(
     is_closed = (pixels >= MIN_INSIDE * everywhere[part]) & (
         everywhere[part] >= MIN_CARRIED * np.append(0, key.drawing.area)[part]
     )
+    is_other = color[part] != color[main_part[region]]
     # With one of its parts, all of a region of the key is a part.
     _, whole = np.unique(region * total + origin[part], return_inverse=True)
-    is_closed = np.bincount(whole, is_closed)[whole] > 0
-    is_closed &= color[part] != color[main_part[region]]
+    is_closed, is_other = (np.bincount(whole, one)[whole] > 0 for one in (is_closed, is_other))
     marked = count_pairs(labels, marks, total)
     place = np.searchsorted(region * total + part, marked.rows * total + marked.columns)
     number = np.zeros(len(region) + 1, np.int64)
@@ -221,10 +224,12 @@ def _find_parts(
         (marked.rows > 0) & (marked.columns > 0), marked.counts, 0
     )
     is_part = (
-        (main[region] > 0) & (is_own | is_closed) & (number[:-1] >= least_part_px(area[region]))
+        (main[region] > 0)
+        & (is_own | (is_closed & is_other))
+        & (number[:-1] >= least_part_px(area[region]))
     )
     order = np.flatnonzero(is_part)
-    order = order[np.lexsort((-pixels[order], region[order]))]
+    order = order[np.lexsort((-pixels[order], ~is_own[order], region[order]))]
     region, part = (one[order].astype(np.int32) for one in (region, part))
     return _number_parts(region, part, len(main) - 1)
 
@@ -336,13 +341,13 @@ def _find_groups(
     """Find the parts of one region that come from one whole region of the key.
 
     Returns:
-        Which parts come from another than the largest part of their region does: they are closed in
+        Which parts come from another than the first part of their region does: they are closed in
         the key. The first part of each group, and the group of each part.
     """
     origin = key.parent[parts.part - 1]
-    largest = np.flatnonzero(parts.number <= total)
+    first_of_region = np.flatnonzero(parts.number <= total)
     main = np.zeros(total + 1, np.int32)
-    main[parts.region[largest]] = origin[largest]
+    main[parts.region[first_of_region]] = origin[first_of_region]
     pairs = parts.region.astype(np.int64) * (int(origin.max(initial=0)) + 1) + origin
     _, first, group = np.unique(pairs, return_index=True, return_inverse=True)
     return origin != main[parts.region], first, group

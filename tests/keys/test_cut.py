@@ -247,6 +247,23 @@ def test_a_dab_leaves_the_rest_to_other_keys() -> None:
     assert is_settled[part]
 
 
+def test_what_is_closed_comes_with_what_has_the_color_around_it() -> None:
+    """Ground with a path, closed in the key: the path does not take the ground beside it."""
+    line = np.full((200, 300), 255, np.uint8)
+    paint = np.full((200, 300, 3), PAINT["coat"], np.uint8)
+    paint[:, 180:200] = PAINT["hair"]
+    line[:, 160:162] = 0
+    key = prepare_key(Key(line, paint))
+    line[:40, 160:162] = 255
+    labels = find_regions(line)
+    depth = cv2.distanceTransform((labels > 0).astype(np.uint8), cv2.DIST_L2, 3)
+    still = np.zeros((*line.shape, 2), np.float32)
+    cut = cut_regions(labels, depth, key, still, np.ones(labels.max() + 1, bool)).labels
+    path, *ground = (cut[100, column] for column in (190, 220, 170, 50))
+    assert path not in ground
+    assert ((cut == path) == (paint == PAINT["hair"]).all(axis=2)).mean() > 0.99
+
+
 def test_each_region_is_cut_by_the_key_that_fits_there() -> None:
     """Two boxes in two colours without a line; of each key one box is bent out of its shape."""
     drawings = []
