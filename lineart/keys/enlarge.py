@@ -17,7 +17,7 @@ from lineart.imaging.region_maps import (
 from lineart.keys.border_matrix import find_outlines
 from lineart.keys.runs import SmallMap
 
-SMOOTH, MIN_SIGMA, MAX_SIGMA = 0.7, 1.0, 4.0
+SMOOTH, MIN_SIGMA, MAX_SIGMA = 0.25, 1.0, 2.5
 """Standard deviation of the blur of a cut, in half widths of the part, and its bounds in pixels."""
 
 
