@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from lineart import manifest
 from lineart.film.colors.adjacent import find_adjacent, find_voters
@@ -29,7 +30,7 @@ from lineart.film.execution.worker import (
     hash_sheets,
 )
 from lineart.film.inputs import PreparedRun
-from lineart.film.outcome.completeness import stored_frames
+from lineart.film.outcome.completeness import MADE, stored_frames
 from lineart.film.outcome.frame_logs import FrameLogs
 from lineart.film.outcome.frame_warnings import list_warnings
 from lineart.film.outcome.odd_sizes import warn_of_odd_sizes
@@ -47,6 +48,7 @@ from lineart.film.planning.plan import (
 )
 from lineart.film.planning.removed import settle_removed
 from lineart.film.planning.retries import mark_accepted
+from lineart.film.planning.unread import drop_earlier, keep_earlier, read_earlier, with_earlier
 from lineart.film.records import FILES, WRITE, FilmJob, FrameResult, StageSeconds, WorkItem
 from lineart.film.tasks.roles import KEY, KEY_LINE, SHEET
 from lineart.manifest import ManifestRow
@@ -148,7 +150,11 @@ def run_film(
     started, output = time.monotonic(), prepared.job.output
     output.sweep()
     previous, stale = settle_removed(prepared, manifest.read_manifest(output), check)
-    plan = _plan(prepared, mark_accepted(previous, prepared), runner)
+    earlier = read_earlier(output)
+    previous = with_earlier(mark_accepted(previous, prepared), earlier, prepared.frames)
+    plan = _plan(prepared, previous, runner)
+    check()
+    earlier = keep_earlier(output, earlier, previous, plan.failures)
     record = Record(output, check)
     summary = FilmSummary(
         len(prepared.frames), skipped=plan.skipped, accepted=plan.accepted, **stale._asdict()
@@ -163,13 +169,7 @@ def run_film(
                 logs.add(row)
                 log.add(row, result.stages)
                 runner.count(row["status"], result)
-                setattr(summary, row["status"], getattr(summary, row["status"]) + 1)
-                changes = (row["retake"] or "").split(", ")
-                summary.redone += "redo" in changes
-                summary.lapsed += "was accepted" in changes
-                summary.warned += row["warnings"] is not None
-                summary.seconds = round(time.monotonic() - started, 3)
-                summary.frames_per_second = round(summary.done / max(summary.seconds, 1e-3), 3)
+                _count(summary, row, time.monotonic() - started)
                 on_progress(summary)
                 unwritten = unwritten + 1 if row["stage"] == WRITE else 0
                 if unwritten == MAX_UNWRITTEN:
@@ -184,6 +184,7 @@ def run_film(
         names = [frame.name for frame in prepared.film_frames]
         rows = warn_of_odd_sizes(manifest.first_rows([*record.parts, plan.rows], names))
         manifest.replace_manifest(output, rows)
+        drop_earlier(output, earlier, rows)
     made = pa.array(
         [name for part in record.parts for name in part["frame"].to_pylist()], pa.string()
     )
@@ -192,6 +193,17 @@ def run_film(
         export_parquet(output, rows)
     summary.seconds = round(time.monotonic() - started, 3)
     return summary, rows
+
+
+def _count(summary: FilmSummary, row: ManifestRow, seconds: float) -> None:
+    """Count a frame that is stored or has failed, so many seconds after the start of the run."""
+    setattr(summary, row["status"], getattr(summary, row["status"]) + 1)
+    changes = (row["retake"] or "").split(", ")
+    summary.redone += "redo" in changes
+    summary.lapsed += "was accepted" in changes
+    summary.warned += row["warnings"] is not None
+    summary.seconds = round(seconds, 3)
+    summary.frames_per_second = round(summary.done / max(summary.seconds, 1e-3), 3)
 
 
 SHARED_STAGES = ("hint", KEY, KEY_LINE, SHEET)
@@ -261,8 +273,9 @@ def _plan(prepared: PreparedRun, previous: pa.Table, runner: FilmRunner) -> Film
         job.places,
     )
     prepared.warnings.extend(describe_empty_hints(readable, colors.hints))
-    # With frames on which those that failed vote, finished ones are among the frames.
-    is_retry = prepared.film.retry_failed is not None and not reach
+    names = pa.array((frame.name for frame in prepared.frames), pa.string())
+    statuses = previous["status"].filter(pc.is_in(previous["frame"], value_set=names))
+    may_be_finished = not prepared.film.force and pc.any(pc.is_in(statuses, MADE)).as_py()
     for describe in (describe_empty, describe_warned, describe_twins):
         prepared.warnings.extend(describe(readable, colors))
     frames = give_holds_one_order(prepared.frames, voters or readable, pictures)
@@ -270,7 +283,7 @@ def _plan(prepared: PreparedRun, previous: pa.Table, runner: FilmRunner) -> Film
         mark_frames(frames, find_verdicts(read_marks(job.output), previous)),
         colors,
         previous,
-        {} if prepared.film.force or is_retry else stored_frames(job),
+        stored_frames(job) if may_be_finished else {},
         job.fingerprint,
         {one.name for one in prepared.film_frames} - {one.name for one in prepared.frames},
     )

@@ -31,6 +31,7 @@ from lineart.film.execution.worker import Worker
 from lineart.film.inputs import FilmConfig, PreparedRun, prepare_run
 from lineart.film.outcome.run_json import FilmSummary, write_run
 from lineart.film.pictures.frames import PictureReader
+from lineart.film.planning.retries import apply_retry_flags
 from lineart.film.records import FilmJob, FrameData, FrameResult, WorkItem
 from lineart.film.run import run_film
 from lineart.film.tasks.colorize import ColorizeTask, open_colorize_task
@@ -300,6 +301,95 @@ def test_broken_hint(film: FilmConfig) -> None:
         "s2/f1.png",
         "s2/f2.png",
     }
+
+
+@pytest.fixture
+def unreadable(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Give a set of paths below their folder, all files of which the storage refuses to read."""
+    names: set[str] = set()
+    read = Storage.read
+
+    def refuse_some(storage: Storage, path: str) -> bytes:
+        if path in names and "/out" not in storage.root:
+            raise PermissionError(f"access to {storage.uri}/{path} is denied")
+        return read(storage, path)
+
+    monkeypatch.setattr(Storage, "read", refuse_some)
+    return names
+
+
+def give_hint(film: FilmConfig, name: str) -> FilmConfig:
+    """Give a film with a hint."""
+    hint = np.zeros((72, 128, 4), np.uint8)
+    hint[30:40, 60:70] = (200, 40, 40, 255)
+    folder = Path(film.pictures).parent / "hints"
+    save(folder / name, hint)
+    return replace(film, hints=str(folder))
+
+
+@pytest.mark.parametrize(
+    ("refused", "failed"),
+    [("s2.png", ["s2/f1.png", "s2/f2.png"]), ("s1/f1.png", ["s1/f1.png"])],
+)
+def test_what_cannot_be_read_for_the_moment_is_not_made_again(
+    film: FilmConfig, colored: list[str], unreadable: set[str], refused: str, failed: list[str]
+) -> None:
+    """A finished frame whose hint or drawing is refused fails; once it is read, it stands."""
+    hinted = give_hint(film, "s2.png")
+    run(hinted)
+    rows, files = manifest_rows(hinted), pictures(hinted)
+    colored.clear()
+    unreadable.add(refused)
+    # The second time nothing is lost either.
+    for _ in range(2):
+        assert counts(run(hinted)) == (0, 0, len(failed), 7 - len(failed))
+        now = manifest_rows(hinted)
+        assert [name for name, row in now.items() if row["status"] == "failed"] == failed
+        assert all(refused in now[name]["message"] for name in failed)
+    unreadable.clear()
+    # A run over another shot leaves them failed, and keeps what it is known of them.
+    run(replace(hinted, shots=({"s1": "s2", "s2": "s1"}[failed[0][:2]],)))
+    assert manifest_rows(hinted)[failed[0]]["status"] == "failed"
+    assert counts(run(hinted)) == (0, 0, 0, 7)
+    assert (colored, manifest_rows(hinted), pictures(hinted)) == ([], rows, files)
+    assert not list(Path(hinted.output, "manifest").rglob("rows.parquet"))
+
+
+def test_what_could_not_be_read_and_has_changed_is_made_again(
+    film: FilmConfig, unreadable: set[str], draw_line: DrawLine
+) -> None:
+    """It is a retake as if it had been read all the time; `--retry-failed` looks at it, too."""
+    run(film)
+    unreadable.update(("s1/f11.png", "s2/f1.png"))
+    assert counts(run(film)) == (0, 0, 2, 5)
+    unreadable.clear()
+    save(Path(film.pictures, "s1/f11.png"), draw_line(9))
+    again = opened(replace(film, retry_failed=()))
+    again = apply_retry_flags(again, read_manifest(again.job.output))
+    assert counts(run_film(again, LocalRunner(), lambda _: None)[0]) == (1, 0, 0, 1)
+    rows = manifest_rows(film)
+    assert (rows["s1/f11.png"]["retake"], rows["s2/f1.png"]["status"]) == ("picture", "done")
+    assert counts(run(film)) == (0, 0, 0, 7)
+
+
+def test_a_run_that_is_interrupted_keeps_what_was_known(
+    film: FilmConfig, colored: list[str], unreadable: set[str]
+) -> None:
+    """Of frames that could not be read, some of which have no row that says so."""
+    run(film)
+    rows = manifest_rows(film)
+    colored.clear()
+    unreadable.update(("s1/f1.png", "s1/f3.png", "s2/f1.png"))
+
+    def interrupt(summary: FilmSummary) -> None:
+        if summary.failed == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_film(opened(film), LocalRunner(), interrupt)
+    unreadable.clear()
+    assert counts(run(film)) == (0, 0, 0, 7)
+    assert (colored, manifest_rows(film)) == ([], rows)
 
 
 def test_frame_changed_while_running(
