@@ -23,8 +23,8 @@ import numpy as np
 import pytest
 
 from lineart.codec import encode_png
+from lineart.film.execution.refusals import MAX_REFUSED
 from lineart.film.outcome.run_json import FilmSummary
-from lineart.film.run import MAX_UNWRITTEN
 from lineart.manifest import MANIFEST, read_manifest, write_rows
 from lineart.runtime.lease import hold_lease
 from lineart.storage import LIMITS, Entry, Storage, describe_error, is_full
@@ -535,6 +535,52 @@ def test_a_film_whose_frames_may_not_be_written(
     assert (summary.done + summary.held, summary.failed) == (30, 0)
 
 
+@pytest.mark.parametrize(("fault", "most"), [("403", 60), ("503", 8 + 3 * 60)])
+def test_a_film_whose_drawings_are_all_refused(
+    storage: Storage, faults: Faults, tmp_path: Path, fault: str, most: int
+) -> None:
+    """The run breaks off while it hashes them, and no row says so; later it goes on."""
+    put_film(tmp_path, storage, MAX_REFUSED + 20, seed=0)
+    said = rf"{MAX_REFUSED} files in a row cannot be read: .* \({fault}\).*the same command"
+    with faults.during(always(fault, method="GET", part=".png")) as counts:
+        with pytest.raises(OSError, match=said):
+            color(storage, tmp_path / "weights", "out")
+        assert counts[fault] <= most
+    assert not storage.child("out").exists(MANIFEST)
+    assert color(storage, tmp_path / "weights", "out").failed == 0
+
+
+def test_drawings_that_are_not_there_do_not_end_a_run(
+    storage: Storage, faults: Faults, tmp_path: Path
+) -> None:
+    """Each is a row, however many they are."""
+    put_film(tmp_path, storage, MAX_REFUSED + 20, seed=0)
+    with faults.during(always("404", method="GET", part=".png")):
+        assert color(storage, tmp_path / "weights", "out").failed == MAX_REFUSED + 20
+
+
+def test_a_film_whose_drawings_are_refused_on_the_way(
+    storage: Storage, faults: Faults, tmp_path: Path
+) -> None:
+    """The run breaks off after as many frames as for writes."""
+    put_film(tmp_path, storage, 4 * MAX_REFUSED, seed=0)
+    names: set[str] = set()
+
+    def second(method: str, path: str) -> str | None:
+        if method != "GET" or not re.search(r"/lines/.*\.png$", path):
+            return None
+        is_again = path in names
+        names.add(path)
+        return "403" if is_again else None
+
+    said = f"{MAX_REFUSED} files in a row cannot be read"
+    with faults.during(second), pytest.raises(OSError, match=said):
+        color(storage, tmp_path / "weights", "out")
+    _, rows = outcome(storage.child("out"))
+    assert [(row["status"], row["stage"]) for row in rows] == [("failed", "read")] * MAX_REFUSED
+    assert color(storage, tmp_path / "weights", "out").failed == 0
+
+
 def test_a_film_whose_output_may_only_be_read(
     film: Storage, faults: Faults, tmp_path: Path
 ) -> None:
@@ -572,19 +618,19 @@ def test_a_disk_that_refuses_frame_after_frame_ends_the_run(
     small_disk: Path, tmp_path: Path
 ) -> None:
     """No run computes a film that cannot be stored."""
-    rng, count = np.random.default_rng(0), MAX_UNWRITTEN + 20
+    rng, count = np.random.default_rng(0), MAX_REFUSED + 20
     (tmp_path / "lines").mkdir()
     for number in range(count):
         noise = rng.integers(0, 256, (150, 200, 3), dtype=np.uint8)
         (tmp_path / f"lines/{number:02}.png").write_bytes(encode_png(noise))
     make_weights(tmp_path / "weights")
     place = Storage.at(str(tmp_path))
-    said = rf"{MAX_UNWRITTEN} frames in a row were refused: .*/disk/out/frames/.*: No space left"
+    said = rf"{MAX_REFUSED} frames in a row were refused: .*/disk/out/frames/.*: No space left"
     with pytest.raises(OSError, match=said):
         color(place, tmp_path / "weights", "disk/out")
     made, rows = outcome(place.child("disk/out"))
     failed = [row for row in rows if row["status"] == "failed"]
-    assert (len(failed), len(rows)) == (MAX_UNWRITTEN, len(made) + MAX_UNWRITTEN)
+    assert (len(failed), len(rows)) == (MAX_REFUSED, len(made) + MAX_REFUSED)
     assert len(rows) < count
     assert mount("-o", "remount,size=16m", str(small_disk)) == 0
     assert color(place, tmp_path / "weights", "disk/out").failed == 0

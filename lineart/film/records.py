@@ -26,7 +26,7 @@ from lineart.film.tasks.roles import (
 from lineart.imaging.paint.doubts import Certainty, Doubt
 from lineart.runtime.device import Precision
 from lineart.runtime.sandbox import CallEndedError
-from lineart.storage import Storage, reason_of
+from lineart.storage import Storage, is_refusal, reason_of
 
 RUN = "run.json"
 """File in the output with the flags, versions and counts of the last run."""
@@ -67,6 +67,8 @@ class Failure(NamedTuple):
     message: str
     source_sha256: str | None = None
     """SHA-256 of the picture's file, if it was read."""
+    is_refused: bool = False
+    """Whether the storage refused to read a file, see `is_refusal`."""
 
     @classmethod
     def of(cls, stage: str, error: BaseException) -> "Failure":
@@ -74,7 +76,7 @@ class Failure(NamedTuple):
         if isinstance(error, CallEndedError):
             stage = error.step or stage
         why = reason_of(error) if isinstance(error, OSError) else str(error)
-        return cls(stage, type(error).__name__, why or repr(error))
+        return cls(stage, type(error).__name__, why or repr(error), None, is_refusal(error))
 
     def about(self, file: str) -> "Failure":
         """Return the failure with the file at fault, unless the message has it.

@@ -21,6 +21,7 @@ from lineart.film.colors.keys import (
     describe_warned,
     give_holds_one_order,
 )
+from lineart.film.execution.refusals import Refusals
 from lineart.film.execution.stages import choose_batch
 from lineart.film.execution.worker import (
     copy_finished,
@@ -49,7 +50,7 @@ from lineart.film.planning.plan import (
 from lineart.film.planning.removed import settle_removed
 from lineart.film.planning.retries import mark_accepted
 from lineart.film.planning.unread import drop_earlier, keep_earlier, read_earlier, with_earlier
-from lineart.film.records import FILES, WRITE, FilmJob, FrameResult, StageSeconds, WorkItem
+from lineart.film.records import FILES, Failure, FilmJob, FrameResult, StageSeconds, WorkItem
 from lineart.film.tasks.roles import KEY, KEY_LINE, SHEET
 from lineart.manifest import ManifestRow
 from lineart.runtime.executor import Executor
@@ -71,8 +72,6 @@ U = TypeVar("U")
 
 CHUNK = 32
 """Number of items that one task hashes or copies."""
-MAX_UNWRITTEN = 32
-"""Number of frames in a row that the storage refuses after which a run breaks off."""
 
 
 @runtime_checkable
@@ -160,7 +159,6 @@ def run_film(
         len(prepared.frames), skipped=plan.skipped, accepted=plan.accepted, **stale._asdict()
     )
     logs, log = FrameLogs(prepared.film.log_folder, prepared.job), _Log()
-    unwritten = 0
     try:
         # Closed on any exception, because running work must end before the lease is released.
         with logs, closing(_ended(prepared.job, plan, runner)) as ended:
@@ -171,9 +169,6 @@ def run_film(
                 runner.count(row["status"], result)
                 _count(summary, row, time.monotonic() - started)
                 on_progress(summary)
-                unwritten = unwritten + 1 if row["stage"] == WRITE else 0
-                if unwritten == MAX_UNWRITTEN:
-                    raise OSError(f"{unwritten} frames in a row were refused: {row['message']}")
         if plan.remaining:
             raise ConnectionError(
                 f"{len(plan.remaining)} frames never ended: {next(iter(plan.remaining))}"
@@ -292,24 +287,39 @@ def _plan(prepared: PreparedRun, previous: pa.Table, runner: FilmRunner) -> Film
 def _hash(
     runner: FilmRunner, function: Callable[[Sequence[T]], Mapping[str, U]], items: Iterable[T]
 ) -> dict[str, U]:
-    """Call a function on chunks of items; return the merged results by name."""
+    """Call a function on chunks of items; return the merged results by name.
+
+    Raises:
+        OSError: the storage refuses one file after another.
+    """
     found: dict[str, U] = {}
     # Equal results share one object, to save memory.
     unique: dict[U, U] = {}
+    refusals = Refusals()
     for _, part in runner.executor.map(function, chunks(items, CHUNK)):
         found.update((name, unique.setdefault(value, value)) for name, value in part.items())
+        for name, value in part.items():
+            refusals.add(name, value if isinstance(value, Failure) else None)
     return found
 
 
 def _ended(
     job: FilmJob, plan: FilmPlan, runner: FilmRunner
 ) -> Generator[tuple[ManifestRow, FrameResult], None, None]:
-    """Execute the plan; yield row and result of each frame as it is stored or fails."""
+    """Execute the plan; yield row and result of each frame as it is stored or fails.
+
+    Raises:
+        OSError: the storage refuses one frame after another.
+    """
+    # Those that were refused were counted when they were hashed, between others that were read.
     for frame, failure in plan.failures:
         yield unread_row(frame, failure), FrameResult(frame.output, 0, {}, failure)
+    refusals = Refusals()
     for result in _work(job, plan, runner):
         # Free the frame's state: the recorded rows take memory in its place.
-        yield result_row(plan.remaining.pop(result.output), job.fingerprint, result), result
+        one = plan.remaining.pop(result.output)
+        yield result_row(one, job.fingerprint, result), result
+        refusals.add(one.frame.name, result.failure)
 
 
 def _work(job: FilmJob, plan: FilmPlan, runner: FilmRunner) -> Iterator[FrameResult]:

@@ -41,6 +41,10 @@ class S3Limits:
 LIMITS = S3Limits()
 
 
+class RefusedError(OSError):
+    """S3 did not answer a request with a result or a reason in it, but with a fault of its own."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """One stored object."""
@@ -321,6 +325,24 @@ def is_full(error: BaseException | None) -> bool:
     return False
 
 
+def is_refusal(error: BaseException) -> bool:
+    """Return whether a read failed by the storage as a whole, not by what this one file is.
+
+    Access is denied, or there is no answer, or one that tells of a fault of the server or device.
+    """
+    if not isinstance(error, OSError):
+        return False
+    if error.errno is not None:
+        return error.errno in REFUSING
+    return isinstance(error, PermissionError | ConnectionError | RefusedError)
+
+
+REFUSING = (
+    *(errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO),
+    *(errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN),
+    *(errno.ENETUNREACH, errno.ECONNRESET, errno.ECONNREFUSED, errno.ECONNABORTED),
+)
+"""Error numbers of file systems that refuse reads, as those of a network that is away."""
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """Error numbers of file systems that are full."""
 UNWRITABLE = (*FULL, errno.EROFS)

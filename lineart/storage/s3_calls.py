@@ -18,7 +18,7 @@ from botocore.parsers import ResponseParserError
 from pyarrow import fs
 from urllib3.exceptions import HTTPError
 
-from lineart.storage import LIMITS, S3Limits
+from lineart.storage import LIMITS, RefusedError, S3Limits
 from lineart.storage.s3_wait import AnswerWatch
 
 if TYPE_CHECKING:
@@ -100,7 +100,11 @@ def _try(limits: S3Limits, what: str, request: Callable[[], T], watch: AnswerWat
 def _is_transient(error: Exception) -> bool:
     if not isinstance(error, ClientError):
         return isinstance(error, (DamagedError, *TRANSIENT_ERRORS))
-    status, code = _status(error)
+    return _is_fault(*_status(error))
+
+
+def _is_fault(status: int, code: str) -> bool:
+    """Return whether the server did not refuse the request for what it is."""
     # 501: the server does not implement this request.
     return status == 429 or (status >= 500 and status != 501) or code in TRANSIENT_CODES
 
@@ -134,7 +138,8 @@ def _refusal(status: int, code: str, what: str, reason: str) -> OSError:
         return PermissionError(
             f"access to {what} is denied: {reason}; check the AWS keys and the bucket's policy"
         )
-    return OSError(f"{what}: S3 refused the request: {reason}")
+    kind = RefusedError if _is_fault(status, code) else OSError
+    return kind(f"{what}: S3 refused the request: {reason}")
 
 
 def _reason(error: Exception) -> str:

@@ -26,6 +26,7 @@ from pyarrow import parquet
 from lineart.codec import encode_png
 from lineart.film import run as film_run
 from lineart.film.execution import stages
+from lineart.film.execution.refusals import MAX_REFUSED
 from lineart.film.execution.runners import LocalRunner
 from lineart.film.execution.worker import Worker
 from lineart.film.inputs import FilmConfig, PreparedRun, prepare_run
@@ -390,6 +391,27 @@ def test_a_run_that_is_interrupted_keeps_what_was_known(
     unreadable.clear()
     assert counts(run(film)) == (0, 0, 0, 7)
     assert (colored, manifest_rows(film)) == ([], rows)
+
+
+def test_a_hint_that_is_refused_is_one_file(
+    film: FilmConfig, unreadable: set[str], draw_line: DrawLine
+) -> None:
+    """However many frames it holds for, the run goes on; drawings that are refused end it."""
+    for number in range(MAX_REFUSED + 8):
+        save(Path(film.pictures, f"s3/f{number}.png"), draw_line(number % 2))
+    hinted = give_hint(film, "s3.png")
+    unreadable.add("s3.png")
+    assert run(hinted).failed == MAX_REFUSED + 8
+    unreadable.clear()
+    run(hinted)
+    rows = manifest_rows(hinted)
+    unreadable.update(rows)
+    said = rf"{MAX_REFUSED} files in a row cannot be read: .*\.png is denied; once the storage"
+    with pytest.raises(OSError, match=said):
+        run(hinted)
+    assert manifest_rows(hinted) == rows
+    unreadable.clear()
+    assert run(hinted).skipped == len(rows)
 
 
 def test_frame_changed_while_running(

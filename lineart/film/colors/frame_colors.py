@@ -269,7 +269,7 @@ class HashedColors:
         if isinstance(found, Failure):
             what = name_file(KEY_LINE, source, self.places.get(KEY_LINE))
             why = f"{what}, which has a {role}, cannot be read: {found.message}"
-            raise _UnusableError(Failure(KEY_LINE, found.error, why))
+            raise _UnusableError(found._replace(stage=KEY_LINE, message=why, source_sha256=None))
         return found
 
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from typing import Any, TypeVar
 
@@ -28,6 +29,7 @@ from lineart.film.tasks.roles import ADJACENT, KEY, SHEET, SHEET_LINE
 from lineart.image import Hint, hash_pixels
 from lineart.runtime.sandbox import run_isolated
 from lineart.runtime.sandbox_process import step
+from lineart.storage import S3Limits, is_refusal
 
 T = TypeVar("T")
 
@@ -49,12 +51,38 @@ class Worker:
         self.job = job
         self.readers = {role: PictureReader(place) for role, place in job.places.items() if place}
         """Reader of the files of each role."""
+        self._was_refused = False
         self._kept: dict[Input, bytes] = {}
 
     @cached_property
     def prepare(self) -> PrepareInputs:
         """Function that computes network inputs."""
         return self.job.task.open_prepare()
+
+    @cached_property
+    def _hasty_readers(self) -> dict[str, PictureReader]:
+        """The same with few tries."""
+        return {
+            role: PictureReader(replace(place, limits=_with_few_tries(place.limits)))
+            for role, place in self.job.places.items()
+            if place
+        }
+
+    def read_source(self, role: str, source: Source) -> bytes:
+        """Read a file; after one that the storage has refused, with few tries, until one is read.
+
+        Raises:
+            OSError: it cannot be read.
+            ValueError: as for `PictureReader.read`.
+        """
+        readers = self._hasty_readers if self._was_refused else self.readers
+        try:
+            data = readers[role].read(source)
+        except OSError as error:
+            self._was_refused = is_refusal(error)
+            raise
+        self._was_refused = False
+        return data
 
     @contextmanager
     def decoding(self) -> Iterator[list[str]]:
@@ -77,7 +105,7 @@ class Worker:
             return voted
         what = self.job.name_file(file.role, file.source)
         try:
-            data = self.readers[file.role].read(file.source)
+            data = self.read_source(file.role, file.source)
         except FileNotFoundError as error:
             gone = f"{what} was removed while the film was running"
             raise FileNotFoundError(f"{gone}; the same command goes on without it") from error
@@ -112,6 +140,11 @@ class Worker:
         except OSError as error:
             return Failure.of(WRITE, error)
         return len(files[0])
+
+
+def _with_few_tries(limits: S3Limits) -> S3Limits:
+    attempts, patience_s = min(limits.attempts, 3), min(limits.patience_s, 5.0)
+    return replace(limits, attempts=attempts, patience_s=patience_s)
 
 
 def run_in_worker(job: FilmJob, function: Callable[..., T], *arguments: Any) -> T:
@@ -161,7 +194,7 @@ def _hash_picture(worker: Worker, source: Source, known: HashedFile | None) -> H
     stage, digest = step("read"), None
     try:
         try:
-            data = worker.readers[worker.job.task.role].read(source)
+            data = worker.read_source(worker.job.task.role, source)
         except FileNotFoundError as error:
             # It was removed since, or is a link to nothing.
             what = worker.job.name_file(worker.job.task.role, source)
@@ -203,7 +236,7 @@ def _hash_shared(
 
 def _hash_hint(worker: Worker, source: Source, rules: SharedRules) -> HashedHint:
     step(rules.role)
-    data = worker.readers[rules.role].read(source)
+    data = worker.read_source(rules.role, source)
     with worker.decoding() as noted:
         hint = rules.read(data)
     warnings = (*noted, *(KEY_RULES.warn_of(data, hint) if rules.role == KEY else ()))
@@ -234,7 +267,7 @@ def _hash_sheet(worker: Worker, sheet: SheetSource) -> HashedSheet:
     from lineart.film.tasks.sheets import read_sheet
 
     step(SHEET)
-    data = worker.readers[SHEET].read(sheet.colors)
+    data = worker.read_source(SHEET, sheet.colors)
     with worker.decoding():
         line = None if sheet.drawing is None else _read_sheet_line(worker, sheet.drawing)
         key = read_sheet(data, line)
@@ -250,7 +283,7 @@ def _read_sheet_line(worker: Worker, source: Source) -> bytes:
         ValueError: it is no picture; the sentence names it.
     """
     try:
-        data = worker.readers[SHEET_LINE].read(source)
+        data = worker.read_source(SHEET_LINE, source)
         decode_line_art(data)
     except (OSError, ValueError) as error:
         why = Failure.of(SHEET, error).about(worker.job.name_file(SHEET_LINE, source))
