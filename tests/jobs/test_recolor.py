@@ -317,6 +317,22 @@ def test_a_colour_that_no_frame_has_is_told(
     assert sentence in capsys.readouterr().err.splitlines()
 
 
+def test_nothing_is_told_of_colours_where_no_paint_is_read(
+    film: Recolor, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Frames whose paint cannot be read are not counted; without any other nothing is told."""
+    odd = replace(film, swap=(*film.swap, "#f0bea1=#000000"))
+    first, *others = sorted(Path(film.painted, "paint").rglob("*.png"))
+    first.write_bytes(b"broken")
+    assert main(odd) == 3
+    said = f"none of {len(others)} frames that were searched has the colour #f0bea1"
+    assert said in capsys.readouterr().err
+    for paint in others:
+        paint.unlink()
+    main(odd)
+    assert "has the colour" not in capsys.readouterr().err
+
+
 def test_buckets(film: Recolor, bucket: Path) -> None:
     """From bucket to bucket the frames are the same as from folder to folder."""
     assert main(film) == 0

@@ -99,19 +99,24 @@ def describe_unused(film: PaintedFilm) -> list[str]:
 
     Of a palette it is one sentence, if no frame has any of its colours.
 
-    In a film of more frames than `MAX_SEARCHED`, so many are searched, evenly spaced.
+    In a film of more frames than `MAX_SEARCHED`, so many are searched, evenly spaced. Nothing is
+    said if none of them can be read.
     """
     if not film.swapped and not film.replaced:
         return []
     frames = list(film.frames.values())
     step = -(-len(frames) // MAX_SEARCHED)
     found: set[Color] = set()
+    count = 0
     for frame in frames[::step]:
         # A frame whose paint cannot be read fails by name.
         with suppress(OSError, ValueError):
             _, palette = decode_indexed(film.place.read(frame.paint))
             found |= {(int(red), int(green), int(blue)) for red, green, blue in palette[:, :3]}
-    where = "no frame" if step == 1 else f"none of {len(frames[::step])} frames that were searched"
+            count += 1
+    if not count:
+        return []
+    where = "no frame" if count == len(frames) else f"none of {count} frames that were searched"
     unused = [f"{where} has the colour {to_hex(one)}" for one in film.swapped if one not in found]
     if film.replaced and found.isdisjoint(film.replaced):
         unused.append(f"{where} has a colour of --from; give the palette that the film has now")
