@@ -160,3 +160,15 @@ def test_a_lease_that_is_deleted_was_not_taken_over(tmp_path: Path) -> None:
         time.sleep(FAST.expires_after_s)
         with pytest.raises(LostError, match=r"somebody has deleted files of .*; run again"):
             held.check()
+
+
+def test_an_output_below_a_file(tmp_path: Path) -> None:
+    """The advice is a folder, whether the file is above the output or in its place."""
+    (tmp_path / "file").write_bytes(b"")
+    for output in ("file/out", "file"):
+        said = "file.* cannot be written: .*; a file is in the way; give a folder$"
+        with (
+            pytest.raises(OSError, match=said),
+            hold_lease(Storage.at(f"{tmp_path}/{output}"), ignore, times=FAST),
+        ):
+            pass

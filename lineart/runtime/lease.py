@@ -25,7 +25,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
-from lineart.storage import Storage
+from lineart.storage import Storage, is_full
 
 LEASE = "_LEASE"
 ASKED = "_LEASE_ASKED"
@@ -193,13 +193,22 @@ def hold_lease(
             raise
         # Nobody knows the file that could not be written.
         why = f"{output.uri} cannot be written: {cause.strerror or cause}"
-        is_denied = cause.errno in (errno.EACCES, errno.EPERM)
-        whose = "that this account may write to" if is_denied else "with space, or free some"
-        raise type(error)(f"{why}; give a folder {whose}") from error
+        raise type(error)(f"{why}; {_advise(cause)}") from error
     try:
         yield lease
     finally:
         lease.release()
+
+
+def _advise(cause: OSError) -> str:
+    """Return what to do if a folder cannot be written."""
+    if is_full(cause):
+        return "give a folder with space, or free some"
+    if cause.errno in (errno.EACCES, errno.EPERM):
+        return "give a folder that this account may write to"
+    if cause.errno in (errno.ENOTDIR, errno.EEXIST):
+        return "a file is in the way; give a folder"
+    return "give another folder"
 
 
 def _describe_owner() -> Content:
