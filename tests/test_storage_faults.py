@@ -345,6 +345,35 @@ def test_an_endpoint_that_does_not_answer(
     assert match is not None, told.getMessage()
 
 
+@pytest.mark.parametrize("fault", ["503", "reset_in_answer"])
+def test_a_refusal_is_told_as_one(
+    storage: Storage, faults: Faults, fault: str, monkeypatch: Any, caplog: Any
+) -> None:
+    """What S3 answers is told, not the pauses between tries as silence; a reset is no answer."""
+    storage = limited(storage, first_pause_s=1.9, longest_pause_s=1.9, attempts=4)
+    monkeypatch.setattr(random, "uniform", lambda _, most: most)
+    connect(storage.limits).watch._said_at = float("-inf")
+    with faults.during(always(fault)), pytest.raises(OSError, match="4 tries"):
+        storage.read("a")
+    (told,) = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    address = os.environ["AWS_ENDPOINT_URL"]
+    if fault == "503":
+        assert told == f"S3 at {address} refuses for now: SlowDown (503); try 3 of 4"
+    else:
+        assert told.startswith(f"waiting for S3 at {address}: no answer for ")
+
+
+def test_silence_after_a_refusal_is_told(storage: Storage, faults: Faults, caplog: Any) -> None:
+    """A try that is not answered is told as such, from its own start on."""
+    storage = limited(storage, read_s=4.5, attempts=2)
+    connect(storage.limits).watch._said_at = float("-inf")
+    stalled = pytest.raises(ConnectionError, match="ReadTimeoutError, 2 tries")
+    with faults.during(in_turn("503", "mute")), stalled:
+        storage.read("a")
+    (told,) = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    assert "no answer for 3 s" in told or "no answer for 4 s" in told
+
+
 def test_requests_that_are_answered_are_not_told(
     storage: Storage, caplog: pytest.LogCaptureFixture
 ) -> None:

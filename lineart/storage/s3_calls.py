@@ -19,7 +19,7 @@ from pyarrow import fs
 from urllib3.exceptions import HTTPError
 
 from lineart.storage import LIMITS, RefusedError, S3Limits
-from lineart.storage.s3_wait import AnswerWatch
+from lineart.storage.s3_wait import AnswerWatch, Watched
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -73,25 +73,30 @@ def call(limits: S3Limits, what: str, request: Callable[..., T], **keywords: Any
         OSError: the request failed; its subclass tells the cause.
     """
     watch = connect(limits).watch
-    with watch.request(limits.patience_s):
-        return _try(limits, what, partial(request, **keywords), watch)
+    with watch.request(limits.patience_s) as watched:
+        return _try(limits, what, partial(request, **keywords), watched)
 
 
-def _try(limits: S3Limits, what: str, request: Callable[[], T], watch: AnswerWatch) -> T:
-    started = time.monotonic()
+def _try(limits: S3Limits, what: str, request: Callable[[], T], watched: Watched) -> T:
     for attempt in itertools.count(1):
         growing_s = limits.first_pause_s * 2 ** (attempt - 1)
-        pause_s = random.uniform(0, min(limits.longest_pause_s, growing_s))
+        pause_s = random.uniform(0.0, min(limits.longest_pause_s, growing_s))
         try:
             answer = request()
-            watch.note_answer()
+            watched.note_answer()
             return answer
         except ERRORS as error:
-            if isinstance(error, ClientError):
-                watch.note_answer()
-            is_late = time.monotonic() + pause_s > started + limits.patience_s
-            if attempt >= limits.attempts or is_late or not _is_transient(error):
-                raise _as_os_error(error, what, attempt, watch.endpoint) from error
+            is_transient = _is_transient(error)
+            if not isinstance(error, ClientError):
+                watched.note_silence()
+            elif is_transient:
+                next_try = f"try {attempt + 1} of {limits.attempts}"
+                watched.note_refusal(f"{_reason(error)}; {next_try}", pause_s)
+            else:
+                watched.note_answer()
+            is_late = time.monotonic() + pause_s > watched.deadline
+            if attempt >= limits.attempts or is_late or not is_transient:
+                raise _as_os_error(error, what, attempt, watched.endpoint) from error
             logger.info("%s: %s in try %d; trying again", what, _reason(error), attempt)
         time.sleep(pause_s)
     raise AssertionError
