@@ -15,7 +15,9 @@ from unittest.mock import patch
 from urllib.parse import unquote, urlsplit
 
 Plan = Callable[[str, str], str | None]
-"""Names the fault for a request's method and path, one of `FAULTS`; None lets it pass."""
+"""Names the fault for a request's method and path; None lets it pass.
+
+It is one of `FAULTS`, or a status and the code of an error, as in `507 InsufficientStorage`."""
 
 HOPS = {"connection", "expect", "transfer-encoding", "content-length", "keep-alive"}
 """Headers that belong to one connection; lower case."""
@@ -119,7 +121,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.answer(*self.ask())
             return
         self.server.counts[fault] += 1
-        FAULTS[fault](self)
+        status, _, code = fault.partition(" ")
+        if code:
+            self.refuse(int(status), code)
+        else:
+            FAULTS[fault](self)
 
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = pass_on  # noqa: N815 - the base's names
 

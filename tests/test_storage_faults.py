@@ -269,6 +269,29 @@ def test_pauses_grow_and_vary(storage: Storage, faults: Faults, monkeypatch: Any
 # S3: what no patience mends.
 
 
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (403, "QuotaExceeded"),
+        (507, "InsufficientStorage"),
+        (507, "OfAnotherServer"),
+        (400, "XMinioAdminBucketQuotaExceeded"),
+    ],
+)
+def test_a_full_bucket(storage: Storage, faults: Faults, status: int, code: str) -> None:
+    """It is known at the first try, from a worker, too; the way out is space or a quota."""
+    said = f"/b cannot be written: .*{code}.*1 try; free space or raise the quota$"
+    for use in (storage.write, storage.create):
+        refused = always(f"{status} {code}", method="PUT")
+        with faults.during(refused) as counts, pytest.raises(OSError, match=said) as caught:
+            use("b", b"new")
+        assert counts[f"{status} {code}"] == 1
+        assert "Errno" not in describe_error(caught.value)
+        assert is_full(caught.value)
+        assert is_full(pickle.loads(pickle.dumps(caught.value)))
+    assert not storage.exists("b")
+
+
 @pytest.mark.parametrize("key", ["lineart", "AKIAWRONGKEY"])
 def test_wrong_credentials(
     storage: Storage, faults: Faults, key: str, monkeypatch: pytest.MonkeyPatch

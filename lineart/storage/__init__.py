@@ -317,7 +317,7 @@ def describe_error(error: OSError) -> str:
 
 
 def is_full(error: BaseException | None) -> bool:
-    """Return whether an error comes from a full disk, or from one that a user has filled."""
+    """Return whether an error comes from a full disk or bucket, or from a quota that is used up."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in FULL:
             return True

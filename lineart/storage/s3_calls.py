@@ -1,5 +1,6 @@
 """Requests to S3 with retries, errors as OSError, and the connection of a process."""
 
+import errno
 import itertools
 import logging
 import os
@@ -33,9 +34,24 @@ TRANSIENT_CODES = {
     *("SlowDown", "Throttling", "ThrottlingException", "ConditionalRequestConflict"),
 }
 """Error codes below status 500 that are retried."""
+FULL_CODES = {
+    # Ceph and others, Huawei OBS, MinIO.
+    *("QuotaExceeded", "InsufficientStorage", "InsufficientStorageSpace"),
+    *("XMinioStorageFull", "XMinioStorageBackendFull", "XMinioAdminBucketQuotaExceeded"),
+}
+"""Error codes of storage that is full, or of a quota that is used up; so is any of status 507."""
+INSUFFICIENT_STORAGE = 507
 CREDENTIAL_CODES = {"ExpiredToken", "InvalidToken", "InvalidAccessKeyId", "SignatureDoesNotMatch"}
 
 T = TypeVar("T")
+
+
+class FullError(OSError):
+    """The storage is full, or a quota is used up; `is_full` knows it."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.errno = errno.ENOSPC
 
 
 class DamagedError(Exception):
@@ -110,8 +126,14 @@ def _is_transient(error: Exception) -> bool:
 
 def _is_fault(status: int, code: str) -> bool:
     """Return whether the server did not refuse the request for what it is."""
+    if _is_full(status, code):
+        return False
     # 501: the server does not implement this request.
     return status == 429 or (status >= 500 and status != 501) or code in TRANSIENT_CODES
+
+
+def _is_full(status: int, code: str) -> bool:
+    return status == INSUFFICIENT_STORAGE or code in FULL_CODES
 
 
 def _as_os_error(error: Exception, what: str, attempts: int, endpoint: str) -> OSError:
@@ -139,6 +161,11 @@ def _refusal(status: int, code: str, what: str, reason: str) -> OSError:
         return FileNotFoundError(f"there is no {what}")
     if status == 412:
         return FileExistsError(f"{what} exists already")
+    if _is_full(status, code):
+        return FullError(
+            f"{what} cannot be written: the storage is full, or a quota is used up: {reason}; "
+            "free space or raise the quota"
+        )
     if status in (401, 403) or code in CREDENTIAL_CODES:
         return PermissionError(
             f"access to {what} is denied: {reason}; check the AWS keys and the bucket's policy"
