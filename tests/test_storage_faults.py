@@ -292,6 +292,25 @@ def test_a_full_bucket(storage: Storage, faults: Faults, status: int, code: str)
     assert not storage.exists("b")
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("entries", "listing .*; this takes s3:ListBucket"),
+        ("read", "reading .*/a is denied.*; this takes s3:GetObject and s3:ListBucket"),
+        ("write", "writing .*/b is denied.*; this takes s3:PutObject"),
+        ("delete", "deleting .*/a is denied.*; this takes s3:DeleteObject"),
+        ("move", "copying .*/a is denied.*; this takes s3:GetObject and s3:PutObject"),
+    ],
+)
+def test_the_right_that_lacks_is_named(
+    storage: Storage, faults: Faults, name: str, said: str
+) -> None:
+    """What was denied is said, and what right it takes."""
+    use = OPERATIONS.get(name, lambda storage: storage.move("a", "b"))
+    with faults.during(always("403")), pytest.raises(PermissionError, match=f"^{said}$"):
+        use(storage)
+
+
 @pytest.mark.parametrize("key", ["lineart", "AKIAWRONGKEY"])
 def test_wrong_credentials(
     storage: Storage, faults: Faults, key: str, monkeypatch: pytest.MonkeyPatch
@@ -301,7 +320,7 @@ def test_wrong_credentials(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", key)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
     for use in OPERATIONS.values():
-        denied = pytest.raises(PermissionError, match=r"access to .* is denied: .*1 try")
+        denied = pytest.raises(PermissionError, match=r"ing .* is denied: .*1 try")
         with faults.during(in_turn()) as counts, denied as caught:
             use(storage)
         assert counts["requests"] == 1
@@ -637,7 +656,7 @@ def test_a_film_whose_output_may_only_be_read(
     film: Storage, faults: Faults, tmp_path: Path
 ) -> None:
     """Where not even the manifest can be written the run ends with a sentence, and nothing is."""
-    said = r"access to .*manifest/.* is denied: AccessDenied"
+    said = r"writing .*manifest/.* is denied: AccessDenied"
     with faults.during(always("403", method="PUT")), pytest.raises(PermissionError, match=said):
         color(film, tmp_path / "weights", "out")
     assert list(film.child("out").entries()) == []

@@ -20,7 +20,20 @@ from botocore.exceptions import ClientError
 from pyarrow import fs
 
 from lineart.storage import S3Limits
-from lineart.storage.s3_calls import ERRORS, DamagedError, T, call, connect
+from lineart.storage.s3_calls import (
+    COPY,
+    DELETE,
+    ERRORS,
+    LIST,
+    READ,
+    WRITE,
+    DamagedError,
+    Deed,
+    T,
+    Target,
+    call,
+    connect,
+)
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -48,7 +61,8 @@ class Objects:
     def check(self) -> None:
         """See `Storage.check`."""
         bucket = self.root.partition("/")[0]
-        call(self.limits, f"bucket {bucket!r}", self._client.head_bucket, Bucket=bucket)
+        target = Target(LIST, f"bucket {bucket!r}")
+        call(self.limits, target, self._client.head_bucket, Bucket=bucket)
 
     def entries(self, below: str) -> Iterator[tuple[str, int, str | None]]:
         """Yield path relative to the root, size in bytes, and stamp of all objects."""
@@ -56,8 +70,8 @@ class Objects:
         base = f"{key}/" if key else ""
         asked: dict[str, Any] = {"Bucket": bucket, "Prefix": f"{base}{below}/" if below else base}
         while True:
-            uri = f"s3://{self.root}/{below}"
-            page = call(self.limits, uri, self._client.list_objects_v2, **asked)
+            target = Target(LIST, f"s3://{self.root}/{below}")
+            page = call(self.limits, target, self._client.list_objects_v2, **asked)
             for item in page.get("Contents", []):
                 # S3 consoles store an empty object with a trailing slash for a folder.
                 if not item["Key"].endswith("/"):
@@ -70,14 +84,14 @@ class Objects:
     def exists(self, path: str) -> bool:
         """See `Storage.exists`."""
         try:
-            self._call(path, self._client.head_object)
+            self._call(READ, path, self._client.head_object)
         except FileNotFoundError:
             return False
         return True
 
     def stamp(self, path: str) -> str | None:
         """See `Storage.stamp`."""
-        found = self._call(path, self._client.head_object)
+        found = self._call(READ, path, self._client.head_object)
         return _stamp(found.get("ETag"), found["ContentLength"])
 
     def read(self, path: str) -> bytes:
@@ -87,7 +101,7 @@ class Objects:
             # boto3 checks the length against the header, and a checksum if the server sends one.
             return self._client.get_object(**address)["Body"].read()
 
-        return self._call(path, get)
+        return self._call(READ, path, get)
 
     def read_range(self, path: str, start: int, length: int) -> bytes:
         """See `Storage.read_range`."""
@@ -101,14 +115,14 @@ class Objects:
                     raise
                 return b""
 
-        return self._call(path, get)
+        return self._call(READ, path, get)
 
     def write(self, path: str, data: bytes) -> None:
         """See `Storage.write`."""
         if len(data) > self.limits.part_bytes:
             self._write_parts(path, data)
         else:
-            self._call(path, self._put, Body=data)
+            self._call(WRITE, path, self._put, Body=data)
 
     def create(self, path: str, data: bytes) -> bool:
         """See `Storage.create`."""
@@ -116,7 +130,7 @@ class Objects:
         if self.exists(path):
             return False
         try:
-            self._call(path, self._put, Body=data, IfNoneMatch="*")
+            self._call(WRITE, path, self._put, Body=data, IfNoneMatch="*")
         except FileExistsError:
             with suppress(FileNotFoundError):
                 return self.read(path) == data
@@ -139,14 +153,14 @@ class Objects:
 
     def move(self, source: str, target: str) -> None:
         """See `Storage.move`."""
-        uri, origin = f"s3://{self.root}/{source}", self._address(source)
+        what, origin = Target(COPY, f"s3://{self.root}/{source}"), self._address(source)
         copy = self._client.copy_object
-        call(self.limits, uri, copy, **self._address(target), CopySource=origin)
+        call(self.limits, what, copy, **self._address(target), CopySource=origin)
         self.delete(source)
 
     def delete(self, path: str) -> None:
         """See `Storage.delete`."""
-        self._call(path, self._client.delete_object)
+        self._call(DELETE, path, self._client.delete_object)
 
     def _put(self, **request: Any) -> None:
         digest = hashlib.md5(request["Body"], usedforsecurity=False)
@@ -170,20 +184,23 @@ class Objects:
 
     def _upload(self, path: str, data: bytes | mmap) -> None:
         s3 = self._client
-        upload: Any = {"UploadId": self._call(path, s3.create_multipart_upload)["UploadId"]}
+        upload: Any = {"UploadId": self._call(WRITE, path, s3.create_multipart_upload)["UploadId"]}
 
         def send(number: int) -> "CompletedPartTypeDef":
             start = (number - 1) * self.limits.part_bytes
             part = data[start : start + self.limits.part_bytes]
             digest = _base64(hashlib.md5(part, usedforsecurity=False))
             named = upload | {"PartNumber": number, "Body": part, "ContentMD5": digest}
-            return {"ETag": self._call(path, s3.upload_part, **named)["ETag"], "PartNumber": number}
+            return {
+                "ETag": self._call(WRITE, path, s3.upload_part, **named)["ETag"],
+                "PartNumber": number,
+            }
 
         try:
             with ThreadPoolExecutor(PARTS_AT_ONCE) as pool:
                 parts = [*pool.map(send, range(1, -(-len(data) // self.limits.part_bytes) + 1))]
             done = {"Parts": parts}
-            self._call(path, s3.complete_multipart_upload, MultipartUpload=done, **upload)
+            self._call(WRITE, path, s3.complete_multipart_upload, MultipartUpload=done, **upload)
         except BaseException:
             with suppress(*ERRORS):
                 s3.abort_multipart_upload(**self._address(path), **upload)
@@ -193,10 +210,10 @@ class Objects:
     def _client(self) -> "S3Client":
         return connect(self.limits).client
 
-    def _call(self, path: str, request: Callable[..., T], **keywords: Any) -> T:
+    def _call(self, deed: Deed, path: str, request: Callable[..., T], **keywords: Any) -> T:
         """Make a request for one object, with retries."""
-        uri = f"s3://{self.root}/{path}"
-        return call(self.limits, uri, request, **self._address(path), **keywords)
+        target = Target(deed, f"s3://{self.root}/{path}")
+        return call(self.limits, target, request, **self._address(path), **keywords)
 
     def _address(self, path: str) -> dict[str, Any]:
         bucket, _, key = f"{self.root}/{path}".partition("/")

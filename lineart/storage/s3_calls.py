@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import Callable
 from functools import cached_property, lru_cache, partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import boto3
 import botocore.session
@@ -46,6 +46,30 @@ CREDENTIAL_CODES = {"ExpiredToken", "InvalidToken", "InvalidAccessKeyId", "Signa
 T = TypeVar("T")
 
 
+class Deed(NamedTuple):
+    """What a request does."""
+
+    doing: str
+    """Begin of a sentence, as in "reading ... is denied"."""
+    rights: str
+    """Rights that it takes."""
+
+
+LIST = Deed("listing", "s3:ListBucket")
+# Without the second right the answer for an object that is not there is a refusal, too.
+READ = Deed("reading", "s3:GetObject and s3:ListBucket")
+WRITE = Deed("writing", "s3:PutObject")
+COPY = Deed("copying", "s3:GetObject and s3:PutObject")
+DELETE = Deed("deleting", "s3:DeleteObject")
+
+
+class Target(NamedTuple):
+    """What a request does, and to what."""
+
+    deed: Deed
+    name: str
+
+
 class FullError(OSError):
     """The storage is full, or a quota is used up; `is_full` knows it."""
 
@@ -71,14 +95,14 @@ TRANSIENT_ERRORS = (
 ERRORS = (BotoCoreError, ClientError, DamagedError, *TRANSIENT_ERRORS)
 
 
-def call(limits: S3Limits, what: str, request: Callable[..., T], **keywords: Any) -> T:
+def call(limits: S3Limits, target: Target, request: Callable[..., T], **keywords: Any) -> T:
     """Call `request`, and retry transient errors with random pauses of growing bounds.
 
     botocore's own retries end at the headers of a response; these include its body.
 
     Args:
         limits: Number of tries, pauses and total time.
-        what: Name of the object for error messages.
+        target: What is done to which object, for error messages.
         request: Function that makes the request.
         **keywords: Passed to `request`.
 
@@ -90,10 +114,10 @@ def call(limits: S3Limits, what: str, request: Callable[..., T], **keywords: Any
     """
     watch = connect(limits).watch
     with watch.request(limits.patience_s) as watched:
-        return _try(limits, what, partial(request, **keywords), watched)
+        return _try(limits, target, partial(request, **keywords), watched)
 
 
-def _try(limits: S3Limits, what: str, request: Callable[[], T], watched: Watched) -> T:
+def _try(limits: S3Limits, target: Target, request: Callable[[], T], watched: Watched) -> T:
     for attempt in itertools.count(1):
         growing_s = limits.first_pause_s * 2 ** (attempt - 1)
         pause_s = random.uniform(0.0, min(limits.longest_pause_s, growing_s))
@@ -112,8 +136,8 @@ def _try(limits: S3Limits, what: str, request: Callable[[], T], watched: Watched
                 watched.note_answer()
             is_late = time.monotonic() + pause_s > watched.deadline
             if attempt >= limits.attempts or is_late or not is_transient:
-                raise _as_os_error(error, what, attempt, watched.endpoint) from error
-            logger.info("%s: %s in try %d; trying again", what, _reason(error), attempt)
+                raise _as_os_error(error, target, attempt, watched.endpoint) from error
+            logger.info("%s: %s in try %d; trying again", target.name, _reason(error), attempt)
         time.sleep(pause_s)
     raise AssertionError
 
@@ -136,11 +160,12 @@ def _is_full(status: int, code: str) -> bool:
     return status == INSUFFICIENT_STORAGE or code in FULL_CODES
 
 
-def _as_os_error(error: Exception, what: str, attempts: int, endpoint: str) -> OSError:
+def _as_os_error(error: Exception, target: Target, attempts: int, endpoint: str) -> OSError:
     """Build an OSError without the server's message, which may quote keys."""
     reason = f"{_reason(error)}, {'1 try' if attempts == 1 else f'{attempts} tries'}"
+    what = target.name
     if isinstance(error, ClientError):
-        return _refusal(*_status(error), what, reason)
+        return _refusal(error, target, reason)
     if isinstance(error, DamagedError):
         return OSError(f"{what}: S3 stored other data than it was sent: {reason}")
     if isinstance(error, TRANSIENT_ERRORS):
@@ -154,7 +179,9 @@ def _as_os_error(error: Exception, what: str, attempts: int, endpoint: str) -> O
     return kind(f"{what} cannot be used: {' '.join(str(error).split())}")
 
 
-def _refusal(status: int, code: str, what: str, reason: str) -> OSError:
+def _refusal(error: ClientError, target: Target, reason: str) -> OSError:
+    status, code = _status(error)
+    (doing, rights), what = target
     if code == "NoSuchBucket":
         return FileNotFoundError(f"there is no bucket for {what}")
     if status == 404:
@@ -167,11 +194,10 @@ def _refusal(status: int, code: str, what: str, reason: str) -> OSError:
             "free space or raise the quota"
         )
     if status in (401, 403) or code in CREDENTIAL_CODES:
-        return PermissionError(
-            f"access to {what} is denied: {reason}; check the AWS keys and the bucket's policy"
-        )
+        then = f"check the AWS keys and the bucket's policy; this takes {rights}"
+        return PermissionError(f"{doing} {what} is denied: {reason}; {then}")
     kind = RefusedError if _is_fault(status, code) else OSError
-    return kind(f"{what}: S3 refused the request: {reason}")
+    return kind(f"{doing} {what}: S3 refused the request: {reason}")
 
 
 def _reason(error: Exception) -> str:
