@@ -175,12 +175,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body[: int(len(body) * share)])
         self.wfile.flush()
 
-    def refuse(self, status: int, code: str) -> None:
-        """Answer with an error as S3 writes it."""
+    def refuse(self, status: int, code: str, **headers: str) -> None:
+        """Answer with an error as S3 writes it; in names of headers _ stands for -."""
         self.body()
         text = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{code}</Message></Error>"
         body = b"" if self.command == "HEAD" else text.encode()
-        self.answer(status, [("Content-Type", "application/xml")], body)
+        named = [(name.replace("_", "-"), value) for name, value in headers.items()]
+        self.answer(status, [("Content-Type", "application/xml"), *named], body)
 
     def reset(self, *_: object) -> None:
         """End the connection at once, with a reset, after what the arguments have done."""
@@ -211,6 +212,9 @@ FAULTS: dict[str, Callable[[_Handler], None]] = {
     "404": lambda handler: handler.refuse(404, "NoSuchKey"),
     "412": lambda handler: handler.refuse(412, "PreconditionFailed"),
     "403": lambda handler: handler.refuse(403, "AccessDenied"),
+    "elsewhere": lambda handler: handler.refuse(
+        301, "PermanentRedirect", x_amz_bucket_region="eu-west-1"
+    ),
     "reset_in_request": _Handler.reset_in_request,
     "reset_in_answer": lambda handler: handler.reset(handler.answer_half()),
     "end_in_answer": _Handler.answer_half,

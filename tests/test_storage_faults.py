@@ -311,6 +311,35 @@ def test_the_right_that_lacks_is_named(
         use(storage)
 
 
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("400 ExpiredToken", r"denied: ExpiredToken \(400\), 1 try; the credentials have expired"),
+        ("403 InvalidAccessKeyId", r"InvalidAccessKeyId \(403\), 1 try; check the AWS keys$"),
+        ("403 SignatureDoesNotMatch", "SignatureDoesNotMatch .*; check the AWS keys$"),
+        ("403 RequestTimeTooSkewed", "RequestTimeTooSkewed .*; set the clock of this machine"),
+        ("403 AccessDenied", "denied: AccessDenied .*policy; this takes s3:"),
+        ("400 AuthorizationHeaderMalformed", "in another region: .*; set AWS_REGION to it"),
+        ("elsewhere", "in the region eu-west-1: .*1 try; set AWS_REGION=eu-west-1"),
+    ],
+)
+@pytest.mark.parametrize("name", ["check", "exists", "read", "write"])
+def test_why_a_request_is_refused(
+    storage: Storage, faults: Faults, name: str, fault: str, said: str
+) -> None:
+    """It is said even if the first request is HEAD, whose answer has no body."""
+    with faults.during(always(fault)), pytest.raises(OSError, match=said) as refused:
+        OPERATIONS[name](storage)
+    assert isinstance(refused.value, PermissionError) is ("denied" in str(refused.value))
+
+
+def test_head_alone_is_denied(storage: Storage, faults: Faults) -> None:
+    """If a list is allowed it stays a refusal, and no object counts as absent."""
+    denied = pytest.raises(PermissionError, match=r"reading .*/a is denied: status 403")
+    with faults.during(always("403", method="HEAD")), denied:
+        storage.exists("a")
+
+
 @pytest.mark.parametrize("key", ["lineart", "AKIAWRONGKEY"])
 def test_wrong_credentials(
     storage: Storage, faults: Faults, key: str, monkeypatch: pytest.MonkeyPatch
@@ -323,7 +352,8 @@ def test_wrong_credentials(
         denied = pytest.raises(PermissionError, match=r"ing .* is denied: .*1 try")
         with faults.during(in_turn()) as counts, denied as caught:
             use(storage)
-        assert counts["requests"] == 1
+        # An answer to HEAD does not say why; a list does.
+        assert counts["requests"] <= 2
         text = "".join(traceback.format_exception(caught.value))
         assert not [word for word in ("WRONGKEY", secret, "Signature=", "AWS4-") if word in text]
 

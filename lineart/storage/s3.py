@@ -33,6 +33,7 @@ from lineart.storage.s3_calls import (
     Target,
     call,
     connect,
+    has_code,
 )
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ PARTS_AT_ONCE = 4
 """Parts of a large object that are uploaded, and in memory, at the same time."""
 BEYOND_THE_END = 416
 """HTTP status of a range that begins at or behind the end of an object."""
+UNNAMED = (301, 400, 401, 403)
+"""HTTP statuses that several causes have."""
 MD5_ETAG = re.compile(r'"[0-9a-f]{32}"')
 
 
@@ -62,7 +65,7 @@ class Objects:
         """See `Storage.check`."""
         bucket = self.root.partition("/")[0]
         target = Target(LIST, f"bucket {bucket!r}")
-        call(self.limits, target, self._client.head_bucket, Bucket=bucket)
+        call(self.limits, target, self._with_code(self._client.head_bucket), Bucket=bucket)
 
     def entries(self, below: str) -> Iterator[tuple[str, int, str | None]]:
         """Yield path relative to the root, size in bytes, and stamp of all objects."""
@@ -84,14 +87,14 @@ class Objects:
     def exists(self, path: str) -> bool:
         """See `Storage.exists`."""
         try:
-            self._call(READ, path, self._client.head_object)
+            self._call(READ, path, self._with_code(self._client.head_object))
         except FileNotFoundError:
             return False
         return True
 
     def stamp(self, path: str) -> str | None:
         """See `Storage.stamp`."""
-        found = self._call(READ, path, self._client.head_object)
+        found = self._call(READ, path, self._with_code(self._client.head_object))
         return _stamp(found.get("ETag"), found["ContentLength"])
 
     def read(self, path: str) -> bytes:
@@ -205,6 +208,21 @@ class Objects:
             with suppress(*ERRORS):
                 s3.abort_multipart_upload(**self._address(path), **upload)
             raise
+
+    def _with_code(self, head: Callable[..., T]) -> Callable[..., T]:
+        """Return a HEAD request whose refusal has a code, which only answers with a body have."""
+
+        def ask(**address: Any) -> T:
+            try:
+                return head(**address)
+            except ClientError as error:
+                status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+                if status in UNNAMED and not has_code(error):
+                    # It is refused for the same reason, unless only this object is denied.
+                    self._client.list_objects_v2(Bucket=address["Bucket"], MaxKeys=1)
+                raise
+
+        return ask
 
     @property
     def _client(self) -> "S3Client":

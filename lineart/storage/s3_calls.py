@@ -41,7 +41,24 @@ FULL_CODES = {
 }
 """Error codes of storage that is full, or of a quota that is used up; so is any of status 507."""
 INSUFFICIENT_STORAGE = 507
-CREDENTIAL_CODES = {"ExpiredToken", "InvalidToken", "InvalidAccessKeyId", "SignatureDoesNotMatch"}
+EXPIRED = "the credentials have expired; renew them"
+WRONG_KEYS = "check the AWS keys"
+CREDENTIAL_ADVICE = {
+    "ExpiredToken": EXPIRED,
+    "TokenRefreshRequired": EXPIRED,
+    "InvalidToken": WRONG_KEYS,
+    "InvalidAccessKeyId": WRONG_KEYS,
+    "SignatureDoesNotMatch": WRONG_KEYS,
+    "RequestTimeTooSkewed": "set the clock of this machine",
+}
+"""What to do about credentials, by error code."""
+REGION_CODES = {
+    *("AuthorizationHeaderMalformed", "IllegalLocationConstraintException"),
+    *("PermanentRedirect", "TemporaryRedirect"),
+}
+"""Error codes of a request that was sent to another region than the bucket's."""
+MOVED_PERMANENTLY = 301
+REGION_HEADER = "x-amz-bucket-region"
 
 T = TypeVar("T")
 
@@ -193,17 +210,43 @@ def _refusal(error: ClientError, target: Target, reason: str) -> OSError:
             f"{what} cannot be written: the storage is full, or a quota is used up: {reason}; "
             "free space or raise the quota"
         )
-    if status in (401, 403) or code in CREDENTIAL_CODES:
-        then = f"check the AWS keys and the bucket's policy; this takes {rights}"
+    is_unnamed = status == 400 and not has_code(error) and _region(error) is not None
+    if status == MOVED_PERMANENTLY or code in REGION_CODES or is_unnamed:
+        return OSError(f"{doing} {what}: its bucket is {_elsewhere(_region(error), reason)}")
+    if code in CREDENTIAL_ADVICE or status in (401, 403):
+        policy = f"check the AWS keys and the bucket's policy; this takes {rights}"
+        then = CREDENTIAL_ADVICE.get(code, policy)
         return PermissionError(f"{doing} {what} is denied: {reason}; {then}")
     kind = RefusedError if _is_fault(status, code) else OSError
     return kind(f"{doing} {what}: S3 refused the request: {reason}")
 
 
+def _elsewhere(region: str | None, reason: str) -> str:
+    """Return the end of a sentence on a bucket that is in another region."""
+    where = f"in the region {region}" if region else "in another region"
+    setting = f"AWS_REGION={region}" if region else "AWS_REGION to it"
+    has_endpoint = "AWS_ENDPOINT_URL" in os.environ or "AWS_ENDPOINT_URL_S3" in os.environ
+    endpoint = ", and AWS_ENDPOINT_URL to an endpoint there" if has_endpoint else ""
+    return f"{where}: {reason}; set {setting}{endpoint}"
+
+
+def _region(error: ClientError) -> str | None:
+    """Return the region of the bucket, if the answer tells it."""
+    answer: Any = error.response
+    told: str | None = answer.get("Error", {}).get("Region")
+    return answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get(REGION_HEADER) or told
+
+
+def has_code(error: ClientError) -> bool:
+    """Return whether an error has a code; an answer to HEAD has no body, and so none."""
+    status, code = _status(error)
+    return code not in ("", str(status))
+
+
 def _reason(error: Exception) -> str:
     if isinstance(error, ClientError):
         status, code = _status(error)
-        return f"status {status}" if code in ("", str(status)) else f"{code} ({status})"
+        return f"{code} ({status})" if has_code(error) else f"status {status}"
     return type(error).__name__
 
 
