@@ -219,6 +219,7 @@ FAULTS: dict[str, Callable[[_Handler], None]] = {
     "reset_in_answer": lambda handler: handler.reset(handler.answer_half()),
     "end_in_answer": _Handler.answer_half,
     "stall": lambda handler: handler.reset(handler.answer_half(), handler.server.ended.wait()),
+    "empty": lambda handler: handler.answer(200, [], handler.body()[:0]),
     "mute": lambda handler: handler.reset(handler.server.ended.wait()),
     "lost_answer": lambda handler: handler.reset(handler.ask()),
     "damage": _Handler.damage,

@@ -29,6 +29,7 @@ from lineart.storage.s3_calls import (
     WRITE,
     DamagedError,
     Deed,
+    IncompleteAnswerError,
     T,
     Target,
     call,
@@ -168,7 +169,7 @@ class Objects:
     def _put(self, **request: Any) -> None:
         digest = hashlib.md5(request["Body"], usedforsecurity=False)
         answer = self._client.put_object(ContentMD5=_base64(digest), **request)
-        etag, encryption = answer.get("ETag", ""), answer.get("ServerSideEncryption", "AES256")
+        etag, encryption = _field(answer, "ETag"), answer.get("ServerSideEncryption", "AES256")
         # With other encryption, parts, or in a directory bucket, the ETag is not the MD5.
         is_md5 = MD5_ETAG.fullmatch(etag) and encryption == "AES256"
         if (
@@ -187,23 +188,25 @@ class Objects:
 
     def _upload(self, path: str, data: bytes | mmap) -> None:
         s3 = self._client
-        upload: Any = {"UploadId": self._call(WRITE, path, s3.create_multipart_upload)["UploadId"]}
+        begin = _telling("UploadId", s3.create_multipart_upload)
+        store, end = (
+            _telling("ETag", s3.upload_part),
+            _telling("ETag", s3.complete_multipart_upload),
+        )
+        upload: Any = {"UploadId": self._call(WRITE, path, begin)}
 
         def send(number: int) -> "CompletedPartTypeDef":
             start = (number - 1) * self.limits.part_bytes
             part = data[start : start + self.limits.part_bytes]
             digest = _base64(hashlib.md5(part, usedforsecurity=False))
             named = upload | {"PartNumber": number, "Body": part, "ContentMD5": digest}
-            return {
-                "ETag": self._call(WRITE, path, s3.upload_part, **named)["ETag"],
-                "PartNumber": number,
-            }
+            return {"ETag": self._call(WRITE, path, store, **named), "PartNumber": number}
 
         try:
             with ThreadPoolExecutor(PARTS_AT_ONCE) as pool:
                 parts = [*pool.map(send, range(1, -(-len(data) // self.limits.part_bytes) + 1))]
             done = {"Parts": parts}
-            self._call(WRITE, path, s3.complete_multipart_upload, MultipartUpload=done, **upload)
+            self._call(WRITE, path, end, MultipartUpload=done, **upload)
         except BaseException:
             with suppress(*ERRORS):
                 s3.abort_multipart_upload(**self._address(path), **upload)
@@ -241,6 +244,18 @@ class Objects:
 def _stamp(etag: str | None, size: int) -> str | None:
     """Return ETag and size as one text; None if the server sends no ETag."""
     return f"{etag} {size}".replace('"', "") if etag else None
+
+
+def _telling(name: str, request: Callable[..., Any]) -> Callable[..., str]:
+    """Return a request that returns one field of its answer."""
+    return lambda **keywords: _field(request(**keywords), name)
+
+
+def _field(answer: Any, name: str) -> str:
+    if name not in answer:
+        raise IncompleteAnswerError(name)
+    field: str = answer[name]
+    return field
 
 
 def _base64(digest: "hashlib._Hash") -> str:

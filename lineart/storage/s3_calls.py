@@ -99,6 +99,10 @@ class DamagedError(Exception):
     """The server stored other data than it was sent."""
 
 
+class IncompleteAnswerError(Exception):
+    """An answer lacks what every S3 server sends, so that it may come from a proxy."""
+
+
 TRANSIENT_ERRORS = (
     exceptions.HTTPClientError,
     exceptions.ConnectionError,
@@ -107,6 +111,7 @@ TRANSIENT_ERRORS = (
     exceptions.CredentialRetrievalError,
     ResponseParserError,
     HTTPError,
+    IncompleteAnswerError,
 )
 """Errors without a valid response that are retried."""
 ERRORS = (BotoCoreError, ClientError, DamagedError, *TRANSIENT_ERRORS)
