@@ -28,8 +28,8 @@ from lineart.storage.s3_calls import (
     READ,
     WRITE,
     DamagedError,
-    Deed,
     IncompleteAnswerError,
+    Operation,
     T,
     Target,
     call,
@@ -231,9 +231,11 @@ class Objects:
     def _client(self) -> "S3Client":
         return connect(self.limits).client
 
-    def _call(self, deed: Deed, path: str, request: Callable[..., T], **keywords: Any) -> T:
+    def _call(
+        self, operation: Operation, path: str, request: Callable[..., T], **keywords: Any
+    ) -> T:
         """Make a request for one object, with retries."""
-        target = Target(deed, f"s3://{self.root}/{path}")
+        target = Target(operation, f"s3://{self.root}/{path}")
         return call(self.limits, target, request, **self._address(path), **keywords)
 
     def _address(self, path: str) -> dict[str, Any]:

@@ -63,7 +63,7 @@ REGION_HEADER = "x-amz-bucket-region"
 T = TypeVar("T")
 
 
-class Deed(NamedTuple):
+class Operation(NamedTuple):
     """What a request does."""
 
     doing: str
@@ -72,18 +72,18 @@ class Deed(NamedTuple):
     """Rights that it takes."""
 
 
-LIST = Deed("listing", "s3:ListBucket")
+LIST = Operation("listing", "s3:ListBucket")
 # Without the second right the answer for an object that is not there is a refusal, too.
-READ = Deed("reading", "s3:GetObject and s3:ListBucket")
-WRITE = Deed("writing", "s3:PutObject")
-COPY = Deed("copying", "s3:GetObject and s3:PutObject")
-DELETE = Deed("deleting", "s3:DeleteObject")
+READ = Operation("reading", "s3:GetObject and s3:ListBucket")
+WRITE = Operation("writing", "s3:PutObject")
+COPY = Operation("copying", "s3:GetObject and s3:PutObject")
+DELETE = Operation("deleting", "s3:DeleteObject")
 
 
 class Target(NamedTuple):
     """What a request does, and to what."""
 
-    deed: Deed
+    operation: Operation
     name: str
 
 
