@@ -18,7 +18,8 @@ from lineart.keys.same_shape import carry_same_shapes
 WINDOW_PX = 7
 """A mark is a pixel around which a window of this size lies in one region of the key."""
 OWN_WINDOW_PX = 3
-"""The size for marks of the region of the key that most of a region comes from, which is there."""
+"""The same for the region of the key that most of a region comes from: the flow has found it, and
+thin parts have no room for the larger window."""
 MIN_INSIDE, MIN_CARRIED = 0.8, 0.5
 """A region of the key that is closed there is a part of a region here if this share of it is
 carried into that region, and if what is carried anywhere has this share of its area."""
@@ -56,7 +57,7 @@ class _CarriedCounts(NamedTuple):
     main: Int32[np.ndarray, " N"]
     """The whole region of the key that most of each region comes from, or 0."""
     main_part: Int64[np.ndarray, " N"]
-    """The part that most of each region comes from, or 0."""
+    """The part that has the most pixels in each region, or 0."""
 
 
 class _Parts(NamedTuple):
