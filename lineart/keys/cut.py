@@ -218,16 +218,17 @@ def _find_parts(
     # With one of its parts, all of a region of the key is a part.
     _, whole = np.unique(region * total + origin[part], return_inverse=True)
     is_closed, is_other = (np.bincount(whole, one)[whole] > 0 for one in (is_closed, is_other))
-    marked = count_pairs(labels, marks, total)
-    place = np.searchsorted(region * total + part, marked.rows * total + marked.columns)
-    number = np.zeros(len(region) + 1, np.int64)
-    number[place.clip(0, len(region))] = np.where(
-        (marked.rows > 0) & (marked.columns > 0), marked.counts, 0
-    )
+    pairs, marked = region * total + part, count_pairs(labels, marks, total)
+    marked_pairs = marked.rows * total + marked.columns
+    place = np.searchsorted(pairs, marked_pairs).clip(max=max(len(pairs) - 1, 0))
+    # Marks also fill what is hidden in the key, where nothing is carried.
+    is_carried = np.append(pairs, -1)[place] == marked_pairs
+    number = np.zeros(len(pairs), np.int64)
+    number[place[is_carried]] = marked.counts[is_carried]
     is_part = (
         (main[region] > 0)
         & (is_own | (is_closed & is_other))
-        & (number[:-1] >= least_part_px(area[region]))
+        & (number >= least_part_px(area[region]))
     )
     order = np.flatnonzero(is_part)
     order = order[np.lexsort((-pixels[order], ~is_own[order], region[order]))]

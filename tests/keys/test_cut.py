@@ -311,6 +311,22 @@ def test_an_iris_keeps_its_colors() -> None:
     assert np.count_nonzero(wrong) < 30
 
 
+def test_what_ink_hides_in_a_key_marks_nothing() -> None:
+    """The nearest region there is another one; its pixels do not count as those of a thin strip."""
+    line = np.full((200, 300), 255, np.uint8)
+    line[:, 60:100] = 0
+    paint = np.full((200, 300, 3), PAINT["coat"], np.uint8)
+    paint[:, :60], paint[100:161, 20:27] = PAINT["head"], PAINT["hair"]
+    cv2.rectangle(line, (20, 100), (26, 160), 0, 1)
+    key = prepare_key(Key(line, paint))
+    labels = np.ones(line.shape, np.int32)
+    labels[:, 98:100], labels[:, 100:] = 0, 2
+    depth = cv2.distanceTransform((labels > 0).astype(np.uint8), cv2.DIST_L2, 3)
+    still = np.zeros((*line.shape, 2), np.float32)
+    cut = cut_regions(labels, depth, key, still, np.ones(3, bool))
+    assert len(np.unique(cut.labels)) == len(cut.is_part)
+
+
 def test_what_is_thin_has_its_parts() -> None:
     """A strip of 4 px in two colours, in which no window of marks has room, is two parts."""
     line = np.full((200, 300), 255, np.uint8)

@@ -15,7 +15,7 @@ from lineart.weights import fingerprint, open_weights, read_weights
 
 KEYS = "keys"
 """Name of the included weights of the matching network."""
-VERSION = "keys 13"
+VERSION = "keys 14"
 """Raise it when equal keys and weights give other pixels."""
 MAX_ADJACENT = 4
 """Maximum number of drawings before, and after, that vote on the colours of one."""
