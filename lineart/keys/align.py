@@ -25,6 +25,7 @@ from lineart.keys.enlarge import enlarge_cut
 from lineart.keys.flow import Flow, Misfit, find_flow, make_soft_ink, resize_ink
 from lineart.keys.key import PreparedKey
 from lineart.keys.pairs import PairFeatures, compare
+from lineart.keys.region_motion import CarriedKey
 from lineart.keys.runs import SmallMap
 
 SAME_ASPECT = 0.02
@@ -59,8 +60,9 @@ class Aligned(NamedTuple):
 def align(line: Line | Frame, keys: Sequence[PreparedKey], gap: float = GAP) -> Aligned:
     """Find the regions of a drawing and the flow from it to each key.
 
-    A region is cut by the key whose flow fits best around it. What this key leaves open is cut by
-    the others, the best for the whole drawing first, if they are at all alike around it.
+    A region is cut by the key whose flow fits best around it; what something hides there, other
+    keys show. What this key leaves open is cut by the others, the best for the whole drawing first,
+    if they are at all alike around it.
 
     Args:
         line: Drawing on white paper.
@@ -83,14 +85,14 @@ def align(line: Line | Frame, keys: Sequence[PreparedKey], gap: float = GAP) -> 
     cut, best = small, _find_best(small, total, misfits)
     is_settled, is_part = np.zeros((2, total + 1), bool)
     order = sorted(misfits, key=lambda number: float(misfits[number].mean()))
+    carried = {n: CarriedKey(fitted[n], flow) for n, flow in enumerate(flows) if flow is not None}
     for is_best in (True, False):
         for number in order:
-            flow = flows[number]
-            assert flow is not None
             is_asked = ~is_settled & ((best == number) == is_best)
             if not is_best and is_asked[1:].any():
                 is_asked &= _average(cut, len(best) - 1, misfits[number]) <= MAX_MISFIT
-            found_cut = cut_regions(cut, depth, fitted[number], flow, is_asked)
+            others = [carried[other] for other in order if other != number]
+            found_cut = cut_regions(cut, depth, carried[number], is_asked, others)
             cut, whole = found_cut.labels, found_cut.whole
             is_new = np.zeros(len(whole), bool)
             is_settled = np.append(is_settled, is_new) | found_cut.is_settled

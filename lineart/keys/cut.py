@@ -1,5 +1,6 @@
 """Cuts: a region of a drawing is split where a key has several regions, as at a gap in a line."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -8,10 +9,10 @@ from jaxtyping import Bool, Float32, Float64, Int32, Int64
 
 from lineart.imaging.region_maps import fill_from_neighbours, look_up, spread_regions
 from lineart.keys.border_matrix import find_borders, find_outlines
-from lineart.keys.flow import Flow, target_positions
+from lineart.keys.hidden import show_hidden
 from lineart.keys.key import PreparedKey
 from lineart.keys.key_colors import UNKNOWN, least_part_px
-from lineart.keys.region_motion import carry_parts
+from lineart.keys.region_motion import CarriedKey, carry_parts
 from lineart.keys.runs import SmallMap, count_pairs
 from lineart.keys.same_shape import carry_same_shapes
 
@@ -75,9 +76,9 @@ class _Parts(NamedTuple):
 def cut_regions(
     labels: SmallMap,
     depth: Float32[np.ndarray, "h w"],
-    key: PreparedKey,
-    flow: Flow,
+    carried_key: CarriedKey,
     is_asked: Bool[np.ndarray, " N"],
+    others: Sequence[CarriedKey] = (),
 ) -> Cut:
     """Cut regions of a drawing into the parts that the key shows there.
 
@@ -90,22 +91,18 @@ def cut_regions(
     Args:
         labels: Regions of the drawing at the working size.
         depth: Distance to the nearest ink.
-        key: The key, at the same size.
-        flow: Flow from the drawing to the key.
+        carried_key: The key.
         is_asked: Which regions may be cut; entry r is region r. Others stay as they are.
+        others: Other keys, which show what this one hides; those that fit best first.
     """
     if not is_asked[1:].any():
         return Cut(labels, np.zeros(0, np.int32), *np.zeros((2, len(is_asked)), bool))
-    total = int(labels.max(initial=0))
-    carried = cv2.remap(
-        key.drawing.labels.astype(np.float32), target_positions(flow), None, cv2.INTER_NEAREST,
-        borderMode=cv2.BORDER_REPLICATE,
-    )  # fmt: skip
-    carried = carried.astype(np.int32)
-    carried_parts = carry_parts(labels, depth, key, flow, carried, is_asked)
-    carried_parts = carry_same_shapes(labels, key, carried, carried_parts, is_asked)
-    found = _count_carried(labels, key, carried_parts)
-    marks = spread_regions(carried_parts)
+    key, total = carried_key.key, int(labels.max(initial=0))
+    by_motion = carry_parts(labels, depth, carried_key, is_asked)
+    carried = show_hidden(labels, depth, key, by_motion, others, is_asked)
+    carried = carry_same_shapes(labels, key, carried_key.regions, carried, is_asked)
+    found = _count_carried(labels, key, carried)
+    marks = spread_regions(carried)
     origin = look_up(np.append(np.int32(0), key.parent), marks)
     is_mark = _are_inside(origin, WINDOW_PX)
     is_mark |= _are_inside(origin, OWN_WINDOW_PX) & (origin == look_up(found.main, labels))

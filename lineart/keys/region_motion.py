@@ -1,5 +1,7 @@
 """Motion of regions: parts that no line separates share one affine motion, fitted to the flow."""
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import cv2
@@ -10,7 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from lineart.imaging.region_maps import find_boxes, find_runs, look_up
 from lineart.keys.border_matrix import BorderMatrix
-from lineart.keys.flow import Flow
+from lineart.keys.flow import Flow, target_positions
 from lineart.keys.key import PreparedKey
 from lineart.keys.runs import PairCounts, SmallMap, count_pairs
 
@@ -40,6 +42,40 @@ FEW_AGREEING, FAR_APART_PX = 0.5, 8.0
 this: what is before the group moves otherwise, but parts of the group may, too."""
 
 
+KNOWN_AGREEING = 0.3
+"""A motion is known if this share of the weight is within `APART_PX` of it."""
+
+
+@dataclass(frozen=True)
+class CarriedKey:
+    """A key of the shot, beside a drawing of its size."""
+
+    key: PreparedKey
+    """At the working size."""
+    flow: Flow
+    """From the drawing to the key."""
+
+    @cached_property
+    def regions(self) -> SmallMap:
+        """The key's regions, carried along the flow."""
+        carried: Float32[np.ndarray, "h w"] = cv2.remap(
+            self.key.drawing.labels.astype(np.float32), target_positions(self.flow), None,
+            cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE,
+        )  # fmt: skip
+        return carried.astype(np.int32)
+
+
+class CarriedParts(NamedTuple):
+    """The key's regions, carried by the motions of their groups."""
+
+    parts: SmallMap
+    """0 where the group is hidden in the key."""
+    is_known: Bool[np.ndarray, "h w"]
+    """Where the motion of the group is known, and the key shows the group."""
+    is_hidden: Bool[np.ndarray, "h w"]
+    """Where it is known, and the key hides the group, or ends."""
+
+
 class _Groups(NamedTuple):
     """Groups of a key as they are carried into regions; groups of one part are left out."""
 
@@ -58,11 +94,9 @@ class _Groups(NamedTuple):
 def carry_parts(
     labels: SmallMap,
     depth: Float32[np.ndarray, "h w"],
-    key: PreparedKey,
-    flow: Flow,
-    carried: SmallMap,
+    key: CarriedKey,
     is_asked: Bool[np.ndarray, " N"],
-) -> SmallMap:
+) -> CarriedParts:
     """Carry the parts of a key by the motion of their group.
 
     Parts without lines between them are a group: bands of a sky, or hair and its lights, but not
@@ -72,26 +106,28 @@ def carry_parts(
     Args:
         labels: Regions of the drawing at the working size.
         depth: Distance to the nearest ink.
-        key: The key, at the same size.
-        flow: Flow from the drawing to the key.
-        carried: The key's regions, carried along the flow.
+        key: The key.
         is_asked: Regions whose parts matter; the flow carries the others.
 
     Returns:
-        The key's regions, carried by the motions of their groups where the flow differs from these;
-        0 where the group is hidden in the key: the part nearest to it is there. In a region, the
-        group that has most of it takes also what the flow carries into it from other regions of the
-        key, but for parts that lie in it, such as what is closed in the key and open here.
+        The key's regions, carried by the motions of their groups where the flow differs from these.
+        In a region, the group that has most of it takes also what the flow carries into it from
+        other regions of the key, but for parts that lie in it, such as what is closed in the key
+        and open here.
     """
-    origin, group_of = (np.append(np.int32(0), one) for one in (key.parent, _find_groups(key)))
+    carried, flow, drawing = key.regions, key.flow, key.key.drawing
+    is_known, is_hidden = np.zeros((2, *labels.shape), bool)
+    origin, group_of = (
+        np.append(np.int32(0), one) for one in (key.key.parent, _find_groups(key.key))
+    )
     groups = _find_carried_groups(labels, carried, group_of, is_asked)
     if not groups.region.size:
-        return carried
+        return CarriedParts(carried, is_known, is_hidden)
     motions, agreeing = fit_motions(flow, groups.labels, depth, len(groups.region) + 1)
     origin_of = np.zeros(len(origin), np.int32)
     origin_of[group_of] = origin
     whole = look_up(origin, carried)
-    parts, key_labels = carried.copy(), key.drawing.labels.astype(np.float32)
+    parts, key_labels = carried.copy(), drawing.labels.astype(np.float32)
     for one in np.flatnonzero(agreeing[1:] >= MIN_AGREEING):
         region, group = groups.region[one], groups.group[one]
         left, top, right, bottom = (int(side) for side in groups.boxes[one])
@@ -99,23 +135,28 @@ def carry_parts(
         slope = motions[one + 1, 1:].T
         start = motions[one + 1, 0] + slope @ (left, top)
         apart = FAR_APART_PX if agreeing[one + 1] < FEW_AGREEING else APART_PX
-        is_taken = labels[box] == region
         is_own = groups.labels[box] == one + 1
         if groups.is_main[one]:
             is_own |= (whole[box] != origin_of[group]) & ~groups.is_inside[box]
-        is_taken &= is_own
-        is_taken &= _find_apart(flow[box], slope, start) > apart**2
-        if not is_taken.any():
-            continue
-        map_back = np.column_stack((slope + np.eye(2), start + np.array((left, top))))
-        moved = cv2.warpAffine(
-            key_labels, map_back, (right - left, bottom - top),
-            flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE,
-        ).astype(np.int32)  # fmt: skip
+        is_own &= labels[box] == region
+        if agreeing[one + 1] >= KNOWN_AGREEING:
+            is_known[box] |= is_own
+        is_taken = is_own & (_find_apart(flow[box], slope, start) > apart**2)
+        moved = carried[box]
+        if is_taken.any():
+            map_back = np.column_stack((slope + np.eye(2), start + np.array((left, top))))
+            moved = cv2.warpAffine(
+                key_labels, map_back, (right - left, bottom - top),
+                flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE,
+            ).astype(np.int32)  # fmt: skip
+            moved = np.where(is_taken, moved, carried[box])
         # Something else hides the group there in the key.
-        moved[look_up(group_of != group, moved)] = 0
-        np.copyto(parts[box], moved, where=is_taken)
-    return parts
+        is_behind = is_own & look_up(group_of != group, moved)
+        if agreeing[one + 1] >= KNOWN_AGREEING:
+            is_hidden[box] |= is_behind & (moved > 0)
+        np.copyto(parts[box], np.where(is_behind, 0, moved), where=is_taken)
+    is_known &= ~is_hidden
+    return CarriedParts(parts, is_known, is_hidden)
 
 
 def _find_groups(key: PreparedKey) -> Int32[np.ndarray, " N"]:

@@ -12,6 +12,7 @@ from lineart.keys import Key, carry, prepare_key
 from lineart.keys.align import align
 from lineart.keys.cut import cut_regions
 from lineart.keys.drawing import measure
+from lineart.keys.region_motion import CarriedKey
 from tests.keys.figures import PAINT, Figure
 from tests.keys.test_carry import draw_grid, fill, share_right
 
@@ -83,7 +84,7 @@ def test_parts_stay_in_their_regions() -> None:
     labels[24:177, 24:155], labels[24:177, 155:277] = 1, 2
     depth = cv2.distanceTransform((labels > 0).view(np.uint8), cv2.DIST_L2, 3)
     still = np.zeros((*line.shape, 2), np.float32)
-    cut = cut_regions(labels, depth, key, still, np.ones(3, bool)).labels
+    cut = cut_regions(labels, depth, CarriedKey(key, still), np.ones(3, bool)).labels
     assert len(np.unique(cut)) == 5
     for part in range(1, 5):
         assert len(np.unique(labels[cut == part])) == 1
@@ -121,7 +122,9 @@ def test_what_opens_keeps_the_part_that_is_half_hidden() -> None:
     depth = cv2.distanceTransform((labels > 0).astype(np.uint8), cv2.DIST_L2, 3)
     assert labels[100, 100] == labels[20, 20] != labels[100, 200]
     is_asked = np.ones(labels.max() + 1, bool)
-    cut = cut_regions(labels, depth, key, np.zeros((*line.shape, 2), np.float32), is_asked)
+    cut = cut_regions(
+        labels, depth, CarriedKey(key, np.zeros((*line.shape, 2), np.float32)), is_asked
+    )
     places = ((100, 100), (100, 132), (20, 20), (100, 200))
     numbers = [cut.labels[place] for place in places]
     assert len(set(numbers)) == len(numbers)
@@ -152,7 +155,7 @@ def test_what_was_before_it_is_no_part(thing: tuple[int, int, int, int], *, is_t
     steps = np.arange(110) / 110
     flow[90:, 190:, 0] = left + steps * (right - left) - np.arange(190, 300)
     flow[90:, 190:, 1] = (top + steps * (bottom - top) - np.arange(90, 200))[:, None]
-    cut, _, is_settled, _ = cut_regions(labels, depth, key, flow, np.ones(2, bool))
+    cut, _, is_settled, _ = cut_regions(labels, depth, CarriedKey(key, flow), np.ones(2, bool))
     assert (cut.max() > 1) == is_there
     assert is_settled[1:].all() == is_there
 
@@ -185,7 +188,7 @@ def test_memory_grows_with_the_regions_alone() -> None:
     flow = np.zeros((*drawn.size, 2), np.float32)
     asked = np.ones(drawn.total + 1, bool)
     tracemalloc.start()
-    cut_regions(drawn.labels, drawn.depth, prepared, flow, asked)
+    cut_regions(drawn.labels, drawn.depth, CarriedKey(prepared, flow), asked)
     _, peak_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert drawn.total > 6000
@@ -240,7 +243,7 @@ def test_a_dab_leaves_the_rest_to_other_keys() -> None:
     labels = (open_line > 0).astype(np.int32)
     depth = cv2.distanceTransform(labels.astype(np.uint8), cv2.DIST_L2, 3)
     still = np.zeros((*line.shape, 2), np.float32)
-    cut, _, is_settled, _ = cut_regions(labels, depth, key, still, np.ones(2, bool))
+    cut, _, is_settled, _ = cut_regions(labels, depth, CarriedKey(key, still), np.ones(2, bool))
     page, part = cut[5, 5], cut[100, 150]
     assert page != part
     assert not is_settled[page]
@@ -258,7 +261,7 @@ def test_what_is_closed_comes_with_what_has_the_color_around_it() -> None:
     labels = find_regions(line)
     depth = cv2.distanceTransform((labels > 0).astype(np.uint8), cv2.DIST_L2, 3)
     still = np.zeros((*line.shape, 2), np.float32)
-    cut = cut_regions(labels, depth, key, still, np.ones(labels.max() + 1, bool)).labels
+    cut = cut_regions(labels, depth, CarriedKey(key, still), np.ones(labels.max() + 1, bool)).labels
     path, *ground = (cut[100, column] for column in (190, 220, 170, 50))
     assert path not in ground
     assert ((cut == path) == (paint == PAINT["hair"]).all(axis=2)).mean() > 0.99
@@ -323,7 +326,7 @@ def test_what_ink_hides_in_a_key_marks_nothing() -> None:
     labels[:, 98:100], labels[:, 100:] = 0, 2
     depth = cv2.distanceTransform((labels > 0).astype(np.uint8), cv2.DIST_L2, 3)
     still = np.zeros((*line.shape, 2), np.float32)
-    cut = cut_regions(labels, depth, key, still, np.ones(3, bool))
+    cut = cut_regions(labels, depth, CarriedKey(key, still), np.ones(3, bool))
     assert len(np.unique(cut.labels)) == len(cut.is_part)
 
 
@@ -337,7 +340,7 @@ def test_what_is_thin_has_its_parts() -> None:
     labels = find_regions(line)
     depth = cv2.distanceTransform((labels > 0).astype(np.uint8), cv2.DIST_L2, 3)
     still = np.zeros((*line.shape, 2), np.float32)
-    cut = cut_regions(labels, depth, key, still, np.ones(labels.max() + 1, bool))
+    cut = cut_regions(labels, depth, CarriedKey(key, still), np.ones(labels.max() + 1, bool))
     assert len(np.unique(cut.labels[61:139, 101:105])) == 2
 
 
