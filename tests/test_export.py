@@ -13,11 +13,21 @@ from onnx import TensorProto
 from onnxscript import ir
 from scipy import sparse
 from scipy.sparse.csgraph import dijkstra
+from torch import nn
 
 from lineart.image import resize
 from lineart.imaging.hints.pixels import pool_hints
 from lineart.inference import PairColorizer, Translator
-from lineart.models import BorderSearch, Pair, Translation, build_empty, hint_maps
+from lineart.models import (
+    BorderSearch,
+    Colorization,
+    Pair,
+    Translation,
+    build_empty,
+    hint_maps,
+)
+from lineart.models.layers import ColorBatch, HintBatch, HintPixels, LineBatch, LinePixels
+from lineart.models.pair import Small
 from lineart.onnx import verify
 from lineart.onnx.export import export_pair, shrink
 from lineart.onnx.graph import Value, start_graph, to_model
@@ -117,6 +127,49 @@ def test_flooded_hints_colour_as_the_colorizer(name: str) -> None:
     difference = np.abs(color.astype(int) - truth).max(axis=3)
     assert difference[:2].max() <= 1
     assert (difference[2] <= 1).mean() > 0.9
+    assert truth.std() > 1
+
+
+class OneLayer(nn.Module):
+    """Color generator of one convolution."""
+
+    def __init__(self, inputs: int) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(inputs, 3, 3, padding=1)
+
+    def forward(self, line: LineBatch, hint: HintBatch) -> ColorBatch:
+        """Colour a drawing; both inputs have its size."""
+        return torch.tanh(self.layer(torch.cat((line, hint), dim=1)))
+
+
+def encode_with_drawing(hint: HintPixels, line: LinePixels) -> HintBatch:
+    """Encode hints as colours, opacity and the drawing."""
+    return torch.cat((hint, line[..., None]), dim=3).permute(0, 3, 1, 2) / 127.5 - 1
+
+
+@pytest.mark.parametrize(
+    ("encode", "channels"),
+    [(hint_maps.point_hints, 3), (hint_maps.flood_hints, 3), (encode_with_drawing, 5)],
+)
+def test_a_pair_without_a_draft_has_hints_of_any_kind(
+    encode: Callable[..., HintBatch], channels: int
+) -> None:
+    """Its color generator takes them at the drawing's size, as the task encodes them."""
+    torch.manual_seed(0)
+    pair = Pair(
+        model="one_network",
+        arguments={},
+        generators={"color": OneLayer(1 + channels).eval()},
+        multiple=1,
+        small=Small({}),
+        task=Colorization(encode_hint=encode, draft_scale=1),
+    )
+    files = export_pair(pair, FACTS)
+    assert files.keys() == {"color.onnx", "model.onnx"}
+    lines, hints = verify.draw_cases(2, (37, 70), 1)
+    (color,) = open_session(files["model.onnx"]).run(None, {"line": lines, "hint": hints})
+    truth = PairColorizer(pair, precision="float32")(lines, hints)
+    assert np.abs(color.astype(int) - truth).max() <= 1
     assert truth.std() > 1
 
 

@@ -24,12 +24,10 @@ class Colorization:
     does: ClassVar = "colours drawings"
 
     encode_hint: Callable[[HintPixels, LinePixels], HintBatch]
-    """Hints and the drawing at the same size -> hints as input of the draft generator."""
+    """Hints and the drawing at the same size -> hints as input of the draft generator, or of the
+    only one. `lineart.onnx` traces it with torch, unless it is one of `onnx.hints.GRAPHS`."""
     draft_scale: int
     """Side of the drawing divided by the side of the draft; 1 without a draft generator."""
-    floods_hints: bool = False
-    """`encode_hint` is `flood_hints` or `spread_hints` of `hint_maps`, for which `lineart.onnx` has
-    graphs of its own; it traces every other `encode_hint` with torch."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,7 +26,7 @@ from lineart.onnx.graph import (
     to_model,
     to_unit,
 )
-from lineart.onnx.hints import flooded, pool, spread
+from lineart.onnx.hints import GRAPHS, pool
 from lineart.onnx.metadata import Facts, colorizer_facts, network_facts, translator_facts
 from lineart.onnx.spec import IOSpec, spec_of, tensors_of
 from lineart.onnx.verify import compare_colorizer, compare_network, compare_translator
@@ -176,26 +176,27 @@ def join_colorizer(pair: Pair, networks: Mapping[str, onnx.ModelProto]) -> onnx.
     planes = op.Unsqueeze(op.Pad(line, pads(op, more), mode="edge"), [1])
     planes = op.Cast(planes, to=FLOAT)
     hint = op.Pad(hint, pads(op, more, after=1))
-    if "draft" not in networks:
-        colors = {"line": to_unit(op, planes), "hint": spread(op, hint, planes)}
-        (result,) = embed(op, networks["color"], "color", **colors)
-        add_output(builder, to_pixels(op, result, size), "color", [3])
-        return to_model(builder)
-    # Hints and drawing at the draft's size.
-    pooled = pool(op, hint, task.draft_scale)
-    gray = shrink(op, planes, task.draft_scale)
-    if task.floods_hints:
-        encoded = flooded(op, pooled, gray)
+    colors = {"line": to_unit(op, planes)}
+    if "draft" in networks:
+        gray = shrink(op, planes, task.draft_scale)
+        encoded = encode(op, task, pool(op, hint, task.draft_scale), gray)
+        (small,) = embed(op, networks["draft"], "draft", line=to_unit(op, gray), hint=encoded)
+        scales = [1.0, 1.0, float(task.draft_scale), float(task.draft_scale)]
+        colors["draft"] = op.Resize(small, None, scales, mode="linear")
     else:
-        pixels = op.Cast(op.Squeeze(gray, [1]), to=BYTE)
-        (encoded,) = embed(op, export_encoder(task), "encoder", hint=pooled, line=pixels)
-    # Networks.
-    (small,) = embed(op, networks["draft"], "draft", line=to_unit(op, gray), hint=encoded)
-    scales = [1.0, 1.0, float(task.draft_scale), float(task.draft_scale)]
-    large = op.Resize(small, None, scales, mode="linear")
-    (result,) = embed(op, networks["color"], "color", line=to_unit(op, planes), draft=large)
+        colors["hint"] = encode(op, task, hint, planes)
+    (result,) = embed(op, networks["color"], "color", **colors)
     add_output(builder, to_pixels(op, result, size), "color", [3])
     return to_model(builder)
+
+
+def encode(op: OpBuilder, task: Colorization, hint: Value, gray: Value) -> Value:
+    """Encode hints uint8[B, H, W, 4] with the drawing float32[B, 1, H, W], 0..255, as the task."""
+    if task.encode_hint in GRAPHS:
+        return GRAPHS[task.encode_hint](op, hint, gray)
+    pixels = op.Cast(op.Squeeze(gray, [1]), to=BYTE)
+    (encoded,) = embed(op, export_encoder(task), "encoder", hint=hint, line=pixels)
+    return encoded
 
 
 def join_translator(pair: Pair, generator: onnx.ModelProto) -> onnx.ModelProto:

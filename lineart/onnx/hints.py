@@ -8,13 +8,14 @@ With the default weights, 15 real pictures and 16 / 140 hints, PSNR between the 
 35 / 34 dB, and to painted truth nearly the same: 19.0 / 24.2 here, 19.1 / 24.4 with the watershed.
 """
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 import numpy as np
 from onnxscript import OpBuilder, ir
 
 from lineart.models.diffusion import CONTRAST
-from lineart.models.hint_maps import INK_BELOW, ROUNDS
+from lineart.models.hint_maps import INK_BELOW, ROUNDS, flood_hints, spread_hints
 from lineart.onnx.diffusion import diffuse, refine
 from lineart.onnx.graph import (
     BOOL,
@@ -110,6 +111,13 @@ def spread(op: OpBuilder, hint: Value, gray: Value) -> Value:
     code = op.Concat(colors, find_hinted(op, gray, is_source), axis=1)
     result: Value = op.Sub(op.Mul(code, 2.0), 1.0)
     return result
+
+
+GRAPHS: Final[dict[Callable[..., Any], Callable[[OpBuilder, Value, Value], Value]]] = {
+    flood_hints: flooded,
+    spread_hints: spread,
+}
+"""`Colorization.encode_hint` -> its graph, for those that torch cannot trace."""
 
 
 def choose_sources(op: OpBuilder, is_hint: Value, gray: Value) -> Value:

@@ -13,6 +13,7 @@ from lineart.imaging.hints.pixels import pool_hints, sample_hints
 from lineart.inference import PairColorizer, Translator
 from lineart.metrics import psnr
 from lineart.models import Pair
+from lineart.onnx.hints import GRAPHS
 from lineart.onnx.inference import Pictures, open_session
 from lineart.onnx.spec import IOSpec, tensors_of
 
@@ -66,7 +67,7 @@ class PictureError(NamedTuple):
     levels: int
     """Largest difference in levels of 0..255."""
     flooded_db: dict[int, float]
-    """Number of hints -> PSNR in dB; empty unless the pair floods hints (`onnx.hints`)."""
+    """Number of hints -> PSNR in dB; empty unless hints are flooded by a graph of `onnx.hints`."""
 
 
 def compare_colorizer(data: bytes, pair: Pair, *, half: bool) -> PictureError:
@@ -78,7 +79,7 @@ def compare_colorizer(data: bytes, pair: Pair, *, half: bool) -> PictureError:
         ValueError: The difference is above its bound.
     """
     session, colorizer = open_session(data), PairColorizer(pair, precision="float32")
-    is_flooded = pair.colorization.floods_hints
+    is_flooded = pair.colorization.encode_hint in GRAPHS
     levels, flooded_db = 0, {}
     for count, size in SIZES:
         lines, hints = draw_cases(count, size, 1 if is_flooded else HINTS[0])

@@ -25,7 +25,7 @@ def additive_unet(width: int = 32, color_width: int = 0) -> Pair:
         "additive_unet",
         ADD,
         (width, color_width),
-        Colorization(encode_hint=flood_hints, draft_scale=DRAFT_SCALE, floods_hints=True),
+        Colorization(encode_hint=flood_hints, draft_scale=DRAFT_SCALE),
     )
     for generator in pair.generators.values():
         assert isinstance(generator, JoinUNet)

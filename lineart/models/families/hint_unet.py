@@ -54,5 +54,5 @@ def hint_unet(width: int = 16) -> Pair:
         generators={"color": network},
         multiple=MULTIPLE,
         small=Small({"width": 4}),
-        task=Colorization(encode_hint=spread_hints, draft_scale=1, floods_hints=True),
+        task=Colorization(encode_hint=spread_hints, draft_scale=1),
     )
