@@ -5,10 +5,12 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from playwright.sync_api import Page
 
 from lineart.report.stages import ScalarPoint
 from lineart.report.training import training_page
 from lineart.report.training_pictures import GRIDS_SHOWN, Grid, prepare_grids
+from tests.browser import scrolls_sideways
 
 HOSTILE = "<script>alert('1')</script>\"><img src=x onerror=alert(2)>\n\x00\udcff\u202e名"
 VOID = {"meta", "img", "input", "br"}
@@ -193,6 +195,16 @@ def test_data_and_settings_are_laid_out(scalars: list[ScalarPoint]) -> None:
     assert "l2 0.25 0 Flags recipe small" in seen
     assert "Recipe model additive unet" not in seen  # values stay as they were written
     assert "Recipe model additive_unet Machine cpu EPYC" in seen
+
+
+def test_a_long_flag_leaves_room_for_its_name(page: Page) -> None:
+    """The text of a flag of prepare_data breaks; each name beside it is on one line."""
+    flags = {"group": "(?:" + "|".join(f"shot_{n:03d}" for n in range(60)) + ")", "licence": "CC0"}
+    page.set_content(training_page(RUN | {"data": {"pictures": 1312, "flags": flags}}, [], []))
+    names = page.locator(".data th bdi").all()
+    assert len(names) == 3
+    assert len({name.bounding_box()["height"] for name in names}) == 1
+    assert not scrolls_sideways(page)
 
 
 def test_pictures_stand_in_order_with_their_columns(scalars: list[ScalarPoint]) -> None:
