@@ -123,12 +123,14 @@ def run_command(
         return BROKE_OFF
     except KeyboardInterrupt:
         say(name, if_stopped)
-        end_interrupted()
-        return INTERRUPTED
-    if is_timed:
-        result["seconds"] = round(time.perf_counter() - started, 1)
-    print(json.dumps(result, default=str), flush=True)
-    return SOME_FAILED if any(map(result.get, UNFINISHED)) else ALL_DONE
+    else:
+        if is_timed:
+            result["seconds"] = round(time.perf_counter() - started, 1)
+        print(json.dumps(result, default=str), flush=True)
+        return SOME_FAILED if any(map(result.get, UNFINISHED)) else ALL_DONE
+    # Here no traceback keeps what the command had open.
+    end_interrupted()
+    return INTERRUPTED
 
 
 def as_sentence(error: ValueError | OSError) -> str:

@@ -5,6 +5,7 @@ a command works, its cleaning up comes first. Before the first line of `lineart.
 the first 30 to 50 ms, Python itself ends by the signal.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -19,6 +20,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 CLEANUP_S = 20.0
 """Seconds for cleaning up, after which the process ends. A SIGTERM to all processes of a job ends
 those of Ray, too, for which its driver would wait a minute; Kubernetes kills after 30 s."""
+JOIN_S = 1.0
+"""Seconds to wait for a process that was told to end."""
 AGAIN_S = 0.1
 """Seconds after which an interrupt is repeated that came where Python has to ignore it."""
 
@@ -52,7 +55,22 @@ def end_interrupted() -> None:
     if signal.getsignal(signal.SIGTERM) is _exit:
         sys.stdout.flush()
         sys.stderr.flush()
+        _end_children()
         os._exit(INTERRUPTED)
+
+
+def _end_children() -> None:
+    """Free what `multiprocessing` holds, and end its processes, as Python's own end would."""
+    if "multiprocessing" not in sys.modules:
+        return
+    import multiprocessing
+
+    gc.collect()
+    children = multiprocessing.active_children()
+    for child in children:
+        child.terminate()
+    for child in children:
+        child.join(JOIN_S)
 
 
 def _handle(handler: Any) -> None:
@@ -89,6 +107,7 @@ class Interrupts:
 
     def _give_up(self) -> None:
         if not self._is_over:
+            _end_children()
             _say_and_exit(self._sentence)
 
     def repeat(self, ignored: Any) -> None:

@@ -8,9 +8,12 @@ import time
 from pathlib import Path
 
 import cv2
+import psutil
 import pytest
 
+from lineart.storage import Storage
 from tests.conftest import DrawLine
+from tests.painted import painted, write_shards
 
 ROOT = Path(__file__).parents[2]
 MOMENTS_S = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 2.4, 3.2)
@@ -70,3 +73,27 @@ def test_at_any_moment(
         assert running.returncode == 130, (moment, errors[-2000:])
         assert "Traceback" not in errors, (moment, errors[-2000:])
         assert ": stopped" in errors
+
+
+def test_a_training_leaves_no_process(tmp_path: Path) -> None:
+    """A SIGTERM to the training alone ends those that make its samples, too; nothing leaks."""
+    data = write_shards(Storage.at(str(tmp_path / "shards")), (painted(0), painted(1)))
+    flags = ["--recipe", "small", "--data", data.uri, "--num-workers", "1"]
+    log, command = tmp_path / "log", [sys.executable, "-m", "jobs.train", *flags]
+    with log.open("w") as errors:
+        running = psutil.Popen(
+            [*command, "--output", f"{tmp_path / 'run'}"], cwd=ROOT, stderr=errors
+        )
+    # Two of multiprocessing's own, and one below them that makes samples.
+    for _ in range(600):
+        if len(started := running.children(recursive=True)) == 3:
+            break
+        time.sleep(0.1)
+    running.terminate()
+    _, left = psutil.wait_procs([running, *started], timeout=30)
+    for one in left:
+        one.kill()
+    assert len(started) == 3
+    assert not left
+    assert running.returncode == 130
+    assert "leaked" not in log.read_text()
