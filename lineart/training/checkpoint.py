@@ -66,6 +66,21 @@ def module_tensors(prefix: str, module: nn.Module) -> Iterator[tuple[str, Tensor
         yield f"{prefix}.{name}", tensor.detach().cpu().contiguous()
 
 
+def load_module(module: nn.Module, found: Checkpoint, name: str) -> None:
+    """Load a module's state from the tensors `name.*` of a checkpoint.
+
+    Raises:
+        ValueError: the module has other layers.
+    """
+    try:
+        module.load_state_dict(found.part(name))
+    except RuntimeError as error:
+        raise ValueError(
+            f"{found.place.folder} does not fit {name}, whose layers have changed since; give "
+            "another --output"
+        ) from error
+
+
 def optimizer_tensors(
     prefix: str, optimizer: torch.optim.Optimizer
 ) -> Iterator[tuple[str, Tensor]]:
@@ -135,10 +150,24 @@ def check(output: Storage, recipe: Recipe) -> None:
         ValueError: the folder holds a run of another recipe.
     """
     there = places(output)
-    if there and _read_record(output, there[-1])["recipe"] != json.loads(
-        json.dumps(asdict(recipe))
-    ):
-        raise ValueError(f"{output.uri} holds a run of another recipe; give another --output")
+    if not there:
+        return
+    wanted = json.loads(json.dumps(asdict(recipe)))
+    if other := _difference(_read_record(output, there[-1])["recipe"], wanted):
+        raise ValueError(
+            f"{output.uri} holds a run of another recipe: {other}; give another --output"
+        )
+
+
+def _difference(held: Any, wanted: Any, name: str = "recipe") -> str:
+    """Describe the first value that differs in two recipes as JSON; "" if there is none."""
+    if isinstance(held, list) and isinstance(wanted, list):
+        held, wanted = (dict(enumerate(one)) for one in (held, wanted))
+    if not (isinstance(held, dict) and isinstance(wanted, dict)):
+        return "" if held == wanted else f"{name} is {held!r} there, {wanted!r} here"
+    keys = dict.fromkeys([*held, *wanted])
+    found = (_difference(held.get(key), wanted.get(key), f"{name}.{key}") for key in keys)
+    return next(filter(None, found), "")
 
 
 def check_data(output: Storage, data: Storage) -> None:

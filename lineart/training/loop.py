@@ -85,7 +85,7 @@ def train(run: TrainingRun) -> Pair:
     found = checkpoint.read(run.output, recipe)
     if found:
         for name, generator in pair.generators.items():
-            generator.load_state_dict(found.part(name))
+            checkpoint.load_module(generator, found, name)
     start = found.place if found else None
     log = RunLog(run.output, recipe, start) if run.device.is_first else None
     with closing(log) if log else nullcontext():

@@ -15,6 +15,7 @@ from lineart.models import Pair
 from lineart.models.layers import Constrained
 from lineart.training.checkpoint import (
     Checkpoint,
+    load_module,
     module_tensors,
     optimizer_tensors,
     restore_optimizer,
@@ -246,10 +247,10 @@ class StageTrainer:
     def restore(self, found: Checkpoint) -> None:
         """Restore the state from a checkpoint."""
         for name, average in self.averages.items():
-            average.load_state_dict(found.part(name))
+            load_module(average, found, name)
         for group, modules in self.modules.items():
             for name, module in modules.items():
-                module.load_state_dict(found.part(f"{group}.{name}"))
+                load_module(module, found, f"{group}.{name}")
         for group, optimizer in self.optimizers.items():
             restore_optimizer(optimizer, found.part(f"optimizer.{group}"))
         torch.set_rng_state(found.tensors["random"])

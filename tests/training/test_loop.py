@@ -3,6 +3,7 @@ import io
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -220,8 +221,26 @@ def test_another_recipe_does_not_continue_a_run(start_run: Any) -> None:
     """A run folder belongs to one recipe."""
     recipe = tiny(RECIPES["small"]())
     train(start_run(recipe))
-    with pytest.raises(ValueError, match="another recipe"):
+    with pytest.raises(
+        ValueError, match=r"another recipe: recipe.seed is 0 there, 5 here; give an"
+    ):
         train(start_run(replace(recipe, seed=5)))
+    stages = (recipe.stages[0], replace(recipe.stages[1], learning_rate=0.5))
+    with pytest.raises(ValueError, match=r"recipe.stages.1.learning_rate is 0.002 there, 0.5 here"):
+        train(start_run(replace(recipe, stages=stages)))
+
+
+def test_a_run_of_other_layers_is_not_continued(
+    start_run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network that was changed by hand has no use for the checkpoint: one sentence says so."""
+    recipe = tiny(RECIPES["small"]())
+    train(start_run(recipe))
+    build = MODELS[recipe.model]
+    wider = {name: 2 * value for name, value in recipe.arguments.items()}
+    monkeypatch.setitem(MODELS, recipe.model, lambda **_: build(**wider))
+    with pytest.raises(ValueError, match=r"does not fit draft, whose layers have changed since; g"):
+        train(start_run(recipe))
 
 
 def test_the_last_checkpoints_and_the_best_are_kept(
@@ -238,6 +257,7 @@ def test_the_last_checkpoints_and_the_best_are_kept(
     run = start_run(replace(recipe, stages=(replace(recipe.stages[0], images=40),)))
     train(run)
     assert {place.images for place in checkpoint.places(run.output)} == {8, 32, 36, 40}
+    assert len([*Path(run.output.uri, checkpoint.FOLDER).iterdir()]) == 4
 
 
 def test_scalars_and_grids_are_left(start_run: Any, caplog: pytest.LogCaptureFixture) -> None:
