@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+import traceback
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -22,6 +23,9 @@ from lineart.training.recipes import FINE_TUNE, RECIPES, Recipe, tiny
 if TYPE_CHECKING:
     from lineart.storage import Storage
     from lineart.training.job import TrainingJob
+
+TRACEBACK = "traceback.txt"
+"""File of the run folder with the lines of code at which the training last failed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +74,17 @@ def main(flags: Train) -> int:
         flags,
         train_pair,
         if_stopped="stopped; the same command goes on from the last checkpoint",
-        configuration=lambda flags: {"flags": asdict(flags), "recipe": asdict(read_recipe(flags))},
+        configuration=configure,
     )
+
+
+def configure(flags: Train) -> dict[str, Any]:
+    """Return what a dry run prints."""
+    from lineart.training.job import check_recipe
+
+    recipe = read_recipe(flags)
+    check_recipe(recipe)
+    return {"flags": asdict(flags), "recipe": asdict(recipe)}
 
 
 def train_pair(flags: Train) -> dict[str, Any]:
@@ -95,7 +108,8 @@ def train_pair(flags: Train) -> dict[str, Any]:
         advice = "; free some space, and the same command goes on" if is_full(error) else ""
         raise BrokenOffError(f"{describe_error(error)}{advice}") from error
     except (RuntimeError, ValueError) as error:
-        raise BrokenOffError(f"{error}") from error
+        job.output.write(TRACEBACK, "".join(traceback.format_exception(error)).encode())
+        raise BrokenOffError(f"{error}; {job.output.uri}/{TRACEBACK} says where") from error
     finally:
         record = write_run(job, flags, before + time.monotonic() - started)
         write_progress(job.output, record)

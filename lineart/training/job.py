@@ -82,11 +82,9 @@ class TrainingJob:
         Raises:
             FileNotFoundError: as `open`.
             ValueError: as `open`; or a batch cannot be divided, the output holds another run, or
-                the recipe's objectives or arguments are not valid.
+                the recipe's objectives, arguments or crops are not valid.
         """
-        check_config(describe(self._pair))
-        for stage in self.recipe.stages:
-            find_objective(stage.objective)
+        check_recipe(self.recipe)
         for side in ("train", "validation"):
             self.task.open(self.data, side, self.recipe)
         check_batches(self.recipe, workers, self.accumulate)
@@ -134,6 +132,18 @@ class TrainingJob:
         if given is None or not given.startswith("s3://"):
             return given
         return fetch_file(given, Path(torch.hub.get_dir()) / "checkpoints" / "lineart")
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """Raise ValueError if the arguments, the objectives or the crops of a recipe are not valid."""
+    pair = build_empty(recipe.model, recipe.arguments)
+    check_config(describe(pair))
+    for stage in recipe.stages:
+        find_objective(stage.objective)
+        if stage.crop % pair.multiple:
+            raise ValueError(
+                f"stage {stage.name}: crop {stage.crop} is no multiple of {pair.multiple}"
+            )
 
 
 def train_on_ray(job: TrainingJob, workers: int, share: Mapping[str, float]) -> None:

@@ -16,6 +16,7 @@ from lineart.jobs.command import ALL_DONE, BROKE_OFF, WRONG_INPUT
 from lineart.jobs.train import Train, main, open_job
 from lineart.models import from_files
 from lineart.storage import Storage
+from lineart.training.objectives.colorization import DraftObjective
 from lineart.training.recipes import RECIPES
 from lineart.training.stage_trainer import StageTrainer
 from lineart.weights import fingerprint, open_weights, read_weights
@@ -115,6 +116,55 @@ def test_wrong_input_is_one_sentence(
     error = capsys.readouterr().err
     assert message in error
     assert "Traceback" not in error
+
+
+@pytest.mark.parametrize("is_dry", [True, False])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"objective": "hintd"}, "no objective 'hintd'"),
+        ({"crop": 100}, "stage draft: crop 100 is no multiple of 64"),
+    ],
+)
+def test_a_mistake_in_a_recipe_ends_before_the_training(
+    change: dict[str, object],
+    message: str,
+    data: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    is_dry: bool,
+) -> None:
+    """A misspelt objective, also in a dry run; a crop that the networks cannot halve."""
+    recipe = RECIPES["small"]()
+    wrong = replace(recipe, stages=tuple(replace(s, **change) for s in recipe.stages))  # type: ignore[arg-type]
+    monkeypatch.setitem(RECIPES, "small", lambda: wrong)
+    flags = Train(recipe="small", data=data, output=str(tmp_path / "run"), dry_run=is_dry)
+    assert main(flags) == WRONG_INPUT
+    assert message in capsys.readouterr().err
+
+
+def test_a_mistake_in_an_objective_has_a_traceback(
+    data: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The sentence says which file has it."""
+
+    def mistaken(*_: object) -> None:
+        _, _ = torch.zeros(3)
+
+    monkeypatch.setattr(DraftObjective, "generator_loss", mistaken)
+    output = tmp_path / "run"
+    flags = Train(recipe="small", data=data, output=str(output), num_workers=0, tiny=True)
+    assert main(flags) == BROKE_OFF
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert (
+        said == f"train: too many values to unpack (expected 2); {output}/traceback.txt says where"
+    )
+    assert 'test_train.py", line' in (output / "traceback.txt").read_text()
 
 
 @pytest.mark.parametrize("place", ["shards", "shards/run", "."])

@@ -206,6 +206,18 @@ def test_a_misspelt_objective_lists_the_names(name: str) -> None:
         find_objective(name)
 
 
+def test_a_broken_import_of_an_objective_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its module is there, but not what it imports."""
+    (tmp_path / "own_loss.py").write_text("from lineart.losses import l17\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(
+        ValueError, match=r"import ends in: cannot import name 'l17' from 'lineart.loss"
+    ):
+        find_objective("own_loss:Loss")
+
+
 def test_arguments_that_weights_cannot_have_stop_before_the_training(tmp_path: Path) -> None:
     """Weights with them would be written, and could not be read."""
     recipe = tiny(RECIPES["two_stage"]())

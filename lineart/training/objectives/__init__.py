@@ -27,14 +27,16 @@ def find_objective(name: str) -> Callable[..., Objective]:
     """Return an objective by its name in `OBJECTIVES`, or by "MODULE:CLASS".
 
     Raises:
-        ValueError: there is no such objective.
+        ValueError: there is no such objective, or its module cannot be imported.
     """
     if name in OBJECTIVES:
         return OBJECTIVES[name]
     try:
         found: Callable[..., Objective] = resolve_name(name)
     except (ImportError, AttributeError, ValueError) as error:
+        names = ", ".join(OBJECTIVES)
         raise ValueError(
-            f"there is no objective {name!r}; give one of {', '.join(OBJECTIVES)}, or MODULE:CLASS"
+            f"there is no objective {name!r}; give one of {names}, or MODULE:CLASS, whose import "
+            f"ends in: {error}"
         ) from error
     return found
