@@ -50,7 +50,7 @@ class PreparationSettings:
     licence: str | None = None
     """Regular expression; only pictures whose licence matches are accepted. None: all."""
     group: str | None = None
-    """Regular expression; its match in a picture's name is the group. See `group_of`."""
+    """Regular expression; its match in a picture's path is the group. See `group_of`."""
     validation: float = 0.05
     """Fraction of the groups that is for validation; of two groups or more at least one is."""
     max_distance: int = 3
@@ -177,7 +177,7 @@ def duplicates(found: Sequence[MeasuredPicture], max_distance: int) -> dict[str,
 
 
 def group_of(picture: MeasuredPicture, item: Item, pattern: str | None) -> str:
-    """Return a picture's group: the match in its name, else the layout's, else its item's hash."""
+    """Return a picture's group: the match in its path, else the layout's, else its item's hash."""
     match = re.search(pattern, picture.name) if pattern is not None else None
     return match.group(0) if match else item.files.group or picture.item_sha256
 

@@ -127,7 +127,7 @@ class PrepareData:
     """For --images: JSON file {file name: [[x0, y0, x1, y1], ...]} with boxes in pixels; each box
     becomes a picture, in place of the file."""
     group: str | None = None
-    """Regular expression; pictures whose names have the same match form a group, which stays
+    """Regular expression; pictures whose paths have the same match form a group, which stays
     together in train or in validation."""
     validation: float = 0.05
     """Proportion of the groups used for validation, from 0 to below 1; above 0, at least one."""
