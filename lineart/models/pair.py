@@ -27,7 +27,8 @@ class Colorization:
     """Hints and the drawing at the same size -> hints as input of the draft generator, or of the
     only one. `lineart.onnx` traces it with torch, unless it is one of `onnx.hints.GRAPHS`."""
     draft_scale: int
-    """Side of the drawing divided by the side of the draft; 1 without a draft generator."""
+    """Side of the drawing divided by the side of the draft; 1 without a draft generator. At 1,
+    training draws hints as artists give them, and the finish `soft` is the mean of two sizes."""
 
 
 @dataclass(frozen=True, kw_only=True)

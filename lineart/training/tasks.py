@@ -279,7 +279,8 @@ class TranslationTraining:
     def distance(self, made: Mapping[str, Tensor], batch: UnpairedBatch) -> Float[Tensor, ""]:
         """Compute the L1 distance of photographs to their reconstructions from the results.
 
-        It replaces a distance of the results, for which there is no truth.
+        It replaces a distance of the results, for which there is no truth; the objective returns
+        the reconstructions as `back`.
         """
         return l1(made["back"], batch.source)
 

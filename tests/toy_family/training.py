@@ -50,7 +50,7 @@ def toy_recipe() -> Recipe:
     """Return a recipe: the draft with the family's own objective, then the color generator."""
     draft = TrainingStage(
         name="draft",
-        objective="lineart.training.toy:ToyObjective",
+        objective="lineart.training.objectives.toy:ToyObjective",
         losses={"smooth": 1.0},
         images=1000,
         batch_size=8,

@@ -18,7 +18,10 @@ from tests.conftest import DrawLine
 from tests.painted import painted, write_shards
 
 ROOT = Path(__file__).parents[2]
-FILES = {"model.py": "lineart/models/families/toy.py", "training.py": "lineart/training/toy.py"}
+FILES = {
+    "model.py": "lineart/models/families/toy.py",
+    "training.py": "lineart/training/objectives/toy.py",
+}
 LINES = {
     "lineart/models/__init__.py": (
         "from lineart.models.families.two_stage import two_stage\n",
@@ -28,7 +31,7 @@ LINES = {
     ),
     "lineart/training/recipes.py": (
         '    "two_stage": two_stage,\n',
-        '    "toy": recipe_in("lineart.training.toy:toy_recipe"),\n',
+        '    "toy": recipe_in("lineart.training.objectives.toy:toy_recipe"),\n',
     ),
 }
 """File -> pairs of a line that it holds and the line to add before it."""
