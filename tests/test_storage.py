@@ -26,18 +26,6 @@ def test_round_trip(each_storage: Storage) -> None:
     assert not storage.exists("a.png")
 
 
-def test_a_deleted_file_leaves_no_empty_folder(tmp_path: Path) -> None:
-    """Folders stay that hold something else; so does the place itself."""
-    storage = Storage.at(str(tmp_path / "place"))
-    for path in ("a/b/1", "a/2"):
-        storage.write(path, b"x")
-    storage.sweep()
-    storage.delete("a/b/1")
-    assert [path.name for path in (tmp_path / "place").rglob("*")] == ["a", "2"]
-    storage.delete("a/2")
-    assert [*tmp_path.rglob("*")] == [tmp_path / "place"]
-
-
 def test_nothing_there(each_storage: Storage) -> None:
     """An empty place lists nothing, and reading from it is an error."""
     assert list(each_storage.entries("none")) == []

@@ -264,7 +264,7 @@ class Storage:
         self._place.move(_plain(source), _plain(target))
 
     def delete(self, path: str) -> None:
-        """Delete an object, and folders that are then empty; a missing one is no error.
+        """Delete an object; a missing one is no error.
 
         Raises:
             OSError: it cannot be deleted.

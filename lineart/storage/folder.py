@@ -94,18 +94,14 @@ class Folder:
         if not self.exists(source):
             raise FileNotFoundError(f"there is no {self.root}/{source}")
         self.put_file(target, Path(self.root, source))
-        self._drop_empty(source)
+        # Its folders, as far as they are empty.
+        with suppress(OSError):
+            for folder in Path(source).parents:
+                Path(self.root, folder).rmdir()
 
     def delete(self, path: str) -> None:
         """See `Storage.delete`."""
         Path(self.root, path).unlink(missing_ok=True)
-        self._drop_empty(path)
-
-    def _drop_empty(self, path: str) -> None:
-        """Delete the folders of a path that has gone, as far as they are empty; not the root."""
-        with suppress(OSError):
-            for folder in [*Path(path).parents][:-1]:
-                Path(self.root, folder).rmdir()
 
     def sweep(self) -> None:
         """See `Storage.sweep`."""
