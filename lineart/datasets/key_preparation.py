@@ -29,6 +29,8 @@ from lineart.storage import Storage
 SCENES = {scene.name: scene for scene in (*SHOTS, *STUDIES)}
 DRAWN_SIZE: Size = (432, 768)
 """Height and width of the sample film's drawings."""
+SHADES = "-shades"
+"""Ends the name of a scene whose shades have colours of their own."""
 DRAWINGS, HOLD = 24, 2
 """Drawings of a scene of the sample film, and frames from one to the next."""
 
@@ -64,7 +66,7 @@ class PairOrder(NamedTuple):
     number: int
     name: str
     place: SequencePlace | None
-    """Where the sequence is; None: a scene of the sample film, whose name is "SCENE-SEED"."""
+    """Where the sequence is; None: a scene of the sample film, see `draw_sequence`."""
     licence: str | None
     author: str | None
 
@@ -163,8 +165,8 @@ def order_pairs(
         licence, author = known[0]
         orders.append(PairOrder(len(orders), place.name, place, licence, author))
     for seed in range(settings.drawn_films):
-        for name in SCENES:
-            orders.append(PairOrder(len(orders), f"{name}-{seed}", None, "drawn by code", None))
+        for name in (f"{scene}{kind}-{seed}" for kind in ("", SHADES) for scene in SCENES):
+            orders.append(PairOrder(len(orders), name, None, "drawn by code", None))
     return orders, refusals
 
 
@@ -193,13 +195,19 @@ def write_pairs(
 
 
 def draw_sequence(name: str) -> TrueSequence:
-    """Draw a scene of the sample film, "SCENE-SEED"; every second seed has lines around shadows."""
+    """Draw a scene of the sample film.
+
+    Args:
+        name: `SCENE-SEED`: a shade has the colour that it shades, or in every second seed lines
+            around it; or `SCENE-shades-SEED`: shades without lines have colours of their own.
+    """
     scene, _, text = name.rpartition("-")
-    seed = int(text)
-    draw = SCENES[scene].draw
+    seed, has_shades = int(text), scene.endswith(SHADES)
+    draw = SCENES[scene.removesuffix(SHADES)].draw
     drawings = [draw(DRAWN_SIZE, n * HOLD / FRAMES_PER_SECOND, seed) for n in range(DRAWINGS)]
-    has_lines = seed % 2 == 1
+    has_lines = seed % 2 == 1 and not has_shades
     for drawing in drawings if has_lines else ():
         drawing.line_shadows()
     lines, flats = [one.ink for one in drawings], [one.flat for one in drawings]
-    return TrueSequence(name, "sample", *flatten_exact(lines, flats, shaded=not has_lines))
+    is_joined = not has_lines and not has_shades
+    return TrueSequence(name, "sample", *flatten_exact(lines, flats, shaded=is_joined))

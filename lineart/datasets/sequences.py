@@ -43,7 +43,7 @@ LEARNED = frozenset(
 )
 """Names of the sequences that the included weights have learned from, besides the sample film."""
 
-OF_FILM = re.compile(r"[st]0\d_[a-z]+-(\d+)")
+OF_FILM = re.compile(r"[st]0\d_[a-z]+(?:-shades)?-(\d+)")
 """Name of a sequence of the sample film, with its seed."""
 
 FIRST_HELD_OUT_SEED = 4
@@ -81,7 +81,8 @@ class SequencePlace(NamedTuple):
 def is_held_out(name: str) -> bool:
     """Return whether a sequence, by its path or name, is for validation.
 
-    Sequences of the sample film are named by shot or study and seed, such as `s01_walk-4`.
+    Sequences of the sample film are named by shot or study and seed, such as `s01_walk-4`, and
+    `s01_walk-shades-4` if their shades are true colours.
     """
     seed = _find_seed(name)
     return posixpath.basename(name) in HELD_OUT or (seed or 0) >= FIRST_HELD_OUT_SEED

@@ -171,6 +171,7 @@ def test_held_out() -> None:
         "chars/chicken",
         "synfig_pairs/m_head-45-left",
         "s01_walk-4",
+        "s01_walk-shades-4",
         "s03_flight-12",
         "t01_turn-4",
     )
