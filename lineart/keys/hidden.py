@@ -9,7 +9,7 @@ from lineart.image import pack_colors
 from lineart.imaging.region_maps import look_up
 from lineart.keys.key import PreparedKey
 from lineart.keys.key_colors import UNKNOWN
-from lineart.keys.region_motion import CarriedKey, CarriedParts, carry_parts
+from lineart.keys.region_motion import CarriedKey, CarriedParts, follow_regions
 from lineart.keys.runs import SmallMap, count_pairs
 
 MIN_HIDDEN_PX = 30
@@ -45,12 +45,13 @@ def show_hidden(
         is_hidden &= look_up(is_asked, labels)
         if not is_hidden.any():
             break
-        shown = carry_parts(labels, depth, other, is_asked)
-        places = np.flatnonzero(is_hidden & shown.is_known & (shown.parts > 0))
-        wanted = _colors_of_parts(other.key)[shown.parts.ravel()[places]]
+        places = np.flatnonzero(is_hidden)
+        shown = follow_regions(labels, depth, other, is_asked, places)
+        wanted = _colors_of_parts(other.key)[shown]
         found = _find_parts_of_color(labels, carried.parts, colors, places, wanted)
-        parts.ravel()[places] = found
-        is_hidden.ravel()[places[found > 0]] = False
+        is_found = found > 0
+        parts.ravel()[places[is_found]] = found[is_found]
+        is_hidden.ravel()[places[is_found]] = False
     return parts
 
 

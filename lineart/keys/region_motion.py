@@ -64,16 +64,19 @@ class CarriedKey:
         )  # fmt: skip
         return carried.astype(np.int32)
 
+    @cached_property
+    def group_of(self) -> Int32[np.ndarray, " N"]:
+        """Group of each of the key's parts, by its number, from 1; 0 for ink."""
+        return np.append(np.int32(0), _find_groups(self.key))
+
 
 class CarriedParts(NamedTuple):
     """The key's regions, carried by the motions of their groups."""
 
     parts: SmallMap
     """0 where the group is hidden in the key."""
-    is_known: Bool[np.ndarray, "h w"]
-    """Where the motion of the group is known, and the key shows the group."""
     is_hidden: Bool[np.ndarray, "h w"]
-    """Where it is known, and the key hides the group, or ends."""
+    """Where the motion of the group is known, and the key hides the group."""
 
 
 class _Groups(NamedTuple):
@@ -115,19 +118,16 @@ def carry_parts(
         other regions of the key, but for parts that lie in it, such as what is closed in the key
         and open here.
     """
-    carried, flow, drawing = key.regions, key.flow, key.key.drawing
-    is_known, is_hidden = np.zeros((2, *labels.shape), bool)
-    origin, group_of = (
-        np.append(np.int32(0), one) for one in (key.key.parent, _find_groups(key.key))
-    )
+    carried, flow, group_of = key.regions, key.flow, key.group_of
+    origin, is_hidden = np.append(np.int32(0), key.key.parent), np.zeros(labels.shape, bool)
     groups = _find_carried_groups(labels, carried, group_of, is_asked)
     if not groups.region.size:
-        return CarriedParts(carried, is_known, is_hidden)
+        return CarriedParts(carried, is_hidden)
     motions, agreeing = fit_motions(flow, groups.labels, depth, len(groups.region) + 1)
     origin_of = np.zeros(len(origin), np.int32)
     origin_of[group_of] = origin
     whole = look_up(origin, carried)
-    parts, key_labels = carried.copy(), drawing.labels.astype(np.float32)
+    parts, key_labels = carried.copy(), key.key.drawing.labels.astype(np.float32)
     for one in np.flatnonzero(agreeing[1:] >= MIN_AGREEING):
         region, group = groups.region[one], groups.group[one]
         left, top, right, bottom = (int(side) for side in groups.boxes[one])
@@ -139,8 +139,6 @@ def carry_parts(
         if groups.is_main[one]:
             is_own |= (whole[box] != origin_of[group]) & ~groups.is_inside[box]
         is_own &= labels[box] == region
-        if agreeing[one + 1] >= KNOWN_AGREEING:
-            is_known[box] |= is_own
         is_taken = is_own & (_find_apart(flow[box], slope, start) > apart**2)
         moved = carried[box]
         if is_taken.any():
@@ -155,8 +153,47 @@ def carry_parts(
         if agreeing[one + 1] >= KNOWN_AGREEING:
             is_hidden[box] |= is_behind & (moved > 0)
         np.copyto(parts[box], np.where(is_behind, 0, moved), where=is_taken)
-    is_known &= ~is_hidden
-    return CarriedParts(parts, is_known, is_hidden)
+    return CarriedParts(parts, is_hidden)
+
+
+def follow_regions(
+    labels: SmallMap,
+    depth: Float32[np.ndarray, "h w"],
+    key: CarriedKey,
+    is_asked: Bool[np.ndarray, " N"],
+    places: Int64[np.ndarray, " P"],
+) -> Int32[np.ndarray, " P"]:
+    """Return the part of a key at some places, by the motion of the group that a region comes from.
+
+    Args:
+        labels: Regions of the drawing at the working size.
+        depth: Distance to the nearest ink.
+        key: The key.
+        is_asked: Regions with such places.
+        places: Places in the flattened maps.
+
+    Returns:
+        The part; 0 where the motion is not known, or where the key shows something else.
+    """
+    samples = (slice(None, None, SAMPLE_PX),) * 2
+    own, seen = labels[samples], look_up(key.group_of, key.regions[samples])
+    found = count_pairs(own, seen, int(key.group_of.max()) + 1)
+    order = np.argsort(found.counts * (found.columns > 0), kind="stable")
+    group = np.zeros(len(is_asked), np.int64)
+    group[found.rows[order]] = found.columns[order]
+    group[~is_asked] = 0
+    fitted_to = np.zeros_like(labels)
+    fitted_to[samples] = np.where((seen == group[own]) & (seen > 0), own, 0)
+    motions, agreeing = fit_motions(key.flow, fitted_to, depth, len(is_asked))
+    region, (y, x) = labels.ravel()[places], np.divmod(places, labels.shape[1])
+    start, right, down = np.moveaxis(motions[region], 1, 0)
+    moved = np.stack((x, y), axis=1) + start + right * x[:, np.newaxis] + down * y[:, np.newaxis]
+    column, row = np.rint(moved).astype(np.int64).T
+    height, width = labels.shape
+    parts = key.key.drawing.labels[row.clip(0, height - 1), column.clip(0, width - 1)]
+    is_shown = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+    is_shown &= (key.group_of[parts] == group[region]) & (agreeing[region] >= KNOWN_AGREEING)
+    return np.where(is_shown, parts, np.int32(0))
 
 
 def _find_groups(key: PreparedKey) -> Int32[np.ndarray, " N"]:
