@@ -40,8 +40,6 @@ MIN_AGREEING = 0.1
 FEW_AGREEING, FAR_APART_PX = 0.5, 8.0
 """A motion with a smaller share of the weight serves where the flow differs from it by more than
 this: what is before the group moves otherwise, but parts of the group may, too."""
-
-
 KNOWN_AGREEING = 0.3
 """A motion is known if this share of the weight is within `APART_PX` of it."""
 
