@@ -74,17 +74,8 @@ def main(flags: Train) -> int:
         flags,
         train_pair,
         if_stopped="stopped; the same command goes on from the last checkpoint",
-        configuration=configure,
+        configuration=lambda flags: {"flags": asdict(flags), "recipe": asdict(read_recipe(flags))},
     )
-
-
-def configure(flags: Train) -> dict[str, Any]:
-    """Return what a dry run prints."""
-    from lineart.training.job import check_recipe
-
-    recipe = read_recipe(flags)
-    check_recipe(recipe)
-    return {"flags": asdict(flags), "recipe": asdict(recipe)}
 
 
 def train_pair(flags: Train) -> dict[str, Any]:

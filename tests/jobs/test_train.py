@@ -118,7 +118,6 @@ def test_wrong_input_is_one_sentence(
     assert "Traceback" not in error
 
 
-@pytest.mark.parametrize("is_dry", [True, False])
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -133,14 +132,12 @@ def test_a_mistake_in_a_recipe_ends_before_the_training(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-    *,
-    is_dry: bool,
 ) -> None:
-    """A misspelt objective, also in a dry run; a crop that the networks cannot halve."""
+    """A misspelt objective; a crop that the networks cannot halve."""
     recipe = RECIPES["small"]()
     wrong = replace(recipe, stages=tuple(replace(s, **change) for s in recipe.stages))  # type: ignore[arg-type]
     monkeypatch.setitem(RECIPES, "small", lambda: wrong)
-    flags = Train(recipe="small", data=data, output=str(tmp_path / "run"), dry_run=is_dry)
+    flags = Train(recipe="small", data=data, output=str(tmp_path / "run"))
     assert main(flags) == WRONG_INPUT
     assert message in capsys.readouterr().err
 
