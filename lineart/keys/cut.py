@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int32, Int64
+from jaxtyping import Bool, Float32, Int32, Int64
 
 from lineart.imaging.region_maps import fill_from_neighbours, look_up, spread_regions
 from lineart.keys.border_matrix import find_borders, find_outlines
@@ -13,7 +13,7 @@ from lineart.keys.hidden import show_hidden
 from lineart.keys.key import PreparedKey
 from lineart.keys.key_colors import UNKNOWN, least_part_px
 from lineart.keys.region_motion import CarriedKey, carry_parts
-from lineart.keys.runs import SmallMap, count_pairs
+from lineart.keys.runs import SmallMap, count_pairs, find_largest
 from lineart.keys.same_shape import carry_same_shapes
 
 WINDOW_PX = 7
@@ -162,27 +162,12 @@ def _have_left_out(
     return have
 
 
-def _find_largest(
-    region: np.ndarray, kind: np.ndarray, pixels: np.ndarray, count: int
-) -> tuple[Int64[np.ndarray, " N"], Float64[np.ndarray, " N"]]:
-    """Return the kind with the most pixels in each region, the first of several, and its pixels."""
-    columns = int(kind.max(initial=0)) + 1
-    pairs, inverse = np.unique(region * columns + kind, return_inverse=True)
-    sums = np.bincount(inverse, pixels, len(pairs))
-    rows, kinds = np.divmod(pairs, columns)
-    # The last write to a region remains.
-    order = np.lexsort((-kinds, sums))
-    largest, most = np.zeros(count, np.int64), np.zeros(count)
-    largest[rows[order]], most[rows[order]] = kinds[order], sums[order]
-    return largest, most
-
-
 def _count_carried(labels: SmallMap, key: PreparedKey, carried: SmallMap) -> _CarriedCounts:
     """Count what is carried from the key's parts into the regions of a drawing; neither is ink."""
     found, count = count_pairs(labels, carried, key.drawing.total + 1), int(labels.max(initial=0))
     region, part, pixels = (one[(found.rows > 0) & (found.columns > 0)] for one in found)
     area = np.bincount(region, pixels, count + 1)
-    main, most = _find_largest(region, key.parent[part - 1], pixels, count + 1)
+    main, most = find_largest(region, key.parent[part - 1], pixels, count + 1)
     main[most <= 0.5 * area] = 0
     main_part = np.zeros(count + 1, np.int64)
     order = np.argsort(pixels, kind="stable")

@@ -14,7 +14,7 @@ from lineart.imaging.region_maps import find_boxes, find_runs, look_up
 from lineart.keys.border_matrix import BorderMatrix
 from lineart.keys.flow import Flow, target_positions
 from lineart.keys.key import PreparedKey
-from lineart.keys.runs import PairCounts, SmallMap, count_pairs
+from lineart.keys.runs import PairCounts, SmallMap, count_pairs, find_largest
 
 MIN_OPEN = 0.5
 """Parts of a key are of one group if this share of the border between them has no line."""
@@ -138,6 +138,9 @@ def carry_parts(
             is_own |= (whole[box] != origin_of[group]) & ~groups.is_inside[box]
         is_own &= labels[box] == region
         is_taken = is_own & (_find_apart(flow[box], slope, start) > apart**2)
+        is_known = agreeing[one + 1] >= KNOWN_AGREEING
+        if not is_known and not is_taken.any():
+            continue
         moved = carried[box]
         if is_taken.any():
             map_back = np.column_stack((slope + np.eye(2), start + np.array((left, top))))
@@ -148,7 +151,7 @@ def carry_parts(
             moved = np.where(is_taken, moved, carried[box])
         # Something else hides the group there in the key.
         is_behind = is_own & look_up(group_of != group, moved)
-        if agreeing[one + 1] >= KNOWN_AGREEING:
+        if is_known:
             is_hidden[box] |= is_behind & (moved > 0)
         np.copyto(parts[box], np.where(is_behind, 0, moved), where=is_taken)
     return CarriedParts(parts, is_hidden)
@@ -176,9 +179,8 @@ def follow_regions(
     samples = (slice(None, None, SAMPLE_PX),) * 2
     own, seen = labels[samples], look_up(key.group_of, key.regions[samples])
     found = count_pairs(own, seen, int(key.group_of.max()) + 1)
-    order = np.argsort(found.counts * (found.columns > 0), kind="stable")
-    group = np.zeros(len(is_asked), np.int64)
-    group[found.rows[order]] = found.columns[order]
+    shown = found.counts * (found.columns > 0)
+    group, _ = find_largest(found.rows, found.columns, shown, len(is_asked))
     group[~is_asked] = 0
     fitted_to = np.zeros_like(labels)
     fitted_to[samples] = np.where((seen == group[own]) & (seen > 0), own, 0)

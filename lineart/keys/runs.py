@@ -110,3 +110,18 @@ def count_pairs(
     else:
         pairs, counts = np.unique(pairs, return_counts=True)
     return PairCounts(pairs // columns, pairs % columns, counts)
+
+
+def find_largest(
+    region: np.ndarray, kind: np.ndarray, pixels: np.ndarray, count: int
+) -> tuple[Int64[np.ndarray, " N"], Float64[np.ndarray, " N"]]:
+    """Return the kind with the most pixels in each region, the first of several, and its pixels."""
+    columns = int(kind.max(initial=0)) + 1
+    pairs, inverse = np.unique(region * columns + kind, return_inverse=True)
+    sums = np.bincount(inverse, pixels, len(pairs))
+    rows, kinds = np.divmod(pairs, columns)
+    # The last write to a region remains.
+    order = np.lexsort((-kinds, sums))
+    largest, most = np.zeros(count, np.int64), np.zeros(count)
+    largest[rows[order]], most[rows[order]] = kinds[order], sums[order]
+    return largest, most

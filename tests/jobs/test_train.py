@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -126,7 +127,7 @@ def test_wrong_input_is_one_sentence(
     ],
 )
 def test_a_mistake_in_a_recipe_ends_before_the_training(
-    change: dict[str, object],
+    change: dict[str, Any],
     message: str,
     data: str,
     tmp_path: Path,
@@ -135,7 +136,7 @@ def test_a_mistake_in_a_recipe_ends_before_the_training(
 ) -> None:
     """A misspelt objective; a crop that the networks cannot halve."""
     recipe = RECIPES["small"]()
-    wrong = replace(recipe, stages=tuple(replace(s, **change) for s in recipe.stages))  # type: ignore[arg-type]
+    wrong = replace(recipe, stages=tuple(replace(s, **change) for s in recipe.stages))
     monkeypatch.setitem(RECIPES, "small", lambda: wrong)
     flags = Train(recipe="small", data=data, output=str(tmp_path / "run"))
     assert main(flags) == WRONG_INPUT
