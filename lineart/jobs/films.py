@@ -252,9 +252,10 @@ def make_film(
             previous = read_manifest(prepared.job.output)
             refuse_other_film(prepared, previous)
             prepared = apply_retry_flags(prepared, previous)
+            # That of an earlier run: from here on, a run that is stopped leaves none.
+            prepared.job.output.delete(SUCCESS)
             _say_all(name, describe_finished(prepared, previous))
-            missing_frames = count_missing(prepared, previous)
-            with start_runner(prepared, missing_frames) as runner:
+            with start_runner(prepared, count_missing(prepared, previous)) as runner:
                 summary, rows, new_warnings = _make_with_lease(
                     flags, prepared, previous, cuts, runner, lease
                 )
@@ -333,7 +334,6 @@ def _make_and_show(
     from lineart.report.film_folder import PAGE
 
     output, film = prepared.job.output, prepared.film
-    output.delete(SUCCESS)
     shown = _read_shown(output)
     write_state(None)
     summary, rows = run_film(prepared, runner, _open_progress(output), lease.check)

@@ -94,6 +94,20 @@ def test_success_is_said_of_a_whole_film(command: list[str], run: Run, tmp_path:
     assert json.loads(said.read_text())["frames"] == FRAMES - 1
 
 
+def test_a_run_that_is_stopped_at_its_start_leaves_no_success(
+    command: list[str], run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits for machines, say; what an earlier run said does not stand."""
+    assert run(command).returncode == 0
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(films, "start_runner", stop)
+    assert run(command).returncode == 130
+    assert not (tmp_path / "out/_SUCCESS").exists()
+
+
 def test_an_exposure_sheet(command: list[str], run: Run, tmp_path: Path) -> None:
     """Page and video follow a sheet; what it lacks is said, what is no sheet ends with status 2."""
     sheet, report = str(tmp_path / "c3.xdts"), [sys.executable, "-m", "jobs.report"]
